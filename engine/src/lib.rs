@@ -1,1 +1,21 @@
-//! placeholder
+//! The mathematics of pg_segrec, with no PostgreSQL in it: no I/O, no clock, no environment, no
+//! globals. Threads are those of the rayon pool the caller runs it in; the same data and seed give
+//! the same bytes on any number of them.
+//!
+//! Data flows one way: events → [`interactions`] → [`factorization`] (the backbone) →
+//! [`segmentation`] → [`factorization`] (segment factors) → [`ranking`] → [`evaluation`];
+//! [`recipe`] is the whole path as one training.
+
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod factorization;
+pub mod interactions;
+pub mod linalg;
+pub mod matrix;
+pub mod observer;
+pub mod seed;
+
+pub use error::{EngineError, Result};
+pub use matrix::Matrix;
+pub use observer::{Observer, Progress, Silent};

@@ -1,0 +1,45 @@
+//! What can go wrong in the engine. Every variant names the input and the range that is right;
+//! the extension maps them to SQLSTATE, DETAIL and HINT in one place.
+
+use thiserror::Error;
+
+/// The engine's result.
+pub type Result<T> = std::result::Result<T, EngineError>;
+
+/// An error of the engine.
+#[derive(Debug, Error, Clone, PartialEq)]
+pub enum EngineError {
+    /// The observer asked to stop.
+    #[error("the work was cancelled")]
+    Cancelled,
+    /// Two inputs that belong together have different sizes.
+    #[error("{what}: expected {expected} values, found {found}")]
+    Shape {
+        /// Which input.
+        what: &'static str,
+        /// The size that is right.
+        expected: usize,
+        /// The size that was given.
+        found: usize,
+    },
+    /// Nothing to learn from.
+    #[error("there is nothing to train on: {reason}")]
+    NothingToTrainOn {
+        /// What is missing.
+        reason: String,
+    },
+    /// A matrix that must be positive definite is not, or factors became infinite.
+    #[error("the factors of {what} are not finite")]
+    NotFinite {
+        /// Which factors.
+        what: &'static str,
+    },
+    /// More memory is needed than allowed.
+    #[error("{needed} bytes of memory are needed, {allowed} are allowed")]
+    Memory {
+        /// Estimated need in bytes.
+        needed: u64,
+        /// The limit in bytes.
+        allowed: u64,
+    },
+}

@@ -1,0 +1,435 @@
+//! Events as they stream in, and their combination into interactions.
+
+use super::ids::{Id, IdKind, IdMap, Ids};
+use super::sparse::{Interactions, SparseRows};
+use super::weighting::{Duplicates, Weighting};
+use crate::error::{EngineError, Result};
+use crate::observer::Observer;
+use rayon::prelude::*;
+
+/// Events in the order they arrive, 12 bytes each and 8 more with times; ids are numbered as met.
+#[derive(Clone, Debug)]
+pub struct RawEvents {
+    users: IdMap,
+    items: IdMap,
+    user: Vec<u32>,
+    item: Vec<u32>,
+    weight: Vec<f32>,
+    time: Option<Vec<i64>>,
+}
+
+impl RawEvents {
+    /// No events yet. With `timed`, every event has a time.
+    pub fn new(user_kind: IdKind, item_kind: IdKind, timed: bool) -> Self {
+        Self {
+            users: IdMap::new(user_kind),
+            items: IdMap::new(item_kind),
+            user: Vec::new(),
+            item: Vec::new(),
+            weight: Vec::new(),
+            time: timed.then(Vec::new),
+        }
+    }
+
+    /// Adds an event: a positive finite weight, and its time in microseconds.
+    pub fn push(&mut self, user: Id<'_>, item: Id<'_>, weight: f32, time: i64) {
+        self.user.push(self.users.number(user));
+        self.item.push(self.items.number(item));
+        self.weight.push(weight);
+        if let Some(times) = &mut self.time {
+            times.push(time);
+        }
+    }
+
+    /// Number of events.
+    pub fn len(&self) -> usize {
+        self.user.len()
+    }
+
+    /// True where there is none.
+    pub fn is_empty(&self) -> bool {
+        self.user.is_empty()
+    }
+
+    /// Bytes of memory in use.
+    pub fn memory(&self) -> u64 {
+        let per_event = 12 + if self.time.is_some() { 8 } else { 0 };
+        (self.user.capacity() * per_event + self.users.memory() + self.items.memory()) as u64
+    }
+}
+
+/// Least support of users and items, and the most that one user may count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventLimits {
+    /// Users with fewer events are left out.
+    pub min_user_events: usize,
+    /// Items with fewer events are left out.
+    pub min_item_events: usize,
+    /// Of a user with more items, only this many count: the latest, or without times the heaviest.
+    pub max_user_events: usize,
+}
+
+/// Events grouped by user, with ids numbered in their own order; users and items below the least
+/// support are gone.
+#[derive(Clone, Debug)]
+pub struct Events {
+    users: Ids,
+    items: Ids,
+    starts: Vec<usize>,
+    item: Vec<u32>,
+    weight: Vec<f32>,
+    time: Option<Vec<i64>>,
+    max_user_events: usize,
+}
+
+/// New numbers, in the order of the ids, for those with enough events; `u32::MAX` for the others.
+fn renumber(ids: &Ids, number_of: &[u32], least: usize) -> (Ids, Vec<u32>) {
+    let mut counts = vec![0usize; ids.len()];
+    for &number in number_of {
+        counts[number as usize] += 1;
+    }
+    let kept: Vec<u32> = ids
+        .order()
+        .into_iter()
+        .filter(|&n| counts[n as usize] >= least.max(1))
+        .collect();
+    let mut renumbered = vec![u32::MAX; ids.len()];
+    for (new, &old) in kept.iter().enumerate() {
+        renumbered[old as usize] = new as u32;
+    }
+    (ids.select(&kept), renumbered)
+}
+
+impl Events {
+    /// Groups raw events by user and applies the limits of support (once: counts are of all events).
+    ///
+    /// # Errors
+    /// [`EngineError::NothingToTrainOn`] where no event is left, [`EngineError::Cancelled`].
+    pub fn new(raw: RawEvents, limits: EventLimits, observer: &dyn Observer) -> Result<Self> {
+        let RawEvents {
+            users,
+            items,
+            user,
+            item,
+            weight,
+            time,
+        } = raw;
+        let total = user.len();
+        let (users, user_numbers) = renumber(&users.into_ids(), &user, limits.min_user_events);
+        observer.check()?;
+        let (items, item_numbers) = renumber(&items.into_ids(), &item, limits.min_item_events);
+        observer.check()?;
+
+        // A counting sort by user; an event of a user or item that is left out has no place.
+        let place = |event: usize| {
+            let user = user_numbers[user[event] as usize];
+            let item = item_numbers[item[event] as usize];
+            (user != u32::MAX && item != u32::MAX).then_some((user as usize, item))
+        };
+        let mut starts = vec![0; users.len() + 1];
+        for event in 0..total {
+            if let Some((user, _)) = place(event) {
+                starts[user + 1] += 1;
+            }
+        }
+        for u in 0..users.len() {
+            starts[u + 1] += starts[u];
+        }
+        observer.check()?;
+        let kept = starts[users.len()];
+        if kept == 0 {
+            let reason = if total == 0 {
+                "there is no event".to_owned()
+            } else {
+                format!(
+                    "none of {total} events has a user with {} and an item with {} events or more",
+                    limits.min_user_events, limits.min_item_events
+                )
+            };
+            return Err(EngineError::NothingToTrainOn { reason });
+        }
+        let mut next = starts.clone();
+        let mut sorted = Self {
+            users,
+            items,
+            item: vec![0; kept],
+            weight: vec![0.0; kept],
+            time: time.as_ref().map(|_| vec![0; kept]),
+            starts,
+            max_user_events: limits.max_user_events,
+        };
+        for event in 0..total {
+            if let Some((user, item)) = place(event) {
+                let to = next[user];
+                next[user] += 1;
+                sorted.item[to] = item;
+                sorted.weight[to] = weight[event];
+                if let (Some(to_time), Some(from_time)) = (&mut sorted.time, &time) {
+                    to_time[to] = from_time[event];
+                }
+            }
+        }
+        observer.check()?;
+        Ok(sorted)
+    }
+
+    /// User ids by number.
+    pub fn users(&self) -> &Ids {
+        &self.users
+    }
+
+    /// Item ids by number.
+    pub fn items(&self) -> &Ids {
+        &self.items
+    }
+
+    /// Number of events.
+    pub fn len(&self) -> usize {
+        self.item.len()
+    }
+
+    /// True where there is none.
+    pub fn is_empty(&self) -> bool {
+        self.item.is_empty()
+    }
+
+    /// True where events have times.
+    pub fn is_timed(&self) -> bool {
+        self.time.is_some()
+    }
+
+    /// The time of the latest event, in microseconds; 0 without times.
+    pub fn latest(&self) -> i64 {
+        self.time
+            .as_ref()
+            .and_then(|times| times.iter().max().copied())
+            .unwrap_or(0)
+    }
+
+    /// The time after which the given share of events lies; `None` without times.
+    pub fn time_quantile(&self, share: f64) -> Option<i64> {
+        let mut times = self.time.clone()?;
+        let place = ((1.0 - share) * times.len() as f64) as usize;
+        let place = place.min(times.len().checked_sub(1)?);
+        Some(*times.select_nth_unstable(place).1)
+    }
+
+    /// Combines the events that `keep(user, item, time)` accepts into one weight for every (user,
+    /// item), divided by their median; weights that decayed to nothing are left out.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub fn interactions<F>(
+        &self,
+        weighting: &Weighting,
+        keep: F,
+        observer: &dyn Observer,
+    ) -> Result<Interactions>
+    where
+        F: Fn(u32, u32, i64) -> bool + Sync,
+    {
+        // Users per task: a task of average length has some thousands of events.
+        const USERS: usize = 256;
+        let users = self.users.len();
+        let blocks: Vec<(Vec<usize>, Vec<u32>, Vec<f32>)> = (0..users.div_ceil(USERS))
+            .into_par_iter()
+            .map(|block| {
+                observer.check()?;
+                let range = block * USERS..((block + 1) * USERS).min(users);
+                let (mut lengths, mut items, mut weights) =
+                    (Vec::with_capacity(range.len()), Vec::new(), Vec::new());
+                let mut row = Vec::new();
+                for user in range {
+                    let combined = self.combine_user(user, weighting, &keep, &mut row);
+                    lengths.push(combined.len());
+                    items.extend(combined.iter().map(|entry| entry.item));
+                    weights.extend(combined.iter().map(|entry| entry.weight));
+                }
+                Ok((lengths, items, weights))
+            })
+            .collect::<Result<_>>()?;
+        let entries = blocks.iter().map(|block| block.1.len()).sum();
+        let mut starts = Vec::with_capacity(users + 1);
+        starts.push(0);
+        let mut columns = Vec::with_capacity(entries);
+        let mut values: Vec<f32> = Vec::with_capacity(entries);
+        let mut end = 0;
+        for (lengths, items, weights) in blocks {
+            for length in lengths {
+                end += length;
+                starts.push(end);
+            }
+            columns.extend(items);
+            values.extend(weights);
+        }
+        if let Some(median) = median(&values) {
+            values.iter_mut().for_each(|value| *value /= median);
+        }
+        observer.check()?;
+        Ok(Interactions::new(SparseRows::new(
+            self.items.len(),
+            starts,
+            columns,
+            values,
+        )?))
+    }
+
+    fn combine_user<'a, F>(
+        &self,
+        user: usize,
+        weighting: &Weighting,
+        keep: &F,
+        row: &'a mut Vec<Combined>,
+    ) -> &'a [Combined]
+    where
+        F: Fn(u32, u32, i64) -> bool,
+    {
+        let time_of = |event: usize| self.time.as_ref().map_or(0, |times| times[event]);
+        let mut events: Vec<(u32, i64, f32)> = (self.starts[user]..self.starts[user + 1])
+            .map(|event| (self.item[event], time_of(event), self.weight[event]))
+            .filter(|&(item, time, _)| keep(user as u32, item, time))
+            .collect();
+        // By item, then time; the weight breaks ties so that the order of arrival never matters.
+        events.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
+        row.clear();
+        for group in events.chunk_by(|a, b| a.0 == b.0) {
+            let weight = weighting.combine(group.iter().map(|&(_, time, weight)| (weight, time)));
+            if weight.is_normal() && weight > 0.0 {
+                row.push(Combined {
+                    item: group[0].0,
+                    weight,
+                    latest: group[group.len() - 1].1,
+                });
+            }
+        }
+        if row.len() > self.max_user_events {
+            row.sort_unstable_by(|a, b| {
+                b.latest
+                    .cmp(&a.latest)
+                    .then(b.weight.total_cmp(&a.weight))
+                    .then(a.item.cmp(&b.item))
+            });
+            row.truncate(self.max_user_events);
+            row.sort_unstable_by_key(|entry| entry.item);
+        }
+        row
+    }
+
+    /// True where `duplicates` can be told from these events: the latest needs times.
+    pub fn supports(&self, duplicates: Duplicates) -> bool {
+        duplicates != Duplicates::Last || self.is_timed()
+    }
+}
+
+/// One item of a user after combination.
+struct Combined {
+    item: u32,
+    weight: f32,
+    latest: i64,
+}
+
+/// The (lower) median; `None` without values.
+fn median(values: &[f32]) -> Option<f32> {
+    let mut copy = values.to_vec();
+    let place = copy.len().checked_sub(1)? / 2;
+    Some(*copy.select_nth_unstable_by(place, f32::total_cmp).1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observer::Silent;
+
+    const LIMITS: EventLimits = EventLimits {
+        min_user_events: 1,
+        min_item_events: 1,
+        max_user_events: 100,
+    };
+    const SUM: Weighting = Weighting {
+        duplicates: Duplicates::Sum,
+        half_life: None,
+        anchor: 0,
+    };
+
+    fn events(rows: &[(i64, i64, f32, i64)], limits: EventLimits) -> Events {
+        let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true);
+        for &(user, item, weight, time) in rows {
+            raw.push(Id::Bigint(user), Id::Bigint(item), weight, time);
+        }
+        Events::new(raw, limits, &Silent).unwrap()
+    }
+
+    #[test]
+    fn interactions_do_not_depend_on_the_order_of_events() {
+        let mut rows: Vec<(i64, i64, f32, i64)> = (0..500i64)
+            .map(|n| (n * 7 % 23, n * 11 % 31, 0.1 + n as f32 / 3.0, n % 5))
+            .collect();
+        let forward = events(&rows, LIMITS)
+            .interactions(&SUM, |_, _, _| true, &Silent)
+            .unwrap();
+        rows.reverse();
+        let backward = events(&rows, LIMITS)
+            .interactions(&SUM, |_, _, _| true, &Silent)
+            .unwrap();
+        assert_eq!(forward, backward);
+        assert_eq!(forward.users(), 23);
+        assert_eq!(forward.items(), 31);
+    }
+
+    #[test]
+    fn both_orientations_hold_the_same_entries() {
+        let rows: Vec<(i64, i64, f32, i64)> =
+            (0..200i64).map(|n| (n % 17, n * n % 13, 1.0, 0)).collect();
+        let interactions = events(&rows, LIMITS)
+            .interactions(&SUM, |_, _, _| true, &Silent)
+            .unwrap();
+        assert_eq!(&interactions.by_item().transposed(), interactions.by_user());
+    }
+
+    #[test]
+    fn the_median_weight_becomes_one() {
+        let rows = [(1, 1, 2.0, 0), (1, 2, 4.0, 0), (2, 1, 8.0, 0)];
+        let interactions = events(&rows, LIMITS)
+            .interactions(&SUM, |_, _, _| true, &Silent)
+            .unwrap();
+        assert_eq!(interactions.by_user().values(), [0.5, 1.0, 2.0]);
+    }
+
+    #[test]
+    fn least_support_and_the_limit_per_user_are_applied() {
+        let rows = [
+            (1, 1, 1.0, 5),
+            (1, 2, 1.0, 6),
+            (1, 3, 1.0, 7),
+            (2, 1, 1.0, 1),
+            (2, 2, 1.0, 2),
+            (3, 9, 1.0, 1),
+        ];
+        let limits = EventLimits {
+            min_user_events: 2,
+            min_item_events: 2,
+            max_user_events: 1,
+        };
+        let events = events(&rows, limits);
+        assert_eq!((events.users().len(), events.items().len()), (2, 2));
+        let interactions = events.interactions(&SUM, |_, _, _| true, &Silent).unwrap();
+        assert_eq!(
+            interactions.by_user().row(0).0,
+            [1],
+            "the latest item of user 1 that has support"
+        );
+        assert_eq!(interactions.by_user().row(1).0, [1]);
+    }
+
+    #[test]
+    fn no_event_left_is_an_error_that_says_why() {
+        let raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
+        let error = Events::new(raw, LIMITS, &Silent).unwrap_err();
+        assert_eq!(
+            error,
+            EngineError::NothingToTrainOn {
+                reason: "there is no event".into()
+            }
+        );
+    }
+}

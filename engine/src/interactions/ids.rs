@@ -1,0 +1,279 @@
+//! Ids of users and items: the caller's own (bigint, uuid or text) and the numbers 0, 1, 2 … that
+//! stand for them inside. Numbers follow the order of the ids, so they do not depend on the order
+//! in which events arrive.
+
+use crate::seed::hash_bytes;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use serde::{Deserialize, Serialize};
+use std::hash::BuildHasher;
+
+/// What kind of id a relation uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdKind {
+    /// smallint, integer, bigint
+    Bigint,
+    /// uuid
+    Uuid,
+    /// text, varchar, char
+    Text,
+}
+
+impl IdKind {
+    /// The name of the SQL type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bigint => "bigint",
+            Self::Uuid => "uuid",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// One id, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Id<'a> {
+    /// An integer.
+    Bigint(i64),
+    /// The 16 bytes of a uuid.
+    Uuid([u8; 16]),
+    /// A string.
+    Text(&'a str),
+}
+
+/// A list of ids of one kind; the position in it is the id's number.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ids {
+    /// Integers.
+    Bigint(Vec<i64>),
+    /// Uuids.
+    Uuid(Vec<[u8; 16]>),
+    /// Strings, one after the other in one buffer: string n ends at `ends[n]`.
+    Text {
+        /// All strings.
+        bytes: String,
+        /// Where each ends.
+        ends: Vec<usize>,
+    },
+}
+
+impl Ids {
+    /// An empty list.
+    pub fn new(kind: IdKind) -> Self {
+        match kind {
+            IdKind::Bigint => Self::Bigint(Vec::new()),
+            IdKind::Uuid => Self::Uuid(Vec::new()),
+            IdKind::Text => Self::Text {
+                bytes: String::new(),
+                ends: Vec::new(),
+            },
+        }
+    }
+
+    /// The kind of the ids.
+    pub fn kind(&self) -> IdKind {
+        match self {
+            Self::Bigint(_) => IdKind::Bigint,
+            Self::Uuid(_) => IdKind::Uuid,
+            Self::Text { .. } => IdKind::Text,
+        }
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bigint(ids) => ids.len(),
+            Self::Uuid(ids) => ids.len(),
+            Self::Text { ends, .. } => ends.len(),
+        }
+    }
+
+    /// True where there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Id number `number`.
+    pub fn get(&self, number: usize) -> Id<'_> {
+        match self {
+            Self::Bigint(ids) => Id::Bigint(ids[number]),
+            Self::Uuid(ids) => Id::Uuid(ids[number]),
+            Self::Text { bytes, ends } => {
+                let start = if number == 0 { 0 } else { ends[number - 1] };
+                Id::Text(&bytes[start..ends[number]])
+            }
+        }
+    }
+
+    /// Appends an id of the list's kind; one of another kind is left out and gives false.
+    pub fn push(&mut self, id: Id<'_>) -> bool {
+        match (self, id) {
+            (Self::Bigint(ids), Id::Bigint(id)) => ids.push(id),
+            (Self::Uuid(ids), Id::Uuid(id)) => ids.push(id),
+            (Self::Text { bytes, ends }, Id::Text(id)) => {
+                bytes.push_str(id);
+                ends.push(bytes.len());
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The ids with the given numbers, in that order.
+    pub fn select(&self, numbers: &[u32]) -> Self {
+        let mut selected = Self::new(self.kind());
+        for &number in numbers {
+            selected.push(self.get(number as usize));
+        }
+        selected
+    }
+
+    /// The numbers in the order of their ids.
+    pub fn order(&self) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..self.len() as u32).collect();
+        match self {
+            Self::Bigint(ids) => order.sort_unstable_by_key(|&n| ids[n as usize]),
+            Self::Uuid(ids) => order.sort_unstable_by_key(|&n| ids[n as usize]),
+            Self::Text { .. } => order.sort_unstable_by(|&a, &b| {
+                match (self.get(a as usize), self.get(b as usize)) {
+                    (Id::Text(a), Id::Text(b)) => a.cmp(b),
+                    _ => a.cmp(&b),
+                }
+            }),
+        }
+        order
+    }
+
+    /// A hash of id `number` that is the same on every machine and in every release.
+    pub fn stable_hash(&self, number: usize, seed: u64) -> u64 {
+        match self.get(number) {
+            Id::Bigint(id) => hash_bytes(seed, &id.to_le_bytes()),
+            Id::Uuid(id) => hash_bytes(seed, &id),
+            Id::Text(id) => hash_bytes(seed, id.as_bytes()),
+        }
+    }
+
+    /// Bytes of memory in use.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Bigint(ids) => ids.capacity() * 8,
+            Self::Uuid(ids) => ids.capacity() * 16,
+            Self::Text { bytes, ends } => bytes.capacity() + ends.capacity() * 8,
+        }
+    }
+}
+
+/// Ids with a hash table from id to number.
+#[derive(Clone, Debug)]
+pub struct IdMap {
+    ids: Ids,
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+fn hash_of(hasher: &DefaultHashBuilder, id: Id<'_>) -> u64 {
+    match id {
+        Id::Bigint(id) => hasher.hash_one(id),
+        Id::Uuid(id) => hasher.hash_one(u128::from_le_bytes(id)),
+        Id::Text(id) => hasher.hash_one(id),
+    }
+}
+
+impl IdMap {
+    /// An empty map.
+    pub fn new(kind: IdKind) -> Self {
+        Self {
+            ids: Ids::new(kind),
+            table: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+
+    /// A map of ids that are already numbered.
+    pub fn from_ids(ids: Ids) -> Self {
+        let hasher = DefaultHashBuilder::default();
+        let mut table = HashTable::with_capacity(ids.len());
+        for number in 0..ids.len() {
+            let hash = hash_of(&hasher, ids.get(number));
+            table.insert_unique(hash, number as u32, |&n| {
+                hash_of(&hasher, ids.get(n as usize))
+            });
+        }
+        Self { ids, table, hasher }
+    }
+
+    /// The number of an id, where it is known.
+    pub fn find(&self, id: Id<'_>) -> Option<u32> {
+        self.table
+            .find(hash_of(&self.hasher, id), |&n| {
+                self.ids.get(n as usize) == id
+            })
+            .copied()
+    }
+
+    /// The number of an id; a new id gets the next number.
+    pub fn number(&mut self, id: Id<'_>) -> u32 {
+        let hash = hash_of(&self.hasher, id);
+        if let Some(&number) = self.table.find(hash, |&n| self.ids.get(n as usize) == id) {
+            return number;
+        }
+        let number = self.ids.len() as u32;
+        if self.ids.push(id) {
+            let (ids, hasher) = (&self.ids, &self.hasher);
+            self.table
+                .insert_unique(hash, number, |&n| hash_of(hasher, ids.get(n as usize)));
+        }
+        number
+    }
+
+    /// The ids by number.
+    pub fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// Gives up the table.
+    pub fn into_ids(self) -> Ids {
+        self.ids
+    }
+
+    /// Bytes of memory in use.
+    pub fn memory(&self) -> usize {
+        self.ids.memory() + self.table.capacity() * 5
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_again_for_every_kind_of_id() {
+        let uuids = [[1u8; 16], [2u8; 16]];
+        for (kind, ids) in [
+            (IdKind::Bigint, vec![Id::Bigint(-5), Id::Bigint(i64::MAX)]),
+            (IdKind::Uuid, vec![Id::Uuid(uuids[0]), Id::Uuid(uuids[1])]),
+            (
+                IdKind::Text,
+                vec![Id::Text(""), Id::Text("naïve 'id' \"x\"")],
+            ),
+        ] {
+            let mut map = IdMap::new(kind);
+            for (n, &id) in ids.iter().enumerate() {
+                assert_eq!(map.number(id), n as u32);
+                assert_eq!(map.number(id), n as u32);
+            }
+            let again = IdMap::from_ids(map.ids().clone());
+            assert_eq!(again.find(ids[1]), Some(1));
+            assert_eq!(again.ids().get(0), ids[0]);
+        }
+    }
+
+    #[test]
+    fn order_follows_the_ids_not_their_arrival() {
+        let mut ids = Ids::new(IdKind::Text);
+        ["pear", "apple", "fig"]
+            .iter()
+            .for_each(|id| assert!(ids.push(Id::Text(id))));
+        assert_eq!(ids.order(), [1, 2, 0]);
+    }
+}

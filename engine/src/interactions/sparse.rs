@@ -1,0 +1,152 @@
+//! Compressed sparse rows, in both orientations.
+
+use crate::error::{EngineError, Result};
+
+/// A sparse matrix by rows: the entries of row r are `columns[starts[r]..starts[r + 1]]`, ascending,
+/// with `values` beside them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SparseRows {
+    starts: Vec<usize>,
+    columns: Vec<u32>,
+    values: Vec<f32>,
+    width: usize,
+}
+
+impl SparseRows {
+    /// Rows from their parts.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] where the parts do not fit together.
+    pub fn new(
+        width: usize,
+        starts: Vec<usize>,
+        columns: Vec<u32>,
+        values: Vec<f32>,
+    ) -> Result<Self> {
+        let entries = starts.last().copied().unwrap_or(0);
+        for (what, found) in [("columns", columns.len()), ("values", values.len())] {
+            if found != entries {
+                return Err(EngineError::Shape {
+                    what,
+                    expected: entries,
+                    found,
+                });
+            }
+        }
+        if columns.iter().any(|&c| c as usize >= width) {
+            return Err(EngineError::Shape {
+                what: "columns below the width",
+                expected: width,
+                found: width + 1,
+            });
+        }
+        Ok(Self {
+            starts,
+            columns,
+            values,
+            width,
+        })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    /// Number of columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Number of entries.
+    pub fn entries(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// The columns and values of a row.
+    #[inline(always)]
+    pub fn row(&self, row: usize) -> (&[u32], &[f32]) {
+        let range = self.starts[row]..self.starts[row + 1];
+        (&self.columns[range.clone()], &self.values[range])
+    }
+
+    /// Number of entries of a row.
+    #[inline(always)]
+    pub fn row_len(&self, row: usize) -> usize {
+        self.starts[row + 1] - self.starts[row]
+    }
+
+    /// All values.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Rows become columns; entries of a row stay in ascending order.
+    pub fn transposed(&self) -> Self {
+        let mut starts = vec![0; self.width + 1];
+        for &column in &self.columns {
+            starts[column as usize + 1] += 1;
+        }
+        for i in 0..self.width {
+            starts[i + 1] += starts[i];
+        }
+        let mut next = starts.clone();
+        let mut columns = vec![0; self.columns.len()];
+        let mut values = vec![0.0; self.values.len()];
+        for row in 0..self.rows() {
+            let (items, weights) = self.row(row);
+            for (&item, &weight) in items.iter().zip(weights) {
+                let place = next[item as usize];
+                columns[place] = row as u32;
+                values[place] = weight;
+                next[item as usize] += 1;
+            }
+        }
+        Self {
+            starts,
+            columns,
+            values,
+            width: self.rows(),
+        }
+    }
+}
+
+/// Who did something to what, how strongly: the same entries by user and by item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interactions {
+    by_user: SparseRows,
+    by_item: SparseRows,
+}
+
+impl Interactions {
+    /// Interactions from their rows by user (users × items).
+    pub fn new(by_user: SparseRows) -> Self {
+        let by_item = by_user.transposed();
+        Self { by_user, by_item }
+    }
+
+    /// Number of users.
+    pub fn users(&self) -> usize {
+        self.by_user.rows()
+    }
+
+    /// Number of items.
+    pub fn items(&self) -> usize {
+        self.by_item.rows()
+    }
+
+    /// Number of (user, item) pairs.
+    pub fn entries(&self) -> usize {
+        self.by_user.entries()
+    }
+
+    /// Items and confidences of each user.
+    pub fn by_user(&self) -> &SparseRows {
+        &self.by_user
+    }
+
+    /// Users and confidences of each item.
+    pub fn by_item(&self) -> &SparseRows {
+        &self.by_item
+    }
+}

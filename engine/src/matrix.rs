@@ -1,0 +1,80 @@
+//! A dense row-major matrix of `f32`: the form of every factor matrix.
+//! Kernels that work on it are in [`crate::linalg`].
+
+use crate::error::{EngineError, Result};
+
+/// `rows × columns` values, row after row without padding.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matrix {
+    columns: usize,
+    data: Vec<f32>,
+}
+
+impl Matrix {
+    /// A matrix of zeros.
+    pub fn zeros(rows: usize, columns: usize) -> Self {
+        Self {
+            columns,
+            data: vec![0.0; rows * columns],
+        }
+    }
+
+    /// Takes `data` as rows of `columns` values.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] where the length is not a multiple of `columns`.
+    pub fn from_data(columns: usize, data: Vec<f32>) -> Result<Self> {
+        if columns == 0 && !data.is_empty() || columns > 0 && !data.len().is_multiple_of(columns) {
+            return Err(EngineError::Shape {
+                what: "matrix data",
+                expected: columns,
+                found: data.len(),
+            });
+        }
+        Ok(Self { columns, data })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.data.len().checked_div(self.columns).unwrap_or(0)
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Row `row` as a slice of `columns` values.
+    #[inline(always)]
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.data[row * self.columns..(row + 1) * self.columns]
+    }
+
+    /// Row `row`, mutable.
+    #[inline(always)]
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.data[row * self.columns..(row + 1) * self.columns]
+    }
+
+    /// All values, row after row.
+    pub fn data(&self) -> &[f32] {
+        &self.data
+    }
+
+    /// All values, mutable.
+    pub fn data_mut(&mut self) -> &mut [f32] {
+        &mut self.data
+    }
+
+    /// The rows with the given numbers, in that order.
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let mut data = Vec::with_capacity(rows.len() * self.columns);
+        for &row in rows {
+            data.extend_from_slice(self.row(row as usize));
+        }
+        Self {
+            columns: self.columns,
+            data,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The backbone and the segment factors against a plain dense reference, and their invariants.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod reference;
+
+use proptest::prelude::*;
+use reference::{options, planted};
+use segrec_engine::factorization::backbone::initial_factors;
+use segrec_engine::factorization::loss::loss;
+use segrec_engine::factorization::{AlsOptions, Backbone, FoldIn, SegmentFactors, Segments};
+use segrec_engine::linalg::gram;
+use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The user factors of a backbone are the exact minimum against its item factors, for rows
+    /// shorter and longer than the number of factors.
+    #[test]
+    fn user_factors_agree_with_the_dense_solution(seed in any::<u64>(), k in 1usize..40) {
+        let interactions = planted(60, 80, 4, 0.35, seed);
+        let options = options(k);
+        let backbone = Backbone::train(&interactions, &options, seed, &Silent).unwrap();
+        for user in 0..interactions.users() {
+            let (items, confidences) = interactions.by_user().row(user);
+            let expected = reference::solve_row(&backbone.item_factors, items, confidences, &options);
+            for (found, expected) in backbone.user_factors.row(user).iter().zip(&expected) {
+                prop_assert!((f64::from(*found) - expected).abs() < 1e-4, "user {user}: {found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn whole_training_agrees_with_the_dense_reference(seed in any::<u64>(), k in 1usize..24) {
+        let interactions = planted(30, 40, 3, 0.3, seed);
+        let options = AlsOptions { sweeps: 3, ..options(k) };
+        let backbone = Backbone::train(&interactions, &options, seed, &Silent).unwrap();
+        let start = initial_factors(interactions.items(), k, seed);
+        let (users, items) = reference::train(&interactions, &options, start);
+        // The bases differ by a rotation, which predictions do not show.
+        for user in 0..interactions.users() {
+            for item in 0..interactions.items() {
+                let found = reference::dot(backbone.user_factors.row(user), backbone.item_factors.row(item));
+                let expected = reference::dot(users.row(user), items.row(item));
+                prop_assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+            }
+        }
+        let found = loss(&interactions, &backbone.user_factors, &backbone.item_factors, &options);
+        let expected = reference::loss(&interactions, &users, &items, &options);
+        prop_assert!((found - expected).abs() < 1e-4 * expected, "{found} {expected}");
+    }
+}
+
+#[test]
+fn every_sweep_lowers_the_loss() {
+    for seed in 0..10 {
+        let interactions = planted(200, 150, 5, 0.1, seed);
+        let backbone = Backbone::train(&interactions, &options(16), seed, &Silent).unwrap();
+        for pair in backbone.losses.windows(2) {
+            assert!(pair[1] <= pair[0] * (1.0 + 1e-6), "{:?}", backbone.losses);
+        }
+    }
+}
+
+#[test]
+fn the_same_bytes_on_one_two_and_four_threads() {
+    let interactions = planted(900, 700, 6, 0.05, 3);
+    let train = || {
+        let backbone = Backbone::train(&interactions, &options(24), 7, &Silent).unwrap();
+        let of_user = (0..900).map(|user| user % 5).collect();
+        let segments = Segments::new(of_user, 5, &interactions);
+        let factors =
+            SegmentFactors::train(&interactions, &backbone, &segments, &options(24), &Silent)
+                .unwrap();
+        (backbone, factors)
+    };
+    let pools = [1, 2, 4].map(|threads| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap()
+    });
+    let results = pools.map(|pool| pool.install(train));
+    assert!(results[0] == results[1] && results[1] == results[2]);
+}
+
+#[test]
+fn fold_in_gives_the_factors_of_training() {
+    let interactions = planted(120, 90, 4, 0.2, 11);
+    let options = options(20);
+    let backbone = Backbone::train(&interactions, &options, 1, &Silent).unwrap();
+    let fold_in = FoldIn::new(&gram(&backbone.item_factors), interactions.items(), options);
+    for user in 0..interactions.users() {
+        let (items, confidences) = interactions.by_user().row(user);
+        let folded = fold_in.user(&backbone.item_factors, items, confidences);
+        for (a, b) in folded.iter().zip(backbone.user_factors.row(user)) {
+            assert!((a - b).abs() < 1e-4, "user {user}: {a} {b}");
+        }
+    }
+    assert!(
+        fold_in
+            .user(&backbone.item_factors, &[], &[])
+            .iter()
+            .all(|&x| x == 0.0)
+    );
+}
+
+#[test]
+fn one_segment_of_everybody_stays_with_the_backbone() {
+    let interactions = planted(300, 200, 4, 0.15, 5);
+    let mut options = options(12);
+    options.sweeps = 40;
+    let backbone = Backbone::train(&interactions, &options, 1, &Silent).unwrap();
+    let segments = Segments::new(vec![0; 300], 1, &interactions);
+    let factors =
+        SegmentFactors::train(&interactions, &backbone, &segments, &options, &Silent).unwrap();
+    let (mut difference, mut size) = (0.0, 0.0);
+    for user in 0..300 {
+        for (place, &item) in segments.items[0].iter().enumerate() {
+            let dot =
+                |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+            let before = dot(
+                backbone.user_factors.row(user),
+                backbone.item_factors.row(item as usize),
+            );
+            let after = dot(
+                factors.user_factors.row(user),
+                factors.item_factors[0].row(place),
+            );
+            difference += (before - after).powi(2);
+            size += before.powi(2);
+        }
+    }
+    assert!(difference < 1e-3 * size, "{difference} of {size}");
+}
+
+#[test]
+fn segment_item_factors_agree_with_the_dense_reference() {
+    let interactions = planted(80, 60, 3, 0.3, 9);
+    let options = options(10);
+    let backbone = Backbone::train(&interactions, &options, 2, &Silent).unwrap();
+    let segments = Segments::new((0..80).map(|user| user % 3).collect(), 3, &interactions);
+    let factors =
+        SegmentFactors::train(&interactions, &backbone, &segments, &options, &Silent).unwrap();
+    let expected = reference::segment_items(&interactions, &backbone, &segments, &options);
+    for segment in 0..3 {
+        for place in 0..segments.items[segment].len() {
+            for (found, expected) in factors.item_factors[segment]
+                .row(place)
+                .iter()
+                .zip(&expected[segment][place])
+            {
+                assert!(
+                    (f64::from(*found) - expected).abs() < 2e-3,
+                    "{found} {expected}"
+                );
+            }
+        }
+    }
+}
+
+struct Stop;
+
+impl Observer for Stop {
+    fn report(&self, _: Progress) {}
+    fn is_cancelled(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_cancelled_training_is_an_error() {
+    let interactions = planted(50, 50, 2, 0.2, 1);
+    assert_eq!(
+        Backbone::train(&interactions, &options(8), 1, &Stop),
+        Err(EngineError::Cancelled)
+    );
+}
+
+#[test]
+fn users_and_items_without_interactions_have_zero_factors() {
+    use segrec_engine::interactions::{Interactions, SparseRows};
+    let rows = SparseRows::new(3, vec![0, 2, 2, 3], vec![0, 1, 1], vec![1.0; 3]).unwrap();
+    let backbone = Backbone::train(&Interactions::new(rows), &options(4), 1, &Silent).unwrap();
+    assert!(backbone.user_factors.row(1).iter().all(|&x| x == 0.0));
+    assert!(backbone.item_factors.row(2).iter().all(|&x| x == 0.0));
+    assert!(backbone.user_factors.data().iter().all(|x| x.is_finite()));
+}
+
+#[test]
+fn matrix_data_of_the_wrong_length_is_refused() {
+    assert!(matches!(
+        Matrix::from_data(3, vec![0.0; 4]),
+        Err(EngineError::Shape { .. })
+    ));
+}
