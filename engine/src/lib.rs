@@ -9,12 +9,16 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod evaluation;
 pub mod factorization;
 pub mod interactions;
 pub mod linalg;
 pub mod matrix;
 pub mod observer;
+pub mod ranking;
+pub mod recipe;
 pub mod seed;
+pub mod segmentation;
 
 pub use error::{EngineError, Result};
 pub use matrix::Matrix;

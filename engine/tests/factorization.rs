@@ -70,9 +70,15 @@ fn the_same_bytes_on_one_two_and_four_threads() {
         let backbone = Backbone::train(&interactions, &options(24), 7, &Silent).unwrap();
         let of_user = (0..900).map(|user| user % 5).collect();
         let segments = Segments::new(of_user, 5, &interactions);
-        let factors =
-            SegmentFactors::train(&interactions, &backbone, &segments, &options(24), &Silent)
-                .unwrap();
+        let factors = SegmentFactors::train(
+            &interactions,
+            &backbone,
+            &segments,
+            &[true; 5],
+            &options(24),
+            &Silent,
+        )
+        .unwrap();
         (backbone, factors)
     };
     let pools = [1, 2, 4].map(|threads| {
@@ -113,8 +119,15 @@ fn one_segment_of_everybody_stays_with_the_backbone() {
     options.sweeps = 40;
     let backbone = Backbone::train(&interactions, &options, 1, &Silent).unwrap();
     let segments = Segments::new(vec![0; 300], 1, &interactions);
-    let factors =
-        SegmentFactors::train(&interactions, &backbone, &segments, &options, &Silent).unwrap();
+    let factors = SegmentFactors::train(
+        &interactions,
+        &backbone,
+        &segments,
+        &[true],
+        &options,
+        &Silent,
+    )
+    .unwrap();
     let (mut difference, mut size) = (0.0, 0.0);
     for user in 0..300 {
         for (place, &item) in segments.items[0].iter().enumerate() {
@@ -141,8 +154,15 @@ fn segment_item_factors_agree_with_the_dense_reference() {
     let options = options(10);
     let backbone = Backbone::train(&interactions, &options, 2, &Silent).unwrap();
     let segments = Segments::new((0..80).map(|user| user % 3).collect(), 3, &interactions);
-    let factors =
-        SegmentFactors::train(&interactions, &backbone, &segments, &options, &Silent).unwrap();
+    let factors = SegmentFactors::train(
+        &interactions,
+        &backbone,
+        &segments,
+        &[true; 3],
+        &options,
+        &Silent,
+    )
+    .unwrap();
     let expected = reference::segment_items(&interactions, &backbone, &segments, &options);
     for segment in 0..3 {
         for place in 0..segments.items[segment].len() {

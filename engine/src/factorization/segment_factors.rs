@@ -87,7 +87,8 @@ pub struct SegmentFactors {
 }
 
 impl SegmentFactors {
-    /// Trains the segment factors on top of a backbone.
+    /// Trains the segment factors of the segments in `wanted` on top of a backbone; the others have
+    /// none, and their users keep the backbone's factors.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
@@ -95,16 +96,34 @@ impl SegmentFactors {
         interactions: &Interactions,
         backbone: &Backbone,
         segments: &Segments,
+        wanted: &[bool],
         options: &AlsOptions,
         observer: &dyn Observer,
     ) -> Result<Self> {
+        let mut user_factors = backbone.user_factors.clone();
+        let mut item_factors = vec![Matrix::default(); segments.count()];
+        if !wanted.contains(&true) {
+            return Ok(Self {
+                item_factors,
+                user_factors,
+            });
+        }
         let backbone_gram = gram(&backbone.item_factors);
         let rows = segment_rows(interactions, segments)?;
-        let mut user_factors = backbone.user_factors.clone();
-        let mut item_factors = Vec::new();
         for sweep in 1..=SWEEPS {
-            item_factors = solve_items(interactions, segments, &user_factors, options, observer)?;
-            for (segment, own) in item_factors.iter().enumerate() {
+            item_factors = solve_items(
+                interactions,
+                segments,
+                wanted,
+                &user_factors,
+                options,
+                observer,
+            )?;
+            for (segment, own) in item_factors
+                .iter()
+                .enumerate()
+                .filter(|(segment, _)| wanted[*segment])
+            {
                 let gram = segment_gram(
                     &backbone_gram,
                     &backbone.item_factors,
@@ -180,6 +199,7 @@ fn segment_rows(interactions: &Interactions, segments: &Segments) -> Result<Vec<
 fn solve_items(
     interactions: &Interactions,
     segments: &Segments,
+    wanted: &[bool],
     user_factors: &Matrix,
     options: &AlsOptions,
     observer: &dyn Observer,
@@ -212,6 +232,7 @@ fn solve_items(
                 Ok(arch.dispatch(ItemBlock {
                     interactions,
                     segments,
+                    wanted,
                     user_factors,
                     options,
                     bases: &bases,
@@ -260,6 +281,7 @@ impl ItemScratch {
 struct ItemBlock<'a> {
     interactions: &'a Interactions,
     segments: &'a Segments,
+    wanted: &'a [bool],
     user_factors: &'a Matrix,
     options: &'a AlsOptions,
     bases: &'a [Vec<f32>],
@@ -284,8 +306,6 @@ impl WithSimd for ItemBlock<'_> {
         let mut solved = Vec::new();
         for item in self.items {
             let (item_users, confidences) = self.interactions.by_item().row(item);
-            everybody.start_empty();
-            everybody.add(simd, self.user_factors, item_users, confidences);
             entries.clear();
             entries.extend(
                 item_users
@@ -293,9 +313,15 @@ impl WithSimd for ItemBlock<'_> {
                     .zip(confidences)
                     .map(|(&user, &confidence)| {
                         (self.segments.of_user[user as usize], user, confidence)
-                    }),
+                    })
+                    .filter(|&(segment, _, _)| self.wanted[segment as usize]),
             );
+            if entries.is_empty() {
+                continue;
+            }
             entries.sort_unstable_by_key(|&(segment, user, _)| (segment, user));
+            everybody.start_empty();
+            everybody.add(simd, self.user_factors, item_users, confidences);
             for group in entries.chunk_by(|a, b| a.0 == b.0) {
                 let segment = group[0].0 as usize;
                 users.clear();

@@ -6,21 +6,19 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::{Simd, WithSimd};
 
-/// `scores = A Bᵀ`: `a` holds m rows of k values, `b` is n × k, `scores` takes m × n.
+/// `scores = A Bᵀ`: `a` holds m rows of k values, `b` n rows, `scores` takes m × n.
 /// 2·m·n·k flops, at the processor's matrix speed from about 16 rows on; on the calling thread.
-pub fn scores(a: &[f32], b: &Matrix, scores: &mut [f32]) {
-    let k = b.columns();
-    let n = b.rows();
-    if k == 0 || n == 0 {
+pub fn scores(a: &[f32], b: &[f32], k: usize, scores: &mut [f32]) {
+    if k == 0 || b.is_empty() {
         scores.fill(0.0);
         return;
     }
-    let m = a.len() / k;
+    let (m, n) = (a.len() / k, b.len() / k);
     matmul(
         MatMut::from_row_major_slice_mut(&mut scores[..m * n], m, n),
         Accum::Replace,
         MatRef::from_row_major_slice(a, m, k),
-        MatRef::from_row_major_slice(b.data(), n, k).transpose(),
+        MatRef::from_row_major_slice(b, n, k).transpose(),
         1.0,
         Par::Seq,
     );
@@ -55,7 +53,7 @@ mod tests {
         let b = Matrix::from_data(k, (0..50 * k).map(value).collect()).unwrap();
         let a: Vec<f32> = (0..7 * k).map(|i| value(i + 99_999)).collect();
         let mut all = vec![0.0; 7 * 50];
-        scores(&a, &b, &mut all);
+        scores(&a, b.data(), k, &mut all);
         for (row, expected) in all.chunks(50).enumerate() {
             let mut one = vec![0.0; 50];
             row_scores(&a[row * k..(row + 1) * k], &b, &mut one);

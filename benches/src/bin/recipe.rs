@@ -1,0 +1,133 @@
+//! Seconds of each phase of a training and what it reaches on a test file, without PostgreSQL.
+//! Arguments: a training file and a test file of `user,item` lines, then options as JSON.
+
+use segrec_engine::evaluation::{ListMetrics, Metric};
+use segrec_engine::interactions::{Events, Interactions};
+use segrec_engine::interactions::{Id, IdKind, RawEvents};
+use segrec_engine::ranking::{Scored, Scoring, top_lists};
+use segrec_engine::recipe::{parse_options, train};
+use segrec_engine::{Observer, Progress, Silent};
+use std::error::Error;
+use std::time::Instant;
+
+struct Clock(Instant);
+
+impl Observer for Clock {
+    fn report(&self, progress: Progress) {
+        if progress.step == progress.steps || progress.step == 1 {
+            println!(
+                "{:7.2} s  {} {}/{} {:?}",
+                self.0.elapsed().as_secs_f64(),
+                progress.phase,
+                progress.step,
+                progress.steps,
+                progress.loss
+            );
+        }
+    }
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+fn events(
+    interactions: &Interactions,
+    options: &segrec_engine::recipe::Options,
+) -> Result<Events, Box<dyn Error>> {
+    let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
+    for user in 0..interactions.users() {
+        for &item in interactions.by_user().row(user).0 {
+            raw.push(Id::Bigint(user as i64), Id::Bigint(i64::from(item)), 1.0, 0);
+        }
+    }
+    Ok(Events::new(raw, options.events.limits(), &Silent)?)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [training, test, options] = arguments.as_slice() else {
+        return Err("usage: recipe TRAINING TEST OPTIONS".into());
+    };
+    let training = segrec_benches::read_interactions(training.as_ref())?;
+    let test = segrec_benches::read_interactions(test.as_ref())?;
+    let options = parse_options(&options.parse()?).map_err(|problems| format!("{problems:?}"))?;
+    let events = events(&training, &options)?;
+    let start = Instant::now();
+    let trained = train(&events, &options, None, &Clock(start))?;
+    println!("{:7.2} s  all", start.elapsed().as_secs_f64());
+    if let Some(row) = trained.measurement.deciding_row() {
+        println!(
+            "holdout ndcg@20 {:.4}, popularity {:.4}",
+            row.value, row.baseline
+        );
+    }
+    let gates = &trained.measurement.gates;
+    println!(
+        "{} segments, {} with their own factors",
+        gates.len(),
+        gates.iter().filter(|gate| gate.passed).count()
+    );
+    let fit = &trained.fit;
+    let seen = |user: u32| trained.interactions.by_user().row(user as usize).0;
+    // Item ids are 0, 1, 2 …, and every one occurs in training, so numbers and ids agree.
+    let relevant_to = |user: usize| {
+        if user < test.users() {
+            test.by_user().row(user).0
+        } else {
+            &[]
+        }
+    };
+    let mut lists: Vec<Vec<Scored>> = Vec::new();
+    let all: Vec<u32> = (0..fit.segments.of_user.len() as u32).collect();
+    let backbone = top_lists(
+        &fit.backbone.user_factors,
+        Scoring {
+            item_factors: &fit.backbone.item_factors,
+            items: None,
+        },
+        |row| seen(all[row]),
+        20,
+        &Silent,
+    )?;
+    lists.extend(backbone.iter().cloned());
+    for (segment, users) in fit
+        .segments
+        .users
+        .iter()
+        .enumerate()
+        .filter(|(segment, _)| fit.own_factors[*segment])
+    {
+        let scoring = Scoring {
+            item_factors: &fit.factors.item_factors[segment],
+            items: Some(&fit.segments.items[segment]),
+        };
+        let found = top_lists(
+            &fit.factors.user_factors.select(users),
+            scoring,
+            |row| seen(users[row]),
+            20,
+            &Silent,
+        )?;
+        for (&user, list) in users.iter().zip(found) {
+            lists[user as usize] = list;
+        }
+    }
+    for (name, lists) in [("backbone", &backbone), ("gated", &lists)] {
+        let (mut recall, mut ndcg, mut users) = (0.0, 0.0, 0.0);
+        for (user, list) in lists.iter().enumerate() {
+            let relevant = relevant_to(user);
+            if !relevant.is_empty() {
+                let metrics = ListMetrics::measure(list.iter().map(|s| s.item), relevant, 20);
+                recall += metrics.get(Metric::Recall);
+                ndcg += metrics.get(Metric::Ndcg);
+                users += 1.0;
+            }
+        }
+        println!(
+            "test {name}: recall@20 {:.4} ndcg@20 {:.4} ({users} users)",
+            recall / users,
+            ndcg / users
+        );
+    }
+    Ok(())
+}

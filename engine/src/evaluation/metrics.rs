@@ -1,0 +1,159 @@
+//! Metrics of one list of recommendations against the set of items that turned out to be relevant.
+
+/// A metric of a list cut at k.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// Hits / k.
+    Precision,
+    /// Hits / relevant items.
+    Recall,
+    /// The harmonic mean of precision and recall.
+    F1,
+    /// Normalised discounted cumulative gain, binary gains (Järvelin & Kekäläinen 2002).
+    Ndcg,
+    /// 1 where the list has a hit.
+    HitRate,
+    /// Mean over min(k, relevant) of the precision at each hit.
+    Map,
+    /// 1 / the rank of the first hit.
+    Mrr,
+}
+
+impl Metric {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Precision,
+        Self::Recall,
+        Self::F1,
+        Self::Ndcg,
+        Self::HitRate,
+        Self::Map,
+        Self::Mrr,
+    ];
+
+    /// The name in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Precision => "precision",
+            Self::Recall => "recall",
+            Self::F1 => "f1",
+            Self::Ndcg => "ndcg",
+            Self::HitRate => "hit_rate",
+            Self::Map => "map",
+            Self::Mrr => "mrr",
+        }
+    }
+}
+
+/// The values of all metrics for one list.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ListMetrics {
+    values: [f64; Metric::ALL.len()],
+}
+
+impl ListMetrics {
+    /// Measures the first `k` of `list` against `relevant` (ascending, not empty).
+    ///
+    /// The ideal list has min(k, relevant) hits at its top; that is the divisor of NDCG and MAP.
+    pub fn measure(list: impl Iterator<Item = u32>, relevant: &[u32], k: usize) -> Self {
+        let (mut hits, mut gain, mut precisions, mut first) = (0usize, 0.0, 0.0, 0.0);
+        for (place, item) in list.take(k).enumerate() {
+            if relevant.binary_search(&item).is_ok() {
+                hits += 1;
+                gain += discount(place);
+                precisions += hits as f64 / (place + 1) as f64;
+                if hits == 1 {
+                    first = 1.0 / (place + 1) as f64;
+                }
+            }
+        }
+        let ideal = k.min(relevant.len());
+        if ideal == 0 {
+            return Self::default();
+        }
+        let ideal_gain: f64 = (0..ideal).map(discount).sum();
+        let precision = hits as f64 / k as f64;
+        let recall = hits as f64 / relevant.len() as f64;
+        let f1 = if hits > 0 {
+            2.0 * precision * recall / (precision + recall)
+        } else {
+            0.0
+        };
+        let hit = f64::from(u8::from(hits > 0));
+        Self {
+            values: [
+                precision,
+                recall,
+                f1,
+                gain / ideal_gain,
+                hit,
+                precisions / ideal as f64,
+                first,
+            ],
+        }
+    }
+
+    /// The value of one metric.
+    pub fn get(&self, metric: Metric) -> f64 {
+        self.values[metric as usize]
+    }
+}
+
+/// 1 / log₂(rank + 1) for place = rank − 1.
+fn discount(place: usize) -> f64 {
+    1.0 / (place as f64 + 2.0).log2()
+}
+
+/// The share of `items` items that occur in any of the lists.
+pub fn coverage(lists: impl Iterator<Item = u32>, items: usize) -> f64 {
+    let mut shown = vec![false; items];
+    lists.for_each(|item| shown[item as usize] = true);
+    shown.iter().filter(|&&is_shown| is_shown).count() as f64 / items.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_agree_with_a_worked_example() {
+        // Relevant 2, 5, 9; the list hits at ranks 1 and 3.
+        let metrics = ListMetrics::measure([5, 1, 2, 7].into_iter(), &[2, 5, 9], 4);
+        let gain = 1.0 + 1.0 / 4f64.log2();
+        let ideal = 1.0 + 1.0 / 3f64.log2() + 1.0 / 4f64.log2();
+        for (metric, expected) in [
+            (Metric::Precision, 0.5),
+            (Metric::Recall, 2.0 / 3.0),
+            (Metric::F1, 2.0 * 0.5 * (2.0 / 3.0) / (0.5 + 2.0 / 3.0)),
+            (Metric::Ndcg, gain / ideal),
+            (Metric::HitRate, 1.0),
+            (Metric::Map, (1.0 + 2.0 / 3.0) / 3.0),
+            (Metric::Mrr, 1.0),
+        ] {
+            assert!(
+                (metrics.get(metric) - expected).abs() < 1e-12,
+                "{}",
+                metric.name()
+            );
+        }
+    }
+
+    #[test]
+    fn a_perfect_list_is_one_and_a_useless_one_nothing() {
+        let perfect = ListMetrics::measure([3, 1].into_iter(), &[1, 3], 2);
+        let useless = ListMetrics::measure([4, 6].into_iter(), &[1, 3], 2);
+        for metric in Metric::ALL {
+            assert_eq!(
+                (perfect.get(metric), useless.get(metric)),
+                (1.0, 0.0),
+                "{}",
+                metric.name()
+            );
+        }
+    }
+
+    #[test]
+    fn coverage_counts_each_item_once() {
+        assert_eq!(coverage([1, 1, 3].into_iter(), 4), 0.5);
+    }
+}

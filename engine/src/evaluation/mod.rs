@@ -1,0 +1,17 @@
+//! Measuring lists against events that training did not see. All items are ranked, never a sample
+//! (Krichene & Rendle 2020).
+//!
+//! - [`split`]: which events are held out
+//! - [`metrics`]: precision, recall, F1, NDCG, hit rate, MAP, MRR of one list; coverage of many
+//! - [`interval`]: means, standard errors, bootstrap intervals over users
+//! - [`gate`]: whether a segment's factors beat what they replace
+
+pub mod gate;
+pub mod interval;
+pub mod metrics;
+pub mod split;
+
+pub use gate::{Gate, gate};
+pub use interval::{Estimate, bootstrap};
+pub use metrics::{ListMetrics, Metric, coverage};
+pub use split::{Holdout, HoldoutOptions, Split, SplitChoice};

@@ -1,0 +1,44 @@
+//! From factors to lists.
+//!
+//! - [`top_n`]: the best n of a stream of scores, with a fixed order of ties
+//! - [`batch`]: lists for many users of the same items, as blocked matrix products
+//! - [`popularity`]: what everybody likes; the last rung of the ladder and the baseline
+//!
+//! The ladder of a recommendation: segment factors, the backbone, fold-in, what is popular in the
+//! segment, what is popular. [`Source`] names the rung.
+
+pub mod batch;
+pub mod popularity;
+pub mod top_n;
+
+pub use batch::{Scoring, top_lists};
+pub use popularity::Popularity;
+pub use top_n::{Scored, TopN};
+
+/// Where an item of a list comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The user's segment factors.
+    Segment,
+    /// The backbone, for a known user whose segment's factors did not pass the gate.
+    Backbone,
+    /// Factors computed now from the events of a user that training did not see.
+    FoldIn,
+    /// What is popular in the user's segment.
+    SegmentPopular,
+    /// What is popular with everybody.
+    Popular,
+}
+
+impl Source {
+    /// The name in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Segment => "segment",
+            Self::Backbone => "backbone",
+            Self::FoldIn => "fold_in",
+            Self::SegmentPopular => "segment_popular",
+            Self::Popular => "popular",
+        }
+    }
+}

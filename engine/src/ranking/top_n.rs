@@ -1,0 +1,113 @@
+//! The best n of a stream of scores. Equal scores are ordered by the item's number, so that lists
+//! are the same every time.
+
+use std::cmp::Ordering;
+
+/// An item and its score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scored {
+    /// The item's number.
+    pub item: u32,
+    /// The higher, the better; finite.
+    pub score: f32,
+}
+
+impl Scored {
+    /// Better first.
+    fn order(&self, other: &Self) -> Ordering {
+        other
+            .score
+            .total_cmp(&self.score)
+            .then(self.item.cmp(&other.item))
+    }
+}
+
+/// Keeps the best n. Amortised constant time per item: a buffer of 2n is cut to n when full.
+#[derive(Clone, Debug)]
+pub struct TopN {
+    n: usize,
+    buffer: Vec<Scored>,
+    /// Scores below it cannot enter.
+    threshold: f32,
+}
+
+/// Buffers start no larger than this, whatever n is asked for.
+const FIRST_CAPACITY: usize = 1024;
+
+impl TopN {
+    /// Keeps the best `n`.
+    pub fn new(n: usize) -> Self {
+        Self {
+            n,
+            buffer: Vec::with_capacity(n.saturating_mul(2).min(FIRST_CAPACITY)),
+            threshold: f32::NEG_INFINITY,
+        }
+    }
+
+    /// Offers an item; a score of −∞ or NaN never enters.
+    #[inline(always)]
+    pub fn push(&mut self, item: u32, score: f32) {
+        // Equal scores enter: a lower item number may still win.
+        if score >= self.threshold && score > f32::NEG_INFINITY && self.n > 0 {
+            self.buffer.push(Scored { item, score });
+            if self.buffer.len() >= self.n.saturating_mul(2) {
+                self.cut();
+            }
+        }
+    }
+
+    fn cut(&mut self) {
+        let last = self.n - 1;
+        let (_, worst, _) = self.buffer.select_nth_unstable_by(last, Scored::order);
+        self.threshold = worst.score;
+        self.buffer.truncate(self.n);
+    }
+
+    /// The list, best first.
+    pub fn finish(mut self) -> Vec<Scored> {
+        self.buffer.sort_unstable_by(Scored::order);
+        self.buffer.truncate(self.n);
+        self.buffer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_best_n_in_order_whatever_the_order_of_arrival(
+            scores in proptest::collection::vec(-3i8..3, 0..300),
+            n in 0usize..20,
+        ) {
+            let mut expected: Vec<Scored> = scores.iter().enumerate()
+                .map(|(item, &score)| Scored { item: item as u32, score: f32::from(score) }).collect();
+            expected.sort_by(Scored::order);
+            expected.truncate(n);
+            let offer = |items: &mut dyn Iterator<Item = usize>| {
+                let mut top = TopN::new(n);
+                items.for_each(|item| top.push(item as u32, f32::from(scores[item])));
+                top.finish()
+            };
+            prop_assert_eq!(&offer(&mut (0..scores.len())), &expected);
+            prop_assert_eq!(&offer(&mut (0..scores.len()).rev()), &expected);
+        }
+    }
+
+    #[test]
+    fn scores_that_are_not_numbers_never_enter() {
+        let mut top = TopN::new(3);
+        top.push(1, f32::NAN);
+        top.push(2, f32::NEG_INFINITY);
+        top.push(3, 1.0);
+        assert_eq!(
+            top.finish(),
+            [Scored {
+                item: 3,
+                score: 1.0
+            }]
+        );
+    }
+}

@@ -1,0 +1,299 @@
+//! From the caller's JSON to checked options. Every problem of a call is found and reported
+//! together; an unknown name is answered with the nearest known one, a value out of range with the
+//! range.
+
+use super::options::{Kind, OPTIONS, OptionEntry, Options};
+use serde_json::{Map, Value};
+
+/// One thing wrong with the options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionProblem {
+    /// What is wrong, with the value.
+    pub message: String,
+    /// What to write instead.
+    pub hint: String,
+}
+
+/// Merges `changes` into `base`, object by object; null removes an option, which brings its default
+/// back.
+pub fn merge_options(base: &mut Value, changes: &Value) {
+    match (base, changes) {
+        (Value::Object(base), Value::Object(changes)) => {
+            for (name, change) in changes {
+                if change.is_null() {
+                    base.remove(name);
+                } else if change.is_object() && name != "type_weights" {
+                    let slot = base
+                        .entry(name.clone())
+                        .or_insert_with(|| Value::Object(Map::new()));
+                    if !slot.is_object() {
+                        *slot = Value::Object(Map::new());
+                    }
+                    merge_options(slot, change);
+                } else {
+                    base.insert(name.clone(), change.clone());
+                }
+            }
+        }
+        (base, changes) => *base = changes.clone(),
+    }
+}
+
+/// Checks options given as JSON and fills in the defaults.
+///
+/// # Errors
+/// All problems.
+pub fn parse_options(given: &Value) -> Result<Options, Vec<OptionProblem>> {
+    let mut problems = Vec::new();
+    let mut complete = Value::Object(Map::new());
+    for entry in OPTIONS {
+        let default = serde_json::from_str(entry.default).unwrap_or(Value::Null);
+        set(&mut complete, entry.name, default);
+    }
+    match given {
+        Value::Object(object) => check_object(object, "", &mut complete, &mut problems),
+        other => problems.push(OptionProblem {
+            message: format!("options are {}, not an object", describe(other)),
+            hint: "write options as an object such as {\"als\": {\"factors\": 32}}".to_owned(),
+        }),
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    serde_json::from_value(complete).map_err(|error| {
+        vec![OptionProblem {
+            message: format!("options are not valid: {error}"),
+            hint: "see the reference of options".to_owned(),
+        }]
+    })
+}
+
+fn check_object(
+    object: &Map<String, Value>,
+    prefix: &str,
+    complete: &mut Value,
+    problems: &mut Vec<OptionProblem>,
+) {
+    for (key, value) in object {
+        let name = if prefix.is_empty() {
+            key.clone()
+        } else {
+            format!("{prefix}.{key}")
+        };
+        if let Some(entry) = OPTIONS.iter().find(|entry| entry.name == name) {
+            match check_value(entry, value) {
+                Ok(()) => set(complete, &name, value.clone()),
+                Err(hint) => problems.push(OptionProblem {
+                    message: format!("option \"{name}\" is {}", describe(value)),
+                    hint,
+                }),
+            }
+        } else if OPTIONS
+            .iter()
+            .any(|entry| entry.name.starts_with(&format!("{name}.")))
+        {
+            match value {
+                Value::Object(object) => check_object(object, &name, complete, problems),
+                other => problems.push(OptionProblem {
+                    message: format!("option \"{name}\" is {}", describe(other)),
+                    hint: format!("\"{name}\" is an object with {}", names_under(&name)),
+                }),
+            }
+        } else {
+            problems.push(OptionProblem {
+                message: format!("unknown option \"{name}\""),
+                hint: nearest(&name),
+            });
+        }
+    }
+}
+
+fn names_under(prefix: &str) -> String {
+    let prefix = format!("{prefix}.");
+    let names: Vec<String> = OPTIONS
+        .iter()
+        .filter_map(|entry| entry.name.strip_prefix(&prefix))
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    names.join(", ")
+}
+
+/// Names that are not alike at all help nobody.
+const LEAST_SIMILARITY: f64 = 0.5;
+
+fn nearest(name: &str) -> String {
+    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let likeness = |entry: &OptionEntry| {
+        let whole = strsim::normalized_damerau_levenshtein(name, entry.name);
+        let word = strsim::normalized_damerau_levenshtein(&last(name), &last(entry.name));
+        whole.max(word)
+    };
+    let best = OPTIONS
+        .iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    match best {
+        Some(entry) if likeness(entry) >= LEAST_SIMILARITY => {
+            format!("did you mean \"{}\"?", entry.name)
+        }
+        _ => {
+            let names: Vec<&str> = OPTIONS.iter().map(|entry| entry.name).collect();
+            format!("the options are {}", names.join(", "))
+        }
+    }
+}
+
+/// Checks one value; the error says what the option may be.
+fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
+    let name = entry.name;
+    let whole = |least: i64, most: i64| {
+        value
+            .as_i64()
+            .is_some_and(|number| (least..=most).contains(&number))
+    };
+    let (fits, allowed) = match entry.kind {
+        Kind::Integer { least, most } => (whole(least, most), format!("a whole number from {least} to {most}")),
+        Kind::AutoOrInteger { least, most } => {
+            (value == "auto" || whole(least, most), format!("\"auto\" or a whole number from {least} to {most}"))
+        }
+        Kind::Number { least, most } => (
+            value.as_f64().is_some_and(|number| (least..=most).contains(&number)),
+            format!("a number from {least} to {most}"),
+        ),
+        Kind::Choice(words) => (
+            value.as_str().is_some_and(|word| words.contains(&word)),
+            format!("one of {}", words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")),
+        ),
+        Kind::Duration => (
+            value.is_null()
+                || value
+                    .as_str()
+                    .and_then(|text| humantime::parse_duration(text).ok())
+                    .is_some_and(|duration| !duration.is_zero()),
+            "a length of time such as \"90 days\" or \"12 hours\", or null".to_owned(),
+        ),
+        Kind::Weights => (
+            value.as_object().is_some_and(|object| {
+                object.values().all(|weight| weight.as_f64().is_some_and(|w| w >= 0.0 && w <= f64::from(f32::MAX)))
+            }),
+            "an object from event types to numbers of at least 0, such as {\"view\": 1, \"purchase\": 5}".to_owned(),
+        ),
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(format!(
+            "\"{name}\" is {allowed}; its default is {}",
+            entry.default
+        ))
+    }
+}
+
+/// A value as an error names it.
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Object(_) => "an object".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn set(target: &mut Value, path: &str, value: Value) {
+    match path.split_once('.') {
+        Some((head, rest)) => {
+            if let Value::Object(object) = target {
+                set(
+                    object
+                        .entry(head)
+                        .or_insert_with(|| Value::Object(Map::new())),
+                    rest,
+                    value,
+                );
+            }
+        }
+        None => {
+            if let Value::Object(object) = target {
+                object.insert(path.to_owned(), value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segmentation::SegmentCount;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_default_is_valid_for_its_own_option() {
+        for entry in OPTIONS {
+            let default = serde_json::from_str(entry.default).unwrap();
+            assert_eq!(check_value(entry, &default), Ok(()), "{}", entry.name);
+            assert!(entry.help.ends_with('.'), "{}", entry.name);
+        }
+        parse_options(&json!({})).unwrap();
+    }
+
+    #[test]
+    fn given_values_replace_defaults() {
+        let options = parse_options(&json!({
+            "als": {"factors": 8},
+            "segmentation": {"segments": 3},
+            "events": {"half_life": "90 days", "type_weights": {"view": 1, "buy": 5}}
+        }))
+        .unwrap();
+        assert_eq!(options.als.factors, 8);
+        assert_eq!(options.segmentation.segments, SegmentCount::Exactly(3));
+        assert_eq!(options.events.half_life, Some(90.0 * 86_400.0));
+        assert_eq!(options.events.type_weights["buy"], 5.0);
+    }
+
+    #[test]
+    fn all_problems_are_reported_together() {
+        let problems = parse_options(&json!({
+            "als": {"factor": 8, "sweeps": 0, "regularization": "much"},
+            "segmentation": 5,
+            "events": {"half_life": "yesterday", "type_weights": {"view": -1}},
+            "seeds": 1
+        }))
+        .unwrap_err();
+        let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+        assert_eq!(messages.len(), 7, "{messages:?}");
+        let hint = |message: &str| &problems.iter().find(|p| p.message == message).unwrap().hint;
+        assert_eq!(
+            hint("unknown option \"als.factor\""),
+            "did you mean \"als.factors\"?"
+        );
+        assert_eq!(hint("unknown option \"seeds\""), "did you mean \"seed\"?");
+        assert_eq!(
+            hint("option \"als.sweeps\" is 0"),
+            "\"als.sweeps\" is a whole number from 1 to 200; its default is 16"
+        );
+    }
+
+    #[test]
+    fn an_option_at_the_wrong_place_is_found() {
+        let problems = parse_options(&json!({"factors": 8})).unwrap_err();
+        assert_eq!(problems[0].hint, "did you mean \"als.factors\"?");
+    }
+
+    #[test]
+    fn merging_changes_what_is_given_and_null_brings_the_default_back() {
+        let mut base = json!({"als": {"factors": 8, "sweeps": 3}, "seed": 1});
+        merge_options(&mut base, &json!({"als": {"sweeps": 4}, "seed": null}));
+        assert_eq!(base, json!({"als": {"factors": 8, "sweeps": 4}}));
+    }
+
+    proptest! {
+        /// Whatever JSON is given, the answer is options or problems, never a crash.
+        #[test]
+        fn any_json_is_answered(text in "[\\[\\]{}:,\"a-z0-9.\\- ]{0,60}") {
+            if let Ok(value) = serde_json::from_str(&text) {
+                let _ = parse_options(&value);
+                let mut base = json!({});
+                merge_options(&mut base, &value);
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! How much memory a training takes, before it is taken.
+
+use super::options::Options;
+
+/// The size of a training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Users.
+    pub users: usize,
+    /// Items.
+    pub items: usize,
+    /// Events.
+    pub events: usize,
+}
+
+/// Bytes at the peak of a training, besides the raw events: an upper estimate.
+///
+/// Events by user (20 bytes), interactions in both orientations of the training part, the test part
+/// and the whole (16 bytes a pair each, at most one pair per event), four factor matrices of each
+/// side (both fits and their rotated copies), and one row per (segment, item) pair twice; there are
+/// at most as many of these as events.
+pub fn memory(size: Size, options: &Options) -> u64 {
+    let Size {
+        users,
+        items,
+        events,
+    } = size;
+    let row = 4 * options.als.factors as u64;
+    let (segments, _) = options
+        .segmentation
+        .target(users, events, options.als.factors);
+    let pairs = if segments > 1 {
+        (segments * items).min(events) as u64
+    } else {
+        0
+    };
+    20 * events as u64 + 3 * 16 * events as u64 + 4 * row * (users + items) as u64 + 2 * row * pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_grows_with_every_part_of_the_size() {
+        let options = super::super::parse_options(&serde_json::json!({})).unwrap();
+        let size = Size {
+            users: 30_000,
+            items: 40_000,
+            events: 800_000,
+        };
+        let base = memory(size, &options);
+        assert!(
+            base > memory(
+                Size {
+                    users: 15_000,
+                    ..size
+                },
+                &options
+            )
+        );
+        assert!(
+            base > memory(
+                Size {
+                    items: 20_000,
+                    ..size
+                },
+                &options
+            )
+        );
+        assert!(
+            base > memory(
+                Size {
+                    events: 400_000,
+                    ..size
+                },
+                &options
+            )
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! One fit: backbone, segments and segment factors on one set of interactions.
+
+use super::options::Options;
+use crate::error::Result;
+use crate::factorization::{Backbone, SegmentFactors, Segments};
+use crate::interactions::Interactions;
+use crate::observer::Observer;
+use crate::segmentation::Membership;
+
+/// Everything that is learned from interactions.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// The factors shared by all.
+    pub backbone: Backbone,
+    /// Who belongs where.
+    pub membership: Membership,
+    /// The users and items of each segment.
+    pub segments: Segments,
+    /// Of each segment: whether it has factors of its own.
+    pub own_factors: Vec<bool>,
+    /// The segments' factors; empty for segments without their own.
+    pub factors: SegmentFactors,
+}
+
+impl Fit {
+    /// Finds segments and gives every one its own factors; a single segment of everybody is the
+    /// backbone and has none.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
+    pub fn new(
+        interactions: &Interactions,
+        options: &Options,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let backbone = Backbone::train(interactions, &options.als, options.seed, observer)?;
+        let membership = Membership::find(
+            &backbone.user_factors,
+            interactions.entries(),
+            &options.segmentation,
+            options.seed,
+            observer,
+        )?;
+        let own_factors = vec![membership.count() > 1; membership.count()];
+        Self::with_segments(
+            interactions,
+            backbone,
+            membership,
+            own_factors,
+            options,
+            observer,
+        )
+    }
+
+    /// Fits the same segments on other interactions; only those of `own_factors` get factors of
+    /// their own.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
+    pub fn again(
+        interactions: &Interactions,
+        membership: &Membership,
+        own_factors: Vec<bool>,
+        options: &Options,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let backbone = Backbone::train(interactions, &options.als, options.seed, observer)?;
+        let membership = membership.carried_to(&backbone.user_factors);
+        Self::with_segments(
+            interactions,
+            backbone,
+            membership,
+            own_factors,
+            options,
+            observer,
+        )
+    }
+
+    fn with_segments(
+        interactions: &Interactions,
+        backbone: Backbone,
+        membership: Membership,
+        own_factors: Vec<bool>,
+        options: &Options,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let segments = Segments::new(membership.complete(), membership.count(), interactions);
+        let factors = SegmentFactors::train(
+            interactions,
+            &backbone,
+            &segments,
+            &own_factors,
+            &options.als,
+            observer,
+        )?;
+        Ok(Self {
+            backbone,
+            membership,
+            segments,
+            own_factors,
+            factors,
+        })
+    }
+}

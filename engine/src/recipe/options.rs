@@ -1,0 +1,294 @@
+//! Every option of a model, once: its name, what it may be, its default and what it does. The
+//! parser, the errors and the reference read this table; [`Options`] is the checked form, and only
+//! the checked form trains.
+
+use crate::evaluation::HoldoutOptions;
+use crate::factorization::AlsOptions;
+use crate::interactions::{Duplicates, EventLimits, Weighting};
+use crate::segmentation::SegmentationOptions;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+
+/// What an option may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// A whole number within the bounds.
+    Integer {
+        /// The least value.
+        least: i64,
+        /// The greatest value.
+        most: i64,
+    },
+    /// `"auto"` or a whole number within the bounds.
+    AutoOrInteger {
+        /// The least value.
+        least: i64,
+        /// The greatest value.
+        most: i64,
+    },
+    /// A number within the bounds.
+    Number {
+        /// The least value.
+        least: f64,
+        /// The greatest value.
+        most: f64,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A length of time such as `"90 days"`, or null.
+    Duration,
+    /// An object from words to numbers of at least 0.
+    Weights,
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OptionEntry {
+    /// The path in the JSON, with dots.
+    pub name: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+    /// The default, as JSON.
+    pub default: &'static str,
+    /// What it does, one sentence.
+    pub help: &'static str,
+}
+
+const fn entry(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    help: &'static str,
+) -> OptionEntry {
+    OptionEntry {
+        name,
+        kind,
+        default,
+        help,
+    }
+}
+
+/// All options.
+pub const OPTIONS: &[OptionEntry] = &[
+    entry(
+        "events.type_weights",
+        Kind::Weights,
+        "{}",
+        "What an event of each type counts; with weights given, events of other types are left out.",
+    ),
+    entry(
+        "events.half_life",
+        Kind::Duration,
+        "null",
+        "The age at which an event counts half, measured back from the latest event; null where age does not matter.",
+    ),
+    entry(
+        "events.duplicates",
+        Kind::Choice(&["sum", "max", "last", "count"]),
+        "\"sum\"",
+        "How several events of a user on the same item become one weight.",
+    ),
+    entry(
+        "events.min_user_events",
+        Kind::Integer {
+            least: 1,
+            most: 1_000_000,
+        },
+        "1",
+        "Users with fewer events are left out of the training.",
+    ),
+    entry(
+        "events.min_item_events",
+        Kind::Integer {
+            least: 1,
+            most: 1_000_000,
+        },
+        "1",
+        "Items with fewer events are left out of the training.",
+    ),
+    entry(
+        "events.max_user_events",
+        Kind::Integer {
+            least: 1,
+            most: 1_000_000,
+        },
+        "5000",
+        "Of a user with more items only this many count: the latest, or without a time column the heaviest.",
+    ),
+    entry(
+        "events.on_bad_rows",
+        Kind::Choice(&["error", "skip"]),
+        "\"error\"",
+        "Whether rows with a null id, a weight that is negative or not a number, or an infinite time stop the training or are skipped and counted.",
+    ),
+    entry(
+        "segmentation.method",
+        Kind::Choice(&["kmeans", "none"]),
+        "\"kmeans\"",
+        "How users are divided: k-means on the direction of their factors, or one segment of everybody.",
+    ),
+    entry(
+        "segmentation.segments",
+        Kind::AutoOrInteger {
+            least: 1,
+            most: 4096,
+        },
+        "\"auto\"",
+        "How many segments; auto takes one per 450 users, from 8 to 64, none with fewer than 200 users.",
+    ),
+    entry(
+        "als.factors",
+        Kind::Integer {
+            least: 1,
+            most: 1024,
+        },
+        "64",
+        "The length of a factor vector: more is more accurate, slower and larger.",
+    ),
+    entry(
+        "als.sweeps",
+        Kind::Integer {
+            least: 1,
+            most: 200,
+        },
+        "16",
+        "Passes over users and items.",
+    ),
+    entry(
+        "als.regularization",
+        Kind::Number {
+            least: 1e-6,
+            most: 1000.0,
+        },
+        "0.003",
+        "How strongly factors are held small.",
+    ),
+    entry(
+        "als.unobserved_weight",
+        Kind::Number {
+            least: 0.0,
+            most: 100.0,
+        },
+        "0.01",
+        "The weight of a pair that did not occur, against 1 for one that did.",
+    ),
+    entry(
+        "als.frequency_exponent",
+        Kind::Number {
+            least: 0.0,
+            most: 1.0,
+        },
+        "1",
+        "How the regularization grows with the number of a row's events: 0 not at all, 1 in proportion.",
+    ),
+    entry(
+        "als.sharing",
+        Kind::Number {
+            least: 0.0,
+            most: 1.0,
+        },
+        "0.1",
+        "How much users of other segments count in a segment's item factors: 0 not at all, 1 like its own.",
+    ),
+    entry(
+        "holdout.split",
+        Kind::Choice(&["auto", "time", "random"]),
+        "\"auto\"",
+        "How held-out events are chosen: the latest, or by a hash of user and item; auto takes time where the model has a time column.",
+    ),
+    entry(
+        "holdout.share",
+        Kind::Number {
+            least: 0.01,
+            most: 0.5,
+        },
+        "0.1",
+        "The share of events that is held out to measure the training.",
+    ),
+    entry(
+        "seed",
+        Kind::Integer {
+            least: 0,
+            most: 9_007_199_254_740_991,
+        },
+        "42",
+        "Where all random draws start; the same data and seed give the same version.",
+    ),
+];
+
+/// What happens to rows that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBadRows {
+    /// The training stops with an error that counts them.
+    Error,
+    /// They are skipped and counted in a notice.
+    Skip,
+}
+
+/// The settings of reading events, checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventOptions {
+    /// What an event of each type counts; empty where types do not matter.
+    pub type_weights: BTreeMap<String, f64>,
+    /// Seconds after which an event counts half.
+    #[serde(deserialize_with = "seconds")]
+    pub half_life: Option<f64>,
+    /// How events on the same item are combined.
+    pub duplicates: Duplicates,
+    /// Least events of a user.
+    pub min_user_events: usize,
+    /// Least events of an item.
+    pub min_item_events: usize,
+    /// Most items of a user that count.
+    pub max_user_events: usize,
+    /// What happens to bad rows.
+    pub on_bad_rows: OnBadRows,
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    text.map(|text| {
+        humantime::parse_duration(&text)
+            .map(|duration| duration.as_secs_f64())
+            .map_err(serde::de::Error::custom)
+    })
+    .transpose()
+}
+
+impl EventOptions {
+    /// The limits of support.
+    pub fn limits(&self) -> EventLimits {
+        EventLimits {
+            min_user_events: self.min_user_events,
+            min_item_events: self.min_item_events,
+            max_user_events: self.max_user_events,
+        }
+    }
+
+    /// How events count, with ages measured from `anchor` (microseconds).
+    pub fn weighting(&self, anchor: i64) -> Weighting {
+        Weighting {
+            duplicates: self.duplicates,
+            half_life: self.half_life,
+            anchor,
+        }
+    }
+}
+
+/// All options, checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Reading events.
+    pub events: EventOptions,
+    /// Dividing users.
+    pub segmentation: SegmentationOptions,
+    /// The backbone and the segment factors.
+    pub als: AlsOptions,
+    /// Measuring.
+    pub holdout: HoldoutOptions,
+    /// Where random draws start.
+    pub seed: u64,
+}

@@ -1,0 +1,13 @@
+//! Dividing users into segments.
+//!
+//! - [`options`]: the method and how many segments
+//! - [`kmeans`]: spherical k-means, the default, on user factors
+//! - [`membership`]: who belongs where, and the same segments on factors trained anew
+
+pub mod kmeans;
+pub mod membership;
+pub mod options;
+
+pub use kmeans::spherical_kmeans;
+pub use membership::Membership;
+pub use options::{Method, SegmentCount, SegmentationOptions};
