@@ -1,6 +1,28 @@
-//! skeleton
+//! pg_segrec: recommendations and user segments inside PostgreSQL.
+//!
+//! Arrows point down only: [`api`] → [`commands`], [`serving`] → [`catalog`], the engine → [`pg`],
+//! [`error`], [`settings`]. See ARCHITECTURE.md.
+
 use pgrx::prelude::*;
-pgrx::pg_module_magic!();
-/// hello
-#[pg_extern]
-fn segrec_hello() -> i32 { 1 }
+
+mod api;
+mod catalog;
+mod commands;
+mod error;
+mod pg;
+mod serving;
+mod settings;
+
+pgrx::pg_module_magic!(name, version);
+
+pgrx::extension_sql_file!("../sql/schema/schemas.sql", name = "schemas", bootstrap);
+pgrx::extension_sql_file!("../sql/schema/tables.sql", name = "tables", requires = ["schemas"]);
+pgrx::extension_sql_file!("../sql/schema/views.sql", name = "views", requires = ["tables"]);
+pgrx::extension_sql_file!("../sql/schema/comments.sql", name = "comments", requires = ["views"]);
+pgrx::extension_sql_file!("../sql/schema/functions.sql", name = "functions", finalize);
+
+/// Registers the settings when the library is loaded.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    settings::register();
+}

@@ -13,10 +13,7 @@ pub struct Matrix {
 impl Matrix {
     /// A matrix of zeros.
     pub fn zeros(rows: usize, columns: usize) -> Self {
-        Self {
-            columns,
-            data: vec![0.0; rows * columns],
-        }
+        Self { columns, data: vec![0.0; rows * columns] }
     }
 
     /// Takes `data` as rows of `columns` values.
@@ -25,11 +22,7 @@ impl Matrix {
     /// [`EngineError::Shape`] where the length is not a multiple of `columns`.
     pub fn from_data(columns: usize, data: Vec<f32>) -> Result<Self> {
         if columns == 0 && !data.is_empty() || columns > 0 && !data.len().is_multiple_of(columns) {
-            return Err(EngineError::Shape {
-                what: "matrix data",
-                expected: columns,
-                found: data.len(),
-            });
+            return Err(EngineError::Shape { what: "matrix data", expected: columns, found: data.len() });
         }
         Ok(Self { columns, data })
     }
@@ -72,9 +65,6 @@ impl Matrix {
         for &row in rows {
             data.extend_from_slice(self.row(row as usize));
         }
-        Self {
-            columns: self.columns,
-            data,
-        }
+        Self { columns: self.columns, data }
     }
 }

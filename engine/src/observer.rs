@@ -21,13 +21,7 @@ pub struct Progress {
 impl Progress {
     /// A report without loss or metric.
     pub fn step(phase: &'static str, step: usize, steps: usize) -> Self {
-        Self {
-            phase,
-            step,
-            steps,
-            loss: None,
-            metric: None,
-        }
+        Self { phase, step, steps, loss: None, metric: None }
     }
 }
 
@@ -43,11 +37,7 @@ pub trait Observer: Sync {
     /// # Errors
     /// [`EngineError::Cancelled`].
     fn check(&self) -> Result<()> {
-        if self.is_cancelled() {
-            Err(EngineError::Cancelled)
-        } else {
-            Ok(())
-        }
+        if self.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) }
     }
 }
 

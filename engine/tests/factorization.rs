@@ -70,23 +70,13 @@ fn the_same_bytes_on_one_two_and_four_threads() {
         let backbone = Backbone::train(&interactions, &options(24), 7, &Silent).unwrap();
         let of_user = (0..900).map(|user| user % 5).collect();
         let segments = Segments::new(of_user, 5, &interactions);
-        let factors = SegmentFactors::train(
-            &interactions,
-            &backbone,
-            &segments,
-            &[true; 5],
-            &options(24),
-            &Silent,
-        )
-        .unwrap();
+        let factors =
+            SegmentFactors::train(&interactions, &backbone, &segments, &[true; 5], &options(24), &Silent)
+                .unwrap();
         (backbone, factors)
     };
-    let pools = [1, 2, 4].map(|threads| {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap()
-    });
+    let pools =
+        [1, 2, 4].map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
     let results = pools.map(|pool| pool.install(train));
     assert!(results[0] == results[1] && results[1] == results[2]);
 }
@@ -104,12 +94,7 @@ fn fold_in_gives_the_factors_of_training() {
             assert!((a - b).abs() < 1e-4, "user {user}: {a} {b}");
         }
     }
-    assert!(
-        fold_in
-            .user(&backbone.item_factors, &[], &[])
-            .iter()
-            .all(|&x| x == 0.0)
-    );
+    assert!(fold_in.user(&backbone.item_factors, &[], &[]).iter().all(|&x| x == 0.0));
 }
 
 #[test]
@@ -119,28 +104,14 @@ fn one_segment_of_everybody_stays_with_the_backbone() {
     options.sweeps = 40;
     let backbone = Backbone::train(&interactions, &options, 1, &Silent).unwrap();
     let segments = Segments::new(vec![0; 300], 1, &interactions);
-    let factors = SegmentFactors::train(
-        &interactions,
-        &backbone,
-        &segments,
-        &[true],
-        &options,
-        &Silent,
-    )
-    .unwrap();
+    let factors =
+        SegmentFactors::train(&interactions, &backbone, &segments, &[true], &options, &Silent).unwrap();
     let (mut difference, mut size) = (0.0, 0.0);
     for user in 0..300 {
         for (place, &item) in segments.items[0].iter().enumerate() {
-            let dot =
-                |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
-            let before = dot(
-                backbone.user_factors.row(user),
-                backbone.item_factors.row(item as usize),
-            );
-            let after = dot(
-                factors.user_factors.row(user),
-                factors.item_factors[0].row(place),
-            );
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+            let before = dot(backbone.user_factors.row(user), backbone.item_factors.row(item as usize));
+            let after = dot(factors.user_factors.row(user), factors.item_factors[0].row(place));
             difference += (before - after).powi(2);
             size += before.powi(2);
         }
@@ -154,27 +125,15 @@ fn segment_item_factors_agree_with_the_dense_reference() {
     let options = options(10);
     let backbone = Backbone::train(&interactions, &options, 2, &Silent).unwrap();
     let segments = Segments::new((0..80).map(|user| user % 3).collect(), 3, &interactions);
-    let factors = SegmentFactors::train(
-        &interactions,
-        &backbone,
-        &segments,
-        &[true; 3],
-        &options,
-        &Silent,
-    )
-    .unwrap();
+    let factors =
+        SegmentFactors::train(&interactions, &backbone, &segments, &[true; 3], &options, &Silent).unwrap();
     let expected = reference::segment_items(&interactions, &backbone, &segments, &options);
     for segment in 0..3 {
         for place in 0..segments.items[segment].len() {
-            for (found, expected) in factors.item_factors[segment]
-                .row(place)
-                .iter()
-                .zip(&expected[segment][place])
+            for (found, expected) in
+                factors.item_factors[segment].row(place).iter().zip(&expected[segment][place])
             {
-                assert!(
-                    (f64::from(*found) - expected).abs() < 2e-3,
-                    "{found} {expected}"
-                );
+                assert!((f64::from(*found) - expected).abs() < 2e-3, "{found} {expected}");
             }
         }
     }
@@ -192,10 +151,7 @@ impl Observer for Stop {
 #[test]
 fn a_cancelled_training_is_an_error() {
     let interactions = planted(50, 50, 2, 0.2, 1);
-    assert_eq!(
-        Backbone::train(&interactions, &options(8), 1, &Stop),
-        Err(EngineError::Cancelled)
-    );
+    assert_eq!(Backbone::train(&interactions, &options(8), 1, &Stop), Err(EngineError::Cancelled));
 }
 
 #[test]
@@ -210,8 +166,5 @@ fn users_and_items_without_interactions_have_zero_factors() {
 
 #[test]
 fn matrix_data_of_the_wrong_length_is_refused() {
-    assert!(matches!(
-        Matrix::from_data(3, vec![0.0; 4]),
-        Err(EngineError::Shape { .. })
-    ));
+    assert!(matches!(Matrix::from_data(3, vec![0.0; 4]), Err(EngineError::Shape { .. })));
 }

@@ -32,11 +32,8 @@ pub fn gate(differences: &[Vec<f64>]) -> Vec<Gate> {
             (mean, error * error)
         })
         .collect();
-    let measured: Vec<(f64, f64)> = own
-        .iter()
-        .copied()
-        .filter(|(_, variance)| variance.is_finite())
-        .collect();
+    let measured: Vec<(f64, f64)> =
+        own.iter().copied().filter(|(_, variance)| variance.is_finite()).collect();
     let (common, common_variance, between) = random_effects(&measured);
     differences
         .iter()
@@ -44,13 +41,7 @@ pub fn gate(differences: &[Vec<f64>]) -> Vec<Gate> {
         .map(|(values, (gain, variance))| {
             let (shrunken_gain, error) = shrink(gain, variance, common, common_variance, between);
             let passed = !values.is_empty() && shrunken_gain > error && shrunken_gain > 0.0;
-            Gate {
-                users: values.len(),
-                gain,
-                shrunken_gain,
-                error,
-                passed,
-            }
+            Gate { users: values.len(), gain, shrunken_gain, error, passed }
         })
         .collect()
 }
@@ -58,11 +49,7 @@ pub fn gate(differences: &[Vec<f64>]) -> Vec<Gate> {
 /// The common mean, its variance, and the variance between segments.
 fn random_effects(measured: &[(f64, f64)]) -> (f64, f64, f64) {
     // A segment whose differences are all equal has variance 0; it must not outweigh all others.
-    let least = measured
-        .iter()
-        .map(|m| m.1)
-        .filter(|&v| v > 0.0)
-        .fold(f64::INFINITY, f64::min);
+    let least = measured.iter().map(|m| m.1).filter(|&v| v > 0.0).fold(f64::INFINITY, f64::min);
     if !least.is_finite() {
         return (0.0, f64::INFINITY, 0.0);
     }
@@ -77,17 +64,10 @@ fn random_effects(measured: &[(f64, f64)]) -> (f64, f64, f64) {
         (weighted / weights, weights, squares)
     };
     let (mean, weights, squares) = weigh(0.0);
-    let spread: f64 = measured
-        .iter()
-        .map(|&(m, v)| (m - mean).powi(2) / v.max(least))
-        .sum();
+    let spread: f64 = measured.iter().map(|&(m, v)| (m - mean).powi(2) / v.max(least)).sum();
     let freedom = measured.len() as f64 - 1.0;
     let divisor = weights - squares / weights;
-    let between = if divisor > 0.0 {
-        ((spread - freedom) / divisor).max(0.0)
-    } else {
-        0.0
-    };
+    let between = if divisor > 0.0 { ((spread - freedom) / divisor).max(0.0) } else { 0.0 };
     let (common, weights, _) = weigh(between);
     (common, 1.0 / weights, between)
 }
@@ -105,10 +85,7 @@ fn shrink(gain: f64, variance: f64, common: f64, common_variance: f64, between: 
         return (gain, 0.0);
     }
     let own_share = prior / (variance + prior);
-    (
-        own_share * gain + (1.0 - own_share) * common,
-        (own_share * variance).sqrt(),
-    )
+    (own_share * gain + (1.0 - own_share) * common, (own_share * variance).sqrt())
 }
 
 #[cfg(test)]
@@ -117,36 +94,27 @@ mod tests {
 
     /// `users` differences with a mean and a spread of one.
     fn differences(segment: u64, users: u64, mean: f64) -> Vec<f64> {
-        let noise =
-            |i: u64| (crate::seed::mix(segment * 1_000_003 + i) >> 11) as f64 / (1u64 << 53) as f64;
-        (0..users)
-            .map(|user| mean + 3.46 * (noise(user) - 0.5))
-            .collect()
+        let noise = |i: u64| (crate::seed::mix(segment * 1_000_003 + i) >> 11) as f64 / (1u64 << 53) as f64;
+        (0..users).map(|user| mean + 3.46 * (noise(user) - 0.5)).collect()
     }
 
     #[test]
     fn a_common_gain_passes_everywhere_though_each_segment_alone_is_noisy() {
-        let all: Vec<Vec<f64>> = (0..40)
-            .map(|segment| differences(segment, 100, 0.09))
-            .collect();
+        let all: Vec<Vec<f64>> = (0..40).map(|segment| differences(segment, 100, 0.09)).collect();
         let passed = gate(&all).iter().filter(|gate| gate.passed).count();
         assert!(passed >= 36, "{passed}");
     }
 
     #[test]
     fn without_a_gain_nearly_nothing_passes() {
-        let all: Vec<Vec<f64>> = (0..40)
-            .map(|segment| differences(segment, 100, -0.02))
-            .collect();
+        let all: Vec<Vec<f64>> = (0..40).map(|segment| differences(segment, 100, -0.02)).collect();
         let passed = gate(&all).iter().filter(|gate| gate.passed).count();
         assert!(passed <= 2, "{passed}");
     }
 
     #[test]
     fn a_segment_that_clearly_loses_is_held_back_among_winners() {
-        let mut all: Vec<Vec<f64>> = (0..10)
-            .map(|segment| differences(segment, 400, 0.4))
-            .collect();
+        let mut all: Vec<Vec<f64>> = (0..10).map(|segment| differences(segment, 400, 0.4)).collect();
         all.push(differences(99, 400, -0.5));
         let gates = gate(&all);
         assert!(!gates[10].passed && gates[..10].iter().all(|gate| gate.passed));
@@ -154,11 +122,7 @@ mod tests {
 
     #[test]
     fn no_users_or_no_difference_never_pass() {
-        assert!(
-            gate(&[vec![], vec![0.0; 50]])
-                .iter()
-                .all(|gate| !gate.passed)
-        );
+        assert!(gate(&[vec![], vec![0.0; 50]]).iter().all(|gate| !gate.passed));
         assert!(gate(&[vec![0.3]]).iter().all(|gate| !gate.passed));
         assert!(gate(&[]).is_empty());
     }

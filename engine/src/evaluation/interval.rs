@@ -27,9 +27,7 @@ pub fn bootstrap(rows: &[Vec<f64>], seed: u64) -> Vec<Estimate> {
     let mean_of = |draw: &mut dyn FnMut(usize) -> usize| {
         let mut sums = vec![0.0; columns];
         for place in 0..rows.len() {
-            sums.iter_mut()
-                .zip(&rows[draw(place)])
-                .for_each(|(sum, value)| *sum += value);
+            sums.iter_mut().zip(&rows[draw(place)]).for_each(|(sum, value)| *sum += value);
         }
         sums.iter_mut().for_each(|sum| *sum /= rows.len() as f64);
         sums
@@ -39,10 +37,7 @@ pub fn bootstrap(rows: &[Vec<f64>], seed: u64) -> Vec<Estimate> {
     let mut resampled: Vec<Vec<f64>> = vec![Vec::with_capacity(RESAMPLES); columns];
     for _ in 0..RESAMPLES {
         let sample = mean_of(&mut |_| random.gen_range(0..rows.len()));
-        resampled
-            .iter_mut()
-            .zip(sample)
-            .for_each(|(column, mean)| column.push(mean));
+        resampled.iter_mut().zip(sample).for_each(|(column, mean)| column.push(mean));
     }
     means
         .into_iter()
@@ -50,11 +45,7 @@ pub fn bootstrap(rows: &[Vec<f64>], seed: u64) -> Vec<Estimate> {
         .map(|(value, mut column)| {
             column.sort_unstable_by(f64::total_cmp);
             let tail = RESAMPLES / 40;
-            Estimate {
-                value,
-                low: column[tail],
-                high: column[RESAMPLES - 1 - tail],
-            }
+            Estimate { value, low: column[tail], high: column[RESAMPLES - 1 - tail] }
         })
         .collect()
 }
@@ -69,11 +60,7 @@ pub fn mean_and_error(values: &[f64]) -> (f64, f64) {
     if values.len() < 2 {
         return (mean, f64::INFINITY);
     }
-    let variance = values
-        .iter()
-        .map(|value| (value - mean).powi(2))
-        .sum::<f64>()
-        / (n - 1.0);
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
     (mean, (variance / n).sqrt())
 }
 
@@ -83,9 +70,8 @@ mod tests {
 
     #[test]
     fn the_interval_is_about_two_standard_errors_wide() {
-        let rows: Vec<Vec<f64>> = (0..2000u64)
-            .map(|i| vec![(seed::mix(i) >> 11) as f64 / (1u64 << 53) as f64])
-            .collect();
+        let rows: Vec<Vec<f64>> =
+            (0..2000u64).map(|i| vec![(seed::mix(i) >> 11) as f64 / (1u64 << 53) as f64]).collect();
         let estimate = bootstrap(&rows, 1)[0];
         let (mean, error) = mean_and_error(&rows.iter().map(|row| row[0]).collect::<Vec<_>>());
         assert!((estimate.value - mean).abs() < 1e-12);

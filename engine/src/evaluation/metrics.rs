@@ -21,15 +21,8 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Precision,
-        Self::Recall,
-        Self::F1,
-        Self::Ndcg,
-        Self::HitRate,
-        Self::Map,
-        Self::Mrr,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Precision, Self::Recall, Self::F1, Self::Ndcg, Self::HitRate, Self::Map, Self::Mrr];
 
     /// The name in SQL.
     pub fn name(self) -> &'static str {
@@ -74,23 +67,9 @@ impl ListMetrics {
         let ideal_gain: f64 = (0..ideal).map(discount).sum();
         let precision = hits as f64 / k as f64;
         let recall = hits as f64 / relevant.len() as f64;
-        let f1 = if hits > 0 {
-            2.0 * precision * recall / (precision + recall)
-        } else {
-            0.0
-        };
+        let f1 = if hits > 0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 };
         let hit = f64::from(u8::from(hits > 0));
-        Self {
-            values: [
-                precision,
-                recall,
-                f1,
-                gain / ideal_gain,
-                hit,
-                precisions / ideal as f64,
-                first,
-            ],
-        }
+        Self { values: [precision, recall, f1, gain / ideal_gain, hit, precisions / ideal as f64, first] }
     }
 
     /// The value of one metric.
@@ -130,11 +109,7 @@ mod tests {
             (Metric::Map, (1.0 + 2.0 / 3.0) / 3.0),
             (Metric::Mrr, 1.0),
         ] {
-            assert!(
-                (metrics.get(metric) - expected).abs() < 1e-12,
-                "{}",
-                metric.name()
-            );
+            assert!((metrics.get(metric) - expected).abs() < 1e-12, "{}", metric.name());
         }
     }
 
@@ -143,12 +118,7 @@ mod tests {
         let perfect = ListMetrics::measure([3, 1].into_iter(), &[1, 3], 2);
         let useless = ListMetrics::measure([4, 6].into_iter(), &[1, 3], 2);
         for metric in Metric::ALL {
-            assert_eq!(
-                (perfect.get(metric), useless.get(metric)),
-                (1.0, 0.0),
-                "{}",
-                metric.name()
-            );
+            assert_eq!((perfect.get(metric), useless.get(metric)), (1.0, 0.0), "{}", metric.name());
         }
     }
 

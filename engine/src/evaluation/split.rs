@@ -84,37 +84,23 @@ impl Holdout {
                 events.interactions(weighting, |_, _, time| time > cutoff, observer)?,
             ),
             None => {
-                let user_hashes: Vec<u64> = (0..events.users().len())
-                    .map(|u| events.users().stable_hash(u, seed))
-                    .collect();
-                let item_hashes: Vec<u64> = (0..events.items().len())
-                    .map(|i| events.items().stable_hash(i, !seed))
-                    .collect();
+                let user_hashes: Vec<u64> =
+                    (0..events.users().len()).map(|u| events.users().stable_hash(u, seed)).collect();
+                let item_hashes: Vec<u64> =
+                    (0..events.items().len()).map(|i| events.items().stable_hash(i, !seed)).collect();
                 let limit = (options.share * u64::MAX as f64) as u64;
                 let held_out = |user: u32, item: u32| {
                     mix(user_hashes[user as usize] ^ item_hashes[item as usize]) < limit
                 };
                 (
                     Split::Random,
-                    events.interactions(
-                        weighting,
-                        |user, item, _| !held_out(user, item),
-                        observer,
-                    )?,
-                    events.interactions(
-                        weighting,
-                        |user, item, _| held_out(user, item),
-                        observer,
-                    )?,
+                    events.interactions(weighting, |user, item, _| !held_out(user, item), observer)?,
+                    events.interactions(weighting, |user, item, _| held_out(user, item), observer)?,
                 )
             }
         };
         let test = predictable(&training, &held_out)?;
-        Ok(Self {
-            split,
-            training,
-            test,
-        })
+        Ok(Self { split, training, test })
     }
 }
 
@@ -143,41 +129,26 @@ mod tests {
     use crate::interactions::{Duplicates, EventLimits, Id, IdKind, RawEvents};
     use crate::observer::Silent;
 
-    const WEIGHTING: Weighting = Weighting {
-        duplicates: Duplicates::Sum,
-        half_life: None,
-        anchor: 0,
-    };
+    const WEIGHTING: Weighting = Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0 };
 
     fn events(pairs: impl Iterator<Item = (i64, i64)>) -> Events {
         let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true);
-        pairs.enumerate().for_each(|(n, (user, item))| {
-            raw.push(Id::Bigint(user), Id::Bigint(item), 1.0, n as i64)
-        });
-        let limits = EventLimits {
-            min_user_events: 1,
-            min_item_events: 1,
-            max_user_events: 5000,
-        };
+        pairs
+            .enumerate()
+            .for_each(|(n, (user, item))| raw.push(Id::Bigint(user), Id::Bigint(item), 1.0, n as i64));
+        let limits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 5000 };
         Events::new(raw, limits, &Silent).unwrap()
     }
 
     #[test]
     fn a_random_split_holds_out_the_same_pairs_when_others_are_added() {
-        let options = HoldoutOptions {
-            split: SplitChoice::Random,
-            share: 0.2,
-        };
+        let options = HoldoutOptions { split: SplitChoice::Random, share: 0.2 };
         let held_out = |users: i64| {
-            let events = events((0..users).flat_map(|u| {
-                (0..40)
-                    .filter(move |i| (u * i) % 3 != 1)
-                    .map(move |i| (u, i))
-            }));
+            let events = events(
+                (0..users).flat_map(|u| (0..40).filter(move |i| (u * i) % 3 != 1).map(move |i| (u, i))),
+            );
             let holdout = Holdout::new(&events, &WEIGHTING, &options, 42, &Silent).unwrap();
-            (0..50)
-                .map(|user| holdout.test.row(user).0.to_vec())
-                .collect::<Vec<_>>()
+            (0..50).map(|user| holdout.test.row(user).0.to_vec()).collect::<Vec<_>>()
         };
         let first = held_out(50);
         assert_eq!(first, held_out(80));
@@ -188,22 +159,12 @@ mod tests {
     #[test]
     fn a_time_split_holds_out_the_latest_and_no_pair_is_in_both_parts() {
         let events = events((0..1000i64).map(|n| (n % 10, n * n % 37)));
-        let options = HoldoutOptions {
-            split: SplitChoice::Auto,
-            share: 0.1,
-        };
+        let options = HoldoutOptions { split: SplitChoice::Auto, share: 0.1 };
         let holdout = Holdout::new(&events, &WEIGHTING, &options, 42, &Silent).unwrap();
         assert_eq!(holdout.split, Split::Time { cutoff: 900 });
         for user in 0..10 {
             let known = holdout.training.by_user().row(user).0;
-            assert!(
-                holdout
-                    .test
-                    .row(user)
-                    .0
-                    .iter()
-                    .all(|item| !known.contains(item))
-            );
+            assert!(holdout.test.row(user).0.iter().all(|item| !known.contains(item)));
         }
     }
 }

@@ -40,12 +40,10 @@ impl Backbone {
     ) -> Result<Self> {
         let mut items = initial_factors(interactions.items(), options.factors, seed);
         let mut losses = Vec::with_capacity(options.sweeps);
-        let user_ridge = |entries: usize| {
-            options.row_regularization(entries as f64, interactions.items() as f64)
-        };
-        let item_ridge = |entries: usize| {
-            options.row_regularization(entries as f64, interactions.users() as f64)
-        };
+        let user_ridge =
+            |entries: usize| options.row_regularization(entries as f64, interactions.items() as f64);
+        let item_ridge =
+            |entries: usize| options.row_regularization(entries as f64, interactions.users() as f64);
         for sweep in 1..=options.sweeps {
             let solver = RowSolver::new(&items, &gram(&items), options.unobserved_weight)?;
             let users = solver.solve(interactions.by_user(), user_ridge, observer)?;
@@ -53,18 +51,11 @@ impl Backbone {
             items = solver.solve(interactions.by_item(), item_ridge, observer)?;
             let value = loss(interactions, solver.fixed(), &items, options);
             losses.push(value);
-            observer.report(Progress {
-                loss: Some(value),
-                ..Progress::step(PHASE, sweep, options.sweeps)
-            });
+            observer.report(Progress { loss: Some(value), ..Progress::step(PHASE, sweep, options.sweeps) });
         }
         let solver = RowSolver::new(&items, &gram(&items), options.unobserved_weight)?;
         let users = solver.solve(interactions.by_user(), user_ridge, observer)?;
-        Ok(Self {
-            user_factors: users,
-            item_factors: solver.fixed().clone(),
-            losses,
-        })
+        Ok(Self { user_factors: users, item_factors: solver.fixed().clone(), losses })
     }
 }
 
@@ -74,10 +65,7 @@ pub fn initial_factors(rows: usize, k: usize, seed: u64) -> Matrix {
     let mut factors = Matrix::zeros(rows, k);
     // The deviation is positive and finite, so the distribution exists.
     if let Ok(normal) = Normal::new(0.0, 0.1 / (k as f32).sqrt()) {
-        factors
-            .data_mut()
-            .iter_mut()
-            .for_each(|value| *value = normal.sample(&mut random));
+        factors.data_mut().iter_mut().for_each(|value| *value = normal.sample(&mut random));
     }
     factors
 }

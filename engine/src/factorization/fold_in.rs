@@ -28,8 +28,7 @@ impl WithSimd for Solve<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) -> Vec<f32> {
         self.system.start_dense(self.base, self.ridge);
-        self.system
-            .add(simd, self.factors, self.rows, self.confidences);
+        self.system.add(simd, self.factors, self.rows, self.confidences);
         self.system.solve(simd).to_vec()
     }
 }
@@ -38,12 +37,7 @@ impl FoldIn {
     /// `gram` (k × k) is the Gramian of all `items` item factors the user is measured against.
     pub fn new(gram: &[f64], items: usize, options: AlsOptions) -> Self {
         let k = options.factors;
-        Self {
-            base: NormalEquations::base(gram, k, options.unobserved_weight),
-            k,
-            items,
-            options,
-        }
+        Self { base: NormalEquations::base(gram, k, options.unobserved_weight), k, items, options }
     }
 
     /// The k factors of a user whose events are on `rows` of `item_factors` with `confidences`:
@@ -54,9 +48,7 @@ impl FoldIn {
         }
         pulp::Arch::new().dispatch(Solve {
             base: &self.base,
-            ridge: self
-                .options
-                .row_regularization(rows.len() as f64, self.items as f64),
+            ridge: self.options.row_regularization(rows.len() as f64, self.items as f64),
             factors: item_factors,
             rows,
             confidences,

@@ -13,12 +13,7 @@ const BLOCK_ROWS: usize = 1024;
 
 /// The loss of a pair of factor matrices. The unobserved part costs nothing per pair: it is the
 /// sum of products of the two Gramians.
-pub fn loss(
-    interactions: &Interactions,
-    users: &Matrix,
-    items: &Matrix,
-    options: &AlsOptions,
-) -> f64 {
+pub fn loss(interactions: &Interactions, users: &Matrix, items: &Matrix, options: &AlsOptions) -> f64 {
     let rows = interactions.by_user();
     let observed: Vec<f64> = (0..rows.rows().div_ceil(BLOCK_ROWS))
         .into_par_iter()
@@ -40,25 +35,17 @@ pub fn loss(
                 .sum()
         })
         .collect();
-    let unobserved: f64 = gram(users)
-        .iter()
-        .zip(gram(items))
-        .map(|(a, b)| a * b)
-        .sum();
-    let ridge =
-        |factors: &Matrix, length: &(dyn Fn(usize) -> usize + Sync), others: usize| -> f64 {
-            (0..factors.rows())
-                .filter(|&row| length(row) > 0)
-                .map(|row| {
-                    let row_factors = factors.row(row);
-                    let norm: f64 = row_factors
-                        .iter()
-                        .map(|&x| f64::from(x) * f64::from(x))
-                        .sum();
-                    f64::from(options.row_regularization(length(row) as f64, others as f64)) * norm
-                })
-                .sum()
-        };
+    let unobserved: f64 = gram(users).iter().zip(gram(items)).map(|(a, b)| a * b).sum();
+    let ridge = |factors: &Matrix, length: &(dyn Fn(usize) -> usize + Sync), others: usize| -> f64 {
+        (0..factors.rows())
+            .filter(|&row| length(row) > 0)
+            .map(|row| {
+                let row_factors = factors.row(row);
+                let norm: f64 = row_factors.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+                f64::from(options.row_regularization(length(row) as f64, others as f64)) * norm
+            })
+            .sum()
+    };
     let by_item = interactions.by_item();
     observed.iter().sum::<f64>()
         + options.unobserved_weight * unobserved

@@ -41,8 +41,7 @@ impl NormalEquations {
         self.matrix.fill(0.0);
         self.right.fill(0.0);
         for i in 0..self.stride {
-            self.matrix[i * self.stride + i] =
-                values.get(i).map_or(1.0, |value| scale * value + ridge);
+            self.matrix[i * self.stride + i] = values.get(i).map_or(1.0, |value| scale * value + ridge);
         }
     }
 
@@ -73,12 +72,7 @@ impl NormalEquations {
     pub fn add<S: Simd>(&mut self, simd: S, fixed: &Matrix, rows: &[u32], weights: &[f32]) {
         let (k, stride) = (self.k, self.stride);
         for (rows, weights) in rows.chunks(GATHERED).zip(weights.chunks(GATHERED)) {
-            for ((target, &row), &weight) in self
-                .gathered
-                .chunks_exact_mut(stride)
-                .zip(rows)
-                .zip(weights)
-            {
+            for ((target, &row), &weight) in self.gathered.chunks_exact_mut(stride).zip(rows).zip(weights) {
                 let source = fixed.row(row as usize);
                 let root = weight.sqrt();
                 for (t, s) in target[..k].iter_mut().zip(source) {

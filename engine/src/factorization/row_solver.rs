@@ -43,11 +43,7 @@ impl RowSolver {
     /// [`EngineError::NotFinite`].
     pub fn new(fixed: &Matrix, gram: &[f64], unobserved_weight: f64) -> Result<Self> {
         let basis = Eigenbasis::of(gram, fixed.columns())?;
-        Ok(Self {
-            fixed: basis.rotate(fixed),
-            basis,
-            unobserved_weight: unobserved_weight as f32,
-        })
+        Ok(Self { fixed: basis.rotate(fixed), basis, unobserved_weight: unobserved_weight as f32 })
     }
 
     /// The fixed side in the eigenbasis.
@@ -66,41 +62,28 @@ impl RowSolver {
     ///
     /// # Errors
     /// [`EngineError::Cancelled`], [`EngineError::NotFinite`].
-    pub fn solve<F>(
-        &self,
-        rows: &SparseRows,
-        regularization: F,
-        observer: &dyn Observer,
-    ) -> Result<Matrix>
+    pub fn solve<F>(&self, rows: &SparseRows, regularization: F, observer: &dyn Observer) -> Result<Matrix>
     where
         F: Fn(usize) -> f32 + Sync,
     {
         let k = self.fixed.columns();
         let mut factors = Matrix::zeros(rows.rows(), k);
         let arch = pulp::Arch::new();
-        factors
-            .data_mut()
-            .par_chunks_mut(BLOCK_ROWS * k)
-            .enumerate()
-            .try_for_each_init(
-                || Scratch::new(k),
-                |scratch, (block, target)| {
-                    observer.check()?;
-                    let block = Block {
-                        solver: self,
-                        rows,
-                        first: block * BLOCK_ROWS,
-                        target,
-                        scratch,
-                        regularization: &regularization,
-                    };
-                    if arch.dispatch(block) {
-                        Ok(())
-                    } else {
-                        Err(EngineError::NotFinite { what: "a row" })
-                    }
-                },
-            )?;
+        factors.data_mut().par_chunks_mut(BLOCK_ROWS * k).enumerate().try_for_each_init(
+            || Scratch::new(k),
+            |scratch, (block, target)| {
+                observer.check()?;
+                let block = Block {
+                    solver: self,
+                    rows,
+                    first: block * BLOCK_ROWS,
+                    target,
+                    scratch,
+                    regularization: &regularization,
+                };
+                if arch.dispatch(block) { Ok(()) } else { Err(EngineError::NotFinite { what: "a row" }) }
+            },
+        )?;
         Ok(factors)
     }
 }
@@ -161,22 +144,10 @@ impl<F: Fn(usize) -> f32> WithSimd for Block<'_, F> {
             }
             let ridge = (self.regularization)(columns.len());
             if columns.len() <= longest_short_row(k) {
-                short_row(
-                    simd,
-                    self.solver,
-                    columns,
-                    confidences,
-                    ridge,
-                    self.scratch,
-                    target,
-                );
+                short_row(simd, self.solver, columns, confidences, ridge, self.scratch, target);
             } else {
                 let system = &mut self.scratch.long;
-                system.start_diagonal(
-                    &self.solver.basis.values,
-                    self.solver.unobserved_weight,
-                    ridge,
-                );
+                system.start_diagonal(&self.solver.basis.values, self.solver.unobserved_weight, ridge);
                 system.add(simd, &self.solver.fixed, columns, confidences);
                 target.copy_from_slice(system.solve(simd));
             }
@@ -206,19 +177,10 @@ fn short_row<S: Simd>(
     // Z' = D^(−½)Yᵀ, eight entries at a time so that stores are whole.
     for first in (0..stride).step_by(LANES) {
         let sources: [&[f32]; LANES] = std::array::from_fn(|lane| {
-            columns
-                .get(first + lane)
-                .map_or(&scratch.zeros[..], |&column| {
-                    solver.fixed.row(column as usize)
-                })
+            columns.get(first + lane).map_or(&scratch.zeros[..], |&column| solver.fixed.row(column as usize))
         });
         let sources = sources.map(|source| &source[..k]);
-        for (d, row) in scratch
-            .transposed
-            .chunks_exact_mut(stride)
-            .take(k)
-            .enumerate()
-        {
+        for (d, row) in scratch.transposed.chunks_exact_mut(stride).take(k).enumerate() {
             let scale = scratch.scale[d];
             let lanes = &mut row[first..first + LANES];
             for lane in 0..LANES {
@@ -240,11 +202,7 @@ fn short_row<S: Simd>(
         *value = if entry < m { 1.0 } else { 0.0 };
     }
     solve_simd(simd, small, stride, right);
-    for ((value, row), scale) in target
-        .iter_mut()
-        .zip(transposed.chunks_exact(stride))
-        .zip(&scratch.scale)
-    {
+    for ((value, row), scale) in target.iter_mut().zip(transposed.chunks_exact(stride)).zip(&scratch.scale) {
         *value = scale * dot_simd(simd, row, right);
     }
 }

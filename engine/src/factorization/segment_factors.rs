@@ -56,19 +56,12 @@ impl Segments {
                         counts[item as usize] += 1;
                     }
                 }
-                let items: Vec<u32> = (0..counts.len() as u32)
-                    .filter(|&i| counts[i as usize] > 0)
-                    .collect();
+                let items: Vec<u32> = (0..counts.len() as u32).filter(|&i| counts[i as usize] > 0).collect();
                 let item_users = items.iter().map(|&item| counts[item as usize]).collect();
                 (items, item_users)
             })
             .unzip();
-        Self {
-            of_user,
-            users,
-            items,
-            item_users,
-        }
+        Self { of_user, users, items, item_users }
     }
 
     /// Number of segments.
@@ -103,72 +96,35 @@ impl SegmentFactors {
         let mut user_factors = backbone.user_factors.clone();
         let mut item_factors = vec![Matrix::default(); segments.count()];
         if !wanted.contains(&true) {
-            return Ok(Self {
-                item_factors,
-                user_factors,
-            });
+            return Ok(Self { item_factors, user_factors });
         }
         let backbone_gram = gram(&backbone.item_factors);
         let rows = segment_rows(interactions, segments)?;
         for sweep in 1..=SWEEPS {
-            item_factors = solve_items(
-                interactions,
-                segments,
-                wanted,
-                &user_factors,
-                options,
-                observer,
-            )?;
-            for (segment, own) in item_factors
-                .iter()
-                .enumerate()
-                .filter(|(segment, _)| wanted[*segment])
-            {
-                let gram = segment_gram(
-                    &backbone_gram,
-                    &backbone.item_factors,
-                    &segments.items[segment],
-                    own,
-                );
+            item_factors = solve_items(interactions, segments, wanted, &user_factors, options, observer)?;
+            for (segment, own) in item_factors.iter().enumerate().filter(|(segment, _)| wanted[*segment]) {
+                let gram =
+                    segment_gram(&backbone_gram, &backbone.item_factors, &segments.items[segment], own);
                 let solver = RowSolver::new(own, &gram, options.unobserved_weight)?;
-                let ridge = |entries: usize| {
-                    options.row_regularization(entries as f64, interactions.items() as f64)
-                };
-                let solved =
-                    solver
-                        .basis()
-                        .rotate_back(&solver.solve(&rows[segment], ridge, observer)?);
+                let ridge =
+                    |entries: usize| options.row_regularization(entries as f64, interactions.items() as f64);
+                let solved = solver.basis().rotate_back(&solver.solve(&rows[segment], ridge, observer)?);
                 for (row, &user) in segments.users[segment].iter().enumerate() {
-                    user_factors
-                        .row_mut(user as usize)
-                        .copy_from_slice(solved.row(row));
+                    user_factors.row_mut(user as usize).copy_from_slice(solved.row(row));
                 }
             }
             observer.report(Progress::step(PHASE, sweep, SWEEPS));
         }
-        Ok(Self {
-            item_factors,
-            user_factors,
-        })
+        Ok(Self { item_factors, user_factors })
     }
 }
 
 /// The Gramian of all items as a segment sees them: the backbone's, with the segment's own items
 /// exchanged.
-pub fn segment_gram(
-    backbone_gram: &[f64],
-    backbone_items: &Matrix,
-    items: &[u32],
-    own: &Matrix,
-) -> Vec<f64> {
+pub fn segment_gram(backbone_gram: &[f64], backbone_items: &Matrix, items: &[u32], own: &Matrix) -> Vec<f64> {
     let before = gram(&backbone_items.select(items));
     let after = gram(own);
-    backbone_gram
-        .iter()
-        .zip(before)
-        .zip(after)
-        .map(|((all, before), after)| all - before + after)
-        .collect()
+    backbone_gram.iter().zip(before).zip(after).map(|((all, before), after)| all - before + after).collect()
 }
 
 /// The interactions of each segment's users, with columns numbered within the segment's items.
@@ -212,11 +168,8 @@ fn solve_items(
         .iter()
         .map(|users| {
             let own = gram(&user_factors.select(users));
-            let mixed: Vec<f64> = all_gram
-                .iter()
-                .zip(own)
-                .map(|(all, own)| share * all + alone * own)
-                .collect();
+            let mixed: Vec<f64> =
+                all_gram.iter().zip(own).map(|(all, own)| share * all + alone * own).collect();
             NormalEquations::base(&mixed, k, options.unobserved_weight)
         })
         .collect();
@@ -227,8 +180,7 @@ fn solve_items(
             || ItemScratch::new(k),
             |scratch, block| {
                 observer.check()?;
-                let items =
-                    block * BLOCK_ITEMS..((block + 1) * BLOCK_ITEMS).min(interactions.items());
+                let items = block * BLOCK_ITEMS..((block + 1) * BLOCK_ITEMS).min(interactions.items());
                 Ok(arch.dispatch(ItemBlock {
                     interactions,
                     segments,
@@ -243,18 +195,12 @@ fn solve_items(
         )
         .collect::<Result<_>>()?;
     // Items come in ascending order, which is the order of a segment's items.
-    let mut factors: Vec<Vec<f32>> = segments
-        .items
-        .iter()
-        .map(|items| Vec::with_capacity(items.len() * k))
-        .collect();
+    let mut factors: Vec<Vec<f32>> =
+        segments.items.iter().map(|items| Vec::with_capacity(items.len() * k)).collect();
     for (segment, row) in blocks.into_iter().flatten() {
         factors[segment as usize].extend(row);
     }
-    factors
-        .into_iter()
-        .map(|data| Matrix::from_data(k, data))
-        .collect()
+    factors.into_iter().map(|data| Matrix::from_data(k, data)).collect()
 }
 
 struct ItemScratch {
@@ -294,13 +240,7 @@ impl WithSimd for ItemBlock<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let ItemScratch {
-            everybody,
-            system,
-            entries,
-            users,
-            weights,
-        } = self.scratch;
+        let ItemScratch { everybody, system, entries, users, weights } = self.scratch;
         let (share, alone) = (self.options.sharing, 1.0 - self.options.sharing);
         let all_users = self.interactions.users() as f64;
         let mut solved = Vec::new();
@@ -311,9 +251,7 @@ impl WithSimd for ItemBlock<'_> {
                 item_users
                     .iter()
                     .zip(confidences)
-                    .map(|(&user, &confidence)| {
-                        (self.segments.of_user[user as usize], user, confidence)
-                    })
+                    .map(|(&user, &confidence)| (self.segments.of_user[user as usize], user, confidence))
                     .filter(|&(segment, _, _)| self.wanted[segment as usize]),
             );
             if entries.is_empty() {
@@ -328,13 +266,9 @@ impl WithSimd for ItemBlock<'_> {
                 weights.clear();
                 users.extend(group.iter().map(|entry| entry.1));
                 weights.extend(group.iter().map(|entry| alone as f32 * entry.2));
-                let effective_entries =
-                    share * item_users.len() as f64 + alone * group.len() as f64;
-                let effective_users =
-                    share * all_users + alone * self.segments.users[segment].len() as f64;
-                let ridge = self
-                    .options
-                    .row_regularization(effective_entries, effective_users);
+                let effective_entries = share * item_users.len() as f64 + alone * group.len() as f64;
+                let effective_users = share * all_users + alone * self.segments.users[segment].len() as f64;
+                let ridge = self.options.row_regularization(effective_entries, effective_users);
                 system.start_dense(&self.bases[segment], ridge);
                 system.add_system(simd, everybody, share as f32);
                 system.add(simd, self.user_factors, users, weights);

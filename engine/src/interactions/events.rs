@@ -88,11 +88,7 @@ fn renumber(ids: &Ids, number_of: &[u32], least: usize) -> (Ids, Vec<u32>) {
     for &number in number_of {
         counts[number as usize] += 1;
     }
-    let kept: Vec<u32> = ids
-        .order()
-        .into_iter()
-        .filter(|&n| counts[n as usize] >= least.max(1))
-        .collect();
+    let kept: Vec<u32> = ids.order().into_iter().filter(|&n| counts[n as usize] >= least.max(1)).collect();
     let mut renumbered = vec![u32::MAX; ids.len()];
     for (new, &old) in kept.iter().enumerate() {
         renumbered[old as usize] = new as u32;
@@ -106,14 +102,7 @@ impl Events {
     /// # Errors
     /// [`EngineError::NothingToTrainOn`] where no event is left, [`EngineError::Cancelled`].
     pub fn new(raw: RawEvents, limits: EventLimits, observer: &dyn Observer) -> Result<Self> {
-        let RawEvents {
-            users,
-            items,
-            user,
-            item,
-            weight,
-            time,
-        } = raw;
+        let RawEvents { users, items, user, item, weight, time } = raw;
         let total = user.len();
         let (users, user_numbers) = renumber(&users.into_ids(), &user, limits.min_user_events);
         observer.check()?;
@@ -200,10 +189,7 @@ impl Events {
 
     /// The time of the latest event, in microseconds; 0 without times.
     pub fn latest(&self) -> i64 {
-        self.time
-            .as_ref()
-            .and_then(|times| times.iter().max().copied())
-            .unwrap_or(0)
+        self.time.as_ref().and_then(|times| times.iter().max().copied()).unwrap_or(0)
     }
 
     /// The time after which the given share of events lies; `None` without times.
@@ -262,16 +248,10 @@ impl Events {
             columns.extend(items);
             values.extend(weights);
         }
-        if let Some(median) = median(&values) {
-            values.iter_mut().for_each(|value| *value /= median);
-        }
+        let median = median(&values).unwrap_or(1.0);
+        values.iter_mut().for_each(|value| *value /= median);
         observer.check()?;
-        Ok(Interactions::new(SparseRows::new(
-            self.items.len(),
-            starts,
-            columns,
-            values,
-        )?))
+        Ok(Interactions::from_weights(SparseRows::new(self.items.len(), starts, columns, values)?, median))
     }
 
     fn combine_user<'a, F>(
@@ -295,19 +275,12 @@ impl Events {
         for group in events.chunk_by(|a, b| a.0 == b.0) {
             let weight = weighting.combine(group.iter().map(|&(_, time, weight)| (weight, time)));
             if weight.is_normal() && weight > 0.0 {
-                row.push(Combined {
-                    item: group[0].0,
-                    weight,
-                    latest: group[group.len() - 1].1,
-                });
+                row.push(Combined { item: group[0].0, weight, latest: group[group.len() - 1].1 });
             }
         }
         if row.len() > self.max_user_events {
             row.sort_unstable_by(|a, b| {
-                b.latest
-                    .cmp(&a.latest)
-                    .then(b.weight.total_cmp(&a.weight))
-                    .then(a.item.cmp(&b.item))
+                b.latest.cmp(&a.latest).then(b.weight.total_cmp(&a.weight)).then(a.item.cmp(&b.item))
             });
             row.truncate(self.max_user_events);
             row.sort_unstable_by_key(|entry| entry.item);
@@ -340,16 +313,8 @@ mod tests {
     use super::*;
     use crate::observer::Silent;
 
-    const LIMITS: EventLimits = EventLimits {
-        min_user_events: 1,
-        min_item_events: 1,
-        max_user_events: 100,
-    };
-    const SUM: Weighting = Weighting {
-        duplicates: Duplicates::Sum,
-        half_life: None,
-        anchor: 0,
-    };
+    const LIMITS: EventLimits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 100 };
+    const SUM: Weighting = Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0 };
 
     fn events(rows: &[(i64, i64, f32, i64)], limits: EventLimits) -> Events {
         let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true);
@@ -361,16 +326,11 @@ mod tests {
 
     #[test]
     fn interactions_do_not_depend_on_the_order_of_events() {
-        let mut rows: Vec<(i64, i64, f32, i64)> = (0..500i64)
-            .map(|n| (n * 7 % 23, n * 11 % 31, 0.1 + n as f32 / 3.0, n % 5))
-            .collect();
-        let forward = events(&rows, LIMITS)
-            .interactions(&SUM, |_, _, _| true, &Silent)
-            .unwrap();
+        let mut rows: Vec<(i64, i64, f32, i64)> =
+            (0..500i64).map(|n| (n * 7 % 23, n * 11 % 31, 0.1 + n as f32 / 3.0, n % 5)).collect();
+        let forward = events(&rows, LIMITS).interactions(&SUM, |_, _, _| true, &Silent).unwrap();
         rows.reverse();
-        let backward = events(&rows, LIMITS)
-            .interactions(&SUM, |_, _, _| true, &Silent)
-            .unwrap();
+        let backward = events(&rows, LIMITS).interactions(&SUM, |_, _, _| true, &Silent).unwrap();
         assert_eq!(forward, backward);
         assert_eq!(forward.users(), 23);
         assert_eq!(forward.items(), 31);
@@ -378,46 +338,27 @@ mod tests {
 
     #[test]
     fn both_orientations_hold_the_same_entries() {
-        let rows: Vec<(i64, i64, f32, i64)> =
-            (0..200i64).map(|n| (n % 17, n * n % 13, 1.0, 0)).collect();
-        let interactions = events(&rows, LIMITS)
-            .interactions(&SUM, |_, _, _| true, &Silent)
-            .unwrap();
+        let rows: Vec<(i64, i64, f32, i64)> = (0..200i64).map(|n| (n % 17, n * n % 13, 1.0, 0)).collect();
+        let interactions = events(&rows, LIMITS).interactions(&SUM, |_, _, _| true, &Silent).unwrap();
         assert_eq!(&interactions.by_item().transposed(), interactions.by_user());
     }
 
     #[test]
     fn the_median_weight_becomes_one() {
         let rows = [(1, 1, 2.0, 0), (1, 2, 4.0, 0), (2, 1, 8.0, 0)];
-        let interactions = events(&rows, LIMITS)
-            .interactions(&SUM, |_, _, _| true, &Silent)
-            .unwrap();
+        let interactions = events(&rows, LIMITS).interactions(&SUM, |_, _, _| true, &Silent).unwrap();
         assert_eq!(interactions.by_user().values(), [0.5, 1.0, 2.0]);
     }
 
     #[test]
     fn least_support_and_the_limit_per_user_are_applied() {
-        let rows = [
-            (1, 1, 1.0, 5),
-            (1, 2, 1.0, 6),
-            (1, 3, 1.0, 7),
-            (2, 1, 1.0, 1),
-            (2, 2, 1.0, 2),
-            (3, 9, 1.0, 1),
-        ];
-        let limits = EventLimits {
-            min_user_events: 2,
-            min_item_events: 2,
-            max_user_events: 1,
-        };
+        let rows =
+            [(1, 1, 1.0, 5), (1, 2, 1.0, 6), (1, 3, 1.0, 7), (2, 1, 1.0, 1), (2, 2, 1.0, 2), (3, 9, 1.0, 1)];
+        let limits = EventLimits { min_user_events: 2, min_item_events: 2, max_user_events: 1 };
         let events = events(&rows, limits);
         assert_eq!((events.users().len(), events.items().len()), (2, 2));
         let interactions = events.interactions(&SUM, |_, _, _| true, &Silent).unwrap();
-        assert_eq!(
-            interactions.by_user().row(0).0,
-            [1],
-            "the latest item of user 1 that has support"
-        );
+        assert_eq!(interactions.by_user().row(0).0, [1], "the latest item of user 1 that has support");
         assert_eq!(interactions.by_user().row(1).0, [1]);
     }
 
@@ -425,11 +366,6 @@ mod tests {
     fn no_event_left_is_an_error_that_says_why() {
         let raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
         let error = Events::new(raw, LIMITS, &Silent).unwrap_err();
-        assert_eq!(
-            error,
-            EngineError::NothingToTrainOn {
-                reason: "there is no event".into()
-            }
-        );
+        assert_eq!(error, EngineError::NothingToTrainOn { reason: "there is no event".into() });
     }
 }

@@ -63,10 +63,7 @@ impl Ids {
         match kind {
             IdKind::Bigint => Self::Bigint(Vec::new()),
             IdKind::Uuid => Self::Uuid(Vec::new()),
-            IdKind::Text => Self::Text {
-                bytes: String::new(),
-                ends: Vec::new(),
-            },
+            IdKind::Text => Self::Text { bytes: String::new(), ends: Vec::new() },
         }
     }
 
@@ -134,12 +131,12 @@ impl Ids {
         match self {
             Self::Bigint(ids) => order.sort_unstable_by_key(|&n| ids[n as usize]),
             Self::Uuid(ids) => order.sort_unstable_by_key(|&n| ids[n as usize]),
-            Self::Text { .. } => order.sort_unstable_by(|&a, &b| {
-                match (self.get(a as usize), self.get(b as usize)) {
+            Self::Text { .. } => {
+                order.sort_unstable_by(|&a, &b| match (self.get(a as usize), self.get(b as usize)) {
                     (Id::Text(a), Id::Text(b)) => a.cmp(b),
                     _ => a.cmp(&b),
-                }
-            }),
+                })
+            }
         }
         order
     }
@@ -182,11 +179,7 @@ fn hash_of(hasher: &DefaultHashBuilder, id: Id<'_>) -> u64 {
 impl IdMap {
     /// An empty map.
     pub fn new(kind: IdKind) -> Self {
-        Self {
-            ids: Ids::new(kind),
-            table: HashTable::new(),
-            hasher: DefaultHashBuilder::default(),
-        }
+        Self { ids: Ids::new(kind), table: HashTable::new(), hasher: DefaultHashBuilder::default() }
     }
 
     /// A map of ids that are already numbered.
@@ -195,20 +188,14 @@ impl IdMap {
         let mut table = HashTable::with_capacity(ids.len());
         for number in 0..ids.len() {
             let hash = hash_of(&hasher, ids.get(number));
-            table.insert_unique(hash, number as u32, |&n| {
-                hash_of(&hasher, ids.get(n as usize))
-            });
+            table.insert_unique(hash, number as u32, |&n| hash_of(&hasher, ids.get(n as usize)));
         }
         Self { ids, table, hasher }
     }
 
     /// The number of an id, where it is known.
     pub fn find(&self, id: Id<'_>) -> Option<u32> {
-        self.table
-            .find(hash_of(&self.hasher, id), |&n| {
-                self.ids.get(n as usize) == id
-            })
-            .copied()
+        self.table.find(hash_of(&self.hasher, id), |&n| self.ids.get(n as usize) == id).copied()
     }
 
     /// The number of an id; a new id gets the next number.
@@ -220,8 +207,7 @@ impl IdMap {
         let number = self.ids.len() as u32;
         if self.ids.push(id) {
             let (ids, hasher) = (&self.ids, &self.hasher);
-            self.table
-                .insert_unique(hash, number, |&n| hash_of(hasher, ids.get(n as usize)));
+            self.table.insert_unique(hash, number, |&n| hash_of(hasher, ids.get(n as usize)));
         }
         number
     }
@@ -252,10 +238,7 @@ mod tests {
         for (kind, ids) in [
             (IdKind::Bigint, vec![Id::Bigint(-5), Id::Bigint(i64::MAX)]),
             (IdKind::Uuid, vec![Id::Uuid(uuids[0]), Id::Uuid(uuids[1])]),
-            (
-                IdKind::Text,
-                vec![Id::Text(""), Id::Text("naïve 'id' \"x\"")],
-            ),
+            (IdKind::Text, vec![Id::Text(""), Id::Text("naïve 'id' \"x\"")]),
         ] {
             let mut map = IdMap::new(kind);
             for (n, &id) in ids.iter().enumerate() {
@@ -271,9 +254,7 @@ mod tests {
     #[test]
     fn order_follows_the_ids_not_their_arrival() {
         let mut ids = Ids::new(IdKind::Text);
-        ["pear", "apple", "fig"]
-            .iter()
-            .for_each(|id| assert!(ids.push(Id::Text(id))));
+        ["pear", "apple", "fig"].iter().for_each(|id| assert!(ids.push(Id::Text(id))));
         assert_eq!(ids.order(), [1, 2, 0]);
     }
 }

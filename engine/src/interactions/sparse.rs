@@ -17,20 +17,11 @@ impl SparseRows {
     ///
     /// # Errors
     /// [`EngineError::Shape`] where the parts do not fit together.
-    pub fn new(
-        width: usize,
-        starts: Vec<usize>,
-        columns: Vec<u32>,
-        values: Vec<f32>,
-    ) -> Result<Self> {
+    pub fn new(width: usize, starts: Vec<usize>, columns: Vec<u32>, values: Vec<f32>) -> Result<Self> {
         let entries = starts.last().copied().unwrap_or(0);
         for (what, found) in [("columns", columns.len()), ("values", values.len())] {
             if found != entries {
-                return Err(EngineError::Shape {
-                    what,
-                    expected: entries,
-                    found,
-                });
+                return Err(EngineError::Shape { what, expected: entries, found });
             }
         }
         if columns.iter().any(|&c| c as usize >= width) {
@@ -40,12 +31,7 @@ impl SparseRows {
                 found: width + 1,
             });
         }
-        Ok(Self {
-            starts,
-            columns,
-            values,
-            width,
-        })
+        Ok(Self { starts, columns, values, width })
     }
 
     /// Number of rows.
@@ -102,12 +88,7 @@ impl SparseRows {
                 next[item as usize] += 1;
             }
         }
-        Self {
-            starts,
-            columns,
-            values,
-            width: self.rows(),
-        }
+        Self { starts, columns, values, width: self.rows() }
     }
 }
 
@@ -116,13 +97,24 @@ impl SparseRows {
 pub struct Interactions {
     by_user: SparseRows,
     by_item: SparseRows,
+    median_weight: f32,
 }
 
 impl Interactions {
-    /// Interactions from their rows by user (users × items).
+    /// Interactions from their rows by user (users × items) whose values are confidences.
     pub fn new(by_user: SparseRows) -> Self {
+        Self::from_weights(by_user, 1.0)
+    }
+
+    /// Interactions whose confidences are weights divided by `median_weight`.
+    pub fn from_weights(by_user: SparseRows, median_weight: f32) -> Self {
         let by_item = by_user.transposed();
-        Self { by_user, by_item }
+        Self { by_user, by_item, median_weight }
+    }
+
+    /// The weight that became a confidence of 1.
+    pub fn median_weight(&self) -> f32 {
+        self.median_weight
     }
 
     /// Number of users.

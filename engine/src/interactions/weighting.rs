@@ -67,12 +67,7 @@ mod tests {
         let day = 86_400_000_000i64;
         let events = [(1.0, 0), (3.0, 9 * day), (2.0, 10 * day)];
         let weigh = |duplicates, half_life| {
-            Weighting {
-                duplicates,
-                half_life,
-                anchor: 10 * day,
-            }
-            .combine(events.iter().copied())
+            Weighting { duplicates, half_life, anchor: 10 * day }.combine(events.iter().copied())
         };
         assert_eq!(weigh(Duplicates::Sum, None), 6.0);
         assert_eq!(weigh(Duplicates::Max, None), 3.0);

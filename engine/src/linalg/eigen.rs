@@ -25,19 +25,12 @@ impl Eigenbasis {
     /// [`EngineError::NotFinite`] where `gram` holds NaN or infinity.
     pub fn of(gram: &[f64], k: usize) -> Result<Self> {
         let matrix = MatRef::from_row_major_slice(gram, k, k);
-        let eigen =
-            matrix
-                .self_adjoint_eigen(faer::Side::Lower)
-                .map_err(|_| EngineError::NotFinite {
-                    what: "the Gramian",
-                })?;
-        let values: Vec<f32> = (0..k)
-            .map(|j| eigen.S().column_vector()[j].max(0.0) as f32)
-            .collect();
+        let eigen = matrix
+            .self_adjoint_eigen(faer::Side::Lower)
+            .map_err(|_| EngineError::NotFinite { what: "the Gramian" })?;
+        let values: Vec<f32> = (0..k).map(|j| eigen.S().column_vector()[j].max(0.0) as f32).collect();
         if values.iter().any(|value| !value.is_finite()) {
-            return Err(EngineError::NotFinite {
-                what: "the Gramian",
-            });
+            return Err(EngineError::NotFinite { what: "the Gramian" });
         }
         let mut vectors = vec![0.0; k * k];
         for i in 0..k {
@@ -65,16 +58,9 @@ impl Eigenbasis {
             return result;
         }
         let vectors = MatRef::from_row_major_slice(&self.vectors, k, k);
-        let vectors = if transposed {
-            vectors.transpose()
-        } else {
-            vectors
-        };
-        result
-            .data_mut()
-            .par_chunks_mut(BLOCK_ROWS * k)
-            .zip(x.data().par_chunks(BLOCK_ROWS * k))
-            .for_each(|(target, source)| {
+        let vectors = if transposed { vectors.transpose() } else { vectors };
+        result.data_mut().par_chunks_mut(BLOCK_ROWS * k).zip(x.data().par_chunks(BLOCK_ROWS * k)).for_each(
+            |(target, source)| {
                 let rows = source.len() / k;
                 matmul(
                     MatMut::from_row_major_slice_mut(target, rows, k),
@@ -84,7 +70,8 @@ impl Eigenbasis {
                     1.0,
                     Par::Seq,
                 );
-            });
+            },
+        );
         result
     }
 }
@@ -96,33 +83,19 @@ mod tests {
     #[test]
     fn rotation_keeps_products_and_makes_the_gramian_diagonal() {
         let k = 12;
-        let data: Vec<f32> = (0..700 * k)
-            .map(|i| (crate::seed::mix(i as u64) >> 40) as f32 / 1e7 - 0.8)
-            .collect();
+        let data: Vec<f32> =
+            (0..700 * k).map(|i| (crate::seed::mix(i as u64) >> 40) as f32 / 1e7 - 0.8).collect();
         let x = Matrix::from_data(k, data).unwrap();
         let basis = Eigenbasis::of(&crate::linalg::gram(&x), k).unwrap();
         let rotated = basis.rotate(&x);
         let diagonal = crate::linalg::gram(&rotated);
         for i in 0..k {
             for j in 0..k {
-                let expected = if i == j {
-                    f64::from(basis.values[i])
-                } else {
-                    0.0
-                };
-                assert!(
-                    (diagonal[i * k + j] - expected).abs() < 1e-2,
-                    "{i} {j} {}",
-                    diagonal[i * k + j]
-                );
+                let expected = if i == j { f64::from(basis.values[i]) } else { 0.0 };
+                assert!((diagonal[i * k + j] - expected).abs() < 1e-2, "{i} {j} {}", diagonal[i * k + j]);
             }
         }
         let back = basis.rotate_back(&rotated);
-        assert!(
-            back.data()
-                .iter()
-                .zip(x.data())
-                .all(|(a, b)| (a - b).abs() < 1e-4)
-        );
+        assert!(back.data().iter().zip(x.data()).all(|(a, b)| (a - b).abs() < 1e-4));
     }
 }

@@ -33,14 +33,7 @@ impl WithSimd for Part<'_> {
                 target[..k].copy_from_slice(source);
             }
             block.fill(0.0);
-            rank_update_simd::<S, true>(
-                simd,
-                &mut block,
-                &rows[..count * stride],
-                stride,
-                0,
-                stride,
-            );
+            rank_update_simd::<S, true>(simd, &mut block, &rows[..count * stride], stride, 0, stride);
             for i in 0..k {
                 for j in i..k {
                     total[i * k + j] += f64::from(block[i * stride + j]);
@@ -63,16 +56,10 @@ pub fn gram(x: &Matrix) -> Vec<f64> {
     }
     let part_rows = x.rows().div_ceil(PARTS).max(PART_ROWS);
     let arch = pulp::Arch::new();
-    let parts: Vec<Vec<f64>> = x
-        .data()
-        .par_chunks(part_rows * k)
-        .map(|rows| arch.dispatch(Part { rows, columns: k }))
-        .collect();
+    let parts: Vec<Vec<f64>> =
+        x.data().par_chunks(part_rows * k).map(|rows| arch.dispatch(Part { rows, columns: k })).collect();
     for part in parts {
-        total
-            .iter_mut()
-            .zip(part)
-            .for_each(|(sum, value)| *sum += value);
+        total.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
     }
     for i in 0..k {
         for j in 0..i {
@@ -89,24 +76,18 @@ mod tests {
     #[test]
     fn gram_agrees_with_the_plain_sum_and_does_not_depend_on_threads() {
         let k = 21;
-        let data: Vec<f32> = (0..3000 * k)
-            .map(|i| (crate::seed::mix(i as u64) >> 40) as f32 / 1e7 - 0.8)
-            .collect();
+        let data: Vec<f32> =
+            (0..3000 * k).map(|i| (crate::seed::mix(i as u64) >> 40) as f32 / 1e7 - 0.8).collect();
         let x = Matrix::from_data(k, data).unwrap();
         let fast = gram(&x);
         for i in 0..k {
             for j in 0..k {
-                let plain: f64 = (0..x.rows())
-                    .map(|r| f64::from(x.row(r)[i]) * f64::from(x.row(r)[j]))
-                    .sum();
+                let plain: f64 = (0..x.rows()).map(|r| f64::from(x.row(r)[i]) * f64::from(x.row(r)[j])).sum();
                 assert!((fast[i * k + j] - plain).abs() < 1e-3 * plain.abs().max(1.0));
             }
         }
         for threads in [1, 2, 4] {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             assert_eq!(pool.install(|| gram(&x)), fast);
         }
     }

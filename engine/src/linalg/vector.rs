@@ -21,10 +21,7 @@ pub fn dot_simd<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     for (x, y) in a_rest.iter().zip(b_rest) {
         sums[0] = simd.mul_add_e_f32s(*x, *y, sums[0]);
     }
-    let sum = simd.add_f32s(
-        simd.add_f32s(sums[0], sums[1]),
-        simd.add_f32s(sums[2], sums[3]),
-    );
+    let sum = simd.add_f32s(simd.add_f32s(sums[0], sums[1]), simd.add_f32s(sums[2], sums[3]));
     let mut total = simd.reduce_sum_f32s(sum);
     for (x, y) in a_tail.iter().zip(b_tail) {
         total += x * y;
@@ -64,10 +61,7 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// The Euclidean norm, summed in `f64`.
 pub fn norm(a: &[f32]) -> f32 {
-    a.iter()
-        .map(|&x| f64::from(x) * f64::from(x))
-        .sum::<f64>()
-        .sqrt() as f32
+    a.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt() as f32
 }
 
 /// Scales `a` to length one; a zero vector stays zero.

@@ -61,13 +61,7 @@ where
         .enumerate()
         .map(|(block, rows)| {
             observer.check()?;
-            Ok(block_lists(
-                rows,
-                k,
-                scoring,
-                |row| seen(block * BLOCK_USERS + row),
-                n,
-            ))
+            Ok(block_lists(rows, k, scoring, |row| seen(block * BLOCK_USERS + row), n))
         })
         .collect::<Result<_>>()?;
     Ok(blocks.into_iter().flatten().collect())
@@ -82,31 +76,17 @@ fn block_lists<'s>(
 ) -> Vec<Vec<Scored>> {
     let users = rows.len() / k.max(1);
     let mut lists: Vec<TopN> = (0..users).map(|_| TopN::new(n)).collect();
-    let excluded: Vec<Vec<usize>> = (0..users)
-        .map(|user| {
-            seen(user)
-                .iter()
-                .filter_map(|&item| scoring.row_of(item))
-                .collect()
-        })
-        .collect();
+    let excluded: Vec<Vec<usize>> =
+        (0..users).map(|user| seen(user).iter().filter_map(|&item| scoring.row_of(item)).collect()).collect();
     let mut next = vec![0; users];
     let mut tile_scores = vec![0.0; users * TILE_ITEMS];
-    for (tile, factors) in scoring
-        .item_factors
-        .data()
-        .chunks(TILE_ITEMS * k.max(1))
-        .enumerate()
-    {
+    for (tile, factors) in scoring.item_factors.data().chunks(TILE_ITEMS * k.max(1)).enumerate() {
         let first = tile * TILE_ITEMS;
         let items = factors.len() / k.max(1);
         let tile_scores = &mut tile_scores[..users * items];
         scores(rows, factors, k, tile_scores);
         for (user, row) in tile_scores.chunks_exact_mut(items).enumerate() {
-            while let Some(&place) = excluded[user]
-                .get(next[user])
-                .filter(|&&place| place < first + items)
-            {
+            while let Some(&place) = excluded[user].get(next[user]).filter(|&&place| place < first + items) {
                 row[place - first] = f32::NEG_INFINITY;
                 next[user] += 1;
             }
@@ -129,16 +109,10 @@ mod tests {
         let k = 5;
         let value = |i: usize| (crate::seed::mix(i as u64) >> 40) as f32 / 1e7 - 0.8;
         let users = Matrix::from_data(k, (0..70 * k).map(value).collect()).unwrap();
-        let items =
-            Matrix::from_data(k, (0..5000 * k).map(|i| value(i + 1_000_000)).collect()).unwrap();
+        let items = Matrix::from_data(k, (0..5000 * k).map(|i| value(i + 1_000_000)).collect()).unwrap();
         let numbers: Vec<u32> = (0..5000).map(|row| row * 3).collect();
-        let seen: Vec<Vec<u32>> = (0..70u32)
-            .map(|user| (0..400).map(|i| i * 37 + user).collect())
-            .collect();
-        let scoring = Scoring {
-            item_factors: &items,
-            items: Some(&numbers),
-        };
+        let seen: Vec<Vec<u32>> = (0..70u32).map(|user| (0..400).map(|i| i * 37 + user).collect()).collect();
+        let scoring = Scoring { item_factors: &items, items: Some(&numbers) };
         let lists = top_lists(&users, scoring, |row| &seen[row], 10, &Silent).unwrap();
         for (user, list) in lists.iter().enumerate() {
             let mut expected: Vec<(f32, u32)> = (0..5000)

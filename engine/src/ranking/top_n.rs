@@ -15,10 +15,7 @@ pub struct Scored {
 impl Scored {
     /// Better first.
     fn order(&self, other: &Self) -> Ordering {
-        other
-            .score
-            .total_cmp(&self.score)
-            .then(self.item.cmp(&other.item))
+        other.score.total_cmp(&self.score).then(self.item.cmp(&other.item))
     }
 }
 
@@ -102,12 +99,6 @@ mod tests {
         top.push(1, f32::NAN);
         top.push(2, f32::NEG_INFINITY);
         top.push(3, 1.0);
-        assert_eq!(
-            top.finish(),
-            [Scored {
-                item: 3,
-                score: 1.0
-            }]
-        );
+        assert_eq!(top.finish(), [Scored { item: 3, score: 1.0 }]);
     }
 }

@@ -23,9 +23,7 @@ pub fn merge_options(base: &mut Value, changes: &Value) {
                 if change.is_null() {
                     base.remove(name);
                 } else if change.is_object() && name != "type_weights" {
-                    let slot = base
-                        .entry(name.clone())
-                        .or_insert_with(|| Value::Object(Map::new()));
+                    let slot = base.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
                     if !slot.is_object() {
                         *slot = Value::Object(Map::new());
                     }
@@ -75,11 +73,7 @@ fn check_object(
     problems: &mut Vec<OptionProblem>,
 ) {
     for (key, value) in object {
-        let name = if prefix.is_empty() {
-            key.clone()
-        } else {
-            format!("{prefix}.{key}")
-        };
+        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         if let Some(entry) = OPTIONS.iter().find(|entry| entry.name == name) {
             match check_value(entry, value) {
                 Ok(()) => set(complete, &name, value.clone()),
@@ -88,10 +82,7 @@ fn check_object(
                     hint,
                 }),
             }
-        } else if OPTIONS
-            .iter()
-            .any(|entry| entry.name.starts_with(&format!("{name}.")))
-        {
+        } else if OPTIONS.iter().any(|entry| entry.name.starts_with(&format!("{name}."))) {
             match value {
                 Value::Object(object) => check_object(object, &name, complete, problems),
                 other => problems.push(OptionProblem {
@@ -100,10 +91,8 @@ fn check_object(
                 }),
             }
         } else {
-            problems.push(OptionProblem {
-                message: format!("unknown option \"{name}\""),
-                hint: nearest(&name),
-            });
+            problems
+                .push(OptionProblem { message: format!("unknown option \"{name}\""), hint: nearest(&name) });
         }
     }
 }
@@ -128,9 +117,7 @@ fn nearest(name: &str) -> String {
         let word = strsim::normalized_damerau_levenshtein(&last(name), &last(entry.name));
         whole.max(word)
     };
-    let best = OPTIONS
-        .iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let best = OPTIONS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     match best {
         Some(entry) if likeness(entry) >= LEAST_SIMILARITY => {
             format!("did you mean \"{}\"?", entry.name)
@@ -145,23 +132,25 @@ fn nearest(name: &str) -> String {
 /// Checks one value; the error says what the option may be.
 fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
     let name = entry.name;
-    let whole = |least: i64, most: i64| {
-        value
-            .as_i64()
-            .is_some_and(|number| (least..=most).contains(&number))
-    };
+    let whole = |least: i64, most: i64| value.as_i64().is_some_and(|number| (least..=most).contains(&number));
     let (fits, allowed) = match entry.kind {
-        Kind::Integer { least, most } => (whole(least, most), format!("a whole number from {least} to {most}")),
-        Kind::AutoOrInteger { least, most } => {
-            (value == "auto" || whole(least, most), format!("\"auto\" or a whole number from {least} to {most}"))
+        Kind::Integer { least, most } => {
+            (whole(least, most), format!("a whole number from {least} to {most}"))
         }
+        Kind::AutoOrInteger { least, most } => (
+            value == "auto" || whole(least, most),
+            format!("\"auto\" or a whole number from {least} to {most}"),
+        ),
         Kind::Number { least, most } => (
             value.as_f64().is_some_and(|number| (least..=most).contains(&number)),
             format!("a number from {least} to {most}"),
         ),
         Kind::Choice(words) => (
             value.as_str().is_some_and(|word| words.contains(&word)),
-            format!("one of {}", words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")),
+            format!(
+                "one of {}",
+                words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+            ),
         ),
         Kind::Duration => (
             value.is_null()
@@ -173,19 +162,15 @@ fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
         ),
         Kind::Weights => (
             value.as_object().is_some_and(|object| {
-                object.values().all(|weight| weight.as_f64().is_some_and(|w| w >= 0.0 && w <= f64::from(f32::MAX)))
+                object
+                    .values()
+                    .all(|weight| weight.as_f64().is_some_and(|w| w >= 0.0 && w <= f64::from(f32::MAX)))
             }),
-            "an object from event types to numbers of at least 0, such as {\"view\": 1, \"purchase\": 5}".to_owned(),
+            "an object from event types to numbers of at least 0, such as {\"view\": 1, \"purchase\": 5}"
+                .to_owned(),
         ),
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(format!(
-            "\"{name}\" is {allowed}; its default is {}",
-            entry.default
-        ))
-    }
+    if fits { Ok(()) } else { Err(format!("\"{name}\" is {allowed}; its default is {}", entry.default)) }
 }
 
 /// A value as an error names it.
@@ -201,13 +186,7 @@ fn set(target: &mut Value, path: &str, value: Value) {
     match path.split_once('.') {
         Some((head, rest)) => {
             if let Value::Object(object) = target {
-                set(
-                    object
-                        .entry(head)
-                        .or_insert_with(|| Value::Object(Map::new())),
-                    rest,
-                    value,
-                );
+                set(object.entry(head).or_insert_with(|| Value::Object(Map::new())), rest, value);
             }
         }
         None => {
@@ -261,10 +240,7 @@ mod tests {
         let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
         assert_eq!(messages.len(), 7, "{messages:?}");
         let hint = |message: &str| &problems.iter().find(|p| p.message == message).unwrap().hint;
-        assert_eq!(
-            hint("unknown option \"als.factor\""),
-            "did you mean \"als.factors\"?"
-        );
+        assert_eq!(hint("unknown option \"als.factor\""), "did you mean \"als.factors\"?");
         assert_eq!(hint("unknown option \"seeds\""), "did you mean \"seed\"?");
         assert_eq!(
             hint("option \"als.sweeps\" is 0"),

@@ -20,20 +20,10 @@ pub struct Size {
 /// side (both fits and their rotated copies), and one row per (segment, item) pair twice; there are
 /// at most as many of these as events.
 pub fn memory(size: Size, options: &Options) -> u64 {
-    let Size {
-        users,
-        items,
-        events,
-    } = size;
+    let Size { users, items, events } = size;
     let row = 4 * options.als.factors as u64;
-    let (segments, _) = options
-        .segmentation
-        .target(users, events, options.als.factors);
-    let pairs = if segments > 1 {
-        (segments * items).min(events) as u64
-    } else {
-        0
-    };
+    let (segments, _) = options.segmentation.target(users, events, options.als.factors);
+    let pairs = if segments > 1 { (segments * items).min(events) as u64 } else { 0 };
     20 * events as u64 + 3 * 16 * events as u64 + 4 * row * (users + items) as u64 + 2 * row * pairs
 }
 
@@ -44,38 +34,10 @@ mod tests {
     #[test]
     fn memory_grows_with_every_part_of_the_size() {
         let options = super::super::parse_options(&serde_json::json!({})).unwrap();
-        let size = Size {
-            users: 30_000,
-            items: 40_000,
-            events: 800_000,
-        };
+        let size = Size { users: 30_000, items: 40_000, events: 800_000 };
         let base = memory(size, &options);
-        assert!(
-            base > memory(
-                Size {
-                    users: 15_000,
-                    ..size
-                },
-                &options
-            )
-        );
-        assert!(
-            base > memory(
-                Size {
-                    items: 20_000,
-                    ..size
-                },
-                &options
-            )
-        );
-        assert!(
-            base > memory(
-                Size {
-                    events: 400_000,
-                    ..size
-                },
-                &options
-            )
-        );
+        assert!(base > memory(Size { users: 15_000, ..size }, &options));
+        assert!(base > memory(Size { items: 20_000, ..size }, &options));
+        assert!(base > memory(Size { events: 400_000, ..size }, &options));
     }
 }

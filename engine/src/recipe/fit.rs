@@ -2,8 +2,10 @@
 
 use super::options::Options;
 use crate::error::Result;
+use crate::factorization::segment_factors::segment_gram;
 use crate::factorization::{Backbone, SegmentFactors, Segments};
 use crate::interactions::Interactions;
+use crate::linalg::gram;
 use crate::observer::Observer;
 use crate::segmentation::Membership;
 
@@ -20,6 +22,10 @@ pub struct Fit {
     pub own_factors: Vec<bool>,
     /// The segments' factors; empty for segments without their own.
     pub factors: SegmentFactors,
+    /// The Gramian (k × k) of the backbone's item factors: what fold-in measures against.
+    pub item_gram: Vec<f64>,
+    /// The same for each segment that has its own factors.
+    pub segment_grams: Vec<Option<Vec<f64>>>,
 }
 
 impl Fit {
@@ -28,11 +34,7 @@ impl Fit {
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
-    pub fn new(
-        interactions: &Interactions,
-        options: &Options,
-        observer: &dyn Observer,
-    ) -> Result<Self> {
+    pub fn new(interactions: &Interactions, options: &Options, observer: &dyn Observer) -> Result<Self> {
         let backbone = Backbone::train(interactions, &options.als, options.seed, observer)?;
         let membership = Membership::find(
             &backbone.user_factors,
@@ -42,14 +44,7 @@ impl Fit {
             observer,
         )?;
         let own_factors = vec![membership.count() > 1; membership.count()];
-        Self::with_segments(
-            interactions,
-            backbone,
-            membership,
-            own_factors,
-            options,
-            observer,
-        )
+        Self::with_segments(interactions, backbone, membership, own_factors, options, observer)
     }
 
     /// Fits the same segments on other interactions; only those of `own_factors` get factors of
@@ -66,14 +61,7 @@ impl Fit {
     ) -> Result<Self> {
         let backbone = Backbone::train(interactions, &options.als, options.seed, observer)?;
         let membership = membership.carried_to(&backbone.user_factors);
-        Self::with_segments(
-            interactions,
-            backbone,
-            membership,
-            own_factors,
-            options,
-            observer,
-        )
+        Self::with_segments(interactions, backbone, membership, own_factors, options, observer)
     }
 
     fn with_segments(
@@ -85,20 +73,16 @@ impl Fit {
         observer: &dyn Observer,
     ) -> Result<Self> {
         let segments = Segments::new(membership.complete(), membership.count(), interactions);
-        let factors = SegmentFactors::train(
-            interactions,
-            &backbone,
-            &segments,
-            &own_factors,
-            &options.als,
-            observer,
-        )?;
-        Ok(Self {
-            backbone,
-            membership,
-            segments,
-            own_factors,
-            factors,
-        })
+        let factors =
+            SegmentFactors::train(interactions, &backbone, &segments, &own_factors, &options.als, observer)?;
+        let item_gram = gram(&backbone.item_factors);
+        let segment_grams = (0..segments.count())
+            .map(|segment| {
+                let own = &factors.item_factors[segment];
+                let items = &segments.items[segment];
+                own_factors[segment].then(|| segment_gram(&item_gram, &backbone.item_factors, items, own))
+            })
+            .collect();
+        Ok(Self { backbone, membership, segments, own_factors, factors, item_gram, segment_grams })
     }
 }

@@ -77,8 +77,7 @@ impl Measurement {
         let measure = |list: &[Scored], place: usize, k: usize| {
             ListMetrics::measure(list.iter().map(|scored| scored.item), relevant(place), k)
         };
-        let deciding =
-            |list: &[Scored], place: usize| measure(list, place, DECIDING.1).get(DECIDING.0);
+        let deciding = |list: &[Scored], place: usize| measure(list, place, DECIDING.1).get(DECIDING.0);
         let segment_of = |place: usize| fit.segments.of_user[users[place] as usize];
 
         let mut differences = vec![Vec::new(); fit.segments.count()];
@@ -99,32 +98,20 @@ impl Measurement {
                 _ => lists.backbone.as_slice(),
             })
             .collect();
-        let deciding: Vec<f64> = gated
-            .iter()
-            .enumerate()
-            .map(|(place, list)| deciding(list, place))
-            .collect();
+        let deciding: Vec<f64> =
+            gated.iter().enumerate().map(|(place, list)| deciding(list, place)).collect();
 
         let mut rows = Vec::new();
         if !users.is_empty() {
             for k in MEASURED_AT {
                 let of = |list: &[Scored], place: usize| {
                     let metrics = measure(list, place, k);
-                    Metric::ALL
-                        .iter()
-                        .map(|&metric| metrics.get(metric))
-                        .collect::<Vec<f64>>()
+                    Metric::ALL.iter().map(|&metric| metrics.get(metric)).collect::<Vec<f64>>()
                 };
-                let values: Vec<Vec<f64>> = gated
-                    .iter()
-                    .enumerate()
-                    .map(|(place, list)| of(list, place))
-                    .collect();
-                let baseline: Vec<Vec<f64>> = lists
-                    .iter()
-                    .enumerate()
-                    .map(|(place, lists)| of(&lists.popularity, place))
-                    .collect();
+                let values: Vec<Vec<f64>> =
+                    gated.iter().enumerate().map(|(place, list)| of(list, place)).collect();
+                let baseline: Vec<Vec<f64>> =
+                    lists.iter().enumerate().map(|(place, lists)| of(&lists.popularity, place)).collect();
                 let all: Vec<usize> = (0..users.len()).collect();
                 rows.extend(metric_rows(&values, &baseline, &all, k, None, seed));
                 let shown = |lists: &mut dyn Iterator<Item = &[Scored]>| {
@@ -143,46 +130,27 @@ impl Measurement {
                     users: users.len(),
                 });
                 for segment in 0..fit.segments.count() as u32 {
-                    let places: Vec<usize> = (0..users.len())
-                        .filter(|&place| segment_of(place) == segment)
-                        .collect();
-                    rows.extend(metric_rows(
-                        &values,
-                        &baseline,
-                        &places,
-                        k,
-                        Some(segment),
-                        seed,
-                    ));
+                    let places: Vec<usize> =
+                        (0..users.len()).filter(|&place| segment_of(place) == segment).collect();
+                    rows.extend(metric_rows(&values, &baseline, &places, k, Some(segment), seed));
                 }
                 observer.check()?;
             }
         }
-        Ok(Self {
-            rows,
-            gates,
-            users,
-            deciding,
-            backbone,
-        })
+        Ok(Self { rows, gates, users, deciding, backbone })
     }
 
     /// The row of the deciding metric for all users.
     pub fn deciding_row(&self) -> Option<&MetricRow> {
-        self.rows.iter().find(|row| {
-            row.metric == DECIDING.0.name() && row.k == DECIDING.1 && row.segment.is_none()
-        })
+        self.rows
+            .iter()
+            .find(|row| row.metric == DECIDING.0.name() && row.k == DECIDING.1 && row.segment.is_none())
     }
 
     /// The mean difference to another measurement of the same holdout, paired by user, and its
     /// standard error.
     pub fn paired_difference(&self, other: &Self) -> (f64, f64) {
-        let differences: Vec<f64> = self
-            .deciding
-            .iter()
-            .zip(&other.deciding)
-            .map(|(a, b)| a - b)
-            .collect();
+        let differences: Vec<f64> = self.deciding.iter().zip(&other.deciding).map(|(a, b)| a - b).collect();
         mean_and_error(&differences)
     }
 }
@@ -195,21 +163,12 @@ fn metric_rows(
     segment: Option<u32>,
     seed: u64,
 ) -> Vec<MetricRow> {
-    let of_places = |rows: &[Vec<f64>]| {
-        places
-            .iter()
-            .map(|&place| rows[place].clone())
-            .collect::<Vec<_>>()
-    };
+    let of_places = |rows: &[Vec<f64>]| places.iter().map(|&place| rows[place].clone()).collect::<Vec<_>>();
     let estimates: Vec<Estimate> = bootstrap(&of_places(values), seed);
     let metrics = Metric::ALL.len();
     let baselines: Vec<f64> = (0..metrics)
         .map(|metric| {
-            places
-                .iter()
-                .map(|&place| baseline[place][metric])
-                .sum::<f64>()
-                / places.len().max(1) as f64
+            places.iter().map(|&place| baseline[place][metric]).sum::<f64>() / places.len().max(1) as f64
         })
         .collect();
     Metric::ALL
@@ -229,9 +188,8 @@ fn metric_rows(
 }
 
 fn measured_users(holdout: &Holdout, seed: u64) -> Vec<u32> {
-    let mut users: Vec<u32> = (0..holdout.test.rows() as u32)
-        .filter(|&user| holdout.test.row_len(user as usize) > 0)
-        .collect();
+    let mut users: Vec<u32> =
+        (0..holdout.test.rows() as u32).filter(|&user| holdout.test.row_len(user as usize) > 0).collect();
     if users.len() > MOST_USERS {
         users.sort_unstable_by_key(|&user| mix(seed ^ u64::from(user)));
         users.truncate(MOST_USERS);
@@ -240,25 +198,16 @@ fn measured_users(holdout: &Holdout, seed: u64) -> Vec<u32> {
     users
 }
 
-fn all_lists(
-    fit: &Fit,
-    holdout: &Holdout,
-    users: &[u32],
-    observer: &dyn Observer,
-) -> Result<Vec<Lists>> {
+fn all_lists(fit: &Fit, holdout: &Holdout, users: &[u32], observer: &dyn Observer) -> Result<Vec<Lists>> {
     let n = MEASURED_AT.into_iter().max().unwrap_or(DECIDING.1);
     let training = holdout.training.by_user();
     let by_item = holdout.training.by_item();
-    let popularity = Popularity::new(
-        (0..by_item.rows()).map(|item| (item as u32, by_item.row_len(item) as u32)),
-    );
+    let popularity =
+        Popularity::new((0..by_item.rows()).map(|item| (item as u32, by_item.row_len(item) as u32)));
     let seen = |user: u32| training.row(user as usize).0;
     // The backbone of a time or a random holdout may hold items nobody has in training: they have
     // zero factors and score nothing.
-    let backbone = Scoring {
-        item_factors: &fit.backbone.item_factors,
-        items: None,
-    };
+    let backbone = Scoring { item_factors: &fit.backbone.item_factors, items: None };
     let mut lists: Vec<Lists> = Vec::with_capacity(users.len());
     let batches = users.len().div_ceil(BATCH_USERS);
     for (batch, users) in users.chunks(BATCH_USERS).enumerate() {
@@ -275,11 +224,7 @@ fn all_lists(
     for (place, &user) in users.iter().enumerate() {
         places[fit.segments.of_user[user as usize] as usize].push(place);
     }
-    for (segment, places) in places
-        .iter()
-        .enumerate()
-        .filter(|(segment, _)| fit.own_factors[*segment])
-    {
+    for (segment, places) in places.iter().enumerate().filter(|(segment, _)| fit.own_factors[*segment]) {
         let members: Vec<u32> = places.iter().map(|&place| users[place]).collect();
         let factors = fit.factors.user_factors.select(&members);
         let scoring = Scoring {

@@ -54,18 +54,8 @@ pub struct OptionEntry {
     pub help: &'static str,
 }
 
-const fn entry(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    help: &'static str,
-) -> OptionEntry {
-    OptionEntry {
-        name,
-        kind,
-        default,
-        help,
-    }
+const fn entry(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> OptionEntry {
+    OptionEntry { name, kind, default, help }
 }
 
 /// All options.
@@ -90,28 +80,19 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "events.min_user_events",
-        Kind::Integer {
-            least: 1,
-            most: 1_000_000,
-        },
+        Kind::Integer { least: 1, most: 1_000_000 },
         "1",
         "Users with fewer events are left out of the training.",
     ),
     entry(
         "events.min_item_events",
-        Kind::Integer {
-            least: 1,
-            most: 1_000_000,
-        },
+        Kind::Integer { least: 1, most: 1_000_000 },
         "1",
         "Items with fewer events are left out of the training.",
     ),
     entry(
         "events.max_user_events",
-        Kind::Integer {
-            least: 1,
-            most: 1_000_000,
-        },
+        Kind::Integer { least: 1, most: 1_000_000 },
         "5000",
         "Of a user with more items only this many count: the latest, or without a time column the heaviest.",
     ),
@@ -129,64 +110,38 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "segmentation.segments",
-        Kind::AutoOrInteger {
-            least: 1,
-            most: 4096,
-        },
+        Kind::AutoOrInteger { least: 1, most: 4096 },
         "\"auto\"",
         "How many segments; auto takes one per 450 users, from 8 to 64, none with fewer than 200 users.",
     ),
     entry(
         "als.factors",
-        Kind::Integer {
-            least: 1,
-            most: 1024,
-        },
+        Kind::Integer { least: 1, most: 1024 },
         "64",
         "The length of a factor vector: more is more accurate, slower and larger.",
     ),
-    entry(
-        "als.sweeps",
-        Kind::Integer {
-            least: 1,
-            most: 200,
-        },
-        "16",
-        "Passes over users and items.",
-    ),
+    entry("als.sweeps", Kind::Integer { least: 1, most: 200 }, "16", "Passes over users and items."),
     entry(
         "als.regularization",
-        Kind::Number {
-            least: 1e-6,
-            most: 1000.0,
-        },
+        Kind::Number { least: 1e-6, most: 1000.0 },
         "0.003",
         "How strongly factors are held small.",
     ),
     entry(
         "als.unobserved_weight",
-        Kind::Number {
-            least: 0.0,
-            most: 100.0,
-        },
+        Kind::Number { least: 0.0, most: 100.0 },
         "0.01",
         "The weight of a pair that did not occur, against 1 for one that did.",
     ),
     entry(
         "als.frequency_exponent",
-        Kind::Number {
-            least: 0.0,
-            most: 1.0,
-        },
+        Kind::Number { least: 0.0, most: 1.0 },
         "1",
         "How the regularization grows with the number of a row's events: 0 not at all, 1 in proportion.",
     ),
     entry(
         "als.sharing",
-        Kind::Number {
-            least: 0.0,
-            most: 1.0,
-        },
+        Kind::Number { least: 0.0, most: 1.0 },
         "0.1",
         "How much users of other segments count in a segment's item factors: 0 not at all, 1 like its own.",
     ),
@@ -198,19 +153,13 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "holdout.share",
-        Kind::Number {
-            least: 0.01,
-            most: 0.5,
-        },
+        Kind::Number { least: 0.01, most: 0.5 },
         "0.1",
         "The share of events that is held out to measure the training.",
     ),
     entry(
         "seed",
-        Kind::Integer {
-            least: 0,
-            most: 9_007_199_254_740_991,
-        },
+        Kind::Integer { least: 0, most: 9_007_199_254_740_991 },
         "42",
         "Where all random draws start; the same data and seed give the same version.",
     ),
@@ -269,11 +218,7 @@ impl EventOptions {
 
     /// How events count, with ages measured from `anchor` (microseconds).
     pub fn weighting(&self, anchor: i64) -> Weighting {
-        Weighting {
-            duplicates: self.duplicates,
-            half_life: self.half_life,
-            anchor,
-        }
+        Weighting { duplicates: self.duplicates, half_life: self.half_life, anchor }
     }
 }
 

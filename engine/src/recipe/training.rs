@@ -7,6 +7,7 @@ use crate::error::{EngineError, Result};
 use crate::evaluation::{Holdout, Split};
 use crate::interactions::{Events, Interactions, Weighting};
 use crate::observer::{Observer, Progress};
+use crate::segmentation::MemberFit;
 
 /// What a training leaves.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Trained {
     pub weighting: Weighting,
     /// The fit on all events.
     pub fit: Fit,
+    /// How well each user fits their segment.
+    pub member_fits: Vec<MemberFit>,
     /// How events were held out.
     pub split: Split,
     /// What the same recipe reaches on the holdout, trained without it.
@@ -42,12 +45,8 @@ pub fn train(
     let (membership, own_factors, measurement) = {
         let fit = Fit::new(&holdout.training, options, &quiet)?;
         let measurement = Measurement::new(&fit, &holdout, options.seed, observer)?;
-        let own_factors: Vec<bool> = measurement
-            .gates
-            .iter()
-            .zip(&fit.own_factors)
-            .map(|(gate, own)| *own && gate.passed)
-            .collect();
+        let own_factors: Vec<bool> =
+            measurement.gates.iter().zip(&fit.own_factors).map(|(gate, own)| *own && gate.passed).collect();
         (fit.membership, own_factors, measurement)
     };
     let previous = previous
@@ -66,14 +65,8 @@ pub fn train(
     }
     // Segments are found without the holdout, so that the gate's verdict is on the same segments.
     let fit = Fit::again(&interactions, &membership, own_factors, options, observer)?;
-    Ok(Trained {
-        interactions,
-        weighting,
-        fit,
-        split,
-        measurement,
-        previous,
-    })
+    let member_fits = fit.membership.member_fits(&fit.backbone.user_factors);
+    Ok(Trained { interactions, weighting, fit, member_fits, split, measurement, previous })
 }
 
 /// Gives the phases of the fit without the holdout names of their own.

@@ -5,7 +5,7 @@
 //! order of the rows, so the bytes do not depend on threads.
 
 use crate::error::Result;
-use crate::linalg::product::scores;
+use crate::linalg::product::{row_scores, scores};
 use crate::linalg::vector::{dot, normalize};
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
@@ -48,17 +48,12 @@ pub fn spherical_kmeans(
     loop {
         let clusters = lloyd(points, centroids, observer)?;
         let mut sizes = vec![0usize; clusters.centroids.rows()];
-        clusters
-            .of_row
-            .iter()
-            .for_each(|&cluster| sizes[cluster as usize] += 1);
+        clusters.of_row.iter().for_each(|&cluster| sizes[cluster as usize] += 1);
         let smallest = (0..sizes.len()).min_by_key(|&cluster| sizes[cluster]);
         match smallest {
             Some(smallest) if sizes.len() > 1 && sizes[smallest] < least => {
                 // One at a time, the smallest first: its rows may lift another above the least size.
-                let kept: Vec<u32> = (0..sizes.len() as u32)
-                    .filter(|&c| c as usize != smallest)
-                    .collect();
+                let kept: Vec<u32> = (0..sizes.len() as u32).filter(|&c| c as usize != smallest).collect();
                 centroids = clusters.centroids.select(&kept);
             }
             _ => return Ok(clusters),
@@ -78,13 +73,10 @@ fn seed_centroids(
     while chosen.len() < count {
         observer.check()?;
         let newest = points.row(chosen[chosen.len() - 1] as usize);
-        distances
-            .par_iter_mut()
-            .enumerate()
-            .for_each(|(row, distance)| {
-                // ‖x − c‖² = 2 − 2 x·c for rows of length one.
-                *distance = distance.min((2.0 - 2.0 * dot(points.row(row), newest)).max(0.0));
-            });
+        distances.par_iter_mut().enumerate().for_each(|(row, distance)| {
+            // ‖x − c‖² = 2 − 2 x·c for rows of length one.
+            *distance = distance.min((2.0 - 2.0 * dot(points.row(row), newest)).max(0.0));
+        });
         let total: f64 = distances.iter().map(|&d| f64::from(d)).sum();
         let mut target = random.r#gen::<f64>() * total;
         let next = distances.iter().position(|&d| {
@@ -105,8 +97,7 @@ fn lloyd(points: &Matrix, mut centroids: Matrix, observer: &dyn Observer) -> Res
     for iteration in 1..=ITERATIONS {
         observer.check()?;
         let nearest = nearest(points, &centroids);
-        let mean = nearest.iter().map(|n| f64::from(n.similarity)).sum::<f64>()
-            / nearest.len().max(1) as f64;
+        let mean = nearest.iter().map(|n| f64::from(n.similarity)).sum::<f64>() / nearest.len().max(1) as f64;
         let of_row: Vec<u32> = nearest.iter().map(|n| n.cluster).collect();
         observer.report(Progress {
             metric: Some(("similarity", mean)),
@@ -119,10 +110,7 @@ fn lloyd(points: &Matrix, mut centroids: Matrix, observer: &dyn Observer) -> Res
         centroids = means(points, &of_row, centroids.rows());
         reseed_empty(points, &nearest, &mut centroids);
     }
-    let of_row = nearest(points, &centroids)
-        .iter()
-        .map(|n| n.cluster)
-        .collect();
+    let of_row = nearest(points, &centroids).iter().map(|n| n.cluster).collect();
     Ok(Clusters { centroids, of_row })
 }
 
@@ -153,20 +141,19 @@ pub fn nearest(points: &Matrix, centroids: &Matrix) -> Vec<Nearest> {
         .collect()
 }
 
+/// The nearest centroid of one row, on the calling thread.
+pub fn nearest_of(point: &[f32], centroids: &Matrix) -> Nearest {
+    let mut similarities = vec![0.0; centroids.rows()];
+    row_scores(point, centroids, &mut similarities);
+    best_two(&similarities)
+}
+
 fn best_two(similarities: &[f32]) -> Nearest {
-    let mut best = Nearest {
-        cluster: 0,
-        similarity: f32::NEG_INFINITY,
-        second: -1.0,
-    };
+    let mut best = Nearest { cluster: 0, similarity: f32::NEG_INFINITY, second: -1.0 };
     for (cluster, &similarity) in similarities.iter().enumerate() {
         if similarity > best.similarity {
             let second = best.similarity.max(-1.0);
-            best = Nearest {
-                cluster: cluster as u32,
-                similarity,
-                second,
-            };
+            best = Nearest { cluster: cluster as u32, similarity, second };
         } else if similarity > best.second {
             best.second = similarity;
         }
@@ -182,23 +169,14 @@ pub fn means(points: &Matrix, of_row: &[u32], count: usize) -> Matrix {
         members[cluster as usize].push(row);
     }
     let mut centroids = Matrix::zeros(count, k);
-    centroids
-        .data_mut()
-        .par_chunks_mut(k.max(1))
-        .zip(members)
-        .for_each(|(centroid, rows)| {
-            let mut sum = vec![0.0f64; k];
-            for row in rows {
-                sum.iter_mut()
-                    .zip(points.row(row))
-                    .for_each(|(s, &x)| *s += f64::from(x));
-            }
-            centroid
-                .iter_mut()
-                .zip(sum)
-                .for_each(|(c, s)| *c = s as f32);
-            normalize(centroid);
-        });
+    centroids.data_mut().par_chunks_mut(k.max(1)).zip(members).for_each(|(centroid, rows)| {
+        let mut sum = vec![0.0f64; k];
+        for row in rows {
+            sum.iter_mut().zip(points.row(row)).for_each(|(s, &x)| *s += f64::from(x));
+        }
+        centroid.iter_mut().zip(sum).for_each(|(c, s)| *c = s as f32);
+        normalize(centroid);
+    });
     centroids
 }
 

@@ -1,6 +1,6 @@
 //! Who belongs to which segment.
 
-use super::kmeans::{means, nearest, spherical_kmeans};
+use super::kmeans::{Nearest, means, nearest, nearest_of, spherical_kmeans};
 use super::options::SegmentationOptions;
 use crate::error::Result;
 use crate::linalg::vector::normalize;
@@ -18,7 +18,7 @@ pub struct Membership {
 
 /// How well a user fits a segment.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fit {
+pub struct MemberFit {
     /// The segment.
     pub segment: u32,
     /// 1 − cosine with the centroid, 0 … 2.
@@ -72,22 +72,13 @@ impl Membership {
     /// factors, users that had no segment join the nearest.
     pub fn carried_to(&self, user_factors: &Matrix) -> Self {
         let points = normalized(user_factors);
-        let members: Vec<u32> = (0..self.of_user.len() as u32)
-            .filter(|&u| self.of_user[u as usize].is_some())
-            .collect();
+        let members: Vec<u32> =
+            (0..self.of_user.len() as u32).filter(|&u| self.of_user[u as usize].is_some()).collect();
         let of_row: Vec<u32> = self.of_user.iter().flatten().copied().collect();
         let centroids = means(&points.select(&members), &of_row, self.centroids.rows());
-        let carried = Self {
-            centroids,
-            of_user: self.of_user.clone(),
-        };
+        let carried = Self { centroids, of_user: self.of_user.clone() };
         let fits = carried.fits(user_factors);
-        let of_user = carried
-            .of_user
-            .iter()
-            .zip(fits)
-            .map(|(own, fit)| own.or(Some(fit.segment)))
-            .collect();
+        let of_user = carried.of_user.iter().zip(fits).map(|(own, fit)| own.or(Some(fit.segment))).collect();
         Self { of_user, ..carried }
     }
 
@@ -98,35 +89,16 @@ impl Membership {
 
     /// The segment of every user; users without one are in segment 0, the largest.
     pub fn complete(&self) -> Vec<u32> {
-        self.of_user
-            .iter()
-            .map(|segment| segment.unwrap_or(0))
-            .collect()
+        self.of_user.iter().map(|segment| segment.unwrap_or(0)).collect()
     }
 
     /// The nearest segment for rows of factors, of any length.
-    pub fn fits(&self, user_factors: &Matrix) -> Vec<Fit> {
-        nearest(&normalized(user_factors), &self.centroids)
-            .into_iter()
-            .map(|nearest| {
-                let distance = (1.0 - nearest.similarity).clamp(0.0, 2.0);
-                let second = (1.0 - nearest.second).clamp(0.0, 2.0);
-                let confidence = if second > 0.0 {
-                    (1.0 - distance / second).clamp(0.0, 1.0)
-                } else {
-                    0.0
-                };
-                Fit {
-                    segment: nearest.cluster,
-                    distance,
-                    confidence,
-                }
-            })
-            .collect()
+    pub fn fits(&self, user_factors: &Matrix) -> Vec<MemberFit> {
+        nearest(&normalized(user_factors), &self.centroids).into_iter().map(member_fit).collect()
     }
 
     /// How well every user fits the segment they are a member of.
-    pub fn member_fits(&self, user_factors: &Matrix) -> Vec<Fit> {
+    pub fn member_fits(&self, user_factors: &Matrix) -> Vec<MemberFit> {
         let points = normalized(user_factors);
         self.fits(user_factors)
             .into_iter()
@@ -137,41 +109,40 @@ impl Membership {
                     return fit;
                 }
                 // A member whose nearest centroid is another one's: its confidence is nothing.
-                let cosine = crate::linalg::vector::dot(
-                    points.row(user),
-                    self.centroids.row(segment as usize),
-                );
-                Fit {
-                    segment,
-                    distance: (1.0 - cosine).clamp(0.0, 2.0),
-                    confidence: 0.0,
-                }
+                let cosine =
+                    crate::linalg::vector::dot(points.row(user), self.centroids.row(segment as usize));
+                MemberFit { segment, distance: (1.0 - cosine).clamp(0.0, 2.0), confidence: 0.0 }
             })
             .collect()
     }
 }
 
+/// The nearest segment for one row of factors, on the calling thread.
+pub fn nearest_segment(user_factors: &[f32], centroids: &Matrix) -> MemberFit {
+    let mut point = user_factors.to_vec();
+    normalize(&mut point);
+    member_fit(nearest_of(&point, centroids))
+}
+
+fn member_fit(nearest: Nearest) -> MemberFit {
+    let distance = (1.0 - nearest.similarity).clamp(0.0, 2.0);
+    let second = (1.0 - nearest.second).clamp(0.0, 2.0);
+    let confidence = if second > 0.0 { (1.0 - distance / second).clamp(0.0, 1.0) } else { 0.0 };
+    MemberFit { segment: nearest.cluster, distance, confidence }
+}
+
 /// Renumbers clusters from the largest to the smallest; those without rows go.
 fn by_size(centroids: &Matrix, of_row: &[u32]) -> (Matrix, Vec<u32>) {
     let mut sizes = vec![0usize; centroids.rows()];
-    of_row
-        .iter()
-        .for_each(|&cluster| sizes[cluster as usize] += 1);
-    let mut order: Vec<u32> = (0..sizes.len() as u32)
-        .filter(|&cluster| sizes[cluster as usize] > 0)
-        .collect();
+    of_row.iter().for_each(|&cluster| sizes[cluster as usize] += 1);
+    let mut order: Vec<u32> =
+        (0..sizes.len() as u32).filter(|&cluster| sizes[cluster as usize] > 0).collect();
     order.sort_by_key(|&cluster| (std::cmp::Reverse(sizes[cluster as usize]), cluster));
     let mut number = vec![0; sizes.len()];
     for (new, &old) in order.iter().enumerate() {
         number[old as usize] = new as u32;
     }
-    (
-        centroids.select(&order),
-        of_row
-            .iter()
-            .map(|&cluster| number[cluster as usize])
-            .collect(),
-    )
+    (centroids.select(&order), of_row.iter().map(|&cluster| number[cluster as usize]).collect())
 }
 
 #[cfg(test)]
@@ -185,18 +156,15 @@ mod tests {
         let mut factors = Matrix::zeros(users, k);
         for user in 0..users {
             for d in 0..k {
-                let noise =
-                    (crate::seed::mix((user * k + d) as u64) >> 40) as f32 / (1 << 24) as f32 - 0.5;
+                let noise = (crate::seed::mix((user * k + d) as u64) >> 40) as f32 / (1 << 24) as f32 - 0.5;
                 factors.row_mut(user)[d] = noise * 0.3 + if d == user % groups { 2.0 } else { 0.0 };
             }
         }
         factors
     }
 
-    const THREE: SegmentationOptions = SegmentationOptions {
-        method: Method::Kmeans,
-        segments: SegmentCount::Exactly(3),
-    };
+    const THREE: SegmentationOptions =
+        SegmentationOptions { method: Method::Kmeans, segments: SegmentCount::Exactly(3) };
 
     #[test]
     fn planted_groups_are_recovered() {
@@ -207,12 +175,7 @@ mod tests {
             assert_eq!(membership.of_user[user], membership.of_user[user % 3]);
         }
         let fits = membership.member_fits(&factors);
-        assert!(
-            fits.iter()
-                .all(|fit| fit.confidence > 0.5 && fit.distance < 0.3),
-            "{:?}",
-            fits[0]
-        );
+        assert!(fits.iter().all(|fit| fit.confidence > 0.5 && fit.distance < 0.3), "{:?}", fits[0]);
     }
 
     #[test]
@@ -240,16 +203,10 @@ mod tests {
         for user in 0..20 {
             factors.row_mut(user).copy_from_slice(planted(9, 9).row(8));
         }
-        let auto = SegmentationOptions {
-            method: Method::Kmeans,
-            segments: SegmentCount::Auto,
-        };
+        let auto = SegmentationOptions { method: Method::Kmeans, segments: SegmentCount::Auto };
         let membership = Membership::find(&factors, 1_000_000, &auto, 1, &Silent).unwrap();
         let mut sizes = vec![0; membership.count()];
-        membership
-            .complete()
-            .iter()
-            .for_each(|&segment| sizes[segment as usize] += 1);
+        membership.complete().iter().for_each(|&segment| sizes[segment as usize] += 1);
         assert!(sizes.iter().all(|&size| size >= 200), "{sizes:?}");
         assert!(sizes.windows(2).all(|pair| pair[0] >= pair[1]), "{sizes:?}");
     }

@@ -9,5 +9,5 @@ pub mod membership;
 pub mod options;
 
 pub use kmeans::spherical_kmeans;
-pub use membership::Membership;
+pub use membership::{MemberFit, Membership, nearest_segment};
 pub use options::{Method, SegmentCount, SegmentationOptions};

@@ -41,9 +41,7 @@ impl<'de> Deserialize<'de> for SegmentCount {
         match Form::deserialize(deserializer)? {
             Form::Count(count) => Ok(Self::Exactly(count)),
             Form::Word(word) if word == "auto" => Ok(Self::Auto),
-            Form::Word(word) => Err(serde::de::Error::custom(format!(
-                "{word:?} is not \"auto\""
-            ))),
+            Form::Word(word) => Err(serde::de::Error::custom(format!("{word:?} is not \"auto\""))),
         }
     }
 }
@@ -74,9 +72,7 @@ impl SegmentationOptions {
             (Method::None, _) => (1, 1),
             (Method::Kmeans, SegmentCount::Exactly(count)) => (count.min(users).max(1), 1),
             (Method::Kmeans, SegmentCount::Auto) => {
-                let by_users = (users / USERS_PER_SEGMENT)
-                    .clamp(8, MOST_SEGMENTS)
-                    .min(users / LEAST_USERS);
+                let by_users = (users / USERS_PER_SEGMENT).clamp(8, MOST_SEGMENTS).min(users / LEAST_USERS);
                 let count = by_users.min(events / (EVENTS_PER_FACTOR * factors)).max(1);
                 (count, if count > 1 { LEAST_USERS } else { 1 })
             }
@@ -90,18 +86,12 @@ mod tests {
 
     #[test]
     fn the_number_of_segments_follows_users_and_events() {
-        let auto = SegmentationOptions {
-            method: Method::Kmeans,
-            segments: SegmentCount::Auto,
-        };
+        let auto = SegmentationOptions { method: Method::Kmeans, segments: SegmentCount::Auto };
         assert_eq!(auto.target(29_858, 810_128, 64), (64, 200));
         assert_eq!(auto.target(4_000, 60_000, 64), (8, 200));
         assert_eq!(auto.target(150, 60_000, 64), (1, 1));
         assert_eq!(auto.target(1, 1, 64), (1, 1));
-        let three = SegmentationOptions {
-            segments: SegmentCount::Exactly(3),
-            ..auto
-        };
+        let three = SegmentationOptions { segments: SegmentCount::Exactly(3), ..auto };
         assert_eq!(three.target(2, 10, 64), (2, 1));
     }
 }

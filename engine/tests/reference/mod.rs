@@ -1,10 +1,5 @@
 //! Plain dense forms in `f64`: slow, short, obviously right. The fast engine is compared with them.
-#![allow(
-    dead_code,
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::needless_range_loop
-)]
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::needless_range_loop)]
 
 use segrec_engine::Matrix;
 use segrec_engine::factorization::{AlsOptions, Backbone, Segments};
@@ -36,11 +31,7 @@ pub fn planted(users: usize, items: usize, groups: usize, density: f64, seed: u6
     for user in 0..users {
         for item in 0..items {
             let place = (user * items + item) as u64;
-            let chance = if user % groups == item % groups {
-                density
-            } else {
-                density / 10.0
-            };
+            let chance = if user % groups == item % groups { density } else { density / 10.0 };
             if uniform(seed, place) < chance {
                 columns.push(item as u32);
                 values.push((0.5 + 1.5 * uniform(seed ^ 1, place)) as f32);
@@ -52,19 +43,14 @@ pub fn planted(users: usize, items: usize, groups: usize, density: f64, seed: u6
 }
 
 pub fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter()
-        .zip(b)
-        .map(|(&x, &y)| f64::from(x) * f64::from(y))
-        .sum()
+    a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
 }
 
 /// Solves a dense system by Gaussian elimination with pivoting.
 pub fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
     let n = b.len();
     for column in 0..n {
-        let pivot = (column..n)
-            .max_by(|&x, &y| a[x][column].abs().total_cmp(&a[y][column].abs()))
-            .unwrap();
+        let pivot = (column..n).max_by(|&x, &y| a[x][column].abs().total_cmp(&a[y][column].abs())).unwrap();
         a.swap(column, pivot);
         b.swap(column, pivot);
         for row in column + 1..n {
@@ -109,12 +95,7 @@ fn add_gram(factors: &Matrix, rows: impl Iterator<Item = usize>, weight: f64, a:
     }
 }
 
-pub fn solve_row(
-    fixed: &Matrix,
-    rows: &[u32],
-    confidences: &[f32],
-    options: &AlsOptions,
-) -> Vec<f64> {
+pub fn solve_row(fixed: &Matrix, rows: &[u32], confidences: &[f32], options: &AlsOptions) -> Vec<f64> {
     let k = fixed.columns();
     if rows.is_empty() {
         return vec![0.0; k];
@@ -146,18 +127,12 @@ pub fn train(interactions: &Interactions, options: &AlsOptions, start: Matrix) -
     (half(&items, interactions.by_user()), items)
 }
 
-pub fn loss(
-    interactions: &Interactions,
-    users: &Matrix,
-    items: &Matrix,
-    options: &AlsOptions,
-) -> f64 {
+pub fn loss(interactions: &Interactions, users: &Matrix, items: &Matrix, options: &AlsOptions) -> f64 {
     let mut total = 0.0;
     for user in 0..interactions.users() {
         let (columns, confidences) = interactions.by_user().row(user);
         for (&item, &confidence) in columns.iter().zip(confidences) {
-            total += f64::from(confidence)
-                * (1.0 - dot(users.row(user), items.row(item as usize))).powi(2);
+            total += f64::from(confidence) * (1.0 - dot(users.row(user), items.row(item as usize))).powi(2);
         }
         for item in 0..interactions.items() {
             total += options.unobserved_weight * dot(users.row(user), items.row(item)).powi(2);
@@ -197,20 +172,14 @@ pub fn segment_items(
                     .map(|(&user, &c)| f64::from(c) * if inside(user) { 1.0 } else { share })
                     .collect();
                 let (mut a, mut b) = (vec![vec![0.0; k]; k], vec![0.0; k]);
-                add_gram(
-                    &users,
-                    0..users.rows(),
-                    share * options.unobserved_weight,
-                    &mut a,
-                );
+                add_gram(&users, 0..users.rows(), share * options.unobserved_weight, &mut a);
                 let members = segments.users[segment].iter().map(|&user| user as usize);
                 add_gram(&users, members, alone * options.unobserved_weight, &mut a);
                 weighted(&users, item_users, &weights, &mut a, &mut b);
                 let own = item_users.iter().filter(|&&user| inside(user)).count() as f64;
                 let ridge = options.row_regularization(
                     share * item_users.len() as f64 + alone * own,
-                    share * interactions.users() as f64
-                        + alone * segments.users[segment].len() as f64,
+                    share * interactions.users() as f64 + alone * segments.users[segment].len() as f64,
                 );
                 (0..k).for_each(|i| a[i][i] += f64::from(ridge));
                 rows.push(solve(a, b));
@@ -220,11 +189,7 @@ pub fn segment_items(
         for segment in 0..segments.count() {
             let mut items = backbone.item_factors.clone();
             for (place, &item) in segments.items[segment].iter().enumerate() {
-                for (target, value) in items
-                    .row_mut(item as usize)
-                    .iter_mut()
-                    .zip(&result[segment][place])
-                {
+                for (target, value) in items.row_mut(item as usize).iter_mut().zip(&result[segment][place]) {
                     *target = *value as f32;
                 }
             }

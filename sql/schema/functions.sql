@@ -1,0 +1,41 @@
+-- What the planner, the reader and the grants need to know of the functions: rows and cost, comments.
+--
+-- COST is in units of cpu_operator_cost, .0025 of a page: a recommendation is two index look-ups and
+-- a scan of some thousand short vectors.
+
+ALTER FUNCTION segrec_recommend(bigint, integer, text, bigint[], boolean) ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend(uuid, integer, text, uuid[], boolean) ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend(text, integer, text, text[], boolean) ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend_for(bigint[], integer, text, bigint[], boolean) ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend_for(uuid[], integer, text, uuid[], boolean) ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend_for(text[], integer, text, text[], boolean) ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend_all(text, integer) ROWS 100000 COST 1000000;
+ALTER FUNCTION segrec_segment_of(bigint, text) COST 500;
+ALTER FUNCTION segrec_segment_of(uuid, text) COST 500;
+ALTER FUNCTION segrec_segment_of(text, text) COST 500;
+ALTER FUNCTION segrec_train(text, text) ROWS 1 COST 10000000;
+
+COMMENT ON FUNCTION segrec_create_model(text, regclass, text, text, text, text, text, regclass, text, regclass, text, jsonb)
+    IS 'creates a model: which relation holds the events, which columns, which options';
+COMMENT ON FUNCTION segrec_alter_model(text, jsonb) IS 'merges options into those of a model; null brings a default back';
+COMMENT ON FUNCTION segrec_drop_model(text) IS 'drops a model with all its versions';
+COMMENT ON FUNCTION segrec_train(text, text)
+    IS 'trains a model, measures it on held-out events, and deploys it if_better, always or never';
+COMMENT ON FUNCTION segrec_deploy(text, integer) IS 'lets a version of a model answer';
+COMMENT ON FUNCTION segrec_rollback(text) IS 'lets the version answer that was deployed before; gives its number';
+COMMENT ON FUNCTION segrec_drop_version(text, integer) IS 'drops a version that is not deployed';
+COMMENT ON FUNCTION segrec_recommend(bigint, integer, text, bigint[], boolean) IS 'recommends items to a user';
+COMMENT ON FUNCTION segrec_recommend(uuid, integer, text, uuid[], boolean) IS 'recommends items to a user';
+COMMENT ON FUNCTION segrec_recommend(text, integer, text, text[], boolean)
+    IS 'recommends items to a user; text ids work for every model';
+COMMENT ON FUNCTION segrec_recommend_for(bigint[], integer, text, bigint[], boolean)
+    IS 'recommends items to whoever has the given ones: a guest, a basket, a session';
+COMMENT ON FUNCTION segrec_recommend_for(uuid[], integer, text, uuid[], boolean)
+    IS 'recommends items to whoever has the given ones: a guest, a basket, a session';
+COMMENT ON FUNCTION segrec_recommend_for(text[], integer, text, text[], boolean)
+    IS 'recommends items to whoever has the given ones; text ids work for every model';
+COMMENT ON FUNCTION segrec_recommend_all(text, integer) IS 'the recommendations of every user, as of the training';
+COMMENT ON FUNCTION segrec_segment_of(bigint, text) IS 'the segment of a user; null where nothing is known of them';
+COMMENT ON FUNCTION segrec_segment_of(uuid, text) IS 'the segment of a user; null where nothing is known of them';
+COMMENT ON FUNCTION segrec_segment_of(text, text)
+    IS 'the segment of a user; null where nothing is known of them; text ids work for every model';

@@ -1,0 +1,147 @@
+-- The tables of models and versions. Only their owner writes and reads them: functions and views
+-- act for the caller after checking what the caller may do.
+--
+-- Factors live in tables partitioned by version: a version is written to partitions of its own,
+-- which are attached when complete and dropped whole. Serving reads a version's partitions by
+-- name and never touches the parents.
+
+CREATE TABLE segrec_catalog.models (
+    model_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE CHECK (name <> ''),
+    owner regrole NOT NULL,
+    events regclass NOT NULL,
+    user_column text NOT NULL,
+    item_column text NOT NULL,
+    weight_column text,
+    time_column text,
+    type_column text,
+    users regclass,
+    users_key text,
+    items regclass,
+    items_key text,
+    user_id_kind text NOT NULL CHECK (user_id_kind IN ('bigint', 'uuid', 'text')),
+    item_id_kind text NOT NULL CHECK (item_id_kind IN ('bigint', 'uuid', 'text')),
+    options jsonb NOT NULL,
+    last_version integer NOT NULL DEFAULT 0,
+    deployed_version_id bigint,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE segrec_catalog.models IS 'one row per model';
+
+CREATE TABLE segrec_catalog.versions (
+    version_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    version integer NOT NULL,
+    state text NOT NULL CHECK (state IN ('ready', 'failed')),
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz,
+    deployed_at timestamptz,
+    users bigint,
+    items bigint,
+    events bigint,
+    segments integer,
+    split text,
+    metric text,
+    value float8,
+    baseline float8,
+    previous float8,
+    reason text,
+    options jsonb NOT NULL,
+    median_weight real,
+    anchor bigint,
+    item_gram real[],
+    UNIQUE (model_id, version)
+);
+COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; median_weight, anchor (microseconds since 2000) and item_gram (k × k) are what fold-in needs';
+
+ALTER TABLE segrec_catalog.models ADD FOREIGN KEY (deployed_version_id)
+    REFERENCES segrec_catalog.versions ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED;
+CREATE INDEX ON segrec_catalog.models (deployed_version_id);
+
+CREATE TABLE segrec_catalog.segments (
+    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    segment integer NOT NULL,
+    label text,
+    rule text,
+    users bigint NOT NULL,
+    own_factors boolean NOT NULL,
+    gain float8,
+    gain_error float8,
+    since_version integer NOT NULL,
+    centroid real[] NOT NULL,
+    item_gram real[],
+    PRIMARY KEY (version_id, segment)
+);
+COMMENT ON TABLE segrec_catalog.segments IS 'the segments of each version; gain and gain_error are what the gate decided own_factors by, item_gram (k × k) is what fold-in needs';
+
+CREATE TABLE segrec_catalog.metrics (
+    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    metric text NOT NULL,
+    k integer NOT NULL,
+    segment integer,
+    value float8,
+    ci_low float8,
+    ci_high float8,
+    baseline float8,
+    users bigint NOT NULL
+);
+COMMENT ON TABLE segrec_catalog.metrics IS 'what each version reached on its holdout; segment is null for all users';
+CREATE INDEX ON segrec_catalog.metrics (version_id);
+
+CREATE TABLE segrec_catalog.training_log (
+    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    entry integer NOT NULL,
+    phase text NOT NULL,
+    step integer NOT NULL,
+    loss float8,
+    metric text,
+    value float8,
+    seconds float8 NOT NULL,
+    PRIMARY KEY (version_id, entry)
+);
+COMMENT ON TABLE segrec_catalog.training_log IS 'the steps of each training; seconds since its start';
+
+CREATE TABLE segrec_catalog.version_users (
+    version_id bigint NOT NULL,
+    place integer NOT NULL,
+    user_id text COLLATE "C" NOT NULL,
+    segment integer NOT NULL,
+    distance real NOT NULL,
+    confidence real NOT NULL,
+    factors real[] NOT NULL,
+    items integer[] NOT NULL,
+    confidences real[] NOT NULL
+) PARTITION BY LIST (version_id);
+COMMENT ON TABLE segrec_catalog.version_users IS 'the users of each version by segment and id, with the items they had when it was trained';
+CREATE UNIQUE INDEX ON segrec_catalog.version_users (version_id, user_id);
+CREATE UNIQUE INDEX ON segrec_catalog.version_users (version_id, place);
+
+CREATE TABLE segrec_catalog.version_items (
+    version_id bigint NOT NULL,
+    item integer NOT NULL,
+    item_id text COLLATE "C" NOT NULL,
+    users integer NOT NULL,
+    factors real[] NOT NULL
+) PARTITION BY LIST (version_id);
+COMMENT ON TABLE segrec_catalog.version_items IS 'the items of each version with the backbone''s factors';
+CREATE UNIQUE INDEX ON segrec_catalog.version_items (version_id, item);
+CREATE UNIQUE INDEX ON segrec_catalog.version_items (version_id, item_id);
+
+CREATE TABLE segrec_catalog.version_segment_items (
+    version_id bigint NOT NULL,
+    segment integer NOT NULL,
+    item integer NOT NULL,
+    users integer NOT NULL,
+    factors real[]
+) PARTITION BY LIST (version_id);
+COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur in each segment, with the segment''s factors where the gate let it have its own';
+CREATE UNIQUE INDEX ON segrec_catalog.version_segment_items (version_id, segment, item);
+
+-- Their contents belong to the database, not to the extension: pg_dump takes them along.
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models_model_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions_version_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segments', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.metrics', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.training_log', '');

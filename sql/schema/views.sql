@@ -1,0 +1,107 @@
+-- The views. A role sees a model when it is a member of its owner, or may read its events and no
+-- row-level security limits what of them it would see. All views are security barriers.
+
+CREATE VIEW segrec_catalog.usable_models WITH (security_barrier) AS
+SELECT model.*,
+       pg_catalog.pg_has_role(model.owner::oid, 'USAGE') AS is_owner
+FROM segrec_catalog.models model
+LEFT JOIN pg_catalog.pg_class relation ON relation.oid = model.events
+WHERE pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
+   OR (pg_catalog.has_table_privilege(relation.oid, 'SELECT') AND NOT relation.relrowsecurity);
+COMMENT ON VIEW segrec_catalog.usable_models IS 'the models that the current role may use';
+GRANT SELECT ON segrec_catalog.usable_models TO PUBLIC;
+
+CREATE VIEW segrec_catalog.usable_versions WITH (security_barrier) AS
+SELECT model.name AS model, version.*, version.version_id = model.deployed_version_id IS TRUE AS deployed
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.versions version USING (model_id);
+COMMENT ON VIEW segrec_catalog.usable_versions IS 'the versions of the models that the current role may use';
+GRANT SELECT ON segrec_catalog.usable_versions TO PUBLIC;
+
+CREATE VIEW segrec.models WITH (security_barrier) AS
+SELECT model.name AS model, model.owner, model.events, model.users, model.items, model.options,
+       version.version AS deployed_version, version.finished_at AS trained_at, NULL::text AS schedule,
+       model.user_column, model.item_column, model.weight_column, model.time_column, model.type_column,
+       model.created_at
+FROM segrec_catalog.usable_models model
+LEFT JOIN segrec_catalog.versions version ON version.version_id = model.deployed_version_id;
+COMMENT ON VIEW segrec.models IS 'the models you may use';
+
+CREATE VIEW segrec.versions WITH (security_barrier) AS
+SELECT model, version, state, deployed, started_at, finished_at, users, items, events, segments,
+       metric, value, baseline, reason, previous, split, options
+FROM segrec_catalog.usable_versions;
+COMMENT ON VIEW segrec.versions IS 'every training of the models you may use, and what it reached';
+
+CREATE VIEW segrec.segments WITH (security_barrier) AS
+SELECT version.model, version.version, segment.segment, segment.label, segment.rule, segment.users,
+       segment.users / pg_catalog.sum(segment.users) OVER (PARTITION BY segment.version_id)::float8 AS share,
+       segment.since_version, segment.own_factors, segment.gain, segment.gain_error
+FROM segrec_catalog.usable_versions version
+JOIN segrec_catalog.segments segment USING (version_id)
+WHERE version.deployed;
+COMMENT ON VIEW segrec.segments IS 'the segments of each deployed version';
+
+-- Deployed versions as an array, so that only their partitions are read.
+CREATE VIEW segrec.segment_members WITH (security_barrier) AS
+SELECT version.model, member.user_id, member.segment, member.distance, member.confidence
+FROM segrec_catalog.version_users member
+JOIN segrec_catalog.usable_versions version USING (version_id)
+WHERE version.deployed
+  AND member.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
+COMMENT ON VIEW segrec.segment_members IS 'the segment of every user of each deployed version';
+
+CREATE VIEW segrec.segment_items WITH (security_barrier) AS
+SELECT version.model, own.segment,
+       pg_catalog.row_number() OVER (PARTITION BY own.version_id, own.segment ORDER BY own.users DESC, own.item) AS rank,
+       item.item_id, own.users,
+       own.users / segment.users::float8 AS share,
+       (own.users / segment.users::float8) / (item.users / version.users::float8) AS lift
+FROM segrec_catalog.version_segment_items own
+JOIN segrec_catalog.version_items item ON item.version_id = own.version_id AND item.item = own.item
+JOIN segrec_catalog.segments segment ON segment.version_id = own.version_id AND segment.segment = own.segment
+JOIN segrec_catalog.usable_versions version ON version.version_id = own.version_id
+WHERE version.deployed
+  AND own.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))
+  AND item.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
+COMMENT ON VIEW segrec.segment_items IS 'the items of each segment by how many of its users have them';
+
+CREATE VIEW segrec.item_factors WITH (security_barrier) AS
+SELECT version.model, NULL::integer AS segment, item.item_id, item.factors
+FROM segrec_catalog.version_items item
+JOIN segrec_catalog.usable_versions version USING (version_id)
+WHERE version.deployed
+  AND item.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))
+UNION ALL
+SELECT version.model, own.segment, item.item_id, own.factors
+FROM segrec_catalog.version_segment_items own
+JOIN segrec_catalog.version_items item ON item.version_id = own.version_id AND item.item = own.item
+JOIN segrec_catalog.usable_versions version ON version.version_id = own.version_id
+WHERE version.deployed AND own.factors IS NOT NULL
+  AND own.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))
+  AND item.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
+COMMENT ON VIEW segrec.item_factors IS 'the factors of every item: the backbone''s (segment is null) and each segment''s own';
+
+CREATE VIEW segrec.user_factors WITH (security_barrier) AS
+SELECT version.model, member.user_id, member.segment, member.factors
+FROM segrec_catalog.version_users member
+JOIN segrec_catalog.usable_versions version USING (version_id)
+WHERE version.deployed
+  AND member.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
+COMMENT ON VIEW segrec.user_factors IS 'the factors of every user, against the item factors of their segment';
+
+CREATE VIEW segrec.metrics WITH (security_barrier) AS
+SELECT version.model, version.version, metric.metric, metric.k, metric.segment, metric.value,
+       metric.ci_low, metric.ci_high, metric.baseline, metric.users
+FROM segrec_catalog.usable_versions version
+JOIN segrec_catalog.metrics metric USING (version_id);
+COMMENT ON VIEW segrec.metrics IS 'what every version reached on its holdout, beside popularity (baseline)';
+
+CREATE VIEW segrec.training_log WITH (security_barrier) AS
+SELECT version.model, version.version, log.phase, log.step, log.loss, log.metric, log.value, log.seconds
+FROM segrec_catalog.usable_versions version
+JOIN segrec_catalog.training_log log USING (version_id)
+ORDER BY version.model, version.version, log.entry;
+COMMENT ON VIEW segrec.training_log IS 'the steps of every training';
+
+GRANT SELECT ON ALL TABLES IN SCHEMA segrec TO PUBLIC;

@@ -1,0 +1,8 @@
+//! The SQL signatures, one file per verb family: names, defaults, volatility. Bodies turn arguments
+//! into the forms of `commands` and `serving` and results into rows. Comments, costs and privileges
+//! stand in `sql/schema/functions.sql`.
+
+mod define;
+mod deploy;
+mod recommend;
+mod train;

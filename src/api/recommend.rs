@@ -1,0 +1,226 @@
+//! `segrec_recommend`, `segrec_recommend_for`, `segrec_recommend_all`, `segrec_segment_of`: for ids of
+//! type bigint, uuid and text.
+
+use crate::catalog::factors::id_text;
+use crate::error::{Result, SegrecError, or_raise};
+use crate::serving::{self, Recommendation, Request};
+use pgrx::Uuid;
+use pgrx::prelude::*;
+use segrec_engine::interactions::{Id, IdKind};
+
+/// Rows of a recommendation: rank, item, score, source.
+type Lines<T> = Vec<(i32, T, f32, &'static str)>;
+
+/// A type of ids in SQL.
+trait SqlId: Sized {
+    /// The kind of the engine.
+    const KIND: IdKind;
+    /// The value as an id.
+    fn id(&self) -> Id<'_>;
+    /// The id as a value; none for an id of another kind, which no call asks for.
+    fn value(id: Id<'_>) -> Option<Self>;
+}
+
+impl SqlId for i64 {
+    const KIND: IdKind = IdKind::Bigint;
+    fn id(&self) -> Id<'_> {
+        Id::Bigint(*self)
+    }
+    fn value(id: Id<'_>) -> Option<Self> {
+        if let Id::Bigint(id) = id { Some(id) } else { None }
+    }
+}
+
+impl SqlId for Uuid {
+    const KIND: IdKind = IdKind::Uuid;
+    fn id(&self) -> Id<'_> {
+        Id::Uuid(*self.as_bytes())
+    }
+    fn value(id: Id<'_>) -> Option<Self> {
+        if let Id::Uuid(id) = id { Some(Uuid::from_bytes(id)) } else { None }
+    }
+}
+
+impl SqlId for String {
+    const KIND: IdKind = IdKind::Text;
+    fn id(&self) -> Id<'_> {
+        Id::Text(self)
+    }
+    fn value(id: Id<'_>) -> Option<Self> {
+        Some(id_text(id))
+    }
+}
+
+fn count(n: Option<i32>) -> Result<usize> {
+    let n = n.ok_or(SegrecError::NullArgument { argument: "n" })?;
+    usize::try_from(n).map_err(|_| SegrecError::InvalidCount { n })
+}
+
+fn ids<T: SqlId>(values: &[Option<T>]) -> Vec<Id<'_>> {
+    values.iter().flatten().map(SqlId::id).collect()
+}
+
+fn lines<T: SqlId>(recommendation: &Recommendation) -> Lines<T> {
+    let ids = recommendation.version.item_ids();
+    (1..)
+        .zip(&recommendation.items)
+        .filter_map(|(rank, item)| {
+            Some((rank, T::value(ids.get(item.item as usize))?, item.score, item.source.name()))
+        })
+        .collect()
+}
+
+/// Arguments that both functions share.
+struct Given<'a, T> {
+    n: Option<i32>,
+    model: Option<&'a str>,
+    candidates: Option<Vec<Option<T>>>,
+    exclude_seen: Option<bool>,
+}
+
+impl<T: SqlId> Given<'_, T> {
+    fn request(&self) -> Result<Request<'_>> {
+        Ok(Request {
+            n: count(self.n)?,
+            model: self.model,
+            candidates: self.candidates.as_deref().map(ids),
+            exclude_seen: self.exclude_seen.ok_or(SegrecError::NullArgument { argument: "exclude_seen" })?,
+        })
+    }
+}
+
+fn recommend<T: SqlId>(user: Option<&T>, given: &Given<'_, T>) -> Lines<T> {
+    let found = || match user {
+        Some(user) => serving::recommend_user(user.id(), T::KIND, &given.request()?),
+        None => serving::recommend_for(&[], T::KIND, &given.request()?),
+    };
+    lines(&or_raise(found()))
+}
+
+fn recommend_for<T: SqlId>(items: Option<&[Option<T>]>, given: &Given<'_, T>) -> Lines<T> {
+    let items = items.map(ids).unwrap_or_default();
+    let found = || serving::recommend_for(&items, T::KIND, &given.request()?);
+    lines(&or_raise(found()))
+}
+
+fn segment_of(user: Option<Id<'_>>, model: Option<&str>) -> Option<i32> {
+    let segment = or_raise(serving::segment_of(user?, model))?;
+    Some(segment as i32 + 1)
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_recommend")]
+fn segrec_recommend_bigint(
+    user_id: Option<i64>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+    candidates: default!(Option<Vec<Option<i64>>>, "NULL"),
+    exclude_seen: default!(Option<bool>, "true"),
+) -> TableIterator<
+    'static,
+    (name!(rank, i32), name!(item_id, i64), name!(score, f32), name!(source, &'static str)),
+> {
+    TableIterator::new(recommend(user_id.as_ref(), &Given { n, model, candidates, exclude_seen }))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_recommend")]
+fn segrec_recommend_uuid(
+    user_id: Option<Uuid>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+    candidates: default!(Option<Vec<Option<Uuid>>>, "NULL"),
+    exclude_seen: default!(Option<bool>, "true"),
+) -> TableIterator<
+    'static,
+    (name!(rank, i32), name!(item_id, Uuid), name!(score, f32), name!(source, &'static str)),
+> {
+    TableIterator::new(recommend(user_id.as_ref(), &Given { n, model, candidates, exclude_seen }))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_recommend")]
+fn segrec_recommend_text(
+    user_id: Option<String>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+    candidates: default!(Option<Vec<Option<String>>>, "NULL"),
+    exclude_seen: default!(Option<bool>, "true"),
+) -> TableIterator<
+    'static,
+    (name!(rank, i32), name!(item_id, String), name!(score, f32), name!(source, &'static str)),
+> {
+    TableIterator::new(recommend(user_id.as_ref(), &Given { n, model, candidates, exclude_seen }))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_recommend_for")]
+fn segrec_recommend_for_bigint(
+    items: Option<Vec<Option<i64>>>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+    candidates: default!(Option<Vec<Option<i64>>>, "NULL"),
+    exclude_seen: default!(Option<bool>, "true"),
+) -> TableIterator<
+    'static,
+    (name!(rank, i32), name!(item_id, i64), name!(score, f32), name!(source, &'static str)),
+> {
+    TableIterator::new(recommend_for(items.as_deref(), &Given { n, model, candidates, exclude_seen }))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_recommend_for")]
+fn segrec_recommend_for_uuid(
+    items: Option<Vec<Option<Uuid>>>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+    candidates: default!(Option<Vec<Option<Uuid>>>, "NULL"),
+    exclude_seen: default!(Option<bool>, "true"),
+) -> TableIterator<
+    'static,
+    (name!(rank, i32), name!(item_id, Uuid), name!(score, f32), name!(source, &'static str)),
+> {
+    TableIterator::new(recommend_for(items.as_deref(), &Given { n, model, candidates, exclude_seen }))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_recommend_for")]
+fn segrec_recommend_for_text(
+    items: Option<Vec<Option<String>>>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+    candidates: default!(Option<Vec<Option<String>>>, "NULL"),
+    exclude_seen: default!(Option<bool>, "true"),
+) -> TableIterator<
+    'static,
+    (name!(rank, i32), name!(item_id, String), name!(score, f32), name!(source, &'static str)),
+> {
+    TableIterator::new(recommend_for(items.as_deref(), &Given { n, model, candidates, exclude_seen }))
+}
+
+#[pg_extern(stable, parallel_restricted)]
+fn segrec_recommend_all(
+    model: default!(Option<&str>, "NULL"),
+    n: default!(Option<i32>, "10"),
+) -> TableIterator<
+    'static,
+    (
+        name!(user_id, String),
+        name!(rank, i32),
+        name!(item_id, String),
+        name!(score, f32),
+        name!(source, &'static str),
+    ),
+> {
+    let lists = or_raise(count(n).and_then(|n| serving::recommend_all(model, n)));
+    TableIterator::new(lists.map(|line| (line.user_id, line.rank, line.item_id, line.score, line.source)))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_segment_of")]
+fn segrec_segment_of_bigint(user_id: Option<i64>, model: default!(Option<&str>, "NULL")) -> Option<i32> {
+    segment_of(user_id.as_ref().map(SqlId::id), model)
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_segment_of")]
+fn segrec_segment_of_uuid(user_id: Option<Uuid>, model: default!(Option<&str>, "NULL")) -> Option<i32> {
+    segment_of(user_id.as_ref().map(SqlId::id), model)
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_segment_of")]
+fn segrec_segment_of_text(user_id: Option<String>, model: default!(Option<&str>, "NULL")) -> Option<i32> {
+    segment_of(user_id.as_ref().map(SqlId::id), model)
+}

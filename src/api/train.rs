@@ -1,0 +1,43 @@
+//! `segrec_train`.
+
+use crate::commands::train;
+use crate::error::or_raise;
+use pgrx::prelude::*;
+use segrec_engine::recipe::measure::DECIDING_NAME;
+
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::type_complexity)]
+fn segrec_train(
+    model: Option<&str>,
+    deploy: default!(Option<&str>, "'if_better'"),
+) -> TableIterator<
+    'static,
+    (
+        name!(version, i32),
+        name!(users, i64),
+        name!(items, i64),
+        name!(events, i64),
+        name!(segments, i32),
+        name!(metric, String),
+        name!(value, Option<f64>),
+        name!(baseline, Option<f64>),
+        name!(previous, Option<f64>),
+        name!(deployed, bool),
+        name!(seconds, f64),
+    ),
+> {
+    let result = or_raise(train::train(model, deploy));
+    TableIterator::once((
+        result.version,
+        result.users,
+        result.items,
+        result.events,
+        result.segments,
+        DECIDING_NAME.to_owned(),
+        result.value,
+        result.baseline,
+        result.previous,
+        result.deployed,
+        result.seconds,
+    ))
+}

@@ -1,0 +1,251 @@
+//! Reading events as the caller: everybody's, streamed into the engine, and one user's, now.
+
+use super::relations::{ColumnRole, EventColumns};
+use super::statement::Prepared;
+use crate::error::{BadRows, Result, SegrecError};
+use crate::pg::stream::{Row, stream};
+use pgrx::{Uuid, pg_sys, spi};
+use segrec_engine::interactions::{Id, IdKind, RawEvents};
+use std::collections::BTreeMap;
+use std::ffi::CString;
+
+/// Rows between looks at the memory in use.
+const MEMORY_CHECK_ROWS: u64 = 1 << 16;
+
+/// What reading found besides the events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadReport {
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that cannot be used.
+    pub bad: BadRows,
+    /// Rows of a type that has no weight.
+    pub unlisted_type: u64,
+    /// Rows with a weight of zero.
+    pub weightless: u64,
+}
+
+/// Where the parts of an event stand in the query's columns.
+struct Layout {
+    user: IdKind,
+    item: IdKind,
+    weight: Option<usize>,
+    time: Option<usize>,
+    event_type: Option<usize>,
+    columns: usize,
+}
+
+fn kinds(columns: &EventColumns) -> Result<(IdKind, IdKind)> {
+    match (columns.user.id_kind(), columns.item.id_kind()) {
+        (Some(user), Some(item)) => Ok((user, item)),
+        _ => Err(SegrecError::Internal("an id column has a type that is no id".to_owned())),
+    }
+}
+
+fn layout(columns: &EventColumns) -> Result<Layout> {
+    let (user, item) = kinds(columns)?;
+    let mut next = 2;
+    let mut place = |present: bool| {
+        present.then(|| {
+            next += 1;
+            next - 1
+        })
+    };
+    let weight = place(columns.weight.is_some());
+    let time = place(columns.time.is_some());
+    let event_type = place(columns.event_type.is_some());
+    Ok(Layout { user, item, weight, time, event_type, columns: next })
+}
+
+/// The expressions that read an event, in the order of [`Layout`].
+pub fn expressions(columns: &EventColumns) -> Vec<String> {
+    let mut expressions =
+        vec![columns.user.expression(ColumnRole::Id), columns.item.expression(ColumnRole::Id)];
+    expressions.extend(columns.weight.iter().map(|column| column.expression(ColumnRole::Weight)));
+    expressions.extend(columns.time.iter().map(|column| column.expression(ColumnRole::Time)));
+    expressions.extend(columns.event_type.iter().map(|column| column.expression(ColumnRole::Type)));
+    expressions
+}
+
+/// What is wrong with an event, if anything; its weight and time otherwise.
+enum Judged {
+    Good { weight: f32, time: i64 },
+    Bad(fn(&mut ReadReport) -> &mut u64),
+}
+
+/// Judges the parts of an event that are not ids. `None` for a part the model does not have, `Some(None)`
+/// for one that is null.
+fn judge(weight: Option<Option<f64>>, time: Option<Option<i64>>, type_weight: Option<f64>) -> Judged {
+    let value = match weight {
+        None => 1.0,
+        Some(None) => return Judged::Bad(|report| &mut report.bad.null_weight),
+        Some(Some(value)) if !value.is_finite() => {
+            return Judged::Bad(|report| &mut report.bad.weight_not_finite);
+        }
+        Some(Some(value)) if value < 0.0 => {
+            return Judged::Bad(|report| &mut report.bad.negative_weight);
+        }
+        Some(Some(value)) => value,
+    };
+    let time = match time {
+        None => 0,
+        Some(None | Some(i64::MIN | i64::MAX)) => {
+            return Judged::Bad(|report| &mut report.bad.bad_time);
+        }
+        Some(Some(time)) => time,
+    };
+    let Some(type_weight) = type_weight else {
+        return Judged::Bad(|report| &mut report.unlisted_type);
+    };
+    let weight = (value * type_weight) as f32;
+    if !weight.is_finite() {
+        return Judged::Bad(|report| &mut report.bad.weight_not_finite);
+    }
+    if weight <= 0.0 {
+        return Judged::Bad(|report| &mut report.weightless);
+    }
+    Judged::Good { weight, time }
+}
+
+/// The weight of a type: 1 where types have no weights, none for a type that is not listed.
+fn weight_of_type(type_weights: &BTreeMap<String, f64>, name: Option<&str>) -> Option<f64> {
+    if type_weights.is_empty() { Some(1.0) } else { type_weights.get(name?).copied() }
+}
+
+/// Reads all events. Stops with an error as soon as they take more than `memory` bytes.
+pub fn read_all(
+    columns: &EventColumns,
+    type_weights: &BTreeMap<String, f64>,
+    memory: u64,
+) -> Result<(RawEvents, ReadReport)> {
+    let layout = layout(columns)?;
+    let sql = format!("SELECT {} FROM {}", expressions(columns).join(", "), columns.relation);
+    let sql = CString::new(sql).map_err(|_| SegrecError::Internal("a name holds a zero byte".to_owned()))?;
+    let mut events = RawEvents::new(layout.user, layout.item, layout.time.is_some());
+    let mut report = ReadReport::default();
+    let mut exceeded = None;
+    stream(&sql, layout.columns, &mut |row: Row<'_>| {
+        report.rows += 1;
+        take_row(&row, &layout, type_weights, &mut events, &mut report);
+        if report.rows.is_multiple_of(MEMORY_CHECK_ROWS) && events.memory() > memory {
+            exceeded = Some(events.memory());
+        }
+        exceeded.is_none()
+    });
+    match exceeded {
+        Some(needed) => {
+            let what = format!("the first {} events alone take that much", report.rows);
+            Err(SegrecError::Memory { needed, allowed: memory, what })
+        }
+        None => Ok((events, report)),
+    }
+}
+
+fn take_row(
+    row: &Row<'_>,
+    layout: &Layout,
+    type_weights: &BTreeMap<String, f64>,
+    events: &mut RawEvents,
+    report: &mut ReadReport,
+) {
+    let type_weight = match layout.event_type {
+        Some(column) => row
+            .text(column, |name| weight_of_type(type_weights, Some(name)))
+            .unwrap_or_else(|| weight_of_type(type_weights, None)),
+        None => Some(1.0),
+    };
+    let judged = judge(
+        layout.weight.map(|column| row.number(column)),
+        layout.time.map(|column| row.integer(column)),
+        type_weight,
+    );
+    let pushed = with_id(row, 0, layout.user, |user| {
+        with_id(row, 1, layout.item, |item| match judged {
+            Judged::Good { weight, time } => events.push(user, item, weight, time),
+            Judged::Bad(count) => *count(report) += 1,
+        })
+    });
+    match pushed {
+        None => report.bad.null_user += 1,
+        Some(None) => report.bad.null_item += 1,
+        Some(Some(())) => {}
+    }
+}
+
+/// Passes the id in a column to `f`; `None` where it is null.
+fn with_id<T>(row: &Row<'_>, column: usize, kind: IdKind, f: impl FnOnce(Id<'_>) -> T) -> Option<T> {
+    match kind {
+        IdKind::Bigint => row.integer(column).map(|id| f(Id::Bigint(id))),
+        IdKind::Uuid => row.uuid(column).map(|id| f(Id::Uuid(id))),
+        IdKind::Text => row.text(column, |id| f(Id::Text(id))),
+    }
+}
+
+/// One event of a user, in the user's own ids.
+pub struct LiveEvent {
+    /// The number of the item in the version.
+    pub item: u32,
+    /// Type weight × value.
+    pub weight: f32,
+    /// Microseconds since 2000; 0 without times.
+    pub time: i64,
+}
+
+/// Reads the events of one user; prepared once for a version.
+pub struct LiveEvents {
+    statement: Prepared,
+    layout: Layout,
+    type_weights: BTreeMap<String, f64>,
+}
+
+impl LiveEvents {
+    /// Prepares the query. It runs as whoever calls, with their rights and row-level security.
+    pub fn new(columns: &EventColumns, type_weights: BTreeMap<String, f64>) -> Result<Self> {
+        let (user, _) = kinds(columns)?;
+        let (parameter, oid) = match user {
+            IdKind::Bigint => ("int8", pg_sys::BuiltinOid::INT8OID),
+            IdKind::Uuid => ("uuid", pg_sys::BuiltinOid::UUIDOID),
+            IdKind::Text => ("text", pg_sys::BuiltinOid::TEXTOID),
+        };
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {} OPERATOR(pg_catalog.=) $1::pg_catalog.{parameter}",
+            expressions(columns).join(", "),
+            columns.relation,
+            spi::quote_identifier(&columns.user.name),
+        );
+        Ok(Self { statement: Prepared::new(&sql, &[oid])?, layout: layout(columns)?, type_weights })
+    }
+
+    /// The usable events of a user on items that `number` knows.
+    pub fn of_user(&self, user: Id<'_>, number: &dyn Fn(Id<'_>) -> Option<u32>) -> Result<Vec<LiveEvent>> {
+        let argument = match user {
+            Id::Bigint(id) => id.into(),
+            Id::Uuid(id) => Uuid::from_bytes(id).into(),
+            Id::Text(id) => id.into(),
+        };
+        let layout = &self.layout;
+        let events = self.statement.query(&[argument], |row| {
+            let item = match layout.item {
+                IdKind::Bigint => row.get::<i64>(2)?.and_then(|id| number(Id::Bigint(id))),
+                IdKind::Uuid => row.get::<Uuid>(2)?.and_then(|id| number(Id::Uuid(*id.as_bytes()))),
+                IdKind::Text => row.get::<&str>(2)?.and_then(|id| number(Id::Text(id))),
+            };
+            let Some(item) = item else { return Ok(None) };
+            let weight = layout.weight.map(|column| row.get::<f64>(column + 1)).transpose()?;
+            let time = layout
+                .time
+                .map(|column| row.get::<pgrx::datum::TimestampWithTimeZone>(column + 1))
+                .transpose()?
+                .map(|time| time.map(pg_sys::TimestampTz::from));
+            let type_weight = match layout.event_type {
+                Some(column) => weight_of_type(&self.type_weights, row.get::<&str>(column + 1)?),
+                None => Some(1.0),
+            };
+            Ok(match judge(weight, time, type_weight) {
+                Judged::Good { weight, time } => Some(LiveEvent { item, weight, time }),
+                Judged::Bad(_) => None,
+            })
+        })?;
+        Ok(events.into_iter().flatten().collect())
+    }
+}

@@ -1,0 +1,15 @@
+//! Rows ⇄ engine types: the only place that runs SQL, and it decides nothing.
+//!
+//! - [`statement`]: running fixed statements as the caller or as the catalog's owner
+//! - [`relations`]: columns, types and indexes of the caller's relations
+//! - [`events`]: events of everybody (streamed) and of one user
+//! - [`models`]: the models
+//! - [`versions`]: versions, their segments, metrics and log
+//! - [`factors`]: the partitions that hold a version's factors
+
+pub mod events;
+pub mod factors;
+pub mod models;
+pub mod relations;
+pub mod statement;
+pub mod versions;

@@ -1,0 +1,290 @@
+//! Versions with their segments, metrics and log.
+
+use super::statement::{as_owner, execute, query, write};
+use crate::error::{Result, SegrecError};
+use pgrx::JsonB;
+use segrec_engine::Matrix;
+use segrec_engine::recipe::MetricRow;
+use serde_json::Value;
+
+/// A version in the list of its model.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// Its key.
+    pub version_id: i64,
+    /// Its number.
+    pub version: i32,
+    /// True where it is complete.
+    pub ready: bool,
+    /// When it was deployed last.
+    pub was_deployed: bool,
+    /// The checked options it was trained with.
+    pub options: Value,
+    /// What it reached.
+    pub value: Option<f64>,
+}
+
+/// The versions of a model, the latest deployment first, then the newest.
+pub fn list(model_id: i64) -> Result<Vec<Version>> {
+    as_owner(|| {
+        query(
+            "SELECT version_id, version, state = 'ready', deployed_at IS NOT NULL, options, value \
+             FROM segrec_catalog.versions WHERE model_id = $1 \
+             ORDER BY deployed_at DESC NULLS LAST, version DESC",
+            &[model_id.into()],
+            |row| {
+                Ok(Version {
+                    version_id: row.value(1)?,
+                    version: row.value(2)?,
+                    ready: row.value(3)?,
+                    was_deployed: row.value(4)?,
+                    options: row.value::<JsonB>(5)?.0,
+                    value: row.get(6)?,
+                })
+            },
+        )
+    })
+}
+
+/// What is stored of a new version.
+pub struct NewVersion {
+    /// The model.
+    pub model_id: i64,
+    /// Users, items, events, segments.
+    pub sizes: [i64; 4],
+    /// How events were held out.
+    pub split: &'static str,
+    /// The deciding metric.
+    pub metric: &'static str,
+    /// What it reached, what popularity reached, what the deployed version reached.
+    pub values: [Option<f64>; 3],
+    /// Why it is deployed or not.
+    pub reason: String,
+    /// The checked options.
+    pub options: Value,
+    /// The weight that became a confidence of 1.
+    pub median_weight: f32,
+    /// The moment from which age is counted.
+    pub anchor: i64,
+    /// The Gramian of the backbone's item factors.
+    pub item_gram: Vec<f64>,
+}
+
+/// Numbers and stores a new version; gives its key and number.
+pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
+    as_owner(|| {
+        let found = write(
+            "WITH numbered AS ( \
+                 UPDATE segrec_catalog.models SET last_version = last_version + 1 WHERE model_id = $1 \
+                 RETURNING last_version) \
+             INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, users, items, \
+                 events, segments, split, metric, value, baseline, previous, reason, options, median_weight, anchor, item_gram) \
+             SELECT $1, last_version, 'ready', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), \
+                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 \
+             FROM numbered RETURNING version_id, version",
+            &[
+                new.model_id.into(),
+                new.sizes[0].into(),
+                new.sizes[1].into(),
+                new.sizes[2].into(),
+                new.sizes[3].into(),
+                new.split.into(),
+                new.metric.into(),
+                new.values[0].into(),
+                new.values[1].into(),
+                new.values[2].into(),
+                new.reason.into(),
+                JsonB(new.options).into(),
+                new.median_weight.into(),
+                new.anchor.into(),
+                floats(&new.item_gram).into(),
+            ],
+            |row| Ok((row.value(1)?, row.value(2)?)),
+        )?;
+        found
+            .into_iter()
+            .next()
+            .ok_or_else(|| SegrecError::Internal("the model was dropped meanwhile".to_owned()))
+    })
+}
+
+/// Writes down when a version was finished.
+pub fn finish(version_id: i64) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "UPDATE segrec_catalog.versions SET finished_at = pg_catalog.clock_timestamp() WHERE version_id = $1",
+            &[version_id.into()],
+        )
+    })
+}
+
+fn floats(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|&value| value as f32).collect()
+}
+
+/// A segment as it is stored; segments are numbered from 1 in SQL.
+pub struct NewSegment {
+    /// Its users.
+    pub users: i64,
+    /// Whether it uses its own factors.
+    pub own_factors: bool,
+    /// The gain over the backbone and its standard error.
+    pub gain: Option<(f64, f64)>,
+    /// Its centroid.
+    pub centroid: Vec<f32>,
+    /// The Gramian of the item factors its users are measured against; where it has its own.
+    pub item_gram: Option<Vec<f64>>,
+}
+
+/// Stores the segments of a version.
+pub fn insert_segments(version_id: i64, version: i32, segments: Vec<NewSegment>) -> Result<()> {
+    as_owner(|| {
+        for (number, segment) in (1i32..).zip(segments) {
+            let (gain, error) = segment.gain.unzip();
+            execute(
+                "INSERT INTO segrec_catalog.segments \
+                 (version_id, segment, users, own_factors, gain, gain_error, since_version, centroid, item_gram) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                &[
+                    version_id.into(),
+                    number.into(),
+                    segment.users.into(),
+                    segment.own_factors.into(),
+                    gain.into(),
+                    error.into(),
+                    version.into(),
+                    segment.centroid.into(),
+                    segment.item_gram.map(|gram| floats(&gram)).into(),
+                ],
+            )?;
+        }
+        Ok(())
+    })
+}
+
+/// Stores what a version reached.
+pub fn insert_metrics(version_id: i64, rows: &[MetricRow]) -> Result<()> {
+    let column = |value: fn(&MetricRow) -> Option<f64>| rows.iter().map(value).collect::<Vec<Option<f64>>>();
+    as_owner(|| {
+        execute(
+            "INSERT INTO segrec_catalog.metrics (version_id, metric, k, segment, value, ci_low, ci_high, baseline, users) \
+             SELECT $1, * FROM unnest($2::text[], $3::int[], $4::int[], $5::float8[], $6::float8[], $7::float8[], \
+                                      $8::float8[], $9::bigint[])",
+            &[
+                version_id.into(),
+                rows.iter().map(|row| row.metric.to_owned()).collect::<Vec<_>>().into(),
+                rows.iter().map(|row| row.k as i32).collect::<Vec<_>>().into(),
+                rows.iter()
+                    .map(|row| row.segment.map(|segment| segment as i32 + 1))
+                    .collect::<Vec<_>>()
+                    .into(),
+                column(|row| Some(row.value)).into(),
+                column(|row| row.interval.map(|interval| interval.0)).into(),
+                column(|row| row.interval.map(|interval| interval.1)).into(),
+                column(|row| Some(row.baseline)).into(),
+                rows.iter().map(|row| row.users as i64).collect::<Vec<_>>().into(),
+            ],
+        )
+    })
+}
+
+/// One step of a training.
+#[derive(Clone, Debug)]
+pub struct LogEntry {
+    /// The part of the training.
+    pub phase: String,
+    /// The step of the phase.
+    pub step: i32,
+    /// The loss after it.
+    pub loss: Option<f64>,
+    /// A metric and its value.
+    pub metric: Option<(String, f64)>,
+    /// Seconds since the training began.
+    pub seconds: f64,
+}
+
+/// Stores the steps of a training.
+pub fn insert_log(version_id: i64, log: &[LogEntry]) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "INSERT INTO segrec_catalog.training_log (version_id, entry, phase, step, loss, metric, value, seconds) \
+             SELECT $1, ordinality, phase, step, loss, metric, value, seconds \
+             FROM unnest($2::text[], $3::int[], $4::float8[], $5::text[], $6::float8[], $7::float8[]) \
+                  WITH ORDINALITY AS log (phase, step, loss, metric, value, seconds)",
+            &[
+                version_id.into(),
+                log.iter().map(|entry| entry.phase.clone()).collect::<Vec<_>>().into(),
+                log.iter().map(|entry| entry.step).collect::<Vec<_>>().into(),
+                log.iter().map(|entry| entry.loss).collect::<Vec<_>>().into(),
+                log.iter().map(|entry| entry.metric.as_ref().map(|m| m.0.clone())).collect::<Vec<_>>().into(),
+                log.iter().map(|entry| entry.metric.as_ref().map(|m| m.1)).collect::<Vec<_>>().into(),
+                log.iter().map(|entry| entry.seconds).collect::<Vec<_>>().into(),
+            ],
+        )
+    })
+}
+
+/// Deletes the rows of a version; its partitions are dropped before.
+pub fn delete(version_id: i64) -> Result<()> {
+    as_owner(|| execute("DELETE FROM segrec_catalog.versions WHERE version_id = $1", &[version_id.into()]))
+}
+
+/// What serving needs to know of a version.
+pub struct DeployedVersion {
+    /// The checked options.
+    pub options: Value,
+    /// The weight that became a confidence of 1.
+    pub median_weight: f32,
+    /// The moment from which age is counted.
+    pub anchor: i64,
+    /// The Gramian of the backbone's item factors.
+    pub item_gram: Vec<f64>,
+    /// Its segments, in the order of their numbers.
+    pub segments: Vec<DeployedSegment>,
+}
+
+/// What serving needs to know of a segment.
+pub struct DeployedSegment {
+    /// Whether it uses its own factors.
+    pub own_factors: bool,
+    /// The Gramian of the item factors its users are measured against.
+    pub item_gram: Option<Vec<f64>>,
+}
+
+fn doubles(values: Vec<f32>) -> Vec<f64> {
+    values.into_iter().map(f64::from).collect()
+}
+
+/// Loads a version with its segments and their centroids (segments × k).
+pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
+    as_owner(|| {
+        let version = query(
+            "SELECT options, median_weight, anchor, item_gram FROM segrec_catalog.versions WHERE version_id = $1",
+            &[version_id.into()],
+            |row| {
+                Ok(DeployedVersion {
+                    options: row.value::<JsonB>(1)?.0,
+                    median_weight: row.value(2)?,
+                    anchor: row.value(3)?,
+                    item_gram: doubles(row.value(4)?),
+                    segments: Vec::new(),
+                })
+            },
+        )?;
+        let Some(mut version) = version.into_iter().next() else {
+            return Err(SegrecError::Internal(format!("version {version_id} was dropped meanwhile")));
+        };
+        let mut centroids = Vec::new();
+        version.segments = query(
+            "SELECT own_factors, item_gram, centroid FROM segrec_catalog.segments \
+             WHERE version_id = $1 ORDER BY segment",
+            &[version_id.into()],
+            |row| {
+                centroids.extend(row.value::<Vec<f32>>(3)?);
+                Ok(DeployedSegment { own_factors: row.value(1)?, item_gram: row.get(2)?.map(doubles) })
+            },
+        )?;
+        let k = centroids.len() / version.segments.len().max(1);
+        Ok((version, Matrix::from_data(k, centroids)?))
+    })
+}

@@ -1,0 +1,30 @@
+//! Finding the model a call means, and the rights and locks for changing it.
+
+use crate::catalog::models::{self, Model};
+use crate::catalog::statement::models_table;
+use crate::error::{Result, SegrecError};
+use crate::pg::lock::try_lock_model;
+
+/// The model of that name, which the caller must own.
+pub fn owned(name: Option<&str>) -> Result<Model> {
+    let name = name.ok_or(SegrecError::NullArgument { argument: "model" })?;
+    let Some(model) = models::find(Some(name))?.into_iter().next() else {
+        return Err(SegrecError::UnknownModel { name: name.to_owned(), known: models::names()? });
+    };
+    if !model.is_owner {
+        return Err(SegrecError::NotOwner { name: model.name, owner: model.owner });
+    }
+    Ok(model)
+}
+
+/// The same, locked to the end of the transaction against trainings and changes by others.
+pub fn owned_and_locked(name: Option<&str>) -> Result<Model> {
+    let model = owned(name)?;
+    let (table, _) = models_table()?;
+    if !try_lock_model(table, model.id) {
+        let pid = models::lock_holder(table, model.id)?;
+        return Err(SegrecError::BeingTrained { model: model.name, pid });
+    }
+    // It may have been dropped or changed between finding and locking it.
+    owned(Some(&model.name))
+}

@@ -1,0 +1,405 @@
+//! Everything that can go wrong, and the only place that knows SQLSTATEs. A message is lower-case and
+//! names the values, DETAIL is a fact, HINT is what to do.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode, function_name};
+use segrec_engine::EngineError;
+use segrec_engine::recipe::OptionProblem;
+
+/// The extension's result.
+pub type Result<T> = std::result::Result<T, SegrecError>;
+
+/// Rows of the events relation that cannot be used, by what is wrong with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BadRows {
+    /// The user's id is null.
+    pub null_user: u64,
+    /// The item's id is null.
+    pub null_item: u64,
+    /// The weight is null.
+    pub null_weight: u64,
+    /// The weight is NaN or infinite.
+    pub weight_not_finite: u64,
+    /// The weight is negative.
+    pub negative_weight: u64,
+    /// The time is null or infinite.
+    pub bad_time: u64,
+}
+
+impl BadRows {
+    /// How many in all.
+    pub fn total(&self) -> u64 {
+        self.null_user
+            + self.null_item
+            + self.null_weight
+            + self.weight_not_finite
+            + self.negative_weight
+            + self.bad_time
+    }
+
+    /// The counts in words.
+    pub fn describe(&self) -> String {
+        let parts = [
+            (self.null_user, "a null user"),
+            (self.null_item, "a null item"),
+            (self.null_weight, "a null weight"),
+            (self.weight_not_finite, "a weight that is NaN or infinite"),
+            (self.negative_weight, "a negative weight"),
+            (self.bad_time, "a null or infinite time"),
+        ];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} with {what}"))
+            .collect();
+        parts.join(", ")
+    }
+}
+
+/// An error of the extension.
+#[derive(Debug)]
+pub enum SegrecError {
+    /// An argument is null that must not be.
+    NullArgument { argument: &'static str },
+    /// A model's name is not acceptable.
+    InvalidName { name: String },
+    /// A model of that name exists.
+    ModelExists { name: String },
+    /// There is no such model, or the caller may not know of it.
+    UnknownModel { name: String, known: Vec<String> },
+    /// No model was named and there is not exactly one.
+    WhichModel { known: Vec<String> },
+    /// Only the owner may do this.
+    NotOwner { name: String, owner: String },
+    /// Options are wrong; all problems.
+    InvalidOptions(Vec<OptionProblem>),
+    /// Columns are missing; all of them.
+    MissingColumns { relation: String, missing: Vec<(String, String)>, existing: Vec<String> },
+    /// Columns have types that do not serve; all of them.
+    WrongColumnTypes { relation: String, columns: Vec<String> },
+    /// The relation is of a kind that cannot be read.
+    NotReadable { relation: String, kind: &'static str },
+    /// Text ids need a database in UTF-8.
+    TextNeedsUtf8 { encoding: String },
+    /// The model's relation was dropped.
+    RelationGone { model: String },
+    /// The events relation holds rows that cannot be used.
+    BadRows { relation: String, rows: BadRows },
+    /// Options need a column that the model does not have.
+    NeedsColumn { option: &'static str, column: &'static str },
+    /// Nothing to train on.
+    NothingToTrainOn { relation: String, reason: String },
+    /// Another session trains the model.
+    BeingTrained { model: String, pid: Option<i32> },
+    /// `deploy` is not one of its words.
+    InvalidDeploy { value: String },
+    /// The model has no deployed version.
+    NotTrained { model: String },
+    /// There is no such version.
+    UnknownVersion { model: String, version: i32, existing: Vec<i32> },
+    /// The version answers and cannot be dropped.
+    VersionDeployed { model: String, version: i32 },
+    /// There is nothing to roll back to.
+    NothingToRollBackTo { model: String, deployed: Option<i32> },
+    /// The model's ids are of another type than the call's.
+    WrongIdType { model: String, what: &'static str, kind: &'static str, asked: &'static str },
+    /// `n` is out of range.
+    InvalidCount { n: i32 },
+    /// More memory would be needed than allowed.
+    Memory { needed: u64, allowed: u64, what: String },
+    /// No threads.
+    Threads(String),
+    /// The engine's own errors.
+    Engine(EngineError),
+    /// SPI reported something that is not an SQL error.
+    Spi(pgrx::spi::Error),
+    /// Something that cannot be.
+    Internal(String),
+}
+
+impl From<EngineError> for SegrecError {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<pgrx::spi::Error> for SegrecError {
+    fn from(error: pgrx::spi::Error) -> Self {
+        Self::Spi(error)
+    }
+}
+
+/// What PostgreSQL is told.
+struct Report {
+    code: PgSqlErrorCode,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+}
+
+fn report(code: PgSqlErrorCode, message: String, detail: Option<String>, hint: Option<String>) -> Report {
+    Report { code, message, detail, hint }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1024 * 1024))
+}
+
+/// At most this many names are listed.
+const LISTED: usize = 20;
+
+fn known_models(known: &[String]) -> String {
+    if known.is_empty() {
+        return "there is no model that you may use".to_owned();
+    }
+    let more = if known.len() > LISTED { ", …" } else { "" };
+    format!("the models you may use are {}{more}", quoted(&known[..known.len().min(LISTED)]))
+}
+
+impl SegrecError {
+    fn into_report(self) -> Report {
+        use PgSqlErrorCode as Code;
+        match self {
+            Self::NullArgument { argument } => report(
+                Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+                format!("\"{argument}\" must not be null"),
+                None,
+                Some(format!("give a value for \"{argument}\"")),
+            ),
+            Self::InvalidName { name } => report(
+                Code::ERRCODE_INVALID_NAME,
+                format!("invalid model name \"{name}\""),
+                Some("a model's name has 1 to 63 bytes and no control characters".to_owned()),
+                Some("choose a short name such as 'shop'".to_owned()),
+            ),
+            Self::ModelExists { name } => report(
+                Code::ERRCODE_DUPLICATE_OBJECT,
+                format!("model \"{name}\" already exists"),
+                Some("a model's name is unique in its database".to_owned()),
+                Some("choose another name, change it with segrec_alter_model, or drop it with segrec_drop_model".to_owned()),
+            ),
+            Self::UnknownModel { name, known } => {
+                let nearest = known
+                    .iter()
+                    .map(|known| (strsim::normalized_damerau_levenshtein(known, &name), known))
+                    .filter(|(likeness, _)| *likeness >= 0.5)
+                    .max_by(|a, b| a.0.total_cmp(&b.0));
+                let hint = match nearest {
+                    Some((_, nearest)) => format!("did you mean \"{nearest}\"?"),
+                    None => "create it with segrec_create_model, or see the view segrec.models".to_owned(),
+                };
+                report(
+                    Code::ERRCODE_UNDEFINED_OBJECT,
+                    format!("model \"{name}\" does not exist"),
+                    Some(known_models(&known)),
+                    Some(hint),
+                )
+            }
+            Self::WhichModel { known } if known.is_empty() => report(
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                "there is no model".to_owned(),
+                Some(known_models(&known)),
+                Some("create one with segrec_create_model and train it with segrec_train".to_owned()),
+            ),
+            Self::WhichModel { known } => report(
+                Code::ERRCODE_AMBIGUOUS_PARAMETER,
+                format!("there are {} models and the call names none", known.len()),
+                Some(known_models(&known)),
+                Some("name one, as in model => 'shop', or set segrec.default_model".to_owned()),
+            ),
+            Self::NotOwner { name, owner } => report(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("must be owner of model \"{name}\""),
+                Some(format!("its owner is {owner}")),
+                Some(format!("act as a member of the role {owner}")),
+            ),
+            Self::InvalidOptions(problems) => {
+                let count = problems.len();
+                let lines = |part: fn(&OptionProblem) -> &String| {
+                    problems.iter().map(|problem| part(problem).clone()).collect::<Vec<_>>().join("\n")
+                };
+                let (message, detail) = match &problems[..] {
+                    [only] => (only.message.clone(), None),
+                    _ => (format!("{count} options are wrong"), Some(lines(|problem| &problem.message))),
+                };
+                report(Code::ERRCODE_INVALID_PARAMETER_VALUE, message, detail, Some(lines(|problem| &problem.hint)))
+            }
+            Self::MissingColumns { relation, missing, existing } => {
+                let names: Vec<String> = missing.iter().map(|(_, column)| column.clone()).collect();
+                let arguments: Vec<String> =
+                    missing.iter().map(|(argument, column)| format!("{argument} => '{column}'")).collect();
+                let noun = if names.len() == 1 { "column" } else { "columns" };
+                report(
+                    Code::ERRCODE_UNDEFINED_COLUMN,
+                    format!("relation \"{relation}\" has no {noun} {}", quoted(&names)),
+                    Some(format!("its columns are {}; asked for {}", quoted(&existing), arguments.join(", "))),
+                    Some("name the columns, as in user_column => 'customer_id'".to_owned()),
+                )
+            }
+            Self::WrongColumnTypes { relation, columns } => report(
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                format!("columns of \"{relation}\" have types that do not serve"),
+                Some(columns.join("\n")),
+                Some("create a view that casts them, and give the view instead".to_owned()),
+            ),
+            Self::NotReadable { relation, kind } => report(
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("\"{relation}\" is {kind}"),
+                Some("a model reads a table, a view, a materialized view, a foreign table or a partitioned table".to_owned()),
+                Some("give one of these".to_owned()),
+            ),
+            Self::TextNeedsUtf8 { encoding } => report(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("text ids need a database with encoding UTF8, this one has {encoding}"),
+                None,
+                Some("use bigint or uuid ids, or a database with encoding UTF8".to_owned()),
+            ),
+            Self::RelationGone { model } => report(
+                Code::ERRCODE_UNDEFINED_TABLE,
+                format!("the events relation of model \"{model}\" does not exist any more"),
+                Some("it was dropped after the model was created".to_owned()),
+                Some("drop the model with segrec_drop_model and create it on another relation".to_owned()),
+            ),
+            Self::BadRows { relation, rows } => report(
+                Code::ERRCODE_DATA_EXCEPTION,
+                format!("relation \"{relation}\" holds {} bad rows", rows.total()),
+                Some(rows.describe()),
+                Some(
+                    "correct them, leave them out with a view, or skip them with the option \
+                     {\"events\": {\"on_bad_rows\": \"skip\"}}"
+                        .to_owned(),
+                ),
+            ),
+            Self::NeedsColumn { option, column } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("option \"{option}\" needs a {column}"),
+                Some(format!("the model has no {column}")),
+                Some(format!("create the model with {column} => …, or change the option")),
+            ),
+            Self::NothingToTrainOn { relation, reason } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("relation \"{relation}\" holds nothing to train on"),
+                Some(reason),
+                Some("add events, or lower events.min_user_events and events.min_item_events".to_owned()),
+            ),
+            Self::BeingTrained { model, pid } => report(
+                Code::ERRCODE_LOCK_NOT_AVAILABLE,
+                format!("model \"{model}\" is being trained or changed by another session"),
+                pid.map(|pid| format!("it is locked by the process {pid}")),
+                Some("wait until that is finished, or end it with pg_cancel_backend".to_owned()),
+            ),
+            Self::InvalidDeploy { value } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("\"deploy\" is \"{value}\""),
+                None,
+                Some("\"deploy\" is one of 'if_better', 'always', 'never'".to_owned()),
+            ),
+            Self::NotTrained { model } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("model \"{model}\" has no deployed version"),
+                None,
+                Some(format!("train it with SELECT * FROM segrec_train('{}')", model.replace('\'', "''"))),
+            ),
+            Self::UnknownVersion { model, version, existing } => {
+                let existing: Vec<String> = existing.iter().map(i32::to_string).collect();
+                report(
+                    Code::ERRCODE_UNDEFINED_OBJECT,
+                    format!("model \"{model}\" has no version {version}"),
+                    Some(if existing.is_empty() {
+                        "it has no versions".to_owned()
+                    } else {
+                        format!("its versions are {}", existing.join(", "))
+                    }),
+                    Some("see the view segrec.versions".to_owned()),
+                )
+            }
+            Self::VersionDeployed { model, version } => report(
+                Code::ERRCODE_OBJECT_IN_USE,
+                format!("version {version} of model \"{model}\" is deployed"),
+                Some("the deployed version answers every call".to_owned()),
+                Some("deploy another version first, with segrec_deploy or segrec_rollback".to_owned()),
+            ),
+            Self::NothingToRollBackTo { model, deployed } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("model \"{model}\" has no earlier version to roll back to"),
+                deployed.map(|version| format!("its deployed version is {version}")),
+                Some("deploy any version with segrec_deploy".to_owned()),
+            ),
+            Self::WrongIdType { model, what, kind, asked } => report(
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                format!("the {what} ids of model \"{model}\" are {kind}, not {asked}"),
+                Some("ids of every type can be given and are returned as text".to_owned()),
+                Some("call the text form, as in segrec_recommend('42'::text)".to_owned()),
+            ),
+            Self::InvalidCount { n } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("\"n\" is {n}"),
+                None,
+                Some("\"n\" is a whole number of at least 0".to_owned()),
+            ),
+            Self::Memory { needed, allowed, what } => report(
+                Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+                format!("the training needs about {}, more than segrec.training_memory allows", megabytes(needed)),
+                Some(format!("segrec.training_memory is {}; {what}", megabytes(allowed))),
+                Some(format!(
+                    "set segrec.training_memory to '{}' or more, or lower als.factors or events.max_user_events",
+                    megabytes(needed).replace(' ', "")
+                )),
+            ),
+            Self::Threads(reason) => report(
+                Code::ERRCODE_INSUFFICIENT_RESOURCES,
+                "could not start the threads of a training".to_owned(),
+                Some(reason),
+                Some("lower segrec.threads, or raise the limit of processes".to_owned()),
+            ),
+            Self::Engine(EngineError::Cancelled) => {
+                report(Code::ERRCODE_QUERY_CANCELED, "the training was cancelled".to_owned(), None, None)
+            }
+            Self::Engine(error @ EngineError::NotFinite { .. }) => report(
+                Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+                error.to_string(),
+                Some("weights or options are so extreme that the arithmetic overflows".to_owned()),
+                Some("raise als.regularization, or scale the weights down".to_owned()),
+            ),
+            Self::Engine(error) => report(Code::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None),
+            Self::Spi(error) => report(Code::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None),
+            Self::Internal(message) => report(Code::ERRCODE_INTERNAL_ERROR, message, None, None),
+        }
+    }
+}
+
+/// The value, or an SQL error.
+pub fn or_raise<T>(result: Result<T>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => {
+            let Report { code, message, detail, hint } = error.into_report();
+            let mut report = ErrorReport::new(code, message, function_name!());
+            if let Some(detail) = detail {
+                report = report.set_detail(detail);
+            }
+            if let Some(hint) = hint {
+                report = report.set_hint(hint);
+            }
+            report.report(PgLogLevel::ERROR);
+            unreachable!("an error report of level ERROR does not return")
+        }
+    }
+}
+
+/// A NOTICE with DETAIL and HINT.
+pub fn notice(message: String, detail: Option<String>, hint: Option<String>) {
+    let mut report =
+        ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, function_name!());
+    if let Some(detail) = detail {
+        report = report.set_detail(detail);
+    }
+    if let Some(hint) = hint {
+        report = report.set_hint(hint);
+    }
+    report.report(PgLogLevel::NOTICE);
+}

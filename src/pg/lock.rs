@@ -1,0 +1,20 @@
+//! The lock on a model: a heavyweight lock on (models table, model), held to the end of the
+//! transaction and visible in `pg_locks` as an object lock.
+
+use pgrx::pg_sys;
+
+/// Takes the lock if it is free; false where another session holds it.
+pub fn try_lock_model(models_table: pg_sys::Oid, model_id: i64) -> bool {
+    let tag = pg_sys::LOCKTAG {
+        // SAFETY: set when the backend connected to its database, constant since.
+        locktag_field1: u32::from(unsafe { pg_sys::MyDatabaseId }),
+        locktag_field2: u32::from(models_table),
+        locktag_field3: model_id as u32,
+        locktag_field4: 0,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
+        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+    };
+    // SAFETY: the tag is complete and outlives the call; without waiting it returns at once.
+    let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, false, true) };
+    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}

@@ -1,0 +1,11 @@
+//! The only `unsafe` of the extension: what PostgreSQL offers only to C, in safe forms.
+//!
+//! - [`owner`]: act as the owner of the catalog for a moment
+//! - [`lock`]: the lock that a training holds on its model
+//! - [`stream`]: the rows of a query, one by one, without collecting them
+//! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
+
+pub mod lock;
+pub mod owner;
+pub mod stream;
+pub mod workers;

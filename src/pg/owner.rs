@@ -1,0 +1,73 @@
+//! Acting as the owner of the catalog for a moment, as foreign keys do (`ri_triggers.c`): user id and
+//! search path change, and change back however the moment ends.
+//!
+//! Only fixed statements of `crate::catalog` run inside. The caller's rights are checked before.
+
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// The oid and the owner of a table; `None` where there is none. Answered from caches.
+pub fn table_and_owner(schema: &CStr, table: &CStr) -> Option<(pg_sys::Oid, pg_sys::Oid)> {
+    // SAFETY: both names end with a zero byte; the relation is open while its owner is read.
+    unsafe {
+        let namespace = pg_sys::get_namespace_oid(schema.as_ptr(), true);
+        let oid = pg_sys::get_relname_relid(table.as_ptr(), namespace);
+        if oid == pg_sys::InvalidOid {
+            return None;
+        }
+        let relation = pg_sys::relation_open(oid, pg_sys::AccessShareLock as i32);
+        let owner = (*(*relation).rd_rel).relowner;
+        pg_sys::relation_close(relation, pg_sys::AccessShareLock as i32);
+        Some((oid, owner))
+    }
+}
+
+/// While it lives, statements run as `owner` with the search path `pg_catalog`.
+pub struct ActingAs {
+    previous_user: pg_sys::Oid,
+    previous_context: i32,
+    nest_level: i32,
+}
+
+impl ActingAs {
+    /// Becomes `owner` until dropped.
+    pub fn new(owner: pg_sys::Oid) -> Self {
+        let mut previous_user = pg_sys::InvalidOid;
+        let mut previous_context = 0;
+        // SAFETY: both out-pointers are valid; the calls are those of ri_triggers.c and
+        // `fmgr_security_definer`, in their order.
+        let nest_level = unsafe {
+            pg_sys::GetUserIdAndSecContext(&mut previous_user, &mut previous_context);
+            pg_sys::SetUserIdAndSecContext(
+                owner,
+                previous_context
+                    | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32
+                    | pg_sys::SECURITY_NOFORCE_RLS as i32,
+            );
+            let nest_level = pg_sys::NewGUCNestLevel();
+            pg_sys::set_config_option(
+                c"search_path".as_ptr(),
+                c"pg_catalog, pg_temp".as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+            nest_level
+        };
+        Self { previous_user, previous_context, nest_level }
+    }
+}
+
+impl Drop for ActingAs {
+    fn drop(&mut self) {
+        // SAFETY: undoes `new`, innermost first, as the borrow checker orders drops. After an error
+        // PostgreSQL's own cleanup finds both already as they were.
+        unsafe {
+            pg_sys::AtEOXact_GUC(false, self.nest_level);
+            pg_sys::SetUserIdAndSecContext(self.previous_user, self.previous_context);
+        }
+    }
+}

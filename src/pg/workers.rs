@@ -1,0 +1,111 @@
+//! Threads beside PostgreSQL: a pool whose threads block every signal and never call into
+//! PostgreSQL, while the backend's own thread keeps hearing interrupts.
+
+use pgrx::pg_sys;
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use segrec_engine::{Observer, Progress};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+/// How long the backend's thread waits between looks at its interrupts.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// A pool of threads.
+pub struct Workers {
+    pool: ThreadPool,
+}
+
+/// All signals blocked in the calling thread; restores the mask when dropped.
+struct SignalsBlocked {
+    previous: libc::sigset_t,
+}
+
+impl SignalsBlocked {
+    fn new() -> Self {
+        // SAFETY: both sets are valid for the calls; a zeroed sigset_t is a valid value to overwrite.
+        unsafe {
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            let mut previous: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut previous);
+            Self { previous }
+        }
+    }
+}
+
+impl Drop for SignalsBlocked {
+    fn drop(&mut self) {
+        // SAFETY: the mask was filled by `new`.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.previous, std::ptr::null_mut()) };
+    }
+}
+
+/// What the threads tell the backend: progress through a channel, and hear: whether to stop.
+struct Messenger<'a> {
+    sender: mpsc::SyncSender<Progress>,
+    cancelled: &'a AtomicBool,
+}
+
+impl Observer for Messenger<'_> {
+    fn report(&self, progress: Progress) {
+        // A full channel or a backend that stopped listening costs a report, nothing else.
+        let _ = self.sender.try_send(progress);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// Tells the threads to stop when the backend leaves early, by an error.
+struct CancelOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Workers {
+    /// A pool of `threads` threads that inherit and keep a mask of all signals.
+    ///
+    /// # Errors
+    /// Where the operating system gives no more threads.
+    pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
+        let _blocked = SignalsBlocked::new();
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|number| format!("segrec {number}"))
+            .start_handler(|_| std::mem::forget(SignalsBlocked::new()))
+            .build()?;
+        Ok(Self { pool })
+    }
+
+    /// Runs `work` on the pool. Meanwhile this thread passes progress to `progress` and processes
+    /// interrupts; an interrupt that raises an error first stops the work and waits for it.
+    pub fn run<T: Send>(
+        &self,
+        work: impl FnOnce(&dyn Observer) -> T + Send,
+        mut progress: impl FnMut(Progress),
+    ) -> Option<T> {
+        let cancelled = AtomicBool::new(false);
+        let (sender, receiver) = mpsc::sync_channel(1024);
+        let mut result = None;
+        let slot = &mut result;
+        self.pool.in_place_scope(|scope| {
+            let _cancel = CancelOnDrop(&cancelled);
+            let messenger = Messenger { sender, cancelled: &cancelled };
+            scope.spawn(move |_| *slot = Some(work(&messenger)));
+            loop {
+                match receiver.recv_timeout(PATIENCE) {
+                    Ok(report) => progress(report),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+                pg_sys::check_for_interrupts!();
+            }
+        });
+        result
+    }
+}

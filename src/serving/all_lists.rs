@@ -1,0 +1,118 @@
+//! `segrec_recommend_all`: the list of every user, streamed: a batch of users is in memory at a time.
+//!
+//! It uses what is stored of the version: users, their items and their factors as of the training.
+
+use super::session;
+use super::version::ServedVersion;
+use crate::catalog::factors::{StoredUser, id_text, load_users};
+use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::workers::Workers;
+use crate::settings;
+use segrec_engine::ranking::{Scored, Scoring, Source, top_lists};
+use segrec_engine::{Matrix, Observer};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// Users of a batch: at 64 factors and 20 items a list, about 3 MB.
+const BATCH_USERS: i32 = 4096;
+
+/// One row of the result.
+pub struct Line {
+    /// The user's id.
+    pub user_id: String,
+    /// From 1.
+    pub rank: i32,
+    /// The item's id.
+    pub item_id: String,
+    /// The score.
+    pub score: f32,
+    /// Where the item comes from.
+    pub source: &'static str,
+}
+
+/// Lists of all users, user by user.
+pub struct AllLists {
+    version: Rc<ServedVersion>,
+    workers: Workers,
+    n: usize,
+    next_place: i32,
+    lines: VecDeque<Line>,
+    finished: bool,
+}
+
+/// Begins the lists of all users of a model.
+pub fn recommend_all(model: Option<&str>, n: usize) -> Result<AllLists> {
+    let model = session::model(model)?;
+    let version = session::version(&model)?;
+    let workers =
+        Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))?;
+    Ok(AllLists { version, workers, n, next_place: 0, lines: VecDeque::new(), finished: false })
+}
+
+impl Iterator for AllLists {
+    type Item = Line;
+
+    fn next(&mut self) -> Option<Line> {
+        while self.lines.is_empty() && !self.finished {
+            or_raise(self.next_batch());
+        }
+        self.lines.pop_front()
+    }
+}
+
+impl AllLists {
+    fn next_batch(&mut self) -> Result<()> {
+        let users = load_users(self.version.id(), self.next_place, BATCH_USERS)?;
+        self.next_place += BATCH_USERS;
+        self.finished = users.is_empty();
+        // Users are stored segment by segment.
+        for group in users.chunk_by(|a, b| a.segment == b.segment) {
+            self.add_segment(group)?;
+        }
+        Ok(())
+    }
+
+    fn add_segment(&mut self, users: &[StoredUser]) -> Result<()> {
+        let segment = self.version.segment(users[0].segment)?;
+        let backbone;
+        let (scoring, source) = match segment.scoring() {
+            Some(scoring) => (scoring, Source::Segment),
+            None => {
+                backbone = self.version.backbone()?;
+                (Scoring { item_factors: &backbone.item_factors, items: None }, Source::Backbone)
+            }
+        };
+        let data = users.iter().flat_map(|user| user.factors.iter().copied()).collect();
+        let factors = Matrix::from_data(self.version.factors(), data)?;
+        let n = self.n;
+        let work =
+            |observer: &dyn Observer| top_lists(&factors, scoring, |row| &users[row].items, n, observer);
+        let lists = match self.workers.run(work, |_| ()) {
+            Some(lists) => lists?,
+            None => {
+                return Err(SegrecError::Internal("the lists ended without a result".to_owned()));
+            }
+        };
+        for (user, list) in users.iter().zip(lists) {
+            let known: Vec<u32> = list.iter().map(|scored| scored.item).collect();
+            let missing = n.saturating_sub(list.len());
+            let mut excluded = [known, user.items.clone()].concat();
+            excluded.sort_unstable();
+            let filling =
+                if missing > 0 { self.version.popularity.top(&excluded, missing) } else { Vec::new() };
+            let most = self.version.popularity.items().next().map_or(1.0, |first| first.score);
+            let filled =
+                filling.into_iter().map(|s| (Scored { score: s.score / most, ..s }, Source::Popular));
+            for (place, (scored, source)) in list.into_iter().map(|s| (s, source)).chain(filled).enumerate() {
+                self.lines.push_back(Line {
+                    user_id: user.user_id.clone(),
+                    rank: place as i32 + 1,
+                    item_id: id_text(self.version.item_ids().get(scored.item as usize)),
+                    score: scored.score,
+                    source: source.name(),
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,19 @@
+//! The path of a recommendation.
+//!
+//! - [`session`]: the versions this session has loaded; a cache shared by all sessions belongs here too
+//! - [`version`]: the parts of a deployed version, loaded when first needed
+//! - [`history`]: what a user has done, now or as of the training
+//! - [`recommendation`]: from a request to a list
+//! - [`all_lists`]: the lists of every user, streamed
+//!
+//! A call costs one lookup of the model, one of the user, one of their events where those are live, and
+//! the scan of the segment's own items.
+
+pub mod all_lists;
+pub mod history;
+pub mod recommendation;
+pub mod session;
+pub mod version;
+
+pub use all_lists::recommend_all;
+pub use recommendation::{Recommendation, Request, recommend_for, recommend_user, segment_of};

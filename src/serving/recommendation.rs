@@ -1,0 +1,351 @@
+//! From a request to a list.
+//!
+//! The ladder: a known user is scored with their segment's factors (`segment`) or the backbone's
+//! (`backbone`); a user that training did not see, or a guest, is folded in (`fold_in`); who has no
+//! events gets what is popular in their segment (`segment_popular`) or with everybody (`popular`). A
+//! list that the segment's items cannot fill is filled with what is popular.
+
+use super::history::History;
+use super::session;
+use super::version::ServedVersion;
+use crate::catalog::factors::{StoredUser, id_text, parse_uuid};
+use crate::error::{Result, SegrecError};
+use segrec_engine::Matrix;
+use segrec_engine::interactions::{Id, IdKind};
+use segrec_engine::linalg::product::row_scores;
+use segrec_engine::linalg::vector::dot;
+use segrec_engine::ranking::{Scored, Scoring, Source, TopN};
+use segrec_engine::segmentation::nearest_segment;
+use std::rc::Rc;
+
+/// What a call asks for, besides whom.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// How many items.
+    pub n: usize,
+    /// The model.
+    pub model: Option<&'a str>,
+    /// The only items that may come, where given.
+    pub candidates: Option<Vec<Id<'a>>>,
+    /// Whether to leave out what the user has.
+    pub exclude_seen: bool,
+}
+
+/// One recommended item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recommended {
+    /// The item's number.
+    pub item: u32,
+    /// Its score: comparable within one source.
+    pub score: f32,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// A list, with the version whose numbers it uses.
+pub struct Recommendation {
+    /// The version.
+    pub version: Rc<ServedVersion>,
+    /// Best first.
+    pub items: Vec<Recommended>,
+}
+
+/// Whoever is asked for, as far as they are known.
+struct Person {
+    /// The segment they belong to.
+    segment: Option<u32>,
+    /// Their factors, with the source these stand for; none without events.
+    factors: Option<(Vec<f32>, Source)>,
+    /// What they have.
+    history: History,
+}
+
+/// The id that a text stands for in a model with ids of `kind`; none where it cannot be one.
+pub fn parse_id(text: &str, kind: IdKind) -> Option<Id<'_>> {
+    match kind {
+        IdKind::Bigint => text.parse().ok().map(Id::Bigint),
+        IdKind::Uuid => parse_uuid(text).map(Id::Uuid),
+        IdKind::Text => Some(Id::Text(text)),
+    }
+}
+
+/// The id in the form the model takes, `None` for a text that is no such id.
+fn user_id<'a>(id: Id<'a>, kind: IdKind, model: &str) -> Result<Option<Id<'a>>> {
+    match (id, kind) {
+        (Id::Text(text), kind) => Ok(parse_id(text, kind)),
+        (Id::Bigint(_), IdKind::Bigint) | (Id::Uuid(_), IdKind::Uuid) => Ok(Some(id)),
+        (id, kind) => Err(SegrecError::WrongIdType {
+            model: model.to_owned(),
+            what: "user",
+            kind: kind.name(),
+            asked: kind_of(id).name(),
+        }),
+    }
+}
+
+fn kind_of(id: Id<'_>) -> IdKind {
+    match id {
+        Id::Bigint(_) => IdKind::Bigint,
+        Id::Uuid(_) => IdKind::Uuid,
+        Id::Text(_) => IdKind::Text,
+    }
+}
+
+/// Recommends items to a user. `item_kind` is the kind the call returns; text fits every model.
+pub fn recommend_user(user: Id<'_>, item_kind: IdKind, request: &Request<'_>) -> Result<Recommendation> {
+    let model = session::model(request.model)?;
+    check_item_kind(item_kind, model.item_kind, &model.name)?;
+    let user = user_id(user, model.user_kind, &model.name)?;
+    let version = session::version(&model)?;
+    let person = match user {
+        Some(user) => find_person(&version, user)?,
+        None => Person { segment: None, factors: None, history: History::default() },
+    };
+    answer(version, &person, request)
+}
+
+/// Recommends items to whoever has the given items: a guest, a basket, a session.
+pub fn recommend_for(items: &[Id<'_>], item_kind: IdKind, request: &Request<'_>) -> Result<Recommendation> {
+    let model = session::model(request.model)?;
+    check_item_kind(item_kind, model.item_kind, &model.name)?;
+    let version = session::version(&model)?;
+    let history = History::of_items(item_numbers(&version, items));
+    let person = fold_in(&version, history)?;
+    answer(version, &person, request)
+}
+
+/// The segment of a user (from 0): as of the training, else of their events now.
+pub fn segment_of(user: Id<'_>, model: Option<&str>) -> Result<Option<u32>> {
+    let model = session::model(model)?;
+    let Some(user) = user_id(user, model.user_kind, &model.name)? else {
+        return Ok(None);
+    };
+    let version = session::version(&model)?;
+    if let Some(stored) = version.users.find(&id_text(user))? {
+        return Ok(Some(stored.segment));
+    }
+    match History::live(&version, user)? {
+        Some(history) => Ok(fold_in(&version, history)?.segment),
+        None => Ok(None),
+    }
+}
+
+fn check_item_kind(asked: IdKind, kind: IdKind, model: &str) -> Result<()> {
+    if asked == IdKind::Text || asked == kind {
+        return Ok(());
+    }
+    Err(SegrecError::WrongIdType {
+        model: model.to_owned(),
+        what: "item",
+        kind: kind.name(),
+        asked: asked.name(),
+    })
+}
+
+/// The numbers of those ids that the version knows.
+fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
+    let kind = version.item_ids().kind();
+    ids.iter()
+        .filter_map(|&id| match id {
+            Id::Text(text) => parse_id(text, kind).and_then(|id| version.items().find(id)),
+            id => version.items().find(id),
+        })
+        .collect()
+}
+
+fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
+    let stored = version.users.find(&id_text(user))?;
+    let live = History::live(version, user)?;
+    match (stored, live) {
+        (Some(stored), None) => known_person(version, &stored, History::stored(&stored), false),
+        (Some(stored), Some(live)) => {
+            // Unchanged since the training, but for rounding: the stored factors are exact.
+            let changed = live.items != stored.items
+                || live.confidences.iter().zip(&stored.confidences).any(|(a, b)| (a - b).abs() > 1e-3 * b);
+            known_person(version, &stored, live, changed)
+        }
+        (None, Some(live)) => fold_in(version, live),
+        (None, None) => Ok(Person { segment: None, factors: None, history: History::default() }),
+    }
+}
+
+/// A user of the training; their factors are computed anew where their events changed.
+fn known_person(
+    version: &ServedVersion,
+    stored: &StoredUser,
+    history: History,
+    changed: bool,
+) -> Result<Person> {
+    let own = version.segment(stored.segment)?.own.is_some();
+    let source = if own { Source::Segment } else { Source::Backbone };
+    let factors = if history.items.is_empty() {
+        None
+    } else if changed {
+        Some((segment_factors(version, stored.segment, &history)?, source))
+    } else {
+        Some((stored.factors.clone(), source))
+    };
+    Ok(Person { segment: Some(stored.segment), factors, history })
+}
+
+/// Somebody who is known by their items alone.
+fn fold_in(version: &ServedVersion, history: History) -> Result<Person> {
+    if history.items.is_empty() {
+        return Ok(Person { segment: None, factors: None, history });
+    }
+    let rows = version.backbone_rows(&history.items)?;
+    let positions: Vec<u32> = (0..history.items.len() as u32).collect();
+    let factors = version.fold_in().user(&rows, &positions, &history.confidences);
+    let segment = nearest_segment(&factors, &version.centroids).segment;
+    let factors = if version.segment(segment)?.own.is_some() {
+        segment_factors(version, segment, &history)?
+    } else {
+        factors
+    };
+    Ok(Person { segment: Some(segment), factors: Some((factors, Source::FoldIn)), history })
+}
+
+/// The factors of a history against the item factors of a segment: its own rows, and the backbone's
+/// where it has none.
+fn segment_factors(version: &ServedVersion, segment: u32, history: &History) -> Result<Vec<f32>> {
+    let segment = version.segment(segment)?;
+    let positions: Vec<u32> = (0..history.items.len() as u32).collect();
+    let Some(own) = &segment.own else {
+        let rows = version.backbone_rows(&history.items)?;
+        return Ok(version.fold_in().user(&rows, &positions, &history.confidences));
+    };
+    let rows = item_rows(version, &segment.items, &own.item_factors, &history.items)?;
+    Ok(own.fold_in.user(&rows, &positions, &history.confidences))
+}
+
+/// The factors of `wanted` (ascending): the segment's rows, and the backbone's for the others.
+fn item_rows(version: &ServedVersion, items: &[u32], own: &Matrix, wanted: &[u32]) -> Result<Matrix> {
+    let places: Vec<Option<usize>> = wanted.iter().map(|item| items.binary_search(item).ok()).collect();
+    let missing: Vec<u32> =
+        wanted.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(&item, _)| item).collect();
+    let others = if missing.is_empty() { Matrix::default() } else { version.backbone_rows(&missing)? };
+    let mut rows = Vec::with_capacity(wanted.len() * own.columns());
+    let mut next = 0;
+    for place in places {
+        match place {
+            Some(place) => rows.extend_from_slice(own.row(place)),
+            None => {
+                rows.extend_from_slice(others.row(next));
+                next += 1;
+            }
+        }
+    }
+    Ok(Matrix::from_data(own.columns(), rows)?)
+}
+
+/// The list for a person.
+fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>) -> Result<Recommendation> {
+    let excluded: &[u32] = if request.exclude_seen { &person.history.items } else { &[] };
+    let candidates = request.candidates.as_ref().map(|ids| {
+        let mut numbers = item_numbers(&version, ids);
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.retain(|item| excluded.binary_search(item).is_err());
+        numbers
+    });
+    let mut items = Vec::with_capacity(request.n.min(version.item_ids().len()));
+    if let Some((factors, source)) = &person.factors {
+        let scored = match &candidates {
+            Some(candidates) => score_candidates(&version, person.segment, factors, candidates, request.n)?,
+            None => score_all(&version, person.segment, factors, excluded, request.n)?,
+        };
+        items.extend(scored.into_iter().map(|s| Recommended {
+            item: s.item,
+            score: s.score,
+            source: *source,
+        }));
+    }
+    if items.len() < request.n {
+        let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
+        let segment_popular =
+            segment.iter().flat_map(|s| s.popularity.items()).map(|s| (s, Source::SegmentPopular));
+        let popular = version.popularity.items().map(|s| (s, Source::Popular));
+        fill(&mut items, segment_popular.chain(popular), excluded, candidates.as_deref(), request.n);
+    }
+    Ok(Recommendation { version, items })
+}
+
+/// Every item: the segment's own, or all of the backbone's where the segment has none of its own.
+fn score_all(
+    version: &ServedVersion,
+    segment: Option<u32>,
+    factors: &[f32],
+    excluded: &[u32],
+    n: usize,
+) -> Result<Vec<Scored>> {
+    let segment = segment.map(|segment| version.segment(segment)).transpose()?;
+    if let Some(scoring) = segment.as_ref().and_then(|segment| segment.scoring()) {
+        return Ok(scan(factors, scoring, excluded, n));
+    }
+    let backbone = version.backbone()?;
+    Ok(scan(factors, Scoring { item_factors: &backbone.item_factors, items: None }, excluded, n))
+}
+
+/// 4·k bytes are read for every item.
+fn scan(factors: &[f32], scoring: Scoring<'_>, excluded: &[u32], n: usize) -> Vec<Scored> {
+    let mut scores = vec![0.0; scoring.item_factors.rows()];
+    row_scores(factors, scoring.item_factors, &mut scores);
+    for &item in excluded {
+        if let Some(row) = scoring.row_of(item) {
+            scores[row] = f32::NEG_INFINITY;
+        }
+    }
+    let mut top = TopN::new(n);
+    scores.iter().enumerate().for_each(|(row, &score)| top.push(scoring.item(row), score));
+    top.finish()
+}
+
+/// Only the candidates, each with its segment's row or the backbone's.
+fn score_candidates(
+    version: &ServedVersion,
+    segment: Option<u32>,
+    factors: &[f32],
+    candidates: &[u32],
+    n: usize,
+) -> Result<Vec<Scored>> {
+    let segment = segment.map(|segment| version.segment(segment)).transpose()?;
+    let own = segment.as_ref().and_then(|segment| segment.own.as_ref().map(|own| (segment, own)));
+    let rows = match own {
+        Some((segment, own)) => item_rows(version, &segment.items, &own.item_factors, candidates)?,
+        None => version.backbone_rows(candidates)?,
+    };
+    let mut top = TopN::new(n);
+    for (place, &item) in candidates.iter().enumerate() {
+        top.push(item, dot(factors, rows.row(place)));
+    }
+    Ok(top.finish())
+}
+
+/// Fills a list with popular items that it does not have yet. Their score is the share of the most
+/// popular item's users, so it falls from 1 and is never mistaken for a product of factors.
+fn fill(
+    items: &mut Vec<Recommended>,
+    popular: impl Iterator<Item = (Scored, Source)>,
+    excluded: &[u32],
+    candidates: Option<&[u32]>,
+    n: usize,
+) {
+    let mut taken: Vec<u32> = items.iter().map(|item| item.item).collect();
+    taken.sort_unstable();
+    let mut most = [0.0f32; 2];
+    for (scored, source) in popular {
+        if items.len() >= n {
+            break;
+        }
+        let most = &mut most[usize::from(source == Source::Popular)];
+        *most = most.max(scored.score);
+        let allowed = candidates.is_none_or(|candidates| candidates.binary_search(&scored.item).is_ok());
+        if !allowed || excluded.binary_search(&scored.item).is_ok() {
+            continue;
+        }
+        if let Err(place) = taken.binary_search(&scored.item) {
+            taken.insert(place, scored.item);
+            items.push(Recommended { item: scored.item, score: scored.score / *most, source });
+        }
+    }
+}

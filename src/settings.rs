@@ -1,0 +1,62 @@
+//! The settings (GUCs), each once: name, default, range, what it does.
+
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use std::ffi::CString;
+
+/// `segrec.default_model`
+static DEFAULT_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+/// `segrec.training_memory`, in megabytes
+static TRAINING_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(4096);
+/// `segrec.threads`
+static THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
+
+/// Registers the settings; called once when the library is loaded.
+pub fn register() {
+    GucRegistry::define_string_guc(
+        c"segrec.default_model",
+        c"The model that answers where a call names none.",
+        c"Without it, a call that names no model uses the only model there is.",
+        &DEFAULT_MODEL,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"segrec.training_memory",
+        c"The most memory a training may take.",
+        c"A training that would need more is refused with the estimate before it begins.",
+        &TRAINING_MEMORY,
+        64,
+        i32::MAX / 2,
+        GucContext::Userset,
+        GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_int_guc(
+        c"segrec.threads",
+        c"The number of threads of a training.",
+        c"0 takes one for each processor.",
+        &THREADS,
+        0,
+        1024,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+}
+
+/// The name of the default model, where one is set.
+pub fn default_model() -> Option<String> {
+    let name = DEFAULT_MODEL.get()?;
+    name.into_string().ok().filter(|name| !name.is_empty())
+}
+
+/// Bytes a training may take.
+pub fn training_memory() -> u64 {
+    TRAINING_MEMORY.get() as u64 * 1024 * 1024
+}
+
+/// Threads of a training.
+pub fn threads() -> usize {
+    match THREADS.get() {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads as usize,
+    }
+}
