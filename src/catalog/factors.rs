@@ -3,17 +3,35 @@
 
 use super::statement::{Row, as_owner, execute, query};
 use crate::error::Result;
+use crate::pg::packed::Packed;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind, Ids, Interactions};
 
 /// Rows of one INSERT: at 64 factors a megabyte of arguments.
 const BATCH_ROWS: usize = 4096;
 
-/// The tables that are partitioned by version, with the unique keys of a partition.
-const TABLES: [(&str, &[&str]); 3] = [
-    ("version_users", &["version_id, user_id", "version_id, place"]),
-    ("version_items", &["version_id, item", "version_id, item_id"]),
-    ("version_segment_items", &["version_id, segment, item"]),
+/// A table that is partitioned by version.
+struct Partitioned {
+    name: &'static str,
+    /// The unique keys of a partition.
+    keys: &'static [&'static str],
+    /// Its arrays: stored as they are, since factors do not compress, and without statistics, since
+    /// nobody searches in them and they would cost more than everything else to gather.
+    arrays: &'static [&'static str],
+}
+
+const TABLES: [Partitioned; 3] = [
+    Partitioned {
+        name: "version_users",
+        keys: &["version_id, user_id", "version_id, place"],
+        arrays: &["factors", "items", "confidences"],
+    },
+    Partitioned {
+        name: "version_items",
+        keys: &["version_id, item", "version_id, item_id"],
+        arrays: &["factors"],
+    },
+    Partitioned { name: "version_segment_items", keys: &["version_id, segment, item"], arrays: &["factors"] },
 ];
 
 fn partition(table: &str, version_id: i64) -> String {
@@ -23,16 +41,19 @@ fn partition(table: &str, version_id: i64) -> String {
 /// Creates the empty tables of a version.
 pub fn create(version_id: i64) -> Result<()> {
     as_owner(|| {
-        for (table, _) in TABLES {
-            let partition = partition(table, version_id);
-            // The check spares ATTACH the scan that would prove it. Factors are not compressible.
+        for Partitioned { name, arrays, .. } in TABLES {
+            let partition = partition(name, version_id);
+            // The check spares ATTACH the scan that would prove it.
+            let check = format!("CHECK (version_id = {version_id})");
             execute(
-                &format!(
-                    "CREATE TABLE {partition} (LIKE segrec_catalog.{table}, CHECK (version_id = {version_id})) USING heap"
-                ),
+                &format!("CREATE TABLE {partition} (LIKE segrec_catalog.{name}, {check}) USING heap"),
                 &[],
             )?;
-            execute(&format!("ALTER TABLE {partition} ALTER factors SET STORAGE EXTERNAL"), &[])?;
+            for column in arrays {
+                let alter = format!("ALTER TABLE {partition} ALTER {column}");
+                execute(&format!("{alter} SET STORAGE EXTERNAL"), &[])?;
+                execute(&format!("{alter} SET STATISTICS 0"), &[])?;
+            }
         }
         Ok(())
     })
@@ -41,18 +62,14 @@ pub fn create(version_id: i64) -> Result<()> {
 /// Indexes the tables of a version, gathers their statistics and attaches them to the parents.
 pub fn attach(version_id: i64) -> Result<()> {
     as_owner(|| {
-        for (table, keys) in TABLES {
-            let partition = partition(table, version_id);
+        for Partitioned { name, keys, .. } in TABLES {
+            let partition = partition(name, version_id);
             for key in keys {
                 execute(&format!("CREATE UNIQUE INDEX ON {partition} ({key})"), &[])?;
             }
             execute(&format!("ANALYZE {partition}"), &[])?;
-            execute(
-                &format!(
-                    "ALTER TABLE segrec_catalog.{table} ATTACH PARTITION {partition} FOR VALUES IN ({version_id})"
-                ),
-                &[],
-            )?;
+            let attach = format!("ATTACH PARTITION {partition} FOR VALUES IN ({version_id})");
+            execute(&format!("ALTER TABLE segrec_catalog.{name} {attach}"), &[])?;
         }
         Ok(())
     })
@@ -61,8 +78,8 @@ pub fn attach(version_id: i64) -> Result<()> {
 /// Drops the tables of a version.
 pub fn drop_tables(version_id: i64) -> Result<()> {
     as_owner(|| {
-        for (table, _) in TABLES {
-            execute(&format!("DROP TABLE IF EXISTS {}", partition(table, version_id)), &[])?;
+        for Partitioned { name, .. } in TABLES {
+            execute(&format!("DROP TABLE IF EXISTS {}", partition(name, version_id)), &[])?;
         }
         Ok(())
     })
@@ -136,7 +153,7 @@ pub fn write_items(version_id: i64, ids: &Ids, interactions: &Interactions, fact
                         .map(|item| interactions.by_item().row_len(item) as i32)
                         .collect::<Vec<_>>()
                         .into(),
-                    factors.data()[range.start * k..range.end * k].to_vec().into(),
+                    Packed(factors.data()[range.start * k..range.end * k].to_vec()).into(),
                     (k as i32).into(),
                 ],
             )?;
@@ -166,7 +183,7 @@ pub fn write_segment_items(
             let (k, rows) = match factors {
                 Some(factors) => {
                     let k = factors.columns();
-                    (k as i32, Some(factors.data()[range.start * k..range.end * k].to_vec()))
+                    (k as i32, Some(Packed(factors.data()[range.start * k..range.end * k].to_vec())))
                 }
                 None => (0, None),
             };
@@ -237,14 +254,14 @@ pub fn write_users(
                     ((batch * BATCH_ROWS) as i32).into(),
                     users.iter().map(|user| id_text(ids.get(user.user as usize))).collect::<Vec<_>>().into(),
                     users.iter().map(|user| user.segment as i32 + 1).collect::<Vec<_>>().into(),
-                    users.iter().map(|user| user.distance).collect::<Vec<_>>().into(),
-                    users.iter().map(|user| user.confidence).collect::<Vec<_>>().into(),
-                    batch_factors.into(),
+                    Packed(users.iter().map(|user| user.distance).collect::<Vec<_>>()).into(),
+                    Packed(users.iter().map(|user| user.confidence).collect::<Vec<_>>()).into(),
+                    Packed(batch_factors).into(),
                     (k as i32).into(),
-                    items.into(),
-                    confidences.into(),
-                    lengths.into(),
-                    lasts.into(),
+                    Packed(items).into(),
+                    Packed(confidences).into(),
+                    Packed(lengths).into(),
+                    Packed(lasts).into(),
                 ],
             )?;
         }
@@ -286,7 +303,7 @@ pub fn load_backbone_rows(version_id: i64, items: &[u32], k: usize) -> Result<Ma
 }
 
 fn append(data: &mut Vec<f32>, row: &Row<'_>, column: usize) -> Result<()> {
-    data.extend(row.value::<Vec<f32>>(column)?);
+    data.extend(row.value::<Packed<f32>>(column)?.0);
     Ok(())
 }
 
@@ -302,7 +319,7 @@ pub fn load_segment_items(version_id: i64, segment: u32, k: usize) -> Result<(Ve
         query(&sql, &[version_id.into(), (segment as i32 + 1).into()], |row| {
             items.push(row.value::<i32>(1)? as u32);
             users.push(row.value::<i32>(2)? as u32);
-            data.extend(row.get::<Vec<f32>>(3)?.unwrap_or_default());
+            data.extend(row.get::<Packed<f32>>(3)?.map_or_else(Vec::new, |factors| factors.0));
             Ok(())
         })
     })?;
@@ -328,13 +345,13 @@ pub struct StoredUser {
 const USER_COLUMNS: &str = "user_id, segment, factors, items, confidences";
 
 fn stored_user(row: &Row<'_>) -> Result<StoredUser> {
-    let items: Vec<i32> = row.value(4)?;
+    let Packed(items) = row.value::<Packed<i32>>(4)?;
     Ok(StoredUser {
         user_id: row.value(1)?,
         segment: (row.value::<i32>(2)? - 1) as u32,
-        factors: row.value(3)?,
+        factors: row.value::<Packed<f32>>(3)?.0,
         items: items.into_iter().map(|item| item as u32).collect(),
-        confidences: row.value(5)?,
+        confidences: row.value::<Packed<f32>>(5)?.0,
     })
 }
 

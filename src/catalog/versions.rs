@@ -2,6 +2,7 @@
 
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
+use crate::pg::packed::Packed;
 use pgrx::JsonB;
 use segrec_engine::Matrix;
 use segrec_engine::recipe::MetricRow;
@@ -118,8 +119,8 @@ pub fn finish(version_id: i64) -> Result<()> {
     })
 }
 
-fn floats(values: &[f64]) -> Vec<f32> {
-    values.iter().map(|&value| value as f32).collect()
+fn floats(values: &[f64]) -> Packed<f32> {
+    Packed(values.iter().map(|&value| value as f32).collect())
 }
 
 /// A segment as it is stored; segments are numbered from 1 in SQL.
@@ -153,7 +154,7 @@ pub fn insert_segments(version_id: i64, version: i32, segments: Vec<NewSegment>)
                     gain.into(),
                     error.into(),
                     version.into(),
-                    segment.centroid.into(),
+                    Packed(segment.centroid).into(),
                     segment.item_gram.map(|gram| floats(&gram)).into(),
                 ],
             )?;
@@ -251,8 +252,8 @@ pub struct DeployedSegment {
     pub item_gram: Option<Vec<f64>>,
 }
 
-fn doubles(values: Vec<f32>) -> Vec<f64> {
-    values.into_iter().map(f64::from).collect()
+fn doubles(values: Packed<f32>) -> Vec<f64> {
+    values.0.into_iter().map(f64::from).collect()
 }
 
 /// Loads a version with its segments and their centroids (segments × k).
@@ -280,7 +281,7 @@ pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
              WHERE version_id = $1 ORDER BY segment",
             &[version_id.into()],
             |row| {
-                centroids.extend(row.value::<Vec<f32>>(3)?);
+                centroids.extend(row.value::<Packed<f32>>(3)?.0);
                 Ok(DeployedSegment { own_factors: row.value(1)?, item_gram: row.get(2)?.map(doubles) })
             },
         )?;

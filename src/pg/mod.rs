@@ -2,10 +2,12 @@
 //!
 //! - [`owner`]: act as the owner of the catalog for a moment
 //! - [`lock`]: the lock that a training holds on its model
+//! - [`packed`]: arrays of numbers as whole blocks
 //! - [`stream`]: the rows of a query, one by one, without collecting them
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
 
 pub mod lock;
 pub mod owner;
+pub mod packed;
 pub mod stream;
 pub mod workers;
