@@ -205,7 +205,9 @@ pub fn delete(model_id: i64) -> Result<()> {
 pub fn lock_holder(models_table: pg_sys::Oid, model_id: i64) -> Result<Option<i32>> {
     let found = query(
         "SELECT pid FROM pg_catalog.pg_locks \
-         WHERE locktype = 'object' AND classid = $1 AND objid = ($2 % 4294967296)::oid AND granted",
+         WHERE locktype = 'object' AND classid = $1 \
+           AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+           AND objid = ($2 % 4294967296)::oid AND granted",
         &[models_table.into(), model_id.into()],
         |row| row.value(1),
     )?;

@@ -6,14 +6,26 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use segrec_engine::{Observer, Progress};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How long the backend's thread waits between looks at its interrupts.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// A pool of threads.
+/// A pool of threads, which have ended when it is dropped.
 pub struct Workers {
-    pool: ThreadPool,
+    pool: Option<ThreadPool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        // The threads end once their pool is gone.
+        drop(self.pool.take());
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
 }
 
 /// All signals blocked in the calling thread; restores the mask when dropped.
@@ -74,12 +86,17 @@ impl Workers {
     /// Where the operating system gives no more threads.
     pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
         let _blocked = SignalsBlocked::new();
+        let mut handles = Vec::with_capacity(threads);
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
-            .thread_name(|number| format!("segrec {number}"))
             .start_handler(|_| std::mem::forget(SignalsBlocked::new()))
+            .spawn_handler(|thread| {
+                let name = format!("segrec {}", thread.index());
+                handles.push(std::thread::Builder::new().name(name).spawn(|| thread.run())?);
+                Ok(())
+            })
             .build()?;
-        Ok(Self { pool })
+        Ok(Self { pool: Some(pool), threads: handles })
     }
 
     /// Runs `work` on the pool. Meanwhile this thread passes progress to `progress` and processes
@@ -93,7 +110,8 @@ impl Workers {
         let (sender, receiver) = mpsc::sync_channel(1024);
         let mut result = None;
         let slot = &mut result;
-        self.pool.in_place_scope(|scope| {
+        let pool = self.pool.as_ref()?;
+        pool.in_place_scope(|scope| {
             let _cancel = CancelOnDrop(&cancelled);
             let messenger = Messenger { sender, cancelled: &cancelled };
             scope.spawn(move |_| *slot = Some(work(&messenger)));

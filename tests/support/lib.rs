@@ -1,1 +1,35 @@
-//! placeholder
+//! The harness of the integration tests: throwaway PostgreSQL clusters and sessions on them.
+//!
+//! A test takes a database of its own, in which the extension is installed, and talks SQL to it:
+//!
+//! ```ignore
+//! let database = Cluster::shared().database("unknown_user");
+//! let mut session = database.connect();
+//! let error = session.expect_error("SELECT segrec_segment_of(-1, 'nosuch')");
+//! assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
+//! ```
+//!
+//! A test that restarts, kills or configures a server starts its own: [`Cluster::start`],
+//! [`Cluster::configure`]. `scripts/test` says in `SEGREC_SERVER` which server's programs to use.
+
+#![forbid(unsafe_code)]
+
+mod cluster;
+mod database;
+mod keeper;
+pub mod planted;
+mod session;
+pub mod snapshot;
+
+use std::path::{Path, PathBuf};
+
+pub use cluster::{Cluster, Configuration, Shutdown};
+pub use database::Database;
+pub use postgres::error::{DbError, SqlState};
+pub use session::Session;
+
+/// The root of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}

@@ -1,0 +1,28 @@
+//! Every integration test, as one program. A file is a subject; a test's name is its claim.
+//! The harness is in support/.
+
+mod catalog;
+mod degenerate;
+mod documentation;
+mod errors;
+mod events;
+mod harness;
+mod privileges;
+mod recommend;
+mod training;
+
+/// Cargo only compiles the files that are declared above.
+#[test]
+fn every_file_of_tests_is_part_of_this_program() {
+    let directory = segrec_tests::repository().join("tests");
+    let declared = include_str!("all.rs");
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        if let Some(module) = file.strip_suffix(".rs").filter(|module| *module != "all") {
+            assert!(
+                declared.contains(&format!("\nmod {module};")),
+                "tests/{file} is not declared in tests/all.rs"
+            );
+        }
+    }
+}

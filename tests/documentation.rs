@@ -1,0 +1,250 @@
+//! What the documentation says runs, and prints what it says.
+//!
+//! Of every document, the `sql` blocks are executed in order through psql, in one session on a
+//! database of its own. A `text` block that directly follows is what psql must print; without one,
+//! the block must raise no error. Three things steer it:
+//!
+//! - a fence of `sql ignore` is not executed;
+//! - `<!-- output varies -->` before the `text` block: only the columns and the number of rows count;
+//! - `<!-- sql: … -->` on a line of its own is executed and not shown, for data that a reader has.
+//!
+//! `SEGREC_UPDATE_SNAPSHOTS=1` rewrites the `text` blocks that do not hold, and no others.
+
+use std::fs;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use segrec_tests::{Cluster, repository, snapshot};
+
+/// A piece of SQL in a document, and what the document says it prints.
+#[derive(Debug, PartialEq)]
+struct Block {
+    /// The line it starts on, counted from 1.
+    line: usize,
+    sql: String,
+    output: Option<Output>,
+}
+
+/// A `text` block: which lines of the document it is, and how strictly it is meant.
+#[derive(Debug, PartialEq)]
+struct Output {
+    lines: Range<usize>,
+    varies: bool,
+}
+
+/// What came of running a document.
+#[derive(Debug, Default, PartialEq)]
+struct Verdict {
+    /// The document with the output that was really printed.
+    corrected: String,
+    /// Blocks that print something else than they say.
+    differences: Vec<String>,
+    /// Blocks that fail and do not say so.
+    errors: Vec<String>,
+}
+
+#[test]
+fn every_sql_block_of_the_documentation_prints_what_it_says() {
+    let mut complaints = Vec::new();
+    for path in documents() {
+        let name = path.strip_prefix(repository()).unwrap().display().to_string();
+        let text = fs::read_to_string(&path).unwrap();
+        let verdict = run_document(&name, &text);
+        if snapshot::updating() {
+            fs::write(&path, &verdict.corrected).unwrap();
+        } else {
+            complaints.extend(verdict.differences);
+        }
+        complaints.extend(verdict.errors);
+    }
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+fn documents() -> Vec<PathBuf> {
+    let documents =
+        fs::read_dir(repository().join("docs")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut paths: Vec<_> =
+        documents.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
+    paths.sort();
+    paths.insert(0, repository().join("README.md"));
+    paths.retain(|path| path.exists());
+    paths
+}
+
+fn run_document(name: &str, text: &str) -> Verdict {
+    let blocks = blocks_of(text);
+    let database = Cluster::shared().empty_database("documentation");
+    let printed = print_all(&blocks, |script| database.psql(script));
+
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut verdict = Verdict::default();
+    // From the end, so that the line numbers of what is still to come stay right.
+    for (block, actual) in blocks.iter().zip(printed).rev() {
+        let place = format!("{name}:{}", block.line);
+        if let Some(output) = &block.output {
+            let expected = lines[output.lines.clone()].join("\n");
+            let holds = match output.varies {
+                true => shape(&expected) == shape(&actual),
+                false => expected.trim_end() == actual,
+            };
+            if !holds {
+                let difference = snapshot::difference(&format!("{expected}\n"), &format!("{actual}\n"));
+                verdict.differences.insert(0, format!("{place}: prints something else:\n{difference}"));
+                lines.splice(output.lines.clone(), actual.lines().map(str::to_owned));
+            }
+        } else if actual.lines().any(|line| line.starts_with("ERROR:") || line.starts_with("FATAL:")) {
+            verdict.errors.insert(0, format!("{place}: fails:\n{actual}\n"));
+        }
+    }
+    verdict.corrected = lines.join("\n") + "\n";
+    verdict
+}
+
+/// What each block prints, without blanks at the ends of lines and empty lines at the end.
+fn print_all(blocks: &[Block], psql: impl Fn(&str) -> String) -> Vec<String> {
+    const END: &str = "=== end of block ===";
+    let script: String = blocks.iter().map(|block| format!("{}\n\\echo '{END}'\n", block.sql)).collect();
+    let printed = psql(&script);
+    let mut parts: Vec<String> = vec![String::new()];
+    for line in printed.lines() {
+        if line == END {
+            parts.push(String::new());
+        } else if let Some(part) = parts.last_mut() {
+            part.push_str(line.trim_end());
+            part.push('\n');
+        }
+    }
+    assert!(parts.len() > blocks.len(), "psql ended early:\n{}", parts.last().unwrap());
+    parts.truncate(blocks.len());
+    parts.iter().map(|part| part.trim_end().to_owned()).collect()
+}
+
+/// The columns and the number of rows of each table that psql printed.
+fn shape(printed: &str) -> Vec<String> {
+    let lines: Vec<&str> = printed.lines().collect();
+    let is_rule = |line: &str| {
+        line.contains('-') && line.trim_end().chars().all(|letter| letter == '-' || letter == '+')
+    };
+    let headers = lines
+        .windows(2)
+        .filter(|pair| is_rule(pair[1]))
+        .map(|pair| pair[0].split('|').map(str::trim).collect::<Vec<_>>().join(" | "));
+    let counts = lines
+        .iter()
+        .filter(|line| line.starts_with('(') && (line.ends_with("rows)") || line.ends_with("row)")));
+    headers.chain(counts.map(|&line| line.to_owned())).collect()
+}
+
+/// The blocks to execute, in order.
+fn blocks_of(text: &str) -> Vec<Block> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut varies = false;
+    let mut follows = false; // whether only blank lines and markers lie between here and the last block
+    let mut index = 0;
+    while index < lines.len() {
+        let line = lines[index];
+        if let Some(fence) = line.strip_prefix("```") {
+            let end =
+                (index + 1..lines.len()).find(|&at| lines[at].trim_end() == "```").unwrap_or(lines.len());
+            match fence.trim() {
+                "sql" => {
+                    blocks.push(Block {
+                        line: index + 1,
+                        sql: lines[index + 1..end].join("\n"),
+                        output: None,
+                    });
+                    (follows, varies) = (true, false);
+                }
+                "text" if follows => {
+                    if let Some(block) = blocks.last_mut() {
+                        block.output = Some(Output { lines: index + 1..end, varies });
+                    }
+                    follows = false;
+                }
+                _ => follows = false,
+            }
+            index = end;
+        } else if let Some(hidden) =
+            line.strip_prefix("<!-- sql:").and_then(|rest| rest.trim_end().strip_suffix("-->"))
+        {
+            blocks.push(Block { line: index + 1, sql: hidden.trim().to_owned(), output: None });
+            follows = false;
+        } else if line.trim_end() == "<!-- output varies -->" {
+            varies = true;
+        } else if !line.trim().is_empty() {
+            follows = false;
+        }
+        index += 1;
+    }
+    blocks
+}
+
+const SAMPLE: &str = "\
+# Sample
+<!-- sql: CREATE TABLE numbers AS SELECT generate_series(1, 2) AS number; -->
+```sql
+SELECT number FROM numbers;
+```
+
+```text
+ number
+--------
+      1
+      2
+(2 rows)
+```
+```sql ignore
+SELECT no_such_function();
+```
+```sql
+SELECT number * random() AS number FROM numbers;
+```
+<!-- output varies -->
+```text
+ number
+--------
+  0.123
+  0.456
+(2 rows)
+```
+```sh
+psql
+```
+```text
+not the output of SQL
+```
+";
+
+#[test]
+fn a_document_that_tells_the_truth_passes() {
+    let verdict = run_document("sample", SAMPLE);
+    assert_eq!(verdict, Verdict { corrected: SAMPLE.to_owned(), ..Verdict::default() });
+}
+
+#[test]
+fn a_document_that_shows_other_output_is_named_with_its_line_and_corrected() {
+    let wrong = SAMPLE.replace("      2\n(2 rows)", "      3\n      4\n(3 rows)");
+    let verdict = run_document("sample", &wrong);
+    assert_eq!(verdict.differences.len(), 1, "{verdict:?}");
+    assert!(verdict.differences[0].starts_with("sample:3: prints something else"), "{verdict:?}");
+    assert!(verdict.differences[0].contains("-      3\n-      4\n-(3 rows)\n+      2\n"), "{verdict:?}");
+    assert_eq!(verdict.corrected, SAMPLE);
+}
+
+#[test]
+fn a_document_whose_varying_output_has_another_shape_fails() {
+    let changes =
+        [("  0.456\n(2 rows)", "(1 row)"), (" number\n--------\n  0.123", " other\n--------\n  0.123")];
+    for (from, to) in changes {
+        let verdict = run_document("sample", &SAMPLE.replace(from, to));
+        assert_eq!(verdict.differences.len(), 1, "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_document_whose_sql_fails_is_named_with_its_line() {
+    let verdict = run_document("sample", &SAMPLE.replace("```sql ignore", "```sql"));
+    let expected = "sample:14: fails:\nERROR:  function no_such_function() does not exist";
+    assert!(verdict.errors[0].starts_with(expected), "{verdict:?}");
+}

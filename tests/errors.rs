@@ -1,0 +1,260 @@
+//! Every error: its SQLSTATE, what it says, and what it tells the user to do.
+
+use segrec_tests::{Cluster, Session, SqlState};
+
+fn session(name: &str) -> (segrec_tests::Database<'static>, Session) {
+    let database = Cluster::shared().database(name);
+    let mut session = database.connect();
+    session.run(
+        "CREATE TABLE events (user_id int, item_id int, weight float8, at timestamptz, kind text, extra point);
+         CREATE INDEX ON events (user_id)",
+    );
+    (database, session)
+}
+
+#[track_caller]
+fn expect(session: &mut Session, sql: &str, code: SqlState, message: &str, detail: &str, hint: &str) {
+    let error = session.expect_error(sql);
+    let found = (error.message(), error.detail().unwrap_or_default(), error.hint().unwrap_or_default());
+    assert_eq!((error.code(), found), (&code, (message, detail, hint)), "{sql}");
+}
+
+#[test]
+fn a_model_that_does_not_exist() {
+    let (_database, mut session) = session("errors_unknown");
+    expect(
+        &mut session,
+        "SELECT segrec_recommend(1)",
+        SqlState::UNDEFINED_OBJECT,
+        "there is no model",
+        "there is no model that you may use",
+        "create one with segrec_create_model and train it with segrec_train",
+    );
+    session.run("SELECT segrec_create_model('shop', 'events')");
+    expect(
+        &mut session,
+        "SELECT segrec_train('shpo')",
+        SqlState::UNDEFINED_OBJECT,
+        "model \"shpo\" does not exist",
+        "the models you may use are \"shop\"",
+        "did you mean \"shop\"?",
+    );
+    expect(
+        &mut session,
+        "SELECT segrec_recommend(1)",
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "model \"shop\" has no deployed version",
+        "",
+        "train it with SELECT * FROM segrec_train('shop')",
+    );
+}
+
+#[test]
+fn a_model_that_exists_or_has_no_proper_name() {
+    let (_database, mut session) = session("errors_name");
+    session.run("SELECT segrec_create_model('shop', 'events')");
+    expect(
+        &mut session,
+        "SELECT segrec_create_model('shop', 'events')",
+        SqlState::DUPLICATE_OBJECT,
+        "model \"shop\" already exists",
+        "a model's name is unique in its database",
+        "choose another name, change it with segrec_alter_model, or drop it with segrec_drop_model",
+    );
+    for name in ["''", "repeat('x', 64)", "E'a\\nb'"] {
+        let error = session.expect_error(&format!("SELECT segrec_create_model({name}, 'events')"));
+        assert_eq!(error.code(), &SqlState::INVALID_NAME);
+    }
+    for (call, argument) in [
+        ("segrec_create_model(NULL, 'events')", "model"),
+        ("segrec_create_model('x')", "events"),
+        ("segrec_create_model('x', 'events', NULL)", "user_column"),
+        ("segrec_create_model('x', 'events', options => NULL)", "options"),
+        ("segrec_alter_model('shop', NULL)", "options"),
+        ("segrec_train(NULL)", "model"),
+        ("segrec_train('shop', NULL)", "deploy"),
+        ("segrec_deploy('shop', NULL)", "version"),
+    ] {
+        expect(
+            &mut session,
+            &format!("SELECT {call}"),
+            SqlState::NULL_VALUE_NOT_ALLOWED,
+            &format!("\"{argument}\" must not be null"),
+            "",
+            &format!("give a value for \"{argument}\""),
+        );
+    }
+}
+
+#[test]
+fn columns_that_are_missing_are_named_together() {
+    let (_database, mut session) = session("errors_columns");
+    expect(
+        &mut session,
+        "SELECT segrec_create_model('shop', 'events', 'customer', 'product', weight_column => 'weight', time_column => 'when')",
+        SqlState::UNDEFINED_COLUMN,
+        "relation \"events\" has no columns \"customer\", \"product\", \"when\"",
+        "its columns are \"user_id\", \"item_id\", \"weight\", \"at\", \"kind\", \"extra\"; asked for \
+         user_column => 'customer', item_column => 'product', time_column => 'when'",
+        "name the columns, as in user_column => 'customer_id'",
+    );
+}
+
+#[test]
+fn columns_of_a_wrong_type_are_named_together() {
+    let (_database, mut session) = session("errors_types");
+    expect(
+        &mut session,
+        "SELECT segrec_create_model('shop', 'events', 'weight', 'item_id', weight_column => 'kind',
+                                    time_column => 'user_id', type_column => 'extra')",
+        SqlState::DATATYPE_MISMATCH,
+        "columns of \"events\" have types that do not serve",
+        "\"weight\" is double precision, user_column takes bigint, uuid or text\n\
+         \"kind\" is text, weight_column takes a number\n\
+         \"user_id\" is integer, time_column takes timestamptz, timestamp or date\n\
+         \"extra\" is point, type_column takes text or an enum",
+        "create a view that casts them, and give the view instead",
+    );
+    session.run("CREATE TABLE customers (id uuid, name text)");
+    expect(
+        &mut session,
+        "SELECT segrec_create_model('shop', 'events', users => 'customers', users_key => 'id')",
+        SqlState::DATATYPE_MISMATCH,
+        "columns of \"customers\" have types that do not serve",
+        "\"id\" is uuid, the ids of events are bigint",
+        "create a view that casts them, and give the view instead",
+    );
+    session.run("SELECT segrec_create_model('shop', 'events')");
+    let error = session.expect_error("SELECT segrec_recommend(md5('x')::uuid)");
+    assert_eq!(error.code(), &SqlState::DATATYPE_MISMATCH);
+}
+
+#[test]
+fn a_relation_without_rows_to_read() {
+    let (_database, mut session) = session("errors_relation");
+    session.run("CREATE SEQUENCE numbers");
+    expect(
+        &mut session,
+        "SELECT segrec_create_model('shop', 'numbers')",
+        SqlState::WRONG_OBJECT_TYPE,
+        "\"numbers\" is a sequence",
+        "a model reads a table, a view, a materialized view, a foreign table or a partitioned table",
+        "give one of these",
+    );
+    assert_eq!(
+        session.expect_error("SELECT segrec_create_model('shop', 'nowhere')").code(),
+        &SqlState::UNDEFINED_TABLE
+    );
+    session.run("SELECT segrec_create_model('shop', 'events')");
+    session.run("DROP TABLE events");
+    expect(
+        &mut session,
+        "SELECT segrec_train('shop')",
+        SqlState::UNDEFINED_TABLE,
+        "the events relation of model \"shop\" does not exist any more",
+        "it was dropped after the model was created",
+        "drop the model with segrec_drop_model and create it on another relation",
+    );
+    session.run("SELECT segrec_drop_model('shop')");
+}
+
+#[test]
+fn options_that_are_wrong_are_reported_together() {
+    let (_database, mut session) = session("errors_options");
+    expect(
+        &mut session,
+        r#"SELECT segrec_create_model('shop', 'events', options => '{"als": {"factor": 8}}')"#,
+        SqlState::INVALID_PARAMETER_VALUE,
+        "unknown option \"als.factor\"",
+        "",
+        "did you mean \"als.factors\"?",
+    );
+    session.run("SELECT segrec_create_model('shop', 'events')");
+    expect(
+        &mut session,
+        r#"SELECT segrec_alter_model('shop', '{"als": {"factors": 0}, "seed": "x"}')"#,
+        SqlState::INVALID_PARAMETER_VALUE,
+        "2 options are wrong",
+        "option \"als.factors\" is 0\noption \"seed\" is \"x\"",
+        "\"als.factors\" is a whole number from 1 to 1024; its default is 64\n\
+         \"seed\" is a whole number from 0 to 9007199254740991; its default is 42",
+    );
+    for (options, option, column) in [
+        (r#"{"events": {"duplicates": "last"}}"#, "events.duplicates", "time_column"),
+        (r#"{"events": {"half_life": "9 days"}}"#, "events.half_life", "time_column"),
+        (r#"{"holdout": {"split": "time"}}"#, "holdout.split", "time_column"),
+        (r#"{"events": {"type_weights": {"buy": 2}}}"#, "events.type_weights", "type_column"),
+    ] {
+        expect(
+            &mut session,
+            &format!("SELECT segrec_alter_model('shop', '{options}')"),
+            SqlState::INVALID_PARAMETER_VALUE,
+            &format!("option \"{option}\" needs a {column}"),
+            &format!("the model has no {column}"),
+            &format!("create the model with {column} => …, or change the option"),
+        );
+    }
+    expect(
+        &mut session,
+        "SELECT segrec_train('shop', 'perhaps')",
+        SqlState::INVALID_PARAMETER_VALUE,
+        "\"deploy\" is \"perhaps\"",
+        "",
+        "\"deploy\" is one of 'if_better', 'always', 'never'",
+    );
+    expect(
+        &mut session,
+        "SELECT segrec_recommend(1, -1)",
+        SqlState::INVALID_PARAMETER_VALUE,
+        "\"n\" is -1",
+        "",
+        "\"n\" is a whole number of at least 0",
+    );
+    assert_eq!(session.table("SELECT options FROM segrec.models"), "{}", "refused options change nothing");
+}
+
+#[test]
+fn nothing_to_train_on() {
+    let (_database, mut session) = session("errors_empty");
+    session.run("SELECT segrec_create_model('shop', 'events')");
+    let hint = "add events, or lower events.min_user_events and events.min_item_events";
+    let message = "relation \"events\" holds nothing to train on";
+    let code = SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE;
+    expect(&mut session, "SELECT segrec_train('shop')", code.clone(), message, "there is no event", hint);
+    session.run("INSERT INTO events SELECT u, u FROM generate_series(1, 9) u");
+    session.run(r#"SELECT segrec_alter_model('shop', '{"events": {"min_user_events": 2}}')"#);
+    let detail = "none of 9 events has a user with 2 and an item with 1 events or more";
+    expect(&mut session, "SELECT segrec_train('shop')", code, message, detail, hint);
+}
+
+#[test]
+fn bad_rows_are_counted_and_named() {
+    let (_database, mut session) = session("errors_bad_rows");
+    session.run(
+        "INSERT INTO events SELECT u, i, 1, now() FROM generate_series(1, 20) u, generate_series(1, 10) i WHERE (u + i) % 3 > 0;
+         INSERT INTO events VALUES
+             (NULL, 1, 1, now()), (NULL, 2, 1, now()), (1, NULL, 1, now()), (1, 1, NULL, now()), (1, 2, 'NaN', now()),
+             (1, 3, 'Infinity', now()), (1, 4, -1, now()), (1, 5, 1, NULL), (1, 6, 1, '-infinity'), (1, 7, 0, now());
+         SELECT segrec_create_model('shop', 'events', weight_column => 'weight', time_column => 'at')",
+    );
+    let detail = "2 with a null user, 1 with a null item, 1 with a null weight, 2 with a weight that is NaN or infinite, \
+                  1 with a negative weight, 2 with a null or infinite time";
+    expect(
+        &mut session,
+        "SELECT segrec_train('shop')",
+        SqlState::DATA_EXCEPTION,
+        "relation \"events\" holds 9 bad rows",
+        detail,
+        "correct them, leave them out with a view, or skip them with the option {\"events\": {\"on_bad_rows\": \"skip\"}}",
+    );
+    session.run(r#"SELECT segrec_alter_model('shop', '{"events": {"on_bad_rows": "skip"}}')"#);
+    session.notices();
+    session.run("SELECT segrec_train('shop')");
+    let notices = session.notices();
+    let skipped = notices.iter().find(|notice| notice.message().starts_with("skipped")).unwrap();
+    assert_eq!(skipped.message(), "skipped 9 of 143 rows of \"events\"");
+    assert_eq!(skipped.detail(), Some(detail));
+    let weightless = "left out 1 of 143 rows of \"events\" that have a weight of 0";
+    assert!(notices.iter().any(|notice| notice.message() == weightless));
+    session.run("SELECT segrec_recommend(1)");
+}

@@ -1,0 +1,146 @@
+//! Who may do what, and who sees what.
+
+use segrec_tests::{Cluster, Session, SqlState, planted};
+
+/// A database whose model belongs to the role `NAME_owner`; `NAME_reader` may read the events,
+/// `NAME_stranger` may not.
+fn shared_model(name: &str) -> (segrec_tests::Database<'static>, [Session; 3]) {
+    let database = Cluster::shared().database(name);
+    let mut admin = database.connect();
+    planted::create(&mut admin);
+    for role in ["owner", "reader", "stranger"] {
+        admin.run(&format!("CREATE ROLE {name}_{role} LOGIN"));
+    }
+    admin.run(&format!(
+        "GRANT SELECT ON events TO {name}_owner, {name}_reader; ALTER TABLE events OWNER TO {name}_owner"
+    ));
+    let mut owner = database.connect_as(&format!("{name}_owner"));
+    owner.run(&format!("SELECT segrec_create_model('m', 'events', options => '{}')", planted::OPTIONS));
+    owner.run("SELECT segrec_train('m')");
+    let reader = database.connect_as(&format!("{name}_reader"));
+    let stranger = database.connect_as(&format!("{name}_stranger"));
+    (database, [owner, reader, stranger])
+}
+
+#[test]
+fn a_role_without_superuser_trains_and_owns_its_model() {
+    let (_database, [mut owner, _, _]) = shared_model("privileges_owner");
+    assert_eq!(owner.table("SELECT owner FROM segrec.models"), "privileges_owner_owner");
+    owner.run("SELECT segrec_recommend(1)");
+    owner.run("SELECT segrec_train('m', 'always')");
+    owner.run("SELECT segrec_rollback('m')");
+    owner.run("SELECT segrec_drop_version('m', 2)");
+    owner.run("SELECT segrec_drop_model('m')");
+}
+
+#[test]
+fn a_role_that_may_read_the_events_is_answered_but_changes_nothing() {
+    let (_database, [_, mut reader, _]) = shared_model("privileges_reader");
+    assert_eq!(reader.value::<i64>("SELECT count(*) FROM segrec_recommend(1)"), 10);
+    assert_eq!(reader.value::<i64>("SELECT count(*) FROM segrec.segments"), 4);
+    for call in [
+        "segrec_train('m')",
+        "segrec_alter_model('m', '{}')",
+        "segrec_deploy('m', 1)",
+        "segrec_rollback('m')",
+        "segrec_drop_version('m', 1)",
+        "segrec_drop_model('m')",
+    ] {
+        let error = reader.expect_error(&format!("SELECT {call}"));
+        assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{call}");
+        assert_eq!(error.message(), "must be owner of model \"m\"");
+        assert_eq!(error.detail(), Some("its owner is privileges_reader_owner"));
+    }
+}
+
+#[test]
+fn a_role_that_may_not_read_the_events_sees_neither_the_model_nor_its_members() {
+    let (_database, [_, _, mut stranger]) = shared_model("privileges_stranger");
+    let error = stranger.expect_error("SELECT segrec_recommend(1, model => 'm')");
+    assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
+    assert_eq!(error.detail(), Some("there is no model that you may use"));
+    for view in [
+        "models",
+        "versions",
+        "segments",
+        "segment_members",
+        "segment_items",
+        "item_factors",
+        "user_factors",
+        "metrics",
+        "training_log",
+    ] {
+        assert_eq!(stranger.value::<i64>(&format!("SELECT count(*) FROM segrec.{view}")), 0, "{view}");
+    }
+    for table in ["models", "versions", "segments", "version_users", "version_items", "version_segment_items"]
+    {
+        let error = stranger.expect_error(&format!("SELECT * FROM segrec_catalog.{table}"));
+        assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{table}");
+    }
+    let error = stranger.expect_error("SELECT segrec_create_model('mine', 'events')");
+    assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
+    assert_eq!(error.message(), "permission denied for table events");
+}
+
+#[test]
+fn nobody_writes_the_catalog_directly() {
+    let (_database, [mut owner, _, _]) = shared_model("privileges_direct");
+    for statement in [
+        "UPDATE segrec_catalog.models SET owner = 'postgres'",
+        "INSERT INTO segrec_catalog.metrics VALUES (1, 'x', 1, 1, 1, 1, 1, 1, 1)",
+        "DELETE FROM segrec_catalog.versions",
+        "DROP TABLE segrec_catalog.version_users_1",
+    ] {
+        assert_eq!(owner.expect_error(statement).code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{statement}");
+    }
+}
+
+#[test]
+fn row_level_security_of_the_caller_holds() {
+    let (database, [mut owner, mut reader, _]) = shared_model("privileges_rls");
+    owner.run(
+        "ALTER TABLE events ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY own ON events USING (user_id = current_setting('app.me')::bigint)",
+    );
+    // Whoever sees only some rows may not see what was learned from all.
+    reader.run("SET app.me = '1'");
+    let error = reader.expect_error("SELECT segrec_recommend(1, model => 'm')");
+    assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
+    assert_eq!(reader.value::<i64>("SELECT count(*) FROM segrec.user_factors"), 0);
+    // The reader's own model is trained on the rows that the reader sees.
+    reader.run(&format!("SELECT segrec_create_model('own', 'events', options => '{}')", planted::OPTIONS));
+    reader.run("SELECT segrec_train('own')");
+    assert_eq!(reader.table("SELECT users FROM segrec.versions WHERE model = 'own'"), "1");
+    drop(database);
+}
+
+#[test]
+fn a_search_path_of_the_caller_changes_nothing() {
+    let (database, [mut owner, _, _]) = shared_model("privileges_path");
+    database.connect().run("CREATE SCHEMA trap AUTHORIZATION privileges_path_owner");
+    owner.run(
+        "CREATE TABLE trap.models (a int); CREATE TABLE trap.pg_class (a int);
+         CREATE FUNCTION trap.unnest(int[]) RETURNS SETOF int LANGUAGE sql AS 'SELECT 1/0';
+         CREATE FUNCTION trap.statement_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT NULL::timestamptz';
+         SET search_path = trap, pg_catalog, public",
+    );
+    owner.run("SELECT segrec_train('m')");
+    assert_eq!(owner.value::<i64>("SELECT count(*) FROM segrec_recommend(1)"), 10);
+    assert_eq!(
+        owner.table("SELECT current_user, current_setting('search_path')"),
+        "privileges_path_owner|trap, pg_catalog, public"
+    );
+}
+
+#[test]
+fn the_caller_is_the_caller_again_after_an_error() {
+    let (_database, [mut owner, _, _]) = shared_model("privileges_again");
+    owner.run(
+        "DO $$ BEGIN
+             BEGIN PERFORM segrec_train('m', 'wrong'); EXCEPTION WHEN OTHERS THEN NULL; END;
+             BEGIN PERFORM segrec_deploy('m', 77); EXCEPTION WHEN OTHERS THEN NULL; END;
+             BEGIN PERFORM segrec_recommend(md5('x')::uuid); EXCEPTION WHEN OTHERS THEN NULL; END;
+             IF current_user <> session_user THEN RAISE EXCEPTION 'acting as %', current_user; END IF;
+         END $$",
+    );
+}

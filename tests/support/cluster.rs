@@ -1,0 +1,318 @@
+//! A throwaway PostgreSQL cluster: its folder, its configuration, starting and stopping it.
+//! Read next: database.rs for what is in it, keeper.rs for how it goes away.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::database::{Database, Template};
+use crate::keeper::Keeper;
+use crate::session::Session;
+
+/// The superuser of every cluster.
+pub(crate) const SUPERUSER: &str = "postgres";
+
+/// A cluster in a folder of its own, reachable through a unix socket in that folder only.
+pub struct Cluster {
+    pub(crate) directory: PathBuf,
+    pub(crate) template: Template,
+    _keeper: Keeper,
+}
+
+/// What a cluster is to be before it starts.
+#[derive(Default)]
+pub struct Configuration {
+    settings: Vec<(String, String)>,
+    durable: bool,
+}
+
+/// How to stop a server: PostgreSQL's own modes.
+#[derive(Clone, Copy, Debug)]
+pub enum Shutdown {
+    /// Ends the sessions, writes a checkpoint.
+    Fast,
+    /// Ends at once; the next start recovers from the log.
+    Immediate,
+}
+
+impl Cluster {
+    /// The cluster that tests share, started by the first that asks. Do not stop it or change what
+    /// other databases see; roles belong to the whole cluster, so name them after the test.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// A cluster of the test's own.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::configure().start()
+    }
+
+    /// A cluster of the test's own, with settings.
+    #[must_use]
+    pub fn configure() -> Configuration {
+        Configuration::default()
+    }
+
+    /// A database of the test's own, in which the extension is installed.
+    pub fn database(&self, name: &str) -> Database<'_> {
+        Database::from_template(self, name)
+    }
+
+    /// A database of the test's own, without the extension.
+    pub fn empty_database(&self, name: &str) -> Database<'_> {
+        Database::empty(self, name)
+    }
+
+    /// A session of `role` in `database`.
+    pub fn connect(&self, database: &str, role: &str) -> Session {
+        Session::open(&self.directory, database, role)
+    }
+
+    /// A client program of the server (`psql`, `pg_dump`, …), set up to reach this cluster.
+    #[must_use]
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(program(name));
+        command
+            .env("PGHOST", &self.directory)
+            .env("PGPORT", "5432")
+            .env("PGUSER", SUPERUSER)
+            .env("PGCLIENTENCODING", "UTF8")
+            .env_remove("PGOPTIONS")
+            .env_remove("PGDATABASE")
+            .current_dir(crate::repository());
+        command
+    }
+
+    /// A streaming replica of this cluster, started, not necessarily caught up.
+    #[must_use]
+    pub fn replica(&self) -> Self {
+        let cluster = Self::in_new_directory();
+        run(self
+            .server_program("pg_basebackup")
+            .env("PGHOST", &self.directory)
+            .args([
+                "-U",
+                SUPERUSER,
+                "--checkpoint=fast",
+                "--wal-method=stream",
+                "--write-recovery-conf",
+                "-D",
+            ])
+            .arg(cluster.data()));
+        cluster.append_settings(&[("unix_socket_directories", cluster.directory.to_str().unwrap())]);
+        cluster.start_server();
+        cluster
+    }
+
+    /// Waits until this replica has replayed everything that `primary` has written so far.
+    pub fn wait_for(&self, primary: &Self) {
+        let written: String =
+            primary.connect("postgres", SUPERUSER).value("SELECT pg_current_wal_lsn()::text");
+        let mut session = self.connect("postgres", SUPERUSER);
+        let caught_up = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'");
+        for _ in 0..6000 {
+            if session.value(&caught_up) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the replica did not catch up in a minute; its log:\n{}", self.log());
+    }
+
+    /// Stops the server; the folder stays, and [`Cluster::start_again`] continues on it.
+    pub fn stop(&self, how: Shutdown) {
+        let mode = format!("{how:?}").to_lowercase();
+        run(self.server_program("pg_ctl").args(["stop", "-w", "-m", &mode, "-D"]).arg(self.data()));
+    }
+
+    /// Kills the postmaster and every backend with SIGKILL, as a crash of the machine would.
+    pub fn kill(&self) {
+        let postmaster = self.postmaster();
+        let children = children_of(&postmaster);
+        for process in std::iter::once(&postmaster).chain(&children) {
+            // A backend may end by itself once the postmaster is gone.
+            let _ = Command::new("sh").args(["-c", "kill -KILL $0", process]).output();
+        }
+        // Gone means reaped: a server that starts takes even a zombie for a rival.
+        let all = || std::iter::once(&postmaster).chain(&children);
+        while all().any(|process| parent(process).is_some()) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Starts the server of a stopped or killed cluster.
+    pub fn start_again(&self) {
+        self.start_server();
+    }
+
+    /// Stops the server in an orderly way and starts it again.
+    pub fn restart(&self) {
+        self.stop(Shutdown::Fast);
+        self.start_server();
+    }
+
+    /// Adds settings to the configuration; they hold from the next start or reload.
+    pub fn append_settings(&self, settings: &[(&str, &str)]) {
+        let path = self.data().join("postgresql.conf");
+        let mut text = fs::read_to_string(&path).unwrap();
+        for (name, value) in settings {
+            text.push_str(&format!("{name} = '{}'\n", value.replace('\'', "''")));
+        }
+        fs::write(path, text).unwrap();
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    /// What the server has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+    }
+
+    /// The process id of the postmaster.
+    fn postmaster(&self) -> String {
+        let file = fs::read_to_string(self.data().join("postmaster.pid")).expect("the server is not running");
+        file.lines().next().unwrap().to_owned()
+    }
+
+    fn in_new_directory() -> Self {
+        let directory = tempfile::Builder::new().prefix("segrec-").tempdir().unwrap().keep();
+        if let Some((user, group)) = server_account() {
+            chown(&directory, Some(user), Some(group)).unwrap();
+        }
+        let keeper = Keeper::of(&directory);
+        Self { directory, template: Template::default(), _keeper: keeper }
+    }
+
+    fn start_server(&self) {
+        let log = self.directory.join("log");
+        let started = self
+            .server_program("pg_ctl")
+            .args(["start", "-w", "-t", "60", "-D"])
+            .arg(self.data())
+            .arg("-l")
+            .arg(&log)
+            .output()
+            .unwrap();
+        assert!(started.status.success(), "the server did not start; its log:\n{}", self.log());
+    }
+
+    /// A program that runs as the owner of the data directory.
+    fn server_program(&self, name: &str) -> Command {
+        let mut command = Command::new(program(name));
+        // With RUST_BACKTRACE every SQL error would carry a backtrace and cost 100 ms.
+        command
+            .env_remove("RUST_BACKTRACE")
+            // A relocated server's own libpq, for what it loads itself (the receiver of a replica).
+            .env("LD_LIBRARY_PATH", program("../lib"))
+            .env("PGPORT", "5432")
+            .current_dir(&self.directory);
+        if let Some((user, group)) = server_account() {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}
+
+impl Configuration {
+    /// One line of postgresql.conf.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Writes through to the disk as a real server does. (Without it a commit still survives
+    /// [`Cluster::kill`]: the system keeps what the server has written.)
+    #[must_use]
+    pub fn durable(mut self) -> Self {
+        self.durable = true;
+        self
+    }
+
+    /// Makes the cluster and starts its server.
+    #[must_use]
+    pub fn start(self) -> Cluster {
+        let cluster = Cluster::in_new_directory();
+        run(cluster
+            .server_program("initdb")
+            .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", SUPERUSER, "-D"])
+            .arg(cluster.data()));
+        cluster.append_settings(&[
+            ("listen_addresses", ""),
+            ("unix_socket_directories", cluster.directory.to_str().unwrap()),
+            ("max_worker_processes", "16"),
+            ("shared_buffers", "64MB"),
+            ("timezone", "UTC"),
+            ("log_timezone", "UTC"),
+        ]);
+        if !self.durable {
+            cluster.append_settings(&[("fsync", "off"), ("full_page_writes", "off")]);
+        }
+        let settings: Vec<_> =
+            self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        cluster.append_settings(&settings);
+        cluster.start_server();
+        cluster
+    }
+}
+
+/// A program of the server under test.
+fn program(name: &str) -> PathBuf {
+    let programs = std::env::var("SEGREC_SERVER").unwrap_or_else(|_| {
+        panic!(
+            "SEGREC_SERVER is not set: it names the folder with the programs (initdb, psql, …) of the \
+             PostgreSQL server in which the extension is installed. `make test` sets it; to run one test, \
+             `scripts/test NAME`."
+        )
+    });
+    let path = Path::new(&programs).join(name);
+    assert!(path.exists(), "SEGREC_SERVER={programs} has no {name}");
+    path
+}
+
+/// PostgreSQL refuses to run as root: for root, the account that the server runs as.
+fn server_account() -> Option<(u32, u32)> {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return None;
+    }
+    let accounts = fs::read_to_string("/etc/passwd").unwrap();
+    let account = |name: &str| {
+        let line = accounts.lines().find(|line| line.starts_with(&format!("{name}:")))?;
+        let fields: Vec<_> = line.split(':').collect();
+        Some((fields[2].parse().unwrap(), fields[3].parse().unwrap()))
+    };
+    Some(account("postgres").or_else(|| account("nobody")).expect("no account to run PostgreSQL as"))
+}
+
+fn children_of(process: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let names = processes.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| parent(name).is_some_and(|parent| parent == process)).collect()
+}
+
+/// The parent of a process, if there is such a process.
+fn parent(process: &str) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1).map(str::to_owned)
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?} failed:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

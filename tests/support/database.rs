@@ -1,0 +1,106 @@
+//! A database of a test's own. Databases with the extension are copies of one template, because
+//! copying is several times quicker than CREATE EXTENSION.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::cluster::{Cluster, SUPERUSER};
+use crate::session::Session;
+
+/// The longest name PostgreSQL keeps whole, less room for a number.
+const LONGEST_NAME: usize = 56;
+const TEMPLATE: &str = "segrec_template";
+
+/// A database that is dropped when the test is done with it.
+pub struct Database<'cluster> {
+    cluster: &'cluster Cluster,
+    name: String,
+}
+
+/// Whether a cluster has its template yet.
+#[derive(Default)]
+pub(crate) struct Template(OnceLock<()>);
+
+impl<'cluster> Database<'cluster> {
+    pub(crate) fn from_template(cluster: &'cluster Cluster, name: &str) -> Self {
+        cluster.template.0.get_or_init(|| {
+            let mut maintenance = cluster.connect("postgres", SUPERUSER);
+            maintenance.run(&format!("DROP DATABASE IF EXISTS {TEMPLATE}"));
+            maintenance.run(&format!("CREATE DATABASE {TEMPLATE}"));
+            cluster.connect(TEMPLATE, SUPERUSER).run("CREATE EXTENSION pg_segrec");
+        });
+        Self::create(cluster, name, TEMPLATE)
+    }
+
+    pub(crate) fn empty(cluster: &'cluster Cluster, name: &str) -> Self {
+        Self::create(cluster, name, "template1")
+    }
+
+    fn create(cluster: &'cluster Cluster, name: &str, template: &str) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(1);
+        let end = name.floor_char_boundary(LONGEST_NAME);
+        let name = format!("{}_{}", &name[..end], NUMBER.fetch_add(1, Ordering::Relaxed));
+        cluster
+            .connect("postgres", SUPERUSER)
+            .run(&format!("CREATE DATABASE \"{name}\" TEMPLATE {template}"));
+        Self { cluster, name }
+    }
+
+    /// The name PostgreSQL knows it by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A session of the superuser.
+    pub fn connect(&self) -> Session {
+        self.connect_as(SUPERUSER)
+    }
+
+    /// A session of a role.
+    pub fn connect_as(&self, role: &str) -> Session {
+        self.cluster.connect(&self.name, role)
+    }
+
+    /// A client program of the server (`psql`, `pg_dump`, …), set up to reach this database.
+    #[must_use]
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = self.cluster.program(name);
+        command.env("PGDATABASE", &self.name);
+        command
+    }
+
+    /// What psql prints for a script, errors and notices included, in order. It runs in the root of
+    /// the repository, so that `\i examples/shop.sql` works.
+    #[must_use]
+    pub fn psql(&self, script: &str) -> String {
+        // The shell joins both outputs in one pipe: that keeps the order.
+        let psql = self.program("psql");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", r#"exec "$0" --no-psqlrc --quiet 2>&1"#]).arg(psql.get_program());
+        shell.current_dir(psql.get_current_dir().unwrap());
+        for (name, value) in psql.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let script = script.to_owned();
+        let writer = std::thread::spawn(move || input.write_all(script.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        let _ = writer.join().unwrap(); // a psql that ended early has said why
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Database<'_> {
+    fn drop(&mut self) {
+        // The server may be stopped, or killed on purpose: then the folder goes as a whole.
+        let drop = format!("DROP DATABASE IF EXISTS \"{}\" WITH (FORCE)", self.name);
+        let _ = self.cluster.program("psql").args(["-Xqc", &drop, "postgres"]).output();
+    }
+}

@@ -1,0 +1,48 @@
+//! Cleans up after a cluster however its test ends.
+//!
+//! A keeper is a small shell process that waits for the end of its standard input. The test process
+//! holds the other end and never writes; when it is done with the cluster, exits, is interrupted or
+//! killed, the kernel closes that end, and the keeper stops the server and removes the folder.
+//! (PR_SET_PDEATHSIG would not do: it fires when the *thread* that started the server ends, and
+//! tests run in threads.)
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+const SCRIPT: &str = r#"
+read -r _
+pid=$(head -n 1 "$0/data/postmaster.pid" 2>/dev/null)
+running() { [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = postgres ]; }
+running && kill -QUIT "$pid"
+for _ in $(seq 100); do running || break; sleep 0.05; done
+running && kill -KILL "$pid"
+rm -rf "$0"
+"#;
+
+/// Stops the server in a folder and removes the folder, when dropped or when this process ends.
+pub(crate) struct Keeper(Child);
+
+impl Keeper {
+    pub(crate) fn of(directory: &Path) -> Self {
+        let child = Command::new("sh")
+            .arg("-c")
+            .arg(SCRIPT)
+            .arg(directory)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0) // Ctrl-C reaches the tests, not the keeper
+            .spawn()
+            .expect("cannot start sh");
+        Self(child)
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}

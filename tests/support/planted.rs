@@ -1,0 +1,34 @@
+//! Events with planted tastes: user u and item i belong to taste u mod 4 and i mod 4; a user has each
+//! item of their taste with probability ¼, any other with 1/100. A hash draws, so every server and
+//! every run has the same events.
+
+use crate::Session;
+
+/// How many users [`create`] makes.
+pub const USERS: i64 = 600;
+/// How many items.
+pub const ITEMS: i64 = 120;
+/// How many tastes.
+pub const TASTES: i64 = 4;
+/// The options that fit so small a set.
+pub const OPTIONS: &str = r#"{"als": {"factors": 8}, "segmentation": {"segments": 4}}"#;
+
+/// Makes a table `events(user_id bigint, item_id bigint)` with an index on the users.
+pub fn create(session: &mut Session) {
+    session.run(&format!(
+        "CREATE TABLE events AS
+         SELECT u AS user_id, i AS item_id
+         FROM generate_series(0::bigint, {USERS} - 1) u, generate_series(0::bigint, {ITEMS} - 1) i
+         WHERE ('x' || substr(md5(u || ',' || i), 1, 6))::bit(24)::int / 16777216.0
+               < CASE WHEN u % {TASTES} = i % {TASTES} THEN .25 ELSE .01 END;
+         CREATE INDEX ON events (user_id)"
+    ));
+}
+
+/// The same, with a trained model `planted`.
+pub fn create_and_train(session: &mut Session) {
+    create(session);
+    session.run(&format!("SELECT segrec_create_model('planted', 'events', options => '{OPTIONS}')"));
+    session.run("SELECT segrec_train('planted')");
+    session.notices();
+}
