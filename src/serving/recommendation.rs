@@ -296,7 +296,7 @@ fn scan(factors: &[f32], scoring: Scoring<'_>, excluded: &[u32], n: usize) -> Ve
         }
     }
     let mut top = TopN::new(n);
-    scores.iter().enumerate().for_each(|(row, &score)| top.push(scoring.item(row), score));
+    top.push_row(&scores, |row| scoring.item(row));
     top.finish()
 }
 

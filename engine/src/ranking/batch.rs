@@ -8,10 +8,10 @@ use crate::matrix::Matrix;
 use crate::observer::Observer;
 use rayon::prelude::*;
 
-/// Users of a task; with a tile of items the scores are 32 × 2048 × 4 = 256 kB.
-const BLOCK_USERS: usize = 32;
+/// Users of a task; with a tile of items the scores are 64 × 1024 × 4 = 256 kB, a quarter of the cache.
+const BLOCK_USERS: usize = 64;
 /// Items of a tile.
-const TILE_ITEMS: usize = 2048;
+const TILE_ITEMS: usize = 1024;
 
 /// What users are scored against.
 #[derive(Clone, Copy, Debug)]
@@ -90,9 +90,7 @@ fn block_lists<'s>(
                 row[place - first] = f32::NEG_INFINITY;
                 next[user] += 1;
             }
-            for (offset, &score) in row.iter().enumerate() {
-                lists[user].push(scoring.item(first + offset), score);
-            }
+            lists[user].push_row(row, |offset| scoring.item(first + offset));
         }
     }
     lists.into_iter().map(TopN::finish).collect()

@@ -53,6 +53,21 @@ impl TopN {
         }
     }
 
+    /// Offers a row of scores; score n belongs to `item(n)`. Sixteen scores at a time are passed over
+    /// when none of them can enter, which is nearly always.
+    #[inline(always)]
+    pub fn push_row(&mut self, scores: &[f32], item: impl Fn(usize) -> u32) {
+        const LANES: usize = 16;
+        for (chunk, values) in scores.chunks(LANES).enumerate() {
+            let threshold = self.threshold;
+            if values.iter().fold(false, |any, &score| any | (score >= threshold)) {
+                for (offset, &score) in values.iter().enumerate() {
+                    self.push(item(chunk * LANES + offset), score);
+                }
+            }
+        }
+    }
+
     fn cut(&mut self) {
         let last = self.n - 1;
         let (_, worst, _) = self.buffer.select_nth_unstable_by(last, Scored::order);
@@ -83,6 +98,10 @@ mod tests {
                 .map(|(item, &score)| Scored { item: item as u32, score: f32::from(score) }).collect();
             expected.sort_by(Scored::order);
             expected.truncate(n);
+            let values: Vec<f32> = scores.iter().map(|&score| f32::from(score)).collect();
+            let mut row = TopN::new(n);
+            row.push_row(&values, |item| item as u32);
+            prop_assert_eq!(&row.finish(), &expected);
             let offer = |items: &mut dyn Iterator<Item = usize>| {
                 let mut top = TopN::new(n);
                 items.for_each(|item| top.push(item as u32, f32::from(scores[item])));

@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(hint("unknown option \"seeds\""), "did you mean \"seed\"?");
         assert_eq!(
             hint("option \"als.sweeps\" is 0"),
-            "\"als.sweeps\" is a whole number from 1 to 200; its default is 16"
+            "\"als.sweeps\" is a whole number from 1 to 200; its default is 8"
         );
     }
 

@@ -120,7 +120,7 @@ pub const OPTIONS: &[OptionEntry] = &[
         "64",
         "The length of a factor vector: more is more accurate, slower and larger.",
     ),
-    entry("als.sweeps", Kind::Integer { least: 1, most: 200 }, "16", "Passes over users and items."),
+    entry("als.sweeps", Kind::Integer { least: 1, most: 200 }, "8", "Passes over users and items."),
     entry(
         "als.regularization",
         Kind::Number { least: 1e-6, most: 1000.0 },

@@ -1,0 +1,137 @@
+//! What every part that learns promises on any data, down to none: the same bytes every time, finite
+//! numbers, an end when cancelled.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod reference;
+
+use proptest::prelude::*;
+use segrec_engine::interactions::{Events, Id, IdKind, Interactions, RawEvents};
+use segrec_engine::recipe::{Options, Trained, parse_options, train};
+use segrec_engine::{EngineError, Observer, Progress, Silent};
+use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn events(pairs: &[(i64, i64, f32)], options: &Options) -> segrec_engine::Result<Events> {
+    let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
+    pairs.iter().for_each(|&(user, item, weight)| raw.push(Id::Bigint(user), Id::Bigint(item), weight, 0));
+    Events::new(raw, options.events.limits(), &Silent)
+}
+
+fn pairs_of(interactions: &Interactions) -> Vec<(i64, i64, f32)> {
+    (0..interactions.users())
+        .flat_map(|user| {
+            let (items, weights) = interactions.by_user().row(user);
+            items.iter().zip(weights).map(move |(&item, &weight)| (user as i64, i64::from(item), weight))
+        })
+        .collect()
+}
+
+fn options(factors: usize, segments: usize) -> Options {
+    parse_options(&json!({"als": {"factors": factors, "sweeps": 3}, "segmentation": {"segments": segments}}))
+        .unwrap()
+}
+
+fn all_finite(trained: &Trained) -> bool {
+    let fit = &trained.fit;
+    let matrices = fit.factors.item_factors.iter().chain([
+        &fit.backbone.user_factors,
+        &fit.backbone.item_factors,
+        &fit.factors.user_factors,
+        &fit.membership.centroids,
+    ]);
+    let values = trained.measurement.rows.iter().all(|row| row.value.is_finite() && row.baseline.is_finite());
+    let fits = trained.member_fits.iter().all(|fit| fit.distance.is_finite() && fit.confidence.is_finite());
+    values && fits && matrices.flat_map(|matrix| matrix.data()).all(|value| value.is_finite())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Any small set of events trains to finite numbers, in segments that hold every user once, and
+    /// to the same bytes again.
+    #[test]
+    fn any_events_train(
+        pairs in proptest::collection::vec((0i64..12, 0i64..9, prop_oneof![Just(1.0f32), 0.001f32..1000.0]), 1..120),
+        factors in 1usize..20,
+        segments in 1usize..6,
+    ) {
+        let options = options(factors, segments);
+        let events = events(&pairs, &options).unwrap();
+        let trained = train(&events, &options, None, &Silent).unwrap();
+        prop_assert!(all_finite(&trained));
+        let fit = &trained.fit;
+        let mut members: Vec<u32> = fit.segments.users.iter().flatten().copied().collect();
+        members.sort_unstable();
+        prop_assert_eq!(members, (0..events.users().len() as u32).collect::<Vec<_>>());
+        let again = train(&events, &options, None, &Silent).unwrap();
+        prop_assert!(again.fit.backbone == fit.backbone && again.fit.factors == fit.factors);
+        prop_assert_eq!(again.measurement, trained.measurement);
+    }
+}
+
+#[test]
+fn a_whole_training_is_the_same_on_one_two_and_four_threads() {
+    let options = options(16, 5);
+    let events = events(&pairs_of(&reference::planted(900, 300, 5, 0.15, 4)), &options).unwrap();
+    let results = [1, 2, 4].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| train(&events, &options, None, &Silent).unwrap())
+    });
+    for other in &results[1..] {
+        assert!(results[0].fit.backbone == other.fit.backbone);
+        assert!(results[0].fit.factors == other.fit.factors);
+        assert!(results[0].fit.membership == other.fit.membership);
+        assert!(results[0].measurement == other.measurement);
+    }
+}
+
+/// Cancels at the n-th question.
+struct StopAfter(AtomicUsize);
+
+impl Observer for StopAfter {
+    fn report(&self, _: Progress) {}
+    fn is_cancelled(&self) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(1)))
+            == Ok(0)
+    }
+}
+
+#[test]
+fn a_training_can_be_cancelled_at_any_moment() {
+    let options = options(8, 3);
+    let events = events(&pairs_of(&reference::planted(400, 200, 4, 0.2, 1)), &options).unwrap();
+    let counter = StopAfter(AtomicUsize::new(usize::MAX));
+    train(&events, &options, None, &counter).unwrap();
+    let questions = usize::MAX - counter.0.load(Ordering::Relaxed);
+    assert!(questions > 50, "{questions}");
+    for moment in (0..questions - 1).step_by(questions / 40) {
+        let stop = StopAfter(AtomicUsize::new(moment));
+        let result = train(&events, &options, None, &stop);
+        assert_eq!(result.err(), Some(EngineError::Cancelled), "at {moment} of {questions}");
+    }
+}
+
+#[test]
+fn planted_tastes_make_segments_that_pass_the_gate() {
+    // Two factors cannot tell twelve tastes apart; segments can.
+    let interactions = reference::planted(3000, 240, 12, 0.25, 8);
+    let options = options(2, 12);
+    let events = events(&pairs_of(&interactions), &options).unwrap();
+    let trained = train(&events, &options, None, &Silent).unwrap();
+    let passed = trained.measurement.gates.iter().filter(|gate| gate.passed).count();
+    assert!(passed >= 9, "{passed} of {:?}", trained.measurement.gates);
+    let gated: f64 = trained.measurement.deciding.iter().sum();
+    let backbone: f64 = trained.measurement.backbone.iter().sum();
+    assert!(gated > 1.1 * backbone, "{gated} {backbone}");
+}
+
+#[test]
+fn without_planted_tastes_the_gate_keeps_the_backbone() {
+    let interactions = reference::planted(3000, 240, 1, 0.06, 8);
+    let options = options(8, 6);
+    let events = events(&pairs_of(&interactions), &options).unwrap();
+    let trained = train(&events, &options, None, &Silent).unwrap();
+    let passed = trained.measurement.gates.iter().filter(|gate| gate.passed).count();
+    assert!(passed <= 1, "{:?}", trained.measurement.gates);
+}
