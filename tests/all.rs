@@ -4,6 +4,7 @@
 mod catalog;
 mod degenerate;
 mod documentation;
+mod durability;
 mod errors;
 mod events;
 mod harness;

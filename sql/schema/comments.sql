@@ -7,22 +7,27 @@ DECLARE
     viewed record;
 BEGIN
     FOR viewed IN
-        SELECT relation.relname AS view, attribute.attname AS name
+        SELECT relation.oid::pg_catalog.regclass AS relation, relation.relname AS view, attribute.attname AS name
         FROM pg_catalog.pg_attribute attribute
         JOIN pg_catalog.pg_class relation ON relation.oid = attribute.attrelid
-        WHERE relation.relnamespace = 'segrec'::pg_catalog.regnamespace AND attribute.attnum > 0
+        JOIN pg_catalog.pg_namespace namespace ON namespace.oid = relation.relnamespace
+        WHERE namespace.nspname IN ('segrec', 'segrec_catalog') AND relation.relkind = 'v' AND attribute.attnum > 0
     LOOP
         SELECT INTO meaning * FROM (VALUES
             ('model', NULL, 'the name of the model'),
             ('owner', NULL, 'the role that owns the model'),
             ('events', NULL, 'how many events it was trained on'),
             ('events', 'models', 'the relation that holds the events'),
+            ('events', 'usable_models', 'the relation that holds the events'),
             ('users', NULL, 'how many users'),
             ('users', 'models', 'the relation that describes the users'),
+            ('users', 'usable_models', 'the relation that describes the users'),
             ('items', NULL, 'how many items'),
             ('items', 'models', 'the relation that describes the items'),
+            ('items', 'usable_models', 'the relation that describes the items'),
             ('options', NULL, 'the options, with defaults filled in'),
             ('options', 'models', 'the options that were given'),
+            ('options', 'usable_models', 'the options that were given'),
             ('deployed_version', NULL, 'the version that answers'),
             ('trained_at', NULL, 'when the deployed version was finished'),
             ('schedule', NULL, 'when it is trained by itself'),
@@ -69,12 +74,26 @@ BEGIN
             ('phase', NULL, 'the part of the training'),
             ('step', NULL, 'the step of the phase'),
             ('loss', NULL, 'the loss after the step'),
-            ('seconds', NULL, 'seconds since the training began')
+            ('seconds', NULL, 'seconds since the training began'),
+            ('model_id', NULL, 'the key of the model'),
+            ('name', NULL, 'the name of the model'),
+            ('is_owner', NULL, 'whether the current role is a member of the owner'),
+            ('users_key', NULL, 'the column of users with the user''s id'),
+            ('items_key', NULL, 'the column of items with the item''s id'),
+            ('user_id_kind', NULL, 'the kind of the users'' ids: bigint, uuid or text'),
+            ('item_id_kind', NULL, 'the kind of the items'' ids: bigint, uuid or text'),
+            ('last_version', NULL, 'the number of the newest version ever'),
+            ('deployed_version_id', NULL, 'the key of the version that answers'),
+            ('version_id', NULL, 'the key of the version'),
+            ('deployed_at', NULL, 'when it was deployed last'),
+            ('median_weight', NULL, 'the weight that became a confidence of 1'),
+            ('anchor', NULL, 'the moment from which age is counted, in microseconds since 2000'),
+            ('item_gram', NULL, 'the Gramian of the backbone''s item factors, k × k')
         ) AS meanings (name, view, sentence)
         WHERE meanings.name = viewed.name AND (meanings.view IS NULL OR meanings.view = viewed.view)
         ORDER BY meanings.view NULLS LAST
         LIMIT 1;
-        EXECUTE pg_catalog.format('COMMENT ON COLUMN segrec.%I.%I IS %L', viewed.view, viewed.name, meaning.sentence);
+        EXECUTE pg_catalog.format('COMMENT ON COLUMN %s.%I IS %L', viewed.relation, viewed.name, meaning.sentence);
     END LOOP;
 END
 $$;

@@ -3,7 +3,8 @@
 --
 -- Factors live in tables partitioned by version: a version is written to partitions of its own,
 -- which are attached when complete and dropped whole. Serving reads a version's partitions by
--- name and never touches the parents.
+-- name and never touches the parents. Indexes belong to the partitions alone: the parents are the
+-- extension's, and a dump would restore the index of a partition twice.
 
 CREATE TABLE segrec_catalog.models (
     model_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -27,6 +28,8 @@ CREATE TABLE segrec_catalog.models (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE segrec_catalog.models IS 'one row per model';
+COMMENT ON COLUMN segrec_catalog.models.deployed_version_id IS
+    'a key of segrec_catalog.versions; no foreign key, since a dump could not load both tables in either order';
 
 CREATE TABLE segrec_catalog.versions (
     version_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -53,10 +56,6 @@ CREATE TABLE segrec_catalog.versions (
     UNIQUE (model_id, version)
 );
 COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; median_weight, anchor (microseconds since 2000) and item_gram (k × k) are what fold-in needs';
-
-ALTER TABLE segrec_catalog.models ADD FOREIGN KEY (deployed_version_id)
-    REFERENCES segrec_catalog.versions ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED;
-CREATE INDEX ON segrec_catalog.models (deployed_version_id);
 
 CREATE TABLE segrec_catalog.segments (
     version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
@@ -113,8 +112,6 @@ CREATE TABLE segrec_catalog.version_users (
     confidences real[] NOT NULL
 ) PARTITION BY LIST (version_id);
 COMMENT ON TABLE segrec_catalog.version_users IS 'the users of each version by segment and id, with the items they had when it was trained';
-CREATE UNIQUE INDEX ON segrec_catalog.version_users (version_id, user_id);
-CREATE UNIQUE INDEX ON segrec_catalog.version_users (version_id, place);
 
 CREATE TABLE segrec_catalog.version_items (
     version_id bigint NOT NULL,
@@ -124,8 +121,6 @@ CREATE TABLE segrec_catalog.version_items (
     factors real[] NOT NULL
 ) PARTITION BY LIST (version_id);
 COMMENT ON TABLE segrec_catalog.version_items IS 'the items of each version with the backbone''s factors';
-CREATE UNIQUE INDEX ON segrec_catalog.version_items (version_id, item);
-CREATE UNIQUE INDEX ON segrec_catalog.version_items (version_id, item_id);
 
 CREATE TABLE segrec_catalog.version_segment_items (
     version_id bigint NOT NULL,
@@ -135,7 +130,6 @@ CREATE TABLE segrec_catalog.version_segment_items (
     factors real[]
 ) PARTITION BY LIST (version_id);
 COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur in each segment, with the segment''s factors where the gate let it have its own';
-CREATE UNIQUE INDEX ON segrec_catalog.version_segment_items (version_id, segment, item);
 
 -- Their contents belong to the database, not to the extension: pg_dump takes them along.
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models', '');

@@ -10,14 +10,25 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+/// Looks for processes by the folder in their command line, again until there are none: the end may
+/// come while initdb or pg_ctl is still at work.
 const SCRIPT: &str = r#"
 read -r _
-pid=$(head -n 1 "$0/data/postmaster.pid" 2>/dev/null)
-running() { [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = postgres ]; }
-running && kill -QUIT "$pid"
-for _ in $(seq 100); do running || break; sleep 0.05; done
-running && kill -KILL "$pid"
-rm -rf "$0"
+for attempt in $(seq 200); do
+    found=
+    for process in $(grep -lsF -- "$0/" /proc/[0-9]*/cmdline | cut -d/ -f3); do
+        case $(cat "/proc/$process/comm" 2>/dev/null) in
+            postgres) signal=QUIT ;;
+            initdb | pg_ctl | pg_basebackup) signal=TERM ;;
+            *) continue ;;
+        esac
+        [ "$attempt" -gt 100 ] && signal=KILL
+        kill "-$signal" "$process"
+        found=yes
+    done
+    [ -z "$found" ] && rm -rf "$0" && break
+    sleep 0.05
+done
 "#;
 
 /// Stops the server in a folder and removes the folder, when dropped or when this process ends.
