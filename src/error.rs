@@ -95,6 +95,8 @@ pub enum SegrecError {
     InvalidDeploy { value: String },
     /// The model has no deployed version.
     NotTrained { model: String },
+    /// The deployed version was dropped after the call's snapshot was taken.
+    VersionGone { model: String },
     /// There is no such version.
     UnknownVersion { model: String, version: i32, existing: Vec<i32> },
     /// The version answers and cannot be dropped.
@@ -303,6 +305,12 @@ impl SegrecError {
                 format!("model \"{model}\" has no deployed version"),
                 None,
                 Some(format!("train it with SELECT * FROM segrec_train('{}')", model.replace('\'', "''"))),
+            ),
+            Self::VersionGone { model } => report(
+                Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
+                format!("the deployed version of model \"{model}\" was dropped by another session"),
+                Some("the transaction began before that".to_owned()),
+                Some("run the transaction again".to_owned()),
             ),
             Self::UnknownVersion { model, version, existing } => {
                 let existing: Vec<String> = existing.iter().map(i32::to_string).collect();

@@ -267,6 +267,28 @@ fn a_model_dropped_by_another_session_is_gone_at_the_next_call() {
 }
 
 #[test]
+fn a_version_dropped_during_a_transaction_is_told_as_such_and_one_in_use_is_not_dropped() {
+    let (database, mut reader) = trained("recommend_held");
+    let mut other = database.connect();
+    reader.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM segrec.models");
+    other.run("SELECT segrec_drop_model('planted')");
+    let error = reader.expect_error("SELECT segrec_recommend(1)");
+    assert_eq!(error.code(), &SqlState::T_R_SERIALIZATION_FAILURE);
+    assert_eq!(error.message(), "the deployed version of model \"planted\" was dropped by another session");
+    reader.run("ROLLBACK");
+
+    let options = planted::OPTIONS;
+    other.run(&format!("SELECT segrec_create_model('planted', 'events', options => '{options}')"));
+    other.run("SELECT segrec_train('planted')");
+    reader.run("BEGIN; SELECT segrec_recommend(1)");
+    other.run("SET lock_timeout = '100ms'");
+    let error = other.expect_error("SELECT segrec_drop_model('planted')");
+    assert_eq!(error.code(), &SqlState::LOCK_NOT_AVAILABLE);
+    reader.run("SELECT segrec_recommend(1); COMMIT");
+    other.run("SELECT segrec_drop_model('planted')");
+}
+
+#[test]
 fn a_lateral_join_over_users_works_with_parallel_workers() {
     let (_database, mut session) = trained("recommend_lateral");
     session.run(

@@ -15,11 +15,7 @@ pub fn read_interactions(path: &Path) -> Result<Interactions, Box<dyn Error>> {
     for line in text.lines().skip(1) {
         let mut fields = line.split(',');
         let mut number = || -> Result<u32, Box<dyn Error>> {
-            Ok(fields
-                .next()
-                .ok_or_else(|| format!("{line:?} has too few fields"))?
-                .trim()
-                .parse()?)
+            Ok(fields.next().ok_or_else(|| format!("{line:?} has too few fields"))?.trim().parse()?)
         };
         pairs.push((number()?, number()?));
     }
@@ -36,7 +32,5 @@ pub fn read_interactions(path: &Path) -> Result<Interactions, Box<dyn Error>> {
     }
     let columns: Vec<u32> = pairs.iter().map(|p| p.1).collect();
     let values = vec![1.0; columns.len()];
-    Ok(Interactions::new(SparseRows::new(
-        items, starts, columns, values,
-    )?))
+    Ok(Interactions::new(SparseRows::new(items, starts, columns, values)?))
 }

@@ -3,9 +3,11 @@
 
 use super::statement::{Row, as_owner, execute, query};
 use crate::error::Result;
+use crate::pg::lock::hold_table;
 use crate::pg::packed::Packed;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind, Ids, Interactions};
+use std::ffi::CString;
 
 /// Rows of one INSERT: at 64 factors a megabyte of arguments.
 const BATCH_ROWS: usize = 4096;
@@ -83,6 +85,12 @@ pub fn drop_tables(version_id: i64) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// Keeps the tables of a version to the end of the transaction; false where they were dropped. The
+/// table of users is the first that [`drop_tables`] waits for.
+pub fn hold(version_id: i64) -> bool {
+    CString::new(format!("version_users_{version_id}")).is_ok_and(|name| hold_table(c"segrec_catalog", &name))
 }
 
 /// An id as text.

@@ -1,7 +1,26 @@
-//! The lock on a model: a heavyweight lock on (models table, model), held to the end of the
+//! Locks. The lock on a model: a heavyweight lock on (models table, model), held to the end of the
 //! transaction and visible in `pg_locks` as an object lock.
 
 use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// Keeps a table from being dropped to the end of the transaction; false where it is gone.
+pub fn hold_table(schema: &CStr, table: &CStr) -> bool {
+    // SAFETY: both names end with a zero byte; the relation is closed again while its lock is kept.
+    unsafe {
+        let namespace = pg_sys::get_namespace_oid(schema.as_ptr(), true);
+        let oid = pg_sys::get_relname_relid(table.as_ptr(), namespace);
+        if oid == pg_sys::InvalidOid {
+            return false;
+        }
+        let relation = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as i32);
+        if relation.is_null() {
+            return false;
+        }
+        pg_sys::relation_close(relation, pg_sys::NoLock as i32);
+        true
+    }
+}
 
 /// Takes the lock if it is free; false where another session holds it.
 pub fn try_lock_model(models_table: pg_sys::Oid, model_id: i64) -> bool {

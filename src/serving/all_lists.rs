@@ -93,16 +93,17 @@ impl AllLists {
                 return Err(SegrecError::Internal("the lists ended without a result".to_owned()));
             }
         };
-        for (user, list) in users.iter().zip(lists) {
-            let known: Vec<u32> = list.iter().map(|scored| scored.item).collect();
-            let missing = n.saturating_sub(list.len());
-            let mut excluded = [known, user.items.clone()].concat();
+        let most = self.version.popularity.items().next().map_or(1.0, |first| first.score);
+        for (user, mut list) in users.iter().zip(lists) {
+            // Without items there are no factors, and all scores are the same.
+            if user.items.is_empty() {
+                list.clear();
+            }
+            let mut excluded: Vec<u32> =
+                list.iter().map(|scored| scored.item).chain(user.items.iter().copied()).collect();
             excluded.sort_unstable();
-            let filling =
-                if missing > 0 { self.version.popularity.top(&excluded, missing) } else { Vec::new() };
-            let most = self.version.popularity.items().next().map_or(1.0, |first| first.score);
-            let filled =
-                filling.into_iter().map(|s| (Scored { score: s.score / most, ..s }, Source::Popular));
+            let filled = self.version.popularity.top(&excluded, n - list.len());
+            let filled = filled.into_iter().map(|s| (Scored { score: s.score / most, ..s }, Source::Popular));
             for (place, (scored, source)) in list.into_iter().map(|s| (s, source)).chain(filled).enumerate() {
                 self.lines.push_back(Line {
                     user_id: user.user_id.clone(),

@@ -1,6 +1,7 @@
 //! The versions this session has loaded: at most one of each model, exchanged when another is deployed.
 
 use super::version::ServedVersion;
+use crate::catalog::factors;
 use crate::catalog::models::{self, Model};
 use crate::error::{Result, SegrecError};
 use crate::settings;
@@ -26,11 +27,15 @@ pub fn model(name: Option<&str>) -> Result<Model> {
     }
 }
 
-/// The deployed version of a model.
+/// The deployed version of a model, kept from being dropped to the end of the transaction.
 pub fn version(model: &Model) -> Result<Rc<ServedVersion>> {
     let Some(version_id) = model.deployed_version_id else {
         return Err(SegrecError::NotTrained { model: model.name.clone() });
     };
+    if !factors::hold(version_id) {
+        LOADED.with(|loaded| loaded.borrow_mut().remove(&model.id));
+        return Err(SegrecError::VersionGone { model: model.name.clone() });
+    }
     let loaded = LOADED.with(|loaded| loaded.borrow().get(&model.id).cloned());
     match loaded {
         Some(version) if version.id() == version_id => Ok(version),

@@ -56,10 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let trained = train(&events, &options, None, &Clock(start))?;
     println!("{:7.2} s  all", start.elapsed().as_secs_f64());
     if let Some(row) = trained.measurement.deciding_row() {
-        println!(
-            "holdout ndcg@20 {:.4}, popularity {:.4}",
-            row.value, row.baseline
-        );
+        println!("holdout ndcg@20 {:.4}, popularity {:.4}", row.value, row.baseline);
     }
     let gates = &trained.measurement.gates;
     println!(
@@ -71,43 +68,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seen = |user: u32| trained.interactions.by_user().row(user as usize).0;
     // Item ids are 0, 1, 2 …, and every one occurs in training, so numbers and ids agree.
     let relevant_to = |user: usize| {
-        if user < test.users() {
-            test.by_user().row(user).0
-        } else {
-            &[]
-        }
+        if user < test.users() { test.by_user().row(user).0 } else { &[] }
     };
     let mut lists: Vec<Vec<Scored>> = Vec::new();
     let all: Vec<u32> = (0..fit.segments.of_user.len() as u32).collect();
     let backbone = top_lists(
         &fit.backbone.user_factors,
-        Scoring {
-            item_factors: &fit.backbone.item_factors,
-            items: None,
-        },
+        Scoring { item_factors: &fit.backbone.item_factors, items: None },
         |row| seen(all[row]),
         20,
         &Silent,
     )?;
     lists.extend(backbone.iter().cloned());
-    for (segment, users) in fit
-        .segments
-        .users
-        .iter()
-        .enumerate()
-        .filter(|(segment, _)| fit.own_factors[*segment])
+    for (segment, users) in
+        fit.segments.users.iter().enumerate().filter(|(segment, _)| fit.own_factors[*segment])
     {
         let scoring = Scoring {
             item_factors: &fit.factors.item_factors[segment],
             items: Some(&fit.segments.items[segment]),
         };
-        let found = top_lists(
-            &fit.factors.user_factors.select(users),
-            scoring,
-            |row| seen(users[row]),
-            20,
-            &Silent,
-        )?;
+        let found =
+            top_lists(&fit.factors.user_factors.select(users), scoring, |row| seen(users[row]), 20, &Silent)?;
         for (&user, list) in users.iter().zip(found) {
             lists[user as usize] = list;
         }
@@ -123,11 +104,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 users += 1.0;
             }
         }
-        println!(
-            "test {name}: recall@20 {:.4} ndcg@20 {:.4} ({users} users)",
-            recall / users,
-            ndcg / users
-        );
+        println!("test {name}: recall@20 {:.4} ndcg@20 {:.4} ({users} users)", recall / users, ndcg / users);
     }
     Ok(())
 }

@@ -24,11 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         let half = |fixed: &Matrix, rows, others: usize| -> Result<Matrix, Box<dyn Error>> {
             let solver = RowSolver::new(fixed, &gram(fixed), options.unobserved_weight)?;
-            Ok(solver.solve(
-                rows,
-                |n| options.row_regularization(n as f64, others as f64),
-                &Silent,
-            )?)
+            Ok(solver.solve(rows, |n| options.row_regularization(n as f64, others as f64), &Silent)?)
         };
         let mut items = initial_factors(interactions.items(), options.factors, 42);
         let mut seconds = Vec::new();

@@ -4,7 +4,7 @@
 //! - [`split`]: which events are held out
 //! - [`metrics`]: precision, recall, F1, NDCG, hit rate, MAP, MRR of one list; coverage of many
 //! - [`interval`]: means, standard errors, bootstrap intervals over users
-//! - [`gate`]: whether a segment's factors beat what they replace
+//! - [`mod@gate`]: whether a segment's factors beat what they replace
 
 pub mod gate;
 pub mod interval;

@@ -5,7 +5,7 @@
 //! - [`vector`]: dot product, scaled addition
 //! - [`rank_update`]: `A ± RᵀR`, the one kernel under Gramians, normal equations and Cholesky
 //! - [`cholesky`]: `A = UᵀU` and the solves with it
-//! - [`gram`]: `XᵀX` over threads, the same bytes for any number of them
+//! - [`mod@gram`]: `XᵀX` over threads, the same bytes for any number of them
 //! - [`eigen`]: the eigenbasis of a Gramian
 //! - [`product`]: `A·Bᵀ` and `A·v` for scoring
 

@@ -1,0 +1,9 @@
+-- What segments add for the mean test user, and the standard error of that: recall, ndcg.
+
+SELECT round(avg(gained.recall)::numeric, 4), round((stddev_samp(gained.recall) / sqrt(count(*)))::numeric, 4),
+       round(avg(gained.ndcg)::numeric, 4), round((stddev_samp(gained.ndcg) / sqrt(count(*)))::numeric, 4)
+FROM (
+    SELECT a.recall - b.recall AS recall, a.ndcg - b.ndcg AS ndcg
+    FROM measured a JOIN measured b USING (user_id)
+    WHERE a.method = 'gowalla' AND b.method = 'backbone'
+) AS gained;

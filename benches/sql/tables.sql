@@ -1,0 +1,23 @@
+-- What the benches read and write.
+
+CREATE EXTENSION pg_segrec;
+
+CREATE TABLE events (user_id bigint NOT NULL, item_id bigint NOT NULL);
+CREATE TABLE test (user_id bigint NOT NULL, item_id bigint NOT NULL);
+
+-- The best items of every user, by method.
+CREATE TABLE lists (method text NOT NULL, user_id bigint NOT NULL, rank int NOT NULL, item_id bigint NOT NULL);
+
+-- Recall@20 and ndcg@20 of every test user, by method: binary gains, the ideal list has
+-- min(20, |test items|) hits, and a test user without a list has missed everything.
+CREATE VIEW scores AS
+SELECT method, user_id, hits::float8 / relevant AS recall,
+       gain / (SELECT sum(1 / ln(place + 1::float8)) FROM generate_series(1, least(20, relevant)) AS place) AS ndcg
+FROM (
+    SELECT method, user_id, count(*) AS relevant, count(rank) AS hits,
+           COALESCE(sum(1 / ln(rank + 1::float8)), 0) AS gain
+    FROM (SELECT DISTINCT method FROM lists) AS methods
+    CROSS JOIN test
+    LEFT JOIN lists USING (method, user_id, item_id)
+    GROUP BY method, user_id
+) AS counted;
