@@ -23,7 +23,7 @@ say "engine" && cargo build --release --quiet --package segrec-benches
 case " ${parts[*]} " in *" gowalla "* | *" serving "* | *" memory "*) scripts/install 15 ;; esac
 
 requirements=benches/peers/requirements.txt
-export peers=$tools/peers
+peers=$tools/peers
 if ! cmp -s "$requirements" "$peers/requirements.txt"; then
     say "peers, once"
     rm -rf "$peers"
@@ -34,8 +34,7 @@ fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/segrec-bench-XXXXXX")
 trap 'rm -rf "$work"' EXIT
-export work
-export programs=${CARGO_TARGET_DIR:-target}/release
+export work # for the parts
 gunzip -c "$data/gowalla/train.csv.gz" >"$work/events.csv"
 gunzip -c "$data/gowalla/validation.csv.gz" | tail -n +2 >>"$work/events.csv"
 gunzip -c "$data/gowalla/test.csv.gz" >"$work/test.csv"

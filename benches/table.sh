@@ -1,5 +1,10 @@
 # shellcheck shell=bash
-# Tables, numbers and peers, for the parts; source it, it does no work.
+# Tables, numbers and peers, for the parts; source it, it does no work. The parts run in the root of
+# the checkout; $work is a folder with events.csv, test.csv and room for what they write.
+
+source scripts/environment
+programs=${CARGO_TARGET_DIR:-target}/release # the programs of benches/src/bin
+peers=$tools/peers                           # a virtual environment with the peers in Python
 
 # title TEXT: begins a table. A load above nothing means that something else was running.
 title() {
@@ -26,5 +31,5 @@ ratios() { paste -d ' ' "$1" "$2" | awk '{ print $1 / $2 }' | median; }
 # the peer brings its own, and no tuning of BLAS that the machine may carry for other work.
 peer() {
     env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS="${blas_threads:-1}" \
-        "${peers:?}/bin/python" "benches/peers/$1.py" "${@:2}"
+        "$peers/bin/python" "benches/peers/$1.py" "${@:2}"
 }

@@ -13,7 +13,7 @@ train() {
     local output=$work/train.$1
     sql -v VERBOSITY=terse -c '\timing on' -c "SELECT segments, round(seconds::numeric, 2) FROM segrec_train('$1')" \
         >"$output" 2>"$output.notices"
-    read -r -a training < <(head -n 1 "$output")
+    read -r -a training <"$output"
     training+=("$(sed -nE 's/^.*NOTICE: +([0-9.]+) s: writing the version$/\1/p' "$output.notices")")
     training+=("$(awk '/^Time: / { print $2 / 1000 }' "$output")")
 }
@@ -27,18 +27,20 @@ all_off=$(timed "SELECT count(*) FROM segrec_recommend_all('backbone', 20)")
 for model in gowalla backbone; do
     sql -c "INSERT INTO lists SELECT '$model', user_id::bigint, rank, item_id::bigint FROM segrec_recommend_all('$model', 20)"
 done
-read -r peer_train peer_all < <(peer implicit_lists "$work/events.csv" 64 20 "$work/lists.csv")
+peer=$(peer implicit_lists "$work/events.csv" 64 20 "$work/lists.csv")
+read -r peer_train peer_all <<<"$peer"
 sed 's/^/implicit,/' "$work/lists.csv" | sql -c '\copy lists FROM STDIN CSV'
 
 sql -f benches/sql/check_lists.sql
 sql -c 'CREATE TABLE measured AS SELECT * FROM scores'
-mean() { # mean METHOD: recall and ndcg
-    sql -c "SELECT round(avg(recall)::numeric, 4), round(avg(ndcg)::numeric, 4) FROM measured WHERE method = '$1'"
+mean() { # mean METHOD METRIC
+    sql -c "SELECT round(avg($2)::numeric, 4) FROM measured WHERE method = '$1'"
 }
-read -r recall_on ndcg_on < <(mean gowalla)
-read -r recall_off ndcg_off < <(mean backbone)
-read -r recall_peer ndcg_peer < <(mean implicit)
-read -r recall_gain recall_error ndcg_gain ndcg_error < <(sql -f benches/sql/paired.sql)
+recall_on=$(mean gowalla recall) ndcg_on=$(mean gowalla ndcg)
+recall_off=$(mean backbone recall) ndcg_off=$(mean backbone ndcg)
+recall_peer=$(mean implicit recall) ndcg_peer=$(mean implicit ndcg)
+paired=$(sql -f benches/sql/paired.sql)
+read -r recall_gain recall_error ndcg_gain ndcg_error <<<"$paired"
 
 title "Gowalla through SQL, 64 factors; the peer is implicit's ALS, untuned, 15 sweeps"
 row "recall@20" "$recall_on" "$recall_peer" "$(target "$recall_on" ">=" .158)"

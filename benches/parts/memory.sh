@@ -15,7 +15,10 @@ SELECT version, deployed FROM segrec_train('gowalla');
 SELECT pg_sleep(0.3);
 END
 client=$!
-until [ -s "$work/backend" ]; do sleep 0.05; done
+until [ -s "$work/backend" ]; do
+    kill -0 "$client" || die "the session did not begin"
+    sleep 0.05
+done
 status=/proc/$(cat "$work/backend")/status
 
 private=0 shared=0 peak=0
@@ -26,11 +29,10 @@ while [ -r "$status" ]; do
             RssAnon:) private=$((value > private ? value : private)) ;;
             RssShmem:) shared=$((value > shared ? value : shared)) ;;
         esac
-    done < <(cat "$status" 2>/dev/null)
+    done 2>/dev/null <"$status" || break
     sleep 0.02
 done
 wait "$client"
-[ -s "$work/training" ] || die "the training failed"
 
 title "Memory of a training of Gowalla, 64 factors"
 private=$(calculate 0 "$private / 1024")

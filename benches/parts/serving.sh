@@ -23,9 +23,12 @@ latency() {
             { value[NR] = $1; sum += $1 }
             END { printf "%.3f %.3f %.3f\n", sum / NR, value[int(NR * .5) + 1], value[int(NR * .99) + 1] }'
 }
-read -r mean median p99 < <(latency 20 'SELECT * FROM segrec_recommend(:u::bigint)')
-read -r empty_mean _ empty_p99 < <(latency 5 'SELECT :u::bigint')
-read -r peer_mean peer_median peer_p99 < <(peer implicit_recommend "$work/events.csv" 64 10)
+ours=$(latency 20 'SELECT * FROM segrec_recommend(:u::bigint)')
+empty=$(latency 5 'SELECT :u::bigint')
+peer=$(peer implicit_recommend "$work/events.csv" 64 10)
+read -r mean median p99 <<<"$ours"
+read -r empty_mean _ empty_p99 <<<"$empty"
+read -r peer_mean peer_median peer_p99 <<<"$peer"
 
 for user in 17 4242 12345 20001 7 29000 1500 9999 26543; do
     timed "SELECT * FROM segrec_recommend($user)"

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auto;
 pub mod error;
 pub mod evaluation;
 pub mod factorization;

@@ -141,6 +141,10 @@ fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
             value == "auto" || whole(least, most),
             format!("\"auto\" or a whole number from {least} to {most}"),
         ),
+        Kind::AutoOrNumber { least, most } => (
+            value == "auto" || value.as_f64().is_some_and(|number| (least..=most).contains(&number)),
+            format!("\"auto\" or a number from {least} to {most}"),
+        ),
         Kind::Number { least, most } => (
             value.as_f64().is_some_and(|number| (least..=most).contains(&number)),
             format!("a number from {least} to {most}"),
@@ -200,7 +204,7 @@ fn set(target: &mut Value, path: &str, value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segmentation::SegmentCount;
+    use crate::auto::AutoOr;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -223,7 +227,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(options.als.factors, 8);
-        assert_eq!(options.segmentation.segments, SegmentCount::Exactly(3));
+        assert_eq!(options.segmentation.segments, AutoOr::Given(3));
         assert_eq!(options.events.half_life, Some(90.0 * 86_400.0));
         assert_eq!(options.events.type_weights["buy"], 5.0);
     }

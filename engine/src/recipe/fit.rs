@@ -3,7 +3,7 @@
 use super::options::Options;
 use crate::error::Result;
 use crate::factorization::segment_factors::segment_gram;
-use crate::factorization::{Backbone, SegmentFactors, Segments};
+use crate::factorization::{AlsOptions, Backbone, SegmentFactors, Segments};
 use crate::interactions::Interactions;
 use crate::linalg::gram;
 use crate::observer::Observer;
@@ -34,8 +34,13 @@ impl Fit {
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
-    pub fn new(interactions: &Interactions, options: &Options, observer: &dyn Observer) -> Result<Self> {
-        let backbone = Backbone::train(interactions, &options.als, options.seed, observer)?;
+    pub fn new(
+        interactions: &Interactions,
+        als: &AlsOptions,
+        options: &Options,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let backbone = Backbone::train(interactions, als, options.seed, observer)?;
         let membership = Membership::find(
             &backbone.user_factors,
             interactions.entries(),
@@ -44,7 +49,7 @@ impl Fit {
             observer,
         )?;
         let own_factors = vec![membership.count() > 1; membership.count()];
-        Self::with_segments(interactions, backbone, membership, own_factors, options, observer)
+        Self::with_segments(interactions, backbone, membership, own_factors, als, observer)
     }
 
     /// Fits the same segments on other interactions; only those of `own_factors` get factors of
@@ -56,12 +61,13 @@ impl Fit {
         interactions: &Interactions,
         membership: &Membership,
         own_factors: Vec<bool>,
-        options: &Options,
+        als: &AlsOptions,
+        seed: u64,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let backbone = Backbone::train(interactions, &options.als, options.seed, observer)?;
+        let backbone = Backbone::train(interactions, als, seed, observer)?;
         let membership = membership.carried_to(&backbone.user_factors);
-        Self::with_segments(interactions, backbone, membership, own_factors, options, observer)
+        Self::with_segments(interactions, backbone, membership, own_factors, als, observer)
     }
 
     fn with_segments(
@@ -69,12 +75,11 @@ impl Fit {
         backbone: Backbone,
         membership: Membership,
         own_factors: Vec<bool>,
-        options: &Options,
+        als: &AlsOptions,
         observer: &dyn Observer,
     ) -> Result<Self> {
         let segments = Segments::new(membership.complete(), membership.count(), interactions);
-        let factors =
-            SegmentFactors::train(interactions, &backbone, &segments, &own_factors, &options.als, observer)?;
+        let factors = SegmentFactors::train(interactions, &backbone, &segments, &own_factors, als, observer)?;
         let item_gram = gram(&backbone.item_factors);
         let segment_grams = (0..segments.count())
             .map(|segment| {

@@ -71,7 +71,7 @@ impl Measurement {
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
     pub fn new(fit: &Fit, holdout: &Holdout, seed: u64, observer: &dyn Observer) -> Result<Self> {
-        let users = measured_users(holdout, seed);
+        let users = measured_users(holdout, MOST_USERS, seed);
         let lists = all_lists(fit, holdout, &users, observer)?;
         let relevant = |place: usize| holdout.test.row(users[place] as usize).0;
         let measure = |list: &[Scored], place: usize, k: usize| {
@@ -187,12 +187,13 @@ fn metric_rows(
         .collect()
 }
 
-fn measured_users(holdout: &Holdout, seed: u64) -> Vec<u32> {
+/// Users with something held out, ascending: all, or as many as `most`, chosen by the seed.
+pub fn measured_users(holdout: &Holdout, most: usize, seed: u64) -> Vec<u32> {
     let mut users: Vec<u32> =
         (0..holdout.test.rows() as u32).filter(|&user| holdout.test.row_len(user as usize) > 0).collect();
-    if users.len() > MOST_USERS {
+    if users.len() > most {
         users.sort_unstable_by_key(|&user| mix(seed ^ u64::from(user)));
-        users.truncate(MOST_USERS);
+        users.truncate(most);
         users.sort_unstable();
     }
     users

@@ -2,8 +2,8 @@
 //! parser, the errors and the reference read this table; [`Options`] is the checked form, and only
 //! the checked form trains.
 
+use crate::auto::AutoOr;
 use crate::evaluation::HoldoutOptions;
-use crate::factorization::AlsOptions;
 use crate::interactions::{Duplicates, EventLimits, Weighting};
 use crate::segmentation::SegmentationOptions;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -25,6 +25,13 @@ pub enum Kind {
         least: i64,
         /// The greatest value.
         most: i64,
+    },
+    /// `"auto"` or a number within the bounds.
+    AutoOrNumber {
+        /// The least value.
+        least: f64,
+        /// The greatest value.
+        most: f64,
     },
     /// A number within the bounds.
     Number {
@@ -123,15 +130,15 @@ pub const OPTIONS: &[OptionEntry] = &[
     entry("als.sweeps", Kind::Integer { least: 1, most: 200 }, "8", "Passes over users and items."),
     entry(
         "als.regularization",
-        Kind::Number { least: 1e-6, most: 1000.0 },
-        "0.003",
-        "How strongly factors are held small.",
+        Kind::AutoOrNumber { least: 1e-6, most: 1000.0 },
+        "\"auto\"",
+        "How strongly factors are held small; auto seeks the best on the holdout.",
     ),
     entry(
         "als.unobserved_weight",
-        Kind::Number { least: 0.0, most: 100.0 },
-        "0.01",
-        "The weight of a pair that did not occur, against 1 for one that did.",
+        Kind::AutoOrNumber { least: 0.0, most: 100.0 },
+        "\"auto\"",
+        "The weight of a pair that did not occur, against 1 for one that did; auto takes 160 / items, from 0.01 to 1.",
     ),
     entry(
         "als.frequency_exponent",
@@ -222,6 +229,25 @@ impl EventOptions {
     }
 }
 
+/// The settings of alternating least squares, checked; the weights left to the training are decided
+/// by [`super::tuning`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlsChoices {
+    /// k, the length of a factor vector.
+    pub factors: usize,
+    /// Passes over users and items.
+    pub sweeps: usize,
+    /// λ.
+    pub regularization: AutoOr<f64>,
+    /// α₀.
+    pub unobserved_weight: AutoOr<f64>,
+    /// ν: how the regularization grows with the number of a row's entries.
+    pub frequency_exponent: f64,
+    /// η: how much users of other segments count in a segment's item factors.
+    pub sharing: f64,
+}
+
 /// All options, checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -231,7 +257,7 @@ pub struct Options {
     /// Dividing users.
     pub segmentation: SegmentationOptions,
     /// The backbone and the segment factors.
-    pub als: AlsOptions,
+    pub als: AlsChoices,
     /// Measuring.
     pub holdout: HoldoutOptions,
     /// Where random draws start.

@@ -3,8 +3,10 @@
 use super::fit::Fit;
 use super::measure::Measurement;
 use super::options::Options;
+use super::tuning::decide;
 use crate::error::{EngineError, Result};
 use crate::evaluation::{Holdout, Split};
+use crate::factorization::AlsOptions;
 use crate::interactions::{Events, Interactions, Weighting};
 use crate::observer::{Observer, Progress};
 use crate::segmentation::MemberFit;
@@ -16,6 +18,8 @@ pub struct Trained {
     pub interactions: Interactions,
     /// How events were weighted.
     pub weighting: Weighting,
+    /// The settings of alternating least squares, with the weights that were decided.
+    pub als: AlsOptions,
     /// The fit on all events.
     pub fit: Fit,
     /// How well each user fits their segment.
@@ -42,8 +46,9 @@ pub fn train(
     let weighting = options.events.weighting(events.latest());
     let quiet = Measuring(observer);
     let holdout = Holdout::new(events, &weighting, &options.holdout, options.seed, observer)?;
+    let als = decide(&holdout, options, observer)?;
     let (membership, own_factors, measurement) = {
-        let fit = Fit::new(&holdout.training, options, &quiet)?;
+        let fit = Fit::new(&holdout.training, &als, options, &quiet)?;
         let measurement = Measurement::new(&fit, &holdout, options.seed, observer)?;
         let own_factors: Vec<bool> =
             measurement.gates.iter().zip(&fit.own_factors).map(|(gate, own)| *own && gate.passed).collect();
@@ -51,7 +56,8 @@ pub fn train(
     };
     let previous = previous
         .map(|previous| {
-            let fit = Fit::new(&holdout.training, previous, &quiet)?;
+            let als = decide(&holdout, previous, &quiet)?;
+            let fit = Fit::new(&holdout.training, &als, previous, &quiet)?;
             Measurement::new(&fit, &holdout, options.seed, &quiet)
         })
         .transpose()?;
@@ -64,9 +70,9 @@ pub fn train(
         return Err(EngineError::NothingToTrainOn { reason });
     }
     // Segments are found without the holdout, so that the gate's verdict is on the same segments.
-    let fit = Fit::again(&interactions, &membership, own_factors, options, observer)?;
+    let fit = Fit::again(&interactions, &membership, own_factors, &als, options.seed, observer)?;
     let member_fits = fit.membership.member_fits(&fit.backbone.user_factors);
-    Ok(Trained { interactions, weighting, fit, member_fits, split, measurement, previous })
+    Ok(Trained { interactions, weighting, als, fit, member_fits, split, measurement, previous })
 }
 
 /// Gives the phases of the fit without the holdout names of their own.

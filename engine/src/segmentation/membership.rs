@@ -147,8 +147,9 @@ fn by_size(centroids: &Matrix, of_row: &[u32]) -> (Matrix, Vec<u32>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::options::{Method, SegmentCount};
+    use super::super::options::Method;
     use super::*;
+    use crate::auto::AutoOr;
     use crate::observer::Silent;
 
     fn planted(users: usize, groups: usize) -> Matrix {
@@ -164,7 +165,7 @@ mod tests {
     }
 
     const THREE: SegmentationOptions =
-        SegmentationOptions { method: Method::Kmeans, segments: SegmentCount::Exactly(3) };
+        SegmentationOptions { method: Method::Kmeans, segments: AutoOr::Given(3) };
 
     #[test]
     fn planted_groups_are_recovered() {
@@ -203,7 +204,7 @@ mod tests {
         for user in 0..20 {
             factors.row_mut(user).copy_from_slice(planted(9, 9).row(8));
         }
-        let auto = SegmentationOptions { method: Method::Kmeans, segments: SegmentCount::Auto };
+        let auto = SegmentationOptions { method: Method::Kmeans, segments: AutoOr::Auto };
         let membership = Membership::find(&factors, 1_000_000, &auto, 1, &Silent).unwrap();
         let mut sizes = vec![0; membership.count()];
         membership.complete().iter().for_each(|&segment| sizes[segment as usize] += 1);

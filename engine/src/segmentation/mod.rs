@@ -10,4 +10,4 @@ pub mod options;
 
 pub use kmeans::spherical_kmeans;
 pub use membership::{MemberFit, Membership, nearest_segment};
-pub use options::{Method, SegmentCount, SegmentationOptions};
+pub use options::{Method, SegmentationOptions};
