@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Tables, numbers and peers, for the parts; source it, it does no work. The parts run in the root of
 # the checkout; $work is a folder with events.csv, test.csv and room for what they write.
 

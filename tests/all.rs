@@ -10,6 +10,7 @@ mod events;
 mod harness;
 mod privileges;
 mod recommend;
+mod reference;
 mod training;
 
 /// Cargo only compiles the files that are declared above.

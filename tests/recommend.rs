@@ -55,7 +55,7 @@ fn seen_items_come_back_when_asked_for() {
         "SELECT count(*) FROM segrec_recommend(3, 20, exclude_seen => false) r
          JOIN events e ON e.user_id = 3 AND e.item_id = r.item_id",
     );
-    assert!(seen > 5, "{seen}");
+    assert!(seen > 3, "{seen}");
 }
 
 #[test]

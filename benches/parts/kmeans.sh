@@ -14,13 +14,13 @@ cluster() { # cluster METHOD COMMAND…: runs it and notes seconds, iterations a
     echo "${output#* }" >>"$work/kmeans.iterations.$1"
     "$programs/kmeans" inertia "$points" "$factors" "$labels" >>"$work/kmeans.inertia.$1"
 }
-for seed in 1 2 3 4 5; do
+for seed in 1 2 3 4 5 6 7 8 9; do
     cluster ours "$programs/kmeans" ours
     cluster linfa "$programs/kmeans" linfa
     cluster sklearn peer sklearn_kmeans
 done
 
-title "k-means of 29,858 directions of user factors, $factors factors, $clusters clusters, medians of 5 seeds"
+title "k-means of 29,858 directions of user factors, $factors factors, $clusters clusters, medians of 9 seeds"
 of() { median <"$work/kmeans.$1.$2"; }
 for method in linfa sklearn; do
     ratio=$(number 3 "$(ratios "$work/kmeans.seconds.ours" "$work/kmeans.seconds.$method")")

@@ -1,4 +1,4 @@
-//! Benches of the engine, without PostgreSQL. Each prints a table; `benches/run` runs them beside
+//! Benches of the engine, without PostgreSQL. Each prints a table; `benches/run.sh` runs them beside
 //! their peers.
 
 use segrec_engine::interactions::{Interactions, SparseRows};

@@ -126,12 +126,34 @@ fn planted_tastes_make_segments_that_pass_the_gate() {
     assert!(gated > 1.1 * backbone, "{gated} {backbone}");
 }
 
+/// At one standard error, chance alone passes a sixth of the data sets that have nothing to find.
 #[test]
-fn without_planted_tastes_the_gate_keeps_the_backbone() {
-    let interactions = reference::planted(3000, 240, 1, 0.06, 8);
+fn without_planted_tastes_the_gate_keeps_the_backbone_nearly_always() {
     let options = options(8, 6);
-    let events = events(&pairs_of(&interactions), &options).unwrap();
-    let trained = train(&events, &options, None, &Silent).unwrap();
-    let passed = trained.measurement.gates.iter().filter(|gate| gate.passed).count();
-    assert!(passed <= 1, "{:?}", trained.measurement.gates);
+    let passed = (0..12).filter(|&seed| {
+        let interactions = reference::planted(1500, 240, 1, 0.06, seed);
+        let events = events(&pairs_of(&interactions), &options).unwrap();
+        let gates = train(&events, &options, None, &Silent).unwrap().measurement.gates;
+        gates.iter().filter(|gate| gate.passed).count() > gates.len() / 2
+    });
+    let passed = passed.count();
+    assert!(passed <= 3, "{passed} of 12");
+}
+
+#[test]
+fn auto_finds_a_regularization_about_as_good_as_the_best_of_the_grid() {
+    let interactions = reference::planted(1200, 300, 6, 0.12, 5);
+    let pairs = pairs_of(&interactions);
+    let value = |regularization: serde_json::Value| {
+        let als = json!({"factors": 32, "regularization": regularization});
+        let options = parse_options(&json!({"als": als, "segmentation": {"method": "none"}})).unwrap();
+        let events = events(&pairs, &options).unwrap();
+        train(&events, &options, None, &Silent).unwrap().measurement.deciding_row().unwrap().value
+    };
+    let given: Vec<f64> =
+        [0.001, 0.003, 0.01, 0.03, 0.1, 0.3].iter().map(|&lambda| value(json!(lambda))).collect();
+    let best = given.iter().copied().fold(0.0, f64::max);
+    let worst = given.iter().copied().fold(1.0, f64::min);
+    let auto = value(json!("auto"));
+    assert!(auto > 0.97 * best && best > 1.2 * worst, "{auto} of {given:?}");
 }

@@ -22,7 +22,7 @@ COMMENT ON FUNCTION segrec_drop_model(text) IS 'drops a model with all its versi
 COMMENT ON FUNCTION segrec_train(text, text)
     IS 'trains a model, measures it on held-out events, and deploys it if_better, always or never';
 COMMENT ON FUNCTION segrec_deploy(text, integer) IS 'lets a version of a model answer';
-COMMENT ON FUNCTION segrec_rollback(text) IS 'lets the version answer that was deployed before; gives its number';
+COMMENT ON FUNCTION segrec_rollback(text) IS 'lets the newest earlier version answer that was once deployed; gives its number';
 COMMENT ON FUNCTION segrec_drop_version(text, integer) IS 'drops a version that is not deployed';
 COMMENT ON FUNCTION segrec_recommend(bigint, integer, text, bigint[], boolean) IS 'recommends items to a user';
 COMMENT ON FUNCTION segrec_recommend(uuid, integer, text, uuid[], boolean) IS 'recommends items to a user';

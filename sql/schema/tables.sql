@@ -50,12 +50,13 @@ CREATE TABLE segrec_catalog.versions (
     previous float8,
     reason text,
     options jsonb NOT NULL,
+    als jsonb NOT NULL,
     median_weight real,
     anchor bigint,
     item_gram real[],
     UNIQUE (model_id, version)
 );
-COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; median_weight, anchor (microseconds since 2000) and item_gram (k × k) are what fold-in needs';
+COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; als is what was decided where options say auto; median_weight, anchor (microseconds since 2000) and item_gram (k × k) are what fold-in needs';
 
 CREATE TABLE segrec_catalog.segments (
     version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,

@@ -1,5 +1,6 @@
--- The views. A role sees a model when it is a member of its owner, or may read its events and no
--- row-level security limits what of them it would see. All views are security barriers.
+-- The views. A role sees a model when it is a member of its owner, or may read all its events: these are
+-- a table or a materialized view, and no row-level security limits what of them the role would see. (A
+-- view or a foreign table may show each role other rows.) All views are security barriers.
 
 CREATE VIEW segrec_catalog.usable_models WITH (security_barrier) AS
 SELECT model.*,
@@ -7,7 +8,8 @@ SELECT model.*,
 FROM segrec_catalog.models model
 LEFT JOIN pg_catalog.pg_class relation ON relation.oid = model.events
 WHERE pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
-   OR (pg_catalog.has_table_privilege(relation.oid, 'SELECT') AND NOT relation.relrowsecurity);
+   OR (pg_catalog.has_table_privilege(relation.oid, 'SELECT') AND NOT relation.relrowsecurity
+       AND relation.relkind IN ('r', 'p', 'm'));
 COMMENT ON VIEW segrec_catalog.usable_models IS 'the models that the current role may use';
 GRANT SELECT ON segrec_catalog.usable_models TO PUBLIC;
 

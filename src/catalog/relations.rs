@@ -142,14 +142,18 @@ pub fn columns(relation: pg_sys::Oid) -> Result<Vec<Column>> {
     )
 }
 
-/// True where an index leads with the column, so that one user's events are found at once.
+/// True where an index leads with the column, so that one user's events are found at once: a B-tree or
+/// hash index, and not on char(n), which is compared as text here.
 pub fn has_leading_index(relation: pg_sys::Oid, column: &str) -> Result<bool> {
     let found = query(
         "SELECT 1 FROM pg_catalog.pg_index index \
+         JOIN pg_catalog.pg_class class ON class.oid = index.indexrelid \
+         JOIN pg_catalog.pg_am method ON method.oid = class.relam \
          JOIN pg_catalog.pg_attribute attribute \
            ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0] \
          WHERE index.indrelid = $1 AND attribute.attname = $2::pg_catalog.name \
            AND index.indisvalid AND index.indpred IS NULL \
+           AND method.amname IN ('btree', 'hash') AND attribute.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype \
          LIMIT 1",
         &[relation.into(), column.into()],
         |row| row.value::<i32>(1),

@@ -21,6 +21,8 @@ pub struct Version {
     pub was_deployed: bool,
     /// The checked options it was trained with.
     pub options: Value,
+    /// The settings of alternating least squares that were decided.
+    pub als: Value,
     /// What it reached.
     pub value: Option<f64>,
 }
@@ -29,7 +31,7 @@ pub struct Version {
 pub fn list(model_id: i64) -> Result<Vec<Version>> {
     as_owner(|| {
         query(
-            "SELECT version_id, version, state = 'ready', deployed_at IS NOT NULL, options, value \
+            "SELECT version_id, version, state = 'ready', deployed_at IS NOT NULL, options, als, value \
              FROM segrec_catalog.versions WHERE model_id = $1 \
              ORDER BY deployed_at DESC NULLS LAST, version DESC",
             &[model_id.into()],
@@ -40,7 +42,8 @@ pub fn list(model_id: i64) -> Result<Vec<Version>> {
                     ready: row.value(3)?,
                     was_deployed: row.value(4)?,
                     options: row.value::<JsonB>(5)?.0,
-                    value: row.get(6)?,
+                    als: row.value::<JsonB>(6)?.0,
+                    value: row.get(7)?,
                 })
             },
         )
@@ -63,6 +66,8 @@ pub struct NewVersion {
     pub reason: String,
     /// The checked options.
     pub options: Value,
+    /// The settings of alternating least squares that were decided.
+    pub als: Value,
     /// The weight that became a confidence of 1.
     pub median_weight: f32,
     /// The moment from which age is counted.
@@ -79,9 +84,9 @@ pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
                  UPDATE segrec_catalog.models SET last_version = last_version + 1 WHERE model_id = $1 \
                  RETURNING last_version) \
              INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, users, items, \
-                 events, segments, split, metric, value, baseline, previous, reason, options, median_weight, anchor, item_gram) \
+                 events, segments, split, metric, value, baseline, previous, reason, options, als, median_weight, anchor, item_gram) \
              SELECT $1, last_version, 'ready', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), \
-                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 \
+                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 \
              FROM numbered RETURNING version_id, version",
             &[
                 new.model_id.into(),
@@ -96,6 +101,7 @@ pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
                 new.values[2].into(),
                 new.reason.into(),
                 JsonB(new.options).into(),
+                JsonB(new.als).into(),
                 new.median_weight.into(),
                 new.anchor.into(),
                 floats(&new.item_gram).into(),
@@ -234,6 +240,8 @@ pub fn delete(version_id: i64) -> Result<()> {
 pub struct DeployedVersion {
     /// The checked options.
     pub options: Value,
+    /// The settings of alternating least squares that were decided.
+    pub als: Value,
     /// The weight that became a confidence of 1.
     pub median_weight: f32,
     /// The moment from which age is counted.
@@ -260,14 +268,15 @@ fn doubles(values: Packed<f32>) -> Vec<f64> {
 pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
     as_owner(|| {
         let version = query(
-            "SELECT options, median_weight, anchor, item_gram FROM segrec_catalog.versions WHERE version_id = $1",
+            "SELECT options, als, median_weight, anchor, item_gram FROM segrec_catalog.versions WHERE version_id = $1",
             &[version_id.into()],
             |row| {
                 Ok(DeployedVersion {
                     options: row.value::<JsonB>(1)?.0,
-                    median_weight: row.value(2)?,
-                    anchor: row.value(3)?,
-                    item_gram: doubles(row.value(4)?),
+                    als: row.value::<JsonB>(2)?.0,
+                    median_weight: row.value(3)?,
+                    anchor: row.value(4)?,
+                    item_gram: doubles(row.value(5)?),
                     segments: Vec::new(),
                 })
             },

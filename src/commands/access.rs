@@ -3,10 +3,11 @@
 use crate::catalog::models::{self, Model};
 use crate::catalog::statement::models_table;
 use crate::error::{Result, SegrecError};
-use crate::pg::lock::try_lock_model;
+use crate::pg::lock::{refuse_on_replica, try_lock_model};
 
 /// The model of that name, which the caller must own.
 pub fn owned(name: Option<&str>) -> Result<Model> {
+    refuse_on_replica();
     let name = name.ok_or(SegrecError::NullArgument { argument: "model" })?;
     let Some(model) = models::find(Some(name))?.into_iter().next() else {
         return Err(SegrecError::UnknownModel { name: name.to_owned(), known: models::names()? });

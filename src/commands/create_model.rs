@@ -4,6 +4,7 @@ use crate::catalog::events;
 use crate::catalog::models::{self, ColumnNames, Described, NewModel};
 use crate::catalog::relations::{self, Column, EventColumns};
 use crate::error::{Result, SegrecError, notice};
+use crate::pg::lock::refuse_on_replica;
 use pgrx::pg_sys;
 use segrec_engine::interactions::{Duplicates, IdKind};
 use segrec_engine::recipe::{Options, parse_options};
@@ -30,6 +31,7 @@ const LONGEST_NAME: usize = 63;
 
 /// Creates a model.
 pub fn create_model(arguments: Arguments) -> Result<()> {
+    refuse_on_replica();
     let name = arguments.model.ok_or(SegrecError::NullArgument { argument: "model" })?;
     if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(SegrecError::InvalidName { name });
@@ -135,13 +137,17 @@ fn advise_index(columns: &EventColumns) -> Result<()> {
         return Ok(());
     }
     let user = pgrx::spi::quote_identifier(&columns.user.name);
+    let has_indexes =
+        relations::describe(columns.oid)?.is_some_and(|(_, _, kind)| b"rpm".contains(&(kind as u8)));
+    let hint = if has_indexes {
+        format!("run CREATE INDEX ON {} ({user})", columns.relation)
+    } else {
+        "create the model on a table or a materialized view that has such an index".to_owned()
+    };
     notice(
         format!("recommendations will use the events of \"{}\" as of the training", columns.name),
         Some(format!("no index of \"{}\" leads with the column {user}", columns.name)),
-        Some(format!(
-            "for recommendations that follow every event at once, run CREATE INDEX ON {} ({user}) and train",
-            columns.relation
-        )),
+        Some(format!("for recommendations that follow every event at once, {hint}")),
     );
     Ok(())
 }

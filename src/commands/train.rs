@@ -15,7 +15,7 @@ use crate::settings;
 use segrec_engine::interactions::Events;
 use segrec_engine::recipe::estimate::{Size, memory};
 use segrec_engine::recipe::measure::DECIDING_NAME;
-use segrec_engine::recipe::{OnBadRows, Options, Trained, parse_options, train as train_recipe};
+use segrec_engine::recipe::{AlsChoices, OnBadRows, Options, Trained, parse_options, train as train_recipe};
 use segrec_engine::{EngineError, Progress};
 use std::time::Instant;
 
@@ -131,7 +131,7 @@ pub fn train(model: Option<&str>, deploy: Option<&str>) -> Result<TrainingResult
 
     let deployed = deployed_version(&model)?;
     let replaced = match &deployed {
-        Some(version) => Some(checked(&version.options)?).filter(|previous| *previous != options),
+        Some(version) => replaced(version, &options)?,
         None => None,
     };
     let trained = run(&workers, &columns.name, &mut diary, |observer| {
@@ -207,8 +207,15 @@ fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Result<
     Ok(())
 }
 
-fn checked(options: &serde_json::Value) -> Result<Options> {
-    parse_options(options).map_err(SegrecError::InvalidOptions)
+/// The recipe of the deployed version, where it is another: with the weights that were decided then.
+fn replaced(deployed: &versions::Version, options: &Options) -> Result<Option<Options>> {
+    let previous = parse_options(&deployed.options).map_err(SegrecError::InvalidOptions)?;
+    if previous == *options {
+        return Ok(None);
+    }
+    let als = serde_json::from_value(deployed.als.clone())
+        .map_err(|error| SegrecError::Internal(format!("the settings of a version are damaged: {error}")))?;
+    Ok(Some(Options { als: AlsChoices::fixed(&als), ..previous }))
 }
 
 fn deployed_version(model: &Model) -> Result<Option<versions::Version>> {
@@ -314,6 +321,7 @@ fn write(
         ],
         reason: verdict.reason.clone(),
         options: given,
+        als: serde_json::to_value(trained.als).map_err(|error| SegrecError::Internal(error.to_string()))?,
         median_weight: interactions.median_weight(),
         anchor: trained.weighting.anchor,
         item_gram: fit.item_gram.clone(),

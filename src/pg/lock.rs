@@ -22,6 +22,12 @@ pub fn hold_table(schema: &CStr, table: &CStr) -> bool {
     }
 }
 
+/// Raises PostgreSQL's usual error on a replica.
+pub fn refuse_on_replica() {
+    // SAFETY: the text ends with a zero byte.
+    unsafe { pg_sys::PreventCommandDuringRecovery(c"a change of a model".as_ptr()) };
+}
+
 /// Takes the lock if it is free; false where another session holds it.
 pub fn try_lock_model(models_table: pg_sys::Oid, model_id: i64) -> bool {
     let tag = pg_sys::LOCKTAG {
@@ -33,8 +39,6 @@ pub fn try_lock_model(models_table: pg_sys::Oid, model_id: i64) -> bool {
         locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
         locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
     };
-    // SAFETY: the text ends with a zero byte; on a replica the call raises the usual error.
-    unsafe { pg_sys::PreventCommandDuringRecovery(c"a change of a model".as_ptr()) };
     // SAFETY: the tag is complete and outlives the call; without waiting it returns at once.
     let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, false, true) };
     result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL

@@ -8,7 +8,7 @@ use crate::catalog::relations;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use segrec_engine::Matrix;
-use segrec_engine::factorization::FoldIn;
+use segrec_engine::factorization::{AlsOptions, FoldIn};
 use segrec_engine::interactions::{IdMap, Ids, Weighting};
 use segrec_engine::ranking::{Popularity, Scoring};
 use segrec_engine::recipe::{Options, parse_options};
@@ -20,6 +20,7 @@ pub struct ServedVersion {
     id: i64,
     /// The checked options it was trained with.
     pub options: Options,
+    als: AlsOptions,
     /// The weight that became a confidence of 1.
     pub median_weight: f32,
     /// How events are weighted.
@@ -68,6 +69,8 @@ impl ServedVersion {
     pub fn load(model: &Model, version_id: i64) -> Result<Self> {
         let (stored, centroids) = versions::load(version_id)?;
         let options = parse_options(&stored.options).map_err(SegrecError::InvalidOptions)?;
+        let als: AlsOptions = serde_json::from_value(stored.als.clone())
+            .map_err(|error| SegrecError::Internal(format!("the version's settings are damaged: {error}")))?;
         let (ids, item_users) = factors::load_items(version_id, model.item_kind)?;
         let columns = relations::event_columns(&model.name, model.events, &model.columns)?;
         let live = relations::has_leading_index(model.events, &model.columns.user)?
@@ -86,6 +89,7 @@ impl ServedVersion {
             segments: (0..centroids.rows()).map(|_| OnceCell::new()).collect(),
             centroids,
             options,
+            als,
             stored,
             backbone: OnceCell::new(),
             fold_in: OnceCell::new(),
@@ -109,7 +113,7 @@ impl ServedVersion {
 
     /// k.
     pub fn factors(&self) -> usize {
-        self.options.als.factors
+        self.als.factors
     }
 
     /// The backbone, loaded when first needed.
@@ -131,8 +135,7 @@ impl ServedVersion {
 
     /// Folds users in against the backbone.
     pub fn fold_in(&self) -> &FoldIn {
-        self.fold_in
-            .get_or_init(|| FoldIn::new(&self.stored.item_gram, self.item_ids().len(), self.options.als))
+        self.fold_in.get_or_init(|| FoldIn::new(&self.stored.item_gram, self.item_ids().len(), self.als))
     }
 
     /// A segment (from 0), loaded when first needed.
@@ -149,7 +152,7 @@ impl ServedVersion {
         let own = match (&stored.item_gram, stored.own_factors) {
             (Some(gram), true) => Some(OwnFactors {
                 item_factors: matrix,
-                fold_in: FoldIn::new(gram, self.item_ids().len(), self.options.als),
+                fold_in: FoldIn::new(gram, self.item_ids().len(), self.als),
             }),
             _ => None,
         };

@@ -52,7 +52,8 @@ fn points(events: &str, factors: &str, path: &str) -> Result<()> {
     let interactions = segrec_benches::read_interactions(events.as_ref())?;
     let given = serde_json::json!({"als": {"factors": factors.parse::<usize>()?}});
     let options = parse_options(&given).map_err(|problems| format!("{problems:?}"))?;
-    let mut points = Backbone::train(&interactions, &options.als, options.seed, &Silent)?.user_factors;
+    let mut points =
+        Backbone::train(&interactions, &options.als.with(0.003, 0.01), options.seed, &Silent)?.user_factors;
     for row in 0..points.rows() {
         normalize(points.row_mut(row));
     }

@@ -129,52 +129,58 @@ fn nearest(name: &str) -> String {
     }
 }
 
+impl Kind {
+    /// What an option of this kind may be, in words.
+    pub fn takes(&self) -> String {
+        match self {
+            Self::Integer { least, most } => format!("a whole number from {least} to {most}"),
+            Self::AutoOrInteger { least, most } => {
+                format!("\"auto\" or a whole number from {least} to {most}")
+            }
+            Self::Number { least, most } => format!("a number from {least} to {most}"),
+            Self::AutoOrNumber { least, most } => format!("\"auto\" or a number from {least} to {most}"),
+            Self::Choice(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                format!("one of {}", words.join(", "))
+            }
+            Self::Duration => "a length of time such as \"90 days\" or \"12 hours\", or null".to_owned(),
+            Self::Weights => "an object from event types to numbers of at least 0, \
+                              such as {\"view\": 1, \"purchase\": 5}"
+                .to_owned(),
+        }
+    }
+
+    fn accepts(&self, value: &Value) -> bool {
+        let whole =
+            |least: i64, most: i64| value.as_i64().is_some_and(|number| (least..=most).contains(&number));
+        let number =
+            |least: f64, most: f64| value.as_f64().is_some_and(|number| (least..=most).contains(&number));
+        match *self {
+            Self::Integer { least, most } => whole(least, most),
+            Self::AutoOrInteger { least, most } => value == "auto" || whole(least, most),
+            Self::Number { least, most } => number(least, most),
+            Self::AutoOrNumber { least, most } => value == "auto" || number(least, most),
+            Self::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+            Self::Duration => {
+                let duration = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
+                value.is_null() || duration.is_some_and(|duration| !duration.is_zero())
+            }
+            Self::Weights => {
+                let weighs = |weight: &Value| {
+                    weight.as_f64().is_some_and(|w| (0.0..=f64::from(f32::MAX)).contains(&w))
+                };
+                value.as_object().is_some_and(|object| object.values().all(weighs))
+            }
+        }
+    }
+}
+
 /// Checks one value; the error says what the option may be.
 fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
-    let name = entry.name;
-    let whole = |least: i64, most: i64| value.as_i64().is_some_and(|number| (least..=most).contains(&number));
-    let (fits, allowed) = match entry.kind {
-        Kind::Integer { least, most } => {
-            (whole(least, most), format!("a whole number from {least} to {most}"))
-        }
-        Kind::AutoOrInteger { least, most } => (
-            value == "auto" || whole(least, most),
-            format!("\"auto\" or a whole number from {least} to {most}"),
-        ),
-        Kind::AutoOrNumber { least, most } => (
-            value == "auto" || value.as_f64().is_some_and(|number| (least..=most).contains(&number)),
-            format!("\"auto\" or a number from {least} to {most}"),
-        ),
-        Kind::Number { least, most } => (
-            value.as_f64().is_some_and(|number| (least..=most).contains(&number)),
-            format!("a number from {least} to {most}"),
-        ),
-        Kind::Choice(words) => (
-            value.as_str().is_some_and(|word| words.contains(&word)),
-            format!(
-                "one of {}",
-                words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
-            ),
-        ),
-        Kind::Duration => (
-            value.is_null()
-                || value
-                    .as_str()
-                    .and_then(|text| humantime::parse_duration(text).ok())
-                    .is_some_and(|duration| !duration.is_zero()),
-            "a length of time such as \"90 days\" or \"12 hours\", or null".to_owned(),
-        ),
-        Kind::Weights => (
-            value.as_object().is_some_and(|object| {
-                object
-                    .values()
-                    .all(|weight| weight.as_f64().is_some_and(|w| w >= 0.0 && w <= f64::from(f32::MAX)))
-            }),
-            "an object from event types to numbers of at least 0, such as {\"view\": 1, \"purchase\": 5}"
-                .to_owned(),
-        ),
-    };
-    if fits { Ok(()) } else { Err(format!("\"{name}\" is {allowed}; its default is {}", entry.default)) }
+    if entry.kind.accepts(value) {
+        return Ok(());
+    }
+    Err(format!("\"{}\" is {}; its default is {}", entry.name, entry.kind.takes(), entry.default))
 }
 
 /// A value as an error names it.

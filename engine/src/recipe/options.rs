@@ -107,7 +107,7 @@ pub const OPTIONS: &[OptionEntry] = &[
         "events.on_bad_rows",
         Kind::Choice(&["error", "skip"]),
         "\"error\"",
-        "Whether rows with a null id, a weight that is negative or not a number, or an infinite time stop the training or are skipped and counted.",
+        "Whether rows with a null id, weight or time, a weight that is negative or not a number, or an infinite time stop the training or are skipped and counted.",
     ),
     entry(
         "segmentation.method",
@@ -119,13 +119,13 @@ pub const OPTIONS: &[OptionEntry] = &[
         "segmentation.segments",
         Kind::AutoOrInteger { least: 1, most: 4096 },
         "\"auto\"",
-        "How many segments; auto takes one per 450 users, from 8 to 64, none with fewer than 200 users.",
+        "How many segments; auto takes one per 450 users, at least 8 and at most 64, but each has 200 users and 20 events per factor or more.",
     ),
     entry(
         "als.factors",
         Kind::Integer { least: 1, most: 1024 },
         "64",
-        "The length of a factor vector: more is more accurate, slower and larger.",
+        "The length of a factor vector: more hold finer tastes, if there are events enough to learn them, and are slower and larger.",
     ),
     entry("als.sweeps", Kind::Integer { least: 1, most: 200 }, "8", "Passes over users and items."),
     entry(

@@ -1,0 +1,90 @@
+//! docs/reference.md says what the catalog and the engine say: signatures, options, views.
+//! `SEGREC_UPDATE_SNAPSHOTS=1` rewrites the tables of options and views.
+
+use segrec_engine::recipe::OPTIONS;
+use segrec_tests::{Cluster, repository, snapshot};
+use std::collections::BTreeSet;
+
+fn document() -> String {
+    std::fs::read_to_string(repository().join("docs/reference.md")).unwrap()
+}
+
+/// Compares the rows of the table whose header follows `anchor` with `expected`.
+#[track_caller]
+fn expect_rows(anchor: &str, header: &str, expected: &[String]) {
+    let text = document();
+    let after = text.find(anchor).unwrap_or_else(|| panic!("docs/reference.md has no {anchor:?}"));
+    let table =
+        after + text[after..].find(header).unwrap_or_else(|| panic!("no table {header:?} after {anchor:?}"));
+    let rows: Vec<&str> = text[table..].lines().take_while(|line| line.starts_with('|')).skip(2).collect();
+    if rows == expected {
+        return;
+    }
+    assert!(
+        snapshot::updating(),
+        "the table after {anchor:?} differs:\n{}",
+        snapshot::difference(&rows.join("\n"), &expected.join("\n"))
+    );
+    let head: Vec<&str> = text[table..].lines().take(2).collect();
+    let length: usize = text[table..].lines().take(2 + rows.len()).map(|line| line.len() + 1).sum();
+    let rewritten = format!(
+        "{}{}\n{}\n{}",
+        &text[..table],
+        head.join("\n"),
+        expected.join("\n"),
+        &text[table + length..]
+    );
+    std::fs::write(repository().join("docs/reference.md"), rewritten).unwrap();
+}
+
+// One test, since both tables are rewritten in the same file.
+#[test]
+fn options_and_views_are_those_of_the_engine_and_the_catalog() {
+    let options: Vec<String> = OPTIONS
+        .iter()
+        .map(|option| {
+            format!(
+                "| `{}` | {} | `{}` | {} |",
+                option.name,
+                option.kind.takes(),
+                option.default,
+                option.help
+            )
+        })
+        .collect();
+    expect_rows("## Options", "| option | takes | default | what |", &options);
+
+    let database = Cluster::shared().database("reference_views");
+    let mut session = database.connect();
+    let views: Vec<String> = session.column(
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'segrec'::regnamespace AND relkind = 'v' ORDER BY 1",
+    );
+    let documented: BTreeSet<String> =
+        document().lines().filter_map(|line| line.strip_prefix("### segrec.")).map(str::to_owned).collect();
+    assert_eq!(documented, views.iter().cloned().collect());
+    for view in views {
+        let columns: Vec<String> = session.column(&format!(
+            "SELECT format('| `%s` | %s | %s |', attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum))
+             FROM pg_attribute WHERE attrelid = 'segrec.{view}'::regclass AND attnum > 0 ORDER BY attnum"
+        ));
+        expect_rows(&format!("### segrec.{view}\n"), "| column | type | what |", &columns);
+    }
+}
+
+#[test]
+fn signatures_are_those_of_the_catalog() {
+    let database = Cluster::shared().database("reference_signatures");
+    let functions: Vec<String> = database.connect().column(
+        "SELECT proname || '(' || pg_get_function_arguments(oid) || ') → ' || pg_get_function_result(oid)
+         FROM pg_proc WHERE proname LIKE 'segrec\\_%' AND pronamespace = 'public'::regnamespace",
+    );
+    let text = document();
+    let documented: BTreeSet<String> = text
+        .split("```signature\n")
+        .skip(1)
+        .filter_map(|block| block.split("```").next())
+        .flat_map(|block| block.split("\n\n"))
+        .map(|signature| signature.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(documented, functions.into_iter().collect());
+}
