@@ -144,3 +144,22 @@ fn the_caller_is_the_caller_again_after_an_error() {
          END $$",
     );
 }
+
+#[test]
+fn who_may_read_only_a_view_of_the_events_does_not_see_what_all_of_them_taught() {
+    let (database, [mut owner, mut reader, _]) = shared_model("privileges_view");
+    database.connect().run("GRANT CREATE ON SCHEMA public TO privileges_view_owner");
+    owner.run(&format!(
+        "CREATE VIEW mine AS SELECT * FROM events WHERE user_id = 1;
+         GRANT SELECT ON mine TO privileges_view_reader;
+         SELECT segrec_create_model('viewed', 'mine', options => '{}');
+         SELECT segrec_train('viewed')",
+        planted::OPTIONS
+    ));
+    let hint = "create the model on a table or a materialized view that has such an index";
+    assert!(owner.notices().iter().any(|notice| notice.hint().unwrap_or_default().ends_with(hint)));
+    assert_eq!(reader.table("SELECT model FROM segrec.models"), "m");
+    let error = reader.expect_error("SELECT segrec_recommend(1, model => 'viewed')");
+    assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
+    drop(database);
+}
