@@ -2,8 +2,7 @@
 //! Arguments: a training file and a test file of `user,item` lines, then options as JSON.
 
 use segrec_engine::evaluation::{ListMetrics, Metric};
-use segrec_engine::interactions::{Events, Interactions};
-use segrec_engine::interactions::{Id, IdKind, RawEvents};
+use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, RawEvents};
 use segrec_engine::ranking::{Scored, Scoring, top_lists};
 use segrec_engine::recipe::{parse_options, train};
 use segrec_engine::{Observer, Progress, Silent};
@@ -66,9 +65,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let fit = &trained.fit;
     let seen = |user: u32| trained.interactions.by_user().row(user as usize).0;
-    // Item ids are 0, 1, 2 …, and every one occurs in training, so numbers and ids agree.
-    let relevant_to = |user: usize| {
-        if user < test.users() { test.by_user().row(user).0 } else { &[] }
+    // The test file's ids as the training numbers them; items that training does not know stay apart.
+    let items = IdMap::from_ids(events.items().clone());
+    let relevant_to = |user: usize| -> Vec<u32> {
+        let Id::Bigint(id) = events.users().get(user) else { return Vec::new() };
+        let row = if (id as usize) < test.users() { test.by_user().row(id as usize).0 } else { &[] };
+        let unknown = events.items().len() as u32;
+        let number = |&item: &u32| items.find(Id::Bigint(i64::from(item))).unwrap_or(unknown + item);
+        let mut numbers: Vec<u32> = row.iter().map(number).collect();
+        numbers.sort_unstable();
+        numbers
     };
     let mut lists: Vec<Vec<Scored>> = Vec::new();
     let all: Vec<u32> = (0..fit.segments.of_user.len() as u32).collect();
@@ -98,7 +104,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (user, list) in lists.iter().enumerate() {
             let relevant = relevant_to(user);
             if !relevant.is_empty() {
-                let metrics = ListMetrics::measure(list.iter().map(|s| s.item), relevant, 20);
+                let metrics = ListMetrics::measure(list.iter().map(|s| s.item), &relevant, 20);
                 recall += metrics.get(Metric::Recall);
                 ndcg += metrics.get(Metric::Ndcg);
                 users += 1.0;
