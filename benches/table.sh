@@ -13,7 +13,7 @@ title() {
     row --- --- --- ---
 }
 
-row() { printf '| %-46s | %10s | %10s | %-28s |\n' "$@"; } # row WHAT OURS PEER RATIO-OR-TARGET
+row() { printf '| %-46s | %10s | %10s | %-30s |\n' "$@"; } # row WHAT OURS PEER RATIO-OR-TARGET
 
 median() { sort -g | awk '{ value[NR] = $1 } END { print (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2 }'; }
 
