@@ -34,12 +34,4 @@ pub enum EngineError {
         /// Which factors.
         what: &'static str,
     },
-    /// More memory is needed than allowed.
-    #[error("{needed} bytes of memory are needed, {allowed} are allowed")]
-    Memory {
-        /// Estimated need in bytes.
-        needed: u64,
-        /// The limit in bytes.
-        allowed: u64,
-    },
 }

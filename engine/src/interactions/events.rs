@@ -2,7 +2,7 @@
 
 use super::ids::{Id, IdKind, IdMap, Ids};
 use super::sparse::{Interactions, SparseRows};
-use super::weighting::{Duplicates, Weighting};
+use super::weighting::Weighting;
 use crate::error::{EngineError, Result};
 use crate::observer::Observer;
 use rayon::prelude::*;
@@ -182,11 +182,6 @@ impl Events {
         self.item.is_empty()
     }
 
-    /// True where events have times.
-    pub fn is_timed(&self) -> bool {
-        self.time.is_some()
-    }
-
     /// The time of the latest event, in microseconds; 0 without times.
     pub fn latest(&self) -> i64 {
         self.time.as_ref().and_then(|times| times.iter().max().copied()).unwrap_or(0)
@@ -287,11 +282,6 @@ impl Events {
         }
         row
     }
-
-    /// True where `duplicates` can be told from these events: the latest needs times.
-    pub fn supports(&self, duplicates: Duplicates) -> bool {
-        duplicates != Duplicates::Last || self.is_timed()
-    }
 }
 
 /// One item of a user after combination.
@@ -310,6 +300,7 @@ fn median(values: &[f32]) -> Option<f32> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::weighting::Duplicates;
     use super::*;
     use crate::observer::Silent;
 
