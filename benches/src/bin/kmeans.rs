@@ -16,7 +16,7 @@ use ndarray::Array2;
 use segrec_engine::factorization::Backbone;
 use segrec_engine::linalg::vector::normalize;
 use segrec_engine::recipe::parse_options;
-use segrec_engine::segmentation::spherical_kmeans;
+use segrec_engine::segmentation::{Geometry, KmeansSettings, kmeans};
 use segrec_engine::{Matrix, Observer, Progress, Silent, seed};
 use std::error::Error;
 use std::fs;
@@ -63,7 +63,8 @@ fn points(events: &str, factors: &str, path: &str) -> Result<()> {
 fn ours(points: &Matrix, clusters: usize, seed: u64, labels: &str) -> Result<()> {
     let iterations = Iterations::default();
     let start = Instant::now();
-    let found = spherical_kmeans(points, clusters, 1, seed, &iterations)?;
+    let settings = KmeansSettings { geometry: Geometry::Spherical, count: clusters, least: 1, starts: 1 };
+    let found = kmeans(points, None, &settings, None, seed, &iterations)?;
     println!("{:.4} {}", start.elapsed().as_secs_f64(), iterations.0.into_inner());
     write_labels(labels, found.of_row.into_iter())
 }

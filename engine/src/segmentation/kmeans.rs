@@ -1,199 +1,174 @@
-//! Spherical k-means (Dhillon & Modha 2001): rows of length one, similarity is the cosine.
+//! k-means, spherical (Dhillon & Modha 2001) and Euclidean, of weighted rows, the best of several starts.
 //!
-//! k-means++ seeding (Arthur & Vassilvitskii 2007), then Lloyd's iteration. An iteration costs
-//! 2·n·c·k flops as blocked matrix products; sums of members are taken cluster by cluster in the
-//! order of the rows, so the bytes do not depend on threads.
+//! - [`seeding`]: where to begin
+//! - [`lloyd`]: from there to where no row wants to move
+//! - [`search`]: the nearest centroids, for both of them and for everybody else
+//!
+//! Inside, both geometries are one: spherical rows and centroids have length one, so 1 − cosine is half
+//! of ‖x − c‖², and the only difference left is that a mean direction is scaled to length one. Memory
+//! besides the points: 24 + 4·(2 + ln count) bytes a row, and a copy of points far from the origin.
 
-use crate::error::Result;
-use crate::linalg::product::{row_scores, scores};
-use crate::linalg::vector::{dot, normalize};
+mod lloyd;
+mod search;
+mod seeding;
+
+pub use lloyd::means;
+pub use search::{Nearest, nearest, nearest_block, nearest_of};
+pub use seeding::seed_sequential;
+
+use crate::error::{EngineError, Result};
 use crate::matrix::Matrix;
-use crate::observer::{Observer, Progress};
-use crate::seed::{self, Random};
-use rand::Rng;
-use rayon::prelude::*;
+use crate::observer::Observer;
+use crate::seed;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-/// Iterations at most; with real factors assignments settle within 20 to 40.
-const ITERATIONS: usize = 50;
-/// Iteration stops once the mean similarity gains less than this.
-const TOLERANCE: f64 = 1e-5;
-/// Rows of a task.
-const BLOCK_ROWS: usize = 256;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "segments";
+/// Rows of a task.
+const BLOCK_ROWS: usize = 256;
+
+/// What near means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Geometry {
+    /// By the cosine: rows are of length one (or zero), centroids are mean directions.
+    Spherical,
+    /// By straight distance: centroids are means.
+    Euclidean,
+}
+
+/// What to look for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KmeansSettings {
+    /// What near means.
+    pub geometry: Geometry,
+    /// Clusters; there are fewer where there are fewer different rows.
+    pub count: usize,
+    /// Clusters with fewer rows are dissolved.
+    pub least: usize,
+    /// How often to begin anew; the start with the smallest inertia wins.
+    pub starts: usize,
+}
 
 /// Clusters of the rows of a matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clusters {
-    /// clusters × k, of length one.
+    /// clusters × k; of length one in the spherical geometry.
     pub centroids: Matrix,
     /// The cluster of every row, from 0.
     pub of_row: Vec<u32>,
+    /// Σ weight · ‖x − c‖², c the centroid of the row's cluster. In the spherical geometry a row of
+    /// zeros has no direction and is left out.
+    pub inertia: f64,
 }
 
-/// Divides rows of length one into `count` clusters; clusters with fewer than `least` rows are
-/// dissolved, so that there may be fewer. `count` is at least 1 and at most the number of rows.
+/// What is divided, the same in every start.
+struct Work<'a> {
+    points: &'a Matrix,
+    /// What each row weighs; nothing where it has no direction.
+    masses: &'a [f32],
+    geometry: Geometry,
+    /// The mean of a column's variance: the scale of a centroid's shift.
+    variance: f64,
+    observer: &'a dyn Observer,
+}
+
+/// Divides the rows into clusters. Without `weights` every row weighs 1; a row that weighs nothing (or
+/// less) gets a cluster and moves none. The centroids of `start` are the first, in their order; where
+/// they are fewer than `count`, seeding adds the rest. With them there is only one start.
 ///
 /// # Errors
-/// [`crate::EngineError::Cancelled`].
-pub fn spherical_kmeans(
+/// [`EngineError::Cancelled`]; [`EngineError::Shape`] where weights or `start` do not belong to the
+/// points; [`EngineError::NotFinite`] where values, or their squares, are not.
+pub fn kmeans(
     points: &Matrix,
-    count: usize,
-    least: usize,
+    weights: Option<&[f32]>,
+    settings: &KmeansSettings,
+    start: Option<&Matrix>,
     seed: u64,
     observer: &dyn Observer,
 ) -> Result<Clusters> {
+    let (n, k) = (points.rows(), points.columns());
+    expect("weights of rows", n, weights.map_or(n, <[f32]>::len))?;
+    expect("columns of the first centroids", k, start.map_or(k, Matrix::columns))?;
+    let geometry = settings.geometry;
+    let masses: Vec<f32> =
+        (0..n).map(|row| mass(points.row(row), weights.map_or(1.0, |w| w[row]), geometry)).collect();
+    let (mean, variance) = spread(points, &masses);
+    // ‖x‖² − 2x·c + ‖c‖² keeps no digits where rows lie far from the origin: they are brought there.
+    let far = f64::from(crate::linalg::vector::dot(&mean, &mean)) > variance * k as f64;
+    let origin = if geometry == Geometry::Euclidean && far { mean } else { Vec::new() };
+    let (points, start) = (less(points, &origin), start.map(|start| less(start, &origin)));
+    let work = Work { points: &points, masses: &masses, geometry, variance, observer };
+
     let mut random = seed::random(seed, "kmeans");
-    let mut centroids = seed_centroids(points, count, &mut random, observer)?;
+    let starts = if start.is_some() { 1 } else { settings.starts.max(1) };
+    let mut best: Option<Clusters> = None;
+    for _ in 0..starts {
+        let first = seeding::seed(&work, start.as_deref(), settings.count, &mut random)?;
+        let found = lloyd::lloyd(&work, first, lloyd::ITERATIONS)?;
+        best = best.filter(|best| best.inertia <= found.inertia).or(Some(found));
+    }
+    let mut clusters = match best {
+        Some(best) if best.inertia.is_finite() => dissolve(&work, best, settings.least)?,
+        _ => return Err(EngineError::NotFinite { what: "rows to divide" }),
+    };
+    if !origin.is_empty() {
+        let back: Vec<f32> = origin.iter().map(|x| -x).collect();
+        clusters.centroids = less(&clusters.centroids, &back).into_owned();
+    }
+    Ok(clusters)
+}
+
+fn expect(what: &'static str, expected: usize, found: usize) -> Result<()> {
+    if expected == found { Ok(()) } else { Err(EngineError::Shape { what, expected, found }) }
+}
+
+/// A weight below zero or unknown counts as nothing, as does a row without direction where it needs one.
+fn mass(row: &[f32], weight: f32, geometry: Geometry) -> f32 {
+    let directed = geometry == Geometry::Euclidean || row.iter().any(|&x| x != 0.0);
+    if directed { weight.max(0.0) } else { 0.0 }
+}
+
+/// The mean of the rows and the mean of the variances of the columns.
+fn spread(points: &Matrix, masses: &[f32]) -> (Vec<f32>, f64) {
+    let mean = means(points, Some(masses), &vec![0; points.rows()], 1, Geometry::Euclidean);
+    let total: f64 = masses.iter().map(|&mass| f64::from(mass)).sum();
+    let squares: f64 = (0..points.rows())
+        .map(|row| {
+            f64::from(masses[row]) * f64::from(search::squared_difference(points.row(row), mean.row(0)))
+        })
+        .sum();
+    let mean = mean.data().to_vec();
+    let variance = if total > 0.0 { squares / total / mean.len().max(1) as f64 } else { 0.0 };
+    (mean, variance)
+}
+
+/// The rows less an origin; themselves where there is none.
+fn less<'a>(rows: &'a Matrix, origin: &[f32]) -> Cow<'a, Matrix> {
+    if origin.is_empty() {
+        return Cow::Borrowed(rows);
+    }
+    let mut moved = rows.clone();
+    for row in moved.data_mut().chunks_mut(origin.len()) {
+        row.iter_mut().zip(origin).for_each(|(x, o)| *x -= o);
+    }
+    Cow::Owned(moved)
+}
+
+/// Takes clusters with too few rows away, one at a time and the smallest first, since its rows may
+/// lift another above the least size.
+fn dissolve(work: &Work, mut clusters: Clusters, least: usize) -> Result<Clusters> {
     loop {
-        let clusters = lloyd(points, centroids, observer)?;
         let mut sizes = vec![0usize; clusters.centroids.rows()];
         clusters.of_row.iter().for_each(|&cluster| sizes[cluster as usize] += 1);
-        let smallest = (0..sizes.len()).min_by_key(|&cluster| sizes[cluster]);
-        match smallest {
+        match (0..sizes.len()).min_by_key(|&cluster| sizes[cluster]) {
             Some(smallest) if sizes.len() > 1 && sizes[smallest] < least => {
-                // One at a time, the smallest first: its rows may lift another above the least size.
                 let kept: Vec<u32> = (0..sizes.len() as u32).filter(|&c| c as usize != smallest).collect();
-                centroids = clusters.centroids.select(&kept);
+                clusters = lloyd::lloyd(work, clusters.centroids.select(&kept), lloyd::ITERATIONS)?;
             }
             _ => return Ok(clusters),
-        }
-    }
-}
-
-fn seed_centroids(
-    points: &Matrix,
-    count: usize,
-    random: &mut Random,
-    observer: &dyn Observer,
-) -> Result<Matrix> {
-    let n = points.rows();
-    let mut chosen = vec![random.gen_range(0..n.max(1)) as u32];
-    let mut distances = vec![f32::INFINITY; n];
-    while chosen.len() < count {
-        observer.check()?;
-        let newest = points.row(chosen[chosen.len() - 1] as usize);
-        distances.par_iter_mut().enumerate().for_each(|(row, distance)| {
-            // ‖x − c‖² = 2 − 2 x·c for rows of length one.
-            *distance = distance.min((2.0 - 2.0 * dot(points.row(row), newest)).max(0.0));
-        });
-        let total: f64 = distances.iter().map(|&d| f64::from(d)).sum();
-        let mut target = random.r#gen::<f64>() * total;
-        let next = distances.iter().position(|&d| {
-            target -= f64::from(d);
-            target < 0.0
-        });
-        // Fewer different rows than clusters: any further centroid would be a copy.
-        match next {
-            Some(row) => chosen.push(row as u32),
-            None => break,
-        }
-    }
-    Ok(points.select(&chosen))
-}
-
-fn lloyd(points: &Matrix, mut centroids: Matrix, observer: &dyn Observer) -> Result<Clusters> {
-    let mut last = f64::NEG_INFINITY;
-    for iteration in 1..=ITERATIONS {
-        observer.check()?;
-        let nearest = nearest(points, &centroids);
-        let mean = nearest.iter().map(|n| f64::from(n.similarity)).sum::<f64>() / nearest.len().max(1) as f64;
-        let of_row: Vec<u32> = nearest.iter().map(|n| n.cluster).collect();
-        observer.report(Progress {
-            metric: Some(("similarity", mean)),
-            ..Progress::step(PHASE, iteration, ITERATIONS)
-        });
-        if mean - last < TOLERANCE {
-            return Ok(Clusters { centroids, of_row });
-        }
-        last = mean;
-        centroids = means(points, &of_row, centroids.rows());
-        reseed_empty(points, &nearest, &mut centroids);
-    }
-    let of_row = nearest(points, &centroids).iter().map(|n| n.cluster).collect();
-    Ok(Clusters { centroids, of_row })
-}
-
-/// The nearest cluster of a row.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Nearest {
-    /// The cluster.
-    pub cluster: u32,
-    /// The cosine with its centroid.
-    pub similarity: f32,
-    /// The cosine with the second nearest; −1 where there is only one cluster.
-    pub second: f32,
-}
-
-/// The nearest centroid of every row; ties go to the lower number.
-pub fn nearest(points: &Matrix, centroids: &Matrix) -> Vec<Nearest> {
-    let (k, count) = (points.columns(), centroids.rows());
-    points
-        .data()
-        .par_chunks(BLOCK_ROWS * k.max(1))
-        .flat_map_iter(|block| {
-            let rows = block.len() / k.max(1);
-            let mut similarities = vec![0.0; rows * count];
-            scores(block, centroids.data(), k, &mut similarities);
-            let found: Vec<Nearest> = similarities.chunks(count.max(1)).map(best_two).collect();
-            found
-        })
-        .collect()
-}
-
-/// The nearest centroid of one row, on the calling thread.
-pub fn nearest_of(point: &[f32], centroids: &Matrix) -> Nearest {
-    let mut similarities = vec![0.0; centroids.rows()];
-    row_scores(point, centroids, &mut similarities);
-    best_two(&similarities)
-}
-
-fn best_two(similarities: &[f32]) -> Nearest {
-    let mut best = Nearest { cluster: 0, similarity: f32::NEG_INFINITY, second: -1.0 };
-    for (cluster, &similarity) in similarities.iter().enumerate() {
-        if similarity > best.similarity {
-            let second = best.similarity.max(-1.0);
-            best = Nearest { cluster: cluster as u32, similarity, second };
-        } else if similarity > best.second {
-            best.second = similarity;
-        }
-    }
-    best
-}
-
-/// The mean direction of each cluster's rows, of length one; zero where a cluster has no rows.
-pub fn means(points: &Matrix, of_row: &[u32], count: usize) -> Matrix {
-    let k = points.columns();
-    let mut members = vec![Vec::new(); count];
-    for (row, &cluster) in of_row.iter().enumerate() {
-        members[cluster as usize].push(row);
-    }
-    let mut centroids = Matrix::zeros(count, k);
-    centroids.data_mut().par_chunks_mut(k.max(1)).zip(members).for_each(|(centroid, rows)| {
-        let mut sum = vec![0.0f64; k];
-        for row in rows {
-            sum.iter_mut().zip(points.row(row)).for_each(|(s, &x)| *s += f64::from(x));
-        }
-        centroid.iter_mut().zip(sum).for_each(|(c, s)| *c = s as f32);
-        normalize(centroid);
-    });
-    centroids
-}
-
-/// A cluster that lost all its rows starts again at the row that fits its own cluster worst.
-fn reseed_empty(points: &Matrix, nearest: &[Nearest], centroids: &mut Matrix) {
-    let mut worst: Option<Vec<usize>> = None;
-    for cluster in 0..centroids.rows() {
-        if centroids.row(cluster).iter().any(|&x| x != 0.0) {
-            continue;
-        }
-        let order = worst.get_or_insert_with(|| {
-            let mut order: Vec<usize> = (0..nearest.len()).collect();
-            order.sort_by(|&a, &b| nearest[b].similarity.total_cmp(&nearest[a].similarity));
-            order
-        });
-        if let Some(row) = order.pop() {
-            centroids.row_mut(cluster).copy_from_slice(points.row(row));
         }
     }
 }

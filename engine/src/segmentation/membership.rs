@@ -1,6 +1,6 @@
 //! Who belongs to which segment.
 
-use super::kmeans::{Nearest, means, nearest, nearest_of, spherical_kmeans};
+use super::kmeans::{Geometry, KmeansSettings, Nearest, kmeans, means, nearest, nearest_of};
 use super::options::SegmentationOptions;
 use crate::error::Result;
 use crate::linalg::vector::normalize;
@@ -57,9 +57,10 @@ impl Membership {
         let points = points.select(&active);
         let (centroids, of_row) = if count <= 1 || active.len() <= 1 {
             let of_row = vec![0; active.len()];
-            (means(&points, &of_row, 1), of_row)
+            (means(&points, None, &of_row, 1, Geometry::Spherical), of_row)
         } else {
-            let clusters = spherical_kmeans(&points, count, least, seed, observer)?;
+            let settings = KmeansSettings { geometry: Geometry::Spherical, count, least, starts: 1 };
+            let clusters = kmeans(&points, None, &settings, None, seed, observer)?;
             by_size(&clusters.centroids, &clusters.of_row)
         };
         for (&user, segment) in active.iter().zip(of_row) {
@@ -75,7 +76,8 @@ impl Membership {
         let members: Vec<u32> =
             (0..self.of_user.len() as u32).filter(|&u| self.of_user[u as usize].is_some()).collect();
         let of_row: Vec<u32> = self.of_user.iter().flatten().copied().collect();
-        let centroids = means(&points.select(&members), &of_row, self.centroids.rows());
+        let centroids =
+            means(&points.select(&members), None, &of_row, self.centroids.rows(), Geometry::Spherical);
         let carried = Self { centroids, of_user: self.of_user.clone() };
         let fits = carried.fits(user_factors);
         let of_user = carried.of_user.iter().zip(fits).map(|(own, fit)| own.or(Some(fit.segment))).collect();
@@ -94,7 +96,10 @@ impl Membership {
 
     /// The nearest segment for rows of factors, of any length.
     pub fn fits(&self, user_factors: &Matrix) -> Vec<MemberFit> {
-        nearest(&normalized(user_factors), &self.centroids).into_iter().map(member_fit).collect()
+        nearest(&normalized(user_factors), &self.centroids, Geometry::Spherical)
+            .into_iter()
+            .map(member_fit)
+            .collect()
     }
 
     /// How well every user fits the segment they are a member of.
@@ -121,12 +126,11 @@ impl Membership {
 pub fn nearest_segment(user_factors: &[f32], centroids: &Matrix) -> MemberFit {
     let mut point = user_factors.to_vec();
     normalize(&mut point);
-    member_fit(nearest_of(&point, centroids))
+    member_fit(nearest_of(&point, centroids, Geometry::Spherical))
 }
 
 fn member_fit(nearest: Nearest) -> MemberFit {
-    let distance = (1.0 - nearest.similarity).clamp(0.0, 2.0);
-    let second = (1.0 - nearest.second).clamp(0.0, 2.0);
+    let Nearest { distance, second, .. } = nearest;
     let confidence = if second > 0.0 { (1.0 - distance / second).clamp(0.0, 1.0) } else { 0.0 };
     MemberFit { segment: nearest.cluster, distance, confidence }
 }
