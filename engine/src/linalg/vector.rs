@@ -1,4 +1,4 @@
-//! Dot product and scaled addition of `f32` slices.
+//! Dot product, squared distance and scaled addition of `f32` slices.
 
 use pulp::{Simd, WithSimd};
 
@@ -59,6 +59,30 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     pulp::Arch::new().dispatch(Dot(a, b))
 }
 
+struct SquaredDistance<'a>(&'a [f32], &'a [f32]);
+
+impl WithSimd for SquaredDistance<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        let length = self.0.len().min(self.1.len());
+        let (a_body, a_tail) = S::as_simd_f32s(&self.0[..length]);
+        let (b_body, b_tail) = S::as_simd_f32s(&self.1[..length]);
+        let mut sum = simd.splat_f32s(0.0);
+        for (&x, &y) in a_body.iter().zip(b_body) {
+            let difference = simd.sub_f32s(x, y);
+            sum = simd.mul_add_e_f32s(difference, difference, sum);
+        }
+        let tail: f32 = a_tail.iter().zip(b_tail).map(|(x, y)| (x - y) * (x - y)).sum();
+        simd.reduce_sum_f32s(sum) + tail
+    }
+}
+
+/// `Σ (a_i − b_i)²` over the shorter length: from the differences, so that near rows do not cancel.
+pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
+    pulp::Arch::new().dispatch(SquaredDistance(a, b))
+}
+
 /// The Euclidean norm, summed in `f64`.
 pub fn norm(a: &[f32]) -> f32 {
     a.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt() as f32
@@ -84,6 +108,13 @@ mod tests {
             let (a, b): (Vec<f32>, Vec<f32>) = values.iter().copied().unzip();
             let plain: f64 = values.iter().map(|&(x, y)| f64::from(x) * f64::from(y)).sum();
             prop_assert!((f64::from(dot(&a, &b)) - plain).abs() < 1e-3);
+        }
+
+        #[test]
+        fn squared_distance_agrees_with_the_plain_sum(values in proptest::collection::vec((-2.0f32..2.0, -2.0f32..2.0), 0..200)) {
+            let (a, b): (Vec<f32>, Vec<f32>) = values.iter().copied().unzip();
+            let plain: f64 = values.iter().map(|&(x, y)| f64::from(x - y) * f64::from(x - y)).sum();
+            prop_assert!((f64::from(squared_distance(&a, &b)) - plain).abs() <= 1e-5 * plain);
         }
     }
 }

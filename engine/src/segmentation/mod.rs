@@ -1,13 +1,24 @@
 //! Dividing users into segments.
 //!
+//! - [`hierarchical`]: agglomerative clustering, and [`merge_tree`], from which any number of groups is cut
+//! - [`agreement`]: how far two divisions agree
 //! - [`options`]: the method and how many segments
 //! - [`mod@kmeans`]: k-means, spherical and Euclidean, of weighted rows
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
 
+pub mod agreement;
+mod centred;
+pub mod hierarchical;
 pub mod kmeans;
 pub mod membership;
+pub mod merge_tree;
+mod micro_clusters;
 pub mod options;
 
 pub use kmeans::{Clusters, Geometry, KmeansSettings, kmeans};
+pub use agreement::adjusted_rand_index;
+pub use hierarchical::{Hierarchy, Linkage, hierarchical};
+pub use kmeans::spherical_kmeans;
 pub use membership::{MemberFit, Membership, nearest_segment};
+pub use merge_tree::{Merge, MergeTree};
 pub use options::{Method, SegmentationOptions};
