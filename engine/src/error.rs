@@ -34,4 +34,18 @@ pub enum EngineError {
         /// Which factors.
         what: &'static str,
     },
+    /// A column cannot be used as it is.
+    #[error("column \"{column}\" {reason}")]
+    Column {
+        /// Its name.
+        column: String,
+        /// What is wrong, as the end of a sentence about it.
+        reason: String,
+    },
+    /// Something needs the times of events, which have none.
+    #[error("{what} needs the time of every event, and these events have no times")]
+    NoTimes {
+        /// What needs them.
+        what: &'static str,
+    },
 }
