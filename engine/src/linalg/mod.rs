@@ -7,11 +7,13 @@
 //! - [`cholesky`]: `A = UᵀU` and the solves with it
 //! - [`mod@gram`]: `XᵀX` over threads, the same bytes for any number of them
 //! - [`eigen`]: the eigenbasis of a Gramian
+//! - [`nearest`]: the nearest centres of points
 //! - [`product`]: `A·Bᵀ` and `A·v` for scoring
 
 pub mod cholesky;
 pub mod eigen;
 pub mod gram;
+pub mod nearest;
 pub mod product;
 pub mod rank_update;
 pub mod vector;

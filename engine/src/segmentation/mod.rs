@@ -4,6 +4,9 @@
 //! - [`agreement`]: how far two divisions agree
 //! - [`options`]: the method and how many segments
 //! - [`mod@kmeans`]: k-means, spherical and Euclidean, of weighted rows
+//! - [`kmeans`]: spherical k-means, the default, on user factors
+//! - [`summary`]: rows that pass by once, kept small enough to be clustered at the end
+//! - [`weighted`]: k-means of weighted rows, which the former ends with
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
 
 pub mod agreement;
@@ -14,6 +17,10 @@ pub mod membership;
 pub mod merge_tree;
 mod micro_clusters;
 pub mod options;
+#[cfg(test)]
+mod planted;
+pub mod summary;
+pub mod weighted;
 
 pub use kmeans::{Clusters, Geometry, KmeansSettings, kmeans};
 pub use agreement::adjusted_rand_index;
@@ -22,3 +29,4 @@ pub use kmeans::spherical_kmeans;
 pub use membership::{MemberFit, Membership, nearest_segment};
 pub use merge_tree::{Merge, MergeTree};
 pub use options::{Method, SegmentationOptions};
+pub use summary::{Summary, SummaryClusters};
