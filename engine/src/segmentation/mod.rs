@@ -3,11 +3,14 @@
 //! - [`options`]: the method and how many segments
 //! - [`kmeans`]: spherical k-means, the default, on user factors
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
+//! - [`rfm`]: scores of recency, frequency and monetary value, and segments with names
 
 pub mod kmeans;
 pub mod membership;
 pub mod options;
+pub mod rfm;
 
 pub use kmeans::spherical_kmeans;
 pub use membership::{MemberFit, Membership, nearest_segment};
 pub use options::{Method, SegmentationOptions};
+pub use rfm::{RfmScorer, RfmSettings, rfm_values};
