@@ -8,6 +8,7 @@
 //! - [`summary`]: rows that pass by once, kept small enough to be clustered at the end
 //! - [`weighted`]: k-means of weighted rows, which the former ends with
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
+//! - [`rfm`]: scores of recency, frequency and monetary value, and segments with names
 
 pub mod agreement;
 mod centred;
@@ -21,6 +22,7 @@ pub mod options;
 mod planted;
 pub mod summary;
 pub mod weighted;
+pub mod rfm;
 
 pub use kmeans::{Clusters, Geometry, KmeansSettings, kmeans};
 pub use agreement::adjusted_rand_index;
@@ -30,3 +32,4 @@ pub use membership::{MemberFit, Membership, nearest_segment};
 pub use merge_tree::{Merge, MergeTree};
 pub use options::{Method, SegmentationOptions};
 pub use summary::{Summary, SummaryClusters};
+pub use rfm::{RfmScorer, RfmSettings, rfm_values};
