@@ -3,10 +3,14 @@
 //! - [`options`]: the method and how many segments
 //! - [`kmeans`]: spherical k-means, the default, on user factors
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
+//! - [`validity`]: how good a division is, and how stable
+//! - [`matching`]: segments that keep their numbers between versions, and how users moved
 
 pub mod kmeans;
+pub mod matching;
 pub mod membership;
 pub mod options;
+pub mod validity;
 
 pub use kmeans::spherical_kmeans;
 pub use membership::{MemberFit, Membership, nearest_segment};
