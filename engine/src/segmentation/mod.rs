@@ -9,11 +9,14 @@
 //! - [`weighted`]: k-means of weighted rows, which the former ends with
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
 //! - [`rfm`]: scores of recency, frequency and monetary value, and segments with names
+//! - [`validity`]: how good a division is, and how stable
+//! - [`matching`]: segments that keep their numbers between versions, and how users moved
 
 pub mod agreement;
 mod centred;
 pub mod hierarchical;
 pub mod kmeans;
+pub mod matching;
 pub mod membership;
 pub mod merge_tree;
 mod micro_clusters;
@@ -23,6 +26,7 @@ mod planted;
 pub mod summary;
 pub mod weighted;
 pub mod rfm;
+pub mod validity;
 
 pub use kmeans::{Clusters, Geometry, KmeansSettings, kmeans};
 pub use agreement::adjusted_rand_index;
