@@ -9,7 +9,7 @@
 //! The peer in Python reads and writes the same files.
 
 use segrec_benches::{Result, peak_megabytes, planted, read_labels, read_points, write_labels, write_points};
-use segrec_engine::segmentation::{Linkage, adjusted_rand_index, hierarchical};
+use segrec_engine::segmentation::{Linkage, adjusted_rand, hierarchical};
 use segrec_engine::{Matrix, Silent};
 use std::time::Instant;
 
@@ -38,7 +38,7 @@ fn main() -> Result<()> {
             ours(&read_points(path, columns)?, groups.parse()?, linkage, seed.parse()?, labels)
         }
         ["agreement", a, b] => {
-            println!("{:.4}", adjusted_rand_index(&read_labels(a)?, &read_labels(b)?));
+            println!("{:.4}", adjusted_rand(&read_labels(a)?, &read_labels(b)?));
             Ok(())
         }
         _ => Err("usage: see the head of benches/src/bin/hierarchical.rs".into()),

@@ -2,8 +2,8 @@
 //!
 //! The nearest-neighbour chain (Murtagh 1983; Müllner 2011, arXiv:1109.2378) with the update of Lance
 //! & Williams (1967): about 3·m² reads for m leaves, and 2·m² bytes for the distances, in `f32`.
-//! Up to [`MOST_LEAVES`] distinct rows every distinct row is a leaf, and the tree is exact. Above,
-//! leaves are micro-clusters ([`super::micro_clusters`]), so that no n × n matrix is ever built:
+//! Up to [`EXACT`] distinct rows every distinct row is a leaf, and the tree is exact. Above, leaves are
+//! micro-clusters (`micro_clusters.rs`), so that no n × n matrix is ever built:
 //! Ward's distance needs their sizes and centroids only and is exact for them, the average distance is
 //! taken from sizes, centroids and spreads, and complete and single linkage from the centroids alone.
 
@@ -17,8 +17,12 @@ use crate::observer::{Observer, Progress};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Leaves at most: 32 MB of distances.
-const MOST_LEAVES: usize = 4_000;
+/// Distinct rows at most for a leaf to be a row: 32 MB of distances.
+const EXACT: usize = 4_000;
+/// Micro-clusters above. Against exact Ward on 10,000 rows at 8, 20 and 64 groups: 1,333, 2,000 and
+/// 4,000 of them agree with it alike (adjusted Rand index .99, .99, .93 on planted groups, .85, .65, .60
+/// on user factors, where the sum of squares is nevertheless within .2 % of exact Ward's or below it).
+const MICRO_CLUSTERS: usize = 2_000;
 /// Merges between two reports.
 const REPORT_EVERY: usize = 500;
 /// The name of the phase in progress reports and in the training log.
@@ -60,21 +64,21 @@ pub fn hierarchical(
     seed: u64,
     observer: &dyn Observer,
 ) -> Result<Hierarchy> {
-    with_leaves(points, linkage, MOST_LEAVES, seed, observer)
+    with_leaves(points, linkage, (EXACT, MICRO_CLUSTERS), seed, observer)
 }
 
 fn with_leaves(
     points: &Matrix,
     linkage: Linkage,
-    most: usize,
+    (exact, count): (usize, usize),
     seed: u64,
     observer: &dyn Observer,
 ) -> Result<Hierarchy> {
     check_finite(points)?;
     observer.check()?;
-    let leaves = match distinct_rows(points, most) {
+    let leaves = match distinct_rows(points, exact) {
         Some(leaves) => leaves,
-        None => micro_clusters(points, most, seed, observer)?,
+        None => micro_clusters(points, count, seed, observer)?,
     };
     let links = merge(&leaves, linkage, observer)?;
     let tree = MergeTree::from_links(leaves.rows, links);
@@ -214,7 +218,7 @@ fn merge(leaves: &MicroClusters, linkage: Linkage, observer: &dyn Observer) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::super::agreement::adjusted_rand_index;
+    use super::super::agreement::adjusted_rand;
     use super::*;
     use crate::observer::Silent;
     use crate::seed::random;
@@ -309,7 +313,7 @@ mod tests {
                         "{linkage:?} {merge:?}"
                     );
                 }
-                assert_eq!(adjusted_rand_index(&groups_of_rows(&found, 9), &expected), 1.0, "{linkage:?}");
+                assert_eq!(adjusted_rand(&groups_of_rows(&found, 9), &expected), 1.0, "{linkage:?}");
             }
         }
     }
@@ -329,7 +333,7 @@ mod tests {
             for (merge, height) in found.tree.merges.iter().zip(&heights[30..]) {
                 assert!((f64::from(merge.height) - height).abs() < 1e-5 * height, "{linkage:?} {merge:?}");
             }
-            assert_eq!(adjusted_rand_index(&groups_of_rows(&found, 5), &expected), 1.0, "{linkage:?}");
+            assert_eq!(adjusted_rand(&groups_of_rows(&found, 5), &expected), 1.0, "{linkage:?}");
         }
     }
 
@@ -338,19 +342,21 @@ mod tests {
         let (points, planted) = planted(3_000, 16, 12, 0.5);
         for linkage in [Linkage::Ward, Linkage::Average] {
             let exact = hierarchical(&points, linkage, 1, &Silent).unwrap();
-            let found = with_leaves(&points, linkage, 300, 1, &Silent).unwrap();
+            let found = with_leaves(&points, linkage, (300, 300), 1, &Silent).unwrap();
             assert!(found.tree.leaves() <= 300 && found.leaf_centroids.rows() == found.tree.leaves());
             let groups = groups_of_rows(&found, 12);
-            assert!(adjusted_rand_index(&groups, &groups_of_rows(&exact, 12)) >= 0.95, "{linkage:?}");
-            assert!(adjusted_rand_index(&groups, &planted) >= 0.95, "{linkage:?}");
+            assert!(adjusted_rand(&groups, &groups_of_rows(&exact, 12)) >= 0.95, "{linkage:?}");
+            assert!(adjusted_rand(&groups, &planted) >= 0.95, "{linkage:?}");
         }
     }
 
     #[test]
     fn every_tree_holds_every_row_and_rises() {
         let (points, _) = planted(700, 4, 5, 1.0);
-        for (linkage, most) in ALL.into_iter().flat_map(|linkage| [(linkage, 4_000), (linkage, 90)]) {
-            let found = with_leaves(&points, linkage, most, 3, &Silent).unwrap();
+        for (linkage, leaves) in
+            ALL.into_iter().flat_map(|linkage| [(linkage, (4_000, 0)), (linkage, (100, 90))])
+        {
+            let found = with_leaves(&points, linkage, leaves, 3, &Silent).unwrap();
             let merges = &found.tree.merges;
             assert_eq!(found.tree.leaf_rows.iter().sum::<u32>(), 700);
             assert_eq!((merges.len(), merges[merges.len() - 1].rows), (found.tree.leaves() - 1, 700));

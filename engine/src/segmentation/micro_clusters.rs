@@ -17,9 +17,10 @@ use rand::Rng;
 use rand::seq::index;
 use rayon::prelude::*;
 
-/// Passes of Lloyd's iteration.
+/// Passes of Lloyd's iteration. Against exact Ward on 10,000 rows with planted groups the adjusted Rand
+/// index is .987 without, .995 with one, .997 with two; with all centres drawn evenly .990 with one.
 const PASSES: usize = 1;
-/// Rows of a task: with 4,000 centres its distances are 1 MB.
+/// Rows of a task: with 2,000 centres its distances are 512 kB.
 const BLOCK_ROWS: usize = 64;
 /// The name of the phase in progress reports and in the training log.
 const PHASE: &str = "micro-clusters";

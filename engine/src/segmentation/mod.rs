@@ -1,7 +1,8 @@
 //! Dividing users into segments.
 //!
-//! - [`hierarchical`]: agglomerative clustering, and [`merge_tree`], from which any number of groups is cut
+//! - [`mod@hierarchical`]: agglomerative clustering, and [`merge_tree`], from which any number of groups is cut
 //! - [`agreement`]: how far two divisions agree
+//! - [`mod@density`]: what is dense, and noise
 //! - [`options`]: the method and how many segments
 //! - [`mod@kmeans`]: k-means, spherical and Euclidean, of weighted rows
 //! - [`kmeans`]: spherical k-means, the default, on user factors
@@ -14,6 +15,8 @@
 
 pub mod agreement;
 mod centred;
+pub mod density;
+mod density_radius;
 pub mod hierarchical;
 pub mod kmeans;
 pub mod matching;
@@ -30,6 +33,10 @@ pub mod validity;
 
 pub use kmeans::{Clusters, Geometry, KmeansSettings, kmeans};
 pub use agreement::adjusted_rand_index;
+mod within;
+
+pub use agreement::adjusted_rand;
+pub use density::{Dense, DensitySettings, density};
 pub use hierarchical::{Hierarchy, Linkage, hierarchical};
 pub use kmeans::spherical_kmeans;
 pub use membership::{MemberFit, Membership, nearest_segment};
