@@ -10,6 +10,8 @@
 //! - [`weighted`]: k-means of weighted rows, which the former ends with
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
 //! - [`rfm`]: scores of recency, frequency and monetary value, and segments with names
+//! - [`mixture`]: Gaussian mixtures, for segments of different shapes
+//! - [`vote`]: from examples, by the vote of the nearest
 //! - [`validity`]: how good a division is, and how stable
 //! - [`matching`]: segments that keep their numbers between versions, and how users moved
 
@@ -23,6 +25,7 @@ pub mod matching;
 pub mod membership;
 pub mod merge_tree;
 mod micro_clusters;
+pub mod mixture;
 pub mod options;
 #[cfg(test)]
 mod planted;
@@ -30,6 +33,7 @@ pub mod summary;
 pub mod weighted;
 pub mod rfm;
 pub mod validity;
+pub mod vote;
 
 pub use kmeans::{Clusters, Geometry, KmeansSettings, kmeans};
 pub use agreement::adjusted_rand_index;

@@ -10,6 +10,7 @@
 //! [`silhouette_sequential`], for callers that must not start threads.
 
 use crate::error::{EngineError, Result};
+use crate::linalg::vector::distance;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
 use crate::seed;
@@ -21,8 +22,6 @@ use serde::{Deserialize, Serialize};
 pub const PHASE: &str = "silhouette";
 /// Rows between reports of progress; 40 ms of work on one thread with 5,000 rows of 64 columns.
 const BLOCK_ROWS: usize = 256;
-/// Independent sums of a distance: two AVX-512 registers, four AVX2 registers.
-const LANES: usize = 16;
 /// The least share in [`population_stability`]: a share of nothing has no logarithm.
 const LEAST_SHARE: f64 = 1e-4;
 /// Distances up to it count as nothing in [`davies_bouldin`], as in scikit-learn.
@@ -92,21 +91,6 @@ impl Clusters {
         let larger = within.max(nearest);
         if larger > 0.0 { (nearest - within) / larger } else { 0.0 }
     }
-}
-
-/// ‖a − b‖ in `f64`.
-#[inline(always)]
-fn distance(a: &[f32], b: &[f32]) -> f64 {
-    let square = |x: f32, y: f32| (f64::from(x) - f64::from(y)) * (f64::from(x) - f64::from(y));
-    let mut sums = [0.0; LANES];
-    let ((a_body, a_tail), (b_body, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    for (x, y) in a_body.iter().zip(b_body) {
-        for lane in 0..LANES {
-            sums[lane] += square(x[lane], y[lane]);
-        }
-    }
-    let tail: f64 = a_tail.iter().zip(b_tail).map(|(&x, &y)| square(x, y)).sum();
-    (sums.iter().sum::<f64>() + tail).sqrt()
 }
 
 /// ‖x − mean‖².
