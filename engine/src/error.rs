@@ -42,10 +42,12 @@ pub enum EngineError {
         /// What is wrong, as the end of a sentence about it.
         reason: String,
     },
-    /// Something needs the times of events, which have none.
-    #[error("{what} needs the time of every event, and these events have no times")]
-    NoTimes {
-        /// What needs them.
+    /// Something was asked for that needs more than was given.
+    #[error("{what} cannot be computed without {needs}")]
+    Missing {
+        /// What was asked for.
         what: &'static str,
+        /// What is missing.
+        needs: &'static str,
     },
 }

@@ -4,6 +4,7 @@
 
 use crate::error::{EngineError, Result};
 use crate::interactions::{Id, IdKind, IdMap};
+use serde::{Deserialize, Serialize};
 
 /// The code of a row without a level.
 pub const NO_LEVEL: u32 = u32::MAX;
@@ -16,7 +17,8 @@ pub const DAY: i64 = 86_400_000_000;
 pub const MOST_DISTINCT: usize = 1_000;
 
 /// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ColumnKind {
     /// A number.
     Number,

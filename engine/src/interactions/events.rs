@@ -82,6 +82,17 @@ pub struct Events {
     max_user_events: usize,
 }
 
+/// One event of a user.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UserEvent {
+    /// The number of the item.
+    pub item: u32,
+    /// The weight.
+    pub weight: f32,
+    /// The time in microseconds; 0 without times.
+    pub time: i64,
+}
+
 /// New numbers, in the order of the ids, for those with enough events; `u32::MAX` for the others.
 fn renumber(ids: &Ids, number_of: &[u32], least: usize) -> (Ids, Vec<u32>) {
     let mut counts = vec![0usize; ids.len()];
@@ -182,6 +193,20 @@ impl Events {
         self.item.is_empty()
     }
 
+    /// True where every event has a time.
+    pub fn is_timed(&self) -> bool {
+        self.time.is_some()
+    }
+
+    /// The events of a user, in the order they arrived.
+    pub fn of_user(&self, user: usize) -> impl Iterator<Item = UserEvent> + '_ {
+        (self.starts[user]..self.starts[user + 1]).map(|event| UserEvent {
+            item: self.item[event],
+            weight: self.weight[event],
+            time: self.time.as_ref().map_or(0, |times| times[event]),
+        })
+    }
+
     /// The time of the latest event, in microseconds; 0 without times.
     pub fn latest(&self) -> i64 {
         self.time.as_ref().and_then(|times| times.iter().max().copied()).unwrap_or(0)
@@ -259,9 +284,9 @@ impl Events {
     where
         F: Fn(u32, u32, i64) -> bool,
     {
-        let time_of = |event: usize| self.time.as_ref().map_or(0, |times| times[event]);
-        let mut events: Vec<(u32, i64, f32)> = (self.starts[user]..self.starts[user + 1])
-            .map(|event| (self.item[event], time_of(event), self.weight[event]))
+        let mut events: Vec<(u32, i64, f32)> = self
+            .of_user(user)
+            .map(|event| (event.item, event.time, event.weight))
             .filter(|&(item, time, _)| keep(user as u32, item, time))
             .collect();
         // By item, then time; the weight breaks ties so that the order of arrival never matters.

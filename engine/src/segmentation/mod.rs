@@ -5,6 +5,7 @@
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
 //! - [`profiles`]: what makes a segment different
 //! - [`rules`]: a segment in words; its conditions and their search stand beside
+//! - [`rfm`]: scores of recency, frequency and monetary value, and segments with names
 
 mod conditions;
 pub mod kmeans;
@@ -13,9 +14,11 @@ pub mod options;
 pub mod profiles;
 mod rule_search;
 pub mod rules;
+pub mod rfm;
 
 pub use kmeans::spherical_kmeans;
 pub use membership::{MemberFit, Membership, nearest_segment};
 pub use options::{Method, SegmentationOptions};
 pub use profiles::{ProfileKind, ProfileRow, profiles};
 pub use rules::{Rule, rules};
+pub use rfm::{RfmScorer, RfmSettings, rfm_values};
