@@ -12,13 +12,13 @@ pub mod kmeans;
 pub mod membership;
 pub mod options;
 pub mod profiles;
+pub mod rfm;
 mod rule_search;
 pub mod rules;
-pub mod rfm;
 
 pub use kmeans::spherical_kmeans;
 pub use membership::{MemberFit, Membership, nearest_segment};
 pub use options::{Method, SegmentationOptions};
 pub use profiles::{ProfileKind, ProfileRow, profiles};
-pub use rules::{Rule, rules};
 pub use rfm::{RfmScorer, RfmSettings, rfm_values};
+pub use rules::{Rule, rules};

@@ -5,8 +5,7 @@
 //! column it does not have, and the best of the longer rules are the next beam. A condition is
 //! judged by what the rule is chosen by in the end, F½ less [`WORTH`] for every bound and level
 //! that has to be read, so that a rule is as short as it can be. For numbers all spans between two
-//! bounds are tried; for categories the levels with the largest shares of members first, among
-//! whose prefixes the best set of levels is (Breiman et al. 1984, 4.2.2).
+//! bounds are tried; for categories all but one level, and sets that grow by the best level.
 //!
 //! A step costs beam · columns · (sampled rows + 64²/2) additions.
 
@@ -27,7 +26,7 @@ const COUNTED: usize = 8;
 /// Levels one condition lists.
 const MOST_LEVELS: usize = 3;
 /// A bound or a level must raise F½ by this much: less is not worth reading.
-pub const WORTH: f64 = 0.01;
+const WORTH: f64 = 0.01;
 
 /// How many rows a rule holds for.
 #[derive(Clone, Copy, Debug)]
@@ -103,9 +102,9 @@ impl<'a> Sample<'a> {
             Candidate { rule: Vec::new(), members: self.members.clone(), others: self.others.clone() };
         let (mut beam, mut found): (_, Vec<(f64, Vec<Condition>)>) = (vec![everybody], Vec::new());
         for _ in 0..DEPTH {
-            observer.check()?;
             let mut longer: Vec<(f64, usize, Condition)> = Vec::new();
             for (parent, candidate) in beam.iter().enumerate() {
+                observer.check()?;
                 let is_free = |&column: &usize| candidate.rule.iter().all(|other| other.column != column);
                 let best = |column| self.best_condition(column, candidate);
                 let conditions = (0..self.columns.len()).filter(is_free).filter_map(best);
@@ -179,15 +178,19 @@ impl<'a> Sample<'a> {
             for &code in &order {
                 offer(coded.known() & !(1 << code), 1, all_right - members[code], all_wrong - others[code]);
             }
-            let precision =
-                |code: usize| members[code] / (members[code] + others[code]).max(f64::MIN_POSITIVE);
-            order.sort_by(|&a, &b| precision(b).total_cmp(&precision(a)));
+            // Sets grow by the level that is worth most.
             let (mut codes, mut right, mut wrong) = (0u64, 0.0, 0.0);
-            for (place, code) in order.into_iter().take(MOST_LEVELS).enumerate() {
+            for words in 1..=MOST_LEVELS {
+                let worth = |&code: &usize| {
+                    let (right, wrong) = (right + members[code], wrong + others[code]);
+                    Score { size: self.share, matched: right + wrong, right, words }.worth()
+                };
+                order.sort_by(|a, b| worth(a).total_cmp(&worth(b)));
+                let Some(code) = order.pop() else { break };
                 codes |= 1 << code;
                 right += members[code];
                 wrong += others[code];
-                offer(codes, place + 1, right, wrong);
+                offer(codes, words, right, wrong);
             }
         }
         best

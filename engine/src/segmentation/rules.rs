@@ -1,7 +1,7 @@
 //! A segment in words: `country = FR and age ≤ 30: 83 % right, covers 61 %`.
 //!
 //! For each segment a search on a sample of its users and of all others proposes rules
-//! ([`super::rule_search`]). Proposed rules are then counted over all users, one bit per user and
+//! (`rule_search`). Proposed rules are then counted over all users, one bit per user and
 //! condition, so that precision and recall are exact. The best by F½ wins: precision counts twice
 //! as much as recall, because a rule that is read out should be right.
 //!
