@@ -9,6 +9,8 @@
 //! - [`summary`]: rows that pass by once, kept small enough to be clustered at the end
 //! - [`weighted`]: k-means of weighted rows, which the former ends with
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
+//! - [`profiles`]: what makes a segment different
+//! - [`rules`]: a segment in words; its conditions and their search stand beside
 //! - [`rfm`]: scores of recency, frequency and monetary value, and segments with names
 //! - [`mixture`]: Gaussian mixtures, for segments of different shapes
 //! - [`vote`]: from examples, by the vote of the nearest
@@ -20,6 +22,7 @@ mod centred;
 pub mod density;
 mod density_radius;
 pub mod hierarchical;
+mod conditions;
 pub mod kmeans;
 pub mod matching;
 pub mod membership;
@@ -34,6 +37,10 @@ pub mod weighted;
 pub mod rfm;
 pub mod validity;
 pub mod vote;
+pub mod profiles;
+pub mod rfm;
+mod rule_search;
+pub mod rules;
 
 pub use kmeans::{Clusters, Geometry, KmeansSettings, kmeans};
 pub use agreement::adjusted_rand_index;
@@ -47,4 +54,6 @@ pub use membership::{MemberFit, Membership, nearest_segment};
 pub use merge_tree::{Merge, MergeTree};
 pub use options::{Method, SegmentationOptions};
 pub use summary::{Summary, SummaryClusters};
+pub use profiles::{ProfileKind, ProfileRow, profiles};
 pub use rfm::{RfmScorer, RfmSettings, rfm_values};
+pub use rules::{Rule, rules};
