@@ -5,14 +5,18 @@
 //! - [`summary`]: rows that pass by once, kept small enough to be clustered at the end
 //! - [`weighted`]: k-means of weighted rows, which the former ends with
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
+//! - [`validity`]: how good a division is, and how stable
+//! - [`matching`]: segments that keep their numbers between versions, and how users moved
 
 pub mod kmeans;
+pub mod matching;
 pub mod membership;
 pub mod options;
 #[cfg(test)]
 mod planted;
 pub mod summary;
 pub mod weighted;
+pub mod validity;
 
 pub use kmeans::spherical_kmeans;
 pub use membership::{MemberFit, Membership, nearest_segment};
