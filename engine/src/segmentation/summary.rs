@@ -14,7 +14,6 @@ use super::weighted::{self, WeightedRows, weighted_kmeans};
 use crate::error::Result;
 use crate::observer::{Observer, Silent};
 use crate::seed::{self, Random};
-use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 /// Rows of the buffer at most. At k = 64 the inertia of what is found in a million rows is within a
@@ -33,6 +32,9 @@ const MOST_ROUGH: usize = 256;
 /// Rows among which the rough centres are drawn, and candidates for each.
 const ROUGH_SAMPLE: usize = 2048;
 const ROUGH_CANDIDATES: usize = 4;
+/// Rows on which the starts of k-means are compared, at least and for each cluster: more are reduced.
+const TRIAL_ROWS: usize = 8192;
+const TRIAL_ROWS_PER_CLUSTER: usize = 32;
 /// All draws come from it: the same rows in the same order give the same clusters.
 const SEED: u64 = 0;
 
@@ -71,6 +73,12 @@ pub struct Summary {
 struct Bucket {
     values: Vec<f32>,
     weights: Vec<f32>,
+}
+
+impl Bucket {
+    fn rows(&self, columns: usize) -> WeightedRows<'_> {
+        WeightedRows { columns, values: &self.values, weights: &self.weights }
+    }
 }
 
 /// A summary as it is read, not checked yet.
@@ -197,9 +205,12 @@ impl Summary {
     fn reduce(&mut self, bucket: &Bucket) -> Bucket {
         self.reductions += 1;
         let mut random = seed::random(seed::mix(SEED ^ self.reductions), "summary");
-        let rows = WeightedRows { columns: self.columns, values: &bucket.values, weights: &bucket.weights };
-        let rough = (ROUGH_PER_CLUSTER * self.clusters).clamp(LEAST_ROUGH, MOST_ROUGH);
-        reduce(rows, self.capacity() / 2, rough, &mut random)
+        reduce(bucket.rows(self.columns), self.capacity() / 2, self.rough(), &mut random)
+    }
+
+    /// How many rough clusters a reduction makes.
+    fn rough(&self) -> usize {
+        (ROUGH_PER_CLUSTER * self.clusters).clamp(LEAST_ROUGH, MOST_ROUGH)
     }
 
     /// Clusters of all rows; none for no rows, fewer than sought where there are fewer different rows.
@@ -207,15 +218,18 @@ impl Summary {
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
     pub fn clusters(&self, observer: &dyn Observer) -> Result<SummaryClusters> {
-        let kept = self.buffer.len() / self.columns;
-        let mut values = self.buffer.clone();
-        let mut weights = vec![1.0; kept];
+        let mut kept =
+            Bucket { values: self.buffer.clone(), weights: vec![1.0; self.buffer.len() / self.columns] };
         for bucket in &self.levels {
-            values.extend_from_slice(&bucket.values);
-            weights.extend_from_slice(&bucket.weights);
+            kept.values.extend_from_slice(&bucket.values);
+            kept.weights.extend_from_slice(&bucket.weights);
         }
-        let rows = WeightedRows { columns: self.columns, values: &values, weights: &weights };
-        let found = weighted_kmeans(rows, self.clusters, SEED, observer)?;
+        let rows = kept.rows(self.columns);
+        let trial = TRIAL_ROWS.max(TRIAL_ROWS_PER_CLUSTER * self.clusters);
+        let mut random = seed::random(SEED, "trial");
+        let fewer = (rows.rows() > trial).then(|| reduce(rows, trial, self.rough(), &mut random));
+        let trial = fewer.as_ref().map_or(rows, |fewer| fewer.rows(self.columns));
+        let found = weighted_kmeans(rows, trial, self.clusters, SEED, observer)?;
         let (_, weights) = weighted::sums(rows, &found.of_row, found.centres.len() / self.columns);
         let mut order: Vec<usize> = (0..weights.len()).filter(|&cluster| weights[cluster] > 0.0).collect();
         order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
@@ -273,7 +287,7 @@ fn reduce(rows: WeightedRows<'_>, target: usize, rough: usize, random: &mut Rand
 
     let mut drawn = Bucket::default();
     let mut of_drawn = Vec::with_capacity(target);
-    for (at, times) in stratified(&importance, target, random) {
+    for (at, times) in weighted::stratified(&importance, target, random) {
         let row = order[at] as usize;
         drawn.values.extend_from_slice(rows.row(row));
         drawn.weights.push((times as f64 * f64::from(rows.weights[row]) / importance[at]) as f32);
@@ -314,35 +328,15 @@ fn rough_clustering(
     random: &mut Random,
 ) -> Option<weighted::Clustering> {
     let weights: Vec<f64> = rows.weights.iter().map(|&weight| f64::from(weight)).collect();
-    let (mut values, mut sampled) = (Vec::new(), Vec::new());
-    for (row, times) in stratified(&weights, ROUGH_SAMPLE, random) {
-        values.extend_from_slice(rows.row(row));
-        sampled.push(times as f32);
+    let mut sample = Bucket::default();
+    for (row, times) in weighted::stratified(&weights, ROUGH_SAMPLE, random) {
+        sample.values.extend_from_slice(rows.row(row));
+        sample.weights.push(times as f32);
     }
-    let sample = WeightedRows { columns: rows.columns, values: &values, weights: &sampled };
+    let sample = sample.rows(rows.columns);
     // Some milliseconds of work: nobody waits for it to stop.
     let centres = weighted::seed_centres(sample, count, ROUGH_CANDIDATES, random, &Silent).ok()?;
     weighted::nearest(rows, centres, &Silent).ok()
-}
-
-/// Stratified sampling: the shares are laid end to end and cut into `draws` equal parts, and a point
-/// is drawn in each; which shares the points fall on and how often. Points at equal distances would
-/// have less variance still, and see only every n-th row of rows with a period.
-fn stratified(shares: &[f64], draws: usize, random: &mut Random) -> Vec<(usize, u32)> {
-    let part = shares.iter().sum::<f64>() / draws.max(1) as f64;
-    let mut points = (0..draws).map(|draw| part * (draw as f64 + random.r#gen::<f64>())).peekable();
-    let (mut reached, mut drawn) = (0.0, Vec::with_capacity(draws));
-    for (at, &share) in shares.iter().enumerate() {
-        reached += share;
-        let mut times = 0;
-        while points.next_if(|&point| point < reached).is_some() {
-            times += 1;
-        }
-        if times > 0 {
-            drawn.push((at, times));
-        }
-    }
-    drawn
 }
 
 #[cfg(test)]
@@ -367,7 +361,7 @@ mod tests {
     fn full_kmeans(values: &[f32], columns: usize, clusters: usize) -> f64 {
         let weights = vec![1.0; values.len() / columns];
         let rows = WeightedRows { columns, values, weights: &weights };
-        weighted_kmeans(rows, clusters, 9, &Silent).unwrap().inertia
+        weighted_kmeans(rows, rows, clusters, 9, &Silent).unwrap().inertia
     }
 
     #[test]

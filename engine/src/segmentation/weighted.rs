@@ -15,9 +15,9 @@ use rayon::prelude::*;
 const ITERATIONS: usize = 100;
 /// Iteration stops once the inertia falls by less than this share.
 const TOLERANCE: f64 = 1e-4;
-/// Starts that are compared, and the iterations after which they are: the order of starts hardly
-/// changes later, and the others cost nothing more.
-const STARTS: usize = 4;
+/// Starts that are compared after a few iterations: the order of starts hardly changes later, and the
+/// best alone goes on.
+const STARTS: usize = 8;
 const TRIAL_ITERATIONS: usize = 3;
 /// Multiply-adds between two looks at whether to stop: some 10 ms.
 const PATIENCE: usize = 1 << 26;
@@ -61,12 +61,14 @@ pub struct Clustering {
     pub inertia: f64,
 }
 
-/// Divides rows into at most `count` clusters: fewer where there are fewer different rows.
+/// Divides rows into at most `count` clusters: fewer where there are fewer different rows. Starts are
+/// compared on `trial`: the same rows, or fewer that stand for them.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
 pub fn weighted_kmeans(
     rows: WeightedRows<'_>,
+    trial: WeightedRows<'_>,
     count: usize,
     seed: u64,
     observer: &dyn Observer,
@@ -76,16 +78,13 @@ pub fn weighted_kmeans(
     let candidates = 2 + (count.max(1) as f64).ln() as usize;
     let mut best: Option<Clustering> = None;
     for _ in 0..STARTS {
-        let centres = seed_centres(rows, count, candidates, &mut random, observer)?;
-        let start = lloyd(rows, centres, TRIAL_ITERATIONS, observer)?;
+        let centres = seed_centres(trial, count, candidates, &mut random, observer)?;
+        let start = lloyd(trial, centres, TRIAL_ITERATIONS, observer)?;
         if best.as_ref().is_none_or(|best| start.inertia < best.inertia) {
             best = Some(start);
         }
     }
-    match best {
-        Some(best) => lloyd(rows, best.centres, ITERATIONS, observer),
-        None => nearest(rows, Vec::new(), observer),
-    }
+    lloyd(rows, best.map(|best| best.centres).unwrap_or_default(), ITERATIONS, observer)
 }
 
 /// Seeds by k-means++, each the best of `candidates`; fewer than `count` where there are fewer
@@ -216,6 +215,26 @@ pub fn sums(rows: WeightedRows<'_>, of_row: &[u32], count: usize) -> (Vec<f64>, 
     (sums, weights)
 }
 
+/// Stratified sampling: the shares are laid end to end and cut into `draws` equal parts, and a point
+/// is drawn in each; which shares the points fall on and how often. Points at equal distances would
+/// have less variance still, and see only every n-th row of rows with a period.
+pub fn stratified(shares: &[f64], draws: usize, random: &mut Random) -> Vec<(usize, u32)> {
+    let part = shares.iter().sum::<f64>() / draws.max(1) as f64;
+    let mut points = (0..draws).map(|draw| part * (draw as f64 + random.r#gen::<f64>())).peekable();
+    let (mut reached, mut drawn) = (0.0, Vec::with_capacity(draws));
+    for (at, &share) in shares.iter().enumerate() {
+        reached += share;
+        let mut times = 0;
+        while points.next_if(|&point| point < reached).is_some() {
+            times += 1;
+        }
+        if times > 0 {
+            drawn.push((at, times));
+        }
+    }
+    drawn
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,7 +255,7 @@ mod tests {
         let values = planted::rows(2000, 5, 7);
         let weights = vec![1.0; 2000];
         let rows = WeightedRows { columns: 5, values: &values, weights: &weights };
-        let found = weighted_kmeans(rows, 7, 1, &Silent).unwrap();
+        let found = weighted_kmeans(rows, rows, 7, 1, &Silent).unwrap();
         for (row, &cluster) in found.of_row.iter().enumerate() {
             assert_eq!(cluster, found.of_row[row % 7]);
         }
@@ -251,7 +270,7 @@ mod tests {
         let rows = WeightedRows { columns: 3, values: &values, weights: &weights };
         let plain = WeightedRows { columns: 3, values: &doubled, weights: &[1.0; 900] };
         let (a, b) =
-            (weighted_kmeans(rows, 4, 1, &Silent).unwrap(), weighted_kmeans(plain, 4, 1, &Silent).unwrap());
+            (weighted_kmeans(rows, rows, 4, 1, &Silent).unwrap(), weighted_kmeans(plain, plain, 4, 1, &Silent).unwrap());
         assert!((a.inertia / b.inertia - 1.0).abs() < 1e-3, "{} {}", a.inertia, b.inertia);
     }
 
@@ -259,7 +278,7 @@ mod tests {
     fn fewer_different_rows_than_clusters_give_fewer_clusters() {
         let values = [1.0, 1.0, 2.0, 1.0];
         let rows = WeightedRows { columns: 1, values: &values, weights: &[1.0; 4] };
-        let found = weighted_kmeans(rows, 3, 1, &Silent).unwrap();
+        let found = weighted_kmeans(rows, rows, 3, 1, &Silent).unwrap();
         assert_eq!((found.centres.len(), found.inertia), (2, 0.0));
     }
 
@@ -268,15 +287,15 @@ mod tests {
         let values = planted::rows(20_000, 8, 20);
         let weights = vec![1.0; 20_000];
         let rows = WeightedRows { columns: 8, values: &values, weights: &weights };
-        let alone = weighted_kmeans(rows, 30, 1, &Silent).unwrap();
+        let alone = weighted_kmeans(rows, rows, 30, 1, &Silent).unwrap();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-        let together = pool.install(|| weighted_kmeans(rows, 30, 1, &Silent)).unwrap();
+        let together = pool.install(|| weighted_kmeans(rows, rows, 30, 1, &Silent)).unwrap();
         assert_eq!((alone.centres, alone.of_row), (together.centres, together.of_row));
     }
 
     #[test]
     fn it_stops_when_asked() {
         let rows = WeightedRows { columns: 1, values: &[1.0, 2.0], weights: &[1.0; 2] };
-        assert_eq!(weighted_kmeans(rows, 2, 1, &Stop).unwrap_err(), EngineError::Cancelled);
+        assert_eq!(weighted_kmeans(rows, rows, 2, 1, &Stop).unwrap_err(), EngineError::Cancelled);
     }
 }
