@@ -21,7 +21,7 @@ pub enum Activity {
     Recency,
     /// The number of different days (UTC) with an event.
     ActiveDays,
-    /// The share of the weight that is on items of a category, for the [`CATEGORIES`] categories
+    /// The share of the weight that is on items of a category, for the ten categories
     /// that most users have an event in.
     Categories,
 }

@@ -105,6 +105,7 @@ impl Feature {
             }
             Values::Number(_) | Values::Boolean(_) | Values::Moment(_) => {
                 let values = sorted((0..rows).filter_map(|row| number(column.cell(row), settings.as_of)));
+                observer.check()?;
                 let edges = edges(&values);
                 let Some(form) = Form::number(values, null, settings) else { return Ok(Err(constant())) };
                 (form, edges)
@@ -270,7 +271,7 @@ impl Form {
         shares.extend(null_is_level.then_some(null));
         if shares.len() < 2 {
             return Err(if common.is_empty() {
-                format!("has no value in {} % of rows or more", settings.rare * 100.0)
+                format!("has no value in {} % of rows or more", (settings.rare * 1e4).round() / 100.0)
             } else {
                 "is the same in every row".to_owned()
             });

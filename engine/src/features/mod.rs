@@ -5,7 +5,8 @@
 //! turn its rows into points in which every column weighs the same, and is kept with the model, so
 //! that users who come later, as a table or one at a time, land in the same space.
 //!
-//! - [`table`]: columns, null in every kind of them, and the builder that rows stream into
+//! - [`table`]: columns, and null in every kind of them
+//! - [`builder`]: columns that grow while rows stream in
 //! - [`mod@activity`]: aggregates of the events of every user
 //! - [`scaling`]: numbers on a common scale
 //! - `feature`: one column as a block of dimensions, and its distribution
@@ -13,6 +14,7 @@
 //! - [`row`]: one row, from JSON
 
 pub mod activity;
+pub mod builder;
 pub mod encoder;
 mod feature;
 pub mod row;
@@ -20,7 +22,8 @@ pub mod scaling;
 pub mod table;
 
 pub use activity::{Activity, ItemCategories, activity};
+pub use builder::ColumnBuilder;
 pub use encoder::{Encoder, EncoderSettings, LeftOut};
 pub use row::RowProblem;
 pub use scaling::Scale;
-pub use table::{Cell, Column, ColumnBuilder, ColumnKind, DAY, NO_LEVEL, NO_MOMENT, Table, Values};
+pub use table::{Cell, Column, ColumnKind, DAY, NO_LEVEL, NO_MOMENT, Table, Values};
