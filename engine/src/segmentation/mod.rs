@@ -2,6 +2,7 @@
 //!
 //! - [`options`]: the method and how many segments
 //! - [`kmeans`]: spherical k-means, the default, on user factors
+//! - [`sample`]: rows with labels that pass by once, for the figures of [`validity`]
 //! - [`summary`]: rows that pass by once, kept small enough to be clustered at the end
 //! - [`weighted`]: k-means of weighted rows, which the former ends with
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
@@ -14,11 +15,13 @@ pub mod membership;
 pub mod options;
 #[cfg(test)]
 mod planted;
+pub mod sample;
 pub mod summary;
-pub mod weighted;
 pub mod validity;
+pub mod weighted;
 
 pub use kmeans::spherical_kmeans;
 pub use membership::{MemberFit, Membership, nearest_segment};
 pub use options::{Method, SegmentationOptions};
+pub use sample::LabelledSample;
 pub use summary::{Summary, SummaryClusters};
