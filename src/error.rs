@@ -7,7 +7,7 @@ use segrec_engine::EngineError;
 use segrec_engine::recipe::OptionProblem;
 
 /// The extension's result.
-pub type Result<T> = std::result::Result<T, SegrecError>;
+pub type Result<T, E = SegrecError> = std::result::Result<T, E>;
 
 /// Rows of the events relation that cannot be used, by what is wrong with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,23 @@ impl BadRows {
             .collect();
         parts.join(", ")
     }
+}
+
+/// What is wrong with the features of a row. Positions count from 1.
+#[derive(Debug)]
+pub enum FeatureProblem {
+    /// There are none.
+    Empty,
+    /// There are more than can be.
+    TooMany { count: usize, most: usize },
+    /// The array has rows and columns.
+    Dimensions(usize),
+    /// One is null.
+    Null { position: usize },
+    /// One is NaN, infinite or so large that squares overflow.
+    OutOfRange { position: usize, value: f32 },
+    /// Their number is not that of `whose`.
+    Length { expected: usize, found: usize, whose: &'static str },
 }
 
 /// An error of the extension.
@@ -107,6 +124,18 @@ pub enum SegrecError {
     WrongIdType { model: String, what: &'static str, kind: &'static str, asked: &'static str },
     /// `n` is out of range.
     InvalidCount { n: i32 },
+    /// The features of a row cannot be used.
+    Features(FeatureProblem),
+    /// `k` is out of range.
+    SegmentCount { k: i32, most: i32 },
+    /// `k` is not the same in all rows.
+    SegmentCountChanges { before: usize, now: i32 },
+    /// A text or message is not a value of a type.
+    InvalidValue { of: &'static str, reason: String, hint: &'static str },
+    /// Summaries of different aggregates were to become one.
+    SummariesDiffer,
+    /// The parts of an aggregate are not functions to call.
+    NotInAggregate,
     /// More memory would be needed than allowed.
     Memory { needed: u64, allowed: u64, what: String },
     /// No threads.
@@ -349,6 +378,37 @@ impl SegrecError {
                 None,
                 Some("\"n\" is a whole number of at least 0".to_owned()),
             ),
+            Self::Features(problem) => problem.into_report(),
+            Self::SegmentCount { k, most } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("\"k\" is {k}"),
+                None,
+                Some(format!("\"k\" is a whole number from 1 to {most}")),
+            ),
+            Self::SegmentCountChanges { before, now } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("\"k\" is {now}, and was {before} in an earlier row"),
+                Some("the rows of a group are divided once, into one number of segments".to_owned()),
+                Some("give a constant, or a value that is the same in all rows of a group".to_owned()),
+            ),
+            Self::InvalidValue { of, reason, hint } => report(
+                Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
+                format!("invalid input for type {of}"),
+                Some(reason),
+                Some(hint.to_owned()),
+            ),
+            Self::SummariesDiffer => report(
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                "summaries of different kinds cannot be merged".to_owned(),
+                Some("each belongs to one aggregate and one number of features and segments".to_owned()),
+                Some("merge only what the same aggregate made of the same columns".to_owned()),
+            ),
+            Self::NotInAggregate => report(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "a part of an aggregate was called by itself".to_owned(),
+                Some("its state lives as long as the aggregate".to_owned()),
+                Some("call the aggregate, as in SELECT segrec_kmeans(features, 5) FROM customers".to_owned()),
+            ),
             Self::Memory { needed, allowed, what } => report(
                 Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
                 format!("the training needs about {}, more than segrec.training_memory allows", megabytes(needed)),
@@ -377,6 +437,51 @@ impl SegrecError {
             Self::Spi(error) => report(Code::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None),
             Self::Internal(message) => report(Code::ERRCODE_INTERNAL_ERROR, message, None, None),
         }
+    }
+}
+
+impl FeatureProblem {
+    fn into_report(self) -> Report {
+        use PgSqlErrorCode as Code;
+        let (code, message, detail, hint) = match self {
+            Self::Empty => (
+                Code::ERRCODE_DATA_EXCEPTION,
+                "features are an empty array".to_owned(),
+                "distances need at least one feature".to_owned(),
+                "give at least one feature, or null for a row to skip",
+            ),
+            Self::TooMany { count, most } => (
+                Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                format!("features are an array of {count} values"),
+                format!("there can be {most}"),
+                "give fewer features",
+            ),
+            Self::Dimensions(dimensions) => (
+                Code::ERRCODE_ARRAY_ELEMENT_ERROR,
+                format!("features are an array of {dimensions} dimensions"),
+                "the features of a row are one list of numbers".to_owned(),
+                "give a one-dimensional array, as in ARRAY[age, income]::real[]",
+            ),
+            Self::Null { position } => (
+                Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+                format!("feature {position} is null"),
+                "a distance to something unknown is unknown".to_owned(),
+                "fill it with coalesce, or leave the row out with WHERE or FILTER",
+            ),
+            Self::OutOfRange { position, value } => (
+                Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+                format!("feature {position} is {value}"),
+                "features are finite and at most 1e15 from zero".to_owned(),
+                "bring the features to comparable scales, or leave the row out with WHERE or FILTER",
+            ),
+            Self::Length { expected, found, whose } => (
+                Code::ERRCODE_DATA_EXCEPTION,
+                format!("the row has {found} features, {whose} {expected}"),
+                "distances compare the same features in the same order".to_owned(),
+                "give every row the same features, as in ARRAY[age, income]::real[]",
+            ),
+        };
+        report(code, message, Some(detail), Some(hint.to_owned()))
     }
 }
 

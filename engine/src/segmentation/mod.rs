@@ -6,6 +6,7 @@
 //! - [`options`]: the method and how many segments
 //! - [`mod@kmeans`]: k-means, spherical and Euclidean, of weighted rows
 //! - [`kmeans`]: spherical k-means, the default, on user factors
+//! - [`sample`]: rows with labels that pass by once, for the figures of [`validity`]
 //! - [`summary`]: rows that pass by once, kept small enough to be clustered at the end
 //! - [`weighted`]: k-means of weighted rows, which the former ends with
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
@@ -32,6 +33,7 @@ pub mod mixture;
 pub mod options;
 #[cfg(test)]
 mod planted;
+pub mod sample;
 pub mod summary;
 pub mod weighted;
 pub mod rfm;
@@ -41,6 +43,8 @@ pub mod profiles;
 pub mod rfm;
 mod rule_search;
 pub mod rules;
+pub mod validity;
+pub mod weighted;
 
 pub use kmeans::{Clusters, Geometry, KmeansSettings, kmeans};
 pub use agreement::adjusted_rand_index;
@@ -53,6 +57,7 @@ pub use kmeans::spherical_kmeans;
 pub use membership::{MemberFit, Membership, nearest_segment};
 pub use merge_tree::{Merge, MergeTree};
 pub use options::{Method, SegmentationOptions};
+pub use sample::LabelledSample;
 pub use summary::{Summary, SummaryClusters};
 pub use profiles::{ProfileKind, ProfileRow, profiles};
 pub use rfm::{RfmScorer, RfmSettings, rfm_values};

@@ -269,8 +269,10 @@ mod tests {
         weights.resize(600, 1.0);
         let rows = WeightedRows { columns: 3, values: &values, weights: &weights };
         let plain = WeightedRows { columns: 3, values: &doubled, weights: &[1.0; 900] };
-        let (a, b) =
-            (weighted_kmeans(rows, rows, 4, 1, &Silent).unwrap(), weighted_kmeans(plain, plain, 4, 1, &Silent).unwrap());
+        let (a, b) = (
+            weighted_kmeans(rows, rows, 4, 1, &Silent).unwrap(),
+            weighted_kmeans(plain, plain, 4, 1, &Silent).unwrap(),
+        );
         assert!((a.inertia / b.inertia - 1.0).abs() < 1e-3, "{} {}", a.inertia, b.inertia);
     }
 
