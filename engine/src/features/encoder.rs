@@ -99,6 +99,11 @@ impl Encoder {
         self.features.iter().map(|f| f.name.as_str()).zip(self.features.iter().map(block)).collect()
     }
 
+    /// The columns that it reads.
+    pub fn reads(&self) -> Vec<String> {
+        self.features.iter().map(|feature| feature.name.clone()).collect()
+    }
+
     /// A name for every dimension: "age", "age is null", "country = FR", "embedding\[1\]", …
     pub fn names(&self) -> Vec<String> {
         self.features.iter().flat_map(Feature::names).collect()
@@ -125,6 +130,16 @@ impl Encoder {
             },
         )?;
         Ok(points)
+    }
+
+    /// Fills a point from the first row of a table, on the calling thread.
+    ///
+    /// # Errors
+    /// [`EngineError::Column`] where a column is of another kind than the one learned from.
+    pub fn encode_first(&self, table: &Table, point: &mut [f32]) -> Result<()> {
+        let columns = self.columns(table)?;
+        self.write(columns.iter().map(|column| column.map_or(Cell::Null, |column| column.cell(0))), point);
+        Ok(())
     }
 
     /// Fills a point from one cell for every feature.

@@ -81,7 +81,7 @@ impl<'a> OwnedCell<'a> {
             (ColumnKind::Category, Value::String(text)) => Cell::Text(text),
             (ColumnKind::Moment, Value::String(text)) => match text.as_str() {
                 "infinity" | "-infinity" => Cell::Null,
-                text => Cell::Moment(moment(text)?),
+                text => Cell::Moment(parse_moment(text)?),
             },
             (ColumnKind::Vector, Value::Array(values)) if values.len() == dimensions => {
                 let vector: Option<Vec<f32>> =
@@ -102,7 +102,7 @@ impl<'a> OwnedCell<'a> {
 }
 
 /// Microseconds since 2000 of a date or a timestamp; without an offset it is UTC.
-fn moment(text: &str) -> Option<i64> {
+pub fn parse_moment(text: &str) -> Option<i64> {
     let utc = |_| TimeZone::UTC.to_timestamp(text.parse::<DateTime>()?);
     let timestamp = text.parse::<Timestamp>().or_else(utc);
     timestamp.ok().map(|timestamp| timestamp.as_microsecond() - EPOCH)
@@ -199,8 +199,8 @@ mod tests {
             ("2000-01-01T01:00:00+05:30", -16_200_000_000),
             ("1999-12-31T23:59:59Z", -1_000_000),
         ] {
-            assert_eq!(moment(text), Some(microseconds), "{text}");
+            assert_eq!(parse_moment(text), Some(microseconds), "{text}");
         }
-        assert_eq!([moment("2023-02-29"), moment(""), moment("12")], [None; 3]);
+        assert_eq!([parse_moment("2023-02-29"), parse_moment(""), parse_moment("12")], [None; 3]);
     }
 }

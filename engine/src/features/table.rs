@@ -217,6 +217,11 @@ impl Table {
         Ok(Self { rows, columns })
     }
 
+    /// Rows without columns.
+    pub fn of_rows(rows: usize) -> Self {
+        Self { rows, columns: Vec::new() }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows
@@ -225,6 +230,11 @@ impl Table {
     /// The columns.
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// The columns, taken out.
+    pub fn into_columns(self) -> Vec<Column> {
+        self.columns
     }
 
     /// The column of a name.

@@ -207,6 +207,33 @@ impl Events {
         })
     }
 
+    /// Only the events that `keep(user, item, time)` accepts, of the same users and items.
+    pub fn select(&self, keep: impl Fn(u32, u32, i64) -> bool) -> Self {
+        let mut selected = Self {
+            users: self.users.clone(),
+            items: self.items.clone(),
+            starts: vec![0],
+            item: Vec::new(),
+            weight: Vec::new(),
+            time: self.time.as_ref().map(|_| Vec::new()),
+            max_user_events: self.max_user_events,
+        };
+        for user in 0..self.users.len() {
+            for event in self.starts[user]..self.starts[user + 1] {
+                let time = self.time.as_ref().map_or(0, |times| times[event]);
+                if keep(user as u32, self.item[event], time) {
+                    selected.item.push(self.item[event]);
+                    selected.weight.push(self.weight[event]);
+                    if let Some(times) = &mut selected.time {
+                        times.push(time);
+                    }
+                }
+            }
+            selected.starts.push(selected.item.len());
+        }
+        selected
+    }
+
     /// The time of the latest event, in microseconds; 0 without times.
     pub fn latest(&self) -> i64 {
         self.time.as_ref().and_then(|times| times.iter().max().copied()).unwrap_or(0)

@@ -218,7 +218,7 @@ fn by_size(of_row: &mut [Option<u32>]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::agreement::adjusted_rand;
+    use super::super::validity::adjusted_rand;
     use super::super::within::distance;
     use super::*;
     use crate::observer::Silent;

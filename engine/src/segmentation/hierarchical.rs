@@ -218,7 +218,7 @@ fn merge(leaves: &MicroClusters, linkage: Linkage, observer: &dyn Observer) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::super::agreement::adjusted_rand;
+    use super::super::validity::adjusted_rand;
     use super::*;
     use crate::observer::Silent;
     use crate::seed::random;

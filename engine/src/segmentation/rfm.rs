@@ -19,16 +19,6 @@ pub enum RfmSegments {
     Kmeans,
 }
 
-/// Settings of segmentation by recency, frequency and monetary value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RfmSettings {
-    /// Scores go from 1 to this.
-    pub quantiles: u8,
-    /// How users are divided.
-    pub segments: RfmSegments,
-}
-
 /// The columns of [`rfm_values`].
 const COLUMNS: [&str; 3] = ["recency", "frequency", "monetary"];
 
