@@ -4,6 +4,7 @@
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, function_name};
 use segrec_engine::EngineError;
+use segrec_engine::features::RowProblem;
 use segrec_engine::recipe::OptionProblem;
 
 /// The extension's result.
@@ -99,11 +100,27 @@ pub enum SegrecError {
     /// Text ids need a database in UTF-8.
     TextNeedsUtf8 { encoding: String },
     /// The model's relation was dropped.
-    RelationGone { model: String },
+    RelationGone { model: String, argument: &'static str },
     /// The events relation holds rows that cannot be used.
     BadRows { relation: String, rows: BadRows },
-    /// Options need a column that the model does not have.
-    NeedsColumn { option: &'static str, column: &'static str },
+    /// Options need something that the model was created without.
+    NeedsArgument { option: &'static str, argument: &'static str },
+    /// A model was given nothing to read.
+    NothingToRead,
+    /// The model has no events to recommend from.
+    NoEvents { model: String },
+    /// The model's segments cannot be found from a row of users.
+    NotClassifying { model: String, reason: &'static str },
+    /// A row that is to be classified is wrong; all problems.
+    InvalidFeatures(Vec<RowProblem>),
+    /// Rows of a relation of users or items have ids that cannot be used.
+    BadIds { relation: String, null: u64, repeated: u64, rows: usize },
+    /// There is no such segment.
+    UnknownSegment { model: String, segment: i32, existing: Vec<i32> },
+    /// A number of segments is out of range.
+    InvalidSegments,
+    /// The version has no merge tree.
+    NoTree { model: String },
     /// Nothing to train on.
     NothingToTrainOn { relation: String, reason: String },
     /// Another session trains the model.
@@ -289,9 +306,9 @@ impl SegrecError {
                 None,
                 Some("use bigint or uuid ids, or a database with encoding UTF8".to_owned()),
             ),
-            Self::RelationGone { model } => report(
+            Self::RelationGone { model, argument } => report(
                 Code::ERRCODE_UNDEFINED_TABLE,
-                format!("the events relation of model \"{model}\" does not exist any more"),
+                format!("the {argument} relation of model \"{model}\" does not exist any more"),
                 Some("it was dropped after the model was created".to_owned()),
                 Some("drop the model with segrec_drop_model and create it on another relation".to_owned()),
             ),
@@ -305,11 +322,73 @@ impl SegrecError {
                         .to_owned(),
                 ),
             ),
-            Self::NeedsColumn { option, column } => report(
+            Self::NeedsArgument { option, argument } => report(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("option \"{option}\" needs a {column}"),
-                Some(format!("the model has no {column}")),
-                Some(format!("create the model with {column} => …, or change the option")),
+                match argument.ends_with("_column") {
+                    true => format!("option \"{option}\" needs a {argument}"),
+                    false => format!("option \"{option}\" needs {argument}"),
+                },
+                Some(format!("the model has no {argument}")),
+                Some(format!("create the model with {argument} => …, or change the option")),
+            ),
+            Self::NothingToRead => report(
+                Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+                "\"events\" and \"users\" are both null".to_owned(),
+                Some("a model reads events, to recommend, or users, to divide them, or both".to_owned()),
+                Some("give events => 'orders' or users => 'customers'".to_owned()),
+            ),
+            Self::NoEvents { model } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("model \"{model}\" has no events to recommend from"),
+                Some("it was created with users alone, and divides them into segments".to_owned()),
+                Some("ask it for segments with segrec_segment_of, or create a model with events => …".to_owned()),
+            ),
+            Self::NotClassifying { model, reason } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("the segments of model \"{model}\" cannot be found from features"),
+                Some(reason.to_owned()),
+                Some("ask segrec_segment_of for a user, or train with {\"segmentation\": {\"on\": \"attributes\"}}".to_owned()),
+            ),
+            Self::InvalidFeatures(problems) => {
+                let lines = |part: fn(&RowProblem) -> &String| {
+                    problems.iter().map(|problem| part(problem).clone()).collect::<Vec<_>>().join("\n")
+                };
+                let (message, detail) = match &problems[..] {
+                    [only] => (only.message.clone(), None),
+                    _ => (format!("{} features are wrong", problems.len()), Some(lines(|problem| &problem.message))),
+                };
+                report(Code::ERRCODE_INVALID_PARAMETER_VALUE, message, detail, Some(lines(|problem| &problem.hint)))
+            }
+            Self::BadIds { relation, null, repeated, rows } => report(
+                Code::ERRCODE_DATA_EXCEPTION,
+                format!("relation \"{relation}\" holds {} rows without an id of their own", null + repeated),
+                Some(format!("of {rows} rows {null} have a null id and {repeated} an id that another row has")),
+                Some(
+                    "correct them, leave them out with a view, or skip them with the option \
+                     {\"events\": {\"on_bad_rows\": \"skip\"}}"
+                        .to_owned(),
+                ),
+            ),
+            Self::UnknownSegment { model, segment, existing } => {
+                let existing: Vec<String> = existing.iter().map(i32::to_string).collect();
+                report(
+                    Code::ERRCODE_UNDEFINED_OBJECT,
+                    format!("model \"{model}\" has no segment {segment}"),
+                    Some(format!("the segments of its deployed version are {}", existing.join(", "))),
+                    Some("see the view segrec.segments".to_owned()),
+                )
+            }
+            Self::InvalidSegments => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "\"segments\" is not a whole number of at least 1".to_owned(),
+                None,
+                Some("ask for as many segments as you want to read, such as 8".to_owned()),
+            ),
+            Self::NoTree { model } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("the deployed version of model \"{model}\" has no merge tree to cut"),
+                Some("only the method hierarchical makes one".to_owned()),
+                Some("train the model with {\"segmentation\": {\"method\": \"hierarchical\"}}".to_owned()),
             ),
             Self::NothingToTrainOn { relation, reason } => report(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -432,6 +511,18 @@ impl SegrecError {
                 error.to_string(),
                 Some("weights or options are so extreme that the arithmetic overflows".to_owned()),
                 Some("raise als.regularization, or scale the weights down".to_owned()),
+            ),
+            Self::Engine(error @ EngineError::Column { .. }) => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                error.to_string(),
+                None,
+                Some("name other columns in the options, or give a view that has it in another form".to_owned()),
+            ),
+            Self::Engine(error @ EngineError::Missing { .. }) => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                error.to_string(),
+                None,
+                Some("create the model with what is missing, or change its options".to_owned()),
             ),
             Self::Engine(error) => report(Code::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None),
             Self::Spi(error) => report(Code::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None),

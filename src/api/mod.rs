@@ -7,4 +7,5 @@ mod aggregate;
 mod define;
 mod deploy;
 mod recommend;
+mod segments;
 mod train;
