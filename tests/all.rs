@@ -12,6 +12,7 @@ mod harness;
 mod privileges;
 mod recommend;
 mod reference;
+mod segmentation;
 mod training;
 
 /// Cargo only compiles the files that are declared above.
