@@ -76,7 +76,7 @@ fn with_leaves(
 ) -> Result<Hierarchy> {
     check_finite(points)?;
     observer.check()?;
-    let leaves = match distinct_rows(points, exact) {
+    let leaves = match distinct_rows(points, exact, observer)? {
         Some(leaves) => leaves,
         None => micro_clusters(points, count, seed, observer)?,
     };
@@ -160,8 +160,10 @@ impl Linkage {
 
 /// One link fewer than leaves: two leaves whose clusters merge, and the height.
 fn merge(leaves: &MicroClusters, linkage: Linkage, observer: &dyn Observer) -> Result<Vec<(u32, u32, f32)>> {
+    // In this unit no distance overflows, and dividing by it changes no digit.
     let largest = leaves.centroids.data().iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
-    let unit = power_of_two_above(f64::from(largest));
+    let widest = leaves.spread.iter().fold(0.0f64, |widest, &spread| widest.max(spread)).sqrt();
+    let unit = power_of_two_above(f64::from(largest).max(widest));
     let mut distances = Distances::new(leaves, linkage, unit, observer)?;
     let mut rows = leaves.rows.clone();
     // A cluster has the number of its lowest leaf.
@@ -366,6 +368,32 @@ mod tests {
                 (0..7).map(|g| groups.iter().filter(|&&group| group == g).count()).collect();
             assert!(sizes.is_sorted_by(|a, b| a >= b) && sizes[6] > 0, "{sizes:?}");
         }
+    }
+
+    #[test]
+    fn leaves_of_huge_rows_around_zero_keep_finite_distances() {
+        let mut random = random(3, "huge");
+        let values =
+            (0..600).map(|place| if place % 2 == 0 { 1e38 } else { -1e38 } + random.gen_range(0.0..1e36f32));
+        let points = Matrix::from_data(1, values.collect()).unwrap();
+        for linkage in ALL {
+            for (leaves, groups) in [((10, 2), 1), ((10, 1), 1), ((10, 9), 2)] {
+                let found = with_leaves(&points, linkage, leaves, 1, &Silent).unwrap();
+                assert!(found.tree.merges.iter().all(|merge| merge.height.is_finite()));
+                assert!(
+                    found.tree.leaves() <= leaves.1
+                        && found.tree.cut(groups).iter().all(|&g| (g as usize) < groups)
+                );
+            }
+        }
+        let opposite = MicroClusters {
+            of_row: vec![0, 1],
+            centroids: Matrix::from_data(1, vec![0.0, 1e-30]).unwrap(),
+            rows: vec![2, 2],
+            spread: vec![1e60, 1e60],
+        };
+        let links = merge(&opposite, Linkage::Average, &Silent).unwrap();
+        assert!((links[0].2 / 1e30 - 2f32.sqrt()).abs() < 1e-5, "{links:?}");
     }
 
     #[test]
