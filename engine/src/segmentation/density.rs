@@ -6,8 +6,8 @@
 //! joined (n²·k flops) in a union-find without locks (Anderson & Woll 1991), whose roots are the lowest
 //! rows of their clusters in whatever order pairs come. Memory is n·k·8 bytes and a tile for each thread.
 //!
-//! Above [`EXACT_ROWS`] rows the core rows are looked for among [`SAMPLE_ROWS`] rows drawn evenly, and
-//! all others join the cluster of the nearest: 2·n·k·[`SAMPLE_ROWS`] flops at most.
+//! Above `EXACT_ROWS` rows the core rows are looked for among `SAMPLE_ROWS` rows drawn evenly, and
+//! all others join the cluster of the nearest: 2·n·k·`SAMPLE_ROWS` flops at most.
 
 use super::centred::{Centred, check_finite};
 use super::density_radius::auto_radius;
