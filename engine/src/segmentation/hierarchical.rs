@@ -2,7 +2,7 @@
 //!
 //! The nearest-neighbour chain (Murtagh 1983; Müllner 2011, arXiv:1109.2378) with the update of Lance
 //! & Williams (1967): about 3·m² reads for m leaves, and 2·m² bytes for the distances, in `f32`.
-//! Up to [`EXACT`] distinct rows every distinct row is a leaf, and the tree is exact. Above, leaves are
+//! Up to `EXACT` distinct rows every distinct row is a leaf, and the tree is exact. Above, leaves are
 //! micro-clusters (`micro_clusters.rs`), so that no n × n matrix is ever built:
 //! Ward's distance needs their sizes and centroids only and is exact for them, the average distance is
 //! taken from sizes, centroids and spreads, and complete and single linkage from the centroids alone.
@@ -76,7 +76,7 @@ fn with_leaves(
 ) -> Result<Hierarchy> {
     check_finite(points)?;
     observer.check()?;
-    let leaves = match distinct_rows(points, exact) {
+    let leaves = match distinct_rows(points, exact, observer)? {
         Some(leaves) => leaves,
         None => micro_clusters(points, count, seed, observer)?,
     };
@@ -160,8 +160,10 @@ impl Linkage {
 
 /// One link fewer than leaves: two leaves whose clusters merge, and the height.
 fn merge(leaves: &MicroClusters, linkage: Linkage, observer: &dyn Observer) -> Result<Vec<(u32, u32, f32)>> {
+    // In this unit no distance overflows, and dividing by it changes no digit.
     let largest = leaves.centroids.data().iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
-    let unit = power_of_two_above(f64::from(largest));
+    let widest = leaves.spread.iter().fold(0.0f64, |widest, &spread| widest.max(spread)).sqrt();
+    let unit = power_of_two_above(f64::from(largest).max(widest));
     let mut distances = Distances::new(leaves, linkage, unit, observer)?;
     let mut rows = leaves.rows.clone();
     // A cluster has the number of its lowest leaf.
@@ -366,6 +368,18 @@ mod tests {
                 (0..7).map(|g| groups.iter().filter(|&&group| group == g).count()).collect();
             assert!(sizes.is_sorted_by(|a, b| a >= b) && sizes[6] > 0, "{sizes:?}");
         }
+    }
+
+    #[test]
+    fn leaves_of_huge_rows_around_zero_keep_finite_distances() {
+        let leaves = MicroClusters {
+            of_row: vec![0, 1],
+            centroids: Matrix::from_data(1, vec![0.0, 1e-30]).unwrap(),
+            rows: vec![2, 2],
+            spread: vec![1e60, 1e60],
+        };
+        let links = merge(&leaves, Linkage::Average, &Silent).unwrap();
+        assert!((links[0].2 / 1e30 - 2f32.sqrt()).abs() < 1e-5, "{links:?}");
     }
 
     #[test]

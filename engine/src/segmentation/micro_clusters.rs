@@ -4,9 +4,9 @@
 //! Half of the centres are rows drawn evenly, half are rows drawn by their squared distance to the
 //! first (one round of k-means‖, Bahmani et al. 2012), so that small groups far out get their own.
 //! Lloyd's iteration follows. A pass over n rows and m centres costs 2·n·m·k flops as blocked matrix
-//! products; with it the whole costs 2·n·m·k·(1 + passes) flops and n·k·4 bytes for centred rows.
+//! products, and all of it two and a half passes, with n·k·4 bytes for centred rows.
 
-use super::centred::{Centred, half_norm};
+use super::centred::{BLOCK_ROWS as CHECK_ROWS, Centred, half_norm};
 use crate::error::Result;
 use crate::linalg::product::scores;
 use crate::matrix::Matrix;
@@ -39,18 +39,28 @@ pub(super) struct MicroClusters {
 
 /// A cluster for every distinct row, numbered by their first rows; `None` where there are more than
 /// `most`.
-pub(super) fn distinct_rows(points: &Matrix, most: usize) -> Option<MicroClusters> {
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub(super) fn distinct_rows(
+    points: &Matrix,
+    most: usize,
+    observer: &dyn Observer,
+) -> Result<Option<MicroClusters>> {
     let mut numbers: HashMap<Vec<u32>, u32> = HashMap::new();
     let mut firsts: Vec<u32> = Vec::new();
     let mut rows: Vec<u32> = Vec::new();
     let mut of_row = Vec::with_capacity(points.rows());
     for row in 0..points.rows() {
+        if row % CHECK_ROWS == 0 {
+            observer.check()?;
+        }
         // Adding zero makes −0 and 0 the same.
         let bits: Vec<u32> = points.row(row).iter().map(|&value| (value + 0.0).to_bits()).collect();
         let number = *numbers.entry(bits).or_insert(firsts.len() as u32);
         if number as usize == firsts.len() {
             if firsts.len() == most {
-                return None;
+                return Ok(None);
             }
             firsts.push(row as u32);
             rows.push(0);
@@ -59,7 +69,7 @@ pub(super) fn distinct_rows(points: &Matrix, most: usize) -> Option<MicroCluster
         of_row.push(number);
     }
     let spread = vec![0.0; firsts.len()];
-    Some(MicroClusters { of_row, centroids: points.select(&firsts), rows, spread })
+    Ok(Some(MicroClusters { of_row, centroids: points.select(&firsts), rows, spread }))
 }
 
 /// About `count` clusters of rows of finite values, fewer where some would be empty.
@@ -72,7 +82,7 @@ pub(super) fn micro_clusters(
     seed: u64,
     observer: &dyn Observer,
 ) -> Result<MicroClusters> {
-    let centred = Centred::new(points);
+    let centred = Centred::new(points, observer)?;
     let mut random = seed::random(seed, "micro-clusters");
     let even = index::sample(&mut random, points.rows(), count.div_ceil(2).min(points.rows()));
     let mut chosen: Vec<u32> = even.into_iter().map(|row| row as u32).collect();
@@ -82,11 +92,11 @@ pub(super) fn micro_clusters(
     for pass in 1..=PASSES {
         observer.report(Progress::step(PHASE, pass, PASSES + 1));
         let of_row = numbers(nearest(&centred, &centres, observer)?);
-        centres = summarize(&centred.points, of_row, centres.rows()).centroids;
+        centres = summarize(&centred.points, of_row, centres.rows(), observer)?.centroids;
     }
     observer.report(Progress::step(PHASE, PASSES + 1, PASSES + 1));
     let of_row = numbers(nearest(&centred, &centres, observer)?);
-    Ok(summarize(points, of_row, centres.rows()))
+    summarize(points, of_row, centres.rows(), observer)
 }
 
 fn numbers(nearest: Vec<(u32, f32)>) -> Vec<u32> {
@@ -137,7 +147,12 @@ fn nearest(points: &Centred, centres: &Matrix, observer: &dyn Observer) -> Resul
 }
 
 /// Means and sizes of `count` clusters, taken in the order of the rows; empty clusters go.
-fn summarize(points: &Matrix, mut of_row: Vec<u32>, count: usize) -> MicroClusters {
+fn summarize(
+    points: &Matrix,
+    mut of_row: Vec<u32>,
+    count: usize,
+    observer: &dyn Observer,
+) -> Result<MicroClusters> {
     let k = points.columns();
     let mut members = vec![Vec::new(); count];
     for (row, &cluster) in of_row.iter().enumerate() {
@@ -157,6 +172,7 @@ fn summarize(points: &Matrix, mut of_row: Vec<u32>, count: usize) -> MicroCluste
         .par_chunks_mut(k.max(1))
         .zip(&members)
         .map(|(centroid, rows)| {
+            observer.check()?;
             let mut mean = vec![0.0f64; k];
             for &row in rows {
                 mean.iter_mut().zip(points.row(row)).for_each(|(sum, &x)| *sum += f64::from(x));
@@ -166,9 +182,9 @@ fn summarize(points: &Matrix, mut of_row: Vec<u32>, count: usize) -> MicroCluste
             let squares = |&row: &usize| -> f64 {
                 points.row(row).iter().zip(&mean).map(|(&x, m)| (f64::from(x) - m).powi(2)).sum()
             };
-            rows.iter().map(squares).sum::<f64>() / rows.len() as f64
+            Ok(rows.iter().map(squares).sum::<f64>() / rows.len() as f64)
         })
-        .collect();
+        .collect::<Result<_>>()?;
     let rows = members.iter().map(|rows| rows.len() as u32).collect();
-    MicroClusters { of_row, centroids, rows, spread }
+    Ok(MicroClusters { of_row, centroids, rows, spread })
 }

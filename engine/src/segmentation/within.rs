@@ -48,10 +48,12 @@ impl<'a> Rows<'a> {
         self.original.row(self.numbers[place] as usize)
     }
 
-    /// Hands what every row of `self` has within the radius to the state of that row: `visit` gets the
-    /// state, the place of the row, the place of a row in `others`, and a way to the distance where
-    /// the pair has to be decided by it. Rows of others come in their order; those of a block before
-    /// `from(block)` are left out.
+    /// Shows every pair of a row of `self` and one of `others` that may be within the radius to `visit`,
+    /// with the state of the former. The latter come in their order, for a block of the former from the
+    /// place `from(block)` on.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
     pub fn visit<State: Send>(
         &self,
         others: &Rows,
@@ -85,10 +87,11 @@ impl<'a> Rows<'a> {
                         for &hit in hits.iter() {
                             let other = tile + hit as usize;
                             let sum = half_norm + others.half_norms[other];
-                            let certain = products[hit as usize] - sum * (1.0 + error) >= -radius.half_square;
+                            let half_square = sum - products[hit as usize];
+                            let error = error * sum;
                             visit(
                                 state,
-                                Pair { rows: self, others, place, other, certain, radius: radius.given },
+                                Pair { rows: self, others, place, other, half_square, error, radius },
                             );
                         }
                     }
@@ -104,13 +107,14 @@ impl<'a> Rows<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Radius {
     given: f64,
+    unit: f64,
     half_square: f32,
 }
 
 impl Radius {
     /// The radius for rows that were centred.
     pub fn new(given: f64, centred: &Centred) -> Self {
-        Self { given, half_square: ((given / centred.unit).powi(2) / 2.0) as f32 }
+        Self { given, unit: centred.unit, half_square: ((given / centred.unit).powi(2) / 2.0) as f32 }
     }
 }
 
@@ -123,8 +127,10 @@ pub(super) struct Pair<'a> {
     pub place: usize,
     /// The place of the other.
     pub other: usize,
-    certain: bool,
-    radius: f64,
+    /// Half the squared distance in the unit of the centred rows, and by how much it may be wrong.
+    half_square: f32,
+    error: f32,
+    radius: Radius,
 }
 
 impl Pair<'_> {
@@ -133,9 +139,14 @@ impl Pair<'_> {
         distance(self.rows.original(self.place), self.others.original(self.other))
     }
 
+    /// What the distance is not below.
+    pub fn least_distance(&self) -> f64 {
+        (2.0 * f64::from(self.half_square - self.error).max(0.0)).sqrt() * self.radius.unit
+    }
+
     /// Whether they are within the radius.
     pub fn is_within(&self) -> bool {
-        self.certain || self.distance() <= self.radius
+        self.half_square + self.error <= self.radius.half_square || self.distance() <= self.radius.given
     }
 }
 
