@@ -4,7 +4,8 @@
 //! - [`kmeans`]: spherical k-means, the default, on user factors
 //! - [`sample`]: rows with labels that pass by once, for the figures of [`validity`]
 //! - [`summary`]: rows that pass by once, kept small enough to be clustered at the end
-//! - [`weighted`]: k-means of weighted rows, which the former ends with
+//! - [`reduction`]: few weighted rows that stand for many, the step of the former
+//! - [`weighted`]: k-means of weighted rows, which it ends with
 //! - [`membership`]: who belongs where, and the same segments on factors trained anew
 //! - [`validity`]: how good a division is, and how stable
 //! - [`matching`]: segments that keep their numbers between versions, and how users moved
@@ -15,6 +16,7 @@ pub mod membership;
 pub mod options;
 #[cfg(test)]
 mod planted;
+mod reduction;
 pub mod sample;
 pub mod summary;
 pub mod validity;
