@@ -146,7 +146,7 @@ pub enum SegrecError {
     /// `k` is out of range.
     SegmentCount { k: i32, most: i32 },
     /// `k` is not the same in all rows.
-    SegmentCountChanges { before: usize, now: i32 },
+    SegmentCountChanges { before: usize, now: usize },
     /// A text or message is not a value of a type.
     InvalidValue { of: &'static str, reason: String, hint: &'static str },
     /// Summaries of different aggregates were to become one.

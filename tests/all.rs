@@ -1,6 +1,7 @@
 //! Every integration test, as one program. A file is a subject; a test's name is its claim.
 //! The harness is in support/.
 
+mod aggregate_errors;
 mod aggregates;
 mod catalog;
 mod degenerate;

@@ -21,7 +21,7 @@ const ALONE: usize = 10_000_000;
 /// # Errors
 /// Where there are no threads.
 fn run<T: Send>(size: usize, work: impl FnOnce(&dyn Observer) -> T + Send) -> Result<T> {
-    if size < ALONE || settings::threads() == 1 {
+    if size < ALONE {
         return Ok(workers::run_alone(work));
     }
     let threads =

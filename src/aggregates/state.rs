@@ -70,12 +70,15 @@ fn begun(
     }
 }
 
-fn same_length(expected: usize, values: &[f32]) -> Result<()> {
-    let found = values.len();
+fn same_length(expected: usize, found: usize) -> Result<()> {
     if expected == found {
         return Ok(());
     }
     Err(SegrecError::Features(FeatureProblem::Length { expected, found, whose: "earlier rows have" }))
+}
+
+fn same_target(before: usize, now: usize) -> Result<()> {
+    if before == now { Ok(()) } else { Err(SegrecError::SegmentCountChanges { before, now }) }
 }
 
 /// A row of `segrec_kmeans`.
@@ -96,10 +99,8 @@ pub fn add_features(
     }
     let mut held = begun(state, aggregate, || State::Kmeans(Summary::new(values.len(), k as usize)))?;
     let State::Kmeans(summary) = held.value() else { return Err(SegrecError::SummariesDiffer) };
-    same_length(summary.columns(), values)?;
-    if summary.target() != k as usize {
-        return Err(SegrecError::SegmentCountChanges { before: summary.target(), now: k });
-    }
+    same_length(summary.columns(), values.len())?;
+    same_target(summary.target(), k as usize)?;
     summary.add(values);
     Ok(Some(held))
 }
@@ -118,7 +119,7 @@ pub fn add_labelled(
     let values = features.values()?;
     let mut held = begun(state, aggregate, || State::Labelled(LabelledSample::new(values.len())))?;
     let State::Labelled(sample) = held.value() else { return Err(SegrecError::SummariesDiffer) };
-    same_length(sample.columns(), values)?;
+    same_length(sample.columns(), values.len())?;
     sample.add(values, segment as u32);
     Ok(Some(held))
 }
@@ -154,39 +155,21 @@ pub fn merge(
         (state, other) => return unchanged(state.or(other), aggregate),
     };
     let mut held = state.hold(aggregate)?;
-    other.read(|other| match (held.value(), other) {
-        (State::Kmeans(summary), State::Kmeans(other))
-            if (summary.columns(), summary.target()) == (other.columns(), other.target()) =>
-        {
-            summary.merge(other);
-            Ok(())
+    other.read(|other| {
+        match (held.value(), other) {
+            (State::Kmeans(summary), State::Kmeans(other)) => {
+                same_length(summary.columns(), other.columns())?;
+                same_target(summary.target(), other.target())?;
+                summary.merge(other);
+            }
+            (State::Labelled(sample), State::Labelled(other)) => {
+                same_length(sample.columns(), other.columns())?;
+                sample.merge(other);
+            }
+            (State::Pairs(pairs), State::Pairs(other)) => pairs.merge(other),
+            _ => return Err(SegrecError::SummariesDiffer),
         }
-        (State::Kmeans(summary), State::Kmeans(other)) if summary.columns() == other.columns() => {
-            Err(SegrecError::SegmentCountChanges { before: summary.target(), now: other.target() as i32 })
-        }
-        (State::Kmeans(summary), State::Kmeans(other)) => {
-            Err(SegrecError::Features(FeatureProblem::Length {
-                expected: summary.columns(),
-                found: other.columns(),
-                whose: "earlier rows have",
-            }))
-        }
-        (State::Labelled(sample), State::Labelled(other)) if sample.columns() == other.columns() => {
-            sample.merge(other);
-            Ok(())
-        }
-        (State::Labelled(sample), State::Labelled(other)) => {
-            Err(SegrecError::Features(FeatureProblem::Length {
-                expected: sample.columns(),
-                found: other.columns(),
-                whose: "earlier rows have",
-            }))
-        }
-        (State::Pairs(pairs), State::Pairs(other)) => {
-            pairs.merge(other);
-            Ok(())
-        }
-        _ => Err(SegrecError::SummariesDiffer),
+        Ok(())
     })??;
     Ok(Some(held))
 }

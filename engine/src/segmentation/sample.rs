@@ -91,7 +91,7 @@ impl LabelledSample {
 
     /// Adds all rows of a sample with the same columns.
     pub fn merge(&mut self, other: &Self) {
-        self.rows += other.rows;
+        self.rows = self.rows.saturating_add(other.rows);
         self.limit = self.limit.min(other.limit);
         for (row, (&label, &draw)) in
             other.values.chunks_exact(self.columns).zip(other.labels.iter().zip(&other.draws))

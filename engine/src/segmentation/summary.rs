@@ -1,6 +1,6 @@
 //! A summary of rows that stays small however many there are, can be merged with others, and from
 //! which k-means finds nearly the clusters of all rows: a coreset by merge and reduce (Har-Peled &
-//! Mazumdar 2004) with importance sampling (Feldman & Langberg 2011; Bachem, Lucic & Krause 2017).
+//! Mazumdar 2004). [`super::reduction`] is the step.
 //!
 //! Rows are kept as they are until the buffer is full; so far everything is exact. A full buffer is
 //! reduced to half as many weighted rows. Two such buckets of one level are joined and reduced to one
@@ -10,10 +10,11 @@
 //! Memory is a buffer and half a one for each level. A reduction of m rows costs 3·m·4k·columns flops
 //! on the calling thread, spread over the rows that filled the buffer: 12·k·columns for each.
 
-use super::weighted::{self, WeightedRows, weighted_kmeans};
+use super::reduction::{Bucket, reduce};
+use super::weighted::{self, weighted_kmeans};
 use crate::error::Result;
-use crate::observer::{Observer, Silent};
-use crate::seed::{self, Random};
+use crate::observer::Observer;
+use crate::seed;
 use serde::{Deserialize, Serialize};
 
 /// Rows of the buffer at most. At k = 64 the inertia of what is found in a million rows is within a
@@ -24,14 +25,6 @@ const MOST_VALUES: usize = 1 << 20;
 /// … but never fewer than this, or this for each cluster.
 const LEAST_ROWS: usize = 1024;
 const LEAST_ROWS_PER_CLUSTER: usize = 4;
-/// Rough clusters for each cluster that is sought: where rough clusters do not straddle true ones,
-/// keeping their weights and means keeps those of the true ones.
-const ROUGH_PER_CLUSTER: usize = 2;
-const LEAST_ROUGH: usize = 16;
-const MOST_ROUGH: usize = 256;
-/// Rows among which the rough centres are drawn, and candidates for each.
-const ROUGH_SAMPLE: usize = 2048;
-const ROUGH_CANDIDATES: usize = 4;
 /// Rows on which the starts of k-means are compared, at least and for each cluster: more are reduced.
 const TRIAL_ROWS: usize = 8192;
 const TRIAL_ROWS_PER_CLUSTER: usize = 32;
@@ -66,19 +59,6 @@ pub struct Summary {
     levels: Vec<Bucket>,
     /// Draws from the seed so far.
     reductions: u64,
-}
-
-/// Weighted rows that stand for many; empty where a level has none.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Bucket {
-    values: Vec<f32>,
-    weights: Vec<f32>,
-}
-
-impl Bucket {
-    fn rows(&self, columns: usize) -> WeightedRows<'_> {
-        WeightedRows { columns, values: &self.values, weights: &self.weights }
-    }
 }
 
 /// A summary as it is read, not checked yet.
@@ -140,7 +120,7 @@ impl Summary {
 
     /// Rows of a full buffer.
     fn capacity(&self) -> usize {
-        let least = LEAST_ROWS.max(LEAST_ROWS_PER_CLUSTER * self.clusters).min(MOST_ROWS);
+        let least = self.clusters.saturating_mul(LEAST_ROWS_PER_CLUSTER).clamp(LEAST_ROWS, MOST_ROWS);
         (MOST_VALUES / self.columns).clamp(least, MOST_ROWS)
     }
 
@@ -150,7 +130,7 @@ impl Summary {
         let full = self.capacity() * self.columns;
         if self.buffer.len() == self.buffer.capacity() {
             let room = (2 * self.buffer.len()).clamp(16 * self.columns, full);
-            self.buffer.reserve_exact(room - self.buffer.len());
+            self.buffer.reserve_exact(room.saturating_sub(self.buffer.len()));
         }
         self.buffer.extend_from_slice(row);
         if self.buffer.len() >= full {
@@ -160,7 +140,7 @@ impl Summary {
 
     /// Adds all rows of a summary with the same columns and target.
     pub fn merge(&mut self, other: &Self) {
-        let rows = self.rows + other.rows;
+        let rows = self.rows.saturating_add(other.rows);
         for row in other.buffer.chunks_exact(self.columns) {
             self.add(row);
         }
@@ -205,12 +185,7 @@ impl Summary {
     fn reduce(&mut self, bucket: &Bucket) -> Bucket {
         self.reductions += 1;
         let mut random = seed::random(seed::mix(SEED ^ self.reductions), "summary");
-        reduce(bucket.rows(self.columns), self.capacity() / 2, self.rough(), &mut random)
-    }
-
-    /// How many rough clusters a reduction makes.
-    fn rough(&self) -> usize {
-        (ROUGH_PER_CLUSTER * self.clusters).clamp(LEAST_ROUGH, MOST_ROUGH)
+        reduce(bucket.rows(self.columns), self.capacity() / 2, self.clusters, &mut random)
     }
 
     /// Clusters of all rows; none for no rows, fewer than sought where there are fewer different rows.
@@ -225,9 +200,9 @@ impl Summary {
             kept.weights.extend_from_slice(&bucket.weights);
         }
         let rows = kept.rows(self.columns);
-        let trial = TRIAL_ROWS.max(TRIAL_ROWS_PER_CLUSTER * self.clusters);
+        let trial = self.clusters.saturating_mul(TRIAL_ROWS_PER_CLUSTER).max(TRIAL_ROWS);
         let mut random = seed::random(SEED, "trial");
-        let fewer = (rows.rows() > trial).then(|| reduce(rows, trial, self.rough(), &mut random));
+        let fewer = (rows.rows() > trial).then(|| reduce(rows, trial, self.clusters, &mut random));
         let trial = fewer.as_ref().map_or(rows, |fewer| fewer.rows(self.columns));
         let found = weighted_kmeans(rows, trial, self.clusters, SEED, observer)?;
         let (_, weights) = weighted::sums(rows, &found.of_row, found.centres.len() / self.columns);
@@ -257,92 +232,12 @@ impl Summary {
     }
 }
 
-/// Draws about `target` of the rows and gives them the weights of all.
-///
-/// A third of the draws follows the squared distance to a rough centre, a third the mean of these in
-/// the row's rough cluster, a third falls to every rough cluster alike (the three terms of Bachem,
-/// Lucic & Krause 2017, Algorithm 2). Draws are stratified along the rows in the order of their rough
-/// clusters, so that every cluster gets its share to a draw or two. Then each cluster is given the weight
-/// and the mean that it had.
-fn reduce(rows: WeightedRows<'_>, target: usize, rough: usize, random: &mut Random) -> Bucket {
-    let Some(rough) = rough_clustering(rows, rough, random) else { return Bucket::default() };
-    let count = rough.centres.len() / rows.columns;
-    let (sums, weights) = weighted::sums(rows, &rough.of_row, count);
-    let cost = |row: usize| f64::from(rows.weights[row]) * f64::from(rough.distances[row]);
-    let mut costs = vec![0.0f64; count];
-    (0..rows.rows()).for_each(|row| costs[rough.of_row[row] as usize] += cost(row));
-    let whole = costs.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-    let occupied = weights.iter().filter(|&&weight| weight > 0.0).count() as f64;
-
-    let mut order: Vec<u32> = (0..rows.rows() as u32).collect();
-    order.sort_by_key(|&row| rough.of_row[row as usize]);
-    let importance: Vec<f64> = order
-        .iter()
-        .map(|&row| {
-            let cluster = rough.of_row[row as usize] as usize;
-            let share = f64::from(rows.weights[row as usize]) / weights[cluster];
-            cost(row as usize) / whole + share * (costs[cluster] / whole + 1.0 / occupied)
-        })
-        .collect();
-
-    let mut drawn = Bucket::default();
-    let mut of_drawn = Vec::with_capacity(target);
-    for (at, times) in weighted::stratified(&importance, target, random) {
-        let row = order[at] as usize;
-        drawn.values.extend_from_slice(rows.row(row));
-        drawn.weights.push((times as f64 * f64::from(rows.weights[row]) / importance[at]) as f32);
-        of_drawn.push(rough.of_row[row]);
-    }
-    restore(&mut drawn, &of_drawn, rows.columns, &sums, &weights);
-    drawn
-}
-
-/// Gives each cluster of drawn rows the weight and the mean that it had.
-fn restore(drawn: &mut Bucket, of_drawn: &[u32], columns: usize, sums: &[f64], weights: &[f64]) {
-    let Bucket { values, weights: drawn_weights } = drawn;
-    let rows = WeightedRows { columns, values, weights: drawn_weights };
-    let (drawn_sums, drawn_totals) = weighted::sums(rows, of_drawn, weights.len());
-    for (row, &cluster) in of_drawn.iter().enumerate() {
-        let cluster = cluster as usize;
-        let (total, drawn_total) = (weights[cluster], drawn_totals[cluster]);
-        drawn_weights[row] = (f64::from(drawn_weights[row]) * total / drawn_total) as f32;
-        for (column, value) in values[row * columns..(row + 1) * columns].iter_mut().enumerate() {
-            let at = cluster * columns + column;
-            *value += (sums[at] / total - drawn_sums[at] / drawn_total) as f32;
-        }
-    }
-    // A cluster that nothing was drawn of becomes its mean.
-    for cluster in
-        (0..weights.len()).filter(|&cluster| weights[cluster] > 0.0 && drawn_totals[cluster] == 0.0)
-    {
-        let sum = &sums[cluster * columns..(cluster + 1) * columns];
-        values.extend(sum.iter().map(|sum| (sum / weights[cluster]) as f32));
-        drawn_weights.push(weights[cluster] as f32);
-    }
-}
-
-/// Clusters around centres that k-means++ draws of a sample.
-fn rough_clustering(
-    rows: WeightedRows<'_>,
-    count: usize,
-    random: &mut Random,
-) -> Option<weighted::Clustering> {
-    let weights: Vec<f64> = rows.weights.iter().map(|&weight| f64::from(weight)).collect();
-    let mut sample = Bucket::default();
-    for (row, times) in weighted::stratified(&weights, ROUGH_SAMPLE, random) {
-        sample.values.extend_from_slice(rows.row(row));
-        sample.weights.push(times as f32);
-    }
-    let sample = sample.rows(rows.columns);
-    // Some milliseconds of work: nobody waits for it to stop.
-    let centres = weighted::seed_centres(sample, count, ROUGH_CANDIDATES, random, &Silent).ok()?;
-    weighted::nearest(rows, centres, &Silent).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::Silent;
     use crate::segmentation::planted;
+    use crate::segmentation::weighted::WeightedRows;
 
     fn summary(values: &[f32], columns: usize, clusters: usize) -> Summary {
         let mut summary = Summary::new(columns, clusters);
@@ -413,6 +308,14 @@ mod tests {
         let found = summary(&values, 2, 2).clusters(&Silent).unwrap();
         assert_eq!(found.sizes, [199_997, 3]);
         assert!((found.centroids[2] - 1000.0).abs() < 0.01, "{:?}", found.centroids);
+    }
+
+    #[test]
+    fn more_clusters_than_rows_give_a_cluster_for_each_row() {
+        let mut merged = summary(&[1.0, 5.0, 3.0], 1, usize::MAX);
+        merged.merge(&summary(&[9.0], 1, usize::MAX));
+        let found = merged.clusters(&Silent).unwrap();
+        assert_eq!((found.sizes, found.inertia), (vec![1; 4], 0.0));
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub fn seed_centres(
     random: &mut Random,
     observer: &dyn Observer,
 ) -> Result<Vec<f32>> {
-    let mut centres = Vec::with_capacity(count * rows.columns);
+    let mut centres = Vec::new();
     let mut distances = vec![f32::INFINITY; rows.rows()];
     let mut nearer = Vec::new();
     let mut cumulated = Vec::with_capacity(rows.rows());
@@ -213,26 +213,6 @@ pub fn sums(rows: WeightedRows<'_>, of_row: &[u32], count: usize) -> (Vec<f64>, 
         sum.iter_mut().zip(rows.row(row)).for_each(|(sum, &value)| *sum += weight * f64::from(value));
     }
     (sums, weights)
-}
-
-/// Stratified sampling: the shares are laid end to end and cut into `draws` equal parts, and a point
-/// is drawn in each; which shares the points fall on and how often. Points at equal distances would
-/// have less variance still, and see only every n-th row of rows with a period.
-pub fn stratified(shares: &[f64], draws: usize, random: &mut Random) -> Vec<(usize, u32)> {
-    let part = shares.iter().sum::<f64>() / draws.max(1) as f64;
-    let mut points = (0..draws).map(|draw| part * (draw as f64 + random.r#gen::<f64>())).peekable();
-    let (mut reached, mut drawn) = (0.0, Vec::with_capacity(draws));
-    for (at, &share) in shares.iter().enumerate() {
-        reached += share;
-        let mut times = 0;
-        while points.next_if(|&point| point < reached).is_some() {
-            times += 1;
-        }
-        if times > 0 {
-            drawn.push((at, times));
-        }
-    }
-    drawn
 }
 
 #[cfg(test)]
