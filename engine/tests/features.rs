@@ -10,7 +10,7 @@ use segrec_engine::features::{
 };
 use segrec_engine::interactions::{EventLimits, Events, Id, IdKind, RawEvents};
 use segrec_engine::linalg::vector::norm;
-use segrec_engine::segmentation::rfm_values;
+use segrec_engine::segmentation::rfm::rfm_values;
 use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
 use serde_json::{Map, Value, json};
 

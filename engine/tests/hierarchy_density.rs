@@ -5,7 +5,8 @@
 
 use segrec_engine::auto::AutoOr;
 use segrec_engine::seed::mix;
-use segrec_engine::segmentation::{DensitySettings, Linkage, density, hierarchical};
+use segrec_engine::segmentation::density::{DensitySettings, density};
+use segrec_engine::segmentation::{Linkage, hierarchical};
 use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -82,7 +82,7 @@ pub fn train(model: Option<&str>, deploy: Option<&str>) -> Result<TrainingResult
             let segmented = diary.run(&workers, &material.relation, |observer| {
                 segment(described, before.as_ref(), &options, observer)
             })?;
-            (Outcome::Segmented(segmented), judge_segments(deploy, deployed.as_ref()))
+            (Outcome::Segmented(Box::new(segmented)), judge_segments(deploy, deployed.as_ref()))
         }
     };
     report_left_out(&material, outcome.members());

@@ -20,7 +20,7 @@ pub enum Outcome {
     /// With events.
     Trained(Box<Trained>),
     /// Without.
-    Segmented(Segmented),
+    Segmented(Box<Segmented>),
 }
 
 impl Outcome {

@@ -17,7 +17,8 @@ use ndarray::Array2;
 use segrec_benches::{Result, peak_megabytes, planted, read_labels, read_points, write_labels, write_points};
 use segrec_engine::auto::AutoOr;
 use segrec_engine::linalg::vector::squared_distance;
-use segrec_engine::segmentation::{DensitySettings, adjusted_rand, density};
+use segrec_engine::segmentation::density::{DensitySettings, density};
+use segrec_engine::segmentation::validity::adjusted_rand;
 use segrec_engine::{Matrix, Silent};
 use std::time::Instant;
 

@@ -10,15 +10,6 @@
 //! - [`classifier`]: how a row of users finds its segment
 //! - [`mod@profiles`], [`mod@rules`]: what a person reads about segments
 //! - [`summary`], [`sample`], [`weighted`]: rows that pass by once, for the aggregates
-//! - [`options`]: the method and how many segments
-//! - [`kmeans`]: spherical k-means, the default, on user factors
-//! - [`sample`]: rows with labels that pass by once, for the figures of [`validity`]
-//! - [`summary`]: rows that pass by once, kept small enough to be clustered at the end
-//! - [`reduction`]: few weighted rows that stand for many, the step of the former
-//! - [`weighted`]: k-means of weighted rows, which it ends with
-//! - [`membership`]: who belongs where, and the same segments on factors trained anew
-//! - [`validity`]: how good a division is, and how stable
-//! - [`matching`]: segments that keep their numbers between versions, and how users moved
 
 mod centred;
 pub mod choice;
@@ -38,10 +29,10 @@ pub mod partition;
 #[cfg(test)]
 mod planted;
 pub mod profiles;
+mod reduction;
 pub mod rfm;
 mod rule_search;
 pub mod rules;
-mod reduction;
 pub mod sample;
 pub mod summary;
 pub mod validity;
