@@ -51,3 +51,13 @@ impl Observer for Silent {
         false
     }
 }
+
+/// Passes on the wish to stop, but no progress.
+pub struct Quiet<'a>(pub &'a dyn Observer);
+
+impl Observer for Quiet<'_> {
+    fn report(&self, _: Progress) {}
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}

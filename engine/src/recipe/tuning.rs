@@ -9,7 +9,7 @@ use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::{Holdout, ListMetrics};
 use crate::factorization::{AlsOptions, Backbone};
-use crate::observer::{Observer, Progress};
+use crate::observer::{Observer, Progress, Quiet};
 use crate::ranking::{Scoring, top_lists};
 
 /// The name of the phase in progress reports and in the training log.
@@ -101,16 +101,6 @@ fn trial(
         })
         .sum();
     Ok(total / users.len() as f64)
-}
-
-/// Passes on the wish to stop, but no progress.
-struct Quiet<'a>(&'a dyn Observer);
-
-impl Observer for Quiet<'_> {
-    fn report(&self, _: Progress) {}
-    fn is_cancelled(&self) -> bool {
-        self.0.is_cancelled()
-    }
 }
 
 impl AlsChoices {

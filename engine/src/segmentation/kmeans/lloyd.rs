@@ -7,7 +7,7 @@
 //! changed by the rows that changed, cluster by cluster in the order of the rows, so that the bytes do
 //! not depend on threads.
 
-use super::search::{Nearest, Scratch, Search, squared_difference};
+use super::search::{GROUPS, Scratch, Search, squared_difference};
 use super::{BLOCK_ROWS, Clusters, Geometry, PHASE, Work};
 use crate::error::Result;
 use crate::matrix::Matrix;
@@ -30,7 +30,7 @@ const NOWHERE: u32 = u32::MAX;
 struct Place {
     cluster: u32,
     upper: f32,
-    lower: f32,
+    lower: [f32; GROUPS],
 }
 
 /// A row that left a cluster for another.
@@ -43,7 +43,7 @@ struct Move {
 
 /// Improves centroids until they stay where they are.
 pub(super) fn lloyd(work: &Work, mut centroids: Matrix, iterations: usize) -> Result<Clusters> {
-    let nowhere = Place { cluster: NOWHERE, upper: f32::INFINITY, lower: 0.0 };
+    let nowhere = Place { cluster: NOWHERE, upper: f32::INFINITY, lower: [0.0; GROUPS] };
     let mut places = vec![nowhere; work.points.rows()];
     let mut sums = Sums::new(centroids.rows(), centroids.columns());
     let mut shifts = Shifts::default();
@@ -76,12 +76,12 @@ pub(super) fn lloyd(work: &Work, mut centroids: Matrix, iterations: usize) -> Re
     Ok(Clusters { centroids, of_row, inertia })
 }
 
-/// How far each centroid moved.
+/// How far centroids moved.
 #[derive(Default)]
 struct Shifts {
     of: Vec<f32>,
-    /// The centroid that moved farthest, how far, and how far the next did.
-    farthest: (u32, f32, f32),
+    /// The farthest of each group.
+    farthest: [f32; GROUPS],
     /// The sum of all squared.
     squares: f64,
 }
@@ -91,27 +91,34 @@ impl Shifts {
         let mut shifts = Self::default();
         for cluster in 0..before.rows() {
             let squared = squared_difference(before.row(cluster), after.row(cluster));
-            let (shift, (_, first, second)) = (squared.sqrt(), shifts.farthest);
-            if shift > first {
-                shifts.farthest = (cluster as u32, shift, first);
-            } else {
-                shifts.farthest.2 = second.max(shift);
-            }
+            let farthest = &mut shifts.farthest[cluster % GROUPS];
+            *farthest = farthest.max(squared.sqrt());
+            shifts.of.push(squared.sqrt());
             shifts.squares += f64::from(squared);
-            shifts.of.push(shift);
         }
         shifts
     }
+}
 
-    /// Moves the bounds of a row by what the centroids moved; true while they do not cross.
-    fn stays(&self, place: &mut Place) -> bool {
-        if place.cluster == NOWHERE {
-            return false;
+/// Moves the bounds of rows by what the centroids moved and collects the rows whose bounds cross.
+struct Open<'a>(&'a Shifts, &'a mut [Place], &'a mut Vec<u32>);
+
+impl WithSimd for Open<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self(shifts, places, open) = self;
+        for (at, place) in (0u32..).zip(places) {
+            place.upper += shifts.of.get(place.cluster as usize).copied().unwrap_or(0.0);
+            let mut stays = true;
+            for group in 0..GROUPS {
+                place.lower[group] -= shifts.farthest[group];
+                stays &= place.upper < place.lower[group];
+            }
+            if !stays {
+                open.push(at);
+            }
         }
-        let (farthest, first, second) = self.farthest;
-        place.upper += self.of[place.cluster as usize];
-        place.lower -= if place.cluster == farthest { second } else { first };
-        place.upper < place.lower
     }
 }
 
@@ -135,7 +142,6 @@ fn assign(work: &Work, centroids: &Matrix, shifts: &Shifts, places: &mut [Place]
 struct Room {
     open: Vec<u32>,
     rows: Vec<f32>,
-    found: Vec<Nearest>,
     scratch: Scratch,
 }
 
@@ -148,30 +154,31 @@ impl Room {
         rows: &[f32],
         first: u32,
     ) -> Vec<Move> {
-        self.open.clear();
-        self.open.extend(
-            (0u32..).zip(&mut *places).filter_map(|(at, place)| (!shifts.stays(place)).then_some(at)),
-        );
-        if self.open.is_empty() {
-            return Vec::new();
-        }
-        self.found.resize(self.open.len(), Nearest::NONE);
-        if self.open.len() == places.len() {
-            search.nearest(rows, &mut self.scratch, &mut self.found);
+        let Self { open, rows: gathered, scratch } = self;
+        open.clear();
+        pulp::Arch::new().dispatch(Open(shifts, places, open));
+        let rows = if open.len() * 4 > places.len() * 3 {
+            open.clear();
+            open.extend(0..places.len() as u32);
+            rows
         } else {
             let k = rows.len() / places.len();
-            self.rows.clear();
-            self.open.iter().for_each(|&at| self.rows.extend_from_slice(&rows[at as usize * k..][..k]));
-            search.nearest(&self.rows, &mut self.scratch, &mut self.found);
-        }
+            gathered.clear();
+            open.iter().for_each(|&at| gathered.extend_from_slice(&rows[at as usize * k..][..k]));
+            gathered
+        };
         let mut moves = Vec::new();
-        for (&at, found) in self.open.iter().zip(&self.found) {
+        for (&at, found) in open.iter().zip(search.nearest(rows, open.len(), scratch)) {
             let place = &mut places[at as usize];
             if found.cluster != place.cluster {
                 moves.push(Move { row: first + at, from: place.cluster, to: found.cluster });
             }
-            let [upper, lower] = [found.distance, found.second].map(|squared| squared.max(0.0).sqrt());
-            *place = Place { cluster: found.cluster, upper, lower };
+            let distance = |squared: f32| squared.max(0.0).sqrt();
+            *place = Place {
+                cluster: found.cluster,
+                upper: distance(found.distance),
+                lower: found.others.map(distance),
+            };
         }
         moves
     }
@@ -294,7 +301,7 @@ pub fn means(
 }
 
 /// mass · ‖x − c‖² of every row, c the centroid of its cluster.
-fn misfits(work: &Work, of_row: &[u32], centroids: &Matrix) -> Result<Vec<f64>> {
+pub(super) fn misfits(work: &Work, of_row: &[u32], centroids: &Matrix) -> Result<Vec<f64>> {
     let mut misfits = vec![0.0; of_row.len()];
     misfits.par_chunks_mut(BLOCK_ROWS).enumerate().try_for_each(|(block, misfits)| {
         work.observer.check()?;
@@ -321,4 +328,61 @@ fn restart_empty(work: &Work, sums: &Sums, places: &[Place], centroids: &mut Mat
         centroids.row_mut(cluster).copy_from_slice(work.points.row(row));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::vector::normalize;
+    use crate::seed::mix;
+
+    #[test]
+    fn inertia_never_rises_and_bounds_change_nothing() {
+        for geometry in [Geometry::Spherical, Geometry::Euclidean] {
+            let value = |at: usize| (mix(at as u64) >> 40) as f32 / (1 << 24) as f32 - 0.4;
+            let mut points = Matrix::from_data(6, (0..3_000 * 6).map(value).collect()).unwrap();
+            if geometry == Geometry::Spherical {
+                (0..3_000).for_each(|row| normalize(points.row_mut(row)));
+            }
+            let masses: Vec<f32> = (0..3_000).map(|row| 0.5 + (row % 7) as f32).collect();
+            let observer = &Silent;
+            let work = Work { points: &points, masses: &masses, geometry, variance: 0.0, observer };
+            let first = points.select(&(0..20).collect::<Vec<u32>>());
+            let mut last = f64::INFINITY;
+            let mut step = first.clone();
+            for iterations in 1..40 {
+                let found = lloyd(&work, first.clone(), iterations).unwrap();
+                assert!(found.inertia <= last * (1.0 + 1e-6), "{geometry:?} {iterations}: {last}, {found:?}");
+                last = found.inertia;
+                // One iteration has no bounds yet: forty of them are forty iterations without.
+                step = lloyd(&work, step, 1).unwrap().centroids;
+                let far = squared_difference(step.data(), found.centroids.data());
+                assert!(far < 1e-6, "{geometry:?} {iterations}: {far}");
+            }
+        }
+    }
+
+    #[test]
+    fn means_are_means_of_members_and_zero_without() {
+        let points = Matrix::from_data(2, vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 3.0, 1.0]).unwrap();
+        let found = means(&points, Some(&[1.0, 1.0, 1.0, 3.0]), &[0, 0, 2, 2], 3, Geometry::Euclidean);
+        assert_eq!(found.data(), &[0.5, 0.5, 0.0, 0.0, 2.25, 0.75]);
+        let found = means(&points, None, &[0, 0, 1, 1], 3, Geometry::Spherical);
+        let expected = [0.5f32.sqrt(), 0.5f32.sqrt(), 0.9f32.sqrt(), 0.1f32.sqrt(), 0.0, 0.0];
+        assert!(found.data().iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-6), "{found:?}");
+    }
+
+    #[test]
+    fn a_cluster_without_rows_starts_again_where_the_fit_is_worst() {
+        let points = Matrix::from_data(1, vec![0.0, 0.1, 0.2, 8.0, 9.0, 9.1]).unwrap();
+        let masses = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0];
+        let observer = &Silent;
+        let work =
+            Work { points: &points, masses: &masses, geometry: Geometry::Euclidean, variance: 0.0, observer };
+        let first = Matrix::from_data(1, vec![4.0, 100.0, 200.0]).unwrap();
+        let found = lloyd(&work, first, ITERATIONS).unwrap();
+        assert!(found.inertia < 0.03, "{found:?}");
+        assert_eq!(found.of_row[4], found.of_row[5]);
+        assert_ne!(found.of_row[3], found.of_row[4]);
+    }
 }

@@ -2,9 +2,10 @@
 //!
 //! Each step draws a few rows with probability ∝ mass · squared distance to what was chosen before, and
 //! keeps the one that leaves the smallest sum of these. A step is one product of the candidates with
-//! all rows, 2·n·k·candidates flops.
+//! all rows, 2·n·k·candidates flops. Many clusters of many rows begin by [`super::oversampling`].
 
-use super::search::{Nearest, Scratch, Search, fill_squares};
+use super::oversampling::{oversampled, pays};
+use super::search::{Scratch, Search};
 use super::{BLOCK_ROWS, Geometry, Work, mass};
 use crate::error::Result;
 use crate::matrix::Matrix;
@@ -16,19 +17,36 @@ use rayon::prelude::*;
 /// The first centroids: those of `start`, then rows until there are `count`, or until every row is
 /// where a centroid is.
 pub(super) fn seed(work: &Work, start: Option<&Matrix>, count: usize, random: &mut Random) -> Result<Matrix> {
-    let count = count.max(1);
-    let mut seeding = Seeding::new(work.points, work.masses, work.geometry, true, work.observer);
-    let start = start.filter(|start| start.rows() > 0);
-    if let Some(start) = start {
-        seeding.begin_from(start)?;
+    if start.is_none() && pays(work.points.rows(), count) {
+        return oversampled(work, count, random);
     }
-    let rows = seeding.choose(count.saturating_sub(start.map_or(0, Matrix::rows)), random)?;
+    greedy(work, start, count, random)
+}
+
+/// The same, one row at a time.
+pub(super) fn greedy(
+    work: &Work,
+    start: Option<&Matrix>,
+    count: usize,
+    random: &mut Random,
+) -> Result<Matrix> {
+    let mut seeding = Seeding::new(work.points, work.masses, work.geometry, work.observer);
+    let given = start.map_or(0, Matrix::rows);
+    if let Some(start) = start {
+        seeding.approach(start)?;
+    }
+    let mut rows = seeding.choose(count.max(1).saturating_sub(given), random)?;
+    if rows.is_empty() && given == 0 && work.points.rows() > 0 {
+        // No row weighs anything: one is as good as another.
+        rows.push(0);
+    }
     let mut data = start.map_or(Vec::new(), |start| start.data().to_vec());
     data.extend_from_slice(work.points.select(&rows).data());
     Matrix::from_data(work.points.columns(), data)
 }
 
-/// Chooses up to `count` rows to begin with, on the calling thread.
+/// The numbers of up to `count` rows to begin with; never the same row twice. On the calling thread:
+/// 2·n·k·count·(2 + ln count) flops. Without `weights` every row weighs 1.
 pub fn seed_sequential(
     points: &Matrix,
     weights: Option<&[f32]>,
@@ -36,80 +54,91 @@ pub fn seed_sequential(
     geometry: Geometry,
     random: &mut Random,
 ) -> Vec<u32> {
-    let weight = |row| weights.and_then(|weights| weights.get(row)).copied().unwrap_or(1.0);
+    let weight = |row| weights.map_or(Some(1.0), |weights| weights.get(row).copied()).unwrap_or(0.0);
     let masses: Vec<f32> =
         (0..points.rows()).map(|row| mass(points.row(row), weight(row), geometry)).collect();
-    // It is only cancelled by an observer, and this one never does.
-    Seeding::new(points, &masses, geometry, false, &Silent).choose(count, random).unwrap_or_default()
+    let seeding = Seeding::new(points, &masses, geometry, &Silent);
+    // Silent never cancels, and there is no other error.
+    Seeding { threads: false, ..seeding }.choose(count, random).unwrap_or_default()
 }
 
-struct Seeding<'a> {
+/// What was chosen so far, as far as it decides what is chosen next.
+pub(super) struct Seeding<'a> {
     points: &'a Matrix,
     masses: &'a [f32],
     geometry: Geometry,
-    threads: bool,
     observer: &'a dyn Observer,
-    /// ‖x‖² of each row.
-    squares: Vec<f32>,
-    /// The squared distance of each row to the nearest chosen one; infinite before there is any.
+    /// Whether to work on the pool.
+    threads: bool,
+    /// How many centroids there are.
+    chosen: u32,
+    /// The squared distance of each row to the nearest of them.
     nearest: Vec<f32>,
+    /// Which that is; known as long as only [`Self::approach`] added any.
+    pub(super) owner: Vec<u32>,
+    /// Σ mass · squared distance of each block of rows.
+    potentials: Vec<f64>,
 }
 
 impl<'a> Seeding<'a> {
-    fn new(
+    pub(super) fn new(
         points: &'a Matrix,
         masses: &'a [f32],
         geometry: Geometry,
-        threads: bool,
         observer: &'a dyn Observer,
     ) -> Self {
-        let mut squares = vec![0.0; points.rows()];
-        fill_squares(points.data(), geometry, &mut squares);
         // As far as can be, so that the first row is drawn by its mass alone.
-        Self { points, masses, geometry, threads, observer, squares, nearest: vec![f32::MAX; points.rows()] }
+        let nearest = vec![f32::MAX; points.rows()];
+        let blocks = nearest.chunks(BLOCK_ROWS).zip(masses.chunks(BLOCK_ROWS));
+        let potentials = blocks.map(|(nearest, masses)| potential(nearest, masses)).collect();
+        let owner = vec![0; points.rows()];
+        Self { points, masses, geometry, observer, threads: true, chosen: 0, nearest, owner, potentials }
     }
 
-    /// As if `start` had been chosen.
-    fn begin_from(&mut self, start: &Matrix) -> Result<()> {
-        let search = Search::new(start, self.geometry);
-        let (points, k, observer) = (self.points, self.points.columns(), self.observer);
-        map_blocks(&mut self.nearest, BLOCK_ROWS, self.threads, |block, nearest| {
-            observer.check()?;
-            let rows = &points.data()[block * BLOCK_ROWS * k..][..nearest.len() * k];
-            let mut found = vec![Nearest::NONE; nearest.len()];
-            search.nearest(rows, &mut Scratch::default(), &mut found);
-            nearest.iter_mut().zip(found).for_each(|(nearest, found)| *nearest = found.distance);
-            Ok(())
-        })?;
+    /// Adds centroids as they are, on the pool.
+    pub(super) fn approach(&mut self, centroids: &Matrix) -> Result<()> {
+        let search = Search::new(centroids, self.geometry);
+        let (first, values) = (self.chosen, BLOCK_ROWS * self.points.columns().max(1));
+        let blocks = self.points.data().par_chunks(values).zip(self.masses.par_chunks(BLOCK_ROWS));
+        let state = self.nearest.par_chunks_mut(BLOCK_ROWS).zip(self.owner.par_chunks_mut(BLOCK_ROWS));
+        self.potentials = blocks
+            .zip(state)
+            .map_init(Scratch::default, |scratch, ((rows, masses), (nearest, owner))| {
+                self.observer.check()?;
+                let found = search.nearest(rows, masses.len(), scratch);
+                for ((nearest, owner), found) in nearest.iter_mut().zip(owner).zip(found) {
+                    if found.distance < *nearest {
+                        *nearest = found.distance;
+                        *owner = first + found.cluster;
+                    }
+                }
+                Ok(potential(nearest, masses))
+            })
+            .collect::<Result<_>>()?;
+        self.chosen += centroids.rows() as u32;
         Ok(())
     }
 
-    fn choose(&mut self, count: usize, random: &mut Random) -> Result<Vec<u32>> {
-        // As many candidates as scikit-learn draws; more gained nothing.
-        let draws = 2 + count.max(1).ilog2() as usize;
-        let mut potentials: Vec<f64> = self
-            .nearest
-            .chunks(BLOCK_ROWS)
-            .zip(self.masses.chunks(BLOCK_ROWS))
-            .map(|(nearest, masses)| potential(nearest, masses))
-            .collect();
+    /// Chooses up to `count` rows, one after the other.
+    pub(super) fn choose(&mut self, count: usize, random: &mut Random) -> Result<Vec<u32>> {
         let mut chosen = Vec::new();
         while chosen.len() < count {
-            let draws = if self.nearest.first() == Some(&f32::MAX) { 1 } else { draws };
-            let candidates: Vec<u32> = (0..draws).filter_map(|_| self.draw(&potentials, random)).collect();
+            // As many candidates as scikit-learn draws. The first row has nothing to be compared with.
+            let draws = if self.chosen == 0 { 1 } else { 2 + (count as f64).ln() as usize };
+            let candidates: Vec<u32> = (0..draws).filter_map(|_| self.draw(random)).collect();
             if candidates.is_empty() {
                 break;
             }
-            chosen.push(self.take_best(&candidates, &mut potentials)?);
+            chosen.push(self.take_best(&candidates)?);
         }
         Ok(chosen)
     }
 
     /// A row with probability ∝ mass · squared distance; none where all of that is nothing.
-    fn draw(&self, potentials: &[f64], random: &mut Random) -> Option<u32> {
-        let total: f64 = potentials.iter().sum();
+    pub(super) fn draw(&self, random: &mut Random) -> Option<u32> {
+        let total: f64 = self.potentials.iter().sum();
         let mut target = random.r#gen::<f64>() * total;
-        let block = potentials.iter().position(|&potential| {
+        let block = self.potentials.iter().position(|&potential| {
             let here = target < potential;
             target -= if here { 0.0 } else { potential };
             here
@@ -130,7 +159,7 @@ impl<'a> Seeding<'a> {
     }
 
     /// Chooses the candidate that leaves the smallest potential, and moves on to what it leaves.
-    fn take_best(&mut self, candidates: &[u32], potentials: &mut [f64]) -> Result<u32> {
+    fn take_best(&mut self, candidates: &[u32]) -> Result<u32> {
         let centroids = self.points.select(candidates);
         let search = Search::new(&centroids, self.geometry);
         let (k, draws) = (self.points.columns(), candidates.len());
@@ -140,24 +169,28 @@ impl<'a> Seeding<'a> {
             let first = block * BLOCK_ROWS;
             let rows = first..first + trials.len() / draws;
             let points = &self.points.data()[rows.start * k..rows.end * k];
-            search.squared_distances(points, &self.squares[rows.clone()], trials);
-            let left: Vec<f64> = trials
-                .chunks_mut(rows.len())
-                .map(|trial| {
-                    let nearest = &self.nearest[rows.clone()];
-                    trial.iter_mut().zip(nearest).for_each(|(trial, &nearest)| *trial = trial.min(nearest));
-                    potential(trial, &self.masses[rows.clone()])
-                })
-                .collect();
+            search.squared_distances(points, rows.len(), trials);
+            let mut left = vec![0.0f64; draws];
+            let nearest = self.nearest[rows.clone()].iter().zip(&self.masses[rows]);
+            for (trials, (&nearest, &mass)) in trials.chunks_exact_mut(draws).zip(nearest) {
+                for (trial, left) in trials.iter_mut().zip(&mut left) {
+                    *trial = trial.min(nearest);
+                    *left += f64::from(mass) * f64::from(*trial);
+                }
+            }
             Ok(left)
         })?;
         let total = |candidate: usize| left.iter().map(|left| left[candidate]).sum::<f64>();
         let best = (0..draws).min_by(|&a, &b| total(a).total_cmp(&total(b))).unwrap_or(0);
         for (block, nearest) in self.nearest.chunks_mut(BLOCK_ROWS).enumerate() {
-            potentials[block] = left[block][best];
+            self.potentials[block] = left[block][best];
             let trials = &trials[block * BLOCK_ROWS * draws..];
-            nearest.copy_from_slice(&trials[best * nearest.len()..][..nearest.len()]);
+            nearest
+                .iter_mut()
+                .zip(trials.chunks_exact(draws))
+                .for_each(|(nearest, trials)| *nearest = trials[best]);
         }
+        self.chosen += 1;
         Ok(candidates[best])
     }
 }
@@ -184,5 +217,59 @@ fn map_blocks<T: Send>(
         values.par_chunks_mut(size).enumerate().map(|(block, values)| work(block, values)).collect()
     } else {
         values.chunks_mut(size).enumerate().map(|(block, values)| work(block, values)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed;
+
+    /// Groups of ten rows around the corners of a large cube.
+    fn corners(groups: usize) -> Matrix {
+        let value = |at: usize| {
+            let (row, column) = (at / 8, at % 8);
+            let corner = if ((row % groups) >> column) & 1 == 1 { 100.0 } else { 0.0 };
+            corner + (seed::mix(at as u64) >> 40) as f32 / (1 << 24) as f32
+        };
+        Matrix::from_data(8, (0..groups * 10 * 8).map(value).collect()).unwrap()
+    }
+
+    #[test]
+    fn every_group_gets_a_first_centroid() {
+        let points = corners(40);
+        let rows = seed_sequential(&points, None, 40, Geometry::Euclidean, &mut seed::random(1, "test"));
+        let mut groups: Vec<u32> = rows.iter().map(|row| row % 40).collect();
+        groups.sort_unstable();
+        assert_eq!(groups, (0..40).collect::<Vec<u32>>());
+    }
+
+    #[test]
+    fn threads_do_not_change_what_is_chosen() {
+        let points = corners(40);
+        let masses = vec![1.0; points.rows()];
+        let alone = seed_sequential(&points, None, 9, Geometry::Euclidean, &mut seed::random(2, "test"));
+        let mut seeding = Seeding::new(&points, &masses, Geometry::Euclidean, &Silent);
+        assert_eq!(alone, seeding.choose(9, &mut seed::random(2, "test")).unwrap());
+    }
+
+    #[test]
+    fn rows_without_weight_or_direction_and_copies_are_not_chosen() {
+        let mut points = Matrix::from_data(2, [0.6, 0.8].repeat(30)).unwrap();
+        points.row_mut(3).fill(0.0);
+        points.row_mut(7).copy_from_slice(&[1.0, 0.0]);
+        points.row_mut(9).copy_from_slice(&[0.0, 1.0]);
+        let mut weights = vec![2.0; 30];
+        weights[9] = 0.0;
+        for seed in 0..20 {
+            let mut random = seed::random(seed, "test");
+            let rows = seed_sequential(&points, Some(&weights), 5, Geometry::Spherical, &mut random);
+            assert_eq!(rows.len(), 2, "{rows:?}");
+            assert!(rows.contains(&7) && !rows.contains(&3) && !rows.contains(&9), "{rows:?}");
+        }
+        assert!(
+            seed_sequential(&Matrix::default(), None, 5, Geometry::Spherical, &mut seed::random(1, ""))
+                .is_empty()
+        );
     }
 }
