@@ -120,6 +120,24 @@ fn the_nearest_centroid_is_assigned() {
 }
 
 #[test]
+fn clusters_that_are_stored_apart_from_their_rows_are_told_apart() {
+    let (_database, mut session) = points("aggregates_stored_apart", 2000);
+    // Several kilobytes each, and a small one, in turns.
+    session.run(
+        "CREATE TABLE kept AS SELECT k, segrec_kmeans(features, k) AS clusters FROM points, unnest('{400, 401, 500, 2}'::int[]) AS k GROUP BY k;
+         CREATE TABLE calls AS SELECT id, k FROM points, kept WHERE id <= 200",
+    );
+    let apart = "SELECT count(*) FROM kept WHERE pg_column_size(clusters) > 4000";
+    assert_eq!(session.table(apart), "3");
+    let wrong = "SELECT count(*) FROM (SELECT * FROM calls ORDER BY id, k) AS calls JOIN points USING (id) JOIN kept USING (k)
+                 WHERE segrec_assign(clusters, features) <> segrec_assign((clusters::text)::segrec_clusters, features)";
+    for plan in ["SET enable_hashjoin = on", "SET enable_hashjoin = off; SET enable_mergejoin = off"] {
+        session.run(plan);
+        assert_eq!(session.table(wrong), "0");
+    }
+}
+
+#[test]
 fn rows_without_features_are_skipped_and_no_rows_give_null() {
     let database = Cluster::shared().database("aggregates_nulls");
     let mut session = database.connect();

@@ -7,7 +7,7 @@ use crate::aggregates::state::{self, State};
 use crate::error::or_raise;
 use crate::pg::aggregate::{Aggregate, Carried, Carry, Held};
 use crate::pg::features::Features;
-use crate::pg::flat::{Flat, FlatValue, Message};
+use crate::pg::flat::{Flat, FlatValue, Message, Steady};
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
 
@@ -88,7 +88,7 @@ fn segrec_adjusted_rand_final(state: Carried<'_, State>) -> f64 {
 }
 
 #[pg_extern(sql = false)]
-fn segrec_assign(clusters: Flat<'_>, features: Features<'_>) -> i32 {
+fn segrec_assign(clusters: Steady<'_>, features: Features<'_>) -> i32 {
     or_raise(Clusters::read(clusters.0).and_then(|clusters| clusters.assign(features.values()?)))
 }
 

@@ -51,6 +51,54 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Flat<'fcx> {
     }
 }
 
+/// An argument of such a type that is the same in many calls: where the value is stored apart from its
+/// row, it is fetched when it changes, not for every row.
+#[derive(Clone, Copy, Debug)]
+pub struct Steady<'fcx>(pub &'fcx [u8]);
+
+/// What a call keeps for the next: where the value is stored, and a copy of it.
+struct Fetched {
+    place: pg_sys::varatt_external,
+    copy: *mut pg_sys::varlena,
+}
+
+// SAFETY: reads the datum as its type says. A place names the same bytes as long as a query can see
+// them; what is kept lives as long as the call's own information, in the context made for that.
+unsafe impl<'fcx> ArgAbi<'fcx> for Steady<'fcx> {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        let index = arg.index();
+        unsafe {
+            let call = pg_sys::FunctionCallInfo::unbox_arg_unchecked(arg);
+            let stored = (*call).args.as_slice((*call).nargs as usize)[index].value.cast_mut_ptr();
+            let apart = pgrx::varlena::varatt_is_1b_e(stored)
+                && u32::from(pgrx::varlena::vartag_1b_e(stored)) == pg_sys::vartag_external::VARTAG_ONDISK;
+            if !apart {
+                return Self(bytes_of(stored));
+            }
+            let place = stored.cast::<u8>().add(2).cast::<pg_sys::varatt_external>().read_unaligned();
+            let information = (*call).flinfo;
+            let mut fetched = (*information).fn_extra.cast::<Fetched>();
+            if fetched.is_null() {
+                fetched = pg_sys::MemoryContextAllocZero((*information).fn_mcxt, size_of::<Fetched>()).cast();
+                (*information).fn_extra = fetched.cast();
+            }
+            let key = |place: &pg_sys::varatt_external| {
+                (place.va_rawsize, place.va_extinfo, place.va_valueid, place.va_toastrelid)
+            };
+            if (*fetched).copy.is_null() || key(&(*fetched).place) != key(&place) {
+                let before = pg_sys::MemoryContextSwitchTo((*information).fn_mcxt);
+                let copy = pg_sys::pg_detoast_datum(stored);
+                pg_sys::MemoryContextSwitchTo(before);
+                if !(*fetched).copy.is_null() {
+                    pg_sys::pfree((*fetched).copy.cast());
+                }
+                fetched.write(Fetched { place, copy });
+            }
+            Self(bytes_of((*fetched).copy))
+        }
+    }
+}
+
 /// A result of such a type.
 pub struct FlatValue(pub Vec<u8>);
 
@@ -88,5 +136,6 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Message<'fcx> {
 }
 
 pgrx::impl_sql_translatable!(Flat<'_>, "segrec_clusters");
+pgrx::impl_sql_translatable!(Steady<'_>, "segrec_clusters");
 pgrx::impl_sql_translatable!(FlatValue, "segrec_clusters");
 pgrx::impl_sql_translatable!(Message<'_>, "internal");
