@@ -20,7 +20,7 @@ for file in train validation test; do
 done
 
 say "engine" && cargo build --release --quiet --package segrec-benches
-case " ${parts[*]} " in *" gowalla "* | *" serving "* | *" memory "* | *" aggregate "*) scripts/install 15 ;; esac
+case " ${parts[*]} " in *" gowalla "* | *" serving "* | *" memory "* | *" aggregate "* | *" segments "*) scripts/install 15 ;; esac
 
 requirements=benches/peers/requirements.txt
 peers=$tools/peers
