@@ -16,7 +16,7 @@ pub mod membership;
 pub mod options;
 #[cfg(test)]
 mod planted;
-mod reduction;
+pub mod reduction;
 pub mod sample;
 pub mod summary;
 pub mod validity;
