@@ -33,6 +33,7 @@ mod reduction;
 pub mod rfm;
 mod rule_search;
 pub mod rules;
+pub mod reduction;
 pub mod sample;
 pub mod summary;
 pub mod validity;

@@ -20,7 +20,7 @@ const ROUGH_CANDIDATES: usize = 4;
 
 /// Weighted rows that stand for many, or none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Bucket {
+pub struct Bucket {
     /// Row after row.
     pub values: Vec<f32>,
     /// One for each row, above zero.
@@ -41,7 +41,7 @@ impl Bucket {
 /// Lucic & Krause 2017, Algorithm 2). Draws are stratified along the rows in the order of their rough
 /// clusters, so that every cluster gets its share to a draw or two. Then each cluster is given the weight
 /// and the mean that it had.
-pub(super) fn reduce(rows: WeightedRows<'_>, target: usize, clusters: usize, random: &mut Random) -> Bucket {
+pub fn reduce(rows: WeightedRows<'_>, target: usize, clusters: usize, random: &mut Random) -> Bucket {
     let rough = clusters.saturating_mul(ROUGH_PER_CLUSTER).clamp(LEAST_ROUGH, MOST_ROUGH);
     let Some(rough) = rough_clustering(rows, rough, random) else { return Bucket::default() };
     let count = rough.centres.len() / rows.columns;

@@ -7,8 +7,8 @@
 //! of the next, as a binary counter carries: n rows leave log₂(n / buffer) buckets, and every row has
 //! been through as many reductions.
 //!
-//! Memory is a buffer and half a one for each level. A reduction of m rows costs 3·m·4k·columns flops
-//! on the calling thread, spread over the rows that filled the buffer: 12·k·columns for each.
+//! Memory is a buffer and half a one for each level. A reduction of m rows costs 3·m·2k·columns flops
+//! on the calling thread, and there are at most two for each full buffer: 12·k·columns for each row.
 
 use super::reduction::{Bucket, reduce};
 use super::weighted::{self, weighted_kmeans};
