@@ -9,7 +9,7 @@
 //! - [`membership`]: the same segments on factors trained anew
 //! - [`classifier`]: how a row of users finds its segment
 //! - [`mod@profiles`], [`mod@rules`]: what a person reads about segments
-//! - [`summary`], [`sample`], [`weighted`]: rows that pass by once, for the aggregates
+//! - [`summary`], [`reduction`], [`sample`], [`weighted`]: rows that pass by once, for the aggregates
 
 mod centred;
 pub mod choice;
@@ -29,7 +29,6 @@ pub mod partition;
 #[cfg(test)]
 mod planted;
 pub mod profiles;
-mod reduction;
 pub mod rfm;
 mod rule_search;
 pub mod rules;
