@@ -2,15 +2,20 @@
 //!
 //! Of every document, the `sql` blocks are executed in order through psql, in one session on a
 //! database of its own. A `text` block that directly follows is what psql must print; without one,
-//! the block must raise no error. Three things steer it:
+//! the block must raise no error. Four things steer it:
 //!
 //! - a fence of `sql ignore` is not executed;
 //! - `<!-- output varies -->` before the `text` block: only the columns and the number of rows count;
-//! - `<!-- sql: … -->` on a line of its own is executed and not shown, for data that a reader has.
+//! - `<!-- sql: … -->` on a line of its own is executed and not shown, for data that a reader has;
+//! - `<!-- needs: FILE -->` as the first line: the document is executed only where the folder of data that is
+//!   not part of the repository holds the file. `SEGREC_DATA` names the folder, in the document too; without
+//!   it, it is `../shared/data`.
 //!
 //! `SEGREC_UPDATE_SNAPSHOTS=1` rewrites the `text` blocks that do not hold, and no others.
 
+use std::env;
 use std::fs;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -49,6 +54,11 @@ fn every_sql_block_of_the_documentation_prints_what_it_says() {
     for path in documents() {
         let name = path.strip_prefix(repository()).unwrap().display().to_string();
         let text = fs::read_to_string(&path).unwrap();
+        if let Some(file) = needed_file(&text).map(|file| data().join(file)).filter(|file| !file.exists()) {
+            // Not eprintln, which the test would capture.
+            writeln!(io::stderr(), "{name} is not executed: there is no {}", file.display()).unwrap();
+            continue;
+        }
         let verdict = run_document(&name, &text);
         if snapshot::updating() {
             fs::write(&path, &verdict.corrected).unwrap();
@@ -71,10 +81,21 @@ fn documents() -> Vec<PathBuf> {
     paths
 }
 
+/// The folder of data that is not part of the repository.
+fn data() -> PathBuf {
+    repository().join(env::var_os("SEGREC_DATA").unwrap_or_else(|| "../shared/data".into()))
+}
+
+/// The file of that folder that a document needs.
+fn needed_file(text: &str) -> Option<&str> {
+    text.lines().next()?.strip_prefix("<!-- needs: ")?.strip_suffix(" -->")
+}
+
 fn run_document(name: &str, text: &str) -> Verdict {
     let blocks = blocks_of(text);
     let database = Cluster::shared().empty_database("documentation");
-    let printed = print_all(&blocks, |script| database.psql(script));
+    let set_up = format!("\\setenv SEGREC_DATA '{}'\n", data().display());
+    let printed = print_all(&blocks, |script| database.psql(&(set_up.clone() + script)));
 
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let mut verdict = Verdict::default();
@@ -247,4 +268,10 @@ fn a_document_whose_sql_fails_is_named_with_its_line() {
     let verdict = run_document("sample", &SAMPLE.replace("```sql ignore", "```sql"));
     let expected = "sample:14: fails:\nERROR:  function no_such_function() does not exist";
     assert!(verdict.errors[0].starts_with(expected), "{verdict:?}");
+}
+
+#[test]
+fn a_document_that_needs_data_names_the_file_in_its_first_line() {
+    assert_eq!(needed_file("<!-- needs: shop/orders.csv -->\n# Shop\n"), Some("shop/orders.csv"));
+    assert_eq!(needed_file(SAMPLE), None);
 }

@@ -525,6 +525,37 @@ fn activity_and_categories_can_be_features() {
 }
 
 #[test]
+fn counts_by_type_can_be_features() {
+    let database = Cluster::shared().database("segmentation_types");
+    let mut session = database.connect();
+    session.run(
+        r#"CREATE TABLE clicks AS
+           SELECT u AS user_id, (u * 3 + n) % 20 AS item_id,
+                  CASE WHEN u % 3 = 0 AND n > 3 THEN 'buy' WHEN n = 1 THEN NULL ELSE 'view' END AS kind
+           FROM generate_series(1::bigint, 300) u, generate_series(1::bigint, 6) n;
+           SELECT segrec_create_model('clicks', 'clicks', type_column => 'kind',
+               options => '{"als": {"factors": 4}, "segmentation": {"on": "attributes", "segments": 2, "activity": ["types"]}}');
+           SELECT segrec_train('clicks')"#,
+    );
+    let agreement: f64 = session.value(
+        "SELECT segrec_adjusted_rand((segment = 2)::int, (user_id::int % 3 = 0)::int) FROM segrec.segment_members",
+    );
+    assert!(agreement > 0.99, "{agreement}");
+    // The counts of everybody, whether held out or not.
+    assert_eq!(
+        session.table(
+            "SELECT feature, value FROM segrec.segment_profiles
+             WHERE segment = 2 AND feature LIKE 'events of type %' ORDER BY feature"
+        ),
+        "events of type buy|3\nevents of type view|2"
+    );
+    let error = session.expect_error(
+        r#"SELECT segrec_create_model('x', 'clicks', options => '{"segmentation": {"activity": ["types"]}}')"#,
+    );
+    assert_eq!(error.message(), "option \"segmentation.activity\" needs a type_column");
+}
+
+#[test]
 fn columns_that_say_nothing_are_reported_and_left_out() {
     let database = Cluster::shared().database("segmentation_left_out");
     let mut session = database.connect();

@@ -112,16 +112,20 @@ fn weight_of_type(type_weights: &BTreeMap<String, f64>, name: Option<&str>) -> O
     if type_weights.is_empty() { Some(1.0) } else { type_weights.get(name?).copied() }
 }
 
-/// Reads all events. Stops with an error as soon as they take more than `memory` bytes.
+/// Reads all events, with their types where they are asked for. Stops with an error as soon as they take more than `memory` bytes.
 pub fn read_all(
     columns: &EventColumns,
     type_weights: &BTreeMap<String, f64>,
+    keep_types: bool,
     memory: u64,
 ) -> Result<(RawEvents, ReadReport)> {
     let layout = layout(columns)?;
     let sql = format!("SELECT {} FROM {}", expressions(columns).join(", "), columns.relation);
     let sql = CString::new(sql).map_err(|_| SegrecError::Internal("a name holds a zero byte".to_owned()))?;
     let mut events = RawEvents::new(layout.user, layout.item, layout.time.is_some());
+    if keep_types {
+        events = events.typed();
+    }
     let mut report = ReadReport::default();
     let mut exceeded = None;
     stream(&sql, layout.columns, &mut |row: Row<'_>| {
@@ -161,7 +165,12 @@ fn take_row(
     );
     let pushed = with_id(row, 0, layout.user, |user| {
         with_id(row, 1, layout.item, |item| match judged {
-            Judged::Good { weight, time } => events.push(user, item, weight, time),
+            Judged::Good { weight, time } => {
+                events.push(user, item, weight, time);
+                if let Some(column) = layout.event_type.filter(|_| events.keeps_types()) {
+                    row.text(column, |name| events.set_type(name));
+                }
+            }
             Judged::Bad(count) => *count(report) += 1,
         })
     });

@@ -43,6 +43,7 @@ pub fn check_options(options: &Options, reads: Reads<'_>) -> Result<()> {
         (segmentation.method.needs_label() && !described, "segmentation.method", "users"),
         (segmentation.method == Method::Rfm && !timed, "segmentation.method", "time_column"),
         (!segmentation.activity.is_empty() && !eventful, "segmentation.activity", "events"),
+        (segmentation.activity.contains(&Activity::Types) && !typed, "segmentation.activity", "type_column"),
         (segmentation.activity.iter().any(by_time) && !timed, "segmentation.activity", "time_column"),
         (
             segmentation.category_column.is_some() && reads.items.is_none(),

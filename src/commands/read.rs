@@ -11,7 +11,7 @@ use crate::catalog::versions::Version;
 use crate::error::{Result, SegrecError, notice};
 use crate::pg::workers::Workers;
 use crate::settings;
-use segrec_engine::features::{NO_LEVEL, Table, Values, parse_moment};
+use segrec_engine::features::{Activity, NO_LEVEL, Table, Values, parse_moment};
 use segrec_engine::interactions::{Events, IdKind, IdMap, Ids};
 use segrec_engine::recipe::described::Labels;
 use segrec_engine::recipe::{Described, OnBadRows, Options};
@@ -79,7 +79,12 @@ pub fn read(
     if let Some(source) = &model.events {
         let columns = relations::event_columns(&model.name, source.relation, &source.columns)?;
         diary.announce("reading", format!("reading events of \"{}\"", columns.name));
-        let (raw, report) = events::read_all(&columns, &options.events.type_weights, allowed)?;
+        let (raw, report) = events::read_all(
+            &columns,
+            &options.events.type_weights,
+            keeps_types(options, previous),
+            allowed,
+        )?;
         judge_rows(&columns.name, &report, options)?;
         diary.announce("combining", format!("combining {} events", raw.len()));
         let limits = options.events.limits();
@@ -110,6 +115,12 @@ pub fn read(
     }
     material.described.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
     Ok(material)
+}
+
+/// Whether the types of events are looked at beyond their weights.
+fn keeps_types(options: &Options, previous: Option<&Options>) -> bool {
+    let mut all = std::iter::once(options).chain(previous);
+    all.any(|options| options.segmentation.activity.contains(&Activity::Types))
 }
 
 /// Whether users without events are members too: where segments can be found without events.

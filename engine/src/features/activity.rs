@@ -21,13 +21,15 @@ pub enum Activity {
     Recency,
     /// The number of different days (UTC) with an event.
     ActiveDays,
-    /// The share of the weight that is on items of a category, for the ten categories
-    /// that most users have an event in.
+    /// The number of events of each type, for the [`COMMON`] types that most users have an event of.
+    Types,
+    /// The share of the weight that is on items of a category, for the [`COMMON`] categories that most
+    /// users have an event in.
     Categories,
 }
 
-/// Categories that become columns: as many as a person reads in a profile.
-const CATEGORIES: usize = 10;
+/// Types and categories that become columns: as many as a person reads in a profile.
+const COMMON: usize = 10;
 /// Users of a task: some thousands of events where users have tens.
 const USERS: usize = 256;
 
@@ -48,7 +50,7 @@ impl ItemCategories<'_> {
 }
 
 /// The aggregates of every user of `events`, in the order of their numbers: columns "events",
-/// "weight", "recency", "active_days", "category NAME". Events after `as_of` (microseconds) do not
+/// "weight", "recency", "active_days", "events of type NAME", "category NAME". Events after `as_of` (microseconds) do not
 /// count, so that no aggregate knows the future; "recency" is null for a user without any before it.
 ///
 /// # Errors
@@ -62,8 +64,9 @@ pub fn activity(
     observer: &dyn Observer,
 ) -> Result<Table> {
     let mut names = Vec::new();
-    // Where the columns of categories begin, and the place of every category after it.
+    // The place among the columns of every category and type that has one.
     let mut places: Option<(ItemCategories<'_>, Vec<Option<usize>>)> = None;
+    let mut type_places = vec![None; events.types().len()];
     for choice in choices {
         match choice {
             Activity::Events => names.push("events".to_owned()),
@@ -76,12 +79,24 @@ pub fn activity(
                 needs_times(events, "active_days")?;
                 names.push("active_days".to_owned());
             }
+            Activity::Types => {
+                if events.types().is_empty() {
+                    return Err(EngineError::Missing { what: "types", needs: "the type of events" });
+                }
+                let type_of = |event: &UserEvent| type_of(events, event);
+                for common in most_common(events, events.types().len(), &type_of, as_of, observer)? {
+                    type_places[common] = Some(names.len());
+                    names.push(format!("events of type {}", events.types()[common]));
+                }
+            }
             Activity::Categories => {
                 let needs = "the category of items";
                 let missing = EngineError::Missing { what: "categories", needs };
                 let categories = categories.ok_or(missing)?;
                 let mut place = vec![None; categories.names.len()];
-                for category in most_common(events, &categories, as_of, observer)? {
+                let category_of = |event: &UserEvent| categories.of(event);
+                let count = categories.names.len();
+                for category in most_common(events, count, &category_of, as_of, observer)? {
                     place[category] = Some(names.len());
                     names.push(format!("category {}", categories.names[category]));
                 }
@@ -89,11 +104,19 @@ pub fn activity(
             }
         }
     }
+    let all = events;
     per_user(events, names, as_of, observer, |events, row| {
         let mut next = 0;
         for choice in choices {
             let value = match choice {
                 Activity::Events => events.len() as f64,
+                Activity::Types => {
+                    for place in events.iter().filter_map(|event| type_places[type_of(all, event)?]) {
+                        row[place] += 1.0;
+                    }
+                    next += type_places.iter().flatten().count();
+                    continue;
+                }
                 Activity::Weight => total_weight(events),
                 Activity::Recency => recency(events, as_of),
                 Activity::ActiveDays => distinct(events, |event| event.time.div_euclid(DAY)) as f64,
@@ -116,29 +139,35 @@ pub fn activity(
     })
 }
 
-/// The categories that most users have an event in, the commonest first.
+/// The type of an event, where it has one.
+fn type_of(events: &Events, event: &UserEvent) -> Option<usize> {
+    let event_type = usize::from(event.event_type);
+    (event_type < events.types().len()).then_some(event_type)
+}
+
+/// Of `count` kinds of events those that most users have an event of, the commonest first.
 fn most_common(
     events: &Events,
-    categories: &ItemCategories<'_>,
+    count: usize,
+    kind_of: &dyn Fn(&UserEvent) -> Option<usize>,
     as_of: i64,
     observer: &dyn Observer,
 ) -> Result<Vec<usize>> {
-    let count = categories.names.len();
     let (mut users_of, mut last_user) = (vec![0usize; count], vec![usize::MAX; count]);
     for user in 0..events.users().len() {
         if user.is_multiple_of(USERS) {
             observer.check()?;
         }
-        for category in until(events, user, as_of).filter_map(|event| categories.of(&event)) {
-            if last_user[category] != user {
-                last_user[category] = user;
-                users_of[category] += 1;
+        for kind in until(events, user, as_of).filter_map(|event| kind_of(&event)) {
+            if last_user[kind] != user {
+                last_user[kind] = user;
+                users_of[kind] += 1;
             }
         }
     }
-    let mut order: Vec<usize> = (0..count).filter(|&category| users_of[category] > 0).collect();
-    order.sort_by_key(|&category| (std::cmp::Reverse(users_of[category]), category));
-    order.truncate(CATEGORIES);
+    let mut order: Vec<usize> = (0..count).filter(|&kind| users_of[kind] > 0).collect();
+    order.sort_by_key(|&kind| (std::cmp::Reverse(users_of[kind]), kind));
+    order.truncate(COMMON);
     Ok(order)
 }
 
@@ -262,6 +291,33 @@ mod tests {
     }
 
     #[test]
+    fn types_are_counted_by_name_whatever_the_order_of_events() {
+        let count = |rows: &[(i64, &str)]| {
+            let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false).typed();
+            for &(user, name) in rows {
+                raw.push(Id::Bigint(user), Id::Bigint(1), 1.0, 0);
+                if !name.is_empty() {
+                    raw.set_type(name);
+                }
+            }
+            let events = Events::new(raw, ALL, &Silent).unwrap();
+            let kept = events.select(|user, _, _| user != 1);
+            assert_eq!(kept.types(), ["buy", "view"]);
+            assert!(
+                kept.of_user(0)
+                    .all(|event| event.event_type < 2 || event.event_type == crate::interactions::NO_TYPE)
+            );
+            activity(&events, &[Activity::Types], 0, None, &Silent).unwrap()
+        };
+        let mut rows = [(1, "view"), (1, "view"), (1, "buy"), (1, ""), (2, "view"), (3, "")];
+        let table = count(&rows);
+        assert_eq!(numbers(&table, "events of type view"), [2.0, 1.0, 0.0]);
+        assert_eq!(numbers(&table, "events of type buy"), [1.0, 0.0, 0.0]);
+        rows.reverse();
+        assert_eq!(format!("{:?}", count(&rows)), format!("{table:?}"));
+    }
+
+    #[test]
     fn what_needs_more_than_was_given_is_refused_by_name() {
         let untimed = events(&ROWS, false);
         let of = |choice| activity(&untimed, &[choice], 0, None, &Silent);
@@ -269,6 +325,7 @@ mod tests {
         for (choice, message) in [
             (Activity::Recency, "recency cannot be computed without the time of every event"),
             (Activity::ActiveDays, "active_days cannot be computed without the time of every event"),
+            (Activity::Types, "types cannot be computed without the type of events"),
             (Activity::Categories, "categories cannot be computed without the category of items"),
         ] {
             assert_eq!(of(choice).unwrap_err().to_string(), message);

@@ -1,62 +1,12 @@
-//! Events as they stream in, and their combination into interactions.
+//! Events grouped by user, and their combination into interactions.
 
-use super::ids::{Id, IdKind, IdMap, Ids};
+use super::ids::{Id, Ids};
+use super::raw::{NO_TYPE, RawEvents, RawTypes};
 use super::sparse::{Interactions, SparseRows};
 use super::weighting::Weighting;
 use crate::error::{EngineError, Result};
 use crate::observer::Observer;
 use rayon::prelude::*;
-
-/// Events in the order they arrive, 12 bytes each and 8 more with times; ids are numbered as met.
-#[derive(Clone, Debug)]
-pub struct RawEvents {
-    users: IdMap,
-    items: IdMap,
-    user: Vec<u32>,
-    item: Vec<u32>,
-    weight: Vec<f32>,
-    time: Option<Vec<i64>>,
-}
-
-impl RawEvents {
-    /// No events yet. With `timed`, every event has a time.
-    pub fn new(user_kind: IdKind, item_kind: IdKind, timed: bool) -> Self {
-        Self {
-            users: IdMap::new(user_kind),
-            items: IdMap::new(item_kind),
-            user: Vec::new(),
-            item: Vec::new(),
-            weight: Vec::new(),
-            time: timed.then(Vec::new),
-        }
-    }
-
-    /// Adds an event: a positive finite weight, and its time in microseconds.
-    pub fn push(&mut self, user: Id<'_>, item: Id<'_>, weight: f32, time: i64) {
-        self.user.push(self.users.number(user));
-        self.item.push(self.items.number(item));
-        self.weight.push(weight);
-        if let Some(times) = &mut self.time {
-            times.push(time);
-        }
-    }
-
-    /// Number of events.
-    pub fn len(&self) -> usize {
-        self.user.len()
-    }
-
-    /// True where there is none.
-    pub fn is_empty(&self) -> bool {
-        self.user.is_empty()
-    }
-
-    /// Bytes of memory in use.
-    pub fn memory(&self) -> u64 {
-        let per_event = 12 + if self.time.is_some() { 8 } else { 0 };
-        (self.user.capacity() * per_event + self.users.memory() + self.items.memory()) as u64
-    }
-}
 
 /// Least support of users and items, and the most that one user may count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +29,31 @@ pub struct Events {
     item: Vec<u32>,
     weight: Vec<f32>,
     time: Option<Vec<i64>>,
+    types: Option<EventTypes>,
     max_user_events: usize,
+}
+
+/// The type of every event.
+#[derive(Clone, Debug)]
+struct EventTypes {
+    /// In their order.
+    names: Vec<String>,
+    of_event: Vec<u16>,
+}
+
+impl EventTypes {
+    /// The names in their order, and no event yet; with the new number of each old one.
+    fn new(names: &Ids, events: usize) -> (Self, Vec<u16>) {
+        let mut numbers = vec![NO_TYPE; names.len()];
+        let mut ordered = Vec::with_capacity(names.len());
+        for (new, old) in names.order().into_iter().enumerate() {
+            numbers[old as usize] = new as u16;
+            if let Id::Text(name) = names.get(old as usize) {
+                ordered.push(name.to_owned());
+            }
+        }
+        (Self { names: ordered, of_event: vec![NO_TYPE; events] }, numbers)
+    }
 }
 
 /// One event of a user.
@@ -91,6 +65,8 @@ pub struct UserEvent {
     pub weight: f32,
     /// The time in microseconds; 0 without times.
     pub time: i64,
+    /// The number of the type, [`NO_TYPE`] without one.
+    pub event_type: u16,
 }
 
 /// New numbers, in the order of the ids, for those with enough events; `u32::MAX` for the others.
@@ -113,7 +89,7 @@ impl Events {
     /// # Errors
     /// [`EngineError::NothingToTrainOn`] where no event is left, [`EngineError::Cancelled`].
     pub fn new(raw: RawEvents, limits: EventLimits, observer: &dyn Observer) -> Result<Self> {
-        let RawEvents { users, items, user, item, weight, time } = raw;
+        let RawEvents { users, items, user, item, weight, time, types } = raw;
         let total = user.len();
         let (users, user_numbers) = renumber(&users.into_ids(), &user, limits.min_user_events);
         observer.check()?;
@@ -149,12 +125,15 @@ impl Events {
             return Err(EngineError::NothingToTrainOn { reason });
         }
         let mut next = starts.clone();
+        let (raw_types, names) = types.map(|RawTypes { names, of_event }| (of_event, names)).unzip();
+        let (types, numbers) = names.map(|names| EventTypes::new(names.ids(), kept)).unzip();
         let mut sorted = Self {
             users,
             items,
             item: vec![0; kept],
             weight: vec![0.0; kept],
             time: time.as_ref().map(|_| vec![0; kept]),
+            types,
             starts,
             max_user_events: limits.max_user_events,
         };
@@ -166,6 +145,9 @@ impl Events {
                 sorted.weight[to] = weight[event];
                 if let (Some(to_time), Some(from_time)) = (&mut sorted.time, &time) {
                     to_time[to] = from_time[event];
+                }
+                if let (Some(types), Some(raw), Some(numbers)) = (&mut sorted.types, &raw_types, &numbers) {
+                    types.of_event[to] = numbers.get(usize::from(raw[event])).copied().unwrap_or(NO_TYPE);
                 }
             }
         }
@@ -198,12 +180,18 @@ impl Events {
         self.time.is_some()
     }
 
+    /// The types of events in their order, by their numbers; none where types are not kept.
+    pub fn types(&self) -> &[String] {
+        self.types.as_ref().map_or(&[], |types| &types.names)
+    }
+
     /// The events of a user, in the order they arrived.
     pub fn of_user(&self, user: usize) -> impl Iterator<Item = UserEvent> + '_ {
         (self.starts[user]..self.starts[user + 1]).map(|event| UserEvent {
             item: self.item[event],
             weight: self.weight[event],
             time: self.time.as_ref().map_or(0, |times| times[event]),
+            event_type: self.types.as_ref().map_or(NO_TYPE, |types| types.of_event[event]),
         })
     }
 
@@ -216,6 +204,7 @@ impl Events {
             item: Vec::new(),
             weight: Vec::new(),
             time: self.time.as_ref().map(|_| Vec::new()),
+            types: self.types.as_ref().map(|types| EventTypes { of_event: Vec::new(), ..types.clone() }),
             max_user_events: self.max_user_events,
         };
         for user in 0..self.users.len() {
@@ -226,6 +215,9 @@ impl Events {
                     selected.weight.push(self.weight[event]);
                     if let Some(times) = &mut selected.time {
                         times.push(time);
+                    }
+                    if let (Some(to), Some(from)) = (&mut selected.types, &self.types) {
+                        to.of_event.push(from.of_event[event]);
                     }
                 }
             }
@@ -352,6 +344,7 @@ fn median(values: &[f32]) -> Option<f32> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ids::IdKind;
     use super::super::weighting::Duplicates;
     use super::*;
     use crate::observer::Silent;

@@ -145,9 +145,9 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "segmentation.activity",
-        Kind::Choices(&["events", "weight", "recency", "active_days", "categories"]),
+        Kind::Choices(&["events", "weight", "recency", "active_days", "types", "categories"]),
         "[]",
-        "What of their events counts as attributes of users: how many, their total weight, days since the last, days with any, the share of each category.",
+        "What of their events counts as attributes of users: how many, their total weight, days since the last, days with any, how many of each type, the share of each category.",
     ),
     entry(
         "segmentation.category_column",

@@ -89,7 +89,8 @@ fn readable(
         if described.categories.is_some() {
             choices.push(Activity::Categories);
         }
-        choices.extend(segmentation.activity.iter().filter(|&&choice| choice == Activity::Weight));
+        let more = [Activity::Weight, Activity::Types];
+        choices.extend(segmentation.activity.iter().filter(|choice| more.contains(choice)));
         described.activity(events, &choices, observer)?
     };
     beside(table, activity)

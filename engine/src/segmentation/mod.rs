@@ -29,10 +29,10 @@ pub mod partition;
 #[cfg(test)]
 mod planted;
 pub mod profiles;
+pub mod reduction;
 pub mod rfm;
 mod rule_search;
 pub mod rules;
-pub mod reduction;
 pub mod sample;
 pub mod summary;
 pub mod validity;
