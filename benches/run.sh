@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Measures the extension and the engine beside their peers and prints tables.
-#   benches/run.sh [PART…]    parts: sweep kmeans gowalla serving memory; all of them by default
+#   benches/run.sh [PART…]    parts: sweep kmeans hierarchical mixture density gowalla serving memory aggregate segments; all of them by default
 # The data is in the folder $SEGREC_DATA. Read next: benches/README.md.
 set -euo pipefail
 source "$(dirname "$0")/../scripts/environment"
 cd "$root"
 
-all=(sweep kmeans gowalla serving memory)
+all=(sweep kmeans hierarchical mixture density gowalla serving memory aggregate segments)
 parts=("$@")
 if [ $# = 0 ]; then parts=("${all[@]}"); fi
 for part in "${parts[@]}"; do
@@ -20,7 +20,7 @@ for file in train validation test; do
 done
 
 say "engine" && cargo build --release --quiet --package segrec-benches
-case " ${parts[*]} " in *" gowalla "* | *" serving "* | *" memory "*) scripts/install 15 ;; esac
+case " ${parts[*]} " in *" gowalla "* | *" serving "* | *" memory "* | *" aggregate "* | *" segments "*) scripts/install 15 ;; esac
 
 requirements=benches/peers/requirements.txt
 peers=$tools/peers
@@ -42,7 +42,7 @@ gunzip -c "$data/gowalla/test.csv.gz" >"$work/test.csv"
 for part in "${parts[@]}"; do
     say "$part"
     case $part in
-        sweep | kmeans) "benches/parts/$part.sh" ;;
+        sweep | kmeans | hierarchical | mixture | density) "benches/parts/$part.sh" ;;
         *) benches/cluster.sh "benches/parts/$part.sh" ;;
     esac
 done

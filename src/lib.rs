@@ -1,10 +1,11 @@
 //! pg_segrec: recommendations and user segments inside PostgreSQL.
 //!
-//! Arrows point down only: [`api`] → [`commands`], [`serving`] → [`catalog`], the engine → [`pg`],
+//! Arrows point down only: [`api`] → [`aggregates`], [`commands`], [`serving`] → [`catalog`], the engine → [`pg`],
 //! [`error`], [`settings`]. See ARCHITECTURE.md.
 
 use pgrx::prelude::*;
 
+mod aggregates;
 mod api;
 mod catalog;
 mod commands;
@@ -19,6 +20,7 @@ pgrx::extension_sql_file!("../sql/schema/schemas.sql", name = "schemas", bootstr
 pgrx::extension_sql_file!("../sql/schema/tables.sql", name = "tables", requires = ["schemas"]);
 pgrx::extension_sql_file!("../sql/schema/views.sql", name = "views", requires = ["tables"]);
 pgrx::extension_sql_file!("../sql/schema/comments.sql", name = "comments", requires = ["views"]);
+pgrx::extension_sql_file!("../sql/schema/aggregates.sql", name = "aggregates", requires = ["comments"]);
 pgrx::extension_sql_file!("../sql/schema/functions.sql", name = "functions", finalize);
 
 /// Registers the settings when the library is loaded.

@@ -1,6 +1,8 @@
 //! Every integration test, as one program. A file is a subject; a test's name is its claim.
 //! The harness is in support/.
 
+mod aggregate_errors;
+mod aggregates;
 mod catalog;
 mod degenerate;
 mod documentation;
@@ -11,6 +13,7 @@ mod harness;
 mod privileges;
 mod recommend;
 mod reference;
+mod segmentation;
 mod training;
 
 /// Cargo only compiles the files that are declared above.

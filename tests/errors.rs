@@ -67,11 +67,12 @@ fn a_model_that_exists_or_has_no_proper_name() {
     }
     for (call, argument) in [
         ("segrec_create_model(NULL, 'events')", "model"),
-        ("segrec_create_model('x')", "events"),
         ("segrec_create_model('x', 'events', NULL)", "user_column"),
         ("segrec_create_model('x', 'events', options => NULL)", "options"),
         ("segrec_alter_model('shop', NULL)", "options"),
         ("segrec_train(NULL)", "model"),
+        ("segrec_label_segment('shop', NULL, 'x')", "segment"),
+        ("segrec_cut('shop', NULL)", "segments"),
         ("segrec_train('shop', NULL)", "deploy"),
         ("segrec_deploy('shop', NULL)", "version"),
     ] {

@@ -34,4 +34,20 @@ pub enum EngineError {
         /// Which factors.
         what: &'static str,
     },
+    /// A column cannot be used as it is.
+    #[error("column \"{column}\" {reason}")]
+    Column {
+        /// Its name.
+        column: String,
+        /// What is wrong, as the end of a sentence about it.
+        reason: String,
+    },
+    /// Something was asked for that needs more than was given.
+    #[error("{what} cannot be computed without {needs}")]
+    Missing {
+        /// What was asked for.
+        what: &'static str,
+        /// What is missing.
+        needs: &'static str,
+    },
 }

@@ -4,7 +4,8 @@
 //!
 //! Data flows one way: events → [`interactions`] → [`factorization`] (the backbone) →
 //! [`segmentation`] → [`factorization`] (segment factors) → [`ranking`] → [`evaluation`];
-//! [`recipe`] is the whole path as one training.
+//! [`recipe`] is the whole path as one training. What else is known about users enters through
+//! [`features`], as points that segmentation can divide.
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +13,7 @@ pub mod auto;
 pub mod error;
 pub mod evaluation;
 pub mod factorization;
+pub mod features;
 pub mod interactions;
 pub mod linalg;
 pub mod matrix;

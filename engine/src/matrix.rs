@@ -2,9 +2,11 @@
 //! Kernels that work on it are in [`crate::linalg`].
 
 use crate::error::{EngineError, Result};
+use serde::{Deserialize, Serialize};
 
 /// `rows × columns` values, row after row without padding.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Matrix {
     columns: usize,
     data: Vec<f32>,
@@ -66,5 +68,35 @@ impl Matrix {
             data.extend_from_slice(self.row(row as usize));
         }
         Self { columns: self.columns, data }
+    }
+}
+
+/// A matrix as it is read, before anybody looked at its shape.
+#[derive(Deserialize)]
+struct Unchecked {
+    columns: usize,
+    data: Vec<f32>,
+}
+
+impl TryFrom<Unchecked> for Matrix {
+    type Error = EngineError;
+
+    fn try_from(read: Unchecked) -> Result<Self> {
+        Self::from_data(read.columns, read.data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_survives_serialization_and_a_wrong_shape_does_not() {
+        let matrix = Matrix::from_data(3, vec![1.0, -2.5, 0.1, 4.0, 5.0, f32::MAX]).unwrap();
+        let bytes = postcard::to_stdvec(&matrix).unwrap();
+        assert_eq!(postcard::from_bytes::<Matrix>(&bytes).unwrap(), matrix);
+        for wrong in [r#"{"columns": 2, "data": [1, 2, 3]}"#, r#"{"columns": 0, "data": [1]}"#] {
+            assert!(serde_json::from_str::<Matrix>(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -13,6 +13,8 @@ ALTER FUNCTION segrec_recommend_all(text, integer) ROWS 100000 COST 1000000;
 ALTER FUNCTION segrec_segment_of(bigint, text) COST 500;
 ALTER FUNCTION segrec_segment_of(uuid, text) COST 500;
 ALTER FUNCTION segrec_segment_of(text, text) COST 500;
+ALTER FUNCTION segrec_classify(text, jsonb) COST 200;
+ALTER FUNCTION segrec_cut(text, integer) ROWS 100000 COST 100000;
 ALTER FUNCTION segrec_train(text, text) ROWS 1 COST 10000000;
 
 COMMENT ON FUNCTION segrec_create_model(text, regclass, text, text, text, text, text, regclass, text, regclass, text, jsonb)
@@ -39,3 +41,8 @@ COMMENT ON FUNCTION segrec_segment_of(bigint, text) IS 'the segment of a user; n
 COMMENT ON FUNCTION segrec_segment_of(uuid, text) IS 'the segment of a user; null where nothing is known of them';
 COMMENT ON FUNCTION segrec_segment_of(text, text)
     IS 'the segment of a user; null where nothing is known of them; text ids work for every model';
+COMMENT ON FUNCTION segrec_classify(text, jsonb) IS 'the segment that features belong to, without a training';
+COMMENT ON FUNCTION segrec_cut(text, integer)
+    IS 'every user in another number of segments, from the merge tree of a hierarchical segmentation';
+COMMENT ON FUNCTION segrec_label_segment(text, integer, text)
+    IS 'names a segment; the name survives retraining, null takes it away';

@@ -10,9 +10,9 @@ CREATE TABLE segrec_catalog.models (
     model_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL UNIQUE CHECK (name <> ''),
     owner regrole NOT NULL,
-    events regclass NOT NULL,
-    user_column text NOT NULL,
-    item_column text NOT NULL,
+    events regclass,
+    user_column text,
+    item_column text,
     weight_column text,
     time_column text,
     type_column text,
@@ -21,11 +21,14 @@ CREATE TABLE segrec_catalog.models (
     items regclass,
     items_key text,
     user_id_kind text NOT NULL CHECK (user_id_kind IN ('bigint', 'uuid', 'text')),
-    item_id_kind text NOT NULL CHECK (item_id_kind IN ('bigint', 'uuid', 'text')),
+    item_id_kind text CHECK (item_id_kind IN ('bigint', 'uuid', 'text')),
     options jsonb NOT NULL,
     last_version integer NOT NULL DEFAULT 0,
+    last_segment integer NOT NULL DEFAULT 0,
     deployed_version_id bigint,
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CHECK (num_nulls(events, user_column, item_column, item_id_kind) IN (0, 4)),
+    CHECK (num_nulls(events, users) < 2)
 );
 COMMENT ON TABLE segrec_catalog.models IS 'one row per model';
 COMMENT ON COLUMN segrec_catalog.models.deployed_version_id IS
@@ -50,19 +53,22 @@ CREATE TABLE segrec_catalog.versions (
     previous float8,
     reason text,
     options jsonb NOT NULL,
-    als jsonb NOT NULL,
+    als jsonb,
+    classifier bytea,
     median_weight real,
     anchor bigint,
     item_gram real[],
     UNIQUE (model_id, version)
 );
-COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; als is what was decided where options say auto; median_weight, anchor (microseconds since 2000) and item_gram (k × k) are what fold-in needs';
+COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; als is what was decided where options say auto; classifier is how a row of users finds its segment; median_weight, anchor (microseconds since 2000) and item_gram (k × k) are what fold-in needs';
 
 CREATE TABLE segrec_catalog.segments (
     version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
     segment integer NOT NULL,
-    label text,
+    name text,
     rule text,
+    rule_precision float8,
+    rule_recall float8,
     users bigint NOT NULL,
     own_factors boolean NOT NULL,
     gain float8,
@@ -72,7 +78,78 @@ CREATE TABLE segrec_catalog.segments (
     item_gram real[],
     PRIMARY KEY (version_id, segment)
 );
-COMMENT ON TABLE segrec_catalog.segments IS 'the segments of each version; gain and gain_error are what the gate decided own_factors by, item_gram (k × k) is what fold-in needs';
+COMMENT ON TABLE segrec_catalog.segments IS 'the segments of each version; name is the label that its users carry, gain and gain_error are what the gate decided own_factors by, item_gram (k × k) is what fold-in needs';
+
+CREATE TABLE segrec_catalog.segment_labels (
+    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    segment integer NOT NULL,
+    label text NOT NULL,
+    PRIMARY KEY (model_id, segment)
+);
+COMMENT ON TABLE segrec_catalog.segment_labels IS 'the labels given to segments by segrec_label_segment; they outlive versions';
+
+CREATE TABLE segrec_catalog.segment_profiles (
+    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    segment integer NOT NULL,
+    place integer NOT NULL,
+    feature text NOT NULL,
+    kind text NOT NULL,
+    value float8 NOT NULL,
+    overall float8 NOT NULL,
+    lift float8,
+    share float8 NOT NULL,
+    PRIMARY KEY (version_id, segment, place)
+);
+COMMENT ON TABLE segrec_catalog.segment_profiles IS 'what makes each segment different, the most characteristic feature first';
+
+CREATE TABLE segrec_catalog.segment_choices (
+    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    segments integer NOT NULL,
+    silhouette float8,
+    davies_bouldin float8,
+    calinski_harabasz float8,
+    held_out float8,
+    chosen boolean NOT NULL,
+    reason text NOT NULL,
+    PRIMARY KEY (version_id, segments)
+);
+COMMENT ON TABLE segrec_catalog.segment_choices IS 'the numbers of segments that a training tried';
+
+CREATE TABLE segrec_catalog.segment_transitions (
+    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    from_version integer NOT NULL,
+    from_segment integer,
+    to_segment integer,
+    users bigint NOT NULL,
+    UNIQUE (version_id, from_segment, to_segment)
+);
+COMMENT ON TABLE segrec_catalog.segment_transitions IS 'how users moved since the version that was deployed when each version was trained';
+
+CREATE TABLE segrec_catalog.segment_drift (
+    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    from_version integer NOT NULL,
+    measure text NOT NULL,
+    feature text,
+    value float8 NOT NULL,
+    UNIQUE (version_id, measure, feature)
+);
+COMMENT ON TABLE segrec_catalog.segment_drift IS 'how much segments and features moved since the version that was deployed when each version was trained';
+
+CREATE TABLE segrec_catalog.segment_trees (
+    version_id bigint PRIMARY KEY REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    tree bytea NOT NULL
+);
+COMMENT ON TABLE segrec_catalog.segment_trees IS 'the merge tree of each version with hierarchical segments, for segrec_cut';
+
+CREATE TABLE segrec_catalog.segment_history (
+    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    user_id text COLLATE "C" NOT NULL,
+    segment integer NOT NULL,
+    valid_from timestamptz NOT NULL,
+    valid_to timestamptz,
+    PRIMARY KEY (model_id, user_id, valid_from)
+);
+COMMENT ON TABLE segrec_catalog.segment_history IS 'the segment of every user while a version was deployed; valid_to is null for now';
 
 CREATE TABLE segrec_catalog.metrics (
     version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
@@ -108,11 +185,14 @@ CREATE TABLE segrec_catalog.version_users (
     segment integer NOT NULL,
     distance real NOT NULL,
     confidence real NOT NULL,
+    noise boolean NOT NULL,
+    leaf integer,
+    probabilities real[],
     factors real[] NOT NULL,
     items integer[] NOT NULL,
     confidences real[] NOT NULL
 ) PARTITION BY LIST (version_id);
-COMMENT ON TABLE segrec_catalog.version_users IS 'the users of each version by segment and id, with the items they had when it was trained';
+COMMENT ON TABLE segrec_catalog.version_users IS 'the users of each version by segment and id, with the items they had when it was trained; leaf is their micro-cluster in the merge tree, probabilities are in the order of segments';
 
 CREATE TABLE segrec_catalog.version_items (
     version_id bigint NOT NULL,
@@ -138,5 +218,12 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models_model_id_seq',
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions_version_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segments', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_labels', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_profiles', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_choices', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_transitions', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_drift', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_trees', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_history', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.metrics', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.training_log', '');

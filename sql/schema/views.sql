@@ -1,15 +1,19 @@
--- The views. A role sees a model when it is a member of its owner, or may read all its events: these are
--- a table or a materialized view, and no row-level security limits what of them the role would see. (A
--- view or a foreign table may show each role other rows.) All views are security barriers.
+-- The views. A role sees a model when it is a member of its owner, or may read everything that the model
+-- reads: events, users and items are tables or materialized views, and no row-level security limits what
+-- of them the role would see. (A view or a foreign table may show each role other rows.) All views are
+-- security barriers.
 
 CREATE VIEW segrec_catalog.usable_models WITH (security_barrier) AS
 SELECT model.*,
        pg_catalog.pg_has_role(model.owner::oid, 'USAGE') AS is_owner
 FROM segrec_catalog.models model
-LEFT JOIN pg_catalog.pg_class relation ON relation.oid = model.events
 WHERE pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
-   OR (pg_catalog.has_table_privilege(relation.oid, 'SELECT') AND NOT relation.relrowsecurity
-       AND relation.relkind IN ('r', 'p', 'm'));
+   OR NOT EXISTS (
+       SELECT FROM pg_catalog.unnest(ARRAY[model.events, model.users, model.items]::oid[]) AS read (oid)
+       LEFT JOIN pg_catalog.pg_class relation ON relation.oid = read.oid
+       WHERE read.oid IS NOT NULL
+         AND (pg_catalog.has_table_privilege(relation.oid, 'SELECT') AND NOT relation.relrowsecurity
+              AND relation.relkind IN ('r', 'p', 'm')) IS NOT TRUE);
 COMMENT ON VIEW segrec_catalog.usable_models IS 'the models that the current role may use';
 GRANT SELECT ON segrec_catalog.usable_models TO PUBLIC;
 
@@ -36,37 +40,90 @@ FROM segrec_catalog.usable_versions;
 COMMENT ON VIEW segrec.versions IS 'every training of the models you may use, and what it reached';
 
 CREATE VIEW segrec.segments WITH (security_barrier) AS
-SELECT version.model, version.version, segment.segment, segment.label, segment.rule, segment.users,
+SELECT version.model, version.version, segment.segment, COALESCE(label.label, segment.name) AS label, segment.rule,
+       segment.users,
        segment.users / pg_catalog.sum(segment.users) OVER (PARTITION BY segment.version_id)::float8 AS share,
-       segment.since_version, segment.own_factors, segment.gain, segment.gain_error
+       segment.since_version, segment.own_factors, segment.gain, segment.gain_error,
+       segment.rule_precision, segment.rule_recall
 FROM segrec_catalog.usable_versions version
 JOIN segrec_catalog.segments segment USING (version_id)
+LEFT JOIN segrec_catalog.segment_labels label ON label.model_id = version.model_id AND label.segment = segment.segment
 WHERE version.deployed;
 COMMENT ON VIEW segrec.segments IS 'the segments of each deployed version';
 
 -- Deployed versions as an array, so that only their partitions are read.
 CREATE VIEW segrec.segment_members WITH (security_barrier) AS
-SELECT version.model, member.user_id, member.segment, member.distance, member.confidence
+SELECT version.model, member.user_id, member.segment, member.distance, member.confidence, member.noise
 FROM segrec_catalog.version_users member
 JOIN segrec_catalog.usable_versions version USING (version_id)
 WHERE version.deployed
   AND member.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
 COMMENT ON VIEW segrec.segment_members IS 'the segment of every user of each deployed version';
 
+CREATE VIEW segrec.segment_probabilities WITH (security_barrier) AS
+SELECT version.model, member.user_id, segment.segment, segment.probability
+FROM segrec_catalog.version_users member
+JOIN segrec_catalog.usable_versions version USING (version_id)
+CROSS JOIN LATERAL ROWS FROM (
+    pg_catalog.unnest(ARRAY(SELECT own.segment FROM segrec_catalog.segments own
+                            WHERE own.version_id = member.version_id ORDER BY own.segment)),
+    pg_catalog.unnest(member.probabilities)) AS segment (segment, probability)
+WHERE version.deployed AND member.probabilities IS NOT NULL
+  AND member.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
+COMMENT ON VIEW segrec.segment_probabilities IS 'how probably each user belongs to each segment, where the method is mixture';
+
+CREATE VIEW segrec.segment_profiles WITH (security_barrier) AS
+SELECT version.model, profile.segment, profile.feature, profile.kind, profile.value, profile.overall,
+       profile.lift, profile.share, profile.place AS rank
+FROM segrec_catalog.usable_versions version
+JOIN segrec_catalog.segment_profiles profile USING (version_id)
+WHERE version.deployed;
+COMMENT ON VIEW segrec.segment_profiles IS 'what makes each segment different, the most characteristic feature first';
+
+CREATE VIEW segrec.segment_choices WITH (security_barrier) AS
+SELECT version.model, version.version, choice.segments, choice.silhouette, choice.davies_bouldin,
+       choice.calinski_harabasz, choice.held_out, choice.chosen, choice.reason
+FROM segrec_catalog.usable_versions version
+JOIN segrec_catalog.segment_choices choice USING (version_id);
+COMMENT ON VIEW segrec.segment_choices IS 'the numbers of segments that each training tried, and why one was chosen';
+
+CREATE VIEW segrec.segment_history WITH (security_barrier) AS
+SELECT model.name AS model, history.user_id, history.segment, history.valid_from, history.valid_to
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.segment_history history USING (model_id);
+COMMENT ON VIEW segrec.segment_history IS 'the segment of every user while a version was deployed';
+
+CREATE VIEW segrec.segment_transitions WITH (security_barrier) AS
+SELECT version.model, moved.from_version, version.version AS to_version, moved.from_segment, moved.to_segment,
+       moved.users
+FROM segrec_catalog.usable_versions version
+JOIN segrec_catalog.segment_transitions moved USING (version_id);
+COMMENT ON VIEW segrec.segment_transitions IS 'how many users went from which segment to which between versions';
+
+CREATE VIEW segrec.segment_drift WITH (security_barrier) AS
+SELECT version.model, drift.from_version, version.version AS to_version, drift.measure, drift.feature, drift.value
+FROM segrec_catalog.usable_versions version
+JOIN segrec_catalog.segment_drift drift USING (version_id);
+COMMENT ON VIEW segrec.segment_drift IS 'how much segments and features moved between versions';
+
 CREATE VIEW segrec.segment_items WITH (security_barrier) AS
-SELECT version.model, own.segment,
-       pg_catalog.row_number() OVER (PARTITION BY own.version_id, own.segment ORDER BY own.users DESC, own.item) AS rank,
-       item.item_id, own.users,
-       own.users / segment.users::float8 AS share,
-       (own.users / segment.users::float8) / (item.users / version.users::float8) AS lift
-FROM segrec_catalog.version_segment_items own
-JOIN segrec_catalog.version_items item ON item.version_id = own.version_id AND item.item = own.item
-JOIN segrec_catalog.segments segment ON segment.version_id = own.version_id AND segment.segment = own.segment
-JOIN segrec_catalog.usable_versions version ON version.version_id = own.version_id
-WHERE version.deployed
-  AND own.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))
-  AND item.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
-COMMENT ON VIEW segrec.segment_items IS 'the items of each segment by how many of its users have them';
+SELECT ranked.*, pg_catalog.row_number() OVER (
+           PARTITION BY model, segment
+           ORDER BY CASE WHEN users >= 5 THEN lift ELSE 0 END DESC, users DESC, item_id) AS rank_by_lift
+FROM (
+    SELECT version.model, own.segment,
+           pg_catalog.row_number() OVER (PARTITION BY own.version_id, own.segment ORDER BY own.users DESC, own.item) AS rank,
+           item.item_id, own.users,
+           own.users / segment.users::float8 AS share,
+           (own.users / segment.users::float8) / (item.users / version.users::float8) AS lift
+    FROM segrec_catalog.version_segment_items own
+    JOIN segrec_catalog.version_items item ON item.version_id = own.version_id AND item.item = own.item
+    JOIN segrec_catalog.segments segment ON segment.version_id = own.version_id AND segment.segment = own.segment
+    JOIN segrec_catalog.usable_versions version ON version.version_id = own.version_id
+    WHERE version.deployed
+      AND own.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))
+      AND item.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))) AS ranked;
+COMMENT ON VIEW segrec.segment_items IS 'the items of each segment by how many of its users have them, and by lift';
 
 CREATE VIEW segrec.item_factors WITH (security_barrier) AS
 SELECT version.model, NULL::integer AS segment, item.item_id, item.factors
@@ -88,7 +145,7 @@ CREATE VIEW segrec.user_factors WITH (security_barrier) AS
 SELECT version.model, member.user_id, member.segment, member.factors
 FROM segrec_catalog.version_users member
 JOIN segrec_catalog.usable_versions version USING (version_id)
-WHERE version.deployed
+WHERE version.deployed AND member.factors <> '{}'
   AND member.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
 COMMENT ON VIEW segrec.user_factors IS 'the factors of every user, against the item factors of their segment';
 

@@ -1,8 +1,11 @@
 //! The SQL signatures, one file per verb family: names, defaults, volatility. Bodies turn arguments
 //! into the forms of `commands` and `serving` and results into rows. Comments, costs and privileges
-//! stand in `sql/schema/functions.sql`.
+//! stand in `sql/schema/functions.sql`; what belongs to aggregates is declared in
+//! `sql/schema/aggregates.sql`.
 
+mod aggregate;
 mod define;
 mod deploy;
 mod recommend;
+mod segments;
 mod train;

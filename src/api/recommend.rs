@@ -1,5 +1,5 @@
-//! `segrec_recommend`, `segrec_recommend_for`, `segrec_recommend_all`, `segrec_segment_of`: for ids of
-//! type bigint, uuid and text.
+//! `segrec_recommend`, `segrec_recommend_for`, `segrec_recommend_all`: for ids of type bigint, uuid and
+//! text.
 
 use crate::catalog::factors::id_text;
 use crate::error::{Result, SegrecError, or_raise};
@@ -12,7 +12,7 @@ use segrec_engine::interactions::{Id, IdKind};
 type Lines<T> = Vec<(i32, T, f32, &'static str)>;
 
 /// A type of ids in SQL.
-trait SqlId: Sized {
+pub trait SqlId: Sized {
     /// The kind of the engine.
     const KIND: IdKind;
     /// The value as an id.
@@ -101,11 +101,6 @@ fn recommend_for<T: SqlId>(items: Option<&[Option<T>]>, given: &Given<'_, T>) ->
     let items = items.map(ids).unwrap_or_default();
     let found = || serving::recommend_for(&items, T::KIND, &given.request()?);
     lines(&or_raise(found()))
-}
-
-fn segment_of(user: Option<Id<'_>>, model: Option<&str>) -> Option<i32> {
-    let segment = or_raise(serving::segment_of(user?, model))?;
-    Some(segment as i32 + 1)
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_recommend")]
@@ -208,19 +203,4 @@ fn segrec_recommend_all(
 > {
     let lists = or_raise(count(n).and_then(|n| serving::recommend_all(model, n)));
     TableIterator::new(lists.map(|line| (line.user_id, line.rank, line.item_id, line.score, line.source)))
-}
-
-#[pg_extern(stable, parallel_safe, name = "segrec_segment_of")]
-fn segrec_segment_of_bigint(user_id: Option<i64>, model: default!(Option<&str>, "NULL")) -> Option<i32> {
-    segment_of(user_id.as_ref().map(SqlId::id), model)
-}
-
-#[pg_extern(stable, parallel_safe, name = "segrec_segment_of")]
-fn segrec_segment_of_uuid(user_id: Option<Uuid>, model: default!(Option<&str>, "NULL")) -> Option<i32> {
-    segment_of(user_id.as_ref().map(SqlId::id), model)
-}
-
-#[pg_extern(stable, parallel_safe, name = "segrec_segment_of")]
-fn segrec_segment_of_text(user_id: Option<String>, model: default!(Option<&str>, "NULL")) -> Option<i32> {
-    segment_of(user_id.as_ref().map(SqlId::id), model)
 }

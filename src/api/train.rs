@@ -3,7 +3,6 @@
 use crate::commands::train;
 use crate::error::or_raise;
 use pgrx::prelude::*;
-use segrec_engine::recipe::measure::DECIDING_NAME;
 
 #[pg_extern(volatile, parallel_unsafe)]
 #[allow(clippy::type_complexity)]
@@ -15,8 +14,8 @@ fn segrec_train(
     (
         name!(version, i32),
         name!(users, i64),
-        name!(items, i64),
-        name!(events, i64),
+        name!(items, Option<i64>),
+        name!(events, Option<i64>),
         name!(segments, i32),
         name!(metric, String),
         name!(value, Option<f64>),
@@ -33,7 +32,7 @@ fn segrec_train(
         result.items,
         result.events,
         result.segments,
-        DECIDING_NAME.to_owned(),
+        result.metric.to_owned(),
         result.value,
         result.baseline,
         result.previous,

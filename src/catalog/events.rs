@@ -173,7 +173,7 @@ fn take_row(
 }
 
 /// Passes the id in a column to `f`; `None` where it is null.
-fn with_id<T>(row: &Row<'_>, column: usize, kind: IdKind, f: impl FnOnce(Id<'_>) -> T) -> Option<T> {
+pub fn with_id<T>(row: &Row<'_>, column: usize, kind: IdKind, f: impl FnOnce(Id<'_>) -> T) -> Option<T> {
     match kind {
         IdKind::Bigint => row.integer(column).map(|id| f(Id::Bigint(id))),
         IdKind::Uuid => row.uuid(column).map(|id| f(Id::Uuid(id))),

@@ -36,7 +36,8 @@ const TABLES: [Partitioned; 3] = [
     Partitioned { name: "version_segment_items", keys: &["version_id, segment, item"], arrays: &["factors"] },
 ];
 
-fn partition(table: &str, version_id: i64) -> String {
+/// The name of a version's own table.
+pub fn partition(table: &str, version_id: i64) -> String {
     format!("segrec_catalog.{table}_{version_id}")
 }
 
@@ -102,13 +103,18 @@ pub fn id_text(id: Id<'_>) -> String {
     }
 }
 
+/// The id that a text stands for, of that kind; none where it cannot be one.
+pub fn parse_id(text: &str, kind: IdKind) -> Option<Id<'_>> {
+    match kind {
+        IdKind::Bigint => text.parse().ok().map(Id::Bigint),
+        IdKind::Uuid => parse_uuid(text).map(Id::Uuid),
+        IdKind::Text => Some(Id::Text(text)),
+    }
+}
+
 /// Appends the id that a text stands for; false where it stands for none of that kind.
 pub fn push_id(ids: &mut Ids, text: &str) -> bool {
-    match ids.kind() {
-        IdKind::Bigint => text.parse().is_ok_and(|id| ids.push(Id::Bigint(id))),
-        IdKind::Uuid => parse_uuid(text).is_some_and(|id| ids.push(Id::Uuid(id))),
-        IdKind::Text => ids.push(Id::Text(text)),
-    }
+    parse_id(text, ids.kind()).is_some_and(|id| ids.push(id))
 }
 
 /// The bytes of a uuid written in any of the forms PostgreSQL reads: hexadecimal digits, hyphens after
@@ -170,11 +176,11 @@ pub fn write_items(version_id: i64, ids: &Ids, interactions: &Interactions, fact
     })
 }
 
-/// Writes the items of a segment (numbered from 0 here, from 1 in SQL); `factors` (items × k) where
+/// Writes the items of a segment (by its id); `factors` (items × k) where
 /// the segment has its own.
 pub fn write_segment_items(
     version_id: i64,
-    segment: usize,
+    segment: i32,
     items: &[u32],
     users: &[u32],
     factors: Option<&Matrix>,
@@ -199,7 +205,7 @@ pub fn write_segment_items(
                 &sql,
                 &[
                     version_id.into(),
-                    (segment as i32 + 1).into(),
+                    segment.into(),
                     items[range.clone()].iter().map(|&item| item as i32).collect::<Vec<_>>().into(),
                     users[range].iter().map(|&count| count as i32).collect::<Vec<_>>().into(),
                     rows.into(),
@@ -212,48 +218,75 @@ pub fn write_segment_items(
 }
 
 /// A user as it is written.
-pub struct NewUser {
+pub struct NewUser<'a> {
     /// The user's number in the training.
     pub user: u32,
-    /// The segment, from 0.
-    pub segment: u32,
+    /// The id of the segment.
+    pub segment: i32,
     /// How far from its centroid.
     pub distance: f32,
     /// How clearly a member.
     pub confidence: f32,
+    /// Whether in no dense place.
+    pub noise: bool,
+    /// The leaf of the merge tree.
+    pub leaf: Option<u32>,
+    /// How probably in each segment, in the order of their ids; empty where the method gives none.
+    pub probabilities: Vec<f32>,
+    /// Factors; empty for users without events.
+    pub factors: &'a [f32],
+    /// Items, ascending.
+    pub items: &'a [u32],
+    /// Their confidences.
+    pub confidences: &'a [f32],
 }
 
-/// Writes the users in the given order, with their factors (users × k, by number) and what they had.
-pub fn write_users(
-    version_id: i64,
-    ids: &Ids,
-    users: &[NewUser],
-    factors: &Matrix,
-    interactions: &Interactions,
-) -> Result<()> {
+/// Rows of different lengths in one array, and where each ends: the arguments of an INSERT of many rows.
+#[derive(Default)]
+struct Ragged<T> {
+    values: Vec<T>,
+    lengths: Vec<i32>,
+    lasts: Vec<i32>,
+}
+
+impl<T> Ragged<T> {
+    fn push(&mut self, row: impl Iterator<Item = T>) {
+        let before = self.values.len();
+        self.values.extend(row);
+        self.lengths.push((self.values.len() - before) as i32);
+        self.lasts.push(self.values.len() as i32);
+    }
+}
+
+/// Writes the users in the given order.
+pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<()> {
+    let row = |values: &str, length: &str, last: &str| {
+        format!("COALESCE(({values})[{last} - {length} + 1 : {last}], '{{}}')")
+    };
     let sql = format!(
-        "INSERT INTO {} (version_id, place, user_id, segment, distance, confidence, factors, items, confidences) \
-         SELECT $1, $2 + ordinality - 1, user_id, segment, distance, confidence, \
-                ($7::real[])[(ordinality - 1) * $8 + 1 : ordinality * $8], \
-                COALESCE(($9::int[])[last - length + 1 : last], '{{}}'), \
-                COALESCE(($10::real[])[last - length + 1 : last], '{{}}') \
-         FROM unnest($3::text[], $4::int[], $5::real[], $6::real[], $11::int[], $12::int[]) \
-              WITH ORDINALITY AS row (user_id, segment, distance, confidence, length, last, ordinality)",
-        partition("version_users", version_id)
+        "INSERT INTO {} (version_id, place, user_id, segment, distance, confidence, noise, leaf, probabilities, \
+             factors, items, confidences) \
+         SELECT $1, $2 + ordinality - 1, user_id, segment, distance, confidence, noise, leaf, \
+                NULLIF({}, '{{}}'), {}, {}, {} \
+         FROM unnest($3::text[], $4::int[], $5::real[], $6::real[], $7::bool[], $8::int[], $9::int[], $10::int[], \
+                     $11::int[], $12::int[], $13::int[], $14::int[]) \
+              WITH ORDINALITY AS row (user_id, segment, distance, confidence, noise, leaf, p_length, p_last, \
+                                      f_length, f_last, i_length, i_last, ordinality)",
+        partition("version_users", version_id),
+        row("$15::real[]", "p_length", "p_last"),
+        row("$16::real[]", "f_length", "f_last"),
+        row("$17::int[]", "i_length", "i_last"),
+        row("$18::real[]", "i_length", "i_last"),
     );
-    let k = factors.columns();
     as_owner(|| {
         for (batch, users) in users.chunks(BATCH_ROWS).enumerate() {
-            let mut batch_factors = Vec::with_capacity(users.len() * k);
-            let (mut items, mut confidences) = (Vec::new(), Vec::new());
-            let (mut lengths, mut lasts) = (Vec::new(), Vec::new());
+            let (mut probabilities, mut factors) = (Ragged::default(), Ragged::default());
+            let (mut items, mut confidences) = (Ragged::default(), Vec::new());
             for user in users {
-                batch_factors.extend_from_slice(factors.row(user.user as usize));
-                let (row, weights) = interactions.by_user().row(user.user as usize);
-                items.extend(row.iter().map(|&item| item as i32));
-                confidences.extend_from_slice(weights);
-                lengths.push(row.len() as i32);
-                lasts.push(items.len() as i32);
+                probabilities.push(user.probabilities.iter().copied());
+                factors.push(user.factors.iter().copied());
+                items.push(user.items.iter().map(|&item| item as i32));
+                confidences.extend_from_slice(user.confidences);
             }
             execute(
                 &sql,
@@ -261,15 +294,21 @@ pub fn write_users(
                     version_id.into(),
                     ((batch * BATCH_ROWS) as i32).into(),
                     users.iter().map(|user| id_text(ids.get(user.user as usize))).collect::<Vec<_>>().into(),
-                    users.iter().map(|user| user.segment as i32 + 1).collect::<Vec<_>>().into(),
+                    Packed(users.iter().map(|user| user.segment).collect::<Vec<_>>()).into(),
                     Packed(users.iter().map(|user| user.distance).collect::<Vec<_>>()).into(),
                     Packed(users.iter().map(|user| user.confidence).collect::<Vec<_>>()).into(),
-                    Packed(batch_factors).into(),
-                    (k as i32).into(),
-                    Packed(items).into(),
+                    users.iter().map(|user| user.noise).collect::<Vec<_>>().into(),
+                    users.iter().map(|user| user.leaf.map(|leaf| leaf as i32)).collect::<Vec<_>>().into(),
+                    Packed(probabilities.lengths).into(),
+                    Packed(probabilities.lasts).into(),
+                    Packed(factors.lengths).into(),
+                    Packed(factors.lasts).into(),
+                    Packed(items.lengths).into(),
+                    Packed(items.lasts).into(),
+                    Packed(probabilities.values).into(),
+                    Packed(factors.values).into(),
+                    Packed(items.values).into(),
                     Packed(confidences).into(),
-                    Packed(lengths).into(),
-                    Packed(lasts).into(),
                 ],
             )?;
         }
@@ -315,16 +354,16 @@ fn append(data: &mut Vec<f32>, row: &Row<'_>, column: usize) -> Result<()> {
     Ok(())
 }
 
-/// The items of a segment (from 0) with the number of its users that have each, and the segment's own
+/// The items of a segment (by its id) with the number of its users that have each, and the segment's own
 /// factors, empty where it has none.
-pub fn load_segment_items(version_id: i64, segment: u32, k: usize) -> Result<(Vec<u32>, Vec<u32>, Matrix)> {
+pub fn load_segment_items(version_id: i64, segment: i32, k: usize) -> Result<(Vec<u32>, Vec<u32>, Matrix)> {
     let sql = format!(
         "SELECT item, users, factors FROM {} WHERE version_id = $1 AND segment = $2 ORDER BY item",
         partition("version_segment_items", version_id)
     );
     let (mut items, mut users, mut data) = (Vec::new(), Vec::new(), Vec::new());
     as_owner(|| {
-        query(&sql, &[version_id.into(), (segment as i32 + 1).into()], |row| {
+        query(&sql, &[version_id.into(), segment.into()], |row| {
             items.push(row.value::<i32>(1)? as u32);
             users.push(row.value::<i32>(2)? as u32);
             data.extend(row.get::<Packed<f32>>(3)?.map_or_else(Vec::new, |factors| factors.0));
@@ -339,9 +378,9 @@ pub fn load_segment_items(version_id: i64, segment: u32, k: usize) -> Result<(Ve
 pub struct StoredUser {
     /// The user's id, as text.
     pub user_id: String,
-    /// The segment, from 0.
-    pub segment: u32,
-    /// The user's factors.
+    /// The id of the segment.
+    pub segment: i32,
+    /// The user's factors; empty where they had no events.
     pub factors: Vec<f32>,
     /// The items the user had, ascending.
     pub items: Vec<u32>,
@@ -356,7 +395,7 @@ fn stored_user(row: &Row<'_>) -> Result<StoredUser> {
     let Packed(items) = row.value::<Packed<i32>>(4)?;
     Ok(StoredUser {
         user_id: row.value(1)?,
-        segment: (row.value::<i32>(2)? - 1) as u32,
+        segment: row.value(2)?,
         factors: row.value::<Packed<f32>>(3)?.0,
         items: items.into_iter().map(|item| item as u32).collect(),
         confidences: row.value::<Packed<f32>>(5)?.0,

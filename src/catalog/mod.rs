@@ -3,13 +3,17 @@
 //! - [`statement`]: running fixed statements as the caller or as the catalog's owner
 //! - [`relations`]: columns, types and indexes of the caller's relations
 //! - [`events`]: events of everybody (streamed) and of one user
+//! - [`users`]: what is known about users and items, of everybody (streamed) and of one user
 //! - [`models`]: the models
-//! - [`versions`]: versions, their segments, metrics and log
+//! - [`versions`]: versions, their metrics and log
+//! - [`segments`]: their segments, what makes them different, how users moved
 //! - [`factors`]: the partitions that hold a version's factors
 
 pub mod events;
 pub mod factors;
 pub mod models;
 pub mod relations;
+pub mod segments;
 pub mod statement;
+pub mod users;
 pub mod versions;

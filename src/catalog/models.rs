@@ -1,5 +1,6 @@
 //! The models: their definitions, found as the caller may see them.
 
+use super::factors::partition;
 use super::statement::{Prepared, Row, as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
 use pgrx::{JsonB, pg_sys};
@@ -18,18 +19,29 @@ pub struct Model {
     pub owner: String,
     /// True where the caller is a member of that role.
     pub is_owner: bool,
-    /// The events relation.
-    pub events: pg_sys::Oid,
-    /// The names of the columns it reads.
-    pub columns: ColumnNames,
+    /// What users did; none where the model only divides users.
+    pub events: Option<EventsSource>,
+    /// The relation of users.
+    pub users: Option<Described>,
+    /// The relation of items.
+    pub items: Option<Described>,
     /// The kind of the users' ids.
     pub user_kind: IdKind,
-    /// The kind of the items' ids.
-    pub item_kind: IdKind,
     /// The options as given.
     pub options: Value,
     /// The version that answers.
     pub deployed_version_id: Option<i64>,
+}
+
+/// Where a model reads its events.
+#[derive(Clone, Debug)]
+pub struct EventsSource {
+    /// The relation.
+    pub relation: pg_sys::Oid,
+    /// The names of the columns it reads.
+    pub columns: ColumnNames,
+    /// The kind of the items' ids.
+    pub item_kind: IdKind,
 }
 
 /// The names of the columns that a model reads from its events.
@@ -61,18 +73,14 @@ pub struct Described {
 pub struct NewModel {
     /// Its name.
     pub name: String,
-    /// The events relation.
-    pub events: pg_sys::Oid,
-    /// The names of the columns it reads.
-    pub columns: ColumnNames,
+    /// What users did.
+    pub events: Option<EventsSource>,
     /// The relation of users.
     pub users: Option<Described>,
     /// The relation of items.
     pub items: Option<Described>,
     /// The kind of the users' ids.
     pub user_kind: IdKind,
-    /// The kind of the items' ids.
-    pub item_kind: IdKind,
     /// The options as given.
     pub options: Value,
 }
@@ -87,45 +95,63 @@ fn kind(name: &str) -> Result<IdKind> {
 }
 
 fn model(row: Row<'_>) -> Result<Model> {
-    let (user_kind, item_kind): (String, String) = (row.value(11)?, row.value(12)?);
+    let relation: Option<pg_sys::Oid> = row.get(5)?;
+    let events = relation
+        .map(|relation| {
+            Ok::<_, SegrecError>(EventsSource {
+                relation,
+                columns: ColumnNames {
+                    user: row.value(6)?,
+                    item: row.value(7)?,
+                    weight: row.get(8)?,
+                    time: row.get(9)?,
+                    event_type: row.get(10)?,
+                },
+                item_kind: kind(&row.value::<String>(12)?)?,
+            })
+        })
+        .transpose()?;
+    let described = |relation: usize| {
+        let relation_and_key = row.get(relation)?.zip(row.get(relation + 1)?);
+        Ok::<_, SegrecError>(relation_and_key.map(|(relation, key)| Described { relation, key }))
+    };
     Ok(Model {
         id: row.value(1)?,
         name: row.value(2)?,
         owner: row.value(3)?,
         is_owner: row.value(4)?,
-        events: row.value(5)?,
-        columns: ColumnNames {
-            user: row.value(6)?,
-            item: row.value(7)?,
-            weight: row.get(8)?,
-            time: row.get(9)?,
-            event_type: row.get(10)?,
-        },
-        user_kind: kind(&user_kind)?,
-        item_kind: kind(&item_kind)?,
+        events,
+        users: described(15)?,
+        items: described(17)?,
+        user_kind: kind(&row.value::<String>(11)?)?,
         options: row.value::<JsonB>(13)?.0,
         deployed_version_id: row.get(14)?,
     })
 }
 
-/// One model by its name, or the first two where the name is null.
-const FIND: &str = "SELECT model_id, name, owner::text, is_owner, events::oid, user_column, item_column, \
-     weight_column, time_column, type_column, user_id_kind, item_id_kind, options, deployed_version_id \
-     FROM segrec_catalog.usable_models WHERE $1 IS NULL OR name = $1 LIMIT 2";
+/// What [`model`] reads.
+const COLUMNS: &str = "model_id, name, owner::text, is_owner, events::oid, user_column, item_column, \
+     weight_column, time_column, type_column, user_id_kind, item_id_kind, options, deployed_version_id, \
+     users::oid, users_key, items::oid, items_key";
 
 thread_local! {
-    static FIND_PREPARED: RefCell<Option<Prepared>> = const { RefCell::new(None) };
+    /// The look-ups by name and of any two; two statements, so that each keeps its plan.
+    static FIND: [RefCell<Option<Prepared>>; 2] = const { [RefCell::new(None), RefCell::new(None)] };
 }
 
 /// The usable models of that name (at most one), or with no name up to two of all.
 pub fn find(name: Option<&str>) -> Result<Vec<Model>> {
-    FIND_PREPARED.with(|prepared| {
-        if prepared.borrow().is_none() {
-            let statement = Prepared::new(FIND, &[pg_sys::BuiltinOid::TEXTOID])?;
-            prepared.replace(Some(statement));
+    FIND.with(|[by_name, any]| {
+        let (slot, condition, types, arguments): (_, _, &[_], &[_]) = match name {
+            Some(name) => (by_name, "name = $1", &[pg_sys::BuiltinOid::TEXTOID], &[name.into()]),
+            None => (any, "true LIMIT 2", &[], &[]),
+        };
+        if slot.borrow().is_none() {
+            let sql = format!("SELECT {COLUMNS} FROM segrec_catalog.usable_models WHERE {condition}");
+            slot.replace(Some(Prepared::new(&sql, types)?));
         }
-        match &*prepared.borrow() {
-            Some(statement) => statement.query(&[name.into()], model),
+        match &*slot.borrow() {
+            Some(statement) => statement.query(arguments, model),
             None => Ok(Vec::new()),
         }
     })
@@ -141,6 +167,9 @@ pub fn insert(new: NewModel) -> Result<bool> {
     // Asked before the owner of the catalog acts.
     let owner: Vec<pg_sys::Oid> =
         query("SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user", &[], |row| row.value(1))?;
+    let events = new.events.as_ref();
+    let columns = events.map(|events| events.columns.clone());
+    let column = |name: fn(&ColumnNames) -> Option<&String>| columns.as_ref().and_then(name).cloned();
     let (users, users_key) = new.users.map(|d| (d.relation, d.key)).unzip();
     let (items, items_key) = new.items.map(|d| (d.relation, d.key)).unzip();
     as_owner(|| {
@@ -152,18 +181,18 @@ pub fn insert(new: NewModel) -> Result<bool> {
             &[
                 new.name.into(),
                 owner.first().copied().into(),
-                new.events.into(),
-                new.columns.user.into(),
-                new.columns.item.into(),
-                new.columns.weight.into(),
-                new.columns.time.into(),
-                new.columns.event_type.into(),
+                events.map(|events| events.relation).into(),
+                column(|columns| Some(&columns.user)).into(),
+                column(|columns| Some(&columns.item)).into(),
+                column(|columns| columns.weight.as_ref()).into(),
+                column(|columns| columns.time.as_ref()).into(),
+                column(|columns| columns.event_type.as_ref()).into(),
                 users.into(),
                 users_key.into(),
                 items.into(),
                 items_key.into(),
                 new.user_kind.name().into(),
-                new.item_kind.name().into(),
+                events.map(|events| events.item_kind.name()).into(),
                 JsonB(new.options).into(),
             ],
             |row| row.value::<i64>(1),
@@ -182,8 +211,9 @@ pub fn set_options(model_id: i64, options: Value) -> Result<()> {
     })
 }
 
-/// Lets a version answer from the next statement on.
+/// Lets a version answer from the next statement on, and writes down whose segment changes by it.
 pub fn deploy(model_id: i64, version_id: i64) -> Result<()> {
+    let users = partition("version_users", version_id);
     as_owner(|| {
         execute(
             "UPDATE segrec_catalog.models SET deployed_version_id = $2 WHERE model_id = $1",
@@ -192,6 +222,29 @@ pub fn deploy(model_id: i64, version_id: i64) -> Result<()> {
         execute(
             "UPDATE segrec_catalog.versions SET deployed_at = pg_catalog.clock_timestamp() WHERE version_id = $1",
             &[version_id.into()],
+        )?;
+        // Users that left or changed their segment, then those that came or changed it.
+        execute(
+            &format!(
+                "UPDATE segrec_catalog.segment_history history SET valid_to = deployed.deployed_at \
+                 FROM segrec_catalog.versions deployed \
+                 WHERE deployed.version_id = $2 AND history.model_id = $1 AND history.valid_to IS NULL \
+                   AND NOT EXISTS (SELECT FROM {users} member \
+                                   WHERE member.user_id = history.user_id AND member.segment = history.segment)"
+            ),
+            &[model_id.into(), version_id.into()],
+        )?;
+        execute(
+            &format!(
+                "INSERT INTO segrec_catalog.segment_history (model_id, user_id, segment, valid_from) \
+                 SELECT $1, member.user_id, member.segment, deployed.deployed_at \
+                 FROM {users} member CROSS JOIN segrec_catalog.versions deployed \
+                 WHERE deployed.version_id = $2 \
+                   AND NOT EXISTS (SELECT FROM segrec_catalog.segment_history history \
+                                   WHERE history.model_id = $1 AND history.user_id = member.user_id \
+                                     AND history.valid_to IS NULL)"
+            ),
+            &[model_id.into(), version_id.into()],
         )
     })
 }

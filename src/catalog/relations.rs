@@ -4,6 +4,7 @@ use super::models::ColumnNames;
 use super::statement::query;
 use crate::error::{Result, SegrecError};
 use pgrx::{pg_sys, spi};
+use segrec_engine::features::ColumnKind;
 use segrec_engine::interactions::IdKind;
 
 /// What a column of the events relation is for.
@@ -63,6 +64,33 @@ impl Column {
             ColumnRole::Type => {
                 matches!(base, "text" | "varchar" | "bpchar" | "name" | "char") || base == "enum"
             }
+        }
+    }
+
+    /// What the column is as a feature of users, where its type can be one.
+    pub fn feature_kind(&self) -> Option<ColumnKind> {
+        match self.base_type.as_str() {
+            "int2" | "int4" | "int8" | "float4" | "float8" | "numeric" => Some(ColumnKind::Number),
+            "bool" => Some(ColumnKind::Boolean),
+            "text" | "varchar" | "bpchar" | "name" | "char" | "enum" => Some(ColumnKind::Category),
+            "date" | "timestamp" | "timestamptz" => Some(ColumnKind::Moment),
+            // The last two are pgvector's; they cast to real[].
+            "_int2" | "_int4" | "_int8" | "_float4" | "_float8" | "_numeric" | "vector" | "halfvec" => {
+                Some(ColumnKind::Vector)
+            }
+            _ => None,
+        }
+    }
+
+    /// The expression that reads the column as a feature.
+    pub fn feature_expression(&self, kind: ColumnKind) -> String {
+        let name = spi::quote_identifier(&self.name);
+        match kind {
+            ColumnKind::Number => format!("{name}::pg_catalog.float8"),
+            ColumnKind::Boolean => format!("{name}::pg_catalog.bool"),
+            ColumnKind::Category => format!("{name}::pg_catalog.text"),
+            ColumnKind::Moment => self.expression(ColumnRole::Time),
+            ColumnKind::Vector => format!("{name}::pg_catalog.float4[]"),
         }
     }
 
@@ -183,7 +211,7 @@ pub fn probe(relation: &str, expressions: &[String]) -> Result<()> {
 /// reported together.
 pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) -> Result<EventColumns> {
     let Some((quoted, plain, _)) = describe(relation)? else {
-        return Err(SegrecError::RelationGone { model: model.to_owned() });
+        return Err(SegrecError::RelationGone { model: model.to_owned(), argument: "events" });
     };
     let columns = columns(relation)?;
     let asked = [

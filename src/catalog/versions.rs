@@ -21,8 +21,8 @@ pub struct Version {
     pub was_deployed: bool,
     /// The checked options it was trained with.
     pub options: Value,
-    /// The settings of alternating least squares that were decided.
-    pub als: Value,
+    /// The settings of alternating least squares that were decided; none without events.
+    pub als: Option<Value>,
     /// What it reached.
     pub value: Option<f64>,
 }
@@ -42,7 +42,7 @@ pub fn list(model_id: i64) -> Result<Vec<Version>> {
                     ready: row.value(3)?,
                     was_deployed: row.value(4)?,
                     options: row.value::<JsonB>(5)?.0,
-                    als: row.value::<JsonB>(6)?.0,
+                    als: row.get::<JsonB>(6)?.map(|als| als.0),
                     value: row.get(7)?,
                 })
             },
@@ -54,10 +54,12 @@ pub fn list(model_id: i64) -> Result<Vec<Version>> {
 pub struct NewVersion {
     /// The model.
     pub model_id: i64,
-    /// Users, items, events, segments.
-    pub sizes: [i64; 4],
-    /// How events were held out.
-    pub split: &'static str,
+    /// Users.
+    pub users: i64,
+    /// Segments.
+    pub segments: i32,
+    /// What events gave; none without them.
+    pub recommender: Option<NewRecommender>,
     /// The deciding metric.
     pub metric: &'static str,
     /// What it reached, what popularity reached, what the deployed version reached.
@@ -66,6 +68,18 @@ pub struct NewVersion {
     pub reason: String,
     /// The checked options.
     pub options: Value,
+    /// How a row of users finds its segment, encoded; none where it cannot.
+    pub classifier: Option<Vec<u8>>,
+}
+
+/// What a training on events leaves, besides factors.
+pub struct NewRecommender {
+    /// Items.
+    pub items: i64,
+    /// Events.
+    pub events: i64,
+    /// How events were held out.
+    pub split: &'static str,
     /// The settings of alternating least squares that were decided.
     pub als: Value,
     /// The weight that became a confidence of 1.
@@ -78,33 +92,35 @@ pub struct NewVersion {
 
 /// Numbers and stores a new version; gives its key and number.
 pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
+    let recommender = new.recommender.as_ref();
     as_owner(|| {
         let found = write(
             "WITH numbered AS ( \
                  UPDATE segrec_catalog.models SET last_version = last_version + 1 WHERE model_id = $1 \
                  RETURNING last_version) \
              INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, users, items, \
-                 events, segments, split, metric, value, baseline, previous, reason, options, als, median_weight, anchor, item_gram) \
+                 events, segments, split, metric, value, baseline, previous, reason, options, als, median_weight, anchor, item_gram, classifier) \
              SELECT $1, last_version, 'ready', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), \
-                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 \
+                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 \
              FROM numbered RETURNING version_id, version",
             &[
                 new.model_id.into(),
-                new.sizes[0].into(),
-                new.sizes[1].into(),
-                new.sizes[2].into(),
-                new.sizes[3].into(),
-                new.split.into(),
+                new.users.into(),
+                recommender.map(|new| new.items).into(),
+                recommender.map(|new| new.events).into(),
+                new.segments.into(),
+                recommender.map(|new| new.split).into(),
                 new.metric.into(),
                 new.values[0].into(),
                 new.values[1].into(),
                 new.values[2].into(),
                 new.reason.into(),
                 JsonB(new.options).into(),
-                JsonB(new.als).into(),
-                new.median_weight.into(),
-                new.anchor.into(),
-                floats(&new.item_gram).into(),
+                recommender.map(|new| JsonB(new.als.clone())).into(),
+                recommender.map(|new| new.median_weight).into(),
+                recommender.map(|new| new.anchor).into(),
+                recommender.map(|new| floats(&new.item_gram)).into(),
+                new.classifier.into(),
             ],
             |row| Ok((row.value(1)?, row.value(2)?)),
         )?;
@@ -129,48 +145,8 @@ fn floats(values: &[f64]) -> Packed<f32> {
     Packed(values.iter().map(|&value| value as f32).collect())
 }
 
-/// A segment as it is stored; segments are numbered from 1 in SQL.
-pub struct NewSegment {
-    /// Its users.
-    pub users: i64,
-    /// Whether it uses its own factors.
-    pub own_factors: bool,
-    /// The gain over the backbone and its standard error.
-    pub gain: Option<(f64, f64)>,
-    /// Its centroid.
-    pub centroid: Vec<f32>,
-    /// The Gramian of the item factors its users are measured against; where it has its own.
-    pub item_gram: Option<Vec<f64>>,
-}
-
-/// Stores the segments of a version.
-pub fn insert_segments(version_id: i64, version: i32, segments: Vec<NewSegment>) -> Result<()> {
-    as_owner(|| {
-        for (number, segment) in (1i32..).zip(segments) {
-            let (gain, error) = segment.gain.unzip();
-            execute(
-                "INSERT INTO segrec_catalog.segments \
-                 (version_id, segment, users, own_factors, gain, gain_error, since_version, centroid, item_gram) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                &[
-                    version_id.into(),
-                    number.into(),
-                    segment.users.into(),
-                    segment.own_factors.into(),
-                    gain.into(),
-                    error.into(),
-                    version.into(),
-                    Packed(segment.centroid).into(),
-                    segment.item_gram.map(|gram| floats(&gram)).into(),
-                ],
-            )?;
-        }
-        Ok(())
-    })
-}
-
-/// Stores what a version reached.
-pub fn insert_metrics(version_id: i64, rows: &[MetricRow]) -> Result<()> {
+/// Stores what a version reached; `ids` are those of its segments.
+pub fn insert_metrics(version_id: i64, ids: &[i32], rows: &[MetricRow]) -> Result<()> {
     let column = |value: fn(&MetricRow) -> Option<f64>| rows.iter().map(value).collect::<Vec<Option<f64>>>();
     as_owner(|| {
         execute(
@@ -182,7 +158,7 @@ pub fn insert_metrics(version_id: i64, rows: &[MetricRow]) -> Result<()> {
                 rows.iter().map(|row| row.metric.to_owned()).collect::<Vec<_>>().into(),
                 rows.iter().map(|row| row.k as i32).collect::<Vec<_>>().into(),
                 rows.iter()
-                    .map(|row| row.segment.map(|segment| segment as i32 + 1))
+                    .map(|row| row.segment.and_then(|segment| ids.get(segment as usize).copied()))
                     .collect::<Vec<_>>()
                     .into(),
                 column(|row| Some(row.value)).into(),
@@ -254,6 +230,8 @@ pub struct DeployedVersion {
 
 /// What serving needs to know of a segment.
 pub struct DeployedSegment {
+    /// Its id.
+    pub id: i32,
     /// Whether it uses its own factors.
     pub own_factors: bool,
     /// The Gramian of the item factors its users are measured against.
@@ -286,12 +264,16 @@ pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
         };
         let mut centroids = Vec::new();
         version.segments = query(
-            "SELECT own_factors, item_gram, centroid FROM segrec_catalog.segments \
+            "SELECT segment, own_factors, item_gram, centroid FROM segrec_catalog.segments \
              WHERE version_id = $1 ORDER BY segment",
             &[version_id.into()],
             |row| {
-                centroids.extend(row.value::<Packed<f32>>(3)?.0);
-                Ok(DeployedSegment { own_factors: row.value(1)?, item_gram: row.get(2)?.map(doubles) })
+                centroids.extend(row.value::<Packed<f32>>(4)?.0);
+                Ok(DeployedSegment {
+                    id: row.value(1)?,
+                    own_factors: row.value(2)?,
+                    item_gram: row.get(3)?.map(doubles),
+                })
             },
         )?;
         let k = centroids.len() / version.segments.len().max(1);

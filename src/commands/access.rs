@@ -1,5 +1,6 @@
 //! Finding the model a call means, and the rights and locks for changing it.
 
+use super::options::Reads;
 use crate::catalog::models::{self, Model};
 use crate::catalog::statement::models_table;
 use crate::error::{Result, SegrecError};
@@ -18,7 +19,16 @@ pub fn owned(name: Option<&str>) -> Result<Model> {
     Ok(model)
 }
 
-/// The same, locked to the end of the transaction against trainings and changes by others.
+/// What a model reads, for checking options.
+pub fn reads(model: &Model) -> Reads<'_> {
+    Reads {
+        events: model.events.as_ref().map(|events| &events.columns),
+        users: model.users.as_ref(),
+        items: model.items.as_ref(),
+    }
+}
+
+/// [`owned`], locked to the end of the transaction against trainings and changes by others.
 pub fn owned_and_locked(name: Option<&str>) -> Result<Model> {
     let model = owned(name)?;
     let (table, _) = models_table()?;

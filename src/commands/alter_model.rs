@@ -1,7 +1,7 @@
 //! `segrec_alter_model`: merges options into those of a model; the next training uses them.
 
-use super::access::owned;
-use super::create_model::check_options;
+use super::access::{owned, reads};
+use super::options::check_options;
 use crate::catalog::models;
 use crate::error::{Result, SegrecError};
 use segrec_engine::recipe::{merge_options, parse_options};
@@ -11,9 +11,9 @@ use serde_json::Value;
 pub fn alter_model(model: Option<&str>, changes: Option<Value>) -> Result<()> {
     let model = owned(model)?;
     let changes = changes.ok_or(SegrecError::NullArgument { argument: "options" })?;
-    let mut options = model.options;
+    let mut options = model.options.clone();
     merge_options(&mut options, &changes);
     let checked = parse_options(&options).map_err(SegrecError::InvalidOptions)?;
-    check_options(&checked, &model.columns)?;
+    check_options(&checked, reads(&model))?;
     models::set_options(model.id, options)
 }

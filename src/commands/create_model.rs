@@ -1,13 +1,15 @@
 //! `segrec_create_model`: checks everything about a model before it is stored.
 
+use super::options::{Reads, check_options};
+use super::read::{category_columns, user_columns};
 use crate::catalog::events;
-use crate::catalog::models::{self, ColumnNames, Described, NewModel};
+use crate::catalog::models::{self, ColumnNames, Described, EventsSource, NewModel};
 use crate::catalog::relations::{self, Column, EventColumns};
 use crate::error::{Result, SegrecError, notice};
 use crate::pg::lock::refuse_on_replica;
 use pgrx::pg_sys;
-use segrec_engine::interactions::{Duplicates, IdKind};
-use segrec_engine::recipe::{Options, parse_options};
+use segrec_engine::interactions::IdKind;
+use segrec_engine::recipe::parse_options;
 use serde_json::Value;
 
 /// The arguments, as given.
@@ -36,57 +38,102 @@ pub fn create_model(arguments: Arguments) -> Result<()> {
     if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(SegrecError::InvalidName { name });
     }
-    let events = arguments.events.ok_or(SegrecError::NullArgument { argument: "events" })?;
     let options = parse_options(&arguments.options).map_err(SegrecError::InvalidOptions)?;
-    check_readable(events)?;
-    let columns = relations::event_columns(&name, events, &arguments.columns)?;
-    check_options(&options, &arguments.columns)?;
-    relations::probe(&columns.relation, &events::expressions(&columns))?;
-    let (Some(user_kind), Some(item_kind)) = (columns.user.id_kind(), columns.item.id_kind()) else {
+    if arguments.events.is_none() && arguments.users.is_none() {
+        return Err(SegrecError::NothingToRead);
+    }
+    let events =
+        arguments.events.map(|relation| events_source(&name, relation, &arguments.columns)).transpose()?;
+    let user_kind = match (&events, &arguments.users) {
+        (Some((_, columns)), _) => columns.user.id_kind(),
+        (None, Some(users)) => key_kind(users, "users_key")?,
+        (None, None) => None,
+    };
+    let Some(user_kind) = user_kind else {
         return Err(SegrecError::Internal("an id column has a type that is no id".to_owned()));
     };
-    if [user_kind, item_kind].contains(&IdKind::Text) {
+    let source = events.as_ref().map(|(source, _)| source);
+    check_options(
+        &options,
+        Reads {
+            events: source.map(|source| &source.columns),
+            users: arguments.users.as_ref(),
+            items: arguments.items.as_ref(),
+        },
+    )?;
+    let item_kind = source.map(|source| source.item_kind);
+    if [Some(user_kind), item_kind].contains(&Some(IdKind::Text)) {
         let encoding = relations::database_encoding()?;
         if encoding != "UTF8" {
             return Err(SegrecError::TextNeedsUtf8 { encoding });
         }
     }
-    check_described(arguments.users.as_ref(), "users_key", user_kind)?;
+    check_described(arguments.users.as_ref(), "users_key", Some(user_kind))?;
     check_described(arguments.items.as_ref(), "items_key", item_kind)?;
+    if let Some(users) = &arguments.users {
+        let columns = user_columns(&name, users, user_kind, &[&options])?;
+        relations::probe(columns.relation(), &columns.expressions())?;
+    }
+    if let (Some(items), Some(kind)) = (&arguments.items, item_kind)
+        && let Some(columns) = category_columns(&name, items, kind, &options)?
+    {
+        relations::probe(columns.relation(), &columns.expressions())?;
+    }
     let stored = models::insert(NewModel {
         name: name.clone(),
-        events,
-        columns: arguments.columns,
+        events: source.cloned(),
         users: arguments.users,
         items: arguments.items,
         user_kind,
-        item_kind,
         options: arguments.options,
     })?;
     if !stored {
         return Err(SegrecError::ModelExists { name });
     }
-    advise_index(&columns)
-}
-
-/// Options that need a column the model does not have.
-pub fn check_options(options: &Options, columns: &ColumnNames) -> Result<()> {
-    use segrec_engine::evaluation::SplitChoice;
-    let timed = columns.time.is_some();
-    let needs = [
-        (options.events.duplicates == Duplicates::Last && !timed, "events.duplicates", "time_column"),
-        (options.events.half_life.is_some() && !timed, "events.half_life", "time_column"),
-        (options.holdout.split == SplitChoice::Time && !timed, "holdout.split", "time_column"),
-        (
-            !options.events.type_weights.is_empty() && columns.event_type.is_none(),
-            "events.type_weights",
-            "type_column",
-        ),
-    ];
-    match needs.into_iter().find(|need| need.0) {
-        Some((_, option, column)) => Err(SegrecError::NeedsColumn { option, column }),
+    match events {
+        Some((_, columns)) => advise_index(&columns),
         None => Ok(()),
     }
+}
+
+/// The events of a new model, checked.
+fn events_source(
+    model: &str,
+    relation: pg_sys::Oid,
+    names: &ColumnNames,
+) -> Result<(EventsSource, EventColumns)> {
+    check_readable(relation)?;
+    let columns = relations::event_columns(model, relation, names)?;
+    relations::probe(&columns.relation, &events::expressions(&columns))?;
+    let Some(item_kind) = columns.item.id_kind() else {
+        return Err(SegrecError::Internal("an id column has a type that is no id".to_owned()));
+    };
+    Ok((EventsSource { relation, columns: names.clone(), item_kind }, columns))
+}
+
+/// The kind of ids in the key column of a relation.
+fn key_kind(described: &Described, argument: &'static str) -> Result<Option<IdKind>> {
+    check_readable(described.relation)?;
+    let columns: Vec<Column> = relations::columns(described.relation)?;
+    let Some(column) = columns.iter().find(|column| column.name == described.key) else {
+        let name = relations::describe(described.relation)?.map(|(_, name, _)| name).unwrap_or_default();
+        return Err(SegrecError::MissingColumns {
+            relation: name,
+            missing: vec![(argument.to_owned(), described.key.clone())],
+            existing: columns.into_iter().map(|column| column.name).collect(),
+        });
+    };
+    if column.id_kind().is_none() {
+        let name = relations::describe(described.relation)?.map(|(_, name, _)| name).unwrap_or_default();
+        return Err(SegrecError::WrongColumnTypes {
+            relation: name,
+            columns: vec![format!(
+                "\"{}\" is {}, {argument} takes bigint, uuid or text",
+                column.name, column.type_name
+            )],
+        });
+    }
+    Ok(column.id_kind())
 }
 
 fn check_readable(relation: pg_sys::Oid) -> Result<()> {
@@ -103,31 +150,32 @@ fn check_readable(relation: pg_sys::Oid) -> Result<()> {
     Err(SegrecError::NotReadable { relation: name, kind })
 }
 
-/// A relation of users or items has a key column of the same kind as the events.
-fn check_described(described: Option<&Described>, argument: &'static str, kind: IdKind) -> Result<()> {
-    let Some(Described { relation, key }) = described else {
+/// A relation of users or items has a key column of the same kind as the events, where there are events.
+fn check_described(
+    described: Option<&Described>,
+    argument: &'static str,
+    kind: Option<IdKind>,
+) -> Result<()> {
+    let Some(described) = described else {
         return Ok(());
     };
-    check_readable(*relation)?;
-    let Some((_, name, _)) = relations::describe(*relation)? else {
-        return Ok(());
-    };
-    let columns: Vec<Column> = relations::columns(*relation)?;
-    match columns.iter().find(|column| column.name == *key) {
-        None => Err(SegrecError::MissingColumns {
-            relation: name,
-            missing: vec![(argument.to_owned(), key.clone())],
-            existing: columns.into_iter().map(|column| column.name).collect(),
-        }),
-        Some(column) if column.id_kind() != Some(kind) => Err(SegrecError::WrongColumnTypes {
-            relation: name,
-            columns: vec![format!(
-                "\"{key}\" is {}, the ids of events are {}",
-                column.type_name,
-                kind.name()
-            )],
-        }),
-        Some(_) => Ok(()),
+    let found = key_kind(described, argument)?;
+    match (found, kind) {
+        (Some(found), Some(kind)) if found != kind => {
+            let name = relations::describe(described.relation)?.map(|(_, name, _)| name).unwrap_or_default();
+            let columns = relations::columns(described.relation)?;
+            let type_name = columns.iter().find(|column| column.name == described.key).map(|c| &c.type_name);
+            Err(SegrecError::WrongColumnTypes {
+                relation: name,
+                columns: vec![format!(
+                    "\"{}\" is {}, the ids of events are {}",
+                    described.key,
+                    type_name.map_or("", String::as_str),
+                    kind.name()
+                )],
+            })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,11 +1,17 @@
 //! The only `unsafe` of the extension: what PostgreSQL offers only to C, in safe forms.
 //!
+//! - [`aggregate`]: the state that an aggregate carries from row to row
+//! - [`features`]: the argument `features real[]`
+//! - [`flat`]: values of our own types
 //! - [`owner`]: act as the owner of the catalog for a moment
 //! - [`lock`]: the lock that a training holds on its model
 //! - [`packed`]: arrays of numbers as whole blocks
 //! - [`stream`]: the rows of a query, one by one, without collecting them
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
 
+pub mod aggregate;
+pub mod features;
+pub mod flat;
 pub mod lock;
 pub mod owner;
 pub mod packed;

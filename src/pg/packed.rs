@@ -26,7 +26,7 @@ pub struct Packed<T>(pub Vec<T>);
 
 /// Bytes before the elements of an array without nulls: the header, then length and lower bound of
 /// each dimension, rounded up to 8 (`ARR_OVERHEAD_NONULLS`).
-const fn overhead(dimensions: usize) -> usize {
+pub(super) const fn overhead(dimensions: usize) -> usize {
     (size_of::<pg_sys::ArrayType>() + 8 * dimensions).next_multiple_of(8)
 }
 

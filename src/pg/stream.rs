@@ -1,6 +1,7 @@
 //! Streaming the rows of a query into a closure: a receiver of our own at the end of the executor.
 //! Nothing is collected; a row costs the deforming of its slot.
 
+use super::packed::Packed;
 use pgrx::prelude::*;
 use pgrx::{FromDatum, Spi, pg_sys};
 use std::ffi::CStr;
@@ -22,6 +23,18 @@ impl Row<'_> {
     pub fn number(&self, column: usize) -> Option<f64> {
         // SAFETY: the queries cast the column to float8.
         unsafe { f64::from_datum(self.values[column], self.nulls[column]) }
+    }
+
+    /// A `boolean`; `None` where null.
+    pub fn boolean(&self, column: usize) -> Option<bool> {
+        // SAFETY: the queries cast the column to boolean.
+        unsafe { bool::from_datum(self.values[column], self.nulls[column]) }
+    }
+
+    /// A `real[]` of one dimension without nulls; `None` for any other and where null.
+    pub fn reals(&self, column: usize) -> Option<Vec<f32>> {
+        // SAFETY: the queries cast the column to real[].
+        unsafe { Packed::from_datum(self.values[column], self.nulls[column]) }.map(|Packed(values)| values)
     }
 
     /// A `uuid`; `None` where null.

@@ -28,6 +28,25 @@ impl Drop for Workers {
     }
 }
 
+/// Hears interrupts on the backend's own thread.
+struct Interrupts;
+
+impl Observer for Interrupts {
+    fn report(&self, _: Progress) {}
+
+    fn is_cancelled(&self) -> bool {
+        // SAFETY: signal handlers set them, this thread reads them.
+        unsafe { pg_sys::QueryCancelPending != 0 || pg_sys::ProcDiePending != 0 }
+    }
+}
+
+/// Runs `work` on this thread. An interrupt that raises an error first stops the work.
+pub fn run_alone<T>(work: impl FnOnce(&dyn Observer) -> T) -> T {
+    let result = work(&Interrupts);
+    pg_sys::check_for_interrupts!();
+    result
+}
+
 /// All signals blocked in the calling thread; restores the mask when dropped.
 struct SignalsBlocked {
     previous: libc::sigset_t,

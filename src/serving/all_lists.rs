@@ -2,6 +2,7 @@
 //!
 //! It uses what is stored of the version: users, their items and their factors as of the training.
 
+use super::recommendation::{Recommended, fill_with_popular};
 use super::session;
 use super::version::ServedVersion;
 use crate::catalog::factors::{StoredUser, id_text, load_users};
@@ -73,7 +74,7 @@ impl AllLists {
     }
 
     fn add_segment(&mut self, users: &[StoredUser]) -> Result<()> {
-        let segment = self.version.segment(users[0].segment)?;
+        let segment = self.version.segment(self.version.segment_number(users[0].segment)?)?;
         let backbone;
         let (scoring, source) = match segment.scoring() {
             Some(scoring) => (scoring, Source::Segment),
@@ -82,8 +83,11 @@ impl AllLists {
                 (Scoring { item_factors: &backbone.item_factors, items: None }, Source::Backbone)
             }
         };
-        let data = users.iter().flat_map(|user| user.factors.iter().copied()).collect();
-        let factors = Matrix::from_data(self.version.factors(), data)?;
+        // Users without events have no factors; their scores are not used.
+        let mut factors = Matrix::zeros(users.len(), self.version.factors());
+        for (row, user) in users.iter().enumerate().filter(|(_, user)| !user.factors.is_empty()) {
+            factors.row_mut(row).copy_from_slice(&user.factors);
+        }
         let n = self.n;
         let work =
             |observer: &dyn Observer| top_lists(&factors, scoring, |row| &users[row].items, n, observer);
@@ -93,24 +97,18 @@ impl AllLists {
                 return Err(SegrecError::Internal("the lists ended without a result".to_owned()));
             }
         };
-        let most = self.version.popularity.items().next().map_or(1.0, |first| first.score);
-        for (user, mut list) in users.iter().zip(lists) {
-            // Without items there are no factors, and all scores are the same.
-            if user.items.is_empty() {
-                list.clear();
-            }
-            let mut excluded: Vec<u32> =
-                list.iter().map(|scored| scored.item).chain(user.items.iter().copied()).collect();
-            excluded.sort_unstable();
-            let filled = self.version.popularity.top(&excluded, n - list.len());
-            let filled = filled.into_iter().map(|s| (Scored { score: s.score / most, ..s }, Source::Popular));
-            for (place, (scored, source)) in list.into_iter().map(|s| (s, source)).chain(filled).enumerate() {
+        for (user, list) in users.iter().zip(lists) {
+            let list = if user.items.is_empty() { Vec::new() } else { list };
+            let mut items: Vec<Recommended> =
+                list.into_iter().map(|Scored { item, score }| Recommended { item, score, source }).collect();
+            fill_with_popular(&mut items, &self.version, Some(&segment), &user.items, None, n);
+            for (rank, recommended) in (1..).zip(items) {
                 self.lines.push_back(Line {
                     user_id: user.user_id.clone(),
-                    rank: place as i32 + 1,
-                    item_id: id_text(self.version.item_ids().get(scored.item as usize)),
-                    score: scored.score,
-                    source: source.name(),
+                    rank,
+                    item_id: id_text(self.version.item_ids().get(recommended.item as usize)),
+                    score: recommended.score,
+                    source: recommended.source.name(),
                 });
             }
         }

@@ -4,6 +4,7 @@
 //! - [`version`]: the parts of a deployed version, loaded when first needed
 //! - [`history`]: what a user has done, now or as of the training
 //! - [`recommendation`]: from a request to a list
+//! - [`segments`], [`segment_of`]: the segments of a version, and which one is a user's
 //! - [`all_lists`]: the lists of every user, streamed
 //!
 //! A call costs one lookup of the model, one of the user, one of their events where those are live, and
@@ -12,8 +13,11 @@
 pub mod all_lists;
 pub mod history;
 pub mod recommendation;
+pub mod segment_of;
+pub mod segments;
 pub mod session;
 pub mod version;
 
 pub use all_lists::recommend_all;
-pub use recommendation::{Recommendation, Request, recommend_for, recommend_user, segment_of};
+pub use recommendation::{Recommendation, Request, recommend_for, recommend_user};
+pub use segment_of::{classify, cut, segment_of};

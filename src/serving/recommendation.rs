@@ -7,8 +7,9 @@
 
 use super::history::History;
 use super::session;
-use super::version::ServedVersion;
-use crate::catalog::factors::{StoredUser, id_text, parse_uuid};
+use super::version::{Segment, ServedVersion};
+use crate::catalog::factors::{StoredUser, id_text, parse_id};
+use crate::catalog::models::Model;
 use crate::error::{Result, SegrecError};
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind};
@@ -51,26 +52,17 @@ pub struct Recommendation {
 }
 
 /// Whoever is asked for, as far as they are known.
-struct Person {
+pub struct Person {
     /// The segment they belong to.
-    segment: Option<u32>,
+    pub segment: Option<u32>,
     /// Their factors, with the source these stand for; none without events.
     factors: Option<(Vec<f32>, Source)>,
     /// What they have.
     history: History,
 }
 
-/// The id that a text stands for in a model with ids of `kind`; none where it cannot be one.
-pub fn parse_id(text: &str, kind: IdKind) -> Option<Id<'_>> {
-    match kind {
-        IdKind::Bigint => text.parse().ok().map(Id::Bigint),
-        IdKind::Uuid => parse_uuid(text).map(Id::Uuid),
-        IdKind::Text => Some(Id::Text(text)),
-    }
-}
-
 /// The id in the form the model takes, `None` for a text that is no such id.
-fn user_id<'a>(id: Id<'a>, kind: IdKind, model: &str) -> Result<Option<Id<'a>>> {
+pub fn user_id<'a>(id: Id<'a>, kind: IdKind, model: &str) -> Result<Option<Id<'a>>> {
     match (id, kind) {
         (Id::Text(text), kind) => Ok(parse_id(text, kind)),
         (Id::Bigint(_), IdKind::Bigint) | (Id::Uuid(_), IdKind::Uuid) => Ok(Some(id)),
@@ -94,7 +86,7 @@ fn kind_of(id: Id<'_>) -> IdKind {
 /// Recommends items to a user. `item_kind` is the kind the call returns; text fits every model.
 pub fn recommend_user(user: Id<'_>, item_kind: IdKind, request: &Request<'_>) -> Result<Recommendation> {
     let model = session::model(request.model)?;
-    check_item_kind(item_kind, model.item_kind, &model.name)?;
+    check_item_kind(item_kind, &model)?;
     let user = user_id(user, model.user_kind, &model.name)?;
     let version = session::version(&model)?;
     let person = match user {
@@ -107,39 +99,23 @@ pub fn recommend_user(user: Id<'_>, item_kind: IdKind, request: &Request<'_>) ->
 /// Recommends items to whoever has the given items: a guest, a basket, a session.
 pub fn recommend_for(items: &[Id<'_>], item_kind: IdKind, request: &Request<'_>) -> Result<Recommendation> {
     let model = session::model(request.model)?;
-    check_item_kind(item_kind, model.item_kind, &model.name)?;
+    check_item_kind(item_kind, &model)?;
     let version = session::version(&model)?;
     let history = History::of_items(item_numbers(&version, items));
-    let person = fold_in(&version, history)?;
+    let person = fold_in(&version, history, None)?;
     answer(version, &person, request)
 }
 
-/// The segment of a user (from 0): as of the training, else of their events now.
-pub fn segment_of(user: Id<'_>, model: Option<&str>) -> Result<Option<u32>> {
-    let model = session::model(model)?;
-    let Some(user) = user_id(user, model.user_kind, &model.name)? else {
-        return Ok(None);
-    };
-    let version = session::version(&model)?;
-    if let Some(stored) = version.users.find(&id_text(user))? {
-        return Ok(Some(stored.segment));
+fn check_item_kind(asked: IdKind, model: &Model) -> Result<()> {
+    match &model.events {
+        Some(source) if asked != IdKind::Text && asked != source.item_kind => Err(SegrecError::WrongIdType {
+            model: model.name.clone(),
+            what: "item",
+            kind: source.item_kind.name(),
+            asked: asked.name(),
+        }),
+        _ => Ok(()),
     }
-    match History::live(&version, user)? {
-        Some(history) => Ok(fold_in(&version, history)?.segment),
-        None => Ok(None),
-    }
-}
-
-fn check_item_kind(asked: IdKind, kind: IdKind, model: &str) -> Result<()> {
-    if asked == IdKind::Text || asked == kind {
-        return Ok(());
-    }
-    Err(SegrecError::WrongIdType {
-        model: model.to_owned(),
-        what: "item",
-        kind: kind.name(),
-        asked: asked.name(),
-    })
 }
 
 /// The numbers of those ids that the version knows.
@@ -154,7 +130,7 @@ fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
 }
 
 fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
-    let stored = version.users.find(&id_text(user))?;
+    let stored = version.members.users.find(&id_text(user))?;
     let live = History::live(version, user)?;
     match (stored, live) {
         (Some(stored), None) => known_person(version, &stored, History::stored(&stored), false),
@@ -164,8 +140,11 @@ fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
                 || live.confidences.iter().zip(&stored.confidences).any(|(a, b)| (a - b).abs() > 1e-3 * b);
             known_person(version, &stored, live, changed)
         }
-        (None, Some(live)) => fold_in(version, live),
-        (None, None) => Ok(Person { segment: None, factors: None, history: History::default() }),
+        (None, live) => {
+            let segment = version.members.of_row(user)?;
+            let segment = segment.map(|id| version.segment_number(id)).transpose()?;
+            fold_in(version, live.unwrap_or_default(), segment)
+        }
     }
 }
 
@@ -176,27 +155,28 @@ fn known_person(
     history: History,
     changed: bool,
 ) -> Result<Person> {
-    let own = version.segment(stored.segment)?.own.is_some();
+    let segment = version.segment_number(stored.segment)?;
+    let own = version.segment(segment)?.own.is_some();
     let source = if own { Source::Segment } else { Source::Backbone };
     let factors = if history.items.is_empty() {
         None
     } else if changed {
-        Some((segment_factors(version, stored.segment, &history)?, source))
+        Some((segment_factors(version, segment, &history)?, source))
     } else {
         Some((stored.factors.clone(), source))
     };
-    Ok(Person { segment: Some(stored.segment), factors, history })
+    Ok(Person { segment: Some(segment), factors, history })
 }
 
-/// Somebody who is known by their items alone.
-fn fold_in(version: &ServedVersion, history: History) -> Result<Person> {
+/// Somebody whom the training did not see, by their items, and by their segment where it is known.
+pub fn fold_in(version: &ServedVersion, history: History, segment: Option<u32>) -> Result<Person> {
     if history.items.is_empty() {
-        return Ok(Person { segment: None, factors: None, history });
+        return Ok(Person { segment, factors: None, history });
     }
     let rows = version.backbone_rows(&history.items)?;
     let positions: Vec<u32> = (0..history.items.len() as u32).collect();
     let factors = version.fold_in().user(&rows, &positions, &history.confidences);
-    let segment = nearest_segment(&factors, &version.centroids).segment;
+    let segment = segment.unwrap_or_else(|| nearest_segment(&factors, &version.centroids).segment);
     let factors = if version.segment(segment)?.own.is_some() {
         segment_factors(version, segment, &history)?
     } else {
@@ -260,13 +240,8 @@ fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>) ->
             source: *source,
         }));
     }
-    if items.len() < request.n {
-        let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-        let segment_popular =
-            segment.iter().flat_map(|s| s.popularity.items()).map(|s| (s, Source::SegmentPopular));
-        let popular = version.popularity.items().map(|s| (s, Source::Popular));
-        fill(&mut items, segment_popular.chain(popular), excluded, candidates.as_deref(), request.n);
-    }
+    let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
+    fill_with_popular(&mut items, &version, segment.as_deref(), excluded, candidates.as_deref(), request.n);
     Ok(Recommendation { version, items })
 }
 
@@ -321,15 +296,24 @@ fn score_candidates(
     Ok(top.finish())
 }
 
-/// Fills a list with popular items that it does not have yet. Their score is the share of the most
-/// popular item's users, so it falls from 1 and is never mistaken for a product of factors.
-fn fill(
+/// Fills a list with what is popular in the segment, then with everybody, that it does not have yet. Their
+/// score is the share of the most popular item's users, so it falls from 1 and is never mistaken for a
+/// product of factors.
+pub fn fill_with_popular(
     items: &mut Vec<Recommended>,
-    popular: impl Iterator<Item = (Scored, Source)>,
+    version: &ServedVersion,
+    segment: Option<&Segment>,
     excluded: &[u32],
     candidates: Option<&[u32]>,
     n: usize,
 ) {
+    if items.len() >= n {
+        return;
+    }
+    let of_segment = segment.iter().flat_map(|segment| segment.popularity.items());
+    let popular = of_segment
+        .map(|scored| (scored, Source::SegmentPopular))
+        .chain(version.popularity.items().map(|scored| (scored, Source::Popular)));
     let mut taken: Vec<u32> = items.iter().map(|item| item.item).collect();
     taken.sort_unstable();
     let mut most = [0.0f32; 2];

@@ -1,5 +1,6 @@
 //! The versions this session has loaded: at most one of each model, exchanged when another is deployed.
 
+use super::segments::ServedSegments;
 use super::version::ServedVersion;
 use crate::catalog::factors;
 use crate::catalog::models::{self, Model};
@@ -10,7 +11,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 thread_local! {
-    static LOADED: RefCell<HashMap<i64, Rc<ServedVersion>>> = RefCell::new(HashMap::new());
+    static VERSIONS: RefCell<HashMap<i64, Rc<ServedVersion>>> = RefCell::new(HashMap::new());
+    static SEGMENTS: RefCell<HashMap<i64, Rc<ServedSegments>>> = RefCell::new(HashMap::new());
 }
 
 /// The model a call means: the one it names, or `segrec.default_model`, or the only one there is.
@@ -27,23 +29,52 @@ pub fn model(name: Option<&str>) -> Result<Model> {
     }
 }
 
-/// The deployed version of a model, kept from being dropped to the end of the transaction.
-pub fn version(model: &Model) -> Result<Rc<ServedVersion>> {
+/// The key of the deployed version, which is kept from being dropped to the end of the transaction.
+fn held(model: &Model) -> Result<i64> {
     let Some(version_id) = model.deployed_version_id else {
         return Err(SegrecError::NotTrained { model: model.name.clone() });
     };
     if !factors::hold(version_id) {
-        LOADED.with(|loaded| loaded.borrow_mut().remove(&model.id));
+        forget(model.id);
         return Err(SegrecError::VersionGone { model: model.name.clone() });
     }
-    let loaded = LOADED.with(|loaded| loaded.borrow().get(&model.id).cloned());
+    Ok(version_id)
+}
+
+fn forget(model_id: i64) {
+    VERSIONS.with(|loaded| loaded.borrow_mut().remove(&model_id));
+    SEGMENTS.with(|loaded| loaded.borrow_mut().remove(&model_id));
+}
+
+/// The segments of the deployed version of a model.
+pub fn segments(model: &Model) -> Result<Rc<ServedSegments>> {
+    let version_id = held(model)?;
+    let loaded = SEGMENTS.with(|loaded| loaded.borrow().get(&model.id).cloned());
+    match loaded {
+        Some(segments) if segments.id() == version_id => Ok(segments),
+        _ => {
+            // The old version goes first: a session never holds two of a model.
+            forget(model.id);
+            let segments = Rc::new(ServedSegments::load(model, version_id)?);
+            SEGMENTS.with(|loaded| loaded.borrow_mut().insert(model.id, Rc::clone(&segments)));
+            Ok(segments)
+        }
+    }
+}
+
+/// The deployed version of a model that recommends.
+pub fn version(model: &Model) -> Result<Rc<ServedVersion>> {
+    let Some(source) = &model.events else {
+        return Err(SegrecError::NoEvents { model: model.name.clone() });
+    };
+    let version_id = held(model)?;
+    let loaded = VERSIONS.with(|loaded| loaded.borrow().get(&model.id).cloned());
     match loaded {
         Some(version) if version.id() == version_id => Ok(version),
         _ => {
-            // The old version goes first: a session never holds two of a model.
-            LOADED.with(|loaded| loaded.borrow_mut().remove(&model.id));
-            let version = Rc::new(ServedVersion::load(model, version_id)?);
-            LOADED.with(|loaded| loaded.borrow_mut().insert(model.id, Rc::clone(&version)));
+            let segments = segments(model)?;
+            let version = Rc::new(ServedVersion::load(model, source, segments)?);
+            VERSIONS.with(|loaded| loaded.borrow_mut().insert(model.id, Rc::clone(&version)));
             Ok(version)
         }
     }

@@ -1,9 +1,10 @@
 //! A deployed version as a session holds it: ids and segments at once, a segment's rows and the
 //! backbone's when a call first needs them.
 
+use super::segments::ServedSegments;
 use crate::catalog::events::LiveEvents;
-use crate::catalog::factors::{self, UserLookup};
-use crate::catalog::models::Model;
+use crate::catalog::factors;
+use crate::catalog::models::{EventsSource, Model};
 use crate::catalog::relations;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
@@ -30,8 +31,8 @@ pub struct ServedVersion {
     pub centroids: Matrix,
     /// What is popular with everybody.
     pub popularity: Popularity,
-    /// Finds users.
-    pub users: UserLookup,
+    /// Its segments, and who is in them.
+    pub members: Rc<ServedSegments>,
     /// Reads a user's events now; only where an index makes that quick.
     pub live: Option<LiveEvents>,
     stored: DeployedVersion,
@@ -66,14 +67,15 @@ pub struct OwnFactors {
 
 impl ServedVersion {
     /// Loads a version. The events are looked at again: an index may have come or gone.
-    pub fn load(model: &Model, version_id: i64) -> Result<Self> {
+    pub fn load(model: &Model, source: &EventsSource, members: Rc<ServedSegments>) -> Result<Self> {
+        let version_id = members.id();
         let (stored, centroids) = versions::load(version_id)?;
         let options = parse_options(&stored.options).map_err(SegrecError::InvalidOptions)?;
         let als: AlsOptions = serde_json::from_value(stored.als.clone())
             .map_err(|error| SegrecError::Internal(format!("the version's settings are damaged: {error}")))?;
-        let (ids, item_users) = factors::load_items(version_id, model.item_kind)?;
-        let columns = relations::event_columns(&model.name, model.events, &model.columns)?;
-        let live = relations::has_leading_index(model.events, &model.columns.user)?
+        let (ids, item_users) = factors::load_items(version_id, source.item_kind)?;
+        let columns = relations::event_columns(&model.name, source.relation, &source.columns)?;
+        let live = relations::has_leading_index(source.relation, &source.columns.user)?
             .then(|| LiveEvents::new(&columns, options.events.type_weights.clone()))
             .transpose()?;
         let popularity =
@@ -84,7 +86,7 @@ impl ServedVersion {
             weighting: options.events.weighting(stored.anchor),
             items: IdMap::from_ids(ids),
             popularity,
-            users: UserLookup::new(version_id)?,
+            members,
             live,
             segments: (0..centroids.rows()).map(|_| OnceCell::new()).collect(),
             centroids,
@@ -138,17 +140,25 @@ impl ServedVersion {
         self.fold_in.get_or_init(|| FoldIn::new(&self.stored.item_gram, self.item_ids().len(), self.als))
     }
 
+    /// The number of a segment by its id.
+    pub fn segment_number(&self, id: i32) -> Result<u32> {
+        let number = self.members.ids.binary_search(&id);
+        number
+            .map(|number| number as u32)
+            .map_err(|_| SegrecError::Internal(format!("there is no segment {id}")))
+    }
+
     /// A segment (from 0), loaded when first needed.
     pub fn segment(&self, segment: u32) -> Result<Rc<Segment>> {
         let cell = self
             .segments
             .get(segment as usize)
-            .ok_or_else(|| SegrecError::Internal(format!("there is no segment {}", segment + 1)))?;
+            .ok_or_else(|| SegrecError::Internal(format!("there is no segment number {segment}")))?;
         if let Some(segment) = cell.get() {
             return Ok(Rc::clone(segment));
         }
-        let (items, users, matrix) = factors::load_segment_items(self.id, segment, self.factors())?;
         let stored = &self.stored.segments[segment as usize];
+        let (items, users, matrix) = factors::load_segment_items(self.id, stored.id, self.factors())?;
         let own = match (&stored.item_gram, stored.own_factors) {
             (Some(gram), true) => Some(OwnFactors {
                 item_factors: matrix,

@@ -13,17 +13,14 @@ use linfa::DatasetBase;
 use linfa::traits::{Fit, Predict};
 use linfa_clustering::KMeans;
 use ndarray::Array2;
+use segrec_benches::{Result, read_labels, read_points, write_labels, write_points};
 use segrec_engine::factorization::Backbone;
 use segrec_engine::linalg::vector::normalize;
 use segrec_engine::recipe::parse_options;
 use segrec_engine::segmentation::{Geometry, KmeansSettings, kmeans};
 use segrec_engine::{Matrix, Observer, Progress, Silent, seed};
-use std::error::Error;
-use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Counts iterations.
 #[derive(Default)]
@@ -38,16 +35,6 @@ impl Observer for Iterations {
     }
 }
 
-fn read_points(path: &str, factors: &str) -> Result<Matrix> {
-    let bytes = fs::read(path)?;
-    let values = bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value)).collect();
-    Ok(Matrix::from_data(factors.parse()?, values)?)
-}
-
-fn write_labels(path: &str, labels: impl Iterator<Item = u32>) -> Result<()> {
-    Ok(fs::write(path, labels.flat_map(u32::to_le_bytes).collect::<Vec<u8>>())?)
-}
-
 fn points(events: &str, factors: &str, path: &str) -> Result<()> {
     let interactions = segrec_benches::read_interactions(events.as_ref())?;
     let given = serde_json::json!({"als": {"factors": factors.parse::<usize>()?}});
@@ -57,7 +44,7 @@ fn points(events: &str, factors: &str, path: &str) -> Result<()> {
     for row in 0..points.rows() {
         normalize(points.row_mut(row));
     }
-    Ok(fs::write(path, points.data().iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())?)
+    write_points(path, &points)
 }
 
 fn ours(points: &Matrix, clusters: usize, seed: u64, labels: &str) -> Result<()> {
@@ -83,9 +70,7 @@ fn linfa(points: &Matrix, clusters: usize, iterations: u64, seed: u64, labels: &
 }
 
 fn inertia(points: &Matrix, labels: &str) -> Result<f64> {
-    let bytes = fs::read(labels)?;
-    let labels: Vec<usize> =
-        bytes.as_chunks::<4>().0.iter().map(|&label| u32::from_le_bytes(label) as usize).collect();
+    let labels: Vec<usize> = read_labels(labels)?.into_iter().map(|label| label as usize).collect();
     if labels.len() != points.rows() {
         return Err(format!("{} labels for {} points", labels.len(), points.rows()).into());
     }

@@ -4,7 +4,7 @@
 use segrec_engine::evaluation::{ListMetrics, Metric};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, RawEvents};
 use segrec_engine::ranking::{Scored, Scoring, top_lists};
-use segrec_engine::recipe::{parse_options, train};
+use segrec_engine::recipe::{Described, Given, parse_options, train};
 use segrec_engine::{Observer, Progress, Silent};
 use std::error::Error;
 use std::time::Instant;
@@ -52,7 +52,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = parse_options(&options.parse()?).map_err(|problems| format!("{problems:?}"))?;
     let events = events(&training, &options)?;
     let start = Instant::now();
-    let trained = train(&events, &options, None, &Clock(start))?;
+    let described = Described::users_of(&events);
+    let given = Given { events: &events, described: &described, before: None };
+    let trained = train(given, &options, None, &Clock(start))?;
     println!("{:7.2} s  all", start.elapsed().as_secs_f64());
     if let Some(row) = trained.measurement.deciding_row() {
         println!("holdout ndcg@20 {:.4}, popularity {:.4}", row.value, row.baseline);

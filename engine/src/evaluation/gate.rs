@@ -23,6 +23,13 @@ pub struct Gate {
     pub passed: bool,
 }
 
+impl Gate {
+    /// Of a segment that was not measured: it has no factors of its own.
+    pub fn unmeasured() -> Self {
+        Self { users: 0, gain: 0.0, shrunken_gain: 0.0, error: f64::INFINITY, passed: false }
+    }
+}
+
 /// Decides for each segment from the paired differences of its held-out users.
 pub fn gate(differences: &[Vec<f64>]) -> Vec<Gate> {
     let own: Vec<(f64, f64)> = differences

@@ -59,6 +59,25 @@ pub struct Holdout {
     pub training: Interactions,
     /// What to predict: users × items, only users that have training items and items that do.
     pub test: SparseRows,
+    choice: Choice,
+}
+
+/// Which pair is held out, for events of the same users and items.
+#[derive(Clone, Debug)]
+enum Choice {
+    /// Events after this moment.
+    After(i64),
+    /// Pairs whose mixed hashes fall below the limit.
+    Hashed { users: Vec<u64>, items: Vec<u64>, limit: u64 },
+}
+
+impl Choice {
+    fn holds_out(&self, user: u32, item: u32, time: i64) -> bool {
+        match self {
+            Self::After(cutoff) => time > *cutoff,
+            Self::Hashed { users, items, limit } => mix(users[user as usize] ^ items[item as usize]) < *limit,
+        }
+    }
 }
 
 impl Holdout {
@@ -77,30 +96,27 @@ impl Holdout {
             SplitChoice::Random => None,
             SplitChoice::Auto | SplitChoice::Time => events.time_quantile(options.share),
         };
-        let (split, training, held_out) = match cutoff {
-            Some(cutoff) => (
-                Split::Time { cutoff },
-                events.interactions(weighting, |_, _, time| time <= cutoff, observer)?,
-                events.interactions(weighting, |_, _, time| time > cutoff, observer)?,
-            ),
+        let (split, choice) = match cutoff {
+            Some(cutoff) => (Split::Time { cutoff }, Choice::After(cutoff)),
             None => {
-                let user_hashes: Vec<u64> =
-                    (0..events.users().len()).map(|u| events.users().stable_hash(u, seed)).collect();
-                let item_hashes: Vec<u64> =
-                    (0..events.items().len()).map(|i| events.items().stable_hash(i, !seed)).collect();
+                let users = (0..events.users().len()).map(|u| events.users().stable_hash(u, seed)).collect();
+                let items = (0..events.items().len()).map(|i| events.items().stable_hash(i, !seed)).collect();
                 let limit = (options.share * u64::MAX as f64) as u64;
-                let held_out = |user: u32, item: u32| {
-                    mix(user_hashes[user as usize] ^ item_hashes[item as usize]) < limit
-                };
-                (
-                    Split::Random,
-                    events.interactions(weighting, |user, item, _| !held_out(user, item), observer)?,
-                    events.interactions(weighting, |user, item, _| held_out(user, item), observer)?,
-                )
+                (Split::Random, Choice::Hashed { users, items, limit })
             }
         };
+        let part = |held_out: bool| {
+            let keep = |user, item, time| choice.holds_out(user, item, time) == held_out;
+            events.interactions(weighting, keep, observer)
+        };
+        let (training, held_out) = (part(false)?, part(true)?);
         let test = predictable(&training, &held_out)?;
-        Ok(Self { split, training, test })
+        Ok(Self { split, training, test, choice })
+    }
+
+    /// True for events of the training part.
+    pub fn is_training(&self, user: u32, item: u32, time: i64) -> bool {
+        !self.choice.holds_out(user, item, time)
     }
 }
 

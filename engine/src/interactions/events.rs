@@ -82,6 +82,17 @@ pub struct Events {
     max_user_events: usize,
 }
 
+/// One event of a user.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UserEvent {
+    /// The number of the item.
+    pub item: u32,
+    /// The weight.
+    pub weight: f32,
+    /// The time in microseconds; 0 without times.
+    pub time: i64,
+}
+
 /// New numbers, in the order of the ids, for those with enough events; `u32::MAX` for the others.
 fn renumber(ids: &Ids, number_of: &[u32], least: usize) -> (Ids, Vec<u32>) {
     let mut counts = vec![0usize; ids.len()];
@@ -182,6 +193,47 @@ impl Events {
         self.item.is_empty()
     }
 
+    /// True where every event has a time.
+    pub fn is_timed(&self) -> bool {
+        self.time.is_some()
+    }
+
+    /// The events of a user, in the order they arrived.
+    pub fn of_user(&self, user: usize) -> impl Iterator<Item = UserEvent> + '_ {
+        (self.starts[user]..self.starts[user + 1]).map(|event| UserEvent {
+            item: self.item[event],
+            weight: self.weight[event],
+            time: self.time.as_ref().map_or(0, |times| times[event]),
+        })
+    }
+
+    /// Only the events that `keep(user, item, time)` accepts, of the same users and items.
+    pub fn select(&self, keep: impl Fn(u32, u32, i64) -> bool) -> Self {
+        let mut selected = Self {
+            users: self.users.clone(),
+            items: self.items.clone(),
+            starts: vec![0],
+            item: Vec::new(),
+            weight: Vec::new(),
+            time: self.time.as_ref().map(|_| Vec::new()),
+            max_user_events: self.max_user_events,
+        };
+        for user in 0..self.users.len() {
+            for event in self.starts[user]..self.starts[user + 1] {
+                let time = self.time.as_ref().map_or(0, |times| times[event]);
+                if keep(user as u32, self.item[event], time) {
+                    selected.item.push(self.item[event]);
+                    selected.weight.push(self.weight[event]);
+                    if let Some(times) = &mut selected.time {
+                        times.push(time);
+                    }
+                }
+            }
+            selected.starts.push(selected.item.len());
+        }
+        selected
+    }
+
     /// The time of the latest event, in microseconds; 0 without times.
     pub fn latest(&self) -> i64 {
         self.time.as_ref().and_then(|times| times.iter().max().copied()).unwrap_or(0)
@@ -259,9 +311,9 @@ impl Events {
     where
         F: Fn(u32, u32, i64) -> bool,
     {
-        let time_of = |event: usize| self.time.as_ref().map_or(0, |times| times[event]);
-        let mut events: Vec<(u32, i64, f32)> = (self.starts[user]..self.starts[user + 1])
-            .map(|event| (self.item[event], time_of(event), self.weight[event]))
+        let mut events: Vec<(u32, i64, f32)> = self
+            .of_user(user)
+            .map(|event| (event.item, event.time, event.weight))
             .filter(|&(item, time, _)| keep(user as u32, item, time))
             .collect();
         // By item, then time; the weight breaks ties so that the order of arrival never matters.

@@ -9,7 +9,7 @@ pub mod ids;
 pub mod sparse;
 pub mod weighting;
 
-pub use events::{EventLimits, Events, RawEvents};
+pub use events::{EventLimits, Events, RawEvents, UserEvent};
 pub use ids::{Id, IdKind, IdMap, Ids};
 pub use sparse::{Interactions, SparseRows};
 pub use weighting::{Duplicates, Weighting};

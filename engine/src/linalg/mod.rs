@@ -2,16 +2,18 @@
 //! run time by `pulp` (AVX-512, AVX2 with FMA, NEON, or plain), which also keeps this crate free
 //! of `unsafe`.
 //!
-//! - [`vector`]: dot product, scaled addition
+//! - [`vector`]: dot product, scaled addition, distance
 //! - [`rank_update`]: `A ± RᵀR`, the one kernel under Gramians, normal equations and Cholesky
 //! - [`cholesky`]: `A = UᵀU` and the solves with it
 //! - [`mod@gram`]: `XᵀX` over threads, the same bytes for any number of them
 //! - [`eigen`]: the eigenbasis of a Gramian
+//! - [`nearest`]: the nearest centres of points
 //! - [`product`]: `A·Bᵀ` and `A·v` for scoring
 
 pub mod cholesky;
 pub mod eigen;
 pub mod gram;
+pub mod nearest;
 pub mod product;
 pub mod rank_update;
 pub mod vector;

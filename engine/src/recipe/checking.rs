@@ -3,6 +3,7 @@
 //! range.
 
 use super::options::{Kind, OPTIONS, OptionEntry, Options};
+use crate::features::parse_moment;
 use serde_json::{Map, Value};
 
 /// One thing wrong with the options.
@@ -143,6 +144,14 @@ impl Kind {
                 let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
                 format!("one of {}", words.join(", "))
             }
+            Self::Choices(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                format!("a list of {}", words.join(", "))
+            }
+            Self::Boolean => "true or false".to_owned(),
+            Self::Name => "the name of a column, or null".to_owned(),
+            Self::Names => "a list of names of columns such as [\"age\", \"country\"]".to_owned(),
+            Self::Moment => "a date or timestamp such as \"2026-01-31\", or null".to_owned(),
             Self::Duration => "a length of time such as \"90 days\" or \"12 hours\", or null".to_owned(),
             Self::Weights => "an object from event types to numbers of at least 0, \
                               such as {\"view\": 1, \"purchase\": 5}"
@@ -161,6 +170,15 @@ impl Kind {
             Self::Number { least, most } => number(least, most),
             Self::AutoOrNumber { least, most } => value == "auto" || number(least, most),
             Self::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+            Self::Choices(words) => value.as_array().is_some_and(|list| {
+                list.iter().all(|word| word.as_str().is_some_and(|word| words.contains(&word)))
+            }),
+            Self::Boolean => value.is_boolean(),
+            Self::Name => value.is_null() || value.as_str().is_some_and(|name| !name.is_empty()),
+            Self::Names => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
+            Self::Moment => {
+                value.is_null() || value.as_str().is_some_and(|text| parse_moment(text).is_some())
+            }
             Self::Duration => {
                 let duration = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
                 value.is_null() || duration.is_some_and(|duration| !duration.is_zero())

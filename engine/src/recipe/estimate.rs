@@ -9,9 +9,14 @@ pub struct Size {
     pub users: usize,
     /// Items.
     pub items: usize,
-    /// Events.
+    /// Events; 0 without them.
     pub events: usize,
+    /// Columns that describe users.
+    pub columns: usize,
 }
+
+/// Dimensions that a column becomes at most, where it is no vector: twenty levels, all others, null.
+const DIMENSIONS: usize = 22;
 
 /// Bytes at the peak of a training, besides the raw events: an upper estimate.
 ///
@@ -20,11 +25,25 @@ pub struct Size {
 /// side (both fits and their rotated copies), and one row per (segment, item) pair twice; there are
 /// at most as many of these as events.
 pub fn memory(size: Size, options: &Options) -> u64 {
-    let Size { users, items, events } = size;
+    let Size { users, items, events, columns } = size;
     let row = 4 * options.als.factors as u64;
-    let (segments, _) = options.segmentation.target(users, events, options.als.factors);
+    let most = if events > 0 {
+        options.segmentation.recommending_target(users, events, options.als.factors)
+    } else {
+        options.segmentation.readable_target(users)
+    };
+    let segments = most.counts.last().copied().unwrap_or(1);
+    let points = 3 * 4 * (users * (columns * DIMENSIONS + segments)) as u64;
+    if events == 0 {
+        return points;
+    }
     let pairs = if segments > 1 { (segments * items).min(events) as u64 } else { 0 };
-    20 * events as u64 + 3 * 16 * events as u64 + 4 * row * (users + items) as u64 + 2 * row * pairs
+    let described = if columns > 0 { points } else { 0 };
+    20 * events as u64
+        + 3 * 16 * events as u64
+        + 4 * row * (users + items) as u64
+        + 2 * row * pairs
+        + described
 }
 
 #[cfg(test)]
@@ -34,10 +53,11 @@ mod tests {
     #[test]
     fn memory_grows_with_every_part_of_the_size() {
         let options = super::super::parse_options(&serde_json::json!({})).unwrap();
-        let size = Size { users: 30_000, items: 40_000, events: 800_000 };
+        let size = Size { users: 30_000, items: 40_000, events: 800_000, columns: 0 };
         let base = memory(size, &options);
         assert!(base > memory(Size { users: 15_000, ..size }, &options));
         assert!(base > memory(Size { items: 20_000, ..size }, &options));
         assert!(base > memory(Size { events: 400_000, ..size }, &options));
+        assert!(base < memory(Size { columns: 5, ..size }, &options));
     }
 }

@@ -1,6 +1,5 @@
 //! One fit: backbone, segments and segment factors on one set of interactions.
 
-use super::options::Options;
 use crate::error::Result;
 use crate::factorization::segment_factors::segment_gram;
 use crate::factorization::{AlsOptions, Backbone, SegmentFactors, Segments};
@@ -29,56 +28,37 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// Finds segments and gives every one its own factors; a single segment of everybody is the
-    /// backbone and has none.
+    /// Gives the segments of `of_user` their own factors; a single segment of everybody is the backbone
+    /// and has none. Users without a segment join the nearest.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
     pub fn new(
         interactions: &Interactions,
+        backbone: Backbone,
+        of_user: &[Option<u32>],
+        count: usize,
         als: &AlsOptions,
-        options: &Options,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let backbone = Backbone::train(interactions, als, options.seed, observer)?;
-        let membership = Membership::find(
-            &backbone.user_factors,
-            interactions.entries(),
-            &options.segmentation,
-            options.seed,
-            observer,
-        )?;
-        let own_factors = vec![membership.count() > 1; membership.count()];
-        Self::with_segments(interactions, backbone, membership, own_factors, als, observer)
+        let own_factors = vec![count > 1; count];
+        Self::gated(interactions, backbone, of_user, own_factors, als, observer)
     }
 
-    /// Fits the same segments on other interactions; only those of `own_factors` get factors of
-    /// their own.
+    /// The same, but only the segments of `own_factors` get factors of their own.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
-    pub fn again(
-        interactions: &Interactions,
-        membership: &Membership,
-        own_factors: Vec<bool>,
-        als: &AlsOptions,
-        seed: u64,
-        observer: &dyn Observer,
-    ) -> Result<Self> {
-        let backbone = Backbone::train(interactions, als, seed, observer)?;
-        let membership = membership.carried_to(&backbone.user_factors);
-        Self::with_segments(interactions, backbone, membership, own_factors, als, observer)
-    }
-
-    fn with_segments(
+    pub fn gated(
         interactions: &Interactions,
         backbone: Backbone,
-        membership: Membership,
+        of_user: &[Option<u32>],
         own_factors: Vec<bool>,
         als: &AlsOptions,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let segments = Segments::new(membership.complete(), membership.count(), interactions);
+        let membership = Membership::new(of_user, own_factors.len(), &backbone.user_factors);
+        let segments = Segments::new(membership.of_user.clone(), membership.count(), interactions);
         let factors = SegmentFactors::train(interactions, &backbone, &segments, &own_factors, als, observer)?;
         let item_gram = gram(&backbone.item_factors);
         let segment_grams = (0..segments.count())

@@ -147,12 +147,72 @@ impl Measurement {
             .find(|row| row.metric == DECIDING.0.name() && row.k == DECIDING.1 && row.segment.is_none())
     }
 
+    /// Numbers segments anew: `from` is the old number of each new one. What was measured of segments
+    /// that are no more goes.
+    pub fn renumber(&mut self, from: &[Option<u32>]) {
+        let new_number = |old: u32| from.iter().position(|&from| from == Some(old)).map(|new| new as u32);
+        self.rows.retain_mut(|row| match row.segment {
+            None => true,
+            Some(old) => {
+                row.segment = new_number(old);
+                row.segment.is_some()
+            }
+        });
+        let unmeasured = Gate::unmeasured();
+        self.gates = from
+            .iter()
+            .map(|from| from.and_then(|old| self.gates.get(old as usize).copied()).unwrap_or(unmeasured))
+            .collect();
+    }
+
     /// The mean difference to another measurement of the same holdout, paired by user, and its
     /// standard error.
     pub fn paired_difference(&self, other: &Self) -> (f64, f64) {
         let differences: Vec<f64> = self.deciding.iter().zip(&other.deciding).map(|(a, b)| a - b).collect();
         mean_and_error(&differences)
     }
+}
+
+/// What the segments' own factors reach on the deciding metric, for some users, without a gate: for
+/// choosing the number of segments.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub fn held_out_quality(fit: &Fit, holdout: &Holdout, users: &[u32], observer: &dyn Observer) -> Result<f64> {
+    let (metric, n) = DECIDING;
+    let mut total = 0.0;
+    for (places, list) in segment_lists(fit, holdout, users, n, observer)? {
+        let relevant = holdout.test.row(users[places] as usize).0;
+        total += ListMetrics::measure(list.iter().map(|scored| scored.item), relevant, n).get(metric);
+    }
+    Ok(total / users.len().max(1) as f64)
+}
+
+/// The list of each user whose segment has its own factors, with the user's place in `users`.
+fn segment_lists(
+    fit: &Fit,
+    holdout: &Holdout,
+    users: &[u32],
+    n: usize,
+    observer: &dyn Observer,
+) -> Result<Vec<(usize, Vec<Scored>)>> {
+    let training = holdout.training.by_user();
+    let mut places = vec![Vec::new(); fit.segments.count()];
+    for (place, &user) in users.iter().enumerate() {
+        places[fit.segments.of_user[user as usize] as usize].push(place);
+    }
+    let mut lists = Vec::with_capacity(users.len());
+    for (segment, places) in places.iter().enumerate().filter(|(segment, _)| fit.own_factors[*segment]) {
+        let members: Vec<u32> = places.iter().map(|&place| users[place]).collect();
+        let factors = fit.factors.user_factors.select(&members);
+        let scoring = Scoring {
+            item_factors: &fit.factors.item_factors[segment],
+            items: Some(&fit.segments.items[segment]),
+        };
+        let seen = |row: usize| training.row(members[row] as usize).0;
+        lists.extend(places.iter().copied().zip(top_lists(&factors, scoring, seen, n, observer)?));
+    }
+    Ok(lists)
 }
 
 fn metric_rows(
@@ -221,21 +281,8 @@ fn all_lists(fit: &Fit, holdout: &Holdout, users: &[u32], observer: &dyn Observe
         }));
         observer.report(Progress::step(PHASE, batch + 1, batches));
     }
-    let mut places = vec![Vec::new(); fit.segments.count()];
-    for (place, &user) in users.iter().enumerate() {
-        places[fit.segments.of_user[user as usize] as usize].push(place);
-    }
-    for (segment, places) in places.iter().enumerate().filter(|(segment, _)| fit.own_factors[*segment]) {
-        let members: Vec<u32> = places.iter().map(|&place| users[place]).collect();
-        let factors = fit.factors.user_factors.select(&members);
-        let scoring = Scoring {
-            item_factors: &fit.factors.item_factors[segment],
-            items: Some(&fit.segments.items[segment]),
-        };
-        let found = top_lists(&factors, scoring, |row| seen(members[row]), n, observer)?;
-        for (&place, list) in places.iter().zip(found) {
-            lists[place].segment = Some(list);
-        }
+    for (place, list) in segment_lists(fit, holdout, users, n, observer)? {
+        lists[place].segment = Some(list);
     }
     Ok(lists)
 }

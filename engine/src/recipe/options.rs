@@ -42,6 +42,16 @@ pub enum Kind {
     },
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A list of these words.
+    Choices(&'static [&'static str]),
+    /// True or false.
+    Boolean,
+    /// The name of a column, or null.
+    Name,
+    /// A list of names of columns.
+    Names,
+    /// A date or a timestamp, or null.
+    Moment,
     /// A length of time such as `"90 days"`, or null.
     Duration,
     /// An object from words to numbers of at least 0.
@@ -111,15 +121,93 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "segmentation.method",
-        Kind::Choice(&["kmeans", "none"]),
+        Kind::Choice(&["kmeans", "hierarchical", "mixture", "density", "knn", "rfm", "column", "none"]),
         "\"kmeans\"",
-        "How users are divided: k-means on the direction of their factors, or one segment of everybody.",
+        "How users are divided: k-means, a merge tree, a mixture of Gaussians, dense places (DBSCAN), a vote of the nearest labelled users, recency, frequency and monetary value, the users' own labels as they are, or one segment of everybody.",
     ),
     entry(
         "segmentation.segments",
         Kind::AutoOrInteger { least: 1, most: 4096 },
         "\"auto\"",
-        "How many segments; auto takes one per 450 users, at least 8 and at most 64, but each has 200 users and 20 events per factor or more.",
+        "How many segments, for kmeans, hierarchical, mixture and k-means on rfm; auto tries several: with events a half and all of one per 450 users (at least 8 and at most 64, each with 200 users and 20 events per factor or more) and keeps what ranks held-out events best, without events 2 to 12 and keeps the clearest.",
+    ),
+    entry(
+        "segmentation.on",
+        Kind::Choice(&["auto", "behaviour", "attributes", "both"]),
+        "\"auto\"",
+        "What users are divided by: the direction of their factors, what is known about them, or both with the same weight; auto takes behaviour where the model has events, else attributes.",
+    ),
+    entry(
+        "segmentation.features",
+        Kind::Names,
+        "[]",
+        "The columns of users that count as attributes; an empty list takes all that can.",
+    ),
+    entry(
+        "segmentation.activity",
+        Kind::Choices(&["events", "weight", "recency", "active_days", "categories"]),
+        "[]",
+        "What of their events counts as attributes of users: how many, their total weight, days since the last, days with any, the share of each category.",
+    ),
+    entry(
+        "segmentation.category_column",
+        Kind::Name,
+        "null",
+        "The column of items that names an item's category.",
+    ),
+    entry(
+        "segmentation.label_column",
+        Kind::Name,
+        "null",
+        "The column of users that names a user's segment: all of them for column, some of them for knn.",
+    ),
+    entry(
+        "segmentation.scale",
+        Kind::Choice(&["standard", "robust"]),
+        "\"standard\"",
+        "How numbers are made comparable: by mean and standard deviation, or by median and interquartile range.",
+    ),
+    entry(
+        "segmentation.starts",
+        Kind::Integer { least: 1, most: 100 },
+        "4",
+        "How often k-means begins anew; the best is kept.",
+    ),
+    entry(
+        "segmentation.linkage",
+        Kind::Choice(&["ward", "average", "complete", "single"]),
+        "\"ward\"",
+        "Which clusters hierarchical merges: those whose variance grows least, or the nearest by mean, farthest or nearest members.",
+    ),
+    entry(
+        "segmentation.neighbours",
+        Kind::Integer { least: 1, most: 1000 },
+        "10",
+        "How many of the nearest labelled users vote in knn, and how many users make a dense place in density.",
+    ),
+    entry(
+        "segmentation.radius",
+        Kind::AutoOrNumber { least: 1e-9, most: 1e9 },
+        "\"auto\"",
+        "How far a neighbour may be in density; auto finds the knee of the distances.",
+    ),
+    entry(
+        "segmentation.rfm",
+        Kind::Choice(&["named", "kmeans"]),
+        "\"named\"",
+        "How rfm scores become segments: by the documented rules with their names, or by k-means on the scores.",
+    ),
+    entry(
+        "segmentation.as_of",
+        Kind::Moment,
+        "null",
+        "The moment from which ages and recency are counted back; null takes the latest event, or without events the latest moment in users.",
+    ),
+    entry(
+        "segmentation.keep",
+        Kind::Boolean,
+        "true",
+        "Whether a training begins with the segments of the deployed version, so that users stay where they are; false finds them anew.",
     ),
     entry(
         "als.factors",

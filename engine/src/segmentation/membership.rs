@@ -1,19 +1,16 @@
-//! Who belongs to which segment.
+//! Who belongs to which segment of a backbone: the same members on factors trained anew.
 
-use super::kmeans::{Geometry, KmeansSettings, Nearest, kmeans, means, nearest, nearest_of};
-use super::options::SegmentationOptions;
-use crate::error::Result;
-use crate::linalg::vector::normalize;
+use super::kmeans::{Geometry, Nearest, means, nearest, nearest_of};
+use crate::linalg::vector::{dot, normalize};
 use crate::matrix::Matrix;
-use crate::observer::Observer;
 
-/// The segment of every user, from 0 in the order of size.
+/// The segment of every user of the events.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Membership {
     /// segments × k: the mean direction of the members' factors, of length one.
     pub centroids: Matrix,
-    /// The segment of every user; `None` for a user without events.
-    pub of_user: Vec<Option<u32>>,
+    /// The segment of every user.
+    pub of_user: Vec<u32>,
 }
 
 /// How well a user fits a segment.
@@ -21,14 +18,15 @@ pub struct Membership {
 pub struct MemberFit {
     /// The segment.
     pub segment: u32,
-    /// 1 − cosine with the centroid, 0 … 2.
+    /// From the centroid: 1 − cosine in the space of factors, else Euclidean.
     pub distance: f32,
-    /// 1 − distance / distance to the second nearest centroid, 0 … 1 (the simplified silhouette).
+    /// 1 − distance / distance to the second nearest centroid, 0 … 1 (the simplified silhouette), or the
+    /// method's own: the probability of a mixture, the share of a vote.
     pub confidence: f32,
 }
 
 /// Rows of length one; zero rows stay.
-fn normalized(factors: &Matrix) -> Matrix {
+pub fn unit_rows(factors: &Matrix) -> Matrix {
     let mut points = factors.clone();
     for row in 0..points.rows() {
         normalize(points.row_mut(row));
@@ -36,52 +34,28 @@ fn normalized(factors: &Matrix) -> Matrix {
     points
 }
 
-impl Membership {
-    /// Finds segments among the users that have factors.
-    ///
-    /// # Errors
-    /// [`crate::EngineError::Cancelled`].
-    pub fn find(
-        user_factors: &Matrix,
-        events: usize,
-        options: &SegmentationOptions,
-        seed: u64,
-        observer: &dyn Observer,
-    ) -> Result<Self> {
-        let points = normalized(user_factors);
-        let active: Vec<u32> = (0..points.rows() as u32)
-            .filter(|&user| points.row(user as usize).iter().any(|&x| x != 0.0))
-            .collect();
-        let mut of_user = vec![None; points.rows()];
-        let (count, least) = options.target(active.len(), events, user_factors.columns());
-        let points = points.select(&active);
-        let (centroids, of_row) = if count <= 1 || active.len() <= 1 {
-            let of_row = vec![0; active.len()];
-            (means(&points, None, &of_row, 1, Geometry::Spherical), of_row)
-        } else {
-            let settings = KmeansSettings { geometry: Geometry::Spherical, count, least, starts: 1 };
-            let clusters = kmeans(&points, None, &settings, None, seed, observer)?;
-            by_size(&clusters.centroids, &clusters.of_row)
-        };
-        for (&user, segment) in active.iter().zip(of_row) {
-            of_user[user as usize] = Some(segment);
-        }
-        Ok(Self { centroids, of_user })
-    }
+/// The group of every row: its own, or of those that have none the one whose members' mean direction is
+/// nearest; with these directions (count × k).
+pub fn carried(of_row: &[Option<u32>], count: usize, factors: &Matrix) -> (Vec<u32>, Matrix) {
+    let points = unit_rows(factors);
+    let members: Vec<u32> = (0..of_row.len() as u32).filter(|&row| of_row[row as usize].is_some()).collect();
+    let of_member: Vec<u32> = of_row.iter().flatten().copied().collect();
+    let centroids = means(&points.select(&members), None, &of_member, count, Geometry::Spherical);
+    let others: Vec<u32> = (0..of_row.len() as u32).filter(|&row| of_row[row as usize].is_none()).collect();
+    let mut nearest = nearest(&points.select(&others), &centroids, Geometry::Spherical).into_iter();
+    let of_row = of_row
+        .iter()
+        .map(|own| own.unwrap_or_else(|| nearest.next().map_or(0, |nearest| nearest.cluster)))
+        .collect();
+    (of_row, centroids)
+}
 
-    /// The same segments on factors trained anew: members stay, centroids move to their new
-    /// factors, users that had no segment join the nearest.
-    pub fn carried_to(&self, user_factors: &Matrix) -> Self {
-        let points = normalized(user_factors);
-        let members: Vec<u32> =
-            (0..self.of_user.len() as u32).filter(|&u| self.of_user[u as usize].is_some()).collect();
-        let of_row: Vec<u32> = self.of_user.iter().flatten().copied().collect();
-        let centroids =
-            means(&points.select(&members), None, &of_row, self.centroids.rows(), Geometry::Spherical);
-        let carried = Self { centroids, of_user: self.of_user.clone() };
-        let fits = carried.fits(user_factors);
-        let of_user = carried.of_user.iter().zip(fits).map(|(own, fit)| own.or(Some(fit.segment))).collect();
-        Self { of_user, ..carried }
+impl Membership {
+    /// `count` segments of users with these factors (users × k); users without a segment join the
+    /// nearest.
+    pub fn new(of_user: &[Option<u32>], count: usize, user_factors: &Matrix) -> Self {
+        let (of_user, centroids) = carried(of_user, count, user_factors);
+        Self { centroids, of_user }
     }
 
     /// Number of segments.
@@ -89,33 +63,19 @@ impl Membership {
         self.centroids.rows()
     }
 
-    /// The segment of every user; users without one are in segment 0, the largest.
-    pub fn complete(&self) -> Vec<u32> {
-        self.of_user.iter().map(|segment| segment.unwrap_or(0)).collect()
-    }
-
-    /// The nearest segment for rows of factors, of any length.
-    pub fn fits(&self, user_factors: &Matrix) -> Vec<MemberFit> {
-        nearest(&normalized(user_factors), &self.centroids, Geometry::Spherical)
-            .into_iter()
-            .map(member_fit)
-            .collect()
-    }
-
     /// How well every user fits the segment they are a member of.
     pub fn member_fits(&self, user_factors: &Matrix) -> Vec<MemberFit> {
-        let points = normalized(user_factors);
-        self.fits(user_factors)
+        let points = unit_rows(user_factors);
+        nearest(&points, &self.centroids, Geometry::Spherical)
             .into_iter()
+            .zip(&self.of_user)
             .enumerate()
-            .map(|(user, fit)| {
-                let segment = self.of_user[user].unwrap_or(0);
-                if segment == fit.segment {
-                    return fit;
+            .map(|(user, (nearest, &segment))| {
+                if segment == nearest.cluster {
+                    return member_fit(nearest);
                 }
                 // A member whose nearest centroid is another one's: its confidence is nothing.
-                let cosine =
-                    crate::linalg::vector::dot(points.row(user), self.centroids.row(segment as usize));
+                let cosine = dot(points.row(user), self.centroids.row(segment as usize));
                 MemberFit { segment, distance: (1.0 - cosine).clamp(0.0, 2.0), confidence: 0.0 }
             })
             .collect()
@@ -129,32 +89,16 @@ pub fn nearest_segment(user_factors: &[f32], centroids: &Matrix) -> MemberFit {
     member_fit(nearest_of(&point, centroids, Geometry::Spherical))
 }
 
-fn member_fit(nearest: Nearest) -> MemberFit {
+/// How well a row fits the nearest of some centroids.
+pub fn member_fit(nearest: Nearest) -> MemberFit {
     let Nearest { distance, second, .. } = nearest;
     let confidence = if second > 0.0 { (1.0 - distance / second).clamp(0.0, 1.0) } else { 0.0 };
     MemberFit { segment: nearest.cluster, distance, confidence }
 }
 
-/// Renumbers clusters from the largest to the smallest; those without rows go.
-fn by_size(centroids: &Matrix, of_row: &[u32]) -> (Matrix, Vec<u32>) {
-    let mut sizes = vec![0usize; centroids.rows()];
-    of_row.iter().for_each(|&cluster| sizes[cluster as usize] += 1);
-    let mut order: Vec<u32> =
-        (0..sizes.len() as u32).filter(|&cluster| sizes[cluster as usize] > 0).collect();
-    order.sort_by_key(|&cluster| (std::cmp::Reverse(sizes[cluster as usize]), cluster));
-    let mut number = vec![0; sizes.len()];
-    for (new, &old) in order.iter().enumerate() {
-        number[old as usize] = new as u32;
-    }
-    (centroids.select(&order), of_row.iter().map(|&cluster| number[cluster as usize]).collect())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::options::Method;
     use super::*;
-    use crate::auto::AutoOr;
-    use crate::observer::Silent;
 
     fn planted(users: usize, groups: usize) -> Matrix {
         let k = 16;
@@ -168,51 +112,37 @@ mod tests {
         factors
     }
 
-    const THREE: SegmentationOptions =
-        SegmentationOptions { method: Method::Kmeans, segments: AutoOr::Given(3) };
-
     #[test]
-    fn planted_groups_are_recovered() {
+    fn members_fit_their_segment() {
         let factors = planted(600, 3);
-        let membership = Membership::find(&factors, 10_000, &THREE, 1, &Silent).unwrap();
-        assert_eq!(membership.count(), 3);
-        for user in 0..600 {
-            assert_eq!(membership.of_user[user], membership.of_user[user % 3]);
-        }
+        let of_user: Vec<Option<u32>> = (0..600).map(|user| Some(user % 3)).collect();
+        let membership = Membership::new(&of_user, 3, &factors);
         let fits = membership.member_fits(&factors);
         assert!(fits.iter().all(|fit| fit.confidence > 0.5 && fit.distance < 0.3), "{:?}", fits[0]);
+        assert_eq!(nearest_segment(factors.row(4), &membership.centroids).segment, 1);
     }
 
     #[test]
-    fn users_without_factors_join_when_they_get_some() {
-        let mut before = planted(300, 3);
-        before.row_mut(7).fill(0.0);
-        let membership = Membership::find(&before, 10_000, &THREE, 1, &Silent).unwrap();
-        assert_eq!(membership.of_user[7], None);
-        let carried = membership.carried_to(&planted(300, 3));
-        assert_eq!(carried.of_user[7], membership.of_user[1]);
+    fn users_without_a_segment_join_the_nearest() {
+        let mut of_user: Vec<Option<u32>> = (0..300).map(|user| Some(user % 3)).collect();
+        of_user[7] = None;
+        let membership = Membership::new(&of_user, 3, &planted(300, 3));
+        assert_eq!(membership.of_user[7], 1);
     }
 
     #[test]
-    fn identical_users_make_one_segment_and_no_crash() {
-        let factors = Matrix::from_data(2, [1.0, 2.0].repeat(50)).unwrap();
-        let membership = Membership::find(&factors, 100, &THREE, 1, &Silent).unwrap();
-        assert_eq!(membership.count(), 1);
-        let none = Membership::find(&Matrix::zeros(3, 4), 0, &THREE, 1, &Silent).unwrap();
-        assert_eq!((none.count(), none.complete()), (1, vec![0, 0, 0]));
+    fn users_without_factors_are_in_some_segment_and_nothing_crashes() {
+        let membership = Membership::new(&[None, None, None], 1, &Matrix::zeros(3, 4));
+        assert_eq!((membership.count(), membership.of_user), (1, vec![0, 0, 0]));
+        assert_eq!(Membership::new(&[], 1, &Matrix::zeros(0, 4)).count(), 1);
     }
 
     #[test]
-    fn small_segments_are_dissolved_when_found_automatically() {
-        let mut factors = planted(2_000, 2);
-        for user in 0..20 {
-            factors.row_mut(user).copy_from_slice(planted(9, 9).row(8));
-        }
-        let auto = SegmentationOptions { method: Method::Kmeans, segments: AutoOr::Auto };
-        let membership = Membership::find(&factors, 1_000_000, &auto, 1, &Silent).unwrap();
-        let mut sizes = vec![0; membership.count()];
-        membership.complete().iter().for_each(|&segment| sizes[segment as usize] += 1);
-        assert!(sizes.iter().all(|&size| size >= 200), "{sizes:?}");
-        assert!(sizes.windows(2).all(|pair| pair[0] >= pair[1]), "{sizes:?}");
+    fn a_member_of_another_segment_than_the_nearest_has_no_confidence() {
+        let factors = planted(300, 3);
+        let mut of_user: Vec<Option<u32>> = (0..300).map(|user| Some(user % 3)).collect();
+        of_user[0] = Some(2);
+        let fits = Membership::new(&of_user, 3, &factors).member_fits(&factors);
+        assert_eq!((fits[0].segment, fits[0].confidence), (2, 0.0));
     }
 }

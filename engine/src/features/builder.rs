@@ -1,0 +1,198 @@
+//! Columns that grow while the rows of a relation stream in.
+
+use super::table::{Cell, Column, ColumnKind, MOST_DISTINCT, NO_LEVEL, NO_MOMENT, Values};
+use crate::error::{EngineError, Result};
+use crate::interactions::{Id, IdKind, IdMap};
+
+/// A column that grows cell by cell.
+#[derive(Clone, Debug)]
+pub struct ColumnBuilder {
+    name: String,
+    rows: usize,
+    values: Values,
+    levels: IdMap,
+    not_finite: usize,
+}
+
+impl ColumnBuilder {
+    /// A column without rows.
+    pub fn new(name: impl Into<String>, kind: ColumnKind) -> Self {
+        let values = match kind {
+            ColumnKind::Number => Values::Number(Vec::new()),
+            ColumnKind::Boolean => Values::Boolean(Vec::new()),
+            ColumnKind::Category => Values::Category { codes: Vec::new(), levels: Vec::new() },
+            ColumnKind::Moment => Values::Moment(Vec::new()),
+            ColumnKind::Vector => Values::Vector { dimensions: 0, data: Vec::new() },
+        };
+        Self { name: name.into(), rows: 0, values, levels: IdMap::new(IdKind::Text), not_finite: 0 }
+    }
+
+    /// Adds a value. Values that are not finite count as null, and so does a vector without
+    /// dimensions.
+    ///
+    /// # Errors
+    /// [`EngineError::Column`] where a vector has other dimensions than those before it or the value
+    /// is of another kind than the column; then nothing is added.
+    pub fn push(&mut self, cell: Cell<'_>) -> Result<()> {
+        let finite = match cell {
+            Cell::Number(value) => value.is_finite(),
+            Cell::Moment(moment) => moment != i64::MAX && moment != NO_MOMENT,
+            Cell::Vector(vector) => vector.iter().all(|value| value.is_finite()),
+            Cell::Null | Cell::Boolean(_) | Cell::Text(_) => true,
+        };
+        let refuse = |reason: String| Err(EngineError::Column { column: self.name.clone(), reason });
+        match (&mut self.values, if finite { cell } else { Cell::Null }) {
+            (Values::Number(values), Cell::Number(value)) => values.push(value),
+            (Values::Number(values), Cell::Null) => values.push(f64::NAN),
+            (Values::Boolean(values), Cell::Boolean(value)) => values.push(Some(value)),
+            (Values::Boolean(values), Cell::Null) => values.push(None),
+            (Values::Moment(values), Cell::Moment(value)) => values.push(value),
+            (Values::Moment(values), Cell::Null) => values.push(NO_MOMENT),
+            (Values::Category { codes, .. }, Cell::Text(level)) => {
+                let full = self.levels.ids().len() > MOST_DISTINCT;
+                let id = Id::Text(level);
+                codes.push(if full {
+                    self.levels.find(id).unwrap_or(NO_LEVEL)
+                } else {
+                    self.levels.number(id)
+                });
+            }
+            (Values::Category { codes, .. }, Cell::Null) => codes.push(NO_LEVEL),
+            (Values::Vector { dimensions, data }, Cell::Vector(vector)) if !vector.is_empty() => {
+                if *dimensions == 0 {
+                    *dimensions = vector.len();
+                    data.resize(self.rows * *dimensions, f32::NAN);
+                }
+                if *dimensions != vector.len() {
+                    return refuse(format!(
+                        "has vectors of {} and of {} dimensions",
+                        dimensions,
+                        vector.len()
+                    ));
+                }
+                data.extend_from_slice(vector);
+            }
+            (Values::Vector { dimensions, data }, Cell::Null | Cell::Vector(_)) => {
+                data.resize((self.rows + 1) * *dimensions, f32::NAN);
+            }
+            _ => return refuse("has values of another kind than its first".to_owned()),
+        }
+        self.rows += 1;
+        self.not_finite += usize::from(!finite);
+        Ok(())
+    }
+
+    /// How many numbers, moments and vectors were not finite and count as null.
+    pub fn not_finite(&self) -> usize {
+        self.not_finite
+    }
+
+    /// Bytes of memory in use.
+    pub fn memory(&self) -> u64 {
+        (self.values.memory() + self.levels.memory()) as u64
+    }
+
+    /// The column; levels are numbered in the order of their names, not of their arrival.
+    pub fn finish(self) -> Column {
+        let mut values = self.values;
+        match &mut values {
+            Values::Category { codes, levels } => {
+                let ids = self.levels.into_ids();
+                let mut number = vec![NO_LEVEL; ids.len()];
+                for (new, old) in ids.order().into_iter().enumerate() {
+                    number[old as usize] = new as u32;
+                    if let Id::Text(level) = ids.get(old as usize) {
+                        levels.push(level.to_owned());
+                    }
+                }
+                for code in codes {
+                    *code = number.get(*code as usize).copied().unwrap_or(NO_LEVEL);
+                }
+            }
+            // Without any vector, one dimension of nulls.
+            Values::Vector { dimensions, data } if *dimensions == 0 => {
+                *dimensions = 1;
+                data.resize(self.rows, f32::NAN);
+            }
+            _ => {}
+        }
+        Column { name: self.name, values }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(kind: ColumnKind, cells: &[Cell<'_>]) -> (Column, usize) {
+        let mut builder = ColumnBuilder::new("c", kind);
+        cells.iter().for_each(|&cell| builder.push(cell).unwrap());
+        let not_finite = builder.not_finite();
+        (builder.finish(), not_finite)
+    }
+
+    #[test]
+    fn cells_come_back_as_they_were_pushed() {
+        let vector = [1.0, -2.0];
+        for (kind, cells) in [
+            (ColumnKind::Number, [Cell::Null, Cell::Number(1e300), Cell::Number(-0.5)]),
+            (ColumnKind::Boolean, [Cell::Boolean(false), Cell::Null, Cell::Boolean(true)]),
+            (ColumnKind::Category, [Cell::Text("pear"), Cell::Null, Cell::Text("apple")]),
+            (ColumnKind::Moment, [Cell::Moment(-1), Cell::Null, Cell::Moment(i64::MAX - 1)]),
+            (ColumnKind::Vector, [Cell::Null, Cell::Null, Cell::Vector(&vector)]),
+        ] {
+            let (column, not_finite) = build(kind, &cells);
+            assert_eq!((column.kind(), column.rows(), not_finite), (kind, 3, 0));
+            (0..3).for_each(|row| assert_eq!(column.cell(row), cells[row]));
+            assert_eq!(column.cell(3), Cell::Null);
+        }
+    }
+
+    #[test]
+    fn values_that_are_not_finite_are_counted_as_null() {
+        let infinite = [1.0, f32::INFINITY];
+        for (kind, cell) in [
+            (ColumnKind::Number, Cell::Number(f64::NAN)),
+            (ColumnKind::Number, Cell::Number(f64::NEG_INFINITY)),
+            (ColumnKind::Moment, Cell::Moment(i64::MAX)),
+            (ColumnKind::Vector, Cell::Vector(&infinite)),
+        ] {
+            let (column, not_finite) = build(kind, &[cell, Cell::Null]);
+            assert_eq!((column.cell(0), column.rows(), not_finite), (Cell::Null, 2, 1));
+        }
+    }
+
+    #[test]
+    fn values_that_do_not_fit_are_refused_and_leave_the_column_as_it_was() {
+        let mut builder = ColumnBuilder::new("v", ColumnKind::Vector);
+        builder.push(Cell::Vector(&[1.0, 2.0])).unwrap();
+        let error = builder.push(Cell::Vector(&[1.0])).unwrap_err();
+        assert_eq!(error.to_string(), "column \"v\" has vectors of 2 and of 1 dimensions");
+        assert!(builder.push(Cell::Boolean(true)).is_err());
+        assert_eq!(builder.finish().rows(), 1);
+    }
+
+    #[test]
+    fn codes_of_levels_do_not_depend_on_their_arrival() {
+        let mut cells = [Cell::Text("pear"), Cell::Text("apple"), Cell::Text("fig"), Cell::Text("apple")];
+        let (forward, _) = build(ColumnKind::Category, &cells);
+        let Values::Category { codes, levels } = &forward.values else { panic!() };
+        assert_eq!(
+            (codes.as_slice(), levels.join(" ")),
+            ([2, 0, 1, 0].as_slice(), "apple fig pear".to_owned())
+        );
+        cells.reverse();
+        let (backward, _) = build(ColumnKind::Category, &cells);
+        (0..4).for_each(|row| assert_eq!(backward.cell(3 - row), forward.cell(row)));
+        assert!(matches!(&backward.values, Values::Category { codes, .. } if *codes == [0, 1, 0, 2]));
+    }
+
+    #[test]
+    fn ids_are_recognised_by_their_number_of_levels() {
+        let names: Vec<String> = (0..5_000).map(|n| format!("user {n}")).collect();
+        let cells: Vec<Cell<'_>> = names.iter().map(|name| Cell::Text(name)).collect();
+        let (ids, _) = build(ColumnKind::Category, &cells);
+        assert!(ids.has_too_many_levels() && ids.values.memory() < 5_000 * 8 + MOST_DISTINCT * 64);
+        assert!(!build(ColumnKind::Category, &cells[..MOST_DISTINCT]).0.has_too_many_levels());
+    }
+}

@@ -1,0 +1,320 @@
+//! Rows of a table as points. An [`Encoder`] is learned once, at training, and kept as JSON with the
+//! model: users who come later land in the same space. Learning sorts every column of numbers, O(n
+//! log n), columns in parallel; encoding costs O(dimensions) a row.
+//!
+//! The order of the rows does not matter to the encoder, but for the last bits of the centre of
+//! vectors.
+
+use super::feature::Feature;
+use super::scaling::Scale;
+use super::table::{Cell, Column, Table, Values};
+use crate::error::{EngineError, Result};
+use crate::matrix::Matrix;
+use crate::observer::Observer;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// How an encoder is learned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EncoderSettings {
+    /// What numbers are measured in.
+    pub scale: Scale,
+    /// Levels in a smaller share of rows are joined into "other".
+    pub rare: f64,
+    /// At most this many levels stay, the commonest.
+    pub most_levels: usize,
+    /// Moments become ages in days at this time, in microseconds since 2000.
+    pub as_of: i64,
+}
+
+impl EncoderSettings {
+    /// One percent of rows and 20 levels: what is rarer makes no segment, and what is more makes no
+    /// profile that a person reads.
+    pub fn at(as_of: i64) -> Self {
+        Self { scale: Scale::Standard, rare: 0.01, most_levels: 20, as_of }
+    }
+}
+
+/// A column that is no feature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The column.
+    pub name: String,
+    /// Why, as the end of a sentence about it.
+    pub reason: String,
+}
+
+/// Turns rows into points. Every column is a block of dimensions with a total variance of 1 over the
+/// rows it was learned from, and moves a point by [`super::scaling::FURTHEST`] at most; a column with
+/// so few different values that this limit holds them all keeps less, and [`Scale::Robust`] gives the
+/// variance 1 to the bulk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Encoder {
+    pub(super) as_of: i64,
+    pub(super) features: Vec<Feature>,
+    pub(super) left_out: Vec<LeftOut>,
+}
+
+/// Rows of a task.
+const ROWS: usize = 256;
+
+impl Encoder {
+    /// Learns from all rows of a table.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub fn fit(table: &Table, settings: &EncoderSettings, observer: &dyn Observer) -> Result<Self> {
+        let columns = table.columns().par_iter();
+        let learned: Vec<_> =
+            columns.map(|column| Feature::fit(column, settings, observer)).collect::<Result<_>>()?;
+        let mut encoder = Self { as_of: settings.as_of, features: Vec::new(), left_out: Vec::new() };
+        for (column, learned) in table.columns().iter().zip(learned) {
+            match learned {
+                Ok(feature) => encoder.features.push(feature),
+                Err(reason) => encoder.left_out.push(LeftOut { name: column.name.clone(), reason }),
+            }
+        }
+        Ok(encoder)
+    }
+
+    /// The columns that are no features.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// Number of dimensions of a point; 0 where no column is a feature.
+    pub fn dimensions(&self) -> usize {
+        self.features.iter().map(Feature::dimensions).sum()
+    }
+
+    /// The source columns in the order of their dimensions, with the dimensions of each.
+    pub fn blocks(&self) -> Vec<(&str, Range<usize>)> {
+        let mut end = 0;
+        let block = |feature: &'_ Feature| {
+            let start = end;
+            end += feature.dimensions();
+            start..end
+        };
+        self.features.iter().map(|f| f.name.as_str()).zip(self.features.iter().map(block)).collect()
+    }
+
+    /// The columns that it reads.
+    pub fn reads(&self) -> Vec<String> {
+        self.features.iter().map(|feature| feature.name.clone()).collect()
+    }
+
+    /// A name for every dimension: "age", "age is null", "country = FR", "embedding\[1\]", …
+    pub fn names(&self) -> Vec<String> {
+        self.features.iter().flat_map(Feature::names).collect()
+    }
+
+    /// A point for every row, rows × dimensions. Columns are found by their names; one that is
+    /// missing is null in every row, one that is not known is not looked at.
+    ///
+    /// # Errors
+    /// [`EngineError::Column`] where a column is of another kind than the one learned from,
+    /// [`EngineError::Cancelled`].
+    pub fn encode(&self, table: &Table, observer: &dyn Observer) -> Result<Matrix> {
+        let columns = self.columns(table)?;
+        let dimensions = self.dimensions();
+        let mut points = Matrix::zeros(table.rows(), dimensions);
+        points.data_mut().par_chunks_mut(ROWS * dimensions.max(1)).enumerate().try_for_each(
+            |(task, points)| {
+                observer.check()?;
+                for (n, point) in points.chunks_mut(dimensions.max(1)).enumerate() {
+                    let row = task * ROWS + n;
+                    self.write(columns.iter().map(|c| c.map_or(Cell::Null, |c| c.cell(row))), point);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(points)
+    }
+
+    /// Fills a point from the first row of a table, on the calling thread.
+    ///
+    /// # Errors
+    /// [`EngineError::Column`] where a column is of another kind than the one learned from.
+    pub fn encode_first(&self, table: &Table, point: &mut [f32]) -> Result<()> {
+        let columns = self.columns(table)?;
+        self.write(columns.iter().map(|column| column.map_or(Cell::Null, |column| column.cell(0))), point);
+        Ok(())
+    }
+
+    /// Fills a point from one cell for every feature.
+    pub(super) fn write<'a>(&self, cells: impl Iterator<Item = Cell<'a>>, mut point: &mut [f32]) {
+        for (feature, cell) in self.features.iter().zip(cells) {
+            let (block, rest) = point.split_at_mut(feature.dimensions());
+            feature.write(cell, self.as_of, block);
+            point = rest;
+        }
+    }
+
+    /// The distribution of every column over the rows it was learned from: the shares of at most ten
+    /// quantile bins, or of the common levels and all others; the share of null comes last.
+    pub fn fitted_shares(&self) -> Vec<(String, Vec<f64>)> {
+        self.features.iter().map(|feature| (feature.name.clone(), feature.shares.clone())).collect()
+    }
+
+    /// The distribution of the rows of another table over the same bins, in the same order.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn shares(&self, table: &Table, observer: &dyn Observer) -> Result<Vec<(String, Vec<f64>)>> {
+        let columns = self.columns(table)?;
+        let features = self.features.par_iter().zip(columns);
+        features
+            .map(|(feature, column)| {
+                let shares = feature.shares_of(column, table.rows(), self.as_of, observer)?;
+                Ok((feature.name.clone(), shares))
+            })
+            .collect()
+    }
+
+    /// The table's column for every feature.
+    fn columns<'a>(&self, table: &'a Table) -> Result<Vec<Option<&'a Column>>> {
+        let find = |feature: &Feature| {
+            let Some(column) = table.column(&feature.name) else { return Ok(None) };
+            let fits = match column.values {
+                // A column without any vector has one dimension.
+                Values::Vector { dimensions, .. } => {
+                    let null = |row| column.cell(row) == Cell::Null;
+                    feature.dimensions() == dimensions || (0..table.rows()).all(null)
+                }
+                _ => true,
+            };
+            if column.kind() == feature.kind && fits {
+                return Ok(Some(column));
+            }
+            let reason = format!("does not hold what it held at training: {}", feature.takes());
+            Err(EngineError::Column { column: column.name.clone(), reason })
+        };
+        self.features.iter().map(find).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::builder::ColumnBuilder;
+    use super::super::table::{ColumnKind, DAY};
+    use super::*;
+    use crate::observer::Silent;
+    use serde_json::{Value, json};
+
+    fn column(name: &str, kind: ColumnKind, cells: &[Cell<'_>]) -> Column {
+        let mut builder = ColumnBuilder::new(name, kind);
+        cells.iter().for_each(|&cell| builder.push(cell).unwrap());
+        builder.finish()
+    }
+
+    fn one(column: Column) -> Table {
+        Table::new(column.rows(), vec![column]).unwrap()
+    }
+
+    fn fit(table: &Table) -> Encoder {
+        Encoder::fit(table, &EncoderSettings::at(DAY), &Silent).unwrap()
+    }
+
+    #[test]
+    fn a_number_and_its_nulls_worked_out_by_hand() {
+        let cells = [Cell::Number(1.0), Cell::Null, Cell::Number(3.0), Cell::Null];
+        let table = one(column("n", ColumnKind::Number, &cells));
+        let encoder = fit(&table);
+        assert_eq!(encoder.names(), ["n", "n is null"]);
+        // The value carries half of the variance, null the other half.
+        let half = 0.5f32.sqrt();
+        let points = encoder.encode(&table, &Silent).unwrap();
+        assert_eq!(points.data(), [-1.0, -half, 0.0, half, 1.0, -half, 0.0, half]);
+        assert_eq!(encoder.fitted_shares(), [("n".to_owned(), vec![0.25, 0.25, 0.5])]);
+    }
+
+    #[test]
+    fn common_levels_have_dimensions_and_all_others_share_one() {
+        let mut cells = vec![Cell::Text("b"); 500];
+        cells.extend(vec![Cell::Text("a"); 485]);
+        cells.extend([Cell::Text("rare"), Cell::Text("rarer"), Cell::Null, Cell::Null, Cell::Null]);
+        let table = one(column("c", ColumnKind::Category, &cells));
+        let encoder = fit(&table);
+        assert_eq!(encoder.names(), ["c = a", "c = b", "c is other"]);
+        let point = |value: Value| encoder.encode_row(json!({ "c": value }).as_object().unwrap()).unwrap();
+        assert_eq!(point(json!("rare")), point(json!("never met")));
+        assert_eq!(point(json!(null)), [0.0; 3], "too few to be a group");
+        assert!(point(json!("a"))[0] > 0.5 && point(json!("a"))[1] < -0.5);
+        let few = EncoderSettings { most_levels: 1, ..EncoderSettings::at(0) };
+        let few = Encoder::fit(&table, &few, &Silent).unwrap();
+        assert_eq!(few.names(), ["c = b", "c is other"]);
+    }
+
+    #[test]
+    fn columns_that_tell_nothing_are_left_out_with_the_reason() {
+        let ids: Vec<String> = (0..2_000).map(|n| format!("user {n}")).collect();
+        let names: Vec<String> = (0..2_000).map(|n| format!("name {}", n % 500)).collect();
+        let texts = |texts: &'_ [String]| -> Column {
+            let cells: Vec<Cell<'_>> = texts.iter().map(|text| Cell::Text(text)).collect();
+            column("x", ColumnKind::Category, &cells)
+        };
+        let mut seldom = vec![Cell::Null; 2_000];
+        seldom[7] = Cell::Number(1.0);
+        for (column, reason) in [
+            (column("x", ColumnKind::Number, &[Cell::Number(0.1); 7]), "is the same in every row"),
+            (column("x", ColumnKind::Category, &[Cell::Text("a"); 7]), "is the same in every row"),
+            (column("x", ColumnKind::Vector, &[Cell::Vector(&[0.1, 0.2]); 7]), "is the same in every row"),
+            (column("x", ColumnKind::Boolean, &[Cell::Null; 7]), "is null in every row"),
+            (column("x", ColumnKind::Vector, &[Cell::Null; 7]), "is null in every row"),
+            (column("x", ColumnKind::Number, &[]), "is null in every row"),
+            (column("x", ColumnKind::Number, &seldom), "is null in all but 1 of 2000 rows"),
+            (texts(&ids), "has more than 1000 distinct values: ids are no features"),
+            (texts(&names), "has no value in 1 % of rows or more"),
+        ] {
+            let table = one(column);
+            let encoder = fit(&table);
+            assert_eq!(encoder.left_out(), [LeftOut { name: "x".to_owned(), reason: reason.to_owned() }]);
+            assert_eq!(encoder.encode(&table, &Silent).unwrap().columns(), 0);
+        }
+    }
+
+    #[test]
+    fn a_flag_that_is_true_or_null_is_told_apart_by_null() {
+        let cells = [Cell::Boolean(true), Cell::Null, Cell::Null];
+        let table = one(column("vip", ColumnKind::Boolean, &cells));
+        let encoder = fit(&table);
+        assert_eq!(encoder.names(), ["vip is null"]);
+        let points = encoder.encode(&table, &Silent).unwrap();
+        let half = 0.5f32.sqrt();
+        points.data().iter().zip([-2.0 * half, half, half]).for_each(|(x, y)| assert!((x - y).abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_column_of_another_kind_is_refused_and_a_missing_one_is_null() {
+        let numbers = one(Column::numbers("x", vec![1.0, 2.0]));
+        let encoder = fit(&numbers);
+        let texts = one(column("x", ColumnKind::Category, &[Cell::Text("1")]));
+        assert_eq!(
+            encoder.encode(&texts, &Silent).unwrap_err().to_string(),
+            "column \"x\" does not hold what it held at training: a number"
+        );
+        let other = one(Column::numbers("y", vec![1.0, 2.0, 3.0]));
+        assert_eq!(encoder.encode(&other, &Silent).unwrap().data(), [0.0; 3]);
+        assert_eq!(encoder.shares(&other, &Silent).unwrap()[0].1.last(), Some(&1.0));
+        let vectors =
+            one(column("v", ColumnKind::Vector, &[Cell::Vector(&[1.0, 2.0]), Cell::Vector(&[3.0, 0.0])]));
+        let encoder = fit(&vectors);
+        let narrow = one(column("v", ColumnKind::Vector, &[Cell::Vector(&[1.0])]));
+        assert!(encoder.encode(&narrow, &Silent).unwrap_err().to_string().ends_with("an array of 2 numbers"));
+        let none = one(column("v", ColumnKind::Vector, &[Cell::Null]));
+        assert_eq!(encoder.encode(&none, &Silent).unwrap().data(), [0.0; 2]);
+    }
+
+    #[test]
+    fn shares_move_with_the_data_and_only_with_it() {
+        let numbers =
+            |shift: f64| one(Column::numbers("x", (0..1_000).map(|n| f64::from(n) + shift).collect()));
+        let encoder = fit(&numbers(0.0));
+        let fitted = &encoder.fitted_shares()[0].1;
+        assert_eq!(fitted, &[vec![0.1; 10], vec![0.0]].concat());
+        assert_eq!(&encoder.shares(&numbers(0.0), &Silent).unwrap()[0].1, fitted);
+        let shifted = &encoder.shares(&numbers(450.0), &Silent).unwrap()[0].1;
+        assert_eq!((shifted[0], shifted[4], shifted[9]), (0.0, 0.05, 0.55));
+    }
+}

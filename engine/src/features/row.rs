@@ -1,0 +1,206 @@
+//! One row from JSON, as `to_jsonb(row)` writes it. Every problem of a row is found and reported
+//! together; an unknown name is answered with the nearest known one.
+
+use super::encoder::Encoder;
+use super::table::{Cell, ColumnKind};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+
+/// One thing wrong with a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowProblem {
+    /// The column.
+    pub name: String,
+    /// What is wrong, with the value.
+    pub message: String,
+    /// What to write instead.
+    pub hint: String,
+}
+
+/// 2000-01-01 in microseconds since 1970.
+const EPOCH: i64 = 946_684_800_000_000;
+/// Names that are not alike at all help nobody.
+const LEAST_SIMILARITY: f64 = 0.5;
+
+impl Encoder {
+    /// The point of one row, the same as [`Encoder::encode`] gives for it in a table. Columns that
+    /// are not given are null. Those that were left out at training may be given and are not looked
+    /// at.
+    ///
+    /// # Errors
+    /// All problems: values of another kind than the column's, unknown names.
+    pub fn encode_row(&self, row: &Map<String, Value>) -> Result<Vec<f32>, Vec<RowProblem>> {
+        let mut problems = Vec::new();
+        let values: Vec<OwnedCell<'_>> = self
+            .features
+            .iter()
+            .map(|feature| {
+                let value = row.get(&feature.name).unwrap_or(&Value::Null);
+                OwnedCell::read(feature.kind, feature.dimensions(), value).unwrap_or_else(|| {
+                    let (name, takes) = (feature.name.clone(), feature.takes());
+                    let message = format!("\"{name}\" is {}", describe(value));
+                    problems.push(RowProblem { hint: format!("\"{name}\" is {takes}"), name, message });
+                    OwnedCell::Cell(Cell::Null)
+                })
+            })
+            .collect();
+        let known = || {
+            let left_out = self.left_out.iter().map(|column| column.name.as_str());
+            self.features.iter().map(|feature| feature.name.as_str()).chain(left_out)
+        };
+        for name in row.keys().filter(|name| known().all(|known| known != *name)) {
+            let message = format!("unknown name \"{name}\"");
+            problems.push(RowProblem { name: name.clone(), message, hint: nearest(name, known()) });
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut point = vec![0.0; self.dimensions()];
+        self.write(values.iter().map(OwnedCell::cell), &mut point);
+        Ok(point)
+    }
+}
+
+/// A cell that may have a vector of its own.
+enum OwnedCell<'a> {
+    Cell(Cell<'a>),
+    Vector(Vec<f32>),
+}
+
+impl<'a> OwnedCell<'a> {
+    /// A JSON value as a cell of a kind; `None` where it is none.
+    fn read(kind: ColumnKind, dimensions: usize, value: &'a Value) -> Option<Self> {
+        let cell = match (kind, value) {
+            (_, Value::Null) => Cell::Null,
+            (ColumnKind::Number, Value::Number(number)) => {
+                Cell::Number(number.as_f64().filter(|number| number.is_finite())?)
+            }
+            (ColumnKind::Boolean, Value::Bool(value)) => Cell::Boolean(*value),
+            (ColumnKind::Category, Value::String(text)) => Cell::Text(text),
+            (ColumnKind::Moment, Value::String(text)) => match text.as_str() {
+                "infinity" | "-infinity" => Cell::Null,
+                text => Cell::Moment(parse_moment(text)?),
+            },
+            (ColumnKind::Vector, Value::Array(values)) if values.len() == dimensions => {
+                let vector: Option<Vec<f32>> =
+                    values.iter().map(|value| value.as_f64().map(|x| x as f32)).collect();
+                return vector.filter(|vector| vector.iter().all(|x| x.is_finite())).map(Self::Vector);
+            }
+            _ => return None,
+        };
+        Some(Self::Cell(cell))
+    }
+
+    fn cell(&self) -> Cell<'_> {
+        match self {
+            Self::Cell(cell) => *cell,
+            Self::Vector(vector) => Cell::Vector(vector),
+        }
+    }
+}
+
+/// Microseconds since 2000 of a date or a timestamp; without an offset it is UTC.
+pub fn parse_moment(text: &str) -> Option<i64> {
+    let utc = |_| TimeZone::UTC.to_timestamp(text.parse::<DateTime>()?);
+    let timestamp = text.parse::<Timestamp>().or_else(utc);
+    timestamp.ok().map(|timestamp| timestamp.as_microsecond() - EPOCH)
+}
+
+/// A value as a problem names it.
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Object(_) => "an object".to_owned(),
+        Value::Array(values) => format!("an array of {}", values.len()),
+        other => other.to_string(),
+    }
+}
+
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(name, known);
+    match known.clone().max_by(|a, b| likeness(a).total_cmp(&likeness(b))) {
+        Some(best) if likeness(best) >= LEAST_SIMILARITY => format!("did you mean \"{best}\"?"),
+        _ => format!("the names are {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::encoder::EncoderSettings;
+    use super::super::table::{Column, Table, Values};
+    use super::*;
+    use crate::observer::Silent;
+    use serde_json::json;
+
+    fn encoder() -> Encoder {
+        let level = |codes: &[u32]| Values::Category {
+            codes: codes.to_vec(),
+            levels: vec!["DE".to_owned(), "FR".to_owned()],
+        };
+        let column = |name: &str, values| Column { name: name.to_owned(), values };
+        let columns = vec![
+            Column::numbers("age", vec![20.0, 30.0, 70.0]),
+            column("active", Values::Boolean(vec![Some(true), None, Some(false)])),
+            column("country", level(&[0, 1, 1])),
+            column("joined", Values::Moment(vec![0, 1_000_000, 2_000_000])),
+            column("taste", Values::Vector { dimensions: 2, data: vec![1.0, 2.0, 3.0, 4.0, 5.0, 7.0] }),
+            column("planet", Values::Category { codes: vec![0; 3], levels: vec!["earth".to_owned()] }),
+        ];
+        let table = Table::new(3, columns).unwrap();
+        Encoder::fit(&table, &EncoderSettings::at(86_400_000_000), &Silent).unwrap()
+    }
+
+    fn point(row: Value) -> Vec<f32> {
+        encoder().encode_row(row.as_object().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn all_problems_of_a_row_are_reported_together() {
+        let row = json!({
+            "age": "old", "active": 1, "country": 49, "joined": "yesterday", "taste": [1.0, 2.0, 3.0],
+            "planet": {"left": "out"}, "contry": "FR"
+        });
+        let problems = encoder().encode_row(row.as_object().unwrap()).unwrap_err();
+        let said: Vec<String> = problems.iter().map(|p| format!("{}; {}", p.message, p.hint)).collect();
+        let moments = "a date or timestamp such as \"2024-02-29\" or \"2024-02-29T12:00:00Z\"";
+        assert_eq!(
+            said,
+            [
+                "\"age\" is \"old\"; \"age\" is a number".to_owned(),
+                "\"active\" is 1; \"active\" is true or false".to_owned(),
+                "\"country\" is 49; \"country\" is a text".to_owned(),
+                format!("\"joined\" is \"yesterday\"; \"joined\" is {moments}"),
+                "\"taste\" is an array of 3; \"taste\" is an array of 2 numbers".to_owned(),
+                "unknown name \"contry\"; did you mean \"country\"?".to_owned(),
+            ]
+        );
+        let row = json!({"taste": [1e300, 0], "zzzzzz": 1});
+        let problems = encoder().encode_row(row.as_object().unwrap()).unwrap_err();
+        assert_eq!(problems[1].hint, "the names are age, active, country, joined, taste, planet");
+        assert_eq!(problems[0].name, "taste");
+    }
+
+    #[test]
+    fn what_is_not_given_is_null() {
+        let nothing = point(json!({}));
+        assert_eq!(nothing, point(json!({"age": null, "joined": "infinity", "taste": null, "planet": 1})));
+        assert_eq!(nothing.len(), encoder().names().len());
+        assert_eq!(nothing[0], 0.0, "the mean");
+    }
+
+    #[test]
+    fn dates_and_timestamps_are_read_as_postgresql_writes_them() {
+        for (text, microseconds) in [
+            ("2000-01-01", 0),
+            ("2000-01-02T00:00:00.000001", 86_400_000_001),
+            ("2000-01-01 01:00:00", 3_600_000_000),
+            ("2000-01-01T01:00:00+00:00", 3_600_000_000),
+            ("2000-01-01T01:00:00+05:30", -16_200_000_000),
+            ("1999-12-31T23:59:59Z", -1_000_000),
+        ] {
+            assert_eq!(parse_moment(text), Some(microseconds), "{text}");
+        }
+        assert_eq!([parse_moment("2023-02-29"), parse_moment(""), parse_moment("12")], [None; 3]);
+    }
+}

@@ -1,0 +1,192 @@
+//! How a row of users finds its segment without a training: what a version keeps of its segmentation.
+//!
+//! Groups are numbered as in the training; the caller knows their ids.
+
+use super::kmeans::{Geometry, nearest_of};
+use super::membership::{MemberFit, member_fit};
+use super::mixture::Mixture;
+use super::rfm::RfmScorer;
+use super::vote::NeighbourVote;
+use crate::error::EngineError;
+use crate::features::{Cell, Encoder, RowProblem, Table};
+use crate::matrix::Matrix;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// From a row of users to a group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Classifier {
+    /// Encoded attributes, then a rule on points.
+    Attributes {
+        /// From a row to a point.
+        encoder: Encoder,
+        /// From a point to a group.
+        rule: PointRule,
+        /// Columns of users that the encoder does not read; a row may have them.
+        unused: Vec<String>,
+    },
+    /// Recency, frequency and monetary value.
+    Rfm {
+        /// From values to scores.
+        scorer: RfmScorer,
+        /// From scores to a group.
+        rule: RfmRule,
+    },
+    /// The label that the row carries.
+    Label {
+        /// The column.
+        column: String,
+        /// The label of each group; none for users without one.
+        labels: Vec<Option<String>>,
+    },
+}
+
+/// From a point to a group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum PointRule {
+    /// The nearest mean (groups × dimensions).
+    Nearest(Matrix),
+    /// The most probable component.
+    Mixture(Mixture),
+    /// A vote of neighbours.
+    Vote(NeighbourVote),
+}
+
+/// From scores to a group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum RfmRule {
+    /// By the documented rules: the group of each of [`super::rfm::NAMED`], where there is one.
+    Named(Vec<Option<u32>>),
+    /// The nearest mean of scores.
+    Nearest(Matrix),
+}
+
+impl PointRule {
+    /// The group of a point, on the calling thread.
+    pub fn classify(&self, point: &[f32]) -> MemberFit {
+        match self {
+            Self::Nearest(centroids) => member_fit(nearest_of(point, centroids, Geometry::Euclidean)),
+            Self::Mixture(mixture) => {
+                let near = member_fit(nearest_of(point, mixture.means(), Geometry::Euclidean));
+                let probabilities = mixture.probabilities_of(point);
+                let best = (0..probabilities.len()).fold(0, |best, place| {
+                    if probabilities[place] > probabilities[best] { place } else { best }
+                });
+                let confidence = probabilities.get(best).copied().unwrap_or(0.0);
+                MemberFit { segment: best as u32, confidence, ..near }
+            }
+            Self::Vote(vote) => {
+                let vote = vote.classify_row(point);
+                MemberFit { segment: vote.label, distance: vote.distance, confidence: vote.confidence }
+            }
+        }
+    }
+}
+
+impl Classifier {
+    /// The group of a row of users; `None` where a label or a named segment has no group.
+    ///
+    /// # Errors
+    /// All that is wrong with the row.
+    pub fn classify(&self, row: &Map<String, Value>) -> Result<Option<MemberFit>, Vec<RowProblem>> {
+        match self {
+            Self::Attributes { encoder, rule, unused } => {
+                let known: Map<String, Value> = row
+                    .iter()
+                    .filter(|(name, _)| !unused.contains(name))
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .collect();
+                Ok(Some(rule.classify(&encoder.encode_row(&known)?)))
+            }
+            Self::Rfm { scorer, rule } => {
+                let [recency, frequency, monetary] = rfm_of(row)?;
+                Ok(rule.classify(scorer, scorer.score(recency, frequency, monetary)))
+            }
+            Self::Label { column, labels } => {
+                let label = match row.get(column) {
+                    None | Some(Value::Null) => None,
+                    Some(Value::String(label)) => Some(label.clone()),
+                    Some(other) => Some(other.to_string()),
+                };
+                Ok(labelled(labels, label.as_deref()))
+            }
+        }
+    }
+
+    /// The group of the only row of a table of users; `None` where it has none.
+    ///
+    /// # Errors
+    /// [`EngineError::Column`] where a column changed its kind.
+    pub fn classify_table(&self, row: &Table) -> Result<Option<MemberFit>, EngineError> {
+        match self {
+            Self::Attributes { encoder, rule, .. } => {
+                let mut point = vec![0.0; encoder.dimensions()];
+                encoder.encode_first(row, &mut point)?;
+                Ok(Some(rule.classify(&point)))
+            }
+            Self::Rfm { .. } => Ok(None),
+            Self::Label { column, labels } => {
+                let label = match row.column(column).map(|column| column.cell(0)) {
+                    Some(Cell::Text(label)) => Some(label),
+                    _ => None,
+                };
+                Ok(labelled(labels, label))
+            }
+        }
+    }
+
+    /// The names of the features it reads.
+    pub fn reads(&self) -> Vec<String> {
+        match self {
+            Self::Attributes { encoder, .. } => encoder.reads(),
+            Self::Rfm { .. } => RFM.map(str::to_owned).to_vec(),
+            Self::Label { column, .. } => vec![column.clone()],
+        }
+    }
+}
+
+/// The features that RFM reads of a row.
+const RFM: [&str; 3] = ["recency", "frequency", "monetary"];
+
+impl RfmRule {
+    fn classify(&self, scorer: &RfmScorer, scores: [u8; 3]) -> Option<MemberFit> {
+        match self {
+            Self::Named(groups) => {
+                let group = groups.get(scorer.named_segment(scores)).copied().flatten();
+                group.map(|segment| MemberFit { segment, distance: 0.0, confidence: 1.0 })
+            }
+            Self::Nearest(centroids) => {
+                let point = scores.map(f32::from);
+                Some(member_fit(nearest_of(&point, centroids, Geometry::Euclidean)))
+            }
+        }
+    }
+}
+
+fn labelled(labels: &[Option<String>], label: Option<&str>) -> Option<MemberFit> {
+    let group = labels.iter().position(|own| own.as_deref() == label)?;
+    Some(MemberFit { segment: group as u32, distance: 0.0, confidence: 1.0 })
+}
+
+/// Recency in days, frequency and monetary value of a row; what is not given scores lowest.
+fn rfm_of(row: &Map<String, Value>) -> Result<[f64; 3], Vec<RowProblem>> {
+    let mut values = [f64::NAN; 3];
+    let mut problems = Vec::new();
+    for (name, given) in row {
+        match (RFM.iter().position(|known| known == name), given.as_f64()) {
+            (Some(place), Some(number)) => values[place] = number,
+            (Some(_), None) if given.is_null() => {}
+            (Some(_), None) => problems.push(RowProblem {
+                name: name.clone(),
+                message: format!("\"{name}\" is {given}"),
+                hint: format!("\"{name}\" is a number"),
+            }),
+            (None, _) => problems.push(RowProblem {
+                name: name.clone(),
+                message: format!("unknown name \"{name}\""),
+                hint: format!("the names are {}", RFM.join(", ")),
+            }),
+        }
+    }
+    if problems.is_empty() { Ok(values) } else { Err(problems) }
+}

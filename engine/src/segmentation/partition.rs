@@ -1,0 +1,281 @@
+//! One way to divide the rows of a space, by any of the methods that look at points, and how good it is.
+
+use super::density::{DensitySettings, density};
+use super::hierarchical::hierarchical;
+use super::kmeans::{Geometry, KmeansSettings, kmeans, means, nearest};
+use super::membership::{MemberFit, member_fit};
+use super::merge_tree::MergeTree;
+use super::mixture::Mixture;
+use super::options::{Method, SegmentationOptions, Target};
+use super::validity::{calinski_harabasz, davies_bouldin, silhouette};
+use super::vote::NeighbourVote;
+use crate::error::{EngineError, Result};
+use crate::matrix::Matrix;
+use crate::observer::Observer;
+
+/// Rows as points, and what is near there.
+#[derive(Clone, Debug)]
+pub struct Space {
+    /// rows × dimensions; of length one where the geometry is spherical.
+    pub points: Matrix,
+    /// What is near.
+    pub geometry: Geometry,
+}
+
+/// How good a partition is; none where there are fewer than two groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Scores {
+    /// Mean silhouette of a sample.
+    pub silhouette: Option<f64>,
+    /// Davies–Bouldin index.
+    pub davies_bouldin: Option<f64>,
+    /// Calinski–Harabasz index.
+    pub calinski_harabasz: Option<f64>,
+}
+
+/// Rows in groups.
+#[derive(Clone, Debug)]
+pub struct Partition {
+    /// The group of every row, from 0.
+    pub of_row: Vec<u32>,
+    /// groups × dimensions: the mean of each group.
+    pub centroids: Matrix,
+    /// How well each row fits its group.
+    pub fits: Vec<MemberFit>,
+    /// Of each row whether it is in no dense place; empty where the method knows no noise.
+    pub noise: Vec<bool>,
+    /// The mixture, where that is the method.
+    pub mixture: Option<Mixture>,
+    /// rows × groups: how probably each row belongs to each group, where the method is the mixture.
+    pub probabilities: Option<Matrix>,
+    /// Those who voted, where that is the method.
+    pub vote: Option<NeighbourVote>,
+    /// The merge tree and each row's leaf, where that is the method.
+    pub tree: Option<(MergeTree, Vec<u32>)>,
+    /// How good it is.
+    pub scores: Scores,
+}
+
+impl Partition {
+    /// Groups that are known; nothing is said of points.
+    pub fn given(of_row: Vec<u32>, fits: Vec<MemberFit>) -> Self {
+        Self {
+            of_row,
+            centroids: Matrix::default(),
+            fits,
+            noise: Vec::new(),
+            mixture: None,
+            probabilities: None,
+            vote: None,
+            tree: None,
+            scores: Scores::default(),
+        }
+    }
+}
+
+/// Rows on which the silhouette is computed: 4 million distances, and a standard error of about .005.
+const SILHOUETTE_ROWS: usize = 2_000;
+/// Labelled rows that vote at most: they are stored with the version.
+const MOST_EXEMPLARS: usize = 20_000;
+
+/// What a partition is made from, besides the points.
+pub struct Making<'a> {
+    /// The settings.
+    pub options: &'a SegmentationOptions,
+    /// How many groups to try.
+    pub target: &'a Target,
+    /// The group of every row to begin with, where there was one before.
+    pub start: Option<&'a [Option<u32>]>,
+    /// The label of every row and the number of labels, where users carry them.
+    pub labels: Option<(&'a [Option<u32>], usize)>,
+    /// Where random draws start.
+    pub seed: u64,
+}
+
+impl Making<'_> {
+    /// One partition for each number of groups to try; methods that find the number give one.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`], [`EngineError::NothingToTrainOn`] where no row has a label to vote with.
+    pub fn partitions(&self, space: &Space, observer: &dyn Observer) -> Result<Vec<Partition>> {
+        let counts = &self.target.counts;
+        match self.options.method {
+            Method::Kmeans => counts
+                .iter()
+                .map(|&count| {
+                    let of_row = self.kmeans(space, count, observer)?;
+                    self.finish(space, of_row, observer)
+                })
+                .collect(),
+            Method::Hierarchical => {
+                let hierarchy = hierarchical(&space.points, self.options.linkage, self.seed, observer)?;
+                counts
+                    .iter()
+                    .map(|&count| {
+                        let of_leaf = hierarchy.tree.cut(count);
+                        let of_row =
+                            hierarchy.leaf_of_row.iter().map(|&leaf| of_leaf[leaf as usize]).collect();
+                        let tree = Some((hierarchy.tree.clone(), hierarchy.leaf_of_row.clone()));
+                        Ok(Partition { tree, ..self.finish(space, of_row, observer)? })
+                    })
+                    .collect()
+            }
+            Method::Mixture => counts.iter().map(|&count| self.mixture(space, count, observer)).collect(),
+            Method::Density => Ok(vec![self.density(space, observer)?]),
+            Method::Knn => Ok(vec![self.vote(space, observer)?]),
+            Method::Rfm => {
+                let of_row = self.kmeans(space, counts.last().copied().unwrap_or(1), observer)?;
+                Ok(vec![self.finish(space, of_row, observer)?])
+            }
+            Method::Column | Method::None => {
+                Ok(vec![self.finish(space, vec![0; space.points.rows()], observer)?])
+            }
+        }
+    }
+
+    fn kmeans(&self, space: &Space, count: usize, observer: &dyn Observer) -> Result<Vec<u32>> {
+        let settings = KmeansSettings {
+            geometry: space.geometry,
+            count,
+            least: self.target.least,
+            starts: self.options.starts,
+        };
+        let start = self.start.filter(|_| count > 1).map(|start| start_centroids(space, start));
+        let start = start.filter(|centroids| centroids.rows() == count);
+        let clusters = kmeans(&space.points, None, &settings, start.as_ref(), self.seed, observer)?;
+        Ok(by_size(clusters.of_row))
+    }
+
+    fn mixture(&self, space: &Space, count: usize, observer: &dyn Observer) -> Result<Partition> {
+        let mut of_row = self.kmeans(space, count, observer)?;
+        loop {
+            let groups = of_row.iter().max().map_or(1, |&last| last as usize + 1);
+            let mixture = Mixture::fit(&space.points, &of_row, groups, observer)?;
+            let probabilities = mixture.probabilities(&space.points);
+            of_row = (0..probabilities.rows()).map(|row| most(probabilities.row(row))).collect();
+            let compact = by_size(of_row.clone());
+            if compact.iter().max().map_or(1, |&last| last as usize + 1) < groups {
+                // A component that is nobody's most probable goes.
+                of_row = compact;
+                continue;
+            }
+            let mut partition = self.finish(space, of_row, observer)?;
+            for (row, fit) in partition.fits.iter_mut().enumerate() {
+                fit.confidence = probabilities.row(row)[fit.segment as usize];
+            }
+            return Ok(Partition { mixture: Some(mixture), probabilities: Some(probabilities), ..partition });
+        }
+    }
+
+    fn density(&self, space: &Space, observer: &dyn Observer) -> Result<Partition> {
+        let settings = DensitySettings { neighbours: self.options.neighbours, radius: self.options.radius };
+        let dense = density(&space.points, &settings, self.seed, observer)?;
+        let noise: Vec<bool> = dense.of_row.iter().map(Option::is_none).collect();
+        if dense.count == 0 {
+            let partition = self.finish(space, vec![0; noise.len()], observer)?;
+            return Ok(Partition { noise, ..partition });
+        }
+        // Rows in no dense place join the group whose mean is nearest.
+        let dense_rows: Vec<u32> = (0..noise.len() as u32).filter(|&row| !noise[row as usize]).collect();
+        let of_dense: Vec<u32> = dense.of_row.iter().flatten().copied().collect();
+        let centroids =
+            means(&space.points.select(&dense_rows), None, &of_dense, dense.count, space.geometry);
+        let near = nearest(&space.points, &centroids, space.geometry);
+        let of_row = dense.of_row.iter().zip(near).map(|(own, near)| own.unwrap_or(near.cluster)).collect();
+        Ok(Partition { noise, ..self.finish(space, of_row, observer)? })
+    }
+
+    fn vote(&self, space: &Space, observer: &dyn Observer) -> Result<Partition> {
+        let (labels, classes) = self.labels.unwrap_or((&[], 0));
+        if labels.iter().all(Option::is_none) {
+            let reason = "no user carries a label".to_owned();
+            return Err(EngineError::NothingToTrainOn { reason });
+        }
+        let neighbours = self.options.neighbours;
+        let vote = NeighbourVote::new(&space.points, labels, classes, neighbours, MOST_EXEMPLARS, self.seed)?;
+        let votes = vote.classify(&space.points, observer)?;
+        let fits: Vec<MemberFit> = votes
+            .iter()
+            .zip(labels)
+            .map(|(vote, own)| match own {
+                Some(own) => MemberFit { segment: *own, distance: 0.0, confidence: 1.0 },
+                None => {
+                    MemberFit { segment: vote.label, distance: vote.distance, confidence: vote.confidence }
+                }
+            })
+            .collect();
+        let of_row: Vec<u32> = fits.iter().map(|fit| fit.segment).collect();
+        let centroids = means(&space.points, None, &of_row, classes, space.geometry);
+        let scores = scores(space, &of_row, self.seed, observer)?;
+        Ok(Partition { centroids, scores, vote: Some(vote), ..Partition::given(of_row, fits) })
+    }
+
+    /// Measures how rows fit and how good the partition is.
+    fn finish(&self, space: &Space, of_row: Vec<u32>, observer: &dyn Observer) -> Result<Partition> {
+        let count = of_row.iter().max().map_or(0, |&last| last as usize + 1).max(1);
+        let centroids = means(&space.points, None, &of_row, count, space.geometry);
+        let near = nearest(&space.points, &centroids, space.geometry);
+        let fits = near
+            .into_iter()
+            .zip(&of_row)
+            .enumerate()
+            .map(|(row, (near, &own))| {
+                if near.cluster == own {
+                    return member_fit(near);
+                }
+                // A member whose nearest centroid is another one's: its confidence is nothing.
+                let own_centroid = centroids.select(&[own]);
+                let point = space.points.row(row);
+                let distance = super::kmeans::nearest_of(point, &own_centroid, space.geometry).distance;
+                MemberFit { segment: own, distance, confidence: 0.0 }
+            })
+            .collect();
+        let scores = scores(space, &of_row, self.seed, observer)?;
+        Ok(Partition { centroids, scores, ..Partition::given(of_row, fits) })
+    }
+}
+
+/// Renumbers groups from the largest to the smallest, ties in the order of their numbers; numbers without
+/// rows go.
+pub fn by_size(of_row: Vec<u32>) -> Vec<u32> {
+    let count = of_row.iter().max().map_or(0, |&last| last as usize + 1);
+    let mut sizes = vec![0usize; count];
+    of_row.iter().for_each(|&group| sizes[group as usize] += 1);
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_key(|&group| std::cmp::Reverse(sizes[group]));
+    let mut number = vec![0; count];
+    for (new, &old) in order.iter().enumerate() {
+        number[old] = new as u32;
+    }
+    of_row.into_iter().map(|group| number[group as usize]).collect()
+}
+
+fn most(probabilities: &[f32]) -> u32 {
+    let mut best = 0;
+    for (place, probability) in probabilities.iter().enumerate() {
+        if *probability > probabilities[best] {
+            best = place;
+        }
+    }
+    best as u32
+}
+
+/// The mean of the rows that were in each group before; groups without a row are left out.
+fn start_centroids(space: &Space, start: &[Option<u32>]) -> Matrix {
+    let rows: Vec<u32> = (0..start.len() as u32).filter(|&row| start[row as usize].is_some()).collect();
+    let of_row: Vec<u32> = start.iter().flatten().copied().collect();
+    let count = of_row.iter().max().map_or(0, |&last| last as usize + 1);
+    let mut held = vec![false; count];
+    of_row.iter().for_each(|&group| held[group as usize] = true);
+    let kept: Vec<u32> = (0..count as u32).filter(|&group| held[group as usize]).collect();
+    means(&space.points.select(&rows), None, &of_row, count, space.geometry).select(&kept)
+}
+
+fn scores(space: &Space, of_row: &[u32], seed: u64, observer: &dyn Observer) -> Result<Scores> {
+    observer.check()?;
+    Ok(Scores {
+        silhouette: silhouette(&space.points, of_row, SILHOUETTE_ROWS, seed, observer)?,
+        davies_bouldin: davies_bouldin(&space.points, of_row),
+        calinski_harabasz: calinski_harabasz(&space.points, of_row),
+    })
+}

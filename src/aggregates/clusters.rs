@@ -1,0 +1,232 @@
+//! The SQL type `segrec_clusters`: the centroids that k-means found. A value is bytes that are read where
+//! they lie, in the machine's own order: format (4), dimensions (4), segments (4), rows (8), inertia (8),
+//! then the size of each segment (8 each), then centroid after centroid (4 each value). Its text is JSON.
+
+use crate::error::{FeatureProblem, Result, SegrecError};
+use crate::pg::features::{LARGEST_FEATURE, MOST_FEATURES};
+use crate::pg::flat::floats;
+use segrec_engine::segmentation::SummaryClusters;
+use serde::{Deserialize, Serialize};
+use serde_json::ser::Formatter;
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+/// Segments at most.
+pub const MOST_SEGMENTS: i32 = 4096;
+const FORMAT: u32 = 1;
+/// Bytes before the sizes.
+const HEADER: usize = 28;
+
+/// A value, in place.
+pub struct Clusters<'a> {
+    dimensions: usize,
+    rows: u64,
+    inertia: f64,
+    sizes: &'a [[u8; 8]],
+    centroids: Cow<'a, [f32]>,
+}
+
+/// The flat form.
+pub fn flatten(clusters: &SummaryClusters) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER + 8 * clusters.sizes.len() + 4 * clusters.centroids.len());
+    for number in [FORMAT, clusters.columns as u32, clusters.sizes.len() as u32] {
+        bytes.extend(number.to_ne_bytes());
+    }
+    bytes.extend(clusters.rows.to_ne_bytes());
+    bytes.extend(clusters.inertia.to_ne_bytes());
+    clusters.sizes.iter().for_each(|size| bytes.extend(size.to_ne_bytes()));
+    clusters.centroids.iter().for_each(|value| bytes.extend(value.to_ne_bytes()));
+    bytes
+}
+
+impl<'a> Clusters<'a> {
+    /// Reads the flat form.
+    ///
+    /// # Errors
+    /// Where its parts do not fit together.
+    pub fn read(bytes: &'a [u8]) -> Result<Self> {
+        let damaged = || SegrecError::Internal("a value of type segrec_clusters is damaged".to_owned());
+        let (header, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(damaged)?;
+        let number =
+            |at: usize| u32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let eight = |at: usize| std::array::from_fn(|byte| header[at + byte]);
+        let (dimensions, count) = (number(4) as usize, number(8) as usize);
+        let length =
+            dimensions.checked_mul(count).and_then(|values| values.checked_mul(4)?.checked_add(8 * count));
+        if number(0) != FORMAT || length != Some(rest.len()) || dimensions == 0 || count == 0 {
+            return Err(damaged());
+        }
+        let (sizes, centroids) = rest.split_at(8 * count);
+        Ok(Self {
+            dimensions,
+            rows: u64::from_ne_bytes(eight(12)),
+            inertia: f64::from_ne_bytes(eight(20)),
+            sizes: sizes.as_chunks().0,
+            centroids: floats(centroids),
+        })
+    }
+
+    /// The segment whose centroid is nearest, from 1; of two as near the lower.
+    ///
+    /// # Errors
+    /// Where there are more or fewer features than the centroids have.
+    pub fn assign(&self, features: &[f32]) -> Result<i32> {
+        let (expected, found) = (self.dimensions, features.len());
+        if expected != found {
+            let whose = "the clusters have";
+            return Err(SegrecError::Features(FeatureProblem::Length { expected, found, whose }));
+        }
+        let mut best = (0, f32::INFINITY);
+        for (segment, centroid) in (1..).zip(self.centroids.chunks_exact(self.dimensions)) {
+            let distance = square_distance(features, centroid);
+            if distance < best.1 {
+                best = (segment, distance);
+            }
+        }
+        Ok(best.0)
+    }
+
+    /// Number, size and centroid of each segment.
+    pub fn segments(&self) -> impl Iterator<Item = (i32, i64, &[f32])> {
+        (1..)
+            .zip(self.sizes)
+            .zip(self.centroids.chunks_exact(self.dimensions))
+            .map(|((segment, &size), centroid)| (segment, u64::from_ne_bytes(size) as i64, centroid))
+    }
+
+    /// The text form.
+    pub fn to_text(&self) -> Result<String> {
+        let text = Text {
+            dimensions: self.dimensions,
+            rows: self.rows,
+            inertia: self.inertia,
+            segments: self
+                .segments()
+                .map(|(_, size, centroid)| Segment { size: size as u64, centroid: centroid.to_vec() })
+                .collect(),
+        };
+        let mut bytes = Vec::new();
+        text.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, Spaced))
+            .map_err(|error| SegrecError::Internal(error.to_string()))?;
+        String::from_utf8(bytes).map_err(|error| SegrecError::Internal(error.to_string()))
+    }
+}
+
+/// ‖a − b‖²: eight sums, which the compiler keeps in vectors.
+#[inline]
+fn square_distance(a: &[f32], b: &[f32]) -> f32 {
+    let (a_body, a_tail) = a.as_chunks::<8>();
+    let (b_body, b_tail) = b.as_chunks::<8>();
+    let mut sums = [0.0f32; 8];
+    for (a, b) in a_body.iter().zip(b_body) {
+        for lane in 0..8 {
+            sums[lane] += (a[lane] - b[lane]) * (a[lane] - b[lane]);
+        }
+    }
+    let tail: f32 = a_tail.iter().zip(b_tail).map(|(a, b)| (a - b) * (a - b)).sum();
+    sums.iter().sum::<f32>() + tail
+}
+
+/// The text form: JSON of these fields.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    dimensions: usize,
+    rows: u64,
+    inertia: f64,
+    segments: Vec<Segment>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Segment {
+    size: u64,
+    centroid: Vec<f32>,
+}
+
+/// The flat form of a text.
+///
+/// # Errors
+/// Where the text is not that of clusters.
+pub fn parse(text: &str) -> Result<Vec<u8>> {
+    let parsed = serde_json::from_str::<Text>(text).map_err(|error| invalid(error.to_string()))?;
+    checked(parsed).map_err(invalid)
+}
+
+/// The flat form that a client sent.
+///
+/// # Errors
+/// Where it is not that of clusters.
+pub fn receive(bytes: &[u8]) -> Result<Vec<u8>> {
+    let clusters = Clusters::read(bytes).map_err(|_| invalid("its parts do not fit together".to_owned()))?;
+    parse(&clusters.to_text()?)
+}
+
+fn invalid(reason: String) -> SegrecError {
+    SegrecError::InvalidValue {
+        of: "segrec_clusters",
+        reason,
+        hint: "write clusters as segrec_kmeans gives them, as in {\"dimensions\": 2, \"rows\": 3, \
+               \"inertia\": 0.5, \"segments\": [{\"size\": 3, \"centroid\": [1, 2.5]}]}",
+    }
+}
+
+fn checked(text: Text) -> Result<Vec<u8>, String> {
+    let Text { dimensions, rows, inertia, segments } = text;
+    if !(1..=MOST_FEATURES).contains(&dimensions) {
+        return Err(format!("\"dimensions\" is {dimensions}, not from 1 to {MOST_FEATURES}"));
+    }
+    if segments.is_empty() || segments.len() > MOST_SEGMENTS as usize {
+        return Err(format!("\"segments\" are {}, not from 1 to {MOST_SEGMENTS}", segments.len()));
+    }
+    if !(inertia.is_finite() && inertia >= 0.0) {
+        return Err(format!("\"inertia\" is {inertia}, not a number of at least 0"));
+    }
+    let mut total = 0u64;
+    for (number, segment) in (1..).zip(&segments) {
+        let found = segment.centroid.len();
+        if found != dimensions {
+            return Err(format!("the centroid of segment {number} has {found} values, not {dimensions}"));
+        }
+        if !segment.centroid.iter().all(|value| value.abs() <= LARGEST_FEATURE) {
+            return Err(format!("the centroid of segment {number} has a value beyond 1e15"));
+        }
+        total = total.saturating_add(segment.size);
+    }
+    if total != rows || i64::try_from(rows).is_err() {
+        return Err(format!("\"rows\" is {rows}, and the sizes of the segments add up to {total}"));
+    }
+    let sizes = segments.iter().map(|segment| segment.size).collect();
+    let centroids = segments.into_iter().flat_map(|segment| segment.centroid).collect();
+    Ok(flatten(&SummaryClusters { columns: dimensions, rows, inertia, sizes, centroids }))
+}
+
+/// JSON as `jsonb` prints it: a blank after `:` and `,`, whole numbers without a fraction.
+struct Spaced;
+
+/// Whether a number is short without an exponent; either way its digits are the fewest that read back.
+fn is_plain(value: f64) -> bool {
+    value == 0.0 || (1e-5..1e16).contains(&value.abs())
+}
+
+impl Formatter for Spaced {
+    fn write_f32<W: ?Sized + Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
+        if is_plain(value.into()) { write!(writer, "{value}") } else { write!(writer, "{value:e}") }
+    }
+
+    fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        if is_plain(value) { write!(writer, "{value}") } else { write!(writer, "{value:e}") }
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
+}

@@ -1,0 +1,243 @@
+//! What an aggregate carries: one SQL type, `segrec_summary`, an ordinary one, so that PostgreSQL sends it
+//! between parallel workers and extensions that distribute tables send it between servers.
+//!
+//! Its bytes are a format byte and postcard's form of [`State`]; its text is their hexadecimal form.
+
+use super::clusters::{self, MOST_SEGMENTS};
+use crate::error::{FeatureProblem, Result, SegrecError};
+use crate::pg::aggregate::{Aggregate, Carried, Carry, Held};
+use crate::pg::features::Features;
+use segrec_engine::segmentation::validity::{self, Contingency};
+use segrec_engine::segmentation::{LabelledSample, Summary};
+use segrec_engine::{EngineError, seed};
+use serde::{Deserialize, Serialize};
+
+/// The first byte of the flat form.
+const FORMAT: u8 = 1;
+
+/// The running state of an aggregate over the rows of a group.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum State {
+    /// Of `segrec_kmeans`.
+    Kmeans(Summary),
+    /// Of `segrec_silhouette` and `segrec_davies_bouldin`.
+    Labelled(LabelledSample),
+    /// Of `segrec_adjusted_rand`.
+    Pairs(Contingency),
+}
+
+impl Carry for State {
+    const SQL: &'static str = "segrec_summary";
+
+    fn flatten(&self) -> Vec<u8> {
+        // Writing to memory does not fail.
+        postcard::to_extend(self, vec![FORMAT]).unwrap_or_default()
+    }
+
+    fn unflatten(bytes: &[u8]) -> Result<Self> {
+        let invalid = |reason: String| SegrecError::InvalidValue {
+            of: Self::SQL,
+            reason,
+            hint: "a summary is only what an aggregate of pg_segrec left, unchanged",
+        };
+        match bytes {
+            [FORMAT, rest @ ..] => match postcard::take_from_bytes(rest) {
+                Ok((state, [])) => Ok(state),
+                Ok(_) => Err(invalid("something follows its end".to_owned())),
+                Err(error) => Err(invalid(error.to_string())),
+            },
+            _ => Err(invalid("it does not begin as a summary does".to_owned())),
+        }
+    }
+}
+
+/// A state with one more row, or as it was where the row is skipped.
+type Next = Result<Option<Held<State>>>;
+
+fn unchanged(state: Option<Carried<'_, State>>, aggregate: &Aggregate) -> Next {
+    state.map(|state| state.hold(aggregate)).transpose()
+}
+
+/// The state to change: what there is, or a new one.
+fn begun(
+    state: Option<Carried<'_, State>>,
+    aggregate: &Aggregate,
+    new: impl FnOnce() -> State,
+) -> Result<Held<State>> {
+    match state {
+        Some(state) => state.hold(aggregate),
+        None => aggregate.carry(new()),
+    }
+}
+
+fn same_length(expected: usize, found: usize) -> Result<()> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(SegrecError::Features(FeatureProblem::Length { expected, found, whose: "earlier rows have" }))
+}
+
+fn same_target(before: usize, now: usize) -> Result<()> {
+    if before == now { Ok(()) } else { Err(SegrecError::SegmentCountChanges { before, now }) }
+}
+
+/// A row of `segrec_kmeans`.
+///
+/// # Errors
+/// Where `k` or the features cannot be used.
+pub fn add_features(
+    state: Option<Carried<'_, State>>,
+    features: Option<Features<'_>>,
+    k: Option<i32>,
+    aggregate: &Aggregate,
+) -> Next {
+    let Some(features) = features else { return unchanged(state, aggregate) };
+    let values = features.values()?;
+    let k = k.ok_or(SegrecError::NullArgument { argument: "k" })?;
+    if !(1..=MOST_SEGMENTS).contains(&k) {
+        return Err(SegrecError::SegmentCount { k, most: MOST_SEGMENTS });
+    }
+    let mut held = begun(state, aggregate, || State::Kmeans(Summary::new(values.len(), k as usize)))?;
+    let State::Kmeans(summary) = held.value() else { return Err(SegrecError::SummariesDiffer) };
+    same_length(summary.columns(), values.len())?;
+    same_target(summary.target(), k as usize)?;
+    summary.add(values);
+    Ok(Some(held))
+}
+
+/// A row of `segrec_silhouette` or `segrec_davies_bouldin`.
+///
+/// # Errors
+/// Where the features cannot be used.
+pub fn add_labelled(
+    state: Option<Carried<'_, State>>,
+    features: Option<Features<'_>>,
+    segment: Option<i32>,
+    aggregate: &Aggregate,
+) -> Next {
+    let (Some(features), Some(segment)) = (features, segment) else { return unchanged(state, aggregate) };
+    let values = features.values()?;
+    let mut held = begun(state, aggregate, || State::Labelled(LabelledSample::new(values.len())))?;
+    let State::Labelled(sample) = held.value() else { return Err(SegrecError::SummariesDiffer) };
+    same_length(sample.columns(), values.len())?;
+    sample.add(values, segment as u32);
+    Ok(Some(held))
+}
+
+/// A row of `segrec_adjusted_rand`.
+///
+/// # Errors
+/// Where the state is another aggregate's.
+pub fn add_pair(state: Option<Carried<'_, State>>, pair: Option<(u64, u64)>, aggregate: &Aggregate) -> Next {
+    let Some((a, b)) = pair else { return unchanged(state, aggregate) };
+    let mut held = begun(state, aggregate, || State::Pairs(Contingency::default()))?;
+    let State::Pairs(pairs) = held.value() else { return Err(SegrecError::SummariesDiffer) };
+    pairs.add(a, b);
+    Ok(Some(held))
+}
+
+/// A label of a division as a number: equal for equal labels.
+pub fn label(text: &str) -> u64 {
+    seed::hash_bytes(0, text.as_bytes())
+}
+
+/// Both states as one.
+///
+/// # Errors
+/// Where they are of different kinds.
+pub fn merge(
+    state: Option<Carried<'_, State>>,
+    other: Option<Carried<'_, State>>,
+    aggregate: &Aggregate,
+) -> Next {
+    let (state, other) = match (state, other) {
+        (Some(state), Some(other)) => (state, other),
+        (state, other) => return unchanged(state.or(other), aggregate),
+    };
+    let mut held = state.hold(aggregate)?;
+    other.read(|other| {
+        match (held.value(), other) {
+            (State::Kmeans(summary), State::Kmeans(other)) => {
+                same_length(summary.columns(), other.columns())?;
+                same_target(summary.target(), other.target())?;
+                summary.merge(other);
+            }
+            (State::Labelled(sample), State::Labelled(other)) => {
+                same_length(sample.columns(), other.columns())?;
+                sample.merge(other);
+            }
+            (State::Pairs(pairs), State::Pairs(other)) => pairs.merge(other),
+            _ => return Err(SegrecError::SummariesDiffer),
+        }
+        Ok(())
+    })??;
+    Ok(Some(held))
+}
+
+/// The clusters that `segrec_kmeans` returns, flat.
+///
+/// # Errors
+/// Where there are no threads, or the work was cancelled.
+pub fn clusters(state: &Carried<'_, State>) -> Result<Vec<u8>> {
+    state.read(|state| {
+        let State::Kmeans(summary) = state else { return Err(SegrecError::SummariesDiffer) };
+        let found = super::run(summary.work(), |observer| summary.clusters(observer))??;
+        Ok(clusters::flatten(&found))
+    })?
+}
+
+/// A figure of rows and their segments; none with fewer than two segments.
+///
+/// # Errors
+/// Where there are no threads, or the work was cancelled.
+pub fn silhouette(state: &Carried<'_, State>) -> Result<Option<f64>> {
+    state.read(|state| {
+        let State::Labelled(sample) = state else { return Err(SegrecError::SummariesDiffer) };
+        let (points, labels) = sample.kept();
+        let pairs = labels.len() * labels.len() * sample.columns() / 10;
+        let found = super::run(pairs, |observer| -> Result<_, EngineError> {
+            if rayon::current_thread_index().is_none() {
+                return Ok(validity::silhouette_sequential(&points, &labels));
+            }
+            validity::silhouette(&points, &labels, usize::MAX, 0, observer)
+        })?;
+        Ok(found?)
+    })?
+}
+
+/// The Davies–Bouldin index of rows and their segments; none with fewer than two segments.
+///
+/// # Errors
+/// Where the state is another aggregate's.
+pub fn davies_bouldin(state: &Carried<'_, State>) -> Result<Option<f64>> {
+    state.read(|state| {
+        let State::Labelled(sample) = state else { return Err(SegrecError::SummariesDiffer) };
+        let (points, labels) = sample.kept();
+        Ok(validity::davies_bouldin(&points, &labels))
+    })?
+}
+
+/// The adjusted Rand index.
+///
+/// # Errors
+/// Where the state is another aggregate's.
+pub fn adjusted_rand(state: &Carried<'_, State>) -> Result<f64> {
+    state.read(|state| match state {
+        State::Pairs(pairs) => Ok(pairs.adjusted_rand()),
+        _ => Err(SegrecError::SummariesDiffer),
+    })?
+}
+
+/// A summary from its text.
+///
+/// # Errors
+/// Where the text is none.
+pub fn parse(text: &str) -> Result<Vec<u8>> {
+    let bytes = hex::decode(text).map_err(|error| SegrecError::InvalidValue {
+        of: State::SQL,
+        reason: error.to_string(),
+        hint: "a summary is only what an aggregate of pg_segrec left, unchanged",
+    })?;
+    State::unflatten(&bytes)?;
+    Ok(bytes)
+}

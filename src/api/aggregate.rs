@@ -1,0 +1,144 @@
+//! `segrec_kmeans`, `segrec_assign`, `segrec_centroids`, `segrec_silhouette`, `segrec_davies_bouldin`,
+//! `segrec_adjusted_rand` and the types `segrec_clusters` and `segrec_summary`. SQL declares them by hand,
+//! since most are parts of aggregates and types: `sql/schema/aggregates.sql`.
+
+use crate::aggregates::clusters::{self, Clusters};
+use crate::aggregates::state::{self, State};
+use crate::error::or_raise;
+use crate::pg::aggregate::{Aggregate, Carried, Carry, Held};
+use crate::pg::features::Features;
+use crate::pg::flat::{Flat, FlatValue, Message, Steady};
+use pgrx::prelude::*;
+use std::ffi::{CStr, CString};
+
+/// A text of ours as a C string: it has no zero bytes.
+fn text_out(text: String) -> CString {
+    CString::new(text).unwrap_or_default()
+}
+
+#[pg_extern(sql = false)]
+fn segrec_kmeans_step(
+    state: Option<Carried<'_, State>>,
+    features: Option<Features<'_>>,
+    k: Option<i32>,
+    aggregate: Aggregate,
+) -> Option<Held<State>> {
+    or_raise(state::add_features(state, features, k, &aggregate))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_labelled_step(
+    state: Option<Carried<'_, State>>,
+    features: Option<Features<'_>>,
+    segment: Option<i32>,
+    aggregate: Aggregate,
+) -> Option<Held<State>> {
+    or_raise(state::add_labelled(state, features, segment, &aggregate))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_pairs_step_integer(
+    state: Option<Carried<'_, State>>,
+    a: Option<i32>,
+    b: Option<i32>,
+    aggregate: Aggregate,
+) -> Option<Held<State>> {
+    let pair = a.zip(b).map(|(a, b)| (u64::from(a as u32), u64::from(b as u32)));
+    or_raise(state::add_pair(state, pair, &aggregate))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_pairs_step_text(
+    state: Option<Carried<'_, State>>,
+    a: Option<&str>,
+    b: Option<&str>,
+    aggregate: Aggregate,
+) -> Option<Held<State>> {
+    let pair = a.zip(b).map(|(a, b)| (state::label(a), state::label(b)));
+    or_raise(state::add_pair(state, pair, &aggregate))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_summary_merge(
+    state: Option<Carried<'_, State>>,
+    other: Option<Carried<'_, State>>,
+    aggregate: Aggregate,
+) -> Option<Held<State>> {
+    or_raise(state::merge(state, other, &aggregate))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_kmeans_final(state: Carried<'_, State>) -> FlatValue {
+    FlatValue(or_raise(state::clusters(&state)))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_silhouette_final(state: Carried<'_, State>) -> Option<f64> {
+    or_raise(state::silhouette(&state))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_davies_bouldin_final(state: Carried<'_, State>) -> Option<f64> {
+    or_raise(state::davies_bouldin(&state))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_adjusted_rand_final(state: Carried<'_, State>) -> f64 {
+    or_raise(state::adjusted_rand(&state))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_assign(clusters: Steady<'_>, features: Features<'_>) -> i32 {
+    or_raise(Clusters::read(clusters.0).and_then(|clusters| clusters.assign(features.values()?)))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_centroids(
+    clusters: Flat<'_>,
+) -> TableIterator<'static, (name!(segment, i32), name!(size, i64), name!(centroid, Vec<f32>))> {
+    let clusters = or_raise(Clusters::read(clusters.0));
+    let rows: Vec<_> =
+        clusters.segments().map(|(segment, size, centroid)| (segment, size, centroid.to_vec())).collect();
+    TableIterator::new(rows)
+}
+
+#[pg_extern(sql = false)]
+fn segrec_clusters_in(text: &CStr) -> FlatValue {
+    FlatValue(or_raise(clusters::parse(&text.to_string_lossy())))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_clusters_out(clusters: Flat<'_>) -> CString {
+    text_out(or_raise(Clusters::read(clusters.0).and_then(|clusters| clusters.to_text())))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_clusters_receive(message: Message<'_>) -> FlatValue {
+    FlatValue(or_raise(clusters::receive(message.0)))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_clusters_send(clusters: Flat<'_>) -> Vec<u8> {
+    clusters.0.to_vec()
+}
+
+#[pg_extern(sql = false)]
+fn segrec_summary_in(text: &CStr) -> FlatValue {
+    FlatValue(or_raise(state::parse(&text.to_string_lossy())))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_summary_out(state: Carried<'_, State>) -> CString {
+    text_out(hex::encode(state.bytes()))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_summary_receive(message: Message<'_>) -> FlatValue {
+    or_raise(State::unflatten(message.0));
+    FlatValue(message.0.to_vec())
+}
+
+#[pg_extern(sql = false)]
+fn segrec_summary_send(state: Carried<'_, State>) -> Vec<u8> {
+    state.bytes().into_owned()
+}

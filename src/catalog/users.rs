@@ -1,0 +1,243 @@
+//! Reading what is known about users and items: whole relations, streamed as the caller, and one user's
+//! row, now.
+
+use super::events::with_id;
+use super::models::Described;
+use super::relations::{self, Column, ColumnRole};
+use super::statement::Prepared;
+use crate::error::{Result, SegrecError};
+use crate::pg::packed::Packed;
+use crate::pg::stream::{Row, stream};
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::{Uuid, pg_sys, spi};
+use segrec_engine::features::{Cell, Column as Values, ColumnBuilder, ColumnKind, Table};
+use segrec_engine::interactions::{Id, IdKind, IdMap};
+use std::ffi::CString;
+
+/// A relation with the columns that are read of it.
+#[derive(Clone, Debug)]
+pub struct DescribingColumns {
+    /// The relation's plain name, for messages.
+    pub name: String,
+    /// The relation, quoted and with its schema.
+    relation: String,
+    key: Column,
+    kind: IdKind,
+    columns: Vec<(Column, ColumnKind)>,
+    /// Columns whose type is no feature, with the type.
+    pub unusable: Vec<(String, String)>,
+}
+
+/// Which columns to read.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// All whose type can be a feature.
+    All,
+    /// These, which must be there.
+    Named(Vec<String>),
+}
+
+/// Finds the columns of a relation; `labels` are read as text whatever their type.
+pub fn describing_columns(
+    model: &str,
+    argument: &'static str,
+    described: &Described,
+    kind: IdKind,
+    wanted: &Wanted,
+    labels: &[String],
+) -> Result<DescribingColumns> {
+    let Some((relation, name, _)) = relations::describe(described.relation)? else {
+        return Err(SegrecError::RelationGone { model: model.to_owned(), argument });
+    };
+    let all = relations::columns(described.relation)?;
+    let mut asked: Vec<(&str, String)> = vec![("key", described.key.clone())];
+    if let Wanted::Named(names) = wanted {
+        asked.extend(names.iter().map(|name| ("segmentation.features", name.clone())));
+    }
+    asked.extend(labels.iter().map(|name| ("segmentation", name.clone())));
+    let missing: Vec<(String, String)> = asked
+        .into_iter()
+        .filter(|(_, name)| !all.iter().any(|column| column.name == *name))
+        .map(|(argument, name)| (argument.to_owned(), name))
+        .collect();
+    if !missing.is_empty() {
+        let existing = all.into_iter().map(|column| column.name).collect();
+        return Err(SegrecError::MissingColumns { relation: name, missing, existing });
+    }
+    let (mut key, mut columns, mut unusable) = (None, Vec::new(), Vec::new());
+    for column in all {
+        let named = matches!(wanted, Wanted::Named(names) if names.contains(&column.name));
+        if column.name == described.key {
+            key = Some(column);
+        } else if labels.contains(&column.name) {
+            columns.push((column, ColumnKind::Category));
+        } else if named || matches!(wanted, Wanted::All) {
+            match column.feature_kind() {
+                Some(kind) => columns.push((column, kind)),
+                None => unusable.push((column.name.clone(), column.type_name.clone())),
+            }
+        }
+    }
+    if let Wanted::Named(names) = wanted {
+        let wrong: Vec<String> = unusable
+            .iter()
+            .filter(|(name, _)| names.contains(name))
+            .map(|(name, type_name)| format!("\"{name}\" is {type_name}, which is no feature"))
+            .collect();
+        if !wrong.is_empty() {
+            return Err(SegrecError::WrongColumnTypes { relation: name, columns: wrong });
+        }
+    }
+    let key = key.ok_or_else(|| SegrecError::Internal("a relation lost its key".to_owned()))?;
+    Ok(DescribingColumns { name, relation, key, kind, columns, unusable })
+}
+
+/// What reading a relation of users or items found.
+pub struct DescribedRows {
+    /// The ids, in the order of the rows.
+    pub ids: IdMap,
+    /// Their rows.
+    pub table: Table,
+    /// Rows without an id.
+    pub without_id: u64,
+    /// Rows whose id another row had before.
+    pub repeated: u64,
+    /// Values that are not finite and count as null, by column.
+    pub not_finite: Vec<(String, usize)>,
+}
+
+impl DescribingColumns {
+    /// The expressions that read a row: the key, then the columns.
+    pub fn expressions(&self) -> Vec<String> {
+        let mut expressions = vec![self.key.expression(ColumnRole::Id)];
+        expressions.extend(self.columns.iter().map(|(column, kind)| column.feature_expression(*kind)));
+        expressions
+    }
+
+    /// The relation, quoted and with its schema.
+    pub fn relation(&self) -> &str {
+        &self.relation
+    }
+
+    /// Reads all rows. Stops with an error as soon as they take more than `memory` bytes.
+    pub fn read_all(&self, memory: u64) -> Result<DescribedRows> {
+        let sql = format!("SELECT {} FROM {}", self.expressions().join(", "), self.relation);
+        let sql =
+            CString::new(sql).map_err(|_| SegrecError::Internal("a name holds a zero byte".to_owned()))?;
+        let mut builders: Vec<ColumnBuilder> = self
+            .columns
+            .iter()
+            .map(|(column, kind)| ColumnBuilder::new(column.name.clone(), *kind))
+            .collect();
+        let mut ids = IdMap::new(self.kind);
+        let (mut rows, mut without_id, mut repeated) = (0u64, 0, 0);
+        let mut failed = None;
+        stream(&sql, 1 + builders.len(), &mut |row: Row<'_>| {
+            rows += 1;
+            let known = ids.ids().len();
+            match with_id(&row, 0, self.kind, |id| ids.number(id)) {
+                None => without_id += 1,
+                Some(number) if (number as usize) < known => repeated += 1,
+                Some(_) => failed = self.push(&row, &mut builders).err(),
+            }
+            if rows.is_multiple_of(MEMORY_CHECK_ROWS) {
+                let needed = ids.memory() as u64 + builders.iter().map(ColumnBuilder::memory).sum::<u64>();
+                if needed > memory {
+                    let what = format!("the first {rows} rows of \"{}\" alone take that much", self.name);
+                    failed = Some(SegrecError::Memory { needed, allowed: memory, what });
+                }
+            }
+            failed.is_none()
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let not_finite = builders
+            .iter()
+            .zip(&self.columns)
+            .filter(|(builder, _)| builder.not_finite() > 0)
+            .map(|(builder, (column, _))| (column.name.clone(), builder.not_finite()))
+            .collect();
+        let columns: Vec<Values> = builders.into_iter().map(ColumnBuilder::finish).collect();
+        let table = Table::new(ids.ids().len(), columns)?;
+        Ok(DescribedRows { ids, table, without_id, repeated, not_finite })
+    }
+
+    fn push(&self, row: &Row<'_>, builders: &mut [ColumnBuilder]) -> Result<()> {
+        for (place, (builder, (_, kind))) in (1..).zip(builders.iter_mut().zip(&self.columns)) {
+            match kind {
+                ColumnKind::Number => builder.push(row.number(place).map_or(Cell::Null, Cell::Number)),
+                ColumnKind::Boolean => builder.push(row.boolean(place).map_or(Cell::Null, Cell::Boolean)),
+                ColumnKind::Moment => builder.push(row.integer(place).map_or(Cell::Null, Cell::Moment)),
+                ColumnKind::Category => row
+                    .text(place, |text| builder.push(Cell::Text(text)))
+                    .unwrap_or_else(|| builder.push(Cell::Null)),
+                ColumnKind::Vector => match row.reals(place) {
+                    Some(vector) => builder.push(Cell::Vector(&vector)),
+                    None => builder.push(Cell::Null),
+                },
+            }?;
+        }
+        Ok(())
+    }
+}
+
+/// Rows between looks at the memory in use.
+const MEMORY_CHECK_ROWS: u64 = 1 << 12;
+
+/// Reads the row of one user, as the caller; prepared once for a version.
+pub struct LiveUser {
+    statement: Prepared,
+    columns: Vec<(String, ColumnKind)>,
+}
+
+impl LiveUser {
+    /// Prepares the query.
+    pub fn new(columns: &DescribingColumns) -> Result<Self> {
+        let (parameter, oid) = match columns.kind {
+            IdKind::Bigint => ("int8", pg_sys::BuiltinOid::INT8OID),
+            IdKind::Uuid => ("uuid", pg_sys::BuiltinOid::UUIDOID),
+            IdKind::Text => ("text", pg_sys::BuiltinOid::TEXTOID),
+        };
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {} OPERATOR(pg_catalog.=) $1::pg_catalog.{parameter} LIMIT 1",
+            columns.expressions().join(", "),
+            columns.relation,
+            spi::quote_identifier(&columns.key.name),
+        );
+        let names = columns.columns.iter().map(|(column, kind)| (column.name.clone(), *kind)).collect();
+        Ok(Self { statement: Prepared::new(&sql, &[oid])?, columns: names })
+    }
+
+    /// The row of a user as a table of one row, where there is one.
+    pub fn find(&self, user: Id<'_>) -> Result<Option<Table>> {
+        let argument = match user {
+            Id::Bigint(id) => id.into(),
+            Id::Uuid(id) => Uuid::from_bytes(id).into(),
+            Id::Text(id) => id.into(),
+        };
+        let found = self.statement.query(&[argument], |row| {
+            let mut columns = Vec::with_capacity(self.columns.len());
+            // The first column is the key.
+            for (place, (name, kind)) in (2..).zip(&self.columns) {
+                let mut builder = ColumnBuilder::new(name.clone(), *kind);
+                match kind {
+                    ColumnKind::Number => builder.push(row.get(place)?.map_or(Cell::Null, Cell::Number)),
+                    ColumnKind::Boolean => builder.push(row.get(place)?.map_or(Cell::Null, Cell::Boolean)),
+                    ColumnKind::Moment => {
+                        let moment = row.get::<TimestampWithTimeZone>(place)?.map(pg_sys::TimestampTz::from);
+                        builder.push(moment.map_or(Cell::Null, Cell::Moment))
+                    }
+                    ColumnKind::Category => builder.push(row.get(place)?.map_or(Cell::Null, Cell::Text)),
+                    ColumnKind::Vector => match row.get::<Packed<f32>>(place)? {
+                        Some(Packed(vector)) => builder.push(Cell::Vector(&vector)),
+                        None => builder.push(Cell::Null),
+                    },
+                }?;
+                columns.push(builder.finish());
+            }
+            Ok(Table::new(1, columns)?)
+        })?;
+        Ok(found.into_iter().next())
+    }
+}

@@ -1,0 +1,63 @@
+//! The steps of a training so far, and the NOTICE of each new phase.
+
+use crate::catalog::versions::LogEntry;
+use crate::error::{Result, SegrecError, notice};
+use crate::pg::workers::Workers;
+use segrec_engine::{EngineError, Progress};
+use std::time::Instant;
+
+/// What happened when.
+pub struct Diary {
+    start: Instant,
+    phase: String,
+    /// The steps.
+    pub log: Vec<LogEntry>,
+}
+
+impl Diary {
+    /// Begins now.
+    pub fn new() -> Self {
+        Self { start: Instant::now(), phase: String::new(), log: Vec::new() }
+    }
+
+    /// Since the beginning.
+    pub fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+
+    /// Says `what` where the phase is new.
+    pub fn announce(&mut self, phase: &str, what: String) {
+        if self.phase != phase {
+            phase.clone_into(&mut self.phase);
+            notice(format!("{:.1} s: {what}", self.seconds()), None, None);
+        }
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.announce(progress.phase, progress.phase.to_owned());
+        self.log.push(LogEntry {
+            phase: progress.phase.to_owned(),
+            step: progress.step as i32,
+            loss: progress.loss,
+            metric: progress.metric.map(|(name, value)| (name.to_owned(), value)),
+            seconds: self.seconds(),
+        });
+    }
+
+    /// Runs engine work on the threads and writes down its progress. `relation` is what errors speak of.
+    pub fn run<T: Send>(
+        &mut self,
+        workers: &Workers,
+        relation: &str,
+        work: impl FnOnce(&dyn segrec_engine::Observer) -> segrec_engine::Result<T> + Send,
+    ) -> Result<T> {
+        match workers.run(work, |progress| self.progress(progress)) {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(EngineError::NothingToTrainOn { reason })) => {
+                Err(SegrecError::NothingToTrainOn { relation: relation.to_owned(), reason })
+            }
+            Some(Err(error)) => Err(error.into()),
+            None => Err(SegrecError::Internal("the training ended without a result".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Reading what a training is made from: events, what is known about users and items, and the segments
+//! of the deployed version.
+
+use super::diary::Diary;
+use crate::catalog::events::{self, ReadReport};
+use crate::catalog::models::{Described as DescribingRelation, Model};
+use crate::catalog::relations;
+use crate::catalog::segments::{self, Past};
+use crate::catalog::users::{DescribedRows, DescribingColumns, Wanted, describing_columns};
+use crate::catalog::versions::Version;
+use crate::error::{Result, SegrecError, notice};
+use crate::pg::workers::Workers;
+use crate::settings;
+use segrec_engine::features::{NO_LEVEL, Table, Values, parse_moment};
+use segrec_engine::interactions::{Events, IdKind, IdMap, Ids};
+use segrec_engine::recipe::described::Labels;
+use segrec_engine::recipe::{Described, OnBadRows, Options};
+use segrec_engine::segmentation::{Method, On};
+
+/// What a training is made from.
+pub struct Material {
+    /// What users did.
+    pub events: Option<Events>,
+    /// What is known about members besides.
+    pub described: Described,
+    /// The ids of members: first the users of the events in their order, then those without events.
+    pub ids: Ids,
+    /// The name of the relation that errors speak of.
+    pub relation: String,
+}
+
+/// The columns of users that trainings with any of these options read.
+pub fn user_columns(
+    model: &str,
+    users: &DescribingRelation,
+    kind: IdKind,
+    options: &[&Options],
+) -> Result<DescribingColumns> {
+    let segmentations = || options.iter().map(|options| &options.segmentation);
+    let wanted = if segmentations().any(|segmentation| segmentation.features.is_empty()) {
+        Wanted::All
+    } else {
+        Wanted::Named(segmentations().flat_map(|segmentation| segmentation.features.clone()).collect())
+    };
+    let labels: Vec<String> =
+        segmentations().filter_map(|segmentation| segmentation.label_column.clone()).collect();
+    describing_columns(model, "users", users, kind, &wanted, &labels)
+}
+
+/// The column of items that names categories, where the options name one.
+pub fn category_columns(
+    model: &str,
+    items: &DescribingRelation,
+    kind: IdKind,
+    options: &Options,
+) -> Result<Option<DescribingColumns>> {
+    let category = options.segmentation.category_column.clone();
+    category
+        .map(|column| describing_columns(model, "items", items, kind, &Wanted::Named(Vec::new()), &[column]))
+        .transpose()
+}
+
+/// Reads everything. `previous` are the options of the version that is to be replaced, where they are
+/// measured beside.
+pub fn read(
+    model: &Model,
+    options: &Options,
+    previous: Option<&Options>,
+    workers: &Workers,
+    diary: &mut Diary,
+) -> Result<Material> {
+    let allowed = settings::training_memory();
+    let mut material = Material {
+        events: None,
+        described: Described::default(),
+        ids: Ids::new(model.user_kind),
+        relation: String::new(),
+    };
+    if let Some(source) = &model.events {
+        let columns = relations::event_columns(&model.name, source.relation, &source.columns)?;
+        diary.announce("reading", format!("reading events of \"{}\"", columns.name));
+        let (raw, report) = events::read_all(&columns, &options.events.type_weights, allowed)?;
+        judge_rows(&columns.name, &report, options)?;
+        diary.announce("combining", format!("combining {} events", raw.len()));
+        let limits = options.events.limits();
+        let read = diary.run(workers, &columns.name, |observer| Events::new(raw, limits, observer))?;
+        material.ids = read.users().clone();
+        material.events = Some(read);
+        material.relation = columns.name;
+    }
+    material.described.table = Table::of_rows(material.ids.len());
+    if let Some(users) = &model.users {
+        let asked: Vec<&Options> = std::iter::once(options).chain(previous).collect();
+        let columns = user_columns(&model.name, users, model.user_kind, &asked)?;
+        diary.announce("reading users", format!("reading users of \"{}\"", columns.name));
+        let rows = columns.read_all(allowed)?;
+        judge_ids(&columns, &rows, options)?;
+        let everyone = model.events.is_none() || takes_everyone(options);
+        add_users(&mut material, rows, everyone)?;
+        if model.events.is_none() {
+            material.relation = columns.name;
+        }
+    }
+    if let (Some(source), Some(items), Some(events)) = (&model.events, &model.items, &material.events)
+        && let Some(columns) = category_columns(&model.name, items, source.item_kind, options)?
+    {
+        let rows = columns.read_all(allowed)?;
+        judge_ids(&columns, &rows, options)?;
+        material.described.categories = Some(categories(events, &rows));
+    }
+    material.described.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
+    Ok(material)
+}
+
+/// Whether users without events are members too: where segments can be found without events.
+fn takes_everyone(options: &Options) -> bool {
+    let segmentation = &options.segmentation;
+    match segmentation.method {
+        Method::Rfm | Method::None => false,
+        Method::Column => true,
+        _ => segmentation.divides_by(true) != On::Behaviour,
+    }
+}
+
+/// Aligns the rows of users with the members; with `everyone`, users without events become members.
+fn add_users(material: &mut Material, rows: DescribedRows, everyone: bool) -> Result<()> {
+    let known = material.ids.len();
+    let mut row_of: Vec<Option<u32>> =
+        (0..known).map(|member| rows.ids.find(material.ids.get(member))).collect();
+    if everyone {
+        let members = IdMap::from_ids(material.ids.clone());
+        for row in rows.ids.ids().order() {
+            let id = rows.ids.ids().get(row as usize);
+            if members.find(id).is_none() {
+                material.ids.push(id);
+                row_of.push(Some(row));
+            }
+        }
+    }
+    material.described.table = rows.table.scatter(&row_of);
+    Ok(())
+}
+
+/// The category of every item of the events.
+fn categories(events: &Events, rows: &DescribedRows) -> Labels {
+    let (levels, names) = match rows.table.columns().first().map(|column| &column.values) {
+        Some(Values::Category { codes, levels }) => (codes.as_slice(), levels.clone()),
+        _ => (&[][..], Vec::new()),
+    };
+    let codes = (0..events.items().len())
+        .map(|item| {
+            let row = rows.ids.find(events.items().get(item));
+            row.and_then(|row| levels.get(row as usize).copied()).unwrap_or(NO_LEVEL)
+        })
+        .collect();
+    Labels { codes, names }
+}
+
+/// Bad rows stop the training or are counted in a NOTICE, as the options say; rows that count nothing
+/// are always counted.
+fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Result<()> {
+    let bad = report.bad;
+    if bad.total() > 0 {
+        match options.events.on_bad_rows {
+            OnBadRows::Error => {
+                return Err(SegrecError::BadRows { relation: relation.to_owned(), rows: bad });
+            }
+            OnBadRows::Skip => notice(
+                format!("skipped {} of {} rows of \"{relation}\"", bad.total(), report.rows),
+                Some(bad.describe()),
+                None,
+            ),
+        }
+    }
+    for (count, what) in [
+        (report.unlisted_type, "have a type that events.type_weights does not list"),
+        (report.weightless, "have a weight of 0"),
+    ] {
+        if count > 0 {
+            notice(
+                format!("left out {count} of {} rows of \"{relation}\" that {what}", report.rows),
+                None,
+                None,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Rows without an id of their own stop the training or are counted, as the options say; values that
+/// are not finite count as null, and that is said.
+fn judge_ids(columns: &DescribingColumns, rows: &DescribedRows, options: &Options) -> Result<()> {
+    let (null, repeated) = (rows.without_id, rows.repeated);
+    let read = rows.ids.ids().len() + (null + repeated) as usize;
+    let relation = &columns.name;
+    if null + repeated > 0 {
+        match options.events.on_bad_rows {
+            OnBadRows::Error => {
+                return Err(SegrecError::BadIds { relation: relation.clone(), null, repeated, rows: read });
+            }
+            OnBadRows::Skip => notice(
+                format!("skipped {} of {read} rows of \"{relation}\"", null + repeated),
+                Some(format!("{null} have a null id and {repeated} an id that another row has")),
+                None,
+            ),
+        }
+    }
+    for (name, type_name) in &columns.unusable {
+        notice(
+            format!("left out the column \"{name}\" of \"{relation}\": {type_name} is no feature"),
+            None,
+            Some("cast it in a view, or list what counts in segmentation.features".to_owned()),
+        );
+    }
+    for (name, count) in &rows.not_finite {
+        notice(
+            format!("{count} values of \"{name}\" of \"{relation}\" are not finite and count as null"),
+            None,
+            None,
+        );
+    }
+    Ok(())
+}
+
+/// The segments of the deployed version, for the members of this training.
+pub fn past(model: &Model, deployed: Option<&Version>, ids: &Ids) -> Result<Option<Past>> {
+    deployed
+        .map(|version| segments::load_past(version, &IdMap::from_ids(ids.clone()), model.user_kind))
+        .transpose()
+}

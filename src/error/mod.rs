@@ -1,0 +1,183 @@
+//! Everything that can go wrong.
+//!
+//! - [`report`]: what PostgreSQL is told of it, and the only place that knows SQLSTATEs
+//! - [`raise`]: errors and notices on their way out
+
+mod raise;
+mod report;
+
+pub use raise::{notice, or_raise};
+
+use segrec_engine::EngineError;
+use segrec_engine::features::RowProblem;
+use segrec_engine::recipe::OptionProblem;
+
+/// The extension's result.
+pub type Result<T, E = SegrecError> = std::result::Result<T, E>;
+
+/// Rows of the events relation that cannot be used, by what is wrong with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BadRows {
+    /// The user's id is null.
+    pub null_user: u64,
+    /// The item's id is null.
+    pub null_item: u64,
+    /// The weight is null.
+    pub null_weight: u64,
+    /// The weight is NaN or infinite.
+    pub weight_not_finite: u64,
+    /// The weight is negative.
+    pub negative_weight: u64,
+    /// The time is null or infinite.
+    pub bad_time: u64,
+}
+
+impl BadRows {
+    /// How many in all.
+    pub fn total(&self) -> u64 {
+        self.null_user
+            + self.null_item
+            + self.null_weight
+            + self.weight_not_finite
+            + self.negative_weight
+            + self.bad_time
+    }
+
+    /// The counts in words.
+    pub fn describe(&self) -> String {
+        let parts = [
+            (self.null_user, "a null user"),
+            (self.null_item, "a null item"),
+            (self.null_weight, "a null weight"),
+            (self.weight_not_finite, "a weight that is NaN or infinite"),
+            (self.negative_weight, "a negative weight"),
+            (self.bad_time, "a null or infinite time"),
+        ];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} with {what}"))
+            .collect();
+        parts.join(", ")
+    }
+}
+
+/// What is wrong with the features of a row. Positions count from 1.
+#[derive(Debug)]
+pub enum FeatureProblem {
+    /// There are none.
+    Empty,
+    /// There are more than can be.
+    TooMany { count: usize, most: usize },
+    /// The array has rows and columns.
+    Dimensions(usize),
+    /// One is null.
+    Null { position: usize },
+    /// One is NaN, infinite or so large that squares overflow.
+    OutOfRange { position: usize, value: f32 },
+    /// Their number is not that of `whose`.
+    Length { expected: usize, found: usize, whose: &'static str },
+}
+
+/// An error of the extension.
+#[derive(Debug)]
+pub enum SegrecError {
+    /// An argument is null that must not be.
+    NullArgument { argument: &'static str },
+    /// A model's name is not acceptable.
+    InvalidName { name: String },
+    /// A model of that name exists.
+    ModelExists { name: String },
+    /// There is no such model, or the caller may not know of it.
+    UnknownModel { name: String, known: Vec<String> },
+    /// No model was named and there is not exactly one.
+    WhichModel { known: Vec<String> },
+    /// Only the owner may do this.
+    NotOwner { name: String, owner: String },
+    /// Options are wrong; all problems.
+    InvalidOptions(Vec<OptionProblem>),
+    /// Columns are missing; all of them.
+    MissingColumns { relation: String, missing: Vec<(String, String)>, existing: Vec<String> },
+    /// Columns have types that do not serve; all of them.
+    WrongColumnTypes { relation: String, columns: Vec<String> },
+    /// The relation is of a kind that cannot be read.
+    NotReadable { relation: String, kind: &'static str },
+    /// Text ids need a database in UTF-8.
+    TextNeedsUtf8 { encoding: String },
+    /// The model's relation was dropped.
+    RelationGone { model: String, argument: &'static str },
+    /// The events relation holds rows that cannot be used.
+    BadRows { relation: String, rows: BadRows },
+    /// Options need something that the model was created without.
+    NeedsArgument { option: &'static str, argument: &'static str },
+    /// A model was given nothing to read.
+    NothingToRead,
+    /// The model has no events to recommend from.
+    NoEvents { model: String },
+    /// The model's segments cannot be found from a row of users.
+    NotClassifying { model: String, reason: &'static str },
+    /// A row that is to be classified is wrong; all problems.
+    InvalidFeatures(Vec<RowProblem>),
+    /// Rows of a relation of users or items have ids that cannot be used.
+    BadIds { relation: String, null: u64, repeated: u64, rows: usize },
+    /// There is no such segment.
+    UnknownSegment { model: String, segment: i32, existing: Vec<i32> },
+    /// A number of segments is out of range.
+    InvalidSegments,
+    /// The version has no merge tree.
+    NoTree { model: String },
+    /// Nothing to train on.
+    NothingToTrainOn { relation: String, reason: String },
+    /// Another session trains the model.
+    BeingTrained { model: String, pid: Option<i32> },
+    /// `deploy` is not one of its words.
+    InvalidDeploy { value: String },
+    /// The model has no deployed version.
+    NotTrained { model: String },
+    /// The deployed version was dropped after the call's snapshot was taken.
+    VersionGone { model: String },
+    /// There is no such version.
+    UnknownVersion { model: String, version: i32, existing: Vec<i32> },
+    /// The version answers and cannot be dropped.
+    VersionDeployed { model: String, version: i32 },
+    /// There is nothing to roll back to.
+    NothingToRollBackTo { model: String, deployed: Option<i32> },
+    /// The model's ids are of another type than the call's.
+    WrongIdType { model: String, what: &'static str, kind: &'static str, asked: &'static str },
+    /// `n` is out of range.
+    InvalidCount { n: i32 },
+    /// The features of a row cannot be used.
+    Features(FeatureProblem),
+    /// `k` is out of range.
+    SegmentCount { k: i32, most: i32 },
+    /// `k` is not the same in all rows.
+    SegmentCountChanges { before: usize, now: usize },
+    /// A text or message is not a value of a type.
+    InvalidValue { of: &'static str, reason: String, hint: &'static str },
+    /// Summaries of different aggregates were to become one.
+    SummariesDiffer,
+    /// The parts of an aggregate are not functions to call.
+    NotInAggregate,
+    /// More memory would be needed than allowed.
+    Memory { needed: u64, allowed: u64, what: String },
+    /// No threads.
+    Threads(String),
+    /// The engine's own errors.
+    Engine(EngineError),
+    /// SPI reported something that is not an SQL error.
+    Spi(pgrx::spi::Error),
+    /// Something that cannot be.
+    Internal(String),
+}
+
+impl From<EngineError> for SegrecError {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<pgrx::spi::Error> for SegrecError {
+    fn from(error: pgrx::spi::Error) -> Self {
+        Self::Spi(error)
+    }
+}

@@ -1,0 +1,38 @@
+//! Errors and notices on their way out.
+
+use super::Result;
+use super::report::Report;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode, function_name};
+
+/// The value, or an SQL error.
+pub fn or_raise<T>(result: Result<T>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => {
+            let Report { code, message, detail, hint } = error.into_report();
+            let mut report = ErrorReport::new(code, message, function_name!());
+            if let Some(detail) = detail {
+                report = report.set_detail(detail);
+            }
+            if let Some(hint) = hint {
+                report = report.set_hint(hint);
+            }
+            report.report(PgLogLevel::ERROR);
+            unreachable!("an error report of level ERROR does not return")
+        }
+    }
+}
+
+/// A NOTICE with DETAIL and HINT.
+pub fn notice(message: String, detail: Option<String>, hint: Option<String>) {
+    let mut report =
+        ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, function_name!());
+    if let Some(detail) = detail {
+        report = report.set_detail(detail);
+    }
+    if let Some(hint) = hint {
+        report = report.set_hint(hint);
+    }
+    report.report(PgLogLevel::NOTICE);
+}

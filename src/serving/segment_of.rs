@@ -1,0 +1,66 @@
+//! Which segment: of a user, of features, and of every user at another number of segments.
+
+use super::history::History;
+use super::recommendation::{fold_in, user_id};
+use super::session;
+use crate::catalog::factors::id_text;
+use crate::catalog::segments;
+use crate::error::{Result, SegrecError};
+use segrec_engine::features::RowProblem;
+use segrec_engine::interactions::Id;
+use serde_json::Value;
+
+/// The id of the segment of a user: as of the training, else by what is known about them now, else by
+/// their events now.
+pub fn segment_of(user: Id<'_>, model: Option<&str>) -> Result<Option<i32>> {
+    let model = session::model(model)?;
+    let Some(user) = user_id(user, model.user_kind, &model.name)? else {
+        return Ok(None);
+    };
+    let segments = session::segments(&model)?;
+    if let Some(stored) = segments.users.find(&id_text(user))? {
+        return Ok(Some(stored.segment));
+    }
+    if let Some(segment) = segments.of_row(user)? {
+        return Ok(Some(segment));
+    }
+    if model.events.is_none() {
+        return Ok(None);
+    }
+    let version = session::version(&model)?;
+    match History::live(&version, user)? {
+        Some(history) => {
+            let number = fold_in(&version, history, None)?.segment;
+            Ok(number.and_then(|number| segments.ids.get(number as usize).copied()))
+        }
+        None => Ok(None),
+    }
+}
+
+/// The id of the segment of features that are nobody's yet.
+pub fn classify(model: Option<&str>, features: &Value) -> Result<Option<i32>> {
+    let model = session::model(model)?;
+    let Value::Object(features) = features else {
+        return Err(SegrecError::InvalidFeatures(vec![RowProblem {
+            name: String::new(),
+            message: "features are not an object".to_owned(),
+            hint: "write features as an object such as {\"age\": 34}, or take a row with to_jsonb".to_owned(),
+        }]));
+    };
+    session::segments(&model)?.of_features(&model.name, features)
+}
+
+/// The users of a model's deployed version in `count` groups, from its merge tree, without a training.
+pub fn cut(model: Option<&str>, count: i32) -> Result<Vec<(String, i32)>> {
+    let model = session::model(model)?;
+    let count = usize::try_from(count).ok().filter(|&count| count > 0);
+    let count = count.ok_or(SegrecError::InvalidSegments)?;
+    let version_id = session::segments(&model)?.id();
+    let Some(tree) = segments::load_tree(version_id)? else {
+        return Err(SegrecError::NoTree { model: model.name });
+    };
+    let of_leaf = tree.cut(count);
+    let leaves = segments::load_leaves(version_id)?;
+    let group = |leaf: u32| of_leaf.get(leaf as usize).map(|&group| group as i32 + 1);
+    Ok(leaves.into_iter().filter_map(|(user, leaf)| Some((user, group(leaf)?))).collect())
+}

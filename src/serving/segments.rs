@@ -1,0 +1,101 @@
+//! The segments of a deployed version: of a user of the training, of a row of users that is newer, of
+//! features that are nobody's yet.
+
+use crate::catalog::factors::UserLookup;
+use crate::catalog::models::Model;
+use crate::catalog::relations;
+use crate::catalog::segments::{self, StoredClassifier};
+use crate::catalog::users::{LiveUser, Wanted, describing_columns};
+use crate::error::{Result, SegrecError};
+use segrec_engine::interactions::Id;
+use segrec_engine::segmentation::classifier::Classifier;
+use serde_json::{Map, Value};
+
+/// The segments of a version as a session holds them.
+pub struct ServedSegments {
+    id: i64,
+    /// The ids of segments, ascending: places in this list are the numbers of segments in serving.
+    pub ids: Vec<i32>,
+    /// Finds users of the training.
+    pub users: UserLookup,
+    classifier: Option<StoredClassifier>,
+    live: Option<LiveUser>,
+}
+
+impl ServedSegments {
+    /// Loads the segments of a version. The relation of users is looked at again: it may have changed.
+    pub fn load(model: &Model, version_id: i64) -> Result<Self> {
+        let classifier = segments::load_classifier(version_id)?;
+        let live = match &classifier {
+            Some(stored) => live_user(model, &stored.classifier)?,
+            None => None,
+        };
+        Ok(Self {
+            id: version_id,
+            ids: segments::ids(version_id)?,
+            users: UserLookup::new(version_id)?,
+            classifier,
+            live,
+        })
+    }
+
+    /// The version's key.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// The id of the segment of a row of users as it is now; `None` where there is no such row or it
+    /// says nothing.
+    pub fn of_row(&self, user: Id<'_>) -> Result<Option<i32>> {
+        let (Some(stored), Some(live)) = (&self.classifier, &self.live) else {
+            return Ok(None);
+        };
+        let Some(row) = live.find(user)? else {
+            return Ok(None);
+        };
+        let fit = stored.classifier.classify_table(&row)?;
+        Ok(fit.and_then(|fit| stored.segments.get(fit.segment as usize).copied()))
+    }
+
+    /// The id of the segment of features.
+    pub fn of_features(&self, model: &str, features: &Map<String, Value>) -> Result<Option<i32>> {
+        let Some(stored) = &self.classifier else {
+            return Err(SegrecError::NotClassifying {
+                model: model.to_owned(),
+                reason: "they were found from behaviour, which is not a feature",
+            });
+        };
+        let fit = stored.classifier.classify(features).map_err(SegrecError::InvalidFeatures)?;
+        Ok(fit.and_then(|fit| stored.segments.get(fit.segment as usize).copied()))
+    }
+}
+
+/// Reads rows of users one at a time: where the segments were found from their columns, and an index
+/// makes it quick.
+fn live_user(model: &Model, classifier: &Classifier) -> Result<Option<LiveUser>> {
+    let (Some(users), false) = (&model.users, matches!(classifier, Classifier::Rfm { .. })) else {
+        return Ok(None);
+    };
+    if relations::describe(users.relation)?.is_none()
+        || !relations::has_leading_index(users.relation, &users.key)?
+    {
+        return Ok(None);
+    }
+    let existing = relations::columns(users.relation)?;
+    // Activity is read beside columns, and a column may be gone: both count as null.
+    let read: Vec<String> = classifier
+        .reads()
+        .into_iter()
+        .filter(|name| existing.iter().any(|column| column.name == *name && *name != users.key))
+        .collect();
+    if read.is_empty() {
+        return Ok(None);
+    }
+    let (wanted, labels) = match classifier {
+        Classifier::Label { .. } => (Vec::new(), read),
+        _ => (read, Vec::new()),
+    };
+    let columns =
+        describing_columns(&model.name, "users", users, model.user_kind, &Wanted::Named(wanted), &labels)?;
+    Ok(Some(LiveUser::new(&columns)?))
+}
