@@ -126,15 +126,14 @@ impl<'a> Search<'a> {
         let (k, count) = (self.centroids.columns().max(1), self.squares.len().max(1));
         let row_squares = squares(values, rows, self.geometry);
         scores(values, self.centroids.data(), k, distances);
-        let products = FromProducts { distances, row_squares: &row_squares, squares: &self.squares };
-        if !pulp::Arch::new().dispatch(products) {
-            return;
-        }
-        for (row, distances) in distances.chunks_mut(count).enumerate() {
-            for (cluster, distance) in distances.iter_mut().enumerate() {
-                if *distance < EXACT_BELOW * (row_squares[row] + self.squares[cluster]) {
-                    let row = &values[row * k..(row + 1) * k];
-                    *distance = squared_difference(row, self.centroids.row(cluster));
+        let mut near = Vec::new();
+        let (row_squares, squares) = (&row_squares[..], &self.squares[..]);
+        pulp::Arch::new().dispatch(FromProducts { distances, row_squares, squares, near: &mut near });
+        for row in near {
+            let values = &values[row * k..(row + 1) * k];
+            for (cluster, distance) in distances[row * count..(row + 1) * count].iter_mut().enumerate() {
+                if *distance < EXACT_BELOW * (row_squares[row] + squares[cluster]) {
+                    *distance = squared_difference(values, self.centroids.row(cluster));
                 }
             }
         }
@@ -151,28 +150,31 @@ fn squares(values: &[f32], rows: usize, geometry: Geometry) -> Vec<f32> {
     }
 }
 
-/// Turns the products of rows with centroids into squared distances; true where one is so near that
-/// it needs another look.
+/// Turns the products of rows with centroids into squared distances, and collects the rows that are
+/// so near to one that they need another look.
 struct FromProducts<'a> {
     distances: &'a mut [f32],
     row_squares: &'a [f32],
     squares: &'a [f32],
+    near: &'a mut Vec<usize>,
 }
 
 impl WithSimd for FromProducts<'_> {
-    type Output = bool;
+    type Output = ();
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> bool {
-        let mut near = false;
+    fn with_simd<S: Simd>(self, _: S) {
         let rows = self.distances.chunks_exact_mut(self.squares.len().max(1));
-        for (distances, row_square) in rows.zip(self.row_squares) {
+        for (row, (distances, row_square)) in rows.zip(self.row_squares).enumerate() {
+            let mut near = false;
             for (distance, square) in distances.iter_mut().zip(self.squares) {
                 let sum = row_square + square;
                 *distance = sum - 2.0 * *distance;
                 near |= *distance < EXACT_BELOW * sum;
             }
+            if near {
+                self.near.push(row);
+            }
         }
-        near
     }
 }
 
@@ -188,14 +190,17 @@ impl WithSimd for LeastByGroup<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         let count = self.distances.len() / self.found.len().max(1);
         for (found, distances) in self.found.iter_mut().zip(self.distances.chunks_exact(count.max(1))) {
-            // No branches, so that the groups become the lanes of vectors.
+            // No branches, so that the groups become the lanes of vectors; `min` and `max` would cost
+            // twice as much for their rule on values that are no number.
             let mut least = [f32::INFINITY; GROUPS];
             let mut second = [f32::INFINITY; GROUPS];
             let mut round = [0u32; GROUPS];
             let mut look = |at: u32, group: usize, distance: f32| {
-                second[group] = second[group].min(distance.max(least[group]));
-                round[group] = if distance < least[group] { at } else { round[group] };
-                least[group] = least[group].min(distance);
+                let nearer = distance < least[group];
+                let farther = if nearer { least[group] } else { distance };
+                second[group] = if farther < second[group] { farther } else { second[group] };
+                round[group] = if nearer { at } else { round[group] };
+                least[group] = if nearer { distance } else { least[group] };
             };
             let (body, tail) = distances.as_chunks::<GROUPS>();
             for (at, distances) in (0u32..).zip(body) {
