@@ -29,6 +29,60 @@ fn a_dump_restores_models_versions_and_recommendations() {
 }
 
 #[test]
+fn a_dump_restores_everything_about_segments() {
+    let cluster = Cluster::shared();
+    let database = cluster.database("durability_segments");
+    let mut session = database.connect();
+    session.run(
+        r#"CREATE TABLE people AS
+           SELECT u AS user_id, u % 3 * 10 + u % 7 AS age, 'city ' || u % 4 AS city FROM generate_series(1::bigint, 300) u;
+           ALTER TABLE people ADD PRIMARY KEY (user_id);
+           SELECT segrec_create_model('people', users => 'people',
+               options => '{"segmentation": {"method": "hierarchical", "segments": 3}}');
+           SELECT segrec_train('people');
+           SELECT segrec_label_segment('people', 2, 'the second');
+           DELETE FROM people WHERE user_id % 10 = 0;
+           SELECT segrec_train('people');
+           CREATE TABLE kept AS SELECT segrec_kmeans(ARRAY[age]::real[], 3) AS clusters FROM people"#,
+    );
+    let mut everything = |session: &mut segrec_tests::Session| -> Vec<String> {
+        [
+            "segrec.models",
+            "segrec.versions",
+            "segrec.segments",
+            "segrec.segment_members",
+            "segrec.segment_profiles",
+            "segrec.segment_choices",
+            "segrec.segment_history",
+            "segrec.segment_transitions",
+            "segrec.segment_drift",
+            "segrec.training_log",
+            "segrec_cut('people', 5)",
+            "kept",
+        ]
+        .map(|rows| session.table(&format!("SELECT row::text FROM {rows} AS row ORDER BY row::text")))
+        .to_vec()
+    };
+    let before = everything(&mut session);
+    let classified = "SELECT segrec_classify('people', '{\"age\": 14, \"city\": \"city 1\"}'), segrec_segment_of(4::bigint)";
+    let answer = session.table(classified);
+    let dump = database.program("pg_dump").output().unwrap();
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    let restored = cluster.empty_database("durability_segments_restored");
+    let printed = restored.psql(&String::from_utf8(dump.stdout).unwrap());
+    assert!(!printed.contains("ERROR"), "{printed}");
+    let mut session = restored.connect();
+    assert_eq!(before, everything(&mut session));
+    assert_eq!(session.table(classified), answer);
+    // It goes on from there, with the ids it had.
+    session.run("SELECT segrec_train('people')");
+    assert_eq!(
+        session.table("SELECT label, since_version FROM segrec.segments WHERE segment = 2"),
+        "the second|1"
+    );
+}
+
+#[test]
 fn a_replica_recommends_and_hears_of_a_new_deployment() {
     let cluster = Cluster::start();
     let database = cluster.database("durability_replica");

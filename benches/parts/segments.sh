@@ -5,6 +5,7 @@
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
+export PGOPTIONS='-c client_min_messages=warning'
 
 sql -f benches/sql/tables.sql
 sql -c '\copy events FROM STDIN CSV HEADER' <"$work/events.csv"
