@@ -45,7 +45,7 @@ fn a_dump_restores_everything_about_segments() {
            SELECT segrec_train('people');
            CREATE TABLE kept AS SELECT segrec_kmeans(ARRAY[age]::real[], 3) AS clusters FROM people"#,
     );
-    let mut everything = |session: &mut segrec_tests::Session| -> Vec<String> {
+    let everything = |session: &mut segrec_tests::Session| -> Vec<String> {
         [
             "segrec.models",
             "segrec.versions",

@@ -7,6 +7,7 @@ use crate::catalog::relations;
 use crate::catalog::segments::{self, StoredClassifier};
 use crate::catalog::users::{LiveUser, Wanted, describing_columns};
 use crate::error::{Result, SegrecError};
+use segrec_engine::EngineError;
 use segrec_engine::interactions::Id;
 use segrec_engine::segmentation::classifier::Classifier;
 use serde_json::{Map, Value};
@@ -53,7 +54,11 @@ impl ServedSegments {
         let Some(row) = live.find(user)? else {
             return Ok(None);
         };
-        let fit = stored.classifier.classify_table(&row)?;
+        let fit = match stored.classifier.classify_table(&row) {
+            // A column is not what it was at the training: the row says nothing.
+            Err(EngineError::Column { .. }) => return Ok(None),
+            fit => fit?,
+        };
         Ok(fit.and_then(|fit| stored.segments.get(fit.segment as usize).copied()))
     }
 
@@ -86,7 +91,11 @@ fn live_user(model: &Model, classifier: &Classifier) -> Result<Option<LiveUser>>
     let read: Vec<String> = classifier
         .reads()
         .into_iter()
-        .filter(|name| existing.iter().any(|column| column.name == *name && *name != users.key))
+        .filter(|name| {
+            let column = existing.iter().find(|column| column.name == *name && *name != users.key);
+            let labels = matches!(classifier, Classifier::Label { .. });
+            column.is_some_and(|column| labels || column.feature_kind().is_some())
+        })
         .collect();
     if read.is_empty() {
         return Ok(None);

@@ -9,6 +9,7 @@ use crate::features::{
 use crate::interactions::Events;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
+use crate::seed::mix;
 use crate::segmentation::membership::unit_rows;
 use crate::segmentation::rfm::rfm_values;
 use crate::segmentation::{Geometry, Method, On, Space};
@@ -59,6 +60,15 @@ impl Described {
     /// The users of events, of whom nothing else is known.
     pub fn users_of(events: &Events) -> Self {
         Self { table: Table::of_rows(events.users().len()), ..Self::default() }
+    }
+
+    /// Some of the members, chosen by the seed.
+    pub fn sample(&self, count: usize, seed: u64) -> Self {
+        let mut rows: Vec<u32> = (0..self.table.rows() as u32).collect();
+        rows.sort_unstable_by_key(|&row| mix(seed ^ u64::from(row)));
+        rows.truncate(count);
+        rows.sort_unstable();
+        Self { table: self.table.select(&rows), categories: None, as_of: Some(self.as_of(None)) }
     }
 
     /// The moment from which age is counted: as given, else the latest event, else the latest moment in

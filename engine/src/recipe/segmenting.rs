@@ -1,12 +1,13 @@
 //! A training without events: users divided by what is known about them.
 
 use super::described::Described;
-use super::division::{Before, Finder};
+use super::division::{Before, Division, Finder};
 use super::members::Members;
 use super::options::Options;
 use crate::error::Result;
 use crate::observer::Observer;
-use crate::segmentation::choice::{Choice, choose};
+use crate::segmentation::Target;
+use crate::segmentation::choice::{Asked, Choice, choose};
 
 /// What such a training leaves.
 #[derive(Clone, Debug)]
@@ -30,9 +31,27 @@ pub fn segment(
 ) -> Result<Segmented> {
     let count = described.table.rows();
     let finder = Finder { described, options, before };
-    let (target, asked) = finder.target(options.segmentation.readable_target(count));
+    let (mut target, asked) = finder.target(options.segmentation.readable_target(count));
+    let mut choices = None;
+    if target.counts.len() > 1 && count > CHOOSING_ROWS {
+        let sample = described.sample(CHOOSING_ROWS, options.seed);
+        let finder = Finder { described: &sample, options, before: None };
+        let least = (target.least * CHOOSING_ROWS / count).max(1);
+        let tried = finder.divisions(None, None, &Target { least, ..target.clone() }, observer)?;
+        let (best, on_sample) = chosen(&tried, asked);
+        target.counts = vec![tried[best].count];
+        choices = Some(on_sample);
+    }
     let mut divisions = finder.divisions(None, None, &target, observer)?;
-    let tried = divisions.iter().map(|division| (division.count, division.partition.scores, None)).collect();
-    let (best, choices) = choose(tried, asked);
-    Ok(Segmented { members: Members::new(divisions.swap_remove(best), count, None), choices })
+    let (best, on_all) = chosen(&divisions, asked);
+    let members = Members::new(divisions.swap_remove(best), count, None);
+    Ok(Segmented { members, choices: choices.unwrap_or(on_all) })
+}
+
+/// Users on which the number of segments is chosen where there are more: every number costs a division.
+const CHOOSING_ROWS: usize = 20_000;
+
+fn chosen(divisions: &[Division], asked: Asked) -> (usize, Vec<Choice>) {
+    let tried = divisions.iter().map(|division| (division.count, division.partition.scores, None));
+    choose(tried.collect(), asked)
 }
