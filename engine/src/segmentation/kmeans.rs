@@ -176,8 +176,9 @@ fn dissolve(work: &Work, mut clusters: Clusters, least: usize) -> Result<Cluster
 
 #[cfg(test)]
 mod tests {
+    use super::super::validity::adjusted_rand;
     use super::*;
-    use crate::linalg::vector::normalize;
+    use crate::linalg::vector::{normalize, squared_distance};
     use crate::observer::{Progress, Silent};
     use crate::seed::mix;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -206,19 +207,6 @@ mod tests {
 
     fn find(points: &Matrix, settings: &KmeansSettings) -> Clusters {
         kmeans(points, None, settings, None, 1, &Silent).unwrap()
-    }
-
-    /// How far two divisions agree: 1 where they are the same, 0 where by chance (Hubert & Arabie 1985).
-    fn adjusted_rand(a: &[u32], b: &[u32]) -> f64 {
-        let pairs = |key: &dyn Fn(usize) -> (u32, u32)| -> f64 {
-            let mut sizes = std::collections::HashMap::new();
-            (0..a.len()).for_each(|row| *sizes.entry(key(row)).or_insert(0.0) += 1.0);
-            sizes.values().map(|n: &f64| n * (n - 1.0) / 2.0).sum()
-        };
-        let (both, in_a, in_b) =
-            (pairs(&|row| (a[row], b[row])), pairs(&|row| (a[row], 0)), pairs(&|row| (b[row], 0)));
-        let chance = in_a * in_b / pairs(&|_| (0, 0));
-        (both - chance) / ((in_a + in_b) / 2.0 - chance)
     }
 
     fn groups(rows: usize, groups: usize) -> Vec<u32> {
@@ -285,7 +273,7 @@ mod tests {
             let of_repeated: Vec<u32> = repeated.iter().map(|&row| weighted.of_row[row as usize]).collect();
             assert_eq!(of_repeated, plain.of_row);
             assert!((weighted.inertia - plain.inertia).abs() < 1e-6 * plain.inertia);
-            let far = search::squared_difference(weighted.centroids.data(), plain.centroids.data());
+            let far = squared_distance(weighted.centroids.data(), plain.centroids.data());
             assert!(far < 1e-10, "{far}");
         }
     }

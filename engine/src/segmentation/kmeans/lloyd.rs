@@ -7,9 +7,10 @@
 //! changed by the rows that changed, cluster by cluster in the order of the rows, so that the bytes do
 //! not depend on threads.
 
-use super::search::{GROUPS, Scratch, Search, squared_difference};
+use super::search::{GROUPS, Scratch, Search};
 use super::{BLOCK_ROWS, Clusters, Geometry, PHASE, Work};
 use crate::error::Result;
+use crate::linalg::vector::squared_distance;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress, Silent};
 use pulp::{Simd, WithSimd};
@@ -90,7 +91,7 @@ impl Shifts {
     fn between(before: &Matrix, after: &Matrix) -> Self {
         let mut shifts = Self::default();
         for cluster in 0..before.rows() {
-            let squared = squared_difference(before.row(cluster), after.row(cluster));
+            let squared = squared_distance(before.row(cluster), after.row(cluster));
             let farthest = &mut shifts.farthest[cluster % GROUPS];
             *farthest = farthest.max(squared.sqrt());
             shifts.of.push(squared.sqrt());
@@ -306,7 +307,7 @@ pub(super) fn misfits(work: &Work, of_row: &[u32], centroids: &Matrix) -> Result
     misfits.par_chunks_mut(BLOCK_ROWS).enumerate().try_for_each(|(block, misfits)| {
         work.observer.check()?;
         for (row, misfit) in (block * BLOCK_ROWS..).zip(misfits) {
-            let squared = squared_difference(work.points.row(row), centroids.row(of_row[row] as usize));
+            let squared = squared_distance(work.points.row(row), centroids.row(of_row[row] as usize));
             *misfit = f64::from(work.masses[row]) * f64::from(squared);
         }
         Ok(())
@@ -356,7 +357,7 @@ mod tests {
                 last = found.inertia;
                 // One iteration has no bounds yet: forty of them are forty iterations without.
                 step = lloyd(&work, step, 1).unwrap().centroids;
-                let far = squared_difference(step.data(), found.centroids.data());
+                let far = squared_distance(step.data(), found.centroids.data());
                 assert!(far < 1e-6, "{geometry:?} {iterations}: {far}");
             }
         }

@@ -8,7 +8,7 @@
 
 use super::{BLOCK_ROWS, Geometry};
 use crate::linalg::product::scores;
-use crate::linalg::vector::dot;
+use crate::linalg::vector::{dot, squared_distance};
 use crate::matrix::Matrix;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -133,7 +133,7 @@ impl<'a> Search<'a> {
             let values = &values[row * k..(row + 1) * k];
             for (cluster, distance) in distances[row * count..(row + 1) * count].iter_mut().enumerate() {
                 if *distance < EXACT_BELOW * (row_squares[row] + squares[cluster]) {
-                    *distance = squared_difference(values, self.centroids.row(cluster));
+                    *distance = squared_distance(values, self.centroids.row(cluster));
                 }
             }
         }
@@ -222,31 +222,6 @@ impl WithSimd for LeastByGroup<'_> {
             *found = Found { cluster: cluster(own), distance: least[own], others: least };
             found.others[own] = second[own];
         }
-    }
-}
-
-/// Σ (a − b)².
-pub(super) fn squared_difference(a: &[f32], b: &[f32]) -> f32 {
-    pulp::Arch::new().dispatch(SquaredDifference(a, b))
-}
-
-struct SquaredDifference<'a>(&'a [f32], &'a [f32]);
-
-impl WithSimd for SquaredDifference<'_> {
-    type Output = f32;
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> f32 {
-        // Sixteen independent sums are one or two registers of any processor.
-        let mut sums = [0.0f32; 16];
-        let (a_body, a_tail) = self.0.as_chunks::<16>();
-        let (b_body, b_tail) = self.1.as_chunks::<16>();
-        for (a, b) in a_body.iter().zip(b_body) {
-            for lane in 0..16 {
-                sums[lane] += (a[lane] - b[lane]) * (a[lane] - b[lane]);
-            }
-        }
-        let tail: f32 = a_tail.iter().zip(b_tail).map(|(a, b)| (a - b) * (a - b)).sum();
-        sums.iter().sum::<f32>() + tail
     }
 }
 
