@@ -28,6 +28,12 @@ pub enum EngineError {
         /// What is missing.
         reason: String,
     },
+    /// Nothing tells users apart.
+    #[error("there is nothing to divide users by: {reason}")]
+    NothingToDivideBy {
+        /// What is missing.
+        reason: String,
+    },
     /// A matrix that must be positive definite is not, or factors became infinite.
     #[error("the factors of {what} are not finite")]
     NotFinite {

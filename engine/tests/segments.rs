@@ -66,7 +66,7 @@ proptest! {
             let more = if counted { json!({"segments": segments}) } else { json!({}) };
             let options = options(method, more);
             match segment(&described, None, &options, &Silent) {
-                Err(EngineError::NothingToTrainOn { .. }) => {}
+                Err(EngineError::NothingToDivideBy { .. }) => {}
                 Err(error) => return Err(TestCaseError::fail(format!("{method}: {error}"))),
                 Ok(segmented) => {
                     let members = &segmented.members;

@@ -109,7 +109,7 @@ COMMENT ON VIEW segrec.segment_drift IS 'how much segments and features moved be
 CREATE VIEW segrec.segment_items WITH (security_barrier) AS
 SELECT ranked.*, pg_catalog.row_number() OVER (
            PARTITION BY model, segment
-           ORDER BY CASE WHEN users >= 5 THEN lift ELSE 0 END DESC, users DESC, item_id) AS rank_by_lift
+           ORDER BY CASE WHEN users >= 5 AND share >= 0.01 THEN lift ELSE 0 END DESC, users DESC, item_id) AS rank_by_lift
 FROM (
     SELECT version.model, own.segment,
            pg_catalog.row_number() OVER (PARTITION BY own.version_id, own.segment ORDER BY own.users DESC, own.item) AS rank,

@@ -229,6 +229,9 @@ pub fn insert_profiles(version_id: i64, ids: &[i32], rows: &[ProfileRow]) -> Res
 
 /// Stores the numbers of segments that were tried.
 pub fn insert_choices(version_id: i64, choices: &[Choice]) -> Result<()> {
+    // Several numbers may end as the same one, where small segments dissolve; the chosen one counts.
+    let mut choices: Vec<&Choice> = choices.iter().collect();
+    choices.sort_by_key(|choice| !choice.chosen);
     as_owner(|| {
         for choice in choices {
             execute(

@@ -24,6 +24,8 @@ pub struct DescribingColumns {
     key: Column,
     kind: IdKind,
     columns: Vec<(Column, ColumnKind)>,
+    /// The names of all columns that are not read, the key among them.
+    pub others: Vec<String>,
     /// Columns whose type is no feature, with the type.
     pub unusable: Vec<(String, String)>,
 }
@@ -65,6 +67,7 @@ pub fn describing_columns(
         return Err(SegrecError::MissingColumns { relation: name, missing, existing });
     }
     let (mut key, mut columns, mut unusable) = (None, Vec::new(), Vec::new());
+    let names: Vec<String> = all.iter().map(|column| column.name.clone()).collect();
     for column in all {
         let named = matches!(wanted, Wanted::Named(names) if names.contains(&column.name));
         if column.name == described.key {
@@ -89,7 +92,9 @@ pub fn describing_columns(
         }
     }
     let key = key.ok_or_else(|| SegrecError::Internal("a relation lost its key".to_owned()))?;
-    Ok(DescribingColumns { name, relation, key, kind, columns, unusable })
+    let read = |name: &String| columns.iter().any(|(column, _)| column.name == *name);
+    let others = names.into_iter().filter(|name| !read(name)).collect();
+    Ok(DescribingColumns { name, relation, key, kind, columns, others, unusable })
 }
 
 /// What reading a relation of users or items found.

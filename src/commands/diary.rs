@@ -9,7 +9,7 @@ use std::time::Instant;
 /// What happened when.
 pub struct Diary {
     start: Instant,
-    phase: String,
+    announced: Vec<String>,
     /// The steps.
     pub log: Vec<LogEntry>,
 }
@@ -17,7 +17,7 @@ pub struct Diary {
 impl Diary {
     /// Begins now.
     pub fn new() -> Self {
-        Self { start: Instant::now(), phase: String::new(), log: Vec::new() }
+        Self { start: Instant::now(), announced: Vec::new(), log: Vec::new() }
     }
 
     /// Since the beginning.
@@ -27,8 +27,8 @@ impl Diary {
 
     /// Says `what` where the phase is new.
     pub fn announce(&mut self, phase: &str, what: String) {
-        if self.phase != phase {
-            phase.clone_into(&mut self.phase);
+        if !self.announced.iter().any(|announced| announced == phase) {
+            self.announced.push(phase.to_owned());
             notice(format!("{:.1} s: {what}", self.seconds()), None, None);
         }
     }
@@ -55,6 +55,9 @@ impl Diary {
             Some(Ok(value)) => Ok(value),
             Some(Err(EngineError::NothingToTrainOn { reason })) => {
                 Err(SegrecError::NothingToTrainOn { relation: relation.to_owned(), reason })
+            }
+            Some(Err(EngineError::NothingToDivideBy { reason })) => {
+                Err(SegrecError::NothingToDivideBy { relation: relation.to_owned(), reason })
             }
             Some(Err(error)) => Err(error.into()),
             None => Err(SegrecError::Internal("the training ended without a result".to_owned())),

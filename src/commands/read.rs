@@ -100,6 +100,7 @@ pub fn read(
         diary.announce("reading users", format!("reading users of \"{}\"", columns.name));
         let rows = columns.read_all(allowed)?;
         judge_ids(&columns, &rows, options)?;
+        material.described.others.clone_from(&columns.others);
         let everyone = model.events.is_none() || takes_everyone(options);
         add_users(&mut material, rows, everyone)?;
         if model.events.is_none() {

@@ -15,7 +15,7 @@ use crate::error::{Result, SegrecError, notice};
 use crate::pg::workers::Workers;
 use crate::settings;
 use segrec_engine::interactions::Events;
-use segrec_engine::recipe::estimate::{Size, memory};
+use segrec_engine::recipe::estimate::{Size, dimensions, memory};
 use segrec_engine::recipe::{
     AlsChoices, Before, Given, Members, Options, parse_options, reading, segment, train as train_recipe,
 };
@@ -143,7 +143,7 @@ fn check_memory(material: &Material, options: &Options) -> Result<()> {
         users: material.ids.len(),
         items: count(|events| events.items().len()),
         events: count(Events::len),
-        columns: material.described.table.columns().len(),
+        dimensions: material.described.table.columns().iter().map(dimensions).sum(),
     };
     let needed = memory(size, options) + material.described.table.memory();
     if needed <= allowed {
@@ -153,8 +153,8 @@ fn check_memory(material: &Material, options: &Options) -> Result<()> {
     if events.is_some() {
         what.push(format!("{} items, {} events, {} factors", size.items, size.events, options.als.factors));
     }
-    if size.columns > 0 {
-        what.push(format!("{} columns of users", size.columns));
+    if size.dimensions > 0 {
+        what.push(format!("{} dimensions of what is known about them", size.dimensions));
     }
     Err(SegrecError::Memory { needed, allowed, what: what.join(", ") })
 }

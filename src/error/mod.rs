@@ -128,6 +128,8 @@ pub enum SegrecError {
     NoTree { model: String },
     /// Nothing to train on.
     NothingToTrainOn { relation: String, reason: String },
+    /// Nothing tells users apart.
+    NothingToDivideBy { relation: String, reason: String },
     /// Another session trains the model.
     BeingTrained { model: String, pid: Option<i32> },
     /// `deploy` is not one of its words.

@@ -110,12 +110,18 @@ impl SegrecError {
                 let names: Vec<String> = missing.iter().map(|(_, column)| column.clone()).collect();
                 let arguments: Vec<String> =
                     missing.iter().map(|(argument, column)| format!("{argument} => '{column}'")).collect();
+                let of_options = missing.iter().all(|(argument, _)| argument.starts_with("segmentation"));
+                let hint = if of_options {
+                    "name columns that it has in the options of segmentation"
+                } else {
+                    "name the columns, as in user_column => 'customer_id'"
+                };
                 let noun = if names.len() == 1 { "column" } else { "columns" };
                 report(
                     Code::ERRCODE_UNDEFINED_COLUMN,
                     format!("relation \"{relation}\" has no {noun} {}", quoted(&names)),
                     Some(format!("its columns are {}; asked for {}", quoted(&existing), arguments.join(", "))),
-                    Some("name the columns, as in user_column => 'customer_id'".to_owned()),
+                    Some(hint.to_owned()),
                 )
             }
             Self::WrongColumnTypes { relation, columns } => report(
@@ -191,7 +197,7 @@ impl SegrecError {
             }
             Self::BadIds { relation, null, repeated, rows } => report(
                 Code::ERRCODE_DATA_EXCEPTION,
-                format!("relation \"{relation}\" holds {} rows without an id of their own", null + repeated),
+                format!("relation \"{relation}\" holds rows without an id of their own: {}", null + repeated),
                 Some(format!("of {rows} rows {null} have a null id and {repeated} an id that another row has")),
                 Some(
                     "correct them, leave them out with a view, or skip them with the option \
@@ -225,6 +231,12 @@ impl SegrecError {
                 format!("relation \"{relation}\" holds nothing to train on"),
                 Some(reason),
                 Some("add events, or lower events.min_user_events and events.min_item_events".to_owned()),
+            ),
+            Self::NothingToDivideBy { relation, reason } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("relation \"{relation}\" holds nothing to divide users by"),
+                Some(reason),
+                Some("give columns that tell users apart, or labels, or change segmentation.method".to_owned()),
             ),
             Self::BeingTrained { model, pid } => report(
                 Code::ERRCODE_LOCK_NOT_AVAILABLE,

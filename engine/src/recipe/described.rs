@@ -21,6 +21,8 @@ pub struct Described {
     /// A row for every member, with the columns of `users`; without columns where there is no such
     /// relation.
     pub table: Table,
+    /// The names of columns of `users` that are not in the table: a row that is classified may have them.
+    pub others: Vec<String>,
     /// The category of every item, where a column names it.
     pub categories: Option<Labels>,
     /// The moment from which age is counted (microseconds since 2000), where one is given.
@@ -68,7 +70,7 @@ impl Described {
         rows.sort_unstable_by_key(|&row| mix(seed ^ u64::from(row)));
         rows.truncate(count);
         rows.sort_unstable();
-        Self { table: self.table.select(&rows), categories: None, as_of: Some(self.as_of(None)) }
+        Self { table: self.table.select(&rows), as_of: Some(self.as_of(None)), ..Self::default() }
     }
 
     /// The moment from which age is counted: as given, else the latest event, else the latest moment in
@@ -167,7 +169,7 @@ impl Described {
     /// of the events (users × k).
     ///
     /// # Errors
-    /// [`EngineError::NothingToTrainOn`] where no column says anything.
+    /// [`EngineError::NothingToDivideBy`] where no column says anything.
     pub fn points(
         &self,
         options: &Options,
@@ -194,7 +196,7 @@ impl Described {
             } else {
                 format!("no column of users tells them apart: {}", reasons.join(", "))
             };
-            return Err(EngineError::NothingToTrainOn { reason });
+            return Err(EngineError::NothingToDivideBy { reason });
         }
         let attributes = encoder.encode(&table, observer)?;
         let points = match (on, user_factors) {

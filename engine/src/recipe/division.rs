@@ -72,7 +72,8 @@ impl Finder<'_> {
     /// How many groups to try, and who says so. `found` is what the data allow.
     pub fn target(&self, found: Target) -> (Target, Asked) {
         let segmentation = &self.options.segmentation;
-        if !segmentation.method.takes_count() && segmentation.method != Method::Rfm {
+        let of_scores = segmentation.method == Method::Rfm && segmentation.rfm == RfmSegments::Kmeans;
+        if !segmentation.method.takes_count() && !of_scores {
             return (Target { counts: vec![1], least: 1 }, Asked::Found);
         }
         if let AutoOr::Given(_) = segmentation.segments {
@@ -92,7 +93,7 @@ impl Finder<'_> {
     /// One division for each number of groups of the target; methods that find the number give one.
     ///
     /// # Errors
-    /// [`EngineError::Cancelled`], [`EngineError::NothingToTrainOn`], [`EngineError::Column`],
+    /// [`EngineError::Cancelled`], [`EngineError::NothingToDivideBy`], [`EngineError::Column`],
     /// [`EngineError::Missing`].
     pub fn divisions(
         &self,
@@ -105,7 +106,7 @@ impl Finder<'_> {
             (Method::Column, _) => Ok(vec![self.by_column()?]),
             (Method::Rfm, Some(events)) => self.by_rfm(events, target, observer),
             (Method::Rfm, None) => {
-                Err(EngineError::NothingToTrainOn { reason: "rfm divides users by their events".to_owned() })
+                Err(EngineError::NothingToDivideBy { reason: "rfm divides users by their events".to_owned() })
             }
             _ => self.by_points(
                 self.described.points(self.options, events, user_factors, observer)?,
@@ -169,8 +170,9 @@ impl Finder<'_> {
 
     /// The columns of users that are not read.
     fn unused(&self, read: Vec<String>) -> Vec<String> {
-        let names = self.described.table.columns().iter().map(|column| column.name.clone());
-        names.filter(|name| !read.contains(name)).collect()
+        let columns = self.described.table.columns().iter().map(|column| &column.name);
+        let names = columns.chain(&self.described.others);
+        names.filter(|name| !read.contains(name)).cloned().collect()
     }
 
     fn by_column(&self) -> Result<Division> {

@@ -173,19 +173,24 @@ impl Measurement {
     }
 }
 
-/// What the segments' own factors reach on the deciding metric, for some users, without a gate: for
-/// choosing the number of segments.
+/// What each of some users reaches on the deciding metric with their segment's own factors, without a gate:
+/// for choosing the number of segments.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
-pub fn held_out_quality(fit: &Fit, holdout: &Holdout, users: &[u32], observer: &dyn Observer) -> Result<f64> {
+pub fn held_out_quality(
+    fit: &Fit,
+    holdout: &Holdout,
+    users: &[u32],
+    observer: &dyn Observer,
+) -> Result<Vec<f64>> {
     let (metric, n) = DECIDING;
-    let mut total = 0.0;
-    for (places, list) in segment_lists(fit, holdout, users, n, observer)? {
-        let relevant = holdout.test.row(users[places] as usize).0;
-        total += ListMetrics::measure(list.iter().map(|scored| scored.item), relevant, n).get(metric);
+    let mut reached = vec![0.0; users.len()];
+    for (place, list) in segment_lists(fit, holdout, users, n, observer)? {
+        let relevant = holdout.test.row(users[place] as usize).0;
+        reached[place] = ListMetrics::measure(list.iter().map(|scored| scored.item), relevant, n).get(metric);
     }
-    Ok(total / users.len().max(1) as f64)
+    Ok(reached)
 }
 
 /// The list of each user whose segment has its own factors, with the user's place in `users`.

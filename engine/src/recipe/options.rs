@@ -129,7 +129,7 @@ pub const OPTIONS: &[OptionEntry] = &[
         "segmentation.segments",
         Kind::AutoOrInteger { least: 1, most: 4096 },
         "\"auto\"",
-        "How many segments, for kmeans, hierarchical, mixture and k-means on rfm; auto tries several: with events a half and all of one per 450 users (at least 8 and at most 64, each with 200 users and 20 events per factor or more) and keeps what ranks held-out events best, without events 2 to 12 and keeps the clearest.",
+        "How many segments, for kmeans, hierarchical, mixture and k-means on rfm; auto tries several: with events a half and all of one per 450 users (at least 8 and at most 64, each with 200 users and 20 events per factor or more) and keeps what ranks held-out events best (the clearer where these do not tell), without events 2 to 12 and keeps the clearest.",
     ),
     entry(
         "segmentation.on",

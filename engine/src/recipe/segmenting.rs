@@ -7,7 +7,7 @@ use super::options::Options;
 use crate::error::Result;
 use crate::observer::Observer;
 use crate::segmentation::Target;
-use crate::segmentation::choice::{Asked, Choice, choose};
+use crate::segmentation::choice::{Asked, Choice, Tried, choose};
 
 /// What such a training leaves.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Segmented {
 /// Divides users.
 ///
 /// # Errors
-/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NothingToTrainOn`],
+/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NothingToDivideBy`],
 /// [`crate::EngineError::Column`].
 pub fn segment(
     described: &Described,
@@ -52,6 +52,10 @@ pub fn segment(
 const CHOOSING_ROWS: usize = 20_000;
 
 fn chosen(divisions: &[Division], asked: Asked) -> (usize, Vec<Choice>) {
-    let tried = divisions.iter().map(|division| (division.count, division.partition.scores, None));
-    choose(tried.collect(), asked)
+    let tried = divisions.iter().map(|division| Tried {
+        segments: division.count,
+        scores: division.partition.scores,
+        held_out: Vec::new(),
+    });
+    choose(&tried.collect::<Vec<_>>(), asked)
 }

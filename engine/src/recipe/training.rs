@@ -13,7 +13,7 @@ use crate::factorization::{AlsOptions, Backbone};
 use crate::interactions::{Events, Interactions, Weighting};
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
-use crate::segmentation::choice::{Choice, choose};
+use crate::segmentation::choice::{Choice, Tried, choose};
 use crate::segmentation::matching::match_segments;
 use crate::segmentation::options::Target;
 
@@ -71,7 +71,7 @@ pub fn train(
     let quiet = Measuring(observer);
     let holdout = Holdout::new(events, &weighting, &options.holdout, options.seed, observer)?;
     let als = decide(&holdout, options, observer)?;
-    let (division, own_factors, choices, mut measurement) = {
+    let (division, own_factors, mut choices, mut measurement) = {
         let (fit, division, choices) = fit_without_holdout(given, &holdout, &als, options, &quiet)?;
         let measurement = Measurement::new(&fit, &holdout, options.seed, observer)?;
         let own_factors: Vec<bool> =
@@ -104,6 +104,9 @@ pub fn train(
         let again = found_again(given, &division, &found, &backbone, options, observer)?;
         let gates = match_back(&found, &again.of_members(count), again.count);
         measurement.renumber(&gates);
+        if let [found] = &mut choices[..] {
+            found.segments = again.count;
+        }
         let own = gates.iter().map(|from| from.is_some_and(|from| own_factors[from as usize])).collect();
         (again, own)
     } else {
@@ -152,11 +155,11 @@ fn fit_without_holdout(
         drop(last.take());
         let fit = Fit::new(training, backbone.clone(), &of_user(division), division.count, als, observer)?;
         let compared = divisions.len() > 1 && !users.is_empty() && division.count > 1;
-        let quality = if compared { Some(held_out_quality(&fit, holdout, &users, observer)?) } else { None };
-        tried.push((division.count, division.partition.scores, quality));
+        let held_out = if compared { held_out_quality(&fit, holdout, &users, observer)? } else { Vec::new() };
+        tried.push(Tried { segments: division.count, scores: division.partition.scores, held_out });
         last = Some(fit);
     }
-    let (best, choices) = choose(tried, asked);
+    let (best, choices) = choose(&tried, asked);
     let only = best + 1 == divisions.len();
     let division = divisions.swap_remove(best);
     let fit = match last {
@@ -186,7 +189,10 @@ fn found_again(
     let finder = Finder { described: given.described, options: &options, before: Some(&before) };
     let target = Target { counts: vec![division.count], least: 1 };
     let again = finder.divisions(Some(given.events), Some(&backbone.user_factors), &target, observer)?;
-    again.into_iter().next().ok_or_else(|| EngineError::NothingToTrainOn { reason: "no segments".to_owned() })
+    again
+        .into_iter()
+        .next()
+        .ok_or_else(|| EngineError::NothingToDivideBy { reason: "there are no segments".to_owned() })
 }
 
 /// Of each new group, the group it was before.

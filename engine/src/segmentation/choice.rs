@@ -1,6 +1,18 @@
 //! How many segments: what was tried, and why one was chosen.
 
 use super::partition::Scores;
+use crate::evaluation::interval::mean_and_error;
+
+/// A number of segments with what speaks for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tried {
+    /// How many segments.
+    pub segments: usize,
+    /// How good the partition is.
+    pub scores: Scores,
+    /// What each of the same users reaches on held-out events; empty where they were not asked.
+    pub held_out: Vec<f64>,
+}
 
 /// One number of segments that was tried.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,35 +29,54 @@ pub struct Choice {
     pub reason: String,
 }
 
-/// Chooses among partitions by what held-out events say, else by the silhouette; the fewest segments of
-/// the equally good. `tried` are numbers of segments with their scores and held-out values.
-pub fn choose(tried: Vec<(usize, Scores, Option<f64>)>, asked: Asked) -> (usize, Vec<Choice>) {
-    let by_held_out = tried.iter().all(|(_, _, held_out)| held_out.is_some());
-    let value = |(_, scores, held_out): &(usize, Scores, Option<f64>)| {
-        let value = if by_held_out { *held_out } else { scores.silhouette };
-        value.unwrap_or(f64::NEG_INFINITY)
+/// Chooses among partitions by what held-out events say, and among those that they do not tell apart (by
+/// one standard error, paired by user) by the silhouette; by the silhouette alone where no events are held
+/// out; the first of equals. Gives its place.
+pub fn choose(tried: &[Tried], asked: Asked) -> (usize, Vec<Choice>) {
+    let mean = |tried: &Tried| (!tried.held_out.is_empty()).then(|| mean_and_error(&tried.held_out).0);
+    let by_held_out = tried.iter().all(|tried| !tried.held_out.is_empty());
+    let all: Vec<usize> = (0..tried.len()).collect();
+    let highest = |places: &[usize], value: &dyn Fn(&Tried) -> Option<f64>| {
+        let value = |place: usize| value(&tried[place]).unwrap_or(f64::NEG_INFINITY);
+        places.iter().copied().fold(places.first().copied().unwrap_or(0), |best, place| {
+            if value(place) > value(best) { place } else { best }
+        })
     };
-    let mut best = 0;
-    for place in 1..tried.len() {
-        if value(&tried[place]) > value(&tried[best]) {
-            best = place;
-        }
-    }
-    let measure = if by_held_out { "held-out quality" } else { "silhouette" };
+    let equal: Vec<usize> = if by_held_out && !tried.is_empty() {
+        let best = highest(&all, &mean);
+        let no_worse = |&place: &usize| {
+            let pairs = tried[best].held_out.iter().zip(&tried[place].held_out);
+            let (lost, error) = mean_and_error(&pairs.map(|(best, own)| best - own).collect::<Vec<f64>>());
+            lost <= error
+        };
+        all.iter().copied().filter(|place| *place == best || no_worse(place)).collect()
+    } else {
+        all
+    };
+    let best = highest(&equal, &|tried| tried.scores.silhouette);
     let only = tried.len() == 1;
     let choices = tried
         .iter()
         .enumerate()
-        .map(|(place, &(segments, scores, held_out))| {
+        .map(|(place, own)| {
             let reason = match (asked, place == best) {
                 (Asked::Given, _) => "the number was given".to_owned(),
                 (Asked::Found, _) => "the method finds the number".to_owned(),
                 (Asked::Kept, _) => "the deployed version has as many; keep is on".to_owned(),
                 (Asked::Auto, true) if only => "there are too few users or events for more".to_owned(),
-                (Asked::Auto, true) => format!("the best {measure}"),
-                (Asked::Auto, false) => format!("a lower {measure}"),
+                (Asked::Auto, true) if !by_held_out => "the highest silhouette".to_owned(),
+                (Asked::Auto, false) if !by_held_out => "a lower silhouette".to_owned(),
+                (Asked::Auto, true) if equal.len() > 1 => {
+                    "the highest silhouette of those that held-out events do not tell apart".to_owned()
+                }
+                (Asked::Auto, true) => "the best on held-out events".to_owned(),
+                (Asked::Auto, false) if equal.contains(&place) => {
+                    "no better on held-out events, and a lower silhouette".to_owned()
+                }
+                (Asked::Auto, false) => "worse on held-out events".to_owned(),
             };
-            Choice { segments, scores, held_out, chosen: place == best, reason }
+            let Tried { segments, scores, .. } = *own;
+            Choice { segments, scores, held_out: mean(own), chosen: place == best, reason }
         })
         .collect();
     (best, choices)
@@ -68,28 +99,40 @@ pub enum Asked {
 mod tests {
     use super::*;
 
-    fn scores(silhouette: f64) -> Scores {
-        Scores { silhouette: Some(silhouette), ..Scores::default() }
+    fn tried(segments: usize, silhouette: f64, held_out: &[f64]) -> Tried {
+        let scores = Scores { silhouette: Some(silhouette), ..Scores::default() };
+        Tried { segments, scores, held_out: held_out.to_vec() }
     }
 
     #[test]
     fn held_out_events_decide_before_the_silhouette() {
-        let (best, choices) =
-            choose(vec![(8, scores(0.5), Some(0.1)), (16, scores(0.2), Some(0.2))], Asked::Auto);
+        let (few, many) = ([0.1, 0.2, 0.1, 0.2], [0.3, 0.5, 0.4, 0.4]);
+        let (best, choices) = choose(&[tried(8, 0.5, &few), tried(16, 0.2, &many)], Asked::Auto);
         assert_eq!(best, 1);
-        assert_eq!(choices[1].reason, "the best held-out quality");
-        assert!(choices[1].chosen && !choices[0].chosen);
+        assert_eq!(choices[1].reason, "the best on held-out events");
+        assert_eq!(choices[0].reason, "worse on held-out events");
+        assert!(choices[1].chosen && !choices[0].chosen && choices[1].held_out == Some(0.4));
+    }
+
+    #[test]
+    fn what_held_out_events_do_not_tell_apart_is_chosen_by_the_silhouette() {
+        let (few, many) = ([0.1, 0.5, 0.1, 0.2], [0.3, 0.2, 0.2, 0.3]);
+        let (best, choices) = choose(&[tried(8, 0.5, &few), tried(16, 0.2, &many)], Asked::Auto);
+        assert_eq!(best, 0, "{choices:?}");
+        assert_eq!(choices[1].reason, "no better on held-out events, and a lower silhouette");
     }
 
     #[test]
     fn the_clearest_partition_is_chosen_and_the_fewest_segments_of_equals() {
-        let tried = vec![(2, scores(0.3), None), (3, scores(0.6), None), (4, scores(0.6), None)];
-        let (best, choices) = choose(tried, Asked::Auto);
+        let (best, choices) =
+            choose(&[tried(2, 0.3, &[]), tried(3, 0.6, &[]), tried(4, 0.6, &[])], Asked::Auto);
         assert_eq!((best, choices[0].reason.as_str()), (1, "a lower silhouette"));
     }
 
     #[test]
     fn one_partition_without_scores_is_chosen() {
-        assert_eq!(choose(vec![(1, Scores::default(), None)], Asked::Auto).0, 0);
+        let only = Tried { segments: 1, scores: Scores::default(), held_out: Vec::new() };
+        assert_eq!(choose(&[only], Asked::Auto).0, 0);
+        assert_eq!(choose(&[], Asked::Auto), (0, Vec::new()));
     }
 }

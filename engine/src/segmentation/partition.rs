@@ -96,7 +96,7 @@ impl Making<'_> {
     /// One partition for each number of groups to try; methods that find the number give one.
     ///
     /// # Errors
-    /// [`EngineError::Cancelled`], [`EngineError::NothingToTrainOn`] where no row has a label to vote with.
+    /// [`EngineError::Cancelled`], [`EngineError::NothingToDivideBy`] where no row has a label to vote with.
     pub fn partitions(&self, space: &Space, observer: &dyn Observer) -> Result<Vec<Partition>> {
         let counts = &self.target.counts;
         match self.options.method {
@@ -189,7 +189,7 @@ impl Making<'_> {
         let (labels, classes) = self.labels.unwrap_or((&[], 0));
         if labels.iter().all(Option::is_none) {
             let reason = "no user carries a label".to_owned();
-            return Err(EngineError::NothingToTrainOn { reason });
+            return Err(EngineError::NothingToDivideBy { reason });
         }
         let neighbours = self.options.neighbours;
         let vote = NeighbourVote::new(&space.points, labels, classes, neighbours, MOST_EXEMPLARS, self.seed)?;
