@@ -1,33 +1,75 @@
 #!/usr/bin/env bash
-# k-means of user factors: ours beside linfa's and scikit-learn's, one start, two threads each.
+# k-means beside linfa's and scikit-learn's, the same number of starts, two threads each.
 set -euo pipefail
 source benches/table.sh
 
-factors=64 clusters=64 iterations=50
+iterations=300 seeds=5
 points=$work/points labels=$work/labels
-"$programs/kmeans" points "$work/events.csv" "$factors" "$points"
 
-cluster() { # cluster METHOD COMMAND…: runs it and notes seconds, iterations and inertia
-    local output
-    output=$("${@:2}" "$points" "$factors" "$clusters" "$iterations" "$seed" "$labels")
-    echo "${output% *}" >>"$work/kmeans.seconds.$1"
-    echo "${output#* }" >>"$work/kmeans.iterations.$1"
-    "$programs/kmeans" inertia "$points" "$factors" "$labels" >>"$work/kmeans.inertia.$1"
+# measure METHOD…: clusters $points by each and notes seconds, inertia and the same by direction
+measure() {
+    local method command seconds
+    for method in "$@"; do
+        case $method in
+            sklearn) command=(peer sklearn_kmeans) ;;
+            *) command=("$programs/kmeans" "$method") ;;
+        esac
+        seconds=$("${command[@]}" "$points" "$columns" "$clusters" "$starts" "$iterations" "$seed" "$labels")
+        echo "$seconds $("$programs/kmeans" fit "$points" "$columns" "$labels")" >>"$work/$clusters.$starts.$method"
+    done
 }
-for seed in 1 2 3 4 5 6 7 8 9; do
-    cluster ours "$programs/kmeans" ours
-    cluster linfa "$programs/kmeans" linfa
-    cluster sklearn peer sklearn_kmeans
-done
 
-title "k-means of 29,858 directions of user factors, $factors factors, $clusters clusters, medians of 9 seeds"
-of() { median <"$work/kmeans.$1.$2"; }
-for method in linfa sklearn; do
-    ratio=$(number 3 "$(ratios "$work/kmeans.seconds.ours" "$work/kmeans.seconds.$method")")
-    row "seconds, beside $method" "$(number 2 "$(of seconds ours)")" "$(number 2 "$(of seconds $method)")" \
-        "$ratio, target $(target "$ratio" "<=" 1)"
-    ratio=$(calculate 3 "$(of inertia ours) / $(of inertia $method)")
-    row "inertia, beside $method" "$(number 0 "$(of inertia ours)")" "$(number 0 "$(of inertia $method)")" \
-        "$ratio, target $(target "$ratio" "<=" 1.01)"
-done
-row "iterations, beside sklearn" "$(number 0 "$(of iterations ours)")" "$(number 0 "$(of iterations sklearn)")" "at most $iterations"
+# each COMMAND…: with $clusters and $starts set to what is measured
+each() {
+    for clusters in 8 64; do
+        for starts in 1 10; do "$@"; done
+    done
+}
+
+# rounds METHOD…: linfa only with one start, since ten take minutes and tell no more
+rounds() {
+    rm -f "$work/$clusters.$starts".*
+    for seed in $(seq $seeds); do
+        measure "$@" sklearn
+        if [ "$starts" = 1 ]; then measure linfa; fi
+    done
+}
+
+# column METHOD NUMBER: seconds, inertia, by direction
+column() { cut -d ' ' -f "$2" "$work/$clusters.$starts.$1"; }
+mean() { awk '{ sum += $1 } END { print sum / NR }'; }
+
+# figures OURS QUANTITY…: rows of a table, the second and later quantity without a target
+figures() {
+    local ours=$1 peer name ratio quantity number
+    for peer in sklearn linfa; do
+        [ -f "$work/$clusters.$starts.$peer" ] || continue
+        name="$clusters clusters, best of $starts, $peer"
+        ratio=$(number 3 "$(ratios <(column "$ours" 1) <(column $peer 1))")
+        row "$name: seconds" "$(number 4 "$(column "$ours" 1 | median)")" \
+            "$(number 4 "$(column $peer 1 | median)")" "$ratio, target $(target "$ratio" "<=" 1)"
+        for quantity in "${@:2}"; do
+            number=2
+            if [ "$quantity" = "by direction" ]; then number=3; fi
+            ratio=$(calculate 4 "$(column "$ours" $number | mean) / $(column $peer $number | mean)")
+            row "$quantity" "$(number 1 "$(column "$ours" $number | mean)")" \
+                "$(number 1 "$(column $peer $number | mean)")" \
+                "$ratio$(if [ "$quantity" = "$2" ]; then echo ", target $(target "$ratio" "<=" 1.01)"; fi)"
+        done
+    done
+}
+
+columns=128
+"$programs/kmeans" factors "$work/events.csv" $columns "$points"
+each rounds spherical euclidean
+title "Spherical k-means of 29,858 directions of user factors, $columns columns, $seeds seeds"
+each figures spherical "by direction" inertia
+title "Euclidean k-means of the same"
+each figures euclidean inertia
+
+columns=3
+gunzip -c "${SEGREC_DATA:-../shared/data}/online-retail/transactions.csv.gz" >"$work/transactions.csv"
+"$programs/kmeans" customers "$work/transactions.csv" "$points"
+each rounds euclidean
+title "Euclidean k-means of 4,338 customers, $columns columns, $seeds seeds"
+each figures euclidean inertia

@@ -1,7 +1,8 @@
-"""Seconds of scikit-learn's k-means, two threads, on the points that `kmeans points` wrote.
+"""Seconds of scikit-learn's k-means, two threads, on the points that `kmeans factors` wrote.
 
-Arguments: POINTS FACTORS CLUSTERS ITERATIONS SEED LABELS, as those of `kmeans linfa`. Prints
-`seconds iterations` and writes the cluster of every row.
+Arguments: POINTS COLUMNS CLUSTERS STARTS ITERATIONS SEED LABELS, as those of `kmeans linfa`. Prints
+seconds, after a first run on some of the rows that starts the threads, and writes the cluster of
+every row.
 """
 
 import sys
@@ -10,10 +11,17 @@ import time
 import numpy as np
 from sklearn.cluster import KMeans
 
-points_path, factors, clusters, iterations, seed, labels_path = sys.argv[1:]
-points = np.fromfile(points_path, dtype="<f4").reshape(-1, int(factors))
-model = KMeans(int(clusters), n_init=1, max_iter=int(iterations), random_state=int(seed))
+points_path, columns, clusters, starts, iterations, seed, labels_path = sys.argv[1:]
+points = np.fromfile(points_path, dtype="<f4").reshape(-1, int(columns))
+
+
+def cluster(points, starts):
+    model = KMeans(int(clusters), n_init=starts, max_iter=int(iterations), random_state=int(seed))
+    return model.fit(points).labels_
+
+
+cluster(points[:1000], 1)
 start = time.perf_counter()
-model.fit(points)
-print(f"{time.perf_counter() - start:.4f}", model.n_iter_)
-model.labels_.astype("<u4").tofile(labels_path)
+labels = cluster(points, int(starts))
+print(f"{time.perf_counter() - start:.5f}")
+labels.astype("<u4").tofile(labels_path)

@@ -1,13 +1,17 @@
-//! Our k-means beside linfa's, on the same points, and the inertia of anybody's clusters.
+//! Our k-means beside linfa's, on the same points, and how well anybody's clusters fit.
 //!
-//! - `kmeans points EVENTS FACTORS POINTS` trains a backbone on `user,item` lines and writes the
-//!   directions of its user factors: little-endian `f32`, FACTORS to a row
-//! - `kmeans ours POINTS FACTORS CLUSTERS ITERATIONS SEED LABELS` clusters them
-//! - `kmeans linfa POINTS FACTORS CLUSTERS ITERATIONS SEED LABELS` does the same
-//! - `kmeans inertia POINTS FACTORS LABELS` prints Σ‖x − mean of the cluster of x‖²
+//! - `kmeans factors EVENTS COLUMNS POINTS` trains a backbone of that many factors on `user,item` lines
+//!   and writes the directions of its users
+//! - `kmeans customers TRANSACTIONS POINTS` writes three columns of every customer of Online Retail: days
+//!   since the last purchase, log(1 + invoices), log(1 + money spent), each with mean 0 and variance 1
+//! - `kmeans spherical POINTS COLUMNS CLUSTERS STARTS ITERATIONS SEED LABELS` clusters points (our
+//!   iterations have their own limit, 300)
+//! - `kmeans euclidean …`, `kmeans linfa …` do the same
+//! - `kmeans fit POINTS COLUMNS LABELS` prints the inertia Σ‖x − m‖², m the mean of the cluster of x,
+//!   and the same by direction, Σ‖x‖ (1 − cosine of x and m): what either geometry makes small
 //!
-//! `ours` and `linfa` print `seconds iterations` (linfa does not tell its iterations: `-`) and write
-//! the cluster of every row: little-endian `u32`. The peer in Python reads and writes the same files.
+//! The clustering ones print seconds, after a first run on some of the rows that starts the threads.
+//! The peer in Python reads and writes the same files.
 
 use linfa::DatasetBase;
 use linfa::traits::{Fit, Predict};
@@ -18,26 +22,16 @@ use segrec_engine::factorization::Backbone;
 use segrec_engine::linalg::vector::normalize;
 use segrec_engine::recipe::parse_options;
 use segrec_engine::segmentation::{Geometry, KmeansSettings, kmeans};
-use segrec_engine::{Matrix, Observer, Progress, Silent, seed};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use segrec_engine::{Matrix, Silent, seed};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-/// Counts iterations.
-#[derive(Default)]
-struct Iterations(AtomicUsize);
+/// Rows of the first run.
+const WARMING_ROWS: u32 = 1000;
 
-impl Observer for Iterations {
-    fn report(&self, progress: Progress) {
-        self.0.fetch_max(progress.step, Ordering::Relaxed);
-    }
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-}
-
-fn points(events: &str, factors: &str, path: &str) -> Result<()> {
+fn factors(events: &str, columns: &str, path: &str) -> Result<()> {
     let interactions = segrec_benches::read_interactions(events.as_ref())?;
-    let given = serde_json::json!({"als": {"factors": factors.parse::<usize>()?}});
+    let given = serde_json::json!({"als": {"factors": columns.parse::<usize>()?}});
     let options = parse_options(&given).map_err(|problems| format!("{problems:?}"))?;
     let mut points =
         Backbone::train(&interactions, &options.als.with(0.003, 0.01), options.seed, &Silent)?.user_factors;
@@ -47,64 +41,139 @@ fn points(events: &str, factors: &str, path: &str) -> Result<()> {
     write_points(path, &points)
 }
 
-fn ours(points: &Matrix, clusters: usize, seed: u64, labels: &str) -> Result<()> {
-    let iterations = Iterations::default();
-    let start = Instant::now();
-    let settings = KmeansSettings { geometry: Geometry::Spherical, count: clusters, least: 1, starts: 1 };
-    let found = kmeans(points, None, &settings, None, seed, &iterations)?;
-    println!("{:.4} {}", start.elapsed().as_secs_f64(), iterations.0.into_inner());
-    write_labels(labels, found.of_row.into_iter())
+/// Purchases of a customer.
+#[derive(Default)]
+struct Customer {
+    last_day: f64,
+    invoices: BTreeSet<String>,
+    money: f64,
 }
 
-fn linfa(points: &Matrix, clusters: usize, iterations: u64, seed: u64, labels: &str) -> Result<()> {
+/// Days since some day long ago, of `YYYY-MM-DD hh:mm:ss` (Hinnant's days from civil).
+fn days(moment: &str) -> Result<f64> {
+    let part =
+        |from: usize, to: usize| -> Result<i64> { Ok(moment.get(from..to).ok_or("no time")?.parse()?) };
+    let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let whole = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
+    Ok(whole as f64 + (part(11, 13)? * 60 + part(14, 16)?) as f64 / 1440.0)
+}
+
+fn customers(transactions: &str, path: &str) -> Result<()> {
+    let text = std::fs::read_to_string(transactions)?;
+    let mut customers: BTreeMap<String, Customer> = BTreeMap::new();
+    for line in text.lines().skip(1) {
+        // Only the description, the third of eight, holds commas.
+        let fields: Vec<&str> = line.rsplitn(6, ',').collect();
+        let [_, customer, price, moment, quantity, invoice] = fields[..] else { continue };
+        let (price, quantity): (f64, f64) = (price.parse()?, quantity.parse()?);
+        if customer.is_empty() || quantity <= 0.0 || price <= 0.0 {
+            continue;
+        }
+        let invoice = invoice.split(',').next().unwrap_or_default();
+        let known = customers.entry(customer.to_owned()).or_default();
+        known.last_day = known.last_day.max(days(moment)?);
+        known.money += quantity * price;
+        known.invoices.insert(invoice.to_owned());
+    }
+    let latest = customers.values().map(|customer| customer.last_day).fold(0.0, f64::max);
+    let columns = [
+        |customer: &Customer, latest: f64| latest - customer.last_day,
+        |customer: &Customer, _: f64| (customer.invoices.len() as f64).ln_1p(),
+        |customer: &Customer, _: f64| customer.money.ln_1p(),
+    ];
+    let mut points = Matrix::zeros(customers.len(), columns.len());
+    for (column, value) in columns.iter().enumerate() {
+        let values: Vec<f64> = customers.values().map(|customer| value(customer, latest)).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / values.len() as f64;
+        for (row, x) in values.iter().enumerate() {
+            points.row_mut(row)[column] = ((x - mean) / variance.sqrt()) as f32;
+        }
+    }
+    write_points(path, &points)
+}
+
+/// What to do with points, whoever does it.
+struct Task {
+    clusters: usize,
+    starts: usize,
+    iterations: u64,
+    seed: u64,
+}
+
+fn ours(points: &Matrix, geometry: Geometry, task: &Task) -> Result<Vec<u32>> {
+    let settings = KmeansSettings { geometry, count: task.clusters, least: 1, starts: task.starts };
+    // On a pool, as in the extension: a call from outside would hand over at every step.
+    let pool = rayon::ThreadPoolBuilder::new().build()?;
+    let run = || kmeans(points, None, &settings, None, task.seed, &Silent);
+    Ok(pool.install(run)?.of_row)
+}
+
+fn linfa(points: &Matrix, task: &Task) -> Result<Vec<u32>> {
     let records = Array2::from_shape_vec((points.rows(), points.columns()), points.data().to_vec())?;
     let dataset = DatasetBase::from(records);
-    let start = Instant::now();
-    let model = KMeans::params_with_rng(clusters, seed::random(seed, "linfa"))
-        .n_runs(1)
-        .max_n_iterations(iterations)
+    let model = KMeans::params_with_rng(task.clusters, seed::random(task.seed, "linfa"))
+        .n_runs(task.starts)
+        .max_n_iterations(task.iterations)
         .fit(&dataset)?;
-    let found = model.predict(dataset.records());
-    println!("{:.4} -", start.elapsed().as_secs_f64());
-    write_labels(labels, found.iter().map(|&cluster| cluster as u32))
+    Ok(model.predict(dataset.records()).iter().map(|&cluster| cluster as u32).collect())
 }
 
-fn inertia(points: &Matrix, labels: &str) -> Result<f64> {
-    let labels: Vec<usize> = read_labels(labels)?.into_iter().map(|label| label as usize).collect();
+fn cluster(method: &str, points: &Matrix, task: &Task) -> Result<Vec<u32>> {
+    match method {
+        "spherical" => ours(points, Geometry::Spherical, task),
+        "euclidean" => ours(points, Geometry::Euclidean, task),
+        "linfa" => linfa(points, task),
+        _ => Err("usage: see the head of benches/src/bin/kmeans.rs".into()),
+    }
+}
+
+fn fit(points: &Matrix, labels: &[u32]) -> Result<(f64, f64)> {
     if labels.len() != points.rows() {
         return Err(format!("{} labels for {} points", labels.len(), points.rows()).into());
     }
-    let clusters = labels.iter().max().map_or(0, |most| most + 1);
-    let mut means = vec![vec![0.0f64; points.columns()]; clusters];
+    let clusters = labels.iter().max().map_or(0, |&most| most as usize + 1);
+    let mut sums = vec![vec![0.0f64; points.columns()]; clusters];
     let mut sizes = vec![0.0f64; clusters];
+    let (mut squares, mut lengths) = (0.0, 0.0);
     for (row, &label) in labels.iter().enumerate() {
-        means[label].iter_mut().zip(points.row(row)).for_each(|(sum, &x)| *sum += f64::from(x));
-        sizes[label] += 1.0;
+        let sum = &mut sums[label as usize];
+        sum.iter_mut().zip(points.row(row)).for_each(|(sum, &x)| *sum += f64::from(x));
+        sizes[label as usize] += 1.0;
+        let square: f64 = points.row(row).iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        squares += square;
+        lengths += square.sqrt();
     }
-    // Σ‖x − m‖² = Σ‖x‖² − Σ n‖m‖², with m the sum of the cluster divided by n.
-    let squares: f64 = points.data().iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    let explained: f64 = means
-        .iter()
-        .zip(sizes)
-        .filter(|(_, size)| *size > 0.0)
-        .map(|(sum, size)| sum.iter().map(|s| s * s).sum::<f64>() / size)
-        .sum();
-    Ok(squares - explained)
+    // Σ‖x − m‖² = Σ‖x‖² − Σ‖s‖²/n and Σ‖x‖ cosine = Σ‖s‖, s the sum of a cluster of n rows.
+    for (sum, size) in sums.iter().zip(sizes).filter(|(_, size)| *size > 0.0) {
+        let square: f64 = sum.iter().map(|s| s * s).sum();
+        squares -= square / size;
+        lengths -= square.sqrt();
+    }
+    Ok((squares, lengths))
 }
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["points", events, factors, path] => points(events, factors, path),
-        ["ours", path, factors, clusters, _, seed, labels] => {
-            ours(&read_points(path, factors)?, clusters.parse()?, seed.parse()?, labels)
-        }
-        ["linfa", path, factors, clusters, iterations, seed, labels] => {
-            linfa(&read_points(path, factors)?, clusters.parse()?, iterations.parse()?, seed.parse()?, labels)
-        }
-        ["inertia", path, factors, labels] => {
-            println!("{:.1}", inertia(&read_points(path, factors)?, labels)?);
+        ["factors", events, columns, path] => factors(events, columns, path),
+        ["customers", transactions, path] => customers(transactions, path),
+        ["fit", path, columns, labels] => {
+            let (inertia, by_direction) = fit(&read_points(path, columns)?, &read_labels(labels)?)?;
+            println!("{inertia:.3} {by_direction:.3}");
             Ok(())
+        }
+        [method, path, columns, clusters, starts, iterations, seed, labels] => {
+            let points = read_points(path, columns)?;
+            let (clusters, starts) = (clusters.parse()?, starts.parse()?);
+            let task = Task { clusters, starts, iterations: iterations.parse()?, seed: seed.parse()? };
+            let some: Vec<u32> = (0..WARMING_ROWS.min(points.rows() as u32)).collect();
+            cluster(method, &points.select(&some), &Task { starts: 1, ..task })?;
+            let start = Instant::now();
+            let found = cluster(method, &points, &task)?;
+            println!("{:.5}", start.elapsed().as_secs_f64());
+            write_labels(labels, found.into_iter())
         }
         _ => Err("usage: see the head of benches/src/bin/kmeans.rs".into()),
     }

@@ -27,8 +27,15 @@ use std::borrow::Cow;
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "segments";
-/// Rows of a task.
+/// Rows of a block: enough for the speed of a matrix product, few enough for the second cache.
 const BLOCK_ROWS: usize = 256;
+/// Flops below which it does not pay to wake another thread: some 50 µs.
+const TASK_FLOPS: usize = 1 << 20;
+
+/// Blocks of rows that a task has at least, where each row is compared with `count` others.
+fn task_blocks(columns: usize, count: usize) -> usize {
+    1 + TASK_FLOPS / (2 * BLOCK_ROWS * (columns + 1) * (count + 1))
+}
 
 /// What near means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@
 //! not depend on threads.
 
 use super::search::{GROUPS, Scratch, Search};
-use super::{BLOCK_ROWS, Clusters, Geometry, PHASE, Work};
+use super::{BLOCK_ROWS, Clusters, Geometry, PHASE, TASK_FLOPS, Work, task_blocks};
 use crate::error::Result;
 use crate::linalg::vector::squared_distance;
 use crate::matrix::Matrix;
@@ -109,6 +109,10 @@ impl WithSimd for Open<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let Self(shifts, places, open) = self;
+        // Every row is written and the next overwrites it if it stays: half of them do, no processor
+        // can guess which.
+        open.resize(places.len(), 0);
+        let mut crossed = 0;
         for (at, place) in (0u32..).zip(places) {
             place.upper += shifts.of.get(place.cluster as usize).copied().unwrap_or(0.0);
             let mut stays = true;
@@ -116,10 +120,10 @@ impl WithSimd for Open<'_> {
                 place.lower[group] -= shifts.farthest[group];
                 stays &= place.upper < place.lower[group];
             }
-            if !stays {
-                open.push(at);
-            }
+            open[crossed] = at;
+            crossed += usize::from(!stays);
         }
+        open.truncate(crossed);
     }
 }
 
@@ -130,6 +134,7 @@ fn assign(work: &Work, centroids: &Matrix, shifts: &Shifts, places: &mut [Place]
     let blocks = places.par_chunks_mut(BLOCK_ROWS).zip(work.points.data().par_chunks(BLOCK_ROWS * k));
     let moves: Vec<Vec<Move>> = blocks
         .enumerate()
+        .with_min_len(task_blocks(k, centroids.rows()))
         .map_init(Room::default, |room, (block, (places, rows))| {
             work.observer.check()?;
             Ok(room.assign(&search, shifts, places, rows, (block * BLOCK_ROWS) as u32))
@@ -156,7 +161,6 @@ impl Room {
         first: u32,
     ) -> Vec<Move> {
         let Self { open, rows: gathered, scratch } = self;
-        open.clear();
         pulp::Arch::new().dispatch(Open(shifts, places, open));
         let rows = if open.len() * 4 > places.len() * 3 {
             open.clear();
@@ -224,8 +228,10 @@ impl Sums {
             .enumerate()
             .flat_map(|(cluster, changes)| changes.chunks(SUM_ROWS).map(move |part| (cluster, part)))
             .collect();
+        let flops = 2 * points.columns() * moves.len();
         let partial: Vec<Vec<f64>> = parts
             .par_iter()
+            .with_min_len(1 + parts.len() * TASK_FLOPS / (flops + 1))
             .map(|(_, changes)| {
                 observer.check()?;
                 let mut sum = vec![0.0; points.columns()];
@@ -304,7 +310,8 @@ pub fn means(
 /// mass · ‖x − c‖² of every row, c the centroid of its cluster.
 pub(super) fn misfits(work: &Work, of_row: &[u32], centroids: &Matrix) -> Result<Vec<f64>> {
     let mut misfits = vec![0.0; of_row.len()];
-    misfits.par_chunks_mut(BLOCK_ROWS).enumerate().try_for_each(|(block, misfits)| {
+    let blocks = misfits.par_chunks_mut(BLOCK_ROWS).enumerate();
+    blocks.with_min_len(task_blocks(centroids.columns(), 1)).try_for_each(|(block, misfits)| {
         work.observer.check()?;
         for (row, misfit) in (block * BLOCK_ROWS..).zip(misfits) {
             let squared = squared_distance(work.points.row(row), centroids.row(of_row[row] as usize));

@@ -6,7 +6,7 @@
 
 use super::oversampling::{oversampled, pays};
 use super::search::{Scratch, Search};
-use super::{BLOCK_ROWS, Geometry, Work, mass};
+use super::{BLOCK_ROWS, Geometry, Work, mass, task_blocks};
 use crate::error::Result;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Silent};
@@ -103,6 +103,7 @@ impl<'a> Seeding<'a> {
         let state = self.nearest.par_chunks_mut(BLOCK_ROWS).zip(self.owner.par_chunks_mut(BLOCK_ROWS));
         self.potentials = blocks
             .zip(state)
+            .with_min_len(task_blocks(self.points.columns(), centroids.rows()))
             .map_init(Scratch::default, |scratch, ((rows, masses), (nearest, owner))| {
                 self.observer.check()?;
                 let found = search.nearest(rows, masses.len(), scratch);
@@ -164,7 +165,8 @@ impl<'a> Seeding<'a> {
         let search = Search::new(&centroids, self.geometry);
         let (k, draws) = (self.points.columns(), candidates.len());
         let mut trials = vec![0.0f32; self.nearest.len() * draws];
-        let left = map_blocks(&mut trials, BLOCK_ROWS * draws, self.threads, |block, trials| {
+        let task = self.threads.then(|| task_blocks(k, draws));
+        let left = map_blocks(&mut trials, BLOCK_ROWS * draws, task, |block, trials| {
             self.observer.check()?;
             let first = block * BLOCK_ROWS;
             let rows = first..first + trials.len() / draws;
@@ -206,17 +208,20 @@ fn potential(nearest: &[f32], masses: &[f32]) -> f64 {
     sums.iter().sum()
 }
 
-/// Works on blocks of `size` values, on the pool or on the calling thread; results in order.
+/// Works on blocks of `size` values, on the pool in tasks of so many blocks, or on the calling thread;
+/// results in order.
 fn map_blocks<T: Send>(
     values: &mut [f32],
     size: usize,
-    threads: bool,
+    task: Option<usize>,
     work: impl Fn(usize, &mut [f32]) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    if threads {
-        values.par_chunks_mut(size).enumerate().map(|(block, values)| work(block, values)).collect()
-    } else {
-        values.chunks_mut(size).enumerate().map(|(block, values)| work(block, values)).collect()
+    match task {
+        Some(task) => {
+            let blocks = values.par_chunks_mut(size).enumerate().with_min_len(task);
+            blocks.map(|(block, values)| work(block, values)).collect()
+        }
+        None => values.chunks_mut(size).enumerate().map(|(block, values)| work(block, values)).collect(),
     }
 }
 
