@@ -21,9 +21,9 @@ pub enum Activity {
     Recency,
     /// The number of different days (UTC) with an event.
     ActiveDays,
-    /// The number of events of each type, for the [`COMMON`] types that most users have an event of.
+    /// The number of events of each type, for the `COMMON` types that most users have an event of.
     Types,
-    /// The share of the weight that is on items of a category, for the [`COMMON`] categories that most
+    /// The share of the weight that is on items of a category, for the `COMMON` categories that most
     /// users have an event in.
     Categories,
 }

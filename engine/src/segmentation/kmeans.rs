@@ -1,8 +1,8 @@
 //! k-means, spherical (Dhillon & Modha 2001) and Euclidean, of weighted rows, the best of several starts.
 //!
-//! - [`seeding`] and [`oversampling`]: where to begin
-//! - [`lloyd`]: from there to where no row wants to move
-//! - [`search`]: the nearest centroids, for both of them and for everybody else
+//! - `seeding` and `oversampling`: where to begin
+//! - `lloyd`: from there to where no row wants to move
+//! - `search`: the nearest centroids, for both of them and for everybody else
 //!
 //! Inside, both geometries are one: spherical rows and centroids have length one, so 1 − cosine is half
 //! of ‖x − c‖², and the only difference left is that a mean direction is scaled to length one. Memory

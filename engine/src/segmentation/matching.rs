@@ -4,7 +4,7 @@
 //! it shares: the one-to-one assignment with the least total cost, where a pair costs 1 − Jaccard overlap
 //! of the members (Kuhn 1955, Munkres 1957). O(a·b) steps for a ≤ b clusters and ids where most have a
 //! counterpart, O(a²·b) at worst; 8·a·b bytes. Two divisions that have nothing to do with each other took
-//! 0.8 s at 1,024 segments and a minute at 4,096, and nothing can interrupt it; so above [`MOST_ASSIGNED`]
+//! 0.8 s at 1,024 segments and a minute at 4,096, and nothing can interrupt it; so above `MOST_ASSIGNED`
 //! segments the largest overlap is taken first, then the next, which is the same where divisions are related.
 
 use pathfinding::kuhn_munkres::kuhn_munkres;

@@ -1,10 +1,10 @@
 //! A Gaussian mixture: segments that may be long or flat, and how likely a user belongs to each.
 //!
 //! Expectation-maximization (Dempster, Laird & Rubin 1977) from the clusters of k-means. A component has a
-//! full covariance where there are rows enough to know it, else a diagonal one ([`LEAST_ROWS_PER_COLUMN`],
-//! [`MOST_FULL_COLUMNS`]). An expectation costs 2·n·c·d² flops with full covariances, as products of blocks
+//! full covariance where there are rows enough to know it, else a diagonal one (`LEAST_ROWS_PER_COLUMN`,
+//! `MOST_FULL_COLUMNS`). An expectation costs 2·n·c·d² flops with full covariances, as products of blocks
 //! of rows with the inverse Cholesky factor of each component, and 3·n·c·d with diagonal ones. Memory is
-//! 20 bytes for each row and component that has a responsibility above [`LEAST_RESPONSIBILITY`], of which a
+//! 20 bytes for each row and component that has a responsibility above `LEAST_RESPONSIBILITY`, of which a
 //! row has one or two. Sums are taken in the order of rows, so the bytes do not depend on threads.
 
 mod estimate;

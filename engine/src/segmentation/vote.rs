@@ -8,7 +8,7 @@
 //! Distances are Euclidean. A classification of n rows among m exemplars costs 2·n·m·d flops as matrix
 //! products, which only choose whom to look at: distances that count are computed in `f64`, so that
 //! [`NeighbourVote::classify`] finds what [`NeighbourVote::classify_row`] finds by looking at all. Memory is
-//! [`BLOCK_SCORES`] values for each thread.
+//! `BLOCK_SCORES` values for each thread.
 
 use crate::error::{EngineError, Result};
 use crate::linalg::product::scores;
