@@ -6,7 +6,7 @@
 //!
 //! Inside, both geometries are one: spherical rows and centroids have length one, so 1 − cosine is half
 //! of ‖x − c‖², and the only difference left is that a mean direction is scaled to length one. Memory
-//! besides the points: 24 + 4·(2 + ln count) bytes a row, and a copy of points far from the origin.
+//! besides the points: at most 80 bytes a row, and a copy of points far from the origin.
 
 mod lloyd;
 mod oversampling;
