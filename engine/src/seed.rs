@@ -21,6 +21,16 @@ pub fn mix(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// At most `most` of some numbers, chosen by the seed, ascending. They come ascending.
+pub fn sample(mut numbers: Vec<u32>, most: usize, seed: u64) -> Vec<u32> {
+    if numbers.len() > most {
+        numbers.sort_unstable_by_key(|&number| mix(seed ^ u64::from(number)));
+        numbers.truncate(most);
+        numbers.sort_unstable();
+    }
+    numbers
+}
+
 /// A hash of bytes that is the same on every machine and in every release: holdouts depend on it.
 pub fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
     let mut state = mix(seed ^ bytes.len() as u64);

@@ -134,7 +134,7 @@ pub fn load_past(version: &Version, members: &IdMap, kind: IdKind) -> Result<Pas
     let mut of_member = vec![None; members.ids().len()];
     let mut gone = BTreeMap::new();
     let sql = format!("SELECT user_id, segment FROM {}", partition("version_users", version.version_id));
-    let ids = as_owner(|| {
+    as_owner(|| {
         query(&sql, &[], |row| {
             let segment: i32 = row.value(2)?;
             let user: String = row.value(1)?;
@@ -143,13 +143,9 @@ pub fn load_past(version: &Version, members: &IdMap, kind: IdKind) -> Result<Pas
                 None => *gone.entry(segment).or_insert(0) += 1,
             }
             Ok(())
-        })?;
-        query(
-            "SELECT segment FROM segrec_catalog.segments WHERE version_id = $1 ORDER BY segment",
-            &[version.version_id.into()],
-            |row| row.value(1),
-        )
+        })
     })?;
+    let ids = ids(version.version_id)?;
     let classifier = load_classifier(version.version_id)?.map(|stored| stored.classifier);
     Ok(Past { version: version.version, ids, of_member, gone, classifier })
 }

@@ -130,6 +130,10 @@ fn nearest(name: &str) -> String {
     }
 }
 
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+}
+
 impl Kind {
     /// What an option of this kind may be, in words.
     pub fn takes(&self) -> String {
@@ -140,14 +144,8 @@ impl Kind {
             }
             Self::Number { least, most } => format!("a number from {least} to {most}"),
             Self::AutoOrNumber { least, most } => format!("\"auto\" or a number from {least} to {most}"),
-            Self::Choice(words) => {
-                let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-                format!("one of {}", words.join(", "))
-            }
-            Self::Choices(words) => {
-                let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-                format!("a list of {}", words.join(", "))
-            }
+            Self::Choice(words) => format!("one of {}", quoted(words)),
+            Self::Choices(words) => format!("a list of {}", quoted(words)),
             Self::Boolean => "true or false".to_owned(),
             Self::Name => "the name of a column, or null".to_owned(),
             Self::Names => "a list of names of columns such as [\"age\", \"country\"]".to_owned(),

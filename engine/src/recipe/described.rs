@@ -9,7 +9,7 @@ use crate::features::{
 use crate::interactions::Events;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
-use crate::seed::mix;
+use crate::seed::sample;
 use crate::segmentation::membership::unit_rows;
 use crate::segmentation::rfm::rfm_values;
 use crate::segmentation::{Geometry, Method, On, Space};
@@ -66,10 +66,7 @@ impl Described {
 
     /// Some of the members, chosen by the seed.
     pub fn sample(&self, count: usize, seed: u64) -> Self {
-        let mut rows: Vec<u32> = (0..self.table.rows() as u32).collect();
-        rows.sort_unstable_by_key(|&row| mix(seed ^ u64::from(row)));
-        rows.truncate(count);
-        rows.sort_unstable();
+        let rows = sample((0..self.table.rows() as u32).collect(), count, seed);
         Self { table: self.table.select(&rows), as_of: Some(self.as_of(None)), ..Self::default() }
     }
 

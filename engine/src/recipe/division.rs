@@ -241,7 +241,7 @@ const QUANTILES: u8 = 5;
 
 /// Groups that are given, not found: everybody fits theirs.
 fn named(of_row: Vec<u32>, names: Vec<Option<String>>, classifier: Option<Classifier>) -> Division {
-    let fits = of_row.iter().map(|&segment| MemberFit { segment, distance: 0.0, confidence: 1.0 }).collect();
+    let fits = of_row.iter().map(|&segment| MemberFit::given(segment)).collect();
     Division {
         members: (0..of_row.len() as u32).collect(),
         count: names.len(),

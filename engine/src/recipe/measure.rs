@@ -8,7 +8,7 @@ use crate::evaluation::interval::mean_and_error;
 use crate::evaluation::{Estimate, Gate, Holdout, ListMetrics, Metric, bootstrap, coverage, gate};
 use crate::observer::{Observer, Progress};
 use crate::ranking::{Popularity, Scored, Scoring, top_lists};
-use crate::seed::mix;
+use crate::seed::sample;
 
 /// Lists are cut at these lengths.
 pub const MEASURED_AT: [usize; 2] = [10, 20];
@@ -254,14 +254,8 @@ fn metric_rows(
 
 /// Users with something held out, ascending: all, or as many as `most`, chosen by the seed.
 pub fn measured_users(holdout: &Holdout, most: usize, seed: u64) -> Vec<u32> {
-    let mut users: Vec<u32> =
-        (0..holdout.test.rows() as u32).filter(|&user| holdout.test.row_len(user as usize) > 0).collect();
-    if users.len() > most {
-        users.sort_unstable_by_key(|&user| mix(seed ^ u64::from(user)));
-        users.truncate(most);
-        users.sort_unstable();
-    }
-    users
+    let users = (0..holdout.test.rows() as u32).filter(|&user| holdout.test.row_len(user as usize) > 0);
+    sample(users.collect(), most, seed)
 }
 
 fn all_lists(fit: &Fit, holdout: &Holdout, users: &[u32], observer: &dyn Observer) -> Result<Vec<Lists>> {

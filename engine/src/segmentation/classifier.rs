@@ -153,7 +153,7 @@ impl RfmRule {
         match self {
             Self::Named(groups) => {
                 let group = groups.get(scorer.named_segment(scores)).copied().flatten();
-                group.map(|segment| MemberFit { segment, distance: 0.0, confidence: 1.0 })
+                group.map(MemberFit::given)
             }
             Self::Nearest(centroids) => {
                 let point = scores.map(f32::from);
@@ -165,7 +165,7 @@ impl RfmRule {
 
 fn labelled(labels: &[Option<String>], label: Option<&str>) -> Option<MemberFit> {
     let group = labels.iter().position(|own| own.as_deref() == label)?;
-    Some(MemberFit { segment: group as u32, distance: 0.0, confidence: 1.0 })
+    Some(MemberFit::given(group as u32))
 }
 
 /// Recency in days, frequency and monetary value of a row; what is not given scores lowest.

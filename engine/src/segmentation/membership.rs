@@ -25,6 +25,13 @@ pub struct MemberFit {
     pub confidence: f32,
 }
 
+impl MemberFit {
+    /// Of a member whose segment is given, not found: there is no doubt.
+    pub fn given(segment: u32) -> Self {
+        Self { segment, distance: 0.0, confidence: 1.0 }
+    }
+}
+
 /// Rows of length one; zero rows stay.
 pub fn unit_rows(factors: &Matrix) -> Matrix {
     let mut points = factors.clone();

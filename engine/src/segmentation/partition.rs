@@ -198,7 +198,7 @@ impl Making<'_> {
             .iter()
             .zip(labels)
             .map(|(vote, own)| match own {
-                Some(own) => MemberFit { segment: *own, distance: 0.0, confidence: 1.0 },
+                Some(own) => MemberFit::given(*own),
                 None => {
                     MemberFit { segment: vote.label, distance: vote.distance, confidence: vote.confidence }
                 }
