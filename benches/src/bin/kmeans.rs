@@ -18,7 +18,7 @@ use linfa::traits::{Fit, Predict};
 use linfa_clustering::KMeans;
 use ndarray::Array2;
 use segrec_benches::{Result, read_labels, read_points, write_labels, write_points};
-use segrec_engine::factorization::Backbone;
+use segrec_engine::factorization::{Backbone, Start};
 use segrec_engine::linalg::vector::normalize;
 use segrec_engine::recipe::parse_options;
 use segrec_engine::segmentation::{Geometry, KmeansSettings, kmeans};
@@ -34,7 +34,8 @@ fn factors(events: &str, columns: &str, path: &str) -> Result<()> {
     let given = serde_json::json!({"als": {"factors": columns.parse::<usize>()?}});
     let options = parse_options(&given).map_err(|problems| format!("{problems:?}"))?;
     let mut points =
-        Backbone::train(&interactions, &options.als.with(0.003, 0.01), options.seed, &Silent)?.user_factors;
+        Backbone::train(&interactions, &options.als.with(0.003, 0.01), Start::Random(options.seed), &Silent)?
+            .user_factors;
     for row in 0..points.rows() {
         normalize(points.row_mut(row));
     }

@@ -19,7 +19,7 @@ pub mod options;
 pub mod row_solver;
 pub mod segment_factors;
 
-pub use backbone::Backbone;
+pub use backbone::{Backbone, Start};
 pub use fold_in::FoldIn;
 pub use options::AlsOptions;
 pub use segment_factors::{SegmentFactors, Segments};

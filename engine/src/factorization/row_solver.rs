@@ -46,9 +46,9 @@ impl RowSolver {
         Ok(Self { fixed: basis.rotate(fixed), basis, unobserved_weight: unobserved_weight as f32 })
     }
 
-    /// The fixed side in the eigenbasis.
-    pub fn fixed(&self) -> &Matrix {
-        &self.fixed
+    /// The fixed side in the eigenbasis, taken out.
+    pub fn into_fixed(self) -> Matrix {
+        self.fixed
     }
 
     /// The eigenbasis.

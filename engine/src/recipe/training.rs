@@ -9,7 +9,7 @@ use super::options::Options;
 use super::tuning::decide;
 use crate::error::{EngineError, Result};
 use crate::evaluation::{Holdout, Split};
-use crate::factorization::{AlsOptions, Backbone};
+use crate::factorization::{AlsOptions, Backbone, Start};
 use crate::interactions::{Events, Interactions, Weighting};
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
@@ -98,7 +98,7 @@ pub fn train(
     // beginning with those.
     let users = events.users().len();
     let count = given.described.table.rows();
-    let backbone = Backbone::train(&interactions, &als, options.seed, observer)?;
+    let backbone = Backbone::train(&interactions, &als, Start::Random(options.seed), observer)?;
     let (division, own_factors) = if Described::reads_events(options) {
         let found = division.of_members(count);
         let again = found_again(given, &division, &found, &backbone, options, observer)?;
@@ -128,7 +128,7 @@ fn fit_without_holdout(
     observer: &dyn Observer,
 ) -> Result<(Fit, Division, Vec<Choice>)> {
     let training = &holdout.training;
-    let backbone = Backbone::train(training, als, options.seed, observer)?;
+    let backbone = Backbone::train(training, als, Start::Random(options.seed), observer)?;
     let past = if Described::reads_events(options) {
         Some(given.events.select(|user, item, time| holdout.is_training(user, item, time)))
     } else {

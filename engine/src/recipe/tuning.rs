@@ -8,7 +8,7 @@ use super::options::{AlsChoices, Options};
 use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::{Holdout, ListMetrics};
-use crate::factorization::{AlsOptions, Backbone};
+use crate::factorization::{AlsOptions, Backbone, Start};
 use crate::observer::{Observer, Progress, Quiet};
 use crate::ranking::{Scoring, top_lists};
 
@@ -87,7 +87,7 @@ fn trial(
     observer: &dyn Observer,
 ) -> Result<f64> {
     let quiet = Quiet(observer);
-    let backbone = Backbone::train(&holdout.training, als, seed, &quiet)?;
+    let backbone = Backbone::train(&holdout.training, als, Start::Random(seed), &quiet)?;
     let scoring = Scoring { item_factors: &backbone.item_factors, items: None };
     let seen = |row: usize| holdout.training.by_user().row(users[row] as usize).0;
     let (metric, k) = DECIDING;
