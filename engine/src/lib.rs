@@ -19,6 +19,7 @@ pub mod linalg;
 pub mod matrix;
 pub mod observer;
 pub mod ranking;
+pub mod rating;
 pub mod recipe;
 pub mod seed;
 pub mod segmentation;
