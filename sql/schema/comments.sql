@@ -48,7 +48,7 @@ BEGIN
             ('value', 'training_log', 'the value of the metric'),
             ('baseline', NULL, 'what popularity reached for the same users and held-out events'),
             ('previous', NULL, 'what the version deployed before reached'),
-            ('split', NULL, 'how held-out events were chosen: time or random'),
+            ('split', NULL, 'how held-out events were chosen: time, last or random'),
             ('reason', NULL, 'why it was deployed or was not'),
             ('segment', NULL, 'the number of the segment'),
             ('segment', 'metrics', 'the segment whose users were measured; null for all'),

@@ -35,7 +35,11 @@ pub fn check_options(options: &Options, reads: Reads<'_>) -> Result<()> {
     let needs = [
         (options.events.duplicates == Duplicates::Last && !timed, "events.duplicates", "time_column"),
         (options.events.half_life.is_some() && !timed, "events.half_life", "time_column"),
-        (options.holdout.split == SplitChoice::Time && !timed, "holdout.split", "time_column"),
+        (
+            matches!(options.holdout.split, SplitChoice::Time | SplitChoice::Last) && !timed,
+            "holdout.split",
+            "time_column",
+        ),
         (!options.events.type_weights.is_empty() && !typed, "events.type_weights", "type_column"),
         (by_points && matches!(on, On::Behaviour | On::Both) && !eventful, "segmentation.on", "events"),
         (attributes && !described && segmentation.activity.is_empty(), "segmentation.on", "users"),

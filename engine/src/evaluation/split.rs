@@ -1,10 +1,16 @@
 //! Which events are held out of a training to measure it.
 
-use crate::error::Result;
+use crate::error::{EngineError, Result};
 use crate::interactions::{Events, Interactions, SparseRows, Weighting};
 use crate::observer::Observer;
 use crate::seed::mix;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::ops::Range;
+
+/// Users whose last items are sought without asking whether to stop: some thousands of events.
+const USERS_BETWEEN_CHECKS: u32 = 256;
 
 /// How to choose held-out events, as asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +20,8 @@ pub enum SplitChoice {
     Auto,
     /// The latest events.
     Time,
+    /// The items that each user came to last.
+    Last,
     /// A share of each user's items, chosen by a hash of user and item.
     Random,
 }
@@ -24,8 +32,10 @@ pub enum SplitChoice {
 pub struct HoldoutOptions {
     /// How held-out events are chosen.
     pub split: SplitChoice,
-    /// The share of events that is held out.
+    /// The share of events that is held out, for time and random.
     pub share: f64,
+    /// How many items of each user are held out, for last.
+    pub last: usize,
 }
 
 /// How held-out events were chosen.
@@ -36,8 +46,17 @@ pub enum Split {
         /// The last moment of the training part.
         cutoff: i64,
     },
+    /// The items that each user came to last are held out.
+    Last,
     /// Pairs whose hash falls below the share are held out: the same ones every time.
     Random,
+    /// Pairs whose hash falls into one of several equal parts are held out: every pair once in all folds.
+    Fold {
+        /// Which part, from 0.
+        fold: usize,
+        /// How many parts.
+        folds: usize,
+    },
 }
 
 impl Split {
@@ -45,7 +64,9 @@ impl Split {
     pub fn name(self) -> &'static str {
         match self {
             Self::Time { .. } => "time",
+            Self::Last => "last",
             Self::Random => "random",
+            Self::Fold { .. } => "fold",
         }
     }
 }
@@ -62,26 +83,53 @@ pub struct Holdout {
     choice: Choice,
 }
 
-/// Which pair is held out, for events of the same users and items.
+/// Which events are held out, of the same users and items.
 #[derive(Clone, Debug)]
 enum Choice {
     /// Events after this moment.
     After(i64),
-    /// Pairs whose mixed hashes fall below the limit.
-    Hashed { users: Vec<u64>, items: Vec<u64>, limit: u64 },
+    /// For each user the events after a moment, and of those at it the events of these items (ascending).
+    AfterEach(Vec<(i64, Vec<u32>)>),
+    /// Pairs whose hashes fall into the range.
+    Hashed(PairHashes, Range<u128>),
 }
 
 impl Choice {
     fn holds_out(&self, user: u32, item: u32, time: i64) -> bool {
         match self {
             Self::After(cutoff) => time > *cutoff,
-            Self::Hashed { users, items, limit } => mix(users[user as usize] ^ items[item as usize]) < *limit,
+            Self::AfterEach(cutoffs) => {
+                let (cutoff, items) = &cutoffs[user as usize];
+                time > *cutoff || time == *cutoff && items.binary_search(&item).is_ok()
+            }
+            Self::Hashed(hashes, range) => range.contains(&u128::from(hashes.of(user, item))),
         }
     }
 }
 
+/// A hash for every pair of user and item, of their ids and the seed: others do not change it.
+#[derive(Clone, Debug)]
+struct PairHashes {
+    users: Vec<u64>,
+    items: Vec<u64>,
+}
+
+impl PairHashes {
+    fn new(events: &Events, seed: u64) -> Self {
+        Self {
+            users: (0..events.users().len()).map(|user| events.users().stable_hash(user, seed)).collect(),
+            items: (0..events.items().len()).map(|item| events.items().stable_hash(item, !seed)).collect(),
+        }
+    }
+
+    fn of(&self, user: u32, item: u32) -> u64 {
+        mix(self.users[user as usize] ^ self.items[item as usize])
+    }
+}
+
 impl Holdout {
-    /// Divides the events.
+    /// Divides the events. Without times, auto and time are random, and last takes as many items of each
+    /// user by their hash.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -93,18 +141,52 @@ impl Holdout {
         observer: &dyn Observer,
     ) -> Result<Self> {
         let cutoff = match options.split {
+            SplitChoice::Last => {
+                let choice = Choice::AfterEach(last_of_each(events, options.last, seed, observer)?);
+                let split = if events.is_timed() { Split::Last } else { Split::Random };
+                return Self::divided(events, weighting, split, choice, observer);
+            }
             SplitChoice::Random => None,
             SplitChoice::Auto | SplitChoice::Time => events.time_quantile(options.share),
         };
         let (split, choice) = match cutoff {
             Some(cutoff) => (Split::Time { cutoff }, Choice::After(cutoff)),
             None => {
-                let users = (0..events.users().len()).map(|u| events.users().stable_hash(u, seed)).collect();
-                let items = (0..events.items().len()).map(|i| events.items().stable_hash(i, !seed)).collect();
-                let limit = (options.share * u64::MAX as f64) as u64;
-                (Split::Random, Choice::Hashed { users, items, limit })
+                let range = 0..u128::from((options.share * u64::MAX as f64) as u64);
+                (Split::Random, Choice::Hashed(PairHashes::new(events, seed), range))
             }
         };
+        Self::divided(events, weighting, split, choice, observer)
+    }
+
+    /// Holds out one of `folds` parts of the pairs of user and item. A pair is in the same part in every run,
+    /// and in exactly one.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] where there is no such part or only one, [`EngineError::Cancelled`].
+    pub fn fold(
+        events: &Events,
+        weighting: &Weighting,
+        fold: usize,
+        folds: usize,
+        seed: u64,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        if folds < 2 || fold >= folds {
+            return Err(EngineError::Shape { what: "folds", expected: (fold + 1).max(2), found: folds });
+        }
+        let start = |fold: usize| ((fold as u128) << 64) / folds as u128;
+        let choice = Choice::Hashed(PairHashes::new(events, seed), start(fold)..start(fold + 1));
+        Self::divided(events, weighting, Split::Fold { fold, folds }, choice, observer)
+    }
+
+    fn divided(
+        events: &Events,
+        weighting: &Weighting,
+        split: Split,
+        choice: Choice,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
         let part = |held_out: bool| {
             let keep = |user, item, time| choice.holds_out(user, item, time) == held_out;
             events.interactions(weighting, keep, observer)
@@ -118,6 +200,40 @@ impl Holdout {
     pub fn is_training(&self, user: u32, item: u32, time: i64) -> bool {
         !self.choice.holds_out(user, item, time)
     }
+}
+
+/// For each user the moment from which events are held out, and which of the items first met at it: so many
+/// that `count` items are new after it, or all but one where a user has no more. What a user did later with
+/// older items is held out too, since training must not see the future. Items met at the same time are
+/// ordered by the hash of the pair.
+fn last_of_each(
+    events: &Events,
+    count: usize,
+    seed: u64,
+    observer: &dyn Observer,
+) -> Result<Vec<(i64, Vec<u32>)>> {
+    let hashes = PairHashes::new(events, seed);
+    let users = events.users().len() as u32;
+    (0..users)
+        .into_par_iter()
+        .map(|user| {
+            if user % USERS_BETWEEN_CHECKS == 0 {
+                observer.check()?;
+            }
+            let mut met: Vec<(u32, i64)> =
+                events.of_user(user as usize).map(|event| (event.item, event.time)).collect();
+            met.sort_unstable();
+            met.dedup_by_key(|first| first.0);
+            let count = count.min(met.len().saturating_sub(1));
+            met.sort_unstable_by_key(|&(item, time)| (Reverse(time), hashes.of(user, item), item));
+            met.truncate(count);
+            let Some(&(_, cutoff)) = met.last() else { return Ok((i64::MAX, Vec::new())) };
+            let mut items: Vec<u32> =
+                met.iter().filter(|first| first.1 == cutoff).map(|first| first.0).collect();
+            items.sort_unstable();
+            Ok((cutoff, items))
+        })
+        .collect()
 }
 
 /// The held-out pairs that a model can be asked for: the user has training items, the item has
@@ -158,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_random_split_holds_out_the_same_pairs_when_others_are_added() {
-        let options = HoldoutOptions { split: SplitChoice::Random, share: 0.2 };
+        let options = HoldoutOptions { split: SplitChoice::Random, share: 0.2, last: 1 };
         let held_out = |users: i64| {
             let events = events(
                 (0..users).flat_map(|u| (0..40).filter(move |i| (u * i) % 3 != 1).map(move |i| (u, i))),
@@ -175,7 +291,7 @@ mod tests {
     #[test]
     fn a_time_split_holds_out_the_latest_and_no_pair_is_in_both_parts() {
         let events = events((0..1000i64).map(|n| (n % 10, n * n % 37)));
-        let options = HoldoutOptions { split: SplitChoice::Auto, share: 0.1 };
+        let options = HoldoutOptions { split: SplitChoice::Auto, share: 0.1, last: 1 };
         let holdout = Holdout::new(&events, &WEIGHTING, &options, 42, &Silent).unwrap();
         assert_eq!(holdout.split, Split::Time { cutoff: 900 });
         for user in 0..10 {

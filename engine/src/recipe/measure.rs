@@ -5,7 +5,7 @@
 use super::fit::Fit;
 use crate::error::Result;
 use crate::evaluation::interval::mean_and_error;
-use crate::evaluation::{Estimate, Gate, Holdout, ListMetrics, Metric, bootstrap, coverage, gate};
+use crate::evaluation::{Estimate, Gate, Holdout, ListMetrics, Metric, MetricRow, bootstrap, coverage, gate};
 use crate::observer::{Observer, Progress};
 use crate::ranking::{Popularity, Scored, Scoring, top_lists};
 use crate::seed::sample;
@@ -23,25 +23,6 @@ const MOST_USERS: usize = 20_000;
 const BATCH_USERS: usize = 2_048;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "measuring";
-
-/// A measured value.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MetricRow {
-    /// The name in SQL: `ndcg`, `coverage`, …
-    pub metric: &'static str,
-    /// The length of the lists.
-    pub k: usize,
-    /// The segment; `None` for all users.
-    pub segment: Option<u32>,
-    /// What the gated model reaches.
-    pub value: f64,
-    /// The bounds of the 95 % interval, where the metric is a mean over users.
-    pub interval: Option<(f64, f64)>,
-    /// What popularity reaches.
-    pub baseline: f64,
-    /// How many users were measured.
-    pub users: usize,
-}
 
 /// What a training reaches on its holdout.
 #[derive(Clone, Debug, PartialEq)]

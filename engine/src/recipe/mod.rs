@@ -26,11 +26,12 @@ pub mod segmenting;
 pub mod training;
 pub mod tuning;
 
+pub use crate::evaluation::MetricRow;
 pub use checking::{OptionProblem, merge_options, parse_options};
 pub use described::Described;
 pub use division::Before;
 pub use fit::Fit;
-pub use measure::{MEASURED_AT, Measurement, MetricRow};
+pub use measure::{MEASURED_AT, Measurement};
 pub use members::Members;
 pub use options::{AlsChoices, OPTIONS, OnBadRows, Options};
 pub use reading::Reading;

@@ -242,15 +242,21 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "holdout.split",
-        Kind::Choice(&["auto", "time", "random"]),
+        Kind::Choice(&["auto", "time", "last", "random"]),
         "\"auto\"",
-        "How held-out events are chosen: the latest, or by a hash of user and item; auto takes time where the model has a time column.",
+        "How held-out events are chosen: the latest of all, what each user came to last, or by a hash of user and item; auto takes time where the model has a time column.",
     ),
     entry(
         "holdout.share",
         Kind::Number { least: 0.01, most: 0.5 },
         "0.1",
-        "The share of events that is held out to measure the training.",
+        "The share of events that is held out to measure the training, for time and random.",
+    ),
+    entry(
+        "holdout.last",
+        Kind::Integer { least: 1, most: 1000 },
+        "1",
+        "How many items of each user are held out, for last; a user with fewer keeps one.",
     ),
     entry(
         "seed",
