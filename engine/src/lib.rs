@@ -3,7 +3,8 @@
 //! the same bytes on any number of them.
 //!
 //! Data flows one way: events → [`interactions`] → [`factorization`] (the backbone) →
-//! [`segmentation`] → [`factorization`] (segment factors) → [`ranking`] → [`evaluation`];
+//! [`segmentation`] → [`factorization`] (segment factors) → [`neighbours`] → [`ranking`] →
+//! [`evaluation`];
 //! [`recipe`] is the whole path as one training. What else is known about users enters through
 //! [`features`], as points that segmentation can divide.
 
@@ -17,6 +18,7 @@ pub mod features;
 pub mod interactions;
 pub mod linalg;
 pub mod matrix;
+pub mod neighbours;
 pub mod observer;
 pub mod ranking;
 pub mod rating;

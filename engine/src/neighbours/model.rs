@@ -1,0 +1,145 @@
+//! The weights between items, and the scores of a history.
+//!
+//! A history of 27 items with 50 weights each is 1,350 additions to a dense row of scores; a bitmap
+//! remembers which scores were touched and gives them back in ascending order without sorting.
+
+use super::cooccurrence;
+use super::options::{NeighbourMethod, NeighbourOptions};
+use super::ridge;
+use crate::error::{EngineError, Result};
+use crate::interactions::{Interactions, SparseRows};
+use crate::linalg::padded;
+use crate::observer::Observer;
+
+/// The name of the phase in progress reports and in the training log.
+pub const PHASE: &str = "neighbours";
+
+/// items × items: a row is a source (an item of a history), its columns, ascending, the targets it
+/// speaks for. All scalings are folded into the values, so that a user's score of item j is the plain
+/// sum over the items i of their history of w(i, j). The diagonal is absent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Neighbours {
+    rows: SparseRows,
+}
+
+impl Neighbours {
+    /// Neighbours from their rows (items × items).
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] where there are not as many rows as columns.
+    pub fn from_rows(rows: SparseRows) -> Result<Self> {
+        if rows.rows() != rows.width() {
+            return Err(EngineError::Shape {
+                what: "rows of neighbours",
+                expected: rows.width(),
+                found: rows.rows(),
+            });
+        }
+        Ok(Self { rows })
+    }
+
+    /// The weights: rows are sources, columns targets.
+    pub fn rows(&self) -> &SparseRows {
+        &self.rows
+    }
+
+    /// Trains the neighbours of all items.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub fn train(
+        interactions: &Interactions,
+        options: &NeighbourOptions,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let rows = match options.method {
+            NeighbourMethod::Ridge => ridge::train(interactions, options, observer)?,
+            NeighbourMethod::Filter
+            | NeighbourMethod::Cosine
+            | NeighbourMethod::TfIdf
+            | NeighbourMethod::Rp3 => cooccurrence::train(interactions, options, observer)?,
+        };
+        Self::from_rows(rows)
+    }
+
+    /// Bytes at the peak of [`Self::train`], before they are taken: an upper estimate.
+    ///
+    /// What is kept while it grows (twice `kept`, in vectors that double) and once more as rows; of the ridge, the
+    /// solutions of one step; for every thread a row of co-occurrences with its candidates, and of the
+    /// ridge the users and places of the sources and their system.
+    pub fn memory(users: usize, items: usize, entries: usize, options: &NeighbourOptions) -> u64 {
+        let (users, items, entries) = (users as u64, items as u64, entries as u64);
+        let kept = (options.kept as u64).min(items);
+        let scratch = 20 * items;
+        let (scratch, growing) = match options.method {
+            NeighbourMethod::Ridge => {
+                let considered = padded(options.considered.min(items as usize)) as u64;
+                let system = 4 * considered * (considered + ridge::DENSE_USERS as u64);
+                let solutions = 8 * considered * items.div_ceil(cooccurrence::STEPS as u64);
+                (
+                    scratch + 8 * users + 4 * entries + system,
+                    8 * items * (2 * kept).next_power_of_two() + solutions,
+                )
+            }
+            _ => (scratch, 8 * items * kept),
+        };
+        let threads = rayon::current_num_threads() as u64;
+        threads * scratch + growing + 8 * items * kept + 16 * users + 40 * items
+    }
+
+    /// The scores of a history (items in any order; those without a row are passed over): the touched
+    /// items ascending, and the sum of their weights. Items of the history are among them.
+    pub fn score<'s>(&self, history: &[u32], scratch: &'s mut NeighbourScratch) -> (&'s [u32], &'s [f32]) {
+        scratch.start(self.rows.width());
+        for &item in history {
+            if (item as usize) < self.rows.rows() {
+                let (targets, weights) = self.rows.row(item as usize);
+                scratch.add(targets, weights);
+            }
+        }
+        scratch.finish()
+    }
+}
+
+/// Space for scores, used again from history to history: four bytes and a bit per item.
+#[derive(Clone, Debug, Default)]
+pub struct NeighbourScratch {
+    /// The score of every item; zero between two histories.
+    sums: Vec<f32>,
+    /// One bit per item that was touched; zero between two histories.
+    touched: Vec<u64>,
+    items: Vec<u32>,
+    scores: Vec<f32>,
+}
+
+impl NeighbourScratch {
+    /// Makes room for `items` items.
+    fn start(&mut self, items: usize) {
+        if self.sums.len() < items {
+            self.sums.resize(items, 0.0);
+            self.touched.resize(items.div_ceil(64), 0);
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, targets: &[u32], weights: &[f32]) {
+        for (&target, &weight) in targets.iter().zip(weights) {
+            self.sums[target as usize] += weight;
+            self.touched[target as usize / 64] |= 1 << (target % 64);
+        }
+    }
+
+    fn finish(&mut self) -> (&[u32], &[f32]) {
+        self.items.clear();
+        self.scores.clear();
+        for (word, bits) in self.touched.iter_mut().enumerate() {
+            while *bits != 0 {
+                let item = word * 64 + bits.trailing_zeros() as usize;
+                *bits &= *bits - 1;
+                self.items.push(item as u32);
+                self.scores.push(std::mem::take(&mut self.sums[item]));
+            }
+        }
+        (&self.items, &self.scores)
+    }
+}

@@ -1,0 +1,73 @@
+//! The largest weights of every source, by their absolute value. Equal weights go to the lower item, so
+//! what is kept depends on neither the order in which weights arrive nor the number of threads.
+
+use crate::error::Result;
+use crate::interactions::SparseRows;
+use std::cmp::Ordering;
+
+/// An item and its weight.
+pub type Weighted = (u32, f32);
+
+/// Larger absolute weights first.
+fn order(a: &Weighted, b: &Weighted) -> Ordering {
+    b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0))
+}
+
+/// Cuts `weights` to the `kept` strongest, in any order. Linear.
+pub fn keep_strongest(weights: &mut Vec<Weighted>, kept: usize) {
+    if weights.len() > kept {
+        if kept > 0 {
+            weights.select_nth_unstable_by(kept - 1, order);
+        }
+        weights.truncate(kept);
+    }
+}
+
+/// Rows that grow one weight at a time and never hold more than twice what they keep.
+#[derive(Clone, Debug)]
+pub struct Strongest {
+    kept: usize,
+    rows: Vec<Vec<Weighted>>,
+}
+
+impl Strongest {
+    /// No weights of `sources` sources yet.
+    pub fn new(sources: usize, kept: usize) -> Self {
+        Self { kept, rows: vec![Vec::new(); sources] }
+    }
+
+    /// Offers a weight of a source.
+    pub fn push(&mut self, source: u32, target: u32, weight: f32) {
+        let row = &mut self.rows[source as usize];
+        row.push((target, weight));
+        if row.len() >= self.kept.saturating_mul(2) {
+            keep_strongest(row, self.kept);
+        }
+    }
+
+    /// The rows (sources × `targets`).
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Shape`] where a target is not below `targets`.
+    pub fn finish(mut self, targets: usize) -> Result<SparseRows> {
+        self.rows.iter_mut().for_each(|row| keep_strongest(row, self.kept));
+        sparse_rows(self.rows, targets)
+    }
+}
+
+/// Sparse rows (rows × `width`) of lists in any order.
+///
+/// # Errors
+/// [`crate::EngineError::Shape`] where an item is not below `width`.
+pub fn sparse_rows(mut rows: Vec<Vec<Weighted>>, width: usize) -> Result<SparseRows> {
+    let mut starts = vec![0];
+    let entries = rows.iter().map(Vec::len).sum();
+    let (mut columns, mut values) = (Vec::with_capacity(entries), Vec::with_capacity(entries));
+    for row in &mut rows {
+        row.sort_unstable_by_key(|weighted| weighted.0);
+        columns.extend(row.iter().map(|weighted| weighted.0));
+        values.extend(row.iter().map(|weighted| weighted.1));
+        starts.push(columns.len());
+    }
+    SparseRows::new(width, starts, columns, values)
+}
