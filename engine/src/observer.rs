@@ -32,6 +32,11 @@ pub trait Observer: Sync {
     /// True once the work should stop.
     fn is_cancelled(&self) -> bool;
 
+    /// Seconds since the work began, by a clock of the caller's; 0 where it has none.
+    fn seconds(&self) -> f64 {
+        0.0
+    }
+
     /// An error once the work should stop.
     ///
     /// # Errors
@@ -59,5 +64,8 @@ impl Observer for Quiet<'_> {
     fn report(&self, _: Progress) {}
     fn is_cancelled(&self) -> bool {
         self.0.is_cancelled()
+    }
+    fn seconds(&self) -> f64 {
+        self.0.seconds()
     }
 }

@@ -25,7 +25,7 @@ fn train_events(
     observer: &dyn Observer,
 ) -> segrec_engine::Result<Trained> {
     let described = Described::users_of(events);
-    train(Given { events, described: &described, before: None }, options, previous, observer)
+    train(Given::new(events, &described), options, previous, observer)
 }
 
 fn pairs_of(interactions: &Interactions) -> Vec<(i64, i64, f32)> {

@@ -53,14 +53,15 @@ CREATE TABLE segrec_catalog.versions (
     previous float8,
     reason text,
     options jsonb NOT NULL,
-    als jsonb,
+    decided jsonb,
+    rated bytea,
     classifier bytea,
     median_weight real,
     anchor bigint,
     item_gram real[],
     UNIQUE (model_id, version)
 );
-COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; als is what was decided where options say auto; classifier is how a row of users finds its segment; median_weight, anchor (microseconds since 2000) and item_gram (k × k) are what fold-in needs';
+COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided is what options leave open; rated is what ratings need besides factors; classifier is how a row of users finds its segment; median_weight, anchor (microseconds since 2000) and item_gram (k × k) are what fold-in needs';
 
 CREATE TABLE segrec_catalog.segments (
     version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
@@ -114,6 +115,18 @@ CREATE TABLE segrec_catalog.segment_choices (
     PRIMARY KEY (version_id, segments)
 );
 COMMENT ON TABLE segrec_catalog.segment_choices IS 'the numbers of segments that a training tried';
+
+CREATE TABLE segrec_catalog.algorithm_choices (
+    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    place integer NOT NULL,
+    algorithm text NOT NULL,
+    value float8,
+    seconds float8 NOT NULL,
+    chosen boolean NOT NULL,
+    reason text NOT NULL,
+    PRIMARY KEY (version_id, place)
+);
+COMMENT ON TABLE segrec_catalog.algorithm_choices IS 'the algorithms that a training tried, in this order; value is that of the version''s deciding metric';
 
 CREATE TABLE segrec_catalog.segment_transitions (
     version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
@@ -199,15 +212,20 @@ CREATE TABLE segrec_catalog.version_items (
     item integer NOT NULL,
     item_id text COLLATE "C" NOT NULL,
     users integer NOT NULL,
-    factors real[] NOT NULL
+    popularity real NOT NULL,
+    factors real[] NOT NULL,
+    pattern real[],
+    neighbours integer[],
+    neighbour_weights real[]
 ) PARTITION BY LIST (version_id);
-COMMENT ON TABLE segrec_catalog.version_items IS 'the items of each version with the backbone''s factors';
+COMMENT ON TABLE segrec_catalog.version_items IS 'the items of each version with the backbone''s factors and their neighbours (numbers of items, ascending); pattern is what having rated an item says about a user';
 
 CREATE TABLE segrec_catalog.version_segment_items (
     version_id bigint NOT NULL,
     segment integer NOT NULL,
     item integer NOT NULL,
     users integer NOT NULL,
+    popularity real NOT NULL,
     factors real[]
 ) PARTITION BY LIST (version_id);
 COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur in each segment, with the segment''s factors where the gate let it have its own';
@@ -221,6 +239,7 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segments', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_labels', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_profiles', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_choices', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.algorithm_choices', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_transitions', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_drift', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_trees', '');

@@ -141,6 +141,26 @@ WHERE version.deployed AND own.factors IS NOT NULL
   AND item.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
 COMMENT ON VIEW segrec.item_factors IS 'the factors of every item: the backbone''s (segment is null) and each segment''s own';
 
+CREATE VIEW segrec.item_neighbours WITH (security_barrier) AS
+SELECT version.model, item.item_id, neighbour.item_id AS neighbour_id, named.weight
+FROM segrec_catalog.version_items item
+JOIN segrec_catalog.usable_versions version USING (version_id)
+CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(item.neighbours), pg_catalog.unnest(item.neighbour_weights))
+    AS named (item, weight)
+JOIN segrec_catalog.version_items neighbour ON neighbour.version_id = item.version_id AND neighbour.item = named.item
+WHERE version.deployed
+  AND item.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))
+  AND neighbour.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
+COMMENT ON VIEW segrec.item_neighbours IS 'what having an item says for others: the parts of a score that come from neighbours';
+
+CREATE VIEW segrec.algorithm_choices WITH (security_barrier) AS
+SELECT version.model, version.version, choice.algorithm, version.metric, choice.value, choice.seconds,
+       choice.chosen, choice.reason
+FROM segrec_catalog.usable_versions version
+JOIN segrec_catalog.algorithm_choices choice USING (version_id)
+ORDER BY version.model, version.version, choice.place;
+COMMENT ON VIEW segrec.algorithm_choices IS 'the algorithms that trainings with algorithm auto tried';
+
 CREATE VIEW segrec.user_factors WITH (security_barrier) AS
 SELECT version.model, member.user_id, member.segment, member.factors
 FROM segrec_catalog.version_users member

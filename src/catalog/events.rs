@@ -75,14 +75,19 @@ enum Judged {
 
 /// Judges the parts of an event that are not ids. `None` for a part the model does not have, `Some(None)`
 /// for one that is null.
-fn judge(weight: Option<Option<f64>>, time: Option<Option<i64>>, type_weight: Option<f64>) -> Judged {
+fn judge(
+    weight: Option<Option<f64>>,
+    time: Option<Option<i64>>,
+    type_weight: Option<f64>,
+    signed: bool,
+) -> Judged {
     let value = match weight {
         None => 1.0,
         Some(None) => return Judged::Bad(|report| &mut report.bad.null_weight),
         Some(Some(value)) if !value.is_finite() => {
             return Judged::Bad(|report| &mut report.bad.weight_not_finite);
         }
-        Some(Some(value)) if value < 0.0 => {
+        Some(Some(value)) if value < 0.0 && !signed => {
             return Judged::Bad(|report| &mut report.bad.negative_weight);
         }
         Some(Some(value)) => value,
@@ -101,7 +106,7 @@ fn judge(weight: Option<Option<f64>>, time: Option<Option<i64>>, type_weight: Op
     if !weight.is_finite() {
         return Judged::Bad(|report| &mut report.bad.weight_not_finite);
     }
-    if weight <= 0.0 {
+    if weight <= 0.0 && !signed {
         return Judged::Bad(|report| &mut report.weightless);
     }
     Judged::Good { weight, time }
@@ -112,25 +117,34 @@ fn weight_of_type(type_weights: &BTreeMap<String, f64>, name: Option<&str>) -> O
     if type_weights.is_empty() { Some(1.0) } else { type_weights.get(name?).copied() }
 }
 
-/// Reads all events, with their types where they are asked for. Stops with an error as soon as they take more than `memory` bytes.
+/// How events are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// Whether they keep their types.
+    pub keep_types: bool,
+    /// Whether weights are ratings, which may be zero or negative.
+    pub signed: bool,
+}
+
+/// Reads all events. Stops with an error as soon as they take more than `memory` bytes.
 pub fn read_all(
     columns: &EventColumns,
     type_weights: &BTreeMap<String, f64>,
-    keep_types: bool,
+    reading: Reading,
     memory: u64,
 ) -> Result<(RawEvents, ReadReport)> {
     let layout = layout(columns)?;
     let sql = format!("SELECT {} FROM {}", expressions(columns).join(", "), columns.relation);
     let sql = CString::new(sql).map_err(|_| SegrecError::Internal("a name holds a zero byte".to_owned()))?;
     let mut events = RawEvents::new(layout.user, layout.item, layout.time.is_some());
-    if keep_types {
+    if reading.keep_types {
         events = events.typed();
     }
     let mut report = ReadReport::default();
     let mut exceeded = None;
     stream(&sql, layout.columns, &mut |row: Row<'_>| {
         report.rows += 1;
-        take_row(&row, &layout, type_weights, &mut events, &mut report);
+        take_row(&row, &layout, type_weights, reading.signed, &mut events, &mut report);
         if report.rows.is_multiple_of(MEMORY_CHECK_ROWS) && events.memory() > memory {
             exceeded = Some(events.memory());
         }
@@ -149,6 +163,7 @@ fn take_row(
     row: &Row<'_>,
     layout: &Layout,
     type_weights: &BTreeMap<String, f64>,
+    signed: bool,
     events: &mut RawEvents,
     report: &mut ReadReport,
 ) {
@@ -162,6 +177,7 @@ fn take_row(
         layout.weight.map(|column| row.number(column)),
         layout.time.map(|column| row.integer(column)),
         type_weight,
+        signed,
     );
     let pushed = with_id(row, 0, layout.user, |user| {
         with_id(row, 1, layout.item, |item| match judged {
@@ -205,11 +221,12 @@ pub struct LiveEvents {
     statement: Prepared,
     layout: Layout,
     type_weights: BTreeMap<String, f64>,
+    signed: bool,
 }
 
 impl LiveEvents {
     /// Prepares the query. It runs as whoever calls, with their rights and row-level security.
-    pub fn new(columns: &EventColumns, type_weights: BTreeMap<String, f64>) -> Result<Self> {
+    pub fn new(columns: &EventColumns, type_weights: BTreeMap<String, f64>, signed: bool) -> Result<Self> {
         let (user, _) = kinds(columns)?;
         let (parameter, oid) = match user {
             IdKind::Bigint => ("int8", pg_sys::BuiltinOid::INT8OID),
@@ -222,7 +239,7 @@ impl LiveEvents {
             columns.relation,
             spi::quote_identifier(&columns.user.name),
         );
-        Ok(Self { statement: Prepared::new(&sql, &[oid])?, layout: layout(columns)?, type_weights })
+        Ok(Self { statement: Prepared::new(&sql, &[oid])?, layout: layout(columns)?, type_weights, signed })
     }
 
     /// The usable events of a user on items that `number` knows.
@@ -250,7 +267,7 @@ impl LiveEvents {
                 Some(column) => weight_of_type(&self.type_weights, row.get::<&str>(column + 1)?),
                 None => Some(1.0),
             };
-            Ok(match judge(weight, time, type_weight) {
+            Ok(match judge(weight, time, type_weight, self.signed) {
                 Judged::Good { weight, time } => Some(LiveEvent { item, weight, time }),
                 Judged::Bad(_) => None,
             })

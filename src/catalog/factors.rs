@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::pg::lock::hold_table;
 use crate::pg::packed::Packed;
 use segrec_engine::Matrix;
-use segrec_engine::interactions::{Id, IdKind, Ids, Interactions};
+use segrec_engine::interactions::{Id, IdKind, Ids, Interactions, SparseRows};
+use segrec_engine::neighbours::Neighbours;
 use std::ffi::CString;
 
 /// Rows of one INSERT: at 64 factors a megabyte of arguments.
@@ -31,7 +32,7 @@ const TABLES: [Partitioned; 3] = [
     Partitioned {
         name: "version_items",
         keys: &["version_id, item", "version_id, item_id"],
-        arrays: &["factors"],
+        arrays: &["factors", "pattern", "neighbours", "neighbour_weights"],
     },
     Partitioned { name: "version_segment_items", keys: &["version_id, segment, item"], arrays: &["factors"] },
 ];
@@ -143,19 +144,52 @@ pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     (digits == 32 && !hyphen_before).then_some(bytes)
 }
 
-/// Writes the items with the backbone's factors (items × k).
-pub fn write_items(version_id: i64, ids: &Ids, interactions: &Interactions, factors: &Matrix) -> Result<()> {
+/// What is written of all items.
+pub struct NewItems<'a> {
+    /// Their ids.
+    pub ids: &'a Ids,
+    /// Who has them.
+    pub interactions: &'a Interactions,
+    /// How popular each is.
+    pub popularity: &'a [f32],
+    /// items × k: the backbone's factors.
+    pub factors: &'a Matrix,
+    /// items × (k + 1): what having rated an item says about a user.
+    pub patterns: Option<&'a Matrix>,
+    /// Their neighbours.
+    pub neighbours: Option<&'a Neighbours>,
+}
+
+/// Writes the items.
+pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
     let sql = format!(
-        "INSERT INTO {} (version_id, item, item_id, users, factors) \
-         SELECT $1, $2 + ordinality - 1, item_id, users, \
-                ($5::real[])[(ordinality - 1) * $6 + 1 : ordinality * $6] \
-         FROM unnest($3::text[], $4::int[]) WITH ORDINALITY AS row (item_id, users, ordinality)",
-        partition("version_items", version_id)
+        "INSERT INTO {} (version_id, item, item_id, users, popularity, factors, pattern, neighbours, neighbour_weights) \
+         SELECT $1, $2 + ordinality - 1, item_id, users, popularity, \
+                ($6::real[])[(ordinality - 1) * $7 + 1 : ordinality * $7], \
+                ($8::real[])[(ordinality - 1) * $9 + 1 : ordinality * $9], {}, {} \
+         FROM unnest($3::text[], $4::int[], $5::real[], $10::int[], $11::int[]) \
+              WITH ORDINALITY AS row (item_id, users, popularity, n_length, n_last, ordinality)",
+        partition("version_items", version_id),
+        slice("$12::int[]", "n_length", "n_last"),
+        slice("$13::real[]", "n_length", "n_last"),
     );
-    let k = factors.columns();
+    let NewItems { ids, interactions, factors, .. } = *items;
     as_owner(|| {
         for first in (0..ids.len()).step_by(BATCH_ROWS) {
             let range = first..(first + BATCH_ROWS).min(ids.len());
+            let rows = |matrix: &Matrix| {
+                let k = matrix.columns();
+                Packed(matrix.data()[range.start * k..range.end * k].to_vec())
+            };
+            let (mut named, mut weights) = (Ragged::default(), Vec::new());
+            if let Some(neighbours) = items.neighbours {
+                for item in range.clone() {
+                    let (items, values) = neighbours.rows().row(item);
+                    named.push(items.iter().map(|&item| item as i32));
+                    weights.extend_from_slice(values);
+                }
+            }
+            let has_neighbours = items.neighbours.is_some();
             execute(
                 &sql,
                 &[
@@ -167,8 +201,15 @@ pub fn write_items(version_id: i64, ids: &Ids, interactions: &Interactions, fact
                         .map(|item| interactions.by_item().row_len(item) as i32)
                         .collect::<Vec<_>>()
                         .into(),
-                    Packed(factors.data()[range.start * k..range.end * k].to_vec()).into(),
-                    (k as i32).into(),
+                    Packed(items.popularity[range.clone()].to_vec()).into(),
+                    rows(factors).into(),
+                    (factors.columns() as i32).into(),
+                    items.patterns.map(rows).into(),
+                    items.patterns.map_or(0, |patterns| patterns.columns() as i32).into(),
+                    has_neighbours.then(|| Packed(named.lengths)).into(),
+                    has_neighbours.then(|| Packed(named.lasts)).into(),
+                    has_neighbours.then(|| Packed(named.values)).into(),
+                    has_neighbours.then(|| Packed(weights)).into(),
                 ],
             )?;
         }
@@ -176,25 +217,33 @@ pub fn write_items(version_id: i64, ids: &Ids, interactions: &Interactions, fact
     })
 }
 
-/// Writes the items of a segment (by its id); `factors` (items × k) where
-/// the segment has its own.
-pub fn write_segment_items(
-    version_id: i64,
-    segment: i32,
-    items: &[u32],
-    users: &[u32],
-    factors: Option<&Matrix>,
-) -> Result<()> {
+/// What is written of the items of a segment.
+pub struct NewSegmentItems<'a> {
+    /// The segment's id.
+    pub segment: i32,
+    /// Its items.
+    pub items: &'a [u32],
+    /// How many of its users have each.
+    pub users: &'a [u32],
+    /// How popular each is in it.
+    pub popularity: &'a [f32],
+    /// items × k, where the segment has factors of its own.
+    pub factors: Option<&'a Matrix>,
+}
+
+/// Writes the items of a segment.
+pub fn write_segment_items(version_id: i64, segment: &NewSegmentItems<'_>) -> Result<()> {
     let sql = format!(
-        "INSERT INTO {} (version_id, segment, item, users, factors) \
-         SELECT $1, $2, item, users, ($5::real[])[(ordinality - 1) * $6 + 1 : ordinality * $6] \
-         FROM unnest($3::int[], $4::int[]) WITH ORDINALITY AS row (item, users, ordinality)",
+        "INSERT INTO {} (version_id, segment, item, users, popularity, factors) \
+         SELECT $1, $2, item, users, popularity, ($6::real[])[(ordinality - 1) * $7 + 1 : ordinality * $7] \
+         FROM unnest($3::int[], $4::int[], $5::real[]) WITH ORDINALITY AS row (item, users, popularity, ordinality)",
         partition("version_segment_items", version_id)
     );
+    let NewSegmentItems { items, users, popularity, .. } = segment;
     as_owner(|| {
         for first in (0..items.len()).step_by(BATCH_ROWS) {
             let range = first..(first + BATCH_ROWS).min(items.len());
-            let (k, rows) = match factors {
+            let (k, rows) = match segment.factors {
                 Some(factors) => {
                     let k = factors.columns();
                     (k as i32, Some(Packed(factors.data()[range.start * k..range.end * k].to_vec())))
@@ -205,9 +254,10 @@ pub fn write_segment_items(
                 &sql,
                 &[
                     version_id.into(),
-                    segment.into(),
+                    segment.segment.into(),
                     items[range.clone()].iter().map(|&item| item as i32).collect::<Vec<_>>().into(),
-                    users[range].iter().map(|&count| count as i32).collect::<Vec<_>>().into(),
+                    users[range.clone()].iter().map(|&count| count as i32).collect::<Vec<_>>().into(),
+                    Packed(popularity[range].to_vec()).into(),
                     rows.into(),
                     k.into(),
                 ],
@@ -258,11 +308,18 @@ impl<T> Ragged<T> {
     }
 }
 
+/// A row of a ragged array: null where the array is.
+fn slice(values: &str, length: &str, last: &str) -> String {
+    format!("({values})[{last} - {length} + 1 : {last}]")
+}
+
+/// The same, and empty where a row of no values has no slice.
+fn filled(values: &str, length: &str, last: &str) -> String {
+    format!("COALESCE({}, '{{}}')", slice(values, length, last))
+}
+
 /// Writes the users in the given order.
 pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<()> {
-    let row = |values: &str, length: &str, last: &str| {
-        format!("COALESCE(({values})[{last} - {length} + 1 : {last}], '{{}}')")
-    };
     let sql = format!(
         "INSERT INTO {} (version_id, place, user_id, segment, distance, confidence, noise, leaf, probabilities, \
              factors, items, confidences) \
@@ -273,10 +330,10 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
               WITH ORDINALITY AS row (user_id, segment, distance, confidence, noise, leaf, p_length, p_last, \
                                       f_length, f_last, i_length, i_last, ordinality)",
         partition("version_users", version_id),
-        row("$15::real[]", "p_length", "p_last"),
-        row("$16::real[]", "f_length", "f_last"),
-        row("$17::int[]", "i_length", "i_last"),
-        row("$18::real[]", "i_length", "i_last"),
+        slice("$15::real[]", "p_length", "p_last"),
+        filled("$16::real[]", "f_length", "f_last"),
+        filled("$17::int[]", "i_length", "i_last"),
+        filled("$18::real[]", "i_length", "i_last"),
     );
     as_owner(|| {
         for (batch, users) in users.chunks(BATCH_ROWS).enumerate() {
@@ -316,17 +373,49 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
     })
 }
 
-/// The items of a version with the number of users of each, in the order of their numbers.
-pub fn load_items(version_id: i64, kind: IdKind) -> Result<(Ids, Vec<u32>)> {
-    let sql = format!("SELECT item_id, users FROM {} ORDER BY item", partition("version_items", version_id));
+/// The items of a version with how popular each is, in the order of their numbers.
+pub fn load_items(version_id: i64, kind: IdKind) -> Result<(Ids, Vec<f32>)> {
+    let sql = format!("SELECT item_id, popularity FROM {} ORDER BY item", partition("version_items", version_id));
     let mut ids = Ids::new(kind);
-    let users = as_owner(|| {
+    let popularity = as_owner(|| {
         query(&sql, &[], |row| {
             push_id(&mut ids, &row.value::<String>(1)?);
-            Ok(row.value::<i32>(2)? as u32)
+            row.value::<f32>(2)
         })
     })?;
-    Ok((ids, users))
+    Ok((ids, popularity))
+}
+
+/// The neighbours of all items.
+pub fn load_neighbours(version_id: i64) -> Result<Neighbours> {
+    let sql = format!(
+        "SELECT neighbours, neighbour_weights FROM {} ORDER BY item",
+        partition("version_items", version_id)
+    );
+    let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    as_owner(|| {
+        query(&sql, &[], |row| {
+            let named = row.get::<Packed<i32>>(1)?.map_or_else(Vec::new, |named| named.0);
+            columns.extend(named.into_iter().map(|item| item as u32));
+            values.extend(row.get::<Packed<f32>>(2)?.map_or_else(Vec::new, |weights| weights.0));
+            starts.push(columns.len());
+            Ok(())
+        })
+    })?;
+    let items = starts.len() - 1;
+    Ok(Neighbours::from_rows(SparseRows::new(items, starts, columns, values)?)?)
+}
+
+/// What having rated some items (ascending) says about a user, in that order.
+pub fn load_patterns(version_id: i64, items: &[u32], columns: usize) -> Result<Matrix> {
+    let sql = format!(
+        "SELECT pattern FROM {} WHERE version_id = $1 AND item = ANY ($2::int[]) ORDER BY item",
+        partition("version_items", version_id)
+    );
+    let items: Vec<i32> = items.iter().map(|&item| item as i32).collect();
+    let mut data = Vec::with_capacity(items.len() * columns);
+    as_owner(|| query(&sql, &[version_id.into(), items.into()], |row| append(&mut data, &row, 1)))?;
+    Ok(Matrix::from_data(columns, data)?)
 }
 
 /// The backbone's factors of all items (items × k).
@@ -354,23 +443,23 @@ fn append(data: &mut Vec<f32>, row: &Row<'_>, column: usize) -> Result<()> {
     Ok(())
 }
 
-/// The items of a segment (by its id) with the number of its users that have each, and the segment's own
-/// factors, empty where it has none.
-pub fn load_segment_items(version_id: i64, segment: i32, k: usize) -> Result<(Vec<u32>, Vec<u32>, Matrix)> {
+/// The items of a segment (by its id) with how popular each is in it, and the segment's own factors, empty
+/// where it has none.
+pub fn load_segment_items(version_id: i64, segment: i32, k: usize) -> Result<(Vec<u32>, Vec<f32>, Matrix)> {
     let sql = format!(
-        "SELECT item, users, factors FROM {} WHERE version_id = $1 AND segment = $2 ORDER BY item",
+        "SELECT item, popularity, factors FROM {} WHERE version_id = $1 AND segment = $2 ORDER BY item",
         partition("version_segment_items", version_id)
     );
-    let (mut items, mut users, mut data) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut items, mut popularity, mut data) = (Vec::new(), Vec::new(), Vec::new());
     as_owner(|| {
         query(&sql, &[version_id.into(), segment.into()], |row| {
             items.push(row.value::<i32>(1)? as u32);
-            users.push(row.value::<i32>(2)? as u32);
+            popularity.push(row.value::<f32>(2)?);
             data.extend(row.get::<Packed<f32>>(3)?.map_or_else(Vec::new, |factors| factors.0));
             Ok(())
         })
     })?;
-    Ok((items, users, Matrix::from_data(k, data)?))
+    Ok((items, popularity, Matrix::from_data(k, data)?))
 }
 
 /// A user of a version.

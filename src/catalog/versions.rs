@@ -5,7 +5,7 @@ use crate::error::{Result, SegrecError};
 use crate::pg::packed::Packed;
 use pgrx::JsonB;
 use segrec_engine::Matrix;
-use segrec_engine::recipe::MetricRow;
+use segrec_engine::recipe::{Attempt, Decided, MetricRow};
 use serde_json::Value;
 
 /// A version in the list of its model.
@@ -21,17 +21,31 @@ pub struct Version {
     pub was_deployed: bool,
     /// The checked options it was trained with.
     pub options: Value,
-    /// The settings of alternating least squares that were decided; none without events.
-    pub als: Option<Value>,
+    /// What was decided where options leave it open; none without events.
+    pub decided: Option<Value>,
+    /// The deciding metric.
+    pub metric: Option<String>,
     /// What it reached.
     pub value: Option<f64>,
+}
+
+impl Version {
+    /// What its training decided; none without events.
+    pub fn decided(&self) -> Result<Option<Decided>> {
+        self.decided.clone().map(decided).transpose()
+    }
+}
+
+fn decided(stored: Value) -> Result<Decided> {
+    serde_json::from_value(stored)
+        .map_err(|error| SegrecError::Internal(format!("the settings of a version are damaged: {error}")))
 }
 
 /// The versions of a model, the latest deployment first, then the newest.
 pub fn list(model_id: i64) -> Result<Vec<Version>> {
     as_owner(|| {
         query(
-            "SELECT version_id, version, state = 'ready', deployed_at IS NOT NULL, options, als, value \
+            "SELECT version_id, version, state = 'ready', deployed_at IS NOT NULL, options, decided, value, metric \
              FROM segrec_catalog.versions WHERE model_id = $1 \
              ORDER BY deployed_at DESC NULLS LAST, version DESC",
             &[model_id.into()],
@@ -42,8 +56,9 @@ pub fn list(model_id: i64) -> Result<Vec<Version>> {
                     ready: row.value(3)?,
                     was_deployed: row.value(4)?,
                     options: row.value::<JsonB>(5)?.0,
-                    als: row.get::<JsonB>(6)?.map(|als| als.0),
+                    decided: row.get::<JsonB>(6)?.map(|decided| decided.0),
                     value: row.get(7)?,
+                    metric: row.get(8)?,
                 })
             },
         )
@@ -80,8 +95,10 @@ pub struct NewRecommender {
     pub events: i64,
     /// How events were held out.
     pub split: &'static str,
-    /// The settings of alternating least squares that were decided.
-    pub als: Value,
+    /// What was decided where options leave it open.
+    pub decided: Value,
+    /// What ratings need besides factors, encoded.
+    pub rated: Option<Vec<u8>>,
     /// The weight that became a confidence of 1.
     pub median_weight: f32,
     /// The moment from which age is counted.
@@ -99,9 +116,9 @@ pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
                  UPDATE segrec_catalog.models SET last_version = last_version + 1 WHERE model_id = $1 \
                  RETURNING last_version) \
              INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, users, items, \
-                 events, segments, split, metric, value, baseline, previous, reason, options, als, median_weight, anchor, item_gram, classifier) \
+                 events, segments, split, metric, value, baseline, previous, reason, options, decided, median_weight, anchor, item_gram, classifier, rated) \
              SELECT $1, last_version, 'ready', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), \
-                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 \
+                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 \
              FROM numbered RETURNING version_id, version",
             &[
                 new.model_id.into(),
@@ -116,11 +133,12 @@ pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
                 new.values[2].into(),
                 new.reason.into(),
                 JsonB(new.options).into(),
-                recommender.map(|new| JsonB(new.als.clone())).into(),
+                recommender.map(|new| JsonB(new.decided.clone())).into(),
                 recommender.map(|new| new.median_weight).into(),
                 recommender.map(|new| new.anchor).into(),
                 recommender.map(|new| floats(&new.item_gram)).into(),
                 new.classifier.into(),
+                new.recommender.as_ref().and_then(|new| new.rated.clone()).into(),
             ],
             |row| Ok((row.value(1)?, row.value(2)?)),
         )?;
@@ -171,6 +189,26 @@ pub fn insert_metrics(version_id: i64, ids: &[i32], rows: &[MetricRow]) -> Resul
     })
 }
 
+/// Stores the algorithms that were tried.
+pub fn insert_attempts(version_id: i64, attempts: &[Attempt]) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "INSERT INTO segrec_catalog.algorithm_choices (version_id, place, algorithm, value, seconds, chosen, reason) \
+             SELECT $1, ordinality, algorithm, value, seconds, chosen, reason \
+             FROM unnest($2::text[], $3::float8[], $4::float8[], $5::bool[], $6::text[]) \
+                  WITH ORDINALITY AS attempt (algorithm, value, seconds, chosen, reason)",
+            &[
+                version_id.into(),
+                attempts.iter().map(|attempt| attempt.algorithm.name().to_owned()).collect::<Vec<_>>().into(),
+                attempts.iter().map(|attempt| attempt.value).collect::<Vec<_>>().into(),
+                attempts.iter().map(|attempt| attempt.seconds).collect::<Vec<_>>().into(),
+                attempts.iter().map(|attempt| attempt.chosen).collect::<Vec<_>>().into(),
+                attempts.iter().map(|attempt| attempt.reason.clone()).collect::<Vec<_>>().into(),
+            ],
+        )
+    })
+}
+
 /// One step of a training.
 #[derive(Clone, Debug)]
 pub struct LogEntry {
@@ -216,8 +254,10 @@ pub fn delete(version_id: i64) -> Result<()> {
 pub struct DeployedVersion {
     /// The checked options.
     pub options: Value,
-    /// The settings of alternating least squares that were decided.
-    pub als: Value,
+    /// What was decided where options leave it open.
+    pub decided: Decided,
+    /// What ratings need besides factors, encoded.
+    pub rated: Option<Vec<u8>>,
     /// The weight that became a confidence of 1.
     pub median_weight: f32,
     /// The moment from which age is counted.
@@ -246,12 +286,13 @@ fn doubles(values: Packed<f32>) -> Vec<f64> {
 pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
     as_owner(|| {
         let version = query(
-            "SELECT options, als, median_weight, anchor, item_gram FROM segrec_catalog.versions WHERE version_id = $1",
+            "SELECT options, decided, median_weight, anchor, item_gram, rated FROM segrec_catalog.versions WHERE version_id = $1",
             &[version_id.into()],
             |row| {
                 Ok(DeployedVersion {
                     options: row.value::<JsonB>(1)?.0,
-                    als: row.value::<JsonB>(2)?.0,
+                    decided: decided(row.value::<JsonB>(2)?.0)?,
+                    rated: row.get(6)?,
                     median_weight: row.value(3)?,
                     anchor: row.value(4)?,
                     item_gram: doubles(row.value(5)?),

@@ -2,7 +2,7 @@
 //! of the deployed version.
 
 use super::diary::Diary;
-use crate::catalog::events::{self, ReadReport};
+use crate::catalog::events::{self, ReadReport, Reading};
 use crate::catalog::models::{Described as DescribingRelation, Model};
 use crate::catalog::relations;
 use crate::catalog::segments::{self, Past};
@@ -82,7 +82,7 @@ pub fn read(
         let (raw, report) = events::read_all(
             &columns,
             &options.events.type_weights,
-            keeps_types(options, previous),
+            Reading { keep_types: keeps_types(options, previous), signed: options.is_explicit() },
             allowed,
         )?;
         judge_rows(&columns.name, &report, options)?;
@@ -107,12 +107,22 @@ pub fn read(
             material.relation = columns.name;
         }
     }
-    if let (Some(source), Some(items), Some(events)) = (&model.events, &model.items, &material.events)
-        && let Some(columns) = category_columns(&model.name, items, source.item_kind, options)?
-    {
-        let rows = columns.read_all(allowed)?;
-        judge_ids(&columns, &rows, options)?;
-        material.described.categories = Some(categories(events, &rows));
+    if let (Some(source), Some(items), Some(events)) = (&model.events, &model.items, &material.events) {
+        if let Some(columns) = category_columns(&model.name, items, source.item_kind, options)? {
+            let rows = columns.read_all(allowed)?;
+            judge_ids(&columns, &rows, options)?;
+            material.described.categories = Some(categories(events, &rows));
+        }
+        let mut asked = std::iter::once(options).chain(previous);
+        if asked.any(Options::is_explicit) {
+            let kind = source.item_kind;
+            let columns = describing_columns(&model.name, "items", items, kind, &Wanted::All, &[])?;
+            let rows = columns.read_all(allowed)?;
+            judge_ids(&columns, &rows, options)?;
+            let ids = events.items();
+            let row_of: Vec<Option<u32>> = (0..ids.len()).map(|item| rows.ids.find(ids.get(item))).collect();
+            material.described.items = rows.table.scatter(&row_of);
+        }
     }
     material.described.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
     Ok(material)

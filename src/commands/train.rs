@@ -8,16 +8,18 @@ use super::options::check_options;
 use super::read::{Material, past, read};
 use super::verdict::{Deploy, Verdict, judge_segments, judge_version};
 use super::write::{Outcome, write};
+use crate::catalog::factors;
 use crate::catalog::models::{self, Model};
 use crate::catalog::segments::Past;
 use crate::catalog::versions::{self, Version};
 use crate::error::{Result, SegrecError, notice};
 use crate::pg::workers::Workers;
 use crate::settings;
-use segrec_engine::interactions::Events;
+use segrec_engine::Matrix;
+use segrec_engine::interactions::{Events, IdMap};
 use segrec_engine::recipe::estimate::{Size, dimensions, memory};
 use segrec_engine::recipe::{
-    AlsChoices, Before, Given, Members, Options, parse_options, reading, segment, train as train_recipe,
+    Before, Given, Members, Options, parse_options, reading, segment, train as train_recipe,
 };
 
 /// What a training tells its caller.
@@ -68,11 +70,16 @@ pub fn train(model: Option<&str>, deploy: Option<&str>) -> Result<TrainingResult
     let before = past.as_ref().and_then(|past| begins_with(past, deployed.as_ref(), &options));
     let before = before.as_ref().map(|(of_member, count)| Before { of_member, count: *count });
 
+    let start = match &material.events {
+        Some(events) if options.als.warm_start => starting_factors(&model, deployed.as_ref(), events)?,
+        _ => None,
+    };
+    let (start, memory) = (start.as_ref(), settings::training_memory());
     let described = &material.described;
     let (outcome, verdict) = match &material.events {
         Some(events) => {
             let trained = diary.run(&workers, &material.relation, |observer| {
-                let given = Given { events, described, before: before.as_ref() };
+                let given = Given { events, described, before: before.as_ref(), start, memory };
                 train_recipe(given, &options, replaced.as_ref(), observer)
             })?;
             let verdict = judge_version(deploy, deployed.as_ref(), &trained);
@@ -151,7 +158,7 @@ fn check_memory(material: &Material, options: &Options) -> Result<()> {
     }
     let mut what = vec![format!("{} users", size.users)];
     if events.is_some() {
-        what.push(format!("{} items, {} events, {} factors", size.items, size.events, options.als.factors));
+        what.push(format!("{} items, {} events, {} factors", size.items, size.events, options.als.most_factors()));
     }
     if size.dimensions > 0 {
         what.push(format!("{} dimensions of what is known about them", size.dimensions));
@@ -163,15 +170,10 @@ fn check_memory(material: &Material, options: &Options) -> Result<()> {
 /// Only a version that was trained on events can be measured again.
 fn replaced(deployed: &Version, options: &Options) -> Result<Option<Options>> {
     let previous = parse_options(&deployed.options).map_err(SegrecError::InvalidOptions)?;
-    let Some(als) = deployed.als.clone() else {
+    let Some(decided) = deployed.decided()? else {
         return Ok(None);
     };
-    if previous == *options {
-        return Ok(None);
-    }
-    let als = serde_json::from_value(als)
-        .map_err(|error| SegrecError::Internal(format!("the settings of a version are damaged: {error}")))?;
-    Ok(Some(Options { als: AlsChoices::fixed(&als), ..previous }))
+    Ok((previous != *options).then(|| previous.decided(&decided)))
 }
 
 fn deployed_version(model: &Model) -> Result<Option<Version>> {
@@ -179,6 +181,28 @@ fn deployed_version(model: &Model) -> Result<Option<Version>> {
         return Ok(None);
     };
     Ok(versions::list(model.id)?.into_iter().find(|version| version.version_id == version_id))
+}
+
+/// The item factors of the deployed version in the order of the events' items, zero where it does not know
+/// one.
+fn starting_factors(model: &Model, deployed: Option<&Version>, events: &Events) -> Result<Option<Matrix>> {
+    let (Some(deployed), Some(source)) = (deployed, &model.events) else {
+        return Ok(None);
+    };
+    let Some(decided) = deployed.decided()?.filter(|decided| decided.algorithm.ranks_by_factors()) else {
+        return Ok(None);
+    };
+    let k = decided.als.factors;
+    let (ids, _) = factors::load_items(deployed.version_id, source.item_kind)?;
+    let known = factors::load_backbone(deployed.version_id, k)?;
+    let places = IdMap::from_ids(ids);
+    let mut start = Matrix::zeros(events.items().len(), k);
+    for item in 0..events.items().len() {
+        if let Some(place) = places.find(events.items().get(item)) {
+            start.row_mut(item).copy_from_slice(known.row(place as usize));
+        }
+    }
+    Ok(Some(start))
 }
 
 /// The segments to begin with, as groups from 0: those of the deployed version, where it divided users in

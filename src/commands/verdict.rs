@@ -3,7 +3,6 @@
 use crate::catalog::versions;
 use crate::error::{Result, SegrecError};
 use segrec_engine::recipe::Trained;
-use segrec_engine::recipe::measure::DECIDING_NAME;
 
 /// When a training is deployed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +71,11 @@ pub fn judge_version(deploy: Deploy, deployed: Option<&versions::Version>, train
         return verdict(true, previous, "there is no held-out event to compare versions on".to_owned());
     };
     let number = deployed.version;
+    let metric = trained.measurement.metric;
+    if trained.previous.is_none() && deployed.metric.as_deref() != Some(metric) {
+        let before = deployed.metric.clone().unwrap_or_default();
+        return verdict(true, None, format!("version {number} was measured by {before}, which {metric} cannot be held against"));
+    }
     match &trained.previous {
         Some(rival) => {
             let (difference, error) = trained.measurement.paired_difference(rival);
@@ -81,20 +85,21 @@ pub fn judge_version(deploy: Deploy, deployed: Option<&versions::Version>, train
                 better,
                 previous,
                 format!(
-                    "{DECIDING_NAME} is {word} than with the options of version {number}: {value:.4} against {before:.4}, \
+                    "{metric} is {word} than with the options of version {number}: {value:.4} against {before:.4}, \
                      difference {difference:+.4} ± {error:.4}"
                 ),
             )
         }
         None => {
             let margin = measured.and_then(|row| row.interval).map_or(0.0, |(low, high)| (high - low) / 2.0);
-            let holds = value >= before - margin;
-            let what = if holds { "holds" } else { "fell" };
+            let lost = if trained.measurement.higher_is_better() { before - value } else { value - before };
+            let holds = lost <= margin;
+            let what = if holds { "holds" } else { "got worse" };
             verdict(
                 holds,
                 previous,
                 format!(
-                    "{DECIDING_NAME} {what}: {value:.4} against {before:.4} of version {number}, margin {margin:.4}"
+                    "{metric} {what}: {value:.4} against {before:.4} of version {number}, margin {margin:.4}"
                 ),
             )
         }

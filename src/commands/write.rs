@@ -4,12 +4,12 @@
 use super::diary::Diary;
 use super::read::Material;
 use super::verdict::Verdict;
-use crate::catalog::factors::{self, NewUser};
+use crate::catalog::factors::{self, NewItems, NewSegmentItems, NewUser};
 use crate::catalog::models::Model;
-use crate::catalog::segments::{self, KnownSegments, NewSegment, Past, StoredClassifier};
+use crate::catalog::segments::{self, KnownSegments, NewSegment, Past, StoredClassifier, encode};
 use crate::catalog::versions::{self, NewRecommender, NewVersion};
 use crate::error::{Result, SegrecError};
-use segrec_engine::recipe::measure::DECIDING_NAME;
+use segrec_engine::ranking::popularity::{item_popularity, segment_popularity};
 use segrec_engine::recipe::{Members, Options, Reading, Segmented, Trained};
 use segrec_engine::segmentation::matching::{match_segments, movements, share_moved};
 use segrec_engine::segmentation::validity::adjusted_rand;
@@ -49,7 +49,7 @@ impl Outcome {
     /// The deciding metric: of rankings, or of segments alone.
     pub fn metric(&self) -> &'static str {
         match self {
-            Self::Trained(_) => DECIDING_NAME,
+            Self::Trained(trained) => trained.measurement.metric,
             Self::Segmented(_) => "silhouette",
         }
     }
@@ -107,6 +107,7 @@ pub fn write(writing: &Writing<'_>) -> Result<(i64, i32)> {
     }
     if let Some(trained) = outcome.trained() {
         versions::insert_metrics(version_id, &ids, &trained.measurement.rows)?;
+        versions::insert_attempts(version_id, &trained.attempts)?;
     }
     versions::insert_log(version_id, &writing.diary.log)?;
 
@@ -158,13 +159,19 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
         serde_json::to_value(options).map_err(|error| SegrecError::Internal(error.to_string()))?;
     // A half-life is kept as it was written, "90 days", not in seconds.
     given["events"]["half_life"] = model.options["events"]["half_life"].clone();
+    match (model.options.get("time_limit"), given.as_object_mut()) {
+        (Some(limit), _) => given["time_limit"] = limit.clone(),
+        (None, Some(given)) => drop(given.remove("time_limit")),
+        (None, None) => {}
+    }
     let recommender = match (outcome.trained(), &material.events) {
         (Some(trained), Some(events)) => Some(NewRecommender {
             items: events.items().len() as i64,
             events: events.len() as i64,
             split: trained.split.name(),
-            als: serde_json::to_value(trained.als)
+            decided: serde_json::to_value(trained.decided)
                 .map_err(|error| SegrecError::Internal(error.to_string()))?,
+            rated: trained.fit.rated.as_ref().map(encode).transpose()?,
             median_weight: trained.interactions.median_weight(),
             anchor: trained.weighting.anchor,
             item_gram: trained.fit.item_gram.clone(),
@@ -184,7 +191,7 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
         classifier: members
             .classifier
             .clone()
-            .map(|classifier| segments::encode(&StoredClassifier { classifier, segments: ids.to_vec() }))
+            .map(|classifier| encode(&StoredClassifier { classifier, segments: ids.to_vec() }))
             .transpose()?,
     })
 }
@@ -245,17 +252,29 @@ fn write_movement(writing: &Writing<'_>, version_id: i64, ids: &[i32], past: &Pa
 
 fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &[i32]) -> Result<()> {
     let Trained { interactions, fit, .. } = trained;
+    let weighed = writing.options.weighs_popularity();
     if let Some(events) = &writing.material.events {
-        factors::write_items(version_id, events.items(), interactions, &fit.backbone.item_factors)?;
+        let items = NewItems {
+            ids: events.items(),
+            interactions,
+            popularity: &item_popularity(interactions, weighed),
+            factors: &fit.backbone.item_factors,
+            patterns: fit.rated.as_ref().map(|rated| &rated.item_patterns),
+            neighbours: fit.neighbours.as_ref(),
+        };
+        factors::write_items(version_id, &items)?;
     }
+    let popularity = segment_popularity(interactions, &fit.segments, weighed);
     for (segment, &id) in ids.iter().enumerate() {
-        factors::write_segment_items(
-            version_id,
-            id,
-            &fit.segments.items[segment],
-            &fit.segments.item_users[segment],
-            fit.own_factors[segment].then(|| &fit.factors.item_factors[segment]),
-        )?;
+        let own = &fit.factors.item_factors[segment];
+        let items = NewSegmentItems {
+            segment: id,
+            items: &fit.segments.items[segment],
+            users: &fit.segments.item_users[segment],
+            popularity: &popularity[segment],
+            factors: (own.rows() > 0).then_some(own),
+        };
+        factors::write_segment_items(version_id, &items)?;
     }
     Ok(())
 }

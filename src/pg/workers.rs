@@ -7,7 +7,7 @@ use segrec_engine::{Observer, Progress};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the backend's thread waits between looks at its interrupts.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -74,6 +74,7 @@ impl Drop for SignalsBlocked {
 
 /// What the threads tell the backend: progress through a channel, and hear: whether to stop.
 struct Messenger<'a> {
+    begin: Instant,
     sender: mpsc::SyncSender<Progress>,
     cancelled: &'a AtomicBool,
 }
@@ -86,6 +87,10 @@ impl Observer for Messenger<'_> {
 
     fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    fn seconds(&self) -> f64 {
+        self.begin.elapsed().as_secs_f64()
     }
 }
 
@@ -132,7 +137,7 @@ impl Workers {
         let pool = self.pool.as_ref()?;
         pool.in_place_scope(|scope| {
             let _cancel = CancelOnDrop(&cancelled);
-            let messenger = Messenger { sender, cancelled: &cancelled };
+            let messenger = Messenger { begin: Instant::now(), sender, cancelled: &cancelled };
             scope.spawn(move |_| *slot = Some(work(&messenger)));
             loop {
                 match receiver.recv_timeout(PATIENCE) {

@@ -83,7 +83,7 @@ impl ServedVersion {
         Ok(Self {
             id: version_id,
             median_weight: stored.median_weight,
-            weighting: options.events.weighting(stored.anchor),
+            weighting: options.weighting(stored.anchor),
             items: IdMap::from_ids(ids),
             popularity,
             members,

@@ -3,7 +3,8 @@
 
 use segrec_engine::evaluation::{ListMetrics, Metric};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, RawEvents};
-use segrec_engine::ranking::{Scored, Scoring, top_lists};
+use segrec_engine::ranking::Scored;
+use segrec_engine::recipe::lists::Ranking;
 use segrec_engine::recipe::{Described, Given, parse_options, train};
 use segrec_engine::{Observer, Progress, Silent};
 use std::error::Error;
@@ -53,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let events = events(&training, &options)?;
     let start = Instant::now();
     let described = Described::users_of(&events);
-    let given = Given { events: &events, described: &described, before: None };
+    let given = Given::new(&events, &described);
     let trained = train(given, &options, None, &Clock(start))?;
     println!("{:7.2} s  all", start.elapsed().as_secs_f64());
     if let Some(row) = trained.measurement.deciding_row() {
@@ -65,8 +66,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         gates.len(),
         gates.iter().filter(|gate| gate.passed).count()
     );
-    let fit = &trained.fit;
-    let seen = |user: u32| trained.interactions.by_user().row(user as usize).0;
+    println!("{:?}", trained.decided);
+    for attempt in &trained.attempts {
+        println!("{attempt:?}");
+    }
     // The test file's ids as the training numbers them; items that training does not know stay apart.
     let items = IdMap::from_ids(events.items().clone());
     let relevant_to = |user: usize| -> Vec<u32> {
@@ -78,30 +81,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         numbers.sort_unstable();
         numbers
     };
-    let mut lists: Vec<Vec<Scored>> = Vec::new();
-    let all: Vec<u32> = (0..fit.segments.of_user.len() as u32).collect();
-    let backbone = top_lists(
-        &fit.backbone.user_factors,
-        Scoring { item_factors: &fit.backbone.item_factors, items: None },
-        |row| seen(all[row]),
-        20,
-        &Silent,
-    )?;
-    lists.extend(backbone.iter().cloned());
-    for (segment, users) in
-        fit.segments.users.iter().enumerate().filter(|(segment, _)| fit.own_factors[*segment])
-    {
-        let scoring = Scoring {
-            item_factors: &fit.factors.item_factors[segment],
-            items: Some(&fit.segments.items[segment]),
-        };
-        let found =
-            top_lists(&fit.factors.user_factors.select(users), scoring, |row| seen(users[row]), 20, &Silent)?;
-        for (&user, list) in users.iter().zip(found) {
-            lists[user as usize] = list;
-        }
-    }
-    for (name, lists) in [("backbone", &backbone), ("gated", &lists)] {
+    let ranking = Ranking::new(&trained.fit, &trained.interactions, false);
+    let all: Vec<u32> = (0..trained.interactions.users() as u32).collect();
+    let start = Instant::now();
+    let shared = ranking.shared(&all, 20, &Silent)?;
+    let own = ranking.own(&all, 20, &Silent)?;
+    println!("{:7.2} s  two lists of every user", start.elapsed().as_secs_f64());
+    let lists: Vec<Vec<Scored>> =
+        own.into_iter().zip(&shared).map(|(own, shared)| own.unwrap_or_else(|| shared.clone())).collect();
+    for (name, lists) in [("shared", &shared), ("gated", &lists)] {
         let (mut recall, mut ndcg, mut users) = (0.0, 0.0, 0.0);
         for (user, list) in lists.iter().enumerate() {
             let relevant = relevant_to(user);

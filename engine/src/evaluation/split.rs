@@ -78,7 +78,8 @@ pub struct Holdout {
     pub split: Split,
     /// What to train on.
     pub training: Interactions,
-    /// What to predict: users × items, only users that have training items and items that do.
+    /// What to predict: users × items, only users that have training items and items that do. Values are
+    /// confidences, or the ratings.
     pub test: SparseRows,
     choice: Choice,
 }
@@ -240,18 +241,18 @@ fn last_of_each(
 /// training users, and the pair itself is new.
 fn predictable(training: &Interactions, held_out: &Interactions) -> Result<SparseRows> {
     let mut starts = vec![0];
-    let mut columns = Vec::new();
+    let (mut columns, mut values) = (Vec::new(), Vec::new());
     for user in 0..training.users() {
         let known = training.by_user().row(user).0;
-        if !known.is_empty() {
-            let items = held_out.by_user().row(user).0;
-            columns.extend(items.iter().filter(|&&item| {
-                known.binary_search(&item).is_err() && training.by_item().row_len(item as usize) > 0
-            }));
+        let (items, weights) = held_out.by_user().row(user);
+        for (&item, &weight) in items.iter().zip(weights).filter(|_| !known.is_empty()) {
+            if known.binary_search(&item).is_err() && training.by_item().row_len(item as usize) > 0 {
+                columns.push(item);
+                values.push(weight);
+            }
         }
         starts.push(columns.len());
     }
-    let values = vec![1.0; columns.len()];
     SparseRows::new(training.items(), starts, columns, values)
 }
 
@@ -261,7 +262,8 @@ mod tests {
     use crate::interactions::{Duplicates, EventLimits, Id, IdKind, RawEvents};
     use crate::observer::Silent;
 
-    const WEIGHTING: Weighting = Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0 };
+    const WEIGHTING: Weighting =
+        Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0, ratings: false };
 
     fn events(pairs: impl Iterator<Item = (i64, i64)>) -> Events {
         let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true);

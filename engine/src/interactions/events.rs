@@ -240,7 +240,7 @@ impl Events {
     }
 
     /// Combines the events that `keep(user, item, time)` accepts into one weight for every (user,
-    /// item), divided by their median; weights that decayed to nothing are left out.
+    /// item), divided by their median unless they are ratings; weights that decayed to nothing are left out.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`].
@@ -287,7 +287,7 @@ impl Events {
             columns.extend(items);
             values.extend(weights);
         }
-        let median = median(&values).unwrap_or(1.0);
+        let median = if weighting.ratings { 1.0 } else { median(&values).unwrap_or(1.0) };
         values.iter_mut().for_each(|value| *value /= median);
         observer.check()?;
         Ok(Interactions::from_weights(SparseRows::new(self.items.len(), starts, columns, values)?, median))
@@ -313,7 +313,7 @@ impl Events {
         row.clear();
         for group in events.chunk_by(|a, b| a.0 == b.0) {
             let weight = weighting.combine(group.iter().map(|&(_, time, weight)| (weight, time)));
-            if weight.is_normal() && weight > 0.0 {
+            if weighting.counts(weight) {
                 row.push(Combined { item: group[0].0, weight, latest: group[group.len() - 1].1 });
             }
         }
@@ -350,7 +350,8 @@ mod tests {
     use crate::observer::Silent;
 
     const LIMITS: EventLimits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 100 };
-    const SUM: Weighting = Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0 };
+    const SUM: Weighting =
+        Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0, ratings: false };
 
     fn events(rows: &[(i64, i64, f32, i64)], limits: EventLimits) -> Events {
         let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true);

@@ -26,6 +26,9 @@ pub struct Weighting {
     pub half_life: Option<f64>,
     /// The moment from which age is counted, in microseconds: the latest event of the training.
     pub anchor: i64,
+    /// Whether weights are ratings: age does not change them, several on an item have a mean, not a sum, and
+    /// they are kept as they are, also zero and below.
+    pub ratings: bool,
 }
 
 impl Weighting {
@@ -44,6 +47,9 @@ impl Weighting {
     /// Combines events of one user on one item, given as (weight, time) in order of time.
     #[inline]
     pub fn combine(&self, events: impl Iterator<Item = (f32, i64)>) -> f32 {
+        if self.ratings {
+            return self.combine_ratings(events);
+        }
         let mut combined = 0.0f64;
         for (weight, time) in events {
             let weight = f64::from(weight) * self.decay(time);
@@ -56,6 +62,27 @@ impl Weighting {
         }
         combined as f32
     }
+
+    fn combine_ratings(&self, events: impl Iterator<Item = (f32, i64)>) -> f32 {
+        let (mut sum, mut count, mut most, mut last) = (0.0f64, 0u32, f32::NEG_INFINITY, 0.0);
+        for (rating, _) in events {
+            sum += f64::from(rating);
+            count += 1;
+            most = most.max(rating);
+            last = rating;
+        }
+        match self.duplicates {
+            Duplicates::Max => most,
+            Duplicates::Last => last,
+            Duplicates::Sum | Duplicates::Count => (sum / f64::from(count.max(1))) as f32,
+        }
+    }
+
+    /// Whether a combined weight counts: a rating always, any other unless it decayed to nothing.
+    #[inline]
+    pub fn counts(&self, weight: f32) -> bool {
+        if self.ratings { weight.is_finite() } else { weight.is_normal() && weight > 0.0 }
+    }
 }
 
 #[cfg(test)]
@@ -67,7 +94,8 @@ mod tests {
         let day = 86_400_000_000i64;
         let events = [(1.0, 0), (3.0, 9 * day), (2.0, 10 * day)];
         let weigh = |duplicates, half_life| {
-            Weighting { duplicates, half_life, anchor: 10 * day }.combine(events.iter().copied())
+            Weighting { duplicates, half_life, anchor: 10 * day, ratings: false }
+                .combine(events.iter().copied())
         };
         assert_eq!(weigh(Duplicates::Sum, None), 6.0);
         assert_eq!(weigh(Duplicates::Max, None), 3.0);
@@ -77,5 +105,16 @@ mod tests {
             weigh(Duplicates::Sum, Some(10.0 * 86_400.0)),
             (0.5 + 3.0 * (-0.1f64).exp2() + 2.0) as f32
         );
+    }
+
+    #[test]
+    fn ratings_have_a_mean_and_no_age_and_may_be_below_zero() {
+        let rate = |duplicates| {
+            let weighting = Weighting { duplicates, half_life: Some(1.0), anchor: 9, ratings: true };
+            weighting.combine([(-3.0, 0), (2.0, 1), (-2.0, 2)].into_iter())
+        };
+        assert_eq!([rate(Duplicates::Sum), rate(Duplicates::Max), rate(Duplicates::Last)], [-1.0, 2.0, -2.0]);
+        let weighting = Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0, ratings: true };
+        assert!(weighting.counts(0.0) && weighting.counts(-1.0) && !weighting.counts(f32::NAN));
     }
 }

@@ -8,10 +8,12 @@
 //! segment, what is popular. [`Source`] names the rung.
 
 pub mod batch;
+pub mod blended;
 pub mod popularity;
 pub mod top_n;
 
 pub use batch::{Scoring, top_lists};
+pub use blended::Blend;
 pub use popularity::Popularity;
 pub use top_n::{Scored, TopN};
 

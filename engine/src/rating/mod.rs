@@ -7,14 +7,17 @@
 //! - [`options`]: the settings
 //! - [`attributes`]: rows of a table as sparse features
 //! - [`model`]: the training
+//! - [`biases`]: the baseline
 //! - [`fold_in`]: a user's row from their ratings now, without training, and why a prediction is what it is
 
 pub mod attributes;
+pub mod biases;
 pub mod fold_in;
 pub mod model;
 pub mod options;
 
 pub use attributes::{AttributeEncoder, Attributes};
+pub use biases::Biases;
 pub use fold_in::RatingFoldIn;
 pub use model::RatingModel;
 pub use options::RatingOptions;

@@ -248,7 +248,7 @@ mod tests {
             "events": {"half_life": "90 days", "type_weights": {"view": 1, "buy": 5}}
         }))
         .unwrap();
-        assert_eq!(options.als.factors, 8);
+        assert_eq!(options.als.factors, AutoOr::Given(8));
         assert_eq!(options.segmentation.segments, AutoOr::Given(3));
         assert_eq!(options.events.half_life, Some(90.0 * 86_400.0));
         assert_eq!(options.events.type_weights["buy"], 5.0);

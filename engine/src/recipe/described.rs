@@ -23,6 +23,8 @@ pub struct Described {
     pub table: Table,
     /// The names of columns of `users` that are not in the table: a row that is classified may have them.
     pub others: Vec<String>,
+    /// A row for every item of the events, with the columns of `items`; empty without such a relation.
+    pub items: Table,
     /// The category of every item, where a column names it.
     pub categories: Option<Labels>,
     /// The moment from which age is counted (microseconds since 2000), where one is given.

@@ -33,9 +33,10 @@ pub fn dimensions(column: &Column) -> usize {
 /// mixture's probabilities beside both.
 pub fn memory(size: Size, options: &Options) -> u64 {
     let Size { users, items, events, dimensions } = size;
-    let row = 4 * options.als.factors as u64;
+    let factors = options.als.most_factors();
+    let row = 4 * factors as u64;
     let most = if events > 0 {
-        options.segmentation.recommending_target(users, events, options.als.factors)
+        options.segmentation.recommending_target(users, events, factors)
     } else {
         options.segmentation.readable_target(users)
     };

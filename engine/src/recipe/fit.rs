@@ -1,12 +1,18 @@
-//! One fit: backbone, segments and segment factors on one set of interactions.
+//! One fit: all that is learned from one set of interactions.
 
+use super::algorithm::Algorithm;
+use super::rated::Rated;
 use crate::error::Result;
 use crate::factorization::segment_factors::segment_gram;
 use crate::factorization::{AlsOptions, Backbone, SegmentFactors, Segments};
 use crate::interactions::Interactions;
 use crate::linalg::gram;
+use crate::matrix::Matrix;
+use crate::neighbours::Neighbours;
 use crate::observer::Observer;
+use crate::ranking::Blend;
 use crate::segmentation::Membership;
+use std::borrow::Cow;
 
 /// Everything that is learned from interactions.
 #[derive(Clone, Debug)]
@@ -17,7 +23,7 @@ pub struct Fit {
     pub membership: Membership,
     /// The users and items of each segment.
     pub segments: Segments,
-    /// Of each segment: whether it has factors of its own.
+    /// Of each segment: whether it is ranked by a part of its own: its factors, or what is popular in it.
     pub own_factors: Vec<bool>,
     /// The segments' factors; empty for segments without their own.
     pub factors: SegmentFactors,
@@ -25,11 +31,17 @@ pub struct Fit {
     pub item_gram: Vec<f64>,
     /// The same for each segment that has its own factors.
     pub segment_grams: Vec<Option<Vec<f64>>>,
+    /// What items say for others.
+    pub neighbours: Option<Neighbours>,
+    /// How the parts make a score.
+    pub blend: Blend,
+    /// What ratings need besides.
+    pub rated: Option<Rated>,
 }
 
 impl Fit {
-    /// Gives the segments of `of_user` their own factors; a single segment of everybody is the backbone
-    /// and has none. Users without a segment join the nearest.
+    /// Fits the segments of `of_user` on top of a backbone; those of `own` get a part of their own. Users
+    /// without a segment join the nearest.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
@@ -37,37 +49,47 @@ impl Fit {
         interactions: &Interactions,
         backbone: Backbone,
         of_user: &[Option<u32>],
-        count: usize,
+        own: Vec<bool>,
+        algorithm: Algorithm,
         als: &AlsOptions,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let own_factors = vec![count > 1; count];
-        Self::gated(interactions, backbone, of_user, own_factors, als, observer)
-    }
-
-    /// The same, but only the segments of `own_factors` get factors of their own.
-    ///
-    /// # Errors
-    /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
-    pub fn gated(
-        interactions: &Interactions,
-        backbone: Backbone,
-        of_user: &[Option<u32>],
-        own_factors: Vec<bool>,
-        als: &AlsOptions,
-        observer: &dyn Observer,
-    ) -> Result<Self> {
-        let membership = Membership::new(of_user, own_factors.len(), &backbone.user_factors);
+        let tastes = algorithm.tastes(&backbone.user_factors);
+        let membership = Membership::new(of_user, own.len(), &tastes);
         let segments = Segments::new(membership.of_user.clone(), membership.count(), interactions);
-        let factors = SegmentFactors::train(interactions, &backbone, &segments, &own_factors, als, observer)?;
+        let by_factors = algorithm.ranks_by_factors();
+        let wanted: Vec<bool> = own.iter().map(|own| *own && by_factors).collect();
+        let factors = SegmentFactors::train(interactions, &backbone, &segments, &wanted, als, observer)?;
         let item_gram = gram(&backbone.item_factors);
         let segment_grams = (0..segments.count())
             .map(|segment| {
                 let own = &factors.item_factors[segment];
                 let items = &segments.items[segment];
-                own_factors[segment].then(|| segment_gram(&item_gram, &backbone.item_factors, items, own))
+                wanted[segment].then(|| segment_gram(&item_gram, &backbone.item_factors, items, own))
             })
             .collect();
-        Ok(Self { backbone, membership, segments, own_factors, factors, item_gram, segment_grams })
+        let blend = match algorithm {
+            Algorithm::Popularity => Blend::POPULARITY,
+            Algorithm::Neighbours | Algorithm::Ease => Blend::NEIGHBOURS,
+            _ => Blend::FACTORS,
+        };
+        Ok(Self {
+            backbone,
+            membership,
+            segments,
+            own_factors: own,
+            factors,
+            item_gram,
+            segment_grams,
+            neighbours: None,
+            blend,
+            rated: None,
+        })
+    }
+
+    /// The directions that users are divided by.
+    pub fn tastes(&self) -> Cow<'_, Matrix> {
+        let algorithm = if self.rated.is_some() { Algorithm::Rating } else { Algorithm::Als };
+        algorithm.tastes(&self.backbone.user_factors)
     }
 }

@@ -1,13 +1,16 @@
-//! The measurement of a training on its holdout: popularity, the backbone and the segments rank the
-//! same held-out items for the same users; the gate decides per segment; the result is what the
-//! gated model reaches.
+//! The measurement of a fit on its holdout: what is popular, what all share and what segments have of
+//! their own rank the same held-out items for the same users; the gate decides per segment; the result is
+//! what the gated fit reaches. Ratings are measured by their errors instead.
 
 use super::fit::Fit;
+use super::lists::Ranking;
 use crate::error::Result;
 use crate::evaluation::interval::mean_and_error;
-use crate::evaluation::{Estimate, Gate, Holdout, ListMetrics, Metric, MetricRow, bootstrap, coverage, gate};
-use crate::observer::{Observer, Progress};
-use crate::ranking::{Popularity, Scored, Scoring, top_lists};
+use crate::evaluation::report::{Catalogue, Measured, Ranked, report};
+use crate::evaluation::{Gate, Holdout, ListMetrics, Metric, MetricRow, gate};
+use crate::observer::Observer;
+use crate::ranking::Scored;
+use crate::ranking::popularity::item_popularity;
 use crate::seed::sample;
 
 /// Lists are cut at these lengths.
@@ -18,114 +21,99 @@ pub const DECIDING: (Metric, usize) = (Metric::Ndcg, 20);
 pub const DECIDING_NAME: &str = "ndcg@20";
 /// Users that are measured at most, chosen by the seed: the standard error of a metric is then at
 /// most .5/√20,000 = .0035, usually a third of it, and measuring stays shorter than training.
-const MOST_USERS: usize = 20_000;
-/// Users whose lists are held at once.
-const BATCH_USERS: usize = 2_048;
-/// The name of the phase in progress reports and in the training log.
-pub const PHASE: &str = "measuring";
+pub const MOST_USERS: usize = 20_000;
 
-/// What a training reaches on its holdout.
+/// What a fit reaches on its holdout.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
+    /// The name of the deciding metric in SQL.
+    pub metric: &'static str,
     /// All values; empty where no user has anything held out.
     pub rows: Vec<MetricRow>,
     /// What the gate found for each segment.
     pub gates: Vec<Gate>,
     /// The measured users, ascending.
     pub users: Vec<u32>,
-    /// The deciding metric for each measured user.
+    /// What decides, for each measured user: the more the better.
     pub deciding: Vec<f64>,
-    /// The same for the backbone alone.
+    /// The same without the segments' own parts.
     pub backbone: Vec<f64>,
 }
 
-/// Lists of one user by each of the three.
-struct Lists {
-    popularity: Vec<Scored>,
-    backbone: Vec<Scored>,
-    segment: Option<Vec<Scored>>,
-}
-
 impl Measurement {
-    /// Measures `fit`, trained on the holdout's training part, on its test part.
+    /// Measures lists of `fit`, trained on the holdout's training part, on its test part, at the lengths
+    /// `cuts`.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
-    pub fn new(fit: &Fit, holdout: &Holdout, seed: u64, observer: &dyn Observer) -> Result<Self> {
+    pub fn of_lists(
+        fit: &Fit,
+        holdout: &Holdout,
+        weighed: bool,
+        cuts: &[usize],
+        seed: u64,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
         let users = measured_users(holdout, MOST_USERS, seed);
-        let lists = all_lists(fit, holdout, &users, observer)?;
-        let relevant = |place: usize| holdout.test.row(users[place] as usize).0;
-        let measure = |list: &[Scored], place: usize, k: usize| {
-            ListMetrics::measure(list.iter().map(|scored| scored.item), relevant(place), k)
-        };
-        let deciding = |list: &[Scored], place: usize| measure(list, place, DECIDING.1).get(DECIDING.0);
+        let n = cuts.iter().copied().fold(DECIDING.1, usize::max);
+        let ranking = Ranking::new(fit, &holdout.training, weighed);
+        let shared = ranking.shared(&users, n, observer)?;
+        let own = ranking.own(&users, n, observer)?;
+        let popular = ranking.popular(&users, n);
         let segment_of = |place: usize| fit.segments.of_user[users[place] as usize];
+        let deciding = |list: &[Scored], place: usize| deciding_value(holdout, users[place], list);
 
+        let backbone: Vec<f64> =
+            shared.iter().enumerate().map(|(place, list)| deciding(list, place)).collect();
         let mut differences = vec![Vec::new(); fit.segments.count()];
-        let mut backbone = Vec::with_capacity(users.len());
-        for (place, lists) in lists.iter().enumerate() {
-            let without = deciding(&lists.backbone, place);
-            backbone.push(without);
-            if let Some(segment) = &lists.segment {
-                differences[segment_of(place) as usize].push(deciding(segment, place) - without);
+        for (place, list) in own.iter().enumerate() {
+            if let Some(list) = list {
+                differences[segment_of(place) as usize].push(deciding(list, place) - backbone[place]);
             }
         }
         let gates = gate(&differences);
-        let gated: Vec<&[Scored]> = lists
+        let gated: Vec<&[Scored]> = shared
             .iter()
+            .zip(&own)
             .enumerate()
-            .map(|(place, lists)| match &lists.segment {
-                Some(list) if gates[segment_of(place) as usize].passed => list.as_slice(),
-                _ => lists.backbone.as_slice(),
+            .map(|(place, (shared, own))| match own {
+                Some(own) if gates[segment_of(place) as usize].passed => own.as_slice(),
+                _ => shared.as_slice(),
             })
             .collect();
-        let deciding: Vec<f64> =
-            gated.iter().enumerate().map(|(place, list)| deciding(list, place)).collect();
+        let deciding = gated.iter().enumerate().map(|(place, list)| deciding(list, place)).collect();
 
-        let mut rows = Vec::new();
-        if !users.is_empty() {
-            for k in MEASURED_AT {
-                let of = |list: &[Scored], place: usize| {
-                    let metrics = measure(list, place, k);
-                    Metric::ALL.iter().map(|&metric| metrics.get(metric)).collect::<Vec<f64>>()
-                };
-                let values: Vec<Vec<f64>> =
-                    gated.iter().enumerate().map(|(place, list)| of(list, place)).collect();
-                let baseline: Vec<Vec<f64>> =
-                    lists.iter().enumerate().map(|(place, lists)| of(&lists.popularity, place)).collect();
-                let all: Vec<usize> = (0..users.len()).collect();
-                rows.extend(metric_rows(&values, &baseline, &all, k, None, seed));
-                let shown = |lists: &mut dyn Iterator<Item = &[Scored]>| {
-                    coverage(
-                        lists.flat_map(|list| list.iter().take(k).map(|s| s.item)),
-                        holdout.training.items(),
-                    )
-                };
-                rows.push(MetricRow {
-                    metric: "coverage",
-                    k,
-                    segment: None,
-                    value: shown(&mut gated.iter().copied()),
-                    interval: None,
-                    baseline: shown(&mut lists.iter().map(|lists| lists.popularity.as_slice())),
-                    users: users.len(),
-                });
-                for segment in 0..fit.segments.count() as u32 {
-                    let places: Vec<usize> =
-                        (0..users.len()).filter(|&place| segment_of(place) == segment).collect();
-                    rows.extend(metric_rows(&values, &baseline, &places, k, Some(segment), seed));
-                }
-                observer.check()?;
-            }
-        }
-        Ok(Self { rows, gates, users, deciding, backbone })
+        let popular: Vec<&[Scored]> = popular.iter().map(Vec::as_slice).collect();
+        let item_users: Vec<u32> =
+            item_popularity(&holdout.training, false).iter().map(|&users| users as u32).collect();
+        let catalogue = Catalogue {
+            item_users: &item_users,
+            users: holdout.training.users(),
+            item_factors: Some(&fit.backbone.item_factors),
+        };
+        let groups: Vec<u32> = (0..users.len()).map(segment_of).collect();
+        let relevant: Vec<&[u32]> = users.iter().map(|&user| holdout.test.row(user as usize).0).collect();
+        let histories: Vec<&[u32]> = users.iter().map(|&user| ranking.history(user)).collect();
+        let groups = Some((groups.as_slice(), fit.segments.count()));
+        let measured = Measured { relevant: &relevant, histories: &histories, groups };
+        let model = Ranked { lists: &gated, auc: None };
+        let baseline = Ranked { lists: &popular, auc: None };
+        let rows = report(model, baseline, measured, catalogue, cuts, seed, observer)?;
+        Ok(Self { metric: DECIDING_NAME, rows, gates, users, deciding, backbone })
     }
 
     /// The row of the deciding metric for all users.
     pub fn deciding_row(&self) -> Option<&MetricRow> {
-        self.rows
-            .iter()
-            .find(|row| row.metric == DECIDING.0.name() && row.k == DECIDING.1 && row.segment.is_none())
+        let is_deciding = |row: &&MetricRow| match self.metric {
+            DECIDING_NAME => row.metric == DECIDING.0.name() && row.k == DECIDING.1,
+            metric => row.metric == metric,
+        };
+        self.rows.iter().filter(|row| row.segment.is_none()).find(is_deciding)
+    }
+
+    /// Whether the deciding metric grows with quality; an error does not.
+    pub fn higher_is_better(&self) -> bool {
+        self.metric == DECIDING_NAME
     }
 
     /// Numbers segments anew: `from` is the old number of each new one. What was measured of segments
@@ -146,123 +134,42 @@ impl Measurement {
             .collect();
     }
 
-    /// The mean difference to another measurement of the same holdout, paired by user, and its
-    /// standard error.
+    /// The mean difference to another measurement of the same holdout by the same metric, paired by user,
+    /// and its standard error; positive where this one is better.
     pub fn paired_difference(&self, other: &Self) -> (f64, f64) {
         let differences: Vec<f64> = self.deciding.iter().zip(&other.deciding).map(|(a, b)| a - b).collect();
         mean_and_error(&differences)
     }
 }
 
-/// What each of some users reaches on the deciding metric with their segment's own factors, without a gate:
-/// for choosing the number of segments.
+/// What a list reaches on the deciding metric.
+fn deciding_value(holdout: &Holdout, user: u32, list: &[Scored]) -> f64 {
+    let (metric, k) = DECIDING;
+    let relevant = holdout.test.row(user as usize).0;
+    ListMetrics::measure(list.iter().map(|scored| scored.item), relevant, k).get(metric)
+}
+
+/// What each of some users reaches on the deciding metric, with the part of their segment's own where it has
+/// one, without a gate: for choosing among fits.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
-pub fn held_out_quality(
-    fit: &Fit,
+pub fn deciding_values(
+    ranking: &Ranking<'_>,
     holdout: &Holdout,
     users: &[u32],
     observer: &dyn Observer,
 ) -> Result<Vec<f64>> {
-    let (metric, n) = DECIDING;
-    let mut reached = vec![0.0; users.len()];
-    for (place, list) in segment_lists(fit, holdout, users, n, observer)? {
-        let relevant = holdout.test.row(users[place] as usize).0;
-        reached[place] = ListMetrics::measure(list.iter().map(|scored| scored.item), relevant, n).get(metric);
-    }
-    Ok(reached)
-}
-
-/// The list of each user whose segment has its own factors, with the user's place in `users`.
-fn segment_lists(
-    fit: &Fit,
-    holdout: &Holdout,
-    users: &[u32],
-    n: usize,
-    observer: &dyn Observer,
-) -> Result<Vec<(usize, Vec<Scored>)>> {
-    let training = holdout.training.by_user();
-    let mut places = vec![Vec::new(); fit.segments.count()];
-    for (place, &user) in users.iter().enumerate() {
-        places[fit.segments.of_user[user as usize] as usize].push(place);
-    }
-    let mut lists = Vec::with_capacity(users.len());
-    for (segment, places) in places.iter().enumerate().filter(|(segment, _)| fit.own_factors[*segment]) {
-        let members: Vec<u32> = places.iter().map(|&place| users[place]).collect();
-        let factors = fit.factors.user_factors.select(&members);
-        let scoring = Scoring {
-            item_factors: &fit.factors.item_factors[segment],
-            items: Some(&fit.segments.items[segment]),
-        };
-        let seen = |row: usize| training.row(members[row] as usize).0;
-        lists.extend(places.iter().copied().zip(top_lists(&factors, scoring, seen, n, observer)?));
-    }
-    Ok(lists)
-}
-
-fn metric_rows(
-    values: &[Vec<f64>],
-    baseline: &[Vec<f64>],
-    places: &[usize],
-    k: usize,
-    segment: Option<u32>,
-    seed: u64,
-) -> Vec<MetricRow> {
-    let of_places = |rows: &[Vec<f64>]| places.iter().map(|&place| rows[place].clone()).collect::<Vec<_>>();
-    let estimates: Vec<Estimate> = bootstrap(&of_places(values), seed);
-    let metrics = Metric::ALL.len();
-    let baselines: Vec<f64> = (0..metrics)
-        .map(|metric| {
-            places.iter().map(|&place| baseline[place][metric]).sum::<f64>() / places.len().max(1) as f64
-        })
-        .collect();
-    Metric::ALL
-        .iter()
-        .zip(estimates)
-        .zip(baselines)
-        .map(|((metric, estimate), baseline)| MetricRow {
-            metric: metric.name(),
-            k,
-            segment,
-            value: estimate.value,
-            interval: Some((estimate.low, estimate.high)),
-            baseline,
-            users: places.len(),
-        })
-        .collect()
+    let own = ranking.own(users, DECIDING.1, observer)?;
+    let without: Vec<u32> =
+        users.iter().zip(&own).filter(|(_, own)| own.is_none()).map(|(&user, _)| user).collect();
+    let mut shared = ranking.shared(&without, DECIDING.1, observer)?.into_iter();
+    let lists = own.into_iter().map(|own| own.or_else(|| shared.next()).unwrap_or_default());
+    Ok(lists.zip(users).map(|(list, &user)| deciding_value(holdout, user, &list)).collect())
 }
 
 /// Users with something held out, ascending: all, or as many as `most`, chosen by the seed.
 pub fn measured_users(holdout: &Holdout, most: usize, seed: u64) -> Vec<u32> {
     let users = (0..holdout.test.rows() as u32).filter(|&user| holdout.test.row_len(user as usize) > 0);
     sample(users.collect(), most, seed)
-}
-
-fn all_lists(fit: &Fit, holdout: &Holdout, users: &[u32], observer: &dyn Observer) -> Result<Vec<Lists>> {
-    let n = MEASURED_AT.into_iter().max().unwrap_or(DECIDING.1);
-    let training = holdout.training.by_user();
-    let by_item = holdout.training.by_item();
-    let popularity =
-        Popularity::new((0..by_item.rows()).map(|item| (item as u32, by_item.row_len(item) as u32)));
-    let seen = |user: u32| training.row(user as usize).0;
-    // The backbone of a time or a random holdout may hold items nobody has in training: they have
-    // zero factors and score nothing.
-    let backbone = Scoring { item_factors: &fit.backbone.item_factors, items: None };
-    let mut lists: Vec<Lists> = Vec::with_capacity(users.len());
-    let batches = users.len().div_ceil(BATCH_USERS);
-    for (batch, users) in users.chunks(BATCH_USERS).enumerate() {
-        let factors = fit.backbone.user_factors.select(users);
-        let found = top_lists(&factors, backbone, |row| seen(users[row]), n, observer)?;
-        lists.extend(found.into_iter().zip(users).map(|(backbone, &user)| Lists {
-            popularity: popularity.top(seen(user), n),
-            backbone,
-            segment: None,
-        }));
-        observer.report(Progress::step(PHASE, batch + 1, batches));
-    }
-    for (place, list) in segment_lists(fit, holdout, users, n, observer)? {
-        lists[place].segment = Some(list);
-    }
-    Ok(lists)
 }

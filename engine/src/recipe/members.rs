@@ -35,7 +35,7 @@ impl Members {
         let rows = division.for_members(count, |row| row as u32);
         let by_behaviour = division.classifier.is_none();
         let Division { partition, names, classifier, left_out, .. } = division;
-        let carried_fits = fit.map(|fit| fit.membership.member_fits(&fit.backbone.user_factors));
+        let carried_fits = fit.map(|fit| fit.membership.member_fits(&fit.tastes()));
         let fits = (0..count)
             .map(|member| {
                 let own = rows[member].map(|row| partition.fits[row as usize]);
@@ -62,7 +62,7 @@ impl Members {
                 rows.iter().map(|row| row.map(|row| leaf_of_row[row as usize])).collect();
             let leaves = match fit {
                 Some(fit) if leaves.iter().any(Option::is_none) => {
-                    carried(&leaves, tree.leaves(), &fit.backbone.user_factors).0
+                    carried(&leaves, tree.leaves(), &fit.tastes()).0
                 }
                 _ => leaves.into_iter().map(|leaf| leaf.unwrap_or(0)).collect(),
             };

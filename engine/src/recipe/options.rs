@@ -2,9 +2,12 @@
 //! parser, the errors and the reference read this table; [`Options`] is the checked form, and only
 //! the checked form trains.
 
+use super::algorithm::{Algorithm, Feedback};
 use crate::auto::AutoOr;
 use crate::evaluation::HoldoutOptions;
-use crate::interactions::{Duplicates, EventLimits, Weighting};
+use crate::interactions::{Duplicates, EventLimits};
+use crate::neighbours::{NeighbourMethod, NeighbourOptions};
+use crate::rating::RatingOptions;
 use crate::segmentation::SegmentationOptions;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -77,6 +80,24 @@ const fn entry(name: &'static str, kind: Kind, default: &'static str, help: &'st
 
 /// All options.
 pub const OPTIONS: &[OptionEntry] = &[
+    entry(
+        "algorithm",
+        Kind::Choice(&["hybrid", "als", "neighbours", "ease", "rating", "popularity", "auto"]),
+        "\"hybrid\"",
+        "How items are ranked: factors of segments blended with neighbours, factors alone, neighbours alone, neighbours in closed form (EASE), predicted ratings, or the number of users; auto tries them on the holdout and keeps the best.",
+    ),
+    entry(
+        "feedback",
+        Kind::Choice(&["implicit", "explicit", "auto"]),
+        "\"auto\"",
+        "Whether a weight says how often or how surely a user chose an item, or is a rating that may also be bad; auto takes ratings where the algorithm is rating.",
+    ),
+    entry(
+        "time_limit",
+        Kind::Duration,
+        "\"10 minutes\"",
+        "After this long the algorithm auto tries no other one; null sets no limit.",
+    ),
     entry(
         "events.type_weights",
         Kind::Weights,
@@ -211,11 +232,16 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "als.factors",
-        Kind::Integer { least: 1, most: 1024 },
-        "64",
-        "The length of a factor vector: more hold finer tastes, if there are events enough to learn them, and are slower and larger.",
+        Kind::AutoOrInteger { least: 1, most: 1024 },
+        "128",
+        "The length of a factor vector: more hold finer tastes, if there are events enough to learn them, and are slower and larger; auto begins with 32 and doubles, up to 256, while held-out events are ranked better.",
     ),
-    entry("als.sweeps", Kind::Integer { least: 1, most: 200 }, "8", "Passes over users and items."),
+    entry(
+        "als.sweeps",
+        Kind::AutoOrInteger { least: 1, most: 200 },
+        "\"auto\"",
+        "Passes over users and items; auto stops when held-out events are ranked no better, after 16 at most.",
+    ),
     entry(
         "als.regularization",
         Kind::AutoOrNumber { least: 1e-6, most: 1000.0 },
@@ -239,6 +265,78 @@ pub const OPTIONS: &[OptionEntry] = &[
         Kind::Number { least: 0.0, most: 1.0 },
         "0.1",
         "How much users of other segments count in a segment's item factors: 0 not at all, 1 like its own.",
+    ),
+    entry(
+        "als.warm_start",
+        Kind::Boolean,
+        "true",
+        "Whether factors begin with those of the deployed version, with half the passes, where it knows nine of ten items and has as many factors; what is measured on the holdout always begins anew.",
+    ),
+    entry(
+        "neighbours.method",
+        Kind::Choice(&["ridge", "filter", "cosine", "tf_idf", "rp3"]),
+        "\"ridge\"",
+        "How strongly items are associated: by a regression on the nearest, or by how many users share them, with the weights of a graph filter, of the cosine, of tf-idf or of a random walk of three steps.",
+    ),
+    entry(
+        "neighbours.considered",
+        Kind::Integer { least: 1, most: 2000 },
+        "200",
+        "How many of the nearest items the regression of an item looks at.",
+    ),
+    entry(
+        "neighbours.kept",
+        Kind::Integer { least: 1, most: 2000 },
+        "50",
+        "How many neighbours of an item are kept.",
+    ),
+    entry(
+        "neighbours.regularization",
+        Kind::Number { least: 1e-6, most: 1e6 },
+        "30",
+        "How strongly the weights of the regression are held small.",
+    ),
+    entry(
+        "neighbours.share",
+        Kind::AutoOrNumber { least: 0.0, most: 1.0 },
+        "\"auto\"",
+        "How much of a hybrid's score comes from neighbours: 0 nothing, 1 all; auto seeks the best on the holdout.",
+    ),
+    entry(
+        "ease.regularization",
+        Kind::Number { least: 1e-6, most: 1e6 },
+        "250",
+        "How strongly the weights of ease are held small.",
+    ),
+    entry(
+        "ease.kept",
+        Kind::Integer { least: 1, most: 100_000 },
+        "500",
+        "How many weights of an item ease keeps.",
+    ),
+    entry(
+        "rating.factors",
+        Kind::Integer { least: 1, most: 1024 },
+        "32",
+        "The length of a factor vector where ratings are predicted.",
+    ),
+    entry(
+        "rating.sweeps",
+        Kind::Integer { least: 1, most: 200 },
+        "20",
+        "Passes over users and items where ratings are predicted.",
+    ),
+    entry(
+        "rating.user_regularization",
+        Kind::Number { least: 1e-3, most: 1000.0 },
+        "2",
+        "How strongly a user's factors are pulled to what their attributes and the pattern of what they rated say.",
+    ),
+    entry(
+        "rating.item_regularization",
+        Kind::Number { least: 1e-3, most: 1000.0 },
+        "2",
+        "How strongly an item's factors are pulled to what its attributes and the pattern of who rated it say.",
     ),
     entry(
         "holdout.split",
@@ -316,22 +414,17 @@ impl EventOptions {
             max_user_events: self.max_user_events,
         }
     }
-
-    /// How events count, with ages measured from `anchor` (microseconds).
-    pub fn weighting(&self, anchor: i64) -> Weighting {
-        Weighting { duplicates: self.duplicates, half_life: self.half_life, anchor }
-    }
 }
 
-/// The settings of alternating least squares, checked; the weights left to the training are decided
-/// by [`super::tuning`].
+/// The settings of alternating least squares, checked; what is left to the training is decided by
+/// [`super::tuning`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlsChoices {
     /// k, the length of a factor vector.
-    pub factors: usize,
+    pub factors: AutoOr<usize>,
     /// Passes over users and items.
-    pub sweeps: usize,
+    pub sweeps: AutoOr<usize>,
     /// λ.
     pub regularization: AutoOr<f64>,
     /// α₀.
@@ -340,18 +433,67 @@ pub struct AlsChoices {
     pub frequency_exponent: f64,
     /// η: how much users of other segments count in a segment's item factors.
     pub sharing: f64,
+    /// Whether to begin with the factors of the deployed version.
+    pub warm_start: bool,
+}
+
+/// The settings of neighbours, checked.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NeighbourChoices {
+    /// How strongly items are associated.
+    pub method: NeighbourMethod,
+    /// How many of the nearest items a regression looks at.
+    pub considered: usize,
+    /// How many neighbours of an item are kept.
+    pub kept: usize,
+    /// ρ of the regression.
+    pub regularization: f64,
+    /// How much of a hybrid's score comes from neighbours.
+    pub share: AutoOr<f64>,
+}
+
+impl NeighbourChoices {
+    /// How neighbours are found.
+    pub fn options(&self) -> NeighbourOptions {
+        let Self { method, considered, kept, regularization, .. } = *self;
+        NeighbourOptions { method, considered, kept, regularization }
+    }
+}
+
+/// The settings of EASE, checked.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EaseOptions {
+    /// λ.
+    pub regularization: f64,
+    /// How many weights of an item are kept.
+    pub kept: usize,
 }
 
 /// All options, checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
+    /// How items are ranked.
+    pub algorithm: Algorithm,
+    /// What a weight says.
+    pub feedback: Feedback,
+    /// Seconds after which no other algorithm is tried.
+    #[serde(deserialize_with = "seconds")]
+    pub time_limit: Option<f64>,
     /// Reading events.
     pub events: EventOptions,
     /// Dividing users.
     pub segmentation: SegmentationOptions,
     /// The backbone and the segment factors.
     pub als: AlsChoices,
+    /// Neighbours.
+    pub neighbours: NeighbourChoices,
+    /// Neighbours in closed form.
+    pub ease: EaseOptions,
+    /// Predicting ratings.
+    pub rating: RatingOptions,
     /// Measuring.
     pub holdout: HoldoutOptions,
     /// Where random draws start.

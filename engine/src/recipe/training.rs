@@ -1,19 +1,22 @@
 //! A training from events to a version: measured without the holdout, refitted on everything.
 
+use super::algorithm::{Algorithm, Decided};
 use super::described::Described;
 use super::division::{Before, Division, Finder};
 use super::fit::Fit;
-use super::measure::{Measurement, held_out_quality, measured_users};
+use super::measure::Measurement;
 use super::members::Members;
 use super::options::Options;
-use super::tuning::decide;
+use super::rated::{self, Rated};
+use super::rehearsal::{Attempt, Rehearsal, active, choose_algorithm, rehearse};
 use crate::error::{EngineError, Result};
 use crate::evaluation::{Holdout, Split};
-use crate::factorization::{AlsOptions, Backbone, Start};
+use crate::factorization::backbone::Start;
+use crate::factorization::{AlsOptions, Backbone};
 use crate::interactions::{Events, Interactions, Weighting};
 use crate::matrix::Matrix;
-use crate::observer::{Observer, Progress};
-use crate::segmentation::choice::{Choice, Tried, choose};
+use crate::observer::{Observer, Quiet};
+use crate::segmentation::choice::Choice;
 use crate::segmentation::matching::match_segments;
 use crate::segmentation::options::Target;
 
@@ -26,6 +29,17 @@ pub struct Given<'a> {
     pub described: &'a Described,
     /// The segments they had before.
     pub before: Option<&'a Before<'a>>,
+    /// The item factors of the deployed version (items × k), zero for items it does not know.
+    pub start: Option<&'a Matrix>,
+    /// Bytes that an algorithm may take, where one is chosen.
+    pub memory: u64,
+}
+
+impl<'a> Given<'a> {
+    /// Events and what is known besides, without a version before and without a limit.
+    pub fn new(events: &'a Events, described: &'a Described) -> Self {
+        Self { events, described, before: None, start: None, memory: u64::MAX }
+    }
 }
 
 /// What a training leaves.
@@ -35,14 +49,16 @@ pub struct Trained {
     pub interactions: Interactions,
     /// How events were weighted.
     pub weighting: Weighting,
-    /// The settings of alternating least squares, with the weights that were decided.
-    pub als: AlsOptions,
+    /// What was decided.
+    pub decided: Decided,
     /// The fit on all events.
     pub fit: Fit,
     /// The segment of every member.
     pub members: Members,
     /// The numbers of segments that were tried.
     pub choices: Vec<Choice>,
+    /// The algorithms that were tried.
+    pub attempts: Vec<Attempt>,
     /// How events were held out.
     pub split: Split,
     /// What the same recipe reaches on the holdout, trained without it.
@@ -50,9 +66,6 @@ pub struct Trained {
     /// The same for the recipe that is to be replaced.
     pub previous: Option<Measurement>,
 }
-
-/// Users on which numbers of segments are compared.
-const CHOOSING_USERS: usize = 4_000;
 
 /// Trains. `previous` are the options of the version that is to be replaced, where they differ: the
 /// same holdout then also measures them.
@@ -67,27 +80,22 @@ pub fn train(
     observer: &dyn Observer,
 ) -> Result<Trained> {
     let events = given.events;
-    let weighting = options.events.weighting(events.latest());
-    let quiet = Measuring(observer);
+    let weighting = options.weighting(events.latest());
+    let explicit = options.is_explicit();
     let holdout = Holdout::new(events, &weighting, &options.holdout, options.seed, observer)?;
-    let als = decide(&holdout, options, observer)?;
-    let (division, own_factors, mut choices, mut measurement) = {
-        let (fit, division, choices) = fit_without_holdout(given, &holdout, &als, options, &quiet)?;
-        let measurement = Measurement::new(&fit, &holdout, options.seed, observer)?;
-        let own_factors: Vec<bool> =
-            measurement.gates.iter().zip(&fit.own_factors).map(|(gate, own)| *own && gate.passed).collect();
-        (division, own_factors, choices, measurement)
-    };
+    let (rehearsal, attempts) = choose_algorithm(given, &holdout, options, observer)?;
     let previous = previous
-        .map(|previous| {
-            let als = decide(&holdout, previous, &quiet)?;
-            let (fit, ..) = fit_without_holdout(given, &holdout, &als, previous, &quiet)?;
-            Measurement::new(&fit, &holdout, options.seed, &quiet)
-        })
+        .filter(|previous| previous.is_explicit() == explicit)
+        .map(|previous| Ok(rehearse(given, &holdout, previous, &Quiet(observer))?.measurement))
         .transpose()?;
     let split = holdout.split;
     drop(holdout);
 
+    let Rehearsal { fit: Fit { own_factors, blend, .. }, decided, division, mut choices, mut measurement } =
+        rehearsal;
+    let options = &options.decided(&decided);
+    let own: Vec<bool> =
+        measurement.gates.iter().zip(&own_factors).map(|(gate, own)| *own && gate.passed).collect();
     let interactions = events.interactions(&weighting, |_, _, _| true, observer)?;
     if interactions.entries() == 0 {
         let reason = "every event decayed to a weight of nothing".to_owned();
@@ -98,8 +106,8 @@ pub fn train(
     // beginning with those.
     let users = events.users().len();
     let count = given.described.table.rows();
-    let backbone = Backbone::train(&interactions, &als, Start::Random(options.seed), observer)?;
-    let (division, own_factors) = if Described::reads_events(options) {
+    let (backbone, rated) = final_backbone(given, &interactions, &decided, options, observer)?;
+    let (division, own) = if Described::reads_events(options) {
         let found = division.of_members(count);
         let again = found_again(given, &division, &found, &backbone, options, observer)?;
         let gates = match_back(&found, &again.of_members(count), again.count);
@@ -107,71 +115,62 @@ pub fn train(
         if let [found] = &mut choices[..] {
             found.segments = again.count;
         }
-        let own = gates.iter().map(|from| from.is_some_and(|from| own_factors[from as usize])).collect();
+        let own = gates.iter().map(|from| from.is_some_and(|from| own[from as usize])).collect();
         (again, own)
     } else {
-        (division, own_factors)
+        (division, own)
     };
     let of_user: Vec<Option<u32>> = division.of_members(count).into_iter().take(users).collect();
-    let fit = Fit::gated(&interactions, backbone, &of_user, own_factors, &als, observer)?;
+    let (algorithm, als) = (decided.algorithm, &decided.als);
+    let mut fit = Fit::new(&interactions, backbone, &of_user, own, algorithm, als, observer)?;
+    fit.blend = blend;
+    fit.rated = rated;
+    if blend.has_neighbours() {
+        fit.neighbours = algorithm.neighbours(&interactions, options, observer)?;
+    }
     let members = Members::new(division, count, Some(&fit));
-    Ok(Trained { interactions, weighting, als, fit, members, choices, split, measurement, previous })
+    Ok(Trained {
+        interactions,
+        weighting,
+        decided,
+        fit,
+        members,
+        choices,
+        attempts,
+        split,
+        measurement,
+        previous,
+    })
 }
 
-/// Finds segments without the holdout and fits them; of several numbers of segments the one that held-out
-/// events say is best.
-fn fit_without_holdout(
+/// The factors on all events. They begin with those of the deployed version where these are given: half the
+/// sweeps then reach the same.
+fn final_backbone(
     given: Given<'_>,
-    holdout: &Holdout,
-    als: &AlsOptions,
+    interactions: &Interactions,
+    decided: &Decided,
     options: &Options,
     observer: &dyn Observer,
-) -> Result<(Fit, Division, Vec<Choice>)> {
-    let training = &holdout.training;
-    let backbone = Backbone::train(training, als, Start::Random(options.seed), observer)?;
-    let past = if Described::reads_events(options) {
-        Some(given.events.select(|user, item, time| holdout.is_training(user, item, time)))
-    } else {
-        None
-    };
-    let finder = Finder { described: given.described, options, before: given.before };
-    let found = options.segmentation.recommending_target(
-        active(&backbone.user_factors),
-        training.entries(),
-        als.factors,
-    );
-    let (target, asked) = finder.target(found);
-    let events = past.as_ref().unwrap_or(given.events);
-    let mut divisions = finder.divisions(Some(events), Some(&backbone.user_factors), &target, observer)?;
-
-    let of_user = |division: &Division| -> Vec<Option<u32>> {
-        let members = division.of_members(given.described.table.rows().max(training.users()));
-        members.into_iter().take(training.users()).collect()
-    };
-    let users = measured_users(holdout, CHOOSING_USERS, options.seed);
-    let mut tried = Vec::with_capacity(divisions.len());
-    let mut last = None;
-    for division in &divisions {
-        drop(last.take());
-        let fit = Fit::new(training, backbone.clone(), &of_user(division), division.count, als, observer)?;
-        let compared = divisions.len() > 1 && !users.is_empty() && division.count > 1;
-        let held_out = if compared { held_out_quality(&fit, holdout, &users, observer)? } else { Vec::new() };
-        tried.push(Tried { segments: division.count, scores: division.partition.scores, held_out });
-        last = Some(fit);
+) -> Result<(Backbone, Option<Rated>)> {
+    if decided.algorithm == Algorithm::Rating {
+        let (backbone, rated) = rated::train(given, interactions, options, observer)?;
+        return Ok((backbone, Some(rated)));
     }
-    let (best, choices) = choose(&tried, asked);
-    let only = best + 1 == divisions.len();
-    let division = divisions.swap_remove(best);
-    let fit = match last {
-        Some(fit) if only => fit,
-        _ => Fit::new(training, backbone, &of_user(&division), division.count, als, observer)?,
+    let usable = |start: &&Matrix| {
+        options.als.warm_start
+            && decided.algorithm.ranks_by_factors()
+            && start.columns() == decided.als.factors
+            && start.rows() == interactions.items()
+            && 10 * active(start) >= 9 * interactions.items()
     };
-    Ok((fit, division, choices))
-}
-
-/// Rows that are not zero.
-fn active(factors: &Matrix) -> usize {
-    (0..factors.rows()).filter(|&row| factors.row(row).iter().any(|&x| x != 0.0)).count()
+    let backbone = match given.start.filter(usable) {
+        Some(start) => {
+            let als = AlsOptions { sweeps: decided.als.sweeps.div_ceil(2), ..decided.als };
+            Backbone::train(interactions, &als, Start::Items(start.clone()), observer)?
+        }
+        None => Backbone::train(interactions, &decided.als, Start::Random(options.seed), observer)?,
+    };
+    Ok((backbone, None))
 }
 
 /// The same segments found again from all events.
@@ -188,7 +187,8 @@ fn found_again(
     options.segmentation.keep = true;
     let finder = Finder { described: given.described, options: &options, before: Some(&before) };
     let target = Target { counts: vec![division.count], least: 1 };
-    let again = finder.divisions(Some(given.events), Some(&backbone.user_factors), &target, observer)?;
+    let tastes = options.algorithm.tastes(&backbone.user_factors);
+    let again = finder.divisions(Some(given.events), Some(&tastes), &target, observer)?;
     again
         .into_iter()
         .next()
@@ -199,23 +199,4 @@ fn found_again(
 fn match_back(found: &[Option<u32>], again: &[Option<u32>], count: usize) -> Vec<Option<u32>> {
     let ids: Vec<Option<i32>> = found.iter().map(|group| group.map(|group| group as i32)).collect();
     match_segments(&ids, again, count).into_iter().map(|id| id.map(|id| id as u32)).collect()
-}
-
-/// Gives the phases of the fit without the holdout names of their own.
-struct Measuring<'a>(&'a dyn Observer);
-
-impl Observer for Measuring<'_> {
-    fn report(&self, progress: Progress) {
-        use crate::factorization::{backbone, segment_factors};
-        let phase = match progress.phase {
-            backbone::PHASE => "backbone without holdout",
-            segment_factors::PHASE => "segment factors without holdout",
-            other => other,
-        };
-        self.0.report(Progress { phase, ..progress });
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.0.is_cancelled()
-    }
 }

@@ -1,19 +1,25 @@
-//! The two weights of alternating least squares that data decide: α₀ and λ.
+//! What data decide about alternating least squares: α₀, λ, the number of factors and of sweeps.
 //!
-//! They act together through λ(n + α₀N) (Rendle et al. 2021), so α₀ is set by a rule and λ is sought
-//! on the holdout, with the backbone alone, a short training and the deciding metric.
+//! α₀ and λ act together through λ(n + α₀N) (Rendle et al. 2021), so α₀ is set by a rule and λ is sought
+//! on the holdout, with the backbone alone, a short training and the deciding metric; then the number of
+//! factors doubles while that grows. Sweeps end when it does not grow any more.
 
-use super::measure::{DECIDING, measured_users};
+use super::measure::{DECIDING, DECIDING_NAME, measured_users};
 use super::options::{AlsChoices, Options};
 use crate::auto::AutoOr;
 use crate::error::Result;
+use crate::evaluation::interval::mean_and_error;
 use crate::evaluation::{Holdout, ListMetrics};
-use crate::factorization::{AlsOptions, Backbone, Start};
+use crate::factorization::backbone::Start;
+use crate::factorization::{AlsOptions, Backbone, backbone};
+use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress, Quiet};
 use crate::ranking::{Scoring, top_lists};
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "regularization";
+/// The same while the number of factors is sought.
+pub const FACTORS_PHASE: &str = "factors";
 /// λ is one of these. Neighbours differ by a factor of three: within it the metric changes by one or
 /// two per cent, across it by ten and more.
 const GRID: [f64; 6] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3];
@@ -21,13 +27,27 @@ const GRID: [f64; 6] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3];
 const START: usize = 2;
 /// Sweeps of a trial: the order of the grid is settled by then.
 const SWEEPS: usize = 4;
+/// Factors of a trial at most: the best λ hardly moves when factors double.
+const TRIAL_FACTORS: usize = 64;
 /// Users that are measured in a trial.
 const USERS: usize = 4_000;
+/// Users that are measured after a sweep: the same ones each time, so fewer tell.
+const SWEEP_USERS: usize = 2_000;
 /// What α₀ comes to over all items, Σ α₀ = 160, but α₀ at least .01 and at most 1: between 150 and 800
 /// was best on catalogues from 1,500 to 41,000 items.
 const UNOBSERVED_TOTAL: f64 = 160.0;
+/// Factors that are tried.
+const FEWEST_FACTORS: usize = 32;
+/// More take four times the time of half as many and gained two per cent at most.
+pub const MOST_FACTORS: usize = 256;
+/// The most sweeps where held-out events decide.
+pub const MOST_SWEEPS: usize = 16;
+/// Sweeps without a gain that end the training.
+const PATIENCE: usize = 2;
+/// Factors and sweeps of a backbone that only divides users.
+const DIVIDING: (usize, usize) = (32, 4);
 
-/// The settings with both weights decided.
+/// What was decided before the fit; the sweeps are the most.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
@@ -36,34 +56,62 @@ pub fn decide(holdout: &Holdout, options: &Options, observer: &dyn Observer) -> 
     let items = holdout.training.items().max(1) as f64;
     let unobserved_weight =
         choices.unobserved_weight.unwrap_or_else(|| (UNOBSERVED_TOTAL / items).clamp(0.01, 1.0));
-    let with = |regularization| choices.with(regularization, unobserved_weight);
-    if let AutoOr::Given(regularization) = choices.regularization {
-        return Ok(with(regularization));
+    let open = AlsOptions {
+        factors: choices.factors.unwrap_or_else(|| FEWEST_FACTORS),
+        sweeps: choices.sweeps.unwrap_or_else(|| MOST_SWEEPS),
+        regularization: choices.regularization.unwrap_or_else(|| GRID[START]),
+        unobserved_weight,
+        frequency_exponent: choices.frequency_exponent,
+        sharing: choices.sharing,
+    };
+    if !options.algorithm.ranks_by_factors() {
+        let (factors, sweeps) = DIVIDING;
+        return Ok(AlsOptions {
+            factors: open.factors.min(factors),
+            sweeps: open.sweeps.min(sweeps),
+            ..open
+        });
     }
     let users = measured_users(holdout, USERS, options.seed);
     if users.is_empty() {
-        return Ok(with(GRID[START]));
+        return Ok(AlsOptions { sweeps: choices.sweeps.unwrap_or_else(|| MOST_SWEEPS / 2), ..open });
     }
+    let trial = |als: AlsOptions| {
+        let als = AlsOptions { sweeps: als.sweeps.min(SWEEPS), ..als };
+        let backbone =
+            Backbone::train(&holdout.training, &als, Start::Random(options.seed), &Quiet(observer))?;
+        reached(holdout, &backbone.user_factors, &backbone.item_factors, &users, observer)
+    };
+    let mut als = open;
+    if choices.regularization == AutoOr::Auto {
+        let small = AlsOptions { factors: open.factors.min(TRIAL_FACTORS), ..open };
+        als.regularization = regularization(small, &trial, observer)?;
+    }
+    if choices.factors == AutoOr::Auto {
+        als.factors = factors(als, &trial, &holdout.training, observer)?;
+    }
+    Ok(als)
+}
+
+/// Uphill from the middle of the grid: the metric has one maximum in λ.
+fn regularization(
+    als: AlsOptions,
+    trial: &dyn Fn(AlsOptions) -> Result<Vec<f64>>,
+    observer: &dyn Observer,
+) -> Result<f64> {
     let mut values = [None; GRID.len()];
     let mut trials = 0;
     let mut value_of = |place: usize| -> Result<f64> {
         if let Some(value) = values[place] {
             return Ok(value);
         }
-        let value = trial(
-            holdout,
-            &AlsOptions { sweeps: SWEEPS, ..with(GRID[place]) },
-            &users,
-            options.seed,
-            observer,
-        )?;
+        let value = mean_and_error(&trial(AlsOptions { regularization: GRID[place], ..als })?).0;
         values[place] = Some(value);
         trials += 1;
         let progress = Progress::step(PHASE, trials, GRID.len());
-        observer.report(Progress { metric: Some((super::measure::DECIDING_NAME, value)), ..progress });
+        observer.report(Progress { metric: Some((DECIDING_NAME, value)), ..progress });
         Ok(value)
     };
-    // Uphill from the middle: the metric has one maximum in λ.
     let mut best = START;
     loop {
         let mut next = best;
@@ -73,58 +121,111 @@ pub fn decide(holdout: &Holdout, options: &Options, observer: &dyn Observer) -> 
             }
         }
         if next == best {
-            return Ok(with(GRID[best]));
+            return Ok(GRID[best]);
         }
         best = next;
     }
 }
 
-fn trial(
+/// Doubles while users gain more than one standard error, paired; never more factors than users or items.
+fn factors(
+    als: AlsOptions,
+    trial: &dyn Fn(AlsOptions) -> Result<Vec<f64>>,
+    training: &crate::interactions::Interactions,
+    observer: &dyn Observer,
+) -> Result<usize> {
+    let most = MOST_FACTORS.min(training.users()).min(training.items());
+    let mut best = als.factors.min(most).max(1);
+    let mut reached = trial(AlsOptions { factors: best, ..als })?;
+    for step in 1.. {
+        let value = mean_and_error(&reached).0;
+        let metric = Some((DECIDING_NAME, value));
+        observer.report(Progress { metric, ..Progress::step(FACTORS_PHASE, step, step) });
+        if 2 * best > most {
+            break;
+        }
+        let doubled = trial(AlsOptions { factors: 2 * best, ..als })?;
+        let gains: Vec<f64> = doubled.iter().zip(&reached).map(|(new, old)| new - old).collect();
+        let (gain, error) = mean_and_error(&gains);
+        if gain <= error {
+            break;
+        }
+        (best, reached) = (2 * best, doubled);
+    }
+    Ok(best)
+}
+
+/// A backbone of the training part and the number of its sweeps: those that rank held-out events best
+/// where the options leave it open, else all.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
+pub fn train_backbone(
     holdout: &Holdout,
     als: &AlsOptions,
-    users: &[u32],
-    seed: u64,
+    options: &Options,
     observer: &dyn Observer,
-) -> Result<f64> {
-    let quiet = Quiet(observer);
-    let backbone = Backbone::train(&holdout.training, als, Start::Random(seed), &quiet)?;
-    let scoring = Scoring { item_factors: &backbone.item_factors, items: None };
+) -> Result<(Backbone, usize)> {
+    let start = Start::Random(options.seed);
+    let users = measured_users(holdout, SWEEP_USERS, options.seed);
+    let open = options.als.sweeps == AutoOr::Auto && options.algorithm.ranks_by_factors();
+    if !open || users.is_empty() {
+        return Ok((Backbone::train(&holdout.training, als, start, observer)?, als.sweeps));
+    }
+    let mut best: Option<(f64, usize, Matrix, Matrix)> = None;
+    let mut watch = |sweep: usize, user_factors: &Matrix, item_factors: &Matrix| -> Result<bool> {
+        let value = mean_and_error(&reached(holdout, user_factors, item_factors, &users, observer)?).0;
+        let progress = Progress::step(backbone::PHASE, sweep, als.sweeps);
+        observer.report(Progress { metric: Some((DECIDING_NAME, value)), ..progress });
+        if best.as_ref().is_none_or(|best| value > best.0) {
+            best = Some((value, sweep, user_factors.clone(), item_factors.clone()));
+        }
+        Ok(best.as_ref().is_some_and(|best| sweep >= best.1 + PATIENCE))
+    };
+    let trained = Backbone::train_watched(&holdout.training, als, start, &mut watch, observer)?;
+    match best {
+        Some((_, sweep, user_factors, item_factors)) => {
+            Ok((Backbone { user_factors, item_factors, losses: trained.losses }, sweep))
+        }
+        None => Ok((trained, als.sweeps)),
+    }
+}
+
+/// What each of the users reaches with these factors.
+fn reached(
+    holdout: &Holdout,
+    user_factors: &Matrix,
+    item_factors: &Matrix,
+    users: &[u32],
+    observer: &dyn Observer,
+) -> Result<Vec<f64>> {
+    let scoring = Scoring { item_factors, items: None };
     let seen = |row: usize| holdout.training.by_user().row(users[row] as usize).0;
     let (metric, k) = DECIDING;
-    let lists = top_lists(&backbone.user_factors.select(users), scoring, seen, k, observer)?;
-    let total: f64 = lists
-        .iter()
-        .zip(users)
-        .map(|(list, &user)| {
-            let relevant = holdout.test.row(user as usize).0;
-            ListMetrics::measure(list.iter().map(|scored| scored.item), relevant, k).get(metric)
-        })
-        .sum();
-    Ok(total / users.len() as f64)
+    let lists = top_lists(&user_factors.select(users), scoring, seen, k, observer)?;
+    let reached = lists.iter().zip(users).map(|(list, &user)| {
+        let relevant = holdout.test.row(user as usize).0;
+        ListMetrics::measure(list.iter().map(|scored| scored.item), relevant, k).get(metric)
+    });
+    Ok(reached.collect())
 }
 
 impl AlsChoices {
-    /// The settings with both weights given.
-    pub fn with(&self, regularization: f64, unobserved_weight: f64) -> AlsOptions {
-        AlsOptions {
-            factors: self.factors,
-            sweeps: self.sweeps,
-            regularization,
-            unobserved_weight,
-            frequency_exponent: self.frequency_exponent,
-            sharing: self.sharing,
-        }
-    }
-
     /// Choices that leave nothing open.
-    pub fn fixed(als: &AlsOptions) -> Self {
+    pub fn fixed(als: &AlsOptions, warm_start: bool) -> Self {
         Self {
-            factors: als.factors,
-            sweeps: als.sweeps,
+            factors: AutoOr::Given(als.factors),
+            sweeps: AutoOr::Given(als.sweeps),
             regularization: AutoOr::Given(als.regularization),
             unobserved_weight: AutoOr::Given(als.unobserved_weight),
             frequency_exponent: als.frequency_exponent,
             sharing: als.sharing,
+            warm_start,
         }
+    }
+
+    /// The most factors that a training may take.
+    pub fn most_factors(&self) -> usize {
+        self.factors.unwrap_or_else(|| MOST_FACTORS)
     }
 }

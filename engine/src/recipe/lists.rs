@@ -1,0 +1,168 @@
+//! The lists of measured users: what is popular, what the parts shared by all rank best, and what each
+//! segment's own part ranks best. Serving ranks in the same way.
+
+use super::fit::Fit;
+use crate::error::Result;
+use crate::interactions::Interactions;
+use crate::matrix::Matrix;
+use crate::neighbours::NeighbourScratch;
+use crate::observer::{Observer, Progress};
+use crate::ranking::blended::{ItemRows, best, candidates};
+use crate::ranking::popularity::{item_popularity, segment_popularity};
+use crate::ranking::{Blend, Popularity, Scored, Scoring, top_lists};
+use rayon::prelude::*;
+
+/// Users whose scores are held at once.
+const BATCH_USERS: usize = 2_048;
+/// The name of the phase in progress reports and in the training log.
+pub const PHASE: &str = "measuring";
+
+/// Ranks for users of the training part that a fit was made from.
+#[derive(Clone, Copy)]
+pub struct Ranking<'a> {
+    /// The fit.
+    pub fit: &'a Fit,
+    /// What it was made from.
+    pub training: &'a Interactions,
+    /// How its parts make a score.
+    pub blend: Blend,
+    /// Whether popularity is the sum of confidences.
+    pub weighed: bool,
+}
+
+impl<'a> Ranking<'a> {
+    /// Ranks as the fit does.
+    pub fn new(fit: &'a Fit, training: &'a Interactions, weighed: bool) -> Self {
+        Self { fit, training, blend: fit.blend, weighed }
+    }
+
+    /// What a user has, ascending.
+    pub fn history(&self, user: u32) -> &'a [u32] {
+        self.training.by_user().row(user as usize).0
+    }
+
+    /// The `n` most popular items that each user does not have.
+    pub fn popular(&self, users: &[u32], n: usize) -> Vec<Vec<Scored>> {
+        let counts = item_popularity(self.training, self.weighed);
+        let popularity = Popularity::new((0..).zip(counts));
+        users.par_iter().map(|&user| popularity.top(self.history(user), n)).collect()
+    }
+
+    /// The best `n` of each user by the parts that all share.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn shared(&self, users: &[u32], n: usize, observer: &dyn Observer) -> Result<Vec<Vec<Scored>>> {
+        let (backbone, blend) = (&self.fit.backbone, self.blend);
+        if blend.has_neighbours() {
+            return self.blended(users, false, n, observer);
+        }
+        if !blend.factors {
+            return Ok(self.popular(users, n));
+        }
+        // The backbone may hold items nobody has in training: they have zero factors and score nothing.
+        let scoring = Scoring { item_factors: &backbone.item_factors, items: None };
+        let mut lists = Vec::with_capacity(users.len());
+        let batches = users.len().div_ceil(BATCH_USERS);
+        for (batch, users) in users.chunks(BATCH_USERS).enumerate() {
+            let factors = backbone.user_factors.select(users);
+            lists.extend(top_lists(&factors, scoring, |row| self.history(users[row]), n, observer)?);
+            observer.report(Progress::step(PHASE, batch + 1, batches));
+        }
+        Ok(lists)
+    }
+
+    /// The best `n` of each user whose segment has a part of its own, by that part.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn own(&self, users: &[u32], n: usize, observer: &dyn Observer) -> Result<Vec<Option<Vec<Scored>>>> {
+        let Fit { segments, own_factors, factors, .. } = self.fit;
+        let blend = self.blend;
+        let mut places = vec![Vec::new(); segments.count()];
+        for (place, &user) in users.iter().enumerate() {
+            places[segments.of_user[user as usize] as usize].push(place);
+        }
+        let mut lists = vec![None; users.len()];
+        let mut keep = |places: &[usize], found: Vec<Vec<Scored>>| {
+            places.iter().zip(found).for_each(|(&place, list)| lists[place] = Some(list));
+        };
+        let own = places.iter().enumerate().filter(|(segment, _)| own_factors[*segment]);
+        if blend.has_neighbours() {
+            let places: Vec<usize> = own.flat_map(|(_, places)| places).copied().collect();
+            let members: Vec<u32> = places.iter().map(|&place| users[place]).collect();
+            keep(&places, self.blended(&members, true, n, observer)?);
+        } else if blend.factors {
+            for (segment, places) in own {
+                let members: Vec<u32> = places.iter().map(|&place| users[place]).collect();
+                let scoring = Scoring {
+                    item_factors: &factors.item_factors[segment],
+                    items: Some(&segments.items[segment]),
+                };
+                let user_factors = factors.user_factors.select(&members);
+                let seen = |row: usize| self.history(members[row]);
+                keep(places, top_lists(&user_factors, scoring, seen, n, observer)?);
+            }
+        } else {
+            let all = item_popularity(self.training, self.weighed);
+            let popularity = segment_popularity(self.training, segments, self.weighed);
+            for (segment, places) in own {
+                let items = &segments.items[segment];
+                let members = segments.users[segment].len();
+                let counts = &popularity[segment];
+                let popular = Popularity::of_segment(items, counts, members, &all, self.training.users());
+                keep(
+                    places,
+                    places.iter().map(|&place| popular.top(self.history(users[place]), n)).collect(),
+                );
+            }
+        }
+        Ok(lists)
+    }
+
+    /// The factors of a user and the rows of items they are scored against.
+    pub fn rows(&self, user: u32, own: bool) -> (&'a [f32], ItemRows<'a>) {
+        let Fit { backbone, segments, factors, own_factors, .. } = self.fit;
+        let segment = segments.of_user[user as usize] as usize;
+        let own = (own && own_factors[segment])
+            .then(|| (segments.items[segment].as_slice(), &factors.item_factors[segment]));
+        let user_factors: &Matrix =
+            if own.is_some() { &factors.user_factors } else { &backbone.user_factors };
+        (user_factors.row(user as usize), ItemRows { backbone: &backbone.item_factors, own })
+    }
+
+    /// What a user may be offered, with what the neighbours of their items say of it.
+    pub fn candidates(&self, user: u32, scratch: &mut NeighbourScratch) -> (Vec<u32>, Vec<f32>) {
+        let history = self.history(user);
+        let named = match &self.fit.neighbours {
+            Some(neighbours) => neighbours.score(history, scratch),
+            None => (&[][..], &[][..]),
+        };
+        let segment = self.fit.segments.of_user[user as usize] as usize;
+        let others: &[u32] = if self.blend.factors { &self.fit.segments.items[segment] } else { &[] };
+        candidates(named, history, others)
+    }
+
+    fn blended(
+        &self,
+        users: &[u32],
+        own: bool,
+        n: usize,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Vec<Scored>>> {
+        let blend = self.blend;
+        let list = |scratch: &mut NeighbourScratch, &user: &u32| {
+            observer.check()?;
+            let (items, sums) = self.candidates(user, scratch);
+            let products = match blend.factors {
+                true => {
+                    let (user_factors, rows) = self.rows(user, own);
+                    rows.scores(user_factors, &items)
+                }
+                false => Vec::new(),
+            };
+            Ok(best(&items, &products, &sums, blend.neighbours, n))
+        };
+        users.par_iter().map_init(NeighbourScratch::default, list).collect()
+    }
+}
