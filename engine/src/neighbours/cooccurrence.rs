@@ -87,7 +87,34 @@ impl<const N: usize> Row<N> {
     }
 }
 
-/// `base^exponent` of the number of entries of every row.
+/// Adds row `item` of the upper triangle of the co-occurrences to `row`, which begins at the diagonal.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub fn add_later(
+    row: &mut [f32],
+    interactions: &Interactions,
+    item: usize,
+    user_weight: impl Fn(u32) -> f32,
+    observer: &dyn Observer,
+) -> Result<()> {
+    observer.check()?;
+    let mut work = 0;
+    for &user in interactions.by_item().row(item).0 {
+        let (history, _) = interactions.by_user().row(user as usize);
+        let later = &history[history.partition_point(|&other| (other as usize) < item)..];
+        let weight = user_weight(user);
+        later.iter().for_each(|&other| row[other as usize - item] += weight);
+        work += history.len();
+        if work >= CHECK_EVERY {
+            observer.check()?;
+            work = 0;
+        }
+    }
+    Ok(())
+}
+
+/// The number of entries of every row, to a power; of an empty row as if it had one.
 pub fn powers(rows: &SparseRows, exponent: f64) -> Vec<f32> {
     (0..rows.rows()).map(|row| (rows.row_len(row).max(1) as f64).powf(exponent) as f32).collect()
 }

@@ -5,6 +5,7 @@
 //! the upper triangle: items³/2 multiply-adds, as many as Cholesky and its inverse, all in matrix
 //! products that can be left between any two; 4·items² bytes.
 
+use super::cooccurrence::add_later;
 use super::model::{Neighbours, PHASE};
 use super::strongest::{Weighted, keep_strongest, sparse_rows};
 use crate::error::{EngineError, Result};
@@ -65,14 +66,8 @@ fn gram(interactions: &Interactions, ridge: f32, observer: &dyn Observer) -> Res
     let items = interactions.items();
     let mut matrix = vec![0.0; items * items];
     matrix.par_chunks_mut(items.max(1)).enumerate().try_for_each(|(item, row)| {
-        observer.check()?;
-        for &user in interactions.by_item().row(item).0 {
-            let (history, _) = interactions.by_user().row(user as usize);
-            let from = history.partition_point(|&other| (other as usize) < item);
-            history[from..].iter().for_each(|&other| row[other as usize] += 1.0);
-        }
-        row[item] += ridge;
-        Ok(())
+        row[item] = ridge;
+        add_later(&mut row[item..], interactions, item, |_| 1.0, observer)
     })?;
     Ok(matrix)
 }
@@ -80,8 +75,8 @@ fn gram(interactions: &Interactions, ridge: f32, observer: &dyn Observer) -> Res
 /// Turns the upper triangle of a positive definite n × n matrix into that of minus its inverse.
 ///
 /// Sweeping the pivots K, `D = A_KK⁻¹` and `W = D A_K*`: `A_IJ −= A_KIᵀ W_J` for all I, J outside K,
-/// then `A_K* = W`, `A_KK = −D`. Rows that were swept carry the opposite sign across the diagonal of
-/// sweeping, which the symmetric form absorbs.
+/// then `A_K* = W`, `A_KK = −D`. Once every block was swept, −A⁻¹ is left. The matrix carries a ridge of
+/// `least`, so no pivot is below it but for rounding.
 fn invert(matrix: &mut [f32], n: usize, least: f64, observer: &dyn Observer) -> Result<()> {
     let steps = n.div_ceil(BLOCK);
     for step in 0..steps {
@@ -96,7 +91,7 @@ fn invert(matrix: &mut [f32], n: usize, least: f64, observer: &dyn Observer) -> 
         });
         let square: Vec<f64> =
             (0..count * count).map(|at| f64::from(pivots[at / count * n + first + at % count])).collect();
-        let factor = inverse_factor(&square, count, &vec![least * 1e-3; count]);
+        let factor = inverse_factor(&square, count, &vec![least; count]);
         let mut inverse = vec![0.0f32; count * count];
         for i in 0..count {
             for j in 0..count {

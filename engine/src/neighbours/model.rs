@@ -8,7 +8,6 @@ use super::options::{NeighbourMethod, NeighbourOptions};
 use super::ridge;
 use crate::error::{EngineError, Result};
 use crate::interactions::{Interactions, SparseRows};
-use crate::linalg::padded;
 use crate::observer::Observer;
 
 /// The name of the phase in progress reports and in the training log.
@@ -62,29 +61,20 @@ impl Neighbours {
         Self::from_rows(rows)
     }
 
-    /// Bytes at the peak of [`Self::train`], before they are taken: an upper estimate.
-    ///
-    /// What is kept while it grows (twice `kept`, in vectors that double) and once more as rows; of the ridge, the
-    /// solutions of one step; for every thread a row of co-occurrences with its candidates, and of the
-    /// ridge the users and places of the sources and their system.
+    /// Bytes at the peak of [`Self::train`], before they are taken: an upper estimate of the weights while
+    /// they are found (of the ridge twice `kept`, in vectors that double) and once more as rows, and of what
+    /// the method needs besides.
     pub fn memory(users: usize, items: usize, entries: usize, options: &NeighbourOptions) -> u64 {
-        let (users, items, entries) = (users as u64, items as u64, entries as u64);
-        let kept = (options.kept as u64).min(items);
-        let scratch = 20 * items;
-        let (scratch, growing) = match options.method {
-            NeighbourMethod::Ridge => {
-                let considered = padded(options.considered.min(items as usize)) as u64;
-                let system = 4 * considered * (considered + ridge::DENSE_USERS as u64);
-                let solutions = 8 * considered * items.div_ceil(cooccurrence::STEPS as u64);
-                (
-                    scratch + 8 * users + 4 * entries + system,
-                    8 * items * (2 * kept).next_power_of_two() + solutions,
-                )
-            }
-            _ => (scratch, 8 * items * kept),
+        let threads = rayon::current_num_threads();
+        let kept = options.kept.min(items);
+        let (growing, own) = match options.method {
+            NeighbourMethod::Ridge => (
+                (2 * kept).next_power_of_two(),
+                ridge::memory(users, items, entries, options.considered, threads),
+            ),
+            _ => (kept, (4 * users + (8 + 16 * threads) * items) as u64),
         };
-        let threads = rayon::current_num_threads() as u64;
-        threads * scratch + growing + 8 * items * kept + 16 * users + 40 * items
+        (8 * items * (growing + kept) + 32 * items) as u64 + own
     }
 
     /// The scores of a history (items in any order; those without a row are passed over): the touched
