@@ -7,12 +7,16 @@
 //! - [`options`]: the settings
 //! - [`attributes`]: rows of a table as sparse features
 //! - [`model`]: the training
+//! - `row_system`: one row against the other side
+//! - `ridge_map`: the prior means of rows
 //! - [`fold_in`]: a user's row from their ratings now, without training, and why a prediction is what it is
 
 pub mod attributes;
 pub mod fold_in;
 pub mod model;
 pub mod options;
+mod ridge_map;
+mod row_system;
 
 pub use attributes::{AttributeEncoder, Attributes};
 pub use fold_in::RatingFoldIn;
