@@ -148,10 +148,7 @@ impl Feature {
 
     /// A value of this feature, in words.
     pub fn takes(&self) -> String {
-        match &self.form {
-            Form::Vector { centre, .. } => format!("an array of {} numbers", centre.len()),
-            _ => self.kind.takes().to_owned(),
-        }
+        self.kind.takes_of(self.dimensions())
     }
 
     /// Fills the feature's dimensions of a point.
@@ -372,8 +369,9 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     values
 }
 
-/// The inner edges of quantile bins, each once; a value on an edge is in the bin above.
-fn edges(sorted: &[f64]) -> Vec<f64> {
+/// The inner edges of at most ten quantile bins of some sorted values, each once; a value on an edge is in the
+/// bin above.
+pub(crate) fn edges(sorted: &[f64]) -> Vec<f64> {
     let mut edges = Vec::new();
     for part in 1..BINS {
         let edge = sorted[part * sorted.len() / BINS];

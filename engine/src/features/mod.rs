@@ -24,6 +24,7 @@ pub mod table;
 pub use activity::{Activity, ItemCategories, activity};
 pub use builder::ColumnBuilder;
 pub use encoder::{Encoder, EncoderSettings, LeftOut};
+pub(crate) use feature::edges as quantile_edges;
 pub use row::{RowProblem, parse_moment};
 pub use scaling::Scale;
 pub use table::{Cell, Column, ColumnKind, DAY, NO_LEVEL, NO_MOMENT, Table, Values};

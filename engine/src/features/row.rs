@@ -1,7 +1,7 @@
 //! One row from JSON, as `to_jsonb(row)` writes it. Every problem of a row is found and reported
 //! together; an unknown name is answered with the nearest known one.
 
-use super::encoder::Encoder;
+use super::encoder::{Encoder, LeftOut};
 use super::table::{Cell, ColumnKind};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -32,39 +32,59 @@ impl Encoder {
     /// # Errors
     /// All problems: values of another kind than the column's, unknown names.
     pub fn encode_row(&self, row: &Map<String, Value>) -> Result<Vec<f32>, Vec<RowProblem>> {
-        let mut problems = Vec::new();
-        let values: Vec<OwnedCell<'_>> = self
-            .features
-            .iter()
-            .map(|feature| {
-                let value = row.get(&feature.name).unwrap_or(&Value::Null);
-                OwnedCell::read(feature.kind, feature.dimensions(), value).unwrap_or_else(|| {
-                    let (name, takes) = (feature.name.clone(), feature.takes());
-                    let message = format!("\"{name}\" is {}", describe(value));
-                    problems.push(RowProblem { hint: format!("\"{name}\" is {takes}"), name, message });
-                    OwnedCell::Cell(Cell::Null)
-                })
-            })
-            .collect();
-        let known = || {
-            let left_out = self.left_out.iter().map(|column| column.name.as_str());
-            self.features.iter().map(|feature| feature.name.as_str()).chain(left_out)
-        };
-        for name in row.keys().filter(|name| known().all(|known| known != *name)) {
-            let message = format!("unknown name \"{name}\"");
-            problems.push(RowProblem { name: name.clone(), message, hint: nearest(name, known()) });
-        }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
+        let expected = self.features.iter().map(|feature| Expected {
+            name: &feature.name,
+            kind: feature.kind,
+            dimensions: feature.dimensions(),
+        });
+        let values = read_cells(row, &expected.collect::<Vec<_>>(), &self.left_out)?;
         let mut point = vec![0.0; self.dimensions()];
         self.write(values.iter().map(OwnedCell::cell), &mut point);
         Ok(point)
     }
 }
 
+/// A column that a row may have.
+pub(crate) struct Expected<'a> {
+    pub name: &'a str,
+    pub kind: ColumnKind,
+    /// Of a vector.
+    pub dimensions: usize,
+}
+
+/// The cells of the expected columns, in their order; null where they are not given. Columns that were left
+/// out may be given too.
+pub(crate) fn read_cells<'a>(
+    row: &'a Map<String, Value>,
+    expected: &[Expected<'_>],
+    left_out: &[LeftOut],
+) -> Result<Vec<OwnedCell<'a>>, Vec<RowProblem>> {
+    let mut problems = Vec::new();
+    let cells = expected
+        .iter()
+        .map(|column| {
+            let value = row.get(column.name).unwrap_or(&Value::Null);
+            OwnedCell::read(column.kind, column.dimensions, value).unwrap_or_else(|| {
+                let (name, takes) = (column.name.to_owned(), column.kind.takes_of(column.dimensions));
+                let message = format!("\"{name}\" is {}", describe(value));
+                problems.push(RowProblem { hint: format!("\"{name}\" is {takes}"), name, message });
+                OwnedCell::Cell(Cell::Null)
+            })
+        })
+        .collect();
+    let known = || {
+        let left_out = left_out.iter().map(|column| column.name.as_str());
+        expected.iter().map(|column| column.name).chain(left_out)
+    };
+    for name in row.keys().filter(|name| known().all(|known| known != *name)) {
+        let message = format!("unknown name \"{name}\"");
+        problems.push(RowProblem { name: name.clone(), message, hint: nearest(name, known()) });
+    }
+    if problems.is_empty() { Ok(cells) } else { Err(problems) }
+}
+
 /// A cell that may have a vector of its own.
-enum OwnedCell<'a> {
+pub(crate) enum OwnedCell<'a> {
     Cell(Cell<'a>),
     Vector(Vec<f32>),
 }
@@ -93,7 +113,7 @@ impl<'a> OwnedCell<'a> {
         Some(Self::Cell(cell))
     }
 
-    fn cell(&self) -> Cell<'_> {
+    pub fn cell(&self) -> Cell<'_> {
         match self {
             Self::Cell(cell) => *cell,
             Self::Vector(vector) => Cell::Vector(vector),

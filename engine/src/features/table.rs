@@ -42,6 +42,14 @@ impl ColumnKind {
             Self::Vector => "an array of numbers",
         }
     }
+
+    /// The same, where a vector has so many dimensions.
+    pub fn takes_of(self, dimensions: usize) -> String {
+        match self {
+            Self::Vector => format!("an array of {dimensions} numbers"),
+            other => other.takes().to_owned(),
+        }
+    }
 }
 
 /// One value of a column.

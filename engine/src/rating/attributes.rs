@@ -1,17 +1,38 @@
 //! What is known about users or items besides ratings, as sparse features: one for every level of a
-//! category and of a boolean, one for every quantile bin of a number or a moment. Null has none.
+//! category and of a boolean, one for every quantile bin of a number or a moment. Null has none. O(n log
+//! n) to learn, O(columns) to apply.
 
-use crate::error::Result;
-use crate::features::{ColumnKind, LeftOut, RowProblem, Table};
+use crate::error::{EngineError, Result};
+use crate::features::row::{Expected, read_cells};
+use crate::features::{Cell, Column, ColumnKind, LeftOut, RowProblem, Table, Values, quantile_edges};
 use crate::interactions::SparseRows;
 use crate::observer::Observer;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::ops::Range;
 
-/// Sparse features: rows × features, every value 1.
+/// Rows between two questions to the observer.
+const ROWS: usize = 4_096;
+
+/// Sparse features: rows × features, every value 1, at most one feature of a column in a row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attributes {
-    pub(super) rows: SparseRows,
+    pub(super) features: SparseRows,
+    /// The features of every column.
+    pub(super) columns: Vec<Range<usize>>,
+}
+
+impl Attributes {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.features.rows()
+    }
+
+    /// The features of a row, ascending.
+    pub fn row(&self, row: usize) -> &[u32] {
+        self.features.row(row).0
+    }
 }
 
 /// Turns rows of a table into features. Learned once, at training, and kept with the model.
@@ -21,31 +42,97 @@ pub struct AttributeEncoder {
     left_out: Vec<LeftOut>,
 }
 
+/// A column and its features.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct EncodedColumn {
     name: String,
     kind: ColumnKind,
+    /// Of a category, by name.
+    levels: Vec<String>,
+    /// Inner edges of the bins of a number; a value on an edge is in the bin above.
+    edges: Vec<f64>,
+}
+
+impl EncodedColumn {
+    /// Learns from all rows; else why the column has no features, as the end of a sentence about it.
+    fn fit(column: &Column, observer: &dyn Observer) -> Result<std::result::Result<Self, String>> {
+        let mut learned =
+            Self { name: column.name.clone(), kind: column.kind(), levels: Vec::new(), edges: Vec::new() };
+        observer.check()?;
+        if column.has_too_many_levels() {
+            return Ok(Err("has too many distinct values: ids are no features".to_owned()));
+        }
+        match &column.values {
+            Values::Vector { .. } => return Ok(Err("holds vectors, which have no levels".to_owned())),
+            Values::Category { codes, levels } => {
+                let mut met = vec![false; levels.len()];
+                codes.iter().for_each(|&code| {
+                    if let Some(met) = met.get_mut(code as usize) {
+                        *met = true;
+                    }
+                });
+                learned.levels =
+                    levels.iter().zip(met).filter(|(_, met)| *met).map(|(name, _)| name.clone()).collect();
+            }
+            Values::Number(_) | Values::Boolean(_) | Values::Moment(_) => {
+                let mut values: Vec<f64> =
+                    (0..column.rows()).filter_map(|row| number(column.cell(row))).collect();
+                values.sort_unstable_by(f64::total_cmp);
+                observer.check()?;
+                learned.edges = if values.is_empty() { Vec::new() } else { quantile_edges(&values) };
+            }
+        }
+        Ok(if learned.features() < 2 {
+            Err("is the same in every row that has a value".to_owned())
+        } else {
+            Ok(learned)
+        })
+    }
+
+    fn features(&self) -> usize {
+        if self.kind == ColumnKind::Category { self.levels.len() } else { self.edges.len() + 1 }
+    }
+
+    fn feature(&self, cell: Cell<'_>) -> Option<usize> {
+        match cell {
+            Cell::Text(text) => self.levels.binary_search_by(|level| level.as_str().cmp(text)).ok(),
+            cell => number(cell).map(|value| self.edges.partition_point(|&edge| edge <= value)),
+        }
+    }
+}
+
+/// A cell as a number; what is true is 1.
+fn number(cell: Cell<'_>) -> Option<f64> {
+    match cell {
+        Cell::Number(value) => Some(value),
+        Cell::Boolean(value) => Some(f64::from(u8::from(value))),
+        Cell::Moment(moment) => Some(moment as f64),
+        Cell::Null | Cell::Text(_) | Cell::Vector(_) => None,
+    }
 }
 
 impl AttributeEncoder {
     /// Learns levels and bins from all rows of a table.
     ///
     /// # Errors
-    /// [`crate::EngineError::Cancelled`].
+    /// [`EngineError::Cancelled`].
     pub fn fit(table: &Table, observer: &dyn Observer) -> Result<Self> {
-        let _ = table;
-        observer.check()?;
-        Ok(Self { columns: Vec::new(), left_out: Vec::new() })
+        let columns = table.columns().par_iter();
+        let learned: Vec<_> =
+            columns.map(|column| EncodedColumn::fit(column, observer)).collect::<Result<_>>()?;
+        let mut encoder = Self { columns: Vec::new(), left_out: Vec::new() };
+        for (column, learned) in table.columns().iter().zip(learned) {
+            match learned {
+                Ok(learned) => encoder.columns.push(learned),
+                Err(reason) => encoder.left_out.push(LeftOut { name: column.name.clone(), reason }),
+            }
+        }
+        Ok(encoder)
     }
 
     /// Number of features.
     pub fn features(&self) -> usize {
-        0
-    }
-
-    /// A name for every feature: "country = FR", "18 <= age < 24", …
-    pub fn names(&self) -> Vec<String> {
-        self.columns.iter().map(|column| column.name.clone()).collect()
+        self.columns.iter().map(EncodedColumn::features).sum()
     }
 
     /// The columns that it reads.
@@ -62,19 +149,56 @@ impl AttributeEncoder {
     /// in every row, one that is not known is not looked at.
     ///
     /// # Errors
-    /// [`crate::EngineError::Column`] where a column is of another kind than the one learned from,
-    /// [`crate::EngineError::Cancelled`].
+    /// [`EngineError::Column`] where a column is of another kind than the one learned from,
+    /// [`EngineError::Cancelled`].
     pub fn encode(&self, table: &Table, observer: &dyn Observer) -> Result<Attributes> {
-        observer.check()?;
-        Ok(Attributes { rows: SparseRows::new(0, vec![0; table.rows() + 1], Vec::new(), Vec::new())? })
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for learned in &self.columns {
+            let column = table.column(&learned.name);
+            if column.is_some_and(|column| column.kind() != learned.kind) {
+                let reason = format!("does not hold what it held at training: {}", learned.kind.takes());
+                return Err(EngineError::Column { column: learned.name.clone(), reason });
+            }
+            columns.push(column);
+        }
+        let (mut starts, mut features) = (vec![0], Vec::new());
+        for row in 0..table.rows() {
+            if row.is_multiple_of(ROWS) {
+                observer.check()?;
+            }
+            features
+                .extend(self.write(columns.iter().map(|column| column.map_or(Cell::Null, |c| c.cell(row)))));
+            starts.push(features.len());
+        }
+        let values = vec![1.0; features.len()];
+        let features = SparseRows::new(self.features(), starts, features, values)?;
+        let mut end = 0;
+        let mut next = |column: &EncodedColumn| {
+            let start = end;
+            end += column.features();
+            start..end
+        };
+        Ok(Attributes { features, columns: self.columns.iter().map(&mut next).collect() })
     }
 
     /// The features of one row, from JSON, ascending: the same as [`Self::encode`] gives for it in a table.
+    /// Columns that are not given are null; those without features may be given and are not looked at.
     ///
     /// # Errors
     /// All problems: values of another kind than the column's, unknown names.
     pub fn encode_row(&self, row: &Map<String, Value>) -> std::result::Result<Vec<u32>, Vec<RowProblem>> {
-        let _ = row;
-        Ok(Vec::new())
+        let expected = self.columns.iter().map(|c| Expected { name: &c.name, kind: c.kind, dimensions: 1 });
+        let cells = read_cells(row, &expected.collect::<Vec<_>>(), &self.left_out)?;
+        Ok(self.write(cells.iter().map(|cell| cell.cell())).collect())
+    }
+
+    /// The features of one cell for every column.
+    fn write<'a>(&'a self, cells: impl Iterator<Item = Cell<'a>>) -> impl Iterator<Item = u32> {
+        let mut first = 0;
+        self.columns.iter().zip(cells).filter_map(move |(column, cell)| {
+            let feature = column.feature(cell).map(|feature| (first + feature) as u32);
+            first += column.features();
+            feature
+        })
     }
 }

@@ -8,6 +8,8 @@
 //! - [`attributes`]: rows of a table as sparse features
 //! - [`model`]: the training
 //! - [`biases`]: the baseline
+//! - `row_system`: one row against the other side
+//! - `ridge_map`: the prior means of rows
 //! - [`fold_in`]: a user's row from their ratings now, without training, and why a prediction is what it is
 
 pub mod attributes;
@@ -15,6 +17,8 @@ pub mod biases;
 pub mod fold_in;
 pub mod model;
 pub mod options;
+mod ridge_map;
+mod row_system;
 
 pub use attributes::{AttributeEncoder, Attributes};
 pub use biases::Biases;

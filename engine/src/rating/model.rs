@@ -1,16 +1,35 @@
-//! Training of a model of ratings.
+//! Training: users and items are solved in turn, each row with the prior mean that [`super::ridge_map`]
+//! draws from what was solved the time before.
+//!
+//! Cost of a sweep with n ratings: n·k² multiply-adds for the rows, and 8·n·k for every step of conjugate
+//! gradients.
 
 use super::attributes::Attributes;
 use super::fold_in::RatingFoldIn;
 use super::options::RatingOptions;
+use super::ridge_map::RidgeMap;
+use super::row_system::{Pull, solve_rows};
 use crate::error::{EngineError, Result};
-use crate::interactions::Interactions;
+use crate::interactions::{Interactions, SparseRows};
 use crate::linalg::vector::dot;
 use crate::matrix::Matrix;
-use crate::observer::Observer;
+use crate::observer::{Observer, Progress};
+use crate::seed;
+use rand::distributions::Distribution;
+use rand_distr::Normal;
+use rayon::prelude::*;
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "ratings";
+/// Ridges of the prior's map, for factors and for the bias: 12 and 40 of a prototype on MovieLens 100k.
+const MAP_RIDGE: f32 = 12.0;
+const MAP_BIAS_RIDGE: f32 = 40.0;
+/// The pull on biases. Users rate more different from each other than items are rated: 4.8 and 25 of a
+/// prototype on MovieLens 100k.
+const USER_BIAS_PULL: f32 = 4.8;
+const ITEM_BIAS_PULL: f32 = 25.0;
+/// Users of a task when errors are summed.
+const BLOCK_USERS: usize = 256;
 
 /// A model of ratings: `mean + user_row · item_row`, clipped to the scale.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +52,63 @@ pub struct RatingModel {
     pub fold_in: RatingFoldIn,
 }
 
+/// Users or items during training.
+struct Side<'a> {
+    ratings: &'a SparseRows,
+    map: RidgeMap<'a>,
+    pull: Pull,
+    /// rows × (k + 1): k factors and the bias.
+    rows: Matrix,
+    /// The map's B: (others + attributes) × (k + 1).
+    weights: Matrix,
+    /// The mean of the rows that it starts from.
+    mean: Vec<f64>,
+}
+
+impl<'a> Side<'a> {
+    fn new(
+        what: &'static str,
+        ratings: &'a SparseRows,
+        transposed: &'a SparseRows,
+        attributes: Option<&'a Attributes>,
+        pull: Pull,
+        k: usize,
+    ) -> Result<Self> {
+        if let Some(found) = attributes.map(Attributes::rows).filter(|&found| found != ratings.rows()) {
+            return Err(EngineError::Shape { what, expected: ratings.rows(), found });
+        }
+        let map = RidgeMap::new(ratings, transposed, attributes);
+        let weights = Matrix::zeros(map.features(), k + 1);
+        Ok(Self {
+            ratings,
+            map,
+            pull,
+            rows: Matrix::zeros(ratings.rows(), k + 1),
+            weights,
+            mean: vec![0.0; k + 1],
+        })
+    }
+
+    /// Solves all rows against those of the other side, from the prior means of the map as it is.
+    fn solve(&mut self, others: &Matrix, mean: f32, observer: &dyn Observer) -> Result<()> {
+        self.rows = self.map.apply(&self.weights, observer)?;
+        for row in 0..self.rows.rows() {
+            self.rows.row_mut(row).iter_mut().zip(&self.mean).for_each(|(x, mean)| *x += *mean as f32);
+        }
+        solve_rows(self.ratings, others, mean, self.pull, &mut self.rows, observer)
+    }
+
+    /// Draws the map from the rows as they are.
+    fn learn_map(&mut self, observer: &dyn Observer) -> Result<()> {
+        self.mean = self.map.mean(&self.rows);
+        let mut ridges = vec![MAP_RIDGE; self.mean.len()];
+        if let Some(bias) = ridges.last_mut() {
+            *bias = MAP_BIAS_RIDGE;
+        }
+        self.map.solve(&self.rows, &self.mean, &ridges, &mut self.weights, observer)
+    }
+}
+
 impl RatingModel {
     /// Trains. `ratings` hold ratings as they are. Users and items without ratings get the row that their
     /// attributes say.
@@ -48,8 +124,51 @@ impl RatingModel {
         seed: u64,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let _ = (ratings, user_attributes, item_attributes, options, seed, observer);
-        Err(EngineError::NothingToTrainOn { reason: "not here yet".to_owned() })
+        let (by_user, by_item, k) = (ratings.by_user(), ratings.by_item(), options.factors);
+        if ratings.entries() == 0 {
+            return Err(EngineError::NothingToTrainOn { reason: "there is no rating".to_owned() });
+        }
+        let values = by_user.values();
+        let (lowest, highest) =
+            values.iter().fold((f32::MAX, f32::MIN), |(low, high), &x| (low.min(x), high.max(x)));
+        let (mean, deviation) = moments(values);
+        // Factors of both sides grow with the root of the deviation, so their ridges grow with it.
+        let pull = |ridge: f64, bias| Pull { factors: (ridge * deviation) as f32, bias };
+        let user_pull = pull(options.user_regularization, USER_BIAS_PULL);
+        let item_pull = pull(options.item_regularization, ITEM_BIAS_PULL);
+        let mut users = Side::new("user attributes", by_user, by_item, user_attributes, user_pull, k)?;
+        let mut items = Side::new("item attributes", by_item, by_user, item_attributes, item_pull, k)?;
+        initialize(&mut items.rows, deviation, seed);
+        let mut losses = Vec::with_capacity(options.sweeps);
+        for sweep in 1..=options.sweeps {
+            users.solve(&items.rows, mean, observer)?;
+            users.learn_map(observer)?;
+            items.solve(&users.rows, mean, observer)?;
+            items.learn_map(observer)?;
+            let loss = error(by_user, mean, &users.rows, &items.rows, observer)?;
+            losses.push(loss);
+            observer.report(Progress { loss: Some(loss), ..Progress::step(PHASE, sweep, options.sweeps) });
+        }
+        // What is stored is what fold-in gives.
+        users.solve(&items.rows, mean, observer)?;
+        let base = users.map.no_pattern(&users.weights);
+        let fold_in = RatingFoldIn {
+            mean,
+            pull: user_pull,
+            base: base.iter().zip(&users.mean).map(|(shift, mean)| shift + *mean as f32).collect(),
+            attributes: users.map.attribute_effects(&users.weights),
+        };
+        let known: Vec<u32> = (0..users.map.others() as u32).collect();
+        Ok(Self {
+            mean: f64::from(mean),
+            lowest,
+            highest,
+            user_rows: packed(&users.rows, |row, bias| row.extend([1.0, bias]))?,
+            item_rows: packed(&items.rows, |row, bias| row.extend([bias, 1.0]))?,
+            item_patterns: users.weights.select(&known),
+            losses,
+            fold_in,
+        })
     }
 
     /// The prediction for a user and an item of the training, by their numbers.
@@ -61,4 +180,65 @@ impl RatingModel {
     pub fn clip(&self, prediction: f64) -> f32 {
         (prediction as f32).clamp(self.lowest, self.highest)
     }
+}
+
+/// The mean and the standard deviation; 1 where all ratings are equal, since any would do.
+fn moments(ratings: &[f32]) -> (f32, f64) {
+    let count = ratings.len() as f64;
+    let mean = ratings.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
+    let variance = ratings.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / count;
+    (mean as f32, if variance > 0.0 { variance.sqrt() } else { 1.0 })
+}
+
+/// Where training starts: factors from N(0, .1/√k) for ratings with a deviation of 1, and no biases.
+fn initialize(rows: &mut Matrix, deviation: f64, seed: u64) {
+    let mut random = seed::random(seed, PHASE);
+    let k = rows.columns() - 1;
+    let spread = 0.1 * (deviation / k as f64).sqrt();
+    if let Ok(normal) = Normal::new(0.0, spread as f32) {
+        for row in 0..rows.rows() {
+            rows.row_mut(row)[..k].iter_mut().for_each(|x| *x = normal.sample(&mut random));
+        }
+    }
+}
+
+/// Rows of k factors, then what `end` makes of the bias.
+fn packed(rows: &Matrix, end: impl Fn(&mut Vec<f32>, f32)) -> Result<Matrix> {
+    let k = rows.columns() - 1;
+    let mut data = Vec::with_capacity(rows.rows() * (k + 2));
+    for row in 0..rows.rows() {
+        let row = rows.row(row);
+        data.extend(&row[..k]);
+        end(&mut data, row[k]);
+    }
+    Matrix::from_data(k + 2, data)
+}
+
+/// The root mean squared error on the ratings.
+fn error(
+    ratings: &SparseRows,
+    mean: f32,
+    users: &Matrix,
+    items: &Matrix,
+    observer: &dyn Observer,
+) -> Result<f64> {
+    let k = users.columns() - 1;
+    let blocks: Vec<f64> = (0..ratings.rows().div_ceil(BLOCK_USERS))
+        .into_par_iter()
+        .map(|block| {
+            observer.check()?;
+            let mut sum = 0.0;
+            for user in block * BLOCK_USERS..((block + 1) * BLOCK_USERS).min(ratings.rows()) {
+                let row = users.row(user);
+                let (rated, values) = ratings.row(user);
+                for (&item, &rating) in rated.iter().zip(values) {
+                    let item = items.row(item as usize);
+                    let error = rating - mean - row[k] - item[k] - dot(&row[..k], &item[..k]);
+                    sum += f64::from(error) * f64::from(error);
+                }
+            }
+            Ok(sum)
+        })
+        .collect::<Result<_>>()?;
+    Ok((blocks.iter().sum::<f64>() / ratings.entries() as f64).sqrt())
 }
