@@ -62,14 +62,14 @@ pub struct Person {
     /// Whether the training knew them.
     known: bool,
     /// Their factors, with the source these stand for; none without events.
-    factors: Option<(Vec<f32>, Source)>,
+    pub factors: Option<(Vec<f32>, Source)>,
     /// What they have.
     pub history: History,
 }
 
 impl Person {
     /// Somebody of whom nothing is known.
-    fn stranger() -> Self {
+    pub fn stranger() -> Self {
         Self { segment: None, known: false, factors: None, history: History::default() }
     }
 }
@@ -119,7 +119,8 @@ pub fn recommend_for(items: &[Id<'_>], item_kind: IdKind, request: &Request<'_>)
     answer(version, &person, request)
 }
 
-fn check_item_kind(asked: IdKind, model: &Model) -> Result<()> {
+/// An error where the model's items have ids of another kind.
+pub fn check_item_kind(asked: IdKind, model: &Model) -> Result<()> {
     match &model.events {
         Some(source) if asked != IdKind::Text && asked != source.item_kind => Err(SegrecError::WrongIdType {
             model: model.name.clone(),
@@ -132,7 +133,7 @@ fn check_item_kind(asked: IdKind, model: &Model) -> Result<()> {
 }
 
 /// The numbers of those ids that the version knows.
-fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
+pub fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
     let kind = version.item_ids().kind();
     ids.iter()
         .filter_map(|&id| match id {
@@ -248,7 +249,7 @@ fn rated_factors(
 
 /// The factors of a history against the item factors of a segment: its own rows, and the backbone's
 /// where it has none.
-pub fn segment_factors(version: &ServedVersion, segment: u32, history: &History) -> Result<Vec<f32>> {
+fn segment_factors(version: &ServedVersion, segment: u32, history: &History) -> Result<Vec<f32>> {
     let segment = version.segment(segment)?;
     let positions: Vec<u32> = (0..history.items.len() as u32).collect();
     let Some(own) = &segment.own else {
@@ -260,7 +261,7 @@ pub fn segment_factors(version: &ServedVersion, segment: u32, history: &History)
 }
 
 /// The factors of `wanted` (ascending): the segment's rows, and the backbone's for the others.
-fn item_rows(version: &ServedVersion, items: &[u32], own: &Matrix, wanted: &[u32]) -> Result<Matrix> {
+pub fn item_rows(version: &ServedVersion, items: &[u32], own: &Matrix, wanted: &[u32]) -> Result<Matrix> {
     let places: Vec<Option<usize>> = wanted.iter().map(|item| items.binary_search(item).ok()).collect();
     let missing: Vec<u32> =
         wanted.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(&item, _)| item).collect();
@@ -280,7 +281,7 @@ fn item_rows(version: &ServedVersion, items: &[u32], own: &Matrix, wanted: &[u32
 }
 
 /// The list for a person.
-fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>) -> Result<Recommendation> {
+pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>) -> Result<Recommendation> {
     let excluded: &[u32] = if request.exclude_seen { &person.history.items } else { &[] };
     let candidates = request.candidates.as_ref().map(|ids| {
         let mut numbers = item_numbers(&version, ids);

@@ -3,7 +3,7 @@
 
 use super::segments::{ServedSegments, live_features};
 use crate::catalog::events::LiveEvents;
-use crate::catalog::factors;
+use crate::catalog::factors::{self, parse_id};
 use crate::catalog::models::{EventsSource, Model};
 use crate::catalog::relations;
 use crate::catalog::segments;
@@ -11,7 +11,7 @@ use crate::catalog::users::LiveUser;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use segrec_engine::factorization::FoldIn;
-use segrec_engine::interactions::{Id, IdMap, Ids, Weighting};
+use segrec_engine::interactions::{Id, IdKind, IdMap, Ids, Weighting};
 use segrec_engine::neighbours::Neighbours;
 use segrec_engine::ranking::{Popularity, Scoring};
 use segrec_engine::rating::AttributeEncoder;
@@ -36,6 +36,7 @@ pub struct ServedVersion {
     pub median_weight: f32,
     /// How events are weighted.
     pub weighting: Weighting,
+    user_kind: IdKind,
     items: IdMap,
     /// segments × k.
     pub centroids: Matrix,
@@ -100,6 +101,7 @@ impl ServedVersion {
             id: version_id,
             median_weight: stored.median_weight,
             weighting: options.weighting(stored.anchor),
+            user_kind: model.user_kind,
             items: IdMap::from_ids(ids),
             item_popularity,
             popularity,
@@ -184,6 +186,15 @@ impl ServedVersion {
             Err(EngineError::Column { .. }) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The same for an id as a call gives it, also as text.
+    pub fn attributes_of_text(&self, user: Id<'_>) -> Result<Vec<u32>> {
+        let user = match user {
+            Id::Text(text) => parse_id(text, self.user_kind),
+            user => Some(user),
+        };
+        user.map_or_else(|| Ok(Vec::new()), |user| self.attributes_of(user))
     }
 
     /// A score as it is shown: ratings in their own units.
