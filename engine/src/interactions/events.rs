@@ -253,10 +253,45 @@ impl Events {
     where
         F: Fn(u32, u32, i64) -> bool + Sync,
     {
+        let combine = |events: &[(u32, i64, f32)]| {
+            let weight = weighting.combine(events.iter().map(|&(_, time, weight)| (weight, time)));
+            (weight.is_normal() && weight > 0.0).then_some(weight)
+        };
+        let (starts, columns, mut values) = self.combine(combine, keep, observer)?;
+        let median = median(&values).unwrap_or(1.0);
+        values.iter_mut().for_each(|value| *value /= median);
+        observer.check()?;
+        Ok(Interactions::from_weights(SparseRows::new(self.items.len(), starts, columns, values)?, median))
+    }
+
+    /// Combines the events that `keep(user, item, time)` accepts into one rating for every (user, item):
+    /// weights as they are, below zero too.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub fn ratings<F>(&self, weighting: &Weighting, keep: F, observer: &dyn Observer) -> Result<Interactions>
+    where
+        F: Fn(u32, u32, i64) -> bool + Sync,
+    {
+        let combine = |events: &[(u32, i64, f32)]| {
+            let rating = weighting.combine_ratings(events.iter().map(|event| event.2));
+            rating.is_finite().then_some(rating)
+        };
+        let (starts, columns, values) = self.combine(combine, keep, observer)?;
+        Ok(Interactions::new(SparseRows::new(self.items.len(), starts, columns, values)?))
+    }
+
+    /// Rows by user of what `combine` makes of the events (item, time, weight) of a user on an item, in
+    /// order of time.
+    fn combine<C, F>(&self, combine: C, keep: F, observer: &dyn Observer) -> Result<RowParts>
+    where
+        C: Fn(&[(u32, i64, f32)]) -> Option<f32> + Sync,
+        F: Fn(u32, u32, i64) -> bool + Sync,
+    {
         // Users per task: a task of average length has some thousands of events.
         const USERS: usize = 256;
         let users = self.users.len();
-        let blocks: Vec<(Vec<usize>, Vec<u32>, Vec<f32>)> = (0..users.div_ceil(USERS))
+        let blocks: Vec<RowParts> = (0..users.div_ceil(USERS))
             .into_par_iter()
             .map(|block| {
                 observer.check()?;
@@ -265,7 +300,7 @@ impl Events {
                     (Vec::with_capacity(range.len()), Vec::new(), Vec::new());
                 let mut row = Vec::new();
                 for user in range {
-                    let combined = self.combine_user(user, weighting, &keep, &mut row);
+                    let combined = self.combine_user(user, &combine, &keep, &mut row);
                     lengths.push(combined.len());
                     items.extend(combined.iter().map(|entry| entry.item));
                     weights.extend(combined.iter().map(|entry| entry.weight));
@@ -287,20 +322,18 @@ impl Events {
             columns.extend(items);
             values.extend(weights);
         }
-        let median = median(&values).unwrap_or(1.0);
-        values.iter_mut().for_each(|value| *value /= median);
-        observer.check()?;
-        Ok(Interactions::from_weights(SparseRows::new(self.items.len(), starts, columns, values)?, median))
+        Ok((starts, columns, values))
     }
 
-    fn combine_user<'a, F>(
+    fn combine_user<'a, C, F>(
         &self,
         user: usize,
-        weighting: &Weighting,
+        combine: &C,
         keep: &F,
         row: &'a mut Vec<Combined>,
     ) -> &'a [Combined]
     where
+        C: Fn(&[(u32, i64, f32)]) -> Option<f32>,
         F: Fn(u32, u32, i64) -> bool,
     {
         let mut events: Vec<(u32, i64, f32)> = self
@@ -312,8 +345,7 @@ impl Events {
         events.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
         row.clear();
         for group in events.chunk_by(|a, b| a.0 == b.0) {
-            let weight = weighting.combine(group.iter().map(|&(_, time, weight)| (weight, time)));
-            if weight.is_normal() && weight > 0.0 {
+            if let Some(weight) = combine(group) {
                 row.push(Combined { item: group[0].0, weight, latest: group[group.len() - 1].1 });
             }
         }
@@ -327,6 +359,9 @@ impl Events {
         row
     }
 }
+
+/// Starts (in a block: lengths), columns and values of rows.
+type RowParts = (Vec<usize>, Vec<u32>, Vec<f32>);
 
 /// One item of a user after combination.
 struct Combined {
@@ -384,6 +419,21 @@ mod tests {
         let rows = [(1, 1, 2.0, 0), (1, 2, 4.0, 0), (2, 1, 8.0, 0)];
         let interactions = events(&rows, LIMITS).interactions(&SUM, |_, _, _| true, &Silent).unwrap();
         assert_eq!(interactions.by_user().values(), [0.5, 1.0, 2.0]);
+    }
+
+    #[test]
+    fn ratings_are_as_they_were_given() {
+        let rows = [(1, 1, 2.0, 0), (1, 2, -4.0, 0), (2, 1, 0.0, 0), (2, 2, 3.0, 1), (2, 2, 8.0, 2)];
+        let events = events(&rows, LIMITS);
+        let weighting = Weighting { half_life: Some(1e-9), anchor: 9, ..SUM };
+        let rated = |duplicates| {
+            let weighting = Weighting { duplicates, ..weighting };
+            events.ratings(&weighting, |_, _, _| true, &Silent).unwrap().by_user().values().to_vec()
+        };
+        assert_eq!(rated(Duplicates::Last), [2.0, -4.0, 0.0, 8.0]);
+        assert_eq!(rated(Duplicates::Sum), [2.0, -4.0, 0.0, 5.5]);
+        let before = events.ratings(&SUM, |_, _, time| time < 2, &Silent).unwrap();
+        assert_eq!(before.by_user().values(), [2.0, -4.0, 0.0, 3.0]);
     }
 
     #[test]

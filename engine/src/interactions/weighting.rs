@@ -56,6 +56,22 @@ impl Weighting {
         }
         combined as f32
     }
+
+    /// Combines ratings of one user for one item, given in order of time: the last, the highest, or their
+    /// mean. Age does not matter: a rating says what it says.
+    #[inline]
+    pub fn combine_ratings(&self, ratings: impl Iterator<Item = f32>) -> f32 {
+        let (mut sum, mut count, mut highest, mut last) = (0.0, 0.0f64, f32::NEG_INFINITY, f32::NAN);
+        for rating in ratings {
+            (sum, count) = (sum + f64::from(rating), count + 1.0);
+            (highest, last) = (highest.max(rating), rating);
+        }
+        match self.duplicates {
+            Duplicates::Sum | Duplicates::Count => (sum / count) as f32,
+            Duplicates::Max => highest,
+            Duplicates::Last => last,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +89,13 @@ mod tests {
         assert_eq!(weigh(Duplicates::Max, None), 3.0);
         assert_eq!(weigh(Duplicates::Last, None), 2.0);
         assert_eq!(weigh(Duplicates::Count, None), 3.0);
+        let rate = |duplicates| {
+            let weighting = Weighting { duplicates, half_life: Some(1.0), anchor: 10 * day };
+            weighting.combine_ratings([-4.0, 0.0, -2.0].into_iter())
+        };
+        assert_eq!(rate(Duplicates::Sum), -2.0);
+        assert_eq!(rate(Duplicates::Max), 0.0);
+        assert_eq!(rate(Duplicates::Last), -2.0);
         assert_eq!(
             weigh(Duplicates::Sum, Some(10.0 * 86_400.0)),
             (0.5 + 3.0 * (-0.1f64).exp2() + 2.0) as f32
