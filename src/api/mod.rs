@@ -6,6 +6,7 @@
 mod aggregate;
 mod define;
 mod deploy;
+mod metrics;
 mod recommend;
 mod segments;
 mod train;
