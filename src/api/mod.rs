@@ -7,6 +7,7 @@ mod aggregate;
 mod define;
 mod deploy;
 mod explain;
+mod metrics;
 mod recommend;
 mod segments;
 mod train;

@@ -154,6 +154,10 @@ pub enum SegrecError {
     SegmentCount { k: i32, most: i32 },
     /// `k` is not the same in all rows.
     SegmentCountChanges { before: usize, now: usize },
+    /// A list is to be cut where it has no place.
+    ListLength { k: i32 },
+    /// A number of a row cannot be used.
+    Number { argument: &'static str, value: f64, fact: &'static str },
     /// A text or message is not a value of a type.
     InvalidValue { of: &'static str, reason: String, hint: &'static str },
     /// Summaries of different aggregates were to become one.

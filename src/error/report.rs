@@ -312,6 +312,18 @@ impl SegrecError {
                 Some("the rows of a group are divided once, into one number of segments".to_owned()),
                 Some("give a constant, or a value that is the same in all rows of a group".to_owned()),
             ),
+            Self::ListLength { k } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("\"k\" is {k}"),
+                Some("lists are cut after k items".to_owned()),
+                Some("\"k\" is a whole number of at least 1, or null for the whole list".to_owned()),
+            ),
+            Self::Number { argument, value, fact } => report(
+                Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+                format!("\"{argument}\" is {value}"),
+                Some(fact.to_owned()),
+                Some("correct it, or leave the row out with WHERE or FILTER".to_owned()),
+            ),
             Self::InvalidValue { of, reason, hint } => report(
                 Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
                 format!("invalid input for type {of}"),
