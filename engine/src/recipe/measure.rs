@@ -3,12 +3,12 @@
 //! what the gated fit reaches. Ratings are measured by their errors instead.
 
 use super::fit::Fit;
-use super::lists::Ranking;
+use super::lists::{PHASE, Ranking};
 use crate::error::Result;
 use crate::evaluation::interval::mean_and_error;
 use crate::evaluation::report::{Catalogue, Measured, Ranked, report};
 use crate::evaluation::{Gate, Holdout, ListMetrics, Metric, MetricRow, gate};
-use crate::observer::Observer;
+use crate::observer::{Observer, Progress};
 use crate::ranking::Scored;
 use crate::ranking::popularity::item_popularity;
 use crate::seed::sample;
@@ -57,6 +57,7 @@ impl Measurement {
         let users = measured_users(holdout, MOST_USERS, seed);
         let n = cuts.iter().copied().fold(DECIDING.1, usize::max);
         let ranking = Ranking::new(fit, &holdout.training, weighed);
+        observer.report(Progress::step(PHASE, 1, 1));
         let shared = ranking.shared(&users, n, observer)?;
         let own = ranking.own(&users, n, observer)?;
         let popular = ranking.popular(&users, n);
