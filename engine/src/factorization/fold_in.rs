@@ -29,7 +29,7 @@ impl WithSimd for Solve<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) -> Vec<f32> {
         self.system.start_dense(self.base, self.ridge);
         self.system.add(simd, self.factors, self.rows, self.confidences);
-        self.system.solve(simd).to_vec()
+        self.system.solve(simd).0.to_vec()
     }
 }
 
