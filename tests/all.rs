@@ -10,6 +10,7 @@ mod durability;
 mod errors;
 mod events;
 mod harness;
+mod metrics;
 mod privileges;
 mod recommend;
 mod reference;
