@@ -11,6 +11,7 @@ mod durability;
 mod errors;
 mod events;
 mod harness;
+mod metrics;
 mod privileges;
 mod recommend;
 mod reference;
