@@ -1,8 +1,16 @@
-//! How far predictions are from what users said.
+//! How far predictions are from what users said: over all predictions, so that users count by how many they
+//! have, with bootstrap intervals that draw users with all their predictions.
 
+use super::quotients::{Parts, Quotient, fits, parts_of_users, quotient_rows};
 use super::report::MetricRow;
 use crate::error::Result;
 use crate::observer::Observer;
+
+const ERRORS: [Quotient; 3] = [
+    Quotient { metric: "rmse", k: 0, root: true },
+    Quotient { metric: "mae", k: 0, root: false },
+    Quotient { metric: "mse", k: 0, root: false },
+];
 
 /// `rmse`, `mae` and `mse` (k = 0) of pairs (predicted, actual), a vector for each measured user, for all
 /// users and for each segment that has any; `groups` as in [`super::Measured`].
@@ -16,7 +24,46 @@ pub fn errors(
     seed: u64,
     observer: &dyn Observer,
 ) -> Result<Vec<MetricRow>> {
-    let _ = (model, baseline, groups, seed);
-    observer.check()?;
-    Ok(Vec::new())
+    fits("predictions of the baseline", model.len(), baseline.len())?;
+    let parts = |predictions: &[Vec<(f32, f32)>]| {
+        Parts::new(predictions.len(), ERRORS.len(), observer, |user, parts| {
+            let pairs = &predictions[user];
+            let error = |&(predicted, actual): &(f32, f32)| f64::from(predicted) - f64::from(actual);
+            let squares: f64 = pairs.iter().map(|pair| error(pair).powi(2)).sum();
+            let sizes: f64 = pairs.iter().map(|pair| error(pair).abs()).sum();
+            let count = pairs.len() as f64;
+            parts.copy_from_slice(&[[squares, count], [sizes, count], [squares, count]]);
+        })
+    };
+    let both = [&parts(model)?, &parts(baseline)?];
+    let mut rows = Vec::new();
+    for (segment, users) in parts_of_users(model.len(), groups)? {
+        rows.extend(quotient_rows(&ERRORS, both, segment, &users, seed, observer)?);
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observer::Silent;
+
+    #[test]
+    fn errors_agree_with_a_worked_example_and_users_count_by_their_predictions() {
+        let model = [vec![(3.0, 5.0), (4.0, 4.0), (2.0, 1.0)], vec![(1.0, 4.0)], vec![]];
+        let baseline = [vec![(3.0, 5.0), (3.0, 4.0), (3.0, 1.0)], vec![(3.0, 4.0)], vec![]];
+        let rows = errors(&model, &baseline, Some((&[0, 1, 2], 4)), 1, &Silent).unwrap();
+        let found = |metric: &str, segment: Option<u32>| {
+            let row = rows.iter().find(|row| row.metric == metric && row.segment == segment).unwrap();
+            (row.value, row.baseline, row.users, row.interval.is_some())
+        };
+        assert_eq!(found("mse", None), (14.0 / 4.0, 10.0 / 4.0, 2, true));
+        assert_eq!(found("rmse", None), (3.5f64.sqrt(), 2.5f64.sqrt(), 2, true));
+        assert_eq!(found("mae", None), (6.0 / 4.0, 6.0 / 4.0, 2, true));
+        assert_eq!(found("mae", Some(1)), (3.0, 1.0, 1, false));
+        // Nothing is known of a user without predictions, nor of a segment without users.
+        assert_eq!(rows.len(), 9);
+        assert_eq!(errors(&[], &[], None, 1, &Silent).unwrap(), []);
+        assert!(errors(&model, &[], None, 1, &Silent).is_err());
+    }
 }

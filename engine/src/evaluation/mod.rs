@@ -2,17 +2,26 @@
 //! (Krichene & Rendle 2020).
 //!
 //! - [`split`]: which events are held out
-//! - [`metrics`]: precision, recall, F1, NDCG, hit rate, MAP, MRR of one list; coverage of many
-//! - [`interval`]: means, standard errors, bootstrap intervals over users
+//! - [`mod@report`]: all metrics of rankings at once, for all users and each segment, with intervals
+//! - [`metrics`]: precision, recall, F1, NDCG, hit rate, MAP, MRR of one list
+//! - [`mod@auc`]: how one user's scores order all items
+//! - [`beyond`]: novelty, diversity and popularity lift of one list
+//! - [`spread`]: coverage and Gini coefficient of many lists
+//! - [`mod@errors`]: how far predictions are from what users said
+//! - [`quotients`]: metrics that are quotients of sums over users, with bootstrap intervals
+//! - [`interval`]: means and standard errors
 //! - [`mod@gate`]: whether a segment's factors beat what they replace
 
 pub mod auc;
+pub mod beyond;
 pub mod errors;
 pub mod gate;
 pub mod interval;
 pub mod metrics;
+pub mod quotients;
 pub mod report;
 pub mod split;
+pub mod spread;
 
 pub use auc::auc;
 pub use errors::errors;

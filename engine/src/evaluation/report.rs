@@ -1,9 +1,20 @@
-//! Everything that is measured of rankings, beside a baseline, with 95 % intervals over users.
+//! Everything that is measured of rankings, beside a baseline, with 95 % intervals over users: what is a mean
+//! over users by the bootstrap ([`super::quotients`]), what is one value of all lists by the jackknife
+//! ([`super::spread`]).
 
-use crate::error::Result;
+use super::beyond::{diversity, novelty, popularity_lift};
+use super::metrics::{ListMetrics, Metric};
+use super::quotients::{Parts, Quotient, fits, parts_of_users, quotient_rows};
+use super::spread::{Jackknifed, Spread};
+use crate::error::{EngineError, Result};
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 use crate::ranking::Scored;
+
+/// The metrics beyond accuracy that are means over users, in the order in which they are measured.
+const BEYOND: [&str; 3] = ["novelty", "diversity", "popularity_lift"];
+/// Standard errors from the middle of a normal distribution to its 2.5 % bounds.
+const NORMAL_BOUND: f64 = 1.959_963_984_540_054;
 
 /// A measured value.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,13 +67,13 @@ pub struct Ranked<'a> {
     pub auc: Option<&'a [Option<f64>]>,
 }
 
-/// All metrics at each k, for all users and for each segment that has any.
+/// All metrics at each k (from 1), for all users and for each segment that has any.
 ///
 /// A user for whom a metric is not defined (the lift of a user without a history, the diversity of a list
 /// of one item) is left out of its mean; a metric that either side has no value of at all has no row.
 ///
 /// # Errors
-/// [`crate::EngineError::Shape`], [`crate::EngineError::Cancelled`].
+/// [`EngineError::Shape`] where the inputs do not fit together, [`EngineError::Cancelled`].
 pub fn report(
     model: Ranked<'_>,
     baseline: Ranked<'_>,
@@ -72,7 +83,234 @@ pub fn report(
     seed: u64,
     observer: &dyn Observer,
 ) -> Result<Vec<MetricRow>> {
-    let _ = (model, baseline, measured, catalogue, ks, seed);
-    observer.check()?;
-    Ok(Vec::new())
+    check(&[model, baseline], &measured, &catalogue)?;
+    let of_lists = |&k: &usize| {
+        let names = Metric::ALL.iter().map(|metric| metric.name()).chain(BEYOND);
+        names.map(move |metric| Quotient { metric, k, root: false })
+    };
+    let auc = Quotient { metric: "auc", k: 0, root: false };
+    let quotients: Vec<Quotient> = ks.iter().flat_map(of_lists).chain([auc]).collect();
+    let parts = |ranked: Ranked<'_>| {
+        Parts::new(ranked.lists.len(), quotients.len(), observer, |user, parts| {
+            let values = ks.iter().flat_map(|&k| of_list(ranked.lists[user], user, k, &measured, &catalogue));
+            let auc = ranked.auc.and_then(|auc| auc[user]);
+            for (part, value) in parts.iter_mut().zip(values.chain([auc])) {
+                *part = value.map_or([0.0; 2], |value| [value, 1.0]);
+            }
+        })
+    };
+    let both = [&parts(model)?, &parts(baseline)?];
+    let mut rows = Vec::new();
+    for (segment, users) in parts_of_users(model.lists.len(), measured.groups)? {
+        rows.extend(quotient_rows(&quotients, both, segment, &users, seed, observer)?);
+        for &k in ks {
+            observer.check()?;
+            rows.extend(spread_rows([model, baseline], segment, &users, k, catalogue.item_users.len()));
+        }
+    }
+    Ok(rows)
+}
+
+fn check(ranked: &[Ranked<'_>], measured: &Measured<'_>, catalogue: &Catalogue<'_>) -> Result<()> {
+    let (users, items) = (measured.relevant.len(), catalogue.item_users.len());
+    fits("histories", users, measured.histories.len())?;
+    fits("item factors", items, catalogue.item_factors.map_or(items, Matrix::rows))?;
+    let inside = |item: u32| (item as usize) < items;
+    let mut all_inside = measured.histories.iter().all(|history| history.iter().all(|&item| inside(item)));
+    for ranked in ranked {
+        fits("lists", users, ranked.lists.len())?;
+        fits("areas under the curve", users, ranked.auc.map_or(users, <[_]>::len))?;
+        all_inside &= ranked.lists.iter().all(|list| list.iter().all(|scored| inside(scored.item)));
+    }
+    if all_inside {
+        Ok(())
+    } else {
+        Err(EngineError::Shape { what: "items", expected: items, found: items + 1 })
+    }
+}
+
+/// The values of one user's list, in the order of the quotients of a k.
+fn of_list(
+    list: &[Scored],
+    user: usize,
+    k: usize,
+    measured: &Measured<'_>,
+    catalogue: &Catalogue<'_>,
+) -> impl Iterator<Item = Option<f64>> {
+    let list = &list[..k.min(list.len())];
+    let relevant = measured.relevant[user];
+    let accuracy = ListMetrics::measure(list.iter().map(|scored| scored.item), relevant, k);
+    let beyond = [
+        novelty(list, catalogue),
+        diversity(list, catalogue),
+        popularity_lift(list, measured.histories[user], catalogue),
+    ];
+    Metric::ALL
+        .into_iter()
+        .map(move |metric| (!relevant.is_empty()).then(|| accuracy.get(metric)))
+        .chain(beyond)
+}
+
+/// Coverage and the Gini coefficient of the lists of some users.
+fn spread_rows(
+    ranked: [Ranked<'_>; 2],
+    segment: Option<u32>,
+    users: &[usize],
+    k: usize,
+    items: usize,
+) -> Vec<MetricRow> {
+    let [model, baseline] = ranked.map(|ranked| {
+        let lists = || users.iter().map(|&user| &ranked.lists[user][..k.min(ranked.lists[user].len())]);
+        let spread = Spread::new(lists(), items);
+        (spread.coverage(lists()), spread.gini(lists()))
+    });
+    let row = |metric, (value, error): Jackknifed, (baseline, _): Jackknifed| MetricRow {
+        metric,
+        k,
+        segment,
+        value,
+        interval: error
+            .map(|error| ((value - NORMAL_BOUND * error).max(0.0), (value + NORMAL_BOUND * error).min(1.0))),
+        baseline,
+        users: users.len(),
+    };
+    let coverage = row("coverage", model.0, baseline.0);
+    let gini = model.1.zip(baseline.1).map(|(model, baseline)| row("gini", model, baseline));
+    [coverage].into_iter().chain(gini).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::interval::mean_and_error;
+    use crate::observer::Silent;
+    use crate::seed::mix;
+
+    const ITEMS: u32 = 200;
+
+    /// Of each of some users: a list of 20, a list that ignores taste, relevant items, a history, an AUC.
+    struct World {
+        lists: [Vec<Vec<Scored>>; 2],
+        relevant: Vec<Vec<u32>>,
+        histories: Vec<Vec<u32>>,
+        auc: Vec<Option<f64>>,
+        segments: Vec<u32>,
+        item_users: Vec<u32>,
+        factors: Matrix,
+    }
+
+    impl World {
+        fn new(users: u64) -> Self {
+            let some = |user: u64, purpose: u64, count: usize| {
+                let mut items: Vec<u32> = (0..ITEMS).collect();
+                items.sort_by_key(|&item| mix(mix(user + purpose * 1_000_003) ^ u64::from(item)));
+                items.truncate(count);
+                items
+            };
+            let list = |items: Vec<u32>| items.into_iter().map(|item| Scored { item, score: 1.0 }).collect();
+            let sorted = |mut items: Vec<u32>| {
+                items.sort_unstable();
+                items
+            };
+            let value = |i: usize| (mix(i as u64) >> 40) as f32 / 1e7 - 0.8;
+            Self {
+                lists: [
+                    (0..users).map(|user| list(some(user, 1, 20))).collect(),
+                    (0..users).map(|_| list((0..20).collect())).collect(),
+                ],
+                relevant: (0..users).map(|user| sorted(some(user, 2, 1 + user as usize % 9))).collect(),
+                histories: (0..users).map(|user| sorted(some(user, 3, user as usize % 4))).collect(),
+                auc: (0..users)
+                    .map(|user| (user % 5 > 0).then_some((mix(user) % 100) as f64 / 100.0))
+                    .collect(),
+                segments: (0..users).map(|user| (user % 3) as u32).collect(),
+                item_users: (0..ITEMS).map(|item| 300 / (item + 1)).collect(),
+                factors: Matrix::from_data(8, (0..8 * ITEMS as usize).map(value).collect()).unwrap(),
+            }
+        }
+
+        fn report(&self, ks: &[usize]) -> Result<Vec<MetricRow>> {
+            fn slices<T>(rows: &[Vec<T>]) -> Vec<&[T]> {
+                rows.iter().map(Vec::as_slice).collect()
+            }
+            let [model, baseline] = [slices(&self.lists[0]), slices(&self.lists[1])];
+            report(
+                Ranked { lists: &model, auc: Some(&self.auc) },
+                Ranked { lists: &baseline, auc: Some(&self.auc) },
+                Measured {
+                    relevant: &slices(&self.relevant),
+                    histories: &slices(&self.histories),
+                    groups: Some((&self.segments, 4)),
+                },
+                Catalogue { item_users: &self.item_users, users: 300, item_factors: Some(&self.factors) },
+                ks,
+                42,
+                &Silent,
+            )
+        }
+    }
+
+    #[test]
+    fn every_metric_has_a_row_for_all_and_for_each_segment_that_has_users() {
+        let world = World::new(90);
+        let rows = world.report(&[10, 20]).unwrap();
+        assert_eq!(rows.len(), 4 * (2 * (Metric::ALL.len() + BEYOND.len() + 2) + 1));
+        for row in &rows {
+            let (low, high) = row.interval.unwrap();
+            assert!(low <= row.value && row.value <= high && row.baseline.is_finite(), "{row:?}");
+        }
+        let found = |metric, k, segment| {
+            rows.iter().find(|row| (row.metric, row.k, row.segment) == (metric, k, segment)).unwrap()
+        };
+        let of_segment = |values: &dyn Fn(usize) -> Option<f64>| {
+            mean_and_error(&(1..90).step_by(3).filter_map(values).collect::<Vec<_>>())
+        };
+        let recall = |lists: &[Vec<Scored>], user: usize| {
+            let items = lists[user].iter().map(|scored| scored.item);
+            Some(ListMetrics::measure(items, &world.relevant[user], 10).get(Metric::Recall))
+        };
+        let (mean, error) = of_segment(&|user| recall(&world.lists[0], user));
+        let row = found("recall", 10, Some(1));
+        assert!((row.value - mean).abs() < 1e-12 && row.users == 30);
+        let width = row.interval.map(|(low, high)| high - low).unwrap() / (2.0 * NORMAL_BOUND * error);
+        assert!((0.8..1.2).contains(&width), "{width}");
+        assert!((row.baseline - of_segment(&|user| recall(&world.lists[1], user)).0).abs() < 1e-12);
+        let row = found("auc", 0, Some(1));
+        assert!((row.value - of_segment(&|user| world.auc[user]).0).abs() < 1e-12 && row.users == 24);
+        let row = found("gini", 20, None);
+        assert!((row.baseline - 0.9).abs() < 1e-12 && row.value < 0.3);
+        let row = found("coverage", 10, Some(2));
+        assert!((row.baseline - 10.0 / f64::from(ITEMS)).abs() < 1e-12 && row.value > 0.5);
+    }
+
+    #[test]
+    fn a_report_is_the_same_at_any_number_of_threads() {
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| World::new(150).report(&[5, 20]).unwrap())
+        };
+        assert_eq!(with(1), with(3));
+    }
+
+    #[test]
+    fn nobody_nothing_and_empty_lists_are_no_crash_and_what_does_not_fit_is_an_error() {
+        assert_eq!(World::new(0).report(&[10]).unwrap(), []);
+        assert!(World::new(1).report(&[10]).unwrap().iter().all(|row| row.interval.is_none()));
+        let mut world = World::new(6);
+        world.lists.iter_mut().flatten().for_each(Vec::clear);
+        for row in world.report(&[1, 50]).unwrap().iter().filter(|row| row.metric != "auc") {
+            assert_eq!((row.value, row.baseline), (0.0, 0.0), "{row:?}");
+        }
+        for spoil in [
+            |world: &mut World| world.segments[3] = 4,
+            |world: &mut World| world.auc.truncate(5),
+            |world: &mut World| world.histories[1].push(ITEMS),
+            |world: &mut World| world.lists[1].truncate(5),
+            |world: &mut World| world.lists[0][2][0].item = ITEMS,
+        ] {
+            let mut world = World::new(6);
+            spoil(&mut world);
+            assert!(matches!(world.report(&[10]), Err(EngineError::Shape { .. })));
+        }
+    }
 }

@@ -264,41 +264,97 @@ mod tests {
 
     const WEIGHTING: Weighting =
         Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0, ratings: false };
+    const AUTO: HoldoutOptions = HoldoutOptions { split: SplitChoice::Auto, share: 0.1, last: 1 };
 
-    fn events(pairs: impl Iterator<Item = (i64, i64)>) -> Events {
-        let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true);
-        pairs
-            .enumerate()
-            .for_each(|(n, (user, item))| raw.push(Id::Bigint(user), Id::Bigint(item), 1.0, n as i64));
+    fn events(timed: bool, events: impl Iterator<Item = (i64, i64, i64)>) -> Events {
+        let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, timed);
+        events.for_each(|(user, item, time)| raw.push(Id::Bigint(user), Id::Bigint(item), 1.0, time));
         let limits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 5000 };
         Events::new(raw, limits, &Silent).unwrap()
     }
 
+    /// Forty users with some of forty items each.
+    fn taste(users: i64) -> Events {
+        let pairs =
+            (0..users).flat_map(|u| (0..40).filter(move |i| (u * i) % 3 != 1).map(move |i| (u, i, u + i)));
+        events(true, pairs)
+    }
+
+    fn held_out(events: &Events, options: HoldoutOptions) -> Holdout {
+        Holdout::new(events, &WEIGHTING, &options, 42, &Silent).unwrap()
+    }
+
     #[test]
     fn a_random_split_holds_out_the_same_pairs_when_others_are_added() {
-        let options = HoldoutOptions { split: SplitChoice::Random, share: 0.2, last: 1 };
-        let held_out = |users: i64| {
-            let events = events(
-                (0..users).flat_map(|u| (0..40).filter(move |i| (u * i) % 3 != 1).map(move |i| (u, i))),
-            );
-            let holdout = Holdout::new(&events, &WEIGHTING, &options, 42, &Silent).unwrap();
+        let options = HoldoutOptions { split: SplitChoice::Random, share: 0.2, ..AUTO };
+        let first = |users: i64| {
+            let holdout = held_out(&taste(users), options);
             (0..50).map(|user| holdout.test.row(user).0.to_vec()).collect::<Vec<_>>()
         };
-        let first = held_out(50);
-        assert_eq!(first, held_out(80));
-        let share = first.iter().map(Vec::len).sum::<usize>() as f64 / (50.0 * 40.0 * 2.0 / 3.0);
+        assert_eq!(first(50), first(80));
+        let share = first(50).iter().map(Vec::len).sum::<usize>() as f64 / (50.0 * 40.0 * 2.0 / 3.0);
         assert!((0.15..0.25).contains(&share), "{share}");
     }
 
     #[test]
     fn a_time_split_holds_out_the_latest_and_no_pair_is_in_both_parts() {
-        let events = events((0..1000i64).map(|n| (n % 10, n * n % 37)));
-        let options = HoldoutOptions { split: SplitChoice::Auto, share: 0.1, last: 1 };
-        let holdout = Holdout::new(&events, &WEIGHTING, &options, 42, &Silent).unwrap();
+        let holdout = held_out(&events(true, (0..1000i64).map(|n| (n % 10, n * n % 37, n))), AUTO);
         assert_eq!(holdout.split, Split::Time { cutoff: 900 });
         for user in 0..10 {
             let known = holdout.training.by_user().row(user).0;
             assert!(holdout.test.row(user).0.iter().all(|item| !known.contains(item)));
+        }
+    }
+
+    #[test]
+    fn the_last_items_of_each_user_are_held_out_with_what_came_after() {
+        // User 1 meets 10, 11, 12, then comes back to 10; user 2 has one item; all items have other users.
+        let timed = [(1, 10, 1), (1, 11, 2), (1, 12, 3), (1, 10, 4), (2, 11, 9), (3, 12, 5), (3, 10, 7)];
+        let split = |last| {
+            let options = HoldoutOptions { split: SplitChoice::Last, last, ..AUTO };
+            held_out(&events(true, timed.into_iter()), options)
+        };
+        let holdout = split(1);
+        assert_eq!(holdout.split, Split::Last);
+        assert_eq!([0, 1, 2].map(|user| holdout.test.row(user).0.to_vec()), [vec![2], vec![], vec![0]]);
+        assert!(holdout.is_training(0, 0, 1) && !holdout.is_training(0, 0, 4));
+        // Never all of a user's items.
+        let holdout = split(5);
+        assert_eq!([0, 1, 2].map(|user| holdout.training.by_user().row_len(user)), [1, 1, 1]);
+    }
+
+    #[test]
+    fn items_met_at_the_same_time_are_held_out_by_their_hash_as_many_as_asked_for() {
+        for timed in [true, false] {
+            let same = events(timed, (0..30i64).flat_map(|user| (0..10).map(move |item| (user, item, 7))));
+            let holdout = held_out(&same, HoldoutOptions { split: SplitChoice::Last, last: 3, ..AUTO });
+            assert_eq!(holdout.split, if timed { Split::Last } else { Split::Random });
+            assert!((0..30).all(|user| holdout.test.row_len(user) == 3));
+            assert!((0..10).all(|item| (1..30).contains(&holdout.training.by_item().row_len(item))));
+        }
+    }
+
+    #[test]
+    fn every_pair_is_held_out_in_exactly_one_fold() {
+        let events = taste(50);
+        let folds: Vec<Holdout> =
+            (0..3).map(|fold| Holdout::fold(&events, &WEIGHTING, fold, 3, 42, &Silent).unwrap()).collect();
+        let mut sizes = [0; 3];
+        for user in 0..50 {
+            for event in events.of_user(user) {
+                let held: Vec<usize> = (0..3)
+                    .filter(|&fold| !folds[fold].is_training(user as u32, event.item, event.time))
+                    .collect();
+                assert_eq!(held.len(), 1);
+                sizes[held[0]] += 1;
+            }
+        }
+        assert!(
+            sizes.iter().all(|&size| size * 4 > events.len() && size * 5 < 2 * events.len()),
+            "{sizes:?}"
+        );
+        for (fold, folds) in [(0, 0), (0, 1), (3, 3)] {
+            assert!(Holdout::fold(&events, &WEIGHTING, fold, folds, 42, &Silent).is_err());
         }
     }
 }

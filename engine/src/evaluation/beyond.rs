@@ -1,0 +1,94 @@
+//! What a list is besides right: new to people, varied, popular (Castells et al. 2015; Abdollahpouri
+//! et al. 2019). `None` where a list has no such value.
+
+use super::report::Catalogue;
+use crate::ranking::Scored;
+
+/// The mean of −log₂ of the share of users that have an item: how surprising it is to be shown. An item
+/// nobody has counts as if one user had it. `None` of an empty list.
+pub fn novelty(list: &[Scored], catalogue: &Catalogue<'_>) -> Option<f64> {
+    let users = catalogue.users.max(1) as f64;
+    let bits = |scored: &Scored| (users / users_of(catalogue, scored.item).max(1.0)).log2();
+    mean(list.iter().map(bits))
+}
+
+/// How many users the items of the list have on average, against the user's own items: above 1 the list is
+/// more popular than the user's taste. `None` of an empty list and of a user without items.
+pub fn popularity_lift(list: &[Scored], history: &[u32], catalogue: &Catalogue<'_>) -> Option<f64> {
+    let shown = mean(list.iter().map(|scored| users_of(catalogue, scored.item)))?;
+    let own = mean(history.iter().map(|&item| users_of(catalogue, item)))?;
+    (own > 0.0).then(|| shown / own)
+}
+
+/// 1 − the mean cosine over all pairs of the list's items, by their factors. Items without factors make no
+/// pairs; `None` where there is no pair.
+///
+/// The cosines of all pairs of n unit vectors add up to (‖their sum‖² − n) / 2: n·k flops, not n²·k.
+pub fn diversity(list: &[Scored], catalogue: &Catalogue<'_>) -> Option<f64> {
+    let factors = catalogue.item_factors?;
+    let mut sum = vec![0.0; factors.columns()];
+    let mut items = 0.0;
+    for scored in list {
+        let row = factors.row(scored.item as usize);
+        let norm = row.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
+        if norm > 0.0 {
+            items += 1.0;
+            sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value) / norm);
+        }
+    }
+    let squared: f64 = sum.iter().map(|value| value * value).sum();
+    (items > 1.0).then(|| 1.0 - (squared - items) / (items * (items - 1.0)))
+}
+
+fn users_of(catalogue: &Catalogue<'_>, item: u32) -> f64 {
+    f64::from(catalogue.item_users[item as usize])
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
+    let count = values.len();
+    (count > 0).then(|| values.sum::<f64>() / count as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::vector::dot;
+    use crate::matrix::Matrix;
+
+    fn list(items: &[u32]) -> Vec<Scored> {
+        items.iter().map(|&item| Scored { item, score: 0.0 }).collect()
+    }
+
+    #[test]
+    fn novelty_and_lift_agree_with_a_worked_example() {
+        let catalogue = Catalogue { item_users: &[8, 4, 2, 0], users: 8, item_factors: None };
+        assert_eq!(novelty(&list(&[0, 1, 2]), &catalogue), Some(1.0));
+        assert_eq!(novelty(&list(&[3]), &catalogue), Some(3.0));
+        assert_eq!(novelty(&[], &catalogue), None);
+        assert_eq!(popularity_lift(&list(&[0, 1]), &[1, 2], &catalogue), Some(2.0));
+        assert_eq!(popularity_lift(&list(&[0]), &[], &catalogue), None);
+        assert_eq!(popularity_lift(&list(&[0]), &[3], &catalogue), None);
+        assert_eq!(popularity_lift(&[], &[1], &catalogue), None);
+    }
+
+    #[test]
+    fn diversity_is_one_less_the_mean_cosine_of_all_pairs() {
+        let value = |i: usize| (crate::seed::mix(i as u64) >> 40) as f32 / 1e7 - 0.8;
+        let mut factors = Matrix::from_data(7, (0..7 * 12).map(value).collect()).unwrap();
+        factors.row_mut(5).fill(0.0);
+        let catalogue = Catalogue { item_users: &[1; 12], users: 1, item_factors: Some(&factors) };
+        let shown = [0, 3, 4, 9, 11];
+        let (mut cosines, mut pairs) = (0.0, 0.0);
+        for (place, &a) in shown.iter().enumerate() {
+            for &b in &shown[..place] {
+                let (a, b) = (factors.row(a as usize), factors.row(b as usize));
+                cosines += f64::from(dot(a, b) / (dot(a, a) * dot(b, b)).sqrt());
+                pairs += 1.0;
+            }
+        }
+        let found = diversity(&list(&[0, 3, 5, 4, 9, 11]), &catalogue).unwrap();
+        assert!((found - (1.0 - cosines / pairs)).abs() < 1e-6, "{found}");
+        assert_eq!(diversity(&list(&[0, 5]), &catalogue), None);
+        assert!(diversity(&list(&[2, 2]), &catalogue).unwrap().abs() < 1e-12);
+    }
+}
