@@ -10,6 +10,15 @@ ALTER FUNCTION segrec_recommend_for(bigint[], integer, text, bigint[], boolean) 
 ALTER FUNCTION segrec_recommend_for(uuid[], integer, text, uuid[], boolean) ROWS 10 COST 2000;
 ALTER FUNCTION segrec_recommend_for(text[], integer, text, text[], boolean) ROWS 10 COST 2000;
 ALTER FUNCTION segrec_recommend_all(text, integer) ROWS 100000 COST 1000000;
+ALTER FUNCTION segrec_predict(bigint, bigint, text) COST 1000;
+ALTER FUNCTION segrec_explain(bigint, bigint, text) ROWS 30 COST 2000;
+ALTER FUNCTION segrec_similar_items(bigint, integer, text) ROWS 10 COST 500;
+ALTER FUNCTION segrec_predict(uuid, uuid, text) COST 1000;
+ALTER FUNCTION segrec_explain(uuid, uuid, text) ROWS 30 COST 2000;
+ALTER FUNCTION segrec_similar_items(uuid, integer, text) ROWS 10 COST 500;
+ALTER FUNCTION segrec_predict(text, text, text) COST 1000;
+ALTER FUNCTION segrec_explain(text, text, text) ROWS 30 COST 2000;
+ALTER FUNCTION segrec_similar_items(text, integer, text) ROWS 10 COST 500;
 ALTER FUNCTION segrec_segment_of(bigint, text) COST 500;
 ALTER FUNCTION segrec_segment_of(uuid, text) COST 500;
 ALTER FUNCTION segrec_segment_of(text, text) COST 500;
@@ -37,6 +46,18 @@ COMMENT ON FUNCTION segrec_recommend_for(uuid[], integer, text, uuid[], boolean)
 COMMENT ON FUNCTION segrec_recommend_for(text[], integer, text, text[], boolean)
     IS 'recommends items to whoever has the given ones; text ids work for every model';
 COMMENT ON FUNCTION segrec_recommend_all(text, integer) IS 'the recommendations of every user, as of the training';
+COMMENT ON FUNCTION segrec_predict(bigint, bigint, text) IS 'the score of an item for a user';
+COMMENT ON FUNCTION segrec_explain(bigint, bigint, text)
+    IS 'which of a user''s own items speak for another, and how much; the contributions add up to the score';
+COMMENT ON FUNCTION segrec_similar_items(bigint, integer, text) IS 'the items most like another';
+COMMENT ON FUNCTION segrec_predict(uuid, uuid, text) IS 'the score of an item for a user';
+COMMENT ON FUNCTION segrec_explain(uuid, uuid, text)
+    IS 'which of a user''s own items speak for another, and how much; the contributions add up to the score';
+COMMENT ON FUNCTION segrec_similar_items(uuid, integer, text) IS 'the items most like another';
+COMMENT ON FUNCTION segrec_predict(text, text, text) IS 'the score of an item for a user; text ids work for every model';
+COMMENT ON FUNCTION segrec_explain(text, text, text)
+    IS 'which of a user''s own items speak for another, and how much; the contributions add up to the score; text ids work for every model';
+COMMENT ON FUNCTION segrec_similar_items(text, integer, text) IS 'the items most like another; text ids work for every model';
 COMMENT ON FUNCTION segrec_segment_of(bigint, text) IS 'the segment of a user; null where nothing is known of them';
 COMMENT ON FUNCTION segrec_segment_of(uuid, text) IS 'the segment of a user; null where nothing is known of them';
 COMMENT ON FUNCTION segrec_segment_of(text, text)

@@ -6,6 +6,7 @@
 mod aggregate;
 mod define;
 mod deploy;
+mod explain;
 mod recommend;
 mod segments;
 mod train;

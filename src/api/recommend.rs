@@ -51,7 +51,8 @@ impl SqlId for String {
     }
 }
 
-fn count(n: Option<i32>) -> Result<usize> {
+/// A number of items, as it is given.
+pub fn count(n: Option<i32>) -> Result<usize> {
     let n = n.ok_or(SegrecError::NullArgument { argument: "n" })?;
     usize::try_from(n).map_err(|_| SegrecError::InvalidCount { n })
 }

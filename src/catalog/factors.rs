@@ -206,10 +206,10 @@ pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
                     (factors.columns() as i32).into(),
                     items.patterns.map(rows).into(),
                     items.patterns.map_or(0, |patterns| patterns.columns() as i32).into(),
-                    has_neighbours.then(|| Packed(named.lengths)).into(),
-                    has_neighbours.then(|| Packed(named.lasts)).into(),
-                    has_neighbours.then(|| Packed(named.values)).into(),
-                    has_neighbours.then(|| Packed(weights)).into(),
+                    has_neighbours.then_some(Packed(named.lengths)).into(),
+                    has_neighbours.then_some(Packed(named.lasts)).into(),
+                    has_neighbours.then_some(Packed(named.values)).into(),
+                    has_neighbours.then_some(Packed(weights)).into(),
                 ],
             )?;
         }
@@ -375,7 +375,8 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
 
 /// The items of a version with how popular each is, in the order of their numbers.
 pub fn load_items(version_id: i64, kind: IdKind) -> Result<(Ids, Vec<f32>)> {
-    let sql = format!("SELECT item_id, popularity FROM {} ORDER BY item", partition("version_items", version_id));
+    let sql =
+        format!("SELECT item_id, popularity FROM {} ORDER BY item", partition("version_items", version_id));
     let mut ids = Ids::new(kind);
     let popularity = as_owner(|| {
         query(&sql, &[], |row| {

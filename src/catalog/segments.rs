@@ -176,7 +176,8 @@ pub fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
     postcard::to_stdvec(value).map_err(|error| SegrecError::Internal(error.to_string()))
 }
 
-fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+/// Reads what [`encode`] gives.
+pub fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     postcard::from_bytes(bytes)
         .map_err(|error| SegrecError::Internal(format!("what is stored of a version is damaged: {error}")))
 }

@@ -264,6 +264,8 @@ pub struct DeployedVersion {
     pub anchor: i64,
     /// The Gramian of the backbone's item factors.
     pub item_gram: Vec<f64>,
+    /// Its users.
+    pub users: i64,
     /// Its segments, in the order of their numbers.
     pub segments: Vec<DeployedSegment>,
 }
@@ -272,7 +274,9 @@ pub struct DeployedVersion {
 pub struct DeployedSegment {
     /// Its id.
     pub id: i32,
-    /// Whether it uses its own factors.
+    /// Its users.
+    pub users: i64,
+    /// Whether it is ranked by a part of its own.
     pub own_factors: bool,
     /// The Gramian of the item factors its users are measured against.
     pub item_gram: Option<Vec<f64>>,
@@ -286,13 +290,14 @@ fn doubles(values: Packed<f32>) -> Vec<f64> {
 pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
     as_owner(|| {
         let version = query(
-            "SELECT options, decided, median_weight, anchor, item_gram, rated FROM segrec_catalog.versions WHERE version_id = $1",
+            "SELECT options, decided, median_weight, anchor, item_gram, rated, users FROM segrec_catalog.versions WHERE version_id = $1",
             &[version_id.into()],
             |row| {
                 Ok(DeployedVersion {
                     options: row.value::<JsonB>(1)?.0,
                     decided: decided(row.value::<JsonB>(2)?.0)?,
                     rated: row.get(6)?,
+                    users: row.value(7)?,
                     median_weight: row.value(3)?,
                     anchor: row.value(4)?,
                     item_gram: doubles(row.value(5)?),
@@ -305,13 +310,14 @@ pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
         };
         let mut centroids = Vec::new();
         version.segments = query(
-            "SELECT segment, own_factors, item_gram, centroid FROM segrec_catalog.segments \
+            "SELECT segment, own_factors, item_gram, centroid, users FROM segrec_catalog.segments \
              WHERE version_id = $1 ORDER BY segment",
             &[version_id.into()],
             |row| {
                 centroids.extend(row.value::<Packed<f32>>(4)?.0);
                 Ok(DeployedSegment {
                     id: row.value(1)?,
+                    users: row.value(5)?,
                     own_factors: row.value(2)?,
                     item_gram: row.get(3)?.map(doubles),
                 })

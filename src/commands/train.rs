@@ -158,7 +158,12 @@ fn check_memory(material: &Material, options: &Options) -> Result<()> {
     }
     let mut what = vec![format!("{} users", size.users)];
     if events.is_some() {
-        what.push(format!("{} items, {} events, {} factors", size.items, size.events, options.als.most_factors()));
+        what.push(format!(
+            "{} items, {} events, {} factors",
+            size.items,
+            size.events,
+            options.als.most_factors()
+        ));
     }
     if size.dimensions > 0 {
         what.push(format!("{} dimensions of what is known about them", size.dimensions));

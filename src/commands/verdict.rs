@@ -74,7 +74,11 @@ pub fn judge_version(deploy: Deploy, deployed: Option<&versions::Version>, train
     let metric = trained.measurement.metric;
     if trained.previous.is_none() && deployed.metric.as_deref() != Some(metric) {
         let before = deployed.metric.clone().unwrap_or_default();
-        return verdict(true, None, format!("version {number} was measured by {before}, which {metric} cannot be held against"));
+        return verdict(
+            true,
+            None,
+            format!("version {number} was measured by {before}, which {metric} cannot be held against"),
+        );
     }
     match &trained.previous {
         Some(rival) => {

@@ -4,12 +4,14 @@
 
 use super::recommendation::{Recommended, fill_with_popular};
 use super::session;
-use super::version::ServedVersion;
+use super::version::{Segment, ServedVersion};
 use crate::catalog::factors::{StoredUser, id_text, load_users};
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::workers::Workers;
 use crate::settings;
+use segrec_engine::ranking::blended::{ItemRows, Person, blended_lists};
 use segrec_engine::ranking::{Scored, Scoring, Source, top_lists};
+use segrec_engine::recipe::Algorithm;
 use segrec_engine::{Matrix, Observer};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -74,34 +76,16 @@ impl AllLists {
     }
 
     fn add_segment(&mut self, users: &[StoredUser]) -> Result<()> {
-        let segment = self.version.segment(self.version.segment_number(users[0].segment)?)?;
-        let backbone;
-        let (scoring, source) = match segment.scoring() {
-            Some(scoring) => (scoring, Source::Segment),
-            None => {
-                backbone = self.version.backbone()?;
-                (Scoring { item_factors: &backbone.item_factors, items: None }, Source::Backbone)
-            }
-        };
-        // Users without events have no factors; their scores are not used.
-        let mut factors = Matrix::zeros(users.len(), self.version.factors());
-        for (row, user) in users.iter().enumerate().filter(|(_, user)| !user.factors.is_empty()) {
-            factors.row_mut(row).copy_from_slice(&user.factors);
-        }
-        let n = self.n;
-        let work =
-            |observer: &dyn Observer| top_lists(&factors, scoring, |row| &users[row].items, n, observer);
-        let lists = match self.workers.run(work, |_| ()) {
-            Some(lists) => lists?,
-            None => {
-                return Err(SegrecError::Internal("the lists ended without a result".to_owned()));
-            }
-        };
+        let version = Rc::clone(&self.version);
+        let segment = version.segment(version.segment_number(users[0].segment)?)?;
+        let (lists, source) = self.ranked(users, &segment)?;
+        let gated = version.decided.algorithm == Algorithm::Popularity && !segment.has_own_part;
+        let popular = (!gated).then_some(&*segment);
         for (user, list) in users.iter().zip(lists) {
-            let list = if user.items.is_empty() { Vec::new() } else { list };
-            let mut items: Vec<Recommended> =
-                list.into_iter().map(|Scored { item, score }| Recommended { item, score, source }).collect();
-            fill_with_popular(&mut items, &self.version, Some(&segment), &user.items, None, n);
+            let list = if user.factors.is_empty() { Vec::new() } else { list };
+            let shown = |Scored { item, score }| Recommended { item, score: version.shown(score), source };
+            let mut items: Vec<Recommended> = list.into_iter().map(shown).collect();
+            fill_with_popular(&mut items, &version, popular, &user.items, None, self.n);
             for (rank, recommended) in (1..).zip(items) {
                 self.lines.push_back(Line {
                     user_id: user.user_id.clone(),
@@ -113,5 +97,54 @@ impl AllLists {
             }
         }
         Ok(())
+    }
+
+    /// The best items of some users of a segment, and where they come from. Users without events have no
+    /// factors; their lists are not used.
+    fn ranked(&self, users: &[StoredUser], segment: &Segment) -> Result<(Vec<Vec<Scored>>, Source)> {
+        let (version, n) = (&self.version, self.n);
+        let blend = version.decided.blend;
+        if !blend.factors && !blend.has_neighbours() {
+            return Ok((vec![Vec::new(); users.len()], Source::Popular));
+        }
+        let backbone = match segment.scoring() {
+            Some(_) if !blend.has_neighbours() => None,
+            _ => Some(version.backbone()?),
+        };
+        let own = segment.own.as_ref().map(|own| (segment.items.as_slice(), &own.item_factors));
+        let source = match (blend.factors, &own) {
+            (false, _) => Source::Neighbours,
+            (true, Some(_)) => Source::Segment,
+            (true, None) => Source::Backbone,
+        };
+        let mut factors = Matrix::zeros(users.len(), version.factors());
+        for (row, user) in users.iter().enumerate().filter(|(_, user)| !user.factors.is_empty()) {
+            factors.row_mut(row).copy_from_slice(&user.factors);
+        }
+        let neighbours = if blend.has_neighbours() { Some(version.neighbours()?) } else { None };
+        let (neighbours, backbone) = (neighbours.as_deref(), backbone.as_deref());
+        let work = |observer: &dyn Observer| match (neighbours, backbone, segment.scoring()) {
+            (Some(neighbours), Some(backbone), _) => {
+                let rows = ItemRows { backbone: &backbone.item_factors, own };
+                let others: &[u32] = if blend.factors { &segment.items } else { &[] };
+                let person = |row: usize| Person {
+                    factors: factors.row(row),
+                    rows,
+                    history: &users[row].items,
+                    others,
+                };
+                blended_lists(users.len(), person, neighbours, blend, n, observer)
+            }
+            (_, Some(backbone), None) => {
+                let scoring = Scoring { item_factors: &backbone.item_factors, items: None };
+                top_lists(&factors, scoring, |row| &users[row].items, n, observer)
+            }
+            (_, _, Some(scoring)) => top_lists(&factors, scoring, |row| &users[row].items, n, observer),
+            (_, None, None) => Ok(vec![Vec::new(); users.len()]),
+        };
+        match self.workers.run(work, |_| ()) {
+            Some(lists) => Ok((lists?, source)),
+            None => Err(SegrecError::Internal("the lists ended without a result".to_owned())),
+        }
     }
 }

@@ -43,13 +43,14 @@ impl History {
         events.sort_unstable_by(|a, b| {
             (a.item, a.time).cmp(&(b.item, b.time)).then(a.weight.total_cmp(&b.weight))
         });
+        let weighting = &version.weighting;
         let mut rows: Vec<(u32, f32, i64)> = events
             .chunk_by(|a, b| a.item == b.item)
             .map(|group| {
-                let weight = version.weighting.combine(group.iter().map(|event| (event.weight, event.time)));
+                let weight = weighting.combine(group.iter().map(|event| (event.weight, event.time)));
                 (group[0].item, weight / version.median_weight, group[group.len() - 1].time)
             })
-            .filter(|&(_, confidence, _)| confidence.is_normal() && confidence > 0.0)
+            .filter(|&(_, confidence, _)| weighting.counts(confidence))
             .collect();
         let most = version.options.events.max_user_events;
         if rows.len() > most {

@@ -5,12 +5,14 @@
 //! - [`history`]: what a user has done, now or as of the training
 //! - [`recommendation`]: from a request to a list
 //! - [`segments`], [`segment_of`]: the segments of a version, and which one is a user's
+//! - [`explanation`]: one item for one user, and why
 //! - [`all_lists`]: the lists of every user, streamed
 //!
 //! A call costs one lookup of the model, one of the user, one of their events where those are live, and
 //! the scan of the segment's own items.
 
 pub mod all_lists;
+pub mod explanation;
 pub mod history;
 pub mod recommendation;
 pub mod segment_of;
@@ -19,5 +21,6 @@ pub mod session;
 pub mod version;
 
 pub use all_lists::recommend_all;
+pub use explanation::{explain, predict, similar_items};
 pub use recommendation::{Recommendation, Request, recommend_for, recommend_user};
 pub use segment_of::{classify, cut, segment_of};

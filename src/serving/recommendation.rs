@@ -3,7 +3,8 @@
 //! The ladder: a known user is scored with their segment's factors (`segment`) or the backbone's
 //! (`backbone`); a user that training did not see, or a guest, is folded in (`fold_in`); who has no
 //! events gets what is popular in their segment (`segment_popular`) or with everybody (`popular`). A
-//! list that the segment's items cannot fill is filled with what is popular.
+//! list that cannot be filled otherwise is filled with what is popular. Where factors do not count, the
+//! user's own items speak (`neighbours`).
 
 use super::history::History;
 use super::session;
@@ -15,7 +16,10 @@ use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::product::row_scores;
 use segrec_engine::linalg::vector::dot;
+use segrec_engine::neighbours::NeighbourScratch;
+use segrec_engine::ranking::blended::{ItemRows, best, candidates};
 use segrec_engine::ranking::{Scored, Scoring, Source, TopN};
+use segrec_engine::recipe::Algorithm;
 use segrec_engine::segmentation::nearest_segment;
 use std::rc::Rc;
 
@@ -55,10 +59,19 @@ pub struct Recommendation {
 pub struct Person {
     /// The segment they belong to.
     pub segment: Option<u32>,
+    /// Whether the training knew them.
+    known: bool,
     /// Their factors, with the source these stand for; none without events.
-    factors: Option<(Vec<f32>, Source)>,
+    pub factors: Option<(Vec<f32>, Source)>,
     /// What they have.
-    history: History,
+    pub history: History,
+}
+
+impl Person {
+    /// Somebody of whom nothing is known.
+    pub fn stranger() -> Self {
+        Self { segment: None, known: false, factors: None, history: History::default() }
+    }
 }
 
 /// The id in the form the model takes, `None` for a text that is no such id.
@@ -91,7 +104,7 @@ pub fn recommend_user(user: Id<'_>, item_kind: IdKind, request: &Request<'_>) ->
     let version = session::version(&model)?;
     let person = match user {
         Some(user) => find_person(&version, user)?,
-        None => Person { segment: None, factors: None, history: History::default() },
+        None => Person::stranger(),
     };
     answer(version, &person, request)
 }
@@ -102,11 +115,12 @@ pub fn recommend_for(items: &[Id<'_>], item_kind: IdKind, request: &Request<'_>)
     check_item_kind(item_kind, &model)?;
     let version = session::version(&model)?;
     let history = History::of_items(item_numbers(&version, items));
-    let person = fold_in(&version, history, None)?;
+    let person = fold_in(&version, None, history, None)?;
     answer(version, &person, request)
 }
 
-fn check_item_kind(asked: IdKind, model: &Model) -> Result<()> {
+/// An error where the model's items have ids of another kind.
+pub fn check_item_kind(asked: IdKind, model: &Model) -> Result<()> {
     match &model.events {
         Some(source) if asked != IdKind::Text && asked != source.item_kind => Err(SegrecError::WrongIdType {
             model: model.name.clone(),
@@ -119,7 +133,7 @@ fn check_item_kind(asked: IdKind, model: &Model) -> Result<()> {
 }
 
 /// The numbers of those ids that the version knows.
-fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
+pub fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
     let kind = version.item_ids().kind();
     ids.iter()
         .filter_map(|&id| match id {
@@ -129,21 +143,26 @@ fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
         .collect()
 }
 
-fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
+/// A user, by what is stored and what they do now.
+pub fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
     let stored = version.members.users.find(&id_text(user))?;
     let live = History::live(version, user)?;
     match (stored, live) {
-        (Some(stored), None) => known_person(version, &stored, History::stored(&stored), false),
+        (Some(stored), None) => known_person(version, user, &stored, History::stored(&stored), false),
         (Some(stored), Some(live)) => {
             // Unchanged since the training, but for rounding: the stored factors are exact.
             let changed = live.items != stored.items
-                || live.confidences.iter().zip(&stored.confidences).any(|(a, b)| (a - b).abs() > 1e-3 * b);
-            known_person(version, &stored, live, changed)
+                || live
+                    .confidences
+                    .iter()
+                    .zip(&stored.confidences)
+                    .any(|(a, b)| (a - b).abs() > 1e-3 * b.abs());
+            known_person(version, user, &stored, live, changed)
         }
         (None, live) => {
             let segment = version.members.of_row(user)?;
             let segment = segment.map(|id| version.segment_number(id)).transpose()?;
-            fold_in(version, live.unwrap_or_default(), segment)
+            fold_in(version, Some(user), live.unwrap_or_default(), segment)
         }
     }
 }
@@ -151,6 +170,7 @@ fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
 /// A user of the training; their factors are computed anew where their events changed.
 fn known_person(
     version: &ServedVersion,
+    user: Id<'_>,
     stored: &StoredUser,
     history: History,
     changed: bool,
@@ -158,20 +178,44 @@ fn known_person(
     let segment = version.segment_number(stored.segment)?;
     let own = version.segment(segment)?.own.is_some();
     let source = if own { Source::Segment } else { Source::Backbone };
-    let factors = if history.items.is_empty() {
+    let factors = if version.rated.is_some() && changed {
+        rated_factors(version, Some(user), &history)?
+    } else if history.items.is_empty() {
         None
     } else if changed {
-        Some((segment_factors(version, segment, &history)?, source))
+        Some(segment_factors(version, segment, &history)?)
     } else {
-        Some((stored.factors.clone(), source))
+        Some(stored.factors.clone())
     };
-    Ok(Person { segment: Some(segment), factors, history })
+    let factors = factors.map(|factors| (factors, source));
+    Ok(Person { segment: Some(segment), known: true, factors, history })
 }
 
 /// Somebody whom the training did not see, by their items, and by their segment where it is known.
-pub fn fold_in(version: &ServedVersion, history: History, segment: Option<u32>) -> Result<Person> {
+pub fn fold_in(
+    version: &ServedVersion,
+    user: Option<Id<'_>>,
+    history: History,
+    segment: Option<u32>,
+) -> Result<Person> {
+    let person = |segment, factors: Option<Vec<f32>>, history| {
+        let factors = factors.map(|factors| (factors, Source::FoldIn));
+        Ok(Person { segment, known: false, factors, history })
+    };
+    if version.rated.is_some() {
+        let factors = rated_factors(version, user, &history)?;
+        let nearest = |factors: &Vec<f32>| {
+            // The last two are 1 and the user's bias: they are no taste.
+            let mut tastes = factors.clone();
+            let k = tastes.len().saturating_sub(2);
+            tastes[k..].fill(0.0);
+            nearest_segment(&tastes, &version.centroids).segment
+        };
+        let segment = segment.or_else(|| factors.as_ref().map(nearest));
+        return person(segment, factors, history);
+    }
     if history.items.is_empty() {
-        return Ok(Person { segment, factors: None, history });
+        return person(segment, None, history);
     }
     let rows = version.backbone_rows(&history.items)?;
     let positions: Vec<u32> = (0..history.items.len() as u32).collect();
@@ -182,7 +226,25 @@ pub fn fold_in(version: &ServedVersion, history: History, segment: Option<u32>) 
     } else {
         factors
     };
-    Ok(Person { segment: Some(segment), factors: Some((factors, Source::FoldIn)), history })
+    person(Some(segment), Some(factors), history)
+}
+
+/// The row of a user from what they rated and from what else is known about them; none where that is nothing.
+fn rated_factors(
+    version: &ServedVersion,
+    user: Option<Id<'_>>,
+    history: &History,
+) -> Result<Option<Vec<f32>>> {
+    let Some(rated) = &version.rated else {
+        return Ok(None);
+    };
+    let attributes = user.map_or_else(|| Ok(Vec::new()), |user| version.attributes_of(user))?;
+    if history.items.is_empty() && attributes.is_empty() {
+        return Ok(None);
+    }
+    let rows = version.backbone_rows(&history.items)?;
+    let patterns = version.patterns(&history.items)?;
+    Ok(Some(rated.fold_in.user(&rows, &patterns, &history.confidences, &attributes)))
 }
 
 /// The factors of a history against the item factors of a segment: its own rows, and the backbone's
@@ -199,7 +261,7 @@ fn segment_factors(version: &ServedVersion, segment: u32, history: &History) -> 
 }
 
 /// The factors of `wanted` (ascending): the segment's rows, and the backbone's for the others.
-fn item_rows(version: &ServedVersion, items: &[u32], own: &Matrix, wanted: &[u32]) -> Result<Matrix> {
+pub fn item_rows(version: &ServedVersion, items: &[u32], own: &Matrix, wanted: &[u32]) -> Result<Matrix> {
     let places: Vec<Option<usize>> = wanted.iter().map(|item| items.binary_search(item).ok()).collect();
     let missing: Vec<u32> =
         wanted.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(&item, _)| item).collect();
@@ -219,7 +281,7 @@ fn item_rows(version: &ServedVersion, items: &[u32], own: &Matrix, wanted: &[u32
 }
 
 /// The list for a person.
-fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>) -> Result<Recommendation> {
+pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>) -> Result<Recommendation> {
     let excluded: &[u32] = if request.exclude_seen { &person.history.items } else { &[] };
     let candidates = request.candidates.as_ref().map(|ids| {
         let mut numbers = item_numbers(&version, ids);
@@ -229,20 +291,78 @@ fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>) ->
         numbers
     });
     let mut items = Vec::with_capacity(request.n.min(version.item_ids().len()));
-    if let Some((factors, source)) = &person.factors {
-        let scored = match &candidates {
-            Some(candidates) => score_candidates(&version, person.segment, factors, candidates, request.n)?,
-            None => score_all(&version, person.segment, factors, excluded, request.n)?,
-        };
+    if let Some((scored, source)) = scored(&version, person, excluded, candidates.as_deref(), request.n)? {
         items.extend(scored.into_iter().map(|s| Recommended {
             item: s.item,
-            score: s.score,
-            source: *source,
+            score: version.shown(s.score),
+            source,
         }));
     }
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
+    // Where segments are ranked by what is popular in them, the gate decides for those whom it measured.
+    let gated = version.decided.algorithm == Algorithm::Popularity && person.known;
+    let segment = segment.filter(|segment| !gated || segment.has_own_part);
     fill_with_popular(&mut items, &version, segment.as_deref(), excluded, candidates.as_deref(), request.n);
     Ok(Recommendation { version, items })
+}
+
+/// The best items by what the version scores with, and where they come from; none where it has nothing to
+/// score this person with.
+fn scored(
+    version: &ServedVersion,
+    person: &Person,
+    excluded: &[u32],
+    candidates: Option<&[u32]>,
+    n: usize,
+) -> Result<Option<(Vec<Scored>, Source)>> {
+    let blend = version.decided.blend;
+    let Some((factors, source)) = &person.factors else {
+        return Ok(None);
+    };
+    let (segment, source) = (person.segment, *source);
+    let scored = match (blend.factors, blend.has_neighbours(), candidates) {
+        (false, false, _) => return Ok(None),
+        (_, true, _) => score_blended(version, person, factors, excluded, candidates, n)?,
+        (true, false, Some(candidates)) => score_candidates(version, segment, factors, candidates, n)?,
+        (true, false, None) => score_all(version, segment, factors, excluded, n)?,
+    };
+    Ok(Some((scored, if blend.factors { source } else { Source::Neighbours })))
+}
+
+/// By neighbours, and by factors where these count.
+fn score_blended(
+    version: &ServedVersion,
+    person: &Person,
+    factors: &[f32],
+    excluded: &[u32],
+    only: Option<&[u32]>,
+    n: usize,
+) -> Result<Vec<Scored>> {
+    let blend = version.decided.blend;
+    let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
+    let neighbours = version.neighbours()?;
+    let mut scratch = NeighbourScratch::default();
+    let named = neighbours.score(&person.history.items, &mut scratch);
+    let (items, sums) = match only {
+        Some(only) => {
+            let sum = |item: &u32| named.0.binary_search(item).map_or(0.0, |place| named.1[place]);
+            (only.to_vec(), only.iter().map(sum).collect())
+        }
+        None => {
+            let others = segment.as_ref().filter(|_| blend.factors).map_or(&[][..], |segment| &segment.items);
+            candidates(named, excluded, others)
+        }
+    };
+    let products = if blend.factors {
+        let backbone = version.backbone()?;
+        let own = segment.as_ref().and_then(|segment| {
+            segment.own.as_ref().map(|own| (segment.items.as_slice(), &own.item_factors))
+        });
+        ItemRows { backbone: &backbone.item_factors, own }.scores(factors, &items)
+    } else {
+        Vec::new()
+    };
+    Ok(best(&items, &products, &sums, blend.neighbours, n))
 }
 
 /// Every item: the segment's own, or all of the backbone's where the segment has none of its own.

@@ -30,7 +30,7 @@ pub fn segment_of(user: Id<'_>, model: Option<&str>) -> Result<Option<i32>> {
     let version = session::version(&model)?;
     match History::live(&version, user)? {
         Some(history) => {
-            let number = fold_in(&version, history, None)?.segment;
+            let number = fold_in(&version, Some(user), history, None)?.segment;
             Ok(number.and_then(|number| segments.ids.get(number as usize).copied()))
         }
         None => Ok(None),

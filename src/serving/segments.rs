@@ -23,12 +23,21 @@ pub struct ServedSegments {
     live: Option<LiveUser>,
 }
 
+/// Reads rows of users one at a time, by what they are read for.
+#[derive(Clone, Copy)]
+enum Reader {
+    /// Columns as features.
+    Features,
+    /// Columns as labels.
+    Labels,
+}
+
 impl ServedSegments {
     /// Loads the segments of a version. The relation of users is looked at again: it may have changed.
     pub fn load(model: &Model, version_id: i64) -> Result<Self> {
         let classifier = segments::load_classifier(version_id)?;
         let live = match &classifier {
-            Some(stored) => live_user(model, &stored.classifier)?,
+            Some(stored) => live_classified(model, &stored.classifier)?,
             None => None,
         };
         Ok(Self {
@@ -77,8 +86,21 @@ impl ServedSegments {
 
 /// Reads rows of users one at a time: where the segments were found from their columns, and an index
 /// makes it quick.
-fn live_user(model: &Model, classifier: &Classifier) -> Result<Option<LiveUser>> {
-    let (Some(users), false) = (&model.users, matches!(classifier, Classifier::Rfm { .. })) else {
+fn live_classified(model: &Model, classifier: &Classifier) -> Result<Option<LiveUser>> {
+    match classifier {
+        Classifier::Rfm { .. } => Ok(None),
+        Classifier::Label { .. } => live_user(model, classifier.reads(), Reader::Labels),
+        Classifier::Attributes { .. } => live_user(model, classifier.reads(), Reader::Features),
+    }
+}
+
+/// Reads these columns of users, as features, one row at a time.
+pub fn live_features(model: &Model, columns: Vec<String>) -> Result<Option<LiveUser>> {
+    live_user(model, columns, Reader::Features)
+}
+
+fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option<LiveUser>> {
+    let Some(users) = &model.users else {
         return Ok(None);
     };
     if relations::describe(users.relation)?.is_none()
@@ -88,21 +110,20 @@ fn live_user(model: &Model, classifier: &Classifier) -> Result<Option<LiveUser>>
     }
     let existing = relations::columns(users.relation)?;
     // Activity is read beside columns, and a column may be gone: both count as null.
-    let read: Vec<String> = classifier
-        .reads()
+    let read: Vec<String> = reads
         .into_iter()
         .filter(|name| {
             let column = existing.iter().find(|column| column.name == *name && *name != users.key);
-            let labels = matches!(classifier, Classifier::Label { .. });
+            let labels = matches!(reader, Reader::Labels);
             column.is_some_and(|column| labels || column.feature_kind().is_some())
         })
         .collect();
     if read.is_empty() {
         return Ok(None);
     }
-    let (wanted, labels) = match classifier {
-        Classifier::Label { .. } => (Vec::new(), read),
-        _ => (read, Vec::new()),
+    let (wanted, labels) = match reader {
+        Reader::Labels => (Vec::new(), read),
+        Reader::Features => (read, Vec::new()),
     };
     let columns =
         describing_columns(&model.name, "users", users, model.user_kind, &Wanted::Named(wanted), &labels)?;

@@ -1,18 +1,23 @@
 //! A deployed version as a session holds it: ids and segments at once, a segment's rows and the
 //! backbone's when a call first needs them.
 
-use super::segments::ServedSegments;
+use super::segments::{ServedSegments, live_features};
 use crate::catalog::events::LiveEvents;
-use crate::catalog::factors;
+use crate::catalog::factors::{self, parse_id};
 use crate::catalog::models::{EventsSource, Model};
 use crate::catalog::relations;
+use crate::catalog::segments;
+use crate::catalog::users::LiveUser;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
-use segrec_engine::Matrix;
-use segrec_engine::factorization::{AlsOptions, FoldIn};
-use segrec_engine::interactions::{IdMap, Ids, Weighting};
+use segrec_engine::factorization::FoldIn;
+use segrec_engine::interactions::{Id, IdKind, IdMap, Ids, Weighting};
+use segrec_engine::neighbours::Neighbours;
 use segrec_engine::ranking::{Popularity, Scoring};
-use segrec_engine::recipe::{Options, parse_options};
+use segrec_engine::rating::AttributeEncoder;
+use segrec_engine::recipe::rated::Rated;
+use segrec_engine::recipe::{Decided, Options, parse_options};
+use segrec_engine::{EngineError, Matrix, Silent};
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -21,14 +26,22 @@ pub struct ServedVersion {
     id: i64,
     /// The checked options it was trained with.
     pub options: Options,
-    als: AlsOptions,
+    /// What was decided where these leave it open.
+    pub decided: Decided,
+    /// What ratings need besides factors.
+    pub rated: Option<Rated>,
+    /// Reads what is known about a user besides ratings.
+    pub attributes: Option<LiveUser>,
     /// The weight that became a confidence of 1.
     pub median_weight: f32,
     /// How events are weighted.
     pub weighting: Weighting,
+    user_kind: IdKind,
     items: IdMap,
     /// segments × k.
     pub centroids: Matrix,
+    /// How popular each item is, and the items in that order.
+    pub item_popularity: Vec<f32>,
     /// What is popular with everybody.
     pub popularity: Popularity,
     /// Its segments, and who is in them.
@@ -37,6 +50,7 @@ pub struct ServedVersion {
     pub live: Option<LiveEvents>,
     stored: DeployedVersion,
     backbone: OnceCell<Rc<Backbone>>,
+    neighbours: OnceCell<Rc<Neighbours>>,
     segments: Vec<OnceCell<Rc<Segment>>>,
     fold_in: OnceCell<FoldIn>,
 }
@@ -53,8 +67,10 @@ pub struct Segment {
     pub items: Vec<u32>,
     /// Its own factors of these; `None` where the gate refused it.
     pub own: Option<OwnFactors>,
-    /// What is popular in it.
+    /// What is popular in it, with everybody's popularity where it is small.
     pub popularity: Popularity,
+    /// Whether it is ranked by a part of its own.
+    pub has_own_part: bool,
 }
 
 /// A segment's own factors.
@@ -71,29 +87,35 @@ impl ServedVersion {
         let version_id = members.id();
         let (stored, centroids) = versions::load(version_id)?;
         let options = parse_options(&stored.options).map_err(SegrecError::InvalidOptions)?;
-        let als: AlsOptions = serde_json::from_value(stored.als.clone())
-            .map_err(|error| SegrecError::Internal(format!("the version's settings are damaged: {error}")))?;
-        let (ids, item_users) = factors::load_items(version_id, source.item_kind)?;
+        let decided = stored.decided;
+        let rated: Option<Rated> = stored.rated.as_deref().map(segments::decode).transpose()?;
+        let reads = rated.as_ref().and_then(|rated| rated.encoder.as_ref()).map(AttributeEncoder::reads);
+        let attributes = reads.map(|reads| live_features(model, reads)).transpose()?.flatten();
+        let (ids, item_popularity) = factors::load_items(version_id, source.item_kind)?;
         let columns = relations::event_columns(&model.name, source.relation, &source.columns)?;
         let live = relations::has_leading_index(source.relation, &source.columns.user)?
-            .then(|| LiveEvents::new(&columns, options.events.type_weights.clone()))
+            .then(|| LiveEvents::new(&columns, options.events.type_weights.clone(), options.is_explicit()))
             .transpose()?;
-        let popularity =
-            Popularity::new(item_users.iter().enumerate().map(|(item, &users)| (item as u32, users)));
+        let popularity = Popularity::new((0..).zip(item_popularity.iter().copied()));
         Ok(Self {
             id: version_id,
             median_weight: stored.median_weight,
             weighting: options.weighting(stored.anchor),
+            user_kind: model.user_kind,
             items: IdMap::from_ids(ids),
+            item_popularity,
             popularity,
             members,
             live,
             segments: (0..centroids.rows()).map(|_| OnceCell::new()).collect(),
             centroids,
             options,
-            als,
+            decided,
+            rated,
+            attributes,
             stored,
             backbone: OnceCell::new(),
+            neighbours: OnceCell::new(),
             fold_in: OnceCell::new(),
         })
     }
@@ -115,7 +137,16 @@ impl ServedVersion {
 
     /// k.
     pub fn factors(&self) -> usize {
-        self.als.factors
+        self.decided.als.factors
+    }
+
+    /// What items say for others, loaded when first needed.
+    pub fn neighbours(&self) -> Result<Rc<Neighbours>> {
+        if let Some(neighbours) = self.neighbours.get() {
+            return Ok(Rc::clone(neighbours));
+        }
+        let neighbours = Rc::new(factors::load_neighbours(self.id)?);
+        Ok(Rc::clone(self.neighbours.get_or_init(|| neighbours)))
     }
 
     /// The backbone, loaded when first needed.
@@ -135,9 +166,46 @@ impl ServedVersion {
         }
     }
 
+    /// What having rated some items (ascending) says about a user.
+    pub fn patterns(&self, items: &[u32]) -> Result<Matrix> {
+        factors::load_patterns(self.id, items, self.factors().saturating_sub(1))
+    }
+
+    /// What is known about a user besides ratings, as features.
+    pub fn attributes_of(&self, user: Id<'_>) -> Result<Vec<u32>> {
+        let encoder = self.rated.as_ref().and_then(|rated| rated.encoder.as_ref());
+        let (Some(encoder), Some(live)) = (encoder, &self.attributes) else {
+            return Ok(Vec::new());
+        };
+        let Some(row) = live.find(user)? else {
+            return Ok(Vec::new());
+        };
+        match encoder.encode(&row, &Silent) {
+            Ok(attributes) => Ok(attributes.row(0).to_vec()),
+            // A column is not what it was at the training: the row says nothing.
+            Err(EngineError::Column { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The same for an id as a call gives it, also as text.
+    pub fn attributes_of_text(&self, user: Id<'_>) -> Result<Vec<u32>> {
+        let user = match user {
+            Id::Text(text) => parse_id(text, self.user_kind),
+            user => Some(user),
+        };
+        user.map_or_else(|| Ok(Vec::new()), |user| self.attributes_of(user))
+    }
+
+    /// A score as it is shown: ratings in their own units.
+    pub fn shown(&self, score: f32) -> f32 {
+        self.rated.as_ref().map_or(score, |rated| rated.clip(rated.mean + f64::from(score)))
+    }
+
     /// Folds users in against the backbone.
     pub fn fold_in(&self) -> &FoldIn {
-        self.fold_in.get_or_init(|| FoldIn::new(&self.stored.item_gram, self.item_ids().len(), self.als))
+        self.fold_in
+            .get_or_init(|| FoldIn::new(&self.stored.item_gram, self.item_ids().len(), self.decided.als))
     }
 
     /// The number of a segment by its id.
@@ -158,16 +226,22 @@ impl ServedVersion {
             return Ok(Rc::clone(segment));
         }
         let stored = &self.stored.segments[segment as usize];
-        let (items, users, matrix) = factors::load_segment_items(self.id, stored.id, self.factors())?;
+        let (items, popularity, matrix) = factors::load_segment_items(self.id, stored.id, self.factors())?;
         let own = match (&stored.item_gram, stored.own_factors) {
             (Some(gram), true) => Some(OwnFactors {
                 item_factors: matrix,
-                fold_in: FoldIn::new(gram, self.item_ids().len(), self.als),
+                fold_in: FoldIn::new(gram, self.item_ids().len(), self.decided.als),
             }),
             _ => None,
         };
-        let popularity = Popularity::new(items.iter().copied().zip(users));
-        let loaded = Rc::new(Segment { items, own, popularity });
+        let popularity = Popularity::of_segment(
+            &items,
+            &popularity,
+            stored.users as usize,
+            &self.item_popularity,
+            self.stored.users as usize,
+        );
+        let loaded = Rc::new(Segment { items, own, popularity, has_own_part: stored.own_factors });
         Ok(Rc::clone(cell.get_or_init(|| loaded)))
     }
 }

@@ -18,9 +18,8 @@ use linfa::traits::{Fit, Predict};
 use linfa_clustering::KMeans;
 use ndarray::Array2;
 use segrec_benches::{Result, read_labels, read_points, write_labels, write_points};
-use segrec_engine::factorization::{Backbone, Start};
+use segrec_engine::factorization::{AlsOptions, Backbone, Start};
 use segrec_engine::linalg::vector::normalize;
-use segrec_engine::recipe::parse_options;
 use segrec_engine::segmentation::{Geometry, KmeansSettings, kmeans};
 use segrec_engine::{Matrix, Silent, seed};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,11 +30,15 @@ const WARMING_ROWS: u32 = 1000;
 
 fn factors(events: &str, columns: &str, path: &str) -> Result<()> {
     let interactions = segrec_benches::read_interactions(events.as_ref())?;
-    let given = serde_json::json!({"als": {"factors": columns.parse::<usize>()?}});
-    let options = parse_options(&given).map_err(|problems| format!("{problems:?}"))?;
-    let mut points =
-        Backbone::train(&interactions, &options.als.with(0.003, 0.01), Start::Random(options.seed), &Silent)?
-            .user_factors;
+    let als = AlsOptions {
+        factors: columns.parse()?,
+        sweeps: 8,
+        regularization: 0.003,
+        unobserved_weight: 0.01,
+        frequency_exponent: 1.0,
+        sharing: 0.1,
+    };
+    let mut points = Backbone::train(&interactions, &als, Start::Random(42), &Silent)?.user_factors;
     for row in 0..points.rows() {
         normalize(points.row_mut(row));
     }

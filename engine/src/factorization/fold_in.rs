@@ -2,6 +2,7 @@
 
 use super::normal_equations::NormalEquations;
 use super::options::AlsOptions;
+use crate::linalg::vector::dot_simd;
 use crate::matrix::Matrix;
 use pulp::{Simd, WithSimd};
 
@@ -12,6 +13,29 @@ pub struct FoldIn {
     k: usize,
     items: usize,
     options: AlsOptions,
+}
+
+/// How much the score of `target` grows with each entry of a user.
+struct Contributions<'a> {
+    solve: Solve<'a>,
+    target: &'a [f32],
+}
+
+impl WithSimd for Contributions<'_> {
+    type Output = Vec<f64>;
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f64> {
+        let Solve { base, ridge, factors, rows, confidences, mut system } = self.solve;
+        system.start_dense(base, ridge);
+        system.add(simd, factors, rows, confidences);
+        system.set_right(self.target);
+        let sensitivity = system.solve(simd);
+        let entries = rows.iter().zip(confidences);
+        let of_entry = |(&row, &confidence): (&u32, &f32)| {
+            f64::from(confidence) * f64::from(dot_simd(simd, sensitivity, factors.row(row as usize)))
+        };
+        entries.map(of_entry).collect()
+    }
 }
 
 struct Solve<'a> {
@@ -46,13 +70,23 @@ impl FoldIn {
         if rows.is_empty() {
             return vec![0.0; self.k];
         }
-        pulp::Arch::new().dispatch(Solve {
-            base: &self.base,
-            ridge: self.options.row_regularization(rows.len() as f64, self.items as f64),
-            factors: item_factors,
-            rows,
-            confidences,
-            system: NormalEquations::new(self.k),
-        })
+        pulp::Arch::new().dispatch(self.system(item_factors, rows, confidences))
+    }
+
+    /// What each row of `item_factors`, with its confidence, adds to the score of an item with the factors
+    /// `target`: c_i q_iᵀA⁻¹q_j. Their sum is the product of [`Self::user`] with the target (Hu et al. 2008, §5).
+    pub fn contributions(&self, item_factors: &Matrix, confidences: &[f32], target: &[f32]) -> Vec<f64> {
+        let rows: Vec<u32> = (0..confidences.len() as u32).collect();
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        let solve = self.system(item_factors, &rows, confidences);
+        pulp::Arch::new().dispatch(Contributions { solve, target })
+    }
+
+    fn system<'a>(&'a self, factors: &'a Matrix, rows: &'a [u32], confidences: &'a [f32]) -> Solve<'a> {
+        let ridge = self.options.row_regularization(rows.len() as f64, self.items as f64);
+        let system = NormalEquations::new(self.k);
+        Solve { base: &self.base, ridge, factors, rows, confidences, system }
     }
 }

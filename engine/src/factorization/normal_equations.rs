@@ -99,6 +99,13 @@ impl NormalEquations {
         self.right.fill(0.0);
     }
 
+    /// Puts another right side in the place of the collected one.
+    #[inline(always)]
+    pub fn set_right(&mut self, values: &[f32]) {
+        self.right.fill(0.0);
+        self.right[..self.k].copy_from_slice(&values[..self.k]);
+    }
+
     /// Solves; the system is used up.
     #[inline(always)]
     pub fn solve<S: Simd>(&mut self, simd: S) -> &[f32] {

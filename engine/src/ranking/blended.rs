@@ -7,9 +7,13 @@
 //! length k for each candidate: on 27 items with 50 neighbours about 700 products.
 
 use super::top_n::{Scored, TopN};
+use crate::error::Result;
 use crate::linalg::vector::dot_simd;
 use crate::matrix::Matrix;
+use crate::neighbours::{NeighbourScratch, Neighbours};
+use crate::observer::Observer;
 use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// How the parts of a version make a score.
@@ -104,6 +108,42 @@ pub fn candidates(named: (&[u32], &[f32]), excluded: &[u32], others: &[u32]) -> 
         (items, sums) = all.into_iter().unzip();
     }
     (items, sums)
+}
+
+/// Somebody who is ranked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Person<'a> {
+    /// Their factors; not read where factors do not count.
+    pub factors: &'a [f32],
+    /// What these are scored against.
+    pub rows: ItemRows<'a>,
+    /// What they have, ascending; it is left out of their list.
+    pub history: &'a [u32],
+    /// What they may be offered where their items name little, ascending.
+    pub others: &'a [u32],
+}
+
+/// The best `n` items for each of `count` people, in parallel.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub fn blended_lists<'a>(
+    count: usize,
+    person: impl Fn(usize) -> Person<'a> + Sync,
+    neighbours: &Neighbours,
+    blend: Blend,
+    n: usize,
+    observer: &dyn Observer,
+) -> Result<Vec<Vec<Scored>>> {
+    let list = |scratch: &mut NeighbourScratch, place: usize| {
+        observer.check()?;
+        let person = person(place);
+        let named = neighbours.score(person.history, scratch);
+        let (items, sums) = candidates(named, person.history, person.others);
+        let products = if blend.factors { person.rows.scores(person.factors, &items) } else { Vec::new() };
+        Ok(best(&items, &products, &sums, blend.neighbours, n))
+    };
+    (0..count).into_par_iter().map_init(NeighbourScratch::default, list).collect()
 }
 
 /// The best `n` of some candidates (ascending) by both parts; `products` are those of factors, empty where

@@ -2,6 +2,7 @@
 //!
 //! - [`top_n`]: the best n of a stream of scores, with a fixed order of ties
 //! - [`batch`]: lists for many users of the same items, as blocked matrix products
+//! - [`blended`]: lists from factors and neighbours together
 //! - [`popularity`]: what everybody likes; the last rung of the ladder and the baseline
 //!
 //! The ladder of a recommendation: segment factors, the backbone, fold-in, what is popular in the
@@ -24,6 +25,8 @@ pub enum Source {
     Segment,
     /// The backbone, for a known user whose segment's factors did not pass the gate.
     Backbone,
+    /// What the user's own items say for others, where factors do not count.
+    Neighbours,
     /// Factors computed now from the events of a user that training did not see.
     FoldIn,
     /// What is popular in the user's segment.
@@ -38,6 +41,7 @@ impl Source {
         match self {
             Self::Segment => "segment",
             Self::Backbone => "backbone",
+            Self::Neighbours => "neighbours",
             Self::FoldIn => "fold_in",
             Self::SegmentPopular => "segment_popular",
             Self::Popular => "popular",

@@ -20,7 +20,9 @@ pub struct RatingFoldIn {
     /// The pull towards the prior mean.
     pub(super) pull: Pull,
     /// The prior mean (k factors, bias) of a user of whom nothing is known.
-    pub(super) base: Vec<f32>,
+    pub(super) prior: Vec<f32>,
+    /// What is added to it where something was rated, before the patterns of what was.
+    pub(super) empty_pattern: Vec<f32>,
     /// What each attribute adds to it: features × (k + 1).
     pub(super) attributes: Matrix,
 }
@@ -37,9 +39,9 @@ impl RatingFoldIn {
         ratings: &[f32],
         attributes: &[u32],
     ) -> Vec<f32> {
-        let k = self.base.len() - 1;
+        let k = self.prior.len() - 1;
         let rows = numbers(ratings);
-        let mut row = self.prior(attributes);
+        let mut row = self.prior(attributes, ratings.len());
         let scale = pattern_scale(ratings.len());
         let mut pattern = vec![0.0; k + 1];
         for entry in 0..patterns.rows() {
@@ -66,7 +68,7 @@ impl RatingFoldIn {
         attributes: &[u32],
         item_row: &[f32],
     ) -> (f64, Vec<f64>) {
-        let k = self.base.len() - 1;
+        let k = self.prior.len() - 1;
         let rows = numbers(ratings);
         let rated = self.rated(item_rows, &rows, ratings);
         let mut of = item_row[..=k].to_vec();
@@ -82,7 +84,7 @@ impl RatingFoldIn {
         }
         let base = f64::from(self.mean)
             + f64::from(item_row[k])
-            + f64::from(dot(&of_prior, &self.prior(attributes)));
+            + f64::from(dot(&of_prior, &self.prior(attributes, ratings.len())));
         let scale = pattern_scale(ratings.len());
         let contribution = |entry: usize| {
             let said = dot(&sensitivity[..k], item_rows.row(entry)) + sensitivity[k];
@@ -92,9 +94,12 @@ impl RatingFoldIn {
         (base, (0..ratings.len()).map(contribution).collect())
     }
 
-    /// The prior mean before anything is rated.
-    fn prior(&self, attributes: &[u32]) -> Vec<f32> {
-        let mut prior = self.base.clone();
+    /// The prior mean of a user with so many ratings, without the patterns of what was rated.
+    fn prior(&self, attributes: &[u32], ratings: usize) -> Vec<f32> {
+        let mut prior = self.prior.clone();
+        if ratings > 0 {
+            prior.iter_mut().zip(&self.empty_pattern).for_each(|(x, shift)| *x += shift);
+        }
         for &feature in attributes.iter().filter(|&&feature| (feature as usize) < self.attributes.rows()) {
             prior.iter_mut().zip(self.attributes.row(feature as usize)).for_each(|(x, effect)| *x += effect);
         }

@@ -23,11 +23,11 @@ use rayon::prelude::*;
 pub const PHASE: &str = "ratings";
 /// Ridges of the prior's map, for factors and for the bias: 12 and 40 of a prototype on MovieLens 100k.
 const MAP_RIDGE: f32 = 12.0;
-const MAP_BIAS_RIDGE: f32 = 40.0;
+const MAP_BIAS_RIDGE: f32 = 80.0;
 /// The pull on biases. Users rate more different from each other than items are rated: 4.8 and 25 of a
 /// prototype on MovieLens 100k.
 const USER_BIAS_PULL: f32 = 4.8;
-const ITEM_BIAS_PULL: f32 = 25.0;
+const ITEM_BIAS_PULL: f32 = 50.0;
 /// Users of a task when errors are summed.
 const BLOCK_USERS: usize = 256;
 
@@ -151,11 +151,11 @@ impl RatingModel {
         }
         // What is stored is what fold-in gives.
         users.solve(&items.rows, mean, observer)?;
-        let base = users.map.no_pattern(&users.weights);
         let fold_in = RatingFoldIn {
             mean,
             pull: user_pull,
-            base: base.iter().zip(&users.mean).map(|(shift, mean)| shift + *mean as f32).collect(),
+            prior: users.mean.iter().map(|&mean| mean as f32).collect(),
+            empty_pattern: users.map.empty_pattern(&users.weights),
             attributes: users.map.attribute_effects(&users.weights),
         };
         let known: Vec<u32> = (0..users.map.others() as u32).collect();
@@ -190,11 +190,11 @@ fn moments(ratings: &[f32]) -> (f32, f64) {
     (mean as f32, if variance > 0.0 { variance.sqrt() } else { 1.0 })
 }
 
-/// Where training starts: factors from N(0, .1/√k) for ratings with a deviation of 1, and no biases.
+/// Where training starts: factors from N(0, 1/√k) for ratings with a deviation of 1, and no biases.
 fn initialize(rows: &mut Matrix, deviation: f64, seed: u64) {
     let mut random = seed::random(seed, PHASE);
     let k = rows.columns() - 1;
-    let spread = 0.1 * (deviation / k as f64).sqrt();
+    let spread = (deviation / k as f64).sqrt();
     if let Ok(normal) = Normal::new(0.0, spread as f32) {
         for row in 0..rows.rows() {
             rows.row_mut(row)[..k].iter_mut().for_each(|x| *x = normal.sample(&mut random));

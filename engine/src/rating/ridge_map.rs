@@ -26,10 +26,12 @@ const PATTERN_EXPONENT: f32 = 0.3;
 const BLOCK_ROWS: usize = 64;
 /// Rows whose terms are added before the sums are added in order.
 const SUM_ROWS: usize = 1024;
-/// Steps of conjugate gradients at most.
-const STEPS: usize = 30;
-/// A column is solved where its residual is this part of its right side.
-const TOLERANCE: f64 = 1e-3;
+/// Steps of conjugate gradients in one solve. They go on where those of the sweep before ended: on MovieLens
+/// 100k two, four and a hundred give the same error to the fourth digit.
+const STEPS: usize = 4;
+/// Attributes enter F with this weight, which makes their ridge 4 times that of the pattern. On a part of
+/// MovieLens 100k (u1.base) weights of .4 to .7 were best, 1 cost .0015 of the error.
+const ATTRIBUTE_WEIGHT: f32 = 0.5;
 
 /// F, ready to be multiplied with.
 pub(super) struct RidgeMap<'a> {
@@ -68,6 +70,7 @@ impl KnownAttributes<'_> {
 
     /// Within every column: x_l ← x_l − b_l Σ a x.
     fn of_columns(&self, weights: &mut [f32], width: usize, factors: impl Fn(&[f32], usize) -> (f32, f32)) {
+        weights.iter_mut().for_each(|x| *x *= ATTRIBUTE_WEIGHT);
         for column in self.attributes.columns.iter().cloned() {
             let shares = &self.shares[column.clone()];
             let weights = &mut weights[column.start * width..column.end * width];
@@ -113,7 +116,10 @@ impl<'a> RidgeMap<'a> {
                 let known = counts.iter().sum::<usize>().max(1) as f32;
                 shares.extend(counts.iter().map(|&count| count as f32 / known));
             }
-            let variances = counts.iter().zip(&shares).map(|(&count, share)| count as f32 * (1.0 - share));
+            let variances = counts
+                .iter()
+                .zip(&shares)
+                .map(|(&count, share)| ATTRIBUTE_WEIGHT.powi(2) * count as f32 * (1.0 - share));
             diagonal.extend(variances);
             KnownAttributes { attributes, transposed, shares }
         });
@@ -140,7 +146,7 @@ impl<'a> RidgeMap<'a> {
     }
 
     /// What a pattern without entries adds to a prior.
-    pub fn no_pattern(&self, weights: &Matrix) -> Vec<f32> {
+    pub fn empty_pattern(&self, weights: &Matrix) -> Vec<f32> {
         let others = self.others();
         let term = |row: usize, value: f32| {
             if row < others { -f64::from(self.means[row]) * f64::from(value) } else { 0.0 }
@@ -148,16 +154,18 @@ impl<'a> RidgeMap<'a> {
         column_sums(weights, |row, _, value| term(row, value)).into_iter().map(|sum| sum as f32).collect()
     }
 
-    /// `F B`: rows × c.
+    /// `F B`: rows × c. Of rows without entries the pattern is not known: it is 0, the centre.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
     pub fn apply(&self, weights: &Matrix, observer: &dyn Observer) -> Result<Matrix> {
-        let shift = self.no_pattern(weights);
+        let shift = self.empty_pattern(weights);
         let mut result = Matrix::zeros(self.pattern.rows(), weights.columns());
         gather(self.pattern, weights, &mut result, observer, |row, sum| {
             let scale = self.scale[row];
-            sum.iter_mut().zip(&shift).for_each(|(x, shift)| *x = *x * scale + shift);
+            if scale > 0.0 {
+                sum.iter_mut().zip(&shift).for_each(|(x, shift)| *x = *x * scale + shift);
+            }
         })?;
         if let Some(known) = &self.attributes {
             gather(
@@ -222,7 +230,6 @@ impl<'a> RidgeMap<'a> {
             targets.row_mut(row).iter_mut().zip(mean).for_each(|(x, mean)| *x -= *mean as f32);
         }
         self.forget_unrated(&mut targets);
-        let size = column_sums(&self.apply_transposed(&targets, observer)?, |_, _, x| square(x));
 
         // The residual Fᵀ(T − F B) − λB.
         let fitted = self.apply(weights, observer)?;
@@ -241,10 +248,6 @@ impl<'a> RidgeMap<'a> {
         let mut direction = preconditioned(&residual);
         let mut slope = products(&residual, &direction);
         for _ in 0..STEPS {
-            let error = column_sums(&residual, |_, _, x| square(x));
-            if error.iter().zip(&size).all(|(error, size)| *error <= TOLERANCE * TOLERANCE * size) {
-                break;
-            }
             let mut forward = self.apply(&direction, observer)?;
             self.forget_unrated(&mut forward);
             let mut image = self.apply_transposed(&forward, observer)?;
@@ -270,10 +273,6 @@ pub(super) fn pattern_scale(entries: usize) -> f32 {
 /// The rows from `first` on.
 pub(super) fn lower_rows(matrix: &Matrix, first: usize) -> Matrix {
     matrix.select(&(first as u32..matrix.rows() as u32).collect::<Vec<_>>())
-}
-
-fn square(x: f32) -> f64 {
-    f64::from(x) * f64::from(x)
 }
 
 /// a/b of every column; 0 where b is, so that a solved column stays.

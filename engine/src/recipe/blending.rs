@@ -14,7 +14,7 @@ use crate::linalg::product::row_scores;
 use crate::neighbours::NeighbourScratch;
 use crate::observer::{Observer, Progress};
 use crate::ranking::Blend;
-use crate::ranking::blended::best;
+use crate::ranking::blended::{best, candidates};
 use crate::seed::sample;
 use rayon::prelude::*;
 
@@ -79,11 +79,15 @@ fn blended(
     observer: &dyn Observer,
 ) -> Result<Vec<(Blend, Vec<f64>)>> {
     let (metric, n) = DECIDING;
+    let Some(neighbours) = &ranking.fit.neighbours else {
+        return Ok(Vec::new());
+    };
     let of_user = |scratch: &mut NeighbourScratch, &user: &u32| -> Result<Vec<f64>> {
         observer.check()?;
-        let (items, sums) = ranking.candidates(user, scratch);
-        let (user_factors, rows) = ranking.rows(user, true);
-        let products = rows.scores(user_factors, &items);
+        let person = ranking.person(user, true);
+        let (items, sums) =
+            candidates(neighbours.score(person.history, scratch), person.history, person.others);
+        let products = person.rows.scores(person.factors, &items);
         let relevant = holdout.test.row(user as usize).0;
         let reached = blends.iter().map(|blend| {
             let products = if blend.factors { products.as_slice() } else { &[] };
@@ -117,7 +121,7 @@ fn scale(ranking: &Ranking<'_>, users: &[u32], observer: &dyn Observer) -> Resul
         observer.check()?;
         let mut products = vec![0.0; items];
         row_scores(fit.backbone.user_factors.row(user as usize), &fit.backbone.item_factors, &mut products);
-        Ok((spread(&products), spread(&neighbours.score(ranking.history(user), scratch).1)))
+        Ok((spread(&products), spread(neighbours.score(ranking.history(user), scratch).1)))
     };
     let (mut products, mut sums): (Vec<f64>, Vec<f64>) = users
         .par_iter()

@@ -5,9 +5,8 @@ use super::fit::Fit;
 use crate::error::Result;
 use crate::interactions::Interactions;
 use crate::matrix::Matrix;
-use crate::neighbours::NeighbourScratch;
 use crate::observer::{Observer, Progress};
-use crate::ranking::blended::{ItemRows, best, candidates};
+use crate::ranking::blended::{ItemRows, Person, blended_lists};
 use crate::ranking::popularity::{item_popularity, segment_popularity};
 use crate::ranking::{Blend, Popularity, Scored, Scoring, top_lists};
 use rayon::prelude::*;
@@ -120,8 +119,7 @@ impl<'a> Ranking<'a> {
         Ok(lists)
     }
 
-    /// The factors of a user and the rows of items they are scored against.
-    pub fn rows(&self, user: u32, own: bool) -> (&'a [f32], ItemRows<'a>) {
+    fn rows(&self, user: u32, own: bool) -> (&'a [f32], ItemRows<'a>) {
         let Fit { backbone, segments, factors, own_factors, .. } = self.fit;
         let segment = segments.of_user[user as usize] as usize;
         let own = (own && own_factors[segment])
@@ -131,16 +129,12 @@ impl<'a> Ranking<'a> {
         (user_factors.row(user as usize), ItemRows { backbone: &backbone.item_factors, own })
     }
 
-    /// What a user may be offered, with what the neighbours of their items say of it.
-    pub fn candidates(&self, user: u32, scratch: &mut NeighbourScratch) -> (Vec<u32>, Vec<f32>) {
-        let history = self.history(user);
-        let named = match &self.fit.neighbours {
-            Some(neighbours) => neighbours.score(history, scratch),
-            None => (&[][..], &[][..]),
-        };
+    /// What is known of a user for a list of several parts.
+    pub fn person(&self, user: u32, own: bool) -> Person<'a> {
         let segment = self.fit.segments.of_user[user as usize] as usize;
+        let (factors, rows) = self.rows(user, own);
         let others: &[u32] = if self.blend.factors { &self.fit.segments.items[segment] } else { &[] };
-        candidates(named, history, others)
+        Person { factors, rows, history: self.history(user), others }
     }
 
     fn blended(
@@ -150,19 +144,10 @@ impl<'a> Ranking<'a> {
         n: usize,
         observer: &dyn Observer,
     ) -> Result<Vec<Vec<Scored>>> {
-        let blend = self.blend;
-        let list = |scratch: &mut NeighbourScratch, &user: &u32| {
-            observer.check()?;
-            let (items, sums) = self.candidates(user, scratch);
-            let products = match blend.factors {
-                true => {
-                    let (user_factors, rows) = self.rows(user, own);
-                    rows.scores(user_factors, &items)
-                }
-                false => Vec::new(),
-            };
-            Ok(best(&items, &products, &sums, blend.neighbours, n))
+        let Some(neighbours) = &self.fit.neighbours else {
+            return Ok(vec![Vec::new(); users.len()]);
         };
-        users.par_iter().map_init(NeighbourScratch::default, list).collect()
+        let person = |place: usize| self.person(users[place], own);
+        blended_lists(users.len(), person, neighbours, self.blend, n, observer)
     }
 }

@@ -141,6 +141,7 @@ pub fn rehearse(
     let mut als = tuning::decide(holdout, options, observer)?;
     let (backbone, rated) = if algorithm == Algorithm::Rating {
         let (backbone, rated) = rated::train(given, training, options, observer)?;
+        als.factors = backbone.item_factors.columns();
         (backbone, Some(rated))
     } else {
         let (backbone, sweeps) = tuning::train_backbone(holdout, &als, options, observer)?;

@@ -1,0 +1,134 @@
+//! `segrec_predict`, `segrec_explain`, `segrec_similar_items`: for ids of type bigint, uuid and text.
+
+use super::recommend::{SqlId, count};
+use crate::error::{Result, or_raise};
+use crate::serving;
+use crate::serving::version::ServedVersion;
+use pgrx::Uuid;
+use pgrx::prelude::*;
+
+/// Rows of an explanation: item, what it adds in all, through factors, through neighbours.
+type Reasons<T> = Vec<(Option<T>, f32, f32, f32)>;
+
+fn predict<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) -> Option<f32> {
+    or_raise(serving::predict(user?.id(), item?.id(), T::KIND, model))
+}
+
+fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) -> Reasons<T> {
+    let (Some(user), Some(item)) = (user, item) else {
+        return Vec::new();
+    };
+    let Some((version, reasons)) = or_raise(serving::explain(user.id(), item.id(), T::KIND, model)) else {
+        return Vec::new();
+    };
+    let rows = reasons.into_iter().map(|reason| {
+        let item = reason.item.and_then(|item| value(&version, item));
+        let total = reason.factors + reason.neighbours;
+        (item, total as f32, reason.factors as f32, reason.neighbours as f32)
+    });
+    rows.collect()
+}
+
+fn similar<T: SqlId>(item: Option<&T>, n: Option<i32>, model: Option<&str>) -> Vec<(i32, T, f32)> {
+    let found = |item: &T| -> Result<_> { serving::similar_items(item.id(), T::KIND, count(n)?, model) };
+    let Some(item) = item else {
+        return Vec::new();
+    };
+    let (version, items) = or_raise(found(item));
+    let rows = (1..).zip(items).filter_map(|(rank, own)| Some((rank, value(&version, own.item)?, own.score)));
+    rows.collect()
+}
+
+fn value<T: SqlId>(version: &ServedVersion, item: u32) -> Option<T> {
+    T::value(version.item_ids().get(item as usize))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_predict")]
+fn segrec_predict_bigint(
+    user_id: Option<i64>,
+    item_id: Option<i64>,
+    model: default!(Option<&str>, "NULL"),
+) -> Option<f32> {
+    predict(user_id.as_ref(), item_id.as_ref(), model)
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_explain")]
+fn segrec_explain_bigint(
+    user_id: Option<i64>,
+    item_id: Option<i64>,
+    model: default!(Option<&str>, "NULL"),
+) -> TableIterator<
+    'static,
+    (name!(item_id, Option<i64>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
+> {
+    TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_similar_items")]
+fn segrec_similar_items_bigint(
+    item_id: Option<i64>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+) -> TableIterator<'static, (name!(rank, i32), name!(item_id, i64), name!(score, f32))> {
+    TableIterator::new(similar(item_id.as_ref(), n, model))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_predict")]
+fn segrec_predict_uuid(
+    user_id: Option<Uuid>,
+    item_id: Option<Uuid>,
+    model: default!(Option<&str>, "NULL"),
+) -> Option<f32> {
+    predict(user_id.as_ref(), item_id.as_ref(), model)
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_explain")]
+fn segrec_explain_uuid(
+    user_id: Option<Uuid>,
+    item_id: Option<Uuid>,
+    model: default!(Option<&str>, "NULL"),
+) -> TableIterator<
+    'static,
+    (name!(item_id, Option<Uuid>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
+> {
+    TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_similar_items")]
+fn segrec_similar_items_uuid(
+    item_id: Option<Uuid>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+) -> TableIterator<'static, (name!(rank, i32), name!(item_id, Uuid), name!(score, f32))> {
+    TableIterator::new(similar(item_id.as_ref(), n, model))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_predict")]
+fn segrec_predict_text(
+    user_id: Option<String>,
+    item_id: Option<String>,
+    model: default!(Option<&str>, "NULL"),
+) -> Option<f32> {
+    predict(user_id.as_ref(), item_id.as_ref(), model)
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_explain")]
+fn segrec_explain_text(
+    user_id: Option<String>,
+    item_id: Option<String>,
+    model: default!(Option<&str>, "NULL"),
+) -> TableIterator<
+    'static,
+    (name!(item_id, Option<String>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
+> {
+    TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_similar_items")]
+fn segrec_similar_items_text(
+    item_id: Option<String>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+) -> TableIterator<'static, (name!(rank, i32), name!(item_id, String), name!(score, f32))> {
+    TableIterator::new(similar(item_id.as_ref(), n, model))
+}

@@ -1,0 +1,176 @@
+//! One item for one user: its score, and which of the user's own items speak for it.
+//!
+//! Factors of a user are linear in what the user has: p = A⁻¹ Σ c_i q_i, so the score p·q_j is the sum of
+//! c_i q_iᵀA⁻¹q_j over their items (Hu et al. 2008, §5). What neighbours say is a sum already, and of ratings
+//! the prior mean is linear in the pattern of what was rated too.
+
+use super::recommendation::{
+    Person, Recommended, Request, answer, check_item_kind, find_person, item_numbers, item_rows, user_id,
+};
+use super::session;
+use super::version::ServedVersion;
+use crate::catalog::models::Model;
+use crate::error::Result;
+use segrec_engine::interactions::{Id, IdKind};
+use segrec_engine::linalg::vector::{dot, norm};
+use segrec_engine::ranking::{Scored, Source, TopN};
+use std::rc::Rc;
+
+/// What one item of the user adds to the score of another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reason {
+    /// The user's item; none for what stays without any.
+    pub item: Option<u32>,
+    /// Through factors, or the rating.
+    pub factors: f64,
+    /// Through neighbours.
+    pub neighbours: f64,
+}
+
+/// A user, an item and the version that knows them.
+struct Pair {
+    version: Rc<ServedVersion>,
+    person: Person,
+    item: u32,
+}
+
+/// Finds both; none where the version does not know the item.
+fn pair(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result<Option<Pair>> {
+    let model = session::model(model)?;
+    check_item_kind(kind, &model)?;
+    let user = user_id(user, model.user_kind, &model.name)?;
+    let version = session::version(&model)?;
+    let Some(&item) = item_numbers(&version, &[item]).first() else {
+        return Ok(None);
+    };
+    let mut person = match user {
+        Some(user) => find_person(&version, user)?,
+        None => Person::stranger(),
+    };
+    if let (Some(rated), None) = (&version.rated, &person.factors) {
+        let nothing = segrec_engine::Matrix::default();
+        person.factors = Some((rated.fold_in.user(&nothing, &nothing, &[], &[]), Source::FoldIn));
+    }
+    Ok(Some(Pair { version, person, item }))
+}
+
+/// The score of an item for a user, whether they have it or not; none for an item that the version does not
+/// know.
+pub fn predict(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result<Option<f32>> {
+    let Some(Pair { version, person, .. }) = pair(user, item, kind, model)? else {
+        return Ok(None);
+    };
+    let request = Request { n: 1, model, candidates: Some(vec![item]), exclude_seen: false };
+    let found = answer(version, &person, &request)?;
+    Ok(found.items.first().map(|item: &Recommended| item.score))
+}
+
+/// What of a user's own items speaks for another, the most first; the version gives ids to numbers.
+pub fn explain(
+    user: Id<'_>,
+    item: Id<'_>,
+    kind: IdKind,
+    model: Option<&str>,
+) -> Result<Option<(Rc<ServedVersion>, Vec<Reason>)>> {
+    let Some(Pair { version, person, item: target }) = pair(user, item, kind, model)? else {
+        return Ok(None);
+    };
+    let blend = version.decided.blend;
+    let items = &person.history.items;
+    let mut reasons: Vec<Reason> =
+        items.iter().map(|&item| Reason { item: Some(item), factors: 0.0, neighbours: 0.0 }).collect();
+    if blend.factors && person.factors.is_some() {
+        let (base, factors) = through_factors(&version, &person, user, target)?;
+        reasons.iter_mut().zip(factors).for_each(|(reason, factors)| reason.factors = factors);
+        if base != 0.0 {
+            reasons.push(Reason { item: None, factors: base, neighbours: 0.0 });
+        }
+    }
+    if blend.has_neighbours() {
+        let neighbours = version.neighbours()?;
+        for reason in &mut reasons {
+            let Some(item) = reason.item else { continue };
+            let (named, weights) = neighbours.rows().row(item as usize);
+            if let Ok(place) = named.binary_search(&target) {
+                reason.neighbours = f64::from(blend.neighbours) * f64::from(weights[place]);
+            }
+        }
+    }
+    let nothing_speaks = !blend.factors && !blend.has_neighbours() || person.factors.is_none();
+    if nothing_speaks && let Some(score) = predict(user, item, kind, model)? {
+        reasons = vec![Reason { item: None, factors: f64::from(score), neighbours: 0.0 }];
+    }
+    let total = |reason: &Reason| reason.factors + reason.neighbours;
+    reasons.retain(|reason| reason.item.is_none() || total(reason) != 0.0);
+    reasons.sort_by(|a, b| total(b).total_cmp(&total(a)).then(a.item.cmp(&b.item)));
+    Ok(Some((version, reasons)))
+}
+
+/// What stays without any item, and what each item of the user adds.
+fn through_factors(
+    version: &ServedVersion,
+    person: &Person,
+    user: Id<'_>,
+    target: u32,
+) -> Result<(f64, Vec<f64>)> {
+    let history = &person.history;
+    if let Some(rated) = &version.rated {
+        let rows = version.backbone_rows(&history.items)?;
+        let patterns = version.patterns(&history.items)?;
+        let attributes = version.attributes_of_text(user)?;
+        let row = version.backbone_rows(&[target])?;
+        return Ok(rated.fold_in.contributions(
+            &rows,
+            &patterns,
+            &history.confidences,
+            &attributes,
+            row.row(0),
+        ));
+    }
+    let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
+    let own = segment.as_ref().and_then(|segment| segment.own.as_ref().map(|own| (&segment.items, own)));
+    let rows = |wanted: &[u32]| match own {
+        Some((items, own)) => item_rows(version, items, &own.item_factors, wanted),
+        None => version.backbone_rows(wanted),
+    };
+    let fold_in = own.map_or_else(|| version.fold_in(), |(_, own)| &own.fold_in);
+    let target = rows(&[target])?;
+    Ok((0.0, fold_in.contributions(&rows(&history.items)?, &history.confidences, target.row(0))))
+}
+
+/// The items most like another: its strongest neighbours, or where a version has none those whose factors
+/// point the same way (cosine).
+pub fn similar_items(
+    item: Id<'_>,
+    kind: IdKind,
+    n: usize,
+    model: Option<&str>,
+) -> Result<(Rc<ServedVersion>, Vec<Scored>)> {
+    let model: Model = session::model(model)?;
+    check_item_kind(kind, &model)?;
+    let version = session::version(&model)?;
+    let Some(&item) = item_numbers(&version, &[item]).first() else {
+        return Ok((version, Vec::new()));
+    };
+    let mut top = TopN::new(n);
+    if version.decided.blend.has_neighbours() {
+        let neighbours = version.neighbours()?;
+        let (items, weights) = neighbours.rows().row(item as usize);
+        items.iter().zip(weights).for_each(|(&item, &weight)| top.push(item, weight));
+        return Ok((version, top.finish()));
+    }
+    let backbone = version.backbone()?;
+    let factors = &backbone.item_factors;
+    // Of ratings the last two columns are the bias and 1: they are no taste.
+    let k = factors.columns() - if version.rated.is_some() { 2 } else { 0 };
+    let own = &factors.row(item as usize)[..k];
+    let own_norm = norm(own);
+    for other in (0..factors.rows() as u32).filter(|&other| other != item) {
+        let row = &factors.row(other as usize)[..k];
+        let norms = own_norm * norm(row);
+        if norms > 0.0 {
+            top.push(other, dot(own, row) / norms);
+        }
+    }
+    Ok((version, top.finish()))
+}
