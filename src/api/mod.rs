@@ -7,6 +7,8 @@ mod aggregate;
 mod define;
 mod deploy;
 mod explain;
+mod measure;
 mod recommend;
 mod segments;
 mod train;
+mod tune;
