@@ -21,6 +21,7 @@ pgrx::extension_sql_file!("../sql/schema/tables.sql", name = "tables", requires 
 pgrx::extension_sql_file!("../sql/schema/views.sql", name = "views", requires = ["tables"]);
 pgrx::extension_sql_file!("../sql/schema/comments.sql", name = "comments", requires = ["views"]);
 pgrx::extension_sql_file!("../sql/schema/aggregates.sql", name = "aggregates", requires = ["comments"]);
+pgrx::extension_sql_file!("../sql/schema/metrics.sql", name = "metrics", requires = ["aggregates"]);
 pgrx::extension_sql_file!("../sql/schema/functions.sql", name = "functions", finalize);
 
 /// Registers the settings when the library is loaded.

@@ -3,6 +3,7 @@
 
 mod aggregate_errors;
 mod aggregates;
+mod algorithms;
 mod catalog;
 mod degenerate;
 mod documentation;

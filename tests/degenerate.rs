@@ -102,7 +102,7 @@ fn method_none_makes_one_segment_of_everybody() {
     let (_database, mut session) = trained(
         "degenerate_none",
         "SELECT u, (u * i) % 97 FROM generate_series(1, 900) u, generate_series(1, 12) i",
-        r#"{"als": {"factors": 8}, "segmentation": {"method": "none"}}"#,
+        r#"{"algorithm": "als", "als": {"factors": 8}, "segmentation": {"method": "none"}}"#,
     );
     assert_eq!(session.table("SELECT segment, users, own_factors FROM segrec.segments"), "1|900|f");
     assert_eq!(session.table("SELECT DISTINCT source FROM segrec_recommend(1, 5)"), "backbone");

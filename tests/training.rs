@@ -35,7 +35,10 @@ fn a_training_beats_popularity_and_says_so() {
     assert_eq!(table, "1|ndcg@20|t|t|random|the first version is always deployed");
     let metrics = session
         .table("SELECT metric, count(*) FROM segrec.metrics WHERE segment IS NULL GROUP BY 1 ORDER BY 1");
-    assert_eq!(metrics, "coverage|2\nf1|2\nhit_rate|2\nmap|2\nmrr|2\nndcg|2\nprecision|2\nrecall|2");
+    assert_eq!(
+        metrics,
+        "coverage|2\ndiversity|2\nf1|2\ngini|2\nhit_rate|2\nmap|2\nmrr|2\nndcg|2\nnovelty|2\npopularity_lift|2\nprecision|2\nrecall|2"
+    );
     let outside: i64 = session.value(
         "SELECT count(*) FROM segrec.metrics WHERE metric <> 'coverage' AND NOT (ci_low <= value AND value <= ci_high)",
     );
@@ -51,7 +54,10 @@ fn a_training_beats_popularity_and_says_so() {
 fn the_views_fit_together() {
     let database = Cluster::shared().database("training_views");
     let mut session = database.connect();
-    planted::create_and_train(&mut session);
+    planted::create(&mut session);
+    let options = r#"{"algorithm": "als", "als": {"factors": 8}, "segmentation": {"segments": 4}}"#;
+    session.run(&format!("SELECT segrec_create_model('planted', 'events', options => '{options}')"));
+    session.run("SELECT segrec_train('planted')");
     assert_eq!(session.table("SELECT round(sum(share)::numeric, 6) FROM segrec.segments"), "1.000000");
     assert_eq!(
         session.table(

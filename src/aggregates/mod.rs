@@ -1,10 +1,14 @@
-//! Segments of any rows, without a model: what the aggregates do with a row, with a group and with what
-//! other workers have gathered.
+//! Segments and metrics of any rows, without a model: what the aggregates do with a row, with a group and
+//! with what other workers have gathered.
 //!
 //! - [`state`]: what an aggregate carries, SQL type `segrec_summary`
 //! - [`clusters`]: what k-means finds, SQL type `segrec_clusters`
+//! - [`lists`]: the metrics of one list
+//! - [`figures`]: the figures of rows with predictions, scores or counts
 
 pub mod clusters;
+pub mod figures;
+pub mod lists;
 pub mod state;
 
 use crate::error::Result;

@@ -4,6 +4,7 @@
 //! Its bytes are a format byte and postcard's form of [`State`]; its text is their hexadecimal form.
 
 use super::clusters::{self, MOST_SEGMENTS};
+use super::figures::Errors;
 use crate::error::{FeatureProblem, Result, SegrecError};
 use crate::pg::aggregate::{Aggregate, Carried, Carry, Held};
 use crate::pg::features::Features;
@@ -24,6 +25,12 @@ pub enum State {
     Labelled(LabelledSample),
     /// Of `segrec_adjusted_rand`.
     Pairs(Contingency),
+    /// Of `segrec_rmse`, `segrec_mae` and `segrec_mse`.
+    Errors(Errors),
+    /// Of `segrec_auc`: the scores of relevant rows and of others.
+    Scores([Vec<f64>; 2]),
+    /// Of `segrec_gini`.
+    Numbers(Vec<f64>),
 }
 
 impl Carry for State {
@@ -52,14 +59,14 @@ impl Carry for State {
 }
 
 /// A state with one more row, or as it was where the row is skipped.
-type Next = Result<Option<Held<State>>>;
+pub(super) type Next = Result<Option<Held<State>>>;
 
-fn unchanged(state: Option<Carried<'_, State>>, aggregate: &Aggregate) -> Next {
+pub(super) fn unchanged(state: Option<Carried<'_, State>>, aggregate: &Aggregate) -> Next {
     state.map(|state| state.hold(aggregate)).transpose()
 }
 
 /// The state to change: what there is, or a new one.
-fn begun(
+pub(super) fn begun(
     state: Option<Carried<'_, State>>,
     aggregate: &Aggregate,
     new: impl FnOnce() -> State,
@@ -167,6 +174,11 @@ pub fn merge(
                 sample.merge(other);
             }
             (State::Pairs(pairs), State::Pairs(other)) => pairs.merge(other),
+            (State::Errors(errors), State::Errors(other)) => errors.merge(other),
+            (State::Scores(scores), State::Scores(other)) => {
+                scores.iter_mut().zip(other).for_each(|(scores, other)| scores.extend(other));
+            }
+            (State::Numbers(numbers), State::Numbers(other)) => numbers.extend(other),
             _ => return Err(SegrecError::SummariesDiffer),
         }
         Ok(())

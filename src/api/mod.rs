@@ -8,6 +8,7 @@ mod define;
 mod deploy;
 mod explain;
 mod measure;
+mod metrics;
 mod recommend;
 mod segments;
 mod train;

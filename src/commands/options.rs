@@ -6,7 +6,8 @@ use segrec_engine::auto::AutoOr;
 use segrec_engine::evaluation::SplitChoice;
 use segrec_engine::features::Activity;
 use segrec_engine::interactions::Duplicates;
-use segrec_engine::recipe::{OptionProblem, Options};
+use segrec_engine::recipe::algorithm::Feedback;
+use segrec_engine::recipe::{Algorithm, OptionProblem, Options};
 use segrec_engine::segmentation::rfm::RfmSegments;
 use segrec_engine::segmentation::{Method, On, SegmentationOptions};
 
@@ -24,6 +25,7 @@ pub struct Reads<'a> {
 /// Checks that the model has what its options need.
 pub fn check_options(options: &Options, reads: Reads<'_>) -> Result<()> {
     let segmentation = &options.segmentation;
+    let weighted = reads.events.is_some_and(|columns| columns.weight.is_some());
     let timed = reads.events.is_some_and(|columns| columns.time.is_some());
     let typed = reads.events.is_some_and(|columns| columns.event_type.is_some());
     let eventful = reads.events.is_some();
@@ -40,6 +42,7 @@ pub fn check_options(options: &Options, reads: Reads<'_>) -> Result<()> {
             "holdout.split",
             "time_column",
         ),
+        (options.is_explicit() && !weighted, "algorithm", "weight_column"),
         (!options.events.type_weights.is_empty() && !typed, "events.type_weights", "type_column"),
         (by_points && matches!(on, On::Behaviour | On::Both) && !eventful, "segmentation.on", "events"),
         (attributes && !described && segmentation.activity.is_empty(), "segmentation.on", "users"),
@@ -58,8 +61,35 @@ pub fn check_options(options: &Options, reads: Reads<'_>) -> Result<()> {
     if let Some((_, option, argument)) = needs.into_iter().find(|need| need.0) {
         return Err(SegrecError::NeedsArgument { option, argument });
     }
-    let problems = contradictions(segmentation);
+    let mut problems = contradictions(segmentation);
+    problems.extend(contradicting_feedback(options));
     if problems.is_empty() { Ok(()) } else { Err(SegrecError::InvalidOptions(problems)) }
+}
+
+/// An algorithm that does not learn from the feedback that is asked for.
+fn contradicting_feedback(options: &Options) -> Option<OptionProblem> {
+    let algorithm = options.algorithm;
+    let problem = |feedback: &str, learns: &str, hint: &str| OptionProblem {
+        message: format!(
+            "option \"feedback\" is \"{feedback}\", and the algorithm \"{}\" {learns}",
+            algorithm.name()
+        ),
+        hint: hint.to_owned(),
+    };
+    match (options.feedback, algorithm) {
+        (Feedback::Explicit, Algorithm::Rating | Algorithm::Auto) => None,
+        (Feedback::Explicit, _) => Some(problem(
+            "explicit",
+            "does not learn from ratings",
+            "choose the algorithm \"rating\" or \"auto\", as in {\"algorithm\": \"rating\"}",
+        )),
+        (Feedback::Implicit, Algorithm::Rating) => Some(problem(
+            "implicit",
+            "learns from ratings",
+            "leave \"feedback\" out, or choose another algorithm",
+        )),
+        _ => None,
+    }
 }
 
 /// Options of segmentation that do not go together.

@@ -150,6 +150,7 @@ pub fn check_memory(material: &Material, options: &Options) -> Result<()> {
         users: material.ids.len(),
         items: count(|events| events.items().len()),
         events: count(Events::len),
+        threads: settings::threads(),
         dimensions: material.described.table.columns().iter().map(dimensions).sum(),
     };
     let needed = memory(size, options) + material.described.table.memory();

@@ -98,7 +98,11 @@ pub fn judge_version(deploy: Deploy, deployed: Option<&versions::Version>, train
             let margin = measured.and_then(|row| row.interval).map_or(0.0, |(low, high)| (high - low) / 2.0);
             let lost = if trained.measurement.higher_is_better() { before - value } else { value - before };
             let holds = lost <= margin;
-            let what = if holds { "holds" } else { "got worse" };
+            let what = match (holds, trained.measurement.higher_is_better()) {
+                (true, _) => "holds",
+                (false, true) => "fell",
+                (false, false) => "rose",
+            };
             verdict(
                 holds,
                 previous,

@@ -168,6 +168,10 @@ pub enum SegrecError {
     NothingToMeasure { relation: String, reason: String, hint: &'static str },
     /// One version predicts ratings, the other does not.
     DifferentFeedback { model: String, versions: [i32; 2], ratings: i32 },
+    /// A list is to be cut where it has no place.
+    ListLength { k: i32 },
+    /// A number of a row cannot be used.
+    Number { argument: &'static str, value: f64, fact: &'static str },
     /// A text or message is not a value of a type.
     InvalidValue { of: &'static str, reason: String, hint: &'static str },
     /// Summaries of different aggregates were to become one.

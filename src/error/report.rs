@@ -359,6 +359,18 @@ impl SegrecError {
                 Some(format!("version {ratings} predicts ratings, the other ranks items: their metrics differ")),
                 Some("compare versions with the same feedback".to_owned()),
             ),
+            Self::ListLength { k } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("\"k\" is {k}"),
+                Some("lists are cut after k items".to_owned()),
+                Some("\"k\" is a whole number of at least 1, or null for the whole list".to_owned()),
+            ),
+            Self::Number { argument, value, fact } => report(
+                Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+                format!("\"{argument}\" is {value}"),
+                Some(fact.to_owned()),
+                Some("correct it, or leave the row out with WHERE or FILTER".to_owned()),
+            ),
             Self::InvalidValue { of, reason, hint } => report(
                 Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
                 format!("invalid input for type {of}"),

@@ -16,7 +16,6 @@ use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::product::row_scores;
 use segrec_engine::linalg::vector::dot;
-use segrec_engine::neighbours::NeighbourScratch;
 use segrec_engine::ranking::blended::{ItemRows, best, candidates};
 use segrec_engine::ranking::{Scored, Scoring, Source, TopN};
 use segrec_engine::recipe::Algorithm;
@@ -341,7 +340,7 @@ fn score_blended(
     let blend = version.decided.blend;
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
     let neighbours = version.neighbours()?;
-    let mut scratch = NeighbourScratch::default();
+    let mut scratch = version.scratch.borrow_mut();
     let named = neighbours.score(&person.history.items, &mut scratch);
     let (items, sums) = match only {
         Some(only) => {

@@ -12,13 +12,13 @@ use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use segrec_engine::factorization::FoldIn;
 use segrec_engine::interactions::{Id, IdKind, IdMap, Ids, Weighting};
-use segrec_engine::neighbours::Neighbours;
+use segrec_engine::neighbours::{NeighbourScratch, Neighbours};
 use segrec_engine::ranking::{Popularity, Scoring};
 use segrec_engine::rating::AttributeEncoder;
 use segrec_engine::recipe::rated::Rated;
 use segrec_engine::recipe::{Decided, Options, parse_options};
 use segrec_engine::{EngineError, Matrix, Silent};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 /// A deployed version.
@@ -51,6 +51,8 @@ pub struct ServedVersion {
     stored: DeployedVersion,
     backbone: OnceCell<Rc<Backbone>>,
     neighbours: OnceCell<Rc<Neighbours>>,
+    /// Space for sums over neighbours.
+    pub scratch: RefCell<NeighbourScratch>,
     segments: Vec<OnceCell<Rc<Segment>>>,
     fold_in: OnceCell<FoldIn>,
 }
@@ -116,6 +118,7 @@ impl ServedVersion {
             stored,
             backbone: OnceCell::new(),
             neighbours: OnceCell::new(),
+            scratch: RefCell::default(),
             fold_in: OnceCell::new(),
         })
     }

@@ -51,7 +51,13 @@ fn main() -> Result<()> {
     let estimate = if ease {
         Neighbours::ease_memory(interactions.items())
     } else {
-        Neighbours::memory(interactions.users(), interactions.items(), interactions.entries(), &options)
+        Neighbours::memory(
+            interactions.users(),
+            interactions.items(),
+            interactions.entries(),
+            &options,
+            rayon::current_num_threads(),
+        )
     };
     println!(
         "{seconds:.2} s, {processor:.2} s of processor, {:.0} MB at the peak after {before:.0} before, {:.0} MB estimated, {} weights",

@@ -34,6 +34,21 @@ fn halves_won(relevant: &[f32], scores: &[f32]) -> u64 {
     })
 }
 
+/// The same of scores of relevant and of other rows, in any order (no NaN), by sorting both.
+pub fn auc_of_rows(mut relevant: Vec<f64>, mut others: Vec<f64>) -> Option<f64> {
+    relevant.sort_unstable_by(f64::total_cmp);
+    others.sort_unstable_by(f64::total_cmp);
+    let (mut below, mut not_above, mut halves) = (0, 0, 0u128);
+    for own in &relevant {
+        below += others[below..].iter().take_while(|other| *other < own).count();
+        not_above = not_above.max(below);
+        not_above += others[not_above..].iter().take_while(|other| *other <= own).count();
+        halves += (below + not_above) as u128;
+    }
+    let pairs = relevant.len() as u128 * others.len() as u128;
+    (pairs > 0).then(|| halves as f64 / (2 * pairs) as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,7 +76,12 @@ mod tests {
                 .map(|&(score, _)| if score == -9 { f32::NEG_INFINITY } else { f32::from(score) }).collect();
             let of = |kind: u8| (0..items.len() as u32).filter(|&i| items[i as usize].1 == kind).collect::<Vec<_>>();
             let (relevant, excluded) = (of(0), of(1));
-            prop_assert_eq!(auc(&scores, &relevant, &excluded), plain(&scores, &relevant, &excluded));
+            let expected = plain(&scores, &relevant, &excluded);
+            prop_assert_eq!(auc(&scores, &relevant, &excluded), expected);
+            let rows = |kinds: &[u8]| {
+                (0..items.len()).filter(|&i| kinds.contains(&items[i].1)).map(|i| f64::from(scores[i])).collect()
+            };
+            prop_assert_eq!(auc_of_rows(rows(&[0]), rows(&[2, 3])), expected);
         }
     }
 

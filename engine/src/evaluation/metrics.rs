@@ -46,12 +46,19 @@ pub struct ListMetrics {
 
 impl ListMetrics {
     /// Measures the first `k` of `list` against `relevant` (ascending, not empty).
+    pub fn measure(list: impl Iterator<Item = u32>, relevant: &[u32], k: usize) -> Self {
+        Self::of_hits(list.map(|item| relevant.binary_search(&item).is_ok()), relevant.len(), Some(k))
+    }
+
+    /// Measures a list by which of its places are hits, where `relevant` items could be hit. Without k it is
+    /// taken as it is, with k it is cut and counts as k places, however short it is.
     ///
     /// The ideal list has min(k, relevant) hits at its top; that is the divisor of NDCG and MAP.
-    pub fn measure(list: impl Iterator<Item = u32>, relevant: &[u32], k: usize) -> Self {
-        let (mut hits, mut gain, mut precisions, mut first) = (0usize, 0.0, 0.0, 0.0);
-        for (place, item) in list.take(k).enumerate() {
-            if relevant.binary_search(&item).is_ok() {
+    pub fn of_hits(list: impl Iterator<Item = bool>, relevant: usize, k: Option<usize>) -> Self {
+        let (mut places, mut hits, mut gain, mut precisions, mut first) = (0usize, 0usize, 0.0, 0.0, 0.0);
+        for (place, is_hit) in list.take(k.unwrap_or(usize::MAX)).enumerate() {
+            places += 1;
+            if is_hit {
                 hits += 1;
                 gain += discount(place);
                 precisions += hits as f64 / (place + 1) as f64;
@@ -60,13 +67,14 @@ impl ListMetrics {
                 }
             }
         }
-        let ideal = k.min(relevant.len());
-        if ideal == 0 {
+        let ideal = k.unwrap_or(usize::MAX).min(relevant);
+        let places = k.unwrap_or(places);
+        if ideal == 0 || places == 0 {
             return Self::default();
         }
         let ideal_gain: f64 = (0..ideal).map(discount).sum();
-        let precision = hits as f64 / k as f64;
-        let recall = hits as f64 / relevant.len() as f64;
+        let precision = hits as f64 / places as f64;
+        let recall = hits as f64 / relevant as f64;
         let f1 = if hits > 0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 };
         let hit = f64::from(u8::from(hits > 0));
         Self { values: [precision, recall, f1, gain / ideal_gain, hit, precisions / ideal as f64, first] }
@@ -111,6 +119,18 @@ mod tests {
         ] {
             assert!((metrics.get(metric) - expected).abs() < 1e-12, "{}", metric.name());
         }
+    }
+
+    #[test]
+    fn without_k_a_list_has_its_own_length_and_the_ideal_one_everything_relevant() {
+        let list = [true, false, true].into_iter();
+        let metrics = ListMetrics::of_hits(list.clone(), 4, None);
+        let ideal = 1.0 + 1.0 / 3f64.log2() + 1.0 / 4f64.log2() + 1.0 / 5f64.log2();
+        assert_eq!(metrics.get(Metric::Precision), 2.0 / 3.0);
+        assert!((metrics.get(Metric::Ndcg) - 1.5 / ideal).abs() < 1e-12);
+        assert!((metrics.get(Metric::Map) - (1.0 + 2.0 / 3.0) / 4.0).abs() < 1e-12);
+        assert_eq!(ListMetrics::of_hits(list, 4, Some(10)).get(Metric::Precision), 0.2);
+        assert_eq!(ListMetrics::of_hits([].into_iter(), 4, None), ListMetrics::default());
     }
 
     #[test]

@@ -23,10 +23,11 @@ pub mod report;
 pub mod split;
 pub mod spread;
 
-pub use auc::auc;
+pub use auc::{auc, auc_of_rows};
 pub use errors::errors;
 pub use gate::{Gate, gate};
 pub use interval::{Estimate, bootstrap};
 pub use metrics::{ListMetrics, Metric, coverage};
 pub use report::{Catalogue, Measured, MetricRow, Ranked, report};
 pub use split::{Holdout, HoldoutOptions, Split, SplitChoice};
+pub use spread::gini;

@@ -64,8 +64,13 @@ impl Neighbours {
     /// Bytes at the peak of [`Self::train`], before they are taken: an upper estimate of the weights while
     /// they are found (of the ridge twice `kept`, in vectors that double) and once more as rows, and of what
     /// the method needs besides.
-    pub fn memory(users: usize, items: usize, entries: usize, options: &NeighbourOptions) -> u64 {
-        let threads = rayon::current_num_threads();
+    pub fn memory(
+        users: usize,
+        items: usize,
+        entries: usize,
+        options: &NeighbourOptions,
+        threads: usize,
+    ) -> u64 {
         let kept = options.kept.min(items);
         let (growing, own) = match options.method {
             NeighbourMethod::Ridge => (

@@ -21,8 +21,6 @@ pub struct RatingFoldIn {
     pub(super) pull: Pull,
     /// The prior mean (k factors, bias) of a user of whom nothing is known.
     pub(super) prior: Vec<f32>,
-    /// What is added to it where something was rated, before the patterns of what was.
-    pub(super) empty_pattern: Vec<f32>,
     /// What each attribute adds to it: features × (k + 1).
     pub(super) attributes: Matrix,
 }
@@ -41,7 +39,7 @@ impl RatingFoldIn {
     ) -> Vec<f32> {
         let k = self.prior.len() - 1;
         let rows = numbers(ratings);
-        let mut row = self.prior(attributes, ratings.len());
+        let mut row = self.prior(attributes);
         let scale = pattern_scale(ratings.len());
         let mut pattern = vec![0.0; k + 1];
         for entry in 0..patterns.rows() {
@@ -84,7 +82,7 @@ impl RatingFoldIn {
         }
         let base = f64::from(self.mean)
             + f64::from(item_row[k])
-            + f64::from(dot(&of_prior, &self.prior(attributes, ratings.len())));
+            + f64::from(dot(&of_prior, &self.prior(attributes)));
         let scale = pattern_scale(ratings.len());
         let contribution = |entry: usize| {
             let said = dot(&sensitivity[..k], item_rows.row(entry)) + sensitivity[k];
@@ -94,12 +92,9 @@ impl RatingFoldIn {
         (base, (0..ratings.len()).map(contribution).collect())
     }
 
-    /// The prior mean of a user with so many ratings, without the patterns of what was rated.
-    fn prior(&self, attributes: &[u32], ratings: usize) -> Vec<f32> {
+    /// The prior mean without the patterns of what was rated.
+    fn prior(&self, attributes: &[u32]) -> Vec<f32> {
         let mut prior = self.prior.clone();
-        if ratings > 0 {
-            prior.iter_mut().zip(&self.empty_pattern).for_each(|(x, shift)| *x += shift);
-        }
         for &feature in attributes.iter().filter(|&&feature| (feature as usize) < self.attributes.rows()) {
             prior.iter_mut().zip(self.attributes.row(feature as usize)).for_each(|(x, effect)| *x += effect);
         }

@@ -18,6 +18,7 @@ use crate::seed;
 use rand::distributions::Distribution;
 use rand_distr::Normal;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "ratings";
@@ -62,7 +63,7 @@ struct Side<'a> {
     /// The map's B: (others + attributes) × (k + 1).
     weights: Matrix,
     /// The mean of the rows that it starts from.
-    mean: Vec<f64>,
+    mean: Vec<f32>,
 }
 
 impl<'a> Side<'a> {
@@ -93,7 +94,7 @@ impl<'a> Side<'a> {
     fn solve(&mut self, others: &Matrix, mean: f32, observer: &dyn Observer) -> Result<()> {
         self.rows = self.map.apply(&self.weights, observer)?;
         for row in 0..self.rows.rows() {
-            self.rows.row_mut(row).iter_mut().zip(&self.mean).for_each(|(x, mean)| *x += *mean as f32);
+            self.rows.row_mut(row).iter_mut().zip(&self.mean).for_each(|(x, mean)| *x += mean);
         }
         solve_rows(self.ratings, others, mean, self.pull, &mut self.rows, observer)
     }
@@ -105,7 +106,7 @@ impl<'a> Side<'a> {
         if let Some(bias) = ridges.last_mut() {
             *bias = MAP_BIAS_RIDGE;
         }
-        self.map.solve(&self.rows, &self.mean, &ridges, &mut self.weights, observer)
+        self.map.improve(&mut self.weights, &self.rows, &self.mean, &ridges, observer)
     }
 }
 
@@ -151,21 +152,18 @@ impl RatingModel {
         }
         // What is stored is what fold-in gives.
         users.solve(&items.rows, mean, observer)?;
-        let fold_in = RatingFoldIn {
-            mean,
-            pull: user_pull,
-            prior: users.mean.iter().map(|&mean| mean as f32).collect(),
-            empty_pattern: users.map.empty_pattern(&users.weights),
-            attributes: users.map.attribute_effects(&users.weights),
-        };
-        let known: Vec<u32> = (0..users.map.others() as u32).collect();
+        let effects = users.map.effects(&users.weights);
+        let items_end = ratings.items() as u32;
+        let rows = |range: Range<u32>| effects.select(&range.collect::<Vec<_>>());
+        let attributes = rows(items_end..effects.rows() as u32);
+        let fold_in = RatingFoldIn { mean, pull: user_pull, prior: users.mean, attributes };
         Ok(Self {
             mean: f64::from(mean),
             lowest,
             highest,
             user_rows: packed(&users.rows, |row, bias| row.extend([1.0, bias]))?,
             item_rows: packed(&items.rows, |row, bias| row.extend([bias, 1.0]))?,
-            item_patterns: users.weights.select(&known),
+            item_patterns: rows(0..items_end),
             losses,
             fold_in,
         })

@@ -5,7 +5,7 @@ use super::fit::Fit;
 use crate::error::Result;
 use crate::interactions::Interactions;
 use crate::matrix::Matrix;
-use crate::observer::{Observer, Progress};
+use crate::observer::Observer;
 use crate::ranking::blended::{ItemRows, Person, blended_lists};
 use crate::ranking::popularity::{item_popularity, segment_popularity};
 use crate::ranking::{Blend, Popularity, Scored, Scoring, top_lists};
@@ -62,11 +62,9 @@ impl<'a> Ranking<'a> {
         // The backbone may hold items nobody has in training: they have zero factors and score nothing.
         let scoring = Scoring { item_factors: &backbone.item_factors, items: None };
         let mut lists = Vec::with_capacity(users.len());
-        let batches = users.len().div_ceil(BATCH_USERS);
-        for (batch, users) in users.chunks(BATCH_USERS).enumerate() {
+        for users in users.chunks(BATCH_USERS) {
             let factors = backbone.user_factors.select(users);
             lists.extend(top_lists(&factors, scoring, |row| self.history(users[row]), n, observer)?);
-            observer.report(Progress::step(PHASE, batch + 1, batches));
         }
         Ok(lists)
     }

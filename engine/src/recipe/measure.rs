@@ -4,12 +4,12 @@
 
 use super::areas::areas;
 use super::fit::Fit;
-use super::lists::Ranking;
+use super::lists::{PHASE, Ranking};
 use crate::error::Result;
 use crate::evaluation::interval::mean_and_error;
 use crate::evaluation::report::{Catalogue, Measured, Ranked, report};
 use crate::evaluation::{Gate, Holdout, ListMetrics, Metric, MetricRow, gate};
-use crate::observer::Observer;
+use crate::observer::{Observer, Progress};
 use crate::ranking::Scored;
 use crate::ranking::popularity::item_popularity;
 use crate::seed::sample;
@@ -73,6 +73,7 @@ impl Measurement {
     ) -> Result<Self> {
         let n = asked.cuts.iter().copied().fold(DECIDING.1, usize::max);
         let ranking = Ranking::new(fit, &holdout.training, weighed);
+        observer.report(Progress::step(PHASE, 1, 1));
         let lists = Lists::new(ranking, holdout, asked.gated, n, seed, observer)?;
         let users = &lists.users;
         let popular = ranking.popular(users, n);

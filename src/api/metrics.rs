@@ -1,0 +1,108 @@
+//! The metrics of anybody's lists and rows: `segrec_precision` and its like, `segrec_rmse`, `segrec_mae`,
+//! `segrec_mse`, `segrec_auc`, `segrec_gini`. SQL declares them by hand, since they are calls of one function
+//! with the name of a metric, or parts of aggregates: `sql/schema/metrics.sql`.
+
+use crate::aggregates::figures::{self, ErrorFigure};
+use crate::aggregates::lists;
+use crate::aggregates::state::State;
+use crate::error::{SegrecError, or_raise};
+use crate::pg::aggregate::{Aggregate, Carried, Held};
+use pgrx::Uuid;
+use pgrx::prelude::*;
+use segrec_engine::evaluation::Metric;
+
+fn list_metric<T: Ord>(
+    metric: &str,
+    recommended: Option<impl Iterator<Item = Option<T>>>,
+    relevant: Option<impl Iterator<Item = Option<T>>>,
+    k: Option<i32>,
+) -> Option<f64> {
+    let unknown = || SegrecError::Internal(format!("there is no metric {metric}"));
+    let metric = Metric::ALL.into_iter().find(|known| known.name() == metric).ok_or_else(unknown);
+    let (recommended, relevant) = (recommended.into_iter().flatten(), relevant.into_iter().flatten());
+    or_raise(metric.and_then(|metric| lists::measure(metric, recommended, relevant, k)))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_list_metric_bigint(
+    metric: &str,
+    recommended: Option<Array<'_, i64>>,
+    relevant: Option<Array<'_, i64>>,
+    k: Option<i32>,
+) -> Option<f64> {
+    list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)
+}
+
+#[pg_extern(sql = false)]
+fn segrec_list_metric_uuid(
+    metric: &str,
+    recommended: Option<Array<'_, Uuid>>,
+    relevant: Option<Array<'_, Uuid>>,
+    k: Option<i32>,
+) -> Option<f64> {
+    list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)
+}
+
+#[pg_extern(sql = false)]
+fn segrec_list_metric_text(
+    metric: &str,
+    recommended: Option<Array<'_, &str>>,
+    relevant: Option<Array<'_, &str>>,
+    k: Option<i32>,
+) -> Option<f64> {
+    list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)
+}
+
+#[pg_extern(sql = false)]
+fn segrec_errors_step(
+    state: Option<Carried<'_, State>>,
+    predicted: Option<f64>,
+    actual: Option<f64>,
+    aggregate: Aggregate,
+) -> Option<Held<State>> {
+    or_raise(figures::add_error(state, predicted, actual, &aggregate))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_rmse_final(state: Carried<'_, State>) -> f64 {
+    or_raise(figures::error_figure(&state, ErrorFigure::Rmse))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_mae_final(state: Carried<'_, State>) -> f64 {
+    or_raise(figures::error_figure(&state, ErrorFigure::Mae))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_mse_final(state: Carried<'_, State>) -> f64 {
+    or_raise(figures::error_figure(&state, ErrorFigure::Mse))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_auc_step(
+    state: Option<Carried<'_, State>>,
+    score: Option<f64>,
+    relevant: Option<bool>,
+    aggregate: Aggregate,
+) -> Option<Held<State>> {
+    or_raise(figures::add_score(state, score, relevant, &aggregate))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_auc_final(state: Carried<'_, State>) -> Option<f64> {
+    or_raise(figures::auc(&state))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_gini_step(
+    state: Option<Carried<'_, State>>,
+    value: Option<f64>,
+    aggregate: Aggregate,
+) -> Option<Held<State>> {
+    or_raise(figures::add_number(state, value, &aggregate))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_gini_final(state: Carried<'_, State>) -> Option<f64> {
+    or_raise(figures::gini_coefficient(&state))
+}
