@@ -9,6 +9,7 @@ mod degenerate;
 mod documentation;
 mod durability;
 mod errors;
+mod evaluation;
 mod events;
 mod harness;
 mod privileges;
@@ -16,6 +17,7 @@ mod recommend;
 mod reference;
 mod segmentation;
 mod training;
+mod tuning;
 
 /// Cargo only compiles the files that are declared above.
 #[test]

@@ -51,9 +51,10 @@ fn segrec_cross_validate(
     ),
 > {
     let rows = or_raise(cross_validate::cross_validate(model, folds));
-    TableIterator::new(rows.into_iter().map(|row| {
-        (row.fold, row.metric, row.k, row.value, row.deviation, row.baseline, row.users)
-    }))
+    TableIterator::new(
+        rows.into_iter()
+            .map(|row| (row.fold, row.metric, row.k, row.value, row.deviation, row.baseline, row.users)),
+    )
 }
 
 #[pg_extern(stable, parallel_restricted)]

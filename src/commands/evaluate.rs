@@ -36,8 +36,7 @@ pub struct Arguments<'a> {
 pub fn evaluate(arguments: Arguments<'_>) -> Result<Vec<Measured>> {
     let model = owner_of(arguments.model)?;
     let cuts = cuts(arguments.k)?;
-    let per_segment =
-        arguments.per_segment.ok_or(SegrecError::NullArgument { argument: "per_segment" })?;
+    let per_segment = arguments.per_segment.ok_or(SegrecError::NullArgument { argument: "per_segment" })?;
     if model.events.is_none() {
         return Err(SegrecError::NoEvents { model: model.name });
     }

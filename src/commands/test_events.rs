@@ -93,10 +93,7 @@ fn read(
     let options: &Options = &version.options;
     check_readable(test)?;
     let columns = relations::event_columns(&model.name, test, &source.columns)?;
-    let kinds = [
-        (&columns.user, "user", model.user_kind),
-        (&columns.item, "item", source.item_kind),
-    ];
+    let kinds = [(&columns.user, "user", model.user_kind), (&columns.item, "item", source.item_kind)];
     let wrong: Vec<String> = kinds
         .into_iter()
         .filter(|(column, _, kind)| column.id_kind() != Some(*kind))

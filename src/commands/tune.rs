@@ -150,7 +150,8 @@ pub fn run_next(study: Option<i64>) -> Result<bool> {
         Ok(value) => format!("{} {value:.4}", study.asked.metric),
         Err(error) => format!("failed: {error}"),
     };
-    let of = if next.share < 1.0 { format!(" on {:.0} % of users", 100.0 * next.share) } else { String::new() };
+    let of =
+        if next.share < 1.0 { format!(" on {:.0} % of users", 100.0 * next.share) } else { String::new() };
     notice(format!("trial {} of {count}{of}: {result}, {}", next.trial, next.options), None, None);
     studies::finish_trial(study.id, next.trial, reached, begin.elapsed().as_secs_f64())?;
     Ok(true)

@@ -46,7 +46,12 @@ fn all_problems(what: &str, problems: &[OptionProblem]) -> Report {
         [only] => (only.message.clone(), None),
         _ => (format!("{} {what} are wrong", problems.len()), Some(lines(|problem| &problem.message))),
     };
-    report(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message, detail, Some(lines(|problem| &problem.hint)))
+    report(
+        PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        message,
+        detail,
+        Some(lines(|problem| &problem.hint)),
+    )
 }
 
 impl SegrecError {

@@ -11,12 +11,7 @@ use segrec_engine::ranking::Scored;
 use std::rc::Rc;
 
 /// The `n` items that a user of the training is recommended.
-pub fn list(
-    version: &Rc<ServedVersion>,
-    user: Id<'_>,
-    stored: &StoredUser,
-    n: usize,
-) -> Result<Vec<Scored>> {
+pub fn list(version: &Rc<ServedVersion>, user: Id<'_>, stored: &StoredUser, n: usize) -> Result<Vec<Scored>> {
     let request = Request { n, model: None, candidates: None, exclude_seen: true };
     served(version, user, stored, &request)
 }

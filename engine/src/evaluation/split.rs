@@ -201,12 +201,7 @@ impl Holdout {
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
-    pub fn weighted(
-        &self,
-        events: &Events,
-        weighting: &Weighting,
-        observer: &dyn Observer,
-    ) -> Result<Self> {
+    pub fn weighted(&self, events: &Events, weighting: &Weighting, observer: &dyn Observer) -> Result<Self> {
         let keep = |user, item, time| self.is_training(user, item, time);
         let training = events.interactions(weighting, keep, observer)?;
         Ok(Self { split: self.split, training, test: self.test.clone(), choice: self.choice.clone() })

@@ -41,9 +41,8 @@ pub fn areas(
     let blocks: Vec<&[u32]> = segments.flat_map(|places| places.chunks(BLOCK_USERS)).collect();
     let scorer = Scorer::new(ranking, uses_own);
     let training = &holdout.training;
-    let unknown: Vec<u32> = (0..training.items() as u32)
-        .filter(|&item| training.by_item().row_len(item as usize) == 0)
-        .collect();
+    let unknown: Vec<u32> =
+        (0..training.items() as u32).filter(|&item| training.by_item().row_len(item as usize) == 0).collect();
     let of_block = |scratch: &mut NeighbourScratch, places: &&[u32]| -> Result<Vec<[Option<f64>; 2]>> {
         observer.check()?;
         let members: Vec<u32> = places.iter().map(|&place| users[place as usize]).collect();

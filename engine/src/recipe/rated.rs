@@ -108,11 +108,7 @@ pub fn predictions(fit: &Fit, rated: &Rated, holdout: &Holdout, users: &[u32]) -
     })
 }
 
-fn pairs(
-    holdout: &Holdout,
-    users: &[u32],
-    predict: impl Fn(usize, usize) -> f32,
-) -> Vec<Vec<(f32, f32)>> {
+fn pairs(holdout: &Holdout, users: &[u32], predict: impl Fn(usize, usize) -> f32) -> Vec<Vec<(f32, f32)>> {
     let of_user = |&user: &u32| {
         let (items, ratings) = holdout.test.row(user as usize);
         let predicted = items.iter().map(|&item| predict(user as usize, item as usize));

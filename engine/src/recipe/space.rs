@@ -252,11 +252,7 @@ fn values(entry: &OptionEntry, given: &Value, search: Search) -> Result<Values, 
     }
 }
 
-fn between(
-    entry: &OptionEntry,
-    range: &Map<String, Value>,
-    search: Search,
-) -> Result<Values, OptionProblem> {
+fn between(entry: &OptionEntry, range: &Map<String, Value>, search: Search) -> Result<Values, OptionProblem> {
     let name = entry.name;
     let whole = matches!(entry.kind, Kind::Integer { .. } | Kind::AutoOrInteger { .. });
     if !whole && !matches!(entry.kind, Kind::Number { .. } | Kind::AutoOrNumber { .. }) {
@@ -320,11 +316,8 @@ fn significant(value: f64) -> f64 {
 /// own. Failed ones have no value.
 pub fn going_on(values: &[Option<f64>], higher_is_better: bool) -> Vec<usize> {
     let sign = if higher_is_better { -1.0 } else { 1.0 };
-    let mut ranked: Vec<(usize, f64)> = values
-        .iter()
-        .enumerate()
-        .filter_map(|(trial, value)| Some((trial, sign * (*value)?)))
-        .collect();
+    let mut ranked: Vec<(usize, f64)> =
+        values.iter().enumerate().filter_map(|(trial, value)| Some((trial, sign * (*value)?))).collect();
     ranked.sort_by(|a, b| a.1.total_cmp(&b.1));
     let mut going: Vec<usize> =
         ranked.iter().take(values.len().div_ceil(3)).map(|&(trial, _)| trial).collect();
@@ -349,7 +342,8 @@ mod tests {
     fn a_grid_has_all_combinations_in_order_after_the_models_own_options() {
         let space = json!({"als": {"factors": [32, 128]}, "neighbours.kept": [20, 50]});
         let found = trials(space, Search::Grid, 10);
-        let change = |factors: i64, kept: i64| json!({"als": {"factors": factors}, "neighbours": {"kept": kept}});
+        let change =
+            |factors: i64, kept: i64| json!({"als": {"factors": factors}, "neighbours": {"kept": kept}});
         // 128 factors and 50 neighbours are the defaults: the first trial.
         assert_eq!(found, [json!({}), change(32, 20), change(32, 50), change(128, 20)]);
     }
@@ -365,7 +359,8 @@ mod tests {
         let found = trials(space.clone(), Search::Random, 40);
         assert_eq!(found, trials(space.clone(), Search::Random, 40));
         assert_eq!(found[..10], trials(space.clone(), Search::Halving, 10));
-        let other = Space::parse(&space, Search::Random).unwrap().trials(Search::Random, &json!({}), 40, 42, 2);
+        let other =
+            Space::parse(&space, Search::Random).unwrap().trials(Search::Random, &json!({}), 40, 42, 2);
         assert_ne!(found, other);
         assert_eq!((found.len(), &found[0]), (40, &json!({})));
         for trial in &found[1..] {

@@ -43,7 +43,8 @@ impl Objective {
             _ => Err(OptionProblem {
                 message: format!("\"metric\" is \"{text}\""),
                 hint: match explicit {
-                    true => "\"metric\" is one of 'rmse', 'mae', 'mse', since the model is about ratings".to_owned(),
+                    true => "\"metric\" is one of 'rmse', 'mae', 'mse', since the model is about ratings"
+                        .to_owned(),
                     false => {
                         let names: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
                         format!(
