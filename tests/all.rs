@@ -12,6 +12,7 @@ mod errors;
 mod evaluation;
 mod events;
 mod harness;
+mod metrics;
 mod privileges;
 mod recommend;
 mod reference;

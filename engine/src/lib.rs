@@ -3,10 +3,9 @@
 //! the same bytes on any number of them.
 //!
 //! Data flows one way: events → [`interactions`] → [`factorization`] (the backbone) →
-//! [`segmentation`] → [`factorization`] (segment factors) → [`neighbours`] → [`ranking`] →
-//! [`evaluation`];
-//! [`recipe`] is the whole path as one training. What else is known about users enters through
-//! [`features`], as points that segmentation can divide.
+//! [`segmentation`] → [`factorization`] (segment factors) → [`ranking`] → [`evaluation`]; [`recipe`]
+//! is the whole path as one training. [`neighbours`] are a second way from interactions to scores. What
+//! else is known about users enters through [`features`], as points that segmentation can divide.
 
 #![forbid(unsafe_code)]
 

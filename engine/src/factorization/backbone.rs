@@ -4,12 +4,12 @@
 //! So the factors after a sweep are always what training could end with: user factors are what
 //! fold-in gives.
 
-use super::loss::loss;
 use super::options::AlsOptions;
 use super::row_solver::RowSolver;
 use crate::error::{EngineError, Result};
-use crate::interactions::Interactions;
+use crate::interactions::{Interactions, SparseRows};
 use crate::linalg::gram;
+use crate::linalg::vector::dot;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
 use crate::seed;
@@ -70,23 +70,27 @@ impl Backbone {
         watch: Watch<'_>,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let user_ridge =
-            |entries: usize| options.row_regularization(entries as f64, interactions.items() as f64);
-        let item_ridge =
-            |entries: usize| options.row_regularization(entries as f64, interactions.users() as f64);
-        let solve_users = |items: &Matrix| -> Result<(Matrix, Matrix)> {
+        let (by_user, by_item) = (interactions.by_user(), interactions.by_item());
+        let ridge = |rows: &SparseRows, row: usize| {
+            options.row_regularization(rows.row_len(row) as f64, rows.width() as f64)
+        };
+        let solve_users = |items: &Matrix| {
             let solver = RowSolver::new(items, &gram(items), options.unobserved_weight)?;
-            let users = solver.solve(interactions.by_user(), user_ridge, observer)?;
-            Ok((users, solver.into_fixed()))
+            let (users, loss) = solver.solve(by_user, |user| ridge(by_user, user), observer)?;
+            Ok((users, solver.into_fixed(), loss))
         };
         let first = start.item_factors(interactions.items(), options.factors)?;
-        let (mut users, mut items) = solve_users(&first)?;
+        let (mut users, mut items, _) = solve_users(&first)?;
         let mut losses = Vec::with_capacity(options.sweeps);
         for sweep in 1..=options.sweeps {
             let solver = RowSolver::new(&users, &gram(&users), options.unobserved_weight)?;
-            let solved = solver.solve(interactions.by_item(), item_ridge, observer)?;
-            (users, items) = solve_users(&solved)?;
-            let value = loss(interactions, &users, &items, options);
+            let (solved, _) = solver.solve(by_item, |item| ridge(by_item, item), observer)?;
+            let user_loss;
+            (users, items, user_loss) = solve_users(&solved)?;
+            let item_loss: f64 = (0..items.rows())
+                .map(|item| f64::from(ridge(by_item, item)) * f64::from(dot(items.row(item), items.row(item))))
+                .sum();
+            let value = user_loss + item_loss;
             losses.push(value);
             observer.report(Progress { loss: Some(value), ..Progress::step(PHASE, sweep, options.sweeps) });
             if watch(sweep, &users, &items)? {

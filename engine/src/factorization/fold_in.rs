@@ -29,7 +29,7 @@ impl WithSimd for Contributions<'_> {
         system.start_dense(base, ridge);
         system.add(simd, factors, rows, confidences);
         system.set_right(self.target);
-        let sensitivity = system.solve(simd);
+        let (sensitivity, _) = system.solve(simd);
         let entries = rows.iter().zip(confidences);
         let of_entry = |(&row, &confidence): (&u32, &f32)| {
             f64::from(confidence) * f64::from(dot_simd(simd, sensitivity, factors.row(row as usize)))
@@ -53,7 +53,7 @@ impl WithSimd for Solve<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) -> Vec<f32> {
         self.system.start_dense(self.base, self.ridge);
         self.system.add(simd, self.factors, self.rows, self.confidences);
-        self.system.solve(simd).to_vec()
+        self.system.solve(simd).0.to_vec()
     }
 }
 

@@ -18,6 +18,8 @@ pub mod normal_equations;
 pub mod options;
 pub mod row_solver;
 pub mod segment_factors;
+mod segment_items;
+pub mod short_rows;
 
 pub use backbone::{Backbone, Start};
 pub use fold_in::FoldIn;

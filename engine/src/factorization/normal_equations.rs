@@ -35,14 +35,13 @@ impl NormalEquations {
         }
     }
 
-    /// Begins with the diagonal `scale · values + ridge`.
+    /// Begins with a diagonal.
     #[inline(always)]
-    pub fn start_diagonal(&mut self, values: &[f32], scale: f32, ridge: f32) {
+    pub fn start_diagonal(&mut self, values: impl Iterator<Item = f32>) {
         self.matrix.fill(0.0);
         self.right.fill(0.0);
-        for i in 0..self.stride {
-            self.matrix[i * self.stride + i] = values.get(i).map_or(1.0, |value| scale * value + ridge);
-        }
+        let places = self.matrix.iter_mut().step_by(self.stride + 1);
+        places.zip(values.chain(std::iter::repeat(1.0))).for_each(|(place, value)| *place = value);
     }
 
     /// Begins with `base + ridge·I`, `base` from [`Self::base`].
@@ -106,11 +105,12 @@ impl NormalEquations {
         self.right[..self.k].copy_from_slice(&values[..self.k]);
     }
 
-    /// Solves; the system is used up.
+    /// Solves; the system is used up. Gives x and its product with the right side, which is how much x
+    /// explains of the `Σ w` that a row of zeros leaves.
     #[inline(always)]
-    pub fn solve<S: Simd>(&mut self, simd: S) -> &[f32] {
+    pub fn solve<S: Simd>(&mut self, simd: S) -> (&[f32], f64) {
         factorize_simd(simd, &mut self.matrix, self.stride);
-        solve_simd(simd, &self.matrix, self.stride, &mut self.right);
-        &self.right[..self.k]
+        let explained = solve_simd(simd, &self.matrix, self.stride, &mut self.right);
+        (&self.right[..self.k], f64::from(explained))
     }
 }

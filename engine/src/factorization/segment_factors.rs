@@ -9,21 +9,18 @@
 //! backbone's factors there and need no row.
 
 use super::backbone::Backbone;
-use super::normal_equations::NormalEquations;
 use super::options::AlsOptions;
 use super::row_solver::RowSolver;
+use super::segment_items;
 use crate::error::Result;
 use crate::interactions::{Interactions, SparseRows};
 use crate::linalg::gram;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
-use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Passes over the segments' items and users. The second changes little, a third nothing.
 const SWEEPS: usize = 2;
-/// Items of a task.
-const BLOCK_ITEMS: usize = 64;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "segment factors";
 
@@ -100,15 +97,24 @@ impl SegmentFactors {
         }
         let backbone_gram = gram(&backbone.item_factors);
         let rows = segment_rows(interactions, segments)?;
+        let wanted_segments: Vec<usize> = (0..segments.count()).filter(|&segment| wanted[segment]).collect();
         for sweep in 1..=SWEEPS {
-            item_factors = solve_items(interactions, segments, wanted, &user_factors, options, observer)?;
-            for (segment, own) in item_factors.iter().enumerate().filter(|(segment, _)| wanted[*segment]) {
-                let gram =
-                    segment_gram(&backbone_gram, &backbone.item_factors, &segments.items[segment], own);
-                let solver = RowSolver::new(own, &gram, options.unobserved_weight)?;
-                let ridge =
-                    |entries: usize| options.row_regularization(entries as f64, interactions.items() as f64);
-                let solved = solver.basis().rotate_back(&solver.solve(&rows[segment], ridge, observer)?);
+            item_factors = segment_items::solve(interactions, segments, wanted, &user_factors, options, observer)?;
+            let solved: Vec<Matrix> = wanted_segments
+                .par_iter()
+                .map(|&segment| {
+                    let own = &item_factors[segment];
+                    let gram =
+                        segment_gram(&backbone_gram, &backbone.item_factors, &segments.items[segment], own);
+                    let solver = RowSolver::new(own, &gram, options.unobserved_weight)?;
+                    let rows = &rows[segment];
+                    let ridge = |row: usize| {
+                        options.row_regularization(rows.row_len(row) as f64, interactions.items() as f64)
+                    };
+                    Ok(solver.basis().rotate_back(&solver.solve(rows, ridge, observer)?.0))
+                })
+                .collect::<Result<_>>()?;
+            for (&segment, solved) in wanted_segments.iter().zip(&solved) {
                 for (row, &user) in segments.users[segment].iter().enumerate() {
                     user_factors.row_mut(user as usize).copy_from_slice(solved.row(row));
                 }
@@ -148,133 +154,4 @@ fn segment_rows(interactions: &Interactions, segments: &Segments) -> Result<Vec<
             SparseRows::new(items.len(), starts, columns, values)
         })
         .collect()
-}
-
-/// One pass over all (segment, item) pairs, item by item: H_i is summed once, then each segment
-/// adds its own few users. k³/6 multiply-adds per pair dominate.
-fn solve_items(
-    interactions: &Interactions,
-    segments: &Segments,
-    wanted: &[bool],
-    user_factors: &Matrix,
-    options: &AlsOptions,
-    observer: &dyn Observer,
-) -> Result<Vec<Matrix>> {
-    let k = options.factors;
-    let (share, alone) = (options.sharing, 1.0 - options.sharing);
-    let all_gram = gram(user_factors);
-    let bases: Vec<Vec<f32>> = segments
-        .users
-        .iter()
-        .map(|users| {
-            let own = gram(&user_factors.select(users));
-            let mixed: Vec<f64> =
-                all_gram.iter().zip(own).map(|(all, own)| share * all + alone * own).collect();
-            NormalEquations::base(&mixed, k, options.unobserved_weight)
-        })
-        .collect();
-    let arch = pulp::Arch::new();
-    let blocks: Vec<Vec<(u32, Vec<f32>)>> = (0..interactions.items().div_ceil(BLOCK_ITEMS))
-        .into_par_iter()
-        .map_init(
-            || ItemScratch::new(k),
-            |scratch, block| {
-                observer.check()?;
-                let items = block * BLOCK_ITEMS..((block + 1) * BLOCK_ITEMS).min(interactions.items());
-                Ok(arch.dispatch(ItemBlock {
-                    interactions,
-                    segments,
-                    wanted,
-                    user_factors,
-                    options,
-                    bases: &bases,
-                    items,
-                    scratch,
-                }))
-            },
-        )
-        .collect::<Result<_>>()?;
-    // Items come in ascending order, which is the order of a segment's items.
-    let mut factors: Vec<Vec<f32>> =
-        segments.items.iter().map(|items| Vec::with_capacity(items.len() * k)).collect();
-    for (segment, row) in blocks.into_iter().flatten() {
-        factors[segment as usize].extend(row);
-    }
-    factors.into_iter().map(|data| Matrix::from_data(k, data)).collect()
-}
-
-struct ItemScratch {
-    everybody: NormalEquations,
-    system: NormalEquations,
-    /// (segment, user, confidence) of an item, by segment.
-    entries: Vec<(u32, u32, f32)>,
-    users: Vec<u32>,
-    weights: Vec<f32>,
-}
-
-impl ItemScratch {
-    fn new(k: usize) -> Self {
-        Self {
-            everybody: NormalEquations::new(k),
-            system: NormalEquations::new(k),
-            entries: Vec::new(),
-            users: Vec::new(),
-            weights: Vec::new(),
-        }
-    }
-}
-
-struct ItemBlock<'a> {
-    interactions: &'a Interactions,
-    segments: &'a Segments,
-    wanted: &'a [bool],
-    user_factors: &'a Matrix,
-    options: &'a AlsOptions,
-    bases: &'a [Vec<f32>],
-    items: std::ops::Range<usize>,
-    scratch: &'a mut ItemScratch,
-}
-
-impl WithSimd for ItemBlock<'_> {
-    type Output = Vec<(u32, Vec<f32>)>;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let ItemScratch { everybody, system, entries, users, weights } = self.scratch;
-        let (share, alone) = (self.options.sharing, 1.0 - self.options.sharing);
-        let all_users = self.interactions.users() as f64;
-        let mut solved = Vec::new();
-        for item in self.items {
-            let (item_users, confidences) = self.interactions.by_item().row(item);
-            entries.clear();
-            entries.extend(
-                item_users
-                    .iter()
-                    .zip(confidences)
-                    .map(|(&user, &confidence)| (self.segments.of_user[user as usize], user, confidence))
-                    .filter(|&(segment, _, _)| self.wanted[segment as usize]),
-            );
-            if entries.is_empty() {
-                continue;
-            }
-            entries.sort_unstable_by_key(|&(segment, user, _)| (segment, user));
-            everybody.start_empty();
-            everybody.add(simd, self.user_factors, item_users, confidences);
-            for group in entries.chunk_by(|a, b| a.0 == b.0) {
-                let segment = group[0].0 as usize;
-                users.clear();
-                weights.clear();
-                users.extend(group.iter().map(|entry| entry.1));
-                weights.extend(group.iter().map(|entry| alone as f32 * entry.2));
-                let effective_entries = share * item_users.len() as f64 + alone * group.len() as f64;
-                let effective_users = share * all_users + alone * self.segments.users[segment].len() as f64;
-                let ridge = self.options.row_regularization(effective_entries, effective_users);
-                system.start_dense(&self.bases[segment], ridge);
-                system.add_system(simd, everybody, share as f32);
-                system.add(simd, self.user_factors, users, weights);
-                solved.push((segment as u32, system.solve(simd).to_vec()));
-            }
-        }
-        solved
-    }
 }

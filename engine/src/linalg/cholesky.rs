@@ -1,8 +1,8 @@
 //! Cholesky factorization `A = UᵀU` of small symmetric positive definite matrices, and solves.
 //!
 //! Left-looking in panels of [`TILE`] rows: the panel takes the contribution of all rows above it
-//! from [`super::rank_update`], then is factorized row by row. n³/6 multiply-adds, three quarters
-//! of them in register tiles at n = 64.
+//! from [`super::rank_update`], then its diagonal block is factorized, then the columns beside it.
+//! n³/6 multiply-adds.
 
 use super::TILE;
 use super::rank_update::rank_update_simd;
@@ -10,42 +10,95 @@ use super::vector::{add_scaled_simd, dot_simd};
 use pulp::{Simd, WithSimd};
 
 /// Factorizes the upper triangle of `a` (`stride × stride`, `stride` a multiple of [`TILE`]) in
-/// place. A pivot that is not positive is raised to the smallest normal number, which keeps the
-/// result finite; matrices that come here have a ridge on the diagonal.
+/// place; the diagonal holds the reciprocals of U's. A pivot that is not positive is raised to the
+/// smallest normal number, which keeps the result finite; matrices that come here have a ridge on the
+/// diagonal.
 #[inline(always)]
 pub fn factorize_simd<S: Simd>(simd: S, a: &mut [f32], stride: usize) {
-    let mut first = 0;
-    while first < stride {
+    for first in (0..stride).step_by(TILE) {
         let (above, panel) = a.split_at_mut(first * stride);
+        let panel = &mut panel[..TILE * stride];
         rank_update_simd::<S, false>(simd, panel, above, stride, first, first + TILE);
         for pivot in 0..TILE {
             let (upper, lower) = panel.split_at_mut((pivot + 1) * stride);
-            let row = &mut upper[pivot * stride..];
-            let inverse = row[first + pivot].max(f32::MIN_POSITIVE).sqrt().recip();
-            row[first + pivot..].iter_mut().for_each(|x| *x *= inverse);
-            for below in pivot + 1..TILE {
-                let target = &mut lower[(below - pivot - 1) * stride..][..stride];
-                let multiplier = -row[first + below];
-                add_scaled_simd(simd, &mut target[first..], multiplier, &row[first..]);
+            let row = &mut upper[pivot * stride + first..][..TILE];
+            let inverse = row[pivot].max(f32::MIN_POSITIVE).sqrt().recip();
+            row.iter_mut().for_each(|x| *x *= inverse);
+            row[pivot] = inverse;
+            for (below, target) in lower.chunks_exact_mut(stride).enumerate() {
+                let multiplier = -row[pivot + 1 + below];
+                add_scaled_simd(simd, &mut target[first..first + TILE], multiplier, row);
             }
         }
-        first += TILE;
+        let mut left = (first + TILE) / S::F32_LANES;
+        let end = stride / S::F32_LANES;
+        while left < end {
+            match end - left {
+                1 => beside::<S, 1>(simd, panel, stride, first, left),
+                2 => beside::<S, 2>(simd, panel, stride, first, left),
+                3 => beside::<S, 3>(simd, panel, stride, first, left),
+                _ => beside::<S, 4>(simd, panel, stride, first, left),
+            }
+            left += 4;
+        }
     }
 }
 
-/// Solves `UᵀU x = b` in place, `U` from [`factorize_simd`].
+/// The rows of a panel in the registers `left..left + WIDTH`, beside the factorized diagonal: each row
+/// less its share of those above it.
 #[inline(always)]
-pub fn solve_simd<S: Simd>(simd: S, u: &[f32], stride: usize, b: &mut [f32]) {
-    for i in 0..stride {
-        let row = &u[i * stride..(i + 1) * stride];
-        let value = b[i] / row[i];
-        b[i] = value;
-        add_scaled_simd(simd, &mut b[i + 1..stride], -value, &row[i + 1..]);
+fn beside<S: Simd, const WIDTH: usize>(simd: S, panel: &mut [f32], stride: usize, first: usize, left: usize) {
+    for row in 0..TILE {
+        let (above, below) = panel.split_at_mut(row * stride);
+        let inverse = simd.splat_f32s(below[first + row]);
+        let target = &mut S::as_mut_simd_f32s(&mut below[..stride]).0[left..left + WIDTH];
+        let mut sums: [S::f32s; WIDTH] = std::array::from_fn(|column| target[column]);
+        for above in above.chunks_exact(stride) {
+            let multiplier = simd.splat_f32s(-above[first + row]);
+            let columns = &S::as_simd_f32s(above).0[left..left + WIDTH];
+            for (sum, &column) in sums.iter_mut().zip(columns) {
+                *sum = simd.mul_add_e_f32s(multiplier, column, *sum);
+            }
+        }
+        for (target, sum) in target.iter_mut().zip(sums) {
+            *target = simd.mul_f32s(sum, inverse);
+        }
     }
-    for i in (0..stride).rev() {
-        let row = &u[i * stride..(i + 1) * stride];
-        b[i] = (b[i] - dot_simd(simd, &row[i + 1..], &b[i + 1..stride])) / row[i];
+}
+
+/// Solves `UᵀU x = b` in place, `U` from [`factorize_simd`]. Gives `bᵀx`.
+#[inline(always)]
+pub fn solve_simd<S: Simd>(simd: S, u: &[f32], stride: usize, b: &mut [f32]) -> f32 {
+    let b = &mut b[..stride];
+    for first in (0..stride).step_by(TILE) {
+        let (known, rest) = b.split_at_mut(first);
+        let mut left = [0.0; TILE];
+        left.copy_from_slice(&rest[..TILE]);
+        for (row, &value) in u.chunks_exact(stride).zip(&*known) {
+            add_scaled_simd(simd, &mut left, -value, &row[first..first + TILE]);
+        }
+        for (i, value) in rest[..TILE].iter_mut().enumerate() {
+            let row = &u[(first + i) * stride + first..][..TILE];
+            *value = left[i] * row[i];
+            add_scaled_simd(simd, &mut left, -*value, row);
+        }
     }
+    let product = dot_simd(simd, b, b);
+    for first in (0..stride).step_by(TILE).rev() {
+        let (block, known) = b[first..].split_at_mut(TILE);
+        let row = |i: usize| &u[(first + i) * stride + first..][..stride - first];
+        for (i, value) in block.iter_mut().enumerate() {
+            *value -= dot_simd(simd, &row(i)[TILE..], known);
+        }
+        for i in (0..TILE).rev() {
+            let value = block[i] * row(i)[i];
+            block[i] = value;
+            for (j, above) in block[..i].iter_mut().enumerate() {
+                *above -= row(j)[i] * value;
+            }
+        }
+    }
+    product
 }
 
 struct Solve<'a>(&'a mut [f32], usize, &'a mut [f32]);

@@ -4,18 +4,22 @@
 //!
 //! - [`vector`]: dot product, scaled addition, distance
 //! - [`rank_update`]: `A ± RᵀR`, the one kernel under Gramians, normal equations and Cholesky
+//! - [`row_products`]: `Z Zᵀ`, the products of all pairs of rows
 //! - [`cholesky`]: `A = UᵀU` and the solves with it
+//! - [`cholesky_lanes`]: the same for many small systems at once
 //! - [`mod@gram`]: `XᵀX` over threads, the same bytes for any number of them
 //! - [`eigen`]: the eigenbasis of a Gramian
 //! - [`nearest`]: the nearest centres of points
 //! - [`product`]: `A·Bᵀ` and `A·v` for scoring
 
 pub mod cholesky;
+pub mod cholesky_lanes;
 pub mod eigen;
 pub mod gram;
 pub mod nearest;
 pub mod product;
 pub mod rank_update;
+pub mod row_products;
 pub mod vector;
 
 pub use eigen::Eigenbasis;

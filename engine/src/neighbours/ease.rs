@@ -21,7 +21,7 @@ const BLOCK: usize = 128;
 
 impl Neighbours {
     /// Regresses every item on all others, with ridge `regularization` (positive); the `kept` largest
-    /// weights of every source are kept. Take [`Self::ease_memory`] bytes into account first.
+    /// weights of every source are kept. [`Self::ease_memory`] says which catalogues fit.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`], [`EngineError::NotFinite`].
@@ -34,12 +34,14 @@ impl Neighbours {
         let items = interactions.items();
         let mut matrix = gram(interactions, regularization as f32, observer)?;
         invert(&mut matrix, items, regularization, observer)?;
-        let negative = |i: usize, j: usize| matrix[i.min(j) * items + i.max(j)];
+        // Of −P: its entries, and the reciprocals of −P_jj.
+        let entry = |i: usize, j: usize| matrix[i.min(j) * items + i.max(j)];
+        let scales: Vec<f32> = (0..items).map(|item| -entry(item, item).recip()).collect();
         let rows: Vec<Vec<Weighted>> = (0..items)
             .into_par_iter()
             .map(|source| {
                 observer.check()?;
-                let weight = |target| -negative(source, target) / negative(target, target);
+                let weight = |target: usize| entry(source, target) * scales[target];
                 let targets = (0..items).filter(|&target| target != source);
                 let mut weights: Vec<Weighted> =
                     targets.map(|target| (target as u32, weight(target))).filter(|w| w.1 != 0.0).collect();
@@ -54,8 +56,8 @@ impl Neighbours {
         Self::from_rows(sparse_rows(rows, items)?)
     }
 
-    /// Bytes at the peak of [`Self::ease`]: the matrix, a copy of a block of its rows, its product with
-    /// the pivots.
+    /// Bytes at the peak of [`Self::ease`], before they are taken: the matrix and two blocks of its rows;
+    /// the weights that are kept come to 16 bytes each.
     pub fn ease_memory(items: usize) -> u64 {
         4 * items as u64 * (items + 2 * BLOCK) as u64
     }
@@ -78,76 +80,72 @@ fn gram(interactions: &Interactions, ridge: f32, observer: &dyn Observer) -> Res
 /// then `A_K* = W`, `A_KK = −D`. Once every block was swept, −A⁻¹ is left. The matrix carries a ridge of
 /// `least`, so no pivot is below it but for rounding.
 fn invert(matrix: &mut [f32], n: usize, least: f64, observer: &dyn Observer) -> Result<()> {
-    let steps = n.div_ceil(BLOCK);
-    for step in 0..steps {
-        let first = step * BLOCK;
+    for (step, first) in (0..n).step_by(BLOCK).enumerate() {
         let count = BLOCK.min(n - first);
-        // A_K*, whole rows: left of the diagonal it stands in the columns above.
-        let mut pivots = vec![0.0; count * n];
-        pivots.par_chunks_mut(n).enumerate().for_each(|(offset, row)| {
-            let pivot = first + offset;
-            (0..pivot).for_each(|j| row[j] = matrix[j * n + pivot]);
-            row[pivot..].copy_from_slice(&matrix[pivot * n + pivot..(pivot + 1) * n]);
-        });
-        let square: Vec<f64> =
-            (0..count * count).map(|at| f64::from(pivots[at / count * n + first + at % count])).collect();
-        let factor = inverse_factor(&square, count, &vec![least; count]);
-        let mut inverse = vec![0.0f32; count * count];
-        for i in 0..count {
-            for j in 0..count {
-                let sum: f64 = (i.max(j)..count).map(|k| factor[k * count + i] * factor[k * count + j]).sum();
-                inverse[i * count + j] = sum as f32;
-            }
-        }
+        let pivots = whole_rows(matrix, n, first, count);
+        let inverse = inverse_of_pivots(&pivots, n, first, least);
+        let pivots = MatRef::from_row_major_slice(&pivots, count, n);
         let mut product = vec![0.0; count * n];
         matmul(
             MatMut::from_row_major_slice_mut(&mut product, count, n),
             Accum::Replace,
             MatRef::from_row_major_slice(&inverse, count, count),
-            MatRef::from_row_major_slice(&pivots, count, n),
+            pivots,
             1.0,
             Par::Seq,
         );
-        let (pivots_ref, product_ref) = (
-            MatRef::from_row_major_slice(&pivots, count, n),
-            MatRef::from_row_major_slice(&product, count, n),
-        );
+        let swept = MatRef::from_row_major_slice(&product, count, n);
         matrix.par_chunks_mut(BLOCK * n).enumerate().try_for_each(|(block, target)| {
             observer.check()?;
-            let top = block * BLOCK;
-            let rows = target.len() / n;
-            if block == step {
-                for offset in 0..rows {
-                    let row = &mut target[offset * n..(offset + 1) * n];
-                    row[first + offset..]
-                        .copy_from_slice(&product[offset * n + first + offset..(offset + 1) * n]);
-                    row[first + offset..first + count]
-                        .iter_mut()
-                        .zip(&inverse[offset * count + offset..])
-                        .for_each(|(value, inverse)| *value = -inverse);
+            let (top, rows) = (block * BLOCK, target.len() / n);
+            if top == first {
+                for (offset, row) in target.chunks_exact_mut(n).enumerate() {
+                    row[top..].copy_from_slice(&product[offset * n + top..(offset + 1) * n]);
+                    (0..count).for_each(|pivot| row[top + pivot] = -inverse[offset * count + pivot]);
                 }
                 return Ok(());
             }
-            let columns = n - top;
             matmul(
-                MatMut::from_row_major_slice_mut(target, rows, n).submatrix_mut(0, top, rows, columns),
+                MatMut::from_row_major_slice_mut(target, rows, n).submatrix_mut(0, top, rows, n - top),
                 Accum::Add,
-                pivots_ref.submatrix(0, top, count, rows).transpose(),
-                product_ref.submatrix(0, top, count, columns),
+                pivots.submatrix(0, top, count, rows).transpose(),
+                swept.submatrix(0, top, count, n - top),
                 -1.0,
                 Par::Seq,
             );
-            // The columns of the pivots themselves, above the diagonal.
-            if block < step {
-                for offset in 0..rows {
-                    for pivot in 0..count {
-                        target[offset * n + first + pivot] = product[pivot * n + top + offset];
-                    }
+            if top < first {
+                for (offset, row) in target.chunks_exact_mut(n).enumerate() {
+                    (0..count).for_each(|pivot| row[first + pivot] = product[pivot * n + top + offset]);
                 }
             }
             Ok(())
         })?;
-        observer.report(Progress::step(PHASE, step + 1, steps));
+        observer.report(Progress::step(PHASE, step + 1, n.div_ceil(BLOCK)));
     }
     Ok(())
+}
+
+/// `count` rows of the symmetric matrix whose upper triangle is given.
+fn whole_rows(matrix: &[f32], n: usize, first: usize, count: usize) -> Vec<f32> {
+    let mut rows = vec![0.0; count * n];
+    rows.par_chunks_mut(n).enumerate().for_each(|(offset, row)| {
+        let at = first + offset;
+        (0..at).for_each(|above| row[above] = matrix[above * n + at]);
+        row[at..].copy_from_slice(&matrix[at * n + at..(at + 1) * n]);
+    });
+    rows
+}
+
+/// The inverse of the square block of `rows` (count × n) that begins at column `first`, found in `f64`.
+fn inverse_of_pivots(rows: &[f32], n: usize, first: usize, least: f64) -> Vec<f32> {
+    let count = rows.len() / n;
+    let square: Vec<f64> = rows
+        .chunks_exact(n)
+        .flat_map(|row| row[first..first + count].iter().map(|&x| f64::from(x)))
+        .collect();
+    let factor = inverse_factor(&square, count, &vec![least; count]);
+    let entry = |i: usize, j: usize| -> f64 {
+        (i.max(j)..count).map(|k| factor[k * count + i] * factor[k * count + j]).sum()
+    };
+    (0..count * count).map(|at| entry(at / count, at % count) as f32).collect()
 }

@@ -1,5 +1,6 @@
-//! The largest weights of every source, by their absolute value. Equal weights go to the lower item, so
-//! what is kept depends on neither the order in which weights arrive nor the number of threads.
+//! The largest weights of every source, by their absolute value (kept per target instead, scores lose a
+//! tenth). Equal weights go to the lower item, so what is kept depends on neither the order in which
+//! weights arrive nor the number of threads.
 
 use crate::error::Result;
 use crate::interactions::SparseRows;

@@ -1,0 +1,100 @@
+//! Cholesky solves of as many small systems at once as a register has lanes: system l lives in lane l
+//! of every register. n³/6 multiply-adds of whole registers, none of them waiting for a square root
+//! of its own: at n = 16 an eighth of the time of one system after the other.
+
+use pulp::Simd;
+
+/// Systems of at most this size are solved in lanes. TODO measured
+pub const MOST: usize = 48;
+
+/// Place of row i, column j of the systems of [`solve_lanes`], in registers.
+#[inline(always)]
+pub const fn width(n: usize) -> usize {
+    n.next_multiple_of(4) + 1
+}
+
+/// Solves `A x = b` for all lanes. Row i of the upper triangles of A begins at register `i · width(n)`, and
+/// the register after its last column, `i · width(n) + width(n) − 1`, holds b and then x. `n` is even.
+/// What a pivot is raised to: as in [`super::cholesky`].
+#[inline(always)]
+pub fn solve_lanes<S: Simd>(simd: S, systems: &mut [f32], n: usize) {
+    let width = width(n);
+    let last = width - 1;
+    let systems = &mut S::as_mut_simd_f32s(systems).0[..n * width];
+    let inverse_root = |pivot: S::f32s| {
+        let pivot = simd.max_f32s(pivot, simd.splat_f32s(f32::MIN_POSITIVE));
+        simd.div_f32s(simd.splat_f32s(1.0), simd.sqrt_f32s(pivot))
+    };
+    // A = UᵀU by pairs of rows; b is carried along as one more column. The diagonal keeps reciprocals.
+    for i in (0..n).step_by(2) {
+        let (above, below) = systems.split_at_mut(i * width);
+        let (upper, lower) = below.split_at_mut(width);
+        let [[first, beside], [_, second]] = rest::<S, 2>(simd, above, width, i, i, upper, lower);
+        let first = inverse_root(first);
+        let beside = simd.mul_f32s(beside, first);
+        let second = inverse_root(simd.negate_mul_add_e_f32s(beside, beside, second));
+        (upper[i], upper[i + 1], lower[i + 1]) = (first, beside, second);
+        let mut j = i + 2;
+        while j + 4 <= n {
+            columns::<S, 4>(simd, above, width, i, j, upper, lower, [first, beside, second]);
+            j += 4;
+        }
+        if j < n {
+            columns::<S, 2>(simd, above, width, i, j, upper, lower, [first, beside, second]);
+        }
+        columns::<S, 1>(simd, above, width, i, last, upper, lower, [first, beside, second]);
+    }
+    for i in (0..n).rev() {
+        let (upper, below) = systems.split_at_mut((i + 1) * width);
+        let row = &mut upper[i * width..];
+        let mut sum = row[last];
+        for (row_below, &value) in below.chunks_exact(width).zip(&row[i + 1..n]) {
+            sum = simd.negate_mul_add_e_f32s(value, row_below[last], sum);
+        }
+        row[last] = simd.mul_f32s(sum, row[i]);
+    }
+}
+
+/// Two rows of A in `WIDTH` columns, less what the rows above explain.
+#[inline(always)]
+fn rest<S: Simd, const WIDTH: usize>(
+    simd: S,
+    above: &[S::f32s],
+    width: usize,
+    i: usize,
+    j: usize,
+    upper: &[S::f32s],
+    lower: &[S::f32s],
+) -> [[S::f32s; WIDTH]; 2] {
+    let mut sums: [[S::f32s; WIDTH]; 2] =
+        [std::array::from_fn(|column| upper[j + column]), std::array::from_fn(|column| lower[j + column])];
+    for row in above.chunks_exact(width) {
+        let (rows, columns) = (&row[i..i + 2], &row[j..j + WIDTH]);
+        for column in 0..WIDTH {
+            sums[0][column] = simd.negate_mul_add_e_f32s(rows[0], columns[column], sums[0][column]);
+            sums[1][column] = simd.negate_mul_add_e_f32s(rows[1], columns[column], sums[1][column]);
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn columns<S: Simd, const WIDTH: usize>(
+    simd: S,
+    above: &[S::f32s],
+    width: usize,
+    i: usize,
+    j: usize,
+    upper: &mut [S::f32s],
+    lower: &mut [S::f32s],
+    [first, beside, second]: [S::f32s; 3],
+) {
+    let sums = rest::<S, WIDTH>(simd, above, width, i, j, upper, lower);
+    for column in 0..WIDTH {
+        let value = simd.mul_f32s(sums[0][column], first);
+        upper[j + column] = value;
+        let value = simd.negate_mul_add_e_f32s(beside, value, sums[1][column]);
+        lower[j + column] = simd.mul_f32s(value, second);
+    }
+}
