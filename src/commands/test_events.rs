@@ -64,11 +64,8 @@ pub fn measure(
         return Err(SegrecError::NoEvents { model: model.name.clone() });
     };
     let version = session::version(model)?;
-    let options = &version.options;
-    let (relation, events, ratings) = read(model, source, &version, test, workers, diary)?;
-    let tested = tested(&relation, &version, deployed, &events, &ratings)?;
-    let users: Vec<u32> = sample((0..tested.len() as u32).collect(), MOST_USERS, options.seed);
-    let tested: Vec<&Tested> = users.iter().map(|&user| &tested[user as usize]).collect();
+    let (relation, events, interactions) = read(model, source, &version, test, workers, diary)?;
+    let tested = tested(&relation, &version, deployed, &events, &interactions)?;
     let groups: Vec<u32> =
         tested.iter().map(|tested| version.segment_number(tested.stored.segment)).collect::<Result<_>>()?;
     diary.announce("measuring", format!("measuring {} users", tested.len()));
@@ -127,66 +124,78 @@ fn read(
     Ok((columns.name, events, interactions))
 }
 
-/// The users that can be measured; what they cannot be measured on is said.
+/// The users that can be measured, as many as are measured at most; what they cannot be measured on is said.
 fn tested(
     relation: &str,
     version: &ServedVersion,
     deployed: &Version,
     events: &Events,
-    ratings: &Interactions,
+    interactions: &Interactions,
 ) -> Result<Vec<Tested>> {
-    let mut left_out = LeftOut::default();
-    let mut tested = Vec::new();
     let numbers: Vec<Option<u32>> =
         (0..events.items().len()).map(|item| version.items().find(events.items().get(item))).collect();
+    let find = |user: usize| version.members.users.find(&id_text(events.users().get(user)));
+    let mut left_out = LeftOut::default();
+    let mut users = Vec::new();
     for user in 0..events.users().len() {
-        let Some(stored) = version.members.users.find(&id_text(events.users().get(user)))? else {
+        let Some(stored) = find(user)? else {
             left_out.unknown_user += events.of_user(user).count() as u64;
             continue;
         };
-        let known = |item: u32| stored.items.binary_search(&item).is_ok();
+        let mut measurable = false;
         for event in events.of_user(user) {
             match numbers[event.item as usize] {
                 None => left_out.unknown_item += 1,
-                Some(item) if known(item) => left_out.known += 1,
-                Some(_) => {}
+                Some(item) if stored.items.binary_search(&item).is_ok() => left_out.known += 1,
+                Some(_) => measurable = true,
             }
         }
-        let (items, weights) = ratings.by_user().row(user);
+        if measurable {
+            users.push(user as u32);
+        }
+    }
+    left_out.say(relation, events.len(), deployed.version, users.is_empty())?;
+    let mut tested = Vec::new();
+    for user in sample(users, MOST_USERS, version.options.seed) {
+        let user = user as usize;
+        let Some(stored) = find(user)? else { continue };
+        let (items, weights) = interactions.by_user().row(user);
         let mut rated: Vec<(u32, f32)> = items
             .iter()
             .zip(weights)
             .filter_map(|(&item, &weight)| Some((numbers[item as usize]?, weight)))
-            .filter(|&(item, _)| !known(item))
+            .filter(|(item, _)| stored.items.binary_search(item).is_err())
             .collect();
         rated.sort_unstable_by_key(|&(item, _)| item);
-        if !rated.is_empty() {
-            let (items, ratings) = rated.into_iter().unzip();
-            tested.push(Tested { user, stored, items, ratings });
-        }
-    }
-    let LeftOut { known, unknown_user, unknown_item } = left_out;
-    let number = deployed.version;
-    let parts = [
-        (known, format!("have a user and an item that version {number} was trained on together")),
-        (unknown_user, format!("have a user that version {number} does not know")),
-        (unknown_item, format!("have an item that version {number} does not know")),
-    ];
-    let rows = events.len();
-    let parts: Vec<(u64, String)> = parts.into_iter().filter(|(count, _)| *count > 0).collect();
-    if tested.is_empty() {
-        let parts: Vec<String> = parts.into_iter().map(|(count, what)| format!("{count} {what}")).collect();
-        return Err(SegrecError::NothingToMeasure {
-            relation: relation.to_owned(),
-            reason: format!("of {rows} rows {}", parts.join(", ")),
-            hint: "give events that came after the training, or leave \"test\" out: then the recipe is fitted \
-                   again without a holdout and measured there",
-        });
-    }
-    for (count, what) in parts {
-        notice(format!("left out {count} of {rows} rows of \"{relation}\" that {what}"), None, None);
+        let (items, ratings) = rated.into_iter().unzip();
+        tested.push(Tested { user, stored, items, ratings });
     }
     Ok(tested)
+}
+
+impl LeftOut {
+    /// Counts them in notices, or in an error where nothing is left.
+    fn say(&self, relation: &str, rows: usize, number: i32, nothing_left: bool) -> Result<()> {
+        let parts = [
+            (self.known, format!("have a user and an item that version {number} was trained on together")),
+            (self.unknown_user, format!("have a user that version {number} does not know")),
+            (self.unknown_item, format!("have an item that version {number} does not know")),
+        ];
+        let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+        if nothing_left {
+            let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+            return Err(SegrecError::NothingToMeasure {
+                relation: relation.to_owned(),
+                reason: format!("of {rows} rows {}", parts.join(", ")),
+                hint: "give events that came after the training, or leave \"test\" out: then the recipe is fitted \
+                       again without a holdout and measured there",
+            });
+        }
+        for (count, what) in parts {
+            notice(format!("left out {count} of {rows} rows of \"{relation}\" that {what}"), None, None);
+        }
+        Ok(())
+    }
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -194,7 +203,7 @@ fn of_lists(
     relation: &str,
     version: &Rc<ServedVersion>,
     events: &Events,
-    tested: &[&Tested],
+    tested: &[Tested],
     groups: (&[u32], usize),
     cuts: &[usize],
     workers: &Workers,
@@ -234,7 +243,7 @@ fn of_ratings(
     relation: &str,
     version: &Rc<ServedVersion>,
     events: &Events,
-    tested: &[&Tested],
+    tested: &[Tested],
     groups: (&[u32], usize),
     workers: &Workers,
     diary: &mut Diary,

@@ -6,8 +6,9 @@ use super::recommendation::{Recommended, Request, answer, known_person};
 use super::version::ServedVersion;
 use crate::catalog::factors::StoredUser;
 use crate::error::Result;
+use segrec_engine::Matrix;
 use segrec_engine::interactions::Id;
-use segrec_engine::ranking::Scored;
+use segrec_engine::ranking::{Scored, Source};
 use std::rc::Rc;
 
 /// The `n` items that a user of the training is recommended.
@@ -36,7 +37,13 @@ fn served(
     stored: &StoredUser,
     request: &Request<'_>,
 ) -> Result<Vec<Scored>> {
-    let person = known_person(version, user, stored, History::stored(stored), false)?;
+    // Who rated nothing has no stored factors: these come from what else is known, or from nothing.
+    let changed = version.rated.is_some() && stored.items.is_empty();
+    let mut person = known_person(version, user, stored, History::stored(stored), changed)?;
+    if let (Some(rated), None) = (&version.rated, &person.factors) {
+        let nothing = Matrix::default();
+        person.factors = Some((rated.fold_in.user(&nothing, &nothing, &[], &[]), Source::FoldIn));
+    }
     let found = answer(Rc::clone(version), &person, request)?;
     let scored = |&Recommended { item, score, .. }: &Recommended| Scored { item, score };
     Ok(found.items.iter().map(scored).collect())

@@ -11,9 +11,8 @@ use rand::Rng;
 use serde_json::{Map, Value};
 
 /// Options that say what is held out or measured: trials that differ in them could not be compared.
-const FIXED: [&str; 11] = [
+const FIXED: [&str; 10] = [
     "feedback",
-    "time_limit",
     "events.type_weights",
     "events.min_user_events",
     "events.min_item_events",
