@@ -9,6 +9,7 @@ mod degenerate;
 mod documentation;
 mod durability;
 mod errors;
+mod evaluation;
 mod events;
 mod harness;
 mod metrics;
@@ -17,6 +18,7 @@ mod recommend;
 mod reference;
 mod segmentation;
 mod training;
+mod tuning;
 
 /// Cargo only compiles the files that are declared above.
 #[test]

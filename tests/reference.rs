@@ -75,7 +75,7 @@ fn options_and_views_are_those_of_the_engine_and_the_catalog() {
 fn signatures_are_those_of_the_catalog() {
     let database = Cluster::shared().database("reference_signatures");
     let functions: Vec<String> = database.connect().column(
-        "SELECT proname || '(' || pg_get_function_arguments(oid) || ') → ' || pg_get_function_result(oid)
+        "SELECT proname || '(' || pg_get_function_arguments(oid) || ')' || coalesce(' → ' || pg_get_function_result(oid), '')
          FROM pg_proc WHERE proname LIKE 'segrec\\_%' AND pronamespace = 'public'::regnamespace",
     );
     let text = document();

@@ -25,6 +25,10 @@ ALTER FUNCTION segrec_segment_of(text, text) COST 500;
 ALTER FUNCTION segrec_classify(text, jsonb) COST 200;
 ALTER FUNCTION segrec_cut(text, integer) ROWS 100000 COST 100000;
 ALTER FUNCTION segrec_train(text, text) ROWS 1 COST 10000000;
+ALTER FUNCTION segrec_evaluate(text, integer[], regclass, boolean) ROWS 25 COST 10000000;
+ALTER FUNCTION segrec_cross_validate(text, integer) ROWS 150 COST 10000000;
+ALTER FUNCTION segrec_compare(text, integer, integer) ROWS 14 COST 10000000;
+ALTER FUNCTION segrec_catalog.run_trial(bigint) COST 10000000;
 
 COMMENT ON FUNCTION segrec_create_model(text, regclass, text, text, text, text, text, regclass, text, regclass, text, jsonb)
     IS 'creates a model: which relation holds the events, which columns, which options';
@@ -67,3 +71,37 @@ COMMENT ON FUNCTION segrec_cut(text, integer)
     IS 'every user in another number of segments, from the merge tree of a hierarchical segmentation';
 COMMENT ON FUNCTION segrec_label_segment(text, integer, text)
     IS 'names a segment; the name survives retraining, null takes it away';
+COMMENT ON FUNCTION segrec_evaluate(text, integer[], regclass, boolean)
+    IS 'measures the deployed version: its recipe fitted again without the holdout, or itself on events it was not trained on';
+COMMENT ON FUNCTION segrec_cross_validate(text, integer)
+    IS 'trains with the options of a model once for each fold and measures every fold on what it left out';
+COMMENT ON FUNCTION segrec_compare(text, integer, integer)
+    IS 'compares the recipes of two versions on the same held-out events, user by user';
+COMMENT ON FUNCTION segrec_apply_trial(text, bigint, integer) IS 'merges the options of a trial into those of its model';
+
+-- Tuning. A procedure, since it commits after every trial: others see what was tried, and what was broken off
+-- goes on where it stopped. A procedure that commits cannot pin its search path, so every name in it has its
+-- schema, and its few expressions have no operators. Its parts may be called by everybody: each checks that the
+-- caller owns the model.
+
+CREATE PROCEDURE segrec_tune(model text, space jsonb, trials integer DEFAULT 20, metric text DEFAULT 'ndcg@10',
+                             search text DEFAULT 'random', apply boolean DEFAULT false)
+LANGUAGE plpgsql AS $$
+DECLARE
+    study bigint;
+BEGIN
+    study := segrec_catalog.begin_study(model, space, trials, metric, search);
+    COMMIT;
+    WHILE segrec_catalog.run_trial(study) LOOP
+        COMMIT;
+    END LOOP;
+    PERFORM segrec_catalog.finish_study(study, apply);
+END
+$$;
+COMMENT ON PROCEDURE segrec_tune(text, jsonb, integer, text, text, boolean)
+    IS 'tries options of a model on its holdout, by grid, random or halving search; trials are in segrec.trials';
+COMMENT ON FUNCTION segrec_catalog.begin_study(text, jsonb, integer, text, text)
+    IS 'part of segrec_tune: begins a study or finds the same one unfinished; gives its number';
+COMMENT ON FUNCTION segrec_catalog.run_trial(bigint) IS 'part of segrec_tune: runs the next trial; false where none is left';
+COMMENT ON FUNCTION segrec_catalog.finish_study(bigint, boolean)
+    IS 'part of segrec_tune: says which trial is the best and applies it if asked';

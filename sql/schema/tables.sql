@@ -191,6 +191,32 @@ CREATE TABLE segrec_catalog.training_log (
 );
 COMMENT ON TABLE segrec_catalog.training_log IS 'the steps of each training; seconds since its start';
 
+CREATE TABLE segrec_catalog.studies (
+    study_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    space jsonb NOT NULL,
+    metric text NOT NULL,
+    search text NOT NULL,
+    trials integer NOT NULL,
+    options jsonb NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz
+);
+COMMENT ON TABLE segrec_catalog.studies IS 'one row per study of options; space, metric, search, trials and options (the model''s own when it began) tell whether a call goes on with it';
+
+CREATE TABLE segrec_catalog.trials (
+    study_id bigint NOT NULL REFERENCES segrec_catalog.studies ON DELETE CASCADE,
+    trial integer NOT NULL,
+    share float8 NOT NULL,
+    options jsonb NOT NULL,
+    state text NOT NULL CHECK (state IN ('waiting', 'done', 'failed')),
+    value float8,
+    error text,
+    seconds float8,
+    PRIMARY KEY (study_id, trial)
+);
+COMMENT ON TABLE segrec_catalog.trials IS 'the trials of each study, made and still to be made; options are what a trial changes in the model''s own';
+
 CREATE TABLE segrec_catalog.version_users (
     version_id bigint NOT NULL,
     place integer NOT NULL,
@@ -246,3 +272,6 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_trees', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_history', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.metrics', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.training_log', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.studies', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.studies_study_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.trials', '');

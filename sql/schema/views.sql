@@ -183,4 +183,17 @@ JOIN segrec_catalog.training_log log USING (version_id)
 ORDER BY version.model, version.version, log.entry;
 COMMENT ON VIEW segrec.training_log IS 'the steps of every training';
 
+CREATE VIEW segrec.trials WITH (security_barrier) AS
+SELECT model.name AS model, trial.study_id AS study, trial.trial, trial.share, trial.options, study.metric,
+       trial.value, trial.error, trial.seconds, trial.state,
+       trial.share = 1 AND trial.value IS NOT NULL AND pg_catalog.row_number() OVER (
+           PARTITION BY trial.study_id, trial.share, trial.value IS NULL
+           ORDER BY CASE WHEN study.metric IN ('rmse', 'mae', 'mse') THEN trial.value ELSE -trial.value END,
+                    trial.trial) = 1 AS best
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.studies study USING (model_id)
+JOIN segrec_catalog.trials trial USING (study_id)
+ORDER BY model.name, trial.study_id, trial.trial;
+COMMENT ON VIEW segrec.trials IS 'the trials of every study by segrec_tune, also while it runs';
+
 GRANT SELECT ON ALL TABLES IN SCHEMA segrec TO PUBLIC;

@@ -7,6 +7,7 @@
 //! - [`models`]: the models
 //! - [`versions`]: versions, their metrics and log
 //! - [`segments`]: their segments, what makes them different, how users moved
+//! - [`studies`]: studies of options and their trials
 //! - [`factors`]: the partitions that hold a version's factors
 
 pub mod events;
@@ -15,5 +16,6 @@ pub mod models;
 pub mod relations;
 pub mod segments;
 pub mod statement;
+pub mod studies;
 pub mod users;
 pub mod versions;

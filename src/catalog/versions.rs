@@ -1,5 +1,6 @@
 //! Versions with their segments, metrics and log.
 
+use super::factors::partition;
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
 use crate::pg::packed::Packed;
@@ -248,6 +249,19 @@ pub fn insert_log(version_id: i64, log: &[LogEntry]) -> Result<()> {
 /// Deletes the rows of a version; its partitions are dropped before.
 pub fn delete(version_id: i64) -> Result<()> {
     as_owner(|| execute("DELETE FROM segrec_catalog.versions WHERE version_id = $1", &[version_id.into()]))
+}
+
+/// How many users of a version have each of its items, in the order of their numbers.
+pub fn item_users(version_id: i64) -> Result<Vec<u32>> {
+    let sql = format!("SELECT users FROM {} ORDER BY item", partition("version_items", version_id));
+    as_owner(|| query(&sql, &[], |row| Ok(row.value::<i32>(1)? as u32)))
+}
+
+/// How many users a version has.
+pub fn users(version_id: i64) -> Result<usize> {
+    let sql = "SELECT users FROM segrec_catalog.versions WHERE version_id = $1";
+    let found = as_owner(|| query(sql, &[version_id.into()], |row| row.value::<i64>(1)))?;
+    Ok(found.into_iter().next().unwrap_or(0) as usize)
 }
 
 /// What serving needs to know of a version.

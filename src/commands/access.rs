@@ -4,11 +4,16 @@ use super::options::Reads;
 use crate::catalog::models::{self, Model};
 use crate::catalog::statement::models_table;
 use crate::error::{Result, SegrecError};
-use crate::pg::lock::{refuse_on_replica, try_lock_model};
+use crate::pg::lock::{refuse_on_replica, try_lock};
 
-/// The model of that name, which the caller must own.
+/// [`owner_of`], for a change, which a replica refuses.
 pub fn owned(name: Option<&str>) -> Result<Model> {
     refuse_on_replica();
+    owner_of(name)
+}
+
+/// The model of that name, which the caller must own.
+pub fn owner_of(name: Option<&str>) -> Result<Model> {
     let name = name.ok_or(SegrecError::NullArgument { argument: "model" })?;
     let Some(model) = models::find(Some(name))?.into_iter().next() else {
         return Err(SegrecError::UnknownModel { name: name.to_owned(), known: models::names()? });
@@ -32,7 +37,7 @@ pub fn reads(model: &Model) -> Reads<'_> {
 pub fn owned_and_locked(name: Option<&str>) -> Result<Model> {
     let model = owned(name)?;
     let (table, _) = models_table()?;
-    if !try_lock_model(table, model.id) {
+    if !try_lock(table, model.id) {
         let pid = models::lock_holder(table, model.id)?;
         return Err(SegrecError::BeingTrained { model: model.name, pid });
     }

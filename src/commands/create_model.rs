@@ -136,7 +136,8 @@ fn key_kind(described: &Described, argument: &'static str) -> Result<Option<IdKi
     Ok(column.id_kind())
 }
 
-fn check_readable(relation: pg_sys::Oid) -> Result<()> {
+/// An error where a relation cannot be read row by row.
+pub fn check_readable(relation: pg_sys::Oid) -> Result<()> {
     let Some((_, name, kind)) = relations::describe(relation)? else {
         return Err(SegrecError::Internal(format!("there is no relation with oid {}", relation.to_u32())));
     };

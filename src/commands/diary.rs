@@ -10,6 +10,7 @@ use std::time::Instant;
 pub struct Diary {
     start: Instant,
     announced: Vec<String>,
+    silent: bool,
     /// The steps.
     pub log: Vec<LogEntry>,
 }
@@ -17,7 +18,12 @@ pub struct Diary {
 impl Diary {
     /// Begins now.
     pub fn new() -> Self {
-        Self { start: Instant::now(), announced: Vec::new(), log: Vec::new() }
+        Self { start: Instant::now(), announced: Vec::new(), silent: false, log: Vec::new() }
+    }
+
+    /// Begins now and says nothing.
+    pub fn silent() -> Self {
+        Self { silent: true, ..Self::new() }
     }
 
     /// Since the beginning.
@@ -27,7 +33,7 @@ impl Diary {
 
     /// Says `what` where the phase is new.
     pub fn announce(&mut self, phase: &str, what: String) {
-        if !self.announced.iter().any(|announced| announced == phase) {
+        if !self.silent && !self.announced.iter().any(|announced| announced == phase) {
             self.announced.push(phase.to_owned());
             notice(format!("{:.1} s: {what}", self.seconds()), None, None);
         }

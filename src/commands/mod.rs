@@ -3,14 +3,20 @@
 
 pub mod access;
 pub mod alter_model;
+pub mod compare;
 pub mod create_model;
+pub mod cross_validate;
 pub mod deploy;
 pub mod diary;
 pub mod drop_model;
 pub mod drop_version;
+pub mod evaluate;
 pub mod label_segment;
+pub mod measured;
 pub mod options;
 pub mod read;
+pub mod test_events;
 pub mod train;
+pub mod tune;
 pub mod verdict;
 pub mod write;

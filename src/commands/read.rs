@@ -180,7 +180,7 @@ fn categories(events: &Events, rows: &DescribedRows) -> Labels {
 
 /// Bad rows stop the training or are counted in a NOTICE, as the options say; rows that count nothing
 /// are always counted.
-fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Result<()> {
+pub fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Result<()> {
     let bad = report.bad;
     if bad.total() > 0 {
         match options.events.on_bad_rows {

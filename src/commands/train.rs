@@ -142,7 +142,7 @@ fn result(
 }
 
 /// Refuses what would take more memory than allowed, before it is taken.
-fn check_memory(material: &Material, options: &Options) -> Result<()> {
+pub fn check_memory(material: &Material, options: &Options) -> Result<()> {
     let allowed = settings::training_memory();
     let events = material.events.as_ref();
     let count = |of: fn(&Events) -> usize| events.map_or(0, of);
@@ -182,7 +182,8 @@ fn replaced(deployed: &Version, options: &Options) -> Result<Option<Options>> {
     Ok((previous != *options).then(|| previous.decided(&decided)))
 }
 
-fn deployed_version(model: &Model) -> Result<Option<Version>> {
+/// The version that answers.
+pub fn deployed_version(model: &Model) -> Result<Option<Version>> {
     let Some(version_id) = model.deployed_version_id else {
         return Ok(None);
     };

@@ -154,6 +154,20 @@ pub enum SegrecError {
     SegmentCount { k: i32, most: i32 },
     /// `k` is not the same in all rows.
     SegmentCountChanges { before: usize, now: usize },
+    /// A whole number is out of its bounds.
+    InvalidNumber { argument: &'static str, value: i32, least: i32, most: i32 },
+    /// What a study is asked for is wrong; all problems.
+    InvalidStudy(Vec<OptionProblem>),
+    /// There is no such study, or the caller may not know of it.
+    UnknownStudy { study: i64 },
+    /// There is no such trial of the model.
+    UnknownTrial { model: String, study: i64, trial: i32 },
+    /// Another session runs a trial of the study.
+    BeingTuned { study: i64, pid: Option<i32> },
+    /// There is nothing that could measure.
+    NothingToMeasure { relation: String, reason: String, hint: &'static str },
+    /// One version predicts ratings, the other does not.
+    DifferentFeedback { model: String, versions: [i32; 2], ratings: i32 },
     /// A list is to be cut where it has no place.
     ListLength { k: i32 },
     /// A number of a row cannot be used.

@@ -38,7 +38,32 @@ fn known_models(known: &[String]) -> String {
     format!("the models you may use are {}{more}", quoted(&known[..known.len().min(LISTED)]))
 }
 
+fn all_problems(what: &str, problems: &[OptionProblem]) -> Report {
+    let lines = |part: fn(&OptionProblem) -> &String| {
+        problems.iter().map(|problem| part(problem).clone()).collect::<Vec<_>>().join("\n")
+    };
+    let (message, detail) = match problems {
+        [only] => (only.message.clone(), None),
+        _ => (format!("{} {what} are wrong", problems.len()), Some(lines(|problem| &problem.message))),
+    };
+    report(
+        PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        message,
+        detail,
+        Some(lines(|problem| &problem.hint)),
+    )
+}
+
 impl SegrecError {
+    /// The message and what is known besides.
+    pub fn in_one_line(self) -> String {
+        let Report { message, detail, .. } = self.into_report();
+        match detail {
+            Some(detail) => format!("{message}: {detail}").replace('\n', ", "),
+            None => message,
+        }
+    }
+
     pub fn into_report(self) -> Report {
         use PgSqlErrorCode as Code;
         match self {
@@ -95,17 +120,8 @@ impl SegrecError {
                 Some(format!("its owner is {owner}")),
                 Some(format!("act as a member of the role {owner}")),
             ),
-            Self::InvalidOptions(problems) => {
-                let count = problems.len();
-                let lines = |part: fn(&OptionProblem) -> &String| {
-                    problems.iter().map(|problem| part(problem).clone()).collect::<Vec<_>>().join("\n")
-                };
-                let (message, detail) = match &problems[..] {
-                    [only] => (only.message.clone(), None),
-                    _ => (format!("{count} options are wrong"), Some(lines(|problem| &problem.message))),
-                };
-                report(Code::ERRCODE_INVALID_PARAMETER_VALUE, message, detail, Some(lines(|problem| &problem.hint)))
-            }
+            Self::InvalidOptions(problems) => all_problems("options", &problems),
+            Self::InvalidStudy(problems) => all_problems("arguments of the study", &problems),
             Self::MissingColumns { relation, missing, existing } => {
                 let names: Vec<String> = missing.iter().map(|(_, column)| column.clone()).collect();
                 let arguments: Vec<String> =
@@ -311,6 +327,42 @@ impl SegrecError {
                 format!("\"k\" is {now}, and was {before} in an earlier row"),
                 Some("the rows of a group are divided once, into one number of segments".to_owned()),
                 Some("give a constant, or a value that is the same in all rows of a group".to_owned()),
+            ),
+            Self::InvalidNumber { argument, value, least, most } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("\"{argument}\" is {value}"),
+                None,
+                Some(format!("\"{argument}\" is a whole number from {least} to {most}")),
+            ),
+            Self::UnknownStudy { study } => report(
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                format!("there is no study {study}"),
+                None,
+                Some("see the view segrec.trials".to_owned()),
+            ),
+            Self::UnknownTrial { model, study, trial } => report(
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                format!("model \"{model}\" has no trial {trial} of study {study}"),
+                None,
+                Some("see the view segrec.trials".to_owned()),
+            ),
+            Self::BeingTuned { study, pid } => report(
+                Code::ERRCODE_LOCK_NOT_AVAILABLE,
+                format!("another session runs a trial of study {study}"),
+                pid.map(|pid| format!("it is locked by the process {pid}")),
+                Some("wait until that is finished, or end it with pg_cancel_backend".to_owned()),
+            ),
+            Self::NothingToMeasure { relation, reason, hint } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("relation \"{relation}\" holds nothing to measure on"),
+                Some(reason),
+                Some(hint.to_owned()),
+            ),
+            Self::DifferentFeedback { model, versions: [version, other], ratings } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("versions {version} and {other} of model \"{model}\" cannot be compared"),
+                Some(format!("version {ratings} predicts ratings, the other ranks items: their metrics differ")),
+                Some("compare versions with the same feedback".to_owned()),
             ),
             Self::ListLength { k } => report(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,

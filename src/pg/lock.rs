@@ -1,4 +1,4 @@
-//! Locks. The lock on a model: a heavyweight lock on (models table, model), held to the end of the
+//! Locks. The lock on a model or a study: a heavyweight lock on (its table, its key), held to the end of the
 //! transaction and visible in `pg_locks` as an object lock.
 
 use pgrx::pg_sys;
@@ -29,12 +29,12 @@ pub fn refuse_on_replica() {
 }
 
 /// Takes the lock if it is free; false where another session holds it.
-pub fn try_lock_model(models_table: pg_sys::Oid, model_id: i64) -> bool {
+pub fn try_lock(table: pg_sys::Oid, key: i64) -> bool {
     let tag = pg_sys::LOCKTAG {
         // SAFETY: set when the backend connected to its database, constant since.
         locktag_field1: u32::from(unsafe { pg_sys::MyDatabaseId }),
-        locktag_field2: u32::from(models_table),
-        locktag_field3: model_id as u32,
+        locktag_field2: u32::from(table),
+        locktag_field3: key as u32,
         locktag_field4: 0,
         locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
         locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,

@@ -167,7 +167,7 @@ pub fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
 }
 
 /// A user of the training; their factors are computed anew where their events changed.
-fn known_person(
+pub fn known_person(
     version: &ServedVersion,
     user: Id<'_>,
     stored: &StoredUser,

@@ -22,9 +22,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             frequency_exponent: 1.0,
             sharing: 0.1,
         };
-        let half = |fixed: &Matrix, rows: &segrec_engine::interactions::SparseRows, others: usize| -> Result<Matrix, Box<dyn Error>> {
+        let half = |fixed: &Matrix,
+                    rows: &segrec_engine::interactions::SparseRows,
+                    others: usize|
+         -> Result<Matrix, Box<dyn Error>> {
             let solver = RowSolver::new(fixed, &gram(fixed), options.unobserved_weight)?;
-            Ok(solver.solve(rows, |n| options.row_regularization(rows.row_len(n) as f64, others as f64), &Silent)?.0)
+            Ok(solver
+                .solve(rows, |n| options.row_regularization(rows.row_len(n) as f64, others as f64), &Silent)?
+                .0)
         };
         let mut items = initial_factors(interactions.items(), options.factors, 42);
         let mut seconds = Vec::new();

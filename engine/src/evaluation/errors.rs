@@ -6,7 +6,8 @@ use super::report::MetricRow;
 use crate::error::Result;
 use crate::observer::Observer;
 
-const ERRORS: [Quotient; 3] = [
+/// What is measured of predictions.
+pub const ERRORS: [Quotient; 3] = [
     Quotient { metric: "rmse", k: 0, root: true },
     Quotient { metric: "mae", k: 0, root: false },
     Quotient { metric: "mse", k: 0, root: false },
@@ -25,22 +26,27 @@ pub fn errors(
     observer: &dyn Observer,
 ) -> Result<Vec<MetricRow>> {
     fits("predictions of the baseline", model.len(), baseline.len())?;
-    let parts = |predictions: &[Vec<(f32, f32)>]| {
-        Parts::new(predictions.len(), ERRORS.len(), observer, |user, parts| {
-            let pairs = &predictions[user];
-            let error = |&(predicted, actual): &(f32, f32)| f64::from(predicted) - f64::from(actual);
-            let squares: f64 = pairs.iter().map(|pair| error(pair).powi(2)).sum();
-            let sizes: f64 = pairs.iter().map(|pair| error(pair).abs()).sum();
-            let count = pairs.len() as f64;
-            parts.copy_from_slice(&[[squares, count], [sizes, count], [squares, count]]);
-        })
-    };
-    let both = [&parts(model)?, &parts(baseline)?];
+    let both = [&parts(model, observer)?, &parts(baseline, observer)?];
     let mut rows = Vec::new();
     for (segment, users) in parts_of_users(model.len(), groups)? {
         rows.extend(quotient_rows(&ERRORS, both, segment, &users, seed, observer)?);
     }
     Ok(rows)
+}
+
+/// What the predictions of each user add to [`ERRORS`].
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub fn parts(predictions: &[Vec<(f32, f32)>], observer: &dyn Observer) -> Result<Parts> {
+    Parts::new(predictions.len(), ERRORS.len(), observer, |user, parts| {
+        let pairs = &predictions[user];
+        let error = |&(predicted, actual): &(f32, f32)| f64::from(predicted) - f64::from(actual);
+        let squares: f64 = pairs.iter().map(|pair| error(pair).powi(2)).sum();
+        let sizes: f64 = pairs.iter().map(|pair| error(pair).abs()).sum();
+        let count = pairs.len() as f64;
+        parts.copy_from_slice(&[[squares, count], [sizes, count], [squares, count]]);
+    })
 }
 
 #[cfg(test)]

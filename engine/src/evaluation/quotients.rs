@@ -25,6 +25,14 @@ pub struct Quotient {
     pub root: bool,
 }
 
+impl Quotient {
+    /// The value of two sums; none where there is nothing below the line.
+    fn of(&self, [above, below]: [f64; 2]) -> Option<f64> {
+        let value = if self.root { (above / below).sqrt() } else { above / below };
+        (below > 0.0).then_some(value)
+    }
+}
+
 /// What each user adds above and below the line of each quotient: users × quotients.
 #[derive(Clone, Debug)]
 pub struct Parts {
@@ -53,6 +61,11 @@ impl Parts {
             Ok(())
         })?;
         Ok(Self { quotients, values })
+    }
+
+    /// For how many of some users a quotient is defined.
+    fn counted(&self, place: usize, users: &[usize]) -> usize {
+        users.iter().filter(|&&user| self.values[user * self.quotients + place][1] > 0.0).count()
     }
 
     /// The sums over users, each taken as often as is said.
@@ -101,28 +114,78 @@ pub fn quotient_rows(
     let all = |parts: &Parts| parts.sums(users.iter().map(|&user| (user, 1.0)));
     let (sums, baselines) = (all(model), all(baseline));
     let row = |(place, quotient): (usize, &Quotient)| {
-        let value = |sums: &[[f64; 2]]| {
-            let [above, below] = sums[place];
-            let value = if quotient.root { (above / below).sqrt() } else { above / below };
-            (below > 0.0).then_some(value)
-        };
-        let mut bounds: Vec<f64> = resampled.iter().filter_map(|sums| value(sums)).collect();
-        bounds.sort_unstable_by(f64::total_cmp);
-        let tail = bounds.len() / 40;
-        let has_part = |&&user: &&usize| model.values[user * model.quotients + place][1] > 0.0;
-        let counted = users.iter().filter(has_part).count();
-        let interval = bounds.get(tail).copied().zip(bounds.iter().rev().nth(tail).copied());
+        let resampled = resampled.iter().filter_map(|sums| quotient.of(sums[place])).collect();
+        let counted = model.counted(place, users);
         Some(MetricRow {
             metric: quotient.metric,
             k: quotient.k,
             segment,
-            value: value(&sums)?,
-            interval: interval.filter(|_| counted > 1),
-            baseline: value(&baselines)?,
+            value: quotient.of(sums[place])?,
+            interval: bounds(resampled).filter(|_| counted > 1),
+            baseline: quotient.of(baselines[place])?,
             users: counted,
         })
     };
     Ok(quotients.iter().enumerate().filter_map(row).collect())
+}
+
+/// The value of a quotient for one way to rank and for another, of the same users.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// The name in SQL.
+    pub metric: &'static str,
+    /// The length of the lists, 0 where it looks at none.
+    pub k: usize,
+    /// What the one reaches.
+    pub value: f64,
+    /// What the other reaches.
+    pub other: f64,
+    /// The bounds of the 95 % interval of value − other: every resample draws the same users for both.
+    pub interval: Option<(f64, f64)>,
+    /// How many users the values are made of.
+    pub users: usize,
+}
+
+/// The difference of every quotient between two ways to rank all users.
+///
+/// # Errors
+/// [`EngineError::Cancelled`].
+pub fn differences(
+    quotients: &[Quotient],
+    [one, other]: [&Parts; 2],
+    users: usize,
+    seed: u64,
+    observer: &dyn Observer,
+) -> Result<Vec<Difference>> {
+    let users: Vec<usize> = (0..users).collect();
+    let resampled = |parts: &Parts| match users.len() {
+        0 | 1 => Ok(Vec::new()),
+        _ => parts.resampled(&users, seed, observer),
+    };
+    let resampled: Vec<_> = resampled(one)?.into_iter().zip(resampled(other)?).collect();
+    let all = |parts: &Parts| parts.sums(users.iter().map(|&user| (user, 1.0)));
+    let (sums, others) = (all(one), all(other));
+    let row = |(place, quotient): (usize, &Quotient)| {
+        let differences = resampled
+            .iter()
+            .filter_map(|(one, other)| Some(quotient.of(one[place])? - quotient.of(other[place])?));
+        Some(Difference {
+            metric: quotient.metric,
+            k: quotient.k,
+            value: quotient.of(sums[place])?,
+            other: quotient.of(others[place])?,
+            interval: bounds(differences.collect()),
+            users: one.counted(place, &users),
+        })
+    };
+    Ok(quotients.iter().enumerate().filter_map(row).collect())
+}
+
+/// 2.5 % of the values are below the first bound, 2.5 % above the second.
+fn bounds(mut values: Vec<f64>) -> Option<(f64, f64)> {
+    values.sort_unstable_by(f64::total_cmp);
+    let tail = values.len() / 40;
+    values.get(tail).copied().zip(values.iter().rev().nth(tail).copied())
 }
 
 /// All users, then the users of each segment; nobody is left out where some segment has no users.

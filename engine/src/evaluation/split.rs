@@ -197,6 +197,16 @@ impl Holdout {
         Ok(Self { split, training, test, choice })
     }
 
+    /// The same training part with other weights; what is to be predicted stays.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn weighted(&self, events: &Events, weighting: &Weighting, observer: &dyn Observer) -> Result<Self> {
+        let keep = |user, item, time| self.is_training(user, item, time);
+        let training = events.interactions(weighting, keep, observer)?;
+        Ok(Self { split: self.split, training, test: self.test.clone(), choice: self.choice.clone() })
+    }
+
     /// True for events of the training part.
     pub fn is_training(&self, user: u32, item: u32, time: i64) -> bool {
         !self.choice.holds_out(user, item, time)

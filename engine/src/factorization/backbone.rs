@@ -88,7 +88,9 @@ impl Backbone {
             let user_loss;
             (users, items, user_loss) = solve_users(&solved)?;
             let item_loss: f64 = (0..items.rows())
-                .map(|item| f64::from(ridge(by_item, item)) * f64::from(dot(items.row(item), items.row(item))))
+                .map(|item| {
+                    f64::from(ridge(by_item, item)) * f64::from(dot(items.row(item), items.row(item)))
+                })
                 .sum();
             let value = user_loss + item_loss;
             losses.push(value);

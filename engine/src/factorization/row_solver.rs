@@ -132,7 +132,8 @@ impl<F: Fn(usize) -> f32> WithSimd for Block<'_, F> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let Self { solver, rows, first, target, scratch: Scratch { long, short, order }, regularization } = self;
+        let Self { solver, rows, first, target, scratch: Scratch { long, short, order }, regularization } =
+            self;
         let k = solver.fixed.columns();
         let length = |row: &usize| rows.row_len(*row);
         order.clear();

@@ -134,10 +134,8 @@ impl Pass<'_> {
         let k = self.options.factors;
         let items: Vec<usize> =
             (0..self.interactions.items()).filter(|&item| self.has_many_users(item)).collect();
-        let bases: Vec<Vec<f32>> = grams
-            .iter()
-            .map(|gram| NormalEquations::base(gram, k, self.options.unobserved_weight))
-            .collect();
+        let bases: Vec<Vec<f32>> =
+            grams.iter().map(|gram| NormalEquations::base(gram, k, self.options.unobserved_weight)).collect();
         let arch = pulp::Arch::new();
         let blocks: Vec<Vec<(u32, Vec<f32>)>> = items
             .par_chunks(BLOCK_ITEMS)

@@ -138,6 +138,13 @@ impl Options {
         self.events.half_life.is_some() && !self.is_explicit()
     }
 
+    /// The same recipe with as many segments as a training found, where the options leave the number open.
+    pub fn with_segments(mut self, count: usize) -> Self {
+        let count = self.segmentation.segments.unwrap_or_else(|| count.max(1));
+        self.segmentation.segments = AutoOr::Given(count);
+        self
+    }
+
     /// The same recipe with nothing left open.
     pub fn decided(&self, decided: &Decided) -> Self {
         let mut options = self.clone();

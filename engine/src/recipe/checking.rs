@@ -111,7 +111,8 @@ fn names_under(prefix: &str) -> String {
 /// Names that are not alike at all help nobody.
 const LEAST_SIMILARITY: f64 = 0.5;
 
-fn nearest(name: &str) -> String {
+/// What is most like an unknown name.
+pub(super) fn nearest(name: &str) -> String {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let likeness = |entry: &OptionEntry| {
         let whole = strsim::normalized_damerau_levenshtein(name, entry.name);
@@ -192,7 +193,7 @@ impl Kind {
 }
 
 /// Checks one value; the error says what the option may be.
-fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
+pub(super) fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
     if entry.kind.accepts(value) {
         return Ok(());
     }
@@ -200,7 +201,7 @@ fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
 }
 
 /// A value as an error names it.
-fn describe(value: &Value) -> String {
+pub(super) fn describe(value: &Value) -> String {
     match value {
         Value::Object(_) => "an object".to_owned(),
         Value::Array(_) => "an array".to_owned(),
@@ -208,7 +209,8 @@ fn describe(value: &Value) -> String {
     }
 }
 
-fn set(target: &mut Value, path: &str, value: Value) {
+/// Sets the option at a path with dots.
+pub(super) fn set(target: &mut Value, path: &str, value: Value) {
     match path.split_once('.') {
         Some((head, rest)) => {
             if let Value::Object(object) = target {

@@ -2,6 +2,7 @@
 //! their own rank the same held-out items for the same users; the gate decides per segment; the result is
 //! what the gated fit reaches. Ratings are measured by their errors instead.
 
+use super::areas::areas;
 use super::fit::Fit;
 use super::lists::{PHASE, Ranking};
 use crate::error::Result;
@@ -23,6 +24,23 @@ pub const DECIDING_NAME: &str = "ndcg@20";
 /// most .5/√20,000 = .0035, usually a third of it, and measuring stays shorter than training.
 pub const MOST_USERS: usize = 20_000;
 
+/// What is asked of a measurement of lists.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Lists are cut at these lengths.
+    pub cuts: &'a [usize],
+    /// Whether the gate decides on this holdout which segments use a part of their own; otherwise the fit
+    /// says it.
+    pub gated: bool,
+    /// Whether the area under the ROC curve is measured, for which every item is scored.
+    pub areas: bool,
+}
+
+impl Asked<'_> {
+    /// What a training measures.
+    pub const BY_TRAINING: Self = Self { cuts: &MEASURED_AT, gated: true, areas: false };
+}
+
 /// What a fit reaches on its holdout.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
@@ -41,8 +59,7 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Measures lists of `fit`, trained on the holdout's training part, on its test part, at the lengths
-    /// `cuts`.
+    /// Measures lists of `fit`, trained on the holdout's training part, on its test part.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -50,40 +67,24 @@ impl Measurement {
         fit: &Fit,
         holdout: &Holdout,
         weighed: bool,
-        cuts: &[usize],
+        asked: Asked<'_>,
         seed: u64,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let users = measured_users(holdout, MOST_USERS, seed);
-        let n = cuts.iter().copied().fold(DECIDING.1, usize::max);
+        let n = asked.cuts.iter().copied().fold(DECIDING.1, usize::max);
         let ranking = Ranking::new(fit, &holdout.training, weighed);
         observer.report(Progress::step(PHASE, 1, 1));
-        let shared = ranking.shared(&users, n, observer)?;
-        let own = ranking.own(&users, n, observer)?;
-        let popular = ranking.popular(&users, n);
-        let segment_of = |place: usize| fit.segments.of_user[users[place] as usize];
-        let deciding = |list: &[Scored], place: usize| deciding_value(holdout, users[place], list);
+        let lists = Lists::new(ranking, holdout, asked.gated, n, seed, observer)?;
+        let users = &lists.users;
+        let popular = ranking.popular(users, n);
+        let [model_areas, baseline_areas] = match asked.areas {
+            true => areas(ranking, holdout, users, &lists.uses_own, seed, observer)?.map(Some),
+            false => [None, None],
+        };
 
-        let backbone: Vec<f64> =
-            shared.iter().enumerate().map(|(place, list)| deciding(list, place)).collect();
-        let mut differences = vec![Vec::new(); fit.segments.count()];
-        for (place, list) in own.iter().enumerate() {
-            if let Some(list) = list {
-                differences[segment_of(place) as usize].push(deciding(list, place) - backbone[place]);
-            }
-        }
-        let gates = gate(&differences);
-        let gated: Vec<&[Scored]> = shared
-            .iter()
-            .zip(&own)
-            .enumerate()
-            .map(|(place, (shared, own))| match own {
-                Some(own) if gates[segment_of(place) as usize].passed => own.as_slice(),
-                _ => shared.as_slice(),
-            })
-            .collect();
-        let deciding = gated.iter().enumerate().map(|(place, list)| deciding(list, place)).collect();
-
+        let served: Vec<&[Scored]> = (0..users.len()).map(|place| lists.served(place)).collect();
+        let deciding = served.iter().zip(users).map(|(list, &user)| deciding_value(holdout, user, list));
+        let deciding = deciding.collect();
         let popular: Vec<&[Scored]> = popular.iter().map(Vec::as_slice).collect();
         let item_users: Vec<u32> =
             item_popularity(&holdout.training, false).iter().map(|&users| users as u32).collect();
@@ -92,14 +93,15 @@ impl Measurement {
             users: holdout.training.users(),
             item_factors: Some(&fit.backbone.item_factors),
         };
-        let groups: Vec<u32> = (0..users.len()).map(segment_of).collect();
+        let groups: Vec<u32> = users.iter().map(|&user| fit.segments.of_user[user as usize]).collect();
         let relevant: Vec<&[u32]> = users.iter().map(|&user| holdout.test.row(user as usize).0).collect();
         let histories: Vec<&[u32]> = users.iter().map(|&user| ranking.history(user)).collect();
         let groups = Some((groups.as_slice(), fit.segments.count()));
         let measured = Measured { relevant: &relevant, histories: &histories, groups };
-        let model = Ranked { lists: &gated, auc: None };
-        let baseline = Ranked { lists: &popular, auc: None };
-        let rows = report(model, baseline, measured, catalogue, cuts, seed, observer)?;
+        let model = Ranked { lists: &served, auc: model_areas.as_deref() };
+        let baseline = Ranked { lists: &popular, auc: baseline_areas.as_deref() };
+        let rows = report(model, baseline, measured, catalogue, asked.cuts, seed, observer)?;
+        let Lists { gates, users, backbone, .. } = lists;
         Ok(Self { metric: DECIDING_NAME, rows, gates, users, deciding, backbone })
     }
 
@@ -140,6 +142,65 @@ impl Measurement {
     pub fn paired_difference(&self, other: &Self) -> (f64, f64) {
         let differences: Vec<f64> = self.deciding.iter().zip(&other.deciding).map(|(a, b)| a - b).collect();
         mean_and_error(&differences)
+    }
+}
+
+/// The lists of the measured users of a holdout.
+#[derive(Clone, Debug)]
+pub struct Lists {
+    /// The measured users, ascending.
+    pub users: Vec<u32>,
+    /// What the gate finds for each segment on these users.
+    pub gates: Vec<Gate>,
+    /// What each user reaches on the deciding metric by the parts that all share.
+    pub backbone: Vec<f64>,
+    /// Whether each segment is served by a part of its own.
+    pub uses_own: Vec<bool>,
+    shared: Vec<Vec<Scored>>,
+    own: Vec<Option<Vec<Scored>>>,
+}
+
+impl Lists {
+    /// The best `n` of each measured user, by the segments' own parts where these pass the gate, or without
+    /// `gated` wherever the fit has them.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn new(
+        ranking: Ranking<'_>,
+        holdout: &Holdout,
+        gated: bool,
+        n: usize,
+        seed: u64,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let fit = ranking.fit;
+        let users = measured_users(holdout, MOST_USERS, seed);
+        let shared = ranking.shared(&users, n, observer)?;
+        let mut own = ranking.own(&users, n, observer)?;
+        let segment_of = |place: usize| fit.segments.of_user[users[place] as usize] as usize;
+        let deciding = |(list, &user): (&Vec<Scored>, &u32)| deciding_value(holdout, user, list);
+        let backbone: Vec<f64> = shared.iter().zip(&users).map(deciding).collect();
+        let mut differences = vec![Vec::new(); fit.segments.count()];
+        for (place, list) in own.iter().enumerate() {
+            if let Some(list) = list {
+                let gain = deciding((list, &users[place])) - backbone[place];
+                differences[segment_of(place)].push(gain);
+            }
+        }
+        let gates = gate(&differences);
+        let mut uses_own = fit.own_factors.clone();
+        if gated {
+            uses_own.iter_mut().zip(&gates).for_each(|(own, gate)| *own &= gate.passed);
+        }
+        let held_back = own.iter_mut().enumerate().filter(|(place, _)| !uses_own[segment_of(*place)]);
+        held_back.for_each(|(_, list)| *list = None);
+        Ok(Self { users, gates, backbone, uses_own, shared, own })
+    }
+
+    /// What the measured user at a place is served.
+    pub fn served(&self, place: usize) -> &[Scored] {
+        self.own[place].as_ref().unwrap_or(&self.shared[place])
     }
 }
 

@@ -9,9 +9,13 @@
 //! - [`rated`]: the fit of ratings and its errors
 //! - [`lists`]: how the parts of a fit rank
 //! - [`measure`]: popularity, what is shared and what segments have on the same holdout; the gate
+//! - [`areas`]: how the scores of all items order them
 //! - [`blending`]: how much neighbours count beside factors
 //! - [`rehearsal`]: a recipe without the holdout, and the choice among several
 //! - [`training`]: all of it, from events to a version
+//! - [`validating`]: a recipe measured again, on its holdout or fold by fold
+//! - [`comparing`]: two recipes on the same holdout
+//! - [`space`], [`trial`]: the options that a study tries, and one trial
 //! - [`segmenting`]: the same without events
 //! - [`members`]: the segment of every member, as it is stored
 //! - [`reading`]: what a person reads about segments
@@ -19,8 +23,10 @@
 //! - [`estimate`]: the memory it takes
 
 pub mod algorithm;
+pub mod areas;
 pub mod blending;
 pub mod checking;
+pub mod comparing;
 pub mod described;
 pub mod division;
 pub mod estimate;
@@ -33,8 +39,11 @@ pub mod rated;
 pub mod reading;
 pub mod rehearsal;
 pub mod segmenting;
+pub mod space;
 pub mod training;
+pub mod trial;
 pub mod tuning;
+pub mod validating;
 
 pub use crate::evaluation::MetricRow;
 pub use algorithm::{Algorithm, Decided};

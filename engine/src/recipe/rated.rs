@@ -80,19 +80,8 @@ pub fn measure(
 ) -> Result<Measurement> {
     let users = measured_users(holdout, MOST_USERS, seed);
     let biases = Biases::new(&holdout.training);
-    let predict = |user: usize, item: usize| {
-        let product = dot(fit.backbone.user_factors.row(user), fit.backbone.item_factors.row(item));
-        rated.clip(rated.mean + f64::from(product))
-    };
-    let pairs = |predict: &dyn Fn(usize, usize) -> f32| -> Vec<Vec<(f32, f32)>> {
-        let of_user = |&user: &u32| {
-            let (items, ratings) = holdout.test.row(user as usize);
-            let predicted = items.iter().map(|&item| predict(user as usize, item as usize));
-            predicted.zip(ratings.iter().copied()).collect()
-        };
-        users.iter().map(of_user).collect()
-    };
-    let (model, baseline) = (pairs(&predict), pairs(&|user, item| biases.predict(user, item)));
+    let model = predictions(fit, rated, holdout, &users);
+    let baseline = pairs(holdout, &users, |user, item| biases.predict(user, item));
     let groups: Vec<u32> = users.iter().map(|&user| fit.segments.of_user[user as usize]).collect();
     let groups = Some((groups.as_slice(), fit.segments.count()));
     let rows = match users.is_empty() {
@@ -109,6 +98,23 @@ pub fn measure(
         .collect();
     let gates = vec![Gate::unmeasured(); fit.segments.count()];
     Ok(Measurement { metric: DECIDING_NAME, rows, gates, users, backbone: deciding.clone(), deciding })
+}
+
+/// The predicted and the actual rating of everything that is held out of some users.
+pub fn predictions(fit: &Fit, rated: &Rated, holdout: &Holdout, users: &[u32]) -> Vec<Vec<(f32, f32)>> {
+    pairs(holdout, users, |user, item| {
+        let product = dot(fit.backbone.user_factors.row(user), fit.backbone.item_factors.row(item));
+        rated.clip(rated.mean + f64::from(product))
+    })
+}
+
+fn pairs(holdout: &Holdout, users: &[u32], predict: impl Fn(usize, usize) -> f32) -> Vec<Vec<(f32, f32)>> {
+    let of_user = |&user: &u32| {
+        let (items, ratings) = holdout.test.row(user as usize);
+        let predicted = items.iter().map(|&item| predict(user as usize, item as usize));
+        predicted.zip(ratings.iter().copied()).collect()
+    };
+    users.iter().map(of_user).collect()
 }
 
 impl Rated {

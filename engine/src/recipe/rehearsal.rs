@@ -5,7 +5,7 @@ use super::described::Described;
 use super::division::{Division, Finder};
 use super::fit::Fit;
 use super::lists::Ranking;
-use super::measure::{MEASURED_AT, Measurement, deciding_values, measured_users};
+use super::measure::{Asked, Measurement, deciding_values, measured_users};
 use super::options::Options;
 use super::training::Given;
 use super::{blending, rated, tuning};
@@ -162,12 +162,27 @@ pub fn rehearse(
         }
     }
     fit.rated = rated;
-    let measurement = match &fit.rated {
-        Some(rated) => rated::measure(&fit, rated, holdout, options.seed, observer)?,
-        None => Measurement::of_lists(&fit, holdout, weighed, &MEASURED_AT, options.seed, observer)?,
-    };
+    let measurement = measure(&fit, holdout, options, Asked::BY_TRAINING, observer)?;
     let decided = Decided { algorithm, als, blend: fit.blend };
     Ok(Rehearsal { fit, decided, division, choices, measurement })
+}
+
+/// Measures a fit to the training part of a holdout: its lists, or the errors of ratings.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub fn measure(
+    fit: &Fit,
+    holdout: &Holdout,
+    options: &Options,
+    asked: Asked<'_>,
+    observer: &dyn Observer,
+) -> Result<Measurement> {
+    let (weighed, seed) = (options.weighs_popularity(), options.seed);
+    match &fit.rated {
+        Some(rated) => rated::measure(fit, rated, holdout, seed, observer),
+        None => Measurement::of_lists(fit, holdout, weighed, asked, seed, observer),
+    }
 }
 
 fn divide(

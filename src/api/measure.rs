@@ -1,0 +1,85 @@
+//! `segrec_evaluate`, `segrec_cross_validate`, `segrec_compare`.
+
+use crate::commands::{compare, cross_validate, evaluate};
+use crate::error::or_raise;
+use pgrx::PgRelation;
+use pgrx::prelude::*;
+
+#[pg_extern(stable, parallel_restricted)]
+#[allow(clippy::type_complexity)]
+fn segrec_evaluate(
+    model: Option<&str>,
+    k: default!(Option<Vec<Option<i32>>>, "'{10,20}'"),
+    test: default!(Option<PgRelation>, "NULL"),
+    per_segment: default!(Option<bool>, "false"),
+) -> TableIterator<
+    'static,
+    (
+        name!(metric, &'static str),
+        name!(k, i32),
+        name!(segment, Option<i32>),
+        name!(value, f64),
+        name!(ci_low, Option<f64>),
+        name!(ci_high, Option<f64>),
+        name!(baseline, f64),
+        name!(users, i64),
+    ),
+> {
+    let test = test.map(|relation| relation.oid());
+    let rows = or_raise(evaluate::evaluate(evaluate::Arguments { model, k, test, per_segment }));
+    TableIterator::new(rows.into_iter().map(|row| {
+        let (low, high) = row.interval.unzip();
+        (row.metric, row.k, row.segment, row.value, low, high, row.baseline, row.users)
+    }))
+}
+
+#[pg_extern(stable, parallel_restricted)]
+#[allow(clippy::type_complexity)]
+fn segrec_cross_validate(
+    model: Option<&str>,
+    folds: default!(Option<i32>, "5"),
+) -> TableIterator<
+    'static,
+    (
+        name!(fold, Option<i32>),
+        name!(metric, &'static str),
+        name!(k, i32),
+        name!(value, f64),
+        name!(deviation, Option<f64>),
+        name!(baseline, f64),
+        name!(users, i64),
+    ),
+> {
+    let rows = or_raise(cross_validate::cross_validate(model, folds));
+    TableIterator::new(
+        rows.into_iter()
+            .map(|row| (row.fold, row.metric, row.k, row.value, row.deviation, row.baseline, row.users)),
+    )
+}
+
+#[pg_extern(stable, parallel_restricted)]
+#[allow(clippy::type_complexity)]
+fn segrec_compare(
+    model: Option<&str>,
+    version: Option<i32>,
+    other: Option<i32>,
+) -> TableIterator<
+    'static,
+    (
+        name!(metric, &'static str),
+        name!(k, i32),
+        name!(value, f64),
+        name!(other_value, f64),
+        name!(difference, f64),
+        name!(ci_low, Option<f64>),
+        name!(ci_high, Option<f64>),
+        name!(users, i64),
+    ),
+> {
+    let rows = or_raise(compare::compare(model, version, other));
+    TableIterator::new(rows.into_iter().map(|row| {
+        let (low, high) = row.interval.unzip();
+        let difference = row.value - row.other;
+        (row.metric, row.k as i32, row.value, row.other, difference, low, high, row.users as i64)
+    }))
+}

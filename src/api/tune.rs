@@ -1,0 +1,34 @@
+//! `segrec_apply_trial`, and the parts of the procedure `segrec_tune`, which stands in
+//! `sql/schema/functions.sql`: it commits between trials, which only a procedure can.
+
+use crate::commands::tune;
+use crate::error::or_raise;
+use pgrx::JsonB;
+use pgrx::prelude::*;
+
+#[pg_extern(volatile, parallel_unsafe, schema = "segrec_catalog")]
+fn begin_study(
+    model: Option<&str>,
+    space: Option<JsonB>,
+    trials: Option<i32>,
+    metric: Option<&str>,
+    search: Option<&str>,
+) -> i64 {
+    let space = space.map(|space| space.0);
+    or_raise(tune::begin(tune::Arguments { model, space, trials, metric, search }))
+}
+
+#[pg_extern(volatile, parallel_unsafe, schema = "segrec_catalog")]
+fn run_trial(study: Option<i64>) -> bool {
+    or_raise(tune::run_next(study))
+}
+
+#[pg_extern(volatile, parallel_unsafe, schema = "segrec_catalog")]
+fn finish_study(study: Option<i64>, apply: Option<bool>) {
+    or_raise(tune::finish(study, apply));
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn segrec_apply_trial(model: Option<&str>, study: Option<i64>, trial: Option<i32>) {
+    or_raise(tune::apply(model, study, trial));
+}

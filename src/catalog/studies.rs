@@ -1,0 +1,182 @@
+//! Studies of options, and their trials.
+
+use super::statement::{as_owner, execute, query, write};
+use crate::error::{Result, SegrecError};
+use crate::pg::owner::table_and_owner;
+use pgrx::{JsonB, pg_sys};
+use serde_json::Value;
+
+/// What a study is asked for; two calls with the same are one study.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Options and the values to try.
+    pub space: Value,
+    /// The metric that decides.
+    pub metric: String,
+    /// How trials are found.
+    pub search: String,
+    /// How many trials at most.
+    pub trials: i32,
+    /// The model's own options when it began.
+    pub options: Value,
+}
+
+/// A study.
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// Its key.
+    pub id: i64,
+    /// The name of its model.
+    pub model: String,
+    /// What it is asked for.
+    pub asked: Asked,
+}
+
+/// One trial.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// Its number in the study, from 1.
+    pub trial: i32,
+    /// The share of users it is made with.
+    pub share: f64,
+    /// What it changes in the model's options.
+    pub options: Value,
+    /// Whether it is still to be made.
+    pub waiting: bool,
+    /// What it reached; none where it failed.
+    pub value: Option<f64>,
+}
+
+/// The table of studies.
+pub fn table() -> Result<pg_sys::Oid> {
+    table_and_owner(c"segrec_catalog", c"studies")
+        .map(|(table, _)| table)
+        .ok_or_else(|| SegrecError::Internal("segrec_catalog.studies is missing".to_owned()))
+}
+
+/// The latest study of the same that is not finished.
+pub fn unfinished(model_id: i64, asked: &Asked) -> Result<Option<i64>> {
+    let Asked { space, metric, search, trials, options } = asked.clone();
+    let found = as_owner(|| {
+        query(
+            "SELECT study_id FROM segrec_catalog.studies \
+             WHERE model_id = $1 AND space = $2 AND metric = $3 AND search = $4 AND trials = $5 AND options = $6 \
+               AND finished_at IS NULL ORDER BY study_id DESC LIMIT 1",
+            &[
+                model_id.into(),
+                JsonB(space).into(),
+                metric.into(),
+                search.into(),
+                trials.into(),
+                JsonB(options).into(),
+            ],
+            |row| row.value(1),
+        )
+    })?;
+    Ok(found.into_iter().next())
+}
+
+/// Stores a new study; gives its key.
+pub fn insert(model_id: i64, asked: Asked) -> Result<i64> {
+    let Asked { space, metric, search, trials, options } = asked;
+    let inserted = as_owner(|| {
+        write(
+            "INSERT INTO segrec_catalog.studies (model_id, space, metric, search, trials, options) \
+             VALUES ($1, $2, $3, $4, $5, $6) RETURNING study_id",
+            &[
+                model_id.into(),
+                JsonB(space).into(),
+                metric.into(),
+                search.into(),
+                trials.into(),
+                JsonB(options).into(),
+            ],
+            |row| row.value(1),
+        )
+    })?;
+    inserted.into_iter().next().ok_or_else(|| SegrecError::Internal("no study was stored".to_owned()))
+}
+
+/// Adds trials that are to be made, after those there are.
+pub fn add_trials(study_id: i64, share: f64, trials: Vec<Value>) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "INSERT INTO segrec_catalog.trials (study_id, trial, share, options, state) \
+             SELECT $1, last.trial + added.place, $2, added.options, 'waiting' \
+             FROM (SELECT coalesce(max(trial), 0) FROM segrec_catalog.trials WHERE study_id = $1) AS last (trial), \
+                  jsonb_array_elements($3) WITH ORDINALITY AS added (options, place)",
+            &[study_id.into(), share.into(), JsonB(Value::Array(trials)).into()],
+        )
+    })
+}
+
+/// The study of that key. The caller's rights to its model are still to be checked.
+pub fn find(study_id: i64) -> Result<Option<Study>> {
+    let found = as_owner(|| {
+        query(
+            "SELECT study.study_id, model.name, study.space, study.metric, study.search, study.trials, study.options \
+             FROM segrec_catalog.studies study JOIN segrec_catalog.models model USING (model_id) WHERE study_id = $1",
+            &[study_id.into()],
+            |row| {
+                Ok(Study {
+                    id: row.value(1)?,
+                    model: row.value(2)?,
+                    asked: Asked {
+                        space: row.value::<JsonB>(3)?.0,
+                        metric: row.value(4)?,
+                        search: row.value(5)?,
+                        trials: row.value(6)?,
+                        options: row.value::<JsonB>(7)?.0,
+                    },
+                })
+            },
+        )
+    })?;
+    Ok(found.into_iter().next())
+}
+
+/// The trials of a study in their order, as they are now, whatever the statement's snapshot shows.
+pub fn trials(study_id: i64) -> Result<Vec<Trial>> {
+    as_owner(|| {
+        write(
+            "SELECT trial, share, options, state = 'waiting', value FROM segrec_catalog.trials \
+             WHERE study_id = $1 ORDER BY trial FOR SHARE",
+            &[study_id.into()],
+            |row| {
+                Ok(Trial {
+                    trial: row.value(1)?,
+                    share: row.value(2)?,
+                    options: row.value::<JsonB>(3)?.0,
+                    waiting: row.value(4)?,
+                    value: row.get(5)?,
+                })
+            },
+        )
+    })
+}
+
+/// Stores what a trial reached, or why it failed.
+pub fn finish_trial(study_id: i64, trial: i32, reached: Result<f64, String>, seconds: f64) -> Result<()> {
+    let (value, error) = match reached {
+        Ok(value) => (Some(value), None),
+        Err(error) => (None, Some(error)),
+    };
+    as_owner(|| {
+        execute(
+            "UPDATE segrec_catalog.trials \
+             SET state = CASE WHEN $4 IS NULL THEN 'done' ELSE 'failed' END, value = $3, error = $4, seconds = $5 \
+             WHERE study_id = $1 AND trial = $2",
+            &[study_id.into(), trial.into(), value.into(), error.into(), seconds.into()],
+        )
+    })
+}
+
+/// Writes down that a study is finished.
+pub fn finish(study_id: i64) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "UPDATE segrec_catalog.studies SET finished_at = clock_timestamp() WHERE study_id = $1",
+            &[study_id.into()],
+        )
+    })
+}
