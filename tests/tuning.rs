@@ -45,10 +45,8 @@ fn a_study_begins_with_the_models_own_options_and_its_best_trial_is_never_worse(
     let notices: Vec<String> = session.notices().iter().map(|notice| notice.message().to_owned()).collect();
     assert_eq!(notices[0], "study 1 begins: 5 trials");
     assert_eq!(notices.iter().filter(|notice| notice.starts_with("trial ")).count(), 6, "{notices:?}");
-    assert_eq!(session.table("SELECT options::text FROM segrec.models"), {
-        let options = session.table(&format!("SELECT '{}'::jsonb::text", planted::OPTIONS));
-        options
-    });
+    let options = session.table(&format!("SELECT '{}'::jsonb::text", planted::OPTIONS));
+    assert_eq!(session.table("SELECT options::text FROM segrec.models"), options);
 }
 
 #[test]

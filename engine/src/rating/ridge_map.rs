@@ -401,12 +401,12 @@ mod tests {
         let dense = dense(&pattern, &attributes);
         let rated: Vec<usize> = (0..rows as usize).filter(|&row| pattern.row_len(row) > 0).collect();
         let rated = || rated.iter().copied();
-        for column in 0..width as usize {
+        for (column, &ridge_of_column) in ridges.iter().enumerate().take(width as usize) {
             let mean =
                 rated().map(|row| f64::from(target.row(row)[column])).sum::<f64>() / rated().count() as f64;
             let moment = |i: usize, j: usize| rated().map(|row| dense[row][i] * dense[row][j]).sum::<f64>();
             let gram = (0..map.features()).map(|i| {
-                let ridge = |j: usize| if i == j { f64::from(ridges[column]) } else { 0.0 };
+                let ridge = |j: usize| if i == j { f64::from(ridge_of_column) } else { 0.0 };
                 (0..map.features()).map(|j| moment(i, j) + ridge(j)).collect()
             });
             let right = (0..map.features()).map(|i| {
