@@ -1,7 +1,7 @@
 //! Every algorithm passes the same suite: it trains, is measured, serves, explains itself, and is stored in
 //! tables that anybody who may use the model can read.
 
-use segrec_tests::{Cluster, Session, planted};
+use segrec_tests::{Cluster, Session, SqlState, planted};
 
 const RANKING: [&str; 5] = ["hybrid", "als", "neighbours", "ease", "popularity"];
 
@@ -282,6 +282,6 @@ fn ease_is_refused_where_the_catalogue_does_not_fit() {
     session.run("SELECT segrec_create_model('large', 'events', options => '{\"algorithm\": \"ease\"}')");
     session.run("SET segrec.training_memory = '64MB'");
     let error = session.expect_error("SELECT segrec_train('large')");
-    assert_eq!(error.code().code(), "53200");
+    assert_eq!(error.code(), &SqlState::CONFIGURATION_LIMIT_EXCEEDED);
     assert!(error.message().contains("training"), "{}", error.message());
 }

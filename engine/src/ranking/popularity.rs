@@ -4,7 +4,6 @@
 use super::top_n::{Scored, TopN};
 use crate::factorization::Segments;
 use crate::interactions::Interactions;
-use rayon::prelude::*;
 
 /// m: a segment's own counts are joined by as many users of everybody. A segment of 20 users is believed
 /// half.
@@ -69,7 +68,7 @@ pub fn segment_popularity(interactions: &Interactions, segments: &Segments, weig
         }
         segments.items[segment].iter().map(|&item| sums[item as usize] as f32).collect()
     };
-    (0..segments.count()).into_par_iter().map(of_segment).collect()
+    (0..segments.count()).map(of_segment).collect()
 }
 
 #[cfg(test)]

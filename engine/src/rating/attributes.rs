@@ -202,3 +202,73 @@ impl AttributeEncoder {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::ColumnBuilder;
+    use crate::observer::Silent;
+    use serde_json::json;
+
+    fn table() -> Table {
+        let column = |name: &str, kind, cells: &[Cell<'_>]| {
+            let mut builder = ColumnBuilder::new(name, kind);
+            cells.iter().for_each(|&cell| builder.push(cell).unwrap());
+            builder.finish()
+        };
+        let (text, number, flag) = (Cell::Text, Cell::Number, Cell::Boolean);
+        let columns = vec![
+            column("job", ColumnKind::Category, &[text("b"), text("a"), Cell::Null, text("b")]),
+            column("age", ColumnKind::Number, &[number(30.0), number(10.0), number(20.0), Cell::Null]),
+            column("vip", ColumnKind::Boolean, &[flag(true), flag(false), flag(true), flag(false)]),
+            column("same", ColumnKind::Number, &[number(1.0), number(1.0), Cell::Null, number(1.0)]),
+            column("since", ColumnKind::Moment, &[Cell::Moment(0), Cell::Moment(5), Cell::Null, Cell::Null]),
+            column("taste", ColumnKind::Vector, &[Cell::Vector(&[1.0]), Cell::Null, Cell::Null, Cell::Null]),
+        ];
+        Table::new(4, columns).unwrap()
+    }
+
+    #[test]
+    fn levels_and_bins_are_features_and_null_is_none() {
+        let table = table();
+        let encoder = AttributeEncoder::fit(&table, &Silent).unwrap();
+        assert_eq!(encoder.reads(), ["job", "age", "vip", "since"]);
+        assert_eq!(
+            encoder.left_out().iter().map(|left| left.name.as_str()).collect::<Vec<_>>(),
+            ["same", "taste"]
+        );
+        let attributes = encoder.encode(&table, &Silent).unwrap();
+        assert_eq!(attributes.columns, [0..2, 2..5, 5..7, 7..9]);
+        assert_eq!(encoder.features(), 9);
+        let rows: Vec<&[u32]> = (0..4).map(|row| attributes.row(row)).collect();
+        assert_eq!(rows, [&[1, 4, 6, 7][..], &[0, 2, 5, 8], &[3, 6], &[1, 5]]);
+    }
+
+    #[test]
+    fn a_row_from_json_has_the_features_of_the_same_row_in_a_table() {
+        let table = table();
+        let learned = AttributeEncoder::fit(&table, &Silent).unwrap();
+        let encoder: AttributeEncoder =
+            serde_json::from_str(&serde_json::to_string(&learned).unwrap()).unwrap();
+        assert_eq!(encoder, learned);
+        let row = |row: Value| encoder.encode_row(row.as_object().unwrap());
+        let first =
+            json!({"job": "b", "age": 30, "vip": true, "since": "2000-01-01", "taste": [1.0], "same": 2});
+        assert_eq!(row(first).unwrap(), encoder.encode(&table, &Silent).unwrap().row(0));
+        assert_eq!(row(json!({})).unwrap(), [0u32; 0]);
+        assert_eq!(row(json!({"job": "never met", "age": -1e9})).unwrap(), [2]);
+        let problems = row(json!({"age": "old", "jop": "a"})).unwrap_err();
+        assert_eq!(problems[0].hint, "\"age\" is a number");
+        assert_eq!(problems[1].hint, "did you mean \"job\"?");
+    }
+
+    #[test]
+    fn a_missing_column_is_null_and_one_of_another_kind_is_refused() {
+        let encoder = AttributeEncoder::fit(&table(), &Silent).unwrap();
+        let few = encoder.encode(&Table::of_rows(2), &Silent).unwrap();
+        assert_eq!((few.rows(), few.row(1).len()), (2, 0));
+        let wrong = Table::new(1, vec![Column::numbers("job", vec![1.0])]).unwrap();
+        let error = encoder.encode(&wrong, &Silent).unwrap_err().to_string();
+        assert_eq!(error, "column \"job\" does not hold what it held at training: a text");
+    }
+}

@@ -303,3 +303,129 @@ impl<F: Fn(usize, usize) -> f32> WithSimd for Gather<'_, F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observer::Silent;
+    use crate::seed::mix;
+
+    /// x of `a x = b` by Gaussian elimination; a is positive definite.
+    fn solve_plain(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
+        let n = b.len();
+        for pivot in 0..n {
+            let from = a[pivot].clone();
+            for row in pivot + 1..n {
+                let factor = a[row][pivot] / from[pivot];
+                a[row].iter_mut().zip(&from).for_each(|(x, pivot)| *x -= factor * pivot);
+                b[row] -= factor * b[pivot];
+            }
+        }
+        for row in (0..n).rev() {
+            let known: f64 = (row + 1..n).map(|column| a[row][column] * b[column]).sum();
+            b[row] = (b[row] - known) / a[row][row];
+        }
+        b
+    }
+
+    /// F as it is defined.
+    fn dense(pattern: &SparseRows, attributes: &Attributes) -> Vec<Vec<f64>> {
+        let rows = 0..pattern.rows();
+        let scale = |row: usize| (pattern.row_len(row) as f64).powf(-0.3);
+        let held = |row: usize| pattern.row_len(row) as f64 * scale(row);
+        let rated: Vec<usize> = rows.clone().filter(|&row| pattern.row_len(row) > 0).collect();
+        let has =
+            |row: usize, other: usize| f64::from(u8::from(pattern.row(row).0.contains(&(other as u32))));
+        let knows =
+            |row: usize, feature: usize| f64::from(u8::from(attributes.row(row).contains(&(feature as u32))));
+        let mut dense = vec![Vec::new(); pattern.rows()];
+        for other in 0..pattern.width() {
+            let of_rated = rated.iter().filter(|&&row| has(row, other) > 0.0);
+            let share = of_rated.map(|&row| scale(row)).sum::<f64>()
+                / rated.iter().map(|&row| held(row)).sum::<f64>();
+            for row in rows.clone() {
+                let held = if pattern.row_len(row) > 0 { held(row) } else { 0.0 };
+                let has = if has(row, other) > 0.0 { scale(row) } else { 0.0 };
+                dense[row].push(has - share * held);
+            }
+        }
+        for column in &attributes.columns {
+            let known = |row: usize| column.clone().map(|feature| knows(row, feature)).sum::<f64>();
+            for feature in column.clone() {
+                let share = rated.iter().map(|&row| knows(row, feature)).sum::<f64>()
+                    / rated.iter().map(|&row| known(row)).sum::<f64>();
+                rows.clone()
+                    .for_each(|row| dense[row].push(0.5 * (knows(row, feature) - share * known(row))));
+            }
+        }
+        dense
+    }
+
+    #[test]
+    fn improving_again_and_again_gives_the_dense_ridge() {
+        let (rows, others, width) = (40, 25, 3);
+        let (mut starts, mut columns) = (vec![0], Vec::new());
+        for row in 0..rows {
+            // The first row and the last three rated nothing, others up to half.
+            let rated = |other: &u32| {
+                row > 0 && row < rows - 3 && mix(row * 100 + u64::from(*other)) % 40 < row / 2 + 2
+            };
+            columns.extend((0..others as u32).filter(rated));
+            starts.push(columns.len());
+        }
+        let values = vec![1.0; columns.len()];
+        let pattern = SparseRows::new(others, starts, columns, values).unwrap();
+        let transposed = pattern.transposed();
+        // Two attributes, of 2 and 3 levels; each is null in some rows.
+        let (mut starts, mut features) = (vec![0], Vec::new());
+        for row in 0..rows {
+            features.extend((row % 4 < 2).then_some(row as u32 % 2));
+            features.extend((row % 7 > 0).then_some(2 + mix(row) as u32 % 3));
+            starts.push(features.len());
+        }
+        let values = vec![1.0; features.len()];
+        let features = SparseRows::new(5, starts, features, values).unwrap();
+        let attributes = Attributes { features, columns: vec![0..2, 2..5] };
+
+        let map = RidgeMap::new(&pattern, &transposed, Some(&attributes));
+        let value = |at: u64| (mix(at ^ 77) >> 40) as f32 / (1 << 24) as f32;
+        let data = (0..rows * width).map(value).collect();
+        let target = Matrix::from_data(width as usize, data).unwrap();
+        let (mean, ridges) = (map.mean(&target), [0.5, 2.0, 12.0]);
+        let mut weights = Matrix::zeros(map.features(), width as usize);
+        for _ in 0..30 {
+            map.improve(&mut weights, &target, &mean, &ridges, &Silent).unwrap();
+        }
+        let found = map.apply(&weights, &Silent).unwrap();
+
+        let dense = dense(&pattern, &attributes);
+        let rated: Vec<usize> = (0..rows as usize).filter(|&row| pattern.row_len(row) > 0).collect();
+        let rated = || rated.iter().copied();
+        for column in 0..width as usize {
+            let mean =
+                rated().map(|row| f64::from(target.row(row)[column])).sum::<f64>() / rated().count() as f64;
+            let moment = |i: usize, j: usize| rated().map(|row| dense[row][i] * dense[row][j]).sum::<f64>();
+            let gram = (0..map.features()).map(|i| {
+                let ridge = |j: usize| if i == j { f64::from(ridges[column]) } else { 0.0 };
+                (0..map.features()).map(|j| moment(i, j) + ridge(j)).collect()
+            });
+            let right = (0..map.features()).map(|i| {
+                rated().map(|row| dense[row][i] * (f64::from(target.row(row)[column]) - mean)).sum()
+            });
+            let expected = solve_plain(gram.collect(), right.collect());
+            for (row, features) in dense.iter().enumerate() {
+                let expected: f64 = features.iter().zip(&expected).map(|(x, weight)| x * weight).sum();
+                let found = f64::from(found.row(row)[column]);
+                assert!((found - expected).abs() < 1e-4, "{row} {column}: {found} {expected}");
+            }
+        }
+        // What tells about rows adds up to the same.
+        let effects = map.effects(&weights);
+        let row = rows as usize - 1;
+        let sum: f32 = attributes.row(row).iter().map(|&f| effects.row(others + f as usize)[0]).sum();
+        assert!(
+            (found.row(row)[0] - sum).abs() < 1e-6,
+            "a row that rated nothing is what its attributes say"
+        );
+    }
+}

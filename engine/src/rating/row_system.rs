@@ -204,3 +204,55 @@ pub(super) fn solve_rows(
         },
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observer::Silent;
+    use crate::seed::mix;
+
+    #[test]
+    fn a_solved_row_is_where_the_gradient_is_nothing() {
+        let (k, others, mean, pull) = (5, 90, 3.5f32, Pull { factors: 0.7, bias: 2.0 });
+        let value = |at: u64| (mix(at) >> 40) as f32 / (1 << 23) as f32 - 1.0;
+        let fixed = Matrix::from_data(k + 1, (0..others * 6).map(value).collect()).unwrap();
+        // Rows with 0, 1, 3 and 80 ratings: more than are gathered at once.
+        let (mut starts, mut columns, mut ratings) = (vec![0], Vec::new(), Vec::new());
+        for length in [0u32, 1, 3, 80] {
+            columns.extend(0..length);
+            ratings.extend((0..u64::from(length)).map(|n| 3.0 + 2.0 * value(n + 999)));
+            starts.push(columns.len());
+        }
+        let ratings = SparseRows::new(others as usize, starts, columns, ratings).unwrap();
+        let prior = Matrix::from_data(k + 1, (500..524).map(value).collect()).unwrap();
+        let mut rows = prior.clone();
+        solve_rows(&ratings, &fixed, mean, pull, &mut rows, &Silent).unwrap();
+        assert_eq!(rows.row(0), prior.row(0), "without ratings it is the prior mean");
+        for row in 1..4 {
+            let (columns, values) = ratings.row(row);
+            let diagonal = pull.diagonal(columns.len(), k);
+            let mut gradient: Vec<f64> = (0..=k)
+                .map(|d| {
+                    f64::from(diagonal[d]) * (f64::from(rows.row(row)[d]) - f64::from(prior.row(row)[d]))
+                })
+                .collect();
+            for (&column, &rating) in columns.iter().zip(values) {
+                let mut f: Vec<f64> = fixed.row(column as usize).iter().map(|&x| f64::from(x)).collect();
+                let bias = std::mem::replace(&mut f[k], 1.0);
+                let predicted: f64 = f.iter().zip(rows.row(row)).map(|(f, &w)| f * f64::from(w)).sum();
+                let error = f64::from(rating) - f64::from(mean) - bias - predicted;
+                gradient.iter_mut().zip(&f).for_each(|(gradient, f)| *gradient -= error * f);
+            }
+            assert!(gradient.iter().all(|x| x.abs() < 1e-4), "{row}: {gradient:?}");
+        }
+    }
+
+    #[test]
+    fn infinite_ratings_are_an_error() {
+        let ratings = SparseRows::new(1, vec![0, 1], vec![0], vec![f32::INFINITY]).unwrap();
+        let (fixed, mut rows) = (Matrix::zeros(1, 3), Matrix::zeros(1, 3));
+        let pull = Pull { factors: 1.0, bias: 1.0 };
+        let solved = solve_rows(&ratings, &fixed, 0.0, pull, &mut rows, &Silent);
+        assert_eq!(solved, Err(EngineError::NotFinite { what: "a row of ratings" }));
+    }
+}
