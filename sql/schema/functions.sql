@@ -28,7 +28,6 @@ ALTER FUNCTION segrec_train(text, text) ROWS 1 COST 10000000;
 ALTER FUNCTION segrec_evaluate(text, integer[], regclass, boolean) ROWS 25 COST 10000000;
 ALTER FUNCTION segrec_cross_validate(text, integer) ROWS 150 COST 10000000;
 ALTER FUNCTION segrec_compare(text, integer, integer) ROWS 14 COST 10000000;
-ALTER FUNCTION segrec_catalog.run_trial(bigint) COST 10000000;
 
 COMMENT ON FUNCTION segrec_create_model(text, regclass, text, text, text, text, text, regclass, text, regclass, text, jsonb)
     IS 'creates a model: which relation holds the events, which columns, which options';
@@ -83,6 +82,13 @@ COMMENT ON FUNCTION segrec_apply_trial(text, bigint, integer) IS 'merges the opt
 -- goes on where it stopped. A procedure that commits cannot pin its search path, so every name in it has its
 -- schema, and its few expressions have no operators. Its parts may be called by everybody: each checks that the
 -- caller owns the model.
+
+CREATE FUNCTION segrec_catalog.begin_study(model text, space jsonb, trials integer, metric text, search text)
+    RETURNS bigint VOLATILE PARALLEL UNSAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'begin_study_wrapper';
+CREATE FUNCTION segrec_catalog.run_trial(study bigint) RETURNS boolean
+    VOLATILE PARALLEL UNSAFE COST 10000000 LANGUAGE c AS 'MODULE_PATHNAME', 'run_trial_wrapper';
+CREATE FUNCTION segrec_catalog.finish_study(study bigint, apply boolean) RETURNS void
+    VOLATILE PARALLEL UNSAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'finish_study_wrapper';
 
 CREATE PROCEDURE segrec_tune(model text, space jsonb, trials integer DEFAULT 20, metric text DEFAULT 'ndcg@10',
                              search text DEFAULT 'random', apply boolean DEFAULT false)

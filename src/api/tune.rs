@@ -1,12 +1,12 @@
-//! `segrec_apply_trial`, and the parts of the procedure `segrec_tune`, which stands in
-//! `sql/schema/functions.sql`: it commits between trials, which only a procedure can.
+//! `segrec_apply_trial`, and the parts of the procedure `segrec_tune`, which commits between trials, as only a
+//! procedure can. SQL declares both by hand: `sql/schema/functions.sql`.
 
 use crate::commands::tune;
 use crate::error::or_raise;
 use pgrx::JsonB;
 use pgrx::prelude::*;
 
-#[pg_extern(volatile, parallel_unsafe, schema = "segrec_catalog")]
+#[pg_extern(sql = false)]
 fn begin_study(
     model: Option<&str>,
     space: Option<JsonB>,
@@ -18,12 +18,12 @@ fn begin_study(
     or_raise(tune::begin(tune::Arguments { model, space, trials, metric, search }))
 }
 
-#[pg_extern(volatile, parallel_unsafe, schema = "segrec_catalog")]
+#[pg_extern(sql = false)]
 fn run_trial(study: Option<i64>) -> bool {
     or_raise(tune::run_next(study))
 }
 
-#[pg_extern(volatile, parallel_unsafe, schema = "segrec_catalog")]
+#[pg_extern(sql = false)]
 fn finish_study(study: Option<i64>, apply: Option<bool>) {
     or_raise(tune::finish(study, apply));
 }
