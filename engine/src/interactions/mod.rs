@@ -1,9 +1,11 @@
 //! From events to interactions.
 //!
 //! [`RawEvents`] takes the rows of the events relation as they stream in and maps ids to numbers
-//! ([`ids`]); [`Events`] groups them by user; [`Weighting`] says what an event counts; [`Events::interactions`] combines the events
-//! of a user on an item into one weight and gives compressed sparse rows ([`Interactions`]).
+//! ([`ids`]); [`Events`] groups them by user; [`Weighting`] says what an event counts;
+//! [`Events::interactions`] combines the events of a user on an item into one weight and [`Events::ratings`] into
+//! one rating, and gives compressed sparse rows ([`Interactions`]).
 
+mod combination;
 pub mod events;
 pub mod ids;
 pub mod raw;

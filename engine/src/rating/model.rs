@@ -74,11 +74,12 @@ impl<'a> Side<'a> {
         attributes: Option<&'a Attributes>,
         pull: Pull,
         k: usize,
+        observer: &dyn Observer,
     ) -> Result<Self> {
         if let Some(found) = attributes.map(Attributes::rows).filter(|&found| found != ratings.rows()) {
             return Err(EngineError::Shape { what, expected: ratings.rows(), found });
         }
-        let map = RidgeMap::new(ratings, transposed, attributes);
+        let map = RidgeMap::new(ratings, transposed, attributes, observer)?;
         let weights = Matrix::zeros(map.features(), k + 1);
         Ok(Self {
             ratings,
@@ -137,8 +138,10 @@ impl RatingModel {
         let pull = |ridge: f64, bias| Pull { factors: (ridge * deviation) as f32, bias };
         let user_pull = pull(options.user_regularization, USER_BIAS_PULL);
         let item_pull = pull(options.item_regularization, ITEM_BIAS_PULL);
-        let mut users = Side::new("user attributes", by_user, by_item, user_attributes, user_pull, k)?;
-        let mut items = Side::new("item attributes", by_item, by_user, item_attributes, item_pull, k)?;
+        let mut users =
+            Side::new("user attributes", by_user, by_item, user_attributes, user_pull, k, observer)?;
+        let mut items =
+            Side::new("item attributes", by_item, by_user, item_attributes, item_pull, k, observer)?;
         initialize(&mut items.rows, deviation, seed);
         let mut losses = Vec::with_capacity(options.sweeps);
         for sweep in 1..=options.sweeps {
