@@ -9,11 +9,12 @@
 //! - [`model`]: the training
 //! - [`biases`]: the baseline
 //! - `row_system`: one row against the other side
-//! - `ridge_map`: the prior means of rows
+//! - `ridge_map`: the prior means of rows, by conjugate gradients; `columns`: their sums
 //! - [`fold_in`]: a user's row from their ratings now, without training, and why a prediction is what it is
 
 pub mod attributes;
 pub mod biases;
+mod columns;
 pub mod fold_in;
 pub mod model;
 pub mod options;

@@ -17,6 +17,8 @@ pub struct RatingOptions {
     pub item_regularization: f64,
 }
 
+/// The best on a part of MovieLens 100k (u1.base): ridges of 1.6 and 2.5 were worse there, 64 factors or 30
+/// sweeps gained less than .0005 of the error, 15 sweeps cost as much.
 impl Default for RatingOptions {
     fn default() -> Self {
         Self { factors: 32, sweeps: 20, user_regularization: 2.0, item_regularization: 2.0 }

@@ -13,6 +13,7 @@
 //! and reads as many values.
 
 use super::attributes::Attributes;
+use super::columns::{column_sums, products, ratios, update};
 use crate::error::Result;
 use crate::interactions::SparseRows;
 use crate::linalg::vector::add_scaled_simd;
@@ -33,8 +34,6 @@ const ATTRIBUTE_WEIGHT: f32 = 0.5;
 const STEPS: usize = 4;
 /// Rows of a task.
 const BLOCK_ROWS: usize = 64;
-/// Rows whose terms are added before the sums are added in order.
-const SUM_ROWS: usize = 1024;
 
 /// F, ready to be multiplied with.
 pub(super) struct RidgeMap<'a> {
@@ -57,25 +56,32 @@ pub(super) struct RidgeMap<'a> {
 impl<'a> RidgeMap<'a> {
     /// The map of rows that rated what `pattern` (rows × others) says, `transposed` being the same by
     /// others.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
     pub fn new(
         pattern: &'a SparseRows,
         transposed: &'a SparseRows,
         attributes: Option<&'a Attributes>,
-    ) -> Self {
+        observer: &dyn Observer,
+    ) -> Result<Self> {
         let scales: Vec<f32> = (0..pattern.rows()).map(|row| pattern_scale(pattern.row_len(row))).collect();
         let scale = |row: usize| f64::from(scales[row]);
         let held = |row: usize| pattern.row_len(row) as f64 * scale(row);
         let total: f64 = (0..pattern.rows()).map(held).sum();
         let squares: f64 = (0..pattern.rows()).map(|row| held(row) * held(row)).sum();
-        let (mut shares, mut diagonal) = (Vec::new(), Vec::new());
-        for other in 0..transposed.rows() {
+        let of_other = |other: usize| {
+            if other.is_multiple_of(BLOCK_ROWS) {
+                observer.check()?;
+            }
             let rows = transposed.row(other).0.iter().map(|&row| row as usize);
             let share = rows.clone().map(scale).sum::<f64>() / total.max(f64::MIN_POSITIVE);
             // Σ (s − share · held)², s the scale where there is an entry, else 0.
             let inner: f64 = rows.map(|row| scale(row) * (scale(row) - 2.0 * share * held(row))).sum();
-            shares.push(share as f32);
-            diagonal.push((inner + share * share * squares).max(0.0) as f32);
-        }
+            Ok((share as f32, (inner + share * share * squares).max(0.0) as f32))
+        };
+        let of_others = (0..transposed.rows()).into_par_iter().map(of_other).collect::<Result<Vec<_>>>()?;
+        let (mut shares, mut diagonal): (Vec<f32>, Vec<f32>) = of_others.into_iter().unzip();
         let others = transposed.rows();
         let of_attributes = attributes.iter().flat_map(|attributes| &attributes.columns);
         let of_attributes = of_attributes.map(|column| others + column.start..others + column.end);
@@ -94,7 +100,7 @@ impl<'a> RidgeMap<'a> {
             }
             (&attributes.features, transposed)
         });
-        Self { pattern, transposed, attributes, scale: scales, blocks, shares, diagonal }
+        Ok(Self { pattern, transposed, attributes, scale: scales, blocks, shares, diagonal })
     }
 
     /// Number of columns of F: the others, then the attributes' features.
@@ -211,55 +217,6 @@ impl<'a> RidgeMap<'a> {
 /// What each of n entries of a pattern counts: 1/n^.3.
 pub(super) fn pattern_scale(entries: usize) -> f32 {
     (entries.max(1) as f32).powf(-PATTERN_EXPONENT)
-}
-
-/// a/b of every column; 0 where b is, so that a solved column stays.
-fn ratios(a: &[f64], b: &[f64]) -> Vec<f32> {
-    a.iter().zip(b).map(|(a, b)| if *b > 0.0 { (a / b) as f32 } else { 0.0 }).collect()
-}
-
-/// `Σ_row a∘b`.
-fn products(a: &Matrix, b: &Matrix) -> Vec<f64> {
-    column_sums(a, 0..a.rows(), |row, column, value| f64::from(value) * f64::from(b.row(row)[column]))
-}
-
-/// The sum over some rows of a term (row, column, value), for each column; blocks of rows are added in order.
-fn column_sums(
-    matrix: &Matrix,
-    rows: Range<usize>,
-    term: impl Fn(usize, usize, f32) -> f64 + Sync,
-) -> Vec<f64> {
-    let width = matrix.columns();
-    let blocks: Vec<Vec<f64>> = (0..rows.len().div_ceil(SUM_ROWS))
-        .into_par_iter()
-        .map(|block| {
-            let mut sums = vec![0.0; width];
-            let first = rows.start + block * SUM_ROWS;
-            for row in first..(first + SUM_ROWS).min(rows.end) {
-                let values = matrix.row(row).iter().enumerate();
-                sums.iter_mut().zip(values).for_each(|(sum, (column, &x))| *sum += term(row, column, x));
-            }
-            sums
-        })
-        .collect();
-    let mut total = vec![0.0; width];
-    for block in blocks {
-        total.iter_mut().zip(block).for_each(|(total, sum)| *total += sum);
-    }
-    total
-}
-
-/// `a ← change(column, a, b)` of every value.
-fn update(a: &mut Matrix, b: &Matrix, change: impl Fn(usize, f32, f32) -> f32 + Sync) {
-    let width = a.columns();
-    let blocks = a.data_mut().par_chunks_mut(SUM_ROWS * width).zip(b.data().par_chunks(SUM_ROWS * width));
-    blocks.for_each(|(a, b)| {
-        for (a, b) in a.chunks_mut(width).zip(b.chunks(width)) {
-            for (column, (a, &b)) in a.iter_mut().zip(b).enumerate() {
-                *a = change(column, *a, b);
-            }
-        }
-    });
 }
 
 /// Adds to every row of `target` what `rows` names: row `first + entry` of `source` times
@@ -387,7 +344,7 @@ mod tests {
         let features = SparseRows::new(5, starts, features, values).unwrap();
         let attributes = Attributes { features, columns: vec![0..2, 2..5] };
 
-        let map = RidgeMap::new(&pattern, &transposed, Some(&attributes));
+        let map = RidgeMap::new(&pattern, &transposed, Some(&attributes), &Silent).unwrap();
         let value = |at: u64| (mix(at ^ 77) >> 40) as f32 / (1 << 24) as f32;
         let data = (0..rows * width).map(value).collect();
         let target = Matrix::from_data(width as usize, data).unwrap();
@@ -401,12 +358,12 @@ mod tests {
         let dense = dense(&pattern, &attributes);
         let rated: Vec<usize> = (0..rows as usize).filter(|&row| pattern.row_len(row) > 0).collect();
         let rated = || rated.iter().copied();
-        for (column, &ridge_of_column) in ridges.iter().enumerate().take(width as usize) {
+        for (column, &ridge) in ridges.iter().enumerate() {
             let mean =
                 rated().map(|row| f64::from(target.row(row)[column])).sum::<f64>() / rated().count() as f64;
             let moment = |i: usize, j: usize| rated().map(|row| dense[row][i] * dense[row][j]).sum::<f64>();
             let gram = (0..map.features()).map(|i| {
-                let ridge = |j: usize| if i == j { f64::from(ridge_of_column) } else { 0.0 };
+                let ridge = |j: usize| if i == j { f64::from(ridge) } else { 0.0 };
                 (0..map.features()).map(|j| moment(i, j) + ridge(j)).collect()
             });
             let right = (0..map.features()).map(|i| {
