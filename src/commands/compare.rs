@@ -35,8 +35,9 @@ pub fn compare(model: Option<&str>, version: Option<i32>, other: Option<i32>) ->
     let Some(events) = &material.events else {
         return Err(SegrecError::NoEvents { model: model.name });
     };
+    let allowed = settings::training_memory();
     let rows = diary.run(&workers, &material.relation, |observer| {
-        let given = Given { memory: settings::training_memory(), ..Given::new(events, &material.described) };
+        let given = Given { memory: allowed, ..Given::new(events, &material.described) };
         compare_recipes(given, [&first, &second], observer)
     })?;
     if rows.is_empty() {

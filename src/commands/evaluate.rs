@@ -69,8 +69,9 @@ fn again(
     let Some(events) = &material.events else {
         return Err(SegrecError::NoEvents { model: model.name.clone() });
     };
+    let allowed = settings::training_memory();
     let evaluation = diary.run(workers, &material.relation, |observer| {
-        let given = Given { memory: settings::training_memory(), ..Given::new(events, &material.described) };
+        let given = Given { memory: allowed, ..Given::new(events, &material.described) };
         validating::evaluate(given, &options, cuts, observer)
     })?;
     if evaluation.rows.is_empty() {

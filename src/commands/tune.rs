@@ -192,8 +192,9 @@ fn run(study: &Study, model: &Model, next: &Trial) -> Result<f64> {
     let Some(events) = &material.events else {
         return Err(SegrecError::NoEvents { model: model.name.clone() });
     };
+    let allowed = settings::training_memory();
     diary.run(&workers, &material.relation, |observer| {
-        let given = Given { memory: settings::training_memory(), ..Given::new(events, &material.described) };
+        let given = Given { memory: allowed, ..Given::new(events, &material.described) };
         trial(given, &options, next.share, &objective, observer)
     })
 }
