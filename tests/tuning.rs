@@ -107,7 +107,7 @@ fn halving_lets_the_best_third_go_on_with_more_users() {
     create(&mut session);
     session.run(&format!("CALL segrec_tune('m', '{SPACE}', 9, search => 'halving')"));
     assert_eq!(
-        session.table("SELECT round(share::numeric, 3), count(*) BETWEEN 1 AND 9, min(options) FROM segrec.trials GROUP BY share ORDER BY share"),
+        session.table("SELECT round(share::numeric, 3), count(*) BETWEEN 1 AND 9, min(options::text) FROM segrec.trials GROUP BY share ORDER BY share"),
         "0.111|t|{}\n0.333|t|{}\n1.000|t|{}"
     );
     let counts: Vec<i64> = session.column("SELECT count(*) FROM segrec.trials GROUP BY share ORDER BY share");

@@ -287,7 +287,7 @@ pub const OPTIONS: &[OptionEntry] = &[
     entry(
         "neighbours.kept",
         Kind::Integer { least: 1, most: 2000 },
-        "50",
+        "100",
         "How many neighbours of an item are kept.",
     ),
     entry(
