@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/../scripts/environment"
 cd "$root"
 
-all=(sweep kmeans hierarchical mixture density gowalla serving memory aggregate segments)
+all=(sweep kmeans hierarchical mixture density gowalla movielens retail serving memory aggregate segments)
 parts=("$@")
 if [ $# = 0 ]; then parts=("${all[@]}"); fi
 for part in "${parts[@]}"; do
@@ -20,7 +20,7 @@ for file in train validation test; do
 done
 
 say "engine" && cargo build --release --quiet --package segrec-benches
-case " ${parts[*]} " in *" gowalla "* | *" serving "* | *" memory "* | *" aggregate "* | *" segments "*) scripts/install 15 ;; esac
+case " ${parts[*]} " in *" gowalla "* | *" movielens "* | *" retail "* | *" serving "* | *" memory "* | *" aggregate "* | *" segments "*) scripts/install 15 ;; esac
 
 requirements=benches/peers/requirements.txt
 peers=$tools/peers
