@@ -99,7 +99,8 @@ impl SegmentFactors {
         let rows = segment_rows(interactions, segments)?;
         let wanted_segments: Vec<usize> = (0..segments.count()).filter(|&segment| wanted[segment]).collect();
         for sweep in 1..=SWEEPS {
-            item_factors = segment_items::solve(interactions, segments, wanted, &user_factors, options, observer)?;
+            item_factors =
+                segment_items::solve(interactions, segments, wanted, &user_factors, options, observer)?;
             let solved: Vec<Matrix> = wanted_segments
                 .par_iter()
                 .map(|&segment| {

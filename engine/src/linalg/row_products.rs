@@ -13,7 +13,12 @@ pub const ROWS: usize = 4;
 /// with products of row i with rows `j..j + 4`; some of them lie below the diagonal. `z` holds whole
 /// rows of `stride` values, `stride` a multiple of [`super::TILE`], the number of rows of [`ROWS`].
 #[inline(always)]
-pub fn row_products_simd<S: Simd>(simd: S, z: &[f32], stride: usize, place: impl FnMut(usize, usize, &[f32])) {
+pub fn row_products_simd<S: Simd>(
+    simd: S,
+    z: &[f32],
+    stride: usize,
+    place: impl FnMut(usize, usize, &[f32]),
+) {
     // As many sums as a register has lanes.
     match S::F32_LANES {
         16 => tiles::<S, 4>(simd, z, stride, place),
