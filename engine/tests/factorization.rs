@@ -7,7 +7,6 @@ mod reference;
 use proptest::prelude::*;
 use reference::{options, planted};
 use segrec_engine::factorization::backbone::initial_factors;
-use segrec_engine::factorization::loss::loss;
 use segrec_engine::factorization::{AlsOptions, Backbone, FoldIn, SegmentFactors, Segments, Start};
 use segrec_engine::linalg::gram;
 use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
@@ -46,9 +45,35 @@ proptest! {
                 prop_assert!((found - expected).abs() < 1e-4, "{found} {expected}");
             }
         }
-        let found = loss(&interactions, &backbone.user_factors, &backbone.item_factors, &options);
+        let found = backbone.losses[2];
         let expected = reference::loss(&interactions, &users, &items, &options);
         prop_assert!((found - expected).abs() < 1e-4 * expected, "{found} {expected}");
+    }
+
+    /// Items of few and of many users beside the number of factors, at every weight of other segments.
+    #[test]
+    fn segment_item_factors_agree_with_the_dense_reference(
+        seed in any::<u64>(),
+        k in 1usize..32,
+        sharing in prop_oneof![Just(0.0), Just(1.0), 0.01..1.0],
+    ) {
+        let interactions = planted(80, 60, 3, 0.4, seed);
+        let options = AlsOptions { sharing, ..options(k) };
+        let backbone = Backbone::train(&interactions, &options, Start::Random(2), &Silent).unwrap();
+        let segments = Segments::new((0..80).map(|user| user * 7 % 3).collect(), 3, &interactions);
+        let factors =
+            SegmentFactors::train(&interactions, &backbone, &segments, &[true; 3], &options, &Silent).unwrap();
+        let expected = reference::segment_items(&interactions, &backbone, &segments, &options);
+        for segment in 0..3 {
+            prop_assert_eq!(factors.item_factors[segment].rows(), segments.items[segment].len());
+            for place in 0..segments.items[segment].len() {
+                for (found, expected) in
+                    factors.item_factors[segment].row(place).iter().zip(&expected[segment][place])
+                {
+                    prop_assert!((f64::from(*found) - expected).abs() < 2e-3, "{found} {expected}");
+                }
+            }
+        }
     }
 }
 
@@ -186,22 +211,17 @@ fn one_segment_of_everybody_stays_with_the_backbone() {
 }
 
 #[test]
-fn segment_item_factors_agree_with_the_dense_reference() {
+fn a_segment_that_is_not_wanted_has_no_factors_and_its_users_keep_theirs() {
     let interactions = planted(80, 60, 3, 0.3, 9);
-    let options = options(10);
-    let backbone = Backbone::train(&interactions, &options, Start::Random(2), &Silent).unwrap();
+    let backbone = Backbone::train(&interactions, &options(10), Start::Random(2), &Silent).unwrap();
     let segments = Segments::new((0..80).map(|user| user % 3).collect(), 3, &interactions);
+    let wanted = [true, false, true];
     let factors =
-        SegmentFactors::train(&interactions, &backbone, &segments, &[true; 3], &options, &Silent).unwrap();
-    let expected = reference::segment_items(&interactions, &backbone, &segments, &options);
-    for segment in 0..3 {
-        for place in 0..segments.items[segment].len() {
-            for (found, expected) in
-                factors.item_factors[segment].row(place).iter().zip(&expected[segment][place])
-            {
-                assert!((f64::from(*found) - expected).abs() < 2e-3, "{found} {expected}");
-            }
-        }
+        SegmentFactors::train(&interactions, &backbone, &segments, &wanted, &options(10), &Silent).unwrap();
+    assert_eq!(factors.item_factors[1].rows(), 0);
+    for user in 0..80 {
+        let same = factors.user_factors.row(user) == backbone.user_factors.row(user);
+        assert_eq!(same, user % 3 == 1, "user {user}");
     }
 }
 
@@ -217,10 +237,12 @@ impl Observer for Stop {
 #[test]
 fn a_cancelled_training_is_an_error() {
     let interactions = planted(50, 50, 2, 0.2, 1);
-    assert_eq!(
-        Backbone::train(&interactions, &options(8), Start::Random(1), &Stop),
-        Err(EngineError::Cancelled)
-    );
+    let cancelled = Backbone::train(&interactions, &options(8), Start::Random(1), &Stop);
+    assert_eq!(cancelled, Err(EngineError::Cancelled));
+    let backbone = Backbone::train(&interactions, &options(8), Start::Random(1), &Silent).unwrap();
+    let segments = Segments::new(vec![0; 50], 1, &interactions);
+    let cancelled = SegmentFactors::train(&interactions, &backbone, &segments, &[true], &options(8), &Stop);
+    assert_eq!(cancelled, Err(EngineError::Cancelled));
 }
 
 #[test]

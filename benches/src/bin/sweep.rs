@@ -4,6 +4,7 @@
 
 use segrec_engine::factorization::row_solver::RowSolver;
 use segrec_engine::factorization::{AlsOptions, backbone::initial_factors};
+use segrec_engine::interactions::SparseRows;
 use segrec_engine::linalg::gram;
 use segrec_engine::{Matrix, Silent};
 use std::error::Error;
@@ -22,21 +23,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             frequency_exponent: 1.0,
             sharing: 0.1,
         };
-        let half = |fixed: &Matrix,
-                    rows: &segrec_engine::interactions::SparseRows,
-                    others: usize|
-         -> Result<Matrix, Box<dyn Error>> {
+        let half = |fixed: &Matrix, rows: &SparseRows| -> Result<Matrix, Box<dyn Error>> {
             let solver = RowSolver::new(fixed, &gram(fixed), options.unobserved_weight)?;
-            Ok(solver
-                .solve(rows, |n| options.row_regularization(rows.row_len(n) as f64, others as f64), &Silent)?
-                .0)
+            let ridge = |row| options.row_regularization(rows.row_len(row) as f64, rows.width() as f64);
+            Ok(solver.solve(rows, ridge, &Silent)?.0)
         };
         let mut items = initial_factors(interactions.items(), options.factors, 42);
         let mut seconds = Vec::new();
         for _ in 0..9 {
             let start = Instant::now();
-            let users = half(&items, interactions.by_user(), interactions.items())?;
-            items = half(&users, interactions.by_item(), interactions.users())?;
+            let users = half(&items, interactions.by_user())?;
+            items = half(&users, interactions.by_item())?;
             seconds.push(start.elapsed().as_secs_f64());
         }
         seconds.sort_by(f64::total_cmp);

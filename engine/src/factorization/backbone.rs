@@ -83,8 +83,11 @@ impl Backbone {
         let (mut users, mut items, _) = solve_users(&first)?;
         let mut losses = Vec::with_capacity(options.sweeps);
         for sweep in 1..=options.sweeps {
-            let solver = RowSolver::new(&users, &gram(&users), options.unobserved_weight)?;
-            let (solved, _) = solver.solve(by_item, |item| ridge(by_item, item), observer)?;
+            let (solved, _) = RowSolver::new(&users, &gram(&users), options.unobserved_weight)?.solve(
+                by_item,
+                |item| ridge(by_item, item),
+                observer,
+            )?;
             let user_loss;
             (users, items, user_loss) = solve_users(&solved)?;
             let item_loss: f64 = (0..items.rows())

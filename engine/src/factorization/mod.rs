@@ -9,11 +9,9 @@
 //! - [`normal_equations`]: the k × k system of one row
 //! - [`segment_factors`]: the item factors of each segment, shrunk towards the backbone
 //! - [`fold_in`]: the factors of one user from their events, without training
-//! - [`loss`]: what the sweeps make smaller
 
 pub mod backbone;
 pub mod fold_in;
-pub mod loss;
 pub mod normal_equations;
 pub mod options;
 pub mod row_solver;

@@ -78,12 +78,11 @@ impl RowSolver {
             .map_init(
                 || Scratch::new(k),
                 |scratch, (block, target)| {
-                    observer.check()?;
                     let first = block * BLOCK_ROWS;
                     let regularization = &regularization;
-                    let loss =
-                        arch.dispatch(Block { solver: self, rows, first, target, scratch, regularization });
-                    if loss.is_finite() { Ok(loss) } else { Err(EngineError::NotFinite { what: "a row" }) }
+                    let block =
+                        Block { solver: self, rows, first, target, scratch, regularization, observer };
+                    arch.dispatch(block)
                 },
             )
             .collect::<Result<_>>()?;
@@ -124,46 +123,126 @@ struct Block<'a, F> {
     target: &'a mut [f32],
     scratch: &'a mut Scratch,
     regularization: &'a F,
+    observer: &'a dyn Observer,
 }
 
 impl<F: Fn(usize) -> f32> WithSimd for Block<'_, F> {
-    /// What the rows minimise; not finite where a factor is not.
-    type Output = f64;
+    /// What the rows minimise.
+    type Output = Result<f64>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let Self { solver, rows, first, target, scratch: Scratch { long, short, order }, regularization } =
-            self;
+    fn with_simd<S: Simd>(self, simd: S) -> Result<f64> {
+        let Self { solver, rows, first, target, scratch, regularization, observer } = self;
+        let Scratch { long, short, order } = scratch;
         let k = solver.fixed.columns();
+        let place = |row: usize| (row - first) * k..(row - first + 1) * k;
         let length = |row: &usize| rows.row_len(*row);
         order.clear();
         order.extend((first..first + target.len() / k).filter(|row| length(row) > 0));
         order.sort_unstable_by_key(|row| (length(row), *row));
-        let together = order.partition_point(|row| length(row) <= short_rows::most_together(k));
-        let single = order.partition_point(|row| length(row) <= short_rows::most(k));
+        let (together, rest) =
+            order.split_at(order.partition_point(|row| length(row) <= short_rows::most_together(k)));
         let mut loss = 0.0;
-        for group in order[..together].chunks(S::F32_LANES) {
-            let place = |row: usize| (row - first) * k..(row - first + 1) * k;
+        for group in together.chunks(S::F32_LANES) {
+            observer.check()?;
             loss += short.together(simd, solver, rows, group, regularization, |row, factors| {
                 target[place(row)].copy_from_slice(factors);
             });
         }
-        for &row in &order[together..] {
+        for &row in rest {
+            observer.check()?;
             let (columns, confidences) = rows.row(row);
-            let ridge = regularization(row);
-            let target = &mut target[(row - first) * k..(row - first + 1) * k];
+            let target = &mut target[place(row)];
             if columns.len() <= short_rows::most(k) {
-                loss += short.single(simd, solver, columns, confidences, ridge, target);
+                loss += short.single(simd, solver, columns, confidences, regularization(row), target);
             } else {
-                long.start_diagonal(solver.diagonal(ridge));
+                long.start_diagonal(solver.diagonal(regularization(row)));
                 long.add(simd, &solver.fixed, columns, confidences);
                 let (factors, explained) = long.solve(simd);
                 target.copy_from_slice(factors);
                 loss += confidences.iter().map(|&c| f64::from(c)).sum::<f64>() - explained;
             }
         }
-        let _ = single;
-        let sum: f32 = target.chunks_exact(k).map(|factors| dot_simd(simd, factors, factors)).sum();
-        if sum.is_finite() { loss } else { f64::NAN }
+        let finite = loss.is_finite() && dot_simd(simd, target, target).is_finite();
+        if finite { Ok(loss) } else { Err(EngineError::NotFinite { what: "a row" }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::gram;
+    use crate::observer::Silent;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Rows of every length from none to more than the factors: those solved together, alone, and as
+        /// k × k systems.
+        #[test]
+        fn rows_of_every_length_agree_with_the_plain_system(k in 1usize..100, seed in any::<u64>()) {
+            let value = |i: usize| (crate::seed::mix(seed ^ i as u64) >> 40) as f32 / (1 << 24) as f32;
+            let count = k + 30;
+            let fixed: Vec<f32> = (0..count * k).map(|i| value(i) - 0.5).collect();
+            let fixed = Matrix::from_data(k, fixed).unwrap();
+            let (mut starts, mut columns) = (vec![0], Vec::new());
+            for row in 0..count {
+                // In an order that mixes lengths.
+                columns.extend((0..row * 7 % count).map(|column| column as u32));
+                starts.push(columns.len());
+            }
+            let confidences = (0..columns.len()).map(|i| 0.2 + 3.0 * value(i + 7)).collect();
+            let rows = SparseRows::new(count, starts, columns, confidences).unwrap();
+            let (gram, weight) = (gram(&fixed), 0.05);
+            let ridge = |row: usize| 0.1 + 0.01 * (row % 3) as f32;
+            let solver = RowSolver::new(&fixed, &gram, weight).unwrap();
+            let (found, loss) = solver.solve(&rows, ridge, &Silent).unwrap();
+            let found = solver.basis().rotate_back(&found);
+            let mut expected_loss = 0.0;
+            for row in 0..count {
+                let (columns, confidences) = rows.row(row);
+                let mut system = vec![vec![0.0; k + 1]; k];
+                for i in 0..k {
+                    (0..k).for_each(|j| system[i][j] = weight * gram[i * k + j]);
+                    system[i][i] += f64::from(ridge(row));
+                }
+                let base = system.clone();
+                for (&column, &confidence) in columns.iter().zip(confidences) {
+                    let y = fixed.row(column as usize);
+                    for i in 0..k {
+                        let weighted = f64::from(confidence) * f64::from(y[i]);
+                        (0..k).for_each(|j| system[i][j] += weighted * f64::from(y[j]));
+                        system[i][k] += weighted;
+                    }
+                }
+                let expected = eliminated(system);
+                for (&found, &expected) in found.row(row).iter().zip(&expected) {
+                    prop_assert!((f64::from(found) - expected).abs() < 2e-4, "{row}: {found} {expected}");
+                }
+                for (&column, &confidence) in columns.iter().zip(confidences) {
+                    let y = fixed.row(column as usize);
+                    let product: f64 = y.iter().zip(&expected).map(|(&y, p)| f64::from(y) * p).sum();
+                    expected_loss += f64::from(confidence) * (1.0 - product).powi(2);
+                }
+                for i in 0..k {
+                    expected_loss += (0..k).map(|j| expected[i] * base[i][j] * expected[j]).sum::<f64>();
+                }
+            }
+            prop_assert!((loss - expected_loss).abs() < 1e-4 * expected_loss, "{loss} {expected_loss}");
+        }
+    }
+
+    /// Gaussian elimination of a positive definite system whose last column is the right side.
+    fn eliminated(mut system: Vec<Vec<f64>>) -> Vec<f64> {
+        let n = system.len();
+        for pivot in 0..n {
+            let row = system[pivot].clone();
+            for (_, target) in system.iter_mut().enumerate().filter(|(other, _)| *other != pivot) {
+                let factor = target[pivot] / row[pivot];
+                target.iter_mut().zip(&row).for_each(|(target, value)| *target -= factor * value);
+            }
+        }
+        system.iter().enumerate().map(|(i, row)| row[n] / row[i]).collect()
     }
 }

@@ -142,8 +142,7 @@ impl Pass<'_> {
             .map_init(
                 || ItemScratch::new(k),
                 |scratch, items| {
-                    observer.check()?;
-                    Ok(arch.dispatch(ItemBlock { pass: self, bases: &bases, items, scratch }))
+                    arch.dispatch(ItemBlock { pass: self, bases: &bases, items, scratch, observer })
                 },
             )
             .collect::<Result<_>>()?;
@@ -181,10 +180,11 @@ struct ItemBlock<'a> {
     bases: &'a [Vec<f32>],
     items: &'a [usize],
     scratch: &'a mut ItemScratch,
+    observer: &'a dyn Observer,
 }
 
 impl WithSimd for ItemBlock<'_> {
-    type Output = Vec<(u32, Vec<f32>)>;
+    type Output = Result<Vec<(u32, Vec<f32>)>>;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
@@ -193,6 +193,7 @@ impl WithSimd for ItemBlock<'_> {
         let (share, alone) = (options.sharing as f32, 1.0 - options.sharing as f32);
         let mut solved = Vec::new();
         for &item in self.items {
+            self.observer.check()?;
             let (item_users, confidences) = interactions.by_item().row(item);
             entries.clear();
             entries.extend(
@@ -220,6 +221,6 @@ impl WithSimd for ItemBlock<'_> {
                 solved.push((segment as u32, system.solve(simd).0.to_vec()));
             }
         }
-        solved
+        Ok(solved)
     }
 }

@@ -7,7 +7,7 @@
 use super::TILE;
 use super::rank_update::rank_update_simd;
 use super::vector::{add_scaled_simd, dot_simd};
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 /// Factorizes the upper triangle of `a` (`stride × stride`, `stride` a multiple of [`TILE`]) in
 /// place; the diagonal holds the reciprocals of U's. A pivot that is not positive is raised to the
@@ -101,22 +101,6 @@ pub fn solve_simd<S: Simd>(simd: S, u: &[f32], stride: usize, b: &mut [f32]) -> 
     product
 }
 
-struct Solve<'a>(&'a mut [f32], usize, &'a mut [f32]);
-
-impl WithSimd for Solve<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        factorize_simd(simd, self.0, self.1);
-        solve_simd(simd, self.0, self.1, self.2);
-    }
-}
-
-/// Solves `A x = b` in place for the matrix whose upper triangle is in `a`, which is overwritten.
-pub fn solve(a: &mut [f32], stride: usize, b: &mut [f32]) {
-    pulp::Arch::new().dispatch(Solve(a, stride, b));
-}
-
 /// `W = L⁻¹` of `A = L Lᵀ` (n × n, row-major, lower triangle; the upper one of the result is zero), so that
 /// ‖W v‖² = vᵀA⁻¹v. In `f64` and plain, n³/3 multiply-adds: for matrices of which there are few. Pivots
 /// below `least[i]`, which rounding leaves where columns depend on each other, are raised to it.
@@ -141,10 +125,27 @@ mod tests {
     use super::*;
     use crate::linalg::rank_update::add_rank_update;
     use proptest::prelude::*;
+    use pulp::WithSimd;
+
+    struct Solve<'a>(&'a mut [f32], usize, &'a mut [f32]);
+
+    impl WithSimd for Solve<'_> {
+        type Output = f32;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> f32 {
+            factorize_simd(simd, self.0, self.1);
+            solve_simd(simd, self.0, self.1, self.2)
+        }
+    }
+
+    /// Solves `A x = b` in place for the matrix whose upper triangle is in `a`, which is overwritten. Gives `bᵀx`.
+    fn solve(a: &mut [f32], stride: usize, b: &mut [f32]) -> f32 {
+        pulp::Arch::new().dispatch(Solve(a, stride, b))
+    }
 
     proptest! {
         #[test]
-        fn solve_inverts_the_matrix(tiles in 1usize..5, seed in any::<u64>()) {
+        fn solve_inverts_the_matrix(tiles in 1usize..9, seed in any::<u64>()) {
             let n = tiles * TILE;
             let value = |i: usize| (crate::seed::mix(seed ^ i as u64) >> 40) as f32 / (1 << 24) as f32 - 0.5;
             let rows: Vec<f32> = (0..2 * n * n).map(value).collect();
@@ -158,10 +159,13 @@ mod tests {
                     b[i] += a[i.min(j) * n + i.max(j)] * expected[j];
                 }
             }
-            solve(&mut a, n, &mut b);
+            let right = b.clone();
+            let product = solve(&mut a, n, &mut b);
             for i in 0..n {
                 prop_assert!((b[i] - expected[i]).abs() < 1e-3, "{} {}", b[i], expected[i]);
             }
+            let expected: f32 = right.iter().zip(&b).map(|(right, x)| right * x).sum();
+            prop_assert!((product - expected).abs() < 1e-3 * expected, "{product} {expected}");
         }
     }
 
