@@ -125,7 +125,7 @@ pub fn quotient_rows(
     Ok(quotients.iter().enumerate().filter_map(row).collect())
 }
 
-/// All users, then the users of each segment; nobody is left out where some segment has no users.
+/// All users, then the users of each segment; none where there are none.
 ///
 /// # Errors
 /// [`EngineError::Shape`] where groups and users do not fit.
