@@ -184,6 +184,7 @@ fn options_that_are_wrong_are_reported_together() {
         (r#"{"events": {"duplicates": "last"}}"#, "events.duplicates", "time_column"),
         (r#"{"events": {"half_life": "9 days"}}"#, "events.half_life", "time_column"),
         (r#"{"holdout": {"split": "time"}}"#, "holdout.split", "time_column"),
+        (r#"{"holdout": {"split": "last"}}"#, "holdout.split", "time_column"),
         (r#"{"events": {"type_weights": {"buy": 2}}}"#, "events.type_weights", "type_column"),
     ] {
         expect(

@@ -141,21 +141,20 @@ impl Holdout {
         seed: u64,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let cutoff = match options.split {
-            SplitChoice::Last => {
-                let choice = Choice::AfterEach(last_of_each(events, options.last, seed, observer)?);
-                let split = if events.is_timed() { Split::Last } else { Split::Random };
-                return Self::divided(events, weighting, split, choice, observer);
-            }
-            SplitChoice::Random => None,
-            SplitChoice::Auto | SplitChoice::Time => events.time_quantile(options.share),
+        let random = || {
+            let range = 0..u128::from((options.share * u64::MAX as f64) as u64);
+            (Split::Random, Choice::Hashed(PairHashes::new(events, seed), range))
         };
-        let (split, choice) = match cutoff {
-            Some(cutoff) => (Split::Time { cutoff }, Choice::After(cutoff)),
-            None => {
-                let range = 0..u128::from((options.share * u64::MAX as f64) as u64);
-                (Split::Random, Choice::Hashed(PairHashes::new(events, seed), range))
+        let (split, choice) = match options.split {
+            SplitChoice::Auto | SplitChoice::Time => match events.time_quantile(options.share) {
+                Some(cutoff) => (Split::Time { cutoff }, Choice::After(cutoff)),
+                None => random(),
+            },
+            SplitChoice::Last => {
+                let split = if events.is_timed() { Split::Last } else { Split::Random };
+                (split, Choice::AfterEach(last_of_each(events, options.last, seed, observer)?))
             }
+            SplitChoice::Random => random(),
         };
         Self::divided(events, weighting, split, choice, observer)
     }
