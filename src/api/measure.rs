@@ -1,7 +1,11 @@
 //! `segrec_evaluate`, `segrec_cross_validate`, `segrec_compare`.
 
+use crate::commands::measured::Measured;
+use crate::commands::test_events::{self, TestEvents};
 use crate::commands::{compare, cross_validate, evaluate};
-use crate::error::or_raise;
+use crate::error::{Result, SegrecError, or_raise};
+use crate::serving;
+use crate::serving::measuring::Test;
 use pgrx::PgRelation;
 use pgrx::prelude::*;
 
@@ -25,12 +29,23 @@ fn segrec_evaluate(
         name!(users, i64),
     ),
 > {
-    let test = test.map(|relation| relation.oid());
-    let rows = or_raise(evaluate::evaluate(evaluate::Arguments { model, k, test, per_segment }));
-    TableIterator::new(rows.into_iter().map(|row| {
+    let measured = || match test {
+        None => evaluate::evaluate(model, k, per_segment),
+        Some(test) => of_test(test_events::read(model, k, test.oid())?, per_segment),
+    };
+    TableIterator::new(or_raise(measured()).into_iter().map(|row| {
         let (low, high) = row.interval.unzip();
         (row.metric, row.k, row.segment, row.value, low, high, row.baseline, row.users)
     }))
+}
+
+fn of_test(test: TestEvents, per_segment: Option<bool>) -> Result<Vec<Measured>> {
+    let per_segment = per_segment.ok_or(SegrecError::NullArgument { argument: "per_segment" })?;
+    let TestEvents { model, version, relation, events, interactions, cuts } = &test;
+    let test = Test { relation, events, interactions, version: *version, cuts };
+    let (rows, ids) = serving::measuring::measure(model, test)?;
+    let ids: Vec<Option<i32>> = ids.into_iter().filter(|_| per_segment).map(Some).collect();
+    Ok(Measured::of_rows(&rows, &ids))
 }
 
 #[pg_extern(stable, parallel_restricted)]

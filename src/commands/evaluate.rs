@@ -1,42 +1,30 @@
 //! `segrec_evaluate`: what the deployed version reaches.
 //!
 //! A version was trained on all events, so nothing among them is left to measure it on: its recipe is fitted
-//! again without the holdout, and measured there. Events that came after the training, in a relation of their
-//! own, measure the version itself.
+//! again without the holdout, and measured there. The version itself is measured on events that came later:
+//! see `test_events` and `serving::measuring`.
 
 use super::access::owner_of;
 use super::diary::Diary;
 use super::measured::{Measured, cuts, recipe};
 use super::read::{past, read};
-use super::test_events;
 use super::train::{check_memory, deployed_version};
-use crate::catalog::models::Model;
-use crate::catalog::versions::Version;
 use crate::error::{Result, SegrecError};
 use crate::pg::workers::Workers;
 use crate::settings;
-use pgrx::pg_sys;
 use segrec_engine::recipe::Given;
 use segrec_engine::recipe::validating;
 use segrec_engine::segmentation::matching::match_segments;
 
-/// The arguments, as given.
-pub struct Arguments<'a> {
-    /// The name of the model.
-    pub model: Option<&'a str>,
-    /// The lengths of lists.
-    pub k: Option<Vec<Option<i32>>>,
-    /// A relation of events that came after the training.
-    pub test: Option<pg_sys::Oid>,
-    /// Whether segments are measured too.
-    pub per_segment: Option<bool>,
-}
-
-/// Measures the deployed version of a model.
-pub fn evaluate(arguments: Arguments<'_>) -> Result<Vec<Measured>> {
-    let model = owner_of(arguments.model)?;
-    let cuts = cuts(arguments.k)?;
-    let per_segment = arguments.per_segment.ok_or(SegrecError::NullArgument { argument: "per_segment" })?;
+/// Measures the recipe of a model's deployed version.
+pub fn evaluate(
+    model: Option<&str>,
+    k: Option<Vec<Option<i32>>>,
+    per_segment: Option<bool>,
+) -> Result<Vec<Measured>> {
+    let model = owner_of(model)?;
+    let cuts = cuts(k)?;
+    let per_segment = per_segment.ok_or(SegrecError::NullArgument { argument: "per_segment" })?;
     if model.events.is_none() {
         return Err(SegrecError::NoEvents { model: model.name });
     }
@@ -46,33 +34,16 @@ pub fn evaluate(arguments: Arguments<'_>) -> Result<Vec<Measured>> {
     let workers =
         Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))?;
     let mut diary = Diary::new();
-    let mut rows = match arguments.test {
-        Some(test) => test_events::measure(&model, &version, test, &cuts, &workers, &mut diary)?,
-        None => again(&model, &version, &cuts, per_segment, &workers, &mut diary)?,
-    };
-    rows.retain(|row| per_segment || row.segment.is_none());
-    Ok(rows)
-}
-
-/// The recipe of a version fitted again without its holdout.
-fn again(
-    model: &Model,
-    version: &Version,
-    cuts: &[usize],
-    per_segment: bool,
-    workers: &Workers,
-    diary: &mut Diary,
-) -> Result<Vec<Measured>> {
-    let options = recipe(model, version)?;
-    let material = read(model, &options, None, workers, diary)?;
+    let options = recipe(&model, &version)?;
+    let material = read(&model, &options, None, &workers, &mut diary)?;
     check_memory(&material, &options)?;
     let Some(events) = &material.events else {
-        return Err(SegrecError::NoEvents { model: model.name.clone() });
+        return Err(SegrecError::NoEvents { model: model.name });
     };
     let allowed = settings::training_memory();
-    let evaluation = diary.run(workers, &material.relation, |observer| {
+    let evaluation = diary.run(&workers, &material.relation, |observer| {
         let given = Given { memory: allowed, ..Given::new(events, &material.described) };
-        validating::evaluate(given, &options, cuts, observer)
+        validating::evaluate(given, &options, &cuts, observer)
     })?;
     if evaluation.rows.is_empty() {
         return Err(SegrecError::NothingToMeasure {
@@ -88,7 +59,7 @@ fn again(
     let ids = match per_segment {
         true => {
             let of_user: Vec<Option<u32>> = evaluation.of_user.into_iter().map(Some).collect();
-            let before = past(model, Some(version), &material.ids)?.map(|past| past.of_member);
+            let before = past(&model, Some(&version), &material.ids)?.map(|past| past.of_member);
             match_segments(&before.unwrap_or_default(), &of_user, evaluation.segments)
         }
         false => Vec::new(),

@@ -1,24 +1,245 @@
-//! What a version serves to the users of its training as of that training, without what they did since: for
-//! measuring it on events that came later.
+//! A version measured on events that it was not trained on.
+//!
+//! Every test user gets the list that the version serves as of its training, without what they did since. What it
+//! was trained on, and users and items that it does not know, are left out and counted: a version is never scored
+//! on its own rows.
 
 use super::history::History;
 use super::recommendation::{Recommended, Request, answer, known_person};
+use super::session;
 use super::version::ServedVersion;
-use crate::catalog::factors::StoredUser;
-use crate::error::Result;
-use segrec_engine::Matrix;
-use segrec_engine::interactions::Id;
+use crate::catalog::factors::{StoredUser, id_text, load_users};
+use crate::catalog::models::Model;
+use crate::catalog::versions;
+use crate::error::{Result, SegrecError, notice};
+use crate::pg::workers::Workers;
+use crate::settings;
+use segrec_engine::evaluation::errors::errors;
+use segrec_engine::evaluation::{Catalogue, Measured, Ranked, report};
+use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, SparseRows};
 use segrec_engine::ranking::{Scored, Source};
+use segrec_engine::rating::Biases;
+use segrec_engine::recipe::MetricRow;
+use segrec_engine::recipe::measure::MOST_USERS;
+use segrec_engine::seed::sample;
+use segrec_engine::{Matrix, Observer};
 use std::rc::Rc;
 
+/// Users of a version that are loaded at once.
+const BATCH_USERS: i32 = 4096;
+
+/// Events that measure a version.
+#[derive(Clone, Copy)]
+pub struct Test<'a> {
+    /// The name of their relation.
+    pub relation: &'a str,
+    /// The events.
+    pub events: &'a Events,
+    /// The same as interactions: the ratings where the version predicts these.
+    pub interactions: &'a Interactions,
+    /// The number of the version.
+    pub version: i32,
+    /// The lengths of lists.
+    pub cuts: &'a [usize],
+}
+
+/// A user that is measured.
+struct Tested {
+    /// The number among the test's users.
+    user: usize,
+    stored: StoredUser,
+    /// Items by the version's numbers, ascending.
+    items: Vec<u32>,
+    /// Their ratings.
+    ratings: Vec<f32>,
+}
+
+/// Rows that cannot measure the version.
+#[derive(Default)]
+struct LeftOut {
+    known: u64,
+    unknown_user: u64,
+    unknown_item: u64,
+}
+
+/// Measures the deployed version of a model; with the ids of its segments.
+pub fn measure(model: &Model, test: Test<'_>) -> Result<(Vec<MetricRow>, Vec<i32>)> {
+    let version = session::version(model)?;
+    let tested = tested(&version, test)?;
+    let groups: Vec<u32> =
+        tested.iter().map(|tested| version.segment_number(tested.stored.segment)).collect::<Result<_>>()?;
+    let groups = (groups.as_slice(), version.members.ids.len());
+    let rows = match version.rated.is_some() {
+        true => of_ratings(&version, test, &tested, groups)?,
+        false => of_lists(&version, test, &tested, groups)?,
+    };
+    Ok((rows, version.members.ids.clone()))
+}
+
+/// Runs engine work on threads of its own.
+fn on_threads<T: Send>(work: impl FnOnce(&dyn Observer) -> segrec_engine::Result<T> + Send) -> Result<T> {
+    let workers =
+        Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))?;
+    match workers.run(work, |_| ()) {
+        Some(result) => Ok(result?),
+        None => Err(SegrecError::Internal("the measurement ended without a result".to_owned())),
+    }
+}
+
+/// The users that can be measured, as many as are measured at most; what they cannot be measured on is said.
+fn tested(version: &ServedVersion, test: Test<'_>) -> Result<Vec<Tested>> {
+    let Test { relation, events, interactions, .. } = test;
+    let numbers: Vec<Option<u32>> =
+        (0..events.items().len()).map(|item| version.items().find(events.items().get(item))).collect();
+    let find = |user: usize| version.members.users.find(&id_text(events.users().get(user)));
+    let mut left_out = LeftOut::default();
+    let mut users = Vec::new();
+    for user in 0..events.users().len() {
+        let Some(stored) = find(user)? else {
+            left_out.unknown_user += events.of_user(user).count() as u64;
+            continue;
+        };
+        let mut measurable = false;
+        for event in events.of_user(user) {
+            match numbers[event.item as usize] {
+                None => left_out.unknown_item += 1,
+                Some(item) if stored.items.binary_search(&item).is_ok() => left_out.known += 1,
+                Some(_) => measurable = true,
+            }
+        }
+        if measurable {
+            users.push(user as u32);
+        }
+    }
+    left_out.say(relation, events.len(), test.version, users.is_empty())?;
+    let mut tested = Vec::new();
+    for user in sample(users, MOST_USERS, version.options.seed) {
+        let user = user as usize;
+        let Some(stored) = find(user)? else { continue };
+        let (items, weights) = interactions.by_user().row(user);
+        let mut rated: Vec<(u32, f32)> = items
+            .iter()
+            .zip(weights)
+            .filter_map(|(&item, &weight)| Some((numbers[item as usize]?, weight)))
+            .filter(|(item, _)| stored.items.binary_search(item).is_err())
+            .collect();
+        rated.sort_unstable_by_key(|&(item, _)| item);
+        let (items, ratings) = rated.into_iter().unzip();
+        tested.push(Tested { user, stored, items, ratings });
+    }
+    Ok(tested)
+}
+
+impl LeftOut {
+    /// Counts them in notices, or in an error where nothing is left.
+    fn say(&self, relation: &str, rows: usize, number: i32, nothing_left: bool) -> Result<()> {
+        let parts = [
+            (self.known, format!("have a user and an item that version {number} was trained on together")),
+            (self.unknown_user, format!("have a user that version {number} does not know")),
+            (self.unknown_item, format!("have an item that version {number} does not know")),
+        ];
+        let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+        if nothing_left {
+            let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+            return Err(SegrecError::NothingToMeasure {
+                relation: relation.to_owned(),
+                reason: format!("of {rows} rows {}", parts.join(", ")),
+                hint: "give events that came after the training, or leave \"test\" out: then the recipe is fitted \
+                       again without a holdout and measured there",
+            });
+        }
+        for (count, what) in parts {
+            notice(format!("left out {count} of {rows} rows of \"{relation}\" that {what}"), None, None);
+        }
+        Ok(())
+    }
+}
+
+fn of_lists(
+    version: &Rc<ServedVersion>,
+    test: Test<'_>,
+    tested: &[Tested],
+    groups: (&[u32], usize),
+) -> Result<Vec<MetricRow>> {
+    let cuts = test.cuts;
+    let n = cuts.iter().copied().fold(0, usize::max);
+    let (mut lists, mut popular) = (Vec::with_capacity(tested.len()), Vec::with_capacity(tested.len()));
+    for Tested { user, stored, .. } in tested {
+        lists.push(list(version, test.events.users().get(*user), stored, n)?);
+        popular.push(version.popularity.top(&stored.items, n));
+    }
+    let item_users = versions::item_users(version.id())?;
+    let users = versions::users(version.id())?;
+    let backbone = version.backbone()?;
+    let item_factors = Some(&backbone.item_factors);
+    let seed = version.options.seed;
+    let work = |observer: &dyn Observer| {
+        fn slices(lists: &[Vec<Scored>]) -> Vec<&[Scored]> {
+            lists.iter().map(Vec::as_slice).collect()
+        }
+        let relevant: Vec<&[u32]> = tested.iter().map(|tested| tested.items.as_slice()).collect();
+        let histories: Vec<&[u32]> = tested.iter().map(|tested| tested.stored.items.as_slice()).collect();
+        report(
+            Ranked { lists: &slices(&lists), auc: None },
+            Ranked { lists: &slices(&popular), auc: None },
+            Measured { relevant: &relevant, histories: &histories, groups: Some(groups) },
+            Catalogue { item_users: &item_users, users, item_factors },
+            cuts,
+            seed,
+            observer,
+        )
+    };
+    on_threads(work)
+}
+
+fn of_ratings(
+    version: &Rc<ServedVersion>,
+    test: Test<'_>,
+    tested: &[Tested],
+    groups: (&[u32], usize),
+) -> Result<Vec<MetricRow>> {
+    let (ids, ratings) = trained_on(version)?;
+    let biases = Biases::new(&ratings);
+    let (mut model, mut baseline) = (Vec::with_capacity(tested.len()), Vec::with_capacity(tested.len()));
+    for Tested { user, stored, items, ratings } in tested {
+        let predicted = predictions(version, test.events.users().get(*user), stored, items)?;
+        model.push(predicted.into_iter().zip(ratings.iter().copied()).collect::<Vec<_>>());
+        let row = ids.find(Id::Text(&stored.user_id)).unwrap_or(u32::MAX);
+        let of_biases = items.iter().map(|&item| biases.predict(row as usize, item as usize));
+        baseline.push(of_biases.zip(ratings.iter().copied()).collect::<Vec<_>>());
+    }
+    let seed = version.options.seed;
+    on_threads(|observer| errors(&model, &baseline, Some(groups), seed, observer))
+}
+
+/// The ratings that a version was trained on, and the ids of its users as text.
+fn trained_on(version: &ServedVersion) -> Result<(IdMap, Interactions)> {
+    let mut ids = IdMap::new(IdKind::Text);
+    let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    for from in (0..).step_by(BATCH_USERS as usize) {
+        let users = load_users(version.id(), from, BATCH_USERS)?;
+        if users.is_empty() {
+            break;
+        }
+        for user in users {
+            ids.number(Id::Text(&user.user_id));
+            columns.extend(user.items);
+            values.extend(user.confidences);
+            starts.push(columns.len());
+        }
+    }
+    let rows = SparseRows::new(version.item_ids().len(), starts, columns, values)?;
+    Ok((ids, Interactions::new(rows)))
+}
+
 /// The `n` items that a user of the training is recommended.
-pub fn list(version: &Rc<ServedVersion>, user: Id<'_>, stored: &StoredUser, n: usize) -> Result<Vec<Scored>> {
+fn list(version: &Rc<ServedVersion>, user: Id<'_>, stored: &StoredUser, n: usize) -> Result<Vec<Scored>> {
     let request = Request { n, model: None, candidates: None, exclude_seen: true };
     served(version, user, stored, &request)
 }
 
 /// The scores of some items (ascending) for a user of the training.
-pub fn predictions(
+fn predictions(
     version: &Rc<ServedVersion>,
     user: Id<'_>,
     stored: &StoredUser,

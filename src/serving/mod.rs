@@ -7,7 +7,7 @@
 //! - [`segments`], [`segment_of`]: the segments of a version, and which one is a user's
 //! - [`explanation`]: one item for one user, and why
 //! - [`all_lists`]: the lists of every user, streamed
-//! - [`measuring`]: what a version served right after its training
+//! - [`measuring`]: a version on events that it was not trained on
 //!
 //! A call costs one lookup of the model, one of the user, one of their events where those are live, and
 //! the scan of the segment's own items.

@@ -15,7 +15,7 @@
 //! - [`training`]: all of it, from events to a version
 //! - [`validating`]: a recipe measured again, on its holdout or fold by fold
 //! - [`comparing`]: two recipes on the same holdout
-//! - [`space`], [`trial`]: the options that a study tries, and one trial
+//! - [`space`], [`search`], [`trial`]: the options that a study tries, how, and one trial
 //! - [`segmenting`]: the same without events
 //! - [`members`]: the segment of every member, as it is stored
 //! - [`reading`]: what a person reads about segments
@@ -38,6 +38,7 @@ pub mod options;
 pub mod rated;
 pub mod reading;
 pub mod rehearsal;
+pub mod search;
 pub mod segmenting;
 pub mod space;
 pub mod training;

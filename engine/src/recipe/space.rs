@@ -6,6 +6,7 @@
 
 use super::checking::{OptionProblem, check_value, describe, merge_options, nearest, parse_options, set};
 use super::options::{Kind, OPTIONS, OptionEntry};
+use super::search::Search;
 use crate::seed::{hash_bytes, random};
 use rand::Rng;
 use serde_json::{Map, Value};
@@ -27,43 +28,6 @@ const FIXED: [&str; 10] = [
 const DRAWS: usize = 20;
 /// Drawn numbers keep this many significant digits: a finer difference has no effect that could be measured.
 const DIGITS: i32 = 4;
-
-/// How trials are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Search {
-    /// All combinations, in order.
-    Grid,
-    /// By chance.
-    Random,
-    /// By chance on a ninth of the users; the best third goes on with a third, and of these again.
-    Halving,
-}
-
-impl Search {
-    /// From the name in SQL.
-    ///
-    /// # Errors
-    /// What it may be.
-    pub fn parse(text: &str) -> Result<Self, OptionProblem> {
-        match text {
-            "grid" => Ok(Self::Grid),
-            "random" => Ok(Self::Random),
-            "halving" => Ok(Self::Halving),
-            _ => Err(OptionProblem {
-                message: format!("\"search\" is \"{text}\""),
-                hint: "\"search\" is one of 'grid', 'random', 'halving'".to_owned(),
-            }),
-        }
-    }
-
-    /// The shares of users that trials are made with, one after the other.
-    pub fn shares(self) -> &'static [f64] {
-        match self {
-            Self::Grid | Self::Random => &[1.0],
-            Self::Halving => &[1.0 / 9.0, 1.0 / 3.0, 1.0],
-        }
-    }
-}
 
 /// An option and the values it may have.
 #[derive(Clone, Debug, PartialEq)]
@@ -311,22 +275,6 @@ fn significant(value: f64) -> f64 {
     format!("{value:.digits$}").parse().unwrap_or(value)
 }
 
-/// Which of the trials of one share go on to the next: the best third, and the first, which is the model's
-/// own. Failed ones have no value.
-pub fn going_on(values: &[Option<f64>], higher_is_better: bool) -> Vec<usize> {
-    let sign = if higher_is_better { -1.0 } else { 1.0 };
-    let mut ranked: Vec<(usize, f64)> =
-        values.iter().enumerate().filter_map(|(trial, value)| Some((trial, sign * (*value)?))).collect();
-    ranked.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let mut going: Vec<usize> =
-        ranked.iter().take(values.len().div_ceil(3)).map(|&(trial, _)| trial).collect();
-    if !values.is_empty() && !going.contains(&0) {
-        going.push(0);
-    }
-    going.sort_unstable();
-    going
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -405,15 +353,6 @@ mod tests {
         for nothing in [json!({}), json!([1]), json!(null)] {
             assert_eq!(Space::parse(&nothing, Search::Grid).unwrap_err().len(), 1);
         }
-    }
-
-    #[test]
-    fn the_best_third_goes_on_with_the_models_own() {
-        let values = [Some(0.1), Some(0.5), None, Some(0.3), Some(0.4), Some(0.2), None];
-        assert_eq!(going_on(&values, true), [0, 1, 3, 4]);
-        assert_eq!(going_on(&values, false), [0, 3, 5]);
-        assert_eq!(going_on(&[None], true), [0]);
-        assert_eq!(going_on(&[], true), [0usize; 0]);
     }
 
     proptest! {
