@@ -42,6 +42,7 @@ pub fn check_options(options: &Options, reads: Reads<'_>) -> Result<()> {
             "holdout.split",
             "time_column",
         ),
+        (options.feedback == Feedback::Explicit && !weighted, "feedback", "weight_column"),
         (options.is_explicit() && !weighted, "algorithm", "weight_column"),
         (!options.events.type_weights.is_empty() && !typed, "events.type_weights", "type_column"),
         (by_points && matches!(on, On::Behaviour | On::Both) && !eventful, "segmentation.on", "events"),

@@ -399,7 +399,7 @@ impl SegrecError {
                 format!("the training needs about {}, more than segrec.training_memory allows", megabytes(needed)),
                 Some(format!("segrec.training_memory is {}; {what}", megabytes(allowed))),
                 Some(format!(
-                    "set segrec.training_memory to '{}' or more, or lower als.factors or events.max_user_events",
+                    "set segrec.training_memory to '{}' or more, or lower als.factors or events.max_user_events, or choose another algorithm",
                     megabytes(needed).replace(' ', "")
                 )),
             ),

@@ -113,6 +113,7 @@ impl AllLists {
         };
         let own = segment.own.as_ref().map(|own| (segment.items.as_slice(), &own.item_factors));
         let source = match (blend.factors, &own) {
+            _ if version.rated.is_some() => Source::Rating,
             (false, _) => Source::Neighbours,
             (true, Some(_)) => Source::Segment,
             (true, None) => Source::Backbone,

@@ -325,7 +325,12 @@ fn scored(
         (true, false, Some(candidates)) => score_candidates(version, segment, factors, candidates, n)?,
         (true, false, None) => score_all(version, segment, factors, excluded, n)?,
     };
-    Ok(Some((scored, if blend.factors { source } else { Source::Neighbours })))
+    let source = match (version.rated.is_some(), blend.factors) {
+        (true, _) => Source::Rating,
+        (false, true) => source,
+        (false, false) => Source::Neighbours,
+    };
+    Ok(Some((scored, source)))
 }
 
 /// By neighbours, and by factors where these count.

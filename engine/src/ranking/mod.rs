@@ -27,6 +27,8 @@ pub enum Source {
     Backbone,
     /// What the user's own items say for others, where factors do not count.
     Neighbours,
+    /// A predicted rating.
+    Rating,
     /// Factors computed now from the events of a user that training did not see.
     FoldIn,
     /// What is popular in the user's segment.
@@ -42,6 +44,7 @@ impl Source {
             Self::Segment => "segment",
             Self::Backbone => "backbone",
             Self::Neighbours => "neighbours",
+            Self::Rating => "rating",
             Self::FoldIn => "fold_in",
             Self::SegmentPopular => "segment_popular",
             Self::Popular => "popular",

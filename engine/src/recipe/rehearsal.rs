@@ -16,6 +16,7 @@ use crate::matrix::Matrix;
 use crate::neighbours::Neighbours;
 use crate::observer::{Observer, Progress};
 use crate::segmentation::choice::{Choice, Tried, choose};
+use std::cmp::Ordering;
 
 /// Users on which numbers of segments and blends are compared.
 const CHOOSING_USERS: usize = 4_000;
@@ -112,12 +113,14 @@ pub fn choose_algorithm(
     let Some((place, rehearsal)) = best else {
         return only(Algorithm::Popularity);
     };
+    let reached = attempts.iter().filter_map(|attempt| attempt.value).fold(f64::NEG_INFINITY, f64::max);
     for (other, attempt) in attempts.iter_mut().enumerate().filter(|(_, attempt)| attempt.value.is_some()) {
         attempt.chosen = other == place;
         attempt.reason = match other.cmp(&place) {
-            std::cmp::Ordering::Equal => "the best on held-out events",
-            std::cmp::Ordering::Less => "worse on held-out events",
-            std::cmp::Ordering::Greater => "costs more and is not better by a standard error",
+            Ordering::Equal if attempt.value >= Some(reached) => "the best on held-out events",
+            Ordering::Equal => "none that costs more is better by a standard error",
+            Ordering::Less => "worse on held-out events",
+            Ordering::Greater => "costs more and is not better by a standard error",
         }
         .to_owned();
     }
