@@ -1,4 +1,4 @@
-//! Training: users and items are solved in turn, each row with the prior mean that [`super::ridge_map`]
+//! Training: users and items are solved in turn, each row with the prior mean that `ridge_map`
 //! draws from what was solved the time before.
 //!
 //! Cost of a sweep with n ratings: n·k² multiply-adds for the rows, and 8·n·k for every step of conjugate
