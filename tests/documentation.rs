@@ -140,7 +140,7 @@ fn print_all(blocks: &[Block], psql: impl Fn(&str) -> String) -> Vec<String> {
     parts.iter().map(|part| part.trim_end().to_owned()).collect()
 }
 
-/// The columns and the number of rows of each table that psql printed.
+/// The columns and the number of rows of each table that psql printed, and whether there were errors.
 fn shape(printed: &str) -> Vec<String> {
     let lines: Vec<&str> = printed.lines().collect();
     let is_rule = |line: &str| {
@@ -153,7 +153,8 @@ fn shape(printed: &str) -> Vec<String> {
     let counts = lines
         .iter()
         .filter(|line| line.starts_with('(') && (line.ends_with("rows)") || line.ends_with("row)")));
-    headers.chain(counts.map(|&line| line.to_owned())).collect()
+    let errors = lines.iter().filter(|line| line.starts_with("ERROR:")).map(|_| "ERROR".to_owned());
+    headers.chain(counts.map(|&line| line.to_owned())).chain(errors).collect()
 }
 
 /// The blocks to execute, in order.
@@ -255,8 +256,11 @@ fn a_document_that_shows_other_output_is_named_with_its_line_and_corrected() {
 
 #[test]
 fn a_document_whose_varying_output_has_another_shape_fails() {
-    let changes =
-        [("  0.456\n(2 rows)", "(1 row)"), (" number\n--------\n  0.123", " other\n--------\n  0.123")];
+    let changes = [
+        ("  0.456\n(2 rows)", "(1 row)"),
+        (" number\n--------\n  0.123", " other\n--------\n  0.123"),
+        (" number\n--------\n  0.123", "ERROR:  oh\n number\n--------\n  0.123"),
+    ];
     for (from, to) in changes {
         let verdict = run_document("sample", &SAMPLE.replace(from, to));
         assert_eq!(verdict.differences.len(), 1, "{verdict:?}");
