@@ -119,7 +119,7 @@ pub(super) fn nearest(name: &str) -> String {
         let word = strsim::normalized_damerau_levenshtein(&last(name), &last(entry.name));
         whole.max(word)
     };
-    let best = OPTIONS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let best = OPTIONS.iter().rev().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     match best {
         Some(entry) if likeness(entry) >= LEAST_SIMILARITY => {
             format!("did you mean \"{}\"?", entry.name)
@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(hint("unknown option \"seeds\""), "did you mean \"seed\"?");
         assert_eq!(
             hint("option \"als.sweeps\" is 0"),
-            "\"als.sweeps\" is a whole number from 1 to 200; its default is 8"
+            "\"als.sweeps\" is \"auto\" or a whole number from 1 to 200; its default is \"auto\""
         );
     }
 
