@@ -7,7 +7,7 @@ mod reference;
 
 use proptest::prelude::*;
 use segrec_engine::interactions::{Events, Id, IdKind, Interactions, RawEvents};
-use segrec_engine::recipe::{Described, Given, Options, Trained, parse_options, train};
+use segrec_engine::recipe::{Algorithm, Described, Given, Options, Trained, parse_options, train};
 use segrec_engine::{EngineError, Observer, Progress, Silent};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,6 +40,11 @@ fn pairs_of(interactions: &Interactions) -> Vec<(i64, i64, f32)> {
 fn options(factors: usize, segments: usize) -> Options {
     parse_options(&json!({"als": {"factors": factors, "sweeps": 3}, "segmentation": {"segments": segments}}))
         .unwrap()
+}
+
+/// Without neighbours, which a blend may prefer to any factors.
+fn factors_alone(options: Options) -> Options {
+    Options { algorithm: Algorithm::Als, ..options }
 }
 
 fn all_finite(trained: &Trained) -> bool {
@@ -126,7 +131,7 @@ fn a_training_can_be_cancelled_at_any_moment() {
 fn planted_tastes_make_segments_that_pass_the_gate() {
     // Two factors cannot tell twelve tastes apart; segments can.
     let interactions = reference::planted(3000, 240, 12, 0.25, 8);
-    let options = options(2, 12);
+    let options = factors_alone(options(2, 12));
     let events = events(&pairs_of(&interactions), &options).unwrap();
     let trained = train_events(&events, &options, None, &Silent).unwrap();
     let passed = trained.measurement.gates.iter().filter(|gate| gate.passed).count();
@@ -139,7 +144,7 @@ fn planted_tastes_make_segments_that_pass_the_gate() {
 /// At one standard error, chance alone passes a sixth of the data sets that have nothing to find.
 #[test]
 fn without_planted_tastes_the_gate_keeps_the_backbone_nearly_always() {
-    let options = options(8, 6);
+    let options = factors_alone(options(8, 6));
     let passed = (0..12).filter(|&seed| {
         let interactions = reference::planted(1500, 240, 1, 0.06, seed);
         let events = events(&pairs_of(&interactions), &options).unwrap();
@@ -156,7 +161,8 @@ fn auto_finds_a_regularization_about_as_good_as_the_best_of_the_grid() {
     let pairs = pairs_of(&interactions);
     let value = |regularization: serde_json::Value| {
         let als = json!({"factors": 32, "regularization": regularization});
-        let options = parse_options(&json!({"als": als, "segmentation": {"method": "none"}})).unwrap();
+        let options = json!({"algorithm": "als", "als": als, "segmentation": {"method": "none"}});
+        let options = parse_options(&options).unwrap();
         let events = events(&pairs, &options).unwrap();
         train_events(&events, &options, None, &Silent).unwrap().measurement.deciding_row().unwrap().value
     };
