@@ -23,6 +23,9 @@ pub const PHASE: &str = "blending";
 /// Shares of neighbours that are tried between nothing and all. The best is flat: neighbours on the grid
 /// differ by half a per cent.
 const SHARES: [f32; 5] = [0.1, 0.2, 0.35, 0.5, 0.65];
+/// The share that is kept unless another is better by a standard error: on Gowalla's validation split .2313/.1354
+/// (recall/ndcg@20), with .2 .2284/.1334, with .5 .2304/.1351, with .65 .2290/.1346.
+const USUAL_SHARE: f32 = 0.35;
 /// Users whose scores give the scales.
 const SCALE_USERS: usize = 256;
 
@@ -48,7 +51,7 @@ pub fn decide(
         return Ok(blend(share as f32));
     }
     if scale <= 0.0 || users.is_empty() {
-        return Ok(blend(SHARES[SHARES.len() / 2]));
+        return Ok(blend(USUAL_SHARE));
     }
     let blends: Vec<Blend> = SHARES.map(blend).into_iter().chain([Blend::NEIGHBOURS]).collect();
     let mut tried = blended(ranking, holdout, &blends, users, observer)?;
@@ -60,14 +63,17 @@ pub fn decide(
         observer.report(Progress { metric, ..Progress::step(PHASE, step + 1, tried.len()) });
     }
     tried.sort_by(|a, b| mean(&b.1).total_cmp(&mean(&a.1)));
-    // One part alone is kept where two are not better by a standard error.
+    // The best is taken where it is better by a standard error, paired by user: than one part alone, which
+    // costs less, and than the usual share.
     let (found, values) = &tried[0];
-    let single = tried.iter().find(|(blend, own)| {
+    let as_good = |(_, own): &&(Blend, Vec<f64>)| {
         let lost: Vec<f64> = values.iter().zip(own).map(|(best, own)| best - own).collect();
         let (lost, error) = mean_and_error(&lost);
-        (blend.share <= 0.0 || blend.share >= 1.0) && lost <= error
-    });
-    Ok(single.map_or(*found, |single| single.0))
+        lost <= error
+    };
+    let single = tried.iter().filter(|(blend, _)| blend.share <= 0.0 || blend.share >= 1.0).find(as_good);
+    let usual = || tried.iter().filter(|(blend, _)| blend.share == USUAL_SHARE).find(as_good);
+    Ok(single.or_else(usual).map_or(*found, |(blend, _)| *blend))
 }
 
 /// What each of the users reaches with each blend, by their segment's own rows.

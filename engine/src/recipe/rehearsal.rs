@@ -5,7 +5,7 @@ use super::described::Described;
 use super::division::{Division, Finder};
 use super::fit::Fit;
 use super::lists::Ranking;
-use super::measure::{Asked, Measurement, deciding_values, measured_users};
+use super::measure::{Asked, MOST_USERS, Measurement, deciding_values, measured_users};
 use super::options::Options;
 use super::training::Given;
 use super::{blending, rated, tuning};
@@ -18,7 +18,7 @@ use crate::observer::{Observer, Progress};
 use crate::segmentation::choice::{Choice, Tried, choose};
 use std::cmp::Ordering;
 
-/// Users on which numbers of segments and blends are compared.
+/// Users on which numbers of segments are compared.
 const CHOOSING_USERS: usize = 4_000;
 
 /// A recipe fitted to the training part of a holdout, and what it reaches on the other.
@@ -156,7 +156,7 @@ pub fn rehearse(
     fit.neighbours = neighbours;
     let weighed = options.weighs_popularity();
     if algorithm == Algorithm::Hybrid {
-        let users = measured_users(holdout, CHOOSING_USERS, options.seed);
+        let users = measured_users(holdout, MOST_USERS, options.seed);
         let ranking = Ranking::new(&fit, training, weighed);
         let share = options.neighbours.share;
         fit.blend = blending::decide(&ranking, holdout, share, &users, options.seed, observer)?;
