@@ -3,6 +3,7 @@
 //! - [`top_n`]: the best n of a stream of scores, with a fixed order of ties
 //! - [`batch`]: lists for many users of the same items, as blocked matrix products
 //! - [`blended`]: lists from factors and neighbours together
+//! - [`coded`]: the same lists from factors rounded to 8 bits
 //! - [`popularity`]: what everybody likes; the last rung of the ladder and the baseline
 //!
 //! The ladder of a recommendation: segment factors, the backbone, fold-in, what is popular in the
@@ -10,6 +11,7 @@
 
 pub mod batch;
 pub mod blended;
+pub mod coded;
 pub mod popularity;
 pub mod top_n;
 
