@@ -6,6 +6,8 @@
 //! - [`owner`]: act as the owner of the catalog for a moment
 //! - [`lock`]: the lock that a training holds on its model
 //! - [`packed`]: arrays of numbers as whole blocks
+//! - [`planner`]: what the planner asks of our functions
+//! - [`rights`]: what the current role may read
 //! - [`stream`]: the rows of a query, one by one, without collecting them
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
 
@@ -15,5 +17,7 @@ pub mod flat;
 pub mod lock;
 pub mod owner;
 pub mod packed;
+pub mod planner;
+pub mod rights;
 pub mod stream;
 pub mod workers;
