@@ -5,6 +5,7 @@
 //! - [`flat`]: values of our own types
 //! - [`owner`]: act as the owner of the catalog for a moment
 //! - [`lock`]: the lock that a training holds on its model
+//! - [`mapped`]: files that all sessions map
 //! - [`packed`]: arrays of numbers as whole blocks
 //! - [`planner`]: what the planner asks of our functions
 //! - [`rights`]: what the current role may read
@@ -15,6 +16,7 @@ pub mod aggregate;
 pub mod features;
 pub mod flat;
 pub mod lock;
+pub mod mapped;
 pub mod owner;
 pub mod packed;
 pub mod planner;
