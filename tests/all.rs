@@ -19,6 +19,7 @@ mod privileges;
 mod recommend;
 mod reference;
 mod segmentation;
+mod tenants;
 mod training;
 mod tuning;
 

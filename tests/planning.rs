@@ -92,20 +92,23 @@ fn parallel_workers_give_the_same_rows_for_whoever_asks() {
     let query = "SELECT users.user_id, list.*, segrec_predict(user_id, 7), segrec_segment_of(user_id)
                  FROM users, LATERAL segrec_recommend(user_id, 5) AS list ORDER BY 1, 2";
     for role in ["postgres", "planning_guest"] {
-        session.run(&format!("SET ROLE {role}; SET {force} = off; SET max_parallel_workers_per_gather = 0"));
-        let alone = session.table(query);
-        assert_eq!(alone.lines().count(), 3000);
-        session.run(&format!("SET {force} = on; SET max_parallel_workers_per_gather = 2"));
-        let plan = plan(&mut session, query).to_string();
-        assert!(plan.contains("\"Gather"), "{plan}");
-        assert_eq!(session.table(query), alone, "{role}");
+        // Workers first: they load the version before any session has.
+        session.run(&format!("SET ROLE {role}; SET {force} = on; SET max_parallel_workers_per_gather = 2"));
+        let forced = plan(&mut session, query).to_string();
+        assert!(forced.contains("\"Gather"), "{forced}");
+        let of_one_worker = session.table(query);
         session.run(&format!(
             "SET {force} = off; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
-                              SET min_parallel_table_scan_size = 0"
+             SET min_parallel_table_scan_size = 0"
         ));
-        let plan: Value = self::plan(&mut session, query);
-        assert!(plan.to_string().contains("\"Workers Planned\":2"), "{plan}");
-        assert_eq!(session.table(query), alone, "{role}");
+        let shared = plan(&mut session, query).to_string();
+        assert!(shared.contains("\"Workers Planned\":2"), "{shared}");
+        let of_two_workers = session.table(query);
+        session.run("SET max_parallel_workers_per_gather = 0");
+        let alone = session.table(query);
+        assert_eq!(alone.lines().count(), 3000);
+        assert_eq!(of_one_worker, alone, "{role}");
+        assert_eq!(of_two_workers, alone, "{role}");
         session.run("RESET ALL");
     }
 }
