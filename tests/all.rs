@@ -11,12 +11,15 @@ mod durability;
 mod errors;
 mod evaluation;
 mod events;
+mod grants;
 mod harness;
 mod metrics;
+mod planning;
 mod privileges;
 mod recommend;
 mod reference;
 mod segmentation;
+mod tenants;
 mod training;
 mod tuning;
 

@@ -94,6 +94,12 @@ pub enum SegrecError {
     WhichModel { known: Vec<String> },
     /// Only the owner may do this.
     NotOwner { name: String, owner: String },
+    /// Only the owner, or who holds the privilege, may train.
+    NotTrainer { name: String, owner: String },
+    /// There is no such role.
+    UnknownRole { name: String },
+    /// `privilege` is not one of its words.
+    InvalidPrivilege { value: String },
     /// Options are wrong; all problems.
     InvalidOptions(Vec<OptionProblem>),
     /// Columns are missing; all of them.
