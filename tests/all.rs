@@ -12,6 +12,7 @@ mod errors;
 mod evaluation;
 mod events;
 mod harness;
+mod lists;
 mod metrics;
 mod privileges;
 mod recommend;

@@ -9,6 +9,7 @@ mod deploy;
 mod explain;
 mod measure;
 mod metrics;
+mod people;
 mod recommend;
 mod segments;
 mod train;
