@@ -48,7 +48,7 @@ fn more_diversity_lowers_the_likeness_within_lists() {
          WHERE d.rank = 1 AND d.item_id <> r.item_id",
     );
     let seen: i64 = session.value(
-        "SELECT count(*) FROM generate_series(0::bigint, 599, 13) u, segrec_recommend(u, 10, diversity => 1, explore => 1) r
+        "SELECT count(*) FROM generate_series(0::bigint, 599, 13) u CROSS JOIN LATERAL segrec_recommend(u, 10, diversity => 1, explore => 1) r
          JOIN events e ON e.user_id = u AND e.item_id = r.item_id",
     );
     assert_eq!((firsts, seen), (0, 0));
@@ -115,7 +115,7 @@ fn exploration_is_the_same_within_a_statement_and_differs_between_statements_and
 fn more_exploration_goes_further_from_the_best() {
     let (_database, mut session) = trained("lists_explore_more");
     let mut kept = |explore: f64| -> f64 {
-        session.value(&format!(
+        session.value::<f64>(&format!(
             "SELECT count(*)::float8 FROM generate_series(0::bigint, 599, 5) u, segrec_recommend(u, 10) best,
                  segrec_recommend(u, 10, explore => {explore}) drawn WHERE best.item_id = drawn.item_id"
         )) / 1200.0
@@ -288,7 +288,7 @@ fn ratings_have_segments_lists_and_audiences_in_their_unit() {
         r#"CREATE TABLE ratings AS SELECT user_id, item_id, 1 + (user_id % 4 = item_id % 4)::int * 3 + item_id % 2 AS stars FROM events;
            CREATE INDEX ON ratings (user_id);
            SELECT segrec_create_model('stars', 'ratings', weight_column => 'stars', options =>
-               '{"feedback": "explicit", "als": {"factors": 4}, "segmentation": {"segments": 2}}');
+               '{"algorithm": "rating", "als": {"factors": 4}, "segmentation": {"segments": 2}}');
            SELECT segrec_train('stars')"#,
     );
     let outside: i64 = session.value(
