@@ -4,7 +4,7 @@
 use super::recommend::{Lines, SqlId, count, ids, lines};
 use crate::catalog::factors::parse_id;
 use crate::error::{Result, SegrecError, or_raise};
-use crate::serving;
+use crate::serving::{self, healed};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
@@ -18,7 +18,7 @@ fn ranked<T: SqlId>(users: Vec<(String, f32)>) -> Users<T> {
 
 fn similar_users<T: SqlId>(user: Option<&T>, n: Option<i32>, model: Option<&str>) -> Users<T> {
     let found = |user: &T| -> Result<_> { serving::similar_users(user.id(), count(n)?, model) };
-    user.map_or_else(Vec::new, |user| ranked(or_raise(found(user))))
+    user.map_or_else(Vec::new, |user| ranked(or_raise(healed(|| found(user)))))
 }
 
 fn audience<T: SqlId>(
@@ -31,7 +31,7 @@ fn audience<T: SqlId>(
         let exclude_seen = exclude_seen.ok_or(SegrecError::NullArgument { argument: "exclude_seen" })?;
         serving::audience(item.id(), T::KIND, count(n)?, model, exclude_seen)
     };
-    item.map_or_else(Vec::new, |item| ranked(or_raise(found(item))))
+    item.map_or_else(Vec::new, |item| ranked(or_raise(healed(|| found(item)))))
 }
 
 #[pg_extern(stable, parallel_safe)]
@@ -49,7 +49,7 @@ fn segrec_recommend_segment(
         let candidates = candidates.as_deref().map(ids);
         Ok(lines(&serving::recommend_segment(segment, count(n)?, model, candidates.as_deref())?))
     };
-    TableIterator::new(or_raise(found()))
+    TableIterator::new(or_raise(healed(found)))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_similar_users")]

@@ -10,6 +10,7 @@ use crate::catalog::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::vector::dot;
+use segrec_engine::neighbours::NeighbourRows;
 use segrec_engine::ranking::TopN;
 
 /// Ids and scores of the users most likely to want an item, as of the training; none for an item that the
@@ -62,20 +63,19 @@ pub fn audience(
 /// How much each item speaks for one: a column of the neighbours' weights.
 fn speaking_for(version: &ServedVersion, item: u32) -> Result<Vec<f32>> {
     let neighbours = version.neighbours()?;
-    let rows = neighbours.rows();
     let weight = |source| {
-        let (named, weights) = rows.row(source);
+        let (named, weights) = neighbours.row(source);
         named.binary_search(&item).map_or(0.0, |place| weights[place])
     };
-    Ok((0..rows.rows()).map(weight).collect())
+    Ok((0..neighbours.items()).map(weight).collect())
 }
 
 /// The factors of an item as a segment (by its id) sees it.
 fn row_in_segment(version: &ServedVersion, segment: i32, item: u32) -> Result<Vec<f32>> {
     let segment = version.segment(version.segment_number(segment)?)?;
-    let rows = match &segment.own {
-        Some(own) => item_rows(version, &segment.items, &own.item_factors, &[item])?,
-        None => version.backbone_rows(&[item])?,
+    let rows = match segment.own {
+        Some(own) => item_rows(version, segment.items, own.item_factors, &[item])?,
+        None => version.backbone()?.select(&[item]),
     };
     Ok(rows.row(0).to_vec())
 }

@@ -10,6 +10,7 @@ use super::version::{Segment, ServedVersion};
 use crate::catalog::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::Id;
+use segrec_engine::neighbours::NeighbourRows;
 use segrec_engine::ranking::blended::{ItemRows, best, candidates as offered};
 use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::recipe::Algorithm;
@@ -45,12 +46,12 @@ pub fn recommend_segment(
         items.extend(mean.best(&version, &rows, candidates, n)?.into_iter().map(shown));
     }
     let gated = version.decided.algorithm == Algorithm::Popularity && !rows.has_own_part;
-    fill_with_popular(&mut items, &version, (!gated).then_some(&*rows), &[], candidates, n);
+    fill_with_popular(&mut items, &version, (!gated).then_some(&rows), &[], candidates, n);
     Ok(Recommendation { version, items })
 }
 
 /// What users of the training are ranked by in a segment; none where that is what is popular.
-pub fn source(version: &ServedVersion, segment: &Segment) -> Option<Source> {
+pub fn source(version: &ServedVersion, segment: &Segment<'_>) -> Option<Source> {
     let blend = version.decided.blend;
     match (blend.factors, blend.has_neighbours(), &segment.own) {
         _ if version.rated.is_some() => Some(Source::Rating),
@@ -98,27 +99,26 @@ impl MeanMember {
     fn best(
         &self,
         version: &ServedVersion,
-        segment: &Segment,
+        segment: &Segment<'_>,
         candidates: Option<&[u32]>,
         n: usize,
     ) -> Result<Vec<Scored>> {
         let blend = version.decided.blend;
-        let own = segment.own.as_ref().map(|own| (segment.items.as_slice(), &own.item_factors));
+        let own = segment.own.map(|own| (segment.items, own.item_factors));
         let sums = if blend.has_neighbours() { self.spoken_for(version)? } else { Vec::new() };
         let items = match (candidates, blend.has_neighbours(), own) {
             (Some(only), _, _) => only.to_vec(),
             (None, true, _) => {
                 let named: Vec<u32> =
                     (0..sums.len() as u32).filter(|&item| sums[item as usize] != 0.0).collect();
-                let others: &[u32] = if blend.factors { &segment.items } else { &[] };
+                let others: &[u32] = if blend.factors { segment.items } else { &[] };
                 offered((&named, &vec![0.0; named.len()]), &[], others).0
             }
             (None, false, Some((items, _))) => items.to_vec(),
             (None, false, None) => (0..version.item_ids().len() as u32).collect(),
         };
         let products = if blend.factors {
-            let backbone = version.backbone()?;
-            ItemRows { backbone: &backbone.item_factors, own }.scores(&self.factors, &items)
+            ItemRows { backbone: version.backbone()?, own }.scores(&self.factors, &items)
         } else {
             Vec::new()
         };
@@ -132,7 +132,7 @@ impl MeanMember {
         let neighbours = version.neighbours()?;
         let mut sums = vec![0.0f64; self.shares.len()];
         for (source, &share) in self.shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
-            let (targets, weights) = neighbours.rows().row(source);
+            let (targets, weights) = neighbours.row(source);
             for (&target, &weight) in targets.iter().zip(weights) {
                 sums[target as usize] += f64::from(share) * f64::from(weight);
             }

@@ -95,15 +95,8 @@ fn taken(pool: &[Recommended], places: &[usize]) -> Vec<Recommended> {
 
 /// The backbone's factors of the items of a pool, in its order: two items are as alike for everybody.
 fn directions(version: &ServedVersion, pool: &[Recommended]) -> Result<Matrix> {
-    let mut items: Vec<u32> = pool.iter().map(|item| item.item).collect();
-    items.sort_unstable();
-    let rows = version.backbone_rows(&items)?;
+    let rows = version.backbone()?;
     let k = version.tastes(rows.columns());
-    let mut data = Vec::with_capacity(pool.len() * k);
-    for item in pool {
-        // Every item of the pool is among the sorted ones.
-        let place = items.partition_point(|&other| other < item.item);
-        data.extend_from_slice(&rows.row(place)[..k]);
-    }
+    let data = pool.iter().flat_map(|item| &rows.row(item.item as usize)[..k]).copied().collect();
     Ok(Matrix::from_data(k, data)?)
 }

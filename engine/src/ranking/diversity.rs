@@ -46,7 +46,7 @@ pub fn diverse(
             }
         }
         let chosen = left.remove(best);
-        row_scores(directions.row(chosen), &directions, &mut cosines);
+        row_scores(directions.row(chosen), directions.view(), &mut cosines);
         for &place in &left {
             let before = if list.is_empty() { f32::NEG_INFINITY } else { likeness[place] };
             likeness[place] = cosines[place].max(before);

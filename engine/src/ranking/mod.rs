@@ -21,7 +21,7 @@ pub use batch::{Scoring, top_lists};
 pub use blended::Blend;
 pub use diversity::diverse;
 pub use explore::explored;
-pub use popularity::Popularity;
+pub use popularity::{Popular, Popularity, SegmentPopular};
 pub use top_n::{Scored, TopN};
 
 /// Where an item of a list comes from.
