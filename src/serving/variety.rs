@@ -10,6 +10,7 @@ use super::version::ServedVersion;
 use crate::error::{Result, SegrecError};
 use crate::pg::workers::run_alone;
 use pgrx::pg_sys;
+use pgrx::prelude::statement_timestamp;
 use segrec_engine::ranking::{diverse, explored};
 use segrec_engine::{Matrix, seed};
 
@@ -33,9 +34,8 @@ impl Variety {
         let diversity = share("diversity", diversity, "1 asks only that items differ, 0 only that they fit")?;
         let explore = share("explore", explore, "1 draws any order of the pool, 0 draws nothing")?;
         let seed = if explore > 0.0 {
-            // SAFETY: only reads the time at which the client's statement arrived; parallel workers have the
-            // leader's.
-            let time = unsafe { pg_sys::GetCurrentStatementStartTimestamp() };
+            // When the client's statement arrived; parallel workers have the leader's.
+            let time = pg_sys::TimestampTz::from(statement_timestamp());
             seed::hash_bytes(time as u64, whom().as_bytes())
         } else {
             0
