@@ -13,6 +13,7 @@ mod evaluation;
 mod events;
 mod grants;
 mod harness;
+mod lists;
 mod metrics;
 mod planning;
 mod privileges;

@@ -9,13 +9,21 @@ CREATE FUNCTION segrec_catalog.rows_of_n(internal) RETURNS internal
 COMMENT ON FUNCTION segrec_catalog.rows_of_n(internal)
     IS 'planner support: a function whose second argument is n returns n rows';
 
-ALTER FUNCTION segrec_recommend(bigint, integer, text, bigint[], boolean) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
-ALTER FUNCTION segrec_recommend(uuid, integer, text, uuid[], boolean) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
-ALTER FUNCTION segrec_recommend(text, integer, text, text[], boolean) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
-ALTER FUNCTION segrec_recommend_for(bigint[], integer, text, bigint[], boolean) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
-ALTER FUNCTION segrec_recommend_for(uuid[], integer, text, uuid[], boolean) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
-ALTER FUNCTION segrec_recommend_for(text[], integer, text, text[], boolean) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend(bigint, integer, text, bigint[], boolean, real, real) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend(uuid, integer, text, uuid[], boolean, real, real) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend(text, integer, text, text[], boolean, real, real) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend_for(bigint[], integer, text, bigint[], boolean, real, real) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend_for(uuid[], integer, text, uuid[], boolean, real, real) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend_for(text[], integer, text, text[], boolean, real, real) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
 ALTER FUNCTION segrec_recommend_all(text, integer) ROWS 100000 COST 1000000;
+-- These read users by the thousands: of a segment at most ten thousand, of similar users and audiences all.
+ALTER FUNCTION segrec_recommend_segment(integer, integer, text, text[]) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 50000;
+ALTER FUNCTION segrec_similar_users(bigint, integer, text) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 500000;
+ALTER FUNCTION segrec_similar_users(uuid, integer, text) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 500000;
+ALTER FUNCTION segrec_similar_users(text, integer, text) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 500000;
+ALTER FUNCTION segrec_audience(bigint, integer, text, boolean) SUPPORT segrec_catalog.rows_of_n ROWS 100 COST 500000;
+ALTER FUNCTION segrec_audience(uuid, integer, text, boolean) SUPPORT segrec_catalog.rows_of_n ROWS 100 COST 500000;
+ALTER FUNCTION segrec_audience(text, integer, text, boolean) SUPPORT segrec_catalog.rows_of_n ROWS 100 COST 500000;
 ALTER FUNCTION segrec_predict(bigint, bigint, text) COST 1000;
 ALTER FUNCTION segrec_explain(bigint, bigint, text) ROWS 30 COST 2000;
 ALTER FUNCTION segrec_similar_items(bigint, integer, text) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 500;
@@ -46,17 +54,29 @@ COMMENT ON FUNCTION segrec_train(text, text)
 COMMENT ON FUNCTION segrec_deploy(text, integer) IS 'lets a version of a model answer';
 COMMENT ON FUNCTION segrec_rollback(text) IS 'lets the newest earlier version answer that was once deployed; gives its number';
 COMMENT ON FUNCTION segrec_drop_version(text, integer) IS 'drops a version that is not deployed';
-COMMENT ON FUNCTION segrec_recommend(bigint, integer, text, bigint[], boolean) IS 'recommends items to a user';
-COMMENT ON FUNCTION segrec_recommend(uuid, integer, text, uuid[], boolean) IS 'recommends items to a user';
-COMMENT ON FUNCTION segrec_recommend(text, integer, text, text[], boolean)
+COMMENT ON FUNCTION segrec_recommend(bigint, integer, text, bigint[], boolean, real, real) IS 'recommends items to a user';
+COMMENT ON FUNCTION segrec_recommend(uuid, integer, text, uuid[], boolean, real, real) IS 'recommends items to a user';
+COMMENT ON FUNCTION segrec_recommend(text, integer, text, text[], boolean, real, real)
     IS 'recommends items to a user; text ids work for every model';
-COMMENT ON FUNCTION segrec_recommend_for(bigint[], integer, text, bigint[], boolean)
+COMMENT ON FUNCTION segrec_recommend_for(bigint[], integer, text, bigint[], boolean, real, real)
     IS 'recommends items to whoever has the given ones: a guest, a basket, a session';
-COMMENT ON FUNCTION segrec_recommend_for(uuid[], integer, text, uuid[], boolean)
+COMMENT ON FUNCTION segrec_recommend_for(uuid[], integer, text, uuid[], boolean, real, real)
     IS 'recommends items to whoever has the given ones: a guest, a basket, a session';
-COMMENT ON FUNCTION segrec_recommend_for(text[], integer, text, text[], boolean)
+COMMENT ON FUNCTION segrec_recommend_for(text[], integer, text, text[], boolean, real, real)
     IS 'recommends items to whoever has the given ones; text ids work for every model';
 COMMENT ON FUNCTION segrec_recommend_all(text, integer) IS 'the recommendations of every user, as of the training';
+COMMENT ON FUNCTION segrec_recommend_segment(integer, integer, text, text[])
+    IS 'the items with the highest mean score for the members of a segment, as of the training';
+COMMENT ON FUNCTION segrec_similar_users(bigint, integer, text) IS 'the users most like another, as of the training';
+COMMENT ON FUNCTION segrec_similar_users(uuid, integer, text) IS 'the users most like another, as of the training';
+COMMENT ON FUNCTION segrec_similar_users(text, integer, text)
+    IS 'the users most like another, as of the training; text ids work for every model';
+COMMENT ON FUNCTION segrec_audience(bigint, integer, text, boolean)
+    IS 'the users most likely to want an item, as of the training';
+COMMENT ON FUNCTION segrec_audience(uuid, integer, text, boolean)
+    IS 'the users most likely to want an item, as of the training';
+COMMENT ON FUNCTION segrec_audience(text, integer, text, boolean)
+    IS 'the users most likely to want an item, as of the training; text ids work for every model';
 COMMENT ON FUNCTION segrec_predict(bigint, bigint, text) IS 'the score of an item for a user';
 COMMENT ON FUNCTION segrec_explain(bigint, bigint, text)
     IS 'which of a user''s own items speak for another, and how much; the contributions add up to the score';

@@ -10,6 +10,7 @@ mod explain;
 mod grant;
 mod measure;
 mod metrics;
+mod people;
 mod planner;
 mod recommend;
 mod segments;

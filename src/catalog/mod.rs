@@ -11,11 +11,13 @@
 //! - [`segments`]: their segments, what makes them different, how users moved
 //! - [`studies`]: studies of options and their trials
 //! - [`factors`]: the partitions that hold a version's factors
+//! - [`members`]: users of a version by their place
 
 pub mod events;
 pub mod factors;
 pub mod grants;
 pub mod live;
+pub mod members;
 pub mod models;
 pub mod relations;
 pub mod segments;

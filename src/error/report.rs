@@ -333,6 +333,18 @@ impl SegrecError {
                 None,
                 Some("\"n\" is a whole number of at least 0".to_owned()),
             ),
+            Self::InvalidShare { argument, value, fact } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("\"{argument}\" is {value}"),
+                Some(fact.to_owned()),
+                Some(format!("\"{argument}\" is a number from 0 to 1")),
+            ),
+            Self::RanksByPopularity { model } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("the deployed version of model \"{model}\" ranks by popularity"),
+                Some("an item has the same score for every user of a segment".to_owned()),
+                Some("train the model with another algorithm, such as {\"algorithm\": \"hybrid\"}".to_owned()),
+            ),
             Self::Features(problem) => problem.into_report(),
             Self::SegmentCount { k, most } => report(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,

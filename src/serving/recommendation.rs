@@ -8,6 +8,7 @@
 
 use super::history::History;
 use super::session;
+use super::variety::Variety;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::factors::{StoredUser, id_text, parse_id};
 use crate::catalog::models::Model;
@@ -32,6 +33,8 @@ pub struct Request<'a> {
     pub candidates: Option<Vec<Id<'a>>>,
     /// Whether to leave out what the user has.
     pub exclude_seen: bool,
+    /// What the list shall be besides good.
+    pub variety: Variety,
 }
 
 /// One recommended item.
@@ -281,8 +284,9 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
         numbers.retain(|item| excluded.binary_search(item).is_err());
         numbers
     });
-    let mut items = Vec::with_capacity(request.n.min(version.item_ids().len()));
-    if let Some((scored, source)) = scored(&version, person, excluded, candidates.as_deref(), request.n)? {
+    let n = request.variety.pool(request.n);
+    let mut items = Vec::with_capacity(n.min(version.item_ids().len()));
+    if let Some((scored, source)) = scored(&version, person, excluded, candidates.as_deref(), n)? {
         items.extend(scored.into_iter().map(|s| Recommended {
             item: s.item,
             score: version.shown(s.score),
@@ -293,7 +297,8 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
     // Where segments are ranked by what is popular in them, the gate decides for those whom it measured.
     let gated = version.decided.algorithm == Algorithm::Popularity && person.known;
     let segment = segment.filter(|segment| !gated || segment.has_own_part);
-    fill_with_popular(&mut items, &version, segment.as_ref(), excluded, candidates.as_deref(), request.n);
+    fill_with_popular(&mut items, &version, segment.as_ref(), excluded, candidates.as_deref(), n);
+    let items = request.variety.choose(&version, items, request.n)?;
     Ok(Recommendation { version, items })
 }
 

@@ -188,6 +188,11 @@ impl ServedVersion {
         user.map_or_else(|| Ok(Vec::new()), |user| self.attributes_of(user))
     }
 
+    /// How many columns of so many are tastes: of ratings the last two are a bias and 1.
+    pub fn tastes(&self, columns: usize) -> usize {
+        columns.saturating_sub(if self.rated.is_some() { 2 } else { 0 })
+    }
+
     /// A score as it is shown: ratings in their own units.
     pub fn shown(&self, score: f32) -> f32 {
         self.rated.as_ref().map_or(score, |rated| rated.clip(rated.mean + f64::from(score)))
