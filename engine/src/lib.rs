@@ -26,5 +26,5 @@ pub mod seed;
 pub mod segmentation;
 
 pub use error::{EngineError, Result};
-pub use matrix::Matrix;
+pub use matrix::{Matrix, Rows};
 pub use observer::{Observer, Progress, Silent};

@@ -23,15 +23,13 @@ impl Matrix {
     /// # Errors
     /// [`EngineError::Shape`] where the length is not a multiple of `columns`.
     pub fn from_data(columns: usize, data: Vec<f32>) -> Result<Self> {
-        if columns == 0 && !data.is_empty() || columns > 0 && !data.len().is_multiple_of(columns) {
-            return Err(EngineError::Shape { what: "matrix data", expected: columns, found: data.len() });
-        }
+        Rows::new(columns, &data)?;
         Ok(Self { columns, data })
     }
 
     /// Number of rows.
     pub fn rows(&self) -> usize {
-        self.data.len().checked_div(self.columns).unwrap_or(0)
+        self.view().rows()
     }
 
     /// Number of columns.
@@ -63,11 +61,62 @@ impl Matrix {
 
     /// The rows with the given numbers, in that order.
     pub fn select(&self, rows: &[u32]) -> Self {
+        self.view().select(rows)
+    }
+
+    /// The rows where they lie.
+    pub fn view(&self) -> Rows<'_> {
+        Rows { columns: self.columns, data: &self.data }
+    }
+}
+
+/// The rows of a matrix that somebody else holds: a [`Matrix`], or a file that is mapped.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rows<'a> {
+    columns: usize,
+    data: &'a [f32],
+}
+
+impl<'a> Rows<'a> {
+    /// Takes `data` as rows of `columns` values.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] where the length is not a multiple of `columns`.
+    pub fn new(columns: usize, data: &'a [f32]) -> Result<Self> {
+        if columns == 0 && !data.is_empty() || columns > 0 && !data.len().is_multiple_of(columns) {
+            return Err(EngineError::Shape { what: "matrix data", expected: columns, found: data.len() });
+        }
+        Ok(Self { columns, data })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.data.len().checked_div(self.columns).unwrap_or(0)
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Row `row` as a slice of `columns` values.
+    #[inline(always)]
+    pub fn row(&self, row: usize) -> &'a [f32] {
+        &self.data[row * self.columns..(row + 1) * self.columns]
+    }
+
+    /// All values, row after row.
+    pub fn data(&self) -> &'a [f32] {
+        self.data
+    }
+
+    /// The rows with the given numbers, in that order.
+    pub fn select(&self, rows: &[u32]) -> Matrix {
         let mut data = Vec::with_capacity(rows.len() * self.columns);
         for &row in rows {
             data.extend_from_slice(self.row(row as usize));
         }
-        Self { columns: self.columns, data }
+        Matrix { columns: self.columns, data }
     }
 }
 

@@ -177,7 +177,8 @@ fn fold_in_gives_the_factors_of_training() {
     let interactions = planted(120, 90, 4, 0.2, 11);
     let options = options(20);
     let backbone = Backbone::train(&interactions, &options, Start::Random(1), &Silent).unwrap();
-    let fold_in = FoldIn::new(&gram(&backbone.item_factors), interactions.items(), options);
+    let base = FoldIn::base(&gram(&backbone.item_factors), options);
+    let fold_in = FoldIn::new(&base, interactions.items(), options);
     for user in 0..interactions.users() {
         let (items, confidences) = interactions.by_user().row(user);
         let folded = fold_in.user(&backbone.item_factors, items, confidences);

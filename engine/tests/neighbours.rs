@@ -8,7 +8,9 @@ mod reference;
 use proptest::prelude::*;
 use reference::{planted, solve};
 use segrec_engine::interactions::{Interactions, SparseRows};
-use segrec_engine::neighbours::{NeighbourMethod, NeighbourOptions, NeighbourScratch, Neighbours};
+use segrec_engine::neighbours::{
+    NeighbourMethod, NeighbourOptions, NeighbourRows, NeighbourScratch, Neighbours,
+};
 use segrec_engine::{EngineError, Observer, Progress, Result, Silent};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

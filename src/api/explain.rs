@@ -2,8 +2,8 @@
 
 use super::recommend::{SqlId, count};
 use crate::error::{Result, or_raise};
-use crate::serving;
 use crate::serving::version::ServedVersion;
+use crate::serving::{self, healed};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
@@ -11,14 +11,17 @@ use pgrx::prelude::*;
 type Reasons<T> = Vec<(Option<T>, f32, f32, f32)>;
 
 fn predict<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) -> Option<f32> {
-    or_raise(serving::predict(user?.id(), item?.id(), T::KIND, model))
+    let (user, item) = (user?, item?);
+    or_raise(healed(|| serving::predict(user.id(), item.id(), T::KIND, model)))
 }
 
 fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) -> Reasons<T> {
     let (Some(user), Some(item)) = (user, item) else {
         return Vec::new();
     };
-    let Some((version, reasons)) = or_raise(serving::explain(user.id(), item.id(), T::KIND, model)) else {
+    let Some((version, reasons)) =
+        or_raise(healed(|| serving::explain(user.id(), item.id(), T::KIND, model)))
+    else {
         return Vec::new();
     };
     let rows = reasons.into_iter().map(|reason| {
@@ -34,7 +37,7 @@ fn similar<T: SqlId>(item: Option<&T>, n: Option<i32>, model: Option<&str>) -> V
     let Some(item) = item else {
         return Vec::new();
     };
-    let (version, items) = or_raise(found(item));
+    let (version, items) = or_raise(healed(|| found(item)));
     let rows = (1..).zip(items).filter_map(|(rank, own)| Some((rank, value(&version, own.item)?, own.score)));
     rows.collect()
 }

@@ -3,7 +3,7 @@
 
 use crate::catalog::factors::id_text;
 use crate::error::{Result, SegrecError, or_raise};
-use crate::serving::{self, Recommendation, Request};
+use crate::serving::{self, Recommendation, Request, healed};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use segrec_engine::interactions::{Id, IdKind};
@@ -95,13 +95,13 @@ fn recommend<T: SqlId>(user: Option<&T>, given: &Given<'_, T>) -> Lines<T> {
         Some(user) => serving::recommend_user(user.id(), T::KIND, &given.request()?),
         None => serving::recommend_for(&[], T::KIND, &given.request()?),
     };
-    lines(&or_raise(found()))
+    lines(&or_raise(healed(found)))
 }
 
 fn recommend_for<T: SqlId>(items: Option<&[Option<T>]>, given: &Given<'_, T>) -> Lines<T> {
     let items = items.map(ids).unwrap_or_default();
     let found = || serving::recommend_for(&items, T::KIND, &given.request()?);
-    lines(&or_raise(found()))
+    lines(&or_raise(healed(found)))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_recommend")]
@@ -202,6 +202,6 @@ fn segrec_recommend_all(
         name!(source, &'static str),
     ),
 > {
-    let lists = or_raise(count(n).and_then(|n| serving::recommend_all(model, n)));
+    let lists = or_raise(healed(|| serving::recommend_all(model, count(n)?)));
     TableIterator::new(lists.map(|line| (line.user_id, line.rank, line.item_id, line.score, line.source)))
 }

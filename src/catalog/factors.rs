@@ -2,11 +2,14 @@
 //! tables of its own, indexed and attached when they are complete, and dropped whole.
 
 use super::statement::{Row, as_owner, execute, query};
-use crate::error::Result;
+use crate::error::{Result, SegrecError};
 use crate::pg::lock::hold_table;
+use crate::pg::mapped::remove_files;
+use crate::pg::owner::table_and_owner;
 use crate::pg::packed::Packed;
+use crate::pg::stream::{Row as Streamed, stream};
 use segrec_engine::Matrix;
-use segrec_engine::interactions::{Id, IdKind, Ids, Interactions, SparseRows};
+use segrec_engine::interactions::{Id, IdKind, Ids, Interactions};
 use segrec_engine::neighbours::Neighbours;
 use std::ffi::CString;
 
@@ -79,8 +82,9 @@ pub fn attach(version_id: i64) -> Result<()> {
     })
 }
 
-/// Drops the tables of a version.
+/// Drops the tables of a version, and its file: where the transaction ends in nothing, it is written again.
 pub fn drop_tables(version_id: i64) -> Result<()> {
+    remove_files(|version| version == version_id);
     as_owner(|| {
         for Partitioned { name, .. } in TABLES {
             execute(&format!("DROP TABLE IF EXISTS {}", partition(name, version_id)), &[])?;
@@ -387,38 +391,6 @@ pub fn load_items(version_id: i64, kind: IdKind) -> Result<(Ids, Vec<f32>)> {
     Ok((ids, popularity))
 }
 
-/// The neighbours of all items.
-pub fn load_neighbours(version_id: i64) -> Result<Neighbours> {
-    let sql = format!(
-        "SELECT neighbours, neighbour_weights FROM {} ORDER BY item",
-        partition("version_items", version_id)
-    );
-    let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
-    as_owner(|| {
-        query(&sql, &[], |row| {
-            let named = row.get::<Packed<i32>>(1)?.map_or_else(Vec::new, |named| named.0);
-            columns.extend(named.into_iter().map(|item| item as u32));
-            values.extend(row.get::<Packed<f32>>(2)?.map_or_else(Vec::new, |weights| weights.0));
-            starts.push(columns.len());
-            Ok(())
-        })
-    })?;
-    let items = starts.len() - 1;
-    Ok(Neighbours::from_rows(SparseRows::new(items, starts, columns, values)?)?)
-}
-
-/// What having rated some items (ascending) says about a user, in that order.
-pub fn load_patterns(version_id: i64, items: &[u32], columns: usize) -> Result<Matrix> {
-    let sql = format!(
-        "SELECT pattern FROM {} WHERE version_id = $1 AND item = ANY ($2::int[]) ORDER BY item",
-        partition("version_items", version_id)
-    );
-    let items: Vec<i32> = items.iter().map(|&item| item as i32).collect();
-    let mut data = Vec::with_capacity(items.len() * columns);
-    as_owner(|| query(&sql, &[version_id.into(), items.into()], |row| append(&mut data, &row, 1)))?;
-    Ok(Matrix::from_data(columns, data)?)
-}
-
 /// The backbone's factors of all items (items × k).
 pub fn load_backbone(version_id: i64, k: usize) -> Result<Matrix> {
     let sql = format!("SELECT factors FROM {} ORDER BY item", partition("version_items", version_id));
@@ -427,40 +399,95 @@ pub fn load_backbone(version_id: i64, k: usize) -> Result<Matrix> {
     Ok(Matrix::from_data(k, data)?)
 }
 
-/// The backbone's factors of some items (ascending), in that order.
-pub fn load_backbone_rows(version_id: i64, items: &[u32], k: usize) -> Result<Matrix> {
-    let sql = format!(
-        "SELECT factors FROM {} WHERE version_id = $1 AND item = ANY ($2::int[]) ORDER BY item",
-        partition("version_items", version_id)
-    );
-    let items: Vec<i32> = items.iter().map(|&item| item as i32).collect();
-    let mut data = Vec::with_capacity(items.len() * k);
-    as_owner(|| query(&sql, &[version_id.into(), items.into()], |row| append(&mut data, &row, 1)))?;
-    Ok(Matrix::from_data(k, data)?)
-}
-
 fn append(data: &mut Vec<f32>, row: &Row<'_>, column: usize) -> Result<()> {
     data.extend(row.value::<Packed<f32>>(column)?.0);
     Ok(())
 }
 
-/// The items of a segment (by its id) with how popular each is in it, and the segment's own factors, empty
-/// where it has none.
-pub fn load_segment_items(version_id: i64, segment: i32, k: usize) -> Result<(Vec<u32>, Vec<f32>, Matrix)> {
+/// An item as it is read.
+pub struct StoredItem<'a> {
+    /// Its number.
+    pub item: u32,
+    /// Its id, as text.
+    pub id: &'a str,
+    /// How popular it is.
+    pub popularity: f32,
+    /// The backbone's factors.
+    pub factors: Vec<f32>,
+    /// What having rated it says about a user.
+    pub pattern: Option<Vec<f32>>,
+    /// Its neighbours, ascending, and their weights.
+    pub neighbours: Option<(Vec<i32>, Vec<f32>)>,
+}
+
+/// How many items a version has.
+pub fn count_items(version_id: i64) -> Result<u64> {
+    let sql = format!("SELECT count(*) FROM {}", partition("version_items", version_id));
+    let found = as_owner(|| query(&sql, &[], |row| row.value::<i64>(1)))?;
+    Ok(found.into_iter().next().unwrap_or(0) as u64)
+}
+
+/// The oid of a version's table of items.
+pub fn items_table(version_id: i64) -> Option<pgrx::pg_sys::Oid> {
+    let name = CString::new(format!("version_items_{version_id}")).ok()?;
+    table_and_owner(c"segrec_catalog", &name).map(|(oid, _)| oid)
+}
+
+/// Passes every item of a version to `each`, in any order; nothing is collected.
+pub fn stream_items(version_id: i64, each: &mut dyn FnMut(StoredItem<'_>) -> Result<()>) -> Result<()> {
     let sql = format!(
-        "SELECT item, popularity, factors FROM {} WHERE version_id = $1 AND segment = $2 ORDER BY item",
+        "SELECT item::bigint, item_id, popularity::float8, factors, pattern, neighbours, neighbour_weights FROM {}",
+        partition("version_items", version_id)
+    );
+    streamed(&sql, 7, &mut |row| {
+        let (Some(item), Some(popularity)) = (row.integer(0), row.number(2)) else {
+            return Ok(());
+        };
+        let stored = |id: &str| {
+            each(StoredItem {
+                item: item as u32,
+                id,
+                popularity: popularity as f32,
+                factors: row.reals(3).unwrap_or_default(),
+                pattern: row.reals(4),
+                neighbours: row.integers(5).zip(row.reals(6)),
+            })
+        };
+        row.text(1, stored).unwrap_or(Ok(()))
+    })
+}
+
+/// Passes the items of a segment (by its id), ascending, to `each`: the item, how popular it is in it, and the
+/// segment's own factors, empty where it has none.
+pub fn stream_segment_items(
+    version_id: i64,
+    segment: i32,
+    each: &mut dyn FnMut(u32, f32, Vec<f32>) -> Result<()>,
+) -> Result<()> {
+    let sql = format!(
+        "SELECT item::bigint, popularity::float8, factors FROM {} \
+         WHERE version_id = {version_id} AND segment = {segment} ORDER BY item",
         partition("version_segment_items", version_id)
     );
-    let (mut items, mut popularity, mut data) = (Vec::new(), Vec::new(), Vec::new());
+    streamed(&sql, 3, &mut |row| match (row.integer(0), row.number(1)) {
+        (Some(item), Some(popularity)) => {
+            each(item as u32, popularity as f32, row.reals(2).unwrap_or_default())
+        }
+        _ => Ok(()),
+    })
+}
+
+fn streamed(sql: &str, columns: usize, each: &mut dyn FnMut(&Streamed<'_>) -> Result<()>) -> Result<()> {
+    let sql = CString::new(sql).map_err(|_| SegrecError::Internal("a name holds a zero byte".to_owned()))?;
+    let mut failed = None;
     as_owner(|| {
-        query(&sql, &[version_id.into(), segment.into()], |row| {
-            items.push(row.value::<i32>(1)? as u32);
-            popularity.push(row.value::<f32>(2)?);
-            data.extend(row.get::<Packed<f32>>(3)?.map_or_else(Vec::new, |factors| factors.0));
-            Ok(())
-        })
+        stream(&sql, columns, &mut |row| {
+            failed = each(&row).err();
+            failed.is_none()
+        });
+        Ok(())
     })?;
-    Ok((items, popularity, Matrix::from_data(k, data)?))
+    failed.map_or(Ok(()), Err)
 }
 
 /// A user of a version.

@@ -276,8 +276,6 @@ pub struct DeployedVersion {
     pub median_weight: f32,
     /// The moment from which age is counted.
     pub anchor: i64,
-    /// The Gramian of the backbone's item factors.
-    pub item_gram: Vec<f64>,
     /// Its users.
     pub users: i64,
     /// Its segments, in the order of their numbers.
@@ -292,8 +290,6 @@ pub struct DeployedSegment {
     pub users: i64,
     /// Whether it is ranked by a part of its own.
     pub own_factors: bool,
-    /// The Gramian of the item factors its users are measured against.
-    pub item_gram: Option<Vec<f64>>,
 }
 
 fn doubles(values: Packed<f32>) -> Vec<f64> {
@@ -304,17 +300,16 @@ fn doubles(values: Packed<f32>) -> Vec<f64> {
 pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
     as_owner(|| {
         let version = query(
-            "SELECT options, decided, median_weight, anchor, item_gram, rated, users FROM segrec_catalog.versions WHERE version_id = $1",
+            "SELECT options, decided, median_weight, anchor, rated, users FROM segrec_catalog.versions WHERE version_id = $1",
             &[version_id.into()],
             |row| {
                 Ok(DeployedVersion {
                     options: row.value::<JsonB>(1)?.0,
                     decided: decided(row.value::<JsonB>(2)?.0)?,
-                    rated: row.get(6)?,
-                    users: row.value(7)?,
+                    rated: row.get(5)?,
+                    users: row.value(6)?,
                     median_weight: row.value(3)?,
                     anchor: row.value(4)?,
-                    item_gram: doubles(row.value(5)?),
                     segments: Vec::new(),
                 })
             },
@@ -324,20 +319,46 @@ pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
         };
         let mut centroids = Vec::new();
         version.segments = query(
-            "SELECT segment, own_factors, item_gram, centroid, users FROM segrec_catalog.segments \
+            "SELECT segment, own_factors, centroid, users FROM segrec_catalog.segments \
              WHERE version_id = $1 ORDER BY segment",
             &[version_id.into()],
             |row| {
-                centroids.extend(row.value::<Packed<f32>>(4)?.0);
-                Ok(DeployedSegment {
-                    id: row.value(1)?,
-                    users: row.value(5)?,
-                    own_factors: row.value(2)?,
-                    item_gram: row.get(3)?.map(doubles),
-                })
+                centroids.extend(row.value::<Packed<f32>>(3)?.0);
+                Ok(DeployedSegment { id: row.value(1)?, users: row.value(4)?, own_factors: row.value(2)? })
             },
         )?;
         let k = centroids.len() / version.segments.len().max(1);
         Ok((version, Matrix::from_data(k, centroids)?))
     })
+}
+
+/// The Gramians of the item factors that users are measured against.
+pub struct ItemGrams {
+    /// The backbone's.
+    pub backbone: Vec<f64>,
+    /// Of segments, in the order of their numbers.
+    pub segments: Vec<Option<Vec<f64>>>,
+}
+
+/// Loads them.
+pub fn item_grams(version_id: i64) -> Result<ItemGrams> {
+    as_owner(|| {
+        let backbone = query(
+            "SELECT item_gram FROM segrec_catalog.versions WHERE version_id = $1",
+            &[version_id.into()],
+            |row| Ok(doubles(row.value(1)?)),
+        )?;
+        let segments = query(
+            "SELECT item_gram FROM segrec_catalog.segments WHERE version_id = $1 ORDER BY segment",
+            &[version_id.into()],
+            |row| Ok(row.get(1)?.map(doubles)),
+        )?;
+        Ok(ItemGrams { backbone: backbone.into_iter().next().unwrap_or_default(), segments })
+    })
+}
+
+/// The versions that are deployed, of all models.
+pub fn deployed() -> Result<Vec<i64>> {
+    let sql = "SELECT deployed_version_id FROM segrec_catalog.models WHERE deployed_version_id IS NOT NULL";
+    as_owner(|| query(sql, &[], |row| row.value(1)))
 }

@@ -6,7 +6,7 @@
 mod raise;
 mod report;
 
-pub use raise::{notice, or_raise};
+pub use raise::{log, notice, or_raise};
 
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
@@ -186,6 +186,20 @@ pub enum SegrecError {
     Engine(EngineError),
     /// SPI reported something that is not an SQL error.
     Spi(pgrx::spi::Error),
+    /// The file that sessions share cannot be written.
+    CacheNotWritten {
+        /// The file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// The file that sessions share is not what was written.
+    CacheDamaged {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Something that cannot be.
     Internal(String),
 }

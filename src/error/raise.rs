@@ -36,3 +36,9 @@ pub fn notice(message: String, detail: Option<String>, hint: Option<String>) {
     }
     report.report(PgLogLevel::NOTICE);
 }
+
+/// A line in the server's log.
+pub fn log(message: String) {
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, function_name!())
+        .report(PgLogLevel::LOG);
+}

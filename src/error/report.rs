@@ -432,6 +432,18 @@ impl SegrecError {
             ),
             Self::Engine(error) => report(Code::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None),
             Self::Spi(error) => report(Code::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None),
+            Self::CacheNotWritten { file, reason } => report(
+                Code::ERRCODE_IO_ERROR,
+                format!("could not write the model's file \"{file}\": {reason}"),
+                Some("sessions share a deployed version through a file among the server's temporary files".to_owned()),
+                Some("make room on the data folder's disk, or let the server write to it".to_owned()),
+            ),
+            Self::CacheDamaged { file, reason } => report(
+                Code::ERRCODE_DATA_CORRUPTED,
+                format!("the model's file \"{file}\" is damaged: {reason}"),
+                None,
+                Some("call again: the file was deleted and is written anew from the model's tables".to_owned()),
+            ),
             Self::Internal(message) => report(Code::ERRCODE_INTERNAL_ERROR, message, None, None),
         }
     }

@@ -5,6 +5,7 @@
 //! - [`flat`]: values of our own types
 //! - [`owner`]: act as the owner of the catalog for a moment
 //! - [`lock`]: the lock that a training holds on its model
+//! - [`mapped`]: files that all sessions map
 //! - [`packed`]: arrays of numbers as whole blocks
 //! - [`stream`]: the rows of a query, one by one, without collecting them
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
@@ -13,6 +14,7 @@ pub mod aggregate;
 pub mod features;
 pub mod flat;
 pub mod lock;
+pub mod mapped;
 pub mod owner;
 pub mod packed;
 pub mod stream;

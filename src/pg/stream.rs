@@ -37,6 +37,12 @@ impl Row<'_> {
         unsafe { Packed::from_datum(self.values[column], self.nulls[column]) }.map(|Packed(values)| values)
     }
 
+    /// An `integer[]` of one dimension without nulls; `None` for any other and where null.
+    pub fn integers(&self, column: usize) -> Option<Vec<i32>> {
+        // SAFETY: the queries cast the column to integer[].
+        unsafe { Packed::from_datum(self.values[column], self.nulls[column]) }.map(|Packed(values)| values)
+    }
+
     /// A `uuid`; `None` where null.
     pub fn uuid(&self, column: usize) -> Option<[u8; 16]> {
         // SAFETY: the queries cast the column to uuid.

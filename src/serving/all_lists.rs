@@ -47,6 +47,7 @@ pub struct AllLists {
 pub fn recommend_all(model: Option<&str>, n: usize) -> Result<AllLists> {
     let model = session::model(model)?;
     let version = session::version(&model)?;
+    version.verify()?;
     let workers =
         Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))?;
     Ok(AllLists { version, workers, n, next_place: 0, lines: VecDeque::new(), finished: false })
@@ -80,7 +81,7 @@ impl AllLists {
         let segment = version.segment(version.segment_number(users[0].segment)?)?;
         let (lists, source) = self.ranked(users, &segment)?;
         let gated = version.decided.algorithm == Algorithm::Popularity && !segment.has_own_part;
-        let popular = (!gated).then_some(&*segment);
+        let popular = (!gated).then_some(&segment);
         for (user, list) in users.iter().zip(lists) {
             let list = if user.factors.is_empty() { Vec::new() } else { list };
             let shown = |Scored { item, score }| Recommended { item, score: version.shown(score), source };
@@ -101,7 +102,7 @@ impl AllLists {
 
     /// The best items of some users of a segment, and where they come from. Users without events have no
     /// factors; their lists are not used.
-    fn ranked(&self, users: &[StoredUser], segment: &Segment) -> Result<(Vec<Vec<Scored>>, Source)> {
+    fn ranked(&self, users: &[StoredUser], segment: &Segment<'_>) -> Result<(Vec<Vec<Scored>>, Source)> {
         let (version, n) = (&self.version, self.n);
         let blend = version.decided.blend;
         if !blend.factors && !blend.has_neighbours() {
@@ -111,7 +112,7 @@ impl AllLists {
             Some(_) if !blend.has_neighbours() => None,
             _ => Some(version.backbone()?),
         };
-        let own = segment.own.as_ref().map(|own| (segment.items.as_slice(), &own.item_factors));
+        let own = segment.own.map(|own| (segment.items, own.item_factors));
         let source = match (blend.factors, &own) {
             _ if version.rated.is_some() => Source::Rating,
             (false, _) => Source::Neighbours,
@@ -123,21 +124,20 @@ impl AllLists {
             factors.row_mut(row).copy_from_slice(&user.factors);
         }
         let neighbours = if blend.has_neighbours() { Some(version.neighbours()?) } else { None };
-        let (neighbours, backbone) = (neighbours.as_deref(), backbone.as_deref());
         let work = |observer: &dyn Observer| match (neighbours, backbone, segment.scoring()) {
             (Some(neighbours), Some(backbone), _) => {
-                let rows = ItemRows { backbone: &backbone.item_factors, own };
-                let others: &[u32] = if blend.factors { &segment.items } else { &[] };
+                let rows = ItemRows { backbone, own };
+                let others: &[u32] = if blend.factors { segment.items } else { &[] };
                 let person = |row: usize| Person {
                     factors: factors.row(row),
                     rows,
                     history: &users[row].items,
                     others,
                 };
-                blended_lists(users.len(), person, neighbours, blend, n, observer)
+                blended_lists(users.len(), person, &neighbours, blend, n, observer)
             }
             (_, Some(backbone), None) => {
-                let scoring = Scoring { item_factors: &backbone.item_factors, items: None };
+                let scoring = Scoring { item_factors: backbone, items: None };
                 top_lists(&factors, scoring, |row| &users[row].items, n, observer)
             }
             (_, _, Some(scoring)) => top_lists(&factors, scoring, |row| &users[row].items, n, observer),

@@ -13,6 +13,7 @@ use crate::catalog::models::Model;
 use crate::error::Result;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::vector::{dot, norm};
+use segrec_engine::neighbours::NeighbourRows;
 use segrec_engine::ranking::{Scored, Source, TopN};
 use std::rc::Rc;
 
@@ -90,7 +91,7 @@ pub fn explain(
         let neighbours = version.neighbours()?;
         for reason in &mut reasons {
             let Some(item) = reason.item else { continue };
-            let (named, weights) = neighbours.rows().row(item as usize);
+            let (named, weights) = neighbours.row(item as usize);
             if let Ok(place) = named.binary_search(&target) {
                 reason.neighbours = f64::from(blend.neighbours) * f64::from(weights[place]);
             }
@@ -115,10 +116,10 @@ fn through_factors(
 ) -> Result<(f64, Vec<f64>)> {
     let history = &person.history;
     if let Some(rated) = &version.rated {
-        let rows = version.backbone_rows(&history.items)?;
+        let rows = version.backbone()?.select(&history.items);
         let patterns = version.patterns(&history.items)?;
         let attributes = version.attributes_of_text(user)?;
-        let row = version.backbone_rows(&[target])?;
+        let row = version.backbone()?.select(&[target]);
         return Ok(rated.fold_in.contributions(
             &rows,
             &patterns,
@@ -128,12 +129,12 @@ fn through_factors(
         ));
     }
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-    let own = segment.as_ref().and_then(|segment| segment.own.as_ref().map(|own| (&segment.items, own)));
+    let own = segment.and_then(|segment| segment.own.map(|own| (segment.items, own)));
     let rows = |wanted: &[u32]| match own {
-        Some((items, own)) => item_rows(version, items, &own.item_factors, wanted),
-        None => version.backbone_rows(wanted),
+        Some((items, own)) => item_rows(version, items, own.item_factors, wanted),
+        None => Ok(version.backbone()?.select(wanted)),
     };
-    let fold_in = own.map_or_else(|| version.fold_in(), |(_, own)| &own.fold_in);
+    let fold_in = own.map_or_else(|| version.fold_in(), |(_, own)| Ok(own.fold_in))?;
     let target = rows(&[target])?;
     Ok((0.0, fold_in.contributions(&rows(&history.items)?, &history.confidences, target.row(0))))
 }
@@ -155,12 +156,12 @@ pub fn similar_items(
     let mut top = TopN::new(n);
     if version.decided.blend.has_neighbours() {
         let neighbours = version.neighbours()?;
-        let (items, weights) = neighbours.rows().row(item as usize);
+        let (items, weights) = neighbours.row(item as usize);
         items.iter().zip(weights).for_each(|(&item, &weight)| top.push(item, weight));
-        return Ok((version, top.finish()));
+        let items = top.finish();
+        return Ok((version, items));
     }
-    let backbone = version.backbone()?;
-    let factors = &backbone.item_factors;
+    let factors = version.backbone()?;
     // Of ratings the last two columns are the bias and 1: they are no taste.
     let k = factors.columns() - if version.rated.is_some() { 2 } else { 0 };
     let own = &factors.row(item as usize)[..k];
@@ -172,5 +173,6 @@ pub fn similar_items(
             top.push(other, dot(own, row) / norms);
         }
     }
-    Ok((version, top.finish()))
+    let items = top.finish();
+    Ok((version, items))
 }

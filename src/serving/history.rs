@@ -27,7 +27,7 @@ impl History {
         let Some(live) = &version.live else {
             return Ok(None);
         };
-        let events = live.of_user(user, &|item| version.items().find(item))?;
+        let events = live.of_user(user, &|item| version.item_ids().find(item))?;
         Ok(Some(Self::combine(version, events)))
     }
 

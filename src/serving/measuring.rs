@@ -90,7 +90,7 @@ fn on_threads<T: Send>(work: impl FnOnce(&dyn Observer) -> segrec_engine::Result
 fn tested(version: &ServedVersion, test: Test<'_>) -> Result<Vec<Tested>> {
     let Test { relation, events, interactions, .. } = test;
     let numbers: Vec<Option<u32>> =
-        (0..events.items().len()).map(|item| version.items().find(events.items().get(item))).collect();
+        (0..events.items().len()).map(|item| version.item_ids().find(events.items().get(item))).collect();
     let find = |user: usize| version.members.users.find(&id_text(events.users().get(user)));
     let mut left_out = LeftOut::default();
     let mut users = Vec::new();
@@ -166,12 +166,11 @@ fn of_lists(
     let (mut lists, mut popular) = (Vec::with_capacity(tested.len()), Vec::with_capacity(tested.len()));
     for Tested { user, stored, .. } in tested {
         lists.push(list(version, test.events.users().get(*user), stored, n)?);
-        popular.push(version.popularity.top(&stored.items, n));
+        popular.push(version.popular().top(&stored.items, n));
     }
     let item_users = versions::item_users(version.id())?;
     let users = versions::users(version.id())?;
-    let backbone = version.backbone()?;
-    let item_factors = Some(&backbone.item_factors);
+    let item_factors = Some(version.backbone()?);
     let seed = version.options.seed;
     let work = |observer: &dyn Observer| {
         fn slices(lists: &[Vec<Scored>]) -> Vec<&[Scored]> {

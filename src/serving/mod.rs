@@ -1,7 +1,8 @@
 //! The path of a recommendation.
 //!
-//! - [`session`]: the versions this session has loaded; a cache shared by all sessions belongs here too
-//! - [`version`]: the parts of a deployed version, loaded when first needed
+//! - [`session`]: the versions this session has loaded
+//! - [`cache`]: the file through which all sessions share a version
+//! - [`version`]: a deployed version as a session holds it
 //! - [`history`]: what a user has done, now or as of the training
 //! - [`recommendation`]: from a request to a list
 //! - [`segments`], [`segment_of`]: the segments of a version, and which one is a user's
@@ -13,6 +14,7 @@
 //! the scan of the segment's own items.
 
 pub mod all_lists;
+pub mod cache;
 pub mod explanation;
 pub mod history;
 pub mod measuring;
@@ -26,3 +28,4 @@ pub use all_lists::recommend_all;
 pub use explanation::{explain, predict, similar_items};
 pub use recommendation::{Recommendation, Request, recommend_for, recommend_user};
 pub use segment_of::{classify, cut, segment_of};
+pub use session::healed;

@@ -12,14 +12,14 @@ use super::version::{Segment, ServedVersion};
 use crate::catalog::factors::{StoredUser, id_text, parse_id};
 use crate::catalog::models::Model;
 use crate::error::{Result, SegrecError};
-use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::product::row_scores;
-use segrec_engine::linalg::vector::dot;
+use segrec_engine::neighbours::NeighbourRows;
 use segrec_engine::ranking::blended::{ItemRows, best, candidates};
 use segrec_engine::ranking::{Scored, Scoring, Source, TopN};
 use segrec_engine::recipe::Algorithm;
 use segrec_engine::segmentation::nearest_segment;
+use segrec_engine::{Matrix, Rows};
 use std::rc::Rc;
 
 /// What a call asks for, besides whom.
@@ -136,8 +136,8 @@ pub fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
     let kind = version.item_ids().kind();
     ids.iter()
         .filter_map(|&id| match id {
-            Id::Text(text) => parse_id(text, kind).and_then(|id| version.items().find(id)),
-            id => version.items().find(id),
+            Id::Text(text) => parse_id(text, kind).and_then(|id| version.item_ids().find(id)),
+            id => version.item_ids().find(id),
         })
         .collect()
 }
@@ -216,9 +216,9 @@ pub fn fold_in(
     if history.items.is_empty() {
         return person(segment, None, history);
     }
-    let rows = version.backbone_rows(&history.items)?;
+    let rows = version.backbone()?.select(&history.items);
     let positions: Vec<u32> = (0..history.items.len() as u32).collect();
-    let factors = version.fold_in().user(&rows, &positions, &history.confidences);
+    let factors = version.fold_in()?.user(&rows, &positions, &history.confidences);
     let segment = segment.unwrap_or_else(|| nearest_segment(&factors, &version.centroids).segment);
     let factors = if version.segment(segment)?.own.is_some() {
         segment_factors(version, segment, &history)?
@@ -241,7 +241,7 @@ fn rated_factors(
     if history.items.is_empty() && attributes.is_empty() {
         return Ok(None);
     }
-    let rows = version.backbone_rows(&history.items)?;
+    let rows = version.backbone()?.select(&history.items);
     let patterns = version.patterns(&history.items)?;
     Ok(Some(rated.fold_in.user(&rows, &patterns, &history.confidences, &attributes)))
 }
@@ -251,30 +251,23 @@ fn rated_factors(
 fn segment_factors(version: &ServedVersion, segment: u32, history: &History) -> Result<Vec<f32>> {
     let segment = version.segment(segment)?;
     let positions: Vec<u32> = (0..history.items.len() as u32).collect();
-    let Some(own) = &segment.own else {
-        let rows = version.backbone_rows(&history.items)?;
-        return Ok(version.fold_in().user(&rows, &positions, &history.confidences));
+    let Some(own) = segment.own else {
+        let rows = version.backbone()?.select(&history.items);
+        return Ok(version.fold_in()?.user(&rows, &positions, &history.confidences));
     };
-    let rows = item_rows(version, &segment.items, &own.item_factors, &history.items)?;
+    let rows = item_rows(version, segment.items, own.item_factors, &history.items)?;
     Ok(own.fold_in.user(&rows, &positions, &history.confidences))
 }
 
 /// The factors of `wanted` (ascending): the segment's rows, and the backbone's for the others.
-pub fn item_rows(version: &ServedVersion, items: &[u32], own: &Matrix, wanted: &[u32]) -> Result<Matrix> {
-    let places: Vec<Option<usize>> = wanted.iter().map(|item| items.binary_search(item).ok()).collect();
-    let missing: Vec<u32> =
-        wanted.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(&item, _)| item).collect();
-    let others = if missing.is_empty() { Matrix::default() } else { version.backbone_rows(&missing)? };
+pub fn item_rows(version: &ServedVersion, items: &[u32], own: Rows<'_>, wanted: &[u32]) -> Result<Matrix> {
+    let backbone = version.backbone()?;
     let mut rows = Vec::with_capacity(wanted.len() * own.columns());
-    let mut next = 0;
-    for place in places {
-        match place {
-            Some(place) => rows.extend_from_slice(own.row(place)),
-            None => {
-                rows.extend_from_slice(others.row(next));
-                next += 1;
-            }
-        }
+    for &item in wanted {
+        rows.extend_from_slice(match items.binary_search(&item) {
+            Ok(place) => own.row(place),
+            Err(_) => backbone.row(item as usize),
+        });
     }
     Ok(Matrix::from_data(own.columns(), rows)?)
 }
@@ -301,7 +294,7 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
     // Where segments are ranked by what is popular in them, the gate decides for those whom it measured.
     let gated = version.decided.algorithm == Algorithm::Popularity && person.known;
     let segment = segment.filter(|segment| !gated || segment.has_own_part);
-    fill_with_popular(&mut items, &version, segment.as_deref(), excluded, candidates.as_deref(), request.n);
+    fill_with_popular(&mut items, &version, segment.as_ref(), excluded, candidates.as_deref(), request.n);
     Ok(Recommendation { version, items })
 }
 
@@ -353,16 +346,13 @@ fn score_blended(
             (only.to_vec(), only.iter().map(sum).collect())
         }
         None => {
-            let others = segment.as_ref().filter(|_| blend.factors).map_or(&[][..], |segment| &segment.items);
+            let others = segment.filter(|_| blend.factors).map_or(&[][..], |segment| segment.items);
             candidates(named, excluded, others)
         }
     };
     let products = if blend.factors {
-        let backbone = version.backbone()?;
-        let own = segment.as_ref().and_then(|segment| {
-            segment.own.as_ref().map(|own| (segment.items.as_slice(), &own.item_factors))
-        });
-        ItemRows { backbone: &backbone.item_factors, own }.scores(factors, &items)
+        let own = segment.and_then(|segment| segment.own.map(|own| (segment.items, own.item_factors)));
+        ItemRows { backbone: version.backbone()?, own }.scores(factors, &items)
     } else {
         Vec::new()
     };
@@ -378,11 +368,10 @@ fn score_all(
     n: usize,
 ) -> Result<Vec<Scored>> {
     let segment = segment.map(|segment| version.segment(segment)).transpose()?;
-    if let Some(scoring) = segment.as_ref().and_then(|segment| segment.scoring()) {
+    if let Some(scoring) = segment.and_then(|segment| segment.scoring()) {
         return Ok(scan(factors, scoring, excluded, n));
     }
-    let backbone = version.backbone()?;
-    Ok(scan(factors, Scoring { item_factors: &backbone.item_factors, items: None }, excluded, n))
+    Ok(scan(factors, Scoring { item_factors: version.backbone()?, items: None }, excluded, n))
 }
 
 /// 4·k bytes are read for every item.
@@ -408,15 +397,10 @@ fn score_candidates(
     n: usize,
 ) -> Result<Vec<Scored>> {
     let segment = segment.map(|segment| version.segment(segment)).transpose()?;
-    let own = segment.as_ref().and_then(|segment| segment.own.as_ref().map(|own| (segment, own)));
-    let rows = match own {
-        Some((segment, own)) => item_rows(version, &segment.items, &own.item_factors, candidates)?,
-        None => version.backbone_rows(candidates)?,
-    };
+    let own = segment.and_then(|segment| segment.own.map(|own| (segment.items, own.item_factors)));
+    let products = ItemRows { backbone: version.backbone()?, own }.scores(factors, candidates);
     let mut top = TopN::new(n);
-    for (place, &item) in candidates.iter().enumerate() {
-        top.push(item, dot(factors, rows.row(place)));
-    }
+    candidates.iter().zip(products).for_each(|(&item, product)| top.push(item, product));
     Ok(top.finish())
 }
 
@@ -426,7 +410,7 @@ fn score_candidates(
 pub fn fill_with_popular(
     items: &mut Vec<Recommended>,
     version: &ServedVersion,
-    segment: Option<&Segment>,
+    segment: Option<&Segment<'_>>,
     excluded: &[u32],
     candidates: Option<&[u32]>,
     n: usize,
@@ -434,10 +418,10 @@ pub fn fill_with_popular(
     if items.len() >= n {
         return;
     }
-    let of_segment = segment.iter().flat_map(|segment| segment.popularity.items());
+    let of_segment = segment.into_iter().flat_map(|segment| segment.popular.items());
     let popular = of_segment
         .map(|scored| (scored, Source::SegmentPopular))
-        .chain(version.popularity.items().map(|scored| (scored, Source::Popular)));
+        .chain(version.popular().items().map(|scored| (scored, Source::Popular)));
     let mut taken: Vec<u32> = items.iter().map(|item| item.item).collect();
     taken.sort_unstable();
     let mut most = [0.0f32; 2];

@@ -41,6 +41,18 @@ fn held(model: &Model) -> Result<i64> {
     Ok(version_id)
 }
 
+/// Does something with loaded versions, and once more with versions loaded again where a file that sessions
+/// share turns out to be damaged.
+pub fn healed<T>(act: impl Fn() -> Result<T>) -> Result<T> {
+    match act() {
+        Err(SegrecError::CacheDamaged { .. }) => {
+            VERSIONS.with(|loaded| loaded.borrow_mut().clear());
+            act()
+        }
+        result => result,
+    }
+}
+
 fn forget(model_id: i64) {
     VERSIONS.with(|loaded| loaded.borrow_mut().remove(&model_id));
     SEGMENTS.with(|loaded| loaded.borrow_mut().remove(&model_id));

@@ -1,9 +1,9 @@
-//! A deployed version as a session holds it: ids and segments at once, a segment's rows and the
-//! backbone's when a call first needs them.
+//! A deployed version as a session holds it: what was decided, and the mapped file that has all the rest.
 
+use super::cache::{self, CacheFile, file::MappedNeighbours};
 use super::segments::{ServedSegments, live_features};
 use crate::catalog::events::LiveEvents;
-use crate::catalog::factors::{self, parse_id};
+use crate::catalog::factors::parse_id;
 use crate::catalog::models::{EventsSource, Model};
 use crate::catalog::relations;
 use crate::catalog::segments;
@@ -11,14 +11,14 @@ use crate::catalog::users::LiveUser;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use segrec_engine::factorization::FoldIn;
-use segrec_engine::interactions::{Id, IdKind, IdMap, Ids, Weighting};
-use segrec_engine::neighbours::{NeighbourScratch, Neighbours};
-use segrec_engine::ranking::{Popularity, Scoring};
+use segrec_engine::interactions::{Id, IdKind, SortedIds, Weighting};
+use segrec_engine::neighbours::NeighbourScratch;
+use segrec_engine::ranking::{Popular, Scoring, SegmentPopular};
 use segrec_engine::rating::AttributeEncoder;
 use segrec_engine::recipe::rated::Rated;
 use segrec_engine::recipe::{Decided, Options, parse_options};
-use segrec_engine::{EngineError, Matrix, Silent};
-use std::cell::{OnceCell, RefCell};
+use segrec_engine::{EngineError, Matrix, Rows, Silent};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A deployed version.
@@ -37,50 +37,38 @@ pub struct ServedVersion {
     /// How events are weighted.
     pub weighting: Weighting,
     user_kind: IdKind,
-    items: IdMap,
     /// segments × k.
     pub centroids: Matrix,
-    /// How popular each item is, and the items in that order.
-    pub item_popularity: Vec<f32>,
-    /// What is popular with everybody.
-    pub popularity: Popularity,
     /// Its segments, and who is in them.
     pub members: Rc<ServedSegments>,
     /// Reads a user's events now; only where an index makes that quick.
     pub live: Option<LiveEvents>,
     stored: DeployedVersion,
-    backbone: OnceCell<Rc<Backbone>>,
-    neighbours: OnceCell<Rc<Neighbours>>,
+    cache: CacheFile,
     /// Space for sums over neighbours.
     pub scratch: RefCell<NeighbourScratch>,
-    segments: Vec<OnceCell<Rc<Segment>>>,
-    fold_in: OnceCell<FoldIn>,
 }
 
-/// The backbone's item factors.
-pub struct Backbone {
-    /// items × k.
-    pub item_factors: Matrix,
-}
-
-/// The rows of a segment.
-pub struct Segment {
+/// A segment.
+#[derive(Clone, Copy)]
+pub struct Segment<'a> {
     /// The items that occur in it, ascending.
-    pub items: Vec<u32>,
+    pub items: &'a [u32],
     /// Its own factors of these; `None` where the gate refused it.
-    pub own: Option<OwnFactors>,
+    pub own: Option<OwnFactors<'a>>,
     /// What is popular in it, with everybody's popularity where it is small.
-    pub popularity: Popularity,
+    pub popular: SegmentPopular<'a>,
     /// Whether it is ranked by a part of its own.
     pub has_own_part: bool,
 }
 
 /// A segment's own factors.
-pub struct OwnFactors {
+#[derive(Clone, Copy)]
+pub struct OwnFactors<'a> {
     /// Its items × k.
-    pub item_factors: Matrix,
+    pub item_factors: Rows<'a>,
     /// Folds users in against them.
-    pub fold_in: FoldIn,
+    pub fold_in: FoldIn<'a>,
 }
 
 impl ServedVersion {
@@ -93,33 +81,26 @@ impl ServedVersion {
         let rated: Option<Rated> = stored.rated.as_deref().map(segments::decode).transpose()?;
         let reads = rated.as_ref().and_then(|rated| rated.encoder.as_ref()).map(AttributeEncoder::reads);
         let attributes = reads.map(|reads| live_features(model, reads)).transpose()?.flatten();
-        let (ids, item_popularity) = factors::load_items(version_id, source.item_kind)?;
         let columns = relations::event_columns(&model.name, source.relation, &source.columns)?;
         let live = relations::has_leading_index(source.relation, &source.columns.user)?
             .then(|| LiveEvents::new(&columns, options.events.type_weights.clone(), options.is_explicit()))
             .transpose()?;
-        let popularity = Popularity::new((0..).zip(item_popularity.iter().copied()));
+        let cache = cache::open(version_id, source.item_kind, &stored)?;
         Ok(Self {
             id: version_id,
             median_weight: stored.median_weight,
             weighting: options.weighting(stored.anchor),
             user_kind: model.user_kind,
-            items: IdMap::from_ids(ids),
-            item_popularity,
-            popularity,
             members,
             live,
-            segments: (0..centroids.rows()).map(|_| OnceCell::new()).collect(),
             centroids,
             options,
             decided,
             rated,
             attributes,
             stored,
-            backbone: OnceCell::new(),
-            neighbours: OnceCell::new(),
+            cache,
             scratch: RefCell::default(),
-            fold_in: OnceCell::new(),
         })
     }
 
@@ -128,14 +109,19 @@ impl ServedVersion {
         self.id
     }
 
-    /// Numbers of items by id.
-    pub fn items(&self) -> &IdMap {
-        &self.items
+    /// Ids of items by number, and numbers by id.
+    pub fn item_ids(&self) -> SortedIds<'_> {
+        self.cache.ids()
     }
 
-    /// Ids of items by number.
-    pub fn item_ids(&self) -> &Ids {
-        self.items.ids()
+    /// What is popular with everybody.
+    pub fn popular(&self) -> Popular<'_> {
+        self.cache.popular()
+    }
+
+    /// Reads all of the version once, for work that must not stop in the middle.
+    pub fn verify(&self) -> Result<()> {
+        self.cache.verify_all()
     }
 
     /// k.
@@ -143,35 +129,19 @@ impl ServedVersion {
         self.decided.als.factors
     }
 
-    /// What items say for others, loaded when first needed.
-    pub fn neighbours(&self) -> Result<Rc<Neighbours>> {
-        if let Some(neighbours) = self.neighbours.get() {
-            return Ok(Rc::clone(neighbours));
-        }
-        let neighbours = Rc::new(factors::load_neighbours(self.id)?);
-        Ok(Rc::clone(self.neighbours.get_or_init(|| neighbours)))
+    /// What items say for others.
+    pub fn neighbours(&self) -> Result<MappedNeighbours<'_>> {
+        self.cache.neighbours()
     }
 
-    /// The backbone, loaded when first needed.
-    pub fn backbone(&self) -> Result<Rc<Backbone>> {
-        if let Some(backbone) = self.backbone.get() {
-            return Ok(Rc::clone(backbone));
-        }
-        let backbone = Rc::new(Backbone { item_factors: factors::load_backbone(self.id, self.factors())? });
-        Ok(Rc::clone(self.backbone.get_or_init(|| backbone)))
+    /// The backbone's item factors: items × k.
+    pub fn backbone(&self) -> Result<Rows<'_>> {
+        self.cache.backbone()
     }
 
-    /// The backbone's factors of some items (ascending): from memory, or just these rows.
-    pub fn backbone_rows(&self, items: &[u32]) -> Result<Matrix> {
-        match self.backbone.get() {
-            Some(backbone) => Ok(backbone.item_factors.select(items)),
-            None => factors::load_backbone_rows(self.id, items, self.factors()),
-        }
-    }
-
-    /// What having rated some items (ascending) says about a user.
+    /// What having rated some items says about a user.
     pub fn patterns(&self, items: &[u32]) -> Result<Matrix> {
-        factors::load_patterns(self.id, items, self.factors().saturating_sub(1))
+        Ok(self.cache.patterns()?.select(items))
     }
 
     /// What is known about a user besides ratings, as features.
@@ -206,9 +176,8 @@ impl ServedVersion {
     }
 
     /// Folds users in against the backbone.
-    pub fn fold_in(&self) -> &FoldIn {
-        self.fold_in
-            .get_or_init(|| FoldIn::new(&self.stored.item_gram, self.item_ids().len(), self.decided.als))
+    pub fn fold_in(&self) -> Result<FoldIn<'_>> {
+        Ok(FoldIn::new(self.cache.base()?, self.item_ids().len(), self.decided.als))
     }
 
     /// The number of a segment by its id.
@@ -219,39 +188,26 @@ impl ServedVersion {
             .map_err(|_| SegrecError::Internal(format!("there is no segment {id}")))
     }
 
-    /// A segment (from 0), loaded when first needed.
-    pub fn segment(&self, segment: u32) -> Result<Rc<Segment>> {
-        let cell = self
-            .segments
-            .get(segment as usize)
-            .ok_or_else(|| SegrecError::Internal(format!("there is no segment number {segment}")))?;
-        if let Some(segment) = cell.get() {
-            return Ok(Rc::clone(segment));
-        }
-        let stored = &self.stored.segments[segment as usize];
-        let (items, popularity, matrix) = factors::load_segment_items(self.id, stored.id, self.factors())?;
-        let own = match (&stored.item_gram, stored.own_factors) {
-            (Some(gram), true) => Some(OwnFactors {
-                item_factors: matrix,
-                fold_in: FoldIn::new(gram, self.item_ids().len(), self.decided.als),
-            }),
-            _ => None,
+    /// A segment (from 0).
+    pub fn segment(&self, segment: u32) -> Result<Segment<'_>> {
+        let number = segment as usize;
+        let (Some(stored), Some(parts)) = (self.stored.segments.get(number), self.cache.segment(number)?)
+        else {
+            return Err(SegrecError::Internal(format!("there is no segment number {segment}")));
         };
-        let popularity = Popularity::of_segment(
-            &items,
-            &popularity,
-            stored.users as usize,
-            &self.item_popularity,
-            self.stored.users as usize,
-        );
-        let loaded = Rc::new(Segment { items, own, popularity, has_own_part: stored.own_factors });
-        Ok(Rc::clone(cell.get_or_init(|| loaded)))
+        let own = (!parts.base.is_empty()).then(|| OwnFactors {
+            item_factors: parts.factors,
+            fold_in: FoldIn::new(parts.base, self.item_ids().len(), self.decided.als),
+        });
+        let (users, all_users) = (stored.users as usize, self.stored.users as usize);
+        let popular = SegmentPopular::new(parts.popular, parts.items, users, self.popular(), all_users);
+        Ok(Segment { items: parts.items, own, popular, has_own_part: stored.own_factors })
     }
 }
 
-impl Segment {
+impl<'a> Segment<'a> {
     /// What its users are scored against, where it has its own factors.
-    pub fn scoring(&self) -> Option<Scoring<'_>> {
-        self.own.as_ref().map(|own| Scoring { item_factors: &own.item_factors, items: Some(&self.items) })
+    pub fn scoring(&self) -> Option<Scoring<'a>> {
+        self.own.map(|own| Scoring { item_factors: own.item_factors, items: Some(self.items) })
     }
 }

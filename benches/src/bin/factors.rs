@@ -55,7 +55,7 @@ fn ndcg(users: &Matrix, items: &Matrix, training: &Interactions, validation: &In
     let measured: Vec<u32> = (0..validation.users().min(training.users()) as u32)
         .filter(|&user| validation.by_user().row_len(user as usize) > 0)
         .collect();
-    let scoring = Scoring { item_factors: items, items: None };
+    let scoring = Scoring { item_factors: items.view(), items: None };
     let seen = |row: usize| training.by_user().row(measured[row] as usize).0;
     let lists = top_lists(&users.select(&measured), scoring, seen, 20, &Silent)?;
     let total: f64 = lists

@@ -76,7 +76,7 @@ mod tests {
         let value = |i: usize| (crate::seed::mix(i as u64) >> 40) as f32 / 1e7 - 0.8;
         let mut factors = Matrix::from_data(7, (0..7 * 12).map(value).collect()).unwrap();
         factors.row_mut(5).fill(0.0);
-        let catalogue = Catalogue { item_users: &[1; 12], users: 1, item_factors: Some(&factors) };
+        let catalogue = Catalogue { item_users: &[1; 12], users: 1, item_factors: Some(factors.view()) };
         let shown = [0, 3, 4, 9, 11];
         let (mut cosines, mut pairs) = (0.0, 0.0);
         for (place, &a) in shown.iter().enumerate() {

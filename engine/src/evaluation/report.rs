@@ -7,7 +7,7 @@ use super::metrics::{ListMetrics, Metric};
 use super::quotients::{Parts, Quotient, fits, parts_of_users, quotient_rows};
 use super::spread::{Jackknifed, Spread};
 use crate::error::{EngineError, Result};
-use crate::matrix::Matrix;
+use crate::matrix::Rows;
 use crate::observer::Observer;
 use crate::ranking::Scored;
 
@@ -43,7 +43,7 @@ pub struct Catalogue<'a> {
     /// Users in training.
     pub users: usize,
     /// A row per item, for the diversity of lists; without them it is not measured.
-    pub item_factors: Option<&'a Matrix>,
+    pub item_factors: Option<Rows<'a>>,
 }
 
 /// Who is measured, and on what. All slices are as long as there are measured users.
@@ -114,7 +114,7 @@ pub fn report(
 fn check(ranked: &[Ranked<'_>], measured: &Measured<'_>, catalogue: &Catalogue<'_>) -> Result<()> {
     let (users, items) = (measured.relevant.len(), catalogue.item_users.len());
     fits("histories", users, measured.histories.len())?;
-    fits("item factors", items, catalogue.item_factors.map_or(items, Matrix::rows))?;
+    fits("item factors", items, catalogue.item_factors.map_or(items, |factors| factors.rows()))?;
     let inside = |item: u32| (item as usize) < items;
     let mut all_inside = measured.histories.iter().all(|history| history.iter().all(|&item| inside(item)));
     for ranked in ranked {
@@ -183,6 +183,7 @@ fn spread_rows(
 mod tests {
     use super::*;
     use crate::evaluation::interval::mean_and_error;
+    use crate::matrix::Matrix;
     use crate::observer::Silent;
     use crate::seed::mix;
 
@@ -242,7 +243,11 @@ mod tests {
                     histories: &slices(&self.histories),
                     groups: Some((&self.segments, 4)),
                 },
-                Catalogue { item_users: &self.item_users, users: 300, item_factors: Some(&self.factors) },
+                Catalogue {
+                    item_users: &self.item_users,
+                    users: 300,
+                    item_factors: Some(self.factors.view()),
+                },
                 ks,
                 42,
                 &Silent,

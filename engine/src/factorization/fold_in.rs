@@ -7,9 +7,9 @@ use crate::matrix::Matrix;
 use pulp::{Simd, WithSimd};
 
 /// What a fold-in needs to know of the items it is measured against.
-#[derive(Clone, Debug)]
-pub struct FoldIn {
-    base: Vec<f32>,
+#[derive(Clone, Copy, Debug)]
+pub struct FoldIn<'a> {
+    base: &'a [f32],
     k: usize,
     items: usize,
     options: AlsOptions,
@@ -57,11 +57,16 @@ impl WithSimd for Solve<'_> {
     }
 }
 
-impl FoldIn {
-    /// `gram` (k × k) is the Gramian of all `items` item factors the user is measured against.
-    pub fn new(gram: &[f64], items: usize, options: AlsOptions) -> Self {
-        let k = options.factors;
-        Self { base: NormalEquations::base(gram, k, options.unobserved_weight), k, items, options }
+impl<'a> FoldIn<'a> {
+    /// The part of the system that all users share, from the Gramian (k × k) of the item factors they are
+    /// measured against.
+    pub fn base(gram: &[f64], options: AlsOptions) -> Vec<f32> {
+        NormalEquations::base(gram, options.factors, options.unobserved_weight)
+    }
+
+    /// Against `items` item factors, by what [`Self::base`] makes of them.
+    pub fn new(base: &'a [f32], items: usize, options: AlsOptions) -> Self {
+        Self { base, k: options.factors, items, options }
     }
 
     /// The k factors of a user whose events are on `rows` of `item_factors` with `confidences`:
@@ -84,9 +89,9 @@ impl FoldIn {
         pulp::Arch::new().dispatch(Contributions { solve, target })
     }
 
-    fn system<'a>(&'a self, factors: &'a Matrix, rows: &'a [u32], confidences: &'a [f32]) -> Solve<'a> {
+    fn system<'b>(&'b self, factors: &'b Matrix, rows: &'b [u32], confidences: &'b [f32]) -> Solve<'b> {
         let ridge = self.options.row_regularization(rows.len() as f64, self.items as f64);
         let system = NormalEquations::new(self.k);
-        Solve { base: &self.base, ridge, factors, rows, confidences, system }
+        Solve { base: self.base, ridge, factors, rows, confidences, system }
     }
 }

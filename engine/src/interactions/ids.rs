@@ -160,6 +160,85 @@ impl Ids {
     }
 }
 
+/// Ids in their own order that somebody else holds, for example in a file that is mapped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SortedIds<'a> {
+    /// Integers.
+    Bigint(&'a [i64]),
+    /// Uuids.
+    Uuid(&'a [[u8; 16]]),
+    /// Strings in UTF-8, one after the other: string n ends at `ends[n]`.
+    Text {
+        /// All strings.
+        bytes: &'a [u8],
+        /// Where each ends.
+        ends: &'a [u64],
+    },
+}
+
+impl<'a> SortedIds<'a> {
+    /// The kind of the ids.
+    pub fn kind(self) -> IdKind {
+        match self {
+            Self::Bigint(_) => IdKind::Bigint,
+            Self::Uuid(_) => IdKind::Uuid,
+            Self::Text { .. } => IdKind::Text,
+        }
+    }
+
+    /// How many.
+    pub fn len(self) -> usize {
+        match self {
+            Self::Bigint(ids) => ids.len(),
+            Self::Uuid(ids) => ids.len(),
+            Self::Text { ends, .. } => ends.len(),
+        }
+    }
+
+    /// True where there is none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    fn bytes(bytes: &'a [u8], ends: &'a [u64], number: usize) -> &'a [u8] {
+        let start = if number == 0 { 0 } else { ends[number - 1] };
+        &bytes[start as usize..ends[number] as usize]
+    }
+
+    /// Id number `number`.
+    pub fn get(self, number: usize) -> Id<'a> {
+        match self {
+            Self::Bigint(ids) => Id::Bigint(ids[number]),
+            Self::Uuid(ids) => Id::Uuid(ids[number]),
+            Self::Text { bytes, ends } => {
+                Id::Text(std::str::from_utf8(Self::bytes(bytes, ends, number)).unwrap_or_default())
+            }
+        }
+    }
+
+    /// The number of an id, where it is known; log₂ n comparisons.
+    pub fn find(self, id: Id<'_>) -> Option<u32> {
+        let found = match (self, id) {
+            (Self::Bigint(ids), Id::Bigint(id)) => ids.binary_search(&id).ok(),
+            (Self::Uuid(ids), Id::Uuid(id)) => ids.binary_search(&id).ok(),
+            (Self::Text { bytes, ends }, Id::Text(id)) => {
+                let (mut low, mut high) = (0, ends.len());
+                while low < high {
+                    let middle = low + (high - low) / 2;
+                    match Self::bytes(bytes, ends, middle).cmp(id.as_bytes()) {
+                        std::cmp::Ordering::Less => low = middle + 1,
+                        std::cmp::Ordering::Greater => high = middle,
+                        std::cmp::Ordering::Equal => return Some(middle as u32),
+                    }
+                }
+                None
+            }
+            _ => None,
+        };
+        found.map(|number| number as u32)
+    }
+}
+
 /// Ids with a hash table from id to number.
 #[derive(Clone, Debug)]
 pub struct IdMap {
@@ -249,6 +328,21 @@ mod tests {
             assert_eq!(again.find(ids[1]), Some(1));
             assert_eq!(again.ids().get(0), ids[0]);
         }
+    }
+
+    #[test]
+    fn sorted_ids_are_found_where_they_lie() {
+        let (bytes, ends) = ("aabnaïveé".as_bytes(), [0, 2, 3, 9, 11]);
+        let text = SortedIds::Text { bytes, ends: &ends };
+        for (number, id) in ["", "aa", "b", "naïve", "é"].into_iter().enumerate() {
+            assert_eq!(text.get(number), Id::Text(id));
+            assert_eq!(text.find(Id::Text(id)), Some(number as u32));
+        }
+        assert_eq!(text.find(Id::Text("ab")), None);
+        let integers = SortedIds::Bigint(&[-7, 3, i64::MAX]);
+        assert_eq!(integers.find(Id::Bigint(i64::MAX)), Some(2));
+        assert_eq!(integers.find(Id::Bigint(4)), None);
+        assert_eq!(integers.find(Id::Text("3")), None);
     }
 
     #[test]

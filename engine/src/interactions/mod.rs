@@ -11,7 +11,7 @@ pub mod sparse;
 pub mod weighting;
 
 pub use events::{EventLimits, Events, UserEvent};
-pub use ids::{Id, IdKind, IdMap, Ids};
+pub use ids::{Id, IdKind, IdMap, Ids, SortedIds};
 pub use raw::{NO_TYPE, RawEvents};
 pub use sparse::{Interactions, SparseRows};
 pub use weighting::{Duplicates, Weighting};

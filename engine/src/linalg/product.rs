@@ -1,7 +1,7 @@
 //! Products for scoring: many rows by many items, and one row by many items.
 
 use super::vector::dot_simd;
-use crate::matrix::Matrix;
+use crate::matrix::Rows;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::{Simd, WithSimd};
@@ -24,7 +24,7 @@ pub fn scores(a: &[f32], b: &[f32], k: usize, scores: &mut [f32]) {
     );
 }
 
-struct RowScores<'a>(&'a [f32], &'a Matrix, &'a mut [f32]);
+struct RowScores<'a>(&'a [f32], Rows<'a>, &'a mut [f32]);
 
 impl WithSimd for RowScores<'_> {
     type Output = ();
@@ -37,7 +37,7 @@ impl WithSimd for RowScores<'_> {
 }
 
 /// `scores = B a` for one row `a` of k values: 4·n·k bytes are read once, which is what it costs.
-pub fn row_scores(a: &[f32], b: &Matrix, scores: &mut [f32]) {
+pub fn row_scores(a: &[f32], b: Rows<'_>, scores: &mut [f32]) {
     let rows = b.rows().min(scores.len());
     pulp::Arch::new().dispatch(RowScores(a, b, &mut scores[..rows]));
 }
@@ -45,6 +45,7 @@ pub fn row_scores(a: &[f32], b: &Matrix, scores: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix::Matrix;
 
     #[test]
     fn matrix_scores_agree_with_row_scores() {
@@ -56,7 +57,7 @@ mod tests {
         scores(&a, b.data(), k, &mut all);
         for (row, expected) in all.chunks(50).enumerate() {
             let mut one = vec![0.0; 50];
-            row_scores(&a[row * k..(row + 1) * k], &b, &mut one);
+            row_scores(&a[row * k..(row + 1) * k], b.view(), &mut one);
             assert!(one.iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-4));
         }
     }

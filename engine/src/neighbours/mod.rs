@@ -20,5 +20,5 @@ pub mod options;
 pub mod ridge;
 pub mod strongest;
 
-pub use model::{NeighbourScratch, Neighbours};
+pub use model::{NeighbourRows, NeighbourScratch, Neighbours};
 pub use options::{NeighbourMethod, NeighbourOptions};

@@ -81,18 +81,37 @@ impl Neighbours {
         };
         (8 * items * (growing + kept) + 32 * items) as u64 + own
     }
+}
+
+/// Weights between items that can be read row by row, wherever they lie.
+pub trait NeighbourRows {
+    /// How many items there are.
+    fn items(&self) -> usize;
+
+    /// What an item speaks for, ascending, and how strongly.
+    fn row(&self, item: usize) -> (&[u32], &[f32]);
 
     /// The scores of a history (items in any order; those without a row are passed over): the touched
     /// items ascending, and the sum of their weights. Items of the history are among them.
-    pub fn score<'s>(&self, history: &[u32], scratch: &'s mut NeighbourScratch) -> (&'s [u32], &'s [f32]) {
-        scratch.start(self.rows.width());
+    fn score<'s>(&self, history: &[u32], scratch: &'s mut NeighbourScratch) -> (&'s [u32], &'s [f32]) {
+        scratch.start(self.items());
         for &item in history {
-            if (item as usize) < self.rows.rows() {
-                let (targets, weights) = self.rows.row(item as usize);
+            if (item as usize) < self.items() {
+                let (targets, weights) = self.row(item as usize);
                 scratch.add(targets, weights);
             }
         }
         scratch.finish()
+    }
+}
+
+impl NeighbourRows for Neighbours {
+    fn items(&self) -> usize {
+        self.rows.rows()
+    }
+
+    fn row(&self, item: usize) -> (&[u32], &[f32]) {
+        self.rows.row(item)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::top_n::{Scored, TopN};
 use crate::error::Result;
 use crate::linalg::product::scores;
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, Rows};
 use crate::observer::Observer;
 use rayon::prelude::*;
 
@@ -17,7 +17,7 @@ const TILE_ITEMS: usize = 1024;
 #[derive(Clone, Copy, Debug)]
 pub struct Scoring<'a> {
     /// n × k.
-    pub item_factors: &'a Matrix,
+    pub item_factors: Rows<'a>,
     /// The item of each row, ascending; `None` where row and item have the same number.
     pub items: Option<&'a [u32]>,
 }
@@ -110,7 +110,7 @@ mod tests {
         let items = Matrix::from_data(k, (0..5000 * k).map(|i| value(i + 1_000_000)).collect()).unwrap();
         let numbers: Vec<u32> = (0..5000).map(|row| row * 3).collect();
         let seen: Vec<Vec<u32>> = (0..70u32).map(|user| (0..400).map(|i| i * 37 + user).collect()).collect();
-        let scoring = Scoring { item_factors: &items, items: Some(&numbers) };
+        let scoring = Scoring { item_factors: items.view(), items: Some(&numbers) };
         let lists = top_lists(&users, scoring, |row| &seen[row], 10, &Silent).unwrap();
         for (user, list) in lists.iter().enumerate() {
             let mut expected: Vec<(f32, u32)> = (0..5000)

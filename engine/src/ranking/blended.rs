@@ -9,8 +9,8 @@
 use super::top_n::{Scored, TopN};
 use crate::error::Result;
 use crate::linalg::vector::dot_simd;
-use crate::matrix::Matrix;
-use crate::neighbours::{NeighbourScratch, Neighbours};
+use crate::matrix::Rows;
+use crate::neighbours::{NeighbourRows, NeighbourScratch};
 use crate::observer::Observer;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -49,9 +49,9 @@ pub const FEWEST_CANDIDATES: usize = 200;
 #[derive(Clone, Copy, Debug)]
 pub struct ItemRows<'a> {
     /// items × k.
-    pub backbone: &'a Matrix,
+    pub backbone: Rows<'a>,
     /// The segment's items, ascending, and their own factors.
-    pub own: Option<(&'a [u32], &'a Matrix)>,
+    pub own: Option<(&'a [u32], Rows<'a>)>,
 }
 
 impl ItemRows<'_> {
@@ -130,7 +130,7 @@ pub struct Person<'a> {
 pub fn blended_lists<'a>(
     count: usize,
     person: impl Fn(usize) -> Person<'a> + Sync,
-    neighbours: &Neighbours,
+    neighbours: &(impl NeighbourRows + Sync),
     blend: Blend,
     n: usize,
     observer: &dyn Observer,
@@ -161,6 +161,7 @@ pub fn best(items: &[u32], products: &[f32], sums: &[f32], neighbours: f32, n: u
 mod tests {
     use super::*;
     use crate::linalg::vector::dot;
+    use crate::matrix::Matrix;
 
     fn values(count: usize, offset: u64) -> Vec<f32> {
         (0..count as u64).map(|i| (crate::seed::mix(i + offset) >> 40) as f32 / 1e7 - 0.8).collect()
@@ -171,7 +172,7 @@ mod tests {
         let backbone = Matrix::from_data(5, values(50, 0)).unwrap();
         let own = Matrix::from_data(5, values(15, 900)).unwrap();
         let user = values(5, 77);
-        let rows = ItemRows { backbone: &backbone, own: Some((&[2, 3, 9], &own)) };
+        let rows = ItemRows { backbone: backbone.view(), own: Some((&[2, 3, 9], own.view())) };
         let expected = [(0, backbone.row(0)), (3, own.row(1)), (4, backbone.row(4)), (9, own.row(2))];
         let scores = rows.scores(&user, &[0, 3, 4, 9]);
         for ((_, row), score) in expected.iter().zip(scores) {

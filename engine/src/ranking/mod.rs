@@ -15,7 +15,7 @@ pub mod top_n;
 
 pub use batch::{Scoring, top_lists};
 pub use blended::Blend;
-pub use popularity::Popularity;
+pub use popularity::{Popular, Popularity, SegmentPopular};
 pub use top_n::{Scored, TopN};
 
 /// Where an item of a list comes from.

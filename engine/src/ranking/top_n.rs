@@ -14,7 +14,7 @@ pub struct Scored {
 
 impl Scored {
     /// Better first.
-    fn order(&self, other: &Self) -> Ordering {
+    pub fn order(&self, other: &Self) -> Ordering {
         other.score.total_cmp(&self.score).then(self.item.cmp(&other.item))
     }
 }

@@ -9,10 +9,10 @@ use super::lists::Ranking;
 use crate::error::Result;
 use crate::evaluation::{Holdout, auc};
 use crate::linalg::product::scores;
-use crate::neighbours::NeighbourScratch;
+use crate::neighbours::{NeighbourRows, NeighbourScratch};
 use crate::observer::Observer;
-use crate::ranking::Popularity;
 use crate::ranking::popularity::{item_popularity, segment_popularity};
+use crate::ranking::{Popularity, SegmentPopular};
 use crate::seed::sample;
 use rayon::prelude::*;
 
@@ -71,6 +71,8 @@ struct Scorer<'a> {
     uses_own: &'a [bool],
     /// Of every item, with everybody.
     popularity: Vec<f32>,
+    /// The same, the most popular first.
+    everybody: Popularity,
     /// Of a segment's items, where popularity ranks.
     in_segments: Vec<Vec<f32>>,
 }
@@ -83,7 +85,8 @@ impl<'a> Scorer<'a> {
             true => Vec::new(),
             false => segment_popularity(training, &fit.segments, weighed),
         };
-        Self { ranking, uses_own, popularity, in_segments }
+        let everybody = Popularity::new((0..).zip(popularity.iter().copied()));
+        Self { ranking, uses_own, popularity, everybody, in_segments }
     }
 
     /// The scores of all items for users of one segment: users × items.
@@ -97,11 +100,16 @@ impl<'a> Scorer<'a> {
             let own = self.uses_own[segment].then(|| {
                 let (items, members) = (&fit.segments.items[segment], fit.segments.users[segment].len());
                 let (own, all) = (&self.in_segments[segment], &self.popularity);
-                Popularity::of_segment(items, own, members, all, training.users())
+                (Popularity::of_segment(items, own, members, all, training.users()), items, members)
             });
             for row in all.chunks_exact_mut(items.max(1)) {
                 match &own {
-                    Some(own) => own.items().for_each(|scored| row[scored.item as usize] = scored.score),
+                    Some((own, items, members)) => {
+                        let everybody = self.everybody.view();
+                        SegmentPopular::new(own.view(), items, *members, everybody, training.users())
+                            .items()
+                            .for_each(|scored| row[scored.item as usize] = scored.score);
+                    }
                     None => row.copy_from_slice(&self.popularity),
                 }
             }

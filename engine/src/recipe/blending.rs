@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::evaluation::interval::mean_and_error;
 use crate::evaluation::{Holdout, ListMetrics};
 use crate::linalg::product::row_scores;
-use crate::neighbours::NeighbourScratch;
+use crate::neighbours::{NeighbourRows, NeighbourScratch};
 use crate::observer::{Observer, Progress};
 use crate::ranking::Blend;
 use crate::ranking::blended::{best, candidates};
@@ -126,7 +126,11 @@ fn scale(ranking: &Ranking<'_>, users: &[u32], observer: &dyn Observer) -> Resul
     let of_user = |scratch: &mut NeighbourScratch, &user: &u32| -> Result<(f64, f64)> {
         observer.check()?;
         let mut products = vec![0.0; items];
-        row_scores(fit.backbone.user_factors.row(user as usize), &fit.backbone.item_factors, &mut products);
+        row_scores(
+            fit.backbone.user_factors.row(user as usize),
+            fit.backbone.item_factors.view(),
+            &mut products,
+        );
         Ok((spread(&products), spread(neighbours.score(ranking.history(user), scratch).1)))
     };
     let (mut products, mut sums): (Vec<f64>, Vec<f64>) = users

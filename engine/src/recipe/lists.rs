@@ -8,7 +8,7 @@ use crate::matrix::Matrix;
 use crate::observer::Observer;
 use crate::ranking::blended::{ItemRows, Person, blended_lists};
 use crate::ranking::popularity::{item_popularity, segment_popularity};
-use crate::ranking::{Blend, Popularity, Scored, Scoring, top_lists};
+use crate::ranking::{Blend, Popularity, Scored, Scoring, SegmentPopular, top_lists};
 use rayon::prelude::*;
 
 /// Users whose scores are held at once.
@@ -44,7 +44,7 @@ impl<'a> Ranking<'a> {
     pub fn popular(&self, users: &[u32], n: usize) -> Vec<Vec<Scored>> {
         let counts = item_popularity(self.training, self.weighed);
         let popularity = Popularity::new((0..).zip(counts));
-        users.par_iter().map(|&user| popularity.top(self.history(user), n)).collect()
+        users.par_iter().map(|&user| popularity.view().top(self.history(user), n)).collect()
     }
 
     /// The best `n` of each user by the parts that all share.
@@ -60,7 +60,7 @@ impl<'a> Ranking<'a> {
             return Ok(self.popular(users, n));
         }
         // The backbone may hold items nobody has in training: they have zero factors and score nothing.
-        let scoring = Scoring { item_factors: &backbone.item_factors, items: None };
+        let scoring = Scoring { item_factors: backbone.item_factors.view(), items: None };
         let mut lists = Vec::with_capacity(users.len());
         for users in users.chunks(BATCH_USERS) {
             let factors = backbone.user_factors.select(users);
@@ -93,7 +93,7 @@ impl<'a> Ranking<'a> {
             for (segment, places) in own {
                 let members: Vec<u32> = places.iter().map(|&place| users[place]).collect();
                 let scoring = Scoring {
-                    item_factors: &factors.item_factors[segment],
+                    item_factors: factors.item_factors[segment].view(),
                     items: Some(&segments.items[segment]),
                 };
                 let user_factors = factors.user_factors.select(&members);
@@ -102,12 +102,15 @@ impl<'a> Ranking<'a> {
             }
         } else {
             let all = item_popularity(self.training, self.weighed);
+            let everybody = Popularity::new((0..).zip(all.iter().copied()));
             let popularity = segment_popularity(self.training, segments, self.weighed);
             for (segment, places) in own {
                 let items = &segments.items[segment];
                 let members = segments.users[segment].len();
                 let counts = &popularity[segment];
-                let popular = Popularity::of_segment(items, counts, members, &all, self.training.users());
+                let all_users = self.training.users();
+                let own = Popularity::of_segment(items, counts, members, &all, all_users);
+                let popular = SegmentPopular::new(own.view(), items, members, everybody.view(), all_users);
                 keep(
                     places,
                     places.iter().map(|&place| popular.top(self.history(users[place]), n)).collect(),
@@ -121,10 +124,10 @@ impl<'a> Ranking<'a> {
         let Fit { backbone, segments, factors, own_factors, .. } = self.fit;
         let segment = segments.of_user[user as usize] as usize;
         let own = (own && own_factors[segment])
-            .then(|| (segments.items[segment].as_slice(), &factors.item_factors[segment]));
+            .then(|| (segments.items[segment].as_slice(), factors.item_factors[segment].view()));
         let user_factors: &Matrix =
             if own.is_some() { &factors.user_factors } else { &backbone.user_factors };
-        (user_factors.row(user as usize), ItemRows { backbone: &backbone.item_factors, own })
+        (user_factors.row(user as usize), ItemRows { backbone: backbone.item_factors.view(), own })
     }
 
     /// What is known of a user for a list of several parts.

@@ -91,7 +91,7 @@ impl Measurement {
         let catalogue = Catalogue {
             item_users: &item_users,
             users: holdout.training.users(),
-            item_factors: Some(&fit.backbone.item_factors),
+            item_factors: Some(fit.backbone.item_factors.view()),
         };
         let groups: Vec<u32> = users.iter().map(|&user| fit.segments.of_user[user as usize]).collect();
         let relevant: Vec<&[u32]> = users.iter().map(|&user| holdout.test.row(user as usize).0).collect();

@@ -208,7 +208,7 @@ fn reached(
     users: &[u32],
     observer: &dyn Observer,
 ) -> Result<Vec<f64>> {
-    let scoring = Scoring { item_factors, items: None };
+    let scoring = Scoring { item_factors: item_factors.view(), items: None };
     let seen = |row: usize| holdout.training.by_user().row(users[row] as usize).0;
     let (metric, k) = DECIDING;
     let lists = top_lists(&user_factors.select(users), scoring, seen, k, observer)?;

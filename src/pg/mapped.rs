@@ -1,0 +1,123 @@
+//! Files in the server's folder for temporary files that all sessions map: their names, and the mapping.
+//!
+//! The folder is skipped by base backups, and PostgreSQL deletes what is in it when it starts, also after a
+//! crash. A file is written under another name and renamed when it is complete, so whoever opens it sees all
+//! of it, and whoever has mapped it keeps it when it is deleted.
+
+use pgrx::pg_sys;
+use std::ffi::CStr;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// PostgreSQL's folder for temporary files, below the data folder in which every backend works. It deletes
+/// files whose names begin like the folder's.
+const FOLDER: &str = "base/pgsql_tmp";
+/// What our names begin with.
+const PREFIX: &str = "pgsql_tmp_segrec";
+/// Between two looks whether a lock is free.
+const LOCK_POLL: Duration = Duration::from_millis(5);
+
+/// The bytes of a file, shared with all who map it.
+pub struct Mapped(memmap2::Mmap);
+
+impl Mapped {
+    /// Maps a file that nobody changes any more.
+    pub fn new(file: &File) -> io::Result<Self> {
+        // SAFETY: files of ours are complete before they have their name, and then only deleted.
+        unsafe { memmap2::Mmap::map(file) }.map(Self)
+    }
+
+    /// All bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// What the files of this database begin with.
+fn prefix() -> String {
+    // SAFETY: set when the backend connected to its database, constant since.
+    format!("{PREFIX}.{}.", u32::from(unsafe { pg_sys::MyDatabaseId }))
+}
+
+/// The file of a version, told from one of the same number in an older installation by the oid of its table.
+pub fn version_file(version_id: i64, table: pg_sys::Oid) -> PathBuf {
+    Path::new(FOLDER).join(format!("{}{version_id}.{}", prefix(), u32::from(table)))
+}
+
+/// A file that becomes [`version_file`] when it is complete, and is deleted if it does not.
+pub struct Unfinished {
+    path: PathBuf,
+    /// The file, for reading and writing.
+    pub file: File,
+}
+
+impl Unfinished {
+    /// Creates it, and the folder where it is not there.
+    pub fn create(complete: &Path) -> io::Result<Self> {
+        // SAFETY: set when the server starts, constant since.
+        let folder_mode = unsafe { pg_sys::data_directory_mode } as u32;
+        match DirBuilder::new().mode(folder_mode).create(FOLDER) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let mut name = complete.as_os_str().to_owned();
+        name.push(format!(".{}", std::process::id()));
+        let path = PathBuf::from(name);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true).mode(folder_mode & 0o666);
+        let file = options.open(&path)?;
+        Ok(Self { path, file })
+    }
+
+    /// Gives it its name.
+    pub fn complete(self, name: &Path) -> io::Result<()> {
+        fs::rename(&self.path, name)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // After a rename there is nothing to delete.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Deletes the files of this database whose version `goes`; those that nobody finished always go.
+pub fn remove_files(goes: impl Fn(i64) -> bool) {
+    let prefix = prefix();
+    for entry in fs::read_dir(FOLDER).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(&prefix)) else { continue };
+        let parts: Vec<&str> = rest.split('.').collect();
+        let keep = match parts.as_slice() {
+            [version, _] => version.parse().is_ok_and(|version| !goes(version)),
+            _ => false,
+        };
+        if !keep {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// The right to write files of this database: of several sessions that miss one, one writes it.
+pub struct Writing(#[expect(dead_code, reason = "the lock goes when the file is closed")] File);
+
+impl Writing {
+    /// Waits for it; interrupts are heard. It ends with the process, however that ends.
+    pub fn begin() -> io::Result<Self> {
+        // SAFETY: set when the backend connected to its database, constant since; ends with a zero byte.
+        let folder = unsafe { CStr::from_ptr(pg_sys::DatabasePath) };
+        let folder = File::open(folder.to_string_lossy().as_ref())?;
+        loop {
+            match folder.try_lock() {
+                Ok(()) => return Ok(Self(folder)),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_POLL),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            pg_sys::check_for_interrupts!();
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The file of a version as a session maps it. A section is verified before it is first read, so that a first
+//! call pays for what it uses: a checksum takes about a tenth of a second for a gigabyte.
+
+use super::damaged;
+use super::format::{Directory, PopularSections, Section};
+use crate::error::{Result, SegrecError};
+use crate::pg::mapped::Mapped;
+use bytemuck::{AnyBitPattern, cast_slice, try_cast_slice};
+use segrec_engine::Rows;
+use segrec_engine::interactions::{IdKind, SortedIds};
+use segrec_engine::neighbours::NeighbourRows;
+use segrec_engine::ranking::Popular;
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file that is mapped.
+pub struct CacheFile {
+    path: PathBuf,
+    mapped: Mapped,
+    directory: Directory,
+    /// Where verified sections begin.
+    verified: RefCell<HashSet<u64>>,
+}
+
+/// The parts of a segment.
+#[derive(Clone, Copy)]
+pub struct SegmentParts<'a> {
+    /// Its items, ascending.
+    pub items: &'a [u32],
+    /// Their own factors; no rows where it has none.
+    pub factors: Rows<'a>,
+    /// What its users' fold-in shares; empty where it has no factors.
+    pub base: &'a [f32],
+    /// Its items by popularity.
+    pub popular: Popular<'a>,
+}
+
+/// Rows of neighbours where they lie.
+#[derive(Clone, Copy)]
+pub struct MappedNeighbours<'a> {
+    starts: &'a [u64],
+    lengths: &'a [u32],
+    words: &'a [u32],
+}
+
+impl NeighbourRows for MappedNeighbours<'_> {
+    fn items(&self) -> usize {
+        self.starts.len()
+    }
+
+    fn row(&self, item: usize) -> (&[u32], &[f32]) {
+        let (start, length) = (self.starts[item] as usize, self.lengths[item] as usize);
+        let (items, weights) = self.words[start..start + 2 * length].split_at(length);
+        (items, cast_slice(weights))
+    }
+}
+
+impl CacheFile {
+    /// Maps a file; `None` where there is none.
+    pub fn open(path: &Path) -> Result<Option<Self>> {
+        let failed = |reason: String| SegrecError::CacheDamaged { file: path.display().to_string(), reason };
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(|error| failed(error.to_string()))?,
+        };
+        let mapped = Mapped::new(&file).map_err(|error| failed(error.to_string()))?;
+        let directory = Directory::decode(mapped.bytes()).map_err(|reason| failed(reason.to_owned()))?;
+        let file = Self { path: path.to_owned(), mapped, directory, verified: RefCell::default() };
+        // What calls read without asking.
+        let Directory { ids, ends, popular, .. } = &file.directory;
+        for section in [ids, ends, &popular.items, &popular.values] {
+            file.verify(section)?;
+        }
+        Ok(Some(file))
+    }
+
+    /// Reads everything once, for work that must not stop in the middle.
+    pub fn verify_all(&self) -> Result<()> {
+        let Directory { backbone, patterns, starts, lengths, neighbours, base, segments, .. } =
+            &self.directory;
+        let shared = [backbone, patterns, starts, lengths, neighbours, base];
+        let own = segments.iter().flat_map(|segment| {
+            let PopularSections { items, values } = &segment.popular;
+            [&segment.items, &segment.factors, &segment.base, items, values]
+        });
+        shared.into_iter().chain(own).try_for_each(|section| self.verify(section))
+    }
+
+    fn verify(&self, section: &Section) -> Result<()> {
+        if section.length == 0 || self.verified.borrow().contains(&section.offset) {
+            return Ok(());
+        }
+        let reason = match self.bytes(section) {
+            Some(bytes) if crc32fast::hash(bytes) == section.checksum => {
+                self.verified.borrow_mut().insert(section.offset);
+                return Ok(());
+            }
+            Some(_) => format!("{} bytes at {} are not what was written", section.length, section.offset),
+            None => "a section lies outside".to_owned(),
+        };
+        let error = SegrecError::CacheDamaged { file: self.path.display().to_string(), reason };
+        damaged(&self.path, &error);
+        Err(error)
+    }
+
+    fn bytes(&self, section: &Section) -> Option<&[u8]> {
+        let end = section.offset.checked_add(section.length)?;
+        self.mapped.bytes().get(section.offset as usize..end as usize)
+    }
+
+    /// A verified section as numbers.
+    fn numbers<T: AnyBitPattern>(&self, section: &Section) -> &[T] {
+        self.bytes(section).and_then(|bytes| try_cast_slice(bytes).ok()).unwrap_or_default()
+    }
+
+    fn read<T: AnyBitPattern>(&self, section: &Section) -> Result<&[T]> {
+        self.verify(section)?;
+        Ok(self.numbers(section))
+    }
+
+    /// The ids of items.
+    pub fn ids(&self) -> SortedIds<'_> {
+        let Directory { kind, ids, ends, .. } = &self.directory;
+        match kind {
+            IdKind::Bigint => SortedIds::Bigint(self.numbers(ids)),
+            IdKind::Uuid => SortedIds::Uuid(self.numbers(ids)),
+            IdKind::Text => SortedIds::Text { bytes: self.numbers(ids), ends: self.numbers(ends) },
+        }
+    }
+
+    /// What is popular with everybody.
+    pub fn popular(&self) -> Popular<'_> {
+        let PopularSections { items, values } = &self.directory.popular;
+        Popular { items: self.numbers(items), values: self.numbers(values) }
+    }
+
+    /// The backbone's item factors (items × k).
+    pub fn backbone(&self) -> Result<Rows<'_>> {
+        Ok(Rows::new(self.directory.factors as usize, self.read(&self.directory.backbone)?)?)
+    }
+
+    /// What having rated items says about users (items × (k − 1)).
+    pub fn patterns(&self) -> Result<Rows<'_>> {
+        let columns = self.directory.factors.saturating_sub(1) as usize;
+        Ok(Rows::new(columns, self.read(&self.directory.patterns)?)?)
+    }
+
+    /// What items say for others.
+    pub fn neighbours(&self) -> Result<MappedNeighbours<'_>> {
+        let Directory { starts, lengths, neighbours, .. } = &self.directory;
+        Ok(MappedNeighbours {
+            starts: self.read(starts)?,
+            lengths: self.read(lengths)?,
+            words: self.read(neighbours)?,
+        })
+    }
+
+    /// What all users' fold-in against the backbone shares.
+    pub fn base(&self) -> Result<&[f32]> {
+        self.read(&self.directory.base)
+    }
+
+    /// The parts of a segment, by its number; `None` where there is no such segment.
+    pub fn segment(&self, number: usize) -> Result<Option<SegmentParts<'_>>> {
+        let Some(sections) = self.directory.segments.get(number) else {
+            return Ok(None);
+        };
+        let PopularSections { items, values } = &sections.popular;
+        Ok(Some(SegmentParts {
+            items: self.read(&sections.items)?,
+            factors: Rows::new(self.directory.factors as usize, self.read(&sections.factors)?)?,
+            base: self.read(&sections.base)?,
+            popular: Popular { items: self.read(items)?, values: self.read(values)? },
+        }))
+    }
+}

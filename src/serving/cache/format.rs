@@ -1,0 +1,118 @@
+//! What stands where in the file of a version.
+//!
+//! A header of [`HEADER`] bytes, sections at multiples of [`ALIGNMENT`], the directory. Numbers are as the
+//! machine has them, since a file never leaves its server. The header names the place and the checksum of the
+//! directory, which ends the file; the directory names the place and the checksum of every section.
+
+use segrec_engine::interactions::IdKind;
+use serde::{Deserialize, Serialize};
+
+/// What a file begins with; the last byte is the format, to be raised when it changes.
+const MAGIC: [u8; 8] = *b"segrec\0\x01";
+/// Bytes of the header.
+pub const HEADER: usize = 32;
+/// Sections begin at multiples of this: a line of the processor's cache.
+pub const ALIGNMENT: u64 = 64;
+
+/// A part of the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// Where it begins.
+    pub offset: u64,
+    /// Its bytes.
+    pub length: u64,
+    /// The CRC-32 of these.
+    pub checksum: u32,
+}
+
+/// All sections of a version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Directory {
+    /// The version's key.
+    pub version_id: i64,
+    /// The kind of the items' ids.
+    pub kind: IdKind,
+    /// Columns of factors.
+    pub factors: u64,
+    /// The ids of items in their own order: i64, 16 bytes, or UTF-8 one after the other.
+    pub ids: Section,
+    /// Where each id of text ends (u64).
+    pub ends: Section,
+    /// Items, the most popular first.
+    pub popular: PopularSections,
+    /// The backbone: items × k f32.
+    pub backbone: Section,
+    /// What having rated an item says about a user: items × (k − 1) f32; empty but for ratings.
+    pub patterns: Section,
+    /// Of each item the word of `neighbours` at which its row begins (u64).
+    pub starts: Section,
+    /// Of each item the number of its neighbours (u32).
+    pub lengths: Section,
+    /// Rows of neighbours: their numbers (u32, ascending), then their weights (f32).
+    pub neighbours: Section,
+    /// The part of the fold-in's system that all users share: k × k f32; empty where nothing is folded in.
+    pub base: Section,
+    /// Of each segment, in the order of their ids.
+    pub segments: Vec<SegmentSections>,
+}
+
+/// Items by popularity.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct PopularSections {
+    /// The items (u32).
+    pub items: Section,
+    /// How popular each is (f32).
+    pub values: Section,
+}
+
+/// The sections of a segment.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct SegmentSections {
+    /// Its items (u32), ascending.
+    pub items: Section,
+    /// Their own factors: items × k f32; empty where it has none.
+    pub factors: Section,
+    /// As [`Directory::base`], against these.
+    pub base: Section,
+    /// Its items by popularity.
+    pub popular: PopularSections,
+}
+
+impl Directory {
+    /// The header of a file that ends with this directory, and the directory's bytes.
+    pub fn encode(&self, offset: u64) -> Result<([u8; HEADER], Vec<u8>), String> {
+        let bytes = postcard::to_stdvec(self).map_err(|error| error.to_string())?;
+        let mut header = [0; HEADER];
+        header[..8].copy_from_slice(&MAGIC);
+        header[8..16].copy_from_slice(&offset.to_le_bytes());
+        header[16..24].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
+        header[24..28].copy_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+        let own = crc32fast::hash(&header[..28]);
+        header[28..].copy_from_slice(&own.to_le_bytes());
+        Ok((header, bytes))
+    }
+
+    /// The directory of a file, or what is wrong with the file.
+    pub fn decode(file: &[u8]) -> Result<Self, &'static str> {
+        let (header, _) = file.split_first_chunk::<HEADER>().ok_or("it ends within its header")?;
+        let word = |at: usize| -> u32 {
+            u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+        };
+        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+        if header[..8] != MAGIC {
+            return Err("it has another format");
+        }
+        if word(28) != crc32fast::hash(&header[..28]) {
+            return Err("its header is not what was written");
+        }
+        let (offset, length) = (long(8), long(16));
+        if offset.checked_add(length) != Some(file.len() as u64) {
+            return Err("it has another length");
+        }
+        let bytes = &file[offset as usize..];
+        if word(24) != crc32fast::hash(bytes) {
+            return Err("its directory is not what was written");
+        }
+        postcard::from_bytes(bytes).map_err(|_| "its directory cannot be read")
+    }
+}

@@ -1,0 +1,69 @@
+//! The file through which all sessions share a deployed version: written once from the version's tables,
+//! mapped by whoever serves it, so that a session holds nothing of it itself.
+//!
+//! - [`format`]: what stands where in it
+//! - [`file`]: a file as it is mapped, each part verified before it is first read
+//! - [`write`]: from tables to a file
+//!
+//! The tables are the truth. A file that is missing, of another format or damaged is written again; that of a
+//! version that is not deployed any more goes when the next one is written.
+
+pub mod file;
+pub mod format;
+mod write;
+
+pub use file::CacheFile;
+
+use crate::catalog::{factors, versions};
+use crate::error::{Result, SegrecError, log};
+use crate::pg::mapped::{Unfinished, Writing, remove_files, version_file};
+use segrec_engine::interactions::IdKind;
+use std::io;
+use std::path::Path;
+
+/// The file of a version: mapped as it is, or written first.
+pub fn open(version_id: i64, kind: IdKind, stored: &versions::DeployedVersion) -> Result<CacheFile> {
+    let Some(table) = factors::items_table(version_id) else {
+        return Err(SegrecError::Internal(format!("version {version_id} has no table of items")));
+    };
+    let path = version_file(version_id, table);
+    if let Some(file) = existing(&path) {
+        return Ok(file);
+    }
+    let failed = |error: io::Error| SegrecError::CacheNotWritten {
+        file: path.display().to_string(),
+        reason: error.to_string(),
+    };
+    let _writing = Writing::begin().map_err(failed)?;
+    if let Some(file) = existing(&path) {
+        return Ok(file);
+    }
+    let deployed = versions::deployed()?;
+    remove_files(|version| !deployed.contains(&version));
+    let unfinished = Unfinished::create(&path).map_err(failed)?;
+    write::write(&unfinished.file, version_id, kind, stored, &path)?;
+    unfinished.complete(&path).map_err(failed)?;
+    CacheFile::open(&path)?
+        .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile")))
+}
+
+/// The file where it is there and as it should be; one that is not goes.
+fn existing(path: &Path) -> Option<CacheFile> {
+    match CacheFile::open(path) {
+        Ok(file) => file,
+        Err(error) => {
+            damaged(path, &error);
+            None
+        }
+    }
+}
+
+/// Deletes a damaged file and says so in the server's log.
+pub fn damaged(path: &Path, error: &SegrecError) {
+    let _ = std::fs::remove_file(path);
+    let reason = match error {
+        SegrecError::CacheDamaged { reason, .. } | SegrecError::CacheNotWritten { reason, .. } => reason,
+        _ => "it cannot be read",
+    };
+    log(format!("the model's file \"{}\" is written anew from its tables: {reason}", path.display()));
+}

@@ -1,0 +1,273 @@
+//! From the tables of a version to its file. Rows are streamed: a megabyte of factors and one of neighbours
+//! wait to be written, and of every item its id, its popularity and the place of its neighbours are held.
+
+use super::format::{ALIGNMENT, Directory, HEADER, PopularSections, Section, SegmentSections};
+use crate::catalog::factors::{StoredItem, count_items, push_id, stream_items, stream_segment_items};
+use crate::catalog::versions::{DeployedVersion, item_grams};
+use crate::error::{Result, SegrecError};
+use crate::pg::mapped::Mapped;
+use bytemuck::{NoUninit, cast_slice};
+use segrec_engine::factorization::{AlsOptions, FoldIn};
+use segrec_engine::interactions::{IdKind, Ids};
+use segrec_engine::ranking::Popularity;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Bytes that wait to be written.
+const BUFFER: usize = 1 << 20;
+
+/// Writes the file of a version.
+pub fn write(
+    file: &File,
+    version_id: i64,
+    kind: IdKind,
+    stored: &DeployedVersion,
+    path: &Path,
+) -> Result<()> {
+    let k = stored.decided.als.factors;
+    let mut writer = Writer { file, path, end: (HEADER as u64).next_multiple_of(ALIGNMENT) };
+    let items = count_items(version_id)?;
+    let Items { mut ids, popularity, backbone, patterns, starts, lengths, neighbours } =
+        write_items(&mut writer, version_id, kind, items, k, stored.rated.is_some())?;
+    let grams = item_grams(version_id)?;
+    let base = |gram: &[f64]| match gram.len() == k * k && stored.rated.is_none() {
+        true => FoldIn::base(gram, AlsOptions { factors: k, ..stored.decided.als }),
+        false => Vec::new(),
+    };
+    let mut directory = Directory {
+        version_id,
+        kind,
+        factors: k as u64,
+        ids: Section::default(),
+        ends: Section::default(),
+        popular: writer.popularity(&Popularity::new((0..).zip(popularity.iter().copied())))?,
+        backbone,
+        patterns,
+        starts: writer.section(&starts)?,
+        lengths: writer.section(&lengths)?,
+        neighbours,
+        base: writer.section(&base(&grams.backbone))?,
+        segments: Vec::with_capacity(stored.segments.len()),
+    };
+    (directory.ids, directory.ends) = write_ids(&mut writer, std::mem::replace(&mut ids, Ids::new(kind)))?;
+    for (segment, gram) in stored.segments.iter().zip(grams.segments) {
+        let own_base = gram.filter(|_| segment.own_factors).map_or_else(Vec::new, |gram| base(&gram));
+        let (mut own, mut values, mut factors) = (Vec::new(), Vec::new(), Appended::new(writer.end));
+        stream_segment_items(version_id, segment.id, &mut |item, popularity, row| {
+            own.push(item);
+            values.push(popularity);
+            if own_base.is_empty() { Ok(()) } else { factors.push(&writer, cast_slice(&row)) }
+        })?;
+        let factors = writer.appended(factors)?;
+        let (users, all) = (segment.users as usize, stored.users as usize);
+        let popular = Popularity::of_segment(&own, &values, users, &popularity, all);
+        directory.segments.push(SegmentSections {
+            items: writer.section(&own)?,
+            factors,
+            base: writer.section(&own_base)?,
+            popular: writer.popularity(&popular)?,
+        });
+    }
+    writer.finish(directory)
+}
+
+/// What is written of items, and what is still needed of them.
+struct Items {
+    ids: Ids,
+    popularity: Vec<f32>,
+    backbone: Section,
+    patterns: Section,
+    starts: Vec<u64>,
+    lengths: Vec<u32>,
+    neighbours: Section,
+}
+
+fn write_items(
+    writer: &mut Writer<'_>,
+    version_id: i64,
+    kind: IdKind,
+    items: u64,
+    k: usize,
+    rated: bool,
+) -> Result<Items> {
+    let count = items as usize;
+    let backbone = writer.reserve(items * 4 * k as u64);
+    let pattern_columns = if rated { k.saturating_sub(1) } else { 0 };
+    let patterns = writer.reserve(items * 4 * pattern_columns as u64);
+    let mut factor_rows = Placed::new(backbone);
+    let mut pattern_rows = Placed::new(patterns);
+    let mut rows = Appended::new(writer.end);
+    let (mut texts, mut starts, mut lengths) = (vec![String::new(); count], vec![0; count], vec![0; count]);
+    let mut popularity = vec![0.0; count];
+    let (mut words, mut seen) = (0, 0);
+    stream_items(version_id, &mut |stored: StoredItem<'_>| {
+        let item = stored.item as usize;
+        let pattern = stored.pattern.as_deref().unwrap_or_default();
+        if item >= count || stored.factors.len() != k || rated && pattern.len() != pattern_columns {
+            return Err(SegrecError::Internal(format!("item {item} of version {version_id} does not fit")));
+        }
+        texts[item] = stored.id.to_owned();
+        popularity[item] = stored.popularity;
+        factor_rows.put(writer, item, cast_slice(&stored.factors))?;
+        if rated {
+            pattern_rows.put(writer, item, cast_slice(pattern))?;
+        }
+        if let Some((named, weights)) =
+            stored.neighbours.filter(|(named, weights)| named.len() == weights.len())
+        {
+            (starts[item], lengths[item]) = (words, named.len() as u32);
+            words += 2 * named.len() as u64;
+            rows.push(writer, cast_slice(&named))?;
+            rows.push(writer, cast_slice(&weights))?;
+        }
+        seen += 1;
+        Ok(())
+    })?;
+    if seen != count {
+        return Err(SegrecError::Internal(format!("version {version_id} has {seen} items of {count}")));
+    }
+    factor_rows.flush(writer)?;
+    pattern_rows.flush(writer)?;
+    let neighbours = writer.appended(rows)?;
+    let mut ids = Ids::new(kind);
+    if !texts.iter().all(|text| push_id(&mut ids, text)) {
+        return Err(SegrecError::Internal(format!(
+            "version {version_id} has ids that are no {}",
+            kind.name()
+        )));
+    }
+    Ok(Items { ids, popularity, backbone, patterns, starts, lengths, neighbours })
+}
+
+/// Ids must lie in their own order, in which a training numbers them.
+fn write_ids(writer: &mut Writer<'_>, ids: Ids) -> Result<(Section, Section)> {
+    if !ids.order().is_sorted() {
+        return Err(SegrecError::Internal("items are not in the order of their ids".to_owned()));
+    }
+    Ok(match ids {
+        Ids::Bigint(ids) => (writer.section(&ids)?, Section::default()),
+        Ids::Uuid(ids) => (writer.section(&ids)?, Section::default()),
+        Ids::Text { bytes, ends } => {
+            let ends: Vec<u64> = ends.into_iter().map(|end| end as u64).collect();
+            (writer.section(bytes.as_bytes())?, writer.section(&ends)?)
+        }
+    })
+}
+
+struct Writer<'a> {
+    file: &'a File,
+    path: &'a Path,
+    end: u64,
+}
+
+impl Writer<'_> {
+    fn failed(&self, error: &io::Error) -> SegrecError {
+        SegrecError::CacheNotWritten { file: self.path.display().to_string(), reason: error.to_string() }
+    }
+
+    fn put(&self, bytes: &[u8], at: u64) -> Result<()> {
+        self.file.write_all_at(bytes, at).map_err(|error| self.failed(&error))
+    }
+
+    /// A section of that length, written later.
+    fn reserve(&mut self, length: u64) -> Section {
+        let section = Section { offset: self.end, length, checksum: 0 };
+        self.end = (self.end + length).next_multiple_of(ALIGNMENT);
+        section
+    }
+
+    fn section<T: NoUninit>(&mut self, values: &[T]) -> Result<Section> {
+        let bytes = cast_slice(values);
+        let section = self.reserve(bytes.len() as u64);
+        self.put(bytes, section.offset)?;
+        Ok(section)
+    }
+
+    fn popularity(&mut self, popularity: &Popularity) -> Result<PopularSections> {
+        let popular = popularity.view();
+        Ok(PopularSections { items: self.section(popular.items)?, values: self.section(popular.values)? })
+    }
+
+    fn appended(&mut self, mut appended: Appended) -> Result<Section> {
+        appended.flush(self)?;
+        Ok(self.reserve(appended.at - appended.offset))
+    }
+
+    /// Sums up the sections as they are in the file, and writes the directory and the header.
+    fn finish(self, mut directory: Directory) -> Result<()> {
+        // The file ends where the directory begins.
+        self.file.set_len(self.end).map_err(|error| self.failed(&error))?;
+        let mapped = Mapped::new(self.file).map_err(|error| self.failed(&error))?;
+        let sum = |section: &mut Section| {
+            let range = section.offset as usize..(section.offset + section.length) as usize;
+            section.checksum = crc32fast::hash(&mapped.bytes()[range]);
+        };
+        let Directory { ids, ends, popular, backbone, patterns, starts, lengths, neighbours, base, .. } =
+            &mut directory;
+        let popular = [&mut popular.items, &mut popular.values];
+        [ids, ends, backbone, patterns, starts, lengths, neighbours, base]
+            .into_iter()
+            .chain(popular)
+            .for_each(sum);
+        for SegmentSections { items, factors, base, popular } in &mut directory.segments {
+            [items, factors, base, &mut popular.items, &mut popular.values].into_iter().for_each(sum);
+        }
+        drop(mapped);
+        let encoded = directory.encode(self.end).map_err(SegrecError::Internal)?;
+        let (header, bytes) = encoded;
+        self.put(&bytes, self.end)?;
+        self.put(&header, 0)
+    }
+}
+
+/// Bytes that follow each other from a place on.
+struct Appended {
+    offset: u64,
+    at: u64,
+    buffer: Vec<u8>,
+}
+
+impl Appended {
+    fn new(offset: u64) -> Self {
+        Self { offset, at: offset, buffer: Vec::new() }
+    }
+
+    fn push(&mut self, writer: &Writer<'_>, bytes: &[u8]) -> Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= BUFFER { self.flush(writer) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, writer: &Writer<'_>) -> Result<()> {
+        writer.put(&self.buffer, self.at)?;
+        self.at += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+/// Rows of one length that come in nearly the order of their numbers.
+struct Placed {
+    section: Section,
+    rows: Appended,
+}
+
+impl Placed {
+    fn new(section: Section) -> Self {
+        Self { section, rows: Appended::new(section.offset) }
+    }
+
+    fn put(&mut self, writer: &Writer<'_>, row: usize, bytes: &[u8]) -> Result<()> {
+        let place = self.section.offset + (row * bytes.len()) as u64;
+        if place != self.rows.at + self.rows.buffer.len() as u64 {
+            self.rows.flush(writer)?;
+            self.rows.at = place;
+        }
+        self.rows.push(writer, bytes)
+    }
+
+    fn flush(&mut self, writer: &Writer<'_>) -> Result<()> {
+        self.rows.flush(writer)
+    }
+}
