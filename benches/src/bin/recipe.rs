@@ -5,7 +5,7 @@
 use rayon::prelude::*;
 use segrec_engine::evaluation::{ListMetrics, Metric};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, RawEvents};
-use segrec_engine::neighbours::NeighbourScratch;
+use segrec_engine::neighbours::{NeighbourRows, NeighbourScratch};
 use segrec_engine::ranking::Scored;
 use segrec_engine::ranking::blended::{best, candidates};
 use segrec_engine::recipe::lists::Ranking;
