@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Starts a throwaway server, runs a command that reaches it, and stops it however the command ends.
 #   benches/cluster.sh psql -c 'SELECT version()'
-# Its settings are PostgreSQL's own but for 512 MB of shared buffers; it writes through to the disk.
+# Its settings are PostgreSQL's own but for 512 MB of shared buffers and 250 connections; it writes through
+# to the disk. CLUSTER_PROGRAMS names the folder with the programs of another server.
 set -euo pipefail
 source "$(dirname "$0")/../scripts/environment"
 
-programs=$(server_programs 15)
+programs=${CLUSTER_PROGRAMS:-$(server_programs 15)}
 directory=$(mktemp -d "${TMPDIR:-/tmp}/segrec-bench-XXXXXX")
 as_owner() { # as_owner PROGRAM…: run a server program as the owner of the data
     (cd "$directory" && env -u RUST_BACKTRACE PGPORT=5432 "${as_server_user[@]}" "$programs/$1" "${@:2}")
@@ -24,6 +25,7 @@ cat >>"$directory/data/postgresql.conf" <<END
 listen_addresses = ''
 unix_socket_directories = '$directory'
 shared_buffers = '512MB'
+max_connections = '250'
 END
 as_owner pg_ctl start --silent --wait -D "$directory/data" -l "$directory/log" >/dev/null ||
     die "the server did not start: $(cat "$directory/log")"

@@ -15,3 +15,23 @@ fill() {
 timed() {
     sql -c '\timing on' -c "$1" | awk '/^Time: / { print $2 }'
 }
+
+# restart: stops the server in an orderly way and starts it again; its processes hold nothing any more.
+restart() {
+    (cd "$PGHOST" && env -u RUST_BACKTRACE "${as_server_user[@]}" "$(server_programs 15)/pg_ctl" restart \
+        --silent --wait --mode=fast -D "$PGHOST/data" -l "$PGHOST/log" >/dev/null)
+}
+
+# latency SECONDS USERS QUERY: `mean median p99` in milliseconds over one session with random users `:u`
+# from 0 to USERS; its first 5 seconds warm it up and are left out.
+latency() {
+    rm -f "$work"/latency.*
+    printf '\\set u random(0, %s)\n%s;\n' "$2" "$3" |
+        pgbench --no-vacuum --protocol=prepared --client=1 --time="$(($1 + 5))" --random-seed=42 \
+            --log --log-prefix="$work/latency" --file=- >"$work/pgbench" 2>&1 || die "$(cat "$work/pgbench")"
+    # A line is: client, number, microseconds, script, and the time of its end in seconds and microseconds.
+    awk '{ end = $5 + $6 / 1e6; if (NR == 1) first = end; if (end >= first + 5) print $3 / 1000 }' "$work"/latency.* |
+        sort -g | awk '
+            { value[NR] = $1; sum += $1 }
+            END { printf "%.3f %.3f %.3f\n", sum / NR, value[int(NR * .5) + 1], value[int(NR * .99) + 1] }'
+}

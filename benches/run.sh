@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Measures the extension and the engine beside their peers and prints tables.
-#   benches/run.sh [PART…]    parts: sweep kmeans hierarchical mixture density gowalla serving memory aggregate segments; all of them by default
-# The data is in the folder $SEGREC_DATA. Read next: benches/README.md.
+#   benches/run.sh [PART…]    all of them by default; benches/README.md lists them
+# The data is in the folder $SEGREC_DATA.
 set -euo pipefail
 source "$(dirname "$0")/../scripts/environment"
 cd "$root"
 
-all=(sweep kmeans hierarchical mixture density gowalla movielens retail serving memory aggregate segments)
+engine=(sweep kmeans hierarchical mixture density candidates) # without PostgreSQL
+all=("${engine[@]}" gowalla movielens retail serving pgvector million sessions memory aggregate segments time_to_recall)
 parts=("$@")
 if [ $# = 0 ]; then parts=("${all[@]}"); fi
 for part in "${parts[@]}"; do
@@ -20,7 +21,13 @@ for file in train validation test; do
 done
 
 say "engine" && cargo build --release --quiet --package segrec-benches
-case " ${parts[*]} " in *" gowalla "* | *" movielens "* | *" retail "* | *" serving "* | *" memory "* | *" aggregate "* | *" segments "*) scripts/install 15 ;; esac
+needs_server() { [[ " ${engine[*]} " != *" $1 "* ]]; }
+for part in "${parts[@]}"; do
+    if needs_server "$part"; then
+        scripts/install 15
+        break
+    fi
+done
 
 requirements=benches/peers/requirements.txt
 peers=$tools/peers
@@ -41,8 +48,5 @@ gunzip -c "$data/gowalla/test.csv.gz" >"$work/test.csv"
 
 for part in "${parts[@]}"; do
     say "$part"
-    case $part in
-        sweep | kmeans | hierarchical | mixture | density) "benches/parts/$part.sh" ;;
-        *) benches/cluster.sh "benches/parts/$part.sh" ;;
-    esac
+    if needs_server "$part"; then benches/cluster.sh "benches/parts/$part.sh"; else "benches/parts/$part.sh"; fi
 done

@@ -5,6 +5,7 @@ mod aggregate_errors;
 mod aggregates;
 mod algorithms;
 mod catalog;
+mod churn;
 mod degenerate;
 mod documentation;
 mod durability;

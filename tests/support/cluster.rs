@@ -74,6 +74,11 @@ impl Cluster {
         Session::open(&self.directory, database, role)
     }
 
+    /// The same while the server may be down.
+    pub fn try_connect(&self, database: &str, role: &str) -> Result<Session, postgres::Error> {
+        Session::try_open(&self.directory, database, role)
+    }
+
     /// A client program of the server (`psql`, `pg_dump`, …), set up to reach this cluster.
     #[must_use]
     pub fn program(&self, name: &str) -> Command {

@@ -16,6 +16,11 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn open(socket: &Path, database: &str, role: &str) -> Self {
+        Self::try_open(socket, database, role)
+            .unwrap_or_else(|error| panic!("cannot connect to {database} as {role}: {}", describe(&error)))
+    }
+
+    pub(crate) fn try_open(socket: &Path, database: &str, role: &str) -> Result<Self, postgres::Error> {
         let notices = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&notices);
         let client = Config::new()
@@ -25,9 +30,8 @@ impl Session {
             .user(role)
             .application_name("segrec-tests")
             .notice_callback(move |notice| heard.lock().unwrap().push(notice))
-            .connect(NoTls)
-            .unwrap_or_else(|error| panic!("cannot connect to {database} as {role}: {}", describe(&error)));
-        Self { client, notices }
+            .connect(NoTls)?;
+        Ok(Self { client, notices })
     }
 
     /// Runs statements, whose results are not looked at.

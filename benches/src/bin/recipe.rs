@@ -1,9 +1,13 @@
-//! Seconds of each phase of a training and what it reaches on a test file, without PostgreSQL.
+//! Seconds of each phase of a training and what it reaches on a test file, without PostgreSQL: by what all share,
+//! as served, and where neighbours count also with every item as a candidate.
 //! Arguments: a training file and a test file of `user,item` lines, then options as JSON.
 
+use rayon::prelude::*;
 use segrec_engine::evaluation::{ListMetrics, Metric};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, RawEvents};
+use segrec_engine::neighbours::{NeighbourRows, NeighbourScratch};
 use segrec_engine::ranking::Scored;
+use segrec_engine::ranking::blended::{best, candidates};
 use segrec_engine::recipe::lists::Ranking;
 use segrec_engine::recipe::{Described, Given, parse_options, train};
 use segrec_engine::{Observer, Progress, Silent};
@@ -41,6 +45,23 @@ fn events(
         }
     }
     Ok(Events::new(raw, options.events.limits(), &Silent)?)
+}
+
+/// How many candidates a user has as served, and their best 20 of all items.
+fn of_all_items(ranking: &Ranking<'_>, user: u32) -> (usize, Vec<Scored>) {
+    let Some(neighbours) = &ranking.fit.neighbours else { return (0, Vec::new()) };
+    let person = ranking.person(user, true);
+    let mut scratch = NeighbourScratch::default();
+    let named = neighbours.score(person.history, &mut scratch);
+    let count = candidates(named, person.history, person.others).0.len();
+    let mut of_item = vec![0.0; ranking.training.items()];
+    named.0.iter().zip(named.1).for_each(|(&item, &sum)| of_item[item as usize] = sum);
+    let is_new = |item: &u32| person.history.binary_search(item).is_err();
+    let items: Vec<u32> = (0..of_item.len() as u32).filter(is_new).collect();
+    let sums: Vec<f32> = items.iter().map(|&item| of_item[item as usize]).collect();
+    let blend = ranking.blend;
+    let products = if blend.factors { person.rows.scores(person.factors, &items) } else { Vec::new() };
+    (count, best(&items, &products, &sums, blend.neighbours, 20))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -89,7 +110,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{:7.2} s  two lists of every user", start.elapsed().as_secs_f64());
     let lists: Vec<Vec<Scored>> =
         own.into_iter().zip(&shared).map(|(own, shared)| own.unwrap_or_else(|| shared.clone())).collect();
-    for (name, lists) in [("shared", &shared), ("gated", &lists)] {
+    let mut measured = vec![("shared", shared), ("gated", lists)];
+    if ranking.blend.has_neighbours() {
+        let start = Instant::now();
+        let (counts, all): (Vec<usize>, _) = all.par_iter().map(|&user| of_all_items(&ranking, user)).unzip();
+        println!("{:7.2} s  every user's list of all items", start.elapsed().as_secs_f64());
+        let mean = counts.iter().sum::<usize>() as f64 / counts.len() as f64;
+        println!("candidates: mean {mean:.0} of {} items", trained.interactions.items());
+        measured.push(("all items", all));
+    }
+    for (name, lists) in &measured {
         let (mut recall, mut ndcg, mut users) = (0.0, 0.0, 0.0);
         for (user, list) in lists.iter().enumerate() {
             let relevant = relevant_to(user);
