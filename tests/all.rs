@@ -4,6 +4,7 @@
 mod aggregate_errors;
 mod aggregates;
 mod algorithms;
+mod cache;
 mod catalog;
 mod churn;
 mod degenerate;
