@@ -51,9 +51,9 @@ fn trained(label: impl Fn(u64) -> u64) -> Trained {
     let events = events(&options);
     assert_eq!(events.users().len() as u64, USERS);
     let codes = (0..USERS as usize)
-        .map(|place| match events.users().get(place) {
-            Id::Bigint(user) => label(user as u64) as u32,
-            other => panic!("{other:?}"),
+        .map(|place| {
+            let user = (0..USERS).find(|&user| events.users().get(place) == Id::Bigint(user as i64)).unwrap();
+            label(user) as u32
         })
         .collect();
     let levels = (0..GROUPS).map(|group| format!("group {group}")).collect();
