@@ -84,13 +84,15 @@ pub fn attach(version_id: i64) -> Result<()> {
 
 /// Drops the tables of a version, and its file: where the transaction ends in nothing, it is written again.
 pub fn drop_tables(version_id: i64) -> Result<()> {
-    remove_files(|version| version == version_id);
     as_owner(|| {
         for Partitioned { name, .. } in TABLES {
             execute(&format!("DROP TABLE IF EXISTS {}", partition(name, version_id)), &[])?;
         }
         Ok(())
-    })
+    })?;
+    // Whoever served it has ended, and who comes now waits for the tables.
+    remove_files(|version, complete| complete && version == version_id);
+    Ok(())
 }
 
 /// Keeps the tables of a version to the end of the transaction; false where they were dropped. The

@@ -85,18 +85,15 @@ impl Drop for Unfinished {
     }
 }
 
-/// Deletes the files of this database whose version `goes`; those that nobody finished always go.
-pub fn remove_files(goes: impl Fn(i64) -> bool) {
+/// Deletes files of this database: `goes` is asked with the version and whether the file is complete.
+pub fn remove_files(goes: impl Fn(i64, bool) -> bool) {
     let prefix = prefix();
     for entry in fs::read_dir(FOLDER).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(&prefix)) else { continue };
-        let parts: Vec<&str> = rest.split('.').collect();
-        let keep = match parts.as_slice() {
-            [version, _] => version.parse().is_ok_and(|version| !goes(version)),
-            _ => false,
-        };
-        if !keep {
+        let mut parts = rest.split('.');
+        let version = parts.next().and_then(|version| version.parse().ok());
+        if version.is_some_and(|version| goes(version, parts.count() == 1)) {
             let _ = fs::remove_file(entry.path());
         }
     }

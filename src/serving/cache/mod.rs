@@ -39,7 +39,8 @@ pub fn open(version_id: i64, kind: IdKind, stored: &versions::DeployedVersion) -
         return Ok(file);
     }
     let deployed = versions::deployed()?;
-    remove_files(|version| !deployed.contains(&version));
+    // Only who has the right to write makes unfinished files, so these are of processes that were killed.
+    remove_files(|version, complete| !complete || !deployed.contains(&version));
     let unfinished = Unfinished::create(&path).map_err(failed)?;
     write::write(&unfinished.file, version_id, kind, stored, &path)?;
     unfinished.complete(&path).map_err(failed)?;
