@@ -192,6 +192,14 @@ fn trials_are_seen_while_a_study_runs_and_a_cancelled_one_goes_on_with_the_same(
         assert!(!tuning.is_finished());
         std::thread::sleep(Duration::from_millis(20));
     }
+    // Between two trials the study is nobody's.
+    let locked = format!(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND granted AND mode = 'ExclusiveLock' AND pid = {pid}"
+    );
+    while session.value::<i64>(&locked) == 0 {
+        assert!(!tuning.is_finished());
+        std::thread::sleep(Duration::from_millis(1));
+    }
     // Another session cannot run the same study meanwhile, and is told so; a training can go on.
     let error = session.expect_error(call);
     assert_eq!(error.code(), &SqlState::LOCK_NOT_AVAILABLE);
