@@ -4,6 +4,7 @@
 mod aggregate_errors;
 mod aggregates;
 mod algorithms;
+mod cache;
 mod catalog;
 mod churn;
 mod degenerate;
@@ -12,12 +13,16 @@ mod durability;
 mod errors;
 mod evaluation;
 mod events;
+mod grants;
 mod harness;
+mod lists;
 mod metrics;
+mod planning;
 mod privileges;
 mod recommend;
 mod reference;
 mod segmentation;
+mod tenants;
 mod training;
 mod tuning;
 

@@ -37,9 +37,11 @@ fn a_role_without_superuser_trains_and_owns_its_model() {
 fn a_role_that_may_read_the_events_is_answered_but_changes_nothing() {
     let (_database, [_, mut reader, _]) = shared_model("privileges_reader");
     assert_eq!(reader.value::<i64>("SELECT count(*) FROM segrec_recommend(1)"), 10);
+    assert_eq!(reader.value::<i64>("SELECT count(*) FROM segrec_recommend_segment(1)"), 10);
+    assert_eq!(reader.value::<i64>("SELECT count(*) FROM segrec_similar_users(1)"), 10);
+    assert_eq!(reader.value::<i64>("SELECT count(*) FROM segrec_audience(1)"), 100);
     assert_eq!(reader.value::<i64>("SELECT count(*) FROM segrec.segments"), 4);
     for call in [
-        "segrec_train('m')",
         "segrec_alter_model('m', '{}')",
         "segrec_deploy('m', 1)",
         "segrec_rollback('m')",
@@ -56,11 +58,14 @@ fn a_role_that_may_read_the_events_is_answered_but_changes_nothing() {
 #[test]
 fn a_role_that_may_not_read_the_events_sees_neither_the_model_nor_its_members() {
     let (_database, [_, _, mut stranger]) = shared_model("privileges_stranger");
-    let error = stranger.expect_error("SELECT segrec_recommend(1, model => 'm')");
-    assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
-    assert_eq!(error.detail(), Some("there is no model that you may use"));
+    for call in ["segrec_recommend", "segrec_recommend_segment", "segrec_similar_users", "segrec_audience"] {
+        let error = stranger.expect_error(&format!("SELECT {call}(1, model => 'm')"));
+        assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT, "{call}");
+        assert_eq!(error.detail(), Some("there is no model that you may use"));
+    }
     for view in [
         "models",
+        "grants",
         "versions",
         "segments",
         "segment_members",

@@ -235,7 +235,7 @@ fn ratings_are_tuned_by_their_errors_of_which_the_smallest_is_best() {
 }
 
 #[test]
-fn only_the_owner_tunes_and_whoever_may_not_use_the_model_does_not_know_of_its_trials() {
+fn only_who_may_train_tunes_and_whoever_may_not_use_the_model_does_not_know_of_its_trials() {
     let database = Cluster::shared().database("tuning_rights");
     let mut admin = database.connect();
     planted::create(&mut admin);
@@ -254,7 +254,7 @@ fn only_the_owner_tunes_and_whoever_may_not_use_the_model_does_not_know_of_its_t
     for call in [
         r#"CALL segrec_tune('m', '{"als.factors": [4]}')"#,
         "SELECT segrec_apply_trial('m', 1, 1)",
-        "SELECT segrec_catalog.begin_study('m', '{}', 1, 'ndcg@10', 'grid')",
+        "SELECT segrec_catalog.begin_study('m', '{}', 1, 'ndcg@10', 'grid', false)",
         "SELECT segrec_catalog.run_trial(1)",
         "SELECT segrec_catalog.finish_study(1, true)",
     ] {

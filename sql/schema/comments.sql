@@ -16,6 +16,8 @@ BEGIN
         SELECT INTO meaning * FROM (VALUES
             ('model', NULL, 'the name of the model'),
             ('owner', NULL, 'the role that owns the model'),
+            ('grantee', NULL, 'the role, or public for everybody'),
+            ('privilege', NULL, 'use, or train, which includes it'),
             ('events', NULL, 'how many events it was trained on'),
             ('events', 'models', 'the relation that holds the events'),
             ('events', 'usable_models', 'the relation that holds the events'),
@@ -125,6 +127,7 @@ BEGIN
             ('model_id', NULL, 'the key of the model'),
             ('name', NULL, 'the name of the model'),
             ('is_owner', NULL, 'whether the current role is a member of the owner'),
+            ('may_train', NULL, 'whether the current role is that or may train it by a grant'),
             ('users_key', NULL, 'the column of users with the user''s id'),
             ('items_key', NULL, 'the column of items with the item''s id'),
             ('user_id_kind', NULL, 'the kind of the users'' ids: bigint, uuid or text'),

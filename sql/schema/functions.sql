@@ -1,24 +1,38 @@
 -- What the planner, the reader and the grants need to know of the functions: rows and cost, comments.
 --
 -- COST is in units of cpu_operator_cost, .0025 of a page: a recommendation is two index look-ups and
--- a scan of some thousand short vectors.
+-- a scan of some thousand short vectors. ROWS is for an n that the planner does not know; else
+-- rows_of_n says n.
 
-ALTER FUNCTION segrec_recommend(bigint, integer, text, bigint[], boolean) ROWS 10 COST 2000;
-ALTER FUNCTION segrec_recommend(uuid, integer, text, uuid[], boolean) ROWS 10 COST 2000;
-ALTER FUNCTION segrec_recommend(text, integer, text, text[], boolean) ROWS 10 COST 2000;
-ALTER FUNCTION segrec_recommend_for(bigint[], integer, text, bigint[], boolean) ROWS 10 COST 2000;
-ALTER FUNCTION segrec_recommend_for(uuid[], integer, text, uuid[], boolean) ROWS 10 COST 2000;
-ALTER FUNCTION segrec_recommend_for(text[], integer, text, text[], boolean) ROWS 10 COST 2000;
+CREATE FUNCTION segrec_catalog.rows_of_n(internal) RETURNS internal
+    IMMUTABLE STRICT PARALLEL SAFE COST 1 LANGUAGE c AS 'MODULE_PATHNAME', 'rows_of_n_wrapper';
+COMMENT ON FUNCTION segrec_catalog.rows_of_n(internal)
+    IS 'planner support: a function whose second argument is n returns n rows';
+
+ALTER FUNCTION segrec_recommend(bigint, integer, text, bigint[], boolean, real, real) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend(uuid, integer, text, uuid[], boolean, real, real) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend(text, integer, text, text[], boolean, real, real) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend_for(bigint[], integer, text, bigint[], boolean, real, real) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend_for(uuid[], integer, text, uuid[], boolean, real, real) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
+ALTER FUNCTION segrec_recommend_for(text[], integer, text, text[], boolean, real, real) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 2000;
 ALTER FUNCTION segrec_recommend_all(text, integer) ROWS 100000 COST 1000000;
+-- These read users by the thousands: of a segment at most ten thousand, of similar users and audiences all.
+ALTER FUNCTION segrec_recommend_segment(integer, integer, text, text[]) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 50000;
+ALTER FUNCTION segrec_similar_users(bigint, integer, text) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 500000;
+ALTER FUNCTION segrec_similar_users(uuid, integer, text) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 500000;
+ALTER FUNCTION segrec_similar_users(text, integer, text) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 500000;
+ALTER FUNCTION segrec_audience(bigint, integer, text, boolean) SUPPORT segrec_catalog.rows_of_n ROWS 100 COST 500000;
+ALTER FUNCTION segrec_audience(uuid, integer, text, boolean) SUPPORT segrec_catalog.rows_of_n ROWS 100 COST 500000;
+ALTER FUNCTION segrec_audience(text, integer, text, boolean) SUPPORT segrec_catalog.rows_of_n ROWS 100 COST 500000;
 ALTER FUNCTION segrec_predict(bigint, bigint, text) COST 1000;
 ALTER FUNCTION segrec_explain(bigint, bigint, text) ROWS 30 COST 2000;
-ALTER FUNCTION segrec_similar_items(bigint, integer, text) ROWS 10 COST 500;
+ALTER FUNCTION segrec_similar_items(bigint, integer, text) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 500;
 ALTER FUNCTION segrec_predict(uuid, uuid, text) COST 1000;
 ALTER FUNCTION segrec_explain(uuid, uuid, text) ROWS 30 COST 2000;
-ALTER FUNCTION segrec_similar_items(uuid, integer, text) ROWS 10 COST 500;
+ALTER FUNCTION segrec_similar_items(uuid, integer, text) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 500;
 ALTER FUNCTION segrec_predict(text, text, text) COST 1000;
 ALTER FUNCTION segrec_explain(text, text, text) ROWS 30 COST 2000;
-ALTER FUNCTION segrec_similar_items(text, integer, text) ROWS 10 COST 500;
+ALTER FUNCTION segrec_similar_items(text, integer, text) SUPPORT segrec_catalog.rows_of_n ROWS 10 COST 500;
 ALTER FUNCTION segrec_segment_of(bigint, text) COST 500;
 ALTER FUNCTION segrec_segment_of(uuid, text) COST 500;
 ALTER FUNCTION segrec_segment_of(text, text) COST 500;
@@ -33,22 +47,36 @@ COMMENT ON FUNCTION segrec_create_model(text, regclass, text, text, text, text, 
     IS 'creates a model: which relation holds the events, which columns, which options';
 COMMENT ON FUNCTION segrec_alter_model(text, jsonb) IS 'merges options into those of a model; null brings a default back';
 COMMENT ON FUNCTION segrec_drop_model(text) IS 'drops a model with all its versions';
+COMMENT ON FUNCTION segrec_grant(text, text, text) IS 'lets a role, or public for everybody, use or train a model';
+COMMENT ON FUNCTION segrec_revoke(text, text, text) IS 'takes a privilege on a model back from a role';
 COMMENT ON FUNCTION segrec_train(text, text)
     IS 'trains a model, measures it on held-out events, and deploys it if_better, always or never';
 COMMENT ON FUNCTION segrec_deploy(text, integer) IS 'lets a version of a model answer';
 COMMENT ON FUNCTION segrec_rollback(text) IS 'lets the newest earlier version answer that was once deployed; gives its number';
 COMMENT ON FUNCTION segrec_drop_version(text, integer) IS 'drops a version that is not deployed';
-COMMENT ON FUNCTION segrec_recommend(bigint, integer, text, bigint[], boolean) IS 'recommends items to a user';
-COMMENT ON FUNCTION segrec_recommend(uuid, integer, text, uuid[], boolean) IS 'recommends items to a user';
-COMMENT ON FUNCTION segrec_recommend(text, integer, text, text[], boolean)
+COMMENT ON FUNCTION segrec_recommend(bigint, integer, text, bigint[], boolean, real, real) IS 'recommends items to a user';
+COMMENT ON FUNCTION segrec_recommend(uuid, integer, text, uuid[], boolean, real, real) IS 'recommends items to a user';
+COMMENT ON FUNCTION segrec_recommend(text, integer, text, text[], boolean, real, real)
     IS 'recommends items to a user; text ids work for every model';
-COMMENT ON FUNCTION segrec_recommend_for(bigint[], integer, text, bigint[], boolean)
+COMMENT ON FUNCTION segrec_recommend_for(bigint[], integer, text, bigint[], boolean, real, real)
     IS 'recommends items to whoever has the given ones: a guest, a basket, a session';
-COMMENT ON FUNCTION segrec_recommend_for(uuid[], integer, text, uuid[], boolean)
+COMMENT ON FUNCTION segrec_recommend_for(uuid[], integer, text, uuid[], boolean, real, real)
     IS 'recommends items to whoever has the given ones: a guest, a basket, a session';
-COMMENT ON FUNCTION segrec_recommend_for(text[], integer, text, text[], boolean)
+COMMENT ON FUNCTION segrec_recommend_for(text[], integer, text, text[], boolean, real, real)
     IS 'recommends items to whoever has the given ones; text ids work for every model';
 COMMENT ON FUNCTION segrec_recommend_all(text, integer) IS 'the recommendations of every user, as of the training';
+COMMENT ON FUNCTION segrec_recommend_segment(integer, integer, text, text[])
+    IS 'the items with the highest mean score for the members of a segment, as of the training';
+COMMENT ON FUNCTION segrec_similar_users(bigint, integer, text) IS 'the users most like another, as of the training';
+COMMENT ON FUNCTION segrec_similar_users(uuid, integer, text) IS 'the users most like another, as of the training';
+COMMENT ON FUNCTION segrec_similar_users(text, integer, text)
+    IS 'the users most like another, as of the training; text ids work for every model';
+COMMENT ON FUNCTION segrec_audience(bigint, integer, text, boolean)
+    IS 'the users most likely to want an item, as of the training';
+COMMENT ON FUNCTION segrec_audience(uuid, integer, text, boolean)
+    IS 'the users most likely to want an item, as of the training';
+COMMENT ON FUNCTION segrec_audience(text, integer, text, boolean)
+    IS 'the users most likely to want an item, as of the training; text ids work for every model';
 COMMENT ON FUNCTION segrec_predict(bigint, bigint, text) IS 'the score of an item for a user';
 COMMENT ON FUNCTION segrec_explain(bigint, bigint, text)
     IS 'which of a user''s own items speak for another, and how much; the contributions add up to the score';
@@ -81,9 +109,10 @@ COMMENT ON FUNCTION segrec_apply_trial(text, bigint, integer) IS 'merges the opt
 -- Tuning. A procedure, since it commits after every trial: others see what was tried, and what was broken off
 -- goes on where it stopped. A procedure that commits cannot pin its search path, so every name in it has its
 -- schema, and its few expressions have no operators. Its parts may be called by everybody: each checks that the
--- caller owns the model.
+-- caller may train the model.
 
-CREATE FUNCTION segrec_catalog.begin_study(model text, space jsonb, trials integer, metric text, search text)
+CREATE FUNCTION segrec_catalog.begin_study(model text, space jsonb, trials integer, metric text, search text,
+                                           apply boolean)
     RETURNS bigint VOLATILE PARALLEL UNSAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'begin_study_wrapper';
 CREATE FUNCTION segrec_catalog.run_trial(study bigint) RETURNS boolean
     VOLATILE PARALLEL UNSAFE COST 10000000 LANGUAGE c AS 'MODULE_PATHNAME', 'run_trial_wrapper';
@@ -96,7 +125,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     study bigint;
 BEGIN
-    study := segrec_catalog.begin_study(model, space, trials, metric, search);
+    study := segrec_catalog.begin_study(model, space, trials, metric, search, apply);
     COMMIT;
     WHILE segrec_catalog.run_trial(study) LOOP
         COMMIT;
@@ -106,7 +135,7 @@ END
 $$;
 COMMENT ON PROCEDURE segrec_tune(text, jsonb, integer, text, text, boolean)
     IS 'tries options of a model on its holdout, by grid, random or halving search; trials are in segrec.trials';
-COMMENT ON FUNCTION segrec_catalog.begin_study(text, jsonb, integer, text, text)
+COMMENT ON FUNCTION segrec_catalog.begin_study(text, jsonb, integer, text, text, boolean)
     IS 'part of segrec_tune: begins a study or finds the same one unfinished; gives its number';
 COMMENT ON FUNCTION segrec_catalog.run_trial(bigint) IS 'part of segrec_tune: runs the next trial; false where none is left';
 COMMENT ON FUNCTION segrec_catalog.finish_study(bigint, boolean)

@@ -34,6 +34,15 @@ COMMENT ON TABLE segrec_catalog.models IS 'one row per model';
 COMMENT ON COLUMN segrec_catalog.models.deployed_version_id IS
     'a key of segrec_catalog.versions; no foreign key, since a dump could not load both tables in either order';
 
+CREATE TABLE segrec_catalog.model_grants (
+    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    grantee regrole NOT NULL,
+    privilege text NOT NULL CHECK (privilege IN ('use', 'train')),
+    grantor regrole NOT NULL,
+    PRIMARY KEY (model_id, grantee, privilege)
+);
+COMMENT ON TABLE segrec_catalog.model_grants IS 'what roles besides the owner may do with each model; grantee is 0 for everybody';
+
 CREATE TABLE segrec_catalog.versions (
     version_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
@@ -259,6 +268,9 @@ COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur i
 -- Their contents belong to the database, not to the extension: pg_dump takes them along.
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models_model_id_seq', '');
+-- A grant to a role that is gone stays behind: restored by its number, it might be another role's.
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.model_grants',
+    'WHERE grantee::oid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles WHERE pg_roles.oid = grantee::oid)');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions_version_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segments', '');

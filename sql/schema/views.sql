@@ -1,13 +1,24 @@
--- The views. A role sees a model when it is a member of its owner, or may read everything that the model
--- reads: events, users and items are tables or materialized views, and no row-level security limits what
--- of them the role would see. (A view or a foreign table may show each role other rows.) All views are
--- security barriers.
+-- The views. A role sees a model when it is a member of its owner or of a role that holds a grant on it,
+-- or may read everything that the model reads: events, users and items are tables or materialized views,
+-- and no row-level security limits what of them the role would see. (A view or a foreign table may show
+-- each role other rows.) All views are security barriers.
+
+-- Of dropped roles nobody is a member, so their grants give nothing.
+CREATE VIEW segrec_catalog.held_grants WITH (security_barrier) AS
+SELECT model_id, privilege
+FROM segrec_catalog.model_grants
+WHERE grantee::oid = 0 OR pg_catalog.pg_has_role(grantee::oid, 'USAGE');
+COMMENT ON VIEW segrec_catalog.held_grants IS 'the grants that the current role holds, itself, as a member or as everybody';
 
 CREATE VIEW segrec_catalog.usable_models WITH (security_barrier) AS
 SELECT model.*,
-       pg_catalog.pg_has_role(model.owner::oid, 'USAGE') AS is_owner
+       pg_catalog.pg_has_role(model.owner::oid, 'USAGE') AS is_owner,
+       pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
+       OR EXISTS (SELECT FROM segrec_catalog.held_grants held
+                  WHERE held.model_id = model.model_id AND held.privilege = 'train') AS may_train
 FROM segrec_catalog.models model
 WHERE pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
+   OR EXISTS (SELECT FROM segrec_catalog.held_grants held WHERE held.model_id = model.model_id)
    OR NOT EXISTS (
        SELECT FROM pg_catalog.unnest(ARRAY[model.events, model.users, model.items]::oid[]) AS read (oid)
        LEFT JOIN pg_catalog.pg_class relation ON relation.oid = read.oid
@@ -32,6 +43,15 @@ SELECT model.name AS model, model.owner, model.events, model.users, model.items,
 FROM segrec_catalog.usable_models model
 LEFT JOIN segrec_catalog.versions version ON version.version_id = model.deployed_version_id;
 COMMENT ON VIEW segrec.models IS 'the models you may use';
+
+CREATE VIEW segrec.grants WITH (security_barrier) AS
+SELECT model.name AS model,
+       CASE WHEN granted.grantee::oid = 0 THEN 'public' ELSE granted.grantee::text END AS grantee,
+       granted.privilege
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.model_grants granted USING (model_id)
+WHERE granted.grantee::oid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles role WHERE role.oid = granted.grantee::oid);
+COMMENT ON VIEW segrec.grants IS 'who may use and train the models you may use, besides their owners';
 
 CREATE VIEW segrec.versions WITH (security_barrier) AS
 SELECT model, version, state, deployed, started_at, finished_at, users, items, events, segments,

@@ -3,13 +3,13 @@
 
 use crate::catalog::factors::id_text;
 use crate::error::{Result, SegrecError, or_raise};
-use crate::serving::{self, Recommendation, Request, healed};
+use crate::serving::{self, Recommendation, Request, Variety, healed};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use segrec_engine::interactions::{Id, IdKind};
 
 /// Rows of a recommendation: rank, item, score, source.
-type Lines<T> = Vec<(i32, T, f32, &'static str)>;
+pub type Lines<T> = Vec<(i32, T, f32, &'static str)>;
 
 /// A type of ids in SQL.
 pub trait SqlId: Sized {
@@ -57,11 +57,13 @@ pub fn count(n: Option<i32>) -> Result<usize> {
     usize::try_from(n).map_err(|_| SegrecError::InvalidCount { n })
 }
 
-fn ids<T: SqlId>(values: &[Option<T>]) -> Vec<Id<'_>> {
+/// The ids of values; nulls are passed over.
+pub fn ids<T: SqlId>(values: &[Option<T>]) -> Vec<Id<'_>> {
     values.iter().flatten().map(SqlId::id).collect()
 }
 
-fn lines<T: SqlId>(recommendation: &Recommendation) -> Lines<T> {
+/// The rows of a list.
+pub fn lines<T: SqlId>(recommendation: &Recommendation) -> Lines<T> {
     let ids = recommendation.version.item_ids();
     (1..)
         .zip(&recommendation.items)
@@ -77,30 +79,36 @@ struct Given<'a, T> {
     model: Option<&'a str>,
     candidates: Option<Vec<Option<T>>>,
     exclude_seen: Option<bool>,
+    diversity: Option<f32>,
+    explore: Option<f32>,
 }
 
 impl<T: SqlId> Given<'_, T> {
-    fn request(&self) -> Result<Request<'_>> {
+    /// The request for a list for the user or the items of these ids.
+    fn request(&self, whom: &[Id<'_>]) -> Result<Request<'_>> {
         Ok(Request {
             n: count(self.n)?,
             model: self.model,
             candidates: self.candidates.as_deref().map(ids),
             exclude_seen: self.exclude_seen.ok_or(SegrecError::NullArgument { argument: "exclude_seen" })?,
+            variety: Variety::new(self.diversity, self.explore, || {
+                whom.iter().map(|&id| id_text(id)).collect::<Vec<_>>().join(",")
+            })?,
         })
     }
 }
 
 fn recommend<T: SqlId>(user: Option<&T>, given: &Given<'_, T>) -> Lines<T> {
     let found = || match user {
-        Some(user) => serving::recommend_user(user.id(), T::KIND, &given.request()?),
-        None => serving::recommend_for(&[], T::KIND, &given.request()?),
+        Some(user) => serving::recommend_user(user.id(), T::KIND, &given.request(&[user.id()])?),
+        None => serving::recommend_for(&[], T::KIND, &given.request(&[])?),
     };
     lines(&or_raise(healed(found)))
 }
 
 fn recommend_for<T: SqlId>(items: Option<&[Option<T>]>, given: &Given<'_, T>) -> Lines<T> {
     let items = items.map(ids).unwrap_or_default();
-    let found = || serving::recommend_for(&items, T::KIND, &given.request()?);
+    let found = || serving::recommend_for(&items, T::KIND, &given.request(&items)?);
     lines(&or_raise(healed(found)))
 }
 
@@ -111,11 +119,16 @@ fn segrec_recommend_bigint(
     model: default!(Option<&str>, "NULL"),
     candidates: default!(Option<Vec<Option<i64>>>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
+    diversity: default!(Option<f32>, "0"),
+    explore: default!(Option<f32>, "0"),
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, i64), name!(score, f32), name!(source, &'static str)),
 > {
-    TableIterator::new(recommend(user_id.as_ref(), &Given { n, model, candidates, exclude_seen }))
+    TableIterator::new(recommend(
+        user_id.as_ref(),
+        &Given { n, model, candidates, exclude_seen, diversity, explore },
+    ))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_recommend")]
@@ -125,11 +138,16 @@ fn segrec_recommend_uuid(
     model: default!(Option<&str>, "NULL"),
     candidates: default!(Option<Vec<Option<Uuid>>>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
+    diversity: default!(Option<f32>, "0"),
+    explore: default!(Option<f32>, "0"),
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Uuid), name!(score, f32), name!(source, &'static str)),
 > {
-    TableIterator::new(recommend(user_id.as_ref(), &Given { n, model, candidates, exclude_seen }))
+    TableIterator::new(recommend(
+        user_id.as_ref(),
+        &Given { n, model, candidates, exclude_seen, diversity, explore },
+    ))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_recommend")]
@@ -139,11 +157,16 @@ fn segrec_recommend_text(
     model: default!(Option<&str>, "NULL"),
     candidates: default!(Option<Vec<Option<String>>>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
+    diversity: default!(Option<f32>, "0"),
+    explore: default!(Option<f32>, "0"),
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, String), name!(score, f32), name!(source, &'static str)),
 > {
-    TableIterator::new(recommend(user_id.as_ref(), &Given { n, model, candidates, exclude_seen }))
+    TableIterator::new(recommend(
+        user_id.as_ref(),
+        &Given { n, model, candidates, exclude_seen, diversity, explore },
+    ))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_recommend_for")]
@@ -153,11 +176,16 @@ fn segrec_recommend_for_bigint(
     model: default!(Option<&str>, "NULL"),
     candidates: default!(Option<Vec<Option<i64>>>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
+    diversity: default!(Option<f32>, "0"),
+    explore: default!(Option<f32>, "0"),
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, i64), name!(score, f32), name!(source, &'static str)),
 > {
-    TableIterator::new(recommend_for(items.as_deref(), &Given { n, model, candidates, exclude_seen }))
+    TableIterator::new(recommend_for(
+        items.as_deref(),
+        &Given { n, model, candidates, exclude_seen, diversity, explore },
+    ))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_recommend_for")]
@@ -167,11 +195,16 @@ fn segrec_recommend_for_uuid(
     model: default!(Option<&str>, "NULL"),
     candidates: default!(Option<Vec<Option<Uuid>>>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
+    diversity: default!(Option<f32>, "0"),
+    explore: default!(Option<f32>, "0"),
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Uuid), name!(score, f32), name!(source, &'static str)),
 > {
-    TableIterator::new(recommend_for(items.as_deref(), &Given { n, model, candidates, exclude_seen }))
+    TableIterator::new(recommend_for(
+        items.as_deref(),
+        &Given { n, model, candidates, exclude_seen, diversity, explore },
+    ))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_recommend_for")]
@@ -181,11 +214,16 @@ fn segrec_recommend_for_text(
     model: default!(Option<&str>, "NULL"),
     candidates: default!(Option<Vec<Option<String>>>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
+    diversity: default!(Option<f32>, "0"),
+    explore: default!(Option<f32>, "0"),
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, String), name!(score, f32), name!(source, &'static str)),
 > {
-    TableIterator::new(recommend_for(items.as_deref(), &Given { n, model, candidates, exclude_seen }))
+    TableIterator::new(recommend_for(
+        items.as_deref(),
+        &Given { n, model, candidates, exclude_seen, diversity, explore },
+    ))
 }
 
 #[pg_extern(stable, parallel_restricted)]

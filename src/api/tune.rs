@@ -13,9 +13,10 @@ fn begin_study(
     trials: Option<i32>,
     metric: Option<&str>,
     search: Option<&str>,
+    apply: Option<bool>,
 ) -> i64 {
     let space = space.map(|space| space.0);
-    or_raise(tune::begin(tune::Arguments { model, space, trials, metric, search }))
+    or_raise(tune::begin(tune::Arguments { model, space, trials, metric, search, apply }))
 }
 
 #[pg_extern(sql = false)]

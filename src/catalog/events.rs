@@ -1,10 +1,10 @@
 //! Reading events as the caller: everybody's, streamed into the engine, and one user's, now.
 
+use super::live::{Live, LiveRows};
 use super::relations::{ColumnRole, EventColumns};
-use super::statement::Prepared;
 use crate::error::{BadRows, Result, SegrecError};
 use crate::pg::stream::{Row, stream};
-use pgrx::{Uuid, pg_sys, spi};
+use pgrx::{Uuid, pg_sys};
 use segrec_engine::interactions::{Id, IdKind, RawEvents};
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -216,41 +216,39 @@ pub struct LiveEvent {
     pub time: i64,
 }
 
-/// Reads the events of one user; prepared once for a version.
+/// Reads the events of one user.
 pub struct LiveEvents {
-    statement: Prepared,
+    rows: LiveRows,
     layout: Layout,
     type_weights: BTreeMap<String, f64>,
     signed: bool,
 }
 
 impl LiveEvents {
-    /// Prepares the query. It runs as whoever calls, with their rights and row-level security.
+    /// A query that runs as whoever calls, with their rights and row-level security.
     pub fn new(columns: &EventColumns, type_weights: BTreeMap<String, f64>, signed: bool) -> Result<Self> {
-        let (user, _) = kinds(columns)?;
-        let (parameter, oid) = match user {
-            IdKind::Bigint => ("int8", pg_sys::BuiltinOid::INT8OID),
-            IdKind::Uuid => ("uuid", pg_sys::BuiltinOid::UUIDOID),
-            IdKind::Text => ("text", pg_sys::BuiltinOid::TEXTOID),
+        let (kind, _) = kinds(columns)?;
+        let others = [&columns.weight, &columns.time, &columns.event_type].into_iter().flatten();
+        let read = [&columns.user, &columns.item].into_iter().chain(others);
+        let live = Live {
+            oid: columns.oid,
+            relation: &columns.relation,
+            user: &columns.user,
+            kind,
+            columns: read.map(|column| column.name.as_str()).collect(),
+            expressions: expressions(columns),
         };
-        let sql = format!(
-            "SELECT {} FROM {} WHERE {} OPERATOR(pg_catalog.=) $1::pg_catalog.{parameter}",
-            expressions(columns).join(", "),
-            columns.relation,
-            spi::quote_identifier(&columns.user.name),
-        );
-        Ok(Self { statement: Prepared::new(&sql, &[oid])?, layout: layout(columns)?, type_weights, signed })
+        Ok(Self { rows: LiveRows::new(&live, None)?, layout: layout(columns)?, type_weights, signed })
     }
 
-    /// The usable events of a user on items that `number` knows.
-    pub fn of_user(&self, user: Id<'_>, number: &dyn Fn(Id<'_>) -> Option<u32>) -> Result<Vec<LiveEvent>> {
-        let argument = match user {
-            Id::Bigint(id) => id.into(),
-            Id::Uuid(id) => Uuid::from_bytes(id).into(),
-            Id::Text(id) => id.into(),
-        };
+    /// The usable events of a user on items that `number` knows; `None` where the caller cannot see them.
+    pub fn of_user(
+        &self,
+        user: Id<'_>,
+        number: &dyn Fn(Id<'_>) -> Option<u32>,
+    ) -> Result<Option<Vec<LiveEvent>>> {
         let layout = &self.layout;
-        let events = self.statement.query(&[argument], |row| {
+        let events = self.rows.of_user(user, |row| {
             let item = match layout.item {
                 IdKind::Bigint => row.get::<i64>(2)?.and_then(|id| number(Id::Bigint(id))),
                 IdKind::Uuid => row.get::<Uuid>(2)?.and_then(|id| number(Id::Uuid(*id.as_bytes()))),
@@ -272,6 +270,6 @@ impl LiveEvents {
                 Judged::Bad(_) => None,
             })
         })?;
-        Ok(events.into_iter().flatten().collect())
+        Ok(events.map(|events| events.into_iter().flatten().collect()))
     }
 }

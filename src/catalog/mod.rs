@@ -4,14 +4,20 @@
 //! - [`relations`]: columns, types and indexes of the caller's relations
 //! - [`events`]: events of everybody (streamed) and of one user
 //! - [`users`]: what is known about users and items, of everybody (streamed) and of one user
+//! - [`live`]: the rows of one user in the caller's relation, where the caller may read them
 //! - [`models`]: the models
+//! - [`grants`]: what other roles may do with them
 //! - [`versions`]: versions, their metrics and log
 //! - [`segments`]: their segments, what makes them different, how users moved
 //! - [`studies`]: studies of options and their trials
 //! - [`factors`]: the partitions that hold a version's factors
+//! - [`members`]: users of a version by their place
 
 pub mod events;
 pub mod factors;
+pub mod grants;
+pub mod live;
+pub mod members;
 pub mod models;
 pub mod relations;
 pub mod segments;

@@ -19,6 +19,8 @@ pub struct Model {
     pub owner: String,
     /// True where the caller is a member of that role.
     pub is_owner: bool,
+    /// True where the caller is, or holds the privilege to train it.
+    pub may_train: bool,
     /// What users did; none where the model only divides users.
     pub events: Option<EventsSource>,
     /// The relation of users.
@@ -120,6 +122,7 @@ fn model(row: Row<'_>) -> Result<Model> {
         name: row.value(2)?,
         owner: row.value(3)?,
         is_owner: row.value(4)?,
+        may_train: row.value(19)?,
         events,
         users: described(15)?,
         items: described(17)?,
@@ -132,7 +135,7 @@ fn model(row: Row<'_>) -> Result<Model> {
 /// What [`model`] reads.
 const COLUMNS: &str = "model_id, name, owner::text, is_owner, events::oid, user_column, item_column, \
      weight_column, time_column, type_column, user_id_kind, item_id_kind, options, deployed_version_id, \
-     users::oid, users_key, items::oid, items_key";
+     users::oid, users_key, items::oid, items_key, may_train";
 
 thread_local! {
     /// The look-ups by name and of any two; two statements, so that each keeps its plan.

@@ -88,7 +88,7 @@ impl Column {
         match kind {
             ColumnKind::Number => format!("{name}::pg_catalog.float8"),
             ColumnKind::Boolean => format!("{name}::pg_catalog.bool"),
-            ColumnKind::Category => format!("{name}::pg_catalog.text"),
+            ColumnKind::Category => self.text(),
             ColumnKind::Moment => self.expression(ColumnRole::Time),
             ColumnKind::Vector => format!("{name}::pg_catalog.float4[]"),
         }
@@ -109,7 +109,17 @@ impl Column {
             (ColumnRole::Time, _) => {
                 format!("pg_catalog.timezone('UTC', {name}::pg_catalog.timestamp)")
             }
-            (ColumnRole::Type, _) => format!("{name}::pg_catalog.text"),
+            (ColumnRole::Type, _) => self.text(),
+        }
+    }
+
+    /// The expression that reads the column as text. The owner of an enum may have given it a cast of their own;
+    /// concat does not look for one.
+    fn text(&self) -> String {
+        let name = spi::quote_identifier(&self.name);
+        match self.base_type.as_str() {
+            "enum" => format!("CASE WHEN {name} IS NOT NULL THEN pg_catalog.concat({name}) END"),
+            _ => format!("{name}::pg_catalog.text"),
         }
     }
 }
@@ -148,22 +158,25 @@ pub fn describe(relation: pg_sys::Oid) -> Result<Option<(String, String, i8)>> {
     Ok(found.into_iter().next())
 }
 
-/// The columns of a relation in their order; domains count as their base type.
+/// The columns of a relation in their order; domains count as their base type. A type is known by its name only
+/// where a superuser made it: what others call "int8" may have a cast that runs a function of theirs as the caller.
 pub fn columns(relation: pg_sys::Oid) -> Result<Vec<Column>> {
     query(
         "WITH RECURSIVE base AS ( \
              SELECT attribute.attnum, attribute.attname, attribute.atttypid AS declared, attribute.atttypmod, \
-                    type.oid, type.typname, type.typtype, type.typbasetype \
+                    type.oid, type.typname, type.typtype, type.typbasetype, type.typnamespace, type.typelem \
              FROM pg_catalog.pg_attribute attribute \
              JOIN pg_catalog.pg_type type ON type.oid = attribute.atttypid \
              WHERE attribute.attrelid = $1 AND attribute.attnum > 0 AND NOT attribute.attisdropped \
              UNION ALL \
              SELECT base.attnum, base.attname, base.declared, base.atttypmod, \
-                    type.oid, type.typname, type.typtype, type.typbasetype \
+                    type.oid, type.typname, type.typtype, type.typbasetype, type.typnamespace, type.typelem \
              FROM base JOIN pg_catalog.pg_type type ON type.oid = base.typbasetype \
              WHERE base.typtype = 'd') \
          SELECT attname::text, pg_catalog.format_type(declared, atttypmod), \
-                CASE WHEN typtype = 'e' THEN 'enum' ELSE typname::text END \
+                CASE WHEN typtype = 'e' THEN 'enum' \
+                     WHEN typnamespace = 'pg_catalog'::pg_catalog.regnamespace OR (typtype = 'b' AND typelem = 0) THEN typname::text \
+                     ELSE 'other' END \
          FROM base WHERE typtype <> 'd' ORDER BY attnum",
         &[relation.into()],
         |row| Ok(Column { name: row.value(1)?, type_name: row.value(2)?, base_type: row.value(3)? }),

@@ -2,14 +2,14 @@
 //! row, now.
 
 use super::events::with_id;
+use super::live::{Live, LiveRows};
 use super::models::Described;
 use super::relations::{self, Column, ColumnRole};
-use super::statement::Prepared;
 use crate::error::{Result, SegrecError};
 use crate::pg::packed::Packed;
 use crate::pg::stream::{Row, stream};
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::{Uuid, pg_sys, spi};
+use pgrx::pg_sys;
 use segrec_engine::features::{Cell, Column as Values, ColumnBuilder, ColumnKind, Table};
 use segrec_engine::interactions::{Id, IdKind, IdMap};
 use std::ffi::CString;
@@ -21,6 +21,7 @@ pub struct DescribingColumns {
     pub name: String,
     /// The relation, quoted and with its schema.
     relation: String,
+    oid: pg_sys::Oid,
     key: Column,
     kind: IdKind,
     columns: Vec<(Column, ColumnKind)>,
@@ -94,7 +95,8 @@ pub fn describing_columns(
     let key = key.ok_or_else(|| SegrecError::Internal("a relation lost its key".to_owned()))?;
     let read = |name: &String| columns.iter().any(|(column, _)| column.name == *name);
     let others = names.into_iter().filter(|name| !read(name)).collect();
-    Ok(DescribingColumns { name, relation, key, kind, columns, others, unusable })
+    let oid = described.relation;
+    Ok(DescribingColumns { name, relation, oid, key, kind, columns, others, unusable })
 }
 
 /// What reading a relation of users or items found.
@@ -190,38 +192,31 @@ impl DescribingColumns {
 /// Rows between looks at the memory in use.
 const MEMORY_CHECK_ROWS: u64 = 1 << 12;
 
-/// Reads the row of one user, as the caller; prepared once for a version.
+/// Reads the row of one user, as the caller.
 pub struct LiveUser {
-    statement: Prepared,
+    rows: LiveRows,
     columns: Vec<(String, ColumnKind)>,
 }
 
 impl LiveUser {
-    /// Prepares the query.
+    /// A query that runs as whoever calls.
     pub fn new(columns: &DescribingColumns) -> Result<Self> {
-        let (parameter, oid) = match columns.kind {
-            IdKind::Bigint => ("int8", pg_sys::BuiltinOid::INT8OID),
-            IdKind::Uuid => ("uuid", pg_sys::BuiltinOid::UUIDOID),
-            IdKind::Text => ("text", pg_sys::BuiltinOid::TEXTOID),
+        let names = columns.columns.iter().map(|(column, _)| column.name.as_str());
+        let live = Live {
+            oid: columns.oid,
+            relation: &columns.relation,
+            user: &columns.key,
+            kind: columns.kind,
+            columns: names.chain([columns.key.name.as_str()]).collect(),
+            expressions: columns.expressions(),
         };
-        let sql = format!(
-            "SELECT {} FROM {} WHERE {} OPERATOR(pg_catalog.=) $1::pg_catalog.{parameter} LIMIT 1",
-            columns.expressions().join(", "),
-            columns.relation,
-            spi::quote_identifier(&columns.key.name),
-        );
         let names = columns.columns.iter().map(|(column, kind)| (column.name.clone(), *kind)).collect();
-        Ok(Self { statement: Prepared::new(&sql, &[oid])?, columns: names })
+        Ok(Self { rows: LiveRows::new(&live, Some(1))?, columns: names })
     }
 
-    /// The row of a user as a table of one row, where there is one.
+    /// The row of a user as a table of one row, where there is one that the caller may read.
     pub fn find(&self, user: Id<'_>) -> Result<Option<Table>> {
-        let argument = match user {
-            Id::Bigint(id) => id.into(),
-            Id::Uuid(id) => Uuid::from_bytes(id).into(),
-            Id::Text(id) => id.into(),
-        };
-        let found = self.statement.query(&[argument], |row| {
+        let found = self.rows.of_user(user, |row| {
             let mut columns = Vec::with_capacity(self.columns.len());
             // The first column is the key.
             for (place, (name, kind)) in (2..).zip(&self.columns) {
@@ -243,6 +238,6 @@ impl LiveUser {
             }
             Ok(Table::new(1, columns)?)
         })?;
-        Ok(found.into_iter().next())
+        Ok(found.and_then(|rows| rows.into_iter().next()))
     }
 }

@@ -13,15 +13,36 @@ pub fn owned(name: Option<&str>) -> Result<Model> {
 }
 
 /// The model of that name, which the caller must own.
-pub fn owner_of(name: Option<&str>) -> Result<Model> {
-    let name = name.ok_or(SegrecError::NullArgument { argument: "model" })?;
-    let Some(model) = models::find(Some(name))?.into_iter().next() else {
-        return Err(SegrecError::UnknownModel { name: name.to_owned(), known: models::names()? });
-    };
+fn owner_of(name: Option<&str>) -> Result<Model> {
+    let model = named(name)?;
     if !model.is_owner {
         return Err(SegrecError::NotOwner { name: model.name, owner: model.owner });
     }
     Ok(model)
+}
+
+/// The model of that name, which the caller must own or hold the privilege to train.
+pub fn trainable(name: Option<&str>) -> Result<Model> {
+    let model = named(name)?;
+    if !model.may_train {
+        return Err(SegrecError::NotTrainer { name: model.name, owner: model.owner });
+    }
+    Ok(model)
+}
+
+/// [`trainable`], for what writes, which a replica refuses.
+pub fn trainable_here(name: Option<&str>) -> Result<Model> {
+    refuse_on_replica();
+    trainable(name)
+}
+
+/// The model of that name, which the caller must know of.
+fn named(name: Option<&str>) -> Result<Model> {
+    let name = name.ok_or(SegrecError::NullArgument { argument: "model" })?;
+    match models::find(Some(name))?.into_iter().next() {
+        Some(model) => Ok(model),
+        None => Err(SegrecError::UnknownModel { name: name.to_owned(), known: models::names()? }),
+    }
 }
 
 /// What a model reads, for checking options.
@@ -35,12 +56,21 @@ pub fn reads(model: &Model) -> Reads<'_> {
 
 /// [`owned`], locked to the end of the transaction against trainings and changes by others.
 pub fn owned_and_locked(name: Option<&str>) -> Result<Model> {
-    let model = owned(name)?;
+    locked(name, owned)
+}
+
+/// [`trainable_here`], locked in the same way.
+pub fn trainable_and_locked(name: Option<&str>) -> Result<Model> {
+    locked(name, trainable_here)
+}
+
+fn locked(name: Option<&str>, find: fn(Option<&str>) -> Result<Model>) -> Result<Model> {
+    let model = find(name)?;
     let (table, _) = models_table()?;
     if !try_lock(table, model.id) {
         let pid = models::lock_holder(table, model.id)?;
         return Err(SegrecError::BeingTrained { model: model.name, pid });
     }
     // It may have been dropped or changed between finding and locking it.
-    owned(Some(&model.name))
+    find(Some(&model.name))
 }

@@ -1,6 +1,6 @@
 //! `segrec_compare`: the recipes of two versions on the same holdout of today's events, user by user.
 
-use super::access::owner_of;
+use super::access::trainable;
 use super::deploy::find_version;
 use super::diary::Diary;
 use super::measured::recipe;
@@ -15,7 +15,7 @@ use segrec_engine::recipe::{Given, Options};
 
 /// Compares two versions of a model.
 pub fn compare(model: Option<&str>, version: Option<i32>, other: Option<i32>) -> Result<Vec<Difference>> {
-    let model = owner_of(model)?;
+    let model = trainable(model)?;
     let version = find_version(&model, version)?;
     let other = other.ok_or(SegrecError::NullArgument { argument: "other" })?;
     let other = find_version(&model, Some(other))?;

@@ -1,6 +1,6 @@
 //! `segrec_cross_validate`: what the model's options reach when every event is held out once.
 
-use super::access::{owner_of, reads};
+use super::access::{reads, trainable};
 use super::diary::Diary;
 use super::measured::number;
 use super::options::check_options;
@@ -35,7 +35,7 @@ pub struct Line {
 
 /// Trains and measures fold by fold.
 pub fn cross_validate(model: Option<&str>, folds: Option<i32>) -> Result<Vec<Line>> {
-    let model = owner_of(model)?;
+    let model = trainable(model)?;
     let folds = number("folds", folds, 2, MOST_FOLDS)?;
     let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
     check_options(&options, reads(&model))?;

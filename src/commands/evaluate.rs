@@ -4,7 +4,7 @@
 //! again without the holdout, and measured there. The version itself is measured on events that came later:
 //! see `test_events` and `serving::measuring`.
 
-use super::access::owner_of;
+use super::access::trainable;
 use super::diary::Diary;
 use super::measured::{Measured, cuts, recipe};
 use super::read::{past, read};
@@ -22,7 +22,7 @@ pub fn evaluate(
     k: Option<Vec<Option<i32>>>,
     per_segment: Option<bool>,
 ) -> Result<Vec<Measured>> {
-    let model = owner_of(model)?;
+    let model = trainable(model)?;
     let cuts = cuts(k)?;
     let per_segment = per_segment.ok_or(SegrecError::NullArgument { argument: "per_segment" })?;
     if model.events.is_none() {

@@ -11,6 +11,7 @@ pub mod diary;
 pub mod drop_model;
 pub mod drop_version;
 pub mod evaluate;
+pub mod grant;
 pub mod label_segment;
 pub mod measured;
 pub mod options;

@@ -1,7 +1,7 @@
 //! Reading events of the caller's that measure the deployed version, in a relation with the columns of the
 //! model's own.
 
-use super::access::owner_of;
+use super::access::trainable;
 use super::create_model::check_readable;
 use super::diary::Diary;
 use super::measured::cuts;
@@ -35,7 +35,7 @@ pub struct TestEvents {
 
 /// Reads the events in `test`, weighted as the deployed version weighs them.
 pub fn read(model: Option<&str>, k: Option<Vec<Option<i32>>>, test: pg_sys::Oid) -> Result<TestEvents> {
-    let model = owner_of(model)?;
+    let model = trainable(model)?;
     let cuts = cuts(k)?;
     let Some(source) = &model.events else {
         return Err(SegrecError::NoEvents { model: model.name });

@@ -2,7 +2,7 @@
 //!
 //! All of it is one transaction: a failed or cancelled training leaves nothing.
 
-use super::access::{owned_and_locked, reads};
+use super::access::{reads, trainable_and_locked};
 use super::diary::Diary;
 use super::options::check_options;
 use super::read::{Material, past, read};
@@ -52,7 +52,7 @@ pub struct TrainingResult {
 /// Trains a model and gives what it reached.
 pub fn train(model: Option<&str>, deploy: Option<&str>) -> Result<TrainingResult> {
     let deploy = Deploy::parse(deploy)?;
-    let model = owned_and_locked(model)?;
+    let model = trainable_and_locked(model)?;
     let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
     check_options(&options, reads(&model))?;
     let workers =

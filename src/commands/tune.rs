@@ -4,7 +4,7 @@
 //! next trial is run until none is left; then it is finished. All trials are written down when they are planned,
 //! so that a study that goes on makes the same ones.
 
-use super::access::{owned, reads};
+use super::access::{owned, reads, trainable_here};
 use super::alter_model::alter_model;
 use super::diary::Diary;
 use super::measured::number;
@@ -41,12 +41,18 @@ pub struct Arguments<'a> {
     pub metric: Option<&'a str>,
     /// How trials are found.
     pub search: Option<&'a str>,
+    /// Whether the best trial's options become the model's, which only its owner decides.
+    pub apply: Option<bool>,
 }
 
 /// Begins a study, or finds the same one that is not finished; gives its key.
 pub fn begin(arguments: Arguments<'_>) -> Result<i64> {
     let null = |argument| move || SegrecError::NullArgument { argument };
-    let model = owned(arguments.model)?;
+    let model = trainable_here(arguments.model)?;
+    let apply = arguments.apply.ok_or_else(null("apply"))?;
+    if apply {
+        owned(Some(&model.name))?;
+    }
     let space = arguments.space.ok_or_else(null("space"))?;
     let metric = arguments.metric.ok_or_else(null("metric"))?;
     let search = arguments.search.ok_or_else(null("search"))?;
@@ -114,7 +120,7 @@ fn merged(options: &Value, changes: &Value) -> Value {
     merged
 }
 
-/// The study of that key and its model, which the caller must own; locked to the end of the transaction.
+/// The study of that key and its model, which the caller must own or may train; locked to the end of the transaction.
 fn study_of(study: Option<i64>) -> Result<(Study, Model)> {
     let id = study.ok_or(SegrecError::NullArgument { argument: "study" })?;
     let unknown = || SegrecError::UnknownStudy { study: id };
@@ -122,7 +128,7 @@ fn study_of(study: Option<i64>) -> Result<(Study, Model)> {
     if models::find(Some(&study.model))?.is_empty() {
         return Err(unknown());
     }
-    let model = owned(Some(&study.model))?;
+    let model = trainable_here(Some(&study.model))?;
     if !try_lock(studies::table()?, id) {
         let pid = models::lock_holder(studies::table()?, id)?;
         return Err(SegrecError::BeingTuned { study: id, pid });

@@ -94,6 +94,12 @@ pub enum SegrecError {
     WhichModel { known: Vec<String> },
     /// Only the owner may do this.
     NotOwner { name: String, owner: String },
+    /// Only the owner, or who holds the privilege, may train.
+    NotTrainer { name: String, owner: String },
+    /// There is no such role.
+    UnknownRole { name: String },
+    /// `privilege` is not one of its words.
+    InvalidPrivilege { value: String },
     /// Options are wrong; all problems.
     InvalidOptions(Vec<OptionProblem>),
     /// Columns are missing; all of them.
@@ -148,6 +154,10 @@ pub enum SegrecError {
     WrongIdType { model: String, what: &'static str, kind: &'static str, asked: &'static str },
     /// `n` is out of range.
     InvalidCount { n: i32 },
+    /// A number that goes from 0 to 1 does not.
+    InvalidShare { argument: &'static str, value: f32, fact: &'static str },
+    /// A version that ranks by popularity has no score of its own for a user.
+    RanksByPopularity { model: String },
     /// The features of a row cannot be used.
     Features(FeatureProblem),
     /// `k` is out of range.

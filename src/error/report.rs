@@ -120,6 +120,24 @@ impl SegrecError {
                 Some(format!("its owner is {owner}")),
                 Some(format!("act as a member of the role {owner}")),
             ),
+            Self::NotTrainer { name, owner } => report(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("permission denied to train model \"{name}\""),
+                Some(format!("its owner {owner} may, and roles that have been granted \"train\" on it")),
+                Some(format!("ask a member of {owner} to call segrec_grant for your role")),
+            ),
+            Self::UnknownRole { name } => report(
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                format!("role \"{name}\" does not exist"),
+                Some("a role is named as in GRANT: in lower case, or in double quotes".to_owned()),
+                Some("name a role of pg_roles, or 'public' for everybody".to_owned()),
+            ),
+            Self::InvalidPrivilege { value } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("\"privilege\" is \"{value}\""),
+                None,
+                Some("\"privilege\" is one of 'use', 'train'".to_owned()),
+            ),
             Self::InvalidOptions(problems) => all_problems("options", &problems),
             Self::InvalidStudy(problems) => all_problems("arguments of the study", &problems),
             Self::MissingColumns { relation, missing, existing } => {
@@ -314,6 +332,18 @@ impl SegrecError {
                 format!("\"n\" is {n}"),
                 None,
                 Some("\"n\" is a whole number of at least 0".to_owned()),
+            ),
+            Self::InvalidShare { argument, value, fact } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("\"{argument}\" is {value}"),
+                Some(fact.to_owned()),
+                Some(format!("\"{argument}\" is a number from 0 to 1")),
+            ),
+            Self::RanksByPopularity { model } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("the deployed version of model \"{model}\" ranks by popularity"),
+                Some("an item has the same score for every user of a segment".to_owned()),
+                Some("train the model with another algorithm, such as {\"algorithm\": \"hybrid\"}".to_owned()),
             ),
             Self::Features(problem) => problem.into_report(),
             Self::SegmentCount { k, most } => report(

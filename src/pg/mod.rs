@@ -7,6 +7,8 @@
 //! - [`lock`]: the lock that a training holds on its model
 //! - [`mapped`]: files that all sessions map
 //! - [`packed`]: arrays of numbers as whole blocks
+//! - [`planner`]: what the planner asks of our functions
+//! - [`rights`]: what the current role may read
 //! - [`stream`]: the rows of a query, one by one, without collecting them
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
 
@@ -17,5 +19,7 @@ pub mod lock;
 pub mod mapped;
 pub mod owner;
 pub mod packed;
+pub mod planner;
+pub mod rights;
 pub mod stream;
 pub mod workers;

@@ -3,6 +3,7 @@
 //! It uses what is stored of the version: users, their items and their factors as of the training.
 
 use super::recommendation::{Recommended, fill_with_popular};
+use super::segment_list::source;
 use super::session;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::factors::{StoredUser, id_text, load_users};
@@ -105,20 +106,14 @@ impl AllLists {
     fn ranked(&self, users: &[StoredUser], segment: &Segment<'_>) -> Result<(Vec<Vec<Scored>>, Source)> {
         let (version, n) = (&self.version, self.n);
         let blend = version.decided.blend;
-        if !blend.factors && !blend.has_neighbours() {
+        let Some(source) = source(version, segment) else {
             return Ok((vec![Vec::new(); users.len()], Source::Popular));
-        }
+        };
         let backbone = match segment.scoring() {
             Some(_) if !blend.has_neighbours() => None,
             _ => Some(version.backbone()?),
         };
         let own = segment.own.map(|own| (segment.items, own.item_factors));
-        let source = match (blend.factors, &own) {
-            _ if version.rated.is_some() => Source::Rating,
-            (false, _) => Source::Neighbours,
-            (true, Some(_)) => Source::Segment,
-            (true, None) => Source::Backbone,
-        };
         let mut factors = Matrix::zeros(users.len(), version.factors());
         for (row, user) in users.iter().enumerate().filter(|(_, user)| !user.factors.is_empty()) {
             factors.row_mut(row).copy_from_slice(&user.factors);

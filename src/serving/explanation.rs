@@ -8,6 +8,7 @@ use super::recommendation::{
     Person, Recommended, Request, answer, check_item_kind, find_person, item_numbers, item_rows, user_id,
 };
 use super::session;
+use super::variety::Variety;
 use super::version::ServedVersion;
 use crate::catalog::models::Model;
 use crate::error::Result;
@@ -61,7 +62,13 @@ pub fn predict(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
     let Some(Pair { version, person, .. }) = pair(user, item, kind, model)? else {
         return Ok(None);
     };
-    let request = Request { n: 1, model, candidates: Some(vec![item]), exclude_seen: false };
+    let request = Request {
+        n: 1,
+        model,
+        candidates: Some(vec![item]),
+        exclude_seen: false,
+        variety: Variety::default(),
+    };
     let found = answer(version, &person, &request)?;
     Ok(found.items.first().map(|item: &Recommended| item.score))
 }
@@ -162,8 +169,7 @@ pub fn similar_items(
         return Ok((version, items));
     }
     let factors = version.backbone()?;
-    // Of ratings the last two columns are the bias and 1: they are no taste.
-    let k = factors.columns() - if version.rated.is_some() { 2 } else { 0 };
+    let k = version.tastes(factors.columns());
     let own = &factors.row(item as usize)[..k];
     let own_norm = norm(own);
     for other in (0..factors.rows() as u32).filter(|&other| other != item) {

@@ -22,13 +22,14 @@ impl History {
         Self { items: user.items.clone(), confidences: user.confidences.clone() }
     }
 
-    /// As the events are now, weighted as in training.
+    /// As the events are now, weighted as in training; none where that is not known: no index, or the caller
+    /// may not read them.
     pub fn live(version: &ServedVersion, user: Id<'_>) -> Result<Option<Self>> {
         let Some(live) = &version.live else {
             return Ok(None);
         };
         let events = live.of_user(user, &|item| version.item_ids().find(item))?;
-        Ok(Some(Self::combine(version, events)))
+        Ok(events.map(|events| Self::combine(version, events)))
     }
 
     /// Items of a guest: each counts like a usual event.

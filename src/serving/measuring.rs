@@ -7,6 +7,7 @@
 use super::history::History;
 use super::recommendation::{Recommended, Request, answer, known_person};
 use super::session;
+use super::variety::Variety;
 use super::version::ServedVersion;
 use crate::catalog::factors::{StoredUser, id_text, load_users};
 use crate::catalog::models::Model;
@@ -233,7 +234,8 @@ fn trained_on(version: &ServedVersion) -> Result<(IdMap, Interactions)> {
 
 /// The `n` items that a user of the training is recommended.
 fn list(version: &Rc<ServedVersion>, user: Id<'_>, stored: &StoredUser, n: usize) -> Result<Vec<Scored>> {
-    let request = Request { n, model: None, candidates: None, exclude_seen: true };
+    let request =
+        Request { n, model: None, candidates: None, exclude_seen: true, variety: Variety::default() };
     served(version, user, stored, &request)
 }
 
@@ -245,7 +247,13 @@ fn predictions(
     items: &[u32],
 ) -> Result<Vec<f32>> {
     let ids = items.iter().map(|&item| version.item_ids().get(item as usize)).collect();
-    let request = Request { n: items.len(), model: None, candidates: Some(ids), exclude_seen: false };
+    let request = Request {
+        n: items.len(),
+        model: None,
+        candidates: Some(ids),
+        exclude_seen: false,
+        variety: Variety::default(),
+    };
     let mut scored = served(version, user, stored, &request)?;
     scored.sort_unstable_by_key(|scored| scored.item);
     Ok(scored.into_iter().map(|scored| scored.score).collect())

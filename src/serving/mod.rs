@@ -7,25 +7,36 @@
 //! - [`recommendation`]: from a request to a list
 //! - [`segments`], [`segment_of`]: the segments of a version, and which one is a user's
 //! - [`explanation`]: one item for one user, and why
+//! - [`variety`]: lists of items that differ, and lists that are drawn
 //! - [`all_lists`]: the lists of every user, streamed
+//! - [`segment_list`]: what a segment is recommended
+//! - [`similar_users`], [`audience`]: the users most like another, or most likely to want an item
 //! - [`measuring`]: a version on events that it was not trained on
 //!
 //! A call costs one lookup of the model, one of the user, one of their events where those are live, and
 //! the scan of the segment's own items.
 
 pub mod all_lists;
+pub mod audience;
 pub mod cache;
 pub mod explanation;
 pub mod history;
 pub mod measuring;
 pub mod recommendation;
+pub mod segment_list;
 pub mod segment_of;
 pub mod segments;
 pub mod session;
+pub mod similar_users;
+pub mod variety;
 pub mod version;
 
 pub use all_lists::recommend_all;
+pub use audience::audience;
 pub use explanation::{explain, predict, similar_items};
 pub use recommendation::{Recommendation, Request, recommend_for, recommend_user};
+pub use segment_list::recommend_segment;
 pub use segment_of::{classify, cut, segment_of};
 pub use session::healed;
+pub use similar_users::similar_users;
+pub use variety::Variety;

@@ -8,15 +8,15 @@
 
 use super::history::History;
 use super::session;
+use super::variety::Variety;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::factors::{StoredUser, id_text, parse_id};
 use crate::catalog::models::Model;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::{Id, IdKind};
-use segrec_engine::linalg::product::row_scores;
 use segrec_engine::neighbours::NeighbourRows;
-use segrec_engine::ranking::blended::{ItemRows, best, candidates};
-use segrec_engine::ranking::{Scored, Scoring, Source, TopN};
+use segrec_engine::ranking::blended::{best, candidates};
+use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::recipe::Algorithm;
 use segrec_engine::segmentation::nearest_segment;
 use segrec_engine::{Matrix, Rows};
@@ -33,6 +33,8 @@ pub struct Request<'a> {
     pub candidates: Option<Vec<Id<'a>>>,
     /// Whether to leave out what the user has.
     pub exclude_seen: bool,
+    /// What the list shall be besides good.
+    pub variety: Variety,
 }
 
 /// One recommended item.
@@ -282,8 +284,9 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
         numbers.retain(|item| excluded.binary_search(item).is_err());
         numbers
     });
-    let mut items = Vec::with_capacity(request.n.min(version.item_ids().len()));
-    if let Some((scored, source)) = scored(&version, person, excluded, candidates.as_deref(), request.n)? {
+    let n = request.variety.pool(request.n);
+    let mut items = Vec::with_capacity(n.min(version.item_ids().len()));
+    if let Some((scored, source)) = scored(&version, person, excluded, candidates.as_deref(), n)? {
         items.extend(scored.into_iter().map(|s| Recommended {
             item: s.item,
             score: version.shown(s.score),
@@ -294,7 +297,8 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
     // Where segments are ranked by what is popular in them, the gate decides for those whom it measured.
     let gated = version.decided.algorithm == Algorithm::Popularity && person.known;
     let segment = segment.filter(|segment| !gated || segment.has_own_part);
-    fill_with_popular(&mut items, &version, segment.as_ref(), excluded, candidates.as_deref(), request.n);
+    fill_with_popular(&mut items, &version, segment.as_ref(), excluded, candidates.as_deref(), n);
+    let items = request.variety.choose(&version, items, request.n)?;
     Ok(Recommendation { version, items })
 }
 
@@ -350,13 +354,12 @@ fn score_blended(
             candidates(named, excluded, others)
         }
     };
-    let products = if blend.factors {
-        let own = segment.and_then(|segment| segment.own.map(|own| (segment.items, own.item_factors)));
-        ItemRows { backbone: version.backbone()?, own }.scores(factors, &items)
-    } else {
-        Vec::new()
-    };
-    Ok(best(&items, &products, &sums, blend.neighbours, n))
+    let weight = blend.neighbours;
+    if !blend.factors {
+        return Ok(best(&items, &[], &sums, weight, n));
+    }
+    let added: Vec<f32> = sums.iter().map(|sum| weight * sum).collect();
+    Ok(version.coded(segment)?.best(factors, items.into_iter(), &added, n))
 }
 
 /// Every item: the segment's own, or all of the backbone's where the segment has none of its own.
@@ -368,24 +371,16 @@ fn score_all(
     n: usize,
 ) -> Result<Vec<Scored>> {
     let segment = segment.map(|segment| version.segment(segment)).transpose()?;
-    if let Some(scoring) = segment.and_then(|segment| segment.scoring()) {
-        return Ok(scan(factors, scoring, excluded, n));
-    }
-    Ok(scan(factors, Scoring { item_factors: version.backbone()?, items: None }, excluded, n))
-}
-
-/// 4·k bytes are read for every item.
-fn scan(factors: &[f32], scoring: Scoring<'_>, excluded: &[u32], n: usize) -> Vec<Scored> {
-    let mut scores = vec![0.0; scoring.item_factors.rows()];
-    row_scores(factors, scoring.item_factors, &mut scores);
-    for &item in excluded {
-        if let Some(row) = scoring.row_of(item) {
-            scores[row] = f32::NEG_INFINITY;
-        }
-    }
-    let mut top = TopN::new(n);
-    top.push_row(&scores, |row| scoring.item(row));
-    top.finish()
+    let rows = version.coded(segment)?;
+    let mut excluded = excluded.iter().copied().peekable();
+    let allowed = |item: &u32| {
+        while excluded.next_if(|seen| seen < item).is_some() {}
+        excluded.peek() != Some(item)
+    };
+    Ok(match rows.exact.own {
+        Some((items, _)) => rows.best(factors, items.iter().copied().filter(allowed), &[], n),
+        None => rows.best(factors, (0..rows.exact.backbone.rows() as u32).filter(allowed), &[], n),
+    })
 }
 
 /// Only the candidates, each with its segment's row or the backbone's.
@@ -397,11 +392,7 @@ fn score_candidates(
     n: usize,
 ) -> Result<Vec<Scored>> {
     let segment = segment.map(|segment| version.segment(segment)).transpose()?;
-    let own = segment.and_then(|segment| segment.own.map(|own| (segment.items, own.item_factors)));
-    let products = ItemRows { backbone: version.backbone()?, own }.scores(factors, candidates);
-    let mut top = TopN::new(n);
-    candidates.iter().zip(products).for_each(|(&item, product)| top.push(item, product));
-    Ok(top.finish())
+    Ok(version.coded(segment)?.best(factors, candidates.iter().copied(), &[], n))
 }
 
 /// Fills a list with what is popular in the segment, then with everybody, that it does not have yet. Their

@@ -13,6 +13,8 @@ use crate::error::{Result, SegrecError};
 use segrec_engine::factorization::FoldIn;
 use segrec_engine::interactions::{Id, IdKind, SortedIds, Weighting};
 use segrec_engine::neighbours::NeighbourScratch;
+use segrec_engine::ranking::blended::ItemRows;
+use segrec_engine::ranking::coded::{CodedRows, Codes};
 use segrec_engine::ranking::{Popular, Scoring, SegmentPopular};
 use segrec_engine::rating::AttributeEncoder;
 use segrec_engine::recipe::rated::Rated;
@@ -67,6 +69,8 @@ pub struct Segment<'a> {
 pub struct OwnFactors<'a> {
     /// Its items × k.
     pub item_factors: Rows<'a>,
+    /// The same as codes.
+    pub codes: Codes<'a>,
     /// Folds users in against them.
     pub fold_in: FoldIn<'a>,
 }
@@ -136,7 +140,21 @@ impl ServedVersion {
 
     /// The backbone's item factors: items × k.
     pub fn backbone(&self) -> Result<Rows<'_>> {
-        self.cache.backbone()
+        Ok(self.cache.backbone()?.exact)
+    }
+
+    /// What somebody of a segment is scored against, also as codes.
+    pub fn coded<'a>(&'a self, segment: Option<Segment<'a>>) -> Result<CodedRows<'a>> {
+        let backbone = self.cache.backbone()?;
+        let own = segment.and_then(|segment| segment.own.map(|own| (segment.items, own)));
+        Ok(CodedRows {
+            exact: ItemRows {
+                backbone: backbone.exact,
+                own: own.map(|(items, own)| (items, own.item_factors)),
+            },
+            backbone: backbone.codes,
+            own: own.map_or_else(Codes::default, |(_, own)| own.codes),
+        })
     }
 
     /// What having rated some items says about a user.
@@ -170,6 +188,11 @@ impl ServedVersion {
         user.map_or_else(|| Ok(Vec::new()), |user| self.attributes_of(user))
     }
 
+    /// How many columns of so many are tastes: of ratings the last two are a bias and 1.
+    pub fn tastes(&self, columns: usize) -> usize {
+        columns.saturating_sub(if self.rated.is_some() { 2 } else { 0 })
+    }
+
     /// A score as it is shown: ratings in their own units.
     pub fn shown(&self, score: f32) -> f32 {
         self.rated.as_ref().map_or(score, |rated| rated.clip(rated.mean + f64::from(score)))
@@ -196,7 +219,8 @@ impl ServedVersion {
             return Err(SegrecError::Internal(format!("there is no segment number {segment}")));
         };
         let own = (!parts.base.is_empty()).then(|| OwnFactors {
-            item_factors: parts.factors,
+            item_factors: parts.factors.exact,
+            codes: parts.factors.codes,
             fold_in: FoldIn::new(parts.base, self.item_ids().len(), self.decided.als),
         });
         let (users, all_users) = (stored.users as usize, self.stored.users as usize);

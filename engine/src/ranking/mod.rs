@@ -3,18 +3,26 @@
 //! - [`top_n`]: the best n of a stream of scores, with a fixed order of ties
 //! - [`batch`]: lists for many users of the same items, as blocked matrix products
 //! - [`blended`]: lists from factors and neighbours together
+//! - [`coded`]: the same lists from factors rounded to 8 bits
 //! - [`popularity`]: what everybody likes; the last rung of the ladder and the baseline
+//! - [`diversity`]: lists whose items differ
+//! - [`explore`]: lists that are drawn
 //!
 //! The ladder of a recommendation: segment factors, the backbone, fold-in, what is popular in the
 //! segment, what is popular. [`Source`] names the rung.
 
 pub mod batch;
 pub mod blended;
+pub mod coded;
+pub mod diversity;
+pub mod explore;
 pub mod popularity;
 pub mod top_n;
 
 pub use batch::{Scoring, top_lists};
 pub use blended::Blend;
+pub use diversity::diverse;
+pub use explore::explored;
 pub use popularity::{Popular, Popularity, SegmentPopular};
 pub use top_n::{Scored, TopN};
 

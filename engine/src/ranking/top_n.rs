@@ -41,6 +41,12 @@ impl TopN {
         }
     }
 
+    /// Whether an item with that score may still enter.
+    #[inline(always)]
+    pub fn admits(&self, score: f32) -> bool {
+        score >= self.threshold
+    }
+
     /// Offers an item; a score of −∞ or NaN never enters.
     #[inline(always)]
     pub fn push(&mut self, item: u32, score: f32) {

@@ -2,7 +2,7 @@
 //! call pays for what it uses: a checksum takes about a tenth of a second for a gigabyte.
 
 use super::damaged;
-use super::format::{Directory, PopularSections, Section};
+use super::format::{Directory, FactorSections, PopularSections, Section};
 use crate::error::{Result, SegrecError};
 use crate::pg::mapped::Mapped;
 use bytemuck::{AnyBitPattern, cast_slice, try_cast_slice};
@@ -10,6 +10,7 @@ use segrec_engine::Rows;
 use segrec_engine::interactions::{IdKind, SortedIds};
 use segrec_engine::neighbours::NeighbourRows;
 use segrec_engine::ranking::Popular;
+use segrec_engine::ranking::coded::Codes;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::File;
@@ -25,13 +26,22 @@ pub struct CacheFile {
     verified: RefCell<HashSet<u64>>,
 }
 
+/// Factors of items, as they are and as codes.
+#[derive(Clone, Copy)]
+pub struct Factors<'a> {
+    /// As they are.
+    pub exact: Rows<'a>,
+    /// As codes.
+    pub codes: Codes<'a>,
+}
+
 /// The parts of a segment.
 #[derive(Clone, Copy)]
 pub struct SegmentParts<'a> {
     /// Its items, ascending.
     pub items: &'a [u32],
     /// Their own factors; no rows where it has none.
-    pub factors: Rows<'a>,
+    pub factors: Factors<'a>,
     /// What its users' fold-in shares; empty where it has no factors.
     pub base: &'a [f32],
     /// Its items by popularity.
@@ -81,10 +91,12 @@ impl CacheFile {
     pub fn verify_all(&self) -> Result<()> {
         let Directory { backbone, patterns, starts, lengths, neighbours, base, segments, .. } =
             &self.directory;
-        let shared = [backbone, patterns, starts, lengths, neighbours, base];
+        let FactorSections { exact, codes, scales } = backbone;
+        let shared = [exact, codes, scales, patterns, starts, lengths, neighbours, base];
         let own = segments.iter().flat_map(|segment| {
             let PopularSections { items, values } = &segment.popular;
-            [&segment.items, &segment.factors, &segment.base, items, values]
+            let FactorSections { exact, codes, scales } = &segment.factors;
+            [&segment.items, exact, codes, scales, &segment.base, items, values]
         });
         shared.into_iter().chain(own).try_for_each(|section| self.verify(section))
     }
@@ -138,8 +150,17 @@ impl CacheFile {
     }
 
     /// The backbone's item factors (items × k).
-    pub fn backbone(&self) -> Result<Rows<'_>> {
-        Ok(Rows::new(self.directory.factors as usize, self.read(&self.directory.backbone)?)?)
+    pub fn backbone(&self) -> Result<Factors<'_>> {
+        self.factors(&self.directory.backbone)
+    }
+
+    fn factors(&self, sections: &FactorSections) -> Result<Factors<'_>> {
+        let k = self.directory.factors as usize;
+        let exact = Rows::new(k, self.read(&sections.exact)?)?;
+        match Codes::new(k, self.read(&sections.codes)?, self.read(&sections.scales)?) {
+            Some(codes) => Ok(Factors { exact, codes }),
+            None => Err(SegrecError::Internal("codes and scales do not fit together".to_owned())),
+        }
     }
 
     /// What having rated items says about users (items × (k − 1)).
@@ -171,7 +192,7 @@ impl CacheFile {
         let PopularSections { items, values } = &sections.popular;
         Ok(Some(SegmentParts {
             items: self.read(&sections.items)?,
-            factors: Rows::new(self.directory.factors as usize, self.read(&sections.factors)?)?,
+            factors: self.factors(&sections.factors)?,
             base: self.read(&sections.base)?,
             popular: Popular { items: self.read(items)?, values: self.read(values)? },
         }))

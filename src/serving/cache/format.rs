@@ -40,8 +40,8 @@ pub struct Directory {
     pub ends: Section,
     /// Items, the most popular first.
     pub popular: PopularSections,
-    /// The backbone: items × k f32.
-    pub backbone: Section,
+    /// The backbone.
+    pub backbone: FactorSections,
     /// What having rated an item says about a user: items × (k − 1) f32; empty but for ratings.
     pub patterns: Section,
     /// Of each item the word of `neighbours` at which its row begins (u64).
@@ -54,6 +54,17 @@ pub struct Directory {
     pub base: Section,
     /// Of each segment, in the order of their ids.
     pub segments: Vec<SegmentSections>,
+}
+
+/// Factors of items.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct FactorSections {
+    /// As they are: items × k f32.
+    pub exact: Section,
+    /// As codes: items × k i8.
+    pub codes: Section,
+    /// The scale of each row of codes (f32).
+    pub scales: Section,
 }
 
 /// Items by popularity.
@@ -70,8 +81,8 @@ pub struct PopularSections {
 pub struct SegmentSections {
     /// Its items (u32), ascending.
     pub items: Section,
-    /// Their own factors: items × k f32; empty where it has none.
-    pub factors: Section,
+    /// Their own factors; empty where it has none.
+    pub factors: FactorSections,
     /// As [`Directory::base`], against these.
     pub base: Section,
     /// Its items by popularity.

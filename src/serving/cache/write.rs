@@ -1,7 +1,9 @@
 //! From the tables of a version to its file. Rows are streamed: a megabyte of factors and one of neighbours
 //! wait to be written, and of every item its id, its popularity and the place of its neighbours are held.
 
-use super::format::{ALIGNMENT, Directory, HEADER, PopularSections, Section, SegmentSections};
+use super::format::{
+    ALIGNMENT, Directory, FactorSections, HEADER, PopularSections, Section, SegmentSections,
+};
 use crate::catalog::factors::{StoredItem, count_items, push_id, stream_items, stream_segment_items};
 use crate::catalog::versions::{DeployedVersion, item_grams};
 use crate::error::{Result, SegrecError};
@@ -10,6 +12,7 @@ use bytemuck::{NoUninit, cast_slice};
 use segrec_engine::factorization::{AlsOptions, FoldIn};
 use segrec_engine::interactions::{IdKind, Ids};
 use segrec_engine::ranking::Popularity;
+use segrec_engine::ranking::coded::encode;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -54,13 +57,22 @@ pub fn write(
     (directory.ids, directory.ends) = write_ids(&mut writer, std::mem::replace(&mut ids, Ids::new(kind)))?;
     for (segment, gram) in stored.segments.iter().zip(grams.segments) {
         let own_base = gram.filter(|_| segment.own_factors).map_or_else(Vec::new, |gram| base(&gram));
-        let (mut own, mut values, mut factors) = (Vec::new(), Vec::new(), Appended::new(writer.end));
+        let (mut own, mut values, mut factors) = (Vec::new(), Vec::new(), Vec::new());
         stream_segment_items(version_id, segment.id, &mut |item, popularity, row| {
             own.push(item);
             values.push(popularity);
-            if own_base.is_empty() { Ok(()) } else { factors.push(&writer, cast_slice(&row)) }
+            if !own_base.is_empty() {
+                factors.extend(row);
+            }
+            Ok(())
         })?;
-        let factors = writer.appended(factors)?;
+        let (mut codes, mut scales) = (Vec::with_capacity(factors.len()), Vec::new());
+        factors.chunks_exact(k.max(1)).for_each(|row| scales.push(encode(row, &mut codes)));
+        let factors = FactorSections {
+            exact: writer.section(&factors)?,
+            codes: writer.section(&codes)?,
+            scales: writer.section(&scales)?,
+        };
         let (users, all) = (segment.users as usize, stored.users as usize);
         let popular = Popularity::of_segment(&own, &values, users, &popularity, all);
         directory.segments.push(SegmentSections {
@@ -77,7 +89,7 @@ pub fn write(
 struct Items {
     ids: Ids,
     popularity: Vec<f32>,
-    backbone: Section,
+    backbone: FactorSections,
     patterns: Section,
     starts: Vec<u64>,
     lengths: Vec<u32>,
@@ -93,10 +105,12 @@ fn write_items(
     rated: bool,
 ) -> Result<Items> {
     let count = items as usize;
-    let backbone = writer.reserve(items * 4 * k as u64);
+    let exact = writer.reserve(items * 4 * k as u64);
+    let codes = writer.reserve(items * k as u64);
     let pattern_columns = if rated { k.saturating_sub(1) } else { 0 };
     let patterns = writer.reserve(items * 4 * pattern_columns as u64);
-    let mut factor_rows = Placed::new(backbone);
+    let (mut factor_rows, mut code_rows) = (Placed::new(exact), Placed::new(codes));
+    let (mut scales, mut code) = (vec![0.0f32; count], Vec::with_capacity(k));
     let mut pattern_rows = Placed::new(patterns);
     let mut rows = Appended::new(writer.end);
     let (mut texts, mut starts, mut lengths) = (vec![String::new(); count], vec![0; count], vec![0; count]);
@@ -111,6 +125,9 @@ fn write_items(
         texts[item] = stored.id.to_owned();
         popularity[item] = stored.popularity;
         factor_rows.put(writer, item, cast_slice(&stored.factors))?;
+        code.clear();
+        scales[item] = encode(&stored.factors, &mut code);
+        code_rows.put(writer, item, cast_slice(&code))?;
         if rated {
             pattern_rows.put(writer, item, cast_slice(pattern))?;
         }
@@ -129,8 +146,10 @@ fn write_items(
         return Err(SegrecError::Internal(format!("version {version_id} has {seen} items of {count}")));
     }
     factor_rows.flush(writer)?;
+    code_rows.flush(writer)?;
     pattern_rows.flush(writer)?;
     let neighbours = writer.appended(rows)?;
+    let backbone = FactorSections { exact, codes, scales: writer.section(&scales)? };
     let mut ids = Ids::new(kind);
     if !texts.iter().all(|text| push_id(&mut ids, text)) {
         return Err(SegrecError::Internal(format!(
@@ -207,12 +226,15 @@ impl Writer<'_> {
         let Directory { ids, ends, popular, backbone, patterns, starts, lengths, neighbours, base, .. } =
             &mut directory;
         let popular = [&mut popular.items, &mut popular.values];
-        [ids, ends, backbone, patterns, starts, lengths, neighbours, base]
+        let FactorSections { exact, codes, scales } = backbone;
+        [ids, ends, exact, codes, scales, patterns, starts, lengths, neighbours, base]
             .into_iter()
             .chain(popular)
             .for_each(sum);
         for SegmentSections { items, factors, base, popular } in &mut directory.segments {
-            [items, factors, base, &mut popular.items, &mut popular.values].into_iter().for_each(sum);
+            let FactorSections { exact, codes, scales } = factors;
+            let PopularSections { items: popular, values } = popular;
+            [items, exact, codes, scales, base, popular, values].into_iter().for_each(sum);
         }
         drop(mapped);
         let encoded = directory.encode(self.end).map_err(SegrecError::Internal)?;

@@ -1,0 +1,200 @@
+//! The same lists from a quarter of the bytes: factors rounded to 8 bits find what may be among the best, and
+//! only that is scored exactly.
+//!
+//! Scoring reads rows that are not in the processor's cache, so it costs what the rows weigh: 4·k bytes each,
+//! here k. A code is q ≈ s·v with v in −127 … 127 and s = max|q| / 127, so no element is off by more than s/2
+//! and no product with p by more than e = s/2 · ‖p‖₁. With L the n-th best of (code's score − e), an item whose
+//! (code's score + e) is below L cannot be among the best n; all others are scored exactly. The list is the exact
+//! one, to the last bit. Factors are finite.
+
+use super::blended::ItemRows;
+use super::top_n::{Scored, TopN};
+use pulp::{Simd, WithSimd};
+
+/// The largest value of a code.
+const LARGEST: f32 = 127.0;
+/// Values that are added side by side: a register of AVX-512, two of AVX2.
+const LANES: usize = 16;
+/// What rounding in f32 adds to e, relative to the size of the products.
+const ROUNDING: f32 = 1e-5;
+
+/// Rows of factors as codes, where they lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Codes<'a> {
+    columns: usize,
+    values: &'a [i8],
+    scales: &'a [f32],
+}
+
+/// The code of a row is appended to `values`; its scale is given.
+pub fn encode(row: &[f32], values: &mut Vec<i8>) -> f32 {
+    let largest = row.iter().fold(0.0f32, |largest, &value| largest.max(value.abs()));
+    let scale = largest / LARGEST;
+    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+    values.extend(row.iter().map(|&value| (value * inverse).round().clamp(-LARGEST, LARGEST) as i8));
+    scale
+}
+
+impl<'a> Codes<'a> {
+    /// Codes of `columns` values a row, and a scale for each; `None` where these do not fit together.
+    pub fn new(columns: usize, values: &'a [i8], scales: &'a [f32]) -> Option<Self> {
+        (values.len() == columns * scales.len()).then_some(Self { columns, values, scales })
+    }
+
+    #[inline(always)]
+    fn row(&self, row: usize) -> (&'a [i8], f32) {
+        (&self.values[row * self.columns..(row + 1) * self.columns], self.scales[row])
+    }
+}
+
+/// Somebody's factors against items as codes and as they are.
+#[derive(Clone, Copy, Debug)]
+pub struct CodedRows<'a> {
+    /// As they are.
+    pub exact: ItemRows<'a>,
+    /// The backbone's, of all items.
+    pub backbone: Codes<'a>,
+    /// The segment's own, where it has any.
+    pub own: Codes<'a>,
+}
+
+impl CodedRows<'_> {
+    /// The best `n` of `items` (ascending) by product with `user` plus `added`, which is empty or has a value
+    /// for every item.
+    pub fn best(
+        &self,
+        user: &[f32],
+        items: impl Iterator<Item = u32>,
+        added: &[f32],
+        n: usize,
+    ) -> Vec<Scored> {
+        let Survivors { items, added } =
+            pulp::Arch::new().dispatch(Surviving { rows: *self, user, items, added, n });
+        let products = self.exact.scores(user, &items);
+        let mut top = TopN::new(n);
+        for ((item, product), added) in items.into_iter().zip(products).zip(added) {
+            top.push(item, product + added);
+        }
+        top.finish()
+    }
+}
+
+/// Items that may be among the best, ascending, and what is added to their products.
+#[derive(Default)]
+struct Survivors {
+    items: Vec<u32>,
+    added: Vec<f32>,
+}
+
+struct Surviving<'a, I> {
+    rows: CodedRows<'a>,
+    user: &'a [f32],
+    items: I,
+    added: &'a [f32],
+    n: usize,
+}
+
+impl<I: Iterator<Item = u32>> WithSimd for Surviving<'_, I> {
+    type Output = Survivors;
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Survivors {
+        simd.vectorize(
+            #[inline(always)]
+            || {
+                let Self { rows, user, items, added, n } = self;
+                let length: f32 = user.iter().map(|value| value.abs()).sum();
+                let own_items = rows.exact.own.map_or(&[][..], |own| own.0);
+                let (mut next, mut lowest, mut found) = (0, TopN::new(n), Vec::new());
+                for (place, item) in items.enumerate() {
+                    while own_items.get(next).is_some_and(|&own| own < item) {
+                        next += 1;
+                    }
+                    let (values, scale) = match own_items.get(next) {
+                        Some(&own) if own == item => rows.own.row(next),
+                        _ => rows.backbone.row(item as usize),
+                    };
+                    let add = added.get(place).copied().unwrap_or(0.0);
+                    let score = scale * product(user, values) + add;
+                    let error = scale * length * (0.5 + LARGEST * ROUNDING) + ROUNDING * add.abs();
+                    // What cannot be among the best of those so far cannot be among the best of all.
+                    if lowest.admits(score + error) {
+                        lowest.push(item, score - error);
+                        found.push((item, score + error, add));
+                    }
+                }
+                let threshold =
+                    lowest.finish().get(n.wrapping_sub(1)).map_or(f32::NEG_INFINITY, |last| last.score);
+                let (items, added) = found
+                    .into_iter()
+                    .filter(|&(_, high, _)| high >= threshold)
+                    .map(|(item, _, add)| (item, add))
+                    .unzip();
+                Survivors { items, added }
+            },
+        )
+    }
+}
+
+/// The product of a row and a code: 16 sums side by side, which the compiler keeps in registers.
+#[inline(always)]
+fn product(user: &[f32], code: &[i8]) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let (users, user_rest) = user.as_chunks::<LANES>();
+    let (codes, code_rest) = code.as_chunks::<LANES>();
+    for (user, code) in users.iter().zip(codes) {
+        for lane in 0..LANES {
+            sums[lane] += user[lane] * f32::from(code[lane]);
+        }
+    }
+    let rest: f32 = user_rest.iter().zip(code_rest).map(|(user, &code)| user * f32::from(code)).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::Matrix;
+    use proptest::prelude::*;
+
+    fn codes(matrix: &Matrix) -> (Vec<i8>, Vec<f32>) {
+        let mut values = Vec::new();
+        let scales = (0..matrix.rows()).map(|row| encode(matrix.row(row), &mut values)).collect();
+        (values, scales)
+    }
+
+    proptest! {
+        #[test]
+        fn codes_give_the_exact_list(
+            seed in 0u64..1000,
+            k in 1usize..40,
+            n in 0usize..30,
+            spread in 0u32..4,
+            weight in 0.0f32..2.0,
+        ) {
+            let value = |i: u64| {
+                let uniform = (crate::seed::mix(i + seed * 1_000_003) >> 40) as f32 / 1e7 - 0.8;
+                uniform * 10f32.powi((i % 7) as i32 * spread as i32 - 6)
+            };
+            let of = |rows: usize, offset: u64| -> Matrix {
+                Matrix::from_data(k, (0..(rows * k) as u64).map(|i| value(i + offset)).collect()).unwrap()
+            };
+            let (backbone, own) = (of(300, 0), of(100, 50_000));
+            let own_items: Vec<u32> = (0..100).map(|row| row * 3).collect();
+            let user: Vec<f32> = (0..k as u64).map(|i| value(i + 90_000)).collect();
+            let items: Vec<u32> = (0..300).filter(|item| item % 4 != 1).collect();
+            let added: Vec<f32> = items.iter().map(|&item| weight * value(u64::from(item) + 95_000)).collect();
+            let exact = ItemRows { backbone: backbone.view(), own: Some((&own_items, own.view())) };
+            let mut expected = TopN::new(n);
+            for ((&item, product), added) in items.iter().zip(exact.scores(&user, &items)).zip(&added) {
+                expected.push(item, product + added);
+            }
+            let (all, segment) = (codes(&backbone), codes(&own));
+            let coded = CodedRows {
+                exact,
+                backbone: Codes::new(k, &all.0, &all.1).unwrap(),
+                own: Codes::new(k, &segment.0, &segment.1).unwrap(),
+            };
+            prop_assert_eq!(coded.best(&user, items.iter().copied(), &added, n), expected.finish());
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `segrec_recommend_segment`, `segrec_similar_users`, `segrec_audience`: what many users have to do with one
+//! another and with an item.
+
+use super::recommend::{Lines, SqlId, count, ids, lines};
+use crate::catalog::factors::parse_id;
+use crate::error::{Result, SegrecError, or_raise};
+use crate::serving::{self, healed};
+use pgrx::Uuid;
+use pgrx::prelude::*;
+
+/// Rows of users: rank, user, how like or how likely.
+type Users<T> = Vec<(i32, T, f32)>;
+
+fn ranked<T: SqlId>(users: Vec<(String, f32)>) -> Users<T> {
+    let value = |id: &str| T::value(parse_id(id, T::KIND)?);
+    (1..).zip(users).filter_map(|(rank, (id, value_of))| Some((rank, value(&id)?, value_of))).collect()
+}
+
+fn similar_users<T: SqlId>(user: Option<&T>, n: Option<i32>, model: Option<&str>) -> Users<T> {
+    let found = |user: &T| -> Result<_> { serving::similar_users(user.id(), count(n)?, model) };
+    user.map_or_else(Vec::new, |user| ranked(or_raise(healed(|| found(user)))))
+}
+
+fn audience<T: SqlId>(
+    item: Option<&T>,
+    n: Option<i32>,
+    model: Option<&str>,
+    exclude_seen: Option<bool>,
+) -> Users<String> {
+    let found = |item: &T| -> Result<_> {
+        let exclude_seen = exclude_seen.ok_or(SegrecError::NullArgument { argument: "exclude_seen" })?;
+        serving::audience(item.id(), T::KIND, count(n)?, model, exclude_seen)
+    };
+    item.map_or_else(Vec::new, |item| ranked(or_raise(healed(|| found(item)))))
+}
+
+#[pg_extern(stable, parallel_safe)]
+fn segrec_recommend_segment(
+    segment: Option<i32>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+    candidates: default!(Option<Vec<Option<String>>>, "NULL"),
+) -> TableIterator<
+    'static,
+    (name!(rank, i32), name!(item_id, String), name!(score, f32), name!(source, &'static str)),
+> {
+    let found = || -> Result<Lines<String>> {
+        let segment = segment.ok_or(SegrecError::NullArgument { argument: "segment" })?;
+        let candidates = candidates.as_deref().map(ids);
+        Ok(lines(&serving::recommend_segment(segment, count(n)?, model, candidates.as_deref())?))
+    };
+    TableIterator::new(or_raise(healed(found)))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_similar_users")]
+fn segrec_similar_users_bigint(
+    user_id: Option<i64>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, i64), name!(similarity, f32))> {
+    TableIterator::new(similar_users(user_id.as_ref(), n, model))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_audience")]
+fn segrec_audience_bigint(
+    item_id: Option<i64>,
+    n: default!(Option<i32>, "100"),
+    model: default!(Option<&str>, "NULL"),
+    exclude_seen: default!(Option<bool>, "true"),
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, String), name!(score, f32))> {
+    TableIterator::new(audience(item_id.as_ref(), n, model, exclude_seen))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_similar_users")]
+fn segrec_similar_users_uuid(
+    user_id: Option<Uuid>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Uuid), name!(similarity, f32))> {
+    TableIterator::new(similar_users(user_id.as_ref(), n, model))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_audience")]
+fn segrec_audience_uuid(
+    item_id: Option<Uuid>,
+    n: default!(Option<i32>, "100"),
+    model: default!(Option<&str>, "NULL"),
+    exclude_seen: default!(Option<bool>, "true"),
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, String), name!(score, f32))> {
+    TableIterator::new(audience(item_id.as_ref(), n, model, exclude_seen))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_similar_users")]
+fn segrec_similar_users_text(
+    user_id: Option<String>,
+    n: default!(Option<i32>, "10"),
+    model: default!(Option<&str>, "NULL"),
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, String), name!(similarity, f32))> {
+    TableIterator::new(similar_users(user_id.as_ref(), n, model))
+}
+
+#[pg_extern(stable, parallel_safe, name = "segrec_audience")]
+fn segrec_audience_text(
+    item_id: Option<String>,
+    n: default!(Option<i32>, "100"),
+    model: default!(Option<&str>, "NULL"),
+    exclude_seen: default!(Option<bool>, "true"),
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, String), name!(score, f32))> {
+    TableIterator::new(audience(item_id.as_ref(), n, model, exclude_seen))
+}

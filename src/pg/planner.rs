@@ -1,0 +1,58 @@
+//! What the planner asks of our functions: how many rows a call returns.
+
+use pgrx::{FromDatum, Internal, pg_sys};
+
+/// Answers a question of the planner about a call whose argument at `place` (from 0) is the number of its rows, as
+/// `generate_series_int4_support` does. An answer is the question itself; no answer is a null pointer, which is a
+/// value and not an SQL null.
+pub fn rows_of(mut question: Internal, place: usize) -> Internal {
+    // SAFETY: the planner passes a node. It is a question about rows only where its tag says so.
+    let answered = unsafe {
+        question.get::<pg_sys::Node>().is_some_and(|node| node.type_ == pg_sys::NodeTag::T_SupportRequestRows)
+            && question
+                .get_mut::<pg_sys::SupportRequestRows>()
+                .is_some_and(|question| answer(question, place))
+    };
+    if answered { question } else { Internal::from(Some(pg_sys::Datum::null())) }
+}
+
+/// Writes the number of rows into the question; false where it is not known while planning.
+///
+/// # Safety
+///
+/// The question is the planner's.
+unsafe fn answer(question: &mut pg_sys::SupportRequestRows, place: usize) -> bool {
+    // SAFETY: every pointer is to a node of the query that is being planned, and is looked at only as what its tag
+    // says it is.
+    unsafe {
+        let call = question.node;
+        if call.is_null() || (*call).type_ != pg_sys::NodeTag::T_FuncExpr {
+            return false;
+        }
+        let arguments = (*call.cast::<pg_sys::FuncExpr>()).args;
+        // Named arguments are in their places and defaults filled in, once the planner has simplified the call.
+        for position in 0..pg_sys::list_length(arguments) {
+            let argument: *mut pg_sys::Node = pg_sys::list_nth(arguments, position).cast();
+            if (*argument).type_ == pg_sys::NodeTag::T_NamedArgExpr {
+                return false;
+            }
+        }
+        if place >= pg_sys::list_length(arguments) as usize {
+            return false;
+        }
+        let argument = pg_sys::list_nth(arguments, place as i32).cast();
+        let value = pg_sys::estimate_expression_value(question.root, argument);
+        if (*value).type_ != pg_sys::NodeTag::T_Const {
+            return false;
+        }
+        let value = &*value.cast::<pg_sys::Const>();
+        if value.consttype != pg_sys::INT4OID {
+            return false;
+        }
+        match i32::from_datum(value.constvalue, value.constisnull) {
+            Some(rows) if rows >= 0 => question.rows = f64::from(rows),
+            _ => return false,
+        }
+        true
+    }
+}

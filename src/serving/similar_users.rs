@@ -1,0 +1,45 @@
+//! The users most like another: those whose factors point the same way (cosine).
+//!
+//! All users of a version are compared, whatever their segment: a segment's own factors stay in the backbone's
+//! basis and near it. A batch of users is in memory at a time; 4·k bytes and as many multiply-adds each.
+
+use super::recommendation::{find_person, user_id};
+use super::session;
+use crate::catalog::factors::id_text;
+use crate::catalog::members;
+use crate::error::Result;
+use segrec_engine::interactions::Id;
+use segrec_engine::linalg::vector::{dot, norm, normalize};
+use segrec_engine::ranking::TopN;
+
+/// Ids and cosines of the users most like another, as of the training; none for somebody without factors. Of
+/// users as like the earlier written wins.
+pub fn similar_users(user: Id<'_>, n: usize, model: Option<&str>) -> Result<Vec<(String, f32)>> {
+    let model = session::model(model)?;
+    let Some(user) = user_id(user, model.user_kind, &model.name)? else {
+        return Ok(Vec::new());
+    };
+    let version = session::version(&model)?;
+    let Some((mut own, _)) = find_person(&version, user)?.factors else {
+        return Ok(Vec::new());
+    };
+    let k = version.tastes(own.len());
+    own.truncate(k);
+    normalize(&mut own);
+    // The user is most like themselves, and left out below.
+    let mut top = TopN::new(n.saturating_add(1));
+    members::each(version.id(), |member| {
+        let row = member.factors.get(..k).unwrap_or(&[]);
+        let length = norm(row);
+        if length > 0.0 {
+            top.push(member.place, dot(&own, row) / length);
+        }
+        Ok(())
+    })?;
+    let found = top.finish();
+    let places: Vec<u32> = found.iter().map(|scored| scored.item).collect();
+    let cosines = found.iter().map(|scored| scored.score);
+    let ids = members::ids(version.id(), &places)?;
+    let user = id_text(user);
+    Ok(ids.into_iter().zip(cosines).filter(|(id, _)| *id != user).take(n).collect())
+}

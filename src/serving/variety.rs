@@ -1,0 +1,102 @@
+//! Lists that are more than the best: of items that differ (`diversity`), and drawn (`explore`).
+//!
+//! Both choose from a pool of the best. A draw is seeded from the time of the statement and from whom it is for,
+//! so a call gives the same list throughout a statement and another in the next. Where both are asked for, the
+//! draw gives the items of the pool new ranks, with the scores that belong to these, and the list is chosen
+//! from that.
+
+use super::recommendation::Recommended;
+use super::version::ServedVersion;
+use crate::error::{Result, SegrecError};
+use crate::pg::workers::run_alone;
+use pgrx::pg_sys;
+use pgrx::prelude::statement_timestamp;
+use segrec_engine::ranking::{diverse, explored};
+use segrec_engine::{Matrix, seed};
+
+/// A list is chosen from this many times its length, and from at least [`FEWEST_OF_POOL`] items: more are too
+/// far down to be recommended, fewer leave no choice.
+const POOL_LISTS: usize = 4;
+/// The smallest pool.
+const FEWEST_OF_POOL: usize = 100;
+
+/// What a list shall be besides good; nothing by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Variety {
+    diversity: f32,
+    explore: f32,
+    seed: u64,
+}
+
+impl Variety {
+    /// Checks both; `whom` names whom the list is for, where it is drawn.
+    pub fn new(diversity: Option<f32>, explore: Option<f32>, whom: impl FnOnce() -> String) -> Result<Self> {
+        let diversity = share("diversity", diversity, "1 asks only that items differ, 0 only that they fit")?;
+        let explore = share("explore", explore, "1 draws any order of the pool, 0 draws nothing")?;
+        let seed = if explore > 0.0 {
+            // When the client's statement arrived; parallel workers have the leader's.
+            let time = pg_sys::TimestampTz::from(statement_timestamp());
+            seed::hash_bytes(time as u64, whom().as_bytes())
+        } else {
+            0
+        };
+        Ok(Self { diversity, explore, seed })
+    }
+
+    fn is_none(&self) -> bool {
+        self.diversity == 0.0 && self.explore == 0.0
+    }
+
+    /// How many of the best a list of `n` is chosen from.
+    pub fn pool(&self, n: usize) -> usize {
+        match (self.is_none(), n) {
+            (true, _) | (_, 0) => n,
+            _ => n.saturating_mul(POOL_LISTS).max(FEWEST_OF_POOL),
+        }
+    }
+
+    /// The list of `n` from a pool, best first.
+    pub fn choose(
+        &self,
+        version: &ServedVersion,
+        mut pool: Vec<Recommended>,
+        n: usize,
+    ) -> Result<Vec<Recommended>> {
+        if self.is_none() {
+            return Ok(pool);
+        }
+        let scores: Vec<f32> = pool.iter().map(|item| item.score).collect();
+        if self.explore > 0.0 {
+            let mut random = seed::random(self.seed, "explore");
+            pool = taken(&pool, &explored(pool.len(), self.explore, &mut random));
+        }
+        if self.diversity > 0.0 {
+            let rows = directions(version, &pool)?;
+            let places = run_alone(|observer| diverse(&scores, &rows, self.diversity, n, observer))?;
+            pool = taken(&pool, &places);
+        }
+        pool.truncate(n);
+        Ok(pool)
+    }
+}
+
+fn share(argument: &'static str, value: Option<f32>, fact: &'static str) -> Result<f32> {
+    let value = value.ok_or(SegrecError::NullArgument { argument })?;
+    if (0.0..=1.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err(SegrecError::InvalidShare { argument, value, fact })
+    }
+}
+
+fn taken(pool: &[Recommended], places: &[usize]) -> Vec<Recommended> {
+    places.iter().map(|&place| pool[place].clone()).collect()
+}
+
+/// The backbone's factors of the items of a pool, in its order: two items are as alike for everybody.
+fn directions(version: &ServedVersion, pool: &[Recommended]) -> Result<Matrix> {
+    let rows = version.backbone()?;
+    let k = version.tastes(rows.columns());
+    let data = pool.iter().flat_map(|item| &rows.row(item.item as usize)[..k]).copied().collect();
+    Ok(Matrix::from_data(k, data)?)
+}
