@@ -4,7 +4,7 @@
 set -euo pipefail
 source benches/table.sh
 
-"$programs/recipe" "$work/events.csv" "$work/test.csv" '{}' >"$work/recipe"
+"$programs/recipe" "$work/events.csv" "$work/test.csv" '{}' all-items >"$work/recipe"
 reached() { sed -nE "s/^test $1: recall@20 ([0-9.]+) ndcg@20 ([0-9.]+) .*/\\$2/p" "$work/recipe"; } # reached LISTS 1|2
 read -r count all_items < <(sed -nE 's/^candidates: mean ([0-9]+) of ([0-9]+) items$/\1 \2/p' "$work/recipe")
 

@@ -4,6 +4,7 @@
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
+export PGOPTIONS='-c client_min_messages=warning' # a training tells its phases
 
 users=300000 items=1000000 events=7000000
 "$programs/catalogue" "$users" "$items" "$events" "$work/catalogue.csv"
@@ -16,7 +17,7 @@ sql -f benches/sql/indexes.sql
 als='"als": {"factors": 64, "sweeps": 4, "regularization": 0.005, "unobserved_weight": 0.01}'
 train() { # train NAME OPTIONS: prints the seconds
     sql -c "SELECT segrec_create_model('$1', events => 'events', options => '{$als, $2}')" >/dev/null
-    sql -c "SET segrec.training_memory = '16GB'" -c "SELECT round(seconds::numeric) FROM segrec_train('$1')" 2>/dev/null
+    sql -c "SET segrec.training_memory = '16GB'" -c "SELECT round(seconds::numeric) FROM segrec_train('$1')"
 }
 hybrid_seconds=$(train hybrid '"neighbours": {"method": "filter", "kept": 30, "share": 0.35}, "segmentation": {"segments": 16, "starts": 1}')
 als_seconds=$(train als '"algorithm": "als", "segmentation": {"method": "none"}')

@@ -4,6 +4,7 @@
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
+export PGOPTIONS='-c client_min_messages=warning' # a training tells its phases
 
 if [ -z "${our_host:-}" ]; then
     fill
@@ -11,7 +12,7 @@ if [ -z "${our_host:-}" ]; then
         -c "SELECT segrec_create_model('als', events => 'events', options =>
                 '{\"algorithm\": \"als\", \"segmentation\": {\"method\": \"none\"},
                   \"als\": {\"factors\": 128, \"sweeps\": 8, \"regularization\": 0.005, \"unobserved_weight\": 0.01}}')" >/dev/null
-    for model in hybrid als; do sql -c "SELECT FROM segrec_train('$model')" 2>/dev/null; done
+    for model in hybrid als; do sql -c "SELECT FROM segrec_train('$model')"; done
     # An array in the text form of a vector.
     sql -c "\copy (SELECT item_id, translate(factors::text, '{}', '[]') FROM segrec.item_factors
                    WHERE model = 'als' AND segment IS NULL) TO '$work/item_factors'" \

@@ -5,10 +5,11 @@
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
+export PGOPTIONS='-c client_min_messages=warning' # a training tells its phases
 
 fill
 sql -c "SELECT segrec_create_model('gowalla', events => 'events')" >/dev/null
-sql -c "SELECT FROM segrec_train('gowalla')" 2>/dev/null
+sql -c "SELECT FROM segrec_train('gowalla')"
 users=$(sql -c 'SELECT max(user_id) FROM events')
 
 # A slower hour of the machine meets both: two rounds in turns, the means of them.

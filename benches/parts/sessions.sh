@@ -4,11 +4,12 @@
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
+export PGOPTIONS='-c client_min_messages=warning' # a training tells its phases
 
 sessions=200
 fill
 sql -c "SELECT segrec_create_model('gowalla', events => 'events')" >/dev/null
-sql -c "SELECT FROM segrec_train('gowalla')" 2>/dev/null
+sql -c "SELECT FROM segrec_train('gowalla')"
 users=$(sql -c 'SELECT max(user_id) FROM events')
 
 # idle QUERY: lets every session run it once, for some user, and prints `private, anonymous, shared`: the means

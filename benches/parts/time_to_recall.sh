@@ -5,6 +5,7 @@
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
+export PGOPTIONS='-c client_min_messages=warning' # a training tells its phases
 
 data=${SEGREC_DATA:-../shared/data}/gowalla
 gunzip -c "$data/train.csv.gz" >"$work/train.csv"
@@ -24,7 +25,7 @@ for sweeps in 2 3 4 6 8 12 16; do
     sql -c "SELECT segrec_create_model('als', events => 'events', options =>
                 '{\"algorithm\": \"als\", \"segmentation\": {\"method\": \"none\"}, \"als\": {\"factors\": 128,
                   \"sweeps\": $sweeps, \"regularization\": 0.005, \"unobserved_weight\": 0.01}}')" >/dev/null
-    seconds=$(timed "SELECT FROM segrec_train('als')" 2>/dev/null)
+    seconds=$(timed "SELECT FROM segrec_train('als')")
     sql -c 'TRUNCATE lists' \
         -c "INSERT INTO lists SELECT 'als', user_id::bigint, rank, item_id::bigint FROM segrec_recommend_all('als', 20)" \
         -c "SELECT segrec_drop_model('als')" >/dev/null
