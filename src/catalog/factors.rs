@@ -379,18 +379,17 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
     })
 }
 
-/// The items of a version with how popular each is, in the order of their numbers.
-pub fn load_items(version_id: i64, kind: IdKind) -> Result<(Ids, Vec<f32>)> {
-    let sql =
-        format!("SELECT item_id, popularity FROM {} ORDER BY item", partition("version_items", version_id));
+/// The ids of a version's items, in the order of their numbers.
+pub fn load_items(version_id: i64, kind: IdKind) -> Result<Ids> {
+    let sql = format!("SELECT item_id FROM {} ORDER BY item", partition("version_items", version_id));
     let mut ids = Ids::new(kind);
-    let popularity = as_owner(|| {
+    as_owner(|| {
         query(&sql, &[], |row| {
             push_id(&mut ids, &row.value::<String>(1)?);
-            row.value::<f32>(2)
+            Ok(())
         })
     })?;
-    Ok((ids, popularity))
+    Ok(ids)
 }
 
 /// The backbone's factors of all items (items × k).

@@ -200,7 +200,7 @@ fn starting_factors(model: &Model, deployed: Option<&Version>, events: &Events) 
         return Ok(None);
     };
     let k = decided.als.factors;
-    let (ids, _) = factors::load_items(deployed.version_id, source.item_kind)?;
+    let ids = factors::load_items(deployed.version_id, source.item_kind)?;
     let known = factors::load_backbone(deployed.version_id, k)?;
     let places = IdMap::from_ids(ids);
     let mut start = Matrix::zeros(events.items().len(), k);

@@ -3,7 +3,7 @@
 //! A batch of users is in memory at a time. A user costs a product of length k and a look at each of their
 //! items.
 
-use super::recommendation::{check_item_kind, item_numbers, item_rows};
+use super::recommendation::{check_item_kind, item_numbers};
 use super::session;
 use super::version::ServedVersion;
 use crate::catalog::members;
@@ -73,9 +73,5 @@ fn speaking_for(version: &ServedVersion, item: u32) -> Result<Vec<f32>> {
 /// The factors of an item as a segment (by its id) sees it.
 fn row_in_segment(version: &ServedVersion, segment: i32, item: u32) -> Result<Vec<f32>> {
     let segment = version.segment(version.segment_number(segment)?)?;
-    let rows = match segment.own {
-        Some(own) => item_rows(version, segment.items, own.item_factors, &[item])?,
-        None => version.backbone()?.select(&[item]),
-    };
-    Ok(rows.row(0).to_vec())
+    Ok(version.item_rows(Some(segment))?.row(item).to_vec())
 }

@@ -5,7 +5,7 @@
 //! the prior mean is linear in the pattern of what was rated too.
 
 use super::recommendation::{
-    Person, Recommended, Request, answer, check_item_kind, find_person, item_numbers, item_rows, user_id,
+    Person, Recommended, Request, answer, check_item_kind, find_person, item_numbers, user_id,
 };
 use super::session;
 use super::variety::Variety;
@@ -136,14 +136,11 @@ fn through_factors(
         ));
     }
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-    let own = segment.and_then(|segment| segment.own.map(|own| (segment.items, own)));
-    let rows = |wanted: &[u32]| match own {
-        Some((items, own)) => item_rows(version, items, own.item_factors, wanted),
-        None => Ok(version.backbone()?.select(wanted)),
-    };
-    let fold_in = own.map_or_else(|| version.fold_in(), |(_, own)| Ok(own.fold_in))?;
-    let target = rows(&[target])?;
-    Ok((0.0, fold_in.contributions(&rows(&history.items)?, &history.confidences, target.row(0))))
+    let own = segment.and_then(|segment| segment.own);
+    let fold_in = own.map_or_else(|| version.fold_in(), |own| Ok(own.fold_in))?;
+    let rows = version.item_rows(segment)?;
+    let own_items = rows.select(&history.items)?;
+    Ok((0.0, fold_in.contributions(&own_items, &history.confidences, rows.row(target))))
 }
 
 /// The items most like another: its strongest neighbours, or where a version has none those whose factors

@@ -19,7 +19,6 @@ use segrec_engine::ranking::blended::{best, candidates};
 use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::recipe::Algorithm;
 use segrec_engine::segmentation::nearest_segment;
-use segrec_engine::{Matrix, Rows};
 use std::rc::Rc;
 
 /// What a call asks for, besides whom.
@@ -144,6 +143,14 @@ pub fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
         .collect()
 }
 
+/// The same, ascending and each once.
+pub fn candidate_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
+    let mut numbers = item_numbers(version, ids);
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
 /// A user, by what is stored and what they do now.
 pub fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
     let stored = version.members.users.find(&id_text(user))?;
@@ -253,34 +260,16 @@ fn rated_factors(
 fn segment_factors(version: &ServedVersion, segment: u32, history: &History) -> Result<Vec<f32>> {
     let segment = version.segment(segment)?;
     let positions: Vec<u32> = (0..history.items.len() as u32).collect();
-    let Some(own) = segment.own else {
-        let rows = version.backbone()?.select(&history.items);
-        return Ok(version.fold_in()?.user(&rows, &positions, &history.confidences));
-    };
-    let rows = item_rows(version, segment.items, own.item_factors, &history.items)?;
-    Ok(own.fold_in.user(&rows, &positions, &history.confidences))
-}
-
-/// The factors of `wanted` (ascending): the segment's rows, and the backbone's for the others.
-pub fn item_rows(version: &ServedVersion, items: &[u32], own: Rows<'_>, wanted: &[u32]) -> Result<Matrix> {
-    let backbone = version.backbone()?;
-    let mut rows = Vec::with_capacity(wanted.len() * own.columns());
-    for &item in wanted {
-        rows.extend_from_slice(match items.binary_search(&item) {
-            Ok(place) => own.row(place),
-            Err(_) => backbone.row(item as usize),
-        });
-    }
-    Ok(Matrix::from_data(own.columns(), rows)?)
+    let rows = version.item_rows(Some(segment))?.select(&history.items)?;
+    let fold_in = segment.own.map_or_else(|| version.fold_in(), |own| Ok(own.fold_in))?;
+    Ok(fold_in.user(&rows, &positions, &history.confidences))
 }
 
 /// The list for a person.
 pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>) -> Result<Recommendation> {
     let excluded: &[u32] = if request.exclude_seen { &person.history.items } else { &[] };
     let candidates = request.candidates.as_ref().map(|ids| {
-        let mut numbers = item_numbers(&version, ids);
-        numbers.sort_unstable();
-        numbers.dedup();
+        let mut numbers = candidate_numbers(&version, ids);
         numbers.retain(|item| excluded.binary_search(item).is_err());
         numbers
     });

@@ -4,14 +4,14 @@
 //! mean member: of the mean of the factors, and of a history that has every item by the share of the members who
 //! have it.
 
-use super::recommendation::{Recommendation, Recommended, fill_with_popular, item_numbers};
+use super::recommendation::{Recommendation, Recommended, candidate_numbers, fill_with_popular};
 use super::session;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::Id;
 use segrec_engine::neighbours::NeighbourRows;
-use segrec_engine::ranking::blended::{ItemRows, best, candidates as offered};
+use segrec_engine::ranking::blended::{best, candidates as offered};
 use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::recipe::Algorithm;
 
@@ -33,12 +33,7 @@ pub fn recommend_segment(
         return Err(SegrecError::UnknownSegment { model: model.name, segment, existing });
     };
     let rows = version.segment(number as u32)?;
-    let candidates = candidates.map(|ids| {
-        let mut numbers = item_numbers(&version, ids);
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers
-    });
+    let candidates = candidates.map(|ids| candidate_numbers(&version, ids));
     let candidates = candidates.as_deref();
     let mut items: Vec<Recommended> = Vec::new();
     if let (Some(source), Some(mean)) = (source(&version, &rows), MeanMember::of(&version, segment)?) {
@@ -104,9 +99,9 @@ impl MeanMember {
         n: usize,
     ) -> Result<Vec<Scored>> {
         let blend = version.decided.blend;
-        let own = segment.own.map(|own| (segment.items, own.item_factors));
+        let rows = version.item_rows(Some(*segment))?;
         let sums = if blend.has_neighbours() { self.spoken_for(version)? } else { Vec::new() };
-        let items = match (candidates, blend.has_neighbours(), own) {
+        let items = match (candidates, blend.has_neighbours(), rows.own) {
             (Some(only), _, _) => only.to_vec(),
             (None, true, _) => {
                 let named: Vec<u32> =
@@ -117,11 +112,7 @@ impl MeanMember {
             (None, false, Some((items, _))) => items.to_vec(),
             (None, false, None) => (0..version.item_ids().len() as u32).collect(),
         };
-        let products = if blend.factors {
-            ItemRows { backbone: version.backbone()?, own }.scores(&self.factors, &items)
-        } else {
-            Vec::new()
-        };
+        let products = if blend.factors { rows.scores(&self.factors, &items) } else { Vec::new() };
         let sums: Vec<f32> =
             items.iter().map(|&item| sums.get(item as usize).copied().unwrap_or(0.0)).collect();
         Ok(best(&items, &products, &sums, blend.neighbours, n))

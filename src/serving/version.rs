@@ -143,18 +143,16 @@ impl ServedVersion {
         Ok(self.cache.backbone()?.exact)
     }
 
-    /// What somebody of a segment is scored against, also as codes.
+    /// The factors of items as a segment sees them.
+    pub fn item_rows<'a>(&'a self, segment: Option<Segment<'a>>) -> Result<ItemRows<'a>> {
+        let own = segment.and_then(|segment| segment.own.map(|own| (segment.items, own.item_factors)));
+        Ok(ItemRows { backbone: self.backbone()?, own })
+    }
+
+    /// The same, also as codes.
     pub fn coded<'a>(&'a self, segment: Option<Segment<'a>>) -> Result<CodedRows<'a>> {
-        let backbone = self.cache.backbone()?;
-        let own = segment.and_then(|segment| segment.own.map(|own| (segment.items, own)));
-        Ok(CodedRows {
-            exact: ItemRows {
-                backbone: backbone.exact,
-                own: own.map(|(items, own)| (items, own.item_factors)),
-            },
-            backbone: backbone.codes,
-            own: own.map_or_else(Codes::default, |(_, own)| own.codes),
-        })
+        let own = segment.and_then(|segment| segment.own).map_or_else(Codes::default, |own| own.codes);
+        Ok(CodedRows { exact: self.item_rows(segment)?, backbone: self.cache.backbone()?.codes, own })
     }
 
     /// What having rated some items says about a user.

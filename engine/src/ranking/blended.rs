@@ -9,7 +9,7 @@
 use super::top_n::{Scored, TopN};
 use crate::error::Result;
 use crate::linalg::vector::dot_simd;
-use crate::matrix::Rows;
+use crate::matrix::{Matrix, Rows};
 use crate::neighbours::{NeighbourRows, NeighbourScratch};
 use crate::observer::Observer;
 use pulp::{Simd, WithSimd};
@@ -54,7 +54,19 @@ pub struct ItemRows<'a> {
     pub own: Option<(&'a [u32], Rows<'a>)>,
 }
 
-impl ItemRows<'_> {
+impl<'a> ItemRows<'a> {
+    /// The factors of an item.
+    pub fn row(&self, item: u32) -> &'a [f32] {
+        let own = self.own.and_then(|(items, rows)| Some(rows.row(items.binary_search(&item).ok()?)));
+        own.unwrap_or_else(|| self.backbone.row(item as usize))
+    }
+
+    /// The factors of some items, in their order.
+    pub fn select(&self, items: &[u32]) -> Result<Matrix> {
+        let data = items.iter().flat_map(|&item| self.row(item)).copied().collect();
+        Matrix::from_data(self.backbone.columns(), data)
+    }
+
     /// The product of `user` with the factors of each of `items` (ascending): k multiply-adds an item,
     /// whose rows are gathered.
     pub fn scores(&self, user: &[f32], items: &[u32]) -> Vec<f32> {
@@ -161,7 +173,6 @@ pub fn best(items: &[u32], products: &[f32], sums: &[f32], neighbours: f32, n: u
 mod tests {
     use super::*;
     use crate::linalg::vector::dot;
-    use crate::matrix::Matrix;
 
     fn values(count: usize, offset: u64) -> Vec<f32> {
         (0..count as u64).map(|i| (crate::seed::mix(i + offset) >> 40) as f32 / 1e7 - 0.8).collect()
@@ -177,6 +188,9 @@ mod tests {
         let scores = rows.scores(&user, &[0, 3, 4, 9]);
         for ((_, row), score) in expected.iter().zip(scores) {
             assert!((dot(&user, row) - score).abs() < 1e-6);
+        }
+        for (item, row) in expected {
+            assert_eq!(rows.row(item), row);
         }
     }
 

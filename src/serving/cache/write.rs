@@ -32,7 +32,7 @@ pub fn write(
     let k = stored.decided.als.factors;
     let mut writer = Writer { file, path, end: (HEADER as u64).next_multiple_of(ALIGNMENT) };
     let items = count_items(version_id)?;
-    let Items { mut ids, popularity, backbone, patterns, starts, lengths, neighbours } =
+    let Items { ids, popularity, backbone, patterns, starts, lengths, neighbours } =
         write_items(&mut writer, version_id, kind, items, k, stored.rated.is_some())?;
     let grams = item_grams(version_id)?;
     let base = |gram: &[f64]| match gram.len() == k * k && stored.rated.is_none() {
@@ -54,7 +54,7 @@ pub fn write(
         base: writer.section(&base(&grams.backbone))?,
         segments: Vec::with_capacity(stored.segments.len()),
     };
-    (directory.ids, directory.ends) = write_ids(&mut writer, std::mem::replace(&mut ids, Ids::new(kind)))?;
+    (directory.ids, directory.ends) = write_ids(&mut writer, ids)?;
     for (segment, gram) in stored.segments.iter().zip(grams.segments) {
         let own_base = gram.filter(|_| segment.own_factors).map_or_else(Vec::new, |gram| base(&gram));
         let (mut own, mut values, mut factors) = (Vec::new(), Vec::new(), Vec::new());
@@ -237,8 +237,7 @@ impl Writer<'_> {
             [items, exact, codes, scales, base, popular, values].into_iter().for_each(sum);
         }
         drop(mapped);
-        let encoded = directory.encode(self.end).map_err(SegrecError::Internal)?;
-        let (header, bytes) = encoded;
+        let (header, bytes) = directory.encode(self.end).map_err(SegrecError::Internal)?;
         self.put(&bytes, self.end)?;
         self.put(&header, 0)
     }
