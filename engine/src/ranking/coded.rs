@@ -28,11 +28,42 @@ pub struct Codes<'a> {
 
 /// The code of a row is appended to `values`; its scale is given.
 pub fn encode(row: &[f32], values: &mut Vec<i8>) -> f32 {
-    let largest = row.iter().fold(0.0f32, |largest, &value| largest.max(value.abs()));
-    let scale = largest / LARGEST;
-    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-    values.extend(row.iter().map(|&value| (value * inverse).round().clamp(-LARGEST, LARGEST) as i8));
-    scale
+    pulp::Arch::new().dispatch(Encoding { row, values })
+}
+
+struct Encoding<'a> {
+    row: &'a [f32],
+    values: &'a mut Vec<i8>,
+}
+
+impl WithSimd for Encoding<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        simd.vectorize(
+            #[inline(always)]
+            || {
+                let Self { row, values } = self;
+                let (chunks, rest) = row.as_chunks::<LANES>();
+                let mut largest = [0.0f32; LANES];
+                for chunk in chunks {
+                    for lane in 0..LANES {
+                        largest[lane] = largest[lane].max(chunk[lane].abs());
+                    }
+                }
+                let largest =
+                    largest.into_iter().chain(rest.iter().map(|value| value.abs())).fold(0.0, f32::max);
+                let scale = largest / LARGEST;
+                let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+                let first = values.len();
+                values.resize(first + row.len(), 0);
+                for (code, value) in values[first..].iter_mut().zip(row) {
+                    *code = (value * inverse).round_ties_even().clamp(-LARGEST, LARGEST) as i8;
+                }
+                scale
+            },
+        )
+    }
 }
 
 impl<'a> Codes<'a> {
@@ -147,7 +178,15 @@ fn product(user: &[f32], code: &[i8]) -> f32 {
         }
     }
     let rest: f32 = user_rest.iter().zip(code_rest).map(|(user, &code)| user * f32::from(code)).sum();
-    sums.iter().sum::<f32>() + rest
+    // By halves, since sixteen additions in turn take twice as long as all the products.
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            sums[lane] += sums[lane + half];
+        }
+        half /= 2;
+    }
+    sums[0] + rest
 }
 
 #[cfg(test)]
