@@ -22,6 +22,37 @@ restart() {
         --silent --wait --mode=fast -D "$PGHOST/data" -l "$PGHOST/log" >/dev/null)
 }
 
+# peaks COMMAND: runs one SQL command in a session of its own and prints what it holds at most, in kB: `private,
+# shared, all`. Of private memory and of the shared buffers that it has touched these are samples, of all that is
+# resident it is the kernel's own. The session waits a moment at its end, so that its last state is seen.
+peaks() {
+    local client status name value private=0 shared=0 peak=0
+    rm -f "$work/backend"
+    sql >/dev/null 2>&1 <<END &
+SELECT pg_backend_pid() \g $work/backend
+$1;
+SELECT pg_sleep(0.3);
+END
+    client=$!
+    until [ -s "$work/backend" ]; do
+        kill -0 "$client" || die "the session did not begin"
+        sleep 0.05
+    done
+    status=/proc/$(cat "$work/backend")/status
+    while [ -r "$status" ]; do
+        while read -r name value _; do
+            case $name in
+                VmHWM:) peak=$value ;;
+                RssAnon:) private=$((value > private ? value : private)) ;;
+                RssShmem:) shared=$((value > shared ? value : shared)) ;;
+            esac
+        done 2>/dev/null <"$status" || break
+        sleep 0.02
+    done
+    wait "$client" || die "failed: $1"
+    echo "$private $shared $peak"
+}
+
 # latency SECONDS USERS QUERY: `mean median p99` in milliseconds over one session with random users `:u`
 # from 0 to USERS; its first 5 seconds warm it up and are left out.
 latency() {

@@ -61,6 +61,27 @@ fn a_damaged_truncated_or_foreign_file_is_written_again_and_the_log_says_so() {
 }
 
 #[test]
+fn a_file_of_another_version_under_the_name_of_this_one_is_written_again() {
+    let cluster = Cluster::start();
+    let database = cluster.database("cache_exchanged");
+    let mut session = database.connect();
+    planted::create_and_train(&mut session);
+    let of_first = list(&mut session);
+    let first = fs::read(only_file(&cluster)).unwrap();
+    session.run("SELECT segrec_alter_model('planted', '{\"als\": {\"regularization\": 0.3}}')");
+    session.run("SELECT segrec_train('planted', 'always')");
+    let of_second = list(&mut session);
+    assert_ne!(of_first, of_second);
+    let path = only_file(&cluster);
+    let second = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, first).unwrap();
+    assert_eq!(list(&mut database.connect()), of_second);
+    assert!(fs::read(only_file(&cluster)).unwrap() == second, "the file is written as it was");
+    assert!(cluster.log().contains("is written anew from its tables: it is of another version"));
+}
+
+#[test]
 fn another_deployment_is_served_at_the_next_statement_and_the_old_file_goes() {
     let cluster = Cluster::start();
     let database = cluster.database("cache_deploy");

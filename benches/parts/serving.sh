@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # How long one recommendation of the default model takes through SQL, with the events of the user as they are
-# now, in a session that stays and in a new one, beside implicit's `recommend` for one user in process. Runs
-# inside benches/cluster.sh.
+# now, in a session that stays and in a new one, beside implicit's `recommend` for one user in process; and what a
+# session holds that lists everybody. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
@@ -27,6 +27,10 @@ for user in 17 4242 12345 20001 7 29000 1500 9999 26543; do
     timed "SELECT * FROM segrec_recommend($user)"
 done >"$work/first"
 
+everybody="SELECT count(*) FROM segrec_recommend_all('gowalla', 20)"
+listed=$(timed "$everybody")
+read -r private _ _ <<<"$(peaks "$everybody")"
+
 title "Ten items for one of Gowalla's users, hybrid, 128 factors: through SQL, and implicit's recommend in process"
 ratio=$(calculate 2 "$median / $peer_median")
 row "median, ms" "$median" "$peer_median" "$(target "$median" "<" .3)"
@@ -36,3 +40,6 @@ row "p99, ms" "$p99" "$peer_p99" "$(calculate 2 "$p99 / $peer_p99"), target $(ta
 row "of that, an empty round trip: median, ms" "$empty_median" "" "mean $empty_mean, p99 $empty_p99"
 row "first call of a new session, median of 9, ms" "$(number 1 "$(median <"$work/first")")" "" \
     "from $(number 1 "$(sort -g "$work/first" | head -n 1)") to $(number 1 "$(sort -g "$work/first" | tail -n 1)")"
+row "every user's top 20, seconds" "$(calculate 2 "$listed / 1000")" "" ""
+private=$(calculate 0 "$private / 1024")
+row "of that session, private memory, peak, MB" "$private" "" "$(target "$private" "<" 200)"

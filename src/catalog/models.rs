@@ -3,6 +3,7 @@
 use super::factors::partition;
 use super::statement::{Prepared, Row, as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
+use crate::pg::rights::acts_for;
 use pgrx::{JsonB, pg_sys};
 use segrec_engine::interactions::IdKind;
 use serde_json::Value;
@@ -132,30 +133,59 @@ fn model(row: Row<'_>) -> Result<Model> {
     })
 }
 
-/// What [`model`] reads.
-const COLUMNS: &str = "model_id, name, owner::text, is_owner, events::oid, user_column, item_column, \
-     weight_column, time_column, type_column, user_id_kind, item_id_kind, options, deployed_version_id, \
-     users::oid, users_key, items::oid, items_key, may_train";
+/// What [`model`] reads, with who the caller is to the model.
+fn columns(is_owner: &str, may_train: &str) -> String {
+    format!(
+        "model_id, name, owner::text, {is_owner}, events::oid, user_column, item_column, \
+         weight_column, time_column, type_column, user_id_kind, item_id_kind, options, deployed_version_id, \
+         users::oid, users_key, items::oid, items_key, {may_train}"
+    )
+}
+
+/// The look-ups of a model by name and of any two; two statements, so that each keeps its plan.
+type LookUps = [RefCell<Option<Prepared>>; 2];
 
 thread_local! {
-    /// The look-ups by name and of any two; two statements, so that each keeps its plan.
-    static FIND: [RefCell<Option<Prepared>>; 2] = const { [RefCell::new(None), RefCell::new(None)] };
+    /// Among all models, and among those the caller may use.
+    static FIND: [LookUps; 2] = const { [const { [const { RefCell::new(None) }; 2] }; 2] };
+}
+
+/// At most two models of a relation, by name or any.
+fn look_up<T>(
+    [by_name, any]: &LookUps,
+    name: Option<&str>,
+    what: impl FnOnce() -> String,
+    each: impl FnMut(Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let (slot, condition, types, arguments): (_, _, &[_], &[_]) = match name {
+        Some(name) => (by_name, "name = $1", &[pg_sys::BuiltinOid::TEXTOID], &[name.into()]),
+        None => (any, "true LIMIT 2", &[], &[]),
+    };
+    if slot.borrow().is_none() {
+        slot.replace(Some(Prepared::new(&format!("SELECT {} WHERE {condition}", what()), types)?));
+    }
+    match &*slot.borrow() {
+        Some(statement) => statement.query(arguments, each),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The usable models of that name (at most one), or with no name up to two of all.
 pub fn find(name: Option<&str>) -> Result<Vec<Model>> {
-    FIND.with(|[by_name, any]| {
-        let (slot, condition, types, arguments): (_, _, &[_], &[_]) = match name {
-            Some(name) => (by_name, "name = $1", &[pg_sys::BuiltinOid::TEXTOID], &[name.into()]),
-            None => (any, "true LIMIT 2", &[], &[]),
-        };
-        if slot.borrow().is_none() {
-            let sql = format!("SELECT {COLUMNS} FROM segrec_catalog.usable_models WHERE {condition}");
-            slot.replace(Some(Prepared::new(&sql, types)?));
-        }
-        match &*slot.borrow() {
-            Some(statement) => statement.query(arguments, model),
-            None => Ok(Vec::new()),
+    FIND.with(|[all, usable]| {
+        // Whoever acts for the owner may do everything, and is told so without the plan of the view, which costs
+        // more than the rest of a look-up.
+        let found = as_owner(|| {
+            let what = || format!("{}, owner::oid FROM segrec_catalog.models", columns("true", "true"));
+            look_up(all, name, what, |row| Ok((row.value::<pg_sys::Oid>(20)?, model(row)?)))
+        })?;
+        match <[_; 1]>::try_from(found) {
+            Ok([(owner, model)]) if acts_for(owner) => Ok(vec![model]),
+            _ => {
+                let what =
+                    || format!("{} FROM segrec_catalog.usable_models", columns("is_owner", "may_train"));
+                look_up(usable, name, what, model)
+            }
         }
     })
 }

@@ -10,6 +10,12 @@ pub fn current_role() -> pg_sys::Oid {
     unsafe { pg_sys::GetUserId() }
 }
 
+/// Whether the current role may do what another may: `pg_has_role(role, 'USAGE')`.
+pub fn acts_for(role: pg_sys::Oid) -> bool {
+    // SAFETY: looks both roles up in the catalog.
+    unsafe { pg_sys::has_privs_of_role(current_role(), role) }
+}
+
 /// Whether the current role may read these columns of a relation. Of what is gone it says yes: reading it raises
 /// PostgreSQL's own error.
 pub fn may_read<'a>(relation: pg_sys::Oid, columns: impl IntoIterator<Item = &'a CStr>) -> bool {

@@ -122,12 +122,12 @@ impl AllLists {
         let work = |observer: &dyn Observer| match (neighbours, backbone, segment.scoring()) {
             (Some(neighbours), Some(backbone), _) => {
                 let rows = ItemRows { backbone, own };
-                let others: &[u32] = if blend.factors { segment.items } else { &[] };
+                let popular: &[u32] = if blend.factors { segment.popular.own() } else { &[] };
                 let person = |row: usize| Person {
                     factors: factors.row(row),
                     rows,
                     history: &users[row].items,
-                    others,
+                    popular,
                 };
                 blended_lists(users.len(), person, &neighbours, blend, n, observer)
             }

@@ -339,8 +339,8 @@ fn score_blended(
             (only.to_vec(), only.iter().map(sum).collect())
         }
         None => {
-            let others = segment.filter(|_| blend.factors).map_or(&[][..], |segment| segment.items);
-            candidates(named, excluded, others)
+            let popular = segment.filter(|_| blend.factors).map_or(&[][..], |segment| segment.popular.own());
+            candidates(named, excluded, popular)
         }
     };
     let weight = blend.neighbours;

@@ -106,8 +106,8 @@ impl MeanMember {
             (None, true, _) => {
                 let named: Vec<u32> =
                     (0..sums.len() as u32).filter(|&item| sums[item as usize] != 0.0).collect();
-                let others: &[u32] = if blend.factors { segment.items } else { &[] };
-                offered((&named, &vec![0.0; named.len()]), &[], others).0
+                let popular: &[u32] = if blend.factors { segment.popular.own() } else { &[] };
+                offered((&named, &vec![0.0; named.len()]), &[], popular).0
             }
             (None, false, Some((items, _))) => items.to_vec(),
             (None, false, None) => (0..version.item_ids().len() as u32).collect(),

@@ -8,7 +8,7 @@ use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, RawEv
 use segrec_engine::neighbours::{NeighbourRows, NeighbourScratch};
 use segrec_engine::ranking::Scored;
 use segrec_engine::ranking::blended::{best, candidates};
-use segrec_engine::recipe::lists::Ranking;
+use segrec_engine::recipe::lists::{People, Ranking};
 use segrec_engine::recipe::{Described, Given, parse_options, train};
 use segrec_engine::{Observer, Progress, Silent};
 use std::error::Error;
@@ -48,12 +48,12 @@ fn events(
 }
 
 /// How many candidates a user has as served, and their best 20 of all items.
-fn of_all_items(ranking: &Ranking<'_>, user: u32) -> (usize, Vec<Scored>) {
+fn of_all_items(ranking: &Ranking<'_>, people: &People<'_>, user: u32) -> (usize, Vec<Scored>) {
     let Some(neighbours) = &ranking.fit.neighbours else { return (0, Vec::new()) };
-    let person = ranking.person(user, true);
+    let person = people.person(user, true);
     let mut scratch = NeighbourScratch::default();
     let named = neighbours.score(person.history, &mut scratch);
-    let count = candidates(named, person.history, person.others).0.len();
+    let count = candidates(named, person.history, person.popular).0.len();
     let mut of_item = vec![0.0; ranking.training.items()];
     named.0.iter().zip(named.1).for_each(|(&item, &sum)| of_item[item as usize] = sum);
     let is_new = |item: &u32| person.history.binary_search(item).is_err();
@@ -113,7 +113,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut measured = vec![("shared", shared), ("gated", lists)];
     if more == ["all-items"] && ranking.blend.has_neighbours() {
         let start = Instant::now();
-        let (counts, all): (Vec<usize>, _) = all.par_iter().map(|&user| of_all_items(&ranking, user)).unzip();
+        let people = ranking.people();
+        let of_all_items = |&user: &u32| of_all_items(&ranking, &people, user);
+        let (counts, all): (Vec<usize>, _) = all.par_iter().map(of_all_items).unzip();
         println!("{:7.2} s  every user's list of all items", start.elapsed().as_secs_f64());
         let mean = counts.iter().sum::<usize>() as f64 / counts.len() as f64;
         println!("candidates: mean {mean:.0} of {} items", trained.interactions.items());

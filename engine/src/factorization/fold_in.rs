@@ -30,11 +30,12 @@ impl WithSimd for Contributions<'_> {
         system.add(simd, factors, rows, confidences);
         system.set_right(self.target);
         let (sensitivity, _) = system.solve(simd);
-        let entries = rows.iter().zip(confidences);
-        let of_entry = |(&row, &confidence): (&u32, &f32)| {
-            f64::from(confidence) * f64::from(dot_simd(simd, sensitivity, factors.row(row as usize)))
-        };
-        entries.map(of_entry).collect()
+        let mut contributions = Vec::with_capacity(rows.len());
+        for (&row, &confidence) in rows.iter().zip(confidences) {
+            let product = dot_simd(simd, sensitivity, factors.row(row as usize));
+            contributions.push(f64::from(confidence) * f64::from(product));
+        }
+        contributions
     }
 }
 

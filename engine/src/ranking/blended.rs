@@ -3,7 +3,7 @@
 //!
 //! ŷ(u, j) = \[p_u·q_gj\] + κ Σ_{i ∈ history(u)} B_ij, each part there or not. The candidates of a user are
 //! the neighbours of their items, which loses nothing against all items (measured); where these are few
-//! the segment's items are candidates too. A list costs the additions of the neighbours and a product of
+//! they are filled up with what is most popular in the segment. A list costs the additions of the neighbours and a product of
 //! length k for each candidate: on 27 items with 50 neighbours about 700 products.
 
 use super::top_n::{Scored, TopN};
@@ -41,8 +41,9 @@ impl Blend {
     }
 }
 
-/// Where a user has fewer neighbours than this to choose from, the items of their segment are candidates
-/// too: ten lists of twenty.
+/// Where a user has fewer neighbours than this to choose from, the most popular items of their segment fill
+/// them up: ten lists of twenty. On Gowalla's validation split that reaches .2310/.1354 (recall/ndcg@20) as all
+/// items of the segment do; filling up to 1,000 reaches .2312/.1355, to 2,000 .2313/.1355, as every item does.
 pub const FEWEST_CANDIDATES: usize = 200;
 
 /// The factors of items as a segment sees them: its own rows, and the backbone's for all others.
@@ -86,7 +87,9 @@ impl WithSimd for Gathered<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
         let (own_items, own_rows) = self.rows.own.unwrap_or((&[], self.rows.backbone));
         let mut next = 0;
-        let scores = self.items.iter().map(|&item| {
+        let mut scores = Vec::with_capacity(self.items.len());
+        // A closure given away would be compiled without the instructions that are chosen here.
+        for &item in self.items {
             while own_items.get(next).is_some_and(|&own| own < item) {
                 next += 1;
             }
@@ -94,15 +97,15 @@ impl WithSimd for Gathered<'_> {
                 Some(&own) if own == item => own_rows.row(next),
                 _ => self.rows.backbone.row(item as usize),
             };
-            dot_simd(simd, self.user, row)
-        });
-        scores.collect()
+            scores.push(dot_simd(simd, self.user, row));
+        }
+        scores
     }
 }
 
-/// The items a user may be offered, ascending, with what the neighbours of their items say of each:
-/// `named` without `excluded`, and where these are few also `others` (ascending). All are ascending.
-pub fn candidates(named: (&[u32], &[f32]), excluded: &[u32], others: &[u32]) -> (Vec<u32>, Vec<f32>) {
+/// The items a user may be offered, ascending, with what the neighbours of their items say of each: `named`
+/// without `excluded` (both ascending), and where these are few the first of `popular` that they are not.
+pub fn candidates(named: (&[u32], &[f32]), excluded: &[u32], popular: &[u32]) -> (Vec<u32>, Vec<f32>) {
     let allowed = |item: &u32| excluded.binary_search(item).is_err();
     let (mut items, mut sums): (Vec<u32>, Vec<f32>) = named
         .0
@@ -111,11 +114,12 @@ pub fn candidates(named: (&[u32], &[f32]), excluded: &[u32], others: &[u32]) -> 
         .filter(|(item, _)| allowed(item))
         .map(|(&item, &sum)| (item, sum))
         .unzip();
-    if items.len() < FEWEST_CANDIDATES && !others.is_empty() {
+    let missing = FEWEST_CANDIDATES.saturating_sub(items.len());
+    if missing > 0 && !popular.is_empty() {
+        let more = popular.iter().filter(|item| items.binary_search(item).is_err() && allowed(item));
+        let more: Vec<u32> = more.take(missing).copied().collect();
         let mut all: Vec<(u32, f32)> = items.into_iter().zip(sums).collect();
-        let known: Vec<u32> = all.iter().map(|entry| entry.0).collect();
-        let more = others.iter().filter(|item| known.binary_search(item).is_err() && allowed(item));
-        all.extend(more.map(|&item| (item, 0.0)));
+        all.extend(more.into_iter().map(|item| (item, 0.0)));
         all.sort_unstable_by_key(|entry| entry.0);
         (items, sums) = all.into_iter().unzip();
     }
@@ -131,8 +135,8 @@ pub struct Person<'a> {
     pub rows: ItemRows<'a>,
     /// What they have, ascending; it is left out of their list.
     pub history: &'a [u32],
-    /// What they may be offered where their items name little, ascending.
-    pub others: &'a [u32],
+    /// What they may be offered where their items name little: their segment's items, the most popular first.
+    pub popular: &'a [u32],
 }
 
 /// The best `n` items for each of `count` people, in parallel.
@@ -151,7 +155,7 @@ pub fn blended_lists<'a>(
         observer.check()?;
         let person = person(place);
         let named = neighbours.score(person.history, scratch);
-        let (items, sums) = candidates(named, person.history, person.others);
+        let (items, sums) = candidates(named, person.history, person.popular);
         let products = if blend.factors { person.rows.scores(person.factors, &items) } else { Vec::new() };
         Ok(best(&items, &products, &sums, blend.neighbours, n))
     };
@@ -195,9 +199,13 @@ mod tests {
     }
 
     #[test]
-    fn few_neighbours_are_joined_by_the_segments_items_and_many_are_not() {
-        let found = candidates((&[1, 4, 6], &[0.5, 0.25, 2.0]), &[4, 8], &[0, 1, 8, 9]);
+    fn few_neighbours_are_filled_up_with_the_segments_most_popular_items_and_many_are_not() {
+        let found = candidates((&[1, 4, 6], &[0.5, 0.25, 2.0]), &[4, 8], &[9, 1, 8, 0]);
         assert_eq!(found, (vec![0, 1, 6, 9], vec![0.0, 0.5, 2.0, 0.0]));
+        let popular: Vec<u32> = (0..5000).rev().collect();
+        let (items, sums) = candidates((&[3, 4998], &[1.0, 2.0]), &[4999], &popular);
+        assert_eq!(items, [&[3], &(4800..4999).collect::<Vec<u32>>()[..]].concat());
+        assert_eq!(sums.iter().sum::<f32>(), 3.0);
         let many: Vec<u32> = (0..300).collect();
         assert_eq!(candidates((&many, &[1.0; 300]), &[7], &[500]).0.len(), 299);
     }

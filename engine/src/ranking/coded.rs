@@ -3,9 +3,10 @@
 //!
 //! Scoring reads rows that are not in the processor's cache, so it costs what the rows weigh: 4·k bytes each,
 //! here k. A code is q ≈ s·v with v in −127 … 127 and s = max|q| / 127, so no element is off by more than s/2
-//! and no product with p by more than e = s/2 · ‖p‖₁. With L the n-th best of (code's score − e), an item whose
-//! (code's score + e) is below L cannot be among the best n; all others are scored exactly. The list is the exact
-//! one, to the last bit. Factors are finite.
+//! and no product with p by more than s/2 · ‖p‖₁. Products are of integers, which add up in any order and so on
+//! all lanes: p ≈ t·w with w in −8191 … 8191, which adds t/2 · s · 127 · k. With e the sum of both and L the n-th
+//! best of (code's score − e), an item whose (code's score + e) is below L cannot be among the best n; all others
+//! are scored exactly. The list is the exact one, to the last bit. Factors are finite.
 
 use super::blended::ItemRows;
 use super::top_n::{Scored, TopN};
@@ -13,7 +14,9 @@ use pulp::{Simd, WithSimd};
 
 /// The largest value of a code.
 const LARGEST: f32 = 127.0;
-/// Values that are added side by side: a register of AVX-512, two of AVX2.
+/// The largest value of a user's code: a product of 2,000 such values fits in 32 bits.
+const USERS_LARGEST: f32 = 8191.0;
+/// Values that are compared side by side.
 const LANES: usize = 16;
 /// What rounding in f32 adds to e, relative to the size of the products.
 const ROUNDING: f32 = 1e-5;
@@ -28,11 +31,42 @@ pub struct Codes<'a> {
 
 /// The code of a row is appended to `values`; its scale is given.
 pub fn encode(row: &[f32], values: &mut Vec<i8>) -> f32 {
-    let largest = row.iter().fold(0.0f32, |largest, &value| largest.max(value.abs()));
-    let scale = largest / LARGEST;
-    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-    values.extend(row.iter().map(|&value| (value * inverse).round().clamp(-LARGEST, LARGEST) as i8));
-    scale
+    pulp::Arch::new().dispatch(Encoding { row, values })
+}
+
+struct Encoding<'a> {
+    row: &'a [f32],
+    values: &'a mut Vec<i8>,
+}
+
+impl WithSimd for Encoding<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        simd.vectorize(
+            #[inline(always)]
+            || {
+                let Self { row, values } = self;
+                let (chunks, rest) = row.as_chunks::<LANES>();
+                let mut largest = [0.0f32; LANES];
+                for chunk in chunks {
+                    for lane in 0..LANES {
+                        largest[lane] = largest[lane].max(chunk[lane].abs());
+                    }
+                }
+                let largest =
+                    largest.into_iter().chain(rest.iter().map(|value| value.abs())).fold(0.0, f32::max);
+                let scale = largest / LARGEST;
+                let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+                let first = values.len();
+                values.resize(first + row.len(), 0);
+                for (code, value) in values[first..].iter_mut().zip(row) {
+                    *code = (value * inverse).round_ties_even().clamp(-LARGEST, LARGEST) as i8;
+                }
+                scale
+            },
+        )
+    }
 }
 
 impl<'a> Codes<'a> {
@@ -103,6 +137,16 @@ impl<I: Iterator<Item = u32>> WithSimd for Surviving<'_, I> {
             || {
                 let Self { rows, user, items, added, n } = self;
                 let length: f32 = user.iter().map(|value| value.abs()).sum();
+                let user_scale =
+                    user.iter().fold(0.0f32, |most, value| most.max(value.abs())) / USERS_LARGEST;
+                let inverse = if user_scale > 0.0 { 1.0 / user_scale } else { 0.0 };
+                let coded = |value: &f32| {
+                    (value * inverse).clamp(-USERS_LARGEST, USERS_LARGEST).round_ties_even() as i16
+                };
+                let user: Vec<i16> = user.iter().map(coded).collect();
+                // e of a row with the scale 1.
+                let error =
+                    length * (0.5 + LARGEST * ROUNDING) + 0.5 * user_scale * LARGEST * user.len() as f32;
                 let own_items = rows.exact.own.map_or(&[][..], |own| own.0);
                 let (mut next, mut lowest, mut found) = (0, TopN::new(n), Vec::new());
                 for (place, item) in items.enumerate() {
@@ -114,8 +158,8 @@ impl<I: Iterator<Item = u32>> WithSimd for Surviving<'_, I> {
                         _ => rows.backbone.row(item as usize),
                     };
                     let add = added.get(place).copied().unwrap_or(0.0);
-                    let score = scale * product(user, values) + add;
-                    let error = scale * length * (0.5 + LARGEST * ROUNDING) + ROUNDING * add.abs();
+                    let score = scale * (user_scale * product(&user, values) as f32) + add;
+                    let error = scale * error + ROUNDING * add.abs();
                     // What cannot be among the best of those so far cannot be among the best of all.
                     if lowest.admits(score + error) {
                         lowest.push(item, score - error);
@@ -135,19 +179,14 @@ impl<I: Iterator<Item = u32>> WithSimd for Surviving<'_, I> {
     }
 }
 
-/// The product of a row and a code: 16 sums side by side, which the compiler keeps in registers.
+/// The product of two codes.
 #[inline(always)]
-fn product(user: &[f32], code: &[i8]) -> f32 {
-    let mut sums = [0.0f32; LANES];
-    let (users, user_rest) = user.as_chunks::<LANES>();
-    let (codes, code_rest) = code.as_chunks::<LANES>();
-    for (user, code) in users.iter().zip(codes) {
-        for lane in 0..LANES {
-            sums[lane] += user[lane] * f32::from(code[lane]);
-        }
+fn product(user: &[i16], code: &[i8]) -> i32 {
+    let mut sum = 0;
+    for (&user, &code) in user.iter().zip(code) {
+        sum += i32::from(user) * i32::from(code);
     }
-    let rest: f32 = user_rest.iter().zip(code_rest).map(|(user, &code)| user * f32::from(code)).sum();
-    sums.iter().sum::<f32>() + rest
+    sum
 }
 
 #[cfg(test)]

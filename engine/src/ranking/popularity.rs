@@ -101,6 +101,11 @@ impl<'a> SegmentPopular<'a> {
         Self { own, members, all, scale: Scale::new(users, all_users) }
     }
 
+    /// Those of its own, most popular first.
+    pub fn own(self) -> &'a [u32] {
+        self.own.items
+    }
+
     /// The items, most popular first; the score is how popular.
     pub fn items(self) -> impl Iterator<Item = Scored> + 'a {
         let Self { own, members, all, scale } = self;

@@ -88,11 +88,12 @@ fn blended(
     let Some(neighbours) = &ranking.fit.neighbours else {
         return Ok(Vec::new());
     };
+    let people = ranking.people();
     let of_user = |scratch: &mut NeighbourScratch, &user: &u32| -> Result<Vec<f64>> {
         observer.check()?;
-        let person = ranking.person(user, true);
+        let person = people.person(user, true);
         let (items, sums) =
-            candidates(neighbours.score(person.history, scratch), person.history, person.others);
+            candidates(neighbours.score(person.history, scratch), person.history, person.popular);
         let products = person.rows.scores(person.factors, &items);
         let relevant = holdout.test.row(user as usize).0;
         let reached = blends.iter().map(|blend| {

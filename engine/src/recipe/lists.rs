@@ -102,15 +102,14 @@ impl<'a> Ranking<'a> {
             }
         } else {
             let all = item_popularity(self.training, self.weighed);
-            let everybody = Popularity::new((0..).zip(all.iter().copied()));
-            let popularity = segment_popularity(self.training, segments, self.weighed);
+            let popular_in = self.popular_in_segments(&all);
+            let everybody = Popularity::new((0..).zip(all));
             for (segment, places) in own {
                 let items = &segments.items[segment];
                 let members = segments.users[segment].len();
-                let counts = &popularity[segment];
-                let all_users = self.training.users();
-                let own = Popularity::of_segment(items, counts, members, &all, all_users);
-                let popular = SegmentPopular::new(own.view(), items, members, everybody.view(), all_users);
+                let own = popular_in[segment].view();
+                let popular =
+                    SegmentPopular::new(own, items, members, everybody.view(), self.training.users());
                 keep(
                     places,
                     places.iter().map(|&place| popular.top(self.history(users[place]), n)).collect(),
@@ -118,6 +117,17 @@ impl<'a> Ranking<'a> {
             }
         }
         Ok(lists)
+    }
+
+    /// What is popular in each segment; `all` is how popular items are with everybody.
+    fn popular_in_segments(&self, all: &[f32]) -> Vec<Popularity> {
+        let segments = &self.fit.segments;
+        let of_segment = |(segment, own): (usize, Vec<f32>)| {
+            let (items, members) = (&segments.items[segment], segments.users[segment].len());
+            Popularity::of_segment(items, &own, members, all, self.training.users())
+        };
+        let counts = segment_popularity(self.training, segments, self.weighed);
+        counts.into_iter().enumerate().map(of_segment).collect()
     }
 
     fn rows(&self, user: u32, own: bool) -> (&'a [f32], ItemRows<'a>) {
@@ -130,12 +140,13 @@ impl<'a> Ranking<'a> {
         (user_factors.row(user as usize), ItemRows { backbone: backbone.item_factors.view(), own })
     }
 
-    /// What is known of a user for a list of several parts.
-    pub fn person(&self, user: u32, own: bool) -> Person<'a> {
-        let segment = self.fit.segments.of_user[user as usize] as usize;
-        let (factors, rows) = self.rows(user, own);
-        let others: &[u32] = if self.blend.factors { &self.fit.segments.items[segment] } else { &[] };
-        Person { factors, rows, history: self.history(user), others }
+    /// The users as lists of several parts need them.
+    pub fn people(self) -> People<'a> {
+        let popular = match self.blend.factors {
+            true => self.popular_in_segments(&item_popularity(self.training, self.weighed)),
+            false => Vec::new(),
+        };
+        People { ranking: self, popular }
     }
 
     fn blended(
@@ -148,7 +159,25 @@ impl<'a> Ranking<'a> {
         let Some(neighbours) = &self.fit.neighbours else {
             return Ok(vec![Vec::new(); users.len()]);
         };
-        let person = |place: usize| self.person(users[place], own);
+        let people = self.people();
+        let person = |place: usize| people.person(users[place], own);
         blended_lists(users.len(), person, neighbours, self.blend, n, observer)
+    }
+}
+
+/// Users, with what is popular in the segment of each.
+pub struct People<'a> {
+    ranking: Ranking<'a>,
+    /// Of each segment; empty where nobody is offered it.
+    popular: Vec<Popularity>,
+}
+
+impl People<'_> {
+    /// What is known of a user for a list of several parts.
+    pub fn person(&self, user: u32, own: bool) -> Person<'_> {
+        let segment = self.ranking.fit.segments.of_user[user as usize] as usize;
+        let (factors, rows) = self.ranking.rows(user, own);
+        let popular = self.popular.get(segment).map_or(&[][..], |popular| popular.view().items);
+        Person { factors, rows, history: self.ranking.history(user), popular }
     }
 }

@@ -69,8 +69,8 @@ impl NeighbourRows for MappedNeighbours<'_> {
 }
 
 impl CacheFile {
-    /// Maps a file; `None` where there is none.
-    pub fn open(path: &Path) -> Result<Option<Self>> {
+    /// Maps the file of a version; `None` where there is none.
+    pub fn open(path: &Path, version_id: i64) -> Result<Option<Self>> {
         let failed = |reason: String| SegrecError::CacheDamaged { file: path.display().to_string(), reason };
         let file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -78,6 +78,9 @@ impl CacheFile {
         };
         let mapped = Mapped::new(&file).map_err(|error| failed(error.to_string()))?;
         let directory = Directory::decode(mapped.bytes()).map_err(|reason| failed(reason.to_owned()))?;
+        if directory.version_id != version_id {
+            return Err(failed("it is of another version".to_owned()));
+        }
         let file = Self { path: path.to_owned(), mapped, directory, verified: RefCell::default() };
         // What calls read without asking.
         let Directory { ids, ends, popular, .. } = &file.directory;
@@ -89,6 +92,17 @@ impl CacheFile {
 
     /// Reads everything once, for work that must not stop in the middle.
     pub fn verify_all(&self) -> Result<()> {
+        self.sections().try_for_each(|section| self.verify(section))
+    }
+
+    /// The file of whoever has just written and summed it up: it needs no second sum.
+    pub fn written(self) -> Self {
+        let offsets = self.sections().map(|section| section.offset).collect();
+        Self { verified: RefCell::new(offsets), ..self }
+    }
+
+    /// All but those that are verified when the file is opened.
+    fn sections(&self) -> impl Iterator<Item = &Section> {
         let Directory { backbone, patterns, starts, lengths, neighbours, base, segments, .. } =
             &self.directory;
         let FactorSections { exact, codes, scales } = backbone;
@@ -98,7 +112,7 @@ impl CacheFile {
             let FactorSections { exact, codes, scales } = &segment.factors;
             [&segment.items, exact, codes, scales, &segment.base, items, values]
         });
-        shared.into_iter().chain(own).try_for_each(|section| self.verify(section))
+        shared.into_iter().chain(own)
     }
 
     fn verify(&self, section: &Section) -> Result<()> {

@@ -27,7 +27,7 @@ pub fn open(version_id: i64, kind: IdKind, stored: &versions::DeployedVersion) -
         return Err(SegrecError::Internal(format!("version {version_id} has no table of items")));
     };
     let path = version_file(version_id, table);
-    if let Some(file) = existing(&path) {
+    if let Some(file) = existing(&path, version_id) {
         return Ok(file);
     }
     let failed = |error: io::Error| SegrecError::CacheNotWritten {
@@ -35,7 +35,7 @@ pub fn open(version_id: i64, kind: IdKind, stored: &versions::DeployedVersion) -
         reason: error.to_string(),
     };
     let _writing = Writing::begin().map_err(failed)?;
-    if let Some(file) = existing(&path) {
+    if let Some(file) = existing(&path, version_id) {
         return Ok(file);
     }
     let deployed = versions::deployed()?;
@@ -44,13 +44,14 @@ pub fn open(version_id: i64, kind: IdKind, stored: &versions::DeployedVersion) -
     let unfinished = Unfinished::create(&path).map_err(failed)?;
     write::write(&unfinished.file, version_id, kind, stored, &path)?;
     unfinished.complete(&path).map_err(failed)?;
-    CacheFile::open(&path)?
+    CacheFile::open(&path, version_id)?
+        .map(CacheFile::written)
         .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile")))
 }
 
 /// The file where it is there and as it should be; one that is not goes.
-fn existing(path: &Path) -> Option<CacheFile> {
-    match CacheFile::open(path) {
+fn existing(path: &Path, version_id: i64) -> Option<CacheFile> {
+    match CacheFile::open(path, version_id) {
         Ok(file) => file,
         Err(error) => {
             damaged(path, &error);

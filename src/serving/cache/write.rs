@@ -1,5 +1,6 @@
 //! From the tables of a version to its file. Rows are streamed: a megabyte of factors and one of neighbours
-//! wait to be written, and of every item its id, its popularity and the place of its neighbours are held.
+//! wait to be written; of every item its id, its popularity and the place of its neighbours are held, and the codes
+//! of one segment.
 
 use super::format::{
     ALIGNMENT, Directory, FactorSections, HEADER, PopularSections, Section, SegmentSections,
@@ -57,19 +58,19 @@ pub fn write(
     (directory.ids, directory.ends) = write_ids(&mut writer, ids)?;
     for (segment, gram) in stored.segments.iter().zip(grams.segments) {
         let own_base = gram.filter(|_| segment.own_factors).map_or_else(Vec::new, |gram| base(&gram));
-        let (mut own, mut values, mut factors) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut own, mut values) = (Vec::new(), Vec::new());
+        let (mut exact, mut codes, mut scales) = (Appended::new(writer.end), Vec::new(), Vec::new());
         stream_segment_items(version_id, segment.id, &mut |item, popularity, row| {
             own.push(item);
             values.push(popularity);
             if !own_base.is_empty() {
-                factors.extend(row);
+                exact.push(&writer, cast_slice(&row))?;
+                scales.push(encode(&row, &mut codes));
             }
             Ok(())
         })?;
-        let (mut codes, mut scales) = (Vec::with_capacity(factors.len()), Vec::new());
-        factors.chunks_exact(k.max(1)).for_each(|row| scales.push(encode(row, &mut codes)));
         let factors = FactorSections {
-            exact: writer.section(&factors)?,
+            exact: writer.appended(exact)?,
             codes: writer.section(&codes)?,
             scales: writer.section(&scales)?,
         };
