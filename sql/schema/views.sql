@@ -10,13 +10,22 @@ FROM segrec_catalog.model_grants
 WHERE grantee::oid = 0 OR pg_catalog.pg_has_role(grantee::oid, 'USAGE');
 COMMENT ON VIEW segrec_catalog.held_grants IS 'the grants that the current role holds, itself, as a member or as everybody';
 
+-- Roles are dropped without asking us. What they owned is then the catalog owner's.
+CREATE VIEW segrec_catalog.owned_models WITH (security_barrier) AS
+SELECT model.*, COALESCE(role.oid, catalog.relowner)::regrole AS owner
+FROM segrec_catalog.models model
+JOIN pg_catalog.pg_class catalog ON catalog.oid = 'segrec_catalog.models'::regclass
+LEFT JOIN segrec_catalog.model_owners owned USING (model_id)
+LEFT JOIN pg_catalog.pg_roles role ON role.oid = owned.owner::oid;
+COMMENT ON VIEW segrec_catalog.owned_models IS 'every model with its owner';
+
 CREATE VIEW segrec_catalog.usable_models WITH (security_barrier) AS
 SELECT model.*,
        pg_catalog.pg_has_role(model.owner::oid, 'USAGE') AS is_owner,
        pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
        OR EXISTS (SELECT FROM segrec_catalog.held_grants held
                   WHERE held.model_id = model.model_id AND held.privilege = 'train') AS may_train
-FROM segrec_catalog.models model
+FROM segrec_catalog.owned_models model
 WHERE pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
    OR EXISTS (SELECT FROM segrec_catalog.held_grants held WHERE held.model_id = model.model_id)
    OR NOT EXISTS (
