@@ -15,6 +15,7 @@ mod evaluation;
 mod events;
 mod grants;
 mod harness;
+mod hostile;
 mod lists;
 mod metrics;
 mod owners;
@@ -24,8 +25,10 @@ mod recommend;
 mod reference;
 mod removal;
 mod segmentation;
+mod statistics;
 mod tenants;
 mod training;
+mod transfer;
 mod tuning;
 
 /// Cargo only compiles the files that are declared above.

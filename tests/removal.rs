@@ -312,3 +312,29 @@ fn a_deployment_beside_it_does_not_write_the_user_into_the_history_again() {
         assert_eq!(session.value::<i64>(&format!("{rows} '{user}'")), 0, "{isolation}");
     }
 }
+
+#[test]
+fn a_forgotten_user_is_no_example_any_more_where_neighbours_vote() {
+    let database = Cluster::shared().database("removal_votes");
+    let mut session = database.connect();
+    session.run(
+        r#"CREATE TABLE people AS
+               SELECT u AS user_id, CASE WHEN u = 1 THEN 1000 ELSE u END AS age,
+                      CASE WHEN u = 1 THEN 'old' WHEN u % 2 = 0 THEN 'young' END AS label
+               FROM generate_series(1::bigint, 60) u;
+           SELECT segrec_create_model('people', users => 'people', options =>
+               '{"segmentation": {"method": "knn", "label_column": "label", "neighbours": 1, "features": ["age"]}}');
+           SELECT segrec_train('people')"#,
+    );
+    let label =
+        "SELECT label FROM segrec.segments WHERE segment = segrec_classify('people', '{\"age\": 990}')";
+    assert_eq!(session.table(label), "old");
+    session.run("SELECT segrec_forget_user('people', 4)");
+    assert_eq!(database.connect().table(label), "old");
+    session.run("SELECT segrec_forget_user('people', 1)");
+    assert_eq!(database.connect().table(label), "young");
+    // Without examples nothing is told any more.
+    session.run("SELECT segrec_forget_user('people', user_id) FROM people WHERE label IS NOT NULL");
+    let error = database.connect().expect_error(label);
+    assert_eq!(error.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
+}

@@ -15,6 +15,7 @@ mod people;
 mod planner;
 mod recommend;
 mod segments;
+mod statistics;
 mod train;
 mod transfer;
 mod tune;

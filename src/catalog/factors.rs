@@ -60,6 +60,7 @@ pub fn create(version_id: i64) -> Result<()> {
                 &format!("CREATE TABLE {partition} (LIKE segrec_catalog.{name}, {check}) USING heap"),
                 &[],
             )?;
+            close(&partition)?;
             for column in arrays {
                 let alter = format!("ALTER TABLE {partition} ALTER {column}");
                 execute(&format!("{alter} SET STORAGE EXTERNAL"), &[])?;
@@ -68,6 +69,20 @@ pub fn create(version_id: i64) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// Takes back what default privileges of the catalog's owner give to others on a new table.
+fn close(table: &str) -> Result<()> {
+    let grantees = query(
+        "SELECT DISTINCT CASE WHEN given.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END \
+         FROM pg_catalog.pg_class, pg_catalog.aclexplode(relacl) AS given \
+         WHERE pg_class.oid = $1::regclass AND given.grantee <> relowner",
+        &[table.into()],
+        |row| row.value::<String>(1),
+    )?;
+    grantees
+        .iter()
+        .try_for_each(|grantee| execute(&format!("REVOKE ALL ON {table} FROM {grantee} CASCADE"), &[]))
 }
 
 /// Indexes the tables of a version, gathers their statistics and attaches them to the parents.

@@ -165,6 +165,12 @@ pub fn names() -> Result<Vec<String>> {
     query("SELECT name FROM segrec_catalog.usable_models ORDER BY name", &[], |row| row.value(1))
 }
 
+/// The keys and names of all usable models.
+pub fn usable() -> Result<Vec<(i64, String)>> {
+    let sql = "SELECT model_id, name FROM segrec_catalog.usable_models ORDER BY name";
+    query(sql, &[], |row| Ok((row.value(1)?, row.value(2)?)))
+}
+
 /// Stores a new model; gives its key, or none where the name is taken.
 pub fn insert(new: NewModel) -> Result<Option<i64>> {
     let events = new.events.as_ref();

@@ -1,6 +1,7 @@
 //! What goes: the tables of versions with the files that were made from them, and what is stored of a user.
 
 use super::factors::{partition, partitioned};
+use super::segments::forget_examples;
 use super::statement::{as_owner, execute, write};
 use crate::error::{Result, SegrecError};
 use crate::pg::lock::{lock_tables_within, lock_timeout};
@@ -64,12 +65,12 @@ pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<
         let mut members = 0;
         for id in version_ids {
             let table = partition("version_users", *id);
-            let sql = format!("DELETE FROM {table} WHERE version_id = $1 AND user_id = $2 RETURNING 1");
-            let rows = write(&sql, &[(*id).into(), user_id.into()], |row| row.value::<i32>(1))?.len();
-            if rows > 0 {
+            let sql = format!("DELETE FROM {table} WHERE version_id = $1 AND user_id = $2 RETURNING place");
+            for place in write(&sql, &[(*id).into(), user_id.into()], |row| row.value::<i32>(1))? {
+                forget_examples(*id, place)?;
                 execute(&format!("ANALYZE {table} (user_id)"), &[])?;
+                members += 1;
             }
-            members += rows as i64;
         }
         let sql =
             "DELETE FROM segrec_catalog.segment_history WHERE model_id = $1 AND user_id = $2 RETURNING 1";

@@ -49,10 +49,10 @@ pub struct Rows {
 /// Begins to read the rows of a version; `kinds` are those of users' and items' ids.
 pub fn export(version_id: i64, kinds: [Option<&str>; 2]) -> Result<Rows> {
     let mut parts = vec![format!(
-        "SELECT 'version'::text AS part, ((pg_catalog.to_jsonb(version) \
+        "SELECT 'version'::text AS part, ((pg_catalog.to_jsonb(stored) \
              - '{{version_id,model_id,version,state,started_at,finished_at,deployed_at,reason,previous}}'::text[]) \
              || pg_catalog.jsonb_build_object('format', {FORMAT}, 'user_id_kind', $1, 'item_id_kind', $2))::text AS content \
-         FROM segrec_catalog.versions version WHERE version_id = {version_id}"
+         FROM segrec_catalog.versions stored WHERE version_id = {version_id}"
     )];
     for part in &PARTS {
         let (name, relation) = (part.name, part.relation(version_id));
@@ -172,7 +172,7 @@ pub fn insert_parts(relation: &str, version_id: i64, version: i32, trusted: bool
     })
 }
 
-/// True of an array that is not one stored of so many finite numbers.
+/// True of an array that is not one row of so many finite numbers.
 fn is_no_row(array: &str, length: &str) -> String {
     format!(
         "(pg_catalog.cardinality({array}) <> {length} OR pg_catalog.array_ndims({array}) > 1 OR {})",
@@ -300,7 +300,7 @@ pub fn problem(
             "the ids of items are not in their order",
             format!(
                 "SELECT FROM (SELECT stored.item_id, stored.item_id::{kind}{collation} AS id, \
-                     pg_catalog.lag(stored.item_id::{kind}{collation}) OVER (ORDER BY stored.item) AS before FROM {items} row) stored \
+                     pg_catalog.lag(stored.item_id::{kind}{collation}) OVER (ORDER BY stored.item) AS before FROM {items} stored) stored \
                  WHERE stored.before >= stored.id OR stored.id::text <> stored.item_id"
             ),
         ));
