@@ -183,7 +183,7 @@ fn what_does_not_fit_together_is_refused_and_leaves_nothing() {
     ));
     // A part, and what becomes of one or all of its rows.
     let set = |path: &str, value: &str| format!("jsonb_set(content::jsonb, '{path}', '{value}')::text");
-    let long: String = format!("[{}]", vec!["1"; 9].join(","));
+    let long: String = format!("[{}]", ["1"; 9].join(","));
     let with = |value: &str| format!("[{}]", [value, "1", "1", "1", "1", "1", "1", "1"].join(","));
     let attacks = [
         ("version", set("{decided,als,factors}", "9")),

@@ -388,4 +388,18 @@ mod tests {
             serde_json::from_str::<NeighbourVote>(&text.replace(r#""classes":2"#, r#""classes":1"#)).is_err()
         );
     }
+
+    #[test]
+    fn without_the_exemplars_of_somebody_the_others_vote_as_if_they_had_been_alone() {
+        let points = matrix(9, 2, 1, value);
+        let labels: Vec<Option<u32>> = (0..9).map(|row| (row % 4 != 3).then_some(row % 2)).collect();
+        let vote = |labels: &[Option<u32>]| NeighbourVote::new(&points, labels, 2, 3, 100, 1).unwrap();
+        let numbered = vote(&labels).owned(|row| 100 + row);
+        let mut fewer = labels.clone();
+        fewer[4] = None;
+        assert_eq!(numbered.without(104).unwrap(), vote(&fewer).owned(|row| 100 + row));
+        assert_eq!(numbered.without(4).unwrap(), numbered);
+        let rest = (0..9).fold(Some(numbered), |vote, row| vote?.without(100 + row));
+        assert_eq!(rest, None);
+    }
 }
