@@ -15,15 +15,20 @@ mod evaluation;
 mod events;
 mod grants;
 mod harness;
+mod hostile;
 mod lists;
 mod metrics;
+mod owners;
 mod planning;
 mod privileges;
 mod recommend;
 mod reference;
+mod removal;
 mod segmentation;
+mod statistics;
 mod tenants;
 mod training;
+mod transfer;
 mod tuning;
 
 /// Cargo only compiles the files that are declared above.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 fn files(cluster: &Cluster) -> Vec<PathBuf> {
     let folder = fs::read_dir(cluster.data().join("base/pgsql_tmp")).into_iter().flatten().flatten();
     let ours = folder.map(|entry| entry.path());
-    ours.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("pgsql_tmp_segrec")).collect()
+    ours.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("pgsql_tmp_segrec.")).collect()
 }
 
 fn only_file(cluster: &Cluster) -> PathBuf {

@@ -91,7 +91,7 @@ fn a_role_that_may_not_read_the_events_sees_neither_the_model_nor_its_members() 
 fn nobody_writes_the_catalog_directly() {
     let (_database, [mut owner, _, _]) = shared_model("privileges_direct");
     for statement in [
-        "UPDATE segrec_catalog.models SET owner = 'postgres'",
+        "UPDATE segrec_catalog.model_owners SET owner = 'postgres'",
         "INSERT INTO segrec_catalog.metrics VALUES (1, 'x', 1, 1, 1, 1, 1, 1, 1)",
         "DELETE FROM segrec_catalog.versions",
         "DROP TABLE segrec_catalog.version_users_1",

@@ -39,6 +39,9 @@ ALTER FUNCTION segrec_segment_of(text, text) COST 500;
 ALTER FUNCTION segrec_classify(text, jsonb) COST 200;
 ALTER FUNCTION segrec_cut(text, integer) ROWS 100000 COST 100000;
 ALTER FUNCTION segrec_train(text, text) ROWS 1 COST 10000000;
+ALTER FUNCTION segrec_forget_user(text, bigint) ROWS 2 COST 100000;
+ALTER FUNCTION segrec_forget_user(text, uuid) ROWS 2 COST 100000;
+ALTER FUNCTION segrec_forget_user(text, text) ROWS 2 COST 100000;
 ALTER FUNCTION segrec_evaluate(text, integer[], regclass, boolean) ROWS 25 COST 10000000;
 ALTER FUNCTION segrec_cross_validate(text, integer) ROWS 150 COST 10000000;
 ALTER FUNCTION segrec_compare(text, integer, integer) ROWS 14 COST 10000000;
@@ -49,11 +52,22 @@ COMMENT ON FUNCTION segrec_alter_model(text, jsonb) IS 'merges options into thos
 COMMENT ON FUNCTION segrec_drop_model(text) IS 'drops a model with all its versions';
 COMMENT ON FUNCTION segrec_grant(text, text, text) IS 'lets a role, or public for everybody, use or train a model';
 COMMENT ON FUNCTION segrec_revoke(text, text, text) IS 'takes a privilege on a model back from a role';
+-- Numbers are written with all digits they have.
+ALTER FUNCTION segrec_export(text, integer) ROWS 100000 COST 100000 SET extra_float_digits = 1;
+ALTER FUNCTION segrec_import(text, regclass) COST 10000000;
+COMMENT ON FUNCTION segrec_export(text, integer) IS 'a version of a model as rows of text, for COPY; null takes the deployed one';
+COMMENT ON FUNCTION segrec_import(text, regclass)
+    IS 'makes a version of a model from the rows that segrec_export gave; gives its number, and does not deploy it';
+COMMENT ON FUNCTION segrec_change_owner(text, text) IS 'gives a model to another role';
 COMMENT ON FUNCTION segrec_train(text, text)
     IS 'trains a model, measures it on held-out events, and deploys it if_better, always or never';
 COMMENT ON FUNCTION segrec_deploy(text, integer) IS 'lets a version of a model answer';
 COMMENT ON FUNCTION segrec_rollback(text) IS 'lets the newest earlier version answer that was once deployed; gives its number';
 COMMENT ON FUNCTION segrec_drop_version(text, integer) IS 'drops a version that is not deployed';
+COMMENT ON FUNCTION segrec_forget_user(text, bigint) IS 'deletes what is stored of a user in all versions of a model';
+COMMENT ON FUNCTION segrec_forget_user(text, uuid) IS 'deletes what is stored of a user in all versions of a model';
+COMMENT ON FUNCTION segrec_forget_user(text, text)
+    IS 'deletes what is stored of a user in all versions of a model; text ids work for every model';
 COMMENT ON FUNCTION segrec_recommend(bigint, integer, text, bigint[], boolean, real, real) IS 'recommends items to a user';
 COMMENT ON FUNCTION segrec_recommend(uuid, integer, text, uuid[], boolean, real, real) IS 'recommends items to a user';
 COMMENT ON FUNCTION segrec_recommend(text, integer, text, text[], boolean, real, real)

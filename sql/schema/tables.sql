@@ -9,7 +9,6 @@
 CREATE TABLE segrec_catalog.models (
     model_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL UNIQUE CHECK (name <> ''),
-    owner regrole NOT NULL,
     events regclass,
     user_column text,
     item_column text,
@@ -33,6 +32,12 @@ CREATE TABLE segrec_catalog.models (
 COMMENT ON TABLE segrec_catalog.models IS 'one row per model';
 COMMENT ON COLUMN segrec_catalog.models.deployed_version_id IS
     'a key of segrec_catalog.versions; no foreign key, since a dump could not load both tables in either order';
+
+CREATE TABLE segrec_catalog.model_owners (
+    model_id bigint PRIMARY KEY REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    owner regrole NOT NULL
+);
+COMMENT ON TABLE segrec_catalog.model_owners IS 'the role that owns each model; a model without one is the catalog owner''s';
 
 CREATE TABLE segrec_catalog.model_grants (
     model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
@@ -268,7 +273,9 @@ COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur i
 -- Their contents belong to the database, not to the extension: pg_dump takes them along.
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models_model_id_seq', '');
--- A grant to a role that is gone stays behind: restored by its number, it might be another role's.
+-- Owners and grants of roles that are gone stay behind: restored by their numbers, they might be other roles'.
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.model_owners',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles WHERE pg_roles.oid = owner::oid)');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.model_grants',
     'WHERE grantee::oid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles WHERE pg_roles.oid = grantee::oid)');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions', '');

@@ -10,13 +10,22 @@ FROM segrec_catalog.model_grants
 WHERE grantee::oid = 0 OR pg_catalog.pg_has_role(grantee::oid, 'USAGE');
 COMMENT ON VIEW segrec_catalog.held_grants IS 'the grants that the current role holds, itself, as a member or as everybody';
 
+-- Roles are dropped without asking us. What they owned is then the catalog owner's.
+CREATE VIEW segrec_catalog.owned_models WITH (security_barrier) AS
+SELECT model.*, COALESCE(role.oid, catalog.relowner)::regrole AS owner
+FROM segrec_catalog.models model
+JOIN pg_catalog.pg_class catalog ON catalog.oid = 'segrec_catalog.models'::regclass
+LEFT JOIN segrec_catalog.model_owners owned USING (model_id)
+LEFT JOIN pg_catalog.pg_roles role ON role.oid = owned.owner::oid;
+COMMENT ON VIEW segrec_catalog.owned_models IS 'every model with its owner';
+
 CREATE VIEW segrec_catalog.usable_models WITH (security_barrier) AS
 SELECT model.*,
        pg_catalog.pg_has_role(model.owner::oid, 'USAGE') AS is_owner,
        pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
        OR EXISTS (SELECT FROM segrec_catalog.held_grants held
                   WHERE held.model_id = model.model_id AND held.privilege = 'train') AS may_train
-FROM segrec_catalog.models model
+FROM segrec_catalog.owned_models model
 WHERE pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
    OR EXISTS (SELECT FROM segrec_catalog.held_grants held WHERE held.model_id = model.model_id)
    OR NOT EXISTS (
@@ -215,5 +224,35 @@ JOIN segrec_catalog.studies study USING (model_id)
 JOIN segrec_catalog.trials trial USING (study_id)
 ORDER BY model.name, trial.study_id, trial.trial;
 COMMENT ON VIEW segrec.trials IS 'the trials of every study by segrec_tune, also while it runs';
+
+-- It gives the models that the caller may use; counters of others are in no table that could be asked.
+CREATE FUNCTION segrec_catalog.serving_counters()
+    RETURNS TABLE (model text, calls bigint, stored bigint, folded_in bigint, segment_popular bigint, popular bigint,
+                   empty bigint, files_written bigint, since timestamptz)
+    VOLATILE PARALLEL SAFE COST 1000 ROWS 10 LANGUAGE c AS 'MODULE_PATHNAME', 'serving_counters_wrapper';
+COMMENT ON FUNCTION segrec_catalog.serving_counters() IS 'what segrec.serving_statistics shows';
+
+CREATE VIEW segrec.serving_statistics WITH (security_barrier) AS
+SELECT model, calls, stored, folded_in, segment_popular, popular, empty, files_written, since
+FROM segrec_catalog.serving_counters();
+COMMENT ON VIEW segrec.serving_statistics IS 'what segrec_recommend and segrec_recommend_for answered with, counted over all sessions since the server''s first call';
+
+-- Default privileges of whoever creates the extension may open every new relation to others.
+DO $$
+DECLARE
+    given record;
+BEGIN
+    FOR given IN
+        SELECT DISTINCT relation.oid::pg_catalog.regclass AS relation, relation.relkind = 'S' AS is_sequence,
+               CASE WHEN acl.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(acl.grantee)) END AS grantee
+        FROM pg_catalog.pg_class relation, pg_catalog.aclexplode(relation.relacl) AS acl
+        WHERE relation.relnamespace = 'segrec_catalog'::pg_catalog.regnamespace AND acl.grantee <> relation.relowner
+          AND relation.relname NOT IN ('usable_models', 'usable_versions')
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %s CASCADE',
+            CASE WHEN given.is_sequence THEN 'SEQUENCE' ELSE 'TABLE' END, given.relation, given.grantee);
+    END LOOP;
+END
+$$;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA segrec TO PUBLIC;

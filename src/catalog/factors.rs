@@ -4,7 +4,6 @@
 use super::statement::{Row, as_owner, execute, query};
 use crate::error::{Result, SegrecError};
 use crate::pg::lock::hold_table;
-use crate::pg::mapped::remove_files;
 use crate::pg::owner::table_and_owner;
 use crate::pg::packed::Packed;
 use crate::pg::stream::{Row as Streamed, stream};
@@ -40,6 +39,11 @@ const TABLES: [Partitioned; 3] = [
     Partitioned { name: "version_segment_items", keys: &["version_id, segment, item"], arrays: &["factors"] },
 ];
 
+/// The names of the tables that are partitioned by version.
+pub fn partitioned() -> [&'static str; 3] {
+    TABLES.map(|table| table.name)
+}
+
 /// The name of a version's own table.
 pub fn partition(table: &str, version_id: i64) -> String {
     format!("segrec_catalog.{table}_{version_id}")
@@ -56,6 +60,7 @@ pub fn create(version_id: i64) -> Result<()> {
                 &format!("CREATE TABLE {partition} (LIKE segrec_catalog.{name}, {check}) USING heap"),
                 &[],
             )?;
+            close(&partition)?;
             for column in arrays {
                 let alter = format!("ALTER TABLE {partition} ALTER {column}");
                 execute(&format!("{alter} SET STORAGE EXTERNAL"), &[])?;
@@ -64,6 +69,20 @@ pub fn create(version_id: i64) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// Takes back what default privileges of the catalog's owner give to others on a new table.
+fn close(table: &str) -> Result<()> {
+    let grantees = query(
+        "SELECT DISTINCT CASE WHEN given.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END \
+         FROM pg_catalog.pg_class, pg_catalog.aclexplode(relacl) AS given \
+         WHERE pg_class.oid = $1::regclass AND given.grantee <> relowner",
+        &[table.into()],
+        |row| row.value::<String>(1),
+    )?;
+    grantees
+        .iter()
+        .try_for_each(|grantee| execute(&format!("REVOKE ALL ON {table} FROM {grantee} CASCADE"), &[]))
 }
 
 /// Indexes the tables of a version, gathers their statistics and attaches them to the parents.
@@ -82,21 +101,8 @@ pub fn attach(version_id: i64) -> Result<()> {
     })
 }
 
-/// Drops the tables of a version, and its file: where the transaction ends in nothing, it is written again.
-pub fn drop_tables(version_id: i64) -> Result<()> {
-    as_owner(|| {
-        for Partitioned { name, .. } in TABLES {
-            execute(&format!("DROP TABLE IF EXISTS {}", partition(name, version_id)), &[])?;
-        }
-        Ok(())
-    })?;
-    // Whoever served it has ended, and who comes now waits for the tables.
-    remove_files(|version, complete| complete && version == version_id);
-    Ok(())
-}
-
 /// Keeps the tables of a version to the end of the transaction; false where they were dropped. The
-/// table of users is the first that [`drop_tables`] waits for.
+/// table of users is the first that dropping them waits for.
 pub fn hold(version_id: i64) -> bool {
     CString::new(format!("version_users_{version_id}")).is_ok_and(|name| hold_table(c"segrec_catalog", &name))
 }
@@ -494,6 +500,8 @@ fn streamed(sql: &str, columns: usize, each: &mut dyn FnMut(&Streamed<'_>) -> Re
 /// A user of a version.
 #[derive(Clone, Debug)]
 pub struct StoredUser {
+    /// Where the user is stored.
+    pub place: i32,
     /// The user's id, as text.
     pub user_id: String,
     /// The id of the segment.
@@ -507,11 +515,12 @@ pub struct StoredUser {
 }
 
 /// The columns that [`stored_user`] reads.
-const USER_COLUMNS: &str = "user_id, segment, factors, items, confidences";
+const USER_COLUMNS: &str = "user_id, segment, factors, items, confidences, place";
 
 fn stored_user(row: &Row<'_>) -> Result<StoredUser> {
     let Packed(items) = row.value::<Packed<i32>>(4)?;
     Ok(StoredUser {
+        place: row.value(6)?,
         user_id: row.value(1)?,
         segment: row.value(2)?,
         factors: row.value::<Packed<f32>>(3)?.0,
@@ -540,10 +549,10 @@ impl UserLookup {
     }
 }
 
-/// Users from a place on, at most `count`.
+/// Users from a place on, at most `count`. Where a user was forgotten there is a gap.
 pub fn load_users(version_id: i64, from_place: i32, count: i32) -> Result<Vec<StoredUser>> {
     let sql = format!(
-        "SELECT {USER_COLUMNS} FROM {} WHERE version_id = $1 AND place >= $2 AND place < $2 + $3 ORDER BY place",
+        "SELECT {USER_COLUMNS} FROM {} WHERE version_id = $1 AND place >= $2 ORDER BY place LIMIT $3",
         partition("version_users", version_id)
     );
     as_owner(|| query(&sql, &[version_id.into(), from_place.into(), count.into()], |row| stored_user(&row)))

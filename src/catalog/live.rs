@@ -3,6 +3,7 @@
 use super::relations::Column;
 use super::statement::{Prepared, Row};
 use crate::error::{Result, SegrecError};
+use crate::pg::named::Named;
 use crate::pg::rights::{may_read, row_security_applies};
 use pgrx::{Uuid, pg_sys, spi};
 use segrec_engine::interactions::{Id, IdKind};
@@ -27,8 +28,7 @@ pub struct Live<'a> {
 
 /// Reads the rows of one user; prepared when first needed, by whoever may.
 pub struct LiveRows {
-    relation: pg_sys::Oid,
-    columns: Vec<CString>,
+    named: Named,
     sql: String,
     parameter: pg_sys::BuiltinOid,
     statement: OnceCell<Prepared>,
@@ -51,13 +51,13 @@ impl LiveRows {
         );
         let columns = live.columns.iter().map(|name| CString::new(*name)).collect::<Result<_, _>>();
         let columns = columns.map_err(|_| SegrecError::Internal("a name holds a zero byte".to_owned()))?;
-        Ok(Self { relation: live.oid, columns, sql, parameter: oid, statement: OnceCell::new() })
+        Ok(Self { named: Named::new(live.oid, columns), sql, parameter: oid, statement: OnceCell::new() })
     }
 
-    /// The rows of a user; `None` where the caller may not read them, or sees none and row-level security may
-    /// be why.
+    /// The rows of a user; `None` where the caller may not read them, where the relation is not any more what it was
+    /// when the session looked at it, or where the caller sees none and row-level security may be why.
     pub fn of_user<T>(&self, user: Id<'_>, each: impl FnMut(Row<'_>) -> Result<T>) -> Result<Option<Vec<T>>> {
-        if !may_read(self.relation, self.columns.iter().map(CString::as_c_str)) {
+        if !may_read(self.named.relation(), self.named.columns()) || !self.named.holds() {
             return Ok(None);
         }
         let statement = match self.statement.get() {
@@ -73,6 +73,6 @@ impl LiveRows {
             Id::Text(id) => id.into(),
         };
         let rows = statement.query(&[argument], each)?;
-        Ok(if rows.is_empty() && row_security_applies(self.relation) { None } else { Some(rows) })
+        Ok(if rows.is_empty() && row_security_applies(self.named.relation()) { None } else { Some(rows) })
     }
 }

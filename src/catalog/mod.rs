@@ -12,6 +12,9 @@
 //! - [`studies`]: studies of options and their trials
 //! - [`factors`]: the partitions that hold a version's factors
 //! - [`members`]: users of a version by their place
+//! - [`removal`]: what goes: the tables of versions, what is stored of a user
+//! - [`owners`]: who owns the models
+//! - [`transfer`]: a version as rows of text, for another database
 
 pub mod events;
 pub mod factors;
@@ -19,9 +22,12 @@ pub mod grants;
 pub mod live;
 pub mod members;
 pub mod models;
+pub mod owners;
 pub mod relations;
+pub mod removal;
 pub mod segments;
 pub mod statement;
 pub mod studies;
+pub mod transfer;
 pub mod users;
 pub mod versions;

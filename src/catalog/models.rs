@@ -176,7 +176,7 @@ pub fn find(name: Option<&str>) -> Result<Vec<Model>> {
         // Whoever acts for the owner may do everything, and is told so without the plan of the view, which costs
         // more than the rest of a look-up.
         let found = as_owner(|| {
-            let what = || format!("{}, owner::oid FROM segrec_catalog.models", columns("true", "true"));
+            let what = || format!("{}, owner::oid FROM segrec_catalog.owned_models", columns("true", "true"));
             look_up(all, name, what, |row| Ok((row.value::<pg_sys::Oid>(20)?, model(row)?)))
         })?;
         match <[_; 1]>::try_from(found) {
@@ -195,11 +195,14 @@ pub fn names() -> Result<Vec<String>> {
     query("SELECT name FROM segrec_catalog.usable_models ORDER BY name", &[], |row| row.value(1))
 }
 
-/// Stores a new model owned by the current role; false where the name is taken.
-pub fn insert(new: NewModel) -> Result<bool> {
-    // Asked before the owner of the catalog acts.
-    let owner: Vec<pg_sys::Oid> =
-        query("SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user", &[], |row| row.value(1))?;
+/// The keys and names of all usable models.
+pub fn usable() -> Result<Vec<(i64, String)>> {
+    let sql = "SELECT model_id, name FROM segrec_catalog.usable_models ORDER BY name";
+    query(sql, &[], |row| Ok((row.value(1)?, row.value(2)?)))
+}
+
+/// Stores a new model; gives its key, or none where the name is taken.
+pub fn insert(new: NewModel) -> Result<Option<i64>> {
     let events = new.events.as_ref();
     let columns = events.map(|events| events.columns.clone());
     let column = |name: fn(&ColumnNames) -> Option<&String>| columns.as_ref().and_then(name).cloned();
@@ -207,13 +210,12 @@ pub fn insert(new: NewModel) -> Result<bool> {
     let (items, items_key) = new.items.map(|d| (d.relation, d.key)).unzip();
     as_owner(|| {
         let inserted = write(
-            "INSERT INTO segrec_catalog.models (name, owner, events, user_column, item_column, weight_column, \
+            "INSERT INTO segrec_catalog.models (name, events, user_column, item_column, weight_column, \
              time_column, type_column, users, users_key, items, items_key, user_id_kind, item_id_kind, options) \
-             VALUES ($1, $2::regrole, $3::regclass, $4, $5, $6, $7, $8, $9::regclass, $10, $11::regclass, $12, $13, $14, $15) \
+             VALUES ($1, $2::regclass, $3, $4, $5, $6, $7, $8::regclass, $9, $10::regclass, $11, $12, $13, $14) \
              ON CONFLICT (name) DO NOTHING RETURNING model_id",
             &[
                 new.name.into(),
-                owner.first().copied().into(),
                 events.map(|events| events.relation).into(),
                 column(|columns| Some(&columns.user)).into(),
                 column(|columns| Some(&columns.item)).into(),
@@ -230,7 +232,7 @@ pub fn insert(new: NewModel) -> Result<bool> {
             ],
             |row| row.value::<i64>(1),
         )?;
-        Ok(!inserted.is_empty())
+        Ok(inserted.into_iter().next())
     })
 }
 

@@ -171,6 +171,24 @@ pub fn load_classifier(version_id: i64) -> Result<Option<StoredClassifier>> {
     found.into_iter().next().flatten().map(|bytes| decode(&bytes)).transpose()
 }
 
+/// Takes the examples of the user at a place out of what finds the segment of a row of users.
+pub fn forget_examples(version_id: i64, place: i32) -> Result<()> {
+    let Some(StoredClassifier { classifier, segments }) = load_classifier(version_id)? else {
+        return Ok(());
+    };
+    let rest = classifier.without(place as u32);
+    if rest.as_ref() == Some(&classifier) {
+        return Ok(());
+    }
+    let rest = rest.map(|classifier| encode(&StoredClassifier { classifier, segments })).transpose()?;
+    as_owner(|| {
+        execute(
+            "UPDATE segrec_catalog.versions SET classifier = $2 WHERE version_id = $1",
+            &[version_id.into(), rest.into()],
+        )
+    })
+}
+
 /// A structure as it is stored.
 pub fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
     postcard::to_stdvec(value).map_err(|error| SegrecError::Internal(error.to_string()))

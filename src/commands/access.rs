@@ -13,7 +13,7 @@ pub fn owned(name: Option<&str>) -> Result<Model> {
 }
 
 /// The model of that name, which the caller must own.
-fn owner_of(name: Option<&str>) -> Result<Model> {
+pub fn owner_of(name: Option<&str>) -> Result<Model> {
     let model = named(name)?;
     if !model.is_owner {
         return Err(SegrecError::NotOwner { name: model.name, owner: model.owner });

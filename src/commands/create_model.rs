@@ -4,9 +4,11 @@ use super::options::{Reads, check_options};
 use super::read::{category_columns, user_columns};
 use crate::catalog::events;
 use crate::catalog::models::{self, ColumnNames, Described, EventsSource, NewModel};
+use crate::catalog::owners;
 use crate::catalog::relations::{self, Column, EventColumns};
 use crate::error::{Result, SegrecError, notice};
 use crate::pg::lock::refuse_on_replica;
+use crate::pg::rights::current_role;
 use pgrx::pg_sys;
 use segrec_engine::interactions::IdKind;
 use segrec_engine::recipe::parse_options;
@@ -79,17 +81,18 @@ pub fn create_model(arguments: Arguments) -> Result<()> {
     {
         relations::probe(columns.relation(), &columns.expressions())?;
     }
-    let stored = models::insert(NewModel {
+    let Some(model_id) = models::insert(NewModel {
         name: name.clone(),
         events: source.cloned(),
         users: arguments.users,
         items: arguments.items,
         user_kind,
         options: arguments.options,
-    })?;
-    if !stored {
+    })?
+    else {
         return Err(SegrecError::ModelExists { name });
-    }
+    };
+    owners::set(model_id, current_role())?;
     match events {
         Some((_, columns)) => advise_index(&columns),
         None => Ok(()),

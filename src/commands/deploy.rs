@@ -28,20 +28,28 @@ pub fn deploy(model: Option<&str>, version: Option<i32>) -> Result<()> {
 pub fn rollback(model: Option<&str>) -> Result<i32> {
     let model = owned(model)?;
     let versions = versions::list(model.id)?;
-    let deployed = versions.iter().find(|version| Some(version.version_id) == model.deployed_version_id);
-    let deployed_number = deployed.map(|version| version.version);
-    // Versions come with the latest deployment first; only older ones count, so that two rollbacks go
-    // back two versions instead of returning.
-    let earlier = versions
-        .iter()
-        .filter(|version| version.ready && version.was_deployed)
-        .filter(|version| deployed_number.is_some_and(|deployed| version.version < deployed))
-        .max_by_key(|version| version.version);
-    match earlier {
+    match earlier(&versions, model.deployed_version_id) {
         Some(version) => {
             models::deploy(model.id, version.version_id)?;
             Ok(version.version)
         }
-        None => Err(SegrecError::NothingToRollBackTo { model: model.name, deployed: deployed_number }),
+        None => {
+            let deployed = number(&versions, model.deployed_version_id);
+            Err(SegrecError::NothingToRollBackTo { model: model.name, deployed })
+        }
     }
+}
+
+fn number(versions: &[Version], version_id: Option<i64>) -> Option<i32> {
+    versions.iter().find(|version| Some(version.version_id) == version_id).map(|version| version.version)
+}
+
+/// The version that a rollback from the deployed one goes to. Only older ones count, so that two rollbacks go back
+/// two versions instead of returning.
+pub fn earlier(versions: &[Version], deployed_version_id: Option<i64>) -> Option<&Version> {
+    let deployed = number(versions, deployed_version_id)?;
+    versions
+        .iter()
+        .filter(|version| version.ready && version.was_deployed && version.version < deployed)
+        .max_by_key(|version| version.version)
 }

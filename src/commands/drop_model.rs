@@ -1,14 +1,16 @@
 //! `segrec_drop_model`: a model with all its versions.
 
 use super::access::owned_and_locked;
-use crate::catalog::{factors, models, versions};
-use crate::error::Result;
+use crate::catalog::{models, removal, versions};
+use crate::error::{Result, SegrecError};
 
 /// Drops a model.
 pub fn drop_model(model: Option<&str>) -> Result<()> {
     let model = owned_and_locked(model)?;
-    for version in versions::list(model.id)? {
-        factors::drop_tables(version.version_id)?;
+    let versions: Vec<i64> = versions::list(model.id)?.iter().map(|version| version.version_id).collect();
+    let patience = removal::patience();
+    if !removal::drop_tables(&versions, patience)? {
+        return Err(SegrecError::BeingRead { model: model.name, version: None, patience });
     }
     models::delete(model.id)
 }

@@ -1,9 +1,11 @@
-//! `segrec_drop_version`: one version that does not answer.
+//! `segrec_drop_version`: one version that does not answer; and those that a training leaves behind.
 
 use super::access::owned_and_locked;
-use super::deploy::find_version;
-use crate::catalog::{factors, versions};
-use crate::error::{Result, SegrecError};
+use super::deploy::{earlier, find_version};
+use crate::catalog::models::{self, Model};
+use crate::catalog::{removal, versions};
+use crate::error::{Result, SegrecError, notice};
+use std::time::Duration;
 
 /// Drops a version.
 pub fn drop_version(model: Option<&str>, version: Option<i32>) -> Result<()> {
@@ -12,6 +14,40 @@ pub fn drop_version(model: Option<&str>, version: Option<i32>) -> Result<()> {
     if model.deployed_version_id == Some(found.version_id) {
         return Err(SegrecError::VersionDeployed { model: model.name, version: found.version });
     }
-    factors::drop_tables(found.version_id)?;
+    let patience = removal::patience();
+    if !removal::drop_tables(&[found.version_id], patience)? {
+        return Err(SegrecError::BeingRead { model: model.name, version: Some(found.version), patience });
+    }
     versions::delete(found.version_id)
+}
+
+/// Drops all but the newest `keep` versions of a model that has been trained, the deployed one, and the one that a
+/// rollback goes to. What others read now stays until a training finds nobody: a training waits for no reader.
+pub fn drop_old(trained: &Model, keep: usize) -> Result<()> {
+    let Some(model) = models::find(Some(&trained.name))?.into_iter().next() else {
+        return Ok(());
+    };
+    let mut versions = versions::list(model.id)?;
+    let rollback = earlier(&versions, model.deployed_version_id).map(|version| version.version_id);
+    versions.sort_unstable_by_key(|version| std::cmp::Reverse(version.version));
+    let mut read = Vec::new();
+    for version in versions.iter().skip(keep) {
+        let id = Some(version.version_id);
+        if id == model.deployed_version_id || id == rollback {
+            continue;
+        }
+        if removal::drop_tables(&[version.version_id], Duration::ZERO)? {
+            versions::delete(version.version_id)?;
+        } else {
+            read.push(version.version.to_string());
+        }
+    }
+    if !read.is_empty() {
+        notice(
+            format!("versions of model \"{}\" that are to go stay for now: {}", model.name, read.join(", ")),
+            Some("other transactions read the tables of versions".to_owned()),
+            Some("the next training drops them, or segrec_drop_version".to_owned()),
+        );
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod alter_model;
+pub mod change_owner;
 pub mod compare;
 pub mod create_model;
 pub mod cross_validate;
@@ -11,6 +12,7 @@ pub mod diary;
 pub mod drop_model;
 pub mod drop_version;
 pub mod evaluate;
+pub mod forget_user;
 pub mod grant;
 pub mod label_segment;
 pub mod measured;
@@ -18,6 +20,7 @@ pub mod options;
 pub mod read;
 pub mod test_events;
 pub mod train;
+pub mod transfer;
 pub mod tune;
 pub mod verdict;
 pub mod write;

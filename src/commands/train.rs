@@ -115,6 +115,7 @@ pub fn train(model: Option<&str>, deploy: Option<&str>) -> Result<TrainingResult
         models::deploy(model.id, version_id)?;
     }
     versions::finish(version_id)?;
+    super::drop_version::drop_old(&model, options.keep_versions)?;
     Ok(result(&material, &outcome, &verdict, version, diary.seconds()))
 }
 
@@ -179,6 +180,8 @@ fn replaced(deployed: &Version, options: &Options) -> Result<Option<Options>> {
     let Some(decided) = deployed.decided()? else {
         return Ok(None);
     };
+    // How many versions are kept is no part of a recipe.
+    let previous = Options { keep_versions: options.keep_versions, ..previous };
     Ok((previous != *options).then(|| previous.decided(&decided)))
 }
 

@@ -191,7 +191,11 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
         classifier: members
             .classifier
             .clone()
-            .map(|classifier| encode(&StoredClassifier { classifier, segments: ids.to_vec() }))
+            .map(|classifier| {
+                let places = places(members, ids);
+                let classifier = classifier.owned(|member| places[member as usize]);
+                encode(&StoredClassifier { classifier, segments: ids.to_vec() })
+            })
             .transpose()?,
     })
 }
@@ -279,12 +283,25 @@ fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &
     Ok(())
 }
 
-/// Writes members segment by segment, in the order of their ids.
+/// Members segment by segment, in the order of their ids: as they are stored.
+fn order(members: &Members, ids: &[i32]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..members.fits.len() as u32).collect();
+    order.sort_by_key(|&member| (ids[members.fits[member as usize].segment as usize], member));
+    order
+}
+
+/// The place of every member in that order.
+fn places(members: &Members, ids: &[i32]) -> Vec<u32> {
+    let mut places = vec![0; members.fits.len()];
+    (0..).zip(order(members, ids)).for_each(|(place, member)| places[member as usize] = place);
+    places
+}
+
+/// Writes members as they are stored.
 fn write_users(version_id: i64, writing: &Writing<'_>, ids: &[i32]) -> Result<()> {
     let members = writing.outcome.members();
     let trained = writing.outcome.trained();
-    let mut order: Vec<u32> = (0..members.fits.len() as u32).collect();
-    order.sort_by_key(|&member| (ids[members.fits[member as usize].segment as usize], member));
+    let order = order(members, ids);
     // Segments in the order of their ids, which is that of probabilities.
     let mut by_id: Vec<usize> = (0..ids.len()).collect();
     by_id.sort_by_key(|&segment| ids[segment]);

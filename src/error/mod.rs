@@ -11,6 +11,7 @@ pub use raise::{log, notice, or_raise};
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
 use segrec_engine::recipe::OptionProblem;
+use std::time::Duration;
 
 /// The extension's result.
 pub type Result<T, E = SegrecError> = std::result::Result<T, E>;
@@ -148,6 +149,14 @@ pub enum SegrecError {
     UnknownVersion { model: String, version: i32, existing: Vec<i32> },
     /// The version answers and cannot be dropped.
     VersionDeployed { model: String, version: i32 },
+    /// Others read what is to be dropped.
+    BeingRead { model: String, version: Option<i32>, patience: Duration },
+    /// A model is to be given to a role that the caller is no member of.
+    NotMember { role: String },
+    /// A relation holds no version that could be imported.
+    NotImportable { relation: String, reason: String },
+    /// Only a superuser may import what cannot be checked.
+    NotTrusted { relation: String },
     /// There is nothing to roll back to.
     NothingToRollBackTo { model: String, deployed: Option<i32> },
     /// The model's ids are of another type than the call's.

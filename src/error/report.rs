@@ -315,6 +315,36 @@ impl SegrecError {
                 Some("the deployed version answers every call".to_owned()),
                 Some("deploy another version first, with segrec_deploy or segrec_rollback".to_owned()),
             ),
+            Self::BeingRead { model, version, patience } => report(
+                Code::ERRCODE_LOCK_NOT_AVAILABLE,
+                match version {
+                    Some(version) => format!("version {version} of model \"{model}\" is being read"),
+                    None => format!("model \"{model}\" is being read"),
+                },
+                Some(format!(
+                    "for {} s there was no moment in which no other transaction read the tables of versions",
+                    patience.as_secs_f64()
+                )),
+                Some("end the transactions that read the views of members, items and factors, or set lock_timeout to wait longer".to_owned()),
+            ),
+            Self::NotMember { role } => report(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("must be able to SET ROLE \"{role}\""),
+                Some("a model is given only to a role that whoever gives it is a member of".to_owned()),
+                Some(format!("act as a superuser, or as a member of both the model's owner and {role}")),
+            ),
+            Self::NotImportable { relation, reason } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("relation \"{relation}\" holds no version that can be imported"),
+                Some(reason),
+                Some("fill it with all rows that segrec_export gives for one version of a model with ids of the same types".to_owned()),
+            ),
+            Self::NotTrusted { relation } => report(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("permission denied to import the version in relation \"{relation}\""),
+                Some("a version that predicts ratings is taken from a superuser only: part of it cannot be checked".to_owned()),
+                Some("ask a superuser to import it, or train the model here".to_owned()),
+            ),
             Self::NothingToRollBackTo { model, deployed } => report(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("model \"{model}\" has no earlier version to roll back to"),

@@ -2,7 +2,12 @@
 //! transaction and visible in `pg_locks` as an object lock.
 
 use pgrx::pg_sys;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Between two looks whether nobody uses a table.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Keeps a table from being dropped to the end of the transaction; false where it is gone.
 pub fn hold_table(schema: &CStr, table: &CStr) -> bool {
@@ -42,4 +47,58 @@ pub fn try_lock(table: pg_sys::Oid, key: i64) -> bool {
     // SAFETY: the tag is complete and outlives the call; without waiting it returns at once.
     let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, false, true) };
     result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+/// The setting `lock_timeout`; none where it is off.
+pub fn lock_timeout() -> Option<Duration> {
+    // SAFETY: a setting, which changes on this thread only.
+    let milliseconds = unsafe { pg_sys::LockTimeout };
+    (milliseconds > 0).then(|| Duration::from_millis(milliseconds as u64))
+}
+
+/// Locks tables against everybody to the end of the transaction, in a moment in which nobody uses any of them; false
+/// where none came in time. It stands in no queue meanwhile, so nobody waits behind it. Tables that are gone are passed
+/// over.
+pub fn lock_tables_within(schema: &CStr, tables: &[CString], patience: Duration) -> bool {
+    let start = Instant::now();
+    loop {
+        if try_lock_tables(schema, tables) {
+            return true;
+        }
+        if start.elapsed() >= patience {
+            return false;
+        }
+        sleep(POLL.min(patience));
+        pg_sys::check_for_interrupts!();
+    }
+}
+
+/// Locks all of the tables or none.
+fn try_lock_tables(schema: &CStr, tables: &[CString]) -> bool {
+    let mode = pg_sys::AccessExclusiveLock as i32;
+    let mut locked = Vec::with_capacity(tables.len());
+    for table in tables {
+        // SAFETY: both names end with a zero byte; a relation that is dropped between both calls is locked by its number,
+        // which harms nobody.
+        let free = unsafe {
+            let namespace = pg_sys::get_namespace_oid(schema.as_ptr(), true);
+            let oid = pg_sys::get_relname_relid(table.as_ptr(), namespace);
+            if oid == pg_sys::InvalidOid {
+                continue;
+            }
+            let free = pg_sys::ConditionalLockRelationOid(oid, mode);
+            if free {
+                locked.push(oid);
+            }
+            free
+        };
+        if !free {
+            for oid in locked.into_iter().rev() {
+                // SAFETY: locked above, in this transaction.
+                unsafe { pg_sys::UnlockRelationOid(oid, mode) };
+            }
+            return false;
+        }
+    }
+    true
 }

@@ -47,6 +47,13 @@ pub fn version_file(version_id: i64, table: pg_sys::Oid) -> PathBuf {
     Path::new(FOLDER).join(format!("{}{version_id}.{}", prefix(), u32::from(table)))
 }
 
+/// A file of this database besides those of versions, told from that of an older installation by the oid of a table.
+pub fn database_file(name: &str, table: pg_sys::Oid) -> PathBuf {
+    // SAFETY: set when the backend connected to its database, constant since.
+    let database = u32::from(unsafe { pg_sys::MyDatabaseId });
+    Path::new(FOLDER).join(format!("{PREFIX}_{name}.{database}.{}", u32::from(table)))
+}
+
 /// A file that becomes [`version_file`] when it is complete, and is deleted if it does not.
 pub struct Unfinished {
     path: PathBuf,
@@ -70,6 +77,11 @@ impl Unfinished {
         options.read(true).write(true).create(true).truncate(true).mode(folder_mode & 0o666);
         let file = options.open(&path)?;
         Ok(Self { path, file })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Gives it its name.

@@ -1,11 +1,13 @@
 //! The only `unsafe` of the extension: what PostgreSQL offers only to C, in safe forms.
 //!
 //! - [`aggregate`]: the state that an aggregate carries from row to row
+//! - [`counters`]: numbers that all sessions add to
 //! - [`features`]: the argument `features real[]`
 //! - [`flat`]: values of our own types
 //! - [`owner`]: act as the owner of the catalog for a moment
 //! - [`lock`]: the lock that a training holds on its model
 //! - [`mapped`]: files that all sessions map
+//! - [`named`]: whether the names in a query still mean the same
 //! - [`packed`]: arrays of numbers as whole blocks
 //! - [`planner`]: what the planner asks of our functions
 //! - [`rights`]: what the current role may read
@@ -13,10 +15,12 @@
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
 
 pub mod aggregate;
+pub mod counters;
 pub mod features;
 pub mod flat;
 pub mod lock;
 pub mod mapped;
+pub mod named;
 pub mod owner;
 pub mod packed;
 pub mod planner;

@@ -16,6 +16,12 @@ pub fn acts_for(role: pg_sys::Oid) -> bool {
     unsafe { pg_sys::has_privs_of_role(current_role(), role) }
 }
 
+/// Whether the current role is a superuser.
+pub fn is_superuser() -> bool {
+    // SAFETY: looks the role up in the catalog.
+    unsafe { pg_sys::superuser() }
+}
+
 /// Whether the current role may read these columns of a relation. Of what is gone it says yes: reading it raises
 /// PostgreSQL's own error.
 pub fn may_read<'a>(relation: pg_sys::Oid, columns: impl IntoIterator<Item = &'a CStr>) -> bool {

@@ -68,8 +68,10 @@ impl Iterator for AllLists {
 impl AllLists {
     fn next_batch(&mut self) -> Result<()> {
         let users = load_users(self.version.id(), self.next_place, BATCH_USERS)?;
-        self.next_place += BATCH_USERS;
-        self.finished = users.is_empty();
+        match users.last() {
+            Some(last) => self.next_place = last.place + 1,
+            None => self.finished = true,
+        }
         // Users are stored segment by segment.
         for group in users.chunk_by(|a, b| a.segment == b.segment) {
             self.add_segment(group)?;

@@ -216,11 +216,11 @@ fn of_ratings(
 fn trained_on(version: &ServedVersion) -> Result<(IdMap, Interactions)> {
     let mut ids = IdMap::new(IdKind::Text);
     let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
-    for from in (0..).step_by(BATCH_USERS as usize) {
+    let mut from = 0;
+    loop {
         let users = load_users(version.id(), from, BATCH_USERS)?;
-        if users.is_empty() {
-            break;
-        }
+        let Some(last) = users.last() else { break };
+        from = last.place + 1;
         for user in users {
             ids.number(Id::Text(&user.user_id));
             columns.extend(user.items);

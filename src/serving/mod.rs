@@ -11,6 +11,7 @@
 //! - [`all_lists`]: the lists of every user, streamed
 //! - [`segment_list`]: what a segment is recommended
 //! - [`similar_users`], [`audience`]: the users most like another, or most likely to want an item
+//! - [`statistics`]: what was answered, counted
 //! - [`measuring`]: a version on events that it was not trained on
 //!
 //! A call costs one lookup of the model, one of the user, one of their events where those are live, and
@@ -28,6 +29,7 @@ pub mod segment_of;
 pub mod segments;
 pub mod session;
 pub mod similar_users;
+pub mod statistics;
 pub mod variety;
 pub mod version;
 

@@ -7,9 +7,9 @@
 //! user's own items speak (`neighbours`).
 
 use super::history::History;
-use super::session;
 use super::variety::Variety;
 use super::version::{Segment, ServedVersion};
+use super::{session, statistics};
 use crate::catalog::factors::{StoredUser, id_text, parse_id};
 use crate::catalog::models::Model;
 use crate::error::{Result, SegrecError};
@@ -61,6 +61,8 @@ pub struct Person {
     pub segment: Option<u32>,
     /// Whether the training knew them.
     known: bool,
+    /// Whether the factors are those of the training.
+    stored: bool,
     /// Their factors, with the source these stand for; none without events.
     pub factors: Option<(Vec<f32>, Source)>,
     /// What they have.
@@ -70,7 +72,12 @@ pub struct Person {
 impl Person {
     /// Somebody of whom nothing is known.
     pub fn stranger() -> Self {
-        Self { segment: None, known: false, factors: None, history: History::default() }
+        Self { segment: None, known: false, stored: false, factors: None, history: History::default() }
+    }
+
+    /// Whether they are scored with factors of the training.
+    pub fn is_stored(&self) -> bool {
+        self.stored && self.factors.is_some()
     }
 }
 
@@ -106,7 +113,18 @@ pub fn recommend_user(user: Id<'_>, item_kind: IdKind, request: &Request<'_>) ->
         Some(user) => find_person(&version, user)?,
         None => Person::stranger(),
     };
-    answer(version, &person, request)
+    counted(model.id, version, &person, request)
+}
+
+fn counted(
+    model_id: i64,
+    version: Rc<ServedVersion>,
+    person: &Person,
+    request: &Request<'_>,
+) -> Result<Recommendation> {
+    let list = answer(version, person, request)?;
+    statistics::count(model_id, person, &list);
+    Ok(list)
 }
 
 /// Recommends items to whoever has the given items: a guest, a basket, a session.
@@ -116,7 +134,7 @@ pub fn recommend_for(items: &[Id<'_>], item_kind: IdKind, request: &Request<'_>)
     let version = session::version(&model)?;
     let history = History::of_items(item_numbers(&version, items));
     let person = fold_in(&version, None, history, None)?;
-    answer(version, &person, request)
+    counted(model.id, version, &person, request)
 }
 
 /// An error where the model's items have ids of another kind.
@@ -196,7 +214,7 @@ pub fn known_person(
         Some(stored.factors.clone())
     };
     let factors = factors.map(|factors| (factors, source));
-    Ok(Person { segment: Some(segment), known: true, factors, history })
+    Ok(Person { segment: Some(segment), known: true, stored: !changed, factors, history })
 }
 
 /// Somebody whom the training did not see, by their items, and by their segment where it is known.
@@ -208,7 +226,7 @@ pub fn fold_in(
 ) -> Result<Person> {
     let person = |segment, factors: Option<Vec<f32>>, history| {
         let factors = factors.map(|factors| (factors, Source::FoldIn));
-        Ok(Person { segment, known: false, factors, history })
+        Ok(Person { segment, known: false, stored: false, factors, history })
     };
     if version.rated.is_some() {
         let factors = rated_factors(version, user, &history)?;

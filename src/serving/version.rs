@@ -89,7 +89,7 @@ impl ServedVersion {
         let live = relations::has_leading_index(source.relation, &source.columns.user)?
             .then(|| LiveEvents::new(&columns, options.events.type_weights.clone(), options.is_explicit()))
             .transpose()?;
-        let cache = cache::open(version_id, source.item_kind, &stored)?;
+        let cache = cache::open(model.id, version_id, source.item_kind, &stored)?;
         Ok(Self {
             id: version_id,
             median_weight: stored.median_weight,

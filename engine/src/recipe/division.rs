@@ -151,7 +151,7 @@ impl Finder<'_> {
                         PointRule::Nearest(first_columns(&partition.centroids, encoder.dimensions()))
                     }
                     (Some(mixture), _) => PointRule::Mixture(mixture.clone()),
-                    (_, Some(vote)) => PointRule::Vote(vote.clone()),
+                    (_, Some(vote)) => PointRule::Vote(vote.clone().owned(|row| members[row as usize])),
                     _ => PointRule::Nearest(partition.centroids.clone()),
                 };
                 Classifier::Attributes { encoder, rule, unused: unused.clone() }

@@ -362,6 +362,12 @@ pub const OPTIONS: &[OptionEntry] = &[
         "42",
         "Where all random draws start; the same data and seed give the same version.",
     ),
+    entry(
+        "keep_versions",
+        Kind::Integer { least: 1, most: 1_000_000 },
+        "5",
+        "How many of the newest versions stay after a training; older ones are dropped, but for the deployed one and the one that segrec_rollback goes to.",
+    ),
 ];
 
 /// What happens to rows that cannot be used.
@@ -498,4 +504,6 @@ pub struct Options {
     pub holdout: HoldoutOptions,
     /// Where random draws start.
     pub seed: u64,
+    /// How many of the newest versions stay after a training.
+    pub keep_versions: usize,
 }

@@ -11,8 +11,9 @@ use crate::seed::{hash_bytes, random};
 use rand::Rng;
 use serde_json::{Map, Value};
 
-/// Options that say what is held out or measured: trials that differ in them could not be compared.
-const FIXED: [&str; 10] = [
+/// Options that say what is held out or measured, so that trials that differ in them could not be compared, or that no
+/// trial depends on.
+const FIXED: [&str; 11] = [
     "feedback",
     "events.type_weights",
     "events.min_user_events",
@@ -23,6 +24,7 @@ const FIXED: [&str; 10] = [
     "holdout.share",
     "holdout.last",
     "seed",
+    "keep_versions",
 ];
 /// Draws for each trial that is sought, before a small space counts as exhausted.
 const DRAWS: usize = 20;

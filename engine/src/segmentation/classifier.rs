@@ -84,6 +84,28 @@ impl PointRule {
 }
 
 impl Classifier {
+    /// The same with other numbers for whose exemplars are, where it has any; a training numbers its members.
+    pub fn owned(self, number: impl Fn(u32) -> u32) -> Self {
+        match self {
+            Self::Attributes { encoder, rule: PointRule::Vote(vote), unused } => {
+                Self::Attributes { encoder, rule: PointRule::Vote(vote.owned(number)), unused }
+            }
+            other => other,
+        }
+    }
+
+    /// The same without the exemplars of somebody; none where it cannot tell segments without them.
+    pub fn without(&self, owner: u32) -> Option<Self> {
+        match self {
+            Self::Attributes { encoder, rule: PointRule::Vote(vote), unused } => Some(Self::Attributes {
+                encoder: encoder.clone(),
+                rule: PointRule::Vote(vote.without(owner)?),
+                unused: unused.clone(),
+            }),
+            other => Some(other.clone()),
+        }
+    }
+
     /// The group of a row of users; `None` where a label or a named segment has no group.
     ///
     /// # Errors

@@ -40,6 +40,8 @@ pub struct NeighbourVote {
     classes: usize,
     /// How many of the nearest vote.
     neighbours: usize,
+    /// Whose each exemplar is: the number of its row, until somebody numbers them otherwise.
+    owners: Vec<u32>,
 }
 
 /// The outcome for a row.
@@ -81,7 +83,28 @@ impl NeighbourVote {
             return Err(EngineError::NothingToTrainOn { reason: "no row has a label".into() });
         }
         let labels = chosen.iter().filter_map(|&row| labels[row as usize]).collect();
-        Ok(Self { exemplars: points.select(&chosen), labels, classes, neighbours: neighbours.max(1) })
+        let exemplars = points.select(&chosen);
+        Ok(Self { exemplars, labels, classes, neighbours: neighbours.max(1), owners: chosen })
+    }
+
+    /// The same with other numbers for whose exemplars are.
+    pub fn owned(mut self, number: impl Fn(u32) -> u32) -> Self {
+        self.owners.iter_mut().for_each(|owner| *owner = number(*owner));
+        self
+    }
+
+    /// The same without the exemplars of somebody; none where no exemplar is left.
+    pub fn without(&self, owner: u32) -> Option<Self> {
+        let kept: Vec<u32> = (0..self.owners.len() as u32)
+            .filter(|&exemplar| self.owners[exemplar as usize] != owner)
+            .collect();
+        let of = |values: &[u32]| kept.iter().map(|&exemplar| values[exemplar as usize]).collect();
+        (!kept.is_empty()).then(|| Self {
+            exemplars: self.exemplars.select(&kept),
+            labels: of(&self.labels),
+            owners: of(&self.owners),
+            ..*self
+        })
     }
 
     /// The vote on every row.
@@ -207,15 +230,20 @@ struct Unchecked {
     labels: Vec<u32>,
     classes: usize,
     neighbours: usize,
+    owners: Vec<u32>,
 }
 
 impl TryFrom<Unchecked> for NeighbourVote {
     type Error = EngineError;
 
     fn try_from(read: Unchecked) -> Result<Self> {
-        let Unchecked { exemplars, labels, classes, neighbours } = read;
+        let Unchecked { exemplars, labels, classes, neighbours, owners } = read;
+        if owners.len() != labels.len() {
+            return Err(EngineError::Shape { what: "owners", expected: labels.len(), found: owners.len() });
+        }
         let every: Vec<Option<u32>> = labels.iter().copied().map(Some).collect();
-        Self::new(&exemplars, &every, classes, neighbours, labels.len(), 0)
+        let vote = Self::new(&exemplars, &every, classes, neighbours, labels.len(), 0)?;
+        Ok(Self { owners, ..vote })
     }
 }
 
@@ -359,5 +387,19 @@ mod tests {
         assert!(
             serde_json::from_str::<NeighbourVote>(&text.replace(r#""classes":2"#, r#""classes":1"#)).is_err()
         );
+    }
+
+    #[test]
+    fn without_the_exemplars_of_somebody_the_others_vote_as_if_they_had_been_alone() {
+        let points = matrix(9, 2, 1, value);
+        let labels: Vec<Option<u32>> = (0..9).map(|row| (row % 4 != 3).then_some(row % 2)).collect();
+        let vote = |labels: &[Option<u32>]| NeighbourVote::new(&points, labels, 2, 3, 100, 1).unwrap();
+        let numbered = vote(&labels).owned(|row| 100 + row);
+        let mut fewer = labels.clone();
+        fewer[4] = None;
+        assert_eq!(numbered.without(104).unwrap(), vote(&fewer).owned(|row| 100 + row));
+        assert_eq!(numbered.without(4).unwrap(), numbered);
+        let rest = (0..9).fold(Some(numbered), |vote, row| vote?.without(100 + row));
+        assert_eq!(rest, None);
     }
 }

@@ -14,6 +14,7 @@ mod write;
 
 pub use file::CacheFile;
 
+use super::statistics;
 use crate::catalog::{factors, versions};
 use crate::error::{Result, SegrecError, log};
 use crate::pg::mapped::{Unfinished, Writing, remove_files, version_file};
@@ -22,7 +23,12 @@ use std::io;
 use std::path::Path;
 
 /// The file of a version: mapped as it is, or written first.
-pub fn open(version_id: i64, kind: IdKind, stored: &versions::DeployedVersion) -> Result<CacheFile> {
+pub fn open(
+    model_id: i64,
+    version_id: i64,
+    kind: IdKind,
+    stored: &versions::DeployedVersion,
+) -> Result<CacheFile> {
     let Some(table) = factors::items_table(version_id) else {
         return Err(SegrecError::Internal(format!("version {version_id} has no table of items")));
     };
@@ -44,6 +50,7 @@ pub fn open(version_id: i64, kind: IdKind, stored: &versions::DeployedVersion) -
     let unfinished = Unfinished::create(&path).map_err(failed)?;
     write::write(&unfinished.file, version_id, kind, stored, &path)?;
     unfinished.complete(&path).map_err(failed)?;
+    statistics::count_file(model_id);
     CacheFile::open(&path, version_id)?
         .map(CacheFile::written)
         .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile")))

@@ -1,0 +1,41 @@
+//! `segrec_forget_user` (for ids of type bigint, uuid and text).
+
+use super::recommend::SqlId;
+use crate::catalog::removal::Forgotten;
+use crate::commands::forget_user;
+use crate::error::or_raise;
+use pgrx::Uuid;
+use pgrx::prelude::*;
+
+/// How many rows went, by the view that showed them.
+type Rows = TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))>;
+
+fn forget<T: SqlId>(model: Option<&str>, user: Option<&T>) -> Rows {
+    let Forgotten { members, history } =
+        or_raise(forget_user::forget_user(model, user.map(SqlId::id), T::KIND));
+    TableIterator::new([("segment_members", members), ("segment_history", history)])
+}
+
+#[pg_extern(volatile, parallel_unsafe, name = "segrec_forget_user")]
+fn segrec_forget_user_bigint(
+    model: Option<&str>,
+    user_id: Option<i64>,
+) -> TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))> {
+    forget(model, user_id.as_ref())
+}
+
+#[pg_extern(volatile, parallel_unsafe, name = "segrec_forget_user")]
+fn segrec_forget_user_uuid(
+    model: Option<&str>,
+    user_id: Option<Uuid>,
+) -> TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))> {
+    forget(model, user_id.as_ref())
+}
+
+#[pg_extern(volatile, parallel_unsafe, name = "segrec_forget_user")]
+fn segrec_forget_user_text(
+    model: Option<&str>,
+    user_id: Option<String>,
+) -> TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))> {
+    forget(model, user_id.as_ref())
+}

@@ -1,0 +1,83 @@
+//! What goes: the tables of versions with the files that were made from them, and what is stored of a user.
+
+use super::factors::{partition, partitioned};
+use super::segments::forget_examples;
+use super::statement::{as_owner, execute, write};
+use crate::error::{Result, SegrecError};
+use crate::pg::lock::{lock_tables_within, lock_timeout};
+use crate::pg::mapped::remove_files;
+use std::ffi::CString;
+use std::time::Duration;
+
+/// How long dropping waits for others where `lock_timeout` says nothing: two sessions that wait for each other's reading
+/// would never end, and nobody would notice, since they stand in no queue.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long dropping waits for a moment without readers.
+pub fn patience() -> Duration {
+    lock_timeout().unwrap_or(PATIENCE)
+}
+
+/// Drops the tables of versions, and their files: where the transaction ends in nothing, these are written again. The
+/// parents are locked too, as PostgreSQL does for every partition that is dropped. It is done in a moment in which nobody
+/// reads any of them: who waited in the queue of a lock would make all readers of the views wait behind it. False where no
+/// such moment came.
+pub fn drop_tables(version_ids: &[i64], patience: Duration) -> Result<bool> {
+    let mut tables = Vec::new();
+    for table in partitioned() {
+        tables.extend(version_ids.iter().map(|id| format!("{table}_{id}")));
+    }
+    tables.extend(partitioned().map(str::to_owned));
+    let tables: Vec<CString> = tables
+        .into_iter()
+        .map(|table| CString::new(table).map_err(|error| SegrecError::Internal(error.to_string())))
+        .collect::<Result<_>>()?;
+    if !lock_tables_within(c"segrec_catalog", &tables, patience) {
+        return Ok(false);
+    }
+    as_owner(|| {
+        for id in version_ids {
+            for table in partitioned() {
+                execute(&format!("DROP TABLE IF EXISTS {}", partition(table, *id)), &[])?;
+            }
+        }
+        Ok(())
+    })?;
+    // Whoever served it has ended, and who comes now waits for the tables.
+    remove_files(|version, complete| complete && version_ids.contains(&version));
+    Ok(true)
+}
+
+/// How many rows were stored of a user.
+pub struct Forgotten {
+    /// In the tables of versions.
+    pub members: i64,
+    /// In the history of segments.
+    pub history: i64,
+}
+
+/// Deletes what is stored of a user in some versions of a model and in its history. Ids also stand in the statistics
+/// that the planner keeps of a column, so these are gathered again.
+pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<Forgotten> {
+    as_owner(|| {
+        // A deployment writes the same row first: it waits, and does not copy the user into the history again.
+        execute("UPDATE segrec_catalog.models SET name = name WHERE model_id = $1", &[model_id.into()])?;
+        let mut members = 0;
+        for id in version_ids {
+            let table = partition("version_users", *id);
+            let sql = format!("DELETE FROM {table} WHERE version_id = $1 AND user_id = $2 RETURNING place");
+            for place in write(&sql, &[(*id).into(), user_id.into()], |row| row.value::<i32>(1))? {
+                forget_examples(*id, place)?;
+                execute(&format!("ANALYZE {table} (user_id)"), &[])?;
+                members += 1;
+            }
+        }
+        let sql =
+            "DELETE FROM segrec_catalog.segment_history WHERE model_id = $1 AND user_id = $2 RETURNING 1";
+        let history = write(sql, &[model_id.into(), user_id.into()], |row| row.value::<i32>(1))?.len() as i64;
+        if history > 0 {
+            execute("ANALYZE segrec_catalog.segment_history (user_id)", &[])?;
+        }
+        Ok(Forgotten { members, history })
+    })
+}

@@ -1,0 +1,328 @@
+//! A version as rows of text, so that COPY carries it to another database: part by part as JSON, in which numbers keep
+//! all their digits.
+
+use super::factors::partition;
+use super::statement::{as_owner, execute, query, write};
+use crate::error::{Result, SegrecError};
+use crate::pg::stream::stream;
+use pgrx::{JsonB, Spi, pg_sys, spi};
+use serde_json::{Value, json};
+use std::ffi::CString;
+
+/// What a version's first row says of the form of all; to be raised when that changes.
+pub const FORMAT: i64 = 1;
+/// Rows that are passed on at once: at 128 factors and 100 neighbours some 3 MB of text.
+const BATCH: usize = 1000;
+
+/// Where the rows of a part are kept.
+struct Part {
+    name: &'static str,
+    table: &'static str,
+    partitioned: bool,
+}
+
+/// The parts besides the version's own row.
+const PARTS: [Part; 7] = [
+    Part { name: "segment", table: "segments", partitioned: false },
+    Part { name: "profile", table: "segment_profiles", partitioned: false },
+    Part { name: "metric", table: "metrics", partitioned: false },
+    Part { name: "tree", table: "segment_trees", partitioned: false },
+    Part { name: "item", table: "version_items", partitioned: true },
+    Part { name: "segment_item", table: "version_segment_items", partitioned: true },
+    Part { name: "user", table: "version_users", partitioned: true },
+];
+
+impl Part {
+    fn relation(&self, version_id: i64) -> String {
+        match self.partitioned {
+            true => partition(self.table, version_id),
+            false => format!("segrec_catalog.{}", self.table),
+        }
+    }
+}
+
+/// Rows of a version, read some at a time to the end of the transaction.
+pub struct Rows {
+    cursor: String,
+}
+
+/// Begins to read the rows of a version; `kinds` are those of users' and items' ids.
+pub fn export(version_id: i64, kinds: [Option<&str>; 2]) -> Result<Rows> {
+    let mut parts = vec![format!(
+        "SELECT 'version'::text AS part, ((pg_catalog.to_jsonb(stored) \
+             - '{{version_id,model_id,version,state,started_at,finished_at,deployed_at,reason,previous}}'::text[]) \
+             || pg_catalog.jsonb_build_object('format', {FORMAT}, 'user_id_kind', $1, 'item_id_kind', $2))::text AS content \
+         FROM segrec_catalog.versions stored WHERE version_id = {version_id}"
+    )];
+    for part in &PARTS {
+        let (name, relation) = (part.name, part.relation(version_id));
+        parts.push(format!(
+            "SELECT '{name}', (pg_catalog.to_jsonb(stored) - 'version_id')::text \
+             FROM {relation} stored WHERE version_id = {version_id}"
+        ));
+    }
+    let sql = parts.join(" UNION ALL ");
+    as_owner(|| {
+        Spi::connect(|client| {
+            let cursor = client.try_open_cursor(&sql, &[kinds[0].into(), kinds[1].into()])?;
+            Ok(Rows { cursor: cursor.detach_into_name() })
+        })
+    })
+}
+
+impl Rows {
+    /// The next rows; none at the end.
+    pub fn next(&self) -> Result<Vec<(String, String)>> {
+        as_owner(|| {
+            Spi::connect(|client| {
+                let mut cursor = client.find_cursor(&self.cursor)?;
+                let mut rows = Vec::new();
+                for row in cursor.fetch(BATCH as i64)? {
+                    rows.extend(row.get::<String>(1)?.zip(row.get::<String>(2)?));
+                }
+                if !rows.is_empty() {
+                    cursor.detach_into_name();
+                }
+                Ok(rows)
+            })
+        })
+    }
+}
+
+/// Passes the contents of a part to `each`, some at a time. The relation is read as the caller.
+fn contents(relation: &str, part: &str, each: &mut dyn FnMut(Vec<String>) -> Result<()>) -> Result<()> {
+    let sql = format!(
+        "SELECT content::pg_catalog.text FROM {relation} \
+         WHERE part::pg_catalog.text COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) {}",
+        spi::quote_literal(part)
+    );
+    let sql = CString::new(sql).map_err(|error| SegrecError::Internal(error.to_string()))?;
+    let (mut batch, mut failed) = (Vec::new(), None);
+    stream(&sql, 1, &mut |row| {
+        batch.extend(row.text(0, str::to_owned));
+        if batch.len() == BATCH {
+            failed = each(std::mem::take(&mut batch)).err();
+        }
+        failed.is_none()
+    });
+    match failed {
+        Some(error) => Err(error),
+        None if batch.is_empty() => Ok(()),
+        None => each(batch),
+    }
+}
+
+/// The contents of the rows that describe versions.
+pub fn version_rows(relation: &str) -> Result<Vec<String>> {
+    let mut rows = Vec::new();
+    contents(relation, "version", &mut |batch| {
+        rows.extend(batch);
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Stores the row of a new version of a model; gives its key and number.
+pub fn insert_version(model_id: i64, version: Value) -> Result<(i64, i32)> {
+    let found = as_owner(|| {
+        write(
+            "WITH numbered AS (UPDATE segrec_catalog.models SET last_version = last_version + 1 WHERE model_id = $1 \
+                               RETURNING last_version) \
+             INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, users, items, events, \
+                 segments, split, metric, value, baseline, reason, options, decided, rated, classifier, median_weight, \
+                 anchor, item_gram) \
+             SELECT $1, last_version, 'ready', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), given.users, \
+                 given.items, given.events, given.segments, given.split, given.metric, given.value, given.baseline, 'it was imported', \
+                 given.options, given.decided, given.rated, given.classifier, given.median_weight, given.anchor, given.item_gram \
+             FROM numbered, pg_catalog.jsonb_populate_record(NULL::segrec_catalog.versions, $2) AS given \
+             RETURNING version_id, version",
+            &[model_id.into(), JsonB(version).into()],
+            |row| Ok((row.value(1)?, row.value(2)?)),
+        )
+    })?;
+    found
+        .into_iter()
+        .next()
+        .ok_or_else(|| SegrecError::Internal("the model was dropped meanwhile".to_owned()))
+}
+
+/// Stores everything else of a version from a relation of the caller's. Trees are taken where `trusted` only.
+pub fn insert_parts(relation: &str, version_id: i64, version: i32, trusted: bool) -> Result<()> {
+    let key = json!({ "version_id": version_id });
+    let segment_key = json!({ "version_id": version_id, "since_version": version });
+    for part in PARTS.iter().filter(|part| trusted || part.name != "tree") {
+        let key = if part.name == "segment" { &segment_key } else { &key };
+        let sql = format!(
+            "INSERT INTO {} SELECT given.* FROM pg_catalog.unnest($1::text[]) AS content, \
+             LATERAL pg_catalog.jsonb_populate_record(NULL::segrec_catalog.{}, content::jsonb || $2) AS given",
+            part.relation(version_id),
+            part.table
+        );
+        contents(relation, part.name, &mut |batch| {
+            as_owner(|| execute(&sql, &[batch.into(), JsonB(key.clone()).into()]))
+        })?;
+    }
+    as_owner(|| {
+        execute(
+            "UPDATE segrec_catalog.models model SET last_segment = GREATEST(model.last_segment, \
+                 (SELECT pg_catalog.max(segment) FROM segrec_catalog.segments WHERE version_id = $2)) \
+             FROM segrec_catalog.versions version WHERE version.version_id = $2 AND version.model_id = model.model_id",
+            &[version_id.into(), version_id.into()],
+        )
+    })
+}
+
+/// True of an array that is not one row of so many finite numbers.
+fn is_no_row(array: &str, length: &str) -> String {
+    format!(
+        "(pg_catalog.cardinality({array}) <> {length} OR pg_catalog.array_ndims({array}) > 1 OR {})",
+        is_not_finite(array)
+    )
+}
+
+fn is_not_finite(array: &str) -> String {
+    format!(
+        "(pg_catalog.array_position({array}, NULL) IS NOT NULL OR 'NaN' = ANY ({array}) \
+          OR 'Infinity' = ANY ({array}) OR '-Infinity' = ANY ({array}))"
+    )
+}
+
+fn is_no_number(value: &str) -> String {
+    format!("({value} IS NULL OR {value} IN ('NaN', 'Infinity', '-Infinity'))")
+}
+
+/// True of numbers that do not ascend, or are none of `0 .. count`.
+fn is_no_set(numbers: &str, count: &str) -> String {
+    format!(
+        "(pg_catalog.array_ndims({numbers}) > 1 OR {numbers} <> ARRAY(SELECT DISTINCT number FROM pg_catalog.unnest({numbers}) number \
+                            WHERE number >= 0 AND number < {count} ORDER BY number))"
+    )
+}
+
+/// What is wrong with the rows of a version, the first thing that is; none where they are as a training leaves them.
+/// `columns` are those of factors, `patterns` those of patterns.
+pub fn problem(
+    version_id: i64,
+    kinds: [Option<&str>; 2],
+    columns: usize,
+    patterns: usize,
+) -> Result<Option<&'static str>> {
+    let [users, items, own] =
+        ["version_users", "version_items", "version_segment_items"].map(|table| partition(table, version_id));
+    let version = format!("(SELECT * FROM segrec_catalog.versions WHERE version_id = {version_id})");
+    let segments = format!("(SELECT * FROM segrec_catalog.segments WHERE version_id = {version_id})");
+    let (k, count) = (columns.to_string(), format!("(SELECT pg_catalog.count(*) FROM {items})"));
+    let factors = is_no_row("stored.factors", &k);
+    let mut checks: Vec<(&str, String)> = vec![
+        (
+            "the numbers of users, items and segments are not those of its rows",
+            format!(
+                "SELECT FROM {version} stored WHERE stored.users IS NULL OR stored.users < GREATEST(1, (SELECT pg_catalog.count(*) FROM {users})) \
+                     OR stored.users > 2147483647 OR COALESCE(stored.items, 0) <> {count} \
+                     OR stored.segments IS DISTINCT FROM (SELECT pg_catalog.count(*) FROM {segments} own) OR stored.segments = 0 \
+                     OR stored.users < (SELECT pg_catalog.sum(own.users) FROM {segments} own)"
+            ),
+        ),
+        (
+            "what fold-in needs does not fit",
+            format!(
+                "SELECT FROM {version} stored WHERE {} OR {count} > 0 AND (stored.decided IS NULL OR {} OR stored.median_weight <= 0 \
+                     OR stored.anchor IS NULL OR stored.item_gram IS NULL)",
+                is_not_finite("stored.item_gram"),
+                is_no_number("stored.median_weight")
+            ),
+        ),
+        (
+            "a segment does not fit",
+            format!(
+                "SELECT FROM {segments} stored WHERE stored.users < 1 OR {} OR {} \
+                     OR stored.own_factors AND {k} > 0 AND stored.item_gram IS NOT NULL AND pg_catalog.cardinality(stored.item_gram) <> {k} * {k} \
+                     OR pg_catalog.cardinality(stored.centroid) <> (SELECT pg_catalog.max(pg_catalog.cardinality(own.centroid)) FROM {segments} own) \
+                     OR pg_catalog.cardinality(stored.centroid) NOT IN (0, {k})",
+                is_not_finite("stored.centroid"),
+                is_not_finite("stored.item_gram")
+            ),
+        ),
+        (
+            "an item does not fit",
+            format!(
+                "SELECT FROM {items} stored WHERE stored.item < 0 OR stored.item >= {count} OR stored.users < 0 OR stored.popularity < 0 \
+                     OR {} OR {factors} OR stored.pattern IS NULL AND {patterns} > 0 OR stored.pattern IS NOT NULL AND {}",
+                is_no_number("stored.popularity"),
+                is_no_row("stored.pattern", &patterns.to_string())
+            ),
+        ),
+        (
+            "the neighbours of an item do not fit",
+            format!(
+                "SELECT FROM {items} stored WHERE pg_catalog.num_nulls(stored.neighbours, stored.neighbour_weights) = 1 \
+                     OR stored.neighbours IS NOT NULL AND ({} OR {})",
+                is_no_set("stored.neighbours", &count),
+                is_no_row("stored.neighbour_weights", "pg_catalog.cardinality(stored.neighbours)")
+            ),
+        ),
+        (
+            "an item of a segment does not fit",
+            format!(
+                "SELECT FROM {own} stored LEFT JOIN {segments} segment ON segment.segment = stored.segment \
+                 WHERE segment.segment IS NULL OR stored.item < 0 OR stored.item >= {count} OR stored.users < 1 OR stored.popularity < 0 OR {} \
+                     OR stored.factors IS NULL AND segment.own_factors AND segment.item_gram IS NOT NULL \
+                     OR stored.factors IS NOT NULL AND {factors}",
+                is_no_number("stored.popularity")
+            ),
+        ),
+        (
+            "a user does not fit",
+            format!(
+                "SELECT FROM {users} stored LEFT JOIN {segments} segment ON segment.segment = stored.segment CROSS JOIN {version} version \
+                 WHERE segment.segment IS NULL OR stored.place < 0 OR stored.place >= version.users OR {} OR {} \
+                     OR stored.factors <> '{{}}' AND {factors} OR {} OR {} \
+                     OR stored.probabilities IS NOT NULL AND {}",
+                is_no_number("stored.distance"),
+                is_no_number("stored.confidence"),
+                is_no_set("stored.items", &count),
+                is_no_row("stored.confidences", "pg_catalog.cardinality(stored.items)"),
+                is_no_row("stored.probabilities", "version.segments")
+            ),
+        ),
+    ];
+    let [user_kind, item_kind] = kinds;
+    // A kind is a word of the catalog, and a type. Other text raises PostgreSQL's own error.
+    if let Some(kind) = user_kind {
+        checks.push((
+            "a user's id is not written as its type is",
+            format!("SELECT FROM {users} stored WHERE stored.user_id::{kind}::text <> stored.user_id"),
+        ));
+    }
+    if let Some(kind) = item_kind {
+        let collation = if kind == "text" { " COLLATE \"C\"" } else { "" };
+        checks.push((
+            "the ids of items are not in their order",
+            format!(
+                "SELECT FROM (SELECT stored.item_id, stored.item_id::{kind}{collation} AS id, \
+                     pg_catalog.lag(stored.item_id::{kind}{collation}) OVER (ORDER BY stored.item) AS before FROM {items} stored) stored \
+                 WHERE stored.before >= stored.id OR stored.id::text <> stored.item_id"
+            ),
+        ));
+    }
+    as_owner(|| {
+        for (what, sql) in checks {
+            if !query(&format!("{sql} LIMIT 1"), &[], |_| Ok(()))?.is_empty() {
+                return Ok(Some(what));
+            }
+        }
+        Ok(None)
+    })
+}
+
+/// What is wrong with the columns of a relation that is to hold a version.
+pub fn columns_problem(relation: pg_sys::Oid) -> Result<Option<&'static str>> {
+    let columns = super::relations::columns(relation)?;
+    let is_text = |name: &str| {
+        columns.iter().any(|column| {
+            column.name == name && column.id_kind() == Some(segrec_engine::interactions::IdKind::Text)
+        })
+    };
+    Ok((!is_text("part") || !is_text("content"))
+        .then_some("it has no columns \"part\" and \"content\" of type text"))
+}
