@@ -13,6 +13,7 @@ mod metrics;
 mod people;
 mod planner;
 mod recommend;
+mod schedule;
 mod segments;
 mod train;
 mod tune;
