@@ -21,6 +21,7 @@ mod planning;
 mod privileges;
 mod recommend;
 mod reference;
+mod schedules;
 mod segmentation;
 mod tenants;
 mod training;

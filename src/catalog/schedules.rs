@@ -139,7 +139,7 @@ pub struct Scheduler {
     pub installed: bool,
     /// Whether the caller may use its schema.
     pub usable: bool,
-    /// The database that pg_cron reads, where the server has loaded it.
+    /// The database that pg_cron reads, where the server has loaded it and the caller may know.
     pub home: Option<String>,
     /// This database.
     pub database: String,
@@ -153,7 +153,7 @@ pub fn scheduler() -> Result<Option<Scheduler>> {
         "SELECT extension.oid IS NOT NULL, \
                 COALESCE((SELECT pg_catalog.has_schema_privilege(oid, 'USAGE') \
                           FROM pg_catalog.pg_namespace WHERE nspname = 'cron'), false), \
-                pg_catalog.current_setting('cron.database_name', true), pg_catalog.current_database()::text, \
+                (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'cron.database_name'), pg_catalog.current_database()::text, \
                 pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000 \
          FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_extension extension ON extension.extname = 'pg_cron'",
         &[],

@@ -387,7 +387,7 @@ impl SegrecError {
                 format!("the extension pg_cron is not installed in database \"{database}\""),
                 Some(match &home {
                     Some(home) => format!("the server has loaded pg_cron, which reads the database \"{home}\""),
-                    None => "the server has not loaded pg_cron".to_owned(),
+                    None => "a schedule is a job of pg_cron in the same database".to_owned(),
                 }),
                 Some(match home {
                     Some(home) if home == database => "CREATE EXTENSION pg_cron".to_owned(),
