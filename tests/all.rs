@@ -24,6 +24,7 @@ mod privileges;
 mod recommend;
 mod reference;
 mod removal;
+mod schedules;
 mod segmentation;
 mod statistics;
 mod tenants;

@@ -136,6 +136,22 @@ BEGIN
             ('empty', NULL, 'lists without any item'),
             ('files_written', NULL, 'how often the file that sessions share was written'),
             ('since', NULL, 'when counting began: at the first call after the server started'),
+            ('cron', NULL, 'when a run begins, as a cron expression'),
+            ('min_new_events', NULL, 'how many new events a training takes at least'),
+            ('paused', NULL, 'whether runs do nothing for now'),
+            ('role', NULL, 'the role that made the schedule, as which it runs'),
+            ('last_started_at', NULL, 'when the last run began'),
+            ('last_finished_at', NULL, 'when it ended'),
+            ('last_outcome', NULL, 'trained, skipped or failed'),
+            ('last_error', NULL, 'why the last run failed'),
+            ('job', NULL, 'the number of the job of pg_cron'),
+            ('job_started_at', NULL, 'when pg_cron last began the job; null where you may not read it'),
+            ('job_status', NULL, 'what became of it, in the words of pg_cron'),
+            ('job_message', NULL, 'what it returned, or its error'),
+            ('started_at', 'schedule_runs', 'when the run began'),
+            ('outcome', NULL, 'trained; skipped: too few events were new; failed'),
+            ('new_events', NULL, 'at least how many events came since the deployed version was trained; null where nothing tells'),
+            ('version', 'schedule_runs', 'the version that was trained'),
             ('model_id', NULL, 'the key of the model'),
             ('name', NULL, 'the name of the model'),
             ('is_owner', NULL, 'whether the current role is a member of the owner'),
@@ -152,7 +168,8 @@ BEGIN
             ('rated', NULL, 'what ratings need besides factors'),
             ('median_weight', NULL, 'the weight that became a confidence of 1'),
             ('anchor', NULL, 'the moment from which age is counted, in microseconds since 2000'),
-            ('item_gram', NULL, 'the Gramian of the backbone''s item factors, k × k')
+            ('item_gram', NULL, 'the Gramian of the backbone''s item factors, k × k'),
+            ('event_rows', NULL, 'how many rows of events were read')
         ) AS meanings (name, view, sentence)
         WHERE meanings.name = viewed.name AND (meanings.view IS NULL OR meanings.view = viewed.view)
         ORDER BY meanings.view NULLS LAST

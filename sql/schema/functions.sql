@@ -154,3 +154,46 @@ COMMENT ON FUNCTION segrec_catalog.begin_study(text, jsonb, integer, text, text,
 COMMENT ON FUNCTION segrec_catalog.run_trial(bigint) IS 'part of segrec_tune: runs the next trial; false where none is left';
 COMMENT ON FUNCTION segrec_catalog.finish_study(bigint, boolean)
     IS 'part of segrec_tune: says which trial is the best and applies it if asked';
+
+-- Schedules. A procedure, since what a failed run says is kept while what it did is rolled back. Its names have their
+-- schemas for the same reason as those of segrec_tune; its parts may be called by everybody: each checks that the
+-- caller may train the model.
+
+CREATE FUNCTION segrec_catalog.run_scheduled(model text, min_new_events bigint) RETURNS void
+    VOLATILE PARALLEL UNSAFE COST 10000000 LANGUAGE c AS 'MODULE_PATHNAME', 'run_scheduled_wrapper';
+CREATE FUNCTION segrec_catalog.record_failure(model text, error text) RETURNS void
+    VOLATILE PARALLEL UNSAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'record_failure_wrapper';
+
+CREATE PROCEDURE segrec_run_schedule(model text, min_new_events bigint DEFAULT NULL)
+LANGUAGE plpgsql AS $$
+DECLARE
+    problem text;
+    fact text;
+    advice text;
+    code text;
+BEGIN
+    COMMIT; -- inside a transaction block this says so before any work
+    BEGIN
+        PERFORM segrec_catalog.run_scheduled(model, min_new_events);
+        RETURN;
+    EXCEPTION WHEN query_canceled OR others THEN
+        GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT, fact = PG_EXCEPTION_DETAIL, advice = PG_EXCEPTION_HINT,
+                                code = RETURNED_SQLSTATE;
+    END;
+    PERFORM segrec_catalog.record_failure(model, problem);
+    COMMIT;
+    RAISE EXCEPTION USING
+        MESSAGE = problem, ERRCODE = code,
+        DETAIL = CASE WHEN fact OPERATOR(pg_catalog.<>) '' THEN fact ELSE 'the training was started by a schedule' END,
+        HINT = CASE WHEN advice OPERATOR(pg_catalog.<>) '' THEN advice ELSE 'see the view segrec.schedule_runs' END;
+END
+$$;
+COMMENT ON PROCEDURE segrec_run_schedule(text, bigint)
+    IS 'trains a model where enough events are new since its deployed version was trained, and writes down what it did';
+COMMENT ON FUNCTION segrec_catalog.run_scheduled(text, bigint) IS 'part of segrec_run_schedule: trains or skips';
+COMMENT ON FUNCTION segrec_catalog.record_failure(text, text) IS 'part of segrec_run_schedule: writes down why a run failed';
+COMMENT ON FUNCTION segrec_schedule(text, text, bigint)
+    IS 'has pg_cron train a model at the times of a cron expression, where enough events are new';
+COMMENT ON FUNCTION segrec_unschedule(text) IS 'ends the schedule of a model';
+COMMENT ON FUNCTION segrec_pause_schedule(text) IS 'lets the runs of a schedule do nothing until it is resumed';
+COMMENT ON FUNCTION segrec_resume_schedule(text) IS 'lets a paused schedule go on';

@@ -73,9 +73,10 @@ CREATE TABLE segrec_catalog.versions (
     median_weight real,
     anchor bigint,
     item_gram real[],
+    event_rows bigint,
     UNIQUE (model_id, version)
 );
-COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided is what options leave open; rated is what ratings need besides factors; classifier is how a row of users finds its segment; median_weight, anchor (microseconds since 2000) and item_gram (k × k) are what fold-in needs';
+COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided is what options leave open; rated is what ratings need besides factors; classifier is how a row of users finds its segment; median_weight, anchor (microseconds since 2000) and item_gram (k × k) are what fold-in needs; event_rows is how many rows of events were read';
 
 CREATE TABLE segrec_catalog.segments (
     version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
@@ -231,6 +232,29 @@ CREATE TABLE segrec_catalog.trials (
 );
 COMMENT ON TABLE segrec_catalog.trials IS 'the trials of each study, made and still to be made; options are what a trial changes in the model''s own';
 
+CREATE TABLE segrec_catalog.schedules (
+    model_id bigint PRIMARY KEY REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    cron text NOT NULL,
+    min_new_events bigint NOT NULL CHECK (min_new_events >= 0),
+    role regrole NOT NULL,
+    job bigint NOT NULL,
+    paused boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE segrec_catalog.schedules IS 'when models are trained by themselves; job is that of pg_cron, which runs as role';
+
+CREATE TABLE segrec_catalog.schedule_runs (
+    run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz NOT NULL,
+    outcome text NOT NULL CHECK (outcome IN ('trained', 'skipped', 'failed')),
+    new_events bigint,
+    version integer,
+    error text
+);
+COMMENT ON TABLE segrec_catalog.schedule_runs IS 'the latest runs of schedules, a hundred of each model';
+CREATE INDEX ON segrec_catalog.schedule_runs (model_id, run_id);
+
 CREATE TABLE segrec_catalog.version_users (
     version_id bigint NOT NULL,
     place integer NOT NULL,
@@ -294,3 +318,6 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.training_log', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.studies', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.studies_study_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.trials', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.schedules', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.schedule_runs', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.schedule_runs_run_id_seq', '');

@@ -46,11 +46,12 @@ GRANT SELECT ON segrec_catalog.usable_versions TO PUBLIC;
 
 CREATE VIEW segrec.models WITH (security_barrier) AS
 SELECT model.name AS model, model.owner, model.events, model.users, model.items, model.options,
-       version.version AS deployed_version, version.finished_at AS trained_at, NULL::text AS schedule,
+       version.version AS deployed_version, version.finished_at AS trained_at, schedule.cron AS schedule,
        model.user_column, model.item_column, model.weight_column, model.time_column, model.type_column,
        model.created_at
 FROM segrec_catalog.usable_models model
-LEFT JOIN segrec_catalog.versions version ON version.version_id = model.deployed_version_id;
+LEFT JOIN segrec_catalog.versions version ON version.version_id = model.deployed_version_id
+LEFT JOIN segrec_catalog.schedules schedule ON schedule.model_id = model.model_id;
 COMMENT ON VIEW segrec.models IS 'the models you may use';
 
 CREATE VIEW segrec.grants WITH (security_barrier) AS
@@ -236,6 +237,43 @@ CREATE VIEW segrec.serving_statistics WITH (security_barrier) AS
 SELECT model, calls, stored, folded_in, segment_popular, popular, empty, files_written, since
 FROM segrec_catalog.serving_counters();
 COMMENT ON VIEW segrec.serving_statistics IS 'what segrec_recommend and segrec_recommend_for answered with, counted over all sessions since the server''s first call';
+
+-- What pg_cron says of a job, where it is installed and the current role may read it: of its own jobs.
+CREATE FUNCTION segrec_catalog.last_of_job(job bigint)
+    RETURNS TABLE (status text, message text, started_at timestamptz)
+    STABLE PARALLEL SAFE ROWS 1 COST 1000 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'pg_cron') THEN
+        RETURN;
+    END IF;
+    IF pg_catalog.has_schema_privilege('cron', 'USAGE') THEN
+        RETURN QUERY EXECUTE 'SELECT status, return_message, start_time FROM cron.job_run_details
+                              WHERE jobid = $1 ORDER BY runid DESC LIMIT 1' USING job;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION segrec_catalog.last_of_job(bigint) IS 'the latest run of a job of pg_cron, where the current role may read it';
+
+CREATE VIEW segrec.schedules WITH (security_barrier) AS
+SELECT model.name AS model, schedule.cron, schedule.min_new_events, schedule.paused, schedule.role,
+       last.started_at AS last_started_at, last.finished_at AS last_finished_at, last.outcome AS last_outcome,
+       last.error AS last_error, schedule.job, cron.started_at AS job_started_at, cron.status AS job_status,
+       cron.message AS job_message
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.schedules schedule USING (model_id)
+LEFT JOIN LATERAL (SELECT run.started_at, run.finished_at, run.outcome, run.error
+                   FROM segrec_catalog.schedule_runs run
+                   WHERE run.model_id = model.model_id
+                   ORDER BY run.run_id DESC LIMIT 1) AS last ON true
+LEFT JOIN LATERAL segrec_catalog.last_of_job(schedule.job) AS cron ON true;
+COMMENT ON VIEW segrec.schedules IS 'when the models you may use are trained by themselves, and what the last run came to';
+
+CREATE VIEW segrec.schedule_runs WITH (security_barrier) AS
+SELECT model.name AS model, run.started_at, run.finished_at, run.outcome, run.new_events, run.version, run.error
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.schedule_runs run USING (model_id)
+ORDER BY model.name, run.run_id DESC;
+COMMENT ON VIEW segrec.schedule_runs IS 'the latest runs of schedules, a hundred of each model';
 
 -- Default privileges of whoever creates the extension may open every new relation to others.
 DO $$

@@ -14,6 +14,7 @@ mod metrics;
 mod people;
 mod planner;
 mod recommend;
+mod schedule;
 mod segments;
 mod statistics;
 mod train;

@@ -2,8 +2,10 @@
 
 use super::live::{Live, LiveRows};
 use super::relations::{ColumnRole, EventColumns};
+use super::statement::query;
 use crate::error::{BadRows, Result, SegrecError};
 use crate::pg::stream::{Row, stream};
+use pgrx::datum::TimestampWithTimeZone;
 use pgrx::{Uuid, pg_sys};
 use segrec_engine::interactions::{Id, IdKind, RawEvents};
 use std::collections::BTreeMap;
@@ -159,6 +161,34 @@ pub fn read_all(
     }
 }
 
+/// How many rows there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Count {
+    /// All.
+    pub rows: i64,
+    /// Those later than a moment; none where events have no times.
+    pub later: i64,
+}
+
+/// Counts the rows of everybody, and those later than `moment` (microseconds since 2000).
+pub fn count(columns: &EventColumns, moment: i64) -> Result<Count> {
+    let moment = TimestampWithTimeZone::try_from(moment)
+        .map_err(|error| SegrecError::Internal(format!("a version's latest event has no time: {error}")))?;
+    let later = match &columns.time {
+        Some(column) => {
+            let time = column.expression(ColumnRole::Time);
+            format!("{time} OPERATOR(pg_catalog.>) $1 AND pg_catalog.isfinite({time})")
+        }
+        None => "$1 IS NULL".to_owned(),
+    };
+    let sql = format!(
+        "SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {later}) FROM {}",
+        columns.relation
+    );
+    let found = query(&sql, &[moment.into()], |row| Ok(Count { rows: row.value(1)?, later: row.value(2)? }))?;
+    found.into_iter().next().ok_or_else(|| SegrecError::Internal("a count gave no row".to_owned()))
+}
+
 fn take_row(
     row: &Row<'_>,
     layout: &Layout,
@@ -258,7 +288,7 @@ impl LiveEvents {
             let weight = layout.weight.map(|column| row.get::<f64>(column + 1)).transpose()?;
             let time = layout
                 .time
-                .map(|column| row.get::<pgrx::datum::TimestampWithTimeZone>(column + 1))
+                .map(|column| row.get::<TimestampWithTimeZone>(column + 1))
                 .transpose()?
                 .map(|time| time.map(pg_sys::TimestampTz::from));
             let type_weight = match layout.event_type {

@@ -8,6 +8,7 @@
 //! - [`models`]: the models
 //! - [`grants`]: what other roles may do with them
 //! - [`versions`]: versions, their metrics and log
+//! - [`schedules`]: when models are trained by themselves, and the jobs of pg_cron
 //! - [`segments`]: their segments, what makes them different, how users moved
 //! - [`studies`]: studies of options and their trials
 //! - [`factors`]: the partitions that hold a version's factors
@@ -25,6 +26,7 @@ pub mod models;
 pub mod owners;
 pub mod relations;
 pub mod removal;
+pub mod schedules;
 pub mod segments;
 pub mod statement;
 pub mod studies;

@@ -1,12 +1,14 @@
-//! `segrec_drop_model`: a model with all its versions.
+//! `segrec_drop_model`: a model with all its versions and its schedule.
 
 use super::access::owned_and_locked;
+use super::schedule::forget;
 use crate::catalog::{models, removal, versions};
 use crate::error::{Result, SegrecError};
 
 /// Drops a model.
 pub fn drop_model(model: Option<&str>) -> Result<()> {
     let model = owned_and_locked(model)?;
+    forget(&model)?;
     let versions: Vec<i64> = versions::list(model.id)?.iter().map(|version| version.version_id).collect();
     let patience = removal::patience();
     if !removal::drop_tables(&versions, patience)? {

@@ -18,6 +18,7 @@ pub mod label_segment;
 pub mod measured;
 pub mod options;
 pub mod read;
+pub mod schedule;
 pub mod test_events;
 pub mod train;
 pub mod transfer;

@@ -25,6 +25,8 @@ pub struct Material {
     pub described: Described,
     /// The ids of members: first the users of the events in their order, then those without events.
     pub ids: Ids,
+    /// How many rows of events were read.
+    pub event_rows: u64,
     /// The name of the relation that errors speak of.
     pub relation: String,
 }
@@ -74,6 +76,7 @@ pub fn read(
         events: None,
         described: Described::default(),
         ids: Ids::new(model.user_kind),
+        event_rows: 0,
         relation: String::new(),
     };
     if let Some(source) = &model.events {
@@ -86,6 +89,7 @@ pub fn read(
             allowed,
         )?;
         judge_rows(&columns.name, &report, options)?;
+        material.event_rows = report.rows;
         diary.announce("combining", format!("combining {} events", raw.len()));
         let limits = options.events.limits();
         let read = diary.run(workers, &columns.name, |observer| Events::new(raw, limits, observer))?;

@@ -168,6 +168,7 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
         (Some(trained), Some(events)) => Some(NewRecommender {
             items: events.items().len() as i64,
             events: events.len() as i64,
+            event_rows: material.event_rows as i64,
             split: trained.split.name(),
             decided: serde_json::to_value(trained.decided)
                 .map_err(|error| SegrecError::Internal(error.to_string()))?,

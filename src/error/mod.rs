@@ -183,6 +183,14 @@ pub enum SegrecError {
     UnknownTrial { model: String, study: i64, trial: i32 },
     /// Another session runs a trial of the study.
     BeingTuned { study: i64, pid: Option<i32> },
+    /// pg_cron is not in this database.
+    NoScheduler { database: String, home: Option<String>, major: i32 },
+    /// The model has no schedule.
+    NotScheduled { model: String },
+    /// The job that trains the model is another role's.
+    ScheduledByOther { model: String, role: String, job: i64 },
+    /// `min_new_events` is negative.
+    InvalidMinimum { value: i64 },
     /// There is nothing that could measure.
     NothingToMeasure { relation: String, reason: String, hint: &'static str },
     /// One version predicts ratings, the other does not.

@@ -412,6 +412,41 @@ impl SegrecError {
                 pid.map(|pid| format!("it is locked by the process {pid}")),
                 Some("wait until that is finished, or end it with pg_cancel_backend".to_owned()),
             ),
+            Self::NoScheduler { database, home, major } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("the extension pg_cron is not installed in database \"{database}\""),
+                Some(match &home {
+                    Some(home) => format!("the server has loaded pg_cron, which reads the database \"{home}\""),
+                    None => "a schedule is a job of pg_cron in the same database".to_owned(),
+                }),
+                Some(match home {
+                    Some(home) if home == database => "CREATE EXTENSION pg_cron".to_owned(),
+                    Some(home) => format!(
+                        "set cron.database_name to '{database}' and restart the server, or schedule CALL segrec_run_schedule(…) with cron.schedule_in_database in \"{home}\""
+                    ),
+                    None => format!(
+                        "install the package postgresql-{major}-cron, add pg_cron to shared_preload_libraries, set cron.database_name to '{database}', restart the server and CREATE EXTENSION pg_cron; or let another scheduler CALL segrec_run_schedule(…)"
+                    ),
+                }),
+            ),
+            Self::NotScheduled { model } => report(
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                format!("model \"{model}\" has no schedule"),
+                None,
+                Some("make one with segrec_schedule, or give segrec_run_schedule \"min_new_events\"".to_owned()),
+            ),
+            Self::ScheduledByOther { model, role, job } => report(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("model \"{model}\" is scheduled by role {role}"),
+                Some(format!("the job {job} of pg_cron belongs to it")),
+                Some(format!("as that role, SELECT segrec_unschedule('{}')", model.replace('\'', "''"))),
+            ),
+            Self::InvalidMinimum { value } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("\"min_new_events\" is {value}"),
+                None,
+                Some("\"min_new_events\" is a whole number of at least 0".to_owned()),
+            ),
             Self::NothingToMeasure { relation, reason, hint } => report(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("relation \"{relation}\" holds nothing to measure on"),

@@ -1,0 +1,197 @@
+//! Schedules of trainings: what is asked for, what the runs came to, and the job of pg_cron that calls them. Jobs
+//! are read and changed as the caller, whose they are.
+
+use super::statement::{Row, as_owner, execute, query, write};
+use crate::error::{Result, SegrecError};
+use crate::pg::rights::current_role;
+
+/// When a model is trained by itself.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// The role that asked for it, as which it runs.
+    pub role: String,
+    /// The job of pg_cron.
+    pub job: i64,
+    /// How many new events a training takes at least.
+    pub min_new_events: i64,
+    /// Whether runs do nothing for now.
+    pub paused: bool,
+}
+
+/// The schedule of a model.
+pub fn find(model_id: i64) -> Result<Option<Schedule>> {
+    let found = as_owner(|| {
+        query(
+            "SELECT role::text, job, min_new_events, paused FROM segrec_catalog.schedules WHERE model_id = $1",
+            &[model_id.into()],
+            |row| {
+                Ok(Schedule {
+                    role: row.value(1)?,
+                    job: row.value(2)?,
+                    min_new_events: row.value(3)?,
+                    paused: row.value(4)?,
+                })
+            },
+        )
+    })?;
+    Ok(found.into_iter().next())
+}
+
+/// The name of the current role, written as [`Schedule::role`] is.
+pub fn current_role_name() -> Result<String> {
+    let name = query("SELECT $1::pg_catalog.regrole::pg_catalog.text", &[current_role().into()], |row| {
+        row.value(1)
+    })?;
+    name.into_iter().next().ok_or_else(|| SegrecError::Internal("there is no current role".to_owned()))
+}
+
+/// Stores the schedule of a model for the current role; it is not paused.
+pub fn set(model_id: i64, cron: &str, min_new_events: i64, job: i64) -> Result<()> {
+    let role = current_role();
+    as_owner(|| {
+        execute(
+            "INSERT INTO segrec_catalog.schedules (model_id, cron, min_new_events, role, job) \
+             VALUES ($1, $2, $3, $4::regrole, $5) \
+             ON CONFLICT (model_id) DO UPDATE SET cron = excluded.cron, min_new_events = excluded.min_new_events, \
+                 role = excluded.role, job = excluded.job, paused = false",
+            &[model_id.into(), cron.into(), min_new_events.into(), role.into(), job.into()],
+        )
+    })
+}
+
+/// Pauses a schedule, or lets it go on.
+pub fn set_paused(model_id: i64, paused: bool) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "UPDATE segrec_catalog.schedules SET paused = $2 WHERE model_id = $1",
+            &[model_id.into(), paused.into()],
+        )
+    })
+}
+
+/// Deletes the schedule of a model; its runs stay.
+pub fn delete(model_id: i64) -> Result<()> {
+    as_owner(|| execute("DELETE FROM segrec_catalog.schedules WHERE model_id = $1", &[model_id.into()]))
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// `trained`, `skipped` or `failed`.
+    pub outcome: &'static str,
+    /// Events since the deployed version was trained, where that is known.
+    pub new_events: Option<i64>,
+    /// The version that was trained.
+    pub version: Option<i32>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// Writes a run down, which began with the transaction. Of each model the latest hundred are kept: a job that looks
+/// every minute would else fill the table.
+pub fn record(model_id: i64, run: Run) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "INSERT INTO segrec_catalog.schedule_runs (model_id, started_at, finished_at, outcome, new_events, version, error) \
+             VALUES ($1, pg_catalog.now(), pg_catalog.clock_timestamp(), $2, $3, $4, $5)",
+            &[
+                model_id.into(),
+                run.outcome.into(),
+                run.new_events.into(),
+                run.version.into(),
+                run.error.into(),
+            ],
+        )?;
+        execute(
+            "DELETE FROM segrec_catalog.schedule_runs WHERE run_id IN ( \
+                 SELECT run_id FROM segrec_catalog.schedule_runs WHERE model_id = $1 ORDER BY run_id DESC OFFSET 100)",
+            &[model_id.into()],
+        )
+    })
+}
+
+/// What a version was trained on, to tell new events by.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainedOn {
+    /// The rows that were read.
+    pub rows: i64,
+    /// The time of the latest event, in microseconds since 2000; 0 without times.
+    pub latest: i64,
+}
+
+/// What a version was trained on; none without events.
+pub fn trained_on(version_id: i64) -> Result<Option<TrainedOn>> {
+    let found = as_owner(|| {
+        query(
+            "SELECT event_rows, anchor FROM segrec_catalog.versions \
+             WHERE version_id = $1 AND event_rows IS NOT NULL AND anchor IS NOT NULL",
+            &[version_id.into()],
+            |row| Ok(TrainedOn { rows: row.value(1)?, latest: row.value(2)? }),
+        )
+    })?;
+    Ok(found.into_iter().next())
+}
+
+/// Whether jobs can be made here.
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    /// Whether pg_cron is installed in this database.
+    pub installed: bool,
+    /// Whether the caller may use its schema.
+    pub usable: bool,
+    /// The database that pg_cron reads, where the server has loaded it and the caller may know.
+    pub home: Option<String>,
+    /// This database.
+    pub database: String,
+    /// The major of the server.
+    pub major: i32,
+}
+
+/// Looks for pg_cron.
+pub fn scheduler() -> Result<Option<Scheduler>> {
+    let found = query(
+        "SELECT extension.oid IS NOT NULL, \
+                COALESCE((SELECT pg_catalog.has_schema_privilege(oid, 'USAGE') \
+                          FROM pg_catalog.pg_namespace WHERE nspname = 'cron'), false), \
+                (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'cron.database_name'), pg_catalog.current_database()::text, \
+                pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000 \
+         FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_extension extension ON extension.extname = 'pg_cron'",
+        &[],
+        |row: Row<'_>| {
+            Ok(Scheduler {
+                installed: row.value(1)?,
+                usable: row.value(2)?,
+                home: row.get(3)?,
+                database: row.value(4)?,
+                major: row.value(5)?,
+            })
+        },
+    )?;
+    Ok(found.into_iter().next())
+}
+
+/// Makes the caller's job for a model, or changes it; gives its number.
+pub fn start_job(model: &str, cron: &str) -> Result<Option<i64>> {
+    let job = write(
+        "SELECT cron.schedule('pg_segrec: ' || $1, $2, \
+                    pg_catalog.format('CALL %I.segrec_run_schedule(%L)', namespace.nspname, $1)) \
+         FROM pg_catalog.pg_extension extension \
+         JOIN pg_catalog.pg_namespace namespace ON namespace.oid = extension.extnamespace \
+         WHERE extension.extname = 'pg_segrec'",
+        &[model.into(), cron.into()],
+        |row| row.value(1),
+    )?;
+    Ok(job.into_iter().next())
+}
+
+/// Whether the caller may end a job that exists. The caller may use the schema of pg_cron.
+pub fn sees_job(job: i64) -> Result<bool> {
+    let found =
+        query("SELECT jobid FROM cron.job WHERE jobid = $1", &[job.into()], |row| row.value::<i64>(1))?;
+    Ok(!found.is_empty())
+}
+
+/// Ends a job.
+pub fn stop_job(job: i64) -> Result<()> {
+    execute("SELECT cron.unschedule($1::pg_catalog.int8)", &[job.into()])
+}
