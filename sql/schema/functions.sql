@@ -39,6 +39,7 @@ ALTER FUNCTION segrec_segment_of(text, text) COST 500;
 ALTER FUNCTION segrec_classify(text, jsonb) COST 200;
 ALTER FUNCTION segrec_cut(text, integer) ROWS 100000 COST 100000;
 ALTER FUNCTION segrec_train(text, text) ROWS 1 COST 10000000;
+ALTER FUNCTION segrec_estimate(text) ROWS 1 COST 1000000;
 ALTER FUNCTION segrec_evaluate(text, integer[], regclass, boolean) ROWS 25 COST 10000000;
 ALTER FUNCTION segrec_cross_validate(text, integer) ROWS 150 COST 10000000;
 ALTER FUNCTION segrec_compare(text, integer, integer) ROWS 14 COST 10000000;
@@ -51,6 +52,8 @@ COMMENT ON FUNCTION segrec_grant(text, text, text) IS 'lets a role, or public fo
 COMMENT ON FUNCTION segrec_revoke(text, text, text) IS 'takes a privilege on a model back from a role';
 COMMENT ON FUNCTION segrec_train(text, text)
     IS 'trains a model, measures it on held-out events, and deploys it if_better, always or never';
+COMMENT ON FUNCTION segrec_estimate(text)
+    IS 'what a training would read, and the bytes of memory and of disk it would take';
 COMMENT ON FUNCTION segrec_deploy(text, integer) IS 'lets a version of a model answer';
 COMMENT ON FUNCTION segrec_rollback(text) IS 'lets the newest earlier version answer that was once deployed; gives its number';
 COMMENT ON FUNCTION segrec_drop_version(text, integer) IS 'drops a version that is not deployed';

@@ -2,6 +2,7 @@
 
 use super::live::{Live, LiveRows};
 use super::relations::{ColumnRole, EventColumns};
+use super::statement::query;
 use crate::error::{BadRows, Result, SegrecError};
 use crate::pg::stream::{Row, stream};
 use pgrx::{Uuid, pg_sys};
@@ -157,6 +158,17 @@ pub fn read_all(
         }
         None => Ok((events, report)),
     }
+}
+
+/// How much there is to read: rows, users and items.
+pub fn count(columns: &EventColumns) -> Result<[usize; 3]> {
+    let [user, item] = [&columns.user, &columns.item].map(|column| column.expression(ColumnRole::Id));
+    let sql =
+        format!("SELECT count(*), count(DISTINCT {user}), count(DISTINCT {item}) FROM {}", columns.relation);
+    let counts = query(&sql, &[], |row| {
+        Ok([row.value::<i64>(1)?, row.value::<i64>(2)?, row.value::<i64>(3)?].map(|count| count as usize))
+    })?;
+    counts.into_iter().next().ok_or_else(|| SegrecError::Internal("an aggregate gave no row".to_owned()))
 }
 
 fn take_row(

@@ -10,6 +10,7 @@ pub mod deploy;
 pub mod diary;
 pub mod drop_model;
 pub mod drop_version;
+pub mod estimate;
 pub mod evaluate;
 pub mod grant;
 pub mod label_segment;

@@ -4,6 +4,7 @@
 
 use super::access::{reads, trainable_and_locked};
 use super::diary::Diary;
+use super::estimate::check_memory;
 use super::options::check_options;
 use super::read::{Material, past, read};
 use super::verdict::{Deploy, Verdict, judge_segments, judge_version};
@@ -17,7 +18,6 @@ use crate::pg::workers::Workers;
 use crate::settings;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Events, IdMap};
-use segrec_engine::recipe::estimate::{Size, dimensions, memory};
 use segrec_engine::recipe::{
     Before, Given, Members, Options, parse_options, reading, segment, train as train_recipe,
 };
@@ -139,37 +139,6 @@ fn result(
         deployed: verdict.deploy,
         seconds,
     }
-}
-
-/// Refuses what would take more memory than allowed, before it is taken.
-pub fn check_memory(material: &Material, options: &Options) -> Result<()> {
-    let allowed = settings::training_memory();
-    let events = material.events.as_ref();
-    let count = |of: fn(&Events) -> usize| events.map_or(0, of);
-    let size = Size {
-        users: material.ids.len(),
-        items: count(|events| events.items().len()),
-        events: count(Events::len),
-        threads: settings::threads(),
-        dimensions: material.described.table.columns().iter().map(dimensions).sum(),
-    };
-    let needed = memory(size, options) + material.described.table.memory();
-    if needed <= allowed {
-        return Ok(());
-    }
-    let mut what = vec![format!("{} users", size.users)];
-    if events.is_some() {
-        what.push(format!(
-            "{} items, {} events, {} factors",
-            size.items,
-            size.events,
-            options.als.most_factors()
-        ));
-    }
-    if size.dimensions > 0 {
-        what.push(format!("{} dimensions of what is known about them", size.dimensions));
-    }
-    Err(SegrecError::Memory { needed, allowed, what: what.join(", ") })
 }
 
 /// The recipe of the deployed version, where it is another: with the weights that were decided then.

@@ -7,10 +7,10 @@
 use super::access::{owned, reads, trainable_here};
 use super::alter_model::alter_model;
 use super::diary::Diary;
+use super::estimate::check_memory;
 use super::measured::number;
 use super::options::check_options;
 use super::read::read;
-use super::train::check_memory;
 use crate::catalog::models::{self, Model};
 use crate::catalog::studies::{self, Asked, Study, Trial};
 use crate::error::{Result, SegrecError, notice};
