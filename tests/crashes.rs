@@ -70,7 +70,10 @@ fn a_server_killed_at_any_moment_serves_the_last_deployed_version_and_keeps_noth
             std::thread::sleep(Duration::from_millis(draw.u64(0..longest)));
             cluster.kill();
             let error = worker.join().unwrap().unwrap_err();
-            assert!(error.as_db_error().is_none_or(|error| ["57P01", "57P02"].contains(&error.code().code())), "{error:?}");
+            assert!(
+                error.as_db_error().is_none_or(|error| ["57P01", "57P02"].contains(&error.code().code())),
+                "{error:?}"
+            );
         });
         cluster.start_again();
         session = database.connect();

@@ -1,6 +1,6 @@
 //! A model survives what databases survive: dump and restore, into another major too, and DROP EXTENSION.
 
-use segrec_tests::{Cluster, Session, older_servers, planted, remains};
+use segrec_tests::{Cluster, Session, older_servers, planted};
 
 #[test]
 fn a_dump_restores_models_versions_and_recommendations() {

@@ -241,10 +241,14 @@ impl SegrecError {
             ),
             Self::UnknownSegment { model, segment, existing } => {
                 let existing: Vec<String> = existing.iter().map(i32::to_string).collect();
+                let detail = match existing.as_slice() {
+                    [] => "it has no deployed version".to_owned(),
+                    _ => format!("the segments of its deployed version are {}", existing.join(", ")),
+                };
                 report(
                     Code::ERRCODE_UNDEFINED_OBJECT,
                     format!("model \"{model}\" has no segment {segment}"),
-                    Some(format!("the segments of its deployed version are {}", existing.join(", "))),
+                    Some(detail),
                     Some("see the view segrec.segments".to_owned()),
                 )
             }
@@ -298,6 +302,10 @@ impl SegrecError {
             ),
             Self::UnknownVersion { model, version, existing } => {
                 let existing: Vec<String> = existing.iter().map(i32::to_string).collect();
+                let detail = match existing.as_slice() {
+                    [] => "it has no deployed version".to_owned(),
+                    _ => format!("the segments of its deployed version are {}", existing.join(", ")),
+                };
                 report(
                     Code::ERRCODE_UNDEFINED_OBJECT,
                     format!("model \"{model}\" has no version {version}"),

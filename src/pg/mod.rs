@@ -3,6 +3,7 @@
 //! - [`aggregate`]: the state that an aggregate carries from row to row
 //! - [`features`]: the argument `features real[]`
 //! - [`flat`]: values of our own types
+//! - [`interrupts`]: let them wait for a moment
 //! - [`owner`]: act as the owner of the catalog for a moment
 //! - [`lock`]: the lock that a training holds on its model
 //! - [`mapped`]: files that all sessions map
@@ -15,6 +16,7 @@
 pub mod aggregate;
 pub mod features;
 pub mod flat;
+pub mod interrupts;
 pub mod lock;
 pub mod mapped;
 pub mod owner;
