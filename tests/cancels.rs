@@ -51,7 +51,12 @@ fn a_session_cancelled_at_random_moments_goes_on_at_once_and_does_not_grow() {
             std::thread::sleep(after);
             let asked = Instant::now();
             let cancelling = other.batch_execute(&format!("SELECT pg_cancel_backend({pid})"));
-            assert!(cancelling.is_ok(), "round {round}, {}: {cancelling:?}; the server's log:\n{}", LONG[place], cluster.log());
+            assert!(
+                cancelling.is_ok(),
+                "round {round}, {}: {cancelling:?}; the server's log:\n{}",
+                LONG[place],
+                cluster.log()
+            );
             let (ended, result) = work.join().unwrap();
             match result {
                 Ok(()) => None,

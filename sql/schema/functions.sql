@@ -40,6 +40,7 @@ ALTER FUNCTION segrec_classify(text, jsonb) COST 200;
 ALTER FUNCTION segrec_cut(text, integer) ROWS 100000 COST 100000;
 ALTER FUNCTION segrec_train(text, text) ROWS 1 COST 10000000;
 ALTER FUNCTION segrec_estimate(text) ROWS 1 COST 1000000;
+ALTER FUNCTION segrec_train_in_background(text, text) COST 100000;
 ALTER FUNCTION segrec_evaluate(text, integer[], regclass, boolean) ROWS 25 COST 10000000;
 ALTER FUNCTION segrec_cross_validate(text, integer) ROWS 150 COST 10000000;
 ALTER FUNCTION segrec_compare(text, integer, integer) ROWS 14 COST 10000000;
@@ -52,6 +53,9 @@ COMMENT ON FUNCTION segrec_grant(text, text, text) IS 'lets a role, or public fo
 COMMENT ON FUNCTION segrec_revoke(text, text, text) IS 'takes a privilege on a model back from a role';
 COMMENT ON FUNCTION segrec_train(text, text)
     IS 'trains a model, measures it on held-out events, and deploys it if_better, always or never';
+COMMENT ON FUNCTION segrec_train_in_background(text, text)
+    IS 'starts segrec_train in a process of its own; gives the job, which segrec.jobs shows';
+COMMENT ON FUNCTION segrec_cancel(bigint) IS 'stops a training in the background; true where it was running';
 COMMENT ON FUNCTION segrec_estimate(text)
     IS 'what a training would read, and the bytes of memory and of disk it would take';
 COMMENT ON FUNCTION segrec_deploy(text, integer) IS 'lets a version of a model answer';

@@ -8,6 +8,7 @@ mod define;
 mod deploy;
 mod explain;
 mod grant;
+mod jobs;
 mod measure;
 mod metrics;
 mod people;

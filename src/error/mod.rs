@@ -138,6 +138,14 @@ pub enum SegrecError {
     NothingToDivideBy { relation: String, reason: String },
     /// Another session trains the model.
     BeingTrained { model: String, pid: Option<i32> },
+    /// This transaction made the model, so another process does not see it.
+    ModelNotCommitted { model: String },
+    /// The server starts no more processes.
+    NoWorker,
+    /// The process ended before it began to work.
+    WorkerEnded { model: String },
+    /// There is no such job, or the caller may not see it.
+    UnknownJob { job: i64 },
     /// `deploy` is not one of its words.
     InvalidDeploy { value: String },
     /// The model has no deployed version.

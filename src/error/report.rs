@@ -282,6 +282,30 @@ impl SegrecError {
                 pid.map(|pid| format!("it is locked by the process {pid}")),
                 Some("wait until that is finished, or end it with pg_cancel_backend".to_owned()),
             ),
+            Self::ModelNotCommitted { model } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("model \"{model}\" cannot be trained in the background by the transaction that created it"),
+                Some("another process does not see the model before it is committed".to_owned()),
+                Some("commit first".to_owned()),
+            ),
+            Self::NoWorker => report(
+                Code::ERRCODE_INSUFFICIENT_RESOURCES,
+                "the server has no free place for a background process".to_owned(),
+                None,
+                Some("wait until others have ended, or raise max_worker_processes".to_owned()),
+            ),
+            Self::WorkerEnded { model } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("the background process for model \"{model}\" ended before it began to train"),
+                Some("the server's log says why".to_owned()),
+                Some("the role of the session must be allowed to log in and to connect to the database".to_owned()),
+            ),
+            Self::UnknownJob { job } => report(
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                format!("there is no job {job} that you may cancel"),
+                None,
+                Some("see the view segrec.jobs".to_owned()),
+            ),
             Self::InvalidDeploy { value } => report(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("\"deploy\" is \"{value}\""),
@@ -302,10 +326,6 @@ impl SegrecError {
             ),
             Self::UnknownVersion { model, version, existing } => {
                 let existing: Vec<String> = existing.iter().map(i32::to_string).collect();
-                let detail = match existing.as_slice() {
-                    [] => "it has no deployed version".to_owned(),
-                    _ => format!("the segments of its deployed version are {}", existing.join(", ")),
-                };
                 report(
                     Code::ERRCODE_UNDEFINED_OBJECT,
                     format!("model \"{model}\" has no version {version}"),

@@ -1,6 +1,7 @@
 //! The only `unsafe` of the extension: what PostgreSQL offers only to C, in safe forms.
 //!
 //! - [`aggregate`]: the state that an aggregate carries from row to row
+//! - [`background`]: processes that work for somebody who does not wait
 //! - [`features`]: the argument `features real[]`
 //! - [`flat`]: values of our own types
 //! - [`interrupts`]: let them wait for a moment
@@ -9,11 +10,13 @@
 //! - [`mapped`]: files that all sessions map
 //! - [`packed`]: arrays of numbers as whole blocks
 //! - [`planner`]: what the planner asks of our functions
+//! - [`progress`]: small files that say how far a training is
 //! - [`rights`]: what the current role may read
 //! - [`stream`]: the rows of a query, one by one, without collecting them
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
 
 pub mod aggregate;
+pub mod background;
 pub mod features;
 pub mod flat;
 pub mod interrupts;
@@ -22,6 +25,7 @@ pub mod mapped;
 pub mod owner;
 pub mod packed;
 pub mod planner;
+pub mod progress;
 pub mod rights;
 pub mod stream;
 pub mod workers;
