@@ -138,7 +138,10 @@ fn a_failed_job_says_why_and_leaves_a_failed_version() {
     session.run("INSERT INTO events VALUES (NULL, 3)");
     let job = start(&mut session);
     let ended = wait_for(&mut session, job);
-    assert!(ended.starts_with("failed|2|relation \"events\" holds 1 bad rows") && ended.contains("\nHINT: "), "{ended}");
+    assert!(
+        ended.starts_with("failed|2|relation \"events\" holds 1 bad rows") && ended.contains("\nHINT: "),
+        "{ended}"
+    );
     let versions = session
         .table("SELECT version, state, deployed, reason LIKE 'relation %' FROM segrec.versions ORDER BY 1");
     assert_eq!(versions, "1|ready|t|f\n2|failed|f|t");
