@@ -8,8 +8,10 @@ setup: ## Install the tools and private PostgreSQL servers; leaves the machine's
 	@scripts/setup
 demo: ## Start a throwaway server with a shop in it, train, and show what comes out
 	@scripts/demo
-test: ## Run every test; MAJORS="14 18" picks the PostgreSQL versions, default 15 and 17
-	@scripts/test
+test: ## Run every test; PG=18 or MAJORS="14 18" picks the PostgreSQL versions, default 15 and 17
+	@$(if $(PG),MAJORS="$(PG)") scripts/test
+soak: ## Run ten times as long what the tests repeat with random moments and inputs; then valgrind
+	@$(if $(PG),MAJORS="$(PG)") scripts/soak
 check: ## Check format, lints, layout and documentation
 	@scripts/check
 bench: ## Measure speed and quality
@@ -20,4 +22,4 @@ clean: ## Stop the demo, remove what was built
 	@scripts/demo stop
 	@cargo clean
 
-.PHONY: help setup demo test check bench install clean
+.PHONY: help setup demo test soak check bench install clean

@@ -1,6 +1,6 @@
 //! pg_segrec: recommendations and user segments inside PostgreSQL.
 //!
-//! Arrows point down only: [`api`] → [`aggregates`], [`commands`], [`serving`] → [`catalog`], the engine → [`pg`],
+//! Arrows point down only: [`api`], [`worker`] → [`aggregates`], [`commands`], [`serving`] → [`catalog`], the engine → [`pg`],
 //! [`error`], [`settings`]. See ARCHITECTURE.md.
 
 use pgrx::prelude::*;
@@ -13,6 +13,7 @@ mod error;
 mod pg;
 mod serving;
 mod settings;
+mod worker;
 
 pgrx::pg_module_magic!(name, version);
 

@@ -331,3 +331,33 @@ fn a_training_above_the_memory_setting_is_refused_before_it_begins() {
     assert!(error.message().starts_with("the training needs about "), "{}", error.message());
     assert!(error.hint().unwrap().starts_with("set segrec.training_memory to '"));
 }
+
+#[test]
+fn an_estimate_counts_what_there_is_and_bounds_what_a_training_takes() {
+    let database = Cluster::shared().database("training_estimate");
+    let mut session = database.connect();
+    create_long(&mut session);
+    session.run(
+        r#"SELECT segrec_alter_model('long', '{"als": {"factors": 16, "sweeps": 2}, "algorithm": "als"}')"#,
+    );
+    let counted = "SELECT users = u AND items = i AND events = e AND allowed = 1024::bigint * 1024 * 1024 * 4
+         FROM segrec_estimate('long'),
+              (SELECT count(DISTINCT user_id) u, count(DISTINCT item_id) i, count(*) e FROM events) counted";
+    session.run("SET segrec.training_memory = '4GB'");
+    assert!(session.value::<bool>(counted));
+    let [memory, disk] = ["memory", "disk"]
+        .map(|what| session.value::<i64>(&format!("SELECT {what} FROM segrec_estimate('long')")));
+    session.run("SELECT segrec_train('long')");
+    let stored: i64 = session.value(
+        "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class WHERE relkind = 'r' AND relname ~ '^version_[a-z_]+_[0-9]+$'",
+    );
+    assert!(stored < disk && disk < 6 * stored, "{stored} of {disk}");
+    // Refused at what was estimated, and not far above.
+    session.run(&format!("SET segrec.training_memory = '{}MB'", memory / 2_000_000));
+    let error = session.expect_error("SELECT segrec_train('long')");
+    assert_eq!(error.code(), &SqlState::CONFIGURATION_LIMIT_EXCEEDED);
+    session.run("CREATE ROLE training_estimate LOGIN");
+    let mut stranger = database.connect_as("training_estimate");
+    let error = stranger.expect_error("SELECT * FROM segrec_estimate('long')");
+    assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
+}

@@ -42,6 +42,8 @@ ALTER FUNCTION segrec_train(text, text) ROWS 1 COST 10000000;
 ALTER FUNCTION segrec_forget_user(text, bigint) ROWS 2 COST 100000;
 ALTER FUNCTION segrec_forget_user(text, uuid) ROWS 2 COST 100000;
 ALTER FUNCTION segrec_forget_user(text, text) ROWS 2 COST 100000;
+ALTER FUNCTION segrec_estimate(text) ROWS 1 COST 1000000;
+ALTER FUNCTION segrec_train_in_background(text, text) COST 100000;
 ALTER FUNCTION segrec_evaluate(text, integer[], regclass, boolean) ROWS 25 COST 10000000;
 ALTER FUNCTION segrec_cross_validate(text, integer) ROWS 150 COST 10000000;
 ALTER FUNCTION segrec_compare(text, integer, integer) ROWS 14 COST 10000000;
@@ -61,6 +63,11 @@ COMMENT ON FUNCTION segrec_import(text, regclass)
 COMMENT ON FUNCTION segrec_change_owner(text, text) IS 'gives a model to another role';
 COMMENT ON FUNCTION segrec_train(text, text)
     IS 'trains a model, measures it on held-out events, and deploys it if_better, always or never';
+COMMENT ON FUNCTION segrec_train_in_background(text, text)
+    IS 'starts segrec_train in a process of its own; gives the job, which segrec.jobs shows';
+COMMENT ON FUNCTION segrec_cancel(bigint) IS 'stops a training in the background; true where it was running';
+COMMENT ON FUNCTION segrec_estimate(text)
+    IS 'what a training would read, and the bytes of memory and of disk it would take';
 COMMENT ON FUNCTION segrec_deploy(text, integer) IS 'lets a version of a model answer';
 COMMENT ON FUNCTION segrec_rollback(text) IS 'lets the newest earlier version answer that was once deployed; gives its number';
 COMMENT ON FUNCTION segrec_drop_version(text, integer) IS 'drops a version that is not deployed';

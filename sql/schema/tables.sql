@@ -294,6 +294,22 @@ CREATE TABLE segrec_catalog.version_segment_items (
 ) PARTITION BY LIST (version_id);
 COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur in each segment, with the segment''s factors where the gate let it have its own';
 
+-- What is done in the background belongs to a server: a dump takes none of it along.
+CREATE SEQUENCE segrec_catalog.jobs_job_seq;
+CREATE TABLE segrec_catalog.jobs (
+    job bigint PRIMARY KEY,
+    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    role regrole NOT NULL,
+    pid integer NOT NULL,
+    state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'finished', 'failed', 'cancelled')),
+    started_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    finished_at timestamptz,
+    version integer,
+    error text
+);
+COMMENT ON TABLE segrec_catalog.jobs IS 'trainings in the background; a running one holds an object lock on (this table, job)';
+COMMENT ON SEQUENCE segrec_catalog.jobs_job_seq IS 'the numbers of jobs';
+
 -- Their contents belong to the database, not to the extension: pg_dump takes them along.
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models_model_id_seq', '');

@@ -275,6 +275,60 @@ JOIN segrec_catalog.schedule_runs run USING (model_id)
 ORDER BY model.name, run.run_id DESC;
 COMMENT ON VIEW segrec.schedule_runs IS 'the latest runs of schedules, a hundred of each model';
 
+-- A job that says it is running while nobody holds its lock was ended before it could say otherwise. A replica
+-- does not see the locks of its primary.
+CREATE VIEW segrec_catalog.seen_jobs WITH (security_barrier) AS
+SELECT job.job, job.model_id, job.role, job.pid, job.started_at, job.finished_at, job.version,
+       CASE WHEN ended.early THEN 'failed' ELSE job.state END AS state,
+       CASE WHEN ended.early THEN 'its process was ended: the server was shut down or crashed, or the process was terminated'
+            ELSE job.error END AS error
+FROM segrec_catalog.jobs job, LATERAL (
+    SELECT job.state = 'running' AND NOT pg_catalog.pg_is_in_recovery() AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_locks lock
+        WHERE lock.locktype = 'object' AND lock.classid = 'segrec_catalog.jobs'::pg_catalog.regclass
+          AND lock.objid = (job.job % 4294967296)::oid AND lock.granted AND lock.pid = job.pid
+          AND lock.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+    ) AS early) ended;
+COMMENT ON VIEW segrec_catalog.seen_jobs IS 'all jobs, and how they are';
+
+CREATE VIEW segrec_catalog.usable_jobs WITH (security_barrier) AS
+SELECT model.name AS model, job.*
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.seen_jobs job USING (model_id)
+WHERE model.may_train OR pg_catalog.pg_has_role(job.role::oid, 'USAGE');
+COMMENT ON VIEW segrec_catalog.usable_jobs IS 'the jobs that the current role may see and cancel';
+GRANT SELECT ON segrec_catalog.usable_jobs TO PUBLIC;
+
+-- It gives what trainings of models say that the current role may train.
+CREATE FUNCTION segrec_catalog.progress_reports()
+    RETURNS TABLE (pid integer, model_id bigint, job bigint, phase text, share float8, message text, started bigint, memory bigint)
+    VOLATILE PARALLEL UNSAFE COST 1000 ROWS 3 LANGUAGE c AS 'MODULE_PATHNAME', 'progress_reports_wrapper';
+COMMENT ON FUNCTION segrec_catalog.progress_reports() IS 'what trainings say that are going on, of models that the current role may train';
+
+CREATE VIEW segrec.training_progress WITH (security_barrier) AS
+SELECT model.name AS model, model.last_version + 1 AS version, report.job, report.phase, report.share, report.message,
+       report.started_at,
+       CASE WHEN report.share >= .05
+            THEN report.started_at + (pg_catalog.clock_timestamp() - report.started_at) / report.share END AS estimated_end,
+       report.memory, report.pid
+FROM segrec_catalog.usable_models model
+JOIN (SELECT *, timestamptz '2000-01-01 00:00:00+00' + started * interval '1 microsecond' AS started_at
+      FROM segrec_catalog.progress_reports()) report USING (model_id)
+WHERE EXISTS (
+    SELECT FROM pg_catalog.pg_locks lock
+    WHERE lock.locktype = 'object' AND lock.classid = 'segrec_catalog.models'::pg_catalog.regclass
+      AND lock.objid = (model.model_id % 4294967296)::oid AND lock.granted AND lock.pid = report.pid
+      AND lock.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()));
+COMMENT ON VIEW segrec.training_progress IS 'the trainings that are going on, of models you may train';
+
+CREATE VIEW segrec.jobs WITH (security_barrier) AS
+SELECT job.job, job.model, job.state, progress.phase, job.started_at, job.finished_at, job.version, job.error, job.role,
+       progress.share, progress.estimated_end
+FROM segrec_catalog.usable_jobs job
+LEFT JOIN segrec.training_progress progress ON progress.job = job.job AND job.state = 'running'
+ORDER BY job.job;
+COMMENT ON VIEW segrec.jobs IS 'trainings in the background, of models you may train';
+
 -- Default privileges of whoever creates the extension may open every new relation to others.
 DO $$
 DECLARE
@@ -285,7 +339,7 @@ BEGIN
                CASE WHEN acl.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(acl.grantee)) END AS grantee
         FROM pg_catalog.pg_class relation, pg_catalog.aclexplode(relation.relacl) AS acl
         WHERE relation.relnamespace = 'segrec_catalog'::pg_catalog.regnamespace AND acl.grantee <> relation.relowner
-          AND relation.relname NOT IN ('usable_models', 'usable_versions')
+          AND relation.relname NOT IN ('usable_models', 'usable_versions', 'usable_jobs')
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %s CASCADE',
             CASE WHEN given.is_sequence THEN 'SEQUENCE' ELSE 'TABLE' END, given.relation, given.grantee);

@@ -9,6 +9,7 @@ mod deploy;
 mod explain;
 mod forget;
 mod grant;
+mod jobs;
 mod measure;
 mod metrics;
 mod people;

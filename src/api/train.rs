@@ -1,6 +1,6 @@
-//! `segrec_train`.
+//! `segrec_train`, `segrec_estimate`.
 
-use crate::commands::train;
+use crate::commands::{estimate, train};
 use crate::error::or_raise;
 use pgrx::prelude::*;
 
@@ -39,4 +39,23 @@ fn segrec_train(
         result.deployed,
         result.seconds,
     ))
+}
+
+#[pg_extern(stable, parallel_unsafe)]
+#[allow(clippy::type_complexity)]
+fn segrec_estimate(
+    model: Option<&str>,
+) -> TableIterator<
+    'static,
+    (
+        name!(users, i64),
+        name!(items, Option<i64>),
+        name!(events, Option<i64>),
+        name!(memory, i64),
+        name!(allowed, i64),
+        name!(disk, i64),
+    ),
+> {
+    let found = or_raise(estimate::estimate(model));
+    TableIterator::once((found.users, found.items, found.events, found.memory, found.allowed, found.disk))
 }

@@ -189,6 +189,19 @@ pub fn count(columns: &EventColumns, moment: i64) -> Result<Count> {
     found.into_iter().next().ok_or_else(|| SegrecError::Internal("a count gave no row".to_owned()))
 }
 
+/// How much there is to read: rows, users and items.
+pub fn size(columns: &EventColumns) -> Result<[usize; 3]> {
+    let [user, item] = [&columns.user, &columns.item].map(|column| column.expression(ColumnRole::Id));
+    let sql = format!(
+        "SELECT pg_catalog.count(*), pg_catalog.count(DISTINCT {user}), pg_catalog.count(DISTINCT {item}) FROM {}",
+        columns.relation
+    );
+    let counts = query(&sql, &[], |row| {
+        Ok([row.value::<i64>(1)?, row.value::<i64>(2)?, row.value::<i64>(3)?].map(|count| count as usize))
+    })?;
+    counts.into_iter().next().ok_or_else(|| SegrecError::Internal("an aggregate gave no row".to_owned()))
+}
+
 fn take_row(
     row: &Row<'_>,
     layout: &Layout,

@@ -54,6 +54,10 @@ pub fn create(version_id: i64) -> Result<()> {
     as_owner(|| {
         for Partitioned { name, arrays, .. } in TABLES {
             let partition = partition(name, version_id);
+            // A dump of definitions alone restores tables without the versions they were of.
+            if table(name, version_id).is_some() {
+                execute(&format!("DROP TABLE {partition}"), &[])?;
+            }
             // The check spares ATTACH the scan that would prove it.
             let check = format!("CHECK (version_id = {version_id})");
             execute(
@@ -436,7 +440,11 @@ pub fn count_items(version_id: i64) -> Result<u64> {
 
 /// The oid of a version's table of items.
 pub fn items_table(version_id: i64) -> Option<pgrx::pg_sys::Oid> {
-    let name = CString::new(format!("version_items_{version_id}")).ok()?;
+    table("version_items", version_id)
+}
+
+fn table(name: &str, version_id: i64) -> Option<pgrx::pg_sys::Oid> {
+    let name = CString::new(format!("{name}_{version_id}")).ok()?;
     table_and_owner(c"segrec_catalog", &name).map(|(oid, _)| oid)
 }
 

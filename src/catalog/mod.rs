@@ -7,6 +7,7 @@
 //! - [`live`]: the rows of one user in the caller's relation, where the caller may read them
 //! - [`models`]: the models
 //! - [`grants`]: what other roles may do with them
+//! - [`jobs`]: trainings in the background
 //! - [`versions`]: versions, their metrics and log
 //! - [`schedules`]: when models are trained by themselves, and the jobs of pg_cron
 //! - [`segments`]: their segments, what makes them different, how users moved
@@ -20,6 +21,7 @@
 pub mod events;
 pub mod factors;
 pub mod grants;
+pub mod jobs;
 pub mod live;
 pub mod members;
 pub mod models;

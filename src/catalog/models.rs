@@ -301,3 +301,16 @@ pub fn lock_holder(models_table: pg_sys::Oid, model_id: i64) -> Result<Option<i3
     )?;
     Ok(found.into_iter().next())
 }
+
+/// Whether this transaction made the model, so that nobody else sees it.
+pub fn is_uncommitted(model_id: i64) -> Result<bool> {
+    let sql = "SELECT xmin::text::bigint = pg_catalog.pg_current_xact_id_if_assigned()::text::bigint % 4294967296 IS TRUE \
+               FROM segrec_catalog.models WHERE model_id = $1";
+    let found = as_owner(|| query(sql, &[model_id.into()], |row| row.value(1)))?;
+    Ok(found.into_iter().next().unwrap_or(false))
+}
+
+/// The models that the caller may train.
+pub fn trainable() -> Result<Vec<i64>> {
+    query("SELECT model_id FROM segrec_catalog.usable_models WHERE may_train", &[], |row| row.value(1))
+}

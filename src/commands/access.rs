@@ -4,7 +4,7 @@ use super::options::Reads;
 use crate::catalog::models::{self, Model};
 use crate::catalog::statement::models_table;
 use crate::error::{Result, SegrecError};
-use crate::pg::lock::{refuse_on_replica, try_lock};
+use crate::pg::lock::{Until, refuse_on_replica, try_lock};
 
 /// [`owner_of`], for a change, which a replica refuses.
 pub fn owned(name: Option<&str>) -> Result<Model> {
@@ -56,18 +56,23 @@ pub fn reads(model: &Model) -> Reads<'_> {
 
 /// [`owned`], locked to the end of the transaction against trainings and changes by others.
 pub fn owned_and_locked(name: Option<&str>) -> Result<Model> {
-    locked(name, owned)
+    locked(name, owned, Until::TransactionEnds)
 }
 
 /// [`trainable_here`], locked in the same way.
 pub fn trainable_and_locked(name: Option<&str>) -> Result<Model> {
-    locked(name, trainable_here)
+    locked(name, trainable_here, Until::TransactionEnds)
 }
 
-fn locked(name: Option<&str>, find: fn(Option<&str>) -> Result<Model>) -> Result<Model> {
+/// The same, locked for as long as the process lives.
+pub fn trainable_and_kept(name: Option<&str>) -> Result<Model> {
+    locked(name, trainable_here, Until::SessionEnds)
+}
+
+fn locked(name: Option<&str>, find: fn(Option<&str>) -> Result<Model>, until: Until) -> Result<Model> {
     let model = find(name)?;
     let (table, _) = models_table()?;
-    if !try_lock(table, model.id) {
+    if !try_lock(table, model.id, until) {
         let pid = models::lock_holder(table, model.id)?;
         return Err(SegrecError::BeingTrained { model: model.name, pid });
     }

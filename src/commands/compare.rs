@@ -3,9 +3,9 @@
 use super::access::trainable;
 use super::deploy::find_version;
 use super::diary::Diary;
+use super::estimate::check_memory;
 use super::measured::recipe;
 use super::read::read;
-use super::train::check_memory;
 use crate::error::{Result, SegrecError, notice};
 use crate::pg::workers::Workers;
 use crate::settings;

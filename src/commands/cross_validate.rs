@@ -2,10 +2,10 @@
 
 use super::access::{reads, trainable};
 use super::diary::Diary;
+use super::estimate::check_memory;
 use super::measured::number;
 use super::options::check_options;
 use super::read::read;
-use super::train::check_memory;
 use crate::error::{Result, SegrecError};
 use crate::pg::workers::Workers;
 use crate::settings;

@@ -7,14 +7,24 @@ use crate::error::{Result, SegrecError};
 
 /// The version of that number, complete.
 pub fn find_version(model: &Model, version: Option<i32>) -> Result<Version> {
+    let found = numbered(model, version)?;
+    if found.ready {
+        return Ok(found);
+    }
+    Err(SegrecError::VersionFailed { model: model.name.clone(), version: found.version })
+}
+
+/// The version of that number, also where its training failed.
+pub fn numbered(model: &Model, version: Option<i32>) -> Result<Version> {
     let version = version.ok_or(SegrecError::NullArgument { argument: "version" })?;
     let versions = versions::list(model.id)?;
     let mut existing: Vec<i32> = versions.iter().map(|found| found.version).collect();
     existing.sort_unstable();
-    versions
-        .into_iter()
-        .find(|found| found.version == version && found.ready)
-        .ok_or_else(|| SegrecError::UnknownVersion { model: model.name.clone(), version, existing })
+    versions.into_iter().find(|found| found.version == version).ok_or_else(|| SegrecError::UnknownVersion {
+        model: model.name.clone(),
+        version,
+        existing,
+    })
 }
 
 /// Lets a version answer.

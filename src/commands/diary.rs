@@ -1,5 +1,6 @@
-//! The steps of a training so far, and the NOTICE of each new phase.
+//! The steps of a training so far, the NOTICE of each new phase, and what other sessions see of it.
 
+use super::progress::Told;
 use crate::catalog::versions::LogEntry;
 use crate::error::{Result, SegrecError, notice};
 use crate::pg::workers::Workers;
@@ -11,6 +12,7 @@ pub struct Diary {
     start: Instant,
     announced: Vec<String>,
     silent: bool,
+    told: Option<Told>,
     /// The steps.
     pub log: Vec<LogEntry>,
 }
@@ -18,7 +20,12 @@ pub struct Diary {
 impl Diary {
     /// Begins now.
     pub fn new() -> Self {
-        Self { start: Instant::now(), announced: Vec::new(), silent: false, log: Vec::new() }
+        Self { start: Instant::now(), announced: Vec::new(), silent: false, told: None, log: Vec::new() }
+    }
+
+    /// Of a training, which other sessions see.
+    pub fn of(model_id: i64, job: Option<i64>) -> Self {
+        Self { told: Some(Told::new(model_id, job)), ..Self::new() }
     }
 
     /// Begins now and says nothing.
@@ -33,6 +40,13 @@ impl Diary {
 
     /// Says `what` where the phase is new.
     pub fn announce(&mut self, phase: &str, what: String) {
+        if let Some(told) = &mut self.told {
+            told.begin(phase);
+        }
+        self.notice(phase, what);
+    }
+
+    fn notice(&mut self, phase: &str, what: String) {
         if !self.silent && !self.announced.iter().any(|announced| announced == phase) {
             self.announced.push(phase.to_owned());
             notice(format!("{:.1} s: {what}", self.seconds()), None, None);
@@ -40,7 +54,10 @@ impl Diary {
     }
 
     fn progress(&mut self, progress: Progress) {
-        self.announce(progress.phase, progress.phase.to_owned());
+        if let Some(told) = &mut self.told {
+            told.step(&progress);
+        }
+        self.notice(progress.phase, progress.phase.to_owned());
         self.log.push(LogEntry {
             phase: progress.phase.to_owned(),
             step: progress.step as i32,

@@ -1,7 +1,7 @@
 //! `segrec_drop_version`: one version that does not answer; and those that a training leaves behind.
 
 use super::access::owned_and_locked;
-use super::deploy::{earlier, find_version};
+use super::deploy::{earlier, numbered};
 use crate::catalog::models::{self, Model};
 use crate::catalog::{removal, versions};
 use crate::error::{Result, SegrecError, notice};
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Drops a version.
 pub fn drop_version(model: Option<&str>, version: Option<i32>) -> Result<()> {
     let model = owned_and_locked(model)?;
-    let found = find_version(&model, version)?;
+    let found = numbered(&model, version)?;
     if model.deployed_version_id == Some(found.version_id) {
         return Err(SegrecError::VersionDeployed { model: model.name, version: found.version });
     }
@@ -31,7 +31,12 @@ pub fn drop_old(trained: &Model, keep: usize) -> Result<()> {
     let rollback = earlier(&versions, model.deployed_version_id).map(|version| version.version_id);
     versions.sort_unstable_by_key(|version| std::cmp::Reverse(version.version));
     let mut read = Vec::new();
-    for version in versions.iter().skip(keep) {
+    let mut kept = 0;
+    for version in &versions {
+        if kept < keep {
+            kept += usize::from(version.ready);
+            continue;
+        }
         let id = Some(version.version_id);
         if id == model.deployed_version_id || id == rollback {
             continue;

@@ -6,9 +6,10 @@
 
 use super::access::trainable;
 use super::diary::Diary;
+use super::estimate::check_memory;
 use super::measured::{Measured, cuts, recipe};
 use super::read::{past, read};
-use super::train::{check_memory, deployed_version};
+use super::train::deployed_version;
 use crate::error::{Result, SegrecError};
 use crate::pg::workers::Workers;
 use crate::settings;

@@ -1,9 +1,11 @@
 //! `segrec_train`: reads, trains, measures, writes a version, and deploys it if it may.
 //!
-//! All of it is one transaction: a failed or cancelled training leaves nothing.
+//! Three steps: [`Prepared::read`], [`Prepared::fit`], [`Prepared::store`]. Here all of it is one transaction: a
+//! failed or cancelled training leaves nothing. In the background each step stands by itself (`crate::worker`).
 
 use super::access::{reads, trainable_and_locked};
 use super::diary::Diary;
+use super::estimate::check_memory;
 use super::options::check_options;
 use super::read::{Material, past, read};
 use super::verdict::{Deploy, Verdict, judge_segments, judge_version};
@@ -17,10 +19,8 @@ use crate::pg::workers::Workers;
 use crate::settings;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Events, IdMap};
-use segrec_engine::recipe::estimate::{Size, dimensions, memory};
-use segrec_engine::recipe::{
-    Before, Given, Members, Options, parse_options, reading, segment, train as train_recipe,
-};
+use segrec_engine::recipe::reading::{self, Reading};
+use segrec_engine::recipe::{Before, Given, Members, Options, parse_options, segment, train as train_recipe};
 
 /// What a training tells its caller.
 #[derive(Clone, Debug)]
@@ -49,74 +49,130 @@ pub struct TrainingResult {
     pub seconds: f64,
 }
 
-/// Trains a model and gives what it reached.
+/// Trains a model and gives what it reached: everything in the caller's transaction.
 pub fn train(model: Option<&str>, deploy: Option<&str>) -> Result<TrainingResult> {
     let deploy = Deploy::parse(deploy)?;
     let model = trainable_and_locked(model)?;
-    let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
-    check_options(&options, reads(&model))?;
-    let workers =
-        Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))?;
-    let mut diary = Diary::new();
+    let workers = workers()?;
+    let mut diary = Diary::of(model.id, None);
+    let prepared = Prepared::read(model, deploy, &workers, &mut diary)?;
+    let fitted = prepared.fit(&workers, &mut diary)?;
+    prepared.store(&fitted, &mut diary)
+}
 
-    let deployed = deployed_version(&model)?;
-    let replaced = match &deployed {
-        Some(version) => replaced(version, &options)?,
-        None => None,
-    };
-    let material = read(&model, &options, replaced.as_ref(), &workers, &mut diary)?;
-    check_memory(&material, &options)?;
-    let past = past(&model, deployed.as_ref(), &material.ids)?;
-    let before = past.as_ref().and_then(|past| begins_with(past, deployed.as_ref(), &options));
-    let before = before.as_ref().map(|(of_member, count)| Before { of_member, count: *count });
+/// The threads of a training.
+pub fn workers() -> Result<Workers> {
+    Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))
+}
 
-    let start = match &material.events {
-        Some(events) if options.als.warm_start => starting_factors(&model, deployed.as_ref(), events)?,
-        _ => None,
-    };
-    let (start, memory) = (start.as_ref(), settings::training_memory());
-    let described = &material.described;
-    let (outcome, verdict) = match &material.events {
-        Some(events) => {
-            let trained = diary.run(&workers, &material.relation, |observer| {
-                let given = Given { events, described, before: before.as_ref(), start, memory };
-                train_recipe(given, &options, replaced.as_ref(), observer)
-            })?;
-            let verdict = judge_version(deploy, deployed.as_ref(), &trained);
-            (Outcome::Trained(Box::new(trained)), verdict)
-        }
-        None => {
-            let segmented = diary.run(&workers, &material.relation, |observer| {
-                segment(described, before.as_ref(), &options, observer)
-            })?;
-            (Outcome::Segmented(Box::new(segmented)), judge_segments(deploy, deployed.as_ref()))
-        }
-    };
-    report_left_out(&material, outcome.members());
-    let reading = diary.run(&workers, &material.relation, |observer| {
-        let members = outcome.members();
-        let events = material.events.as_ref();
-        let before = past.as_ref().and_then(|past| past.classifier.as_ref());
-        reading::read(described, events, &members.segments(), members.count(), &options, before, observer)
-    })?;
-    diary.announce("writing", "writing the version".to_owned());
-    let writing = super::write::Writing {
-        model: &model,
-        options: &options,
-        material: &material,
-        outcome: &outcome,
-        reading: &reading,
-        verdict: &verdict,
-        past: past.as_ref(),
-        diary: &diary,
-    };
-    let (version_id, version) = write(&writing)?;
-    if verdict.deploy {
-        models::deploy(model.id, version_id)?;
+/// All that a training reads; it outlives the transaction that read it.
+pub struct Prepared {
+    model: Model,
+    deploy: Deploy,
+    options: Options,
+    /// The version that answered then.
+    deployed: Option<Version>,
+    /// Its options, where they are measured beside.
+    replaced: Option<Options>,
+    material: Material,
+    past: Option<Past>,
+    start: Option<Matrix>,
+}
+
+/// What a training found, not yet written.
+pub struct Fitted {
+    outcome: Outcome,
+    reading: Reading,
+    verdict: Verdict,
+}
+
+impl Prepared {
+    /// Reads the events and what else the model reads, as whoever calls. The model is locked.
+    pub fn read(model: Model, deploy: Deploy, workers: &Workers, diary: &mut Diary) -> Result<Self> {
+        let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
+        check_options(&options, reads(&model))?;
+        let deployed = deployed_version(&model)?;
+        let replaced = match &deployed {
+            Some(version) => replaced(version, &options)?,
+            None => None,
+        };
+        let material = read(&model, &options, replaced.as_ref(), workers, diary)?;
+        check_memory(&material, &options)?;
+        let past = past(&model, deployed.as_ref(), &material.ids)?;
+        let start = match &material.events {
+            Some(events) if options.als.warm_start => starting_factors(&model, deployed.as_ref(), events)?,
+            _ => None,
+        };
+        Ok(Self { model, deploy, options, deployed, replaced, material, past, start })
     }
-    versions::finish(version_id)?;
-    super::drop_version::drop_old(&model, options.keep_versions)?;
-    Ok(result(&material, &outcome, &verdict, version, diary.seconds()))
+
+    /// Fits and measures. Reads and writes nothing, so it needs no transaction.
+    pub fn fit(&self, workers: &Workers, diary: &mut Diary) -> Result<Fitted> {
+        let Self { options, material, past, .. } = self;
+        let deployed = self.deployed.as_ref();
+        let before = past.as_ref().and_then(|past| begins_with(past, deployed, options));
+        let before = before.as_ref().map(|(of_member, count)| Before { of_member, count: *count });
+        let (start, memory) = (self.start.as_ref(), settings::training_memory());
+        let described = &material.described;
+        let (outcome, verdict) = match &material.events {
+            Some(events) => {
+                let trained = diary.run(workers, &material.relation, |observer| {
+                    let given = Given { events, described, before: before.as_ref(), start, memory };
+                    train_recipe(given, options, self.replaced.as_ref(), observer)
+                })?;
+                let verdict = judge_version(self.deploy, deployed, &trained);
+                (Outcome::Trained(Box::new(trained)), verdict)
+            }
+            None => {
+                let segmented = diary.run(workers, &material.relation, |observer| {
+                    segment(described, before.as_ref(), options, observer)
+                })?;
+                (Outcome::Segmented(Box::new(segmented)), judge_segments(self.deploy, deployed))
+            }
+        };
+        report_left_out(material, outcome.members());
+        let reading = diary.run(workers, &material.relation, |observer| {
+            let members = outcome.members();
+            let events = material.events.as_ref();
+            let before = past.as_ref().and_then(|past| past.classifier.as_ref());
+            reading::read(described, events, &members.segments(), members.count(), options, before, observer)
+        })?;
+        Ok(Fitted { outcome, reading, verdict })
+    }
+
+    /// Writes the version, and deploys it if it may. The model is locked still.
+    pub fn store(&self, fitted: &Fitted, diary: &mut Diary) -> Result<TrainingResult> {
+        let Self { model, options, material, past, .. } = self;
+        let Fitted { outcome, reading, verdict } = fitted;
+        diary.announce("writing", "writing the version".to_owned());
+        let writing = super::write::Writing {
+            model,
+            options,
+            material,
+            outcome,
+            reading,
+            verdict,
+            past: past.as_ref(),
+            diary,
+        };
+        let (version_id, version) = write(&writing)?;
+        if verdict.deploy {
+            models::deploy(model.id, version_id)?;
+        }
+        versions::finish(version_id)?;
+        super::drop_version::drop_old(model, options.keep_versions)?;
+        Ok(result(material, outcome, verdict, version, diary.seconds()))
+    }
+
+    /// Where another version was deployed since everything was read, this one was not held against it: it
+    /// answers only if it was to be deployed always.
+    pub fn overtaken(&self, now: &Model, fitted: &mut Fitted) {
+        let deployed = self.deployed.as_ref().map(|version| version.version_id);
+        if self.deploy == Deploy::IfBetter && now.deployed_version_id != deployed {
+            fitted.verdict.deploy = false;
+            fitted.verdict.reason = "another version was deployed while this one was trained".to_owned();
+        }
+    }
 }
 
 fn result(
@@ -140,37 +196,6 @@ fn result(
         deployed: verdict.deploy,
         seconds,
     }
-}
-
-/// Refuses what would take more memory than allowed, before it is taken.
-pub fn check_memory(material: &Material, options: &Options) -> Result<()> {
-    let allowed = settings::training_memory();
-    let events = material.events.as_ref();
-    let count = |of: fn(&Events) -> usize| events.map_or(0, of);
-    let size = Size {
-        users: material.ids.len(),
-        items: count(|events| events.items().len()),
-        events: count(Events::len),
-        threads: settings::threads(),
-        dimensions: material.described.table.columns().iter().map(dimensions).sum(),
-    };
-    let needed = memory(size, options) + material.described.table.memory();
-    if needed <= allowed {
-        return Ok(());
-    }
-    let mut what = vec![format!("{} users", size.users)];
-    if events.is_some() {
-        what.push(format!(
-            "{} items, {} events, {} factors",
-            size.items,
-            size.events,
-            options.als.most_factors()
-        ));
-    }
-    if size.dimensions > 0 {
-        what.push(format!("{} dimensions of what is known about them", size.dimensions));
-    }
-    Err(SegrecError::Memory { needed, allowed, what: what.join(", ") })
 }
 
 /// The recipe of the deployed version, where it is another: with the weights that were decided then.

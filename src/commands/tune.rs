@@ -7,14 +7,14 @@
 use super::access::{owned, reads, trainable_here};
 use super::alter_model::alter_model;
 use super::diary::Diary;
+use super::estimate::check_memory;
 use super::measured::number;
 use super::options::check_options;
 use super::read::read;
-use super::train::check_memory;
 use crate::catalog::models::{self, Model};
 use crate::catalog::studies::{self, Asked, Study, Trial};
 use crate::error::{Result, SegrecError, notice};
-use crate::pg::lock::try_lock;
+use crate::pg::lock::{Until, try_lock};
 use crate::pg::workers::Workers;
 use crate::settings;
 use segrec_engine::EngineError;
@@ -129,7 +129,7 @@ fn study_of(study: Option<i64>) -> Result<(Study, Model)> {
         return Err(unknown());
     }
     let model = trainable_here(Some(&study.model))?;
-    if !try_lock(studies::table()?, id) {
+    if !try_lock(studies::table()?, id, Until::TransactionEnds) {
         let pid = models::lock_holder(studies::table()?, id)?;
         return Err(SegrecError::BeingTuned { study: id, pid });
     }

@@ -26,6 +26,15 @@ impl Deploy {
             Some(other) => Err(SegrecError::InvalidDeploy { value: other.to_owned() }),
         }
     }
+
+    /// As the argument has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::IfBetter => "if_better",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
 }
 
 /// Whether to deploy, and why.

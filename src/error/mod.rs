@@ -139,6 +139,14 @@ pub enum SegrecError {
     NothingToDivideBy { relation: String, reason: String },
     /// Another session trains the model.
     BeingTrained { model: String, pid: Option<i32> },
+    /// This transaction made the model, so another process does not see it.
+    ModelNotCommitted { model: String },
+    /// The server starts no more processes.
+    NoWorker,
+    /// The process ended before it began to work.
+    WorkerEnded { model: String },
+    /// There is no such job, or the caller may not see it.
+    UnknownJob { job: i64 },
     /// `deploy` is not one of its words.
     InvalidDeploy { value: String },
     /// The model has no deployed version.
@@ -147,6 +155,8 @@ pub enum SegrecError {
     VersionGone { model: String },
     /// There is no such version.
     UnknownVersion { model: String, version: i32, existing: Vec<i32> },
+    /// The training of the version failed.
+    VersionFailed { model: String, version: i32 },
     /// The version answers and cannot be dropped.
     VersionDeployed { model: String, version: i32 },
     /// Others read what is to be dropped.

@@ -2,6 +2,7 @@
 
 use super::Result;
 use super::report::Report;
+use crate::pg::interrupts;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, function_name};
 
@@ -34,11 +35,11 @@ pub fn notice(message: String, detail: Option<String>, hint: Option<String>) {
     if let Some(hint) = hint {
         report = report.set_hint(hint);
     }
-    report.report(PgLogLevel::NOTICE);
+    interrupts::after(|| report.report(PgLogLevel::NOTICE));
 }
 
 /// A line in the server's log.
 pub fn log(message: String) {
-    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, function_name!())
-        .report(PgLogLevel::LOG);
+    let report = ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, function_name!());
+    interrupts::after(|| report.report(PgLogLevel::LOG));
 }

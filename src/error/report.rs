@@ -241,10 +241,14 @@ impl SegrecError {
             ),
             Self::UnknownSegment { model, segment, existing } => {
                 let existing: Vec<String> = existing.iter().map(i32::to_string).collect();
+                let detail = match existing.as_slice() {
+                    [] => "it has no deployed version".to_owned(),
+                    _ => format!("the segments of its deployed version are {}", existing.join(", ")),
+                };
                 report(
                     Code::ERRCODE_UNDEFINED_OBJECT,
                     format!("model \"{model}\" has no segment {segment}"),
-                    Some(format!("the segments of its deployed version are {}", existing.join(", "))),
+                    Some(detail),
                     Some("see the view segrec.segments".to_owned()),
                 )
             }
@@ -278,6 +282,30 @@ impl SegrecError {
                 pid.map(|pid| format!("it is locked by the process {pid}")),
                 Some("wait until that is finished, or end it with pg_cancel_backend".to_owned()),
             ),
+            Self::ModelNotCommitted { model } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("model \"{model}\" cannot be trained in the background by the transaction that created it"),
+                Some("another process does not see the model before it is committed".to_owned()),
+                Some("commit first".to_owned()),
+            ),
+            Self::NoWorker => report(
+                Code::ERRCODE_INSUFFICIENT_RESOURCES,
+                "the server has no free place for a background process".to_owned(),
+                None,
+                Some("wait until others have ended, or raise max_worker_processes".to_owned()),
+            ),
+            Self::WorkerEnded { model } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("the background process for model \"{model}\" ended before it began to train"),
+                Some("the server's log says why".to_owned()),
+                Some("the role of the session must be allowed to log in and to connect to the database".to_owned()),
+            ),
+            Self::UnknownJob { job } => report(
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                format!("there is no job {job} that you may cancel"),
+                None,
+                Some("see the view segrec.jobs".to_owned()),
+            ),
             Self::InvalidDeploy { value } => report(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("\"deploy\" is \"{value}\""),
@@ -309,6 +337,12 @@ impl SegrecError {
                     Some("see the view segrec.versions".to_owned()),
                 )
             }
+            Self::VersionFailed { model, version } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("version {version} of model \"{model}\" failed"),
+                Some("its training ended with an error, and nothing of it was stored".to_owned()),
+                Some("see reason in the view segrec.versions".to_owned()),
+            ),
             Self::VersionDeployed { model, version } => report(
                 Code::ERRCODE_OBJECT_IN_USE,
                 format!("version {version} of model \"{model}\" is deployed"),

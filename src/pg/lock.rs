@@ -1,5 +1,5 @@
-//! Locks. The lock on a model or a study: a heavyweight lock on (its table, its key), held to the end of the
-//! transaction and visible in `pg_locks` as an object lock.
+//! Locks. The lock on a model, a study or a job: a heavyweight lock on (its table, its key), visible in `pg_locks`
+//! as an object lock.
 
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
@@ -33,20 +33,43 @@ pub fn refuse_on_replica() {
     unsafe { pg_sys::PreventCommandDuringRecovery(c"a change of a model".as_ptr()) };
 }
 
+/// How long a lock is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// To the end of the transaction.
+    TransactionEnds,
+    /// To the end of the process, over transactions, until [`unlock`].
+    SessionEnds,
+}
+
 /// Takes the lock if it is free; false where another session holds it.
-pub fn try_lock(table: pg_sys::Oid, key: i64) -> bool {
-    let tag = pg_sys::LOCKTAG {
+pub fn try_lock(table: pg_sys::Oid, key: i64, until: Until) -> bool {
+    let session = until == Until::SessionEnds;
+    // SAFETY: the tag is complete and outlives the call; without waiting it returns at once.
+    let result = unsafe { pg_sys::LockAcquire(&tag(table, key), MODE, session, true) };
+    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+/// Gives back a lock that was taken for the session.
+pub fn unlock(table: pg_sys::Oid, key: i64) {
+    // SAFETY: as above; a lock that is not held is a warning.
+    unsafe { pg_sys::LockRelease(&tag(table, key), MODE, true) };
+}
+
+/// Locks exclude each other.
+const MODE: pg_sys::LOCKMODE = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
+
+fn tag(table: pg_sys::Oid, key: i64) -> pg_sys::LOCKTAG {
+    pg_sys::LOCKTAG {
         // SAFETY: set when the backend connected to its database, constant since.
         locktag_field1: u32::from(unsafe { pg_sys::MyDatabaseId }),
         locktag_field2: u32::from(table),
         locktag_field3: key as u32,
         locktag_field4: 0,
         locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
-        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
-    };
-    // SAFETY: the tag is complete and outlives the call; without waiting it returns at once.
-    let result = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, false, true) };
-    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+        // That of advisory locks, which also end with a process that holds them over transactions.
+        locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
+    }
 }
 
 /// The setting `lock_timeout`; none where it is off.

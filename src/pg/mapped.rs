@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// PostgreSQL's folder for temporary files, below the data folder in which every backend works. It deletes
 /// files whose names begin like the folder's.
-const FOLDER: &str = "base/pgsql_tmp";
+pub(super) const FOLDER: &str = "base/pgsql_tmp";
 /// What our names begin with.
 const PREFIX: &str = "pgsql_tmp_segrec";
 /// Between two looks whether a lock is free.
@@ -37,7 +37,7 @@ impl Mapped {
 }
 
 /// What the files of this database begin with.
-fn prefix() -> String {
+pub(super) fn prefix() -> String {
     // SAFETY: set when the backend connected to its database, constant since.
     format!("{PREFIX}.{}.", u32::from(unsafe { pg_sys::MyDatabaseId }))
 }
@@ -54,6 +54,20 @@ pub fn database_file(name: &str, table: pg_sys::Oid) -> PathBuf {
     Path::new(FOLDER).join(format!("{PREFIX}_{name}.{database}.{}", u32::from(table)))
 }
 
+/// What may be done with the folder of data.
+fn folder_mode() -> u32 {
+    // SAFETY: set when the server starts, constant since.
+    unsafe { pg_sys::data_directory_mode as u32 }
+}
+
+/// Makes the folder where it is not there.
+pub(super) fn create_folder() -> io::Result<()> {
+    match DirBuilder::new().mode(folder_mode()).create(FOLDER) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// A file that becomes [`version_file`] when it is complete, and is deleted if it does not.
 pub struct Unfinished {
     path: PathBuf,
@@ -64,17 +78,12 @@ pub struct Unfinished {
 impl Unfinished {
     /// Creates it, and the folder where it is not there.
     pub fn create(complete: &Path) -> io::Result<Self> {
-        // SAFETY: set when the server starts, constant since.
-        let folder_mode = unsafe { pg_sys::data_directory_mode } as u32;
-        match DirBuilder::new().mode(folder_mode).create(FOLDER) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        create_folder()?;
         let mut name = complete.as_os_str().to_owned();
         name.push(format!(".{}", std::process::id()));
         let path = PathBuf::from(name);
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true).mode(folder_mode & 0o666);
+        options.read(true).write(true).create(true).truncate(true).mode(folder_mode() & 0o666);
         let file = options.open(&path)?;
         Ok(Self { path, file })
     }

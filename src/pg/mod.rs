@@ -2,28 +2,34 @@
 //!
 //! - [`aggregate`]: the state that an aggregate carries from row to row
 //! - [`counters`]: numbers that all sessions add to
+//! - [`background`]: processes that work for somebody who does not wait
 //! - [`features`]: the argument `features real[]`
 //! - [`flat`]: values of our own types
+//! - [`interrupts`]: let them wait for a moment
 //! - [`owner`]: act as the owner of the catalog for a moment
 //! - [`lock`]: the lock that a training holds on its model
 //! - [`mapped`]: files that all sessions map
 //! - [`named`]: whether the names in a query still mean the same
 //! - [`packed`]: arrays of numbers as whole blocks
 //! - [`planner`]: what the planner asks of our functions
+//! - [`progress`]: small files that say how far a training is
 //! - [`rights`]: what the current role may read
 //! - [`stream`]: the rows of a query, one by one, without collecting them
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
 
 pub mod aggregate;
+pub mod background;
 pub mod counters;
 pub mod features;
 pub mod flat;
+pub mod interrupts;
 pub mod lock;
 pub mod mapped;
 pub mod named;
 pub mod owner;
 pub mod packed;
 pub mod planner;
+pub mod progress;
 pub mod rights;
 pub mod stream;
 pub mod workers;

@@ -19,6 +19,7 @@ pub(crate) const SUPERUSER: &str = "postgres";
 /// A cluster in a folder of its own, reachable through a unix socket in that folder only.
 pub struct Cluster {
     pub(crate) directory: PathBuf,
+    programs: PathBuf,
     pub(crate) template: Template,
     _keeper: Keeper,
 }
@@ -26,6 +27,7 @@ pub struct Cluster {
 /// What a cluster is to be before it starts.
 #[derive(Default)]
 pub struct Configuration {
+    programs: Option<PathBuf>,
     settings: Vec<(String, String)>,
     durable: bool,
 }
@@ -82,7 +84,7 @@ impl Cluster {
     /// A client program of the server (`psql`, `pg_dump`, …), set up to reach this cluster.
     #[must_use]
     pub fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(program(name));
+        let mut command = Command::new(program(&self.programs, name));
         command
             .env("PGHOST", &self.directory)
             .env("PGPORT", "5432")
@@ -97,7 +99,7 @@ impl Cluster {
     /// A streaming replica of this cluster, started, not necessarily caught up.
     #[must_use]
     pub fn replica(&self) -> Self {
-        let cluster = Self::in_new_directory();
+        let cluster = Self::in_new_directory(self.programs.clone());
         run(self
             .server_program("pg_basebackup")
             .env("PGHOST", &self.directory)
@@ -178,6 +180,12 @@ impl Cluster {
         self.directory.join("data")
     }
 
+    /// The folder of its socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.directory
+    }
+
     /// What the server has logged.
     #[must_use]
     pub fn log(&self) -> String {
@@ -190,13 +198,13 @@ impl Cluster {
         file.lines().next().unwrap().to_owned()
     }
 
-    fn in_new_directory() -> Self {
+    fn in_new_directory(programs: PathBuf) -> Self {
         let directory = tempfile::Builder::new().prefix("segrec-").tempdir().unwrap().keep();
         if let Some((user, group)) = server_account() {
             chown(&directory, Some(user), Some(group)).unwrap();
         }
         let keeper = Keeper::of(&directory);
-        Self { directory, template: Template::default(), _keeper: keeper }
+        Self { directory, programs, template: Template::default(), _keeper: keeper }
     }
 
     fn start_server(&self) {
@@ -214,12 +222,12 @@ impl Cluster {
 
     /// A program that runs as the owner of the data directory.
     fn server_program(&self, name: &str) -> Command {
-        let mut command = Command::new(program(name));
+        let mut command = Command::new(program(&self.programs, name));
         // With RUST_BACKTRACE every SQL error would carry a backtrace and cost 100 ms.
         command
             .env_remove("RUST_BACKTRACE")
             // A relocated server's own libpq, for what it loads itself (the receiver of a replica).
-            .env("LD_LIBRARY_PATH", program("../lib"))
+            .env("LD_LIBRARY_PATH", self.programs.join("../lib"))
             .env("PGPORT", "5432")
             .current_dir(&self.directory);
         if let Some((user, group)) = server_account() {
@@ -230,6 +238,13 @@ impl Cluster {
 }
 
 impl Configuration {
+    /// The folder of the programs of another server, one of [`older_servers`].
+    #[must_use]
+    pub fn programs(mut self, folder: PathBuf) -> Self {
+        self.programs = Some(folder);
+        self
+    }
+
     /// One line of postgresql.conf.
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
@@ -248,7 +263,7 @@ impl Configuration {
     /// Makes the cluster and starts its server.
     #[must_use]
     pub fn start(self) -> Cluster {
-        let cluster = Cluster::in_new_directory();
+        let cluster = Cluster::in_new_directory(self.programs.unwrap_or_else(server));
         run(cluster
             .server_program("initdb")
             .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", SUPERUSER, "-D"])
@@ -272,17 +287,28 @@ impl Configuration {
     }
 }
 
-/// A program of the server under test.
-fn program(name: &str) -> PathBuf {
-    let programs = std::env::var("SEGREC_SERVER").unwrap_or_else(|_| {
+/// The folder with the programs of the server under test.
+fn server() -> PathBuf {
+    let folder = std::env::var("SEGREC_SERVER").unwrap_or_else(|_| {
         panic!(
             "SEGREC_SERVER is not set: it names the folder with the programs (initdb, psql, …) of the \
              PostgreSQL server in which the extension is installed. `make test` sets it; to run one test, \
              `scripts/test NAME`."
         )
     });
-    let path = Path::new(&programs).join(name);
-    assert!(path.exists(), "SEGREC_SERVER={programs} has no {name}");
+    folder.into()
+}
+
+/// The folders with the programs of older servers in which the extension is installed too.
+#[must_use]
+pub fn older_servers() -> Vec<PathBuf> {
+    std::env::var("SEGREC_OLDER_SERVERS").unwrap_or_default().split_whitespace().map(PathBuf::from).collect()
+}
+
+/// A program in that folder.
+fn program(programs: &Path, name: &str) -> PathBuf {
+    let path = programs.join(name);
+    assert!(path.exists(), "there is no {}", path.display());
     path
 }
 

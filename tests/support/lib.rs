@@ -10,7 +10,8 @@
 //! ```
 //!
 //! A test that restarts, kills or configures a server starts its own: [`Cluster::start`],
-//! [`Cluster::configure`]. `scripts/test` says in `SEGREC_SERVER` which server's programs to use.
+//! [`Cluster::configure`]. `scripts/test` says in `SEGREC_SERVER` which server's programs to use, and in
+//! `SEGREC_OLDER_SERVERS` which may be upgraded from.
 
 #![forbid(unsafe_code)]
 
@@ -18,14 +19,17 @@ mod cluster;
 mod database;
 mod keeper;
 pub mod planted;
+pub mod remains;
+mod rounds;
 mod session;
 pub mod snapshot;
 
 use std::path::{Path, PathBuf};
 
-pub use cluster::{Cluster, Configuration, Shutdown};
+pub use cluster::{Cluster, Configuration, Shutdown, older_servers};
 pub use database::Database;
 pub use postgres::error::{DbError, SqlState};
+pub use rounds::{draws, rounds};
 pub use session::Session;
 
 /// The root of the repository.

@@ -1,4 +1,4 @@
-//! How much memory a training takes, before it is taken.
+//! How much memory a training takes, and how much its version on the disk, before either is taken.
 
 use super::algorithm::Algorithm;
 use super::options::Options;
@@ -28,6 +28,24 @@ pub fn dimensions(column: &Column) -> usize {
     }
 }
 
+/// Bytes of raw events at the end of reading: vectors that double, and the ids of both sides with their index.
+pub fn reading(size: Size, timed: bool) -> u64 {
+    let each = if timed { 20 } else { 12 };
+    (size.events.next_power_of_two() * each) as u64 + 48 * (size.users + size.items) as u64
+}
+
+/// The most segments a training tries, and the most rows of factors that these have together: one for each
+/// item that occurs in a segment, so at most one for each event.
+fn segments(size: Size, options: &Options) -> (usize, u64) {
+    let Size { users, items, events, .. } = size;
+    let most = match events {
+        0 => options.segmentation.readable_target(users),
+        _ => options.segmentation.recommending_target(users, events, options.als.most_factors()),
+    };
+    let segments = most.counts.last().copied().unwrap_or(1);
+    (segments, if segments > 1 { (segments * items).min(events) as u64 } else { 0 })
+}
+
 /// Bytes at the peak of a training, besides the raw events: an upper estimate.
 ///
 /// Events by user (20 bytes), interactions in both orientations of the training part, the test part
@@ -37,19 +55,12 @@ pub fn dimensions(column: &Column) -> usize {
 /// mixture's probabilities beside both.
 pub fn memory(size: Size, options: &Options) -> u64 {
     let Size { users, items, events, dimensions, threads } = size;
-    let factors = options.als.most_factors();
-    let row = 4 * factors as u64;
-    let most = if events > 0 {
-        options.segmentation.recommending_target(users, events, factors)
-    } else {
-        options.segmentation.readable_target(users)
-    };
-    let segments = most.counts.last().copied().unwrap_or(1);
+    let row = 4 * options.als.most_factors() as u64;
+    let (segments, pairs) = segments(size, options);
     let points = 3 * 4 * (users * (dimensions + segments)) as u64;
     if events == 0 {
         return points;
     }
-    let pairs = if segments > 1 { (segments * items).min(events) as u64 } else { 0 };
     let described = if dimensions > 0 { points } else { 0 };
     let neighbours = match options.algorithm {
         Algorithm::Hybrid | Algorithm::Neighbours | Algorithm::Auto => {
@@ -66,12 +77,37 @@ pub fn memory(size: Size, options: &Options) -> u64 {
         + neighbours
 }
 
+/// Bytes of a version on the disk: its tables with their indexes, and the file that sessions share. An upper
+/// estimate, as [`memory`] is.
+///
+/// A row of users has k factors, the items they had with confidences, and some 160 bytes besides; a row of items
+/// k factors, neighbours with weights, and some 120; one of a segment's items k factors and some 80. The file has
+/// the factors of items and segments once more, with a byte of code beside each four, and the neighbours.
+pub fn stored(size: Size, options: &Options) -> u64 {
+    let Size { users, items, events, .. } = size;
+    let (_, pairs) = segments(size, options);
+    let (users, items, events) = (users as u64, items as u64, events as u64);
+    if events == 0 {
+        return 160 * users;
+    }
+    let factors = options.als.most_factors() as u64;
+    let neighbours = match options.algorithm {
+        Algorithm::Als | Algorithm::Rating | Algorithm::Popularity => 0,
+        _ => 8 * (options.neighbours.options().kept as u64).min(items),
+    };
+    let tables = users * (160 + 4 * factors)
+        + 8 * events
+        + items * (120 + 4 * factors + neighbours)
+        + pairs * (80 + 4 * factors);
+    tables + items * (40 + 5 * factors + neighbours) + pairs * (16 + 5 * factors)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn memory_grows_with_every_part_of_the_size() {
+    fn both_estimates_grow_with_every_part_of_the_size() {
         let options = super::super::parse_options(&serde_json::json!({})).unwrap();
         let size = Size { users: 30_000, items: 40_000, events: 800_000, dimensions: 0, threads: 2 };
         let base = memory(size, &options);
@@ -79,5 +115,10 @@ mod tests {
         assert!(base > memory(Size { items: 20_000, ..size }, &options));
         assert!(base > memory(Size { events: 400_000, ..size }, &options));
         assert!(base < memory(Size { dimensions: 50, ..size }, &options));
+        let base = stored(size, &options);
+        assert!(base > stored(Size { users: 15_000, ..size }, &options));
+        assert!(base > stored(Size { items: 20_000, ..size }, &options));
+        assert!(base > stored(Size { events: 400_000, ..size }, &options));
+        assert!(stored(Size { events: 0, items: 0, ..size }, &options) < base);
     }
 }

@@ -1,0 +1,38 @@
+//! Trainings in the background: `segrec_train_in_background`, `segrec_cancel`, and what the view
+//! `segrec.training_progress` reads (declared in `sql/schema/views.sql`, before the view).
+
+use crate::commands::{jobs, progress};
+use crate::error::or_raise;
+use pgrx::prelude::*;
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn segrec_train_in_background(model: Option<&str>, deploy: default!(Option<&str>, "'if_better'")) -> i64 {
+    or_raise(jobs::start(model, deploy))
+}
+
+#[pg_extern(volatile, parallel_unsafe)]
+fn segrec_cancel(job: Option<i64>) -> bool {
+    or_raise(jobs::cancel(job))
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn progress_reports() -> TableIterator<
+    'static,
+    (
+        name!(pid, i32),
+        name!(model_id, i64),
+        name!(job, Option<i64>),
+        name!(phase, String),
+        name!(share, f64),
+        name!(message, String),
+        name!(started, i64),
+        name!(memory, i64),
+    ),
+> {
+    let reports = or_raise(progress::reports());
+    TableIterator::new(reports.into_iter().map(|(pid, report)| {
+        let progress::Report { model_id, job, phase, share, message, started, memory } = report;
+        (pid, model_id, job, phase, share, message, started, memory)
+    }))
+}

@@ -1,0 +1,77 @@
+//! Trainings in the background: who asked for which, and how they ended.
+//!
+//! While its process lives it holds a lock on (the table, the job). A job that says it is running while nobody
+//! holds that lock was ended by a shutdown or a crash.
+
+use super::statement::{as_owner, execute, query, write};
+use crate::error::{Result, SegrecError};
+use crate::pg::owner::table_and_owner;
+use pgrx::pg_sys;
+
+/// A job, where the caller may know of it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The process.
+    pub pid: i32,
+    /// Whether it is running.
+    pub running: bool,
+}
+
+/// The table of jobs.
+pub fn jobs_table() -> Result<pg_sys::Oid> {
+    table_and_owner(c"segrec_catalog", c"jobs")
+        .map(|(oid, _)| oid)
+        .ok_or_else(|| SegrecError::Internal("segrec_catalog.jobs is missing".to_owned()))
+}
+
+/// The number of a new job.
+pub fn take_number() -> Result<i64> {
+    let found = as_owner(|| {
+        write("SELECT pg_catalog.nextval('segrec_catalog.jobs_job_seq')", &[], |row| row.value(1))
+    })?;
+    found.into_iter().next().ok_or_else(|| SegrecError::Internal("a sequence gave no number".to_owned()))
+}
+
+/// Writes down that a job runs in this process, and how those of the same model ended that are running no more.
+/// Gives the model's name; none where there is no such model.
+pub fn begin(job: i64, model_id: i64, role: u32) -> Result<Option<String>> {
+    as_owner(|| {
+        execute(
+            "UPDATE segrec_catalog.jobs AS job SET state = seen.state, error = seen.error \
+             FROM segrec_catalog.seen_jobs seen \
+             WHERE seen.job = job.job AND job.model_id = $1 AND job.state <> seen.state",
+            &[model_id.into()],
+        )?;
+        let names = write(
+            "WITH job AS ( \
+                 INSERT INTO segrec_catalog.jobs (job, model_id, role, pid) \
+                 SELECT $1, model_id, $3::oid, pg_catalog.pg_backend_pid() FROM segrec_catalog.models WHERE model_id = $2 \
+                 RETURNING model_id) \
+             SELECT name FROM job JOIN segrec_catalog.models USING (model_id)",
+            &[job.into(), model_id.into(), pg_sys::Oid::from(role).into()],
+            |row| row.value(1),
+        )?;
+        Ok(names.into_iter().next())
+    })
+}
+
+/// Writes down how a job ended.
+pub fn end(job: i64, state: &str, version: Option<i32>, error: Option<&str>) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "UPDATE segrec_catalog.jobs SET state = $2, version = $3, error = $4, \
+                 finished_at = pg_catalog.clock_timestamp() WHERE job = $1",
+            &[job.into(), state.into(), version.into(), error.into()],
+        )
+    })
+}
+
+/// The job of that number, where the caller may train its model or asked for it.
+pub fn find(job: i64) -> Result<Option<Job>> {
+    let found = query(
+        "SELECT pid, state = 'running' FROM segrec_catalog.usable_jobs WHERE job = $1",
+        &[job.into()],
+        |row| Ok(Job { pid: row.value(1)?, running: row.value(2)? }),
+    )?;
+    Ok(found.into_iter().next())
+}

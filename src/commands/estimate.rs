@@ -1,0 +1,91 @@
+//! What a training would take: `segrec_estimate` before any work, and the refusal of a training that needs more
+//! memory than it may take.
+
+use super::access::{reads, trainable};
+use super::options::check_options;
+use super::read::{Material, user_columns};
+use crate::catalog::{events, relations};
+use crate::error::{Result, SegrecError};
+use crate::settings;
+use segrec_engine::interactions::Events;
+use segrec_engine::recipe::estimate::{Size, dimensions, memory, reading, stored};
+use segrec_engine::recipe::{Options, parse_options};
+
+/// What a training of a model would read and take.
+#[derive(Clone, Copy, Debug)]
+pub struct Estimate {
+    /// Users.
+    pub users: i64,
+    /// Items; none without events.
+    pub items: Option<i64>,
+    /// Rows of events; none without events.
+    pub events: Option<i64>,
+    /// Bytes of memory at its peak.
+    pub memory: i64,
+    /// Bytes it may take.
+    pub allowed: i64,
+    /// Bytes of the version on the disk.
+    pub disk: i64,
+}
+
+/// Counts what a training would read, as whoever calls.
+pub fn estimate(model: Option<&str>) -> Result<Estimate> {
+    let model = trainable(model)?;
+    let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
+    check_options(&options, reads(&model))?;
+    let mut size = Size { users: 0, items: 0, events: 0, threads: settings::threads(), dimensions: 0 };
+    let (mut timed, mut described) = (false, 0);
+    if let Some(source) = &model.events {
+        let columns = relations::event_columns(&model.name, source.relation, &source.columns)?;
+        [size.events, size.users, size.items] = events::size(&columns)?;
+        timed = columns.time.is_some();
+    }
+    if let Some(users) = &model.users {
+        let columns = user_columns(&model.name, users, model.user_kind, &[&options])?;
+        let table = columns.read_all(settings::training_memory())?.table;
+        size.users = size.users.max(table.rows());
+        size.dimensions = table.columns().iter().map(dimensions).sum();
+        described = table.memory();
+    }
+    let needed = (memory(size, &options) + described).max(reading(size, timed));
+    let counted = |count: usize| model.events.as_ref().map(|_| count as i64);
+    Ok(Estimate {
+        users: size.users as i64,
+        items: counted(size.items),
+        events: counted(size.events),
+        memory: needed as i64,
+        allowed: settings::training_memory() as i64,
+        disk: stored(size, &options) as i64,
+    })
+}
+
+/// Refuses what would take more memory than allowed, before it is taken.
+pub fn check_memory(material: &Material, options: &Options) -> Result<()> {
+    let allowed = settings::training_memory();
+    let events = material.events.as_ref();
+    let count = |of: fn(&Events) -> usize| events.map_or(0, of);
+    let size = Size {
+        users: material.ids.len(),
+        items: count(|events| events.items().len()),
+        events: count(Events::len),
+        threads: settings::threads(),
+        dimensions: material.described.table.columns().iter().map(dimensions).sum(),
+    };
+    let needed = memory(size, options) + material.described.table.memory();
+    if needed <= allowed {
+        return Ok(());
+    }
+    let mut what = vec![format!("{} users", size.users)];
+    if events.is_some() {
+        what.push(format!(
+            "{} items, {} events, {} factors",
+            size.items,
+            size.events,
+            options.als.most_factors()
+        ));
+    }
+    if size.dimensions > 0 {
+        what.push(format!("{} dimensions of what is known about them", size.dimensions));
+    }
+    Err(SegrecError::Memory { needed, allowed, what: what.join(", ") })
+}

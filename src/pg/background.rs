@@ -1,0 +1,188 @@
+//! Processes that work for somebody who does not wait: started from SQL without preloading, and what one of
+//! them does around its work.
+//!
+//! A process has the session role of whoever started it, and works as the role that was current then. What stops
+//! a session stops it: a cancel is an error at the next look at interrupts, a shutdown ends it there.
+
+use super::interrupts;
+use pgrx::bgworkers::{
+    BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker,
+};
+use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
+use pgrx::{IntoDatum, PgSqlErrorCode, PgTryBuilder, pg_sys};
+use std::ffi::CString;
+use std::panic::AssertUnwindSafe;
+
+/// What an error said.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Whether it was a cancel.
+    pub cancelled: bool,
+    /// Its message, then DETAIL and HINT where there are any, each a line.
+    pub text: String,
+}
+
+/// A process on its way.
+pub struct Started(DynamicBackgroundWorker);
+
+impl Started {
+    /// True while it is not known to have ended.
+    pub fn is_alive(&self) -> bool {
+        !matches!(self.0.pid(), Err(BackgroundWorkerStatus::Stopped | BackgroundWorkerStatus::PostmasterDied))
+    }
+}
+
+/// Starts a process that calls `function` of our library with `order`, at most 127 bytes; none where the server
+/// allows no more of them.
+pub fn start(function: &str, order: &str) -> Option<Started> {
+    // SAFETY: set when the backend connected to its database, constant since.
+    let (database, pid) = unsafe { (pg_sys::MyDatabaseId, pg_sys::MyProcPid) };
+    BackgroundWorkerBuilder::new("pg_segrec training")
+        .set_type("pg_segrec training")
+        .set_library("pg_segrec")
+        .set_function(function)
+        .enable_spi_access()
+        .set_restart_time(None)
+        .set_argument(database.into_datum())
+        .set_extra(order)
+        .set_notify_pid(pid)
+        .load_dynamic()
+        .ok()
+        .map(Started)
+}
+
+/// The session role and the current role.
+pub fn roles() -> (u32, u32) {
+    // SAFETY: both read a variable.
+    unsafe { (u32::from(pg_sys::GetSessionUserId()), u32::from(pg_sys::GetUserId())) }
+}
+
+/// The order of this process.
+pub fn order() -> &'static str {
+    BackgroundWorker::get_extra()
+}
+
+unsafe extern "C-unwind" {
+    /// PostgreSQL's own handler of SIGTERM, as a handler takes it: the binding of it could not be one.
+    #[link_name = "die"]
+    fn terminate(signal: std::ffi::c_int);
+}
+
+/// Connects this process to the database of its argument, as a role.
+pub fn connect(database: pg_sys::Datum, role: u32) {
+    let role = pg_sys::Oid::from(role);
+    // SAFETY: called once at the beginning of a background process, as bgworker.c asks. The handler sets flags
+    // only; PostgreSQL's default for background processes would end them in the middle of whatever they do.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = terminate as *const () as usize;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(libc::SIGTERM, &action, std::ptr::null_mut());
+        pg_sys::BackgroundWorkerUnblockSignals();
+        let database = pg_sys::Oid::from(database.value() as u32);
+        pg_sys::BackgroundWorkerInitializeConnectionByOid(database, role, 0);
+    }
+}
+
+/// Sets a setting for this process.
+pub fn set(name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) {
+        // SAFETY: both end with a zero byte.
+        unsafe {
+            pg_sys::SetConfigOption(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+            );
+        }
+    }
+}
+
+/// Says in `pg_stat_activity` what this process does.
+pub fn show(activity: &str) {
+    if let Ok(activity) = CString::new(activity) {
+        // SAFETY: the text ends with a zero byte and is copied.
+        unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, activity.as_ptr()) };
+    }
+}
+
+/// Runs `act` in a transaction of its own, as `role`; an error rolls it back and is given.
+pub fn transaction<T>(role: u32, act: impl FnOnce() -> T) -> Result<T, Failure> {
+    attempt(|| {
+        // SAFETY: no transaction is open: the process opens them here only, one after the other.
+        unsafe {
+            pg_sys::SetCurrentStatementStartTimestamp();
+            pg_sys::StartTransactionCommand();
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        }
+        let result = {
+            let _role = Role::new(role);
+            act()
+        };
+        // SAFETY: of the transaction begun above.
+        unsafe {
+            pg_sys::PopActiveSnapshot();
+            pg_sys::CommitTransactionCommand();
+        }
+        result
+    })
+}
+
+/// Runs `act`; an error ends the transaction, where there is one, and is given.
+pub fn attempt<T>(act: impl FnOnce() -> T) -> Result<T, Failure> {
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| Ok(act())))
+        .catch_others(|error| Err(failure(&error)))
+        .execute();
+    if result.is_err() {
+        // SAFETY: there may be no transaction; what an error leaves besides is as at the start of a session.
+        interrupts::after(|| unsafe { pg_sys::AbortOutOfAnyTransaction() });
+    }
+    result
+}
+
+fn failure(error: &CaughtError) -> Failure {
+    let (CaughtError::PostgresError(report)
+    | CaughtError::ErrorReport(report)
+    | CaughtError::RustPanic { ereport: report, .. }) = error;
+    let report: &ErrorReportWithLevel = report;
+    let mut text = report.message().to_owned();
+    for (label, more) in [("DETAIL", report.detail()), ("HINT", report.hint())] {
+        if let Some(more) = more {
+            text.push_str(&format!("\n{label}: {more}"));
+        }
+    }
+    Failure { cancelled: report.sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED, text }
+}
+
+/// The current role of a transaction; what runs in it cannot take another.
+struct Role {
+    user: pg_sys::Oid,
+    context: i32,
+}
+
+impl Role {
+    fn new(role: u32) -> Self {
+        let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+        // SAFETY: both out-pointers are valid; a transaction is open.
+        unsafe {
+            pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+            let local = context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
+            pg_sys::SetUserIdAndSecContext(pg_sys::Oid::from(role), local);
+        }
+        Self { user, context }
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        // SAFETY: undoes `new`; after an error PostgreSQL sets the same at the end of the transaction.
+        unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
+    }
+}
+
+/// Sends a process what cancels its work, as `pg_cancel_backend` does.
+pub fn cancel(pid: i32) {
+    // SAFETY: a signal to a process that holds a lock of ours; a process that is gone is an error we ignore.
+    unsafe { libc::kill(pid, libc::SIGINT) };
+}

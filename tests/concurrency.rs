@@ -1,0 +1,109 @@
+//! Sessions that train, change, drop and read the same and different models at the same time: each statement is done
+//! or refused with a reason, none waits for another for ever, and what is left fits together.
+
+use segrec_tests::{Cluster, Database, draws, planted, remains, rounds};
+use std::collections::BTreeMap;
+
+const MODELS: [&str; 2] = ["one", "two"];
+const SESSIONS: usize = 5;
+
+/// What may be answered instead of a result, and to which statements.
+const REFUSALS: [(&str, &str); 10] = [
+    ("55P03", "is being trained or changed by another session"),
+    ("42704", "\" does not exist"),
+    ("42704", "has no version"),
+    ("42704", "has no segment"),
+    ("42710", "already exists"),
+    ("55000", "has no earlier version to roll back to"),
+    ("55000", "has no deployed version"),
+    ("55006", "is deployed"),
+    ("22004", "\"version\" must not be null"),
+    // A version was dropped or a model changed between two looks.
+    ("40001", ""),
+];
+
+fn statement(draw: &mut fastrand::Rng) -> String {
+    let model = MODELS[draw.usize(..MODELS.len())];
+    let version =
+        format!("(SELECT max(version) - {} FROM segrec.versions WHERE model = '{model}')", draw.u32(0..3));
+    let user = draw.i64(0..planted::USERS);
+    match draw.u32(0..16) {
+        0..=2 => format!("SELECT segrec_train('{model}', 'always')"),
+        3 => format!("SELECT segrec_train('{model}')"),
+        4 => format!("SELECT segrec_alter_model('{model}', '{{\"als\": {{\"factors\": {}}}}}')", draw.u32(2..9)),
+        5 => format!("SELECT segrec_drop_model('{model}')"),
+        6 | 7 => {
+            let options = planted::OPTIONS;
+            format!("SELECT segrec_create_model('{model}', events => 'events', options => '{options}')")
+        }
+        8 => format!("SELECT segrec_rollback('{model}')"),
+        9 => format!("SELECT segrec_deploy('{model}', {version})"),
+        10 => format!("SELECT segrec_drop_version('{model}', {version})"),
+        11 => format!("SELECT * FROM segrec_recommend_all('{model}', 3)"),
+        12 => "SELECT count(*) FROM segrec.segment_members, LATERAL (SELECT count(*) FROM segrec.item_factors) f".to_owned(),
+        13 => format!("SELECT segrec_label_segment('{model}', 1, 'label {user}')"),
+        _ => format!("SELECT * FROM segrec_recommend({user}, 10, '{model}')"),
+    }
+}
+
+/// Goes on for some rounds; how often each kind of statement was done and refused.
+fn session(database: &Database<'_>, mut draw: fastrand::Rng) -> BTreeMap<(String, bool), usize> {
+    let mut session = database.connect();
+    let mut counts = BTreeMap::new();
+    for _ in 0..rounds(60) {
+        let statement = statement(&mut draw);
+        let result = session.batch_execute(&statement);
+        if let Err(error) = &result {
+            let error = error.as_db_error().unwrap_or_else(|| panic!("{error}\nin: {statement}"));
+            let refused = REFUSALS
+                .iter()
+                .any(|(code, reason)| error.code().code() == *code && error.message().contains(reason));
+            assert!(refused, "{error:?}\nin: {statement}");
+        }
+        let verb = statement.split(['(', ',']).next().unwrap_or_default().trim_start_matches("SELECT ");
+        *counts.entry((verb.to_owned(), result.is_ok())).or_insert(0) += 1;
+    }
+    counts
+}
+
+#[test]
+fn sessions_that_train_change_and_drop_models_at_once_are_done_or_refused_and_never_deadlock() {
+    let cluster = Cluster::configure().set("deadlock_timeout", "100ms").start();
+    let database = cluster.database("concurrency");
+    let mut admin = database.connect();
+    planted::create(&mut admin);
+    admin.run("ALTER ROLE postgres SET statement_timeout = '60s'; ALTER ROLE postgres SET client_min_messages = error");
+    let mut draw = draws("concurrency");
+    let counts: Vec<BTreeMap<(String, bool), usize>> = std::thread::scope(|scope| {
+        let sessions: Vec<_> = (0..SESSIONS)
+            .map(|_| {
+                let draw = fastrand::Rng::with_seed(draw.u64(..));
+                let database = &database;
+                scope.spawn(move || session(database, draw))
+            })
+            .collect();
+        sessions.into_iter().map(|session| session.join().unwrap()).collect()
+    });
+    let mut total: BTreeMap<(String, bool), usize> = BTreeMap::new();
+    for (what, count) in counts.into_iter().flatten() {
+        *total.entry(what).or_default() += count;
+    }
+    println!("{total:#?}");
+    for verb in
+        ["segrec_train", "segrec_create_model", "segrec_drop_model", "segrec_deploy", "segrec_drop_version"]
+    {
+        assert!(total.contains_key(&(verb.to_owned(), true)), "{verb} was never done: {total:#?}");
+    }
+    assert_eq!(remains::half_written(&mut admin), 0);
+    assert!(!cluster.log().contains("deadlock detected"), "{}", cluster.log());
+    assert!(!cluster.log().contains("was terminated by signal"), "{}", cluster.log());
+    // And it goes on.
+    for model in MODELS {
+        admin.run(&format!("SELECT segrec_drop_model(model) FROM segrec.models WHERE model = '{model}'"));
+        admin.run(&format!(
+            "SELECT segrec_create_model('{model}', 'events', options => '{}'); SELECT segrec_train('{model}')",
+            planted::OPTIONS
+        ));
+    }
+    assert_eq!(admin.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 10, 'two')"), 10);
+}
