@@ -399,7 +399,7 @@ mod tests {
         fewer[4] = None;
         assert_eq!(numbered.without(104).unwrap(), vote(&fewer).owned(|row| 100 + row));
         assert_eq!(numbered.without(4).unwrap(), numbered);
-        let rest = (0..9).fold(Some(numbered), |vote, row| vote?.without(100 + row));
+        let rest = (0..9).try_fold(numbered, |vote, row| vote.without(100 + row));
         assert_eq!(rest, None);
     }
 }
