@@ -14,36 +14,17 @@ rm "$work/catalogue.csv"
 sql -c "SELECT segrec_create_model('large', events => 'events', options => '{\"als\": {\"factors\": 64}}')" >/dev/null
 read -r estimated disk <<<"$(sql -c "SELECT memory / 1000000, disk / 1000000 FROM segrec_estimate('large')")"
 
-# The backend waits a moment after the training, so that its last state is seen.
-sql >"$work/training" <<END &
-SET segrec.training_memory = '20GB';
-SELECT pg_backend_pid() \g $work/backend
-SELECT round(seconds) FROM segrec_train('large');
-SELECT pg_sleep(0.3);
-END
-client=$!
-until [ -s "$work/backend" ]; do
-    kill -0 "$client" || die "the session did not begin"
-    sleep 0.05
-done
-status=/proc/$(cat "$work/backend")/status
-private=0
-while [ -r "$status" ]; do
-    while read -r name value _; do
-        case $name in RssAnon:) private=$((value > private ? value : private)) ;; esac
-    done 2>/dev/null <"$status" || break
-    sleep 0.05
-done
-wait "$client"
+export PGOPTIONS="$PGOPTIONS -c segrec.training_memory=20GB"
+read -r private _ <<<"$(peaks "SELECT FROM segrec_train('large')")"
 private=$(calculate 0 "$private * 1024 / 1000000")
-tables=$(sql -c "SELECT sum(pg_total_relation_size(oid)) / 1000000 FROM pg_class
+tables=$(sql -c "SELECT (sum(pg_total_relation_size(oid)) / 1000000)::bigint FROM pg_class
                  WHERE relkind = 'r' AND relname ~ '^version_[a-z_]+_[0-9]+\$'")
 sql -c "SELECT FROM segrec_recommend(4711::bigint)"
-file=$(du -c --apparent-size --block-size=1000000 "$PGHOST"/data/base/pgsql_tmp/pgsql_tmp_segrec* | tail -1 | cut -f 1)
+file=$(du -c --apparent-size --block-size=1000000 "$PGHOST"/data/base/pgsql_tmp/pgsql_tmp_segrec.* | tail -1 | cut -f 1)
 
 title "$events events of $users users on $items items, 64 factors: megabytes"
 row "private memory of the training, peak" "$private" "$estimated" "$(calculate 2 "$private / $estimated") of the estimate, asked .85 to 1.15"
 row "the version's tables" "$tables" "" ""
 row "the file that sessions share" "$file" "" ""
 row "both" "$((tables + file))" "$disk" "$(calculate 2 "($tables + $file) / $disk") of the estimate"
-row "segrec_train, seconds" "$(sed -n 1p "$work/training")" "" ""
+row "segrec_train, seconds" "$(sql -c "SELECT round(extract(epoch FROM finished_at - started_at)) FROM segrec.versions")" "" ""
