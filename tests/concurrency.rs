@@ -89,9 +89,7 @@ fn sessions_that_train_change_and_drop_models_at_once_are_done_or_refused_and_ne
         *total.entry(what).or_default() += count;
     }
     println!("{total:#?}");
-    for verb in
-        ["segrec_train", "segrec_create_model", "segrec_drop_model", "segrec_deploy", "segrec_drop_version"]
-    {
+    for verb in ["segrec_train", "segrec_create_model", "segrec_alter_model", "segrec_drop_model"] {
         assert!(total.contains_key(&(verb.to_owned(), true)), "{verb} was never done: {total:#?}");
     }
     assert_eq!(remains::half_written(&mut admin), 0);
@@ -101,9 +99,31 @@ fn sessions_that_train_change_and_drop_models_at_once_are_done_or_refused_and_ne
     for model in MODELS {
         admin.run(&format!("SELECT segrec_drop_model(model) FROM segrec.models WHERE model = '{model}'"));
         admin.run(&format!(
-            "SELECT segrec_create_model('{model}', 'events', options => '{}'); SELECT segrec_train('{model}')",
+            "SELECT segrec_create_model('{model}', 'events', options => '{}'); SELECT segrec_train('{model}');
+             SELECT segrec_train('{model}', 'always'); SELECT segrec_rollback('{model}'); SELECT segrec_drop_version('{model}', 2)",
             planted::OPTIONS
         ));
     }
     assert_eq!(admin.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 10, 'two')"), 10);
+}
+
+#[test]
+fn changes_of_options_at_once_are_all_kept() {
+    let database = Cluster::shared().database("concurrency_options");
+    let (mut first, mut second, mut watcher) = (database.connect(), database.connect(), database.connect());
+    planted::create(&mut first);
+    first.run("SELECT segrec_create_model('planted', 'events')");
+    first.run(r#"BEGIN; SELECT segrec_alter_model('planted', '{"seed": 7}')"#);
+    std::thread::scope(|scope| {
+        let waiting = scope
+            .spawn(move || second.run(r#"SELECT segrec_alter_model('planted', '{"als": {"factors": 9}}')"#));
+        while watcher.value::<i64>("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT segrec_alter%' AND wait_event_type = 'Lock' AND datname = current_database()") == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        first.run("COMMIT");
+        waiting.join().unwrap();
+    });
+    let options: String = first
+        .value("SELECT concat_ws(' ', options ->> 'seed', options #>> '{als,factors}') FROM segrec.models");
+    assert_eq!(options, "7 9");
 }

@@ -107,7 +107,7 @@ fn readers_of_views_do_not_wait_behind_a_drop_that_waits_for_another_reader() {
     session.run("SET lock_timeout = 0");
     std::thread::scope(|scope| {
         let dropping = scope.spawn(move || session.run("SELECT segrec_drop_version('planted', 1)"));
-        while other.value::<i64>("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT segrec_drop%' AND state = 'active'") == 0 {
+        while other.value::<i64>("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT segrec_drop%' AND state = 'active' AND datname = current_database()") == 0 {
             std::thread::sleep(Duration::from_millis(5));
         }
         // Behind a lock in a queue these would wait until the long reader ends.
@@ -121,6 +121,47 @@ fn readers_of_views_do_not_wait_behind_a_drop_that_waits_for_another_reader() {
     });
     assert_eq!(versions(&mut other), "2");
     assert_eq!(tables(&mut other), 1);
+}
+
+#[test]
+fn a_drop_that_waits_for_a_deployment_is_refused_once_its_version_answers() {
+    let database = Cluster::shared().database("removal_deployed");
+    let (mut session, mut deployer, mut watcher) =
+        (database.connect(), database.connect(), database.connect());
+    planted::create_and_train(&mut session);
+    session.run("SELECT segrec_train('planted', 'always'); SELECT segrec_train('planted', 'always')");
+    deployer.run("BEGIN; SELECT segrec_deploy('planted', 1)");
+    std::thread::scope(|scope| {
+        let dropping = scope.spawn(move || {
+            let error = session.expect_error("SELECT segrec_drop_version('planted', 1)");
+            assert_eq!(error.code(), &SqlState::OBJECT_IN_USE, "{error:?}");
+            assert_eq!(error.message(), "version 1 of model \"planted\" is deployed");
+        });
+        while watcher.value::<i64>("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT segrec_drop%' AND state = 'active' AND datname = current_database()") == 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(!dropping.is_finished());
+        deployer.run("COMMIT");
+        dropping.join().unwrap();
+    });
+    assert_eq!(deployer.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 10)"), 10);
+    // And the other way round: what is being dropped is not deployed.
+    let mut session = database.connect();
+    session.run("BEGIN; SELECT segrec_drop_version('planted', 2)");
+    std::thread::scope(|scope| {
+        let deploying = scope.spawn(move || {
+            let error = deployer.expect_error("SELECT segrec_deploy('planted', 2)");
+            assert_eq!(error.code(), &SqlState::T_R_SERIALIZATION_FAILURE, "{error:?}");
+        });
+        while watcher.value::<i64>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        session.run("COMMIT");
+        deploying.join().unwrap();
+    });
+    assert_eq!(versions(&mut session), "1 3");
+    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 10)"), 10);
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn a_replica_answers_during_retrains_and_trains_once_promoted() {
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut session = replica.connect(database.name(), "postgres");
+            session.run("SET plan_cache_mode = force_generic_plan; PREPARE planned AS SELECT count(*) FROM segrec.user_factors, (SELECT FROM segrec.item_factors LIMIT 1) one");
             let mut read = 0;
             while !stopped.load(Ordering::Relaxed) {
                 let user = read % planted::USERS;
@@ -42,7 +43,14 @@ fn a_replica_answers_during_retrains_and_trains_once_promoted() {
                 assert_eq!(rows, 10, "user {user}");
                 if read % 50 == 0 {
                     session.table("SELECT segment, users FROM segrec.segments");
-                    session.table("SELECT count(*) FROM segrec.item_factors");
+                }
+                // Views in any order, in statements that are planned anew and in one that is not.
+                match read % 8 {
+                    0 => drop(session.table("SELECT count(*) FROM segrec.item_factors")),
+                    2 => drop(session.table("SELECT count(*) FROM segrec.user_factors, (SELECT FROM segrec.segment_items LIMIT 1) one")),
+                    4 => drop(session.table("SELECT count(*) FROM segrec.segment_items, (SELECT FROM segrec.segment_members LIMIT 1) one")),
+                    6 => session.run("EXECUTE planned"),
+                    _ => {}
                 }
                 read += 1;
             }

@@ -294,6 +294,12 @@ CREATE TABLE segrec_catalog.version_segment_items (
 ) PARTITION BY LIST (version_id);
 COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur in each segment, with the segment''s factors where the gate let it have its own';
 
+-- A transaction that holds one of several locks and waits for the next may meet another in the opposite order. On a
+-- primary whoever drops takes all or none; a replica takes them one after the other.
+CREATE TABLE segrec_catalog.entrance (open boolean PRIMARY KEY CHECK (open));
+INSERT INTO segrec_catalog.entrance VALUES (true);
+COMMENT ON TABLE segrec_catalog.entrance IS 'one row, through which every view reads the tables of versions: dropping some locks it before any of them, so that no reader is met half-way';
+
 -- What is done in the background belongs to a server: a dump takes none of it along.
 CREATE SEQUENCE segrec_catalog.jobs_job_seq;
 CREATE TABLE segrec_catalog.jobs (

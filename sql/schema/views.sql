@@ -81,10 +81,12 @@ LEFT JOIN segrec_catalog.segment_labels label ON label.model_id = version.model_
 WHERE version.deployed;
 COMMENT ON VIEW segrec.segments IS 'the segments of each deployed version';
 
--- Deployed versions as an array, so that only their partitions are read.
+-- Views of the tables of versions go through the entrance first. Deployed versions are an array, so that only their
+-- tables are read.
 CREATE VIEW segrec.segment_members WITH (security_barrier) AS
 SELECT version.model, member.user_id, member.segment, member.distance, member.confidence, member.noise
-FROM segrec_catalog.version_users member
+FROM segrec_catalog.entrance
+JOIN segrec_catalog.version_users member ON entrance.open
 JOIN segrec_catalog.usable_versions version USING (version_id)
 WHERE version.deployed
   AND member.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
@@ -92,7 +94,8 @@ COMMENT ON VIEW segrec.segment_members IS 'the segment of every user of each dep
 
 CREATE VIEW segrec.segment_probabilities WITH (security_barrier) AS
 SELECT version.model, member.user_id, segment.segment, segment.probability
-FROM segrec_catalog.version_users member
+FROM segrec_catalog.entrance
+JOIN segrec_catalog.version_users member ON entrance.open
 JOIN segrec_catalog.usable_versions version USING (version_id)
 CROSS JOIN LATERAL ROWS FROM (
     pg_catalog.unnest(ARRAY(SELECT own.segment FROM segrec_catalog.segments own
@@ -146,7 +149,8 @@ FROM (
            item.item_id, own.users,
            own.users / segment.users::float8 AS share,
            (own.users / segment.users::float8) / (item.users / version.users::float8) AS lift
-    FROM segrec_catalog.version_segment_items own
+    FROM segrec_catalog.entrance
+    JOIN segrec_catalog.version_segment_items own ON entrance.open
     JOIN segrec_catalog.version_items item ON item.version_id = own.version_id AND item.item = own.item
     JOIN segrec_catalog.segments segment ON segment.version_id = own.version_id AND segment.segment = own.segment
     JOIN segrec_catalog.usable_versions version ON version.version_id = own.version_id
@@ -157,13 +161,15 @@ COMMENT ON VIEW segrec.segment_items IS 'the items of each segment by how many o
 
 CREATE VIEW segrec.item_factors WITH (security_barrier) AS
 SELECT version.model, NULL::integer AS segment, item.item_id, item.factors
-FROM segrec_catalog.version_items item
+FROM segrec_catalog.entrance
+JOIN segrec_catalog.version_items item ON entrance.open
 JOIN segrec_catalog.usable_versions version USING (version_id)
 WHERE version.deployed
   AND item.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))
 UNION ALL
 SELECT version.model, own.segment, item.item_id, own.factors
-FROM segrec_catalog.version_segment_items own
+FROM segrec_catalog.entrance
+JOIN segrec_catalog.version_segment_items own ON entrance.open
 JOIN segrec_catalog.version_items item ON item.version_id = own.version_id AND item.item = own.item
 JOIN segrec_catalog.usable_versions version ON version.version_id = own.version_id
 WHERE version.deployed AND own.factors IS NOT NULL
@@ -173,7 +179,8 @@ COMMENT ON VIEW segrec.item_factors IS 'the factors of every item: the backbone'
 
 CREATE VIEW segrec.item_neighbours WITH (security_barrier) AS
 SELECT version.model, item.item_id, neighbour.item_id AS neighbour_id, named.weight
-FROM segrec_catalog.version_items item
+FROM segrec_catalog.entrance
+JOIN segrec_catalog.version_items item ON entrance.open
 JOIN segrec_catalog.usable_versions version USING (version_id)
 CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(item.neighbours), pg_catalog.unnest(item.neighbour_weights))
     AS named (item, weight)
@@ -193,7 +200,8 @@ COMMENT ON VIEW segrec.algorithm_choices IS 'the algorithms that trainings with 
 
 CREATE VIEW segrec.user_factors WITH (security_barrier) AS
 SELECT version.model, member.user_id, member.segment, member.factors
-FROM segrec_catalog.version_users member
+FROM segrec_catalog.entrance
+JOIN segrec_catalog.version_users member ON entrance.open
 JOIN segrec_catalog.usable_versions version USING (version_id)
 WHERE version.deployed AND member.factors <> '{}'
   AND member.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));

@@ -246,6 +246,28 @@ pub fn set_options(model_id: i64, options: Value) -> Result<()> {
     })
 }
 
+/// What others may change in a model's row while nobody locks it.
+pub struct LockedRow {
+    /// The key of the deployed version.
+    pub deployed_version_id: Option<i64>,
+    /// The options.
+    pub options: Value,
+}
+
+/// Keeps a model's row from being changed by others to the end of the transaction, and gives what it says now.
+pub fn lock_row(model: &Model) -> Result<LockedRow> {
+    let sql = "SELECT deployed_version_id, options FROM segrec_catalog.models WHERE model_id = $1 FOR UPDATE";
+    let found = as_owner(|| {
+        write(sql, &[model.id.into()], |row| {
+            Ok(LockedRow { deployed_version_id: row.get(1)?, options: row.value::<JsonB>(2)?.0 })
+        })
+    })?;
+    found
+        .into_iter()
+        .next()
+        .ok_or_else(|| SegrecError::UnknownModel { name: model.name.clone(), known: Vec::new() })
+}
+
 /// Lets a version answer from the next statement on, and writes down whose segment changes by it.
 pub fn deploy(model_id: i64, version_id: i64) -> Result<()> {
     let users = partition("version_users", version_id);

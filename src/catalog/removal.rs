@@ -18,12 +18,12 @@ pub fn patience() -> Duration {
     lock_timeout().unwrap_or(PATIENCE)
 }
 
-/// Drops the tables of versions, and their files: where the transaction ends in nothing, these are written again. The
-/// parents are locked too, as PostgreSQL does for every partition that is dropped. It is done in a moment in which nobody
-/// reads any of them: who waited in the queue of a lock would make all readers of the views wait behind it. False where no
-/// such moment came.
-pub fn drop_tables(version_ids: &[i64], patience: Duration) -> Result<bool> {
-    let mut tables = Vec::new();
+/// Locks the tables of versions to the end of the transaction, for [`drop_tables`], and their parents too, as PostgreSQL
+/// does for every partition that is dropped. It is done in a moment in which nobody reads any of them: who waited in the queue of a lock would make all readers of the views wait behind it. A replica
+/// repeats the locks in this order and waits for its readers at each: at the entrance for those who read the views, at a
+/// version's users for those whom it serves. False where no such moment came.
+pub fn lock_tables(version_ids: &[i64], patience: Duration) -> Result<bool> {
+    let mut tables = vec!["entrance".to_owned()];
     for table in partitioned() {
         tables.extend(version_ids.iter().map(|id| format!("{table}_{id}")));
     }
@@ -32,9 +32,12 @@ pub fn drop_tables(version_ids: &[i64], patience: Duration) -> Result<bool> {
         .into_iter()
         .map(|table| CString::new(table).map_err(|error| SegrecError::Internal(error.to_string())))
         .collect::<Result<_>>()?;
-    if !lock_tables_within(c"segrec_catalog", &tables, patience) {
-        return Ok(false);
-    }
+    Ok(lock_tables_within(c"segrec_catalog", &tables, patience))
+}
+
+/// Drops the tables of versions, which are locked, and their files: where the transaction ends in nothing, these are
+/// written again.
+pub fn drop_tables(version_ids: &[i64]) -> Result<()> {
     as_owner(|| {
         for id in version_ids {
             for table in partitioned() {
@@ -45,7 +48,7 @@ pub fn drop_tables(version_ids: &[i64], patience: Duration) -> Result<bool> {
     })?;
     // Whoever served it has ended, and who comes now waits for the tables.
     remove_files(|version, complete| complete && version_ids.contains(&version));
-    Ok(true)
+    Ok(())
 }
 
 /// How many rows were stored of a user.

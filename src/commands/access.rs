@@ -4,7 +4,8 @@ use super::options::Reads;
 use crate::catalog::models::{self, Model};
 use crate::catalog::statement::models_table;
 use crate::error::{Result, SegrecError};
-use crate::pg::lock::{Until, refuse_on_replica, try_lock};
+use crate::pg::lock::{Until, refuse_on_replica, try_lock, unlock};
+use crate::pg::snapshot::NewSnapshot;
 
 /// [`owner_of`], for a change, which a replica refuses.
 pub fn owned(name: Option<&str>) -> Result<Model> {
@@ -54,28 +55,42 @@ pub fn reads(model: &Model) -> Reads<'_> {
     }
 }
 
-/// [`owned`], locked to the end of the transaction against trainings and changes by others.
-pub fn owned_and_locked(name: Option<&str>) -> Result<Model> {
-    locked(name, owned, Until::TransactionEnds)
+/// Does something with a model that the caller owns, locked to the end of the transaction against trainings and changes
+/// by others. What it reads has been committed when the lock was taken.
+pub fn owned_and_locked<T>(name: Option<&str>, act: impl FnOnce(Model) -> Result<T>) -> Result<T> {
+    locked(name, owned, Until::TransactionEnds, act)
 }
 
-/// [`trainable_here`], locked in the same way.
-pub fn trainable_and_locked(name: Option<&str>) -> Result<Model> {
-    locked(name, trainable_here, Until::TransactionEnds)
+/// The same with a model that the caller may train.
+pub fn trainable_and_locked<T>(name: Option<&str>, act: impl FnOnce(Model) -> Result<T>) -> Result<T> {
+    locked(name, trainable_here, Until::TransactionEnds, act)
 }
 
 /// The same, locked for as long as the process lives.
-pub fn trainable_and_kept(name: Option<&str>) -> Result<Model> {
-    locked(name, trainable_here, Until::SessionEnds)
+pub fn trainable_and_kept<T>(name: Option<&str>, act: impl FnOnce(Model) -> Result<T>) -> Result<T> {
+    locked(name, trainable_here, Until::SessionEnds, act)
 }
 
-fn locked(name: Option<&str>, find: fn(Option<&str>) -> Result<Model>, until: Until) -> Result<Model> {
-    let model = find(name)?;
+fn locked<T>(
+    name: Option<&str>,
+    find: fn(Option<&str>) -> Result<Model>,
+    until: Until,
+    act: impl FnOnce(Model) -> Result<T>,
+) -> Result<T> {
     let (table, _) = models_table()?;
-    if !try_lock(table, model.id, until) {
-        let pid = models::lock_holder(table, model.id)?;
-        return Err(SegrecError::BeingTrained { model: model.name, pid });
+    let mut model = find(name)?;
+    loop {
+        if !try_lock(table, model.id, until) {
+            let pid = models::lock_holder(table, model.id)?;
+            return Err(SegrecError::BeingTrained { model: model.name, pid });
+        }
+        // It may have been changed between finding and locking it, or dropped, and another may have its name.
+        let _snapshot = NewSnapshot::new();
+        let found = find(Some(&model.name));
+        if found.as_ref().is_ok_and(|found| found.id == model.id) {
+            return act(found?);
+        }
+        unlock(table, model.id, until);
+        model = found?;
     }
-    // It may have been dropped or changed between finding and locking it.
-    find(Some(&model.name))
 }

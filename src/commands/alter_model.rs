@@ -11,7 +11,7 @@ use serde_json::Value;
 pub fn alter_model(model: Option<&str>, changes: Option<Value>) -> Result<()> {
     let model = owned(model)?;
     let changes = changes.ok_or(SegrecError::NullArgument { argument: "options" })?;
-    let mut options = model.options.clone();
+    let mut options = models::lock_row(&model)?.options;
     merge_options(&mut options, &changes);
     let checked = parse_options(&options).map_err(SegrecError::InvalidOptions)?;
     check_options(&checked, reads(&model))?;

@@ -1,6 +1,7 @@
 //! `segrec_deploy` and `segrec_rollback`: which version answers.
 
 use super::access::owned;
+use crate::catalog::factors;
 use crate::catalog::models::{self, Model};
 use crate::catalog::versions::{self, Version};
 use crate::error::{Result, SegrecError};
@@ -31,6 +32,14 @@ pub fn numbered(model: &Model, version: Option<i32>) -> Result<Version> {
 pub fn deploy(model: Option<&str>, version: Option<i32>) -> Result<()> {
     let model = owned(model)?;
     let version = find_version(&model, version)?;
+    answer(&model, &version)
+}
+
+/// Lets a version answer, which must not be dropped meanwhile.
+fn answer(model: &Model, version: &Version) -> Result<()> {
+    if !factors::hold(version.version_id) {
+        return Err(SegrecError::VersionGone { model: model.name.clone() });
+    }
     models::deploy(model.id, version.version_id)
 }
 
@@ -40,7 +49,7 @@ pub fn rollback(model: Option<&str>) -> Result<i32> {
     let versions = versions::list(model.id)?;
     match earlier(&versions, model.deployed_version_id) {
         Some(version) => {
-            models::deploy(model.id, version.version_id)?;
+            answer(&model, version)?;
             Ok(version.version)
         }
         None => {

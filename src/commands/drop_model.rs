@@ -7,12 +7,14 @@ use crate::error::{Result, SegrecError};
 
 /// Drops a model.
 pub fn drop_model(model: Option<&str>) -> Result<()> {
-    let model = owned_and_locked(model)?;
-    forget(&model)?;
-    let versions: Vec<i64> = versions::list(model.id)?.iter().map(|version| version.version_id).collect();
-    let patience = removal::patience();
-    if !removal::drop_tables(&versions, patience)? {
-        return Err(SegrecError::BeingRead { model: model.name, version: None, patience });
-    }
-    models::delete(model.id)
+    owned_and_locked(model, |model| {
+        forget(&model)?;
+        let versions: Vec<i64> = versions::list(model.id)?.iter().map(|version| version.version_id).collect();
+        let patience = removal::patience();
+        if !removal::lock_tables(&versions, patience)? {
+            return Err(SegrecError::BeingRead { model: model.name, version: None, patience });
+        }
+        removal::drop_tables(&versions)?;
+        models::delete(model.id)
+    })
 }

@@ -9,16 +9,25 @@ use std::time::Duration;
 
 /// Drops a version.
 pub fn drop_version(model: Option<&str>, version: Option<i32>) -> Result<()> {
-    let model = owned_and_locked(model)?;
-    let found = numbered(&model, version)?;
-    if model.deployed_version_id == Some(found.version_id) {
-        return Err(SegrecError::VersionDeployed { model: model.name, version: found.version });
-    }
-    let patience = removal::patience();
-    if !removal::drop_tables(&[found.version_id], patience)? {
-        return Err(SegrecError::BeingRead { model: model.name, version: Some(found.version), patience });
-    }
-    versions::delete(found.version_id)
+    owned_and_locked(model, |model| {
+        let found = numbered(&model, version)?;
+        let deployed = |id: Option<i64>| {
+            if id != Some(found.version_id) {
+                return Ok(());
+            }
+            Err(SegrecError::VersionDeployed { model: model.name.clone(), version: found.version })
+        };
+        deployed(model.deployed_version_id)?;
+        let patience = removal::patience();
+        if !removal::lock_tables(&[found.version_id], patience)? {
+            let version = Some(found.version);
+            return Err(SegrecError::BeingRead { model: model.name.clone(), version, patience });
+        }
+        // One who read the tables to deploy the version may have been waited for.
+        deployed(models::lock_row(&model)?.deployed_version_id)?;
+        removal::drop_tables(&[found.version_id])?;
+        versions::delete(found.version_id)
+    })
 }
 
 /// Drops all but the newest `keep` versions of a model that has been trained, the deployed one, and the one that a
@@ -41,7 +50,8 @@ pub fn drop_old(trained: &Model, keep: usize) -> Result<()> {
         if id == model.deployed_version_id || id == rollback {
             continue;
         }
-        if removal::drop_tables(&[version.version_id], Duration::ZERO)? {
+        if removal::lock_tables(&[version.version_id], Duration::ZERO)? {
+            removal::drop_tables(&[version.version_id])?;
             versions::delete(version.version_id)?;
         } else {
             read.push(version.version.to_string());

@@ -11,20 +11,21 @@ use segrec_engine::interactions::{Id, IdKind};
 /// say after.
 pub fn forget_user(model: Option<&str>, user: Option<Id<'_>>, asked: IdKind) -> Result<Forgotten> {
     let user = user.ok_or(SegrecError::NullArgument { argument: "user_id" })?;
-    let model = owned_and_locked(model)?;
-    let kind = model.user_kind;
-    let id = match user {
-        Id::Text(text) => parse_id(text, kind).map(id_text),
-        id if asked == kind => Some(id_text(id)),
-        _ => {
-            let (kind, asked) = (kind.name(), asked.name());
-            return Err(SegrecError::WrongIdType { model: model.name, what: "user", kind, asked });
-        }
-    };
-    // Of a text that is no id of the model's kind nothing is stored.
-    let Some(id) = id else {
-        return Ok(Forgotten { members: 0, history: 0 });
-    };
-    let versions: Vec<i64> = versions::list(model.id)?.iter().map(|version| version.version_id).collect();
-    removal::forget_user(model.id, &versions, &id)
+    owned_and_locked(model, |model| {
+        let kind = model.user_kind;
+        let id = match user {
+            Id::Text(text) => parse_id(text, kind).map(id_text),
+            id if asked == kind => Some(id_text(id)),
+            _ => {
+                let (kind, asked) = (kind.name(), asked.name());
+                return Err(SegrecError::WrongIdType { model: model.name, what: "user", kind, asked });
+            }
+        };
+        // Of a text that is no id of the model's kind nothing is stored.
+        let Some(id) = id else {
+            return Ok(Forgotten { members: 0, history: 0 });
+        };
+        let versions: Vec<i64> = versions::list(model.id)?.iter().map(|version| version.version_id).collect();
+        removal::forget_user(model.id, &versions, &id)
+    })
 }

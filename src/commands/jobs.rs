@@ -88,7 +88,7 @@ pub fn start(model: Option<&str>, deploy: Option<&str>) -> Result<i64> {
         if !try_lock(table, job, Until::SessionEnds) {
             return Ok(job);
         }
-        unlock(table, job);
+        unlock(table, job, Until::SessionEnds);
         if !alive {
             // It may have done all of it meanwhile.
             return match jobs::find(job)? {

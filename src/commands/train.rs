@@ -52,12 +52,13 @@ pub struct TrainingResult {
 /// Trains a model and gives what it reached: everything in the caller's transaction.
 pub fn train(model: Option<&str>, deploy: Option<&str>) -> Result<TrainingResult> {
     let deploy = Deploy::parse(deploy)?;
-    let model = trainable_and_locked(model)?;
-    let workers = workers()?;
-    let mut diary = Diary::of(model.id, None);
-    let prepared = Prepared::read(model, deploy, &workers, &mut diary)?;
-    let fitted = prepared.fit(&workers, &mut diary)?;
-    prepared.store(&fitted, &mut diary)
+    trainable_and_locked(model, |model| {
+        let workers = workers()?;
+        let mut diary = Diary::of(model.id, None);
+        let prepared = Prepared::read(model, deploy, &workers, &mut diary)?;
+        let fitted = prepared.fit(&workers, &mut diary)?;
+        prepared.store(&fitted, &mut diary)
+    })
 }
 
 /// The threads of a training.

@@ -59,7 +59,10 @@ fn kinds(model: &Model) -> [Option<&'static str>; 2] {
 /// Takes a version from a relation that holds what was exported; gives its number.
 pub fn import(model: Option<&str>, relation: Option<pg_sys::Oid>) -> Result<i32> {
     let relation = relation.ok_or(SegrecError::NullArgument { argument: "relation" })?;
-    let model = owned_and_locked(model)?;
+    owned_and_locked(model, |model| import_into(&model, relation))
+}
+
+fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
     check_readable(relation)?;
     let Some((quoted, name, _)) = relations::describe(relation)? else {
         return Err(SegrecError::Internal("a relation was dropped meanwhile".to_owned()));
@@ -73,7 +76,7 @@ pub fn import(model: Option<&str>, relation: Option<pg_sys::Oid>) -> Result<i32>
         return Err(wrong(format!("it has {} rows of the part \"version\" and not one", rows.len())));
     };
     let mut version: Value = serde_json::from_str(row).map_err(|error| wrong(error.to_string()))?;
-    let decided = checked(&version, &model).map_err(&wrong)?;
+    let decided = checked(&version, model).map_err(&wrong)?;
     let trusted = is_superuser();
     let rated = decided.as_ref().is_some_and(|decided| decided.algorithm == Algorithm::Rating);
     if rated == version["rated"].is_null() {
@@ -96,7 +99,7 @@ pub fn import(model: Option<&str>, relation: Option<pg_sys::Oid>) -> Result<i32>
     let (version_id, number) = transfer::insert_version(model.id, version)?;
     factors::create(version_id)?;
     transfer::insert_parts(&quoted, version_id, number, trusted)?;
-    if let Some(problem) = transfer::problem(version_id, kinds(&model), columns, patterns)? {
+    if let Some(problem) = transfer::problem(version_id, kinds(model), columns, patterns)? {
         return Err(wrong(problem.to_owned()));
     }
     factors::attach(version_id)?;

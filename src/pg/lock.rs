@@ -50,10 +50,11 @@ pub fn try_lock(table: pg_sys::Oid, key: i64, until: Until) -> bool {
     result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }
 
-/// Gives back a lock that was taken for the session.
-pub fn unlock(table: pg_sys::Oid, key: i64) {
+/// Gives back a lock.
+pub fn unlock(table: pg_sys::Oid, key: i64, until: Until) {
+    let session = until == Until::SessionEnds;
     // SAFETY: as above; a lock that is not held is a warning.
-    unsafe { pg_sys::LockRelease(&tag(table, key), MODE, true) };
+    unsafe { pg_sys::LockRelease(&tag(table, key), MODE, session) };
 }
 
 /// Locks exclude each other.

@@ -14,6 +14,7 @@
 //! - [`planner`]: what the planner asks of our functions
 //! - [`progress`]: small files that say how far a training is
 //! - [`rights`]: what the current role may read
+//! - [`snapshot`]: see what was committed since the statement began
 //! - [`stream`]: the rows of a query, one by one, without collecting them
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
 
@@ -31,5 +32,6 @@ pub mod packed;
 pub mod planner;
 pub mod progress;
 pub mod rights;
+pub mod snapshot;
 pub mod stream;
 pub mod workers;

@@ -44,11 +44,12 @@ fn run(order: &Order, model: &str) -> Result<TrainingResult, Failure> {
     let workers = attempt(|| or_raise(workers()))?;
     let prepared = transaction(role, || {
         let read = |diary| {
-            let model = trainable_and_kept(Some(model))?;
-            if model.id != order.model_id {
-                return Err(SegrecError::UnknownModel { name: model.name, known: Vec::new() });
-            }
-            Prepared::read(model, order.deploy, &workers, diary)
+            trainable_and_kept(Some(model), |model| {
+                if model.id != order.model_id {
+                    return Err(SegrecError::UnknownModel { name: model.name, known: Vec::new() });
+                }
+                Prepared::read(model, order.deploy, &workers, diary)
+            })
         };
         or_raise(read(&mut diary))
     })?;

@@ -1,0 +1,25 @@
+//! What queries see.
+
+use pgrx::pg_sys;
+use std::marker::PhantomData;
+
+/// While it lives, queries see what was committed when it was made, and not only what the statement began with. At the
+/// levels of isolation above READ COMMITTED they see what the transaction began with all the same.
+pub struct NewSnapshot(PhantomData<*const ()>);
+
+impl NewSnapshot {
+    /// Takes the snapshot.
+    pub fn new() -> Self {
+        // SAFETY: within a transaction, which keeps the snapshot until it is popped or ends.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        Self(PhantomData)
+    }
+}
+
+impl Drop for NewSnapshot {
+    fn drop(&mut self) {
+        // SAFETY: undoes `new`: it lives in a scope, so what was pushed after it has been popped; and an error of
+        // PostgreSQL drops it before the transaction it belongs to ends.
+        unsafe { pg_sys::PopActiveSnapshot() };
+    }
+}
