@@ -155,6 +155,14 @@ fn a_failed_job_says_why_and_leaves_a_failed_version() {
     session.run("SELECT segrec_rollback('planted')");
     assert_eq!(session.table("SELECT version FROM segrec.versions WHERE deployed"), "1");
     session.run("SELECT segrec_drop_version('planted', 2)");
+    // Of each model the latest hundred are kept.
+    session.run(
+        "INSERT INTO segrec_catalog.jobs (job, model_id, role, pid, state)
+         SELECT -n, model_id, current_user::regrole, 1, 'finished' FROM segrec_catalog.models, generate_series(1, 120) n",
+    );
+    let job = start(&mut session);
+    assert_eq!(wait_for(&mut session, job), "finished|4|∅");
+    assert_eq!(session.table("SELECT count(*), min(job) FROM segrec_catalog.jobs"), "100|-97");
     session.run("SELECT segrec_drop_model('planted')");
     assert_eq!(session.table("SELECT * FROM segrec.jobs"), "");
 }

@@ -83,13 +83,15 @@ fn a_dump_restores_everything_about_segments() {
 }
 
 /// What a version answers by, of a known user, a user of whom it knows nothing, and a guest.
-const ANSWERS: [&str; 6] = [
+const ANSWERS: [&str; 8] = [
     "SELECT * FROM segrec_recommend_all('planted', 5)",
     "SELECT * FROM segrec_recommend(3, 20)",
     "SELECT * FROM segrec_recommend(-1, 20)",
     "SELECT * FROM segrec_recommend_for(ARRAY[1, 2, 7]::bigint[], 20)",
     "SELECT * FROM segrec_similar_items(7::bigint, 20)",
     "SELECT * FROM segrec.versions ORDER BY version",
+    "SELECT model, cron, min_new_events, paused, role, job, last_outcome, last_started_at FROM segrec.schedules",
+    "SELECT * FROM segrec.schedule_runs",
 ];
 
 fn answers(session: &mut Session) -> Vec<String> {
@@ -106,6 +108,12 @@ fn a_dump_of_this_or_an_older_server_answers_the_same_in_a_new_cluster() {
         let mut session = database.connect();
         planted::create_and_train(&mut session);
         session.run("SELECT segrec_train('planted', 'always')");
+        // A schedule, as where pg_cron has made its job.
+        session.run(
+            "INSERT INTO segrec_catalog.schedules (model_id, cron, min_new_events, role, job)
+             SELECT model_id, '0 3 * * *', 10, current_user::regrole, 7 FROM segrec_catalog.models;
+             CALL segrec_run_schedule('planted')",
+        );
         let before = answers(&mut session);
         let version: String = session.value("SHOW server_version");
         // The new server's program dumps, as for an upgrade.

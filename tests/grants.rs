@@ -344,3 +344,78 @@ fn types_of_the_owner_run_nothing_as_the_caller() {
     assert_eq!(admin.value::<i64>("SELECT count(*) FROM segrec_recommend(3)"), 10);
     admin.run("SELECT segrec_train('m')");
 }
+
+#[test]
+fn what_a_session_has_found_before_is_what_the_tables_say_now() {
+    let database = Cluster::shared().database("grants_found");
+    let mut owner = database.connect();
+    planted::create_and_train(&mut owner);
+    owner.run("SELECT segrec_train('planted', 'always'); CREATE ROLE grants_reader LOGIN; CREATE ROLE grants_heir LOGIN");
+    let mut reader = database.connect_as("grants_reader");
+    let list = "SELECT count(*) FROM segrec_recommend(3, 10, 'planted')";
+    let only = "SELECT count(*) FROM segrec_recommend(3, 10)";
+    let version = |session: &mut Session| -> i32 {
+        session.run("SELECT * FROM segrec_recommend(3, 10)");
+        session.value("SELECT version FROM segrec.versions WHERE deployed")
+    };
+    // A grant comes and goes, to the role, to one it is a member of, and to everybody.
+    for (grantee, before, after) in [
+        ("grants_reader", "", ""),
+        ("public", "", ""),
+        ("grants_heir", "GRANT grants_heir TO grants_reader", "REVOKE grants_heir FROM grants_reader"),
+    ] {
+        owner.run(before);
+        for call in [list, only] {
+            assert_eq!(reader.expect_error(call).code(), &SqlState::UNDEFINED_OBJECT, "{grantee}");
+        }
+        owner.run(&format!("SELECT segrec_grant('planted', '{grantee}', 'use')"));
+        for call in [list, only, list, only] {
+            assert_eq!(reader.value::<i64>(call), 10, "{grantee}");
+        }
+        owner.run(after);
+        if after.is_empty() {
+            owner.run(&format!("SELECT segrec_revoke('planted', '{grantee}', 'use')"));
+        }
+        for call in [list, only] {
+            assert_eq!(reader.expect_error(call).code(), &SqlState::UNDEFINED_OBJECT, "{grantee}");
+        }
+    }
+    // A deployment of one's own is seen at once, and not any more where it was undone.
+    assert_eq!(version(&mut owner), 2);
+    owner.run("BEGIN; SELECT segrec_rollback('planted')");
+    assert_eq!(version(&mut owner), 1);
+    owner.run("ROLLBACK");
+    assert_eq!(version(&mut owner), 2);
+    // A transaction with one snapshot keeps what it has begun with, and leaves nothing of it behind.
+    owner.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    let before = owner.table("SELECT * FROM segrec_recommend(3, 10)");
+    let mut other = database.connect();
+    other.run(r#"SELECT segrec_alter_model('planted', '{"als": {"factors": 3}}'); SELECT segrec_train('planted', 'always')"#);
+    assert_eq!(owner.table("SELECT * FROM segrec_recommend(3, 10)"), before);
+    owner.run("COMMIT");
+    assert_ne!(owner.table("SELECT * FROM segrec_recommend(3, 10)"), before);
+    assert_eq!(
+        owner.table("SELECT * FROM segrec_recommend(3, 10)"),
+        other.table("SELECT * FROM segrec_recommend(3, 10)")
+    );
+    // A second model leaves none that goes without a name; a model of the same name is another.
+    other.run("SELECT segrec_create_model('second', 'events')");
+    assert_eq!(owner.expect_error(only).code(), &SqlState::AMBIGUOUS_PARAMETER);
+    other.run("SELECT segrec_drop_model('planted'); SELECT segrec_drop_model('second')");
+    assert_eq!(owner.expect_error(list).code(), &SqlState::UNDEFINED_OBJECT);
+    other.run("SELECT segrec_create_model('planted', 'events')");
+    assert_eq!(owner.expect_error(list).message(), "model \"planted\" has no deployed version");
+    // Of an owner who is gone the model is the catalog owner's.
+    other.run("SELECT segrec_train('planted'); SELECT segrec_change_owner('planted', 'grants_heir'); GRANT SELECT ON events TO grants_heir");
+    let mut heir = database.connect_as("grants_heir");
+    assert_eq!(heir.value::<i64>(list), 10);
+    other.run("SELECT segrec_change_owner('planted', 'grants_reader')");
+    assert_eq!(heir.value::<i64>(list), 10, "who may read the events may use the model");
+    other.run("REVOKE SELECT ON events FROM grants_heir");
+    assert_eq!(heir.expect_error(list).code(), &SqlState::UNDEFINED_OBJECT);
+    assert_eq!(reader.value::<i64>(list), 10);
+    assert_eq!(owner.value::<i64>(list), 10);
+    drop(reader);
+    other.run("DROP ROLE grants_reader");
+    assert_eq!(owner.value::<i64>(list), 10);
+}

@@ -234,6 +234,31 @@ fn schedules_are_seen_and_changed_only_by_those_who_may() {
 }
 
 #[test]
+fn the_next_run_is_told_by_the_expression() {
+    let database = Cluster::shared().database("schedules_next");
+    let mut session = database.connect();
+    // Saturday, the 28th of February 2026, 12:34:56.
+    for (cron, next) in [
+        ("* * * * *", "2026-02-28 12:35:00"),
+        ("34 12 * * *", "2026-03-01 12:34:00"),
+        ("0 3 * * *", "2026-03-01 03:00:00"),
+        ("*/20 * * * *", "2026-02-28 12:40:00"),
+        ("0 0 29 2 *", "2028-02-29 00:00:00"),
+        ("30 4 $ * *", "2026-03-31 04:30:00"),
+        ("0 9 * * mon-fri", "2026-03-02 09:00:00"),
+        ("0 9 * * 7", "2026-03-01 09:00:00"),
+        // A day of the month or of the week.
+        ("0 0 15 * 1", "2026-03-02 00:00:00"),
+        ("30 seconds", "2026-02-28 12:35:26"),
+        ("0 0 31 2 *", "∅"),
+        ("at noon", "∅"),
+    ] {
+        let question = format!("SELECT segrec_catalog.next_run('{cron}', '2026-02-28 12:34:56')");
+        assert_eq!(session.table(&question), next, "{cron}");
+    }
+}
+
+#[test]
 fn of_each_model_a_hundred_runs_are_kept() {
     let database = Cluster::shared().database("schedules_kept");
     let mut session = database.connect();
@@ -275,6 +300,12 @@ fn pg_cron_runs_a_schedule_as_the_role_that_made_it() {
         keeper.table("SELECT jobname, schedule, command, username FROM cron.job"),
         "pg_segrec: m|* * * * *|CALL public.segrec_run_schedule('m')|keeper"
     );
+
+    let due = "SELECT next_run_at > now() AND next_run_at <= now() + interval '1 minute' AND extract(second FROM next_run_at) = 0 FROM segrec.schedules";
+    assert!(keeper.value::<bool>(due));
+    keeper.run("SELECT segrec_pause_schedule('m')");
+    assert_eq!(keeper.table("SELECT paused, next_run_at FROM segrec.schedules"), "t|∅");
+    keeper.run("SELECT segrec_resume_schedule('m')");
 
     keeper.run("SELECT segrec_grant('m', 'other', 'train')");
     let mut other = cluster.connect("shop", "other");

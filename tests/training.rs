@@ -1,6 +1,7 @@
 //! `segrec_train` and versions: what a training leaves, and what it never leaves.
 
 use segrec_tests::{Cluster, Session, Shutdown, SqlState, planted};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -330,6 +331,88 @@ fn a_training_above_the_memory_setting_is_refused_before_it_begins() {
     assert_eq!(error.code(), &SqlState::CONFIGURATION_LIMIT_EXCEEDED);
     assert!(error.message().starts_with("the training needs about "), "{}", error.message());
     assert!(error.hint().unwrap().starts_with("set segrec.training_memory to '"));
+}
+
+/// Lets a process have that many bytes of addresses more than it has.
+fn limit_addresses(cluster: &Cluster, pid: i32, more: u64) {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
+    let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
+    let limit = format!("--as={}:", size * 1024 + more);
+    let pid = pid.to_string();
+    let limited = cluster.as_server("prlimit").args(["--pid", &pid, &limit]).output().unwrap();
+    assert!(limited.status.success(), "{}", String::from_utf8_lossy(&limited.stderr));
+}
+
+#[test]
+fn a_training_for_which_the_system_gives_no_memory_is_refused_and_the_server_lives() {
+    let cluster = Cluster::start();
+    let database = cluster.database("training_limit");
+    let mut session = database.connect();
+    create_long(&mut session);
+    let pid: i32 = session.value("SELECT pg_backend_pid()");
+    // Too little for the rows, and too little for the training.
+    for more in [16 << 20, 160 << 20] {
+        limit_addresses(&cluster, pid, more);
+        let error = session.expect_error("SELECT segrec_train('long')");
+        assert_eq!(error.code(), &SqlState::OUT_OF_MEMORY, "{error:?}");
+        assert!(error.message().ends_with(" MB, more than the system gives"), "{}", error.message());
+        assert!(error.detail().unwrap().starts_with("a limit of the process (ulimit -v) "), "{error:?}");
+        assert_eq!(session.value::<i32>("SELECT pg_backend_pid()"), pid);
+    }
+    assert!(!cluster.log().contains("terminated by signal"), "{}", cluster.log());
+}
+
+/// Makes a control group with a limit of memory and moves a process into it; none where this machine does not let us.
+fn limited_group(pid: i32, limit: u64) -> Option<PathBuf> {
+    let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = |controllers: &str| {
+        own.lines()
+            .find_map(|line| line.split_once(':')?.1.strip_prefix(controllers)?.strip_prefix(":/"))
+            .map(str::to_owned)
+    };
+    let (root, path, file) = match path("memory") {
+        Some(path) => ("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes"),
+        None => ("/sys/fs/cgroup", path("")?, "memory.max"),
+    };
+    let group = Path::new(root).join(path).join(format!("segrec_test_{pid}"));
+    std::fs::create_dir(&group).ok()?;
+    let written = std::fs::write(group.join(file), limit.to_string())
+        .and_then(|()| std::fs::write(group.join("cgroup.procs"), pid.to_string()));
+    if written.is_err() {
+        std::fs::remove_dir(&group).ok()?;
+        return None;
+    }
+    Some(group)
+}
+
+#[test]
+fn a_training_for_which_its_control_group_has_no_room_is_refused() {
+    let cluster = Cluster::start();
+    let database = cluster.database("training_group");
+    let mut session = database.connect();
+    create_long(&mut session);
+    let pid: i32 = session.value("SELECT pg_backend_pid()");
+    let Some(group) = limited_group(pid, 200 << 20) else {
+        println!("skipped: no control group can be made here");
+        return;
+    };
+    let error = session.expect_error("SELECT segrec_train('long')");
+    drop(session);
+    assert_eq!(error.code(), &SqlState::OUT_OF_MEMORY, "{error:?}");
+    let detail = error.detail().unwrap();
+    let left =
+        detail.strip_prefix("the control group of the server has ").unwrap_or_else(|| panic!("{detail}"));
+    let left: u64 = left.trim_end_matches(" MB left").parse().unwrap();
+    assert!((1..=200).contains(&left), "{detail}");
+    // It empties when its process ends.
+    for _ in 0..100 {
+        if std::fs::remove_dir(&group).is_ok() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{} stays", group.display());
 }
 
 #[test]

@@ -7,8 +7,11 @@ CREATE TABLE items (item_id bigint PRIMARY KEY, factors vector(128) NOT NULL);
 ALTER TABLE items ALTER factors SET STORAGE PLAIN;
 ALTER TABLE users ALTER factors SET STORAGE PLAIN;
 CREATE TABLE indexed (LIKE items INCLUDING ALL);
+-- What users have, which a list for them leaves out.
+CREATE TABLE seen (user_id bigint NOT NULL, item_id bigint NOT NULL, PRIMARY KEY (user_id, item_id));
 ALTER SYSTEM SET max_parallel_workers_per_gather = 0;
 ALTER SYSTEM SET hnsw.ef_search = 40;
+ALTER SYSTEM SET hnsw.iterative_scan = relaxed_order;
 SELECT pg_reload_conf() \g /dev/null
 
 -- The exact best 20 of some users, and the share of them that the index finds.

@@ -151,6 +151,7 @@ BEGIN
             ('since', NULL, 'when counting began: at the first call after the server started'),
             ('cron', NULL, 'when a run begins, as a cron expression'),
             ('min_new_events', NULL, 'how many new events a training takes at least'),
+            ('next_run_at', NULL, 'when the next run begins, by the clock of pg_cron (its setting `cron.timezone`); null where the schedule is paused or the server has not loaded pg_cron'),
             ('paused', NULL, 'whether runs do nothing for now'),
             ('role', 'schedules', 'the role that made the schedule, as which it runs'),
             ('last_started_at', NULL, 'when the last run began'),

@@ -10,11 +10,12 @@ FROM segrec_catalog.model_grants
 WHERE grantee::oid = 0 OR pg_catalog.pg_has_role(grantee::oid, 'USAGE');
 COMMENT ON VIEW segrec_catalog.held_grants IS 'the grants that the current role holds, itself, as a member or as everybody';
 
--- Roles are dropped without asking us. What they owned is then the catalog owner's.
+-- Roles are dropped without asking us. What they owned is then the catalog owner's, who is looked for only then: every
+-- recommendation reads this view.
 CREATE VIEW segrec_catalog.owned_models WITH (security_barrier) AS
-SELECT model.*, COALESCE(role.oid, catalog.relowner)::regrole AS owner
+SELECT model.*,
+       COALESCE(role.oid, (SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'segrec_catalog.models'::regclass))::regrole AS owner
 FROM segrec_catalog.models model
-JOIN pg_catalog.pg_class catalog ON catalog.oid = 'segrec_catalog.models'::regclass
 LEFT JOIN segrec_catalog.model_owners owned USING (model_id)
 LEFT JOIN pg_catalog.pg_roles role ON role.oid = owned.owner::oid;
 COMMENT ON VIEW segrec_catalog.owned_models IS 'every model with its owner';
@@ -262,19 +263,31 @@ END
 $$;
 COMMENT ON FUNCTION segrec_catalog.last_of_job(bigint) IS 'the latest run of a job of pg_cron, where the current role may read it';
 
+CREATE FUNCTION segrec_catalog.next_run(cron text, after timestamp) RETURNS timestamp
+    STRICT IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'next_run_wrapper';
+COMMENT ON FUNCTION segrec_catalog.next_run(text, timestamp) IS 'when a cron expression is due next, on the clock that pg_cron looks at';
+
+CREATE FUNCTION segrec_catalog.scheduler_timezone() RETURNS text
+    STABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'scheduler_timezone_wrapper';
+COMMENT ON FUNCTION segrec_catalog.scheduler_timezone() IS 'the time zone of pg_cron''s clock';
+
 CREATE VIEW segrec.schedules WITH (security_barrier) AS
 SELECT model.name AS model, schedule.cron, schedule.min_new_events, schedule.paused, schedule.role,
+       CASE WHEN NOT schedule.paused
+            THEN segrec_catalog.next_run(schedule.cron, pg_catalog.now() AT TIME ZONE zone.name) AT TIME ZONE zone.name
+       END AS next_run_at,
        last.started_at AS last_started_at, last.finished_at AS last_finished_at, last.outcome AS last_outcome,
        last.error AS last_error, schedule.job, cron.started_at AS job_started_at, cron.status AS job_status,
        cron.message AS job_message
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.schedules schedule USING (model_id)
+CROSS JOIN segrec_catalog.scheduler_timezone() AS zone (name)
 LEFT JOIN LATERAL (SELECT run.started_at, run.finished_at, run.outcome, run.error
                    FROM segrec_catalog.schedule_runs run
                    WHERE run.model_id = model.model_id
                    ORDER BY run.run_id DESC LIMIT 1) AS last ON true
 LEFT JOIN LATERAL segrec_catalog.last_of_job(schedule.job) AS cron ON true;
-COMMENT ON VIEW segrec.schedules IS 'when the models you may use are trained by themselves, and what the last run came to';
+COMMENT ON VIEW segrec.schedules IS 'when the models you may use are trained by themselves, next and last, and what the last run came to';
 
 CREATE VIEW segrec.schedule_runs WITH (security_barrier) AS
 SELECT model.name AS model, run.started_at, run.finished_at, run.outcome, run.new_events, run.version, run.error

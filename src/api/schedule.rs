@@ -1,7 +1,7 @@
 //! `segrec_schedule`, `segrec_unschedule`, `segrec_pause_schedule`, `segrec_resume_schedule`, and the parts of the
 //! procedure `segrec_run_schedule`, which commits. SQL declares these by hand: `sql/schema/functions.sql`.
 
-use crate::commands::schedule;
+use crate::commands::{cron, schedule};
 use crate::error::or_raise;
 use pgrx::prelude::*;
 
@@ -23,6 +23,16 @@ fn segrec_pause_schedule(model: Option<&str>) {
 #[pg_extern(volatile, parallel_unsafe)]
 fn segrec_resume_schedule(model: Option<&str>) {
     or_raise(schedule::pause(model, false));
+}
+
+#[pg_extern(sql = false)]
+fn next_run(expression: &str, after: Timestamp) -> Option<Timestamp> {
+    Timestamp::try_from(cron::next(expression, after.into())?).ok()
+}
+
+#[pg_extern(sql = false)]
+fn scheduler_timezone() -> Option<String> {
+    cron::timezone()
 }
 
 #[pg_extern(sql = false)]

@@ -4,6 +4,7 @@ use super::live::{Live, LiveRows};
 use super::relations::{ColumnRole, EventColumns};
 use super::statement::query;
 use crate::error::{BadRows, Result, SegrecError};
+use crate::pg::memory::limit_below;
 use crate::pg::stream::{Row, stream};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::{Uuid, pg_sys};
@@ -13,6 +14,8 @@ use std::ffi::CString;
 
 /// Rows between looks at the memory in use.
 const MEMORY_CHECK_ROWS: u64 = 1 << 16;
+/// Bytes that these rows take at most, but for ids that are long texts.
+const READING_AHEAD: u64 = 32 << 20;
 
 /// What reading found besides the events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,22 +146,25 @@ pub fn read_all(
         events = events.typed();
     }
     let mut report = ReadReport::default();
-    let mut exceeded = None;
+    let (mut stopped, mut asked_at) = (None, None);
     stream(&sql, layout.columns, &mut |row: Row<'_>| {
         report.rows += 1;
         take_row(&row, &layout, type_weights, reading.signed, &mut events, &mut report);
-        if report.rows.is_multiple_of(MEMORY_CHECK_ROWS) && events.memory() > memory {
-            exceeded = Some(events.memory());
+        if report.rows % MEMORY_CHECK_ROWS == 1 {
+            let taken = events.memory();
+            if taken > memory {
+                let what = format!("the first {} events alone take that much", report.rows);
+                stopped = Some(SegrecError::Memory { needed: taken, allowed: memory, what });
+            } else if asked_at != Some(taken) {
+                // What grows doubles, while the half is there still.
+                asked_at = Some(taken);
+                let needed = 2 * taken + READING_AHEAD;
+                stopped = limit_below(needed).map(|limit| SegrecError::NoMemory { needed, limit });
+            }
         }
-        exceeded.is_none()
+        stopped.is_none()
     });
-    match exceeded {
-        Some(needed) => {
-            let what = format!("the first {} events alone take that much", report.rows);
-            Err(SegrecError::Memory { needed, allowed: memory, what })
-        }
-        None => Ok((events, report)),
-    }
+    stopped.map_or(Ok((events, report)), Err)
 }
 
 /// How many rows there are.

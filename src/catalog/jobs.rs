@@ -55,13 +55,20 @@ pub fn begin(job: i64, model_id: i64, role: u32) -> Result<Option<String>> {
     })
 }
 
-/// Writes down how a job ended.
+/// Writes down how a job ended. Of each model the latest hundred are kept.
 pub fn end(job: i64, state: &str, version: Option<i32>, error: Option<&str>) -> Result<()> {
     as_owner(|| {
         execute(
             "UPDATE segrec_catalog.jobs SET state = $2, version = $3, error = $4, \
                  finished_at = pg_catalog.clock_timestamp() WHERE job = $1",
             &[job.into(), state.into(), version.into(), error.into()],
+        )?;
+        execute(
+            "DELETE FROM segrec_catalog.jobs WHERE state <> 'running' AND job IN ( \
+                 SELECT other.job FROM segrec_catalog.jobs other \
+                 JOIN segrec_catalog.jobs own USING (model_id) WHERE own.job = $1 \
+                 ORDER BY other.job DESC OFFSET 100)",
+            &[job.into()],
         )
     })
 }

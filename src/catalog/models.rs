@@ -3,11 +3,16 @@
 use super::factors::partition;
 use super::statement::{Prepared, Row, as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
-use crate::pg::rights::acts_for;
+use crate::pg::owner::table_and_owner;
+use crate::pg::rights::{acts_for, is_role};
+use crate::pg::row::{Key, RowVersion, rows, sees_only_committed};
 use pgrx::{JsonB, pg_sys};
 use segrec_engine::interactions::IdKind;
 use serde_json::Value;
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::rc::Rc;
 
 /// A model as the caller sees it.
 #[derive(Clone, Debug)]
@@ -188,6 +193,68 @@ pub fn find(name: Option<&str>) -> Result<Vec<Model>> {
             }
         }
     })
+}
+
+/// The rows that say what a model is, and those that say whose it is.
+type Rows = [Vec<(RowVersion, pg_sys::Oid)>; 2];
+
+thread_local! {
+    /// What this session has found before by a name, or by "" as the only model there is.
+    static FOUND: RefCell<HashMap<String, (Rc<Model>, Rows)>> = RefCell::new(HashMap::new());
+}
+
+fn table(name: &CStr) -> Result<pg_sys::Oid> {
+    let found = table_and_owner(c"segrec_catalog", name);
+    found.map(|(table, _)| table).ok_or_else(|| SegrecError::Internal(format!("{name:?} is missing")))
+}
+
+fn rows_of(name: Option<&str>, model_id: i64) -> Result<Rows> {
+    let by_name = name.map(|name| (c"models_name_key", Key::Text(c"name", name)));
+    let by_model = (c"model_owners_pkey", Key::Bigint(c"model_id", model_id));
+    Ok([
+        rows(table(c"models")?, by_name, 2, None),
+        rows(table(c"model_owners")?, Some(by_model), 1, Some(c"owner")),
+    ])
+}
+
+/// Whether the current role is a member of the owner, who is there still, or of a role that holds a grant.
+fn may_use(model_id: i64, [_, owners]: &Rows) -> Result<bool> {
+    let [(_, owner)] = owners[..] else {
+        return Ok(false);
+    };
+    if is_role(owner) && acts_for(owner) {
+        return Ok(true);
+    }
+    let by_model = (c"model_grants_pkey", Key::Bigint(c"model_id", model_id));
+    let grants = rows(table(c"model_grants")?, Some(by_model), usize::MAX, Some(c"grantee"));
+    let held = |grantee| grantee == pg_sys::InvalidOid || (is_role(grantee) && acts_for(grantee));
+    Ok(is_role(owner) && grants.iter().any(|&(_, grantee)| held(grantee)))
+}
+
+/// [`find`], for recommending: at a tenth of the cost where this session has found the model before, the same rows
+/// still say so, and the caller is its owner or holds a grant. What else the caller may do it does not say.
+pub fn find_served(name: Option<&str>) -> Result<Vec<Rc<Model>>> {
+    // Rows that may be undone say nothing.
+    if !sees_only_committed() {
+        return Ok(find(name)?.into_iter().map(Rc::new).collect());
+    }
+    let key = name.unwrap_or_default();
+    if let Some((model, then)) = FOUND.with_borrow(|found| found.get(key).cloned()) {
+        let now = rows_of(name, model.id)?;
+        if now == then && may_use(model.id, &now)? {
+            return Ok(vec![model]);
+        }
+    }
+    let mut found: Vec<Rc<Model>> = find(name)?.into_iter().map(Rc::new).collect();
+    if let [model] = found.as_mut_slice() {
+        *model = Rc::new(Model { is_owner: false, may_train: false, ..Model::clone(model) });
+        let rows = rows_of(name, model.id)?;
+        // Of several the rows do not say which.
+        if rows[0].len() == 1 {
+            FOUND.with_borrow_mut(|found| found.insert(key.to_owned(), (Rc::clone(model), rows)));
+        }
+    }
+    Ok(found)
 }
 
 /// The names of all usable models.

@@ -6,6 +6,7 @@ use super::options::check_options;
 use super::read::{Material, user_columns};
 use crate::catalog::{events, relations};
 use crate::error::{Result, SegrecError};
+use crate::pg::memory::limit_below;
 use crate::settings;
 use segrec_engine::interactions::Events;
 use segrec_engine::recipe::estimate::{Size, dimensions, memory, reading, stored};
@@ -59,7 +60,7 @@ pub fn estimate(model: Option<&str>) -> Result<Estimate> {
     })
 }
 
-/// Refuses what would take more memory than allowed, before it is taken.
+/// Refuses what would take more memory than allowed, or than the system would give, before it is taken.
 pub fn check_memory(material: &Material, options: &Options) -> Result<()> {
     let allowed = settings::training_memory();
     let events = material.events.as_ref();
@@ -73,7 +74,8 @@ pub fn check_memory(material: &Material, options: &Options) -> Result<()> {
     };
     let needed = memory(size, options) + material.described.table.memory();
     if needed <= allowed {
-        return Ok(());
+        let limit = limit_below(memory(size, options));
+        return limit.map_or(Ok(()), |limit| Err(SegrecError::NoMemory { needed, limit }));
     }
     let mut what = vec![format!("{} users", size.users)];
     if events.is_some() {

@@ -6,6 +6,7 @@ pub mod alter_model;
 pub mod change_owner;
 pub mod compare;
 pub mod create_model;
+pub mod cron;
 pub mod cross_validate;
 pub mod deploy;
 pub mod diary;

@@ -8,6 +8,7 @@ mod report;
 
 pub use raise::{log, notice, or_raise};
 
+use crate::pg::memory::Limit;
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
 use segrec_engine::recipe::OptionProblem;
@@ -217,6 +218,8 @@ pub enum SegrecError {
     NotInAggregate,
     /// More memory would be needed than allowed.
     Memory { needed: u64, allowed: u64, what: String },
+    /// The system would not give the memory that is needed.
+    NoMemory { needed: u64, limit: Limit },
     /// No threads.
     Threads(String),
     /// The engine's own errors.

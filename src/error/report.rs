@@ -2,6 +2,7 @@
 //! values, a DETAIL that is a fact, a HINT that is what to do.
 
 use super::{FeatureProblem, SegrecError};
+use crate::pg::memory::Limit;
 use pgrx::PgSqlErrorCode;
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
@@ -531,6 +532,23 @@ impl SegrecError {
                     "set segrec.training_memory to '{}' or more, or lower als.factors or events.max_user_events, or choose another algorithm",
                     megabytes(needed).replace(' ', "")
                 )),
+            ),
+            Self::NoMemory { needed, limit } => report(
+                Code::ERRCODE_OUT_OF_MEMORY,
+                format!("the training needs about {}, more than the system gives", megabytes(needed)),
+                Some(match limit {
+                    Limit::Process => {
+                        "a limit of the process (ulimit -v) or of the system (vm.overcommit_memory) stands against it"
+                            .to_owned()
+                    }
+                    Limit::Group(left) => {
+                        format!("the control group of the server has {} left", megabytes(left))
+                    }
+                }),
+                Some(
+                    "raise that limit, or lower als.factors or events.max_user_events, or choose another algorithm"
+                        .to_owned(),
+                ),
             ),
             Self::Threads(reason) => report(
                 Code::ERRCODE_INSUFFICIENT_RESOURCES,

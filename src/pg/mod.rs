@@ -9,11 +9,14 @@
 //! - [`owner`]: act as the owner of the catalog for a moment
 //! - [`lock`]: the lock that a training holds on its model
 //! - [`mapped`]: files that all sessions map
+//! - [`memory`]: whether the system would give more
 //! - [`named`]: whether the names in a query still mean the same
 //! - [`packed`]: arrays of numbers as whole blocks
 //! - [`planner`]: what the planner asks of our functions
 //! - [`progress`]: small files that say how far a training is
 //! - [`rights`]: what the current role may read
+//! - [`row`]: rows by a key, without the executor
+//! - [`setting`]: what is set for other extensions
 //! - [`snapshot`]: see what was committed since the statement began
 //! - [`stream`]: the rows of a query, one by one, without collecting them
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
@@ -26,12 +29,15 @@ pub mod flat;
 pub mod interrupts;
 pub mod lock;
 pub mod mapped;
+pub mod memory;
 pub mod named;
 pub mod owner;
 pub mod packed;
 pub mod planner;
 pub mod progress;
 pub mod rights;
+pub mod row;
+pub mod setting;
 pub mod snapshot;
 pub mod stream;
 pub mod workers;

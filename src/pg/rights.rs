@@ -16,6 +16,18 @@ pub fn acts_for(role: pg_sys::Oid) -> bool {
     unsafe { pg_sys::has_privs_of_role(current_role(), role) }
 }
 
+/// Whether there is such a role.
+pub fn is_role(role: pg_sys::Oid) -> bool {
+    // SAFETY: looks the role up in the catalog; the name is a copy in the current memory context.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(role, true);
+        if !name.is_null() {
+            pg_sys::pfree(name.cast());
+        }
+        !name.is_null()
+    }
+}
+
 /// Whether the current role is a superuser.
 pub fn is_superuser() -> bool {
     // SAFETY: looks the role up in the catalog.

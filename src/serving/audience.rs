@@ -28,7 +28,7 @@ pub fn audience(
     let version = session::version(&model)?;
     let blend = version.decided.blend;
     if !blend.factors && !blend.has_neighbours() {
-        return Err(SegrecError::RanksByPopularity { model: model.name });
+        return Err(SegrecError::RanksByPopularity { model: model.name.clone() });
     }
     let Some(&item) = item_numbers(&version, &[item]).first() else {
         return Ok(Vec::new());

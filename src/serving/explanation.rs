@@ -10,7 +10,6 @@ use super::recommendation::{
 use super::session;
 use super::variety::Variety;
 use super::version::ServedVersion;
-use crate::catalog::models::Model;
 use crate::error::Result;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::vector::{dot, norm};
@@ -151,7 +150,7 @@ pub fn similar_items(
     n: usize,
     model: Option<&str>,
 ) -> Result<(Rc<ServedVersion>, Vec<Scored>)> {
-    let model: Model = session::model(model)?;
+    let model = session::model(model)?;
     check_item_kind(kind, &model)?;
     let version = session::version(&model)?;
     let Some(&item) = item_numbers(&version, &[item]).first() else {

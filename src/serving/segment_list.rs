@@ -30,7 +30,7 @@ pub fn recommend_segment(
     let version = session::version(&model)?;
     let Ok(number) = version.members.ids.binary_search(&segment) else {
         let existing = version.members.ids.clone();
-        return Err(SegrecError::UnknownSegment { model: model.name, segment, existing });
+        return Err(SegrecError::UnknownSegment { model: model.name.clone(), segment, existing });
     };
     let rows = version.segment(number as u32)?;
     let candidates = candidates.map(|ids| candidate_numbers(&version, ids));

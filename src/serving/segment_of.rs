@@ -57,7 +57,7 @@ pub fn cut(model: Option<&str>, count: i32) -> Result<Vec<(String, i32)>> {
     let count = count.ok_or(SegrecError::InvalidSegments)?;
     let version_id = session::segments(&model)?.id();
     let Some(tree) = segments::load_tree(version_id)? else {
-        return Err(SegrecError::NoTree { model: model.name });
+        return Err(SegrecError::NoTree { model: model.name.clone() });
     };
     let of_leaf = tree.cut(count);
     let leaves = segments::load_leaves(version_id)?;

@@ -16,10 +16,10 @@ thread_local! {
 }
 
 /// The model a call means: the one it names, or `segrec.default_model`, or the only one there is.
-pub fn model(name: Option<&str>) -> Result<Model> {
+pub fn model(name: Option<&str>) -> Result<Rc<Model>> {
     let default = settings::default_model();
     let name = name.or(default.as_deref());
-    let mut found = models::find(name)?;
+    let mut found = models::find_served(name)?;
     match (found.len(), found.pop(), name) {
         (1, Some(model), _) => Ok(model),
         (_, _, Some(name)) => {

@@ -1,6 +1,7 @@
 //! A throwaway PostgreSQL cluster: its folder, its configuration, starting and stopping it.
 //! Read next: database.rs for what is in it, keeper.rs for how it goes away.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
@@ -220,9 +221,14 @@ impl Cluster {
         assert!(started.status.success(), "the server did not start; its log:\n{}", self.log());
     }
 
-    /// A program that runs as the owner of the data directory.
+    /// A program of the server that runs as the owner of the data directory.
     fn server_program(&self, name: &str) -> Command {
-        let mut command = Command::new(program(&self.programs, name));
+        self.as_server(program(&self.programs, name))
+    }
+
+    /// A program that runs as the owner of the data directory, whose processes are the server's.
+    pub fn as_server(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
         // With RUST_BACKTRACE every SQL error would carry a backtrace and cost 100 ms.
         command
             .env_remove("RUST_BACKTRACE")

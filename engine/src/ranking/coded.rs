@@ -7,6 +7,9 @@
 //! all lanes: p ≈ t·w with w in −8191 … 8191, which adds t/2 · s · 127 · k. With e the sum of both and L the n-th
 //! best of (code's score − e), an item whose (code's score + e) is below L cannot be among the best n; all others
 //! are scored exactly. The list is the exact one, to the last bit. Factors are finite.
+//!
+//! A product is at most ‖q‖ · ‖p‖, so a row whose length already says that it stays below L is not read at all: of
+//! factors of implicit feedback, rows of rare items are short.
 
 use super::blended::ItemRows;
 use super::top_n::{Scored, TopN};
@@ -18,6 +21,8 @@ const LARGEST: f32 = 127.0;
 const USERS_LARGEST: f32 = 8191.0;
 /// Values that are compared side by side.
 const LANES: usize = 16;
+/// By what rounding in f32 may make a product exceed that of the lengths.
+const LONGER: f32 = 1.0 + 1e-4;
 /// What rounding in f32 adds to e, relative to the size of the products.
 const ROUNDING: f32 = 1e-5;
 
@@ -26,11 +31,14 @@ const ROUNDING: f32 = 1e-5;
 pub struct Codes<'a> {
     columns: usize,
     values: &'a [i8],
-    scales: &'a [f32],
+    measures: &'a [Measure],
 }
 
-/// The code of a row is appended to `values`; its scale is given.
-pub fn encode(row: &[f32], values: &mut Vec<i8>) -> f32 {
+/// The scale of a row's code, and the row's length.
+pub type Measure = [f32; 2];
+
+/// The code of a row is appended to `values`; its scale and length are given.
+pub fn encode(row: &[f32], values: &mut Vec<i8>) -> Measure {
     pulp::Arch::new().dispatch(Encoding { row, values })
 }
 
@@ -40,9 +48,9 @@ struct Encoding<'a> {
 }
 
 impl WithSimd for Encoding<'_> {
-    type Output = f32;
+    type Output = Measure;
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+    fn with_simd<S: Simd>(self, simd: S) -> Measure {
         simd.vectorize(
             #[inline(always)]
             || {
@@ -63,21 +71,21 @@ impl WithSimd for Encoding<'_> {
                 for (code, value) in values[first..].iter_mut().zip(row) {
                     *code = (value * inverse).round_ties_even().clamp(-LARGEST, LARGEST) as i8;
                 }
-                scale
+                [scale, length(row)]
             },
         )
     }
 }
 
 impl<'a> Codes<'a> {
-    /// Codes of `columns` values a row, and a scale for each; `None` where these do not fit together.
-    pub fn new(columns: usize, values: &'a [i8], scales: &'a [f32]) -> Option<Self> {
-        (values.len() == columns * scales.len()).then_some(Self { columns, values, scales })
+    /// Codes of `columns` values a row, and what [`encode`] gave for each; `None` where these do not fit together.
+    pub fn new(columns: usize, values: &'a [i8], measures: &'a [Measure]) -> Option<Self> {
+        (values.len() == columns * measures.len()).then_some(Self { columns, values, measures })
     }
 
     #[inline(always)]
-    fn row(&self, row: usize) -> (&'a [i8], f32) {
-        (&self.values[row * self.columns..(row + 1) * self.columns], self.scales[row])
+    fn row(&self, row: usize) -> &'a [i8] {
+        &self.values[row * self.columns..(row + 1) * self.columns]
     }
 }
 
@@ -136,7 +144,8 @@ impl<I: Iterator<Item = u32>> WithSimd for Surviving<'_, I> {
             #[inline(always)]
             || {
                 let Self { rows, user, items, added, n } = self;
-                let length: f32 = user.iter().map(|value| value.abs()).sum();
+                let user_length = length(user);
+                let sum: f32 = user.iter().map(|value| value.abs()).sum();
                 let user_scale =
                     user.iter().fold(0.0f32, |most, value| most.max(value.abs())) / USERS_LARGEST;
                 let inverse = if user_scale > 0.0 { 1.0 / user_scale } else { 0.0 };
@@ -145,21 +154,25 @@ impl<I: Iterator<Item = u32>> WithSimd for Surviving<'_, I> {
                 };
                 let user: Vec<i16> = user.iter().map(coded).collect();
                 // e of a row with the scale 1.
-                let error =
-                    length * (0.5 + LARGEST * ROUNDING) + 0.5 * user_scale * LARGEST * user.len() as f32;
+                let error = sum * (0.5 + LARGEST * ROUNDING) + 0.5 * user_scale * LARGEST * user.len() as f32;
                 let own_items = rows.exact.own.map_or(&[][..], |own| own.0);
                 let (mut next, mut lowest, mut found) = (0, TopN::new(n), Vec::new());
                 for (place, item) in items.enumerate() {
                     while own_items.get(next).is_some_and(|&own| own < item) {
                         next += 1;
                     }
-                    let (values, scale) = match own_items.get(next) {
-                        Some(&own) if own == item => rows.own.row(next),
-                        _ => rows.backbone.row(item as usize),
+                    let (codes, row) = match own_items.get(next) {
+                        Some(&own) if own == item => (rows.own, next),
+                        _ => (rows.backbone, item as usize),
                     };
                     let add = added.get(place).copied().unwrap_or(0.0);
-                    let score = scale * (user_scale * product(&user, values) as f32) + add;
-                    let error = scale * error + ROUNDING * add.abs();
+                    let [scale, length] = codes.measures[row];
+                    let rounding = ROUNDING * add.abs();
+                    if !lowest.admits(user_length * length * LONGER + add + rounding) {
+                        continue;
+                    }
+                    let score = scale * (user_scale * product(&user, codes.row(row)) as f32) + add;
+                    let error = scale * error + rounding;
                     // What cannot be among the best of those so far cannot be among the best of all.
                     if lowest.admits(score + error) {
                         lowest.push(item, score - error);
@@ -179,6 +192,19 @@ impl<I: Iterator<Item = u32>> WithSimd for Surviving<'_, I> {
     }
 }
 
+/// ‖row‖, or the largest number below infinity.
+#[inline(always)]
+fn length(row: &[f32]) -> f32 {
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    let mut squares = [0.0f32; LANES];
+    for chunk in chunks {
+        for lane in 0..LANES {
+            squares[lane] += chunk[lane] * chunk[lane];
+        }
+    }
+    squares.into_iter().chain(rest.iter().map(|value| value * value)).sum::<f32>().sqrt().min(f32::MAX)
+}
+
 /// The product of two codes.
 #[inline(always)]
 fn product(user: &[i16], code: &[i8]) -> i32 {
@@ -195,10 +221,10 @@ mod tests {
     use crate::matrix::Matrix;
     use proptest::prelude::*;
 
-    fn codes(matrix: &Matrix) -> (Vec<i8>, Vec<f32>) {
+    fn codes(matrix: &Matrix) -> (Vec<i8>, Vec<Measure>) {
         let mut values = Vec::new();
-        let scales = (0..matrix.rows()).map(|row| encode(matrix.row(row), &mut values)).collect();
-        (values, scales)
+        let measures = (0..matrix.rows()).map(|row| encode(matrix.row(row), &mut values)).collect();
+        (values, measures)
     }
 
     proptest! {

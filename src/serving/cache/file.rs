@@ -105,12 +105,12 @@ impl CacheFile {
     fn sections(&self) -> impl Iterator<Item = &Section> {
         let Directory { backbone, patterns, starts, lengths, neighbours, base, segments, .. } =
             &self.directory;
-        let FactorSections { exact, codes, scales } = backbone;
-        let shared = [exact, codes, scales, patterns, starts, lengths, neighbours, base];
+        let FactorSections { exact, codes, measures } = backbone;
+        let shared = [exact, codes, measures, patterns, starts, lengths, neighbours, base];
         let own = segments.iter().flat_map(|segment| {
             let PopularSections { items, values } = &segment.popular;
-            let FactorSections { exact, codes, scales } = &segment.factors;
-            [&segment.items, exact, codes, scales, &segment.base, items, values]
+            let FactorSections { exact, codes, measures } = &segment.factors;
+            [&segment.items, exact, codes, measures, &segment.base, items, values]
         });
         shared.into_iter().chain(own)
     }
@@ -171,9 +171,9 @@ impl CacheFile {
     fn factors(&self, sections: &FactorSections) -> Result<Factors<'_>> {
         let k = self.directory.factors as usize;
         let exact = Rows::new(k, self.read(&sections.exact)?)?;
-        match Codes::new(k, self.read(&sections.codes)?, self.read(&sections.scales)?) {
+        match Codes::new(k, self.read(&sections.codes)?, self.read(&sections.measures)?) {
             Some(codes) => Ok(Factors { exact, codes }),
-            None => Err(SegrecError::Internal("codes and scales do not fit together".to_owned())),
+            None => Err(SegrecError::Internal("codes and their measures do not fit together".to_owned())),
         }
     }
 

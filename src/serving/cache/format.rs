@@ -8,7 +8,7 @@ use segrec_engine::interactions::IdKind;
 use serde::{Deserialize, Serialize};
 
 /// What a file begins with; the last byte is the format, to be raised when it changes.
-const MAGIC: [u8; 8] = *b"segrec\0\x01";
+const MAGIC: [u8; 8] = *b"segrec\0\x02";
 /// Bytes of the header.
 pub const HEADER: usize = 32;
 /// Sections begin at multiples of this: a line of the processor's cache.
@@ -63,8 +63,8 @@ pub struct FactorSections {
     pub exact: Section,
     /// As codes: items × k i8.
     pub codes: Section,
-    /// The scale of each row of codes (f32).
-    pub scales: Section,
+    /// The scale of each row of codes and the row's length (2 f32).
+    pub measures: Section,
 }
 
 /// Items by popularity.

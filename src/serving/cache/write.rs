@@ -59,20 +59,20 @@ pub fn write(
     for (segment, gram) in stored.segments.iter().zip(grams.segments) {
         let own_base = gram.filter(|_| segment.own_factors).map_or_else(Vec::new, |gram| base(&gram));
         let (mut own, mut values) = (Vec::new(), Vec::new());
-        let (mut exact, mut codes, mut scales) = (Appended::new(writer.end), Vec::new(), Vec::new());
+        let (mut exact, mut codes, mut measures) = (Appended::new(writer.end), Vec::new(), Vec::new());
         stream_segment_items(version_id, segment.id, &mut |item, popularity, row| {
             own.push(item);
             values.push(popularity);
             if !own_base.is_empty() {
                 exact.push(&writer, cast_slice(&row))?;
-                scales.push(encode(&row, &mut codes));
+                measures.push(encode(&row, &mut codes));
             }
             Ok(())
         })?;
         let factors = FactorSections {
             exact: writer.appended(exact)?,
             codes: writer.section(&codes)?,
-            scales: writer.section(&scales)?,
+            measures: writer.section(&measures)?,
         };
         let (users, all) = (segment.users as usize, stored.users as usize);
         let popular = Popularity::of_segment(&own, &values, users, &popularity, all);
@@ -111,7 +111,7 @@ fn write_items(
     let pattern_columns = if rated { k.saturating_sub(1) } else { 0 };
     let patterns = writer.reserve(items * 4 * pattern_columns as u64);
     let (mut factor_rows, mut code_rows) = (Placed::new(exact), Placed::new(codes));
-    let (mut scales, mut code) = (vec![0.0f32; count], Vec::with_capacity(k));
+    let (mut measures, mut code) = (vec![[0.0f32; 2]; count], Vec::with_capacity(k));
     let mut pattern_rows = Placed::new(patterns);
     let mut rows = Appended::new(writer.end);
     let (mut texts, mut starts, mut lengths) = (vec![String::new(); count], vec![0; count], vec![0; count]);
@@ -127,7 +127,7 @@ fn write_items(
         popularity[item] = stored.popularity;
         factor_rows.put(writer, item, cast_slice(&stored.factors))?;
         code.clear();
-        scales[item] = encode(&stored.factors, &mut code);
+        measures[item] = encode(&stored.factors, &mut code);
         code_rows.put(writer, item, cast_slice(&code))?;
         if rated {
             pattern_rows.put(writer, item, cast_slice(pattern))?;
@@ -150,7 +150,7 @@ fn write_items(
     code_rows.flush(writer)?;
     pattern_rows.flush(writer)?;
     let neighbours = writer.appended(rows)?;
-    let backbone = FactorSections { exact, codes, scales: writer.section(&scales)? };
+    let backbone = FactorSections { exact, codes, measures: writer.section(&measures)? };
     let mut ids = Ids::new(kind);
     if !texts.iter().all(|text| push_id(&mut ids, text)) {
         return Err(SegrecError::Internal(format!(
@@ -227,15 +227,15 @@ impl Writer<'_> {
         let Directory { ids, ends, popular, backbone, patterns, starts, lengths, neighbours, base, .. } =
             &mut directory;
         let popular = [&mut popular.items, &mut popular.values];
-        let FactorSections { exact, codes, scales } = backbone;
-        [ids, ends, exact, codes, scales, patterns, starts, lengths, neighbours, base]
+        let FactorSections { exact, codes, measures } = backbone;
+        [ids, ends, exact, codes, measures, patterns, starts, lengths, neighbours, base]
             .into_iter()
             .chain(popular)
             .for_each(sum);
         for SegmentSections { items, factors, base, popular } in &mut directory.segments {
-            let FactorSections { exact, codes, scales } = factors;
+            let FactorSections { exact, codes, measures } = factors;
             let PopularSections { items: popular, values } = popular;
-            [items, exact, codes, scales, base, popular, values].into_iter().for_each(sum);
+            [items, exact, codes, measures, base, popular, values].into_iter().for_each(sum);
         }
         drop(mapped);
         let (header, bytes) = directory.encode(self.end).map_err(SegrecError::Internal)?;

@@ -1,0 +1,80 @@
+//! Whether the system would give more memory. Where an allocation fails, Rust ends the process and with it the server,
+//! and where a control group is full, the kernel does: so whoever is about to take much asks first.
+
+use memmap2::MmapOptions;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What stands against taking memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// A limit of the process, or the system's own.
+    Process,
+    /// The control group of the server, which would give this many bytes.
+    Group(u64),
+}
+
+/// What would keep this process from taking that many bytes more; none where nothing does.
+pub fn limit_below(bytes: u64) -> Option<Limit> {
+    let given = usize::try_from(bytes).is_ok_and(|length| MmapOptions::new().len(length).map_anon().is_ok());
+    if !given {
+        return Some(Limit::Process);
+    }
+    group_gives().filter(|&left| left < bytes).map(Limit::Group)
+}
+
+/// What the control groups of this process would still give, the least of all: none without a limit, or where the
+/// system does not say.
+fn group_gives() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    groups.lines().filter_map(of_hierarchy).min()
+}
+
+/// The files of a hierarchy of groups: where its root may be, the limit, the use, and what of that is given back first.
+struct Files {
+    roots: [&'static str; 2],
+    limit: &'static str,
+    used: &'static str,
+    cached: &'static str,
+}
+
+const UNIFIED: Files = Files {
+    roots: ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"],
+    limit: "memory.max",
+    used: "memory.current",
+    cached: "inactive_file",
+};
+
+const SEPARATE: Files = Files {
+    roots: ["/sys/fs/cgroup/memory", "/sys/fs/cgroup/memory"],
+    limit: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    cached: "total_inactive_file",
+};
+
+/// What the group that a line of `/proc/self/cgroup` names (number:controllers:path) and those it is in would give.
+fn of_hierarchy(line: &str) -> Option<u64> {
+    let mut parts = line.splitn(3, ':').skip(1);
+    let (controllers, path) = (parts.next()?, parts.next()?);
+    let files = match controllers {
+        "" => UNIFIED,
+        _ if controllers.split(',').any(|controller| controller == "memory") => SEPARATE,
+        _ => return None,
+    };
+    let group = Path::new(path.trim_start_matches('/'));
+    let folders =
+        files.roots.iter().flat_map(|root| group.ancestors().map(move |part| Path::new(root).join(part)));
+    folders.filter_map(|folder| of_group(&folder, &files)).min()
+}
+
+fn of_group(folder: &PathBuf, files: &Files) -> Option<u64> {
+    let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
+    let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
+    let (limit, used) = (number(files.limit)?, number(files.used)?);
+    let statistics = read("memory.stat").unwrap_or_default();
+    let cached = statistics
+        .lines()
+        .find_map(|line| line.strip_prefix(files.cached)?.trim().parse::<u64>().ok())
+        .unwrap_or(0);
+    Some(limit.saturating_sub(used.saturating_sub(cached)))
+}

@@ -1,0 +1,12 @@
+//! Settings of others.
+
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// What a setting says, whoever may see it; none where there is no such setting.
+pub fn read(name: &CStr) -> Option<String> {
+    // SAFETY: the name ends with a zero byte. What is given lives until the setting is changed, and is copied before.
+    let value = unsafe { pg_sys::GetConfigOption(name.as_ptr(), true, false) };
+    // SAFETY: not null, and ends with a zero byte.
+    (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) }.to_string_lossy().into_owned())
+}
