@@ -111,9 +111,9 @@ fn a_dump_of_this_or_an_older_server_answers_the_same_in_a_new_cluster() {
         // A schedule, as where pg_cron has made its job.
         session.run(
             "INSERT INTO segrec_catalog.schedules (model_id, cron, min_new_events, role, job)
-             SELECT model_id, '0 3 * * *', 10, current_user::regrole, 7 FROM segrec_catalog.models;
-             CALL segrec_run_schedule('planted')",
+             SELECT model_id, '0 3 * * *', 10, current_user::regrole, 7 FROM segrec_catalog.models",
         );
+        session.run("CALL segrec_run_schedule('planted')");
         let before = answers(&mut session);
         let version: String = session.value("SHOW server_version");
         // The new server's program dumps, as for an upgrade.
