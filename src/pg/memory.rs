@@ -3,7 +3,7 @@
 
 use memmap2::MmapOptions;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What stands against taking memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ fn of_hierarchy(line: &str) -> Option<u64> {
     folders.filter_map(|folder| of_group(&folder, &files)).min()
 }
 
-fn of_group(folder: &PathBuf, files: &Files) -> Option<u64> {
+fn of_group(folder: &Path, files: &Files) -> Option<u64> {
     let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
     let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
     let (limit, used) = (number(files.limit)?, number(files.used)?);
