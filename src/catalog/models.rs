@@ -222,13 +222,16 @@ fn may_use(model_id: i64, [_, owners]: &Rows) -> Result<bool> {
     let [(_, owner)] = owners[..] else {
         return Ok(false);
     };
-    if is_role(owner) && acts_for(owner) {
+    if !is_role(owner) {
+        return Ok(false);
+    }
+    if acts_for(owner) {
         return Ok(true);
     }
     let by_model = (c"model_grants_pkey", Key::Bigint(c"model_id", model_id));
     let grants = rows(table(c"model_grants")?, Some(by_model), usize::MAX, Some(c"grantee"));
     let held = |grantee| grantee == pg_sys::InvalidOid || (is_role(grantee) && acts_for(grantee));
-    Ok(is_role(owner) && grants.iter().any(|&(_, grantee)| held(grantee)))
+    Ok(grants.iter().any(|&(_, grantee)| held(grantee)))
 }
 
 /// [`find`], for recommending: at a tenth of the cost where this session has found the model before, the same rows

@@ -19,9 +19,10 @@ pub fn patience() -> Duration {
 }
 
 /// Locks the tables of versions to the end of the transaction, for [`drop_tables`], and their parents too, as PostgreSQL
-/// does for every partition that is dropped. It is done in a moment in which nobody reads any of them: who waited in the queue of a lock would make all readers of the views wait behind it. A replica
-/// repeats the locks in this order and waits for its readers at each: at the entrance for those who read the views, at a
-/// version's users for those whom it serves. False where no such moment came.
+/// does for every partition that is dropped. It is done in a moment in which nobody reads any of them: who waited in the
+/// queue of a lock would make all readers of the views wait behind it. A replica repeats the locks in this order and waits
+/// for its readers at each: at the entrance for those who read the views, at a version's users for those whom it serves.
+/// False where no such moment came.
 pub fn lock_tables(version_ids: &[i64], patience: Duration) -> Result<bool> {
     let mut tables = vec!["entrance".to_owned()];
     for table in partitioned() {

@@ -32,21 +32,21 @@ fn group_gives() -> Option<u64> {
 
 /// The files of a hierarchy of groups: where its root may be, the limit, the use, and what of that is given back first.
 struct Files {
-    roots: [&'static str; 2],
+    roots: &'static [&'static str],
     limit: &'static str,
     used: &'static str,
     cached: &'static str,
 }
 
 const UNIFIED: Files = Files {
-    roots: ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"],
+    roots: &["/sys/fs/cgroup", "/sys/fs/cgroup/unified"],
     limit: "memory.max",
     used: "memory.current",
     cached: "inactive_file",
 };
 
 const SEPARATE: Files = Files {
-    roots: ["/sys/fs/cgroup/memory", "/sys/fs/cgroup/memory"],
+    roots: &["/sys/fs/cgroup/memory"],
     limit: "memory.limit_in_bytes",
     used: "memory.usage_in_bytes",
     cached: "total_inactive_file",
