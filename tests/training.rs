@@ -435,8 +435,8 @@ fn an_estimate_counts_what_there_is_and_bounds_what_a_training_takes() {
         "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class WHERE relkind = 'r' AND relname ~ '^version_[a-z_]+_[0-9]+$'",
     );
     assert!(stored < disk && disk < 6 * stored, "{stored} of {disk}");
-    // Refused at what was estimated, and not far above.
-    session.run(&format!("SET segrec.training_memory = '{}MB'", memory / 2_000_000));
+    // Refused below what was estimated.
+    session.run(&format!("SET segrec.training_memory = '{}MB'", memory / 1_200_000));
     let error = session.expect_error("SELECT segrec_train('long')");
     assert_eq!(error.code(), &SqlState::CONFIGURATION_LIMIT_EXCEEDED);
     session.run("CREATE ROLE training_estimate LOGIN");

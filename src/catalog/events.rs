@@ -9,6 +9,7 @@ use crate::pg::stream::{Row, stream};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::{Uuid, pg_sys};
 use segrec_engine::interactions::{Id, IdKind, RawEvents};
+use segrec_engine::recipe::estimate::Spread;
 use std::collections::BTreeMap;
 use std::ffi::CString;
 
@@ -195,8 +196,8 @@ pub fn count(columns: &EventColumns, moment: i64) -> Result<Count> {
     found.into_iter().next().ok_or_else(|| SegrecError::Internal("a count gave no row".to_owned()))
 }
 
-/// How much there is to read: rows, users and items.
-pub fn size(columns: &EventColumns) -> Result<[usize; 3]> {
+/// How much there is to read: rows, users and items, and how the rows spread over items.
+pub fn size(columns: &EventColumns) -> Result<([usize; 3], Spread)> {
     let [user, item] = [&columns.user, &columns.item].map(|column| column.expression(ColumnRole::Id));
     let sql = format!(
         "SELECT pg_catalog.count(*), pg_catalog.count(DISTINCT {user}), pg_catalog.count(DISTINCT {item}) FROM {}",
@@ -205,7 +206,21 @@ pub fn size(columns: &EventColumns) -> Result<[usize; 3]> {
     let counts = query(&sql, &[], |row| {
         Ok([row.value::<i64>(1)?, row.value::<i64>(2)?, row.value::<i64>(3)?].map(|count| count as usize))
     })?;
-    counts.into_iter().next().ok_or_else(|| SegrecError::Internal("an aggregate gave no row".to_owned()))
+    let counts = counts
+        .into_iter()
+        .next()
+        .ok_or_else(|| SegrecError::Internal("an aggregate gave no row".to_owned()))?;
+    let sql = format!(
+        "SELECT pg_catalog.count(*), events FROM \
+             (SELECT pg_catalog.count(*) AS events FROM {} WHERE {item} IS NOT NULL GROUP BY {item}) AS items \
+         GROUP BY events",
+        columns.relation
+    );
+    let mut spread = Spread::default();
+    for (items, events) in query(&sql, &[], |row| Ok((row.value::<i64>(1)?, row.value::<i64>(2)?)))? {
+        spread.add(items as u64, events as u64);
+    }
+    Ok((counts, spread))
 }
 
 fn take_row(

@@ -9,7 +9,7 @@ use crate::error::{Result, SegrecError};
 use crate::pg::memory::limit_below;
 use crate::settings;
 use segrec_engine::interactions::Events;
-use segrec_engine::recipe::estimate::{Size, dimensions, memory, reading, stored};
+use segrec_engine::recipe::estimate::{Size, Spread, dimensions, memory, reading, stored};
 use segrec_engine::recipe::{Options, parse_options};
 
 /// What a training of a model would read and take.
@@ -34,11 +34,13 @@ pub fn estimate(model: Option<&str>) -> Result<Estimate> {
     let model = trainable(model)?;
     let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
     check_options(&options, reads(&model))?;
-    let mut size = Size { users: 0, items: 0, events: 0, threads: settings::threads(), dimensions: 0 };
+    let spread = Spread::default();
+    let mut size =
+        Size { users: 0, items: 0, events: 0, threads: settings::threads(), dimensions: 0, spread };
     let (mut timed, mut described) = (false, 0);
     if let Some(source) = &model.events {
         let columns = relations::event_columns(&model.name, source.relation, &source.columns)?;
-        [size.events, size.users, size.items] = events::size(&columns)?;
+        ([size.events, size.users, size.items], size.spread) = events::size(&columns)?;
         timed = columns.time.is_some();
     }
     if let Some(users) = &model.users {
@@ -71,6 +73,7 @@ pub fn check_memory(material: &Material, options: &Options) -> Result<()> {
         events: count(Events::len),
         threads: settings::threads(),
         dimensions: material.described.table.columns().iter().map(dimensions).sum(),
+        spread: events.map_or_else(Spread::default, Spread::of),
     };
     let needed = memory(size, options) + material.described.table.memory();
     if needed <= allowed {

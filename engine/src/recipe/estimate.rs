@@ -3,6 +3,7 @@
 use super::algorithm::Algorithm;
 use super::options::Options;
 use crate::features::{Column, Values};
+use crate::interactions::Events;
 use crate::neighbours::Neighbours;
 
 /// The size of a training.
@@ -18,6 +19,46 @@ pub struct Size {
     pub dimensions: usize,
     /// Threads of the training.
     pub threads: usize,
+    /// How the events spread over the items.
+    pub spread: Spread,
+}
+
+/// How events spread over items: of those with 2^b to 2^(b + 1) − 1 events, how many there are, and their events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spread([[u64; 2]; 32]);
+
+impl Spread {
+    /// That of events.
+    pub fn of(events: &Events) -> Self {
+        let mut counts = vec![0u64; events.items().len()];
+        for user in 0..events.users().len() {
+            events.of_user(user).for_each(|event| counts[event.item as usize] += 1);
+        }
+        let mut spread = Self::default();
+        counts.into_iter().for_each(|count| spread.add(1, count));
+        spread
+    }
+
+    /// Adds items that have so many events each.
+    pub fn add(&mut self, items: u64, events: u64) {
+        if let Some(octave) = events.checked_ilog2() {
+            let [sum, all] = &mut self.0[octave.min(31) as usize];
+            *sum += items;
+            *all += items * events;
+        }
+    }
+
+    /// In how many of so many segments items occur, summed over items: what is expected where users fall into segments of
+    /// one size by chance, S · (1 − (1 − 1/S)ⁿ) for n events. Other sizes, and tastes, make it fewer.
+    fn pairs(&self, segments: usize) -> u64 {
+        let segments = segments as f64;
+        let expected = |events: f64| segments * (1.0 - (1.0 - 1.0 / segments).powf(events));
+        let of_octave = |&[items, events]: &[u64; 2]| match items {
+            0 => 0.0,
+            _ => items as f64 * expected(events as f64 / items as f64),
+        };
+        self.0.iter().map(of_octave).sum::<f64>().ceil() as u64
+    }
 }
 
 /// Dimensions that a column becomes at most: those of a vector, else twenty levels, all others, null.
@@ -34,27 +75,27 @@ pub fn reading(size: Size, timed: bool) -> u64 {
     (size.events.next_power_of_two() * each) as u64 + 48 * (size.users + size.items) as u64
 }
 
-/// The most segments a training tries, and the most rows of factors that these have together: one for each
-/// item that occurs in a segment, so at most one for each event.
+/// The most segments a training tries, and the rows of factors that these have together: one for each item that occurs
+/// in a segment.
 fn segments(size: Size, options: &Options) -> (usize, u64) {
-    let Size { users, items, events, .. } = size;
+    let Size { users, events, spread, .. } = size;
     let most = match events {
         0 => options.segmentation.readable_target(users),
         _ => options.segmentation.recommending_target(users, events, options.als.most_factors()),
     };
     let segments = most.counts.last().copied().unwrap_or(1);
-    (segments, if segments > 1 { (segments * items).min(events) as u64 } else { 0 })
+    (segments, if segments > 1 { spread.pairs(segments) } else { 0 })
 }
 
 /// Bytes at the peak of a training, besides the raw events: an upper estimate.
 ///
 /// Events by user (20 bytes), interactions in both orientations of the training part, the test part
 /// and the whole (16 bytes a pair each, at most one pair per event), four factor matrices of each
-/// side (both fits and their rotated copies), and one row per (segment, item) pair twice; there are
-/// at most as many of these as events. Neighbours say themselves what they take. Points of described users are held beside those of k-means, and a
-/// mixture's probabilities beside both.
+/// side (both fits and their rotated copies), and one row per (segment, item) pair twice. Neighbours say themselves
+/// what they take. Points of described users are held beside those of k-means, and a mixture's probabilities beside
+/// both.
 pub fn memory(size: Size, options: &Options) -> u64 {
-    let Size { users, items, events, dimensions, threads } = size;
+    let Size { users, items, events, dimensions, threads, .. } = size;
     let row = 4 * options.als.most_factors() as u64;
     let (segments, pairs) = segments(size, options);
     let points = 3 * 4 * (users * (dimensions + segments)) as u64;
@@ -109,7 +150,9 @@ mod tests {
     #[test]
     fn both_estimates_grow_with_every_part_of_the_size() {
         let options = super::super::parse_options(&serde_json::json!({})).unwrap();
-        let size = Size { users: 30_000, items: 40_000, events: 800_000, dimensions: 0, threads: 2 };
+        let mut spread = Spread::default();
+        spread.add(40_000, 20);
+        let size = Size { users: 30_000, items: 40_000, events: 800_000, dimensions: 0, threads: 2, spread };
         let base = memory(size, &options);
         assert!(base > memory(Size { users: 15_000, ..size }, &options));
         assert!(base > memory(Size { items: 20_000, ..size }, &options));
@@ -120,5 +163,12 @@ mod tests {
         assert!(base > stored(Size { items: 20_000, ..size }, &options));
         assert!(base > stored(Size { events: 400_000, ..size }, &options));
         assert!(stored(Size { events: 0, items: 0, ..size }, &options) < base);
+        // The same events on fewer items: these occur in more of the segments, but in no more than there are.
+        let mut few = Spread::default();
+        few.add(39_000, 1);
+        few.add(1_000, 761);
+        assert!(stored(Size { spread: few, ..size }, &options) < base);
+        assert_eq!(few.pairs(1), 40_000);
+        assert_eq!(few.pairs(4), 39_000 + 4_000);
     }
 }
