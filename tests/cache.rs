@@ -123,6 +123,29 @@ fn a_server_that_starts_has_no_files_and_a_replica_writes_its_own() {
 }
 
 #[test]
+fn rows_that_lie_in_another_order_serve_the_same() {
+    let cluster = Cluster::start();
+    let database = cluster.database("cache_order");
+    let mut session = database.connect();
+    planted::create_and_train(&mut session);
+    let lists = "SELECT * FROM segrec_recommend_all('planted', 20)";
+    let expected = session.table(lists);
+    let file = only_file(&cluster);
+    for table in ["version_items_1", "version_segment_items_1"] {
+        let table = format!("segrec_catalog.{table}");
+        session.run(&format!(
+            "CREATE TEMP TABLE kept AS SELECT * FROM {table};
+             DELETE FROM {table};
+             INSERT INTO {table} SELECT * FROM kept ORDER BY md5(kept::text);
+             DROP TABLE kept"
+        ));
+    }
+    fs::remove_file(&file).unwrap();
+    assert_eq!(database.connect().table(lists), expected);
+    assert_eq!(only_file(&cluster), file);
+}
+
+#[test]
 fn many_sessions_that_miss_a_file_write_it_once() {
     let cluster = Cluster::start();
     let database = cluster.database("cache_herd");

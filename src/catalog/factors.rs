@@ -472,16 +472,18 @@ pub fn stream_items(version_id: i64, each: &mut dyn FnMut(StoredItem<'_>) -> Res
     })
 }
 
-/// Passes the items of a segment (by its id), ascending, to `each`: the item, how popular it is in it, and the
-/// segment's own factors, empty where it has none.
+/// Passes the items of a segment (by its id), ascending if they are to be sorted, to `each`: the item, how popular it
+/// is in it, and the segment's own factors, empty where it has none.
 pub fn stream_segment_items(
     version_id: i64,
     segment: i32,
+    sorted: bool,
     each: &mut dyn FnMut(u32, f32, Vec<f32>) -> Result<()>,
 ) -> Result<()> {
+    let order = if sorted { " ORDER BY item" } else { "" };
     let sql = format!(
         "SELECT item::bigint, popularity::float8, factors FROM {} \
-         WHERE version_id = {version_id} AND segment = {segment} ORDER BY item",
+         WHERE version_id = {version_id} AND segment = {segment}{order}",
         partition("version_segment_items", version_id)
     );
     streamed(&sql, 3, &mut |row| match (row.integer(0), row.number(1)) {

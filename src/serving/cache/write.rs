@@ -58,32 +58,58 @@ pub fn write(
     (directory.ids, directory.ends) = write_ids(&mut writer, ids)?;
     for (segment, gram) in stored.segments.iter().zip(grams.segments) {
         let own_base = gram.filter(|_| segment.own_factors).map_or_else(Vec::new, |gram| base(&gram));
-        let (mut own, mut values) = (Vec::new(), Vec::new());
-        let (mut exact, mut codes, mut measures) = (Appended::new(writer.end), Vec::new(), Vec::new());
-        stream_segment_items(version_id, segment.id, &mut |item, popularity, row| {
-            own.push(item);
-            values.push(popularity);
-            if !own_base.is_empty() {
-                exact.push(&writer, cast_slice(&row))?;
-                measures.push(encode(&row, &mut codes));
-            }
-            Ok(())
-        })?;
+        let exact = !own_base.is_empty();
+        // Rows lie in the order in which a training wrote them, that of items, unless somebody moved them.
+        let mut rows = segment_rows(&writer, version_id, segment.id, exact, false)?;
+        if !rows.items.is_sorted() {
+            rows = segment_rows(&writer, version_id, segment.id, exact, true)?;
+        }
         let factors = FactorSections {
-            exact: writer.appended(exact)?,
-            codes: writer.section(&codes)?,
-            measures: writer.section(&measures)?,
+            exact: writer.appended(rows.exact)?,
+            codes: writer.section(&rows.codes)?,
+            measures: writer.section(&rows.measures)?,
         };
         let (users, all) = (segment.users as usize, stored.users as usize);
-        let popular = Popularity::of_segment(&own, &values, users, &popularity, all);
+        let popular = Popularity::of_segment(&rows.items, &rows.popularity, users, &popularity, all);
         directory.segments.push(SegmentSections {
-            items: writer.section(&own)?,
+            items: writer.section(&rows.items)?,
             factors,
             base: writer.section(&own_base)?,
             popular: writer.popularity(&popular)?,
         });
     }
     writer.finish(directory)
+}
+
+/// The items of a segment: their exact factors are behind the end of the file, the rest waits.
+struct SegmentRows {
+    items: Vec<u32>,
+    popularity: Vec<f32>,
+    exact: Appended,
+    codes: Vec<i8>,
+    measures: Vec<[f32; 2]>,
+}
+
+fn segment_rows(
+    writer: &Writer<'_>,
+    version_id: i64,
+    segment: i32,
+    exact: bool,
+    sorted: bool,
+) -> Result<SegmentRows> {
+    let (items, popularity, exact_rows) = (Vec::new(), Vec::new(), Appended::new(writer.end));
+    let mut rows =
+        SegmentRows { items, popularity, exact: exact_rows, codes: Vec::new(), measures: Vec::new() };
+    stream_segment_items(version_id, segment, sorted, &mut |item, popularity, row| {
+        rows.items.push(item);
+        rows.popularity.push(popularity);
+        if exact {
+            rows.exact.push(writer, cast_slice(&row))?;
+            rows.measures.push(encode(&row, &mut rows.codes));
+        }
+        Ok(())
+    })?;
+    Ok(rows)
 }
 
 /// What is written of items, and what is still needed of them.
