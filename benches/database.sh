@@ -22,11 +22,27 @@ restart() {
         --silent --wait --mode=fast -D "$PGHOST/data" -l "$PGHOST/log" >/dev/null)
 }
 
-# peaks COMMAND: runs one SQL command in a session of its own and prints what it holds at most, in kB: `private,
-# shared, all`. Of private memory and of the shared buffers that it has touched these are samples, of all that is
-# resident it is the kernel's own. The session waits a moment at its end, so that its last state is seen.
+# held PID: what a process holds at most until it ends, in kB: `private, shared, all`. Of private memory and of the
+# shared buffers that it has touched these are samples, of all that is resident it is the kernel's own.
+held() {
+    local name value private=0 shared=0 peak=0
+    while [ -r "/proc/$1/status" ]; do
+        while read -r name value _; do
+            case $name in
+                VmHWM:) peak=$value ;;
+                RssAnon:) private=$((value > private ? value : private)) ;;
+                RssShmem:) shared=$((value > shared ? value : shared)) ;;
+            esac
+        done 2>/dev/null <"/proc/$1/status" || break
+        sleep 0.02
+    done
+    echo "$private $shared $peak"
+}
+
+# peaks COMMAND: runs one SQL command in a session of its own and prints what that has `held`. The session waits a
+# moment at its end, so that its last state is seen.
 peaks() {
-    local client status name value private=0 shared=0 peak=0
+    local client
     rm -f "$work/backend"
     sql >/dev/null 2>&1 <<END &
 SELECT pg_backend_pid() \g $work/backend
@@ -38,19 +54,8 @@ END
         kill -0 "$client" || die "the session did not begin"
         sleep 0.05
     done
-    status=/proc/$(cat "$work/backend")/status
-    while [ -r "$status" ]; do
-        while read -r name value _; do
-            case $name in
-                VmHWM:) peak=$value ;;
-                RssAnon:) private=$((value > private ? value : private)) ;;
-                RssShmem:) shared=$((value > shared ? value : shared)) ;;
-            esac
-        done 2>/dev/null <"$status" || break
-        sleep 0.02
-    done
+    held "$(cat "$work/backend")"
     wait "$client" || die "failed: $1"
-    echo "$private $shared $peak"
 }
 
 # latency SECONDS USERS QUERY: `mean median p99` in milliseconds over one session with random users `:u`

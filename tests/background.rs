@@ -58,6 +58,11 @@ fn a_job_trains_and_deploys_though_nobody_waits_for_it() {
     assert_eq!(session.table("SELECT version, deployed, state FROM segrec.versions"), "1|t|ready");
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 10)"), 10);
     assert!(session.value::<bool>("SELECT finished_at > started_at FROM segrec.jobs"));
+    // A version's time is that of all its steps, not of its writing alone.
+    assert!(session.value::<bool>(
+        "SELECT started_at + max(seconds) * interval '1 second' < finished_at
+         FROM segrec.versions JOIN segrec.training_log USING (model, version) GROUP BY started_at, finished_at"
+    ));
     // The same bytes as in the foreground.
     session
         .run("SELECT segrec_create_model('other', 'events', options => (SELECT options FROM segrec.models))");

@@ -1,6 +1,6 @@
 //! A version in another database: as good as where it was trained, and checked before it is part of a model.
 
-use segrec_tests::{Cluster, Database, Session, SqlState, planted};
+use segrec_tests::{Cluster, Database, Session, SqlState, older_servers, planted};
 use std::io::{Read, Write};
 
 /// What `segrec_export` gives, as COPY carries it.
@@ -34,14 +34,26 @@ fn received(name: &str, bytes: &[u8]) -> (Database<'static>, Session) {
 
 #[test]
 fn an_imported_version_answers_guests_and_users_as_where_it_was_trained() {
-    let database = Cluster::shared().database("transfer_from");
+    travel(&Cluster::shared().database("transfer_from"), "transfer_to");
+}
+
+#[test]
+fn a_version_of_an_older_server_is_imported() {
+    for (number, programs) in older_servers().into_iter().enumerate() {
+        let older = Cluster::configure().programs(programs).start();
+        travel(&older.database("transfer_from"), &format!("transfer_from_older_{number}"));
+    }
+}
+
+/// Trains in a database, imports in a new one of that name, and holds everything there against it.
+fn travel(database: &Database<'_>, name: &str) {
     let mut session = database.connect();
     train(&mut session);
     // Whatever the session says about digits, all of them are carried.
     session.run("SET extra_float_digits = -15");
     let bytes = exported(&mut session, "segrec_export('planted')");
     session.run("RESET extra_float_digits");
-    let (other, mut there) = received("transfer_to", &bytes);
+    let (other, mut there) = received(name, &bytes);
     there.run(&format!(
         "CREATE TABLE events (user_id bigint, item_id bigint);
          SELECT segrec_create_model('elsewhere', 'events', options => '{}')",

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Twenty million generated events of a million users on 200,000 items, 64 factors: the memory of a training beside
-# what segrec_estimate says, and the version's bytes on the disk. Runs inside benches/cluster.sh.
+# Twenty million generated events of a million users on 200,000 items, 64 factors, trained in the background: its
+# memory beside what segrec_estimate says, the version's bytes on the disk, and whether a vacuum of another table is
+# held back meanwhile. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
@@ -14,8 +15,27 @@ rm "$work/catalogue.csv"
 sql -c "SELECT segrec_create_model('large', events => 'events', options => '{\"als\": {\"factors\": 64}}')" >/dev/null
 read -r estimated disk <<<"$(sql -c "SELECT memory / 1000000, disk / 1000000 FROM segrec_estimate('large')")"
 
+
+# Every row of this table is dead; a vacuum leaves nothing of it, unless somebody may still see them.
+sql -c 'CREATE TABLE other (number int) WITH (autovacuum_enabled = off)'
 export PGOPTIONS="$PGOPTIONS -c segrec.training_memory=20GB"
-read -r private _ <<<"$(peaks "SELECT FROM segrec_train('large')")"
+job=$(sql -c "SELECT segrec_train_in_background('large')")
+job_is() { sql -c "SELECT $1 FROM segrec.jobs WHERE job = $job"; } # job_is COLUMN
+pid=
+until [ -n "$pid" ] || [ "$(job_is state)" != running ]; do
+    sleep 0.1
+    pid=$(sql -c "SELECT pid FROM segrec.training_progress WHERE job = $job")
+done
+held "$pid" >"$work/held" &
+while [ "$(job_is state)" = running ]; do
+    phase=$(job_is phase)
+    sql -c 'INSERT INTO other SELECT generate_series(1, 1000)' -c 'DELETE FROM other' -c 'VACUUM other'
+    sql -c "SELECT '$phase', pg_relation_size('other') > 0" >>"$work/vacuums"
+    sleep 1
+done
+wait
+[ "$(job_is state)" = finished ] || die "$(job_is error)"
+read -r private _ <"$work/held"
 private=$(calculate 0 "$private * 1024 / 1000000")
 tables=$(sql -c "SELECT (sum(pg_total_relation_size(oid)) / 1000000)::bigint FROM pg_class
                  WHERE relkind = 'r' AND relname ~ '^version_[a-z_]+_[0-9]+\$'")
@@ -28,3 +48,6 @@ row "the version's tables" "$tables" "" ""
 row "the file that sessions share" "$file" "" ""
 row "both" "$((tables + file))" "$disk" "$(calculate 2 "($tables + $file) / $disk") of the estimate"
 row "segrec_train, seconds" "$(sql -c "SELECT round(extract(epoch FROM finished_at - started_at)) FROM segrec.versions")" "" ""
+awk '{ name = $1; for (i = 2; i < NF; i++) name = name " " $i; all[name]++; back[name] += $NF == "t" }
+     END { for (name in all) print name "\t" back[name] + 0 "\t" all[name] }' "$work/vacuums" |
+    while IFS=$'\t' read -r phase back all; do row "vacuums of another table held back, $phase" "$back" "" "of $all"; done

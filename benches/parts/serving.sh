@@ -20,8 +20,13 @@ done
 means() { awk '{ a += $1; b += $2; c += $3 } END { printf "%.3f %.3f %.3f\n", a / NR, b / NR, c / NR }' "$1"; }
 read -r mean median p99 <<<"$(means "$work/ours")"
 read -r peer_mean peer_median peer_p99 <<<"$(means "$work/peer")"
-empty=$(latency 5 "$users" 'SELECT :u::bigint')
-read -r empty_mean empty_median empty_p99 <<<"$empty"
+# Each asks for one step more than the one before: its median less that of the one before is what the step takes.
+step() { # step QUERY: sets `step` to its median
+    step=$(latency 5 "$users" "$1" | cut -d ' ' -f 2)
+}
+step 'SELECT :u::bigint' && empty=$step
+step 'SELECT segrec_segment_of(:u::bigint)' && known=$step
+step 'SELECT * FROM segrec_recommend(:u::bigint, candidates => ARRAY[17]::bigint[])' && folded=$step
 
 for user in 17 4242 12345 20001 7 29000 1500 9999 26543; do
     timed "SELECT * FROM segrec_recommend($user)"
@@ -37,7 +42,10 @@ row "median, ms" "$median" "$peer_median" "$(target "$median" "<" .3)"
 row "median, ratio" "$ratio" "" "$(target "$ratio" "<=" .25)"
 row "mean, ms" "$mean" "$peer_mean" "$(calculate 2 "$mean / $peer_mean")"
 row "p99, ms" "$p99" "$peer_p99" "$(calculate 2 "$p99 / $peer_p99"), target $(target "$p99" "<" 1)"
-row "of that, an empty round trip: median, ms" "$empty_median" "" "mean $empty_mean, p99 $empty_p99"
+row "of the median: an empty round trip" "$empty" "" ""
+row "the model and the user (segrec_segment_of)" "$(calculate 3 "$known - $empty")" "" ""
+row "the user's events, fold-in, one candidate" "$(calculate 3 "$folded - $known")" "" ""
+row "candidates, their scores, the best ten" "$(calculate 3 "$median - $folded")" "" ""
 row "first call of a new session, median of 9, ms" "$(number 1 "$(median <"$work/first")")" "" \
     "from $(number 1 "$(sort -g "$work/first" | head -n 1)") to $(number 1 "$(sort -g "$work/first" | tail -n 1)")"
 row "every user's top 20, seconds" "$(calculate 2 "$listed / 1000")" "" ""

@@ -153,29 +153,31 @@ pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
     })
 }
 
-/// Writes down that a training failed, and why; gives the number, none where the model is gone.
-pub fn insert_failed(model_id: i64, reason: &str) -> Result<Option<i32>> {
+/// Writes down that a training failed after so many seconds, and why; gives the number, none where the model is gone.
+pub fn insert_failed(model_id: i64, seconds: f64, reason: &str) -> Result<Option<i32>> {
     as_owner(|| {
         let found = write(
             "WITH numbered AS ( \
                  UPDATE segrec_catalog.models SET last_version = last_version + 1 WHERE model_id = $1 \
                  RETURNING last_version, options) \
              INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, reason, options) \
-             SELECT $1, last_version, 'failed', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), $2, options \
-             FROM numbered RETURNING version",
-            &[model_id.into(), reason.into()],
+             SELECT $1, last_version, 'failed', now.at - pg_catalog.make_interval(secs => $2), now.at, $3, options \
+             FROM numbered, pg_catalog.clock_timestamp() AS now(at) RETURNING version",
+            &[model_id.into(), seconds.into(), reason.into()],
             |row| row.value(1),
         )?;
         Ok(found.into_iter().next())
     })
 }
 
-/// Writes down when a version was finished.
-pub fn finish(version_id: i64) -> Result<()> {
+/// Writes down that a version is finished, of a training that began so many seconds ago.
+pub fn finish(version_id: i64, seconds: f64) -> Result<()> {
     as_owner(|| {
         execute(
-            "UPDATE segrec_catalog.versions SET finished_at = pg_catalog.clock_timestamp() WHERE version_id = $1",
-            &[version_id.into()],
+            "UPDATE segrec_catalog.versions \
+             SET started_at = now.at - pg_catalog.make_interval(secs => $2), finished_at = now.at \
+             FROM pg_catalog.clock_timestamp() AS now(at) WHERE version_id = $1",
+            &[version_id.into(), seconds.into()],
         )
     })
 }

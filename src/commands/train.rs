@@ -160,7 +160,7 @@ impl Prepared {
         if verdict.deploy {
             models::deploy(model.id, version_id)?;
         }
-        versions::finish(version_id)?;
+        versions::finish(version_id, diary.seconds())?;
         super::drop_version::drop_old(model, options.keep_versions)?;
         Ok(result(material, outcome, verdict, version, diary.seconds()))
     }

@@ -14,6 +14,7 @@ use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::background::{Failure, attempt, connect, order, set, show, transaction};
 use crate::pg::lock::{Until, try_lock};
 use pgrx::prelude::*;
+use std::time::Instant;
 
 /// What the server calls in the new process.
 #[pg_guard]
@@ -24,11 +25,12 @@ pub extern "C-unwind" fn segrec_background_training(database: pg_sys::Datum) {
     set("segrec.training_memory", &format!("{}MB", order.memory));
     set("segrec.threads", &order.threads.to_string());
     let role = order.roles.1;
+    let started = Instant::now();
     let begun = transaction(role, || or_raise(begin(&order)));
     let Ok(Some(model)) = begun else { return };
     let reached = run(&order, &model);
     // What was wrong is written down, and nobody waits to hear it.
-    let _ = transaction(role, || or_raise(end(&order, &reached)));
+    let _ = transaction(role, || or_raise(end(&order, started, &reached)));
 }
 
 fn begin(order: &Order) -> Result<Option<String>> {
@@ -65,12 +67,12 @@ fn run(order: &Order, model: &str) -> Result<TrainingResult, Failure> {
     })
 }
 
-fn end(order: &Order, reached: &Result<TrainingResult, Failure>) -> Result<()> {
+fn end(order: &Order, started: Instant, reached: &Result<TrainingResult, Failure>) -> Result<()> {
     match reached {
         Ok(result) => jobs::end(order.job, "finished", Some(result.version), None),
         Err(Failure { cancelled: true, text }) => jobs::end(order.job, "cancelled", None, Some(text)),
         Err(Failure { text, .. }) => {
-            let version = versions::insert_failed(order.model_id, text)?;
+            let version = versions::insert_failed(order.model_id, started.elapsed().as_secs_f64(), text)?;
             jobs::end(order.job, "failed", version, Some(text))
         }
     }
