@@ -12,24 +12,12 @@ fn create(session: &mut Session, options: &str) {
     session.run(&format!("SELECT segrec_create_model('planted', 'events', options => '{options}')"));
 }
 
-/// Asks again until the answer is true, for a minute.
-#[track_caller]
-fn wait_until(session: &mut Session, question: &str) {
-    for _ in 0..1200 {
-        if session.value::<bool>(question) {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("not within a minute: {question}; jobs:\n{}", session.table("SELECT * FROM segrec.jobs"));
-}
-
 fn start(session: &mut Session) -> i64 {
     session.value("SELECT segrec_train_in_background('planted', 'always')")
 }
 
 fn wait_for(session: &mut Session, job: i64) -> String {
-    wait_until(session, &format!("SELECT state <> 'running' FROM segrec.jobs WHERE job = {job}"));
+    session.wait_until(&format!("SELECT state <> 'running' FROM segrec.jobs WHERE job = {job}"));
     session.table(&format!("SELECT state, version, error FROM segrec.jobs WHERE job = {job}"))
 }
 
@@ -38,7 +26,7 @@ fn wait_for_fit(session: &mut Session, job: i64) {
     let fitting = format!(
         "SELECT EXISTS (SELECT FROM segrec.training_progress WHERE job = {job} AND phase LIKE 'backbone%' AND message <> '')"
     );
-    wait_until(session, &fitting);
+    session.wait_until(&fitting);
 }
 
 fn database(name: &str) -> Database<'static> {
@@ -116,8 +104,7 @@ fn progress_is_seen_by_other_sessions_and_ends_with_the_training() {
     let mut trainer = database.connect();
     let pid: i32 = trainer.value("SELECT pg_backend_pid()");
     let training = std::thread::spawn(move || trainer.expect_error("SELECT segrec_train('planted')"));
-    wait_until(
-        &mut session,
+    session.wait_until(
         "SELECT EXISTS (SELECT FROM segrec.training_progress WHERE phase LIKE 'backbone%' AND message <> '')",
     );
     let seen = session.table(&format!(

@@ -1,7 +1,7 @@
 //! Sessions that train, change, drop and read the same and different models at the same time: each statement is done
 //! or refused with a reason, none waits for another for ever, and what is left fits together.
 
-use segrec_tests::{Cluster, Database, draws, planted, remains, rounds};
+use segrec_tests::{Cluster, Database, SqlState, draws, planted, remains, rounds};
 use std::collections::BTreeMap;
 
 const MODELS: [&str; 2] = ["one", "two"];
@@ -117,13 +117,46 @@ fn changes_of_options_at_once_are_all_kept() {
     std::thread::scope(|scope| {
         let waiting = scope
             .spawn(move || second.run(r#"SELECT segrec_alter_model('planted', '{"als": {"factors": 9}}')"#));
-        while watcher.value::<i64>("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT segrec_alter%' AND wait_event_type = 'Lock' AND datname = current_database()") == 0 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        watcher.wait_until_locked_out("SELECT segrec_alter_model");
         first.run("COMMIT");
         waiting.join().unwrap();
     });
     let options: String = first
         .value("SELECT concat_ws(' ', options ->> 'seed', options #>> '{als,factors}') FROM segrec.models");
     assert_eq!(options, "7 9");
+}
+
+#[test]
+fn what_adds_to_a_model_that_is_being_dropped_finds_no_model() {
+    let database = Cluster::shared().database("concurrency_gone");
+    let (mut first, mut watcher) = (database.connect(), database.connect());
+    planted::create(&mut first);
+    for statement in [
+        "SELECT segrec_label_segment('planted', 1, 'the first')",
+        "SELECT segrec_grant('planted', 'public', 'use')",
+        "SELECT segrec_alter_model('planted', '{}')",
+        "SELECT segrec_deploy('planted', 1)",
+        "SELECT segrec_change_owner('planted', 'postgres')",
+        "CALL segrec_tune('planted', '{\"als.factors\": [2, 4]}')",
+        "CALL segrec_run_schedule('planted', 1000000)",
+    ] {
+        first.run(&format!(
+            "SELECT segrec_create_model('planted', 'events', options => '{}')",
+            planted::OPTIONS
+        ));
+        first.run("SELECT segrec_train('planted')");
+        first.run("BEGIN; SELECT segrec_drop_model('planted')");
+        let mut second = database.connect();
+        second.run("SET lock_timeout = '70s'");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(move || {
+                let error = second.expect_error(statement);
+                assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT, "{error:?}");
+                assert_eq!(error.message(), "model \"planted\" does not exist");
+            });
+            watcher.wait_until_locked_out(statement.split('(').next().unwrap());
+            first.run("COMMIT");
+            waiting.join().unwrap();
+        });
+    }
 }

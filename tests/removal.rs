@@ -137,9 +137,7 @@ fn a_drop_that_waits_for_a_deployment_is_refused_once_its_version_answers() {
             assert_eq!(error.code(), &SqlState::OBJECT_IN_USE, "{error:?}");
             assert_eq!(error.message(), "version 1 of model \"planted\" is deployed");
         });
-        while watcher.value::<i64>("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT segrec_drop%' AND state = 'active' AND datname = current_database()") == 0 {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        watcher.wait_until("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT segrec_drop%' AND state = 'active' AND datname = current_database())");
         std::thread::sleep(Duration::from_millis(200));
         assert!(!dropping.is_finished());
         deployer.run("COMMIT");
@@ -154,9 +152,7 @@ fn a_drop_that_waits_for_a_deployment_is_refused_once_its_version_answers() {
             let error = deployer.expect_error("SELECT segrec_deploy('planted', 2)");
             assert_eq!(error.code(), &SqlState::T_R_SERIALIZATION_FAILURE, "{error:?}");
         });
-        while watcher.value::<i64>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0 {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        watcher.wait_until_locked_out("SELECT segrec_deploy");
         session.run("COMMIT");
         deploying.join().unwrap();
     });

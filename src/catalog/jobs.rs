@@ -45,7 +45,7 @@ pub fn begin(job: i64, model_id: i64, role: u32) -> Result<Option<String>> {
         let names = write(
             "WITH job AS ( \
                  INSERT INTO segrec_catalog.jobs (job, model_id, role, pid) \
-                 SELECT $1, model_id, $3::oid, pg_catalog.pg_backend_pid() FROM segrec_catalog.models WHERE model_id = $2 \
+                 SELECT $1, model_id, $3::oid, pg_catalog.pg_backend_pid() FROM segrec_catalog.models WHERE model_id = $2 FOR KEY SHARE \
                  RETURNING model_id) \
              SELECT name FROM job JOIN segrec_catalog.models USING (model_id)",
             &[job.into(), model_id.into(), pg_sys::Oid::from(role).into()],

@@ -326,16 +326,25 @@ pub struct LockedRow {
 
 /// Keeps a model's row from being changed by others to the end of the transaction, and gives what it says now.
 pub fn lock_row(model: &Model) -> Result<LockedRow> {
-    let sql = "SELECT deployed_version_id, options FROM segrec_catalog.models WHERE model_id = $1 FOR UPDATE";
+    let sql = "SELECT deployed_version_id, options FROM segrec_catalog.models WHERE model_id = $1 FOR NO KEY UPDATE";
     let found = as_owner(|| {
         write(sql, &[model.id.into()], |row| {
             Ok(LockedRow { deployed_version_id: row.get(1)?, options: row.value::<JsonB>(2)?.0 })
         })
     })?;
-    found
-        .into_iter()
-        .next()
-        .ok_or_else(|| SegrecError::UnknownModel { name: model.name.clone(), known: Vec::new() })
+    found.into_iter().next().ok_or_else(|| gone(model))
+}
+
+/// Keeps a model from being dropped by others to the end of the transaction: for what adds rows to it. It comes before any
+/// lock on tables of versions, as the row's deletion does.
+pub fn keep(model: &Model) -> Result<()> {
+    let sql = "SELECT 1 FROM segrec_catalog.models WHERE model_id = $1 FOR KEY SHARE";
+    let found = as_owner(|| write(sql, &[model.id.into()], |row| row.value::<i32>(1)))?;
+    if found.is_empty() { Err(gone(model)) } else { Ok(()) }
+}
+
+fn gone(model: &Model) -> SegrecError {
+    SegrecError::UnknownModel { name: model.name.clone(), known: Vec::new() }
 }
 
 /// Lets a version answer from the next statement on, and writes down whose segment changes by it.
@@ -376,7 +385,7 @@ pub fn deploy(model_id: i64, version_id: i64) -> Result<()> {
     })
 }
 
-/// Deletes the model's row and with it all rows of its versions; partitions are dropped before.
+/// Deletes the model's row and with it all rows of its versions, whose tables are still to be dropped.
 pub fn delete(model_id: i64) -> Result<()> {
     as_owner(|| execute("DELETE FROM segrec_catalog.models WHERE model_id = $1", &[model_id.into()]))
 }

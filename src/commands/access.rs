@@ -7,10 +7,12 @@ use crate::error::{Result, SegrecError};
 use crate::pg::lock::{Until, refuse_on_replica, try_lock, unlock};
 use crate::pg::snapshot::NewSnapshot;
 
-/// [`owner_of`], for a change, which a replica refuses.
+/// [`owner_of`], for a change, which a replica refuses. Nobody else drops the model before the transaction ends.
 pub fn owned(name: Option<&str>) -> Result<Model> {
     refuse_on_replica();
-    owner_of(name)
+    let model = owner_of(name)?;
+    models::keep(&model)?;
+    Ok(model)
 }
 
 /// The model of that name, which the caller must own.

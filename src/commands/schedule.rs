@@ -3,7 +3,7 @@
 
 use super::access::{trainable, trainable_here};
 use super::train::{deployed_version, train};
-use crate::catalog::models::Model;
+use crate::catalog::models::{self, Model};
 use crate::catalog::schedules::{self, Run, Schedule, Scheduler};
 use crate::catalog::{events, relations};
 use crate::error::{Result, SegrecError, notice};
@@ -11,6 +11,7 @@ use crate::error::{Result, SegrecError, notice};
 /// Has a model trained at the times of a cron expression, wherever that many events are new.
 pub fn schedule(model: Option<&str>, cron: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
     let model = trainable_here(model)?;
+    models::keep(&model)?;
     let cron = cron.ok_or(SegrecError::NullArgument { argument: "cron" })?;
     let least = min_new_events.ok_or(SegrecError::NullArgument { argument: "min_new_events" })?;
     check_least(least)?;
@@ -114,6 +115,7 @@ pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
             None,
             None,
         );
+        models::keep(&model)?;
         return schedules::record(
             model.id,
             Run { outcome: "skipped", new_events, version: None, error: None },
@@ -146,7 +148,7 @@ fn new_events(model: &Model) -> Result<Option<i64>> {
 /// Writes down why a run failed, after what it did was rolled back. Where the caller may not train the model, or it
 /// is gone, there is nothing to write.
 pub fn record_failure(model: Option<&str>, error: Option<&str>) -> Result<()> {
-    match trainable(model) {
+    match trainable(model).and_then(|model| models::keep(&model).map(|()| model)) {
         Ok(model) => {
             let error = error.map(str::to_owned);
             schedules::record(model.id, Run { outcome: "failed", new_events: None, version: None, error })

@@ -49,6 +49,7 @@ pub struct Arguments<'a> {
 pub fn begin(arguments: Arguments<'_>) -> Result<i64> {
     let null = |argument| move || SegrecError::NullArgument { argument };
     let model = trainable_here(arguments.model)?;
+    models::keep(&model)?;
     let apply = arguments.apply.ok_or_else(null("apply"))?;
     if apply {
         owned(Some(&model.name))?;

@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use postgres::error::DbError;
 use postgres::types::FromSqlOwned;
@@ -48,6 +49,30 @@ impl Session {
         let mut values = self.column(sql);
         assert_eq!(values.len(), 1, "expected one row from: {sql}");
         values.remove(0)
+    }
+
+    /// Asks again until the answer is true, for a minute.
+    #[track_caller]
+    pub fn wait_until(&mut self, question: &str) {
+        for _ in 0..6000 {
+            if self.value::<bool>(question) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!(
+            "not within a minute: {question}; sessions:\n{}",
+            self.table("SELECT * FROM pg_stat_activity")
+        );
+    }
+
+    /// Waits until another session of the same database, whose statement begins like that, waits for a lock.
+    #[track_caller]
+    pub fn wait_until_locked_out(&mut self, statement: &str) {
+        self.wait_until(&format!(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+             AND wait_event_type = 'Lock' AND starts_with(query, '{statement}'))"
+        ));
     }
 
     /// The first column of a query.
