@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
-# The memory of a backend that trains Gowalla at 64 factors: the kernel's own peak of all that is
-# resident, and the sampled peak of what is the backend's alone. Runs inside benches/cluster.sh.
+# The memory of a backend that trains Gowalla: the sampled peak of what is the backend's alone, beside what
+# segrec_estimate says, and the kernel's own peak of all that is resident. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
+export PGOPTIONS='-c client_min_messages=warning' # a training tells its phases
 
 fill
-sql -c "SELECT segrec_create_model('gowalla', events => 'events')" >/dev/null
-
-read -r private shared peak <<<"$(peaks "SELECT version, deployed FROM segrec_train('gowalla')")"
-
-title "Memory of a training of Gowalla, 64 factors"
-private=$(calculate 0 "$private / 1024")
-row "private memory of the backend, peak, MB" "$private" "" "$(target "$private" "<" 500)"
-row "all resident memory, peak, MB" "$(calculate 0 "$peak / 1024")" "" ""
-row "of that, shared buffers it has touched, MB" "$(calculate 0 "$shared / 1024")" "" "of 512"
+title "Memory of a training of Gowalla, MB; the peer is what segrec_estimate says"
+memory() { # memory WHAT OPTIONS BOUND
+    local estimated private shared peak
+    sql -c "SELECT segrec_create_model('gowalla', events => 'events', options => '$2')" >/dev/null
+    estimated=$(sql -c "SELECT memory / 1000000 FROM segrec_estimate('gowalla')")
+    read -r private shared peak <<<"$(peaks "SELECT FROM segrec_train('gowalla')")"
+    private=$(calculate 0 "$private * 1024 / 1000000")
+    row "$1: private memory, peak" "$private" "$estimated" "$(calculate 2 "$private / $estimated"), $(target "$private" "<=" "$3")"
+    row "all resident, and of that shared buffers" "$(calculate 0 "$peak * 1024 / 1000000")" "" "$(calculate 0 "$shared * 1024 / 1000000")"
+    sql -c "SELECT segrec_drop_model('gowalla')" >/dev/null
+}
+memory "hybrid, 128 factors (all defaults)" '{}' 2000
+memory "als, 64 factors" '{"algorithm": "als", "als": {"factors": 64}}' 500
+memory "neighbours, 50 kept" '{"algorithm": "neighbours", "neighbours": {"kept": 50}}' 1000
