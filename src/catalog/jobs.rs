@@ -36,22 +36,23 @@ pub fn take_number() -> Result<i64> {
 /// Gives the model's name; none where there is no such model.
 pub fn begin(job: i64, model_id: i64, role: u32) -> Result<Option<String>> {
     as_owner(|| {
+        // The model first, as a drop takes it before its jobs.
+        let name = "SELECT name FROM segrec_catalog.models WHERE model_id = $1 FOR KEY SHARE";
+        let Some(name) = write(name, &[model_id.into()], |row| row.value(1))?.into_iter().next() else {
+            return Ok(None);
+        };
         execute(
             "UPDATE segrec_catalog.jobs AS job SET state = seen.state, error = seen.error \
              FROM segrec_catalog.seen_jobs seen \
              WHERE seen.job = job.job AND job.model_id = $1 AND job.state <> seen.state",
             &[model_id.into()],
         )?;
-        let names = write(
-            "WITH job AS ( \
-                 INSERT INTO segrec_catalog.jobs (job, model_id, role, pid) \
-                 SELECT $1, model_id, $3::oid, pg_catalog.pg_backend_pid() FROM segrec_catalog.models WHERE model_id = $2 FOR KEY SHARE \
-                 RETURNING model_id) \
-             SELECT name FROM job JOIN segrec_catalog.models USING (model_id)",
+        execute(
+            "INSERT INTO segrec_catalog.jobs (job, model_id, role, pid) \
+             VALUES ($1, $2, $3::oid, pg_catalog.pg_backend_pid())",
             &[job.into(), model_id.into(), pg_sys::Oid::from(role).into()],
-            |row| row.value(1),
         )?;
-        Ok(names.into_iter().next())
+        Ok(Some(name))
     })
 }
 

@@ -336,10 +336,19 @@ pub fn lock_row(model: &Model) -> Result<LockedRow> {
 }
 
 /// Keeps a model from being dropped by others to the end of the transaction: for what adds rows to it. It comes before any
-/// lock on tables of versions, as the row's deletion does.
+/// lock on other rows of the model or on tables of its versions, as [`take`] does.
 pub fn keep(model: &Model) -> Result<()> {
-    let sql = "SELECT 1 FROM segrec_catalog.models WHERE model_id = $1 FOR KEY SHARE";
-    let found = as_owner(|| write(sql, &[model.id.into()], |row| row.value::<i32>(1)))?;
+    locked_for(model, "KEY SHARE")
+}
+
+/// Waits until nobody keeps a model any more, and from then on lets nobody: for dropping it.
+pub fn take(model: &Model) -> Result<()> {
+    locked_for(model, "UPDATE")
+}
+
+fn locked_for(model: &Model, what: &str) -> Result<()> {
+    let sql = format!("SELECT 1 FROM segrec_catalog.models WHERE model_id = $1 FOR {what}");
+    let found = as_owner(|| write(&sql, &[model.id.into()], |row| row.value::<i32>(1)))?;
     if found.is_empty() { Err(gone(model)) } else { Ok(()) }
 }
 
@@ -385,7 +394,7 @@ pub fn deploy(model_id: i64, version_id: i64) -> Result<()> {
     })
 }
 
-/// Deletes the model's row and with it all rows of its versions, whose tables are still to be dropped.
+/// Deletes the model's row and with it all rows of its versions; partitions are dropped before.
 pub fn delete(model_id: i64) -> Result<()> {
     as_owner(|| execute("DELETE FROM segrec_catalog.models WHERE model_id = $1", &[model_id.into()]))
 }

@@ -8,14 +8,14 @@ use crate::error::{Result, SegrecError};
 /// Drops a model.
 pub fn drop_model(model: Option<&str>) -> Result<()> {
     owned_and_locked(model, |model| {
+        models::take(&model)?;
         forget(&model)?;
         let versions: Vec<i64> = versions::list(model.id)?.iter().map(|version| version.version_id).collect();
-        // The row first, as whoever keeps a model does before reading the tables of its versions.
-        models::delete(model.id)?;
         let patience = removal::patience();
         if !removal::lock_tables(&versions, patience)? {
             return Err(SegrecError::BeingRead { model: model.name, version: None, patience });
         }
-        removal::drop_tables(&versions)
+        removal::drop_tables(&versions)?;
+        models::delete(model.id)
     })
 }
