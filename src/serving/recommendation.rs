@@ -402,9 +402,9 @@ fn score_candidates(
     Ok(version.coded(segment)?.best(factors, candidates.iter().copied(), &[], n))
 }
 
-/// Fills a list with what is popular in the segment, then with everybody, that it does not have yet. Their
-/// score is the share of the most popular item's users, so it falls from 1 and is never mistaken for a
-/// product of factors.
+/// Fills a list with what is popular in the segment, then with everybody, that it does not have yet; where candidates
+/// are given, of which none is excluded, with these alone. Their score is the share of the most popular item's users, so
+/// it falls from 1 and is never mistaken for a product of factors.
 pub fn fill_with_popular(
     items: &mut Vec<Recommended>,
     version: &ServedVersion,
@@ -413,6 +413,7 @@ pub fn fill_with_popular(
     candidates: Option<&[u32]>,
     n: usize,
 ) {
+    let n = candidates.map_or(n, |candidates| n.min(candidates.len()));
     if items.len() >= n {
         return;
     }
