@@ -75,16 +75,18 @@ pub fn reading(size: Size, timed: bool) -> u64 {
     (size.events.next_power_of_two() * each) as u64 + 48 * (size.users + size.items) as u64
 }
 
-/// The most segments a training tries, and the rows of factors that these have together: one for each item that occurs
-/// in a segment.
-fn segments(size: Size, options: &Options) -> (usize, u64) {
+/// The most segments a training tries; how many items occur in them, summed over segments; and the rows of factors that
+/// these have together: one for each, where segments have factors.
+fn segments(size: Size, options: &Options) -> (usize, u64, u64) {
     let Size { users, events, spread, .. } = size;
     let most = match events {
         0 => options.segmentation.readable_target(users),
         _ => options.segmentation.recommending_target(users, events, options.als.most_factors()),
     };
     let segments = most.counts.last().copied().unwrap_or(1);
-    (segments, if segments > 1 { spread.pairs(segments) } else { 0 })
+    let pairs = if segments > 1 { spread.pairs(segments) } else { 0 };
+    let own = options.algorithm == Algorithm::Auto || options.algorithm.ranks_by_factors();
+    (segments, pairs, if own { pairs } else { 0 })
 }
 
 /// Bytes at the peak of a training, besides the raw events: an upper estimate.
@@ -97,7 +99,7 @@ fn segments(size: Size, options: &Options) -> (usize, u64) {
 pub fn memory(size: Size, options: &Options) -> u64 {
     let Size { users, items, events, dimensions, threads, .. } = size;
     let row = 4 * options.als.most_factors() as u64;
-    let (segments, pairs) = segments(size, options);
+    let (segments, _, rows) = segments(size, options);
     let points = 3 * 4 * (users * (dimensions + segments)) as u64;
     if events == 0 {
         return points;
@@ -113,7 +115,7 @@ pub fn memory(size: Size, options: &Options) -> u64 {
     20 * events as u64
         + 3 * 16 * events as u64
         + 4 * row * (users + items) as u64
-        + 2 * row * pairs
+        + 2 * row * rows
         + described
         + neighbours
 }
@@ -126,7 +128,7 @@ pub fn memory(size: Size, options: &Options) -> u64 {
 /// the factors of items and segments once more, with a byte of code beside each four, and the neighbours.
 pub fn stored(size: Size, options: &Options) -> u64 {
     let Size { users, items, events, .. } = size;
-    let (_, pairs) = segments(size, options);
+    let (_, pairs, rows) = segments(size, options);
     let (users, items, events) = (users as u64, items as u64, events as u64);
     if events == 0 {
         return 160 * users;
@@ -139,8 +141,9 @@ pub fn stored(size: Size, options: &Options) -> u64 {
     let tables = users * (160 + 4 * factors)
         + 8 * events
         + items * (120 + 4 * factors + neighbours)
-        + pairs * (80 + 4 * factors);
-    tables + items * (40 + 5 * factors + neighbours) + pairs * (16 + 5 * factors)
+        + 80 * pairs
+        + 4 * factors * rows;
+    tables + items * (40 + 5 * factors + neighbours) + 16 * pairs + 5 * factors * rows
 }
 
 #[cfg(test)]
@@ -170,5 +173,9 @@ mod tests {
         assert!(stored(Size { spread: few, ..size }, &options) < base);
         assert_eq!(few.pairs(1), 40_000);
         assert_eq!(few.pairs(4), 39_000 + 4_000);
+        // Segments of neighbours have no factors.
+        let neighbours = Options { algorithm: Algorithm::Neighbours, ..options.clone() };
+        assert!(memory(size, &neighbours) < base);
+        assert!(stored(size, &neighbours) < stored(size, &options));
     }
 }
