@@ -29,6 +29,27 @@ fn a_dump_restores_models_versions_and_recommendations() {
 }
 
 #[test]
+fn a_dump_of_a_schema_with_the_extension_and_its_catalog_restores_models() {
+    let cluster = Cluster::shared();
+    let database = cluster.database("durability_schemas");
+    let mut session = database.connect();
+    session.run("CREATE SCHEMA shop; SET search_path = shop, public; CREATE TABLE public.other (number int)");
+    planted::create_and_train(&mut session);
+    let before = answers(&mut session);
+    let schemas = ["--schema=shop", "--schema=segrec_catalog", "--extension=pg_segrec"];
+    let dump = database.program("pg_dump").args(schemas).output().unwrap();
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+
+    let restored = cluster.empty_database("durability_schemas_restored");
+    let printed = restored.psql(&String::from_utf8(dump.stdout).unwrap());
+    assert!(!printed.contains("ERROR"), "{printed}");
+    let mut session = restored.connect();
+    assert_eq!(before, answers(&mut session));
+    assert_eq!(session.table("SELECT to_regclass('public.other') IS NULL"), "t");
+    session.run("SELECT segrec_train('planted', 'always')");
+}
+
+#[test]
 fn a_dump_restores_everything_about_segments() {
     let cluster = Cluster::shared();
     let database = cluster.database("durability_segments");
