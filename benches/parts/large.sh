@@ -15,7 +15,6 @@ rm "$work/catalogue.csv"
 sql -c "SELECT segrec_create_model('large', events => 'events', options => '{\"als\": {\"factors\": 64}}')" >/dev/null
 read -r estimated disk <<<"$(sql -c "SELECT memory / 1000000, disk / 1000000 FROM segrec_estimate('large')")"
 
-
 # Every row of this table is dead; a vacuum leaves nothing of it, unless somebody may still see them.
 sql -c 'CREATE TABLE other (number int) WITH (autovacuum_enabled = off)'
 export PGOPTIONS="$PGOPTIONS -c segrec.training_memory=20GB"
