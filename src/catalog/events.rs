@@ -199,28 +199,24 @@ pub fn count(columns: &EventColumns, moment: i64) -> Result<Count> {
 /// How much there is to read: rows, users and items, and how the rows spread over items.
 pub fn size(columns: &EventColumns) -> Result<([usize; 3], Spread)> {
     let [user, item] = [&columns.user, &columns.item].map(|column| column.expression(ColumnRole::Id));
-    let sql = format!(
-        "SELECT pg_catalog.count(*), pg_catalog.count(DISTINCT {user}), pg_catalog.count(DISTINCT {item}) FROM {}",
-        columns.relation
-    );
-    let counts = query(&sql, &[], |row| {
-        Ok([row.value::<i64>(1)?, row.value::<i64>(2)?, row.value::<i64>(3)?].map(|count| count as usize))
-    })?;
-    let counts = counts
-        .into_iter()
-        .next()
-        .ok_or_else(|| SegrecError::Internal("an aggregate gave no row".to_owned()))?;
+    let sql =
+        format!("SELECT pg_catalog.count(*), pg_catalog.count(DISTINCT {user}) FROM {}", columns.relation);
+    let counts = query(&sql, &[], |row| Ok((row.value::<i64>(1)? as usize, row.value::<i64>(2)? as usize)))?;
+    let Some((rows, users)) = counts.into_iter().next() else {
+        return Err(SegrecError::Internal("an aggregate gave no row".to_owned()));
+    };
     let sql = format!(
         "SELECT pg_catalog.count(*), events FROM \
              (SELECT pg_catalog.count(*) AS events FROM {} WHERE {item} IS NOT NULL GROUP BY {item}) AS items \
          GROUP BY events",
         columns.relation
     );
-    let mut spread = Spread::default();
-    for (items, events) in query(&sql, &[], |row| Ok((row.value::<i64>(1)?, row.value::<i64>(2)?)))? {
-        spread.add(items as u64, events as u64);
+    let (mut items, mut spread) = (0, Spread::default());
+    for (with, events) in query(&sql, &[], |row| Ok((row.value::<i64>(1)?, row.value::<i64>(2)?)))? {
+        items += with as usize;
+        spread.add(with as u64, events as u64);
     }
-    Ok((counts, spread))
+    Ok(([rows, users, items], spread))
 }
 
 fn take_row(
