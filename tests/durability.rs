@@ -1,22 +1,26 @@
 //! A model survives what databases survive: dump and restore, into another major too, and DROP EXTENSION.
 
-use segrec_tests::{Cluster, Session, older_servers, planted};
+use segrec_tests::{Cluster, Database, Session, older_servers, planted};
+
+/// A new database with what `pg_dump` with these arguments says of another of the shared cluster, by way of psql.
+fn restored(database: &Database<'_>, name: &str, arguments: &[&str]) -> Database<'static> {
+    let dump = database.program("pg_dump").args(arguments).output().unwrap();
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    let restored = Cluster::shared().empty_database(name);
+    let printed = restored.psql(&String::from_utf8(dump.stdout).unwrap());
+    assert!(!printed.contains("ERROR"), "{printed}");
+    restored
+}
 
 #[test]
 fn a_dump_restores_models_versions_and_recommendations() {
-    let cluster = Cluster::shared();
-    let database = cluster.database("durability_dump");
+    let database = Cluster::shared().database("durability_dump");
     let mut session = database.connect();
     planted::create_and_train(&mut session);
     session.run("SELECT segrec_train('planted', 'always')");
     let lists = "SELECT * FROM segrec_recommend_all('planted', 5)";
     let before = session.table(lists);
-    let dump = database.program("pg_dump").output().unwrap();
-    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
-
-    let restored = cluster.empty_database("durability_restored");
-    let printed = restored.psql(&String::from_utf8(dump.stdout).unwrap());
-    assert!(!printed.contains("ERROR"), "{printed}");
+    let restored = restored(&database, "durability_restored", &[]);
     let mut session = restored.connect();
     assert_eq!(before, session.table(lists));
     assert_eq!(session.table("SELECT version, deployed FROM segrec.versions ORDER BY 1"), "1|f\n2|t");
@@ -30,19 +34,13 @@ fn a_dump_restores_models_versions_and_recommendations() {
 
 #[test]
 fn a_dump_of_a_schema_with_the_extension_and_its_catalog_restores_models() {
-    let cluster = Cluster::shared();
-    let database = cluster.database("durability_schemas");
+    let database = Cluster::shared().database("durability_schemas");
     let mut session = database.connect();
     session.run("CREATE SCHEMA shop; SET search_path = shop, public; CREATE TABLE public.other (number int)");
     planted::create_and_train(&mut session);
     let before = answers(&mut session);
     let schemas = ["--schema=shop", "--schema=segrec_catalog", "--extension=pg_segrec"];
-    let dump = database.program("pg_dump").args(schemas).output().unwrap();
-    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
-
-    let restored = cluster.empty_database("durability_schemas_restored");
-    let printed = restored.psql(&String::from_utf8(dump.stdout).unwrap());
-    assert!(!printed.contains("ERROR"), "{printed}");
+    let restored = restored(&database, "durability_schemas_restored", &schemas);
     let mut session = restored.connect();
     assert_eq!(before, answers(&mut session));
     assert_eq!(session.table("SELECT to_regclass('public.other') IS NULL"), "t");
@@ -51,8 +49,7 @@ fn a_dump_of_a_schema_with_the_extension_and_its_catalog_restores_models() {
 
 #[test]
 fn a_dump_restores_everything_about_segments() {
-    let cluster = Cluster::shared();
-    let database = cluster.database("durability_segments");
+    let database = Cluster::shared().database("durability_segments");
     let mut session = database.connect();
     session.run(
         r#"CREATE TABLE people AS
@@ -87,11 +84,7 @@ fn a_dump_restores_everything_about_segments() {
     let before = everything(&mut session);
     let classified = "SELECT segrec_classify('people', '{\"age\": 14, \"city\": \"city 1\"}'), segrec_segment_of(4::bigint)";
     let answer = session.table(classified);
-    let dump = database.program("pg_dump").output().unwrap();
-    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
-    let restored = cluster.empty_database("durability_segments_restored");
-    let printed = restored.psql(&String::from_utf8(dump.stdout).unwrap());
-    assert!(!printed.contains("ERROR"), "{printed}");
+    let restored = restored(&database, "durability_segments_restored", &[]);
     let mut session = restored.connect();
     assert_eq!(before, everything(&mut session));
     assert_eq!(session.table(classified), answer);

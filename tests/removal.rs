@@ -4,6 +4,10 @@ use postgres::error::DbError;
 use segrec_tests::{Cluster, Session, SqlState, planted};
 use std::time::Duration;
 
+/// Whether a session drops something; it waits in no queue for what others read.
+const DROPPING: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity
+    WHERE query LIKE 'SELECT segrec_drop%' AND state = 'active' AND datname = current_database())";
+
 fn versions(session: &mut Session) -> String {
     session.table("SELECT string_agg(version::text, ' ' ORDER BY version) FROM segrec.versions")
 }
@@ -107,9 +111,7 @@ fn readers_of_views_do_not_wait_behind_a_drop_that_waits_for_another_reader() {
     session.run("SET lock_timeout = 0");
     std::thread::scope(|scope| {
         let dropping = scope.spawn(move || session.run("SELECT segrec_drop_version('planted', 1)"));
-        while other.value::<i64>("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT segrec_drop%' AND state = 'active' AND datname = current_database()") == 0 {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        other.wait_until(DROPPING);
         // Behind a lock in a queue these would wait until the long reader ends.
         other.run("SET statement_timeout = '20s'");
         for view in ["segment_members", "segment_items", "item_factors", "user_factors"] {
@@ -137,7 +139,7 @@ fn a_drop_that_waits_for_a_deployment_is_refused_once_its_version_answers() {
             assert_eq!(error.code(), &SqlState::OBJECT_IN_USE, "{error:?}");
             assert_eq!(error.message(), "version 1 of model \"planted\" is deployed");
         });
-        watcher.wait_until("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT segrec_drop%' AND state = 'active' AND datname = current_database())");
+        watcher.wait_until(DROPPING);
         std::thread::sleep(Duration::from_millis(200));
         assert!(!dropping.is_finished());
         deployer.run("COMMIT");
