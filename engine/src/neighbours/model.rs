@@ -9,6 +9,7 @@ use super::ridge;
 use crate::error::{EngineError, Result};
 use crate::interactions::{Interactions, SparseRows};
 use crate::observer::Observer;
+use std::hint::black_box;
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "neighbours";
@@ -95,11 +96,17 @@ pub trait NeighbourRows {
     /// items ascending, and the sum of their weights. Items of the history are among them.
     fn score<'s>(&self, history: &[u32], scratch: &'s mut NeighbourScratch) -> (&'s [u32], &'s [f32]) {
         scratch.start(self.items());
-        for &item in history {
-            if (item as usize) < self.items() {
-                let (targets, weights) = self.row(item as usize);
-                scratch.add(targets, weights);
-            }
+        let rows = || {
+            let known = history.iter().filter(|&&item| (item as usize) < self.items());
+            known.map(|&item| self.row(item as usize))
+        };
+        // The rows lie far apart in memory: the first value of each is read here, so that the processor waits for all
+        // rows at once and not for one after the other.
+        for (targets, weights) in rows() {
+            black_box((targets.first().copied(), weights.first().copied()));
+        }
+        for (targets, weights) in rows() {
+            scratch.add(targets, weights);
         }
         scratch.finish()
     }

@@ -106,17 +106,21 @@ impl WithSimd for Gathered<'_> {
 /// The items a user may be offered, ascending, with what the neighbours of their items say of each: `named`
 /// without `excluded` (both ascending), and where these are few the first of `popular` that they are not.
 pub fn candidates(named: (&[u32], &[f32]), excluded: &[u32], popular: &[u32]) -> (Vec<u32>, Vec<f32>) {
-    let allowed = |item: &u32| excluded.binary_search(item).is_err();
-    let (mut items, mut sums): (Vec<u32>, Vec<f32>) = named
-        .0
-        .iter()
-        .zip(named.1)
-        .filter(|(item, _)| allowed(item))
-        .map(|(&item, &sum)| (item, sum))
-        .unzip();
+    let (named, said) = named;
+    let (mut items, mut sums) = (Vec::with_capacity(named.len()), Vec::with_capacity(named.len()));
+    let mut from = 0;
+    for seen in excluded {
+        let to = from + named[from..].partition_point(|item| item < seen);
+        items.extend_from_slice(&named[from..to]);
+        sums.extend_from_slice(&said[from..to]);
+        from = to + usize::from(named.get(to) == Some(seen));
+    }
+    items.extend_from_slice(&named[from..]);
+    sums.extend_from_slice(&said[from..]);
     let missing = FEWEST_CANDIDATES.saturating_sub(items.len());
     if missing > 0 && !popular.is_empty() {
-        let more = popular.iter().filter(|item| items.binary_search(item).is_err() && allowed(item));
+        let allowed = |item: &&u32| [&items, excluded].iter().all(|taken| taken.binary_search(item).is_err());
+        let more = popular.iter().filter(allowed);
         let more: Vec<u32> = more.take(missing).copied().collect();
         let mut all: Vec<(u32, f32)> = items.into_iter().zip(sums).collect();
         all.extend(more.into_iter().map(|item| (item, 0.0)));

@@ -21,6 +21,9 @@ const LARGEST: f32 = 127.0;
 const USERS_LARGEST: f32 = 8191.0;
 /// Values that are compared side by side.
 const LANES: usize = 16;
+/// Rows whose codes are read with nothing between them that depends on what they say, so that the processor waits for
+/// several of them at once.
+const BLOCK: usize = 64;
 /// By what rounding in f32 may make a product exceed that of the lengths.
 const LONGER: f32 = 1.0 + 1e-4;
 /// What rounding in f32 adds to e, relative to the size of the products.
@@ -121,6 +124,15 @@ impl CodedRows<'_> {
     }
 }
 
+/// A row that its length admits.
+struct Admitted<'a> {
+    item: u32,
+    added: f32,
+    scale: f32,
+    rounding: f32,
+    code: &'a [i8],
+}
+
 /// Items that may be among the best, ascending, and what is added to their products.
 #[derive(Default)]
 struct Survivors {
@@ -157,26 +169,44 @@ impl<I: Iterator<Item = u32>> WithSimd for Surviving<'_, I> {
                 let error = sum * (0.5 + LARGEST * ROUNDING) + 0.5 * user_scale * LARGEST * user.len() as f32;
                 let own_items = rows.exact.own.map_or(&[][..], |own| own.0);
                 let (mut next, mut lowest, mut found) = (0, TopN::new(n), Vec::new());
-                for (place, item) in items.enumerate() {
-                    while own_items.get(next).is_some_and(|&own| own < item) {
-                        next += 1;
+                let (mut block, mut scores) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
+                let mut items = items.enumerate();
+                loop {
+                    block.clear();
+                    for (place, item) in items.by_ref() {
+                        while own_items.get(next).is_some_and(|&own| own < item) {
+                            next += 1;
+                        }
+                        let (codes, row) = match own_items.get(next) {
+                            Some(&own) if own == item => (rows.own, next),
+                            _ => (rows.backbone, item as usize),
+                        };
+                        let added = added.get(place).copied().unwrap_or(0.0);
+                        let [scale, length] = codes.measures[row];
+                        let rounding = ROUNDING * added.abs();
+                        if lowest.admits(user_length * length * LONGER + added + rounding) {
+                            block.push(Admitted { item, added, scale, rounding, code: codes.row(row) });
+                            if block.len() == BLOCK {
+                                break;
+                            }
+                        }
                     }
-                    let (codes, row) = match own_items.get(next) {
-                        Some(&own) if own == item => (rows.own, next),
-                        _ => (rows.backbone, item as usize),
-                    };
-                    let add = added.get(place).copied().unwrap_or(0.0);
-                    let [scale, length] = codes.measures[row];
-                    let rounding = ROUNDING * add.abs();
-                    if !lowest.admits(user_length * length * LONGER + add + rounding) {
-                        continue;
+                    if block.is_empty() {
+                        break;
                     }
-                    let score = scale * (user_scale * product(&user, codes.row(row)) as f32) + add;
-                    let error = scale * error + rounding;
-                    // What cannot be among the best of those so far cannot be among the best of all.
-                    if lowest.admits(score + error) {
-                        lowest.push(item, score - error);
-                        found.push((item, score + error, add));
+                    scores.clear();
+                    scores.extend(
+                        block.iter().map(|row| {
+                            row.scale * (user_scale * product(&user, row.code) as f32) + row.added
+                        }),
+                    );
+                    for (row, score) in block.iter().zip(&scores) {
+                        let error = row.scale * error + row.rounding;
+                        // What cannot be among the best of those so far cannot be among the best of all.
+                        if lowest.admits(score + error) {
+                            lowest.push(row.item, score - error);
+                            found.push((row.item, score + error, row.added));
+                        }
                     }
                 }
                 let threshold =
