@@ -363,6 +363,35 @@ fn a_training_for_which_the_system_gives_no_memory_is_refused_and_the_server_liv
     assert!(!cluster.log().contains("terminated by signal"), "{}", cluster.log());
 }
 
+#[test]
+fn whatever_a_limit_of_memory_leaves_a_training_ends_or_is_refused_and_the_server_lives() {
+    let cluster = Cluster::start();
+    let database = cluster.database("training_limits");
+    let mut session = database.connect();
+    create_long(&mut session);
+    session.run(
+        "SELECT segrec_alter_model('long', '{\"als\": {\"factors\": 32, \"sweeps\": 1}, \"algorithm\": \"als\"}')",
+    );
+    let estimate: u64 = session.value::<i64>("SELECT memory FROM segrec_estimate('long')") as u64;
+    let (mut refused, mut trained) = (0, 0);
+    // What was read stands beside what is asked for, and PostgreSQL writes a version with memory of its own.
+    for percent in (100..=260).step_by(20) {
+        let mut session = database.connect();
+        let pid: i32 = session.value("SELECT pg_backend_pid()");
+        limit_addresses(&cluster, pid, estimate * percent / 100);
+        match session.batch_execute("SELECT segrec_train('long')") {
+            Ok(()) => trained += 1,
+            Err(error) => {
+                assert_eq!(error.code(), Some(&SqlState::OUT_OF_MEMORY), "at {percent} %: {error:?}");
+                refused += 1;
+            }
+        }
+        assert_eq!(session.value::<i32>("SELECT pg_backend_pid()"), pid);
+    }
+    assert!(refused > 0 && trained > 0, "{refused} refused, {trained} trained");
+    assert!(!cluster.log().contains("terminated by signal"), "{}", cluster.log());
+}
+
 /// Makes a control group with a limit of memory and moves a process into it; none where this machine does not let us.
 fn limited_group(pid: i32, limit: u64) -> Option<PathBuf> {
     let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;

@@ -12,6 +12,10 @@ use segrec_engine::interactions::Events;
 use segrec_engine::recipe::estimate::{Size, Spread, dimensions, memory, reading, stored};
 use segrec_engine::recipe::{Options, parse_options};
 
+/// By how much of itself an estimate may fall short. Where that is more than `segrec.training_memory`, a training takes
+/// somewhat more than it was allowed; where it is more than the system gives, it would end the server.
+const SHORT_PERCENT: u64 = 15;
+
 /// What a training of a model would read and take.
 #[derive(Clone, Copy, Debug)]
 pub struct Estimate {
@@ -75,9 +79,10 @@ pub fn check_memory(material: &Material, options: &Options) -> Result<()> {
         dimensions: material.described.table.columns().iter().map(dimensions).sum(),
         spread: events.map_or_else(Spread::default, Spread::of),
     };
-    let needed = memory(size, options) + material.described.table.memory();
+    let more = memory(size, options);
+    let needed = more + material.described.table.memory();
     if needed <= allowed {
-        let limit = limit_below(memory(size, options));
+        let limit = limit_below(more + more / 100 * SHORT_PERCENT);
         return limit.map_or(Ok(()), |limit| Err(SegrecError::NoMemory { needed, limit }));
     }
     let mut what = vec![format!("{} users", size.users)];
