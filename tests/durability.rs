@@ -48,6 +48,25 @@ fn a_dump_of_a_schema_with_the_extension_and_its_catalog_restores_models() {
 }
 
 #[test]
+fn a_dump_without_the_catalog_says_that_the_versions_are_missing_and_a_training_heals_it() {
+    let database = Cluster::shared().database("durability_partial");
+    let mut session = database.connect();
+    session.run("CREATE SCHEMA shop; SET search_path = shop, public");
+    planted::create_and_train(&mut session);
+    let partial =
+        restored(&database, "durability_partial_restored", &["--schema=shop", "--extension=pg_segrec"]);
+    let mut session = partial.connect();
+    let error = session.expect_error("SELECT segrec_recommend(1)");
+    assert_eq!(error.message(), "the tables of the version of model \"planted\" are gone");
+    assert!(error.detail().unwrap().ends_with("a dump was restored that left them out"), "{error:?}");
+    session.run("SELECT segrec_forget_user('planted', '1')");
+    session.run("SELECT segrec_train('planted'); SELECT segrec_recommend(2)");
+    assert_eq!(session.table("SELECT version, deployed FROM segrec.versions ORDER BY 1"), "1|f\n2|t");
+    session.run("SELECT segrec_drop_version('planted', 1)");
+    session.run("SELECT segrec_drop_model('planted')");
+}
+
+#[test]
 fn a_dump_restores_everything_about_segments() {
     let database = Cluster::shared().database("durability_segments");
     let mut session = database.connect();

@@ -274,7 +274,7 @@ fn a_version_dropped_during_a_transaction_is_told_as_such_and_one_in_use_is_not_
     other.run("SELECT segrec_drop_model('planted')");
     let error = reader.expect_error("SELECT segrec_recommend(1)");
     assert_eq!(error.code(), &SqlState::T_R_SERIALIZATION_FAILURE);
-    assert_eq!(error.message(), "the deployed version of model \"planted\" was dropped by another session");
+    assert_eq!(error.message(), "the tables of the version of model \"planted\" are gone");
     reader.run("ROLLBACK");
 
     let options = planted::OPTIONS;

@@ -1,6 +1,6 @@
 //! What goes: the tables of versions with the files that were made from them, and what is stored of a user.
 
-use super::factors::{partition, partitioned};
+use super::factors::{hold, partition, partitioned};
 use super::segments::forget_examples;
 use super::statement::{as_owner, execute, write};
 use crate::error::{Result, SegrecError};
@@ -67,7 +67,7 @@ pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<
         // A deployment writes the same row first: it waits, and does not copy the user into the history again.
         execute("UPDATE segrec_catalog.models SET name = name WHERE model_id = $1", &[model_id.into()])?;
         let mut members = 0;
-        for id in version_ids {
+        for id in version_ids.iter().filter(|id| hold(**id)) {
             let table = partition("version_users", *id);
             let sql = format!("DELETE FROM {table} WHERE version_id = $1 AND user_id = $2 RETURNING place");
             for place in write(&sql, &[(*id).into(), user_id.into()], |row| row.value::<i32>(1))? {

@@ -99,9 +99,11 @@ impl Prepared {
         };
         let material = read(&model, &options, replaced.as_ref(), workers, diary)?;
         check_memory(&material, &options)?;
-        let past = past(&model, deployed.as_ref(), &material.ids)?;
+        // A restore may have left its tables out.
+        let stored = deployed.as_ref().filter(|version| factors::hold(version.version_id));
+        let past = past(&model, stored, &material.ids)?;
         let start = match &material.events {
-            Some(events) if options.als.warm_start => starting_factors(&model, deployed.as_ref(), events)?,
+            Some(events) if options.als.warm_start => starting_factors(&model, stored, events)?,
             _ => None,
         };
         Ok(Self { model, deploy, options, deployed, replaced, material, past, start })

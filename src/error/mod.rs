@@ -152,7 +152,7 @@ pub enum SegrecError {
     InvalidDeploy { value: String },
     /// The model has no deployed version.
     NotTrained { model: String },
-    /// The deployed version was dropped after the call's snapshot was taken.
+    /// The version was dropped after the call's snapshot was taken, or a restore did not bring its tables.
     VersionGone { model: String },
     /// There is no such version.
     UnknownVersion { model: String, version: i32, existing: Vec<i32> },

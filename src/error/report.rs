@@ -321,9 +321,15 @@ impl SegrecError {
             ),
             Self::VersionGone { model } => report(
                 Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
-                format!("the deployed version of model \"{model}\" was dropped by another session"),
-                Some("the transaction began before that".to_owned()),
-                Some("run the transaction again".to_owned()),
+                format!("the tables of the version of model \"{model}\" are gone"),
+                Some(
+                    "another session dropped them after the transaction began, or a dump was restored that left them out"
+                        .to_owned(),
+                ),
+                Some(
+                    "run the transaction again; if they are still gone, train the model, or dump schema segrec_catalog too"
+                        .to_owned(),
+                ),
             ),
             Self::UnknownVersion { model, version, existing } => {
                 let existing: Vec<String> = existing.iter().map(i32::to_string).collect();
