@@ -333,6 +333,26 @@ fn a_training_above_the_memory_setting_is_refused_before_it_begins() {
     assert!(error.hint().unwrap().starts_with("set segrec.training_memory to '"));
 }
 
+#[test]
+fn a_deployment_finds_users_in_the_history_by_their_keys() {
+    let database = Cluster::shared().database("training_history");
+    let mut session = database.connect();
+    session.run(
+        "CREATE TABLE events AS SELECT u AS user_id, u * n % 50 AS item_id
+         FROM generate_series(1::bigint, 8000) u, generate_series(1::bigint, 3) n;
+         SELECT segrec_create_model('many', 'events', options => '{\"algorithm\": \"popularity\", \"segmentation\": {\"method\": \"none\"}}')",
+    );
+    // The history has no statistics when the second training compares all users with it.
+    session.run("SELECT segrec_train('many')");
+    session.run("SELECT segrec_train('many', 'always')");
+    let pages = "(SELECT sum(idx_blks_hit + idx_blks_read)::bigint FROM pg_statio_all_tables
+                  WHERE relname = 'version_users_2')";
+    session.wait_until(&format!("SELECT {pages} > 0"));
+    // A user whose key is known takes two or three pages of the index, and all of it has some dozens.
+    let pages: i64 = session.value(&format!("SELECT {pages}"));
+    assert!(pages < 8000 * 10, "{pages} pages of indexes for 8000 users");
+}
+
 /// Lets a process have that many bytes of addresses more than it has.
 fn limit_addresses(cluster: &Cluster, pid: i32, more: u64) {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();

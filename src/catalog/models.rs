@@ -368,14 +368,16 @@ pub fn deploy(model_id: i64, version_id: i64) -> Result<()> {
             "UPDATE segrec_catalog.versions SET deployed_at = pg_catalog.clock_timestamp() WHERE version_id = $1",
             &[version_id.into()],
         )?;
-        // Users that left or changed their segment, then those that came or changed it.
+        // Users that left or changed their segment, then those that came or changed it. Both look rows up by whole keys, so
+        // that they are quick even where the planner knows nothing of the history yet and goes through it row by row.
         execute(
             &format!(
                 "UPDATE segrec_catalog.segment_history history SET valid_to = deployed.deployed_at \
                  FROM segrec_catalog.versions deployed \
                  WHERE deployed.version_id = $2 AND history.model_id = $1 AND history.valid_to IS NULL \
                    AND NOT EXISTS (SELECT FROM {users} member \
-                                   WHERE member.user_id = history.user_id AND member.segment = history.segment)"
+                                   WHERE member.version_id = $2 AND member.user_id = history.user_id \
+                                     AND member.segment = history.segment)"
             ),
             &[model_id.into(), version_id.into()],
         )?;
