@@ -103,7 +103,7 @@ BEGIN
             ('since_version', NULL, 'the first version that had the segment'),
             ('own_factors', NULL, 'whether the segment passed the gate and uses its own factors'),
             ('gain', NULL, 'how much its own factors gained over the backbone in ndcg@20, per held-out user'),
-            ('gain_error', NULL, 'the standard error that the gain was held against'),
+            ('gain_error', NULL, 'its standard error'),
             ('user_id', NULL, 'the user''s id, as text'),
             ('item_id', NULL, 'the item''s id, as text'),
             ('distance', NULL, 'from the segment''s centroid: 1 − cosine for behaviour, else Euclidean in standardised features'),

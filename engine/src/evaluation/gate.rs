@@ -1,10 +1,11 @@
-//! The gate: a segment's own factors are used only where, on held-out events, they beat the
-//! backbone's by more than one standard error.
+//! The gate: segments' own factors are used only where, on held-out events, they beat the backbone's by
+//! more than one standard error.
 //!
 //! Segments are small, so each one's own mean difference is noisy. They are measured together: the
 //! differences of all segments are shrunk towards their common mean by how much segments really
-//! differ (random effects, DerSimonian & Laird 1986), and the shrunken difference is held against
-//! its standard error. With no true gain anywhere the common mean is no help and nothing passes.
+//! differ (random effects, DerSimonian & Laird 1986). Where that common mean is a gain of more than its
+//! standard error, segments pay, and a segment is held back only if its shrunken difference is none;
+//! elsewhere a segment must beat the standard error of its own.
 
 use super::interval::mean_and_error;
 
@@ -42,12 +43,13 @@ pub fn gate(differences: &[Vec<f64>]) -> Vec<Gate> {
     let measured: Vec<(f64, f64)> =
         own.iter().copied().filter(|(_, variance)| variance.is_finite()).collect();
     let (common, common_variance, between) = random_effects(&measured);
+    let all_gain = common > common_variance.sqrt();
     differences
         .iter()
         .zip(own)
         .map(|(values, (gain, variance))| {
             let (shrunken_gain, error) = shrink(gain, variance, common, common_variance, between);
-            let passed = !values.is_empty() && shrunken_gain > error && shrunken_gain > 0.0;
+            let passed = !values.is_empty() && shrunken_gain > 0.0 && (all_gain || shrunken_gain > error);
             Gate { users: values.len(), gain, shrunken_gain, error, passed }
         })
         .collect()
@@ -110,6 +112,27 @@ mod tests {
         let all: Vec<Vec<f64>> = (0..40).map(|segment| differences(segment, 100, 0.09)).collect();
         let passed = gate(&all).iter().filter(|gate| gate.passed).count();
         assert!(passed >= 36, "{passed}");
+    }
+
+    /// From −.1 to .25: the common gain is clear, many of the segments' own are not.
+    #[test]
+    fn a_gain_that_segments_share_unequally_passes_where_it_is_smaller_than_its_error() {
+        let mean = |segment| 0.35 * segment as f64 / 39.0 - 0.1;
+        let all: Vec<Vec<f64>> = (0..40).map(|segment| differences(segment, 100, mean(segment))).collect();
+        let gates = gate(&all);
+        assert!(gates.iter().any(|gate| gate.passed && gate.shrunken_gain < gate.error), "{gates:?}");
+        assert!(gates.iter().any(|gate| !gate.passed), "{gates:?}");
+        assert!(gates.iter().all(|gate| gate.passed == (gate.shrunken_gain > 0.0)), "{gates:?}");
+    }
+
+    /// Without a common gain the few that gain must beat their own error.
+    #[test]
+    fn few_that_gain_among_losers_are_held_against_their_own_error() {
+        let mean = |segment| if segment < 4 { 0.5 } else { -0.3 };
+        let all: Vec<Vec<f64>> = (0..40).map(|segment| differences(segment, 100, mean(segment))).collect();
+        let gates = gate(&all);
+        assert!(gates[..4].iter().all(|gate| gate.passed && gate.shrunken_gain > gate.error), "{gates:?}");
+        assert!(gates[4..].iter().all(|gate| !gate.passed), "{gates:?}");
     }
 
     #[test]

@@ -34,6 +34,6 @@ pub struct NeighbourOptions {
 
 impl Default for NeighbourOptions {
     fn default() -> Self {
-        Self { method: NeighbourMethod::Ridge, considered: 200, kept: 50, regularization: 30.0 }
+        Self { method: NeighbourMethod::Ridge, considered: 200, kept: 50, regularization: 20.0 }
     }
 }

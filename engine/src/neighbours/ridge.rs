@@ -2,9 +2,9 @@
 //! neighbours, users weighted; closed form, target by target).
 //!
 //! With `G_ij = Σ_u n_u^−.3 R_ui R_uj`, `G' = D^−γ G D^−γ` (γ = .1) and N(j) the K sources i with the
-//! largest `d_i^−.7 Σ_u n_u^−.65 R_ui R_uj`: `B_Nj = (G'_NN + ρI)⁻¹ G'_Nj` and
-//! `w(i, j) = d_i^−.4 B_ij d_j^.1`. The scalings leave the inverse, those of the target cancel, and
-//! what is solved is `(G_NN + ρ D_N^.2) x = G_Nj`, `w(i, j) = d_i^−.3 x_i`.
+//! largest `d_i^−.6 Σ_u n_u^−.65 R_ui R_uj`: `B_Nj = (G'_NN + ρI)⁻¹ G'_Nj` and
+//! `w(i, j) = d_i^−.35 B_ij d_j^.1`. The scalings leave the inverse, those of the target cancel, and
+//! what is solved is `(G_NN + ρ D_N^.2) x = G_Nj`, `w(i, j) = d_i^−.25 x_i`.
 //!
 //! Per target: the row of co-occurrences; G_NN, of a small catalogue read from G, else summed over the
 //! users of N, m²/2 additions for a user who has m of its items; a Cholesky factorization, K³/6
@@ -26,11 +26,11 @@ use rayon::prelude::*;
 /// What a user counts, by the length of their history: when sources are chosen, and in G.
 const USER_EXPONENTS: [f64; 2] = [-0.65, -0.3];
 /// What a source counts by its number of users when sources are chosen.
-const NEAREST_EXPONENT: f64 = -0.7;
+const NEAREST_EXPONENT: f64 = -0.6;
 /// −γ.
 const SCALE_EXPONENT: f64 = -0.1;
 /// What the regression's weight of a source is multiplied with.
-const SOURCE_EXPONENT: f64 = -0.4;
+const SOURCE_EXPONENT: f64 = -0.35;
 /// Of a catalogue up to this size G is held (its upper triangle: 134 MB at most). On MovieLens 100k a
 /// training then takes .19 s instead of .33, with twenty times the users .56 s instead of 4.7: the fewer
 /// the items and the more the users, the longer it takes to sum every G_NN over users.

@@ -293,7 +293,7 @@ pub const OPTIONS: &[OptionEntry] = &[
     entry(
         "neighbours.regularization",
         Kind::Number { least: 1e-6, most: 1e6 },
-        "30",
+        "20",
         "How strongly the weights of the regression are held small.",
     ),
     entry(
