@@ -89,7 +89,7 @@ fn plain(interactions: &Interactions, method: NeighbourMethod, considered: usize
             (0..items).map(|i| (0..items).map(|j| sums[i][j] / (norm(i) * norm(j))).collect()).collect()
         }
         NeighbourMethod::Ridge => {
-            let nearness = scaled(cooccurrences(interactions, |n| n.powf(-0.65)), 0.7, 0.0);
+            let nearness = scaled(cooccurrences(interactions, |n| n.powf(-0.65)), 0.6, 0.0);
             let gram = scaled(cooccurrences(interactions, |n| n.powf(-0.3)), 0.1, 0.1);
             let mut weights = vec![vec![0.0; items]; items];
             for j in 0..items {
@@ -100,7 +100,7 @@ fn plain(interactions: &Interactions, method: NeighbourMethod, considered: usize
                 let system = near.iter().map(|&a| near.iter().map(|&b| entry(a, b)).collect()).collect();
                 let solution = solve(system, near.iter().map(|&a| gram[a][j]).collect());
                 for (&i, x) in near.iter().zip(solution) {
-                    weights[i][j] = x * d[i].powf(-0.4) * d[j].powf(0.1);
+                    weights[i][j] = x * d[i].powf(-0.35) * d[j].powf(0.1);
                 }
             }
             weights
