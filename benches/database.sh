@@ -16,6 +16,9 @@ timed() {
     sql -c '\timing on' -c "$1" | awk '/^Time: / { print $2 }'
 }
 
+# phases FILE: the phases that a training told in its NOTICEs, each after the second of its beginning.
+phases() { sed -nE 's/^.*NOTICE: +([0-9.]+) s: (.*)$/\1 \2/p' "$1"; }
+
 # restart: stops the server in an orderly way and starts it again; its processes hold nothing any more.
 restart() {
     (cd "$PGHOST" && env -u RUST_BACKTRACE "${as_server_user[@]}" "$(server_programs 15)/pg_ctl" restart \

@@ -15,7 +15,7 @@ train() {
     sql -v VERBOSITY=terse -c '\timing on' -c "SELECT segments, round(seconds::numeric, 2) FROM segrec_train('$1')" \
         >"$output" 2>"$output.notices"
     read -r -a training <"$output"
-    training+=("$(sed -nE 's/^.*NOTICE: +([0-9.]+) s: writing the version$/\1/p' "$output.notices")")
+    training+=("$(phases "$output.notices" | awk '/ writing the version$/ { print $1 }')")
     training+=("$(awk '/^Time: / { print $2 / 1000 }' "$output")")
 }
 # model NAME OPTIONS: creates and trains it, and keeps the lists of every user.

@@ -22,7 +22,7 @@ peer_seconds=$(calculate 2 "$fit + $copied / 1000")
 # fitted: of the phases that a training tells with the seconds of their beginnings, the seconds of reading and of the
 # fit on everything, which follows the measuring.
 fitted() {
-    sed -nE 's/^.*NOTICE: +([0-9.]+) s: (.*)$/\1 \2/p' "$work/notices" | awk '
+    phases "$work/notices" | awk '
         read == "" && combined { read = $1 }
         / combining / { combined = 1 }
         measured && begun == "" { begun = $1 }
