@@ -112,6 +112,12 @@ pub enum SegrecError {
     NotReadable { relation: String, kind: &'static str },
     /// Text ids need a database in UTF-8.
     TextNeedsUtf8 { encoding: String },
+    /// A text is not UTF-8, in a database that takes any bytes.
+    NotUtf8 { encoding: String },
+    /// A text has a zero byte.
+    ZeroByte,
+    /// A `jsonb` holds what cannot be read.
+    JsonBeyond { reason: String },
     /// The model's relation was dropped.
     RelationGone { model: String, argument: &'static str },
     /// The events relation holds rows that cannot be used.

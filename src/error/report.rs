@@ -177,6 +177,24 @@ impl SegrecError {
                 None,
                 Some("use bigint or uuid ids, or a database with encoding UTF8".to_owned()),
             ),
+            Self::NotUtf8 { encoding } => report(
+                Code::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+                "a text is not UTF-8".to_owned(),
+                Some(format!("the encoding of this database is {encoding}, which takes any bytes; texts are read as UTF-8")),
+                Some("convert the text, as in convert_from(convert_to(text, 'SQL_ASCII'), 'LATIN1'), or use a database with encoding UTF8".to_owned()),
+            ),
+            Self::ZeroByte => report(
+                Code::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+                "a text holds a zero byte".to_owned(),
+                Some("no text of PostgreSQL holds one".to_owned()),
+                Some("export the version again: what is imported was changed on its way".to_owned()),
+            ),
+            Self::JsonBeyond { reason } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "a jsonb cannot be read".to_owned(),
+                Some(reason),
+                Some("numbers go to 1.8e308, and nesting to 127 levels".to_owned()),
+            ),
             Self::RelationGone { model, argument } => report(
                 Code::ERRCODE_UNDEFINED_TABLE,
                 format!("the {argument} relation of model \"{model}\" does not exist any more"),

@@ -7,6 +7,7 @@
 //! - [`flat`]: values of our own types
 //! - [`interrupts`]: let them wait for a moment
 //! - [`owner`]: act as the owner of the catalog for a moment
+//! - [`json`]: values of type `jsonb`
 //! - [`lock`]: the lock that a training holds on its model
 //! - [`mapped`]: files that all sessions map
 //! - [`memory`]: whether the system would give more
@@ -19,6 +20,7 @@
 //! - [`setting`]: what is set for other extensions
 //! - [`snapshot`]: see what was committed since the statement began
 //! - [`stream`]: the rows of a query, one by one, without collecting them
+//! - [`text`]: text between the server's encoding and UTF-8
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
 
 pub mod aggregate;
@@ -27,6 +29,7 @@ pub mod counters;
 pub mod features;
 pub mod flat;
 pub mod interrupts;
+pub mod json;
 pub mod lock;
 pub mod mapped;
 pub mod memory;
@@ -40,4 +43,5 @@ pub mod row;
 pub mod setting;
 pub mod snapshot;
 pub mod stream;
+pub mod text;
 pub mod workers;

@@ -1,0 +1,252 @@
+//! Text between the server's encoding and Rust, whose text is always UTF-8.
+//!
+//! pgrx takes every text for UTF-8 and panics where it is not. Here a text of another encoding is converted, and what
+//! has no place on the other side is refused in a sentence.
+
+use super::flat::bytes_of;
+use crate::error::{Result, SegrecError, or_raise};
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
+use pgrx::datum::{Datum, UnboxDatum};
+use pgrx::nullable::Nullable;
+use pgrx::{FromDatum, IntoDatum, pg_sys};
+use std::borrow::Cow;
+use std::ffi::{CStr, c_int};
+use std::ops::Deref;
+
+const UTF8: c_int = pg_sys::pg_enc::PG_UTF8 as c_int;
+const SQL_ASCII: c_int = pg_sys::pg_enc::PG_SQL_ASCII as c_int;
+
+/// What the server's bytes are: UTF-8, or bytes that the server never looks at, or another encoding to convert.
+enum Encoding {
+    Utf8,
+    Unknown,
+    Other,
+}
+
+fn encoding() -> Encoding {
+    // SAFETY: it reads a number that does not change while a session is in its database.
+    match unsafe { pg_sys::GetDatabaseEncoding() } {
+        UTF8 => Encoding::Utf8,
+        SQL_ASCII => Encoding::Unknown,
+        _ => Encoding::Other,
+    }
+}
+
+/// The name of the server's encoding.
+pub fn encoding_name() -> String {
+    // SAFETY: the name is a constant of PostgreSQL's, in ASCII.
+    unsafe { CStr::from_ptr(pg_sys::GetDatabaseEncodingName()) }.to_string_lossy().into_owned()
+}
+
+/// A text of the server as UTF-8. Where the server knows its encoding and the text has no place in UTF-8, PostgreSQL
+/// raises its own error.
+///
+/// # Errors
+/// The bytes are not UTF-8, in a database that takes any bytes.
+pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>> {
+    if let Encoding::Other = encoding()
+        && !bytes.is_ascii()
+    {
+        // SAFETY: it reads as many bytes as it is told, and answers with a copy of its own.
+        let converted = unsafe {
+            let converted = pg_sys::pg_server_to_any(bytes.as_ptr().cast(), bytes.len() as c_int, UTF8);
+            taken(converted, bytes)
+        };
+        return String::from_utf8(converted).map(Cow::Owned).map_err(|_| not_utf8());
+    }
+    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| not_utf8())
+}
+
+fn not_utf8() -> SegrecError {
+    SegrecError::NotUtf8 { encoding: encoding_name() }
+}
+
+/// A text in the server's encoding. Where that has no place for a character, PostgreSQL raises its own error.
+///
+/// # Errors
+/// The text has a zero byte, which no text of PostgreSQL's has.
+pub fn encode(text: &str) -> Result<Cow<'_, [u8]>> {
+    if text.contains('\0') {
+        return Err(SegrecError::ZeroByte);
+    }
+    if let Encoding::Other = encoding()
+        && !text.is_ascii()
+    {
+        // SAFETY: as above.
+        return Ok(Cow::Owned(unsafe {
+            let converted = pg_sys::pg_any_to_server(text.as_ptr().cast(), text.len() as c_int, UTF8);
+            taken(converted, text.as_bytes())
+        }));
+    }
+    Ok(Cow::Borrowed(text.as_bytes()))
+}
+
+/// What a conversion answers, which is the text itself where there was nothing to convert.
+///
+/// # Safety
+/// `converted` is `text`, or ends with a zero byte and is ours to free.
+unsafe fn taken(converted: *mut std::ffi::c_char, text: &[u8]) -> Vec<u8> {
+    if std::ptr::eq(converted.cast_const().cast(), text.as_ptr()) {
+        return text.to_vec();
+    }
+    // SAFETY: as the caller says.
+    unsafe {
+        let copy = CStr::from_ptr(converted).to_bytes().to_vec();
+        pg_sys::pfree(converted.cast());
+        copy
+    }
+}
+
+/// A message for PostgreSQL, in the server's encoding; `?` stands for what has no place there.
+///
+/// The answer may not be UTF-8, and is good for nothing but to be handed to PostgreSQL byte by byte.
+pub fn message(text: String) -> String {
+    let text = text.replace('\0', "?");
+    if text.is_ascii() || !matches!(encoding(), Encoding::Other) {
+        return text;
+    }
+    // SAFETY: pgrx copies the bytes of a message to PostgreSQL and does not look at them.
+    unsafe { String::from_utf8_unchecked(encode_lossy(&text)) }
+}
+
+fn encode_lossy(text: &str) -> Vec<u8> {
+    // SAFETY: outside a transaction the catalog of conversions cannot be read.
+    let conversion = if unsafe { pg_sys::IsTransactionState() } {
+        // SAFETY: both are encodings of PostgreSQL's.
+        unsafe { pg_sys::FindDefaultConversionProc(UTF8, pg_sys::GetDatabaseEncoding()) }
+    } else {
+        pg_sys::InvalidOid
+    };
+    let one = |character: char| -> Vec<u8> {
+        let mut bytes = [0; 4];
+        let bytes = character.encode_utf8(&mut bytes).as_bytes();
+        if character.is_ascii() {
+            return bytes.to_vec();
+        }
+        let mut room = [0_u8; 32];
+        let converted = conversion != pg_sys::InvalidOid
+            // SAFETY: it reads those bytes, writes at most as many as there is room for, and a zero byte; what it
+            // cannot convert it leaves and says how far it came.
+            && unsafe {
+                pg_sys::pg_do_encoding_conversion_buf(
+                    conversion,
+                    UTF8,
+                    pg_sys::GetDatabaseEncoding(),
+                    bytes.as_ptr().cast_mut(),
+                    bytes.len() as c_int,
+                    room.as_mut_ptr().cast(),
+                    room.len() as c_int,
+                    true,
+                )
+            } == bytes.len() as c_int;
+        if converted { room.iter().copied().take_while(|&byte| byte != 0).collect() } else { b"?".to_vec() }
+    };
+    text.chars().flat_map(one).collect()
+}
+
+/// An argument or a result of type `text`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Text<'fcx>(Cow<'fcx, str>);
+
+impl Text<'_> {
+    /// The text.
+    pub fn into_owned(self) -> String {
+        self.0.into_owned()
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+}
+
+impl<'text> From<&'text str> for Text<'text> {
+    fn from(text: &'text str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+/// The text that a datum holds.
+///
+/// # Safety
+/// The datum is a varlena that lives as long as the call.
+unsafe fn text_of<'fcx>(datum: pg_sys::Datum) -> Text<'fcx> {
+    // SAFETY: as the caller says.
+    Text(or_raise(decode(unsafe { bytes_of(datum.cast_mut_ptr()) })))
+}
+
+/// A copy, which lives on its own.
+impl FromDatum for Text<'static> {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+        // SAFETY: a text is a varlena; the copy is made before the call ends.
+        (!is_null).then(|| Text(Cow::Owned(unsafe { text_of(datum) }.into_owned())))
+    }
+}
+
+// SAFETY: an element of an array of texts is a varlena; a copy is made of it.
+unsafe impl UnboxDatum for Text<'static> {
+    type As<'src> = Self;
+    unsafe fn unbox<'src>(datum: Datum<'src>) -> Self
+    where
+        Self: 'src,
+    {
+        Text(Cow::Owned(unsafe { text_of(datum.sans_lifetime()) }.into_owned()))
+    }
+}
+
+// SAFETY: reads the datum as its type says.
+unsafe impl<'fcx> ArgAbi<'fcx> for Text<'fcx> {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        match unsafe { Self::unbox_nullable_arg(arg) } {
+            Nullable::Valid(text) => text,
+            Nullable::Null => Self::from(""),
+        }
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        unsafe { arg.unbox_arg_using_from_datum::<Raw>() }.map(|Raw(datum)| unsafe { text_of(datum) }).into()
+    }
+}
+
+/// A datum as it is.
+struct Raw(pg_sys::Datum);
+
+impl FromDatum for Raw {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+        (!is_null).then_some(Self(datum))
+    }
+}
+
+impl IntoDatum for Text<'_> {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        or_raise(encode(&self)).as_ref().into_datum()
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::TEXTOID
+    }
+
+    fn is_compatible_with(other: pg_sys::Oid) -> bool {
+        matches!(other, pg_sys::TEXTOID | pg_sys::VARCHAROID)
+    }
+}
+
+// SAFETY: the datum is a text in the context of the call.
+unsafe impl BoxRet for Text<'_> {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        match self.into_datum() {
+            Some(datum) => unsafe { fcinfo.return_raw_datum(datum) },
+            None => fcinfo.return_null(),
+        }
+    }
+}
+
+pgrx::impl_sql_translatable!(Text<'_>, "TEXT");
