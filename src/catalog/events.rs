@@ -1,17 +1,16 @@
 //! Reading events as the caller: everybody's, streamed into the engine, and one user's, now.
 
 use super::live::{Live, LiveRows};
-use super::relations::{ColumnRole, EventColumns};
-use super::statement::query;
+use super::models::{EventsSource, Model};
+use super::relations::{self, ColumnRole, EventColumns, query_of};
 use crate::error::{BadRows, Result, SegrecError};
 use crate::pg::memory::limit_below;
-use crate::pg::stream::{Row, stream};
+use crate::pg::query::Row;
 use pgrx::datum::TimestampWithTimeZone;
-use pgrx::{Uuid, pg_sys};
+use pgrx::pg_sys;
 use segrec_engine::interactions::{Id, IdKind, RawEvents};
 use segrec_engine::recipe::estimate::Spread;
 use std::collections::BTreeMap;
-use std::ffi::CString;
 
 /// Rows between looks at the memory in use.
 const MEMORY_CHECK_ROWS: u64 = 1 << 16;
@@ -38,7 +37,6 @@ struct Layout {
     weight: Option<usize>,
     time: Option<usize>,
     event_type: Option<usize>,
-    columns: usize,
 }
 
 fn kinds(columns: &EventColumns) -> Result<(IdKind, IdKind)> {
@@ -60,7 +58,7 @@ fn layout(columns: &EventColumns) -> Result<Layout> {
     let weight = place(columns.weight.is_some());
     let time = place(columns.time.is_some());
     let event_type = place(columns.event_type.is_some());
-    Ok(Layout { user, item, weight, time, event_type, columns: next })
+    Ok(Layout { user, item, weight, time, event_type })
 }
 
 /// The expressions that read an event, in the order of [`Layout`].
@@ -140,15 +138,14 @@ pub fn read_all(
     memory: u64,
 ) -> Result<(RawEvents, ReadReport)> {
     let layout = layout(columns)?;
-    let sql = format!("SELECT {} FROM {}", expressions(columns).join(", "), columns.relation);
-    let sql = CString::new(sql).map_err(|_| SegrecError::Internal("a name holds a zero byte".to_owned()))?;
+    let query = query_of(&columns.relation, &expressions(columns).join(", "), "", &[])?;
     let mut events = RawEvents::new(layout.user, layout.item, layout.time.is_some());
     if reading.keep_types {
         events = events.typed();
     }
     let mut report = ReadReport::default();
     let (mut stopped, mut asked_at) = (None, None);
-    stream(&sql, layout.columns, &mut |row: Row<'_>| {
+    query.run(&[], &mut |row: Row<'_>| {
         report.rows += 1;
         take_row(&row, &layout, type_weights, reading.signed, &mut events, &mut report);
         if report.rows % MEMORY_CHECK_ROWS == 1 {
@@ -164,7 +161,7 @@ pub fn read_all(
             }
         }
         stopped.is_none()
-    });
+    })?;
     stopped.map_or(Ok((events, report)), Err)
 }
 
@@ -188,35 +185,56 @@ pub fn count(columns: &EventColumns, moment: i64) -> Result<Count> {
         }
         None => "$1 IS NULL".to_owned(),
     };
-    let sql = format!(
-        "SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {later}) FROM {}",
-        columns.relation
-    );
-    let found = query(&sql, &[moment.into()], |row| Ok(Count { rows: row.value(1)?, later: row.value(2)? }))?;
-    found.into_iter().next().ok_or_else(|| SegrecError::Internal("a count gave no row".to_owned()))
+    let what = format!("pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {later})");
+    let query = query_of(&columns.relation, &what, "", &[pg_sys::TIMESTAMPTZOID])?;
+    let mut found = None;
+    query.run(&[moment.into()], &mut |row| {
+        found = row.integer(0).zip(row.integer(1));
+        true
+    })?;
+    let (rows, later) = found.ok_or_else(|| SegrecError::Internal("a count gave no row".to_owned()))?;
+    Ok(Count { rows, later })
 }
 
 /// How much there is to read: rows, users and items, and how the rows spread over items.
 pub fn size(columns: &EventColumns) -> Result<([usize; 3], Spread)> {
     let [user, item] = [&columns.user, &columns.item].map(|column| column.expression(ColumnRole::Id));
-    let sql =
-        format!("SELECT pg_catalog.count(*), pg_catalog.count(DISTINCT {user}) FROM {}", columns.relation);
-    let counts = query(&sql, &[], |row| Ok((row.value::<i64>(1)? as usize, row.value::<i64>(2)? as usize)))?;
-    let Some((rows, users)) = counts.into_iter().next() else {
+    let what = format!("pg_catalog.count(*), pg_catalog.count(DISTINCT {user})");
+    let mut counts = None;
+    query_of(&columns.relation, &what, "", &[])?.run(&[], &mut |row| {
+        counts = row.integer(0).zip(row.integer(1));
+        true
+    })?;
+    let Some((rows, users)) = counts else {
         return Err(SegrecError::Internal("an aggregate gave no row".to_owned()));
     };
-    let sql = format!(
-        "SELECT pg_catalog.count(*), events FROM \
-             (SELECT pg_catalog.count(*) AS events FROM {} WHERE {item} IS NOT NULL GROUP BY {item}) AS items \
-         GROUP BY events",
-        columns.relation
-    );
-    let (mut items, mut spread) = (0, Spread::default());
-    for (with, events) in query(&sql, &[], |row| Ok((row.value::<i64>(1)?, row.value::<i64>(2)?)))? {
-        items += with as usize;
-        spread.add(with as u64, events as u64);
-    }
-    Ok(([rows, users, items], spread))
+    // So many items have so many events: the counts of the groups are counted in turn.
+    let rest = format!("WHERE {item} IS NOT NULL GROUP BY {item}");
+    let (mut items, mut spread) = (0, BTreeMap::<u64, u64>::new());
+    query_of(&columns.relation, "pg_catalog.count(*)", &rest, &[])?.run(&[], &mut |row| {
+        items += 1;
+        *spread.entry(row.integer(0).unwrap_or(0) as u64).or_default() += 1;
+        true
+    })?;
+    let mut of_items = Spread::default();
+    spread.into_iter().for_each(|(events, items)| of_items.add(items, events));
+    Ok(([rows as usize, users as usize, items], of_items))
+}
+
+/// Judges what of an event is no id.
+fn judge_row(row: &Row<'_>, layout: &Layout, type_weights: &BTreeMap<String, f64>, signed: bool) -> Judged {
+    let type_weight = match layout.event_type {
+        Some(column) => row
+            .text(column, |name| weight_of_type(type_weights, Some(name)))
+            .unwrap_or_else(|| weight_of_type(type_weights, None)),
+        None => Some(1.0),
+    };
+    judge(
+        layout.weight.map(|column| row.number(column)),
+        layout.time.map(|column| row.integer(column)),
+        type_weight,
+        signed,
+    )
 }
 
 fn take_row(
@@ -227,18 +245,7 @@ fn take_row(
     events: &mut RawEvents,
     report: &mut ReadReport,
 ) {
-    let type_weight = match layout.event_type {
-        Some(column) => row
-            .text(column, |name| weight_of_type(type_weights, Some(name)))
-            .unwrap_or_else(|| weight_of_type(type_weights, None)),
-        None => Some(1.0),
-    };
-    let judged = judge(
-        layout.weight.map(|column| row.number(column)),
-        layout.time.map(|column| row.integer(column)),
-        type_weight,
-        signed,
-    );
+    let judged = judge_row(row, layout, type_weights, signed);
     let pushed = with_id(row, 0, layout.user, |user| {
         with_id(row, 1, layout.item, |item| match judged {
             Judged::Good { weight, time } => {
@@ -285,20 +292,34 @@ pub struct LiveEvents {
 }
 
 impl LiveEvents {
-    /// A query that runs as whoever calls, with their rights and row-level security.
-    pub fn new(columns: &EventColumns, type_weights: BTreeMap<String, f64>, signed: bool) -> Result<Self> {
-        let (kind, _) = kinds(columns)?;
+    /// A query of a model's events that runs as whoever calls, with their rights and row-level security; none where no
+    /// index makes it quick.
+    pub fn new(
+        model: &Model,
+        source: &EventsSource,
+        type_weights: BTreeMap<String, f64>,
+        signed: bool,
+    ) -> Result<Option<Self>> {
+        let columns = relations::model_events(model, source)?;
+        if !relations::has_leading_index(columns.relation.oid, &columns.user.name)? {
+            return Ok(None);
+        }
         let others = [&columns.weight, &columns.time, &columns.event_type].into_iter().flatten();
         let read = [&columns.user, &columns.item].into_iter().chain(others);
         let live = Live {
-            oid: columns.oid,
             relation: &columns.relation,
             user: &columns.user,
-            kind,
+            kind: model.user_kind,
             columns: read.map(|column| column.name.as_str()).collect(),
-            expressions: expressions(columns),
+            expressions: expressions(&columns),
         };
-        Ok(Self { rows: LiveRows::new(&live, None)?, layout: layout(columns)?, type_weights, signed })
+        let rows = LiveRows::new(&live, None)?;
+        Ok(Some(Self { rows, layout: layout(&columns)?, type_weights, signed }))
+    }
+
+    /// Whether the relation and what is read of it are as they were.
+    pub fn is_current(&self) -> bool {
+        self.rows.is_current()
     }
 
     /// The usable events of a user on items that `number` knows; `None` where the caller cannot see them.
@@ -308,28 +329,14 @@ impl LiveEvents {
         number: &dyn Fn(Id<'_>) -> Option<u32>,
     ) -> Result<Option<Vec<LiveEvent>>> {
         let layout = &self.layout;
-        let events = self.rows.of_user(user, |row| {
-            let item = match layout.item {
-                IdKind::Bigint => row.get::<i64>(2)?.and_then(|id| number(Id::Bigint(id))),
-                IdKind::Uuid => row.get::<Uuid>(2)?.and_then(|id| number(Id::Uuid(*id.as_bytes()))),
-                IdKind::Text => row.get::<&str>(2)?.and_then(|id| number(Id::Text(id))),
-            };
-            let Some(item) = item else { return Ok(None) };
-            let weight = layout.weight.map(|column| row.get::<f64>(column + 1)).transpose()?;
-            let time = layout
-                .time
-                .map(|column| row.get::<TimestampWithTimeZone>(column + 1))
-                .transpose()?
-                .map(|time| time.map(pg_sys::TimestampTz::from));
-            let type_weight = match layout.event_type {
-                Some(column) => weight_of_type(&self.type_weights, row.get::<&str>(column + 1)?),
-                None => Some(1.0),
-            };
-            Ok(match judge(weight, time, type_weight, self.signed) {
-                Judged::Good { weight, time } => Some(LiveEvent { item, weight, time }),
-                Judged::Bad(_) => None,
-            })
+        let mut events = Vec::new();
+        let seen = self.rows.of_user(user, &mut |row| {
+            let Some(Some(item)) = with_id(row, 1, layout.item, number) else { return Ok(()) };
+            if let Judged::Good { weight, time } = judge_row(row, layout, &self.type_weights, self.signed) {
+                events.push(LiveEvent { item, weight, time });
+            }
+            Ok(())
         })?;
-        Ok(events.map(|events| events.into_iter().flatten().collect()))
+        Ok(seen.then_some(events))
     }
 }

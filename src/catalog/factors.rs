@@ -6,7 +6,7 @@ use crate::error::{Result, SegrecError};
 use crate::pg::lock::hold_table;
 use crate::pg::owner::table_and_owner;
 use crate::pg::packed::Packed;
-use crate::pg::stream::{Row as Streamed, stream};
+use crate::pg::query::{Row as Streamed, stream};
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind, Ids, Interactions};
 use segrec_engine::neighbours::Neighbours;
@@ -454,7 +454,7 @@ pub fn stream_items(version_id: i64, each: &mut dyn FnMut(StoredItem<'_>) -> Res
         "SELECT item::bigint, item_id, popularity::float8, factors, pattern, neighbours, neighbour_weights FROM {}",
         partition("version_items", version_id)
     );
-    streamed(&sql, 7, &mut |row| {
+    streamed(&sql, &mut |row| {
         let (Some(item), Some(popularity)) = (row.integer(0), row.number(2)) else {
             return Ok(());
         };
@@ -486,7 +486,7 @@ pub fn stream_segment_items(
          WHERE version_id = {version_id} AND segment = {segment}{order}",
         partition("version_segment_items", version_id)
     );
-    streamed(&sql, 3, &mut |row| match (row.integer(0), row.number(1)) {
+    streamed(&sql, &mut |row| match (row.integer(0), row.number(1)) {
         (Some(item), Some(popularity)) => {
             each(item as u32, popularity as f32, row.reals(2).unwrap_or_default())
         }
@@ -494,15 +494,14 @@ pub fn stream_segment_items(
     })
 }
 
-fn streamed(sql: &str, columns: usize, each: &mut dyn FnMut(&Streamed<'_>) -> Result<()>) -> Result<()> {
+fn streamed(sql: &str, each: &mut dyn FnMut(&Streamed<'_>) -> Result<()>) -> Result<()> {
     let sql = CString::new(sql).map_err(|_| SegrecError::Internal("a name holds a zero byte".to_owned()))?;
     let mut failed = None;
     as_owner(|| {
-        stream(&sql, columns, &mut |row| {
+        stream(&sql, &mut |row| {
             failed = each(&row).err();
             failed.is_none()
-        });
-        Ok(())
+        })
     })?;
     failed.map_or(Ok(()), Err)
 }

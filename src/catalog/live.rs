@@ -1,10 +1,11 @@
 //! One user's rows of the caller's relation, as they are now: read as the caller, where the caller may read them.
 
-use super::relations::Column;
-use super::statement::{Prepared, Row};
+use super::relations::{Column, query_of};
 use crate::error::{Result, SegrecError};
-use crate::pg::named::Named;
+use crate::pg::query::{Query, Row};
+use crate::pg::relation::{Relation, Watched};
 use crate::pg::rights::{may_read, row_security_applies};
+use crate::pg::text::encode;
 use pgrx::{Uuid, pg_sys, spi};
 use segrec_engine::interactions::{Id, IdKind};
 use std::cell::OnceCell;
@@ -13,12 +14,10 @@ use std::ffi::CString;
 /// A relation of the caller's, and the columns that are read of it.
 pub struct Live<'a> {
     /// The relation.
-    pub oid: pg_sys::Oid,
-    /// Quoted and with its schema.
-    pub relation: &'a str,
+    pub relation: &'a Relation,
     /// The column of the users' ids.
     pub user: &'a Column,
-    /// The kind of these.
+    /// The kind of these, which is that of the column.
     pub kind: IdKind,
     /// All columns, with that of the ids.
     pub columns: Vec<&'a str>,
@@ -28,43 +27,54 @@ pub struct Live<'a> {
 
 /// Reads the rows of one user; prepared when first needed, by whoever may.
 pub struct LiveRows {
-    named: Named,
-    sql: String,
-    parameter: pg_sys::BuiltinOid,
-    statement: OnceCell<Prepared>,
+    watched: Watched,
+    /// The relation as it was when the query was written.
+    relation: Relation,
+    expressions: String,
+    condition: String,
+    parameter: pg_sys::Oid,
+    query: OnceCell<Query>,
 }
 
 impl LiveRows {
     /// A query for the rows of one user, at most `limit` of them.
     pub fn new(live: &Live<'_>, limit: Option<u32>) -> Result<Self> {
-        let (parameter, oid) = match live.kind {
-            IdKind::Bigint => ("int8", pg_sys::BuiltinOid::INT8OID),
-            IdKind::Uuid => ("uuid", pg_sys::BuiltinOid::UUIDOID),
-            IdKind::Text => ("text", pg_sys::BuiltinOid::TEXTOID),
+        let (name, parameter) = match live.kind {
+            IdKind::Bigint => ("int8", pg_sys::INT8OID),
+            IdKind::Uuid => ("uuid", pg_sys::UUIDOID),
+            IdKind::Text => ("text", pg_sys::TEXTOID),
         };
         let limit = limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
-        let sql = format!(
-            "SELECT {} FROM {} WHERE {} OPERATOR(pg_catalog.=) $1::pg_catalog.{parameter}{limit}",
-            live.expressions.join(", "),
-            live.relation,
-            spi::quote_identifier(&live.user.name),
-        );
-        let columns = live.columns.iter().map(|name| CString::new(*name)).collect::<Result<_, _>>();
-        let columns = columns.map_err(|_| SegrecError::Internal("a name holds a zero byte".to_owned()))?;
-        Ok(Self { named: Named::new(live.oid, columns), sql, parameter: oid, statement: OnceCell::new() })
+        let user = spi::quote_identifier(&live.user.name);
+        let columns = live.columns.iter().map(|name| c_name(name)).collect::<Result<_>>()?;
+        Ok(Self {
+            watched: Watched::new(live.relation.oid, columns),
+            relation: live.relation.clone(),
+            expressions: live.expressions.join(", "),
+            condition: format!("WHERE {user} OPERATOR(pg_catalog.=) $1::pg_catalog.{name}{limit}"),
+            parameter,
+            query: OnceCell::new(),
+        })
     }
 
-    /// The rows of a user; `None` where the caller may not read them, where the relation is not any more what it was
-    /// when the session looked at it, or where the caller sees none and row-level security may be why.
-    pub fn of_user<T>(&self, user: Id<'_>, each: impl FnMut(Row<'_>) -> Result<T>) -> Result<Option<Vec<T>>> {
-        if !may_read(self.named.relation(), self.named.columns()) || !self.named.holds() {
-            return Ok(None);
+    /// Whether names, kind and columns of the relation are as they were; they stay so to the end of the transaction.
+    pub fn is_current(&self) -> bool {
+        self.watched.is_unchanged()
+    }
+
+    /// Passes the rows of a user to `each`; false where the caller may not read them, or sees none and row-level
+    /// security may be why. The relation [is current](Self::is_current).
+    pub fn of_user(&self, user: Id<'_>, each: &mut dyn FnMut(&Row<'_>) -> Result<()>) -> Result<bool> {
+        let oid = self.watched.oid();
+        if !may_read(oid, self.watched.columns()) {
+            return Ok(false);
         }
-        let statement = match self.statement.get() {
-            Some(statement) => statement,
+        let query = match self.query.get() {
+            Some(query) => query,
             None => {
-                let prepared = Prepared::new(&self.sql, &[self.parameter])?;
-                self.statement.get_or_init(|| prepared)
+                let parameters = &[self.parameter];
+                let query = query_of(&self.relation, &self.expressions, &self.condition, parameters)?;
+                self.query.get_or_init(|| query)
             }
         };
         let argument = match user {
@@ -72,7 +82,20 @@ impl LiveRows {
             Id::Uuid(id) => Uuid::from_bytes(id).into(),
             Id::Text(id) => id.into(),
         };
-        let rows = statement.query(&[argument], each)?;
-        Ok(if rows.is_empty() && row_security_applies(self.named.relation()) { None } else { Some(rows) })
+        let (mut rows, mut failed) = (0_usize, None);
+        query.run(&[argument], &mut |row| {
+            rows += 1;
+            failed = each(&row).err();
+            failed.is_none()
+        })?;
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(rows > 0 || !row_security_applies(oid)),
+        }
     }
+}
+
+/// A name as the catalog writes it.
+fn c_name(name: &str) -> Result<CString> {
+    CString::new(encode(name)?.into_owned()).map_err(|_| SegrecError::ZeroByte)
 }

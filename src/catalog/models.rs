@@ -195,8 +195,9 @@ pub fn find(name: Option<&str>) -> Result<Vec<Model>> {
     })
 }
 
-/// The rows that say what a model is, and those that say whose it is.
-type Rows = [Vec<(RowVersion, pg_sys::Oid)>; 2];
+/// The rows that say what a model is, and those that say whose it is, each with their table: where the extension was made
+/// anew, other tables have rows in the same places.
+type Rows = [(pg_sys::Oid, Vec<(RowVersion, pg_sys::Oid)>); 2];
 
 thread_local! {
     /// What this session has found before by a name, or by "" as the only model there is.
@@ -211,14 +212,12 @@ fn table(name: &CStr) -> Result<pg_sys::Oid> {
 fn rows_of(name: Option<&str>, model_id: i64) -> Result<Rows> {
     let by_name = name.map(|name| (c"models_name_key", Key::Text(c"name", name)));
     let by_model = (c"model_owners_pkey", Key::Bigint(c"model_id", model_id));
-    Ok([
-        rows(table(c"models")?, by_name, 2, None),
-        rows(table(c"model_owners")?, Some(by_model), 1, Some(c"owner")),
-    ])
+    let (models, owners) = (table(c"models")?, table(c"model_owners")?);
+    Ok([(models, rows(models, by_name, 2, None)), (owners, rows(owners, Some(by_model), 1, Some(c"owner")))])
 }
 
 /// Whether the current role is a member of the owner, who is there still, or of a role that holds a grant.
-fn may_use(model_id: i64, [_, owners]: &Rows) -> Result<bool> {
+fn may_use(model_id: i64, [_, (_, owners)]: &Rows) -> Result<bool> {
     let [(_, owner)] = owners[..] else {
         return Ok(false);
     };
@@ -253,7 +252,7 @@ pub fn find_served(name: Option<&str>) -> Result<Vec<Rc<Model>>> {
         *model = Rc::new(Model { is_owner: false, may_train: false, ..Model::clone(model) });
         let rows = rows_of(name, model.id)?;
         // Of several the rows do not say which.
-        if rows[0].len() == 1 {
+        if rows[0].1.len() == 1 {
             FOUND.with_borrow_mut(|found| found.insert(key.to_owned(), (Rc::clone(model), rows)));
         }
     }
@@ -409,9 +408,10 @@ pub fn lock_holder(models_table: pg_sys::Oid, model_id: i64) -> Result<Option<i3
            AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
            AND objid = ($2 % 4294967296)::oid AND granted",
         &[models_table.into(), model_id.into()],
-        |row| row.value(1),
+        |row| row.get(1),
     )?;
-    Ok(found.into_iter().next())
+    // A prepared transaction has no process.
+    Ok(found.into_iter().flatten().next())
 }
 
 /// Whether this transaction made the model, so that nobody else sees it.

@@ -1,11 +1,20 @@
-//! The caller's relations: columns, types, indexes. Read as the caller.
+//! The caller's relations: columns, types, indexes, and the queries that read them as the caller.
 
-use super::models::ColumnNames;
+use super::models::{ColumnNames, EventsSource, Model};
 use super::statement::query;
 use crate::error::{Result, SegrecError};
+use crate::pg::query::Query;
+use crate::pg::relation::{Attribute, Base, Relation};
+use crate::pg::text::encode;
+use pgrx::pg_sys::{
+    BOOLOID, BPCHAROID, CHAROID, DATEOID, FLOAT4ARRAYOID, FLOAT4OID, FLOAT8ARRAYOID, FLOAT8OID, INT2ARRAYOID,
+    INT2OID, INT4ARRAYOID, INT4OID, INT8ARRAYOID, INT8OID, NAMEOID, NUMERICARRAYOID, NUMERICOID, TEXTOID,
+    TIMESTAMPOID, TIMESTAMPTZOID, UUIDOID, VARCHAROID,
+};
 use pgrx::{pg_sys, spi};
 use segrec_engine::features::ColumnKind;
 use segrec_engine::interactions::IdKind;
+use std::ffi::CString;
 
 /// What a column of the events relation is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,45 +48,54 @@ pub struct Column {
     pub name: String,
     /// Its type as SQL writes it.
     pub type_name: String,
-    /// The name of its base type in `pg_type`.
-    base_type: String,
+    base: Base,
+}
+
+impl From<&Attribute> for Column {
+    fn from(Attribute { name, type_name, base }: &Attribute) -> Self {
+        Self { name: name.clone(), type_name: type_name.clone(), base: base.clone() }
+    }
 }
 
 impl Column {
     /// The kind of id the column holds, where its type serves as an id.
     pub fn id_kind(&self) -> Option<IdKind> {
-        match self.base_type.as_str() {
-            "int2" | "int4" | "int8" => Some(IdKind::Bigint),
-            "uuid" => Some(IdKind::Uuid),
-            "text" | "varchar" | "bpchar" => Some(IdKind::Text),
+        match self.base {
+            Base::Builtin(INT2OID | INT4OID | INT8OID) => Some(IdKind::Bigint),
+            Base::Builtin(UUIDOID) => Some(IdKind::Uuid),
+            Base::Builtin(TEXTOID | VARCHAROID | BPCHAROID) => Some(IdKind::Text),
             _ => None,
         }
     }
 
     /// True where the type serves the role.
     pub fn serves(&self, role: ColumnRole) -> bool {
-        let base = self.base_type.as_str();
-        match role {
-            ColumnRole::Id => self.id_kind().is_some(),
-            ColumnRole::Weight => matches!(base, "int2" | "int4" | "int8" | "float4" | "float8" | "numeric"),
-            ColumnRole::Time => matches!(base, "timestamptz" | "timestamp" | "date"),
-            ColumnRole::Type => {
-                matches!(base, "text" | "varchar" | "bpchar" | "name" | "char") || base == "enum"
-            }
+        match (role, self.feature_kind()) {
+            (ColumnRole::Id, _) => self.id_kind().is_some(),
+            (ColumnRole::Weight, kind) => kind == Some(ColumnKind::Number),
+            (ColumnRole::Time, kind) => kind == Some(ColumnKind::Moment),
+            (ColumnRole::Type, kind) => kind == Some(ColumnKind::Category),
         }
     }
 
     /// What the column is as a feature of users, where its type can be one.
     pub fn feature_kind(&self) -> Option<ColumnKind> {
-        match self.base_type.as_str() {
-            "int2" | "int4" | "int8" | "float4" | "float8" | "numeric" => Some(ColumnKind::Number),
-            "bool" => Some(ColumnKind::Boolean),
-            "text" | "varchar" | "bpchar" | "name" | "char" | "enum" => Some(ColumnKind::Category),
-            "date" | "timestamp" | "timestamptz" => Some(ColumnKind::Moment),
-            // The last two are pgvector's; they cast to real[].
-            "_int2" | "_int4" | "_int8" | "_float4" | "_float8" | "_numeric" | "vector" | "halfvec" => {
-                Some(ColumnKind::Vector)
+        let oid = match &self.base {
+            Base::Builtin(oid) => *oid,
+            Base::Enum => return Some(ColumnKind::Category),
+            // pgvector's, which cast to real[].
+            Base::Extension(name) if name == "vector" || name == "halfvec" => {
+                return Some(ColumnKind::Vector);
             }
+            Base::Extension(_) | Base::Other => return None,
+        };
+        match oid {
+            INT2OID | INT4OID | INT8OID | FLOAT4OID | FLOAT8OID | NUMERICOID => Some(ColumnKind::Number),
+            BOOLOID => Some(ColumnKind::Boolean),
+            TEXTOID | VARCHAROID | BPCHAROID | NAMEOID | CHAROID => Some(ColumnKind::Category),
+            DATEOID | TIMESTAMPOID | TIMESTAMPTZOID => Some(ColumnKind::Moment),
+            INT2ARRAYOID | INT4ARRAYOID | INT8ARRAYOID | FLOAT4ARRAYOID | FLOAT8ARRAYOID
+            | NUMERICARRAYOID => Some(ColumnKind::Vector),
             _ => None,
         }
     }
@@ -97,14 +115,14 @@ impl Column {
     /// The expression that reads the column in the form the engine takes.
     pub fn expression(&self, role: ColumnRole) -> String {
         let name = spi::quote_identifier(&self.name);
-        match (role, self.base_type.as_str()) {
+        match (role, &self.base) {
             (ColumnRole::Id, _) => match self.id_kind() {
                 Some(IdKind::Bigint) => format!("{name}::pg_catalog.int8"),
                 Some(IdKind::Uuid) => format!("{name}::pg_catalog.uuid"),
                 _ => format!("{name}::pg_catalog.text"),
             },
             (ColumnRole::Weight, _) => format!("{name}::pg_catalog.float8"),
-            (ColumnRole::Time, "timestamptz") => name,
+            (ColumnRole::Time, Base::Builtin(TIMESTAMPTZOID)) => name,
             // Without a zone, so that the session's zone does not matter.
             (ColumnRole::Time, _) => {
                 format!("pg_catalog.timezone('UTC', {name}::pg_catalog.timestamp)")
@@ -117,22 +135,20 @@ impl Column {
     /// concat does not look for one.
     fn text(&self) -> String {
         let name = spi::quote_identifier(&self.name);
-        match self.base_type.as_str() {
-            "enum" => format!("CASE WHEN {name} IS NOT NULL THEN pg_catalog.concat({name}) END"),
+        match self.base {
+            Base::Enum => format!("CASE WHEN {name} IS NOT NULL THEN pg_catalog.concat({name}) END"),
             _ => format!("{name}::pg_catalog.text"),
         }
     }
 }
 
-/// The columns of the events relation that a model reads.
+/// The columns of the events relation that a model reads. The relation is held to the end of the transaction.
 #[derive(Clone, Debug)]
 pub struct EventColumns {
     /// The relation's plain name, for messages.
     pub name: String,
-    /// The relation, quoted and with its schema.
-    pub relation: String,
-    /// The relation's oid.
-    pub oid: pg_sys::Oid,
+    /// The relation.
+    pub relation: Relation,
     /// The user's id.
     pub user: Column,
     /// The item's id.
@@ -145,42 +161,9 @@ pub struct EventColumns {
     pub event_type: Option<Column>,
 }
 
-/// The quoted name with schema, the plain name and the kind of a relation; `None` where it is gone.
-pub fn describe(relation: pg_sys::Oid) -> Result<Option<(String, String, i8)>> {
-    let found = query(
-        "SELECT pg_catalog.format('%I.%I', namespace.nspname, relation.relname), relation.relname::text, relation.relkind \
-         FROM pg_catalog.pg_class relation \
-         JOIN pg_catalog.pg_namespace namespace ON namespace.oid = relation.relnamespace \
-         WHERE relation.oid = $1",
-        &[relation.into()],
-        |row| Ok((row.value(1)?, row.value(2)?, row.value(3)?)),
-    )?;
-    Ok(found.into_iter().next())
-}
-
-/// The columns of a relation in their order; domains count as their base type. A type is known by its name only
-/// where a superuser made it: what others call "int8" may have a cast that runs a function of theirs as the caller.
-pub fn columns(relation: pg_sys::Oid) -> Result<Vec<Column>> {
-    query(
-        "WITH RECURSIVE base AS ( \
-             SELECT attribute.attnum, attribute.attname, attribute.atttypid AS declared, attribute.atttypmod, \
-                    type.oid, type.typname, type.typtype, type.typbasetype, type.typnamespace, type.typelem \
-             FROM pg_catalog.pg_attribute attribute \
-             JOIN pg_catalog.pg_type type ON type.oid = attribute.atttypid \
-             WHERE attribute.attrelid = $1 AND attribute.attnum > 0 AND NOT attribute.attisdropped \
-             UNION ALL \
-             SELECT base.attnum, base.attname, base.declared, base.atttypmod, \
-                    type.oid, type.typname, type.typtype, type.typbasetype, type.typnamespace, type.typelem \
-             FROM base JOIN pg_catalog.pg_type type ON type.oid = base.typbasetype \
-             WHERE base.typtype = 'd') \
-         SELECT attname::text, pg_catalog.format_type(declared, atttypmod), \
-                CASE WHEN typtype = 'e' THEN 'enum' \
-                     WHEN typnamespace = 'pg_catalog'::pg_catalog.regnamespace OR (typtype = 'b' AND typelem = 0) THEN typname::text \
-                     ELSE 'other' END \
-         FROM base WHERE typtype <> 'd' ORDER BY attnum",
-        &[relation.into()],
-        |row| Ok(Column { name: row.value(1)?, type_name: row.value(2)?, base_type: row.value(3)? }),
-    )
+/// A relation as it is now; an error where it is gone.
+pub fn hold(model: &str, argument: &'static str, relation: pg_sys::Oid) -> Result<Relation> {
+    Relation::hold(relation).ok_or_else(|| SegrecError::RelationGone { model: model.to_owned(), argument })
 }
 
 /// True where an index leads with the column, so that one user's events are found at once: a B-tree or
@@ -213,20 +196,24 @@ pub fn database_encoding() -> Result<String> {
     found.into_iter().next().ok_or_else(|| SegrecError::Internal("the database has no encoding".to_owned()))
 }
 
-/// True where the caller may read the columns of the relation; raises PostgreSQL's own error where
-/// not, by planning and starting the query that training runs.
-pub fn probe(relation: &str, expressions: &[String]) -> Result<()> {
-    let sql = format!("SELECT {} FROM {relation} LIMIT 0", expressions.join(", "));
-    query(&sql, &[], |_| Ok(())).map(|_| ())
+/// A query of a relation, with its parameters: the text after `SELECT` and, around the relation, what follows.
+pub fn query_of(relation: &Relation, what: &str, rest: &str, parameters: &[pg_sys::Oid]) -> Result<Query> {
+    let sql = format!("SELECT {what} FROM {} {rest}", relation.quoted);
+    let sql = encode(&sql)?.into_owned();
+    let sql = CString::new(sql).map_err(|_| SegrecError::ZeroByte)?;
+    Query::new(&sql, parameters, Some(relation.oid))
+}
+
+/// Raises PostgreSQL's own error where the caller may not read the columns of the relation, by planning the query that
+/// training runs.
+pub fn probe(relation: &Relation, expressions: &[String]) -> Result<()> {
+    query_of(relation, &expressions.join(", "), "LIMIT 0", &[])?.plan()
 }
 
 /// Finds the columns that a model reads from its events and checks their types; all problems are
 /// reported together.
 pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) -> Result<EventColumns> {
-    let Some((quoted, plain, _)) = describe(relation)? else {
-        return Err(SegrecError::RelationGone { model: model.to_owned(), argument: "events" });
-    };
-    let columns = columns(relation)?;
+    let relation = hold(model, "events", relation)?;
     let asked = [
         ("user_column", Some(&names.user), ColumnRole::Id),
         ("item_column", Some(&names.item), ColumnRole::Id),
@@ -237,29 +224,28 @@ pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) ->
     let (mut missing, mut wrong) = (Vec::new(), Vec::new());
     let mut found = asked.map(|(argument, name, role)| {
         let name = name?;
-        let column = columns.iter().find(|column| column.name == *name);
-        match column {
+        let column = relation.column(name).map(Column::from);
+        match &column {
             None => missing.push((argument.to_owned(), name.clone())),
             Some(column) if !column.serves(role) => {
                 wrong.push(format!("\"{name}\" is {}, {argument} takes {}", column.type_name, role.takes()));
             }
             Some(_) => {}
         }
-        column.cloned()
+        column
     });
     if !missing.is_empty() {
-        let existing = columns.into_iter().map(|column| column.name).collect();
-        return Err(SegrecError::MissingColumns { relation: plain, missing, existing });
+        let existing = relation.columns.into_iter().map(|column| column.name).collect();
+        return Err(SegrecError::MissingColumns { relation: relation.name, missing, existing });
     }
     if !wrong.is_empty() {
-        return Err(SegrecError::WrongColumnTypes { relation: plain, columns: wrong });
+        return Err(SegrecError::WrongColumnTypes { relation: relation.name, columns: wrong });
     }
     let [user, item, weight, time, event_type] = &mut found;
     match (user.take(), item.take()) {
         (Some(user), Some(item)) => Ok(EventColumns {
-            name: plain,
-            relation: quoted,
-            oid: relation,
+            name: relation.name.clone(),
+            relation,
             user,
             item,
             weight: weight.take(),
@@ -268,4 +254,33 @@ pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) ->
         }),
         _ => Err(SegrecError::Internal("a model has no user or item column".to_owned())),
     }
+}
+
+/// [`event_columns`] of a model, whose ids must be of the kinds that the model has.
+pub fn model_events(model: &Model, source: &EventsSource) -> Result<EventColumns> {
+    let columns = event_columns(&model.name, source.relation, &source.columns)?;
+    check_kind(&model.name, &columns.name, "user", &columns.user, model.user_kind)?;
+    check_kind(&model.name, &columns.name, "item", &columns.item, source.item_kind)?;
+    Ok(columns)
+}
+
+/// An error where the ids in a column are of another kind than those that a model was made for.
+pub fn check_kind(
+    model: &str,
+    relation: &str,
+    what: &'static str,
+    column: &Column,
+    kind: IdKind,
+) -> Result<()> {
+    if column.id_kind() == Some(kind) {
+        return Ok(());
+    }
+    Err(SegrecError::IdKindChanged {
+        model: model.to_owned(),
+        relation: relation.to_owned(),
+        what,
+        column: column.name.clone(),
+        type_name: column.type_name.clone(),
+        kind: kind.name(),
+    })
 }

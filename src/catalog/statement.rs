@@ -1,24 +1,25 @@
-//! Running statements through SPI. Values are always bound parameters; a statement's text is fixed,
-//! but for the names of a version's partitions and of the caller's relation and columns, which
-//! PostgreSQL itself quotes.
+//! Running the catalog's own statements through SPI: this is the only way. Values are always bound parameters; a
+//! statement's text is fixed, but for the names of a version's partitions. Whoever runs it, every name and operator in it
+//! is resolved in `pg_catalog`, where only superusers can put one. Relations of users are read by [`crate::pg::query`].
 
 use crate::error::{Result, SegrecError};
-use crate::pg::owner::{ActingAs, table_and_owner};
-use pgrx::datum::DatumWithOid;
+use crate::pg::owner::{ActingAs, PinnedPath, table_and_owner};
+use crate::pg::rights::is_restricted;
+use crate::pg::value::{Argument, Readable};
 use pgrx::spi::SpiHeapTupleData;
-use pgrx::{FromDatum, IntoDatum, Spi, pg_sys};
+use pgrx::{Spi, pg_sys};
 
 /// One row of a result.
 pub struct Row<'a>(SpiHeapTupleData<'a>);
 
 impl Row<'_> {
     /// The value of a column, numbered from 1; `None` where null.
-    pub fn get<T: IntoDatum + FromDatum>(&self, column: usize) -> Result<Option<T>> {
-        Ok(self.0.get(column)?)
+    pub fn get<T: Readable>(&self, column: usize) -> Result<Option<T>> {
+        Ok(self.0.get::<T::Stored>(column)?.map(T::from_stored))
     }
 
     /// The value of a column that is never null.
-    pub fn value<T: IntoDatum + FromDatum>(&self, column: usize) -> Result<T> {
+    pub fn value<T: Readable>(&self, column: usize) -> Result<T> {
         self.get(column)?
             .ok_or_else(|| SegrecError::Internal(format!("column {column} is unexpectedly null")))
     }
@@ -27,11 +28,12 @@ impl Row<'_> {
 /// Runs a query and maps each row.
 pub fn query<T>(
     sql: &str,
-    arguments: &[DatumWithOid<'_>],
+    arguments: &[Argument<'_>],
     mut each: impl FnMut(Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
+    let _path = PinnedPath::new();
     Spi::connect(|client| {
-        let table = client.select(sql, None, arguments)?;
+        let table = client.select(sql, None, Argument::all(arguments))?;
         let mut rows = Vec::with_capacity(table.len());
         for row in table {
             rows.push(each(Row(row))?);
@@ -43,11 +45,15 @@ pub fn query<T>(
 /// Runs a statement that writes and maps the rows it returns.
 pub fn write<T>(
     sql: &str,
-    arguments: &[DatumWithOid<'_>],
+    arguments: &[Argument<'_>],
     mut each: impl FnMut(Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
+    if is_restricted() {
+        return Err(SegrecError::Restricted);
+    }
+    let _path = PinnedPath::new();
     Spi::connect_mut(|client| {
-        let table = client.update(sql, None, arguments)?;
+        let table = client.update(sql, None, Argument::all(arguments))?;
         let mut rows = Vec::new();
         for row in table {
             rows.push(each(Row(row))?);
@@ -57,29 +63,39 @@ pub fn write<T>(
 }
 
 /// Runs a statement that writes and returns nothing.
-pub fn execute(sql: &str, arguments: &[DatumWithOid<'_>]) -> Result<()> {
+pub fn execute(sql: &str, arguments: &[Argument<'_>]) -> Result<()> {
     write(sql, arguments, |_| Ok(())).map(|_| ())
 }
 
 /// A query that is prepared once per session.
-pub struct Prepared(pgrx::spi::OwnedPreparedStatement);
+pub struct Prepared {
+    statement: pgrx::spi::OwnedPreparedStatement,
+    types: Vec<pg_sys::Oid>,
+}
 
 impl Prepared {
     /// Prepares a query with parameters of the given types.
     pub fn new(sql: &str, types: &[pg_sys::BuiltinOid]) -> Result<Self> {
-        let types: Vec<pgrx::PgOid> = types.iter().map(|&oid| pgrx::PgOid::BuiltIn(oid)).collect();
-        Spi::connect(|client| Ok(Self(client.prepare(sql, &types)?.keep())))
+        let _path = PinnedPath::new();
+        let oids: Vec<pgrx::PgOid> = types.iter().map(|&oid| pgrx::PgOid::BuiltIn(oid)).collect();
+        let types = types.iter().map(|&oid| oid.into()).collect();
+        Spi::connect(|client| Ok(Self { statement: client.prepare(sql, &oids)?.keep(), types }))
     }
 
     /// Runs it and maps each row.
     pub fn query<T>(
         &self,
-        arguments: &[DatumWithOid<'_>],
+        arguments: &[Argument<'_>],
         mut each: impl FnMut(Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
+        if !arguments.iter().map(Argument::oid).eq(self.types.iter().copied()) {
+            return Err(SegrecError::Internal("a statement was given values of other types".to_owned()));
+        }
+        // Where the path is another than when it was planned, PostgreSQL would resolve every name again.
+        let _path = PinnedPath::new();
         Spi::connect(|client| {
             let mut rows = Vec::new();
-            for row in client.select(&self.0, None, arguments)? {
+            for row in client.select(&self.statement, None, Argument::all(arguments))? {
                 rows.push(each(Row(row))?);
             }
             Ok(rows)

@@ -2,12 +2,14 @@
 //! all their digits.
 
 use super::factors::partition;
+use super::relations::{Column, query_of};
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
-use crate::pg::stream::stream;
-use pgrx::{JsonB, Spi, pg_sys, spi};
+use crate::pg::relation::Relation;
+use crate::pg::value::Argument;
+use pgrx::{JsonB, Spi, pg_sys};
+use segrec_engine::interactions::IdKind;
 use serde_json::{Value, json};
-use std::ffi::CString;
 
 /// What a version's first row says of the form of all; to be raised when that changes.
 pub const FORMAT: i64 = 1;
@@ -64,7 +66,7 @@ pub fn export(version_id: i64, kinds: [Option<&str>; 2]) -> Result<Rows> {
     let sql = parts.join(" UNION ALL ");
     as_owner(|| {
         Spi::connect(|client| {
-            let cursor = client.try_open_cursor(&sql, &[kinds[0].into(), kinds[1].into()])?;
+            let cursor = client.try_open_cursor(&sql, Argument::all(&[kinds[0].into(), kinds[1].into()]))?;
             Ok(Rows { cursor: cursor.detach_into_name() })
         })
     })
@@ -90,21 +92,17 @@ impl Rows {
 }
 
 /// Passes the contents of a part to `each`, some at a time. The relation is read as the caller.
-fn contents(relation: &str, part: &str, each: &mut dyn FnMut(Vec<String>) -> Result<()>) -> Result<()> {
-    let sql = format!(
-        "SELECT content::pg_catalog.text FROM {relation} \
-         WHERE part::pg_catalog.text COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) {}",
-        spi::quote_literal(part)
-    );
-    let sql = CString::new(sql).map_err(|error| SegrecError::Internal(error.to_string()))?;
+fn contents(relation: &Relation, part: &str, each: &mut dyn FnMut(Vec<String>) -> Result<()>) -> Result<()> {
+    let of_part = "WHERE part::pg_catalog.text COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) $1";
+    let query = query_of(relation, "content::pg_catalog.text", of_part, &[pg_sys::TEXTOID])?;
     let (mut batch, mut failed) = (Vec::new(), None);
-    stream(&sql, 1, &mut |row| {
+    query.run(&[part.into()], &mut |row| {
         batch.extend(row.text(0, str::to_owned));
         if batch.len() == BATCH {
             failed = each(std::mem::take(&mut batch)).err();
         }
         failed.is_none()
-    });
+    })?;
     match failed {
         Some(error) => Err(error),
         None if batch.is_empty() => Ok(()),
@@ -113,7 +111,7 @@ fn contents(relation: &str, part: &str, each: &mut dyn FnMut(Vec<String>) -> Res
 }
 
 /// The contents of the rows that describe versions.
-pub fn version_rows(relation: &str) -> Result<Vec<String>> {
+pub fn version_rows(relation: &Relation) -> Result<Vec<String>> {
     let mut rows = Vec::new();
     contents(relation, "version", &mut |batch| {
         rows.extend(batch);
@@ -147,7 +145,7 @@ pub fn insert_version(model_id: i64, version: Value) -> Result<(i64, i32)> {
 }
 
 /// Stores everything else of a version from a relation of the caller's. Trees are taken where `trusted` only.
-pub fn insert_parts(relation: &str, version_id: i64, version: i32, trusted: bool) -> Result<()> {
+pub fn insert_parts(relation: &Relation, version_id: i64, version: i32, trusted: bool) -> Result<()> {
     let key = json!({ "version_id": version_id });
     let segment_key = json!({ "version_id": version_id, "since_version": version });
     for part in PARTS.iter().filter(|part| trusted || part.name != "tree") {
@@ -316,13 +314,10 @@ pub fn problem(
 }
 
 /// What is wrong with the columns of a relation that is to hold a version.
-pub fn columns_problem(relation: pg_sys::Oid) -> Result<Option<&'static str>> {
-    let columns = super::relations::columns(relation)?;
+pub fn columns_problem(relation: &Relation) -> Option<&'static str> {
     let is_text = |name: &str| {
-        columns.iter().any(|column| {
-            column.name == name && column.id_kind() == Some(segrec_engine::interactions::IdKind::Text)
-        })
+        relation.column(name).map(Column::from).and_then(|column| column.id_kind()) == Some(IdKind::Text)
     };
-    Ok((!is_text("part") || !is_text("content"))
-        .then_some("it has no columns \"part\" and \"content\" of type text"))
+    (!is_text("part") || !is_text("content"))
+        .then_some("it has no columns \"part\" and \"content\" of type text")
 }

@@ -4,24 +4,19 @@
 use super::events::with_id;
 use super::live::{Live, LiveRows};
 use super::models::Described;
-use super::relations::{self, Column, ColumnRole};
+use super::relations::{self, Column, ColumnRole, check_kind, query_of};
 use crate::error::{Result, SegrecError};
-use crate::pg::packed::Packed;
-use crate::pg::stream::{Row, stream};
-use pgrx::datum::TimestampWithTimeZone;
-use pgrx::pg_sys;
+use crate::pg::query::Row;
+use crate::pg::relation::Relation;
 use segrec_engine::features::{Cell, Column as Values, ColumnBuilder, ColumnKind, Table};
 use segrec_engine::interactions::{Id, IdKind, IdMap};
-use std::ffi::CString;
 
 /// A relation with the columns that are read of it.
 #[derive(Clone, Debug)]
 pub struct DescribingColumns {
     /// The relation's plain name, for messages.
     pub name: String,
-    /// The relation, quoted and with its schema.
-    relation: String,
-    oid: pg_sys::Oid,
+    relation: Relation,
     key: Column,
     kind: IdKind,
     columns: Vec<(Column, ColumnKind)>,
@@ -49,10 +44,9 @@ pub fn describing_columns(
     wanted: &Wanted,
     labels: &[String],
 ) -> Result<DescribingColumns> {
-    let Some((relation, name, _)) = relations::describe(described.relation)? else {
-        return Err(SegrecError::RelationGone { model: model.to_owned(), argument });
-    };
-    let all = relations::columns(described.relation)?;
+    let relation = relations::hold(model, argument, described.relation)?;
+    let name = relation.name.clone();
+    let all: Vec<Column> = relation.columns.iter().map(Column::from).collect();
     let mut asked: Vec<(&str, String)> = vec![("key", described.key.clone())];
     if let Wanted::Named(names) = wanted {
         asked.extend(names.iter().map(|name| ("segmentation.features", name.clone())));
@@ -93,10 +87,11 @@ pub fn describing_columns(
         }
     }
     let key = key.ok_or_else(|| SegrecError::Internal("a relation lost its key".to_owned()))?;
+    let what = if argument == "items" { "item" } else { "user" };
+    check_kind(model, &name, what, &key, kind)?;
     let read = |name: &String| columns.iter().any(|(column, _)| column.name == *name);
     let others = names.into_iter().filter(|name| !read(name)).collect();
-    let oid = described.relation;
-    Ok(DescribingColumns { name, relation, oid, key, kind, columns, others, unusable })
+    Ok(DescribingColumns { name, relation, key, kind, columns, others, unusable })
 }
 
 /// What reading a relation of users or items found.
@@ -121,16 +116,14 @@ impl DescribingColumns {
         expressions
     }
 
-    /// The relation, quoted and with its schema.
-    pub fn relation(&self) -> &str {
-        &self.relation
+    /// Raises PostgreSQL's own error where the caller may not read them.
+    pub fn probe(&self) -> Result<()> {
+        relations::probe(&self.relation, &self.expressions())
     }
 
     /// Reads all rows. Stops with an error as soon as they take more than `memory` bytes.
     pub fn read_all(&self, memory: u64) -> Result<DescribedRows> {
-        let sql = format!("SELECT {} FROM {}", self.expressions().join(", "), self.relation);
-        let sql =
-            CString::new(sql).map_err(|_| SegrecError::Internal("a name holds a zero byte".to_owned()))?;
+        let query = query_of(&self.relation, &self.expressions().join(", "), "", &[])?;
         let mut builders: Vec<ColumnBuilder> = self
             .columns
             .iter()
@@ -139,13 +132,16 @@ impl DescribingColumns {
         let mut ids = IdMap::new(self.kind);
         let (mut rows, mut without_id, mut repeated) = (0u64, 0, 0);
         let mut failed = None;
-        stream(&sql, 1 + builders.len(), &mut |row: Row<'_>| {
+        query.run(&[], &mut |row: Row<'_>| {
             rows += 1;
             let known = ids.ids().len();
             match with_id(&row, 0, self.kind, |id| ids.number(id)) {
                 None => without_id += 1,
                 Some(number) if (number as usize) < known => repeated += 1,
-                Some(_) => failed = self.push(&row, &mut builders).err(),
+                Some(_) => {
+                    let kinds = self.columns.iter().map(|(_, kind)| *kind);
+                    failed = push(&row, builders.iter_mut().zip(kinds)).err();
+                }
             }
             if rows.is_multiple_of(MEMORY_CHECK_ROWS) {
                 let needed = ids.memory() as u64 + builders.iter().map(ColumnBuilder::memory).sum::<u64>();
@@ -155,7 +151,7 @@ impl DescribingColumns {
                 }
             }
             failed.is_none()
-        });
+        })?;
         if let Some(error) = failed {
             return Err(error);
         }
@@ -169,24 +165,28 @@ impl DescribingColumns {
         let table = Table::new(ids.ids().len(), columns)?;
         Ok(DescribedRows { ids, table, without_id, repeated, not_finite })
     }
+}
 
-    fn push(&self, row: &Row<'_>, builders: &mut [ColumnBuilder]) -> Result<()> {
-        for (place, (builder, (_, kind))) in (1..).zip(builders.iter_mut().zip(&self.columns)) {
-            match kind {
-                ColumnKind::Number => builder.push(row.number(place).map_or(Cell::Null, Cell::Number)),
-                ColumnKind::Boolean => builder.push(row.boolean(place).map_or(Cell::Null, Cell::Boolean)),
-                ColumnKind::Moment => builder.push(row.integer(place).map_or(Cell::Null, Cell::Moment)),
-                ColumnKind::Category => row
-                    .text(place, |text| builder.push(Cell::Text(text)))
-                    .unwrap_or_else(|| builder.push(Cell::Null)),
-                ColumnKind::Vector => match row.reals(place) {
-                    Some(vector) => builder.push(Cell::Vector(&vector)),
-                    None => builder.push(Cell::Null),
-                },
-            }?;
-        }
-        Ok(())
+/// Adds the columns of a row after its key to what builds them.
+fn push<'a>(
+    row: &Row<'_>,
+    builders: impl Iterator<Item = (&'a mut ColumnBuilder, ColumnKind)>,
+) -> Result<()> {
+    for (place, (builder, kind)) in (1..).zip(builders) {
+        match kind {
+            ColumnKind::Number => builder.push(row.number(place).map_or(Cell::Null, Cell::Number)),
+            ColumnKind::Boolean => builder.push(row.boolean(place).map_or(Cell::Null, Cell::Boolean)),
+            ColumnKind::Moment => builder.push(row.integer(place).map_or(Cell::Null, Cell::Moment)),
+            ColumnKind::Category => row
+                .text(place, |text| builder.push(Cell::Text(text)))
+                .unwrap_or_else(|| builder.push(Cell::Null)),
+            ColumnKind::Vector => match row.reals(place) {
+                Some(vector) => builder.push(Cell::Vector(&vector)),
+                None => builder.push(Cell::Null),
+            },
+        }?;
     }
+    Ok(())
 }
 
 /// Rows between looks at the memory in use.
@@ -203,7 +203,6 @@ impl LiveUser {
     pub fn new(columns: &DescribingColumns) -> Result<Self> {
         let names = columns.columns.iter().map(|(column, _)| column.name.as_str());
         let live = Live {
-            oid: columns.oid,
             relation: &columns.relation,
             user: &columns.key,
             kind: columns.kind,
@@ -214,30 +213,21 @@ impl LiveUser {
         Ok(Self { rows: LiveRows::new(&live, Some(1))?, columns: names })
     }
 
+    /// Whether the relation and what is read of it are as they were.
+    pub fn is_current(&self) -> bool {
+        self.rows.is_current()
+    }
+
     /// The row of a user as a table of one row, where there is one that the caller may read.
     pub fn find(&self, user: Id<'_>) -> Result<Option<Table>> {
-        let found = self.rows.of_user(user, |row| {
-            let mut columns = Vec::with_capacity(self.columns.len());
-            // The first column is the key.
-            for (place, (name, kind)) in (2..).zip(&self.columns) {
-                let mut builder = ColumnBuilder::new(name.clone(), *kind);
-                match kind {
-                    ColumnKind::Number => builder.push(row.get(place)?.map_or(Cell::Null, Cell::Number)),
-                    ColumnKind::Boolean => builder.push(row.get(place)?.map_or(Cell::Null, Cell::Boolean)),
-                    ColumnKind::Moment => {
-                        let moment = row.get::<TimestampWithTimeZone>(place)?.map(pg_sys::TimestampTz::from);
-                        builder.push(moment.map_or(Cell::Null, Cell::Moment))
-                    }
-                    ColumnKind::Category => builder.push(row.get(place)?.map_or(Cell::Null, Cell::Text)),
-                    ColumnKind::Vector => match row.get::<Packed<f32>>(place)? {
-                        Some(Packed(vector)) => builder.push(Cell::Vector(&vector)),
-                        None => builder.push(Cell::Null),
-                    },
-                }?;
-                columns.push(builder.finish());
-            }
-            Ok(Table::new(1, columns)?)
+        let mut found = None;
+        self.rows.of_user(user, &mut |row| {
+            let mut builders: Vec<ColumnBuilder> =
+                self.columns.iter().map(|(name, kind)| ColumnBuilder::new(name.clone(), *kind)).collect();
+            push(row, builders.iter_mut().zip(self.columns.iter().map(|(_, kind)| *kind)))?;
+            found = Some(Table::new(1, builders.into_iter().map(ColumnBuilder::finish).collect())?);
+            Ok(())
         })?;
-        Ok(found.and_then(|rows| rows.into_iter().next()))
+        Ok(found)
     }
 }

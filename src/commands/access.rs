@@ -5,11 +5,19 @@ use crate::catalog::models::{self, Model};
 use crate::catalog::statement::models_table;
 use crate::error::{Result, SegrecError};
 use crate::pg::lock::{Until, refuse_on_replica, try_lock, unlock};
+use crate::pg::rights::is_restricted;
 use crate::pg::snapshot::NewSnapshot;
+
+/// Refuses changes where none can be made: on a replica, and within an operation of PostgreSQL's that runs functions of a
+/// table's owner for whoever maintains it.
+pub fn refuse_here() -> Result<()> {
+    refuse_on_replica();
+    if is_restricted() { Err(SegrecError::Restricted) } else { Ok(()) }
+}
 
 /// [`owner_of`], for a change, which a replica refuses. Nobody else drops the model before the transaction ends.
 pub fn owned(name: Option<&str>) -> Result<Model> {
-    refuse_on_replica();
+    refuse_here()?;
     let model = owner_of(name)?;
     models::keep(&model)?;
     Ok(model)
@@ -35,7 +43,7 @@ pub fn trainable(name: Option<&str>) -> Result<Model> {
 
 /// [`trainable`], for what writes, which a replica refuses.
 pub fn trainable_here(name: Option<&str>) -> Result<Model> {
-    refuse_on_replica();
+    refuse_here()?;
     trainable(name)
 }
 

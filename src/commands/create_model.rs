@@ -1,5 +1,6 @@
 //! `segrec_create_model`: checks everything about a model before it is stored.
 
+use super::access::refuse_here;
 use super::options::{Reads, check_options};
 use super::read::{category_columns, user_columns};
 use crate::catalog::events;
@@ -7,7 +8,7 @@ use crate::catalog::models::{self, ColumnNames, Described, EventsSource, NewMode
 use crate::catalog::owners;
 use crate::catalog::relations::{self, Column, EventColumns};
 use crate::error::{Result, SegrecError, notice};
-use crate::pg::lock::refuse_on_replica;
+use crate::pg::relation::Relation;
 use crate::pg::rights::current_role;
 use pgrx::pg_sys;
 use segrec_engine::interactions::IdKind;
@@ -35,7 +36,7 @@ const LONGEST_NAME: usize = 63;
 
 /// Creates a model.
 pub fn create_model(arguments: Arguments) -> Result<()> {
-    refuse_on_replica();
+    refuse_here()?;
     let name = arguments.model.ok_or(SegrecError::NullArgument { argument: "model" })?;
     if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(SegrecError::InvalidName { name });
@@ -48,7 +49,7 @@ pub fn create_model(arguments: Arguments) -> Result<()> {
         arguments.events.map(|relation| events_source(&name, relation, &arguments.columns)).transpose()?;
     let user_kind = match (&events, &arguments.users) {
         (Some((_, columns)), _) => columns.user.id_kind(),
-        (None, Some(users)) => key_kind(users, "users_key")?,
+        (None, Some(users)) => Some(key_kind(users, "users_key", None)?),
         (None, None) => None,
     };
     let Some(user_kind) = user_kind else {
@@ -70,16 +71,18 @@ pub fn create_model(arguments: Arguments) -> Result<()> {
             return Err(SegrecError::TextNeedsUtf8 { encoding });
         }
     }
-    check_described(arguments.users.as_ref(), "users_key", Some(user_kind))?;
-    check_described(arguments.items.as_ref(), "items_key", item_kind)?;
+    if let Some(items) = &arguments.items {
+        key_kind(items, "items_key", item_kind)?;
+    }
     if let Some(users) = &arguments.users {
+        key_kind(users, "users_key", Some(user_kind))?;
         let columns = user_columns(&name, users, user_kind, &[&options])?;
-        relations::probe(columns.relation(), &columns.expressions())?;
+        columns.probe()?;
     }
     if let (Some(items), Some(kind)) = (&arguments.items, item_kind)
         && let Some(columns) = category_columns(&name, items, kind, &options)?
     {
-        relations::probe(columns.relation(), &columns.expressions())?;
+        columns.probe()?;
     }
     let Some(model_id) = models::insert(NewModel {
         name: name.clone(),
@@ -105,7 +108,7 @@ fn events_source(
     relation: pg_sys::Oid,
     names: &ColumnNames,
 ) -> Result<(EventsSource, EventColumns)> {
-    check_readable(relation)?;
+    readable(relation)?;
     let columns = relations::event_columns(model, relation, names)?;
     relations::probe(&columns.relation, &events::expressions(&columns))?;
     let Some(item_kind) = columns.item.id_kind() else {
@@ -114,85 +117,52 @@ fn events_source(
     Ok((EventsSource { relation, columns: names.clone(), item_kind }, columns))
 }
 
-/// The kind of ids in the key column of a relation.
-fn key_kind(described: &Described, argument: &'static str) -> Result<Option<IdKind>> {
-    check_readable(described.relation)?;
-    let columns: Vec<Column> = relations::columns(described.relation)?;
-    let Some(column) = columns.iter().find(|column| column.name == described.key) else {
-        let name = relations::describe(described.relation)?.map(|(_, name, _)| name).unwrap_or_default();
+/// The kind of ids in the key column of a relation, which must be that of the events where there are events.
+fn key_kind(described: &Described, argument: &'static str, kind: Option<IdKind>) -> Result<IdKind> {
+    let relation = readable(described.relation)?;
+    let Some(column) = relation.column(&described.key).map(Column::from) else {
         return Err(SegrecError::MissingColumns {
-            relation: name,
+            relation: relation.name,
             missing: vec![(argument.to_owned(), described.key.clone())],
-            existing: columns.into_iter().map(|column| column.name).collect(),
+            existing: relation.columns.into_iter().map(|column| column.name).collect(),
         });
     };
-    if column.id_kind().is_none() {
-        let name = relations::describe(described.relation)?.map(|(_, name, _)| name).unwrap_or_default();
-        return Err(SegrecError::WrongColumnTypes {
-            relation: name,
-            columns: vec![format!(
-                "\"{}\" is {}, {argument} takes bigint, uuid or text",
-                column.name, column.type_name
-            )],
-        });
+    let wrong = |what: String| {
+        let (name, of) = (&column.name, &column.type_name);
+        let columns = vec![format!("\"{name}\" is {of}, {what}")];
+        Err(SegrecError::WrongColumnTypes { relation: relation.name.clone(), columns })
+    };
+    match (column.id_kind(), kind) {
+        (None, _) => wrong(format!("{argument} takes bigint, uuid or text")),
+        (Some(found), Some(kind)) if found != kind => wrong(format!("the ids of events are {}", kind.name())),
+        (Some(found), _) => Ok(found),
     }
-    Ok(column.id_kind())
 }
 
-/// An error where a relation cannot be read row by row.
-pub fn check_readable(relation: pg_sys::Oid) -> Result<()> {
-    let Some((_, name, kind)) = relations::describe(relation)? else {
-        return Err(SegrecError::Internal(format!("there is no relation with oid {}", relation.to_u32())));
+/// A relation as it is now; an error where it cannot be read row by row.
+pub fn readable(relation: pg_sys::Oid) -> Result<Relation> {
+    let Some(found) = Relation::hold(relation) else {
+        return Err(SegrecError::NoSuchRelation { oid: relation.to_u32() });
     };
-    let kind = match kind as u8 {
-        b'r' | b'v' | b'm' | b'f' | b'p' => return Ok(()),
+    let kind = match found.kind {
+        b'r' | b'v' | b'm' | b'f' | b'p' => return Ok(found),
         b'i' | b'I' => "an index",
         b'S' => "a sequence",
         b'c' => "a composite type",
         _ => "not a relation of rows",
     };
-    Err(SegrecError::NotReadable { relation: name, kind })
-}
-
-/// A relation of users or items has a key column of the same kind as the events, where there are events.
-fn check_described(
-    described: Option<&Described>,
-    argument: &'static str,
-    kind: Option<IdKind>,
-) -> Result<()> {
-    let Some(described) = described else {
-        return Ok(());
-    };
-    let found = key_kind(described, argument)?;
-    match (found, kind) {
-        (Some(found), Some(kind)) if found != kind => {
-            let name = relations::describe(described.relation)?.map(|(_, name, _)| name).unwrap_or_default();
-            let columns = relations::columns(described.relation)?;
-            let type_name = columns.iter().find(|column| column.name == described.key).map(|c| &c.type_name);
-            Err(SegrecError::WrongColumnTypes {
-                relation: name,
-                columns: vec![format!(
-                    "\"{}\" is {}, the ids of events are {}",
-                    described.key,
-                    type_name.map_or("", String::as_str),
-                    kind.name()
-                )],
-            })
-        }
-        _ => Ok(()),
-    }
+    Err(SegrecError::NotReadable { relation: found.name, kind })
 }
 
 /// Says what to create so that recommendations follow a user's events as they happen.
 fn advise_index(columns: &EventColumns) -> Result<()> {
-    if relations::has_leading_index(columns.oid, &columns.user.name)? {
+    let relation = &columns.relation;
+    if relations::has_leading_index(relation.oid, &columns.user.name)? {
         return Ok(());
     }
     let user = pgrx::spi::quote_identifier(&columns.user.name);
-    let has_indexes =
-        relations::describe(columns.oid)?.is_some_and(|(_, _, kind)| b"rpm".contains(&(kind as u8)));
-    let hint = if has_indexes {
-        format!("run CREATE INDEX ON {} ({user})", columns.relation)
+    let hint = if b"rpm".contains(&relation.kind) {
+        format!("run CREATE INDEX ON {} ({user})", relation.quoted)
     } else {
         "create the model on a table or a materialized view that has such an index".to_owned()
     };

@@ -43,7 +43,7 @@ pub fn estimate(model: Option<&str>) -> Result<Estimate> {
         Size { users: 0, items: 0, events: 0, threads: settings::threads(), dimensions: 0, spread };
     let (mut timed, mut described) = (false, 0);
     if let Some(source) = &model.events {
-        let columns = relations::event_columns(&model.name, source.relation, &source.columns)?;
+        let columns = relations::model_events(&model, source)?;
         ([size.events, size.users, size.items], size.spread) = events::size(&columns)?;
         timed = columns.time.is_some();
     }

@@ -6,7 +6,7 @@ use super::verdict::Deploy;
 use crate::catalog::jobs::{self, jobs_table};
 use crate::catalog::models;
 use crate::error::{Result, SegrecError, notice};
-use crate::pg::background;
+use crate::pg::background::{self, Identity};
 use crate::pg::lock::{Until, try_lock, unlock};
 use crate::settings;
 use segrec_engine::recipe::parse_options;
@@ -25,8 +25,8 @@ pub struct Order {
     pub job: i64,
     /// Its model.
     pub model_id: i64,
-    /// The session role and the current role of whoever asked.
-    pub roles: (u32, u32),
+    /// Who asked.
+    pub identity: Identity,
     /// When to deploy.
     pub deploy: Deploy,
     /// Bytes it may take, in MB.
@@ -38,8 +38,8 @@ pub struct Order {
 impl Order {
     /// As text.
     pub fn text(&self) -> String {
-        let Self { job, model_id, roles: (session, current), deploy, memory, threads } = self;
-        format!("{job} {model_id} {session} {current} {} {memory} {threads}", deploy.name())
+        let Self { job, model_id, identity: Identity { role, connects }, deploy, memory, threads } = self;
+        format!("{job} {model_id} {role} {connects} {} {memory} {threads}", deploy.name())
     }
 
     /// From text.
@@ -49,7 +49,7 @@ impl Order {
         Ok(Self {
             job: number(next())?,
             model_id: number(next())?,
-            roles: (number(next())?, number(next())?),
+            identity: Identity { role: number(next())?, connects: number(next())? },
             deploy: Deploy::parse(Some(next()))?,
             memory: number(next())?,
             threads: number(next())?,
@@ -75,7 +75,7 @@ pub fn start(model: Option<&str>, deploy: Option<&str>) -> Result<i64> {
     let order = Order {
         job,
         model_id: model.id,
-        roles: background::roles(),
+        identity: Identity::current(),
         deploy,
         memory,
         threads: settings::threads(),

@@ -80,7 +80,7 @@ pub fn read(
         relation: String::new(),
     };
     if let Some(source) = &model.events {
-        let columns = relations::event_columns(&model.name, source.relation, &source.columns)?;
+        let columns = relations::model_events(model, source)?;
         diary.announce("reading", format!("reading events of \"{}\"", columns.name));
         let (raw, report) = events::read_all(
             &columns,

@@ -140,7 +140,7 @@ fn new_events(model: &Model) -> Result<Option<i64>> {
     let Some(known) = schedules::trained_on(version.version_id)? else {
         return Ok(None);
     };
-    let columns = relations::event_columns(&model.name, source.relation, &source.columns)?;
+    let columns = relations::model_events(model, source)?;
     let now = events::count(&columns, known.latest)?;
     Ok(Some(now.later.max(now.rows - known.rows).max(0)))
 }

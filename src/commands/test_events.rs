@@ -2,7 +2,7 @@
 //! model's own.
 
 use super::access::trainable;
-use super::create_model::check_readable;
+use super::create_model::readable;
 use super::diary::Diary;
 use super::measured::cuts;
 use super::read::judge_rows;
@@ -44,7 +44,7 @@ pub fn read(model: Option<&str>, k: Option<Vec<Option<i32>>>, test: pg_sys::Oid)
         return Err(SegrecError::NotTrained { model: model.name });
     };
     let options = parse_options(&version.options).map_err(SegrecError::InvalidOptions)?;
-    check_readable(test)?;
+    readable(test)?;
     let columns = relations::event_columns(&model.name, test, &source.columns)?;
     let kinds = [(&columns.user, "user", model.user_kind), (&columns.item, "item", source.item_kind)];
     let wrong: Vec<String> = kinds

@@ -2,11 +2,11 @@
 //! part of a model: a training would never have written what does not fit together, and serving relies on that.
 
 use super::access::{owned_and_locked, owner_of};
-use super::create_model::check_readable;
+use super::create_model::readable;
 use super::deploy::find_version;
+use crate::catalog::factors;
 use crate::catalog::models::Model;
 use crate::catalog::transfer::{self, FORMAT, Rows};
-use crate::catalog::{factors, relations};
 use crate::error::{Result, SegrecError, notice, or_raise};
 use crate::pg::rights::is_superuser;
 use pgrx::pg_sys;
@@ -63,15 +63,13 @@ pub fn import(model: Option<&str>, relation: Option<pg_sys::Oid>) -> Result<i32>
 }
 
 fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
-    check_readable(relation)?;
-    let Some((quoted, name, _)) = relations::describe(relation)? else {
-        return Err(SegrecError::Internal("a relation was dropped meanwhile".to_owned()));
-    };
+    let relation = readable(relation)?;
+    let name = relation.name.clone();
     let wrong = |reason: String| SegrecError::NotImportable { relation: name.clone(), reason };
-    if let Some(problem) = transfer::columns_problem(relation)? {
+    if let Some(problem) = transfer::columns_problem(&relation) {
         return Err(wrong(problem.to_owned()));
     }
-    let rows = transfer::version_rows(&quoted)?;
+    let rows = transfer::version_rows(&relation)?;
     let [row] = rows.as_slice() else {
         return Err(wrong(format!("it has {} rows of the part \"version\" and not one", rows.len())));
     };
@@ -98,7 +96,7 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
     let patterns = if rated { columns.saturating_sub(1) } else { 0 };
     let (version_id, number) = transfer::insert_version(model.id, version)?;
     factors::create(version_id)?;
-    transfer::insert_parts(&quoted, version_id, number, trusted)?;
+    transfer::insert_parts(&relation, version_id, number, trusted)?;
     if let Some(problem) = transfer::problem(version_id, kinds(model), columns, patterns)? {
         return Err(wrong(problem.to_owned()));
     }

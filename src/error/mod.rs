@@ -6,7 +6,7 @@
 mod raise;
 mod report;
 
-pub use raise::{log, notice, or_raise};
+pub use raise::{log, notice, or_raise, warning};
 
 use crate::pg::memory::Limit;
 use segrec_engine::EngineError;
@@ -108,6 +108,36 @@ pub enum SegrecError {
     MissingColumns { relation: String, missing: Vec<(String, String)>, existing: Vec<String> },
     /// Columns have types that do not serve; all of them.
     WrongColumnTypes { relation: String, columns: Vec<String> },
+    /// A relation was given by a number that none has.
+    NoSuchRelation { oid: u32 },
+    /// The ids in a relation are of another kind than those that the model was made for.
+    IdKindChanged {
+        /// The model.
+        model: String,
+        /// The relation.
+        relation: String,
+        /// Whose ids: `user` or `item`.
+        what: &'static str,
+        /// Their column.
+        column: String,
+        /// The type that it has now.
+        type_name: String,
+        /// The kind that the model was made for.
+        kind: &'static str,
+    },
+    /// While a query was planned, another relation was put in the place of the one that it is to read.
+    ReplacedMeanwhile,
+    /// A column of a query's result has not the type that the query gives it.
+    ResultType {
+        /// Its place, from 1.
+        column: usize,
+        /// The type it has.
+        found: String,
+        /// The type it should have.
+        asked: String,
+    },
+    /// Within a security-restricted operation nothing is changed.
+    Restricted,
     /// The relation is of a kind that cannot be read.
     NotReadable { relation: String, kind: &'static str },
     /// Text ids need a database in UTF-8.

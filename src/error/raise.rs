@@ -27,6 +27,15 @@ pub fn or_raise<T>(result: Result<T>) -> T {
 
 /// A NOTICE with DETAIL and HINT.
 pub fn notice(message: String, detail: Option<String>, hint: Option<String>) {
+    say(PgLogLevel::NOTICE, message, detail, hint);
+}
+
+/// A WARNING with DETAIL and HINT.
+pub fn warning(message: String, detail: Option<String>, hint: Option<String>) {
+    say(PgLogLevel::WARNING, message, detail, hint);
+}
+
+fn say(level: PgLogLevel, message: String, detail: Option<String>, hint: Option<String>) {
     let mut report =
         ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, function_name!());
     if let Some(detail) = detail {
@@ -35,7 +44,7 @@ pub fn notice(message: String, detail: Option<String>, hint: Option<String>) {
     if let Some(hint) = hint {
         report = report.set_hint(hint);
     }
-    interrupts::after(|| report.report(PgLogLevel::NOTICE));
+    interrupts::after(|| report.report(level));
 }
 
 /// A line in the server's log.

@@ -165,6 +165,43 @@ impl SegrecError {
                 Some(columns.join("\n")),
                 Some("create a view that casts them, and give the view instead".to_owned()),
             ),
+            Self::NoSuchRelation { oid } => report(
+                PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
+                format!("there is no relation with oid {oid}"),
+                Some("it was dropped, or never there".to_owned()),
+                Some("name a table, view, materialized view, foreign table or partitioned table".to_owned()),
+            ),
+            Self::IdKindChanged { model, relation, what, column, type_name, kind } => report(
+                PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+                format!(
+                    "model \"{model}\" was made for {what} ids of type {kind}, and \"{column}\" of \"{relation}\" is {type_name} now"
+                ),
+                Some(format!("its versions hold {what} ids of type {kind}")),
+                Some(format!(
+                    "give the column a type that holds {kind} ids, or make a new model on it: SELECT segrec_create_model(…)"
+                )),
+            ),
+            Self::ReplacedMeanwhile => report(
+                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "another relation was put in the place of one that is read".to_owned(),
+                Some("its name or that of its schema changed while a query was planned; nothing was read".to_owned()),
+                Some("call again".to_owned()),
+            ),
+            Self::ResultType { column, found, asked } => report(
+                PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+                format!("column {column} of a query is {found} and not {asked}"),
+                Some("a value is read by the type that it has".to_owned()),
+                Some("call again; if that does not help, please report it".to_owned()),
+            ),
+            Self::Restricted => report(
+                PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "cannot change, train or measure a model within a security-restricted operation".to_owned(),
+                Some(
+                    "functions of indexes and materialized views run while somebody else maintains the table; they may read models only"
+                        .to_owned(),
+                ),
+                Some("call it by itself".to_owned()),
+            ),
             Self::NotReadable { relation, kind } => report(
                 Code::ERRCODE_WRONG_OBJECT_TYPE,
                 format!("\"{relation}\" is {kind}"),

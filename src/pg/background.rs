@@ -1,10 +1,12 @@
 //! Processes that work for somebody who does not wait: started from SQL without preloading, and what one of
 //! them does around its work.
 //!
-//! A process has the session role of whoever started it, and works as the role that was current then. What stops
-//! a session stops it: a cancel is an error at the next look at interrupts, a shutdown ends it there.
+//! The session role of a process is the role that was current when it was asked for, never one that may do more, and all
+//! of each of its transactions runs as that role, the commit with its deferred triggers too. What stops a session stops
+//! it: a cancel is an error at the next look at interrupts, a shutdown ends it there.
 
 use super::interrupts;
+use super::rights::{current_role, may_connect};
 use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker,
 };
@@ -51,10 +53,21 @@ pub fn start(function: &str, order: &str) -> Option<Started> {
         .map(Started)
 }
 
-/// The session role and the current role.
-pub fn roles() -> (u32, u32) {
-    // SAFETY: both read a variable.
-    unsafe { (u32::from(pg_sys::GetSessionUserId()), u32::from(pg_sys::GetUserId())) }
+/// As whom a process works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The role.
+    pub role: u32,
+    /// Whether the server would let the role connect to this database by itself.
+    pub connects: bool,
+}
+
+impl Identity {
+    /// The current role.
+    pub fn current() -> Self {
+        let role = current_role();
+        Self { role: u32::from(role), connects: may_connect(role) }
+    }
 }
 
 /// The order of this process.
@@ -68,9 +81,14 @@ unsafe extern "C-unwind" {
     fn terminate(signal: std::ffi::c_int);
 }
 
-/// Connects this process to the database of its argument, as a role.
-pub fn connect(database: pg_sys::Datum, role: u32) {
-    let role = pg_sys::Oid::from(role);
+/// Connects this process to the database of its argument, with the given role as its session role.
+pub fn connect(database: pg_sys::Datum, identity: Identity) {
+    let role = pg_sys::Oid::from(identity.role);
+    // Whether the role may log in has been looked at where it matters.
+    #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16")))]
+    let flags = pg_sys::BGWORKER_BYPASS_ROLELOGINCHECK;
+    #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16"))]
+    let flags = 0;
     // SAFETY: called once at the beginning of a background process, as bgworker.c asks. The handler sets flags
     // only; PostgreSQL's default for background processes would end them in the middle of whatever they do.
     unsafe {
@@ -80,7 +98,17 @@ pub fn connect(database: pg_sys::Datum, role: u32) {
         libc::sigaction(libc::SIGTERM, &action, std::ptr::null_mut());
         pg_sys::BackgroundWorkerUnblockSignals();
         let database = pg_sys::Oid::from(database.value() as u32);
-        pg_sys::BackgroundWorkerInitializeConnectionByOid(database, role, 0);
+        if identity.connects {
+            pg_sys::BackgroundWorkerInitializeConnectionByOid(database, role, flags);
+            return;
+        }
+        // A role that may not log in, or not into this database, works all the same for those who are members of it.
+        // The server connects as nobody in particular, which is the bootstrap superuser, and gives that up before
+        // anything of a user's runs; what runs later cannot take it back (`Role`).
+        pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0);
+        pg_sys::StartTransactionCommand();
+        pg_sys::SetSessionAuthorization(role, pg_sys::superuser_arg(role));
+        pg_sys::CommitTransactionCommand();
     }
 }
 
@@ -107,20 +135,20 @@ pub fn show(activity: &str) {
     }
 }
 
-/// Runs `act` in a transaction of its own, as `role`; an error rolls it back and is given.
+/// Runs `act` in a transaction of its own, as `role`, its commit or abort too; an error rolls it back and is given.
 pub fn transaction<T>(role: u32, act: impl FnOnce() -> T) -> Result<T, Failure> {
+    let mut held = None;
     attempt(|| {
         // SAFETY: no transaction is open: the process opens them here only, one after the other.
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();
-            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
         }
-        let result = {
-            let _role = Role::new(role);
-            act()
-        };
-        // SAFETY: of the transaction begun above.
+        held = Some(Role::new(role));
+        // SAFETY: of the transaction begun above. Deferred triggers and cursors WITH HOLD run within the commit.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        let result = act();
+        // SAFETY: as above.
         unsafe {
             pg_sys::PopActiveSnapshot();
             pg_sys::CommitTransactionCommand();
@@ -155,7 +183,8 @@ fn failure(error: &CaughtError) -> Failure {
     Failure { cancelled: report.sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED, text }
 }
 
-/// The current role of a transaction; what runs in it cannot take another.
+/// The current role of a transaction; what runs in it cannot take another (`SECURITY_LOCAL_USERID_CHANGE`). It is given
+/// back when the transaction has ended.
 struct Role {
     user: pg_sys::Oid,
     context: i32,
@@ -176,7 +205,7 @@ impl Role {
 
 impl Drop for Role {
     fn drop(&mut self) {
-        // SAFETY: undoes `new`; after an error PostgreSQL sets the same at the end of the transaction.
+        // SAFETY: undoes `new`; an abort has set the same before.
         unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
     }
 }

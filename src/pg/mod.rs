@@ -11,16 +11,17 @@
 //! - [`lock`]: the lock that a training holds on its model
 //! - [`mapped`]: files that all sessions map
 //! - [`memory`]: whether the system would give more
-//! - [`named`]: whether the names in a query still mean the same
 //! - [`packed`]: arrays of numbers as whole blocks
 //! - [`planner`]: what the planner asks of our functions
 //! - [`progress`]: small files that say how far a training is
+//! - [`query`]: queries that are compared with what they are to read, and their rows, one by one
+//! - [`relation`]: relations of users, held while they are read
 //! - [`rights`]: what the current role may read
 //! - [`row`]: rows by a key, without the executor
 //! - [`setting`]: what is set for other extensions
 //! - [`snapshot`]: see what was committed since the statement began
-//! - [`stream`]: the rows of a query, one by one, without collecting them
 //! - [`text`]: text between the server's encoding and UTF-8
+//! - [`value`]: values of statements, with their types
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
 
 pub mod aggregate;
@@ -33,15 +34,16 @@ pub mod json;
 pub mod lock;
 pub mod mapped;
 pub mod memory;
-pub mod named;
 pub mod owner;
 pub mod packed;
 pub mod planner;
 pub mod progress;
+pub mod query;
+pub mod relation;
 pub mod rights;
 pub mod row;
 pub mod setting;
 pub mod snapshot;
-pub mod stream;
 pub mod text;
+pub mod value;
 pub mod workers;

@@ -22,11 +22,58 @@ pub fn table_and_owner(schema: &CStr, table: &CStr) -> Option<(pg_sys::Oid, pg_s
     }
 }
 
-/// While it lives, statements run as `owner` with the search path `pg_catalog`.
+/// The search path of everything that we write ourselves. Temporary tables come last, and hold no functions.
+const PATH: &CStr = c"pg_catalog, pg_temp";
+
+/// While it lives, names and operators of statements are resolved in `pg_catalog` only.
+pub struct PinnedPath {
+    /// None where it was pinned already.
+    nest_level: Option<i32>,
+}
+
+impl PinnedPath {
+    /// Pins the search path until dropped.
+    pub fn new() -> Self {
+        // SAFETY: reads a setting, a text that ends with a zero byte or null; the calls are those of
+        // `fmgr_security_definer`, in their order.
+        let nest_level = unsafe {
+            let path = pg_sys::namespace_search_path;
+            if !path.is_null() && CStr::from_ptr(path) == PATH {
+                None
+            } else {
+                let nest_level = pg_sys::NewGUCNestLevel();
+                pg_sys::set_config_option(
+                    c"search_path".as_ptr(),
+                    PATH.as_ptr(),
+                    pg_sys::GucContext::PGC_USERSET,
+                    pg_sys::GucSource::PGC_S_SESSION,
+                    pg_sys::GucAction::GUC_ACTION_SAVE,
+                    true,
+                    0,
+                    false,
+                );
+                Some(nest_level)
+            }
+        };
+        Self { nest_level }
+    }
+}
+
+impl Drop for PinnedPath {
+    fn drop(&mut self) {
+        if let Some(nest_level) = self.nest_level {
+            // SAFETY: undoes `new`, innermost first, as the borrow checker orders drops. After an error PostgreSQL's own
+            // cleanup finds it as it was already.
+            unsafe { pg_sys::AtEOXact_GUC(false, nest_level) };
+        }
+    }
+}
+
+/// While it lives, statements run as `owner`, with the search path pinned.
 pub struct ActingAs {
     previous_user: pg_sys::Oid,
     previous_context: i32,
-    nest_level: i32,
+    _path: PinnedPath,
 }
 
 impl ActingAs {
@@ -34,9 +81,8 @@ impl ActingAs {
     pub fn new(owner: pg_sys::Oid) -> Self {
         let mut previous_user = pg_sys::InvalidOid;
         let mut previous_context = 0;
-        // SAFETY: both out-pointers are valid; the calls are those of ri_triggers.c and
-        // `fmgr_security_definer`, in their order.
-        let nest_level = unsafe {
+        // SAFETY: both out-pointers are valid; the calls are those of ri_triggers.c.
+        unsafe {
             pg_sys::GetUserIdAndSecContext(&mut previous_user, &mut previous_context);
             pg_sys::SetUserIdAndSecContext(
                 owner,
@@ -44,30 +90,14 @@ impl ActingAs {
                     | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32
                     | pg_sys::SECURITY_NOFORCE_RLS as i32,
             );
-            let nest_level = pg_sys::NewGUCNestLevel();
-            pg_sys::set_config_option(
-                c"search_path".as_ptr(),
-                c"pg_catalog, pg_temp".as_ptr(),
-                pg_sys::GucContext::PGC_USERSET,
-                pg_sys::GucSource::PGC_S_SESSION,
-                pg_sys::GucAction::GUC_ACTION_SAVE,
-                true,
-                0,
-                false,
-            );
-            nest_level
-        };
-        Self { previous_user, previous_context, nest_level }
+        }
+        Self { previous_user, previous_context, _path: PinnedPath::new() }
     }
 }
 
 impl Drop for ActingAs {
     fn drop(&mut self) {
-        // SAFETY: undoes `new`, innermost first, as the borrow checker orders drops. After an error
-        // PostgreSQL's own cleanup finds both already as they were.
-        unsafe {
-            pg_sys::AtEOXact_GUC(false, self.nest_level);
-            pg_sys::SetUserIdAndSecContext(self.previous_user, self.previous_context);
-        }
+        // SAFETY: undoes `new`. After an error PostgreSQL's own cleanup finds it as it was already.
+        unsafe { pg_sys::SetUserIdAndSecContext(self.previous_user, self.previous_context) };
     }
 }

@@ -60,6 +60,48 @@ pub fn may_read<'a>(relation: pg_sys::Oid, columns: impl IntoIterator<Item = &'a
     }
 }
 
+/// Whether the server lets a role connect to this database by itself. Since 17 a background process may leave out
+/// whether it may log in.
+pub fn may_connect(role: pg_sys::Oid) -> bool {
+    let connect = pg_sys::ACL_CONNECT as pg_sys::AclMode;
+    // SAFETY: set when the backend connected to its database, constant since.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    // SAFETY: looks the database up in the catalog.
+    #[cfg(any(feature = "pg14", feature = "pg15"))]
+    let allowed = unsafe { pg_sys::pg_database_aclcheck(database, role, connect) };
+    // SAFETY: looks the database up in the catalog.
+    #[cfg(not(any(feature = "pg14", feature = "pg15")))]
+    let allowed = unsafe { pg_sys::object_aclcheck(pg_sys::DatabaseRelationId, database, role, connect) };
+    allowed == pg_sys::AclResult::ACLCHECK_OK && may_log_in(role)
+}
+
+#[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16")))]
+fn may_log_in(_: pg_sys::Oid) -> bool {
+    true
+}
+
+#[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16"))]
+fn may_log_in(role: pg_sys::Oid) -> bool {
+    // SAFETY: looks the role up in the catalog; the row is read before it is released.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::AUTHOID as i32;
+        let found = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(role));
+        if found.is_null() {
+            return false;
+        }
+        let allowed = (*pg_sys::GETSTRUCT(found).cast::<pg_sys::FormData_pg_authid>()).rolcanlogin;
+        pg_sys::ReleaseSysCache(found);
+        allowed
+    }
+}
+
+/// Whether PostgreSQL runs this for whoever maintains a table: functions of indexes under ANALYZE, REFRESH MATERIALIZED
+/// VIEW, REINDEX, CLUSTER and CREATE INDEX. The owner of the table chose what runs, and somebody else when.
+pub fn is_restricted() -> bool {
+    // SAFETY: reads a variable.
+    unsafe { pg_sys::InSecurityRestrictedOperation() }
+}
+
 /// Whether a role may use the names in a schema.
 fn may_look_into(schema: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     let usage = pg_sys::ACL_USAGE as pg_sys::AclMode;

@@ -25,7 +25,7 @@ impl History {
     /// As the events are now, weighted as in training; none where that is not known: no index, or the caller
     /// may not read them.
     pub fn live(version: &ServedVersion, user: Id<'_>) -> Result<Option<Self>> {
-        let Some(live) = &version.live else {
+        let Some(live) = version.live()? else {
             return Ok(None);
         };
         let events = live.of_user(user, &|item| version.item_ids().find(item))?;

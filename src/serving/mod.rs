@@ -2,6 +2,7 @@
 //!
 //! - [`session`]: the versions this session has loaded
 //! - [`cache`]: the file through which all sessions share a version
+//! - [`followed`]: what reads a relation that may change
 //! - [`version`]: a deployed version as a session holds it
 //! - [`history`]: what a user has done, now or as of the training
 //! - [`recommendation`]: from a request to a list
@@ -21,6 +22,7 @@ pub mod all_lists;
 pub mod audience;
 pub mod cache;
 pub mod explanation;
+mod followed;
 pub mod history;
 pub mod measuring;
 pub mod recommendation;

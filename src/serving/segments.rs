@@ -1,9 +1,10 @@
 //! The segments of a deployed version: of a user of the training, of a row of users that is newer, of
 //! features that are nobody's yet.
 
+use super::followed::Followed;
 use crate::catalog::factors::UserLookup;
 use crate::catalog::models::Model;
-use crate::catalog::relations;
+use crate::catalog::relations::{self, Column};
 use crate::catalog::segments::{self, StoredClassifier};
 use crate::catalog::users::{LiveUser, Wanted, describing_columns};
 use crate::error::{Result, SegrecError};
@@ -20,7 +21,8 @@ pub struct ServedSegments {
     /// Finds users of the training.
     pub users: UserLookup,
     classifier: Option<StoredClassifier>,
-    live: Option<LiveUser>,
+    model: Model,
+    live: Followed<LiveUser>,
 }
 
 /// Reads rows of users one at a time, by what they are read for.
@@ -33,19 +35,15 @@ enum Reader {
 }
 
 impl ServedSegments {
-    /// Loads the segments of a version. The relation of users is looked at again: it may have changed.
+    /// Loads the segments of a version.
     pub fn load(model: &Model, version_id: i64) -> Result<Self> {
-        let classifier = segments::load_classifier(version_id)?;
-        let live = match &classifier {
-            Some(stored) => live_classified(model, &stored.classifier)?,
-            None => None,
-        };
         Ok(Self {
             id: version_id,
             ids: segments::ids(version_id)?,
             users: UserLookup::new(version_id)?,
-            classifier,
-            live,
+            classifier: segments::load_classifier(version_id)?,
+            model: model.clone(),
+            live: Followed::default(),
         })
     }
 
@@ -57,10 +55,11 @@ impl ServedSegments {
     /// The id of the segment of a row of users as it is now; `None` where there is no such row or it
     /// says nothing.
     pub fn of_row(&self, user: Id<'_>) -> Result<Option<i32>> {
-        let (Some(stored), Some(live)) = (&self.classifier, &self.live) else {
+        let (Some(stored), model) = (&self.classifier, &self.model) else {
             return Ok(None);
         };
-        let Some(row) = live.find(user)? else {
+        let live = self.live.reader(&model.name, || live_classified(model, &stored.classifier))?;
+        let Some(row) = live.map_or(Ok(None), |live| live.find(user))? else {
             return Ok(None);
         };
         let fit = match stored.classifier.classify_table(&row) {
@@ -103,17 +102,15 @@ fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option
     let Some(users) = &model.users else {
         return Ok(None);
     };
-    if relations::describe(users.relation)?.is_none()
-        || !relations::has_leading_index(users.relation, &users.key)?
-    {
+    let relation = relations::hold(&model.name, "users", users.relation)?;
+    if !relations::has_leading_index(users.relation, &users.key)? {
         return Ok(None);
     }
-    let existing = relations::columns(users.relation)?;
     // Activity is read beside columns, and a column may be gone: both count as null.
     let read: Vec<String> = reads
         .into_iter()
         .filter(|name| {
-            let column = existing.iter().find(|column| column.name == *name && *name != users.key);
+            let column = relation.column(name).filter(|_| *name != users.key).map(Column::from);
             let labels = matches!(reader, Reader::Labels);
             column.is_some_and(|column| labels || column.feature_kind().is_some())
         })

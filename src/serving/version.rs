@@ -1,17 +1,17 @@
 //! A deployed version as a session holds it: what was decided, and the mapped file that has all the rest.
 
 use super::cache::{self, CacheFile, file::MappedNeighbours};
+use super::followed::Followed;
 use super::segments::{ServedSegments, live_features};
 use crate::catalog::events::LiveEvents;
 use crate::catalog::factors::parse_id;
 use crate::catalog::models::{EventsSource, Model};
-use crate::catalog::relations;
 use crate::catalog::segments;
 use crate::catalog::users::LiveUser;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use segrec_engine::factorization::FoldIn;
-use segrec_engine::interactions::{Id, IdKind, SortedIds, Weighting};
+use segrec_engine::interactions::{Id, SortedIds, Weighting};
 use segrec_engine::neighbours::NeighbourScratch;
 use segrec_engine::ranking::blended::ItemRows;
 use segrec_engine::ranking::coded::{CodedRows, Codes};
@@ -32,19 +32,19 @@ pub struct ServedVersion {
     pub decided: Decided,
     /// What ratings need besides factors.
     pub rated: Option<Rated>,
-    /// Reads what is known about a user besides ratings.
-    pub attributes: Option<LiveUser>,
+    /// The columns of users that ratings are predicted from.
+    reads: Vec<String>,
+    attributes: Followed<LiveUser>,
     /// The weight that became a confidence of 1.
     pub median_weight: f32,
     /// How events are weighted.
     pub weighting: Weighting,
-    user_kind: IdKind,
+    model: Model,
     /// segments × k.
     pub centroids: Matrix,
     /// Its segments, and who is in them.
     pub members: Rc<ServedSegments>,
-    /// Reads a user's events now; only where an index makes that quick.
-    pub live: Option<LiveEvents>,
+    live: Followed<LiveEvents>,
     stored: DeployedVersion,
     cache: CacheFile,
     /// Space for sums over neighbours.
@@ -76,7 +76,7 @@ pub struct OwnFactors<'a> {
 }
 
 impl ServedVersion {
-    /// Loads a version. The events are looked at again: an index may have come or gone.
+    /// Loads a version.
     pub fn load(model: &Model, source: &EventsSource, members: Rc<ServedSegments>) -> Result<Self> {
         let version_id = members.id();
         let (stored, centroids) = versions::load(version_id)?;
@@ -84,24 +84,21 @@ impl ServedVersion {
         let decided = stored.decided;
         let rated: Option<Rated> = stored.rated.as_deref().map(segments::decode).transpose()?;
         let reads = rated.as_ref().and_then(|rated| rated.encoder.as_ref()).map(AttributeEncoder::reads);
-        let attributes = reads.map(|reads| live_features(model, reads)).transpose()?.flatten();
-        let columns = relations::event_columns(&model.name, source.relation, &source.columns)?;
-        let live = relations::has_leading_index(source.relation, &source.columns.user)?
-            .then(|| LiveEvents::new(&columns, options.events.type_weights.clone(), options.is_explicit()))
-            .transpose()?;
+        let reads = reads.unwrap_or_default();
         let cache = cache::open(model.id, version_id, source.item_kind, &stored)?;
         Ok(Self {
             id: version_id,
             median_weight: stored.median_weight,
             weighting: options.weighting(stored.anchor),
-            user_kind: model.user_kind,
+            model: model.clone(),
             members,
-            live,
+            live: Followed::default(),
             centroids,
             options,
             decided,
             rated,
-            attributes,
+            reads,
+            attributes: Followed::default(),
             stored,
             cache,
             scratch: RefCell::default(),
@@ -111,6 +108,15 @@ impl ServedVersion {
     /// The version's key.
     pub fn id(&self) -> i64 {
         self.id
+    }
+
+    /// What reads a user's events now; none where no index makes that quick.
+    pub fn live(&self) -> Result<Option<Rc<LiveEvents>>> {
+        let Some(source) = &self.model.events else { return Ok(None) };
+        self.live.reader(&self.model.name, || {
+            let type_weights = self.options.events.type_weights.clone();
+            LiveEvents::new(&self.model, source, type_weights, self.options.is_explicit())
+        })
     }
 
     /// Ids of items by number, and numbers by id.
@@ -163,10 +169,12 @@ impl ServedVersion {
     /// What is known about a user besides ratings, as features.
     pub fn attributes_of(&self, user: Id<'_>) -> Result<Vec<u32>> {
         let encoder = self.rated.as_ref().and_then(|rated| rated.encoder.as_ref());
-        let (Some(encoder), Some(live)) = (encoder, &self.attributes) else {
+        let Some(encoder) = encoder else {
             return Ok(Vec::new());
         };
-        let Some(row) = live.find(user)? else {
+        let model = &self.model;
+        let live = self.attributes.reader(&model.name, || live_features(model, self.reads.clone()))?;
+        let Some(row) = live.map_or(Ok(None), |live| live.find(user))? else {
             return Ok(Vec::new());
         };
         match encoder.encode(&row, &Silent) {
@@ -180,7 +188,7 @@ impl ServedVersion {
     /// The same for an id as a call gives it, also as text.
     pub fn attributes_of_text(&self, user: Id<'_>) -> Result<Vec<u32>> {
         let user = match user {
-            Id::Text(text) => parse_id(text, self.user_kind),
+            Id::Text(text) => parse_id(text, self.model.user_kind),
             user => Some(user),
         };
         user.map_or_else(|| Ok(Vec::new()), |user| self.attributes_of(user))

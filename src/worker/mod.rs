@@ -21,10 +21,10 @@ use std::time::Instant;
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn segrec_background_training(database: pg_sys::Datum) {
     let order = or_raise(Order::parse(order()));
-    connect(database, order.roles.0);
+    connect(database, order.identity);
     set("segrec.training_memory", &format!("{}MB", order.memory));
     set("segrec.threads", &order.threads.to_string());
-    let role = order.roles.1;
+    let role = order.identity.role;
     let started = Instant::now();
     let begun = transaction(role, || or_raise(begin(&order)));
     let Ok(Some(model)) = begun else { return };
@@ -34,14 +34,14 @@ pub extern "C-unwind" fn segrec_background_training(database: pg_sys::Datum) {
 }
 
 fn begin(order: &Order) -> Result<Option<String>> {
-    let model = jobs::begin(order.job, order.model_id, order.roles.1)?;
+    let model = jobs::begin(order.job, order.model_id, order.identity.role)?;
     try_lock(jobs_table()?, order.job, Until::SessionEnds);
     Ok(model)
 }
 
 fn run(order: &Order, model: &str) -> Result<TrainingResult, Failure> {
     show(&format!("training of model {model}"));
-    let role = order.roles.1;
+    let role = order.identity.role;
     let mut diary = Diary::of(order.model_id, Some(order.job));
     let workers = attempt(|| or_raise(workers()))?;
     let prepared = transaction(role, || {

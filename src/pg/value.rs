@@ -1,0 +1,134 @@
+//! Values on their way into statements and out of their results: each with the type that PostgreSQL is told or tells,
+//! and texts in the server's encoding.
+
+use super::json::Json;
+use super::packed::Packed;
+use super::text::Text;
+use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
+use pgrx::{FromDatum, IntoDatum, JsonB, Uuid, pg_sys};
+
+/// A value for a parameter of a statement, with its type.
+#[repr(transparent)]
+pub struct Argument<'a>(DatumWithOid<'a>);
+
+impl<'a> Argument<'a> {
+    /// The same as pgrx takes them.
+    pub fn all<'b>(arguments: &'b [Self]) -> &'b [DatumWithOid<'a>] {
+        // SAFETY: an argument is nothing but what pgrx takes, also in memory.
+        unsafe { std::slice::from_raw_parts(arguments.as_ptr().cast(), arguments.len()) }
+    }
+
+    /// Its type.
+    pub fn oid(&self) -> pg_sys::Oid {
+        self.0.oid()
+    }
+
+    /// Its datum; `None` for null.
+    pub fn datum(&self) -> Option<pg_sys::Datum> {
+        self.0.datum().map(|datum| datum.sans_lifetime())
+    }
+}
+
+/// What can be a value for a parameter.
+pub trait Bindable {
+    /// As what it goes.
+    type Bound: IntoDatum;
+    /// As that.
+    fn bound(self) -> Self::Bound;
+}
+
+impl<T: Bindable> From<T> for Argument<'_> {
+    fn from(value: T) -> Self {
+        Self(value.bound().into())
+    }
+}
+
+/// What a column of a result can be read as.
+pub trait Readable {
+    /// As what it comes; its type is compared with that of the column.
+    type Stored: FromDatum + IntoDatum;
+    /// From that.
+    fn from_stored(stored: Self::Stored) -> Self;
+}
+
+macro_rules! as_it_is {
+    ($($type:ty),*) => {$(
+        impl Bindable for $type {
+            type Bound = Self;
+            fn bound(self) -> Self {
+                self
+            }
+        }
+
+        impl Readable for $type {
+            type Stored = Self;
+            fn from_stored(stored: Self) -> Self {
+                stored
+            }
+        }
+    )*};
+}
+
+as_it_is!(
+    i8,
+    i32,
+    i64,
+    f32,
+    f64,
+    bool,
+    pg_sys::Oid,
+    Uuid,
+    TimestampWithTimeZone,
+    Packed<f32>,
+    Packed<i32>,
+    Vec<u8>
+);
+
+impl<T: Bindable> Bindable for Option<T> {
+    type Bound = Option<T::Bound>;
+    fn bound(self) -> Self::Bound {
+        self.map(T::bound)
+    }
+}
+
+impl<T: Bindable> Bindable for Vec<T> {
+    type Bound = Vec<T::Bound>;
+    fn bound(self) -> Self::Bound {
+        self.into_iter().map(T::bound).collect()
+    }
+}
+
+impl<'a> Bindable for &'a str {
+    type Bound = Text<'a>;
+    fn bound(self) -> Text<'a> {
+        self.into()
+    }
+}
+
+impl Bindable for String {
+    type Bound = Text<'static>;
+    fn bound(self) -> Text<'static> {
+        self.into()
+    }
+}
+
+impl Readable for String {
+    type Stored = Text<'static>;
+    fn from_stored(stored: Text<'static>) -> Self {
+        stored.into_owned()
+    }
+}
+
+impl Bindable for JsonB {
+    type Bound = Json;
+    fn bound(self) -> Json {
+        Json(self.0)
+    }
+}
+
+impl Readable for JsonB {
+    type Stored = Json;
+    fn from_stored(stored: Json) -> Self {
+        Self(stored.0)
+    }
+}
