@@ -9,6 +9,10 @@ static DEFAULT_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>
 static TRAINING_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(4096);
 /// `segrec.threads`
 static THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
+/// `segrec.max_jobs_per_role`
+static JOBS_PER_ROLE: GucSetting<i32> = GucSetting::<i32>::new(2);
+/// `segrec.max_jobs_per_database`
+static JOBS_PER_DATABASE: GucSetting<i32> = GucSetting::<i32>::new(4);
 
 /// Registers the settings; called once when the library is loaded.
 pub fn register() {
@@ -40,7 +44,32 @@ pub fn register() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    GucRegistry::define_int_guc(
+        c"segrec.max_jobs_per_role",
+        c"The most trainings in the background that a role may have at once, in all databases.",
+        c"-1 is no limit. It does not hold for superusers.",
+        &JOBS_PER_ROLE,
+        NO_LIMIT,
+        MOST_JOBS,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"segrec.max_jobs_per_database",
+        c"The most trainings in the background at once in a database.",
+        c"-1 is no limit. It does not hold for superusers, and theirs do not count.",
+        &JOBS_PER_DATABASE,
+        NO_LIMIT,
+        MOST_JOBS,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
 }
+
+/// What PostgreSQL writes where there is no limit of connections.
+const NO_LIMIT: i32 = -1;
+/// More processes than any server has for them.
+const MOST_JOBS: i32 = 1024;
 
 /// The name of the default model, where one is set.
 pub fn default_model() -> Option<String> {
@@ -59,4 +88,18 @@ pub fn threads() -> usize {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads as usize,
     }
+}
+
+fn limit(setting: &GucSetting<i32>) -> Option<u16> {
+    u16::try_from(setting.get()).ok()
+}
+
+/// How many trainings in the background a role may have at once; none where there is no limit.
+pub fn jobs_per_role() -> Option<u16> {
+    limit(&JOBS_PER_ROLE)
+}
+
+/// How many there may be at once in a database; none where there is no limit.
+pub fn jobs_per_database() -> Option<u16> {
+    limit(&JOBS_PER_DATABASE)
 }

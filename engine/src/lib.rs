@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod auto;
+pub mod batches;
 pub mod error;
 pub mod evaluation;
 pub mod factorization;

@@ -10,16 +10,28 @@ use crate::pg::query::{Row as Streamed, stream};
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind, Ids, Interactions};
 use segrec_engine::neighbours::Neighbours;
+use segrec_engine::batches::batched;
 use std::ffi::CString;
+use std::ops::Range;
 
 /// Rows of one INSERT: at 64 factors a megabyte of arguments.
 const BATCH_ROWS: usize = 4096;
+/// Bytes of its arguments, unless a single row has more: an array has a gigabyte at most, and there are several copies.
+const BATCH_BYTES: usize = 64 << 20;
+
+/// The rows of one INSERT after the other, where each row has so many bytes.
+fn batches(rows: usize, bytes: impl Fn(usize) -> usize) -> impl Iterator<Item = Range<usize>> {
+    batched(rows, BATCH_ROWS, BATCH_BYTES, bytes)
+}
 
 /// A table that is partitioned by version.
 struct Partitioned {
     name: &'static str,
     /// The unique keys of a partition.
     keys: &'static [&'static str],
+    /// The column that says who somebody is: without statistics, so that no copies of ids lie where nobody who forgets a
+    /// user would look. Its unique key tells the planner all it needs.
+    person: Option<&'static str>,
     /// Its arrays: stored as they are, since factors do not compress, and without statistics, since
     /// nobody searches in them and they would cost more than everything else to gather.
     arrays: &'static [&'static str],
@@ -29,14 +41,21 @@ const TABLES: [Partitioned; 3] = [
     Partitioned {
         name: "version_users",
         keys: &["version_id, user_id", "version_id, place"],
+        person: Some("user_id"),
         arrays: &["factors", "items", "confidences"],
     },
     Partitioned {
         name: "version_items",
         keys: &["version_id, item", "version_id, item_id"],
+        person: None,
         arrays: &["factors", "pattern", "neighbours", "neighbour_weights"],
     },
-    Partitioned { name: "version_segment_items", keys: &["version_id, segment, item"], arrays: &["factors"] },
+    Partitioned {
+        name: "version_segment_items",
+        keys: &["version_id, segment, item"],
+        person: None,
+        arrays: &["factors"],
+    },
 ];
 
 /// The names of the tables that are partitioned by version.
@@ -52,7 +71,7 @@ pub fn partition(table: &str, version_id: i64) -> String {
 /// Creates the empty tables of a version.
 pub fn create(version_id: i64) -> Result<()> {
     as_owner(|| {
-        for Partitioned { name, arrays, .. } in TABLES {
+        for Partitioned { name, arrays, person, .. } in TABLES {
             let partition = partition(name, version_id);
             // A dump of definitions alone restores tables without the versions they were of.
             if table(name, version_id).is_some() {
@@ -61,7 +80,10 @@ pub fn create(version_id: i64) -> Result<()> {
             // The check spares ATTACH the scan that would prove it.
             let check = format!("CHECK (version_id = {version_id})");
             execute(
-                &format!("CREATE TABLE {partition} (LIKE segrec_catalog.{name}, {check}) USING heap"),
+                &format!(
+                    "CREATE TABLE {partition} (LIKE segrec_catalog.{name}, {check}) USING heap TABLESPACE {}",
+                    tablespace(name)?
+                ),
                 &[],
             )?;
             close(&partition)?;
@@ -70,9 +92,27 @@ pub fn create(version_id: i64) -> Result<()> {
                 execute(&format!("{alter} SET STORAGE EXTERNAL"), &[])?;
                 execute(&format!("{alter} SET STATISTICS 0"), &[])?;
             }
+            if let Some(column) = person {
+                execute(&format!("ALTER TABLE {partition} ALTER {column} SET STATISTICS 0"), &[])?;
+            }
         }
         Ok(())
     })
+}
+
+/// Where the tables of versions go: where the catalog's owner put their parent, which else is where the database is.
+/// Whoever trains has a setting of their own for it, and no right to that place.
+fn tablespace(parent: &str) -> Result<String> {
+    let found = query(
+        "SELECT pg_catalog.quote_ident(tablespace.spcname) FROM pg_catalog.pg_class parent \
+         JOIN pg_catalog.pg_database own ON own.datname = pg_catalog.current_database() \
+         JOIN pg_catalog.pg_tablespace tablespace \
+             ON tablespace.oid = COALESCE(NULLIF(parent.reltablespace, 0::pg_catalog.oid), own.dattablespace) \
+         WHERE parent.oid = $1::pg_catalog.regclass",
+        &[format!("segrec_catalog.{parent}").into()],
+        |row| row.value(1),
+    )?;
+    found.into_iter().next().ok_or_else(|| SegrecError::Internal(format!("{parent} lies nowhere")))
 }
 
 /// Takes back what default privileges of the catalog's owner give to others on a new table.
@@ -94,8 +134,10 @@ pub fn attach(version_id: i64) -> Result<()> {
     as_owner(|| {
         for Partitioned { name, keys, .. } in TABLES {
             let partition = partition(name, version_id);
+            let tablespace = tablespace(name)?;
             for key in keys {
-                execute(&format!("CREATE UNIQUE INDEX ON {partition} ({key})"), &[])?;
+                let index = format!("CREATE UNIQUE INDEX ON {partition} ({key}) TABLESPACE {tablespace}");
+                execute(&index, &[])?;
             }
             execute(&format!("ANALYZE {partition}"), &[])?;
             let attach = format!("ATTACH PARTITION {partition} FOR VALUES IN ({version_id})");
@@ -117,6 +159,15 @@ pub fn id_text(id: Id<'_>) -> String {
         Id::Bigint(id) => id.to_string(),
         Id::Uuid(id) => pgrx::Uuid::from_bytes(id).to_string(),
         Id::Text(id) => id.to_owned(),
+    }
+}
+
+/// About how many bytes an id has as text.
+fn id_bytes(id: Id<'_>) -> usize {
+    match id {
+        Id::Bigint(_) => 20,
+        Id::Uuid(_) => 36,
+        Id::Text(id) => id.len(),
     }
 }
 
@@ -190,9 +241,13 @@ pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
         slice("$13::real[]", "n_length", "n_last"),
     );
     let NewItems { ids, interactions, factors, .. } = *items;
+    let columns = factors.columns() + items.patterns.map_or(0, Matrix::columns);
+    let bytes = |item| {
+        let neighbours = items.neighbours.map_or(0, |neighbours| neighbours.rows().row(item).0.len());
+        id_bytes(ids.get(item)) + 4 * columns + 8 * neighbours
+    };
     as_owner(|| {
-        for first in (0..ids.len()).step_by(BATCH_ROWS) {
-            let range = first..(first + BATCH_ROWS).min(ids.len());
+        for range in batches(ids.len(), bytes) {
             let rows = |matrix: &Matrix| {
                 let k = matrix.columns();
                 Packed(matrix.data()[range.start * k..range.end * k].to_vec())
@@ -210,7 +265,7 @@ pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
                 &sql,
                 &[
                     version_id.into(),
-                    (first as i32).into(),
+                    (range.start as i32).into(),
                     range.clone().map(|item| id_text(ids.get(item))).collect::<Vec<_>>().into(),
                     range
                         .clone()
@@ -256,9 +311,9 @@ pub fn write_segment_items(version_id: i64, segment: &NewSegmentItems<'_>) -> Re
         partition("version_segment_items", version_id)
     );
     let NewSegmentItems { items, users, popularity, .. } = segment;
+    let bytes = 12 + 4 * segment.factors.map_or(0, Matrix::columns);
     as_owner(|| {
-        for first in (0..items.len()).step_by(BATCH_ROWS) {
-            let range = first..(first + BATCH_ROWS).min(items.len());
+        for range in batches(items.len(), |_| bytes) {
             let (k, rows) = match segment.factors {
                 Some(factors) => {
                     let k = factors.columns();
@@ -351,8 +406,13 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
         filled("$17::int[]", "i_length", "i_last"),
         filled("$18::real[]", "i_length", "i_last"),
     );
+    let bytes = |place: usize| {
+        let NewUser { user, probabilities, factors, items, .. } = &users[place];
+        id_bytes(ids.get(*user as usize)) + 4 * (probabilities.len() + factors.len()) + 8 * items.len()
+    };
     as_owner(|| {
-        for (batch, users) in users.chunks(BATCH_ROWS).enumerate() {
+        for range in batches(users.len(), bytes) {
+            let (first, users) = (range.start, &users[range]);
             let (mut probabilities, mut factors) = (Ragged::default(), Ragged::default());
             let (mut items, mut confidences) = (Ragged::default(), Vec::new());
             for user in users {
@@ -365,7 +425,7 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
                 &sql,
                 &[
                     version_id.into(),
-                    ((batch * BATCH_ROWS) as i32).into(),
+                    (first as i32).into(),
                     users.iter().map(|user| id_text(ids.get(user.user as usize))).collect::<Vec<_>>().into(),
                     Packed(users.iter().map(|user| user.segment).collect::<Vec<_>>()).into(),
                     Packed(users.iter().map(|user| user.distance).collect::<Vec<_>>()).into(),

@@ -5,7 +5,9 @@
 
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
+use crate::pg::lock::Shared;
 use crate::pg::owner::table_and_owner;
+use crate::pg::snapshot::NewSnapshot;
 use pgrx::pg_sys;
 
 /// A job, where the caller may know of it.
@@ -30,6 +32,27 @@ pub fn take_number() -> Result<i64> {
         write("SELECT pg_catalog.nextval('segrec_catalog.jobs_job_seq')", &[], |row| row.value(1))
     })?;
     found.into_iter().next().ok_or_else(|| SegrecError::Internal("a sequence gave no number".to_owned()))
+}
+
+/// Whether a job has begun: its process writes its row down when it holds the job's lock.
+pub fn has_begun(job: i64) -> Result<bool> {
+    let _snapshot = NewSnapshot::latest();
+    let found = as_owner(|| {
+        query("SELECT FROM segrec_catalog.jobs WHERE job = $1", &[job.into()], |_| Ok(()))
+    })?;
+    Ok(!found.is_empty())
+}
+
+/// How many jobs have a place of a role or of this database.
+pub fn places_taken(of: Shared) -> Result<i64> {
+    let (catalog, object) = of.address();
+    let found = query(
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks \
+         WHERE locktype = 'object' AND database = 0 AND classid = $1 AND objid = $2 AND objsubid > 0 AND granted",
+        &[catalog.into(), object.into()],
+        |row| row.value(1),
+    )?;
+    Ok(found.into_iter().next().unwrap_or(0))
 }
 
 /// Writes down that a job runs in this process, and how those of the same model ended that are running no more.

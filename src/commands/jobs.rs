@@ -7,7 +7,8 @@ use crate::catalog::jobs::{self, jobs_table};
 use crate::catalog::models;
 use crate::error::{Result, SegrecError, notice};
 use crate::pg::background::{self, Identity};
-use crate::pg::lock::{Until, try_lock, unlock};
+use crate::pg::lock::{Shared, Until, take_place, try_lock};
+use crate::pg::rights::is_superuser;
 use crate::settings;
 use segrec_engine::recipe::parse_options;
 use std::str::FromStr;
@@ -33,13 +34,42 @@ pub struct Order {
     pub memory: u64,
     /// Threads.
     pub threads: usize,
+    /// How many jobs there may be beside it.
+    pub limits: Limits,
+}
+
+/// How many jobs there may be at once; none where there is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Of a role.
+    pub role: Option<u16>,
+    /// Of this database.
+    pub database: Option<u16>,
+}
+
+impl Limits {
+    /// Those of the current role. Like PostgreSQL's limits of connections they do not hold for superusers.
+    fn here() -> Self {
+        match is_superuser() {
+            true => Self::default(),
+            false => Self { role: settings::jobs_per_role(), database: settings::jobs_per_database() },
+        }
+    }
+
+    /// Each with what it limits.
+    fn each(self, role: u32) -> impl Iterator<Item = (Shared, u16)> {
+        let limits = [(Shared::Role(role.into()), self.role), (Shared::Database, self.database)];
+        limits.into_iter().filter_map(|(of, most)| Some((of, most?)))
+    }
 }
 
 impl Order {
     /// As text.
     pub fn text(&self) -> String {
-        let Self { job, model_id, identity: Identity { role, connects }, deploy, memory, threads } = self;
-        format!("{job} {model_id} {role} {connects} {} {memory} {threads}", deploy.name())
+        let Self { job, model_id, identity: Identity { role, connects }, deploy, memory, threads, limits } = self;
+        let [of_role, of_database] = [limits.role, limits.database].map(|most| most.map_or(-1, i32::from));
+        let deploy = deploy.name();
+        format!("{job} {model_id} {role} {connects} {deploy} {memory} {threads} {of_role} {of_database}")
     }
 
     /// From text.
@@ -53,6 +83,7 @@ impl Order {
             deploy: Deploy::parse(Some(next()))?,
             memory: number(next())?,
             threads: number(next())?,
+            limits: Limits { role: number(next()).ok(), database: number(next()).ok() },
         })
     }
 }
@@ -79,25 +110,45 @@ pub fn start(model: Option<&str>, deploy: Option<&str>) -> Result<i64> {
         deploy,
         memory,
         threads: settings::threads(),
+        limits: Limits::here(),
     };
+    check_places(&order)?;
     let started = background::start(FUNCTION, &order.text()).ok_or(SegrecError::NoWorker)?;
-    // The job's process writes its row down, and then holds the job's lock as long as it lives.
-    let table = jobs_table()?;
     loop {
         let alive = started.is_alive();
-        if !try_lock(table, job, Until::SessionEnds) {
+        if jobs::has_begun(job)? {
             return Ok(job);
         }
-        unlock(table, job, Until::SessionEnds);
         if !alive {
-            // It may have done all of it meanwhile.
-            return match jobs::find(job)? {
-                Some(_) => Ok(job),
-                None => Err(SegrecError::WorkerEnded { model: model.name }),
-            };
+            // Others may have taken the last places meanwhile.
+            check_places(&order)?;
+            return Err(SegrecError::WorkerEnded { model: model.name });
         }
         std::thread::sleep(POLL);
         pgrx::check_for_interrupts!();
+    }
+}
+
+/// An error where a job would find no place.
+fn check_places(order: &Order) -> Result<()> {
+    for (of, most) in order.limits.each(order.identity.role) {
+        if jobs::places_taken(of)? >= i64::from(most) {
+            return Err(SegrecError::TooManyJobs { of, most });
+        }
+    }
+    Ok(())
+}
+
+/// Takes the job's lock and its places, which this process holds as long as it lives.
+pub fn take_up(order: &Order) -> Result<()> {
+    let places = |(of, most)| match take_place(of, most) {
+        true => Ok(()),
+        false => Err(SegrecError::TooManyJobs { of, most }),
+    };
+    order.limits.each(order.identity.role).try_for_each(places)?;
+    match try_lock(jobs_table()?, order.job, Until::SessionEnds) {
+        true => Ok(()),
+        false => Err(SegrecError::Internal(format!("another process has job {}", order.job))),
     }
 }
 

@@ -8,6 +8,7 @@ mod report;
 
 pub use raise::{log, notice, or_raise, warning};
 
+use crate::pg::lock::Shared;
 use crate::pg::memory::Limit;
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
@@ -180,6 +181,8 @@ pub enum SegrecError {
     ModelNotCommitted { model: String },
     /// The server starts no more processes.
     NoWorker,
+    /// There are as many trainings in the background as there may be.
+    TooManyJobs { of: Shared, most: u16 },
     /// The process ended before it began to work.
     WorkerEnded { model: String },
     /// There is no such job, or the caller may not see it.

@@ -2,6 +2,7 @@
 //! values, a DETAIL that is a fact, a HINT that is what to do.
 
 use super::{FeatureProblem, SegrecError};
+use crate::pg::lock::Shared;
 use crate::pg::memory::Limit;
 use pgrx::PgSqlErrorCode;
 use segrec_engine::EngineError;
@@ -350,6 +351,18 @@ impl SegrecError {
                 None,
                 Some("wait until others have ended, or raise max_worker_processes".to_owned()),
             ),
+            Self::TooManyJobs { of, most } => {
+                let (whose, setting, others) = match of {
+                    Shared::Role(_) => ("your role", "segrec.max_jobs_per_role", ", those in other databases too"),
+                    Shared::Database => ("this database", "segrec.max_jobs_per_database", ""),
+                };
+                report(
+                    Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+                    format!("{whose} has all the trainings in the background that it may have at once"),
+                    Some(format!("{setting} is {most}{others}")),
+                    Some("wait until one ends or stop one with segrec_cancel, or train with segrec_train, which needs no process of its own".to_owned()),
+                )
+            }
             Self::WorkerEnded { model } => report(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("the background process for model \"{model}\" ended before it began to train"),

@@ -6,6 +6,7 @@
 //! it: a cancel is an error at the next look at interrupts, a shutdown ends it there.
 
 use super::interrupts;
+use super::lock::hold_kept;
 use super::rights::{current_role, may_connect};
 use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker,
@@ -145,6 +146,7 @@ pub fn transaction<T>(role: u32, act: impl FnOnce() -> T) -> Result<T, Failure> 
             pg_sys::StartTransactionCommand();
         }
         held = Some(Role::new(role));
+        hold_kept();
         // SAFETY: of the transaction begun above. Deferred triggers and cursors WITH HOLD run within the commit.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
         let result = act();

@@ -25,6 +25,37 @@ pub fn table_and_owner(schema: &CStr, table: &CStr) -> Option<(pg_sys::Oid, pg_s
 /// The search path of everything that we write ourselves. Temporary tables come last, and hold no functions.
 const PATH: &CStr = c"pg_catalog, pg_temp";
 
+/// Settings of the caller's that would reach into statements of the owner, and what these run with: what is written, sorted
+/// and indexed goes to no place to which only the owner has a right; numbers that become text keep all their digits;
+/// gathering statistics waits for nobody.
+const PINNED: [(&CStr, &CStr); 5] = [
+    (c"default_tablespace", c""),
+    (c"temp_tablespaces", c""),
+    (c"extra_float_digits", c"1"),
+    (c"bytea_output", c"hex"),
+    (c"vacuum_cost_delay", c"0"),
+];
+
+/// Sets a setting, until the level of nesting ends.
+///
+/// # Safety
+/// A level of nesting has begun, and there is such a setting.
+unsafe fn save(name: &CStr, value: &CStr) {
+    // SAFETY: both end with a zero byte; the call is that of `fmgr_security_definer`.
+    unsafe {
+        pg_sys::set_config_option(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        );
+    }
+}
+
 /// While it lives, names and operators of statements are resolved in `pg_catalog` only.
 pub struct PinnedPath {
     /// None where it was pinned already.
@@ -42,16 +73,7 @@ impl PinnedPath {
                 None
             } else {
                 let nest_level = pg_sys::NewGUCNestLevel();
-                pg_sys::set_config_option(
-                    c"search_path".as_ptr(),
-                    PATH.as_ptr(),
-                    pg_sys::GucContext::PGC_USERSET,
-                    pg_sys::GucSource::PGC_S_SESSION,
-                    pg_sys::GucAction::GUC_ACTION_SAVE,
-                    true,
-                    0,
-                    false,
-                );
+                save(c"search_path", PATH);
                 Some(nest_level)
             }
         };
@@ -69,10 +91,11 @@ impl Drop for PinnedPath {
     }
 }
 
-/// While it lives, statements run as `owner`, with the search path pinned.
+/// While it lives, statements run as `owner`, with the search path and other settings pinned.
 pub struct ActingAs {
     previous_user: pg_sys::Oid,
     previous_context: i32,
+    nest_level: i32,
     _path: PinnedPath,
 }
 
@@ -91,13 +114,28 @@ impl ActingAs {
                     | pg_sys::SECURITY_NOFORCE_RLS as i32,
             );
         }
-        Self { previous_user, previous_context, _path: PinnedPath::new() }
+        // The path first, since it is given back last.
+        let path = PinnedPath::new();
+        // SAFETY: the settings are PostgreSQL's own, and have values.
+        let nest_level = unsafe {
+            let nest_level = pg_sys::NewGUCNestLevel();
+            for (name, value) in PINNED {
+                if CStr::from_ptr(pg_sys::GetConfigOption(name.as_ptr(), false, false)) != value {
+                    save(name, value);
+                }
+            }
+            nest_level
+        };
+        Self { previous_user, previous_context, nest_level, _path: path }
     }
 }
 
 impl Drop for ActingAs {
     fn drop(&mut self) {
         // SAFETY: undoes `new`. After an error PostgreSQL's own cleanup finds it as it was already.
-        unsafe { pg_sys::SetUserIdAndSecContext(self.previous_user, self.previous_context) };
+        unsafe {
+            pg_sys::AtEOXact_GUC(false, self.nest_level);
+            pg_sys::SetUserIdAndSecContext(self.previous_user, self.previous_context);
+        }
     }
 }

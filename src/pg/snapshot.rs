@@ -14,6 +14,13 @@ impl NewSnapshot {
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
         Self(PhantomData)
     }
+
+    /// The same at every level of isolation: for what other processes say of their work.
+    pub fn latest() -> Self {
+        // SAFETY: as above.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
+        Self(PhantomData)
+    }
 }
 
 impl Drop for NewSnapshot {

@@ -4,15 +4,14 @@
 //! reading and writing it fits without a transaction: it holds no snapshot, so it holds back no vacuum, and no lock
 //! but those on its job and on its model, which are the session's.
 
-use crate::catalog::jobs::{self, jobs_table};
+use crate::catalog::jobs;
 use crate::catalog::versions;
 use crate::commands::access::{trainable_and_kept, trainable_here};
 use crate::commands::diary::Diary;
-use crate::commands::jobs::Order;
+use crate::commands::jobs::{Order, take_up};
 use crate::commands::train::{Prepared, TrainingResult, workers};
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::background::{Failure, attempt, connect, order, set, show, transaction};
-use crate::pg::lock::{Until, try_lock};
 use pgrx::prelude::*;
 use std::time::Instant;
 
@@ -34,9 +33,8 @@ pub extern "C-unwind" fn segrec_background_training(database: pg_sys::Datum) {
 }
 
 fn begin(order: &Order) -> Result<Option<String>> {
-    let model = jobs::begin(order.job, order.model_id, order.identity.role)?;
-    try_lock(jobs_table()?, order.job, Until::SessionEnds);
-    Ok(model)
+    take_up(order)?;
+    jobs::begin(order.job, order.model_id, order.identity.role)
 }
 
 fn run(order: &Order, model: &str) -> Result<TrainingResult, Failure> {
