@@ -5,33 +5,41 @@ use super::factors::partition;
 use super::relations::{Column, query_of};
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
+use crate::pg::query::stream;
 use crate::pg::relation::Relation;
-use crate::pg::value::Argument;
-use pgrx::{JsonB, Spi, pg_sys};
+use pgrx::{JsonB, pg_sys};
 use segrec_engine::interactions::IdKind;
 use serde_json::{Value, json};
+use std::ffi::CString;
 
 /// What a version's first row says of the form of all; to be raised when that changes.
 pub const FORMAT: i64 = 1;
 /// Rows that are passed on at once: at 128 factors and 100 neighbours some 3 MB of text.
-const BATCH: usize = 1000;
+const BATCH_ROWS: usize = 1000;
+/// Bytes that are passed on at once, unless a single row has more.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// The largest number of a segment that is taken: a training counts on from there.
+const MOST_SEGMENT: i32 = 1_000_000_000;
 
 /// Where the rows of a part are kept.
 struct Part {
     name: &'static str,
     table: &'static str,
     partitioned: bool,
+    /// The columns, besides the version, that tell rows apart and order them; none where all rows are read at once.
+    key: &'static [&'static str],
 }
 
 /// The parts besides the version's own row.
 const PARTS: [Part; 7] = [
-    Part { name: "segment", table: "segments", partitioned: false },
-    Part { name: "profile", table: "segment_profiles", partitioned: false },
-    Part { name: "metric", table: "metrics", partitioned: false },
-    Part { name: "tree", table: "segment_trees", partitioned: false },
-    Part { name: "item", table: "version_items", partitioned: true },
-    Part { name: "segment_item", table: "version_segment_items", partitioned: true },
-    Part { name: "user", table: "version_users", partitioned: true },
+    Part { name: "segment", table: "segments", partitioned: false, key: &["segment"] },
+    Part { name: "profile", table: "segment_profiles", partitioned: false, key: &["segment", "place"] },
+    Part { name: "metric", table: "metrics", partitioned: false, key: &[] },
+    Part { name: "tree", table: "segment_trees", partitioned: false, key: &[] },
+    Part { name: "item", table: "version_items", partitioned: true, key: &["item"] },
+    Part { name: "segment_item", table: "version_segment_items", partitioned: true, key: &["segment", "item"] },
+    Part { name: "user", table: "version_users", partitioned: true, key: &["place"] },
 ];
 
 impl Part {
@@ -43,51 +51,87 @@ impl Part {
     }
 }
 
-/// Rows of a version, read some at a time to the end of the transaction.
+/// Rows of a version, read some at a time: each time a whole query, since a cursor could be fetched by whoever runs in the
+/// same transaction. Nothing but forgetting a user changes them, and the snapshot is that of the statement.
 pub struct Rows {
-    cursor: String,
+    version_id: i64,
+    kinds: [Option<&'static str>; 2],
+    /// The part that is read next; 0 is the version's own row.
+    part: usize,
+    /// The key of the last row of it.
+    after: Vec<i64>,
 }
 
 /// Begins to read the rows of a version; `kinds` are those of users' and items' ids.
-pub fn export(version_id: i64, kinds: [Option<&str>; 2]) -> Result<Rows> {
-    let mut parts = vec![format!(
-        "SELECT 'version'::text AS part, ((pg_catalog.to_jsonb(stored) \
-             - '{{version_id,model_id,version,state,started_at,finished_at,deployed_at,reason,previous}}'::text[]) \
-             || pg_catalog.jsonb_build_object('format', {FORMAT}, 'user_id_kind', $1, 'item_id_kind', $2))::text AS content \
-         FROM segrec_catalog.versions stored WHERE version_id = {version_id}"
-    )];
-    for part in &PARTS {
-        let (name, relation) = (part.name, part.relation(version_id));
-        parts.push(format!(
-            "SELECT '{name}', (pg_catalog.to_jsonb(stored) - 'version_id')::text \
-             FROM {relation} stored WHERE version_id = {version_id}"
-        ));
-    }
-    let sql = parts.join(" UNION ALL ");
-    as_owner(|| {
-        Spi::connect(|client| {
-            let cursor = client.try_open_cursor(&sql, Argument::all(&[kinds[0].into(), kinds[1].into()]))?;
-            Ok(Rows { cursor: cursor.detach_into_name() })
-        })
-    })
+pub fn export(version_id: i64, kinds: [Option<&'static str>; 2]) -> Rows {
+    Rows { version_id, kinds, part: 0, after: Vec::new() }
 }
 
 impl Rows {
     /// The next rows; none at the end.
-    pub fn next(&self) -> Result<Vec<(String, String)>> {
+    pub fn next(&mut self) -> Result<Vec<(String, String)>> {
+        loop {
+            let (name, rows, complete) = match self.part.checked_sub(1) {
+                None => ("version", self.version()?, true),
+                Some(part) => match PARTS.get(part) {
+                    None => return Ok(Vec::new()),
+                    Some(part) => {
+                        let rows = self.batch(part)?;
+                        let complete = rows.is_empty() || part.key.is_empty();
+                        (part.name, rows, complete)
+                    }
+                },
+            };
+            if complete {
+                self.part += 1;
+                self.after.clear();
+            }
+            if !rows.is_empty() {
+                return Ok(rows.into_iter().map(|content| (name.to_owned(), content)).collect());
+            }
+        }
+    }
+
+    fn version(&self) -> Result<Vec<String>> {
+        let sql = format!(
+            "SELECT ((pg_catalog.to_jsonb(stored) \
+                 - '{{version_id,model_id,version,state,started_at,finished_at,deployed_at,reason,previous}}'::text[]) \
+                 || pg_catalog.jsonb_build_object('format', {FORMAT}, 'user_id_kind', $1, 'item_id_kind', $2))::text \
+             FROM segrec_catalog.versions stored WHERE version_id = $3"
+        );
+        let [users, items] = self.kinds;
         as_owner(|| {
-            Spi::connect(|client| {
-                let mut cursor = client.find_cursor(&self.cursor)?;
-                let mut rows = Vec::new();
-                for row in cursor.fetch(BATCH as i64)? {
-                    rows.extend(row.get::<String>(1)?.zip(row.get::<String>(2)?));
-                }
-                if !rows.is_empty() {
-                    cursor.detach_into_name();
-                }
-                Ok(rows)
-            })
+            query(&sql, &[users.into(), items.into(), self.version_id.into()], |row| row.value(1))
         })
+    }
+
+    /// The rows after the last one of a part, as many as are passed on at once.
+    fn batch(&mut self, part: &Part) -> Result<Vec<String>> {
+        let (version_id, key) = (self.version_id, part.key.join(", "));
+        let mut sql = String::from("SELECT (pg_catalog.to_jsonb(stored) - 'version_id')::text");
+        part.key.iter().for_each(|column| sql.push_str(&format!(", {column}::bigint")));
+        sql.push_str(&format!(" FROM {} stored WHERE version_id = {version_id}", part.relation(version_id)));
+        if !self.after.is_empty() {
+            let after: Vec<String> = self.after.iter().map(i64::to_string).collect();
+            sql.push_str(&format!(" AND ({key}) > ({})", after.join(", ")));
+        }
+        if !part.key.is_empty() {
+            sql.push_str(&format!(" ORDER BY {key} LIMIT {BATCH_ROWS}"));
+        }
+        let sql = CString::new(sql).map_err(|error| SegrecError::Internal(error.to_string()))?;
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        let after = &mut self.after;
+        as_owner(|| {
+            stream(&sql, &mut |row| {
+                let Some(content) = row.text(0, str::to_owned) else { return true };
+                bytes += content.len();
+                rows.push(content);
+                after.clear();
+                after.extend((1..=part.key.len()).filter_map(|column| row.integer(column)));
+                part.key.is_empty() || bytes < BATCH_BYTES
+            })
+        })?;
+        Ok(rows)
     }
 }
 
@@ -95,10 +139,14 @@ impl Rows {
 fn contents(relation: &Relation, part: &str, each: &mut dyn FnMut(Vec<String>) -> Result<()>) -> Result<()> {
     let of_part = "WHERE part::pg_catalog.text COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) $1";
     let query = query_of(relation, "content::pg_catalog.text", of_part, &[pg_sys::TEXTOID])?;
-    let (mut batch, mut failed) = (Vec::new(), None);
+    let (mut batch, mut bytes, mut failed) = (Vec::new(), 0, None);
     query.run(&[part.into()], &mut |row| {
-        batch.extend(row.text(0, str::to_owned));
-        if batch.len() == BATCH {
+        if let Some(content) = row.text(0, str::to_owned) {
+            bytes += content.len();
+            batch.push(content);
+        }
+        if batch.len() >= BATCH_ROWS || bytes >= BATCH_BYTES {
+            bytes = 0;
             failed = each(std::mem::take(&mut batch)).err();
         }
         failed.is_none()
@@ -209,7 +257,8 @@ pub fn problem(
         ["version_users", "version_items", "version_segment_items"].map(|table| partition(table, version_id));
     let version = format!("(SELECT * FROM segrec_catalog.versions WHERE version_id = {version_id})");
     let segments = format!("(SELECT * FROM segrec_catalog.segments WHERE version_id = {version_id})");
-    let (k, count) = (columns.to_string(), format!("(SELECT pg_catalog.count(*) FROM {items})"));
+    let (k, square) = (columns.to_string(), (columns * columns).to_string());
+    let count = format!("(SELECT pg_catalog.count(*) FROM {items})");
     let factors = is_no_row("stored.factors", &k);
     let mut checks: Vec<(&str, String)> = vec![
         (
@@ -226,19 +275,19 @@ pub fn problem(
             format!(
                 "SELECT FROM {version} stored WHERE {} OR {count} > 0 AND (stored.decided IS NULL OR {} OR stored.median_weight <= 0 \
                      OR stored.anchor IS NULL OR stored.item_gram IS NULL)",
-                is_not_finite("stored.item_gram"),
+                is_no_row("stored.item_gram", &square),
                 is_no_number("stored.median_weight")
             ),
         ),
         (
             "a segment does not fit",
             format!(
-                "SELECT FROM {segments} stored WHERE stored.users < 1 OR {} OR {} \
-                     OR stored.own_factors AND {k} > 0 AND stored.item_gram IS NOT NULL AND pg_catalog.cardinality(stored.item_gram) <> {k} * {k} \
-                     OR pg_catalog.cardinality(stored.centroid) <> (SELECT pg_catalog.max(pg_catalog.cardinality(own.centroid)) FROM {segments} own) \
-                     OR pg_catalog.cardinality(stored.centroid) NOT IN (0, {k})",
-                is_not_finite("stored.centroid"),
-                is_not_finite("stored.item_gram")
+                "SELECT FROM {segments} stored WHERE stored.users < 1 OR stored.segment < 0 OR stored.segment > {MOST_SEGMENT} \
+                     OR {} AND {} OR {} \
+                     OR pg_catalog.cardinality(stored.centroid) <> (SELECT pg_catalog.max(pg_catalog.cardinality(own.centroid)) FROM {segments} own)",
+                is_no_row("stored.centroid", "0"),
+                is_no_row("stored.centroid", &k),
+                is_no_row("stored.item_gram", &square),
             ),
         ),
         (
