@@ -234,6 +234,31 @@ fn schedules_are_seen_and_changed_only_by_those_who_may() {
 }
 
 #[test]
+fn a_job_that_was_left_over_trains_nothing_of_another_role() {
+    let database = Cluster::shared().database("schedules_left");
+    let mut admin = database.connect();
+    create(&mut admin);
+    pretend(&mut admin, 1);
+    admin.run(
+        "CREATE ROLE schedules_before LOGIN; GRANT SELECT ON events TO schedules_before;
+         SELECT segrec_grant('m', 'schedules_before', 'train')",
+    );
+    // The role made a job for an earlier model of that name, say, and pg_cron goes on calling it.
+    let mut before = database.connect_as("schedules_before");
+    before.run("CALL segrec_run_schedule('m')");
+    assert!(
+        before.notices()[0]
+            .message()
+            .starts_with("model \"m\" was not trained: its schedule is that of role"),
+    );
+    assert_eq!(admin.table(RUNS), "");
+    // The schedule's own role trains, and so does who says how many events it takes.
+    admin.run("CALL segrec_run_schedule('m')");
+    before.run("CALL segrec_run_schedule('m', 0)");
+    assert_eq!(admin.value::<i64>("SELECT count(*) FROM segrec.schedule_runs WHERE outcome = 'trained'"), 2);
+}
+
+#[test]
 fn the_next_run_is_told_by_the_expression() {
     let database = Cluster::shared().database("schedules_next");
     let mut session = database.connect();

@@ -197,6 +197,8 @@ fn what_does_not_fit_together_is_refused_and_leaves_nothing() {
     let set = |path: &str, value: &str| format!("jsonb_set(content::jsonb, '{path}', '{value}')::text");
     let long: String = format!("[{}]", ["1"; 9].join(","));
     let with = |value: &str| format!("[{}]", [value, "1", "1", "1", "1", "1", "1", "1"].join(","));
+    // As many numbers as a Gramian has, in rows.
+    let square = |value: &str| format!("[{}]", vec![with(value); 8].join(","));
     let attacks = [
         ("version", set("{decided,als,factors}", "9")),
         ("version", set("{decided,als,factors}", "1000000000000000")),
@@ -215,6 +217,14 @@ fn what_does_not_fit_together_is_refused_and_leaves_nothing() {
         ("version", set("{segments}", "1000000")),
         ("version", set("{median_weight}", "\"NaN\"")),
         ("version", set("{item_gram}", "[\"NaN\"]")),
+        ("version", set("{item_gram}", "[]")),
+        ("version", set("{item_gram}", &long)),
+        ("version", set("{item_gram}", &square("1"))),
+        ("segment", set("{item_gram}", "[1]")),
+        ("segment", set("{item_gram}", &square("1"))),
+        ("segment", set("{segment}", "-1")),
+        ("segment", set("{segment}", "2147483647")),
+        ("segment", set("{centroid}", "[]")),
         ("version", "'[]'".to_owned()),
         ("version", "'{'".to_owned()),
         ("version", "repeat('[', 100000)".to_owned()),

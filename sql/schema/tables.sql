@@ -177,6 +177,8 @@ CREATE TABLE segrec_catalog.segment_history (
     valid_to timestamptz,
     PRIMARY KEY (model_id, user_id, valid_from)
 );
+-- Nobody who forgets a user would look among the planner's statistics.
+ALTER TABLE segrec_catalog.segment_history ALTER user_id SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.segment_history IS 'the segment of every user while a version was deployed; valid_to is null for now';
 
 CREATE TABLE segrec_catalog.metrics (
@@ -269,6 +271,7 @@ CREATE TABLE segrec_catalog.version_users (
     items integer[] NOT NULL,
     confidences real[] NOT NULL
 ) PARTITION BY LIST (version_id);
+ALTER TABLE segrec_catalog.version_users ALTER user_id SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.version_users IS 'the users of each version by segment and id, with the items they had when it was trained; leaf is their micro-cluster in the merge tree, probabilities are in the order of segments';
 
 CREATE TABLE segrec_catalog.version_items (

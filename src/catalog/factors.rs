@@ -8,9 +8,9 @@ use crate::pg::owner::table_and_owner;
 use crate::pg::packed::Packed;
 use crate::pg::query::{Row as Streamed, stream};
 use segrec_engine::Matrix;
+use segrec_engine::batches::batched;
 use segrec_engine::interactions::{Id, IdKind, Ids, Interactions};
 use segrec_engine::neighbours::Neighbours;
-use segrec_engine::batches::batched;
 use std::ffi::CString;
 use std::ops::Range;
 
@@ -147,10 +147,25 @@ pub fn attach(version_id: i64) -> Result<()> {
     })
 }
 
-/// Keeps the tables of a version to the end of the transaction; false where they were dropped. The
+/// A version whose tables are held. Where the extension was dropped and made again, another has the same key: they are told
+/// apart by their tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its key.
+    pub version_id: i64,
+    users: pgrx::pg_sys::Oid,
+}
+
+/// Keeps the tables of a version to the end of the transaction; none where they were dropped. The
 /// table of users is the first that dropping them waits for.
+pub fn held(version_id: i64) -> Option<Held> {
+    let name = CString::new(format!("version_users_{version_id}")).ok()?;
+    hold_table(c"segrec_catalog", &name).map(|users| Held { version_id, users })
+}
+
+/// The same, where it does not matter which.
 pub fn hold(version_id: i64) -> bool {
-    CString::new(format!("version_users_{version_id}")).is_ok_and(|name| hold_table(c"segrec_catalog", &name))
+    held(version_id).is_some()
 }
 
 /// An id as text.

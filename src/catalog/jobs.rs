@@ -37,9 +37,8 @@ pub fn take_number() -> Result<i64> {
 /// Whether a job has begun: its process writes its row down when it holds the job's lock.
 pub fn has_begun(job: i64) -> Result<bool> {
     let _snapshot = NewSnapshot::latest();
-    let found = as_owner(|| {
-        query("SELECT FROM segrec_catalog.jobs WHERE job = $1", &[job.into()], |_| Ok(()))
-    })?;
+    let found =
+        as_owner(|| query("SELECT FROM segrec_catalog.jobs WHERE job = $1", &[job.into()], |_| Ok(())))?;
     Ok(!found.is_empty())
 }
 

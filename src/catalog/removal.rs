@@ -2,10 +2,12 @@
 
 use super::factors::{hold, partition, partitioned};
 use super::segments::forget_examples;
-use super::statement::{as_owner, execute, write};
+use super::statement::{as_owner, execute, models_table, write};
 use crate::error::{Result, SegrecError};
+use crate::pg::counters::Counters;
 use crate::pg::lock::{lock_tables_within, lock_timeout};
 use crate::pg::mapped::remove_files;
+use crate::pg::statistics::remove_statistics;
 use std::ffi::CString;
 use std::time::Duration;
 
@@ -48,7 +50,15 @@ pub fn drop_tables(version_ids: &[i64]) -> Result<()> {
         Ok(())
     })?;
     // Whoever served it has ended, and who comes now waits for the tables.
-    remove_files(|version, complete| complete && version_ids.contains(&version));
+    remove_files(|version, table| table.is_some() && version_ids.contains(&version));
+    Ok(())
+}
+
+/// Frees the counters of a model that goes. Nobody counts for it any more: its tables are locked, or it has none.
+pub fn free_counters(model_id: i64) -> Result<()> {
+    if let Some(counters) = Counters::open(models_table()?.0, false) {
+        counters.free(model_id);
+    }
     Ok(())
 }
 
@@ -60,8 +70,34 @@ pub struct Forgotten {
     pub history: i64,
 }
 
-/// Deletes what is stored of a user in some versions of a model and in its history. Ids also stand in the statistics
-/// that the planner keeps of a column, so these are gathered again.
+/// What is written where an error named a user who was forgotten.
+const REDACTED: &str = "it named a user who was forgotten";
+
+/// Where errors of a model are kept, as PostgreSQL and the extension gave them: with values of rows in them.
+const ERRORS: [&str; 4] = [
+    "UPDATE segrec_catalog.jobs AS kept SET error = $4 WHERE model_id = $1 AND",
+    "UPDATE segrec_catalog.schedule_runs AS kept SET error = $4 WHERE model_id = $1 AND",
+    "UPDATE segrec_catalog.trials AS kept SET error = $4 \
+     WHERE study_id IN (SELECT study_id FROM segrec_catalog.studies WHERE model_id = $1) AND",
+    "UPDATE segrec_catalog.versions AS kept SET reason = $4 WHERE model_id = $1 AND state = 'failed' AND",
+];
+
+/// Takes away the errors of a model in which an id occurs; one of digits among other digits does not.
+fn redact(model_id: i64, user_id: &str) -> Result<()> {
+    let is_number = user_id.parse::<i64>().is_ok();
+    for update in ERRORS {
+        let text = if update.contains("reason") { "kept.reason" } else { "kept.error" };
+        let sql = format!(
+            "{update} CASE WHEN $3 THEN {text} ~ ('(^|[^0-9])' || $2 || '($|[^0-9])') \
+             ELSE pg_catalog.strpos({text}, $2) > 0 END"
+        );
+        execute(&sql, &[model_id.into(), user_id.into(), is_number.into(), REDACTED.into()])?;
+    }
+    Ok(())
+}
+
+/// Deletes what is stored of a user in some versions of a model and in its history, and errors that name them. The planner
+/// keeps no ids of users, unless somebody has told it to ([`super::factors`]): then these go too.
 pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<Forgotten> {
     as_owner(|| {
         // A deployment writes the same row first: it waits, and does not copy the user into the history again.
@@ -72,16 +108,22 @@ pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<
             let sql = format!("DELETE FROM {table} WHERE version_id = $1 AND user_id = $2 RETURNING place");
             for place in write(&sql, &[(*id).into(), user_id.into()], |row| row.value::<i32>(1))? {
                 forget_examples(*id, place)?;
-                execute(&format!("ANALYZE {table} (user_id)"), &[])?;
+                forget_statistics(&format!("version_users_{id}"))?;
                 members += 1;
             }
         }
         let sql =
             "DELETE FROM segrec_catalog.segment_history WHERE model_id = $1 AND user_id = $2 RETURNING 1";
         let history = write(sql, &[model_id.into(), user_id.into()], |row| row.value::<i32>(1))?.len() as i64;
-        if history > 0 {
-            execute("ANALYZE segrec_catalog.segment_history (user_id)", &[])?;
-        }
+        forget_statistics("segment_history")?;
+        forget_statistics("version_users")?;
+        redact(model_id, user_id)?;
         Ok(Forgotten { members, history })
     })
+}
+
+fn forget_statistics(table: &str) -> Result<()> {
+    let table = CString::new(table).map_err(|error| SegrecError::Internal(error.to_string()))?;
+    remove_statistics(c"segrec_catalog", &table, c"user_id");
+    Ok(())
 }

@@ -38,7 +38,12 @@ const PARTS: [Part; 7] = [
     Part { name: "metric", table: "metrics", partitioned: false, key: &[] },
     Part { name: "tree", table: "segment_trees", partitioned: false, key: &[] },
     Part { name: "item", table: "version_items", partitioned: true, key: &["item"] },
-    Part { name: "segment_item", table: "version_segment_items", partitioned: true, key: &["segment", "item"] },
+    Part {
+        name: "segment_item",
+        table: "version_segment_items",
+        partitioned: true,
+        key: &["segment", "item"],
+    },
     Part { name: "user", table: "version_users", partitioned: true, key: &["place"] },
 ];
 
@@ -100,9 +105,7 @@ impl Rows {
              FROM segrec_catalog.versions stored WHERE version_id = $3"
         );
         let [users, items] = self.kinds;
-        as_owner(|| {
-            query(&sql, &[users.into(), items.into(), self.version_id.into()], |row| row.value(1))
-        })
+        as_owner(|| query(&sql, &[users.into(), items.into(), self.version_id.into()], |row| row.value(1)))
     }
 
     /// The rows after the last one of a part, as many as are passed on at once.

@@ -3,7 +3,9 @@
 use super::factors::partition;
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
+use crate::pg::owner::table_and_owner;
 use crate::pg::packed::Packed;
+use crate::pg::row::{Key, RowVersion, rows};
 use pgrx::JsonB;
 use segrec_engine::Matrix;
 use segrec_engine::recipe::{Attempt, Decided, MetricRow};
@@ -377,6 +379,15 @@ pub fn item_grams(version_id: i64) -> Result<ItemGrams> {
         )?;
         Ok(ItemGrams { backbone: backbone.into_iter().next().unwrap_or_default(), segments })
     })
+}
+
+/// Which version of its row a version has: it changes with whatever is stored of it. Answered without a statement.
+pub fn row(version_id: i64) -> Result<Option<RowVersion>> {
+    let table = table_and_owner(c"segrec_catalog", c"versions")
+        .map(|(table, _)| table)
+        .ok_or_else(|| SegrecError::Internal("segrec_catalog.versions is missing".to_owned()))?;
+    let by_key = (c"versions_pkey", Key::Bigint(c"version_id", version_id));
+    Ok(rows(table, Some(by_key), 1, None).into_iter().next().map(|(row, _)| row))
 }
 
 /// The versions that are deployed, of all models.

@@ -16,6 +16,7 @@ pub fn drop_model(model: Option<&str>) -> Result<()> {
             return Err(SegrecError::BeingRead { model: model.name, version: None, patience });
         }
         removal::drop_tables(&versions)?;
+        removal::free_counters(model.id)?;
         models::delete(model.id)
     })
 }

@@ -66,7 +66,8 @@ impl Limits {
 impl Order {
     /// As text.
     pub fn text(&self) -> String {
-        let Self { job, model_id, identity: Identity { role, connects }, deploy, memory, threads, limits } = self;
+        let Self { job, model_id, identity: Identity { role, connects }, deploy, memory, threads, limits } =
+            self;
         let [of_role, of_database] = [limits.role, limits.database].map(|most| most.map_or(-1, i32::from));
         let deploy = deploy.name();
         format!("{job} {model_id} {role} {connects} {deploy} {memory} {threads} {of_role} {of_database}")

@@ -103,6 +103,17 @@ pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
         );
         return Ok(());
     }
+    if let (None, Some(schedule)) = (min_new_events, &schedule)
+        && schedule.role != schedules::current_role_name()?
+    {
+        // Jobs outlive what they were made for: that of an earlier schedule, or of a model that had the same name.
+        notice(
+            format!("model \"{}\" was not trained: its schedule is that of role {}", model.name, schedule.role),
+            Some("a job of pg_cron that was made by another role, for an earlier schedule, may still be there".to_owned()),
+            Some("end that job with cron.unschedule as the role that it runs as; to train now, call segrec_train".to_owned()),
+        );
+        return Ok(());
+    }
     let least = match min_new_events.or(schedule.map(|schedule| schedule.min_new_events)) {
         Some(least) => least,
         None => return Err(SegrecError::NotScheduled { model: model.name }),

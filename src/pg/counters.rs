@@ -2,7 +2,7 @@
 //! [`super::mapped`] tells of, gone when the server starts. What cannot be counted is not counted: no error of a file
 //! ever becomes that of a call.
 
-use super::mapped::{Unfinished, database_file};
+use super::mapped::{Unfinished, database_file, remove_older};
 use pgrx::pg_sys;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -12,12 +12,14 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 const MAGIC: u64 = u64::from_le_bytes(*b"segrec#\x01");
 /// Counters of each key.
 pub const COUNTERS: usize = 7;
+/// The key of a place that was freed: what lies behind it is still found.
+const FREED: i64 = -1;
 /// Keys that have counters; of others nothing is counted. 64 bytes each, a line of the processor's cache.
 const SLOTS: usize = 512;
 
 #[repr(C)]
 struct Slot {
-    /// 0 where it is free.
+    /// 0 where it is free, and was always.
     key: AtomicI64,
     counters: [AtomicU64; COUNTERS],
 }
@@ -48,6 +50,7 @@ impl Counters {
             unfinished.file.write_all(&bytes).ok()?;
             // Unlike a rename, of two sessions one wins.
             let _ = fs::hard_link(unfinished.path(), &path);
+            remove_older("counters", of);
         }
         let file = OpenOptions::new().read(true).write(true).open(&path).ok()?;
         if file.metadata().ok()?.len() != size_of::<Layout>() as u64 {
@@ -72,22 +75,34 @@ impl Counters {
         let slots = &self.layout().slots;
         // Keys are numbers in a row, so they rarely meet.
         let first = key.rem_euclid(SLOTS as i64) as usize;
+        let mut free = None;
         for slot in slots[first..].iter().chain(&slots[..first]) {
-            let mut found = slot.key.load(Ordering::Relaxed);
-            if found == 0 && claim {
-                found = match slot.key.compare_exchange(0, key, Ordering::Relaxed, Ordering::Relaxed) {
-                    Ok(_) => key,
-                    Err(other) => other,
-                };
-            }
+            let found = slot.key.load(Ordering::Relaxed);
             if found == key {
                 return Some(slot);
             }
+            if found == 0 || found == FREED {
+                free.get_or_insert((slot, found));
+            }
             if found == 0 {
-                return None;
+                break;
             }
         }
-        None
+        let (slot, was) = free.filter(|_| claim)?;
+        match slot.key.compare_exchange(was, key, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => Some(slot),
+            Err(other) if other == key => Some(slot),
+            // Another key has taken it.
+            Err(_) => self.slot(key, claim),
+        }
+    }
+
+    /// Frees the counters of a key that nobody adds to any more.
+    pub fn free(&self, key: i64) {
+        if let Some(slot) = self.slot(key, false) {
+            slot.counters.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
+            slot.key.store(FREED, Ordering::Release);
+        }
     }
 
     /// Adds one to counters of a key.

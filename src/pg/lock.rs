@@ -10,21 +10,21 @@ use std::time::{Duration, Instant};
 /// Between two looks whether nobody uses a table.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Keeps a table from being dropped to the end of the transaction; false where it is gone.
-pub fn hold_table(schema: &CStr, table: &CStr) -> bool {
+/// Keeps a table from being dropped to the end of the transaction; none where it is gone.
+pub fn hold_table(schema: &CStr, table: &CStr) -> Option<pg_sys::Oid> {
     // SAFETY: both names end with a zero byte; the relation is closed again while its lock is kept.
     unsafe {
         let namespace = pg_sys::get_namespace_oid(schema.as_ptr(), true);
         let oid = pg_sys::get_relname_relid(table.as_ptr(), namespace);
         if oid == pg_sys::InvalidOid {
-            return false;
+            return None;
         }
         let relation = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as i32);
         if relation.is_null() {
-            return false;
+            return None;
         }
         pg_sys::relation_close(relation, pg_sys::NoLock as i32);
-        true
+        Some(oid)
     }
 }
 

@@ -5,6 +5,7 @@
 //! of it, and whoever has mapped it keeps it when it is deleted.
 
 use pgrx::pg_sys;
+use std::collections::HashSet;
 use std::ffi::CStr;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -79,6 +80,7 @@ impl Unfinished {
     /// Creates it, and the folder where it is not there.
     pub fn create(complete: &Path) -> io::Result<Self> {
         create_folder()?;
+        remove_dropped();
         let mut name = complete.as_os_str().to_owned();
         name.push(format!(".{}", std::process::id()));
         let path = PathBuf::from(name);
@@ -106,18 +108,61 @@ impl Drop for Unfinished {
     }
 }
 
-/// Deletes files of this database: `goes` is asked with the version and whether the file is complete.
-pub fn remove_files(goes: impl Fn(i64, bool) -> bool) {
+/// The files in the folder, by their names.
+fn files() -> impl Iterator<Item = (String, PathBuf)> {
+    let entries = fs::read_dir(FOLDER).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
+}
+
+/// Deletes files of versions of this database: `goes` is asked with the version, and, of a file that is complete, with the
+/// oid of its table.
+pub fn remove_files(goes: impl Fn(i64, Option<pg_sys::Oid>) -> bool) {
     let prefix = prefix();
-    for entry in fs::read_dir(FOLDER).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(&prefix)) else { continue };
-        let mut parts = rest.split('.');
-        let version = parts.next().and_then(|version| version.parse().ok());
-        if version.is_some_and(|version| goes(version, parts.count() == 1)) {
-            let _ = fs::remove_file(entry.path());
+    for (name, path) in files() {
+        let Some(rest) = name.strip_prefix(&prefix) else { continue };
+        let (version, table) = rest.split_once('.').unwrap_or((rest, ""));
+        // Behind the table of one that is not complete stands a process.
+        let table = table.parse().ok().map(|table: u32| table.into());
+        if version.parse().is_ok_and(|version| goes(version, table)) {
+            let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Deletes the file of that name of older installations of this database.
+pub(super) fn remove_older(name: &str, table: pg_sys::Oid) {
+    let current = database_file(name, table);
+    let Some(stem) = current.file_stem().and_then(|stem| stem.to_str()) else { return };
+    for (name, path) in files() {
+        if name.starts_with(&format!("{stem}.")) && path != current {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Deletes the files of databases that were dropped, of which nobody else takes care.
+pub(super) fn remove_dropped() {
+    // SAFETY: reads a variable.
+    if !unsafe { pg_sys::IsTransactionState() } {
+        return;
+    }
+    // First the files, then the catalog as it is now: a database is there before any file of it.
+    let files: Vec<(u32, PathBuf)> =
+        files().filter_map(|(name, path)| Some((database_of(&name)?, path))).collect();
+    let databases: HashSet<u32> = files.iter().map(|(database, _)| *database).collect();
+    // SAFETY: within a transaction.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
+    // SAFETY: within a transaction, on a database's oid; the name is a copy in the current memory context.
+    let dropped = |database: &u32| unsafe { pg_sys::get_database_name((*database).into()).is_null() };
+    let dropped: HashSet<u32> = databases.into_iter().filter(dropped).collect();
+    for (_, path) in files.iter().filter(|(database, _)| dropped.contains(database)) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// The database whose file one of ours is, by its name.
+fn database_of(name: &str) -> Option<u32> {
+    name.strip_prefix(PREFIX)?.split('.').nth(1)?.parse().ok()
 }
 
 /// The right to write files of this database: of several sessions that miss one, one writes it.

@@ -20,6 +20,7 @@
 //! - [`row`]: rows by a key, without the executor
 //! - [`setting`]: what is set for other extensions
 //! - [`snapshot`]: see what was committed since the statement began
+//! - [`statistics`]: what the planner keeps of the contents of tables
 //! - [`text`]: text between the server's encoding and UTF-8
 //! - [`value`]: values of statements, with their types
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
@@ -44,6 +45,7 @@ pub mod rights;
 pub mod row;
 pub mod setting;
 pub mod snapshot;
+pub mod statistics;
 pub mod text;
 pub mod value;
 pub mod workers;

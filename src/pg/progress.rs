@@ -1,7 +1,7 @@
 //! How far a training is, for other sessions: rows of an open transaction nobody else sees, so each training keeps
 //! a small file of its own beside those of [`super::mapped`], replaced as a whole at every report.
 
-use super::mapped::{FOLDER, create_folder, prefix};
+use super::mapped::{FOLDER, create_folder, prefix, remove_dropped};
 use pgrx::pg_sys;
 use std::fs;
 use std::io;
@@ -21,6 +21,7 @@ pub struct Published {
 impl Published {
     /// Nothing is published yet. Removes what ended processes left.
     pub fn new() -> Self {
+        remove_dropped();
         for (pid, path) in files() {
             // SAFETY: signal 0 is not sent, it asks whether the process is there.
             if unsafe { libc::kill(pid, 0) } != 0

@@ -2,12 +2,14 @@
 //! features that are nobody's yet.
 
 use super::followed::Followed;
-use crate::catalog::factors::UserLookup;
+use crate::catalog::factors::{Held, UserLookup};
 use crate::catalog::models::Model;
 use crate::catalog::relations::{self, Column};
 use crate::catalog::segments::{self, StoredClassifier};
 use crate::catalog::users::{LiveUser, Wanted, describing_columns};
+use crate::catalog::versions;
 use crate::error::{Result, SegrecError};
+use crate::pg::row::RowVersion;
 use segrec_engine::EngineError;
 use segrec_engine::interactions::Id;
 use segrec_engine::segmentation::classifier::Classifier;
@@ -15,7 +17,9 @@ use serde_json::{Map, Value};
 
 /// The segments of a version as a session holds them.
 pub struct ServedSegments {
-    id: i64,
+    held: Held,
+    /// The row of the version, where it says how a row of users finds its segment: to forget somebody changes that.
+    row: Option<RowVersion>,
     /// The ids of segments, ascending: places in this list are the numbers of segments in serving.
     pub ids: Vec<i32>,
     /// Finds users of the training.
@@ -36,12 +40,17 @@ enum Reader {
 
 impl ServedSegments {
     /// Loads the segments of a version.
-    pub fn load(model: &Model, version_id: i64) -> Result<Self> {
+    pub fn load(model: &Model, held: Held) -> Result<Self> {
+        let version_id = held.version_id;
+        // First the row, so that a change in between is seen later.
+        let row = versions::row(version_id)?;
+        let classifier = segments::load_classifier(version_id)?;
         Ok(Self {
-            id: version_id,
+            held,
+            row: row.filter(|_| classifier.is_some()),
             ids: segments::ids(version_id)?,
             users: UserLookup::new(version_id)?,
-            classifier: segments::load_classifier(version_id)?,
+            classifier,
             model: model.clone(),
             live: Followed::default(),
         })
@@ -49,7 +58,12 @@ impl ServedSegments {
 
     /// The version's key.
     pub fn id(&self) -> i64 {
-        self.id
+        self.held.version_id
+    }
+
+    /// Whether this is the version that is held, as it is stored now.
+    pub fn is_current(&self, held: Held) -> Result<bool> {
+        Ok(self.held == held && (self.row.is_none() || self.row == versions::row(held.version_id)?))
     }
 
     /// The id of the segment of a row of users as it is now; `None` where there is no such row or it

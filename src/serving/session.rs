@@ -2,7 +2,7 @@
 
 use super::segments::ServedSegments;
 use super::version::ServedVersion;
-use crate::catalog::factors;
+use crate::catalog::factors::{self, Held};
 use crate::catalog::models::{self, Model};
 use crate::error::{Result, SegrecError};
 use crate::settings;
@@ -29,16 +29,15 @@ pub fn model(name: Option<&str>) -> Result<Rc<Model>> {
     }
 }
 
-/// The key of the deployed version, which is kept from being dropped to the end of the transaction.
-fn held(model: &Model) -> Result<i64> {
+/// The deployed version, which is kept from being dropped to the end of the transaction.
+fn held(model: &Model) -> Result<Held> {
     let Some(version_id) = model.deployed_version_id else {
         return Err(SegrecError::NotTrained { model: model.name.clone() });
     };
-    if !factors::hold(version_id) {
+    factors::held(version_id).ok_or_else(|| {
         forget(model.id);
-        return Err(SegrecError::VersionGone { model: model.name.clone() });
-    }
-    Ok(version_id)
+        SegrecError::VersionGone { model: model.name.clone() }
+    })
 }
 
 /// Does something with loaded versions, and once more with versions loaded again where a file that sessions
@@ -60,14 +59,14 @@ fn forget(model_id: i64) {
 
 /// The segments of the deployed version of a model.
 pub fn segments(model: &Model) -> Result<Rc<ServedSegments>> {
-    let version_id = held(model)?;
+    let held = held(model)?;
     let loaded = SEGMENTS.with(|loaded| loaded.borrow().get(&model.id).cloned());
     match loaded {
-        Some(segments) if segments.id() == version_id => Ok(segments),
+        Some(segments) if segments.is_current(held)? => Ok(segments),
         _ => {
             // The old version goes first: a session never holds two of a model.
             forget(model.id);
-            let segments = Rc::new(ServedSegments::load(model, version_id)?);
+            let segments = Rc::new(ServedSegments::load(model, held)?);
             SEGMENTS.with(|loaded| loaded.borrow_mut().insert(model.id, Rc::clone(&segments)));
             Ok(segments)
         }
@@ -79,12 +78,11 @@ pub fn version(model: &Model) -> Result<Rc<ServedVersion>> {
     let Some(source) = &model.events else {
         return Err(SegrecError::NoEvents { model: model.name.clone() });
     };
-    let version_id = held(model)?;
+    let segments = segments(model)?;
     let loaded = VERSIONS.with(|loaded| loaded.borrow().get(&model.id).cloned());
     match loaded {
-        Some(version) if version.id() == version_id => Ok(version),
+        Some(version) if Rc::ptr_eq(&version.members, &segments) => Ok(version),
         _ => {
-            let segments = segments(model)?;
             let version = Rc::new(ServedVersion::load(model, source, segments)?);
             VERSIONS.with(|loaded| loaded.borrow_mut().insert(model.id, Rc::clone(&version)));
             Ok(version)

@@ -5,8 +5,9 @@ use crate::catalog::models;
 use crate::catalog::statement::models_table;
 use crate::error::Result;
 use crate::pg::counters::{COUNTERS, Counters};
+use pgrx::pg_sys;
 use segrec_engine::ranking::Source;
-use std::cell::OnceCell;
+use std::cell::RefCell;
 
 /// What is counted; the number of a counter is its place.
 #[derive(Clone, Copy)]
@@ -21,18 +22,17 @@ enum Counter {
 }
 
 thread_local! {
-    /// Opened at the first call of a session; none where it cannot be.
-    static COUNTED: OnceCell<Option<Counters>> = const { OnceCell::new() };
-}
-
-fn open(make: bool) -> Option<Counters> {
-    let (table, _) = models_table().ok()?;
-    Counters::open(table, make)
+    /// Of which installation, and its counters; opened at the first call of a session, none where they cannot be.
+    static COUNTED: RefCell<Option<(pg_sys::Oid, Option<Counters>)>> = const { RefCell::new(None) };
 }
 
 fn add(model_id: i64, counters: impl IntoIterator<Item = Counter>) {
-    COUNTED.with(|counted| {
-        if let Some(counted) = counted.get_or_init(|| open(true)) {
+    let Ok((table, _)) = models_table() else { return };
+    COUNTED.with_borrow_mut(|counted| {
+        if counted.as_ref().is_none_or(|(of, _)| *of != table) {
+            *counted = Some((table, Counters::open(table, true)));
+        }
+        if let Some((_, Some(counted))) = counted {
             counted.add(model_id, counters.into_iter().map(|counter| counter as usize));
         }
     });
@@ -69,7 +69,7 @@ pub struct Line {
 
 /// The counters of all models that the caller may use; none where nothing was counted yet.
 pub fn lines() -> Result<Vec<Line>> {
-    let Some(counters) = open(false) else {
+    let Some(counters) = Counters::open(models_table()?.0, false) else {
         return Ok(Vec::new());
     };
     let line = |(id, model)| Line {

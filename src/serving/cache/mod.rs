@@ -46,7 +46,9 @@ pub fn open(
     }
     let deployed = versions::deployed()?;
     // Only who has the right to write makes unfinished files, so these are of processes that were killed.
-    remove_files(|version, complete| !complete || !deployed.contains(&version));
+    let is_served =
+        |version, table| deployed.contains(&version) && factors::items_table(version) == Some(table);
+    remove_files(|version, table| !table.is_some_and(|table| is_served(version, table)));
     let unfinished = Unfinished::create(&path).map_err(failed)?;
     write::write(&unfinished.file, version_id, kind, stored, &path)?;
     unfinished.complete(&path).map_err(failed)?;
