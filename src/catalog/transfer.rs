@@ -161,14 +161,17 @@ fn contents(relation: &Relation, part: &str, each: &mut dyn FnMut(Vec<String>) -
     }
 }
 
-/// The contents of the rows that describe versions.
-pub fn version_rows(relation: &Relation) -> Result<Vec<String>> {
-    let mut rows = Vec::new();
+/// The contents of the first row that describes a version, and how many there are.
+pub fn version_row(relation: &Relation) -> Result<(Option<String>, usize)> {
+    let (mut first, mut count) = (None, 0);
     contents(relation, "version", &mut |batch| {
-        rows.extend(batch);
+        count += batch.len();
+        if first.is_none() {
+            first = batch.into_iter().next();
+        }
         Ok(())
     })?;
-    Ok(rows)
+    Ok((first, count))
 }
 
 /// Stores the row of a new version of a model; gives its key and number.

@@ -15,6 +15,8 @@ use serde_json::Value;
 
 /// Columns of factors that a training may give: 1024, and of ratings two more.
 const MOST_COLUMNS: usize = 1026;
+/// Bytes of a version's own row, where nobody is to be trusted: twice what a Gramian of so many columns takes.
+const MOST_BYTES: usize = 32 << 20;
 
 /// The rows of a version, as they are read.
 pub struct Export {
@@ -69,13 +71,18 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
     if let Some(problem) = transfer::columns_problem(&relation) {
         return Err(wrong(problem.to_owned()));
     }
-    let rows = transfer::version_rows(&relation)?;
-    let [row] = rows.as_slice() else {
-        return Err(wrong(format!("it has {} rows of the part \"version\" and not one", rows.len())));
-    };
-    let mut version: Value = serde_json::from_str(row).map_err(|error| wrong(error.to_string()))?;
-    let decided = checked(&version, model).map_err(&wrong)?;
     let trusted = is_superuser();
+    let row = match transfer::version_row(&relation)? {
+        (Some(row), 1) => row,
+        (_, count) => {
+            return Err(wrong(format!("it has {count} rows of the part \"version\" and not one")));
+        }
+    };
+    if !trusted && row.len() > MOST_BYTES {
+        return Err(wrong(format!("its row of the part \"version\" has {} bytes", row.len())));
+    }
+    let mut version: Value = serde_json::from_str(&row).map_err(|error| wrong(error.to_string()))?;
+    let decided = checked(&version, model).map_err(&wrong)?;
     let rated = decided.as_ref().is_some_and(|decided| decided.algorithm == Algorithm::Rating);
     if rated == version["rated"].is_null() {
         return Err(wrong("it predicts ratings, or it does not: its parts disagree".to_owned()));

@@ -2,7 +2,7 @@
 //! [`super::mapped`] tells of, gone when the server starts. What cannot be counted is not counted: no error of a file
 //! ever becomes that of a call.
 
-use super::mapped::{Unfinished, database_file, remove_older};
+use super::mapped::{Unfinished, database_file, remove_dropped, remove_older};
 use pgrx::pg_sys;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -40,6 +40,9 @@ impl Counters {
     /// installations apart.
     pub fn open(of: pg_sys::Oid, make: bool) -> Option<Self> {
         let path = database_file("counters", of);
+        if make {
+            remove_dropped();
+        }
         if make && !path.exists() {
             let mut bytes = vec![0; size_of::<Layout>()];
             bytes[..8].copy_from_slice(&MAGIC.to_ne_bytes());
