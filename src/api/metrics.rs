@@ -46,8 +46,8 @@ fn segrec_list_metric_uuid(
 #[pg_extern(sql = false)]
 fn segrec_list_metric_text(
     metric: &str,
-    recommended: Option<Array<'_, &str>>,
-    relevant: Option<Array<'_, &str>>,
+    recommended: Option<Array<'_, &[u8]>>,
+    relevant: Option<Array<'_, &[u8]>>,
     k: Option<i32>,
 ) -> Option<f64> {
     list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)

@@ -146,86 +146,57 @@ fn encode_lossy(text: &str) -> Vec<u8> {
 
 /// An argument or a result of type `text`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Text<'fcx>(Cow<'fcx, str>);
+pub struct Text(pub String);
 
-impl Text<'_> {
-    /// The text.
-    pub fn into_owned(self) -> String {
-        self.0.into_owned()
-    }
-}
-
-impl Deref for Text<'_> {
+impl Deref for Text {
     type Target = str;
     fn deref(&self) -> &str {
         &self.0
     }
 }
 
-impl From<String> for Text<'_> {
+impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Cow::Owned(text))
+        Self(text)
     }
 }
 
-impl<'text> From<&'text str> for Text<'text> {
-    fn from(text: &'text str) -> Self {
-        Self(Cow::Borrowed(text))
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
     }
 }
 
-/// The text that a datum holds.
-///
-/// # Safety
-/// The datum is a varlena that lives as long as the call.
-unsafe fn text_of<'fcx>(datum: pg_sys::Datum) -> Text<'fcx> {
-    // SAFETY: as the caller says.
-    Text(or_raise(decode(unsafe { bytes_of(datum.cast_mut_ptr()) })))
-}
-
-/// A copy, which lives on its own.
-impl FromDatum for Text<'static> {
+impl FromDatum for Text {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
-        // SAFETY: a text is a varlena; the copy is made before the call ends.
-        (!is_null).then(|| Text(Cow::Owned(unsafe { text_of(datum) }.into_owned())))
+        // SAFETY: a text is a varlena, of which a copy is made.
+        (!is_null).then(|| Self(or_raise(decode(unsafe { bytes_of(datum.cast_mut_ptr()) })).into_owned()))
     }
 }
 
-// SAFETY: an element of an array of texts is a varlena; a copy is made of it.
-unsafe impl UnboxDatum for Text<'static> {
+// SAFETY: an element of an array of texts is a varlena, of which a copy is made.
+unsafe impl UnboxDatum for Text {
     type As<'src> = Self;
     unsafe fn unbox<'src>(datum: Datum<'src>) -> Self
     where
         Self: 'src,
     {
-        Text(Cow::Owned(unsafe { text_of(datum.sans_lifetime()) }.into_owned()))
+        Self(or_raise(decode(unsafe { bytes_of(datum.sans_lifetime().cast_mut_ptr()) })).into_owned())
     }
 }
 
 // SAFETY: reads the datum as its type says.
-unsafe impl<'fcx> ArgAbi<'fcx> for Text<'fcx> {
+unsafe impl<'fcx> ArgAbi<'fcx> for Text {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
-        match unsafe { Self::unbox_nullable_arg(arg) } {
-            Nullable::Valid(text) => text,
-            Nullable::Null => Self::from(""),
-        }
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.unwrap_or(Self(String::new()))
     }
 
     unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
-        unsafe { arg.unbox_arg_using_from_datum::<Raw>() }.map(|Raw(datum)| unsafe { text_of(datum) }).into()
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.into()
     }
 }
 
-/// A datum as it is.
-struct Raw(pg_sys::Datum);
-
-impl FromDatum for Raw {
-    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
-        (!is_null).then_some(Self(datum))
-    }
-}
-
-impl IntoDatum for Text<'_> {
+impl IntoDatum for Text {
     fn into_datum(self) -> Option<pg_sys::Datum> {
         or_raise(encode(&self)).as_ref().into_datum()
     }
@@ -240,7 +211,7 @@ impl IntoDatum for Text<'_> {
 }
 
 // SAFETY: the datum is a text in the context of the call.
-unsafe impl BoxRet for Text<'_> {
+unsafe impl BoxRet for Text {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         match self.into_datum() {
             Some(datum) => unsafe { fcinfo.return_raw_datum(datum) },
@@ -249,4 +220,4 @@ unsafe impl BoxRet for Text<'_> {
     }
 }
 
-pgrx::impl_sql_translatable!(Text<'_>, "TEXT");
+pgrx::impl_sql_translatable!(Text, "TEXT");
