@@ -4,6 +4,7 @@
 mod aggregate_errors;
 mod aggregates;
 mod algorithms;
+mod arguments;
 mod background;
 mod cache;
 mod cancels;
