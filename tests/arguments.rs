@@ -1,27 +1,12 @@
 //! Every function and aggregate of the extension, called with what nobody should send: nulls, extremes, arrays of every
 //! shape, texts that parsers trip over, relations that are not there. Each call is answered, or refused with an
 //! SQLSTATE that says why; none is an internal error, none is a panic, and the server stays up.
-//!
-//! A call runs inside `attempt`, which says its SQLSTATE and takes back what it did; a round trip takes a hundred.
 
-use segrec_tests::{Cluster, Session, SqlState, draws, planted, rounds};
-use std::collections::BTreeMap;
+use segrec_tests::attempts::{self, Attempts, BATCH};
+use segrec_tests::{Cluster, Session, draws, planted, rounds};
 
-/// Calls of a round trip.
-const BATCH: usize = 100;
-
-/// What a call ends with: how it was answered, and what was done is undone.
-const ATTEMPT: &str = "
-    CREATE FUNCTION attempt(call text, OUT state text, OUT said text) LANGUAGE plpgsql AS $$
-    DECLARE detail text; hint text;
-    BEGIN
-        EXECUTE call;
-        RAISE EXCEPTION USING ERRCODE = 'ZZ000';
-    EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN
-        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, said = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-        said := concat_ws(E'\\n', said, detail, hint);
-    END $$;
-    GRANT EXECUTE ON FUNCTION attempt TO PUBLIC";
+/// Calls of all tests together, where nobody says more.
+const USUAL: usize = 6000;
 
 /// Relations of every kind, models, and values of the extension's own types.
 const THINGS: &str = r#"
@@ -103,150 +88,54 @@ fn sensible(name: &str) -> &'static [&'static str] {
     }
 }
 
+#[rustfmt::skip]
 const TEXTS: [&str; 40] = [
-    "''",
-    "' '",
-    "'planted'",
-    "'words'",
-    "'people'",
-    "'fresh'",
-    "'user 1'",
-    "'7'",
-    "'user_id'",
-    "'item_id'",
-    "'at'",
-    "'none'",
-    "'always'",
-    "'if_better'",
-    "'use'",
-    "'train'",
-    "'public'",
-    "'pg_monitor'",
-    "'nobody'",
-    "'ndcg'",
-    "'random'",
-    "'*/5 * * * *'",
-    "'0 0 31 2 *'",
-    "'0 0 29 2 *'",
-    "'9223372036854775807 seconds'",
-    "'9223372036854775808'",
-    "'🦀'",
-    "E'\\u202e\\u0301\\uFEFF'",
-    "'NaN'",
-    "'-0'",
-    "'%s%n%1$s'",
-    "'a''b\"c\\d'",
-    "'Größe'",
-    "repeat('x', 64)",
-    "repeat('é', 5000)",
-    "repeat('1,', 300000)",
-    "E'\\n\\r\\t\\x01'",
-    "'../../etc/passwd'",
-    "'00000000-0000-0000-0000-000000000000'",
-    "'segrec_catalog.models'",
+    "''", "' '", "'planted'", "'words'", "'people'", "'fresh'", "'user 1'", "'7'", "'user_id'", "'item_id'", "'at'",
+    "'none'", "'always'", "'if_better'", "'use'", "'train'", "'public'", "'pg_monitor'", "'nobody'", "'ndcg'",
+    "'random'", "'*/5 * * * *'", "'0 0 31 2 *'", "'0 0 29 2 *'", "'9223372036854775807 seconds'",
+    "'9223372036854775808'", "'🦀'", "E'\\u202e\\u0301\\uFEFF'", "'NaN'", "'-0'", "'%s%n%1$s'", "'a''b\"c\\d'",
+    "'Größe'", "repeat('x', 64)", "repeat('é', 5000)", "repeat('1,', 300000)", "E'\\n\\r\\t\\x01'",
+    "'../../etc/passwd'", "'00000000-0000-0000-0000-000000000000'", "'segrec_catalog.models'",
 ];
+#[rustfmt::skip]
 const WHOLE: [&str; 14] = [
-    "0",
-    "1",
-    "-1",
-    "2",
-    "3",
-    "5",
-    "10",
-    "32767",
-    "-32768",
-    "2147483647",
-    "-2147483648",
-    "1000000",
-    "65536",
-    "17",
+    "0", "1", "-1", "2", "3", "5", "10", "32767", "-32768", "2147483647", "-2147483648", "1000000", "65536", "17",
 ];
+#[rustfmt::skip]
 const BIG: [&str; 6] = [
-    "9223372036854775807",
-    "(-9223372036854775808)",
-    "4294967296",
-    "-4294967297",
-    "1099511627776",
+    "9223372036854775807", "(-9223372036854775808)", "4294967296", "-4294967297", "1099511627776",
     "9007199254740993",
 ];
+#[rustfmt::skip]
 const NUMBERS: [&str; 14] = [
-    "0",
-    "'-0'",
-    "1",
-    "-1",
-    "0.5",
-    "'NaN'",
-    "'Infinity'",
-    "'-Infinity'",
-    "1e-45",
-    "1e15",
-    "3.4e38",
-    "-3.4e38",
-    "0.1",
-    "1.0000001",
+    "0", "'-0'", "1", "-1", "0.5", "'NaN'", "'Infinity'", "'-Infinity'", "1e-45", "1e15", "3.4e38", "-3.4e38",
+    "0.1", "1.0000001",
 ];
 const WIDE: [&str; 4] = ["1.7976931348623157e308", "-1.7976931348623157e308", "4.9e-324", "1e300"];
+#[rustfmt::skip]
 const DOCUMENTS: [&str; 24] = [
-    "'{}'",
-    "'[]'",
-    "'null'",
-    "'1'",
-    "'\"x\"'",
-    "'{\"a\": 1e400}'",
-    "'{\"als\": {\"factors\": 1e400}}'",
-    "(repeat('{\"a\":', 130) || '1' || repeat('}', 130))",
-    "(repeat('[', 2000) || repeat(']', 2000))",
-    "(repeat('[', 100000) || repeat(']', 100000))",
-    "'{\"als\": {\"factors\": [4, 8]}}'",
-    "'{\"als\": {\"factors\": 9223372036854775808}}'",
-    "'{\"time_limit\": -1}'",
-    "'{\"time_limit\": 1e308}'",
-    "'{\"seed\": 18446744073709551616}'",
-    "'{\"segmentation\": {\"segments\": 0}}'",
-    "'{\"user_id\": 3, \"age\": 1e300, \"city\": []}'",
-    "'{\"age\": \"NaN\", \"city\": null}'",
-    "'{\"age\": 3, \"city\": \"x1\"}'",
-    "'{\"\": {\"\": {\"\": \"\"}}}'",
-    "'{\"Gr\\u00f6\\u00dfe\": \"\\ud83e\\udd80\"}'",
-    "'{\"age\": 123456789012345678901234567890.5}'",
+    "'{}'", "'[]'", "'null'", "'1'", "'\"x\"'", "'{\"a\": 1e400}'", "'{\"als\": {\"factors\": 1e400}}'",
+    "(repeat('{\"a\":', 130) || '1' || repeat('}', 130))", "(repeat('[', 2000) || repeat(']', 2000))",
+    "(repeat('[', 100000) || repeat(']', 100000))", "'{\"als\": {\"factors\": [4, 8]}}'",
+    "'{\"als\": {\"factors\": 9223372036854775808}}'", "'{\"time_limit\": -1}'", "'{\"time_limit\": 1e308}'",
+    "'{\"seed\": 18446744073709551616}'", "'{\"segmentation\": {\"segments\": 0}}'",
+    "'{\"user_id\": 3, \"age\": 1e300, \"city\": []}'", "'{\"age\": \"NaN\", \"city\": null}'",
+    "'{\"age\": 3, \"city\": \"x1\"}'", "'{\"\": {\"\": {\"\": \"\"}}}'",
+    "'{\"Gr\\u00f6\\u00dfe\": \"\\ud83e\\udd80\"}'", "'{\"age\": 123456789012345678901234567890.5}'",
     "('{\"a\": \"' || repeat('y', 100000) || '\"}')",
     "('{' || (SELECT string_agg(format('\"k%s\": %s', n, n), ',') FROM generate_series(1, 3000) n) || '}')",
 ];
+#[rustfmt::skip]
 const RELATIONS: [&str; 22] = [
-    "'events'",
-    "'a_view'",
-    "'a_matview'",
-    "'a_sequence'",
-    "'a_row'",
-    "'parts'",
-    "'odd_columns'",
-    "'no_columns'",
-    "'people'",
-    "'abroad'",
-    "'words'",
-    "'exported'",
-    "'kept'",
-    "'events_user_id_idx'",
-    "'pg_class'",
-    "'pg_temp.passing'",
-    "'segrec.models'",
-    "'segrec_catalog.models'",
-    "0::oid",
-    "4294967295::oid",
-    "99999::oid",
+    "'events'", "'a_view'", "'a_matview'", "'a_sequence'", "'a_row'", "'parts'", "'odd_columns'", "'no_columns'",
+    "'people'", "'abroad'", "'words'", "'exported'", "'kept'", "'events_user_id_idx'", "'pg_class'",
+    "'pg_temp.passing'", "'segrec.models'", "'segrec_catalog.models'", "0::oid", "4294967295::oid", "99999::oid",
     "(SELECT reltoastrelid FROM pg_class WHERE relname = 'exported')",
 ];
+#[rustfmt::skip]
 const MOMENTS: [&str; 10] = [
-    "'infinity'",
-    "'-infinity'",
-    "'4713-01-01 BC'",
-    "'294276-12-31 23:59:59.999999'",
-    "'2024-02-29 23:59:59'",
-    "'0001-01-01 BC'",
-    "'5000-12-31'",
-    "'4999-12-31 23:59:59'",
-    "'2026-01-01'",
-    "'262143-01-01'",
+    "'infinity'", "'-infinity'", "'4713-01-01 BC'", "'294276-12-31 23:59:59.999999'", "'2024-02-29 23:59:59'",
+    "'0001-01-01 BC'", "'5000-12-31'", "'4999-12-31 23:59:59'", "'2026-01-01'", "'262143-01-01'",
 ];
 
 fn one(draw: &mut fastrand::Rng, of: &[&str]) -> String {
@@ -346,7 +235,7 @@ fn call(draw: &mut fastrand::Rng, routine: &Routine) -> String {
 
 /// What a batch of calls is made under.
 fn circumstances(draw: &mut fastrand::Rng) -> String {
-    let also = one(
+    one(
         draw,
         &[
             "",
@@ -366,70 +255,13 @@ fn circumstances(draw: &mut fastrand::Rng) -> String {
             "SET LOCAL standard_conforming_strings = off",
             "SET LOCAL DateStyle = 'German'",
         ],
-    );
-    format!("BEGIN; {also};")
+    )
 }
 
-/// The refusals that say nothing but that the extension itself is wrong.
-fn is_fault(state: &str, said: &str) -> bool {
-    const TRACES: [&str; 6] = ["panicked", "backtrace", "unwrap()", "out of bounds", "overflow when", ".rs:"];
-    state.starts_with("XX") || TRACES.iter().any(|trace| said.contains(trace))
-}
-
-/// How often each SQLSTATE was the answer, and what was wrong.
-#[derive(Default)]
-struct Found {
-    states: BTreeMap<String, usize>,
-    faults: BTreeMap<String, String>,
-}
-
-impl Found {
-    fn ask(&mut self, session: &mut Session, before: &str, calls: &[String]) {
-        let attempts: String =
-            calls.iter().map(|call| format!("SELECT * FROM public.attempt($call${call}$call$);")).collect();
-        let messages = match session.simple_query(&format!("{before}{attempts}ROLLBACK")) {
-            Ok(messages) => messages,
-            // The time was up just when `attempt` was about to say so.
-            Err(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {
-                *self.states.entry("57014".to_owned()).or_default() += calls.len();
-                return session.run("ROLLBACK");
-            }
-            Err(error) => panic!("{error:?}\nafter {before}\nin one of\n{}", calls.join("\n")),
-        };
-        let rows = messages.iter().filter_map(|message| match message {
-            postgres::SimpleQueryMessage::Row(row) => {
-                Some((row.get(0).unwrap_or(""), row.get(1).unwrap_or("")))
-            }
-            _ => None,
-        });
-        let mut answered = 0;
-        for ((state, said), call) in rows.zip(calls) {
-            answered += 1;
-            let so_far = self.states.entry(state.to_owned()).or_default();
-            *so_far += 1;
-            if *so_far == 1 && std::env::var_os("SEGREC_SHOW").is_some() {
-                println!("{state} {said}\n    {call}");
-            }
-            if is_fault(state, said) {
-                let kind: String =
-                    said.chars().filter(|character| !character.is_ascii_digit()).take(25).collect();
-                self.faults.entry(kind).or_insert_with(|| format!("{state} {said}\n  {before} {call}"));
-            }
-        }
-        assert_eq!(answered, calls.len(), "each call is answered");
-    }
-
-    fn report(&self) {
-        println!("{} calls: {:?}", self.states.values().sum::<usize>(), self.states);
-        let faults: Vec<&str> = self.faults.values().map(String::as_str).collect();
-        assert!(faults.is_empty(), "{} kinds of faults:\n{}", faults.len(), faults.join("\n"));
-    }
-}
-
-/// How many calls: a soak says so, in SEGREC_CALLS.
+/// How many calls: of all of them a soak says so, in SEGREC_CALLS.
 fn calls(usual: usize) -> usize {
     match std::env::var("SEGREC_CALLS") {
-        Ok(calls) => calls.parse().expect("SEGREC_CALLS is a whole number"),
+        Ok(calls) => calls.parse::<usize>().expect("SEGREC_CALLS is a whole number") * usual / USUAL,
         Err(_) => rounds(usual),
     }
 }
@@ -443,8 +275,7 @@ fn fuzz(name: &str, role: Option<&str>, usual: usize) {
     owner.run("SET client_min_messages = error");
     planted::create_and_train(&mut owner);
     owner.run(THINGS);
-    owner.run(ATTEMPT);
-    let started: String = owner.value("SELECT pg_postmaster_start_time()::text");
+    attempts::prepare(&mut owner);
     let mut session = match role {
         Some(role) => {
             owner.run(&format!("CREATE ROLE {role} LOGIN"));
@@ -456,9 +287,8 @@ fn fuzz(name: &str, role: Option<&str>, usual: usize) {
         "SET client_min_messages = error; SET statement_timeout = '1s'; SET lock_timeout = '100ms';
          CREATE TEMPORARY TABLE passing (user_id bigint, item_id bigint)",
     );
-    let process: i32 = session.value("SELECT pg_backend_pid()");
     let routines = routines(&mut session);
-    let mut found = Found::default();
+    let mut attempts = Attempts::of(&mut session);
     let mut left = calls(usual);
     while left > 0 {
         let before = circumstances(&mut draw);
@@ -469,16 +299,10 @@ fn fuzz(name: &str, role: Option<&str>, usual: usize) {
             })
             .collect();
         left -= batch.len();
-        found.ask(&mut session, &before, &batch);
+        attempts.make(&mut session, &before, &batch);
     }
-    assert_eq!(session.value::<i32>("SELECT pg_backend_pid()"), process);
-    assert_eq!(
-        owner.value::<String>("SELECT pg_postmaster_start_time()::text"),
-        started,
-        "the server went down"
-    );
     println!("{} routines", routines.len());
-    found.report();
+    attempts.report(&mut session);
 }
 
 #[test]

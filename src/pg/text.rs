@@ -61,7 +61,8 @@ fn not_utf8() -> SegrecError {
     SegrecError::NotUtf8 { encoding: encoding_name() }
 }
 
-/// A text in the server's encoding. Where that has no place for a character, PostgreSQL raises its own error.
+/// A text in the server's encoding. Where that has no place for a sign of ours, it is written in ASCII; where it has
+/// none for any other character, PostgreSQL raises its own error.
 ///
 /// # Errors
 /// The text has a zero byte, which no text of PostgreSQL's has.
@@ -69,16 +70,64 @@ pub fn encode(text: &str) -> Result<Cow<'_, [u8]>> {
     if text.contains('\0') {
         return Err(SegrecError::ZeroByte);
     }
-    if let Encoding::Other = encoding()
-        && !text.is_ascii()
-    {
-        // SAFETY: as above.
-        return Ok(Cow::Owned(unsafe {
-            let converted = pg_sys::pg_any_to_server(text.as_ptr().cast(), text.len() as c_int, UTF8);
-            taken(converted, text.as_bytes())
-        }));
+    if text.is_ascii() || !matches!(encoding(), Encoding::Other) {
+        return Ok(Cow::Borrowed(text.as_bytes()));
     }
-    Ok(Cow::Borrowed(text.as_bytes()))
+    let (converted, length) = convert(text);
+    if length == text.len() {
+        return Ok(Cow::Owned(converted));
+    }
+    let text: String =
+        text.chars().map(|sign| in_ascii(sign).map_or(sign.to_string(), str::to_owned)).collect();
+    // SAFETY: as in `decode`.
+    Ok(Cow::Owned(unsafe {
+        let converted = pg_sys::pg_any_to_server(text.as_ptr().cast(), text.len() as c_int, UTF8);
+        taken(converted, text.as_bytes())
+    }))
+}
+
+/// The signs that our own texts have beyond letters: rules, reasons and messages.
+fn in_ascii(sign: char) -> Option<&'static str> {
+    match sign {
+        '≤' => Some("<="),
+        '≠' => Some("<>"),
+        '±' => Some("+-"),
+        '…' => Some("..."),
+        _ => None,
+    }
+}
+
+/// Bytes that are converted at once: four times as many are a number of C's, and less than PostgreSQL's own limit.
+const MOST_CONVERTED: usize = 200 << 20;
+
+/// A text in the server's encoding as far as that has a place for it, and how many bytes of it that are. Outside a
+/// transaction it is nothing, since the catalog says how to convert.
+fn convert(text: &str) -> (Vec<u8>, usize) {
+    // SAFETY: both are encodings of PostgreSQL's, and the catalog is read inside a transaction only. The conversion
+    // reads the text's bytes, writes at most as many as there is room for and a zero byte, and says how far it came.
+    unsafe {
+        if text.len() > MOST_CONVERTED || !pg_sys::IsTransactionState() {
+            return (Vec::new(), 0);
+        }
+        let server = pg_sys::GetDatabaseEncoding();
+        let conversion = pg_sys::FindDefaultConversionProc(UTF8, server);
+        if conversion == pg_sys::InvalidOid {
+            return (Vec::new(), 0);
+        }
+        let mut room = vec![0_u8; text.len() * pg_sys::MAX_CONVERSION_GROWTH as usize + 1];
+        let length = pg_sys::pg_do_encoding_conversion_buf(
+            conversion,
+            UTF8,
+            server,
+            text.as_ptr().cast_mut(),
+            text.len() as c_int,
+            room.as_mut_ptr().cast(),
+            room.len() as c_int,
+            true,
+        );
+        room.truncate(room.iter().position(|&byte| byte == 0).unwrap_or(room.len()));
+        (room, length.max(0) as usize)
+    }
 }
 
 /// What a conversion answers, which is the text itself where there was nothing to convert.
@@ -105,43 +154,19 @@ pub fn message(text: String) -> String {
     if text.is_ascii() || !matches!(encoding(), Encoding::Other) {
         return text;
     }
-    // SAFETY: pgrx copies the bytes of a message to PostgreSQL and does not look at them.
-    unsafe { String::from_utf8_unchecked(encode_lossy(&text)) }
-}
-
-fn encode_lossy(text: &str) -> Vec<u8> {
-    // SAFETY: outside a transaction the catalog of conversions cannot be read.
-    let conversion = if unsafe { pg_sys::IsTransactionState() } {
-        // SAFETY: both are encodings of PostgreSQL's.
-        unsafe { pg_sys::FindDefaultConversionProc(UTF8, pg_sys::GetDatabaseEncoding()) }
-    } else {
-        pg_sys::InvalidOid
-    };
-    let one = |character: char| -> Vec<u8> {
-        let mut bytes = [0; 4];
-        let bytes = character.encode_utf8(&mut bytes).as_bytes();
-        if character.is_ascii() {
-            return bytes.to_vec();
+    let (mut said, mut rest) = (Vec::new(), text.as_str());
+    loop {
+        let (converted, length) = convert(rest);
+        said.extend(converted);
+        let mut left = rest.get(length..).unwrap_or_default().chars();
+        match left.next() {
+            // SAFETY: pgrx copies the bytes of a message to PostgreSQL and does not look at them.
+            None => return unsafe { String::from_utf8_unchecked(said) },
+            Some(sign) if sign.is_ascii() => said.push(sign as u8),
+            Some(sign) => said.extend(in_ascii(sign).unwrap_or("?").bytes()),
         }
-        let mut room = [0_u8; 32];
-        let converted = conversion != pg_sys::InvalidOid
-            // SAFETY: it reads those bytes, writes at most as many as there is room for, and a zero byte; what it
-            // cannot convert it leaves and says how far it came.
-            && unsafe {
-                pg_sys::pg_do_encoding_conversion_buf(
-                    conversion,
-                    UTF8,
-                    pg_sys::GetDatabaseEncoding(),
-                    bytes.as_ptr().cast_mut(),
-                    bytes.len() as c_int,
-                    room.as_mut_ptr().cast(),
-                    room.len() as c_int,
-                    true,
-                )
-            } == bytes.len() as c_int;
-        if converted { room.iter().copied().take_while(|&byte| byte != 0).collect() } else { b"?".to_vec() }
-    };
-    text.chars().flat_map(one).collect()
+        rest = left.as_str();
+    }
 }
 
 /// An argument or a result of type `text`.
