@@ -23,6 +23,7 @@ mod grants;
 mod harness;
 mod hostile;
 mod identity;
+mod imports;
 mod lists;
 mod made_up;
 mod metrics;
