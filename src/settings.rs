@@ -1,5 +1,7 @@
 //! The settings (GUCs), each once: name, default, range, what it does.
 
+use crate::error::Result;
+use crate::pg::text::decode;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
 
@@ -72,9 +74,14 @@ const NO_LIMIT: i32 = -1;
 const MOST_JOBS: i32 = 1024;
 
 /// The name of the default model, where one is set.
-pub fn default_model() -> Option<String> {
-    let name = DEFAULT_MODEL.get()?;
-    name.into_string().ok().filter(|name| !name.is_empty())
+///
+/// # Errors
+/// The name is not UTF-8, in a database that takes any bytes.
+pub fn default_model() -> Result<Option<String>> {
+    let Some(name) = DEFAULT_MODEL.get() else {
+        return Ok(None);
+    };
+    Ok(Some(decode(name.to_bytes())?.into_owned()).filter(|name| !name.is_empty()))
 }
 
 /// Bytes a training may take.

@@ -160,3 +160,27 @@ fn what_adds_to_a_model_that_is_being_dropped_finds_no_model() {
         });
     }
 }
+
+#[test]
+fn a_model_that_a_prepared_transaction_locks_says_so_and_goes_on_after_it() {
+    let cluster = Cluster::configure().set("max_prepared_transactions", "2").start();
+    let database = cluster.database("prepared");
+    let mut session = database.connect();
+    planted::create_and_train(&mut session);
+    session.run("BEGIN; SELECT segrec_train('planted'); PREPARE TRANSACTION 'trained'");
+    let mut other = database.connect();
+    other.run("SET statement_timeout = '20s'; SET lock_timeout = '2s'");
+    for statement in [
+        "SELECT segrec_train('planted')",
+        "SELECT segrec_alter_model('planted', '{}')",
+        "SELECT segrec_deploy('planted', 1)",
+        "SELECT segrec_drop_model('planted')",
+    ] {
+        let error = other.expect_error(statement);
+        assert_eq!(error.code(), &SqlState::LOCK_NOT_AVAILABLE, "{statement}: {error:?}");
+    }
+    assert_eq!(other.value::<i64>("SELECT count(*) FROM segrec_recommend(1, 3, 'planted')"), 3);
+    session.run("COMMIT PREPARED 'trained'");
+    assert_eq!(other.table("SELECT max(version) FROM segrec.versions"), "2");
+    other.run("SELECT segrec_train('planted')");
+}

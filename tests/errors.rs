@@ -260,3 +260,56 @@ fn bad_rows_are_counted_and_named() {
     assert!(notices.iter().any(|notice| notice.message() == weightless));
     session.run("SELECT segrec_recommend(1)");
 }
+
+#[test]
+fn a_jsonb_that_holds_more_than_can_be_read() {
+    let (_database, mut session) = session("errors_jsonb");
+    expect(
+        &mut session,
+        "SELECT segrec_create_model('shop', 'events', options => '{\"seed\": 1e400}')",
+        SqlState::INVALID_PARAMETER_VALUE,
+        "a jsonb cannot be read",
+        "number out of range at line 1 column 410",
+        "numbers go to 1.8e308, and nesting to 127 levels",
+    );
+    for call in ["segrec_alter_model('shop', $1)", "segrec_classify('shop', $1)"] {
+        let deep = "(repeat('[', 5000) || repeat(']', 5000))::jsonb";
+        let error = session.expect_error(&format!("SELECT {}", call.replace("$1", deep)));
+        assert_eq!(
+            (error.code(), error.message()),
+            (&SqlState::INVALID_PARAMETER_VALUE, "a jsonb cannot be read")
+        );
+    }
+}
+
+#[test]
+fn a_relation_that_is_not_there() {
+    let (_database, mut session) = session("errors_regclass");
+    session.run("SELECT segrec_create_model('shop', 'events')");
+    for call in [
+        "segrec_create_model('other', 4294967295::regclass)",
+        "segrec_create_model('other', users => 4294967295::regclass)",
+    ] {
+        expect(
+            &mut session,
+            &format!("SELECT {call}"),
+            SqlState::UNDEFINED_TABLE,
+            "there is no relation with oid 4294967295",
+            "it was dropped, or never there",
+            "name a table, view, materialized view, foreign table or partitioned table",
+        );
+    }
+}
+
+#[test]
+fn a_metric_that_is_not_there() {
+    let (_database, mut session) = session("errors_metric");
+    expect(
+        &mut session,
+        "SELECT segrec_catalog.list_metric('taste', ARRAY[1], ARRAY[1], 1)",
+        SqlState::INVALID_PARAMETER_VALUE,
+        "there is no metric \"taste\"",
+        "",
+        "call a metric by its function, as in segrec_recall(ARRAY[1, 2], ARRAY[2])",
+    );
+}

@@ -376,3 +376,46 @@ fn pg_cron_runs_a_schedule_as_the_role_that_made_it() {
 fn job(session: &mut Session) -> String {
     session.table("SELECT jobid FROM cron.job")
 }
+
+#[test]
+fn times_that_no_calendar_has_have_no_next_run() {
+    let database = Cluster::shared().database("schedules_times");
+    let mut session = database.connect();
+    session.run("SET statement_timeout = '30s'");
+    for (expression, after) in [
+        ("0 0 31 2 *", "2026-01-01"),
+        ("0 0 30 2 1", "4713-01-01 BC"),
+        ("* * * * *", "infinity"),
+        ("* * * * *", "-infinity"),
+        ("* * * * *", "294276-12-31 23:59:59.999999"),
+        ("* * * * *", "4713-11-24 BC"),
+        ("9223372036854775807 seconds", "2026-01-01"),
+        ("-9223372036854775808 seconds", "2026-01-01"),
+        ("99999999999999999999 seconds", "2026-01-01"),
+        ("1 second", "infinity"),
+        ("0 0 0 0 0", "2026-01-01"),
+        ("61 25 32 13 8", "2026-01-01"),
+        ("1-9223372036854775807/3 * * * *", "2026-01-01"),
+        ("", "2026-01-01"),
+        ("🦀 * * * *", "2026-01-01"),
+    ] {
+        let sql = format!("SELECT segrec_catalog.next_run('{expression}', '{after}')");
+        if expression != "0 0 30 2 1" {
+            assert_eq!(session.table(&sql), "∅", "{sql}");
+        } else {
+            session.table(&sql); // answered, whatever it is
+        }
+    }
+    assert_eq!(
+        session.table("SELECT segrec_catalog.next_run(repeat('1,', 5000000) || '1 * * * *', '2026-01-01')"),
+        "∅"
+    );
+    assert_eq!(
+        session.table("SELECT segrec_catalog.next_run('0 0 29 2 *', '2026-01-01')"),
+        "2028-02-29 00:00:00"
+    );
+    assert_eq!(
+        session.table("SELECT segrec_catalog.next_run('30 seconds', '2026-01-01')"),
+        "2026-01-01 00:00:30"
+    );
+}

@@ -76,7 +76,7 @@ CREATE TABLE segrec_catalog.versions (
     event_rows bigint,
     UNIQUE (model_id, version)
 );
-COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided is what options leave open; rated is what ratings need besides factors; classifier is how a row of users finds its segment; median_weight, anchor (microseconds since 2000) and item_gram (k × k) are what fold-in needs; event_rows is how many rows of events were read';
+COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided is what options leave open; rated is what ratings need besides factors; classifier is how a row of users finds its segment; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are what fold-in needs; event_rows is how many rows of events were read';
 
 CREATE TABLE segrec_catalog.segments (
     version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
@@ -94,7 +94,7 @@ CREATE TABLE segrec_catalog.segments (
     item_gram real[],
     PRIMARY KEY (version_id, segment)
 );
-COMMENT ON TABLE segrec_catalog.segments IS 'the segments of each version; name is the label that its users carry, gain and gain_error are what the gate decided own_factors by, item_gram (k × k) is what fold-in needs';
+COMMENT ON TABLE segrec_catalog.segments IS 'the segments of each version; name is the label that its users carry, gain and gain_error are what the gate decided own_factors by, item_gram (k x k) is what fold-in needs';
 
 CREATE TABLE segrec_catalog.segment_labels (
     model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,

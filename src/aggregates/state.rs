@@ -144,8 +144,8 @@ pub fn add_pair(state: Option<Carried<'_, State>>, pair: Option<(u64, u64)>, agg
 }
 
 /// A label of a division as a number: equal for equal labels.
-pub fn label(text: &str) -> u64 {
-    seed::hash_bytes(0, text.as_bytes())
+pub fn label(text: &[u8]) -> u64 {
+    seed::hash_bytes(0, text)
 }
 
 /// Both states as one.

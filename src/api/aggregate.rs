@@ -50,8 +50,8 @@ fn segrec_pairs_step_integer(
 #[pg_extern(sql = false)]
 fn segrec_pairs_step_text(
     state: Option<Carried<'_, State>>,
-    a: Option<&str>,
-    b: Option<&str>,
+    a: Option<&[u8]>,
+    b: Option<&[u8]>,
     aggregate: Aggregate,
 ) -> Option<Held<State>> {
     let pair = a.zip(b).map(|(a, b)| (state::label(a), state::label(b)));

@@ -3,53 +3,54 @@
 use crate::catalog::models::{ColumnNames, Described};
 use crate::commands::{alter_model, create_model, drop_model};
 use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::json::Json;
+use crate::pg::regclass::Regclass;
+use crate::pg::text::Text;
 use pgrx::prelude::*;
-use pgrx::{JsonB, PgRelation};
 
 fn required(text: Option<&str>, argument: &'static str) -> Result<String> {
     text.map(str::to_owned).ok_or(SegrecError::NullArgument { argument })
 }
 
 fn described(
-    relation: Option<PgRelation>,
+    relation: Option<Regclass>,
     key: Option<&str>,
     argument: &'static str,
 ) -> Result<Option<Described>> {
-    let described =
-        |relation: PgRelation| Ok(Described { relation: relation.oid(), key: required(key, argument)? });
+    let described = |Regclass(relation): Regclass| Ok(Described { relation, key: required(key, argument)? });
     relation.map(described).transpose()
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
 #[allow(clippy::too_many_arguments)]
 fn segrec_create_model(
-    model: Option<&str>,
-    events: default!(Option<PgRelation>, "NULL"),
-    user_column: default!(Option<&str>, "'user_id'"),
-    item_column: default!(Option<&str>, "'item_id'"),
-    weight_column: default!(Option<&str>, "NULL"),
-    time_column: default!(Option<&str>, "NULL"),
-    type_column: default!(Option<&str>, "NULL"),
-    users: default!(Option<PgRelation>, "NULL"),
-    users_key: default!(Option<&str>, "'user_id'"),
-    items: default!(Option<PgRelation>, "NULL"),
-    items_key: default!(Option<&str>, "'item_id'"),
-    options: default!(Option<JsonB>, "'{}'"),
+    model: Option<Text>,
+    events: default!(Option<Regclass>, "NULL"),
+    user_column: default!(Option<Text>, "'user_id'"),
+    item_column: default!(Option<Text>, "'item_id'"),
+    weight_column: default!(Option<Text>, "NULL"),
+    time_column: default!(Option<Text>, "NULL"),
+    type_column: default!(Option<Text>, "NULL"),
+    users: default!(Option<Regclass>, "NULL"),
+    users_key: default!(Option<Text>, "'user_id'"),
+    items: default!(Option<Regclass>, "NULL"),
+    items_key: default!(Option<Text>, "'item_id'"),
+    options: default!(Option<Json>, "'{}'"),
 ) {
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let create = || {
         create_model::create_model(create_model::Arguments {
-            model: owned(model),
-            events: events.map(|relation| relation.oid()),
+            model: owned(model.as_deref()),
+            events: events.map(|Regclass(events)| events),
             columns: ColumnNames {
-                user: required(user_column, "user_column")?,
-                item: required(item_column, "item_column")?,
-                weight: owned(weight_column),
-                time: owned(time_column),
-                event_type: owned(type_column),
+                user: required(user_column.as_deref(), "user_column")?,
+                item: required(item_column.as_deref(), "item_column")?,
+                weight: owned(weight_column.as_deref()),
+                time: owned(time_column.as_deref()),
+                event_type: owned(type_column.as_deref()),
             },
-            users: described(users, users_key, "users_key")?,
-            items: described(items, items_key, "items_key")?,
+            users: described(users, users_key.as_deref(), "users_key")?,
+            items: described(items, items_key.as_deref(), "items_key")?,
             options: options.ok_or(SegrecError::NullArgument { argument: "options" })?.0,
         })
     };
@@ -57,11 +58,11 @@ fn segrec_create_model(
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_alter_model(model: Option<&str>, options: Option<JsonB>) {
-    or_raise(alter_model::alter_model(model, options.map(|options| options.0)));
+fn segrec_alter_model(model: Option<Text>, options: Option<Json>) {
+    or_raise(alter_model::alter_model(model.as_deref(), options.map(|options| options.0)));
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_drop_model(model: Option<&str>) {
-    or_raise(drop_model::drop_model(model));
+fn segrec_drop_model(model: Option<Text>) {
+    or_raise(drop_model::drop_model(model.as_deref()));
 }

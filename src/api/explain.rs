@@ -2,6 +2,7 @@
 
 use super::recommend::{SqlId, count};
 use crate::error::{Result, or_raise};
+use crate::pg::text::Text;
 use crate::serving::version::ServedVersion;
 use crate::serving::{self, healed};
 use pgrx::Uuid;
@@ -50,88 +51,88 @@ fn value<T: SqlId>(version: &ServedVersion, item: u32) -> Option<T> {
 fn segrec_predict_bigint(
     user_id: Option<i64>,
     item_id: Option<i64>,
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
 ) -> Option<f32> {
-    predict(user_id.as_ref(), item_id.as_ref(), model)
+    predict(user_id.as_ref(), item_id.as_ref(), model.as_deref())
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_explain")]
 fn segrec_explain_bigint(
     user_id: Option<i64>,
     item_id: Option<i64>,
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
 ) -> TableIterator<
     'static,
     (name!(item_id, Option<i64>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
 > {
-    TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model))
+    TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_similar_items")]
 fn segrec_similar_items_bigint(
     item_id: Option<i64>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
 ) -> TableIterator<'static, (name!(rank, i32), name!(item_id, i64), name!(score, f32))> {
-    TableIterator::new(similar(item_id.as_ref(), n, model))
+    TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_predict")]
 fn segrec_predict_uuid(
     user_id: Option<Uuid>,
     item_id: Option<Uuid>,
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
 ) -> Option<f32> {
-    predict(user_id.as_ref(), item_id.as_ref(), model)
+    predict(user_id.as_ref(), item_id.as_ref(), model.as_deref())
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_explain")]
 fn segrec_explain_uuid(
     user_id: Option<Uuid>,
     item_id: Option<Uuid>,
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
 ) -> TableIterator<
     'static,
     (name!(item_id, Option<Uuid>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
 > {
-    TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model))
+    TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_similar_items")]
 fn segrec_similar_items_uuid(
     item_id: Option<Uuid>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
 ) -> TableIterator<'static, (name!(rank, i32), name!(item_id, Uuid), name!(score, f32))> {
-    TableIterator::new(similar(item_id.as_ref(), n, model))
+    TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_predict")]
 fn segrec_predict_text(
-    user_id: Option<String>,
-    item_id: Option<String>,
-    model: default!(Option<&str>, "NULL"),
+    user_id: Option<Text>,
+    item_id: Option<Text>,
+    model: default!(Option<Text>, "NULL"),
 ) -> Option<f32> {
-    predict(user_id.as_ref(), item_id.as_ref(), model)
+    predict(user_id.as_ref(), item_id.as_ref(), model.as_deref())
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_explain")]
 fn segrec_explain_text(
-    user_id: Option<String>,
-    item_id: Option<String>,
-    model: default!(Option<&str>, "NULL"),
+    user_id: Option<Text>,
+    item_id: Option<Text>,
+    model: default!(Option<Text>, "NULL"),
 ) -> TableIterator<
     'static,
-    (name!(item_id, Option<String>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
+    (name!(item_id, Option<Text>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
 > {
-    TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model))
+    TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_similar_items")]
 fn segrec_similar_items_text(
-    item_id: Option<String>,
+    item_id: Option<Text>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
-) -> TableIterator<'static, (name!(rank, i32), name!(item_id, String), name!(score, f32))> {
-    TableIterator::new(similar(item_id.as_ref(), n, model))
+    model: default!(Option<Text>, "NULL"),
+) -> TableIterator<'static, (name!(rank, i32), name!(item_id, Text), name!(score, f32))> {
+    TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
 }

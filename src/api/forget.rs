@@ -4,6 +4,7 @@ use super::recommend::SqlId;
 use crate::catalog::removal::Forgotten;
 use crate::commands::forget_user;
 use crate::error::or_raise;
+use crate::pg::text::Text;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
@@ -18,24 +19,24 @@ fn forget<T: SqlId>(model: Option<&str>, user: Option<&T>) -> Rows {
 
 #[pg_extern(volatile, parallel_unsafe, name = "segrec_forget_user")]
 fn segrec_forget_user_bigint(
-    model: Option<&str>,
+    model: Option<Text>,
     user_id: Option<i64>,
 ) -> TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))> {
-    forget(model, user_id.as_ref())
+    forget(model.as_deref(), user_id.as_ref())
 }
 
 #[pg_extern(volatile, parallel_unsafe, name = "segrec_forget_user")]
 fn segrec_forget_user_uuid(
-    model: Option<&str>,
+    model: Option<Text>,
     user_id: Option<Uuid>,
 ) -> TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))> {
-    forget(model, user_id.as_ref())
+    forget(model.as_deref(), user_id.as_ref())
 }
 
 #[pg_extern(volatile, parallel_unsafe, name = "segrec_forget_user")]
 fn segrec_forget_user_text(
-    model: Option<&str>,
-    user_id: Option<String>,
+    model: Option<Text>,
+    user_id: Option<Text>,
 ) -> TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))> {
-    forget(model, user_id.as_ref())
+    forget(model.as_deref(), user_id.as_ref())
 }

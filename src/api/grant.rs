@@ -2,19 +2,20 @@
 
 use crate::commands::{change_owner, grant};
 use crate::error::or_raise;
+use crate::pg::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_grant(model: Option<&str>, role: Option<&str>, privilege: Option<&str>) {
-    or_raise(grant::grant(model, role, privilege));
+fn segrec_grant(model: Option<Text>, role: Option<Text>, privilege: Option<Text>) {
+    or_raise(grant::grant(model.as_deref(), role.as_deref(), privilege.as_deref()));
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_revoke(model: Option<&str>, role: Option<&str>, privilege: Option<&str>) {
-    or_raise(grant::revoke(model, role, privilege));
+fn segrec_revoke(model: Option<Text>, role: Option<Text>, privilege: Option<Text>) {
+    or_raise(grant::revoke(model.as_deref(), role.as_deref(), privilege.as_deref()));
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_change_owner(model: Option<&str>, role: Option<&str>) {
-    or_raise(change_owner::change_owner(model, role));
+fn segrec_change_owner(model: Option<Text>, role: Option<Text>) {
+    or_raise(change_owner::change_owner(model.as_deref(), role.as_deref()));
 }

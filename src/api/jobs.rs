@@ -3,11 +3,12 @@
 
 use crate::commands::{jobs, progress};
 use crate::error::or_raise;
+use crate::pg::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_train_in_background(model: Option<&str>, deploy: default!(Option<&str>, "'if_better'")) -> i64 {
-    or_raise(jobs::start(model, deploy))
+fn segrec_train_in_background(model: Option<Text>, deploy: default!(Option<Text>, "'if_better'")) -> i64 {
+    or_raise(jobs::start(model.as_deref(), deploy.as_deref()))
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
@@ -23,9 +24,9 @@ fn progress_reports() -> TableIterator<
         name!(pid, i32),
         name!(model_id, i64),
         name!(job, Option<i64>),
-        name!(phase, String),
+        name!(phase, Text),
         name!(share, f64),
-        name!(message, String),
+        name!(message, Text),
         name!(started, i64),
         name!(memory, i64),
     ),
@@ -33,6 +34,6 @@ fn progress_reports() -> TableIterator<
     let reports = or_raise(progress::reports());
     TableIterator::new(reports.into_iter().map(|(pid, report)| {
         let progress::Report { model_id, job, phase, share, message, started, memory } = report;
-        (pid, model_id, job, phase, share, message, started, memory)
+        (pid, model_id, job, phase.into(), share, message.into(), started, memory)
     }))
 }

@@ -4,17 +4,18 @@ use crate::commands::measured::Measured;
 use crate::commands::test_events::{self, TestEvents};
 use crate::commands::{compare, cross_validate, evaluate};
 use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::regclass::Regclass;
+use crate::pg::text::Text;
 use crate::serving;
 use crate::serving::measuring::Test;
-use pgrx::PgRelation;
 use pgrx::prelude::*;
 
 #[pg_extern(stable, parallel_restricted)]
 #[allow(clippy::type_complexity)]
 fn segrec_evaluate(
-    model: Option<&str>,
+    model: Option<Text>,
     k: default!(Option<Vec<Option<i32>>>, "'{10,20}'"),
-    test: default!(Option<PgRelation>, "NULL"),
+    test: default!(Option<Regclass>, "NULL"),
     per_segment: default!(Option<bool>, "false"),
 ) -> TableIterator<
     'static,
@@ -30,8 +31,8 @@ fn segrec_evaluate(
     ),
 > {
     let measured = || match test {
-        None => evaluate::evaluate(model, k, per_segment),
-        Some(test) => of_test(test_events::read(model, k, test.oid())?, per_segment),
+        None => evaluate::evaluate(model.as_deref(), k, per_segment),
+        Some(Regclass(test)) => of_test(test_events::read(model.as_deref(), k, test)?, per_segment),
     };
     TableIterator::new(or_raise(measured()).into_iter().map(|row| {
         let (low, high) = row.interval.unzip();
@@ -51,7 +52,7 @@ fn of_test(test: TestEvents, per_segment: Option<bool>) -> Result<Vec<Measured>>
 #[pg_extern(stable, parallel_restricted)]
 #[allow(clippy::type_complexity)]
 fn segrec_cross_validate(
-    model: Option<&str>,
+    model: Option<Text>,
     folds: default!(Option<i32>, "5"),
 ) -> TableIterator<
     'static,
@@ -65,7 +66,7 @@ fn segrec_cross_validate(
         name!(users, i64),
     ),
 > {
-    let rows = or_raise(cross_validate::cross_validate(model, folds));
+    let rows = or_raise(cross_validate::cross_validate(model.as_deref(), folds));
     TableIterator::new(
         rows.into_iter()
             .map(|row| (row.fold, row.metric, row.k, row.value, row.deviation, row.baseline, row.users)),
@@ -75,7 +76,7 @@ fn segrec_cross_validate(
 #[pg_extern(stable, parallel_restricted)]
 #[allow(clippy::type_complexity)]
 fn segrec_compare(
-    model: Option<&str>,
+    model: Option<Text>,
     version: Option<i32>,
     other: Option<i32>,
 ) -> TableIterator<
@@ -91,7 +92,7 @@ fn segrec_compare(
         name!(users, i64),
     ),
 > {
-    let rows = or_raise(compare::compare(model, version, other));
+    let rows = or_raise(compare::compare(model.as_deref(), version, other));
     TableIterator::new(rows.into_iter().map(|row| {
         let (low, high) = row.interval.unzip();
         let difference = row.value - row.other;

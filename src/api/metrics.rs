@@ -12,20 +12,23 @@ use pgrx::prelude::*;
 use segrec_engine::evaluation::Metric;
 
 fn list_metric<T: Ord>(
-    metric: &str,
+    metric: Option<&[u8]>,
     recommended: Option<impl Iterator<Item = Option<T>>>,
     relevant: Option<impl Iterator<Item = Option<T>>>,
     k: Option<i32>,
 ) -> Option<f64> {
-    let unknown = || SegrecError::Internal(format!("there is no metric {metric}"));
-    let metric = Metric::ALL.into_iter().find(|known| known.name() == metric).ok_or_else(unknown);
+    let named = |name: &[u8]| {
+        let unknown = || SegrecError::UnknownMetric { metric: String::from_utf8_lossy(name).into_owned() };
+        Metric::ALL.into_iter().find(|known| known.name().as_bytes() == name).ok_or_else(unknown)
+    };
+    let metric = metric.ok_or(SegrecError::NullArgument { argument: "metric" }).and_then(named);
     let (recommended, relevant) = (recommended.into_iter().flatten(), relevant.into_iter().flatten());
     or_raise(metric.and_then(|metric| lists::measure(metric, recommended, relevant, k)))
 }
 
 #[pg_extern(sql = false)]
 fn segrec_list_metric_bigint(
-    metric: &str,
+    metric: Option<&[u8]>,
     recommended: Option<Array<'_, i64>>,
     relevant: Option<Array<'_, i64>>,
     k: Option<i32>,
@@ -35,7 +38,7 @@ fn segrec_list_metric_bigint(
 
 #[pg_extern(sql = false)]
 fn segrec_list_metric_uuid(
-    metric: &str,
+    metric: Option<&[u8]>,
     recommended: Option<Array<'_, Uuid>>,
     relevant: Option<Array<'_, Uuid>>,
     k: Option<i32>,
@@ -45,9 +48,9 @@ fn segrec_list_metric_uuid(
 
 #[pg_extern(sql = false)]
 fn segrec_list_metric_text(
-    metric: &str,
-    recommended: Option<Array<'_, &str>>,
-    relevant: Option<Array<'_, &str>>,
+    metric: Option<&[u8]>,
+    recommended: Option<Array<'_, &[u8]>>,
+    relevant: Option<Array<'_, &[u8]>>,
     k: Option<i32>,
 ) -> Option<f64> {
     list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)

@@ -4,6 +4,7 @@
 use super::recommend::{Lines, SqlId, count, ids, lines};
 use crate::catalog::factors::parse_id;
 use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::text::Text;
 use crate::serving::{self, healed};
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -26,7 +27,7 @@ fn audience<T: SqlId>(
     n: Option<i32>,
     model: Option<&str>,
     exclude_seen: Option<bool>,
-) -> Users<String> {
+) -> Users<Text> {
     let found = |item: &T| -> Result<_> {
         let exclude_seen = exclude_seen.ok_or(SegrecError::NullArgument { argument: "exclude_seen" })?;
         serving::audience(item.id(), T::KIND, count(n)?, model, exclude_seen)
@@ -38,16 +39,16 @@ fn audience<T: SqlId>(
 fn segrec_recommend_segment(
     segment: Option<i32>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
-    candidates: default!(Option<Vec<Option<String>>>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
+    candidates: default!(Option<Vec<Option<Text>>>, "NULL"),
 ) -> TableIterator<
     'static,
-    (name!(rank, i32), name!(item_id, String), name!(score, f32), name!(source, &'static str)),
+    (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
 > {
-    let found = || -> Result<Lines<String>> {
+    let found = || -> Result<Lines<Text>> {
         let segment = segment.ok_or(SegrecError::NullArgument { argument: "segment" })?;
         let candidates = candidates.as_deref().map(ids);
-        Ok(lines(&serving::recommend_segment(segment, count(n)?, model, candidates.as_deref())?))
+        Ok(lines(&serving::recommend_segment(segment, count(n)?, model.as_deref(), candidates.as_deref())?))
     };
     TableIterator::new(or_raise(healed(found)))
 }
@@ -56,55 +57,55 @@ fn segrec_recommend_segment(
 fn segrec_similar_users_bigint(
     user_id: Option<i64>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, i64), name!(similarity, f32))> {
-    TableIterator::new(similar_users(user_id.as_ref(), n, model))
+    TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_audience")]
 fn segrec_audience_bigint(
     item_id: Option<i64>,
     n: default!(Option<i32>, "100"),
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
-) -> TableIterator<'static, (name!(rank, i32), name!(user_id, String), name!(score, f32))> {
-    TableIterator::new(audience(item_id.as_ref(), n, model, exclude_seen))
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
+    TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_similar_users")]
 fn segrec_similar_users_uuid(
     user_id: Option<Uuid>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Uuid), name!(similarity, f32))> {
-    TableIterator::new(similar_users(user_id.as_ref(), n, model))
+    TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_audience")]
 fn segrec_audience_uuid(
     item_id: Option<Uuid>,
     n: default!(Option<i32>, "100"),
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
-) -> TableIterator<'static, (name!(rank, i32), name!(user_id, String), name!(score, f32))> {
-    TableIterator::new(audience(item_id.as_ref(), n, model, exclude_seen))
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
+    TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_similar_users")]
 fn segrec_similar_users_text(
-    user_id: Option<String>,
+    user_id: Option<Text>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
-) -> TableIterator<'static, (name!(rank, i32), name!(user_id, String), name!(similarity, f32))> {
-    TableIterator::new(similar_users(user_id.as_ref(), n, model))
+    model: default!(Option<Text>, "NULL"),
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(similarity, f32))> {
+    TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_audience")]
 fn segrec_audience_text(
-    item_id: Option<String>,
+    item_id: Option<Text>,
     n: default!(Option<i32>, "100"),
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
-) -> TableIterator<'static, (name!(rank, i32), name!(user_id, String), name!(score, f32))> {
-    TableIterator::new(audience(item_id.as_ref(), n, model, exclude_seen))
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
+    TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
 }

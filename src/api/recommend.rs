@@ -3,6 +3,7 @@
 
 use crate::catalog::factors::id_text;
 use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::text::Text;
 use crate::serving::{self, Recommendation, Request, Variety, healed};
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -41,13 +42,13 @@ impl SqlId for Uuid {
     }
 }
 
-impl SqlId for String {
+impl SqlId for Text {
     const KIND: IdKind = IdKind::Text;
     fn id(&self) -> Id<'_> {
         Id::Text(self)
     }
     fn value(id: Id<'_>) -> Option<Self> {
-        Some(id_text(id))
+        Some(id_text(id).into())
     }
 }
 
@@ -116,7 +117,7 @@ fn recommend_for<T: SqlId>(items: Option<&[Option<T>]>, given: &Given<'_, T>) ->
 fn segrec_recommend_bigint(
     user_id: Option<i64>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
     candidates: default!(Option<Vec<Option<i64>>>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
     diversity: default!(Option<f32>, "0"),
@@ -127,7 +128,7 @@ fn segrec_recommend_bigint(
 > {
     TableIterator::new(recommend(
         user_id.as_ref(),
-        &Given { n, model, candidates, exclude_seen, diversity, explore },
+        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
     ))
 }
 
@@ -135,7 +136,7 @@ fn segrec_recommend_bigint(
 fn segrec_recommend_uuid(
     user_id: Option<Uuid>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
     candidates: default!(Option<Vec<Option<Uuid>>>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
     diversity: default!(Option<f32>, "0"),
@@ -146,26 +147,26 @@ fn segrec_recommend_uuid(
 > {
     TableIterator::new(recommend(
         user_id.as_ref(),
-        &Given { n, model, candidates, exclude_seen, diversity, explore },
+        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
     ))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_recommend")]
 fn segrec_recommend_text(
-    user_id: Option<String>,
+    user_id: Option<Text>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
-    candidates: default!(Option<Vec<Option<String>>>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
+    candidates: default!(Option<Vec<Option<Text>>>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
     diversity: default!(Option<f32>, "0"),
     explore: default!(Option<f32>, "0"),
 ) -> TableIterator<
     'static,
-    (name!(rank, i32), name!(item_id, String), name!(score, f32), name!(source, &'static str)),
+    (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
 > {
     TableIterator::new(recommend(
         user_id.as_ref(),
-        &Given { n, model, candidates, exclude_seen, diversity, explore },
+        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
     ))
 }
 
@@ -173,7 +174,7 @@ fn segrec_recommend_text(
 fn segrec_recommend_for_bigint(
     items: Option<Vec<Option<i64>>>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
     candidates: default!(Option<Vec<Option<i64>>>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
     diversity: default!(Option<f32>, "0"),
@@ -184,7 +185,7 @@ fn segrec_recommend_for_bigint(
 > {
     TableIterator::new(recommend_for(
         items.as_deref(),
-        &Given { n, model, candidates, exclude_seen, diversity, explore },
+        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
     ))
 }
 
@@ -192,7 +193,7 @@ fn segrec_recommend_for_bigint(
 fn segrec_recommend_for_uuid(
     items: Option<Vec<Option<Uuid>>>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
     candidates: default!(Option<Vec<Option<Uuid>>>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
     diversity: default!(Option<f32>, "0"),
@@ -203,43 +204,45 @@ fn segrec_recommend_for_uuid(
 > {
     TableIterator::new(recommend_for(
         items.as_deref(),
-        &Given { n, model, candidates, exclude_seen, diversity, explore },
+        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
     ))
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_recommend_for")]
 fn segrec_recommend_for_text(
-    items: Option<Vec<Option<String>>>,
+    items: Option<Vec<Option<Text>>>,
     n: default!(Option<i32>, "10"),
-    model: default!(Option<&str>, "NULL"),
-    candidates: default!(Option<Vec<Option<String>>>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
+    candidates: default!(Option<Vec<Option<Text>>>, "NULL"),
     exclude_seen: default!(Option<bool>, "true"),
     diversity: default!(Option<f32>, "0"),
     explore: default!(Option<f32>, "0"),
 ) -> TableIterator<
     'static,
-    (name!(rank, i32), name!(item_id, String), name!(score, f32), name!(source, &'static str)),
+    (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
 > {
     TableIterator::new(recommend_for(
         items.as_deref(),
-        &Given { n, model, candidates, exclude_seen, diversity, explore },
+        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
     ))
 }
 
 #[pg_extern(stable, parallel_restricted)]
 fn segrec_recommend_all(
-    model: default!(Option<&str>, "NULL"),
+    model: default!(Option<Text>, "NULL"),
     n: default!(Option<i32>, "10"),
 ) -> TableIterator<
     'static,
     (
-        name!(user_id, String),
+        name!(user_id, Text),
         name!(rank, i32),
-        name!(item_id, String),
+        name!(item_id, Text),
         name!(score, f32),
         name!(source, &'static str),
     ),
 > {
-    let lists = or_raise(healed(|| serving::recommend_all(model, count(n)?)));
-    TableIterator::new(lists.map(|line| (line.user_id, line.rank, line.item_id, line.score, line.source)))
+    let lists = or_raise(healed(|| serving::recommend_all(model.as_deref(), count(n)?)));
+    TableIterator::new(
+        lists.map(|line| (line.user_id.into(), line.rank, line.item_id.into(), line.score, line.source)),
+    )
 }

@@ -3,44 +3,45 @@
 
 use crate::commands::{cron, schedule};
 use crate::error::or_raise;
+use crate::pg::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_schedule(model: Option<&str>, cron: Option<&str>, min_new_events: default!(Option<i64>, "1")) {
-    or_raise(schedule::schedule(model, cron, min_new_events));
+fn segrec_schedule(model: Option<Text>, cron: Option<Text>, min_new_events: default!(Option<i64>, "1")) {
+    or_raise(schedule::schedule(model.as_deref(), cron.as_deref(), min_new_events));
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_unschedule(model: Option<&str>) {
-    or_raise(schedule::unschedule(model));
+fn segrec_unschedule(model: Option<Text>) {
+    or_raise(schedule::unschedule(model.as_deref()));
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_pause_schedule(model: Option<&str>) {
-    or_raise(schedule::pause(model, true));
+fn segrec_pause_schedule(model: Option<Text>) {
+    or_raise(schedule::pause(model.as_deref(), true));
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_resume_schedule(model: Option<&str>) {
-    or_raise(schedule::pause(model, false));
+fn segrec_resume_schedule(model: Option<Text>) {
+    or_raise(schedule::pause(model.as_deref(), false));
 }
 
 #[pg_extern(sql = false)]
-fn next_run(expression: &str, after: Timestamp) -> Option<Timestamp> {
-    Timestamp::try_from(cron::next(expression, after.into())?).ok()
+fn next_run(expression: Text, after: i64) -> Option<i64> {
+    cron::next(&expression, after) // a timestamp is the microseconds since 2000
 }
 
 #[pg_extern(sql = false)]
-fn scheduler_timezone() -> Option<String> {
-    cron::timezone()
+fn scheduler_timezone() -> Option<Text> {
+    cron::timezone().map(Text)
 }
 
 #[pg_extern(sql = false)]
-fn run_scheduled(model: Option<&str>, min_new_events: Option<i64>) {
-    or_raise(schedule::run(model, min_new_events));
+fn run_scheduled(model: Option<Text>, min_new_events: Option<i64>) {
+    or_raise(schedule::run(model.as_deref(), min_new_events));
 }
 
 #[pg_extern(sql = false)]
-fn record_failure(model: Option<&str>, error: Option<&str>) {
-    or_raise(schedule::record_failure(model, error));
+fn record_failure(model: Option<Text>, error: Option<Text>) {
+    or_raise(schedule::record_failure(model.as_deref(), error.as_deref()));
 }

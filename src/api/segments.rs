@@ -4,9 +4,11 @@
 use super::recommend::SqlId;
 use crate::commands::label_segment;
 use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::json::Json;
+use crate::pg::text::Text;
 use crate::serving;
+use pgrx::Uuid;
 use pgrx::prelude::*;
-use pgrx::{JsonB, Uuid};
 use segrec_engine::interactions::Id;
 
 fn segment_of(user: Option<Id<'_>>, model: Option<&str>) -> Option<i32> {
@@ -14,38 +16,38 @@ fn segment_of(user: Option<Id<'_>>, model: Option<&str>) -> Option<i32> {
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_segment_of")]
-fn segrec_segment_of_bigint(user_id: Option<i64>, model: default!(Option<&str>, "NULL")) -> Option<i32> {
-    segment_of(user_id.as_ref().map(SqlId::id), model)
+fn segrec_segment_of_bigint(user_id: Option<i64>, model: default!(Option<Text>, "NULL")) -> Option<i32> {
+    segment_of(user_id.as_ref().map(SqlId::id), model.as_deref())
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_segment_of")]
-fn segrec_segment_of_uuid(user_id: Option<Uuid>, model: default!(Option<&str>, "NULL")) -> Option<i32> {
-    segment_of(user_id.as_ref().map(SqlId::id), model)
+fn segrec_segment_of_uuid(user_id: Option<Uuid>, model: default!(Option<Text>, "NULL")) -> Option<i32> {
+    segment_of(user_id.as_ref().map(SqlId::id), model.as_deref())
 }
 
 #[pg_extern(stable, parallel_safe, name = "segrec_segment_of")]
-fn segrec_segment_of_text(user_id: Option<String>, model: default!(Option<&str>, "NULL")) -> Option<i32> {
-    segment_of(user_id.as_ref().map(SqlId::id), model)
+fn segrec_segment_of_text(user_id: Option<Text>, model: default!(Option<Text>, "NULL")) -> Option<i32> {
+    segment_of(user_id.as_ref().map(SqlId::id), model.as_deref())
 }
 
 #[pg_extern(stable, parallel_safe)]
-fn segrec_classify(model: Option<&str>, features: Option<JsonB>) -> Option<i32> {
-    let JsonB(features) = features?;
-    or_raise(serving::classify(model, &features))
+fn segrec_classify(model: Option<Text>, features: Option<Json>) -> Option<i32> {
+    let Json(features) = features?;
+    or_raise(serving::classify(model.as_deref(), &features))
 }
 
 #[pg_extern(stable, parallel_restricted)]
 fn segrec_cut(
-    model: Option<&str>,
+    model: Option<Text>,
     segments: Option<i32>,
-) -> TableIterator<'static, (name!(user_id, String), name!(segment, i32))> {
+) -> TableIterator<'static, (name!(user_id, Text), name!(segment, i32))> {
     let cut = || -> Result<Vec<(String, i32)>> {
-        serving::cut(model, segments.ok_or(SegrecError::NullArgument { argument: "segments" })?)
+        serving::cut(model.as_deref(), segments.ok_or(SegrecError::NullArgument { argument: "segments" })?)
     };
-    TableIterator::new(or_raise(cut()))
+    TableIterator::new(or_raise(cut()).into_iter().map(|(user, segment)| (user.into(), segment)))
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_label_segment(model: Option<&str>, segment: Option<i32>, label: Option<&str>) {
-    or_raise(label_segment::label_segment(model, segment, label));
+fn segrec_label_segment(model: Option<Text>, segment: Option<i32>, label: Option<Text>) {
+    or_raise(label_segment::label_segment(model.as_deref(), segment, label.as_deref()));
 }

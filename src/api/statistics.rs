@@ -1,6 +1,7 @@
 //! What the view `segrec.serving_statistics` reads.
 
 use crate::error::or_raise;
+use crate::pg::text::Text;
 use crate::serving::statistics;
 use pgrx::prelude::*;
 
@@ -9,7 +10,7 @@ use pgrx::prelude::*;
 fn serving_counters() -> TableIterator<
     'static,
     (
-        name!(model, String),
+        name!(model, Text),
         name!(calls, i64),
         name!(stored, i64),
         name!(folded_in, i64),
@@ -24,6 +25,16 @@ fn serving_counters() -> TableIterator<
     TableIterator::new(lines.into_iter().filter_map(|line| {
         let [calls, stored, folded_in, segment_popular, popular, empty, files_written] = line.counts;
         let since = TimestampWithTimeZone::try_from(line.since).ok()?;
-        Some((line.model, calls, stored, folded_in, segment_popular, popular, empty, files_written, since))
+        Some((
+            line.model.into(),
+            calls,
+            stored,
+            folded_in,
+            segment_popular,
+            popular,
+            empty,
+            files_written,
+            since,
+        ))
     }))
 }

@@ -2,13 +2,14 @@
 
 use crate::commands::{estimate, train};
 use crate::error::or_raise;
+use crate::pg::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(volatile, parallel_unsafe)]
 #[allow(clippy::type_complexity)]
 fn segrec_train(
-    model: Option<&str>,
-    deploy: default!(Option<&str>, "'if_better'"),
+    model: Option<Text>,
+    deploy: default!(Option<Text>, "'if_better'"),
 ) -> TableIterator<
     'static,
     (
@@ -17,7 +18,7 @@ fn segrec_train(
         name!(items, Option<i64>),
         name!(events, Option<i64>),
         name!(segments, i32),
-        name!(metric, String),
+        name!(metric, &'static str),
         name!(value, Option<f64>),
         name!(baseline, Option<f64>),
         name!(previous, Option<f64>),
@@ -25,14 +26,14 @@ fn segrec_train(
         name!(seconds, f64),
     ),
 > {
-    let result = or_raise(train::train(model, deploy));
+    let result = or_raise(train::train(model.as_deref(), deploy.as_deref()));
     TableIterator::once((
         result.version,
         result.users,
         result.items,
         result.events,
         result.segments,
-        result.metric.to_owned(),
+        result.metric,
         result.value,
         result.baseline,
         result.previous,
@@ -44,7 +45,7 @@ fn segrec_train(
 #[pg_extern(stable, parallel_unsafe)]
 #[allow(clippy::type_complexity)]
 fn segrec_estimate(
-    model: Option<&str>,
+    model: Option<Text>,
 ) -> TableIterator<
     'static,
     (
@@ -56,6 +57,6 @@ fn segrec_estimate(
         name!(disk, i64),
     ),
 > {
-    let found = or_raise(estimate::estimate(model));
+    let found = or_raise(estimate::estimate(model.as_deref()));
     TableIterator::once((found.users, found.items, found.events, found.memory, found.allowed, found.disk))
 }

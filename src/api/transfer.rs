@@ -2,18 +2,20 @@
 
 use crate::commands::transfer;
 use crate::error::or_raise;
-use pgrx::PgRelation;
+use crate::pg::regclass::Regclass;
+use crate::pg::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(stable, parallel_restricted)]
 fn segrec_export(
-    model: Option<&str>,
+    model: Option<Text>,
     version: default!(Option<i32>, "NULL"),
-) -> TableIterator<'static, (name!(part, String), name!(content, String))> {
-    TableIterator::new(or_raise(transfer::export(model, version)))
+) -> TableIterator<'static, (name!(part, Text), name!(content, Text))> {
+    let rows = or_raise(transfer::export(model.as_deref(), version));
+    TableIterator::new(rows.map(|(part, content)| (part.into(), content.into())))
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_import(model: Option<&str>, relation: Option<PgRelation>) -> i32 {
-    or_raise(transfer::import(model, relation.map(|relation| relation.oid())))
+fn segrec_import(model: Option<Text>, relation: Option<Regclass>) -> i32 {
+    or_raise(transfer::import(model.as_deref(), relation.map(|Regclass(relation)| relation)))
 }

@@ -3,20 +3,28 @@
 
 use crate::commands::tune;
 use crate::error::or_raise;
-use pgrx::JsonB;
+use crate::pg::json::Json;
+use crate::pg::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
 fn begin_study(
-    model: Option<&str>,
-    space: Option<JsonB>,
+    model: Option<Text>,
+    space: Option<Json>,
     trials: Option<i32>,
-    metric: Option<&str>,
-    search: Option<&str>,
+    metric: Option<Text>,
+    search: Option<Text>,
     apply: Option<bool>,
 ) -> i64 {
     let space = space.map(|space| space.0);
-    or_raise(tune::begin(tune::Arguments { model, space, trials, metric, search, apply }))
+    or_raise(tune::begin(tune::Arguments {
+        model: model.as_deref(),
+        space,
+        trials,
+        metric: metric.as_deref(),
+        search: search.as_deref(),
+        apply,
+    }))
 }
 
 #[pg_extern(sql = false)]
@@ -30,6 +38,6 @@ fn finish_study(study: Option<i64>, apply: Option<bool>) {
 }
 
 #[pg_extern(volatile, parallel_unsafe)]
-fn segrec_apply_trial(model: Option<&str>, study: Option<i64>, trial: Option<i32>) {
-    or_raise(tune::apply(model, study, trial));
+fn segrec_apply_trial(model: Option<Text>, study: Option<i64>, trial: Option<i32>) {
+    or_raise(tune::apply(model.as_deref(), study, trial));
 }

@@ -8,6 +8,9 @@ use std::str::FromStr;
 /// From 1970 to 2000, where PostgreSQL begins to count.
 const EPOCH: i64 = 946_684_800_000_000;
 
+/// Bytes that an expression has at most: each minute, hour, day and month by name and number, and more.
+const LONGEST: usize = 1000;
+
 /// The time zone of pg_cron's clock; none where the server has not loaded it.
 pub fn timezone() -> Option<String> {
     // Before the setting there was, it was always this.
@@ -17,9 +20,12 @@ pub fn timezone() -> Option<String> {
 /// The first moment after `after` in which an expression is due, both in microseconds since 2000 on the clock that
 /// pg_cron looks at; none where it never is, or where that cannot be told.
 pub fn next(expression: &str, after: i64) -> Option<i64> {
+    if expression.len() > LONGEST {
+        return None;
+    }
     let after = DateTime::from_timestamp_micros(after.checked_add(EPOCH)?)?.naive_utc();
     let next = match seconds(expression) {
-        Some(seconds) => after.checked_add_signed(Duration::seconds(seconds))?,
+        Some(seconds) => after.checked_add_signed(Duration::try_seconds(seconds)?)?,
         None => on_the_calendar(expression, after)?,
     };
     Some(next.and_utc().timestamp_micros() - EPOCH)

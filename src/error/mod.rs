@@ -245,6 +245,8 @@ pub enum SegrecError {
     NothingToMeasure { relation: String, reason: String, hint: &'static str },
     /// One version predicts ratings, the other does not.
     DifferentFeedback { model: String, versions: [i32; 2], ratings: i32 },
+    /// There is no metric of that name.
+    UnknownMetric { metric: String },
     /// A list is to be cut where it has no place.
     ListLength { k: i32 },
     /// A number of a row cannot be used.

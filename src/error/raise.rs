@@ -2,7 +2,7 @@
 
 use super::Result;
 use super::report::Report;
-use crate::pg::interrupts;
+use crate::pg::{interrupts, text};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, function_name};
 
@@ -12,14 +12,7 @@ pub fn or_raise<T>(result: Result<T>) -> T {
         Ok(value) => value,
         Err(error) => {
             let Report { code, message, detail, hint } = error.into_report();
-            let mut report = ErrorReport::new(code, message, function_name!());
-            if let Some(detail) = detail {
-                report = report.set_detail(detail);
-            }
-            if let Some(hint) = hint {
-                report = report.set_hint(hint);
-            }
-            report.report(PgLogLevel::ERROR);
+            said(code, message, detail, hint).report(PgLogLevel::ERROR);
             unreachable!("an error report of level ERROR does not return")
         }
     }
@@ -36,19 +29,35 @@ pub fn warning(message: String, detail: Option<String>, hint: Option<String>) {
 }
 
 fn say(level: PgLogLevel, message: String, detail: Option<String>, hint: Option<String>) {
-    let mut report =
-        ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, function_name!());
-    if let Some(detail) = detail {
-        report = report.set_detail(detail);
-    }
-    if let Some(hint) = hint {
-        report = report.set_hint(hint);
-    }
+    let report = said(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, detail, hint);
     interrupts::after(|| report.report(level));
 }
 
 /// A line in the server's log.
 pub fn log(message: String) {
-    let report = ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, function_name!());
+    let report = said(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, None, None);
     interrupts::after(|| report.report(PgLogLevel::LOG));
+}
+
+/// Bytes of a message, of a DETAIL and of a HINT at most: what was given may be a gigabyte, and is named in them.
+const LONGEST: usize = 8000;
+
+/// What PostgreSQL is to say, in its encoding.
+fn said(code: PgSqlErrorCode, message: String, detail: Option<String>, hint: Option<String>) -> ErrorReport {
+    let mut report = ErrorReport::new(code, spoken(message), function_name!());
+    if let Some(detail) = detail {
+        report = report.set_detail(spoken(detail));
+    }
+    if let Some(hint) = hint {
+        report = report.set_hint(spoken(hint));
+    }
+    report
+}
+
+fn spoken(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push_str(" …");
+    }
+    text::message(text)
 }

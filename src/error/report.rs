@@ -568,6 +568,12 @@ impl SegrecError {
                 Some(format!("version {ratings} predicts ratings, the other ranks items: their metrics differ")),
                 Some("compare versions with the same feedback".to_owned()),
             ),
+            Self::UnknownMetric { metric } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("there is no metric \"{metric}\""),
+                None,
+                Some("call a metric by its function, as in segrec_recall(ARRAY[1, 2], ARRAY[2])".to_owned()),
+            ),
             Self::ListLength { k } => report(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("\"k\" is {k}"),

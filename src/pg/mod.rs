@@ -15,6 +15,7 @@
 //! - [`planner`]: what the planner asks of our functions
 //! - [`progress`]: small files that say how far a training is
 //! - [`query`]: queries that are compared with what they are to read, and their rows, one by one
+//! - [`regclass`]: a relation as an argument
 //! - [`relation`]: relations of users, held while they are read
 //! - [`rights`]: what the current role may read
 //! - [`row`]: rows by a key, without the executor
@@ -40,6 +41,7 @@ pub mod packed;
 pub mod planner;
 pub mod progress;
 pub mod query;
+pub mod regclass;
 pub mod relation;
 pub mod rights;
 pub mod row;

@@ -1,5 +1,6 @@
 //! Rows by a key, as the current statement sees them, without the executor: for what is asked at every call.
 
+use super::text::Text;
 use pgrx::htup::heap_getattr_raw;
 use pgrx::{IntoDatum, pg_sys};
 use std::ffi::CStr;
@@ -45,7 +46,7 @@ pub fn rows(
         let mut key = pg_sys::ScanKeyData::default();
         let index = by.map_or(pg_sys::InvalidOid, |(index, wanted)| {
             let (column, equal, value) = match wanted {
-                Key::Text(column, text) => (column, pg_sys::F_TEXTEQ, text.into_datum()),
+                Key::Text(column, text) => (column, pg_sys::F_TEXTEQ, Text::from(text).into_datum()),
                 Key::Bigint(column, number) => (column, pg_sys::F_INT8EQ, number.into_datum()),
             };
             let (equal, value) = (equal.into(), value.unwrap_or(pg_sys::Datum::from(0)));

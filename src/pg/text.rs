@@ -61,7 +61,8 @@ fn not_utf8() -> SegrecError {
     SegrecError::NotUtf8 { encoding: encoding_name() }
 }
 
-/// A text in the server's encoding. Where that has no place for a character, PostgreSQL raises its own error.
+/// A text in the server's encoding. Where that has no place for a sign of ours, it is written in ASCII; where it has
+/// none for any other character, PostgreSQL raises its own error.
 ///
 /// # Errors
 /// The text has a zero byte, which no text of PostgreSQL's has.
@@ -69,16 +70,64 @@ pub fn encode(text: &str) -> Result<Cow<'_, [u8]>> {
     if text.contains('\0') {
         return Err(SegrecError::ZeroByte);
     }
-    if let Encoding::Other = encoding()
-        && !text.is_ascii()
-    {
-        // SAFETY: as above.
-        return Ok(Cow::Owned(unsafe {
-            let converted = pg_sys::pg_any_to_server(text.as_ptr().cast(), text.len() as c_int, UTF8);
-            taken(converted, text.as_bytes())
-        }));
+    if text.is_ascii() || !matches!(encoding(), Encoding::Other) {
+        return Ok(Cow::Borrowed(text.as_bytes()));
     }
-    Ok(Cow::Borrowed(text.as_bytes()))
+    let (converted, length) = convert(text);
+    if length == text.len() {
+        return Ok(Cow::Owned(converted));
+    }
+    let text: String =
+        text.chars().map(|sign| in_ascii(sign).map_or(sign.to_string(), str::to_owned)).collect();
+    // SAFETY: as in `decode`.
+    Ok(Cow::Owned(unsafe {
+        let converted = pg_sys::pg_any_to_server(text.as_ptr().cast(), text.len() as c_int, UTF8);
+        taken(converted, text.as_bytes())
+    }))
+}
+
+/// The signs that our own texts have beyond letters: rules, reasons and messages.
+fn in_ascii(sign: char) -> Option<&'static str> {
+    match sign {
+        '≤' => Some("<="),
+        '≠' => Some("<>"),
+        '±' => Some("+-"),
+        '…' => Some("..."),
+        _ => None,
+    }
+}
+
+/// Bytes that are converted at once: four times as many are a number of C's, and less than PostgreSQL's own limit.
+const MOST_CONVERTED: usize = 200 << 20;
+
+/// A text in the server's encoding as far as that has a place for it, and how many bytes of it that are. Outside a
+/// transaction it is nothing, since the catalog says how to convert.
+fn convert(text: &str) -> (Vec<u8>, usize) {
+    // SAFETY: both are encodings of PostgreSQL's, and the catalog is read inside a transaction only. The conversion
+    // reads the text's bytes, writes at most as many as there is room for and a zero byte, and says how far it came.
+    unsafe {
+        if text.len() > MOST_CONVERTED || !pg_sys::IsTransactionState() {
+            return (Vec::new(), 0);
+        }
+        let server = pg_sys::GetDatabaseEncoding();
+        let conversion = pg_sys::FindDefaultConversionProc(UTF8, server);
+        if conversion == pg_sys::InvalidOid {
+            return (Vec::new(), 0);
+        }
+        let mut room = vec![0_u8; text.len() * pg_sys::MAX_CONVERSION_GROWTH as usize + 1];
+        let length = pg_sys::pg_do_encoding_conversion_buf(
+            conversion,
+            UTF8,
+            server,
+            text.as_ptr().cast_mut(),
+            text.len() as c_int,
+            room.as_mut_ptr().cast(),
+            room.len() as c_int,
+            true,
+        );
+        room.truncate(room.iter().position(|&byte| byte == 0).unwrap_or(room.len()));
+        (room, length.max(0) as usize)
+    }
 }
 
 /// What a conversion answers, which is the text itself where there was nothing to convert.
@@ -105,127 +154,74 @@ pub fn message(text: String) -> String {
     if text.is_ascii() || !matches!(encoding(), Encoding::Other) {
         return text;
     }
-    // SAFETY: pgrx copies the bytes of a message to PostgreSQL and does not look at them.
-    unsafe { String::from_utf8_unchecked(encode_lossy(&text)) }
-}
-
-fn encode_lossy(text: &str) -> Vec<u8> {
-    // SAFETY: outside a transaction the catalog of conversions cannot be read.
-    let conversion = if unsafe { pg_sys::IsTransactionState() } {
-        // SAFETY: both are encodings of PostgreSQL's.
-        unsafe { pg_sys::FindDefaultConversionProc(UTF8, pg_sys::GetDatabaseEncoding()) }
-    } else {
-        pg_sys::InvalidOid
-    };
-    let one = |character: char| -> Vec<u8> {
-        let mut bytes = [0; 4];
-        let bytes = character.encode_utf8(&mut bytes).as_bytes();
-        if character.is_ascii() {
-            return bytes.to_vec();
+    let (mut said, mut rest) = (Vec::new(), text.as_str());
+    loop {
+        let (converted, length) = convert(rest);
+        said.extend(converted);
+        let mut left = rest.get(length..).unwrap_or_default().chars();
+        match left.next() {
+            // SAFETY: pgrx copies the bytes of a message to PostgreSQL and does not look at them.
+            None => return unsafe { String::from_utf8_unchecked(said) },
+            Some(sign) if sign.is_ascii() => said.push(sign as u8),
+            Some(sign) => said.extend(in_ascii(sign).unwrap_or("?").bytes()),
         }
-        let mut room = [0_u8; 32];
-        let converted = conversion != pg_sys::InvalidOid
-            // SAFETY: it reads those bytes, writes at most as many as there is room for, and a zero byte; what it
-            // cannot convert it leaves and says how far it came.
-            && unsafe {
-                pg_sys::pg_do_encoding_conversion_buf(
-                    conversion,
-                    UTF8,
-                    pg_sys::GetDatabaseEncoding(),
-                    bytes.as_ptr().cast_mut(),
-                    bytes.len() as c_int,
-                    room.as_mut_ptr().cast(),
-                    room.len() as c_int,
-                    true,
-                )
-            } == bytes.len() as c_int;
-        if converted { room.iter().copied().take_while(|&byte| byte != 0).collect() } else { b"?".to_vec() }
-    };
-    text.chars().flat_map(one).collect()
+        rest = left.as_str();
+    }
 }
 
 /// An argument or a result of type `text`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Text<'fcx>(Cow<'fcx, str>);
+pub struct Text(pub String);
 
-impl Text<'_> {
-    /// The text.
-    pub fn into_owned(self) -> String {
-        self.0.into_owned()
-    }
-}
-
-impl Deref for Text<'_> {
+impl Deref for Text {
     type Target = str;
     fn deref(&self) -> &str {
         &self.0
     }
 }
 
-impl From<String> for Text<'_> {
+impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Cow::Owned(text))
+        Self(text)
     }
 }
 
-impl<'text> From<&'text str> for Text<'text> {
-    fn from(text: &'text str) -> Self {
-        Self(Cow::Borrowed(text))
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
     }
 }
 
-/// The text that a datum holds.
-///
-/// # Safety
-/// The datum is a varlena that lives as long as the call.
-unsafe fn text_of<'fcx>(datum: pg_sys::Datum) -> Text<'fcx> {
-    // SAFETY: as the caller says.
-    Text(or_raise(decode(unsafe { bytes_of(datum.cast_mut_ptr()) })))
-}
-
-/// A copy, which lives on its own.
-impl FromDatum for Text<'static> {
+impl FromDatum for Text {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
-        // SAFETY: a text is a varlena; the copy is made before the call ends.
-        (!is_null).then(|| Text(Cow::Owned(unsafe { text_of(datum) }.into_owned())))
+        // SAFETY: a text is a varlena, of which a copy is made.
+        (!is_null).then(|| Self(or_raise(decode(unsafe { bytes_of(datum.cast_mut_ptr()) })).into_owned()))
     }
 }
 
-// SAFETY: an element of an array of texts is a varlena; a copy is made of it.
-unsafe impl UnboxDatum for Text<'static> {
+// SAFETY: an element of an array of texts is a varlena, of which a copy is made.
+unsafe impl UnboxDatum for Text {
     type As<'src> = Self;
     unsafe fn unbox<'src>(datum: Datum<'src>) -> Self
     where
         Self: 'src,
     {
-        Text(Cow::Owned(unsafe { text_of(datum.sans_lifetime()) }.into_owned()))
+        Self(or_raise(decode(unsafe { bytes_of(datum.sans_lifetime().cast_mut_ptr()) })).into_owned())
     }
 }
 
 // SAFETY: reads the datum as its type says.
-unsafe impl<'fcx> ArgAbi<'fcx> for Text<'fcx> {
+unsafe impl<'fcx> ArgAbi<'fcx> for Text {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
-        match unsafe { Self::unbox_nullable_arg(arg) } {
-            Nullable::Valid(text) => text,
-            Nullable::Null => Self::from(""),
-        }
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.unwrap_or(Self(String::new()))
     }
 
     unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
-        unsafe { arg.unbox_arg_using_from_datum::<Raw>() }.map(|Raw(datum)| unsafe { text_of(datum) }).into()
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.into()
     }
 }
 
-/// A datum as it is.
-struct Raw(pg_sys::Datum);
-
-impl FromDatum for Raw {
-    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
-        (!is_null).then_some(Self(datum))
-    }
-}
-
-impl IntoDatum for Text<'_> {
+impl IntoDatum for Text {
     fn into_datum(self) -> Option<pg_sys::Datum> {
         or_raise(encode(&self)).as_ref().into_datum()
     }
@@ -240,7 +236,7 @@ impl IntoDatum for Text<'_> {
 }
 
 // SAFETY: the datum is a text in the context of the call.
-unsafe impl BoxRet for Text<'_> {
+unsafe impl BoxRet for Text {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         match self.into_datum() {
             Some(datum) => unsafe { fcinfo.return_raw_datum(datum) },
@@ -249,4 +245,4 @@ unsafe impl BoxRet for Text<'_> {
     }
 }
 
-pgrx::impl_sql_translatable!(Text<'_>, "TEXT");
+pgrx::impl_sql_translatable!(Text, "TEXT");

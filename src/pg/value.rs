@@ -98,24 +98,24 @@ impl<T: Bindable> Bindable for Vec<T> {
     }
 }
 
-impl<'a> Bindable for &'a str {
-    type Bound = Text<'a>;
-    fn bound(self) -> Text<'a> {
+impl Bindable for &str {
+    type Bound = Text;
+    fn bound(self) -> Text {
         self.into()
     }
 }
 
 impl Bindable for String {
-    type Bound = Text<'static>;
-    fn bound(self) -> Text<'static> {
+    type Bound = Text;
+    fn bound(self) -> Text {
         self.into()
     }
 }
 
 impl Readable for String {
-    type Stored = Text<'static>;
-    fn from_stored(stored: Text<'static>) -> Self {
-        stored.into_owned()
+    type Stored = Text;
+    fn from_stored(stored: Text) -> Self {
+        stored.0
     }
 }
 

@@ -17,7 +17,7 @@ thread_local! {
 
 /// The model a call means: the one it names, or `segrec.default_model`, or the only one there is.
 pub fn model(name: Option<&str>) -> Result<Rc<Model>> {
-    let default = settings::default_model();
+    let default = settings::default_model()?;
     let name = name.or(default.as_deref());
     let mut found = models::find_served(name)?;
     match (found.len(), found.pop(), name) {

@@ -72,6 +72,11 @@ impl Cluster {
         Database::empty(self, name)
     }
 
+    /// A database of the test's own in another encoding than UTF8, without the extension.
+    pub fn encoded_database(&self, name: &str, encoding: &str) -> Database<'_> {
+        Database::encoded(self, name, encoding)
+    }
+
     /// A session of `role` in `database`.
     pub fn connect(&self, database: &str, role: &str) -> Session {
         Session::open(&self.directory, database, role)

@@ -38,6 +38,11 @@ impl<'cluster> Database<'cluster> {
         Self::create(cluster, name, "template1")
     }
 
+    pub(crate) fn encoded(cluster: &'cluster Cluster, name: &str, encoding: &str) -> Self {
+        let template = format!("template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'");
+        Self::create(cluster, name, &template)
+    }
+
     fn create(cluster: &'cluster Cluster, name: &str, template: &str) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(1);
         let end = name.floor_char_boundary(LONGEST_NAME);

@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attempts;
 mod cluster;
 mod database;
 mod keeper;

@@ -1,0 +1,145 @@
+//! Summaries, the states of aggregates, as somebody else has them: anybody may make an aggregate of our parts, keep what
+//! it leaves as text, change that and put it back. What our parts then do is an answer or a refusal.
+
+use segrec_tests::attempts::{self, Attempts, BATCH};
+use segrec_tests::{Cluster, Session, draws, rounds};
+
+/// A part of an aggregate: its name, and what it takes besides a state.
+struct Part {
+    name: String,
+    arguments: Vec<String>,
+}
+
+/// Functions that take a state first, and give one or not.
+fn parts(session: &mut Session, result: &str) -> Vec<Part> {
+    let rows = session
+        .query(
+            &format!(
+                "SELECT p.oid::regproc::text, ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS a(t, n) WHERE n > 1)
+                 FROM pg_proc p
+                 WHERE p.proargtypes[0] = 'segrec_summary'::regtype AND has_function_privilege(p.oid, 'EXECUTE')
+                   AND NOT 'internal'::regtype = ANY (p.proargtypes) AND p.prokind = 'f' AND {result}
+                 ORDER BY 1, p.oid::regprocedure::text"
+            ),
+            &[],
+        )
+        .unwrap();
+    rows.iter().map(|row| Part { name: row.get(0), arguments: row.get(1) }).collect()
+}
+
+/// Columns of a type that the part takes, of a row n.
+fn column(kind: &str) -> &'static str {
+    match kind {
+        "real[]" => "ARRAY[n, n * n % 7]::real[]",
+        "integer" => "3",
+        "text" => "'x' || n % 3",
+        "boolean" => "n % 2 = 0",
+        "double precision" => "n::float8 / 3",
+        "segrec_summary" => "NULL::segrec_summary",
+        other => panic!("no values of type {other}: give some"),
+    }
+}
+
+fn columns(part: &Part) -> String {
+    part.arguments.iter().map(|kind| column(kind)).collect::<Vec<_>>().join(", ")
+}
+
+/// A text of a state in which some bytes are others.
+fn mutated(draw: &mut fastrand::Rng, texts: &[String]) -> String {
+    const ODD: [&str; 12] = [
+        "00",
+        "01",
+        "ff",
+        "7f",
+        "80",
+        "ffffffff0f",
+        "0000c07f",
+        "0000807f",
+        "ffffffffffffffff7f",
+        "000000000000f07f",
+        "05",
+        "10",
+    ];
+    let mut text = texts[draw.usize(..texts.len())].clone();
+    for _ in 0..draw.usize(0..4) {
+        let bytes = text.len() / 2;
+        if bytes < 2 {
+            break;
+        }
+        let most = if draw.bool() { bytes.min(24) } else { bytes }; // what comes first says what the rest is
+        let place = 2 * draw.usize(..most);
+        match draw.u32(0..5) {
+            0 => text.replace_range(place..place + 2, &format!("{:02x}", draw.u8(..))),
+            1 => text.replace_range(place..place + 2, ODD[draw.usize(..ODD.len())]),
+            2 => text.insert_str(place, ODD[draw.usize(..ODD.len())]),
+            3 => text.truncate(place),
+            _ => {
+                let other = &texts[draw.usize(..texts.len())];
+                let from = 2 * draw.usize(..other.len() / 2);
+                text.replace_range(place.., &other[from..]);
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn states_that_somebody_changed_are_used_or_refused() {
+    let mut draw = draws("states");
+    let cluster = Cluster::start();
+    let database = cluster.database("states");
+    let mut owner = database.connect();
+    attempts::prepare(&mut owner);
+    owner.run("CREATE ROLE states_guest LOGIN; CREATE SCHEMA own AUTHORIZATION states_guest");
+    let mut session = database.connect_as("states_guest");
+    let steps = parts(&mut session, "p.prorettype = 'segrec_summary'::regtype");
+    let finals = parts(&mut session, "p.prorettype <> 'segrec_summary'::regtype AND p.pronargs = 1");
+    let mut texts: Vec<String> = Vec::new();
+    for (number, step) in steps.iter().enumerate() {
+        session.run(&format!(
+            "CREATE AGGREGATE own.kept_{number}({}) (SFUNC = {}, STYPE = segrec_summary)",
+            step.arguments.join(", "),
+            step.name
+        ));
+        for rows in [1, 3, 12] {
+            let text = session.table(&format!(
+                "SELECT own.kept_{number}({})::text FROM generate_series(1, {rows}) n",
+                columns(step)
+            ));
+            if text != "∅" {
+                texts.push(text);
+            }
+        }
+    }
+    assert!(texts.len() > 6, "the aggregates of others leave summaries");
+    let mut attempts = Attempts::of(&mut session);
+    let mut left = rounds(6000);
+    while left > 0 {
+        let calls: Vec<String> = (0..BATCH)
+            .map(|_| {
+                let (state, other) = (mutated(&mut draw, &texts), mutated(&mut draw, &texts));
+                let (step, last) = (&steps[draw.usize(..steps.len())], &finals[draw.usize(..finals.len())]);
+                match draw.u32(0..3) {
+                    0 => format!("SELECT {}('{state}'::segrec_summary)", last.name),
+                    1 => format!(
+                        "CREATE AGGREGATE own.changed({}) (SFUNC = {}, STYPE = segrec_summary, FINALFUNC = {}, INITCOND = '{state}');
+                         SELECT own.changed({}) FROM generate_series(1, {}) n",
+                        step.arguments.join(", "),
+                        step.name,
+                        last.name,
+                        columns(step),
+                        draw.u32(0..5)
+                    ),
+                    _ => format!(
+                        "CREATE AGGREGATE own.merged(segrec_summary) (SFUNC = segrec_catalog.summary_merge, STYPE = segrec_summary, FINALFUNC = {});
+                         SELECT own.merged(v::segrec_summary) FROM (VALUES ('{state}'), ('{other}')) AS v(v)",
+                        last.name
+                    ),
+                }
+            })
+            .collect();
+        left = left.saturating_sub(calls.len());
+        attempts.make(&mut session, "SET LOCAL search_path = public", &calls);
+    }
+    attempts.report(&mut session);
+}
