@@ -22,6 +22,7 @@ mod grants;
 mod harness;
 mod hostile;
 mod identity;
+mod installation;
 mod lists;
 mod made_up;
 mod metrics;

@@ -18,6 +18,7 @@
 mod cluster;
 mod database;
 mod keeper;
+pub mod overloads;
 pub mod planted;
 pub mod remains;
 mod rounds;
