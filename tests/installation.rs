@@ -37,7 +37,7 @@ const OWNER: &[&str] = &[
     "SELECT @.segrec_estimate('m')",
     "SELECT @.segrec_train('m')",
     "SELECT @.segrec_train('p')",
-    r#"SELECT @.segrec_alter_model('m', '{"als": {"iterations": 5}}')"#,
+    r#"SELECT @.segrec_alter_model('m', '{"als": {"factors": 5}}')"#,
     "SELECT @.segrec_train('m', 'always')",
     "SELECT @.segrec_rollback('m')",
     "SELECT @.segrec_deploy('m', 2)",
@@ -76,7 +76,8 @@ const EVERYBODY: &[&str] = &[
     "SELECT @.segrec_segment_of(1::bigint, 'm'), @.segrec_segment_of(1000::bigint, 'm')",
     r#"SELECT @.segrec_classify('p', '{"age": 30, "plan": "a", "active": true}')"#,
     "SELECT * FROM @.segrec_cut('p', 3)",
-    "SELECT @.segrec_precision('{1,2}'::bigint[], '{1}'), @.segrec_recall('{1,2}'::uuid[], NULL), @.segrec_f1('{a}'::text[], '{a}')",
+    "SELECT @.segrec_precision('{1,2}'::bigint[], '{1}'), @.segrec_recall('{}'::pg_catalog.uuid[], NULL),
+            @.segrec_f1('{a}'::pg_catalog.text[], '{a}')",
     "SELECT @.segrec_hit_rate('{1,2}'::bigint[], '{1}'), @.segrec_ndcg('{1,2}'::bigint[], '{1}', 1),
             @.segrec_average_precision('{1}'::bigint[], '{1}'), @.segrec_reciprocal_rank('{1}'::bigint[], '{1}')",
     "SELECT @.segrec_kmeans(features, 2), @.segrec_silhouette(features, segment), @.segrec_davies_bouldin(features, segment),
@@ -120,6 +121,7 @@ fn read_views(clean: &mut Session, session: &mut Session, path: &str) {
 /// that path. Gives what calls of rivals in the schema `NAME` there were.
 fn calls_at_use(database: &Database<'_>, name: &str, path: &str, schema: &str) -> Vec<String> {
     let mut clean = database.connect();
+    clean.run("SET search_path = pg_catalog");
     let mut owner = database.connect_as(&format!("{name}_owner"));
     run_all(&mut owner, path, schema, OWNER);
     clean.wait_until("SELECT bool_and(state <> 'running') FROM segrec.jobs");
@@ -330,7 +332,7 @@ fn a_role_that_reads_all_data_dumps_the_models_and_the_owner_of_the_database_all
     let own = dump(
         &database,
         "installation_dumped_owner",
-        &["--exclude-schema=segrec*", "--exclude-table=public.*"],
+        &["--exclude-schema=segrec*"],
     )
     .unwrap();
     assert!(

@@ -199,22 +199,22 @@ fn what_an_error_said_is_shown_to_who_may_train_only() {
     // Whatever could be in a message, in every place that keeps one.
     admin.run(
         "INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, reason, options)
-             SELECT model_id, 2, 'failed', now(), 'card 4111', '{}' FROM segrec_catalog.models;
+             SELECT model_id, 2, 'failed', now(), 'the card of Smith', '{}' FROM segrec_catalog.models;
          INSERT INTO segrec_catalog.schedules (model_id, cron, min_new_events, role, job)
              SELECT model_id, '0 3 * * *', 1, 'privileges_errors_owner', 7 FROM segrec_catalog.models;
          INSERT INTO segrec_catalog.schedule_runs (model_id, started_at, finished_at, outcome, error)
-             SELECT model_id, now(), now(), 'failed', 'card 4111' FROM segrec_catalog.models;
+             SELECT model_id, now(), now(), 'failed', 'the card of Smith' FROM segrec_catalog.models;
          INSERT INTO segrec_catalog.jobs (job, model_id, role, pid, state, error)
-             SELECT 1, model_id, 'privileges_errors_reader', 1, 'failed', 'card 4111' FROM segrec_catalog.models;
+             SELECT 1, model_id, 'privileges_errors_reader', 1, 'failed', 'the card of Smith' FROM segrec_catalog.models;
          INSERT INTO segrec_catalog.studies (model_id, space, metric, search, trials, options)
              SELECT model_id, '{}', 'ndcg@10', 'grid', 1, '{}' FROM segrec_catalog.models;
-         INSERT INTO segrec_catalog.trials SELECT study_id, 1, 1, '{}', 'failed', NULL, 'card 4111' FROM segrec_catalog.studies",
+         INSERT INTO segrec_catalog.trials SELECT study_id, 1, 1, '{}', 'failed', NULL, 'the card of Smith' FROM segrec_catalog.studies",
     );
     let failed = "SELECT reason FROM segrec.versions WHERE state = 'failed'";
     let others = "SELECT (SELECT error FROM segrec.trials), (SELECT error FROM segrec.schedule_runs),
                          (SELECT last_error FROM segrec.schedules), (SELECT error FROM segrec.jobs)";
-    assert_eq!(owner.table(failed), "card 4111");
-    assert_eq!(owner.table(others), ["card 4111"; 4].join("|"));
+    assert_eq!(owner.table(failed), "the card of Smith");
+    assert_eq!(owner.table(others), ["the card of Smith"; 4].join("|"));
     assert_eq!(reader.table(failed), "the training failed; who may train the model sees why");
     assert_eq!(reader.table(others), ["∅"; 4].join("|"));
     for (schema, view) in reader
@@ -225,8 +225,8 @@ fn what_an_error_said_is_shown_to_who_may_train_only() {
         .map(|row| (row.get::<_, String>(0), row.get::<_, String>(1)))
     {
         let rows = reader.table(&format!("SELECT * FROM {schema}.{view}"));
-        assert!(!rows.contains("4111"), "{schema}.{view}: {rows}");
+        assert!(!rows.contains("Smith"), "{schema}.{view}: {rows}");
     }
     owner.run("SELECT segrec_grant('m', 'privileges_errors_reader', 'train')");
-    assert_eq!(reader.table(others), ["card 4111"; 4].join("|"));
+    assert_eq!(reader.table(others), ["the card of Smith"; 4].join("|"));
 }
