@@ -214,7 +214,8 @@ fn what_comes_first_in_the_path_is_a_rival() {
 fn the_owner_of_a_database_installs_it_and_writes_nothing_of_it() {
     let database = owned_database("installation_trusted");
     let mut owner = database.connect_as("installation_trusted_owner");
-    owner.run("CREATE SCHEMA mine; CREATE EXTENSION pg_segrec SCHEMA mine");
+    owner.run("CREATE SCHEMA mine; SET search_path = mine, public; CREATE EXTENSION pg_segrec SCHEMA mine");
+    assert_eq!(owner.table("SHOW search_path"), "mine, public");
     for statement in [
         "CREATE TABLE segrec_catalog.version_users_1 (a int)",
         "CREATE FUNCTION segrec.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
