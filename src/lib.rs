@@ -26,6 +26,7 @@ pgrx::extension_sql_file!("../sql/schema/aggregates.sql", name = "aggregates", r
 pgrx::extension_sql_file!("../sql/schema/metrics.sql", name = "metrics", requires = ["aggregates"]);
 pgrx::extension_sql_file!("../sql/schema/functions.sql", name = "functions", requires = ["metrics"]);
 pgrx::extension_sql_file!("../sql/schema/procedures.sql", name = "procedures", requires = ["functions"]);
+pgrx::extension_sql_file!("../sql/schema/closed.sql", name = "closed", requires = ["procedures"]);
 
 /// Registers the settings when the library is loaded.
 #[pg_guard]
