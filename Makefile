@@ -12,7 +12,7 @@ test: ## Run every test; PG=18 or MAJORS="14 18" picks the PostgreSQL versions, 
 	@$(if $(PG),MAJORS="$(PG)") scripts/test
 soak: ## Run ten times as long what the tests repeat with random moments and inputs; then valgrind
 	@$(if $(PG),MAJORS="$(PG)") scripts/soak
-check: ## Check format, lints, layout and documentation
+check: ## Check format, lints, layout, documentation and dependencies
 	@scripts/check
 bench: ## Measure speed and quality
 	@benches/run.sh

@@ -20,10 +20,13 @@ pgrx::pg_module_magic!(name, version);
 pgrx::extension_sql_file!("../sql/schema/schemas.sql", name = "schemas", bootstrap);
 pgrx::extension_sql_file!("../sql/schema/tables.sql", name = "tables", requires = ["schemas"]);
 pgrx::extension_sql_file!("../sql/schema/views.sql", name = "views", requires = ["tables"]);
-pgrx::extension_sql_file!("../sql/schema/comments.sql", name = "comments", requires = ["views"]);
+pgrx::extension_sql_file!("../sql/schema/privileges.sql", name = "privileges", requires = ["views"]);
+pgrx::extension_sql_file!("../sql/schema/comments.sql", name = "comments", requires = ["privileges"]);
 pgrx::extension_sql_file!("../sql/schema/aggregates.sql", name = "aggregates", requires = ["comments"]);
 pgrx::extension_sql_file!("../sql/schema/metrics.sql", name = "metrics", requires = ["aggregates"]);
-pgrx::extension_sql_file!("../sql/schema/functions.sql", name = "functions", finalize);
+pgrx::extension_sql_file!("../sql/schema/functions.sql", name = "functions", requires = ["metrics"]);
+pgrx::extension_sql_file!("../sql/schema/procedures.sql", name = "procedures", requires = ["functions"]);
+pgrx::extension_sql_file!("../sql/schema/closed.sql", name = "closed", requires = ["procedures"]);
 
 /// Registers the settings when the library is loaded.
 #[pg_guard]

@@ -24,6 +24,7 @@ mod harness;
 mod hostile;
 mod identity;
 mod imports;
+mod installation;
 mod jobs;
 mod lists;
 mod made_up;

@@ -168,3 +168,65 @@ fn who_may_read_only_a_view_of_the_events_does_not_see_what_all_of_them_taught()
     assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
     drop(database);
 }
+
+#[test]
+fn who_may_not_use_the_schema_of_the_events_knows_nothing_of_the_model() {
+    let (database, [mut owner, mut reader, _]) = shared_model("privileges_schema");
+    let mut admin = database.connect();
+    admin.run(
+        "CREATE SCHEMA closed AUTHORIZATION privileges_schema_owner; ALTER TABLE events SET SCHEMA closed;
+         GRANT SELECT ON closed.events TO PUBLIC",
+    );
+    assert_eq!(reader.expect_error("SELECT FROM closed.events").code(), &SqlState::INSUFFICIENT_PRIVILEGE);
+    for call in ["segrec_recommend(1, model => 'm')", "segrec_explain(1, 5)", "segrec_similar_users(1)"] {
+        assert_eq!(
+            reader.expect_error(&format!("SELECT {call}")).code(),
+            &SqlState::UNDEFINED_OBJECT,
+            "{call}"
+        );
+    }
+    for view in ["models", "versions", "segment_members", "user_factors", "metrics"] {
+        assert_eq!(reader.value::<i64>(&format!("SELECT count(*) FROM segrec.{view}")), 0, "{view}");
+    }
+    owner.run("GRANT USAGE ON SCHEMA closed TO privileges_schema_reader");
+    assert_eq!(reader.value::<i64>("SELECT count(*) FROM segrec_recommend(1)"), 10);
+}
+
+#[test]
+fn what_an_error_said_is_shown_to_who_may_train_only() {
+    let (database, [mut owner, mut reader, _]) = shared_model("privileges_errors");
+    let mut admin = database.connect();
+    // Whatever could be in a message, in every place that keeps one.
+    admin.run(
+        "INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, reason, options)
+             SELECT model_id, 2, 'failed', now(), 'the card of Smith', '{}' FROM segrec_catalog.models;
+         INSERT INTO segrec_catalog.schedules (model_id, cron, min_new_events, role, job)
+             SELECT model_id, '0 3 * * *', 1, 'privileges_errors_owner', 7 FROM segrec_catalog.models;
+         INSERT INTO segrec_catalog.schedule_runs (model_id, started_at, finished_at, outcome, error)
+             SELECT model_id, now(), now(), 'failed', 'the card of Smith' FROM segrec_catalog.models;
+         INSERT INTO segrec_catalog.jobs (job, model_id, role, pid, state, error)
+             SELECT 1, model_id, 'privileges_errors_reader', 1, 'failed', 'the card of Smith' FROM segrec_catalog.models;
+         INSERT INTO segrec_catalog.studies (model_id, space, metric, search, trials, options)
+             SELECT model_id, '{}', 'ndcg@10', 'grid', 1, '{}' FROM segrec_catalog.models;
+         INSERT INTO segrec_catalog.trials SELECT study_id, 1, 1, '{}', 'failed', NULL, 'the card of Smith' FROM segrec_catalog.studies",
+    );
+    let failed = "SELECT reason FROM segrec.versions WHERE state = 'failed'";
+    let others = "SELECT (SELECT error FROM segrec.trials), (SELECT error FROM segrec.schedule_runs),
+                         (SELECT last_error FROM segrec.schedules), (SELECT error FROM segrec.jobs)";
+    assert_eq!(owner.table(failed), "the card of Smith");
+    assert_eq!(owner.table(others), ["the card of Smith"; 4].join("|"));
+    assert_eq!(reader.table(failed), "the training failed; who may train the model sees why");
+    assert_eq!(reader.table(others), ["∅"; 4].join("|"));
+    for (schema, view) in reader
+        .query("SELECT nspname::text, relname::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+                WHERE nspname IN ('segrec', 'segrec_catalog') AND relkind = 'v' AND has_table_privilege(pg_class.oid, 'SELECT')", &[])
+        .unwrap()
+        .iter()
+        .map(|row| (row.get::<_, String>(0), row.get::<_, String>(1)))
+    {
+        let rows = reader.table(&format!("SELECT * FROM {schema}.{view}"));
+        assert!(!rows.contains("Smith"), "{schema}.{view}: {rows}");
+    }
+    owner.run("SELECT segrec_grant('m', 'privileges_errors_reader', 'train')");
+    assert_eq!(reader.table(others), ["the card of Smith"; 4].join("|"));
+}

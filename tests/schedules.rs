@@ -323,7 +323,7 @@ fn pg_cron_runs_a_schedule_as_the_role_that_made_it() {
     keeper.run("SELECT segrec_schedule('m', '0 3 * * *'); SELECT segrec_schedule('m', '* * * * *', 2)");
     assert_eq!(
         keeper.table("SELECT jobname, schedule, command, username FROM cron.job"),
-        "pg_segrec: m|* * * * *|CALL public.segrec_run_schedule('m')|keeper"
+        "pg_segrec: m|* * * * *|CALL segrec_catalog.run_schedule('m')|keeper"
     );
 
     let due = "SELECT next_run_at > now() AND next_run_at <= now() + interval '1 minute' AND extract(second FROM next_run_at) = 0 FROM segrec.schedules";

@@ -5,135 +5,135 @@
 -- parallel workers and between servers. SSPACE is what a group of many rows takes: it keeps a hashed
 -- GROUP BY of many groups from holding more states at once than fit.
 
-CREATE TYPE segrec_clusters;
-CREATE TYPE segrec_summary;
+CREATE TYPE @extschema@.segrec_clusters;
+CREATE TYPE @extschema@.segrec_summary;
 
 -- Input and output --------------------------------------------------------------------------------
 
-CREATE FUNCTION segrec_catalog.clusters_in(cstring) RETURNS segrec_clusters
+CREATE FUNCTION segrec_catalog.clusters_in(cstring) RETURNS @extschema@.segrec_clusters
     IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_clusters_in_wrapper';
-CREATE FUNCTION segrec_catalog.clusters_out(segrec_clusters) RETURNS cstring
+CREATE FUNCTION segrec_catalog.clusters_out(@extschema@.segrec_clusters) RETURNS cstring
     IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_clusters_out_wrapper';
-CREATE FUNCTION segrec_catalog.clusters_receive(internal) RETURNS segrec_clusters
+CREATE FUNCTION segrec_catalog.clusters_receive(internal) RETURNS @extschema@.segrec_clusters
     IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_clusters_receive_wrapper';
-CREATE FUNCTION segrec_catalog.clusters_send(segrec_clusters) RETURNS bytea
+CREATE FUNCTION segrec_catalog.clusters_send(@extschema@.segrec_clusters) RETURNS bytea
     IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_clusters_send_wrapper';
 
-CREATE FUNCTION segrec_catalog.summary_in(cstring) RETURNS segrec_summary
+CREATE FUNCTION segrec_catalog.summary_in(cstring) RETURNS @extschema@.segrec_summary
     IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_summary_in_wrapper';
-CREATE FUNCTION segrec_catalog.summary_out(segrec_summary) RETURNS cstring
+CREATE FUNCTION segrec_catalog.summary_out(@extschema@.segrec_summary) RETURNS cstring
     IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_summary_out_wrapper';
-CREATE FUNCTION segrec_catalog.summary_receive(internal) RETURNS segrec_summary
+CREATE FUNCTION segrec_catalog.summary_receive(internal) RETURNS @extschema@.segrec_summary
     IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_summary_receive_wrapper';
-CREATE FUNCTION segrec_catalog.summary_send(segrec_summary) RETURNS bytea
+CREATE FUNCTION segrec_catalog.summary_send(@extschema@.segrec_summary) RETURNS bytea
     IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_summary_send_wrapper';
 
-CREATE TYPE segrec_clusters (
+CREATE TYPE @extschema@.segrec_clusters (
     INPUT = segrec_catalog.clusters_in, OUTPUT = segrec_catalog.clusters_out,
     RECEIVE = segrec_catalog.clusters_receive, SEND = segrec_catalog.clusters_send,
     INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = external
 );
-CREATE TYPE segrec_summary (
+CREATE TYPE @extschema@.segrec_summary (
     INPUT = segrec_catalog.summary_in, OUTPUT = segrec_catalog.summary_out,
     RECEIVE = segrec_catalog.summary_receive, SEND = segrec_catalog.summary_send,
     INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = external
 );
 
-COMMENT ON TYPE segrec_clusters IS 'segments by k-means: the size and the centroid of each, the largest first';
-COMMENT ON TYPE segrec_summary IS 'the running state of pg_segrec''s aggregates';
+COMMENT ON TYPE @extschema@.segrec_clusters IS 'segments by k-means: the size and the centroid of each, the largest first';
+COMMENT ON TYPE @extschema@.segrec_summary IS 'the running state of pg_segrec''s aggregates';
 
 COMMENT ON FUNCTION segrec_catalog.clusters_in(cstring) IS 'reads clusters from JSON';
-COMMENT ON FUNCTION segrec_catalog.clusters_out(segrec_clusters) IS 'writes clusters as JSON';
+COMMENT ON FUNCTION segrec_catalog.clusters_out(@extschema@.segrec_clusters) IS 'writes clusters as JSON';
 COMMENT ON FUNCTION segrec_catalog.clusters_receive(internal) IS 'reads clusters from the binary protocol';
-COMMENT ON FUNCTION segrec_catalog.clusters_send(segrec_clusters) IS 'writes clusters to the binary protocol';
+COMMENT ON FUNCTION segrec_catalog.clusters_send(@extschema@.segrec_clusters) IS 'writes clusters to the binary protocol';
 COMMENT ON FUNCTION segrec_catalog.summary_in(cstring) IS 'reads a state from text';
-COMMENT ON FUNCTION segrec_catalog.summary_out(segrec_summary) IS 'writes a state as text';
+COMMENT ON FUNCTION segrec_catalog.summary_out(@extschema@.segrec_summary) IS 'writes a state as text';
 COMMENT ON FUNCTION segrec_catalog.summary_receive(internal) IS 'reads a state from the binary protocol';
-COMMENT ON FUNCTION segrec_catalog.summary_send(segrec_summary) IS 'writes a state to the binary protocol';
+COMMENT ON FUNCTION segrec_catalog.summary_send(@extschema@.segrec_summary) IS 'writes a state to the binary protocol';
 
 -- Functions on clusters ---------------------------------------------------------------------------
 -- COST is in units of cpu_operator_cost, some nanoseconds: a few distances.
 
-CREATE FUNCTION segrec_assign(clusters segrec_clusters, features real[]) RETURNS integer
+CREATE FUNCTION @extschema@.segrec_assign(clusters @extschema@.segrec_clusters, features real[]) RETURNS integer
     IMMUTABLE STRICT PARALLEL SAFE COST 20 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_assign_wrapper';
-COMMENT ON FUNCTION segrec_assign(segrec_clusters, real[]) IS 'the segment whose centroid is nearest to the features';
+COMMENT ON FUNCTION @extschema@.segrec_assign(@extschema@.segrec_clusters, real[]) IS 'the segment whose centroid is nearest to the features';
 
-CREATE FUNCTION segrec_centroids(clusters segrec_clusters)
+CREATE FUNCTION @extschema@.segrec_centroids(clusters @extschema@.segrec_clusters)
     RETURNS TABLE (segment integer, size bigint, centroid real[])
     IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_centroids_wrapper';
-COMMENT ON FUNCTION segrec_centroids(segrec_clusters) IS 'the size and the centroid of each segment';
+COMMENT ON FUNCTION @extschema@.segrec_centroids(@extschema@.segrec_clusters) IS 'the size and the centroid of each segment';
 
 -- Parts of aggregates -----------------------------------------------------------------------------
 
-CREATE FUNCTION segrec_catalog.summary_merge(segrec_summary, segrec_summary) RETURNS segrec_summary
+CREATE FUNCTION segrec_catalog.summary_merge(@extschema@.segrec_summary, @extschema@.segrec_summary) RETURNS @extschema@.segrec_summary
     IMMUTABLE PARALLEL SAFE COST 10000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_summary_merge_wrapper';
-COMMENT ON FUNCTION segrec_catalog.summary_merge(segrec_summary, segrec_summary)
+COMMENT ON FUNCTION segrec_catalog.summary_merge(@extschema@.segrec_summary, @extschema@.segrec_summary)
     IS 'part of aggregates: what two workers have gathered as one';
 
-CREATE FUNCTION segrec_catalog.kmeans_step(segrec_summary, real[], integer) RETURNS segrec_summary
+CREATE FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, real[], integer) RETURNS @extschema@.segrec_summary
     IMMUTABLE PARALLEL SAFE COST 100 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_kmeans_step_wrapper';
-CREATE FUNCTION segrec_catalog.kmeans_final(segrec_summary) RETURNS segrec_clusters
+CREATE FUNCTION segrec_catalog.kmeans_final(@extschema@.segrec_summary) RETURNS @extschema@.segrec_clusters
     IMMUTABLE STRICT PARALLEL SAFE COST 1000000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_kmeans_final_wrapper';
-COMMENT ON FUNCTION segrec_catalog.kmeans_step(segrec_summary, real[], integer) IS 'part of segrec_kmeans: one more row';
-COMMENT ON FUNCTION segrec_catalog.kmeans_final(segrec_summary) IS 'part of segrec_kmeans: clusters of all rows';
+COMMENT ON FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, real[], integer) IS 'part of segrec_kmeans: one more row';
+COMMENT ON FUNCTION segrec_catalog.kmeans_final(@extschema@.segrec_summary) IS 'part of segrec_kmeans: clusters of all rows';
 
-CREATE FUNCTION segrec_catalog.labelled_step(segrec_summary, real[], integer) RETURNS segrec_summary
+CREATE FUNCTION segrec_catalog.labelled_step(@extschema@.segrec_summary, real[], integer) RETURNS @extschema@.segrec_summary
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_labelled_step_wrapper';
-CREATE FUNCTION segrec_catalog.silhouette_final(segrec_summary) RETURNS double precision
+CREATE FUNCTION segrec_catalog.silhouette_final(@extschema@.segrec_summary) RETURNS double precision
     IMMUTABLE STRICT PARALLEL SAFE COST 1000000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_silhouette_final_wrapper';
-CREATE FUNCTION segrec_catalog.davies_bouldin_final(segrec_summary) RETURNS double precision
+CREATE FUNCTION segrec_catalog.davies_bouldin_final(@extschema@.segrec_summary) RETURNS double precision
     IMMUTABLE STRICT PARALLEL SAFE COST 10000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_davies_bouldin_final_wrapper';
-COMMENT ON FUNCTION segrec_catalog.labelled_step(segrec_summary, real[], integer)
+COMMENT ON FUNCTION segrec_catalog.labelled_step(@extschema@.segrec_summary, real[], integer)
     IS 'part of segrec_silhouette and segrec_davies_bouldin: one more row';
-COMMENT ON FUNCTION segrec_catalog.silhouette_final(segrec_summary) IS 'part of segrec_silhouette: the figure of all rows';
-COMMENT ON FUNCTION segrec_catalog.davies_bouldin_final(segrec_summary)
+COMMENT ON FUNCTION segrec_catalog.silhouette_final(@extschema@.segrec_summary) IS 'part of segrec_silhouette: the figure of all rows';
+COMMENT ON FUNCTION segrec_catalog.davies_bouldin_final(@extschema@.segrec_summary)
     IS 'part of segrec_davies_bouldin: the figure of all rows';
 
-CREATE FUNCTION segrec_catalog.pairs_step(segrec_summary, integer, integer) RETURNS segrec_summary
+CREATE FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, integer, integer) RETURNS @extschema@.segrec_summary
     IMMUTABLE PARALLEL SAFE COST 10 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_pairs_step_integer_wrapper';
-CREATE FUNCTION segrec_catalog.pairs_step(segrec_summary, text, text) RETURNS segrec_summary
+CREATE FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, text, text) RETURNS @extschema@.segrec_summary
     IMMUTABLE PARALLEL SAFE COST 20 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_pairs_step_text_wrapper';
-CREATE FUNCTION segrec_catalog.adjusted_rand_final(segrec_summary) RETURNS double precision
+CREATE FUNCTION segrec_catalog.adjusted_rand_final(@extschema@.segrec_summary) RETURNS double precision
     IMMUTABLE STRICT PARALLEL SAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_adjusted_rand_final_wrapper';
-COMMENT ON FUNCTION segrec_catalog.pairs_step(segrec_summary, integer, integer)
+COMMENT ON FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, integer, integer)
     IS 'part of segrec_adjusted_rand: one more row';
-COMMENT ON FUNCTION segrec_catalog.pairs_step(segrec_summary, text, text) IS 'part of segrec_adjusted_rand: one more row';
-COMMENT ON FUNCTION segrec_catalog.adjusted_rand_final(segrec_summary)
+COMMENT ON FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, text, text) IS 'part of segrec_adjusted_rand: one more row';
+COMMENT ON FUNCTION segrec_catalog.adjusted_rand_final(@extschema@.segrec_summary)
     IS 'part of segrec_adjusted_rand: the figure of all rows';
 
 -- Aggregates --------------------------------------------------------------------------------------
 
-CREATE AGGREGATE segrec_kmeans(features real[], k integer) (
-    SFUNC = segrec_catalog.kmeans_step, STYPE = segrec_summary, SSPACE = 1048576,
+CREATE AGGREGATE @extschema@.segrec_kmeans(features real[], k integer) (
+    SFUNC = segrec_catalog.kmeans_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.kmeans_final, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE segrec_kmeans(real[], integer) IS 'divides rows into k segments by k-means';
+COMMENT ON AGGREGATE @extschema@.segrec_kmeans(real[], integer) IS 'divides rows into k segments by k-means';
 
-CREATE AGGREGATE segrec_silhouette(features real[], segment integer) (
-    SFUNC = segrec_catalog.labelled_step, STYPE = segrec_summary, SSPACE = 1048576,
+CREATE AGGREGATE @extschema@.segrec_silhouette(features real[], segment integer) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.silhouette_final, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE segrec_silhouette(real[], integer)
+COMMENT ON AGGREGATE @extschema@.segrec_silhouette(real[], integer)
     IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
 
-CREATE AGGREGATE segrec_davies_bouldin(features real[], segment integer) (
-    SFUNC = segrec_catalog.labelled_step, STYPE = segrec_summary, SSPACE = 1048576,
+CREATE AGGREGATE @extschema@.segrec_davies_bouldin(features real[], segment integer) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.davies_bouldin_final, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE segrec_davies_bouldin(real[], integer)
+COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(real[], integer)
     IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
 
-CREATE AGGREGATE segrec_adjusted_rand(a integer, b integer) (
-    SFUNC = segrec_catalog.pairs_step, STYPE = segrec_summary, SSPACE = 16384,
+CREATE AGGREGATE @extschema@.segrec_adjusted_rand(a integer, b integer) (
+    SFUNC = segrec_catalog.pairs_step, STYPE = @extschema@.segrec_summary, SSPACE = 16384,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.adjusted_rand_final, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE segrec_adjusted_rand(integer, integer)
+COMMENT ON AGGREGATE @extschema@.segrec_adjusted_rand(integer, integer)
     IS 'how alike two divisions of the same rows are, 1 for equal, 0 for chance: the adjusted Rand index';
 
-CREATE AGGREGATE segrec_adjusted_rand(a text, b text) (
-    SFUNC = segrec_catalog.pairs_step, STYPE = segrec_summary, SSPACE = 16384,
+CREATE AGGREGATE @extschema@.segrec_adjusted_rand(a text, b text) (
+    SFUNC = segrec_catalog.pairs_step, STYPE = @extschema@.segrec_summary, SSPACE = 16384,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.adjusted_rand_final, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE segrec_adjusted_rand(text, text)
+COMMENT ON AGGREGATE @extschema@.segrec_adjusted_rand(text, text)
     IS 'how alike two divisions of the same rows are, 1 for equal, 0 for chance: the adjusted Rand index';

@@ -324,9 +324,10 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models_model_id_seq', '');
 -- Owners and grants of roles that are gone stay behind: restored by their numbers, they might be other roles'.
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.model_owners',
-    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles WHERE pg_roles.oid = owner::oid)');
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles WHERE pg_roles.oid OPERATOR(pg_catalog.=) owner::pg_catalog.oid)');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.model_grants',
-    'WHERE grantee::oid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles WHERE pg_roles.oid = grantee::oid)');
+    'WHERE grantee::pg_catalog.oid OPERATOR(pg_catalog.=) 0::pg_catalog.oid
+        OR EXISTS (SELECT FROM pg_catalog.pg_roles WHERE pg_roles.oid OPERATOR(pg_catalog.=) grantee::pg_catalog.oid)');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions_version_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segments', '');

@@ -1,7 +1,8 @@
 -- The views. A role sees a model when it is a member of its owner or of a role that holds a grant on it,
--- or may read everything that the model reads: events, users and items are tables or materialized views,
--- and no row-level security limits what of them the role would see. (A view or a foreign table may show
--- each role other rows.) All views are security barriers.
+-- or may read everything that the model reads: events, users and items are tables or materialized views in
+-- schemas it may use, and no row-level security limits what of them the role would see. (A view or a foreign
+-- table may show each role other rows.) What an error says may be a value of a row: it is shown to who may
+-- train the model. All views are security barriers.
 
 -- Of dropped roles nobody is a member, so their grants give nothing.
 CREATE VIEW segrec_catalog.held_grants WITH (security_barrier) AS
@@ -33,17 +34,23 @@ WHERE pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
        SELECT FROM pg_catalog.unnest(ARRAY[model.events, model.users, model.items]::oid[]) AS read (oid)
        LEFT JOIN pg_catalog.pg_class relation ON relation.oid = read.oid
        WHERE read.oid IS NOT NULL
-         AND (pg_catalog.has_table_privilege(relation.oid, 'SELECT') AND NOT relation.relrowsecurity
-              AND relation.relkind IN ('r', 'p', 'm')) IS NOT TRUE);
+         AND (pg_catalog.has_table_privilege(relation.oid, 'SELECT')
+              AND pg_catalog.has_schema_privilege(relation.relnamespace, 'USAGE')
+              AND NOT relation.relrowsecurity AND relation.relkind IN ('r', 'p', 'm')) IS NOT TRUE);
 COMMENT ON VIEW segrec_catalog.usable_models IS 'the models that the current role may use';
-GRANT SELECT ON segrec_catalog.usable_models TO PUBLIC;
 
 CREATE VIEW segrec_catalog.usable_versions WITH (security_barrier) AS
-SELECT model.name AS model, version.*, version.version_id = model.deployed_version_id IS TRUE AS deployed
+SELECT model.name AS model, version.version_id, version.model_id, version.version, version.state, version.started_at,
+       version.finished_at, version.deployed_at, version.users, version.items, version.events, version.segments,
+       version.split, version.metric, version.value, version.baseline, version.previous,
+       CASE WHEN version.state = 'ready' OR model.may_train THEN version.reason
+            ELSE 'the training failed; who may train the model sees why' END AS reason,
+       version.options, version.decided, version.rated, version.classifier, version.median_weight, version.anchor,
+       version.item_gram, version.event_rows,
+       version.version_id = model.deployed_version_id IS TRUE AS deployed
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.versions version USING (model_id);
 COMMENT ON VIEW segrec_catalog.usable_versions IS 'the versions of the models that the current role may use';
-GRANT SELECT ON segrec_catalog.usable_versions TO PUBLIC;
 
 CREATE VIEW segrec.models WITH (security_barrier) AS
 SELECT model.name AS model, model.owner, model.events, model.users, model.items, model.options,
@@ -224,7 +231,7 @@ COMMENT ON VIEW segrec.training_log IS 'the steps of every training';
 
 CREATE VIEW segrec.trials WITH (security_barrier) AS
 SELECT model.name AS model, trial.study_id AS study, trial.trial, trial.share, trial.options, study.metric,
-       trial.value, trial.error, trial.seconds, trial.state,
+       trial.value, CASE WHEN model.may_train THEN trial.error END AS error, trial.seconds, trial.state,
        trial.share = 1 AND trial.value IS NOT NULL AND pg_catalog.row_number() OVER (
            PARTITION BY trial.study_id, trial.share, trial.value IS NULL
            ORDER BY CASE WHEN study.metric IN ('rmse', 'mae', 'mse') THEN trial.value ELSE -trial.value END,
@@ -277,8 +284,8 @@ SELECT model.name AS model, schedule.cron, schedule.min_new_events, schedule.pau
             THEN segrec_catalog.next_run(schedule.cron, pg_catalog.now() AT TIME ZONE zone.name) AT TIME ZONE zone.name
        END AS next_run_at,
        last.started_at AS last_started_at, last.finished_at AS last_finished_at, last.outcome AS last_outcome,
-       last.error AS last_error, schedule.job, cron.started_at AS job_started_at, cron.status AS job_status,
-       cron.message AS job_message
+       CASE WHEN model.may_train THEN last.error END AS last_error, schedule.job,
+       cron.started_at AS job_started_at, cron.status AS job_status, cron.message AS job_message
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.schedules schedule USING (model_id)
 CROSS JOIN segrec_catalog.scheduler_timezone() AS zone (name)
@@ -290,7 +297,8 @@ LEFT JOIN LATERAL segrec_catalog.last_of_job(schedule.job) AS cron ON true;
 COMMENT ON VIEW segrec.schedules IS 'when the models you may use are trained by themselves, next and last, and what the last run came to';
 
 CREATE VIEW segrec.schedule_runs WITH (security_barrier) AS
-SELECT model.name AS model, run.started_at, run.finished_at, run.outcome, run.new_events, run.version, run.error
+SELECT model.name AS model, run.started_at, run.finished_at, run.outcome, run.new_events, run.version,
+       CASE WHEN model.may_train THEN run.error END AS error
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.schedule_runs run USING (model_id)
 ORDER BY model.name, run.run_id DESC;
@@ -313,12 +321,12 @@ FROM segrec_catalog.jobs job, LATERAL (
 COMMENT ON VIEW segrec_catalog.seen_jobs IS 'all jobs, and how they are';
 
 CREATE VIEW segrec_catalog.usable_jobs WITH (security_barrier) AS
-SELECT model.name AS model, job.*
+SELECT model.name AS model, job.job, job.model_id, job.role, job.pid, job.started_at, job.finished_at, job.version,
+       job.state, CASE WHEN model.may_train THEN job.error END AS error
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.seen_jobs job USING (model_id)
 WHERE model.may_train OR pg_catalog.pg_has_role(job.role::oid, 'USAGE');
 COMMENT ON VIEW segrec_catalog.usable_jobs IS 'the jobs that the current role may see and cancel';
-GRANT SELECT ON segrec_catalog.usable_jobs TO PUBLIC;
 
 -- It gives what trainings of models say that the current role may train.
 CREATE FUNCTION segrec_catalog.progress_reports()
@@ -349,23 +357,3 @@ FROM segrec_catalog.usable_jobs job
 LEFT JOIN segrec.training_progress progress ON progress.job = job.job AND job.state = 'running'
 ORDER BY job.job;
 COMMENT ON VIEW segrec.jobs IS 'trainings in the background, of models you may train';
-
--- Default privileges of whoever creates the extension may open every new relation to others.
-DO $$
-DECLARE
-    given record;
-BEGIN
-    FOR given IN
-        SELECT DISTINCT relation.oid::pg_catalog.regclass AS relation, relation.relkind = 'S' AS is_sequence,
-               CASE WHEN acl.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(acl.grantee)) END AS grantee
-        FROM pg_catalog.pg_class relation, pg_catalog.aclexplode(relation.relacl) AS acl
-        WHERE relation.relnamespace = 'segrec_catalog'::pg_catalog.regnamespace AND acl.grantee <> relation.relowner
-          AND relation.relname NOT IN ('usable_models', 'usable_versions', 'usable_jobs')
-    LOOP
-        EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %s CASCADE',
-            CASE WHEN given.is_sequence THEN 'SEQUENCE' ELSE 'TABLE' END, given.relation, given.grantee);
-    END LOOP;
-END
-$$;
-
-GRANT SELECT ON ALL TABLES IN SCHEMA segrec TO PUBLIC;

@@ -1,6 +1,6 @@
 //! `segrec_kmeans`, `segrec_assign`, `segrec_centroids`, `segrec_silhouette`, `segrec_davies_bouldin`,
-//! `segrec_adjusted_rand` and the types `segrec_clusters` and `segrec_summary`. SQL declares them by hand,
-//! since most are parts of aggregates and types: `sql/schema/aggregates.sql`.
+//! `segrec_adjusted_rand` and the types `segrec_clusters` and `segrec_summary`. Most are parts of aggregates
+//! and types: `sql/schema/aggregates.sql`.
 
 use crate::aggregates::clusters::{self, Clusters};
 use crate::aggregates::state::{self, State};

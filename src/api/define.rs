@@ -21,21 +21,21 @@ fn described(
     relation.map(described).transpose()
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 #[allow(clippy::too_many_arguments)]
 fn segrec_create_model(
     model: Option<Text>,
-    events: default!(Option<Regclass>, "NULL"),
-    user_column: default!(Option<Text>, "'user_id'"),
-    item_column: default!(Option<Text>, "'item_id'"),
-    weight_column: default!(Option<Text>, "NULL"),
-    time_column: default!(Option<Text>, "NULL"),
-    type_column: default!(Option<Text>, "NULL"),
-    users: default!(Option<Regclass>, "NULL"),
-    users_key: default!(Option<Text>, "'user_id'"),
-    items: default!(Option<Regclass>, "NULL"),
-    items_key: default!(Option<Text>, "'item_id'"),
-    options: default!(Option<Json>, "'{}'"),
+    events: Option<Regclass>,
+    user_column: Option<Text>,
+    item_column: Option<Text>,
+    weight_column: Option<Text>,
+    time_column: Option<Text>,
+    type_column: Option<Text>,
+    users: Option<Regclass>,
+    users_key: Option<Text>,
+    items: Option<Regclass>,
+    items_key: Option<Text>,
+    options: Option<Json>,
 ) {
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let create = || {
@@ -57,12 +57,12 @@ fn segrec_create_model(
     or_raise(create());
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 fn segrec_alter_model(model: Option<Text>, options: Option<Json>) {
     or_raise(alter_model::alter_model(model.as_deref(), options.map(|options| options.0)));
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 fn segrec_drop_model(model: Option<Text>) {
     or_raise(drop_model::drop_model(model.as_deref()));
 }

@@ -5,17 +5,17 @@ use crate::error::or_raise;
 use crate::pg::text::Text;
 use pgrx::prelude::*;
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 fn segrec_deploy(model: Option<Text>, version: Option<i32>) {
     or_raise(deploy::deploy(model.as_deref(), version));
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 fn segrec_rollback(model: Option<Text>) -> i32 {
     or_raise(deploy::rollback(model.as_deref()))
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 fn segrec_drop_version(model: Option<Text>, version: Option<i32>) {
     or_raise(drop_version::drop_version(model.as_deref(), version));
 }

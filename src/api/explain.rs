@@ -47,20 +47,16 @@ fn value<T: SqlId>(version: &ServedVersion, item: u32) -> Option<T> {
     T::value(version.item_ids().get(item as usize))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_predict")]
-fn segrec_predict_bigint(
-    user_id: Option<i64>,
-    item_id: Option<i64>,
-    model: default!(Option<Text>, "NULL"),
-) -> Option<f32> {
+#[pg_extern(sql = false)]
+fn segrec_predict_bigint(user_id: Option<i64>, item_id: Option<i64>, model: Option<Text>) -> Option<f32> {
     predict(user_id.as_ref(), item_id.as_ref(), model.as_deref())
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_explain")]
+#[pg_extern(sql = false)]
 fn segrec_explain_bigint(
     user_id: Option<i64>,
     item_id: Option<i64>,
-    model: default!(Option<Text>, "NULL"),
+    model: Option<Text>,
 ) -> TableIterator<
     'static,
     (name!(item_id, Option<i64>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
@@ -68,29 +64,25 @@ fn segrec_explain_bigint(
     TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_similar_items")]
+#[pg_extern(sql = false)]
 fn segrec_similar_items_bigint(
     item_id: Option<i64>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
+    n: Option<i32>,
+    model: Option<Text>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(item_id, i64), name!(score, f32))> {
     TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_predict")]
-fn segrec_predict_uuid(
-    user_id: Option<Uuid>,
-    item_id: Option<Uuid>,
-    model: default!(Option<Text>, "NULL"),
-) -> Option<f32> {
+#[pg_extern(sql = false)]
+fn segrec_predict_uuid(user_id: Option<Uuid>, item_id: Option<Uuid>, model: Option<Text>) -> Option<f32> {
     predict(user_id.as_ref(), item_id.as_ref(), model.as_deref())
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_explain")]
+#[pg_extern(sql = false)]
 fn segrec_explain_uuid(
     user_id: Option<Uuid>,
     item_id: Option<Uuid>,
-    model: default!(Option<Text>, "NULL"),
+    model: Option<Text>,
 ) -> TableIterator<
     'static,
     (name!(item_id, Option<Uuid>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
@@ -98,29 +90,25 @@ fn segrec_explain_uuid(
     TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_similar_items")]
+#[pg_extern(sql = false)]
 fn segrec_similar_items_uuid(
     item_id: Option<Uuid>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
+    n: Option<i32>,
+    model: Option<Text>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(item_id, Uuid), name!(score, f32))> {
     TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_predict")]
-fn segrec_predict_text(
-    user_id: Option<Text>,
-    item_id: Option<Text>,
-    model: default!(Option<Text>, "NULL"),
-) -> Option<f32> {
+#[pg_extern(sql = false)]
+fn segrec_predict_text(user_id: Option<Text>, item_id: Option<Text>, model: Option<Text>) -> Option<f32> {
     predict(user_id.as_ref(), item_id.as_ref(), model.as_deref())
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_explain")]
+#[pg_extern(sql = false)]
 fn segrec_explain_text(
     user_id: Option<Text>,
     item_id: Option<Text>,
-    model: default!(Option<Text>, "NULL"),
+    model: Option<Text>,
 ) -> TableIterator<
     'static,
     (name!(item_id, Option<Text>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
@@ -128,11 +116,11 @@ fn segrec_explain_text(
     TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_similar_items")]
+#[pg_extern(sql = false)]
 fn segrec_similar_items_text(
     item_id: Option<Text>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
+    n: Option<i32>,
+    model: Option<Text>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(item_id, Text), name!(score, f32))> {
     TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
 }

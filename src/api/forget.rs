@@ -17,7 +17,7 @@ fn forget<T: SqlId>(model: Option<&str>, user: Option<&T>) -> Rows {
     TableIterator::new([("segment_members", members), ("segment_history", history)])
 }
 
-#[pg_extern(volatile, parallel_unsafe, name = "segrec_forget_user")]
+#[pg_extern(sql = false)]
 fn segrec_forget_user_bigint(
     model: Option<Text>,
     user_id: Option<i64>,
@@ -25,7 +25,7 @@ fn segrec_forget_user_bigint(
     forget(model.as_deref(), user_id.as_ref())
 }
 
-#[pg_extern(volatile, parallel_unsafe, name = "segrec_forget_user")]
+#[pg_extern(sql = false)]
 fn segrec_forget_user_uuid(
     model: Option<Text>,
     user_id: Option<Uuid>,
@@ -33,7 +33,7 @@ fn segrec_forget_user_uuid(
     forget(model.as_deref(), user_id.as_ref())
 }
 
-#[pg_extern(volatile, parallel_unsafe, name = "segrec_forget_user")]
+#[pg_extern(sql = false)]
 fn segrec_forget_user_text(
     model: Option<Text>,
     user_id: Option<Text>,

@@ -6,12 +6,12 @@ use crate::error::or_raise;
 use crate::pg::text::Text;
 use pgrx::prelude::*;
 
-#[pg_extern(volatile, parallel_unsafe)]
-fn segrec_train_in_background(model: Option<Text>, deploy: default!(Option<Text>, "'if_better'")) -> i64 {
+#[pg_extern(sql = false)]
+fn segrec_train_in_background(model: Option<Text>, deploy: Option<Text>) -> i64 {
     or_raise(jobs::start(model.as_deref(), deploy.as_deref()))
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 fn segrec_cancel(job: Option<i64>) -> bool {
     or_raise(jobs::cancel(job))
 }

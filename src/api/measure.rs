@@ -10,13 +10,13 @@ use crate::serving;
 use crate::serving::measuring::Test;
 use pgrx::prelude::*;
 
-#[pg_extern(stable, parallel_restricted)]
+#[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn segrec_evaluate(
     model: Option<Text>,
-    k: default!(Option<Vec<Option<i32>>>, "'{10,20}'"),
-    test: default!(Option<Regclass>, "NULL"),
-    per_segment: default!(Option<bool>, "false"),
+    k: Option<Vec<Option<i32>>>,
+    test: Option<Regclass>,
+    per_segment: Option<bool>,
 ) -> TableIterator<
     'static,
     (
@@ -49,11 +49,11 @@ fn of_test(test: TestEvents, per_segment: Option<bool>) -> Result<Vec<Measured>>
     Ok(Measured::of_rows(&rows, &ids))
 }
 
-#[pg_extern(stable, parallel_restricted)]
+#[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn segrec_cross_validate(
     model: Option<Text>,
-    folds: default!(Option<i32>, "5"),
+    folds: Option<i32>,
 ) -> TableIterator<
     'static,
     (
@@ -73,7 +73,7 @@ fn segrec_cross_validate(
     )
 }
 
-#[pg_extern(stable, parallel_restricted)]
+#[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn segrec_compare(
     model: Option<Text>,

@@ -1,6 +1,6 @@
 //! The metrics of anybody's lists and rows: `segrec_precision` and its like, `segrec_rmse`, `segrec_mae`,
-//! `segrec_mse`, `segrec_auc`, `segrec_gini`. SQL declares them by hand, since they are calls of one function
-//! with the name of a metric, or parts of aggregates: `sql/schema/metrics.sql`.
+//! `segrec_mse`, `segrec_auc`, `segrec_gini`. In SQL they are calls of one
+//! function with the name of a metric, or aggregates: `sql/schema/metrics.sql`.
 
 use crate::aggregates::figures::{self, ErrorFigure};
 use crate::aggregates::lists;

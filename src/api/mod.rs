@@ -1,7 +1,7 @@
-//! The SQL signatures, one file per verb family: names, defaults, volatility. Bodies turn arguments
-//! into the forms of `commands` and `serving` and results into rows. Comments, costs and privileges
-//! stand in `sql/schema/functions.sql`; what belongs to aggregates is declared in
-//! `sql/schema/aggregates.sql` and `sql/schema/metrics.sql`.
+//! What SQL calls, one file per verb family: Rust's side of the signatures. Bodies turn arguments into the forms of
+//! `commands` and `serving` and results into rows. SQL's side, with defaults, volatility, costs, comments and
+//! privileges, stands in `sql/schema/`: pgrx cannot write it, since it says the schema that whoever creates the
+//! extension chose. A function here has the arguments, in the order and of the types, that its declaration there has.
 
 mod aggregate;
 mod define;

@@ -35,12 +35,12 @@ fn audience<T: SqlId>(
     item.map_or_else(Vec::new, |item| ranked(or_raise(healed(|| found(item)))))
 }
 
-#[pg_extern(stable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn segrec_recommend_segment(
     segment: Option<i32>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
-    candidates: default!(Option<Vec<Option<Text>>>, "NULL"),
+    n: Option<i32>,
+    model: Option<Text>,
+    candidates: Option<Vec<Option<Text>>>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
@@ -53,59 +53,59 @@ fn segrec_recommend_segment(
     TableIterator::new(or_raise(healed(found)))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_similar_users")]
+#[pg_extern(sql = false)]
 fn segrec_similar_users_bigint(
     user_id: Option<i64>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
+    n: Option<i32>,
+    model: Option<Text>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, i64), name!(similarity, f32))> {
     TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_audience")]
+#[pg_extern(sql = false)]
 fn segrec_audience_bigint(
     item_id: Option<i64>,
-    n: default!(Option<i32>, "100"),
-    model: default!(Option<Text>, "NULL"),
-    exclude_seen: default!(Option<bool>, "true"),
+    n: Option<i32>,
+    model: Option<Text>,
+    exclude_seen: Option<bool>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
     TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_similar_users")]
+#[pg_extern(sql = false)]
 fn segrec_similar_users_uuid(
     user_id: Option<Uuid>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
+    n: Option<i32>,
+    model: Option<Text>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Uuid), name!(similarity, f32))> {
     TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_audience")]
+#[pg_extern(sql = false)]
 fn segrec_audience_uuid(
     item_id: Option<Uuid>,
-    n: default!(Option<i32>, "100"),
-    model: default!(Option<Text>, "NULL"),
-    exclude_seen: default!(Option<bool>, "true"),
+    n: Option<i32>,
+    model: Option<Text>,
+    exclude_seen: Option<bool>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
     TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_similar_users")]
+#[pg_extern(sql = false)]
 fn segrec_similar_users_text(
     user_id: Option<Text>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
+    n: Option<i32>,
+    model: Option<Text>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(similarity, f32))> {
     TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_audience")]
+#[pg_extern(sql = false)]
 fn segrec_audience_text(
     item_id: Option<Text>,
-    n: default!(Option<i32>, "100"),
-    model: default!(Option<Text>, "NULL"),
-    exclude_seen: default!(Option<bool>, "true"),
+    n: Option<i32>,
+    model: Option<Text>,
+    exclude_seen: Option<bool>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
     TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
 }

@@ -1,5 +1,4 @@
-//! What the planner asks of the functions: support functions, which SQL declares by hand in
-//! `sql/schema/functions.sql`.
+//! What the planner asks of the functions: support functions.
 
 use crate::pg::planner::rows_of;
 use pgrx::Internal;

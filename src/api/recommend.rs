@@ -113,15 +113,15 @@ fn recommend_for<T: SqlId>(items: Option<&[Option<T>]>, given: &Given<'_, T>) ->
     lines(&or_raise(healed(found)))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_recommend")]
+#[pg_extern(sql = false)]
 fn segrec_recommend_bigint(
     user_id: Option<i64>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
-    candidates: default!(Option<Vec<Option<i64>>>, "NULL"),
-    exclude_seen: default!(Option<bool>, "true"),
-    diversity: default!(Option<f32>, "0"),
-    explore: default!(Option<f32>, "0"),
+    n: Option<i32>,
+    model: Option<Text>,
+    candidates: Option<Vec<Option<i64>>>,
+    exclude_seen: Option<bool>,
+    diversity: Option<f32>,
+    explore: Option<f32>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, i64), name!(score, f32), name!(source, &'static str)),
@@ -132,15 +132,15 @@ fn segrec_recommend_bigint(
     ))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_recommend")]
+#[pg_extern(sql = false)]
 fn segrec_recommend_uuid(
     user_id: Option<Uuid>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
-    candidates: default!(Option<Vec<Option<Uuid>>>, "NULL"),
-    exclude_seen: default!(Option<bool>, "true"),
-    diversity: default!(Option<f32>, "0"),
-    explore: default!(Option<f32>, "0"),
+    n: Option<i32>,
+    model: Option<Text>,
+    candidates: Option<Vec<Option<Uuid>>>,
+    exclude_seen: Option<bool>,
+    diversity: Option<f32>,
+    explore: Option<f32>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Uuid), name!(score, f32), name!(source, &'static str)),
@@ -151,15 +151,15 @@ fn segrec_recommend_uuid(
     ))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_recommend")]
+#[pg_extern(sql = false)]
 fn segrec_recommend_text(
     user_id: Option<Text>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
-    candidates: default!(Option<Vec<Option<Text>>>, "NULL"),
-    exclude_seen: default!(Option<bool>, "true"),
-    diversity: default!(Option<f32>, "0"),
-    explore: default!(Option<f32>, "0"),
+    n: Option<i32>,
+    model: Option<Text>,
+    candidates: Option<Vec<Option<Text>>>,
+    exclude_seen: Option<bool>,
+    diversity: Option<f32>,
+    explore: Option<f32>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
@@ -170,15 +170,15 @@ fn segrec_recommend_text(
     ))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_recommend_for")]
+#[pg_extern(sql = false)]
 fn segrec_recommend_for_bigint(
     items: Option<Vec<Option<i64>>>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
-    candidates: default!(Option<Vec<Option<i64>>>, "NULL"),
-    exclude_seen: default!(Option<bool>, "true"),
-    diversity: default!(Option<f32>, "0"),
-    explore: default!(Option<f32>, "0"),
+    n: Option<i32>,
+    model: Option<Text>,
+    candidates: Option<Vec<Option<i64>>>,
+    exclude_seen: Option<bool>,
+    diversity: Option<f32>,
+    explore: Option<f32>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, i64), name!(score, f32), name!(source, &'static str)),
@@ -189,15 +189,15 @@ fn segrec_recommend_for_bigint(
     ))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_recommend_for")]
+#[pg_extern(sql = false)]
 fn segrec_recommend_for_uuid(
     items: Option<Vec<Option<Uuid>>>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
-    candidates: default!(Option<Vec<Option<Uuid>>>, "NULL"),
-    exclude_seen: default!(Option<bool>, "true"),
-    diversity: default!(Option<f32>, "0"),
-    explore: default!(Option<f32>, "0"),
+    n: Option<i32>,
+    model: Option<Text>,
+    candidates: Option<Vec<Option<Uuid>>>,
+    exclude_seen: Option<bool>,
+    diversity: Option<f32>,
+    explore: Option<f32>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Uuid), name!(score, f32), name!(source, &'static str)),
@@ -208,15 +208,15 @@ fn segrec_recommend_for_uuid(
     ))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_recommend_for")]
+#[pg_extern(sql = false)]
 fn segrec_recommend_for_text(
     items: Option<Vec<Option<Text>>>,
-    n: default!(Option<i32>, "10"),
-    model: default!(Option<Text>, "NULL"),
-    candidates: default!(Option<Vec<Option<Text>>>, "NULL"),
-    exclude_seen: default!(Option<bool>, "true"),
-    diversity: default!(Option<f32>, "0"),
-    explore: default!(Option<f32>, "0"),
+    n: Option<i32>,
+    model: Option<Text>,
+    candidates: Option<Vec<Option<Text>>>,
+    exclude_seen: Option<bool>,
+    diversity: Option<f32>,
+    explore: Option<f32>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
@@ -227,10 +227,10 @@ fn segrec_recommend_for_text(
     ))
 }
 
-#[pg_extern(stable, parallel_restricted)]
+#[pg_extern(sql = false)]
 fn segrec_recommend_all(
-    model: default!(Option<Text>, "NULL"),
-    n: default!(Option<i32>, "10"),
+    model: Option<Text>,
+    n: Option<i32>,
 ) -> TableIterator<
     'static,
     (

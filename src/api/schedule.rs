@@ -1,27 +1,27 @@
 //! `segrec_schedule`, `segrec_unschedule`, `segrec_pause_schedule`, `segrec_resume_schedule`, and the parts of the
-//! procedure `segrec_run_schedule`, which commits. SQL declares these by hand: `sql/schema/functions.sql`.
+//! procedure `segrec_run_schedule`, which commits: `sql/schema/procedures.sql`.
 
 use crate::commands::{cron, schedule};
 use crate::error::or_raise;
 use crate::pg::text::Text;
 use pgrx::prelude::*;
 
-#[pg_extern(volatile, parallel_unsafe)]
-fn segrec_schedule(model: Option<Text>, cron: Option<Text>, min_new_events: default!(Option<i64>, "1")) {
+#[pg_extern(sql = false)]
+fn segrec_schedule(model: Option<Text>, cron: Option<Text>, min_new_events: Option<i64>) {
     or_raise(schedule::schedule(model.as_deref(), cron.as_deref(), min_new_events));
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 fn segrec_unschedule(model: Option<Text>) {
     or_raise(schedule::unschedule(model.as_deref()));
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 fn segrec_pause_schedule(model: Option<Text>) {
     or_raise(schedule::pause(model.as_deref(), true));
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 fn segrec_resume_schedule(model: Option<Text>) {
     or_raise(schedule::pause(model.as_deref(), false));
 }

@@ -15,28 +15,28 @@ fn segment_of(user: Option<Id<'_>>, model: Option<&str>) -> Option<i32> {
     or_raise(serving::segment_of(user?, model))
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_segment_of")]
-fn segrec_segment_of_bigint(user_id: Option<i64>, model: default!(Option<Text>, "NULL")) -> Option<i32> {
+#[pg_extern(sql = false)]
+fn segrec_segment_of_bigint(user_id: Option<i64>, model: Option<Text>) -> Option<i32> {
     segment_of(user_id.as_ref().map(SqlId::id), model.as_deref())
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_segment_of")]
-fn segrec_segment_of_uuid(user_id: Option<Uuid>, model: default!(Option<Text>, "NULL")) -> Option<i32> {
+#[pg_extern(sql = false)]
+fn segrec_segment_of_uuid(user_id: Option<Uuid>, model: Option<Text>) -> Option<i32> {
     segment_of(user_id.as_ref().map(SqlId::id), model.as_deref())
 }
 
-#[pg_extern(stable, parallel_safe, name = "segrec_segment_of")]
-fn segrec_segment_of_text(user_id: Option<Text>, model: default!(Option<Text>, "NULL")) -> Option<i32> {
+#[pg_extern(sql = false)]
+fn segrec_segment_of_text(user_id: Option<Text>, model: Option<Text>) -> Option<i32> {
     segment_of(user_id.as_ref().map(SqlId::id), model.as_deref())
 }
 
-#[pg_extern(stable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn segrec_classify(model: Option<Text>, features: Option<Json>) -> Option<i32> {
     let Json(features) = features?;
     or_raise(serving::classify(model.as_deref(), &features))
 }
 
-#[pg_extern(stable, parallel_restricted)]
+#[pg_extern(sql = false)]
 fn segrec_cut(
     model: Option<Text>,
     segments: Option<i32>,
@@ -47,7 +47,7 @@ fn segrec_cut(
     TableIterator::new(or_raise(cut()).into_iter().map(|(user, segment)| (user.into(), segment)))
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 fn segrec_label_segment(model: Option<Text>, segment: Option<i32>, label: Option<Text>) {
     or_raise(label_segment::label_segment(model.as_deref(), segment, label.as_deref()));
 }

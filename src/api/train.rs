@@ -5,11 +5,11 @@ use crate::error::or_raise;
 use crate::pg::text::Text;
 use pgrx::prelude::*;
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn segrec_train(
     model: Option<Text>,
-    deploy: default!(Option<Text>, "'if_better'"),
+    deploy: Option<Text>,
 ) -> TableIterator<
     'static,
     (
@@ -42,7 +42,7 @@ fn segrec_train(
     ))
 }
 
-#[pg_extern(stable, parallel_unsafe)]
+#[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn segrec_estimate(
     model: Option<Text>,

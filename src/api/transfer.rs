@@ -6,16 +6,16 @@ use crate::pg::regclass::Regclass;
 use crate::pg::text::Text;
 use pgrx::prelude::*;
 
-#[pg_extern(stable, parallel_restricted)]
+#[pg_extern(sql = false)]
 fn segrec_export(
     model: Option<Text>,
-    version: default!(Option<i32>, "NULL"),
+    version: Option<i32>,
 ) -> TableIterator<'static, (name!(part, Text), name!(content, Text))> {
     let rows = or_raise(transfer::export(model.as_deref(), version));
     TableIterator::new(rows.map(|(part, content)| (part.into(), content.into())))
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 fn segrec_import(model: Option<Text>, relation: Option<Regclass>) -> i32 {
     or_raise(transfer::import(model.as_deref(), relation.map(|Regclass(relation)| relation)))
 }

@@ -1,5 +1,5 @@
 //! `segrec_apply_trial`, and the parts of the procedure `segrec_tune`, which commits between trials, as only a
-//! procedure can. SQL declares both by hand: `sql/schema/functions.sql`.
+//! procedure can: `sql/schema/procedures.sql`.
 
 use crate::commands::tune;
 use crate::error::or_raise;
@@ -37,7 +37,7 @@ fn finish_study(study: Option<i64>, apply: Option<bool>) {
     or_raise(tune::finish(study, apply));
 }
 
-#[pg_extern(volatile, parallel_unsafe)]
+#[pg_extern(sql = false)]
 fn segrec_apply_trial(model: Option<Text>, study: Option<i64>, trial: Option<i32>) {
     or_raise(tune::apply(model.as_deref(), study, trial));
 }

@@ -173,11 +173,7 @@ pub fn scheduler() -> Result<Option<Scheduler>> {
 /// Makes the caller's job for a model, or changes it; gives its number.
 pub fn start_job(model: &str, cron: &str) -> Result<Option<i64>> {
     let job = write(
-        "SELECT cron.schedule('pg_segrec: ' || $1, $2, \
-                    pg_catalog.format('CALL %I.segrec_run_schedule(%L)', namespace.nspname, $1)) \
-         FROM pg_catalog.pg_extension extension \
-         JOIN pg_catalog.pg_namespace namespace ON namespace.oid = extension.extnamespace \
-         WHERE extension.extname = 'pg_segrec'",
+        "SELECT cron.schedule('pg_segrec: ' || $1, $2, pg_catalog.format('CALL segrec_catalog.run_schedule(%L)', $1))",
         &[model.into(), cron.into()],
         |row| row.value(1),
     )?;

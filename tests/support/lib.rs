@@ -19,6 +19,7 @@ pub mod attempts;
 mod cluster;
 mod database;
 mod keeper;
+pub mod overloads;
 pub mod planted;
 pub mod remains;
 mod rounds;
