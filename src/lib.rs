@@ -28,5 +28,6 @@ pgrx::extension_sql_file!("../sql/schema/functions.sql", name = "functions", fin
 /// Registers the settings when the library is loaded.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    pg::allocator::reserve();
     settings::register();
 }

@@ -14,6 +14,7 @@ mod crashes;
 mod degenerate;
 mod documentation;
 mod durability;
+mod endless;
 mod errors;
 mod evaluation;
 mod events;

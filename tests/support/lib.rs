@@ -18,6 +18,7 @@
 mod cluster;
 mod database;
 mod keeper;
+mod limits;
 pub mod planted;
 pub mod remains;
 mod rounds;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 pub use cluster::{Cluster, Configuration, Shutdown, older_servers};
 pub use database::Database;
+pub use limits::{limit_addresses, limited_group};
 pub use postgres::error::{DbError, SqlState};
 pub use rounds::{draws, rounds};
 pub use session::Session;
