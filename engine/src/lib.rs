@@ -15,6 +15,7 @@ pub mod evaluation;
 pub mod factorization;
 pub mod features;
 pub mod interactions;
+pub mod likeness;
 pub mod linalg;
 pub mod matrix;
 pub mod memory;

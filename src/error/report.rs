@@ -6,6 +6,7 @@ use crate::pg::memory::Limit;
 use pgrx::PgSqlErrorCode;
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
+use segrec_engine::likeness::likeness;
 use segrec_engine::recipe::OptionProblem;
 
 /// What PostgreSQL is told.
@@ -99,7 +100,7 @@ impl SegrecError {
             Self::UnknownModel { name, known } => {
                 let nearest = known
                     .iter()
-                    .map(|known| (strsim::normalized_damerau_levenshtein(known, &name), known))
+                    .map(|known| (likeness(known, &name), known))
                     .filter(|(likeness, _)| *likeness >= 0.5)
                     .max_by(|a, b| a.0.total_cmp(&b.0));
                 let hint = match nearest {

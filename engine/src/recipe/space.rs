@@ -8,6 +8,7 @@ use super::checking::{OptionProblem, check_value, describe, merge_options, neare
 use super::options::{Kind, OPTIONS, OptionEntry, Options};
 use super::search::Search;
 use crate::error::Result as EngineResult;
+use crate::likeness::MOST_PROBLEMS;
 use crate::observer::Observer;
 use crate::seed::{hash_bytes, random};
 use rand::Rng;
@@ -32,8 +33,6 @@ const FIXED: [&str; 11] = [
 ];
 /// Draws for each trial that is sought, before a small space counts as exhausted.
 const DRAWS: usize = 20;
-/// Values of an option that are wrong and are all named.
-const MOST_NAMED: usize = 20;
 /// Drawn numbers keep this many significant digits: a finer difference has no effect that could be measured.
 const DIGITS: i32 = 4;
 
@@ -225,6 +224,9 @@ fn read_object(
     problems: &mut Vec<OptionProblem>,
 ) {
     for (key, value) in object {
+        if problems.len() >= MOST_PROBLEMS {
+            return;
+        }
         let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         let inside = format!("{name}.");
         if let Some(entry) = OPTIONS.iter().find(|entry| entry.name == name) {
@@ -260,7 +262,7 @@ fn values(entry: &OptionEntry, given: &Value, search: Search) -> Result<Values, 
                 let hint = check_value(entry, value).err()?;
                 Some(problem(format!("option \"{name}\" is tried at {}", describe(value)), hint))
             };
-            let wrong: Vec<OptionProblem> = list.iter().filter_map(wrong).take(MOST_NAMED).collect();
+            let wrong: Vec<OptionProblem> = list.iter().filter_map(wrong).take(MOST_PROBLEMS).collect();
             let mut seen = HashSet::new();
             let distinct = list.iter().filter(|value| seen.insert(value.to_string())).cloned().collect();
             if wrong.is_empty() { Ok(Values::Listed(distinct)) } else { Err(wrong) }
