@@ -31,5 +31,6 @@ pgrx::extension_sql_file!("../sql/schema/closed.sql", name = "closed", requires 
 /// Registers the settings when the library is loaded.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    pg::allocator::reserve();
     settings::register();
 }

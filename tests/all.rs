@@ -16,6 +16,7 @@ mod degenerate;
 mod documentation;
 mod durability;
 mod encodings;
+mod endless;
 mod errors;
 mod evaluation;
 mod events;

@@ -1,7 +1,6 @@
 //! `segrec_train` and versions: what a training leaves, and what it never leaves.
 
-use segrec_tests::{Cluster, Session, Shutdown, SqlState, planted};
-use std::path::{Path, PathBuf};
+use segrec_tests::{Cluster, Session, Shutdown, SqlState, limit_addresses, limited_group, planted};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -353,17 +352,6 @@ fn a_deployment_finds_users_in_the_history_by_their_keys() {
     assert!(pages < 8000 * 10, "{pages} pages of indexes for 8000 users");
 }
 
-/// Lets a process have that many bytes of addresses more than it has.
-fn limit_addresses(cluster: &Cluster, pid: i32, more: u64) {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
-    let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
-    let limit = format!("--as={}:", size * 1024 + more);
-    let pid = pid.to_string();
-    let limited = cluster.as_server("prlimit").args(["--pid", &pid, &limit]).output().unwrap();
-    assert!(limited.status.success(), "{}", String::from_utf8_lossy(&limited.stderr));
-}
-
 #[test]
 fn a_training_for_which_the_system_gives_no_memory_is_refused_and_the_server_lives() {
     let cluster = Cluster::start();
@@ -410,29 +398,6 @@ fn whatever_a_limit_of_memory_leaves_a_training_ends_or_is_refused_and_the_serve
     }
     assert!(refused > 0 && trained > 0, "{refused} refused, {trained} trained");
     assert!(!cluster.log().contains("terminated by signal"), "{}", cluster.log());
-}
-
-/// Makes a control group with a limit of memory and moves a process into it; none where this machine does not let us.
-fn limited_group(pid: i32, limit: u64) -> Option<PathBuf> {
-    let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    let path = |controllers: &str| {
-        own.lines()
-            .find_map(|line| line.split_once(':')?.1.strip_prefix(controllers)?.strip_prefix(":/"))
-            .map(str::to_owned)
-    };
-    let (root, path, file) = match path("memory") {
-        Some(path) => ("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes"),
-        None => ("/sys/fs/cgroup", path("")?, "memory.max"),
-    };
-    let group = Path::new(root).join(path).join(format!("segrec_test_{pid}"));
-    std::fs::create_dir(&group).ok()?;
-    let written = std::fs::write(group.join(file), limit.to_string())
-        .and_then(|()| std::fs::write(group.join("cgroup.procs"), pid.to_string()));
-    if written.is_err() {
-        std::fs::remove_dir(&group).ok()?;
-        return None;
-    }
-    Some(group)
 }
 
 #[test]

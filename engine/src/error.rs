@@ -12,6 +12,12 @@ pub enum EngineError {
     /// The observer asked to stop.
     #[error("the work was cancelled")]
     Cancelled,
+    /// The system gave no more memory.
+    #[error("{bytes} bytes of memory were not given")]
+    NoMemory {
+        /// What was asked for.
+        bytes: u64,
+    },
     /// Two inputs that belong together have different sizes.
     #[error("{what}: expected {expected} values, found {found}")]
     Shape {

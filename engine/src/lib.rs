@@ -1,5 +1,5 @@
 //! The mathematics of pg_segrec, with no PostgreSQL in it: no I/O, no clock, no environment, no
-//! globals. Threads are those of the rayon pool the caller runs it in; the same data and seed give
+//! globals but a mark of the thread's ([`memory`]). Threads are those of the rayon pool the caller runs it in; the same data and seed give
 //! the same bytes on any number of them.
 //!
 //! Data flows one way: events → [`interactions`] → [`factorization`] (the backbone) →
@@ -16,8 +16,10 @@ pub mod evaluation;
 pub mod factorization;
 pub mod features;
 pub mod interactions;
+pub mod likeness;
 pub mod linalg;
 pub mod matrix;
+pub mod memory;
 pub mod neighbours;
 pub mod observer;
 pub mod ranking;
@@ -25,6 +27,7 @@ pub mod rating;
 pub mod recipe;
 pub mod seed;
 pub mod segmentation;
+pub mod sorting;
 
 pub use error::{EngineError, Result};
 pub use matrix::{Matrix, Rows};

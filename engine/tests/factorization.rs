@@ -181,12 +181,12 @@ fn fold_in_gives_the_factors_of_training() {
     let fold_in = FoldIn::new(&base, interactions.items(), options);
     for user in 0..interactions.users() {
         let (items, confidences) = interactions.by_user().row(user);
-        let folded = fold_in.user(&backbone.item_factors, items, confidences);
+        let folded = fold_in.user(&backbone.item_factors, items, confidences, &Silent);
         for (a, b) in folded.iter().zip(backbone.user_factors.row(user)) {
             assert!((a - b).abs() < 1e-4, "user {user}: {a} {b}");
         }
     }
-    assert!(fold_in.user(&backbone.item_factors, &[], &[]).iter().all(|&x| x == 0.0));
+    assert!(fold_in.user(&backbone.item_factors, &[], &[], &Silent).iter().all(|&x| x == 0.0));
 }
 
 #[test]

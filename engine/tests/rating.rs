@@ -119,7 +119,7 @@ fn a_fold_in_gives_the_row_of_the_training() {
     assert_eq!(stored, model.fold_in);
     for user in 0..USERS {
         let (items, patterns, values) = history(&model, &ratings, user);
-        let row = stored.user(&items, &patterns, &values, groups.row(user));
+        let row = stored.user(&items, &patterns, &values, groups.row(user), &Silent);
         for (found, expected) in row.iter().zip(model.user_rows.row(user)) {
             assert!((found - expected).abs() < 1e-4, "{user}: {found} {expected}");
         }
@@ -136,7 +136,7 @@ fn contributions_add_up_to_the_prediction() {
         for item in [0, 44, ITEMS - 1] {
             let item_row = model.item_rows.row(item);
             let (base, contributions) =
-                model.fold_in.contributions(&items, &patterns, &values, groups.row(user), item_row);
+                model.fold_in.contributions(&items, &patterns, &values, groups.row(user), item_row, &Silent);
             assert_eq!(contributions.len(), values.len());
             let sum = base + contributions.iter().sum::<f64>();
             let expected = predicted(&model, model.user_rows.row(user), item);
@@ -150,13 +150,14 @@ fn a_contribution_is_what_a_higher_rating_would_add() {
     let ratings = planted();
     let model = train(&ratings, None);
     let (items, patterns, mut values) = history(&model, &ratings, 3);
-    let explain =
-        |values: &[f32]| model.fold_in.contributions(&items, &patterns, values, &[], model.item_rows.row(8));
+    let explain = |values: &[f32]| {
+        model.fold_in.contributions(&items, &patterns, values, &[], model.item_rows.row(8), &Silent)
+    };
     let (base, before) = explain(&values);
     values[2] += 1.0;
     let (same_base, after) = explain(&values);
     assert_eq!(base, same_base);
-    let row = model.fold_in.user(&items, &patterns, &values, &[]);
+    let row = model.fold_in.user(&items, &patterns, &values, &[], &Silent);
     let gained = predicted(&model, &row, 8) - predicted(&model, model.user_rows.row(3), 8);
     assert!((after[2] - before[2] - gained).abs() < 1e-3, "{gained}");
     assert!(before.iter().zip(&after).enumerate().all(|(entry, (x, y))| entry == 2 || x == y));

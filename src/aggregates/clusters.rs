@@ -5,8 +5,12 @@
 use crate::error::{FeatureProblem, Result, SegrecError};
 use crate::pg::features::{LARGEST_FEATURE, MOST_FEATURES};
 use crate::pg::flat::floats;
+use crate::pg::memory::ask;
+use crate::pg::workers::{is_asked_to_stop, run_alone};
+use segrec_engine::memory;
 use segrec_engine::segmentation::SummaryClusters;
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::ser::Formatter;
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -27,8 +31,11 @@ pub struct Clusters<'a> {
 }
 
 /// The flat form.
-pub fn flatten(clusters: &SummaryClusters) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEADER + 8 * clusters.sizes.len() + 4 * clusters.centroids.len());
+///
+/// # Errors
+/// Where there is no memory for it.
+pub fn flatten(clusters: &SummaryClusters) -> Result<Vec<u8>> {
+    let mut bytes = memory::with_room(HEADER + 8 * clusters.sizes.len() + 4 * clusters.centroids.len())?;
     for number in [FORMAT, clusters.columns as u32, clusters.sizes.len() as u32] {
         bytes.extend(number.to_ne_bytes());
     }
@@ -36,7 +43,7 @@ pub fn flatten(clusters: &SummaryClusters) -> Vec<u8> {
     bytes.extend(clusters.inertia.to_ne_bytes());
     clusters.sizes.iter().for_each(|size| bytes.extend(size.to_ne_bytes()));
     clusters.centroids.iter().for_each(|value| bytes.extend(value.to_ne_bytes()));
-    bytes
+    Ok(bytes)
 }
 
 impl<'a> Clusters<'a> {
@@ -96,18 +103,18 @@ impl<'a> Clusters<'a> {
 
     /// The text form.
     pub fn to_text(&self) -> Result<String> {
-        let text = Text {
+        // A value takes up to 16 bytes, and what grows doubles while the half is there still.
+        ask("the text of clusters", 3 * 16 * self.centroids.len())?;
+        let text = Written {
             dimensions: self.dimensions,
             rows: self.rows,
             inertia: self.inertia,
-            segments: self
-                .segments()
-                .map(|(_, size, centroid)| Segment { size: size as u64, centroid: centroid.to_vec() })
-                .collect(),
+            segments: WrittenSegments(self),
         };
         let mut bytes = Vec::new();
-        text.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, Spaced))
-            .map_err(|error| SegrecError::Internal(error.to_string()))?;
+        let written =
+            run_alone(|_| text.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, Spaced)));
+        written.map_err(|error| SegrecError::Internal(error.to_string()))?;
         String::from_utf8(bytes).map_err(|error| SegrecError::Internal(error.to_string()))
     }
 }
@@ -128,16 +135,65 @@ fn square_distance(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// The text form: JSON of these fields.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
+struct Written<'a> {
+    dimensions: usize,
+    rows: u64,
+    inertia: f64,
+    segments: WrittenSegments<'a>,
+}
+
+/// One after the other, until an interrupt wants the end.
+struct WrittenSegments<'a>(&'a Clusters<'a>);
+
+impl Serialize for WrittenSegments<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct WrittenSegment<'a> {
+            size: i64,
+            centroid: &'a [f32],
+        }
+        let segments = self.0.segments().take_while(|_| !is_asked_to_stop());
+        serializer.collect_seq(segments.map(|(_, size, centroid)| WrittenSegment { size, centroid }))
+    }
+}
+
+/// The same as it is read.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
     dimensions: usize,
     rows: u64,
     inertia: f64,
+    #[serde(deserialize_with = "read_segments")]
     segments: Vec<Segment>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// Segments one after the other, until an interrupt wants the end.
+fn read_segments<'de, D: Deserializer<'de>>(reader: D) -> Result<Vec<Segment>, D::Error> {
+    struct Segments;
+    impl<'de> Visitor<'de> for Segments {
+        type Value = Vec<Segment>;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("a sequence")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut reader: A) -> Result<Vec<Segment>, A::Error> {
+            let mut segments = Vec::new();
+            while let Some(segment) = reader.next_element()? {
+                if is_asked_to_stop() {
+                    return Err(serde::de::Error::custom("the reading was stopped"));
+                }
+                segments.push(segment);
+            }
+            Ok(segments)
+        }
+    }
+    reader.deserialize_seq(Segments)
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Segment {
     size: u64,
@@ -149,8 +205,11 @@ struct Segment {
 /// # Errors
 /// Where the text is not that of clusters.
 pub fn parse(text: &str) -> Result<Vec<u8>> {
-    let parsed = serde_json::from_str::<Text>(text).map_err(|error| invalid(error.to_string()))?;
-    checked(parsed).map_err(invalid)
+    // A value of two bytes takes four, there are three copies of it, and what grows doubles.
+    ask("clusters from a text", 8 * text.len())?;
+    let parsed =
+        run_alone(|_| serde_json::from_str::<Text>(text)).map_err(|error| invalid(error.to_string()))?;
+    flatten(&checked(parsed).map_err(invalid)?)
 }
 
 /// The flat form that a client sent.
@@ -171,7 +230,7 @@ fn invalid(reason: String) -> SegrecError {
     }
 }
 
-fn checked(text: Text) -> Result<Vec<u8>, String> {
+fn checked(text: Text) -> Result<SummaryClusters, String> {
     let Text { dimensions, rows, inertia, segments } = text;
     if !(1..=MOST_FEATURES).contains(&dimensions) {
         return Err(format!("\"dimensions\" is {dimensions}, not from 1 to {MOST_FEATURES}"));
@@ -198,7 +257,7 @@ fn checked(text: Text) -> Result<Vec<u8>, String> {
     }
     let sizes = segments.iter().map(|segment| segment.size).collect();
     let centroids = segments.into_iter().flat_map(|segment| segment.centroid).collect();
-    Ok(flatten(&SummaryClusters { columns: dimensions, rows, inertia, sizes, centroids }))
+    Ok(SummaryClusters { columns: dimensions, rows, inertia, sizes, centroids })
 }
 
 /// JSON as `jsonb` prints it: a blank after `:` and `,`, whole numbers without a fraction.

@@ -1,10 +1,12 @@
 //! The figures of rows with predictions, scores or counts: `segrec_rmse`, `segrec_mae`, `segrec_mse`,
 //! `segrec_auc`, `segrec_gini`. Errors need three sums; the others hold 8 bytes a row and sort at the end.
 
-use super::state::{Next, State, begun, unchanged};
+use super::state::{Next, State, begun, extend, unchanged};
 use crate::error::{Result, SegrecError};
 use crate::pg::aggregate::{Aggregate, Carried};
+use crate::pg::workers::run_alone;
 use segrec_engine::evaluation::{auc_of_rows, gini};
+use segrec_engine::memory::copied;
 use serde::{Deserialize, Serialize};
 
 /// What predictions were off by, in all.
@@ -77,11 +79,7 @@ pub fn add_score(
     let State::Scores([of_relevant, of_others]) = held.value() else {
         return Err(SegrecError::SummariesDiffer);
     };
-    if relevant {
-        of_relevant.push(score)
-    } else {
-        of_others.push(score)
-    }
+    extend(if relevant { of_relevant } else { of_others }, &[score])?;
     Ok(Some(held))
 }
 
@@ -97,7 +95,7 @@ pub fn add_number(state: Option<Carried<'_, State>>, value: Option<f64>, aggrega
     }
     let mut held = begun(state, aggregate, || State::Numbers(Vec::new()))?;
     let State::Numbers(numbers) = held.value() else { return Err(SegrecError::SummariesDiffer) };
-    numbers.push(value);
+    extend(numbers, &[value])?;
     Ok(Some(held))
 }
 
@@ -120,10 +118,13 @@ pub fn error_figure(state: &Carried<'_, State>, figure: ErrorFigure) -> Result<f
 /// The area under the ROC curve; none where all rows are relevant or none is.
 ///
 /// # Errors
-/// Where the state is another aggregate's.
+/// Where the state is another aggregate's, there is no memory for a copy, or the work was cancelled.
 pub fn auc(state: &Carried<'_, State>) -> Result<Option<f64>> {
     state.read(|state| match state {
-        State::Scores([relevant, others]) => Ok(auc_of_rows(relevant.clone(), others.clone())),
+        State::Scores([relevant, others]) => {
+            let (relevant, others) = (copied(relevant)?, copied(others)?);
+            Ok(run_alone(|observer| auc_of_rows(relevant, others, observer))?)
+        }
         _ => Err(SegrecError::SummariesDiffer),
     })?
 }
@@ -131,10 +132,13 @@ pub fn auc(state: &Carried<'_, State>) -> Result<Option<f64>> {
 /// The Gini coefficient; none where all values are 0.
 ///
 /// # Errors
-/// Where the state is another aggregate's.
+/// Where the state is another aggregate's, there is no memory for a copy, or the work was cancelled.
 pub fn gini_coefficient(state: &Carried<'_, State>) -> Result<Option<f64>> {
     state.read(|state| match state {
-        State::Numbers(numbers) => Ok(gini(numbers.clone())),
+        State::Numbers(numbers) => {
+            let numbers = copied(numbers)?;
+            Ok(run_alone(|observer| gini(numbers, observer))?)
+        }
         _ => Err(SegrecError::SummariesDiffer),
     })?
 }

@@ -6,15 +6,23 @@
 use super::clusters::{self, MOST_SEGMENTS};
 use super::figures::Errors;
 use crate::error::{FeatureProblem, Result, SegrecError};
-use crate::pg::aggregate::{Aggregate, Carried, Carry, Held};
+use crate::pg::aggregate::{Aggregate, Carried, Carry, Held, room};
 use crate::pg::features::Features;
+use crate::pg::memory::ask;
+use crate::pg::workers::run_alone;
 use segrec_engine::segmentation::validity::{self, Contingency};
 use segrec_engine::segmentation::{LabelledSample, Summary};
-use segrec_engine::{EngineError, seed};
+use segrec_engine::{memory, seed};
 use serde::{Deserialize, Serialize};
 
 /// The first byte of the flat form.
 const FORMAT: u8 = 1;
+
+/// The number of a kind in the flat form.
+const LABELLED: u8 = 1;
+const PAIRS: u8 = 2;
+/// What the flat form has beside numbers, at most.
+const LITTLE: usize = 1024;
 
 /// The running state of an aggregate over the rows of a group.
 #[derive(Clone, Serialize, Deserialize)]
@@ -36,9 +44,28 @@ pub enum State {
 impl Carry for State {
     const SQL: &'static str = "segrec_summary";
 
-    fn flatten(&self) -> Vec<u8> {
-        // Writing to memory does not fail.
-        postcard::to_extend(self, vec![FORMAT]).unwrap_or_default()
+    fn memory(&self) -> usize {
+        match self {
+            Self::Kmeans(summary) => summary.memory(),
+            Self::Labelled(sample) => sample.memory(),
+            Self::Pairs(pairs) => pairs.memory(),
+            Self::Errors(_) => 0,
+            Self::Scores(scores) => {
+                size_of::<f64>() * scores.iter().map(|scores| scores.capacity()).sum::<usize>()
+            }
+            Self::Numbers(numbers) => size_of::<f64>() * numbers.capacity(),
+        }
+    }
+
+    fn flatten(&self) -> Result<Vec<u8>> {
+        // A whole number of eight bytes takes up to ten. Pairs are first copied and put in order.
+        let most = self.memory() / 4 * 5 + LITTLE;
+        if let Self::Pairs(_) = self {
+            ask("the flat form of a state", 3 * most)?;
+        }
+        let mut bytes = memory::with_room(most)?;
+        bytes.push(FORMAT);
+        postcard::to_extend(self, bytes).map_err(|error| SegrecError::Internal(error.to_string()))
     }
 
     fn unflatten(bytes: &[u8]) -> Result<Self> {
@@ -47,10 +74,21 @@ impl Carry for State {
             reason,
             hint: "a summary is only what an aggregate of pg_segrec left, unchanged",
         };
+        // What a byte becomes, vectors doubling: a number of four or eight bytes the same, others up to eight; pairs ask
+        // for themselves.
+        let times = match bytes {
+            [_, LABELLED, ..] => 24,
+            [_, PAIRS, ..] => 0,
+            _ => 3,
+        };
+        ask("the state of an aggregate", times * bytes.len())?;
         match bytes {
             [FORMAT, rest @ ..] => match postcard::take_from_bytes(rest) {
                 Ok((state, [])) => Ok(state),
                 Ok(_) => Err(invalid("something follows its end".to_owned())),
+                Err(postcard::Error::SerdeDeCustom) if rest.first() == Some(&PAIRS) => {
+                    Err(SegrecError::MemoryGone)
+                }
                 Err(error) => Err(invalid(error.to_string())),
             },
             _ => Err(invalid("it does not begin as a summary does".to_owned())),
@@ -108,7 +146,8 @@ pub fn add_features(
     let State::Kmeans(summary) = held.value() else { return Err(SegrecError::SummariesDiffer) };
     same_length(summary.columns(), values.len())?;
     same_target(summary.target(), k as usize)?;
-    summary.add(values);
+    room(summary.growth())?;
+    run_alone(|observer| summary.add(values, observer))?;
     Ok(Some(held))
 }
 
@@ -127,7 +166,8 @@ pub fn add_labelled(
     let mut held = begun(state, aggregate, || State::Labelled(LabelledSample::new(values.len())))?;
     let State::Labelled(sample) = held.value() else { return Err(SegrecError::SummariesDiffer) };
     same_length(sample.columns(), values.len())?;
-    sample.add(values, segment as u32);
+    room(sample.growth(1))?;
+    sample.add(values, segment as u32)?;
     Ok(Some(held))
 }
 
@@ -139,13 +179,22 @@ pub fn add_pair(state: Option<Carried<'_, State>>, pair: Option<(u64, u64)>, agg
     let Some((a, b)) = pair else { return unchanged(state, aggregate) };
     let mut held = begun(state, aggregate, || State::Pairs(Contingency::default()))?;
     let State::Pairs(pairs) = held.value() else { return Err(SegrecError::SummariesDiffer) };
-    pairs.add(a, b);
+    room(pairs.growth())?;
+    pairs.add(a, b)?;
     Ok(Some(held))
 }
 
 /// A label of a division as a number: equal for equal labels.
 pub fn label(text: &[u8]) -> u64 {
     seed::hash_bytes(0, text)
+}
+
+/// Adds numbers to those that an aggregate keeps.
+pub(super) fn extend(numbers: &mut Vec<f64>, more: &[f64]) -> Result<()> {
+    room(memory::growth(numbers, more.len()))?;
+    memory::reserve(numbers, more.len())?;
+    numbers.extend_from_slice(more);
+    Ok(())
 }
 
 /// Both states as one.
@@ -167,18 +216,22 @@ pub fn merge(
             (State::Kmeans(summary), State::Kmeans(other)) => {
                 same_length(summary.columns(), other.columns())?;
                 same_target(summary.target(), other.target())?;
-                summary.merge(other);
+                room(other.memory())?;
+                run_alone(|observer| summary.merge(other, observer))?;
             }
             (State::Labelled(sample), State::Labelled(other)) => {
                 same_length(sample.columns(), other.columns())?;
-                sample.merge(other);
+                room(sample.growth(other.rows().min(2 * other.bound() as u64) as usize))?;
+                sample.merge(other)?;
             }
-            (State::Pairs(pairs), State::Pairs(other)) => pairs.merge(other),
+            (State::Pairs(pairs), State::Pairs(other)) => pairs.merge(other, room)?,
             (State::Errors(errors), State::Errors(other)) => errors.merge(other),
             (State::Scores(scores), State::Scores(other)) => {
-                scores.iter_mut().zip(other).for_each(|(scores, other)| scores.extend(other));
+                for (scores, other) in scores.iter_mut().zip(other) {
+                    extend(scores, other)?;
+                }
             }
-            (State::Numbers(numbers), State::Numbers(other)) => numbers.extend(other),
+            (State::Numbers(numbers), State::Numbers(other)) => extend(numbers, other)?,
             _ => return Err(SegrecError::SummariesDiffer),
         }
         Ok(())
@@ -193,8 +246,9 @@ pub fn merge(
 pub fn clusters(state: &Carried<'_, State>) -> Result<Vec<u8>> {
     state.read(|state| {
         let State::Kmeans(summary) = state else { return Err(SegrecError::SummariesDiffer) };
+        ask("segrec_kmeans", summary.needed())?;
         let found = super::run(summary.work(), |observer| summary.clusters(observer))??;
-        Ok(clusters::flatten(&found))
+        Ok(clusters::flatten(&found)?)
     })?
 }
 
@@ -205,11 +259,11 @@ pub fn clusters(state: &Carried<'_, State>) -> Result<Vec<u8>> {
 pub fn silhouette(state: &Carried<'_, State>) -> Result<Option<f64>> {
     state.read(|state| {
         let State::Labelled(sample) = state else { return Err(SegrecError::SummariesDiffer) };
-        let (points, labels) = sample.kept();
-        let pairs = labels.len() * labels.len() * sample.columns() / 10;
-        let found = super::run(pairs, |observer| -> Result<_, EngineError> {
+        let (points, labels) = sample.kept()?;
+        let pairs = labels.len().saturating_mul(labels.len()).saturating_mul(sample.columns()) / 10;
+        let found = super::run(pairs, |observer| {
             if rayon::current_thread_index().is_none() {
-                return Ok(validity::silhouette_sequential(&points, &labels));
+                return validity::silhouette_sequential(&points, &labels, observer);
             }
             validity::silhouette(&points, &labels, usize::MAX, 0, observer)
         })?;
@@ -220,12 +274,12 @@ pub fn silhouette(state: &Carried<'_, State>) -> Result<Option<f64>> {
 /// The Davies–Bouldin index of rows and their segments; none with fewer than two segments.
 ///
 /// # Errors
-/// Where the state is another aggregate's.
+/// Where the state is another aggregate's, or the work was cancelled.
 pub fn davies_bouldin(state: &Carried<'_, State>) -> Result<Option<f64>> {
     state.read(|state| {
         let State::Labelled(sample) = state else { return Err(SegrecError::SummariesDiffer) };
-        let (points, labels) = sample.kept();
-        Ok(validity::davies_bouldin(&points, &labels))
+        let (points, labels) = sample.kept()?;
+        Ok(run_alone(|observer| validity::davies_bouldin(&points, &labels, observer))?)
     })?
 }
 
@@ -235,7 +289,12 @@ pub fn davies_bouldin(state: &Carried<'_, State>) -> Result<Option<f64>> {
 /// Where the state is another aggregate's.
 pub fn adjusted_rand(state: &Carried<'_, State>) -> Result<f64> {
     state.read(|state| match state {
-        State::Pairs(pairs) => Ok(pairs.adjusted_rand()),
+        State::Pairs(pairs) => {
+            // The sizes of the segments of both divisions, of which there are as many as pairs at most. Some 10 ns for each
+            // pair, of which the bound of aggregates leaves a few million: nobody waits for that to stop.
+            ask("segrec_adjusted_rand", 2 * pairs.memory())?;
+            Ok(pairs.adjusted_rand())
+        }
         _ => Err(SegrecError::SummariesDiffer),
     })?
 }
@@ -245,6 +304,7 @@ pub fn adjusted_rand(state: &Carried<'_, State>) -> Result<f64> {
 /// # Errors
 /// Where the text is none.
 pub fn parse(text: &str) -> Result<Vec<u8>> {
+    ask("a summary", text.len() / 2)?;
     let bytes = hex::decode(text).map_err(|error| SegrecError::InvalidValue {
         of: State::SQL,
         reason: error.to_string(),

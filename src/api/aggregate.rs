@@ -8,6 +8,7 @@ use crate::error::or_raise;
 use crate::pg::aggregate::{Aggregate, Carried, Carry, Held};
 use crate::pg::features::Features;
 use crate::pg::flat::{Flat, FlatValue, Message, Steady};
+use crate::pg::memory::ask;
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
 
@@ -96,6 +97,7 @@ fn segrec_assign(clusters: Steady<'_>, features: Features<'_>) -> i32 {
 fn segrec_centroids(
     clusters: Flat<'_>,
 ) -> TableIterator<'static, (name!(segment, i32), name!(size, i64), name!(centroid, Vec<f32>))> {
+    or_raise(ask("segrec_centroids", 2 * clusters.0.len()));
     let clusters = or_raise(Clusters::read(clusters.0));
     let rows: Vec<_> =
         clusters.segments().map(|(segment, size, centroid)| (segment, size, centroid.to_vec())).collect();
@@ -129,7 +131,9 @@ fn segrec_summary_in(text: &CStr) -> FlatValue {
 
 #[pg_extern(sql = false)]
 fn segrec_summary_out(state: Carried<'_, State>) -> CString {
-    text_out(hex::encode(state.bytes()))
+    let bytes = or_raise(state.bytes());
+    or_raise(ask("the text of a summary", 2 * bytes.len()));
+    text_out(hex::encode(bytes))
 }
 
 #[pg_extern(sql = false)]
@@ -140,5 +144,5 @@ fn segrec_summary_receive(message: Message<'_>) -> FlatValue {
 
 #[pg_extern(sql = false)]
 fn segrec_summary_send(state: Carried<'_, State>) -> Vec<u8> {
-    state.bytes().into_owned()
+    or_raise(state.bytes()).into_owned()
 }

@@ -15,7 +15,7 @@ use crate::catalog::models::{self, Model};
 use crate::catalog::studies::{self, Asked, Study, Trial};
 use crate::error::{Result, SegrecError, notice};
 use crate::pg::lock::{Until, try_lock};
-use crate::pg::workers::Workers;
+use crate::pg::workers::{Workers, run_alone};
 use crate::settings;
 use segrec_engine::EngineError;
 use segrec_engine::recipe::checking::OptionProblem;
@@ -78,7 +78,9 @@ pub fn begin(arguments: Arguments<'_>) -> Result<i64> {
         return Ok(study);
     }
     let study = studies::insert(model.id, asked)?;
-    let planned = parsed.trials(how, &model.options, trials, options.seed, study as u64);
+    let planned = run_alone(|observer| {
+        parsed.trials(how, &model.options, trials, options.seed, study as u64, observer)
+    })?;
     for changes in &planned {
         let changed = parse_options(&merged(&model.options, changes)).map_err(SegrecError::InvalidOptions)?;
         if changed.is_explicit() != options.is_explicit() {

@@ -9,7 +9,7 @@ mod report;
 pub use raise::{log, notice, or_raise, warning};
 
 use crate::pg::lock::Shared;
-use crate::pg::memory::Limit;
+use crate::pg::memory::{Limit, limit_below};
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
 use segrec_engine::recipe::OptionProblem;
@@ -261,6 +261,12 @@ pub enum SegrecError {
     Memory { needed: u64, allowed: u64, what: String },
     /// The system would not give the memory that is needed.
     NoMemory { needed: u64, limit: Limit },
+    /// The same of other work than a training.
+    NoMemoryFor { work: &'static str, needed: u64, limit: Limit },
+    /// The aggregates of this session would hold more than they may.
+    AggregateMemory { needed: u64, allowed: u64 },
+    /// The system gave no memory in the middle of the work.
+    MemoryGone,
     /// No threads.
     Threads(String),
     /// The engine's own errors.
@@ -283,6 +289,14 @@ pub enum SegrecError {
     },
     /// Something that cannot be.
     Internal(String),
+}
+
+impl SegrecError {
+    /// What stands against taking so many bytes, which somebody is known to refuse.
+    pub fn no_memory(work: &'static str, needed: u64) -> Self {
+        let limit = limit_below(needed).unwrap_or(Limit::Process);
+        Self::NoMemoryFor { work, needed, limit }
+    }
 }
 
 impl From<EngineError> for SegrecError {

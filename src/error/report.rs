@@ -7,6 +7,7 @@ use crate::pg::memory::Limit;
 use pgrx::PgSqlErrorCode;
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
+use segrec_engine::likeness::likeness;
 use segrec_engine::recipe::OptionProblem;
 
 /// What PostgreSQL is told.
@@ -27,6 +28,16 @@ fn quoted(names: &[String]) -> String {
 
 fn megabytes(bytes: u64) -> String {
     format!("{} MB", bytes.div_ceil(1024 * 1024))
+}
+
+fn stands_against(limit: Limit) -> String {
+    match limit {
+        Limit::Process => {
+            "a limit of the process (ulimit -v) or of the system (vm.overcommit_memory) stands against it"
+                .to_owned()
+        }
+        Limit::Group(left) => format!("the control group of the server has {} left", megabytes(left)),
+    }
 }
 
 /// At most this many names are listed.
@@ -90,7 +101,7 @@ impl SegrecError {
             Self::UnknownModel { name, known } => {
                 let nearest = known
                     .iter()
-                    .map(|known| (strsim::normalized_damerau_levenshtein(known, &name), known))
+                    .map(|known| (likeness(known, &name), known))
                     .filter(|(likeness, _)| *likeness >= 0.5)
                     .max_by(|a, b| a.0.total_cmp(&b.0));
                 let hint = match nearest {
@@ -616,19 +627,32 @@ impl SegrecError {
             Self::NoMemory { needed, limit } => report(
                 Code::ERRCODE_OUT_OF_MEMORY,
                 format!("the training needs about {}, more than the system gives", megabytes(needed)),
-                Some(match limit {
-                    Limit::Process => {
-                        "a limit of the process (ulimit -v) or of the system (vm.overcommit_memory) stands against it"
-                            .to_owned()
-                    }
-                    Limit::Group(left) => {
-                        format!("the control group of the server has {} left", megabytes(left))
-                    }
-                }),
+                Some(stands_against(limit)),
                 Some(
                     "raise that limit, or lower als.factors or events.max_user_events, or choose another algorithm"
                         .to_owned(),
                 ),
+            ),
+            Self::NoMemoryFor { work, needed, limit } => report(
+                Code::ERRCODE_OUT_OF_MEMORY,
+                format!("{work} needs about {}, more than the system gives", megabytes(needed)),
+                Some(stands_against(limit)),
+                Some("raise that limit, or work on fewer rows or shorter arrays".to_owned()),
+            ),
+            Self::AggregateMemory { needed, allowed } => report(
+                Code::ERRCODE_OUT_OF_MEMORY,
+                format!("aggregates need about {}, more than they may hold", megabytes(needed)),
+                Some(format!(
+                    "all of a session together hold up to work_mem times hash_mem_multiplier, and {} if that is less",
+                    megabytes(allowed)
+                )),
+                Some("raise work_mem, or aggregate fewer rows at once or a sample of them (TABLESAMPLE)".to_owned()),
+            ),
+            Self::MemoryGone => report(
+                Code::ERRCODE_OUT_OF_MEMORY,
+                "the system gives no more memory".to_owned(),
+                Some("the work was stopped while a small reserve still served it".to_owned()),
+                Some("raise the limit of the process (ulimit -v) or of the system, or work on fewer rows".to_owned()),
             ),
             Self::Threads(reason) => report(
                 Code::ERRCODE_INSUFFICIENT_RESOURCES,
@@ -638,6 +662,9 @@ impl SegrecError {
             ),
             Self::Engine(EngineError::Cancelled) => {
                 report(Code::ERRCODE_QUERY_CANCELED, "the training was cancelled".to_owned(), None, None)
+            }
+            Self::Engine(EngineError::NoMemory { bytes }) => {
+                Self::no_memory("the work", bytes).into_report()
             }
             Self::Engine(error @ EngineError::NotFinite { .. }) => report(
                 Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,

@@ -5,8 +5,12 @@
 //! An object lives in a memory context of its own below the aggregate's. nodeAgg.c and nodeWindowAgg.c
 //! take over such an object where its context is the aggregate's own child, flatten it where it leaves
 //! the process, and end its context with the group, which drops the value.
+//!
+//! The memory of a value is Rust's own, which PostgreSQL does not count: what all values of the process hold is
+//! counted here and held against a bound ([`room`]).
 
-use crate::error::{Result, SegrecError};
+use super::memory;
+use crate::error::{Result, SegrecError, or_raise};
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::nullable::Nullable;
@@ -18,13 +22,19 @@ use pgrx::{FromDatum, pg_sys};
 use std::borrow::Cow;
 use std::ffi::c_void;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A value that has a flat form.
 pub trait Carry: Sized + 'static {
     /// The SQL type of it.
     const SQL: &'static str;
+    /// Bytes of memory that it holds.
+    fn memory(&self) -> usize;
     /// Its bytes.
-    fn flatten(&self) -> Vec<u8>;
+    ///
+    /// # Errors
+    /// Where there is no memory for them.
+    fn flatten(&self) -> Result<Vec<u8>>;
     /// The value of such bytes.
     ///
     /// # Errors
@@ -39,6 +49,8 @@ struct Object<T> {
     value: T,
     /// The bytes between the question for their number and their writing.
     flat: Option<Vec<u8>>,
+    /// What it counts for in [`HELD`].
+    counted: usize,
     at_end: pg_sys::MemoryContextCallback,
 }
 
@@ -49,14 +61,52 @@ impl<T: Carry> Object<T> {
     };
 }
 
+/// Bytes that the values of all aggregates of this process hold, as they were last counted.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// What aggregates may hold where work_mem allows less: some 16 million numbers. PostgreSQL's own that keep all
+/// rows (`array_agg`) take up to 1 GB whatever work_mem is.
+const LEAST_ALLOWED: u64 = 256 << 20;
+
+/// An error where aggregates would hold more than they may with that many bytes more.
+///
+/// # Errors
+/// [`SegrecError::AggregateMemory`].
+pub fn room(more: usize) -> Result<()> {
+    if more == 0 {
+        return Ok(());
+    }
+    // SAFETY: settings, which this thread alone changes.
+    let (work_mem, multiplier) = unsafe { (pg_sys::work_mem, pg_sys::hash_mem_multiplier) };
+    let allowed = ((f64::from(work_mem) * 1024.0 * multiplier) as u64).max(LEAST_ALLOWED);
+    let needed = HELD.load(Ordering::Relaxed).saturating_add(more) as u64;
+    if needed <= allowed { Ok(()) } else { Err(SegrecError::AggregateMemory { needed, allowed }) }
+}
+
+impl<T: Carry> Object<T> {
+    fn count(&mut self) {
+        let now = self.value.memory();
+        HELD.fetch_add(now, Ordering::Relaxed);
+        HELD.fetch_sub(std::mem::replace(&mut self.counted, now), Ordering::Relaxed);
+    }
+
+    /// Makes the flat form where there is none yet.
+    fn flat(&mut self) -> Result<&Vec<u8>> {
+        let flat = match self.flat.take() {
+            Some(flat) => flat,
+            None => self.value.flatten()?,
+        };
+        Ok(self.flat.insert(flat))
+    }
+}
+
 unsafe extern "C-unwind" fn flat_size<T: Carry>(object: *mut pg_sys::ExpandedObjectHeader) -> pg_sys::Size {
     // SAFETY: PostgreSQL passes back the object it was given, which is an `Object<T>`; nobody else
     // looks at it meanwhile. The guard turns a panic into an SQL error.
     unsafe {
         pgrx_extern_c_guard(|| {
             let object = &mut *object.cast::<Object<T>>();
-            let flat = object.flat.get_or_insert_with(|| object.value.flatten());
-            pg_sys::VARHDRSZ + flat.len()
+            pg_sys::VARHDRSZ + or_raise(object.flat()).len()
         })
     }
 }
@@ -70,10 +120,11 @@ unsafe extern "C-unwind" fn flatten_into<T: Carry>(
     unsafe {
         pgrx_extern_c_guard(|| {
             let object = &mut *object.cast::<Object<T>>();
-            let flat = object.flat.take().unwrap_or_else(|| object.value.flatten());
+            let flat = or_raise(object.flat());
             let length = flat.len().min(size - pg_sys::VARHDRSZ);
             pgrx::varlena::set_varsize_4b(result.cast(), size as i32);
             std::ptr::copy_nonoverlapping(flat.as_ptr(), result.cast::<u8>().add(pg_sys::VARHDRSZ), length);
+            object.flat = None;
         })
     }
 }
@@ -83,6 +134,7 @@ unsafe extern "C-unwind" fn drop_value<T: Carry>(object: *mut c_void) {
     unsafe {
         pgrx_extern_c_guard(|| {
             let object = object.cast::<Object<T>>();
+            HELD.fetch_sub((*object).counted, Ordering::Relaxed);
             std::ptr::drop_in_place(&raw mut (*object).value);
             std::ptr::drop_in_place(&raw mut (*object).flat);
         })
@@ -119,6 +171,7 @@ impl Aggregate {
                 header: pg_sys::ExpandedObjectHeader::default(),
                 value,
                 flat: None,
+                counted: 0,
                 at_end: pg_sys::MemoryContextCallback {
                     func: Some(drop_value::<T>),
                     arg: object.cast(),
@@ -167,9 +220,10 @@ impl<T> Held<T> {
 }
 
 // SAFETY: the pointer in the header is the object's own read-write form.
-unsafe impl<T> BoxRet for Held<T> {
-    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+unsafe impl<T: Carry> BoxRet for Held<T> {
+    unsafe fn box_into<'fcx>(mut self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         unsafe {
+            self.object.as_mut().count();
             let pointer = &raw const (*self.object.as_ptr()).header.eoh_rw_ptr;
             fcinfo.return_raw_datum(pg_sys::Datum::from(pointer))
         }
@@ -200,8 +254,16 @@ impl<T: Carry + Clone> Carried<'_, T> {
                 Ok(Held { object })
             }
             // SAFETY: as above; only read.
-            Form::Object { object, .. } => aggregate.carry(unsafe { object.as_ref() }.value.clone()),
-            Form::Flat(bytes) => aggregate.carry(T::unflatten(bytes)?),
+            Form::Object { object, .. } => {
+                let value = unsafe { &object.as_ref().value };
+                room(value.memory())?;
+                memory::ask("the state of an aggregate", value.memory())?;
+                aggregate.carry(value.clone())
+            }
+            Form::Flat(bytes) => {
+                room(bytes.len())?;
+                aggregate.carry(T::unflatten(bytes)?)
+            }
         }
     }
 
@@ -218,12 +280,15 @@ impl<T: Carry + Clone> Carried<'_, T> {
     }
 
     /// The flat form.
-    pub fn bytes(&self) -> Cow<'_, [u8]> {
-        match self.form {
+    ///
+    /// # Errors
+    /// Where there is no memory for it.
+    pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        Ok(match self.form {
             // SAFETY: as above.
-            Form::Object { object, .. } => Cow::Owned(unsafe { &object.as_ref().value }.flatten()),
+            Form::Object { object, .. } => Cow::Owned(unsafe { &object.as_ref().value }.flatten()?),
             Form::Flat(bytes) => Cow::Borrowed(bytes),
-        }
+        })
     }
 }
 

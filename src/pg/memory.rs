@@ -1,6 +1,7 @@
 //! Whether the system would give more memory. Where an allocation fails, Rust ends the process and with it the server,
 //! and where a control group is full, the kernel does: so whoever is about to take much asks first.
 
+use crate::error::{Result, SegrecError};
 use memmap2::MmapOptions;
 use std::fs;
 use std::path::Path;
@@ -12,6 +13,19 @@ pub enum Limit {
     Process,
     /// The control group of the server, which would give this many bytes.
     Group(u64),
+}
+
+/// Less than this is not asked about: the reserve of the allocator serves it.
+const LITTLE: u64 = 1 << 20;
+
+/// An error where the system would not give that many bytes to some work (a few words, the subject of a sentence).
+///
+/// # Errors
+/// [`SegrecError::NoMemoryFor`].
+pub fn ask(work: &'static str, bytes: usize) -> Result<()> {
+    let needed = bytes as u64;
+    let limit = if needed < LITTLE { None } else { limit_below(needed) };
+    limit.map_or(Ok(()), |limit| Err(SegrecError::NoMemoryFor { work, needed, limit }))
 }
 
 /// What would keep this process from taking that many bytes more; none where nothing does.

@@ -1,5 +1,6 @@
 //! The only `unsafe` of the extension: what PostgreSQL offers only to C, in safe forms.
 //!
+//! - [`allocator`]: what happens where the system gives no memory
 //! - [`aggregate`]: the state that an aggregate carries from row to row
 //! - [`counters`]: numbers that all sessions add to
 //! - [`background`]: processes that work for somebody who does not wait
@@ -27,6 +28,7 @@
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
 
 pub mod aggregate;
+pub mod allocator;
 pub mod background;
 pub mod counters;
 pub mod features;

@@ -1,9 +1,11 @@
 //! Threads beside PostgreSQL: a pool whose threads block every signal and never call into
 //! PostgreSQL, while the backend's own thread keeps hearing interrupts.
 
+use super::allocator::{self, Thread};
 use pgrx::pg_sys;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use segrec_engine::{Observer, Progress};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -20,6 +22,11 @@ pub struct Workers {
 
 impl Drop for Workers {
     fn drop(&mut self) {
+        if allocator::is_leaving() {
+            // One of them waits for the end of the process.
+            std::mem::forget(self.pool.take());
+            return;
+        }
         // The threads end once their pool is gone.
         drop(self.pool.take());
         for thread in self.threads.drain(..) {
@@ -35,15 +42,26 @@ impl Observer for Interrupts {
     fn report(&self, _: Progress) {}
 
     fn is_cancelled(&self) -> bool {
-        // SAFETY: signal handlers set them, this thread reads them.
-        unsafe { pg_sys::QueryCancelPending != 0 || pg_sys::ProcDiePending != 0 }
+        is_asked_to_stop() || allocator::is_short()
     }
+}
+
+/// Whether an interrupt waits that ends the statement or the session.
+pub fn is_asked_to_stop() -> bool {
+    // SAFETY: signal handlers set them, this thread reads them.
+    unsafe { pg_sys::QueryCancelPending != 0 || pg_sys::ProcDiePending != 0 }
+}
+
+/// Processes interrupts, of which one may end the statement, as does memory that is short.
+fn look() {
+    pg_sys::check_for_interrupts!();
+    allocator::check();
 }
 
 /// Runs `work` on this thread. An interrupt that raises an error first stops the work.
 pub fn run_alone<T>(work: impl FnOnce(&dyn Observer) -> T) -> T {
     let result = work(&Interrupts);
-    pg_sys::check_for_interrupts!();
+    look();
     result
 }
 
@@ -86,20 +104,11 @@ impl Observer for Messenger<'_> {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.cancelled.load(Ordering::Relaxed) || allocator::is_short()
     }
 
     fn seconds(&self) -> f64 {
         self.begin.elapsed().as_secs_f64()
-    }
-}
-
-/// Tells the threads to stop when the backend leaves early, by an error.
-struct CancelOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for CancelOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -116,7 +125,11 @@ impl Workers {
             .start_handler(|_| std::mem::forget(SignalsBlocked::new()))
             .spawn_handler(|thread| {
                 let name = format!("segrec {}", thread.index());
-                handles.push(std::thread::Builder::new().name(name).spawn(|| thread.run())?);
+                let run = || {
+                    let _begun = Thread::begin();
+                    thread.run();
+                };
+                handles.push(std::thread::Builder::new().name(name).spawn(run)?);
                 Ok(())
             })
             .build()?;
@@ -124,7 +137,7 @@ impl Workers {
     }
 
     /// Runs `work` on the pool. Meanwhile this thread passes progress to `progress` and processes
-    /// interrupts; an interrupt that raises an error first stops the work and waits for it.
+    /// interrupts; an interrupt that raises an error or ends the session first stops the work and waits for it.
     pub fn run<T: Send>(
         &self,
         work: impl FnOnce(&dyn Observer) -> T + Send,
@@ -132,22 +145,38 @@ impl Workers {
     ) -> Option<T> {
         let cancelled = AtomicBool::new(false);
         let (sender, receiver) = mpsc::sync_channel(1024);
-        let mut result = None;
+        let (mut result, mut raised) = (None, None);
         let slot = &mut result;
         let pool = self.pool.as_ref()?;
         pool.in_place_scope(|scope| {
-            let _cancel = CancelOnDrop(&cancelled);
             let messenger = Messenger { begin: Instant::now(), sender, cancelled: &cancelled };
             scope.spawn(move |_| *slot = Some(work(&messenger)));
             loop {
-                match receiver.recv_timeout(PATIENCE) {
-                    Ok(report) => progress(report),
-                    Err(RecvTimeoutError::Timeout) => {}
-                    Err(RecvTimeoutError::Disconnected) => break,
+                let report = receiver.recv_timeout(PATIENCE);
+                allocator::leave_if_asked();
+                if report == Err(RecvTimeoutError::Disconnected) {
+                    break;
                 }
-                pg_sys::check_for_interrupts!();
+                if is_asked_to_stop() {
+                    cancelled.store(true, Ordering::Relaxed);
+                }
+                if cancelled.load(Ordering::Relaxed) {
+                    continue;
+                }
+                let hear = || {
+                    report.into_iter().for_each(&mut progress);
+                    pg_sys::check_for_interrupts!();
+                };
+                if let Err(error) = catch_unwind(AssertUnwindSafe(hear)) {
+                    raised = Some(error);
+                    cancelled.store(true, Ordering::Relaxed);
+                }
             }
         });
+        if let Some(error) = raised {
+            resume_unwind(error);
+        }
+        look();
         result
     }
 }

@@ -11,6 +11,8 @@ use super::session;
 use super::variety::Variety;
 use super::version::ServedVersion;
 use crate::error::Result;
+use crate::pg::workers::run_alone;
+use segrec_engine::Silent;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::vector::{dot, norm};
 use segrec_engine::neighbours::NeighbourRows;
@@ -50,7 +52,7 @@ fn pair(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result
     };
     if let (Some(rated), None) = (&version.rated, &person.factors) {
         let nothing = segrec_engine::Matrix::default();
-        person.factors = Some((rated.fold_in.user(&nothing, &nothing, &[], &[]), Source::FoldIn));
+        person.factors = Some((rated.fold_in.user(&nothing, &nothing, &[], &[], &Silent), Source::FoldIn));
     }
     Ok(Some(Pair { version, person, item }))
 }
@@ -126,20 +128,26 @@ fn through_factors(
         let patterns = version.patterns(&history.items)?;
         let attributes = version.attributes_of_text(user)?;
         let row = version.backbone()?.select(&[target]);
-        return Ok(rated.fold_in.contributions(
-            &rows,
-            &patterns,
-            &history.confidences,
-            &attributes,
-            row.row(0),
-        ));
+        return Ok(run_alone(|observer| {
+            rated.fold_in.contributions(
+                &rows,
+                &patterns,
+                &history.confidences,
+                &attributes,
+                row.row(0),
+                observer,
+            )
+        }));
     }
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
     let own = segment.and_then(|segment| segment.own);
     let fold_in = own.map_or_else(|| version.fold_in(), |own| Ok(own.fold_in))?;
     let rows = version.item_rows(segment)?;
     let own_items = rows.select(&history.items)?;
-    Ok((0.0, fold_in.contributions(&own_items, &history.confidences, rows.row(target))))
+    let target = rows.row(target);
+    let contributions =
+        run_alone(|observer| fold_in.contributions(&own_items, &history.confidences, target, observer));
+    Ok((0.0, contributions))
 }
 
 /// The items most like another: its strongest neighbours, or where a version has none those whose factors

@@ -23,7 +23,7 @@ use segrec_engine::rating::Biases;
 use segrec_engine::recipe::MetricRow;
 use segrec_engine::recipe::measure::MOST_USERS;
 use segrec_engine::seed::sample;
-use segrec_engine::{Matrix, Observer};
+use segrec_engine::{Matrix, Observer, Silent};
 use std::rc::Rc;
 
 /// Users of a version that are loaded at once.
@@ -270,7 +270,7 @@ fn served(
     let mut person = known_person(version, user, stored, History::stored(stored), changed)?;
     if let (Some(rated), None) = (&version.rated, &person.factors) {
         let nothing = Matrix::default();
-        person.factors = Some((rated.fold_in.user(&nothing, &nothing, &[], &[]), Source::FoldIn));
+        person.factors = Some((rated.fold_in.user(&nothing, &nothing, &[], &[], &Silent), Source::FoldIn));
     }
     let found = answer(Rc::clone(version), &person, request)?;
     let scored = |&Recommended { item, score, .. }: &Recommended| Scored { item, score };

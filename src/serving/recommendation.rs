@@ -13,6 +13,7 @@ use super::{session, statistics};
 use crate::catalog::factors::{StoredUser, id_text, parse_id};
 use crate::catalog::models::Model;
 use crate::error::{Result, SegrecError};
+use crate::pg::workers::run_alone;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::neighbours::NeighbourRows;
 use segrec_engine::ranking::blended::{best, candidates};
@@ -245,7 +246,8 @@ pub fn fold_in(
     }
     let rows = version.backbone()?.select(&history.items);
     let positions: Vec<u32> = (0..history.items.len() as u32).collect();
-    let factors = version.fold_in()?.user(&rows, &positions, &history.confidences);
+    let fold_in = version.fold_in()?;
+    let factors = run_alone(|observer| fold_in.user(&rows, &positions, &history.confidences, observer));
     let segment = segment.unwrap_or_else(|| nearest_segment(&factors, &version.centroids).segment);
     let factors = if version.segment(segment)?.own.is_some() {
         segment_factors(version, segment, &history)?
@@ -270,7 +272,9 @@ fn rated_factors(
     }
     let rows = version.backbone()?.select(&history.items);
     let patterns = version.patterns(&history.items)?;
-    Ok(Some(rated.fold_in.user(&rows, &patterns, &history.confidences, &attributes)))
+    Ok(Some(run_alone(|observer| {
+        rated.fold_in.user(&rows, &patterns, &history.confidences, &attributes, observer)
+    })))
 }
 
 /// The factors of a history against the item factors of a segment: its own rows, and the backbone's
@@ -280,7 +284,7 @@ fn segment_factors(version: &ServedVersion, segment: u32, history: &History) -> 
     let positions: Vec<u32> = (0..history.items.len() as u32).collect();
     let rows = version.item_rows(Some(segment))?.select(&history.items)?;
     let fold_in = segment.own.map_or_else(|| version.fold_in(), |own| Ok(own.fold_in))?;
-    Ok(fold_in.user(&rows, &positions, &history.confidences))
+    Ok(run_alone(|observer| fold_in.user(&rows, &positions, &history.confidences, observer)))
 }
 
 /// The list for a person.
@@ -414,29 +418,42 @@ pub fn fill_with_popular(
     n: usize,
 ) {
     let n = candidates.map_or(n, |candidates| n.min(candidates.len()));
+    let allowed = |item: u32| {
+        candidates.is_none_or(|candidates| candidates.binary_search(&item).is_ok())
+            && excluded.binary_search(&item).is_err()
+    };
+    if let Some(segment) = segment {
+        fill(items, segment.popular.items(), Source::SegmentPopular, allowed, n);
+    }
+    fill(items, version.popular().items(), Source::Popular, allowed, n);
+}
+
+/// Items between two looks at interrupts: some 10 ms.
+const PATIENCE: usize = 1 << 16;
+
+/// Fills a list with what is popular, of which each item comes once.
+fn fill(
+    items: &mut Vec<Recommended>,
+    popular: impl Iterator<Item = Scored>,
+    source: Source,
+    allowed: impl Fn(u32) -> bool,
+    n: usize,
+) {
     if items.len() >= n {
         return;
     }
-    let of_segment = segment.into_iter().flat_map(|segment| segment.popular.items());
-    let popular = of_segment
-        .map(|scored| (scored, Source::SegmentPopular))
-        .chain(version.popular().items().map(|scored| (scored, Source::Popular)));
     let mut taken: Vec<u32> = items.iter().map(|item| item.item).collect();
     taken.sort_unstable();
-    let mut most = [0.0f32; 2];
-    for (scored, source) in popular {
-        if items.len() >= n {
-            break;
+    let mut most = 0.0f32;
+    run_alone(|observer| {
+        for (place, Scored { item, score }) in popular.enumerate() {
+            if items.len() >= n || place % PATIENCE == PATIENCE - 1 && observer.is_cancelled() {
+                break;
+            }
+            most = most.max(score);
+            if allowed(item) && taken.binary_search(&item).is_err() {
+                items.push(Recommended { item, score: score / most, source });
+            }
         }
-        let most = &mut most[usize::from(source == Source::Popular)];
-        *most = most.max(scored.score);
-        let allowed = candidates.is_none_or(|candidates| candidates.binary_search(&scored.item).is_ok());
-        if !allowed || excluded.binary_search(&scored.item).is_ok() {
-            continue;
-        }
-        if let Err(place) = taken.binary_search(&scored.item) {
-            taken.insert(place, scored.item);
-            items.push(Recommended { item: scored.item, score: scored.score / *most, source });
-        }
-    }
+    });
 }

@@ -19,6 +19,7 @@ pub mod attempts;
 mod cluster;
 mod database;
 mod keeper;
+mod limits;
 pub mod overloads;
 pub mod planted;
 pub mod remains;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 
 pub use cluster::{Cluster, Configuration, Shutdown, older_servers};
 pub use database::Database;
+pub use limits::{limit_addresses, limited_group};
 pub use postgres::error::{DbError, SqlState};
 pub use rounds::{draws, rounds};
 pub use session::Session;

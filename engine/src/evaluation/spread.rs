@@ -7,7 +7,10 @@
 //! wide side: up to twice the true standard error where nearly all items are shown. It costs users·k and
 //! items in all, since a Gini coefficient changes with a count by how many items have a smaller one.
 
+use crate::error::Result;
+use crate::observer::Observer;
 use crate::ranking::Scored;
+use crate::sorting::sort_by;
 
 /// A value and its standard error, `None` where it cannot be told.
 pub type Jackknifed = (f64, Option<f64>);
@@ -83,15 +86,18 @@ impl Spread {
 
 /// The Gini coefficient of values of at least 0: Σ(2i − n − 1)·x_i / (n·Σx_i), i the rank of x_i from 1.
 /// `None` where they add up to nothing.
-pub fn gini(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub fn gini(mut values: Vec<f64>, observer: &dyn Observer) -> Result<Option<f64>> {
+    sort_by(&mut values, &f64::total_cmp, observer)?;
     let count = values.len() as f64;
     let (mut weighted, mut sum) = (0.0, 0.0);
     for (place, value) in values.iter().enumerate() {
         weighted += (2.0 * place as f64 + 1.0 - count) * value;
         sum += value;
     }
-    (sum > 0.0).then(|| weighted / (count * sum))
+    Ok((sum > 0.0).then(|| weighted / (count * sum)))
 }
 
 /// The standard error of a statistic from its values without each of the users: √((n − 1)/n · Σ(θ_u − θ̄)²).
@@ -107,6 +113,7 @@ fn jackknife_error(without: impl Iterator<Item = Option<f64>>) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::evaluation::interval::mean_and_error;
+    use crate::observer::Silent;
     use crate::seed::mix;
 
     /// `users` lists of `k` different items, the first ones far more often.
@@ -151,8 +158,8 @@ mod tests {
         assert!((gini.0 - plain_gini(&lists, 60)).abs() < 1e-12);
         let mut shown = vec![0.0; 60];
         lists.iter().flatten().for_each(|scored| shown[scored.item as usize] += 0.5);
-        assert!((super::gini(shown).unwrap() - gini.0).abs() < 1e-12);
-        assert_eq!((super::gini(vec![]), super::gini(vec![0.0])), (None, None));
+        assert!((super::gini(shown, &Silent).unwrap().unwrap() - gini.0).abs() < 1e-12);
+        assert_eq!((super::gini(vec![], &Silent), super::gini(vec![0.0], &Silent)), (Ok(None), Ok(None)));
         let without = |user: usize| [&lists[..user], &lists[user + 1..]].concat();
         let error = |values: Vec<f64>| mean_and_error(&values).1 * 29.0;
         let ginis = error((0..30).map(|user| plain_gini(&without(user), 60)).collect());

@@ -4,6 +4,7 @@ use super::normal_equations::NormalEquations;
 use super::options::AlsOptions;
 use crate::linalg::vector::dot_simd;
 use crate::matrix::Matrix;
+use crate::observer::Observer;
 use pulp::{Simd, WithSimd};
 
 /// What a fold-in needs to know of the items it is measured against.
@@ -25,9 +26,9 @@ impl WithSimd for Contributions<'_> {
     type Output = Vec<f64>;
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f64> {
-        let Solve { base, ridge, factors, rows, confidences, mut system } = self.solve;
+        let Solve { base, ridge, factors, rows, confidences, mut system, observer } = self.solve;
         system.start_dense(base, ridge);
-        system.add(simd, factors, rows, confidences);
+        system.add(simd, factors, rows, confidences, observer);
         system.set_right(self.target);
         let (sensitivity, _) = system.solve(simd);
         let mut contributions = Vec::with_capacity(rows.len());
@@ -46,6 +47,7 @@ struct Solve<'a> {
     rows: &'a [u32],
     confidences: &'a [f32],
     system: NormalEquations,
+    observer: &'a dyn Observer,
 }
 
 impl WithSimd for Solve<'_> {
@@ -53,7 +55,7 @@ impl WithSimd for Solve<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) -> Vec<f32> {
         self.system.start_dense(self.base, self.ridge);
-        self.system.add(simd, self.factors, self.rows, self.confidences);
+        self.system.add(simd, self.factors, self.rows, self.confidences, self.observer);
         self.system.solve(simd).0.to_vec()
     }
 }
@@ -71,28 +73,47 @@ impl<'a> FoldIn<'a> {
     }
 
     /// The k factors of a user whose events are on `rows` of `item_factors` with `confidences`:
-    /// the same system as a user's row in training. Without events the factors are zero.
-    pub fn user(&self, item_factors: &Matrix, rows: &[u32], confidences: &[f32]) -> Vec<f32> {
+    /// the same system as a user's row in training. Without events the factors are zero. Where `observer` wants the work to
+    /// stop they are of no use.
+    pub fn user(
+        &self,
+        item_factors: &Matrix,
+        rows: &[u32],
+        confidences: &[f32],
+        observer: &dyn Observer,
+    ) -> Vec<f32> {
         if rows.is_empty() {
             return vec![0.0; self.k];
         }
-        pulp::Arch::new().dispatch(self.system(item_factors, rows, confidences))
+        pulp::Arch::new().dispatch(self.system(item_factors, rows, confidences, observer))
     }
 
     /// What each row of `item_factors`, with its confidence, adds to the score of an item with the factors
     /// `target`: c_i q_iᵀA⁻¹q_j. Their sum is the product of [`Self::user`] with the target (Hu et al. 2008, §5).
-    pub fn contributions(&self, item_factors: &Matrix, confidences: &[f32], target: &[f32]) -> Vec<f64> {
+    pub fn contributions(
+        &self,
+        item_factors: &Matrix,
+        confidences: &[f32],
+        target: &[f32],
+        observer: &dyn Observer,
+    ) -> Vec<f64> {
         let rows: Vec<u32> = (0..confidences.len() as u32).collect();
         if rows.is_empty() {
             return Vec::new();
         }
-        let solve = self.system(item_factors, &rows, confidences);
+        let solve = self.system(item_factors, &rows, confidences, observer);
         pulp::Arch::new().dispatch(Contributions { solve, target })
     }
 
-    fn system<'b>(&'b self, factors: &'b Matrix, rows: &'b [u32], confidences: &'b [f32]) -> Solve<'b> {
+    fn system<'b>(
+        &'b self,
+        factors: &'b Matrix,
+        rows: &'b [u32],
+        confidences: &'b [f32],
+        observer: &'b dyn Observer,
+    ) -> Solve<'b> {
         let ridge = self.options.row_regularization(rows.len() as f64, self.items as f64);
         let system = NormalEquations::new(self.k);
-        Solve { base: self.base, ridge, factors, rows, confidences, system }
+        Solve { base: self.base, ridge, factors, rows, confidences, system, observer }
     }
 }

@@ -7,6 +7,7 @@ use crate::linalg::padded;
 use crate::linalg::rank_update::rank_update_simd;
 use crate::linalg::vector::add_scaled_simd;
 use crate::matrix::Matrix;
+use crate::observer::Observer;
 use pulp::Simd;
 
 /// Entries that are gathered before they are added to the matrix: 64 × 128 values are 32 kB.
@@ -66,11 +67,22 @@ impl NormalEquations {
         base
     }
 
-    /// Adds `Σ w y yᵀ` and `Σ w y` over rows of `fixed`.
+    /// Adds `Σ w y yᵀ` and `Σ w y` over rows of `fixed`; of the first ones alone where `observer` wants the work to stop,
+    /// whose result nobody uses then.
     #[inline(always)]
-    pub fn add<S: Simd>(&mut self, simd: S, fixed: &Matrix, rows: &[u32], weights: &[f32]) {
+    pub fn add<S: Simd>(
+        &mut self,
+        simd: S,
+        fixed: &Matrix,
+        rows: &[u32],
+        weights: &[f32],
+        observer: &dyn Observer,
+    ) {
         let (k, stride) = (self.k, self.stride);
         for (rows, weights) in rows.chunks(GATHERED).zip(weights.chunks(GATHERED)) {
+            if observer.is_cancelled() {
+                return;
+            }
             for ((target, &row), &weight) in self.gathered.chunks_exact_mut(stride).zip(rows).zip(weights) {
                 let source = fixed.row(row as usize);
                 let root = weight.sqrt();

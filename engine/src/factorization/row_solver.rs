@@ -157,7 +157,7 @@ impl<F: Fn(usize) -> f32> WithSimd for Block<'_, F> {
                 loss += short.single(simd, solver, columns, confidences, regularization(row), target);
             } else {
                 long.start_diagonal(solver.diagonal(regularization(row)));
-                long.add(simd, &solver.fixed, columns, confidences);
+                long.add(simd, &solver.fixed, columns, confidences, observer);
                 let (factors, explained) = long.solve(simd);
                 target.copy_from_slice(factors);
                 loss += confidences.iter().map(|&c| f64::from(c)).sum::<f64>() - explained;

@@ -208,7 +208,7 @@ impl WithSimd for ItemBlock<'_> {
             }
             entries.sort_unstable_by_key(|&(segment, user, _)| (segment, user));
             everybody.start_empty();
-            everybody.add(simd, user_factors, item_users, confidences);
+            everybody.add(simd, user_factors, item_users, confidences, self.observer);
             for group in entries.chunk_by(|a, b| a.0 == b.0) {
                 let segment = group[0].0 as usize;
                 users.clear();
@@ -217,7 +217,7 @@ impl WithSimd for ItemBlock<'_> {
                 weights.extend(group.iter().map(|entry| alone * entry.2));
                 system.start_dense(&self.bases[segment], self.pass.ridge(segment, item, group.len()));
                 system.add_system(simd, everybody, share);
-                system.add(simd, user_factors, users, weights);
+                system.add(simd, user_factors, users, weights, self.observer);
                 solved.push((segment as u32, system.solve(simd).0.to_vec()));
             }
         }

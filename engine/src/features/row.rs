@@ -3,6 +3,7 @@
 
 use super::encoder::{Encoder, LeftOut};
 use super::table::{Cell, ColumnKind};
+use crate::likeness::{MOST_PROBLEMS, likeness};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -76,7 +77,7 @@ pub(crate) fn read_cells<'a>(
         let left_out = left_out.iter().map(|column| column.name.as_str());
         expected.iter().map(|column| column.name).chain(left_out)
     };
-    for name in row.keys().filter(|name| known().all(|known| known != *name)) {
+    for name in row.keys().filter(|name| known().all(|known| known != *name)).take(MOST_PROBLEMS) {
         let message = format!("unknown name \"{name}\"");
         problems.push(RowProblem { name: name.clone(), message, hint: nearest(name, known()) });
     }
@@ -138,9 +139,8 @@ fn describe(value: &Value) -> String {
 }
 
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(name, known);
-    match known.clone().max_by(|a, b| likeness(a).total_cmp(&likeness(b))) {
-        Some(best) if likeness(best) >= LEAST_SIMILARITY => format!("did you mean \"{best}\"?"),
+    match known.clone().max_by(|a, b| likeness(name, a).total_cmp(&likeness(name, b))) {
+        Some(best) if likeness(name, best) >= LEAST_SIMILARITY => format!("did you mean \"{best}\"?"),
         _ => format!("the names are {}", known.collect::<Vec<_>>().join(", ")),
     }
 }

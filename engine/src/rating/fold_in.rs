@@ -10,6 +10,7 @@ use super::ridge_map::pattern_scale;
 use super::row_system::{Pull, Rated, RowSystem, Sensitivity, SolveRow};
 use crate::linalg::vector::dot;
 use crate::matrix::Matrix;
+use crate::observer::Observer;
 use serde::{Deserialize, Serialize};
 
 /// What a fold-in needs besides the rows and patterns of the items a user rated.
@@ -29,13 +30,15 @@ impl RatingFoldIn {
     /// The row (k factors, 1, bias) of a user who gave `ratings` to some items: `item_rows` are their rows
     /// of [`super::RatingModel::item_rows`], `patterns` their rows of [`super::RatingModel::item_patterns`],
     /// in the same order. `attributes` are the features of [`super::AttributeEncoder::encode_row`].
-    /// Without ratings it is what the attributes say, without these the mean.
+    /// Without ratings it is what the attributes say, without these the mean. Where `observer` wants the work to
+    /// stop it is of no use.
     pub fn user(
         &self,
         item_rows: &Matrix,
         patterns: &Matrix,
         ratings: &[f32],
         attributes: &[u32],
+        observer: &dyn Observer,
     ) -> Vec<f32> {
         let k = self.prior.len() - 1;
         let rows = numbers(ratings);
@@ -48,7 +51,7 @@ impl RatingFoldIn {
         row.iter_mut().zip(&pattern).for_each(|(x, pattern)| *x += scale * pattern);
         pulp::Arch::new().dispatch(SolveRow {
             system: &mut RowSystem::new(k),
-            rated: self.rated(item_rows, &rows, ratings),
+            rated: self.rated(item_rows, &rows, ratings, observer),
             pull: self.pull,
             row: &mut row,
         });
@@ -65,10 +68,11 @@ impl RatingFoldIn {
         ratings: &[f32],
         attributes: &[u32],
         item_row: &[f32],
+        observer: &dyn Observer,
     ) -> (f64, Vec<f64>) {
         let k = self.prior.len() - 1;
         let rows = numbers(ratings);
-        let rated = self.rated(item_rows, &rows, ratings);
+        let rated = self.rated(item_rows, &rows, ratings, observer);
         let mut of = item_row[..=k].to_vec();
         of[k] = 1.0;
         let diagonal = self.pull.diagonal(ratings.len(), k);
@@ -101,8 +105,14 @@ impl RatingFoldIn {
         prior
     }
 
-    fn rated<'a>(&self, others: &'a Matrix, rows: &'a [u32], ratings: &'a [f32]) -> Rated<'a> {
-        Rated { others, rows, ratings, mean: self.mean }
+    fn rated<'a>(
+        &self,
+        others: &'a Matrix,
+        rows: &'a [u32],
+        ratings: &'a [f32],
+        observer: &'a dyn Observer,
+    ) -> Rated<'a> {
+        Rated { others, rows, ratings, mean: self.mean, observer }
     }
 }
 

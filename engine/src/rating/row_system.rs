@@ -50,6 +50,8 @@ pub(super) struct Rated<'a> {
     pub ratings: &'a [f32],
     /// μ.
     pub mean: f32,
+    /// Whether to stop: then nobody uses the result.
+    pub observer: &'a dyn Observer,
 }
 
 impl Rated<'_> {
@@ -82,7 +84,7 @@ impl RowSystem {
         }
     }
 
-    /// Fills in `D + Σ f fᵀ` and `Σ e f`.
+    /// Fills in `D + Σ f fᵀ` and `Σ e f`; sums of the first ratings alone where the observer wants the work to stop.
     #[inline(always)]
     fn fill<S: Simd>(&mut self, simd: S, rated: Rated<'_>, diagonal: &[f32], prior: &[f32]) {
         let (k, stride) = (self.k, self.stride);
@@ -92,6 +94,9 @@ impl RowSystem {
             self.matrix[place * stride + place] = diagonal.get(place).copied().unwrap_or(1.0);
         }
         for first in (0..rated.rows.len()).step_by(GATHERED) {
+            if rated.observer.is_cancelled() {
+                return;
+            }
             let entries = first..(first + GATHERED).min(rated.rows.len());
             let gathered = &mut self.gathered[..entries.len() * stride];
             for (target, entry) in gathered.chunks_exact_mut(stride).zip(entries) {
@@ -161,6 +166,7 @@ struct Block<'a> {
     pull: Pull,
     first: usize,
     rows: &'a mut [f32],
+    observer: &'a dyn Observer,
 }
 
 impl WithSimd for Block<'_> {
@@ -170,7 +176,8 @@ impl WithSimd for Block<'_> {
         let mut sum = 0.0;
         for (offset, row) in self.rows.chunks_exact_mut(self.system.k + 1).enumerate() {
             let (rows, ratings) = self.ratings.row(self.first + offset);
-            let rated = Rated { others: self.others, rows, ratings, mean: self.mean };
+            let rated =
+                Rated { others: self.others, rows, ratings, mean: self.mean, observer: self.observer };
             let system = &mut *self.system;
             SolveRow { system, rated, pull: self.pull, row: &mut *row }.with_simd(simd);
             sum += dot_simd(simd, row, row);
@@ -199,7 +206,7 @@ pub(super) fn solve_rows(
         |system, (block, rows)| {
             observer.check()?;
             let first = block * BLOCK_ROWS;
-            let finite = arch.dispatch(Block { system, ratings, others, mean, pull, first, rows });
+            let finite = arch.dispatch(Block { system, ratings, others, mean, pull, first, rows, observer });
             if finite { Ok(()) } else { Err(EngineError::NotFinite { what: "a row of ratings" }) }
         },
     )

@@ -4,6 +4,7 @@
 
 use super::options::{Kind, OPTIONS, OptionEntry, Options};
 use crate::features::parse_moment;
+use crate::likeness::{MOST_PROBLEMS, likeness};
 use serde_json::{Map, Value};
 
 /// One thing wrong with the options.
@@ -41,7 +42,7 @@ pub fn merge_options(base: &mut Value, changes: &Value) {
 /// Checks options given as JSON and fills in the defaults.
 ///
 /// # Errors
-/// All problems.
+/// All problems, or the first of very many.
 pub fn parse_options(given: &Value) -> Result<Options, Vec<OptionProblem>> {
     let mut problems = Vec::new();
     let mut complete = Value::Object(Map::new());
@@ -74,6 +75,9 @@ fn check_object(
     problems: &mut Vec<OptionProblem>,
 ) {
     for (key, value) in object {
+        if problems.len() >= MOST_PROBLEMS {
+            return;
+        }
         let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         if let Some(entry) = OPTIONS.iter().find(|entry| entry.name == name) {
             match check_value(entry, value) {
@@ -114,14 +118,14 @@ const LEAST_SIMILARITY: f64 = 0.5;
 /// What is most like an unknown name.
 pub(super) fn nearest(name: &str) -> String {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
-    let likeness = |entry: &OptionEntry| {
-        let whole = strsim::normalized_damerau_levenshtein(name, entry.name);
-        let word = strsim::normalized_damerau_levenshtein(&last(name), &last(entry.name));
+    let likeness_of = |entry: &OptionEntry| {
+        let whole = likeness(name, entry.name);
+        let word = likeness(&last(name), &last(entry.name));
         whole.max(word)
     };
-    let best = OPTIONS.iter().rev().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let best = OPTIONS.iter().rev().max_by(|a, b| likeness_of(a).total_cmp(&likeness_of(b)));
     match best {
-        Some(entry) if likeness(entry) >= LEAST_SIMILARITY => {
+        Some(entry) if likeness_of(entry) >= LEAST_SIMILARITY => {
             format!("did you mean \"{}\"?", entry.name)
         }
         _ => {

@@ -44,7 +44,7 @@ pub fn read(
     let table = readable(described, events, options, observer)?;
     let of_row: Vec<Option<u32>> = segments.iter().map(|&segment| Some(segment)).collect();
     let as_of = described.as_of(events);
-    let profiles = profiles(&table, &of_row, count, as_of);
+    let profiles = profiles(&table, &of_row, count, as_of, observer)?;
     observer.report(Progress::step(PHASE, 2, 2));
     let rules = rules(&table, &of_row, count, as_of, options.seed, observer)?;
     let stability = match before {

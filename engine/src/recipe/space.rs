@@ -5,11 +5,16 @@
 //! is never worse than what there is.
 
 use super::checking::{OptionProblem, check_value, describe, merge_options, nearest, parse_options, set};
-use super::options::{Kind, OPTIONS, OptionEntry};
+use super::options::{Kind, OPTIONS, OptionEntry, Options};
 use super::search::Search;
+use crate::error::Result as EngineResult;
+use crate::likeness::MOST_PROBLEMS;
+use crate::observer::Observer;
 use crate::seed::{hash_bytes, random};
 use rand::Rng;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// Options that say what is held out or measured, so that trials that differ in them could not be compared, or that no
 /// trial depends on.
@@ -77,35 +82,76 @@ impl Space {
     }
 
     /// At most `count` trials, as changes of `base`, the model's own options. The first is empty; no two give
-    /// the same options. The same study has the same trials.
-    pub fn trials(&self, search: Search, base: &Value, count: usize, seed: u64, study: u64) -> Vec<Value> {
-        let effective = |changes: &Value| {
-            let mut options = base.clone();
-            merge_options(&mut options, changes);
-            parse_options(&options).ok()
+    /// the same options. The same study has the same trials. Where options are wrong together, these are the last:
+    /// nobody can make the study.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn trials(
+        &self,
+        search: Search,
+        base: &Value,
+        count: usize,
+        seed: u64,
+        study: u64,
+        observer: &dyn Observer,
+    ) -> EngineResult<Vec<Value>> {
+        let effective = |changes: &Value| effective(base, changes);
+        let space = match search {
+            Search::Grid => Cow::Owned(self.distinct(base, count, observer)?),
+            Search::Random | Search::Halving => Cow::Borrowed(self),
         };
         let mut trials = vec![Value::Object(Map::new())];
         let mut seen = vec![effective(&trials[0])];
         let mut random = random(hash_bytes(seed, &study.to_le_bytes()), "trials");
         let most = match search {
-            Search::Grid => self.combinations(),
+            Search::Grid => space.combinations(),
             Search::Random | Search::Halving => DRAWS.saturating_mul(count),
         };
         for number in 0..most {
+            observer.check()?;
             if trials.len() >= count {
                 break;
             }
             let changes = match search {
-                Search::Grid => self.combination(number),
+                Search::Grid => space.combination(number),
                 Search::Random | Search::Halving => self.draw(&mut random),
             };
             let options = effective(&changes);
+            let is_wrong = options.is_none();
             if !seen.contains(&options) {
                 seen.push(options);
                 trials.push(changes);
             }
+            if is_wrong {
+                break;
+            }
         }
-        trials
+        Ok(trials)
+    }
+
+    /// The same space without values that say the same as an earlier one of their option, so that its combinations
+    /// differ; of each option no more than `count` trials can use. Repeated values have more combinations than
+    /// anybody can go through, of which few are different.
+    fn distinct(&self, base: &Value, count: usize, observer: &dyn Observer) -> EngineResult<Self> {
+        let mut dimensions = self.dimensions.clone();
+        for Dimension { name, values } in &mut dimensions {
+            let Values::Listed(listed) = values else { continue };
+            let (mut kept, mut seen) = (Vec::new(), Vec::new());
+            for value in listed.drain(..) {
+                observer.check()?;
+                if kept.len() > count {
+                    break;
+                }
+                let options = effective(base, &changes([(*name, value.clone())].into_iter()));
+                if options.is_none() || !seen.contains(&options) {
+                    seen.push(options);
+                    kept.push(value);
+                }
+            }
+            *listed = kept;
+        }
+        Ok(Self { dimensions })
     }
 
     /// How many combinations of listed values there are.
@@ -155,6 +201,13 @@ impl Space {
     }
 }
 
+/// The options with those changes; none where they are wrong together.
+fn effective(base: &Value, changes: &Value) -> Option<Options> {
+    let mut options = base.clone();
+    merge_options(&mut options, changes);
+    parse_options(&options).ok()
+}
+
 const HINT: &str = "write \"space\" as an object from options to lists of values or ranges, such as \
                     {\"als.factors\": [32, 64], \"als.regularization\": {\"low\": 0.001, \"high\": 0.1, \
                     \"scale\": \"log\"}}";
@@ -171,6 +224,9 @@ fn read_object(
     problems: &mut Vec<OptionProblem>,
 ) {
     for (key, value) in object {
+        if problems.len() >= MOST_PROBLEMS {
+            return;
+        }
         let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         let inside = format!("{name}.");
         if let Some(entry) = OPTIONS.iter().find(|entry| entry.name == name) {
@@ -206,8 +262,10 @@ fn values(entry: &OptionEntry, given: &Value, search: Search) -> Result<Values, 
                 let hint = check_value(entry, value).err()?;
                 Some(problem(format!("option \"{name}\" is tried at {}", describe(value)), hint))
             };
-            let wrong: Vec<OptionProblem> = list.iter().filter_map(wrong).collect();
-            if wrong.is_empty() { Ok(Values::Listed(list.clone())) } else { Err(wrong) }
+            let wrong: Vec<OptionProblem> = list.iter().filter_map(wrong).take(MOST_PROBLEMS).collect();
+            let mut seen = HashSet::new();
+            let distinct = list.iter().filter(|value| seen.insert(value.to_string())).cloned().collect();
+            if wrong.is_empty() { Ok(Values::Listed(distinct)) } else { Err(wrong) }
         }
         Value::Object(range) => between(entry, range, search).map_err(|problem| vec![problem]),
         other => {
@@ -284,7 +342,7 @@ mod tests {
     use serde_json::json;
 
     fn trials(space: Value, search: Search, count: usize) -> Vec<Value> {
-        Space::parse(&space, search).unwrap().trials(search, &json!({}), count, 42, 1)
+        Space::parse(&space, search).unwrap().trials(search, &json!({}), count, 42, 1, &Silent).unwrap()
     }
 
     #[test]
@@ -308,8 +366,10 @@ mod tests {
         let found = trials(space.clone(), Search::Random, 40);
         assert_eq!(found, trials(space.clone(), Search::Random, 40));
         assert_eq!(found[..10], trials(space.clone(), Search::Halving, 10));
-        let other =
-            Space::parse(&space, Search::Random).unwrap().trials(Search::Random, &json!({}), 40, 42, 2);
+        let other = Space::parse(&space, Search::Random)
+            .unwrap()
+            .trials(Search::Random, &json!({}), 40, 42, 2, &Silent)
+            .unwrap();
         assert_ne!(found, other);
         assert_eq!((found.len(), &found[0]), (40, &json!({})));
         for trial in &found[1..] {
@@ -368,7 +428,7 @@ mod tests {
             let rounded = json!({"low": low.round() as i64, "high": high.round() as i64});
             for range in [range, rounded] {
                 if let Ok(space) = Space::parse(&json!({ &name: range }), Search::Random) {
-                    for trial in space.trials(Search::Random, &json!({}), 5, 1, 1) {
+                    for trial in space.trials(Search::Random, &json!({}), 5, 1, 1, &Silent).unwrap() {
                         prop_assert!(parse_options(&trial).is_ok(), "{trial}");
                     }
                 }

@@ -275,7 +275,7 @@ fn scores(space: &Space, of_row: &[u32], seed: u64, observer: &dyn Observer) -> 
     observer.check()?;
     Ok(Scores {
         silhouette: silhouette(&space.points, of_row, SILHOUETTE_ROWS, seed, observer)?,
-        davies_bouldin: davies_bouldin(&space.points, of_row),
-        calinski_harabasz: calinski_harabasz(&space.points, of_row),
+        davies_bouldin: davies_bouldin(&space.points, of_row, observer)?,
+        calinski_harabasz: calinski_harabasz(&space.points, of_row, observer)?,
     })
 }

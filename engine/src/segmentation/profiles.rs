@@ -8,7 +8,10 @@
 //! One pass over a column for the mean and one for the variance; a category costs
 //! segments × levels × 8 bytes beside.
 
+use crate::error::Result;
 use crate::features::{Cell, Column, DAY, Table, Values};
+use crate::memory;
+use crate::observer::Observer;
 use rayon::prelude::*;
 
 /// Levels with a smaller share of users, in the segment and overall, are not listed.
@@ -67,7 +70,16 @@ pub struct ProfileRow {
 /// `of_row` is the segment of every row of the table, from 0 to `count` − 1; rows without one are
 /// left out. `as_of` is the moment ages are counted to, in microseconds since 2000. Vectors and texts
 /// that are no categories have no profile, nor has a feature that is known of nobody in the segment.
-pub fn profiles(table: &Table, of_row: &[Option<u32>], count: usize, as_of: i64) -> Vec<ProfileRow> {
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub fn profiles(
+    table: &Table,
+    of_row: &[Option<u32>],
+    count: usize,
+    as_of: i64,
+    observer: &dyn Observer,
+) -> Result<Vec<ProfileRow>> {
     let places: Vec<(usize, usize)> = of_row
         .iter()
         .take(table.rows())
@@ -76,14 +88,18 @@ pub fn profiles(table: &Table, of_row: &[Option<u32>], count: usize, as_of: i64)
         .collect();
     let mut sizes = vec![0; count];
     places.iter().for_each(|&(_, segment)| sizes[segment] += 1);
-    let mut found: Vec<(f64, ProfileRow)> = table
+    let of_columns: Vec<Vec<(f64, ProfileRow)>> = table
         .columns()
         .par_iter()
-        .flat_map_iter(|column| column_profiles(column, &places, &sizes, as_of))
-        .collect();
+        .map(|column| {
+            observer.check()?;
+            column_profiles(column, &places, &sizes, as_of, observer)
+        })
+        .collect::<Result<_>>()?;
+    let mut found: Vec<(f64, ProfileRow)> = of_columns.into_iter().flatten().collect();
     // Stable: features that are equally characteristic keep the order of the columns.
     found.sort_by(|(a, left), (b, right)| left.segment.cmp(&right.segment).then(b.total_cmp(a)));
-    found.into_iter().map(|(_, row)| row).collect()
+    Ok(found.into_iter().map(|(_, row)| row).collect())
 }
 
 /// A value read as a number: 0 or 1 of a boolean, days from a moment to `as_of`. `None` where it is
@@ -102,16 +118,17 @@ fn column_profiles(
     places: &[(usize, usize)],
     sizes: &[usize],
     as_of: i64,
-) -> Vec<(f64, ProfileRow)> {
+    observer: &dyn Observer,
+) -> Result<Vec<(f64, ProfileRow)>> {
     let kind = match &column.values {
         Values::Number(_) => ProfileKind::Number,
         Values::Boolean(_) => ProfileKind::Boolean,
         Values::Moment(_) => ProfileKind::Age,
-        _ if column.has_too_many_levels() => return Vec::new(),
+        _ if column.has_too_many_levels() => return Ok(Vec::new()),
         Values::Category { codes, levels } => {
-            return level_profiles(&column.name, codes, levels, places, sizes);
+            return level_profiles(&column.name, codes, levels, places, sizes, observer);
         }
-        Values::Vector { .. } => return Vec::new(),
+        Values::Vector { .. } => return Ok(Vec::new()),
     };
     let mut parts = vec![Part::default(); sizes.len()];
     for &(row, segment) in places {
@@ -125,7 +142,8 @@ fn column_profiles(
     let squares = |(row, _): &(usize, usize)| number(column, *row, as_of).map(|v| (v - overall).powi(2));
     let variance = places.iter().filter_map(squares).sum::<f64>() / all.known.max(1) as f64;
     let feature = Feature { name: column.name.clone(), kind, all, variance };
-    (0..sizes.len()).filter_map(|segment| feature.profile(segment, sizes[segment], &parts[segment])).collect()
+    let of_segment = |segment: usize| feature.profile(segment, sizes[segment], &parts[segment]);
+    Ok((0..sizes.len()).filter_map(of_segment).collect())
 }
 
 fn level_profiles(
@@ -134,8 +152,9 @@ fn level_profiles(
     levels: &[String],
     places: &[(usize, usize)],
     sizes: &[usize],
-) -> Vec<(f64, ProfileRow)> {
-    let mut members = vec![0usize; sizes.len() * levels.len()];
+    observer: &dyn Observer,
+) -> Result<Vec<(f64, ProfileRow)>> {
+    let mut members = memory::filled(0usize, sizes.len() * levels.len())?;
     for &(row, segment) in places {
         if let Some(&code) = codes.get(row).filter(|&&code| (code as usize) < levels.len()) {
             members[segment * levels.len() + code as usize] += 1;
@@ -156,6 +175,7 @@ fn level_profiles(
         .collect();
     let mut rows = Vec::new();
     for (segment, counts) in of_segment.iter().enumerate() {
+        observer.check()?;
         let parts = counts.iter().map(|&members| Part { known: known[segment], sum: members as f64 });
         let mut listed: Vec<(f64, ProfileRow)> = features
             .iter()
@@ -167,7 +187,7 @@ fn level_profiles(
         listed.truncate(MOST_LEVELS);
         rows.extend(listed);
     }
-    rows
+    Ok(rows)
 }
 
 /// The known values of some users.
@@ -220,6 +240,7 @@ impl Feature {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::Silent;
     use proptest::prelude::*;
 
     fn column(name: &str, values: Values) -> Column {
@@ -253,7 +274,7 @@ mod tests {
     #[test]
     fn values_are_the_means_of_the_segment_and_of_everybody() {
         let (table, segments) = small();
-        let rows = profiles(&table, &segments, 2, 50 * 86_400_000_000);
+        let rows = profiles(&table, &segments, 2, 50 * 86_400_000_000, &Silent).unwrap();
         let row = |segment, feature: &str| {
             rows.iter().find(|row| row.segment == segment && row.feature == feature).unwrap().clone()
         };
@@ -278,7 +299,7 @@ mod tests {
     #[test]
     fn the_most_characteristic_feature_comes_first() {
         let (table, segments) = small();
-        let rows = profiles(&table, &segments, 2, 50 * 86_400_000_000);
+        let rows = profiles(&table, &segments, 2, 50 * 86_400_000_000, &Silent).unwrap();
         let order = |segment| -> Vec<&str> {
             rows.iter().filter(|row| row.segment == segment).map(|row| row.feature.as_str()).collect()
         };
@@ -296,7 +317,7 @@ mod tests {
         let table = Table::new(6, columns).unwrap();
         let segments = [0, 0, 1, 1, 2, 2].map(Some);
         let lifts: Vec<Option<f64>> =
-            profiles(&table, &segments, 3, 0).into_iter().map(|row| row.lift).collect();
+            profiles(&table, &segments, 3, 0, &Silent).unwrap().into_iter().map(|row| row.lift).collect();
         assert_eq!(lifts, [None, None, Some(9.0), None, Some(0.0), None]);
     }
 
@@ -307,7 +328,7 @@ mod tests {
         let levels: Vec<String> = (0..940).map(|level| format!("level {level}")).collect();
         let table = Table::new(3_000, vec![column("city", Values::Category { codes, levels })]).unwrap();
         let segments: Vec<Option<u32>> = (0..3_000).map(|row| Some(row % 40 / 20)).collect();
-        let rows = profiles(&table, &segments, 2, 0);
+        let rows = profiles(&table, &segments, 2, 0, &Silent).unwrap();
         assert_eq!(rows.len(), 2 * MOST_LEVELS);
         assert!(rows.iter().all(|row| row.overall >= LEAST_SHARE), "{rows:?}");
     }
@@ -327,7 +348,7 @@ mod tests {
                 column("moment", Values::Moment(values.iter().map(|v| v.3).collect())),
             ];
             let table = Table::new(values.len(), columns).unwrap();
-            for row in profiles(&table, &segments, count, as_of) {
+            for row in profiles(&table, &segments, count, as_of, &Silent).unwrap() {
                 prop_assert!((row.segment as usize) < count);
                 prop_assert!(row.value.is_finite() && row.overall.is_finite(), "{row:?}");
                 prop_assert!(row.lift.is_none_or(|lift| lift.is_finite() && lift >= 0.0), "{row:?}");

@@ -4,7 +4,9 @@
 //! n rows cost 3·n·columns flops for each rough centre, on the calling thread.
 
 use super::weighted::{self, WeightedRows};
-use crate::observer::Silent;
+use crate::error::Result;
+use crate::memory;
+use crate::observer::Observer;
 use crate::seed::Random;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -32,6 +34,18 @@ impl Bucket {
     pub fn rows(&self, columns: usize) -> WeightedRows<'_> {
         WeightedRows { columns, values: &self.values, weights: &self.weights }
     }
+
+    /// Adds the rows of another.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::NoMemory`].
+    pub fn add(&mut self, other: &Self) -> Result<()> {
+        memory::reserve(&mut self.values, other.values.len())?;
+        memory::reserve(&mut self.weights, other.weights.len())?;
+        self.values.extend_from_slice(&other.values);
+        self.weights.extend_from_slice(&other.weights);
+        Ok(())
+    }
 }
 
 /// Draws about `target` of the rows and gives them the weights of all, for `clusters` that are sought.
@@ -41,9 +55,18 @@ impl Bucket {
 /// Lucic & Krause 2017, Algorithm 2). Draws are stratified along the rows in the order of their rough
 /// clusters, so that every cluster gets its share to a draw or two. Then each cluster is given the weight
 /// and the mean that it had.
-pub fn reduce(rows: WeightedRows<'_>, target: usize, clusters: usize, random: &mut Random) -> Bucket {
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
+pub fn reduce(
+    rows: WeightedRows<'_>,
+    target: usize,
+    clusters: usize,
+    random: &mut Random,
+    observer: &dyn Observer,
+) -> Result<Bucket> {
     let rough = clusters.saturating_mul(ROUGH_PER_CLUSTER).clamp(LEAST_ROUGH, MOST_ROUGH);
-    let Some(rough) = rough_clustering(rows, rough, random) else { return Bucket::default() };
+    let rough = rough_clustering(rows, rough, random, observer)?;
     let count = rough.centres.len() / rows.columns;
     let (sums, weights) = weighted::sums(rows, &rough.of_row, count);
     let cost = |row: usize| f64::from(rows.weights[row]) * f64::from(rough.distances[row]);
@@ -63,16 +86,21 @@ pub fn reduce(rows: WeightedRows<'_>, target: usize, clusters: usize, random: &m
         })
         .collect();
 
-    let mut drawn = Bucket::default();
-    let mut of_drawn = Vec::with_capacity(target);
+    observer.check()?;
+    // A cluster that nothing is drawn of adds a row.
+    let most = target.saturating_add(count).min(rows.rows() + count);
+    let mut drawn =
+        Bucket { values: memory::with_room(most * rows.columns)?, weights: memory::with_room(most)? };
+    let mut of_drawn = Vec::with_capacity(target.min(rows.rows()));
     for (at, times) in stratified(&importance, target, random) {
         let row = order[at] as usize;
         drawn.values.extend_from_slice(rows.row(row));
         drawn.weights.push((times as f64 * f64::from(rows.weights[row]) / importance[at]) as f32);
         of_drawn.push(rough.of_row[row]);
     }
+    observer.check()?;
     restore(&mut drawn, &of_drawn, rows.columns, &sums, &weights);
-    drawn
+    Ok(drawn)
 }
 
 /// Gives each cluster of drawn rows the weight and the mean that it had.
@@ -104,17 +132,18 @@ fn rough_clustering(
     rows: WeightedRows<'_>,
     count: usize,
     random: &mut Random,
-) -> Option<weighted::Clustering> {
+    observer: &dyn Observer,
+) -> Result<weighted::Clustering> {
     let weights: Vec<f64> = rows.weights.iter().map(|&weight| f64::from(weight)).collect();
     let mut sample = Bucket::default();
+    memory::reserve(&mut sample.values, ROUGH_SAMPLE.min(rows.rows()) * rows.columns)?;
     for (row, times) in stratified(&weights, ROUGH_SAMPLE, random) {
         sample.values.extend_from_slice(rows.row(row));
         sample.weights.push(times as f32);
     }
     let sample = sample.rows(rows.columns);
-    // Some milliseconds of work: nobody waits for it to stop.
-    let centres = weighted::seed_centres(sample, count, ROUGH_CANDIDATES, random, &Silent).ok()?;
-    weighted::nearest(rows, centres, &Silent).ok()
+    let centres = weighted::seed_centres(sample, count, ROUGH_CANDIDATES, random, observer)?;
+    weighted::nearest(rows, centres, observer)
 }
 
 /// Stratified sampling: the shares are laid end to end and cut into `draws` equal parts, and a point
@@ -140,13 +169,14 @@ fn stratified(shares: &[f64], draws: usize, random: &mut Random) -> Vec<(usize, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::Silent;
     use crate::seed;
     use crate::segmentation::planted;
 
     fn reduced(values: &[f32], columns: usize, clusters: usize) -> Bucket {
         let weights = vec![1.0; values.len() / columns];
         let rows = WeightedRows { columns, values, weights: &weights };
-        reduce(rows, weights.len() / 2, clusters, &mut seed::random(1, "test"))
+        reduce(rows, weights.len() / 2, clusters, &mut seed::random(1, "test"), &Silent).unwrap()
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //! Up to twice the bound is held between two sieves, so a row costs a hash of its values and, while it
 //! is among the smallest, a copy.
 
+use crate::error::Result as EngineResult;
 use crate::matrix::Matrix;
+use crate::memory;
 use crate::seed;
 use serde::{Deserialize, Serialize};
 
@@ -76,43 +78,67 @@ impl LabelledSample {
         (MOST_VALUES / self.columns).clamp(LEAST_ROWS, MOST_ROWS)
     }
 
+    /// Bytes it holds.
+    pub fn memory(&self) -> usize {
+        let (values, labels) = (self.values.capacity(), self.labels.capacity());
+        size_of::<f32>() * (values + labels) + size_of::<u64>() * self.draws.capacity()
+    }
+
+    /// Bytes it would take for so many rows more, beside those it holds until they are copied.
+    pub fn growth(&self, rows: usize) -> usize {
+        let more = memory::growth(&self.values, rows.saturating_mul(self.columns));
+        more.saturating_add(memory::growth(&self.labels, rows))
+            .saturating_add(memory::growth(&self.draws, rows))
+    }
+
     /// Adds a row of `columns` finite values.
-    pub fn add(&mut self, row: &[f32], label: u32) {
+    ///
+    /// # Errors
+    /// [`crate::EngineError::NoMemory`].
+    pub fn add(&mut self, row: &[f32], label: u32) -> EngineResult<()> {
         // The number of the row keeps copies of one row from standing or falling together, its values
         // keep the samples of two workers from choosing the same numbers.
         let hash = |hash: u64, value: &f32| seed::mix(hash ^ u64::from(value.to_bits()));
         let draw = row.iter().fold(seed::mix(self.rows ^ u64::from(label) << 32), hash);
         self.rows += 1;
-        self.take(row, label, draw);
+        self.take(row, label, draw)?;
         if self.draws.len() >= 2 * self.bound() {
-            self.sieve();
+            self.sieve()?;
         }
+        Ok(())
     }
 
     /// Adds all rows of a sample with the same columns.
-    pub fn merge(&mut self, other: &Self) {
+    ///
+    /// # Errors
+    /// [`crate::EngineError::NoMemory`].
+    pub fn merge(&mut self, other: &Self) -> EngineResult<()> {
         self.rows = self.rows.saturating_add(other.rows);
         self.limit = self.limit.min(other.limit);
         for (row, (&label, &draw)) in
             other.values.chunks_exact(self.columns).zip(other.labels.iter().zip(&other.draws))
         {
-            self.take(row, label, draw);
+            self.take(row, label, draw)?;
         }
-        self.sieve();
+        self.sieve()
     }
 
-    fn take(&mut self, row: &[f32], label: u32, draw: u64) {
+    fn take(&mut self, row: &[f32], label: u32, draw: u64) -> EngineResult<()> {
         if draw <= self.limit {
+            memory::reserve(&mut self.values, row.len())?;
+            memory::reserve(&mut self.labels, 1)?;
+            memory::reserve(&mut self.draws, 1)?;
             self.values.extend_from_slice(row);
             self.labels.push(label);
             self.draws.push(draw);
         }
+        Ok(())
     }
 
     /// Keeps the rows that drew the smallest numbers, in their order.
-    fn sieve(&mut self) {
+    fn sieve(&mut self) -> EngineResult<()> {
         if self.draws.len() > self.bound() {
-            let mut draws = self.draws.clone();
+            let mut draws = memory::copied(&self.draws)?;
             let (_, &mut largest, _) = draws.select_nth_unstable(self.bound() - 1);
             self.limit = self.limit.min(largest);
         }
@@ -128,13 +154,22 @@ impl LabelledSample {
         self.values.truncate(kept * self.columns);
         self.labels.truncate(kept);
         self.draws.truncate(kept);
+        Ok(())
     }
 
     /// The rows that are kept, at most [`Self::bound`], and their labels.
-    pub fn kept(&self) -> (Matrix, Vec<u32>) {
-        let mut kept = self.clone();
-        kept.sieve();
-        (Matrix::from_data(kept.columns, kept.values).unwrap_or_default(), kept.labels)
+    ///
+    /// # Errors
+    /// [`crate::EngineError::NoMemory`].
+    pub fn kept(&self) -> EngineResult<(Matrix, Vec<u32>)> {
+        let mut kept = Self {
+            values: memory::copied(&self.values)?,
+            labels: memory::copied(&self.labels)?,
+            draws: memory::copied(&self.draws)?,
+            ..*self
+        };
+        kept.sieve()?;
+        Ok((Matrix::from_data(kept.columns, kept.values)?, kept.labels))
     }
 }
 
@@ -144,13 +179,13 @@ mod tests {
 
     fn sample(rows: std::ops::Range<u32>) -> LabelledSample {
         let mut sample = LabelledSample::new(2);
-        rows.for_each(|row| sample.add(&[row as f32, (row % 7) as f32], row));
+        rows.for_each(|row| sample.add(&[row as f32, (row % 7) as f32], row).unwrap());
         sample
     }
 
     #[test]
     fn all_rows_are_kept_up_to_the_bound() {
-        let (points, labels) = sample(0..10_000).kept();
+        let (points, labels) = sample(0..10_000).kept().unwrap();
         assert_eq!(labels, (0..10_000).collect::<Vec<u32>>());
         assert_eq!(points.row(9_999), [9999.0, 3.0]);
     }
@@ -158,10 +193,10 @@ mod tests {
     #[test]
     fn beyond_the_bound_every_row_has_the_same_chance_also_when_merged() {
         let mut merged = sample(0..30_000);
-        merged.merge(&sample(30_000..100_000));
+        merged.merge(&sample(30_000..100_000)).unwrap();
         assert_eq!(merged.rows(), 100_000);
         for whole in [sample(0..100_000), merged] {
-            let (points, labels) = whole.kept();
+            let (points, labels) = whole.kept().unwrap();
             assert_eq!((points.rows(), labels.len()), (10_000, 10_000));
             // 2,000 of each fifth are expected, with a standard deviation of 40.
             for fifth in 0..5u32 {
@@ -175,15 +210,15 @@ mod tests {
     #[test]
     fn copies_of_one_row_are_sampled_too() {
         let mut sample = LabelledSample::new(1);
-        (0..100_000).for_each(|_| sample.add(&[1.0], 3));
-        assert_eq!(sample.kept().1.len(), 10_000);
+        (0..100_000).for_each(|_| sample.add(&[1.0], 3).unwrap());
+        assert_eq!(sample.kept().unwrap().1.len(), 10_000);
     }
 
     #[test]
     fn memory_is_bounded_for_long_rows() {
         let mut sample = LabelledSample::new(4096);
         assert_eq!(sample.bound(), 1024);
-        (0..5000u32).for_each(|row| sample.add(&[row as f32; 4096], row));
+        (0..5000u32).for_each(|row| sample.add(&[row as f32; 4096], row).unwrap());
         assert!(sample.labels.len() <= 2048);
     }
 

@@ -13,6 +13,7 @@
 use super::reduction::{Bucket, reduce};
 use super::weighted::{self, weighted_kmeans};
 use crate::error::Result;
+use crate::memory;
 use crate::observer::Observer;
 use crate::seed;
 use serde::{Deserialize, Serialize};
@@ -124,45 +125,79 @@ impl Summary {
         (MOST_VALUES / self.columns).clamp(least, MOST_ROWS)
     }
 
-    /// Adds a row of `columns` finite values.
-    pub fn add(&mut self, row: &[f32]) {
-        self.rows += 1;
-        let full = self.capacity() * self.columns;
-        if self.buffer.len() == self.buffer.capacity() {
-            let room = (2 * self.buffer.len()).clamp(16 * self.columns, full);
-            self.buffer.reserve_exact(room.saturating_sub(self.buffer.len()));
-        }
-        self.buffer.extend_from_slice(row);
-        if self.buffer.len() >= full {
-            self.reduce_buffer();
+    /// Values that the buffer has room for before a row more is added.
+    fn room(&self) -> usize {
+        let full = self.capacity().saturating_mul(self.columns);
+        match self.buffer.capacity() - self.buffer.len() < self.columns {
+            true => (2 * self.buffer.len())
+                .clamp(self.columns.saturating_mul(16).min(full), full)
+                .max(self.buffer.len() + self.columns),
+            false => self.buffer.capacity(),
         }
     }
 
-    /// Adds all rows of a summary with the same columns and target.
-    pub fn merge(&mut self, other: &Self) {
+    /// Bytes it would take for a row more, beside those it holds until they are copied.
+    pub fn growth(&self) -> usize {
+        let room = self.room();
+        if self.buffer.len() + self.columns >= self.capacity().saturating_mul(self.columns) {
+            // A reduction holds the sums of rough clusters, half the rows, and such a half of each level it is joined with.
+            return size_of::<f32>() * 4 * room;
+        }
+        if room == self.buffer.capacity() { 0 } else { size_of::<f32>() * room }
+    }
+
+    /// Adds a row of `columns` finite values. After an error it is of no use.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
+    pub fn add(&mut self, row: &[f32], observer: &dyn Observer) -> Result<()> {
+        self.rows = self.rows.saturating_add(1);
+        let room = self.room();
+        if room > self.buffer.capacity() {
+            let more = room - self.buffer.len();
+            memory::ask(size_of::<f32>() * room, || self.buffer.try_reserve_exact(more))?;
+        }
+        self.buffer.extend_from_slice(row);
+        if self.buffer.len() >= self.capacity().saturating_mul(self.columns) {
+            self.reduce_buffer(observer)?;
+        }
+        Ok(())
+    }
+
+    /// Adds all rows of a summary with the same columns and target. After an error it is of no use.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
+    pub fn merge(&mut self, other: &Self, observer: &dyn Observer) -> Result<()> {
         let rows = self.rows.saturating_add(other.rows);
         for row in other.buffer.chunks_exact(self.columns) {
-            self.add(row);
+            self.add(row, observer)?;
         }
         for (level, bucket) in other.levels.iter().enumerate() {
             if !bucket.weights.is_empty() {
-                self.carry(level, bucket.clone());
+                let copy = Bucket {
+                    values: memory::copied(&bucket.values)?,
+                    weights: memory::copied(&bucket.weights)?,
+                };
+                self.carry(level, copy, observer)?;
             }
         }
         self.rows = rows;
+        Ok(())
     }
 
-    fn reduce_buffer(&mut self) {
+    fn reduce_buffer(&mut self, observer: &dyn Observer) -> Result<()> {
         let values = std::mem::take(&mut self.buffer);
-        let full = Bucket { weights: vec![1.0; values.len() / self.columns], values };
-        let reduced = self.reduce(&full);
-        self.carry(0, reduced);
+        let full = Bucket { weights: memory::filled(1.0, values.len() / self.columns)?, values };
+        let reduced = self.reduce(&full, observer)?;
+        self.carry(0, reduced, observer)?;
         self.buffer = full.values;
         self.buffer.clear();
+        Ok(())
     }
 
     /// Puts a bucket in its level, joining it with the one that is there.
-    fn carry(&mut self, mut level: usize, mut bucket: Bucket) {
+    fn carry(&mut self, mut level: usize, mut bucket: Bucket, observer: &dyn Observer) -> Result<()> {
         loop {
             if self.levels.len() <= level {
                 self.levels.resize_with(level + 1, Bucket::default);
@@ -170,22 +205,20 @@ impl Summary {
             let there = std::mem::take(&mut self.levels[level]);
             if there.weights.is_empty() {
                 self.levels[level] = bucket;
-                return;
+                return Ok(());
             }
-            let joined = Bucket {
-                values: [there.values, bucket.values].concat(),
-                weights: [there.weights, bucket.weights].concat(),
-            };
-            bucket = self.reduce(&joined);
+            let mut joined = there;
+            joined.add(&bucket)?;
+            bucket = self.reduce(&joined, observer)?;
             level += 1;
         }
     }
 
     /// About half a buffer of rows that stand for those of `bucket`.
-    fn reduce(&mut self, bucket: &Bucket) -> Bucket {
+    fn reduce(&mut self, bucket: &Bucket, observer: &dyn Observer) -> Result<Bucket> {
         self.reductions += 1;
         let mut random = seed::random(seed::mix(SEED ^ self.reductions), "summary");
-        reduce(bucket.rows(self.columns), self.capacity() / 2, self.clusters, &mut random)
+        reduce(bucket.rows(self.columns), self.capacity() / 2, self.clusters, &mut random, observer)
     }
 
     /// Clusters of all rows; none for no rows, fewer than sought where there are fewer different rows.
@@ -193,16 +226,20 @@ impl Summary {
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
     pub fn clusters(&self, observer: &dyn Observer) -> Result<SummaryClusters> {
-        let mut kept =
-            Bucket { values: self.buffer.clone(), weights: vec![1.0; self.buffer.len() / self.columns] };
+        let mut kept = Bucket {
+            values: memory::copied(&self.buffer)?,
+            weights: memory::filled(1.0, self.buffer.len() / self.columns)?,
+        };
         for bucket in &self.levels {
-            kept.values.extend_from_slice(&bucket.values);
-            kept.weights.extend_from_slice(&bucket.weights);
+            kept.add(bucket)?;
         }
         let rows = kept.rows(self.columns);
         let trial = self.clusters.saturating_mul(TRIAL_ROWS_PER_CLUSTER).max(TRIAL_ROWS);
         let mut random = seed::random(SEED, "trial");
-        let fewer = (rows.rows() > trial).then(|| reduce(rows, trial, self.clusters, &mut random));
+        let fewer = match rows.rows() > trial {
+            true => Some(reduce(rows, trial, self.clusters, &mut random, observer)?),
+            false => None,
+        };
         let trial = fewer.as_ref().map_or(rows, |fewer| fewer.rows(self.columns));
         let found = weighted_kmeans(rows, trial, self.clusters, SEED, observer)?;
         let (_, weights) = weighted::sums(rows, &found.of_row, found.centres.len() / self.columns);
@@ -225,6 +262,15 @@ impl Summary {
         })
     }
 
+    /// Bytes that [`Self::clusters`] takes, about: a copy of what is kept, at most as much again of it for trials, and a few
+    /// numbers for each row and value of a centre.
+    pub fn needed(&self) -> usize {
+        let values = self.buffer.len() + self.levels.iter().map(|bucket| bucket.values.len()).sum::<usize>();
+        let rows = values / self.columns;
+        let centres = self.clusters.min(rows) * self.columns;
+        size_of::<f32>() * (2 * values + 16 * rows + 12 * centres)
+    }
+
     /// Multiply-adds of an iteration over everything that is kept.
     pub fn work(&self) -> usize {
         let kept = self.buffer.len() + self.levels.iter().map(|bucket| bucket.values.len()).sum::<usize>();
@@ -241,7 +287,7 @@ mod tests {
 
     fn summary(values: &[f32], columns: usize, clusters: usize) -> Summary {
         let mut summary = Summary::new(columns, clusters);
-        values.chunks(columns).for_each(|row| summary.add(row));
+        values.chunks(columns).for_each(|row| summary.add(row, &Silent).unwrap());
         summary
     }
 
@@ -292,7 +338,7 @@ mod tests {
         let values = planted::rows(rows, columns, 10);
         let (first, second) = values.split_at(70_001 * columns);
         let mut merged = summary(first, columns, 10);
-        merged.merge(&summary(second, columns, 10));
+        merged.merge(&summary(second, columns, 10), &Silent).unwrap();
         let found = merged.clusters(&Silent).unwrap();
         assert_eq!((found.rows, found.sizes.iter().sum::<u64>()), (rows as u64, rows as u64));
         let ratio = inertia(&values, columns, &found.centroids) / full_kmeans(&values, columns, 10);
@@ -313,7 +359,7 @@ mod tests {
     #[test]
     fn more_clusters_than_rows_give_a_cluster_for_each_row() {
         let mut merged = summary(&[1.0, 5.0, 3.0], 1, usize::MAX);
-        merged.merge(&summary(&[9.0], 1, usize::MAX));
+        merged.merge(&summary(&[9.0], 1, usize::MAX), &Silent).unwrap();
         let found = merged.clusters(&Silent).unwrap();
         assert_eq!((found.sizes, found.inertia), (vec![1; 4], 0.0));
     }
@@ -323,7 +369,7 @@ mod tests {
         let mut summary = Summary::new(100, 8);
         let mut most = 0;
         for row in 0..400_000u64 {
-            summary.add(&[(crate::seed::mix(row) >> 40) as f32; 100]);
+            summary.add(&[(crate::seed::mix(row) >> 40) as f32; 100], &Silent).unwrap();
             most = most.max(summary.memory());
         }
         // A buffer of 4 MB, which may have grown to twice that, and 2 MB for each of six levels.

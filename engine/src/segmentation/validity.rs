@@ -12,11 +12,13 @@
 use crate::error::{EngineError, Result};
 use crate::linalg::vector::distance;
 use crate::matrix::Matrix;
+use crate::memory;
 use crate::observer::{Observer, Progress};
 use crate::seed;
 use hashbrown::HashMap;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The name of the phase in progress reports.
 pub const PHASE: &str = "silhouette";
@@ -24,6 +26,8 @@ pub const PHASE: &str = "silhouette";
 const BLOCK_ROWS: usize = 256;
 /// The least share in [`population_stability`]: a share of nothing has no logarithm.
 const LEAST_SHARE: f64 = 1e-4;
+/// Bytes of the first table of a [`Contingency`], or somewhat more.
+const PAIR: usize = 64;
 /// Distances up to it count as nothing in [`davies_bouldin`], as in scikit-learn.
 const NEARLY_ZERO: f64 = 1e-8;
 
@@ -57,17 +61,21 @@ impl Clusters {
         (labels.len() == points.rows() && clusters.sizes.len() > 1).then_some(clusters)
     }
 
-    /// The mean of each cluster's rows.
-    fn means(&self, points: &Matrix) -> Vec<Vec<f64>> {
-        let mut means = vec![vec![0.0; points.columns()]; self.sizes.len()];
+    /// The mean of each cluster's rows, one after the other.
+    fn means(&self, points: &Matrix, observer: &dyn Observer) -> Result<Vec<f64>> {
+        let columns = points.columns();
+        let mut means = memory::filled(0.0, columns * self.sizes.len())?;
         for (row, &cluster) in self.of_row.iter().enumerate() {
-            let sum = &mut means[cluster as usize];
+            if row % BLOCK_ROWS == 0 {
+                observer.check()?;
+            }
+            let sum = &mut means[cluster as usize * columns..][..columns];
             sum.iter_mut().zip(points.row(row)).for_each(|(sum, &x)| *sum += f64::from(x));
         }
-        for (mean, &size) in means.iter_mut().zip(&self.sizes) {
+        for (mean, &size) in means.chunks_exact_mut(columns.max(1)).zip(&self.sizes) {
             mean.iter_mut().for_each(|x| *x /= size as f64);
         }
-        means
+        Ok(means)
     }
 
     /// (b − a) / max(a, b) of one row: a the mean distance to the others of its cluster, b the least
@@ -143,29 +151,46 @@ pub fn silhouette(
 
 /// The mean silhouette of all given rows, on the calling thread; `None` with fewer than two clusters
 /// or without one label for each row.
-pub fn silhouette_sequential(points: &Matrix, of_row: &[u32]) -> Option<f64> {
-    let clusters = Clusters::of(points, of_row)?;
-    let total: f64 = (0..points.rows()).map(|row| clusters.silhouette_of(points, row)).sum();
-    Some(total / points.rows() as f64)
+///
+/// # Errors
+/// [`EngineError::Cancelled`].
+pub fn silhouette_sequential(
+    points: &Matrix,
+    of_row: &[u32],
+    observer: &dyn Observer,
+) -> Result<Option<f64>> {
+    let Some(clusters) = Clusters::of(points, of_row) else { return Ok(None) };
+    let mut total = 0.0;
+    for row in 0..points.rows() {
+        observer.check()?;
+        total += clusters.silhouette_of(points, row);
+    }
+    Ok(Some(total / points.rows() as f64))
 }
 
 /// The mean over clusters of the worst (spread of both) / (distance of their means), where the spread is
-/// the mean distance to the mean; from 0, lower is better. `None` with fewer than two clusters.
-pub fn davies_bouldin(points: &Matrix, of_row: &[u32]) -> Option<f64> {
-    let clusters = Clusters::of(points, of_row)?;
-    let means = clusters.means(points);
-    let mut spreads = vec![0.0; means.len()];
+/// the mean distance to the mean; from 0, lower is better. `None` with fewer than two clusters. All pairs of clusters
+/// are compared: `observer` is asked before each cluster.
+///
+/// # Errors
+/// [`EngineError::Cancelled`], [`EngineError::NoMemory`].
+pub fn davies_bouldin(points: &Matrix, of_row: &[u32], observer: &dyn Observer) -> Result<Option<f64>> {
+    let Some(clusters) = Clusters::of(points, of_row) else { return Ok(None) };
+    let (columns, count) = (points.columns(), clusters.sizes.len());
+    let means = clusters.means(points, observer)?;
+    let mean = |cluster: usize| &means[cluster * columns..(cluster + 1) * columns];
+    let mut spreads = vec![0.0; count];
     for (row, &cluster) in clusters.of_row.iter().enumerate() {
         let cluster = cluster as usize;
-        spreads[cluster] +=
-            square_to(points.row(row), &means[cluster]).sqrt() / clusters.sizes[cluster] as f64;
+        spreads[cluster] += square_to(points.row(row), mean(cluster)).sqrt() / clusters.sizes[cluster] as f64;
     }
     let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt();
     let (mut total, mut farthest) = (0.0, 0.0f64);
-    for (one, mean) in means.iter().enumerate() {
+    for one in 0..count {
+        observer.check()?;
         let mut worst = 0.0f64;
-        for (other, other_mean) in means.iter().enumerate() {
-            let distance = apart(mean, other_mean);
+        for other in 0..count {
+            let distance = apart(mean(one), mean(other));
             farthest = farthest.max(distance);
             // Clusters with the same mean do not count, as in scikit-learn.
             if distance > 0.0 {
@@ -176,47 +201,56 @@ pub fn davies_bouldin(points: &Matrix, of_row: &[u32]) -> Option<f64> {
     }
     let widest = spreads.iter().copied().fold(0.0, f64::max);
     let nothing = widest <= NEARLY_ZERO || farthest <= NEARLY_ZERO;
-    Some(if nothing { 0.0 } else { total / means.len() as f64 })
+    Ok(Some(if nothing { 0.0 } else { total / count as f64 }))
 }
 
 /// The variance between clusters over the variance within, each by its degrees of freedom; from 0, higher
 /// is better; 1 where there is none within. `None` with fewer than two clusters.
-pub fn calinski_harabasz(points: &Matrix, of_row: &[u32]) -> Option<f64> {
-    let clusters = Clusters::of(points, of_row)?;
+///
+/// # Errors
+/// [`EngineError::Cancelled`], [`EngineError::NoMemory`].
+pub fn calinski_harabasz(points: &Matrix, of_row: &[u32], observer: &dyn Observer) -> Result<Option<f64>> {
+    let Some(clusters) = Clusters::of(points, of_row) else { return Ok(None) };
     let (rows, count) = (points.rows() as f64, clusters.sizes.len() as f64);
-    let means = clusters.means(points);
+    let columns = points.columns();
+    let means = clusters.means(points, observer)?;
     let within: f64 = clusters
         .of_row
         .iter()
         .enumerate()
-        .map(|(row, &cluster)| square_to(points.row(row), &means[cluster as usize]))
+        .map(|(row, &cluster)| square_to(points.row(row), &means[cluster as usize * columns..][..columns]))
         .sum();
-    let mut middle = vec![0.0; points.columns()];
-    for (mean, &size) in means.iter().zip(&clusters.sizes) {
+    let means = || means.chunks_exact(columns.max(1));
+    let mut middle = vec![0.0; columns];
+    for (mean, &size) in means().zip(&clusters.sizes) {
         middle.iter_mut().zip(mean).for_each(|(sum, m)| *sum += m * size as f64 / rows);
     }
-    let between: f64 = means
-        .iter()
+    let between: f64 = means()
         .zip(&clusters.sizes)
         .map(|(mean, &size)| {
             size as f64 * mean.iter().zip(&middle).map(|(m, c)| (m - c) * (m - c)).sum::<f64>()
         })
         .sum();
-    Some(if within > 0.0 { between * (rows - count) / (within * (count - 1.0)) } else { 1.0 })
+    Ok(Some(if within > 0.0 { between * (rows - count) / (within * (count - 1.0)) } else { 1.0 }))
 }
 
 /// How often each pair of labels of two divisions met: grows by one user at a time, and two of them
 /// add up. 40 bytes or so for each pair that occurs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<(u64, u64, u64)>", into = "Vec<(u64, u64, u64)>")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(into = "Vec<(u64, u64, u64)>")]
 pub struct Contingency {
     counts: HashMap<(u64, u64), u64>,
 }
 
 impl Contingency {
     /// Counts one user with label `a` in the one division and `b` in the other.
-    pub fn add(&mut self, a: u64, b: u64) {
+    ///
+    /// # Errors
+    /// [`EngineError::NoMemory`].
+    pub fn add(&mut self, a: u64, b: u64) -> Result<()> {
+        self.reserve()?;
         self.add_many(a, b, 1);
+        Ok(())
     }
 
     fn add_many(&mut self, a: u64, b: u64, users: u64) {
@@ -224,9 +258,38 @@ impl Contingency {
         *count = count.saturating_add(users);
     }
 
-    /// Adds the counts of other users.
-    pub fn merge(&mut self, other: &Self) {
-        other.counts.iter().for_each(|(&(a, b), &users)| self.add_many(a, b, users));
+    /// Adds the counts of other users; `room` is asked about the bytes before the table grows.
+    ///
+    /// # Errors
+    /// Of `room`, [`EngineError::NoMemory`].
+    pub fn merge<E: From<EngineError>>(
+        &mut self,
+        other: &Self,
+        mut room: impl FnMut(usize) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        for (&(a, b), &users) in &other.counts {
+            room(self.growth())?;
+            self.reserve()?;
+            self.add_many(a, b, users);
+        }
+        Ok(())
+    }
+
+    /// Bytes it holds, or its copy would.
+    pub fn memory(&self) -> usize {
+        self.counts.allocation_size()
+    }
+
+    /// Bytes it would take for one more pair, beside those it holds until they are copied.
+    pub fn growth(&self) -> usize {
+        if self.counts.len() < self.counts.capacity() { 0 } else { 2 * self.memory().max(PAIR) }
+    }
+
+    fn reserve(&mut self) -> Result<()> {
+        match self.growth() {
+            0 => Ok(()),
+            bytes => memory::ask(bytes, || self.counts.try_reserve(1)),
+        }
     }
 
     /// The adjusted Rand index: the share of pairs of users that both divisions treat alike, where 0 is what
@@ -253,11 +316,31 @@ impl Contingency {
     }
 }
 
-impl From<Vec<(u64, u64, u64)>> for Contingency {
-    fn from(counts: Vec<(u64, u64, u64)>) -> Self {
-        let mut contingency = Self::default();
-        counts.into_iter().for_each(|(a, b, users)| contingency.add_many(a, b, users));
-        contingency
+impl<'de> Deserialize<'de> for Contingency {
+    /// Pair by pair: a pair of small labels is three bytes where it is read, and dozens in the table. The only
+    /// errors beside those of the reader are of memory.
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> std::result::Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Contingency;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("pairs of labels and their counts")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut pairs: A,
+            ) -> std::result::Result<Contingency, A::Error> {
+                let mut contingency = Contingency::default();
+                while let Some((a, b, users)) = pairs.next_element()? {
+                    contingency.reserve().map_err(serde::de::Error::custom)?;
+                    contingency.add_many(a, b, users);
+                }
+                Ok(contingency)
+            }
+        }
+        reader.deserialize_seq(Pairs)
     }
 }
 
@@ -274,7 +357,7 @@ impl From<Contingency> for Vec<(u64, u64, u64)> {
 /// one is longer its rest is left out.
 pub fn adjusted_rand(a: &[u32], b: &[u32]) -> f64 {
     let mut contingency = Contingency::default();
-    a.iter().zip(b).for_each(|(&a, &b)| contingency.add(u64::from(a), u64::from(b)));
+    a.iter().zip(b).for_each(|(&a, &b)| contingency.add_many(u64::from(a), u64::from(b), 1));
     contingency.adjusted_rand()
 }
 
@@ -319,10 +402,10 @@ mod tests {
     fn figures_agree_with_scikit_learn() {
         // scikit-learn 1.9.1 on the same rows and labels.
         let (points, labels) = corners();
-        close(silhouette_sequential(&points, &labels), 0.00406827210273011);
+        close(silhouette_sequential(&points, &labels, &Silent).unwrap(), 0.00406827210273011);
         close(silhouette(&points, &labels, 150, 1, &Silent).unwrap(), 0.00406827210273011);
-        close(davies_bouldin(&points, &labels), 2.76739891412899);
-        close(calinski_harabasz(&points, &labels), 10.5452298441138);
+        close(davies_bouldin(&points, &labels, &Silent).unwrap(), 2.76739891412899);
+        close(calinski_harabasz(&points, &labels, &Silent).unwrap(), 10.5452298441138);
         let other: Vec<u32> = (0..150).map(|row| (mix(row) % 3) as u32 + (row as u32 % 4) / 2 * 3).collect();
         close(Some(adjusted_rand(&labels, &other)), 0.162146386737301);
     }
@@ -333,10 +416,10 @@ mod tests {
         let points = Matrix::from_data(1, vec![0.0, 10.0, 2.0, 12.0]).unwrap();
         let labels = [0, 9, 0, 9];
         // a is 2 throughout; b is 11 for the outer rows and 9 for the inner ones.
-        close(silhouette_sequential(&points, &labels), (9.0 / 11.0 + 7.0 / 9.0) / 2.0);
-        close(davies_bouldin(&points, &labels), 2.0 / 10.0);
+        close(silhouette_sequential(&points, &labels, &Silent).unwrap(), (9.0 / 11.0 + 7.0 / 9.0) / 2.0);
+        close(davies_bouldin(&points, &labels, &Silent).unwrap(), 2.0 / 10.0);
         // Between 4·25 over 1, within 4·1 over 2.
-        close(calinski_harabasz(&points, &labels), 50.0);
+        close(calinski_harabasz(&points, &labels, &Silent).unwrap(), 50.0);
         // One of two pairs is cut: 1 pair together in both, 1 only in the first, 4 apart in both.
         close(Some(adjusted_rand(&[0, 0, 1, 1], &[0, 0, 1, 2])), 2.0 * 4.0 / (2.0 * 5.0 + 1.0 * 4.0));
     }
@@ -346,7 +429,7 @@ mod tests {
         let data = (0..3000).map(|i| (mix(i as u64) >> 40) as f32 / (1 << 24) as f32 + (i % 3) as f32);
         let points = Matrix::from_data(1, data.collect()).unwrap();
         let labels: Vec<u32> = (0..3000).map(|row| row % 3).collect();
-        let exact = silhouette_sequential(&points, &labels).unwrap();
+        let exact = silhouette_sequential(&points, &labels, &Silent).unwrap().unwrap();
         let sampled = [1, 2, 4].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| silhouette(&points, &labels, 600, 5, &Silent).unwrap().unwrap())
@@ -360,15 +443,15 @@ mod tests {
         let equal = Matrix::from_data(2, vec![0.5; 8]).unwrap();
         for (points, labels) in [(Matrix::default(), vec![]), (equal.clone(), vec![3; 4])] {
             assert_eq!(silhouette(&points, &labels, 10, 1, &Silent), Ok(None));
-            assert_eq!(davies_bouldin(&points, &labels), None);
-            assert_eq!(calinski_harabasz(&points, &labels), None);
+            assert_eq!(davies_bouldin(&points, &labels, &Silent), Ok(None));
+            assert_eq!(calinski_harabasz(&points, &labels, &Silent), Ok(None));
         }
         assert_eq!(silhouette(&equal, &[0, 0, 1, 1], 0, 1, &Silent), Ok(None));
-        assert_eq!(silhouette_sequential(&equal, &[0, 0, 1, 1]), Some(0.0));
-        assert_eq!(davies_bouldin(&equal, &[0, 0, 1, 1]), Some(0.0));
-        assert_eq!(calinski_harabasz(&equal, &[0, 0, 1, 1]), Some(1.0));
-        assert_eq!(silhouette_sequential(&equal, &[0, 1, 2, 3]), Some(0.0));
-        assert_eq!(silhouette_sequential(&equal, &[0, 1]), None);
+        assert_eq!(silhouette_sequential(&equal, &[0, 0, 1, 1], &Silent), Ok(Some(0.0)));
+        assert_eq!(davies_bouldin(&equal, &[0, 0, 1, 1], &Silent), Ok(Some(0.0)));
+        assert_eq!(calinski_harabasz(&equal, &[0, 0, 1, 1], &Silent), Ok(Some(1.0)));
+        assert_eq!(silhouette_sequential(&equal, &[0, 1, 2, 3], &Silent), Ok(Some(0.0)));
+        assert_eq!(silhouette_sequential(&equal, &[0, 1], &Silent), Ok(None));
         let expected = EngineError::Shape { what: "labels", expected: 4, found: 2 };
         assert_eq!(silhouette(&equal, &[0, 1], 10, 1, &Silent), Err(expected));
     }
@@ -401,12 +484,12 @@ mod tests {
         ) {
             let of = |pairs: &[(u32, u32)]| {
                 let mut counts = Contingency::default();
-                pairs.iter().for_each(|&(a, b)| counts.add(a.into(), b.into()));
+                pairs.iter().for_each(|&(a, b)| counts.add(a.into(), b.into()).unwrap());
                 counts
             };
             let (head, tail) = pairs.split_at(cut.min(pairs.len()));
             let mut merged = of(tail);
-            merged.merge(&of(head));
+            merged.merge(&of(head), |_| Ok::<(), EngineError>(())).unwrap();
             prop_assert_eq!(&merged, &of(&pairs));
             let bytes = serde_json::to_vec(&merged).unwrap();
             prop_assert_eq!(&bytes, &serde_json::to_vec(&of(&pairs)).unwrap());

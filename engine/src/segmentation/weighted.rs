@@ -6,6 +6,7 @@
 
 use crate::error::Result;
 use crate::linalg::nearest::Centres;
+use crate::memory;
 use crate::observer::{Observer, Progress};
 use crate::seed::{self, Random};
 use rand::Rng;
@@ -97,9 +98,9 @@ pub fn seed_centres(
     observer: &dyn Observer,
 ) -> Result<Vec<f32>> {
     let mut centres = Vec::new();
-    let mut distances = vec![f32::INFINITY; rows.rows()];
-    let mut nearer = Vec::new();
-    let mut cumulated = Vec::with_capacity(rows.rows());
+    let mut distances = memory::filled(f32::INFINITY, rows.rows())?;
+    let mut nearer = memory::with_room(rows.rows() * candidates)?;
+    let mut cumulated = memory::with_room(rows.rows())?;
     for centre in 0..count {
         observer.check()?;
         let mut total = 0.0;
@@ -121,14 +122,18 @@ pub fn seed_centres(
         let mut inertia = vec![0.0f64; tried];
         nearer.clear();
         let mut before = distances.iter().zip(rows.weights);
-        Centres::new(&drawn, rows.columns).distances(rows.values, |found| {
-            let Some((&before, &weight)) = before.next() else { return };
-            for (sum, &distance) in inertia.iter_mut().zip(found) {
-                let distance = distance.min(before);
-                *sum += f64::from(weight) * f64::from(distance);
-                nearer.push(distance);
-            }
-        });
+        let tried_centres = Centres::new(&drawn, rows.columns);
+        for values in rows.values.chunks(block(&drawn).saturating_mul(rows.columns.max(1))) {
+            observer.check()?;
+            tried_centres.distances(values, |found| {
+                let Some((&before, &weight)) = before.next() else { return };
+                for (sum, &distance) in inertia.iter_mut().zip(found) {
+                    let distance = distance.min(before);
+                    *sum += f64::from(weight) * f64::from(distance);
+                    nearer.push(distance);
+                }
+            });
+        }
         let best = (0..tried).min_by(|&a, &b| inertia[a].total_cmp(&inertia[b])).unwrap_or(0);
         centres.extend_from_slice(&drawn[best * rows.columns..(best + 1) * rows.columns]);
         distances.iter_mut().zip(nearer.chunks_exact(tried)).for_each(|(d, found)| *d = found[best]);
@@ -154,20 +159,25 @@ fn lloyd(
     Ok(clustering)
 }
 
+/// Rows that are held against centres between two looks at whether to stop.
+fn block(centres: &[f32]) -> usize {
+    (PATIENCE / centres.len().max(1)).clamp(64, 8192)
+}
+
 /// The nearest centre of every row.
 ///
 /// # Errors
-/// [`crate::EngineError::Cancelled`].
+/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
 pub fn nearest(rows: WeightedRows<'_>, centres: Vec<f32>, observer: &dyn Observer) -> Result<Clustering> {
     let packed = Centres::new(&centres, rows.columns);
-    let block = (PATIENCE / centres.len().max(1)).clamp(64, 8192);
+    let block = block(&centres);
     let of_block = |values: &[f32]| -> Result<Vec<(u32, f32)>> {
         observer.check()?;
-        let mut found = Vec::with_capacity(block);
+        let mut found = memory::with_room(block)?;
         packed.nearest(values, |centre, distance| found.push((centre, distance)));
         Ok(found)
     };
-    let values = block * rows.columns.max(1);
+    let values = block.saturating_mul(rows.columns.max(1));
     let blocks: Vec<Vec<(u32, f32)>> = if rayon::current_thread_index().is_some() {
         rows.values.par_chunks(values).map(of_block).collect::<Result<_>>()?
     } else {

@@ -1,0 +1,39 @@
+//! Limits of memory on one session's process, set while it lives.
+
+use crate::cluster::Cluster;
+use std::path::{Path, PathBuf};
+
+/// Lets a process have that many bytes of addresses more than it has.
+pub fn limit_addresses(cluster: &Cluster, pid: i32, more: u64) {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
+    let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
+    let limit = format!("--as={}:", size * 1024 + more);
+    let pid = pid.to_string();
+    let limited = cluster.as_server("prlimit").args(["--pid", &pid, &limit]).output().unwrap();
+    assert!(limited.status.success(), "{}", String::from_utf8_lossy(&limited.stderr));
+}
+
+/// Makes a control group with a limit of memory and moves a process into it; none where this machine does not let us.
+#[must_use]
+pub fn limited_group(pid: i32, limit: u64) -> Option<PathBuf> {
+    let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = |controllers: &str| {
+        own.lines()
+            .find_map(|line| line.split_once(':')?.1.strip_prefix(controllers)?.strip_prefix(":/"))
+            .map(str::to_owned)
+    };
+    let (root, path, file) = match path("memory") {
+        Some(path) => ("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes"),
+        None => ("/sys/fs/cgroup", path("")?, "memory.max"),
+    };
+    let group = Path::new(root).join(path).join(format!("segrec_test_{pid}"));
+    std::fs::create_dir(&group).ok()?;
+    let written = std::fs::write(group.join(file), limit.to_string())
+        .and_then(|()| std::fs::write(group.join("cgroup.procs"), pid.to_string()));
+    if written.is_err() {
+        std::fs::remove_dir(&group).ok()?;
+        return None;
+    }
+    Some(group)
+}
