@@ -79,15 +79,6 @@ fn another_schema_in_the_place_of_that_of_the_events_runs_nothing_as_who_is_reco
 }
 
 #[test]
-fn a_relation_that_is_what_it_was_again_is_read_again() {
-    let (_database, mut owner, mut victim) = trap("hostile_again");
-    owner.run("ALTER TABLE trap.events RENAME TO moved; INSERT INTO trap.moved VALUES (-7, 1), (-7, 5)");
-    assert_eq!(victim.table("SELECT DISTINCT source FROM segrec_recommend(-7, 3)"), "popular");
-    owner.run("ALTER TABLE trap.moved RENAME TO events");
-    assert_eq!(victim.table("SELECT DISTINCT source FROM segrec_recommend(-7, 3)"), "fold_in");
-}
-
-#[test]
 fn default_privileges_open_no_table_of_the_catalog() {
     let database = Cluster::shared().empty_database("hostile_defaults");
     let mut session = database.connect();

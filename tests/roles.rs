@@ -119,7 +119,7 @@ fn functions_that_run_for_whoever_maintains_a_table_change_train_and_measure_no_
          SELECT segrec_train('m');
          CREATE TABLE own.bait (a int); INSERT INTO own.bait SELECT generate_series(1, 300);
          CREATE FUNCTION own.indexed(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
-         CREATE INDEX bait ON own.bait (own.indexed(a));
+         CREATE INDEX bait_index ON own.bait (own.indexed(a));
          CREATE MATERIALIZED VIEW own.refreshed AS SELECT own.indexed(1)",
     );
     for call in [
@@ -144,7 +144,7 @@ fn functions_that_run_for_whoever_maintains_a_table_change_train_and_measure_no_
         for maintenance in [
             "ANALYZE own.bait",
             "REINDEX TABLE own.bait",
-            "CLUSTER own.bait USING bait",
+            "CLUSTER own.bait USING bait_index",
             "CREATE INDEX ON own.bait (own.indexed(a + 1))",
             "REFRESH MATERIALIZED VIEW own.refreshed",
         ] {
