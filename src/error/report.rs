@@ -347,8 +347,14 @@ impl SegrecError {
             Self::BeingTrained { model, pid } => report(
                 Code::ERRCODE_LOCK_NOT_AVAILABLE,
                 format!("model \"{model}\" is being trained or changed by another session"),
-                pid.map(|pid| format!("it is locked by the process {pid}")),
-                Some("wait until that is finished, or end it with pg_cancel_backend".to_owned()),
+                Some(pid.map_or_else(
+                    || "it is locked by a prepared transaction, or by a process that has just ended".to_owned(),
+                    |pid| format!("it is locked by the process {pid}"),
+                )),
+                Some(
+                    "wait until that is finished, or end it with pg_cancel_backend; the view pg_prepared_xacts shows prepared transactions"
+                        .to_owned(),
+                ),
             ),
             Self::ModelNotCommitted { model } => report(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -529,8 +535,14 @@ impl SegrecError {
             Self::BeingTuned { study, pid } => report(
                 Code::ERRCODE_LOCK_NOT_AVAILABLE,
                 format!("another session runs a trial of study {study}"),
-                pid.map(|pid| format!("it is locked by the process {pid}")),
-                Some("wait until that is finished, or end it with pg_cancel_backend".to_owned()),
+                Some(pid.map_or_else(
+                    || "it is locked by a prepared transaction, or by a process that has just ended".to_owned(),
+                    |pid| format!("it is locked by the process {pid}"),
+                )),
+                Some(
+                    "wait until that is finished, or end it with pg_cancel_backend; the view pg_prepared_xacts shows prepared transactions"
+                        .to_owned(),
+                ),
             ),
             Self::NoScheduler { database, home, major } => report(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
