@@ -119,7 +119,8 @@ fn a_relation_in_a_schema_that_is_closed_to_the_caller_is_not_read() {
         "CREATE ROLE grants_schema_guest LOGIN;
          CREATE SCHEMA closed; ALTER TABLE events SET SCHEMA closed; GRANT SELECT ON closed.events TO grants_schema_guest;
          SELECT segrec_create_model('m', 'closed.events', options => '{}');
-         SELECT segrec_train('m')",
+         SELECT segrec_train('m');
+         SELECT segrec_grant('m', 'grants_schema_guest', 'use')",
         planted::OPTIONS
     ));
     let mut guest = database.connect_as("grants_schema_guest");

@@ -94,7 +94,7 @@ const EVERYBODY: &[&str] = &[
 /// How models end.
 const END: &[&str] = &[
     "SELECT @.segrec_forget_user('m', 1::bigint)",
-    "SELECT @.segrec_drop_version('m', 1)",
+    "SELECT @.segrec_drop_version('p', 1)",
     "SELECT @.segrec_revoke('m', 'public', 'use')",
     "SELECT @.segrec_change_owner('p', 'postgres')",
     "SELECT @.segrec_drop_model('m')",
@@ -136,6 +136,18 @@ fn calls_at_use(database: &Database<'_>, name: &str, path: &str, schema: &str) -
         read_views(&mut clean, session, path);
     }
     run_all(&mut other, path, schema, &["SELECT @.segrec_train('p', 'always')"]);
+    run_all(
+        &mut superuser,
+        path,
+        schema,
+        &[
+            "SELECT @.segrec_train('m')",
+            r#"CALL @.segrec_tune('m', '{"als.factors": [3]}', trials => 2)"#,
+            "CALL @.segrec_run_schedule('m', 0)",
+            "CALL segrec_catalog.run_schedule('m', 0)",
+            "SELECT @.segrec_cancel(1)",
+        ],
+    );
     // Owners who are gone.
     clean.run("DELETE FROM segrec_catalog.model_owners WHERE model_id = 2");
     read_views(&mut clean, &mut superuser, path);

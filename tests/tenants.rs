@@ -55,7 +55,7 @@ fn a_tenant_sees_nothing_of_another() {
             shown += usize::from(rows.contains(own));
         }
     }
-    assert!(shown > 30, "each tenant sees its own: {shown}");
+    assert!(shown >= 30, "each tenant sees its own: {shown}");
     let members = "SELECT count(*) FROM segrec.segment_members";
     assert_eq!(a.value::<i64>(members), planted::USERS);
     assert_eq!(b.value::<i64>(members), planted::USERS);

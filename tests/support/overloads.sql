@@ -1,16 +1,18 @@
 -- Plants a schema with a rival of everything that a text of SQL names: overloads.rs says what for. It is one statement,
 -- which reads the text and the name of the schema from settings of the transaction.
 --
--- The rivals of an operator have every pair of types in reach; those of a function have its own arguments, each of
--- them as every other type, and all polymorphic ones; a type has a domain, a relation of the system a view. What is
--- called says so in a warning and gives null.
+-- An operator has a rival for every pair of types in reach, and so has a function of two arguments. Any function has
+-- rivals with its own arguments, with each of them as every other type, and with polymorphic ones. A type has a domain
+-- as its rival, a relation of the system a view. What is called says so in a warning and gives null.
 DO $plant$
 DECLARE
     source text := current_setting('overloads.source');
     place text := quote_ident(current_setting('overloads.place'));
     words text[] := ARRAY(SELECT DISTINCT lower(word[1]) FROM regexp_matches(source, '[[:alpha:]_][[:alnum:]_]*', 'g') AS word)
-        -- what the grammar calls by other names
-        || '{int2,int4,int8,float4,float8,bool,numeric,varchar,bpchar,timezone,like,notlike}';
+        || '{int2,int4,int8,float4,float8,bool,numeric,varchar,bpchar}'; -- of the grammar, too
+    called text[] := ARRAY(SELECT DISTINCT lower(word[1]) FROM regexp_matches(source, '([[:alpha:]_][[:alnum:]_]*)\s*\(', 'g') AS word)
+        || ARRAY(SELECT DISTINCT word[1] FROM regexp_matches(source, 'FUNC = ([[:alnum:]_]+)', 'g') AS word)
+        || '{timezone,like,notlike}'; -- what the grammar calls by other names
     signs text[] := ARRAY(SELECT DISTINCT sign[1] FROM regexp_matches(source, '[-+*/<>=~!@#%^&|`?]+', 'g') AS sign)
         || '{=,<>,<,<=,>,>=,~~,!~~}';
     system_relations oid[] := ARRAY(
@@ -70,24 +72,27 @@ BEGIN
 
     -- Functions.
     FOR made IN
-        WITH called AS (
+        WITH builtin AS (
             SELECT proname AS name, string_to_array(proargtypes::text, ' ')::oid[] AS types, pronargs AS arity, provariadic <> 0 AS is_variadic,
                    CASE WHEN prorettype = ANY (scalars || arrays || 'void'::regtype::oid) THEN prorettype ELSE 'text'::regtype END AS result,
                    proretset AS rows
             FROM pg_proc
-            WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY (words) AND prokind IN ('f', 'a', 'w')
+            WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY (called) AND prokind IN ('f', 'a', 'w')
               AND NOT EXISTS (SELECT FROM unnest(proargtypes) AS a JOIN pg_type ON pg_type.oid = a
                               WHERE typtype = 'p' AND typname !~ '^any')
         ),
         arities AS (
-            SELECT DISTINCT name, arity + extra AS arity FROM called, generate_series(0, CASE WHEN is_variadic THEN 4 ELSE 0 END) AS extra
+            SELECT DISTINCT name, arity + extra AS arity FROM builtin, generate_series(0, CASE WHEN is_variadic THEN 4 ELSE 0 END) AS extra
         ),
         signatures AS (
-            SELECT name, types, result, rows FROM called WHERE '"any"'::regtype <> ALL (types)
+            SELECT name, types, result, rows FROM builtin WHERE '"any"'::regtype <> ALL (types)
             UNION ALL
             SELECT name, types[:position - 1] || other || types[position + 1:], result, rows
-            FROM called, generate_series(1, arity) AS position, unnest(scalars || arrays) AS other
+            FROM builtin, generate_series(1, arity) AS position, unnest(scalars || arrays) AS other
             WHERE '"any"'::regtype <> ALL (types)
+            UNION ALL
+            SELECT name, ARRAY[one, other], result, rows FROM builtin, unnest(scalars) AS one, unnest(scalars) AS other
+            WHERE arity = 2 AND '"any"'::regtype <> ALL (types)
             UNION ALL
             SELECT arities.name, assigned.types, 'text'::regtype, false
             FROM arities, LATERAL (
