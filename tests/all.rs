@@ -23,6 +23,7 @@ mod harness;
 mod hostile;
 mod lists;
 mod made_up;
+mod memory;
 mod metrics;
 mod owners;
 mod planning;

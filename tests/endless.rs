@@ -50,7 +50,7 @@ const WORLD: &str = r#"
 "#;
 
 /// A function and the worst that can be asked of it; one of several types is asked with the slowest.
-const WORST: &[(&str, &str)] = &[
+pub const WORST: &[(&str, &str)] = &[
     ("public.segrec_adjusted_rand", "SELECT segrec_adjusted_rand(label, x::text) FROM own.rows"),
     ("public.segrec_adjusted_rand", "SELECT segrec_adjusted_rand(g, x::integer) FROM own.rows"),
     ("public.segrec_alter_model", "SELECT segrec_alter_model('wide', keys) FROM own.input"),
@@ -291,7 +291,8 @@ const WORST: &[(&str, &str)] = &[
     ),
 ];
 
-fn world(cluster: &Cluster) -> (segrec_tests::Database<'_>, Session) {
+/// A database with the world of the role without rights, and a session of it.
+pub fn world(cluster: &Cluster) -> (segrec_tests::Database<'_>, Session) {
     let database = cluster.database("endless");
     let mut owner = database.connect();
     owner.run("DROP ROLE IF EXISTS endless_nobody; CREATE ROLE endless_nobody LOGIN; CREATE SCHEMA own AUTHORIZATION endless_nobody");

@@ -131,10 +131,10 @@ fn instead(layout: Layout) -> *mut u8 {
             unsafe { libc::pause() };
         }
     }
-    if LEAVING.swap(layout.size().max(1), Ordering::SeqCst) != 0 && !THREADS_ASLEEP.load(Ordering::SeqCst) {
-        return std::ptr::null_mut();
-    }
-    leave()
+    let _ = LEAVING.compare_exchange(0, layout.size().max(1), Ordering::SeqCst, Ordering::Relaxed);
+    leave();
+    // The session is on its way out already, and what it does there needs more than it gave back.
+    std::ptr::null_mut()
 }
 
 fn take(layout: Layout) -> Option<*mut u8> {
@@ -160,6 +160,13 @@ fn put_back() {
     let _ = OUT.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
 }
 
+/// Forgets that memory was short where all that the reserve gave is back: called before work begins.
+pub fn begin() {
+    if SHORT.load(Ordering::Relaxed) && OUT.load(Ordering::Relaxed) == 0 {
+        SHORT.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Whether memory is so short that work has to stop.
 pub fn is_short() -> bool {
     SHORT.load(Ordering::Relaxed) || LEAVING.load(Ordering::Relaxed) != 0
@@ -167,10 +174,7 @@ pub fn is_short() -> bool {
 
 /// An error where memory is short: on the backend's own thread, with no others at work.
 pub fn check() {
-    if SHORT.load(Ordering::Relaxed)
-        && SHORT.swap(false, Ordering::Relaxed)
-        && OUT.load(Ordering::Relaxed) != 0
-    {
+    if SHORT.load(Ordering::Relaxed) && SHORT.swap(false, Ordering::Relaxed) {
         or_raise(Err(SegrecError::MemoryGone))
     }
 }
@@ -267,13 +271,14 @@ unsafe extern "C-unwind" {
     fn errfinish(file: *const c_char, line: c_int, function: *const c_char);
 }
 
-static THREADS_ASLEEP: AtomicBool = AtomicBool::new(true);
-
-/// Ends the session. It runs in the middle of an allocation: PostgreSQL does not return from a FATAL error, so no frame
-/// is left halfway, and nothing here needs memory of ours.
-fn leave() -> ! {
+/// Ends the session; returns only where that has begun before. It runs in the middle of an allocation: PostgreSQL does
+/// not return from a FATAL error, so no frame is left halfway, and nothing here needs memory of ours.
+fn leave() {
+    static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
     const FILE: &CStr = c"allocator.rs";
-    THREADS_ASLEEP.store(false, Ordering::SeqCst);
+    if HAS_BEGUN.swap(true, Ordering::SeqCst) {
+        return;
+    }
     wait_for_threads();
     // SAFETY: this is the backend's own thread; the farewell is ours and nobody has it. Formats take what follows.
     unsafe {
