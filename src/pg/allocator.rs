@@ -23,7 +23,7 @@ const RESERVE: usize = 8 << 20;
 /// What is given back before a session leaves, for what PostgreSQL itself does at its end.
 const FAREWELL: usize = 4 << 20;
 /// The largest request that the reserve serves.
-const SMALL: usize = 256 << 10;
+const SMALL: usize = 1 << 20;
 /// How long a session that leaves waits for its threads to sleep: they look for it every few milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Threads that are waited for.
