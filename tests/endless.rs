@@ -97,7 +97,10 @@ pub const WORST: &[(&str, &str)] = &[
         "public.segrec_evaluate",
         "SELECT count(*) FROM segrec_evaluate('deep', (SELECT array_agg(g) FROM own.rows))",
     ),
-    ("public.segrec_evaluate", "SELECT count(*) FROM segrec_evaluate('deep', (SELECT array_agg(1 + g % 1000) FROM own.rows))"),
+    (
+        "public.segrec_evaluate",
+        "SELECT count(*) FROM segrec_evaluate('deep', (SELECT array_agg(1 + g % 1000) FROM own.rows))",
+    ),
     ("public.segrec_evaluate", "SELECT count(*) FROM segrec_evaluate('deep', '{1000}', test => 'own.wide')"),
     ("public.segrec_explain", "SELECT count(*) FROM segrec_explain(7, 17, 'deep')"),
     ("public.segrec_export", "SELECT count(*) FROM segrec_export('deep')"),
