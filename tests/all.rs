@@ -29,6 +29,7 @@ mod installation;
 mod jobs;
 mod lists;
 mod made_up;
+mod memory;
 mod metrics;
 mod owners;
 mod planning;

@@ -2,8 +2,9 @@
 //! abort, after which PostgreSQL ends every session of the server.
 //!
 //! - Who asked in a way that can fail (`segrec_engine::memory`) is refused, and raises an error.
-//! - A small request is served from a reserve, which is mapped when the library is loaded; work that looks at
-//!   interrupts hears of it, stops, and the statement ends with an error ([`check`]).
+//! - A small request is served from a reserve, which is mapped when the library is loaded, and so are the next ones; work
+//!   that looks at interrupts hears of it, stops, and the statement ends with an error ([`check`]). Meanwhile PostgreSQL
+//!   has some slack, which is unmapped at that moment: where it cannot copy an error, it ends the server too.
 //! - For anything else there is no way back: an allocator must not unwind. The session ends with a FATAL error of
 //!   SQLSTATE 53200, as it would at `pg_terminate_backend`, and the others go on. A thread beside the backend's own waits
 //!   where it is, and the backend's ([`leave_if_asked`]) leaves once the others sleep, so that nobody works on what is taken
@@ -20,10 +21,12 @@ use std::time::Duration;
 
 /// Bytes of the reserve: between two looks at interrupts, a hundred threads ask for less in small requests.
 const RESERVE: usize = 8 << 20;
+/// What is given back while memory is short, for what PostgreSQL itself asks for.
+const SLACK: usize = 2 << 20;
 /// What is given back before a session leaves, for what PostgreSQL itself does at its end.
-const FAREWELL: usize = 4 << 20;
+const FAREWELL: usize = 2 << 20;
 /// The largest request that the reserve serves.
-const SMALL: usize = 256 << 10;
+const SMALL: usize = 1 << 20;
 /// How long a session that leaves waits for its threads to sleep: they look for it every few milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Threads that are waited for.
@@ -38,6 +41,8 @@ static LAST: AtomicUsize = AtomicUsize::new(0);
 static OUT: AtomicU64 = AtomicU64::new(0);
 /// Whether the reserve was needed.
 static SHORT: AtomicBool = AtomicBool::new(false);
+/// Where the slack is mapped; 0 where it is given back.
+static SLACK_AT: AtomicUsize = AtomicUsize::new(0);
 /// Bytes for which the session has to leave; 0 while it has not.
 static LEAVING: AtomicUsize = AtomicUsize::new(0);
 static THREADS: [AtomicI32; MOST_THREADS] = [const { AtomicI32::new(0) }; MOST_THREADS];
@@ -48,6 +53,9 @@ struct Allocator;
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if SHORT.load(Ordering::Relaxed) {
+            return while_short(layout);
+        }
         let given = unsafe { System.alloc(layout) };
         if given.is_null() { instead(layout) } else { given }
     }
@@ -59,11 +67,12 @@ unsafe impl GlobalAlloc for Allocator {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let given = unsafe { System.alloc_zeroed(layout) };
-        if !given.is_null() {
+        let is_short = SHORT.load(Ordering::Relaxed);
+        let given = if is_short { while_short(layout) } else { unsafe { System.alloc_zeroed(layout) } };
+        if !given.is_null() && !is_short {
             return given;
         }
-        let given = instead(layout);
+        let given = if given.is_null() { instead(layout) } else { given };
         if !given.is_null() {
             unsafe { given.write_bytes(0, layout.size()) };
         }
@@ -100,6 +109,7 @@ pub fn reserve() {
     }
     FIRST.store(start as usize, Ordering::Relaxed);
     LAST.store(start as usize + RESERVE, Ordering::Relaxed);
+    recover();
 }
 
 unsafe fn map(bytes: usize) -> *mut c_void {
@@ -121,7 +131,13 @@ fn instead(layout: Layout) -> *mut u8 {
         return std::ptr::null_mut();
     }
     if let Some(given) = take(layout) {
-        SHORT.store(true, Ordering::Relaxed);
+        if !SHORT.swap(true, Ordering::Relaxed) {
+            let slack = SLACK_AT.swap(0, Ordering::Relaxed);
+            if slack != 0 {
+                // SAFETY: the slack is ours, and nobody else took it.
+                unsafe { libc::munmap(slack as *mut c_void, SLACK) };
+            }
+        }
         return given;
     }
     if !is_backend() {
@@ -131,10 +147,33 @@ fn instead(layout: Layout) -> *mut u8 {
             unsafe { libc::pause() };
         }
     }
-    if LEAVING.swap(layout.size().max(1), Ordering::SeqCst) != 0 && !THREADS_ASLEEP.load(Ordering::SeqCst) {
-        return std::ptr::null_mut();
+    let _ = LEAVING.compare_exchange(0, layout.size().max(1), Ordering::SeqCst, Ordering::Relaxed);
+    leave();
+    // The session is on its way out already, and what it does there needs more than it gave back.
+    std::ptr::null_mut()
+}
+
+/// A small request goes to the reserve, so that PostgreSQL keeps the slack.
+#[cold]
+fn while_short(layout: Layout) -> *mut u8 {
+    if layout.size() <= SMALL && !is_asking() {
+        return instead(layout);
     }
-    leave()
+    // SAFETY: the caller's layout.
+    let given = unsafe { System.alloc(layout) };
+    if given.is_null() { instead(layout) } else { given }
+}
+
+/// Memory is short no more.
+fn recover() {
+    SHORT.store(false, Ordering::Relaxed);
+    if SLACK_AT.load(Ordering::Relaxed) == 0 {
+        // SAFETY: a new mapping that nobody else has.
+        let start = unsafe { map(SLACK) };
+        if start != libc::MAP_FAILED {
+            SLACK_AT.store(start as usize, Ordering::Relaxed);
+        }
+    }
 }
 
 fn take(layout: Layout) -> Option<*mut u8> {
@@ -160,6 +199,13 @@ fn put_back() {
     let _ = OUT.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
 }
 
+/// Forgets that memory was short where all that the reserve gave is back: called before work begins.
+pub fn begin() {
+    if SLACK_AT.load(Ordering::Relaxed) == 0 && OUT.load(Ordering::Relaxed) == 0 {
+        recover();
+    }
+}
+
 /// Whether memory is so short that work has to stop.
 pub fn is_short() -> bool {
     SHORT.load(Ordering::Relaxed) || LEAVING.load(Ordering::Relaxed) != 0
@@ -167,10 +213,8 @@ pub fn is_short() -> bool {
 
 /// An error where memory is short: on the backend's own thread, with no others at work.
 pub fn check() {
-    if SHORT.load(Ordering::Relaxed)
-        && SHORT.swap(false, Ordering::Relaxed)
-        && OUT.load(Ordering::Relaxed) != 0
-    {
+    // The slack is mapped again by the next work that begins: PostgreSQL needs it while the statement ends.
+    if SHORT.load(Ordering::Relaxed) && SHORT.swap(false, Ordering::Relaxed) {
         or_raise(Err(SegrecError::MemoryGone))
     }
 }
@@ -267,13 +311,14 @@ unsafe extern "C-unwind" {
     fn errfinish(file: *const c_char, line: c_int, function: *const c_char);
 }
 
-static THREADS_ASLEEP: AtomicBool = AtomicBool::new(true);
-
-/// Ends the session. It runs in the middle of an allocation: PostgreSQL does not return from a FATAL error, so no frame
-/// is left halfway, and nothing here needs memory of ours.
-fn leave() -> ! {
+/// Ends the session; returns only where that has begun before. It runs in the middle of an allocation: PostgreSQL does
+/// not return from a FATAL error, so no frame is left halfway, and nothing here needs memory of ours.
+fn leave() {
+    static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
     const FILE: &CStr = c"allocator.rs";
-    THREADS_ASLEEP.store(false, Ordering::SeqCst);
+    if HAS_BEGUN.swap(true, Ordering::SeqCst) {
+        return;
+    }
     wait_for_threads();
     // SAFETY: this is the backend's own thread; the farewell is ours and nobody has it. Formats take what follows.
     unsafe {

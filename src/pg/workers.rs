@@ -2,6 +2,8 @@
 //! PostgreSQL, while the backend's own thread keeps hearing interrupts.
 
 use super::allocator::{self, Thread};
+use super::memory;
+use crate::error::or_raise;
 use pgrx::pg_sys;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use segrec_engine::{Observer, Progress};
@@ -13,6 +15,10 @@ use std::time::{Duration, Instant};
 
 /// How long the backend's thread waits between looks at its interrupts.
 const PATIENCE: Duration = Duration::from_millis(20);
+
+/// What a thread takes for itself: its stack of 2 MB, and what the C library allocates when it begins, for which it
+/// ends the process where there is nothing.
+const THREAD_BYTES: usize = 3 << 20;
 
 /// A pool of threads, which have ended when it is dropped.
 pub struct Workers {
@@ -53,13 +59,14 @@ pub fn is_asked_to_stop() -> bool {
 }
 
 /// Processes interrupts, of which one may end the statement, as does memory that is short.
-fn look() {
+pub fn look() {
     pg_sys::check_for_interrupts!();
     allocator::check();
 }
 
 /// Runs `work` on this thread. An interrupt that raises an error first stops the work.
 pub fn run_alone<T>(work: impl FnOnce(&dyn Observer) -> T) -> T {
+    allocator::begin();
     let result = work(&Interrupts);
     look();
     result
@@ -118,6 +125,7 @@ impl Workers {
     /// # Errors
     /// Where the operating system gives no more threads.
     pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
+        or_raise(memory::ask("a pool of threads", threads * THREAD_BYTES));
         let _blocked = SignalsBlocked::new();
         let mut handles = Vec::with_capacity(threads);
         let pool = ThreadPoolBuilder::new()
@@ -148,6 +156,7 @@ impl Workers {
         let (mut result, mut raised) = (None, None);
         let slot = &mut result;
         let pool = self.pool.as_ref()?;
+        allocator::begin();
         pool.in_place_scope(|scope| {
             let messenger = Messenger { begin: Instant::now(), sender, cancelled: &cancelled };
             scope.spawn(move |_| *slot = Some(work(&messenger)));

@@ -8,7 +8,8 @@ use super::session;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::factors::{StoredUser, id_text, load_users};
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::workers::Workers;
+use crate::pg::memory::ask;
+use crate::pg::workers::{Workers, look};
 use crate::settings;
 use segrec_engine::ranking::blended::{ItemRows, Person, blended_lists};
 use segrec_engine::ranking::{Scored, Scoring, Source, top_lists};
@@ -17,8 +18,12 @@ use segrec_engine::{Matrix, Observer};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// Users of a batch: at 64 factors and 20 items a list, about 3 MB.
-const BATCH_USERS: i32 = 4096;
+/// Users of a batch at most: at 64 factors and 20 items a list, about 3 MB.
+const BATCH_USERS: usize = 4096;
+/// Bytes of the lines of a batch, about: of long lists there are fewer in it.
+const BATCH_BYTES: usize = 64 << 20;
+/// Bytes of a line with its ids, and of its item in the lists that it comes from.
+const LINE_BYTES: usize = 192;
 
 /// One row of the result.
 pub struct Line {
@@ -39,6 +44,7 @@ pub struct AllLists {
     version: Rc<ServedVersion>,
     workers: Workers,
     n: usize,
+    batch: i32,
     next_place: i32,
     lines: VecDeque<Line>,
     finished: bool,
@@ -49,9 +55,20 @@ pub fn recommend_all(model: Option<&str>, n: usize) -> Result<AllLists> {
     let model = session::model(model)?;
     let version = session::version(&model)?;
     version.verify()?;
+    let length = n.min(version.item_ids().len()).max(1);
+    let batch = (BATCH_BYTES / LINE_BYTES / length).clamp(1, BATCH_USERS);
+    ask("a batch of lists", 2 * batch * length * LINE_BYTES)?;
     let workers =
         Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))?;
-    Ok(AllLists { version, workers, n, next_place: 0, lines: VecDeque::new(), finished: false })
+    Ok(AllLists {
+        version,
+        workers,
+        n,
+        batch: batch as i32,
+        next_place: 0,
+        lines: VecDeque::new(),
+        finished: false,
+    })
 }
 
 impl Iterator for AllLists {
@@ -67,7 +84,7 @@ impl Iterator for AllLists {
 
 impl AllLists {
     fn next_batch(&mut self) -> Result<()> {
-        let users = load_users(self.version.id(), self.next_place, BATCH_USERS)?;
+        let users = load_users(self.version.id(), self.next_place, self.batch)?;
         match users.last() {
             Some(last) => self.next_place = last.place + 1,
             None => self.finished = true,
@@ -86,6 +103,7 @@ impl AllLists {
         let gated = version.decided.algorithm == Algorithm::Popularity && !segment.has_own_part;
         let popular = (!gated).then_some(&segment);
         for (user, list) in users.iter().zip(lists) {
+            look();
             let list = if user.factors.is_empty() { Vec::new() } else { list };
             let shown = |Scored { item, score }| Recommended { item, score: version.shown(score), source };
             let mut items: Vec<Recommended> = list.into_iter().map(shown).collect();

@@ -13,7 +13,8 @@ use crate::catalog::factors::{StoredUser, id_text, load_users};
 use crate::catalog::models::Model;
 use crate::catalog::versions;
 use crate::error::{Result, SegrecError, notice};
-use crate::pg::workers::Workers;
+use crate::pg::memory::ask;
+use crate::pg::workers::{Workers, look};
 use crate::settings;
 use segrec_engine::evaluation::errors::errors;
 use segrec_engine::evaluation::{Catalogue, Measured, Ranked, report};
@@ -96,6 +97,7 @@ fn tested(version: &ServedVersion, test: Test<'_>) -> Result<Vec<Tested>> {
     let mut left_out = LeftOut::default();
     let mut users = Vec::new();
     for user in 0..events.users().len() {
+        look();
         let Some(stored) = find(user)? else {
             left_out.unknown_user += events.of_user(user).count() as u64;
             continue;
@@ -115,6 +117,7 @@ fn tested(version: &ServedVersion, test: Test<'_>) -> Result<Vec<Tested>> {
     left_out.say(relation, events.len(), test.version, users.is_empty())?;
     let mut tested = Vec::new();
     for user in sample(users, MOST_USERS, version.options.seed) {
+        look();
         let user = user as usize;
         let Some(stored) = find(user)? else { continue };
         let (items, weights) = interactions.by_user().row(user);
@@ -164,8 +167,11 @@ fn of_lists(
 ) -> Result<Vec<MetricRow>> {
     let cuts = test.cuts;
     let n = cuts.iter().copied().fold(0, usize::max);
+    let length = n.min(version.item_ids().len());
+    ask("the lists of test users", 4 * size_of::<Scored>() * length * tested.len())?;
     let (mut lists, mut popular) = (Vec::with_capacity(tested.len()), Vec::with_capacity(tested.len()));
     for Tested { user, stored, .. } in tested {
+        look();
         lists.push(list(version, test.events.users().get(*user), stored, n)?);
         popular.push(version.popular().top(&stored.items, n));
     }
@@ -202,6 +208,7 @@ fn of_ratings(
     let biases = Biases::new(&ratings);
     let (mut model, mut baseline) = (Vec::with_capacity(tested.len()), Vec::with_capacity(tested.len()));
     for Tested { user, stored, items, ratings } in tested {
+        look();
         let predicted = predictions(version, test.events.users().get(*user), stored, items)?;
         model.push(predicted.into_iter().zip(ratings.iter().copied()).collect::<Vec<_>>());
         let row = ids.find(Id::Text(&stored.user_id)).unwrap_or(u32::MAX);

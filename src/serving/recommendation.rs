@@ -13,7 +13,9 @@ use super::{session, statistics};
 use crate::catalog::factors::{StoredUser, id_text, parse_id};
 use crate::catalog::models::Model;
 use crate::error::{Result, SegrecError};
+use crate::pg::memory::ask;
 use crate::pg::workers::run_alone;
+use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::neighbours::NeighbourRows;
 use segrec_engine::ranking::blended::{best, candidates};
@@ -21,6 +23,9 @@ use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::recipe::Algorithm;
 use segrec_engine::segmentation::nearest_segment;
 use std::rc::Rc;
+
+/// Bytes of an item of a list on its way: twice with its score among the best, as it is chosen, and with its id.
+const ITEM_BYTES: usize = 160;
 
 /// What a call asks for, besides whom.
 #[derive(Clone, Debug)]
@@ -244,7 +249,7 @@ pub fn fold_in(
     if history.items.is_empty() {
         return person(segment, None, history);
     }
-    let rows = version.backbone()?.select(&history.items);
+    let rows = factors_of(version, &history)?;
     let positions: Vec<u32> = (0..history.items.len() as u32).collect();
     let fold_in = version.fold_in()?;
     let factors = run_alone(|observer| fold_in.user(&rows, &positions, &history.confidences, observer));
@@ -255,6 +260,13 @@ pub fn fold_in(
         factors
     };
     person(Some(segment), Some(factors), history)
+}
+
+/// The backbone's factors of what somebody has.
+fn factors_of(version: &ServedVersion, history: &History) -> Result<Matrix> {
+    let backbone = version.backbone()?;
+    ask("the factors of a history", 2 * size_of::<f32>() * history.items.len() * backbone.columns())?;
+    Ok(backbone.select(&history.items))
 }
 
 /// The row of a user from what they rated and from what else is known about them; none where that is nothing.
@@ -270,7 +282,7 @@ fn rated_factors(
     if history.items.is_empty() && attributes.is_empty() {
         return Ok(None);
     }
-    let rows = version.backbone()?.select(&history.items);
+    let rows = factors_of(version, history)?;
     let patterns = version.patterns(&history.items)?;
     Ok(Some(run_alone(|observer| {
         rated.fold_in.user(&rows, &patterns, &history.confidences, &attributes, observer)
@@ -296,6 +308,7 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
         numbers
     });
     let n = request.variety.pool(request.n);
+    ask("a list", n.min(version.item_ids().len()) * ITEM_BYTES)?;
     let mut items = Vec::with_capacity(n.min(version.item_ids().len()));
     if let Some((scored, source)) = scored(&version, person, excluded, candidates.as_deref(), n)? {
         items.extend(scored.into_iter().map(|s| Recommended {

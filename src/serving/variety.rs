@@ -8,6 +8,7 @@
 use super::recommendation::Recommended;
 use super::version::ServedVersion;
 use crate::error::{Result, SegrecError};
+use crate::pg::memory::ask;
 use crate::pg::workers::run_alone;
 use pgrx::pg_sys;
 use pgrx::prelude::statement_timestamp;
@@ -97,6 +98,7 @@ fn taken(pool: &[Recommended], places: &[usize]) -> Vec<Recommended> {
 fn directions(version: &ServedVersion, pool: &[Recommended]) -> Result<Matrix> {
     let rows = version.backbone()?;
     let k = version.tastes(rows.columns());
+    ask("a diverse list", 3 * size_of::<f32>() * k * pool.len())?;
     let data = pool.iter().flat_map(|item| &rows.row(item.item as usize)[..k]).copied().collect();
     Ok(Matrix::from_data(k, data)?)
 }

@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             sharing: 0.1,
         };
         let half = |fixed: &Matrix, rows: &SparseRows| -> Result<Matrix, Box<dyn Error>> {
-            let solver = RowSolver::new(fixed, &gram(fixed), options.unobserved_weight)?;
+            let solver = RowSolver::new(fixed, &gram(fixed), options.unobserved_weight, &Silent)?;
             let ridge = |row| options.row_regularization(rows.row_len(row) as f64, rows.width() as f64);
             Ok(solver.solve(rows, ridge, &Silent)?.0)
         };

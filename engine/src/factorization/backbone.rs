@@ -8,7 +8,7 @@ use super::options::AlsOptions;
 use super::row_solver::RowSolver;
 use crate::error::{EngineError, Result};
 use crate::interactions::{Interactions, SparseRows};
-use crate::linalg::gram;
+use crate::linalg::observed_gram;
 use crate::linalg::vector::dot;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
@@ -75,7 +75,8 @@ impl Backbone {
             options.row_regularization(rows.row_len(row) as f64, rows.width() as f64)
         };
         let solve_users = |items: &Matrix| {
-            let solver = RowSolver::new(items, &gram(items), options.unobserved_weight)?;
+            let solver =
+                RowSolver::new(items, &observed_gram(items, observer), options.unobserved_weight, observer)?;
             let (users, loss) = solver.solve(by_user, |user| ridge(by_user, user), observer)?;
             Ok((users, solver.into_fixed(), loss))
         };
@@ -83,11 +84,9 @@ impl Backbone {
         let (mut users, mut items, _) = solve_users(&first)?;
         let mut losses = Vec::with_capacity(options.sweeps);
         for sweep in 1..=options.sweeps {
-            let (solved, _) = RowSolver::new(&users, &gram(&users), options.unobserved_weight)?.solve(
-                by_item,
-                |item| ridge(by_item, item),
-                observer,
-            )?;
+            let gram = observed_gram(&users, observer);
+            let solver = RowSolver::new(&users, &gram, options.unobserved_weight, observer)?;
+            let (solved, _) = solver.solve(by_item, |item| ridge(by_item, item), observer)?;
             let user_loss;
             (users, items, user_loss) = solve_users(&solved)?;
             let item_loss: f64 = (0..items.rows())

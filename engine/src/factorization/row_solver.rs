@@ -37,10 +37,16 @@ impl RowSolver {
     /// is the Gramian of **all** factors a row is measured against, which may be more than `fixed`.
     ///
     /// # Errors
-    /// [`EngineError::NotFinite`].
-    pub fn new(fixed: &Matrix, gram: &[f64], unobserved_weight: f64) -> Result<Self> {
+    /// [`EngineError::NotFinite`], [`EngineError::Cancelled`].
+    pub fn new(
+        fixed: &Matrix,
+        gram: &[f64],
+        unobserved_weight: f64,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        observer.check()?;
         let basis = Eigenbasis::of(gram, fixed.columns())?;
-        Ok(Self { fixed: basis.rotate(fixed), basis, unobserved_weight: unobserved_weight as f32 })
+        Ok(Self { fixed: basis.rotate(fixed, observer), basis, unobserved_weight: unobserved_weight as f32 })
     }
 
     /// The fixed side in the eigenbasis, taken out.
@@ -196,9 +202,9 @@ mod tests {
             let rows = SparseRows::new(count, starts, columns, confidences).unwrap();
             let (gram, weight) = (gram(&fixed), 0.05);
             let ridge = |row: usize| 0.1 + 0.01 * (row % 3) as f32;
-            let solver = RowSolver::new(&fixed, &gram, weight).unwrap();
+            let solver = RowSolver::new(&fixed, &gram, weight, &Silent).unwrap();
             let (found, loss) = solver.solve(&rows, ridge, &Silent).unwrap();
-            let found = solver.basis().rotate_back(&found);
+            let found = solver.basis().rotate_back(&found, &Silent);
             let mut expected_loss = 0.0;
             for row in 0..count {
                 let (columns, confidences) = rows.row(row);

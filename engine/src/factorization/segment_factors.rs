@@ -14,7 +14,7 @@ use super::row_solver::RowSolver;
 use super::segment_items;
 use crate::error::Result;
 use crate::interactions::{Interactions, SparseRows};
-use crate::linalg::gram;
+use crate::linalg::observed_gram;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
 use rayon::prelude::*;
@@ -95,7 +95,7 @@ impl SegmentFactors {
         if !wanted.contains(&true) {
             return Ok(Self { item_factors, user_factors });
         }
-        let backbone_gram = gram(&backbone.item_factors);
+        let backbone_gram = observed_gram(&backbone.item_factors, observer);
         let rows = segment_rows(interactions, segments)?;
         let wanted_segments: Vec<usize> = (0..segments.count()).filter(|&segment| wanted[segment]).collect();
         for sweep in 1..=SWEEPS {
@@ -105,14 +105,14 @@ impl SegmentFactors {
                 .par_iter()
                 .map(|&segment| {
                     let own = &item_factors[segment];
-                    let gram =
-                        segment_gram(&backbone_gram, &backbone.item_factors, &segments.items[segment], own);
-                    let solver = RowSolver::new(own, &gram, options.unobserved_weight)?;
+                    let items = &segments.items[segment];
+                    let gram = segment_gram(&backbone_gram, &backbone.item_factors, items, own, observer);
+                    let solver = RowSolver::new(own, &gram, options.unobserved_weight, observer)?;
                     let rows = &rows[segment];
                     let ridge = |row: usize| {
                         options.row_regularization(rows.row_len(row) as f64, interactions.items() as f64)
                     };
-                    Ok(solver.basis().rotate_back(&solver.solve(rows, ridge, observer)?.0))
+                    Ok(solver.basis().rotate_back(&solver.solve(rows, ridge, observer)?.0, observer))
                 })
                 .collect::<Result<_>>()?;
             for (&segment, solved) in wanted_segments.iter().zip(&solved) {
@@ -128,9 +128,15 @@ impl SegmentFactors {
 
 /// The Gramian of all items as a segment sees them: the backbone's, with the segment's own items
 /// exchanged.
-pub fn segment_gram(backbone_gram: &[f64], backbone_items: &Matrix, items: &[u32], own: &Matrix) -> Vec<f64> {
-    let before = gram(&backbone_items.select(items));
-    let after = gram(own);
+pub fn segment_gram(
+    backbone_gram: &[f64],
+    backbone_items: &Matrix,
+    items: &[u32],
+    own: &Matrix,
+    observer: &dyn Observer,
+) -> Vec<f64> {
+    let before = observed_gram(&backbone_items.select(items), observer);
+    let after = observed_gram(own, observer);
     backbone_gram.iter().zip(before).zip(after).map(|((all, before), after)| all - before + after).collect()
 }
 

@@ -17,7 +17,7 @@ use super::segment_factors::Segments;
 use super::short_rows;
 use crate::error::Result;
 use crate::interactions::{Interactions, SparseRows};
-use crate::linalg::gram;
+use crate::linalg::observed_gram;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 use pulp::{Simd, WithSimd};
@@ -45,13 +45,13 @@ pub fn solve(
     observer: &dyn Observer,
 ) -> Result<Vec<Matrix>> {
     let pass = Pass { interactions, segments, wanted, user_factors, options };
-    let all = gram(user_factors);
+    let all = observed_gram(user_factors, observer);
     let (share, alone) = (options.sharing, 1.0 - options.sharing);
     let grams: Vec<Vec<f64>> = segments
         .users
         .par_iter()
         .map(|users| {
-            let own = gram(&user_factors.select(users));
+            let own = observed_gram(&user_factors.select(users), observer);
             all.iter().zip(own).map(|(all, own)| share * all + alone * own).collect()
         })
         .collect();
@@ -117,8 +117,8 @@ impl Pass<'_> {
         }
         let rows = SparseRows::new(users.len(), starts, columns, values)?;
         let users = self.user_factors.select(&users);
-        let solver = RowSolver::new(&users, gram, self.options.unobserved_weight)?;
-        let few = solver.basis().rotate_back(&solver.solve(&rows, |row| ridges[row], observer)?.0);
+        let solver = RowSolver::new(&users, gram, self.options.unobserved_weight, observer)?;
+        let few = solver.basis().rotate_back(&solver.solve(&rows, |row| ridges[row], observer)?.0, observer);
 
         let mut factors = Vec::with_capacity(items.len() * k);
         let (mut few, mut many) = (few.data().chunks_exact(k), many.chunks_exact(k));

@@ -2,6 +2,7 @@
 
 use crate::error::{EngineError, Result};
 use crate::matrix::Matrix;
+use crate::observer::Observer;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
@@ -41,17 +42,17 @@ impl Eigenbasis {
         Ok(Self { values, vectors })
     }
 
-    /// `X V`: the rows of `x` in this basis.
-    pub fn rotate(&self, x: &Matrix) -> Matrix {
-        self.multiply(x, false)
+    /// `X V`: the rows of `x` in this basis; not all of them where `observer` wants the work to stop.
+    pub fn rotate(&self, x: &Matrix, observer: &dyn Observer) -> Matrix {
+        self.multiply(x, false, observer)
     }
 
     /// `X Vᵀ`: rows in this basis back in the original one.
-    pub fn rotate_back(&self, x: &Matrix) -> Matrix {
-        self.multiply(x, true)
+    pub fn rotate_back(&self, x: &Matrix, observer: &dyn Observer) -> Matrix {
+        self.multiply(x, true, observer)
     }
 
-    fn multiply(&self, x: &Matrix, transposed: bool) -> Matrix {
+    fn multiply(&self, x: &Matrix, transposed: bool, observer: &dyn Observer) -> Matrix {
         let k = x.columns();
         let mut result = Matrix::zeros(x.rows(), k);
         if k == 0 {
@@ -61,6 +62,9 @@ impl Eigenbasis {
         let vectors = if transposed { vectors.transpose() } else { vectors };
         result.data_mut().par_chunks_mut(BLOCK_ROWS * k).zip(x.data().par_chunks(BLOCK_ROWS * k)).for_each(
             |(target, source)| {
+                if observer.is_cancelled() {
+                    return;
+                }
                 let rows = source.len() / k;
                 matmul(
                     MatMut::from_row_major_slice_mut(target, rows, k),
@@ -79,6 +83,7 @@ impl Eigenbasis {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::Silent;
 
     #[test]
     fn rotation_keeps_products_and_makes_the_gramian_diagonal() {
@@ -87,7 +92,7 @@ mod tests {
             (0..700 * k).map(|i| (crate::seed::mix(i as u64) >> 40) as f32 / 1e7 - 0.8).collect();
         let x = Matrix::from_data(k, data).unwrap();
         let basis = Eigenbasis::of(&crate::linalg::gram(&x), k).unwrap();
-        let rotated = basis.rotate(&x);
+        let rotated = basis.rotate(&x, &Silent);
         let diagonal = crate::linalg::gram(&rotated);
         for i in 0..k {
             for j in 0..k {
@@ -95,7 +100,7 @@ mod tests {
                 assert!((diagonal[i * k + j] - expected).abs() < 1e-2, "{i} {j} {}", diagonal[i * k + j]);
             }
         }
-        let back = basis.rotate_back(&rotated);
+        let back = basis.rotate_back(&rotated, &Silent);
         assert!(back.data().iter().zip(x.data()).all(|(a, b)| (a - b).abs() < 1e-4));
     }
 }

@@ -3,6 +3,7 @@
 use super::padded;
 use super::rank_update::rank_update_simd;
 use crate::matrix::Matrix;
+use crate::observer::{Observer, Silent};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -16,6 +17,7 @@ const BLOCK_ROWS: usize = 256;
 struct Part<'a> {
     rows: &'a [f32],
     columns: usize,
+    observer: &'a dyn Observer,
 }
 
 impl WithSimd for Part<'_> {
@@ -28,6 +30,9 @@ impl WithSimd for Part<'_> {
         let mut block = vec![0.0; stride * stride];
         let mut rows = vec![0.0; BLOCK_ROWS * stride];
         for chunk in self.rows.chunks(BLOCK_ROWS * k) {
+            if self.observer.is_cancelled() {
+                break;
+            }
             let count = chunk.len() / k;
             for (target, source) in rows.chunks_exact_mut(stride).zip(chunk.chunks_exact(k)) {
                 target[..k].copy_from_slice(source);
@@ -49,6 +54,11 @@ impl WithSimd for Part<'_> {
 /// Rows are divided into parts by their number alone and the parts are added in order, so the
 /// bytes do not depend on the number of threads.
 pub fn gram(x: &Matrix) -> Vec<f64> {
+    observed_gram(x, &Silent)
+}
+
+/// The same, of some rows alone where `observer` wants the work to stop: then nobody uses it.
+pub fn observed_gram(x: &Matrix, observer: &dyn Observer) -> Vec<f64> {
     let k = x.columns();
     let mut total = vec![0.0; k * k];
     if k == 0 || x.rows() == 0 {
@@ -56,8 +66,11 @@ pub fn gram(x: &Matrix) -> Vec<f64> {
     }
     let part_rows = x.rows().div_ceil(PARTS).max(PART_ROWS);
     let arch = pulp::Arch::new();
-    let parts: Vec<Vec<f64>> =
-        x.data().par_chunks(part_rows * k).map(|rows| arch.dispatch(Part { rows, columns: k })).collect();
+    let parts: Vec<Vec<f64>> = x
+        .data()
+        .par_chunks(part_rows * k)
+        .map(|rows| arch.dispatch(Part { rows, columns: k, observer }))
+        .collect();
     for part in parts {
         total.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
     }

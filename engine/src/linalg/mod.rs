@@ -23,7 +23,7 @@ pub mod row_products;
 pub mod vector;
 
 pub use eigen::Eigenbasis;
-pub use gram::gram;
+pub use gram::{gram, observed_gram};
 
 /// Width of a column tile, in values: one AVX-512 register or two AVX2 registers.
 /// Scratch matrices are padded to a multiple of it.

@@ -61,7 +61,7 @@ where
         .enumerate()
         .map(|(block, rows)| {
             observer.check()?;
-            Ok(block_lists(rows, k, scoring, |row| seen(block * BLOCK_USERS + row), n))
+            block_lists(rows, k, scoring, |row| seen(block * BLOCK_USERS + row), n, observer)
         })
         .collect::<Result<_>>()?;
     Ok(blocks.into_iter().flatten().collect())
@@ -73,7 +73,8 @@ fn block_lists<'s>(
     scoring: Scoring<'_>,
     seen: impl Fn(usize) -> &'s [u32],
     n: usize,
-) -> Vec<Vec<Scored>> {
+    observer: &dyn Observer,
+) -> Result<Vec<Vec<Scored>>> {
     let users = rows.len() / k.max(1);
     let mut lists: Vec<TopN> = (0..users).map(|_| TopN::new(n)).collect();
     let excluded: Vec<Vec<usize>> =
@@ -81,6 +82,7 @@ fn block_lists<'s>(
     let mut next = vec![0; users];
     let mut tile_scores = vec![0.0; users * TILE_ITEMS];
     for (tile, factors) in scoring.item_factors.data().chunks(TILE_ITEMS * k.max(1)).enumerate() {
+        observer.check()?;
         let first = tile * TILE_ITEMS;
         let items = factors.len() / k.max(1);
         let tile_scores = &mut tile_scores[..users * items];
@@ -93,7 +95,7 @@ fn block_lists<'s>(
             lists[user].push_row(row, |offset| scoring.item(first + offset));
         }
     }
-    lists.into_iter().map(TopN::finish).collect()
+    Ok(lists.into_iter().map(TopN::finish).collect())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::factorization::segment_factors::segment_gram;
 use crate::factorization::{AlsOptions, Backbone, SegmentFactors, Segments};
 use crate::interactions::Interactions;
-use crate::linalg::gram;
+use crate::linalg::observed_gram;
 use crate::matrix::Matrix;
 use crate::neighbours::Neighbours;
 use crate::observer::Observer;
@@ -60,12 +60,13 @@ impl Fit {
         let by_factors = algorithm.ranks_by_factors();
         let wanted: Vec<bool> = own.iter().map(|own| *own && by_factors).collect();
         let factors = SegmentFactors::train(interactions, &backbone, &segments, &wanted, als, observer)?;
-        let item_gram = gram(&backbone.item_factors);
+        let item_gram = observed_gram(&backbone.item_factors, observer);
         let segment_grams = (0..segments.count())
             .map(|segment| {
                 let own = &factors.item_factors[segment];
                 let items = &segments.items[segment];
-                wanted[segment].then(|| segment_gram(&item_gram, &backbone.item_factors, items, own))
+                wanted[segment]
+                    .then(|| segment_gram(&item_gram, &backbone.item_factors, items, own, observer))
             })
             .collect();
         let blend = match algorithm {

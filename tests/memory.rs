@@ -1,0 +1,134 @@
+//! Memory that the system does not give: every function answers or ends with an error of its statement, at worst of its
+//! session, and the server goes on.
+
+use crate::endless::{WORST, world};
+use segrec_tests::{Cluster, Session, SqlState, draws, limit_addresses, rounds};
+
+/// Memory beyond what a session has when it is limited: from less than the library takes to more than its worst
+/// input does.
+const HEIGHTS: std::ops::Range<u64> = 1..400;
+
+/// What keeps most: these are tried at more heights.
+const HUNGRY: [&str; 12] = [
+    "SELECT segrec_gini(x) FROM own.rows, generate_series(1, 40)",
+    "SELECT segrec_auc(x, yes) FROM own.rows, generate_series(1, 40)",
+    "SELECT segrec_adjusted_rand(label || i, label) FROM own.rows, generate_series(1, 10) i",
+    "SELECT segrec_kmeans(features, 4096) FROM own.long_points, generate_series(1, 60)",
+    "SELECT segrec_silhouette(features, g) FROM own.long_points, generate_series(1, 60)",
+    "SELECT segrec_davies_bouldin(features, g) FROM own.long_points, generate_series(1, 60)",
+    "SELECT segrec_gini(x) FROM own.rows GROUP BY g % 5000",
+    "SELECT segrec_gini(x) OVER (ORDER BY g) FROM own.rows LIMIT 3000",
+    "SELECT length(centroids::segrec_clusters::text) FROM own.input",
+    "SELECT segrec_ndcg(texts, texts) FROM own.input",
+    "SELECT segrec_train('deep', 'always')",
+    "SELECT count(*) FROM segrec_recommend(7, 2000000000, 'deep', diversity => 0.5)",
+];
+
+/// How often each came to each end.
+#[derive(Default, Debug)]
+struct Ends {
+    answered: usize,
+    refused: usize,
+    timed_out: usize,
+    session_ended: usize,
+    other: usize,
+}
+
+impl Ends {
+    /// Runs a statement in a session that may take so many megabytes more.
+    fn run(&mut self, cluster: &Cluster, session: &mut Session, statement: &str, megabytes: u64) {
+        let pid: i32 = session.value("SELECT pg_backend_pid()");
+        session.run("SET statement_timeout = '1500ms'");
+        limit_addresses(cluster, pid, megabytes << 20);
+        let Err(error) = session.batch_execute(statement) else {
+            self.answered += 1;
+            return;
+        };
+        let described = format!("{statement} with {megabytes} MB: {error:?}");
+        let Some(error) = error.as_db_error() else { panic!("{described}\n{}", cluster.log()) };
+        match (error.severity(), error.code()) {
+            ("FATAL", code) => {
+                assert_eq!(code, &SqlState::OUT_OF_MEMORY, "{described}");
+                self.session_ended += 1;
+            }
+            (_, code) if *code == SqlState::OUT_OF_MEMORY => self.refused += 1,
+            (_, code) if *code == SqlState::QUERY_CANCELED => self.timed_out += 1,
+            (_, code) => {
+                assert_ne!(code, &SqlState::INTERNAL_ERROR, "{described}");
+                self.other += 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn with_any_limit_of_memory_a_function_answers_or_fails_and_the_server_lives() {
+    let mut draw = draws("memory");
+    let cluster = Cluster::start();
+    let (database, session) = world(&cluster);
+    drop(session);
+    let mut watcher = database.connect();
+    let started: String = watcher.value("SELECT pg_postmaster_start_time()::text");
+    let mut ends = Ends::default();
+    for _ in 0..rounds(1) {
+        let all = WORST.iter().map(|(_, statement)| *statement);
+        for statement in all.chain(HUNGRY).chain(HUNGRY).chain(HUNGRY) {
+            let mut session = database.connect_as("endless_nobody");
+            if draw.bool() {
+                // The library is there before the limit.
+                session.run("SELECT segrec_precision('{1}'::bigint[], '{1}')");
+            }
+            ends.run(&cluster, &mut session, statement, draw.u64(HEIGHTS));
+        }
+    }
+    println!("{ends:?}");
+    assert!(ends.answered > 0 && ends.refused > 0, "{ends:?}");
+    assert_eq!(watcher.value::<String>("SELECT pg_postmaster_start_time()::text"), started);
+    assert!(!cluster.log().contains("terminated by signal"), "{}", cluster.log());
+}
+
+#[test]
+fn what_the_system_does_not_give_is_an_error_that_says_how_much_was_asked_for() {
+    let cluster = Cluster::start();
+    let database = cluster.database("memory_asked");
+    let mut session = database.connect();
+    session.run("SELECT segrec_gini(g) FROM generate_series(1, 10) g");
+    let pid: i32 = session.value("SELECT pg_backend_pid()");
+    limit_addresses(&cluster, pid, 40 << 20);
+    for statement in [
+        "SELECT segrec_gini(g) FROM generate_series(1, 9000000) g",
+        "SELECT segrec_adjusted_rand(g, g) FROM generate_series(1, 3000000) g",
+    ] {
+        let error = session.expect_error(statement);
+        assert_eq!(error.code(), &SqlState::OUT_OF_MEMORY, "{error:?}");
+        assert!(error.message().starts_with("the work needs about "), "{error:?}");
+        assert!(error.message().ends_with(" MB, more than the system gives"), "{error:?}");
+        assert_eq!(error.hint(), Some("raise that limit, or work on fewer rows or shorter arrays"));
+        // Half of it was held, and is given back.
+        session.run("SELECT segrec_gini(g) FROM generate_series(1, 1000) g");
+    }
+    assert_eq!(session.value::<i32>("SELECT pg_backend_pid()"), pid);
+}
+
+#[test]
+fn aggregates_hold_what_work_mem_allows_and_a_quarter_of_a_gigabyte() {
+    let database = Cluster::shared().database("memory_bound");
+    let mut session = database.connect();
+    let many = "SELECT segrec_gini(g) FROM generate_series(1, 17000000) g";
+    let error = session.expect_error(many);
+    assert_eq!(error.code(), &SqlState::OUT_OF_MEMORY, "{error:?}");
+    assert_eq!(error.message(), "aggregates need about 384 MB, more than they may hold");
+    assert_eq!(
+        error.detail(),
+        Some(
+            "all of a session together hold up to work_mem times hash_mem_multiplier, and 256 MB if that is less"
+        )
+    );
+    assert_eq!(
+        error.hint(),
+        Some("raise work_mem, or aggregate fewer rows at once or a sample of them (TABLESAMPLE)")
+    );
+    // What the failed statement held counts no longer.
+    session.run("SET work_mem = '500MB'");
+    session.run(many);
+}
