@@ -348,7 +348,14 @@ impl SegrecError {
                 Code::ERRCODE_LOCK_NOT_AVAILABLE,
                 format!("model \"{model}\" is being trained or changed by another session"),
                 pid.map(|pid| format!("it is locked by the process {pid}")),
-                Some("wait until that is finished, or end it with pg_cancel_backend".to_owned()),
+                Some(
+                    match pid {
+                        Some(_) => "wait until that is finished, or end it with pg_cancel_backend",
+                        // A prepared transaction has no process.
+                        None => "wait until that is finished; what is prepared, as in pg_prepared_xacts, ends by COMMIT PREPARED or ROLLBACK PREPARED",
+                    }
+                    .to_owned(),
+                ),
             ),
             Self::ModelNotCommitted { model } => report(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
