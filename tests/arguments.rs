@@ -8,6 +8,16 @@ use segrec_tests::{Cluster, Session, draws, planted, rounds};
 /// Calls of all tests together, where nobody says more.
 const USUAL: usize = 6000;
 
+/// Routines that train and measure, which are called more rarely.
+const SLOW: [&str; 6] = [
+    "segrec_cross_validate",
+    "segrec_train",
+    "segrec_compare",
+    "segrec_evaluate",
+    "segrec_catalog.run_scheduled",
+    "segrec_catalog.run_trial",
+];
+
 /// Relations of every kind, models, and values of the extension's own types.
 const THINGS: &str = r#"
     CREATE VIEW a_view AS SELECT * FROM events;
@@ -294,7 +304,12 @@ fn fuzz(name: &str, role: Option<&str>, usual: usize) {
         let before = circumstances(&mut draw);
         let batch: Vec<String> = (0..BATCH.min(left))
             .map(|_| {
-                let routine = &routines[draw.usize(..routines.len())];
+                let routine = loop {
+                    let routine = &routines[draw.usize(..routines.len())];
+                    if !SLOW.contains(&routine.name.as_str()) || draw.u32(0..8) == 0 {
+                        break routine;
+                    }
+                };
                 call(&mut draw, routine)
             })
             .collect();
@@ -313,4 +328,39 @@ fn no_argument_of_a_superuser_is_an_internal_error() {
 #[test]
 fn no_argument_of_somebody_else_is_an_internal_error() {
     fuzz("arguments_guest", Some("arguments_guest"), 2000);
+}
+
+#[test]
+fn arguments_of_the_largest_size_are_answered_or_refused() {
+    // A soak takes what is close to a gigabyte, the most that a value has.
+    let bytes = if rounds(1) == 1 { 100_000_000 } else { 1_000_000_000 };
+    let cluster = Cluster::start();
+    let database = cluster.database("arguments_largest");
+    let mut session = database.connect();
+    planted::create_and_train(&mut session);
+    attempts::prepare(&mut session);
+    let mut attempts = Attempts::of(&mut session);
+    session.run("SET statement_timeout = '60s'");
+    let numbers = bytes / 8 - 10;
+    let calls = [
+        format!("SELECT * FROM segrec_recommend(1, 3, repeat('x', {bytes}))"),
+        format!("SELECT * FROM segrec_recommend(repeat('7', {bytes}), 3, 'planted')"),
+        format!("SELECT segrec_create_model(repeat('é', {bytes} / 2), 'events')"),
+        format!("SELECT segrec_create_model('x', 'events', repeat('é', {bytes} / 2))"),
+        format!("SELECT segrec_grant('planted', repeat('x', {bytes}), 'use')"),
+        format!("SELECT segrec_label_segment('planted', 1, repeat('x', {bytes}))"),
+        format!("SELECT segrec_alter_model('planted', jsonb_build_object('seed', repeat('1', {bytes} / 8)))"),
+        format!("SELECT segrec_catalog.next_run(repeat('1', {bytes}), '2026-01-01')"),
+        format!(
+            "SELECT count(*) FROM segrec_recommend(1, 3, 'planted', array_fill(1::bigint, ARRAY[{numbers}]))"
+        ),
+        format!("SELECT segrec_recall(array_fill(1::bigint, ARRAY[{numbers}]), ARRAY[1::bigint], 3)"),
+        format!("SELECT segrec_kmeans(array_fill(1::real, ARRAY[{numbers}]), 2)"),
+        format!("SELECT repeat('ff', {bytes} / 2)::segrec_summary"),
+        format!("SELECT repeat('ff', {bytes} / 2)::segrec_clusters"),
+    ];
+    for call in calls {
+        attempts.make(&mut session, "SET LOCAL work_mem = '64kB'", &[call]);
+    }
+    attempts.report(&mut session);
 }

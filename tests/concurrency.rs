@@ -178,6 +178,7 @@ fn a_model_that_a_prepared_transaction_locks_says_so_and_goes_on_after_it() {
     ] {
         let error = other.expect_error(statement);
         assert_eq!(error.code(), &SqlState::LOCK_NOT_AVAILABLE, "{statement}: {error:?}");
+        assert!(error.hint().unwrap().contains("pg_prepared_xacts"), "{statement}: {error:?}");
     }
     assert_eq!(other.value::<i64>("SELECT count(*) FROM segrec_recommend(1, 3, 'planted')"), 3);
     session.run("COMMIT PREPARED 'trained'");

@@ -44,7 +44,7 @@ fn a_model_whose_names_are_beyond_ascii_is_trained_and_answers_in_latin1() {
         session.table(
             "SELECT model, events, user_column, options #> '{events,type_weights}' FROM segrec.models"
         ),
-        r#"möbel|käufe|kunde_größe|{"gekauft ä": 2, "gesehen ß": 1}"#
+        r#"möbel|"käufe"|kunde_größe|{"gekauft ä": 2, "gesehen ß": 1}"#
     );
     // What comes later, and of types that are known, counts.
     session.run(r#"INSERT INTO "käufe" VALUES (901, 3, 'gekauft ä'), (901, 6, 'gekauft ä')"#);

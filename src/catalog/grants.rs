@@ -5,10 +5,16 @@ use crate::error::Result;
 use crate::pg::rights::current_role;
 use pgrx::pg_sys;
 
+/// Bytes of a role's name as it is written: 63, each of them a double quote and so doubled, between double quotes.
+const LONGEST_NAME: usize = 128;
+
 /// The role of that name, written as an identifier is; 0 for everybody, whose name is `public`.
 pub fn role(name: &str) -> Result<Option<pg_sys::Oid>> {
     if name.eq_ignore_ascii_case("public") {
         return Ok(Some(pg_sys::InvalidOid));
+    }
+    if name.len() > LONGEST_NAME {
+        return Ok(None);
     }
     // Some majors take '-' and any number for a role: only what is in pg_roles is one.
     let found = query(

@@ -1,7 +1,7 @@
 //! When an expression of pg_cron is due next.
 
 use crate::pg::setting::read;
-use chrono::{DateTime, Duration, NaiveDateTime};
+use chrono::{DateTime, Datelike, Duration, NaiveDateTime};
 use croner::Cron;
 use std::str::FromStr;
 
@@ -24,6 +24,9 @@ pub fn next(expression: &str, after: i64) -> Option<i64> {
         return None;
     }
     let after = DateTime::from_timestamp_micros(after.checked_add(EPOCH)?)?.naive_utc();
+    if after.year() < 1 {
+        return None; // before all calendars of cron
+    }
     let next = match seconds(expression) {
         Some(seconds) => after.checked_add_signed(Duration::try_seconds(seconds)?)?,
         None => on_the_calendar(expression, after)?,
@@ -31,10 +34,11 @@ pub fn next(expression: &str, after: i64) -> Option<i64> {
     Some(next.and_utc().timestamp_micros() - EPOCH)
 }
 
-/// "30 seconds", which pg_cron counts from one run to the next.
+/// "30 seconds", which pg_cron counts from one run to the next; it takes 1 to 59.
 fn seconds(expression: &str) -> Option<i64> {
     let (number, unit) = expression.trim().split_once(char::is_whitespace)?;
-    matches!(unit.trim(), "second" | "seconds").then(|| number.parse().ok()).flatten()
+    let number = number.parse().ok().filter(|number| (1..60).contains(number))?;
+    matches!(unit.trim(), "second" | "seconds").then_some(number)
 }
 
 fn on_the_calendar(expression: &str, after: NaiveDateTime) -> Option<NaiveDateTime> {

@@ -347,13 +347,14 @@ impl SegrecError {
             Self::BeingTrained { model, pid } => report(
                 Code::ERRCODE_LOCK_NOT_AVAILABLE,
                 format!("model \"{model}\" is being trained or changed by another session"),
-                Some(pid.map_or_else(
-                    || "it is locked by a prepared transaction, or by a process that has just ended".to_owned(),
-                    |pid| format!("it is locked by the process {pid}"),
-                )),
+                pid.map(|pid| format!("it is locked by the process {pid}")),
                 Some(
-                    "wait until that is finished, or end it with pg_cancel_backend; the view pg_prepared_xacts shows prepared transactions"
-                        .to_owned(),
+                    match pid {
+                        Some(_) => "wait until that is finished, or end it with pg_cancel_backend",
+                        // A prepared transaction has no process.
+                        None => "wait until that is finished; what is prepared, as in pg_prepared_xacts, ends by COMMIT PREPARED or ROLLBACK PREPARED",
+                    }
+                    .to_owned(),
                 ),
             ),
             Self::ModelNotCommitted { model } => report(

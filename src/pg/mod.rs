@@ -3,6 +3,7 @@
 //! - [`allocator`]: what happens where the system gives no memory
 //! - [`aggregate`]: the state that an aggregate carries from row to row
 //! - [`counters`]: numbers that all sessions add to
+//! - [`backtraces`]: none
 //! - [`background`]: processes that work for somebody who does not wait
 //! - [`features`]: the argument `features real[]`
 //! - [`flat`]: values of our own types
@@ -30,6 +31,7 @@
 pub mod aggregate;
 pub mod allocator;
 pub mod background;
+pub mod backtraces;
 pub mod counters;
 pub mod features;
 pub mod flat;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Calls of a round trip.
 pub const BATCH: usize = 100;
 /// Seconds of a call at most, where the statement's time is up after one: the rest is for a busy machine.
-const LONGEST: f64 = 30.0;
+const LONGEST: f64 = 60.0;
 
 /// How often each SQLSTATE was the answer (ZZ000 is none), how long the calls of a routine took, and what was wrong.
 pub struct Attempts {
