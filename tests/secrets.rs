@@ -167,6 +167,29 @@ fn versions_lie_where_the_owner_of_the_catalog_put_their_parents() {
 }
 
 #[test]
+fn what_is_sorted_for_the_owner_of_the_catalog_goes_to_no_place_that_the_caller_names() {
+    let cluster = Cluster::configure().set("log_temp_files", "0").start();
+    let database = cluster.database("secrets_sorted");
+    let mut admin = database.connect();
+    admin.run("SET allow_in_place_tablespaces = on");
+    admin.run("CREATE TABLESPACE secrets_elsewhere LOCATION ''");
+    admin.run(
+        "CREATE ROLE secrets_sorter LOGIN; ALTER ROLE secrets_sorter SET temp_tablespaces = secrets_elsewhere;
+         ALTER ROLE secrets_sorter SET maintenance_work_mem = '1MB'; ALTER ROLE secrets_sorter SET work_mem = '64kB';
+         CREATE TABLE events AS SELECT 'somebody with a long name ' || u AS user_id, (u * 7 + i * i) % 40 AS item_id
+             FROM generate_series(1, 40000) u, generate_series(1, 2) i;
+         GRANT SELECT ON events TO secrets_sorter",
+    );
+    let mut sorter = database.connect_as("secrets_sorter");
+    sorter.run(
+        r#"SELECT segrec_create_model('m', 'events', options => '{"algorithm": "popularity"}'); SELECT segrec_train('m')"#,
+    );
+    let log = cluster.log();
+    assert!(log.contains("temporary file: path \"base/pgsql_tmp"), "nothing was sorted");
+    assert!(!log.contains("temporary file: path \"pg_tblspc"));
+}
+
+#[test]
 fn files_of_dropped_databases_and_installations_go() {
     let cluster = Cluster::start();
     let (database, other) = (cluster.database("secrets_dropped"), cluster.database("secrets_left"));
