@@ -313,3 +313,29 @@ fn a_metric_that_is_not_there() {
         "call a metric by its function, as in segrec_recall(ARRAY[1, 2], ARRAY[2])",
     );
 }
+
+#[test]
+fn as_many_jobs_as_there_may_be() {
+    let (_database, mut session) = session("errors_jobs");
+    session.run(
+        "CREATE ROLE errors_jobs; GRANT SELECT ON events TO errors_jobs; SELECT segrec_create_model('shop', 'events');
+         SELECT segrec_grant('shop', 'errors_jobs', 'train')",
+    );
+    for (of_role, of_database, whose, detail) in [
+        (0, 4, "your role", "segrec.max_jobs_per_role is 0, those in other databases too"),
+        (-1, 0, "this database", "segrec.max_jobs_per_database is 0"),
+    ] {
+        session.run(&format!(
+            "RESET ROLE; SET segrec.max_jobs_per_role = {of_role}; SET segrec.max_jobs_per_database = {of_database};
+             SET ROLE errors_jobs"
+        ));
+        expect(
+            &mut session,
+            "SELECT segrec_train_in_background('shop')",
+            SqlState::CONFIGURATION_LIMIT_EXCEEDED,
+            &format!("{whose} has all the trainings in the background that it may have at once"),
+            detail,
+            "wait until one ends or stop one with segrec_cancel, or train with segrec_train, which needs no process of its own",
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! What a job holds while it works: locks that no function can give back, and places of which a role and a database have
 //! only so many.
 
-use segrec_tests::{Cluster, Database, Session, SqlState};
+use segrec_tests::{Cluster, Database, Session, SqlState, planted};
 
 /// Tells others to go on.
 const GATE: i64 = 4242;
@@ -61,6 +61,25 @@ fn what_a_job_reads_cannot_give_back_its_locks() {
     session.wait_until("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'pg_segrec training' AND datname = current_database())");
     assert_eq!(held(&mut session), "");
     session.run("SELECT segrec_drop_model('m')");
+}
+
+#[test]
+fn what_was_given_back_while_a_job_read_is_held_while_it_fits() {
+    let database = Cluster::shared().database("jobs_fit");
+    let mut session = database.connect();
+    planted::create(&mut session);
+    session.run(
+        r#"CREATE VIEW unlocking AS SELECT e.* FROM events e, (SELECT pg_advisory_unlock_all() OFFSET 0) s;
+           SELECT segrec_create_model('m', 'unlocking', options => '{"algorithm": "als", "als": {"factors": 256,
+               "sweeps": 100, "regularization": 0.01, "unobserved_weight": 0.1}}')"#,
+    );
+    let job: i64 = session.value("SELECT segrec_train_in_background('m')");
+    session.wait_until(
+        "SELECT EXISTS (SELECT FROM segrec.training_progress WHERE phase LIKE 'backbone%' AND message <> '')",
+    );
+    assert_eq!(held(&mut session), "segrec_catalog.jobs\nsegrec_catalog.models");
+    assert!(session.value::<bool>(&format!("SELECT segrec_cancel({job})")));
+    session.wait_until(&format!("SELECT state = 'cancelled' FROM segrec.jobs WHERE job = {job}"));
 }
 
 #[test]
@@ -147,8 +166,9 @@ fn a_role_and_a_database_have_only_so_many_jobs_at_once() {
     // Superusers are held by neither, and theirs take no place.
     admin.run(
         "CREATE VIEW events AS SELECT 1::bigint AS user_id, 1::bigint AS item_id FROM pg_sleep(100000);
-        SELECT segrec_create_model('own', 'events'); SELECT segrec_train_in_background('own')",
+         SELECT segrec_create_model('own', 'events')",
     );
+    admin.run("SELECT segrec_train_in_background('own')");
     assert_eq!(admin.value::<i64>("SELECT count(*) FROM segrec.jobs WHERE state = 'running'"), 5);
     // What ends gives its place back, however it ends.
     second.run(&format!("{STOP_ALL} AND job = (SELECT max(job) FROM segrec.jobs)"));

@@ -76,6 +76,7 @@ CREATE TABLE segrec_catalog.versions (
     event_rows bigint,
     UNIQUE (model_id, version)
 );
+ALTER TABLE segrec_catalog.versions ALTER reason SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided is what options leave open; rated is what ratings need besides factors; classifier is how a row of users finds its segment; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are what fold-in needs; event_rows is how many rows of events were read';
 
 CREATE TABLE segrec_catalog.segments (
@@ -232,6 +233,7 @@ CREATE TABLE segrec_catalog.trials (
     seconds float8,
     PRIMARY KEY (study_id, trial)
 );
+ALTER TABLE segrec_catalog.trials ALTER error SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.trials IS 'the trials of each study, made and still to be made; options are what a trial changes in the model''s own';
 
 CREATE TABLE segrec_catalog.schedules (
@@ -254,6 +256,7 @@ CREATE TABLE segrec_catalog.schedule_runs (
     version integer,
     error text
 );
+ALTER TABLE segrec_catalog.schedule_runs ALTER error SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.schedule_runs IS 'the latest runs of schedules, a hundred of each model';
 CREATE INDEX ON segrec_catalog.schedule_runs (model_id, run_id);
 
@@ -316,6 +319,7 @@ CREATE TABLE segrec_catalog.jobs (
     version integer,
     error text
 );
+ALTER TABLE segrec_catalog.jobs ALTER error SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.jobs IS 'trainings in the background; a running one holds an object lock on (this table, job)';
 COMMENT ON SEQUENCE segrec_catalog.jobs_job_seq IS 'the numbers of jobs';
 

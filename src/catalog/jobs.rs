@@ -7,6 +7,7 @@ use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
 use crate::pg::lock::Shared;
 use crate::pg::owner::table_and_owner;
+use crate::pg::row::{Key, rows};
 use crate::pg::snapshot::NewSnapshot;
 use pgrx::pg_sys;
 
@@ -36,10 +37,9 @@ pub fn take_number() -> Result<i64> {
 
 /// Whether a job has begun: its process writes its row down when it holds the job's lock.
 pub fn has_begun(job: i64) -> Result<bool> {
+    // No statement: at the levels of isolation above READ COMMITTED one sees what the transaction began with.
     let _snapshot = NewSnapshot::latest();
-    let found =
-        as_owner(|| query("SELECT FROM segrec_catalog.jobs WHERE job = $1", &[job.into()], |_| Ok(())))?;
-    Ok(!found.is_empty())
+    Ok(!rows(jobs_table()?, Some((c"jobs_pkey", Key::Bigint(c"job", job))), 1, None).is_empty())
 }
 
 /// How many jobs have a place of a role or of this database.

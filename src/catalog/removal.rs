@@ -8,7 +8,7 @@ use crate::pg::counters::Counters;
 use crate::pg::lock::{lock_tables_within, lock_timeout};
 use crate::pg::mapped::remove_files;
 use crate::pg::statistics::remove_statistics;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::time::Duration;
 
 /// How long dropping waits for others where `lock_timeout` says nothing: two sessions that wait for each other's reading
@@ -73,25 +73,26 @@ pub struct Forgotten {
 /// What is written where an error named a user who was forgotten.
 const REDACTED: &str = "it named a user who was forgotten";
 
-/// Where errors of a model are kept, as PostgreSQL and the extension gave them: with values of rows in them.
-const ERRORS: [&str; 4] = [
-    "UPDATE segrec_catalog.jobs AS kept SET error = $4 WHERE model_id = $1 AND",
-    "UPDATE segrec_catalog.schedule_runs AS kept SET error = $4 WHERE model_id = $1 AND",
-    "UPDATE segrec_catalog.trials AS kept SET error = $4 \
-     WHERE study_id IN (SELECT study_id FROM segrec_catalog.studies WHERE model_id = $1) AND",
-    "UPDATE segrec_catalog.versions AS kept SET reason = $4 WHERE model_id = $1 AND state = 'failed' AND",
+/// Where errors of a model are kept, as PostgreSQL and the extension gave them, with values of rows in them: a table, its
+/// column, and which of its rows.
+const ERRORS: [(&str, &CStr, &str); 4] = [
+    ("jobs", c"error", "model_id = $1"),
+    ("schedule_runs", c"error", "model_id = $1"),
+    ("trials", c"error", "study_id IN (SELECT study_id FROM segrec_catalog.studies WHERE model_id = $1)"),
+    ("versions", c"reason", "model_id = $1 AND state = 'failed'"),
 ];
 
 /// Takes away the errors of a model in which an id occurs; one of digits among other digits does not.
 fn redact(model_id: i64, user_id: &str) -> Result<()> {
     let is_number = user_id.parse::<i64>().is_ok();
-    for update in ERRORS {
-        let text = if update.contains("reason") { "kept.reason" } else { "kept.error" };
+    for (table, column, of_model) in ERRORS {
+        let text = column.to_string_lossy();
         let sql = format!(
-            "{update} CASE WHEN $3 THEN {text} ~ ('(^|[^0-9])' || $2 || '($|[^0-9])') \
-             ELSE pg_catalog.strpos({text}, $2) > 0 END"
+            "UPDATE segrec_catalog.{table} SET {text} = $4 WHERE {of_model} \
+             AND CASE WHEN $3 THEN {text} ~ ('(^|[^0-9])' || $2 || '($|[^0-9])') ELSE pg_catalog.strpos({text}, $2) > 0 END"
         );
         execute(&sql, &[model_id.into(), user_id.into(), is_number.into(), REDACTED.into()])?;
+        forget_statistics(table, column)?;
     }
     Ok(())
 }
@@ -108,22 +109,25 @@ pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<
             let sql = format!("DELETE FROM {table} WHERE version_id = $1 AND user_id = $2 RETURNING place");
             for place in write(&sql, &[(*id).into(), user_id.into()], |row| row.value::<i32>(1))? {
                 forget_examples(*id, place)?;
-                forget_statistics(&format!("version_users_{id}"))?;
+                forget_statistics(&format!("version_users_{id}"), USER)?;
                 members += 1;
             }
         }
         let sql =
             "DELETE FROM segrec_catalog.segment_history WHERE model_id = $1 AND user_id = $2 RETURNING 1";
         let history = write(sql, &[model_id.into(), user_id.into()], |row| row.value::<i32>(1))?.len() as i64;
-        forget_statistics("segment_history")?;
-        forget_statistics("version_users")?;
+        forget_statistics("segment_history", USER)?;
+        forget_statistics("version_users", USER)?;
         redact(model_id, user_id)?;
         Ok(Forgotten { members, history })
     })
 }
 
-fn forget_statistics(table: &str) -> Result<()> {
+/// The column of users' ids.
+const USER: &CStr = c"user_id";
+
+fn forget_statistics(table: &str, column: &CStr) -> Result<()> {
     let table = CString::new(table).map_err(|error| SegrecError::Internal(error.to_string()))?;
-    remove_statistics(c"segrec_catalog", &table, c"user_id");
+    remove_statistics(c"segrec_catalog", &table, column);
     Ok(())
 }
