@@ -48,6 +48,24 @@ struct Verdict {
     errors: Vec<String>,
 }
 
+/// The page says which test holds what: each that it names is there.
+#[test]
+fn every_test_that_the_page_on_security_names_is_a_test() {
+    let page = fs::read_to_string(repository().join("docs/security.md")).unwrap();
+    let mut named = 0;
+    for name in page.split('`').skip(1).step_by(2) {
+        let Some((file, test)) = name.split_once("::") else { continue };
+        let path = repository().join("tests").join(file).with_extension("rs");
+        if !path.exists() {
+            continue; // a name of Rust's or of PostgreSQL's
+        }
+        named += 1;
+        let code = fs::read_to_string(&path).unwrap();
+        assert!(code.contains(&format!("#[test]\nfn {test}(")), "there is no test {name}");
+    }
+    assert!(named > 40, "the page names {named} tests");
+}
+
 #[test]
 fn every_sql_block_of_the_documentation_prints_what_it_says() {
     let mut complaints = Vec::new();
