@@ -280,7 +280,7 @@ pub fn check_kind(
         relation: relation.to_owned(),
         what,
         column: column.name.clone(),
-        type_name: column.type_name.clone(),
+        type_name: column.type_name.as_str().into(),
         kind: kind.name(),
     })
 }

@@ -122,7 +122,7 @@ pub enum SegrecError {
         /// Their column.
         column: String,
         /// The type that it has now.
-        type_name: String,
+        type_name: Box<str>,
         /// The kind that the model was made for.
         kind: &'static str,
     },
