@@ -271,6 +271,7 @@ pub const WORST: &[(&str, &str)] = &[
     ("segrec_catalog.progress_reports", "SELECT segrec_catalog.progress_reports()"),
     ("segrec_catalog.record_failure", "SELECT segrec_catalog.record_failure('deep', repeat('x', 5000000))"),
     ("segrec_catalog.rmse_final", "SELECT segrec_catalog.rmse_final(repeat('01', 2000000)::segrec_summary)"),
+    ("segrec_catalog.run_schedule", "CALL segrec_catalog.run_schedule('deep')"),
     ("segrec_catalog.run_scheduled", "SELECT segrec_catalog.run_scheduled('deep', 1)"),
     ("segrec_catalog.run_trial", "SELECT segrec_catalog.run_trial(1)"),
     ("segrec_catalog.scheduler_timezone", "SELECT segrec_catalog.scheduler_timezone()"),

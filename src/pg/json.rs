@@ -1,6 +1,7 @@
 //! Values of type `jsonb`, which may hold what serde_json does not: numbers beyond a `double precision`, and nesting
 //! without end. pgrx panics there; here it is refused in a sentence.
 
+use super::memory;
 use super::text::{decode, encode};
 use crate::error::{Result, SegrecError, or_raise};
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
@@ -9,6 +10,9 @@ use pgrx::nullable::Nullable;
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 use serde_json::Value;
 use std::ffi::CString;
+
+/// What a byte of a jsonb may become: objects of small numbers have nodes of some sixty bytes an entry beside its name.
+const VALUE_TIMES: usize = 16;
 
 /// An argument or a result of type `jsonb`.
 #[derive(Clone, Debug)]
@@ -28,7 +32,9 @@ pub unsafe fn parse(datum: pg_sys::Datum) -> Result<Value> {
         let stored = datum.cast_mut_ptr::<pg_sys::varlena>();
         let plain = pg_sys::pg_detoast_datum(stored);
         let jsonb = plain.cast::<pg_sys::Jsonb>();
-        let length = pgrx::varlena::varsize_any(plain) as i32;
+        let size = pgrx::varlena::varsize_any(plain);
+        memory::ask("an argument of type jsonb", VALUE_TIMES * size)?;
+        let length = size as i32;
         let printed = pg_sys::JsonbToCString(std::ptr::null_mut(), &raw mut (*jsonb).root, length);
         let parsed = decode(std::ffi::CStr::from_ptr(printed).to_bytes()).and_then(|text| read(&text));
         pg_sys::pfree(printed.cast());
