@@ -120,9 +120,9 @@ pub enum SegrecError {
         /// Whose ids: `user` or `item`.
         what: &'static str,
         /// Their column.
-        column: String,
+        column: Box<str>,
         /// The type that it has now.
-        type_name: String,
+        type_name: Box<str>,
         /// The kind that the model was made for.
         kind: &'static str,
     },

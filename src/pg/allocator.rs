@@ -186,7 +186,7 @@ fn take(layout: Layout) -> Option<*mut u8> {
         let used = (out & u64::from(u32::MAX)) as usize;
         place = (first + used).next_multiple_of(layout.align());
         let used = place + layout.size() - first;
-        (used <= RESERVE).then_some((out >> 32) + 1 << 32 | used as u64)
+        (used <= RESERVE).then_some(((out >> 32) + 1) << 32 | used as u64)
     });
     taken.ok().map(|_| place as *mut u8)
 }
