@@ -279,7 +279,7 @@ pub fn check_kind(
         model: model.to_owned(),
         relation: relation.to_owned(),
         what,
-        column: column.name.clone(),
+        column: column.name.as_str().into(),
         type_name: column.type_name.as_str().into(),
         kind: kind.name(),
     })

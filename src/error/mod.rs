@@ -120,7 +120,7 @@ pub enum SegrecError {
         /// Whose ids: `user` or `item`.
         what: &'static str,
         /// Their column.
-        column: String,
+        column: Box<str>,
         /// The type that it has now.
         type_name: Box<str>,
         /// The kind that the model was made for.

@@ -3,7 +3,7 @@
 //! - [`allocator`]: what happens where the system gives no memory
 //! - [`aggregate`]: the state that an aggregate carries from row to row
 //! - [`counters`]: numbers that all sessions add to
-//! - [`backtraces`]: there are none
+//! - [`backtraces`]: errors without them
 //! - [`background`]: processes that work for somebody who does not wait
 //! - [`features`]: the argument `features real[]`
 //! - [`flat`]: values of our own types
