@@ -1,8 +1,11 @@
 //! Summaries, the states of aggregates, as somebody else has them: anybody may make an aggregate of our parts, keep what
 //! it leaves as text, change that and put it back. What our parts then do is an answer or a refusal.
 
+use postgres::types::private::BytesMut;
+use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use segrec_tests::attempts::{self, Attempts, BATCH};
 use segrec_tests::{Cluster, Session, draws, rounds};
+use std::error::Error;
 
 /// A part of an aggregate: its name, and what it takes besides a state.
 struct Part {
@@ -142,4 +145,50 @@ fn states_that_somebody_changed_are_used_or_refused() {
         attempts.make(&mut session, "SET LOCAL search_path = public", &calls);
     }
     attempts.report(&mut session);
+}
+
+/// Bytes as a client sends them, whatever the type is.
+#[derive(Debug)]
+struct Message(Vec<u8>);
+
+impl ToSql for Message {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.extend_from_slice(&self.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+#[test]
+fn messages_that_somebody_changed_are_read_or_refused() {
+    let mut draw = draws("messages");
+    let database = Cluster::shared().database("messages");
+    let mut session = database.connect();
+    session.run(
+        "CREATE AGGREGATE kept(real[], integer) (SFUNC = segrec_catalog.kmeans_step, STYPE = segrec_summary)",
+    );
+    let rows = "FROM generate_series(1, 40) n";
+    let texts = ["kept(ARRAY[n, n * n % 7]::real[], 3)", "segrec_kmeans(ARRAY[n, n * n % 7]::real[], 3)"];
+    let texts = texts.map(|value| {
+        let send = if value.starts_with("kept") { "summary" } else { "clusters" };
+        vec![session.table(&format!("SELECT encode(segrec_catalog.{send}_send({value}), 'hex') {rows}"))]
+    });
+    let calls = [
+        "SELECT segrec_catalog.summary_merge(NULL, $1)::text",
+        "SELECT segrec_assign($1, ARRAY[1, 2]::real[]), (SELECT count(*) FROM segrec_centroids($1))",
+    ];
+    for _ in 0..rounds(2000) {
+        let which = draw.usize(..2);
+        let text = mutated(&mut draw, &texts[which]);
+        let bytes = (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap());
+        if let Err(error) = session.query(calls[which], &[&Message(bytes.collect())]) {
+            let error = error.as_db_error().unwrap_or_else(|| panic!("{error}\n{text}"));
+            assert!(!error.code().code().starts_with("XX"), "{error:?}\n{} with {text}", calls[which]);
+        }
+    }
 }
