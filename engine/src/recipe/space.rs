@@ -338,6 +338,7 @@ fn significant(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::Silent;
     use proptest::prelude::*;
     use serde_json::json;
 
