@@ -1,6 +1,7 @@
 //! Values of the types that this extension brings: a header of PostgreSQL's and then bytes that only we
 //! read, in place where they lie.
 
+use super::blocks::SmallBlocks;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::nullable::Nullable;
@@ -12,9 +13,16 @@ use std::borrow::Cow;
 /// # Safety
 /// `stored` is a varlena that lives as long as the call.
 pub(super) unsafe fn bytes_of<'fcx>(stored: *mut pg_sys::varlena) -> &'fcx [u8] {
-    // SAFETY: a detoasted copy is in the context of the call.
+    // SAFETY: a detoasted copy is in a context below that of the call, and goes with it.
     unsafe {
-        let plain = pg_sys::pg_detoast_datum_packed(stored);
+        let lies_plain = pgrx::varlena::varatt_is_4b_u(stored)
+            || (pgrx::varlena::varatt_is_1b(stored) && !pgrx::varlena::varatt_is_1b_e(stored));
+        let plain = if lies_plain {
+            stored
+        } else {
+            let _small = SmallBlocks::new();
+            pg_sys::pg_detoast_datum_packed(stored)
+        };
         let length = pgrx::varlena::varsize_any_exhdr(plain);
         std::slice::from_raw_parts(pgrx::varlena::vardata_any(plain).cast::<u8>(), length)
     }

@@ -1,6 +1,7 @@
 //! Values of type `jsonb`, which may hold what serde_json does not: numbers beyond a `double precision`, and nesting
 //! without end. pgrx panics there; here it is refused in a sentence.
 
+use super::blocks::SmallBlocks;
 use super::memory;
 use super::text::{decode, encode};
 use crate::error::{Result, SegrecError, or_raise};
@@ -26,23 +27,19 @@ pub struct Json(pub Value);
 /// # Errors
 /// A number is too large, or the nesting too deep.
 pub unsafe fn parse(datum: pg_sys::Datum) -> Result<Value> {
-    // SAFETY: a detoasted jsonb is its header and then its container; its text ends with a zero byte and is ours to
-    // free, as is a detoasted copy.
-    unsafe {
-        let stored = datum.cast_mut_ptr::<pg_sys::varlena>();
-        let plain = pg_sys::pg_detoast_datum(stored);
+    let small = SmallBlocks::new();
+    // SAFETY: a detoasted jsonb is its header and then its container; its text ends with a zero byte.
+    let parsed = unsafe {
+        let plain = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
         let jsonb = plain.cast::<pg_sys::Jsonb>();
         let size = pgrx::varlena::varsize_any(plain);
-        memory::ask("an argument of type jsonb", VALUE_TIMES * size)?;
-        let length = size as i32;
-        let printed = pg_sys::JsonbToCString(std::ptr::null_mut(), &raw mut (*jsonb).root, length);
-        let parsed = decode(std::ffi::CStr::from_ptr(printed).to_bytes()).and_then(|text| read(&text));
-        pg_sys::pfree(printed.cast());
-        if !std::ptr::eq(plain, stored) {
-            pg_sys::pfree(plain.cast());
-        }
-        parsed
-    }
+        memory::ask("an argument of type jsonb", VALUE_TIMES * size).and_then(|()| {
+            let printed = pg_sys::JsonbToCString(std::ptr::null_mut(), &raw mut (*jsonb).root, size as i32);
+            decode(std::ffi::CStr::from_ptr(printed).to_bytes()).and_then(|text| read(&text))
+        })
+    };
+    small.free();
+    parsed
 }
 
 fn read(text: &str) -> Result<Value> {

@@ -5,6 +5,7 @@
 //! - [`counters`]: numbers that all sessions add to
 //! - [`backtraces`]: errors without them
 //! - [`background`]: processes that work for somebody who does not wait
+//! - [`blocks`]: memory contexts in which an error takes little
 //! - [`features`]: the argument `features real[]`
 //! - [`flat`]: values of our own types
 //! - [`interrupts`]: let them wait for a moment
@@ -32,6 +33,7 @@ pub mod aggregate;
 pub mod allocator;
 pub mod background;
 pub mod backtraces;
+mod blocks;
 pub mod counters;
 pub mod features;
 pub mod flat;
