@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 /// Values that are sorted without a look at whether to stop: some 50 ms of numbers, some 300 ms of texts.
 const PATIENCE: usize = 1 << 20;
 
-/// Sorts values; equal ones in any order. More than [`PATIENCE`] are first parted about their median, which costs
+/// Sorts values; equal ones in any order. More than `PATIENCE` are first parted about their median, which costs
 /// two or three passes (10 ns for each number) between two looks.
 ///
 /// # Errors
