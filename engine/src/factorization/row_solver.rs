@@ -92,6 +92,8 @@ impl RowSolver {
                 },
             )
             .collect::<Result<_>>()?;
+        // A row that was cut short is no solution.
+        observer.check()?;
         Ok((factors, losses.iter().sum()))
     }
 

@@ -122,6 +122,8 @@ impl SegmentFactors {
             }
             observer.report(Progress::step(PHASE, sweep, SWEEPS));
         }
+        // What was rotated back in part is no solution.
+        observer.check()?;
         Ok(Self { item_factors, user_factors })
     }
 }

@@ -209,7 +209,9 @@ pub(super) fn solve_rows(
             let finite = arch.dispatch(Block { system, ratings, others, mean, pull, first, rows, observer });
             if finite { Ok(()) } else { Err(EngineError::NotFinite { what: "a row of ratings" }) }
         },
-    )
+    )?;
+    // A row that was cut short is no solution.
+    observer.check()
 }
 
 #[cfg(test)]

@@ -74,6 +74,8 @@ impl Fit {
             Algorithm::Neighbours | Algorithm::Ease => Blend::NEIGHBOURS,
             _ => Blend::FACTORS,
         };
+        // A Gramian that was cut short is none.
+        observer.check()?;
         Ok(Self {
             backbone,
             membership,
