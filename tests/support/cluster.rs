@@ -192,10 +192,11 @@ impl Cluster {
         &self.directory
     }
 
-    /// What the server has logged.
+    /// What the server has logged; databases in several encodings write into one file.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+        let log = fs::read(self.directory.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
     }
 
     /// The process id of the postmaster.
