@@ -362,3 +362,22 @@ fn a_role_that_reads_all_data_dumps_the_models_and_the_owner_of_the_database_all
     assert!(!said.contains("ERROR"), "{said}");
     assert_eq!(restored.connect().table(answers), stored);
 }
+
+#[test]
+fn the_last_statement_of_the_script_refuses_what_depends_on_objects_of_others() {
+    let database = Cluster::shared().database("installation_closed");
+    let mut session = database.connect();
+    let path = segrec_tests::repository().join("sql/schema/closed.sql");
+    let last = std::fs::read_to_string(path).unwrap();
+    session.run(&last);
+    session.run(
+        "CREATE SCHEMA rival; CREATE TYPE rival.number AS (value integer);
+         CREATE FUNCTION public.made(rival.number) RETURNS integer LANGUAGE sql AS 'SELECT 1';
+         ALTER EXTENSION pg_segrec ADD FUNCTION public.made(rival.number)",
+    );
+    let error = session.expect_error(&last);
+    assert_eq!(error.message(), "pg_segrec would depend on what is not its own: type rival.number");
+    assert_eq!(error.hint(), Some("let nobody change the schema while CREATE EXTENSION runs"));
+    session.run("ALTER EXTENSION pg_segrec DROP FUNCTION public.made(rival.number)");
+    session.run(&last);
+}

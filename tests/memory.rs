@@ -2,11 +2,14 @@
 //! session, and the server goes on.
 
 use crate::endless::{WORST, world};
-use segrec_tests::{Cluster, Session, SqlState, draws, limit_addresses, rounds};
+use segrec_tests::{Cluster, Session, SqlState, draws, limit_addresses, limited_group, remove_group, rounds};
 
 /// Memory beyond what a session has when it is limited: from less than the library takes to more than its worst
 /// input does.
 const HEIGHTS: std::ops::Range<u64> = 1..400;
+
+/// Memory of a group: from what PostgreSQL's own part of a statement takes to more than the worst input does.
+const IN_GROUPS: std::ops::Range<u64> = 48..300;
 
 /// What keeps most: these are tried at more heights.
 const HUNGRY: [&str; 12] = [
@@ -35,11 +38,9 @@ struct Ends {
 }
 
 impl Ends {
-    /// Runs a statement in a session that may take so many megabytes more.
+    /// Runs a statement in a session that is limited to so many megabytes.
     fn run(&mut self, cluster: &Cluster, session: &mut Session, statement: &str, megabytes: u64) {
-        let pid: i32 = session.value("SELECT pg_backend_pid()");
         session.run("SET statement_timeout = '1500ms'");
-        limit_addresses(cluster, pid, megabytes << 20);
         let Err(error) = session.batch_execute(statement) else {
             self.answered += 1;
             return;
@@ -78,7 +79,43 @@ fn with_any_limit_of_memory_a_function_answers_or_fails_and_the_server_lives() {
                 // The library is there before the limit.
                 session.run("SELECT segrec_precision('{1}'::bigint[], '{1}')");
             }
-            ends.run(&cluster, &mut session, statement, draw.u64(HEIGHTS));
+            let megabytes = draw.u64(HEIGHTS);
+            limit_addresses(&cluster, session.value("SELECT pg_backend_pid()"), megabytes << 20);
+            ends.run(&cluster, &mut session, statement, megabytes);
+        }
+    }
+    println!("{ends:?}");
+    assert!(ends.answered > 0 && ends.refused > 0, "{ends:?}");
+    assert_eq!(watcher.value::<String>("SELECT pg_postmaster_start_time()::text"), started);
+    assert!(!cluster.log().contains("terminated by signal"), "{}", cluster.log());
+}
+
+/// Of all statements so many are tried in a group at once, others each time: a group has to empty before the next.
+const SHARE_IN_GROUPS: u64 = 4;
+
+#[test]
+fn in_a_control_group_without_room_a_function_answers_or_fails_and_the_server_lives() {
+    let mut draw = draws("memory_group");
+    // Pages of shared memory count for the group of whoever touches them first.
+    let cluster = Cluster::configure().set("shared_buffers", "8MB").start();
+    let (database, session) = world(&cluster);
+    drop(session);
+    let mut watcher = database.connect();
+    let started: String = watcher.value("SELECT pg_postmaster_start_time()::text");
+    let mut ends = Ends::default();
+    for _ in 0..rounds(1) {
+        let all = WORST.iter().map(|(_, statement)| *statement).filter(|_| draw.u64(0..SHARE_IN_GROUPS) == 0);
+        for statement in all.collect::<Vec<_>>().into_iter().chain(HUNGRY) {
+            let mut session = database.connect_as("endless_nobody");
+            session.run("SELECT segrec_precision('{1}'::bigint[], '{1}')");
+            let megabytes = draw.u64(IN_GROUPS);
+            let Some(group) = limited_group(session.value("SELECT pg_backend_pid()"), megabytes << 20) else {
+                println!("skipped: no control group can be made here");
+                return;
+            };
+            ends.run(&cluster, &mut session, statement, megabytes);
+            drop(session);
+            remove_group(&group);
         }
     }
     println!("{ends:?}");
@@ -101,7 +138,7 @@ fn what_the_system_does_not_give_is_an_error_that_says_how_much_was_asked_for() 
     ] {
         let error = session.expect_error(statement);
         assert_eq!(error.code(), &SqlState::OUT_OF_MEMORY, "{error:?}");
-        assert!(error.message().starts_with("the work needs about "), "{error:?}");
+        assert!(error.message().starts_with("the state of an aggregate needs about "), "{error:?}");
         assert!(error.message().ends_with(" MB, more than the system gives"), "{error:?}");
         assert_eq!(error.hint(), Some("raise that limit, or work on fewer rows or shorter arrays"));
         // Half of it was held, and is given back.

@@ -1,6 +1,8 @@
 //! `segrec_train` and versions: what a training leaves, and what it never leaves.
 
-use segrec_tests::{Cluster, Session, Shutdown, SqlState, limit_addresses, limited_group, planted};
+use segrec_tests::{
+    Cluster, Session, Shutdown, SqlState, limit_addresses, limited_group, planted, remove_group,
+};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -419,14 +421,7 @@ fn a_training_for_which_its_control_group_has_no_room_is_refused() {
         detail.strip_prefix("the control group of the server has ").unwrap_or_else(|| panic!("{detail}"));
     let left: u64 = left.trim_end_matches(" MB left").parse().unwrap();
     assert!((1..=200).contains(&left), "{detail}");
-    // It empties when its process ends.
-    for _ in 0..100 {
-        if std::fs::remove_dir(&group).is_ok() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("{} stays", group.display());
+    remove_group(&group);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::factors::partition;
 use super::relations::{Column, query_of};
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
+use crate::pg::memory::ask;
 use crate::pg::query::stream;
 use crate::pg::relation::Relation;
 use pgrx::{JsonB, pg_sys};
@@ -144,14 +145,21 @@ fn contents(relation: &Relation, part: &str, each: &mut dyn FnMut(Vec<String>) -
     let query = query_of(relation, "content::pg_catalog.text", of_part, &[pg_sys::TEXTOID])?;
     let (mut batch, mut bytes, mut failed) = (Vec::new(), 0, None);
     query.run(&[part.into()], &mut |row| {
-        if let Some(content) = row.text(0, str::to_owned) {
-            bytes += content.len();
-            batch.push(content);
-        }
-        if batch.len() >= BATCH_ROWS || bytes >= BATCH_BYTES {
+        // As it is read, in the batch, and in the array that is stored.
+        let content = row.text(0, |content| {
+            ask("a batch of an import", 3 * (bytes + content.len()))?;
+            Ok(content.to_owned())
+        });
+        let taken = content.transpose().and_then(|content| {
+            bytes += content.as_ref().map_or(0, String::len);
+            batch.extend(content);
+            if batch.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+                return Ok(());
+            }
             bytes = 0;
-            failed = each(std::mem::take(&mut batch)).err();
-        }
+            each(std::mem::take(&mut batch))
+        });
+        failed = taken.err();
         failed.is_none()
     })?;
     match failed {

@@ -9,11 +9,12 @@ use crate::catalog::models::Model;
 use crate::catalog::segments::{self, KnownSegments, NewSegment, Past, StoredClassifier, encode};
 use crate::catalog::versions::{self, NewRecommender, NewVersion};
 use crate::error::{Result, SegrecError};
+use crate::pg::memory::ask;
 use segrec_engine::ranking::popularity::{item_popularity, segment_popularity};
 use segrec_engine::recipe::{Members, Options, Reading, Segmented, Trained};
-use segrec_engine::segmentation::matching::{match_segments, movements, share_moved};
+use segrec_engine::segmentation::matching::{match_segments, movements, needed_by_matching, share_moved};
 use segrec_engine::segmentation::validity::adjusted_rand;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a training gave.
 pub enum Outcome {
@@ -131,6 +132,8 @@ fn segment_ids(
         members.names.iter().map(|name| known.by_name.get(name.as_ref()?).copied()).collect();
     if let Some(past) = past {
         let current: Vec<Option<u32>> = members.fits.iter().map(|fit| Some(fit.segment)).collect();
+        let former = past.of_member.iter().flatten().collect::<BTreeSet<_>>().len();
+        ask("the matching of segments", needed_by_matching(former, members.count(), current.len()))?;
         let matched = match_segments(&past.of_member, &current, members.count());
         for place in 0..ids.len() {
             // A segment with a name is never mistaken for one of another name.

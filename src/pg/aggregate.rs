@@ -64,14 +64,20 @@ impl<T: Carry> Object<T> {
 /// Bytes that the values of all aggregates of this process hold, as they were last counted.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
+/// What they held when the system was asked last.
+static ASKED_AT: AtomicUsize = AtomicUsize::new(0);
+
+/// So many bytes are taken before the system is asked again: values of many groups grow in small steps.
+const UNASKED: usize = 4 << 20;
+
 /// What aggregates may hold where work_mem allows less: some 16 million numbers. PostgreSQL's own that keep all
 /// rows (`array_agg`) take up to 1 GB whatever work_mem is.
 const LEAST_ALLOWED: u64 = 256 << 20;
 
-/// An error where aggregates would hold more than they may with that many bytes more.
+/// An error where aggregates would hold more than they may with that many bytes more, or more than the system gives.
 ///
 /// # Errors
-/// [`SegrecError::AggregateMemory`].
+/// [`SegrecError::AggregateMemory`], [`SegrecError::NoMemoryFor`].
 pub fn room(more: usize) -> Result<()> {
     if more == 0 {
         return Ok(());
@@ -79,8 +85,17 @@ pub fn room(more: usize) -> Result<()> {
     // SAFETY: settings, which this thread alone changes.
     let (work_mem, multiplier) = unsafe { (pg_sys::work_mem, pg_sys::hash_mem_multiplier) };
     let allowed = ((f64::from(work_mem) * 1024.0 * multiplier) as u64).max(LEAST_ALLOWED);
-    let needed = HELD.load(Ordering::Relaxed).saturating_add(more) as u64;
-    if needed <= allowed { Ok(()) } else { Err(SegrecError::AggregateMemory { needed, allowed }) }
+    let held = HELD.load(Ordering::Relaxed);
+    let needed = held.saturating_add(more) as u64;
+    if needed > allowed {
+        return Err(SegrecError::AggregateMemory { needed, allowed });
+    }
+    let asked_at = ASKED_AT.load(Ordering::Relaxed).min(held);
+    if held - asked_at + more >= UNASKED {
+        memory::ask("the state of an aggregate", more + UNASKED)?;
+        ASKED_AT.store(held, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 impl<T: Carry> Object<T> {

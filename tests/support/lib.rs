@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 
 pub use cluster::{Cluster, Configuration, Shutdown, older_servers};
 pub use database::Database;
-pub use limits::{limit_addresses, limited_group};
+pub use limits::{limit_addresses, limited_group, remove_group};
 pub use postgres::error::{DbError, SqlState};
 pub use rounds::{draws, rounds};
 pub use session::Session;

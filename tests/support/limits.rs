@@ -2,6 +2,7 @@
 
 use crate::cluster::Cluster;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Lets a process have that many bytes of addresses more than it has.
 pub fn limit_addresses(cluster: &Cluster, pid: i32, more: u64) {
@@ -36,4 +37,18 @@ pub fn limited_group(pid: i32, limit: u64) -> Option<PathBuf> {
         return None;
     }
     Some(group)
+}
+
+/// Removes a group once the process in it has ended.
+///
+/// # Panics
+/// Where that does not end.
+pub fn remove_group(group: &Path) {
+    for _ in 0..100 {
+        if std::fs::remove_dir(group).is_ok() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{} stays", group.display());
 }

@@ -19,6 +19,14 @@ const WHOLE: i64 = 1 << 30;
 /// Up to this many segments on both sides the assignment is that of least cost: a fifth of a second at worst.
 const MOST_ASSIGNED: usize = 512;
 
+/// Bytes that [`match_segments`] takes at most for so many former ids, clusters and users: the matrix of overlaps, and the
+/// pairs that overlap, of which a user is in one.
+#[must_use]
+pub fn needed_by_matching(former: usize, clusters: usize, users: usize) -> usize {
+    let pairs = former.saturating_mul(clusters);
+    pairs.saturating_mul(size_of::<i64>()).saturating_add(2 * size_of::<(usize, usize)>() * pairs.min(users))
+}
+
 /// The former id of each of `count` clusters, `None` where a cluster is new.
 ///
 /// `previous` holds the segment of every user in the previous version, `current` the cluster of every user

@@ -9,6 +9,7 @@ use crate::catalog::factors::{StoredItem, count_items, push_id, stream_items, st
 use crate::catalog::versions::{DeployedVersion, item_grams};
 use crate::error::{Result, SegrecError};
 use crate::pg::mapped::Mapped;
+use crate::pg::memory::ask;
 use bytemuck::{NoUninit, cast_slice};
 use segrec_engine::factorization::{AlsOptions, FoldIn};
 use segrec_engine::interactions::{IdKind, Ids};
@@ -19,6 +20,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+/// Bytes that are held of an item besides its id: how popular it is, twice when that is sorted, its measures, where its
+/// neighbours lie, and its id as text and as it is written.
+const ITEM_BYTES: usize = 128;
 /// Bytes that wait to be written.
 const BUFFER: usize = 1 << 20;
 
@@ -33,6 +37,7 @@ pub fn write(
     let k = stored.decided.als.factors;
     let mut writer = Writer { file, path, end: (HEADER as u64).next_multiple_of(ALIGNMENT) };
     let items = count_items(version_id)?;
+    ask("the file of a version", items as usize * ITEM_BYTES)?;
     let Items { ids, popularity, backbone, patterns, starts, lengths, neighbours } =
         write_items(&mut writer, version_id, kind, items, k, stored.rated.is_some())?;
     let grams = item_grams(version_id)?;
@@ -101,6 +106,11 @@ fn segment_rows(
     let mut rows =
         SegmentRows { items, popularity, exact: exact_rows, codes: Vec::new(), measures: Vec::new() };
     stream_segment_items(version_id, segment, sorted, &mut |item, popularity, row| {
+        if rows.items.len() == rows.items.capacity() {
+            // All of it doubles.
+            let of_item = size_of::<(u32, f32)>() + if exact { row.len() + size_of::<[f32; 2]>() } else { 0 };
+            ask("the file of a version", 2 * (rows.items.len() + 1) * of_item)?;
+        }
         rows.items.push(item);
         rows.popularity.push(popularity);
         if exact {
