@@ -136,3 +136,47 @@ fn a_view_a_partitioned_table_and_a_materialized_view_serve_as_events() {
         assert_eq!(share, 1.0, "{relation}");
     }
 }
+
+#[test]
+fn events_in_a_temporary_table_are_told_of_and_other_sessions_answer_as_of_the_training() {
+    let database = Cluster::shared().database("events_temporary");
+    let mut session = database.connect();
+    session.run(
+        "CREATE TEMPORARY TABLE mine AS SELECT u::bigint AS user_id, i::bigint AS item_id
+             FROM generate_series(1, 60) u, generate_series(1, 30) i WHERE i % 3 = u % 3;
+         CREATE INDEX ON mine (user_id)",
+    );
+    session.run("SELECT segrec_create_model('temp', 'mine', options => '{\"als\": {\"factors\": 4}}')");
+    let notices = session.notices();
+    let told = notices.iter().find(|notice| notice.message() == "\"mine\" is a temporary table").unwrap();
+    assert_eq!(
+        told.hint(),
+        Some("others get answers as of the training; for more, create the model on a permanent table")
+    );
+    session.run("SELECT segrec_train('temp')");
+    let list = "SELECT string_agg(item_id::text, ' ' ORDER BY rank) FROM segrec_recommend(1, 5, 'temp')";
+    let here: String = session.value(list);
+    let mut other = database.connect();
+    assert_eq!(other.value::<String>(list), here);
+    assert_eq!(
+        other
+            .value::<i64>("SELECT count(*) FROM segrec_recommend(12345, 5, 'temp') WHERE source = 'popular'"),
+        5
+    );
+    let error = other.expect_error("SELECT segrec_train('temp')");
+    assert_eq!(error.message(), "cannot access temporary tables of other sessions");
+    // A parallel worker reads no temporary table either.
+    session.run(
+        "CREATE TABLE people AS SELECT generate_series(1::bigint, 300) AS id; ALTER TABLE people SET (parallel_workers = 2); ANALYZE people;
+         SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0",
+    );
+    let count = "SELECT count(*) FROM people, LATERAL segrec_recommend(people.id, 5, 'temp')";
+    assert!(
+        session.column::<String>(&format!("EXPLAIN {count}")).iter().any(|line| line.contains("Workers"))
+    );
+    assert_eq!(session.value::<i64>(count), 1500);
+    // The session ends, and with it the table.
+    drop(session);
+    other.wait_until("SELECT NOT EXISTS (SELECT FROM pg_class WHERE relname = 'mine')");
+    assert_eq!(other.value::<String>(list), here);
+}

@@ -1,5 +1,6 @@
 //! `segrec_evaluate`, `segrec_cross_validate`, `segrec_compare`.
 
+use crate::catalog::statement::stable;
 use crate::commands::measured::Measured;
 use crate::commands::test_events::{self, TestEvents};
 use crate::commands::{compare, cross_validate, evaluate};
@@ -34,7 +35,7 @@ fn segrec_evaluate(
         None => evaluate::evaluate(model.as_deref(), k, per_segment),
         Some(Regclass(test)) => of_test(test_events::read(model.as_deref(), k, test)?, per_segment),
     };
-    TableIterator::new(or_raise(measured()).into_iter().map(|row| {
+    TableIterator::new(or_raise(stable(measured)).into_iter().map(|row| {
         let (low, high) = row.interval.unzip();
         (row.metric, row.k, row.segment, row.value, low, high, row.baseline, row.users)
     }))
@@ -66,7 +67,7 @@ fn segrec_cross_validate(
         name!(users, i64),
     ),
 > {
-    let rows = or_raise(cross_validate::cross_validate(model.as_deref(), folds));
+    let rows = or_raise(stable(|| cross_validate::cross_validate(model.as_deref(), folds)));
     TableIterator::new(
         rows.into_iter()
             .map(|row| (row.fold, row.metric, row.k, row.value, row.deviation, row.baseline, row.users)),
@@ -92,7 +93,7 @@ fn segrec_compare(
         name!(users, i64),
     ),
 > {
-    let rows = or_raise(compare::compare(model.as_deref(), version, other));
+    let rows = or_raise(stable(|| compare::compare(model.as_deref(), version, other)));
     TableIterator::new(rows.into_iter().map(|row| {
         let (low, high) = row.interval.unzip();
         let difference = row.value - row.other;

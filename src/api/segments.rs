@@ -2,6 +2,7 @@
 //! `segrec_label_segment`.
 
 use super::recommend::SqlId;
+use crate::catalog::statement::stable;
 use crate::commands::label_segment;
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::json::Json;
@@ -12,7 +13,8 @@ use pgrx::prelude::*;
 use segrec_engine::interactions::Id;
 
 fn segment_of(user: Option<Id<'_>>, model: Option<&str>) -> Option<i32> {
-    or_raise(serving::segment_of(user?, model))
+    let user = user?;
+    or_raise(stable(|| serving::segment_of(user, model)))
 }
 
 #[pg_extern(sql = false)]
@@ -33,7 +35,7 @@ fn segrec_segment_of_text(user_id: Option<Text>, model: Option<Text>) -> Option<
 #[pg_extern(sql = false)]
 fn segrec_classify(model: Option<Text>, features: Option<Json>) -> Option<i32> {
     let Json(features) = features?;
-    or_raise(serving::classify(model.as_deref(), &features))
+    or_raise(stable(|| serving::classify(model.as_deref(), &features)))
 }
 
 #[pg_extern(sql = false)]
@@ -44,7 +46,7 @@ fn segrec_cut(
     let cut = || -> Result<Vec<(String, i32)>> {
         serving::cut(model.as_deref(), segments.ok_or(SegrecError::NullArgument { argument: "segments" })?)
     };
-    TableIterator::new(or_raise(cut()).into_iter().map(|(user, segment)| (user.into(), segment)))
+    TableIterator::new(or_raise(stable(cut)).into_iter().map(|(user, segment)| (user.into(), segment)))
 }
 
 #[pg_extern(sql = false)]

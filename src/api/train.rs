@@ -1,5 +1,6 @@
 //! `segrec_train`, `segrec_estimate`.
 
+use crate::catalog::statement::stable;
 use crate::commands::{estimate, train};
 use crate::error::or_raise;
 use crate::pg::text::Text;
@@ -57,6 +58,6 @@ fn segrec_estimate(
         name!(disk, i64),
     ),
 > {
-    let found = or_raise(estimate::estimate(model.as_deref()));
+    let found = or_raise(stable(|| estimate::estimate(model.as_deref())));
     TableIterator::once((found.users, found.items, found.events, found.memory, found.allowed, found.disk))
 }

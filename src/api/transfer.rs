@@ -1,5 +1,6 @@
 //! `segrec_export`, `segrec_import`.
 
+use crate::catalog::statement::stable;
 use crate::commands::transfer;
 use crate::error::or_raise;
 use crate::pg::regclass::Regclass;
@@ -11,7 +12,7 @@ fn segrec_export(
     model: Option<Text>,
     version: Option<i32>,
 ) -> TableIterator<'static, (name!(part, Text), name!(content, Text))> {
-    let rows = or_raise(transfer::export(model.as_deref(), version));
+    let rows = or_raise(stable(|| transfer::export(model.as_deref(), version)));
     TableIterator::new(rows.map(|(part, content)| (part.into(), content.into())))
 }
 

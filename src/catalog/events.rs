@@ -3,7 +3,7 @@
 use super::live::{Live, LiveRows};
 use super::models::{EventsSource, Model};
 use super::relations::{self, ColumnRole, EventColumns, query_of};
-use crate::error::{BadRows, Result, SegrecError};
+use crate::error::{BadRows, LONGEST_ID, Result, SegrecError};
 use crate::pg::memory::limit_below;
 use crate::pg::query::Row;
 use pgrx::datum::TimestampWithTimeZone;
@@ -248,6 +248,8 @@ fn take_row(
     let judged = judge_row(row, layout, type_weights, signed);
     let pushed = with_id(row, 0, layout.user, |user| {
         with_id(row, 1, layout.item, |item| match judged {
+            _ if is_too_long(user) => report.bad.long_user += 1,
+            _ if is_too_long(item) => report.bad.long_item += 1,
             Judged::Good { weight, time } => {
                 events.push(user, item, weight, time);
                 if let Some(column) = layout.event_type.filter(|_| events.keeps_types()) {
@@ -262,6 +264,11 @@ fn take_row(
         Some(None) => report.bad.null_item += 1,
         Some(Some(())) => {}
     }
+}
+
+/// Whether an id cannot be stored.
+pub fn is_too_long(id: Id<'_>) -> bool {
+    matches!(id, Id::Text(text) if text.len() > LONGEST_ID)
 }
 
 /// Passes the id in a column to `f`; `None` where it is null.
@@ -301,7 +308,8 @@ impl LiveEvents {
         signed: bool,
     ) -> Result<Option<Self>> {
         let columns = relations::model_events(model, source)?;
-        if !relations::has_leading_index(columns.relation.oid, &columns.user.name)? {
+        let relation = &columns.relation;
+        if relation.is_out_of_reach || !relations::has_leading_index(relation.oid, &columns.user.name)? {
             return Ok(None);
         }
         let others = [&columns.weight, &columns.time, &columns.event_type].into_iter().flatten();

@@ -623,7 +623,7 @@ impl UserLookup {
             "SELECT {USER_COLUMNS} FROM {} WHERE version_id = {version_id} AND user_id = $1",
             partition("version_users", version_id)
         );
-        as_owner(|| Ok(Self(super::statement::Prepared::new(&sql, &[pgrx::pg_sys::BuiltinOid::TEXTOID])?)))
+        as_owner(|| Ok(Self(super::statement::Prepared::new(&sql, &[pgrx::pg_sys::TEXTOID])?)))
     }
 
     /// The user with that id.

@@ -1,15 +1,14 @@
 //! One user's rows of the caller's relation, as they are now: read as the caller, where the caller may read them.
 
 use super::relations::{Column, query_of};
-use crate::error::{Result, SegrecError};
+use crate::error::Result;
 use crate::pg::query::{Query, Row};
 use crate::pg::relation::{Relation, Watched};
 use crate::pg::rights::{may_read, row_security_applies};
-use crate::pg::text::encode;
+use crate::pg::text::c_text;
 use pgrx::{Uuid, pg_sys, spi};
 use segrec_engine::interactions::{Id, IdKind};
 use std::cell::OnceCell;
-use std::ffi::CString;
 
 /// A relation of the caller's, and the columns that are read of it.
 pub struct Live<'a> {
@@ -46,7 +45,7 @@ impl LiveRows {
         };
         let limit = limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
         let user = spi::quote_identifier(&live.user.name);
-        let columns = live.columns.iter().map(|name| c_name(name)).collect::<Result<_>>()?;
+        let columns = live.columns.iter().map(|name| c_text(name)).collect::<Result<_>>()?;
         Ok(Self {
             watched: Watched::new(live.relation.oid, columns),
             relation: live.relation.clone(),
@@ -93,9 +92,4 @@ impl LiveRows {
             None => Ok(rows > 0 || !row_security_applies(oid)),
         }
     }
-}
-
-/// A name as the catalog writes it.
-fn c_name(name: &str) -> Result<CString> {
-    CString::new(encode(name)?.into_owned()).map_err(|_| SegrecError::ZeroByte)
 }

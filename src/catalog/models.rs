@@ -163,7 +163,7 @@ fn look_up<T>(
     each: impl FnMut(Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let (slot, condition, types, arguments): (_, _, &[_], &[_]) = match name {
-        Some(name) => (by_name, "name = $1", &[pg_sys::BuiltinOid::TEXTOID], &[name.into()]),
+        Some(name) => (by_name, "name = $1", &[pg_sys::TEXTOID], &[name.into()]),
         None => (any, "true LIMIT 2", &[], &[]),
     };
     if slot.borrow().is_none() {

@@ -3,9 +3,9 @@
 use super::models::{ColumnNames, EventsSource, Model};
 use super::statement::query;
 use crate::error::{Result, SegrecError};
-use crate::pg::query::Query;
+use crate::pg::query::{Query, Reads};
 use crate::pg::relation::{Attribute, Base, Relation};
-use crate::pg::text::encode;
+use crate::pg::text::c_text;
 use pgrx::pg_sys::{
     BOOLOID, BPCHAROID, CHAROID, DATEOID, FLOAT4ARRAYOID, FLOAT4OID, FLOAT8ARRAYOID, FLOAT8OID, INT2ARRAYOID,
     INT2OID, INT4ARRAYOID, INT4OID, INT8ARRAYOID, INT8OID, NAMEOID, NUMERICARRAYOID, NUMERICOID, TEXTOID,
@@ -14,7 +14,6 @@ use pgrx::pg_sys::{
 use pgrx::{pg_sys, spi};
 use segrec_engine::features::ColumnKind;
 use segrec_engine::interactions::IdKind;
-use std::ffi::CString;
 
 /// What a column of the events relation is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,10 +103,18 @@ impl Column {
     pub fn feature_expression(&self, kind: ColumnKind) -> String {
         let name = spi::quote_identifier(&self.name);
         match kind {
-            ColumnKind::Number => format!("{name}::pg_catalog.float8"),
+            ColumnKind::Number => self.number(),
             ColumnKind::Boolean => format!("{name}::pg_catalog.bool"),
             ColumnKind::Category => self.text(),
             ColumnKind::Moment => self.expression(ColumnRole::Time),
+            // As it is: not every number of it is one of real.
+            ColumnKind::Vector if self.base == Base::Builtin(FLOAT8ARRAYOID) => {
+                format!("{name}::pg_catalog.float8[]")
+            }
+            ColumnKind::Vector if self.base == Base::Builtin(NUMERICARRAYOID) => format!(
+                "(SELECT pg_catalog.array_agg({} ORDER BY place) FROM pg_catalog.unnest({name}) WITH ORDINALITY AS part (value, place))",
+                number_of("value::pg_catalog.numeric")
+            ),
             ColumnKind::Vector => format!("{name}::pg_catalog.float4[]"),
         }
     }
@@ -121,8 +128,14 @@ impl Column {
                 Some(IdKind::Uuid) => format!("{name}::pg_catalog.uuid"),
                 _ => format!("{name}::pg_catalog.text"),
             },
-            (ColumnRole::Weight, _) => format!("{name}::pg_catalog.float8"),
+            (ColumnRole::Weight, _) => self.number(),
             (ColumnRole::Time, Base::Builtin(TIMESTAMPTZOID)) => name,
+            // What no timestamp holds is infinite, and so a bad time.
+            (ColumnRole::Time, Base::Builtin(DATEOID)) => format!(
+                "CASE WHEN {name} OPERATOR(pg_catalog.>) '294276-12-31'::pg_catalog.date \
+                      THEN 'infinity'::pg_catalog.timestamptz \
+                      ELSE pg_catalog.timezone('UTC', {name}::pg_catalog.timestamp) END"
+            ),
             // Without a zone, so that the session's zone does not matter.
             (ColumnRole::Time, _) => {
                 format!("pg_catalog.timezone('UTC', {name}::pg_catalog.timestamp)")
@@ -131,15 +144,47 @@ impl Column {
         }
     }
 
-    /// The expression that reads the column as text. The owner of an enum may have given it a cast of their own;
+    /// The expression that reads the column as a number.
+    fn number(&self) -> String {
+        let name = spi::quote_identifier(&self.name);
+        match self.base {
+            Base::Builtin(NUMERICOID) => number_of(&format!("{name}::pg_catalog.numeric")),
+            _ => format!("{name}::pg_catalog.float8"),
+        }
+    }
+
+    /// The expression that reads the column as text: the same as `to_jsonb` of a row says, whatever settings the session has,
+    /// but without what pads a `char(n)`; numbers in their shortest form. The owner of an enum may have given it a cast of their own;
     /// concat does not look for one.
     fn text(&self) -> String {
         let name = spi::quote_identifier(&self.name);
         match self.base {
             Base::Enum => format!("CASE WHEN {name} IS NOT NULL THEN pg_catalog.concat({name}) END"),
+            Base::Builtin(NUMERICOID) => {
+                format!("pg_catalog.trim_scale({name}::pg_catalog.numeric)::pg_catalog.text")
+            }
+            Base::Builtin(FLOAT4OID | FLOAT8OID) => format!(
+                "pg_catalog.trim_scale((pg_catalog.to_jsonb({name}) OPERATOR(pg_catalog.#>>) '{{}}')::pg_catalog.numeric)::pg_catalog.text"
+            ),
+            Base::Builtin(DATEOID | TIMESTAMPOID) => {
+                format!("pg_catalog.to_jsonb({name}) OPERATOR(pg_catalog.#>>) '{{}}'")
+            }
+            Base::Builtin(TIMESTAMPTZOID) => format!(
+                "pg_catalog.to_jsonb(pg_catalog.timezone('UTC', {name})) OPERATOR(pg_catalog.#>>) '{{}}' OPERATOR(pg_catalog.||) '+00:00'"
+            ),
             _ => format!("{name}::pg_catalog.text"),
         }
     }
+}
+
+/// The expression that reads a numeric as a `float8`, which cannot hold every one: infinite beyond the largest, 0 below the
+/// smallest. NaN is above all numbers.
+fn number_of(numeric: &str) -> String {
+    format!(
+        "CASE WHEN pg_catalog.abs({numeric}) OPERATOR(pg_catalog.>) 1e308::pg_catalog.numeric THEN 'Infinity'::pg_catalog.float8 \
+              WHEN pg_catalog.abs({numeric}) OPERATOR(pg_catalog.<) 1e-307::pg_catalog.numeric THEN 0::pg_catalog.float8 \
+              ELSE ({numeric})::pg_catalog.float8 END"
+    )
 }
 
 /// The columns of the events relation that a model reads. The relation is held to the end of the transaction.
@@ -198,10 +243,9 @@ pub fn database_encoding() -> Result<String> {
 
 /// A query of a relation, with its parameters: the text after `SELECT` and, around the relation, what follows.
 pub fn query_of(relation: &Relation, what: &str, rest: &str, parameters: &[pg_sys::Oid]) -> Result<Query> {
-    let sql = format!("SELECT {what} FROM {} {rest}", relation.quoted);
-    let sql = encode(&sql)?.into_owned();
-    let sql = CString::new(sql).map_err(|_| SegrecError::ZeroByte)?;
-    Query::new(&sql, parameters, Some(relation.oid))
+    let sql = c_text(&format!("SELECT {what} FROM {} {rest}", relation.quoted))?;
+    let reads = Reads { relation: relation.oid, name: c_text(&relation.quoted)? };
+    Query::new(&sql, parameters, Some(reads))
 }
 
 /// Raises PostgreSQL's own error where the caller may not read the columns of the relation, by planning the query that

@@ -4,18 +4,20 @@
 
 use crate::error::{Result, SegrecError};
 use crate::pg::owner::{ActingAs, PinnedPath, table_and_owner};
+use crate::pg::query::{self, Query, Sees};
 use crate::pg::rights::is_restricted;
 use crate::pg::value::{Argument, Readable};
-use pgrx::spi::SpiHeapTupleData;
-use pgrx::{Spi, pg_sys};
+use pgrx::pg_sys;
+use std::cell::Cell;
+use std::ffi::CString;
 
 /// One row of a result.
-pub struct Row<'a>(SpiHeapTupleData<'a>);
+pub struct Row<'a>(query::Row<'a>);
 
 impl Row<'_> {
     /// The value of a column, numbered from 1; `None` where null.
     pub fn get<T: Readable>(&self, column: usize) -> Result<Option<T>> {
-        Ok(self.0.get::<T::Stored>(column)?.map(T::from_stored))
+        Ok(self.0.value(column - 1))
     }
 
     /// The value of a column that is never null.
@@ -25,41 +27,68 @@ impl Row<'_> {
     }
 }
 
+thread_local! {
+    static SEES: Cell<Sees> = const { Cell::new(Sees::Changes) };
+}
+
+/// Does what a STABLE function does: within it, queries see what the calling statement sees, whatever the transaction has
+/// written.
+pub fn stable<T>(act: impl FnOnce() -> Result<T>) -> Result<T> {
+    struct Before(Sees);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            SEES.set(self.0);
+        }
+    }
+    let _before = Before(SEES.replace(Sees::WhatTheStatementSees));
+    act()
+}
+
+/// Says that a VOLATILE function has begun, be it one that a STABLE one came to by what it reads: queries see what the
+/// transaction has written.
+pub fn volatile() {
+    SEES.set(Sees::Changes);
+}
+
 /// Runs a query and maps each row.
 pub fn query<T>(
     sql: &str,
     arguments: &[Argument<'_>],
-    mut each: impl FnMut(Row<'_>) -> Result<T>,
+    each: impl FnMut(Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
-    let _path = PinnedPath::new();
-    Spi::connect(|client| {
-        let table = client.select(sql, None, Argument::all(arguments))?;
-        let mut rows = Vec::with_capacity(table.len());
-        for row in table {
-            rows.push(each(Row(row))?);
-        }
-        Ok(rows)
-    })
+    let types: Vec<pg_sys::Oid> = arguments.iter().map(Argument::oid).collect();
+    Prepared::new(sql, &types)?.query(arguments, each)
 }
 
 /// Runs a statement that writes and maps the rows it returns.
 pub fn write<T>(
     sql: &str,
     arguments: &[Argument<'_>],
-    mut each: impl FnMut(Row<'_>) -> Result<T>,
+    each: impl FnMut(Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
     if is_restricted() {
         return Err(SegrecError::Restricted);
     }
+    volatile();
     let _path = PinnedPath::new();
-    Spi::connect_mut(|client| {
-        let table = client.update(sql, None, Argument::all(arguments))?;
-        let mut rows = Vec::new();
-        for row in table {
-            rows.push(each(Row(row))?);
+    let sql = CString::new(sql).map_err(|_| SegrecError::ZeroByte)?;
+    collected(each, |each| query::write(&sql, arguments, each))
+}
+
+/// What `each` makes of the rows that `run` passes on.
+fn collected<T>(
+    mut each: impl FnMut(Row<'_>) -> Result<T>,
+    run: impl FnOnce(&mut dyn FnMut(query::Row<'_>) -> bool) -> Result<()>,
+) -> Result<Vec<T>> {
+    let (mut rows, mut failed) = (Vec::new(), None);
+    run(&mut |row| {
+        match each(Row(row)) {
+            Ok(row) => rows.push(row),
+            Err(error) => failed = Some(error),
         }
-        Ok(rows)
-    })
+        failed.is_none()
+    })?;
+    failed.map_or(Ok(rows), Err)
 }
 
 /// Runs a statement that writes and returns nothing.
@@ -67,39 +96,26 @@ pub fn execute(sql: &str, arguments: &[Argument<'_>]) -> Result<()> {
     write(sql, arguments, |_| Ok(())).map(|_| ())
 }
 
-/// A query that is prepared once per session.
-pub struct Prepared {
-    statement: pgrx::spi::OwnedPreparedStatement,
-    types: Vec<pg_sys::Oid>,
-}
+/// A query that is prepared once and kept.
+pub struct Prepared(Query);
 
 impl Prepared {
     /// Prepares a query with parameters of the given types.
-    pub fn new(sql: &str, types: &[pg_sys::BuiltinOid]) -> Result<Self> {
+    pub fn new(sql: &str, types: &[pg_sys::Oid]) -> Result<Self> {
         let _path = PinnedPath::new();
-        let oids: Vec<pgrx::PgOid> = types.iter().map(|&oid| pgrx::PgOid::BuiltIn(oid)).collect();
-        let types = types.iter().map(|&oid| oid.into()).collect();
-        Spi::connect(|client| Ok(Self { statement: client.prepare(sql, &oids)?.keep(), types }))
+        let sql = CString::new(sql).map_err(|_| SegrecError::ZeroByte)?;
+        Ok(Self(Query::without_workers(&sql, types, None)?))
     }
 
     /// Runs it and maps each row.
     pub fn query<T>(
         &self,
         arguments: &[Argument<'_>],
-        mut each: impl FnMut(Row<'_>) -> Result<T>,
+        each: impl FnMut(Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        if !arguments.iter().map(Argument::oid).eq(self.types.iter().copied()) {
-            return Err(SegrecError::Internal("a statement was given values of other types".to_owned()));
-        }
         // Where the path is another than when it was planned, PostgreSQL would resolve every name again.
         let _path = PinnedPath::new();
-        Spi::connect(|client| {
-            let mut rows = Vec::new();
-            for row in client.select(&self.statement, None, Argument::all(arguments))? {
-                rows.push(each(Row(row))?);
-            }
-            Ok(rows)
-        })
+        collected(each, |each| self.0.run_seeing(SEES.get(), arguments, each))
     }
 }
 

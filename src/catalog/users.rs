@@ -1,7 +1,7 @@
 //! Reading what is known about users and items: whole relations, streamed as the caller, and one user's
 //! row, now.
 
-use super::events::with_id;
+use super::events::{is_too_long, with_id};
 use super::live::{Live, LiveRows};
 use super::models::Described;
 use super::relations::{self, Column, ColumnRole, check_kind, query_of};
@@ -104,6 +104,8 @@ pub struct DescribedRows {
     pub without_id: u64,
     /// Rows whose id another row had before.
     pub repeated: u64,
+    /// Rows whose id is too long.
+    pub too_long: u64,
     /// Values that are not finite and count as null, by column.
     pub not_finite: Vec<(String, usize)>,
 }
@@ -130,15 +132,16 @@ impl DescribingColumns {
             .map(|(column, kind)| ColumnBuilder::new(column.name.clone(), *kind))
             .collect();
         let mut ids = IdMap::new(self.kind);
-        let (mut rows, mut without_id, mut repeated) = (0u64, 0, 0);
+        let (mut rows, mut without_id, mut repeated, mut too_long) = (0u64, 0, 0, 0);
         let mut failed = None;
         query.run(&[], &mut |row: Row<'_>| {
             rows += 1;
             let known = ids.ids().len();
-            match with_id(&row, 0, self.kind, |id| ids.number(id)) {
+            match with_id(&row, 0, self.kind, |id| (!is_too_long(id)).then(|| ids.number(id))) {
                 None => without_id += 1,
-                Some(number) if (number as usize) < known => repeated += 1,
-                Some(_) => {
+                Some(None) => too_long += 1,
+                Some(Some(number)) if (number as usize) < known => repeated += 1,
+                Some(Some(_)) => {
                     let kinds = self.columns.iter().map(|(_, kind)| *kind);
                     failed = push(&row, builders.iter_mut().zip(kinds)).err();
                 }
@@ -163,7 +166,7 @@ impl DescribingColumns {
             .collect();
         let columns: Vec<Values> = builders.into_iter().map(ColumnBuilder::finish).collect();
         let table = Table::new(ids.ids().len(), columns)?;
-        Ok(DescribedRows { ids, table, without_id, repeated, not_finite })
+        Ok(DescribedRows { ids, table, without_id, repeated, too_long, not_finite })
     }
 }
 

@@ -2,16 +2,17 @@
 
 use super::options::Reads;
 use crate::catalog::models::{self, Model};
-use crate::catalog::statement::models_table;
+use crate::catalog::statement::{models_table, volatile};
 use crate::error::{Result, SegrecError};
-use crate::pg::lock::{Until, refuse_on_replica, try_lock, unlock};
+use crate::pg::lock::{Until, refuse_in_read_only, try_lock, unlock};
 use crate::pg::rights::is_restricted;
 use crate::pg::snapshot::NewSnapshot;
 
-/// Refuses changes where none can be made: on a replica, and within an operation of PostgreSQL's that runs functions of a
+/// Refuses changes where none can be made: on a replica, in a transaction that only reads, and within an operation of PostgreSQL's that runs functions of a
 /// table's owner for whoever maintains it.
 pub fn refuse_here() -> Result<()> {
-    refuse_on_replica();
+    volatile();
+    refuse_in_read_only();
     if is_restricted() { Err(SegrecError::Restricted) } else { Ok(()) }
 }
 

@@ -97,9 +97,28 @@ pub fn create_model(arguments: Arguments) -> Result<()> {
     };
     owners::set(model_id, current_role())?;
     match events {
+        Some((_, columns)) if columns.relation.is_temporary => {
+            tell_of_temporary(&columns);
+            Ok(())
+        }
         Some((_, columns)) => advise_index(&columns),
         None => Ok(()),
     }
+}
+
+/// Says what does not work with events in a temporary table.
+fn tell_of_temporary(columns: &EventColumns) {
+    notice(
+        format!("\"{}\" is a temporary table", columns.name),
+        Some(
+            "it goes with this session, and no other session can train the model or read the events"
+                .to_owned(),
+        ),
+        Some(
+            "others get answers as of the training; for more, create the model on a permanent table"
+                .to_owned(),
+        ),
+    );
 }
 
 /// The events of a new model, checked.

@@ -8,7 +8,7 @@ use crate::catalog::relations;
 use crate::catalog::segments::{self, Past};
 use crate::catalog::users::{DescribedRows, DescribingColumns, Wanted, describing_columns};
 use crate::catalog::versions::Version;
-use crate::error::{Result, SegrecError, notice};
+use crate::error::{BadIds, Result, SegrecError, notice};
 use crate::pg::workers::Workers;
 use crate::settings;
 use segrec_engine::features::{Activity, NO_LEVEL, Table, Values, parse_moment};
@@ -216,17 +216,17 @@ pub fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Res
 /// Rows without an id of their own stop the training or are counted, as the options say; values that
 /// are not finite count as null, and that is said.
 fn judge_ids(columns: &DescribingColumns, rows: &DescribedRows, options: &Options) -> Result<()> {
-    let (null, repeated) = (rows.without_id, rows.repeated);
-    let read = rows.ids.ids().len() + (null + repeated) as usize;
+    let bad = BadIds { null: rows.without_id, repeated: rows.repeated, too_long: rows.too_long };
+    let read = rows.ids.ids().len() + bad.total() as usize;
     let relation = &columns.name;
-    if null + repeated > 0 {
+    if bad.total() > 0 {
         match options.events.on_bad_rows {
             OnBadRows::Error => {
-                return Err(SegrecError::BadIds { relation: relation.clone(), null, repeated, rows: read });
+                return Err(SegrecError::BadIds { relation: relation.clone(), bad, rows: read });
             }
             OnBadRows::Skip => notice(
-                format!("skipped {} of {read} rows of \"{relation}\"", null + repeated),
-                Some(format!("{null} have a null id and {repeated} an id that another row has")),
+                format!("skipped {} of {read} rows of \"{relation}\"", bad.total()),
+                Some(bad.describe()),
                 None,
             ),
         }

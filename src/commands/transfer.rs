@@ -6,6 +6,7 @@ use super::create_model::readable;
 use super::deploy::find_version;
 use crate::catalog::factors;
 use crate::catalog::models::Model;
+use crate::catalog::statement::stable;
 use crate::catalog::transfer::{self, FORMAT, Rows};
 use crate::error::{Result, SegrecError, notice, or_raise};
 use crate::pg::rights::is_superuser;
@@ -45,7 +46,7 @@ impl Iterator for Export {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.waiting.as_slice().is_empty() && !self.finished {
-            let rows = or_raise(self.rows.next());
+            let rows = or_raise(stable(|| self.rows.next()));
             self.finished = rows.is_empty();
             self.waiting = rows.into_iter();
         }

@@ -297,10 +297,10 @@ impl SegrecError {
                 };
                 report(Code::ERRCODE_INVALID_PARAMETER_VALUE, message, detail, Some(lines(|problem| &problem.hint)))
             }
-            Self::BadIds { relation, null, repeated, rows } => report(
+            Self::BadIds { relation, bad, rows } => report(
                 Code::ERRCODE_DATA_EXCEPTION,
-                format!("relation \"{relation}\" holds rows without an id of their own: {}", null + repeated),
-                Some(format!("of {rows} rows {null} have a null id and {repeated} an id that another row has")),
+                format!("relation \"{relation}\" holds rows without an id of their own: {}", bad.total()),
+                Some(format!("of {rows} rows {}", bad.describe())),
                 Some(
                     "correct them, leave them out with a view, or skip them with the option \
                      {\"events\": {\"on_bad_rows\": \"skip\"}}"

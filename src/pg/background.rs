@@ -5,9 +5,9 @@
 //! of each of its transactions runs as that role, the commit with its deferred triggers too. What stops a session stops
 //! it: a cancel is an error at the next look at interrupts, a shutdown ends it there.
 
-use super::interrupts;
 use super::lock::hold_kept;
 use super::rights::{current_role, may_connect};
+use super::{context, interrupts};
 use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker,
 };
@@ -161,10 +161,13 @@ pub fn transaction<T>(role: u32, act: impl FnOnce() -> T) -> Result<T, Failure> 
 
 /// Runs `act`; an error ends the transaction, where there is one, and is given.
 pub fn attempt<T>(act: impl FnOnce() -> T) -> Result<T, Failure> {
-    let result = PgTryBuilder::new(AssertUnwindSafe(|| Ok(act())))
-        .catch_others(|error| Err(failure(&error)))
-        .execute();
-    if result.is_err() {
+    let (mut result, context) = context::catching(|| {
+        PgTryBuilder::new(AssertUnwindSafe(|| Ok(act()))).catch_others(|error| Err(failure(&error))).execute()
+    });
+    if let Err(failure) = &mut result {
+        if let Some(context) = context {
+            failure.text.push_str(&format!("\nCONTEXT: {}", String::from_utf8_lossy(&context)));
+        }
         // SAFETY: there may be no transaction; what an error leaves besides is as at the start of a session.
         interrupts::after(|| unsafe { pg_sys::AbortOutOfAnyTransaction() });
     }

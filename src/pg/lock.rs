@@ -28,10 +28,14 @@ pub fn hold_table(schema: &CStr, table: &CStr) -> Option<pg_sys::Oid> {
     }
 }
 
-/// Raises PostgreSQL's usual error on a replica.
-pub fn refuse_on_replica() {
+/// Raises PostgreSQL's usual error on a replica and in a transaction that only reads.
+pub fn refuse_in_read_only() {
+    let what = c"a change of a model";
     // SAFETY: the text ends with a zero byte.
-    unsafe { pg_sys::PreventCommandDuringRecovery(c"a change of a model".as_ptr()) };
+    unsafe {
+        pg_sys::PreventCommandDuringRecovery(what.as_ptr());
+        pg_sys::PreventCommandIfReadOnly(what.as_ptr());
+    }
 }
 
 /// How long a lock is held.

@@ -34,6 +34,7 @@ pub mod allocator;
 pub mod background;
 pub mod backtraces;
 mod blocks;
+pub mod context;
 pub mod counters;
 pub mod features;
 pub mod flat;

@@ -1,4 +1,4 @@
-//! Arrays of `real` and `integer` as whole blocks of memory: one copy each way, where the general
+//! Arrays of `real`, `float8` and `integer` as whole blocks of memory: one copy each way, where the general
 //! conversion handles every element by itself.
 
 use pgrx::{FromDatum, IntoDatum, pg_sys};
@@ -19,6 +19,11 @@ impl Packable for f32 {
 impl Packable for i32 {
     const ELEMENT: pg_sys::Oid = pg_sys::INT4OID;
     const ARRAY: pg_sys::Oid = pg_sys::INT4ARRAYOID;
+}
+
+impl Packable for f64 {
+    const ELEMENT: pg_sys::Oid = pg_sys::FLOAT8OID;
+    const ARRAY: pg_sys::Oid = pg_sys::FLOAT8ARRAYOID;
 }
 
 /// A one-dimensional array without nulls.

@@ -2,15 +2,16 @@
 //! row costs the deforming of its slot. A query of a user's relation is compared with that relation after it was planned,
 //! and a value becomes one of Rust only by the type that the plan gives it.
 
+use super::context::reading;
 use super::packed::Packed;
 use super::relation::type_name;
 use super::text::decode;
-use super::value::Argument;
+use super::value::{Argument, Readable};
 use crate::error::{Result, SegrecError, or_raise};
 use pgrx::prelude::*;
-use pgrx::{FromDatum, Spi, pg_sys};
+use pgrx::{FromDatum, IntoDatum, Spi, pg_sys};
 use std::cell::Cell;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_long};
 
 /// One row while it passes. Columns count from 0.
@@ -41,6 +42,19 @@ impl Row<'_> {
         unsafe { T::from_datum(self.values[column], self.nulls[column]) }
     }
 
+    /// A value of any type that can be read; `None` where null.
+    pub fn value<T: Readable>(&self, column: usize) -> Option<T> {
+        let found = self.types[column];
+        if !T::Stored::is_compatible_with(found) {
+            self.mismatch.set(Some(Mismatch { column, found, asked: T::Stored::type_oid() }));
+            return None;
+        }
+        // SAFETY: as in `read`.
+        let stored =
+            unsafe { T::Stored::from_polymorphic_datum(self.values[column], self.nulls[column], found) };
+        stored.map(T::from_stored)
+    }
+
     /// A `bigint` or `timestamptz` (microseconds since 2000); `None` where null. Here and below: where the column has
     /// another type, the query ends with an error.
     pub fn integer(&self, column: usize) -> Option<i64> {
@@ -57,8 +71,13 @@ impl Row<'_> {
         self.read(column, &[pg_sys::BOOLOID])
     }
 
-    /// A `real[]` of one dimension without nulls; `None` for any other and where null.
+    /// A `real[]` or `float8[]` of one dimension without nulls, whose numbers are infinite where `real` has no place for
+    /// them; `None` for any other and where null.
     pub fn reals(&self, column: usize) -> Option<Vec<f32>> {
+        if self.types[column] == pg_sys::FLOAT8ARRAYOID {
+            let doubles = self.read(column, &[pg_sys::FLOAT8ARRAYOID]);
+            return doubles.map(|Packed(values)| values.into_iter().map(|value: f64| value as f32).collect());
+        }
         self.read(column, &[pg_sys::FLOAT4ARRAYOID]).map(|Packed(values)| values)
     }
 
@@ -142,23 +161,49 @@ unsafe extern "C-unwind" fn start(this: *mut pg_sys::DestReceiver, _operation: i
 #[pg_guard]
 unsafe extern "C-unwind" fn end(_this: *mut pg_sys::DestReceiver) {}
 
+/// What a query sees of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sees {
+    /// What the calling statement sees, as in a STABLE function: the same at each call, also where the plan of the calling
+    /// statement has parallel workers.
+    WhatTheStatementSees,
+    /// What was changed in this transaction until now as well, as in a VOLATILE function.
+    Changes,
+}
+
 /// A query that is planned once and kept until it is dropped.
 pub struct Query {
     plan: pg_sys::SPIPlanPtr,
     parameters: Vec<pg_sys::Oid>,
-    /// The relation that it is to read, whatever the names in it mean when it is planned.
-    reads: Option<pg_sys::Oid>,
+    reads: Option<Reads>,
+}
+
+/// The relation that a query is to read, whatever the names in it mean when it is planned.
+pub struct Reads {
+    /// Its oid.
+    pub relation: pg_sys::Oid,
+    /// Its name, for whoever reads of an error.
+    pub name: CString,
 }
 
 impl Query {
-    /// Parses a query. Every name and operator in it is written with its schema, since it is resolved by the search path
-    /// of whoever calls, like what it reads through: views, policies and functions of the relation's owner.
-    pub fn new(sql: &CStr, parameters: &[pg_sys::Oid], reads: Option<pg_sys::Oid>) -> Result<Self> {
+    /// Parses a query that may have parallel workers. Every name and operator in it is written with its schema, since it
+    /// is resolved by the search path of whoever calls, like what it reads through: views, policies and functions of the
+    /// relation's owner.
+    pub fn new(sql: &CStr, parameters: &[pg_sys::Oid], reads: Option<Reads>) -> Result<Self> {
+        Self::prepare(sql, parameters, reads, pg_sys::CURSOR_OPT_PARALLEL_OK as i32)
+    }
+
+    /// Parses a query that has none, so that what takes its rows may write.
+    pub fn without_workers(sql: &CStr, parameters: &[pg_sys::Oid], reads: Option<Reads>) -> Result<Self> {
+        Self::prepare(sql, parameters, reads, 0)
+    }
+
+    fn prepare(sql: &CStr, parameters: &[pg_sys::Oid], reads: Option<Reads>, options: i32) -> Result<Self> {
         let mut types = parameters.to_vec();
         let plan = Spi::connect(|_| {
             // SAFETY: SPI is connected; text and types outlive the call, which raises an error where the text is wrong.
             unsafe {
-                let options = pg_sys::CURSOR_OPT_PARALLEL_OK as i32;
                 let plan =
                     pg_sys::SPI_prepare_cursor(sql.as_ptr(), types.len() as i32, types.as_mut_ptr(), options);
                 if !plan.is_null() {
@@ -173,19 +218,23 @@ impl Query {
         Ok(Self { plan, parameters: types, reads })
     }
 
-    /// Plans and runs it as the current user, read-only, and passes each row to `each` until it returns false. Where a
-    /// name in it means another relation by now, none of it runs, and the error says so.
+    /// Plans and runs it as the current user and passes each row to `each` until it returns false. It sees what the calling
+    /// statement sees. Where a name in it means another relation by now, none of it runs, and the error says so.
     pub fn run(&self, arguments: &[Argument<'_>], each: &mut dyn FnMut(Row<'_>) -> bool) -> Result<()> {
+        self.run_seeing(Sees::WhatTheStatementSees, arguments, each)
+    }
+
+    /// The same where it is said what it sees.
+    pub fn run_seeing(
+        &self,
+        sees: Sees,
+        arguments: &[Argument<'_>],
+        each: &mut dyn FnMut(Row<'_>) -> bool,
+    ) -> Result<()> {
         if !arguments.iter().map(Argument::oid).eq(self.parameters.iter().copied()) {
             return Err(SegrecError::Internal("a query was given values of other types".to_owned()));
         }
-        let (mut values, nulls): (Vec<pg_sys::Datum>, Vec<c_char>) = arguments
-            .iter()
-            .map(|argument| match argument.datum() {
-                Some(datum) => (datum, b' ' as c_char),
-                None => (pg_sys::Datum::null(), b'n' as c_char),
-            })
-            .unzip();
+        let (mut values, nulls) = bound(arguments);
         let mut receiver = Receiver {
             base: pg_sys::DestReceiver {
                 receiveSlot: Some(receive),
@@ -198,44 +247,47 @@ impl Query {
             mismatch: Cell::new(None),
             each,
         };
-        Spi::connect(|_| {
-            // SAFETY: SPI is connected, the plan is kept, and there is a value for each parameter, of its type. The
-            // receiver outlives the call that fills it. A call that fails raises an error, which ends the portal.
-            unsafe {
-                let portal = pg_sys::SPI_cursor_open(
-                    std::ptr::null(),
-                    self.plan,
-                    values.as_mut_ptr(),
-                    nulls.as_ptr(),
-                    true,
-                );
-                if self.reads.is_some_and(|relation| self.planned_relation() != Some(relation)) {
+        let mut pass = || {
+            Spi::connect(|_| {
+                // SAFETY: SPI is connected, the plan is kept, and there is a value for each parameter, of its type. The
+                // receiver outlives the call that fills it. A call that fails raises an error, which ends the portal.
+                unsafe {
+                    let portal = pg_sys::SPI_cursor_open(
+                        std::ptr::null(),
+                        self.plan,
+                        values.as_mut_ptr(),
+                        nulls.as_ptr(),
+                        sees == Sees::WhatTheStatementSees,
+                    );
+                    if self
+                        .reads
+                        .as_ref()
+                        .is_some_and(|reads| self.planned_relation() != Some(reads.relation))
+                    {
+                        pg_sys::SPI_cursor_close(portal);
+                        return Err(SegrecError::ReplacedMeanwhile);
+                    }
+                    // All rows are taken at once, so the plan may use parallel workers.
+                    #[cfg(not(feature = "pg18"))]
+                    {
+                        (*portal).run_once = true;
+                    }
+                    pg_sys::PortalRunFetch(
+                        portal,
+                        pg_sys::FetchDirection::FETCH_FORWARD,
+                        c_long::MAX,
+                        (&raw mut receiver).cast(),
+                    );
                     pg_sys::SPI_cursor_close(portal);
-                    return Err(SegrecError::ReplacedMeanwhile);
+                    Ok(())
                 }
-                // All rows are taken at once, so the plan may use parallel workers.
-                #[cfg(not(feature = "pg18"))]
-                {
-                    (*portal).run_once = true;
-                }
-                pg_sys::PortalRunFetch(
-                    portal,
-                    pg_sys::FetchDirection::FETCH_FORWARD,
-                    c_long::MAX,
-                    (&raw mut receiver).cast(),
-                );
-                pg_sys::SPI_cursor_close(portal);
-                Ok(())
-            }
-        })?;
-        match receiver.mismatch.get() {
-            None => Ok(()),
-            Some(Mismatch { column, found, asked }) => Err(SegrecError::ResultType {
-                column: column + 1,
-                found: type_name(found),
-                asked: type_name(asked),
-            }),
+            })
+        };
+        match &self.reads {
+            Some(reads) => reading(&reads.name, &mut pass)?,
+            None => pass()?,
         }
+        told(&receiver.mismatch)
     }
 
     /// Plans it without running any of it: raises PostgreSQL's own error where the current user may not read.
@@ -282,6 +334,85 @@ impl Drop for Query {
         // SAFETY: the plan was kept, and is given back once.
         unsafe { pg_sys::SPI_freeplan(self.plan) };
     }
+}
+
+/// Runs a statement that writes as the current user, and passes each row that it returns to `each` until that returns false.
+pub fn write(sql: &CStr, arguments: &[Argument<'_>], each: &mut dyn FnMut(Row<'_>) -> bool) -> Result<()> {
+    let (mut values, nulls) = bound(arguments);
+    let mut types: Vec<pg_sys::Oid> = arguments.iter().map(Argument::oid).collect();
+    Spi::connect_mut(|_| {
+        // SAFETY: SPI is connected; there is a value for each parameter, of its type. Rows and their descriptor are SPI's,
+        // to the end of the connection.
+        unsafe {
+            let (values, types) = (values.as_mut_ptr(), types.as_mut_ptr());
+            let count = arguments.len() as i32;
+            let status =
+                pg_sys::SPI_execute_with_args(sql.as_ptr(), count, types, values, nulls.as_ptr(), false, 0);
+            if status < 0 {
+                return Err(SegrecError::Internal(format!("a statement gave the status {status}")));
+            }
+            match pg_sys::SPI_tuptable.as_ref() {
+                Some(table) => returned(table, pg_sys::SPI_processed as usize, each),
+                None => Ok(()),
+            }
+        }
+    })
+}
+
+/// Passes the rows of a table of SPI's on.
+///
+/// # Safety
+/// The table has so many rows.
+unsafe fn returned(
+    table: &pg_sys::SPITupleTable,
+    count: usize,
+    each: &mut dyn FnMut(Row<'_>) -> bool,
+) -> Result<()> {
+    let mismatch = Cell::new(None);
+    // SAFETY: rows are as many as the caller says, and each has the columns of the descriptor.
+    unsafe {
+        let columns = 1..=(*table.tupdesc).natts;
+        let types: Vec<pg_sys::Oid> =
+            columns.clone().map(|column| pg_sys::SPI_gettypeid(table.tupdesc, column)).collect();
+        for row in 0..count {
+            let row = *table.vals.add(row);
+            let (values, nulls): (Vec<_>, Vec<_>) = columns
+                .clone()
+                .map(|column| {
+                    let mut is_null = false;
+                    (pg_sys::SPI_getbinval(row, table.tupdesc, column, &mut is_null), is_null)
+                })
+                .unzip();
+            let row = Row { values: &values, nulls: &nulls, types: &types, mismatch: &mismatch };
+            if !each(row) || mismatch.get().is_some() {
+                break;
+            }
+        }
+    }
+    told(&mismatch)
+}
+
+/// An error where a column was asked for as what it is not.
+fn told(mismatch: &Cell<Option<Mismatch>>) -> Result<()> {
+    match mismatch.get() {
+        None => Ok(()),
+        Some(Mismatch { column, found, asked }) => Err(SegrecError::ResultType {
+            column: column + 1,
+            found: type_name(found),
+            asked: type_name(asked),
+        }),
+    }
+}
+
+/// Values and whether they are null, as SPI takes them.
+fn bound(arguments: &[Argument<'_>]) -> (Vec<pg_sys::Datum>, Vec<c_char>) {
+    arguments
+        .iter()
+        .map(|argument| match argument.datum() {
+            Some(datum) => (datum, b' ' as c_char),
+            None => (pg_sys::Datum::null(), b'n' as c_char),
+        })
+        .unzip()
 }
 
 /// Runs a query of the catalog as the current user, read-only, and passes each row to `each` until it returns false.

@@ -18,6 +18,10 @@ pub struct Relation {
     pub name: String,
     /// What it is: `pg_class.relkind`.
     pub kind: u8,
+    /// Whether it is a temporary table.
+    pub is_temporary: bool,
+    /// Whether it is one of another session, or this is a parallel worker: neither can read it.
+    pub is_out_of_reach: bool,
     /// Its columns in their order.
     pub columns: Vec<Attribute>,
 }
@@ -100,7 +104,12 @@ impl Relation {
                 })
                 .collect();
             let name = in_utf8(CStr::from_ptr((*form).relname.data.as_ptr()));
-            let held = Self { oid, quoted, name, kind: (*form).relkind as u8, columns };
+            let is_temporary = (*form).relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP;
+            let is_worker = pg_sys::ParallelWorkerNumber >= 0;
+            let is_out_of_reach =
+                is_temporary && (is_worker || pg_sys::isOtherTempNamespace((*form).relnamespace));
+            let kind = (*form).relkind as u8;
+            let held = Self { oid, quoted, name, kind, is_temporary, is_out_of_reach, columns };
             pg_sys::relation_close(opened, pg_sys::NoLock as i32);
             Some(held)
         }

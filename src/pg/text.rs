@@ -10,7 +10,7 @@ use pgrx::datum::{Datum, UnboxDatum};
 use pgrx::nullable::Nullable;
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 use std::borrow::Cow;
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::ops::Deref;
 
 const UTF8: c_int = pg_sys::pg_enc::PG_UTF8 as c_int;
@@ -84,6 +84,14 @@ pub fn encode(text: &str) -> Result<Cow<'_, [u8]>> {
         let converted = pg_sys::pg_any_to_server(text.as_ptr().cast(), text.len() as c_int, UTF8);
         taken(converted, text.as_bytes())
     }))
+}
+
+/// A text as PostgreSQL's own functions take it: in the server's encoding, with a zero byte at its end.
+///
+/// # Errors
+/// As [`encode`].
+pub fn c_text(text: &str) -> Result<CString> {
+    CString::new(encode(text)?.into_owned()).map_err(|_| SegrecError::ZeroByte)
 }
 
 /// The signs that our own texts have beyond letters: rules, reasons and messages.

@@ -8,16 +8,9 @@ use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::{FromDatum, IntoDatum, JsonB, Uuid, pg_sys};
 
 /// A value for a parameter of a statement, with its type.
-#[repr(transparent)]
 pub struct Argument<'a>(DatumWithOid<'a>);
 
 impl<'a> Argument<'a> {
-    /// The same as pgrx takes them.
-    pub fn all<'b>(arguments: &'b [Self]) -> &'b [DatumWithOid<'a>] {
-        // SAFETY: an argument is nothing but what pgrx takes, also in memory.
-        unsafe { std::slice::from_raw_parts(arguments.as_ptr().cast(), arguments.len()) }
-    }
-
     /// Its type.
     pub fn oid(&self) -> pg_sys::Oid {
         self.0.oid()

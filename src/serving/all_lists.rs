@@ -7,6 +7,7 @@ use super::segment_list::source;
 use super::session;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::factors::{StoredUser, id_text, load_users};
+use crate::catalog::statement::stable;
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::memory::ask;
 use crate::pg::workers::{Workers, look};
@@ -76,7 +77,7 @@ impl Iterator for AllLists {
 
     fn next(&mut self) -> Option<Line> {
         while self.lines.is_empty() && !self.finished {
-            or_raise(self.next_batch());
+            or_raise(stable(|| self.next_batch()));
         }
         self.lines.pop_front()
     }

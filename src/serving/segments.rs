@@ -117,7 +117,7 @@ fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option
         return Ok(None);
     };
     let relation = relations::hold(&model.name, "users", users.relation)?;
-    if !relations::has_leading_index(users.relation, &users.key)? {
+    if relation.is_out_of_reach || !relations::has_leading_index(users.relation, &users.key)? {
         return Ok(None);
     }
     // Activity is read beside columns, and a column may be gone: both count as null.

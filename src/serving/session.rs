@@ -4,6 +4,7 @@ use super::segments::ServedSegments;
 use super::version::ServedVersion;
 use crate::catalog::factors::{self, Held};
 use crate::catalog::models::{self, Model};
+use crate::catalog::statement::stable;
 use crate::error::{Result, SegrecError};
 use crate::settings;
 use std::cell::RefCell;
@@ -40,13 +41,13 @@ fn held(model: &Model) -> Result<Held> {
     })
 }
 
-/// Does something with loaded versions, and once more with versions loaded again where a file that sessions
-/// share turns out to be damaged.
+/// Does something with loaded versions, as a STABLE function does it, and once more with versions loaded again where a file
+/// that sessions share turns out to be damaged.
 pub fn healed<T>(act: impl Fn() -> Result<T>) -> Result<T> {
-    match act() {
+    match stable(&act) {
         Err(SegrecError::CacheDamaged { .. }) => {
             VERSIONS.with(|loaded| loaded.borrow_mut().clear());
-            act()
+            stable(&act)
         }
         result => result,
     }

@@ -117,6 +117,14 @@ impl Feature {
         Ok(Ok(feature))
     }
 
+    /// The names of the levels of a category that count, sorted.
+    pub(super) fn levels(&self) -> &[String] {
+        match &self.form {
+            Form::Category { levels, .. } => levels,
+            _ => &[],
+        }
+    }
+
     /// Number of dimensions.
     pub fn dimensions(&self) -> usize {
         match &self.form {

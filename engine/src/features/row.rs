@@ -37,6 +37,7 @@ impl Encoder {
             name: &feature.name,
             kind: feature.kind,
             dimensions: feature.dimensions(),
+            levels: feature.levels(),
         });
         let values = read_cells(row, &expected.collect::<Vec<_>>(), &self.left_out)?;
         let mut point = vec![0.0; self.dimensions()];
@@ -51,6 +52,8 @@ pub(crate) struct Expected<'a> {
     pub kind: ColumnKind,
     /// Of a vector.
     pub dimensions: usize,
+    /// Of a category, by name.
+    pub levels: &'a [String],
 }
 
 /// The cells of the expected columns, in their order; null where they are not given. Columns that were left
@@ -65,7 +68,7 @@ pub(crate) fn read_cells<'a>(
         .iter()
         .map(|column| {
             let value = row.get(column.name).unwrap_or(&Value::Null);
-            OwnedCell::read(column.kind, column.dimensions, value).unwrap_or_else(|| {
+            OwnedCell::read(column, value).unwrap_or_else(|| {
                 let (name, takes) = (column.name.to_owned(), column.kind.takes_of(column.dimensions));
                 let message = format!("\"{name}\" is {}", describe(value));
                 problems.push(RowProblem { hint: format!("\"{name}\" is {takes}"), name, message });
@@ -92,19 +95,21 @@ pub(crate) enum OwnedCell<'a> {
 
 impl<'a> OwnedCell<'a> {
     /// A JSON value as a cell of a kind; `None` where it is none.
-    fn read(kind: ColumnKind, dimensions: usize, value: &'a Value) -> Option<Self> {
-        let cell = match (kind, value) {
+    fn read(expected: &Expected<'_>, value: &'a Value) -> Option<Self> {
+        let cell = match (expected.kind, value) {
             (_, Value::Null) => Cell::Null,
             (ColumnKind::Number, Value::Number(number)) => {
                 Cell::Number(number.as_f64().filter(|number| number.is_finite())?)
             }
             (ColumnKind::Boolean, Value::Bool(value)) => Cell::Boolean(*value),
-            (ColumnKind::Category, Value::String(text)) => Cell::Text(text),
+            (ColumnKind::Category, Value::String(text)) => Cell::Text(unpadded(text, |level| {
+                expected.levels.binary_search_by(|known| known.as_str().cmp(level)).is_ok()
+            })),
             (ColumnKind::Moment, Value::String(text)) => match text.as_str() {
                 "infinity" | "-infinity" => Cell::Null,
                 text => Cell::Moment(parse_moment(text)?),
             },
-            (ColumnKind::Vector, Value::Array(values)) if values.len() == dimensions => {
+            (ColumnKind::Vector, Value::Array(values)) if values.len() == expected.dimensions => {
                 let vector: Option<Vec<f32>> =
                     values.iter().map(|value| value.as_f64().map(|x| x as f32)).collect();
                 return vector.filter(|vector| vector.iter().all(|x| x.is_finite())).map(Self::Vector);
@@ -120,6 +125,12 @@ impl<'a> OwnedCell<'a> {
             Self::Vector(vector) => Cell::Vector(vector),
         }
     }
+}
+
+/// A text without the blanks at its end where it is not known with them: `to_jsonb` pads the values of a `char(n)`, which
+/// are no part of them.
+pub(crate) fn unpadded(text: &str, is_known: impl Fn(&str) -> bool) -> &str {
+    if is_known(text) { text } else { text.trim_end_matches(' ') }
 }
 
 /// Microseconds since 2000 of a date or a timestamp; without an offset it is UTC.

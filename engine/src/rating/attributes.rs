@@ -187,7 +187,12 @@ impl AttributeEncoder {
     /// # Errors
     /// All problems: values of another kind than the column's, unknown names.
     pub fn encode_row(&self, row: &Map<String, Value>) -> std::result::Result<Vec<u32>, Vec<RowProblem>> {
-        let expected = self.columns.iter().map(|c| Expected { name: &c.name, kind: c.kind, dimensions: 1 });
+        let expected = self.columns.iter().map(|c| Expected {
+            name: &c.name,
+            kind: c.kind,
+            dimensions: 1,
+            levels: &c.levels,
+        });
         let cells = read_cells(row, &expected.collect::<Vec<_>>(), &self.left_out)?;
         Ok(self.write(cells.iter().map(|cell| cell.cell())).collect())
     }

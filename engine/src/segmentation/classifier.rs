@@ -8,10 +8,11 @@ use super::mixture::Mixture;
 use super::rfm::RfmScorer;
 use super::vote::NeighbourVote;
 use crate::error::EngineError;
+use crate::features::row::unpadded;
 use crate::features::{Cell, Encoder, RowProblem, Table};
 use crate::matrix::Matrix;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// From a row of users to a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,7 +128,11 @@ impl Classifier {
             Self::Label { column, labels } => {
                 let label = match row.get(column) {
                     None | Some(Value::Null) => None,
-                    Some(Value::String(label)) => Some(label.clone()),
+                    Some(Value::String(label)) => {
+                        let is_known = |label: &str| labels.iter().flatten().any(|known| known == label);
+                        Some(unpadded(label, is_known).to_owned())
+                    }
+                    Some(Value::Number(number)) => Some(shortest(number)),
                     Some(other) => Some(other.to_string()),
                 };
                 Ok(labelled(labels, label.as_deref()))
@@ -182,6 +187,14 @@ impl RfmRule {
                 Some(member_fit(nearest_of(&point, centroids, Geometry::Euclidean)))
             }
         }
+    }
+}
+
+/// A number in its shortest form, without an exponent, as columns of numbers are read where they are labels.
+fn shortest(number: &Number) -> String {
+    match number.as_f64() {
+        Some(value) if number.is_f64() => value.to_string(),
+        _ => number.to_string(),
     }
 }
 

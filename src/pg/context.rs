@@ -1,0 +1,129 @@
+//! The CONTEXT of errors that come out of what a query reads: views, policies, casts and functions of others. pgrx makes a
+//! panic of an error of PostgreSQL's and an error of the panic again, and leaves its CONTEXT out: here it is kept and said
+//! again, with the relation that was read.
+//!
+//! While PostgreSQL puts an error together it calls what stands on `error_context_stack`, the innermost first
+//! (`errfinish` of elog.c): there its CONTEXT is copied, into memory that was reserved before, since memory may be what is
+//! missing. Where a panic leaves [`reading`], what says it again is left on the stack: it lives as long as the process, and
+//! whoever catches the error sets the stack back.
+
+use pgrx::{pg_guard, pg_sys};
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+
+/// Bytes of a CONTEXT that are kept.
+const MOST: usize = 4096;
+/// Bytes for a copy of an error, which are taken before there is one.
+const RESERVED: usize = 64 << 10;
+
+/// A CONTEXT and its length.
+struct Kept {
+    bytes: [u8; MOST],
+    length: usize,
+}
+
+thread_local! {
+    static KEPT: RefCell<Kept> = const { RefCell::new(Kept { bytes: [0; MOST], length: 0 }) };
+    static COPIES: Cell<pg_sys::MemoryContext> = const { Cell::new(ptr::null_mut()) };
+}
+
+/// What says it again. Only the backend's own thread looks at it.
+static mut AGAIN: pg_sys::ErrorContextCallback = pg_sys::ErrorContextCallback {
+    previous: ptr::null_mut(),
+    callback: Some(say_again),
+    arg: ptr::null_mut(),
+};
+
+unsafe extern "C-unwind" {
+    fn errcontext_msg(format: *const c_char, ...) -> c_int;
+}
+
+/// Does something that reads a relation, by its name in the server's encoding.
+pub fn reading<T>(relation: &CStr, act: impl FnOnce() -> T) -> T {
+    if COPIES.get().is_null() {
+        // SAFETY: a context that lives as long as the process.
+        COPIES.set(unsafe {
+            pg_sys::AllocSetContextCreateInternal(
+                pg_sys::TopMemoryContext,
+                c"pg_segrec copies of errors".as_ptr(),
+                RESERVED,
+                RESERVED,
+                RESERVED,
+            )
+        });
+    }
+    KEPT.with_borrow_mut(|kept| kept.length = 0);
+    // SAFETY: it stands on the stack while it lives, and is taken off by the guard before it ends.
+    unsafe {
+        let previous = pg_sys::error_context_stack;
+        let arg = relation.as_ptr().cast_mut().cast::<c_void>();
+        let mut callback = pg_sys::ErrorContextCallback { previous, callback: Some(keep), arg };
+        pg_sys::error_context_stack = &raw mut callback;
+        let _off = Off(previous);
+        act()
+    }
+}
+
+/// Takes what [`reading`] put on the stack off it.
+struct Off(*mut pg_sys::ErrorContextCallback);
+
+impl Drop for Off {
+    fn drop(&mut self) {
+        // SAFETY: what stood there before is alive still. A panic goes on to where an error is made of it, or is caught.
+        unsafe {
+            pg_sys::error_context_stack = self.0;
+            if std::thread::panicking() && KEPT.with_borrow(|kept| kept.length > 0) {
+                AGAIN.previous = self.0;
+                pg_sys::error_context_stack = &raw mut AGAIN;
+            }
+        }
+    }
+}
+
+/// Called while an error is put together, after all that is further in.
+#[pg_guard]
+unsafe extern "C-unwind" fn keep(relation: *mut c_void) {
+    // SAFETY: the argument is a text that ends with a zero byte. The copy is made in a context of ours with room for it, as
+    // the error's own must not be current then, and is gone after it was looked at.
+    unsafe {
+        errcontext_msg(c"reading relation %s".as_ptr(), relation.cast::<c_char>());
+        let before = pg_sys::MemoryContextSwitchTo(COPIES.get());
+        let error = pg_sys::CopyErrorData();
+        if (*error).elevel >= pgrx::PgLogLevel::ERROR as i32 && !(*error).context.is_null() {
+            let context = CStr::from_ptr((*error).context).to_bytes();
+            KEPT.with_borrow_mut(|kept| {
+                kept.length = context.len().min(MOST - 1);
+                kept.bytes[..kept.length].copy_from_slice(&context[..kept.length]);
+                kept.bytes[kept.length] = 0;
+            });
+        }
+        pg_sys::MemoryContextSwitchTo(before);
+        pg_sys::MemoryContextReset(COPIES.get());
+    }
+}
+
+/// Called while the error is put together again.
+#[pg_guard]
+unsafe extern "C-unwind" fn say_again(_argument: *mut c_void) {
+    KEPT.with_borrow_mut(|kept| {
+        if std::mem::take(&mut kept.length) > 0 {
+            // SAFETY: the bytes end with a zero byte.
+            unsafe { errcontext_msg(c"%s".as_ptr(), kept.bytes.as_ptr()) };
+        }
+    });
+}
+
+/// Does something after which errors have been caught, and gives what was kept of the last of them.
+pub fn catching<T>(act: impl FnOnce() -> T) -> (T, Option<Vec<u8>>) {
+    // SAFETY: what stands on the stack now is alive while this function runs.
+    let before = unsafe { pg_sys::error_context_stack };
+    let result = act();
+    // SAFETY: as above.
+    unsafe { pg_sys::error_context_stack = before };
+    let context = KEPT.with_borrow_mut(|kept| {
+        let length = std::mem::take(&mut kept.length);
+        (length > 0).then(|| kept.bytes[..length].to_vec())
+    });
+    (result, context)
+}
