@@ -21,7 +21,7 @@ pub fn register() {
     GucRegistry::define_string_guc(
         c"segrec.default_model",
         c"The model that answers where a call names none.",
-        c"Without it, a call that names no model uses the only model there is.",
+        c"Without it, a call that names no model uses the only one that can answer it.",
         &DEFAULT_MODEL,
         GucContext::Userset,
         GucFlags::default(),

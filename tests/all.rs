@@ -14,6 +14,7 @@ mod concurrency;
 mod crashes;
 mod degenerate;
 mod documentation;
+mod drivers;
 mod durability;
 mod encodings;
 mod endless;

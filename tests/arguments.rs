@@ -211,11 +211,25 @@ fn as_array_or_one(value: &str, kind: &str) -> String {
     }
 }
 
+/// A type that an argument of that type takes.
+fn taken(draw: &mut fastrand::Rng, kind: &str) -> String {
+    match kind {
+        "anycompatible" => one(draw, &["jsonb", "json", "text", "character varying", "integer", "real[]"]),
+        "anyarray" => {
+            let numbers =
+                ["real[]", "double precision[]", "smallint[]", "integer[]", "bigint[]", "numeric[]"];
+            one(draw, &[&numbers[..], &["text[]", "uuid[]"]].concat())
+        }
+        kind => kind.to_owned(),
+    }
+}
+
 /// A call of a routine.
 fn call(draw: &mut fastrand::Rng, routine: &Routine) -> String {
     let arguments = |draw: &mut fastrand::Rng| {
         let arguments = routine.arguments.iter().map(|(name, kind)| {
             let sensible = name.as_deref().map_or(&[][..], sensible);
+            let kind = &taken(draw, kind);
             match sensible.len() {
                 0 => value(draw, kind),
                 _ if draw.u32(0..3) == 0 => value(draw, kind),

@@ -235,13 +235,92 @@ fn uuid_items_come_back_as_uuids() {
 }
 
 #[test]
+fn models_that_cannot_answer_leave_calls_without_a_name_alone() {
+    let (database, mut session) = trained("recommend_unable");
+    let list = session.table("SELECT * FROM segrec_recommend(1)");
+    session.run("CREATE TABLE people AS SELECT u AS id, u % 5 AS kind FROM generate_series(1, 90) u");
+    session.run("SELECT segrec_create_model('untrained', 'events')");
+    session.run("SELECT segrec_create_model('people', users => 'people', users_key => 'id')");
+    for mut session in [&mut session, &mut database.connect()] {
+        for _ in 0..2 {
+            assert_eq!(session.table("SELECT * FROM segrec_recommend(1)"), list);
+        }
+        session.run("SELECT segrec_segment_of(1), segrec_predict(1, 2)");
+    }
+    // Segments are what both have now, and lists still one alone.
+    session.run("SELECT segrec_train('people')");
+    for mut session in [&mut session, &mut database.connect()] {
+        assert_eq!(session.table("SELECT * FROM segrec_recommend(1)"), list);
+        let error = session.expect_error("SELECT segrec_segment_of(1)");
+        assert_eq!(error.detail(), Some("those with a deployed version are \"people\", \"planted\""));
+    }
+    session.run("SELECT segrec_drop_model('planted')");
+    let error = session.expect_error("SELECT segrec_recommend(1)");
+    assert_eq!(error.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
+    assert_eq!(error.message(), "none of 2 models could answer, and the call names none");
+    session.run("SELECT segrec_segment_of(1); SELECT segrec_drop_model('people')");
+    let error = session.expect_error("SELECT segrec_recommend(1)");
+    assert_eq!(error.message(), "model \"untrained\" has no deployed version");
+    let error = session.expect_error("SELECT segrec_recommend(1, model => '')");
+    assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
+}
+
+#[test]
+fn a_filter_that_matches_nothing_gives_nothing() {
+    let (_database, mut session) = trained("recommend_empty_filter");
+    session.run(
+        "CREATE FUNCTION wrapped(candidates bigint[]) RETURNS bigint LANGUAGE plpgsql AS
+        $$ BEGIN RETURN (SELECT count(*) FROM segrec_recommend(8, 3, candidates => candidates)); END $$",
+    );
+    for (filter, rows) in [
+        ("NULL", 0),
+        ("'{}'", 0),
+        ("'{NULL}'", 0),
+        ("'[2:2]={NULL}'", 0),
+        ("(SELECT array_agg(item_id) FROM events WHERE false)", 0),
+        ("ARRAY(SELECT item_id FROM events WHERE false)", 0),
+        // The default.
+        ("'[0:0]={NULL}'", 3),
+    ] {
+        for call in [
+            "segrec_recommend(8, 3,",
+            "segrec_recommend('8', 3,",
+            "segrec_recommend_for(ARRAY[1], 3,",
+            "segrec_recommend_for('{1}', 3,",
+            "segrec_recommend_segment(1, 3,",
+        ] {
+            let filter = match call.contains('\'') || call.contains("segment") {
+                true => filter.replace("item_id", "item_id::text"),
+                false => filter.to_owned(),
+            };
+            let call = format!("SELECT count(*) FROM {call} candidates => {filter})");
+            assert_eq!(session.value::<i64>(&call), rows, "{call}");
+        }
+        assert_eq!(session.value::<i64>(&format!("SELECT wrapped({filter})")), rows, "{filter}");
+    }
+    for call in
+        ["segrec_recommend(8, 3)", "segrec_recommend_for(ARRAY[1], 3)", "segrec_recommend_segment(1, 3)"]
+    {
+        assert_eq!(session.value::<i64>(&format!("SELECT count(*) FROM {call}")), 3, "{call}");
+    }
+    // From a row of a table the default is a value like another.
+    session.run("CREATE TABLE filters AS SELECT '[0:0]={NULL}'::bigint[] AS filter");
+    assert_eq!(
+        session.value::<i64>("SELECT count(*) FROM filters, segrec_recommend(8, 3, candidates => filter)"),
+        3
+    );
+}
+
+#[test]
 fn the_model_is_the_named_one_the_default_or_the_only_one() {
     let (_database, mut session) = trained("recommend_which");
-    session.run("SELECT segrec_create_model('other', 'events')");
+    session
+        .run("SELECT segrec_create_model('other', 'events', options => '{\"algorithm\": \"popularity\"}')");
+    session.run("SELECT segrec_train('other')");
     let error = session.expect_error("SELECT segrec_recommend(1)");
     assert_eq!(error.code(), &SqlState::AMBIGUOUS_PARAMETER);
-    assert_eq!(error.message(), "there are 2 models and the call names none");
-    assert_eq!(error.detail(), Some("the models you may use are \"other\", \"planted\""));
+    assert_eq!(error.message(), "2 models could answer, and the call names none");
+    assert_eq!(error.detail(), Some("those with a deployed version are \"other\", \"planted\""));
     session.run("SET segrec.default_model = 'planted'");
     session.run("SELECT segrec_recommend(1)");
     let error = session.expect_error("SELECT segrec_recommend(1, model => 'other')");

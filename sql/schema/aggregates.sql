@@ -54,9 +54,37 @@ COMMENT ON FUNCTION segrec_catalog.summary_send(@extschema@.segrec_summary) IS '
 -- Functions on clusters ---------------------------------------------------------------------------
 -- COST is in units of cpu_operator_cost, some nanoseconds: a few distances.
 
+-- Features are arrays of any type of numbers. Each has a function of its own, since PostgreSQL converts no double precision[]
+-- to real[] by itself; C tells them apart. The one of type text takes literals and parameters without a type.
+
 CREATE FUNCTION @extschema@.segrec_assign(clusters @extschema@.segrec_clusters, features real[]) RETURNS integer
     IMMUTABLE STRICT PARALLEL SAFE COST 20 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_assign_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_assign(@extschema@.segrec_clusters, real[]) IS 'the segment whose centroid is nearest to the features';
+CREATE FUNCTION @extschema@.segrec_assign(clusters @extschema@.segrec_clusters, features double precision[]) RETURNS integer
+    IMMUTABLE STRICT PARALLEL SAFE COST 20 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_assign_wrapper';
+CREATE FUNCTION @extschema@.segrec_assign(clusters @extschema@.segrec_clusters, features smallint[]) RETURNS integer
+    IMMUTABLE STRICT PARALLEL SAFE COST 20 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_assign_wrapper';
+CREATE FUNCTION @extschema@.segrec_assign(clusters @extschema@.segrec_clusters, features integer[]) RETURNS integer
+    IMMUTABLE STRICT PARALLEL SAFE COST 20 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_assign_wrapper';
+CREATE FUNCTION @extschema@.segrec_assign(clusters @extschema@.segrec_clusters, features bigint[]) RETURNS integer
+    IMMUTABLE STRICT PARALLEL SAFE COST 20 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_assign_wrapper';
+CREATE FUNCTION @extschema@.segrec_assign(clusters @extschema@.segrec_clusters, features numeric[]) RETURNS integer
+    IMMUTABLE STRICT PARALLEL SAFE COST 20 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_assign_wrapper';
+CREATE FUNCTION @extschema@.segrec_assign(clusters @extschema@.segrec_clusters, features text) RETURNS integer
+    IMMUTABLE STRICT PARALLEL SAFE COST 20 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_assign_written_wrapper';
+COMMENT ON FUNCTION @extschema@.segrec_assign(@extschema@.segrec_clusters, real[])
+    IS 'the segment whose centroid is nearest to the features';
+COMMENT ON FUNCTION @extschema@.segrec_assign(@extschema@.segrec_clusters, double precision[])
+    IS 'the segment whose centroid is nearest to the features';
+COMMENT ON FUNCTION @extschema@.segrec_assign(@extschema@.segrec_clusters, smallint[])
+    IS 'the segment whose centroid is nearest to the features';
+COMMENT ON FUNCTION @extschema@.segrec_assign(@extschema@.segrec_clusters, integer[])
+    IS 'the segment whose centroid is nearest to the features';
+COMMENT ON FUNCTION @extschema@.segrec_assign(@extschema@.segrec_clusters, bigint[])
+    IS 'the segment whose centroid is nearest to the features';
+COMMENT ON FUNCTION @extschema@.segrec_assign(@extschema@.segrec_clusters, numeric[])
+    IS 'the segment whose centroid is nearest to the features';
+COMMENT ON FUNCTION @extschema@.segrec_assign(@extschema@.segrec_clusters, text)
+    IS 'the segment whose centroid is nearest to the features that the text of an array names, as in {1,2.5}';
 
 CREATE FUNCTION @extschema@.segrec_centroids(clusters @extschema@.segrec_clusters)
     RETURNS TABLE (segment integer, size bigint, centroid real[])
@@ -71,32 +99,39 @@ CREATE FUNCTION segrec_catalog.summary_merge(@extschema@.segrec_summary, @extsch
 COMMENT ON FUNCTION segrec_catalog.summary_merge(@extschema@.segrec_summary, @extschema@.segrec_summary)
     IS 'part of aggregates: what two workers have gathered as one';
 
-CREATE FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, real[], integer) RETURNS @extschema@.segrec_summary
+CREATE FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, anyarray, bigint) RETURNS @extschema@.segrec_summary
     IMMUTABLE PARALLEL SAFE COST 100 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_kmeans_step_wrapper';
+CREATE FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, text, bigint) RETURNS @extschema@.segrec_summary
+    IMMUTABLE PARALLEL SAFE COST 100 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_kmeans_step_written_wrapper';
 CREATE FUNCTION segrec_catalog.kmeans_final(@extschema@.segrec_summary) RETURNS @extschema@.segrec_clusters
     IMMUTABLE STRICT PARALLEL SAFE COST 1000000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_kmeans_final_wrapper';
-COMMENT ON FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, real[], integer) IS 'part of segrec_kmeans: one more row';
+COMMENT ON FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, anyarray, bigint) IS 'part of segrec_kmeans: one more row';
+COMMENT ON FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, text, bigint) IS 'part of segrec_kmeans: one more row';
 COMMENT ON FUNCTION segrec_catalog.kmeans_final(@extschema@.segrec_summary) IS 'part of segrec_kmeans: clusters of all rows';
 
-CREATE FUNCTION segrec_catalog.labelled_step(@extschema@.segrec_summary, real[], integer) RETURNS @extschema@.segrec_summary
+CREATE FUNCTION segrec_catalog.labelled_step(@extschema@.segrec_summary, anyarray, bigint) RETURNS @extschema@.segrec_summary
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_labelled_step_wrapper';
+CREATE FUNCTION segrec_catalog.labelled_step(@extschema@.segrec_summary, text, bigint) RETURNS @extschema@.segrec_summary
+    IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_labelled_step_written_wrapper';
 CREATE FUNCTION segrec_catalog.silhouette_final(@extschema@.segrec_summary) RETURNS double precision
     IMMUTABLE STRICT PARALLEL SAFE COST 1000000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_silhouette_final_wrapper';
 CREATE FUNCTION segrec_catalog.davies_bouldin_final(@extschema@.segrec_summary) RETURNS double precision
     IMMUTABLE STRICT PARALLEL SAFE COST 10000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_davies_bouldin_final_wrapper';
-COMMENT ON FUNCTION segrec_catalog.labelled_step(@extschema@.segrec_summary, real[], integer)
+COMMENT ON FUNCTION segrec_catalog.labelled_step(@extschema@.segrec_summary, anyarray, bigint)
+    IS 'part of segrec_silhouette and segrec_davies_bouldin: one more row';
+COMMENT ON FUNCTION segrec_catalog.labelled_step(@extschema@.segrec_summary, text, bigint)
     IS 'part of segrec_silhouette and segrec_davies_bouldin: one more row';
 COMMENT ON FUNCTION segrec_catalog.silhouette_final(@extschema@.segrec_summary) IS 'part of segrec_silhouette: the figure of all rows';
 COMMENT ON FUNCTION segrec_catalog.davies_bouldin_final(@extschema@.segrec_summary)
     IS 'part of segrec_davies_bouldin: the figure of all rows';
 
-CREATE FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, integer, integer) RETURNS @extschema@.segrec_summary
-    IMMUTABLE PARALLEL SAFE COST 10 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_pairs_step_integer_wrapper';
+CREATE FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, bigint, bigint) RETURNS @extschema@.segrec_summary
+    IMMUTABLE PARALLEL SAFE COST 10 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_pairs_step_bigint_wrapper';
 CREATE FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, text, text) RETURNS @extschema@.segrec_summary
     IMMUTABLE PARALLEL SAFE COST 20 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_pairs_step_text_wrapper';
 CREATE FUNCTION segrec_catalog.adjusted_rand_final(@extschema@.segrec_summary) RETURNS double precision
     IMMUTABLE STRICT PARALLEL SAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_adjusted_rand_final_wrapper';
-COMMENT ON FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, integer, integer)
+COMMENT ON FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, bigint, bigint)
     IS 'part of segrec_adjusted_rand: one more row';
 COMMENT ON FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, text, text) IS 'part of segrec_adjusted_rand: one more row';
 COMMENT ON FUNCTION segrec_catalog.adjusted_rand_final(@extschema@.segrec_summary)
@@ -104,31 +139,140 @@ COMMENT ON FUNCTION segrec_catalog.adjusted_rand_final(@extschema@.segrec_summar
 
 -- Aggregates --------------------------------------------------------------------------------------
 
-CREATE AGGREGATE @extschema@.segrec_kmeans(features real[], k integer) (
+CREATE AGGREGATE @extschema@.segrec_kmeans(features real[], k bigint) (
     SFUNC = segrec_catalog.kmeans_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.kmeans_final, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE @extschema@.segrec_kmeans(real[], integer) IS 'divides rows into k segments by k-means';
+CREATE AGGREGATE @extschema@.segrec_kmeans(features double precision[], k bigint) (
+    SFUNC = segrec_catalog.kmeans_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.kmeans_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_kmeans(features smallint[], k bigint) (
+    SFUNC = segrec_catalog.kmeans_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.kmeans_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_kmeans(features integer[], k bigint) (
+    SFUNC = segrec_catalog.kmeans_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.kmeans_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_kmeans(features bigint[], k bigint) (
+    SFUNC = segrec_catalog.kmeans_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.kmeans_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_kmeans(features numeric[], k bigint) (
+    SFUNC = segrec_catalog.kmeans_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.kmeans_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_kmeans(features text, k bigint) (
+    SFUNC = segrec_catalog.kmeans_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.kmeans_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.segrec_kmeans(real[], bigint)
+    IS 'divides rows into k segments by k-means';
+COMMENT ON AGGREGATE @extschema@.segrec_kmeans(double precision[], bigint)
+    IS 'divides rows into k segments by k-means';
+COMMENT ON AGGREGATE @extschema@.segrec_kmeans(smallint[], bigint)
+    IS 'divides rows into k segments by k-means';
+COMMENT ON AGGREGATE @extschema@.segrec_kmeans(integer[], bigint)
+    IS 'divides rows into k segments by k-means';
+COMMENT ON AGGREGATE @extschema@.segrec_kmeans(bigint[], bigint)
+    IS 'divides rows into k segments by k-means';
+COMMENT ON AGGREGATE @extschema@.segrec_kmeans(numeric[], bigint)
+    IS 'divides rows into k segments by k-means';
+COMMENT ON AGGREGATE @extschema@.segrec_kmeans(text, bigint)
+    IS 'divides rows into k segments by k-means';
 
-CREATE AGGREGATE @extschema@.segrec_silhouette(features real[], segment integer) (
+CREATE AGGREGATE @extschema@.segrec_silhouette(features real[], segment bigint) (
     SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.silhouette_final, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE @extschema@.segrec_silhouette(real[], integer)
+CREATE AGGREGATE @extschema@.segrec_silhouette(features double precision[], segment bigint) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.silhouette_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_silhouette(features smallint[], segment bigint) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.silhouette_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_silhouette(features integer[], segment bigint) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.silhouette_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_silhouette(features bigint[], segment bigint) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.silhouette_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_silhouette(features numeric[], segment bigint) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.silhouette_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_silhouette(features text, segment bigint) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.silhouette_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.segrec_silhouette(real[], bigint)
+    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+COMMENT ON AGGREGATE @extschema@.segrec_silhouette(double precision[], bigint)
+    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+COMMENT ON AGGREGATE @extschema@.segrec_silhouette(smallint[], bigint)
+    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+COMMENT ON AGGREGATE @extschema@.segrec_silhouette(integer[], bigint)
+    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+COMMENT ON AGGREGATE @extschema@.segrec_silhouette(bigint[], bigint)
+    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+COMMENT ON AGGREGATE @extschema@.segrec_silhouette(numeric[], bigint)
+    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+COMMENT ON AGGREGATE @extschema@.segrec_silhouette(text, bigint)
     IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
 
-CREATE AGGREGATE @extschema@.segrec_davies_bouldin(features real[], segment integer) (
+CREATE AGGREGATE @extschema@.segrec_davies_bouldin(features real[], segment bigint) (
     SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.davies_bouldin_final, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(real[], integer)
+CREATE AGGREGATE @extschema@.segrec_davies_bouldin(features double precision[], segment bigint) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.davies_bouldin_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_davies_bouldin(features smallint[], segment bigint) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.davies_bouldin_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_davies_bouldin(features integer[], segment bigint) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.davies_bouldin_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_davies_bouldin(features bigint[], segment bigint) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.davies_bouldin_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_davies_bouldin(features numeric[], segment bigint) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.davies_bouldin_final, PARALLEL = SAFE
+);
+CREATE AGGREGATE @extschema@.segrec_davies_bouldin(features text, segment bigint) (
+    SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
+    COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.davies_bouldin_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(real[], bigint)
+    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(double precision[], bigint)
+    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(smallint[], bigint)
+    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(integer[], bigint)
+    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(bigint[], bigint)
+    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(numeric[], bigint)
+    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(text, bigint)
     IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
 
-CREATE AGGREGATE @extschema@.segrec_adjusted_rand(a integer, b integer) (
+CREATE AGGREGATE @extschema@.segrec_adjusted_rand(a bigint, b bigint) (
     SFUNC = segrec_catalog.pairs_step, STYPE = @extschema@.segrec_summary, SSPACE = 16384,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.adjusted_rand_final, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE @extschema@.segrec_adjusted_rand(integer, integer)
+COMMENT ON AGGREGATE @extschema@.segrec_adjusted_rand(bigint, bigint)
     IS 'how alike two divisions of the same rows are, 1 for equal, 0 for chance: the adjusted Rand index';
 
 CREATE AGGREGATE @extschema@.segrec_adjusted_rand(a text, b text) (

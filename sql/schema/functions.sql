@@ -2,6 +2,9 @@
 --
 -- They are declared here and not by pgrx, which cannot say the schema that whoever creates the extension chose.
 --
+-- Arguments are as wide as what drivers send: PostgreSQL widens numbers and never narrows them. JSON is taken in any type
+-- that drivers have for it, which anycompatible lets through, with literals and parameters of no type as text.
+--
 -- COST is in units of cpu_operator_cost, .0025 of a page: a recommendation is two index look-ups and
 -- a scan of some thousand short vectors.
 
@@ -16,14 +19,14 @@ CREATE FUNCTION @extschema@.segrec_create_model(model text, events regclass DEFA
         user_column text DEFAULT 'user_id', item_column text DEFAULT 'item_id', weight_column text DEFAULT NULL,
         time_column text DEFAULT NULL, type_column text DEFAULT NULL, users regclass DEFAULT NULL,
         users_key text DEFAULT 'user_id', items regclass DEFAULT NULL, items_key text DEFAULT 'item_id',
-        options jsonb DEFAULT '{}') RETURNS void
+        options anycompatible DEFAULT '{}'::jsonb) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_create_model_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_create_model(text, regclass, text, text, text, text, text, regclass, text, regclass, text, jsonb)
+COMMENT ON FUNCTION @extschema@.segrec_create_model(text, regclass, text, text, text, text, text, regclass, text, regclass, text, anycompatible)
     IS 'creates a model: which relation holds the events, which columns, which options';
 
-CREATE FUNCTION @extschema@.segrec_alter_model(model text, options jsonb) RETURNS void
+CREATE FUNCTION @extschema@.segrec_alter_model(model text, options anycompatible) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_alter_model_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_alter_model(text, jsonb)
+COMMENT ON FUNCTION @extschema@.segrec_alter_model(text, anycompatible)
     IS 'merges options into those of a model; null brings a default back';
 
 CREATE FUNCTION @extschema@.segrec_drop_model(model text) RETURNS void
@@ -69,90 +72,102 @@ CREATE FUNCTION @extschema@.segrec_estimate(model text)
 COMMENT ON FUNCTION @extschema@.segrec_estimate(text)
     IS 'what a training would read, and the bytes of memory and of disk it would take';
 
-CREATE FUNCTION @extschema@.segrec_deploy(model text, version integer) RETURNS void
+CREATE FUNCTION @extschema@.segrec_deploy(model text, version bigint) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_deploy_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_deploy(text, integer) IS 'lets a version of a model answer';
+COMMENT ON FUNCTION @extschema@.segrec_deploy(text, bigint) IS 'lets a version of a model answer';
 
 CREATE FUNCTION @extschema@.segrec_rollback(model text) RETURNS integer
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_rollback_wrapper';
 COMMENT ON FUNCTION @extschema@.segrec_rollback(text)
     IS 'lets the newest earlier version answer that was once deployed; gives its number';
 
-CREATE FUNCTION @extschema@.segrec_drop_version(model text, version integer) RETURNS void
+CREATE FUNCTION @extschema@.segrec_drop_version(model text, version bigint) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_drop_version_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_drop_version(text, integer) IS 'drops a version that is not deployed';
+COMMENT ON FUNCTION @extschema@.segrec_drop_version(text, bigint) IS 'drops a version that is not deployed';
 
-CREATE FUNCTION @extschema@.segrec_apply_trial(model text, study bigint, trial integer) RETURNS void
+CREATE FUNCTION @extschema@.segrec_apply_trial(model text, study bigint, trial bigint) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_apply_trial_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_apply_trial(text, bigint, integer)
+COMMENT ON FUNCTION @extschema@.segrec_apply_trial(text, bigint, bigint)
     IS 'merges the options of a trial into those of its model';
 
 -- Recommendations ------------------------------------------------------------------------------------
+-- The default of candidates is an array that no query makes by itself, so that it says that none were given: null, as of
+-- array_agg over no rows, is an empty list.
+--
 -- ROWS is for an n that the planner does not know; else rows_of_n says n.
 
-CREATE FUNCTION @extschema@.segrec_recommend(user_id bigint, n integer DEFAULT 10, model text DEFAULT NULL,
-        candidates bigint[] DEFAULT NULL, exclude_seen boolean DEFAULT true, diversity real DEFAULT 0,
-        explore real DEFAULT 0)
+CREATE FUNCTION @extschema@.segrec_recommend(user_id bigint, n bigint DEFAULT 10, model text DEFAULT NULL,
+        candidates bigint[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
+        explore double precision DEFAULT 0)
     RETURNS TABLE (rank integer, item_id bigint, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_bigint_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend(bigint, integer, text, bigint[], boolean, real, real)
+COMMENT ON FUNCTION @extschema@.segrec_recommend(bigint, bigint, text, bigint[], boolean, double precision, double precision)
     IS 'recommends items to a user';
-CREATE FUNCTION @extschema@.segrec_recommend(user_id text, n integer DEFAULT 10, model text DEFAULT NULL,
-        candidates text[] DEFAULT NULL, exclude_seen boolean DEFAULT true, diversity real DEFAULT 0,
-        explore real DEFAULT 0)
+CREATE FUNCTION @extschema@.segrec_recommend(user_id text, n bigint DEFAULT 10, model text DEFAULT NULL,
+        candidates text[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
+        explore double precision DEFAULT 0)
     RETURNS TABLE (rank integer, item_id text, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_text_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend(text, integer, text, text[], boolean, real, real)
+COMMENT ON FUNCTION @extschema@.segrec_recommend(text, bigint, text, text[], boolean, double precision, double precision)
     IS 'recommends items to a user; text ids work for every model';
-CREATE FUNCTION @extschema@.segrec_recommend(user_id uuid, n integer DEFAULT 10, model text DEFAULT NULL,
-        candidates uuid[] DEFAULT NULL, exclude_seen boolean DEFAULT true, diversity real DEFAULT 0,
-        explore real DEFAULT 0)
+CREATE FUNCTION @extschema@.segrec_recommend(user_id uuid, n bigint DEFAULT 10, model text DEFAULT NULL,
+        candidates uuid[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
+        explore double precision DEFAULT 0)
     RETURNS TABLE (rank integer, item_id uuid, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_uuid_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend(uuid, integer, text, uuid[], boolean, real, real)
+COMMENT ON FUNCTION @extschema@.segrec_recommend(uuid, bigint, text, uuid[], boolean, double precision, double precision)
     IS 'recommends items to a user';
 
-CREATE FUNCTION @extschema@.segrec_recommend_for(items bigint[], n integer DEFAULT 10, model text DEFAULT NULL,
-        candidates bigint[] DEFAULT NULL, exclude_seen boolean DEFAULT true, diversity real DEFAULT 0,
-        explore real DEFAULT 0)
+CREATE FUNCTION @extschema@.segrec_recommend_for(items bigint[], n bigint DEFAULT 10, model text DEFAULT NULL,
+        candidates bigint[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
+        explore double precision DEFAULT 0)
     RETURNS TABLE (rank integer, item_id bigint, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_for_bigint_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend_for(bigint[], integer, text, bigint[], boolean, real, real)
+COMMENT ON FUNCTION @extschema@.segrec_recommend_for(bigint[], bigint, text, bigint[], boolean, double precision, double precision)
     IS 'recommends items to whoever has the given ones: a guest, a basket, a session';
-CREATE FUNCTION @extschema@.segrec_recommend_for(items text[], n integer DEFAULT 10, model text DEFAULT NULL,
-        candidates text[] DEFAULT NULL, exclude_seen boolean DEFAULT true, diversity real DEFAULT 0,
-        explore real DEFAULT 0)
+CREATE FUNCTION @extschema@.segrec_recommend_for(items text[], n bigint DEFAULT 10, model text DEFAULT NULL,
+        candidates text[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
+        explore double precision DEFAULT 0)
     RETURNS TABLE (rank integer, item_id text, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_for_text_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend_for(text[], integer, text, text[], boolean, real, real)
+COMMENT ON FUNCTION @extschema@.segrec_recommend_for(text[], bigint, text, text[], boolean, double precision, double precision)
     IS 'recommends items to whoever has the given ones; text ids work for every model';
-CREATE FUNCTION @extschema@.segrec_recommend_for(items uuid[], n integer DEFAULT 10, model text DEFAULT NULL,
-        candidates uuid[] DEFAULT NULL, exclude_seen boolean DEFAULT true, diversity real DEFAULT 0,
-        explore real DEFAULT 0)
+CREATE FUNCTION @extschema@.segrec_recommend_for(items uuid[], n bigint DEFAULT 10, model text DEFAULT NULL,
+        candidates uuid[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
+        explore double precision DEFAULT 0)
     RETURNS TABLE (rank integer, item_id uuid, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_for_uuid_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend_for(uuid[], integer, text, uuid[], boolean, real, real)
+COMMENT ON FUNCTION @extschema@.segrec_recommend_for(uuid[], bigint, text, uuid[], boolean, double precision, double precision)
     IS 'recommends items to whoever has the given ones: a guest, a basket, a session';
 
-CREATE FUNCTION @extschema@.segrec_recommend_all(model text DEFAULT NULL, n integer DEFAULT 10)
+CREATE FUNCTION @extschema@.segrec_recommend_for(items text, n bigint DEFAULT 10, model text DEFAULT NULL,
+        candidates text[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
+        explore double precision DEFAULT 0)
+    RETURNS TABLE (rank integer, item_id text, score real, source text)
+    STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
+    LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_for_written_wrapper';
+COMMENT ON FUNCTION @extschema@.segrec_recommend_for(text, bigint, text, text[], boolean, double precision, double precision)
+    IS 'recommends items to whoever has those that the text of an array names, as in {7,12}: for parameters and literals without a type';
+
+CREATE FUNCTION @extschema@.segrec_recommend_all(model text DEFAULT NULL, n bigint DEFAULT 10)
     RETURNS TABLE (user_id text, rank integer, item_id text, score real, source text)
     STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_all_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend_all(text, integer)
+COMMENT ON FUNCTION @extschema@.segrec_recommend_all(text, bigint)
     IS 'the recommendations of every user, as of the training';
 
-CREATE FUNCTION @extschema@.segrec_recommend_segment(segment integer, n integer DEFAULT 10, model text DEFAULT NULL,
-        candidates text[] DEFAULT NULL)
+CREATE FUNCTION @extschema@.segrec_recommend_segment(segment bigint, n bigint DEFAULT 10, model text DEFAULT NULL,
+        candidates text[] DEFAULT '[0:0]={NULL}')
     RETURNS TABLE (rank integer, item_id text, score real, source text)
     STABLE PARALLEL SAFE COST 50000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_segment_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend_segment(integer, integer, text, text[])
+COMMENT ON FUNCTION @extschema@.segrec_recommend_segment(bigint, bigint, text, text[])
     IS 'the items with the highest mean score for the members of a segment, as of the training';
 
 -- Scores, reasons and likeness -----------------------------------------------------------------------
@@ -185,62 +200,62 @@ CREATE FUNCTION @extschema@.segrec_explain(user_id uuid, item_id uuid, model tex
 COMMENT ON FUNCTION @extschema@.segrec_explain(uuid, uuid, text)
     IS 'which of a user''s own items speak for another, and how much; the contributions add up to the score';
 
-CREATE FUNCTION @extschema@.segrec_similar_items(item_id bigint, n integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION @extschema@.segrec_similar_items(item_id bigint, n bigint DEFAULT 10, model text DEFAULT NULL)
     RETURNS TABLE (rank integer, item_id bigint, score real)
     STABLE PARALLEL SAFE COST 500 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_similar_items_bigint_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_similar_items(bigint, integer, text) IS 'the items most like another';
-CREATE FUNCTION @extschema@.segrec_similar_items(item_id text, n integer DEFAULT 10, model text DEFAULT NULL)
+COMMENT ON FUNCTION @extschema@.segrec_similar_items(bigint, bigint, text) IS 'the items most like another';
+CREATE FUNCTION @extschema@.segrec_similar_items(item_id text, n bigint DEFAULT 10, model text DEFAULT NULL)
     RETURNS TABLE (rank integer, item_id text, score real)
     STABLE PARALLEL SAFE COST 500 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_similar_items_text_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_similar_items(text, integer, text)
+COMMENT ON FUNCTION @extschema@.segrec_similar_items(text, bigint, text)
     IS 'the items most like another; text ids work for every model';
-CREATE FUNCTION @extschema@.segrec_similar_items(item_id uuid, n integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION @extschema@.segrec_similar_items(item_id uuid, n bigint DEFAULT 10, model text DEFAULT NULL)
     RETURNS TABLE (rank integer, item_id uuid, score real)
     STABLE PARALLEL SAFE COST 500 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_similar_items_uuid_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_similar_items(uuid, integer, text) IS 'the items most like another';
+COMMENT ON FUNCTION @extschema@.segrec_similar_items(uuid, bigint, text) IS 'the items most like another';
 
-CREATE FUNCTION @extschema@.segrec_similar_users(user_id bigint, n integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION @extschema@.segrec_similar_users(user_id bigint, n bigint DEFAULT 10, model text DEFAULT NULL)
     RETURNS TABLE (rank integer, user_id bigint, similarity real)
     STABLE PARALLEL SAFE COST 500000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_similar_users_bigint_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_similar_users(bigint, integer, text)
+COMMENT ON FUNCTION @extschema@.segrec_similar_users(bigint, bigint, text)
     IS 'the users most like another, as of the training';
-CREATE FUNCTION @extschema@.segrec_similar_users(user_id text, n integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION @extschema@.segrec_similar_users(user_id text, n bigint DEFAULT 10, model text DEFAULT NULL)
     RETURNS TABLE (rank integer, user_id text, similarity real)
     STABLE PARALLEL SAFE COST 500000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_similar_users_text_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_similar_users(text, integer, text)
+COMMENT ON FUNCTION @extschema@.segrec_similar_users(text, bigint, text)
     IS 'the users most like another, as of the training; text ids work for every model';
-CREATE FUNCTION @extschema@.segrec_similar_users(user_id uuid, n integer DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION @extschema@.segrec_similar_users(user_id uuid, n bigint DEFAULT 10, model text DEFAULT NULL)
     RETURNS TABLE (rank integer, user_id uuid, similarity real)
     STABLE PARALLEL SAFE COST 500000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_similar_users_uuid_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_similar_users(uuid, integer, text)
+COMMENT ON FUNCTION @extschema@.segrec_similar_users(uuid, bigint, text)
     IS 'the users most like another, as of the training';
 
-CREATE FUNCTION @extschema@.segrec_audience(item_id bigint, n integer DEFAULT 100, model text DEFAULT NULL,
+CREATE FUNCTION @extschema@.segrec_audience(item_id bigint, n bigint DEFAULT 100, model text DEFAULT NULL,
         exclude_seen boolean DEFAULT true)
     RETURNS TABLE (rank integer, user_id text, score real)
     STABLE PARALLEL SAFE COST 500000 ROWS 100 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_audience_bigint_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_audience(bigint, integer, text, boolean)
+COMMENT ON FUNCTION @extschema@.segrec_audience(bigint, bigint, text, boolean)
     IS 'the users most likely to want an item, as of the training';
-CREATE FUNCTION @extschema@.segrec_audience(item_id text, n integer DEFAULT 100, model text DEFAULT NULL,
+CREATE FUNCTION @extschema@.segrec_audience(item_id text, n bigint DEFAULT 100, model text DEFAULT NULL,
         exclude_seen boolean DEFAULT true)
     RETURNS TABLE (rank integer, user_id text, score real)
     STABLE PARALLEL SAFE COST 500000 ROWS 100 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_audience_text_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_audience(text, integer, text, boolean)
+COMMENT ON FUNCTION @extschema@.segrec_audience(text, bigint, text, boolean)
     IS 'the users most likely to want an item, as of the training; text ids work for every model';
-CREATE FUNCTION @extschema@.segrec_audience(item_id uuid, n integer DEFAULT 100, model text DEFAULT NULL,
+CREATE FUNCTION @extschema@.segrec_audience(item_id uuid, n bigint DEFAULT 100, model text DEFAULT NULL,
         exclude_seen boolean DEFAULT true)
     RETURNS TABLE (rank integer, user_id text, score real)
     STABLE PARALLEL SAFE COST 500000 ROWS 100 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_audience_uuid_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_audience(uuid, integer, text, boolean)
+COMMENT ON FUNCTION @extschema@.segrec_audience(uuid, bigint, text, boolean)
     IS 'the users most likely to want an item, as of the training';
 
 -- Segments -------------------------------------------------------------------------------------------
@@ -258,55 +273,55 @@ CREATE FUNCTION @extschema@.segrec_segment_of(user_id uuid, model text DEFAULT N
 COMMENT ON FUNCTION @extschema@.segrec_segment_of(uuid, text)
     IS 'the segment of a user; null where nothing is known of them';
 
-CREATE FUNCTION @extschema@.segrec_classify(model text, features jsonb) RETURNS integer
+CREATE FUNCTION @extschema@.segrec_classify(model text, features anycompatible) RETURNS integer
     STABLE PARALLEL SAFE COST 200 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_classify_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_classify(text, jsonb)
+COMMENT ON FUNCTION @extschema@.segrec_classify(text, anycompatible)
     IS 'the segment that features belong to, without a training';
 
-CREATE FUNCTION @extschema@.segrec_cut(model text, segments integer)
+CREATE FUNCTION @extschema@.segrec_cut(model text, segments bigint)
     RETURNS TABLE (user_id text, segment integer)
     STABLE PARALLEL RESTRICTED COST 100000 ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_cut_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_cut(text, integer)
+COMMENT ON FUNCTION @extschema@.segrec_cut(text, bigint)
     IS 'every user in another number of segments, from the merge tree of a hierarchical segmentation';
 
-CREATE FUNCTION @extschema@.segrec_label_segment(model text, segment integer, label text) RETURNS void
+CREATE FUNCTION @extschema@.segrec_label_segment(model text, segment bigint, label text) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_label_segment_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_label_segment(text, integer, text)
+COMMENT ON FUNCTION @extschema@.segrec_label_segment(text, bigint, text)
     IS 'names a segment; the name survives retraining, null takes it away';
 
 -- Measuring ------------------------------------------------------------------------------------------
 
-CREATE FUNCTION @extschema@.segrec_evaluate(model text, k integer[] DEFAULT '{10,20}', test regclass DEFAULT NULL,
+CREATE FUNCTION @extschema@.segrec_evaluate(model text, k bigint[] DEFAULT '{10,20}', test regclass DEFAULT NULL,
         per_segment boolean DEFAULT false)
     RETURNS TABLE (metric text, k integer, segment integer, value double precision, ci_low double precision,
         ci_high double precision, baseline double precision, users bigint)
     STABLE PARALLEL RESTRICTED COST 10000000 ROWS 25 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_evaluate_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_evaluate(text, integer[], regclass, boolean)
+COMMENT ON FUNCTION @extschema@.segrec_evaluate(text, bigint[], regclass, boolean)
     IS 'measures the deployed version: its recipe fitted again without the holdout, or itself on events it was not trained on';
 
-CREATE FUNCTION @extschema@.segrec_cross_validate(model text, folds integer DEFAULT 5)
+CREATE FUNCTION @extschema@.segrec_cross_validate(model text, folds bigint DEFAULT 5)
     RETURNS TABLE (fold integer, metric text, k integer, value double precision, deviation double precision,
         baseline double precision, users bigint)
     STABLE PARALLEL RESTRICTED COST 10000000 ROWS 150
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_cross_validate_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_cross_validate(text, integer)
+COMMENT ON FUNCTION @extschema@.segrec_cross_validate(text, bigint)
     IS 'trains with the options of a model once for each fold and measures every fold on what it left out';
 
-CREATE FUNCTION @extschema@.segrec_compare(model text, version integer, other integer)
+CREATE FUNCTION @extschema@.segrec_compare(model text, version bigint, other bigint)
     RETURNS TABLE (metric text, k integer, value double precision, other_value double precision,
         difference double precision, ci_low double precision, ci_high double precision, users bigint)
     STABLE PARALLEL RESTRICTED COST 10000000 ROWS 14 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_compare_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_compare(text, integer, integer)
+COMMENT ON FUNCTION @extschema@.segrec_compare(text, bigint, bigint)
     IS 'compares the recipes of two versions on the same held-out events, user by user';
 
 -- Moving and forgetting ------------------------------------------------------------------------------
 -- What is exported has numbers with all digits they have.
 
-CREATE FUNCTION @extschema@.segrec_export(model text, version integer DEFAULT NULL)
+CREATE FUNCTION @extschema@.segrec_export(model text, version bigint DEFAULT NULL)
     RETURNS TABLE (part text, content text)
     STABLE PARALLEL RESTRICTED COST 100000 ROWS 100000 SET extra_float_digits = 1
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_export_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_export(text, integer)
+COMMENT ON FUNCTION @extschema@.segrec_export(text, bigint)
     IS 'a version of a model as rows of text, for COPY; null takes the deployed one';
 
 CREATE FUNCTION @extschema@.segrec_import(model text, relation regclass) RETURNS integer

@@ -4,129 +4,129 @@
 -- One function measures; the named ones are inlined by the planner. COST is in units of cpu_operator_cost:
 -- a sort of a few dozen ids.
 
-CREATE FUNCTION segrec_catalog.list_metric(metric text, recommended bigint[], relevant bigint[], k integer) RETURNS double precision
+CREATE FUNCTION segrec_catalog.list_metric(metric text, recommended bigint[], relevant bigint[], k bigint) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_list_metric_bigint_wrapper';
-CREATE FUNCTION segrec_catalog.list_metric(metric text, recommended uuid[], relevant uuid[], k integer) RETURNS double precision
+CREATE FUNCTION segrec_catalog.list_metric(metric text, recommended uuid[], relevant uuid[], k bigint) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_list_metric_uuid_wrapper';
-CREATE FUNCTION segrec_catalog.list_metric(metric text, recommended text[], relevant text[], k integer) RETURNS double precision
+CREATE FUNCTION segrec_catalog.list_metric(metric text, recommended text[], relevant text[], k bigint) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_list_metric_text_wrapper';
-COMMENT ON FUNCTION segrec_catalog.list_metric(text, bigint[], bigint[], integer)
+COMMENT ON FUNCTION segrec_catalog.list_metric(text, bigint[], bigint[], bigint)
     IS 'part of segrec_precision and its like: a metric, by its name, of one list';
-COMMENT ON FUNCTION segrec_catalog.list_metric(text, uuid[], uuid[], integer)
+COMMENT ON FUNCTION segrec_catalog.list_metric(text, uuid[], uuid[], bigint)
     IS 'part of segrec_precision and its like: a metric, by its name, of one list';
-COMMENT ON FUNCTION segrec_catalog.list_metric(text, text[], text[], integer)
+COMMENT ON FUNCTION segrec_catalog.list_metric(text, text[], text[], bigint)
     IS 'part of segrec_precision and its like: a metric, by its name, of one list';
 
-CREATE FUNCTION @extschema@.segrec_precision(recommended bigint[], relevant bigint[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_precision(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('precision', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_precision(recommended uuid[], relevant uuid[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_precision(recommended uuid[], relevant uuid[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('precision', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_precision(recommended text[], relevant text[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_precision(recommended text[], relevant text[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('precision', recommended, relevant, k);
-COMMENT ON FUNCTION @extschema@.segrec_precision(bigint[], bigint[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_precision(bigint[], bigint[], bigint)
     IS 'the share of the list''s items that are relevant';
-COMMENT ON FUNCTION @extschema@.segrec_precision(uuid[], uuid[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_precision(uuid[], uuid[], bigint)
     IS 'the share of the list''s items that are relevant';
-COMMENT ON FUNCTION @extschema@.segrec_precision(text[], text[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_precision(text[], text[], bigint)
     IS 'the share of the list''s items that are relevant';
 
-CREATE FUNCTION @extschema@.segrec_recall(recommended bigint[], relevant bigint[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_recall(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('recall', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_recall(recommended uuid[], relevant uuid[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_recall(recommended uuid[], relevant uuid[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('recall', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_recall(recommended text[], relevant text[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_recall(recommended text[], relevant text[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('recall', recommended, relevant, k);
-COMMENT ON FUNCTION @extschema@.segrec_recall(bigint[], bigint[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_recall(bigint[], bigint[], bigint)
     IS 'the share of the relevant items that are in the list';
-COMMENT ON FUNCTION @extschema@.segrec_recall(uuid[], uuid[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_recall(uuid[], uuid[], bigint)
     IS 'the share of the relevant items that are in the list';
-COMMENT ON FUNCTION @extschema@.segrec_recall(text[], text[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_recall(text[], text[], bigint)
     IS 'the share of the relevant items that are in the list';
 
-CREATE FUNCTION @extschema@.segrec_f1(recommended bigint[], relevant bigint[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_f1(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('f1', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_f1(recommended uuid[], relevant uuid[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_f1(recommended uuid[], relevant uuid[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('f1', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_f1(recommended text[], relevant text[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_f1(recommended text[], relevant text[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('f1', recommended, relevant, k);
-COMMENT ON FUNCTION @extschema@.segrec_f1(bigint[], bigint[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_f1(bigint[], bigint[], bigint)
     IS 'the harmonic mean of precision and recall';
-COMMENT ON FUNCTION @extschema@.segrec_f1(uuid[], uuid[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_f1(uuid[], uuid[], bigint)
     IS 'the harmonic mean of precision and recall';
-COMMENT ON FUNCTION @extschema@.segrec_f1(text[], text[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_f1(text[], text[], bigint)
     IS 'the harmonic mean of precision and recall';
 
-CREATE FUNCTION @extschema@.segrec_hit_rate(recommended bigint[], relevant bigint[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_hit_rate(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('hit_rate', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_hit_rate(recommended uuid[], relevant uuid[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_hit_rate(recommended uuid[], relevant uuid[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('hit_rate', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_hit_rate(recommended text[], relevant text[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_hit_rate(recommended text[], relevant text[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('hit_rate', recommended, relevant, k);
-COMMENT ON FUNCTION @extschema@.segrec_hit_rate(bigint[], bigint[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_hit_rate(bigint[], bigint[], bigint)
     IS '1 where the list has a relevant item, else 0';
-COMMENT ON FUNCTION @extschema@.segrec_hit_rate(uuid[], uuid[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_hit_rate(uuid[], uuid[], bigint)
     IS '1 where the list has a relevant item, else 0';
-COMMENT ON FUNCTION @extschema@.segrec_hit_rate(text[], text[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_hit_rate(text[], text[], bigint)
     IS '1 where the list has a relevant item, else 0';
 
-CREATE FUNCTION @extschema@.segrec_ndcg(recommended bigint[], relevant bigint[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_ndcg(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('ndcg', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_ndcg(recommended uuid[], relevant uuid[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_ndcg(recommended uuid[], relevant uuid[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('ndcg', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_ndcg(recommended text[], relevant text[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_ndcg(recommended text[], relevant text[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('ndcg', recommended, relevant, k);
-COMMENT ON FUNCTION @extschema@.segrec_ndcg(bigint[], bigint[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_ndcg(bigint[], bigint[], bigint)
     IS 'how high the list has its relevant items, discounted by rank: 1 where they are all at its top';
-COMMENT ON FUNCTION @extschema@.segrec_ndcg(uuid[], uuid[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_ndcg(uuid[], uuid[], bigint)
     IS 'how high the list has its relevant items, discounted by rank: 1 where they are all at its top';
-COMMENT ON FUNCTION @extschema@.segrec_ndcg(text[], text[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_ndcg(text[], text[], bigint)
     IS 'how high the list has its relevant items, discounted by rank: 1 where they are all at its top';
 
-CREATE FUNCTION @extschema@.segrec_average_precision(recommended bigint[], relevant bigint[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_average_precision(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('map', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_average_precision(recommended uuid[], relevant uuid[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_average_precision(recommended uuid[], relevant uuid[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('map', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_average_precision(recommended text[], relevant text[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_average_precision(recommended text[], relevant text[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('map', recommended, relevant, k);
-COMMENT ON FUNCTION @extschema@.segrec_average_precision(bigint[], bigint[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_average_precision(bigint[], bigint[], bigint)
     IS 'the mean over relevant items of the precision at the rank of each; averaged over users it is MAP';
-COMMENT ON FUNCTION @extschema@.segrec_average_precision(uuid[], uuid[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_average_precision(uuid[], uuid[], bigint)
     IS 'the mean over relevant items of the precision at the rank of each; averaged over users it is MAP';
-COMMENT ON FUNCTION @extschema@.segrec_average_precision(text[], text[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_average_precision(text[], text[], bigint)
     IS 'the mean over relevant items of the precision at the rank of each; averaged over users it is MAP';
 
-CREATE FUNCTION @extschema@.segrec_reciprocal_rank(recommended bigint[], relevant bigint[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_reciprocal_rank(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('mrr', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_reciprocal_rank(recommended uuid[], relevant uuid[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_reciprocal_rank(recommended uuid[], relevant uuid[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('mrr', recommended, relevant, k);
-CREATE FUNCTION @extschema@.segrec_reciprocal_rank(recommended text[], relevant text[], k integer DEFAULT NULL) RETURNS double precision
+CREATE FUNCTION @extschema@.segrec_reciprocal_rank(recommended text[], relevant text[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('mrr', recommended, relevant, k);
-COMMENT ON FUNCTION @extschema@.segrec_reciprocal_rank(bigint[], bigint[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_reciprocal_rank(bigint[], bigint[], bigint)
     IS '1 / the rank of the first relevant item, 0 without one; averaged over users it is MRR';
-COMMENT ON FUNCTION @extschema@.segrec_reciprocal_rank(uuid[], uuid[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_reciprocal_rank(uuid[], uuid[], bigint)
     IS '1 / the rank of the first relevant item, 0 without one; averaged over users it is MRR';
-COMMENT ON FUNCTION @extschema@.segrec_reciprocal_rank(text[], text[], integer)
+COMMENT ON FUNCTION @extschema@.segrec_reciprocal_rank(text[], text[], bigint)
     IS '1 / the rank of the first relevant item, 0 without one; averaged over users it is MRR';
 
 -- Parts of aggregates -----------------------------------------------------------------------------

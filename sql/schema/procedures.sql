@@ -4,7 +4,7 @@
 
 -- Tuning. It commits after every trial: others see what was tried, and what was broken off goes on where it stopped.
 
-CREATE FUNCTION segrec_catalog.begin_study(model text, space jsonb, trials integer, metric text, search text,
+CREATE FUNCTION segrec_catalog.begin_study(model text, space anycompatible, trials bigint, metric text, search text,
         apply boolean)
     RETURNS bigint VOLATILE PARALLEL UNSAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'begin_study_wrapper';
 CREATE FUNCTION segrec_catalog.run_trial(study bigint) RETURNS boolean
@@ -12,7 +12,7 @@ CREATE FUNCTION segrec_catalog.run_trial(study bigint) RETURNS boolean
 CREATE FUNCTION segrec_catalog.finish_study(study bigint, apply boolean) RETURNS void
     VOLATILE PARALLEL UNSAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'finish_study_wrapper';
 
-CREATE PROCEDURE @extschema@.segrec_tune(model text, space jsonb, trials integer DEFAULT 20,
+CREATE PROCEDURE @extschema@.segrec_tune(model text, space anycompatible, trials bigint DEFAULT 20,
         metric text DEFAULT 'ndcg@10', search text DEFAULT 'random', apply boolean DEFAULT false)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -26,9 +26,9 @@ BEGIN
     PERFORM segrec_catalog.finish_study(study, apply);
 END
 $$;
-COMMENT ON PROCEDURE @extschema@.segrec_tune(text, jsonb, integer, text, text, boolean)
+COMMENT ON PROCEDURE @extschema@.segrec_tune(text, anycompatible, bigint, text, text, boolean)
     IS 'tries options of a model on its holdout, by grid, random or halving search; trials are in segrec.trials';
-COMMENT ON FUNCTION segrec_catalog.begin_study(text, jsonb, integer, text, text, boolean)
+COMMENT ON FUNCTION segrec_catalog.begin_study(text, anycompatible, bigint, text, text, boolean)
     IS 'part of segrec_tune: begins a study or finds the same one unfinished; gives its number';
 COMMENT ON FUNCTION segrec_catalog.run_trial(bigint) IS 'part of segrec_tune: runs the next trial; false where none is left';
 COMMENT ON FUNCTION segrec_catalog.finish_study(bigint, boolean)

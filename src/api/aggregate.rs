@@ -6,9 +6,10 @@ use crate::aggregates::clusters::{self, Clusters};
 use crate::aggregates::state::{self, State};
 use crate::error::or_raise;
 use crate::pg::aggregate::{Aggregate, Carried, Carry, Held};
-use crate::pg::features::Features;
+use crate::pg::features::{Features, WrittenFeatures};
 use crate::pg::flat::{Flat, FlatValue, Message, Steady};
 use crate::pg::memory::ask;
+use crate::pg::whole::{Whole, number};
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
 
@@ -21,30 +22,50 @@ fn text_out(text: String) -> CString {
 fn segrec_kmeans_step(
     state: Option<Carried<'_, State>>,
     features: Option<Features<'_>>,
-    k: Option<i32>,
+    k: Option<Whole>,
     aggregate: Aggregate,
 ) -> Option<Held<State>> {
-    or_raise(state::add_features(state, features, k, &aggregate))
+    or_raise(state::add_features(state, features, number(k), &aggregate))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_kmeans_step_written(
+    state: Option<Carried<'_, State>>,
+    features: Option<WrittenFeatures<'_>>,
+    k: Option<Whole>,
+    aggregate: Aggregate,
+) -> Option<Held<State>> {
+    or_raise(state::add_features(state, features.map(|written| written.0), number(k), &aggregate))
 }
 
 #[pg_extern(sql = false)]
 fn segrec_labelled_step(
     state: Option<Carried<'_, State>>,
     features: Option<Features<'_>>,
-    segment: Option<i32>,
+    segment: Option<Whole>,
     aggregate: Aggregate,
 ) -> Option<Held<State>> {
-    or_raise(state::add_labelled(state, features, segment, &aggregate))
+    or_raise(state::add_labelled(state, features, number(segment), &aggregate))
 }
 
 #[pg_extern(sql = false)]
-fn segrec_pairs_step_integer(
+fn segrec_labelled_step_written(
     state: Option<Carried<'_, State>>,
-    a: Option<i32>,
-    b: Option<i32>,
+    features: Option<WrittenFeatures<'_>>,
+    segment: Option<Whole>,
     aggregate: Aggregate,
 ) -> Option<Held<State>> {
-    let pair = a.zip(b).map(|(a, b)| (u64::from(a as u32), u64::from(b as u32)));
+    or_raise(state::add_labelled(state, features.map(|written| written.0), number(segment), &aggregate))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_pairs_step_bigint(
+    state: Option<Carried<'_, State>>,
+    a: Option<i64>,
+    b: Option<i64>,
+    aggregate: Aggregate,
+) -> Option<Held<State>> {
+    let pair = a.zip(b).map(|(a, b)| (a as u64, b as u64));
     or_raise(state::add_pair(state, pair, &aggregate))
 }
 
@@ -91,6 +112,11 @@ fn segrec_adjusted_rand_final(state: Carried<'_, State>) -> f64 {
 #[pg_extern(sql = false)]
 fn segrec_assign(clusters: Steady<'_>, features: Features<'_>) -> i32 {
     or_raise(Clusters::read(clusters.0).and_then(|clusters| clusters.assign(features.values()?)))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_assign_written(clusters: Steady<'_>, features: WrittenFeatures<'_>) -> i32 {
+    or_raise(Clusters::read(clusters.0).and_then(|clusters| clusters.assign(features.0.values()?)))
 }
 
 #[pg_extern(sql = false)]

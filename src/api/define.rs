@@ -3,7 +3,7 @@
 use crate::catalog::models::{ColumnNames, Described};
 use crate::commands::{alter_model, create_model, drop_model};
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::json::Json;
+use crate::pg::json::Document;
 use crate::pg::regclass::Regclass;
 use crate::pg::text::Text;
 use pgrx::prelude::*;
@@ -35,7 +35,7 @@ fn segrec_create_model(
     users_key: Option<Text>,
     items: Option<Regclass>,
     items_key: Option<Text>,
-    options: Option<Json>,
+    options: Option<Document>,
 ) {
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let create = || {
@@ -58,7 +58,7 @@ fn segrec_create_model(
 }
 
 #[pg_extern(sql = false)]
-fn segrec_alter_model(model: Option<Text>, options: Option<Json>) {
+fn segrec_alter_model(model: Option<Text>, options: Option<Document>) {
     or_raise(alter_model::alter_model(model.as_deref(), options.map(|options| options.0)));
 }
 

@@ -3,11 +3,12 @@
 use crate::commands::{deploy, drop_version};
 use crate::error::or_raise;
 use crate::pg::text::Text;
+use crate::pg::whole::{Whole, number};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
-fn segrec_deploy(model: Option<Text>, version: Option<i32>) {
-    or_raise(deploy::deploy(model.as_deref(), version));
+fn segrec_deploy(model: Option<Text>, version: Option<Whole>) {
+    or_raise(deploy::deploy(model.as_deref(), number(version)));
 }
 
 #[pg_extern(sql = false)]
@@ -16,6 +17,6 @@ fn segrec_rollback(model: Option<Text>) -> i32 {
 }
 
 #[pg_extern(sql = false)]
-fn segrec_drop_version(model: Option<Text>, version: Option<i32>) {
-    or_raise(drop_version::drop_version(model.as_deref(), version));
+fn segrec_drop_version(model: Option<Text>, version: Option<Whole>) {
+    or_raise(drop_version::drop_version(model.as_deref(), number(version)));
 }

@@ -33,7 +33,7 @@ fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) ->
     rows.collect()
 }
 
-fn similar<T: SqlId>(item: Option<&T>, n: Option<i32>, model: Option<&str>) -> Vec<(i32, T, f32)> {
+fn similar<T: SqlId>(item: Option<&T>, n: Option<i64>, model: Option<&str>) -> Vec<(i32, T, f32)> {
     let found = |item: &T| -> Result<_> { serving::similar_items(item.id(), T::KIND, count(n)?, model) };
     let Some(item) = item else {
         return Vec::new();
@@ -67,7 +67,7 @@ fn segrec_explain_bigint(
 #[pg_extern(sql = false)]
 fn segrec_similar_items_bigint(
     item_id: Option<i64>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(item_id, i64), name!(score, f32))> {
     TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
@@ -93,7 +93,7 @@ fn segrec_explain_uuid(
 #[pg_extern(sql = false)]
 fn segrec_similar_items_uuid(
     item_id: Option<Uuid>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(item_id, Uuid), name!(score, f32))> {
     TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
@@ -119,7 +119,7 @@ fn segrec_explain_text(
 #[pg_extern(sql = false)]
 fn segrec_similar_items_text(
     item_id: Option<Text>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(item_id, Text), name!(score, f32))> {
     TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))

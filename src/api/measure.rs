@@ -7,6 +7,7 @@ use crate::commands::{compare, cross_validate, evaluate};
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::regclass::Regclass;
 use crate::pg::text::Text;
+use crate::pg::whole::{Whole, number};
 use crate::serving;
 use crate::serving::measuring::Test;
 use pgrx::prelude::*;
@@ -15,7 +16,7 @@ use pgrx::prelude::*;
 #[allow(clippy::type_complexity)]
 fn segrec_evaluate(
     model: Option<Text>,
-    k: Option<Vec<Option<i32>>>,
+    k: Option<Vec<Option<i64>>>,
     test: Option<Regclass>,
     per_segment: Option<bool>,
 ) -> TableIterator<
@@ -54,7 +55,7 @@ fn of_test(test: TestEvents, per_segment: Option<bool>) -> Result<Vec<Measured>>
 #[allow(clippy::type_complexity)]
 fn segrec_cross_validate(
     model: Option<Text>,
-    folds: Option<i32>,
+    folds: Option<i64>,
 ) -> TableIterator<
     'static,
     (
@@ -78,8 +79,8 @@ fn segrec_cross_validate(
 #[allow(clippy::type_complexity)]
 fn segrec_compare(
     model: Option<Text>,
-    version: Option<i32>,
-    other: Option<i32>,
+    version: Option<Whole>,
+    other: Option<Whole>,
 ) -> TableIterator<
     'static,
     (
@@ -93,7 +94,7 @@ fn segrec_compare(
         name!(users, i64),
     ),
 > {
-    let rows = or_raise(stable(|| compare::compare(model.as_deref(), version, other)));
+    let rows = or_raise(stable(|| compare::compare(model.as_deref(), number(version), number(other))));
     TableIterator::new(rows.into_iter().map(|row| {
         let (low, high) = row.interval.unzip();
         let difference = row.value - row.other;

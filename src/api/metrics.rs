@@ -7,6 +7,7 @@ use crate::aggregates::lists;
 use crate::aggregates::state::State;
 use crate::error::{SegrecError, or_raise};
 use crate::pg::aggregate::{Aggregate, Carried, Held};
+use crate::pg::whole::{Whole, number};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use segrec_engine::evaluation::Metric;
@@ -15,7 +16,7 @@ fn list_metric<T: Ord>(
     metric: Option<&[u8]>,
     recommended: Option<impl Iterator<Item = Option<T>>>,
     relevant: Option<impl Iterator<Item = Option<T>>>,
-    k: Option<i32>,
+    k: Option<Whole>,
 ) -> Option<f64> {
     let named = |name: &[u8]| {
         let unknown = || SegrecError::UnknownMetric { metric: String::from_utf8_lossy(name).into_owned() };
@@ -23,7 +24,7 @@ fn list_metric<T: Ord>(
     };
     let metric = metric.ok_or(SegrecError::NullArgument { argument: "metric" }).and_then(named);
     let (recommended, relevant) = (recommended.into_iter().flatten(), relevant.into_iter().flatten());
-    or_raise(metric.and_then(|metric| lists::measure(metric, recommended, relevant, k)))
+    or_raise(metric.and_then(|metric| lists::measure(metric, recommended, relevant, number(k))))
 }
 
 #[pg_extern(sql = false)]
@@ -31,7 +32,7 @@ fn segrec_list_metric_bigint(
     metric: Option<&[u8]>,
     recommended: Option<Array<'_, i64>>,
     relevant: Option<Array<'_, i64>>,
-    k: Option<i32>,
+    k: Option<Whole>,
 ) -> Option<f64> {
     list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)
 }
@@ -41,7 +42,7 @@ fn segrec_list_metric_uuid(
     metric: Option<&[u8]>,
     recommended: Option<Array<'_, Uuid>>,
     relevant: Option<Array<'_, Uuid>>,
-    k: Option<i32>,
+    k: Option<Whole>,
 ) -> Option<f64> {
     list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)
 }
@@ -51,7 +52,7 @@ fn segrec_list_metric_text(
     metric: Option<&[u8]>,
     recommended: Option<Array<'_, &[u8]>>,
     relevant: Option<Array<'_, &[u8]>>,
-    k: Option<i32>,
+    k: Option<Whole>,
 ) -> Option<f64> {
     list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)
 }

@@ -4,7 +4,9 @@
 use super::recommend::{Lines, SqlId, count, ids, lines};
 use crate::catalog::factors::parse_id;
 use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::lists::Filter;
 use crate::pg::text::Text;
+use crate::pg::whole::Whole;
 use crate::serving::{self, healed};
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -17,14 +19,14 @@ fn ranked<T: SqlId>(users: Vec<(String, f32)>) -> Users<T> {
     (1..).zip(users).filter_map(|(rank, (id, value_of))| Some((rank, value(&id)?, value_of))).collect()
 }
 
-fn similar_users<T: SqlId>(user: Option<&T>, n: Option<i32>, model: Option<&str>) -> Users<T> {
+fn similar_users<T: SqlId>(user: Option<&T>, n: Option<i64>, model: Option<&str>) -> Users<T> {
     let found = |user: &T| -> Result<_> { serving::similar_users(user.id(), count(n)?, model) };
     user.map_or_else(Vec::new, |user| ranked(or_raise(healed(|| found(user)))))
 }
 
 fn audience<T: SqlId>(
     item: Option<&T>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<&str>,
     exclude_seen: Option<bool>,
 ) -> Users<Text> {
@@ -37,17 +39,17 @@ fn audience<T: SqlId>(
 
 #[pg_extern(sql = false)]
 fn segrec_recommend_segment(
-    segment: Option<i32>,
-    n: Option<i32>,
+    segment: Option<Whole>,
+    n: Option<i64>,
     model: Option<Text>,
-    candidates: Option<Vec<Option<Text>>>,
+    candidates: Filter<Text>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
 > {
     let found = || -> Result<Lines<Text>> {
-        let segment = segment.ok_or(SegrecError::NullArgument { argument: "segment" })?;
-        let candidates = candidates.as_deref().map(ids);
+        let Whole(segment) = segment.ok_or(SegrecError::NullArgument { argument: "segment" })?;
+        let candidates = candidates.0.as_deref().map(ids);
         Ok(lines(&serving::recommend_segment(segment, count(n)?, model.as_deref(), candidates.as_deref())?))
     };
     TableIterator::new(or_raise(healed(found)))
@@ -56,7 +58,7 @@ fn segrec_recommend_segment(
 #[pg_extern(sql = false)]
 fn segrec_similar_users_bigint(
     user_id: Option<i64>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, i64), name!(similarity, f32))> {
     TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
@@ -65,7 +67,7 @@ fn segrec_similar_users_bigint(
 #[pg_extern(sql = false)]
 fn segrec_audience_bigint(
     item_id: Option<i64>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
     exclude_seen: Option<bool>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
@@ -75,7 +77,7 @@ fn segrec_audience_bigint(
 #[pg_extern(sql = false)]
 fn segrec_similar_users_uuid(
     user_id: Option<Uuid>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Uuid), name!(similarity, f32))> {
     TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
@@ -84,7 +86,7 @@ fn segrec_similar_users_uuid(
 #[pg_extern(sql = false)]
 fn segrec_audience_uuid(
     item_id: Option<Uuid>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
     exclude_seen: Option<bool>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
@@ -94,7 +96,7 @@ fn segrec_audience_uuid(
 #[pg_extern(sql = false)]
 fn segrec_similar_users_text(
     user_id: Option<Text>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(similarity, f32))> {
     TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
@@ -103,7 +105,7 @@ fn segrec_similar_users_text(
 #[pg_extern(sql = false)]
 fn segrec_audience_text(
     item_id: Option<Text>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
     exclude_seen: Option<bool>,
 ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {

@@ -3,6 +3,7 @@
 
 use crate::catalog::factors::id_text;
 use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::lists::{Filter, Written};
 use crate::pg::text::Text;
 use crate::serving::{self, Recommendation, Request, Variety, healed};
 use pgrx::Uuid;
@@ -53,9 +54,13 @@ impl SqlId for Text {
 }
 
 /// A number of items, as it is given.
-pub fn count(n: Option<i32>) -> Result<usize> {
+pub fn count(n: Option<i64>) -> Result<usize> {
     let n = n.ok_or(SegrecError::NullArgument { argument: "n" })?;
-    usize::try_from(n).map_err(|_| SegrecError::InvalidCount { n })
+    // As many as an integer counts, which the ranks of the rows are.
+    match (0..=i64::from(i32::MAX)).contains(&n) {
+        true => Ok(n as usize),
+        false => Err(SegrecError::InvalidCount { n }),
+    }
 }
 
 /// The ids of values; nulls are passed over.
@@ -76,12 +81,12 @@ pub fn lines<T: SqlId>(recommendation: &Recommendation) -> Lines<T> {
 
 /// Arguments that both functions share.
 struct Given<'a, T> {
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<&'a str>,
-    candidates: Option<Vec<Option<T>>>,
+    candidates: Filter<T>,
     exclude_seen: Option<bool>,
-    diversity: Option<f32>,
-    explore: Option<f32>,
+    diversity: Option<f64>,
+    explore: Option<f64>,
 }
 
 impl<T: SqlId> Given<'_, T> {
@@ -90,7 +95,7 @@ impl<T: SqlId> Given<'_, T> {
         Ok(Request {
             n: count(self.n)?,
             model: self.model,
-            candidates: self.candidates.as_deref().map(ids),
+            candidates: self.candidates.0.as_deref().map(ids),
             exclude_seen: self.exclude_seen.ok_or(SegrecError::NullArgument { argument: "exclude_seen" })?,
             variety: Variety::new(self.diversity, self.explore, || {
                 whom.iter().map(|&id| id_text(id)).collect::<Vec<_>>().join(",")
@@ -116,12 +121,12 @@ fn recommend_for<T: SqlId>(items: Option<&[Option<T>]>, given: &Given<'_, T>) ->
 #[pg_extern(sql = false)]
 fn segrec_recommend_bigint(
     user_id: Option<i64>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
-    candidates: Option<Vec<Option<i64>>>,
+    candidates: Filter<i64>,
     exclude_seen: Option<bool>,
-    diversity: Option<f32>,
-    explore: Option<f32>,
+    diversity: Option<f64>,
+    explore: Option<f64>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, i64), name!(score, f32), name!(source, &'static str)),
@@ -135,12 +140,12 @@ fn segrec_recommend_bigint(
 #[pg_extern(sql = false)]
 fn segrec_recommend_uuid(
     user_id: Option<Uuid>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
-    candidates: Option<Vec<Option<Uuid>>>,
+    candidates: Filter<Uuid>,
     exclude_seen: Option<bool>,
-    diversity: Option<f32>,
-    explore: Option<f32>,
+    diversity: Option<f64>,
+    explore: Option<f64>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Uuid), name!(score, f32), name!(source, &'static str)),
@@ -154,12 +159,12 @@ fn segrec_recommend_uuid(
 #[pg_extern(sql = false)]
 fn segrec_recommend_text(
     user_id: Option<Text>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
-    candidates: Option<Vec<Option<Text>>>,
+    candidates: Filter<Text>,
     exclude_seen: Option<bool>,
-    diversity: Option<f32>,
-    explore: Option<f32>,
+    diversity: Option<f64>,
+    explore: Option<f64>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
@@ -173,12 +178,12 @@ fn segrec_recommend_text(
 #[pg_extern(sql = false)]
 fn segrec_recommend_for_bigint(
     items: Option<Vec<Option<i64>>>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
-    candidates: Option<Vec<Option<i64>>>,
+    candidates: Filter<i64>,
     exclude_seen: Option<bool>,
-    diversity: Option<f32>,
-    explore: Option<f32>,
+    diversity: Option<f64>,
+    explore: Option<f64>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, i64), name!(score, f32), name!(source, &'static str)),
@@ -192,12 +197,12 @@ fn segrec_recommend_for_bigint(
 #[pg_extern(sql = false)]
 fn segrec_recommend_for_uuid(
     items: Option<Vec<Option<Uuid>>>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
-    candidates: Option<Vec<Option<Uuid>>>,
+    candidates: Filter<Uuid>,
     exclude_seen: Option<bool>,
-    diversity: Option<f32>,
-    explore: Option<f32>,
+    diversity: Option<f64>,
+    explore: Option<f64>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Uuid), name!(score, f32), name!(source, &'static str)),
@@ -211,12 +216,12 @@ fn segrec_recommend_for_uuid(
 #[pg_extern(sql = false)]
 fn segrec_recommend_for_text(
     items: Option<Vec<Option<Text>>>,
-    n: Option<i32>,
+    n: Option<i64>,
     model: Option<Text>,
-    candidates: Option<Vec<Option<Text>>>,
+    candidates: Filter<Text>,
     exclude_seen: Option<bool>,
-    diversity: Option<f32>,
-    explore: Option<f32>,
+    diversity: Option<f64>,
+    explore: Option<f64>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
@@ -228,9 +233,28 @@ fn segrec_recommend_for_text(
 }
 
 #[pg_extern(sql = false)]
+fn segrec_recommend_for_written(
+    items: Option<Written>,
+    n: Option<i64>,
+    model: Option<Text>,
+    candidates: Filter<Text>,
+    exclude_seen: Option<bool>,
+    diversity: Option<f64>,
+    explore: Option<f64>,
+) -> TableIterator<
+    'static,
+    (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
+> {
+    TableIterator::new(recommend_for(
+        items.as_ref().map(|Written(items)| items.as_slice()),
+        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
+    ))
+}
+
+#[pg_extern(sql = false)]
 fn segrec_recommend_all(
     model: Option<Text>,
-    n: Option<i32>,
+    n: Option<i64>,
 ) -> TableIterator<
     'static,
     (

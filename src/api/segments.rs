@@ -5,8 +5,9 @@ use super::recommend::SqlId;
 use crate::catalog::statement::stable;
 use crate::commands::label_segment;
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::json::Json;
+use crate::pg::json::Document;
 use crate::pg::text::Text;
+use crate::pg::whole::{Whole, number};
 use crate::serving;
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -33,23 +34,24 @@ fn segrec_segment_of_text(user_id: Option<Text>, model: Option<Text>) -> Option<
 }
 
 #[pg_extern(sql = false)]
-fn segrec_classify(model: Option<Text>, features: Option<Json>) -> Option<i32> {
-    let Json(features) = features?;
+fn segrec_classify(model: Option<Text>, features: Option<Document>) -> Option<i32> {
+    let Document(features) = features?;
     or_raise(stable(|| serving::classify(model.as_deref(), &features)))
 }
 
 #[pg_extern(sql = false)]
 fn segrec_cut(
     model: Option<Text>,
-    segments: Option<i32>,
+    segments: Option<Whole>,
 ) -> TableIterator<'static, (name!(user_id, Text), name!(segment, i32))> {
     let cut = || -> Result<Vec<(String, i32)>> {
-        serving::cut(model.as_deref(), segments.ok_or(SegrecError::NullArgument { argument: "segments" })?)
+        let Whole(segments) = segments.ok_or(SegrecError::NullArgument { argument: "segments" })?;
+        serving::cut(model.as_deref(), segments)
     };
     TableIterator::new(or_raise(stable(cut)).into_iter().map(|(user, segment)| (user.into(), segment)))
 }
 
 #[pg_extern(sql = false)]
-fn segrec_label_segment(model: Option<Text>, segment: Option<i32>, label: Option<Text>) {
-    or_raise(label_segment::label_segment(model.as_deref(), segment, label.as_deref()));
+fn segrec_label_segment(model: Option<Text>, segment: Option<Whole>, label: Option<Text>) {
+    or_raise(label_segment::label_segment(model.as_deref(), number(segment), label.as_deref()));
 }

@@ -5,14 +5,15 @@ use crate::commands::transfer;
 use crate::error::or_raise;
 use crate::pg::regclass::Regclass;
 use crate::pg::text::Text;
+use crate::pg::whole::{Whole, number};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
 fn segrec_export(
     model: Option<Text>,
-    version: Option<i32>,
+    version: Option<Whole>,
 ) -> TableIterator<'static, (name!(part, Text), name!(content, Text))> {
-    let rows = or_raise(stable(|| transfer::export(model.as_deref(), version)));
+    let rows = or_raise(stable(|| transfer::export(model.as_deref(), number(version))));
     TableIterator::new(rows.map(|(part, content)| (part.into(), content.into())))
 }
 

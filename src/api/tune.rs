@@ -3,15 +3,16 @@
 
 use crate::commands::tune;
 use crate::error::or_raise;
-use crate::pg::json::Json;
+use crate::pg::json::Document;
 use crate::pg::text::Text;
+use crate::pg::whole::{Whole, number};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
 fn begin_study(
     model: Option<Text>,
-    space: Option<Json>,
-    trials: Option<i32>,
+    space: Option<Document>,
+    trials: Option<i64>,
     metric: Option<Text>,
     search: Option<Text>,
     apply: Option<bool>,
@@ -38,6 +39,6 @@ fn finish_study(study: Option<i64>, apply: Option<bool>) {
 }
 
 #[pg_extern(sql = false)]
-fn segrec_apply_trial(model: Option<Text>, study: Option<i64>, trial: Option<i32>) {
-    or_raise(tune::apply(model.as_deref(), study, trial));
+fn segrec_apply_trial(model: Option<Text>, study: Option<i64>, trial: Option<Whole>) {
+    or_raise(tune::apply(model.as_deref(), study, number(trial)));
 }

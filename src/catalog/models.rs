@@ -2,7 +2,7 @@
 
 use super::factors::partition;
 use super::statement::{Prepared, Row, as_owner, execute, query, write};
-use crate::error::{Result, SegrecError};
+use crate::error::{Holder, Result, SegrecError};
 use crate::pg::owner::table_and_owner;
 use crate::pg::rights::{acts_for, is_role};
 use crate::pg::row::{Key, RowVersion, rows, sees_only_committed};
@@ -147,27 +147,67 @@ fn columns(is_owner: &str, may_train: &str) -> String {
     )
 }
 
-/// The look-ups of a model by name and of any two; two statements, so that each keeps its plan.
-type LookUps = [RefCell<Option<Prepared>>; 2];
+/// Which model a call means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// That of the name.
+    Named(&'a str),
+    /// The only one that can answer.
+    Only(Answers),
+}
+
+/// What a model must have to answer a call that names none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// A deployed version.
+    Segments,
+    /// A deployed version, and events.
+    Lists,
+}
+
+impl Answers {
+    /// The condition on a row of models.
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Segments => "deployed_version_id IS NOT NULL",
+            Self::Lists => "deployed_version_id IS NOT NULL AND events IS NOT NULL",
+        }
+    }
+}
+
+impl Wanted<'_> {
+    /// Which of the three it is, and the name.
+    fn key(&self) -> (usize, &str) {
+        match self {
+            Self::Named(name) => (0, name),
+            Self::Only(Answers::Segments) => (1, ""),
+            Self::Only(Answers::Lists) => (2, ""),
+        }
+    }
+}
+
+/// The look-ups of a model by name, and of any two that answer; a statement for each, so that each keeps its plan.
+type LookUps = [RefCell<Option<Prepared>>; 3];
 
 thread_local! {
     /// Among all models, and among those the caller may use.
-    static FIND: [LookUps; 2] = const { [const { [const { RefCell::new(None) }; 2] }; 2] };
+    static FIND: [LookUps; 2] = const { [const { [const { RefCell::new(None) }; 3] }; 2] };
 }
 
-/// At most two models of a relation, by name or any.
+/// At most two models of a relation.
 fn look_up<T>(
-    [by_name, any]: &LookUps,
-    name: Option<&str>,
+    [by_name, segments, lists]: &LookUps,
+    wanted: Wanted<'_>,
     what: impl FnOnce() -> String,
     each: impl FnMut(Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
-    let (slot, condition, types, arguments): (_, _, &[_], &[_]) = match name {
-        Some(name) => (by_name, "name = $1", &[pg_sys::TEXTOID], &[name.into()]),
-        None => (any, "true LIMIT 2", &[], &[]),
+    let (slot, condition, types, arguments): (_, _, &[_], &[_]) = match wanted {
+        Wanted::Named(name) => (by_name, "name = $1", &[pg_sys::TEXTOID], &[name.into()]),
+        Wanted::Only(answers @ Answers::Segments) => (segments, answers.condition(), &[], &[]),
+        Wanted::Only(answers @ Answers::Lists) => (lists, answers.condition(), &[], &[]),
     };
     if slot.borrow().is_none() {
-        slot.replace(Some(Prepared::new(&format!("SELECT {} WHERE {condition}", what()), types)?));
+        slot.replace(Some(Prepared::new(&format!("SELECT {} WHERE {condition} LIMIT 2", what()), types)?));
     }
     match &*slot.borrow() {
         Some(statement) => statement.query(arguments, each),
@@ -175,21 +215,27 @@ fn look_up<T>(
     }
 }
 
-/// The usable models of that name (at most one), or with no name up to two of all.
-pub fn find(name: Option<&str>) -> Result<Vec<Model>> {
+/// The usable model of that name.
+pub fn find(name: &str) -> Result<Option<Model>> {
+    Ok(find_wanted(Wanted::Named(name))?.0.pop())
+}
+
+/// Up to two usable models, and whether there is no other for anybody.
+fn find_wanted(wanted: Wanted<'_>) -> Result<(Vec<Model>, bool)> {
     FIND.with(|[all, usable]| {
         // Whoever acts for the owner may do everything, and is told so without the plan of the view, which costs
         // more than the rest of a look-up.
         let found = as_owner(|| {
             let what = || format!("{}, owner::oid FROM segrec_catalog.owned_models", columns("true", "true"));
-            look_up(all, name, what, |row| Ok((row.value::<pg_sys::Oid>(20)?, model(row)?)))
+            look_up(all, wanted, what, |row| Ok((row.value::<pg_sys::Oid>(20)?, model(row)?)))
         })?;
+        let only = found.len() == 1;
         match <[_; 1]>::try_from(found) {
-            Ok([(owner, model)]) if acts_for(owner) => Ok(vec![model]),
+            Ok([(owner, model)]) if acts_for(owner) => Ok((vec![model], only)),
             _ => {
                 let what =
                     || format!("{} FROM segrec_catalog.usable_models", columns("is_owner", "may_train"));
-                look_up(usable, name, what, model)
+                Ok((look_up(usable, wanted, what, model)?, only))
             }
         }
     })
@@ -199,9 +245,12 @@ pub fn find(name: Option<&str>) -> Result<Vec<Model>> {
 /// anew, other tables have rows in the same places.
 type Rows = [(pg_sys::Oid, Vec<(RowVersion, pg_sys::Oid)>); 2];
 
+/// Models by names, and the rows that say so.
+type Found = HashMap<String, (Rc<Model>, Rows)>;
+
 thread_local! {
-    /// What this session has found before by a name, or by "" as the only model there is.
-    static FOUND: RefCell<HashMap<String, (Rc<Model>, Rows)>> = RefCell::new(HashMap::new());
+    /// What this session has found before, by the key of what was wanted.
+    static FOUND: RefCell<[Found; 3]> = RefCell::default();
 }
 
 fn table(name: &CStr) -> Result<pg_sys::Oid> {
@@ -209,11 +258,20 @@ fn table(name: &CStr) -> Result<pg_sys::Oid> {
     found.map(|(table, _)| table).ok_or_else(|| SegrecError::Internal(format!("{name:?} is missing")))
 }
 
-fn rows_of(name: Option<&str>, model_id: i64) -> Result<Rows> {
-    let by_name = name.map(|name| (c"models_name_key", Key::Text(c"name", name)));
+/// Among so many models the only one that answers is known by the rows of all.
+const FEW: usize = 16;
+
+fn rows_of(wanted: Wanted<'_>, model_id: i64) -> Result<Rows> {
+    let by_name = match wanted {
+        Wanted::Named(name) => Some((c"models_name_key", Key::Text(c"name", name))),
+        Wanted::Only(_) => None,
+    };
     let by_model = (c"model_owners_pkey", Key::Bigint(c"model_id", model_id));
     let (models, owners) = (table(c"models")?, table(c"model_owners")?);
-    Ok([(models, rows(models, by_name, 2, None)), (owners, rows(owners, Some(by_model), 1, Some(c"owner")))])
+    Ok([
+        (models, rows(models, by_name, FEW, None)),
+        (owners, rows(owners, Some(by_model), 1, Some(c"owner"))),
+    ])
 }
 
 /// Whether the current role is a member of the owner, who is there still, or of a role that holds a grant.
@@ -235,25 +293,26 @@ fn may_use(model_id: i64, [_, (_, owners)]: &Rows) -> Result<bool> {
 
 /// [`find`], for recommending: at a tenth of the cost where this session has found the model before, the same rows
 /// still say so, and the caller is its owner or holds a grant. What else the caller may do it does not say.
-pub fn find_served(name: Option<&str>) -> Result<Vec<Rc<Model>>> {
+pub fn find_served(wanted: Wanted<'_>) -> Result<Vec<Rc<Model>>> {
     // Rows that may be undone say nothing.
     if !sees_only_committed() {
-        return Ok(find(name)?.into_iter().map(Rc::new).collect());
+        return Ok(find_wanted(wanted)?.0.into_iter().map(Rc::new).collect());
     }
-    let key = name.unwrap_or_default();
-    if let Some((model, then)) = FOUND.with_borrow(|found| found.get(key).cloned()) {
-        let now = rows_of(name, model.id)?;
+    let (kind, name) = wanted.key();
+    if let Some((model, then)) = FOUND.with_borrow(|found| found[kind].get(name).cloned()) {
+        let now = rows_of(wanted, model.id)?;
         if now == then && may_use(model.id, &now)? {
             return Ok(vec![model]);
         }
     }
-    let mut found: Vec<Rc<Model>> = find(name)?.into_iter().map(Rc::new).collect();
+    let (found, only) = find_wanted(wanted)?;
+    let mut found: Vec<Rc<Model>> = found.into_iter().map(Rc::new).collect();
     if let [model] = found.as_mut_slice() {
         *model = Rc::new(Model { is_owner: false, may_train: false, ..Model::clone(model) });
-        let rows = rows_of(name, model.id)?;
-        // Of several the rows do not say which.
-        if rows[0].1.len() == 1 {
-            FOUND.with_borrow_mut(|found| found.insert(key.to_owned(), (Rc::clone(model), rows)));
+        let rows = rows_of(wanted, model.id)?;
+        // The rows do not say which of several the caller may use, and nothing of what is beyond them.
+        if only && rows[0].1.len() < FEW {
+            FOUND.with_borrow_mut(|found| found[kind].insert(name.to_owned(), (Rc::clone(model), rows)));
         }
     }
     Ok(found)
@@ -262,6 +321,16 @@ pub fn find_served(name: Option<&str>) -> Result<Vec<Rc<Model>>> {
 /// The names of all usable models.
 pub fn names() -> Result<Vec<String>> {
     query("SELECT name FROM segrec_catalog.usable_models ORDER BY name", &[], |row| row.value(1))
+}
+
+/// The names of all usable models, those that answer apart from the others.
+pub fn names_by(answers: Answers) -> Result<(Vec<String>, Vec<String>)> {
+    let condition = answers.condition();
+    let sql = format!("SELECT name, {condition} FROM segrec_catalog.usable_models ORDER BY name");
+    let named: Vec<(String, bool)> = query(&sql, &[], |row| Ok((row.value(1)?, row.value(2)?)))?;
+    let (able, others): (Vec<_>, Vec<_>) = named.into_iter().partition(|(_, able)| *able);
+    let names = |named: Vec<(String, bool)>| named.into_iter().map(|(name, _)| name).collect();
+    Ok((names(able), names(others)))
 }
 
 /// The keys and names of all usable models.
@@ -400,18 +469,23 @@ pub fn delete(model_id: i64) -> Result<()> {
     as_owner(|| execute("DELETE FROM segrec_catalog.models WHERE model_id = $1", &[model_id.into()]))
 }
 
-/// The process that holds the lock on a model.
-pub fn lock_holder(models_table: pg_sys::Oid, model_id: i64) -> Result<Option<i32>> {
+/// Who holds the lock on a model or the like.
+pub fn lock_holder(models_table: pg_sys::Oid, model_id: i64) -> Result<Holder> {
     let found = query(
-        "SELECT pid FROM pg_catalog.pg_locks \
+        "SELECT pid, gid FROM pg_catalog.pg_locks AS held \
+         LEFT JOIN pg_catalog.pg_prepared_xacts prepared \
+             ON pid IS NULL AND virtualtransaction = '-1/' || prepared.transaction::text \
          WHERE locktype = 'object' AND classid = $1 \
-           AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+           AND held.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
            AND objid = ($2 % 4294967296)::oid AND granted",
         &[models_table.into(), model_id.into()],
-        |row| row.get(1),
+        |row| Ok((row.get(1)?, row.get(2)?)),
     )?;
-    // A prepared transaction has no process.
-    Ok(found.into_iter().flatten().next())
+    Ok(match found.into_iter().next() {
+        Some((Some(pid), _)) => Holder::Process(pid),
+        Some((None, Some(name))) => Holder::Prepared(name),
+        _ => Holder::Gone,
+    })
 }
 
 /// Whether this transaction made the model, so that nobody else sees it.

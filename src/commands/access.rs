@@ -51,7 +51,7 @@ pub fn trainable_here(name: Option<&str>) -> Result<Model> {
 /// The model of that name, which the caller must know of.
 fn named(name: Option<&str>) -> Result<Model> {
     let name = name.ok_or(SegrecError::NullArgument { argument: "model" })?;
-    match models::find(Some(name))?.into_iter().next() {
+    match models::find(name)? {
         Some(model) => Ok(model),
         None => Err(SegrecError::UnknownModel { name: name.to_owned(), known: models::names()? }),
     }
@@ -92,8 +92,8 @@ fn locked<T>(
     let mut model = find(name)?;
     loop {
         if !try_lock(table, model.id, until) {
-            let pid = models::lock_holder(table, model.id)?;
-            return Err(SegrecError::BeingTrained { model: model.name, pid });
+            let holder = models::lock_holder(table, model.id)?;
+            return Err(SegrecError::BeingTrained { model: model.name, holder });
         }
         // It may have been changed between finding and locking it, or dropped, and another may have its name.
         let _snapshot = NewSnapshot::new();

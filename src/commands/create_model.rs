@@ -129,6 +129,9 @@ fn events_source(
 ) -> Result<(EventsSource, EventColumns)> {
     readable(relation)?;
     let columns = relations::event_columns(model, relation, names)?;
+    if names.user == names.item {
+        return Err(SegrecError::SameColumn { relation: columns.name, column: names.user.clone() });
+    }
     relations::probe(&columns.relation, &events::expressions(&columns))?;
     let Some(item_kind) = columns.item.id_kind() else {
         return Err(SegrecError::Internal("an id column has a type that is no id".to_owned()));

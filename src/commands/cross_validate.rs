@@ -34,7 +34,7 @@ pub struct Line {
 }
 
 /// Trains and measures fold by fold.
-pub fn cross_validate(model: Option<&str>, folds: Option<i32>) -> Result<Vec<Line>> {
+pub fn cross_validate(model: Option<&str>, folds: Option<i64>) -> Result<Vec<Line>> {
     let model = trainable(model)?;
     let folds = number("folds", folds, 2, MOST_FOLDS)?;
     let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;

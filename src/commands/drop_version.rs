@@ -33,7 +33,7 @@ pub fn drop_version(model: Option<&str>, version: Option<i32>) -> Result<()> {
 /// Drops all but the newest `keep` versions of a model that has been trained, the deployed one, and the one that a
 /// rollback goes to. What others read now stays until a training finds nobody: a training waits for no reader.
 pub fn drop_old(trained: &Model, keep: usize) -> Result<()> {
-    let Some(model) = models::find(Some(&trained.name))?.into_iter().next() else {
+    let Some(model) = models::find(&trained.name)? else {
         return Ok(());
     };
     let mut versions = versions::list(model.id)?;

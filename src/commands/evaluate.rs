@@ -20,7 +20,7 @@ use segrec_engine::segmentation::matching::match_segments;
 /// Measures the recipe of a model's deployed version.
 pub fn evaluate(
     model: Option<&str>,
-    k: Option<Vec<Option<i32>>>,
+    k: Option<Vec<Option<i64>>>,
     per_segment: Option<bool>,
 ) -> Result<Vec<Measured>> {
     let model = trainable(model)?;

@@ -60,9 +60,9 @@ pub fn recipe(model: &Model, version: &Version) -> Result<Options> {
 }
 
 /// The lengths of lists, ascending, each once.
-pub fn cuts(k: Option<Vec<Option<i32>>>) -> Result<Vec<usize>> {
+pub fn cuts(k: Option<Vec<Option<i64>>>) -> Result<Vec<usize>> {
     let null = || SegrecError::NullArgument { argument: "k" };
-    let given: Vec<i32> = k.ok_or_else(null)?.into_iter().collect::<Option<_>>().ok_or_else(null)?;
+    let given: Vec<i64> = k.ok_or_else(null)?.into_iter().collect::<Option<_>>().ok_or_else(null)?;
     let cuts = given.into_iter().map(|k| number("k", Some(k), 1, LONGEST_LIST));
     let mut cuts = cuts.collect::<Result<Vec<usize>>>()?;
     cuts.sort_unstable();
@@ -71,9 +71,9 @@ pub fn cuts(k: Option<Vec<Option<i32>>>) -> Result<Vec<usize>> {
 }
 
 /// A whole number within bounds.
-pub fn number(argument: &'static str, value: Option<i32>, least: i32, most: i32) -> Result<usize> {
+pub fn number(argument: &'static str, value: Option<i64>, least: i32, most: i32) -> Result<usize> {
     let value = value.ok_or(SegrecError::NullArgument { argument })?;
-    match (least..=most).contains(&value) {
+    match (i64::from(least)..=i64::from(most)).contains(&value) {
         true => Ok(value as usize),
         false => Err(SegrecError::InvalidNumber { argument, value, least, most }),
     }

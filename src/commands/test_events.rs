@@ -34,7 +34,7 @@ pub struct TestEvents {
 }
 
 /// Reads the events in `test`, weighted as the deployed version weighs them.
-pub fn read(model: Option<&str>, k: Option<Vec<Option<i32>>>, test: pg_sys::Oid) -> Result<TestEvents> {
+pub fn read(model: Option<&str>, k: Option<Vec<Option<i64>>>, test: pg_sys::Oid) -> Result<TestEvents> {
     let model = trainable(model)?;
     let cuts = cuts(k)?;
     let Some(source) = &model.events else {

@@ -36,7 +36,7 @@ pub struct Arguments<'a> {
     /// Options and the values to try.
     pub space: Option<Value>,
     /// How many trials at most.
-    pub trials: Option<i32>,
+    pub trials: Option<i64>,
     /// The metric that decides.
     pub metric: Option<&'a str>,
     /// How trials are found.
@@ -128,13 +128,13 @@ fn study_of(study: Option<i64>) -> Result<(Study, Model)> {
     let id = study.ok_or(SegrecError::NullArgument { argument: "study" })?;
     let unknown = || SegrecError::UnknownStudy { study: id };
     let study = studies::find(id)?.ok_or_else(unknown)?;
-    if models::find(Some(&study.model))?.is_empty() {
+    if models::find(&study.model)?.is_none() {
         return Err(unknown());
     }
     let model = trainable_here(Some(&study.model))?;
     if !try_lock(studies::table()?, id, Until::TransactionEnds) {
-        let pid = models::lock_holder(studies::table()?, id)?;
-        return Err(SegrecError::BeingTuned { study: id, pid });
+        let holder = models::lock_holder(studies::table()?, id)?;
+        return Err(SegrecError::BeingTuned { study: id, holder });
     }
     Ok((study, model))
 }

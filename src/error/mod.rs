@@ -118,9 +118,22 @@ pub enum FeatureProblem {
     /// One is null.
     Null { position: usize },
     /// One is NaN, infinite or so large that squares overflow.
-    OutOfRange { position: usize, value: f32 },
+    OutOfRange { position: usize, value: f64 },
+    /// They are no numbers.
+    NoNumbers { elements: String },
     /// Their number is not that of `whose`.
     Length { expected: usize, found: usize, whose: &'static str },
+}
+
+/// Who holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// A process.
+    Process(i32),
+    /// A prepared transaction of that name.
+    Prepared(String),
+    /// Nobody any more.
+    Gone,
 }
 
 /// An error of the extension.
@@ -134,8 +147,9 @@ pub enum SegrecError {
     ModelExists { name: String },
     /// There is no such model, or the caller may not know of it.
     UnknownModel { name: String, known: Vec<String> },
-    /// No model was named and there is not exactly one.
-    WhichModel { known: Vec<String> },
+    /// No model was named and not exactly one could answer: those that could, and those that are not deployed or have no
+    /// events where the call needs them.
+    WhichModel { able: Vec<String>, others: Vec<String> },
     /// Only the owner may do this.
     NotOwner { name: String, owner: String },
     /// Only the owner, or who holds the privilege, may train.
@@ -148,6 +162,8 @@ pub enum SegrecError {
     InvalidOptions(Vec<OptionProblem>),
     /// Columns are missing; all of them.
     MissingColumns { relation: String, missing: Vec<(String, String)>, existing: Vec<String> },
+    /// Users and items would be read from the same column.
+    SameColumn { relation: String, column: String },
     /// Columns have types that do not serve; all of them.
     WrongColumnTypes { relation: String, columns: Vec<String> },
     /// A relation was given by a number that none has.
@@ -217,7 +233,7 @@ pub enum SegrecError {
     /// Nothing tells users apart.
     NothingToDivideBy { relation: String, reason: String },
     /// Another session trains the model.
-    BeingTrained { model: String, pid: Option<i32> },
+    BeingTrained { model: String, holder: Holder },
     /// This transaction made the model, so another process does not see it.
     ModelNotCommitted { model: String },
     /// The server starts no more processes.
@@ -253,9 +269,13 @@ pub enum SegrecError {
     /// The model's ids are of another type than the call's.
     WrongIdType { model: String, what: &'static str, kind: &'static str, asked: &'static str },
     /// `n` is out of range.
-    InvalidCount { n: i32 },
+    InvalidCount { n: i64 },
+    /// A whole number is larger than an integer.
+    TooLarge { value: i64 },
+    /// An argument that is a JSON document has another type.
+    NoDocument { found: String },
     /// A number that goes from 0 to 1 does not.
-    InvalidShare { argument: &'static str, value: f32, fact: &'static str },
+    InvalidShare { argument: &'static str, value: f64, fact: &'static str },
     /// A version that ranks by popularity has no score of its own for a user.
     RanksByPopularity { model: String },
     /// The features of a row cannot be used.
@@ -265,7 +285,7 @@ pub enum SegrecError {
     /// `k` is not the same in all rows.
     SegmentCountChanges { before: usize, now: usize },
     /// A whole number is out of its bounds.
-    InvalidNumber { argument: &'static str, value: i32, least: i32, most: i32 },
+    InvalidNumber { argument: &'static str, value: i64, least: i32, most: i32 },
     /// What a study is asked for is wrong; all problems.
     InvalidStudy(Vec<OptionProblem>),
     /// There is no such study, or the caller may not know of it.
@@ -273,7 +293,7 @@ pub enum SegrecError {
     /// There is no such trial of the model.
     UnknownTrial { model: String, study: i64, trial: i32 },
     /// Another session runs a trial of the study.
-    BeingTuned { study: i64, pid: Option<i32> },
+    BeingTuned { study: i64, holder: Holder },
     /// pg_cron is not in this database.
     NoScheduler { database: String, home: Option<String>, major: i32 },
     /// The model has no schedule.

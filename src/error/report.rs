@@ -1,7 +1,7 @@
 //! From an error to what PostgreSQL is told: the SQLSTATE, a message that is lower-case and names the
 //! values, a DETAIL that is a fact, a HINT that is what to do.
 
-use super::{FeatureProblem, SegrecError};
+use super::{FeatureProblem, Holder, SegrecError};
 use crate::pg::lock::Shared;
 use crate::pg::memory::Limit;
 use pgrx::PgSqlErrorCode;
@@ -47,8 +47,12 @@ fn known_models(known: &[String]) -> String {
     if known.is_empty() {
         return "there is no model that you may use".to_owned();
     }
-    let more = if known.len() > LISTED { ", …" } else { "" };
-    format!("the models you may use are {}{more}", quoted(&known[..known.len().min(LISTED)]))
+    format!("the models you may use are {}", listed(known))
+}
+
+fn listed(names: &[String]) -> String {
+    let more = if names.len() > LISTED { ", …" } else { "" };
+    format!("{}{more}", quoted(&names[..names.len().min(LISTED)]))
 }
 
 fn all_problems(what: &str, problems: &[OptionProblem]) -> Report {
@@ -65,6 +69,27 @@ fn all_problems(what: &str, problems: &[OptionProblem]) -> Report {
         detail,
         Some(lines(|problem| &problem.hint)),
     )
+}
+
+/// That somebody else holds a lock, and how that ends.
+fn being_held(message: String, holder: &Holder) -> Report {
+    let (detail, hint) = match holder {
+        Holder::Process(pid) => (
+            format!("it is locked by the process {pid}"),
+            "wait until that is finished, or end it with pg_cancel_backend".to_owned(),
+        ),
+        Holder::Prepared(name) => {
+            let name = name.replace('\'', "''");
+            (
+                format!("it is locked by the prepared transaction '{name}'"),
+                format!(
+                    "end that with COMMIT PREPARED '{name}' or ROLLBACK PREPARED '{name}'; pg_prepared_xacts says whose it is"
+                ),
+            )
+        }
+        Holder::Gone => ("it was locked by a process that has just ended".to_owned(), "try again".to_owned()),
+    };
+    report(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, message, Some(detail), Some(hint))
 }
 
 impl SegrecError {
@@ -115,16 +140,22 @@ impl SegrecError {
                     Some(hint),
                 )
             }
-            Self::WhichModel { known } if known.is_empty() => report(
+            Self::WhichModel { able, others } if able.is_empty() && others.is_empty() => report(
                 Code::ERRCODE_UNDEFINED_OBJECT,
                 "there is no model".to_owned(),
-                Some(known_models(&known)),
+                Some(known_models(&[])),
                 Some("create one with segrec_create_model and train it with segrec_train".to_owned()),
             ),
-            Self::WhichModel { known } => report(
+            Self::WhichModel { able, others } if able.is_empty() => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("none of {} models could answer, and the call names none", others.len()),
+                Some(format!("{}; none has a deployed version of what the call asks for", known_models(&others))),
+                Some("train one with segrec_train, or name one, as in model => 'shop', to hear what it lacks".to_owned()),
+            ),
+            Self::WhichModel { able, .. } => report(
                 Code::ERRCODE_AMBIGUOUS_PARAMETER,
-                format!("there are {} models and the call names none", known.len()),
-                Some(known_models(&known)),
+                format!("{} models could answer, and the call names none", able.len()),
+                Some(format!("those with a deployed version are {}", listed(&able))),
                 Some("name one, as in model => 'shop', or set segrec.default_model".to_owned()),
             ),
             Self::NotOwner { name, owner } => report(
@@ -158,19 +189,27 @@ impl SegrecError {
                 let arguments: Vec<String> =
                     missing.iter().map(|(argument, column)| format!("{argument} => '{column}'")).collect();
                 let of_options = missing.iter().all(|(argument, _)| argument.starts_with("segmentation"));
-                let hint = if of_options {
-                    "name columns that it has in the options of segmentation"
-                } else {
-                    "name the columns, as in user_column => 'customer_id'"
+                let hint = match missing.as_slice() {
+                    _ if of_options => "name columns that it has in the options of segmentation".to_owned(),
+                    [(key, _)] if matches!(key.as_str(), "users_key" | "items_key") => {
+                        format!("name the column of the ids, as in {key} => 'id'")
+                    }
+                    _ => "name the columns, as in user_column => 'customer_id'".to_owned(),
                 };
                 let noun = if names.len() == 1 { "column" } else { "columns" };
                 report(
                     Code::ERRCODE_UNDEFINED_COLUMN,
                     format!("relation \"{relation}\" has no {noun} {}", quoted(&names)),
                     Some(format!("its columns are {}; asked for {}", quoted(&existing), arguments.join(", "))),
-                    Some(hint.to_owned()),
+                    Some(hint),
                 )
             }
+            Self::SameColumn { relation, column } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("user_column and item_column are both \"{column}\""),
+                Some(format!("events say which user did something to which item: two columns of \"{relation}\"")),
+                Some("name both, as in user_column => 'customer_id', item_column => 'product_id'".to_owned()),
+            ),
             Self::WrongColumnTypes { relation, columns } => report(
                 Code::ERRCODE_DATATYPE_MISMATCH,
                 format!("columns of \"{relation}\" have types that do not serve"),
@@ -344,18 +383,9 @@ impl SegrecError {
                 Some(reason),
                 Some("give columns that tell users apart, or labels, or change segmentation.method".to_owned()),
             ),
-            Self::BeingTrained { model, pid } => report(
-                Code::ERRCODE_LOCK_NOT_AVAILABLE,
+            Self::BeingTrained { model, holder } => being_held(
                 format!("model \"{model}\" is being trained or changed by another session"),
-                pid.map(|pid| format!("it is locked by the process {pid}")),
-                Some(
-                    match pid {
-                        Some(_) => "wait until that is finished, or end it with pg_cancel_backend",
-                        // A prepared transaction has no process.
-                        None => "wait until that is finished; what is prepared, as in pg_prepared_xacts, ends by COMMIT PREPARED or ROLLBACK PREPARED",
-                    }
-                    .to_owned(),
-                ),
+                &holder,
             ),
             Self::ModelNotCommitted { model } => report(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -488,7 +518,19 @@ impl SegrecError {
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("\"n\" is {n}"),
                 None,
-                Some("\"n\" is a whole number of at least 0".to_owned()),
+                Some(format!("\"n\" is a whole number from 0 to {}", i32::MAX)),
+            ),
+            Self::TooLarge { value } => report(
+                Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+                format!("the number {value} is too large"),
+                Some(format!("whole numbers of a call are from {} to {}", i32::MIN, i32::MAX)),
+                Some("give a smaller number".to_owned()),
+            ),
+            Self::NoDocument { found } => report(
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                format!("a JSON document cannot be of type {found}"),
+                Some("it is of type jsonb, json, text or varchar".to_owned()),
+                Some("write it as in '{\"als\": {\"factors\": 32}}', or cast it to jsonb".to_owned()),
             ),
             Self::InvalidShare { argument, value, fact } => report(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -533,18 +575,9 @@ impl SegrecError {
                 None,
                 Some("see the view segrec.trials".to_owned()),
             ),
-            Self::BeingTuned { study, pid } => report(
-                Code::ERRCODE_LOCK_NOT_AVAILABLE,
-                format!("another session runs a trial of study {study}"),
-                Some(pid.map_or_else(
-                    || "it is locked by a prepared transaction, or by a process that has just ended".to_owned(),
-                    |pid| format!("it is locked by the process {pid}"),
-                )),
-                Some(
-                    "wait until that is finished, or end it with pg_cancel_backend; the view pg_prepared_xacts shows prepared transactions"
-                        .to_owned(),
-                ),
-            ),
+            Self::BeingTuned { study, holder } => {
+                being_held(format!("another session runs a trial of study {study}"), &holder)
+            }
             Self::NoScheduler { database, home, major } => report(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("the extension pg_cron is not installed in database \"{database}\""),
@@ -744,9 +777,19 @@ impl FeatureProblem {
                 "a distance to something unknown is unknown".to_owned(),
                 "fill it with coalesce, or leave the row out with WHERE or FILTER",
             ),
+            Self::NoNumbers { elements } => (
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                format!("features cannot be of type {elements}"),
+                "they are an array of real, double precision, smallint, integer, bigint or numeric"
+                    .to_owned(),
+                "cast them, as in features::real[]",
+            ),
             Self::OutOfRange { position, value } => (
                 Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-                format!("feature {position} is {value}"),
+                match value.abs() < 1e16 {
+                    true => format!("feature {position} is {value}"),
+                    false => format!("feature {position} is {value:e}"),
+                },
                 "features are finite and at most 1e15 from zero".to_owned(),
                 "bring the features to comparable scales, or leave the row out with WHERE or FILTER",
             ),

@@ -3,7 +3,7 @@
 
 use super::blocks::SmallBlocks;
 use super::memory;
-use super::text::{decode, encode};
+use super::text::{Text, decode, encode};
 use crate::error::{Result, SegrecError, or_raise};
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
@@ -51,8 +51,12 @@ fn read(text: &str) -> Result<Value> {
 /// # Errors
 /// A text has a character that PostgreSQL does not take.
 pub fn to_datum(value: &Value) -> Result<pg_sys::Datum> {
-    let printed = value.to_string();
-    let printed = CString::new(encode(&printed)?).map_err(|_| SegrecError::ZeroByte)?;
+    jsonb(&value.to_string())
+}
+
+/// A text as a `jsonb`.
+fn jsonb(text: &str) -> Result<pg_sys::Datum> {
+    let printed = CString::new(encode(text)?).map_err(|_| SegrecError::ZeroByte)?;
     // SAFETY: the input function of jsonb takes a C string, which lives until it has answered.
     let jsonb =
         unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(printed.as_ptr().into())]) };
@@ -98,3 +102,43 @@ unsafe impl BoxRet for Json {
 }
 
 pgrx::impl_sql_translatable!(Json, "jsonb");
+
+/// An argument that is a JSON document, in whichever type drivers send one: `jsonb`, `json`, or a text.
+#[derive(Clone, Debug)]
+pub struct Document(pub Value);
+
+impl FromDatum for Document {
+    const GET_TYPOID: bool = true;
+
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, oid: pg_sys::Oid) -> Option<Self> {
+        // SAFETY: the argument is of that type; a `json` is stored as a text is. What `jsonb_in` makes is a jsonb.
+        let read = || unsafe {
+            match oid {
+                pg_sys::JSONBOID => parse(datum),
+                pg_sys::JSONOID | pg_sys::TEXTOID | pg_sys::VARCHAROID => {
+                    let Text(text) = or_raise(Text::from_datum(datum, false).ok_or(SegrecError::ZeroByte));
+                    memory::ask("an argument that is a JSON document", VALUE_TIMES * text.len())?;
+                    parse(jsonb(&text)?)
+                }
+                other => {
+                    let found = std::ffi::CStr::from_ptr(pg_sys::format_type_be(other));
+                    Err(SegrecError::NoDocument { found: found.to_string_lossy().into_owned() })
+                }
+            }
+        };
+        (!is_null).then(|| Self(or_raise(read())))
+    }
+}
+
+// SAFETY: reads the datum as its type says.
+unsafe impl<'fcx> ArgAbi<'fcx> for Document {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.unwrap_or(Self(Value::Null))
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.into()
+    }
+}
+
+pgrx::impl_sql_translatable!(Document, "anycompatible");

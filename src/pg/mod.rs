@@ -6,11 +6,12 @@
 //! - [`backtraces`]: errors without them
 //! - [`background`]: processes that work for somebody who does not wait
 //! - [`blocks`]: memory contexts in which an error takes little
-//! - [`features`]: the argument `features real[]`
+//! - [`features`]: the argument `features` of a row
 //! - [`flat`]: values of our own types
 //! - [`interrupts`]: let them wait for a moment
 //! - [`owner`]: act as the owner of the catalog for a moment
-//! - [`json`]: values of type `jsonb`
+//! - [`json`]: values of type `jsonb`, and arguments that hold the same as `json` or text
+//! - [`lists`]: arguments that are lists of ids
 //! - [`lock`]: the lock that a training holds on its model
 //! - [`mapped`]: files that all sessions map
 //! - [`memory`]: whether the system would give more
@@ -27,6 +28,7 @@
 //! - [`statistics`]: what the planner keeps of the contents of tables
 //! - [`text`]: text between the server's encoding and UTF-8
 //! - [`value`]: values of statements, with their types
+//! - [`whole`]: whole numbers of calls
 //! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
 
 pub mod aggregate;
@@ -40,6 +42,7 @@ pub mod features;
 pub mod flat;
 pub mod interrupts;
 pub mod json;
+pub mod lists;
 pub mod lock;
 pub mod mapped;
 pub mod memory;
@@ -57,4 +60,5 @@ pub mod snapshot;
 pub mod statistics;
 pub mod text;
 pub mod value;
+pub mod whole;
 pub mod workers;

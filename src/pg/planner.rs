@@ -3,7 +3,7 @@
 use pgrx::{FromDatum, Internal, pg_sys};
 
 /// Answers a question of the planner about a call whose argument at `place` (from 0) is the number of its rows, as
-/// `generate_series_int4_support` does. An answer is the question itself; no answer is a null pointer, which is a
+/// `generate_series_int8_support` does. An answer is the question itself; no answer is a null pointer, which is a
 /// value and not an SQL null.
 pub fn rows_of(mut question: Internal, place: usize) -> Internal {
     // SAFETY: the planner passes a node. It is a question about rows only where its tag says so.
@@ -46,11 +46,11 @@ unsafe fn answer(question: &mut pg_sys::SupportRequestRows, place: usize) -> boo
             return false;
         }
         let value = &*value.cast::<pg_sys::Const>();
-        if value.consttype != pg_sys::INT4OID {
+        if value.consttype != pg_sys::INT8OID {
             return false;
         }
-        match i32::from_datum(value.constvalue, value.constisnull) {
-            Some(rows) if rows >= 0 => question.rows = f64::from(rows),
+        match i64::from_datum(value.constvalue, value.constisnull) {
+            Some(rows) if rows >= 0 => question.rows = rows as f64,
             _ => return false,
         }
         true

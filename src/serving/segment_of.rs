@@ -13,7 +13,7 @@ use serde_json::Value;
 /// The id of the segment of a user: as of the training, else by what is known about them now, else by
 /// their events now.
 pub fn segment_of(user: Id<'_>, model: Option<&str>) -> Result<Option<i32>> {
-    let model = session::model(model)?;
+    let model = session::model_of_segments(model)?;
     let Some(user) = user_id(user, model.user_kind, &model.name)? else {
         return Ok(None);
     };
@@ -39,7 +39,7 @@ pub fn segment_of(user: Id<'_>, model: Option<&str>) -> Result<Option<i32>> {
 
 /// The id of the segment of features that are nobody's yet.
 pub fn classify(model: Option<&str>, features: &Value) -> Result<Option<i32>> {
-    let model = session::model(model)?;
+    let model = session::model_of_segments(model)?;
     let Value::Object(features) = features else {
         return Err(SegrecError::InvalidFeatures(vec![RowProblem {
             name: String::new(),
@@ -52,7 +52,7 @@ pub fn classify(model: Option<&str>, features: &Value) -> Result<Option<i32>> {
 
 /// The users of a model's deployed version in `count` groups, from its merge tree, without a training.
 pub fn cut(model: Option<&str>, count: i32) -> Result<Vec<(String, i32)>> {
-    let model = session::model(model)?;
+    let model = session::model_of_segments(model)?;
     let count = usize::try_from(count).ok().filter(|&count| count > 0);
     let count = count.ok_or(SegrecError::InvalidSegments)?;
     let version_id = session::segments(&model)?.id();

@@ -3,7 +3,7 @@
 use super::segments::ServedSegments;
 use super::version::ServedVersion;
 use crate::catalog::factors::{self, Held};
-use crate::catalog::models::{self, Model};
+use crate::catalog::models::{self, Answers, Model, Wanted};
 use crate::catalog::statement::stable;
 use crate::error::{Result, SegrecError};
 use crate::settings;
@@ -16,17 +16,35 @@ thread_local! {
     static SEGMENTS: RefCell<HashMap<i64, Rc<ServedSegments>>> = RefCell::new(HashMap::new());
 }
 
-/// The model a call means: the one it names, or `segrec.default_model`, or the only one there is.
+/// The model that a call for a list means: the one it names, or `segrec.default_model`, or the only one that can answer it.
 pub fn model(name: Option<&str>) -> Result<Rc<Model>> {
+    answering(name, Answers::Lists)
+}
+
+/// The same of a call for segments, which models without events answer too.
+pub fn model_of_segments(name: Option<&str>) -> Result<Rc<Model>> {
+    answering(name, Answers::Segments)
+}
+
+fn answering(name: Option<&str>, answers: Answers) -> Result<Rc<Model>> {
     let default = settings::default_model()?;
-    let name = name.or(default.as_deref());
-    let mut found = models::find_served(name)?;
-    match (found.len(), found.pop(), name) {
-        (1, Some(model), _) => Ok(model),
-        (_, _, Some(name)) => {
+    let wanted = name.or(default.as_deref()).map_or(Wanted::Only(answers), Wanted::Named);
+    let mut found = models::find_served(wanted)?;
+    match (found.pop(), found.is_empty(), wanted) {
+        (Some(model), true, _) => Ok(model),
+        (_, _, Wanted::Named(name)) => {
             Err(SegrecError::UnknownModel { name: name.to_owned(), known: models::names()? })
         }
-        (_, _, None) => Err(SegrecError::WhichModel { known: models::names()? }),
+        (_, _, Wanted::Only(_)) => {
+            let (able, others) = models::names_by(answers)?;
+            // What a single model lacks is said of it.
+            if let ([], [only]) = (able.as_slice(), others.as_slice())
+                && let Some(model) = models::find_served(Wanted::Named(only))?.pop()
+            {
+                return Ok(model);
+            }
+            Err(SegrecError::WhichModel { able, others })
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Variety {
 
 impl Variety {
     /// Checks both; `whom` names whom the list is for, where it is drawn.
-    pub fn new(diversity: Option<f32>, explore: Option<f32>, whom: impl FnOnce() -> String) -> Result<Self> {
+    pub fn new(diversity: Option<f64>, explore: Option<f64>, whom: impl FnOnce() -> String) -> Result<Self> {
         let diversity = share("diversity", diversity, "1 asks only that items differ, 0 only that they fit")?;
         let explore = share("explore", explore, "1 draws any order of the pool, 0 draws nothing")?;
         let seed = if explore > 0.0 {
@@ -81,10 +81,10 @@ impl Variety {
     }
 }
 
-fn share(argument: &'static str, value: Option<f32>, fact: &'static str) -> Result<f32> {
+fn share(argument: &'static str, value: Option<f64>, fact: &'static str) -> Result<f32> {
     let value = value.ok_or(SegrecError::NullArgument { argument })?;
     if (0.0..=1.0).contains(&value) {
-        Ok(value)
+        Ok(value as f32)
     } else {
         Err(SegrecError::InvalidShare { argument, value, fact })
     }
