@@ -115,7 +115,7 @@ fn the_nearest_centroid_is_assigned() {
         "∅|∅"
     );
     let attributes =
-        "SELECT provolatile, proisstrict, proparallel FROM pg_proc WHERE proname = 'segrec_assign'";
+        "SELECT DISTINCT provolatile, proisstrict, proparallel FROM pg_proc WHERE proname = 'segrec_assign'";
     assert_eq!(session.table(attributes), "i|t|s");
 }
 
@@ -252,7 +252,7 @@ fn states_can_be_kept_and_merged_later() {
     // As an extension that distributes tables does it: states travel as text.
     session.run(
         "SET max_parallel_workers_per_gather = 0;
-         CREATE AGGREGATE gather(real[], int) (SFUNC = segrec_catalog.kmeans_step, STYPE = segrec_summary);
+         CREATE AGGREGATE gather(real[], bigint) (SFUNC = segrec_catalog.kmeans_step, STYPE = segrec_summary);
          CREATE AGGREGATE divide(segrec_summary) (
              SFUNC = segrec_catalog.summary_merge, STYPE = segrec_summary, FINALFUNC = segrec_catalog.kmeans_final);
          CREATE TABLE gathered AS SELECT id / 40001 AS half, gather(features, 4)::text AS state FROM points GROUP BY 1",

@@ -210,7 +210,7 @@ fn options_that_are_wrong_are_reported_together() {
         SqlState::INVALID_PARAMETER_VALUE,
         "\"n\" is -1",
         "",
-        "\"n\" is a whole number of at least 0",
+        "\"n\" is a whole number from 0 to 2147483647",
     );
     assert_eq!(session.table("SELECT options FROM segrec.models"), "{}", "refused options change nothing");
 }

@@ -241,7 +241,7 @@ fn models_that_cannot_answer_leave_calls_without_a_name_alone() {
     session.run("CREATE TABLE people AS SELECT u AS id, u % 5 AS kind FROM generate_series(1, 90) u");
     session.run("SELECT segrec_create_model('untrained', 'events')");
     session.run("SELECT segrec_create_model('people', users => 'people', users_key => 'id')");
-    for mut session in [&mut session, &mut database.connect()] {
+    for session in [&mut session, &mut database.connect()] {
         for _ in 0..2 {
             assert_eq!(session.table("SELECT * FROM segrec_recommend(1)"), list);
         }
@@ -249,7 +249,7 @@ fn models_that_cannot_answer_leave_calls_without_a_name_alone() {
     }
     // Segments are what both have now, and lists still one alone.
     session.run("SELECT segrec_train('people')");
-    for mut session in [&mut session, &mut database.connect()] {
+    for session in [&mut session, &mut database.connect()] {
         assert_eq!(session.table("SELECT * FROM segrec_recommend(1)"), list);
         let error = session.expect_error("SELECT segrec_segment_of(1)");
         assert_eq!(error.detail(), Some("those with a deployed version are \"people\", \"planted\""));
@@ -323,9 +323,10 @@ fn the_model_is_the_named_one_the_default_or_the_only_one() {
     assert_eq!(error.detail(), Some("those with a deployed version are \"other\", \"planted\""));
     session.run("SET segrec.default_model = 'planted'");
     session.run("SELECT segrec_recommend(1)");
-    let error = session.expect_error("SELECT segrec_recommend(1, model => 'other')");
+    session.run("SELECT segrec_create_model('untrained', 'events')");
+    let error = session.expect_error("SELECT segrec_recommend(1, model => 'untrained')");
     assert_eq!(error.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
-    assert_eq!(error.hint(), Some("train it with SELECT * FROM segrec_train('other')"));
+    assert_eq!(error.hint(), Some("train it with SELECT * FROM segrec_train('untrained')"));
 }
 
 #[test]

@@ -472,11 +472,14 @@ pub fn delete(model_id: i64) -> Result<()> {
 /// Who holds the lock on a model or the like.
 pub fn lock_holder(models_table: pg_sys::Oid, model_id: i64) -> Result<Holder> {
     let found = query(
-        "SELECT pid, gid FROM pg_catalog.pg_locks AS held \
-         LEFT JOIN pg_catalog.pg_prepared_xacts prepared \
-             ON pid IS NULL AND virtualtransaction = '-1/' || prepared.transaction::text \
+        // A prepared transaction has no process, and a lock on its own number.
+        "SELECT held.pid, (SELECT prepared.gid FROM pg_catalog.pg_locks own \
+                           JOIN pg_catalog.pg_prepared_xacts prepared ON prepared.transaction = own.transactionid \
+                           WHERE held.pid IS NULL AND own.pid IS NULL AND own.locktype = 'transactionid' \
+                             AND own.virtualtransaction = held.virtualtransaction LIMIT 1) \
+         FROM pg_catalog.pg_locks held \
          WHERE locktype = 'object' AND classid = $1 \
-           AND held.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+           AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
            AND objid = ($2 % 4294967296)::oid AND granted",
         &[models_table.into(), model_id.into()],
         |row| Ok((row.get(1)?, row.get(2)?)),

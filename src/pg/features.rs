@@ -53,8 +53,10 @@ impl Features<'_> {
             let elements = unsafe { CStr::from_ptr(pg_sys::format_type_be(elements)) };
             return FeatureProblem::NoNumbers { elements: elements.to_string_lossy().into_owned() };
         }
+        // The digits of a real, not those that a wider number would add.
+        let shown = |value: f32| value.to_string().parse().unwrap_or(f64::from(value));
         let wrong = || self.values.iter().position(|&value| !is_usable(value.into()));
-        let beyond = self.beyond.or_else(|| wrong().map(|position| (position, self.values[position].into())));
+        let beyond = self.beyond.or_else(|| wrong().map(|position| (position, shown(self.values[position]))));
         match (self.first_null, self.dimensions, beyond) {
             (Some(position), ..) => FeatureProblem::Null { position: position + 1 },
             (_, 0, _) => FeatureProblem::Empty,
