@@ -21,6 +21,7 @@ mod endless;
 mod errors;
 mod evaluation;
 mod events;
+mod functions;
 mod grants;
 mod harness;
 mod hostile;

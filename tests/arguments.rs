@@ -193,6 +193,9 @@ fn value(draw: &mut fastrand::Rng, kind: &str) -> String {
         "uuid" => "'ffffffff-ffff-ffff-ffff-ffffffffffff'".to_owned(),
         "jsonb" | "json" => one(draw, &DOCUMENTS),
         "regclass" | "oid" => one(draw, &RELATIONS),
+        "regnamespace" => {
+            one(draw, &["'public'", "'segrec_catalog'", "'pg_temp'", "0::oid", "4294967295::oid"])
+        }
         "timestamp without time zone" | "timestamp with time zone" => one(draw, &MOMENTS),
         "interval" => one(draw, &["'0'", "'-178000000 years'", "'178000000 years'", "'1 second'"]),
         "cstring" => format!("textout({})", one(draw, &TEXTS)),

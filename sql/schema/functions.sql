@@ -29,9 +29,14 @@ CREATE FUNCTION @extschema@.segrec_alter_model(model text, options anycompatible
 COMMENT ON FUNCTION @extschema@.segrec_alter_model(text, anycompatible)
     IS 'merges options into those of a model; null brings a default back';
 
+CREATE FUNCTION @extschema@.segrec_create_functions(model text, schema regnamespace) RETURNS TABLE (function text)
+    VOLATILE PARALLEL UNSAFE COST 10000 ROWS 10 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_create_functions_wrapper';
+COMMENT ON FUNCTION @extschema@.segrec_create_functions(text, regnamespace)
+    IS 'makes functions of one model in a schema, with ids of their own types: recommend and the like, for which EXECUTE is the privilege';
+
 CREATE FUNCTION @extschema@.segrec_drop_model(model text) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_drop_model_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_drop_model(text) IS 'drops a model with all its versions';
+COMMENT ON FUNCTION @extschema@.segrec_drop_model(text) IS 'drops a model with all its versions and its functions';
 
 CREATE FUNCTION @extschema@.segrec_grant(model text, role text, privilege text) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_grant_wrapper';

@@ -306,6 +306,15 @@ CREATE TABLE segrec_catalog.entrance (open boolean PRIMARY KEY CHECK (open));
 INSERT INTO segrec_catalog.entrance VALUES (true);
 COMMENT ON TABLE segrec_catalog.entrance IS 'one row, through which every view reads the tables of versions: dropping some locks it before any of them, so that no reader is met half-way';
 
+CREATE TABLE segrec_catalog.model_functions (
+    model_id bigint NOT NULL,
+    schema text NOT NULL,
+    name text NOT NULL,
+    arguments text NOT NULL,
+    PRIMARY KEY (model_id, schema, name, arguments)
+);
+COMMENT ON TABLE segrec_catalog.model_functions IS 'the functions that segrec_create_functions made, by name: a dump brings functions by themselves, with other numbers; they go with the model';
+
 -- What is done in the background belongs to a server: a dump takes none of it along.
 CREATE SEQUENCE segrec_catalog.jobs_job_seq;
 CREATE TABLE segrec_catalog.jobs (
@@ -332,6 +341,7 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.model_owners',
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.model_grants',
     'WHERE grantee::pg_catalog.oid OPERATOR(pg_catalog.=) 0::pg_catalog.oid
         OR EXISTS (SELECT FROM pg_catalog.pg_roles WHERE pg_roles.oid OPERATOR(pg_catalog.=) grantee::pg_catalog.oid)');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.model_functions', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions_version_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segments', '');

@@ -1,7 +1,7 @@
-//! `segrec_create_model`, `segrec_alter_model`, `segrec_drop_model`.
+//! `segrec_create_model`, `segrec_alter_model`, `segrec_create_functions`, `segrec_drop_model`.
 
 use crate::catalog::models::{ColumnNames, Described};
-use crate::commands::{alter_model, create_model, drop_model};
+use crate::commands::{alter_model, create_model, drop_model, functions};
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::json::Document;
 use crate::pg::regclass::Regclass;
@@ -60,6 +60,15 @@ fn segrec_create_model(
 #[pg_extern(sql = false)]
 fn segrec_alter_model(model: Option<Text>, options: Option<Document>) {
     or_raise(alter_model::alter_model(model.as_deref(), options.map(|options| options.0)));
+}
+
+#[pg_extern(sql = false)]
+fn segrec_create_functions(
+    model: Option<Text>,
+    schema: Option<pg_sys::Oid>,
+) -> TableIterator<'static, (name!(function, Text),)> {
+    let made = or_raise(functions::create_functions(model.as_deref(), schema));
+    TableIterator::new(made.into_iter().map(|signature| (signature.into(),)))
 }
 
 #[pg_extern(sql = false)]

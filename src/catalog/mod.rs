@@ -4,6 +4,7 @@
 //! - [`relations`]: columns, types and indexes of the caller's relations
 //! - [`events`]: events of everybody (streamed) and of one user
 //! - [`users`]: what is known about users and items, of everybody (streamed) and of one user
+//! - [`functions`]: functions of one model in a schema of its users'
 //! - [`live`]: the rows of one user in the caller's relation, where the caller may read them
 //! - [`models`]: the models
 //! - [`grants`]: what other roles may do with them
@@ -20,6 +21,7 @@
 
 pub mod events;
 pub mod factors;
+pub mod functions;
 pub mod grants;
 pub mod jobs;
 pub mod live;

@@ -6,10 +6,10 @@ use crate::error::{Result, SegrecError};
 use crate::pg::owner::{ActingAs, PinnedPath, table_and_owner};
 use crate::pg::query::{self, Query, Sees};
 use crate::pg::rights::is_restricted;
+use crate::pg::text::c_text;
 use crate::pg::value::{Argument, Readable};
 use pgrx::pg_sys;
 use std::cell::Cell;
-use std::ffi::CString;
 
 /// One row of a result.
 pub struct Row<'a>(query::Row<'a>);
@@ -71,7 +71,7 @@ pub fn write<T>(
     }
     volatile();
     let _path = PinnedPath::new();
-    let sql = CString::new(sql).map_err(|_| SegrecError::ZeroByte)?;
+    let sql = c_text(sql)?;
     collected(each, |each| query::write(&sql, arguments, each))
 }
 
@@ -96,6 +96,12 @@ pub fn execute(sql: &str, arguments: &[Argument<'_>]) -> Result<()> {
     write(sql, arguments, |_| Ok(())).map(|_| ())
 }
 
+/// Runs a statement that defines something in a schema of the caller's, as the caller. Unlike others it has names and texts
+/// in it, which have been quoted.
+pub fn define(sql: &str) -> Result<()> {
+    execute(sql, &[])
+}
+
 /// A query that is prepared once and kept.
 pub struct Prepared(Query);
 
@@ -103,7 +109,7 @@ impl Prepared {
     /// Prepares a query with parameters of the given types.
     pub fn new(sql: &str, types: &[pg_sys::Oid]) -> Result<Self> {
         let _path = PinnedPath::new();
-        let sql = CString::new(sql).map_err(|_| SegrecError::ZeroByte)?;
+        let sql = c_text(sql)?;
         Ok(Self(Query::without_workers(&sql, types, None)?))
     }
 

@@ -26,7 +26,7 @@ pub fn owned(name: Option<&str>) -> Result<Model> {
 
 /// The model of that name, which the caller must own.
 pub fn owner_of(name: Option<&str>) -> Result<Model> {
-    let model = named(name)?;
+    let model = usable(name)?;
     if !model.is_owner {
         return Err(SegrecError::NotOwner { name: model.name, owner: model.owner });
     }
@@ -35,7 +35,7 @@ pub fn owner_of(name: Option<&str>) -> Result<Model> {
 
 /// The model of that name, which the caller must own or hold the privilege to train.
 pub fn trainable(name: Option<&str>) -> Result<Model> {
-    let model = named(name)?;
+    let model = usable(name)?;
     if !model.may_train {
         return Err(SegrecError::NotTrainer { name: model.name, owner: model.owner });
     }
@@ -49,7 +49,7 @@ pub fn trainable_here(name: Option<&str>) -> Result<Model> {
 }
 
 /// The model of that name, which the caller must know of.
-fn named(name: Option<&str>) -> Result<Model> {
+pub fn usable(name: Option<&str>) -> Result<Model> {
     let name = name.ok_or(SegrecError::NullArgument { argument: "model" })?;
     match models::find(name)? {
         Some(model) => Ok(model),

@@ -1,6 +1,7 @@
-//! `segrec_drop_model`: a model with all its versions and its schedule.
+//! `segrec_drop_model`: a model with all its versions, its schedule and its functions.
 
 use super::access::owned_and_locked;
+use super::functions::drop_functions;
 use super::schedule::forget;
 use crate::catalog::{models, removal, versions};
 use crate::error::{Result, SegrecError};
@@ -10,6 +11,7 @@ pub fn drop_model(model: Option<&str>) -> Result<()> {
     owned_and_locked(model, |model| {
         models::take(&model)?;
         forget(&model)?;
+        drop_functions(&model)?;
         let versions: Vec<i64> = versions::list(model.id)?.iter().map(|version| version.version_id).collect();
         let patience = removal::patience();
         if !removal::lock_tables(&versions, patience)? {

@@ -15,6 +15,7 @@ pub mod drop_version;
 pub mod estimate;
 pub mod evaluate;
 pub mod forget_user;
+pub mod functions;
 pub mod grant;
 pub mod jobs;
 pub mod label_segment;

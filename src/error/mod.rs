@@ -168,6 +168,8 @@ pub enum SegrecError {
     WrongColumnTypes { relation: String, columns: Vec<String> },
     /// A relation was given by a number that none has.
     NoSuchRelation { oid: u32 },
+    /// A schema was given by a number that none has.
+    NoSuchSchema { oid: u32 },
     /// The ids in a relation are of another kind than those that the model was made for.
     IdKindChanged {
         /// The model.

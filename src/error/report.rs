@@ -222,6 +222,12 @@ impl SegrecError {
                 Some("it was dropped, or never there".to_owned()),
                 Some("name a table, view, materialized view, foreign table or partitioned table".to_owned()),
             ),
+            Self::NoSuchSchema { oid } => report(
+                PgSqlErrorCode::ERRCODE_INVALID_SCHEMA_NAME,
+                format!("there is no schema with oid {oid}"),
+                Some("it was dropped, or never there".to_owned()),
+                Some("make one with CREATE SCHEMA, and name it".to_owned()),
+            ),
             Self::IdKindChanged { model, relation, what, column, type_name, kind } => report(
                 PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
                 format!(

@@ -23,6 +23,7 @@
 //! - [`relation`]: relations of users, held while they are read
 //! - [`rights`]: what the current role may read
 //! - [`row`]: rows by a key, without the executor
+//! - [`schemas`]: where the caller's names are looked for
 //! - [`setting`]: what is set for other extensions
 //! - [`snapshot`]: see what was committed since the statement began
 //! - [`statistics`]: what the planner keeps of the contents of tables
@@ -55,6 +56,7 @@ pub mod regclass;
 pub mod relation;
 pub mod rights;
 pub mod row;
+pub mod schemas;
 pub mod setting;
 pub mod snapshot;
 pub mod statistics;
