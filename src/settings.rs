@@ -13,8 +13,8 @@ static TRAINING_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(4096);
 static THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
 /// `segrec.max_jobs_per_role`
 static JOBS_PER_ROLE: GucSetting<i32> = GucSetting::<i32>::new(2);
-/// `segrec.max_jobs_per_database`
-static JOBS_PER_DATABASE: GucSetting<i32> = GucSetting::<i32>::new(4);
+/// `segrec.max_jobs`
+static JOBS: GucSetting<i32> = GucSetting::<i32>::new(4);
 
 /// Registers the settings; called once when the library is loaded.
 pub fn register() {
@@ -48,7 +48,7 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"segrec.max_jobs_per_role",
-        c"The most trainings in the background that a role may have at once, in all databases.",
+        c"The most trainings in the background of a role that run at once, in all databases; others wait.",
         c"-1 is no limit. It does not hold for superusers.",
         &JOBS_PER_ROLE,
         NO_LIMIT,
@@ -57,10 +57,10 @@ pub fn register() {
         GucFlags::default(),
     );
     GucRegistry::define_int_guc(
-        c"segrec.max_jobs_per_database",
-        c"The most trainings in the background at once in a database.",
+        c"segrec.max_jobs",
+        c"The most trainings in the background that run at once in a database; others wait.",
         c"-1 is no limit. It does not hold for superusers, and theirs do not count.",
-        &JOBS_PER_DATABASE,
+        &JOBS,
         NO_LIMIT,
         MOST_JOBS,
         GucContext::Suset,
@@ -107,6 +107,6 @@ pub fn jobs_per_role() -> Option<u16> {
 }
 
 /// How many there may be at once in a database; none where there is no limit.
-pub fn jobs_per_database() -> Option<u16> {
-    limit(&JOBS_PER_DATABASE)
+pub fn jobs() -> Option<u16> {
+    limit(&JOBS)
 }

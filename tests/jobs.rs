@@ -118,12 +118,20 @@ fn start(role: &str, number: i32) -> String {
     format!("SELECT segrec_train_in_background('{role} {number}')")
 }
 
-const STOP_ALL: &str = "SELECT count(segrec_cancel(job)) FROM segrec.jobs WHERE state = 'running'";
+const STOP_ALL: &str =
+    "SELECT count(segrec_cancel(job)) FROM segrec.jobs WHERE state IN ('waiting', 'running')";
 const NONE_RUNS: &str =
     "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'pg_segrec training')";
 
+/// How many jobs of that name there are in each state.
+fn states(session: &mut Session, role: &str) -> String {
+    session.table(&format!(
+        "SELECT state, count(*) FROM segrec.jobs WHERE model LIKE '{role} %' AND state IN ('waiting', 'running') GROUP BY 1 ORDER BY 1"
+    ))
+}
+
 #[test]
-fn a_role_and_a_database_have_only_so_many_jobs_at_once() {
+fn of_a_role_and_of_a_database_only_so_many_jobs_run_at_once_and_others_wait() {
     let cluster = Cluster::configure().set("max_worker_processes", "24").start();
     let (database, other) = (cluster.database("jobs_places"), cluster.database("jobs_places_other"));
     let mut admin = database.connect();
@@ -133,56 +141,179 @@ fn a_role_and_a_database_have_only_so_many_jobs_at_once() {
     let asking: Vec<_> = (1..=8)
         .map(|number| {
             let mut session = database.connect_as("jobs_taker");
-            std::thread::spawn(move || session.query_one(&start("jobs_taker", number), &[]).is_ok())
+            std::thread::spawn(move || session.run(&start("jobs_taker", number)))
         })
         .collect();
-    let started = asking.into_iter().map(|asking| asking.join().unwrap()).filter(|started| *started).count();
-    assert_eq!(started, 2);
-    for session in [&mut session, &mut elsewhere] {
-        let error = session.expect_error(&start("jobs_taker", 1));
-        assert_eq!(error.code(), &SqlState::CONFIGURATION_LIMIT_EXCEEDED);
-        assert_eq!(
-            error.message(),
-            "your role has all the trainings in the background that it may have at once"
-        );
-        assert_eq!(error.detail(), Some("segrec.max_jobs_per_role is 2, those in other databases too"));
-    }
+    asking.into_iter().for_each(|asking| asking.join().unwrap());
+    assert_eq!(states(&mut session, "jobs_taker"), "running|2\nwaiting|6");
+    elsewhere.run(&start("jobs_taker", 1));
+    assert_eq!(states(&mut elsewhere, "jobs_taker"), "waiting|1");
     // Nobody raises it who is held by it, neither before the setting is known nor after.
     let mut early = database.connect_as("jobs_taker");
     early.run("SET segrec.max_jobs_per_role = 100");
-    let error = early.expect_error(&start("jobs_taker", 1));
-    assert_eq!(error.code(), &SqlState::CONFIGURATION_LIMIT_EXCEEDED);
+    early.run(&start("jobs_taker", 1));
     let error = early.expect_error("SET segrec.max_jobs_per_role = 100");
     assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
-    // Another role has places of its own, until the database has none.
+    // Another role has places of its own, and passes those who wait for theirs, until the database has none.
     let mut second = taker(&database, "jobs_second");
     for number in 1..=2 {
         second.run(&start("jobs_second", number));
     }
+    second.wait_until("SELECT count(*) = 2 FROM segrec.jobs WHERE state = 'running'");
     let mut third = taker(&database, "jobs_third");
-    let error = third.expect_error(&start("jobs_third", 1));
-    assert_eq!(error.code(), &SqlState::CONFIGURATION_LIMIT_EXCEEDED);
-    assert_eq!(error.detail(), Some("segrec.max_jobs_per_database is 4"));
-    // Superusers are held by neither, and theirs take no place.
+    third.run(&start("jobs_third", 1));
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(states(&mut third, "jobs_third"), "waiting|1");
+    assert_eq!(states(&mut session, "jobs_taker"), "running|2\nwaiting|7");
+    // Superusers are held by neither, and theirs take no place; but they stand in the queue.
     admin.run(
         "CREATE VIEW events AS SELECT 1::bigint AS user_id, 1::bigint AS item_id FROM pg_sleep(100000);
          SELECT segrec_create_model('own', 'events')",
     );
     admin.run("SELECT segrec_train_in_background('own')");
-    assert_eq!(admin.value::<i64>("SELECT count(*) FROM segrec.jobs WHERE state = 'running'"), 5);
-    // What ends gives its place back, however it ends.
-    second.run(&format!("{STOP_ALL} AND job = (SELECT max(job) FROM segrec.jobs)"));
-    admin.wait_until("SELECT count(*) = 4 FROM pg_stat_activity WHERE backend_type = 'pg_segrec training'");
-    third.run(&start("jobs_third", 1));
-    admin.run(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pg_segrec training'",
+    admin.wait_until("SELECT count(*) = 5 FROM segrec.jobs WHERE state = 'running'");
+    // What ends gives its place to the next whose turn it is.
+    second.run("SELECT segrec_cancel(max(job)) FROM segrec.jobs WHERE state = 'running'");
+    third.wait_until("SELECT count(*) = 1 FROM segrec.jobs WHERE state = 'running'");
+    assert_eq!(states(&mut session, "jobs_taker"), "running|2\nwaiting|7");
+    // What is cancelled while it waits never runs.
+    let waiting: i64 = session.value("SELECT max(job) FROM segrec.jobs WHERE state = 'waiting'");
+    assert!(session.value::<bool>(&format!("SELECT segrec_cancel({waiting})")));
+    assert_eq!(
+        session.table(&format!(
+            "SELECT state, started_at, finished_at >= asked_at FROM segrec.jobs WHERE job = {waiting}"
+        )),
+        "cancelled|∅|t"
     );
+    for session in [&mut elsewhere, &mut session, &mut second, &mut third, &mut admin] {
+        session.run("DO $$ BEGIN WHILE EXISTS (SELECT FROM segrec.jobs WHERE state IN ('waiting', 'running')) LOOP
+            PERFORM segrec_cancel(job) FROM segrec.jobs WHERE state = 'waiting'; PERFORM segrec_cancel(job) FROM segrec.jobs WHERE state = 'running';
+            COMMIT; PERFORM pg_sleep(.1); END LOOP; END $$");
+    }
     admin.wait_until(NONE_RUNS);
     admin.run("ALTER ROLE jobs_taker SET segrec.max_jobs_per_role = 3");
     let mut session = database.connect_as("jobs_taker");
     for number in 1..=3 {
         session.run(&start("jobs_taker", number));
     }
-    assert_eq!(session.value::<i64>(STOP_ALL), 3);
+    assert_eq!(states(&mut session, "jobs_taker"), "running|3");
+    session.run(STOP_ALL);
     admin.wait_until(NONE_RUNS);
+}
+
+/// Small models whose trainings end soon.
+fn small(session: &mut Session, models: i32) {
+    planted::create(session);
+    session.run(&format!(
+        "SELECT segrec_create_model('small ' || m, 'events', options => '{{\"algorithm\": \"popularity\", \"segmentation\": {{\"method\": \"none\"}}}}')
+         FROM generate_series(1, {models}) m"
+    ));
+}
+
+const ALL_ENDED: &str = "SELECT bool_and(state NOT IN ('waiting', 'running')) FROM segrec.jobs";
+
+#[test]
+fn more_jobs_than_the_server_has_processes_for_all_finish_in_their_order() {
+    let cluster = Cluster::configure().set("max_worker_processes", "8").start();
+    let database = cluster.database("jobs_many");
+    let mut session = database.connect();
+    small(&mut session, 20);
+    session.run("SELECT segrec_train_in_background('small ' || m) FROM generate_series(1, 20) m");
+    session.wait_until(ALL_ENDED);
+    assert_eq!(session.table("SELECT state, count(*) FROM segrec.jobs GROUP BY 1"), "finished|20");
+    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec.models WHERE deployed_version = 1"), 20);
+    // One at a time they begin as they were asked for.
+    session.run("CREATE ROLE jobs_orderly LOGIN; GRANT SELECT ON events TO jobs_orderly; ALTER ROLE jobs_orderly SET segrec.max_jobs_per_role = 1;
+        SELECT segrec_grant(model, 'jobs_orderly', 'train') FROM segrec.models");
+    let mut orderly = database.connect_as("jobs_orderly");
+    for number in 1..=6 {
+        orderly.run(&start("small", number));
+    }
+    orderly.wait_until(ALL_ENDED);
+    let order = "SELECT count(*), bool_and(started_at > ended) FROM (
+        SELECT started_at, lag(finished_at, 1, '-infinity') OVER (ORDER BY job) AS ended FROM segrec.jobs WHERE role = 'jobs_orderly'::regrole) x";
+    assert_eq!(orderly.table(order), "6|t");
+    session.wait_until(NONE_RUNS);
+}
+
+#[test]
+fn with_a_single_process_jobs_of_a_role_finish_one_after_the_other() {
+    // One of two is the launcher of logical replication.
+    let cluster = Cluster::configure().set("max_worker_processes", "2").start();
+    let database = cluster.database("jobs_single");
+    let mut session = database.connect();
+    small(&mut session, 4);
+    for number in 1..=4 {
+        session.run(&start("small", number));
+    }
+    session.wait_until(ALL_ENDED);
+    assert_eq!(session.table("SELECT state, count(*) FROM segrec.jobs GROUP BY 1"), "finished|4");
+    session.wait_until(NONE_RUNS);
+}
+
+#[test]
+fn without_a_process_jobs_wait_until_somebody_asks_again() {
+    let cluster = Cluster::configure().set("max_worker_processes", "1").start();
+    let database = cluster.database("jobs_none");
+    let mut session = database.connect();
+    small(&mut session, 3);
+    session.run("SELECT segrec_train_in_background('small ' || m) FROM generate_series(1, 2) m");
+    // What is rolled back was not asked for.
+    session.run("BEGIN; SELECT segrec_train_in_background('small 3'); ROLLBACK");
+    assert_eq!(
+        session.table("SELECT model, state, started_at FROM segrec.jobs"),
+        "small 1|waiting|∅\nsmall 2|waiting|∅"
+    );
+    assert!(session.value::<bool>("SELECT segrec_cancel(min(job)) FROM segrec.jobs"));
+    cluster.append_settings(&[("max_worker_processes", "8")]);
+    cluster.restart();
+    let mut session = database.connect();
+    assert_eq!(session.table("SELECT model, state FROM segrec.jobs"), "small 1|cancelled\nsmall 2|waiting");
+    session.run(&start("small", 3));
+    session.wait_until(ALL_ENDED);
+    assert_eq!(
+        session.table("SELECT model, state FROM segrec.jobs"),
+        "small 1|cancelled\nsmall 2|finished\nsmall 3|finished"
+    );
+}
+
+#[test]
+fn a_job_that_waits_has_the_rights_of_its_role_when_it_begins_and_goes_with_its_model() {
+    let cluster = Cluster::configure().set("max_worker_processes", "8").start();
+    let database = cluster.database("jobs_rights");
+    let (mut admin, mut busy) = (database.connect(), taker(&database, "jobs_asking"));
+    small(&mut admin, 4);
+    admin.run(
+        "GRANT SELECT ON events TO jobs_asking; SELECT segrec_grant(model, 'jobs_asking', 'train') FROM segrec.models WHERE model LIKE 'small %'",
+    );
+    for number in 1..=2 {
+        busy.run(&start("jobs_asking", number));
+    }
+    for number in 1..=3 {
+        busy.run(&start("small", number));
+    }
+    // A job of a model that another is training waits for that.
+    busy.run(&start("jobs_asking", 1));
+    assert_eq!(states(&mut busy, "small"), "waiting|3");
+    admin.run("SELECT segrec_revoke('small 1', 'jobs_asking', 'train'); SELECT segrec_drop_model('small 2')");
+    busy.run(
+        "SELECT segrec_cancel(job) FROM segrec.jobs WHERE state = 'waiting' AND model LIKE 'jobs_asking%'",
+    );
+    busy.run("SELECT segrec_cancel(job) FROM segrec.jobs WHERE state = 'running'");
+    admin.wait_until(
+        "SELECT bool_and(state NOT IN ('waiting', 'running')) FROM segrec.jobs WHERE model LIKE 'small %'",
+    );
+    assert_eq!(
+        admin.table("SELECT model, state, split_part(error, E'\\n', 1) FROM segrec.jobs WHERE model LIKE 'small %' ORDER BY 1"),
+        "small 1|failed|permission denied to train model \"small 1\"\nsmall 3|finished|∅"
+    );
+    assert_eq!(admin.table("SELECT role FROM segrec.jobs WHERE model = 'small 3'"), "jobs_asking");
+    // A role does not fill the queue.
+    admin.run("ALTER SYSTEM SET max_worker_processes = 1");
+    cluster.restart();
+    let mut busy = database.connect_as("jobs_asking");
+    let error =
+        busy.expect_error("SELECT segrec_train_in_background('small 3') FROM generate_series(1, 101)");
+    assert_eq!(error.code(), &SqlState::CONFIGURATION_LIMIT_EXCEEDED);
+    assert_eq!(error.message(), "too many trainings of your role wait already");
 }

@@ -33,9 +33,9 @@ fn parts(session: &mut Session, result: &str) -> Vec<Part> {
 /// Columns of a type that the part takes, of a row n.
 fn column(kind: &str) -> &'static str {
     match kind {
-        "real[]" => "ARRAY[n, n * n % 7]::real[]",
-        "integer" => "3",
-        "text" => "'x' || n % 3",
+        "anyarray" => "ARRAY[n, n * n % 7]::real[]",
+        "bigint" => "3",
+        "text" => "format('{%s,%s}', n % 3, n % 7)",
         "boolean" => "n % 2 = 0",
         "double precision" => "n::float8 / 3",
         "segrec_summary" => "NULL::segrec_summary",
@@ -170,7 +170,7 @@ fn messages_that_somebody_changed_are_read_or_refused() {
     let database = Cluster::shared().database("messages");
     let mut session = database.connect();
     session.run(
-        "CREATE AGGREGATE kept(real[], integer) (SFUNC = segrec_catalog.kmeans_step, STYPE = segrec_summary)",
+        "CREATE AGGREGATE kept(real[], bigint) (SFUNC = segrec_catalog.kmeans_step, STYPE = segrec_summary)",
     );
     let rows = "FROM generate_series(1, 40) n";
     let texts = ["kept(ARRAY[n, n * n % 7]::real[], 3)", "segrec_kmeans(ARRAY[n, n * n % 7]::real[], 3)"];

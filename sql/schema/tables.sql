@@ -321,15 +321,18 @@ CREATE TABLE segrec_catalog.jobs (
     job bigint PRIMARY KEY,
     model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
     role regrole NOT NULL,
-    pid integer NOT NULL,
-    state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'finished', 'failed', 'cancelled')),
-    started_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    pid integer,
+    state text NOT NULL DEFAULT 'running' CHECK (state IN ('waiting', 'running', 'finished', 'failed', 'cancelled')),
+    started_at timestamptz DEFAULT pg_catalog.clock_timestamp(),
     finished_at timestamptz,
     version integer,
-    error text
+    error text,
+    asked_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    orders text,
+    CHECK (state <> 'waiting' OR orders IS NOT NULL)
 );
 ALTER TABLE segrec_catalog.jobs ALTER error SET STATISTICS 0;
-COMMENT ON TABLE segrec_catalog.jobs IS 'trainings in the background; a running one holds an object lock on (this table, job)';
+COMMENT ON TABLE segrec_catalog.jobs IS 'trainings in the background; a running one holds an object lock on (this table, job), and the process that starts those that wait one on (this table, 0); orders is what the process of a waiting one will be told';
 COMMENT ON SEQUENCE segrec_catalog.jobs_job_seq IS 'the numbers of jobs';
 
 -- Their contents belong to the database, not to the extension: pg_dump takes them along.

@@ -310,7 +310,8 @@ CREATE VIEW segrec_catalog.seen_jobs WITH (security_barrier) AS
 SELECT job.job, job.model_id, job.role, job.pid, job.started_at, job.finished_at, job.version,
        CASE WHEN ended.early THEN 'failed' ELSE job.state END AS state,
        CASE WHEN ended.early THEN 'its process was ended: the server was shut down or crashed, or the process was terminated'
-            ELSE job.error END AS error
+            ELSE job.error END AS error,
+       job.asked_at
 FROM segrec_catalog.jobs job, LATERAL (
     SELECT job.state = 'running' AND NOT pg_catalog.pg_is_in_recovery() AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_locks lock
@@ -322,7 +323,7 @@ COMMENT ON VIEW segrec_catalog.seen_jobs IS 'all jobs, and how they are';
 
 CREATE VIEW segrec_catalog.usable_jobs WITH (security_barrier) AS
 SELECT model.name AS model, job.job, job.model_id, job.role, job.pid, job.started_at, job.finished_at, job.version,
-       job.state, CASE WHEN model.may_train THEN job.error END AS error
+       job.state, CASE WHEN model.may_train THEN job.error END AS error, job.asked_at
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.seen_jobs job USING (model_id)
 WHERE model.may_train OR pg_catalog.pg_has_role(job.role::oid, 'USAGE');
@@ -352,7 +353,7 @@ COMMENT ON VIEW segrec.training_progress IS 'the trainings that are going on, of
 
 CREATE VIEW segrec.jobs WITH (security_barrier) AS
 SELECT job.job, job.model, job.state, progress.phase, job.started_at, job.finished_at, job.version, job.error, job.role,
-       progress.share, progress.estimated_end
+       progress.share, progress.estimated_end, job.asked_at
 FROM segrec_catalog.usable_jobs job
 LEFT JOIN segrec.training_progress progress ON progress.job = job.job AND job.state = 'running'
 ORDER BY job.job;

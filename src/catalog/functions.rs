@@ -269,6 +269,9 @@ pub fn made_for(model_id: i64, model: &str) -> Result<Vec<Made>> {
             |row| Ok((row.value(1)?, row.value(2)?, row.value(3)?)),
         )
     })?;
+    // As a body is written where standard_conforming_strings is on, and off.
+    let plain = format!("'{}'::text", model.replace('\'', "''"));
+    let escaped = plain.replace('\\', "\\\\");
     let mut made = Vec::new();
     for (schema, name, arguments) in recorded {
         let found = query(
@@ -279,14 +282,21 @@ pub fn made_for(model_id: i64, model: &str) -> Result<Vec<Made>> {
              JOIN pg_catalog.pg_language language ON language.oid = prolang \
              WHERE nspname = $1::name AND proname = $2::name AND pg_catalog.oidvectortypes(proargtypes) = $3 \
                AND prosecdef AND lanname = 'sql' \
-               AND pg_catalog.strpos(pg_catalog.pg_get_function_sqlbody(made.oid), pg_catalog.quote_literal($4) || '::text') > 0 \
+               AND (pg_catalog.strpos(pg_catalog.pg_get_function_sqlbody(made.oid), $4) > 0 \
+                    OR pg_catalog.strpos(pg_catalog.pg_get_function_sqlbody(made.oid), $5) > 0) \
                AND EXISTS (SELECT FROM pg_catalog.pg_depend needs \
                            JOIN pg_catalog.pg_depend member ON member.classid = needs.refclassid AND member.objid = needs.refobjid \
                                 AND member.deptype = 'e' AND member.refclassid = 'pg_catalog.pg_extension'::regclass \
                            JOIN pg_catalog.pg_extension extension ON extension.oid = member.refobjid AND extname = 'pg_segrec' \
                            WHERE needs.classid = 'pg_catalog.pg_proc'::regclass AND needs.objid = made.oid \
                              AND needs.refclassid = 'pg_catalog.pg_proc'::regclass)",
-            &[schema.as_str().into(), name.as_str().into(), arguments.as_str().into(), model.into()],
+            &[
+                schema.as_str().into(),
+                name.as_str().into(),
+                arguments.as_str().into(),
+                plain.as_str().into(),
+                escaped.as_str().into(),
+            ],
             |row| Ok((row.value::<String>(1)?, row.value::<bool>(2)?, row.value::<String>(3)?)),
         )?;
         let found = found.into_iter().next();

@@ -1,23 +1,23 @@
 //! Trainings in the background: who asked for which, and how they ended.
 //!
 //! While its process lives it holds a lock on (the table, the job). A job that says it is running while nobody
-//! holds that lock was ended by a shutdown or a crash.
+//! holds that lock was ended by a shutdown or a crash. A job that waits has what its process will be told.
 
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
 use crate::pg::lock::Shared;
 use crate::pg::owner::table_and_owner;
-use crate::pg::row::{Key, rows};
+use crate::pg::row::{Key, RowVersion, rows};
 use crate::pg::snapshot::NewSnapshot;
 use pgrx::pg_sys;
 
 /// A job, where the caller may know of it.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The process.
-    pub pid: i32,
-    /// Whether it is running.
-    pub running: bool,
+    /// The process, where it is running.
+    pub pid: Option<i32>,
+    /// Whether it waits for its turn.
+    pub waiting: bool,
 }
 
 /// The table of jobs.
@@ -35,11 +35,66 @@ pub fn take_number() -> Result<i64> {
     found.into_iter().next().ok_or_else(|| SegrecError::Internal("a sequence gave no number".to_owned()))
 }
 
-/// Whether a job has begun: its process writes its row down when it holds the job's lock.
-pub fn has_begun(job: i64) -> Result<bool> {
+/// The row of a job as it is now. It changes when the job begins: its process writes that down when it holds the job's lock.
+pub fn row_now(job: i64) -> Result<Option<RowVersion>> {
     // No statement: at the levels of isolation above READ COMMITTED one sees what the transaction began with.
     let _snapshot = NewSnapshot::latest();
-    Ok(!rows(jobs_table()?, Some((c"jobs_pkey", Key::Bigint(c"job", job))), 1, None).is_empty())
+    let found = rows(jobs_table()?, Some((c"jobs_pkey", Key::Bigint(c"job", job))), 1, None);
+    Ok(found.into_iter().next().map(|(version, _)| version))
+}
+
+/// Writes down that a job waits.
+pub fn enqueue(job: i64, model_id: i64, role: u32, orders: &str) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "INSERT INTO segrec_catalog.jobs (job, model_id, role, state, started_at, orders) \
+             VALUES ($1, $2, $3::oid, 'waiting', NULL, $4)",
+            &[job.into(), model_id.into(), pg_sys::Oid::from(role).into(), orders.into()],
+        )
+    })
+}
+
+/// What the processes of the jobs that wait will be told, in the order of their numbers.
+pub fn waiting() -> Result<Vec<String>> {
+    let sql = "SELECT orders FROM segrec_catalog.jobs WHERE state = 'waiting' ORDER BY job";
+    as_owner(|| query(sql, &[], |row| row.value(1)))
+}
+
+/// How many jobs of a role wait.
+pub fn waiting_of(role: u32) -> Result<i64> {
+    let found = as_owner(|| {
+        query(
+            "SELECT pg_catalog.count(*) FROM segrec_catalog.jobs WHERE state = 'waiting' AND role::oid = $1",
+            &[pg_sys::Oid::from(role).into()],
+            |row| row.value(1),
+        )
+    })?;
+    Ok(found.into_iter().next().unwrap_or(0))
+}
+
+/// Whether a job is running: of a model, or any.
+pub fn is_running(model_id: Option<i64>) -> Result<bool> {
+    let found = as_owner(|| {
+        query(
+            "SELECT 1 FROM segrec_catalog.seen_jobs WHERE state = 'running' AND model_id = COALESCE($1, model_id) LIMIT 1",
+            &[model_id.into()],
+            |row| row.value::<i32>(1),
+        )
+    })?;
+    Ok(!found.is_empty())
+}
+
+/// Takes back a job that waits; false where it waits no more.
+pub fn take_back(job: i64) -> Result<bool> {
+    let found = as_owner(|| {
+        write(
+            "UPDATE segrec_catalog.jobs SET state = 'cancelled', finished_at = pg_catalog.clock_timestamp(), orders = NULL \
+             WHERE job = $1 AND state = 'waiting' RETURNING 1",
+            &[job.into()],
+            |row| row.value::<i32>(1),
+        )
+    })?;
+    Ok(!found.is_empty())
 }
 
 /// How many jobs have a place of a role or of this database.
@@ -55,7 +110,7 @@ pub fn places_taken(of: Shared) -> Result<i64> {
 }
 
 /// Writes down that a job runs in this process, and how those of the same model ended that are running no more.
-/// Gives the model's name; none where there is no such model.
+/// Gives the model's name; none where there is no such model, or the job waits no more.
 pub fn begin(job: i64, model_id: i64, role: u32) -> Result<Option<String>> {
     as_owner(|| {
         // The model first, as a drop takes it before its jobs.
@@ -69,12 +124,25 @@ pub fn begin(job: i64, model_id: i64, role: u32) -> Result<Option<String>> {
              WHERE seen.job = job.job AND job.model_id = $1 AND job.state <> seen.state",
             &[model_id.into()],
         )?;
-        execute(
-            "INSERT INTO segrec_catalog.jobs (job, model_id, role, pid) \
-             VALUES ($1, $2, $3::oid, pg_catalog.pg_backend_pid())",
-            &[job.into(), model_id.into(), pg_sys::Oid::from(role).into()],
+        let waited = write(
+            "UPDATE segrec_catalog.jobs SET state = 'running', pid = pg_catalog.pg_backend_pid(), \
+                 started_at = pg_catalog.clock_timestamp(), orders = NULL \
+             WHERE job = $1 AND state = 'waiting' RETURNING 1",
+            &[job.into()],
+            |row| row.value::<i32>(1),
         )?;
-        Ok(Some(name))
+        let mut begun = !waited.is_empty();
+        if !begun {
+            // It was started at once, or it is there and waits no more.
+            let new = write(
+                "INSERT INTO segrec_catalog.jobs (job, model_id, role, pid) \
+                 VALUES ($1, $2, $3::oid, pg_catalog.pg_backend_pid()) ON CONFLICT (job) DO NOTHING RETURNING 1",
+                &[job.into(), model_id.into(), pg_sys::Oid::from(role).into()],
+                |row| row.value::<i32>(1),
+            )?;
+            begun = !new.is_empty();
+        }
+        Ok(begun.then_some(name))
     })
 }
 
@@ -82,12 +150,12 @@ pub fn begin(job: i64, model_id: i64, role: u32) -> Result<Option<String>> {
 pub fn end(job: i64, state: &str, version: Option<i32>, error: Option<&str>) -> Result<()> {
     as_owner(|| {
         execute(
-            "UPDATE segrec_catalog.jobs SET state = $2, version = $3, error = $4, \
+            "UPDATE segrec_catalog.jobs SET state = $2, version = $3, error = $4, orders = NULL, \
                  finished_at = pg_catalog.clock_timestamp() WHERE job = $1",
             &[job.into(), state.into(), version.into(), error.into()],
         )?;
         execute(
-            "DELETE FROM segrec_catalog.jobs WHERE state <> 'running' AND job IN ( \
+            "DELETE FROM segrec_catalog.jobs WHERE state NOT IN ('running', 'waiting') AND job IN ( \
                  SELECT other.job FROM segrec_catalog.jobs other \
                  JOIN segrec_catalog.jobs own USING (model_id) WHERE own.job = $1 \
                  ORDER BY other.job DESC OFFSET 100)",
@@ -99,9 +167,9 @@ pub fn end(job: i64, state: &str, version: Option<i32>, error: Option<&str>) -> 
 /// The job of that number, where the caller may train its model or asked for it.
 pub fn find(job: i64) -> Result<Option<Job>> {
     let found = query(
-        "SELECT pid, state = 'running' FROM segrec_catalog.usable_jobs WHERE job = $1",
+        "SELECT CASE WHEN state = 'running' THEN pid END, state = 'waiting' FROM segrec_catalog.usable_jobs WHERE job = $1",
         &[job.into()],
-        |row| Ok(Job { pid: row.value(1)?, running: row.value(2)? }),
+        |row| Ok(Job { pid: row.get(1)?, waiting: row.value(2)? }),
     )?;
     Ok(found.into_iter().next())
 }

@@ -1,7 +1,9 @@
-//! `segrec_train_in_background` and `segrec_cancel`: jobs are started and stopped here, `crate::worker` does them.
+//! `segrec_train_in_background` and `segrec_cancel`: jobs are asked for and stopped here, `crate::worker` does them, and
+//! those that cannot begin at once wait (`queue`).
 
 use super::access::trainable_here;
 use super::options::check_options;
+use super::queue;
 use super::verdict::Deploy;
 use crate::catalog::jobs::{self, jobs_table};
 use crate::catalog::models;
@@ -9,6 +11,7 @@ use crate::error::{Result, SegrecError, notice};
 use crate::pg::background::{self, Identity};
 use crate::pg::lock::{Shared, Until, take_place, try_lock};
 use crate::pg::rights::is_superuser;
+use crate::pg::snapshot::NewSnapshot;
 use crate::settings;
 use segrec_engine::recipe::parse_options;
 use std::str::FromStr;
@@ -16,6 +19,8 @@ use std::time::Duration;
 
 /// The function of our library that a job's process calls.
 pub const FUNCTION: &str = "segrec_background_training";
+/// As many jobs of a role wait in a database at most: nobody fills the queue.
+const MOST_WAITING: i64 = 100;
 /// Between two looks whether a job has begun.
 const POLL: Duration = Duration::from_millis(5);
 
@@ -38,7 +43,7 @@ pub struct Order {
     pub limits: Limits,
 }
 
-/// How many jobs there may be at once; none where there is no limit.
+/// How many jobs may run at once; none where there is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Of a role.
@@ -52,7 +57,7 @@ impl Limits {
     fn here() -> Self {
         match is_superuser() {
             true => Self::default(),
-            false => Self { role: settings::jobs_per_role(), database: settings::jobs_per_database() },
+            false => Self { role: settings::jobs_per_role(), database: settings::jobs() },
         }
     }
 
@@ -93,7 +98,8 @@ fn number<T: FromStr>(word: &str) -> Result<T> {
     word.parse().map_err(|_| SegrecError::Internal(format!("a job's order has {word:?} for a number")))
 }
 
-/// Starts a training in a process of its own; gives the job.
+/// Has a training done in a process of its own; gives the job. Where it cannot begin at once it waits for its turn, which
+/// comes in the order of the numbers.
 pub fn start(model: Option<&str>, deploy: Option<&str>) -> Result<i64> {
     let deploy = Deploy::parse(deploy)?;
     let model = trainable_here(model)?;
@@ -102,65 +108,96 @@ pub fn start(model: Option<&str>, deploy: Option<&str>) -> Result<i64> {
     if models::is_uncommitted(model.id)? {
         return Err(SegrecError::ModelNotCommitted { model: model.name });
     }
-    let job = jobs::take_number()?;
     let memory = settings::training_memory() >> 20;
-    let order = Order {
-        job,
-        model_id: model.id,
-        identity: Identity::current(),
-        deploy,
-        memory,
-        threads: settings::threads(),
-        limits: Limits::here(),
+    let identity = Identity::current();
+    let limits = Limits::here();
+    if let Some((of, _)) = limits.each(identity.role).find(|(_, most)| *most == 0) {
+        return Err(SegrecError::NoJobs { of });
+    }
+    let job = jobs::take_number()?;
+    let threads = settings::threads();
+    let order = Order { job, model_id: model.id, identity, deploy, memory, threads, limits };
+    if jobs::waiting()?.is_empty() && may_begin(&order)? {
+        match begin(&order)? {
+            Beginning::Begun => return Ok(job),
+            Beginning::Ended if may_begin(&order)? => {
+                return Err(SegrecError::WorkerEnded { model: model.name });
+            }
+            // Others have taken the last place meanwhile, or there was none for another process.
+            Beginning::Ended | Beginning::NoProcess => {}
+        }
+    }
+    if jobs::waiting_of(order.identity.role)? >= MOST_WAITING {
+        return Err(SegrecError::TooManyWaiting { most: MOST_WAITING });
+    }
+    models::keep(&model)?;
+    jobs::enqueue(job, model.id, order.identity.role, &order.text())?;
+    queue::wake_at_commit();
+    Ok(job)
+}
+
+/// What became of a process that was to begin a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// It has begun, or the job is no more to be begun.
+    Begun,
+    /// It has ended before.
+    Ended,
+    /// The server has no place for another process.
+    NoProcess,
+}
+
+/// Starts a process for a job and waits until it has begun.
+pub fn begin(order: &Order) -> Result<Beginning> {
+    let before = jobs::row_now(order.job)?;
+    let Some(started) = background::start(FUNCTION, &order.text()) else {
+        return Ok(Beginning::NoProcess);
     };
-    check_places(&order)?;
-    let started = background::start(FUNCTION, &order.text()).ok_or(SegrecError::NoWorker)?;
     loop {
         let alive = started.is_alive();
-        if jobs::has_begun(job)? {
-            return Ok(job);
+        if jobs::row_now(order.job)? != before {
+            return Ok(Beginning::Begun);
         }
         if !alive {
-            // Others may have taken the last places meanwhile.
-            check_places(&order)?;
-            return Err(SegrecError::WorkerEnded { model: model.name });
+            return Ok(Beginning::Ended);
         }
         std::thread::sleep(POLL);
         pgrx::check_for_interrupts!();
     }
 }
 
-/// An error where a job would find no place.
-fn check_places(order: &Order) -> Result<()> {
+/// Whether a job finds its places, and no other of its model is running.
+pub fn may_begin(order: &Order) -> Result<bool> {
     for (of, most) in order.limits.each(order.identity.role) {
         if jobs::places_taken(of)? >= i64::from(most) {
-            return Err(SegrecError::TooManyJobs { of, most });
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(!jobs::is_running(Some(order.model_id))?)
 }
 
-/// Takes the job's lock and its places, which this process holds as long as it lives.
-pub fn take_up(order: &Order) -> Result<()> {
-    let places = |(of, most)| match take_place(of, most) {
-        true => Ok(()),
-        false => Err(SegrecError::TooManyJobs { of, most }),
-    };
-    order.limits.each(order.identity.role).try_for_each(places)?;
-    match try_lock(jobs_table()?, order.job, Until::SessionEnds) {
-        true => Ok(()),
-        false => Err(SegrecError::Internal(format!("another process has job {}", order.job))),
-    }
+/// Takes the job's places and its lock, which this process holds as long as it lives; false where others have them.
+pub fn take_up(order: &Order) -> Result<bool> {
+    let mut limits = order.limits.each(order.identity.role);
+    Ok(limits.all(|(of, most)| take_place(of, most))
+        && try_lock(jobs_table()?, order.job, Until::SessionEnds))
 }
 
-/// Stops a job; true where it was running.
+/// Stops a job; true where it was running or waiting.
 pub fn cancel(job: Option<i64>) -> Result<bool> {
     let number = job.ok_or(SegrecError::NullArgument { argument: "job" })?;
-    let job = jobs::find(number)?.ok_or(SegrecError::UnknownJob { job: number })?;
-    if job.running {
-        background::cancel(job.pid);
-    } else {
-        notice(format!("job {number} is not running"), None, None);
+    let mut job = jobs::find(number)?.ok_or(SegrecError::UnknownJob { job: number })?;
+    if job.waiting {
+        if jobs::take_back(number)? {
+            return Ok(true);
+        }
+        // It has begun meanwhile.
+        let _snapshot = NewSnapshot::latest();
+        job = jobs::find(number)?.ok_or(SegrecError::UnknownJob { job: number })?;
     }
-    Ok(job.running)
+    match job.pid {
+        Some(pid) => background::cancel(pid),
+        None => notice(format!("job {number} is not running"), None, None),
+    }
+    Ok(job.pid.is_some())
 }

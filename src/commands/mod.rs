@@ -22,6 +22,7 @@ pub mod label_segment;
 pub mod measured;
 pub mod options;
 pub mod progress;
+pub mod queue;
 pub mod read;
 pub mod schedule;
 pub mod test_events;

@@ -2,10 +2,11 @@
 //! Any other scheduler can call it too.
 
 use super::access::{trainable, trainable_here};
+use super::queue;
 use super::train::{deployed_version, train};
 use crate::catalog::models::{self, Model};
 use crate::catalog::schedules::{self, Run, Schedule, Scheduler};
-use crate::catalog::{events, relations};
+use crate::catalog::{events, jobs, relations};
 use crate::error::{Result, SegrecError, notice};
 
 /// Has a model trained at the times of a cron expression, wherever that many events are new.
@@ -131,6 +132,10 @@ pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
             model.id,
             Run { outcome: "skipped", new_events, version: None, error: None },
         );
+    }
+    // Whatever waits goes on, should nobody else have seen to it.
+    if !jobs::waiting()?.is_empty() {
+        queue::wake_at_commit();
     }
     let trained = train(Some(&model.name), Some("if_better"))?;
     let version = Some(trained.version);

@@ -238,10 +238,10 @@ pub enum SegrecError {
     BeingTrained { model: String, holder: Holder },
     /// This transaction made the model, so another process does not see it.
     ModelNotCommitted { model: String },
-    /// The server starts no more processes.
-    NoWorker,
-    /// There are as many trainings in the background as there may be.
-    TooManyJobs { of: Shared, most: u16 },
+    /// No training in the background may run.
+    NoJobs { of: Shared },
+    /// As many trainings of a role wait as may.
+    TooManyWaiting { most: i64 },
     /// The process ended before it began to work.
     WorkerEnded { model: String },
     /// There is no such job, or the caller may not see it.

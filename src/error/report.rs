@@ -399,24 +399,24 @@ impl SegrecError {
                 Some("another process does not see the model before it is committed".to_owned()),
                 Some("commit first".to_owned()),
             ),
-            Self::NoWorker => report(
-                Code::ERRCODE_INSUFFICIENT_RESOURCES,
-                "the server has no free place for a background process".to_owned(),
-                None,
-                Some("wait until others have ended, or raise max_worker_processes".to_owned()),
-            ),
-            Self::TooManyJobs { of, most } => {
-                let (whose, setting, others) = match of {
-                    Shared::Role(_) => ("your role", "segrec.max_jobs_per_role", ", those in other databases too"),
-                    Shared::Database => ("this database", "segrec.max_jobs_per_database", ""),
+            Self::NoJobs { of } => {
+                let (whose, setting) = match of {
+                    Shared::Role(_) => ("your role", "segrec.max_jobs_per_role"),
+                    Shared::Database => ("this database", "segrec.max_jobs"),
                 };
                 report(
                     Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-                    format!("{whose} has all the trainings in the background that it may have at once"),
-                    Some(format!("{setting} is {most}{others}")),
-                    Some("wait until one ends or stop one with segrec_cancel, or train with segrec_train, which needs no process of its own".to_owned()),
+                    format!("{whose} may have no trainings in the background"),
+                    Some(format!("{setting} is 0")),
+                    Some("train with segrec_train, which needs no process of its own".to_owned()),
                 )
             }
+            Self::TooManyWaiting { most } => report(
+                Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+                "too many trainings of your role wait already".to_owned(),
+                Some(format!("of a role {most} may wait in a database")),
+                Some("wait until some have ended, or take some back with segrec_cancel; segrec.jobs shows them".to_owned()),
+            ),
             Self::WorkerEnded { model } => report(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("the background process for model \"{model}\" ended before it began to train"),

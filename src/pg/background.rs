@@ -15,6 +15,10 @@ use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 use pgrx::{IntoDatum, PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::ffi::CString;
 use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+/// Between two looks at interrupts of a process that waits.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What an error said.
 #[derive(Clone, Debug)]
@@ -66,8 +70,12 @@ pub struct Identity {
 impl Identity {
     /// The current role.
     pub fn current() -> Self {
-        let role = current_role();
-        Self { role: u32::from(role), connects: may_connect(role) }
+        Self::of(u32::from(current_role()))
+    }
+
+    /// A role.
+    pub fn of(role: u32) -> Self {
+        Self { role, connects: may_connect(role.into()) }
     }
 }
 
@@ -82,9 +90,9 @@ unsafe extern "C-unwind" {
     fn terminate(signal: std::ffi::c_int);
 }
 
-/// Connects this process to the database of its argument, with the given role as its session role.
-pub fn connect(database: pg_sys::Datum, identity: Identity) {
-    let role = pg_sys::Oid::from(identity.role);
+/// Connects this process to the database of its argument, with the given role as its session role; without one as nobody in
+/// particular, to run nothing but the catalog's own statements.
+pub fn connect(database: pg_sys::Datum, identity: Option<Identity>) {
     // Whether the role may log in has been looked at where it matters.
     #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16")))]
     let flags = pg_sys::BGWORKER_BYPASS_ROLELOGINCHECK;
@@ -99,18 +107,36 @@ pub fn connect(database: pg_sys::Datum, identity: Identity) {
         libc::sigaction(libc::SIGTERM, &action, std::ptr::null_mut());
         pg_sys::BackgroundWorkerUnblockSignals();
         let database = pg_sys::Oid::from(database.value() as u32);
-        if identity.connects {
-            pg_sys::BackgroundWorkerInitializeConnectionByOid(database, role, flags);
-            return;
+        match identity {
+            Some(Identity { role, connects: true }) => {
+                let role = pg_sys::Oid::from(role);
+                pg_sys::BackgroundWorkerInitializeConnectionByOid(database, role, flags);
+            }
+            // A role that may not log in, or not into this database, works all the same for those who are members of it.
+            // The server connects as nobody in particular, which is the bootstrap superuser.
+            _ => pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0),
         }
-        // A role that may not log in, or not into this database, works all the same for those who are members of it.
-        // The server connects as nobody in particular, which is the bootstrap superuser, and gives that up before
-        // anything of a user's runs; what runs later cannot take it back (`Role`).
-        pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0);
+    }
+    if let Some(Identity { role, connects: false }) = identity {
+        become_role(role);
+    }
+}
+
+/// Makes a role the session role of a process that connected as nobody in particular: before anything of a user's runs, and
+/// what runs later cannot take it back (`Role`).
+pub fn become_role(role: u32) {
+    let role = pg_sys::Oid::from(role);
+    // SAFETY: no transaction is open, and the process is a superuser's until here.
+    unsafe {
         pg_sys::StartTransactionCommand();
         pg_sys::SetSessionAuthorization(role, pg_sys::superuser_arg(role));
         pg_sys::CommitTransactionCommand();
     }
+}
+
+/// Lets `act` run when the transaction has been committed, when others see what it wrote; it may not fail.
+pub fn at_commit(act: impl FnOnce() + std::panic::UnwindSafe + std::panic::RefUnwindSafe + 'static) {
+    pgrx::register_xact_callback(pgrx::PgXactCallbackEvent::Commit, act);
 }
 
 /// Sets a setting for this process.
@@ -125,6 +151,15 @@ pub fn set(name: &str, value: &str) {
                 pg_sys::GucSource::PGC_S_SESSION,
             );
         }
+    }
+}
+
+/// Waits for so long, or until an interrupt ends the process.
+pub fn pause(time: Duration) {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        std::thread::sleep(LOOK);
+        pgrx::check_for_interrupts!();
     }
 }
 

@@ -1,4 +1,5 @@
-//! The process of a training in the background, which works as the role that asked for it.
+//! The process of a training in the background, which works as the role that asked for it, and the process that starts those
+//! which wait.
 //!
 //! Its steps are transactions of their own: the job's row, reading, writing the version, the job's end. Between
 //! reading and writing it fits without a transaction: it holds no snapshot, so it holds back no vacuum, and no lock
@@ -9,32 +10,81 @@ use crate::catalog::versions;
 use crate::commands::access::{trainable_and_kept, trainable_here};
 use crate::commands::diary::Diary;
 use crate::commands::jobs::{Order, take_up};
+use crate::commands::queue::{self, Next};
 use crate::commands::train::{Prepared, TrainingResult, workers};
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::background::{Failure, attempt, connect, order, set, show, transaction};
+use crate::pg::background::{Failure, attempt, become_role, connect, order, pause, set, show, transaction};
+use crate::pg::rights::current_role;
 use pgrx::prelude::*;
 use std::time::Instant;
 
-/// What the server calls in the new process.
+/// What the server calls in the process of a job.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn segrec_background_training(database: pg_sys::Datum) {
     let order = or_raise(Order::parse(order()));
-    connect(database, order.identity);
-    set("segrec.training_memory", &format!("{}MB", order.memory));
-    set("segrec.threads", &order.threads.to_string());
-    let role = order.identity.role;
-    let started = Instant::now();
-    let begun = transaction(role, || or_raise(begin(&order)));
-    let Ok(Some(model)) = begun else { return };
-    let reached = run(&order, &model);
-    // What was wrong is written down, and nobody waits to hear it.
-    let _ = transaction(role, || or_raise(end(&order, started, &reached)));
+    connect(database, Some(order.identity));
+    train(order);
+}
+
+/// What the server calls in the process that starts jobs which wait.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn segrec_background_queue(database: pg_sys::Datum) {
+    connect(database, None);
+    show("jobs that wait");
+    let nobody = u32::from(current_role());
+    if let Some(order) = start_waiting(nobody) {
+        become_role(order.identity.role);
+        train(order);
+    }
+}
+
+/// Starts jobs as their turn comes, until none waits; gives one that is to be done in this process.
+fn start_waiting(nobody: u32) -> Option<Order> {
+    loop {
+        if !transaction(nobody, || or_raise(queue::is_keeper())).ok()? {
+            return None;
+        }
+        loop {
+            match transaction(nobody, || or_raise(queue::start_waiting())).ok()? {
+                Next::Here(order) => return Some(order),
+                Next::Nothing => break,
+                Next::Later => pause(queue::PAUSE),
+            }
+        }
+        transaction(nobody, || or_raise(queue::give_up())).ok()?;
+        if transaction(nobody, || or_raise(jobs::waiting())).ok()?.is_empty() {
+            return None;
+        }
+    }
+}
+
+/// Does a job as its role, and the next of the role where no other process can.
+fn train(mut order: Order) {
+    loop {
+        set("segrec.training_memory", &format!("{}MB", order.memory));
+        set("segrec.threads", &order.threads.to_string());
+        let role = order.identity.role;
+        let started = Instant::now();
+        let begun = transaction(role, || or_raise(begin(&order)));
+        if let Ok(Some(model)) = begun {
+            let reached = run(&order, &model);
+            // What was wrong is written down, and nobody waits to hear it.
+            let _ = transaction(role, || or_raise(end(&order, started, &reached)));
+        }
+        match transaction(role, || or_raise(queue::after(role))) {
+            Ok(Some(next)) => order = Order { identity: order.identity, ..next },
+            _ => return,
+        }
+    }
 }
 
 fn begin(order: &Order) -> Result<Option<String>> {
-    take_up(order)?;
-    jobs::begin(order.job, order.model_id, order.identity.role)
+    match take_up(order)? {
+        true => jobs::begin(order.job, order.model_id, order.identity.role),
+        false => Ok(None),
+    }
 }
 
 fn run(order: &Order, model: &str) -> Result<TrainingResult, Failure> {
