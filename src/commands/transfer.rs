@@ -134,13 +134,14 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
     }
     let decided: Decided =
         serde_json::from_value(version["decided"].clone()).map_err(|error| error.to_string())?;
-    let Decided { algorithm, als, blend } = decided;
+    let Decided { algorithm, als, blend, shift } = decided;
     let shares = [als.frequency_exponent, als.sharing, f64::from(blend.share)];
     let sound = algorithm != Algorithm::Auto
         && als.factors <= MOST_COLUMNS
         && als.regularization > 0.0
         && als.unobserved_weight >= 0.0
         && blend.neighbours >= 0.0
+        && shift.is_finite()
         && [als.regularization, als.unobserved_weight, f64::from(blend.neighbours)]
             .iter()
             .all(|x| x.is_finite())

@@ -29,5 +29,5 @@ pub use gate::{Gate, gate};
 pub use interval::{Estimate, bootstrap};
 pub use metrics::{ListMetrics, Metric, coverage};
 pub use report::{Catalogue, Measured, MetricRow, Ranked, report};
-pub use split::{Holdout, HoldoutOptions, Split, SplitChoice};
+pub use split::{Holdout, HoldoutOptions, PassedOver, Split, SplitChoice};
 pub use spread::gini;

@@ -26,6 +26,18 @@ pub enum SplitChoice {
     Random,
 }
 
+impl SplitChoice {
+    /// The name in SQL.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Time => "time",
+            Self::Last => "last",
+            Self::Random => "random",
+        }
+    }
+}
+
 /// The settings of the holdout, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,8 +93,23 @@ pub struct Holdout {
     /// What to predict: users × items, only users that have training items and items that do. Values are
     /// confidences, or the ratings.
     pub test: SparseRows,
+    /// The ways that would not do, in the order in which they were tried before this one.
+    pub passed_over: Vec<PassedOver>,
     choice: Choice,
 }
+
+/// A way to hold out events that would not do, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Its name in SQL.
+    pub split: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
+/// Of the share that is to be held out, the least that a split by time may hold out where many events have the same
+/// time.
+const LEAST_OF_SHARE: f64 = 0.25;
 
 /// Which events are held out, of the same users and items.
 #[derive(Clone, Debug)]
@@ -130,7 +157,9 @@ impl PairHashes {
 
 impl Holdout {
     /// Divides the events. Without times, auto and time are random, and last takes as many items of each
-    /// user by their hash.
+    /// user by their hash. Where too many events have the same time for a split by time, or nothing can be held out in
+    /// the way that was asked for, time gives way to last and last to random; where nothing can be held out at all, the
+    /// test part is empty.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -141,11 +170,45 @@ impl Holdout {
         seed: u64,
         observer: &dyn Observer,
     ) -> Result<Self> {
+        let ways: &[SplitChoice] = match options.split {
+            SplitChoice::Auto | SplitChoice::Time if events.is_timed() => {
+                &[SplitChoice::Time, SplitChoice::Last, SplitChoice::Random]
+            }
+            SplitChoice::Last => &[SplitChoice::Last, SplitChoice::Random],
+            _ => &[SplitChoice::Random],
+        };
+        let mut passed_over = Vec::new();
+        let mut holdout = None;
+        for &way in ways {
+            let tried = Self::by(way, events, weighting, options, seed, observer)?;
+            let problem = tried.problem(events, options);
+            holdout = Some(tried);
+            match problem {
+                None => break,
+                Some(reason) => passed_over.push(PassedOver { split: way.name(), reason }),
+            }
+        }
+        let holdout = holdout.map_or_else(
+            || Self::by(SplitChoice::Random, events, weighting, options, seed, observer),
+            Ok,
+        )?;
+        Ok(Self { passed_over, ..holdout })
+    }
+
+    /// Divides in one way.
+    fn by(
+        way: SplitChoice,
+        events: &Events,
+        weighting: &Weighting,
+        options: &HoldoutOptions,
+        seed: u64,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
         let random = || {
             let range = 0..u128::from((options.share * u64::MAX as f64) as u64);
             (Split::Random, Choice::Hashed(PairHashes::new(events, seed), range))
         };
-        let (split, choice) = match options.split {
+        let (split, choice) = match way {
             SplitChoice::Auto | SplitChoice::Time => match events.time_quantile(options.share) {
                 Some(cutoff) => (Split::Time { cutoff }, Choice::After(cutoff)),
                 None => random(),
@@ -157,6 +220,28 @@ impl Holdout {
             SplitChoice::Random => random(),
         };
         Self::divided(events, weighting, split, choice, observer)
+    }
+
+    /// Why this way would not do; none where it does.
+    fn problem(&self, events: &Events, options: &HoldoutOptions) -> Option<String> {
+        let total = events.len();
+        if let Split::Time { cutoff } = self.split {
+            let later = events.later(cutoff);
+            if (later as f64) < LEAST_OF_SHARE * options.share * total as f64 {
+                let share = 100.0 * options.share;
+                return Some(format!(
+                    "only {later} of {total} events are later than where the last {share:.0} % should begin: \
+                     too many have the same time"
+                ));
+            }
+        }
+        (self.test.entries() == 0).then(|| match self.split {
+            Split::Time { .. } => {
+                "no user has events before and after that time, on items that others had before".to_owned()
+            }
+            _ => "no user has an item to hold out and others to train on, all of which other users have too"
+                .to_owned(),
+        })
     }
 
     /// Holds out one of `folds` parts of the pairs of user and item. A pair is in the same part in every run,
@@ -193,7 +278,7 @@ impl Holdout {
         };
         let (training, held_out) = (part(false)?, part(true)?);
         let test = predictable(&training, &held_out)?;
-        Ok(Self { split, training, test, choice })
+        Ok(Self { split, training, test, passed_over: Vec::new(), choice })
     }
 
     /// The same training part with other weights; what is to be predicted stays.
@@ -203,7 +288,13 @@ impl Holdout {
     pub fn weighted(&self, events: &Events, weighting: &Weighting, observer: &dyn Observer) -> Result<Self> {
         let keep = |user, item, time| self.is_training(user, item, time);
         let training = events.interactions(weighting, keep, observer)?;
-        Ok(Self { split: self.split, training, test: self.test.clone(), choice: self.choice.clone() })
+        Ok(Self {
+            split: self.split,
+            training,
+            test: self.test.clone(),
+            passed_over: self.passed_over.clone(),
+            choice: self.choice.clone(),
+        })
     }
 
     /// True for events of the training part.
@@ -213,7 +304,7 @@ impl Holdout {
 }
 
 /// For each user the moment from which events are held out, and which of the items first met at it: so many
-/// that `count` items are new after it, or all but one where a user has no more. What a user did later with
+/// that `count` items are new after it, or half of a user's where these are fewer. What a user did later with
 /// older items is held out too, since training must not see the future. Items met at the same time are
 /// ordered by the hash of the pair.
 fn last_of_each(
@@ -234,7 +325,7 @@ fn last_of_each(
                 events.of_user(user as usize).map(|event| (event.item, event.time)).collect();
             met.sort_unstable();
             met.dedup_by_key(|first| first.0);
-            let count = count.min(met.len().saturating_sub(1));
+            let count = count.min(met.len() / 2);
             met.sort_unstable_by_key(|&(item, time)| (Reverse(time), hashes.of(user, item), item));
             met.truncate(count);
             let Some(&(_, cutoff)) = met.last() else { return Ok((i64::MAX, Vec::new())) };
@@ -247,15 +338,15 @@ fn last_of_each(
 }
 
 /// The held-out pairs that a model can be asked for: the user has training items, the item has
-/// training users, and the pair itself is new.
+/// training users, and the user did not have it in any way.
 fn predictable(training: &Interactions, held_out: &Interactions) -> Result<SparseRows> {
     let mut starts = vec![0];
     let (mut columns, mut values) = (Vec::new(), Vec::new());
     for user in 0..training.users() {
-        let known = training.by_user().row(user).0;
+        let (known, seen) = (training.by_user().row(user).0, training.seen(user));
         let (items, weights) = held_out.by_user().row(user);
         for (&item, &weight) in items.iter().zip(weights).filter(|_| !known.is_empty()) {
-            if known.binary_search(&item).is_err() && training.by_item().row_len(item as usize) > 0 {
+            if seen.binary_search(&item).is_err() && training.by_item().row_len(item as usize) > 0 {
                 columns.push(item);
                 values.push(weight);
             }
@@ -272,7 +363,7 @@ mod tests {
     use crate::observer::Silent;
 
     const WEIGHTING: Weighting =
-        Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0, ratings: false };
+        Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0, ratings: false, shift: 0.0 };
     const AUTO: HoldoutOptions = HoldoutOptions { split: SplitChoice::Auto, share: 0.1, last: 1 };
 
     fn events(timed: bool, events: impl Iterator<Item = (i64, i64, i64)>) -> Events {
@@ -307,8 +398,10 @@ mod tests {
 
     #[test]
     fn a_time_split_holds_out_the_latest_and_no_pair_is_in_both_parts() {
-        let holdout = held_out(&events(true, (0..1000i64).map(|n| (n % 10, n * n % 37, n))), AUTO);
+        let item = |n: i64| (mix(n as u64) % 90) as i64;
+        let holdout = held_out(&events(true, (0..1000i64).map(|n| (n % 10, item(n), n))), AUTO);
         assert_eq!(holdout.split, Split::Time { cutoff: 900 });
+        assert!(holdout.test.entries() > 10);
         for user in 0..10 {
             let known = holdout.training.by_user().row(user).0;
             assert!(holdout.test.row(user).0.iter().all(|item| !known.contains(item)));
@@ -327,9 +420,9 @@ mod tests {
         assert_eq!(holdout.split, Split::Last);
         assert_eq!([0, 1, 2].map(|user| holdout.test.row(user).0.to_vec()), [vec![2], vec![], vec![0]]);
         assert!(holdout.is_training(0, 0, 1) && !holdout.is_training(0, 0, 4));
-        // Never all of a user's items.
+        // Never more than half of a user's items.
         let holdout = split(5);
-        assert_eq!([0, 1, 2].map(|user| holdout.training.by_user().row_len(user)), [1, 1, 1]);
+        assert_eq!([0, 1, 2].map(|user| holdout.training.by_user().row_len(user)), [2, 1, 1]);
     }
 
     #[test]
@@ -340,6 +433,61 @@ mod tests {
             assert_eq!(holdout.split, if timed { Split::Last } else { Split::Random });
             assert!((0..30).all(|user| holdout.test.row_len(user) == 3));
             assert!((0..10).all(|item| (1..30).contains(&holdout.training.by_item().row_len(item))));
+        }
+    }
+
+    /// What is held out of the events of a hundred users and twenty items whose times are `time` of both.
+    fn at(time: impl Fn(i64, i64) -> i64) -> (Events, Holdout) {
+        let pairs = (0..100i64).flat_map(|u| (0..20).filter(move |i| (u + i) % 3 != 1).map(move |i| (u, i)));
+        let events = events(true, pairs.map(|(u, i)| (u, i, time(u, i))));
+        let holdout = held_out(&events, AUTO);
+        (events, holdout)
+    }
+
+    #[test]
+    fn where_too_many_events_have_one_time_the_last_items_of_users_are_held_out() {
+        let six_months = |u: i64, i: i64| (7 * u + i) % 6;
+        let (a_bulk_import, users_once): (fn(i64, i64) -> i64, fn(i64, i64) -> i64) = (|_, _| 7, |u, _| u);
+        let mostly_at_the_end = |u: i64, i: i64| i64::from((u + i) % 20 != 0);
+        for time in [&six_months as &dyn Fn(i64, i64) -> i64, &a_bulk_import, &users_once, &mostly_at_the_end] {
+            let (events, holdout) = at(time);
+            assert_eq!(holdout.split, Split::Last);
+            let tried: Vec<&str> = holdout.passed_over.iter().map(|passed| passed.split).collect();
+            assert_eq!(tried, ["time"]);
+            assert!(holdout.passed_over[0].reason.len() > 20);
+            let share = holdout.test.entries() as f64 / events.len() as f64;
+            assert!((0.05..=0.5).contains(&share), "{share}");
+        }
+        // A twentieth is near enough to the tenth that was asked for.
+        let (_, holdout) = at(|u, i| i64::from((u + i) % 20 == 0));
+        assert_eq!((holdout.split.name(), holdout.passed_over.len()), ("time", 0));
+    }
+
+    #[test]
+    fn where_the_last_items_of_users_leave_nothing_pairs_are_drawn_and_where_these_do_all_ways_are_told() {
+        // Each user has one item.
+        let single = events(true, (0..50i64).map(|user| (user, user % 5, 3)));
+        let holdout = held_out(&single, AUTO);
+        assert_eq!((holdout.split, holdout.test.entries()), (Split::Random, 0));
+        let tried: Vec<&str> = holdout.passed_over.iter().map(|passed| passed.split).collect();
+        assert_eq!(tried, ["time", "last", "random"]);
+        // Two items each, of which the later is always nobody else's.
+        let pairs = (0..200i64).flat_map(|u| [(u, u % 5, 1), (u, 5 + (u + 1) % 4, 1), (u, 1000 + u, 2)]);
+        let holdout = held_out(&events(true, pairs), AUTO);
+        assert_eq!(holdout.split, Split::Random);
+        assert!(holdout.test.entries() > 10);
+    }
+
+    #[test]
+    fn never_more_than_half_is_held_out() {
+        for time in [|u: i64, i: i64| (u + i) % 2, |_: i64, _: i64| 0, |u: i64, i: i64| u * i, |u: i64, _: i64| u] {
+            let pairs = (0..60i64).flat_map(|u| (0..1 + u % 7).map(move |i| (u, i)));
+            let events = events(true, pairs.map(|(u, i)| (u, i, time(u, i))));
+            for split in [SplitChoice::Auto, SplitChoice::Time, SplitChoice::Last, SplitChoice::Random] {
+                let holdout = held_out(&events, HoldoutOptions { split, share: 0.4, last: 40 });
+                let held: usize = (0..60).map(|user| holdout.test.row_len(user)).sum();
+                assert!(2 * held <= events.len(), "{split:?} {held} of {}", events.len());
+            }
         }
     }
 

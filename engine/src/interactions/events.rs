@@ -1,8 +1,8 @@
 //! Events grouped by user, and their combination into interactions.
 
 use super::ids::{Id, Ids};
-use super::raw::{NO_TYPE, RawEvents, RawTypes};
-use super::sparse::{Interactions, SparseRows};
+use super::raw::{NO_TYPE, RawEvents, RawSeen, RawTypes};
+use super::sparse::{Interactions, Scale, Seen, SparseRows};
 use super::weighting::Weighting;
 use crate::error::{EngineError, Result};
 use crate::observer::Observer;
@@ -30,7 +30,46 @@ pub struct Events {
     weight: Vec<f32>,
     time: Option<Vec<i64>>,
     types: Option<EventTypes>,
+    seen: SeenEvents,
     max_user_events: usize,
+    /// The moment after which events lie in the future.
+    now: i64,
+}
+
+/// Events that do not count, by user.
+#[derive(Clone, Debug)]
+struct SeenEvents {
+    starts: Vec<usize>,
+    item: Vec<u32>,
+    /// As long as the items where events have times.
+    time: Vec<i64>,
+}
+
+impl SeenEvents {
+    /// Those of users and items that are left, grouped by user.
+    fn new(raw: &RawSeen, user_numbers: &[u32], item_numbers: &[u32], users: usize) -> Self {
+        let mut kept: Vec<(u32, u32, i64)> = raw
+            .user
+            .iter()
+            .zip(&raw.item)
+            .enumerate()
+            .map(|(event, (&user, &item))| {
+                let time = raw.time.get(event).copied().unwrap_or(0);
+                (user_numbers[user as usize], item_numbers[item as usize], time)
+            })
+            .filter(|&(user, item, _)| user != u32::MAX && item != u32::MAX)
+            .collect();
+        kept.sort_unstable();
+        kept.dedup();
+        let starts = (0..=users as u32).map(|user| kept.partition_point(|event| event.0 < user)).collect();
+        let time = if raw.time.is_empty() { Vec::new() } else { kept.iter().map(|event| event.2).collect() };
+        Self { starts, item: kept.into_iter().map(|event| event.1).collect(), time }
+    }
+
+    fn of_user(&self, user: usize) -> impl Iterator<Item = (u32, i64)> + '_ {
+        let range = self.starts[user]..self.starts[user + 1];
+        range.map(|event| (self.item[event], self.time.get(event).copied().unwrap_or(0)))
+    }
 }
 
 /// The type of every event.
@@ -89,7 +128,7 @@ impl Events {
     /// # Errors
     /// [`EngineError::NothingToTrainOn`] where no event is left, [`EngineError::Cancelled`].
     pub fn new(raw: RawEvents, limits: EventLimits, observer: &dyn Observer) -> Result<Self> {
-        let RawEvents { users, items, user, item, weight, time, types } = raw;
+        let RawEvents { users, items, user, item, weight, time, types, seen, now } = raw;
         let total = user.len();
         let (users, user_numbers) = renumber(&users.into_ids(), &user, limits.min_user_events);
         observer.check()?;
@@ -127,6 +166,8 @@ impl Events {
         let mut next = starts.clone();
         let (raw_types, names) = types.map(|RawTypes { names, of_event }| (of_event, names)).unzip();
         let (types, numbers) = names.map(|names| EventTypes::new(names.ids(), kept)).unzip();
+        let seen = SeenEvents::new(&seen, &user_numbers, &item_numbers, users.len());
+        observer.check()?;
         let mut sorted = Self {
             users,
             items,
@@ -135,7 +176,9 @@ impl Events {
             time: time.as_ref().map(|_| vec![0; kept]),
             types,
             starts,
+            seen,
             max_user_events: limits.max_user_events,
+            now,
         };
         for event in 0..total {
             if let Some((user, item)) = place(event) {
@@ -152,6 +195,10 @@ impl Events {
             }
         }
         observer.check()?;
+        // Where most lie in the future, it is the clock that is wrong.
+        if 2 * sorted.future() > sorted.len() {
+            sorted.now = i64::MAX;
+        }
         Ok(sorted)
     }
 
@@ -195,6 +242,21 @@ impl Events {
         })
     }
 
+    /// Events later than the moment at which they were read. Unless they are most of all, no age is counted from them.
+    pub fn future(&self) -> usize {
+        self.later(self.now)
+    }
+
+    /// Events later than a moment.
+    pub fn later(&self, moment: i64) -> usize {
+        self.time.iter().flatten().filter(|&&time| time > moment).count()
+    }
+
+    /// Bytes of what is kept of events that do not count.
+    pub fn seen_memory(&self) -> u64 {
+        (4 * self.seen.item.len() + 8 * self.seen.time.len() + 8 * self.seen.starts.len()) as u64
+    }
+
     /// Only the events that `keep(user, item, time)` accepts, of the same users and items.
     pub fn select(&self, keep: impl Fn(u32, u32, i64) -> bool) -> Self {
         let mut selected = Self {
@@ -205,7 +267,9 @@ impl Events {
             weight: Vec::new(),
             time: self.time.as_ref().map(|_| Vec::new()),
             types: self.types.as_ref().map(|types| EventTypes { of_event: Vec::new(), ..types.clone() }),
+            seen: SeenEvents { starts: vec![0], item: Vec::new(), time: Vec::new() },
             max_user_events: self.max_user_events,
+            now: self.now,
         };
         for user in 0..self.users.len() {
             for event in self.starts[user]..self.starts[user + 1] {
@@ -222,13 +286,21 @@ impl Events {
                 }
             }
             selected.starts.push(selected.item.len());
+            for (item, time) in self.seen.of_user(user).filter(|&(item, time)| keep(user as u32, item, time)) {
+                selected.seen.item.push(item);
+                if self.time.is_some() {
+                    selected.seen.time.push(time);
+                }
+            }
+            selected.seen.starts.push(selected.seen.item.len());
         }
         selected
     }
 
-    /// The time of the latest event, in microseconds; 0 without times.
+    /// The time of the latest event that does not lie in the future, in microseconds; 0 without times.
     pub fn latest(&self) -> i64 {
-        self.time.as_ref().and_then(|times| times.iter().max().copied()).unwrap_or(0)
+        let past = self.time.iter().flatten().filter(|&&time| time <= self.now);
+        past.max().copied().unwrap_or(0)
     }
 
     /// The time after which the given share of events lies; `None` without times.
@@ -240,7 +312,8 @@ impl Events {
     }
 
     /// Combines the events that `keep(user, item, time)` accepts into one weight for every (user,
-    /// item), divided by their median unless they are ratings; weights that decayed to nothing are left out.
+    /// item), divided by their median unless they are ratings. Weights that are nothing beside the largest, and items
+    /// beyond the limit of a user, are left out; the user has these items all the same.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`].
@@ -253,53 +326,97 @@ impl Events {
     where
         F: Fn(u32, u32, i64) -> bool + Sync,
     {
-        // Users per task: a task of average length has some thousands of events.
-        const USERS: usize = 256;
+        let mut weighting = *weighting;
+        let mut rows = self.combined(&weighting, &keep, observer)?;
+        if !weighting.ratings && (rows.weightless > 0 || rows.values.contains(&f32::INFINITY)) {
+            let largest = self.largest_logarithm(&weighting, &keep, observer)?;
+            let shifted = weighting.shifted(largest);
+            if largest.is_finite() && shifted.shift != weighting.shift {
+                drop(rows);
+                weighting = shifted;
+                rows = self.combined(&weighting, &keep, observer)?;
+            }
+        }
+        let Rows { starts, columns, mut values, seen, weightless } = rows;
+        let median = if weighting.ratings { 1.0 } else { median(&values).unwrap_or(1.0) };
+        values.iter_mut().for_each(|value| *value = weighting.confidence(*value, median));
+        observer.check()?;
+        let rows = SparseRows::new(self.items.len(), starts, columns, values)?;
+        let scale = Scale { median, shift: weighting.shift };
+        Ok(Interactions::scaled(rows, scale).beside(seen, weightless))
+    }
+
+    /// The weights of all pairs.
+    fn combined<F>(&self, weighting: &Weighting, keep: &F, observer: &dyn Observer) -> Result<Rows>
+    where
+        F: Fn(u32, u32, i64) -> bool + Sync,
+    {
         let users = self.users.len();
-        let blocks: Vec<(Vec<usize>, Vec<u32>, Vec<f32>)> = (0..users.div_ceil(USERS))
+        let blocks: Vec<Block> = (0..users.div_ceil(USERS))
             .into_par_iter()
             .map(|block| {
                 observer.check()?;
                 let range = block * USERS..((block + 1) * USERS).min(users);
-                let (mut lengths, mut items, mut weights) =
-                    (Vec::with_capacity(range.len()), Vec::new(), Vec::new());
+                let mut combined = Block::default();
                 let mut row = Vec::new();
                 for user in range {
-                    let combined = self.combine_user(user, weighting, &keep, &mut row);
-                    lengths.push(combined.len());
-                    items.extend(combined.iter().map(|entry| entry.item));
-                    weights.extend(combined.iter().map(|entry| entry.weight));
+                    let found = self.combine_user(user, weighting, keep, &mut row);
+                    combined.lengths.push(row.len());
+                    combined.items.extend(row.iter().map(|entry| entry.item));
+                    combined.weights.extend(row.iter().map(|entry| entry.weight));
+                    combined.seen.push(found.seen);
+                    combined.weightless += found.weightless;
                 }
-                Ok((lengths, items, weights))
+                Ok(combined)
             })
             .collect::<Result<_>>()?;
-        let entries = blocks.iter().map(|block| block.1.len()).sum();
+        let entries = blocks.iter().map(|block| block.items.len()).sum();
         let mut starts = Vec::with_capacity(users + 1);
         starts.push(0);
         let mut columns = Vec::with_capacity(entries);
         let mut values: Vec<f32> = Vec::with_capacity(entries);
+        let (mut seen, mut weightless) = (Vec::new(), 0);
         let mut end = 0;
-        for (lengths, items, weights) in blocks {
-            for length in lengths {
+        for block in blocks {
+            for length in block.lengths {
                 end += length;
                 starts.push(end);
             }
-            columns.extend(items);
-            values.extend(weights);
+            columns.extend(block.items);
+            values.extend(block.weights);
+            seen.push(block.seen);
+            weightless += block.weightless;
         }
-        let median = if weighting.ratings { 1.0 } else { median(&values).unwrap_or(1.0) };
-        values.iter_mut().for_each(|value| *value /= median);
-        observer.check()?;
-        Ok(Interactions::from_weights(SparseRows::new(self.items.len(), starts, columns, values)?, median))
+        let seen = Seen::new(seen.into_iter().flatten());
+        Ok(Rows { starts, columns, values, seen, weightless })
     }
 
-    fn combine_user<'a, F>(
-        &self,
-        user: usize,
-        weighting: &Weighting,
-        keep: &F,
-        row: &'a mut Vec<Combined>,
-    ) -> &'a [Combined]
+    /// The largest binary logarithm of the weight of a pair, before any shift.
+    fn largest_logarithm<F>(&self, weighting: &Weighting, keep: &F, observer: &dyn Observer) -> Result<f64>
+    where
+        F: Fn(u32, u32, i64) -> bool + Sync,
+    {
+        let of_user = |user| {
+            let events = self.kept_of_user(user, keep);
+            let of_item = |group: &[(u32, i64, f32)]| {
+                weighting.combine_logarithms(group.iter().map(|&(_, time, weight)| (weight, time)))
+            };
+            events.chunk_by(|a, b| a.0 == b.0).map(of_item).fold(f64::NEG_INFINITY, f64::max)
+        };
+        let largest: Vec<f64> = (0..self.users.len().div_ceil(USERS))
+            .into_par_iter()
+            .map(|block| {
+                observer.check()?;
+                let users = block * USERS..((block + 1) * USERS).min(self.users.len());
+                Ok(users.map(of_user).fold(f64::NEG_INFINITY, f64::max))
+            })
+            .collect::<Result<_>>()?;
+        Ok(largest.into_iter().fold(f64::NEG_INFINITY, f64::max))
+    }
+
+    /// The events of a user that `keep` accepts, as (item, time, weight): by item, then time; the weight breaks ties so
+    /// that the order of arrival never matters.
+    fn kept_of_user<F>(&self, user: usize, keep: &F) -> Vec<(u32, i64, f32)>
     where
         F: Fn(u32, u32, i64) -> bool,
     {
@@ -308,24 +425,84 @@ impl Events {
             .map(|event| (event.item, event.time, event.weight))
             .filter(|&(item, time, _)| keep(user as u32, item, time))
             .collect();
-        // By item, then time; the weight breaks ties so that the order of arrival never matters.
         events.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
+        events
+    }
+
+    /// Fills `row` with the items of a user that count.
+    fn combine_user<F>(
+        &self,
+        user: usize,
+        weighting: &Weighting,
+        keep: &F,
+        row: &mut Vec<Combined>,
+    ) -> Besides
+    where
+        F: Fn(u32, u32, i64) -> bool,
+    {
+        let events = self.kept_of_user(user, keep);
         row.clear();
+        let mut besides = Besides::default();
         for group in events.chunk_by(|a, b| a.0 == b.0) {
             let weight = weighting.combine(group.iter().map(|&(_, time, weight)| (weight, time)));
             if weighting.counts(weight) {
                 row.push(Combined { item: group[0].0, weight, latest: group[group.len() - 1].1 });
+            } else {
+                besides.seen.push(group[0].0);
+                besides.weightless += group.len();
             }
         }
+        let only_seen = self.seen.of_user(user).filter(|&(item, time)| keep(user as u32, item, time));
+        besides.seen.extend(only_seen.map(|(item, _)| item));
         if row.len() > self.max_user_events {
             row.sort_unstable_by(|a, b| {
                 b.latest.cmp(&a.latest).then(b.weight.total_cmp(&a.weight)).then(a.item.cmp(&b.item))
             });
+            besides.seen.extend(row[self.max_user_events..].iter().map(|entry| entry.item));
             row.truncate(self.max_user_events);
             row.sort_unstable_by_key(|entry| entry.item);
         }
-        row
+        if !besides.seen.is_empty() {
+            besides.seen.extend(row.iter().map(|entry| entry.item));
+            besides.seen.sort_unstable();
+            besides.seen.dedup();
+            if besides.seen.len() == row.len() {
+                besides.seen.clear();
+            }
+        }
+        besides
     }
+}
+
+/// Users per task: a task of average length has some thousands of events.
+const USERS: usize = 256;
+
+/// The weights of the pairs of some users.
+#[derive(Default)]
+struct Block {
+    lengths: Vec<usize>,
+    items: Vec<u32>,
+    weights: Vec<f32>,
+    seen: Vec<Vec<u32>>,
+    weightless: usize,
+}
+
+/// The weights of all pairs, as sparse rows.
+struct Rows {
+    starts: Vec<usize>,
+    columns: Vec<u32>,
+    values: Vec<f32>,
+    seen: Seen,
+    weightless: usize,
+}
+
+/// What a user has besides the items that count.
+#[derive(Default)]
+struct Besides {
+    /// All items of the user, ascending; none where all count.
+    seen: Vec<u32>,
+    /// Events that weigh nothing.
+    weightless: usize,
 }
 
 /// One item of a user after combination.
@@ -351,7 +528,7 @@ mod tests {
 
     const LIMITS: EventLimits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 100 };
     const SUM: Weighting =
-        Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0, ratings: false };
+        Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0, ratings: false, shift: 0.0 };
 
     fn events(rows: &[(i64, i64, f32, i64)], limits: EventLimits) -> Events {
         let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true);
@@ -404,5 +581,101 @@ mod tests {
         let raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
         let error = Events::new(raw, LIMITS, &Silent).unwrap_err();
         assert_eq!(error, EngineError::NothingToTrainOn { reason: "there is no event".into() });
+    }
+    const HOUR: i64 = 3_600_000_000;
+
+    fn decaying(half_life: f64, events: &Events) -> Weighting {
+        Weighting { half_life: Some(half_life), anchor: events.latest(), ..SUM }
+    }
+
+    /// A hundred users who have twenty items, one an hour.
+    fn hourly(weight: f32) -> Vec<(i64, i64, f32, i64)> {
+        (0..2000).map(|n| (n % 100, n / 100, weight, n * HOUR)).collect()
+    }
+
+    #[test]
+    fn weights_of_any_size_give_the_same_confidences() {
+        let confidences = |weight: f32| {
+            let events = events(&hourly(weight), LIMITS);
+            let interactions = events.interactions(&decaying(3_600.0 * 30.0, &events), |_, _, _| true, &Silent);
+            interactions.unwrap().by_user().values().to_vec()
+        };
+        let ones = confidences(1.0);
+        assert_eq!(ones.len(), 2000);
+        for weight in [2f32.powi(-140), 2f32.powi(-100), 2f32.powi(127)] {
+            let others = confidences(weight);
+            assert_eq!(others.len(), 2000, "{weight:e}");
+            let apart = ones.iter().zip(&others).map(|(a, b)| (a / b - 1.0).abs()).fold(0.0, f32::max);
+            assert!(apart < 1e-5, "{weight:e} {apart}");
+        }
+    }
+
+    #[test]
+    fn sums_beyond_f32_count_and_all_others_do_too() {
+        let mut rows: Vec<_> = (0..100).map(|n| (n % 10, n / 10, 1.0, 0)).collect();
+        rows.extend([(3, 5, 3e38, 0), (3, 5, 3e38, 0)]);
+        let interactions = events(&rows, LIMITS).interactions(&SUM, |_, _, _| true, &Silent).unwrap();
+        let values = interactions.by_user().values();
+        assert_eq!((values.len(), interactions.weightless()), (100, 0));
+        assert!(values.iter().all(|value| value.is_normal()));
+        assert_eq!(values.iter().filter(|value| **value == 1.0).count(), 99);
+        assert!(values.iter().sum::<f32>() > 1e30);
+    }
+
+    #[test]
+    fn what_is_nothing_beside_the_newest_is_counted_and_its_items_are_still_the_users() {
+        let events = events(&hourly(1.0), LIMITS);
+        let interactions = events.interactions(&decaying(3_600.0, &events), |_, _, _| true, &Silent).unwrap();
+        // Of 2,000 hours the last 126 are within what f32 holds, and the one at the very end.
+        assert_eq!((interactions.entries(), interactions.weightless()), (127, 1873));
+        assert!((0..100).all(|user| interactions.seen(user).len() == 20));
+        assert!((0..100).all(|user| interactions.by_user().row_len(user) < 3));
+        assert!(interactions.by_user().values().iter().all(|value| value.is_normal()));
+    }
+
+    #[test]
+    fn items_beyond_the_limit_of_a_user_and_those_that_count_nothing_are_seen() {
+        let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true);
+        for (user, item, time) in [(1, 1, 5), (1, 2, 6), (1, 3, 7), (2, 1, 1), (2, 4, 2)] {
+            raw.push(Id::Bigint(user), Id::Bigint(item), 1.0, time);
+        }
+        for (user, item, time) in [(1, 4, 3), (2, 4, 3), (2, 3, 9), (3, 1, 1), (1, 9, 1)] {
+            raw.push_seen(Id::Bigint(user), Id::Bigint(item), time);
+        }
+        let limits = EventLimits { max_user_events: 2, ..LIMITS };
+        let events = Events::new(raw, limits, &Silent).unwrap();
+        // Who only saw items is no user, and what was only seen is no item.
+        assert_eq!((events.users().len(), events.items().len(), events.len()), (2, 4, 5));
+        let all = events.interactions(&SUM, |_, _, _| true, &Silent).unwrap();
+        assert_eq!(all.by_user().row(0).0, [1, 2]);
+        assert_eq!((all.seen(0), all.seen(1)), (&[0, 1, 2, 3][..], &[0, 2, 3][..]));
+        let before = events.interactions(&SUM, |_, _, time| time < 9, &Silent).unwrap();
+        assert_eq!((before.seen(1), before.seen_besides(1)), (&[0, 3][..], None));
+        assert_eq!(events.select(|user, _, _| user == 0).interactions(&SUM, |_, _, _| true, &Silent).unwrap().seen(0), all.seen(0));
+    }
+
+    #[test]
+    fn an_event_in_the_future_has_no_power_over_the_ages_of_others() {
+        let of = |rows: &[(i64, i64, f32, i64)], now| {
+            let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true).read_at(now);
+            for &(user, item, weight, time) in rows {
+                raw.push(Id::Bigint(user), Id::Bigint(item), weight, time);
+            }
+            Events::new(raw, LIMITS, &Silent).unwrap()
+        };
+        let mut rows = hourly(1.0);
+        rows.push((1, 0, 1.0, 1999 * HOUR));
+        let without = of(&rows, 5000 * HOUR);
+        rows.pop();
+        rows.push((1, 0, 1.0, i64::MAX / 2));
+        let with = of(&rows, 5000 * HOUR);
+        assert_eq!((without.latest(), with.latest()), (1999 * HOUR, 1999 * HOUR));
+        assert_eq!((without.future(), with.future()), (0, 1));
+        let confidences = |events: &Events| {
+            events.interactions(&decaying(3_600.0 * 50.0, events), |_, _, _| true, &Silent).unwrap()
+        };
+        assert_eq!(confidences(&without), confidences(&with));
+        // Where most lie in the future it is the clock that is wrong.
+        assert_eq!(of(&rows, 100 * HOUR).latest(), i64::MAX / 2);
     }
 }

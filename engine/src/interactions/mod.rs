@@ -13,5 +13,5 @@ pub mod weighting;
 pub use events::{EventLimits, Events, UserEvent};
 pub use ids::{Id, IdKind, IdMap, Ids, SortedIds};
 pub use raw::{NO_TYPE, RawEvents};
-pub use sparse::{Interactions, SparseRows};
+pub use sparse::{Interactions, Scale, Seen, SparseRows};
 pub use weighting::{Duplicates, Weighting};

@@ -1,4 +1,5 @@
-//! Events as they stream in: 12 bytes each, 8 more with times, 2 more with types.
+//! Events as they stream in: 12 bytes each, 8 more with times, 2 more with types. Those that count nothing are only seen:
+//! 8 bytes, or 16 with times.
 
 use super::ids::{Id, IdKind, IdMap};
 
@@ -12,6 +13,17 @@ pub struct RawEvents {
     pub(super) weight: Vec<f32>,
     pub(super) time: Option<Vec<i64>>,
     pub(super) types: Option<RawTypes>,
+    pub(super) seen: RawSeen,
+    pub(super) now: i64,
+}
+
+/// Who has what without that it counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RawSeen {
+    pub(super) user: Vec<u32>,
+    pub(super) item: Vec<u32>,
+    /// As long as these where events have times.
+    pub(super) time: Vec<i64>,
 }
 
 /// The type of every event.
@@ -35,7 +47,14 @@ impl RawEvents {
             weight: Vec::new(),
             time: timed.then(Vec::new),
             types: None,
+            seen: RawSeen::default(),
+            now: i64::MAX,
         }
+    }
+
+    /// The same, read at a moment (microseconds): what is later lies in the future.
+    pub fn read_at(self, now: i64) -> Self {
+        Self { now, ..self }
     }
 
     /// The same, and every event that is added keeps its type.
@@ -53,6 +72,15 @@ impl RawEvents {
         }
         if let Some(types) = &mut self.types {
             types.of_event.push(NO_TYPE);
+        }
+    }
+
+    /// Adds an event that counts nothing: its user has the item all the same.
+    pub fn push_seen(&mut self, user: Id<'_>, item: Id<'_>, time: i64) {
+        self.seen.user.push(self.users.number(user));
+        self.seen.item.push(self.items.number(item));
+        if self.time.is_some() {
+            self.seen.time.push(time);
         }
     }
 
@@ -90,6 +118,7 @@ impl RawEvents {
     pub fn memory(&self) -> u64 {
         let times = if self.time.is_some() { 8 } else { 0 };
         let per_event = 12 + times + if self.types.is_some() { 2 } else { 0 };
-        (self.user.capacity() * per_event + self.users.memory() + self.items.memory()) as u64
+        let seen = self.seen.user.capacity() * (8 + times);
+        (self.user.capacity() * per_event + seen + self.users.memory() + self.items.memory()) as u64
     }
 }

@@ -92,29 +92,87 @@ impl SparseRows {
     }
 }
 
-/// Who did something to what, how strongly: the same entries by user and by item.
+/// Who did something to what, how strongly: the same entries by user and by item. A user may have items besides, which
+/// do not count.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interactions {
     by_user: SparseRows,
     by_item: SparseRows,
-    median_weight: f32,
+    scale: Scale,
+    seen: Seen,
+    weightless: usize,
+}
+
+/// How weights became confidences.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// The weight that became a confidence of 1, after the shift.
+    pub median: f32,
+    /// The exponent of the power of two that weights were multiplied by, see [`super::Weighting::shift`].
+    pub shift: f64,
+}
+
+/// All items of those users who have more than count: those of user u, ascending, are
+/// `items[starts[u]..starts[u + 1]]`. Without users where nobody has more.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    starts: Vec<usize>,
+    items: Vec<u32>,
+}
+
+impl Seen {
+    /// From the items of each user, or none for one whose items all count.
+    pub fn new(of_users: impl Iterator<Item = Vec<u32>>) -> Self {
+        let mut seen = Self { starts: vec![0], items: Vec::new() };
+        for items in of_users {
+            seen.items.extend(items);
+            seen.starts.push(seen.items.len());
+        }
+        if seen.items.is_empty() { Self::default() } else { seen }
+    }
+
+    /// All items of a user who has more than count.
+    pub fn of_user(&self, user: usize) -> Option<&[u32]> {
+        let range = *self.starts.get(user)?..*self.starts.get(user + 1)?;
+        (!range.is_empty()).then(|| &self.items[range])
+    }
 }
 
 impl Interactions {
     /// Interactions from their rows by user (users × items) whose values are confidences.
     pub fn new(by_user: SparseRows) -> Self {
-        Self::from_weights(by_user, 1.0)
+        Self::scaled(by_user, Scale { median: 1.0, shift: 0.0 })
     }
 
-    /// Interactions whose confidences are weights divided by `median_weight`.
-    pub fn from_weights(by_user: SparseRows, median_weight: f32) -> Self {
+    /// Interactions whose confidences were made of weights in this way.
+    pub fn scaled(by_user: SparseRows, scale: Scale) -> Self {
         let by_item = by_user.transposed();
-        Self { by_user, by_item, median_weight }
+        Self { by_user, by_item, scale, seen: Seen::default(), weightless: 0 }
     }
 
-    /// The weight that became a confidence of 1.
-    pub fn median_weight(&self) -> f32 {
-        self.median_weight
+    /// The same, of users who have more than counts: `weightless` events weigh nothing beside the others.
+    pub fn beside(self, seen: Seen, weightless: usize) -> Self {
+        Self { seen, weightless, ..self }
+    }
+
+    /// How weights became confidences.
+    pub fn scale(&self) -> Scale {
+        self.scale
+    }
+
+    /// All items that a user has, ascending, whether they count or not.
+    pub fn seen(&self, user: usize) -> &[u32] {
+        self.seen.of_user(user).unwrap_or_else(|| self.by_user.row(user).0)
+    }
+
+    /// The same, where a user has more than counts.
+    pub fn seen_besides(&self, user: usize) -> Option<&[u32]> {
+        self.seen.of_user(user)
+    }
+
+    /// Events that weigh so little beside the others that they do not count.
+    pub fn weightless(&self) -> usize {
+        self.weightless
     }
 
     /// Number of users.

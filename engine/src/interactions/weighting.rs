@@ -1,5 +1,9 @@
 //! What an event counts: type weight × value × 2^(−age / half-life), and how the events of a user
-//! on an item become one weight. Training and serving use this same file.
+//! on an item become one weight, then a confidence. Training and serving use this same file.
+//!
+//! Weights are `f32`. Where those of a training are too large or too small for that as they are, all of them are multiplied
+//! by one power of two ([`Weighting::shift`]), which is added to the exponent before the power is taken: only what one
+//! weighs against another counts.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +21,12 @@ pub enum Duplicates {
     Count,
 }
 
+/// The exponent of the largest weight there is, and of the most that a pair counts against the one in the middle: sums of
+/// many are finite.
+const MOST_EXPONENT: i32 = 100;
+/// The most that a pair of user and item counts.
+const MOST_CONFIDENCE: f32 = (1u128 << MOST_EXPONENT) as f32;
+
 /// How events are weighted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weighting {
@@ -29,6 +39,9 @@ pub struct Weighting {
     /// Whether weights are ratings: age does not change them, several on an item have a mean, not a sum, and
     /// they are kept as they are, also zero and below.
     pub ratings: bool,
+    /// The exponent of the power of two that weights are multiplied by: 0 where `f32` holds them as they are. Ratings
+    /// have none.
+    pub shift: f64,
 }
 
 impl Weighting {
@@ -36,11 +49,17 @@ impl Weighting {
     #[inline]
     pub fn decay(&self, time: i64) -> f64 {
         match self.half_life {
-            Some(half_life) => {
-                let age = self.anchor.saturating_sub(time).max(0) as f64 / 1e6;
-                (-age / half_life).exp2()
-            }
-            None => 1.0,
+            None if self.shift == 0.0 => 1.0,
+            _ => (self.shift - self.half_lives(time)).exp2(),
+        }
+    }
+
+    /// How many half-lives old an event is.
+    #[inline]
+    fn half_lives(&self, time: i64) -> f64 {
+        match self.half_life {
+            Some(half_life) => self.anchor.saturating_sub(time).max(0) as f64 / 1e6 / half_life,
+            None => 0.0,
         }
     }
 
@@ -63,6 +82,22 @@ impl Weighting {
         combined as f32
     }
 
+    /// The binary logarithm of what [`Self::combine`] gives of weights, without the shift: it cannot vanish or overflow.
+    pub fn combine_logarithms(&self, events: impl Iterator<Item = (f32, i64)>) -> f64 {
+        let mut combined = f64::NEG_INFINITY;
+        for (weight, time) in events {
+            let decay = -self.half_lives(time);
+            let own = f64::from(weight).log2() + decay;
+            combined = match self.duplicates {
+                Duplicates::Sum => sum_of_logarithms(combined, own),
+                Duplicates::Max => combined.max(own),
+                Duplicates::Last => own,
+                Duplicates::Count => sum_of_logarithms(combined, decay),
+            };
+        }
+        combined
+    }
+
     fn combine_ratings(&self, events: impl Iterator<Item = (f32, i64)>) -> f32 {
         let (mut sum, mut count, mut most, mut last) = (0.0f64, 0u32, f32::NEG_INFINITY, 0.0);
         for (rating, _) in events {
@@ -81,8 +116,27 @@ impl Weighting {
     /// Whether a combined weight counts: a rating always, any other unless it decayed to nothing.
     #[inline]
     pub fn counts(&self, weight: f32) -> bool {
-        if self.ratings { weight.is_finite() } else { weight.is_normal() && weight > 0.0 }
+        if self.ratings { weight.is_finite() } else { weight >= f32::MIN_POSITIVE }
     }
+
+    /// What a combined weight counts where one of `median` counts 1.
+    #[inline]
+    pub fn confidence(&self, weight: f32, median: f32) -> f32 {
+        let confidence = weight / median;
+        if self.ratings { confidence } else { confidence.clamp(f32::MIN_POSITIVE, MOST_CONFIDENCE) }
+    }
+
+    /// The same with the shift that brings weights, the largest of which has this binary logarithm, to where `f32` holds
+    /// it and as many below it as can be.
+    pub fn shifted(&self, largest: f64) -> Self {
+        Self { shift: largest.clamp(0.0, f64::from(MOST_EXPONENT)) - largest, ..*self }
+    }
+}
+
+/// log₂(2ᵃ + 2ᵇ).
+fn sum_of_logarithms(a: f64, b: f64) -> f64 {
+    let (more, less) = (a.max(b), a.min(b));
+    if less == f64::NEG_INFINITY { more } else { more + (less - more).exp2().ln_1p() / std::f64::consts::LN_2 }
 }
 
 #[cfg(test)]
@@ -94,8 +148,8 @@ mod tests {
         let day = 86_400_000_000i64;
         let events = [(1.0, 0), (3.0, 9 * day), (2.0, 10 * day)];
         let weigh = |duplicates, half_life| {
-            Weighting { duplicates, half_life, anchor: 10 * day, ratings: false }
-                .combine(events.iter().copied())
+            let weighting = Weighting { duplicates, half_life, anchor: 10 * day, ratings: false, shift: 0.0 };
+            weighting.combine(events.iter().copied())
         };
         assert_eq!(weigh(Duplicates::Sum, None), 6.0);
         assert_eq!(weigh(Duplicates::Max, None), 3.0);
@@ -110,11 +164,26 @@ mod tests {
     #[test]
     fn ratings_have_a_mean_and_no_age_and_may_be_below_zero() {
         let rate = |duplicates| {
-            let weighting = Weighting { duplicates, half_life: Some(1.0), anchor: 9, ratings: true };
+            let weighting =
+                Weighting { duplicates, half_life: Some(1.0), anchor: 9, ratings: true, shift: 0.0 };
             weighting.combine([(-3.0, 0), (2.0, 1), (-2.0, 2)].into_iter())
         };
         assert_eq!([rate(Duplicates::Sum), rate(Duplicates::Max), rate(Duplicates::Last)], [-1.0, 2.0, -2.0]);
-        let weighting = Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0, ratings: true };
+        let weighting =
+            Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0, ratings: true, shift: 0.0 };
         assert!(weighting.counts(0.0) && weighting.counts(-1.0) && !weighting.counts(f32::NAN));
+    }
+    #[test]
+    fn logarithms_agree_with_weights_where_both_can_be_had() {
+        for duplicates in [Duplicates::Sum, Duplicates::Max, Duplicates::Last, Duplicates::Count] {
+            let weighting =
+                Weighting { duplicates, half_life: Some(3.0), anchor: 9_000_000, ratings: false, shift: 0.0 };
+            let events = [(0.5f32, 0), (3.0, 4_000_000), (2.0, 11_000_000)];
+            let weight = weighting.combine(events.iter().copied());
+            let logarithm = weighting.combine_logarithms(events.iter().copied());
+            assert!((f64::from(weight).log2() - logarithm).abs() < 1e-6, "{duplicates:?} {weight} {logarithm}");
+            let shifted = Weighting { shift: 5.0, ..weighting }.combine(events.iter().copied());
+            assert_eq!(shifted, 32.0 * weight);
+        }
     }
 }

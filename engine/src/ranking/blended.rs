@@ -137,8 +137,10 @@ pub struct Person<'a> {
     pub factors: &'a [f32],
     /// What these are scored against.
     pub rows: ItemRows<'a>,
-    /// What they have, ascending; it is left out of their list.
+    /// What counts of what they have, ascending.
     pub history: &'a [u32],
+    /// All that they have, ascending; it is left out of their list.
+    pub seen: &'a [u32],
     /// What they may be offered where their items name little: their segment's items, the most popular first.
     pub popular: &'a [u32],
 }
@@ -159,7 +161,7 @@ pub fn blended_lists<'a>(
         observer.check()?;
         let person = person(place);
         let named = neighbours.score(person.history, scratch);
-        let (items, sums) = candidates(named, person.history, person.popular);
+        let (items, sums) = candidates(named, person.seen, person.popular);
         let products = if blend.factors { person.rows.scores(person.factors, &items) } else { Vec::new() };
         Ok(best(&items, &products, &sums, blend.neighbours, n))
     };

@@ -115,6 +115,9 @@ pub struct Decided {
     pub als: AlsOptions,
     /// How parts make a score.
     pub blend: Blend,
+    /// The exponent of the power of two that weights were multiplied by, see [`Weighting::shift`].
+    #[serde(default)]
+    pub shift: f64,
 }
 
 impl Options {
@@ -130,7 +133,7 @@ impl Options {
     /// How events count, with ages measured from `anchor` (microseconds).
     pub fn weighting(&self, anchor: i64) -> Weighting {
         let EventOptions { duplicates, half_life, .. } = self.events;
-        Weighting { duplicates, half_life, anchor, ratings: self.is_explicit() }
+        Weighting { duplicates, half_life, anchor, ratings: self.is_explicit(), shift: 0.0 }
     }
 
     /// Whether popularity is the sum of what is left of weights, not the number of users: where age matters.

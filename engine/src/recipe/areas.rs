@@ -48,8 +48,9 @@ pub fn areas(
         let members: Vec<u32> = places.iter().map(|&place| users[place as usize]).collect();
         let scores = scorer.scores(&members, segment_of(places[0]), scratch);
         let of_user = |(&user, scores): (&u32, &[f32])| {
-            let mut excluded = [ranking.history(user), &unknown].concat();
+            let mut excluded = [ranking.seen(user), &unknown].concat();
             excluded.sort_unstable();
+            excluded.dedup();
             let relevant = holdout.test.row(user as usize).0;
             [auc(scores, relevant, &excluded), auc(&scorer.popularity, relevant, &excluded)]
         };

@@ -93,7 +93,7 @@ fn blended(
         observer.check()?;
         let person = people.person(user, true);
         let (items, sums) =
-            candidates(neighbours.score(person.history, scratch), person.history, person.popular);
+            candidates(neighbours.score(person.history, scratch), person.seen, person.popular);
         let products = person.rows.scores(person.factors, &items);
         let relevant = holdout.test.row(user as usize).0;
         let reached = blends.iter().map(|blend| {

@@ -35,16 +35,21 @@ impl<'a> Ranking<'a> {
         Self { fit, training, blend: fit.blend, weighed }
     }
 
-    /// What a user has, ascending.
+    /// What counts of what a user has, ascending.
     pub fn history(&self, user: u32) -> &'a [u32] {
         self.training.by_user().row(user as usize).0
+    }
+
+    /// All that a user has, ascending: it is in no list.
+    pub fn seen(&self, user: u32) -> &'a [u32] {
+        self.training.seen(user as usize)
     }
 
     /// The `n` most popular items that each user does not have.
     pub fn popular(&self, users: &[u32], n: usize) -> Vec<Vec<Scored>> {
         let counts = item_popularity(self.training, self.weighed);
         let popularity = Popularity::new((0..).zip(counts));
-        users.par_iter().map(|&user| popularity.view().top(self.history(user), n)).collect()
+        users.par_iter().map(|&user| popularity.view().top(self.seen(user), n)).collect()
     }
 
     /// The best `n` of each user by the parts that all share.
@@ -64,7 +69,7 @@ impl<'a> Ranking<'a> {
         let mut lists = Vec::with_capacity(users.len());
         for users in users.chunks(BATCH_USERS) {
             let factors = backbone.user_factors.select(users);
-            lists.extend(top_lists(&factors, scoring, |row| self.history(users[row]), n, observer)?);
+            lists.extend(top_lists(&factors, scoring, |row| self.seen(users[row]), n, observer)?);
         }
         Ok(lists)
     }
@@ -97,7 +102,7 @@ impl<'a> Ranking<'a> {
                     items: Some(&segments.items[segment]),
                 };
                 let user_factors = factors.user_factors.select(&members);
-                let seen = |row: usize| self.history(members[row]);
+                let seen = |row: usize| self.seen(members[row]);
                 keep(places, top_lists(&user_factors, scoring, seen, n, observer)?);
             }
         } else {
@@ -112,7 +117,7 @@ impl<'a> Ranking<'a> {
                     SegmentPopular::new(own, items, members, everybody.view(), self.training.users());
                 keep(
                     places,
-                    places.iter().map(|&place| popular.top(self.history(users[place]), n)).collect(),
+                    places.iter().map(|&place| popular.top(self.seen(users[place]), n)).collect(),
                 );
             }
         }
@@ -178,6 +183,8 @@ impl People<'_> {
         let segment = self.ranking.fit.segments.of_user[user as usize] as usize;
         let (factors, rows) = self.ranking.rows(user, own);
         let popular = self.popular.get(segment).map_or(&[][..], |popular| popular.view().items);
-        Person { factors, rows, history: self.ranking.history(user), popular }
+        let Ranking { training, .. } = self.ranking;
+        let (history, seen) = (training.by_user().row(user as usize).0, training.seen(user as usize));
+        Person { factors, rows, history, seen, popular }
     }
 }

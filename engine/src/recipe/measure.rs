@@ -119,6 +119,14 @@ impl Measurement {
         self.metric == DECIDING_NAME
     }
 
+    /// Whether the deciding metric is worse than that of the baseline by more than half of its interval.
+    pub fn is_below_baseline(&self) -> bool {
+        self.deciding_row().is_some_and(|row| {
+            let lost = if self.higher_is_better() { row.baseline - row.value } else { row.value - row.baseline };
+            row.interval.is_some_and(|(low, high)| lost > (high - low) / 2.0)
+        })
+    }
+
     /// Numbers segments anew: `from` is the old number of each new one. What was measured of segments
     /// that are no more goes.
     pub fn renumber(&mut self, from: &[Option<u32>]) {

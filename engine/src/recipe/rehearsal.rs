@@ -166,7 +166,7 @@ pub fn rehearse(
     }
     fit.rated = rated;
     let measurement = measure(&fit, holdout, options, Asked::BY_TRAINING, observer)?;
-    let decided = Decided { algorithm, als, blend: fit.blend };
+    let decided = Decided { algorithm, als, blend: fit.blend, shift: 0.0 };
     Ok(Rehearsal { fit, decided, division, choices, measurement })
 }
 

@@ -10,7 +10,7 @@ use super::options::Options;
 use super::rated::{self, Rated};
 use super::rehearsal::{Attempt, Rehearsal, active, choose_algorithm, rehearse};
 use crate::error::{EngineError, Result};
-use crate::evaluation::{Holdout, Split};
+use crate::evaluation::{Holdout, PassedOver, Split};
 use crate::factorization::backbone::Start;
 use crate::factorization::{AlsOptions, Backbone};
 use crate::interactions::{Events, Interactions, Weighting};
@@ -61,10 +61,25 @@ pub struct Trained {
     pub attempts: Vec<Attempt>,
     /// How events were held out.
     pub split: Split,
+    /// The ways to hold out events that would not do.
+    pub passed_over: Vec<PassedOver>,
+    /// The algorithm that was asked for, where popularity is so much better that it took its place.
+    pub gave_way: Option<GaveWay>,
     /// What the same recipe reaches on the holdout, trained without it.
     pub measurement: Measurement,
     /// The same for the recipe that is to be replaced.
     pub previous: Option<Measurement>,
+}
+
+/// An algorithm that ranks worse than what is popular.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GaveWay {
+    /// Which.
+    pub algorithm: Algorithm,
+    /// What it reached on the deciding metric.
+    pub value: f64,
+    /// What popularity reached.
+    pub baseline: f64,
 }
 
 /// Trains. `previous` are the options of the version that is to be replaced, where they differ: the
@@ -83,16 +98,27 @@ pub fn train(
     let weighting = options.weighting(events.latest());
     let explicit = options.is_explicit();
     let holdout = Holdout::new(events, &weighting, &options.holdout, options.seed, observer)?;
-    let (rehearsal, attempts) = choose_algorithm(given, &holdout, options, observer)?;
+    let (mut rehearsal, mut attempts) = choose_algorithm(given, &holdout, options, observer)?;
+    let gave_way = gives_way(&rehearsal);
+    if let Some(own) = gave_way {
+        let popular = Options { algorithm: Algorithm::Popularity, ..options.clone() };
+        rehearsal = rehearse(given, &holdout, &popular, &Quiet(observer))?;
+        attempts = attempts_of(own, &rehearsal);
+    }
     let previous = previous
         .filter(|previous| previous.is_explicit() == explicit)
         .map(|previous| Ok(rehearse(given, &holdout, previous, &Quiet(observer))?.measurement))
         .transpose()?;
-    let split = holdout.split;
+    let (split, passed_over) = (holdout.split, holdout.passed_over.clone());
     drop(holdout);
 
-    let Rehearsal { fit: Fit { own_factors, blend, .. }, decided, division, mut choices, mut measurement } =
-        rehearsal;
+    let Rehearsal {
+        fit: Fit { own_factors, blend, .. },
+        mut decided,
+        division,
+        mut choices,
+        mut measurement,
+    } = rehearsal;
     let options = &options.decided(&decided);
     let own: Vec<bool> =
         measurement.gates.iter().zip(&own_factors).map(|(gate, own)| *own && gate.passed).collect();
@@ -101,6 +127,7 @@ pub fn train(
         let reason = "every event decayed to a weight of nothing".to_owned();
         return Err(EngineError::NothingToTrainOn { reason });
     }
+    decided.shift = interactions.scale().shift;
     // Segments are found without the holdout, so that the gate's verdict is on the same segments. Only
     // where events say more about users than their factors, they are found again from all events,
     // beginning with those.
@@ -138,9 +165,33 @@ pub fn train(
         choices,
         attempts,
         split,
+        passed_over,
+        gave_way,
         measurement,
         previous,
     })
+}
+
+/// Whether an algorithm that was asked for is worse than what is popular, by more than the interval of its measurement.
+/// What is popular always can be ranked by; of ratings there is no such second.
+fn gives_way(rehearsal: &Rehearsal) -> Option<GaveWay> {
+    let (algorithm, measurement) = (rehearsal.decided.algorithm, &rehearsal.measurement);
+    let row = measurement.deciding_row().filter(|_| measurement.is_below_baseline())?;
+    let ranks = measurement.higher_is_better() && algorithm != Algorithm::Popularity;
+    ranks.then_some(GaveWay { algorithm, value: row.value, baseline: row.baseline })
+}
+
+/// An algorithm that gave way, and popularity.
+fn attempts_of(own: GaveWay, popular: &Rehearsal) -> Vec<Attempt> {
+    let attempt = |algorithm, value, chosen, reason: &str| {
+        let reason = reason.to_owned();
+        Attempt { algorithm, value, seconds: 0.0, chosen, reason }
+    };
+    let reached = popular.measurement.deciding_row().map(|row| row.value);
+    vec![
+        attempt(Algorithm::Popularity, reached, true, "what was asked for is worse, by more than its interval"),
+        attempt(own.algorithm, Some(own.value), false, "worse on held-out events than what is popular"),
+    ]
 }
 
 /// The factors on all events. They begin with those of the deployed version where these are given: half the

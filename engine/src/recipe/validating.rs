@@ -9,7 +9,7 @@ use super::options::Options;
 use super::rehearsal::{measure, rehearse};
 use super::training::{Given, train};
 use crate::error::{EngineError, Result};
-use crate::evaluation::{Holdout, MetricRow, Split};
+use crate::evaluation::{Holdout, MetricRow, PassedOver, Split};
 use crate::observer::Observer;
 use crate::seed::hash_bytes;
 
@@ -18,6 +18,8 @@ use crate::seed::hash_bytes;
 pub struct Evaluation {
     /// How events were held out.
     pub split: Split,
+    /// The ways to hold out events that would not do.
+    pub passed_over: Vec<PassedOver>,
     /// The segment of every user of the events.
     pub of_user: Vec<u32>,
     /// How many segments.
@@ -43,7 +45,8 @@ pub fn evaluate(
     let asked = Asked { cuts, gated: true, areas: true };
     let rows = measure(&fit, &holdout, options, asked, observer)?.rows;
     let (segments, of_user) = (fit.segments.count(), fit.segments.of_user);
-    Ok(Evaluation { split: holdout.split, of_user, segments, rows })
+    let Holdout { split, passed_over, .. } = holdout;
+    Ok(Evaluation { split, passed_over, of_user, segments, rows })
 }
 
 /// Trains without one of `folds` parts of the pairs of user and item and measures the version on that part;
