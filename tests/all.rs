@@ -31,6 +31,7 @@ mod installation;
 mod jobs;
 mod lists;
 mod made_up;
+mod measuring;
 mod memory;
 mod metrics;
 mod odd_values;

@@ -272,10 +272,11 @@ CREATE TABLE segrec_catalog.version_users (
     probabilities real[],
     factors real[] NOT NULL,
     items integer[] NOT NULL,
-    confidences real[] NOT NULL
+    confidences real[] NOT NULL,
+    seen integer[]
 ) PARTITION BY LIST (version_id);
 ALTER TABLE segrec_catalog.version_users ALTER user_id SET STATISTICS 0;
-COMMENT ON TABLE segrec_catalog.version_users IS 'the users of each version by segment and id, with the items they had when it was trained; leaf is their micro-cluster in the merge tree, probabilities are in the order of segments';
+COMMENT ON TABLE segrec_catalog.version_users IS 'the users of each version by segment and id, with the items they had when it was trained, of which seen has those that do not count too, where there are any; leaf is their micro-cluster in the merge tree, probabilities are in the order of segments';
 
 CREATE TABLE segrec_catalog.version_items (
     version_id bigint NOT NULL,

@@ -6,11 +6,11 @@ use super::relations::{self, ColumnRole, EventColumns, query_of};
 use crate::error::{BadRows, LONGEST_ID, Result, SegrecError};
 use crate::pg::memory::limit_below;
 use crate::pg::query::Row;
-use pgrx::datum::TimestampWithTimeZone;
+use pgrx::datum::{TimestampWithTimeZone, clock_timestamp};
 use pgrx::pg_sys;
 use segrec_engine::interactions::{Id, IdKind, RawEvents};
 use segrec_engine::recipe::estimate::Spread;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows between looks at the memory in use.
 const MEMORY_CHECK_ROWS: u64 = 1 << 16;
@@ -18,7 +18,7 @@ const MEMORY_CHECK_ROWS: u64 = 1 << 16;
 const READING_AHEAD: u64 = 32 << 20;
 
 /// What reading found besides the events.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadReport {
     /// Rows read.
     pub rows: u64,
@@ -26,8 +26,37 @@ pub struct ReadReport {
     pub bad: BadRows,
     /// Rows of a type that has no weight.
     pub unlisted_type: u64,
+    /// The types of these rows, with their numbers: of very many types the first that came.
+    pub unlisted: BTreeMap<String, u64>,
+    /// The types with a weight that occur.
+    pub listed: BTreeSet<String>,
     /// Rows with a weight of zero.
     pub weightless: u64,
+    /// Rows whose time is later than now.
+    pub future: u64,
+}
+
+/// Types without a weight that are told apart, and their letters.
+const MOST_UNLISTED: usize = 100;
+/// Letters of a type that are told.
+const LONGEST_TYPE: usize = 60;
+
+impl ReadReport {
+    /// Counts a row whose type has no weight.
+    fn count_unlisted(&mut self, name: Option<&str>) {
+        self.unlisted_type += 1;
+        let name: String = name.unwrap_or("null").chars().take(LONGEST_TYPE).collect();
+        if self.unlisted.len() < MOST_UNLISTED || self.unlisted.contains_key(&name) {
+            *self.unlisted.entry(name).or_default() += 1;
+        }
+    }
+
+    /// Remembers that a type with a weight occurs.
+    fn notice_listed(&mut self, name: &str) {
+        if !self.listed.contains(name) {
+            self.listed.insert(name.to_owned());
+        }
+    }
 }
 
 /// Where the parts of an event stand in the query's columns.
@@ -74,6 +103,9 @@ pub fn expressions(columns: &EventColumns) -> Vec<String> {
 /// What is wrong with an event, if anything; its weight and time otherwise.
 enum Judged {
     Good { weight: f32, time: i64 },
+    /// It counts nothing, but its user has the item.
+    Seen { time: i64 },
+    Unlisted,
     Bad(fn(&mut ReadReport) -> &mut u64),
 }
 
@@ -104,16 +136,21 @@ fn judge(
         Some(Some(time)) => time,
     };
     let Some(type_weight) = type_weight else {
-        return Judged::Bad(|report| &mut report.unlisted_type);
+        return Judged::Unlisted;
     };
-    let weight = (value * type_weight) as f32;
-    if !weight.is_finite() {
-        return Judged::Bad(|report| &mut report.bad.weight_not_finite);
+    let value = value * type_weight;
+    if signed {
+        let weight = value as f32;
+        return match weight.is_finite() {
+            true => Judged::Good { weight, time },
+            false => Judged::Bad(|report| &mut report.bad.weight_not_finite),
+        };
     }
-    if weight <= 0.0 && !signed {
-        return Judged::Bad(|report| &mut report.weightless);
+    if value <= 0.0 {
+        return Judged::Seen { time };
     }
-    Judged::Good { weight, time }
+    // What is beyond `real` on either side counts like the last number that is not.
+    Judged::Good { weight: value.clamp(f64::from(f32::from_bits(1)), f64::from(f32::MAX)) as f32, time }
 }
 
 /// The weight of a type: 1 where types have no weights, none for a type that is not listed.
@@ -139,7 +176,8 @@ pub fn read_all(
 ) -> Result<(RawEvents, ReadReport)> {
     let layout = layout(columns)?;
     let query = query_of(&columns.relation, &expressions(columns).join(", "), "", &[])?;
-    let mut events = RawEvents::new(layout.user, layout.item, layout.time.is_some());
+    let now = i64::from(clock_timestamp());
+    let mut events = RawEvents::new(layout.user, layout.item, layout.time.is_some()).read_at(now);
     if reading.keep_types {
         events = events.typed();
     }
@@ -147,7 +185,7 @@ pub fn read_all(
     let (mut stopped, mut asked_at) = (None, None);
     query.run(&[], &mut |row: Row<'_>| {
         report.rows += 1;
-        take_row(&row, &layout, type_weights, reading.signed, &mut events, &mut report);
+        take_row(&row, &layout, type_weights, reading.signed, now, &mut events, &mut report);
         if report.rows % MEMORY_CHECK_ROWS == 1 {
             let taken = events.memory();
             if taken > memory {
@@ -170,18 +208,18 @@ pub fn read_all(
 pub struct Count {
     /// All.
     pub rows: i64,
-    /// Those later than a moment; none where events have no times.
+    /// Those later than a moment and not in the future; none where events have no times.
     pub later: i64,
 }
 
-/// Counts the rows of everybody, and those later than `moment` (microseconds since 2000).
+/// Counts the rows of everybody, and those later than `moment` (microseconds since 2000) and not in the future.
 pub fn count(columns: &EventColumns, moment: i64) -> Result<Count> {
     let moment = TimestampWithTimeZone::try_from(moment)
         .map_err(|error| SegrecError::Internal(format!("a version's latest event has no time: {error}")))?;
     let later = match &columns.time {
         Some(column) => {
             let time = column.expression(ColumnRole::Time);
-            format!("{time} OPERATOR(pg_catalog.>) $1 AND pg_catalog.isfinite({time})")
+            format!("{time} OPERATOR(pg_catalog.>) $1 AND {time} OPERATOR(pg_catalog.<=) pg_catalog.now()")
         }
         None => "$1 IS NULL".to_owned(),
     };
@@ -237,24 +275,42 @@ fn judge_row(row: &Row<'_>, layout: &Layout, type_weights: &BTreeMap<String, f64
     )
 }
 
+fn is_listed(judged: &Judged) -> bool {
+    matches!(judged, Judged::Good { .. } | Judged::Seen { .. })
+}
+
 fn take_row(
     row: &Row<'_>,
     layout: &Layout,
     type_weights: &BTreeMap<String, f64>,
     signed: bool,
+    now: i64,
     events: &mut RawEvents,
     report: &mut ReadReport,
 ) {
     let judged = judge_row(row, layout, type_weights, signed);
+    if let Some(column) = layout.event_type.filter(|_| !type_weights.is_empty() && is_listed(&judged)) {
+        row.text(column, |name| report.notice_listed(name));
+    }
     let pushed = with_id(row, 0, layout.user, |user| {
         with_id(row, 1, layout.item, |item| match judged {
             _ if is_too_long(user) => report.bad.long_user += 1,
             _ if is_too_long(item) => report.bad.long_item += 1,
             Judged::Good { weight, time } => {
                 events.push(user, item, weight, time);
+                report.future += u64::from(time > now);
                 if let Some(column) = layout.event_type.filter(|_| events.keeps_types()) {
                     row.text(column, |name| events.set_type(name));
                 }
+            }
+            Judged::Seen { time } => {
+                events.push_seen(user, item, time);
+                report.weightless += 1;
+            }
+            Judged::Unlisted => {
+                let column = layout.event_type.unwrap_or_default();
+                let told = row.text(column, |name| report.count_unlisted(Some(name)));
+                told.unwrap_or_else(|| report.count_unlisted(None));
             }
             Judged::Bad(count) => *count(report) += 1,
         })
@@ -284,8 +340,8 @@ pub fn with_id<T>(row: &Row<'_>, column: usize, kind: IdKind, f: impl FnOnce(Id<
 pub struct LiveEvent {
     /// The number of the item in the version.
     pub item: u32,
-    /// Type weight × value.
-    pub weight: f32,
+    /// Type weight × value; none where it counts nothing.
+    pub weight: Option<f32>,
     /// Microseconds since 2000; 0 without times.
     pub time: i64,
 }
@@ -340,8 +396,10 @@ impl LiveEvents {
         let mut events = Vec::new();
         let seen = self.rows.of_user(user, &mut |row| {
             let Some(Some(item)) = with_id(row, 1, layout.item, number) else { return Ok(()) };
-            if let Judged::Good { weight, time } = judge_row(row, layout, &self.type_weights, self.signed) {
-                events.push(LiveEvent { item, weight, time });
+            match judge_row(row, layout, &self.type_weights, self.signed) {
+                Judged::Good { weight, time } => events.push(LiveEvent { item, weight: Some(weight), time }),
+                Judged::Seen { time } => events.push(LiveEvent { item, weight: None, time }),
+                Judged::Unlisted | Judged::Bad(_) => {}
             }
             Ok(())
         })?;

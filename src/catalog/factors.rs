@@ -42,7 +42,7 @@ const TABLES: [Partitioned; 3] = [
         name: "version_users",
         keys: &["version_id, user_id", "version_id, place"],
         person: Some("user_id"),
-        arrays: &["factors", "items", "confidences"],
+        arrays: &["factors", "items", "confidences", "seen"],
     },
     Partitioned {
         name: "version_items",
@@ -371,10 +371,12 @@ pub struct NewUser<'a> {
     pub probabilities: Vec<f32>,
     /// Factors; empty for users without events.
     pub factors: &'a [f32],
-    /// Items, ascending.
+    /// Items that count, ascending.
     pub items: &'a [u32],
     /// Their confidences.
     pub confidences: &'a [f32],
+    /// All items, ascending; empty where all count.
+    pub seen: &'a [u32],
 }
 
 /// Rows of different lengths in one array, and where each ends: the arguments of an INSERT of many rows.
@@ -408,33 +410,36 @@ fn filled(values: &str, length: &str, last: &str) -> String {
 pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<()> {
     let sql = format!(
         "INSERT INTO {} (version_id, place, user_id, segment, distance, confidence, noise, leaf, probabilities, \
-             factors, items, confidences) \
+             factors, items, confidences, seen) \
          SELECT $1, $2 + ordinality - 1, user_id, segment, distance, confidence, noise, leaf, \
-                NULLIF({}, '{{}}'), {}, {}, {} \
+                NULLIF({}, '{{}}'), {}, {}, {}, NULLIF({}, '{{}}') \
          FROM unnest($3::text[], $4::int[], $5::real[], $6::real[], $7::bool[], $8::int[], $9::int[], $10::int[], \
-                     $11::int[], $12::int[], $13::int[], $14::int[]) \
+                     $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::int[]) \
               WITH ORDINALITY AS row (user_id, segment, distance, confidence, noise, leaf, p_length, p_last, \
-                                      f_length, f_last, i_length, i_last, ordinality)",
+                                      f_length, f_last, i_length, i_last, s_length, s_last, ordinality)",
         partition("version_users", version_id),
-        slice("$15::real[]", "p_length", "p_last"),
-        filled("$16::real[]", "f_length", "f_last"),
-        filled("$17::int[]", "i_length", "i_last"),
-        filled("$18::real[]", "i_length", "i_last"),
+        slice("$17::real[]", "p_length", "p_last"),
+        filled("$18::real[]", "f_length", "f_last"),
+        filled("$19::int[]", "i_length", "i_last"),
+        filled("$20::real[]", "i_length", "i_last"),
+        slice("$21::int[]", "s_length", "s_last"),
     );
     let bytes = |place: usize| {
-        let NewUser { user, probabilities, factors, items, .. } = &users[place];
-        id_bytes(ids.get(*user as usize)) + 4 * (probabilities.len() + factors.len()) + 8 * items.len()
+        let NewUser { user, probabilities, factors, items, seen, .. } = &users[place];
+        let reals = probabilities.len() + factors.len() + 2 * items.len() + seen.len();
+        id_bytes(ids.get(*user as usize)) + 4 * reals
     };
     as_owner(|| {
         for range in batches(users.len(), bytes) {
             let (first, users) = (range.start, &users[range]);
             let (mut probabilities, mut factors) = (Ragged::default(), Ragged::default());
-            let (mut items, mut confidences) = (Ragged::default(), Vec::new());
+            let (mut items, mut confidences, mut seen) = (Ragged::default(), Vec::new(), Ragged::default());
             for user in users {
                 probabilities.push(user.probabilities.iter().copied());
                 factors.push(user.factors.iter().copied());
                 items.push(user.items.iter().map(|&item| item as i32));
                 confidences.extend_from_slice(user.confidences);
+                seen.push(user.seen.iter().map(|&item| item as i32));
             }
             execute(
                 &sql,
@@ -453,10 +458,13 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
                     Packed(factors.lasts).into(),
                     Packed(items.lengths).into(),
                     Packed(items.lasts).into(),
+                    Packed(seen.lengths).into(),
+                    Packed(seen.lasts).into(),
                     Packed(probabilities.values).into(),
                     Packed(factors.values).into(),
                     Packed(items.values).into(),
                     Packed(confidences).into(),
+                    Packed(seen.values).into(),
                 ],
             )?;
         }
@@ -592,14 +600,23 @@ pub struct StoredUser {
     pub segment: i32,
     /// The user's factors; empty where they had no events.
     pub factors: Vec<f32>,
-    /// The items the user had, ascending.
+    /// The items the user had that count, ascending.
     pub items: Vec<u32>,
     /// Their confidences.
     pub confidences: Vec<f32>,
+    /// All items the user had, ascending; none where all count.
+    seen: Option<Vec<u32>>,
+}
+
+impl StoredUser {
+    /// All items the user had, ascending.
+    pub fn seen(&self) -> &[u32] {
+        self.seen.as_deref().unwrap_or(&self.items)
+    }
 }
 
 /// The columns that [`stored_user`] reads.
-const USER_COLUMNS: &str = "user_id, segment, factors, items, confidences, place";
+const USER_COLUMNS: &str = "user_id, segment, factors, items, confidences, place, seen";
 
 fn stored_user(row: &Row<'_>) -> Result<StoredUser> {
     let Packed(items) = row.value::<Packed<i32>>(4)?;
@@ -610,7 +627,14 @@ fn stored_user(row: &Row<'_>) -> Result<StoredUser> {
         factors: row.value::<Packed<f32>>(3)?.0,
         items: items.into_iter().map(|item| item as u32).collect(),
         confidences: row.value::<Packed<f32>>(5)?.0,
+        seen: seen(row, 7)?,
     })
+}
+
+/// The items in a column that is null where they are those that count.
+pub fn seen(row: &Row<'_>, column: usize) -> Result<Option<Vec<u32>>> {
+    let items = row.get::<Packed<i32>>(column)?;
+    Ok(items.map(|Packed(items)| items.into_iter().map(|item| item as u32).collect()))
 }
 
 /// Finds users of a version by id; prepared once for a version.

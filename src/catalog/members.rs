@@ -1,7 +1,7 @@
 //! Users of a version by their place: batches of them, and the ids of a few. They lie segment by segment, in the
 //! order of the segments' ids.
 
-use super::factors::partition;
+use super::factors::{partition, seen};
 use super::statement::{Row, as_owner, query};
 use crate::error::Result;
 use crate::pg::packed::Packed;
@@ -19,12 +19,21 @@ pub struct Member {
     pub segment: i32,
     /// The user's factors; empty where they had no events.
     pub factors: Vec<f32>,
-    /// The items the user had, ascending.
+    /// The items the user had that count, ascending.
     pub items: Vec<u32>,
+    /// All items the user had, ascending; none where all count.
+    seen: Option<Vec<u32>>,
+}
+
+impl Member {
+    /// Whether the user had an item, counted or not.
+    pub fn has(&self, item: u32) -> bool {
+        self.seen.as_deref().unwrap_or(&self.items).binary_search(&item).is_ok()
+    }
 }
 
 /// The columns that [`member`] reads.
-const COLUMNS: &str = "place, segment, factors, items";
+const COLUMNS: &str = "place, segment, factors, items, seen";
 
 fn member(row: &Row<'_>) -> Result<Member> {
     let Packed(items) = row.value::<Packed<i32>>(4)?;
@@ -33,6 +42,7 @@ fn member(row: &Row<'_>) -> Result<Member> {
         segment: row.value(2)?,
         factors: row.value::<Packed<f32>>(3)?.0,
         items: items.into_iter().map(|item| item as u32).collect(),
+        seen: seen(row, 5)?,
     })
 }
 

@@ -337,11 +337,12 @@ pub fn problem(
             format!(
                 "SELECT FROM {users} stored LEFT JOIN {segments} segment ON segment.segment = stored.segment CROSS JOIN {version} version \
                  WHERE segment.segment IS NULL OR stored.place < 0 OR stored.place >= version.users OR {} OR {} \
-                     OR stored.factors <> '{{}}' AND {factors} OR {} OR {} \
+                     OR stored.factors <> '{{}}' AND {factors} OR {} OR {} OR {} \
                      OR stored.probabilities IS NOT NULL AND {}",
                 is_no_number("stored.distance"),
                 is_no_number("stored.confidence"),
                 is_no_set("stored.items", &count),
+                is_no_set("stored.seen", &count),
                 is_no_row("stored.confidences", "pg_catalog.cardinality(stored.items)"),
                 is_no_row("stored.probabilities", "version.segments")
             ),

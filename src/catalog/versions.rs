@@ -30,6 +30,12 @@ pub struct Version {
     pub metric: Option<String>,
     /// What it reached.
     pub value: Option<f64>,
+    /// Its users.
+    pub users: Option<i64>,
+    /// Its items; none without events.
+    pub items: Option<i64>,
+    /// Its events; none without.
+    pub events: Option<i64>,
 }
 
 impl Version {
@@ -48,7 +54,8 @@ fn decided(stored: Value) -> Result<Decided> {
 pub fn list(model_id: i64) -> Result<Vec<Version>> {
     as_owner(|| {
         query(
-            "SELECT version_id, version, state = 'ready', deployed_at IS NOT NULL, options, decided, value, metric \
+            "SELECT version_id, version, state = 'ready', deployed_at IS NOT NULL, options, decided, value, metric, \
+                 users, items, events \
              FROM segrec_catalog.versions WHERE model_id = $1 \
              ORDER BY deployed_at DESC NULLS LAST, version DESC",
             &[model_id.into()],
@@ -62,6 +69,9 @@ pub fn list(model_id: i64) -> Result<Vec<Version>> {
                     decided: row.get::<JsonB>(6)?.map(|decided| decided.0),
                     value: row.get(7)?,
                     metric: row.get(8)?,
+                    users: row.get(9)?,
+                    items: row.get(10)?,
+                    events: row.get(11)?,
                 })
             },
         )

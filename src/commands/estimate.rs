@@ -80,7 +80,8 @@ pub fn check_memory(material: &Material, options: &Options) -> Result<()> {
         spread: events.map_or_else(Spread::default, Spread::of),
     };
     let more = memory(size, options);
-    let needed = more + material.described.table.memory();
+    let seen = events.map_or(0, Events::seen_memory);
+    let needed = more + material.described.table.memory() + seen;
     if needed <= allowed {
         let limit = limit_below(more + more / 100 * SHORT_PERCENT);
         return limit.map_or(Ok(()), |limit| Err(SegrecError::NoMemory { needed, limit }));

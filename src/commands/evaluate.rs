@@ -7,7 +7,7 @@
 use super::access::trainable;
 use super::diary::Diary;
 use super::estimate::check_memory;
-use super::measured::{Measured, cuts, recipe};
+use super::measured::{Measured, cuts, recipe, report_holdout};
 use super::read::{past, read};
 use super::train::deployed_version;
 use crate::error::{Result, SegrecError};
@@ -46,6 +46,7 @@ pub fn evaluate(
         let given = Given { memory: allowed, ..Given::new(events, &material.described) };
         validating::evaluate(given, &options, &cuts, observer)
     })?;
+    report_holdout(&material.relation, evaluation.split, &evaluation.passed_over);
     if evaluation.rows.is_empty() {
         return Err(SegrecError::NothingToMeasure {
             relation: material.relation,

@@ -3,7 +3,8 @@
 use crate::catalog::models::Model;
 use crate::catalog::segments;
 use crate::catalog::versions::Version;
-use crate::error::{Result, SegrecError};
+use crate::error::{Result, SegrecError, notice};
+use segrec_engine::evaluation::{PassedOver, Split};
 use segrec_engine::recipe::{MetricRow, Options, parse_options};
 
 /// The longest list that is measured.
@@ -48,6 +49,25 @@ impl Measured {
         };
         rows.iter().filter_map(row).collect()
     }
+}
+
+/// Says how events were held out, where that is not as it was asked for, or that none could be.
+pub fn report_holdout(relation: &str, split: Split, passed_over: &[PassedOver]) {
+    let Some(last) = passed_over.last() else { return };
+    let reasons: Vec<String> =
+        passed_over.iter().map(|passed| format!("by {}: {}", passed.split, passed.reason)).collect();
+    // Random is tried last: where it would not do, nothing would.
+    let (message, hint) = match last.split {
+        "random" => (
+            format!("no event of \"{relation}\" could be held out, so nothing is measured"),
+            "give the model more events",
+        ),
+        _ => (
+            format!("events of \"{relation}\" were held out by {}", split.name()),
+            "to ask for this way at once, set holdout.split",
+        ),
+    };
+    notice(message, Some(reasons.join("\n")), Some(hint.to_owned()));
 }
 
 /// The recipe of a version: its options with what its training decided.

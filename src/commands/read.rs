@@ -8,7 +8,7 @@ use crate::catalog::relations;
 use crate::catalog::segments::{self, Past};
 use crate::catalog::users::{DescribedRows, DescribingColumns, Wanted, describing_columns};
 use crate::catalog::versions::Version;
-use crate::error::{BadIds, Result, SegrecError, notice};
+use crate::error::{BadIds, Result, SegrecError, counted, notice};
 use crate::pg::workers::Workers;
 use crate::settings;
 use segrec_engine::features::{Activity, NO_LEVEL, Table, Values, parse_moment};
@@ -16,6 +16,7 @@ use segrec_engine::interactions::{Events, IdKind, IdMap, Ids};
 use segrec_engine::recipe::described::Labels;
 use segrec_engine::recipe::{Described, OnBadRows, Options};
 use segrec_engine::segmentation::{Method, On};
+use std::collections::BTreeMap;
 
 /// What a training is made from.
 pub struct Material {
@@ -88,6 +89,7 @@ pub fn read(
             Reading { keep_types: keeps_types(options, previous), signed: options.is_explicit() },
             allowed,
         )?;
+        judge_types(&columns.name, &report, options)?;
         judge_rows(&columns.name, &report, options)?;
         material.event_rows = report.rows;
         diary.announce("combining", format!("combining {} events", raw.len()));
@@ -182,8 +184,34 @@ fn categories(events: &Events, rows: &DescribedRows) -> Labels {
     Labels { codes, names }
 }
 
-/// Bad rows stop the training or are counted in a NOTICE, as the options say; rows that count nothing
-/// are always counted.
+/// Types that the options name in another way than the events do stop the training: where a type with a weight does not
+/// occur, and most rows have one that is not listed. Few purchases among many views are none of that, since all types
+/// that are listed occur, and who leaves out most rows on purpose lists their types with a weight of 0.
+fn judge_types(relation: &str, report: &ReadReport, options: &Options) -> Result<()> {
+    let weights = &options.events.type_weights;
+    let missing = |(name, weight): &(&String, &f64)| **weight > 0.0 && !report.listed.contains(*name);
+    let missing: Vec<String> = weights.iter().filter(missing).map(|(name, _)| name.clone()).collect();
+    if missing.is_empty() || 2 * report.unlisted_type <= report.rows {
+        return Ok(());
+    }
+    Err(SegrecError::UnlistedTypes {
+        relation: relation.to_owned(),
+        rows: report.rows,
+        unlisted: report.unlisted_type,
+        found: commonest(&report.unlisted),
+        missing,
+    })
+}
+
+/// Types and their numbers of rows, the commonest first.
+fn commonest(types: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
+    let mut types: Vec<(String, u64)> = types.iter().map(|(name, count)| (name.clone(), *count)).collect();
+    types.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    types
+}
+
+/// Bad rows stop the training or are counted in a NOTICE, as the options say; rows that count nothing, and those that lie
+/// in the future, are always counted.
 pub fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Result<()> {
     let bad = report.bad;
     if bad.total() > 0 {
@@ -198,17 +226,33 @@ pub fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Res
             ),
         }
     }
-    for (count, what) in [
-        (report.unlisted_type, "have a type that events.type_weights does not list"),
-        (report.weightless, "have a weight of 0"),
-    ] {
-        if count > 0 {
-            notice(
-                format!("left out {count} of {} rows of \"{relation}\" that {what}", report.rows),
-                None,
-                None,
-            );
-        }
+    if report.unlisted_type > 0 {
+        notice(
+            format!(
+                "left out {} of {} rows of \"{relation}\" that have a type that events.type_weights does not list",
+                report.unlisted_type, report.rows
+            ),
+            Some(format!("these types are {}", counted(&commonest(&report.unlisted)))),
+            None,
+        );
+    }
+    if report.weightless > 0 {
+        notice(
+            format!("left out {} of {} rows of \"{relation}\" that have a weight of 0", report.weightless, report.rows),
+            None,
+            None,
+        );
+    }
+    if report.future > 0 {
+        notice(
+            format!("{} of {} rows of \"{relation}\" have a time in the future", report.future, report.rows),
+            Some(
+                "ages are counted from the latest event before now, unless most lie in the future; events after it count \
+                 as if they had happened then"
+                    .to_owned(),
+            ),
+            Some("correct their times, or give a view without them".to_owned()),
+        );
     }
     Ok(())
 }

@@ -6,21 +6,25 @@
 use super::access::{reads, trainable_and_locked};
 use super::diary::Diary;
 use super::estimate::check_memory;
+use super::measured::report_holdout;
 use super::options::check_options;
 use super::read::{Material, past, read};
-use super::verdict::{Deploy, Verdict, judge_segments, judge_version};
+use super::verdict::{Amounts, Deploy, Verdict, judge_segments, judge_version};
 use super::write::{Outcome, write};
 use crate::catalog::factors;
 use crate::catalog::models::{self, Model};
 use crate::catalog::segments::Past;
 use crate::catalog::versions::{self, Version};
-use crate::error::{Result, SegrecError, notice};
+use crate::error::{Result, SegrecError, notice, warning};
 use crate::pg::workers::Workers;
 use crate::settings;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Events, IdMap};
 use segrec_engine::recipe::reading::{self, Reading};
-use segrec_engine::recipe::{Before, Given, Members, Options, parse_options, segment, train as train_recipe};
+use segrec_engine::recipe::training::GaveWay;
+use segrec_engine::recipe::{
+    Before, Given, Members, Options, Trained, parse_options, segment, train as train_recipe,
+};
 
 /// What a training tells its caller.
 #[derive(Clone, Debug)]
@@ -117,20 +121,25 @@ impl Prepared {
         let before = before.as_ref().map(|(of_member, count)| Before { of_member, count: *count });
         let (start, memory) = (self.start.as_ref(), settings::training_memory());
         let described = &material.described;
+        let amounts = Amounts {
+            users: material.ids.len() as i64,
+            events: material.events.as_ref().map(|events| [events.items().len() as i64, events.len() as i64]),
+        };
         let (outcome, verdict) = match &material.events {
             Some(events) => {
                 let trained = diary.run(workers, &material.relation, |observer| {
                     let given = Given { events, described, before: before.as_ref(), start, memory };
                     train_recipe(given, options, self.replaced.as_ref(), observer)
                 })?;
-                let verdict = judge_version(self.deploy, deployed, &trained);
+                report_training(&material.relation, events, &trained);
+                let verdict = judge_version(self.deploy, deployed, amounts, &trained);
                 (Outcome::Trained(Box::new(trained)), verdict)
             }
             None => {
                 let segmented = diary.run(workers, &material.relation, |observer| {
                     segment(described, before.as_ref(), options, observer)
                 })?;
-                (Outcome::Segmented(Box::new(segmented)), judge_segments(self.deploy, deployed))
+                (Outcome::Segmented(Box::new(segmented)), judge_segments(self.deploy, deployed, amounts))
             }
         };
         report_left_out(material, outcome.members());
@@ -259,6 +268,30 @@ fn begins_with(
         && previous.rfm == now.rfm;
     let group = |id: i32| past.ids.binary_search(&id).ok().map(|group| group as u32);
     same.then(|| (past.of_member.iter().map(|id| id.and_then(group)).collect(), past.ids.len()))
+}
+
+/// Says what of the events counts nothing, and where something was done in another way than it was asked for.
+fn report_training(relation: &str, events: &Events, trained: &Trained) {
+    let weightless = trained.interactions.weightless();
+    if weightless > 0 {
+        notice(
+            format!("{weightless} of {} events of \"{relation}\" count nothing", events.len()),
+            Some("beside the largest weight theirs are nothing: too old, or too small".to_owned()),
+            Some("raise events.half_life, or bring the weights closer together".to_owned()),
+        );
+    }
+    report_holdout(relation, trained.split, &trained.passed_over);
+    if let Some(GaveWay { algorithm, value, baseline }) = trained.gave_way {
+        warning(
+            format!("the version ranks by popularity, not by {}", algorithm.name()),
+            Some(format!(
+                "{} of {} is {value:.4}, that of what is popular {baseline:.4}",
+                trained.measurement.metric,
+                algorithm.name()
+            )),
+            Some("give the model more events, or other options; see segrec.algorithm_choices".to_owned()),
+        );
+    }
 }
 
 /// Says which columns of users tell nothing.

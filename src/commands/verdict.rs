@@ -1,7 +1,7 @@
 //! Whether a training is deployed, and why.
 
 use crate::catalog::versions;
-use crate::error::{Result, SegrecError};
+use crate::error::{Result, SegrecError, warning};
 use segrec_engine::recipe::Trained;
 
 /// When a training is deployed.
@@ -47,40 +47,69 @@ pub struct Verdict {
     pub reason: String,
 }
 
+/// What a training was made of, to be held against the deployed version.
+#[derive(Clone, Copy, Debug)]
+pub struct Amounts {
+    /// Users.
+    pub users: i64,
+    /// Items and events; none without events.
+    pub events: Option<[i64; 2]>,
+}
+
 /// The rule of `if_better`.
 ///
-/// A changed recipe is measured beside the deployed one on the same holdout, paired by user, and must
-/// not be worse. The same recipe on newer data has no rival but its own past: it is deployed, because
-/// it knows newer events, unless it fell below what was measured then by more than the interval of
-/// the measurement, which points to damaged data.
-pub fn judge_version(deploy: Deploy, deployed: Option<&versions::Version>, trained: &Trained) -> Verdict {
+/// Of fewer than half of the users, items or events of the deployed version no version is deployed, nor one that could
+/// not be measured where that one was: that is what a load looks like that failed half way. A changed recipe is measured
+/// beside the deployed one on the same holdout, paired by user, and must not be worse. The same recipe on newer data has
+/// no rival but its own past: it is deployed, because it knows newer events, unless it fell below what was measured then
+/// by more than the interval of the measurement, which points to damaged data. What is worse than its baseline by more
+/// than that interval is not deployed in any case.
+pub fn judge_version(
+    deploy: Deploy,
+    deployed: Option<&versions::Version>,
+    amounts: Amounts,
+    trained: &Trained,
+) -> Verdict {
     let measured = trained.measurement.deciding_row();
     let value = measured.map(|row| row.value);
+    let metric = trained.measurement.metric;
     let verdict = |deploy, previous, reason: String| Verdict { deploy, previous, reason };
-    let Some(deployed) = deployed else {
-        let reason = "the first version is always deployed".to_owned();
-        return match deploy {
-            Deploy::Never => verdict(false, None, "deploy is 'never'".to_owned()),
-            _ => verdict(true, None, reason),
-        };
+    let refused = |previous, reason: String| {
+        warn(&reason);
+        Verdict { deploy: false, previous, reason }
     };
-    let previous = match &trained.previous {
-        Some(previous) => previous.deciding_row().map(|row| row.value),
-        None => deployed.value,
+    let previous = match (&trained.previous, deployed) {
+        (Some(previous), _) => previous.deciding_row().map(|row| row.value),
+        (None, Some(deployed)) => deployed.value,
+        (None, None) => None,
     };
-    let forced = match deploy {
-        Deploy::Always => Some((true, "deploy is 'always'")),
-        Deploy::Never => Some((false, "deploy is 'never'")),
-        Deploy::IfBetter => None,
-    };
-    if let Some((deploy, reason)) = forced {
-        return verdict(deploy, previous, reason.to_owned());
+    match (deploy, deployed) {
+        (Deploy::Never, _) => return verdict(false, previous, "deploy is 'never'".to_owned()),
+        (Deploy::Always, Some(_)) => return verdict(true, previous, "deploy is 'always'".to_owned()),
+        (Deploy::Always | Deploy::IfBetter, _) => {}
     }
-    let (Some(value), Some(before)) = (value, previous) else {
-        return verdict(true, previous, "there is no held-out event to compare versions on".to_owned());
+    if let Some(row) = measured.filter(|_| deploy == Deploy::IfBetter && trained.measurement.is_below_baseline()) {
+        let reason = format!(
+            "{metric} is worse than that of the baseline by more than its interval: {:.4} against {:.4}",
+            row.value, row.baseline
+        );
+        return refused(previous, reason);
+    }
+    let Some(deployed) = deployed else {
+        let unmeasured = if value.is_none() { ", though nothing could be held out to measure it" } else { "" };
+        return verdict(true, None, format!("the first version is always deployed{unmeasured}"));
     };
     let number = deployed.version;
-    let metric = trained.measurement.metric;
+    if let Some(reason) = amounts.shrank(deployed) {
+        return refused(previous, reason);
+    }
+    let (Some(value), Some(before)) = (value, previous) else {
+        if deployed.value.is_some() && value.is_none() {
+            let reason = format!("nothing could be held out to measure it, and version {number} was measured");
+            return refused(previous, reason);
+        }
+        return verdict(true, previous, "there is no held-out event to compare versions on".to_owned());
+    };
     if trained.previous.is_none() && deployed.metric.as_deref() != Some(metric) {
         let before = deployed.metric.clone().unwrap_or_default();
         return verdict(
@@ -124,14 +153,46 @@ pub fn judge_version(deploy: Deploy, deployed: Option<&versions::Version>, train
 }
 
 /// The rule for segments without events: there is nothing held out to compare versions on, so the newest
-/// data win.
-pub fn judge_segments(deploy: Deploy, deployed: Option<&versions::Version>) -> Verdict {
+/// data win, unless fewer than half of the users are left.
+pub fn judge_segments(deploy: Deploy, deployed: Option<&versions::Version>, amounts: Amounts) -> Verdict {
     let previous = deployed.and_then(|version| version.value);
-    let (deploy, reason) = match (deploy, deployed) {
-        (Deploy::Never, _) => (false, "deploy is 'never'"),
-        (Deploy::Always, Some(_)) => (true, "deploy is 'always'"),
-        (_, None) => (true, "the first version is always deployed"),
-        (Deploy::IfBetter, Some(_)) => (true, "segments follow the newest data"),
+    let shrank = deployed.and_then(|version| amounts.shrank(version));
+    let (deploy, reason) = match (deploy, deployed, shrank) {
+        (Deploy::Never, _, _) => (false, "deploy is 'never'".to_owned()),
+        (Deploy::Always, Some(_), _) => (true, "deploy is 'always'".to_owned()),
+        (_, None, _) => (true, "the first version is always deployed".to_owned()),
+        (Deploy::IfBetter, Some(_), None) => (true, "segments follow the newest data".to_owned()),
+        (Deploy::IfBetter, Some(_), Some(reason)) => {
+            warn(&reason);
+            (false, reason)
+        }
     };
-    Verdict { deploy, previous, reason: reason.to_owned() }
+    Verdict { deploy, previous, reason }
+}
+
+impl Amounts {
+    /// What there is less than half of.
+    fn shrank(self, deployed: &versions::Version) -> Option<String> {
+        let now = [Some(self.users), self.events.map(|events| events[0]), self.events.map(|events| events[1])];
+        let before = [deployed.users, deployed.items, deployed.events];
+        let less: Vec<String> = ["users", "items", "events"]
+            .into_iter()
+            .zip(now.into_iter().zip(before))
+            .filter_map(|(what, (now, before))| Some((what, now?, before?)))
+            .filter(|(_, now, before)| 2 * now < *before)
+            .map(|(what, now, before)| format!("{now} of {before} {what}"))
+            .collect();
+        (!less.is_empty()).then(|| {
+            format!("fewer than half of what version {} was trained on are left: {}", deployed.version, less.join(", "))
+        })
+    }
+}
+
+/// Says that what was trained does not answer.
+fn warn(reason: &str) {
+    warning(
+        "the version is not deployed".to_owned(),
+        Some(reason.to_owned()),
+        Some("where the data are right, call segrec_deploy, or train with deploy => 'always'".to_owned()),
+    );
 }

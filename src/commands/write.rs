@@ -176,7 +176,7 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
             decided: serde_json::to_value(trained.decided)
                 .map_err(|error| SegrecError::Internal(error.to_string()))?,
             rated: trained.fit.rated.as_ref().map(encode).transpose()?,
-            median_weight: trained.interactions.median_weight(),
+            median_weight: trained.interactions.scale().median,
             anchor: trained.weighting.anchor,
             item_gram: trained.fit.item_gram.clone(),
         }),
@@ -332,6 +332,9 @@ fn write_users(version_id: i64, writing: &Writing<'_>, ids: &[i32]) -> Result<()
                 factors: eventful.map_or(&[][..], |trained| trained.fit.factors.user_factors.row(member)),
                 items,
                 confidences,
+                seen: eventful
+                    .and_then(|trained| trained.interactions.seen_besides(member))
+                    .unwrap_or_default(),
             }
         })
         .collect();

@@ -7,6 +7,7 @@ mod raise;
 mod report;
 
 pub use raise::{log, notice, or_raise, warning};
+pub use report::counted;
 
 use crate::pg::lock::Shared;
 use crate::pg::memory::{Limit, limit_below};
@@ -212,6 +213,19 @@ pub enum SegrecError {
     RelationGone { model: String, argument: &'static str },
     /// The events relation holds rows that cannot be used.
     BadRows { relation: String, rows: BadRows },
+    /// Types of events are named in another way than in the options.
+    UnlistedTypes {
+        /// The relation.
+        relation: String,
+        /// Its rows.
+        rows: u64,
+        /// Those of a type that the options do not list.
+        unlisted: u64,
+        /// Their types with their numbers, the commonest first.
+        found: Vec<(String, u64)>,
+        /// The types with a weight that do not occur.
+        missing: Vec<String>,
+    },
     /// Options need something that the model was created without.
     NeedsArgument { option: &'static str, argument: &'static str },
     /// A model was given nothing to read.

@@ -43,6 +43,16 @@ fn stands_against(limit: Limit) -> String {
 /// At most this many names are listed.
 const LISTED: usize = 20;
 
+/// Names and how often each occurs, as many as are listed.
+pub fn counted(names: &[(String, u64)]) -> String {
+    let mut listed: Vec<String> =
+        names.iter().take(LISTED).map(|(name, count)| format!("\"{name}\" ({count})")).collect();
+    if names.len() > LISTED {
+        listed.push("…".to_owned());
+    }
+    listed.join(", ")
+}
+
 fn known_models(known: &[String]) -> String {
     if known.is_empty() {
         return "there is no model that you may use".to_owned();
@@ -302,6 +312,18 @@ impl SegrecError {
                 Some(
                     "correct them, leave them out with a view, or skip them with the option \
                      {\"events\": {\"on_bad_rows\": \"skip\"}}"
+                        .to_owned(),
+                ),
+            ),
+            Self::UnlistedTypes { relation, rows, unlisted, found, missing } => report(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!(
+                    "{unlisted} of {rows} rows of \"{relation}\" have a type that events.type_weights does not list, and {} does not occur",
+                    quoted(&missing[..missing.len().min(LISTED)])
+                ),
+                Some(format!("these types are {}", counted(&found))),
+                Some(
+                    "write the types as the events do, or list those that are not to count with a weight of 0"
                         .to_owned(),
                 ),
             ),

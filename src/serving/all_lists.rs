@@ -2,7 +2,8 @@
 //!
 //! It uses what is stored of the version: users, their items and their factors as of the training.
 
-use super::recommendation::{Recommended, fill_with_popular};
+use super::history::History;
+use super::recommendation::{Recommended, fill_with_popular, rated_factors};
 use super::segment_list::source;
 use super::session;
 use super::version::{Segment, ServedVersion};
@@ -12,6 +13,7 @@ use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::memory::ask;
 use crate::pg::workers::{Workers, look};
 use crate::settings;
+use segrec_engine::interactions::Id;
 use segrec_engine::ranking::blended::{ItemRows, Person, blended_lists};
 use segrec_engine::ranking::{Scored, Scoring, Source, top_lists};
 use segrec_engine::recipe::Algorithm;
@@ -85,7 +87,12 @@ impl Iterator for AllLists {
 
 impl AllLists {
     fn next_batch(&mut self) -> Result<()> {
-        let users = load_users(self.version.id(), self.next_place, self.batch)?;
+        let mut users = load_users(self.version.id(), self.next_place, self.batch)?;
+        // Who rated nothing has no stored factors: these come from what else is known.
+        for user in users.iter_mut().filter(|user| self.version.rated.is_some() && user.factors.is_empty()) {
+            let found = rated_factors(&self.version, Some(Id::Text(&user.user_id)), &History::default())?;
+            user.factors = found.unwrap_or_default();
+        }
         match users.last() {
             Some(last) => self.next_place = last.place + 1,
             None => self.finished = true,
@@ -108,7 +115,7 @@ impl AllLists {
             let list = if user.factors.is_empty() { Vec::new() } else { list };
             let shown = |Scored { item, score }| Recommended { item, score: version.shown(score), source };
             let mut items: Vec<Recommended> = list.into_iter().map(shown).collect();
-            fill_with_popular(&mut items, &version, popular, &user.items, None, self.n);
+            fill_with_popular(&mut items, &version, popular, user.seen(), None, self.n);
             for (rank, recommended) in (1..).zip(items) {
                 self.lines.push_back(Line {
                     user_id: user.user_id.clone(),
@@ -148,15 +155,16 @@ impl AllLists {
                     factors: factors.row(row),
                     rows,
                     history: &users[row].items,
+                    seen: users[row].seen(),
                     popular,
                 };
                 blended_lists(users.len(), person, &neighbours, blend, n, observer)
             }
             (_, Some(backbone), None) => {
                 let scoring = Scoring { item_factors: backbone, items: None };
-                top_lists(&factors, scoring, |row| &users[row].items, n, observer)
+                top_lists(&factors, scoring, |row| users[row].seen(), n, observer)
             }
-            (_, _, Some(scoring)) => top_lists(&factors, scoring, |row| &users[row].items, n, observer),
+            (_, _, Some(scoring)) => top_lists(&factors, scoring, |row| users[row].seen(), n, observer),
             (_, None, None) => Ok(vec![Vec::new(); users.len()]),
         };
         match self.workers.run(work, |_| ()) {

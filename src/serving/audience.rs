@@ -37,7 +37,7 @@ pub fn audience(
     let mut row = (None, Vec::new());
     let mut top = TopN::new(n);
     members::each(version.id(), |member| {
-        if member.factors.is_empty() || exclude_seen && member.items.binary_search(&item).is_ok() {
+        if member.factors.is_empty() || exclude_seen && member.has(item) {
             return Ok(());
         }
         let speak = |item: &u32| speaking.get(*item as usize);

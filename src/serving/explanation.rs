@@ -5,18 +5,17 @@
 //! the prior mean is linear in the pattern of what was rated too.
 
 use super::recommendation::{
-    Person, Recommended, Request, answer, check_item_kind, find_person, item_numbers, user_id,
+    Person, Recommended, Request, answer, check_item_kind, find_person, item_numbers, stranger, user_id,
 };
 use super::session;
 use super::variety::Variety;
 use super::version::ServedVersion;
 use crate::error::Result;
 use crate::pg::workers::run_alone;
-use segrec_engine::Silent;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::vector::{dot, norm};
 use segrec_engine::neighbours::NeighbourRows;
-use segrec_engine::ranking::{Scored, Source, TopN};
+use segrec_engine::ranking::{Scored, TopN};
 use std::rc::Rc;
 
 /// What one item of the user adds to the score of another.
@@ -46,14 +45,10 @@ fn pair(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result
     let Some(&item) = item_numbers(&version, &[item]).first() else {
         return Ok(None);
     };
-    let mut person = match user {
+    let person = match user {
         Some(user) => find_person(&version, user)?,
-        None => Person::stranger(),
+        None => stranger(&version)?,
     };
-    if let (Some(rated), None) = (&version.rated, &person.factors) {
-        let nothing = segrec_engine::Matrix::default();
-        person.factors = Some((rated.fold_in.user(&nothing, &nothing, &[], &[], &Silent), Source::FoldIn));
-    }
     Ok(Some(Pair { version, person, item }))
 }
 
@@ -180,7 +175,7 @@ pub fn similar_items(
         let row = &factors.row(other as usize)[..k];
         let norms = own_norm * norm(row);
         if norms > 0.0 {
-            top.push(other, dot(own, row) / norms);
+            top.push(other, (dot(own, row) / norms).clamp(-1.0, 1.0));
         }
     }
     let items = top.finish();

@@ -10,16 +10,19 @@ use segrec_engine::interactions::Id;
 /// The items of a user, ascending, and their confidences.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// Numbers of items.
+    /// Numbers of items that count.
     pub items: Vec<u32>,
     /// Their confidences.
     pub confidences: Vec<f32>,
+    /// Numbers of all items that the user has, ascending: those that count among them.
+    pub seen: Vec<u32>,
 }
 
 impl History {
     /// As of the training.
     pub fn stored(user: &StoredUser) -> Self {
-        Self { items: user.items.clone(), confidences: user.confidences.clone() }
+        let StoredUser { items, confidences, .. } = user;
+        Self { items: items.clone(), confidences: confidences.clone(), seen: user.seen().to_vec() }
     }
 
     /// As the events are now, weighted as in training; none where that is not known: no index, or the caller
@@ -36,30 +39,36 @@ impl History {
     pub fn of_items(mut items: Vec<u32>) -> Self {
         items.sort_unstable();
         items.dedup();
-        Self { confidences: vec![1.0; items.len()], items }
+        Self { confidences: vec![1.0; items.len()], seen: items.clone(), items }
     }
 
     /// The same steps as `Events::interactions` of the engine, for one user.
     fn combine(version: &ServedVersion, mut events: Vec<LiveEvent>) -> Self {
         events.sort_unstable_by(|a, b| {
-            (a.item, a.time).cmp(&(b.item, b.time)).then(a.weight.total_cmp(&b.weight))
+            let weight = |event: &LiveEvent| event.weight.unwrap_or(0.0);
+            (a.item, a.time).cmp(&(b.item, b.time)).then(weight(a).total_cmp(&weight(b)))
         });
         let weighting = &version.weighting;
-        let mut rows: Vec<(u32, f32, i64)> = events
-            .chunk_by(|a, b| a.item == b.item)
-            .map(|group| {
-                let weight = weighting.combine(group.iter().map(|event| (event.weight, event.time)));
-                (group[0].item, weight / version.median_weight, group[group.len() - 1].time)
-            })
-            .filter(|&(_, confidence, _)| weighting.counts(confidence))
-            .collect();
+        let mut rows: Vec<(u32, f32, i64)> = Vec::new();
+        let mut seen = Vec::new();
+        for group in events.chunk_by(|a, b| a.item == b.item) {
+            let item = group[0].item;
+            seen.push(item);
+            let counted = || group.iter().filter_map(|event| Some((event.weight?, event.time)));
+            let Some((_, latest)) = counted().next_back() else { continue };
+            let weight = weighting.combine(counted());
+            if weighting.counts(weight) {
+                rows.push((item, weight, latest));
+            }
+        }
         let most = version.options.events.max_user_events;
         if rows.len() > most {
             rows.sort_unstable_by(|a, b| b.2.cmp(&a.2).then(b.1.total_cmp(&a.1)).then(a.0.cmp(&b.0)));
             rows.truncate(most);
             rows.sort_unstable_by_key(|row| row.0);
         }
-        let (items, confidences) = rows.into_iter().map(|(item, confidence, _)| (item, confidence)).unzip();
-        Self { items, confidences }
+        let confidence = |weight| weighting.confidence(weight, version.median_weight);
+        let (items, confidences) = rows.into_iter().map(|(item, weight, _)| (item, confidence(weight))).unzip();
+        Self { items, confidences, seen }
     }
 }

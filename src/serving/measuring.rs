@@ -19,12 +19,12 @@ use crate::settings;
 use segrec_engine::evaluation::errors::errors;
 use segrec_engine::evaluation::{Catalogue, Measured, Ranked, report};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, SparseRows};
-use segrec_engine::ranking::{Scored, Source};
+use segrec_engine::ranking::Scored;
 use segrec_engine::rating::Biases;
 use segrec_engine::recipe::MetricRow;
 use segrec_engine::recipe::measure::MOST_USERS;
 use segrec_engine::seed::sample;
-use segrec_engine::{Matrix, Observer, Silent};
+use segrec_engine::Observer;
 use std::rc::Rc;
 
 /// Users of a version that are loaded at once.
@@ -106,7 +106,7 @@ fn tested(version: &ServedVersion, test: Test<'_>) -> Result<Vec<Tested>> {
         for event in events.of_user(user) {
             match numbers[event.item as usize] {
                 None => left_out.unknown_item += 1,
-                Some(item) if stored.items.binary_search(&item).is_ok() => left_out.known += 1,
+                Some(item) if stored.seen().binary_search(&item).is_ok() => left_out.known += 1,
                 Some(_) => measurable = true,
             }
         }
@@ -125,7 +125,7 @@ fn tested(version: &ServedVersion, test: Test<'_>) -> Result<Vec<Tested>> {
             .iter()
             .zip(weights)
             .filter_map(|(&item, &weight)| Some((numbers[item as usize]?, weight)))
-            .filter(|(item, _)| stored.items.binary_search(item).is_err())
+            .filter(|(item, _)| stored.seen().binary_search(item).is_err())
             .collect();
         rated.sort_unstable_by_key(|&(item, _)| item);
         let (items, ratings) = rated.into_iter().unzip();
@@ -173,7 +173,7 @@ fn of_lists(
     for Tested { user, stored, .. } in tested {
         look();
         lists.push(list(version, test.events.users().get(*user), stored, n)?);
-        popular.push(version.popular().top(&stored.items, n));
+        popular.push(version.popular().top(stored.seen(), n));
     }
     let item_users = versions::item_users(version.id())?;
     let users = versions::users(version.id())?;
@@ -272,13 +272,7 @@ fn served(
     stored: &StoredUser,
     request: &Request<'_>,
 ) -> Result<Vec<Scored>> {
-    // Who rated nothing has no stored factors: these come from what else is known, or from nothing.
-    let changed = version.rated.is_some() && stored.items.is_empty();
-    let mut person = known_person(version, user, stored, History::stored(stored), changed)?;
-    if let (Some(rated), None) = (&version.rated, &person.factors) {
-        let nothing = Matrix::default();
-        person.factors = Some((rated.fold_in.user(&nothing, &nothing, &[], &[], &Silent), Source::FoldIn));
-    }
+    let person = known_person(version, user, stored, History::stored(stored), false)?;
     let found = answer(Rc::clone(version), &person, request)?;
     let scored = |&Recommended { item, score, .. }: &Recommended| Scored { item, score };
     Ok(found.items.iter().map(scored).collect())

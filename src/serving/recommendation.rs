@@ -2,8 +2,8 @@
 //!
 //! The ladder: a known user is scored with their segment's factors (`segment`) or the backbone's
 //! (`backbone`); a user that training did not see, or a guest, is folded in (`fold_in`); who has no
-//! events gets what is popular in their segment (`segment_popular`) or with everybody (`popular`). A
-//! list that cannot be filled otherwise is filled with what is popular. Where factors do not count, the
+//! events gets what is popular in their segment (`segment_popular`) or with everybody (`popular`), of ratings what
+//! everybody likes. A list that cannot be filled otherwise is filled with what is popular. Where factors do not count, the
 //! user's own items speak (`neighbours`).
 
 use super::history::History;
@@ -76,11 +76,6 @@ pub struct Person {
 }
 
 impl Person {
-    /// Somebody of whom nothing is known.
-    pub fn stranger() -> Self {
-        Self { segment: None, known: false, stored: false, factors: None, history: History::default() }
-    }
-
     /// Whether they are scored with factors of the training.
     pub fn is_stored(&self) -> bool {
         self.stored && self.factors.is_some()
@@ -117,7 +112,7 @@ pub fn recommend_user(user: Id<'_>, item_kind: IdKind, request: &Request<'_>) ->
     let version = session::version(&model)?;
     let person = match user {
         Some(user) => find_person(&version, user)?,
-        None => Person::stranger(),
+        None => stranger(&version)?,
     };
     counted(model.id, version, &person, request)
 }
@@ -175,6 +170,11 @@ pub fn candidate_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
     numbers
 }
 
+/// Somebody of whom nothing is known.
+pub fn stranger(version: &ServedVersion) -> Result<Person> {
+    fold_in(version, None, History::default(), None)
+}
+
 /// A user, by what is stored and what they do now.
 pub fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
     let stored = version.members.users.find(&id_text(user))?;
@@ -210,7 +210,7 @@ pub fn known_person(
     let segment = version.segment_number(stored.segment)?;
     let own = version.segment(segment)?.own.is_some();
     let source = if own { Source::Segment } else { Source::Backbone };
-    let factors = if version.rated.is_some() && changed {
+    let factors = if version.rated.is_some() && (changed || stored.factors.is_empty()) {
         rated_factors(version, Some(user), &history)?
     } else if history.items.is_empty() {
         None
@@ -241,9 +241,10 @@ pub fn fold_in(
             let mut tastes = factors.clone();
             let k = tastes.len().saturating_sub(2);
             tastes[k..].fill(0.0);
-            nearest_segment(&tastes, &version.centroids).segment
+            let any = tastes.iter().any(|&taste| taste != 0.0);
+            any.then(|| nearest_segment(&tastes, &version.centroids).segment)
         };
-        let segment = segment.or_else(|| factors.as_ref().map(nearest));
+        let segment = segment.or_else(|| factors.as_ref().and_then(nearest));
         return person(segment, factors, history);
     }
     if history.items.is_empty() {
@@ -269,8 +270,9 @@ fn factors_of(version: &ServedVersion, history: &History) -> Result<Matrix> {
     Ok(backbone.select(&history.items))
 }
 
-/// The row of a user from what they rated and from what else is known about them; none where that is nothing.
-fn rated_factors(
+/// The row of a user from what they rated and from what else is known about them: where that is nothing, what is known of
+/// everybody. None where the version predicts no ratings.
+pub fn rated_factors(
     version: &ServedVersion,
     user: Option<Id<'_>>,
     history: &History,
@@ -278,10 +280,7 @@ fn rated_factors(
     let Some(rated) = &version.rated else {
         return Ok(None);
     };
-    let attributes = user.map_or_else(|| Ok(Vec::new()), |user| version.attributes_of(user))?;
-    if history.items.is_empty() && attributes.is_empty() {
-        return Ok(None);
-    }
+    let attributes = user.map_or_else(|| Ok(Vec::new()), |user| version.attributes_of_text(user))?;
     let rows = factors_of(version, history)?;
     let patterns = version.patterns(&history.items)?;
     Ok(Some(run_alone(|observer| {
@@ -301,7 +300,7 @@ fn segment_factors(version: &ServedVersion, segment: u32, history: &History) -> 
 
 /// The list for a person.
 pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>) -> Result<Recommendation> {
-    let excluded: &[u32] = if request.exclude_seen { &person.history.items } else { &[] };
+    let excluded: &[u32] = if request.exclude_seen { &person.history.seen } else { &[] };
     let candidates = request.candidates.as_ref().map(|ids| {
         let mut numbers = candidate_numbers(&version, ids);
         numbers.retain(|item| excluded.binary_search(item).is_err());

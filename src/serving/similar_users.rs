@@ -32,7 +32,7 @@ pub fn similar_users(user: Id<'_>, n: usize, model: Option<&str>) -> Result<Vec<
         let row = member.factors.get(..k).unwrap_or(&[]);
         let length = norm(row);
         if length > 0.0 {
-            top.push(member.place, dot(&own, row) / length);
+            top.push(member.place, (dot(&own, row) / length).clamp(-1.0, 1.0));
         }
         Ok(())
     })?;

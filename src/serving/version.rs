@@ -89,7 +89,7 @@ impl ServedVersion {
         Ok(Self {
             id: version_id,
             median_weight: stored.median_weight,
-            weighting: options.weighting(stored.anchor),
+            weighting: Weighting { shift: decided.shift, ..options.weighting(stored.anchor) },
             model: model.clone(),
             members,
             live: Followed::default(),

@@ -37,7 +37,7 @@ pub fn diversity(list: &[Scored], catalogue: &Catalogue<'_>) -> Option<f64> {
         }
     }
     let squared: f64 = sum.iter().map(|value| value * value).sum();
-    (items > 1.0).then(|| 1.0 - (squared - items) / (items * (items - 1.0)))
+    (items > 1.0).then(|| (1.0 - (squared - items) / (items * (items - 1.0))).max(0.0))
 }
 
 fn users_of(catalogue: &Catalogue<'_>, item: u32) -> f64 {

@@ -1,6 +1,6 @@
 //! Fold-in: the factors of one user from their events now, without training.
 
-use super::normal_equations::NormalEquations;
+use super::normal_equations::{NormalEquations, weight};
 use super::options::AlsOptions;
 use crate::linalg::vector::dot_simd;
 use crate::matrix::Matrix;
@@ -34,7 +34,7 @@ impl WithSimd for Contributions<'_> {
         let mut contributions = Vec::with_capacity(rows.len());
         for (&row, &confidence) in rows.iter().zip(confidences) {
             let product = dot_simd(simd, sensitivity, factors.row(row as usize));
-            contributions.push(f64::from(confidence) * f64::from(product));
+            contributions.push(f64::from(weight(confidence)) * f64::from(product));
         }
         contributions
     }

@@ -13,6 +13,16 @@ use pulp::Simd;
 /// Entries that are gathered before they are added to the matrix: 64 × 128 values are 32 kB.
 const GATHERED: usize = 64;
 
+/// The most that an entry weighs in a system: what is predicted of it is then 1 but for a millionth, and beside more
+/// `f32` would hold nothing of the others.
+const MOST_WEIGHT: f32 = (1u32 << 20) as f32;
+
+/// What an entry with this confidence weighs in a system.
+#[inline(always)]
+pub fn weight(confidence: f32) -> f32 {
+    confidence.min(MOST_WEIGHT)
+}
+
 /// Scratch space for the system of one row, used again for the next.
 #[derive(Clone, Debug)]
 pub struct NormalEquations {
@@ -67,7 +77,7 @@ impl NormalEquations {
         base
     }
 
-    /// Adds `Σ w y yᵀ` and `Σ w y` over rows of `fixed`; of the first ones alone where `observer` wants the work to stop,
+    /// Adds `Σ w y yᵀ` and `Σ w y` over rows of `fixed` with their confidences; of the first ones alone where `observer` wants the work to stop,
     /// whose result nobody uses then.
     #[inline(always)]
     pub fn add<S: Simd>(
@@ -75,16 +85,17 @@ impl NormalEquations {
         simd: S,
         fixed: &Matrix,
         rows: &[u32],
-        weights: &[f32],
+        confidences: &[f32],
         observer: &dyn Observer,
     ) {
         let (k, stride) = (self.k, self.stride);
-        for (rows, weights) in rows.chunks(GATHERED).zip(weights.chunks(GATHERED)) {
+        for (rows, confidences) in rows.chunks(GATHERED).zip(confidences.chunks(GATHERED)) {
             if observer.is_cancelled() {
                 return;
             }
-            for ((target, &row), &weight) in self.gathered.chunks_exact_mut(stride).zip(rows).zip(weights) {
-                let source = fixed.row(row as usize);
+            let gathered = self.gathered.chunks_exact_mut(stride);
+            for ((target, &row), &confidence) in gathered.zip(rows).zip(confidences) {
+                let (weight, source) = (weight(confidence), fixed.row(row as usize));
                 let root = weight.sqrt();
                 for (t, s) in target[..k].iter_mut().zip(source) {
                     *t = root * s;

@@ -9,7 +9,7 @@
 //!
 //! Both are exact. Factors come out in the eigenbasis; products of the two sides do not change.
 
-use super::normal_equations::NormalEquations;
+use super::normal_equations::{NormalEquations, weight};
 use super::short_rows::{self, ShortRows};
 use crate::error::{EngineError, Result};
 use crate::interactions::SparseRows;
@@ -168,7 +168,7 @@ impl<F: Fn(usize) -> f32> WithSimd for Block<'_, F> {
                 long.add(simd, &solver.fixed, columns, confidences, observer);
                 let (factors, explained) = long.solve(simd);
                 target.copy_from_slice(factors);
-                loss += confidences.iter().map(|&c| f64::from(c)).sum::<f64>() - explained;
+                loss += confidences.iter().map(|&c| f64::from(weight(c))).sum::<f64>() - explained;
             }
         }
         let finite = loss.is_finite() && dot_simd(simd, target, target).is_finite();

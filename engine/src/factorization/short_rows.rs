@@ -5,6 +5,7 @@
 //! Rows of nearly one length are solved together, one in each lane of a register
 //! ([`crate::linalg::cholesky_lanes`]).
 
+use super::normal_equations::weight;
 use super::row_solver::RowSolver;
 use crate::interactions::SparseRows;
 use crate::linalg::cholesky::{factorize_simd, solve_simd};
@@ -120,7 +121,7 @@ impl ShortRows {
                 }
             });
             for entry in 0..n {
-                let (diagonal, right) = confidences.get(entry).map_or((1.0, 0.0), |c| (c.recip(), 1.0));
+                let (diagonal, right) = confidences.get(entry).map_or((1.0, 0.0), |&c| (weight(c).recip(), 1.0));
                 systems[(entry * width + entry) * lanes + lane] += diagonal;
                 systems[((entry + 1) * width - 1) * lanes + lane] = right;
             }
@@ -131,9 +132,9 @@ impl ShortRows {
             self.set_ridge(solver, regularization(row));
             self.factors.fill(0.0);
             for (entry, &column) in rows.row(row).0.iter().enumerate() {
-                let weight = self.systems[((entry + 1) * width - 1) * lanes + lane];
-                add_scaled_simd(simd, &mut self.factors, weight, solver.fixed().row(column as usize));
-                unexplained += f64::from(weight);
+                let x = self.systems[((entry + 1) * width - 1) * lanes + lane];
+                add_scaled_simd(simd, &mut self.factors, x, solver.fixed().row(column as usize));
+                unexplained += f64::from(x);
             }
             self.factors.iter_mut().zip(&self.inverse).for_each(|(factor, inverse)| *factor *= inverse);
             place(row, &self.factors);
@@ -163,17 +164,17 @@ impl ShortRows {
         });
         let right = &mut self.right[..stride];
         for (entry, right) in right.iter_mut().enumerate() {
-            let (diagonal, value) = confidences.get(entry).map_or((1.0, 0.0), |c| (c.recip(), 1.0));
+            let (diagonal, value) = confidences.get(entry).map_or((1.0, 0.0), |&c| (weight(c).recip(), 1.0));
             small[entry * stride + entry] += diagonal;
             *right = value;
         }
         factorize_simd(simd, small, stride);
         solve_simd(simd, small, stride, right);
         factors.fill(0.0);
-        for (&weight, row) in right.iter().zip(self.scaled.chunks_exact(depth)).take(columns.len()) {
-            add_scaled_simd(simd, factors, weight, row);
+        for (&x, row) in right.iter().zip(self.scaled.chunks_exact(depth)).take(columns.len()) {
+            add_scaled_simd(simd, factors, x, row);
         }
         factors.iter_mut().zip(&self.roots).for_each(|(factor, root)| *factor *= root);
-        right[..columns.len()].iter().map(|&weight| f64::from(weight)).sum()
+        right[..columns.len()].iter().map(|&x| f64::from(x)).sum()
     }
 }

@@ -10,9 +10,9 @@ use super::vector::{add_scaled_simd, dot_simd};
 use pulp::Simd;
 
 /// Factorizes the upper triangle of `a` (`stride × stride`, `stride` a multiple of [`TILE`]) in
-/// place; the diagonal holds the reciprocals of U's. A pivot that is not positive is raised to the
-/// smallest normal number, which keeps the result finite; matrices that come here have a ridge on the
-/// diagonal.
+/// place; the diagonal holds the reciprocals of U's. Matrices that come here have a ridge on the diagonal; where
+/// others of its numbers are so large that rounding leaves a pivot that is not positive, its unknown is zero, which
+/// keeps all others finite.
 #[inline(always)]
 pub fn factorize_simd<S: Simd>(simd: S, a: &mut [f32], stride: usize) {
     for first in (0..stride).step_by(TILE) {
@@ -22,7 +22,8 @@ pub fn factorize_simd<S: Simd>(simd: S, a: &mut [f32], stride: usize) {
         for pivot in 0..TILE {
             let (upper, lower) = panel.split_at_mut((pivot + 1) * stride);
             let row = &mut upper[pivot * stride + first..][..TILE];
-            let inverse = row[pivot].max(f32::MIN_POSITIVE).sqrt().recip();
+            let known = row[pivot] > 0.0;
+            let inverse = if known { row[pivot].max(f32::MIN_POSITIVE).sqrt().recip() } else { 0.0 };
             row.iter_mut().for_each(|x| *x *= inverse);
             row[pivot] = inverse;
             for (below, target) in lower.chunks_exact_mut(stride).enumerate() {
@@ -167,6 +168,19 @@ mod tests {
             let expected: f32 = right.iter().zip(&b).map(|(right, x)| right * x).sum();
             prop_assert!((product - expected).abs() < 1e-3 * expected, "{product} {expected}");
         }
+    }
+
+    #[test]
+    fn an_unknown_that_rounding_left_nothing_of_is_zero_and_all_others_are_finite() {
+        // Two unknowns whose rows are the same, but that rounding made the product of both a bit too large.
+        let mut a = vec![0.0; TILE * TILE];
+        (0..TILE).for_each(|i| a[i * TILE + i] = 1.0);
+        (a[0], a[1], a[TILE + 1]) = (1e9, 1.000_001e9, 1e9);
+        let mut b = vec![1.0; TILE];
+        (b[0], b[1]) = (1e9, 1e9);
+        solve(&mut a, TILE, &mut b);
+        assert!((b[0] - 1.0).abs() < 1e-6 && b[1] == 0.0, "{b:?}");
+        assert!(b[2..].iter().all(|&x| x == 1.0), "{b:?}");
     }
 
     #[test]

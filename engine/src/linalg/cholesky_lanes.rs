@@ -15,16 +15,19 @@ pub const fn width(n: usize) -> usize {
 }
 
 /// Solves `A x = b` in every lane, n × n, n even. Row i of the upper triangles of A begins at register
-/// `i · width(n)`; the last register of the row holds b and then x. Pivots that are not positive are
-/// raised as in [`super::cholesky`].
+/// `i · width(n)`; the last register of the row holds b and then x. Unknowns of pivots that are not positive are
+/// zero, as in [`super::cholesky`].
 #[inline(always)]
 pub fn solve_lanes<S: Simd>(simd: S, systems: &mut [f32], n: usize) {
     let width = width(n);
     let last = width - 1;
     let systems = &mut S::as_mut_simd_f32s(systems).0[..n * width];
     let inverse_root = |pivot: S::f32s| {
+        // 1 where the pivot is positive, else 0.
+        let huge = simd.mul_f32s(simd.max_f32s(pivot, simd.splat_f32s(0.0)), simd.splat_f32s(f32::MAX));
+        let known = simd.min_f32s(huge, simd.splat_f32s(1.0));
         let pivot = simd.max_f32s(pivot, simd.splat_f32s(f32::MIN_POSITIVE));
-        simd.div_f32s(simd.splat_f32s(1.0), simd.sqrt_f32s(pivot))
+        simd.div_f32s(known, simd.sqrt_f32s(pivot))
     };
     // A = UᵀU by pairs of rows; b is carried along as one more column. The diagonal keeps reciprocals.
     for i in (0..n).step_by(2) {

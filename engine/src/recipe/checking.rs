@@ -82,10 +82,7 @@ fn check_object(
         if let Some(entry) = OPTIONS.iter().find(|entry| entry.name == name) {
             match check_value(entry, value) {
                 Ok(()) => set(complete, &name, value.clone()),
-                Err(hint) => problems.push(OptionProblem {
-                    message: format!("option \"{name}\" is {}", describe(value)),
-                    hint,
-                }),
+                Err(hint) => problems.push(OptionProblem { message: refused(entry, value), hint }),
             }
         } else if OPTIONS.iter().any(|entry| entry.name.starts_with(&format!("{name}."))) {
             match value {
@@ -100,6 +97,24 @@ fn check_object(
                 .push(OptionProblem { message: format!("unknown option \"{name}\""), hint: nearest(&name) });
         }
     }
+}
+
+/// What is wrong with the value of an option: of an object of weights the first that is none.
+fn refused(entry: &OptionEntry, value: &Value) -> String {
+    let name = entry.name;
+    let wrong = match (&entry.kind, value) {
+        (Kind::Weights, Value::Object(weights)) => weights.iter().find(|(_, weight)| !is_weight(weight)),
+        _ => None,
+    };
+    match wrong {
+        Some((of, weight)) => format!("option \"{name}\" gives \"{of}\" the weight {}", describe(weight)),
+        None => format!("option \"{name}\" is {}", describe(value)),
+    }
+}
+
+/// Whether a value can be the weight of a type.
+fn is_weight(value: &Value) -> bool {
+    value.as_f64().is_some_and(|weight| (0.0..=f64::from(f32::MAX)).contains(&weight))
 }
 
 fn names_under(prefix: &str) -> String {
@@ -186,12 +201,7 @@ impl Kind {
                 let duration = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
                 value.is_null() || duration.is_some_and(|duration| !duration.is_zero())
             }
-            Self::Weights => {
-                let weighs = |weight: &Value| {
-                    weight.as_f64().is_some_and(|w| (0.0..=f64::from(f32::MAX)).contains(&w))
-                };
-                value.as_object().is_some_and(|object| object.values().all(weighs))
-            }
+            Self::Weights => value.as_object().is_some_and(|object| object.values().all(is_weight)),
         }
     }
 }
@@ -274,6 +284,8 @@ mod tests {
         let hint = |message: &str| &problems.iter().find(|p| p.message == message).unwrap().hint;
         assert_eq!(hint("unknown option \"als.factor\""), "did you mean \"als.factors\"?");
         assert_eq!(hint("unknown option \"seeds\""), "did you mean \"seed\"?");
+        let weights = hint("option \"events.type_weights\" gives \"view\" the weight -1");
+        assert!(weights.starts_with("\"events.type_weights\" is an object from event types to numbers of at least 0"));
         assert_eq!(
             hint("option \"als.sweeps\" is 0"),
             "\"als.sweeps\" is \"auto\" or a whole number from 1 to 200; its default is \"auto\""

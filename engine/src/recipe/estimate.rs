@@ -123,7 +123,8 @@ pub fn memory(size: Size, options: &Options) -> u64 {
 /// Bytes of a version on the disk: its tables with their indexes, and the file that sessions share. An upper
 /// estimate, as [`memory`] is.
 ///
-/// A row of users has k factors, the items they had with confidences, and some 160 bytes besides; a row of items
+/// A row of users has k factors, the items they had with confidences, where these are not all of them all once more, and
+/// some 160 bytes besides; a row of items
 /// k factors, neighbours with weights, and some 120; one of a segment's items k factors and some 80. The file has
 /// the factors of items and segments once more, with a byte of code beside each four, and the neighbours.
 pub fn stored(size: Size, options: &Options) -> u64 {
@@ -139,7 +140,7 @@ pub fn stored(size: Size, options: &Options) -> u64 {
         _ => 8 * (options.neighbours.options().kept as u64).min(items),
     };
     let tables = users * (160 + 4 * factors)
-        + 8 * events
+        + 12 * events
         + items * (120 + 4 * factors + neighbours)
         + 80 * pairs
         + 4 * factors * rows;

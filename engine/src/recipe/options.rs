@@ -108,7 +108,7 @@ pub const OPTIONS: &[OptionEntry] = &[
         "events.half_life",
         Kind::Duration,
         "null",
-        "The age at which an event counts half, measured back from the latest event; null where age does not matter.",
+        "The age at which an event counts half, measured back from the latest event that is not in the future; null where age does not matter.",
     ),
     entry(
         "events.duplicates",
@@ -342,7 +342,7 @@ pub const OPTIONS: &[OptionEntry] = &[
         "holdout.split",
         Kind::Choice(&["auto", "time", "last", "random"]),
         "\"auto\"",
-        "How held-out events are chosen: the latest of all, what each user came to last, or by a hash of user and item; auto takes time where the model has a time column.",
+        "How held-out events are chosen: the latest of all, what each user came to last, or by a hash of user and item; auto takes time where the model has a time column, and each gives way to the next where it leaves nothing to measure.",
     ),
     entry(
         "holdout.share",
@@ -354,7 +354,7 @@ pub const OPTIONS: &[OptionEntry] = &[
         "holdout.last",
         Kind::Integer { least: 1, most: 1000 },
         "1",
-        "How many items of each user are held out, for last; a user with fewer keeps one.",
+        "How many items of each user are held out, for last; never more than half of a user's.",
     ),
     entry(
         "seed",

@@ -7,7 +7,7 @@ use super::membership::{MemberFit, member_fit};
 use super::merge_tree::MergeTree;
 use super::mixture::Mixture;
 use super::options::{Method, SegmentationOptions, Target};
-use super::validity::{calinski_harabasz, davies_bouldin, silhouette};
+use super::validity::{calinski_harabasz, davies_bouldin, silhouettes};
 use super::vote::NeighbourVote;
 use crate::error::{EngineError, Result};
 use crate::matrix::Matrix;
@@ -98,6 +98,15 @@ impl Making<'_> {
     /// # Errors
     /// [`EngineError::Cancelled`], [`EngineError::NothingToDivideBy`] where no row has a label to vote with.
     pub fn partitions(&self, space: &Space, observer: &dyn Observer) -> Result<Vec<Partition>> {
+        let mut partitions = self.divided(space, observer)?;
+        let of_rows: Vec<&[u32]> = partitions.iter().map(|partition| partition.of_row.as_slice()).collect();
+        let found = silhouettes(&space.points, &of_rows, SILHOUETTE_ROWS, self.seed, observer)?;
+        partitions.iter_mut().zip(found).for_each(|(partition, found)| partition.scores.silhouette = found);
+        Ok(partitions)
+    }
+
+    /// The partitions, without their silhouettes.
+    fn divided(&self, space: &Space, observer: &dyn Observer) -> Result<Vec<Partition>> {
         let counts = &self.target.counts;
         match self.options.method {
             Method::Kmeans => counts
@@ -206,7 +215,7 @@ impl Making<'_> {
             .collect();
         let of_row: Vec<u32> = fits.iter().map(|fit| fit.segment).collect();
         let centroids = means(&space.points, None, &of_row, classes, space.geometry);
-        let scores = scores(space, &of_row, self.seed, observer)?;
+        let scores = scores(space, &of_row, observer)?;
         Ok(Partition { centroids, scores, vote: Some(vote), ..Partition::given(of_row, fits) })
     }
 
@@ -230,7 +239,7 @@ impl Making<'_> {
                 MemberFit { segment: own, distance, confidence: 0.0 }
             })
             .collect();
-        let scores = scores(space, &of_row, self.seed, observer)?;
+        let scores = scores(space, &of_row, observer)?;
         Ok(Partition { centroids, scores, ..Partition::given(of_row, fits) })
     }
 }
@@ -271,10 +280,11 @@ fn start_centroids(space: &Space, start: &[Option<u32>]) -> Matrix {
     means(&space.points.select(&rows), None, &of_row, count, space.geometry).select(&kept)
 }
 
-fn scores(space: &Space, of_row: &[u32], seed: u64, observer: &dyn Observer) -> Result<Scores> {
+/// What can be said of a partition alone.
+fn scores(space: &Space, of_row: &[u32], observer: &dyn Observer) -> Result<Scores> {
     observer.check()?;
     Ok(Scores {
-        silhouette: silhouette(&space.points, of_row, SILHOUETTE_ROWS, seed, observer)?,
+        silhouette: None,
         davies_bouldin: davies_bouldin(&space.points, of_row, observer)?,
         calinski_harabasz: calinski_harabasz(&space.points, of_row, observer)?,
     })

@@ -1,6 +1,6 @@
 //! How good a division is, and how stable: the figures that are printed beside segments.
 //!
-//! - [`silhouette`] (Rousseeuw 1987), [`davies_bouldin`] (1979) and [`calinski_harabasz`] (1974) look at
+//! - [`silhouette`] (Rousseeuw 1987), of several divisions at once [`silhouettes`], [`davies_bouldin`] (1979) and [`calinski_harabasz`] (1974) look at
 //!   the points of one division; conventions in corner cases are those of scikit-learn
 //! - [`adjusted_rand`] (Hubert & Arabie 1985) compares two divisions of the same users
 //! - [`population_stability`] compares the sizes of the same segments at two times
@@ -78,15 +78,13 @@ impl Clusters {
         Ok(means)
     }
 
-    /// (b − a) / max(a, b) of one row: a the mean distance to the others of its cluster, b the least
-    /// mean distance to another cluster; 0 for a row that is alone.
-    fn silhouette_of(&self, points: &Matrix, row: usize) -> f64 {
+    /// (b − a) / max(a, b) of one row, given its distances from all: a the mean distance to the others of its cluster,
+    /// b the least mean distance to another cluster; 0 for a row that is alone.
+    fn silhouette_of(&self, row: usize, distances: &[f64]) -> f64 {
         let mut sums = vec![0.0; self.sizes.len()];
-        pulp::Arch::new().dispatch(|| {
-            for (other, &cluster) in self.of_row.iter().enumerate() {
-                sums[cluster as usize] += distance(points.row(row), points.row(other));
-            }
-        });
+        for (distance, &cluster) in distances.iter().zip(&self.of_row) {
+            sums[cluster as usize] += distance;
+        }
         let own = self.of_row[row] as usize;
         if self.sizes[own] < 2 {
             return 0.0;
@@ -99,6 +97,16 @@ impl Clusters {
         let larger = within.max(nearest);
         if larger > 0.0 { (nearest - within) / larger } else { 0.0 }
     }
+}
+
+/// The distances of one row from all.
+fn distances_of(points: &Matrix, row: usize, distances: &mut Vec<f64>) {
+    distances.clear();
+    pulp::Arch::new().dispatch(|| {
+        for other in 0..points.rows() {
+            distances.push(distance(points.row(row), points.row(other)));
+        }
+    });
 }
 
 /// ‖x − mean‖².
@@ -119,34 +127,59 @@ pub fn silhouette(
     seed: u64,
     observer: &dyn Observer,
 ) -> Result<Option<f64>> {
+    Ok(silhouettes(points, &[of_row], sample, seed, observer)?.pop().flatten())
+}
+
+/// The same of several divisions of the same rows, bit for bit as each alone: the distances, which cost most, are
+/// computed once.
+///
+/// # Errors
+/// As [`silhouette`].
+pub fn silhouettes(
+    points: &Matrix,
+    divisions: &[&[u32]],
+    sample: usize,
+    seed: u64,
+    observer: &dyn Observer,
+) -> Result<Vec<Option<f64>>> {
     observer.check()?;
     let rows = points.rows();
-    if of_row.len() != rows {
-        return Err(EngineError::Shape { what: "labels", expected: rows, found: of_row.len() });
+    if let Some(other) = divisions.iter().find(|of_row| of_row.len() != rows) {
+        return Err(EngineError::Shape { what: "labels", expected: rows, found: other.len() });
     }
     if rows > sample {
         let mut random = seed::random(seed, PHASE);
         let mut chosen: Vec<u32> =
             rand::seq::index::sample(&mut random, rows, sample).iter().map(|row| row as u32).collect();
         chosen.sort_unstable();
-        let labels: Vec<u32> = chosen.iter().map(|&row| of_row[row as usize]).collect();
-        return silhouette(&points.select(&chosen), &labels, sample, seed, observer);
+        let of_chosen = |of_row: &&[u32]| chosen.iter().map(|&row| of_row[row as usize]).collect();
+        let divisions: Vec<Vec<u32>> = divisions.iter().map(of_chosen).collect();
+        let divisions: Vec<&[u32]> = divisions.iter().map(Vec::as_slice).collect();
+        return silhouettes(&points.select(&chosen), &divisions, sample, seed, observer);
     }
-    let Some(clusters) = Clusters::of(points, of_row) else { return Ok(None) };
-    let mut total = 0.0;
-    for first in (0..rows).step_by(BLOCK_ROWS) {
-        let block: Vec<f64> = (first..rows.min(first + BLOCK_ROWS))
+    let clusters: Vec<Option<Clusters>> =
+        divisions.iter().map(|of_row| Clusters::of(points, of_row)).collect();
+    let dividing: Vec<&Clusters> = clusters.iter().flatten().collect();
+    let mut totals = vec![0.0; dividing.len()];
+    let steps = if dividing.is_empty() { 0 } else { rows.div_ceil(BLOCK_ROWS) };
+    for step in 0..steps {
+        let first = step * BLOCK_ROWS;
+        let block: Vec<Vec<f64>> = (first..rows.min(first + BLOCK_ROWS))
             .into_par_iter()
-            .map(|row| {
+            .map_init(Vec::new, |distances, row| {
                 observer.check()?;
-                Ok(clusters.silhouette_of(points, row))
+                distances_of(points, row, distances);
+                Ok(dividing.iter().map(|clusters| clusters.silhouette_of(row, distances)).collect())
             })
             .collect::<Result<_>>()?;
-        total += block.iter().sum::<f64>();
-        let steps = rows.div_ceil(BLOCK_ROWS);
-        observer.report(Progress::step(PHASE, first / BLOCK_ROWS + 1, steps));
+        for (division, total) in totals.iter_mut().enumerate() {
+            *total += block.iter().map(|of_row| of_row[division]).sum::<f64>();
+        }
+        observer.report(Progress::step(PHASE, step + 1, steps));
     }
-    Ok(Some(total / rows as f64))
+    let mut totals = totals.into_iter();
+    let mean = |clusters: Option<Clusters>| clusters.and_then(|_| Some(totals.next()? / rows as f64));
+    Ok(clusters.into_iter().map(mean).collect())
 }
 
 /// The mean silhouette of all given rows, on the calling thread; `None` with fewer than two clusters
@@ -160,10 +193,11 @@ pub fn silhouette_sequential(
     observer: &dyn Observer,
 ) -> Result<Option<f64>> {
     let Some(clusters) = Clusters::of(points, of_row) else { return Ok(None) };
-    let mut total = 0.0;
+    let (mut total, mut distances) = (0.0, Vec::new());
     for row in 0..points.rows() {
         observer.check()?;
-        total += clusters.silhouette_of(points, row);
+        distances_of(points, row, &mut distances);
+        total += clusters.silhouette_of(row, &distances);
     }
     Ok(Some(total / points.rows() as f64))
 }
@@ -436,6 +470,22 @@ mod tests {
         });
         assert!((sampled[0] - exact).abs() < 0.03 && sampled[0] != exact, "{sampled:?} {exact}");
         assert!(sampled.iter().all(|value| value.to_bits() == sampled[0].to_bits()));
+    }
+
+    #[test]
+    fn silhouettes_of_several_divisions_are_bit_for_bit_those_of_each() {
+        let (points, labels) = corners();
+        let few: Vec<u32> = (0..150).map(|row| row % 2).collect();
+        let divisions: [&[u32]; 4] = [&labels, &[1; 150], &few, &labels];
+        for sample in [60, 150] {
+            let together = silhouettes(&points, &divisions, sample, 3, &Silent).unwrap();
+            let alone = divisions.map(|of_row| silhouette(&points, of_row, sample, 3, &Silent).unwrap());
+            assert_eq!(together, alone);
+            assert_eq!(together.iter().flatten().count(), 3);
+        }
+        let wrong = silhouettes(&points, &[&labels, &few[1..]], 150, 3, &Silent);
+        assert_eq!(wrong, Err(EngineError::Shape { what: "labels", expected: 150, found: 149 }));
+        assert_eq!(silhouettes(&points, &[], 60, 3, &Silent), Ok(Vec::new()));
     }
 
     #[test]
