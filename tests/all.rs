@@ -38,6 +38,7 @@ mod odd_values;
 mod owners;
 mod planning;
 mod privileges;
+mod rebind;
 mod recommend;
 mod reference;
 mod removal;

@@ -132,6 +132,7 @@ pub const WORST: &[(&str, &str)] = &[
         "SELECT segrec_precision(texts, texts) FROM own.input, generate_series(1, 9)",
     ),
     ("public.segrec_predict", "SELECT count(segrec_predict(g, 17, 'deep')) FROM own.rows"),
+    ("public.segrec_rebind", "SELECT segrec_rebind('deep', events => 'own.wide')"),
     ("public.segrec_recall", "SELECT segrec_recall(texts, texts) FROM own.input, generate_series(1, 9)"),
     (
         "public.segrec_reciprocal_rank",

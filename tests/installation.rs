@@ -41,6 +41,7 @@ const OWNER: &[&str] = &[
     "SELECT @.segrec_train('m')",
     "SELECT @.segrec_train('p')",
     r#"SELECT @.segrec_alter_model('m', '{"als": {"factors": 5}}')"#,
+    "SELECT @.segrec_rebind('m', events => 'public.events', users => 'public.people', items => 'public.goods')",
     "SELECT @.segrec_train('m', 'always')",
     "SELECT @.segrec_rollback('m')",
     "SELECT @.segrec_deploy('m', 2)",

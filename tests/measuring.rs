@@ -45,10 +45,7 @@ fn data_that_shrank_are_not_deployed_until_somebody_says_so() {
     let (severity, detail) = told(&mut session, "the version is not deployed").unwrap();
     assert_eq!(severity, "WARNING");
     assert!(detail.starts_with("fewer than half of what version 1 was trained on are left: "), "{detail}");
-    assert_eq!(
-        session.table("SELECT reason FROM segrec.versions WHERE version = 2"),
-        detail.as_str()
-    );
+    assert_eq!(session.table("SELECT reason FROM segrec.versions WHERE version = 2"), detail.as_str());
     // A tenth of the users, or half of the items, is no better.
     session.run("TRUNCATE buys; INSERT INTO buys SELECT * FROM kept WHERE user_id % 10 = 0");
     assert_eq!(session.table("SELECT version, deployed FROM segrec_train('shop')"), "3|f");
@@ -99,7 +96,12 @@ fn segments_of_fewer_than_half_of_the_users_are_not_deployed() {
 fn misspelt_types_stop_a_training_and_types_that_are_left_out_do_not() {
     let (_database, mut session) = shop("measuring_types");
     session.run("UPDATE buys SET what = CASE WHEN user_id = 1 THEN 'purchase' WHEN user_id = 2 THEN 'cart' ELSE 'view' END");
-    create(&mut session, "shop", "buys", r#"{"als": {"factors": 8}, "events": {"type_weights": {"purchase": 5, "veiw": 1}}}"#);
+    create(
+        &mut session,
+        "shop",
+        "buys",
+        r#"{"als": {"factors": 8}, "events": {"type_weights": {"purchase": 5, "veiw": 1}}}"#,
+    );
     let [rows, views, carts] = ["true", "what = 'view'", "what = 'cart'"]
         .map(|condition| session.value::<i64>(&format!("SELECT count(*) FROM buys WHERE {condition}")));
     let error = session.expect_error("SELECT segrec_train('shop')");
@@ -111,19 +113,25 @@ fn misspelt_types_stop_a_training_and_types_that_are_left_out_do_not() {
             views + carts
         )
     );
-    assert_eq!(error.detail(), Some(format!("these types are \"view\" ({views}), \"cart\" ({carts})").as_str()));
+    assert_eq!(
+        error.detail(),
+        Some(format!("these types are \"view\" ({views}), \"cart\" ({carts})").as_str())
+    );
     assert!(error.hint().unwrap().contains("weight of 0"));
     // Few purchases among many views are no mistake: all types that are listed occur.
     for weights in [r#"{"purchase": 5}"#, r#"{"purchase": 5, "veiw": 0}"#, r#"{"view": 1, "veiw": 1}"#] {
-        session.run(&format!("SELECT segrec_alter_model('shop', '{{\"events\": {{\"type_weights\": {weights}}}}}')"));
+        session.run(&format!(
+            "SELECT segrec_alter_model('shop', '{{\"events\": {{\"type_weights\": {weights}}}}}')"
+        ));
         session.notices();
         session.run("SELECT segrec_train('shop')");
         let (severity, detail) = told(&mut session, "left out").unwrap();
         assert_eq!((severity.as_str(), detail.contains("\"cart\" (")), ("NOTICE", true), "{detail}");
     }
     // A negative weight is named.
-    let error =
-        session.expect_error(r#"SELECT segrec_alter_model('shop', '{"events": {"type_weights": {"view": 1, "cart": -2}}}')"#);
+    let error = session.expect_error(
+        r#"SELECT segrec_alter_model('shop', '{"events": {"type_weights": {"view": 1, "cart": -2}}}')"#,
+    );
     assert_eq!(error.message(), "option \"events.type_weights\" gives \"cart\" the weight -2");
 }
 
@@ -141,7 +149,8 @@ fn times_that_tie_are_measured_in_another_way_and_that_is_said() {
         create(&mut session, events, events, r#"{"als": {"factors": 8}}"#);
         session.notices();
         session.run(&format!("SELECT segrec_train('{events}')"));
-        let (severity, detail) = told(&mut session, &format!("events of \"{events}\" were held out by last")).unwrap();
+        let (severity, detail) =
+            told(&mut session, &format!("events of \"{events}\" were held out by last")).unwrap();
         assert_eq!(severity, "NOTICE");
         assert!(detail.starts_with("by time: "), "{detail}");
         assert_eq!(
@@ -165,9 +174,15 @@ fn times_that_tie_are_measured_in_another_way_and_that_is_said() {
 #[test]
 fn an_event_in_the_future_is_told_and_has_no_power_over_others() {
     let (_database, mut session) = shop("measuring_future");
-    create(&mut session, "shop", "buys", r#"{"algorithm": "popularity", "events": {"half_life": "30 days"}}"#);
+    create(
+        &mut session,
+        "shop",
+        "buys",
+        r#"{"algorithm": "popularity", "events": {"half_life": "30 days"}}"#,
+    );
     session.run("SELECT segrec_train('shop')");
-    let list = "SELECT rank, item_id, round(score::numeric, 5) FROM segrec_recommend(-1, 20, 'shop') ORDER BY 1";
+    let list =
+        "SELECT rank, item_id, round(score::numeric, 5) FROM segrec_recommend(-1, 20, 'shop') ORDER BY 1";
     let before = session.table(list);
     session.run("UPDATE buys SET at = '9999-12-31' WHERE (user_id, item_id) = (SELECT user_id, item_id FROM buys ORDER BY at DESC LIMIT 1)");
     session.notices();
@@ -195,12 +210,16 @@ fn weights_out_of_all_proportion_train_and_what_counts_nothing_is_counted() {
     ] {
         session.run(change);
         for algorithm in ["popularity", "als", "hybrid"] {
-            let options = format!(r#"{{"algorithm": "{algorithm}", "als": {{"factors": 8}}, "events": {{"half_life": {half_life}}}}}"#);
+            let options = format!(
+                r#"{{"algorithm": "{algorithm}", "als": {{"factors": 8}}, "events": {{"half_life": {half_life}}}}}"#
+            );
             let model = format!("{name} {algorithm}");
             create(&mut session, &model, "buys", &options);
             session.run(&format!("SELECT segrec_train('{model}')"));
             assert_eq!(
-                session.table(&format!("SELECT value > 0, users, items FROM segrec.versions WHERE model = '{model}'")),
+                session.table(&format!(
+                    "SELECT value > 0, users, items FROM segrec.versions WHERE model = '{model}'"
+                )),
                 "t|120|90"
             );
             // What is read now weighs as it did then: nothing has changed, so factors are those of the training.
@@ -235,14 +254,36 @@ fn nothing_that_a_user_has_is_recommended_whether_it_counts_or_not() {
     );
     for events in ["buys", "live"] {
         for algorithm in ["als", "hybrid", "popularity"] {
-            for own in [r#"{}"#, r#"{"max_user_events": 3}"#, r#"{"half_life": "5 days"}"#, r#"{"half_life": "1 hour"}"#] {
-                let options = format!(r#"{{"algorithm": "{algorithm}", "als": {{"factors": 8}}, "events": {own}}}"#);
+            for own in [
+                r#"{}"#,
+                r#"{"max_user_events": 3}"#,
+                r#"{"half_life": "5 days"}"#,
+                r#"{"half_life": "1 hour"}"#,
+            ] {
+                let options =
+                    format!(r#"{{"algorithm": "{algorithm}", "als": {{"factors": 8}}, "events": {own}}}"#);
                 create(&mut session, "m", events, &options);
                 session.run("SELECT segrec_train('m')");
-                let seen = |of: &str| format!("SELECT count(*) FILTER (WHERE EXISTS (SELECT FROM buys b WHERE b.user_id = u AND b.item_id = l.item_id::bigint)) || ' of ' || (count(*) > 500) FROM {of}");
+                let seen = |of: &str| {
+                    format!(
+                        "SELECT count(*) FILTER (WHERE EXISTS (SELECT FROM buys b WHERE b.user_id = u AND b.item_id = l.item_id::bigint)) || ' of ' || (count(*) > 500) FROM {of}"
+                    )
+                };
                 let what = format!("{events} {algorithm} {own}");
-                assert_eq!(session.table(&seen("generate_series(1, 120) u, LATERAL segrec_recommend(u::bigint, 10, 'm') l")), "0 of true", "{what}");
-                assert_eq!(session.table(&seen("(SELECT user_id::bigint AS u, item_id FROM segrec_recommend_all('m', 10)) l")), "0 of true", "{what}");
+                assert_eq!(
+                    session.table(&seen(
+                        "generate_series(1, 120) u, LATERAL segrec_recommend(u::bigint, 10, 'm') l"
+                    )),
+                    "0 of true",
+                    "{what}"
+                );
+                assert_eq!(
+                    session.table(&seen(
+                        "(SELECT user_id::bigint AS u, item_id FROM segrec_recommend_all('m', 10)) l"
+                    )),
+                    "0 of true",
+                    "{what}"
+                );
                 if algorithm != "popularity" {
                     let item = "SELECT count(*) FILTER (WHERE EXISTS (SELECT FROM buys b WHERE b.user_id = l.user_id::bigint AND b.item_id = 5)) || ' of ' || (count(*) > 0) FROM segrec_audience(5::bigint, 100, 'm') l";
                     assert_eq!(session.table(item), "0 of true", "{what}");
@@ -304,7 +345,10 @@ fn the_score_of_an_item_for_a_stranger_is_the_one_that_is_predicted() {
             assert_eq!(compared, "0 of true", "{algorithm} {user}");
         }
         if algorithm == "rating" {
-            assert_eq!(session.table("SELECT DISTINCT source FROM segrec_recommend(99999::bigint, 10, 'm')"), "rating");
+            assert_eq!(
+                session.table("SELECT DISTINCT source FROM segrec_recommend(99999::bigint, 10, 'm')"),
+                "rating"
+            );
             assert_eq!(
                 session.table(
                     "SELECT count(*) FILTER (WHERE l.score IS DISTINCT FROM segrec_predict(l.user_id, l.item_id, 'm')) || ' of ' || (count(*) > 100)

@@ -127,6 +127,7 @@ fn functions_that_run_for_whoever_maintains_a_table_change_train_and_measure_no_
         "public.segrec_train('m')",
         "public.segrec_create_model('n', 'public.events')",
         "public.segrec_alter_model('m', '{}')",
+        "public.segrec_rebind('m')",
         "public.segrec_label_segment('m', 1, 'x')",
         "public.segrec_drop_model('m')",
         "public.segrec_deploy('m', 1)",

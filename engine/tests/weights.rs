@@ -69,9 +69,12 @@ fn a_user_with_weights_far_above_all_others_leaves_these_as_they_are() {
 #[test]
 fn every_half_life_ends_with_finite_factors_and_what_counts_nothing_is_counted() {
     for algorithm in ["als", "popularity", "hybrid", "neighbours", "ease"] {
-        for (half_life, all_count) in [("90 days", true), ("1 day", true), ("1 hour", false), ("1 second", false)] {
+        for (half_life, all_count) in
+            [("90 days", true), ("1 day", true), ("1 hour", false), ("1 second", false)]
+        {
             let options = options(json!({"algorithm": algorithm, "events": {"half_life": half_life}}));
-            let found = trained(&events(&options, |user, item| (1.0, (37 * user + 101 * item) % 100)), &options);
+            let found =
+                trained(&events(&options, |user, item| (1.0, (37 * user + 101 * item) % 100)), &options);
             assert!(is_finite(&found), "{algorithm} {half_life}");
             assert_eq!(found.interactions.weightless() == 0, all_count, "{algorithm} {half_life}");
             assert!(found.interactions.entries() > 0);

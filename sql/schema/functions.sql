@@ -34,6 +34,14 @@ CREATE FUNCTION @extschema@.segrec_create_functions(model text, schema regnamesp
 COMMENT ON FUNCTION @extschema@.segrec_create_functions(text, regnamespace)
     IS 'makes functions of one model in a schema, with ids of their own types: recommend and the like, for which EXECUTE is the privilege';
 
+CREATE FUNCTION @extschema@.segrec_rebind(model text, events regclass DEFAULT NULL, user_column text DEFAULT NULL,
+        item_column text DEFAULT NULL, weight_column text DEFAULT NULL, time_column text DEFAULT NULL,
+        type_column text DEFAULT NULL, users regclass DEFAULT NULL, users_key text DEFAULT NULL,
+        items regclass DEFAULT NULL, items_key text DEFAULT NULL) RETURNS void
+    VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_rebind_wrapper';
+COMMENT ON FUNCTION @extschema@.segrec_rebind(text, regclass, text, text, text, text, text, regclass, text, regclass, text)
+    IS 'points a model at other relations and columns of the same kinds; what is null stays';
+
 CREATE FUNCTION @extschema@.segrec_drop_model(model text) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_drop_model_wrapper';
 COMMENT ON FUNCTION @extschema@.segrec_drop_model(text) IS 'drops a model with all its versions and its functions';

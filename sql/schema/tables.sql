@@ -26,12 +26,18 @@ CREATE TABLE segrec_catalog.models (
     last_segment integer NOT NULL DEFAULT 0,
     deployed_version_id bigint,
     created_at timestamptz NOT NULL DEFAULT now(),
+    events_name text,
+    users_name text,
+    items_name text,
     CHECK (num_nulls(events, user_column, item_column, item_id_kind) IN (0, 4)),
     CHECK (num_nulls(events, users) < 2)
 );
 COMMENT ON TABLE segrec_catalog.models IS 'one row per model';
 COMMENT ON COLUMN segrec_catalog.models.deployed_version_id IS
     'a key of segrec_catalog.versions; no foreign key, since a dump could not load both tables in either order';
+
+COMMENT ON COLUMN segrec_catalog.models.events_name IS
+    'what the relation was called when the model was pointed at it: another may have its name by now; users_name and items_name likewise';
 
 CREATE TABLE segrec_catalog.model_owners (
     model_id bigint PRIMARY KEY REFERENCES segrec_catalog.models ON DELETE CASCADE,

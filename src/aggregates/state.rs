@@ -12,7 +12,7 @@ use crate::pg::memory::ask;
 use crate::pg::workers::run_alone;
 use segrec_engine::segmentation::validity::{self, Contingency};
 use segrec_engine::segmentation::{LabelledSample, Summary};
-use segrec_engine::{memory, seed};
+use segrec_engine::{Matrix, memory, seed};
 use serde::{Deserialize, Serialize};
 
 /// The first byte of the flat form.
@@ -252,6 +252,13 @@ pub fn clusters(state: &Carried<'_, State>) -> Result<Vec<u8>> {
     })?
 }
 
+/// A copy of the rows that a sample keeps, with room for the centres of their segments.
+fn kept(sample: &LabelledSample) -> Result<(Matrix, Vec<u32>)> {
+    let rows = sample.rows().min(sample.bound() as u64) as usize;
+    ask("a figure of segments", 3 * rows * sample.columns() * size_of::<f32>())?;
+    Ok(sample.kept()?)
+}
+
 /// A figure of rows and their segments; none with fewer than two segments.
 ///
 /// # Errors
@@ -259,7 +266,7 @@ pub fn clusters(state: &Carried<'_, State>) -> Result<Vec<u8>> {
 pub fn silhouette(state: &Carried<'_, State>) -> Result<Option<f64>> {
     state.read(|state| {
         let State::Labelled(sample) = state else { return Err(SegrecError::SummariesDiffer) };
-        let (points, labels) = sample.kept()?;
+        let (points, labels) = kept(sample)?;
         let pairs = labels.len().saturating_mul(labels.len()).saturating_mul(sample.columns()) / 10;
         let found = super::run(pairs, |observer| {
             if rayon::current_thread_index().is_none() {
@@ -278,7 +285,7 @@ pub fn silhouette(state: &Carried<'_, State>) -> Result<Option<f64>> {
 pub fn davies_bouldin(state: &Carried<'_, State>) -> Result<Option<f64>> {
     state.read(|state| {
         let State::Labelled(sample) = state else { return Err(SegrecError::SummariesDiffer) };
-        let (points, labels) = sample.kept()?;
+        let (points, labels) = kept(sample)?;
         Ok(run_alone(|observer| validity::davies_bouldin(&points, &labels, observer))?)
     })?
 }

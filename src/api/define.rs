@@ -1,6 +1,7 @@
 //! `segrec_create_model`, `segrec_alter_model`, `segrec_create_functions`, `segrec_drop_model`.
 
 use crate::catalog::models::{ColumnNames, Described};
+use crate::commands::rebind::{self, Changes};
 use crate::commands::{alter_model, create_model, drop_model, functions};
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::json::Document;
@@ -55,6 +56,38 @@ fn segrec_create_model(
         })
     };
     or_raise(create());
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments)]
+fn segrec_rebind(
+    model: Option<Text>,
+    events: Option<Regclass>,
+    user_column: Option<Text>,
+    item_column: Option<Text>,
+    weight_column: Option<Text>,
+    time_column: Option<Text>,
+    type_column: Option<Text>,
+    users: Option<Regclass>,
+    users_key: Option<Text>,
+    items: Option<Regclass>,
+    items_key: Option<Text>,
+) {
+    let owned = |text: Option<Text>| text.map(|Text(text)| text);
+    let oid = |relation: Option<Regclass>| relation.map(|Regclass(relation)| relation);
+    let changes = Changes {
+        events: oid(events),
+        user: owned(user_column),
+        item: owned(item_column),
+        weight: owned(weight_column),
+        time: owned(time_column),
+        event_type: owned(type_column),
+        users: oid(users),
+        users_key: owned(users_key),
+        items: oid(items),
+        items_key: owned(items_key),
+    };
+    or_raise(rebind::rebind(model.as_deref(), &changes));
 }
 
 #[pg_extern(sql = false)]

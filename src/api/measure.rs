@@ -5,6 +5,7 @@ use crate::commands::measured::Measured;
 use crate::commands::test_events::{self, TestEvents};
 use crate::commands::{compare, cross_validate, evaluate};
 use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::lists::List;
 use crate::pg::regclass::Regclass;
 use crate::pg::text::Text;
 use crate::pg::whole::{Whole, number};
@@ -16,7 +17,7 @@ use pgrx::prelude::*;
 #[allow(clippy::type_complexity)]
 fn segrec_evaluate(
     model: Option<Text>,
-    k: Option<Vec<Option<i64>>>,
+    k: Option<List<i64>>,
     test: Option<Regclass>,
     per_segment: Option<bool>,
 ) -> TableIterator<
@@ -33,8 +34,10 @@ fn segrec_evaluate(
     ),
 > {
     let measured = || match test {
-        None => evaluate::evaluate(model.as_deref(), k, per_segment),
-        Some(Regclass(test)) => of_test(test_events::read(model.as_deref(), k, test)?, per_segment),
+        None => evaluate::evaluate(model.as_deref(), k.map(|List(k)| k), per_segment),
+        Some(Regclass(test)) => {
+            of_test(test_events::read(model.as_deref(), k.map(|List(k)| k), test)?, per_segment)
+        }
     };
     TableIterator::new(or_raise(stable(measured)).into_iter().map(|row| {
         let (low, high) = row.interval.unzip();

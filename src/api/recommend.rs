@@ -3,7 +3,7 @@
 
 use crate::catalog::factors::id_text;
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::lists::{Filter, Written};
+use crate::pg::lists::{Filter, List, Written};
 use crate::pg::text::Text;
 use crate::serving::{self, Recommendation, Request, Variety, healed};
 use pgrx::Uuid;
@@ -177,7 +177,7 @@ fn segrec_recommend_text(
 
 #[pg_extern(sql = false)]
 fn segrec_recommend_for_bigint(
-    items: Option<Vec<Option<i64>>>,
+    items: Option<List<i64>>,
     n: Option<i64>,
     model: Option<Text>,
     candidates: Filter<i64>,
@@ -189,14 +189,14 @@ fn segrec_recommend_for_bigint(
     (name!(rank, i32), name!(item_id, i64), name!(score, f32), name!(source, &'static str)),
 > {
     TableIterator::new(recommend_for(
-        items.as_deref(),
+        items.as_ref().map(|List(items)| items.as_slice()),
         &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
     ))
 }
 
 #[pg_extern(sql = false)]
 fn segrec_recommend_for_uuid(
-    items: Option<Vec<Option<Uuid>>>,
+    items: Option<List<Uuid>>,
     n: Option<i64>,
     model: Option<Text>,
     candidates: Filter<Uuid>,
@@ -208,14 +208,14 @@ fn segrec_recommend_for_uuid(
     (name!(rank, i32), name!(item_id, Uuid), name!(score, f32), name!(source, &'static str)),
 > {
     TableIterator::new(recommend_for(
-        items.as_deref(),
+        items.as_ref().map(|List(items)| items.as_slice()),
         &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
     ))
 }
 
 #[pg_extern(sql = false)]
 fn segrec_recommend_for_text(
-    items: Option<Vec<Option<Text>>>,
+    items: Option<List<Text>>,
     n: Option<i64>,
     model: Option<Text>,
     candidates: Filter<Text>,
@@ -227,7 +227,7 @@ fn segrec_recommend_for_text(
     (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
 > {
     TableIterator::new(recommend_for(
-        items.as_deref(),
+        items.as_ref().map(|List(items)| items.as_slice()),
         &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
     ))
 }

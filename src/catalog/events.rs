@@ -102,9 +102,14 @@ pub fn expressions(columns: &EventColumns) -> Vec<String> {
 
 /// What is wrong with an event, if anything; its weight and time otherwise.
 enum Judged {
-    Good { weight: f32, time: i64 },
+    Good {
+        weight: f32,
+        time: i64,
+    },
     /// It counts nothing, but its user has the item.
-    Seen { time: i64 },
+    Seen {
+        time: i64,
+    },
     Unlisted,
     Bad(fn(&mut ReadReport) -> &mut u64),
 }

@@ -42,7 +42,7 @@ pub struct Model {
 }
 
 /// Where a model reads its events.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventsSource {
     /// The relation.
     pub relation: pg_sys::Oid,
@@ -68,7 +68,7 @@ pub struct ColumnNames {
 }
 
 /// A relation that describes users or items, and the column of their ids.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
     /// The relation.
     pub relation: pg_sys::Oid,
@@ -91,6 +91,13 @@ pub struct NewModel {
     pub user_kind: IdKind,
     /// The options as given.
     pub options: Value,
+}
+
+impl Model {
+    /// Whether it reads the same relations and columns as another state of it.
+    pub fn reads_as(&self, other: &Self) -> bool {
+        self.events == other.events && self.users == other.users && self.items == other.items
+    }
 }
 
 fn kind(name: &str) -> Result<IdKind> {
@@ -349,8 +356,10 @@ pub fn insert(new: NewModel) -> Result<Option<i64>> {
     as_owner(|| {
         let inserted = write(
             "INSERT INTO segrec_catalog.models (name, events, user_column, item_column, weight_column, \
-             time_column, type_column, users, users_key, items, items_key, user_id_kind, item_id_kind, options) \
-             VALUES ($1, $2::regclass, $3, $4, $5, $6, $7, $8::regclass, $9, $10::regclass, $11, $12, $13, $14) \
+             time_column, type_column, users, users_key, items, items_key, user_id_kind, item_id_kind, options, \
+             events_name, users_name, items_name) \
+             VALUES ($1, $2::regclass, $3, $4, $5, $6, $7, $8::regclass, $9, $10::regclass, $11, $12, $13, $14, \
+             $2::regclass::text, $8::regclass::text, $10::regclass::text) \
              ON CONFLICT (name) DO NOTHING RETURNING model_id",
             &[
                 new.name.into(),
@@ -371,6 +380,61 @@ pub fn insert(new: NewModel) -> Result<Option<i64>> {
             |row| row.value::<i64>(1),
         )?;
         Ok(inserted.into_iter().next())
+    })
+}
+
+/// Points a model at relations and columns.
+pub fn bind(
+    model_id: i64,
+    events: Option<&EventsSource>,
+    users: Option<&Described>,
+    items: Option<&Described>,
+) -> Result<()> {
+    let column =
+        |name: fn(&ColumnNames) -> Option<&String>| events.and_then(|events| name(&events.columns)).cloned();
+    as_owner(|| {
+        execute(
+            "UPDATE segrec_catalog.models SET events = $2::regclass, user_column = $3, item_column = $4, weight_column = $5, \
+                 time_column = $6, type_column = $7, users = $8::regclass, users_key = $9, items = $10::regclass, items_key = $11, \
+                 events_name = $2::regclass::text, users_name = $8::regclass::text, items_name = $10::regclass::text \
+             WHERE model_id = $1",
+            &[
+                model_id.into(),
+                events.map(|events| events.relation).into(),
+                column(|columns| Some(&columns.user)).into(),
+                column(|columns| Some(&columns.item)).into(),
+                column(|columns| columns.weight.as_ref()).into(),
+                column(|columns| columns.time.as_ref()).into(),
+                column(|columns| columns.event_type.as_ref()).into(),
+                users.map(|users| users.relation).into(),
+                users.map(|users| users.key.as_str()).into(),
+                items.map(|items| items.relation).into(),
+                items.map(|items| items.key.as_str()).into(),
+            ],
+        )
+    })
+}
+
+/// A relation of a model whose name another has by now.
+pub struct Swapped {
+    /// The argument that says which it is.
+    pub argument: String,
+    /// The name it had.
+    pub name: String,
+    /// The name it has.
+    pub now: String,
+}
+
+/// Those relations of a model whose names others have by now.
+pub fn swapped(model_id: i64) -> Result<Vec<Swapped>> {
+    let sql = "SELECT bound.argument, bound.name, bound.relation::regclass::text FROM segrec_catalog.models model, \
+                   LATERAL (VALUES ('events', model.events_name, model.events::oid), ('users', model.users_name, model.users::oid), \
+                                   ('items', model.items_name, model.items::oid)) AS bound (argument, name, relation) \
+               WHERE model.model_id = $1 AND pg_catalog.to_regclass(bound.name)::oid <> bound.relation";
+    as_owner(|| {
+        query(sql, &[model_id.into()], |row| {
+            Ok(Swapped { argument: row.value(1)?, name: row.value(2)?, now: row.value(3)? })
+        })
     })
 }
 

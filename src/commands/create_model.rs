@@ -12,7 +12,7 @@ use crate::pg::relation::Relation;
 use crate::pg::rights::current_role;
 use pgrx::pg_sys;
 use segrec_engine::interactions::IdKind;
-use segrec_engine::recipe::parse_options;
+use segrec_engine::recipe::{Options, parse_options};
 use serde_json::Value;
 
 /// The arguments, as given.
@@ -71,19 +71,13 @@ pub fn create_model(arguments: Arguments) -> Result<()> {
             return Err(SegrecError::TextNeedsUtf8 { encoding });
         }
     }
-    if let Some(items) = &arguments.items {
-        key_kind(items, "items_key", item_kind)?;
-    }
-    if let Some(users) = &arguments.users {
-        key_kind(users, "users_key", Some(user_kind))?;
-        let columns = user_columns(&name, users, user_kind, &[&options])?;
-        columns.probe()?;
-    }
-    if let (Some(items), Some(kind)) = (&arguments.items, item_kind)
-        && let Some(columns) = category_columns(&name, items, kind, &options)?
-    {
-        columns.probe()?;
-    }
+    check_described(
+        &name,
+        [arguments.users.as_ref(), arguments.items.as_ref()],
+        user_kind,
+        item_kind,
+        &options,
+    )?;
     let Some(model_id) = models::insert(NewModel {
         name: name.clone(),
         events: source.cloned(),
@@ -96,14 +90,16 @@ pub fn create_model(arguments: Arguments) -> Result<()> {
         return Err(SegrecError::ModelExists { name });
     };
     owners::set(model_id, current_role())?;
-    match events {
-        Some((_, columns)) if columns.relation.is_temporary => {
-            tell_of_temporary(&columns);
-            Ok(())
-        }
-        Some((_, columns)) => advise_index(&columns),
-        None => Ok(()),
+    events.map_or(Ok(()), |(_, columns)| tell_of_events(&columns))
+}
+
+/// Says what events like these do not do.
+pub fn tell_of_events(columns: &EventColumns) -> Result<()> {
+    if columns.relation.is_temporary {
+        tell_of_temporary(columns);
+        return Ok(());
     }
+    advise_index(columns)
 }
 
 /// Says what does not work with events in a temporary table.
@@ -121,8 +117,8 @@ fn tell_of_temporary(columns: &EventColumns) {
     );
 }
 
-/// The events of a new model, checked.
-fn events_source(
+/// The events that a model is pointed at, checked.
+pub fn events_source(
     model: &str,
     relation: pg_sys::Oid,
     names: &ColumnNames,
@@ -137,6 +133,29 @@ fn events_source(
         return Err(SegrecError::Internal("an id column has a type that is no id".to_owned()));
     };
     Ok((EventsSource { relation, columns: names.clone(), item_kind }, columns))
+}
+
+/// An error where the relations of users and items do not fit the events, or may not be read.
+pub fn check_described(
+    model: &str,
+    [users, items]: [Option<&Described>; 2],
+    user_kind: IdKind,
+    item_kind: Option<IdKind>,
+    options: &Options,
+) -> Result<()> {
+    if let Some(items) = items {
+        key_kind(items, "items_key", item_kind)?;
+    }
+    if let Some(users) = users {
+        key_kind(users, "users_key", Some(user_kind))?;
+        user_columns(model, users, user_kind, &[options])?.probe()?;
+    }
+    if let (Some(items), Some(kind)) = (items, item_kind)
+        && let Some(columns) = category_columns(model, items, kind, options)?
+    {
+        columns.probe()?;
+    }
+    Ok(())
 }
 
 /// The kind of ids in the key column of a relation, which must be that of the events where there are events.

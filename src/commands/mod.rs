@@ -24,6 +24,7 @@ pub mod options;
 pub mod progress;
 pub mod queue;
 pub mod read;
+pub mod rebind;
 pub mod schedule;
 pub mod test_events;
 pub mod train;

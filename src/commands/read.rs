@@ -238,7 +238,10 @@ pub fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Res
     }
     if report.weightless > 0 {
         notice(
-            format!("left out {} of {} rows of \"{relation}\" that have a weight of 0", report.weightless, report.rows),
+            format!(
+                "left out {} of {} rows of \"{relation}\" that have a weight of 0",
+                report.weightless, report.rows
+            ),
             None,
             None,
         );

@@ -12,7 +12,7 @@ use super::read::{Material, past, read};
 use super::verdict::{Amounts, Deploy, Verdict, judge_segments, judge_version};
 use super::write::{Outcome, write};
 use crate::catalog::factors;
-use crate::catalog::models::{self, Model};
+use crate::catalog::models::{self, Model, Swapped};
 use crate::catalog::segments::Past;
 use crate::catalog::versions::{self, Version};
 use crate::error::{Result, SegrecError, notice, warning};
@@ -96,6 +96,7 @@ impl Prepared {
     pub fn read(model: Model, deploy: Deploy, workers: &Workers, diary: &mut Diary) -> Result<Self> {
         let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
         check_options(&options, reads(&model))?;
+        tell_of_swapped(&model)?;
         let deployed = deployed_version(&model)?;
         let replaced = match &deployed {
             Some(version) => replaced(version, &options)?,
@@ -292,6 +293,20 @@ fn report_training(relation: &str, events: &Events, trained: &Trained) {
             Some("give the model more events, or other options; see segrec.algorithm_choices".to_owned()),
         );
     }
+}
+
+/// Says which relations are not those any more that their names say: a loader may have put others in their place.
+fn tell_of_swapped(model: &Model) -> Result<()> {
+    for Swapped { argument, name, now } in models::swapped(model.id)? {
+        notice(
+            format!("model \"{}\" reads its {argument} from {now}", model.name),
+            Some(format!(
+                "it was {name} when the model was pointed at it, and another relation has that name now"
+            )),
+            Some(format!("to read that one, run segrec_rebind('{}', {argument} => '{name}')", model.name)),
+        );
+    }
+    Ok(())
 }
 
 /// Says which columns of users tell nothing.

@@ -88,7 +88,9 @@ pub fn judge_version(
         (Deploy::Always, Some(_)) => return verdict(true, previous, "deploy is 'always'".to_owned()),
         (Deploy::Always | Deploy::IfBetter, _) => {}
     }
-    if let Some(row) = measured.filter(|_| deploy == Deploy::IfBetter && trained.measurement.is_below_baseline()) {
+    if let Some(row) =
+        measured.filter(|_| deploy == Deploy::IfBetter && trained.measurement.is_below_baseline())
+    {
         let reason = format!(
             "{metric} is worse than that of the baseline by more than its interval: {:.4} against {:.4}",
             row.value, row.baseline
@@ -96,7 +98,8 @@ pub fn judge_version(
         return refused(previous, reason);
     }
     let Some(deployed) = deployed else {
-        let unmeasured = if value.is_none() { ", though nothing could be held out to measure it" } else { "" };
+        let unmeasured =
+            if value.is_none() { ", though nothing could be held out to measure it" } else { "" };
         return verdict(true, None, format!("the first version is always deployed{unmeasured}"));
     };
     let number = deployed.version;
@@ -105,7 +108,8 @@ pub fn judge_version(
     }
     let (Some(value), Some(before)) = (value, previous) else {
         if deployed.value.is_some() && value.is_none() {
-            let reason = format!("nothing could be held out to measure it, and version {number} was measured");
+            let reason =
+                format!("nothing could be held out to measure it, and version {number} was measured");
             return refused(previous, reason);
         }
         return verdict(true, previous, "there is no held-out event to compare versions on".to_owned());
@@ -173,7 +177,8 @@ pub fn judge_segments(deploy: Deploy, deployed: Option<&versions::Version>, amou
 impl Amounts {
     /// What there is less than half of.
     fn shrank(self, deployed: &versions::Version) -> Option<String> {
-        let now = [Some(self.users), self.events.map(|events| events[0]), self.events.map(|events| events[1])];
+        let now =
+            [Some(self.users), self.events.map(|events| events[0]), self.events.map(|events| events[1])];
         let before = [deployed.users, deployed.items, deployed.events];
         let less: Vec<String> = ["users", "items", "events"]
             .into_iter()
@@ -183,7 +188,11 @@ impl Amounts {
             .map(|(what, now, before)| format!("{now} of {before} {what}"))
             .collect();
         (!less.is_empty()).then(|| {
-            format!("fewer than half of what version {} was trained on are left: {}", deployed.version, less.join(", "))
+            format!(
+                "fewer than half of what version {} was trained on are left: {}",
+                deployed.version,
+                less.join(", ")
+            )
         })
     }
 }

@@ -248,6 +248,8 @@ pub enum SegrecError {
     NothingToTrainOn { relation: String, reason: String },
     /// Nothing tells users apart.
     NothingToDivideBy { relation: String, reason: String },
+    /// A model is pointed at another relation where it has none.
+    Unbound { model: String, argument: &'static str },
     /// Another session trains the model.
     BeingTrained { model: String, holder: Holder },
     /// This transaction made the model, so another process does not see it.

@@ -302,8 +302,14 @@ impl SegrecError {
             Self::RelationGone { model, argument } => report(
                 Code::ERRCODE_UNDEFINED_TABLE,
                 format!("the {argument} relation of model \"{model}\" does not exist any more"),
-                Some("it was dropped after the model was created".to_owned()),
-                Some("drop the model with segrec_drop_model and create it on another relation".to_owned()),
+                Some("it was dropped after the model was pointed at it".to_owned()),
+                Some(format!("point the model at another: segrec_rebind('{model}', {argument} => …)")),
+            ),
+            Self::Unbound { model, argument } => report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("model \"{model}\" reads no {argument}"),
+                Some("a model keeps the kinds of relations that it was created with".to_owned()),
+                Some(format!("create a model with {argument} => …")),
             ),
             Self::BadRows { relation, rows } => report(
                 Code::ERRCODE_DATA_EXCEPTION,

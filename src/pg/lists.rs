@@ -9,10 +9,67 @@ use pgrx::nullable::Nullable;
 use pgrx::{FromDatum, Uuid, pg_sys};
 use std::ffi::CString;
 
+/// Bytes of a small block of memory besides what is in it.
+const BLOCK_BYTES: usize = 16;
+
 /// The argument `candidates`. Null is an empty list, since `array_agg` of no rows is null; and so that a call may leave the
 /// argument out, its default is an array that no query makes by itself: one null, at the index 0.
 #[derive(Clone, Debug)]
 pub struct Filter<T>(pub Option<Vec<Option<T>>>);
+
+/// The elements of an array, for which there is memory.
+///
+/// # Safety
+/// The pointer is to an array of that type that is neither packed nor stored apart.
+unsafe fn elements<T>(array: *mut pg_sys::ArrayType, oid: pg_sys::Oid) -> Option<Vec<Option<T>>>
+where
+    Vec<Option<T>>: FromDatum,
+{
+    // SAFETY: an array has its lengths after the header, as many as it has dimensions.
+    unsafe {
+        let lengths = array.add(1).cast::<i32>();
+        let count: usize = (0..(*array).ndim as usize).map(|at| lengths.add(at).read() as usize).product();
+        // Each with its place in the vector, and, of texts, a block of its own.
+        let bytes = pgrx::varlena::varsize_any(array.cast()) + count * (size_of::<Option<T>>() + BLOCK_BYTES);
+        or_raise(ask("an argument that is an array", bytes));
+        Vec::from_polymorphic_datum(array.into(), false, oid)
+    }
+}
+
+/// A list of ids; null elements are passed over by who reads it.
+#[derive(Clone, Debug)]
+pub struct List<T>(pub Vec<Option<T>>);
+
+impl<T> FromDatum for List<T>
+where
+    Vec<Option<T>>: FromDatum,
+{
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, oid: pg_sys::Oid) -> Option<Self> {
+        if is_null {
+            return None;
+        }
+        // SAFETY: the argument is an array of that type.
+        unsafe { elements(pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast(), oid).map(Self) }
+    }
+}
+
+// SAFETY: reads the datum as its type says.
+unsafe impl<'fcx, T> ArgAbi<'fcx> for List<T>
+where
+    Vec<Option<T>>: FromDatum,
+{
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.unwrap_or(Self(Vec::new()))
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.into()
+    }
+}
+
+pgrx::impl_sql_translatable!(List<i64>, "bigint[]");
+pgrx::impl_sql_translatable!(List<Uuid>, "uuid[]");
+pgrx::impl_sql_translatable!(List<Text>, "text[]");
 
 /// Whether a plain array is `[0:0]={NULL}`.
 ///
@@ -39,7 +96,7 @@ where
             let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
             match is_default(array) {
                 true => Some(Self(None)),
-                false => Some(Self(Vec::from_polymorphic_datum(array.into(), false, oid))),
+                false => Some(Self(elements(array, oid))),
             }
         }
     }
@@ -88,7 +145,7 @@ impl FromDatum for Written {
         // SAFETY: the argument is a text.
         unsafe {
             let array = array_of_text(datum, pg_sys::TEXTOID)?;
-            Vec::from_polymorphic_datum(array, false, pg_sys::TEXTARRAYOID).map(Self)
+            elements(array.cast_mut_ptr(), pg_sys::TEXTARRAYOID).map(Self)
         }
     }
 }

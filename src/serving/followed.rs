@@ -82,7 +82,7 @@ fn warn_once(model: &str, error: SegrecError) {
             format!("model \"{model}\" answers as of its training"),
             Some(problem),
             Some(
-                "give the relation its columns back, or make the model anew on the one that has them"
+                "give the relation its columns back, or point the model at others with segrec_rebind"
                     .to_owned(),
             ),
         );

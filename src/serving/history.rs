@@ -68,7 +68,8 @@ impl History {
             rows.sort_unstable_by_key(|row| row.0);
         }
         let confidence = |weight| weighting.confidence(weight, version.median_weight);
-        let (items, confidences) = rows.into_iter().map(|(item, weight, _)| (item, confidence(weight))).unzip();
+        let (items, confidences) =
+            rows.into_iter().map(|(item, weight, _)| (item, confidence(weight))).unzip();
         Self { items, confidences, seen }
     }
 }

@@ -16,6 +16,7 @@ use crate::error::{Result, SegrecError, notice};
 use crate::pg::memory::ask;
 use crate::pg::workers::{Workers, look};
 use crate::settings;
+use segrec_engine::Observer;
 use segrec_engine::evaluation::errors::errors;
 use segrec_engine::evaluation::{Catalogue, Measured, Ranked, report};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, SparseRows};
@@ -24,7 +25,6 @@ use segrec_engine::rating::Biases;
 use segrec_engine::recipe::MetricRow;
 use segrec_engine::recipe::measure::MOST_USERS;
 use segrec_engine::seed::sample;
-use segrec_engine::Observer;
 use std::rc::Rc;
 
 /// Users of a version that are loaded at once.

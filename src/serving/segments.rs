@@ -61,9 +61,11 @@ impl ServedSegments {
         self.held.version_id
     }
 
-    /// Whether this is the version that is held, as it is stored now.
-    pub fn is_current(&self, held: Held) -> Result<bool> {
-        Ok(self.held == held && (self.row.is_none() || self.row == versions::row(held.version_id)?))
+    /// Whether this is the version that is held, as it is stored now, of a model that reads the same relations.
+    pub fn is_current(&self, model: &Model, held: Held) -> Result<bool> {
+        Ok(self.held == held
+            && self.model.reads_as(model)
+            && (self.row.is_none() || self.row == versions::row(held.version_id)?))
     }
 
     /// The id of the segment of a row of users as it is now; `None` where there is no such row or it

@@ -81,7 +81,7 @@ pub fn segments(model: &Model) -> Result<Rc<ServedSegments>> {
     let held = held(model)?;
     let loaded = SEGMENTS.with(|loaded| loaded.borrow().get(&model.id).cloned());
     match loaded {
-        Some(segments) if segments.is_current(held)? => Ok(segments),
+        Some(segments) if segments.is_current(model, held)? => Ok(segments),
         _ => {
             // The old version goes first: a session never holds two of a model.
             forget(model.id);

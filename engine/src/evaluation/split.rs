@@ -188,10 +188,8 @@ impl Holdout {
                 Some(reason) => passed_over.push(PassedOver { split: way.name(), reason }),
             }
         }
-        let holdout = holdout.map_or_else(
-            || Self::by(SplitChoice::Random, events, weighting, options, seed, observer),
-            Ok,
-        )?;
+        let holdout = holdout
+            .map_or_else(|| Self::by(SplitChoice::Random, events, weighting, options, seed, observer), Ok)?;
         Ok(Self { passed_over, ..holdout })
     }
 
@@ -449,7 +447,8 @@ mod tests {
         let six_months = |u: i64, i: i64| (7 * u + i) % 6;
         let (a_bulk_import, users_once): (fn(i64, i64) -> i64, fn(i64, i64) -> i64) = (|_, _| 7, |u, _| u);
         let mostly_at_the_end = |u: i64, i: i64| i64::from((u + i) % 20 != 0);
-        for time in [&six_months as &dyn Fn(i64, i64) -> i64, &a_bulk_import, &users_once, &mostly_at_the_end] {
+        for time in [&six_months as &dyn Fn(i64, i64) -> i64, &a_bulk_import, &users_once, &mostly_at_the_end]
+        {
             let (events, holdout) = at(time);
             assert_eq!(holdout.split, Split::Last);
             let tried: Vec<&str> = holdout.passed_over.iter().map(|passed| passed.split).collect();
@@ -480,7 +479,9 @@ mod tests {
 
     #[test]
     fn never_more_than_half_is_held_out() {
-        for time in [|u: i64, i: i64| (u + i) % 2, |_: i64, _: i64| 0, |u: i64, i: i64| u * i, |u: i64, _: i64| u] {
+        for time in
+            [|u: i64, i: i64| (u + i) % 2, |_: i64, _: i64| 0, |u: i64, i: i64| u * i, |u: i64, _: i64| u]
+        {
             let pairs = (0..60i64).flat_map(|u| (0..1 + u % 7).map(move |i| (u, i)));
             let events = events(true, pairs.map(|(u, i)| (u, i, time(u, i))));
             for split in [SplitChoice::Auto, SplitChoice::Time, SplitChoice::Last, SplitChoice::Random] {

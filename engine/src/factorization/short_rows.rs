@@ -121,7 +121,8 @@ impl ShortRows {
                 }
             });
             for entry in 0..n {
-                let (diagonal, right) = confidences.get(entry).map_or((1.0, 0.0), |&c| (weight(c).recip(), 1.0));
+                let (diagonal, right) =
+                    confidences.get(entry).map_or((1.0, 0.0), |&c| (weight(c).recip(), 1.0));
                 systems[(entry * width + entry) * lanes + lane] += diagonal;
                 systems[((entry + 1) * width - 1) * lanes + lane] = right;
             }

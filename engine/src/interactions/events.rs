@@ -286,7 +286,8 @@ impl Events {
                 }
             }
             selected.starts.push(selected.item.len());
-            for (item, time) in self.seen.of_user(user).filter(|&(item, time)| keep(user as u32, item, time)) {
+            for (item, time) in self.seen.of_user(user).filter(|&(item, time)| keep(user as u32, item, time))
+            {
                 selected.seen.item.push(item);
                 if self.time.is_some() {
                     selected.seen.time.push(time);
@@ -597,7 +598,8 @@ mod tests {
     fn weights_of_any_size_give_the_same_confidences() {
         let confidences = |weight: f32| {
             let events = events(&hourly(weight), LIMITS);
-            let interactions = events.interactions(&decaying(3_600.0 * 30.0, &events), |_, _, _| true, &Silent);
+            let interactions =
+                events.interactions(&decaying(3_600.0 * 30.0, &events), |_, _, _| true, &Silent);
             interactions.unwrap().by_user().values().to_vec()
         };
         let ones = confidences(1.0);
@@ -651,7 +653,14 @@ mod tests {
         assert_eq!((all.seen(0), all.seen(1)), (&[0, 1, 2, 3][..], &[0, 2, 3][..]));
         let before = events.interactions(&SUM, |_, _, time| time < 9, &Silent).unwrap();
         assert_eq!((before.seen(1), before.seen_besides(1)), (&[0, 3][..], None));
-        assert_eq!(events.select(|user, _, _| user == 0).interactions(&SUM, |_, _, _| true, &Silent).unwrap().seen(0), all.seen(0));
+        assert_eq!(
+            events
+                .select(|user, _, _| user == 0)
+                .interactions(&SUM, |_, _, _| true, &Silent)
+                .unwrap()
+                .seen(0),
+            all.seen(0)
+        );
     }
 
     #[test]

@@ -136,7 +136,11 @@ impl Weighting {
 /// log₂(2ᵃ + 2ᵇ).
 fn sum_of_logarithms(a: f64, b: f64) -> f64 {
     let (more, less) = (a.max(b), a.min(b));
-    if less == f64::NEG_INFINITY { more } else { more + (less - more).exp2().ln_1p() / std::f64::consts::LN_2 }
+    if less == f64::NEG_INFINITY {
+        more
+    } else {
+        more + (less - more).exp2().ln_1p() / std::f64::consts::LN_2
+    }
 }
 
 #[cfg(test)]
@@ -181,7 +185,10 @@ mod tests {
             let events = [(0.5f32, 0), (3.0, 4_000_000), (2.0, 11_000_000)];
             let weight = weighting.combine(events.iter().copied());
             let logarithm = weighting.combine_logarithms(events.iter().copied());
-            assert!((f64::from(weight).log2() - logarithm).abs() < 1e-6, "{duplicates:?} {weight} {logarithm}");
+            assert!(
+                (f64::from(weight).log2() - logarithm).abs() < 1e-6,
+                "{duplicates:?} {weight} {logarithm}"
+            );
             let shifted = Weighting { shift: 5.0, ..weighting }.combine(events.iter().copied());
             assert_eq!(shifted, 32.0 * weight);
         }

@@ -285,7 +285,11 @@ mod tests {
         assert_eq!(hint("unknown option \"als.factor\""), "did you mean \"als.factors\"?");
         assert_eq!(hint("unknown option \"seeds\""), "did you mean \"seed\"?");
         let weights = hint("option \"events.type_weights\" gives \"view\" the weight -1");
-        assert!(weights.starts_with("\"events.type_weights\" is an object from event types to numbers of at least 0"));
+        assert!(
+            weights.starts_with(
+                "\"events.type_weights\" is an object from event types to numbers of at least 0"
+            )
+        );
         assert_eq!(
             hint("option \"als.sweeps\" is 0"),
             "\"als.sweeps\" is \"auto\" or a whole number from 1 to 200; its default is \"auto\""

@@ -115,10 +115,7 @@ impl<'a> Ranking<'a> {
                 let own = popular_in[segment].view();
                 let popular =
                     SegmentPopular::new(own, items, members, everybody.view(), self.training.users());
-                keep(
-                    places,
-                    places.iter().map(|&place| popular.top(self.seen(users[place]), n)).collect(),
-                );
+                keep(places, places.iter().map(|&place| popular.top(self.seen(users[place]), n)).collect());
             }
         }
         Ok(lists)

@@ -122,7 +122,8 @@ impl Measurement {
     /// Whether the deciding metric is worse than that of the baseline by more than half of its interval.
     pub fn is_below_baseline(&self) -> bool {
         self.deciding_row().is_some_and(|row| {
-            let lost = if self.higher_is_better() { row.baseline - row.value } else { row.value - row.baseline };
+            let lost =
+                if self.higher_is_better() { row.baseline - row.value } else { row.value - row.baseline };
             row.interval.is_some_and(|(low, high)| lost > (high - low) / 2.0)
         })
     }

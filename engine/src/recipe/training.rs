@@ -189,7 +189,12 @@ fn attempts_of(own: GaveWay, popular: &Rehearsal) -> Vec<Attempt> {
     };
     let reached = popular.measurement.deciding_row().map(|row| row.value);
     vec![
-        attempt(Algorithm::Popularity, reached, true, "what was asked for is worse, by more than its interval"),
+        attempt(
+            Algorithm::Popularity,
+            reached,
+            true,
+            "what was asked for is worse, by more than its interval",
+        ),
         attempt(own.algorithm, Some(own.value), false, "worse on held-out events than what is popular"),
     ]
 }
