@@ -254,8 +254,8 @@ pub fn clusters(state: &Carried<'_, State>) -> Result<Vec<u8>> {
 
 /// A copy of the rows that a sample keeps, with room for the centres of their segments.
 fn kept(sample: &LabelledSample) -> Result<(Matrix, Vec<u32>)> {
-    let rows = sample.rows().min(sample.bound() as u64) as usize;
-    ask("a figure of segments", 3 * rows * sample.columns() * size_of::<f32>())?;
+    let rows = sample.rows().min(2 * sample.bound() as u64) as usize;
+    ask("a figure of segments", 2 * rows * sample.columns() * size_of::<f32>())?;
     Ok(sample.kept()?)
 }
 
