@@ -315,6 +315,35 @@ fn a_metric_that_is_not_there() {
 }
 
 #[test]
+fn one_column_for_users_and_items() {
+    let (_database, mut session) = session("errors_same_column");
+    expect(
+        &mut session,
+        "SELECT segrec_create_model('same', 'events', item_column => 'user_id')",
+        SqlState::INVALID_PARAMETER_VALUE,
+        "user_column and item_column are both \"user_id\"",
+        "events say which user did something to which item: two columns of \"events\"",
+        "name both, as in user_column => 'customer_id', item_column => 'product_id'",
+    );
+}
+
+#[test]
+fn a_key_that_a_relation_of_users_or_items_does_not_have() {
+    let (_database, mut session) = session("errors_keys");
+    session.run("CREATE TABLE things (id bigint, name text)");
+    for (given, key, column) in [("users", "users_key", "user_id"), ("items", "items_key", "item_id")] {
+        expect(
+            &mut session,
+            &format!("SELECT segrec_create_model('keys', 'events', {given} => 'things')"),
+            SqlState::UNDEFINED_COLUMN,
+            &format!("relation \"things\" has no column \"{column}\""),
+            &format!("its columns are \"id\", \"name\"; asked for {key} => '{column}'"),
+            &format!("name the column of the ids, as in {key} => 'id'"),
+        );
+    }
+}
+
+#[test]
 fn jobs_where_there_may_be_none() {
     let (_database, mut session) = session("errors_jobs");
     session.run(

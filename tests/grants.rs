@@ -399,8 +399,10 @@ fn what_a_session_has_found_before_is_what_the_tables_say_now() {
         owner.table("SELECT * FROM segrec_recommend(3, 10)"),
         other.table("SELECT * FROM segrec_recommend(3, 10)")
     );
-    // A second model leaves none that goes without a name; a model of the same name is another.
-    other.run("SELECT segrec_create_model('second', 'events')");
+    // A second model leaves none that goes without a name once it could answer; a model of the same name is another.
+    other.run(r#"SELECT segrec_create_model('second', 'events', options => '{"algorithm": "popularity"}')"#);
+    assert_eq!(owner.value::<i64>(only), 10);
+    other.run("SELECT segrec_train('second')");
     assert_eq!(owner.expect_error(only).code(), &SqlState::AMBIGUOUS_PARAMETER);
     other.run("SELECT segrec_drop_model('planted'); SELECT segrec_drop_model('second')");
     assert_eq!(owner.expect_error(list).code(), &SqlState::UNDEFINED_OBJECT);

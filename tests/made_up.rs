@@ -145,7 +145,7 @@ fn made_up_option_documents_are_taken_or_refused() {
     for _ in 0..rounds(25_000) {
         let document = mutated(&mut draw, &full);
         let shown = document.to_string();
-        answers.ask(&mut session, "SELECT segrec_alter_model('planted', $1)", &document, &shown);
+        answers.ask(&mut session, "SELECT segrec_alter_model('planted', $1::jsonb)", &document, &shown);
     }
     println!("{answers:?}");
     // Whatever was taken is still a model that can be looked at and dropped.
@@ -205,7 +205,7 @@ fn made_up_features_are_clustered_or_refused() {
             })
             .collect();
         let call = match draw.u32(0..3) {
-            0 => "SELECT segrec_assign(clusters, $1) FROM kept",
+            0 => "SELECT segrec_assign(clusters, $1::real[]) FROM kept",
             1 => {
                 "SELECT segrec_centroids(segrec_kmeans(f, 2)) FROM (VALUES ($1::real[]), (ARRAY[1, 2]), (ARRAY[3, 5])) AS v(f)"
             }

@@ -6,7 +6,11 @@ use segrec_tests::{Cluster, Database, Session, SqlState, planted};
 /// A database in which `NAME_owner` has a schema `own` with events and a model `m` on a view of them, which writes down at
 /// every chance as whom it runs.
 fn trapped(name: &str, login: &str) -> (Database<'static>, Session) {
-    let database = Cluster::shared().database(name);
+    trapped_on(Cluster::shared(), name, login)
+}
+
+fn trapped_on<'a>(cluster: &'a Cluster, name: &str, login: &str) -> (Database<'a>, Session) {
+    let database = cluster.database(name);
     let mut superuser = database.connect();
     planted::create(&mut superuser);
     superuser.run(&format!(
@@ -94,6 +98,27 @@ fn nothing_in_a_job_takes_another_role() {
             .table(&format!("SELECT state, split_part(error, E'\\n', 1) FROM segrec.jobs WHERE job = {job}"));
         assert!(ended.starts_with("failed|cannot set parameter"), "{taking}: {ended}");
     }
+}
+
+#[test]
+fn a_job_that_is_done_by_the_process_that_starts_jobs_is_that_roles_and_nobody_elses() {
+    let cluster = Cluster::configure().set("max_worker_processes", "1").start();
+    let (database, mut superuser) = trapped_on(&cluster, "roles_queued", "LOGIN");
+    superuser.run("SET ROLE roles_queued_owner; SELECT segrec_train_in_background('m'); RESET ROLE");
+    // Now there is one process, which is that which starts jobs.
+    cluster.append_settings(&[("max_worker_processes", "2")]);
+    cluster.restart();
+    let mut superuser = database.connect();
+    superuser.run("SELECT segrec_create_model('own', 'events')");
+    superuser.run("SELECT segrec_train_in_background('own')");
+    superuser.wait_until("SELECT state = 'finished' FROM segrec.jobs WHERE model = 'm'");
+    let sprung = superuser.table("SELECT DISTINCT what, as_role, as_session FROM own.sprung ORDER BY 1");
+    assert_eq!(sprung, all_as("roles_queued_owner"));
+    // What the role's functions ran in takes up nobody else's job.
+    superuser.wait_until(
+        "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'pg_segrec training')",
+    );
+    assert_eq!(superuser.table("SELECT state FROM segrec.jobs WHERE model = 'own'"), "waiting");
 }
 
 #[test]
