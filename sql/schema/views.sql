@@ -204,7 +204,7 @@ SELECT version.model, version.version, choice.algorithm, version.metric, choice.
 FROM segrec_catalog.usable_versions version
 JOIN segrec_catalog.algorithm_choices choice USING (version_id)
 ORDER BY version.model, version.version, choice.place;
-COMMENT ON VIEW segrec.algorithm_choices IS 'the algorithms that trainings with algorithm auto tried';
+COMMENT ON VIEW segrec.algorithm_choices IS 'the algorithms that trainings with algorithm auto tried, and those that gave way to popularity';
 
 CREATE VIEW segrec.user_factors WITH (security_barrier) AS
 SELECT version.model, member.user_id, member.segment, member.factors

@@ -63,7 +63,7 @@ pub struct Amounts {
 /// beside the deployed one on the same holdout, paired by user, and must not be worse. The same recipe on newer data has
 /// no rival but its own past: it is deployed, because it knows newer events, unless it fell below what was measured then
 /// by more than the interval of the measurement, which points to damaged data. What is worse than its baseline by more
-/// than that interval is not deployed in any case.
+/// than that interval replaces nothing.
 pub fn judge_version(
     deploy: Deploy,
     deployed: Option<&versions::Version>,
@@ -88,20 +88,29 @@ pub fn judge_version(
         (Deploy::Always, Some(_)) => return verdict(true, previous, "deploy is 'always'".to_owned()),
         (Deploy::Always | Deploy::IfBetter, _) => {}
     }
-    if let Some(row) =
-        measured.filter(|_| deploy == Deploy::IfBetter && trained.measurement.is_below_baseline())
-    {
-        let reason = format!(
+    // What ranks worse than popularity has given way to it: here it is ratings that biases predict better.
+    let below = measured.filter(|_| deploy == Deploy::IfBetter && trained.measurement.is_below_baseline());
+    let below = below.map(|row| {
+        format!(
             "{metric} is worse than that of the baseline by more than its interval: {:.4} against {:.4}",
             row.value, row.baseline
-        );
+        )
+    });
+    let Some(deployed) = deployed else {
+        let though = match (below, value) {
+            (Some(below), _) => {
+                let reason = Some(below.clone());
+                warning("the version answers worse than its baseline".to_owned(), reason, None);
+                format!(", though {below}")
+            }
+            (None, None) => ", though nothing could be held out to measure it".to_owned(),
+            (None, Some(_)) => String::new(),
+        };
+        return verdict(true, None, format!("the first version is always deployed{though}"));
+    };
+    if let Some(reason) = below {
         return refused(previous, reason);
     }
-    let Some(deployed) = deployed else {
-        let unmeasured =
-            if value.is_none() { ", though nothing could be held out to measure it" } else { "" };
-        return verdict(true, None, format!("the first version is always deployed{unmeasured}"));
-    };
     let number = deployed.version;
     if let Some(reason) = amounts.shrank(deployed) {
         return refused(previous, reason);

@@ -13,7 +13,6 @@ use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::memory::ask;
 use crate::pg::workers::{Workers, look};
 use crate::settings;
-use segrec_engine::interactions::Id;
 use segrec_engine::ranking::blended::{ItemRows, Person, blended_lists};
 use segrec_engine::ranking::{Scored, Scoring, Source, top_lists};
 use segrec_engine::recipe::Algorithm;
@@ -88,10 +87,9 @@ impl Iterator for AllLists {
 impl AllLists {
     fn next_batch(&mut self) -> Result<()> {
         let mut users = load_users(self.version.id(), self.next_place, self.batch)?;
-        // Who rated nothing has no stored factors: these come from what else is known.
+        // Who rated nothing has no stored factors: what everybody likes is theirs.
         for user in users.iter_mut().filter(|user| self.version.rated.is_some() && user.factors.is_empty()) {
-            let found = rated_factors(&self.version, Some(Id::Text(&user.user_id)), &History::default())?;
-            user.factors = found.unwrap_or_default();
+            user.factors = rated_factors(&self.version, None, &History::default())?.unwrap_or_default();
         }
         match users.last() {
             Some(last) => self.next_place = last.place + 1,

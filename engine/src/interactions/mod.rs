@@ -4,6 +4,7 @@
 //! ([`ids`]); [`Events`] groups them by user; [`Weighting`] says what an event counts; [`Events::interactions`] combines the events
 //! of a user on an item into one weight and gives compressed sparse rows ([`Interactions`]).
 
+pub mod combining;
 pub mod events;
 pub mod ids;
 pub mod raw;
