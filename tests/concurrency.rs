@@ -194,3 +194,24 @@ fn a_model_that_a_prepared_transaction_locks_says_so_and_goes_on_after_it() {
     assert_eq!(other.table("SELECT max(version) FROM segrec.versions"), "2");
     other.run("SELECT segrec_train('planted')");
 }
+
+#[test]
+fn a_transaction_that_does_not_see_what_was_added_to_a_model_does_not_drop_it() {
+    let database = Cluster::shared().database("concurrency_unseen");
+    let (mut first, mut second) = (database.connect(), database.connect());
+    planted::create_and_train(&mut first);
+    for change in [
+        "SELECT segrec_label_segment('planted', 1, 'the first')",
+        "SELECT segrec_grant('planted', 'public', 'use')",
+        "CALL segrec_run_schedule('planted', 1000000)",
+        "SELECT segrec_deploy('planted', 1)",
+    ] {
+        first.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+        second.run(change);
+        let error = first.expect_error("SELECT segrec_drop_model('planted')");
+        assert_eq!(error.code(), &SqlState::T_R_SERIALIZATION_FAILURE, "{change}: {error:?}");
+        first.run("ROLLBACK");
+    }
+    first.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT segrec_drop_model('planted'); COMMIT");
+    assert_eq!(first.table("SELECT count(*) FROM segrec_catalog.segment_labels"), "0");
+}

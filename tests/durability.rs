@@ -48,17 +48,27 @@ fn a_dump_of_a_schema_with_the_extension_and_its_catalog_restores_models() {
 }
 
 #[test]
-fn a_dump_without_the_catalog_says_that_the_versions_are_missing_and_a_training_heals_it() {
+fn a_dump_of_a_schema_with_the_extension_alone_restores_models_too() {
     let database = Cluster::shared().database("durability_partial");
     let mut session = database.connect();
     session.run("CREATE SCHEMA shop; SET search_path = shop, public");
     planted::create_and_train(&mut session);
+    let before = answers(&mut session);
     let partial =
         restored(&database, "durability_partial_restored", &["--schema=shop", "--extension=pg_segrec"]);
+    assert_eq!(before, answers(&mut partial.connect()));
+}
+
+#[test]
+fn a_dump_without_rows_of_versions_says_so_and_a_training_heals_it() {
+    let database = Cluster::shared().database("durability_without");
+    planted::create_and_train(&mut database.connect());
+    let without = ["--exclude-table-data=segrec_catalog.version_*"];
+    let partial = restored(&database, "durability_without_restored", &without);
     let mut session = partial.connect();
     let error = session.expect_error("SELECT segrec_recommend(1)");
-    assert_eq!(error.message(), "the tables of the version of model \"planted\" are gone");
-    assert!(error.detail().unwrap().ends_with("a dump was restored that left them out"), "{error:?}");
+    assert_eq!(error.message(), "the rows of a version of model \"planted\" are gone");
+    assert!(error.detail().unwrap().ends_with("a dump was restored that left rows out"), "{error:?}");
     session.run("SELECT segrec_forget_user('planted', '1')");
     session.run("SELECT segrec_train('planted'); SELECT segrec_recommend(2)");
     assert_eq!(session.table("SELECT version, deployed FROM segrec.versions ORDER BY 1"), "1|f\n2|t");
@@ -175,7 +185,6 @@ fn a_dump_of_this_or_an_older_server_answers_the_same_in_a_new_cluster() {
         assert!(restore.status.success(), "from {version}: {}", String::from_utf8_lossy(&restore.stderr));
         let mut session = definitions.connect();
         assert_eq!(session.table("SELECT model FROM segrec.models"), "");
-        // The tables of versions are there without rows; new versions take their place.
         session.run("CREATE SCHEMA again; SET search_path = again, public");
         planted::create_and_train(&mut session);
     }

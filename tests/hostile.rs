@@ -101,7 +101,7 @@ fn default_privileges_open_no_table_of_the_catalog() {
     );
     assert_eq!(open, Vec::<String>::new());
     assert_eq!(
-        reader.expect_error("SELECT * FROM segrec_catalog.version_users_1").code(),
+        reader.expect_error("SELECT * FROM segrec_catalog.version_users").code(),
         &SqlState::INSUFFICIENT_PRIVILEGE
     );
 }

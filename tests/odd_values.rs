@@ -24,7 +24,14 @@ fn values_that_cannot_be_cast_are_bad_rows_and_obey_on_bad_rows() {
     for (name, column, of_type, odd, usual, what) in [
         ("huge", "weight_column", "numeric", "1e400", "1", "1 with a weight that is NaN or infinite"),
         ("not_one", "weight_column", "numeric", "'NaN'", "'1'", "1 with a weight that is NaN or infinite"),
-        ("endless", "weight_column", "float8", "'Infinity'", "'1'", "1 with a weight that is NaN or infinite"),
+        (
+            "endless",
+            "weight_column",
+            "float8",
+            "'Infinity'",
+            "'1'",
+            "1 with a weight that is NaN or infinite",
+        ),
         ("far", "time_column", "date", "'5874897-12-31'", "'2025-01-01'", "1 with a null or infinite time"),
         ("never", "time_column", "timestamp", "'infinity'", "'2025-01-01'", "1 with a null or infinite time"),
     ] {

@@ -93,9 +93,9 @@ fn nobody_writes_the_catalog_directly() {
     let (_database, [mut owner, _, _]) = shared_model("privileges_direct");
     for statement in [
         "UPDATE segrec_catalog.model_owners SET owner = 'postgres'",
-        "INSERT INTO segrec_catalog.metrics VALUES (1, 'x', 1, 1, 1, 1, 1, 1, 1)",
+        "INSERT INTO segrec_catalog.metrics VALUES (1, 1, 'x', 1, 1, 1, 1, 1, 1, 1)",
         "DELETE FROM segrec_catalog.versions",
-        "DROP TABLE segrec_catalog.version_users_1",
+        "DROP TABLE segrec_catalog.version_users",
     ] {
         assert_eq!(owner.expect_error(statement).code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{statement}");
     }

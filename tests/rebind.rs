@@ -59,7 +59,10 @@ fn users_and_items_are_pointed_at_others_alone() {
          SELECT segrec_rebind('shop', users_key => 'id'), segrec_rebind('shop', items => 'things', items_key => 'thing');
          DROP TABLE goods",
     );
-    assert_eq!(session.table("SELECT users, users_key, items, items_key FROM segrec_catalog.models"), "people|id|things|thing");
+    assert_eq!(
+        session.table("SELECT users, users_key, items, items_key FROM segrec_catalog.models"),
+        "people|id|things|thing"
+    );
     assert_eq!(session.value::<i64>("SELECT users FROM segrec_train('shop')"), 60);
 }
 
@@ -74,7 +77,8 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
          SELECT segrec_create_model('lists', 'bare');
          DROP ROLE IF EXISTS rebind_stranger; CREATE ROLE rebind_stranger LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO rebind_stranger",
     );
-    let before = session.table("SELECT events, users, items, users_key FROM segrec_catalog.models WHERE name = 'shop'");
+    let before = session
+        .table("SELECT events, users, items, users_key FROM segrec_catalog.models WHERE name = 'shop'");
     for (call, code) in [
         ("segrec_rebind('shop', events => 'texts')", SqlState::DATATYPE_MISMATCH),
         ("segrec_rebind('shop', events => 'bare')", SqlState::UNDEFINED_COLUMN),
@@ -89,7 +93,8 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
         assert_eq!(error.code(), &code, "{call}: {error:?}");
     }
     assert_eq!(
-        session.table("SELECT events, users, items, users_key FROM segrec_catalog.models WHERE name = 'shop'"),
+        session
+            .table("SELECT events, users, items, users_key FROM segrec_catalog.models WHERE name = 'shop'"),
         before
     );
     // Only the owner may, and reads as the owner.
@@ -111,8 +116,10 @@ fn a_swapped_table_is_told_of_in_a_training_and_the_notice_is_the_way_out() {
     session.notices();
     assert_eq!(session.value::<i64>("SELECT users FROM segrec_train('shop')"), 60);
     let notices = session.notices();
-    let told =
-        notices.iter().find(|notice| notice.message() == "model \"shop\" reads its events from public.buys_old").unwrap();
+    let told = notices
+        .iter()
+        .find(|notice| notice.message() == "model \"shop\" reads its events from public.buys_old")
+        .unwrap();
     assert_eq!(
         told.detail(),
         Some("it was public.buys when the model was pointed at it, and another relation has that name now")
@@ -125,9 +132,14 @@ fn a_swapped_table_is_told_of_in_a_training_and_the_notice_is_the_way_out() {
     // Lists are those of the training meanwhile, and one WARNING says so.
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(1, 5, 'shop')"), 5);
     let warnings = session.notices();
-    assert_eq!(warnings.iter().filter(|notice| notice.message().contains("answers as of its training")).count(), 1);
+    assert_eq!(
+        warnings.iter().filter(|notice| notice.message().contains("answers as of its training")).count(),
+        1
+    );
     session.run(&format!("SELECT {way_out}"));
     assert_eq!(session.value::<i64>("SELECT users FROM segrec_train('shop')"), 61);
     assert!(session.notices().iter().all(|notice| !notice.message().contains("reads its events from")));
-    assert!(session.value::<bool>("SELECT EXISTS (SELECT FROM segrec.segment_members WHERE user_id = '777')"));
+    assert!(
+        session.value::<bool>("SELECT EXISTS (SELECT FROM segrec.segment_members WHERE user_id = '777')")
+    );
 }

@@ -347,25 +347,21 @@ fn a_model_dropped_by_another_session_is_gone_at_the_next_call() {
 }
 
 #[test]
-fn a_version_dropped_during_a_transaction_is_told_as_such_and_one_in_use_is_not_dropped() {
-    let (database, mut reader) = trained("recommend_held");
-    let mut other = database.connect();
-    reader.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM segrec.models");
-    other.run("SELECT segrec_drop_model('planted')");
-    let error = reader.expect_error("SELECT segrec_recommend(1)");
-    assert_eq!(error.code(), &SqlState::T_R_SERIALIZATION_FAILURE);
-    assert_eq!(error.message(), "the tables of the version of model \"planted\" are gone");
-    reader.run("ROLLBACK");
-
-    let options = planted::OPTIONS;
-    other.run(&format!("SELECT segrec_create_model('planted', 'events', options => '{options}')"));
-    other.run("SELECT segrec_train('planted')");
-    reader.run("BEGIN; SELECT segrec_recommend(1)");
-    other.run("SET lock_timeout = '100ms'");
-    let error = other.expect_error("SELECT segrec_drop_model('planted')");
-    assert_eq!(error.code(), &SqlState::LOCK_NOT_AVAILABLE);
-    reader.run("SELECT segrec_recommend(1); COMMIT");
-    other.run("SELECT segrec_drop_model('planted')");
+fn a_version_whose_rows_were_not_restored_is_told_as_such() {
+    let (_database, mut session) = trained("recommend_partial");
+    for (table, call) in [
+        ("version_items", "SELECT segrec_recommend(1)"),
+        ("versions", "SELECT segrec_recommend(1)"),
+        ("versions", "SELECT segrec_segment_of(1::bigint)"),
+        ("versions", "SELECT segrec_export('planted')"),
+    ] {
+        session.run(&format!("BEGIN; DELETE FROM segrec_catalog.{table}"));
+        let error = session.expect_error(call);
+        assert_eq!(error.code(), &SqlState::T_R_SERIALIZATION_FAILURE, "{table}: {error:?}");
+        assert_eq!(error.message(), "the rows of a version of model \"planted\" are gone");
+        session.run("ROLLBACK");
+    }
+    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(1, 7)"), 7);
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! What goes: old versions after a training, what is stored of a user, what roles leave behind.
 
-use postgres::error::DbError;
 use segrec_tests::{Cluster, Session, SqlState, planted};
 use std::time::Duration;
 
-/// Whether a session drops something; it waits in no queue for what others read.
+/// Whether a session drops something.
 const DROPPING: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity
     WHERE query LIKE 'SELECT segrec_drop%' AND state = 'active' AND datname = current_database())";
 
@@ -12,9 +11,15 @@ fn versions(session: &mut Session) -> String {
     session.table("SELECT string_agg(version::text, ' ' ORDER BY version) FROM segrec.versions")
 }
 
-/// The versions that still have tables.
-fn tables(session: &mut Session) -> i64 {
-    session.value("SELECT count(*) / 3 FROM pg_inherits WHERE inhparent::regclass::text LIKE 'segrec_catalog.version_%' AND inhparent::regclass::text NOT LIKE '%idx'")
+/// The versions that have rows, of every kind the same.
+fn stored(session: &mut Session) -> i64 {
+    let counts = session.column::<i64>(
+        "SELECT count(DISTINCT version_id) FROM segrec_catalog.version_users
+         UNION SELECT count(DISTINCT version_id) FROM segrec_catalog.version_items
+         UNION SELECT count(DISTINCT version_id) FROM segrec_catalog.version_segment_items",
+    );
+    assert_eq!(counts.len(), 1, "{counts:?}");
+    counts[0]
 }
 
 #[test]
@@ -34,14 +39,14 @@ fn a_training_leaves_the_newest_versions_the_deployed_one_and_the_one_to_roll_ba
     }
     // 2 answers, 1 is where a rollback goes, 4 and 5 are the newest.
     assert_eq!(versions(&mut session), "1 2 4 5");
-    assert_eq!(tables(&mut session), 4);
+    assert_eq!(stored(&mut session), 4);
     session.run("SELECT * FROM segrec_recommend(3)");
     assert_eq!(session.table("SELECT segrec_rollback('planted')"), "1");
     session.run("SELECT segrec_deploy('planted', 5); SELECT segrec_train('planted', 'always')");
     assert_eq!(versions(&mut session), "5 6", "2 answered before, but 5 did later");
     session.run("SELECT * FROM segrec_recommend(3); SELECT segrec_train('planted', 'always')");
     assert_eq!(versions(&mut session), "6 7");
-    assert_eq!(tables(&mut session), 2);
+    assert_eq!(stored(&mut session), 2);
     session.run("SELECT * FROM segrec_recommend(3)");
     let left: Vec<String> = std::fs::read_dir(cluster.data().join("base/pgsql_tmp"))
         .unwrap()
@@ -69,60 +74,41 @@ fn how_many_versions_are_kept_is_no_part_of_a_recipe() {
 }
 
 #[test]
-fn a_training_waits_for_no_reader_and_the_next_one_drops_what_was_read() {
+fn trainings_and_drops_wait_for_no_reader_and_readers_go_on_with_what_they_began_with() {
     let database = Cluster::shared().database("removal_readers");
-    let (mut session, mut reader) = (database.connect(), database.connect());
+    let (mut session, mut reader, mut other) = (database.connect(), database.connect(), database.connect());
     planted::create_and_train(&mut session);
-    session.run(r#"SELECT segrec_alter_model('planted', '{"keep_versions": 1}')"#);
-    session.run("SELECT segrec_train('planted', 'always')");
-    reader.run("BEGIN; SELECT count(*) FROM segrec.segment_members");
-    session.notices();
-    session.run("SELECT segrec_train('planted', 'always')");
-    let notices = session.notices();
-    let said = notices.iter().map(DbError::message).find(|message| message.contains("stay for now"));
-    assert_eq!(said, Some("versions of model \"planted\" that are to go stay for now: 1"));
-    assert_eq!(versions(&mut session), "1 2 3");
-    reader.run("COMMIT");
-    session.run("SELECT segrec_train('planted', 'always')");
-    assert_eq!(versions(&mut session), "3 4");
-}
-
-#[test]
-fn readers_of_views_do_not_wait_behind_a_drop_that_waits_for_another_reader() {
-    let database = Cluster::shared().database("removal_queue");
-    let (mut session, mut long, mut other) = (database.connect(), database.connect(), database.connect());
-    planted::create_and_train(&mut session);
-    session.run("SELECT segrec_train('planted', 'always')");
-    long.run("BEGIN; SELECT count(*) FROM segrec.segment_members");
-    // It gives up in time and changes nothing.
-    session.run("SET lock_timeout = '300ms'");
-    for (call, message) in [
-        ("segrec_drop_version('planted', 1)", "version 1 of model \"planted\" is being read"),
-        ("segrec_drop_model('planted')", "model \"planted\" is being read"),
-    ] {
-        let error = session.expect_error(&format!("SELECT {call}"));
-        assert_eq!((error.code(), error.message()), (&SqlState::LOCK_NOT_AVAILABLE, message));
-        assert_eq!(
-            error.detail(),
-            Some("for 0.3 s there was no moment in which no other transaction read the tables of versions")
-        );
+    session.run(r#"SELECT segrec_alter_model('planted', '{"keep_versions": 1}'); SET lock_timeout = '2s'"#);
+    let questions = [
+        "SELECT user_id, segment FROM segrec.segment_members ORDER BY 1",
+        "SELECT * FROM segrec.item_factors ORDER BY item_id, segment",
+        "SELECT * FROM segrec_recommend(3, 20)",
+        "SELECT segrec_segment_of(3::bigint)",
+        "SELECT * FROM segrec_recommend_all('planted', 3)",
+    ];
+    // One has read already, the other only has begun.
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1";
+    reader.run(begin);
+    let before = questions.map(|question| reader.table(question));
+    other.run(begin);
+    session.run(r#"SELECT segrec_alter_model('planted', '{"als": {"factors": 3}}')"#);
+    for _ in 0..3 {
+        session.run("SELECT segrec_train('planted', 'always')");
     }
-    assert_eq!(versions(&mut session), "1 2");
-    session.run("SET lock_timeout = 0");
-    std::thread::scope(|scope| {
-        let dropping = scope.spawn(move || session.run("SELECT segrec_drop_version('planted', 1)"));
-        other.wait_until(DROPPING);
-        // Behind a lock in a queue these would wait until the long reader ends.
-        other.run("SET statement_timeout = '20s'");
-        for view in ["segment_members", "segment_items", "item_factors", "user_factors"] {
-            other.run(&format!("SELECT count(*) FROM segrec.{view}"));
-        }
-        assert!(!dropping.is_finished());
-        long.run("COMMIT");
-        dropping.join().unwrap();
-    });
-    assert_eq!(versions(&mut other), "2");
-    assert_eq!(tables(&mut other), 1);
+    assert_eq!(versions(&mut session), "3 4");
+    session.run("SELECT segrec_drop_version('planted', 3)");
+    assert_eq!(stored(&mut session), 1);
+    session.run("SELECT segrec_recommend(3)");
+    for session in [&mut reader, &mut other] {
+        assert_eq!(questions.map(|question| session.table(question)), before);
+    }
+    session.run("SELECT segrec_drop_model('planted')");
+    for session in [&mut reader, &mut other] {
+        assert_eq!(questions.map(|question| session.table(question)), before);
+        session.run("COMMIT");
+        let error = session.expect_error("SELECT * FROM segrec_recommend(3, 20)");
+        assert_eq!(error.message(), "there is no model");
+    }
 }
 
 #[test]
@@ -165,15 +151,72 @@ fn a_drop_that_waits_for_a_deployment_is_refused_once_its_version_answers() {
 #[test]
 fn a_drop_that_waits_is_cancelled() {
     let database = Cluster::shared().database("removal_cancel");
-    let (mut session, mut long) = (database.connect(), database.connect());
+    let (mut session, mut deployer) = (database.connect(), database.connect());
     planted::create_and_train(&mut session);
     session.run("SELECT segrec_train('planted', 'always')");
-    long.run("BEGIN; SELECT count(*) FROM segrec.segment_members");
+    deployer.run("BEGIN; SELECT segrec_deploy('planted', 1)");
     session.run("SET statement_timeout = '200ms'");
     let error = session.expect_error("SELECT segrec_drop_version('planted', 1)");
     assert_eq!(error.code(), &SqlState::QUERY_CANCELED);
-    long.run("COMMIT");
+    deployer.run("ROLLBACK");
     session.run("SELECT segrec_drop_version('planted', 1)");
+}
+
+/// The tables of the catalog whose rows belong to a model, and how many rows each has.
+fn of_models(session: &mut Session) -> Vec<(String, i64)> {
+    let tables: Vec<String> = session.column(
+        "SELECT DISTINCT attrelid::regclass::text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+         WHERE relnamespace = 'segrec_catalog'::regnamespace AND relkind = 'r'
+           AND attname IN ('model_id', 'version_id', 'study_id') ORDER BY 1",
+    );
+    let count = |table: String| (session.value(&format!("SELECT count(*) FROM {table}")), table);
+    tables.into_iter().map(count).map(|(count, table)| (table, count)).collect()
+}
+
+#[test]
+fn a_model_that_is_dropped_leaves_no_row_in_any_table() {
+    let database = Cluster::shared().database("removal_all");
+    let mut session = database.connect();
+    session.run(
+        r#"CREATE ROLE removal_all_role;
+           CREATE TABLE events AS SELECT u AS user_id, i AS item_id FROM generate_series(1::bigint, 90) u, generate_series(1::bigint, 30) i
+               WHERE i % 3 = u % 3 AND (u + i) % 4 < 3;
+           CREATE TABLE people AS SELECT u AS user_id, u % 3 * 20 + u % 5 AS age FROM generate_series(1::bigint, 90) u;
+           SELECT segrec_create_model('all', 'events', users => 'people', options =>
+               '{"algorithm": "auto", "als": {"factors": 4}, "segmentation": {"on": "attributes", "method": "hierarchical", "segments": 3}}')"#,
+    );
+    session.run("SELECT segrec_train('all'); UPDATE people SET age = age + 20 WHERE user_id % 7 = 0");
+    session.run("SELECT segrec_train('all', 'always')");
+    session.run("SELECT segrec_label_segment('all', 1, 'first'); SELECT segrec_grant('all', 'removal_all_role', 'use')");
+    session.run(r#"CALL segrec_tune('all', '{"als.factors": [2, 4]}', trials => 2)"#);
+    session.run("CALL segrec_run_schedule('all', 1000000)");
+    session.run(
+        "INSERT INTO segrec_catalog.schedules (model_id, cron, min_new_events, role, job)
+             SELECT model_id, '0 3 * * *', 10, current_user::regrole, 7 FROM segrec_catalog.models;
+         INSERT INTO segrec_catalog.jobs (job, model_id, role, pid, state)
+             SELECT 1, model_id, current_user::regrole, 1, 'finished' FROM segrec_catalog.models",
+    );
+    let tables = of_models(&mut session);
+    assert!(tables.len() >= 23 && tables.iter().all(|(_, rows)| *rows > 0), "{tables:?}");
+    // Another model keeps all of its own.
+    session.run(
+        r#"SELECT segrec_create_model('other', 'events', options => '{"algorithm": "popularity"}'); SELECT segrec_train('other')"#,
+    );
+    let others = |session: &mut Session| {
+        session.table(
+            "SELECT (SELECT count(*) FROM segrec_catalog.version_users WHERE version_id = deployed_version_id),
+                    (SELECT count(*) FROM segrec_catalog.segment_history history WHERE history.model_id = model.model_id)
+             FROM segrec_catalog.models model WHERE name = 'other'",
+        )
+    };
+    assert_eq!(others(&mut session), "90|90");
+    session.run("DELETE FROM segrec_catalog.schedules; SELECT segrec_drop_model('all')");
+    assert_eq!(others(&mut session), "90|90");
+    session.run("SELECT segrec_drop_model('other')");
+    let left: Vec<(String, i64)> =
+        of_models(&mut session).into_iter().filter(|(_, rows)| *rows > 0).collect();
+    assert_eq!(left, []);
+    session.run("DROP ROLE removal_all_role");
 }
 
 /// Everything in the catalog that holds an id, as text: rows, and what the planner knows of columns.
@@ -213,11 +256,7 @@ fn a_forgotten_user_is_in_no_table_and_no_statistics_and_answered_like_anybody_u
             traces.sort();
             traces
         },
-        [
-            "segrec_catalog.segment_history",
-            "segrec_catalog.version_users_1",
-            "segrec_catalog.version_users_2"
-        ]
+        ["segrec_catalog.segment_history", "segrec_catalog.version_users"]
     );
     let list = format!("SELECT item_id, source FROM segrec_recommend('{id}', 20)");
     assert!(!other.table(&list).contains("popular"));

@@ -209,7 +209,7 @@ fn what_does_not_fit_together_is_refused_and_leaves_nothing() {
         ("version", set("{decided}", "null")),
         ("version", set("{options,als,factors}", "-5")),
         ("version", set("{rated}", "\"\\\\x00ffffffffffffff\"")),
-        ("version", set("{format}", "2")),
+        ("version", set("{format}", "1")),
         ("version", set("{user_id_kind}", "\"text\"")),
         ("version", set("{users}", "0")),
         ("version", set("{users}", "9000000000000")),

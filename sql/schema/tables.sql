@@ -1,10 +1,9 @@
 -- The tables of models and versions. Only their owner writes and reads them: functions and views
 -- act for the caller after checking what the caller may do.
 --
--- Factors live in tables partitioned by version: a version is written to partitions of its own,
--- which are attached when complete and dropped whole. Serving reads a version's partitions by
--- name and never touches the parents. Indexes belong to the partitions alone: the parents are the
--- extension's, and a dump would restore the index of a partition twice.
+-- Every table has a primary key, by which logical replication tells rows apart. None has a foreign key: these tables
+-- are there with the extension, before a restore by several jobs loads them in any order. What belongs to a model or a
+-- version goes with it by the list in src/catalog/removal.rs, and what adds rows to a model keeps it from being dropped.
 
 CREATE TABLE segrec_catalog.models (
     model_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -34,19 +33,19 @@ CREATE TABLE segrec_catalog.models (
 );
 COMMENT ON TABLE segrec_catalog.models IS 'one row per model';
 COMMENT ON COLUMN segrec_catalog.models.deployed_version_id IS
-    'a key of segrec_catalog.versions; no foreign key, since a dump could not load both tables in either order';
+    'a key of segrec_catalog.versions';
 
 COMMENT ON COLUMN segrec_catalog.models.events_name IS
     'what the relation was called when the model was pointed at it: another may have its name by now; users_name and items_name likewise';
 
 CREATE TABLE segrec_catalog.model_owners (
-    model_id bigint PRIMARY KEY REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    model_id bigint PRIMARY KEY,
     owner regrole NOT NULL
 );
 COMMENT ON TABLE segrec_catalog.model_owners IS 'the role that owns each model; a model without one is the catalog owner''s';
 
 CREATE TABLE segrec_catalog.model_grants (
-    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    model_id bigint NOT NULL,
     grantee regrole NOT NULL,
     privilege text NOT NULL CHECK (privilege IN ('use', 'train')),
     grantor regrole NOT NULL,
@@ -56,7 +55,7 @@ COMMENT ON TABLE segrec_catalog.model_grants IS 'what roles besides the owner ma
 
 CREATE TABLE segrec_catalog.versions (
     version_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    model_id bigint NOT NULL,
     version integer NOT NULL,
     state text NOT NULL CHECK (state IN ('ready', 'failed')),
     started_at timestamptz NOT NULL,
@@ -86,7 +85,7 @@ ALTER TABLE segrec_catalog.versions ALTER reason SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided is what options leave open; rated is what ratings need besides factors; classifier is how a row of users finds its segment; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are what fold-in needs; event_rows is how many rows of events were read';
 
 CREATE TABLE segrec_catalog.segments (
-    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    version_id bigint NOT NULL,
     segment integer NOT NULL,
     name text,
     rule text,
@@ -104,7 +103,7 @@ CREATE TABLE segrec_catalog.segments (
 COMMENT ON TABLE segrec_catalog.segments IS 'the segments of each version; name is the label that its users carry, gain and gain_error are what the gate decided own_factors by, item_gram (k x k) is what fold-in needs';
 
 CREATE TABLE segrec_catalog.segment_labels (
-    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    model_id bigint NOT NULL,
     segment integer NOT NULL,
     label text NOT NULL,
     PRIMARY KEY (model_id, segment)
@@ -112,7 +111,7 @@ CREATE TABLE segrec_catalog.segment_labels (
 COMMENT ON TABLE segrec_catalog.segment_labels IS 'the labels given to segments by segrec_label_segment; they outlive versions';
 
 CREATE TABLE segrec_catalog.segment_profiles (
-    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    version_id bigint NOT NULL,
     segment integer NOT NULL,
     place integer NOT NULL,
     feature text NOT NULL,
@@ -126,7 +125,7 @@ CREATE TABLE segrec_catalog.segment_profiles (
 COMMENT ON TABLE segrec_catalog.segment_profiles IS 'what makes each segment different, the most characteristic feature first';
 
 CREATE TABLE segrec_catalog.segment_choices (
-    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    version_id bigint NOT NULL,
     segments integer NOT NULL,
     silhouette float8,
     davies_bouldin float8,
@@ -139,7 +138,7 @@ CREATE TABLE segrec_catalog.segment_choices (
 COMMENT ON TABLE segrec_catalog.segment_choices IS 'the numbers of segments that a training tried';
 
 CREATE TABLE segrec_catalog.algorithm_choices (
-    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    version_id bigint NOT NULL,
     place integer NOT NULL,
     algorithm text NOT NULL,
     value float8,
@@ -151,45 +150,49 @@ CREATE TABLE segrec_catalog.algorithm_choices (
 COMMENT ON TABLE segrec_catalog.algorithm_choices IS 'the algorithms that a training tried, in this order; value is that of the version''s deciding metric';
 
 CREATE TABLE segrec_catalog.segment_transitions (
-    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    version_id bigint NOT NULL,
+    place integer NOT NULL,
     from_version integer NOT NULL,
     from_segment integer,
     to_segment integer,
     users bigint NOT NULL,
-    UNIQUE (version_id, from_segment, to_segment)
+    PRIMARY KEY (version_id, place)
 );
 COMMENT ON TABLE segrec_catalog.segment_transitions IS 'how users moved since the version that was deployed when each version was trained';
 
 CREATE TABLE segrec_catalog.segment_drift (
-    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    version_id bigint NOT NULL,
+    place integer NOT NULL,
     from_version integer NOT NULL,
     measure text NOT NULL,
     feature text,
     value float8 NOT NULL,
-    UNIQUE (version_id, measure, feature)
+    PRIMARY KEY (version_id, place)
 );
 COMMENT ON TABLE segrec_catalog.segment_drift IS 'how much segments and features moved since the version that was deployed when each version was trained';
 
 CREATE TABLE segrec_catalog.segment_trees (
-    version_id bigint PRIMARY KEY REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    version_id bigint PRIMARY KEY,
     tree bytea NOT NULL
 );
 COMMENT ON TABLE segrec_catalog.segment_trees IS 'the merge tree of each version with hierarchical segments, for segrec_cut';
 
 CREATE TABLE segrec_catalog.segment_history (
-    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    model_id bigint NOT NULL,
     user_id text COLLATE "C" NOT NULL,
     segment integer NOT NULL,
     valid_from timestamptz NOT NULL,
     valid_to timestamptz,
     PRIMARY KEY (model_id, user_id, valid_from)
 );
--- Nobody who forgets a user would look among the planner's statistics.
-ALTER TABLE segrec_catalog.segment_history ALTER user_id SET STATISTICS 0;
+-- Nobody who forgets a user would look among the planner's statistics. Of a model that they do not know yet they would
+-- say that it has no rows, and plans for no rows take a square of the time.
+ALTER TABLE segrec_catalog.segment_history ALTER user_id SET STATISTICS 0, ALTER model_id SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.segment_history IS 'the segment of every user while a version was deployed; valid_to is null for now';
 
 CREATE TABLE segrec_catalog.metrics (
-    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    version_id bigint NOT NULL,
+    place integer NOT NULL,
     metric text NOT NULL,
     k integer NOT NULL,
     segment integer,
@@ -197,13 +200,13 @@ CREATE TABLE segrec_catalog.metrics (
     ci_low float8,
     ci_high float8,
     baseline float8,
-    users bigint NOT NULL
+    users bigint NOT NULL,
+    PRIMARY KEY (version_id, place)
 );
 COMMENT ON TABLE segrec_catalog.metrics IS 'what each version reached on its holdout; segment is null for all users';
-CREATE INDEX ON segrec_catalog.metrics (version_id);
 
 CREATE TABLE segrec_catalog.training_log (
-    version_id bigint NOT NULL REFERENCES segrec_catalog.versions ON DELETE CASCADE,
+    version_id bigint NOT NULL,
     entry integer NOT NULL,
     phase text NOT NULL,
     step integer NOT NULL,
@@ -217,7 +220,7 @@ COMMENT ON TABLE segrec_catalog.training_log IS 'the steps of each training; sec
 
 CREATE TABLE segrec_catalog.studies (
     study_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    model_id bigint NOT NULL,
     space jsonb NOT NULL,
     metric text NOT NULL,
     search text NOT NULL,
@@ -229,7 +232,7 @@ CREATE TABLE segrec_catalog.studies (
 COMMENT ON TABLE segrec_catalog.studies IS 'one row per study of options; space, metric, search, trials and options (the model''s own when it began) tell whether a call goes on with it';
 
 CREATE TABLE segrec_catalog.trials (
-    study_id bigint NOT NULL REFERENCES segrec_catalog.studies ON DELETE CASCADE,
+    study_id bigint NOT NULL,
     trial integer NOT NULL,
     share float8 NOT NULL,
     options jsonb NOT NULL,
@@ -243,7 +246,7 @@ ALTER TABLE segrec_catalog.trials ALTER error SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.trials IS 'the trials of each study, made and still to be made; options are what a trial changes in the model''s own';
 
 CREATE TABLE segrec_catalog.schedules (
-    model_id bigint PRIMARY KEY REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    model_id bigint PRIMARY KEY,
     cron text NOT NULL,
     min_new_events bigint NOT NULL CHECK (min_new_events >= 0),
     role regrole NOT NULL,
@@ -254,7 +257,7 @@ COMMENT ON TABLE segrec_catalog.schedules IS 'when models are trained by themsel
 
 CREATE TABLE segrec_catalog.schedule_runs (
     run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    model_id bigint NOT NULL,
     started_at timestamptz NOT NULL,
     finished_at timestamptz NOT NULL,
     outcome text NOT NULL CHECK (outcome IN ('trained', 'skipped', 'failed')),
@@ -266,6 +269,11 @@ ALTER TABLE segrec_catalog.schedule_runs ALTER error SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.schedule_runs IS 'the latest runs of schedules, a hundred of each model';
 CREATE INDEX ON segrec_catalog.schedule_runs (model_id, run_id);
 
+-- The rows of a version are written by its training in the order of its primary key, and deleted with it. No column has
+-- statistics: those of users' ids would be copies that nobody who forgets a user looks for, those of arrays cost more than
+-- all others to gather, and those of keys say of a version that is newer than they are that it has no rows. Without them
+-- the planner takes a share of the table, which is as it should be with many versions, and whole keys are looked up by
+-- their indexes. Arrays are stored as they are, since factors do not compress.
 CREATE TABLE segrec_catalog.version_users (
     version_id bigint NOT NULL,
     place integer NOT NULL,
@@ -279,9 +287,13 @@ CREATE TABLE segrec_catalog.version_users (
     factors real[] NOT NULL,
     items integer[] NOT NULL,
     confidences real[] NOT NULL,
-    seen integer[]
-) PARTITION BY LIST (version_id);
-ALTER TABLE segrec_catalog.version_users ALTER user_id SET STATISTICS 0;
+    seen integer[],
+    PRIMARY KEY (version_id, place),
+    UNIQUE (version_id, user_id)
+);
+ALTER TABLE segrec_catalog.version_users
+    ALTER probabilities SET STORAGE EXTERNAL, ALTER factors SET STORAGE EXTERNAL, ALTER items SET STORAGE EXTERNAL,
+    ALTER confidences SET STORAGE EXTERNAL, ALTER seen SET STORAGE EXTERNAL;
 COMMENT ON TABLE segrec_catalog.version_users IS 'the users of each version by segment and id, with the items they had when it was trained, of which seen has those that do not count too, where there are any; leaf is their micro-cluster in the merge tree, probabilities are in the order of segments';
 
 CREATE TABLE segrec_catalog.version_items (
@@ -293,8 +305,13 @@ CREATE TABLE segrec_catalog.version_items (
     factors real[] NOT NULL,
     pattern real[],
     neighbours integer[],
-    neighbour_weights real[]
-) PARTITION BY LIST (version_id);
+    neighbour_weights real[],
+    PRIMARY KEY (version_id, item),
+    UNIQUE (version_id, item_id)
+);
+ALTER TABLE segrec_catalog.version_items
+    ALTER factors SET STORAGE EXTERNAL, ALTER pattern SET STORAGE EXTERNAL, ALTER neighbours SET STORAGE EXTERNAL,
+    ALTER neighbour_weights SET STORAGE EXTERNAL;
 COMMENT ON TABLE segrec_catalog.version_items IS 'the items of each version with the backbone''s factors and their neighbours (numbers of items, ascending); pattern is what having rated an item says about a user';
 
 CREATE TABLE segrec_catalog.version_segment_items (
@@ -303,15 +320,31 @@ CREATE TABLE segrec_catalog.version_segment_items (
     item integer NOT NULL,
     users integer NOT NULL,
     popularity real NOT NULL,
-    factors real[]
-) PARTITION BY LIST (version_id);
+    factors real[],
+    PRIMARY KEY (version_id, segment, item)
+);
+ALTER TABLE segrec_catalog.version_segment_items ALTER factors SET STORAGE EXTERNAL;
 COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur in each segment, with the segment''s factors where the gate let it have its own';
 
--- A transaction that holds one of several locks and waits for the next may meet another in the opposite order. On a
--- primary whoever drops takes all or none; a replica takes them one after the other.
-CREATE TABLE segrec_catalog.entrance (open boolean PRIMARY KEY CHECK (open));
-INSERT INTO segrec_catalog.entrance VALUES (true);
-COMMENT ON TABLE segrec_catalog.entrance IS 'one row, through which every view reads the tables of versions: dropping some locks it before any of them, so that no reader is met half-way';
+-- A version that is dropped leaves its rows to vacuum, which comes when they are a twentieth of the table and not a fifth:
+-- with the five versions that are kept by default it would else come at every second training only.
+DO $$
+DECLARE
+    stored record;
+BEGIN
+    FOR stored IN
+        SELECT attrelid::pg_catalog.regclass AS of_table,
+               pg_catalog.string_agg(pg_catalog.format('ALTER %I SET STATISTICS 0', attname), ', ') AS changes
+        FROM pg_catalog.pg_attribute
+        WHERE attrelid IN ('segrec_catalog.version_users'::pg_catalog.regclass, 'segrec_catalog.version_items'::pg_catalog.regclass,
+                           'segrec_catalog.version_segment_items'::pg_catalog.regclass) AND attnum > 0
+        GROUP BY attrelid
+    LOOP
+        EXECUTE pg_catalog.format('ALTER TABLE %s %s, SET (autovacuum_vacuum_scale_factor = 0.05, '
+            'toast.autovacuum_vacuum_scale_factor = 0.05)', stored.of_table, stored.changes);
+    END LOOP;
+END
+$$;
 
 CREATE TABLE segrec_catalog.model_functions (
     model_id bigint NOT NULL,
@@ -326,7 +359,7 @@ COMMENT ON TABLE segrec_catalog.model_functions IS 'the functions that segrec_cr
 CREATE SEQUENCE segrec_catalog.jobs_job_seq;
 CREATE TABLE segrec_catalog.jobs (
     job bigint PRIMARY KEY,
-    model_id bigint NOT NULL REFERENCES segrec_catalog.models ON DELETE CASCADE,
+    model_id bigint NOT NULL,
     role regrole NOT NULL,
     pid integer,
     state text NOT NULL DEFAULT 'running' CHECK (state IN ('waiting', 'running', 'finished', 'failed', 'cancelled')),
@@ -341,6 +374,10 @@ CREATE TABLE segrec_catalog.jobs (
 ALTER TABLE segrec_catalog.jobs ALTER error SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.jobs IS 'trainings in the background; a running one holds an object lock on (this table, job), and the process that starts those that wait one on (this table, 0); orders is what the process of a waiting one will be told';
 COMMENT ON SEQUENCE segrec_catalog.jobs_job_seq IS 'the numbers of jobs';
+
+-- Of a table that nobody has looked at the planner takes ten pages to be full, which for models would be some two hundred:
+-- too many to look each of them up by its key.
+ANALYZE segrec_catalog.models, segrec_catalog.model_owners, segrec_catalog.model_grants;
 
 -- Their contents belong to the database, not to the extension: pg_dump takes them along.
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models', '');
@@ -365,6 +402,9 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_trees', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_history', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.metrics', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.training_log', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.version_users', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.version_items', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.version_segment_items', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.studies', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.studies_study_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.trials', '');

@@ -21,6 +21,13 @@ LEFT JOIN segrec_catalog.model_owners owned USING (model_id)
 LEFT JOIN pg_catalog.pg_roles role ON role.oid = owned.owner::oid;
 COMMENT ON VIEW segrec_catalog.owned_models IS 'every model with its owner';
 
+CREATE VIEW segrec_catalog.open_relations WITH (security_barrier) AS
+SELECT oid
+FROM pg_catalog.pg_class
+WHERE relkind IN ('r', 'p', 'm') AND NOT relrowsecurity
+  AND pg_catalog.has_table_privilege(oid, 'SELECT') AND pg_catalog.has_schema_privilege(relnamespace, 'USAGE');
+COMMENT ON VIEW segrec_catalog.open_relations IS 'the relations of which the current role sees every row';
+
 CREATE VIEW segrec_catalog.usable_models WITH (security_barrier) AS
 SELECT model.*,
        pg_catalog.pg_has_role(model.owner::oid, 'USAGE') AS is_owner,
@@ -30,13 +37,9 @@ SELECT model.*,
 FROM segrec_catalog.owned_models model
 WHERE pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
    OR EXISTS (SELECT FROM segrec_catalog.held_grants held WHERE held.model_id = model.model_id)
-   OR NOT EXISTS (
-       SELECT FROM pg_catalog.unnest(ARRAY[model.events, model.users, model.items]::oid[]) AS read (oid)
-       LEFT JOIN pg_catalog.pg_class relation ON relation.oid = read.oid
-       WHERE read.oid IS NOT NULL
-         AND (pg_catalog.has_table_privilege(relation.oid, 'SELECT')
-              AND pg_catalog.has_schema_privilege(relation.relnamespace, 'USAGE')
-              AND NOT relation.relrowsecurity AND relation.relkind IN ('r', 'p', 'm')) IS NOT TRUE);
+   OR (model.events IS NULL OR EXISTS (SELECT FROM segrec_catalog.open_relations open WHERE open.oid = model.events::oid))
+      AND (model.users IS NULL OR EXISTS (SELECT FROM segrec_catalog.open_relations open WHERE open.oid = model.users::oid))
+      AND (model.items IS NULL OR EXISTS (SELECT FROM segrec_catalog.open_relations open WHERE open.oid = model.items::oid));
 COMMENT ON VIEW segrec_catalog.usable_models IS 'the models that the current role may use';
 
 CREATE VIEW segrec_catalog.usable_versions WITH (security_barrier) AS
@@ -51,16 +54,6 @@ SELECT model.name AS model, version.version_id, version.model_id, version.versio
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.versions version USING (model_id);
 COMMENT ON VIEW segrec_catalog.usable_versions IS 'the versions of the models that the current role may use';
-
-CREATE VIEW segrec.models WITH (security_barrier) AS
-SELECT model.name AS model, model.owner, model.events, model.users, model.items, model.options,
-       version.version AS deployed_version, version.finished_at AS trained_at, schedule.cron AS schedule,
-       model.user_column, model.item_column, model.weight_column, model.time_column, model.type_column,
-       model.created_at
-FROM segrec_catalog.usable_models model
-LEFT JOIN segrec_catalog.versions version ON version.version_id = model.deployed_version_id
-LEFT JOIN segrec_catalog.schedules schedule ON schedule.model_id = model.model_id;
-COMMENT ON VIEW segrec.models IS 'the models you may use';
 
 CREATE VIEW segrec.grants WITH (security_barrier) AS
 SELECT model.name AS model,
@@ -78,47 +71,40 @@ FROM segrec_catalog.usable_versions;
 COMMENT ON VIEW segrec.versions IS 'every training of the models you may use, and what it reached';
 
 CREATE VIEW segrec.segments WITH (security_barrier) AS
-SELECT version.model, version.version, segment.segment, COALESCE(label.label, segment.name) AS label, segment.rule,
+SELECT model.name AS model, version.version, segment.segment, COALESCE(label.label, segment.name) AS label, segment.rule,
        segment.users,
-       segment.users / pg_catalog.sum(segment.users) OVER (PARTITION BY segment.version_id)::float8 AS share,
+       segment.users / pg_catalog.sum(segment.users) OVER (PARTITION BY model.name)::float8 AS share,
        segment.since_version, segment.own_factors, segment.gain, segment.gain_error,
        segment.rule_precision, segment.rule_recall
-FROM segrec_catalog.usable_versions version
-JOIN segrec_catalog.segments segment USING (version_id)
-LEFT JOIN segrec_catalog.segment_labels label ON label.model_id = version.model_id AND label.segment = segment.segment
-WHERE version.deployed;
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.versions version ON version.version_id = model.deployed_version_id
+JOIN segrec_catalog.segments segment ON segment.version_id = model.deployed_version_id
+LEFT JOIN segrec_catalog.segment_labels label ON label.model_id = model.model_id AND label.segment = segment.segment;
 COMMENT ON VIEW segrec.segments IS 'the segments of each deployed version';
 
--- Views of the tables of versions go through the entrance first. Deployed versions are an array, so that only their
--- tables are read.
+-- Of the tables of versions these read what is deployed by its key, beside other parts of a key that are asked for.
 CREATE VIEW segrec.segment_members WITH (security_barrier) AS
-SELECT version.model, member.user_id, member.segment, member.distance, member.confidence, member.noise
-FROM segrec_catalog.entrance
-JOIN segrec_catalog.version_users member ON entrance.open
-JOIN segrec_catalog.usable_versions version USING (version_id)
-WHERE version.deployed
-  AND member.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
+SELECT model.name AS model, member.user_id, member.segment, member.distance, member.confidence, member.noise
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.version_users member ON member.version_id = model.deployed_version_id;
 COMMENT ON VIEW segrec.segment_members IS 'the segment of every user of each deployed version';
 
 CREATE VIEW segrec.segment_probabilities WITH (security_barrier) AS
-SELECT version.model, member.user_id, segment.segment, segment.probability
-FROM segrec_catalog.entrance
-JOIN segrec_catalog.version_users member ON entrance.open
-JOIN segrec_catalog.usable_versions version USING (version_id)
+SELECT model.name AS model, member.user_id, segment.segment, segment.probability
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.version_users member ON member.version_id = model.deployed_version_id
 CROSS JOIN LATERAL ROWS FROM (
     pg_catalog.unnest(ARRAY(SELECT own.segment FROM segrec_catalog.segments own
                             WHERE own.version_id = member.version_id ORDER BY own.segment)),
     pg_catalog.unnest(member.probabilities)) AS segment (segment, probability)
-WHERE version.deployed AND member.probabilities IS NOT NULL
-  AND member.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
+WHERE member.probabilities IS NOT NULL;
 COMMENT ON VIEW segrec.segment_probabilities IS 'how probably each user belongs to each segment, where the method is mixture';
 
 CREATE VIEW segrec.segment_profiles WITH (security_barrier) AS
-SELECT version.model, profile.segment, profile.feature, profile.kind, profile.value, profile.overall,
+SELECT model.name AS model, profile.segment, profile.feature, profile.kind, profile.value, profile.overall,
        profile.lift, profile.share, profile.place AS rank
-FROM segrec_catalog.usable_versions version
-JOIN segrec_catalog.segment_profiles profile USING (version_id)
-WHERE version.deployed;
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.segment_profiles profile ON profile.version_id = model.deployed_version_id;
 COMMENT ON VIEW segrec.segment_profiles IS 'what makes each segment different, the most characteristic feature first';
 
 CREATE VIEW segrec.segment_choices WITH (security_barrier) AS
@@ -152,50 +138,41 @@ SELECT ranked.*, pg_catalog.row_number() OVER (
            PARTITION BY model, segment
            ORDER BY CASE WHEN users >= 5 AND share >= 0.01 THEN lift ELSE 0 END DESC, users DESC, item_id) AS rank_by_lift
 FROM (
-    SELECT version.model, own.segment,
-           pg_catalog.row_number() OVER (PARTITION BY own.version_id, own.segment ORDER BY own.users DESC, own.item) AS rank,
+    SELECT model.name AS model, own.segment,
+           pg_catalog.row_number() OVER (PARTITION BY model.name, own.segment ORDER BY own.users DESC, own.item) AS rank,
            item.item_id, own.users,
            own.users / segment.users::float8 AS share,
            (own.users / segment.users::float8) / (item.users / version.users::float8) AS lift
-    FROM segrec_catalog.entrance
-    JOIN segrec_catalog.version_segment_items own ON entrance.open
-    JOIN segrec_catalog.version_items item ON item.version_id = own.version_id AND item.item = own.item
-    JOIN segrec_catalog.segments segment ON segment.version_id = own.version_id AND segment.segment = own.segment
-    JOIN segrec_catalog.usable_versions version ON version.version_id = own.version_id
-    WHERE version.deployed
-      AND own.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))
-      AND item.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))) AS ranked;
+    FROM segrec_catalog.usable_models model
+    JOIN segrec_catalog.versions version ON version.version_id = model.deployed_version_id
+    JOIN segrec_catalog.segments segment ON segment.version_id = model.deployed_version_id
+    JOIN segrec_catalog.version_segment_items own
+        ON own.version_id = model.deployed_version_id AND own.segment = segment.segment
+    JOIN segrec_catalog.version_items item ON item.version_id = model.deployed_version_id AND item.item = own.item) AS ranked;
 COMMENT ON VIEW segrec.segment_items IS 'the items of each segment by how many of its users have them, and by lift';
 
 CREATE VIEW segrec.item_factors WITH (security_barrier) AS
-SELECT version.model, NULL::integer AS segment, item.item_id, item.factors
-FROM segrec_catalog.entrance
-JOIN segrec_catalog.version_items item ON entrance.open
-JOIN segrec_catalog.usable_versions version USING (version_id)
-WHERE version.deployed
-  AND item.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))
+SELECT model.name AS model, NULL::integer AS segment, item.item_id, item.factors
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.version_items item ON item.version_id = model.deployed_version_id
 UNION ALL
-SELECT version.model, own.segment, item.item_id, own.factors
-FROM segrec_catalog.entrance
-JOIN segrec_catalog.version_segment_items own ON entrance.open
-JOIN segrec_catalog.version_items item ON item.version_id = own.version_id AND item.item = own.item
-JOIN segrec_catalog.usable_versions version ON version.version_id = own.version_id
-WHERE version.deployed AND own.factors IS NOT NULL
-  AND own.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))
-  AND item.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
+SELECT model.name, own.segment, item.item_id, own.factors
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.segments segment ON segment.version_id = model.deployed_version_id
+JOIN segrec_catalog.version_segment_items own
+    ON own.version_id = model.deployed_version_id AND own.segment = segment.segment
+JOIN segrec_catalog.version_items item ON item.version_id = model.deployed_version_id AND item.item = own.item
+WHERE own.factors IS NOT NULL;
 COMMENT ON VIEW segrec.item_factors IS 'the factors of every item: the backbone''s (segment is null) and each segment''s own';
 
 CREATE VIEW segrec.item_neighbours WITH (security_barrier) AS
-SELECT version.model, item.item_id, neighbour.item_id AS neighbour_id, named.weight
-FROM segrec_catalog.entrance
-JOIN segrec_catalog.version_items item ON entrance.open
-JOIN segrec_catalog.usable_versions version USING (version_id)
+SELECT model.name AS model, item.item_id, neighbour.item_id AS neighbour_id, named.weight
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.version_items item ON item.version_id = model.deployed_version_id
 CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(item.neighbours), pg_catalog.unnest(item.neighbour_weights))
     AS named (item, weight)
-JOIN segrec_catalog.version_items neighbour ON neighbour.version_id = item.version_id AND neighbour.item = named.item
-WHERE version.deployed
-  AND item.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models))
-  AND neighbour.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
+JOIN segrec_catalog.version_items neighbour
+    ON neighbour.version_id = model.deployed_version_id AND neighbour.item = named.item;
 COMMENT ON VIEW segrec.item_neighbours IS 'what having an item says for others: the parts of a score that come from neighbours';
 
 CREATE VIEW segrec.algorithm_choices WITH (security_barrier) AS
@@ -207,12 +184,10 @@ ORDER BY version.model, version.version, choice.place;
 COMMENT ON VIEW segrec.algorithm_choices IS 'the algorithms that trainings with algorithm auto tried, and those that gave way to popularity';
 
 CREATE VIEW segrec.user_factors WITH (security_barrier) AS
-SELECT version.model, member.user_id, member.segment, member.factors
-FROM segrec_catalog.entrance
-JOIN segrec_catalog.version_users member ON entrance.open
-JOIN segrec_catalog.usable_versions version USING (version_id)
-WHERE version.deployed AND member.factors <> '{}'
-  AND member.version_id = ANY (ARRAY(SELECT deployed_version_id FROM segrec_catalog.usable_models));
+SELECT model.name AS model, member.user_id, member.segment, member.factors
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.version_users member ON member.version_id = model.deployed_version_id
+WHERE member.factors <> '{}';
 COMMENT ON VIEW segrec.user_factors IS 'the factors of every user, against the item factors of their segment';
 
 CREATE VIEW segrec.metrics WITH (security_barrier) AS
@@ -233,7 +208,7 @@ CREATE VIEW segrec.trials WITH (security_barrier) AS
 SELECT model.name AS model, trial.study_id AS study, trial.trial, trial.share, trial.options, study.metric,
        trial.value, CASE WHEN model.may_train THEN trial.error END AS error, trial.seconds, trial.state,
        trial.share = 1 AND trial.value IS NOT NULL AND pg_catalog.row_number() OVER (
-           PARTITION BY trial.study_id, trial.share, trial.value IS NULL
+           PARTITION BY model.name, trial.study_id, trial.share, trial.value IS NULL
            ORDER BY CASE WHEN study.metric IN ('rmse', 'mae', 'mse') THEN trial.value ELSE -trial.value END,
                     trial.trial) = 1 AS best
 FROM segrec_catalog.usable_models model

@@ -1,10 +1,8 @@
-//! The partitions that hold a version's users, items and segment items. A version is written to
-//! tables of its own, indexed and attached when they are complete, and dropped whole.
+//! The tables of versions' users, items and segment items: rows that are written once, in the order of their keys, and
+//! read by these.
 
 use super::statement::{Row, as_owner, execute, query};
 use crate::error::{Result, SegrecError};
-use crate::pg::lock::hold_table;
-use crate::pg::owner::table_and_owner;
 use crate::pg::packed::Packed;
 use crate::pg::query::{Row as Streamed, stream};
 use segrec_engine::Matrix;
@@ -24,148 +22,10 @@ fn batches(rows: usize, bytes: impl Fn(usize) -> usize) -> impl Iterator<Item = 
     batched(rows, BATCH_ROWS, BATCH_BYTES, bytes)
 }
 
-/// A table that is partitioned by version.
-struct Partitioned {
-    name: &'static str,
-    /// The unique keys of a partition.
-    keys: &'static [&'static str],
-    /// The column that says who somebody is: without statistics, so that no copies of ids lie where nobody who forgets a
-    /// user would look. Its unique key tells the planner all it needs.
-    person: Option<&'static str>,
-    /// Its arrays: stored as they are, since factors do not compress, and without statistics, since
-    /// nobody searches in them and they would cost more than everything else to gather.
-    arrays: &'static [&'static str],
-}
-
-const TABLES: [Partitioned; 3] = [
-    Partitioned {
-        name: "version_users",
-        keys: &["version_id, user_id", "version_id, place"],
-        person: Some("user_id"),
-        arrays: &["factors", "items", "confidences", "seen"],
-    },
-    Partitioned {
-        name: "version_items",
-        keys: &["version_id, item", "version_id, item_id"],
-        person: None,
-        arrays: &["factors", "pattern", "neighbours", "neighbour_weights"],
-    },
-    Partitioned {
-        name: "version_segment_items",
-        keys: &["version_id, segment, item"],
-        person: None,
-        arrays: &["factors"],
-    },
-];
-
-/// The names of the tables that are partitioned by version.
-pub fn partitioned() -> [&'static str; 3] {
-    TABLES.map(|table| table.name)
-}
-
-/// The name of a version's own table.
-pub fn partition(table: &str, version_id: i64) -> String {
-    format!("segrec_catalog.{table}_{version_id}")
-}
-
-/// Creates the empty tables of a version.
-pub fn create(version_id: i64) -> Result<()> {
-    as_owner(|| {
-        for Partitioned { name, arrays, person, .. } in TABLES {
-            let partition = partition(name, version_id);
-            // A dump of definitions alone restores tables without the versions they were of.
-            if table(name, version_id).is_some() {
-                execute(&format!("DROP TABLE {partition}"), &[])?;
-            }
-            // The check spares ATTACH the scan that would prove it.
-            let check = format!("CHECK (version_id = {version_id})");
-            execute(
-                &format!(
-                    "CREATE TABLE {partition} (LIKE segrec_catalog.{name}, {check}) USING heap TABLESPACE {}",
-                    tablespace(name)?
-                ),
-                &[],
-            )?;
-            close(&partition)?;
-            for column in arrays {
-                let alter = format!("ALTER TABLE {partition} ALTER {column}");
-                execute(&format!("{alter} SET STORAGE EXTERNAL"), &[])?;
-                execute(&format!("{alter} SET STATISTICS 0"), &[])?;
-            }
-            if let Some(column) = person {
-                execute(&format!("ALTER TABLE {partition} ALTER {column} SET STATISTICS 0"), &[])?;
-            }
-        }
-        Ok(())
-    })
-}
-
-/// Where the tables of versions go: where the catalog's owner put their parent, which else is where the database is.
-/// Whoever trains has a setting of their own for it, and no right to that place.
-fn tablespace(parent: &str) -> Result<String> {
-    let found = query(
-        "SELECT pg_catalog.quote_ident(tablespace.spcname) FROM pg_catalog.pg_class parent \
-         JOIN pg_catalog.pg_database own ON own.datname = pg_catalog.current_database() \
-         JOIN pg_catalog.pg_tablespace tablespace \
-             ON tablespace.oid = COALESCE(NULLIF(parent.reltablespace, 0::pg_catalog.oid), own.dattablespace) \
-         WHERE parent.oid = $1::pg_catalog.regclass",
-        &[format!("segrec_catalog.{parent}").into()],
-        |row| row.value(1),
-    )?;
-    found.into_iter().next().ok_or_else(|| SegrecError::Internal(format!("{parent} lies nowhere")))
-}
-
-/// Takes back what default privileges of the catalog's owner give to others on a new table.
-fn close(table: &str) -> Result<()> {
-    let grantees = query(
-        "SELECT DISTINCT CASE WHEN given.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) END \
-         FROM pg_catalog.pg_class, pg_catalog.aclexplode(relacl) AS given \
-         WHERE pg_class.oid = $1::regclass AND given.grantee <> relowner",
-        &[table.into()],
-        |row| row.value::<String>(1),
-    )?;
-    grantees
-        .iter()
-        .try_for_each(|grantee| execute(&format!("REVOKE ALL ON {table} FROM {grantee} CASCADE"), &[]))
-}
-
-/// Indexes the tables of a version, gathers their statistics and attaches them to the parents.
-pub fn attach(version_id: i64) -> Result<()> {
-    as_owner(|| {
-        for Partitioned { name, keys, .. } in TABLES {
-            let partition = partition(name, version_id);
-            let tablespace = tablespace(name)?;
-            for key in keys {
-                let index = format!("CREATE UNIQUE INDEX ON {partition} ({key}) TABLESPACE {tablespace}");
-                execute(&index, &[])?;
-            }
-            execute(&format!("ANALYZE {partition}"), &[])?;
-            let attach = format!("ATTACH PARTITION {partition} FOR VALUES IN ({version_id})");
-            execute(&format!("ALTER TABLE segrec_catalog.{name} {attach}"), &[])?;
-        }
-        Ok(())
-    })
-}
-
-/// A version whose tables are held. Where the extension was dropped and made again, another has the same key: they are told
-/// apart by their tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Its key.
-    pub version_id: i64,
-    users: pgrx::pg_sys::Oid,
-}
-
-/// Keeps the tables of a version to the end of the transaction; none where they were dropped. The
-/// table of users is the first that dropping them waits for.
-pub fn held(version_id: i64) -> Option<Held> {
-    let name = CString::new(format!("version_users_{version_id}")).ok()?;
-    hold_table(c"segrec_catalog", &name).map(|users| Held { version_id, users })
-}
-
-/// The same, where it does not matter which.
-pub fn hold(version_id: i64) -> bool {
-    held(version_id).is_some()
+/// Whether anything is stored of a version's users: a restore may have left that out.
+pub fn are_stored(version_id: i64) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT FROM segrec_catalog.version_users WHERE version_id = $1)";
+    Ok(as_owner(|| query(sql, &[version_id.into()], |row| row.value::<bool>(1)))? == [true])
 }
 
 /// An id as text.
@@ -245,13 +105,12 @@ pub struct NewItems<'a> {
 /// Writes the items.
 pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
     let sql = format!(
-        "INSERT INTO {} (version_id, item, item_id, users, popularity, factors, pattern, neighbours, neighbour_weights) \
+        "INSERT INTO segrec_catalog.version_items (version_id, item, item_id, users, popularity, factors, pattern, neighbours, neighbour_weights) \
          SELECT $1, $2 + ordinality - 1, item_id, users, popularity, \
                 ($6::real[])[(ordinality - 1) * $7 + 1 : ordinality * $7], \
                 ($8::real[])[(ordinality - 1) * $9 + 1 : ordinality * $9], {}, {} \
          FROM unnest($3::text[], $4::int[], $5::real[], $10::int[], $11::int[]) \
               WITH ORDINALITY AS row (item_id, users, popularity, n_length, n_last, ordinality)",
-        partition("version_items", version_id),
         slice("$12::int[]", "n_length", "n_last"),
         slice("$13::real[]", "n_length", "n_last"),
     );
@@ -319,12 +178,9 @@ pub struct NewSegmentItems<'a> {
 
 /// Writes the items of a segment.
 pub fn write_segment_items(version_id: i64, segment: &NewSegmentItems<'_>) -> Result<()> {
-    let sql = format!(
-        "INSERT INTO {} (version_id, segment, item, users, popularity, factors) \
+    let sql = "INSERT INTO segrec_catalog.version_segment_items (version_id, segment, item, users, popularity, factors) \
          SELECT $1, $2, item, users, popularity, ($6::real[])[(ordinality - 1) * $7 + 1 : ordinality * $7] \
-         FROM unnest($3::int[], $4::int[], $5::real[]) WITH ORDINALITY AS row (item, users, popularity, ordinality)",
-        partition("version_segment_items", version_id)
-    );
+         FROM unnest($3::int[], $4::int[], $5::real[]) WITH ORDINALITY AS row (item, users, popularity, ordinality)";
     let NewSegmentItems { items, users, popularity, .. } = segment;
     let bytes = 12 + 4 * segment.factors.map_or(0, Matrix::columns);
     as_owner(|| {
@@ -337,7 +193,7 @@ pub fn write_segment_items(version_id: i64, segment: &NewSegmentItems<'_>) -> Re
                 None => (0, None),
             };
             execute(
-                &sql,
+                sql,
                 &[
                     version_id.into(),
                     segment.segment.into(),
@@ -409,7 +265,7 @@ fn filled(values: &str, length: &str, last: &str) -> String {
 /// Writes the users in the given order.
 pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<()> {
     let sql = format!(
-        "INSERT INTO {} (version_id, place, user_id, segment, distance, confidence, noise, leaf, probabilities, \
+        "INSERT INTO segrec_catalog.version_users (version_id, place, user_id, segment, distance, confidence, noise, leaf, probabilities, \
              factors, items, confidences, seen) \
          SELECT $1, $2 + ordinality - 1, user_id, segment, distance, confidence, noise, leaf, \
                 NULLIF({}, '{{}}'), {}, {}, {}, NULLIF({}, '{{}}') \
@@ -417,7 +273,6 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
                      $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::int[]) \
               WITH ORDINALITY AS row (user_id, segment, distance, confidence, noise, leaf, p_length, p_last, \
                                       f_length, f_last, i_length, i_last, s_length, s_last, ordinality)",
-        partition("version_users", version_id),
         slice("$17::real[]", "p_length", "p_last"),
         filled("$18::real[]", "f_length", "f_last"),
         filled("$19::int[]", "i_length", "i_last"),
@@ -474,10 +329,10 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
 
 /// The ids of a version's items, in the order of their numbers.
 pub fn load_items(version_id: i64, kind: IdKind) -> Result<Ids> {
-    let sql = format!("SELECT item_id FROM {} ORDER BY item", partition("version_items", version_id));
+    let sql = "SELECT item_id FROM segrec_catalog.version_items WHERE version_id = $1 ORDER BY item";
     let mut ids = Ids::new(kind);
     as_owner(|| {
-        query(&sql, &[], |row| {
+        query(sql, &[version_id.into()], |row| {
             push_id(&mut ids, &row.value::<String>(1)?);
             Ok(())
         })
@@ -487,9 +342,9 @@ pub fn load_items(version_id: i64, kind: IdKind) -> Result<Ids> {
 
 /// The backbone's factors of all items (items × k).
 pub fn load_backbone(version_id: i64, k: usize) -> Result<Matrix> {
-    let sql = format!("SELECT factors FROM {} ORDER BY item", partition("version_items", version_id));
+    let sql = "SELECT factors FROM segrec_catalog.version_items WHERE version_id = $1 ORDER BY item";
     let mut data = Vec::new();
-    as_owner(|| query(&sql, &[], |row| append(&mut data, &row, 1)))?;
+    as_owner(|| query(sql, &[version_id.into()], |row| append(&mut data, &row, 1)))?;
     Ok(Matrix::from_data(k, data)?)
 }
 
@@ -516,26 +371,16 @@ pub struct StoredItem<'a> {
 
 /// How many items a version has.
 pub fn count_items(version_id: i64) -> Result<u64> {
-    let sql = format!("SELECT count(*) FROM {}", partition("version_items", version_id));
-    let found = as_owner(|| query(&sql, &[], |row| row.value::<i64>(1)))?;
+    let sql = "SELECT count(*) FROM segrec_catalog.version_items WHERE version_id = $1";
+    let found = as_owner(|| query(sql, &[version_id.into()], |row| row.value::<i64>(1)))?;
     Ok(found.into_iter().next().unwrap_or(0) as u64)
-}
-
-/// The oid of a version's table of items.
-pub fn items_table(version_id: i64) -> Option<pgrx::pg_sys::Oid> {
-    table("version_items", version_id)
-}
-
-fn table(name: &str, version_id: i64) -> Option<pgrx::pg_sys::Oid> {
-    let name = CString::new(format!("{name}_{version_id}")).ok()?;
-    table_and_owner(c"segrec_catalog", &name).map(|(oid, _)| oid)
 }
 
 /// Passes every item of a version to `each`, in any order; nothing is collected.
 pub fn stream_items(version_id: i64, each: &mut dyn FnMut(StoredItem<'_>) -> Result<()>) -> Result<()> {
     let sql = format!(
-        "SELECT item::bigint, item_id, popularity::float8, factors, pattern, neighbours, neighbour_weights FROM {}",
-        partition("version_items", version_id)
+        "SELECT item::bigint, item_id, popularity::float8, factors, pattern, neighbours, neighbour_weights \
+         FROM segrec_catalog.version_items WHERE version_id = {version_id}"
     );
     streamed(&sql, &mut |row| {
         let (Some(item), Some(popularity)) = (row.integer(0), row.number(2)) else {
@@ -565,9 +410,8 @@ pub fn stream_segment_items(
 ) -> Result<()> {
     let order = if sorted { " ORDER BY item" } else { "" };
     let sql = format!(
-        "SELECT item::bigint, popularity::float8, factors FROM {} \
-         WHERE version_id = {version_id} AND segment = {segment}{order}",
-        partition("version_segment_items", version_id)
+        "SELECT item::bigint, popularity::float8, factors FROM segrec_catalog.version_segment_items \
+         WHERE version_id = {version_id} AND segment = {segment}{order}"
     );
     streamed(&sql, &mut |row| match (row.integer(0), row.number(1)) {
         (Some(item), Some(popularity)) => {
@@ -644,8 +488,7 @@ impl UserLookup {
     /// Prepares the lookup.
     pub fn new(version_id: i64) -> Result<Self> {
         let sql = format!(
-            "SELECT {USER_COLUMNS} FROM {} WHERE version_id = {version_id} AND user_id = $1",
-            partition("version_users", version_id)
+            "SELECT {USER_COLUMNS} FROM segrec_catalog.version_users WHERE version_id = {version_id} AND user_id = $1"
         );
         as_owner(|| Ok(Self(super::statement::Prepared::new(&sql, &[pgrx::pg_sys::TEXTOID])?)))
     }
@@ -660,8 +503,9 @@ impl UserLookup {
 /// Users from a place on, at most `count`. Where a user was forgotten there is a gap.
 pub fn load_users(version_id: i64, from_place: i32, count: i32) -> Result<Vec<StoredUser>> {
     let sql = format!(
-        "SELECT {USER_COLUMNS} FROM {} WHERE version_id = $1 AND place >= $2 ORDER BY place LIMIT $3",
-        partition("version_users", version_id)
+        "SELECT {USER_COLUMNS} FROM segrec_catalog.version_users \
+         WHERE version_id = $1 AND place >= $2 ORDER BY place LIMIT $3"
     );
-    as_owner(|| query(&sql, &[version_id.into(), from_place.into(), count.into()], |row| stored_user(&row)))
+    let arguments = [version_id.into(), from_place.into(), count.into()];
+    as_owner(|| query(&sql, &arguments, |row| stored_user(&row)))
 }

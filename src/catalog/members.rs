@@ -1,7 +1,7 @@
 //! Users of a version by their place: batches of them, and the ids of a few. They lie segment by segment, in the
 //! order of the segments' ids.
 
-use super::factors::{partition, seen};
+use super::factors::seen;
 use super::statement::{Row, as_owner, query};
 use crate::error::Result;
 use crate::pg::packed::Packed;
@@ -49,8 +49,7 @@ fn member(row: &Row<'_>) -> Result<Member> {
 /// Every user in the order of their places; a batch is in memory at a time.
 pub fn each(version_id: i64, mut act: impl FnMut(&Member) -> Result<()>) -> Result<()> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM {} WHERE version_id = $1 AND place >= $2 ORDER BY place LIMIT $3",
-        partition("version_users", version_id)
+        "SELECT {COLUMNS} FROM segrec_catalog.version_users WHERE version_id = $1 AND place >= $2 ORDER BY place LIMIT $3"
     );
     let mut place = 0;
     loop {
@@ -65,8 +64,8 @@ pub fn each(version_id: i64, mut act: impl FnMut(&Member) -> Result<()>) -> Resu
 /// The users of a segment (by its id) that are at some places.
 pub fn at_places(version_id: i64, segment: i32, places: &[i32]) -> Result<Vec<Member>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM {} WHERE version_id = $1 AND segment = $2 AND place = ANY ($3::int[]) ORDER BY place",
-        partition("version_users", version_id)
+        "SELECT {COLUMNS} FROM segrec_catalog.version_users \
+         WHERE version_id = $1 AND segment = $2 AND place = ANY ($3::int[]) ORDER BY place"
     );
     as_owner(|| query(&sql, &[version_id.into(), segment.into(), places.to_vec().into()], |row| member(&row)))
 }
@@ -84,11 +83,8 @@ pub fn places_of_segment(version_id: i64, segment: i32) -> Result<Range<i32>> {
 
 /// The ids of the users at some places, in that order.
 pub fn ids(version_id: i64, places: &[u32]) -> Result<Vec<String>> {
-    let sql = format!(
-        "SELECT user_id FROM unnest($2::int[]) WITH ORDINALITY AS wanted (place, rank) JOIN {} USING (place) \
-         WHERE version_id = $1 ORDER BY rank",
-        partition("version_users", version_id)
-    );
+    let sql = "SELECT user_id FROM unnest($2::int[]) WITH ORDINALITY AS wanted (place, rank) \
+               JOIN segrec_catalog.version_users USING (place) WHERE version_id = $1 ORDER BY rank";
     let places: Vec<i32> = places.iter().map(|&place| place as i32).collect();
-    as_owner(|| query(&sql, &[version_id.into(), places.into()], |row| row.value(1)))
+    as_owner(|| query(sql, &[version_id.into(), places.into()], |row| row.value(1)))
 }

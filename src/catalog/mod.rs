@@ -13,9 +13,9 @@
 //! - [`schedules`]: when models are trained by themselves, and the jobs of pg_cron
 //! - [`segments`]: their segments, what makes them different, how users moved
 //! - [`studies`]: studies of options and their trials
-//! - [`factors`]: the partitions that hold a version's factors
+//! - [`factors`]: the rows of a version's users and items
 //! - [`members`]: users of a version by their place
-//! - [`removal`]: what goes: the tables of versions, what is stored of a user
+//! - [`removal`]: what goes: models, versions, what is stored of a user
 //! - [`owners`]: who owns the models
 //! - [`transfer`]: a version as rows of text, for another database
 

@@ -1,6 +1,5 @@
 //! The models: their definitions, found as the caller may see them.
 
-use super::factors::partition;
 use super::statement::{Prepared, Row, as_owner, execute, query, write};
 use crate::error::{Holder, Result, SegrecError};
 use crate::pg::owner::table_and_owner;
@@ -468,7 +467,7 @@ pub fn lock_row(model: &Model) -> Result<LockedRow> {
 }
 
 /// Keeps a model from being dropped by others to the end of the transaction: for what adds rows to it. It comes before any
-/// lock on other rows of the model or on tables of its versions, as [`take`] does.
+/// lock on other rows of the model, as [`take`] does.
 pub fn keep(model: &Model) -> Result<()> {
     locked_for(model, "KEY SHARE")
 }
@@ -488,49 +487,46 @@ fn gone(model: &Model) -> SegrecError {
     SegrecError::UnknownModel { name: model.name.clone(), known: Vec::new() }
 }
 
-/// Lets a version answer from the next statement on, and writes down whose segment changes by it.
-pub fn deploy(model_id: i64, version_id: i64) -> Result<()> {
-    let users = partition("version_users", version_id);
+/// Lets a version answer from the next statement on, and writes down whose segment changes by it; false where the version
+/// is gone. Who drops a version locks the model's row before looking which one is deployed.
+pub fn deploy(model_id: i64, version_id: i64) -> Result<bool> {
     as_owner(|| {
         execute(
             "UPDATE segrec_catalog.models SET deployed_version_id = $2 WHERE model_id = $1",
             &[model_id.into(), version_id.into()],
         )?;
-        execute(
-            "UPDATE segrec_catalog.versions SET deployed_at = pg_catalog.clock_timestamp() WHERE version_id = $1",
+        let there = write(
+            "UPDATE segrec_catalog.versions SET deployed_at = pg_catalog.clock_timestamp() WHERE version_id = $1 \
+             RETURNING version_id",
             &[version_id.into()],
+            |row| row.value::<i64>(1),
         )?;
+        if there.is_empty() {
+            return Ok(false);
+        }
         // Users that left or changed their segment, then those that came or changed it. Both look rows up by whole keys, so
         // that they are quick even where the planner knows nothing of the history yet and goes through it row by row.
         execute(
-            &format!(
-                "UPDATE segrec_catalog.segment_history history SET valid_to = deployed.deployed_at \
-                 FROM segrec_catalog.versions deployed \
-                 WHERE deployed.version_id = $2 AND history.model_id = $1 AND history.valid_to IS NULL \
-                   AND NOT EXISTS (SELECT FROM {users} member \
-                                   WHERE member.version_id = $2 AND member.user_id = history.user_id \
-                                     AND member.segment = history.segment)"
-            ),
+            "UPDATE segrec_catalog.segment_history history SET valid_to = deployed.deployed_at \
+             FROM segrec_catalog.versions deployed \
+             WHERE deployed.version_id = $2 AND history.model_id = $1 AND history.valid_to IS NULL \
+               AND NOT EXISTS (SELECT FROM segrec_catalog.version_users member \
+                               WHERE member.version_id = $2 AND member.user_id = history.user_id \
+                                 AND member.segment = history.segment)",
             &[model_id.into(), version_id.into()],
         )?;
         execute(
-            &format!(
-                "INSERT INTO segrec_catalog.segment_history (model_id, user_id, segment, valid_from) \
-                 SELECT $1, member.user_id, member.segment, deployed.deployed_at \
-                 FROM {users} member CROSS JOIN segrec_catalog.versions deployed \
-                 WHERE deployed.version_id = $2 \
-                   AND NOT EXISTS (SELECT FROM segrec_catalog.segment_history history \
-                                   WHERE history.model_id = $1 AND history.user_id = member.user_id \
-                                     AND history.valid_to IS NULL)"
-            ),
+            "INSERT INTO segrec_catalog.segment_history (model_id, user_id, segment, valid_from) \
+             SELECT $1, member.user_id, member.segment, deployed.deployed_at \
+             FROM segrec_catalog.version_users member CROSS JOIN segrec_catalog.versions deployed \
+             WHERE member.version_id = $2 AND deployed.version_id = $2 \
+               AND NOT EXISTS (SELECT FROM segrec_catalog.segment_history history \
+                               WHERE history.model_id = $1 AND history.user_id = member.user_id \
+                                 AND history.valid_to IS NULL)",
             &[model_id.into(), version_id.into()],
-        )
+        )?;
+        Ok(true)
     })
-}
-
-/// Deletes the model's row and with it all rows of its versions; partitions are dropped before.
-pub fn delete(model_id: i64) -> Result<()> {
-    as_owner(|| execute("DELETE FROM segrec_catalog.models WHERE model_id = $1", &[model_id.into()]))
 }
 
 /// Who holds the lock on a model or the like.

@@ -1,61 +1,109 @@
-//! What goes: the tables of versions with the files that were made from them, and what is stored of a user.
+//! What goes: models and versions with all that belongs to them, and what is stored of a user.
 
-use super::factors::{hold, partition, partitioned};
 use super::segments::forget_examples;
 use super::statement::{as_owner, execute, models_table, write};
+use super::versions;
 use crate::error::{Result, SegrecError};
 use crate::pg::counters::Counters;
-use crate::pg::lock::{lock_tables_within, lock_timeout};
 use crate::pg::mapped::remove_files;
+use crate::pg::owner::table_and_owner;
+use crate::pg::row::{Key, rows};
+use crate::pg::snapshot::NewSnapshot;
 use crate::pg::statistics::remove_statistics;
 use std::ffi::{CStr, CString};
-use std::time::Duration;
 
-/// How long dropping waits for others where `lock_timeout` says nothing: two sessions that wait for each other's reading
-/// would never end, and nobody would notice, since they stand in no queue.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How long dropping waits for a moment without readers.
-pub fn patience() -> Duration {
-    lock_timeout().unwrap_or(PATIENCE)
+/// By which column rows belong to something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Version,
+    Study,
+    Model,
 }
 
-/// Locks the tables of versions to the end of the transaction, for [`drop_tables`], and their parents too, as PostgreSQL
-/// does for every partition that is dropped. It is done in a moment in which nobody reads any of them: who waited in the
-/// queue of a lock would make all readers of the views wait behind it. A replica repeats the locks in this order and waits
-/// for its readers at each: at the entrance for those who read the views, at a version's users for those whom it serves.
-/// False where no such moment came.
-pub fn lock_tables(version_ids: &[i64], patience: Duration) -> Result<bool> {
-    let mut tables = vec!["entrance".to_owned()];
-    for table in partitioned() {
-        tables.extend(version_ids.iter().map(|id| format!("{table}_{id}")));
-    }
-    tables.extend(partitioned().map(str::to_owned));
-    let tables: Vec<CString> = tables
-        .into_iter()
-        .map(|table| CString::new(table).map_err(|error| SegrecError::Internal(error.to_string())))
-        .collect::<Result<_>>()?;
-    Ok(lock_tables_within(c"segrec_catalog", &tables, patience))
-}
+/// Every table whose rows belong to a version, a study or a model, each of these three after all that belongs to it.
+const TABLES: [(&str, Of); 23] = [
+    ("version_users", Of::Version),
+    ("version_items", Of::Version),
+    ("version_segment_items", Of::Version),
+    ("segments", Of::Version),
+    ("segment_profiles", Of::Version),
+    ("segment_choices", Of::Version),
+    ("segment_transitions", Of::Version),
+    ("segment_drift", Of::Version),
+    ("segment_trees", Of::Version),
+    ("algorithm_choices", Of::Version),
+    ("metrics", Of::Version),
+    ("training_log", Of::Version),
+    ("versions", Of::Version),
+    ("trials", Of::Study),
+    ("studies", Of::Model),
+    ("segment_labels", Of::Model),
+    ("segment_history", Of::Model),
+    ("schedules", Of::Model),
+    ("schedule_runs", Of::Model),
+    ("jobs", Of::Model),
+    ("model_grants", Of::Model),
+    ("model_owners", Of::Model),
+    ("models", Of::Model),
+];
 
-/// Drops the tables of versions, which are locked, and their files: where the transaction ends in nothing, these are
-/// written again.
-pub fn drop_tables(version_ids: &[i64]) -> Result<()> {
+/// Deletes versions with all their rows, and their files: where the transaction ends in nothing, these are written again.
+pub fn delete_versions(version_ids: &[i64]) -> Result<()> {
     as_owner(|| {
-        for id in version_ids {
-            for table in partitioned() {
-                execute(&format!("DROP TABLE IF EXISTS {}", partition(table, *id)), &[])?;
-            }
+        for (table, _) in TABLES.iter().filter(|(_, of)| *of == Of::Version) {
+            let sql = format!("DELETE FROM segrec_catalog.{table} WHERE version_id = ANY ($1::bigint[])");
+            execute(&sql, &[version_ids.to_vec().into()])?;
         }
         Ok(())
     })?;
-    // Whoever served it has ended, and who comes now waits for the tables.
+    // Statements with an older snapshot may go on reading, and write a file again; it goes with the next one.
     remove_files(|version, table| table.is_some() && version_ids.contains(&version));
     Ok(())
 }
 
-/// Frees the counters of a model that goes. Nobody counts for it any more: its tables are locked, or it has none.
-pub fn free_counters(model_id: i64) -> Result<()> {
+/// Deletes a model with its versions and all else that belongs to it; false where a row was added that the transaction does
+/// not see, above READ COMMITTED. Nobody adds any more: the model's row is taken.
+pub fn delete_model(model_id: i64) -> Result<bool> {
+    let versions: Vec<i64> = versions::list(model_id)?.iter().map(|version| version.version_id).collect();
+    delete_versions(&versions)?;
+    as_owner(|| {
+        for (table, of) in TABLES {
+            let of_model = match of {
+                Of::Version => continue,
+                Of::Study => "study_id IN (SELECT study_id FROM segrec_catalog.studies WHERE model_id = $1)",
+                Of::Model => "model_id = $1",
+            };
+            execute(&format!("DELETE FROM segrec_catalog.{table} WHERE {of_model}"), &[model_id.into()])?;
+        }
+        Ok(())
+    })?;
+    free_counters(model_id)?;
+    let _snapshot = NewSnapshot::latest();
+    for table in SHARED {
+        let table = table_and_owner(c"segrec_catalog", table).map(|(table, _)| table);
+        let of_model = Some((c"", Key::Bigint(c"model_id", model_id)));
+        if table.is_some_and(|table| !rows(table, of_model, 1, None).is_empty()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The tables to which rows of a model are added while its row is shared. They are small, and read without an index. Whoever
+/// adds to the others writes the model's row, which a transaction that does not see that cannot take.
+const SHARED: [&CStr; 7] = [
+    c"segment_labels",
+    c"model_grants",
+    c"model_owners",
+    c"schedules",
+    c"schedule_runs",
+    c"jobs",
+    c"studies",
+];
+
+/// Frees the counters of a model that goes. Who still counts for it, under an older snapshot, takes a place again, which
+/// the model's number, never given again, keeps from being mistaken for another's.
+fn free_counters(model_id: i64) -> Result<()> {
     if let Some(counters) = Counters::open(models_table()?.0, false) {
         counters.free(model_id);
     }
@@ -104,12 +152,10 @@ pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<
         // A deployment writes the same row first: it waits, and does not copy the user into the history again.
         execute("UPDATE segrec_catalog.models SET name = name WHERE model_id = $1", &[model_id.into()])?;
         let mut members = 0;
-        for id in version_ids.iter().filter(|id| hold(**id)) {
-            let table = partition("version_users", *id);
-            let sql = format!("DELETE FROM {table} WHERE version_id = $1 AND user_id = $2 RETURNING place");
-            for place in write(&sql, &[(*id).into(), user_id.into()], |row| row.value::<i32>(1))? {
+        for id in version_ids {
+            let sql = "DELETE FROM segrec_catalog.version_users WHERE version_id = $1 AND user_id = $2 RETURNING place";
+            for place in write(sql, &[(*id).into(), user_id.into()], |row| row.value::<i32>(1))? {
                 forget_examples(*id, place)?;
-                forget_statistics(&format!("version_users_{id}"), USER)?;
                 members += 1;
             }
         }

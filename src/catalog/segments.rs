@@ -1,6 +1,6 @@
 //! The segments of versions: what they are called, what makes them different, how users moved.
 
-use super::factors::{parse_id, partition};
+use super::factors::parse_id;
 use super::statement::{as_owner, execute, query};
 use super::versions::Version;
 use crate::error::{Result, SegrecError};
@@ -133,9 +133,9 @@ pub struct Past {
 pub fn load_past(version: &Version, members: &IdMap, kind: IdKind) -> Result<Past> {
     let mut of_member = vec![None; members.ids().len()];
     let mut gone = BTreeMap::new();
-    let sql = format!("SELECT user_id, segment FROM {}", partition("version_users", version.version_id));
+    let sql = "SELECT user_id, segment FROM segrec_catalog.version_users WHERE version_id = $1";
     as_owner(|| {
-        query(&sql, &[], |row| {
+        query(sql, &[version.version_id.into()], |row| {
             let segment: i32 = row.value(2)?;
             let user: String = row.value(1)?;
             match parse_id(&user, kind).and_then(|id| members.find(id)) {
@@ -284,8 +284,8 @@ pub fn insert_transitions(
     let rows: Vec<(Option<i32>, Option<i32>, u64)> = moved.chain(came).chain(gone).collect();
     as_owner(|| {
         execute(
-            "INSERT INTO segrec_catalog.segment_transitions (version_id, from_version, from_segment, to_segment, users) \
-             SELECT $1, $2, * FROM unnest($3::int[], $4::int[], $5::bigint[])",
+            "INSERT INTO segrec_catalog.segment_transitions (version_id, from_version, from_segment, to_segment, users, place) \
+             SELECT $1, $2, * FROM unnest($3::int[], $4::int[], $5::bigint[]) WITH ORDINALITY",
             &[
                 version_id.into(),
                 from_version.into(),
@@ -305,8 +305,8 @@ pub fn insert_drift(
 ) -> Result<()> {
     as_owner(|| {
         execute(
-            "INSERT INTO segrec_catalog.segment_drift (version_id, from_version, measure, feature, value) \
-             SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::float8[])",
+            "INSERT INTO segrec_catalog.segment_drift (version_id, from_version, measure, feature, value, place) \
+             SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::float8[]) WITH ORDINALITY",
             &[
                 version_id.into(),
                 from_version.into(),
@@ -343,11 +343,9 @@ pub fn load_tree(version_id: i64) -> Result<Option<MergeTree>> {
 
 /// Every user of a version with their leaf of the merge tree, in the order of ids.
 pub fn load_leaves(version_id: i64) -> Result<Vec<(String, u32)>> {
-    let sql = format!(
-        "SELECT user_id, leaf FROM {} WHERE leaf IS NOT NULL ORDER BY user_id",
-        partition("version_users", version_id)
-    );
-    as_owner(|| query(&sql, &[], |row| Ok((row.value(1)?, row.value::<i32>(2)? as u32))))
+    let sql = "SELECT user_id, leaf FROM segrec_catalog.version_users \
+               WHERE version_id = $1 AND leaf IS NOT NULL ORDER BY user_id";
+    as_owner(|| query(sql, &[version_id.into()], |row| Ok((row.value(1)?, row.value::<i32>(2)? as u32))))
 }
 
 /// Gives a segment a label, or takes it away.

@@ -1,6 +1,6 @@
 //! Running the catalog's own statements through SPI: this is the only way. Values are always bound parameters; a
-//! statement's text is fixed, but for the names of a version's partitions. Whoever runs it, every name and operator in it
-//! is resolved in `pg_catalog`, where only superusers can put one. Relations of users are read by [`crate::pg::query`].
+//! statement's text is fixed, but for names of the catalog's own tables. Whoever runs it, every name and operator in it is
+//! resolved in `pg_catalog`, where only superusers can put one. Relations of users are read by [`crate::pg::query`].
 
 use crate::error::{Result, SegrecError};
 use crate::pg::owner::{ActingAs, PinnedPath, table_and_owner};

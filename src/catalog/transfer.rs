@@ -1,7 +1,6 @@
 //! A version as rows of text, so that COPY carries it to another database: part by part as JSON, in which numbers keep
 //! all their digits.
 
-use super::factors::partition;
 use super::relations::{Column, query_of};
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use std::ffi::CString;
 
 /// What a version's first row says of the form of all; to be raised when that changes.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 /// Rows that are passed on at once: at 128 factors and 100 neighbours some 3 MB of text.
 const BATCH_ROWS: usize = 1000;
 /// Bytes that are passed on at once, unless a single row has more.
@@ -27,35 +26,20 @@ const MOST_SEGMENT: i32 = 1_000_000_000;
 struct Part {
     name: &'static str,
     table: &'static str,
-    partitioned: bool,
-    /// The columns, besides the version, that tell rows apart and order them; none where all rows are read at once.
+    /// The columns, besides the version, that tell rows apart and order them; none where there is one row.
     key: &'static [&'static str],
 }
 
 /// The parts besides the version's own row.
 const PARTS: [Part; 7] = [
-    Part { name: "segment", table: "segments", partitioned: false, key: &["segment"] },
-    Part { name: "profile", table: "segment_profiles", partitioned: false, key: &["segment", "place"] },
-    Part { name: "metric", table: "metrics", partitioned: false, key: &[] },
-    Part { name: "tree", table: "segment_trees", partitioned: false, key: &[] },
-    Part { name: "item", table: "version_items", partitioned: true, key: &["item"] },
-    Part {
-        name: "segment_item",
-        table: "version_segment_items",
-        partitioned: true,
-        key: &["segment", "item"],
-    },
-    Part { name: "user", table: "version_users", partitioned: true, key: &["place"] },
+    Part { name: "segment", table: "segments", key: &["segment"] },
+    Part { name: "profile", table: "segment_profiles", key: &["segment", "place"] },
+    Part { name: "metric", table: "metrics", key: &["place"] },
+    Part { name: "tree", table: "segment_trees", key: &[] },
+    Part { name: "item", table: "version_items", key: &["item"] },
+    Part { name: "segment_item", table: "version_segment_items", key: &["segment", "item"] },
+    Part { name: "user", table: "version_users", key: &["place"] },
 ];
-
-impl Part {
-    fn relation(&self, version_id: i64) -> String {
-        match self.partitioned {
-            true => partition(self.table, version_id),
-            false => format!("segrec_catalog.{}", self.table),
-        }
-    }
-}
 
 /// Rows of a version, read some at a time: each time a whole query, since a cursor could be fetched by whoever runs in the
 /// same transaction. Nothing but forgetting a user changes them, and the snapshot is that of the statement.
@@ -114,7 +98,7 @@ impl Rows {
         let (version_id, key) = (self.version_id, part.key.join(", "));
         let mut sql = String::from("SELECT (pg_catalog.to_jsonb(stored) - 'version_id')::text");
         part.key.iter().for_each(|column| sql.push_str(&format!(", {column}::bigint")));
-        sql.push_str(&format!(" FROM {} stored WHERE version_id = {version_id}", part.relation(version_id)));
+        sql.push_str(&format!(" FROM segrec_catalog.{} stored WHERE version_id = {version_id}", part.table));
         if !self.after.is_empty() {
             let after: Vec<String> = self.after.iter().map(i64::to_string).collect();
             sql.push_str(&format!(" AND ({key}) > ({})", after.join(", ")));
@@ -213,10 +197,9 @@ pub fn insert_parts(relation: &Relation, version_id: i64, version: i32, trusted:
     for part in PARTS.iter().filter(|part| trusted || part.name != "tree") {
         let key = if part.name == "segment" { &segment_key } else { &key };
         let sql = format!(
-            "INSERT INTO {} SELECT given.* FROM pg_catalog.unnest($1::text[]) AS content, \
-             LATERAL pg_catalog.jsonb_populate_record(NULL::segrec_catalog.{}, content::jsonb || $2) AS given",
-            part.relation(version_id),
-            part.table
+            "INSERT INTO segrec_catalog.{table} SELECT given.* FROM pg_catalog.unnest($1::text[]) AS content, \
+             LATERAL pg_catalog.jsonb_populate_record(NULL::segrec_catalog.{table}, content::jsonb || $2) AS given",
+            table = part.table
         );
         contents(relation, part.name, &mut |batch| {
             as_owner(|| execute(&sql, &[batch.into(), JsonB(key.clone()).into()]))
@@ -267,18 +250,17 @@ pub fn problem(
     columns: usize,
     patterns: usize,
 ) -> Result<Option<&'static str>> {
-    let [users, items, own] =
-        ["version_users", "version_items", "version_segment_items"].map(|table| partition(table, version_id));
-    let version = format!("(SELECT * FROM segrec_catalog.versions WHERE version_id = {version_id})");
-    let segments = format!("(SELECT * FROM segrec_catalog.segments WHERE version_id = {version_id})");
+    let [version, segments, users, items, own] =
+        ["versions", "segments", "version_users", "version_items", "version_segment_items"]
+            .map(|table| format!("(SELECT * FROM segrec_catalog.{table} WHERE version_id = {version_id})"));
     let (k, square) = (columns.to_string(), (columns * columns).to_string());
-    let count = format!("(SELECT pg_catalog.count(*) FROM {items})");
+    let count = format!("(SELECT pg_catalog.count(*) FROM {items} item)");
     let factors = is_no_row("stored.factors", &k);
     let mut checks: Vec<(&str, String)> = vec![
         (
             "the numbers of users, items and segments are not those of its rows",
             format!(
-                "SELECT FROM {version} stored WHERE stored.users IS NULL OR stored.users < GREATEST(1, (SELECT pg_catalog.count(*) FROM {users})) \
+                "SELECT FROM {version} stored WHERE stored.users IS NULL OR stored.users < GREATEST(1, (SELECT pg_catalog.count(*) FROM {users} member)) \
                      OR stored.users > 2147483647 OR COALESCE(stored.items, 0) <> {count} \
                      OR stored.segments IS DISTINCT FROM (SELECT pg_catalog.count(*) FROM {segments} own) OR stored.segments = 0 \
                      OR stored.users < (SELECT pg_catalog.sum(own.users) FROM {segments} own)"

@@ -1,12 +1,11 @@
 //! Versions with their segments, metrics and log.
 
-use super::factors::partition;
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
 use crate::pg::owner::table_and_owner;
 use crate::pg::packed::Packed;
-use crate::pg::row::{Key, RowVersion, rows};
-use pgrx::JsonB;
+use crate::pg::row::{Key, RowVersion, rows, sees_only_committed};
+use pgrx::{JsonB, pg_sys};
 use segrec_engine::Matrix;
 use segrec_engine::recipe::{Attempt, Decided, MetricRow};
 use serde_json::Value;
@@ -203,9 +202,9 @@ pub fn insert_metrics(version_id: i64, ids: &[i32], rows: &[MetricRow]) -> Resul
     let column = |value: fn(&MetricRow) -> Option<f64>| rows.iter().map(value).collect::<Vec<Option<f64>>>();
     as_owner(|| {
         execute(
-            "INSERT INTO segrec_catalog.metrics (version_id, metric, k, segment, value, ci_low, ci_high, baseline, users) \
+            "INSERT INTO segrec_catalog.metrics (version_id, metric, k, segment, value, ci_low, ci_high, baseline, users, place) \
              SELECT $1, * FROM unnest($2::text[], $3::int[], $4::int[], $5::float8[], $6::float8[], $7::float8[], \
-                                      $8::float8[], $9::bigint[])",
+                                      $8::float8[], $9::bigint[]) WITH ORDINALITY",
             &[
                 version_id.into(),
                 rows.iter().map(|row| row.metric.to_owned()).collect::<Vec<_>>().into(),
@@ -280,15 +279,10 @@ pub fn insert_log(version_id: i64, log: &[LogEntry]) -> Result<()> {
     })
 }
 
-/// Deletes the rows of a version; its partitions are dropped before.
-pub fn delete(version_id: i64) -> Result<()> {
-    as_owner(|| execute("DELETE FROM segrec_catalog.versions WHERE version_id = $1", &[version_id.into()]))
-}
-
 /// How many users of a version have each of its items, in the order of their numbers.
 pub fn item_users(version_id: i64) -> Result<Vec<u32>> {
-    let sql = format!("SELECT users FROM {} ORDER BY item", partition("version_items", version_id));
-    as_owner(|| query(&sql, &[], |row| Ok(row.value::<i32>(1)? as u32)))
+    let sql = "SELECT users FROM segrec_catalog.version_items WHERE version_id = $1 ORDER BY item";
+    as_owner(|| query(sql, &[version_id.into()], |row| Ok(row.value::<i32>(1)? as u32)))
 }
 
 /// How many users a version has.
@@ -312,6 +306,8 @@ pub struct DeployedVersion {
     pub anchor: i64,
     /// Its users.
     pub users: i64,
+    /// Its items.
+    pub items: i64,
     /// Its segments, in the order of their numbers.
     pub segments: Vec<DeployedSegment>,
 }
@@ -330,11 +326,12 @@ fn doubles(values: Packed<f32>) -> Vec<f64> {
     values.0.into_iter().map(f64::from).collect()
 }
 
-/// Loads a version with its segments and their centroids (segments × k).
-pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
+/// Loads a version with its segments and their centroids (segments × k); none where it is gone.
+pub fn load(version_id: i64) -> Result<Option<(DeployedVersion, Matrix)>> {
     as_owner(|| {
         let version = query(
-            "SELECT options, decided, median_weight, anchor, rated, users FROM segrec_catalog.versions WHERE version_id = $1",
+            "SELECT options, decided, median_weight, anchor, rated, users, items \
+             FROM segrec_catalog.versions WHERE version_id = $1",
             &[version_id.into()],
             |row| {
                 Ok(DeployedVersion {
@@ -342,6 +339,7 @@ pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
                     decided: decided(row.value::<JsonB>(2)?.0)?,
                     rated: row.get(5)?,
                     users: row.value(6)?,
+                    items: row.value(7)?,
                     median_weight: row.value(3)?,
                     anchor: row.value(4)?,
                     segments: Vec::new(),
@@ -349,7 +347,7 @@ pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
             },
         )?;
         let Some(mut version) = version.into_iter().next() else {
-            return Err(SegrecError::Internal(format!("version {version_id} was dropped meanwhile")));
+            return Ok(None);
         };
         let mut centroids = Vec::new();
         version.segments = query(
@@ -362,7 +360,7 @@ pub fn load(version_id: i64) -> Result<(DeployedVersion, Matrix)> {
             },
         )?;
         let k = centroids.len() / version.segments.len().max(1);
-        Ok((version, Matrix::from_data(k, centroids)?))
+        Ok(Some((version, Matrix::from_data(k, centroids)?)))
     })
 }
 
@@ -391,13 +389,39 @@ pub fn item_grams(version_id: i64) -> Result<ItemGrams> {
     })
 }
 
-/// Which version of its row a version has: it changes with whatever is stored of it. Answered without a statement.
-pub fn row(version_id: i64) -> Result<Option<RowVersion>> {
-    let table = table_and_owner(c"segrec_catalog", c"versions")
+/// The table of versions, which tells installations of the extension apart.
+pub fn table() -> Result<pg_sys::Oid> {
+    table_and_owner(c"segrec_catalog", c"versions")
         .map(|(table, _)| table)
-        .ok_or_else(|| SegrecError::Internal("segrec_catalog.versions is missing".to_owned()))?;
+        .ok_or_else(|| SegrecError::Internal("segrec_catalog.versions is missing".to_owned()))
+}
+
+/// A version as the current statement sees its row: whatever is stored of it changes that, and where the extension was
+/// dropped and made again, another table has a row of the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The version's key.
+    pub version_id: i64,
+    table: pg_sys::Oid,
+    row: RowVersion,
+}
+
+/// The version of that key; none where the statement sees no such row. Answered without the executor.
+pub fn seen(version_id: i64) -> Result<Option<Seen>> {
+    let table = table()?;
     let by_key = (c"versions_pkey", Key::Bigint(c"version_id", version_id));
-    Ok(rows(table, Some(by_key), 1, None).into_iter().next().map(|(row, _)| row))
+    let found = rows(table, Some(by_key), 1, None).into_iter().next();
+    Ok(found.map(|(row, _)| Seen { version_id, table, row }))
+}
+
+/// Whether a version is there still, of which rows have just been read. A statement reads the model, which says what is
+/// deployed, and these rows under one snapshot; but in a transaction that has written each reading has its own.
+pub fn is_there(version_id: i64) -> Result<bool> {
+    if sees_only_committed() {
+        return Ok(true);
+    }
+    let sql = "SELECT EXISTS (SELECT FROM segrec_catalog.versions WHERE version_id = $1)";
+    Ok(as_owner(|| query(sql, &[version_id.into()], |row| row.value::<bool>(1)))? == [true])
 }
 
 /// The versions that are deployed, of all models.

@@ -1,7 +1,6 @@
 //! `segrec_deploy` and `segrec_rollback`: which version answers.
 
 use super::access::owned;
-use crate::catalog::factors;
 use crate::catalog::models::{self, Model};
 use crate::catalog::versions::{self, Version};
 use crate::error::{Result, SegrecError};
@@ -32,15 +31,15 @@ pub fn numbered(model: &Model, version: Option<i32>) -> Result<Version> {
 pub fn deploy(model: Option<&str>, version: Option<i32>) -> Result<()> {
     let model = owned(model)?;
     let version = find_version(&model, version)?;
-    answer(&model, &version)
+    answer(&model, version.version_id)
 }
 
-/// Lets a version answer, which must not be dropped meanwhile.
-fn answer(model: &Model, version: &Version) -> Result<()> {
-    if !factors::hold(version.version_id) {
-        return Err(SegrecError::VersionGone { model: model.name.clone() });
+/// Lets a version answer, if it is not dropped meanwhile.
+pub fn answer(model: &Model, version_id: i64) -> Result<()> {
+    if models::deploy(model.id, version_id)? {
+        return Ok(());
     }
-    models::deploy(model.id, version.version_id)
+    Err(SegrecError::VersionGone { model: model.name.clone() })
 }
 
 /// Lets the version answer that answered before the deployed one; gives its number.
@@ -49,7 +48,7 @@ pub fn rollback(model: Option<&str>) -> Result<i32> {
     let versions = versions::list(model.id)?;
     match earlier(&versions, model.deployed_version_id) {
         Some(version) => {
-            answer(&model, version)?;
+            answer(&model, version.version_id)?;
             Ok(version.version)
         }
         None => {

@@ -3,7 +3,7 @@
 use super::access::owned_and_locked;
 use super::functions::drop_functions;
 use super::schedule::forget;
-use crate::catalog::{models, removal, versions};
+use crate::catalog::{models, removal};
 use crate::error::{Result, SegrecError};
 
 /// Drops a model.
@@ -12,13 +12,9 @@ pub fn drop_model(model: Option<&str>) -> Result<()> {
         models::take(&model)?;
         forget(&model)?;
         drop_functions(&model)?;
-        let versions: Vec<i64> = versions::list(model.id)?.iter().map(|version| version.version_id).collect();
-        let patience = removal::patience();
-        if !removal::lock_tables(&versions, patience)? {
-            return Err(SegrecError::BeingRead { model: model.name, version: None, patience });
+        if removal::delete_model(model.id)? {
+            return Ok(());
         }
-        removal::drop_tables(&versions)?;
-        removal::free_counters(model.id)?;
-        models::delete(model.id)
+        Err(SegrecError::ModelChanged { name: model.name })
     })
 }

@@ -4,6 +4,7 @@
 //! failed or cancelled training leaves nothing. In the background each step stands by itself (`crate::worker`).
 
 use super::access::{reads, trainable_and_locked};
+use super::deploy::answer;
 use super::diary::Diary;
 use super::estimate::check_memory;
 use super::measured::report_holdout;
@@ -104,8 +105,10 @@ impl Prepared {
         };
         let material = read(&model, &options, replaced.as_ref(), workers, diary)?;
         check_memory(&material, &options)?;
-        // A restore may have left its tables out.
-        let stored = deployed.as_ref().filter(|version| factors::hold(version.version_id));
+        let stored = match &deployed {
+            Some(version) if factors::are_stored(version.version_id)? => Some(version),
+            _ => None,
+        };
         let past = past(&model, stored, &material.ids)?;
         let start = match &material.events {
             Some(events) if options.als.warm_start => starting_factors(&model, stored, events)?,
@@ -170,7 +173,7 @@ impl Prepared {
         };
         let (version_id, version) = write(&writing)?;
         if verdict.deploy {
-            models::deploy(model.id, version_id)?;
+            answer(model, version_id)?;
         }
         versions::finish(version_id, diary.seconds())?;
         super::drop_version::drop_old(model, options.keep_versions)?;

@@ -4,10 +4,10 @@
 use super::access::{owned_and_locked, owner_of};
 use super::create_model::readable;
 use super::deploy::find_version;
-use crate::catalog::factors;
 use crate::catalog::models::Model;
 use crate::catalog::statement::stable;
 use crate::catalog::transfer::{self, FORMAT, Rows};
+use crate::catalog::versions;
 use crate::error::{Result, SegrecError, notice, or_raise};
 use crate::pg::rights::is_superuser;
 use pgrx::pg_sys;
@@ -34,7 +34,7 @@ pub fn export(model: Option<&str>, version: Option<i32>) -> Result<Export> {
         (None, None) => return Err(SegrecError::NotTrained { model: model.name }),
         (version, _) => find_version(&model, version)?.version_id,
     };
-    if !factors::hold(version_id) {
+    if versions::seen(version_id)?.is_none() {
         return Err(SegrecError::VersionGone { model: model.name });
     }
     let rows = transfer::export(version_id, kinds(&model));
@@ -103,12 +103,10 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
     let columns = decided.map_or(0, |decided| decided.als.factors);
     let patterns = if rated { columns.saturating_sub(1) } else { 0 };
     let (version_id, number) = transfer::insert_version(model.id, version)?;
-    factors::create(version_id)?;
     transfer::insert_parts(&relation, version_id, number, trusted)?;
     if let Some(problem) = transfer::problem(version_id, kinds(model), columns, patterns)? {
         return Err(wrong(problem.to_owned()));
     }
-    factors::attach(version_id)?;
     Ok(number)
 }
 

@@ -145,7 +145,7 @@ pub fn run_next(study: Option<i64>) -> Result<bool> {
     let trials = studies::trials(study.id)?;
     let next = match trials.iter().find(|trial| trial.waiting) {
         Some(next) => next.clone(),
-        None => match promote(&study, &trials)? {
+        None => match promote(&study, &model, &trials)? {
             Some(next) => next,
             None => return Ok(false),
         },
@@ -168,7 +168,7 @@ pub fn run_next(study: Option<i64>) -> Result<bool> {
 }
 
 /// Plans the trials that go on with more users; gives the first of them.
-fn promote(study: &Study, trials: &[Trial]) -> Result<Option<Trial>> {
+fn promote(study: &Study, model: &Model, trials: &[Trial]) -> Result<Option<Trial>> {
     let Some(share) = trials.last().map(|trial| trial.share) else {
         return Ok(None);
     };
@@ -179,6 +179,7 @@ fn promote(study: &Study, trials: &[Trial]) -> Result<Option<Trial>> {
     let rung: Vec<&Trial> = trials.iter().filter(|trial| trial.share == share).collect();
     let values: Vec<Option<f64>> = rung.iter().map(|trial| trial.value).collect();
     let going = going_on(&values, higher_is_better(&study.asked.metric));
+    models::keep(model)?;
     studies::add_trials(study.id, next, going.iter().map(|&place| rung[place].options.clone()).collect())?;
     Ok(studies::trials(study.id)?.into_iter().find(|trial| trial.waiting))
 }

@@ -1,5 +1,4 @@
-//! Writing a version: ids of segments that are stable across versions, its rows and its partitions, and how
-//! users moved.
+//! Writing a version: ids of segments that are stable across versions, its rows, and how users moved.
 
 use super::diary::Diary;
 use super::read::Material;
@@ -112,12 +111,10 @@ pub fn write(writing: &Writing<'_>) -> Result<(i64, i32)> {
     }
     versions::insert_log(version_id, &writing.diary.log)?;
 
-    factors::create(version_id)?;
     if let Some(trained) = outcome.trained() {
         write_items(version_id, writing, trained, &ids)?;
     }
     write_users(version_id, writing, &ids)?;
-    factors::attach(version_id)?;
     Ok((version_id, version))
 }
 

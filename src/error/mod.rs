@@ -14,7 +14,6 @@ use crate::pg::memory::{Limit, limit_below};
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
 use segrec_engine::recipe::OptionProblem;
-use std::time::Duration;
 
 /// The extension's result.
 pub type Result<T, E = SegrecError> = std::result::Result<T, E>;
@@ -266,7 +265,9 @@ pub enum SegrecError {
     InvalidDeploy { value: String },
     /// The model has no deployed version.
     NotTrained { model: String },
-    /// The version was dropped after the call's snapshot was taken, or a restore did not bring its tables.
+    /// Something was added to the model that is to be dropped, which the transaction does not see.
+    ModelChanged { name: String },
+    /// The version was dropped after the call's snapshot was taken, or a restore did not bring all its rows.
     VersionGone { model: String },
     /// There is no such version.
     UnknownVersion { model: String, version: i32, existing: Vec<i32> },
@@ -274,8 +275,6 @@ pub enum SegrecError {
     VersionFailed { model: String, version: i32 },
     /// The version answers and cannot be dropped.
     VersionDeployed { model: String, version: i32 },
-    /// Others read what is to be dropped.
-    BeingRead { model: String, version: Option<i32>, patience: Duration },
     /// A model is to be given to a role that the caller is no member of.
     NotMember { role: String },
     /// A relation holds no version that could be imported.

@@ -469,15 +469,21 @@ impl SegrecError {
                 None,
                 Some(format!("train it with SELECT * FROM segrec_train('{}')", model.replace('\'', "''"))),
             ),
+            Self::ModelChanged { name } => report(
+                Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
+                format!("model \"{name}\" was changed by another session"),
+                Some("something was added to it after the transaction began, which therefore does not see it".to_owned()),
+                Some("run the transaction again".to_owned()),
+            ),
             Self::VersionGone { model } => report(
                 Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
-                format!("the tables of the version of model \"{model}\" are gone"),
+                format!("the rows of a version of model \"{model}\" are gone"),
                 Some(
-                    "another session dropped them after the transaction began, or a dump was restored that left them out"
+                    "another session dropped the version while it was read, or a dump was restored that left rows out"
                         .to_owned(),
                 ),
                 Some(
-                    "run the transaction again; if they are still gone, train the model, or dump schema segrec_catalog too"
+                    "run the transaction again; if they are still gone, train the model"
                         .to_owned(),
                 ),
             ),
@@ -505,18 +511,6 @@ impl SegrecError {
                 format!("version {version} of model \"{model}\" is deployed"),
                 Some("the deployed version answers every call".to_owned()),
                 Some("deploy another version first, with segrec_deploy or segrec_rollback".to_owned()),
-            ),
-            Self::BeingRead { model, version, patience } => report(
-                Code::ERRCODE_LOCK_NOT_AVAILABLE,
-                match version {
-                    Some(version) => format!("version {version} of model \"{model}\" is being read"),
-                    None => format!("model \"{model}\" is being read"),
-                },
-                Some(format!(
-                    "for {} s there was no moment in which no other transaction read the tables of versions",
-                    patience.as_secs_f64()
-                )),
-                Some("end the transactions that read the views of members, items and factors, or set lock_timeout to wait longer".to_owned()),
             ),
             Self::NotMember { role } => report(
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,

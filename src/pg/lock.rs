@@ -3,30 +3,6 @@
 
 use pgrx::{pg_guard, pg_sys};
 use std::cell::RefCell;
-use std::ffi::{CStr, CString};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
-/// Between two looks whether nobody uses a table.
-const POLL: Duration = Duration::from_millis(20);
-
-/// Keeps a table from being dropped to the end of the transaction; none where it is gone.
-pub fn hold_table(schema: &CStr, table: &CStr) -> Option<pg_sys::Oid> {
-    // SAFETY: both names end with a zero byte; the relation is closed again while its lock is kept.
-    unsafe {
-        let namespace = pg_sys::get_namespace_oid(schema.as_ptr(), true);
-        let oid = pg_sys::get_relname_relid(table.as_ptr(), namespace);
-        if oid == pg_sys::InvalidOid {
-            return None;
-        }
-        let relation = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as i32);
-        if relation.is_null() {
-            return None;
-        }
-        pg_sys::relation_close(relation, pg_sys::NoLock as i32);
-        Some(oid)
-    }
-}
 
 /// Raises PostgreSQL's usual error on a replica and in a transaction that only reads.
 pub fn refuse_in_read_only() {
@@ -173,58 +149,4 @@ fn tag(table: pg_sys::Oid, key: i64) -> pg_sys::LOCKTAG {
 fn parts(tag: &pg_sys::LOCKTAG) -> [u32; 4] {
     let pg_sys::LOCKTAG { locktag_field1, locktag_field2, locktag_field3, locktag_field4, .. } = *tag;
     [locktag_field1, locktag_field2, locktag_field3, u32::from(locktag_field4)]
-}
-
-/// The setting `lock_timeout`; none where it is off.
-pub fn lock_timeout() -> Option<Duration> {
-    // SAFETY: a setting, which changes on this thread only.
-    let milliseconds = unsafe { pg_sys::LockTimeout };
-    (milliseconds > 0).then(|| Duration::from_millis(milliseconds as u64))
-}
-
-/// Locks tables against everybody to the end of the transaction, in a moment in which nobody uses any of them; false
-/// where none came in time. It stands in no queue meanwhile, so nobody waits behind it. Tables that are gone are passed
-/// over.
-pub fn lock_tables_within(schema: &CStr, tables: &[CString], patience: Duration) -> bool {
-    let start = Instant::now();
-    loop {
-        if try_lock_tables(schema, tables) {
-            return true;
-        }
-        if start.elapsed() >= patience {
-            return false;
-        }
-        sleep(POLL.min(patience));
-        pg_sys::check_for_interrupts!();
-    }
-}
-
-/// Locks all of the tables or none.
-fn try_lock_tables(schema: &CStr, tables: &[CString]) -> bool {
-    let mode = pg_sys::AccessExclusiveLock as i32;
-    let mut locked = Vec::with_capacity(tables.len());
-    for table in tables {
-        // SAFETY: both names end with a zero byte; a relation that is dropped between both calls is locked by its number,
-        // which harms nobody.
-        let free = unsafe {
-            let namespace = pg_sys::get_namespace_oid(schema.as_ptr(), true);
-            let oid = pg_sys::get_relname_relid(table.as_ptr(), namespace);
-            if oid == pg_sys::InvalidOid {
-                continue;
-            }
-            let free = pg_sys::ConditionalLockRelationOid(oid, mode);
-            if free {
-                locked.push(oid);
-            }
-            free
-        };
-        if !free {
-            for oid in locked.into_iter().rev() {
-                // SAFETY: locked above, in this transaction.
-                unsafe { pg_sys::UnlockRelationOid(oid, mode) };
-            }
-            return false;
-        }
-    }
-    true
 }

@@ -93,7 +93,10 @@ impl AllLists {
         }
         match users.last() {
             Some(last) => self.next_place = last.place + 1,
-            None => self.finished = true,
+            None => {
+                self.version.members.check_there()?;
+                self.finished = true;
+            }
         }
         // Users are stored segment by segment.
         for group in users.chunk_by(|a, b| a.segment == b.segment) {

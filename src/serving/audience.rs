@@ -54,6 +54,7 @@ pub fn audience(
         top.push(member.place, score);
         Ok(())
     })?;
+    version.members.check_there()?;
     let found = top.finish();
     let places: Vec<u32> = found.iter().map(|scored| scored.item).collect();
     let scores = found.iter().map(|scored| version.shown(scored.score));

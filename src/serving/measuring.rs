@@ -93,7 +93,7 @@ fn tested(version: &ServedVersion, test: Test<'_>) -> Result<Vec<Tested>> {
     let Test { relation, events, interactions, .. } = test;
     let numbers: Vec<Option<u32>> =
         (0..events.items().len()).map(|item| version.item_ids().find(events.items().get(item))).collect();
-    let find = |user: usize| version.members.users.find(&id_text(events.users().get(user)));
+    let find = |user: usize| version.members.user(&id_text(events.users().get(user)));
     let mut left_out = LeftOut::default();
     let mut users = Vec::new();
     for user in 0..events.users().len() {
@@ -235,6 +235,7 @@ fn trained_on(version: &ServedVersion) -> Result<(IdMap, Interactions)> {
             starts.push(columns.len());
         }
     }
+    version.members.check_there()?;
     let rows = SparseRows::new(version.item_ids().len(), starts, columns, values)?;
     Ok((ids, Interactions::new(rows)))
 }

@@ -177,7 +177,7 @@ pub fn stranger(version: &ServedVersion) -> Result<Person> {
 
 /// A user, by what is stored and what they do now.
 pub fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
-    let stored = version.members.users.find(&id_text(user))?;
+    let stored = version.members.user(&id_text(user))?;
     let live = History::live(version, user)?;
     match (stored, live) {
         (Some(stored), None) => known_person(version, user, &stored, History::stored(&stored), false),

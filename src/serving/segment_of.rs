@@ -18,7 +18,7 @@ pub fn segment_of(user: Id<'_>, model: Option<&str>) -> Result<Option<i32>> {
         return Ok(None);
     };
     let segments = session::segments(&model)?;
-    if let Some(stored) = segments.users.find(&id_text(user))? {
+    if let Some(stored) = segments.user(&id_text(user))? {
         return Ok(Some(stored.segment));
     }
     if let Some(segment) = segments.of_row(user)? {

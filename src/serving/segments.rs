@@ -2,14 +2,13 @@
 //! features that are nobody's yet.
 
 use super::followed::Followed;
-use crate::catalog::factors::{Held, UserLookup};
+use crate::catalog::factors::{StoredUser, UserLookup};
 use crate::catalog::models::Model;
 use crate::catalog::relations::{self, Column};
 use crate::catalog::segments::{self, StoredClassifier};
 use crate::catalog::users::{LiveUser, Wanted, describing_columns};
-use crate::catalog::versions;
+use crate::catalog::versions::{self, Seen};
 use crate::error::{Result, SegrecError};
-use crate::pg::row::RowVersion;
 use segrec_engine::EngineError;
 use segrec_engine::interactions::Id;
 use segrec_engine::segmentation::classifier::Classifier;
@@ -17,13 +16,11 @@ use serde_json::{Map, Value};
 
 /// The segments of a version as a session holds them.
 pub struct ServedSegments {
-    held: Held,
-    /// The row of the version, where it says how a row of users finds its segment: to forget somebody changes that.
-    row: Option<RowVersion>,
+    /// The version, as it was when this was loaded: to forget somebody may change how a row of users finds its segment.
+    pub version: Seen,
     /// The ids of segments, ascending: places in this list are the numbers of segments in serving.
     pub ids: Vec<i32>,
-    /// Finds users of the training.
-    pub users: UserLookup,
+    users: UserLookup,
     classifier: Option<StoredClassifier>,
     model: Model,
     live: Followed<LiveUser>,
@@ -40,32 +37,43 @@ enum Reader {
 
 impl ServedSegments {
     /// Loads the segments of a version.
-    pub fn load(model: &Model, held: Held) -> Result<Self> {
-        let version_id = held.version_id;
-        // First the row, so that a change in between is seen later.
-        let row = versions::row(version_id)?;
-        let classifier = segments::load_classifier(version_id)?;
+    pub fn load(model: &Model, version: Seen) -> Result<Self> {
+        let version_id = version.version_id;
         Ok(Self {
-            held,
-            row: row.filter(|_| classifier.is_some()),
+            version,
             ids: segments::ids(version_id)?,
             users: UserLookup::new(version_id)?,
-            classifier,
+            classifier: segments::load_classifier(version_id)?,
             model: model.clone(),
             live: Followed::default(),
         })
     }
 
-    /// The version's key.
-    pub fn id(&self) -> i64 {
-        self.held.version_id
+    /// Whether they are those of that version, of a model that reads the same relations.
+    pub fn are_current(&self, model: &Model, version: &Seen) -> bool {
+        self.version == *version && self.model.reads_as(model)
     }
 
-    /// Whether this is the version that is held, as it is stored now, of a model that reads the same relations.
-    pub fn is_current(&self, model: &Model, held: Held) -> Result<bool> {
-        Ok(self.held == held
-            && self.model.reads_as(model)
-            && (self.row.is_none() || self.row == versions::row(held.version_id)?))
+    /// The version's key.
+    pub fn id(&self) -> i64 {
+        self.version.version_id
+    }
+
+    /// The user of the training with that id.
+    pub fn user(&self, id: &str) -> Result<Option<StoredUser>> {
+        let found = self.users.find(id)?;
+        if found.is_none() {
+            self.check_there()?;
+        }
+        Ok(found)
+    }
+
+    /// An error where the version was dropped while it was read, so that what was read is not all.
+    pub fn check_there(&self) -> Result<()> {
+        if versions::is_there(self.id())? {
+            return Ok(());
+        }
+        Err(SegrecError::VersionGone { model: self.model.name.clone() })
     }
 
     /// The id of the segment of a row of users as it is now; `None` where there is no such row or it

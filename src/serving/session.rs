@@ -2,9 +2,9 @@
 
 use super::segments::ServedSegments;
 use super::version::ServedVersion;
-use crate::catalog::factors::{self, Held};
 use crate::catalog::models::{self, Answers, Model, Wanted};
 use crate::catalog::statement::stable;
+use crate::catalog::versions::{self, Seen};
 use crate::error::{Result, SegrecError};
 use crate::settings;
 use std::cell::RefCell;
@@ -48,12 +48,12 @@ fn answering(name: Option<&str>, answers: Answers) -> Result<Rc<Model>> {
     }
 }
 
-/// The deployed version, which is kept from being dropped to the end of the transaction.
-fn held(model: &Model) -> Result<Held> {
+/// The deployed version as the statement sees it.
+fn deployed(model: &Model) -> Result<Seen> {
     let Some(version_id) = model.deployed_version_id else {
         return Err(SegrecError::NotTrained { model: model.name.clone() });
     };
-    factors::held(version_id).ok_or_else(|| {
+    versions::seen(version_id)?.ok_or_else(|| {
         forget(model.id);
         SegrecError::VersionGone { model: model.name.clone() }
     })
@@ -78,14 +78,14 @@ fn forget(model_id: i64) {
 
 /// The segments of the deployed version of a model.
 pub fn segments(model: &Model) -> Result<Rc<ServedSegments>> {
-    let held = held(model)?;
+    let deployed = deployed(model)?;
     let loaded = SEGMENTS.with(|loaded| loaded.borrow().get(&model.id).cloned());
     match loaded {
-        Some(segments) if segments.is_current(model, held)? => Ok(segments),
+        Some(segments) if segments.are_current(model, &deployed) => Ok(segments),
         _ => {
             // The old version goes first: a session never holds two of a model.
             forget(model.id);
-            let segments = Rc::new(ServedSegments::load(model, held)?);
+            let segments = Rc::new(ServedSegments::load(model, deployed)?);
             SEGMENTS.with(|loaded| loaded.borrow_mut().insert(model.id, Rc::clone(&segments)));
             Ok(segments)
         }

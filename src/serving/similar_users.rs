@@ -36,6 +36,7 @@ pub fn similar_users(user: Id<'_>, n: usize, model: Option<&str>) -> Result<Vec<
         }
         Ok(())
     })?;
+    version.members.check_there()?;
     let found = top.finish();
     let places: Vec<u32> = found.iter().map(|scored| scored.item).collect();
     let cosines = found.iter().map(|scored| scored.score);

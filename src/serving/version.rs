@@ -79,13 +79,15 @@ impl ServedVersion {
     /// Loads a version.
     pub fn load(model: &Model, source: &EventsSource, members: Rc<ServedSegments>) -> Result<Self> {
         let version_id = members.id();
-        let (stored, centroids) = versions::load(version_id)?;
+        let Some((stored, centroids)) = versions::load(version_id)? else {
+            return Err(SegrecError::VersionGone { model: model.name.clone() });
+        };
         let options = parse_options(&stored.options).map_err(SegrecError::InvalidOptions)?;
         let decided = stored.decided;
         let rated: Option<Rated> = stored.rated.as_deref().map(segments::decode).transpose()?;
         let reads = rated.as_ref().and_then(|rated| rated.encoder.as_ref()).map(AttributeEncoder::reads);
         let reads = reads.unwrap_or_default();
-        let cache = cache::open(model.id, version_id, source.item_kind, &stored)?;
+        let cache = cache::open(model, version_id, source.item_kind, &stored)?;
         Ok(Self {
             id: version_id,
             median_weight: stored.median_weight,

@@ -2,16 +2,20 @@
 
 use crate::{Cluster, Session};
 
-/// How many versions are half-written: ready without tables, never finished, or tables without a version.
+/// How many versions are half-written: ready without users, never finished, or rows without a version.
 #[must_use]
 pub fn half_written(session: &mut Session) -> i64 {
     session.value(
         "SELECT count(*) FROM
-             (SELECT DISTINCT substring(relname FROM '^version_[a-z_]+_([0-9]+)$')::bigint AS version_id
-              FROM pg_class WHERE relnamespace = 'segrec_catalog'::regnamespace AND relkind = 'r'
-                  AND relname ~ '^version_[a-z_]+_[0-9]+$') tables
+             (SELECT DISTINCT version_id FROM segrec_catalog.version_users
+              UNION SELECT version_id FROM segrec_catalog.version_items
+              UNION SELECT version_id FROM segrec_catalog.version_segment_items
+              UNION SELECT version_id FROM segrec_catalog.segments
+              UNION SELECT version_id FROM segrec_catalog.metrics) stored
              FULL JOIN (SELECT * FROM segrec_catalog.versions WHERE state <> 'failed') versions USING (version_id)
-         WHERE tables.version_id IS NULL OR model_id IS NULL OR finished_at IS NULL",
+         WHERE model_id IS NULL OR finished_at IS NULL
+            OR users <> (SELECT count(*) FROM segrec_catalog.version_users WHERE version_users.version_id = versions.version_id)
+            OR items <> (SELECT count(*) FROM segrec_catalog.version_items WHERE version_items.version_id = versions.version_id)",
     )
 }
 

@@ -15,6 +15,7 @@ mod write;
 pub use file::CacheFile;
 
 use super::statistics;
+use crate::catalog::models::Model;
 use crate::catalog::{factors, versions};
 use crate::error::{Result, SegrecError, log};
 use crate::pg::mapped::{Unfinished, Writing, remove_files, version_file};
@@ -24,14 +25,12 @@ use std::path::Path;
 
 /// The file of a version: mapped as it is, or written first.
 pub fn open(
-    model_id: i64,
+    model: &Model,
     version_id: i64,
     kind: IdKind,
     stored: &versions::DeployedVersion,
 ) -> Result<CacheFile> {
-    let Some(table) = factors::items_table(version_id) else {
-        return Err(SegrecError::Internal(format!("version {version_id} has no table of items")));
-    };
+    let table = versions::table()?;
     let path = version_file(version_id, table);
     if let Some(file) = existing(&path, version_id) {
         return Ok(file);
@@ -44,15 +43,21 @@ pub fn open(
     if let Some(file) = existing(&path, version_id) {
         return Ok(file);
     }
+    let gone = || SegrecError::VersionGone { model: model.name.clone() };
+    // A restore may have left them out.
+    if factors::count_items(version_id)? != stored.items as u64 {
+        return Err(gone());
+    }
     let deployed = versions::deployed()?;
     // Only who has the right to write makes unfinished files, so these are of processes that were killed.
-    let is_served =
-        |version, table| deployed.contains(&version) && factors::items_table(version) == Some(table);
-    remove_files(|version, table| !table.is_some_and(|table| is_served(version, table)));
+    remove_files(|version, of| of != Some(table) || !deployed.contains(&version));
     let unfinished = Unfinished::create(&path).map_err(failed)?;
     write::write(&unfinished.file, version_id, kind, stored, &path)?;
+    if !versions::is_there(version_id)? {
+        return Err(gone());
+    }
     unfinished.complete(&path).map_err(failed)?;
-    statistics::count_file(model_id);
+    statistics::count_file(model.id);
     CacheFile::open(&path, version_id)?
         .map(CacheFile::written)
         .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile")))

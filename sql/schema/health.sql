@@ -1,0 +1,134 @@
+-- Whether models answer from what is true now, how their trainings go, and what they take: for who uses them, and for who
+-- watches a server. Whatever became of the relations of a model, these views read the catalogs of PostgreSQL and nothing of
+-- the relations, so they fail for none and wait for nobody.
+
+-- Why a model does not answer from its relation as it is now, the first reason that there is. Joined by name, so that it is
+-- looked into for the models that are asked for.
+CREATE VIEW segrec_catalog.model_states WITH (security_barrier) AS
+SELECT model.name,
+       CASE
+           WHEN model.last_version = 0 THEN 'it was never trained'
+           WHEN model.deployed_version_id IS NULL THEN 'no version is deployed'
+           WHEN NOT EXISTS (SELECT FROM segrec_catalog.versions version WHERE version.version_id = model.deployed_version_id)
+               THEN 'the rows of the deployed version are missing: a restore left them out'
+           WHEN relation.oid IS NULL THEN pg_catalog.format('the relation of %s is gone', read.what)
+           WHEN missing.names IS NOT NULL THEN pg_catalog.format('columns of %s are gone: %s', read.what, missing.names)
+           WHEN other.names IS NOT NULL THEN pg_catalog.format('columns of %s hold ids of another kind: %s', read.what, other.names)
+           WHEN NOT EXISTS (
+               SELECT FROM pg_catalog.pg_index index
+               JOIN pg_catalog.pg_class class ON class.oid = index.indexrelid
+               JOIN pg_catalog.pg_am method ON method.oid = class.relam
+               JOIN pg_catalog.pg_attribute attribute
+                   ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0]
+               WHERE index.indrelid = relation.oid AND attribute.attname = read.user_column::name
+                 AND index.indisvalid AND index.indpred IS NULL AND method.amname IN ('btree', 'hash')
+                 AND attribute.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype)
+               THEN pg_catalog.format('no index of %s leads with column %I', read.what, read.user_column)
+       END AS not_live
+FROM segrec_catalog.models model
+CROSS JOIN LATERAL (
+    SELECT COALESCE(model.events, model.users)::oid AS oid,
+           CASE WHEN model.events IS NULL THEN 'users' ELSE 'events' END AS what,
+           COALESCE(model.user_column, model.users_key) AS user_column) AS read
+LEFT JOIN pg_catalog.pg_class relation ON relation.oid = read.oid
+CROSS JOIN LATERAL (
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(named.name), ', ' ORDER BY named.place) AS names
+    FROM (VALUES (1, read.user_column), (2, model.item_column), (3, model.weight_column), (4, model.time_column),
+                 (5, model.type_column)) AS named (place, name)
+    WHERE named.name IS NOT NULL
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute attribute
+                      WHERE attribute.attrelid = read.oid AND attribute.attname = named.name::name
+                        AND attribute.attnum > 0 AND NOT attribute.attisdropped)) AS missing
+CROSS JOIN LATERAL (
+    SELECT pg_catalog.string_agg(pg_catalog.format('%I is %s, not %s', named.name, pg_catalog.format_type(base.oid, NULL), named.kind), ', ') AS names
+    FROM (VALUES (read.user_column, model.user_id_kind), (model.item_column, model.item_id_kind)) AS named (name, kind)
+    JOIN pg_catalog.pg_attribute attribute
+        ON attribute.attrelid = read.oid AND attribute.attname = named.name::name AND attribute.attnum > 0
+    JOIN pg_catalog.pg_type type ON type.oid = attribute.atttypid
+    -- Of a domain the type that it is of; of one of a domain nothing is said.
+    JOIN pg_catalog.pg_type base ON base.oid = CASE type.typtype WHEN 'd' THEN type.typbasetype ELSE type.oid END
+    WHERE base.typtype <> 'd'
+      AND named.kind <> CASE WHEN base.oid IN ('pg_catalog.int2'::pg_catalog.regtype, 'pg_catalog.int4'::pg_catalog.regtype,
+                                               'pg_catalog.int8'::pg_catalog.regtype) THEN 'bigint'
+                             WHEN base.oid = 'pg_catalog.uuid'::pg_catalog.regtype THEN 'uuid'
+                             WHEN base.oid IN ('pg_catalog.text'::pg_catalog.regtype, 'pg_catalog.varchar'::pg_catalog.regtype,
+                                               'pg_catalog.bpchar'::pg_catalog.regtype) THEN 'text'
+                             ELSE '' END) AS other;
+COMMENT ON VIEW segrec_catalog.model_states IS 'every model, and why it does not answer from its relation as it is now';
+
+CREATE VIEW segrec.models WITH (security_barrier) AS
+SELECT model.name AS model, model.owner, model.events, model.users, model.items, model.options,
+       version.version AS deployed_version, version.finished_at AS trained_at, schedule.cron AS schedule,
+       model.user_column, model.item_column, model.weight_column, model.time_column, model.type_column,
+       model.created_at, state.not_live IS NULL AS live, state.not_live AS live_reason
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.model_states state ON state.name = model.name
+LEFT JOIN segrec_catalog.versions version ON version.version_id = model.deployed_version_id
+LEFT JOIN segrec_catalog.schedules schedule ON schedule.model_id = model.model_id;
+COMMENT ON VIEW segrec.models IS 'the models you may use';
+
+-- What every version stores, by the numbers of rows that are known of it.
+CREATE VIEW segrec_catalog.model_sizes WITH (security_barrier) AS
+SELECT version.model_id, pg_catalog.sum(version.users) AS users, pg_catalog.sum(version.items) AS items,
+       pg_catalog.sum(version.items * version.segments) AS pairs
+FROM segrec_catalog.versions version
+GROUP BY version.model_id;
+COMMENT ON VIEW segrec_catalog.model_sizes IS 'how many users and items the versions of each model have, and at most how many pairs of segments and items';
+
+-- Trainings that left a trace: versions, and runs of schedules that failed.
+CREATE VIEW segrec_catalog.attempts WITH (security_barrier) AS
+SELECT version.model_id, version.finished_at,
+       CASE WHEN version.state = 'failed' THEN 'failed' WHEN version.deployed_at IS NULL THEN 'not deployed' ELSE 'deployed' END AS outcome
+FROM segrec_catalog.versions version
+UNION ALL
+SELECT run.model_id, run.finished_at, run.outcome
+FROM segrec_catalog.schedule_runs run
+WHERE run.outcome = 'failed';
+COMMENT ON VIEW segrec_catalog.attempts IS 'trainings that left a trace, and what they came to';
+
+CREATE VIEW segrec.health WITH (security_barrier) AS
+SELECT model.name AS model, state.not_live IS NULL AS live, state.not_live AS live_reason,
+       version.version AS deployed_version, pg_catalog.now() - version.finished_at AS deployed_age,
+       last.finished_at AS last_training_at, last.outcome AS last_outcome,
+       (SELECT pg_catalog.count(*) FROM segrec_catalog.attempts attempt
+        WHERE attempt.model_id = model.model_id AND attempt.outcome = 'failed'
+          AND attempt.finished_at > COALESCE(
+              (SELECT pg_catalog.max(done.finished_at) FROM segrec_catalog.attempts done
+               WHERE done.model_id = model.model_id AND done.outcome <> 'failed'), '-infinity')) AS failures_in_a_row,
+       (SELECT pg_catalog.count(*) FROM segrec_catalog.versions newer
+        WHERE newer.model_id = model.model_id AND newer.state = 'ready'
+          AND newer.version > COALESCE(
+              (SELECT pg_catalog.max(answered.version) FROM segrec_catalog.versions answered
+               WHERE answered.model_id = model.model_id AND answered.deployed_at IS NOT NULL), 0)) AS not_deployed_in_a_row,
+       CASE WHEN counted.rows > version.event_rows THEN counted.rows - version.event_rows
+            WHEN counted.rows IS NOT NULL AND version.event_rows IS NOT NULL THEN 0 END AS new_rows,
+       (SELECT (COALESCE(size.users / NULLIF(every.users, 0) * pg_catalog.pg_total_relation_size('segrec_catalog.version_users'), 0)
+              + COALESCE(size.items / NULLIF(every.items, 0) * pg_catalog.pg_total_relation_size('segrec_catalog.version_items'), 0)
+              + COALESCE(size.pairs / NULLIF(every.pairs, 0) * pg_catalog.pg_total_relation_size('segrec_catalog.version_segment_items'), 0))::bigint
+        FROM segrec_catalog.model_sizes size,
+             (SELECT pg_catalog.sum(users) AS users, pg_catalog.sum(items) AS items, pg_catalog.sum(pairs) AS pairs
+              FROM segrec_catalog.model_sizes) AS every
+        WHERE size.model_id = model.model_id) AS disk,
+       job.running AS jobs_running, job.waiting AS jobs_waiting
+FROM segrec_catalog.owned_models model
+JOIN segrec_catalog.model_states state ON state.name = model.name
+LEFT JOIN segrec_catalog.versions version ON version.version_id = model.deployed_version_id
+LEFT JOIN LATERAL (SELECT attempt.finished_at, attempt.outcome FROM segrec_catalog.attempts attempt
+                   WHERE attempt.model_id = model.model_id AND attempt.finished_at IS NOT NULL
+                   ORDER BY attempt.finished_at DESC LIMIT 1) AS last ON true
+-- Of a table what PostgreSQL counts of its rows, of a partitioned one the sum of its partitions; of others nothing is known.
+CROSS JOIN LATERAL (
+    WITH RECURSIVE part (oid) AS (
+        SELECT model.events::oid
+        UNION
+        SELECT child.inhrelid FROM part JOIN pg_catalog.pg_inherits child ON child.inhparent = part.oid)
+    SELECT pg_catalog.sum(GREATEST(pg_catalog.pg_stat_get_live_tuples(stored.oid), stored.reltuples::bigint, 0))::bigint AS rows
+    FROM part JOIN pg_catalog.pg_class stored ON stored.oid = part.oid
+    WHERE stored.relkind IN ('r', 'm')) AS counted
+CROSS JOIN LATERAL (
+    SELECT pg_catalog.count(*) FILTER (WHERE state = 'running') AS running,
+           pg_catalog.count(*) FILTER (WHERE state = 'waiting') AS waiting
+    FROM segrec_catalog.seen_jobs WHERE seen_jobs.model_id = model.model_id) AS job
+WHERE pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
+   OR EXISTS (SELECT FROM segrec_catalog.usable_models usable WHERE usable.model_id = model.model_id);
+COMMENT ON VIEW segrec.health IS 'how the models do, for alerts: those you may use, and all for members of pg_read_all_stats';
