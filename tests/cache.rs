@@ -162,3 +162,19 @@ fn many_sessions_that_miss_a_file_write_it_once() {
     });
     only_file(&cluster);
 }
+
+#[test]
+fn the_file_of_a_version_that_only_an_old_transaction_sees_goes_when_it_is_written() {
+    let cluster = Cluster::start();
+    let database = cluster.database("cache_old");
+    let (mut session, mut old) = (database.connect(), database.connect());
+    planted::create_and_train(&mut session);
+    let expected = list(&mut session);
+    old.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    session.run("SELECT segrec_drop_model('planted')");
+    assert!(files(&cluster).is_empty());
+    for _ in 0..2 {
+        assert_eq!(list(&mut old), expected);
+        assert!(files(&cluster).is_empty());
+    }
+}

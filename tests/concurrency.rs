@@ -215,3 +215,23 @@ fn a_transaction_that_does_not_see_what_was_added_to_a_model_does_not_drop_it() 
     first.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT segrec_drop_model('planted'); COMMIT");
     assert_eq!(first.table("SELECT count(*) FROM segrec_catalog.segment_labels"), "0");
 }
+
+#[test]
+fn a_statement_of_a_transaction_that_has_written_is_answered_while_versions_are_deployed_and_dropped() {
+    let database = Cluster::shared().database("concurrency_written");
+    let (mut first, mut second) = (database.connect(), database.connect());
+    planted::create_and_train(&mut first);
+    first.run(r#"SELECT segrec_alter_model('planted', '{"keep_versions": 1}')"#);
+    second.run("CREATE TEMP TABLE written (n int); BEGIN; INSERT INTO written VALUES (1)");
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(move || {
+            let lists = "SELECT count(*) FROM generate_series(0::bigint, 39) u,
+                LATERAL (SELECT pg_sleep(0.1 + 0 * u) OFFSET 0) moment, LATERAL segrec_recommend(u, 5)";
+            second.value::<i64>(lists)
+        });
+        for _ in 0..3 {
+            first.run("SELECT segrec_train('planted', 'always')");
+        }
+        assert_eq!(reading.join().unwrap(), 200);
+    });
+}

@@ -5,6 +5,7 @@ use crate::error::{Result, SegrecError};
 use crate::pg::owner::table_and_owner;
 use crate::pg::packed::Packed;
 use crate::pg::row::{Key, RowVersion, rows, sees_only_committed};
+use crate::pg::snapshot::NewSnapshot;
 use pgrx::{JsonB, pg_sys};
 use segrec_engine::Matrix;
 use segrec_engine::recipe::{Attempt, Decided, MetricRow};
@@ -404,6 +405,12 @@ pub struct Seen {
     pub version_id: i64,
     table: pg_sys::Oid,
     row: RowVersion,
+}
+
+/// Whether a version has been dropped, whatever the statement sees.
+pub fn is_dropped(version_id: i64) -> Result<bool> {
+    let _snapshot = NewSnapshot::latest();
+    Ok(seen(version_id)?.is_none())
 }
 
 /// The version of that key; none where the statement sees no such row. Answered without the executor.

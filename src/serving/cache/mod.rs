@@ -58,9 +58,14 @@ pub fn open(
     }
     unfinished.complete(&path).map_err(failed)?;
     statistics::count_file(model.id);
-    CacheFile::open(&path, version_id)?
+    let file = CacheFile::open(&path, version_id)?
         .map(CacheFile::written)
-        .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile")))
+        .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile")))?;
+    if versions::is_dropped(version_id)? {
+        // Whoever dropped it did not find the file. This session has it mapped.
+        let _ = std::fs::remove_file(&path);
+    }
+    Ok(file)
 }
 
 /// The file where it is there and as it should be; one that is not goes.
