@@ -452,3 +452,25 @@ fn an_estimate_counts_what_there_is_and_bounds_what_a_training_takes() {
     let error = stranger.expect_error("SELECT * FROM segrec_estimate('long')");
     assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
 }
+
+#[test]
+fn a_training_that_fails_leaves_a_line_in_the_log_with_its_sqlstate() {
+    let cluster = Cluster::start();
+    let database = cluster.database("training_log");
+    let mut session = database.connect();
+    session.run(
+        "CREATE TABLE raw AS SELECT '1'::text AS user_id, 1::bigint AS item_id;
+         CREATE VIEW events AS SELECT user_id::bigint AS user_id, item_id FROM raw;
+         SELECT segrec_create_model('m', 'events');
+         INSERT INTO raw VALUES ('one', 1)",
+    );
+    session.expect_error("SELECT segrec_train('m')");
+    session.expect_error("SELECT segrec_train('nosuch')");
+    let log = cluster.log();
+    for line in [
+        "LOG:  training of model \"m\" failed: 22P02: invalid input syntax for type bigint: \"one\"",
+        "LOG:  training of model \"nosuch\" failed: 42704: model \"nosuch\" does not exist",
+    ] {
+        assert!(log.contains(line), "{log}");
+    }
+}

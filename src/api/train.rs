@@ -2,7 +2,8 @@
 
 use crate::catalog::statement::stable;
 use crate::commands::{estimate, train};
-use crate::error::or_raise;
+use crate::error::{log, or_raise};
+use crate::pg::background::telling;
 use crate::pg::text::Text;
 use pgrx::prelude::*;
 
@@ -27,7 +28,12 @@ fn segrec_train(
         name!(seconds, f64),
     ),
 > {
-    let result = or_raise(train::train(model.as_deref(), deploy.as_deref()));
+    // What failed takes all that it has written back with it: the server's log keeps a trace.
+    let tell = |code: &str, message: &str| {
+        let model = model.as_deref().unwrap_or_default();
+        log(format!("training of model \"{model}\" failed: {code}: {message}"));
+    };
+    let result = telling(tell, || or_raise(train::train(model.as_deref(), deploy.as_deref())));
     TableIterator::once((
         result.version,
         result.users,

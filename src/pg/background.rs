@@ -13,7 +13,7 @@ use pgrx::bgworkers::{
 };
 use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 use pgrx::{IntoDatum, PgSqlErrorCode, PgTryBuilder, pg_sys};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -209,11 +209,31 @@ pub fn attempt<T>(act: impl FnOnce() -> T) -> Result<T, Failure> {
     result
 }
 
-fn failure(error: &CaughtError) -> Failure {
+/// Does something, and tells of an error on its way out: its SQLSTATE and its message.
+pub fn telling<T>(tell: impl FnOnce(&str, &str), act: impl FnOnce() -> T) -> T {
+    let mut tell = AssertUnwindSafe(Some(tell));
+    PgTryBuilder::new(AssertUnwindSafe(act))
+        .catch_others(move |error| {
+            let report = report_of(&error);
+            // SAFETY: gives a text of five characters in memory of its own, until it is called again.
+            let code = unsafe { CStr::from_ptr(pg_sys::unpack_sql_state(report.sql_error_code() as i32)) };
+            if let Some(tell) = tell.take() {
+                tell(&code.to_string_lossy(), report.message());
+            }
+            error.rethrow()
+        })
+        .execute()
+}
+
+fn report_of(error: &CaughtError) -> &ErrorReportWithLevel {
     let (CaughtError::PostgresError(report)
     | CaughtError::ErrorReport(report)
     | CaughtError::RustPanic { ereport: report, .. }) = error;
-    let report: &ErrorReportWithLevel = report;
+    report
+}
+
+fn failure(error: &CaughtError) -> Failure {
+    let report = report_of(error);
     let mut text = report.message().to_owned();
     for (label, more) in [("DETAIL", report.detail()), ("HINT", report.hint())] {
         if let Some(more) = more {
