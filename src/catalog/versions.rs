@@ -5,7 +5,7 @@ use crate::error::{Result, SegrecError};
 use crate::pg::owner::table_and_owner;
 use crate::pg::packed::Packed;
 use crate::pg::row::{Key, RowVersion, rows, sees_only_committed};
-use crate::pg::snapshot::NewSnapshot;
+use crate::pg::snapshot::{NewSnapshot, is_parallel};
 use pgrx::{JsonB, pg_sys};
 use segrec_engine::Matrix;
 use segrec_engine::recipe::{Attempt, Decided, MetricRow};
@@ -407,8 +407,11 @@ pub struct Seen {
     row: RowVersion,
 }
 
-/// Whether a version has been dropped, whatever the statement sees.
+/// Whether a version has been dropped, whatever the statement sees. Among parallel processes none can tell.
 pub fn is_dropped(version_id: i64) -> Result<bool> {
+    if is_parallel() {
+        return Ok(false);
+    }
     let _snapshot = NewSnapshot::latest();
     Ok(seen(version_id)?.is_none())
 }

@@ -3,6 +3,12 @@
 use pgrx::pg_sys;
 use std::marker::PhantomData;
 
+/// Whether processes work on the statement in parallel: then PostgreSQL takes no latest snapshot.
+pub fn is_parallel() -> bool {
+    // SAFETY: reads a variable.
+    unsafe { pg_sys::IsInParallelMode() }
+}
+
 /// While it lives, queries see what was committed when it was made, and not only what the statement began with. At the
 /// levels of isolation above READ COMMITTED they see what the transaction began with all the same.
 pub struct NewSnapshot(PhantomData<*const ()>);
