@@ -21,7 +21,7 @@ enum Of {
 }
 
 /// Every table whose rows belong to a version, a study or a model, each of these three after all that belongs to it.
-const TABLES: [(&str, Of); 23] = [
+const TABLES: [(&str, Of); 24] = [
     ("version_users", Of::Version),
     ("version_items", Of::Version),
     ("version_segment_items", Of::Version),
@@ -42,6 +42,7 @@ const TABLES: [(&str, Of); 23] = [
     ("schedules", Of::Model),
     ("schedule_runs", Of::Model),
     ("jobs", Of::Model),
+    ("model_functions", Of::Model),
     ("model_grants", Of::Model),
     ("model_owners", Of::Model),
     ("models", Of::Model),
@@ -91,9 +92,10 @@ pub fn delete_model(model_id: i64) -> Result<bool> {
 
 /// The tables to which rows of a model are added while its row is shared. They are small, and read without an index. Whoever
 /// adds to the others writes the model's row, which a transaction that does not see that cannot take.
-const SHARED: [&CStr; 7] = [
+const SHARED: [&CStr; 8] = [
     c"segment_labels",
     c"model_grants",
+    c"model_functions",
     c"model_owners",
     c"schedules",
     c"schedule_runs",
