@@ -153,8 +153,8 @@ fn a_relation_without_rows_to_read() {
         "SELECT segrec_train('shop')",
         SqlState::UNDEFINED_TABLE,
         "the events relation of model \"shop\" does not exist any more",
-        "it was dropped after the model was created",
-        "drop the model with segrec_drop_model and create it on another relation",
+        "it was dropped after the model was pointed at it",
+        "point the model at another: segrec_rebind('shop', events => …)",
     );
     session.run("SELECT segrec_drop_model('shop')");
 }
