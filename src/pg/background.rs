@@ -218,7 +218,7 @@ pub fn telling<T>(tell: impl FnOnce(&str, &str), act: impl FnOnce() -> T) -> T {
             // SAFETY: gives a text of five characters in memory of its own, until it is called again.
             let code = unsafe { CStr::from_ptr(pg_sys::unpack_sql_state(report.sql_error_code() as i32)) };
             if let Some(tell) = tell.take() {
-                tell(&code.to_string_lossy(), report.message());
+                context::apart(|| tell(&code.to_string_lossy(), report.message()));
             }
             error.rethrow()
         })

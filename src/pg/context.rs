@@ -114,6 +114,20 @@ unsafe extern "C-unwind" fn say_again(_argument: *mut c_void) {
     });
 }
 
+/// Says something while an error is on its way, without the CONTEXT of that.
+pub fn apart<T>(say: impl FnOnce() -> T) -> T {
+    // SAFETY: what stood on the stack before is alive still.
+    unsafe {
+        let before = pg_sys::error_context_stack;
+        if std::ptr::eq(before, &raw const AGAIN) {
+            pg_sys::error_context_stack = AGAIN.previous;
+        }
+        let said = say();
+        pg_sys::error_context_stack = before;
+        said
+    }
+}
+
 /// Does something after which errors have been caught, and gives what was kept of the last of them.
 pub fn catching<T>(act: impl FnOnce() -> T) -> (T, Option<Vec<u8>>) {
     // SAFETY: what stands on the stack now is alive while this function runs.
