@@ -445,7 +445,8 @@ mod tests {
     #[test]
     fn where_too_many_events_have_one_time_the_last_items_of_users_are_held_out() {
         let six_months = |u: i64, i: i64| (7 * u + i) % 6;
-        let (a_bulk_import, users_once): (fn(i64, i64) -> i64, fn(i64, i64) -> i64) = (|_, _| 7, |u, _| u);
+        let a_bulk_import: fn(i64, i64) -> i64 = |_, _| 7;
+        let users_once: fn(i64, i64) -> i64 = |user, _| user;
         let mostly_at_the_end = |u: i64, i: i64| i64::from((u + i) % 20 != 0);
         for time in [&six_months as &dyn Fn(i64, i64) -> i64, &a_bulk_import, &users_once, &mostly_at_the_end]
         {
