@@ -143,3 +143,27 @@ fn a_swapped_table_is_told_of_in_a_training_and_the_notice_is_the_way_out() {
         session.value::<bool>("SELECT EXISTS (SELECT FROM segrec.segment_members WHERE user_id = '777')")
     );
 }
+
+#[test]
+fn a_materialized_view_without_rows_and_a_view_made_anew_are_answered_as_of_the_training() {
+    let database = Cluster::shared().database("rebind_views");
+    let mut session = create(&database);
+    session.run(
+        r#"CREATE MATERIALIZED VIEW copied AS TABLE buys; CREATE INDEX ON copied (user_id); CREATE VIEW seen AS TABLE buys;
+           SELECT segrec_create_model('copy', 'copied', options => '{"als": {"factors": 4}}'), segrec_create_model('view', 'seen', options => '{"als": {"factors": 4}}');
+           SELECT segrec_train('copy'), segrec_train('view');
+           REFRESH MATERIALIZED VIEW copied WITH NO DATA; DROP VIEW seen; CREATE VIEW seen AS TABLE buys"#,
+    );
+    session.notices();
+    let mut other = database.connect();
+    for model in ["copy", "view"] {
+        let count = format!("SELECT count(*) FROM segrec_recommend(1, 3, '{model}')");
+        assert_eq!(session.value::<i64>(&count), 3, "{model}");
+        assert_eq!(other.value::<i64>(&count), 3, "{model}");
+    }
+    // What is gone is no relation that another has the name of.
+    session.notices();
+    session.expect_error("SELECT segrec_train('view')");
+    assert!(session.notices().iter().all(|notice| !notice.message().contains("reads its events from")));
+    session.run("SELECT segrec_rebind('view', events => 'seen'); SELECT segrec_train('view')");
+}

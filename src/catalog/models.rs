@@ -429,7 +429,8 @@ pub fn swapped(model_id: i64) -> Result<Vec<Swapped>> {
     let sql = "SELECT bound.argument, bound.name, bound.relation::regclass::text FROM segrec_catalog.models model, \
                    LATERAL (VALUES ('events', model.events_name, model.events::oid), ('users', model.users_name, model.users::oid), \
                                    ('items', model.items_name, model.items::oid)) AS bound (argument, name, relation) \
-               WHERE model.model_id = $1 AND pg_catalog.to_regclass(bound.name)::oid <> bound.relation";
+               WHERE model.model_id = $1 AND pg_catalog.to_regclass(bound.name)::oid <> bound.relation \
+                 AND EXISTS (SELECT FROM pg_catalog.pg_class WHERE pg_class.oid = bound.relation)";
     as_owner(|| {
         query(sql, &[model_id.into()], |row| {
             Ok(Swapped { argument: row.value(1)?, name: row.value(2)?, now: row.value(3)? })

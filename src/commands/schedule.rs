@@ -1,7 +1,7 @@
 //! `segrec_schedule` and its like: pg_cron calls `segrec_run_schedule`, which trains where enough events are new.
 //! Any other scheduler can call it too.
 
-use super::access::{trainable, trainable_here};
+use super::access::trainable_here;
 use super::queue;
 use super::train::{deployed_version, train};
 use crate::catalog::models::{self, Model};
@@ -164,7 +164,7 @@ fn new_events(model: &Model) -> Result<Option<i64>> {
 /// Writes down why a run failed, after what it did was rolled back. Where the caller may not train the model, or it
 /// is gone, there is nothing to write.
 pub fn record_failure(model: Option<&str>, error: Option<&str>) -> Result<()> {
-    match trainable(model).and_then(|model| models::keep(&model).map(|()| model)) {
+    match trainable_here(model).and_then(|model| models::keep(&model).map(|()| model)) {
         Ok(model) => {
             let error = error.map(str::to_owned);
             schedules::record(model.id, Run { outcome: "failed", new_events: None, version: None, error })

@@ -20,7 +20,8 @@ pub struct Relation {
     pub kind: u8,
     /// Whether it is a temporary table.
     pub is_temporary: bool,
-    /// Whether it is one of another session, or this is a parallel worker: neither can read it.
+    /// Whether it cannot be read here: a temporary table of another session or in a parallel worker, or a materialized view
+    /// that has not been populated.
     pub is_out_of_reach: bool,
     /// Its columns in their order.
     pub columns: Vec<Attribute>,
@@ -106,9 +107,10 @@ impl Relation {
             let name = in_utf8(CStr::from_ptr((*form).relname.data.as_ptr()));
             let is_temporary = (*form).relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP;
             let is_worker = pg_sys::ParallelWorkerNumber >= 0;
-            let is_out_of_reach =
-                is_temporary && (is_worker || pg_sys::isOtherTempNamespace((*form).relnamespace));
             let kind = (*form).relkind as u8;
+            let is_out_of_reach = is_temporary
+                && (is_worker || pg_sys::isOtherTempNamespace((*form).relnamespace))
+                || kind == pg_sys::RELKIND_MATVIEW && !(*form).relispopulated;
             let held = Self { oid, quoted, name, kind, is_temporary, is_out_of_reach, columns };
             pg_sys::relation_close(opened, pg_sys::NoLock as i32);
             Some(held)
