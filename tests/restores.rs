@@ -49,7 +49,10 @@ fn run(database: &Database<'_>, program: &str, arguments: &[&str], file: &Path, 
     };
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.is_empty(), "{program} {arguments:?}: {said}");
+    // Before 15 the schema public is the bootstrap superuser's, and what is granted on it is in every dump.
+    let ours: Vec<&str> =
+        said.lines().filter(|line| !line.ends_with("no privileges were granted for \"public\"")).collect();
+    assert!(output.status.success() && ours.is_empty(), "{program} {arguments:?}: {said}");
 }
 
 /// A file for a dump that goes with the cluster.
