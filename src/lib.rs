@@ -33,6 +33,7 @@ pgrx::extension_sql_file!("../sql/schema/closed.sql", name = "closed", requires 
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::allocator::reserve();
+    segrec_engine::memory::ask_first(pg::memory::gives);
     pg::backtraces::take_none();
     settings::register();
 }

@@ -5,6 +5,7 @@
 
 use crate::error::{EngineError, Result};
 use std::cell::Cell;
+use std::sync::OnceLock;
 
 thread_local! {
     static ASKING: Cell<bool> = const { Cell::new(false) };
@@ -15,11 +16,26 @@ pub fn is_asking() -> bool {
     ASKING.get()
 }
 
+/// Requests from this size on are asked about first.
+const LARGE: usize = 1 << 20;
+
+static GIVES: OnceLock<fn(usize) -> bool> = OnceLock::new();
+
+/// Has `gives` asked before every large request whether so many bytes would be given, from any thread: an allocation may
+/// succeed though there is no memory for it, and whoever then touches it is ended, as in a full control group.
+pub fn ask_first(gives: fn(usize) -> bool) {
+    // The first stays.
+    let _ = GIVES.set(gives);
+}
+
 /// What `ask` gives; where it is refused, the error says how many `bytes` were asked for.
 ///
 /// # Errors
 /// [`EngineError::NoMemory`].
 pub fn ask<T, E>(bytes: usize, ask: impl FnOnce() -> std::result::Result<T, E>) -> Result<T> {
+    if bytes >= LARGE && GIVES.get().is_some_and(|gives| !gives(bytes)) {
+        return Err(EngineError::NoMemory { bytes: bytes as u64 });
+    }
     ASKING.set(true);
     let given = ask();
     ASKING.set(false);

@@ -158,7 +158,8 @@ fn segrec_summary_in(text: &CStr) -> FlatValue {
 #[pg_extern(sql = false)]
 fn segrec_summary_out(state: Carried<'_, State>) -> CString {
     let bytes = or_raise(state.bytes());
-    or_raise(ask("the text of a summary", 2 * bytes.len()));
+    // Two digits a byte, once here and twice more on their way to a text.
+    or_raise(ask("the text of a summary", 6 * bytes.len()));
     text_out(hex::encode(bytes))
 }
 

@@ -28,6 +28,11 @@ pub fn ask(work: &'static str, bytes: usize) -> Result<()> {
     limit.map_or(Ok(()), |limit| Err(SegrecError::NoMemoryFor { work, needed, limit }))
 }
 
+/// Whether the system would give that many bytes.
+pub fn gives(bytes: usize) -> bool {
+    limit_below(bytes as u64).is_none()
+}
+
 /// What would keep this process from taking that many bytes more; none where nothing does.
 pub fn limit_below(bytes: u64) -> Option<Limit> {
     let given = usize::try_from(bytes).is_ok_and(|length| MmapOptions::new().len(length).map_anon().is_ok());
