@@ -49,12 +49,14 @@ fn group_gives() -> Option<u64> {
     groups.lines().filter_map(of_hierarchy).min()
 }
 
-/// The files of a hierarchy of groups: where its root may be, the limit, the use, and what of that is given back first.
+/// The files of a hierarchy of groups: where its root may be, the limit, the use, what of that is given back first, and
+/// what of this is not until it has been written.
 struct Files {
     roots: &'static [&'static str],
     limit: &'static str,
     used: &'static str,
     cached: &'static str,
+    unwritten: [&'static str; 2],
 }
 
 const UNIFIED: Files = Files {
@@ -62,6 +64,7 @@ const UNIFIED: Files = Files {
     limit: "memory.max",
     used: "memory.current",
     cached: "inactive_file",
+    unwritten: ["file_dirty", "file_writeback"],
 };
 
 const SEPARATE: Files = Files {
@@ -69,6 +72,7 @@ const SEPARATE: Files = Files {
     limit: "memory.limit_in_bytes",
     used: "memory.usage_in_bytes",
     cached: "total_inactive_file",
+    unwritten: ["total_dirty", "total_writeback"],
 };
 
 /// What the group that a line of `/proc/self/cgroup` names (number:controllers:path) and those it is in would give.
@@ -91,9 +95,11 @@ fn of_group(folder: &Path, files: &Files) -> Option<u64> {
     let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
     let (limit, used) = (number(files.limit)?, number(files.used)?);
     let statistics = read("memory.stat").unwrap_or_default();
-    let cached = statistics
-        .lines()
-        .find_map(|line| line.strip_prefix(files.cached)?.trim().parse::<u64>().ok())
-        .unwrap_or(0);
+    let statistic = |name: &str| {
+        let values = statistics.lines().filter_map(|line| line.split_once(' '));
+        values.filter(|(key, _)| *key == name).find_map(|(_, value)| value.trim().parse::<u64>().ok())
+    };
+    let unwritten: u64 = files.unwritten.into_iter().filter_map(statistic).sum();
+    let cached = statistic(files.cached).unwrap_or(0).saturating_sub(unwritten);
     Some(limit.saturating_sub(used.saturating_sub(cached)))
 }
