@@ -29,6 +29,8 @@ pub fn limited_group(pid: i32, limit: u64) -> Option<PathBuf> {
         None => ("/sys/fs/cgroup", path("")?, "memory.max"),
     };
     let group = Path::new(root).join(path).join(format!("segrec_test_{pid}"));
+    // One that a killed run left behind is empty.
+    let _ = std::fs::remove_dir(&group);
     std::fs::create_dir(&group).ok()?;
     let written = std::fs::write(group.join(file), limit.to_string())
         .and_then(|()| std::fs::write(group.join("cgroup.procs"), pid.to_string()));
