@@ -5,6 +5,8 @@
 
 use crate::error::{EngineError, Result};
 use std::cell::Cell;
+use std::hint::black_box;
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 thread_local! {
@@ -18,6 +20,10 @@ pub fn is_asking() -> bool {
 
 /// Requests from this size on are asked about first.
 const LARGE: usize = 1 << 20;
+/// Bytes of a page of memory.
+const PAGE: usize = 4096;
+/// Bytes of the pages that are taken at once.
+const STEP: usize = 4 << 20;
 
 static GIVES: OnceLock<fn(usize) -> bool> = OnceLock::new();
 
@@ -33,13 +39,33 @@ pub fn ask_first(gives: fn(usize) -> bool) {
 /// # Errors
 /// [`EngineError::NoMemory`].
 pub fn ask<T, E>(bytes: usize, ask: impl FnOnce() -> std::result::Result<T, E>) -> Result<T> {
-    if bytes >= LARGE && GIVES.get().is_some_and(|gives| !gives(bytes)) {
-        return Err(EngineError::NoMemory { bytes: bytes as u64 });
-    }
+    would_give(bytes)?;
     ASKING.set(true);
     let given = ask();
     ASKING.set(false);
     given.map_err(|_| EngineError::NoMemory { bytes: bytes as u64 })
+}
+
+fn would_give(bytes: usize) -> Result<()> {
+    if bytes >= LARGE && GIVES.get().is_some_and(|gives| !gives(bytes)) {
+        return Err(EngineError::NoMemory { bytes: bytes as u64 });
+    }
+    Ok(())
+}
+
+/// Has the system give the pages of a large room at once, some at a time, each asked about first: of pages that are
+/// first written much later nobody knows whether they will be there.
+fn occupy<T>(room: &mut [MaybeUninit<T>]) -> Result<()> {
+    let size = size_of::<T>().max(1);
+    if size_of_val(room) < LARGE || GIVES.get().is_none() {
+        return Ok(());
+    }
+    for step in room.chunks_mut((STEP / size).max(1)) {
+        would_give(size_of_val(step).max(LARGE))?;
+        step.iter_mut().step_by((PAGE / size).max(1)).for_each(|value| *value = MaybeUninit::zeroed());
+        black_box(step);
+    }
+    Ok(())
 }
 
 /// Room for `more` values; as much again as there is where that is more.
@@ -48,7 +74,11 @@ pub fn ask<T, E>(bytes: usize, ask: impl FnOnce() -> std::result::Result<T, E>) 
 /// [`EngineError::NoMemory`].
 pub fn reserve<T>(values: &mut Vec<T>, more: usize) -> Result<()> {
     let bytes = growth(values, more);
-    if bytes == 0 { Ok(()) } else { ask(bytes, || values.try_reserve(more)) }
+    if bytes == 0 {
+        return Ok(());
+    }
+    ask(bytes, || values.try_reserve(more))?;
+    occupy(values.spare_capacity_mut())
 }
 
 /// Bytes that [`reserve`] would ask for.
