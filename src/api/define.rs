@@ -1,6 +1,6 @@
 //! `segrec_create_model`, `segrec_alter_model`, `segrec_create_functions`, `segrec_drop_model`.
 
-use crate::catalog::models::{ColumnNames, Described};
+use crate::catalog::models::{ColumnNames, RelationRef};
 use crate::commands::rebind::{self, Changes};
 use crate::commands::{alter_model, create_model, drop_model, functions};
 use crate::error::{Result, SegrecError, or_raise};
@@ -17,8 +17,9 @@ fn described(
     relation: Option<Regclass>,
     key: Option<&str>,
     argument: &'static str,
-) -> Result<Option<Described>> {
-    let described = |Regclass(relation): Regclass| Ok(Described { relation, key: required(key, argument)? });
+) -> Result<Option<RelationRef>> {
+    let described =
+        |Regclass(relation): Regclass| Ok(RelationRef { relation, key: required(key, argument)? });
     relation.map(described).transpose()
 }
 

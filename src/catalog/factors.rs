@@ -8,7 +8,7 @@ use crate::pg::query::{Row as Streamed, stream};
 use segrec_engine::Matrix;
 use segrec_engine::batches::batched;
 use segrec_engine::interactions::{Id, IdKind, Ids, Interactions};
-use segrec_engine::neighbours::Neighbours;
+use segrec_engine::scorers::neighbours::Neighbours;
 use std::ffi::CString;
 use std::ops::Range;
 

@@ -29,9 +29,9 @@ pub struct Model {
     /// What users did; none where the model only divides users.
     pub events: Option<EventsSource>,
     /// The relation of users.
-    pub users: Option<Described>,
+    pub users: Option<RelationRef>,
     /// The relation of items.
-    pub items: Option<Described>,
+    pub items: Option<RelationRef>,
     /// The kind of the users' ids.
     pub user_kind: IdKind,
     /// The options as given.
@@ -68,7 +68,7 @@ pub struct ColumnNames {
 
 /// A relation that describes users or items, and the column of their ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Described {
+pub struct RelationRef {
     /// The relation.
     pub relation: pg_sys::Oid,
     /// The column.
@@ -83,9 +83,9 @@ pub struct NewModel {
     /// What users did.
     pub events: Option<EventsSource>,
     /// The relation of users.
-    pub users: Option<Described>,
+    pub users: Option<RelationRef>,
     /// The relation of items.
-    pub items: Option<Described>,
+    pub items: Option<RelationRef>,
     /// The kind of the users' ids.
     pub user_kind: IdKind,
     /// The options as given.
@@ -127,7 +127,7 @@ fn model(row: Row<'_>) -> Result<Model> {
         .transpose()?;
     let described = |relation: usize| {
         let relation_and_key = row.get(relation)?.zip(row.get(relation + 1)?);
-        Ok::<_, SegrecError>(relation_and_key.map(|(relation, key)| Described { relation, key }))
+        Ok::<_, SegrecError>(relation_and_key.map(|(relation, key)| RelationRef { relation, key }))
     };
     Ok(Model {
         id: row.value(1)?,
@@ -386,8 +386,8 @@ pub fn insert(new: NewModel) -> Result<Option<i64>> {
 pub fn bind(
     model_id: i64,
     events: Option<&EventsSource>,
-    users: Option<&Described>,
-    items: Option<&Described>,
+    users: Option<&RelationRef>,
+    items: Option<&RelationRef>,
 ) -> Result<()> {
     let column =
         |name: fn(&ColumnNames) -> Option<&String>| events.and_then(|events| name(&events.columns)).cloned();

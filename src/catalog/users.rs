@@ -3,7 +3,7 @@
 
 use super::events::{is_too_long, with_id};
 use super::live::{Live, LiveRows};
-use super::models::Described;
+use super::models::RelationRef;
 use super::relations::{self, Column, ColumnRole, check_kind, query_of};
 use crate::error::{Result, SegrecError};
 use crate::pg::query::Row;
@@ -39,7 +39,7 @@ pub enum Wanted {
 pub fn describing_columns(
     model: &str,
     argument: &'static str,
-    described: &Described,
+    described: &RelationRef,
     kind: IdKind,
     wanted: &Wanted,
     labels: &[String],

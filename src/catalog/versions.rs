@@ -8,7 +8,9 @@ use crate::pg::row::{Key, RowVersion, rows, sees_only_committed};
 use crate::pg::snapshot::{NewSnapshot, is_parallel};
 use pgrx::{JsonB, pg_sys};
 use segrec_engine::Matrix;
-use segrec_engine::recipe::{Attempt, Decided, MetricRow};
+use segrec_engine::evaluation::MetricRow;
+use segrec_engine::options::algorithm::Decided;
+use segrec_engine::training::Attempt;
 use serde_json::Value;
 
 /// A version in the list of its model.

@@ -4,7 +4,7 @@ use super::access::{owned, reads};
 use super::options::check_options;
 use crate::catalog::models;
 use crate::error::{Result, SegrecError};
-use segrec_engine::recipe::{merge_options, parse_options};
+use segrec_engine::options::{merge_options, parse_options};
 use serde_json::Value;
 
 /// Merges `changes` into the model's options; a null brings a default back.

@@ -10,8 +10,9 @@ use crate::error::{Result, SegrecError, notice};
 use crate::pg::workers::Workers;
 use crate::settings;
 use segrec_engine::evaluation::quotients::Difference;
-use segrec_engine::recipe::comparing::compare as compare_recipes;
-use segrec_engine::recipe::{Given, Options};
+use segrec_engine::options::Options;
+use segrec_engine::study::compare::compare as compare_recipes;
+use segrec_engine::training::Given;
 
 /// Compares two versions of a model.
 pub fn compare(model: Option<&str>, version: Option<i32>, other: Option<i32>) -> Result<Vec<Difference>> {

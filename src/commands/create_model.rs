@@ -4,7 +4,7 @@ use super::access::refuse_here;
 use super::options::{Reads, check_options};
 use super::read::{category_columns, user_columns};
 use crate::catalog::events;
-use crate::catalog::models::{self, ColumnNames, Described, EventsSource, NewModel};
+use crate::catalog::models::{self, ColumnNames, EventsSource, NewModel, RelationRef};
 use crate::catalog::owners;
 use crate::catalog::relations::{self, Column, EventColumns};
 use crate::error::{Result, SegrecError, notice};
@@ -12,7 +12,7 @@ use crate::pg::relation::Relation;
 use crate::pg::rights::current_role;
 use pgrx::pg_sys;
 use segrec_engine::interactions::IdKind;
-use segrec_engine::recipe::{Options, parse_options};
+use segrec_engine::options::{Options, parse_options};
 use serde_json::Value;
 
 /// The arguments, as given.
@@ -24,9 +24,9 @@ pub struct Arguments {
     /// The names of its columns.
     pub columns: ColumnNames,
     /// The relation of users and the column of their ids.
-    pub users: Option<Described>,
+    pub users: Option<RelationRef>,
     /// The relation of items and the column of their ids.
-    pub items: Option<Described>,
+    pub items: Option<RelationRef>,
     /// The options.
     pub options: Value,
 }
@@ -138,7 +138,7 @@ pub fn events_source(
 /// An error where the relations of users and items do not fit the events, or may not be read.
 pub fn check_described(
     model: &str,
-    [users, items]: [Option<&Described>; 2],
+    [users, items]: [Option<&RelationRef>; 2],
     user_kind: IdKind,
     item_kind: Option<IdKind>,
     options: &Options,
@@ -159,7 +159,7 @@ pub fn check_described(
 }
 
 /// The kind of ids in the key column of a relation, which must be that of the events where there are events.
-fn key_kind(described: &Described, argument: &'static str, kind: Option<IdKind>) -> Result<IdKind> {
+fn key_kind(described: &RelationRef, argument: &'static str, kind: Option<IdKind>) -> Result<IdKind> {
     let relation = readable(described.relation)?;
     let Some(column) = relation.column(&described.key).map(Column::from) else {
         return Err(SegrecError::MissingColumns {

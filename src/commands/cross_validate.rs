@@ -9,8 +9,9 @@ use super::read::read;
 use crate::error::{Result, SegrecError};
 use crate::pg::workers::Workers;
 use crate::settings;
-use segrec_engine::recipe::validating::{over_folds, validate};
-use segrec_engine::recipe::{Given, parse_options};
+use segrec_engine::options::parse_options;
+use segrec_engine::study::evaluate::{over_folds, validate};
+use segrec_engine::training::Given;
 
 /// More folds than this only repeat the same training.
 const MOST_FOLDS: i32 = 100;

@@ -13,9 +13,9 @@ use super::train::deployed_version;
 use crate::error::{Result, SegrecError};
 use crate::pg::workers::Workers;
 use crate::settings;
-use segrec_engine::recipe::Given;
-use segrec_engine::recipe::validating;
 use segrec_engine::segmentation::matching::match_segments;
+use segrec_engine::study::evaluate;
+use segrec_engine::training::Given;
 
 /// Measures the recipe of a model's deployed version.
 pub fn evaluate(
@@ -44,7 +44,7 @@ pub fn evaluate(
     let allowed = settings::training_memory();
     let evaluation = diary.run(&workers, &material.relation, |observer| {
         let given = Given { memory: allowed, ..Given::new(events, &material.described) };
-        validating::evaluate(given, &options, &cuts, observer)
+        evaluate::evaluate(given, &options, &cuts, observer)
     })?;
     report_holdout(&material.relation, evaluation.split, &evaluation.passed_over);
     if evaluation.rows.is_empty() {

@@ -13,7 +13,7 @@ use crate::pg::lock::{Shared, Until, take_place, try_lock};
 use crate::pg::rights::is_superuser;
 use crate::pg::snapshot::NewSnapshot;
 use crate::settings;
-use segrec_engine::recipe::parse_options;
+use segrec_engine::options::parse_options;
 use std::str::FromStr;
 use std::time::Duration;
 

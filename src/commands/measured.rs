@@ -4,8 +4,9 @@ use crate::catalog::models::Model;
 use crate::catalog::segments;
 use crate::catalog::versions::Version;
 use crate::error::{Result, SegrecError, notice};
+use segrec_engine::evaluation::MetricRow;
 use segrec_engine::evaluation::{PassedOver, Split};
-use segrec_engine::recipe::{MetricRow, Options, parse_options};
+use segrec_engine::options::{Options, parse_options};
 
 /// The longest list that is measured.
 const LONGEST_LIST: i32 = 1_000;

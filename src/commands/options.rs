@@ -1,13 +1,13 @@
 //! Options held against the model they are for: what they need that it does not have.
 
-use crate::catalog::models::{ColumnNames, Described};
+use crate::catalog::models::{ColumnNames, RelationRef};
 use crate::error::{Result, SegrecError};
 use segrec_engine::auto::AutoOr;
 use segrec_engine::evaluation::SplitChoice;
 use segrec_engine::features::Activity;
 use segrec_engine::interactions::Duplicates;
-use segrec_engine::recipe::algorithm::Feedback;
-use segrec_engine::recipe::{Algorithm, OptionProblem, Options};
+use segrec_engine::options::algorithm::Feedback;
+use segrec_engine::options::{Algorithm, OptionProblem, Options};
 use segrec_engine::segmentation::rfm::RfmSegments;
 use segrec_engine::segmentation::{Method, On, SegmentationOptions};
 
@@ -17,9 +17,9 @@ pub struct Reads<'a> {
     /// The columns of its events, where it has events.
     pub events: Option<&'a ColumnNames>,
     /// Its users.
-    pub users: Option<&'a Described>,
+    pub users: Option<&'a RelationRef>,
     /// Its items.
-    pub items: Option<&'a Described>,
+    pub items: Option<&'a RelationRef>,
 }
 
 /// Checks that the model has what its options need.

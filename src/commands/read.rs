@@ -3,7 +3,7 @@
 
 use super::diary::Diary;
 use crate::catalog::events::{self, ReadReport, Reading};
-use crate::catalog::models::{Described as DescribingRelation, Model};
+use crate::catalog::models::{Model, RelationRef};
 use crate::catalog::relations;
 use crate::catalog::segments::{self, Past};
 use crate::catalog::users::{DescribedRows, DescribingColumns, Wanted, describing_columns};
@@ -13,9 +13,10 @@ use crate::pg::workers::Workers;
 use crate::settings;
 use segrec_engine::features::{Activity, NO_LEVEL, Table, Values, parse_moment};
 use segrec_engine::interactions::{Events, IdKind, IdMap, Ids};
-use segrec_engine::recipe::described::Labels;
-use segrec_engine::recipe::{Described, OnBadRows, Options};
+use segrec_engine::options::{OnBadRows, Options};
 use segrec_engine::segmentation::{Method, On};
+use segrec_engine::training::UserData;
+use segrec_engine::training::user_data::Labels;
 use std::collections::BTreeMap;
 
 /// What a training is made from.
@@ -23,7 +24,7 @@ pub struct Material {
     /// What users did.
     pub events: Option<Events>,
     /// What is known about members besides.
-    pub described: Described,
+    pub described: UserData,
     /// The ids of members: first the users of the events in their order, then those without events.
     pub ids: Ids,
     /// How many rows of events were read.
@@ -35,7 +36,7 @@ pub struct Material {
 /// The columns of users that trainings with any of these options read.
 pub fn user_columns(
     model: &str,
-    users: &DescribingRelation,
+    users: &RelationRef,
     kind: IdKind,
     options: &[&Options],
 ) -> Result<DescribingColumns> {
@@ -53,7 +54,7 @@ pub fn user_columns(
 /// The column of items that names categories, where the options name one.
 pub fn category_columns(
     model: &str,
-    items: &DescribingRelation,
+    items: &RelationRef,
     kind: IdKind,
     options: &Options,
 ) -> Result<Option<DescribingColumns>> {
@@ -75,7 +76,7 @@ pub fn read(
     let allowed = settings::training_memory();
     let mut material = Material {
         events: None,
-        described: Described::default(),
+        described: UserData::default(),
         ids: Ids::new(model.user_kind),
         event_rows: 0,
         relation: String::new(),

@@ -4,11 +4,11 @@
 use super::access::{owned_and_locked, reads};
 use super::create_model::{check_described, events_source, tell_of_events};
 use super::options::check_options;
-use crate::catalog::models::{self, ColumnNames, Described, EventsSource, Model};
+use crate::catalog::models::{self, ColumnNames, EventsSource, Model, RelationRef};
 use crate::catalog::relations::check_kind;
 use crate::error::{Result, SegrecError};
 use pgrx::pg_sys;
-use segrec_engine::recipe::parse_options;
+use segrec_engine::options::parse_options;
 
 /// What is to change, as given; the rest stays.
 #[derive(Clone, Debug, Default)]
@@ -93,14 +93,14 @@ fn changed_events(source: &EventsSource, changes: &Changes) -> (pg_sys::Oid, Col
 
 /// A relation of users or items after the changes; an error where there are changes and the model has none.
 fn changed(
-    before: Option<&Described>,
+    before: Option<&RelationRef>,
     relation: Option<pg_sys::Oid>,
     key: Option<&String>,
-) -> Result<Option<Described>, ()> {
+) -> Result<Option<RelationRef>, ()> {
     match before {
         None if relation.is_some() || key.is_some() => Err(()),
         None => Ok(None),
-        Some(before) => Ok(Some(Described {
+        Some(before) => Ok(Some(RelationRef {
             relation: relation.unwrap_or(before.relation),
             key: key.unwrap_or(&before.key).clone(),
         })),

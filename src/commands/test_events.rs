@@ -15,7 +15,7 @@ use crate::pg::workers::Workers;
 use crate::settings;
 use pgrx::pg_sys;
 use segrec_engine::interactions::{EventLimits, Events, Interactions};
-use segrec_engine::recipe::parse_options;
+use segrec_engine::options::parse_options;
 
 /// A model and events that measure its deployed version.
 pub struct TestEvents {

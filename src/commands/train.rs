@@ -21,11 +21,10 @@ use crate::pg::workers::Workers;
 use crate::settings;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Events, IdMap};
-use segrec_engine::recipe::reading::{self, Reading};
-use segrec_engine::recipe::training::GaveWay;
-use segrec_engine::recipe::{
-    Before, Given, Members, Options, Trained, parse_options, segment, train as train_recipe,
-};
+use segrec_engine::options::{Options, parse_options};
+use segrec_engine::training::segment_report::{self, SegmentReport};
+use segrec_engine::training::train::GaveWay;
+use segrec_engine::training::{Given, Members, PreviousSegments, Trained, segment, train as train_recipe};
 
 /// What a training tells its caller.
 #[derive(Clone, Debug)]
@@ -88,7 +87,7 @@ pub struct Prepared {
 /// What a training found, not yet written.
 pub struct Fitted {
     outcome: Outcome,
-    reading: Reading,
+    reading: SegmentReport,
     verdict: Verdict,
 }
 
@@ -122,7 +121,7 @@ impl Prepared {
         let Self { options, material, past, .. } = self;
         let deployed = self.deployed.as_ref();
         let before = past.as_ref().and_then(|past| begins_with(past, deployed, options));
-        let before = before.as_ref().map(|(of_member, count)| Before { of_member, count: *count });
+        let before = before.as_ref().map(|(of_member, count)| PreviousSegments { of_member, count: *count });
         let (start, memory) = (self.start.as_ref(), settings::training_memory());
         let described = &material.described;
         let amounts = Amounts {
@@ -151,7 +150,15 @@ impl Prepared {
             let members = outcome.members();
             let events = material.events.as_ref();
             let before = past.as_ref().and_then(|past| past.classifier.as_ref());
-            reading::read(described, events, &members.segments(), members.count(), options, before, observer)
+            segment_report::read(
+                described,
+                events,
+                &members.segments(),
+                members.count(),
+                options,
+                before,
+                observer,
+            )
         })?;
         Ok(Fitted { outcome, reading, verdict })
     }

@@ -11,7 +11,8 @@ use crate::catalog::versions;
 use crate::error::{Result, SegrecError, notice, or_raise};
 use crate::pg::rights::is_superuser;
 use pgrx::pg_sys;
-use segrec_engine::recipe::{Algorithm, Decided, parse_options};
+use segrec_engine::options::algorithm::Decided;
+use segrec_engine::options::{Algorithm, parse_options};
 use serde_json::Value;
 
 /// Columns of factors that a training may give: 1024, and of ratings two more.

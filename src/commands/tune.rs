@@ -18,11 +18,12 @@ use crate::pg::lock::{Until, try_lock};
 use crate::pg::workers::{Workers, run_alone};
 use crate::settings;
 use segrec_engine::EngineError;
-use segrec_engine::recipe::checking::OptionProblem;
-use segrec_engine::recipe::search::{Search, going_on};
-use segrec_engine::recipe::space::Space;
-use segrec_engine::recipe::trial::{Objective, trial};
-use segrec_engine::recipe::{Given, Options, merge_options, parse_options};
+use segrec_engine::options::parse::OptionProblem;
+use segrec_engine::options::{Options, merge_options, parse_options};
+use segrec_engine::study::search::{Search, going_on};
+use segrec_engine::study::search_space::Space;
+use segrec_engine::study::trial::{Objective, trial};
+use segrec_engine::training::Given;
 use serde_json::Value;
 use std::time::Instant;
 

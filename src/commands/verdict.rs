@@ -2,7 +2,7 @@
 
 use crate::catalog::versions;
 use crate::error::{Result, SegrecError, warning};
-use segrec_engine::recipe::Trained;
+use segrec_engine::training::Trained;
 
 /// When a training is deployed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,10 +9,11 @@ use crate::catalog::segments::{self, KnownSegments, NewSegment, Past, StoredClas
 use crate::catalog::versions::{self, NewRecommender, NewVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::memory::ask;
-use segrec_engine::ranking::popularity::{item_popularity, segment_popularity};
-use segrec_engine::recipe::{Members, Options, Reading, Segmented, Trained};
+use segrec_engine::options::Options;
+use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
 use segrec_engine::segmentation::matching::{match_segments, movements, needed_by_matching, share_moved};
 use segrec_engine::segmentation::validity::adjusted_rand;
+use segrec_engine::training::{Members, SegmentReport, Segmented, Trained};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a training gave.
@@ -80,7 +81,7 @@ pub struct Writing<'a> {
     /// What it gave.
     pub outcome: &'a Outcome,
     /// What a person reads of it.
-    pub reading: &'a Reading,
+    pub reading: &'a SegmentReport,
     /// Whether to deploy.
     pub verdict: &'a Verdict,
     /// The segments of the deployed version.

@@ -13,7 +13,7 @@ use crate::pg::lock::Shared;
 use crate::pg::memory::{Limit, limit_below};
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
-use segrec_engine::recipe::OptionProblem;
+use segrec_engine::options::OptionProblem;
 
 /// The extension's result.
 pub type Result<T, E = SegrecError> = std::result::Result<T, E>;

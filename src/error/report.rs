@@ -8,7 +8,7 @@ use pgrx::PgSqlErrorCode;
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
 use segrec_engine::likeness::likeness;
-use segrec_engine::recipe::OptionProblem;
+use segrec_engine::options::OptionProblem;
 
 /// What PostgreSQL is told.
 pub struct Report {

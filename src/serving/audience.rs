@@ -10,8 +10,8 @@ use crate::catalog::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::vector::dot;
-use segrec_engine::neighbours::NeighbourRows;
 use segrec_engine::ranking::TopN;
+use segrec_engine::scorers::neighbours::NeighbourRows;
 
 /// Ids and scores of the users most likely to want an item, as of the training; none for an item that the
 /// version does not know. Users without events have no score. Of users with the same score the earlier written

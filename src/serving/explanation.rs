@@ -14,8 +14,8 @@ use crate::error::Result;
 use crate::pg::workers::run_alone;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::vector::{dot, norm};
-use segrec_engine::neighbours::NeighbourRows;
 use segrec_engine::ranking::{Scored, TopN};
+use segrec_engine::scorers::neighbours::NeighbourRows;
 use std::rc::Rc;
 
 /// What one item of the user adds to the score of another.

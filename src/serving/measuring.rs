@@ -17,14 +17,14 @@ use crate::pg::memory::ask;
 use crate::pg::workers::{Workers, look};
 use crate::settings;
 use segrec_engine::Observer;
+use segrec_engine::evaluation::MetricRow;
 use segrec_engine::evaluation::errors::errors;
-use segrec_engine::evaluation::{Catalogue, Measured, Ranked, report};
+use segrec_engine::evaluation::{Catalog, Measured, Ranked, report};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, SparseRows};
 use segrec_engine::ranking::Scored;
-use segrec_engine::rating::Biases;
-use segrec_engine::recipe::MetricRow;
-use segrec_engine::recipe::measure::MOST_USERS;
+use segrec_engine::scorers::ratings::Biases;
 use segrec_engine::seed::sample;
+use segrec_engine::training::holdout_metrics::MOST_USERS;
 use std::rc::Rc;
 
 /// Users of a version that are loaded at once.
@@ -189,7 +189,7 @@ fn of_lists(
             Ranked { lists: &slices(&lists), auc: None },
             Ranked { lists: &slices(&popular), auc: None },
             Measured { relevant: &relevant, histories: &histories, groups: Some(groups) },
-            Catalogue { item_users: &item_users, users, item_factors },
+            Catalog { item_users: &item_users, users, item_factors },
             cuts,
             seed,
             observer,

@@ -17,10 +17,10 @@ use crate::pg::memory::ask;
 use crate::pg::workers::run_alone;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind};
-use segrec_engine::neighbours::NeighbourRows;
+use segrec_engine::options::Algorithm;
 use segrec_engine::ranking::blended::{best, candidates};
 use segrec_engine::ranking::{Scored, Source};
-use segrec_engine::recipe::Algorithm;
+use segrec_engine::scorers::neighbours::NeighbourRows;
 use segrec_engine::segmentation::nearest_segment;
 use std::rc::Rc;
 

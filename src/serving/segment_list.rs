@@ -10,10 +10,10 @@ use super::version::{Segment, ServedVersion};
 use crate::catalog::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::Id;
-use segrec_engine::neighbours::NeighbourRows;
+use segrec_engine::options::Algorithm;
 use segrec_engine::ranking::blended::{best, candidates as offered};
 use segrec_engine::ranking::{Scored, Source};
-use segrec_engine::recipe::Algorithm;
+use segrec_engine::scorers::neighbours::NeighbourRows;
 
 /// The most members that the mean is of; of a larger segment, members at equal distances. A mean of 5,000, which
 /// is the fewest that are left of more, is within 1.4 % of the spread of the members.

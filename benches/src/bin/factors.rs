@@ -9,10 +9,10 @@
 
 use segrec_benches::{Result, read_interactions};
 use segrec_engine::evaluation::{ListMetrics, Metric};
-use segrec_engine::factorization::{AlsOptions, Backbone, SegmentFactors, Segments, Start};
 use segrec_engine::interactions::{Interactions, SparseRows};
 use segrec_engine::linalg::vector::normalize;
 use segrec_engine::ranking::{Scoring, top_lists};
+use segrec_engine::scorers::factors::{AlsOptions, Backbone, SegmentFactors, Segments, Start};
 use segrec_engine::segmentation::{Geometry, KmeansSettings, kmeans};
 use segrec_engine::{Matrix, Silent, seed};
 use std::time::Instant;

@@ -5,11 +5,12 @@
 use rayon::prelude::*;
 use segrec_engine::evaluation::{ListMetrics, Metric};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, RawEvents};
-use segrec_engine::neighbours::{NeighbourRows, NeighbourScratch};
+use segrec_engine::options::parse_options;
 use segrec_engine::ranking::Scored;
 use segrec_engine::ranking::blended::{best, candidates};
-use segrec_engine::recipe::lists::{People, Ranking};
-use segrec_engine::recipe::{Described, Given, parse_options, train};
+use segrec_engine::scorers::neighbours::{NeighbourRows, NeighbourScratch};
+use segrec_engine::training::ranker::{People, Ranking};
+use segrec_engine::training::{Given, UserData, train};
 use segrec_engine::{Observer, Progress, Silent};
 use std::error::Error;
 use std::time::Instant;
@@ -36,7 +37,7 @@ impl Observer for Clock {
 
 fn events(
     interactions: &Interactions,
-    options: &segrec_engine::recipe::Options,
+    options: &segrec_engine::options::Options,
 ) -> Result<Events, Box<dyn Error>> {
     let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
     for user in 0..interactions.users() {
@@ -74,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = parse_options(&options.parse()?).map_err(|problems| format!("{problems:?}"))?;
     let events = events(&training, &options)?;
     let start = Instant::now();
-    let described = Described::users_of(&events);
+    let described = UserData::users_of(&events);
     let given = Given::new(&events, &described);
     let trained = train(given, &options, None, &Clock(start))?;
     println!("{:7.2} s  all", start.elapsed().as_secs_f64());

@@ -2,10 +2,11 @@
 //! Arguments: a file of `user,item` lines, then numbers of factors. Prints `factors seconds`, the
 //! median of nine sweeps.
 
-use segrec_engine::factorization::row_solver::RowSolver;
-use segrec_engine::factorization::{AlsOptions, backbone::initial_factors};
 use segrec_engine::interactions::SparseRows;
 use segrec_engine::linalg::gram;
+use segrec_engine::scorers::factors::AlsOptions;
+use segrec_engine::scorers::factors::backbone::initial_factors;
+use segrec_engine::scorers::factors::row_solver::RowSolver;
 use segrec_engine::{Matrix, Silent};
 use std::error::Error;
 use std::time::Instant;

@@ -28,6 +28,6 @@ pub use errors::errors;
 pub use gate::{Gate, gate};
 pub use interval::{Estimate, bootstrap};
 pub use metrics::{ListMetrics, Metric, coverage};
-pub use report::{Catalogue, Measured, MetricRow, Ranked, report};
+pub use report::{Catalog, Measured, MetricRow, Ranked, report};
 pub use split::{Holdout, HoldoutOptions, PassedOver, Split, SplitChoice};
 pub use spread::gini;

@@ -37,7 +37,7 @@ pub struct MetricRow {
 
 /// What is known of all items, for the metrics beyond accuracy.
 #[derive(Clone, Copy, Debug)]
-pub struct Catalogue<'a> {
+pub struct Catalog<'a> {
     /// How many users have each item, in training.
     pub item_users: &'a [u32],
     /// Users in training.
@@ -78,12 +78,12 @@ pub fn report(
     model: Ranked<'_>,
     baseline: Ranked<'_>,
     measured: Measured<'_>,
-    catalogue: Catalogue<'_>,
+    catalog: Catalog<'_>,
     ks: &[usize],
     seed: u64,
     observer: &dyn Observer,
 ) -> Result<Vec<MetricRow>> {
-    check(&[model, baseline], &measured, &catalogue)?;
+    check(&[model, baseline], &measured, &catalog)?;
     let of_lists = |&k: &usize| {
         let names = Metric::ALL.iter().map(|metric| metric.name()).chain(BEYOND);
         names.map(move |metric| Quotient { metric, k, root: false })
@@ -92,7 +92,7 @@ pub fn report(
     let quotients: Vec<Quotient> = ks.iter().flat_map(of_lists).chain([auc]).collect();
     let parts = |ranked: Ranked<'_>| {
         Parts::new(ranked.lists.len(), quotients.len(), observer, |user, parts| {
-            let values = ks.iter().flat_map(|&k| of_list(ranked.lists[user], user, k, &measured, &catalogue));
+            let values = ks.iter().flat_map(|&k| of_list(ranked.lists[user], user, k, &measured, &catalog));
             let auc = ranked.auc.and_then(|auc| auc[user]);
             for (part, value) in parts.iter_mut().zip(values.chain([auc])) {
                 *part = value.map_or([0.0; 2], |value| [value, 1.0]);
@@ -105,16 +105,16 @@ pub fn report(
         rows.extend(quotient_rows(&quotients, both, segment, &users, seed, observer)?);
         for &k in ks {
             observer.check()?;
-            rows.extend(spread_rows([model, baseline], segment, &users, k, catalogue.item_users.len()));
+            rows.extend(spread_rows([model, baseline], segment, &users, k, catalog.item_users.len()));
         }
     }
     Ok(rows)
 }
 
-fn check(ranked: &[Ranked<'_>], measured: &Measured<'_>, catalogue: &Catalogue<'_>) -> Result<()> {
-    let (users, items) = (measured.relevant.len(), catalogue.item_users.len());
+fn check(ranked: &[Ranked<'_>], measured: &Measured<'_>, catalog: &Catalog<'_>) -> Result<()> {
+    let (users, items) = (measured.relevant.len(), catalog.item_users.len());
     fits("histories", users, measured.histories.len())?;
-    fits("item factors", items, catalogue.item_factors.map_or(items, |factors| factors.rows()))?;
+    fits("item factors", items, catalog.item_factors.map_or(items, |factors| factors.rows()))?;
     let inside = |item: u32| (item as usize) < items;
     let mut all_inside = measured.histories.iter().all(|history| history.iter().all(|&item| inside(item)));
     for ranked in ranked {
@@ -135,15 +135,15 @@ fn of_list(
     user: usize,
     k: usize,
     measured: &Measured<'_>,
-    catalogue: &Catalogue<'_>,
+    catalog: &Catalog<'_>,
 ) -> impl Iterator<Item = Option<f64>> {
     let list = &list[..k.min(list.len())];
     let relevant = measured.relevant[user];
     let accuracy = ListMetrics::measure(list.iter().map(|scored| scored.item), relevant, k);
     let beyond = [
-        novelty(list, catalogue),
-        diversity(list, catalogue),
-        popularity_lift(list, measured.histories[user], catalogue),
+        novelty(list, catalog),
+        diversity(list, catalog),
+        popularity_lift(list, measured.histories[user], catalog),
     ];
     Metric::ALL
         .into_iter()
@@ -243,11 +243,7 @@ mod tests {
                     histories: &slices(&self.histories),
                     groups: Some((&self.segments, 4)),
                 },
-                Catalogue {
-                    item_users: &self.item_users,
-                    users: 300,
-                    item_factors: Some(self.factors.view()),
-                },
+                Catalog { item_users: &self.item_users, users: 300, item_factors: Some(self.factors.view()) },
                 ks,
                 42,
                 &Silent,

@@ -196,9 +196,9 @@ impl Encoder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::builder::ColumnBuilder;
-    use super::super::table::{ColumnKind, DAY};
     use super::*;
+    use crate::features::builder::ColumnBuilder;
+    use crate::features::table::{ColumnKind, DAY};
     use crate::observer::Silent;
     use serde_json::{Value, json};
 

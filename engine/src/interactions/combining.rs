@@ -218,11 +218,11 @@ fn median(values: &[f32]) -> Option<f32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::events::EventLimits;
-    use super::super::ids::{Id, IdKind};
-    use super::super::raw::RawEvents;
-    use super::super::weighting::Duplicates;
     use super::*;
+    use crate::interactions::events::EventLimits;
+    use crate::interactions::ids::{Id, IdKind};
+    use crate::interactions::raw::RawEvents;
+    use crate::interactions::weighting::Duplicates;
     use crate::observer::Silent;
 
     const LIMITS: EventLimits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 100 };

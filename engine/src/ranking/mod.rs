@@ -4,7 +4,6 @@
 //! - [`batch`]: lists for many users of the same items, as blocked matrix products
 //! - [`blended`]: lists from factors and neighbours together
 //! - [`coded`]: the same lists from factors rounded to 8 bits
-//! - [`popularity`]: what everybody likes; the last rung of the ladder and the baseline
 //! - [`diversity`]: lists whose items differ
 //! - [`explore`]: lists that are drawn
 //!
@@ -16,14 +15,12 @@ pub mod blended;
 pub mod coded;
 pub mod diversity;
 pub mod explore;
-pub mod popularity;
 pub mod top_n;
 
 pub use batch::{Scoring, top_lists};
 pub use blended::Blend;
 pub use diversity::diverse;
 pub use explore::explored;
-pub use popularity::{Popular, Popularity, SegmentPopular};
 pub use top_n::{Scored, TopN};
 
 /// Where an item of a list comes from.

@@ -221,11 +221,11 @@ fn by_size(of_row: &mut [Option<u32>]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::validity::adjusted_rand;
-    use super::super::within::distance;
     use super::*;
     use crate::observer::Silent;
     use crate::seed::{mix, random};
+    use crate::segmentation::validity::adjusted_rand;
+    use crate::segmentation::within::distance;
     use proptest::prelude::*;
     use rand::Rng;
 

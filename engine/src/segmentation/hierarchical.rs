@@ -220,10 +220,10 @@ fn merge(leaves: &MicroClusters, linkage: Linkage, observer: &dyn Observer) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::super::validity::adjusted_rand;
     use super::*;
     use crate::observer::Silent;
     use crate::seed::random;
+    use crate::segmentation::validity::adjusted_rand;
     use rand::Rng;
 
     const ALL: [Linkage; 4] = [Linkage::Ward, Linkage::Average, Linkage::Complete, Linkage::Single];

@@ -183,11 +183,11 @@ fn dissolve(work: &Work, mut clusters: Clusters, least: usize) -> Result<Cluster
 
 #[cfg(test)]
 mod tests {
-    use super::super::validity::adjusted_rand;
     use super::*;
     use crate::linalg::vector::{normalize, squared_distance};
     use crate::observer::{Progress, Silent};
     use crate::seed::mix;
+    use crate::segmentation::validity::adjusted_rand;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     const BOTH: [Geometry; 2] = [Geometry::Spherical, Geometry::Euclidean];

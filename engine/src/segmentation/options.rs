@@ -54,7 +54,7 @@ pub enum On {
     Both,
 }
 
-/// Settings of segmentation. Names, ranges and defaults stand in [`crate::recipe::options`].
+/// Settings of segmentation. Names, ranges and defaults stand in [`crate::options::checked`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SegmentationOptions {
@@ -156,7 +156,7 @@ impl SegmentationOptions {
 
 #[cfg(test)]
 mod tests {
-    use crate::recipe::parse_options;
+    use crate::options::parse_options;
     use serde_json::json;
 
     #[test]

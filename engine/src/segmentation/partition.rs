@@ -79,7 +79,7 @@ const SILHOUETTE_ROWS: usize = 2_000;
 const MOST_EXEMPLARS: usize = 20_000;
 
 /// What a partition is made from, besides the points.
-pub struct Making<'a> {
+pub struct Partitioner<'a> {
     /// The settings.
     pub options: &'a SegmentationOptions,
     /// How many groups to try.
@@ -92,7 +92,7 @@ pub struct Making<'a> {
     pub seed: u64,
 }
 
-impl Making<'_> {
+impl Partitioner<'_> {
     /// One partition for each number of groups to try; methods that find the number give one.
     ///
     /// # Errors

@@ -1,0 +1,161 @@
+//! The algorithms that a model may rank by, what each is made of, and what a training decided.
+
+use super::checked::{AlsChoices, EventOptions, Options};
+use crate::auto::AutoOr;
+use crate::error::Result;
+use crate::interactions::{Interactions, Weighting};
+use crate::matrix::Matrix;
+use crate::observer::Observer;
+use crate::ranking::Blend;
+use crate::scorers::factors::AlsOptions;
+use crate::scorers::neighbours::Neighbours;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// How items are ranked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// Factors of segments blended with neighbours.
+    Hybrid,
+    /// Factors: the backbone's and those of segments.
+    Als,
+    /// Neighbours.
+    Neighbours,
+    /// Neighbours in closed form.
+    Ease,
+    /// Predicted ratings.
+    Rating,
+    /// The number of users.
+    Popularity,
+    /// The best of them on the holdout.
+    Auto,
+}
+
+impl Algorithm {
+    /// Those that `auto` tries on implicit feedback, the cheapest first.
+    pub const IMPLICIT: [Self; 5] = [Self::Popularity, Self::Neighbours, Self::Ease, Self::Als, Self::Hybrid];
+
+    /// The name in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hybrid => "hybrid",
+            Self::Als => "als",
+            Self::Neighbours => "neighbours",
+            Self::Ease => "ease",
+            Self::Rating => "rating",
+            Self::Popularity => "popularity",
+            Self::Auto => "auto",
+        }
+    }
+
+    /// Whether scores come from implicit-feedback factors, of which segments may have their own.
+    pub fn ranks_by_factors(self) -> bool {
+        matches!(self, Self::Hybrid | Self::Als)
+    }
+
+    /// Whether segments may have a part of their own: factors, or what is popular in them.
+    pub fn segments_have_parts(self) -> bool {
+        self.ranks_by_factors() || self == Self::Popularity
+    }
+
+    /// What tells tastes apart: the factors of users, but for ratings not their last two columns, which are
+    /// 1 and the user's bias.
+    pub fn tastes(self, user_factors: &Matrix) -> Cow<'_, Matrix> {
+        if self != Self::Rating {
+            return Cow::Borrowed(user_factors);
+        }
+        let mut tastes = user_factors.clone();
+        let k = tastes.columns().saturating_sub(2);
+        (0..tastes.rows()).for_each(|row| tastes.row_mut(row)[k..].fill(0.0));
+        Cow::Owned(tastes)
+    }
+
+    /// The neighbours that it scores by.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn neighbours(
+        self,
+        interactions: &Interactions,
+        options: &Options,
+        observer: &dyn Observer,
+    ) -> Result<Option<Neighbours>> {
+        match self {
+            Self::Hybrid | Self::Neighbours => {
+                Neighbours::train(interactions, &options.neighbours.options(), observer).map(Some)
+            }
+            Self::Ease => {
+                let ease = &options.ease;
+                Neighbours::ease(interactions, ease.regularization, ease.kept, observer).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// What a weight says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Feedback {
+    /// How often or how surely a user chose an item.
+    Implicit,
+    /// What a user thinks of an item.
+    Explicit,
+    /// Explicit for ratings, else implicit.
+    Auto,
+}
+
+/// What a training decided where the options leave it open.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decided {
+    /// Never [`Algorithm::Auto`].
+    pub algorithm: Algorithm,
+    /// The settings of the backbone.
+    pub als: AlsOptions,
+    /// How parts make a score.
+    pub blend: Blend,
+    /// The exponent of the power of two that weights were multiplied by, see [`Weighting::shift`].
+    #[serde(default)]
+    pub shift: f64,
+}
+
+impl Options {
+    /// Whether weights are ratings.
+    pub fn is_explicit(&self) -> bool {
+        match self.feedback {
+            Feedback::Implicit => false,
+            Feedback::Explicit => true,
+            Feedback::Auto => self.algorithm == Algorithm::Rating,
+        }
+    }
+
+    /// How events count, with ages measured from `anchor` (microseconds).
+    pub fn weighting(&self, anchor: i64) -> Weighting {
+        let EventOptions { duplicates, half_life, .. } = self.events;
+        Weighting { duplicates, half_life, anchor, ratings: self.is_explicit(), shift: 0.0 }
+    }
+
+    /// Whether popularity is the sum of what is left of weights, not the number of users: where age matters.
+    pub fn weighs_popularity(&self) -> bool {
+        self.events.half_life.is_some() && !self.is_explicit()
+    }
+
+    /// The same recipe with as many segments as a training found, where the options leave the number open.
+    pub fn with_segments(mut self, count: usize) -> Self {
+        let count = self.segmentation.segments.unwrap_or_else(|| count.max(1));
+        self.segmentation.segments = AutoOr::Given(count);
+        self
+    }
+
+    /// The same recipe with nothing left open.
+    pub fn decided(&self, decided: &Decided) -> Self {
+        let mut options = self.clone();
+        options.algorithm = decided.algorithm;
+        options.als = AlsChoices::fixed(&decided.als, self.als.warm_start);
+        if decided.algorithm == Algorithm::Hybrid {
+            options.neighbours.share = AutoOr::Given(f64::from(decided.blend.share));
+        }
+        options
+    }
+}

@@ -1,0 +1,11 @@
+//! The ways to score items, one folder each.
+//!
+//! - [`factors`]: alternating least squares: a backbone of everybody, and item factors of segments on top
+//! - [`neighbours`]: item-to-item weights: what a user's own items say for others
+//! - [`ratings`]: predicted ratings
+//! - [`popularity`]: what everybody has, and what a segment has
+
+pub mod factors;
+pub mod neighbours;
+pub mod popularity;
+pub mod ratings;

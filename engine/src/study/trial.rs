@@ -1,0 +1,131 @@
+//! One trial of a study: a recipe on the model's holdout, perhaps of a share of users, and the metric that
+//! the study is about.
+
+use crate::error::{EngineError, Result};
+use crate::evaluation::{Holdout, Metric, MetricRow};
+use crate::observer::Observer;
+use crate::options::checked::Options;
+use crate::options::parse::OptionProblem;
+use crate::seed::hash_bytes;
+use crate::training::holdout_metrics::Asked;
+use crate::training::holdout_run::{choose_algorithm, measure};
+use crate::training::train::Given;
+
+/// Errors of ratings, which a study makes small.
+const ERRORS: [&str; 3] = ["rmse", "mae", "mse"];
+/// The longest lists that a study measures.
+const LONGEST_LIST: usize = 1_000;
+
+/// What a study looks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objective {
+    metric: &'static str,
+    k: usize,
+}
+
+impl Objective {
+    /// From `name@k`, or for ratings the name of an error.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str, explicit: bool) -> std::result::Result<Self, OptionProblem> {
+        let known = |name: &str| {
+            let errors = ERRORS.into_iter().filter(|_| explicit);
+            let of_lists = Metric::ALL.iter().map(|metric| metric.name()).filter(|_| !explicit);
+            errors.chain(of_lists).find(|known| *known == name)
+        };
+        let (name, k) = match text.split_once('@') {
+            Some((name, k)) => (name, k.parse().ok().filter(|k| (1..=LONGEST_LIST).contains(k))),
+            None => (text, explicit.then_some(0)),
+        };
+        match (known(name), k) {
+            (Some(metric), Some(k)) if explicit == (k == 0) => Ok(Self { metric, k }),
+            _ => Err(OptionProblem {
+                message: format!("\"metric\" is \"{text}\""),
+                hint: match explicit {
+                    true => "\"metric\" is one of 'rmse', 'mae', 'mse', since the model is about ratings"
+                        .to_owned(),
+                    false => {
+                        let names: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+                        format!(
+                            "\"metric\" is one of {} at a length of 1 to {LONGEST_LIST}, such as 'ndcg@10'",
+                            names.join(", ")
+                        )
+                    }
+                },
+            }),
+        }
+    }
+
+    /// Whether more is better.
+    pub fn higher_is_better(&self) -> bool {
+        self.k > 0
+    }
+
+    fn of(&self, rows: &[MetricRow]) -> Option<f64> {
+        let is_own = |row: &&MetricRow| row.segment.is_none() && (row.metric, row.k) == (self.metric, self.k);
+        rows.iter().find(is_own).map(|row| row.value)
+    }
+}
+
+/// Fits the recipe to the training part of the events of a share of users, always the same ones and those of
+/// smaller shares among them, and gives what it reaches on the other part.
+///
+/// # Errors
+/// As [`crate::training::holdout_run::run_on_holdout`], and [`EngineError::NothingToTrainOn`] where nothing is held out.
+pub fn trial(
+    given: Given<'_>,
+    options: &Options,
+    share: f64,
+    objective: &Objective,
+    observer: &dyn Observer,
+) -> Result<f64> {
+    let ids = given.events.users();
+    let seed = hash_bytes(options.seed, b"users of a trial");
+    let part = (share < 1.0).then(|| {
+        let within: Vec<bool> = (0..ids.len())
+            .map(|user| ids.stable_hash(user, seed) as f64 <= share * u64::MAX as f64)
+            .collect();
+        given.events.select(|user, _, _| within[user as usize])
+    });
+    let events = part.as_ref().unwrap_or(given.events);
+    let given = Given { events, before: None, start: None, ..given };
+    let weighting = options.weighting(events.latest());
+    let holdout = Holdout::new(events, &weighting, &options.holdout, options.seed, observer)?;
+    let (holdout_run, _) = choose_algorithm(given, &holdout, options, observer)?;
+    if let Some(value) = objective.of(&holdout_run.measurement.rows) {
+        return Ok(value);
+    }
+    let decided = options.decided(&holdout_run.decided);
+    let asked = Asked { cuts: &[objective.k], ..Asked::BY_TRAINING };
+    let rows = measure(&holdout_run.fit, &holdout, &decided, asked, observer)?.rows;
+    objective.of(&rows).ok_or_else(|| {
+        let reason = format!("no user of {} has an event that could be held out", ids.len());
+        EngineError::NothingToTrainOn { reason }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_measured_at_a_length_and_ratings_by_their_errors() {
+        let ndcg = Objective::parse("ndcg@10", false).unwrap();
+        assert!(ndcg.higher_is_better() && !Objective::parse("rmse", true).unwrap().higher_is_better());
+        for (text, explicit) in [
+            ("ndcg", false),
+            ("ndcg@0", false),
+            ("ndcg@x", false),
+            ("rmse", false),
+            ("ndgc@10", false),
+            ("rmse@10", true),
+            ("ndcg@10", true),
+            ("", false),
+        ] {
+            let problem = Objective::parse(text, explicit).unwrap_err();
+            assert_eq!(problem.message, format!("\"metric\" is \"{text}\""));
+            assert!(problem.hint.starts_with("\"metric\" is one of "), "{}", problem.hint);
+        }
+    }
+}
