@@ -1,5 +1,6 @@
 //! The ways to score items, one folder each.
 //!
+//! - [`scorer`]: what a way to score says for one person
 //! - [`factors`]: alternating least squares: a backbone of everybody, and item factors of segments on top
 //! - [`neighbours`]: item-to-item weights: what a user's own items say for others
 //! - [`ratings`]: predicted ratings
@@ -9,3 +10,6 @@ pub mod factors;
 pub mod neighbours;
 pub mod popularity;
 pub mod ratings;
+pub mod scorer;
+
+pub use scorer::{Contributions, Items, Scorer};

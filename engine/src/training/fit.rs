@@ -6,13 +6,20 @@ use crate::linalg::observed_gram;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 use crate::options::algorithm::Algorithm;
-use crate::ranking::Blend;
+use crate::ranking::blended::Weight;
+use crate::ranking::{Blend, Blended, Part};
+use crate::scorers::Scorer;
 use crate::scorers::factors::segment_factors::segment_gram;
 use crate::scorers::factors::{AlsOptions, Backbone, SegmentFactors, Segments};
-use crate::scorers::neighbours::Neighbours;
+use crate::scorers::factors::{FactorScorer, ItemRows};
+use crate::scorers::neighbours::{NeighbourScorer, NeighbourScratch, Neighbours};
+use crate::scorers::popularity::{
+    Popularity, PopularityScorer, SegmentPopular, item_popularity, segment_popularity,
+};
 use crate::scorers::ratings::rated::Rated;
 use crate::segmentation::Membership;
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 /// Everything that is learned from interactions.
 #[derive(Clone, Debug)]
@@ -69,11 +76,7 @@ impl Fit {
                     .then(|| segment_gram(&item_gram, &backbone.item_factors, items, own, observer))
             })
             .collect();
-        let blend = match algorithm {
-            Algorithm::Popularity => Blend::POPULARITY,
-            Algorithm::Neighbours | Algorithm::Ease => Blend::NEIGHBOURS,
-            _ => Blend::FACTORS,
-        };
+        let blend = algorithm.scorers().first().map_or_else(Blend::default, |scorer| Blend::only(scorer));
         // A Gramian that was cut short is none.
         observer.check()?;
         Ok(Self {
@@ -90,9 +93,90 @@ impl Fit {
         })
     }
 
+    /// What the scorers of a blend say for a user of the training part `training` that the fit was made from; with `own`
+    /// by the part that their segment has of its own, where it has one.
+    pub fn blended<'a>(
+        &'a self,
+        user: u32,
+        own: bool,
+        blend: &Blend,
+        training: &'a Interactions,
+        popular: &'a PopularItems,
+        scratch: &'a RefCell<NeighbourScratch>,
+    ) -> Blended<'a> {
+        let segment = self.segments.of_user[user as usize] as usize;
+        let own = own && self.own_factors[segment];
+        let (history, confidences) = training.by_user().row(user as usize);
+        let parts = blend.0.iter().filter_map(|Weight { scorer, weight, .. }| {
+            let scorer: Box<dyn Scorer + 'a> = match scorer.as_str() {
+                "factors" | "ratings" => {
+                    let (user, rows) = self.rows(user, own);
+                    Box::new(FactorScorer {
+                        user,
+                        rows,
+                        codes: None,
+                        history: (history, confidences),
+                        fold_in: None,
+                    })
+                }
+                "neighbours" => {
+                    let rows = self.neighbours.as_ref()?;
+                    Box::new(NeighbourScorer { rows, history, shares: None, scratch })
+                }
+                _ => Box::new(PopularityScorer {
+                    everybody: popular.everybody.view(),
+                    segment: own.then(|| popular.of_segment(segment, &self.segments)),
+                    items: training.items(),
+                    history: history.len(),
+                }),
+            };
+            Some(Part { scorer, weight: *weight })
+        });
+        let few = blend.has("factors").then(|| popular.segments.get(segment)).flatten();
+        Blended { parts: parts.collect(), popular: few.map_or(&[][..], |popular| popular.view().items) }
+    }
+
+    /// The factors of a user, and what they are scored against.
+    fn rows(&self, user: u32, own: bool) -> (&[f32], ItemRows<'_>) {
+        let segment = self.segments.of_user[user as usize] as usize;
+        let rows =
+            own.then(|| (self.segments.items[segment].as_slice(), self.factors.item_factors[segment].view()));
+        let user_factors = if own { &self.factors.user_factors } else { &self.backbone.user_factors };
+        (user_factors.row(user as usize), ItemRows { backbone: self.backbone.item_factors.view(), own: rows })
+    }
+
     /// The directions that users are divided by.
     pub fn tastes(&self) -> Cow<'_, Matrix> {
         let algorithm = if self.rated.is_some() { Algorithm::Rating } else { Algorithm::Als };
         algorithm.tastes(&self.backbone.user_factors)
+    }
+}
+
+/// What is popular in a training part: with everybody, and where it is asked for in each segment.
+#[derive(Clone, Debug)]
+pub struct PopularItems {
+    /// Items by their users, or by the sum of what is left of their weights.
+    pub everybody: Popularity,
+    /// The same in each segment; empty where nobody is offered it.
+    pub segments: Vec<Popularity>,
+    users: usize,
+}
+
+impl PopularItems {
+    /// What is popular in the training part of a fit. With `weighed` popularity is the sum of confidences.
+    pub fn new(fit: &Fit, training: &Interactions, weighed: bool) -> Self {
+        let all = item_popularity(training, weighed);
+        let of_segment = |(segment, own): (usize, Vec<f32>)| {
+            let (items, members) = (&fit.segments.items[segment], fit.segments.users[segment].len());
+            Popularity::of_segment(items, &own, members, &all, training.users())
+        };
+        let counts = segment_popularity(training, &fit.segments, weighed);
+        let segments = counts.into_iter().enumerate().map(of_segment).collect();
+        Self { everybody: Popularity::new((0..).zip(all)), segments, users: training.users() }
+    }
+
+    fn of_segment<'a>(&'a self, segment: usize, segments: &'a Segments) -> SegmentPopular<'a> {
+        let (items, members) = (&segments.items[segment], segments.users[segment].len());
+        SegmentPopular::new(self.segments[segment].view(), items, members, self.everybody.view(), self.users)
     }
 }

@@ -150,11 +150,11 @@ pub fn train(
     let of_user: Vec<Option<u32>> = division.of_members(count).into_iter().take(users).collect();
     let (algorithm, als) = (decided.algorithm, &decided.als);
     let mut fit = Fit::new(&interactions, backbone, &of_user, own, algorithm, als, observer)?;
-    fit.blend = blend;
     fit.rated = rated;
-    if blend.has_neighbours() {
+    if blend.has("neighbours") {
         fit.neighbours = algorithm.neighbours(&interactions, options, observer)?;
     }
+    fit.blend = blend;
     let members = Members::new(division, count, Some(&fit));
     Ok(Trained {
         interactions,

@@ -8,7 +8,7 @@ use crate::pg::mapped::Mapped;
 use bytemuck::{AnyBitPattern, cast_slice, try_cast_slice};
 use segrec_engine::Rows;
 use segrec_engine::interactions::{IdKind, SortedIds};
-use segrec_engine::ranking::coded::Codes;
+use segrec_engine::scorers::factors::coded::Codes;
 use segrec_engine::scorers::neighbours::NeighbourRows;
 use segrec_engine::scorers::popularity::Popular;
 use std::cell::RefCell;

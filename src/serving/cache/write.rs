@@ -12,7 +12,7 @@ use crate::pg::mapped::Mapped;
 use crate::pg::memory::ask;
 use bytemuck::{NoUninit, cast_slice};
 use segrec_engine::interactions::{IdKind, Ids};
-use segrec_engine::ranking::coded::encode;
+use segrec_engine::scorers::factors::coded::encode;
 use segrec_engine::scorers::factors::{AlsOptions, FoldIn};
 use segrec_engine::scorers::popularity::Popularity;
 use std::fs::File;

@@ -11,6 +11,7 @@
 //! - [`cooccurrence`]: who occurs together, weighted: filter, cosine, tf-idf, RP3β
 //! - [`ridge`]: the local ridge: a regression of every target on its nearest sources
 //! - [`ease`]: the regression on all sources, for small catalogues
+//! - [`scorer`]: neighbours as a way to score
 //! - [`strongest`]: the largest weights of every source
 
 pub mod cooccurrence;
@@ -18,7 +19,9 @@ pub mod ease;
 pub mod model;
 pub mod options;
 pub mod ridge;
+pub mod scorer;
 pub mod strongest;
 
 pub use model::{NeighbourRows, NeighbourScratch, Neighbours};
 pub use options::{NeighbourMethod, NeighbourOptions};
+pub use scorer::NeighbourScorer;
