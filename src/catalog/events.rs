@@ -9,7 +9,7 @@ use crate::pg::query::Row;
 use pgrx::datum::{TimestampWithTimeZone, clock_timestamp};
 use pgrx::pg_sys;
 use segrec_engine::interactions::{Id, IdKind, RawEvents};
-use segrec_engine::training::estimate::Spread;
+use segrec_engine::interactions::Spread;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows between looks at the memory in use.

@@ -7,8 +7,7 @@ use crate::pg::packed::Packed;
 use crate::pg::query::{Row as Streamed, stream};
 use segrec_engine::Matrix;
 use segrec_engine::batches::batched;
-use segrec_engine::interactions::{Id, IdKind, Ids, Interactions};
-use segrec_engine::scorers::neighbours::Neighbours;
+use segrec_engine::interactions::{Id, IdKind, Ids, Interactions, SparseRows};
 use std::ffi::CString;
 use std::ops::Range;
 
@@ -99,7 +98,7 @@ pub struct NewItems<'a> {
     /// items × (k + 1): what having rated an item says about a user.
     pub patterns: Option<&'a Matrix>,
     /// Their neighbours.
-    pub neighbours: Option<&'a Neighbours>,
+    pub neighbours: Option<&'a SparseRows>,
 }
 
 /// Writes the items.
@@ -117,7 +116,7 @@ pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
     let NewItems { ids, interactions, factors, .. } = *items;
     let columns = factors.columns() + items.patterns.map_or(0, Matrix::columns);
     let bytes = |item| {
-        let neighbours = items.neighbours.map_or(0, |neighbours| neighbours.rows().row(item).0.len());
+        let neighbours = items.neighbours.map_or(0, |neighbours| neighbours.row(item).0.len());
         id_bytes(ids.get(item)) + 4 * columns + 8 * neighbours
     };
     as_owner(|| {
@@ -129,7 +128,7 @@ pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
             let (mut named, mut weights) = (Ragged::default(), Vec::new());
             if let Some(neighbours) = items.neighbours {
                 for item in range.clone() {
-                    let (items, values) = neighbours.rows().row(item);
+                    let (items, values) = neighbours.row(item);
                     named.push(items.iter().map(|&item| item as i32));
                     weights.extend_from_slice(values);
                 }

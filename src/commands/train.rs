@@ -131,7 +131,7 @@ impl Prepared {
         let (outcome, verdict) = match &material.events {
             Some(events) => {
                 let trained = diary.run(workers, &material.relation, |observer| {
-                    let given = Given { events, described, before: before.as_ref(), start, memory };
+                    let given = Given { before: before.as_ref(), start, memory, ..Given::new(events, described) };
                     train_recipe(given, options, self.replaced.as_ref(), observer)
                 })?;
                 report_training(&material.relation, events, &trained);

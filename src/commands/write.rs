@@ -266,7 +266,7 @@ fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &
             popularity: &item_popularity(interactions, weighed),
             factors: &fit.backbone.item_factors,
             patterns: fit.rated.as_ref().map(|rated| &rated.item_patterns),
-            neighbours: fit.neighbours.as_ref(),
+            neighbours: fit.item_rows("neighbours"),
         };
         factors::write_items(version_id, &items)?;
     }

@@ -2,13 +2,10 @@
 
 use super::checked::{AlsChoices, EventOptions, Options};
 use crate::auto::AutoOr;
-use crate::error::Result;
-use crate::interactions::{Interactions, Weighting};
+use crate::interactions::Weighting;
 use crate::matrix::Matrix;
-use crate::observer::Observer;
 use crate::ranking::Blend;
 use crate::scorers::factors::AlsOptions;
-use crate::scorers::neighbours::Neighbours;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -81,28 +78,6 @@ impl Algorithm {
         let k = tastes.columns().saturating_sub(2);
         (0..tastes.rows()).for_each(|row| tastes.row_mut(row)[k..].fill(0.0));
         Cow::Owned(tastes)
-    }
-
-    /// The neighbours that it scores by.
-    ///
-    /// # Errors
-    /// [`crate::EngineError::Cancelled`].
-    pub fn neighbours(
-        self,
-        interactions: &Interactions,
-        options: &Options,
-        observer: &dyn Observer,
-    ) -> Result<Option<Neighbours>> {
-        match self {
-            Self::Hybrid | Self::Neighbours => {
-                Neighbours::train(interactions, &options.neighbours.options(), observer).map(Some)
-            }
-            Self::Ease => {
-                let ease = &options.ease;
-                Neighbours::ease(interactions, ease.regularization, ease.kept, observer).map(Some)
-            }
-            _ => Ok(None),
-        }
     }
 }
 

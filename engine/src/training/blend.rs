@@ -12,7 +12,9 @@ use crate::error::Result;
 use crate::evaluation::interval::mean_and_error;
 use crate::evaluation::{Holdout, ListMetrics};
 use crate::observer::{Observer, Progress};
+use crate::options::checked::Options;
 use crate::ranking::{Blend, TopN};
+use crate::scorers::method::Method;
 use crate::scorers::neighbours::NeighbourScratch;
 use crate::seed::sample;
 use rayon::prelude::*;
@@ -29,25 +31,24 @@ const USUAL_SHARE: f32 = 0.35;
 /// Users whose scores give the scales.
 const SCALE_USERS: usize = 256;
 
-/// Decides the blend of a fit whose algorithm has the scorers `scorers`, for `users` of its holdout. `share_of` says
-/// which share a scorer shall have, where that is given.
+/// Decides the blend of the scorers of a fit, for `users` of its holdout.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
 pub fn decide(
     ranker: &Ranker<'_>,
-    scorers: &[&str],
+    methods: &[&dyn Method],
     holdout: &Holdout,
-    share_of: impl Fn(&str) -> AutoOr<f64>,
     users: &[u32],
-    seed: u64,
+    options: &Options,
     observer: &dyn Observer,
 ) -> Result<Blend> {
-    let Some((first, others)) = scorers.split_first() else { return Ok(Blend::default()) };
-    let mut blend = Blend::only(first);
-    for scorer in others {
-        let sampled = sample(users.to_vec(), SCALE_USERS, seed);
-        blend = add(ranker, blend, scorer, holdout, share_of(scorer), (users, &sampled), observer)?;
+    let Some((first, others)) = methods.split_first() else { return Ok(Blend::default()) };
+    let mut blend = Blend::only(first.name());
+    for method in others {
+        let sampled = sample(users.to_vec(), SCALE_USERS, options.seed);
+        let share = method.share(options);
+        blend = add(ranker, blend, method.name(), holdout, share, (users, &sampled), observer)?;
     }
     Ok(blend)
 }

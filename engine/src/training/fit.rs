@@ -1,18 +1,20 @@
 //! One fit: all that is learned from one set of interactions.
 
 use crate::error::Result;
-use crate::interactions::Interactions;
+use crate::interactions::{Interactions, SparseRows};
 use crate::linalg::observed_gram;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 use crate::options::algorithm::Algorithm;
+use crate::options::checked::Options;
 use crate::ranking::blended::Weight;
 use crate::ranking::{Blend, Blended, Part};
 use crate::scorers::Scorer;
 use crate::scorers::factors::segment_factors::segment_gram;
 use crate::scorers::factors::{AlsOptions, Backbone, SegmentFactors, Segments};
 use crate::scorers::factors::{FactorScorer, ItemRows};
-use crate::scorers::neighbours::{NeighbourScorer, NeighbourScratch, Neighbours};
+use crate::scorers::method::{Fitted, KnownUser, Method};
+use crate::scorers::neighbours::NeighbourScratch;
 use crate::scorers::popularity::{
     Popularity, PopularityScorer, SegmentPopular, item_popularity, segment_popularity,
 };
@@ -20,6 +22,7 @@ use crate::scorers::ratings::rated::Rated;
 use crate::segmentation::Membership;
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::sync::Arc;
 
 /// Everything that is learned from interactions.
 #[derive(Clone, Debug)]
@@ -38,8 +41,8 @@ pub struct Fit {
     pub item_gram: Vec<f64>,
     /// The same for each segment that has its own factors.
     pub segment_grams: Vec<Option<Vec<f64>>>,
-    /// What items say for others.
-    pub neighbours: Option<Neighbours>,
+    /// What scorers are fitted that need neither factors nor segments, by their names.
+    pub fitted: Vec<(&'static str, Arc<dyn Fitted>)>,
     /// How the parts make a score.
     pub blend: Blend,
     /// What ratings need besides.
@@ -87,10 +90,32 @@ impl Fit {
             factors,
             item_gram,
             segment_grams,
-            neighbours: None,
+            fitted: Vec::new(),
             blend,
             rated: None,
         })
+    }
+
+    /// Fits some ways to score that need neither factors nor segments.
+    ///
+    /// # Errors
+    /// Those of [`Method::fit`].
+    pub fn fitted(
+        methods: &[&dyn Method],
+        interactions: &Interactions,
+        options: &Options,
+        observer: &dyn Observer,
+    ) -> Result<Vec<(&'static str, Arc<dyn Fitted>)>> {
+        let mut fitted = Vec::new();
+        for method in methods {
+            fitted.extend(method.fit(interactions, options, observer)?.map(|own| (method.name(), own)));
+        }
+        Ok(fitted)
+    }
+
+    /// What a scorer of that name stores of every item.
+    pub fn item_rows(&self, scorer: &str) -> Option<&SparseRows> {
+        self.fitted.iter().find(|(name, _)| *name == scorer).and_then(|(_, fitted)| fitted.item_rows())
     }
 
     /// What the scorers of a blend say for a user of the training part `training` that the fit was made from; with `own`
@@ -107,9 +132,12 @@ impl Fit {
         let segment = self.segments.of_user[user as usize] as usize;
         let own = own && self.own_factors[segment];
         let (history, confidences) = training.by_user().row(user as usize);
-        let parts = blend.0.iter().filter_map(|Weight { scorer, weight, .. }| {
-            let scorer: Box<dyn Scorer + 'a> = match scorer.as_str() {
-                "factors" | "ratings" => {
+        let known = KnownUser { user, items: history, confidences };
+        let part = |Weight { scorer, weight, .. }: &Weight| {
+            let fitted = self.fitted.iter().find(|(name, _)| name == scorer);
+            let scorer: Box<dyn Scorer + 'a> = match (scorer.as_str(), fitted) {
+                (_, Some((_, fitted))) => fitted.scorer(known, scratch),
+                ("factors" | "ratings", None) => {
                     let (user, rows) = self.rows(user, own);
                     Box::new(FactorScorer {
                         user,
@@ -119,10 +147,6 @@ impl Fit {
                         fold_in: None,
                     })
                 }
-                "neighbours" => {
-                    let rows = self.neighbours.as_ref()?;
-                    Box::new(NeighbourScorer { rows, history, shares: None, scratch })
-                }
                 _ => Box::new(PopularityScorer {
                     everybody: popular.everybody.view(),
                     segment: own.then(|| popular.of_segment(segment, &self.segments)),
@@ -130,8 +154,9 @@ impl Fit {
                     history: history.len(),
                 }),
             };
-            Some(Part { scorer, weight: *weight })
-        });
+            Part { scorer, weight: *weight }
+        };
+        let parts = blend.0.iter().map(part);
         let few = blend.has("factors").then(|| popular.segments.get(segment)).flatten();
         Blended { parts: parts.collect(), popular: few.map_or(&[][..], |popular| popular.view().items) }
     }

@@ -153,16 +153,15 @@ pub fn run_on_holdout(
         als.sweeps = sweeps;
         (backbone, None)
     };
-    let neighbours = algorithm.neighbours(training, options, observer)?;
+    let methods = given.methods(algorithm);
+    let fitted = Fit::fitted(&methods, training, options, observer)?;
     let (mut fit, division, choices) = divide(given, holdout, backbone, &als, options, observer)?;
-    fit.neighbours = neighbours;
+    fit.fitted = fitted;
     let weighed = options.weighs_popularity();
-    let scorers = algorithm.scorers();
-    if scorers.len() > 1 {
+    if methods.len() > 1 {
         let users = measured_users(holdout, MOST_USERS, options.seed);
         let ranker = Ranker::new(&fit, training, weighed);
-        let share = |_: &str| options.neighbours.share;
-        fit.blend = blend::decide(&ranker, scorers, holdout, share, &users, options.seed, observer)?;
+        fit.blend = blend::decide(&ranker, &methods, holdout, &users, options, observer)?;
         if !fit.blend.has("factors") {
             fit.own_factors.fill(false);
         }

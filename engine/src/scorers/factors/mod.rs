@@ -10,6 +10,7 @@
 //! - [`segment_factors`]: the item factors of each segment, shrunk towards the backbone
 //! - [`fold_in`]: the factors of one user from their events, without training
 //! - [`item_rows`]: the factors of items as a segment sees them; [`coded`]: the same rounded to 8 bits
+//! - [`method`]: factors as a training sees them
 //! - [`scorer`]: factors as a way to score
 //! - [`tuning`]: what data decide about the options
 
@@ -17,6 +18,7 @@ pub mod backbone;
 pub mod coded;
 pub mod fold_in;
 pub mod item_rows;
+pub mod method;
 pub mod normal_equations;
 pub mod options;
 pub mod row_solver;
