@@ -18,6 +18,7 @@ use crate::pg::lock::{Until, try_lock};
 use crate::pg::workers::{Workers, run_alone};
 use crate::settings;
 use segrec_engine::EngineError;
+use segrec_engine::evaluation::registry::is_higher_better;
 use segrec_engine::options::parse::OptionProblem;
 use segrec_engine::options::{Options, merge_options, parse_options};
 use segrec_engine::study::search::{Search, going_on};
@@ -179,15 +180,10 @@ fn promote(study: &Study, model: &Model, trials: &[Trial]) -> Result<Option<Tria
     };
     let rung: Vec<&Trial> = trials.iter().filter(|trial| trial.share == share).collect();
     let values: Vec<Option<f64>> = rung.iter().map(|trial| trial.value).collect();
-    let going = going_on(&values, higher_is_better(&study.asked.metric));
+    let going = going_on(&values, is_higher_better(&study.asked.metric));
     models::keep(model)?;
     studies::add_trials(study.id, next, going.iter().map(|&place| rung[place].options.clone()).collect())?;
     Ok(studies::trials(study.id)?.into_iter().find(|trial| trial.waiting))
-}
-
-/// Errors of ratings are the only metrics without a length, and the only ones that are better when small.
-fn higher_is_better(metric: &str) -> bool {
-    metric.contains('@')
 }
 
 fn run(study: &Study, model: &Model, next: &Trial) -> Result<f64> {
@@ -230,7 +226,7 @@ pub fn finish(study: Option<i64>, apply: Option<bool>) -> Result<()> {
     let apply = apply.ok_or(SegrecError::NullArgument { argument: "apply" })?;
     let (study, model) = study_of(study)?;
     let trials = studies::trials(study.id)?;
-    let sign = if higher_is_better(&study.asked.metric) { 1.0 } else { -1.0 };
+    let sign = if is_higher_better(&study.asked.metric) { 1.0 } else { -1.0 };
     // Of equal ones the first, so that the model's own options stay unless something is better.
     let best = trials
         .iter()

@@ -3,7 +3,7 @@
 //! A batch of users is in memory at a time. A user costs a product of length k and a look at each of their
 //! items.
 
-use super::recommendation::{check_item_kind, item_numbers};
+use super::ids::{check_item_kind, item_numbers};
 use super::scorers::ItemScorer;
 use super::session;
 use crate::catalog::members;

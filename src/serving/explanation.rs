@@ -4,9 +4,8 @@
 //! c_i q_iᵀA⁻¹q_j over their items (Hu et al. 2008, §5). What neighbours say is a sum already, and of ratings
 //! the prior mean is linear in the pattern of what was rated too.
 
-use super::recommendation::{
-    Person, Recommended, Request, answer, check_item_kind, find_person, item_numbers, stranger, user_id,
-};
+use super::ids::{check_item_kind, item_numbers, user_id};
+use super::recommendation::{Person, Recommended, Request, answer, find_person, stranger};
 use super::session;
 use super::variety::Variety;
 use super::version::ServedVersion;

@@ -6,6 +6,7 @@
 //! - [`version`]: a deployed version as a session holds it
 //! - [`history`]: what a user has done, now or as of the training
 //! - [`scorers`]: the scorers of a version, and where the rows lie that they read
+//! - [`ids`]: ids as a call gives them
 //! - [`recommendation`]: from a request to a list
 //! - [`segments`], [`segment_of`]: the segments of a version, and which one is a user's
 //! - [`explanation`]: one item for one user, and why
@@ -25,6 +26,7 @@ pub mod cache;
 pub mod explanation;
 mod followed;
 pub mod history;
+pub mod ids;
 pub mod measuring;
 pub mod recommendation;
 pub mod scorers;

@@ -4,7 +4,8 @@
 //! mean member: of the mean of the factors, and of a history that has every item by the share of the members who
 //! have it.
 
-use super::recommendation::{Recommendation, Recommended, candidate_numbers, fill_with_popular};
+use super::ids::candidate_numbers;
+use super::recommendation::{Recommendation, Recommended, fill_with_popular};
 use super::scorers::Scoree;
 use super::session;
 use super::version::ServedVersion;

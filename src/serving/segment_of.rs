@@ -1,7 +1,8 @@
 //! Which segment: of a user, of features, and of every user at another number of segments.
 
 use super::history::History;
-use super::recommendation::{fold_in, user_id};
+use super::ids::user_id;
+use super::recommendation::fold_in;
 use super::session;
 use crate::catalog::factors::id_text;
 use crate::catalog::segments;

@@ -3,6 +3,7 @@
 //!
 //! - [`split`]: which events are held out
 //! - [`mod@report`]: all metrics of rankings at once, for all users and each segment, with intervals
+//! - [`registry`]: every metric with its name, its direction and its function
 //! - [`metrics`]: precision, recall, F1, NDCG, hit rate, MAP, MRR of one list
 //! - [`mod@auc`]: how one user's scores order all items
 //! - [`beyond`]: novelty, diversity and popularity lift of one list
@@ -19,6 +20,7 @@ pub mod gate;
 pub mod interval;
 pub mod metrics;
 pub mod quotients;
+pub mod registry;
 pub mod report;
 pub mod split;
 pub mod spread;

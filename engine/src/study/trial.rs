@@ -2,7 +2,8 @@
 //! the study is about.
 
 use crate::error::{EngineError, Result};
-use crate::evaluation::{Holdout, Metric, MetricRow};
+use crate::evaluation::registry::{MeasuredOf, is_higher_better, names_of};
+use crate::evaluation::{Holdout, MetricRow};
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::options::parse::OptionProblem;
@@ -11,8 +12,6 @@ use crate::training::holdout_metrics::Asked;
 use crate::training::holdout_run::{choose_algorithm, measure};
 use crate::training::train::Given;
 
-/// Errors of ratings, which a study makes small.
-const ERRORS: [&str; 3] = ["rmse", "mae", "mse"];
 /// The longest lists that a study measures.
 const LONGEST_LIST: usize = 1_000;
 
@@ -29,11 +28,8 @@ impl Objective {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str, explicit: bool) -> std::result::Result<Self, OptionProblem> {
-        let known = |name: &str| {
-            let errors = ERRORS.into_iter().filter(|_| explicit);
-            let of_lists = Metric::ALL.iter().map(|metric| metric.name()).filter(|_| !explicit);
-            errors.chain(of_lists).find(|known| *known == name)
-        };
+        let names = || names_of(if explicit { MeasuredOf::Predictions } else { MeasuredOf::List });
+        let known = |name: &str| names().find(|known| *known == name);
         let (name, k) = match text.split_once('@') {
             Some((name, k)) => (name, k.parse().ok().filter(|k| (1..=LONGEST_LIST).contains(k))),
             None => (text, explicit.then_some(0)),
@@ -43,15 +39,14 @@ impl Objective {
             _ => Err(OptionProblem {
                 message: format!("\"metric\" is \"{text}\""),
                 hint: match explicit {
-                    true => "\"metric\" is one of 'rmse', 'mae', 'mse', since the model is about ratings"
-                        .to_owned(),
-                    false => {
-                        let names: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
-                        format!(
-                            "\"metric\" is one of {} at a length of 1 to {LONGEST_LIST}, such as 'ndcg@10'",
-                            names.join(", ")
-                        )
+                    true => {
+                        let names: Vec<String> = names().map(|name| format!("'{name}'")).collect();
+                        format!("\"metric\" is one of {}, since the model is about ratings", names.join(", "))
                     }
+                    false => format!(
+                        "\"metric\" is one of {} at a length of 1 to {LONGEST_LIST}, such as 'ndcg@10'",
+                        names().collect::<Vec<_>>().join(", ")
+                    ),
                 },
             }),
         }
@@ -59,7 +54,7 @@ impl Objective {
 
     /// Whether more is better.
     pub fn higher_is_better(&self) -> bool {
-        self.k > 0
+        is_higher_better(self.metric)
     }
 
     fn of(&self, rows: &[MetricRow]) -> Option<f64> {

@@ -7,6 +7,7 @@ use super::fit::Fit;
 use super::ranker::{PHASE, Ranker};
 use crate::error::Result;
 use crate::evaluation::interval::mean_and_error;
+use crate::evaluation::registry::is_higher_better;
 use crate::evaluation::report::{Catalog, Measured, Ranked, report};
 use crate::evaluation::{Gate, Holdout, ListMetrics, Metric, MetricRow, gate};
 use crate::observer::{Observer, Progress};
@@ -116,7 +117,7 @@ impl Measurement {
 
     /// Whether the deciding metric grows with quality; an error does not.
     pub fn higher_is_better(&self) -> bool {
-        self.metric == DECIDING_NAME
+        is_higher_better(self.metric)
     }
 
     /// Whether the deciding metric is worse than that of the baseline by more than half of its interval.
