@@ -3,10 +3,10 @@
 //! then the size of each segment (8 each), then centroid after centroid (4 each value). Its text is JSON.
 
 use crate::error::{FeatureProblem, Result, SegrecError};
-use crate::pg::features::{LARGEST_FEATURE, MOST_FEATURES};
-use crate::pg::flat::floats;
-use crate::pg::memory::ask;
-use crate::pg::workers::{is_asked_to_stop, run_alone};
+use crate::pg::datums::features::{LARGEST_FEATURE, MOST_FEATURES};
+use crate::pg::datums::varlena::floats;
+use crate::pg::process::memory::ask;
+use crate::pg::process::workers::{is_asked_to_stop, run_alone};
 use segrec_engine::memory;
 use segrec_engine::segmentation::SummaryClusters;
 use serde::de::{SeqAccess, Visitor};

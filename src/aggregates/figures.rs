@@ -3,8 +3,8 @@
 
 use super::state::{Next, State, begun, extend, unchanged};
 use crate::error::{Result, SegrecError};
-use crate::pg::aggregate::{Aggregate, Carried};
-use crate::pg::workers::run_alone;
+use crate::pg::executor::aggregate::{Aggregate, Carried};
+use crate::pg::process::workers::run_alone;
 use segrec_engine::evaluation::{auc_of_rows, gini};
 use segrec_engine::memory::copied;
 use serde::{Deserialize, Serialize};

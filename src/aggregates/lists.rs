@@ -2,7 +2,7 @@
 //! ids: `segrec_precision` and its like. What a metric is, is in the engine (`evaluation/metrics.rs`).
 
 use crate::error::{Result, SegrecError};
-use crate::pg::workers::run_alone;
+use crate::pg::process::workers::run_alone;
 use segrec_engine::evaluation::{ListMetrics, Metric};
 use segrec_engine::memory;
 use segrec_engine::sorting::sort_by;

@@ -12,7 +12,7 @@ pub mod lists;
 pub mod state;
 
 use crate::error::Result;
-use crate::pg::workers::{self, Workers};
+use crate::pg::process::workers::{self, Workers};
 use crate::{error::SegrecError, settings};
 use segrec_engine::Observer;
 

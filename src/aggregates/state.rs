@@ -6,10 +6,10 @@
 use super::clusters::{self, MOST_SEGMENTS};
 use super::figures::Errors;
 use crate::error::{FeatureProblem, Result, SegrecError};
-use crate::pg::aggregate::{Aggregate, Carried, Carry, Held, room};
-use crate::pg::features::Features;
-use crate::pg::memory::ask;
-use crate::pg::workers::run_alone;
+use crate::pg::datums::features::Features;
+use crate::pg::executor::aggregate::{Aggregate, Carried, Carry, Held, room};
+use crate::pg::process::memory::ask;
+use crate::pg::process::workers::run_alone;
 use segrec_engine::segmentation::validity::{self, Contingency};
 use segrec_engine::segmentation::{LabelledSample, Summary};
 use segrec_engine::{Matrix, memory, seed};

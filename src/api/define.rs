@@ -4,9 +4,9 @@ use crate::catalog::models::{ColumnNames, RelationRef};
 use crate::commands::rebind::{self, Changes};
 use crate::commands::{alter_model, create_model, drop_model, functions};
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::json::Document;
-use crate::pg::regclass::Regclass;
-use crate::pg::text::Text;
+use crate::pg::datums::json::Document;
+use crate::pg::datums::regclass::Regclass;
+use crate::pg::datums::text::Text;
 use pgrx::prelude::*;
 
 fn required(text: Option<&str>, argument: &'static str) -> Result<String> {

@@ -2,7 +2,7 @@
 
 use super::recommend::{SqlId, count};
 use crate::error::{Result, or_raise};
-use crate::pg::text::Text;
+use crate::pg::datums::text::Text;
 use crate::serving::version::ServedVersion;
 use crate::serving::{self, healed};
 use pgrx::Uuid;

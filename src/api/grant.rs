@@ -2,7 +2,7 @@
 
 use crate::commands::{change_owner, grant};
 use crate::error::or_raise;
-use crate::pg::text::Text;
+use crate::pg::datums::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

@@ -3,7 +3,7 @@
 
 use crate::commands::{jobs, progress};
 use crate::error::or_raise;
-use crate::pg::text::Text;
+use crate::pg::datums::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

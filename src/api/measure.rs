@@ -5,10 +5,10 @@ use crate::commands::measured::Measured;
 use crate::commands::test_events::{self, TestEvents};
 use crate::commands::{compare, cross_validate, evaluate};
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::lists::List;
-use crate::pg::regclass::Regclass;
-use crate::pg::text::Text;
-use crate::pg::whole::{Whole, number};
+use crate::pg::datums::id_lists::List;
+use crate::pg::datums::integer::{Integer, number};
+use crate::pg::datums::regclass::Regclass;
+use crate::pg::datums::text::Text;
 use crate::serving;
 use crate::serving::measuring::Test;
 use pgrx::prelude::*;
@@ -82,8 +82,8 @@ fn segrec_cross_validate(
 #[allow(clippy::type_complexity)]
 fn segrec_compare(
     model: Option<Text>,
-    version: Option<Whole>,
-    other: Option<Whole>,
+    version: Option<Integer>,
+    other: Option<Integer>,
 ) -> TableIterator<
     'static,
     (

@@ -6,8 +6,8 @@ use crate::aggregates::figures::{self, ErrorFigure};
 use crate::aggregates::lists;
 use crate::aggregates::state::State;
 use crate::error::{SegrecError, or_raise};
-use crate::pg::aggregate::{Aggregate, Carried, Held};
-use crate::pg::whole::{Whole, number};
+use crate::pg::datums::integer::{Integer, number};
+use crate::pg::executor::aggregate::{Aggregate, Carried, Held};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use segrec_engine::evaluation::Metric;
@@ -16,7 +16,7 @@ fn list_metric<T: Ord>(
     metric: Option<&[u8]>,
     recommended: Option<impl Iterator<Item = Option<T>>>,
     relevant: Option<impl Iterator<Item = Option<T>>>,
-    k: Option<Whole>,
+    k: Option<Integer>,
 ) -> Option<f64> {
     let named = |name: &[u8]| {
         let unknown = || SegrecError::UnknownMetric { metric: String::from_utf8_lossy(name).into_owned() };
@@ -32,7 +32,7 @@ fn segrec_list_metric_bigint(
     metric: Option<&[u8]>,
     recommended: Option<Array<'_, i64>>,
     relevant: Option<Array<'_, i64>>,
-    k: Option<Whole>,
+    k: Option<Integer>,
 ) -> Option<f64> {
     list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)
 }
@@ -42,7 +42,7 @@ fn segrec_list_metric_uuid(
     metric: Option<&[u8]>,
     recommended: Option<Array<'_, Uuid>>,
     relevant: Option<Array<'_, Uuid>>,
-    k: Option<Whole>,
+    k: Option<Integer>,
 ) -> Option<f64> {
     list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)
 }
@@ -52,7 +52,7 @@ fn segrec_list_metric_text(
     metric: Option<&[u8]>,
     recommended: Option<Array<'_, &[u8]>>,
     relevant: Option<Array<'_, &[u8]>>,
-    k: Option<Whole>,
+    k: Option<Integer>,
 ) -> Option<f64> {
     list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)
 }

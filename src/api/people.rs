@@ -4,9 +4,9 @@
 use super::recommend::{Lines, SqlId, count, ids, lines};
 use crate::catalog::factors::parse_id;
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::lists::Filter;
-use crate::pg::text::Text;
-use crate::pg::whole::Whole;
+use crate::pg::datums::id_lists::Filter;
+use crate::pg::datums::integer::Integer;
+use crate::pg::datums::text::Text;
 use crate::serving::{self, healed};
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -39,7 +39,7 @@ fn audience<T: SqlId>(
 
 #[pg_extern(sql = false)]
 fn segrec_recommend_segment(
-    segment: Option<Whole>,
+    segment: Option<Integer>,
     n: Option<i64>,
     model: Option<Text>,
     candidates: Filter<Text>,
@@ -48,7 +48,7 @@ fn segrec_recommend_segment(
     (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
 > {
     let found = || -> Result<Lines<Text>> {
-        let Whole(segment) = segment.ok_or(SegrecError::NullArgument { argument: "segment" })?;
+        let Integer(segment) = segment.ok_or(SegrecError::NullArgument { argument: "segment" })?;
         let candidates = candidates.0.as_deref().map(ids);
         Ok(lines(&serving::recommend_segment(segment, count(n)?, model.as_deref(), candidates.as_deref())?))
     };

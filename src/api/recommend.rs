@@ -3,8 +3,8 @@
 
 use crate::catalog::factors::id_text;
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::lists::{Filter, List, Written};
-use crate::pg::text::Text;
+use crate::pg::datums::id_lists::{Filter, List, Written};
+use crate::pg::datums::text::Text;
 use crate::serving::{self, Recommendation, Request, Variety, healed};
 use pgrx::Uuid;
 use pgrx::prelude::*;

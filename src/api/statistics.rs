@@ -1,7 +1,7 @@
 //! What the view `segrec.serving_statistics` reads.
 
 use crate::error::or_raise;
-use crate::pg::text::Text;
+use crate::pg::datums::text::Text;
 use crate::serving::statistics;
 use pgrx::prelude::*;
 

@@ -3,8 +3,8 @@
 use crate::catalog::statement::stable;
 use crate::commands::{estimate, train};
 use crate::error::{log, or_raise};
-use crate::pg::background::telling;
-use crate::pg::text::Text;
+use crate::pg::datums::text::Text;
+use crate::pg::process::background::telling;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

@@ -3,9 +3,9 @@
 
 use crate::commands::tune;
 use crate::error::or_raise;
-use crate::pg::json::Document;
-use crate::pg::text::Text;
-use crate::pg::whole::{Whole, number};
+use crate::pg::datums::integer::{Integer, number};
+use crate::pg::datums::json::Document;
+use crate::pg::datums::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
@@ -39,6 +39,6 @@ fn finish_study(study: Option<i64>, apply: Option<bool>) {
 }
 
 #[pg_extern(sql = false)]
-fn segrec_apply_trial(model: Option<Text>, study: Option<i64>, trial: Option<Whole>) {
+fn segrec_apply_trial(model: Option<Text>, study: Option<i64>, trial: Option<Integer>) {
     or_raise(tune::apply(model.as_deref(), study, number(trial)));
 }

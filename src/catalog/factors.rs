@@ -3,8 +3,8 @@
 
 use super::statement::{Row, as_owner, execute, query};
 use crate::error::{Result, SegrecError};
-use crate::pg::packed::Packed;
-use crate::pg::query::{Row as Streamed, stream};
+use crate::pg::datums::number_array::NumberArray;
+use crate::pg::executor::query::{Row as Streamed, stream};
 use segrec_engine::Matrix;
 use segrec_engine::batches::batched;
 use segrec_engine::interactions::{Id, IdKind, Ids, Interactions};
@@ -124,7 +124,7 @@ pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
         for range in batches(ids.len(), bytes) {
             let rows = |matrix: &Matrix| {
                 let k = matrix.columns();
-                Packed(matrix.data()[range.start * k..range.end * k].to_vec())
+                NumberArray(matrix.data()[range.start * k..range.end * k].to_vec())
             };
             let (mut named, mut weights) = (Ragged::default(), Vec::new());
             if let Some(neighbours) = items.neighbours {
@@ -146,15 +146,15 @@ pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
                         .map(|item| interactions.by_item().row_len(item) as i32)
                         .collect::<Vec<_>>()
                         .into(),
-                    Packed(items.popularity[range.clone()].to_vec()).into(),
+                    NumberArray(items.popularity[range.clone()].to_vec()).into(),
                     rows(factors).into(),
                     (factors.columns() as i32).into(),
                     items.patterns.map(rows).into(),
                     items.patterns.map_or(0, |patterns| patterns.columns() as i32).into(),
-                    has_neighbours.then_some(Packed(named.lengths)).into(),
-                    has_neighbours.then_some(Packed(named.lasts)).into(),
-                    has_neighbours.then_some(Packed(named.values)).into(),
-                    has_neighbours.then_some(Packed(weights)).into(),
+                    has_neighbours.then_some(NumberArray(named.lengths)).into(),
+                    has_neighbours.then_some(NumberArray(named.lasts)).into(),
+                    has_neighbours.then_some(NumberArray(named.values)).into(),
+                    has_neighbours.then_some(NumberArray(weights)).into(),
                 ],
             )?;
         }
@@ -188,7 +188,7 @@ pub fn write_segment_items(version_id: i64, segment: &NewSegmentItems<'_>) -> Re
             let (k, rows) = match segment.factors {
                 Some(factors) => {
                     let k = factors.columns();
-                    (k as i32, Some(Packed(factors.data()[range.start * k..range.end * k].to_vec())))
+                    (k as i32, Some(NumberArray(factors.data()[range.start * k..range.end * k].to_vec())))
                 }
                 None => (0, None),
             };
@@ -199,7 +199,7 @@ pub fn write_segment_items(version_id: i64, segment: &NewSegmentItems<'_>) -> Re
                     segment.segment.into(),
                     items[range.clone()].iter().map(|&item| item as i32).collect::<Vec<_>>().into(),
                     users[range.clone()].iter().map(|&count| count as i32).collect::<Vec<_>>().into(),
-                    Packed(popularity[range].to_vec()).into(),
+                    NumberArray(popularity[range].to_vec()).into(),
                     rows.into(),
                     k.into(),
                 ],
@@ -302,24 +302,24 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
                     version_id.into(),
                     (first as i32).into(),
                     users.iter().map(|user| id_text(ids.get(user.user as usize))).collect::<Vec<_>>().into(),
-                    Packed(users.iter().map(|user| user.segment).collect::<Vec<_>>()).into(),
-                    Packed(users.iter().map(|user| user.distance).collect::<Vec<_>>()).into(),
-                    Packed(users.iter().map(|user| user.confidence).collect::<Vec<_>>()).into(),
+                    NumberArray(users.iter().map(|user| user.segment).collect::<Vec<_>>()).into(),
+                    NumberArray(users.iter().map(|user| user.distance).collect::<Vec<_>>()).into(),
+                    NumberArray(users.iter().map(|user| user.confidence).collect::<Vec<_>>()).into(),
                     users.iter().map(|user| user.noise).collect::<Vec<_>>().into(),
                     users.iter().map(|user| user.leaf.map(|leaf| leaf as i32)).collect::<Vec<_>>().into(),
-                    Packed(probabilities.lengths).into(),
-                    Packed(probabilities.lasts).into(),
-                    Packed(factors.lengths).into(),
-                    Packed(factors.lasts).into(),
-                    Packed(items.lengths).into(),
-                    Packed(items.lasts).into(),
-                    Packed(seen.lengths).into(),
-                    Packed(seen.lasts).into(),
-                    Packed(probabilities.values).into(),
-                    Packed(factors.values).into(),
-                    Packed(items.values).into(),
-                    Packed(confidences).into(),
-                    Packed(seen.values).into(),
+                    NumberArray(probabilities.lengths).into(),
+                    NumberArray(probabilities.lasts).into(),
+                    NumberArray(factors.lengths).into(),
+                    NumberArray(factors.lasts).into(),
+                    NumberArray(items.lengths).into(),
+                    NumberArray(items.lasts).into(),
+                    NumberArray(seen.lengths).into(),
+                    NumberArray(seen.lasts).into(),
+                    NumberArray(probabilities.values).into(),
+                    NumberArray(factors.values).into(),
+                    NumberArray(items.values).into(),
+                    NumberArray(confidences).into(),
+                    NumberArray(seen.values).into(),
                 ],
             )?;
         }
@@ -349,7 +349,7 @@ pub fn load_backbone(version_id: i64, k: usize) -> Result<Matrix> {
 }
 
 fn append(data: &mut Vec<f32>, row: &Row<'_>, column: usize) -> Result<()> {
-    data.extend(row.value::<Packed<f32>>(column)?.0);
+    data.extend(row.value::<NumberArray<f32>>(column)?.0);
     Ok(())
 }
 
@@ -463,22 +463,22 @@ impl StoredUser {
 const USER_COLUMNS: &str = "user_id, segment, factors, items, confidences, place, seen";
 
 fn stored_user(row: &Row<'_>) -> Result<StoredUser> {
-    let Packed(items) = row.value::<Packed<i32>>(4)?;
+    let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
     Ok(StoredUser {
         place: row.value(6)?,
         user_id: row.value(1)?,
         segment: row.value(2)?,
-        factors: row.value::<Packed<f32>>(3)?.0,
+        factors: row.value::<NumberArray<f32>>(3)?.0,
         items: items.into_iter().map(|item| item as u32).collect(),
-        confidences: row.value::<Packed<f32>>(5)?.0,
+        confidences: row.value::<NumberArray<f32>>(5)?.0,
         seen: seen(row, 7)?,
     })
 }
 
 /// The items in a column that is null where they are those that count.
 pub fn seen(row: &Row<'_>, column: usize) -> Result<Option<Vec<u32>>> {
-    let items = row.get::<Packed<i32>>(column)?;
-    Ok(items.map(|Packed(items)| items.into_iter().map(|item| item as u32).collect()))
+    let items = row.get::<NumberArray<i32>>(column)?;
+    Ok(items.map(|NumberArray(items)| items.into_iter().map(|item| item as u32).collect()))
 }
 
 /// Finds users of a version by id; prepared once for a version.

@@ -2,7 +2,7 @@
 
 use super::statement::{as_owner, execute, query, write};
 use crate::error::Result;
-use crate::pg::rights::current_role;
+use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
 
 /// Bytes of a role's name as it is written: 63, each of them a double quote and so doubled, between double quotes.

@@ -2,10 +2,10 @@
 
 use super::relations::{Column, query_of};
 use crate::error::Result;
-use crate::pg::query::{Query, Row};
-use crate::pg::relation::{Relation, Watched};
-use crate::pg::rights::{may_read, row_security_applies};
-use crate::pg::text::c_text;
+use crate::pg::datums::text::c_text;
+use crate::pg::executor::query::{Query, Row};
+use crate::pg::executor::relation::{Relation, Watched};
+use crate::pg::security::rights::{may_read, row_security_applies};
 use pgrx::{Uuid, pg_sys, spi};
 use segrec_engine::interactions::{Id, IdKind};
 use std::cell::OnceCell;

@@ -4,7 +4,7 @@
 use super::factors::seen;
 use super::statement::{Row, as_owner, query};
 use crate::error::Result;
-use crate::pg::packed::Packed;
+use crate::pg::datums::number_array::NumberArray;
 use std::ops::Range;
 
 /// Users of a batch: at 64 factors and 30 items about 2 MB.
@@ -36,11 +36,11 @@ impl Member {
 const COLUMNS: &str = "place, segment, factors, items, seen";
 
 fn member(row: &Row<'_>) -> Result<Member> {
-    let Packed(items) = row.value::<Packed<i32>>(4)?;
+    let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
     Ok(Member {
         place: row.value::<i32>(1)? as u32,
         segment: row.value(2)?,
-        factors: row.value::<Packed<f32>>(3)?.0,
+        factors: row.value::<NumberArray<f32>>(3)?.0,
         items: items.into_iter().map(|item| item as u32).collect(),
         seen: seen(row, 5)?,
     })

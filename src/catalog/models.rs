@@ -2,9 +2,9 @@
 
 use super::statement::{Prepared, Row, as_owner, execute, query, write};
 use crate::error::{Holder, Result, SegrecError};
-use crate::pg::owner::table_and_owner;
-use crate::pg::rights::{acts_for, is_role};
-use crate::pg::row::{Key, RowVersion, rows, sees_only_committed};
+use crate::pg::executor::index_lookup::{Key, RowVersion, rows, sees_only_committed};
+use crate::pg::security::owner::table_and_owner;
+use crate::pg::security::rights::{acts_for, is_role};
 use pgrx::{JsonB, pg_sys};
 use segrec_engine::interactions::IdKind;
 use serde_json::Value;

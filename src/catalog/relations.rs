@@ -3,9 +3,9 @@
 use super::models::{ColumnNames, EventsSource, Model};
 use super::statement::query;
 use crate::error::{Result, SegrecError};
-use crate::pg::query::{Query, Reads};
-use crate::pg::relation::{Attribute, Base, Relation};
-use crate::pg::text::c_text;
+use crate::pg::datums::text::c_text;
+use crate::pg::executor::query::{Query, Reads};
+use crate::pg::executor::relation::{Attribute, Base, Relation};
 use pgrx::pg_sys::{
     BOOLOID, BPCHAROID, CHAROID, DATEOID, FLOAT4ARRAYOID, FLOAT4OID, FLOAT8ARRAYOID, FLOAT8OID, INT2ARRAYOID,
     INT2OID, INT4ARRAYOID, INT4OID, INT8ARRAYOID, INT8OID, NAMEOID, NUMERICARRAYOID, NUMERICOID, TEXTOID,

@@ -4,12 +4,12 @@ use super::segments::forget_examples;
 use super::statement::{as_owner, execute, models_table, write};
 use super::versions;
 use crate::error::{Result, SegrecError};
-use crate::pg::counters::Counters;
-use crate::pg::mapped::remove_files;
-use crate::pg::owner::table_and_owner;
-use crate::pg::row::{Key, rows};
-use crate::pg::snapshot::NewSnapshot;
-use crate::pg::statistics::remove_statistics;
+use crate::pg::executor::index_lookup::{Key, rows};
+use crate::pg::executor::snapshot::NewSnapshot;
+use crate::pg::executor::statistics::remove_statistics;
+use crate::pg::files::shared_file::remove_files;
+use crate::pg::files::usage_counters::Counters;
+use crate::pg::security::owner::table_and_owner;
 use std::ffi::{CStr, CString};
 
 /// By which column rows belong to something.

@@ -3,7 +3,7 @@
 
 use super::statement::{Row, as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
-use crate::pg::rights::current_role;
+use crate::pg::security::rights::current_role;
 
 /// When a model is trained by itself.
 #[derive(Clone, Debug)]

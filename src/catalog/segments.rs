@@ -4,7 +4,7 @@ use super::factors::parse_id;
 use super::statement::{as_owner, execute, query};
 use super::versions::Version;
 use crate::error::{Result, SegrecError};
-use crate::pg::packed::Packed;
+use crate::pg::datums::number_array::NumberArray;
 use segrec_engine::interactions::{IdKind, IdMap};
 use segrec_engine::segmentation::MergeTree;
 use segrec_engine::segmentation::choice::Choice;
@@ -58,8 +58,11 @@ pub fn insert(version_id: i64, segments: Vec<NewSegment>) -> Result<()> {
                     gain.into(),
                     error.into(),
                     segment.since_version.into(),
-                    Packed(segment.centroid).into(),
-                    segment.item_gram.map(|gram| Packed(gram.iter().map(|&x| x as f32).collect())).into(),
+                    NumberArray(segment.centroid).into(),
+                    segment
+                        .item_gram
+                        .map(|gram| NumberArray(gram.iter().map(|&x| x as f32).collect()))
+                        .into(),
                 ],
             )?;
         }

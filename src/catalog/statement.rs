@@ -1,13 +1,13 @@
 //! Running the catalog's own statements through SPI: this is the only way. Values are always bound parameters; a
 //! statement's text is fixed, but for names of the catalog's own tables. Whoever runs it, every name and operator in it is
-//! resolved in `pg_catalog`, where only superusers can put one. Relations of users are read by [`crate::pg::query`].
+//! resolved in `pg_catalog`, where only superusers can put one. Relations of users are read by [`crate::pg::executor::query`].
 
 use crate::error::{Result, SegrecError};
-use crate::pg::owner::{ActingAs, PinnedPath, table_and_owner};
-use crate::pg::query::{self, Query, Sees};
-use crate::pg::rights::is_restricted;
-use crate::pg::text::c_text;
-use crate::pg::value::{Argument, Readable};
+use crate::pg::datums::text::c_text;
+use crate::pg::datums::value::{Argument, Readable};
+use crate::pg::executor::query::{self, Query, Sees};
+use crate::pg::security::owner::{ActingAs, PinnedPath, table_and_owner};
+use crate::pg::security::rights::is_restricted;
 use pgrx::pg_sys;
 use std::cell::Cell;
 

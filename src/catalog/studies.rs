@@ -2,7 +2,7 @@
 
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
-use crate::pg::owner::table_and_owner;
+use crate::pg::security::owner::table_and_owner;
 use pgrx::{JsonB, pg_sys};
 use serde_json::Value;
 

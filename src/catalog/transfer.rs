@@ -4,9 +4,9 @@
 use super::relations::{Column, query_of};
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
-use crate::pg::memory::ask;
-use crate::pg::query::stream;
-use crate::pg::relation::Relation;
+use crate::pg::executor::query::stream;
+use crate::pg::executor::relation::Relation;
+use crate::pg::process::memory::ask;
 use pgrx::{JsonB, pg_sys};
 use segrec_engine::interactions::IdKind;
 use serde_json::{Value, json};

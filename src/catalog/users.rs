@@ -6,8 +6,8 @@ use super::live::{Live, LiveRows};
 use super::models::RelationRef;
 use super::relations::{self, Column, ColumnRole, check_kind, query_of};
 use crate::error::{Result, SegrecError};
-use crate::pg::query::Row;
-use crate::pg::relation::Relation;
+use crate::pg::executor::query::Row;
+use crate::pg::executor::relation::Relation;
 use segrec_engine::features::{Cell, Column as Values, ColumnBuilder, ColumnKind, Table};
 use segrec_engine::interactions::{Id, IdKind, IdMap};
 

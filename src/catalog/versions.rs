@@ -2,10 +2,10 @@
 
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
-use crate::pg::owner::table_and_owner;
-use crate::pg::packed::Packed;
-use crate::pg::row::{Key, RowVersion, rows, sees_only_committed};
-use crate::pg::snapshot::{NewSnapshot, is_parallel};
+use crate::pg::datums::number_array::NumberArray;
+use crate::pg::executor::index_lookup::{Key, RowVersion, rows, sees_only_committed};
+use crate::pg::executor::snapshot::{NewSnapshot, is_parallel};
+use crate::pg::security::owner::table_and_owner;
 use pgrx::{JsonB, pg_sys};
 use segrec_engine::Matrix;
 use segrec_engine::evaluation::MetricRow;
@@ -196,8 +196,8 @@ pub fn finish(version_id: i64, seconds: f64) -> Result<()> {
     })
 }
 
-fn floats(values: &[f64]) -> Packed<f32> {
-    Packed(values.iter().map(|&value| value as f32).collect())
+fn floats(values: &[f64]) -> NumberArray<f32> {
+    NumberArray(values.iter().map(|&value| value as f32).collect())
 }
 
 /// Stores what a version reached; `ids` are those of its segments.
@@ -325,7 +325,7 @@ pub struct DeployedSegment {
     pub own_factors: bool,
 }
 
-fn doubles(values: Packed<f32>) -> Vec<f64> {
+fn doubles(values: NumberArray<f32>) -> Vec<f64> {
     values.0.into_iter().map(f64::from).collect()
 }
 
@@ -358,7 +358,7 @@ pub fn load(version_id: i64) -> Result<Option<(DeployedVersion, Matrix)>> {
              WHERE version_id = $1 ORDER BY segment",
             &[version_id.into()],
             |row| {
-                centroids.extend(row.value::<Packed<f32>>(3)?.0);
+                centroids.extend(row.value::<NumberArray<f32>>(3)?.0);
                 Ok(DeployedSegment { id: row.value(1)?, users: row.value(4)?, own_factors: row.value(2)? })
             },
         )?;

@@ -4,9 +4,9 @@ use super::options::Reads;
 use crate::catalog::models::{self, Model};
 use crate::catalog::statement::{models_table, volatile};
 use crate::error::{Result, SegrecError};
-use crate::pg::lock::{Until, refuse_in_read_only, try_lock, unlock};
-use crate::pg::rights::is_restricted;
-use crate::pg::snapshot::NewSnapshot;
+use crate::pg::executor::snapshot::NewSnapshot;
+use crate::pg::process::lock::{Until, refuse_in_read_only, try_lock, unlock};
+use crate::pg::security::rights::is_restricted;
 
 /// Refuses changes where none can be made: on a replica, in a transaction that only reads, and within an operation of PostgreSQL's that runs functions of a
 /// table's owner for whoever maintains it.

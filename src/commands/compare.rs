@@ -7,7 +7,7 @@ use super::estimate::check_memory;
 use super::measured::recipe;
 use super::read::read;
 use crate::error::{Result, SegrecError, notice};
-use crate::pg::workers::Workers;
+use crate::pg::process::workers::Workers;
 use crate::settings;
 use segrec_engine::evaluation::quotients::Difference;
 use segrec_engine::options::Options;

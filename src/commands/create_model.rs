@@ -8,8 +8,8 @@ use crate::catalog::models::{self, ColumnNames, EventsSource, NewModel, Relation
 use crate::catalog::owners;
 use crate::catalog::relations::{self, Column, EventColumns};
 use crate::error::{Result, SegrecError, notice};
-use crate::pg::relation::Relation;
-use crate::pg::rights::current_role;
+use crate::pg::executor::relation::Relation;
+use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
 use segrec_engine::interactions::IdKind;
 use segrec_engine::options::{Options, parse_options};

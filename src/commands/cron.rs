@@ -1,6 +1,6 @@
 //! When an expression of pg_cron is due next.
 
-use crate::pg::setting::read;
+use crate::pg::executor::foreign_setting::read;
 use chrono::{DateTime, Datelike, Duration, NaiveDateTime};
 use croner::Cron;
 use std::str::FromStr;

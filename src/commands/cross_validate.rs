@@ -7,7 +7,7 @@ use super::measured::number;
 use super::options::check_options;
 use super::read::read;
 use crate::error::{Result, SegrecError};
-use crate::pg::workers::Workers;
+use crate::pg::process::workers::Workers;
 use crate::settings;
 use segrec_engine::options::parse_options;
 use segrec_engine::study::evaluate::{over_folds, validate};

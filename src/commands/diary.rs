@@ -3,7 +3,7 @@
 use super::progress::Told;
 use crate::catalog::versions::LogEntry;
 use crate::error::{Result, SegrecError, notice};
-use crate::pg::workers::Workers;
+use crate::pg::process::workers::Workers;
 use segrec_engine::{EngineError, Progress};
 use std::time::Instant;
 

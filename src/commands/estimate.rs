@@ -6,7 +6,7 @@ use super::options::check_options;
 use super::read::{Material, user_columns};
 use crate::catalog::{events, relations};
 use crate::error::{Result, SegrecError};
-use crate::pg::memory::limit_below;
+use crate::pg::process::memory::limit_below;
 use crate::settings;
 use segrec_engine::interactions::Events;
 use segrec_engine::options::{Options, parse_options};

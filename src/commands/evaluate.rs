@@ -11,7 +11,7 @@ use super::measured::{Measured, cuts, recipe, report_holdout};
 use super::read::{past, read};
 use super::train::deployed_version;
 use crate::error::{Result, SegrecError};
-use crate::pg::workers::Workers;
+use crate::pg::process::workers::Workers;
 use crate::settings;
 use segrec_engine::segmentation::matching::match_segments;
 use segrec_engine::study::evaluate;

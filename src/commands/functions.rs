@@ -4,7 +4,7 @@ use super::access::{refuse_here, usable};
 use crate::catalog::functions::{self, Made, made_for};
 use crate::catalog::models::{self, Model};
 use crate::error::{Result, SegrecError, notice};
-use crate::pg::schemas::search_path;
+use crate::pg::security::search_path::search_path;
 use pgrx::pg_sys;
 
 /// Makes the functions of a model, or makes those anew that it has in that schema; gives their signatures.

@@ -2,7 +2,7 @@
 
 use crate::catalog::models;
 use crate::error::Result;
-use crate::pg::progress::{Published, published};
+use crate::pg::files::progress_file::{Published, published};
 use segrec_engine::Progress;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant, SystemTime};

@@ -7,10 +7,10 @@
 use super::jobs::{Beginning, Order, begin, may_begin};
 use crate::catalog::jobs::{self, jobs_table};
 use crate::error::Result;
-use crate::pg::background::{self, Identity};
-use crate::pg::lock::{Until, try_lock, unlock};
-use crate::pg::rights::is_role;
-use crate::pg::snapshot::NewSnapshot;
+use crate::pg::executor::snapshot::NewSnapshot;
+use crate::pg::process::background::{self, Identity};
+use crate::pg::process::lock::{Until, try_lock, unlock};
+use crate::pg::security::rights::is_role;
 use std::time::Duration;
 
 /// The function of our library that the process calls.

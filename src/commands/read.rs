@@ -9,7 +9,7 @@ use crate::catalog::segments::{self, Past};
 use crate::catalog::users::{DescribedRows, DescribingColumns, Wanted, describing_columns};
 use crate::catalog::versions::Version;
 use crate::error::{BadIds, Result, SegrecError, counted, notice};
-use crate::pg::workers::Workers;
+use crate::pg::process::workers::Workers;
 use crate::settings;
 use segrec_engine::features::{Activity, NO_LEVEL, Table, Values, parse_moment};
 use segrec_engine::interactions::{Events, IdKind, IdMap, Ids};

@@ -11,7 +11,7 @@ use crate::catalog::events::{self, Reading};
 use crate::catalog::models::Model;
 use crate::catalog::relations;
 use crate::error::{Result, SegrecError};
-use crate::pg::workers::Workers;
+use crate::pg::process::workers::Workers;
 use crate::settings;
 use pgrx::pg_sys;
 use segrec_engine::interactions::{EventLimits, Events, Interactions};

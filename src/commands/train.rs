@@ -17,7 +17,7 @@ use crate::catalog::models::{self, Model, Swapped};
 use crate::catalog::segments::Past;
 use crate::catalog::versions::{self, Version};
 use crate::error::{Result, SegrecError, notice, warning};
-use crate::pg::workers::Workers;
+use crate::pg::process::workers::Workers;
 use crate::settings;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Events, IdMap};

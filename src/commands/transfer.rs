@@ -9,7 +9,7 @@ use crate::catalog::statement::stable;
 use crate::catalog::transfer::{self, FORMAT, Rows};
 use crate::catalog::versions;
 use crate::error::{Result, SegrecError, notice, or_raise};
-use crate::pg::rights::is_superuser;
+use crate::pg::security::rights::is_superuser;
 use pgrx::pg_sys;
 use segrec_engine::options::algorithm::Decided;
 use segrec_engine::options::{Algorithm, parse_options};

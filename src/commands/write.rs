@@ -8,7 +8,7 @@ use crate::catalog::models::Model;
 use crate::catalog::segments::{self, KnownSegments, NewSegment, Past, StoredClassifier, encode};
 use crate::catalog::versions::{self, NewRecommender, NewVersion};
 use crate::error::{Result, SegrecError};
-use crate::pg::memory::ask;
+use crate::pg::process::memory::ask;
 use segrec_engine::options::Options;
 use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
 use segrec_engine::segmentation::matching::{match_segments, movements, needed_by_matching, share_moved};

@@ -9,8 +9,8 @@ mod report;
 pub use raise::{log, notice, or_raise, warning};
 pub use report::counted;
 
-use crate::pg::lock::Shared;
-use crate::pg::memory::{Limit, limit_below};
+use crate::pg::process::lock::Shared;
+use crate::pg::process::memory::{Limit, limit_below};
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
 use segrec_engine::options::OptionProblem;

@@ -2,7 +2,8 @@
 
 use super::Result;
 use super::report::Report;
-use crate::pg::{interrupts, text};
+use crate::pg::datums::text;
+use crate::pg::process::interrupts;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, function_name};
 

@@ -2,8 +2,8 @@
 //! values, a DETAIL that is a fact, a HINT that is what to do.
 
 use super::{FeatureProblem, Holder, SegrecError};
-use crate::pg::lock::Shared;
-use crate::pg::memory::Limit;
+use crate::pg::process::lock::Shared;
+use crate::pg::process::memory::Limit;
 use pgrx::PgSqlErrorCode;
 use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;

@@ -4,7 +4,7 @@ use super::recommendation::{Person, Recommendation};
 use crate::catalog::models;
 use crate::catalog::statement::models_table;
 use crate::error::Result;
-use crate::pg::counters::{COUNTERS, Counters};
+use crate::pg::files::usage_counters::{COUNTERS, Counters};
 use pgrx::pg_sys;
 use segrec_engine::ranking::Source;
 use std::cell::RefCell;

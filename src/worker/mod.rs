@@ -13,8 +13,10 @@ use crate::commands::jobs::{Order, take_up};
 use crate::commands::queue::{self, Next};
 use crate::commands::train::{Prepared, TrainingResult, workers};
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::background::{Failure, attempt, become_role, connect, order, pause, set, show, transaction};
-use crate::pg::rights::current_role;
+use crate::pg::process::background::{
+    Failure, attempt, become_role, connect, order, pause, set, show, transaction,
+};
+use crate::pg::security::rights::current_role;
 use pgrx::prelude::*;
 use std::time::Instant;
 

@@ -4,7 +4,7 @@
 use super::damaged;
 use super::format::{Directory, FactorSections, PopularSections, Section};
 use crate::error::{Result, SegrecError};
-use crate::pg::mapped::Mapped;
+use crate::pg::files::shared_file::Mapped;
 use bytemuck::{AnyBitPattern, cast_slice, try_cast_slice};
 use segrec_engine::Rows;
 use segrec_engine::interactions::{IdKind, SortedIds};

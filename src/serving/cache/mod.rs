@@ -18,7 +18,7 @@ use super::statistics;
 use crate::catalog::models::Model;
 use crate::catalog::{factors, versions};
 use crate::error::{Result, SegrecError, log};
-use crate::pg::mapped::{Unfinished, Writing, remove_files, version_file};
+use crate::pg::files::shared_file::{Unfinished, Writing, remove_files, version_file};
 use segrec_engine::interactions::IdKind;
 use std::io;
 use std::path::Path;

@@ -1,10 +1,10 @@
 //! Values of type `jsonb`, which may hold what serde_json does not: numbers beyond a `double precision`, and nesting
 //! without end. pgrx panics there; here it is refused in a sentence.
 
-use super::blocks::SmallBlocks;
-use super::memory;
 use super::text::{Text, decode, encode};
 use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::process::memory;
+use crate::pg::process::small_blocks::SmallBlocks;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::nullable::Nullable;

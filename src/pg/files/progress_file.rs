@@ -1,7 +1,7 @@
 //! How far a training is, for other sessions: rows of an open transaction nobody else sees, so each training keeps
-//! a small file of its own beside those of [`super::mapped`], replaced as a whole at every report.
+//! a small file of its own beside those of [`super::shared_file`], replaced as a whole at every report.
 
-use super::mapped::{FOLDER, create_folder, prefix, remove_dropped};
+use super::shared_file::{FOLDER, create_folder, prefix, remove_dropped};
 use pgrx::pg_sys;
 use std::fs;
 use std::io;

@@ -27,15 +27,15 @@ impl Packable for f64 {
 }
 
 /// A one-dimensional array without nulls.
-pub struct Packed<T>(pub Vec<T>);
+pub struct NumberArray<T>(pub Vec<T>);
 
 /// Bytes before the elements of an array without nulls: the header, then length and lower bound of
 /// each dimension, rounded up to 8 (`ARR_OVERHEAD_NONULLS`).
-pub(super) const fn overhead(dimensions: usize) -> usize {
+pub const fn overhead(dimensions: usize) -> usize {
     (size_of::<pg_sys::ArrayType>() + 8 * dimensions).next_multiple_of(8)
 }
 
-impl<T: Packable> IntoDatum for Packed<T> {
+impl<T: Packable> IntoDatum for NumberArray<T> {
     fn into_datum(self) -> Option<pg_sys::Datum> {
         let dimensions = usize::from(!self.0.is_empty());
         let bytes = size_of_val(self.0.as_slice());
@@ -64,7 +64,7 @@ impl<T: Packable> IntoDatum for Packed<T> {
     }
 }
 
-impl<T: Packable> FromDatum for Packed<T> {
+impl<T: Packable> FromDatum for NumberArray<T> {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
         if is_null {
             return None;

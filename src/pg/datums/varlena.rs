@@ -1,7 +1,7 @@
 //! Values of the types that this extension brings: a header of PostgreSQL's and then bytes that only we
 //! read, in place where they lie.
 
-use super::blocks::SmallBlocks;
+use crate::pg::process::small_blocks::SmallBlocks;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::nullable::Nullable;
@@ -12,7 +12,7 @@ use std::borrow::Cow;
 ///
 /// # Safety
 /// `stored` is a varlena that lives as long as the call.
-pub(super) unsafe fn bytes_of<'fcx>(stored: *mut pg_sys::varlena) -> &'fcx [u8] {
+pub unsafe fn bytes_of<'fcx>(stored: *mut pg_sys::varlena) -> &'fcx [u8] {
     // SAFETY: a detoasted copy is in a context below that of the call, and goes with it.
     unsafe {
         let lies_plain = pgrx::varlena::varatt_is_4b_u(stored)
@@ -28,7 +28,7 @@ pub(super) unsafe fn bytes_of<'fcx>(stored: *mut pg_sys::varlena) -> &'fcx [u8] 
     }
 }
 
-/// Numbers from bytes: in place where they are aligned, as they are but in the shortest of values.
+/// Reinterprets bytes as `f32`; copies only if they are unaligned, as in very short values.
 pub fn floats(bytes: &[u8]) -> Cow<'_, [f32]> {
     // SAFETY: any four bytes are an f32; `align_to` sees to their alignment.
     match unsafe { bytes.align_to::<f32>() } {
@@ -39,9 +39,9 @@ pub fn floats(bytes: &[u8]) -> Cow<'_, [f32]> {
 
 /// An argument of such a type.
 #[derive(Clone, Copy, Debug)]
-pub struct Flat<'fcx>(pub &'fcx [u8]);
+pub struct Varlena<'fcx>(pub &'fcx [u8]);
 
-impl FromDatum for Flat<'_> {
+impl FromDatum for Varlena<'_> {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
         // SAFETY: the argument has a type of variable length.
         (!is_null).then(|| Self(unsafe { bytes_of(datum.cast_mut_ptr()) }))
@@ -49,7 +49,7 @@ impl FromDatum for Flat<'_> {
 }
 
 // SAFETY: reads the datum as its type says.
-unsafe impl<'fcx> ArgAbi<'fcx> for Flat<'fcx> {
+unsafe impl<'fcx> ArgAbi<'fcx> for Varlena<'fcx> {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
         unsafe { arg.unbox_arg_using_from_datum::<Self>() }.unwrap_or(Self(&[]))
     }
@@ -62,7 +62,7 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Flat<'fcx> {
 /// An argument of such a type that is the same in many calls: where the value is stored apart from its
 /// row, it is fetched when it changes, not for every row.
 #[derive(Clone, Copy, Debug)]
-pub struct Steady<'fcx>(pub &'fcx [u8]);
+pub struct StableVarlena<'fcx>(pub &'fcx [u8]);
 
 /// What a call keeps for the next: where the value is stored, and a copy of it.
 struct Fetched {
@@ -72,7 +72,7 @@ struct Fetched {
 
 // SAFETY: reads the datum as its type says. A place names the same bytes as long as a query can see
 // them; what is kept lives as long as the call's own information, in the context made for that.
-unsafe impl<'fcx> ArgAbi<'fcx> for Steady<'fcx> {
+unsafe impl<'fcx> ArgAbi<'fcx> for StableVarlena<'fcx> {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
         let index = arg.index();
         unsafe {
@@ -108,19 +108,19 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Steady<'fcx> {
 }
 
 /// A result of such a type.
-pub struct FlatValue(pub Vec<u8>);
+pub struct VarlenaValue(pub Vec<u8>);
 
 // SAFETY: the datum is a varlena of those bytes in the context of the call.
-unsafe impl BoxRet for FlatValue {
+unsafe impl BoxRet for VarlenaValue {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
         unsafe { self.0.as_slice().box_into(fcinfo) }
     }
 }
 
 /// What a client sent as a value of such a type in the binary protocol: an argument of type `internal`.
-pub struct Message<'fcx>(pub &'fcx [u8]);
+pub struct ReceivedBytes<'fcx>(pub &'fcx [u8]);
 
-impl FromDatum for Message<'_> {
+impl FromDatum for ReceivedBytes<'_> {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
         if is_null {
             return None;
@@ -137,13 +137,13 @@ impl FromDatum for Message<'_> {
 }
 
 // SAFETY: only receive functions have it.
-unsafe impl<'fcx> ArgAbi<'fcx> for Message<'fcx> {
+unsafe impl<'fcx> ArgAbi<'fcx> for ReceivedBytes<'fcx> {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
         unsafe { arg.unbox_arg_using_from_datum::<Self>() }.unwrap_or(Self(&[]))
     }
 }
 
-pgrx::impl_sql_translatable!(Flat<'_>, "segrec_clusters");
-pgrx::impl_sql_translatable!(Steady<'_>, "segrec_clusters");
-pgrx::impl_sql_translatable!(FlatValue, "segrec_clusters");
-pgrx::impl_sql_translatable!(Message<'_>, "internal");
+pgrx::impl_sql_translatable!(Varlena<'_>, "segrec_clusters");
+pgrx::impl_sql_translatable!(StableVarlena<'_>, "segrec_clusters");
+pgrx::impl_sql_translatable!(VarlenaValue, "segrec_clusters");
+pgrx::impl_sql_translatable!(ReceivedBytes<'_>, "internal");

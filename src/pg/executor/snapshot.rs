@@ -1,4 +1,4 @@
-//! What queries see.
+//! Snapshots: what queries see of other transactions.
 
 use pgrx::pg_sys;
 use std::marker::PhantomData;

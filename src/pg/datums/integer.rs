@@ -1,4 +1,4 @@
-//! Whole numbers of calls. In SQL they are of the type bigint: drivers send numbers as smallint, integer or bigint as they
+//! Integer numbers of calls. In SQL they are of the type bigint: drivers send numbers as smallint, integer or bigint as they
 //! please, and PostgreSQL widens what it is sent but never narrows it. None that we take is larger than an integer.
 
 use crate::error::{SegrecError, or_raise};
@@ -8,9 +8,9 @@ use pgrx::{FromDatum, pg_sys};
 
 /// An argument of type bigint that is no larger than an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Whole(pub i32);
+pub struct Integer(pub i32);
 
-impl FromDatum for Whole {
+impl FromDatum for Integer {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, oid: pg_sys::Oid) -> Option<Self> {
         // SAFETY: the argument is a bigint.
         let value = unsafe { i64::from_polymorphic_datum(datum, is_null, oid) }?;
@@ -20,7 +20,7 @@ impl FromDatum for Whole {
 }
 
 // SAFETY: reads the datum as its type says.
-unsafe impl<'fcx> ArgAbi<'fcx> for Whole {
+unsafe impl<'fcx> ArgAbi<'fcx> for Integer {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
         unsafe { arg.unbox_arg_using_from_datum::<Self>() }.unwrap_or(Self(0))
     }
@@ -31,8 +31,8 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Whole {
 }
 
 /// The number of an argument, where it is given.
-pub fn number(argument: Option<Whole>) -> Option<i32> {
-    argument.map(|Whole(number)| number)
+pub fn number(argument: Option<Integer>) -> Option<i32> {
+    argument.map(|Integer(number)| number)
 }
 
-pgrx::impl_sql_translatable!(Whole, "bigint");
+pgrx::impl_sql_translatable!(Integer, "bigint");

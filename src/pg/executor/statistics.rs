@@ -1,6 +1,6 @@
 //! What the planner keeps of the contents of tables.
 
-use super::owner::table_and_owner;
+use crate::pg::security::owner::table_and_owner;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 

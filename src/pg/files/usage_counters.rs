@@ -1,8 +1,8 @@
 //! Numbers that all sessions of a database add to, without `shared_preload_libraries`: a small file in the folder that
-//! [`super::mapped`] tells of, gone when the server starts. What cannot be counted is not counted: no error of a file
+//! [`super::shared_file`] tells of, gone when the server starts. What cannot be counted is not counted: no error of a file
 //! ever becomes that of a call.
 
-use super::mapped::{Unfinished, database_file, remove_dropped, remove_older};
+use super::shared_file::{Unfinished, database_file, remove_dropped, remove_older};
 use pgrx::pg_sys;
 use std::fs::{self, OpenOptions};
 use std::io::Write;

@@ -2,12 +2,12 @@
 //! row costs the deforming of its slot. A query of a user's relation is compared with that relation after it was planned,
 //! and a value becomes one of Rust only by the type that the plan gives it.
 
-use super::context::reading;
-use super::packed::Packed;
+use super::error_context::reading;
 use super::relation::type_name;
-use super::text::decode;
-use super::value::{Argument, Readable};
 use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::datums::number_array::NumberArray;
+use crate::pg::datums::text::decode;
+use crate::pg::datums::value::{Argument, Readable};
 use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum, Spi, pg_sys};
 use std::cell::Cell;
@@ -76,14 +76,15 @@ impl Row<'_> {
     pub fn reals(&self, column: usize) -> Option<Vec<f32>> {
         if self.types[column] == pg_sys::FLOAT8ARRAYOID {
             let doubles = self.read(column, &[pg_sys::FLOAT8ARRAYOID]);
-            return doubles.map(|Packed(values)| values.into_iter().map(|value: f64| value as f32).collect());
+            return doubles
+                .map(|NumberArray(values)| values.into_iter().map(|value: f64| value as f32).collect());
         }
-        self.read(column, &[pg_sys::FLOAT4ARRAYOID]).map(|Packed(values)| values)
+        self.read(column, &[pg_sys::FLOAT4ARRAYOID]).map(|NumberArray(values)| values)
     }
 
     /// An `integer[]` of one dimension without nulls; `None` for any other and where null.
     pub fn integers(&self, column: usize) -> Option<Vec<i32>> {
-        self.read(column, &[pg_sys::INT4ARRAYOID]).map(|Packed(values)| values)
+        self.read(column, &[pg_sys::INT4ARRAYOID]).map(|NumberArray(values)| values)
     }
 
     /// A `uuid`; `None` where null.

@@ -1,9 +1,9 @@
 //! Arguments that are lists of ids: `candidates`, which knows whether it was given, and lists that a caller wrote as the
 //! text of an array.
 
-use super::memory::ask;
 use super::text::{Text, encode};
 use crate::error::{SegrecError, or_raise};
+use crate::pg::process::memory::ask;
 use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::nullable::Nullable;
 use pgrx::{FromDatum, Uuid, pg_sys};
@@ -120,7 +120,7 @@ pgrx::impl_sql_translatable!(Filter<Text>, "text[]");
 ///
 /// # Safety
 /// The datum is a text.
-pub(super) unsafe fn array_of_text(datum: pg_sys::Datum, element: pg_sys::Oid) -> Option<pg_sys::Datum> {
+pub unsafe fn array_of_text(datum: pg_sys::Datum, element: pg_sys::Oid) -> Option<pg_sys::Datum> {
     // SAFETY: the input function of arrays takes a C string, which lives until it has answered, and the type of elements.
     unsafe {
         let Text(text) = Text::from_datum(datum, false)?;

@@ -3,7 +3,7 @@
 //! pgrx takes every text for UTF-8 and panics where it is not. Here a text of another encoding is converted, and what
 //! has no place on the other side is refused in a sentence.
 
-use super::flat::bytes_of;
+use super::varlena::bytes_of;
 use crate::error::{Result, SegrecError, or_raise};
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::{Datum, UnboxDatum};

@@ -6,12 +6,13 @@ use pgrx::pg_sys;
 
 /// While it lives, the current memory context is a new one of small blocks, below the one before. What was made in it lives
 /// as long as that one.
-pub(super) struct SmallBlocks {
+pub struct SmallBlocks {
     before: pg_sys::MemoryContext,
 }
 
 impl SmallBlocks {
-    pub(super) fn new() -> Self {
+    /// Makes the context current.
+    pub fn new() -> Self {
         // SAFETY: the context that is current is alive, and so is one below it.
         unsafe {
             let context = pg_sys::AllocSetContextCreateInternal(
@@ -26,7 +27,7 @@ impl SmallBlocks {
     }
 
     /// Frees what was made in it.
-    pub(super) fn free(self) {
+    pub fn free(self) {
         // SAFETY: the context is the one made by `new`, and nobody looks into it any more.
         unsafe {
             let context = pg_sys::MemoryContextSwitchTo(self.before);

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// PostgreSQL's folder for temporary files, below the data folder in which every backend works. It deletes
 /// files whose names begin like the folder's.
-pub(super) const FOLDER: &str = "base/pgsql_tmp";
+pub const FOLDER: &str = "base/pgsql_tmp";
 /// What our names begin with.
 const PREFIX: &str = "pgsql_tmp_segrec";
 /// Between two looks whether a lock is free.
@@ -38,7 +38,7 @@ impl Mapped {
 }
 
 /// What the files of this database begin with.
-pub(super) fn prefix() -> String {
+pub fn prefix() -> String {
     // SAFETY: set when the backend connected to its database, constant since.
     format!("{PREFIX}.{}.", u32::from(unsafe { pg_sys::MyDatabaseId }))
 }
@@ -62,7 +62,7 @@ fn folder_mode() -> u32 {
 }
 
 /// Makes the folder where it is not there.
-pub(super) fn create_folder() -> io::Result<()> {
+pub fn create_folder() -> io::Result<()> {
     match DirBuilder::new().mode(folder_mode()).create(FOLDER) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
@@ -130,7 +130,7 @@ pub fn remove_files(goes: impl Fn(i64, Option<pg_sys::Oid>) -> bool) {
 }
 
 /// Deletes the file of that name of older installations of this database.
-pub(super) fn remove_older(name: &str, table: pg_sys::Oid) {
+pub fn remove_older(name: &str, table: pg_sys::Oid) {
     let current = database_file(name, table);
     let Some(stem) = current.file_stem().and_then(|stem| stem.to_str()) else { return };
     for (name, path) in files() {
@@ -141,7 +141,7 @@ pub(super) fn remove_older(name: &str, table: pg_sys::Oid) {
 }
 
 /// Deletes the files of databases that were dropped, of which nobody else takes care.
-pub(super) fn remove_dropped() {
+pub fn remove_dropped() {
     // SAFETY: reads a variable.
     if !unsafe { pg_sys::IsTransactionState() } {
         return;

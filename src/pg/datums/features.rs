@@ -1,8 +1,8 @@
 //! The argument `features` of a row: an array of numbers. What is an array of `real` is read in place; other numbers become
 //! `real`, of which there is one copy.
 
-use super::lists::array_of_text;
-use super::packed::overhead;
+use super::id_lists::array_of_text;
+use super::number_array::overhead;
 use crate::error::{FeatureProblem, Result, SegrecError};
 use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::nullable::Nullable;

@@ -1,6 +1,6 @@
-//! Rows by a key, as the current statement sees them, without the executor: for what is asked at every call.
+//! Index scans without the executor, as the current statement sees the table: for what is asked at every call.
 
-use super::text::Text;
+use crate::pg::datums::text::Text;
 use pgrx::htup::heap_getattr_raw;
 use pgrx::{IntoDatum, pg_sys};
 use std::ffi::CStr;
@@ -28,8 +28,8 @@ pub fn sees_only_committed() -> bool {
     unsafe { pg_sys::GetTopTransactionIdIfAny() == pg_sys::InvalidTransactionId }
 }
 
-/// The rows of a table with that key, by an index of it, or all, at most `limit`; and of each the value of a column of
-/// the type oid, where one is named.
+/// Returns up to `limit` rows: those that match the key, by a scan of the index named with it, or without one those of
+/// a full scan. Beside each stands the value of `column`, which is of type oid.
 pub fn rows(
     table: pg_sys::Oid,
     by: Option<(&CStr, Key<'_>)>,

@@ -1,13 +1,14 @@
-//! Processes that work for somebody who does not wait: started from SQL without preloading, and what one of
+//! Dynamic background workers: processes that PostgreSQL starts from SQL without preloading, and what one of
 //! them does around its work.
 //!
 //! The session role of a process is the role that was current when it was asked for, never one that may do more, and all
 //! of each of its transactions runs as that role, the commit with its deferred triggers too. What stops a session stops
 //! it: a cancel is an error at the next look at interrupts, a shutdown ends it there.
 
+use super::interrupts;
 use super::lock::hold_kept;
-use super::rights::{current_role, may_connect};
-use super::{context, interrupts};
+use crate::pg::executor::error_context;
+use crate::pg::security::rights::{current_role, may_connect};
 use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker,
 };
@@ -196,7 +197,7 @@ pub fn transaction<T>(role: u32, act: impl FnOnce() -> T) -> Result<T, Failure> 
 
 /// Runs `act`; an error ends the transaction, where there is one, and is given.
 pub fn attempt<T>(act: impl FnOnce() -> T) -> Result<T, Failure> {
-    let (mut result, context) = context::catching(|| {
+    let (mut result, context) = error_context::catching(|| {
         PgTryBuilder::new(AssertUnwindSafe(|| Ok(act()))).catch_others(|error| Err(failure(&error))).execute()
     });
     if let Err(failure) = &mut result {
@@ -218,7 +219,7 @@ pub fn telling<T>(tell: impl FnOnce(&str, &str), act: impl FnOnce() -> T) -> T {
             // SAFETY: gives a text of five characters in memory of its own, until it is called again.
             let code = unsafe { CStr::from_ptr(pg_sys::unpack_sql_state(report.sql_error_code() as i32)) };
             if let Some(tell) = tell.take() {
-                context::apart(|| tell(&code.to_string_lossy(), report.message()));
+                error_context::apart(|| tell(&code.to_string_lossy(), report.message()));
             }
             error.rethrow()
         })

@@ -2,7 +2,7 @@
 //! and texts in the server's encoding.
 
 use super::json::Json;
-use super::packed::Packed;
+use super::number_array::NumberArray;
 use super::text::Text;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::{FromDatum, IntoDatum, JsonB, Uuid, pg_sys};
@@ -72,8 +72,8 @@ as_it_is!(
     pg_sys::Oid,
     Uuid,
     TimestampWithTimeZone,
-    Packed<f32>,
-    Packed<i32>,
+    NumberArray<f32>,
+    NumberArray<i32>,
     Vec<u8>
 );
 

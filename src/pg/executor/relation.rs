@@ -2,8 +2,8 @@
 //! in its place or changes its columns, and what is said of it is what the catalog says now, not what the statement's
 //! snapshot shows.
 
-use super::text::decode;
 use crate::error::or_raise;
+use crate::pg::datums::text::decode;
 use pgrx::{PgRelation, pg_sys};
 use std::ffi::{CStr, CString, c_char};
 
@@ -73,7 +73,7 @@ fn in_utf8(name: &CStr) -> String {
 }
 
 /// What SQL calls a type.
-pub(super) fn type_name(oid: pg_sys::Oid) -> String {
+pub fn type_name(oid: pg_sys::Oid) -> String {
     // SAFETY: gives a copy in the current memory context, also for a type that is gone.
     unsafe { taken(pg_sys::format_type_be(oid)) }
 }

@@ -9,8 +9,9 @@
 //! The memory of a value is Rust's own, which PostgreSQL does not count: what all values of the process hold is
 //! counted here and held against a bound ([`room`]).
 
-use super::memory;
 use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::datums::varlena::bytes_of;
+use crate::pg::process::memory;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::nullable::Nullable;
@@ -323,7 +324,7 @@ impl<T> FromDatum for Carried<'_, T> {
                     object: NonNull::new(pg_sys::DatumGetEOHP(datum).cast())?,
                     writable: tag == pg_sys::vartag_external::VARTAG_EXPANDED_RW,
                 },
-                None => Form::Flat(super::flat::bytes_of(stored)),
+                None => Form::Flat(bytes_of(stored)),
             };
             Some(Self { form })
         }
