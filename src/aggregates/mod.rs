@@ -28,8 +28,7 @@ fn run<T: Send>(size: usize, work: impl FnOnce(&dyn Observer) -> T + Send) -> Re
     if size < ALONE {
         return Ok(workers::run_alone(work));
     }
-    let threads =
-        Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))?;
+    let threads = Workers::new(settings::threads())?;
     threads
         .run(work, |_| {})
         .ok_or_else(|| SegrecError::Internal("the threads ended without a result".to_owned()))

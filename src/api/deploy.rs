@@ -1,6 +1,6 @@
 //! `segrec_deploy`, `segrec_rollback`, `segrec_drop_version`.
 
-use crate::commands::{deploy, drop_version};
+use crate::commands::versions::{deploy, drop_version};
 use crate::error::or_raise;
 use crate::pg::datums::integer::{Integer, number};
 use crate::pg::datums::text::Text;

@@ -2,7 +2,7 @@
 
 use super::recommend::SqlId;
 use crate::catalog::removal::Forgotten;
-use crate::commands::forget_user;
+use crate::commands::versions::forget_user;
 use crate::error::or_raise;
 use crate::pg::datums::text::Text;
 use pgrx::Uuid;

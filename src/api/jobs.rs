@@ -1,7 +1,8 @@
 //! Trainings in the background: `segrec_train_in_background`, `segrec_cancel`, and what the view
 //! `segrec.training_progress` reads (declared in `sql/schema/views.sql`, before the view).
 
-use crate::commands::{jobs, progress};
+use crate::commands::schedules::jobs;
+use crate::commands::training::progress;
 use crate::error::or_raise;
 use crate::pg::datums::text::Text;
 use pgrx::prelude::*;

@@ -1,9 +1,10 @@
 //! `segrec_evaluate`, `segrec_cross_validate`, `segrec_compare`.
 
 use crate::catalog::statement::stable;
-use crate::commands::measured::Measured;
-use crate::commands::test_events::{self, TestEvents};
-use crate::commands::{compare, cross_validate, evaluate};
+use crate::commands::evaluation::reported_metric::ReportedMetric;
+use crate::commands::evaluation::test_events::{self, TestEvents};
+use crate::commands::evaluation::{compare, evaluate};
+use crate::commands::studies::cross_validate;
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::datums::id_lists::List;
 use crate::pg::datums::integer::{Integer, number};
@@ -45,13 +46,13 @@ fn segrec_evaluate(
     }))
 }
 
-fn of_test(test: TestEvents, per_segment: Option<bool>) -> Result<Vec<Measured>> {
+fn of_test(test: TestEvents, per_segment: Option<bool>) -> Result<Vec<ReportedMetric>> {
     let per_segment = per_segment.ok_or(SegrecError::NullArgument { argument: "per_segment" })?;
     let TestEvents { model, version, relation, events, interactions, cuts } = &test;
     let test = Test { relation, events, interactions, version: *version, cuts };
     let (rows, ids) = serving::measuring::measure(model, test)?;
     let ids: Vec<Option<i32>> = ids.into_iter().filter(|_| per_segment).map(Some).collect();
-    Ok(Measured::of_rows(&rows, &ids))
+    Ok(ReportedMetric::of_rows(&rows, &ids))
 }
 
 #[pg_extern(sql = false)]

@@ -3,7 +3,7 @@
 
 use super::recommend::SqlId;
 use crate::catalog::statement::stable;
-use crate::commands::label_segment;
+use crate::commands::versions::label_segment;
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::datums::integer::{Integer, number};
 use crate::pg::datums::json::Document;

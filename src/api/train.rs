@@ -1,7 +1,7 @@
 //! `segrec_train`, `segrec_estimate`.
 
 use crate::catalog::statement::stable;
-use crate::commands::{estimate, train};
+use crate::commands::training::{estimate, train};
 use crate::error::{log, or_raise};
 use crate::pg::datums::text::Text;
 use crate::pg::process::background::telling;

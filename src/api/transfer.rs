@@ -1,7 +1,7 @@
 //! `segrec_export`, `segrec_import`.
 
 use crate::catalog::statement::stable;
-use crate::commands::transfer;
+use crate::commands::versions::transfer;
 use crate::error::or_raise;
 use crate::pg::datums::integer::{Integer, number};
 use crate::pg::datums::regclass::Regclass;

@@ -1,7 +1,7 @@
 //! `segrec_apply_trial`, and the parts of the procedure `segrec_tune`, which commits between trials, as only a
 //! procedure can: `sql/schema/procedures.sql`.
 
-use crate::commands::tune;
+use crate::commands::studies::tune;
 use crate::error::or_raise;
 use crate::pg::datums::integer::{Integer, number};
 use crate::pg::datums::json::Document;

@@ -60,8 +60,7 @@ pub fn recommend_all(model: Option<&str>, n: usize) -> Result<AllLists> {
     let length = n.min(version.item_ids().len()).max(1);
     let batch = (BATCH_BYTES / LINE_BYTES / length).clamp(1, BATCH_USERS);
     ask("a batch of lists", 2 * batch * length * LINE_BYTES)?;
-    let workers =
-        Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))?;
+    let workers = Workers::new(settings::threads())?;
     Ok(AllLists {
         version,
         workers,

@@ -7,16 +7,18 @@
 
 use crate::catalog::jobs;
 use crate::catalog::versions;
-use crate::commands::access::{trainable_and_kept, trainable_here};
-use crate::commands::diary::Diary;
-use crate::commands::jobs::{Order, take_up};
-use crate::commands::queue::{self, Next};
-use crate::commands::train::{Prepared, TrainingResult, workers};
+use crate::commands::access::privileges::{trainable_and_kept, trainable_here};
+use crate::commands::schedules::jobs::{Order, take_up};
+use crate::commands::schedules::queue::{self, Next};
+use crate::commands::training::train::{Prepared, TrainingResult};
+use crate::commands::training::training_log::TrainingLog;
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::process::background::{
     Failure, attempt, become_role, connect, order, pause, set, show, transaction,
 };
+use crate::pg::process::workers::Workers;
 use crate::pg::security::rights::current_role;
+use crate::settings;
 use pgrx::prelude::*;
 use std::time::Instant;
 
@@ -92,28 +94,28 @@ fn begin(order: &Order) -> Result<Option<String>> {
 fn run(order: &Order, model: &str) -> Result<TrainingResult, Failure> {
     show(&format!("training of model {model}"));
     let role = order.identity.role;
-    let mut diary = Diary::of(order.model_id, Some(order.job));
-    let workers = attempt(|| or_raise(workers()))?;
+    let mut log = TrainingLog::of(order.model_id, Some(order.job));
+    let workers = attempt(|| or_raise(Workers::new(settings::threads())))?;
     let prepared = transaction(role, || {
-        let read = |diary| {
+        let read = |log| {
             trainable_and_kept(Some(model), |model| {
                 if model.id != order.model_id {
                     return Err(SegrecError::UnknownModel { name: model.name, known: Vec::new() });
                 }
-                Prepared::read(model, order.deploy, &workers, diary)
+                Prepared::read(model, order.deploy, &workers, log)
             })
         };
-        or_raise(read(&mut diary))
+        or_raise(read(&mut log))
     })?;
-    let mut fitted = attempt(|| or_raise(prepared.fit(&workers, &mut diary)))?;
+    let mut fitted = attempt(|| or_raise(prepared.fit(&workers, &mut log)))?;
     transaction(role, || {
-        let mut write = |diary| {
+        let mut write = |log| {
             // The rights may have been taken meanwhile.
             let model = trainable_here(Some(model))?;
             prepared.overtaken(&model, &mut fitted);
-            prepared.store(&fitted, diary)
+            prepared.store(&fitted, log)
         };
-        or_raise(write(&mut diary))
+        or_raise(write(&mut log))
     })
 }
 

@@ -3,9 +3,9 @@
 
 use super::allocator::{self, Thread};
 use super::memory;
-use crate::error::or_raise;
+use crate::error::{Result, SegrecError};
 use pgrx::pg_sys;
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use segrec_engine::{Observer, Progress};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -123,9 +123,10 @@ impl Workers {
     /// A pool of `threads` threads that inherit and keep a mask of all signals.
     ///
     /// # Errors
-    /// Where the operating system gives no more threads.
-    pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
-        or_raise(memory::ask("a pool of threads", threads * THREAD_BYTES));
+    /// [`SegrecError::Threads`], [`SegrecError::NoMemoryFor`] where the operating system gives no more threads, or no
+    /// memory for them.
+    pub fn new(threads: usize) -> Result<Self> {
+        memory::ask("a pool of threads", threads * THREAD_BYTES)?;
         let _blocked = SignalsBlocked::new();
         let mut handles = Vec::with_capacity(threads);
         let pool = ThreadPoolBuilder::new()
@@ -140,7 +141,8 @@ impl Workers {
                 handles.push(std::thread::Builder::new().name(name).spawn(run)?);
                 Ok(())
             })
-            .build()?;
+            .build()
+            .map_err(|error| SegrecError::Threads(error.to_string()))?;
         Ok(Self { pool: Some(pool), threads: handles })
     }
 
