@@ -2,7 +2,7 @@
 //! another and with an item.
 
 use super::recommend::{Lines, SqlId, count, ids, lines};
-use crate::catalog::factors::parse_id;
+use crate::catalog::versions::ids::parse_id;
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::datums::id_lists::Filter;
 use crate::pg::datums::integer::Integer;

@@ -1,7 +1,7 @@
 //! `segrec_recommend`, `segrec_recommend_for`, `segrec_recommend_all`: for ids of type bigint, uuid and
 //! text.
 
-use crate::catalog::factors::id_text;
+use crate::catalog::versions::ids::id_text;
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::datums::id_lists::{Filter, List, Written};
 use crate::pg::datums::text::Text;

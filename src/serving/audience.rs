@@ -6,7 +6,7 @@
 use super::recommendation::{check_item_kind, item_numbers};
 use super::session;
 use super::version::ServedVersion;
-use crate::catalog::members;
+use crate::catalog::versions::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::vector::dot;

@@ -2,8 +2,8 @@
 //! caller may read them, else as of the training.
 
 use super::version::ServedVersion;
-use crate::catalog::events::LiveEvent;
-use crate::catalog::factors::StoredUser;
+use crate::catalog::sources::live_events::LiveEvent;
+use crate::catalog::versions::users::StoredUser;
 use crate::error::Result;
 use segrec_engine::interactions::Id;
 

@@ -9,9 +9,10 @@ use super::recommendation::{Recommended, Request, answer, known_person};
 use super::session;
 use super::variety::Variety;
 use super::version::ServedVersion;
-use crate::catalog::factors::{StoredUser, id_text, load_users};
 use crate::catalog::models::Model;
-use crate::catalog::versions;
+use crate::catalog::versions::ids::id_text;
+use crate::catalog::versions::users::{StoredUser, load_users};
+use crate::catalog::versions::{self, items};
 use crate::error::{Result, SegrecError, notice};
 use crate::pg::process::memory::ask;
 use crate::pg::process::workers::{Workers, look};
@@ -174,8 +175,8 @@ fn of_lists(
         lists.push(list(version, test.events.users().get(*user), stored, n)?);
         popular.push(version.popular().top(stored.seen(), n));
     }
-    let item_users = versions::item_users(version.id())?;
-    let users = versions::users(version.id())?;
+    let item_users = items::item_users(version.id())?;
+    let users = versions::user_count(version.id())?;
     let item_factors = Some(version.backbone()?);
     let seed = version.options.seed;
     let work = |observer: &dyn Observer| {

@@ -25,6 +25,7 @@ pub mod explanation;
 mod followed;
 pub mod history;
 pub mod measuring;
+mod model_access;
 pub mod recommendation;
 pub mod segment_list;
 pub mod segment_of;

@@ -7,7 +7,7 @@
 use super::recommendation::{Recommendation, Recommended, candidate_numbers, fill_with_popular};
 use super::session;
 use super::version::{Segment, ServedVersion};
-use crate::catalog::members;
+use crate::catalog::versions::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::Id;
 use segrec_engine::options::Algorithm;

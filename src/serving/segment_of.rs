@@ -3,8 +3,8 @@
 use super::history::History;
 use super::recommendation::{fold_in, user_id};
 use super::session;
-use crate::catalog::factors::id_text;
-use crate::catalog::segments;
+use crate::catalog::versions::ids::id_text;
+use crate::catalog::versions::segments;
 use crate::error::{Result, SegrecError};
 use segrec_engine::features::RowProblem;
 use segrec_engine::interactions::Id;

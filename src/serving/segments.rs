@@ -2,11 +2,11 @@
 //! features that are nobody's yet.
 
 use super::followed::Followed;
-use crate::catalog::factors::{StoredUser, UserLookup};
 use crate::catalog::models::Model;
-use crate::catalog::relations::{self, Column};
-use crate::catalog::segments::{self, StoredClassifier};
-use crate::catalog::users::{LiveUser, Wanted, describing_columns};
+use crate::catalog::sources::relations::{self, Column};
+use crate::catalog::sources::user_data::{LiveUser, Wanted, describing_columns};
+use crate::catalog::versions::segments::{self, StoredClassifier};
+use crate::catalog::versions::users::{StoredUser, UserLookup};
 use crate::catalog::versions::{self, Seen};
 use crate::error::{Result, SegrecError};
 use segrec_engine::EngineError;

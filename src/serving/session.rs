@@ -1,5 +1,6 @@
 //! The versions this session has loaded: at most one of each model, exchanged when another is deployed.
 
+use super::model_access::find_served;
 use super::segments::ServedSegments;
 use super::version::ServedVersion;
 use crate::catalog::models::{self, Answers, Model, Wanted};
@@ -29,7 +30,7 @@ pub fn model_of_segments(name: Option<&str>) -> Result<Rc<Model>> {
 fn answering(name: Option<&str>, answers: Answers) -> Result<Rc<Model>> {
     let default = settings::default_model()?;
     let wanted = name.or(default.as_deref()).map_or(Wanted::Only(answers), Wanted::Named);
-    let mut found = models::find_served(wanted)?;
+    let mut found = find_served(wanted)?;
     match (found.pop(), found.is_empty(), wanted) {
         (Some(model), true, _) => Ok(model),
         (_, _, Wanted::Named(name)) => {
@@ -39,7 +40,7 @@ fn answering(name: Option<&str>, answers: Answers) -> Result<Rc<Model>> {
             let (able, others) = models::names_by(answers)?;
             // What a single model lacks is said of it.
             if let ([], [only]) = (able.as_slice(), others.as_slice())
-                && let Some(model) = models::find_served(Wanted::Named(only))?.pop()
+                && let Some(model) = find_served(Wanted::Named(only))?.pop()
             {
                 return Ok(model);
             }

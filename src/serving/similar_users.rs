@@ -5,8 +5,8 @@
 
 use super::recommendation::{find_person, user_id};
 use super::session;
-use crate::catalog::factors::id_text;
-use crate::catalog::members;
+use crate::catalog::versions::ids::id_text;
+use crate::catalog::versions::members;
 use crate::error::Result;
 use segrec_engine::interactions::Id;
 use segrec_engine::linalg::vector::{dot, norm, normalize};

@@ -3,11 +3,11 @@
 use super::cache::{self, CacheFile, file::MappedNeighbours};
 use super::followed::Followed;
 use super::segments::{ServedSegments, live_features};
-use crate::catalog::events::LiveEvents;
-use crate::catalog::factors::parse_id;
 use crate::catalog::models::{EventsSource, Model};
-use crate::catalog::segments;
-use crate::catalog::users::LiveUser;
+use crate::catalog::sources::live_events::LiveEvents;
+use crate::catalog::sources::user_data::LiveUser;
+use crate::catalog::versions::ids::parse_id;
+use crate::catalog::versions::segments;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::{Id, SortedIds, Weighting};

@@ -1,8 +1,8 @@
 //! `segrec_grant`, `segrec_revoke`: who may use and train a model besides its owner.
 
 use super::privileges::owned;
-use crate::catalog::grants;
 use crate::catalog::models::Model;
+use crate::catalog::models::grants;
 use crate::error::{Result, SegrecError, notice};
 use pgrx::pg_sys;
 

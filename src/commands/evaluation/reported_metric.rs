@@ -1,8 +1,8 @@
 //! What measuring commands share: the options of a version, the lengths of lists, the rows they give.
 
 use crate::catalog::models::Model;
-use crate::catalog::segments;
 use crate::catalog::versions::Version;
+use crate::catalog::versions::segments;
 use crate::error::{Result, SegrecError, notice};
 use segrec_engine::evaluation::MetricRow;
 use segrec_engine::evaluation::{PassedOver, Split};

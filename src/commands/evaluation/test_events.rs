@@ -1,10 +1,11 @@
-//! Reading events of the caller's that measure the deployed version, in a relation with the columns of the
+//! ReadOptions events of the caller's that measure the deployed version, in a relation with the columns of the
 //! model's own.
 
 use super::reported_metric::cuts;
-use crate::catalog::events::{self, Reading};
 use crate::catalog::models::Model;
-use crate::catalog::relations;
+use crate::catalog::sources::read_events;
+use crate::catalog::sources::read_events::ReadOptions;
+use crate::catalog::sources::relations;
 use crate::commands::access::privileges::trainable;
 use crate::commands::models::create::readable;
 use crate::commands::training::read::judge_rows;
@@ -60,9 +61,9 @@ pub fn read(model: Option<&str>, k: Option<Vec<Option<i64>>>, test: pg_sys::Oid)
     }
     let mut log = TrainingLog::new();
     log.announce("reading", format!("reading events of \"{}\"", columns.name));
-    let reading = Reading { keep_types: false, signed: options.is_explicit() };
+    let reading = ReadOptions { keep_types: false, signed: options.is_explicit() };
     let (raw, report) =
-        events::read_all(&columns, &options.events.type_weights, reading, settings::training_memory())?;
+        read_events::read_all(&columns, &options.events.type_weights, reading, settings::training_memory())?;
     judge_rows(&columns.name, &report, &options)?;
     if raw.is_empty() {
         return Err(SegrecError::NothingToMeasure {

@@ -1,6 +1,6 @@
 //! `segrec_change_owner`: gives a model to another role.
 
-use crate::catalog::{grants, owners};
+use crate::catalog::models::{grants, owners};
 use crate::commands::access::privileges::owned;
 use crate::error::{Result, SegrecError};
 use pgrx::pg_sys;

@@ -1,10 +1,10 @@
 //! `segrec_create_model`: checks everything about a model before it is stored.
 
 use super::options::{Reads, check_options};
-use crate::catalog::events;
+use crate::catalog::models::owners;
 use crate::catalog::models::{self, ColumnNames, EventsSource, NewModel, RelationRef};
-use crate::catalog::owners;
-use crate::catalog::relations::{self, Column, EventColumns};
+use crate::catalog::sources::events;
+use crate::catalog::sources::relations::{self, Column, EventColumns};
 use crate::commands::access::privileges::refuse_here;
 use crate::commands::training::read::{category_columns, user_columns};
 use crate::error::{Result, SegrecError, notice};

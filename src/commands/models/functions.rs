@@ -1,6 +1,6 @@
 //! `segrec_create_functions`: functions of one model, in a schema of its users'.
 
-use crate::catalog::functions::{self, Made, made_for};
+use crate::catalog::models::functions::{self, Made, made_for};
 use crate::catalog::models::{self, Model};
 use crate::commands::access::privileges::{refuse_here, usable};
 use crate::error::{Result, SegrecError, notice};

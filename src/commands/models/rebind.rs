@@ -4,7 +4,7 @@
 use super::create::{check_described, events_source, tell_of_events};
 use super::options::check_options;
 use crate::catalog::models::{self, ColumnNames, EventsSource, Model, RelationRef};
-use crate::catalog::relations::check_kind;
+use crate::catalog::sources::relations::check_kind;
 use crate::commands::access::privileges::{owned_and_locked, reads};
 use crate::error::{Result, SegrecError};
 use pgrx::pg_sys;

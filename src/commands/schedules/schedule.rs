@@ -2,9 +2,10 @@
 //! Any other scheduler can call it too.
 
 use super::queue;
+use crate::catalog::jobs;
 use crate::catalog::models::{self, Model};
 use crate::catalog::schedules::{self, Run, Schedule, Scheduler};
-use crate::catalog::{events, jobs, relations};
+use crate::catalog::sources::{count_events, relations};
 use crate::commands::access::privileges::trainable_here;
 use crate::commands::training::train::{deployed_version, train};
 use crate::error::{Result, SegrecError, notice};
@@ -157,7 +158,7 @@ fn new_events(model: &Model) -> Result<Option<i64>> {
         return Ok(None);
     };
     let columns = relations::model_events(model, source)?;
-    let now = events::count(&columns, known.latest)?;
+    let now = count_events::count(&columns, known.latest)?;
     Ok(Some(now.later.max(now.rows - known.rows).max(0)))
 }
 

@@ -2,7 +2,7 @@
 //! memory than it may take.
 
 use super::read::{TrainingData, user_columns};
-use crate::catalog::{events, relations};
+use crate::catalog::sources::{count_events, relations};
 use crate::commands::access::privileges::{reads, trainable};
 use crate::commands::models::options::check_options;
 use crate::error::{Result, SegrecError};
@@ -44,7 +44,7 @@ pub fn estimate(model: Option<&str>) -> Result<Estimate> {
     let (mut timed, mut described) = (false, 0);
     if let Some(source) = &model.events {
         let columns = relations::model_events(&model, source)?;
-        ([size.events, size.users, size.items], size.spread) = events::size(&columns)?;
+        ([size.events, size.users, size.items], size.spread) = count_events::size(&columns)?;
         timed = columns.time.is_some();
     }
     if let Some(users) = &model.users {

@@ -1,13 +1,14 @@
-//! Reading what a training is made from: events, what is known about users and items, and the segments
+//! ReadOptions what a training is made from: events, what is known about users and items, and the segments
 //! of the deployed version.
 
 use super::training_log::TrainingLog;
-use crate::catalog::events::{self, ReadReport, Reading};
 use crate::catalog::models::{Model, RelationRef};
-use crate::catalog::relations;
-use crate::catalog::segments::{self, Past};
-use crate::catalog::users::{DescribedRows, DescribingColumns, Wanted, describing_columns};
+use crate::catalog::sources::read_events::{self, ReadOptions};
+use crate::catalog::sources::read_report::ReadReport;
+use crate::catalog::sources::relations;
+use crate::catalog::sources::user_data::{DescribedRows, DescribingColumns, Wanted, describing_columns};
 use crate::catalog::versions::Version;
+use crate::catalog::versions::segments::{self, Past};
 use crate::error::{BadIds, Result, SegrecError, counted, notice};
 use crate::pg::process::workers::Workers;
 use crate::settings;
@@ -84,10 +85,10 @@ pub fn read(
     if let Some(source) = &model.events {
         let columns = relations::model_events(model, source)?;
         log.announce("reading", format!("reading events of \"{}\"", columns.name));
-        let (raw, report) = events::read_all(
+        let (raw, report) = read_events::read_all(
             &columns,
             &options.events.type_weights,
-            Reading { keep_types: keeps_types(options, previous), signed: options.is_explicit() },
+            ReadOptions { keep_types: keeps_types(options, previous), signed: options.is_explicit() },
             allowed,
         )?;
         judge_types(&columns.name, &report, options)?;

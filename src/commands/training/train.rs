@@ -8,10 +8,10 @@ use super::estimate::check_memory;
 use super::read::{TrainingData, past, read};
 use super::training_log::TrainingLog;
 use super::write::{Outcome, write};
-use crate::catalog::factors;
 use crate::catalog::models::{self, Model, Swapped};
-use crate::catalog::segments::Past;
+use crate::catalog::versions::segments::Past;
 use crate::catalog::versions::{self, Version};
+use crate::catalog::versions::{items, users};
 use crate::commands::access::privileges::{reads, trainable_and_locked};
 use crate::commands::evaluation::reported_metric::report_holdout;
 use crate::commands::models::options::check_options;
@@ -105,7 +105,7 @@ impl Prepared {
         let data = read(&model, &options, replaced.as_ref(), workers, log)?;
         check_memory(&data, &options)?;
         let stored = match &deployed {
-            Some(version) if factors::are_stored(version.version_id)? => Some(version),
+            Some(version) if users::are_stored(version.version_id)? => Some(version),
             _ => None,
         };
         let past = past(&model, stored, &data.ids)?;
@@ -251,8 +251,8 @@ fn starting_factors(model: &Model, deployed: Option<&Version>, events: &Events) 
         return Ok(None);
     };
     let k = decided.als.factors;
-    let ids = factors::load_items(deployed.version_id, source.item_kind)?;
-    let known = factors::load_backbone(deployed.version_id, k)?;
+    let ids = items::load_items(deployed.version_id, source.item_kind)?;
+    let known = items::load_backbone(deployed.version_id, k)?;
     let places = IdMap::from_ids(ids);
     let mut start = Matrix::zeros(events.items().len(), k);
     for item in 0..events.items().len() {

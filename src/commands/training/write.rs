@@ -3,10 +3,12 @@
 use super::deployment_decision::DeploymentDecision;
 use super::read::TrainingData;
 use super::training_log::TrainingLog;
-use crate::catalog::factors::{self, NewItems, NewSegmentItems, NewUser};
 use crate::catalog::models::Model;
-use crate::catalog::segments::{self, KnownSegments, NewSegment, Past, StoredClassifier, encode};
+use crate::catalog::versions::items::{NewItems, NewSegmentItems};
+use crate::catalog::versions::segments::{self, KnownSegments, NewSegment, Past, StoredClassifier, encode};
+use crate::catalog::versions::users::NewUser;
 use crate::catalog::versions::{self, NewRecommender, NewVersion};
+use crate::catalog::versions::{items, users};
 use crate::error::{Result, SegrecError};
 use crate::pg::process::memory::ask;
 use segrec_engine::options::Options;
@@ -268,7 +270,7 @@ fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &
             patterns: fit.rated.as_ref().map(|rated| &rated.item_patterns),
             neighbours: fit.neighbours.as_ref(),
         };
-        factors::write_items(version_id, &items)?;
+        items::write_items(version_id, &items)?;
     }
     let popularity = segment_popularity(interactions, &fit.segments, weighed);
     for (segment, &id) in ids.iter().enumerate() {
@@ -280,7 +282,7 @@ fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &
             popularity: &popularity[segment],
             factors: (own.rows() > 0).then_some(own),
         };
-        factors::write_segment_items(version_id, &items)?;
+        items::write_segment_items(version_id, &items)?;
     }
     Ok(())
 }
@@ -336,5 +338,5 @@ fn write_users(version_id: i64, writing: &Writing<'_>, ids: &[i32]) -> Result<()
             }
         })
         .collect();
-    factors::write_users(version_id, &writing.data.ids, &users)
+    users::write_users(version_id, &writing.data.ids, &users)
 }

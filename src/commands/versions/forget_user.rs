@@ -1,8 +1,8 @@
 //! `segrec_forget_user`: deletes what is stored of a user. The events are the caller's.
 
-use crate::catalog::factors::{id_text, parse_id};
 use crate::catalog::removal::{self, Forgotten};
 use crate::catalog::versions;
+use crate::catalog::versions::ids::{id_text, parse_id};
 use crate::commands::access::privileges::owned_and_locked;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::{Id, IdKind};

@@ -1,6 +1,6 @@
 //! `segrec_label_segment`: the name of a segment, which outlives versions.
 
-use crate::catalog::segments;
+use crate::catalog::versions::segments;
 use crate::commands::access::privileges::owned;
 use crate::error::{Result, SegrecError};
 

@@ -4,8 +4,8 @@
 use super::deploy::find_version;
 use crate::catalog::models::Model;
 use crate::catalog::statement::stable;
-use crate::catalog::transfer::{self, FORMAT, Rows};
 use crate::catalog::versions;
+use crate::catalog::versions::transfer::{self, FORMAT, Rows};
 use crate::commands::access::privileges::{owned_and_locked, owner_of};
 use crate::commands::models::create::readable;
 use crate::error::{Result, SegrecError, notice, or_raise};

@@ -16,7 +16,8 @@ pub use file::CacheFile;
 
 use super::statistics;
 use crate::catalog::models::Model;
-use crate::catalog::{factors, versions};
+use crate::catalog::versions;
+use crate::catalog::versions::items;
 use crate::error::{Result, SegrecError, log};
 use crate::pg::files::shared_file::{Unfinished, Writing, remove_files, version_file};
 use segrec_engine::interactions::IdKind;
@@ -45,7 +46,7 @@ pub fn open(
     }
     let gone = || SegrecError::VersionGone { model: model.name.clone() };
     // A restore may have left them out.
-    if factors::count_items(version_id)? != stored.items as u64 {
+    if items::count_items(version_id)? != stored.items as u64 {
         return Err(gone());
     }
     let deployed = versions::deployed()?;

@@ -5,7 +5,8 @@
 use super::format::{
     ALIGNMENT, Directory, FactorSections, HEADER, PopularSections, Section, SegmentSections,
 };
-use crate::catalog::factors::{StoredItem, count_items, push_id, stream_items, stream_segment_items};
+use crate::catalog::versions::ids::push_id;
+use crate::catalog::versions::items::{StoredItem, count_items, stream_items, stream_segment_items};
 use crate::catalog::versions::{DeployedVersion, item_grams};
 use crate::error::{Result, SegrecError};
 use crate::pg::files::shared_file::Mapped;

@@ -1,8 +1,8 @@
 //! The segments of versions: what they are called, what makes them different, how users moved.
 
-use super::factors::parse_id;
-use super::statement::{as_owner, execute, query};
-use super::versions::Version;
+use super::Version;
+use super::ids::parse_id;
+use crate::catalog::statement::{as_owner, execute, query};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::number_array::NumberArray;
 use segrec_engine::interactions::{IdKind, IdMap};
@@ -105,7 +105,7 @@ pub fn known(model_id: i64) -> Result<KnownSegments> {
 /// Takes `count` new ids; gives the last one taken before.
 pub fn take_ids(model_id: i64, count: usize) -> Result<i32> {
     let taken = as_owner(|| {
-        super::statement::write(
+        crate::catalog::statement::write(
             "UPDATE segrec_catalog.models SET last_segment = last_segment + $2 WHERE model_id = $1 \
              RETURNING last_segment - $2",
             &[model_id.into(), (count as i32).into()],

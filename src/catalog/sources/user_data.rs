@@ -2,9 +2,9 @@
 //! row, now.
 
 use super::events::{is_too_long, with_id};
-use super::live::{Live, LiveRows};
-use super::models::RelationRef;
+use super::live_rows::{Live, LiveRows};
 use super::relations::{self, Column, ColumnRole, check_kind, query_of};
+use crate::catalog::models::RelationRef;
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::query::Row;
 use crate::pg::executor::relation::Relation;

@@ -1,8 +1,8 @@
 //! A version as rows of text, so that COPY carries it to another database: part by part as JSON, in which numbers keep
 //! all their digits.
 
-use super::relations::{Column, query_of};
-use super::statement::{as_owner, execute, query, write};
+use crate::catalog::sources::relations::{Column, query_of};
+use crate::catalog::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::query::stream;
 use crate::pg::executor::relation::Relation;

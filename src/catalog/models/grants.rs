@@ -1,6 +1,6 @@
 //! What roles besides the owner may do with a model. Everybody is role 0, which is bound as null.
 
-use super::statement::{as_owner, execute, query, write};
+use crate::catalog::statement::{as_owner, execute, query, write};
 use crate::error::Result;
 use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;

@@ -4,7 +4,7 @@
 //! What they call is resolved once, when they are made (BEGIN ATOMIC), so nobody can put another in its place; PostgreSQL
 //! knows that they need it, and a dump brings them after it. They run as whoever made them.
 
-use super::statement::{as_owner, define, execute, query};
+use crate::catalog::statement::{as_owner, define, execute, query};
 use crate::error::{Result, SegrecError};
 use pgrx::pg_sys;
 use pgrx::spi::quote_literal;

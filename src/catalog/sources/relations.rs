@@ -1,7 +1,7 @@
 //! The caller's relations: columns, types, indexes, and the queries that read them as the caller.
 
-use super::models::{ColumnNames, EventsSource, Model};
-use super::statement::query;
+use crate::catalog::models::{ColumnNames, EventsSource, Model};
+use crate::catalog::statement::query;
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::text::c_text;
 use crate::pg::executor::query::{Query, Reads};

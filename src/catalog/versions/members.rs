@@ -1,8 +1,8 @@
 //! Users of a version by their place: batches of them, and the ids of a few. They lie segment by segment, in the
 //! order of the segments' ids.
 
-use super::factors::seen;
-use super::statement::{Row, as_owner, query};
+use super::users::seen;
+use crate::catalog::statement::{Row, as_owner, query};
 use crate::error::Result;
 use crate::pg::datums::number_array::NumberArray;
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! Who owns the models. In a table of its own, so that a dump leaves out owners that are gone.
 
-use super::statement::{as_owner, execute, query};
+use crate::catalog::statement::{as_owner, execute, query};
 use crate::error::Result;
 use pgrx::pg_sys;
 
