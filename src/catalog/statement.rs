@@ -3,7 +3,7 @@
 //! resolved in `pg_catalog`, where only superusers can put one. Relations of users are read by [`crate::pg::executor::query`].
 
 use crate::error::{Result, SegrecError};
-use crate::pg::datums::text::c_text;
+use crate::pg::datums::encoding::c_text;
 use crate::pg::datums::value::{Argument, Readable};
 use crate::pg::executor::query::{self, Query, Sees};
 use crate::pg::security::owner::{ActingAs, PinnedPath, table_and_owner};

@@ -2,7 +2,7 @@
 
 use super::relations::{Column, query_of};
 use crate::error::Result;
-use crate::pg::datums::text::c_text;
+use crate::pg::datums::encoding::c_text;
 use crate::pg::executor::query::{Query, Row};
 use crate::pg::executor::relation::{Relation, Watched};
 use crate::pg::security::rights::{may_read, row_security_applies};

@@ -3,7 +3,7 @@
 use crate::catalog::models::{ColumnNames, EventsSource, Model};
 use crate::catalog::statement::query;
 use crate::error::{Result, SegrecError};
-use crate::pg::datums::text::c_text;
+use crate::pg::datums::encoding::c_text;
 use crate::pg::executor::query::{Query, Reads};
 use crate::pg::executor::relation::{Attribute, Base, Relation};
 use pgrx::pg_sys::{

@@ -2,7 +2,7 @@
 
 use crate::catalog::statement::as_owner;
 use crate::error::Result;
-use crate::pg::datums::text::c_text;
+use crate::pg::datums::encoding::c_text;
 use crate::pg::executor::query::{Row, stream};
 
 /// Passes each row of a query, which runs as the owner of the catalog, to `each` until that fails.

@@ -1,7 +1,8 @@
 //! Arguments that are lists of ids: `candidates`, which knows whether it was given, and lists that a caller wrote as the
 //! text of an array.
 
-use super::text::{Text, encode};
+use super::encoding::encode;
+use super::text::Text;
 use crate::error::{SegrecError, or_raise};
 use crate::pg::process::memory::ask;
 use pgrx::callconv::{Arg, ArgAbi};

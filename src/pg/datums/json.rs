@@ -1,7 +1,8 @@
 //! Values of type `jsonb`, which may hold what serde_json does not: numbers beyond a `double precision`, and nesting
 //! without end. pgrx panics there; here it is refused in a sentence.
 
-use super::text::{Text, decode, encode};
+use super::encoding::{decode, encode};
+use super::text::Text;
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::process::memory;
 use crate::pg::process::small_blocks::SmallBlocks;

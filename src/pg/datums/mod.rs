@@ -1,6 +1,7 @@
 //! Values between PostgreSQL's memory and Rust's.
 //!
-//! - [`text`]: text between the server's encoding and UTF-8
+//! - [`encoding`]: text between the server's encoding and UTF-8
+//! - [`text`]: arguments and results of type `text`
 //! - [`value`]: parameters of statements and columns of their results, with their types
 //! - [`varlena`]: values of our own types, read in place
 //! - [`number_array`]: arrays of numbers, copied as whole blocks
@@ -10,6 +11,7 @@
 //! - [`integer`]: whole numbers, which SQL passes as `bigint`
 //! - [`regclass`]: a relation as an argument
 
+pub mod encoding;
 pub mod features;
 pub mod id_lists;
 pub mod integer;

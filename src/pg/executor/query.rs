@@ -5,8 +5,8 @@
 use super::error_context::reading;
 use super::relation::type_name;
 use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::datums::encoding::decode;
 use crate::pg::datums::number_array::NumberArray;
-use crate::pg::datums::text::decode;
 use crate::pg::datums::value::{Argument, Readable};
 use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum, Spi, pg_sys};

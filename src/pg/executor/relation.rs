@@ -3,7 +3,7 @@
 //! snapshot shows.
 
 use crate::error::or_raise;
-use crate::pg::datums::text::decode;
+use crate::pg::datums::encoding::decode;
 use pgrx::{PgRelation, pg_sys};
 use std::ffi::{CStr, CString, c_char};
 

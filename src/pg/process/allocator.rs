@@ -10,6 +10,7 @@
 //!   where it is, and the backend's ([`leave_if_asked`]) leaves once the others sleep, so that nobody works on what is taken
 //!   down.
 
+use super::memory::no_memory;
 use crate::error::{SegrecError, or_raise};
 use pgrx::pg_sys;
 use segrec_engine::memory::is_asking;
@@ -105,7 +106,7 @@ pub fn reserve() {
     let start = unsafe { map(RESERVE + FAREWELL) };
     if start == libc::MAP_FAILED {
         let needed = (RESERVE + FAREWELL) as u64;
-        or_raise(Err(SegrecError::no_memory("the reserve of a session", needed)))
+        or_raise(Err(no_memory("the reserve of a session", needed)))
     }
     FIRST.store(start as usize, Ordering::Relaxed);
     LAST.store(start as usize + RESERVE, Ordering::Relaxed);

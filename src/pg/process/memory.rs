@@ -1,19 +1,10 @@
 //! Whether the system would give more memory. Where an allocation fails, Rust ends the process and with it the server,
 //! and where a control group is full, the kernel does: so whoever is about to take much asks first.
 
-use crate::error::{Result, SegrecError};
+use crate::error::{MemoryLimit, Result, SegrecError};
 use memmap2::MmapOptions;
 use std::fs;
 use std::path::Path;
-
-/// What stands against taking memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// A limit of the process, or the system's own.
-    Process,
-    /// The control group of the server, which would give this many bytes.
-    Group(u64),
-}
 
 /// Less than this is not asked about: the reserve of the allocator serves it.
 const LITTLE: u64 = 1 << 20;
@@ -28,18 +19,24 @@ pub fn ask(work: &'static str, bytes: usize) -> Result<()> {
     limit.map_or(Ok(()), |limit| Err(SegrecError::NoMemoryFor { work, needed, limit }))
 }
 
+/// The error of work to which the system refused so many bytes.
+pub fn no_memory(work: &'static str, needed: u64) -> SegrecError {
+    let limit = limit_below(needed).unwrap_or(MemoryLimit::Process);
+    SegrecError::NoMemoryFor { work, needed, limit }
+}
+
 /// Whether the system would give that many bytes.
 pub fn gives(bytes: usize) -> bool {
     limit_below(bytes as u64).is_none()
 }
 
 /// What would keep this process from taking that many bytes more; none where nothing does.
-pub fn limit_below(bytes: u64) -> Option<Limit> {
+pub fn limit_below(bytes: u64) -> Option<MemoryLimit> {
     let given = usize::try_from(bytes).is_ok_and(|length| MmapOptions::new().len(length).map_anon().is_ok());
     if !given {
-        return Some(Limit::Process);
+        return Some(MemoryLimit::Process);
     }
-    group_gives().filter(|&left| left < bytes).map(Limit::Group)
+    group_gives().filter(|&left| left < bytes).map(MemoryLimit::Group)
 }
 
 /// What the control groups of this process would still give, the least of all: none without a limit, or where the

@@ -1,7 +1,7 @@
 //! The schemas in which the caller's names are looked for.
 
 use crate::error::or_raise;
-use crate::pg::datums::text::decode;
+use crate::pg::datums::encoding::decode;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
