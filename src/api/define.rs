@@ -1,6 +1,6 @@
 //! `segrec_create_model`, `segrec_alter_model`, `segrec_create_functions`, `segrec_drop_model`.
 
-use crate::catalog::models::{ColumnNames, RelationRef};
+use crate::commands::models::create::{ColumnNames, RelationRef};
 use crate::commands::models::rebind::{self, Changes};
 use crate::commands::models::{alter, create, drop, functions};
 use crate::error::{Result, SegrecError, or_raise};

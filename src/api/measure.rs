@@ -1,17 +1,13 @@
 //! `segrec_evaluate`, `segrec_cross_validate`, `segrec_compare`.
 
-use crate::catalog::statement::stable;
-use crate::commands::evaluation::reported_metric::ReportedMetric;
-use crate::commands::evaluation::test_events::{self, TestEvents};
-use crate::commands::evaluation::{compare, evaluate};
+use crate::commands::evaluation::{compare, evaluate, test_events};
 use crate::commands::studies::cross_validate;
-use crate::error::{Result, SegrecError, or_raise};
+use crate::error::or_raise;
 use crate::pg::datums::id_lists::List;
 use crate::pg::datums::integer::{Integer, number};
 use crate::pg::datums::regclass::Regclass;
 use crate::pg::datums::text::Text;
-use crate::serving;
-use crate::serving::measuring::Test;
+use crate::pg::executor::visibility::stable;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
@@ -37,22 +33,13 @@ fn segrec_evaluate(
     let measured = || match test {
         None => evaluate::evaluate(model.as_deref(), k.map(|List(k)| k), per_segment),
         Some(Regclass(test)) => {
-            of_test(test_events::read(model.as_deref(), k.map(|List(k)| k), test)?, per_segment)
+            test_events::evaluate(model.as_deref(), k.map(|List(k)| k), test, per_segment)
         }
     };
     TableIterator::new(or_raise(stable(measured)).into_iter().map(|row| {
         let (low, high) = row.interval.unzip();
         (row.metric, row.k, row.segment, row.value, low, high, row.baseline, row.users)
     }))
-}
-
-fn of_test(test: TestEvents, per_segment: Option<bool>) -> Result<Vec<ReportedMetric>> {
-    let per_segment = per_segment.ok_or(SegrecError::NullArgument { argument: "per_segment" })?;
-    let TestEvents { model, version, relation, events, interactions, cuts } = &test;
-    let test = Test { relation, events, interactions, version: *version, cuts };
-    let (rows, ids) = serving::measuring::measure(model, test)?;
-    let ids: Vec<Option<i32>> = ids.into_iter().filter(|_| per_segment).map(Some).collect();
-    Ok(ReportedMetric::of_rows(&rows, &ids))
 }
 
 #[pg_extern(sql = false)]

@@ -1,9 +1,9 @@
 //! `segrec_recommend`, `segrec_recommend_for`, `segrec_recommend_all`: for ids of type bigint, uuid and
 //! text.
 
-use crate::catalog::versions::ids::id_text;
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::datums::id_lists::{Filter, List, Written};
+use crate::pg::datums::id_text::id_text;
 use crate::pg::datums::text::Text;
 use crate::serving::{self, Recommendation, Request, Variety, healed};
 use pgrx::Uuid;

@@ -2,12 +2,12 @@
 //! `segrec_label_segment`.
 
 use super::recommend::SqlId;
-use crate::catalog::statement::stable;
 use crate::commands::versions::label_segment;
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::datums::integer::{Integer, number};
 use crate::pg::datums::json::Document;
 use crate::pg::datums::text::Text;
+use crate::pg::executor::visibility::stable;
 use crate::serving;
 use pgrx::Uuid;
 use pgrx::prelude::*;

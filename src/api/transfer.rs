@@ -1,11 +1,11 @@
 //! `segrec_export`, `segrec_import`.
 
-use crate::catalog::statement::stable;
 use crate::commands::versions::transfer;
 use crate::error::or_raise;
 use crate::pg::datums::integer::{Integer, number};
 use crate::pg::datums::regclass::Regclass;
 use crate::pg::datums::text::Text;
+use crate::pg::executor::visibility::stable;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

@@ -5,14 +5,15 @@
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::encoding::c_text;
 use crate::pg::datums::value::{Argument, Readable};
-use crate::pg::executor::query::{self, Query, Sees};
+use crate::pg::executor::query::{self, Query};
+use crate::pg::executor::row::ResultRow;
+use crate::pg::executor::visibility::{sees, volatile};
 use crate::pg::security::owner::{ActingAs, PinnedPath, table_and_owner};
 use crate::pg::security::rights::is_restricted;
 use pgrx::pg_sys;
-use std::cell::Cell;
 
 /// One row of a result.
-pub struct Row<'a>(query::Row<'a>);
+pub struct Row<'a>(ResultRow<'a>);
 
 impl Row<'_> {
     /// The value of a column, numbered from 1; `None` where null.
@@ -25,29 +26,6 @@ impl Row<'_> {
         self.get(column)?
             .ok_or_else(|| SegrecError::Internal(format!("column {column} is unexpectedly null")))
     }
-}
-
-thread_local! {
-    static SEES: Cell<Sees> = const { Cell::new(Sees::Changes) };
-}
-
-/// Does what a STABLE function does: within it, queries see what the calling statement sees, whatever the transaction has
-/// written.
-pub fn stable<T>(act: impl FnOnce() -> Result<T>) -> Result<T> {
-    struct Before(Sees);
-    impl Drop for Before {
-        fn drop(&mut self) {
-            SEES.set(self.0);
-        }
-    }
-    let _before = Before(SEES.replace(Sees::WhatTheStatementSees));
-    act()
-}
-
-/// Says that a VOLATILE function has begun, be it one that a STABLE one came to by what it reads: queries see what the
-/// transaction has written.
-pub fn volatile() {
-    SEES.set(Sees::Changes);
 }
 
 /// Runs a query and maps each row.
@@ -78,7 +56,7 @@ pub fn write<T>(
 /// What `each` makes of the rows that `run` passes on.
 fn collected<T>(
     mut each: impl FnMut(Row<'_>) -> Result<T>,
-    run: impl FnOnce(&mut dyn FnMut(query::Row<'_>) -> bool) -> Result<()>,
+    run: impl FnOnce(&mut dyn FnMut(ResultRow<'_>) -> bool) -> Result<()>,
 ) -> Result<Vec<T>> {
     let (mut rows, mut failed) = (Vec::new(), None);
     run(&mut |row| {
@@ -121,7 +99,7 @@ impl Prepared {
     ) -> Result<Vec<T>> {
         // Where the path is another than when it was planned, PostgreSQL would resolve every name again.
         let _path = PinnedPath::new();
-        collected(each, |each| self.0.run_seeing(SEES.get(), arguments, each))
+        collected(each, |each| self.0.run_seeing(sees(), arguments, each))
     }
 }
 

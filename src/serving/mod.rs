@@ -12,7 +12,8 @@
 //! - [`all_lists`]: the lists of every user, streamed
 //! - [`segment_list`]: what a segment is recommended
 //! - [`similar_users`], [`audience`]: the users most like another, or most likely to want an item
-//! - [`statistics`]: what was answered, counted
+//! - [`statistics`], [`counters`]: what was answered, counted
+//! - [`model_access`]: which model a call means, and whether the caller may use it
 //! - [`measuring`]: a version on events that it was not trained on
 //!
 //! A call costs one lookup of the model, one of the user, one of their events where those are live, and
@@ -21,6 +22,7 @@
 pub mod all_lists;
 pub mod audience;
 pub mod cache;
+pub mod counters;
 pub mod explanation;
 mod followed;
 pub mod history;

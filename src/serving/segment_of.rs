@@ -3,9 +3,9 @@
 use super::history::History;
 use super::recommendation::{fold_in, user_id};
 use super::session;
-use crate::catalog::versions::ids::id_text;
 use crate::catalog::versions::segments;
 use crate::error::{Result, SegrecError};
+use crate::pg::datums::id_text::id_text;
 use segrec_engine::features::RowProblem;
 use segrec_engine::interactions::Id;
 use serde_json::Value;

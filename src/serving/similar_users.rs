@@ -5,9 +5,9 @@
 
 use super::recommendation::{find_person, user_id};
 use super::session;
-use crate::catalog::versions::ids::id_text;
 use crate::catalog::versions::members;
 use crate::error::Result;
+use crate::pg::datums::id_text::id_text;
 use segrec_engine::interactions::Id;
 use segrec_engine::linalg::vector::{dot, norm, normalize};
 use segrec_engine::ranking::TopN;

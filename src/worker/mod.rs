@@ -5,10 +5,9 @@
 //! reading and writing it fits without a transaction: it holds no snapshot, so it holds back no vacuum, and no lock
 //! but those on its job and on its model, which are the session's.
 
-use crate::catalog::jobs;
-use crate::catalog::versions;
 use crate::commands::access::privileges::{trainable_and_kept, trainable_here};
-use crate::commands::schedules::jobs::{Order, take_up};
+use crate::commands::schedules::job_order::Order;
+use crate::commands::schedules::job_process::{finish, take};
 use crate::commands::schedules::queue::{self, Next};
 use crate::commands::training::train::{Prepared, TrainingResult};
 use crate::commands::training::training_log::TrainingLog;
@@ -58,7 +57,7 @@ fn start_waiting(nobody: u32) -> Option<Order> {
             }
         }
         transaction(nobody, || or_raise(queue::give_up())).ok()?;
-        if transaction(nobody, || or_raise(jobs::waiting())).ok()?.is_empty() {
+        if transaction(nobody, || or_raise(queue::is_empty())).ok()? {
             return None;
         }
     }
@@ -71,23 +70,18 @@ fn train(mut order: Order) {
         set("segrec.threads", &order.threads.to_string());
         let role = order.identity.role;
         let started = Instant::now();
-        let begun = transaction(role, || or_raise(begin(&order)));
+        let begun = transaction(role, || or_raise(take(&order)));
         if let Ok(Some(model)) = begun {
             let reached = run(&order, &model);
             // What was wrong is written down, and nobody waits to hear it.
-            let _ = transaction(role, || or_raise(end(&order, started, &reached)));
+            let _ = transaction(role, || {
+                or_raise(finish(&order, started, reached.as_ref().map(|result| result.version)))
+            });
         }
         match transaction(role, || or_raise(queue::after(role))) {
             Ok(Some(next)) => order = Order { identity: order.identity, ..next },
             _ => return,
         }
-    }
-}
-
-fn begin(order: &Order) -> Result<Option<String>> {
-    match take_up(order)? {
-        true => jobs::begin(order.job, order.model_id, order.identity.role),
-        false => Ok(None),
     }
 }
 
@@ -117,15 +111,4 @@ fn run(order: &Order, model: &str) -> Result<TrainingResult, Failure> {
         };
         or_raise(write(&mut log))
     })
-}
-
-fn end(order: &Order, started: Instant, reached: &Result<TrainingResult, Failure>) -> Result<()> {
-    match reached {
-        Ok(result) => jobs::end(order.job, "finished", Some(result.version), None),
-        Err(Failure { cancelled: true, text }) => jobs::end(order.job, "cancelled", None, Some(text)),
-        Err(Failure { text, .. }) => {
-            let version = versions::insert_failed(order.model_id, started.elapsed().as_secs_f64(), text)?;
-            jobs::end(order.job, "failed", version, Some(text))
-        }
-    }
 }

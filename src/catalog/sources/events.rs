@@ -4,7 +4,7 @@
 use super::read_report::ReadReport;
 use super::relations::{ColumnRole, EventColumns};
 use crate::error::{LONGEST_ID, Result, SegrecError};
-use crate::pg::executor::query::Row;
+use crate::pg::executor::row::ResultRow;
 use segrec_engine::interactions::{Id, IdKind};
 use std::collections::BTreeMap;
 
@@ -124,7 +124,7 @@ fn weight_of_type(type_weights: &BTreeMap<String, f64>, name: Option<&str>) -> O
 
 /// Judges what of an event is no id.
 pub fn judge_row(
-    row: &Row<'_>,
+    row: &ResultRow<'_>,
     layout: &Layout,
     type_weights: &BTreeMap<String, f64>,
     signed: bool,
@@ -153,7 +153,12 @@ pub fn is_too_long(id: Id<'_>) -> bool {
 }
 
 /// Passes the id in a column to `f`; `None` where it is null.
-pub fn with_id<T>(row: &Row<'_>, column: usize, kind: IdKind, f: impl FnOnce(Id<'_>) -> T) -> Option<T> {
+pub fn with_id<T>(
+    row: &ResultRow<'_>,
+    column: usize,
+    kind: IdKind,
+    f: impl FnOnce(Id<'_>) -> T,
+) -> Option<T> {
     match kind {
         IdKind::Bigint => row.integer(column).map(|id| f(Id::Bigint(id))),
         IdKind::Uuid => row.uuid(column).map(|id| f(Id::Uuid(id))),

@@ -3,8 +3,9 @@
 use super::relations::{Column, query_of};
 use crate::error::Result;
 use crate::pg::datums::encoding::c_text;
-use crate::pg::executor::query::{Query, Row};
+use crate::pg::executor::query::Query;
 use crate::pg::executor::relation::{Relation, Watched};
+use crate::pg::executor::row::ResultRow;
 use crate::pg::security::rights::{may_read, row_security_applies};
 use pgrx::{Uuid, pg_sys, spi};
 use segrec_engine::interactions::{Id, IdKind};
@@ -63,7 +64,7 @@ impl LiveRows {
 
     /// Passes the rows of a user to `each`; false where the caller may not read them, or sees none and row-level
     /// security may be why. The relation [is current](Self::is_current).
-    pub fn of_user(&self, user: Id<'_>, each: &mut dyn FnMut(&Row<'_>) -> Result<()>) -> Result<bool> {
+    pub fn of_user(&self, user: Id<'_>, each: &mut dyn FnMut(&ResultRow<'_>) -> Result<()>) -> Result<bool> {
         let oid = self.watched.oid();
         if !may_read(oid, self.watched.columns()) {
             return Ok(false);

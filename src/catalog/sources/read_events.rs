@@ -4,7 +4,7 @@ use super::events::{Judged, Layout, expressions, is_listed, is_too_long, judge_r
 use super::read_report::ReadReport;
 use super::relations::{EventColumns, query_of};
 use crate::error::{Result, SegrecError};
-use crate::pg::executor::query::Row;
+use crate::pg::executor::row::ResultRow;
 use crate::pg::process::memory::limit_below;
 use pgrx::datum::clock_timestamp;
 use segrec_engine::interactions::RawEvents;
@@ -40,7 +40,7 @@ pub fn read_all(
     }
     let mut report = ReadReport::default();
     let (mut stopped, mut asked_at) = (None, None);
-    query.run(&[], &mut |row: Row<'_>| {
+    query.run(&[], &mut |row: ResultRow<'_>| {
         report.rows += 1;
         take_row(&row, &layout, type_weights, reading.signed, now, &mut events, &mut report);
         if report.rows % MEMORY_CHECK_ROWS == 1 {
@@ -61,7 +61,7 @@ pub fn read_all(
 }
 
 fn take_row(
-    row: &Row<'_>,
+    row: &ResultRow<'_>,
     layout: &Layout,
     type_weights: &BTreeMap<String, f64>,
     signed: bool,

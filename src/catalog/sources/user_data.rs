@@ -6,8 +6,8 @@ use super::live_rows::{Live, LiveRows};
 use super::relations::{self, Column, ColumnRole, check_kind, query_of};
 use crate::catalog::models::RelationRef;
 use crate::error::{Result, SegrecError};
-use crate::pg::executor::query::Row;
 use crate::pg::executor::relation::Relation;
+use crate::pg::executor::row::ResultRow;
 use segrec_engine::features::{Cell, Column as Values, ColumnBuilder, ColumnKind, Table};
 use segrec_engine::interactions::{Id, IdKind, IdMap};
 
@@ -134,7 +134,7 @@ impl DescribingColumns {
         let mut ids = IdMap::new(self.kind);
         let (mut rows, mut without_id, mut repeated, mut too_long) = (0u64, 0, 0, 0);
         let mut failed = None;
-        query.run(&[], &mut |row: Row<'_>| {
+        query.run(&[], &mut |row: ResultRow<'_>| {
             rows += 1;
             let known = ids.ids().len();
             match with_id(&row, 0, self.kind, |id| (!is_too_long(id)).then(|| ids.number(id))) {
@@ -172,7 +172,7 @@ impl DescribingColumns {
 
 /// Adds the columns of a row after its key to what builds them.
 fn push<'a>(
-    row: &Row<'_>,
+    row: &ResultRow<'_>,
     builders: impl Iterator<Item = (&'a mut ColumnBuilder, ColumnKind)>,
 ) -> Result<()> {
     for (place, (builder, kind)) in (1..).zip(builders) {

@@ -1,10 +1,10 @@
 //! The tables of a version's items and of its segments' items: rows that are written once, in the order of their keys.
 
 use super::bulk_insert::{Ragged, batches, slice};
-use super::ids::{id_bytes, id_text, push_id};
 use super::stream::streamed;
 use crate::catalog::statement::{Row, as_owner, execute, query};
 use crate::error::Result;
+use crate::pg::datums::id_text::{id_bytes, id_text, push_id};
 use crate::pg::datums::number_array::NumberArray;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{IdKind, Ids, Interactions};

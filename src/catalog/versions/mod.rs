@@ -6,13 +6,11 @@
 //! - [`segments`]: its segments, what makes them different, how users moved
 //! - [`items`], [`users`]: the rows of its items and users
 //! - [`members`]: users by their place
-//! - [`ids`]: ids as text
 //! - [`transfer`]: a version as rows of text, for another database
 //! - [`bulk_insert`], [`stream`]: many rows at once, and one by one
 
 mod bulk_insert;
 mod deployed_version;
-pub mod ids;
 pub mod items;
 mod list;
 pub mod members;

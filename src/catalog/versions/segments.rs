@@ -1,9 +1,9 @@
 //! The segments of versions: what they are called, what makes them different, how users moved.
 
 use super::Version;
-use super::ids::parse_id;
 use crate::catalog::statement::{as_owner, execute, query};
 use crate::error::{Result, SegrecError};
+use crate::pg::datums::id_text::parse_id;
 use crate::pg::datums::number_array::NumberArray;
 use segrec_engine::interactions::{IdKind, IdMap};
 use segrec_engine::segmentation::MergeTree;

@@ -1,9 +1,9 @@
 //! The table of a version's users: rows that are written once, in the order of their places.
 
 use super::bulk_insert::{Ragged, batches, filled, slice};
-use super::ids::{id_bytes, id_text};
 use crate::catalog::statement::{Prepared, Row, as_owner, execute, query};
 use crate::error::Result;
+use crate::pg::datums::id_text::{id_bytes, id_text};
 use crate::pg::datums::number_array::NumberArray;
 use pgrx::pg_sys;
 use segrec_engine::interactions::Ids;

@@ -1,10 +1,11 @@
 //! Finding the model a call means, and the rights and locks for changing it.
 
 use crate::catalog::models::{self, Model};
-use crate::catalog::statement::{models_table, volatile};
+use crate::catalog::statement::models_table;
 use crate::commands::models::options::Reads;
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::snapshot::NewSnapshot;
+use crate::pg::executor::visibility::volatile;
 use crate::pg::process::lock::{Until, refuse_in_read_only, try_lock, unlock};
 use crate::pg::security::rights::is_restricted;
 

@@ -1,7 +1,7 @@
 //! ReadOptions events of the caller's that measure the deployed version, in a relation with the columns of the
 //! model's own.
 
-use super::reported_metric::cuts;
+use super::reported_metric::{ReportedMetric, cuts};
 use crate::catalog::models::Model;
 use crate::catalog::sources::read_events;
 use crate::catalog::sources::read_events::ReadOptions;
@@ -13,29 +13,30 @@ use crate::commands::training::train::deployed_version;
 use crate::commands::training::training_log::TrainingLog;
 use crate::error::{Result, SegrecError};
 use crate::pg::process::workers::Workers;
+use crate::serving::measuring::{Test, measure};
 use crate::settings;
 use pgrx::pg_sys;
 use segrec_engine::interactions::{EventLimits, Events, Interactions};
 use segrec_engine::options::parse_options;
 
 /// A model and events that measure its deployed version.
-pub struct TestEvents {
+struct TestEvents {
     /// The model.
-    pub model: Model,
+    model: Model,
     /// The number of the version.
-    pub version: i32,
+    version: i32,
     /// The name of the relation.
-    pub relation: String,
+    relation: String,
     /// The events.
-    pub events: Events,
+    events: Events,
     /// The same as interactions.
-    pub interactions: Interactions,
+    interactions: Interactions,
     /// The lengths of lists.
-    pub cuts: Vec<usize>,
+    cuts: Vec<usize>,
 }
 
 /// Reads the events in `test`, weighted as the deployed version weighs them.
-pub fn read(model: Option<&str>, k: Option<Vec<Option<i64>>>, test: pg_sys::Oid) -> Result<TestEvents> {
+fn read(model: Option<&str>, k: Option<Vec<Option<i64>>>, test: pg_sys::Oid) -> Result<TestEvents> {
     let model = trainable(model)?;
     let cuts = cuts(k)?;
     let Some(source) = &model.events else {
@@ -82,4 +83,20 @@ pub fn read(model: Option<&str>, k: Option<Vec<Option<i64>>>, test: pg_sys::Oid)
     })?;
     let (relation, version) = (columns.name, version.version);
     Ok(TestEvents { model, version, relation, events, interactions, cuts })
+}
+
+/// Measures the deployed version of a model on the events in `test`.
+pub fn evaluate(
+    model: Option<&str>,
+    k: Option<Vec<Option<i64>>>,
+    test: pg_sys::Oid,
+    per_segment: Option<bool>,
+) -> Result<Vec<ReportedMetric>> {
+    let TestEvents { model, version, relation, events, interactions, cuts } = read(model, k, test)?;
+    let per_segment = per_segment.ok_or(SegrecError::NullArgument { argument: "per_segment" })?;
+    let test =
+        Test { relation: &relation, events: &events, interactions: &interactions, version, cuts: &cuts };
+    let (rows, ids) = measure(&model, test)?;
+    let ids: Vec<Option<i32>> = ids.into_iter().filter(|_| per_segment).map(Some).collect();
+    Ok(ReportedMetric::of_rows(&rows, &ids))
 }

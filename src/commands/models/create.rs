@@ -2,7 +2,8 @@
 
 use super::options::{Reads, check_options};
 use crate::catalog::models::owners;
-use crate::catalog::models::{self, ColumnNames, EventsSource, NewModel, RelationRef};
+use crate::catalog::models::{self, EventsSource, NewModel};
+pub use crate::catalog::models::{ColumnNames, RelationRef};
 use crate::catalog::sources::events;
 use crate::catalog::sources::relations::{self, Column, EventColumns};
 use crate::commands::access::privileges::refuse_here;

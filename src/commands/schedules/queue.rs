@@ -4,7 +4,8 @@
 //! It is started when a job that waits is committed, and when a job ends. Where the server has no place for it either, the
 //! process of a job that ends goes on with the next of its own role.
 
-use super::jobs::{Beginning, Order, begin, may_begin};
+use super::job_order::Order;
+use super::job_process::{Beginning, begin, may_begin};
 use crate::catalog::jobs::{self, jobs_table};
 use crate::error::Result;
 use crate::pg::executor::snapshot::NewSnapshot;
@@ -42,6 +43,11 @@ pub fn is_keeper() -> Result<bool> {
 pub fn give_up() -> Result<()> {
     unlock(jobs_table()?, KEEPER, Until::SessionEnds);
     Ok(())
+}
+
+/// Whether no job waits.
+pub fn is_empty() -> Result<bool> {
+    Ok(jobs::waiting()?.is_empty())
 }
 
 /// What is to be done next.

@@ -3,9 +3,10 @@
 use crate::catalog::versions;
 use crate::error::{Result, SegrecError, warning};
 use segrec_engine::training::Trained;
+use serde::{Deserialize, Serialize};
 
 /// When a training is deployed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeployPolicy {
     /// If it is not worse than the deployed version.
     IfBetter,
@@ -24,15 +25,6 @@ impl DeployPolicy {
             Some("never") => Ok(Self::Never),
             None => Err(SegrecError::NullArgument { argument: "deploy" }),
             Some(other) => Err(SegrecError::InvalidDeploy { value: other.to_owned() }),
-        }
-    }
-
-    /// As the argument has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::IfBetter => "if_better",
-            Self::Always => "always",
-            Self::Never => "never",
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::catalog::removal::{self, Forgotten};
 use crate::catalog::versions;
-use crate::catalog::versions::ids::{id_text, parse_id};
 use crate::commands::access::privileges::owned_and_locked;
 use crate::error::{Result, SegrecError};
+use crate::pg::datums::id_text::{id_text, parse_id};
 use segrec_engine::interactions::{Id, IdKind};
 
 /// Forgets a user. The lock keeps trainings out, which may have read the user's events before and would write what they

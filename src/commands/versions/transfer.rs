@@ -3,12 +3,12 @@
 
 use super::deploy::find_version;
 use crate::catalog::models::Model;
-use crate::catalog::statement::stable;
 use crate::catalog::versions;
 use crate::catalog::versions::transfer::{self, FORMAT, Rows};
 use crate::commands::access::privileges::{owned_and_locked, owner_of};
 use crate::commands::models::create::readable;
 use crate::error::{Result, SegrecError, notice, or_raise};
+use crate::pg::executor::visibility::stable;
 use crate::pg::security::rights::is_superuser;
 use pgrx::pg_sys;
 use segrec_engine::options::algorithm::Decided;

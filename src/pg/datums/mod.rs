@@ -8,12 +8,14 @@
 //! - [`json`]: values of type `jsonb`, and arguments that hold the same as `json` or text
 //! - [`features`]: the argument `features` of a row
 //! - [`id_lists`]: arguments that are lists of ids
+//! - [`id_text`]: ids of users and items as text
 //! - [`integer`]: whole numbers, which SQL passes as `bigint`
 //! - [`regclass`]: a relation as an argument
 
 pub mod encoding;
 pub mod features;
 pub mod id_lists;
+pub mod id_text;
 pub mod integer;
 pub mod json;
 pub mod number_array;

@@ -1,6 +1,8 @@
 //! What PostgreSQL's executor, planner and catalog caches do for us.
 //!
 //! - [`query`]: queries whose rows pass one by one, compared with the relation that they are to read
+//! - [`row`]: one row while it passes
+//! - [`visibility`]: what queries see of changes
 //! - [`error_context`]: the CONTEXT of errors that come out of what a query reads
 //! - [`relation`]: relations of users, held while they are read
 //! - [`index_lookup`]: rows by a key, without the executor
@@ -17,5 +19,7 @@ pub mod index_lookup;
 pub mod planner;
 pub mod query;
 pub mod relation;
+pub mod row;
 pub mod snapshot;
 pub mod statistics;
+pub mod visibility;

@@ -3,120 +3,15 @@
 //! and a value becomes one of Rust only by the type that the plan gives it.
 
 use super::error_context::reading;
-use super::relation::type_name;
-use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::datums::encoding::decode;
-use crate::pg::datums::number_array::NumberArray;
-use crate::pg::datums::value::{Argument, Readable};
+use super::row::{Mismatch, ResultRow, check_types};
+use super::visibility::Sees;
+use crate::error::{Result, SegrecError};
+use crate::pg::datums::value::Argument;
 use pgrx::prelude::*;
-use pgrx::{FromDatum, IntoDatum, Spi, pg_sys};
+use pgrx::{Spi, pg_sys};
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_long};
-
-/// One row while it passes. Columns count from 0.
-pub struct Row<'a> {
-    values: &'a [pg_sys::Datum],
-    nulls: &'a [bool],
-    types: &'a [pg_sys::Oid],
-    mismatch: &'a Cell<Option<Mismatch>>,
-}
-
-/// A column whose type is not the one it is asked for as.
-#[derive(Clone, Copy, Debug)]
-struct Mismatch {
-    column: usize,
-    found: pg_sys::Oid,
-    asked: pg_sys::Oid,
-}
-
-impl Row<'_> {
-    /// The only way from a datum to a value: by one of the types that the value is made of.
-    fn read<T: FromDatum>(&self, column: usize, types: &[pg_sys::Oid]) -> Option<T> {
-        let found = self.types[column];
-        if !types.contains(&found) {
-            self.mismatch.set(Some(Mismatch { column, found, asked: types[0] }));
-            return None;
-        }
-        // SAFETY: the datum has the type that the plan's description of its result says, which is one that `T` reads.
-        unsafe { T::from_datum(self.values[column], self.nulls[column]) }
-    }
-
-    /// A value of any type that can be read; `None` where null.
-    pub fn value<T: Readable>(&self, column: usize) -> Option<T> {
-        let found = self.types[column];
-        if !T::Stored::is_compatible_with(found) {
-            self.mismatch.set(Some(Mismatch { column, found, asked: T::Stored::type_oid() }));
-            return None;
-        }
-        // SAFETY: as in `read`.
-        let stored =
-            unsafe { T::Stored::from_polymorphic_datum(self.values[column], self.nulls[column], found) };
-        stored.map(T::from_stored)
-    }
-
-    /// A `bigint` or `timestamptz` (microseconds since 2000); `None` where null. Here and below: where the column has
-    /// another type, the query ends with an error.
-    pub fn integer(&self, column: usize) -> Option<i64> {
-        self.read(column, &[pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID])
-    }
-
-    /// A `float8`; `None` where null.
-    pub fn number(&self, column: usize) -> Option<f64> {
-        self.read(column, &[pg_sys::FLOAT8OID])
-    }
-
-    /// A `boolean`; `None` where null.
-    pub fn boolean(&self, column: usize) -> Option<bool> {
-        self.read(column, &[pg_sys::BOOLOID])
-    }
-
-    /// A `real[]` or `float8[]` of one dimension without nulls, whose numbers are infinite where `real` has no place for
-    /// them; `None` for any other and where null.
-    pub fn reals(&self, column: usize) -> Option<Vec<f32>> {
-        if self.types[column] == pg_sys::FLOAT8ARRAYOID {
-            let doubles = self.read(column, &[pg_sys::FLOAT8ARRAYOID]);
-            return doubles
-                .map(|NumberArray(values)| values.into_iter().map(|value: f64| value as f32).collect());
-        }
-        self.read(column, &[pg_sys::FLOAT4ARRAYOID]).map(|NumberArray(values)| values)
-    }
-
-    /// An `integer[]` of one dimension without nulls; `None` for any other and where null.
-    pub fn integers(&self, column: usize) -> Option<Vec<i32>> {
-        self.read(column, &[pg_sys::INT4ARRAYOID]).map(|NumberArray(values)| values)
-    }
-
-    /// A `uuid`; `None` where null.
-    pub fn uuid(&self, column: usize) -> Option<[u8; 16]> {
-        self.read::<pgrx::Uuid>(column, &[pg_sys::UUIDOID]).map(|uuid| *uuid.as_bytes())
-    }
-
-    /// Passes a `text` to `f`; `None` where null. A text that has no place in UTF-8 ends the query with an error.
-    pub fn text<T>(&self, column: usize, f: impl FnOnce(&str) -> T) -> Option<T> {
-        let Varlena(stored) = self.read(column, &[pg_sys::TEXTOID])?;
-        // SAFETY: the datum is a text; the detoasted copy, where one was needed, lives until it is freed here.
-        unsafe {
-            let plain = pg_sys::pg_detoast_datum_packed(stored);
-            let length = pgrx::varlena::varsize_any_exhdr(plain);
-            let bytes = std::slice::from_raw_parts(pgrx::varlena::vardata_any(plain).cast::<u8>(), length);
-            let result = f(&or_raise(decode(bytes)));
-            if !std::ptr::eq(plain, stored) {
-                pg_sys::pfree(plain.cast());
-            }
-            Some(result)
-        }
-    }
-}
-
-/// A value of variable length where it lies.
-struct Varlena(*mut pg_sys::varlena);
-
-impl FromDatum for Varlena {
-    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
-        (!is_null).then(|| Self(datum.cast_mut_ptr()))
-    }
-}
 
 /// The receiver: PostgreSQL knows its first field, the rest is ours.
 #[repr(C)]
@@ -124,7 +19,7 @@ struct Receiver<'a> {
     base: pg_sys::DestReceiver,
     types: Vec<pg_sys::Oid>,
     mismatch: Cell<Option<Mismatch>>,
-    each: &'a mut dyn FnMut(Row<'_>) -> bool,
+    each: &'a mut dyn FnMut(ResultRow<'_>) -> bool,
 }
 
 #[pg_guard]
@@ -140,7 +35,7 @@ unsafe extern "C-unwind" fn receive(
         if ((*slot).tts_nvalid as usize) < columns {
             pg_sys::slot_getsomeattrs_int(slot, columns as i32);
         }
-        let row = Row {
+        let row = ResultRow {
             values: std::slice::from_raw_parts((*slot).tts_values, columns),
             nulls: std::slice::from_raw_parts((*slot).tts_isnull, columns),
             types: &receiver.types,
@@ -161,16 +56,6 @@ unsafe extern "C-unwind" fn start(this: *mut pg_sys::DestReceiver, _operation: i
 
 #[pg_guard]
 unsafe extern "C-unwind" fn end(_this: *mut pg_sys::DestReceiver) {}
-
-/// What a query sees of changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sees {
-    /// What the calling statement sees, as in a STABLE function: the same at each call, also where the plan of the calling
-    /// statement has parallel workers.
-    WhatTheStatementSees,
-    /// What was changed in this transaction until now as well, as in a VOLATILE function.
-    Changes,
-}
 
 /// A query that is planned once and kept until it is dropped.
 pub struct Query {
@@ -221,7 +106,7 @@ impl Query {
 
     /// Plans and runs it as the current user and passes each row to `each` until it returns false. It sees what the calling
     /// statement sees. Where a name in it means another relation by now, none of it runs, and the error says so.
-    pub fn run(&self, arguments: &[Argument<'_>], each: &mut dyn FnMut(Row<'_>) -> bool) -> Result<()> {
+    pub fn run(&self, arguments: &[Argument<'_>], each: &mut dyn FnMut(ResultRow<'_>) -> bool) -> Result<()> {
         self.run_seeing(Sees::WhatTheStatementSees, arguments, each)
     }
 
@@ -230,7 +115,7 @@ impl Query {
         &self,
         sees: Sees,
         arguments: &[Argument<'_>],
-        each: &mut dyn FnMut(Row<'_>) -> bool,
+        each: &mut dyn FnMut(ResultRow<'_>) -> bool,
     ) -> Result<()> {
         if !arguments.iter().map(Argument::oid).eq(self.parameters.iter().copied()) {
             return Err(SegrecError::Internal("a query was given values of other types".to_owned()));
@@ -288,7 +173,7 @@ impl Query {
             Some(reads) => reading(&reads.name, &mut pass)?,
             None => pass()?,
         }
-        told(&receiver.mismatch)
+        check_types(&receiver.mismatch)
     }
 
     /// Plans it without running any of it: raises PostgreSQL's own error where the current user may not read.
@@ -338,7 +223,11 @@ impl Drop for Query {
 }
 
 /// Runs a statement that writes as the current user, and passes each row that it returns to `each` until that returns false.
-pub fn write(sql: &CStr, arguments: &[Argument<'_>], each: &mut dyn FnMut(Row<'_>) -> bool) -> Result<()> {
+pub fn write(
+    sql: &CStr,
+    arguments: &[Argument<'_>],
+    each: &mut dyn FnMut(ResultRow<'_>) -> bool,
+) -> Result<()> {
     let (mut values, nulls) = bound(arguments);
     let mut types: Vec<pg_sys::Oid> = arguments.iter().map(Argument::oid).collect();
     Spi::connect_mut(|_| {
@@ -367,7 +256,7 @@ pub fn write(sql: &CStr, arguments: &[Argument<'_>], each: &mut dyn FnMut(Row<'_
 unsafe fn returned(
     table: &pg_sys::SPITupleTable,
     count: usize,
-    each: &mut dyn FnMut(Row<'_>) -> bool,
+    each: &mut dyn FnMut(ResultRow<'_>) -> bool,
 ) -> Result<()> {
     let mismatch = Cell::new(None);
     // SAFETY: rows are as many as the caller says, and each has the columns of the descriptor.
@@ -384,25 +273,13 @@ unsafe fn returned(
                     (pg_sys::SPI_getbinval(row, table.tupdesc, column, &mut is_null), is_null)
                 })
                 .unzip();
-            let row = Row { values: &values, nulls: &nulls, types: &types, mismatch: &mismatch };
+            let row = ResultRow { values: &values, nulls: &nulls, types: &types, mismatch: &mismatch };
             if !each(row) || mismatch.get().is_some() {
                 break;
             }
         }
     }
-    told(&mismatch)
-}
-
-/// An error where a column was asked for as what it is not.
-fn told(mismatch: &Cell<Option<Mismatch>>) -> Result<()> {
-    match mismatch.get() {
-        None => Ok(()),
-        Some(Mismatch { column, found, asked }) => Err(SegrecError::ResultType {
-            column: column + 1,
-            found: type_name(found),
-            asked: type_name(asked),
-        }),
-    }
+    check_types(&mismatch)
 }
 
 /// Values and whether they are null, as SPI takes them.
@@ -417,6 +294,6 @@ fn bound(arguments: &[Argument<'_>]) -> (Vec<pg_sys::Datum>, Vec<c_char>) {
 }
 
 /// Runs a query of the catalog as the current user, read-only, and passes each row to `each` until it returns false.
-pub fn stream(sql: &CStr, each: &mut dyn FnMut(Row<'_>) -> bool) -> Result<()> {
+pub fn stream(sql: &CStr, each: &mut dyn FnMut(ResultRow<'_>) -> bool) -> Result<()> {
     Query::new(sql, &[], None)?.run(&[], each)
 }

@@ -14,6 +14,7 @@ use pgrx::bgworkers::{
 };
 use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 use pgrx::{IntoDatum, PgSqlErrorCode, PgTryBuilder, pg_sys};
+use serde::{Deserialize, Serialize};
 use std::ffi::{CStr, CString};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -60,7 +61,7 @@ pub fn start(function: &str, order: &str) -> Option<Started> {
 }
 
 /// As whom a process works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The role.
     pub role: u32,

@@ -1,7 +1,7 @@
 //! The file of a version as a session maps it. A section is verified before it is first read, so that a first
 //! call pays for what it uses: a checksum takes about a tenth of a second for a gigabyte.
 
-use super::damaged;
+use super::damage::damaged;
 use super::format::{Directory, FactorSections, PopularSections, Section};
 use crate::error::{Result, SegrecError};
 use crate::pg::files::shared_file::Mapped;
@@ -95,7 +95,7 @@ impl CacheFile {
         self.sections().try_for_each(|section| self.verify(section))
     }
 
-    /// The file of whoever has just written and summed it up: it needs no second sum.
+    /// Marks all sections as verified: this process has just computed their checksums.
     pub fn written(self) -> Self {
         let offsets = self.sections().map(|section| section.offset).collect();
         Self { verified: RefCell::new(offsets), ..self }

@@ -5,10 +5,10 @@
 use super::format::{
     ALIGNMENT, Directory, FactorSections, HEADER, PopularSections, Section, SegmentSections,
 };
-use crate::catalog::versions::ids::push_id;
 use crate::catalog::versions::items::{StoredItem, count_items, stream_items, stream_segment_items};
 use crate::catalog::versions::{DeployedVersion, item_grams};
 use crate::error::{Result, SegrecError};
+use crate::pg::datums::id_text::push_id;
 use crate::pg::files::shared_file::Mapped;
 use crate::pg::process::memory::ask;
 use bytemuck::{NoUninit, cast_slice};

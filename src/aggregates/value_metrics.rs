@@ -1,34 +1,17 @@
-//! The figures of rows with predictions, scores or counts: `segrec_rmse`, `segrec_mae`, `segrec_mse`,
+//! Metrics of rows with predictions, scores or counts: `segrec_rmse`, `segrec_mae`, `segrec_mse`,
 //! `segrec_auc`, `segrec_gini`. Errors need three sums; the others hold 8 bytes a row and sort at the end.
 
+use super::error_sums::ErrorSums;
 use super::state::{Next, State, begun, extend, unchanged};
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::aggregate::{Aggregate, Carried};
 use crate::pg::process::workers::run_alone;
 use segrec_engine::evaluation::{auc_of_rows, gini};
 use segrec_engine::memory::copied;
-use serde::{Deserialize, Serialize};
-
-/// What predictions were off by, in all.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Errors {
-    count: u64,
-    sizes: f64,
-    squares: f64,
-}
-
-impl Errors {
-    /// Adds what others were off by.
-    pub fn merge(&mut self, other: &Self) {
-        self.count += other.count;
-        self.sizes += other.sizes;
-        self.squares += other.squares;
-    }
-}
 
 /// A mean over errors.
 #[derive(Clone, Copy, Debug)]
-pub enum ErrorFigure {
+pub enum ErrorMetric {
     /// The root of the mean square.
     Rmse,
     /// The mean size.
@@ -54,9 +37,9 @@ pub fn add_error(
 ) -> Next {
     let (Some(predicted), Some(actual)) = (predicted, actual) else { return unchanged(state, aggregate) };
     let error = finite("predicted", predicted)? - finite("actual", actual)?;
-    let mut held = begun(state, aggregate, || State::Errors(Errors::default()))?;
+    let mut held = begun(state, aggregate, || State::Errors(ErrorSums::default()))?;
     let State::Errors(errors) = held.value() else { return Err(SegrecError::SummariesDiffer) };
-    errors.merge(&Errors { count: 1, sizes: error.abs(), squares: error * error });
+    errors.merge(&ErrorSums { count: 1, sizes: error.abs(), squares: error * error });
     Ok(Some(held))
 }
 
@@ -99,18 +82,18 @@ pub fn add_number(state: Option<Carried<'_, State>>, value: Option<f64>, aggrega
     Ok(Some(held))
 }
 
-/// A figure of all errors.
+/// A metric of all errors.
 ///
 /// # Errors
 /// Where the state is another aggregate's.
-pub fn error_figure(state: &Carried<'_, State>, figure: ErrorFigure) -> Result<f64> {
+pub fn error_metric(state: &Carried<'_, State>, figure: ErrorMetric) -> Result<f64> {
     state.read(|state| {
         let State::Errors(errors) = state else { return Err(SegrecError::SummariesDiffer) };
         let count = errors.count as f64;
         Ok(match figure {
-            ErrorFigure::Rmse => (errors.squares / count).sqrt(),
-            ErrorFigure::Mae => errors.sizes / count,
-            ErrorFigure::Mse => errors.squares / count,
+            ErrorMetric::Rmse => (errors.squares / count).sqrt(),
+            ErrorMetric::Mae => errors.sizes / count,
+            ErrorMetric::Mse => errors.squares / count,
         })
     })?
 }

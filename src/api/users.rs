@@ -2,9 +2,9 @@
 //! another and with an item.
 
 use super::recommend::{Lines, SqlId, count, ids, lines};
-use crate::catalog::versions::ids::parse_id;
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::datums::id_lists::Filter;
+use crate::pg::datums::id_text::parse_id;
 use crate::pg::datums::integer::Integer;
 use crate::pg::datums::text::Text;
 use crate::serving::{self, healed};
