@@ -22,7 +22,7 @@ const FORMAT: u32 = 1;
 const HEADER: usize = 28;
 
 /// A value, in place.
-pub struct Clusters<'a> {
+pub struct StoredClusters<'a> {
     dimensions: usize,
     rows: u64,
     inertia: f64,
@@ -46,7 +46,7 @@ pub fn flatten(clusters: &SummaryClusters) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-impl<'a> Clusters<'a> {
+impl<'a> StoredClusters<'a> {
     /// Reads the flat form.
     ///
     /// # Errors
@@ -144,7 +144,7 @@ struct Written<'a> {
 }
 
 /// One after the other, until an interrupt wants the end.
-struct WrittenSegments<'a>(&'a Clusters<'a>);
+struct WrittenSegments<'a>(&'a StoredClusters<'a>);
 
 impl Serialize for WrittenSegments<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -217,7 +217,8 @@ pub fn parse(text: &str) -> Result<Vec<u8>> {
 /// # Errors
 /// Where it is not that of clusters.
 pub fn receive(bytes: &[u8]) -> Result<Vec<u8>> {
-    let clusters = Clusters::read(bytes).map_err(|_| invalid("its parts do not fit together".to_owned()))?;
+    let clusters =
+        StoredClusters::read(bytes).map_err(|_| invalid("its parts do not fit together".to_owned()))?;
     parse(&clusters.to_text()?)
 }
 

@@ -2,7 +2,7 @@
 //! `segrec_adjusted_rand` and the types `segrec_clusters` and `segrec_summary`. Most are parts of aggregates
 //! and types: `sql/schema/aggregates.sql`.
 
-use crate::aggregates::clusters::{self, Clusters};
+use crate::aggregates::clusters::{self, StoredClusters};
 use crate::aggregates::state::{self, State};
 use crate::error::or_raise;
 use crate::pg::datums::features::{Features, WrittenFeatures};
@@ -111,12 +111,12 @@ fn segrec_adjusted_rand_final(state: Carried<'_, State>) -> f64 {
 
 #[pg_extern(sql = false)]
 fn segrec_assign(clusters: StableVarlena<'_>, features: Features<'_>) -> i32 {
-    or_raise(Clusters::read(clusters.0).and_then(|clusters| clusters.assign(features.values()?)))
+    or_raise(StoredClusters::read(clusters.0).and_then(|clusters| clusters.assign(features.values()?)))
 }
 
 #[pg_extern(sql = false)]
 fn segrec_assign_written(clusters: StableVarlena<'_>, features: WrittenFeatures<'_>) -> i32 {
-    or_raise(Clusters::read(clusters.0).and_then(|clusters| clusters.assign(features.0.values()?)))
+    or_raise(StoredClusters::read(clusters.0).and_then(|clusters| clusters.assign(features.0.values()?)))
 }
 
 #[pg_extern(sql = false)]
@@ -124,7 +124,7 @@ fn segrec_centroids(
     clusters: Varlena<'_>,
 ) -> TableIterator<'static, (name!(segment, i32), name!(size, i64), name!(centroid, Vec<f32>))> {
     or_raise(ask("segrec_centroids", 2 * clusters.0.len()));
-    let clusters = or_raise(Clusters::read(clusters.0));
+    let clusters = or_raise(StoredClusters::read(clusters.0));
     let rows: Vec<_> =
         clusters.segments().map(|(segment, size, centroid)| (segment, size, centroid.to_vec())).collect();
     TableIterator::new(rows)
@@ -137,7 +137,7 @@ fn segrec_clusters_in(text: &CStr) -> VarlenaValue {
 
 #[pg_extern(sql = false)]
 fn segrec_clusters_out(clusters: Varlena<'_>) -> CString {
-    text_out(or_raise(Clusters::read(clusters.0).and_then(|clusters| clusters.to_text())))
+    text_out(or_raise(StoredClusters::read(clusters.0).and_then(|clusters| clusters.to_text())))
 }
 
 #[pg_extern(sql = false)]

@@ -41,7 +41,7 @@ fn segrec_create_model(
 ) {
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let create = || {
-        create::create_model(create::Arguments {
+        create::create_model(create::ModelArguments {
             model: owned(model.as_deref()),
             events: events.map(|Regclass(events)| events),
             columns: ColumnNames {

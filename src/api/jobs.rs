@@ -34,7 +34,7 @@ fn progress_reports() -> TableIterator<
 > {
     let reports = or_raise(progress::reports());
     TableIterator::new(reports.into_iter().map(|(pid, report)| {
-        let progress::Report { model_id, job, phase, share, message, started, memory } = report;
+        let progress::ProgressReport { model_id, job, phase, share, message, started, memory } = report;
         (pid, model_id, job, phase.into(), share, message.into(), started, memory)
     }))
 }

@@ -18,7 +18,7 @@ fn begin_study(
     apply: Option<bool>,
 ) -> i64 {
     let space = space.map(|space| space.0);
-    or_raise(tune::begin(tune::Arguments {
+    or_raise(tune::begin(tune::StudyArguments {
         model: model.as_deref(),
         space,
         trials,

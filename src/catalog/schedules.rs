@@ -1,7 +1,7 @@
 //! Schedules of trainings: what is asked for, what the runs came to, and the job of pg_cron that calls them. Jobs
 //! are read and changed as the caller, whose they are.
 
-use super::statement::{Row, as_owner, execute, query, write};
+use super::statement::{CatalogRow, as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
 use crate::pg::security::rights::current_role;
 
@@ -157,7 +157,7 @@ pub fn scheduler() -> Result<Option<Scheduler>> {
                 pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000 \
          FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_extension extension ON extension.extname = 'pg_cron'",
         &[],
-        |row: Row<'_>| {
+        |row: CatalogRow<'_>| {
             Ok(Scheduler {
                 installed: row.value(1)?,
                 usable: row.value(2)?,

@@ -13,9 +13,9 @@ use crate::pg::security::rights::is_restricted;
 use pgrx::pg_sys;
 
 /// One row of a result.
-pub struct Row<'a>(ResultRow<'a>);
+pub struct CatalogRow<'a>(ResultRow<'a>);
 
-impl Row<'_> {
+impl CatalogRow<'_> {
     /// The value of a column, numbered from 1; `None` where null.
     pub fn get<T: Readable>(&self, column: usize) -> Result<Option<T>> {
         Ok(self.0.value(column - 1))
@@ -32,17 +32,17 @@ impl Row<'_> {
 pub fn query<T>(
     sql: &str,
     arguments: &[Argument<'_>],
-    each: impl FnMut(Row<'_>) -> Result<T>,
+    each: impl FnMut(CatalogRow<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let types: Vec<pg_sys::Oid> = arguments.iter().map(Argument::oid).collect();
-    Prepared::new(sql, &types)?.query(arguments, each)
+    PreparedQuery::new(sql, &types)?.query(arguments, each)
 }
 
 /// Runs a statement that writes and maps the rows it returns.
 pub fn write<T>(
     sql: &str,
     arguments: &[Argument<'_>],
-    each: impl FnMut(Row<'_>) -> Result<T>,
+    each: impl FnMut(CatalogRow<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
     if is_restricted() {
         return Err(SegrecError::Restricted);
@@ -55,12 +55,12 @@ pub fn write<T>(
 
 /// What `each` makes of the rows that `run` passes on.
 fn collected<T>(
-    mut each: impl FnMut(Row<'_>) -> Result<T>,
+    mut each: impl FnMut(CatalogRow<'_>) -> Result<T>,
     run: impl FnOnce(&mut dyn FnMut(ResultRow<'_>) -> bool) -> Result<()>,
 ) -> Result<Vec<T>> {
     let (mut rows, mut failed) = (Vec::new(), None);
     run(&mut |row| {
-        match each(Row(row)) {
+        match each(CatalogRow(row)) {
             Ok(row) => rows.push(row),
             Err(error) => failed = Some(error),
         }
@@ -81,9 +81,9 @@ pub fn define(sql: &str) -> Result<()> {
 }
 
 /// A query that is prepared once and kept.
-pub struct Prepared(Query);
+pub struct PreparedQuery(Query);
 
-impl Prepared {
+impl PreparedQuery {
     /// Prepares a query with parameters of the given types.
     pub fn new(sql: &str, types: &[pg_sys::Oid]) -> Result<Self> {
         let _path = PinnedPath::new();
@@ -95,7 +95,7 @@ impl Prepared {
     pub fn query<T>(
         &self,
         arguments: &[Argument<'_>],
-        each: impl FnMut(Row<'_>) -> Result<T>,
+        each: impl FnMut(CatalogRow<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
         // Where the path is another than when it was planned, PostgreSQL would resolve every name again.
         let _path = PinnedPath::new();

@@ -18,7 +18,7 @@ impl Reader for crate::catalog::sources::live_events::LiveEvents {
     }
 }
 
-impl Reader for crate::catalog::sources::user_data::LiveUser {
+impl Reader for crate::catalog::sources::attributes::LiveUser {
     fn is_current(&self) -> bool {
         self.is_current()
     }

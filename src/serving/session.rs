@@ -4,7 +4,7 @@ use super::model_access::find_served;
 use super::segments::ServedSegments;
 use super::version::ServedVersion;
 use crate::catalog::models::{self, Answers, Model, Wanted};
-use crate::catalog::versions::{self, Seen};
+use crate::catalog::versions::{self, SeenVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::visibility::stable;
 use crate::settings;
@@ -50,7 +50,7 @@ fn answering(name: Option<&str>, answers: Answers) -> Result<Rc<Model>> {
 }
 
 /// The deployed version as the statement sees it.
-fn deployed(model: &Model) -> Result<Seen> {
+fn deployed(model: &Model) -> Result<SeenVersion> {
     let Some(version_id) = model.deployed_version_id else {
         return Err(SegrecError::NotTrained { model: model.name.clone() });
     };

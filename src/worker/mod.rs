@@ -9,7 +9,7 @@ use crate::commands::access::privileges::{trainable_and_kept, trainable_here};
 use crate::commands::schedules::job_order::Order;
 use crate::commands::schedules::job_process::{finish, take};
 use crate::commands::schedules::queue::{self, Next};
-use crate::commands::training::train::{Prepared, TrainingResult};
+use crate::commands::training::train::{PreparedTraining, TrainingResult};
 use crate::commands::training::training_log::TrainingLog;
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::process::background::{
@@ -96,7 +96,7 @@ fn run(order: &Order, model: &str) -> Result<TrainingResult, Failure> {
                 if model.id != order.model_id {
                     return Err(SegrecError::UnknownModel { name: model.name, known: Vec::new() });
                 }
-                Prepared::read(model, order.deploy, &workers, log)
+                PreparedTraining::read(model, order.deploy, &workers, log)
             })
         };
         or_raise(read(&mut log))

@@ -1,7 +1,7 @@
 //! Finding models, as the caller may see them.
 
 use super::model::{Model, columns, model};
-use crate::catalog::statement::{Prepared, Row, as_owner, query};
+use crate::catalog::statement::{CatalogRow, PreparedQuery, as_owner, query};
 use crate::error::Result;
 use crate::pg::security::rights::acts_for;
 use pgrx::pg_sys;
@@ -47,7 +47,7 @@ impl Wanted<'_> {
 }
 
 /// The look-ups of a model by name, and of any two that answer; a statement for each, so that each keeps its plan.
-type LookUps = [RefCell<Option<Prepared>>; 3];
+type LookUps = [RefCell<Option<PreparedQuery>>; 3];
 
 thread_local! {
     /// Among all models, and among those the caller may use.
@@ -59,7 +59,7 @@ fn look_up<T>(
     [by_name, segments, lists]: &LookUps,
     wanted: Wanted<'_>,
     what: impl FnOnce() -> String,
-    each: impl FnMut(Row<'_>) -> Result<T>,
+    each: impl FnMut(CatalogRow<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let (slot, condition, types, arguments): (_, _, &[_], &[_]) = match wanted {
         Wanted::Named(name) => (by_name, "name = $1", &[pg_sys::TEXTOID], &[name.into()]),
@@ -67,7 +67,10 @@ fn look_up<T>(
         Wanted::Only(answers @ Answers::Lists) => (lists, answers.condition(), &[], &[]),
     };
     if slot.borrow().is_none() {
-        slot.replace(Some(Prepared::new(&format!("SELECT {} WHERE {condition} LIMIT 2", what()), types)?));
+        slot.replace(Some(PreparedQuery::new(
+            &format!("SELECT {} WHERE {condition} LIMIT 2", what()),
+            types,
+        )?));
     }
     match &*slot.borrow() {
         Some(statement) => statement.query(arguments, each),

@@ -1,6 +1,6 @@
 //! A model as a row of its table, and what is stored of a new one.
 
-use crate::catalog::statement::Row;
+use crate::catalog::statement::CatalogRow;
 use crate::error::{Result, SegrecError};
 use pgrx::{JsonB, pg_sys};
 use segrec_engine::interactions::IdKind;
@@ -102,7 +102,7 @@ fn kind(name: &str) -> Result<IdKind> {
 }
 
 /// A model from the columns of [`columns`].
-pub fn model(row: Row<'_>) -> Result<Model> {
+pub fn model(row: CatalogRow<'_>) -> Result<Model> {
     let relation: Option<pg_sys::Oid> = row.get(5)?;
     let events = relation
         .map(|relation| {

@@ -1,6 +1,6 @@
 //! One user's rows of the caller's relation, as they are now: read as the caller, where the caller may read them.
 
-use super::relations::{Column, query_of};
+use super::relations::{SourceColumn, query_of};
 use crate::error::Result;
 use crate::pg::datums::encoding::c_text;
 use crate::pg::executor::query::Query;
@@ -16,7 +16,7 @@ pub struct Live<'a> {
     /// The relation.
     pub relation: &'a Relation,
     /// The column of the users' ids.
-    pub user: &'a Column,
+    pub user: &'a SourceColumn,
     /// The kind of these, which is that of the column.
     pub kind: IdKind,
     /// All columns, with that of the ids.

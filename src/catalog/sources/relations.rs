@@ -4,7 +4,7 @@ use crate::catalog::models::{ColumnNames, EventsSource, Model};
 use crate::catalog::statement::query;
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::encoding::c_text;
-use crate::pg::executor::query::{Query, Reads};
+use crate::pg::executor::query::{ExpectedRelation, Query};
 use crate::pg::executor::relation::{Attribute, Base, Relation};
 use pgrx::pg_sys::{
     BOOLOID, BPCHAROID, CHAROID, DATEOID, FLOAT4ARRAYOID, FLOAT4OID, FLOAT8ARRAYOID, FLOAT8OID, INT2ARRAYOID,
@@ -42,7 +42,7 @@ impl ColumnRole {
 
 /// A column of a relation.
 #[derive(Clone, Debug)]
-pub struct Column {
+pub struct SourceColumn {
     /// Its name.
     pub name: String,
     /// Its type as SQL writes it.
@@ -50,13 +50,13 @@ pub struct Column {
     base: Base,
 }
 
-impl From<&Attribute> for Column {
+impl From<&Attribute> for SourceColumn {
     fn from(Attribute { name, type_name, base }: &Attribute) -> Self {
         Self { name: name.clone(), type_name: type_name.clone(), base: base.clone() }
     }
 }
 
-impl Column {
+impl SourceColumn {
     /// The kind of id the column holds, where its type serves as an id.
     pub fn id_kind(&self) -> Option<IdKind> {
         match self.base {
@@ -195,15 +195,15 @@ pub struct EventColumns {
     /// The relation.
     pub relation: Relation,
     /// The user's id.
-    pub user: Column,
+    pub user: SourceColumn,
     /// The item's id.
-    pub item: Column,
+    pub item: SourceColumn,
     /// The weight.
-    pub weight: Option<Column>,
+    pub weight: Option<SourceColumn>,
     /// The time.
-    pub time: Option<Column>,
+    pub time: Option<SourceColumn>,
     /// The type.
-    pub event_type: Option<Column>,
+    pub event_type: Option<SourceColumn>,
 }
 
 /// A relation as it is now; an error where it is gone.
@@ -244,7 +244,7 @@ pub fn database_encoding() -> Result<String> {
 /// A query of a relation, with its parameters: the text after `SELECT` and, around the relation, what follows.
 pub fn query_of(relation: &Relation, what: &str, rest: &str, parameters: &[pg_sys::Oid]) -> Result<Query> {
     let sql = c_text(&format!("SELECT {what} FROM {} {rest}", relation.quoted))?;
-    let reads = Reads { relation: relation.oid, name: c_text(&relation.quoted)? };
+    let reads = ExpectedRelation { relation: relation.oid, name: c_text(&relation.quoted)? };
     Query::new(&sql, parameters, Some(reads))
 }
 
@@ -268,7 +268,7 @@ pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) ->
     let (mut missing, mut wrong) = (Vec::new(), Vec::new());
     let mut found = asked.map(|(argument, name, role)| {
         let name = name?;
-        let column = relation.column(name).map(Column::from);
+        let column = relation.column(name).map(SourceColumn::from);
         match &column {
             None => missing.push((argument.to_owned(), name.clone())),
             Some(column) if !column.serves(role) => {
@@ -313,7 +313,7 @@ pub fn check_kind(
     model: &str,
     relation: &str,
     what: &'static str,
-    column: &Column,
+    column: &SourceColumn,
     kind: IdKind,
 ) -> Result<()> {
     if column.id_kind() == Some(kind) {

@@ -2,7 +2,7 @@
 
 use super::bulk_insert::{Ragged, batches, slice};
 use super::stream::streamed;
-use crate::catalog::statement::{Row, as_owner, execute, query};
+use crate::catalog::statement::{CatalogRow, as_owner, execute, query};
 use crate::error::Result;
 use crate::pg::datums::id_text::{id_bytes, id_text, push_id};
 use crate::pg::datums::number_array::NumberArray;
@@ -154,7 +154,7 @@ pub fn load_backbone(version_id: i64, k: usize) -> Result<Matrix> {
     Ok(Matrix::from_data(k, data)?)
 }
 
-fn append(data: &mut Vec<f32>, row: &Row<'_>, column: usize) -> Result<()> {
+fn append(data: &mut Vec<f32>, row: &CatalogRow<'_>, column: usize) -> Result<()> {
     data.extend(row.value::<NumberArray<f32>>(column)?.0);
     Ok(())
 }

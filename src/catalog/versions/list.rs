@@ -93,7 +93,7 @@ pub fn table() -> Result<pg_sys::Oid> {
 /// A version as the current statement sees its row: whatever is stored of it changes that, and where the extension was
 /// dropped and made again, another table has a row of the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenVersion {
     /// The version's key.
     pub version_id: i64,
     table: pg_sys::Oid,
@@ -110,11 +110,11 @@ pub fn is_dropped(version_id: i64) -> Result<bool> {
 }
 
 /// The version of that key; none where the statement sees no such row. Answered without the executor.
-pub fn seen(version_id: i64) -> Result<Option<Seen>> {
+pub fn seen(version_id: i64) -> Result<Option<SeenVersion>> {
     let table = table()?;
     let by_key = (c"versions_pkey", Key::Bigint(c"version_id", version_id));
     let found = rows(table, Some(by_key), 1, None).into_iter().next();
-    Ok(found.map(|(row, _)| Seen { version_id, table, row }))
+    Ok(found.map(|(row, _)| SeenVersion { version_id, table, row }))
 }
 
 /// Whether a version is there still, of which rows have just been read. A statement reads the model, which says what is

@@ -2,7 +2,7 @@
 //! order of the segments' ids.
 
 use super::users::seen;
-use crate::catalog::statement::{Row, as_owner, query};
+use crate::catalog::statement::{CatalogRow, as_owner, query};
 use crate::error::Result;
 use crate::pg::datums::number_array::NumberArray;
 use std::ops::Range;
@@ -35,7 +35,7 @@ impl Member {
 /// The columns that [`member`] reads.
 const COLUMNS: &str = "place, segment, factors, items, seen";
 
-fn member(row: &Row<'_>) -> Result<Member> {
+fn member(row: &CatalogRow<'_>) -> Result<Member> {
     let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
     Ok(Member {
         place: row.value::<i32>(1)? as u32,

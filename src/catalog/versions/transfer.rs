@@ -1,7 +1,7 @@
 //! A version as rows of text, so that COPY carries it to another database: part by part as JSON, in which numbers keep
 //! all their digits.
 
-use crate::catalog::sources::relations::{Column, query_of};
+use crate::catalog::sources::relations::{SourceColumn, query_of};
 use crate::catalog::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::query::stream;
@@ -14,7 +14,7 @@ use std::ffi::CString;
 
 /// What a version's first row says of the form of all; to be raised when that changes.
 pub const FORMAT: i64 = 2;
-/// Rows that are passed on at once: at 128 factors and 100 neighbours some 3 MB of text.
+/// VersionRows that are passed on at once: at 128 factors and 100 neighbours some 3 MB of text.
 const BATCH_ROWS: usize = 1000;
 /// Bytes that are passed on at once, unless a single row has more.
 const BATCH_BYTES: usize = 8 << 20;
@@ -41,9 +41,9 @@ const PARTS: [Part; 7] = [
     Part { name: "user", table: "version_users", key: &["place"] },
 ];
 
-/// Rows of a version, read some at a time: each time a whole query, since a cursor could be fetched by whoever runs in the
+/// VersionRows of a version, read some at a time: each time a whole query, since a cursor could be fetched by whoever runs in the
 /// same transaction. Nothing but forgetting a user changes them, and the snapshot is that of the statement.
-pub struct Rows {
+pub struct VersionRows {
     version_id: i64,
     kinds: [Option<&'static str>; 2],
     /// The part that is read next; 0 is the version's own row.
@@ -53,11 +53,11 @@ pub struct Rows {
 }
 
 /// Begins to read the rows of a version; `kinds` are those of users' and items' ids.
-pub fn export(version_id: i64, kinds: [Option<&'static str>; 2]) -> Rows {
-    Rows { version_id, kinds, part: 0, after: Vec::new() }
+pub fn export(version_id: i64, kinds: [Option<&'static str>; 2]) -> VersionRows {
+    VersionRows { version_id, kinds, part: 0, after: Vec::new() }
 }
 
-impl Rows {
+impl VersionRows {
     /// The next rows; none at the end.
     pub fn next(&mut self) -> Result<Vec<(String, String)>> {
         loop {
@@ -362,7 +362,8 @@ pub fn problem(
 /// What is wrong with the columns of a relation that is to hold a version.
 pub fn columns_problem(relation: &Relation) -> Option<&'static str> {
     let is_text = |name: &str| {
-        relation.column(name).map(Column::from).and_then(|column| column.id_kind()) == Some(IdKind::Text)
+        relation.column(name).map(SourceColumn::from).and_then(|column| column.id_kind())
+            == Some(IdKind::Text)
     };
     (!is_text("part") || !is_text("content"))
         .then_some("it has no columns \"part\" and \"content\" of type text")

@@ -1,7 +1,7 @@
 //! The table of a version's users: rows that are written once, in the order of their places.
 
 use super::bulk_insert::{Ragged, batches, filled, slice};
-use crate::catalog::statement::{Prepared, Row, as_owner, execute, query};
+use crate::catalog::statement::{CatalogRow, PreparedQuery, as_owner, execute, query};
 use crate::error::Result;
 use crate::pg::datums::id_text::{id_bytes, id_text};
 use crate::pg::datums::number_array::NumberArray;
@@ -134,7 +134,7 @@ impl StoredUser {
 /// The columns that [`stored_user`] reads.
 const USER_COLUMNS: &str = "user_id, segment, factors, items, confidences, place, seen";
 
-fn stored_user(row: &Row<'_>) -> Result<StoredUser> {
+fn stored_user(row: &CatalogRow<'_>) -> Result<StoredUser> {
     let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
     Ok(StoredUser {
         place: row.value(6)?,
@@ -148,13 +148,13 @@ fn stored_user(row: &Row<'_>) -> Result<StoredUser> {
 }
 
 /// The items in a column that is null where they are those that count.
-pub fn seen(row: &Row<'_>, column: usize) -> Result<Option<Vec<u32>>> {
+pub fn seen(row: &CatalogRow<'_>, column: usize) -> Result<Option<Vec<u32>>> {
     let items = row.get::<NumberArray<i32>>(column)?;
     Ok(items.map(|NumberArray(items)| items.into_iter().map(|item| item as u32).collect()))
 }
 
 /// Finds users of a version by id; prepared once for a version.
-pub struct UserLookup(Prepared);
+pub struct UserLookup(PreparedQuery);
 
 impl UserLookup {
     /// Prepares the lookup.
@@ -162,7 +162,7 @@ impl UserLookup {
         let sql = format!(
             "SELECT {USER_COLUMNS} FROM segrec_catalog.version_users WHERE version_id = {version_id} AND user_id = $1"
         );
-        as_owner(|| Ok(Self(Prepared::new(&sql, &[pg_sys::TEXTOID])?)))
+        as_owner(|| Ok(Self(PreparedQuery::new(&sql, &[pg_sys::TEXTOID])?)))
     }
 
     /// The user with that id.

@@ -2,7 +2,7 @@
 
 use crate::catalog::models::{self, Model};
 use crate::catalog::statement::models_table;
-use crate::commands::models::options::Reads;
+use crate::commands::models::options::ModelSources;
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::snapshot::NewSnapshot;
 use crate::pg::executor::visibility::volatile;
@@ -59,8 +59,8 @@ pub fn usable(name: Option<&str>) -> Result<Model> {
 }
 
 /// What a model reads, for checking options.
-pub fn reads(model: &Model) -> Reads<'_> {
-    Reads {
+pub fn reads(model: &Model) -> ModelSources<'_> {
+    ModelSources {
         events: model.events.as_ref().map(|events| &events.columns),
         users: model.users.as_ref(),
         items: model.items.as_ref(),

@@ -1,18 +1,14 @@
-//! `segrec_compare`: the recipes of two versions on the same holdout of today's events, user by user.
+//! `segrec_compare`: the options of two versions on the same holdout of today's events, user by user.
 
 use super::reported_metric::version_options;
+use super::workbench::Workbench;
 use crate::commands::access::privileges::trainable;
-use crate::commands::training::estimate::check_memory;
-use crate::commands::training::read::read;
 use crate::commands::training::training_log::TrainingLog;
 use crate::commands::versions::deploy::find_version;
 use crate::error::{Result, SegrecError, notice};
-use crate::pg::process::workers::Workers;
-use crate::settings;
 use segrec_engine::evaluation::quotients::Difference;
 use segrec_engine::options::Options;
-use segrec_engine::study::compare::compare as compare_recipes;
-use segrec_engine::training::Given;
+use segrec_engine::study::compare::compare as compare_options;
 
 /// Compares two versions of a model.
 pub fn compare(model: Option<&str>, version: Option<i32>, other: Option<i32>) -> Result<Vec<Difference>> {
@@ -27,19 +23,9 @@ pub fn compare(model: Option<&str>, version: Option<i32>, other: Option<i32>) ->
         return Err(SegrecError::DifferentFeedback { model: model.name, versions, ratings });
     }
     say_what_is_read(&first, &second, version.version);
-    let workers = Workers::new(settings::threads())?;
-    let mut log = TrainingLog::new();
-    let data = read(&model, &first, Some(&second), &workers, &mut log)?;
-    check_memory(&data, &first)?;
-    check_memory(&data, &second)?;
-    let Some(events) = &data.events else {
-        return Err(SegrecError::NoEvents { model: model.name });
-    };
-    let allowed = settings::training_memory();
-    let rows = log.run(&workers, &data.relation, |observer| {
-        let given = Given { memory: allowed, ..Given::new(events, &data.described) };
-        compare_recipes(given, [&first, &second], observer)
-    })?;
+    let mut bench = Workbench::new(&model, &first, Some(&second), TrainingLog::new())?;
+    let rows = bench.run(|given, observer| compare_options(given, [&first, &second], observer))?;
+    let Workbench { events, data, .. } = bench;
     if rows.is_empty() {
         return Err(SegrecError::NothingToMeasure {
             relation: data.relation,

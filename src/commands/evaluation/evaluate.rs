@@ -5,17 +5,14 @@
 //! see `test_events` and `serving::measuring`.
 
 use super::reported_metric::{ReportedMetric, cuts, report_holdout, version_options};
+use super::workbench::Workbench;
 use crate::commands::access::privileges::trainable;
-use crate::commands::training::estimate::check_memory;
-use crate::commands::training::read::{past, read};
+use crate::commands::training::read::past;
 use crate::commands::training::train::deployed_version;
 use crate::commands::training::training_log::TrainingLog;
 use crate::error::{Result, SegrecError};
-use crate::pg::process::workers::Workers;
-use crate::settings;
 use segrec_engine::segmentation::matching::match_segments;
 use segrec_engine::study::evaluate;
-use segrec_engine::training::Given;
 
 /// Measures the options of a model's deployed version.
 pub fn evaluate(
@@ -32,19 +29,10 @@ pub fn evaluate(
     let Some(version) = deployed_version(&model)? else {
         return Err(SegrecError::NotTrained { model: model.name });
     };
-    let workers = Workers::new(settings::threads())?;
-    let mut log = TrainingLog::new();
     let options = version_options(&model, &version)?;
-    let data = read(&model, &options, None, &workers, &mut log)?;
-    check_memory(&data, &options)?;
-    let Some(events) = &data.events else {
-        return Err(SegrecError::NoEvents { model: model.name });
-    };
-    let allowed = settings::training_memory();
-    let evaluation = log.run(&workers, &data.relation, |observer| {
-        let given = Given { memory: allowed, ..Given::new(events, &data.described) };
-        evaluate::evaluate(given, &options, &cuts, observer)
-    })?;
+    let mut bench = Workbench::new(&model, &options, None, TrainingLog::new())?;
+    let evaluation = bench.run(|given, observer| evaluate::evaluate(given, &options, &cuts, observer))?;
+    let Workbench { events, data, .. } = bench;
     report_holdout(&data.relation, evaluation.split, &evaluation.passed_over);
     if evaluation.rows.is_empty() {
         return Err(SegrecError::NothingToMeasure {

@@ -8,6 +8,7 @@ use crate::catalog::sources::read_events::ReadOptions;
 use crate::catalog::sources::relations;
 use crate::commands::access::privileges::trainable;
 use crate::commands::models::create::readable;
+use crate::commands::training::progress::phase;
 use crate::commands::training::read::judge_rows;
 use crate::commands::training::train::deployed_version;
 use crate::commands::training::training_log::TrainingLog;
@@ -61,7 +62,7 @@ fn read(model: Option<&str>, k: Option<Vec<Option<i64>>>, test: pg_sys::Oid) -> 
         return Err(SegrecError::WrongColumnTypes { relation: columns.name, columns: wrong });
     }
     let mut log = TrainingLog::new();
-    log.announce("reading", format!("reading events of \"{}\"", columns.name));
+    log.announce(phase::READING, format!("reading events of \"{}\"", columns.name));
     let reading = ReadOptions { keep_types: false, signed: options.is_explicit() };
     let (raw, report) =
         read_events::read_all(&columns, &options.events.type_weights, reading, settings::training_memory())?;

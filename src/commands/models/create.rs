@@ -1,11 +1,11 @@
 //! `segrec_create_model`: checks everything about a model before it is stored.
 
-use super::options::{Reads, check_options};
+use super::options::{ModelSources, check_options};
 use crate::catalog::models::owners;
 use crate::catalog::models::{self, EventsSource, NewModel};
 pub use crate::catalog::models::{ColumnNames, RelationRef};
 use crate::catalog::sources::events;
-use crate::catalog::sources::relations::{self, Column, EventColumns};
+use crate::catalog::sources::relations::{self, EventColumns, SourceColumn};
 use crate::commands::access::privileges::refuse_here;
 use crate::commands::training::read::{category_columns, user_columns};
 use crate::error::{Result, SegrecError, notice};
@@ -17,7 +17,7 @@ use segrec_engine::options::{Options, parse_options};
 use serde_json::Value;
 
 /// The arguments, as given.
-pub struct Arguments {
+pub struct ModelArguments {
     /// The name.
     pub model: Option<String>,
     /// The events relation.
@@ -36,7 +36,7 @@ pub struct Arguments {
 const LONGEST_NAME: usize = 63;
 
 /// Creates a model.
-pub fn create_model(arguments: Arguments) -> Result<()> {
+pub fn create_model(arguments: ModelArguments) -> Result<()> {
     refuse_here()?;
     let name = arguments.model.ok_or(SegrecError::NullArgument { argument: "model" })?;
     if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
@@ -59,7 +59,7 @@ pub fn create_model(arguments: Arguments) -> Result<()> {
     let source = events.as_ref().map(|(source, _)| source);
     check_options(
         &options,
-        Reads {
+        ModelSources {
             events: source.map(|source| &source.columns),
             users: arguments.users.as_ref(),
             items: arguments.items.as_ref(),
@@ -72,7 +72,7 @@ pub fn create_model(arguments: Arguments) -> Result<()> {
             return Err(SegrecError::TextNeedsUtf8 { encoding });
         }
     }
-    check_described(
+    check_attributes(
         &name,
         [arguments.users.as_ref(), arguments.items.as_ref()],
         user_kind,
@@ -137,7 +137,7 @@ pub fn events_source(
 }
 
 /// An error where the relations of users and items do not fit the events, or may not be read.
-pub fn check_described(
+pub fn check_attributes(
     model: &str,
     [users, items]: [Option<&RelationRef>; 2],
     user_kind: IdKind,
@@ -162,7 +162,7 @@ pub fn check_described(
 /// The kind of ids in the key column of a relation, which must be that of the events where there are events.
 fn key_kind(described: &RelationRef, argument: &'static str, kind: Option<IdKind>) -> Result<IdKind> {
     let relation = readable(described.relation)?;
-    let Some(column) = relation.column(&described.key).map(Column::from) else {
+    let Some(column) = relation.column(&described.key).map(SourceColumn::from) else {
         return Err(SegrecError::MissingColumns {
             relation: relation.name,
             missing: vec![(argument.to_owned(), described.key.clone())],

@@ -13,7 +13,7 @@ use segrec_engine::segmentation::{Method, On, SegmentationOptions};
 
 /// What a model reads.
 #[derive(Clone, Copy, Debug)]
-pub struct Reads<'a> {
+pub struct ModelSources<'a> {
     /// The columns of its events, where it has events.
     pub events: Option<&'a ColumnNames>,
     /// Its users.
@@ -23,7 +23,7 @@ pub struct Reads<'a> {
 }
 
 /// Checks that the model has what its options need.
-pub fn check_options(options: &Options, reads: Reads<'_>) -> Result<()> {
+pub fn check_options(options: &Options, reads: ModelSources<'_>) -> Result<()> {
     let segmentation = &options.segmentation;
     let weighted = reads.events.is_some_and(|columns| columns.weight.is_some());
     let timed = reads.events.is_some_and(|columns| columns.time.is_some());

@@ -1,7 +1,7 @@
 //! `segrec_rebind`: points a model at other relations and columns of the same kinds, such as the table that a loader has put
 //! in the place of another. Its versions, labels, history and grants stay.
 
-use super::create::{check_described, events_source, tell_of_events};
+use super::create::{check_attributes, events_source, tell_of_events};
 use super::options::check_options;
 use crate::catalog::models::{self, ColumnNames, EventsSource, Model, RelationRef};
 use crate::catalog::sources::relations::check_kind;
@@ -73,7 +73,7 @@ fn bind(before: Model, changes: &Changes) -> Result<()> {
     check_options(&options, reads(&model))?;
     let item_kind = model.events.as_ref().map(|events| events.item_kind);
     let described = [model.users.as_ref(), model.items.as_ref()];
-    check_described(&model.name, described, model.user_kind, item_kind, &options)?;
+    check_attributes(&model.name, described, model.user_kind, item_kind, &options)?;
     models::bind(model.id, model.events.as_ref(), model.users.as_ref(), model.items.as_ref())?;
     columns.map_or(Ok(()), |columns| tell_of_events(&columns))
 }

@@ -2,22 +2,18 @@
 
 use crate::commands::access::privileges::{reads, trainable};
 use crate::commands::evaluation::reported_metric::number;
+use crate::commands::evaluation::workbench::Workbench;
 use crate::commands::models::options::check_options;
-use crate::commands::training::estimate::check_memory;
-use crate::commands::training::read::read;
 use crate::commands::training::training_log::TrainingLog;
 use crate::error::{Result, SegrecError};
-use crate::pg::process::workers::Workers;
-use crate::settings;
 use segrec_engine::options::parse_options;
 use segrec_engine::study::evaluate::{over_folds, validate};
-use segrec_engine::training::Given;
 
 /// More folds than this only repeat the same training.
 const MOST_FOLDS: i32 = 100;
 
 /// What a fold reached, or all of them.
-pub struct Line {
+pub struct FoldMetric {
     /// From 1; none for all of them.
     pub fold: Option<i32>,
     /// The name of the metric.
@@ -35,29 +31,19 @@ pub struct Line {
 }
 
 /// Trains and measures fold by fold.
-pub fn cross_validate(model: Option<&str>, folds: Option<i64>) -> Result<Vec<Line>> {
+pub fn cross_validate(model: Option<&str>, folds: Option<i64>) -> Result<Vec<FoldMetric>> {
     let model = trainable(model)?;
     let folds = number("folds", folds, 2, MOST_FOLDS)?;
     let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
     check_options(&options, reads(&model))?;
-    let workers = Workers::new(settings::threads())?;
-    let mut log = TrainingLog::new();
-    let data = read(&model, &options, None, &workers, &mut log)?;
-    check_memory(&data, &options)?;
-    let Some(events) = &data.events else {
-        return Err(SegrecError::NoEvents { model: model.name });
-    };
-    let memory = settings::training_memory();
+    let mut bench = Workbench::new(&model, &options, None, TrainingLog::new())?;
     let mut all = Vec::with_capacity(folds);
     for fold in 0..folds {
         let name = format!("fold {} of {folds}", fold + 1);
-        log.announce(&name, name.clone());
-        all.push(log.run(&workers, &data.relation, |observer| {
-            let given = Given { memory, ..Given::new(events, &data.described) };
-            validate(given, &options, fold, folds, observer)
-        })?);
+        bench.log.announce(&name, name.clone());
+        all.push(bench.run(|given, observer| validate(given, &options, fold, folds, observer))?);
     }
-    let over = over_folds(&all).into_iter().map(|row| Line {
+    let over = over_folds(&all).into_iter().map(|row| FoldMetric {
         fold: None,
         metric: row.metric,
         k: row.k as i32,
@@ -67,7 +53,7 @@ pub fn cross_validate(model: Option<&str>, folds: Option<i64>) -> Result<Vec<Lin
         users: row.users as i64,
     });
     let of_folds = (1..).zip(&all).flat_map(|(fold, rows)| {
-        rows.iter().map(move |row| Line {
+        rows.iter().map(move |row| FoldMetric {
             fold: Some(fold),
             metric: row.metric,
             k: row.k as i32,
@@ -77,10 +63,10 @@ pub fn cross_validate(model: Option<&str>, folds: Option<i64>) -> Result<Vec<Lin
             users: row.users as i64,
         })
     });
-    let lines: Vec<Line> = of_folds.chain(over).collect();
+    let lines: Vec<FoldMetric> = of_folds.chain(over).collect();
     if lines.is_empty() {
         return Err(SegrecError::NothingToMeasure {
-            relation: data.relation,
+            relation: bench.data.relation,
             reason: format!("no user of any of {folds} folds has events in it and others outside"),
             hint: "add events, or ask for fewer folds",
         });

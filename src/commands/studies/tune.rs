@@ -5,25 +5,22 @@
 //! so that a study that goes on makes the same ones.
 
 use crate::catalog::models::{self, Model};
-use crate::catalog::studies::{self, Asked, Study, Trial};
+use crate::catalog::studies::{self, Study, StudySpec, Trial};
 use crate::commands::access::privileges::{owned, reads, trainable_here};
 use crate::commands::evaluation::reported_metric::number;
+use crate::commands::evaluation::workbench::Workbench;
 use crate::commands::models::alter::alter_model;
 use crate::commands::models::options::check_options;
-use crate::commands::training::estimate::check_memory;
-use crate::commands::training::read::read;
 use crate::commands::training::training_log::TrainingLog;
 use crate::error::{Result, SegrecError, notice};
 use crate::pg::process::lock::{Until, try_lock};
-use crate::pg::process::workers::{Workers, run_alone};
-use crate::settings;
+use crate::pg::process::workers::run_alone;
 use segrec_engine::EngineError;
 use segrec_engine::options::parse::OptionProblem;
 use segrec_engine::options::{Options, merge_options, parse_options};
 use segrec_engine::study::search::{Search, going_on};
 use segrec_engine::study::search_space::Space;
 use segrec_engine::study::trial::{Objective, trial};
-use segrec_engine::training::Given;
 use serde_json::Value;
 use std::time::Instant;
 
@@ -31,7 +28,7 @@ use std::time::Instant;
 const MOST_TRIALS: i32 = 10_000;
 
 /// The arguments of a study, as given.
-pub struct Arguments<'a> {
+pub struct StudyArguments<'a> {
     /// The name of the model.
     pub model: Option<&'a str>,
     /// Options and the values to try.
@@ -47,7 +44,7 @@ pub struct Arguments<'a> {
 }
 
 /// Begins a study, or finds the same one that is not finished; gives its key.
-pub fn begin(arguments: Arguments<'_>) -> Result<i64> {
+pub fn begin(arguments: StudyArguments<'_>) -> Result<i64> {
     let null = |argument| move || SegrecError::NullArgument { argument };
     let model = trainable_here(arguments.model)?;
     models::keep(&model)?;
@@ -65,7 +62,7 @@ pub fn begin(arguments: Arguments<'_>) -> Result<i64> {
     let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
     check_options(&options, reads(&model))?;
     let (how, parsed) = check(&space, metric, search, &options)?;
-    let asked = Asked {
+    let asked = StudySpec {
         space,
         metric: metric.to_owned(),
         search: search.to_owned(),
@@ -196,18 +193,8 @@ fn run(study: &Study, model: &Model, next: &Trial) -> Result<f64> {
     check_options(&options, reads(model))?;
     let objective = Objective::parse(&study.asked.metric, options.is_explicit())
         .map_err(|problem| SegrecError::InvalidStudy(vec![problem]))?;
-    let workers = Workers::new(settings::threads())?;
-    let mut log = TrainingLog::silent();
-    let data = read(model, &options, None, &workers, &mut log)?;
-    check_memory(&data, &options)?;
-    let Some(events) = &data.events else {
-        return Err(SegrecError::NoEvents { model: model.name.clone() });
-    };
-    let allowed = settings::training_memory();
-    log.run(&workers, &data.relation, |observer| {
-        let given = Given { memory: allowed, ..Given::new(events, &data.described) };
-        trial(given, &options, next.share, &objective, observer)
-    })
+    let mut bench = Workbench::new(model, &options, None, TrainingLog::silent())?;
+    bench.run(|given, observer| trial(given, &options, next.share, &objective, observer))
 }
 
 /// Whether an error is about the options of a trial, so that others may do better.

@@ -18,7 +18,7 @@ const SHORT_PERCENT: u64 = 15;
 
 /// What a training of a model would read and take.
 #[derive(Clone, Copy, Debug)]
-pub struct Estimate {
+pub struct TrainingEstimate {
     /// Users.
     pub users: i64,
     /// Items; none without events.
@@ -34,7 +34,7 @@ pub struct Estimate {
 }
 
 /// Counts what a training would read, as whoever calls.
-pub fn estimate(model: Option<&str>) -> Result<Estimate> {
+pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
     let model = trainable(model)?;
     let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
     check_options(&options, reads(&model))?;
@@ -56,7 +56,7 @@ pub fn estimate(model: Option<&str>) -> Result<Estimate> {
     }
     let needed = (memory(size, &options) + described).max(reading(size, timed));
     let counted = |count: usize| model.events.as_ref().map(|_| count as i64);
-    Ok(Estimate {
+    Ok(TrainingEstimate {
         users: size.users as i64,
         items: counted(size.items),
         events: counted(size.events),
@@ -76,12 +76,12 @@ pub fn check_memory(data: &TrainingData, options: &Options) -> Result<()> {
         items: count(|events| events.items().len()),
         events: count(Events::len),
         threads: settings::threads(),
-        dimensions: data.described.table.columns().iter().map(dimensions).sum(),
+        dimensions: data.user_data.table.columns().iter().map(dimensions).sum(),
         spread: events.map_or_else(Spread::default, Spread::of),
     };
     let more = memory(size, options);
     let seen = events.map_or(0, Events::seen_memory);
-    let needed = more + data.described.table.memory() + seen;
+    let needed = more + data.user_data.table.memory() + seen;
     if needed <= allowed {
         let limit = limit_below(more + more / 100 * SHORT_PERCENT);
         return limit.map_or(Ok(()), |limit| Err(SegrecError::NoMemory { needed, limit }));

@@ -4,36 +4,52 @@ use crate::catalog::models;
 use crate::error::Result;
 use crate::pg::files::progress_file::{Published, published};
 use segrec_engine::Progress;
+use segrec_engine::scorers::factors::{backbone, segment_factors, tuning};
+use segrec_engine::scorers::neighbours;
+use segrec_engine::segmentation::kmeans;
+use segrec_engine::training::{blend, ranker, segment_report};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Between two reports of the same phase.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// The phases that are not the engine's.
+pub mod phase {
+    /// Reading events.
+    pub const READING: &str = "reading";
+    /// Combining them.
+    pub const COMBINING: &str = "combining";
+    /// Reading users.
+    pub const READING_USERS: &str = "reading users";
+    /// Writing the version.
+    pub const WRITING: &str = "writing";
+}
+
 /// The phases in their order, and what each weighs: seconds of a hybrid of 128 factors on 810,000 events. Other
 /// data shift them, so the share is about right, and never falls.
 const PHASES: [(&str, f64); 16] = [
-    ("reading", 0.8),
-    ("combining", 0.3),
-    ("reading users", 0.2),
-    ("regularization", 9.0),
+    (phase::READING, 0.8),
+    (phase::COMBINING, 0.3),
+    (phase::READING_USERS, 0.2),
+    (tuning::PHASE, 9.0),
     ("backbone without holdout", 7.0),
-    ("neighbours", 7.0),
-    ("segments", 1.0),
+    (neighbours::model::PHASE, 7.0),
+    (kmeans::PHASE, 1.0),
     ("segment factors without holdout", 5.0),
-    ("blending", 1.5),
-    ("measuring", 3.0),
-    ("backbone", 7.0),
-    ("segments", 0.5),
-    ("segment factors", 5.0),
-    ("neighbours", 7.0),
-    ("profiles", 0.5),
-    ("writing", 5.0),
+    (blend::PHASE, 1.5),
+    (ranker::PHASE, 3.0),
+    (backbone::PHASE, 7.0),
+    (kmeans::PHASE, 0.5),
+    (segment_factors::PHASE, 5.0),
+    (neighbours::model::PHASE, 7.0),
+    (segment_report::PHASE, 0.5),
+    (phase::WRITING, 5.0),
 ];
 
 /// What a training says of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Report {
+pub struct ProgressReport {
     /// The model.
     pub model_id: i64,
     /// The job, where it is one.
@@ -53,7 +69,7 @@ pub struct Report {
 /// Tells other sessions how far a training is.
 pub struct ProgressPublisher {
     published: Published,
-    report: Report,
+    report: ProgressReport,
     place: usize,
     last: Option<Instant>,
 }
@@ -63,7 +79,7 @@ impl ProgressPublisher {
     pub fn new(model_id: i64, job: Option<i64>) -> Self {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let started = since_1970.as_micros() as i64 - 946_684_800_000_000;
-        let report = Report {
+        let report = ProgressReport {
             model_id,
             job,
             phase: "starting".to_owned(),
@@ -132,9 +148,9 @@ fn private_memory() -> i64 {
 }
 
 /// The reports of trainings of models that the caller may train, with their processes.
-pub fn reports() -> Result<Vec<(i32, Report)>> {
+pub fn reports() -> Result<Vec<(i32, ProgressReport)>> {
     let trainable = models::trainable()?;
-    let read = |(pid, text): (i32, String)| Some((pid, serde_json::from_str::<Report>(&text).ok()?));
+    let read = |(pid, text): (i32, String)| Some((pid, serde_json::from_str::<ProgressReport>(&text).ok()?));
     Ok(published()
         .into_iter()
         .filter_map(read)

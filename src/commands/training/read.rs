@@ -1,12 +1,15 @@
 //! ReadOptions what a training is made from: events, what is known about users and items, and the segments
 //! of the deployed version.
 
+use super::progress::phase;
 use super::training_log::TrainingLog;
 use crate::catalog::models::{Model, RelationRef};
+use crate::catalog::sources::attributes::{
+    AttributeColumns, AttributeRows, WantedColumns, attribute_columns,
+};
 use crate::catalog::sources::read_events::{self, ReadOptions};
 use crate::catalog::sources::read_report::ReadReport;
 use crate::catalog::sources::relations;
-use crate::catalog::sources::user_data::{DescribedRows, DescribingColumns, Wanted, describing_columns};
 use crate::catalog::versions::Version;
 use crate::catalog::versions::segments::{self, Past};
 use crate::error::{BadIds, Result, SegrecError, counted, notice};
@@ -25,7 +28,7 @@ pub struct TrainingData {
     /// What users did.
     pub events: Option<Events>,
     /// What is known about members besides.
-    pub described: UserData,
+    pub user_data: UserData,
     /// The ids of members: first the users of the events in their order, then those without events.
     pub ids: Ids,
     /// How many rows of events were read.
@@ -40,16 +43,16 @@ pub fn user_columns(
     users: &RelationRef,
     kind: IdKind,
     options: &[&Options],
-) -> Result<DescribingColumns> {
+) -> Result<AttributeColumns> {
     let segmentations = || options.iter().map(|options| &options.segmentation);
     let wanted = if segmentations().any(|segmentation| segmentation.features.is_empty()) {
-        Wanted::All
+        WantedColumns::All
     } else {
-        Wanted::Named(segmentations().flat_map(|segmentation| segmentation.features.clone()).collect())
+        WantedColumns::Named(segmentations().flat_map(|segmentation| segmentation.features.clone()).collect())
     };
     let labels: Vec<String> =
         segmentations().filter_map(|segmentation| segmentation.label_column.clone()).collect();
-    describing_columns(model, "users", users, kind, &wanted, &labels)
+    attribute_columns(model, "users", users, kind, &wanted, &labels)
 }
 
 /// The column of items that names categories, where the options name one.
@@ -58,10 +61,12 @@ pub fn category_columns(
     items: &RelationRef,
     kind: IdKind,
     options: &Options,
-) -> Result<Option<DescribingColumns>> {
+) -> Result<Option<AttributeColumns>> {
     let category = options.segmentation.category_column.clone();
     category
-        .map(|column| describing_columns(model, "items", items, kind, &Wanted::Named(Vec::new()), &[column]))
+        .map(|column| {
+            attribute_columns(model, "items", items, kind, &WantedColumns::Named(Vec::new()), &[column])
+        })
         .transpose()
 }
 
@@ -77,14 +82,14 @@ pub fn read(
     let allowed = settings::training_memory();
     let mut data = TrainingData {
         events: None,
-        described: UserData::default(),
+        user_data: UserData::default(),
         ids: Ids::new(model.user_kind),
         event_rows: 0,
         relation: String::new(),
     };
     if let Some(source) = &model.events {
         let columns = relations::model_events(model, source)?;
-        log.announce("reading", format!("reading events of \"{}\"", columns.name));
+        log.announce(phase::READING, format!("reading events of \"{}\"", columns.name));
         let (raw, report) = read_events::read_all(
             &columns,
             &options.events.type_weights,
@@ -94,21 +99,21 @@ pub fn read(
         judge_types(&columns.name, &report, options)?;
         judge_rows(&columns.name, &report, options)?;
         data.event_rows = report.rows;
-        log.announce("combining", format!("combining {} events", raw.len()));
+        log.announce(phase::COMBINING, format!("combining {} events", raw.len()));
         let limits = options.events.limits();
         let read = log.run(workers, &columns.name, |observer| Events::new(raw, limits, observer))?;
         data.ids = read.users().clone();
         data.events = Some(read);
         data.relation = columns.name;
     }
-    data.described.table = Table::of_rows(data.ids.len());
+    data.user_data.table = Table::of_rows(data.ids.len());
     if let Some(users) = &model.users {
         let asked: Vec<&Options> = std::iter::once(options).chain(previous).collect();
         let columns = user_columns(&model.name, users, model.user_kind, &asked)?;
-        log.announce("reading users", format!("reading users of \"{}\"", columns.name));
+        log.announce(phase::READING_USERS, format!("reading users of \"{}\"", columns.name));
         let rows = columns.read_all(allowed)?;
         judge_ids(&columns, &rows, options)?;
-        data.described.others.clone_from(&columns.others);
+        data.user_data.others.clone_from(&columns.others);
         let everyone = model.events.is_none() || takes_everyone(options);
         add_users(&mut data, rows, everyone)?;
         if model.events.is_none() {
@@ -119,20 +124,20 @@ pub fn read(
         if let Some(columns) = category_columns(&model.name, items, source.item_kind, options)? {
             let rows = columns.read_all(allowed)?;
             judge_ids(&columns, &rows, options)?;
-            data.described.categories = Some(categories(events, &rows));
+            data.user_data.categories = Some(categories(events, &rows));
         }
         let mut asked = std::iter::once(options).chain(previous);
         if asked.any(Options::is_explicit) {
             let kind = source.item_kind;
-            let columns = describing_columns(&model.name, "items", items, kind, &Wanted::All, &[])?;
+            let columns = attribute_columns(&model.name, "items", items, kind, &WantedColumns::All, &[])?;
             let rows = columns.read_all(allowed)?;
             judge_ids(&columns, &rows, options)?;
             let ids = events.items();
             let row_of: Vec<Option<u32>> = (0..ids.len()).map(|item| rows.ids.find(ids.get(item))).collect();
-            data.described.items = rows.table.scatter(&row_of);
+            data.user_data.items = rows.table.scatter(&row_of);
         }
     }
-    data.described.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
+    data.user_data.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
     Ok(data)
 }
 
@@ -153,7 +158,7 @@ fn takes_everyone(options: &Options) -> bool {
 }
 
 /// Aligns the rows of users with the members; with `everyone`, users without events become members.
-fn add_users(data: &mut TrainingData, rows: DescribedRows, everyone: bool) -> Result<()> {
+fn add_users(data: &mut TrainingData, rows: AttributeRows, everyone: bool) -> Result<()> {
     let known = data.ids.len();
     let mut row_of: Vec<Option<u32>> = (0..known).map(|member| rows.ids.find(data.ids.get(member))).collect();
     if everyone {
@@ -166,12 +171,12 @@ fn add_users(data: &mut TrainingData, rows: DescribedRows, everyone: bool) -> Re
             }
         }
     }
-    data.described.table = rows.table.scatter(&row_of);
+    data.user_data.table = rows.table.scatter(&row_of);
     Ok(())
 }
 
 /// The category of every item of the events.
-fn categories(events: &Events, rows: &DescribedRows) -> Labels {
+fn categories(events: &Events, rows: &AttributeRows) -> Labels {
     let (levels, names) = match rows.table.columns().first().map(|column| &column.values) {
         Some(Values::Category { codes, levels }) => (codes.as_slice(), levels.clone()),
         _ => (&[][..], Vec::new()),
@@ -263,7 +268,7 @@ pub fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Res
 
 /// Rows without an id of their own stop the training or are counted, as the options say; values that
 /// are not finite count as null, and that is said.
-fn judge_ids(columns: &DescribingColumns, rows: &DescribedRows, options: &Options) -> Result<()> {
+fn judge_ids(columns: &AttributeColumns, rows: &AttributeRows, options: &Options) -> Result<()> {
     let bad = BadIds { null: rows.without_id, repeated: rows.repeated, too_long: rows.too_long };
     let read = rows.ids.ids().len() + bad.total() as usize;
     let relation = &columns.name;

@@ -1,10 +1,11 @@
 //! `segrec_train`: reads, trains, measures, writes a version, and deploys it if it may.
 //!
-//! Three steps: [`Prepared::read`], [`Prepared::fit`], [`Prepared::store`]. Here all of it is one transaction: a
+//! Three steps: [`PreparedTraining::read`], [`PreparedTraining::fit`], [`PreparedTraining::store`]. Here all of it is one transaction: a
 //! failed or cancelled training leaves nothing. In the background each step stands by itself (`crate::worker`).
 
 use super::deployment_decision::{Amounts, DeployPolicy, DeploymentDecision, judge_segments, judge_version};
 use super::estimate::check_memory;
+use super::progress::phase;
 use super::read::{TrainingData, past, read};
 use super::training_log::TrainingLog;
 use super::write::{Outcome, write};
@@ -59,14 +60,14 @@ pub fn train(model: Option<&str>, deploy: Option<&str>) -> Result<TrainingResult
     trainable_and_locked(model, |model| {
         let workers = Workers::new(settings::threads())?;
         let mut log = TrainingLog::of(model.id, None);
-        let prepared = Prepared::read(model, deploy, &workers, &mut log)?;
+        let prepared = PreparedTraining::read(model, deploy, &workers, &mut log)?;
         let fitted = prepared.fit(&workers, &mut log)?;
         prepared.store(&fitted, &mut log)
     })
 }
 
 /// All that a training reads; it outlives the transaction that read it.
-pub struct Prepared {
+pub struct PreparedTraining {
     model: Model,
     deploy: DeployPolicy,
     options: Options,
@@ -86,7 +87,7 @@ pub struct Fitted {
     decision: DeploymentDecision,
 }
 
-impl Prepared {
+impl PreparedTraining {
     /// Reads the events and what else the model reads, as whoever calls. The model is locked.
     pub fn read(
         model: Model,
@@ -123,7 +124,7 @@ impl Prepared {
         let before = past.as_ref().and_then(|past| begins_with(past, deployed, options));
         let before = before.as_ref().map(|(of_member, count)| PreviousSegments { of_member, count: *count });
         let (start, memory) = (self.start.as_ref(), settings::training_memory());
-        let described = &data.described;
+        let described = &data.user_data;
         let amounts = Amounts {
             users: data.ids.len() as i64,
             events: data.events.as_ref().map(|events| [events.items().len() as i64, events.len() as i64]),
@@ -167,7 +168,7 @@ impl Prepared {
     pub fn store(&self, fitted: &Fitted, log: &mut TrainingLog) -> Result<TrainingResult> {
         let Self { model, options, data, past, .. } = self;
         let Fitted { outcome, reading, decision } = fitted;
-        log.announce("writing", "writing the version".to_owned());
+        log.announce(phase::WRITING, "writing the version".to_owned());
         let writing = super::write::Writing {
             model,
             options,

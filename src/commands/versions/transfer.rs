@@ -4,7 +4,7 @@
 use super::deploy::find_version;
 use crate::catalog::models::Model;
 use crate::catalog::versions;
-use crate::catalog::versions::transfer::{self, FORMAT, Rows};
+use crate::catalog::versions::transfer::{self, FORMAT, VersionRows};
 use crate::commands::access::privileges::{owned_and_locked, owner_of};
 use crate::commands::models::create::readable;
 use crate::error::{Result, SegrecError, notice, or_raise};
@@ -22,7 +22,7 @@ const MOST_BYTES: usize = 32 << 20;
 
 /// The rows of a version, as they are read.
 pub struct Export {
-    rows: Rows,
+    rows: VersionRows,
     waiting: std::vec::IntoIter<(String, String)>,
     finished: bool,
 }

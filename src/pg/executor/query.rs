@@ -61,11 +61,11 @@ unsafe extern "C-unwind" fn end(_this: *mut pg_sys::DestReceiver) {}
 pub struct Query {
     plan: pg_sys::SPIPlanPtr,
     parameters: Vec<pg_sys::Oid>,
-    reads: Option<Reads>,
+    reads: Option<ExpectedRelation>,
 }
 
 /// The relation that a query is to read, whatever the names in it mean when it is planned.
-pub struct Reads {
+pub struct ExpectedRelation {
     /// Its oid.
     pub relation: pg_sys::Oid,
     /// Its name, for whoever reads of an error.
@@ -76,16 +76,25 @@ impl Query {
     /// Parses a query that may have parallel workers. Every name and operator in it is written with its schema, since it
     /// is resolved by the search path of whoever calls, like what it reads through: views, policies and functions of the
     /// relation's owner.
-    pub fn new(sql: &CStr, parameters: &[pg_sys::Oid], reads: Option<Reads>) -> Result<Self> {
+    pub fn new(sql: &CStr, parameters: &[pg_sys::Oid], reads: Option<ExpectedRelation>) -> Result<Self> {
         Self::prepare(sql, parameters, reads, pg_sys::CURSOR_OPT_PARALLEL_OK as i32)
     }
 
     /// Parses a query that has none, so that what takes its rows may write.
-    pub fn without_workers(sql: &CStr, parameters: &[pg_sys::Oid], reads: Option<Reads>) -> Result<Self> {
+    pub fn without_workers(
+        sql: &CStr,
+        parameters: &[pg_sys::Oid],
+        reads: Option<ExpectedRelation>,
+    ) -> Result<Self> {
         Self::prepare(sql, parameters, reads, 0)
     }
 
-    fn prepare(sql: &CStr, parameters: &[pg_sys::Oid], reads: Option<Reads>, options: i32) -> Result<Self> {
+    fn prepare(
+        sql: &CStr,
+        parameters: &[pg_sys::Oid],
+        reads: Option<ExpectedRelation>,
+        options: i32,
+    ) -> Result<Self> {
         let mut types = parameters.to_vec();
         let plan = Spi::connect(|_| {
             // SAFETY: SPI is connected; text and types outlive the call, which raises an error where the text is wrong.

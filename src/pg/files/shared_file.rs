@@ -166,9 +166,9 @@ fn database_of(name: &str) -> Option<u32> {
 }
 
 /// The right to write files of this database: of several sessions that miss one, one writes it.
-pub struct Writing(#[expect(dead_code, reason = "the lock goes when the file is closed")] File);
+pub struct WriteLock(#[expect(dead_code, reason = "the lock goes when the file is closed")] File);
 
-impl Writing {
+impl WriteLock {
     /// Waits for it; interrupts are heard. It ends with the process, however that ends.
     pub fn begin() -> io::Result<Self> {
         // SAFETY: set when the backend connected to its database, constant since; ends with a zero byte.

@@ -6,7 +6,7 @@ use super::write::write;
 use crate::catalog::models::Model;
 use crate::catalog::versions::{self, items};
 use crate::error::{Result, SegrecError};
-use crate::pg::files::shared_file::{Unfinished, Writing, remove_files, version_file};
+use crate::pg::files::shared_file::{Unfinished, WriteLock, remove_files, version_file};
 use crate::serving::counters;
 use segrec_engine::interactions::IdKind;
 use std::io;
@@ -28,7 +28,7 @@ pub fn open(
         file: path.display().to_string(),
         reason: error.to_string(),
     };
-    let _writing = Writing::begin().map_err(failed)?;
+    let _writing = WriteLock::begin().map_err(failed)?;
     if let Some(file) = existing(&path, version_id) {
         return Ok(file);
     }

@@ -3,23 +3,23 @@
 
 use super::events::{is_too_long, with_id};
 use super::live_rows::{Live, LiveRows};
-use super::relations::{self, Column, ColumnRole, check_kind, query_of};
+use super::relations::{self, ColumnRole, SourceColumn, check_kind, query_of};
 use crate::catalog::models::RelationRef;
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::relation::Relation;
 use crate::pg::executor::row::ResultRow;
-use segrec_engine::features::{Cell, Column as Values, ColumnBuilder, ColumnKind, Table};
+use segrec_engine::features::{self, Cell, ColumnBuilder, ColumnKind, Table};
 use segrec_engine::interactions::{Id, IdKind, IdMap};
 
 /// A relation with the columns that are read of it.
 #[derive(Clone, Debug)]
-pub struct DescribingColumns {
+pub struct AttributeColumns {
     /// The relation's plain name, for messages.
     pub name: String,
     relation: Relation,
-    key: Column,
+    key: SourceColumn,
     kind: IdKind,
-    columns: Vec<(Column, ColumnKind)>,
+    columns: Vec<(SourceColumn, ColumnKind)>,
     /// The names of all columns that are not read, the key among them.
     pub others: Vec<String>,
     /// Columns whose type is no feature, with the type.
@@ -28,7 +28,7 @@ pub struct DescribingColumns {
 
 /// Which columns to read.
 #[derive(Clone, Debug)]
-pub enum Wanted {
+pub enum WantedColumns {
     /// All whose type can be a feature.
     All,
     /// These, which must be there.
@@ -36,19 +36,19 @@ pub enum Wanted {
 }
 
 /// Finds the columns of a relation; `labels` are read as text whatever their type.
-pub fn describing_columns(
+pub fn attribute_columns(
     model: &str,
     argument: &'static str,
     described: &RelationRef,
     kind: IdKind,
-    wanted: &Wanted,
+    wanted: &WantedColumns,
     labels: &[String],
-) -> Result<DescribingColumns> {
+) -> Result<AttributeColumns> {
     let relation = relations::hold(model, argument, described.relation)?;
     let name = relation.name.clone();
-    let all: Vec<Column> = relation.columns.iter().map(Column::from).collect();
+    let all: Vec<SourceColumn> = relation.columns.iter().map(SourceColumn::from).collect();
     let mut asked: Vec<(&str, String)> = vec![("key", described.key.clone())];
-    if let Wanted::Named(names) = wanted {
+    if let WantedColumns::Named(names) = wanted {
         asked.extend(names.iter().map(|name| ("segmentation.features", name.clone())));
     }
     asked.extend(labels.iter().map(|name| ("segmentation", name.clone())));
@@ -64,19 +64,19 @@ pub fn describing_columns(
     let (mut key, mut columns, mut unusable) = (None, Vec::new(), Vec::new());
     let names: Vec<String> = all.iter().map(|column| column.name.clone()).collect();
     for column in all {
-        let named = matches!(wanted, Wanted::Named(names) if names.contains(&column.name));
+        let named = matches!(wanted, WantedColumns::Named(names) if names.contains(&column.name));
         if column.name == described.key {
             key = Some(column);
         } else if labels.contains(&column.name) {
             columns.push((column, ColumnKind::Category));
-        } else if named || matches!(wanted, Wanted::All) {
+        } else if named || matches!(wanted, WantedColumns::All) {
             match column.feature_kind() {
                 Some(kind) => columns.push((column, kind)),
                 None => unusable.push((column.name.clone(), column.type_name.clone())),
             }
         }
     }
-    if let Wanted::Named(names) = wanted {
+    if let WantedColumns::Named(names) = wanted {
         let wrong: Vec<String> = unusable
             .iter()
             .filter(|(name, _)| names.contains(name))
@@ -91,11 +91,11 @@ pub fn describing_columns(
     check_kind(model, &name, what, &key, kind)?;
     let read = |name: &String| columns.iter().any(|(column, _)| column.name == *name);
     let others = names.into_iter().filter(|name| !read(name)).collect();
-    Ok(DescribingColumns { name, relation, key, kind, columns, others, unusable })
+    Ok(AttributeColumns { name, relation, key, kind, columns, others, unusable })
 }
 
 /// What reading a relation of users or items found.
-pub struct DescribedRows {
+pub struct AttributeRows {
     /// The ids, in the order of the rows.
     pub ids: IdMap,
     /// Their rows.
@@ -110,7 +110,7 @@ pub struct DescribedRows {
     pub not_finite: Vec<(String, usize)>,
 }
 
-impl DescribingColumns {
+impl AttributeColumns {
     /// The expressions that read a row: the key, then the columns.
     pub fn expressions(&self) -> Vec<String> {
         let mut expressions = vec![self.key.expression(ColumnRole::Id)];
@@ -124,7 +124,7 @@ impl DescribingColumns {
     }
 
     /// Reads all rows. Stops with an error as soon as they take more than `memory` bytes.
-    pub fn read_all(&self, memory: u64) -> Result<DescribedRows> {
+    pub fn read_all(&self, memory: u64) -> Result<AttributeRows> {
         let query = query_of(&self.relation, &self.expressions().join(", "), "", &[])?;
         let mut builders: Vec<ColumnBuilder> = self
             .columns
@@ -164,9 +164,9 @@ impl DescribingColumns {
             .filter(|(builder, _)| builder.not_finite() > 0)
             .map(|(builder, (column, _))| (column.name.clone(), builder.not_finite()))
             .collect();
-        let columns: Vec<Values> = builders.into_iter().map(ColumnBuilder::finish).collect();
+        let columns: Vec<features::Column> = builders.into_iter().map(ColumnBuilder::finish).collect();
         let table = Table::new(ids.ids().len(), columns)?;
-        Ok(DescribedRows { ids, table, without_id, repeated, too_long, not_finite })
+        Ok(AttributeRows { ids, table, without_id, repeated, too_long, not_finite })
     }
 }
 
@@ -203,7 +203,7 @@ pub struct LiveUser {
 
 impl LiveUser {
     /// A query that runs as whoever calls.
-    pub fn new(columns: &DescribingColumns) -> Result<Self> {
+    pub fn new(columns: &AttributeColumns) -> Result<Self> {
         let names = columns.columns.iter().map(|(column, _)| column.name.as_str());
         let live = Live {
             relation: &columns.relation,
