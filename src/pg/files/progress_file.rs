@@ -2,9 +2,11 @@
 //! a small file of its own beside those of [`super::shared_file`], replaced as a whole at every report.
 
 use super::shared_file::{FOLDER, create_folder, prefix, remove_dropped};
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use pgrx::pg_sys;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// What the names of the files of this database begin with; the process follows.
@@ -23,10 +25,8 @@ impl Published {
     pub fn new() -> Self {
         remove_dropped();
         for (pid, path) in files() {
-            // SAFETY: signal 0 is not sent, it asks whether the process is there.
-            if unsafe { libc::kill(pid, 0) } != 0
-                && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
-            {
+            // No signal is sent: this asks whether the process is there.
+            if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) {
                 let _ = fs::remove_file(path);
             }
         }

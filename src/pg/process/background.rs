@@ -9,6 +9,8 @@ use super::interrupts;
 use super::lock::hold_kept;
 use crate::pg::executor::error_context;
 use crate::pg::security::rights::{current_role, may_connect};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, DynamicBackgroundWorker,
 };
@@ -274,6 +276,6 @@ impl Drop for Role {
 
 /// Sends a process what cancels its work, as `pg_cancel_backend` does.
 pub fn cancel(pid: i32) {
-    // SAFETY: a signal to a process that holds a lock of ours; a process that is gone is an error we ignore.
-    unsafe { libc::kill(pid, libc::SIGINT) };
+    // The process holds a lock of ours. One that has gone meanwhile is an error, which says nothing new.
+    let _ = kill(Pid::from_raw(pid), Signal::SIGINT);
 }

@@ -4,6 +4,7 @@
 use super::allocator::{self, Thread};
 use super::memory;
 use crate::error::{Result, SegrecError};
+use nix::sys::signal::{SigSet, SigmaskHow};
 use pgrx::pg_sys;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use segrec_engine::{Observer, Progress};
@@ -74,26 +75,19 @@ pub fn run_alone<T>(work: impl FnOnce(&dyn Observer) -> T) -> T {
 
 /// All signals blocked in the calling thread; restores the mask when dropped.
 struct SignalsBlocked {
-    previous: libc::sigset_t,
+    /// None where nothing was changed.
+    previous: Option<SigSet>,
 }
 
 impl SignalsBlocked {
     fn new() -> Self {
-        // SAFETY: both sets are valid for the calls; a zeroed sigset_t is a valid value to overwrite.
-        unsafe {
-            let mut all: libc::sigset_t = std::mem::zeroed();
-            let mut previous: libc::sigset_t = std::mem::zeroed();
-            libc::sigfillset(&mut all);
-            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut previous);
-            Self { previous }
-        }
+        Self { previous: SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).ok() }
     }
 }
 
 impl Drop for SignalsBlocked {
     fn drop(&mut self) {
-        // SAFETY: the mask was filled by `new`.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.previous, std::ptr::null_mut()) };
+        let _ = self.previous.map(|previous| previous.thread_set_mask());
     }
 }
 
