@@ -15,7 +15,7 @@ use serde_json::ser::Formatter;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// Segments at most.
+/// The largest number of segments that `segrec_kmeans` finds.
 pub const MOST_SEGMENTS: i32 = 4096;
 const FORMAT: u32 = 1;
 /// Bytes before the sizes.

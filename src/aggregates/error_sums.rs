@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 /// What predictions were off by, in all.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct ErrorSums {
-    /// How many.
+    /// The number of rows.
     pub count: u64,
-    /// The sum of their sizes.
+    /// The sum of |predicted − actual|.
     pub sizes: f64,
-    /// The sum of their squares.
+    /// The sum of (predicted − actual)².
     pub squares: f64,
 }
 

@@ -7,7 +7,7 @@ use crate::pg::datums::id_lists::Filter;
 use crate::pg::datums::id_text::parse_id;
 use crate::pg::datums::integer::Integer;
 use crate::pg::datums::text::Text;
-use crate::serving::{self, healed};
+use crate::serving::{self, retry_after_cache_damage};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
@@ -21,7 +21,7 @@ fn ranked<T: SqlId>(users: Vec<(String, f32)>) -> Users<T> {
 
 fn similar_users<T: SqlId>(user: Option<&T>, n: Option<i64>, model: Option<&str>) -> Users<T> {
     let found = |user: &T| -> Result<_> { serving::similar_users(user.id(), count(n)?, model) };
-    user.map_or_else(Vec::new, |user| ranked(or_raise(healed(|| found(user)))))
+    user.map_or_else(Vec::new, |user| ranked(or_raise(retry_after_cache_damage(|| found(user)))))
 }
 
 fn audience<T: SqlId>(
@@ -34,7 +34,7 @@ fn audience<T: SqlId>(
         let exclude_seen = exclude_seen.ok_or(SegrecError::NullArgument { argument: "exclude_seen" })?;
         serving::audience(item.id(), T::KIND, count(n)?, model, exclude_seen)
     };
-    item.map_or_else(Vec::new, |item| ranked(or_raise(healed(|| found(item)))))
+    item.map_or_else(Vec::new, |item| ranked(or_raise(retry_after_cache_damage(|| found(item)))))
 }
 
 #[pg_extern(sql = false)]
@@ -52,7 +52,7 @@ fn segrec_recommend_segment(
         let candidates = candidates.0.as_deref().map(ids);
         Ok(lines(&serving::recommend_segment(segment, count(n)?, model.as_deref(), candidates.as_deref())?))
     };
-    TableIterator::new(or_raise(healed(found)))
+    TableIterator::new(or_raise(retry_after_cache_damage(found)))
 }
 
 #[pg_extern(sql = false)]

@@ -20,7 +20,6 @@ pub struct Job {
     pub waiting: bool,
 }
 
-/// The table of jobs.
 pub fn jobs_table() -> Result<pg_sys::Oid> {
     table_and_owner(c"segrec_catalog", c"jobs")
         .map(|(oid, _)| oid)

@@ -1,4 +1,4 @@
-//! What goes: models and versions with all that belongs to them, and what is stored of a user.
+//! Deleting models and versions with all that belongs to them, and what is stored of a user.
 
 use super::statement::{as_owner, execute, models_table, write};
 use super::versions;

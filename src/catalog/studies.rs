@@ -21,7 +21,6 @@ pub struct StudySpec {
     pub options: Value,
 }
 
-/// A study.
 #[derive(Clone, Debug)]
 pub struct Study {
     /// Its key.
@@ -32,7 +31,7 @@ pub struct Study {
     pub asked: StudySpec,
 }
 
-/// One trial.
+/// A set of options that is tried, and what it reached.
 #[derive(Clone, Debug)]
 pub struct Trial {
     /// Its number in the study, from 1.

@@ -11,11 +11,9 @@ pub struct BadRows {
     pub long_user: u64,
     /// The item's id is too long.
     pub long_item: u64,
-    /// The weight is null.
     pub null_weight: u64,
     /// The weight is NaN or infinite.
     pub weight_not_finite: u64,
-    /// The weight is negative.
     pub negative_weight: u64,
     /// The time is null or infinite.
     pub bad_time: u64,
@@ -63,11 +61,9 @@ pub const LONGEST_ID: usize = 2500;
 /// Rows of a relation of users or items that cannot be used, by what is wrong with their ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BadIds {
-    /// It is null.
     pub null: u64,
     /// Another row has it.
     pub repeated: u64,
-    /// It is too long.
     pub too_long: u64,
 }
 

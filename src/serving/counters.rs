@@ -51,7 +51,6 @@ pub fn count_file(model_id: i64) {
 
 /// The counters of a model.
 pub struct ServingCounts {
-    /// The model.
     pub model: String,
     /// In the order of [`Counter`].
     pub counts: [i64; COUNTERS],

@@ -12,7 +12,6 @@ use segrec_engine::interactions::Id;
 pub struct History {
     /// Numbers of items that count.
     pub items: Vec<u32>,
-    /// Their confidences.
     pub confidences: Vec<f32>,
     /// Numbers of all items that the user has, ascending: those that count among them.
     pub seen: Vec<u32>,

@@ -36,7 +36,6 @@ const BATCH_USERS: i32 = 4096;
 pub struct Test<'a> {
     /// The name of their relation.
     pub relation: &'a str,
-    /// The events.
     pub events: &'a Events,
     /// The same as interactions: the ratings where the version predicts these.
     pub interactions: &'a Interactions,
@@ -53,7 +52,6 @@ struct Tested {
     stored: StoredUser,
     /// Items by the version's numbers, ascending.
     items: Vec<u32>,
-    /// Their ratings.
     ratings: Vec<f32>,
 }
 

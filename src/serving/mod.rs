@@ -44,6 +44,6 @@ pub use explanation::{explain, predict, similar_items};
 pub use recommendation::{Recommendation, Request, recommend_for, recommend_user};
 pub use segment_list::recommend_segment;
 pub use segment_of::{classify, cut, segment_of};
-pub use session::healed;
+pub use session::retry_after_cache_damage;
 pub use similar_users::similar_users;
 pub use variety::Variety;

@@ -62,7 +62,7 @@ fn deployed(model: &Model) -> Result<SeenVersion> {
 
 /// Does something with loaded versions, as a STABLE function does it, and once more with versions loaded again where a file
 /// that sessions share turns out to be damaged.
-pub fn healed<T>(act: impl Fn() -> Result<T>) -> Result<T> {
+pub fn retry_after_cache_damage<T>(act: impl Fn() -> Result<T>) -> Result<T> {
     match stable(&act) {
         Err(SegrecError::CacheDamaged { .. }) => {
             VERSIONS.with(|loaded| loaded.borrow_mut().clear());

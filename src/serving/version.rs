@@ -25,7 +25,7 @@ use segrec_engine::{EngineError, Matrix, Rows, Silent};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// A deployed version.
+/// A deployed version that recommends.
 pub struct ServedVersion {
     id: i64,
     /// The checked options it was trained with.
@@ -53,7 +53,6 @@ pub struct ServedVersion {
     pub scratch: RefCell<NeighbourScratch>,
 }
 
-/// A segment.
 #[derive(Clone, Copy)]
 pub struct Segment<'a> {
     /// The items that occur in it, ascending.

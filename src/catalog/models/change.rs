@@ -99,7 +99,7 @@ pub fn swapped(model_id: i64) -> Result<Vec<Swapped>> {
     })
 }
 
-/// Stores other options.
+/// Replaces the options of a model.
 pub fn set_options(model_id: i64, options: Value) -> Result<()> {
     as_owner(|| {
         execute(

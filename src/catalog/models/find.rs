@@ -19,9 +19,9 @@ pub enum Wanted<'a> {
 /// What a model must have to answer a call that names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answers {
-    /// A deployed version.
+    /// A deployed version answers calls for segments.
     Segments,
-    /// A deployed version, and events.
+    /// A deployed version and events answer calls for lists.
     Lists,
 }
 

@@ -27,7 +27,6 @@ pub struct Function {
 }
 
 impl Function {
-    /// Its name.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -36,7 +35,6 @@ impl Function {
 /// Where functions are made.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The schema, as it is.
     pub schema: String,
     /// The same as an identifier is written.
     pub quoted: String,
@@ -245,9 +243,7 @@ pub fn record(model_id: i64, place: &Place, function: &Function) -> Result<()> {
 /// A function that was made for a model and is there still.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
-    /// Its schema.
     pub schema: String,
-    /// Its name.
     pub name: String,
     /// The types of its arguments.
     pub arguments: String,
@@ -255,7 +251,6 @@ pub struct Made {
     pub signature: String,
     /// Whether the current role may do what its owner may.
     pub is_own: bool,
-    /// Its owner.
     pub owner: String,
 }
 

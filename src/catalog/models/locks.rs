@@ -10,7 +10,6 @@ use serde_json::Value;
 pub struct LockedRow {
     /// The key of the deployed version.
     pub deployed_version_id: Option<i64>,
-    /// The options.
     pub options: Value,
 }
 

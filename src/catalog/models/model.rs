@@ -9,9 +9,8 @@ use serde_json::Value;
 /// A model as the caller sees it.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// Its key.
+    /// Its key in the table of models.
     pub id: i64,
-    /// Its name.
     pub name: String,
     /// The role that owns it.
     pub owner: String,
@@ -19,7 +18,7 @@ pub struct Model {
     pub is_owner: bool,
     /// True where the caller is, or holds the privilege to train it.
     pub may_train: bool,
-    /// What users did; none where the model only divides users.
+    /// Where it reads events; none where it only divides users.
     pub events: Option<EventsSource>,
     /// The relation of users.
     pub users: Option<RelationRef>,
@@ -36,7 +35,6 @@ pub struct Model {
 /// Where a model reads its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventsSource {
-    /// The relation.
     pub relation: pg_sys::Oid,
     /// The names of the columns it reads.
     pub columns: ColumnNames,
@@ -47,33 +45,28 @@ pub struct EventsSource {
 /// The names of the columns that a model reads from its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnNames {
-    /// The user's id.
+    /// The column of the users' ids.
     pub user: String,
-    /// The item's id.
+    /// The column of the items' ids.
     pub item: String,
-    /// The weight.
     pub weight: Option<String>,
-    /// The time.
     pub time: Option<String>,
-    /// The type.
     pub event_type: Option<String>,
 }
 
 /// A relation that describes users or items, and the column of their ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelationRef {
-    /// The relation.
     pub relation: pg_sys::Oid,
-    /// The column.
+    /// The column of the ids.
     pub key: String,
 }
 
 /// What is stored of a new model.
 #[derive(Clone, Debug)]
 pub struct NewModel {
-    /// Its name.
     pub name: String,
-    /// What users did.
+    /// Where it reads events; none where it only divides users.
     pub events: Option<EventsSource>,
     /// The relation of users.
     pub users: Option<RelationRef>,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// How many rows there are.
 #[derive(Clone, Copy, Debug)]
 pub struct Count {
-    /// All.
+    /// How many there are.
     pub rows: i64,
     /// Those later than a moment and not in the future; none where events have no times.
     pub later: i64,

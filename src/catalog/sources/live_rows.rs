@@ -13,7 +13,6 @@ use std::cell::OnceCell;
 
 /// A relation of the caller's, and the columns that are read of it.
 pub struct Live<'a> {
-    /// The relation.
     pub relation: &'a Relation,
     /// The column of the users' ids.
     pub user: &'a SourceColumn,

@@ -1,4 +1,4 @@
-//! ReadOptions everybody's events as the caller, streamed into the engine.
+//! Reads the events of all users as the caller, streamed into the engine.
 
 use super::events::{Judged, Layout, expressions, is_listed, is_too_long, judge_row, with_id};
 use super::read_report::ReadReport;

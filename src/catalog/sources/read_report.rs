@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What reading found besides the events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadReport {
-    /// Rows read.
+    /// How many rows were read, usable or not.
     pub rows: u64,
     /// Rows that cannot be used.
     pub bad: BadRows,

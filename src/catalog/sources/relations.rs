@@ -20,11 +20,11 @@ use segrec_engine::interactions::IdKind;
 pub enum ColumnRole {
     /// The id of a user or an item.
     Id,
-    /// A number.
+    /// A number, read as `float8`.
     Weight,
-    /// A moment.
+    /// A moment, read as `timestamptz`.
     Time,
-    /// A word.
+    /// The type of an event, read as `text`.
     Type,
 }
 
@@ -43,7 +43,6 @@ impl ColumnRole {
 /// A column of a relation.
 #[derive(Clone, Debug)]
 pub struct SourceColumn {
-    /// Its name.
     pub name: String,
     /// Its type as SQL writes it.
     pub type_name: String,
@@ -192,17 +191,13 @@ fn number_of(numeric: &str) -> String {
 pub struct EventColumns {
     /// The relation's plain name, for messages.
     pub name: String,
-    /// The relation.
     pub relation: Relation,
     /// The user's id.
     pub user: SourceColumn,
     /// The item's id.
     pub item: SourceColumn,
-    /// The weight.
     pub weight: Option<SourceColumn>,
-    /// The time.
     pub time: Option<SourceColumn>,
-    /// The type.
     pub event_type: Option<SourceColumn>,
 }
 

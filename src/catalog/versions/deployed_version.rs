@@ -21,9 +21,7 @@ pub struct DeployedVersion {
     pub median_weight: f32,
     /// The moment from which age is counted.
     pub anchor: i64,
-    /// Its users.
     pub users: i64,
-    /// Its items.
     pub items: i64,
     /// Its segments, in the order of their numbers.
     pub segments: Vec<DeployedSegment>,
@@ -31,9 +29,7 @@ pub struct DeployedVersion {
 
 /// What serving needs to know of a segment.
 pub struct DeployedSegment {
-    /// Its id.
     pub id: i32,
-    /// Its users.
     pub users: i64,
     /// Whether it is ranked by a part of its own.
     pub own_factors: bool,
@@ -89,7 +85,7 @@ pub struct ItemGrams {
     pub segments: Vec<Option<Vec<f64>>>,
 }
 
-/// Loads them.
+/// Loads the Gramians of a version: k × k, row by row.
 pub fn item_grams(version_id: i64) -> Result<ItemGrams> {
     as_owner(|| {
         let backbone = query(

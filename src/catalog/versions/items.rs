@@ -12,9 +12,8 @@ use segrec_engine::scorers::neighbours::Neighbours;
 
 /// What is written of all items.
 pub struct NewItems<'a> {
-    /// Their ids.
     pub ids: &'a Ids,
-    /// Who has them.
+    /// Which users have them.
     pub interactions: &'a Interactions,
     /// How popular each is.
     pub popularity: &'a [f32],
@@ -22,11 +21,9 @@ pub struct NewItems<'a> {
     pub factors: &'a Matrix,
     /// items × (k + 1): what having rated an item says about a user.
     pub patterns: Option<&'a Matrix>,
-    /// Their neighbours.
     pub neighbours: Option<&'a Neighbours>,
 }
 
-/// Writes the items.
 pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
     let sql = format!(
         "INSERT INTO segrec_catalog.version_items (version_id, item, item_id, users, popularity, factors, pattern, neighbours, neighbour_weights) \
@@ -90,7 +87,6 @@ pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
 pub struct NewSegmentItems<'a> {
     /// The segment's id.
     pub segment: i32,
-    /// Its items.
     pub items: &'a [u32],
     /// How many of its users have each.
     pub users: &'a [u32],
@@ -100,7 +96,6 @@ pub struct NewSegmentItems<'a> {
     pub factors: Option<&'a Matrix>,
 }
 
-/// Writes the items of a segment.
 pub fn write_segment_items(version_id: i64, segment: &NewSegmentItems<'_>) -> Result<()> {
     let sql = "INSERT INTO segrec_catalog.version_segment_items (version_id, segment, item, users, popularity, factors) \
          SELECT $1, $2, item, users, popularity, ($6::real[])[(ordinality - 1) * $7 + 1 : ordinality * $7] \

@@ -12,9 +12,9 @@ use serde_json::Value;
 /// A version in the list of its model.
 #[derive(Clone, Debug)]
 pub struct Version {
-    /// Its key.
+    /// Its key in the table of versions.
     pub version_id: i64,
-    /// Its number.
+    /// Its number within its model, from 1.
     pub version: i32,
     /// True where it is complete.
     pub ready: bool,
@@ -26,9 +26,8 @@ pub struct Version {
     pub decided: Option<Value>,
     /// The deciding metric.
     pub metric: Option<String>,
-    /// What it reached.
+    /// What it reached in this metric.
     pub value: Option<f64>,
-    /// Its users.
     pub users: Option<i64>,
     /// Its items; none without events.
     pub items: Option<i64>,

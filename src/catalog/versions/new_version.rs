@@ -10,11 +10,8 @@ use serde_json::Value;
 
 /// What is stored of a new version.
 pub struct NewVersion {
-    /// The model.
     pub model_id: i64,
-    /// Users.
     pub users: i64,
-    /// Segments.
     pub segments: i32,
     /// What events gave; none without them.
     pub recommender: Option<NewRecommender>,
@@ -32,9 +29,7 @@ pub struct NewVersion {
 
 /// What a training on events leaves, besides factors.
 pub struct NewRecommender {
-    /// Items.
     pub items: i64,
-    /// Events.
     pub events: i64,
     /// The rows of events that were read, whatever became of them.
     pub event_rows: i64,

@@ -16,13 +16,11 @@ use std::collections::BTreeMap;
 
 /// A segment as it is stored.
 pub struct NewSegment {
-    /// Its id.
     pub id: i32,
     /// The label that its users carry.
     pub name: Option<String>,
     /// Who is in it, in words.
     pub rule: Option<Rule>,
-    /// Its users.
     pub users: i64,
     /// Whether it uses its own factors.
     pub own_factors: bool,

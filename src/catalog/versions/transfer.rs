@@ -14,7 +14,7 @@ use std::ffi::CString;
 
 /// What a version's first row says of the form of all; to be raised when that changes.
 pub const FORMAT: i64 = 2;
-/// VersionRows that are passed on at once: at 128 factors and 100 neighbours some 3 MB of text.
+/// Rows that are passed on at once: at 128 factors and 100 neighbours some 3 MB of text.
 const BATCH_ROWS: usize = 1000;
 /// Bytes that are passed on at once, unless a single row has more.
 const BATCH_BYTES: usize = 8 << 20;
@@ -41,7 +41,7 @@ const PARTS: [Part; 7] = [
     Part { name: "user", table: "version_users", key: &["place"] },
 ];
 
-/// VersionRows of a version, read some at a time: each time a whole query, since a cursor could be fetched by whoever runs in the
+/// Rows of a version, read some at a time: each time a whole query, since a cursor could be fetched by whoever runs in the
 /// same transaction. Nothing but forgetting a user changes them, and the snapshot is that of the statement.
 pub struct VersionRows {
     version_id: i64,

@@ -34,7 +34,6 @@ pub struct NewUser<'a> {
     pub factors: &'a [f32],
     /// Items that count, ascending.
     pub items: &'a [u32],
-    /// Their confidences.
     pub confidences: &'a [f32],
     /// All items, ascending; empty where all count.
     pub seen: &'a [u32],
@@ -118,7 +117,6 @@ pub struct StoredUser {
     pub factors: Vec<f32>,
     /// The items the user had that count, ascending.
     pub items: Vec<u32>,
-    /// Their confidences.
     pub confidences: Vec<f32>,
     /// All items the user had, ascending; none where all count.
     seen: Option<Vec<u32>>,

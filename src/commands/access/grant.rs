@@ -9,7 +9,7 @@ use pgrx::pg_sys;
 /// What a role may be granted on a model; `train` includes `use`.
 pub const PRIVILEGES: [&str; 2] = ["use", "train"];
 
-/// A grant, checked.
+/// The arguments of a grant, checked.
 struct Grant<'a> {
     model: Model,
     role: pg_sys::Oid,

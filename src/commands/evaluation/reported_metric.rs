@@ -11,7 +11,7 @@ use segrec_engine::options::{Options, parse_options};
 /// The longest list that is measured.
 const LONGEST_LIST: i32 = 1_000;
 
-/// A measured value.
+/// A row that `segrec_evaluate` returns: a metric of all users or of a segment's.
 #[derive(Clone, Debug)]
 pub struct ReportedMetric {
     /// The name of the metric.

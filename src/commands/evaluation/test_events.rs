@@ -1,4 +1,4 @@
-//! ReadOptions events of the caller's that measure the deployed version, in a relation with the columns of the
+//! `segrec_evaluate` with events of the caller's, which came after the training, in a relation with the columns of the
 //! model's own.
 
 use super::reported_metric::{ReportedMetric, cuts};
@@ -22,13 +22,11 @@ use segrec_engine::options::parse_options;
 
 /// A model and events that measure its deployed version.
 struct TestEvents {
-    /// The model.
     model: Model,
     /// The number of the version.
     version: i32,
     /// The name of the relation.
     relation: String,
-    /// The events.
     events: Events,
     /// The same as interactions.
     interactions: Interactions,

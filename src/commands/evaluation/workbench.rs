@@ -14,7 +14,6 @@ use segrec_engine::{EngineError, Observer};
 
 /// Events that were read and threads that measure on them.
 pub struct Workbench {
-    /// The events.
     pub events: Events,
     /// What else was read.
     pub data: TrainingData,

@@ -28,14 +28,12 @@ pub struct ModelArguments {
     pub users: Option<RelationRef>,
     /// The relation of items and the column of their ids.
     pub items: Option<RelationRef>,
-    /// The options.
     pub options: Value,
 }
 
 /// PostgreSQL's own limit of names.
 const LONGEST_NAME: usize = 63;
 
-/// Creates a model.
 pub fn create_model(arguments: ModelArguments) -> Result<()> {
     refuse_here()?;
     let name = arguments.model.ok_or(SegrecError::NullArgument { argument: "model" })?;

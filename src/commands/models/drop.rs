@@ -6,7 +6,6 @@ use crate::commands::access::privileges::owned_and_locked;
 use crate::commands::schedules::schedule::forget;
 use crate::error::{Result, SegrecError};
 
-/// Drops a model.
 pub fn drop_model(model: Option<&str>) -> Result<()> {
     owned_and_locked(model, |model| {
         models::take(&model)?;

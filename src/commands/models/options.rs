@@ -16,9 +16,7 @@ use segrec_engine::segmentation::{Method, On, SegmentationOptions};
 pub struct ModelSources<'a> {
     /// The columns of its events, where it has events.
     pub events: Option<&'a ColumnNames>,
-    /// Its users.
     pub users: Option<&'a RelationRef>,
-    /// Its items.
     pub items: Option<&'a RelationRef>,
 }
 

@@ -19,11 +19,8 @@ pub struct Changes {
     pub user: Option<String>,
     /// That of items' ids.
     pub item: Option<String>,
-    /// That of weights.
     pub weight: Option<String>,
-    /// That of times.
     pub time: Option<String>,
-    /// That of types.
     pub event_type: Option<String>,
     /// The relation of users.
     pub users: Option<pg_sys::Oid>,

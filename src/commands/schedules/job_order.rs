@@ -8,20 +8,17 @@ use crate::pg::security::rights::is_superuser;
 use crate::settings;
 use serde::{Deserialize, Serialize};
 
-/// What a process is told. Its text has at most 120 of the 127 bytes that PostgreSQL passes on.
+/// What the process of a job is told. Its text has at most 120 of the 127 bytes that PostgreSQL passes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// The job.
     pub job: i64,
-    /// Its model.
     pub model_id: i64,
-    /// Who asked.
+    /// The role that asked for it.
     pub identity: Identity,
-    /// When to deploy.
+    /// When its version is deployed.
     pub deploy: DeployPolicy,
-    /// Bytes it may take, in MB.
+    /// `segrec.training_memory` of whoever asked, in MB.
     pub memory: u64,
-    /// Threads.
     pub threads: usize,
     /// How many jobs there may be beside it.
     pub limits: Limits,
@@ -30,9 +27,7 @@ pub struct Order {
 /// How many jobs may run at once; none where there is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Of a role.
     pub role: Option<u16>,
-    /// Of this database.
     pub database: Option<u16>,
 }
 
@@ -45,7 +40,7 @@ impl Limits {
         }
     }
 
-    /// Each with what it limits.
+    /// The limits that there are, with what each limits.
     pub fn each(self, role: u32) -> impl Iterator<Item = (Shared, u16)> {
         let limits = [(Shared::Role(role.into()), self.role), (Shared::Database, self.database)];
         limits.into_iter().filter_map(|(of, most)| Some((of, most?)))
@@ -53,7 +48,7 @@ impl Limits {
 }
 
 impl Order {
-    /// As text.
+    /// The text that the process is started with and that a job which waits is stored with.
     ///
     /// # Errors
     /// None that is known: all that an order holds can be written.
@@ -61,7 +56,7 @@ impl Order {
         postcard::to_stdvec(self).map(hex::encode).map_err(|error| SegrecError::Internal(error.to_string()))
     }
 
-    /// From text.
+    /// Parses the text of an order.
     ///
     /// # Errors
     /// Where the text is not that of an order.

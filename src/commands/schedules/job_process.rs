@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// The function of our library that a job's process calls.
 pub const FUNCTION: &str = "segrec_background_training";
-/// Between two looks whether a job has begun.
+/// The time between two looks whether a job has begun.
 const POLL: Duration = Duration::from_millis(5);
 
 /// What became of a process that was to begin a job.

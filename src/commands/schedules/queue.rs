@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// The function of our library that the process calls.
 pub const FUNCTION: &str = "segrec_background_queue";
-/// Between two looks whether a place is free.
+/// The time between two looks whether a place is free.
 pub const PAUSE: Duration = Duration::from_secs(1);
 /// The key of the lock of the one process that starts jobs; jobs have numbers from 1.
 const KEEPER: i64 = 0;
@@ -50,7 +50,7 @@ pub fn is_empty() -> Result<bool> {
     Ok(jobs::waiting()?.is_empty())
 }
 
-/// What is to be done next.
+/// What the process that starts jobs does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Nothing waits.

@@ -5,19 +5,22 @@ use crate::error::{Result, SegrecError, warning};
 use segrec_engine::training::Trained;
 use serde::{Deserialize, Serialize};
 
-/// When a training is deployed.
+/// The argument `deploy` of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeployPolicy {
-    /// If it is not worse than the deployed version.
+    /// Deploy the version unless it is worse than the deployed one.
     IfBetter,
-    /// In any case.
+    /// Deploy the version in any case.
     Always,
-    /// Not now.
+    /// Keep the deployed version; `segrec_deploy` may deploy the new one later.
     Never,
 }
 
 impl DeployPolicy {
-    /// From the argument.
+    /// Parses the argument.
+    ///
+    /// # Errors
+    /// [`SegrecError::NullArgument`], [`SegrecError::InvalidDeploy`].
     pub fn parse(value: Option<&str>) -> Result<Self> {
         match value {
             Some("if_better") => Ok(Self::IfBetter),
@@ -29,20 +32,18 @@ impl DeployPolicy {
     }
 }
 
-/// Whether to deploy, and why.
+/// Whether a version is deployed.
 pub struct DeploymentDecision {
-    /// Whether to deploy.
     pub deploy: bool,
-    /// What the deployed version reached.
+    /// What the deployed version reached, for the result of the training.
     pub previous: Option<f64>,
-    /// Why.
+    /// The reason, which the view `segrec.versions` shows.
     pub reason: String,
 }
 
 /// What a training was made of, to be held against the deployed version.
 #[derive(Clone, Copy, Debug)]
 pub struct Amounts {
-    /// Users.
     pub users: i64,
     /// Items and events; none without events.
     pub events: Option<[i64; 2]>,
@@ -181,7 +182,7 @@ pub fn judge_segments(
 }
 
 impl Amounts {
-    /// What there is less than half of.
+    /// Which of the amounts are less than half of what the deployed version was trained on, in words.
     fn shrank(self, deployed: &versions::Version) -> Option<String> {
         let now =
             [Some(self.users), self.events.map(|events| events[0]), self.events.map(|events| events[1])];
@@ -203,7 +204,7 @@ impl Amounts {
     }
 }
 
-/// Says that what was trained does not answer.
+/// Warns that the new version is not deployed.
 fn warn(reason: &str) {
     warning(
         "the version is not deployed".to_owned(),

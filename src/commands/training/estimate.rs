@@ -19,7 +19,6 @@ const SHORT_PERCENT: u64 = 15;
 /// What a training of a model would read and take.
 #[derive(Clone, Copy, Debug)]
 pub struct TrainingEstimate {
-    /// Users.
     pub users: i64,
     /// Items; none without events.
     pub items: Option<i64>,
@@ -27,7 +26,7 @@ pub struct TrainingEstimate {
     pub events: Option<i64>,
     /// Bytes of memory at its peak.
     pub memory: i64,
-    /// Bytes it may take.
+    /// Bytes that it may take: `segrec.training_memory`.
     pub allowed: i64,
     /// Bytes of the version on the disk.
     pub disk: i64,

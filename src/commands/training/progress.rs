@@ -11,7 +11,7 @@ use segrec_engine::training::{blend, ranker, segment_report};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Between two reports of the same phase.
+/// The least time between two reports of the same phase.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The phases that are not the engine's.
@@ -20,7 +20,6 @@ pub mod phase {
     pub const READING: &str = "reading";
     /// Combining them.
     pub const COMBINING: &str = "combining";
-    /// Reading users.
     pub const READING_USERS: &str = "reading users";
     /// Writing the version.
     pub const WRITING: &str = "writing";
@@ -47,14 +46,13 @@ const PHASES: [(&str, f64); 16] = [
     (phase::WRITING, 5.0),
 ];
 
-/// What a training says of itself.
+/// What other sessions are shown of a training.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProgressReport {
-    /// The model.
     pub model_id: i64,
     /// The job, where it is one.
     pub job: Option<i64>,
-    /// The part of the work.
+    /// The name of the phase, one of the engine's or of [`phase`].
     pub phase: String,
     /// About how much of the whole is done, from 0 to 1.
     pub share: f64,
@@ -75,7 +73,7 @@ pub struct ProgressPublisher {
 }
 
 impl ProgressPublisher {
-    /// A training of a model begins.
+    /// Publishes that a training of a model begins.
     pub fn new(model_id: i64, job: Option<i64>) -> Self {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let started = since_1970.as_micros() as i64 - 946_684_800_000_000;
@@ -93,14 +91,14 @@ impl ProgressPublisher {
         publisher
     }
 
-    /// A phase begins that has no steps.
+    /// Publishes the beginning of a phase that has no steps.
     pub fn begin(&mut self, phase: &str) {
         self.advance(phase, 0.0);
         self.report.message = String::new();
         self.tell();
     }
 
-    /// A step of a phase is done.
+    /// Publishes a step of a phase, at most five times a second within one.
     pub fn step(&mut self, progress: &Progress) {
         let steps = progress.steps.max(1);
         let is_new = self.report.phase != progress.phase;

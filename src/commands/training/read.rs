@@ -1,4 +1,4 @@
-//! ReadOptions what a training is made from: events, what is known about users and items, and the segments
+//! Reads what a training is made from: events, what is known about users and items, and the segments
 //! of the deployed version.
 
 use super::progress::phase;
@@ -23,11 +23,11 @@ use segrec_engine::training::UserData;
 use segrec_engine::training::user_data::Labels;
 use std::collections::BTreeMap;
 
-/// What a training is made from.
+/// What a training reads.
 pub struct TrainingData {
-    /// What users did.
+    /// The events; none where the model only divides users.
     pub events: Option<Events>,
-    /// What is known about members besides.
+    /// Attributes of users and items, aligned with `ids` and with the items of the events.
     pub user_data: UserData,
     /// The ids of members: first the users of the events in their order, then those without events.
     pub ids: Ids,
@@ -70,8 +70,8 @@ pub fn category_columns(
         .transpose()
 }
 
-/// Reads everything. `previous` are the options of the version that is to be replaced, where they are
-/// measured beside.
+/// Reads everything that a training with `options` needs; and what `previous` need, the options of the deployed version,
+/// where these are measured on the same data.
 pub fn read(
     model: &Model,
     options: &Options,

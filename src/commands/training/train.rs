@@ -27,22 +27,20 @@ use segrec_engine::training::segment_report::{self, SegmentReport};
 use segrec_engine::training::train::GaveWay;
 use segrec_engine::training::{Given, Members, PreviousSegments, Trained, segment, train as train_recipe};
 
-/// What a training tells its caller.
+/// The row that `segrec_train` returns.
 #[derive(Clone, Debug)]
 pub struct TrainingResult {
     /// The number of the version.
     pub version: i32,
-    /// Users.
     pub users: i64,
     /// Items; none without events.
     pub items: Option<i64>,
     /// Events; none without events.
     pub events: Option<i64>,
-    /// Segments.
     pub segments: i32,
     /// The name of the deciding metric.
     pub metric: &'static str,
-    /// What popularity reached.
+    /// What popularity reached in this metric, or of ratings the biases.
     pub baseline: Option<f64>,
     /// What the version reached.
     pub value: Option<f64>,
@@ -71,9 +69,9 @@ pub struct PreparedTraining {
     model: Model,
     deploy: DeployPolicy,
     options: Options,
-    /// The version that answered then.
+    /// The version that was deployed when everything was read.
     deployed: Option<Version>,
-    /// Its options, where they are measured beside.
+    /// Its options, where they are others than the model's and so are measured on the same holdout.
     replaced: Option<Options>,
     data: TrainingData,
     past: Option<Past>,
@@ -234,7 +232,7 @@ fn replaced(deployed: &Version, options: &Options) -> Result<Option<Options>> {
     Ok((previous != *options).then(|| previous.decided(&decided)))
 }
 
-/// The version that answers.
+/// The deployed version; none before the first is deployed.
 pub fn deployed_version(model: &Model) -> Result<Option<Version>> {
     let Some(version_id) = model.deployed_version_id else {
         return Ok(None);
@@ -320,7 +318,7 @@ fn tell_of_swapped(model: &Model) -> Result<()> {
     Ok(())
 }
 
-/// Says which columns of users tell nothing.
+/// Says which columns of users were left out, since they tell nothing about segments.
 fn report_left_out(data: &TrainingData, members: &Members) {
     for left_out in &members.left_out {
         let relation = if data.events.is_some() { "users" } else { &data.relation };

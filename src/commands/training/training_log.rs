@@ -7,18 +7,18 @@ use crate::pg::process::workers::Workers;
 use segrec_engine::{EngineError, Progress};
 use std::time::Instant;
 
-/// What happened when.
+/// The steps of a training, with the time that each was done.
 pub struct TrainingLog {
     start: Instant,
     announced: Vec<String>,
     silent: bool,
     publisher: Option<ProgressPublisher>,
-    /// The steps.
+    /// The steps so far, for the table `training_log`.
     pub entries: Vec<LogEntry>,
 }
 
 impl TrainingLog {
-    /// Begins now.
+    /// Begins the log of work that other sessions do not see.
     pub fn new() -> Self {
         Self {
             start: Instant::now(),
@@ -29,22 +29,22 @@ impl TrainingLog {
         }
     }
 
-    /// Of a training, which other sessions see.
+    /// Begins the log of a training, whose progress other sessions see.
     pub fn of(model_id: i64, job: Option<i64>) -> Self {
         Self { publisher: Some(ProgressPublisher::new(model_id, job)), ..Self::new() }
     }
 
-    /// Begins now and says nothing.
+    /// Begins a log that sends no NOTICEs.
     pub fn silent() -> Self {
         Self { silent: true, ..Self::new() }
     }
 
-    /// Since the beginning.
+    /// Seconds since the log began.
     pub fn seconds(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
     }
 
-    /// Says `what` where the phase is new.
+    /// Begins a phase, and says `what` in a NOTICE where the phase is new.
     pub fn announce(&mut self, phase: &str, what: String) {
         if let Some(publisher) = &mut self.publisher {
             publisher.begin(phase);

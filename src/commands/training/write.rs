@@ -18,16 +18,15 @@ use segrec_engine::segmentation::validity::adjusted_rand;
 use segrec_engine::training::{Members, SegmentReport, Segmented, Trained};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a training gave.
+/// What a training made.
 pub enum Outcome {
-    /// With events.
+    /// From events: a version that recommends.
     Trained(Box<Trained>),
-    /// Without.
+    /// From users alone: segments.
     Segmented(Box<Segmented>),
 }
 
 impl Outcome {
-    /// The members.
     pub fn members(&self) -> &Members {
         match self {
             Self::Trained(trained) => &trained.members,
@@ -72,23 +71,22 @@ impl Outcome {
     }
 }
 
-/// What is written.
+/// What is written of a training.
 pub struct Writing<'a> {
-    /// Of this model.
     pub model: &'a Model,
-    /// Trained with these options.
+    /// The options it was trained with.
     pub options: &'a Options,
-    /// From this.
+    /// What it read.
     pub data: &'a TrainingData,
-    /// What it gave.
+    /// What it made.
     pub outcome: &'a Outcome,
-    /// What a person reads of it.
+    /// Profiles and rules of its segments.
     pub reading: &'a SegmentReport,
-    /// Whether to deploy.
+    /// Whether it is deployed.
     pub decision: &'a DeploymentDecision,
     /// The segments of the deployed version.
     pub past: Option<&'a Past>,
-    /// The steps.
+    /// The steps, with what each took.
     pub log: &'a TrainingLog,
 }
 

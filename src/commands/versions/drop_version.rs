@@ -6,7 +6,6 @@ use crate::catalog::{removal, versions};
 use crate::commands::access::privileges::owned_and_locked;
 use crate::error::{Result, SegrecError};
 
-/// Drops a version.
 pub fn drop_version(model: Option<&str>, version: Option<i32>) -> Result<()> {
     owned_and_locked(model, |model| {
         let found = numbered(&model, version)?;

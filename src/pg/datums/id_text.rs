@@ -2,7 +2,6 @@
 
 use segrec_engine::interactions::{Id, IdKind, Ids};
 
-/// An id as text.
 pub fn id_text(id: Id<'_>) -> String {
     match id {
         Id::Bigint(id) => id.to_string(),

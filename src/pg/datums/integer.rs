@@ -1,4 +1,4 @@
-//! Integer numbers of calls. In SQL they are of the type bigint: drivers send numbers as smallint, integer or bigint as they
+//! Whole numbers as arguments. In SQL they are of the type bigint: drivers send numbers as smallint, integer or bigint as they
 //! please, and PostgreSQL widens what it is sent but never narrows it. None that we take is larger than an integer.
 
 use crate::error::{SegrecError, or_raise};

@@ -11,7 +11,7 @@ use pgrx::{FromDatum, IntoDatum, JsonB, Uuid, pg_sys};
 pub struct Argument<'a>(DatumWithOid<'a>);
 
 impl<'a> Argument<'a> {
-    /// Its type.
+    /// The oid of its type.
     pub fn oid(&self) -> pg_sys::Oid {
         self.0.oid()
     }
@@ -24,9 +24,9 @@ impl<'a> Argument<'a> {
 
 /// What can be a value for a parameter.
 pub trait Bindable {
-    /// As what it goes.
+    /// The type that PostgreSQL is given.
     type Bound: IntoDatum;
-    /// As that.
+    /// Converts to it.
     fn bound(self) -> Self::Bound;
 }
 
@@ -38,9 +38,8 @@ impl<T: Bindable> From<T> for Argument<'_> {
 
 /// What a column of a result can be read as.
 pub trait Readable {
-    /// As what it comes; its type is compared with that of the column.
+    /// The type that PostgreSQL gives; it is compared with that of the column.
     type Stored: FromDatum + IntoDatum;
-    /// From that.
     fn from_stored(stored: Self::Stored) -> Self;
 }
 

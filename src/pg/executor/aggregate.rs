@@ -31,7 +31,7 @@ pub trait Carry: Sized + 'static {
     const SQL: &'static str;
     /// Bytes of memory that it holds.
     fn memory(&self) -> usize;
-    /// Its bytes.
+    /// Its flat form.
     ///
     /// # Errors
     /// Where there is no memory for them.

@@ -10,7 +10,6 @@ use std::ffi::{CStr, CString, c_char};
 /// A relation that is locked as a query locks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
-    /// Its oid.
     pub oid: pg_sys::Oid,
     /// Its name and that of its schema, quoted where they must be.
     pub quoted: String,
@@ -30,7 +29,6 @@ pub struct Relation {
 /// A column of a relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
-    /// Its name.
     pub name: String,
     /// Its type as SQL writes it.
     pub type_name: String,
@@ -201,7 +199,6 @@ impl Watched {
         self.oid
     }
 
-    /// The columns.
     pub fn columns(&self) -> impl Iterator<Item = &CStr> {
         self.columns.iter().map(CString::as_c_str)
     }

@@ -14,7 +14,7 @@ pub fn is_parallel() -> bool {
 pub struct NewSnapshot(PhantomData<*const ()>);
 
 impl NewSnapshot {
-    /// Takes the snapshot.
+    /// Pushes the transaction's snapshot, which at READ COMMITTED is a new one.
     pub fn new() -> Self {
         // SAFETY: within a transaction, which keeps the snapshot until it is popped or ends.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };

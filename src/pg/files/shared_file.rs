@@ -31,7 +31,7 @@ impl Mapped {
         unsafe { memmap2::Mmap::map(file) }.map(Self)
     }
 
-    /// All bytes.
+    /// The whole file.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -90,7 +90,7 @@ impl Unfinished {
         Ok(Self { path, file })
     }
 
-    /// Where it is.
+    /// Its path while it is not complete.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -114,16 +114,16 @@ fn files() -> impl Iterator<Item = (String, PathBuf)> {
     entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
 }
 
-/// Deletes files of versions of this database: `goes` is asked with the version, and, of a file that is complete, with the
+/// Deletes files of versions of this database: `should_delete` is asked with the version, and, of a file that is complete, with the
 /// oid of its table.
-pub fn remove_files(goes: impl Fn(i64, Option<pg_sys::Oid>) -> bool) {
+pub fn remove_files(should_delete: impl Fn(i64, Option<pg_sys::Oid>) -> bool) {
     let prefix = prefix();
     for (name, path) in files() {
         let Some(rest) = name.strip_prefix(&prefix) else { continue };
         let (version, table) = rest.split_once('.').unwrap_or((rest, ""));
         // Behind the table of one that is not complete stands a process.
         let table = table.parse().ok().map(|table: u32| table.into());
-        if version.parse().is_ok_and(|version| goes(version, table)) {
+        if version.parse().is_ok_and(|version| should_delete(version, table)) {
             let _ = fs::remove_file(path);
         }
     }

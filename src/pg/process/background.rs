@@ -65,7 +65,6 @@ pub fn start(function: &str, order: &str) -> Option<Started> {
 /// As whom a process works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The role.
     pub role: u32,
     /// Whether the server would let the role connect to this database by itself.
     pub connects: bool,
@@ -77,7 +76,7 @@ impl Identity {
         Self::of(u32::from(current_role()))
     }
 
-    /// A role.
+    /// The identity of a role, by its rights now.
     pub fn of(role: u32) -> Self {
         Self { role, connects: may_connect(role.into()) }
     }

@@ -17,7 +17,6 @@ pub fn refuse_in_read_only() {
 /// How long a lock is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// To the end of the transaction.
     TransactionEnds,
     /// To the end of the process, over transactions, until [`unlock`]: only in a process that calls [`hold_kept`] at the
     /// beginning of each.
@@ -45,9 +44,7 @@ pub fn unlock(table: pg_sys::Oid, key: i64, until: Until) {
 /// What is shared by all databases, and of which a process takes a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shared {
-    /// A role.
     Role(pg_sys::Oid),
-    /// This database.
     Database,
 }
 

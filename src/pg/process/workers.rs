@@ -59,7 +59,7 @@ pub fn is_asked_to_stop() -> bool {
     unsafe { pg_sys::QueryCancelPending != 0 || pg_sys::ProcDiePending != 0 }
 }
 
-/// Processes interrupts, of which one may end the statement, as does memory that is short.
+/// Processes interrupts. A cancel raises an error, and so does memory that has run short.
 pub fn look() {
     pg_sys::check_for_interrupts!();
     allocator::check();

@@ -4,7 +4,6 @@
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
-/// The current role.
 pub fn current_role() -> pg_sys::Oid {
     // SAFETY: reads a variable.
     unsafe { pg_sys::GetUserId() }

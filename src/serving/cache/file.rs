@@ -31,11 +31,9 @@ pub struct CacheFile {
 pub struct Factors<'a> {
     /// As they are.
     pub exact: Rows<'a>,
-    /// As codes.
     pub codes: Codes<'a>,
 }
 
-/// The parts of a segment.
 #[derive(Clone, Copy)]
 pub struct SegmentParts<'a> {
     /// Its items, ascending.

@@ -41,7 +41,7 @@ impl Header {
 pub struct Section {
     /// Where it begins.
     pub offset: u64,
-    /// Its bytes.
+    /// Its length in bytes.
     pub length: u64,
     /// The CRC-32 of these.
     pub checksum: u32,
@@ -62,7 +62,6 @@ pub struct Directory {
     pub ends: Section,
     /// Items, the most popular first.
     pub popular: PopularSections,
-    /// The backbone.
     pub backbone: FactorSections,
     /// What having rated an item says about a user: items × (k − 1) f32; empty but for ratings.
     pub patterns: Section,
@@ -98,7 +97,6 @@ pub struct PopularSections {
     pub values: Section,
 }
 
-/// The sections of a segment.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct SegmentSections {
     /// Its items (u32), ascending.
