@@ -5,6 +5,7 @@
 //! - [`followed`]: what reads a relation that may change
 //! - [`version`]: a deployed version as a session holds it
 //! - [`history`]: what a user has done, now or as of the training
+//! - [`scorers`]: the scorers of a version, and where the rows lie that they read
 //! - [`recommendation`]: from a request to a list
 //! - [`segments`], [`segment_of`]: the segments of a version, and which one is a user's
 //! - [`explanation`]: one item for one user, and why
@@ -29,6 +30,7 @@ pub mod history;
 pub mod measuring;
 mod model_access;
 pub mod recommendation;
+pub mod scorers;
 pub mod segment_list;
 pub mod segment_of;
 pub mod segments;

@@ -7,6 +7,7 @@
 //! user's own items speak (`neighbours`).
 
 use super::history::History;
+use super::scorers::Scoree;
 use super::variety::Variety;
 use super::version::{Segment, ServedVersion};
 use super::{session, statistics};
@@ -19,9 +20,7 @@ use crate::pg::process::workers::run_alone;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::options::Algorithm;
-use segrec_engine::ranking::blended::{best, candidates};
 use segrec_engine::ranking::{Scored, Source};
-use segrec_engine::scorers::neighbours::NeighbourRows;
 use segrec_engine::segmentation::nearest_segment;
 use std::rc::Rc;
 
@@ -77,6 +76,17 @@ pub struct Person {
 }
 
 impl Person {
+    /// What scorers read of them; `attributes` are the features that ratings are predicted from.
+    pub fn scoree<'a>(&'a self, attributes: &'a [u32]) -> Scoree<'a> {
+        Scoree {
+            factors: self.factors.as_ref().map_or(&[][..], |(factors, _)| factors),
+            items: &self.history.items,
+            confidences: &self.history.confidences,
+            shares: None,
+            attributes,
+        }
+    }
+
     /// Whether they are scored with factors of the training.
     pub fn is_stored(&self) -> bool {
         self.stored && self.factors.is_some()
@@ -326,7 +336,7 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
     Ok(Recommendation { version, items })
 }
 
-/// The best items by what the version scores with, and where they come from; none where it has nothing to
+/// The best items by the scorers of the version, and where they come from; none where it has nothing to
 /// score this person with.
 fn scored(
     version: &ServedVersion,
@@ -335,88 +345,16 @@ fn scored(
     candidates: Option<&[u32]>,
     n: usize,
 ) -> Result<Option<(Vec<Scored>, Source)>> {
-    let blend = version.decided.blend;
-    let Some((factors, source)) = &person.factors else {
+    let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
+    let (Some((_, source)), Some(scorers)) = (&person.factors, version.scorers(segment)?) else {
         return Ok(None);
     };
-    let (segment, source) = (person.segment, *source);
-    let scored = match (blend.factors, blend.has_neighbours(), candidates) {
-        (false, false, _) => return Ok(None),
-        (_, true, _) => score_blended(version, person, factors, excluded, candidates, n)?,
-        (true, false, Some(candidates)) => score_candidates(version, segment, factors, candidates, n)?,
-        (true, false, None) => score_all(version, segment, factors, excluded, n)?,
+    let source = match scorers.source() {
+        Source::Segment | Source::Backbone => *source,
+        other => other,
     };
-    let source = match (version.rated.is_some(), blend.factors) {
-        (true, _) => Source::Rating,
-        (false, true) => source,
-        (false, false) => Source::Neighbours,
-    };
-    Ok(Some((scored, source)))
-}
-
-/// By neighbours, and by factors where these count.
-fn score_blended(
-    version: &ServedVersion,
-    person: &Person,
-    factors: &[f32],
-    excluded: &[u32],
-    only: Option<&[u32]>,
-    n: usize,
-) -> Result<Vec<Scored>> {
-    let blend = version.decided.blend;
-    let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-    let neighbours = version.neighbours()?;
-    let mut scratch = version.scratch.borrow_mut();
-    let named = neighbours.score(&person.history.items, &mut scratch);
-    let (items, sums) = match only {
-        Some(only) => {
-            let sum = |item: &u32| named.0.binary_search(item).map_or(0.0, |place| named.1[place]);
-            (only.to_vec(), only.iter().map(sum).collect())
-        }
-        None => {
-            let popular = segment.filter(|_| blend.factors).map_or(&[][..], |segment| segment.popular.own());
-            candidates(named, excluded, popular)
-        }
-    };
-    let weight = blend.neighbours;
-    if !blend.factors {
-        return Ok(best(&items, &[], &sums, weight, n));
-    }
-    let added: Vec<f32> = sums.iter().map(|sum| weight * sum).collect();
-    Ok(version.coded(segment)?.best(factors, items.into_iter(), &added, n))
-}
-
-/// Every item: the segment's own, or all of the backbone's where the segment has none of its own.
-fn score_all(
-    version: &ServedVersion,
-    segment: Option<u32>,
-    factors: &[f32],
-    excluded: &[u32],
-    n: usize,
-) -> Result<Vec<Scored>> {
-    let segment = segment.map(|segment| version.segment(segment)).transpose()?;
-    let rows = version.coded(segment)?;
-    let mut excluded = excluded.iter().copied().peekable();
-    let allowed = |item: &u32| {
-        while excluded.next_if(|seen| seen < item).is_some() {}
-        excluded.peek() != Some(item)
-    };
-    Ok(match rows.exact.own {
-        Some((items, _)) => rows.best(factors, items.iter().copied().filter(allowed), &[], n),
-        None => rows.best(factors, (0..rows.exact.backbone.rows() as u32).filter(allowed), &[], n),
-    })
-}
-
-/// Only the candidates, each with its segment's row or the backbone's.
-fn score_candidates(
-    version: &ServedVersion,
-    segment: Option<u32>,
-    factors: &[f32],
-    candidates: &[u32],
-    n: usize,
-) -> Result<Vec<Scored>> {
-    let segment = segment.map(|segment| version.segment(segment)).transpose()?;
-    Ok(version.coded(segment)?.best(factors, candidates.iter().copied(), &[], n))
+    let blended = scorers.blended(person.scoree(&[]), &version.scratch);
+    Ok(Some((blended.best(excluded, candidates, n), source)))
 }
 
 /// Fills a list with what is popular in the segment, then with everybody, that it does not have yet; where candidates

@@ -13,10 +13,9 @@ use crate::pg::datums::id_text::parse_id;
 use segrec_engine::interactions::{Id, SortedIds, Weighting};
 use segrec_engine::options::algorithm::Decided;
 use segrec_engine::options::{Options, parse_options};
-use segrec_engine::ranking::Scoring;
-use segrec_engine::ranking::blended::ItemRows;
-use segrec_engine::ranking::coded::{CodedRows, Codes};
 use segrec_engine::scorers::factors::FoldIn;
+use segrec_engine::scorers::factors::ItemRows;
+use segrec_engine::scorers::factors::coded::{CodedRows, Codes};
 use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::scorers::popularity::{Popular, SegmentPopular};
 use segrec_engine::scorers::ratings::AttributeEncoder;
@@ -84,7 +83,7 @@ impl ServedVersion {
             return Err(SegrecError::VersionGone { model: model.name.clone() });
         };
         let options = parse_options(&stored.options).map_err(SegrecError::InvalidOptions)?;
-        let decided = stored.decided;
+        let decided = stored.decided.clone();
         let rated: Option<Rated> = stored.rated.as_deref().map(segments::decode).transpose()?;
         let reads = rated.as_ref().and_then(|rated| rated.encoder.as_ref()).map(AttributeEncoder::reads);
         let reads = reads.unwrap_or_default();
@@ -164,6 +163,11 @@ impl ServedVersion {
         Ok(CodedRows { exact: self.item_rows(segment)?, backbone: self.cache.backbone()?.codes, own })
     }
 
+    /// What having rated each item says about a user.
+    pub fn all_patterns(&self) -> Result<Rows<'_>> {
+        self.cache.patterns()
+    }
+
     /// What having rated some items says about a user.
     pub fn patterns(&self, items: &[u32]) -> Result<Matrix> {
         Ok(self.cache.patterns()?.select(items))
@@ -235,12 +239,5 @@ impl ServedVersion {
         let (users, all_users) = (stored.users as usize, self.stored.users as usize);
         let popular = SegmentPopular::new(parts.popular, parts.items, users, self.popular(), all_users);
         Ok(Segment { items: parts.items, own, popular, has_own_part: stored.own_factors })
-    }
-}
-
-impl<'a> Segment<'a> {
-    /// What its users are scored against, where it has its own factors.
-    pub fn scoring(&self) -> Option<Scoring<'a>> {
-        self.own.map(|own| Scoring { item_factors: own.item_factors, items: Some(self.items) })
     }
 }

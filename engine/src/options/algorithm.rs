@@ -2,13 +2,10 @@
 
 use super::checked::{AlsChoices, EventOptions, Options};
 use crate::auto::AutoOr;
-use crate::error::Result;
-use crate::interactions::{Interactions, Weighting};
+use crate::interactions::Weighting;
 use crate::matrix::Matrix;
-use crate::observer::Observer;
 use crate::ranking::Blend;
 use crate::scorers::factors::AlsOptions;
-use crate::scorers::neighbours::Neighbours;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -49,6 +46,18 @@ impl Algorithm {
         }
     }
 
+    /// The scorers whose scores it adds up; none of an algorithm that is to be chosen.
+    pub fn scorers(self) -> &'static [&'static str] {
+        match self {
+            Self::Hybrid => &["factors", "neighbours"],
+            Self::Als => &["factors"],
+            Self::Neighbours | Self::Ease => &["neighbours"],
+            Self::Rating => &["ratings"],
+            Self::Popularity => &["popularity"],
+            Self::Auto => &[],
+        }
+    }
+
     /// Whether scores come from implicit-feedback factors, of which segments may have their own.
     pub fn ranks_by_factors(self) -> bool {
         matches!(self, Self::Hybrid | Self::Als)
@@ -70,28 +79,6 @@ impl Algorithm {
         (0..tastes.rows()).for_each(|row| tastes.row_mut(row)[k..].fill(0.0));
         Cow::Owned(tastes)
     }
-
-    /// The neighbours that it scores by.
-    ///
-    /// # Errors
-    /// [`crate::EngineError::Cancelled`].
-    pub fn neighbours(
-        self,
-        interactions: &Interactions,
-        options: &Options,
-        observer: &dyn Observer,
-    ) -> Result<Option<Neighbours>> {
-        match self {
-            Self::Hybrid | Self::Neighbours => {
-                Neighbours::train(interactions, &options.neighbours.options(), observer).map(Some)
-            }
-            Self::Ease => {
-                let ease = &options.ease;
-                Neighbours::ease(interactions, ease.regularization, ease.kept, observer).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
 }
 
 /// What a weight says.
@@ -107,13 +94,13 @@ pub enum Feedback {
 }
 
 /// What a training decided where the options leave it open.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decided {
     /// Never [`Algorithm::Auto`].
     pub algorithm: Algorithm,
     /// The settings of the backbone.
     pub als: AlsOptions,
-    /// How parts make a score.
+    /// How scorers make a score.
     pub blend: Blend,
     /// The exponent of the power of two that weights were multiplied by, see [`Weighting::shift`].
     #[serde(default)]
@@ -154,7 +141,8 @@ impl Options {
         options.algorithm = decided.algorithm;
         options.als = AlsChoices::fixed(&decided.als, self.als.warm_start);
         if decided.algorithm == Algorithm::Hybrid {
-            options.neighbours.share = AutoOr::Given(f64::from(decided.blend.share));
+            let neighbours = decided.blend.0.iter().find(|own| own.scorer == "neighbours");
+            options.neighbours.share = AutoOr::Given(neighbours.map_or(0.0, |own| f64::from(own.share)));
         }
         options
     }

@@ -2,8 +2,7 @@
 //!
 //! - [`top_n`]: the best n of a stream of scores, with a fixed order of ties
 //! - [`batch`]: lists for many users of the same items, as blocked matrix products
-//! - [`blended`]: lists from factors and neighbours together
-//! - [`coded`]: the same lists from factors rounded to 8 bits
+//! - [`blended`]: one list from several ways to score
 //! - [`diversity`]: lists whose items differ
 //! - [`explore`]: lists that are drawn
 //!
@@ -12,13 +11,12 @@
 
 pub mod batch;
 pub mod blended;
-pub mod coded;
 pub mod diversity;
 pub mod explore;
 pub mod top_n;
 
 pub use batch::{Scoring, top_lists};
-pub use blended::Blend;
+pub use blended::{Blend, Blended, Part};
 pub use diversity::diverse;
 pub use explore::explored;
 pub use top_n::{Scored, TopN};

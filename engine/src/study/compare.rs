@@ -10,7 +10,7 @@ use crate::scorers::ratings::rated;
 use crate::training::fit::Fit;
 use crate::training::holdout_metrics::{MEASURED_AT, MOST_USERS, MeasuredLists, measured_users};
 use crate::training::holdout_run::run_on_holdout;
-use crate::training::ranker::Ranking;
+use crate::training::ranker::Ranker;
 use crate::training::train::Given;
 
 /// Fits both recipes without the holdout that the first says, and compares what their users reach: lists at
@@ -54,8 +54,8 @@ fn what_users_reach(
         return parts(&rated::predictions(fit, rated, holdout, &users), observer);
     }
     let n = MEASURED_AT.into_iter().fold(0, usize::max);
-    let ranking = Ranking::new(fit, &holdout.training, options.weighs_popularity());
-    let lists = MeasuredLists::new(ranking, holdout, true, n, seed, observer)?;
+    let ranker = Ranker::new(fit, &holdout.training, options.weighs_popularity());
+    let lists = MeasuredLists::new(&ranker, holdout, true, n, seed, observer)?;
     let quotients = MEASURED_AT.len() * Metric::ALL.len();
     Parts::new(lists.users.len(), quotients, observer, |place, parts| {
         let relevant = holdout.test.row(lists.users[place] as usize).0;

@@ -4,7 +4,7 @@
 
 use super::auc::areas;
 use super::fit::Fit;
-use super::ranker::{PHASE, Ranking};
+use super::ranker::{PHASE, Ranker};
 use crate::error::Result;
 use crate::evaluation::interval::mean_and_error;
 use crate::evaluation::report::{Catalog, Measured, Ranked, report};
@@ -72,13 +72,13 @@ impl Measurement {
         observer: &dyn Observer,
     ) -> Result<Self> {
         let n = asked.cuts.iter().copied().fold(DECIDING.1, usize::max);
-        let ranking = Ranking::new(fit, &holdout.training, weighed);
+        let ranker = Ranker::new(fit, &holdout.training, weighed);
         observer.report(Progress::step(PHASE, 1, 1));
-        let lists = MeasuredLists::new(ranking, holdout, asked.gated, n, seed, observer)?;
+        let lists = MeasuredLists::new(&ranker, holdout, asked.gated, n, seed, observer)?;
         let users = &lists.users;
-        let popular = ranking.popular(users, n);
+        let popular = ranker.popular(users, n);
         let [model_areas, baseline_areas] = match asked.areas {
-            true => areas(ranking, holdout, users, &lists.uses_own, seed, observer)?.map(Some),
+            true => areas(&ranker, holdout, users, &lists.uses_own, seed, observer)?.map(Some),
             false => [None, None],
         };
 
@@ -95,7 +95,7 @@ impl Measurement {
         };
         let groups: Vec<u32> = users.iter().map(|&user| fit.segments.of_user[user as usize]).collect();
         let relevant: Vec<&[u32]> = users.iter().map(|&user| holdout.test.row(user as usize).0).collect();
-        let histories: Vec<&[u32]> = users.iter().map(|&user| ranking.history(user)).collect();
+        let histories: Vec<&[u32]> = users.iter().map(|&user| ranker.history(user)).collect();
         let groups = Some((groups.as_slice(), fit.segments.count()));
         let measured = Measured { relevant: &relevant, histories: &histories, groups };
         let model = Ranked { lists: &served, auc: model_areas.as_deref() };
@@ -176,17 +176,17 @@ impl MeasuredLists {
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
     pub fn new(
-        ranking: Ranking<'_>,
+        ranker: &Ranker<'_>,
         holdout: &Holdout,
         gated: bool,
         n: usize,
         seed: u64,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let fit = ranking.fit;
+        let fit = ranker.fit;
         let users = measured_users(holdout, MOST_USERS, seed);
-        let shared = ranking.shared(&users, n, observer)?;
-        let mut own = ranking.own(&users, n, observer)?;
+        let shared = ranker.shared(&users, n, observer)?;
+        let mut own = ranker.own(&users, n, observer)?;
         let segment_of = |place: usize| fit.segments.of_user[users[place] as usize] as usize;
         let deciding = |(list, &user): (&Vec<Scored>, &u32)| deciding_value(holdout, user, list);
         let backbone: Vec<f64> = shared.iter().zip(&users).map(deciding).collect();
@@ -226,15 +226,15 @@ fn deciding_value(holdout: &Holdout, user: u32, list: &[Scored]) -> f64 {
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
 pub fn deciding_values(
-    ranking: &Ranking<'_>,
+    ranker: &Ranker<'_>,
     holdout: &Holdout,
     users: &[u32],
     observer: &dyn Observer,
 ) -> Result<Vec<f64>> {
-    let own = ranking.own(users, DECIDING.1, observer)?;
+    let own = ranker.own(users, DECIDING.1, observer)?;
     let without: Vec<u32> =
         users.iter().zip(&own).filter(|(_, own)| own.is_none()).map(|(&user, _)| user).collect();
-    let mut shared = ranking.shared(&without, DECIDING.1, observer)?.into_iter();
+    let mut shared = ranker.shared(&without, DECIDING.1, observer)?.into_iter();
     let lists = own.into_iter().map(|own| own.or_else(|| shared.next()).unwrap_or_default());
     Ok(lists.zip(users).map(|(list, &user)| deciding_value(holdout, user, &list)).collect())
 }

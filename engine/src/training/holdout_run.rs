@@ -3,7 +3,7 @@
 use super::blend;
 use super::fit::Fit;
 use super::holdout_metrics::{Asked, MOST_USERS, Measurement, deciding_values, measured_users};
-use super::ranker::Ranking;
+use super::ranker::Ranker;
 use super::segmenter::{Segmentation, Segmenter};
 use super::train::Given;
 use super::user_data::UserData;
@@ -153,22 +153,22 @@ pub fn run_on_holdout(
         als.sweeps = sweeps;
         (backbone, None)
     };
-    let neighbours = algorithm.neighbours(training, options, observer)?;
+    let methods = given.methods(algorithm);
+    let fitted = Fit::fitted(&methods, training, options, observer)?;
     let (mut fit, division, choices) = divide(given, holdout, backbone, &als, options, observer)?;
-    fit.neighbours = neighbours;
+    fit.fitted = fitted;
     let weighed = options.weighs_popularity();
-    if algorithm == Algorithm::Hybrid {
+    if methods.len() > 1 {
         let users = measured_users(holdout, MOST_USERS, options.seed);
-        let ranking = Ranking::new(&fit, training, weighed);
-        let share = options.neighbours.share;
-        fit.blend = blend::decide(&ranking, holdout, share, &users, options.seed, observer)?;
-        if !fit.blend.factors {
+        let ranker = Ranker::new(&fit, training, weighed);
+        fit.blend = blend::decide(&ranker, &methods, holdout, &users, options, observer)?;
+        if !fit.blend.has("factors") {
             fit.own_factors.fill(false);
         }
     }
     fit.rated = rated;
     let measurement = measure(&fit, holdout, options, Asked::BY_TRAINING, observer)?;
-    let decided = Decided { algorithm, als, blend: fit.blend, shift: 0.0 };
+    let decided = Decided { algorithm, als, blend: fit.blend.clone(), shift: 0.0 };
     Ok(HoldoutRun { fit, decided, division, choices, measurement })
 }
 
@@ -226,8 +226,8 @@ fn divide(
         let compared = divisions.len() > 1 && !users.is_empty() && fit.own_factors.contains(&true);
         let held_out = match compared {
             true => {
-                let ranking = Ranking::new(&fit, training, options.weighs_popularity());
-                deciding_values(&ranking, holdout, &users, observer)?
+                let ranker = Ranker::new(&fit, training, options.weighs_popularity());
+                deciding_values(&ranker, holdout, &users, observer)?
             }
             false => Vec::new(),
         };

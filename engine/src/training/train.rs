@@ -15,13 +15,15 @@ use crate::options::algorithm::{Algorithm, Decided};
 use crate::options::checked::Options;
 use crate::scorers::factors::backbone::Start;
 use crate::scorers::factors::{AlsOptions, Backbone};
+use crate::scorers::method::Method;
 use crate::scorers::ratings::rated::{self, Rated};
+use crate::scorers::registry::methods;
 use crate::segmentation::choice::Choice;
 use crate::segmentation::matching::match_segments;
 use crate::segmentation::options::Target;
 
 /// What a training is given besides its options.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Given<'a> {
     /// What users did.
     pub events: &'a Events,
@@ -33,12 +35,19 @@ pub struct Given<'a> {
     pub start: Option<&'a Matrix>,
     /// Bytes that an algorithm may take, where one is chosen.
     pub memory: u64,
+    /// Ways to score that are tried beside those of the algorithm.
+    pub beside: &'a [&'static dyn Method],
 }
 
 impl<'a> Given<'a> {
     /// Events and what is known besides, without a version before and without a limit.
     pub fn new(events: &'a Events, described: &'a UserData) -> Self {
-        Self { events, described, before: None, start: None, memory: u64::MAX }
+        Self { events, described, before: None, start: None, memory: u64::MAX, beside: &[] }
+    }
+
+    /// The ways to score of an algorithm, and those that are tried beside.
+    pub fn methods(&self, algorithm: Algorithm) -> Vec<&'static dyn Method> {
+        methods(algorithm.scorers()).into_iter().chain(self.beside.iter().copied()).collect()
     }
 }
 
@@ -150,11 +159,11 @@ pub fn train(
     let of_user: Vec<Option<u32>> = division.of_members(count).into_iter().take(users).collect();
     let (algorithm, als) = (decided.algorithm, &decided.als);
     let mut fit = Fit::new(&interactions, backbone, &of_user, own, algorithm, als, observer)?;
-    fit.blend = blend;
     fit.rated = rated;
-    if blend.has_neighbours() {
-        fit.neighbours = algorithm.neighbours(&interactions, options, observer)?;
-    }
+    let mut methods = given.methods(algorithm);
+    methods.retain(|method| blend.has(method.name()));
+    fit.fitted = Fit::fitted(&methods, &interactions, options, observer)?;
+    fit.blend = blend;
     let members = Members::new(division, count, Some(&fit));
     Ok(Trained {
         interactions,

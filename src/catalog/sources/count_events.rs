@@ -4,7 +4,7 @@ use super::relations::{ColumnRole, EventColumns, query_of};
 use crate::error::{Result, SegrecError};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys;
-use segrec_engine::training::estimate::Spread;
+use segrec_engine::interactions::Spread;
 use std::collections::BTreeMap;
 
 /// How many rows there are.

@@ -7,8 +7,7 @@ use crate::error::Result;
 use crate::pg::datums::id_text::{id_bytes, id_text, push_id};
 use crate::pg::datums::number_array::NumberArray;
 use segrec_engine::Matrix;
-use segrec_engine::interactions::{IdKind, Ids, Interactions};
-use segrec_engine::scorers::neighbours::Neighbours;
+use segrec_engine::interactions::{IdKind, Ids, Interactions, SparseRows};
 
 /// What is written of all items.
 pub struct NewItems<'a> {
@@ -21,7 +20,7 @@ pub struct NewItems<'a> {
     pub factors: &'a Matrix,
     /// items × (k + 1): what having rated an item says about a user.
     pub patterns: Option<&'a Matrix>,
-    pub neighbours: Option<&'a Neighbours>,
+    pub neighbours: Option<&'a SparseRows>,
 }
 
 pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
@@ -38,7 +37,7 @@ pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
     let NewItems { ids, interactions, factors, .. } = *items;
     let columns = factors.columns() + items.patterns.map_or(0, Matrix::columns);
     let bytes = |item| {
-        let neighbours = items.neighbours.map_or(0, |neighbours| neighbours.rows().row(item).0.len());
+        let neighbours = items.neighbours.map_or(0, |neighbours| neighbours.row(item).0.len());
         id_bytes(ids.get(item)) + 4 * columns + 8 * neighbours
     };
     as_owner(|| {
@@ -50,7 +49,7 @@ pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
             let (mut named, mut weights) = (Ragged::default(), Vec::new());
             if let Some(neighbours) = items.neighbours {
                 for item in range.clone() {
-                    let (items, values) = neighbours.rows().row(item);
+                    let (items, values) = neighbours.row(item);
                     named.push(items.iter().map(|&item| item as i32));
                     weights.extend_from_slice(values);
                 }

@@ -9,8 +9,9 @@ use crate::error::{Result, SegrecError};
 use crate::pg::process::memory::limit_below;
 use crate::settings;
 use segrec_engine::interactions::Events;
+use segrec_engine::interactions::{Size, Spread};
 use segrec_engine::options::{Options, parse_options};
-use segrec_engine::training::estimate::{Size, Spread, dimensions, memory, reading, stored};
+use segrec_engine::training::estimate::{dimensions, memory, reading, stored};
 
 /// By how much of itself an estimate may fall short. Where that is more than `segrec.training_memory`, a training takes
 /// somewhat more than it was allowed; where it is more than the system gives, it would end the server.

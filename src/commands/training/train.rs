@@ -79,7 +79,7 @@ pub struct PreparedTraining {
 }
 
 /// What a training found, not yet written.
-pub struct Fitted {
+pub struct FittedTraining {
     outcome: Outcome,
     reading: SegmentReport,
     decision: DeploymentDecision,
@@ -116,7 +116,7 @@ impl PreparedTraining {
     }
 
     /// Fits and measures. Reads and writes nothing, so it needs no transaction.
-    pub fn fit(&self, workers: &Workers, log: &mut TrainingLog) -> Result<Fitted> {
+    pub fn fit(&self, workers: &Workers, log: &mut TrainingLog) -> Result<FittedTraining> {
         let Self { options, data, past, .. } = self;
         let deployed = self.deployed.as_ref();
         let before = past.as_ref().and_then(|past| begins_with(past, deployed, options));
@@ -130,7 +130,8 @@ impl PreparedTraining {
         let (outcome, decision) = match &data.events {
             Some(events) => {
                 let trained = log.run(workers, &data.relation, |observer| {
-                    let given = Given { events, described, before: before.as_ref(), start, memory };
+                    let given =
+                        Given { before: before.as_ref(), start, memory, ..Given::new(events, described) };
                     train_recipe(given, options, self.replaced.as_ref(), observer)
                 })?;
                 report_training(&data.relation, events, &trained);
@@ -159,13 +160,13 @@ impl PreparedTraining {
                 observer,
             )
         })?;
-        Ok(Fitted { outcome, reading, decision })
+        Ok(FittedTraining { outcome, reading, decision })
     }
 
     /// Writes the version, and deploys it if it may. The model is locked still.
-    pub fn store(&self, fitted: &Fitted, log: &mut TrainingLog) -> Result<TrainingResult> {
+    pub fn store(&self, fitted: &FittedTraining, log: &mut TrainingLog) -> Result<TrainingResult> {
         let Self { model, options, data, past, .. } = self;
-        let Fitted { outcome, reading, decision } = fitted;
+        let FittedTraining { outcome, reading, decision } = fitted;
         log.announce(phase::WRITING, "writing the version".to_owned());
         let writing = super::write::Writing {
             model,
@@ -188,7 +189,7 @@ impl PreparedTraining {
 
     /// Where another version was deployed since everything was read, this one was not held against it: it
     /// answers only if it was to be deployed always.
-    pub fn overtaken(&self, now: &Model, fitted: &mut Fitted) {
+    pub fn overtaken(&self, now: &Model, fitted: &mut FittedTraining) {
         let deployed = self.deployed.as_ref().map(|version| version.version_id);
         if self.deploy == DeployPolicy::IfBetter && now.deployed_version_id != deployed {
             fitted.decision.deploy = false;

@@ -171,7 +171,7 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
             events: events.len() as i64,
             event_rows: data.event_rows as i64,
             split: trained.split.name(),
-            decided: serde_json::to_value(trained.decided)
+            decided: serde_json::to_value(&trained.decided)
                 .map_err(|error| SegrecError::Internal(error.to_string()))?,
             rated: trained.fit.rated.as_ref().map(encode).transpose()?,
             median_weight: trained.interactions.scale().median,
@@ -266,7 +266,7 @@ fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &
             popularity: &item_popularity(interactions, weighed),
             factors: &fit.backbone.item_factors,
             patterns: fit.rated.as_ref().map(|rated| &rated.item_patterns),
-            neighbours: fit.neighbours.as_ref(),
+            neighbours: fit.item_rows("neighbours"),
         };
         items::write_items(version_id, &items)?;
     }

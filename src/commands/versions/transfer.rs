@@ -133,17 +133,20 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
     }
     let decided: Decided =
         serde_json::from_value(version["decided"].clone()).map_err(|error| error.to_string())?;
-    let Decided { algorithm, als, blend, shift } = decided;
-    let shares = [als.frequency_exponent, als.sharing, f64::from(blend.share)];
-    let sound = algorithm != Algorithm::Auto
+    let Decided { algorithm, als, blend, shift } = &decided;
+    let weights: Vec<f64> = blend.0.iter().map(|own| f64::from(own.weight)).collect();
+    let shares = blend.0.iter().map(|own| f64::from(own.share)).chain([als.frequency_exponent, als.sharing]);
+    let names: Vec<&str> = blend.0.iter().map(|own| own.scorer.as_str()).collect();
+    let sound = *algorithm != Algorithm::Auto
+        && !names.is_empty()
+        && names.iter().all(|name| algorithm.scorers().contains(name))
+        && names.iter().enumerate().all(|(place, name)| !names[..place].contains(name))
         && als.factors <= MOST_COLUMNS
         && als.regularization > 0.0
         && als.unobserved_weight >= 0.0
-        && blend.neighbours >= 0.0
         && shift.is_finite()
-        && [als.regularization, als.unobserved_weight, f64::from(blend.neighbours)]
-            .iter()
-            .all(|x| x.is_finite())
-        && shares.iter().all(|share| (0.0..=1.0).contains(share));
+        && weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
+        && [als.regularization, als.unobserved_weight].iter().all(|x| x.is_finite())
+        && shares.into_iter().all(|share| (0.0..=1.0).contains(&share));
     if sound { Ok(Some(decided)) } else { Err("what its training decided is out of range".to_owned()) }
 }

@@ -8,7 +8,7 @@ use crate::pg::files::shared_file::Mapped;
 use bytemuck::{AnyBitPattern, cast_slice, try_cast_slice};
 use segrec_engine::Rows;
 use segrec_engine::interactions::{IdKind, SortedIds};
-use segrec_engine::ranking::coded::Codes;
+use segrec_engine::scorers::factors::coded::Codes;
 use segrec_engine::scorers::neighbours::NeighbourRows;
 use segrec_engine::scorers::popularity::Popular;
 use std::cell::RefCell;
@@ -28,7 +28,7 @@ pub struct CacheFile {
 
 /// Factors of items, as they are and as codes.
 #[derive(Clone, Copy)]
-pub struct Factors<'a> {
+pub struct MappedFactors<'a> {
     /// As they are.
     pub exact: Rows<'a>,
     pub codes: Codes<'a>,
@@ -39,7 +39,7 @@ pub struct SegmentParts<'a> {
     /// Its items, ascending.
     pub items: &'a [u32],
     /// Their own factors; no rows where it has none.
-    pub factors: Factors<'a>,
+    pub factors: MappedFactors<'a>,
     /// What its users' fold-in shares; empty where it has no factors.
     pub base: &'a [f32],
     /// Its items by popularity.
@@ -162,15 +162,15 @@ impl CacheFile {
     }
 
     /// The backbone's item factors (items × k).
-    pub fn backbone(&self) -> Result<Factors<'_>> {
+    pub fn backbone(&self) -> Result<MappedFactors<'_>> {
         self.factors(&self.directory.backbone)
     }
 
-    fn factors(&self, sections: &FactorSections) -> Result<Factors<'_>> {
+    fn factors(&self, sections: &FactorSections) -> Result<MappedFactors<'_>> {
         let k = self.directory.factors as usize;
         let exact = Rows::new(k, self.read(&sections.exact)?)?;
         match Codes::new(k, self.read(&sections.codes)?, self.read(&sections.measures)?) {
-            Some(codes) => Ok(Factors { exact, codes }),
+            Some(codes) => Ok(MappedFactors { exact, codes }),
             None => Err(SegrecError::Internal("codes and their measures do not fit together".to_owned())),
         }
     }

@@ -13,7 +13,7 @@ use crate::pg::files::shared_file::Mapped;
 use crate::pg::process::memory::ask;
 use bytemuck::{NoUninit, cast_slice};
 use segrec_engine::interactions::{IdKind, Ids};
-use segrec_engine::ranking::coded::encode;
+use segrec_engine::scorers::factors::coded::encode;
 use segrec_engine::scorers::factors::{AlsOptions, FoldIn};
 use segrec_engine::scorers::popularity::Popularity;
 use std::fs::File;

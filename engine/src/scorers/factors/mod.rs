@@ -9,12 +9,20 @@
 //! - [`normal_equations`]: the k × k system of one row
 //! - [`segment_factors`]: the item factors of each segment, shrunk towards the backbone
 //! - [`fold_in`]: the factors of one user from their events, without training
+//! - [`item_rows`]: the factors of items as a segment sees them; [`coded`]: the same rounded to 8 bits
+//! - [`method`]: factors as a training sees them
+//! - [`scorer`]: factors as a way to score
+//! - [`tuning`]: what data decide about the options
 
 pub mod backbone;
+pub mod coded;
 pub mod fold_in;
+pub mod item_rows;
+pub mod method;
 pub mod normal_equations;
 pub mod options;
 pub mod row_solver;
+pub mod scorer;
 pub mod segment_factors;
 mod segment_items;
 pub mod short_rows;
@@ -22,5 +30,7 @@ pub mod tuning;
 
 pub use backbone::{Backbone, Start};
 pub use fold_in::FoldIn;
+pub use item_rows::ItemRows;
 pub use options::AlsOptions;
+pub use scorer::FactorScorer;
 pub use segment_factors::{SegmentFactors, Segments};

@@ -69,10 +69,9 @@ pub fn decide(holdout: &Holdout, options: &Options, observer: &dyn Observer) -> 
         sharing: choices.sharing,
     };
     if !options.algorithm.ranks_by_factors() {
-        let (factors, sweeps) = DIVIDING;
         return Ok(AlsOptions {
-            factors: open.factors.min(factors),
-            sweeps: open.sweeps.min(sweeps),
+            factors: dividing_factors(options),
+            sweeps: open.sweeps.min(DIVIDING.1),
             ..open
         });
     }
@@ -98,6 +97,11 @@ pub fn decide(holdout: &Holdout, options: &Options, observer: &dyn Observer) -> 
         als.regularization = regularization(als, 1, &trial, observer)?;
     }
     Ok(als)
+}
+
+/// The factors of a backbone that only divides users.
+pub fn dividing_factors(options: &Options) -> usize {
+    options.als.factors.unwrap_or_else(|| FEWEST_FACTORS).min(DIVIDING.0)
 }
 
 /// Uphill from the λ of `als` in steps of the grid: the metric has one maximum in λ.

@@ -11,14 +11,19 @@
 //! - [`cooccurrence`]: who occurs together, weighted: filter, cosine, tf-idf, RP3β
 //! - [`ridge`]: the local ridge: a regression of every target on its nearest sources
 //! - [`ease`]: the regression on all sources, for small catalogues
+//! - [`method`]: neighbours as a training sees them
+//! - [`scorer`]: neighbours as a way to score
 //! - [`strongest`]: the largest weights of every source
 
 pub mod cooccurrence;
 pub mod ease;
+pub mod method;
 pub mod model;
 pub mod options;
 pub mod ridge;
+pub mod scorer;
 pub mod strongest;
 
 pub use model::{NeighbourRows, NeighbourScratch, Neighbours};
 pub use options::{NeighbourMethod, NeighbourOptions};
+pub use scorer::NeighbourScorer;

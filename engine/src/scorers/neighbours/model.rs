@@ -110,6 +110,33 @@ pub trait NeighbourRows {
         }
         scratch.finish()
     }
+
+    /// The same where each item of the history counts as much as its share says.
+    fn score_shares<'s>(
+        &self,
+        history: &[u32],
+        shares: &[f32],
+        scratch: &'s mut NeighbourScratch,
+    ) -> (&'s [u32], &'s [f32]) {
+        scratch.start(self.items());
+        for (&item, &share) in history.iter().zip(shares) {
+            let (targets, weights) = self.row(item as usize);
+            for (&target, &weight) in targets.iter().zip(weights) {
+                scratch.add(&[target], &[share * weight]);
+            }
+        }
+        scratch.finish()
+    }
+}
+
+impl<T: NeighbourRows> NeighbourRows for &T {
+    fn items(&self) -> usize {
+        T::items(self)
+    }
+
+    fn row(&self, item: usize) -> (&[u32], &[f32]) {
+        T::row(self, item)
+    }
 }
 
 impl NeighbourRows for Neighbours {

@@ -10,20 +10,26 @@
 //! - [`biases`]: the baseline
 //! - `row_system`: one row against the other side
 //! - `ridge_map`: the prior means of rows, by conjugate gradients; `columns`: their sums
+//! - [`rated`]: what a fit of ratings leaves, and its errors on the holdout
+//! - [`method`]: ratings as a training sees them
+//! - [`scorer`]: ratings as a way to score
 //! - [`fold_in`]: a user's row from their ratings now, without training, and why a prediction is what it is
 
 pub mod attributes;
 pub mod biases;
 mod columns;
 pub mod fold_in;
+pub mod method;
 pub mod model;
 pub mod options;
 pub mod rated;
 mod ridge_map;
 mod row_system;
+pub mod scorer;
 
 pub use attributes::{AttributeEncoder, Attributes};
 pub use biases::Biases;
 pub use fold_in::RatingFoldIn;
 pub use model::RatingModel;
 pub use options::RatingOptions;
+pub use scorer::RatingScorer;

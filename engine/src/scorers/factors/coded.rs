@@ -11,8 +11,8 @@
 //! A product is at most ‖q‖ · ‖p‖, so a row whose length already says that it stays below L is not read at all: of
 //! factors of implicit feedback, rows of rare items are short.
 
-use super::blended::ItemRows;
-use super::top_n::{Scored, TopN};
+use super::item_rows::ItemRows;
+use crate::ranking::{Scored, TopN};
 use pulp::{Simd, WithSimd};
 
 /// The largest value of a code.
@@ -115,10 +115,22 @@ impl CodedRows<'_> {
     ) -> Vec<Scored> {
         let Survivors { items, added } =
             pulp::Arch::new().dispatch(Surviving { rows: *self, user, items, added, n });
+        self.best_exact(user, items.into_iter(), &added, n)
+    }
+
+    /// The same without codes: every item is scored.
+    pub fn best_exact(
+        &self,
+        user: &[f32],
+        items: impl Iterator<Item = u32>,
+        added: &[f32],
+        n: usize,
+    ) -> Vec<Scored> {
+        let items: Vec<u32> = items.collect();
         let products = self.exact.scores(user, &items);
         let mut top = TopN::new(n);
-        for ((item, product), added) in items.into_iter().zip(products).zip(added) {
-            top.push(item, product + added);
+        for (place, (item, product)) in items.into_iter().zip(products).enumerate() {
+            top.push(item, product + added.get(place).copied().unwrap_or(0.0));
         }
         top.finish()
     }

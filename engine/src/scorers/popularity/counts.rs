@@ -1,9 +1,9 @@
 //! What is popular: items by the number of users that have them, or where events lose weight with age by
 //! the sum of what is left.
 
-use super::factors::Segments;
 use crate::interactions::Interactions;
 use crate::ranking::top_n::{Scored, TopN};
+use crate::scorers::factors::Segments;
 
 /// m: a segment's own counts are joined by as many users of everybody. A segment of 20 users is believed
 /// half.
