@@ -60,7 +60,7 @@ fn a_way_to_score_that_is_one_folder_trains_blends_ranks_and_explains() {
     let options =
         json!({"algorithm": "als", "als": {"factors": 8, "sweeps": 2}, "segmentation": {"method": "none"}});
     let options = parse_options(&options).unwrap();
-    let events = Events::new(raw, &options.events.limits(), &Silent).unwrap();
+    let events = Events::new(raw, options.events.limits(), &Silent).unwrap();
     let described = UserData::users_of(&events);
     let given = Given { beside: &[&Next], ..Given::new(&events, &described) };
     let trained = train(given, &options, None, &Silent).unwrap();

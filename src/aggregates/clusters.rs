@@ -3,10 +3,10 @@
 //! then the size of each segment (8 each), then centroid after centroid (4 each value). Its text is JSON.
 
 use crate::error::{FeatureProblem, Result, SegrecError};
-use crate::pg::features::{LARGEST_FEATURE, MOST_FEATURES};
-use crate::pg::flat::floats;
-use crate::pg::memory::ask;
-use crate::pg::workers::{is_asked_to_stop, run_alone};
+use crate::pg::datums::features::{LARGEST_FEATURE, MOST_FEATURES};
+use crate::pg::datums::varlena::floats;
+use crate::pg::process::memory::ask;
+use crate::pg::process::workers::{is_asked_to_stop, run_alone};
 use segrec_engine::memory;
 use segrec_engine::segmentation::SummaryClusters;
 use serde::de::{SeqAccess, Visitor};
@@ -15,14 +15,14 @@ use serde_json::ser::Formatter;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// Segments at most.
+/// The largest number of segments that `segrec_kmeans` finds.
 pub const MOST_SEGMENTS: i32 = 4096;
 const FORMAT: u32 = 1;
 /// Bytes before the sizes.
 const HEADER: usize = 28;
 
 /// A value, in place.
-pub struct Clusters<'a> {
+pub struct StoredClusters<'a> {
     dimensions: usize,
     rows: u64,
     inertia: f64,
@@ -46,7 +46,7 @@ pub fn flatten(clusters: &SummaryClusters) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-impl<'a> Clusters<'a> {
+impl<'a> StoredClusters<'a> {
     /// Reads the flat form.
     ///
     /// # Errors
@@ -144,7 +144,7 @@ struct Written<'a> {
 }
 
 /// One after the other, until an interrupt wants the end.
-struct WrittenSegments<'a>(&'a Clusters<'a>);
+struct WrittenSegments<'a>(&'a StoredClusters<'a>);
 
 impl Serialize for WrittenSegments<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -217,7 +217,8 @@ pub fn parse(text: &str) -> Result<Vec<u8>> {
 /// # Errors
 /// Where it is not that of clusters.
 pub fn receive(bytes: &[u8]) -> Result<Vec<u8>> {
-    let clusters = Clusters::read(bytes).map_err(|_| invalid("its parts do not fit together".to_owned()))?;
+    let clusters =
+        StoredClusters::read(bytes).map_err(|_| invalid("its parts do not fit together".to_owned()))?;
     parse(&clusters.to_text()?)
 }
 

@@ -4,12 +4,13 @@
 //! Its bytes are a format byte and postcard's form of [`State`]; its text is their hexadecimal form.
 
 use super::clusters::{self, MOST_SEGMENTS};
-use super::figures::Errors;
+use super::error_sums::ErrorSums;
+use super::threads::run;
 use crate::error::{FeatureProblem, Result, SegrecError};
-use crate::pg::aggregate::{Aggregate, Carried, Carry, Held, room};
-use crate::pg::features::Features;
-use crate::pg::memory::ask;
-use crate::pg::workers::run_alone;
+use crate::pg::datums::features::Features;
+use crate::pg::executor::aggregate::{Aggregate, Carried, Carry, Held, room};
+use crate::pg::process::memory::ask;
+use crate::pg::process::workers::run_alone;
 use segrec_engine::segmentation::validity::{self, Contingency};
 use segrec_engine::segmentation::{LabelledSample, Summary};
 use segrec_engine::{Matrix, memory, seed};
@@ -34,7 +35,7 @@ pub enum State {
     /// Of `segrec_adjusted_rand`.
     Pairs(Contingency),
     /// Of `segrec_rmse`, `segrec_mae` and `segrec_mse`.
-    Errors(Errors),
+    Errors(ErrorSums),
     /// Of `segrec_auc`: the scores of relevant rows and of others.
     Scores([Vec<f64>; 2]),
     /// Of `segrec_gini`.
@@ -247,7 +248,7 @@ pub fn clusters(state: &Carried<'_, State>) -> Result<Vec<u8>> {
     state.read(|state| {
         let State::Kmeans(summary) = state else { return Err(SegrecError::SummariesDiffer) };
         ask("segrec_kmeans", summary.needed())?;
-        let found = super::run(summary.work(), |observer| summary.clusters(observer))??;
+        let found = run(summary.work(), |observer| summary.clusters(observer))??;
         clusters::flatten(&found)
     })?
 }
@@ -268,7 +269,7 @@ pub fn silhouette(state: &Carried<'_, State>) -> Result<Option<f64>> {
         let State::Labelled(sample) = state else { return Err(SegrecError::SummariesDiffer) };
         let (points, labels) = kept(sample)?;
         let pairs = labels.len().saturating_mul(labels.len()).saturating_mul(sample.columns()) / 10;
-        let found = super::run(pairs, |observer| {
+        let found = run(pairs, |observer| {
             if rayon::current_thread_index().is_none() {
                 return validity::silhouette_sequential(&points, &labels, observer);
             }

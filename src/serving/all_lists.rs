@@ -7,11 +7,12 @@ use super::recommendation::{Recommended, fill_with_popular, rated_factors};
 use super::scorers::Scoree;
 use super::session;
 use super::version::{Segment, ServedVersion};
-use crate::catalog::factors::{StoredUser, id_text, load_users};
-use crate::catalog::statement::stable;
+use crate::catalog::versions::users::{StoredUser, load_users};
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::memory::ask;
-use crate::pg::workers::{Workers, look};
+use crate::pg::datums::id_text::id_text;
+use crate::pg::executor::visibility::stable;
+use crate::pg::process::memory::ask;
+use crate::pg::process::workers::{Workers, look};
 use crate::settings;
 use rayon::prelude::*;
 use segrec_engine::options::Algorithm;
@@ -62,8 +63,7 @@ pub fn recommend_all(model: Option<&str>, n: usize) -> Result<AllLists> {
     let length = n.min(version.item_ids().len()).max(1);
     let batch = (BATCH_BYTES / LINE_BYTES / length).clamp(1, BATCH_USERS);
     ask("a batch of lists", 2 * batch * length * LINE_BYTES)?;
-    let workers =
-        Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))?;
+    let workers = Workers::new(settings::threads())?;
     Ok(AllLists {
         version,
         workers,

@@ -6,7 +6,7 @@
 use super::ids::{check_item_kind, item_numbers};
 use super::scorers::ItemScorer;
 use super::session;
-use crate::catalog::members;
+use crate::catalog::versions::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::ranking::TopN;

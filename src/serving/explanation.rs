@@ -10,7 +10,7 @@ use super::session;
 use super::variety::Variety;
 use super::version::ServedVersion;
 use crate::error::Result;
-use crate::pg::workers::run_alone;
+use crate::pg::process::workers::run_alone;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::vector::{dot, norm};
 use segrec_engine::ranking::blended::Weight;

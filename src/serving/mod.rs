@@ -14,7 +14,8 @@
 //! - [`all_lists`]: the lists of every user, streamed
 //! - [`segment_list`]: what a segment is recommended
 //! - [`similar_users`], [`audience`]: the users most like another, or most likely to want an item
-//! - [`statistics`]: what was answered, counted
+//! - [`statistics`], [`counters`]: what was answered, counted
+//! - [`model_access`]: which model a call means, and whether the caller may use it
 //! - [`measuring`]: a version on events that it was not trained on
 //!
 //! A call costs one lookup of the model, one of the user, one of their events where those are live, and
@@ -23,11 +24,13 @@
 pub mod all_lists;
 pub mod audience;
 pub mod cache;
+pub mod counters;
 pub mod explanation;
 mod followed;
 pub mod history;
 pub mod ids;
 pub mod measuring;
+mod model_access;
 pub mod recommendation;
 pub mod scorers;
 pub mod segment_list;
@@ -45,6 +48,6 @@ pub use explanation::{explain, predict, similar_items};
 pub use recommendation::{Recommendation, Request, recommend_for, recommend_user};
 pub use segment_list::recommend_segment;
 pub use segment_of::{classify, cut, segment_of};
-pub use session::healed;
+pub use session::retry_after_cache_damage;
 pub use similar_users::similar_users;
 pub use variety::Variety;

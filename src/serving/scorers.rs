@@ -2,7 +2,7 @@
 
 use super::cache::file::MappedNeighbours;
 use super::version::{Segment, ServedVersion};
-use crate::catalog::members::Member;
+use crate::catalog::versions::members::Member;
 use crate::error::Result;
 use segrec_engine::Rows;
 use segrec_engine::linalg::vector::dot;

@@ -9,7 +9,7 @@ use super::recommendation::{Recommendation, Recommended, fill_with_popular};
 use super::scorers::Scoree;
 use super::session;
 use super::version::ServedVersion;
-use crate::catalog::members;
+use crate::catalog::versions::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::Id;
 use segrec_engine::options::Algorithm;

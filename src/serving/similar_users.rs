@@ -6,9 +6,9 @@
 use super::ids::user_id;
 use super::recommendation::find_person;
 use super::session;
-use crate::catalog::factors::id_text;
-use crate::catalog::members;
+use crate::catalog::versions::members;
 use crate::error::Result;
+use crate::pg::datums::id_text::id_text;
 use segrec_engine::interactions::Id;
 use segrec_engine::linalg::vector::{dot, norm, normalize};
 use segrec_engine::ranking::TopN;

@@ -8,8 +8,8 @@
 use super::recommendation::Recommended;
 use super::version::ServedVersion;
 use crate::error::{Result, SegrecError};
-use crate::pg::memory::ask;
-use crate::pg::workers::run_alone;
+use crate::pg::process::memory::ask;
+use crate::pg::process::workers::run_alone;
 use pgrx::pg_sys;
 use pgrx::prelude::statement_timestamp;
 use segrec_engine::ranking::{diverse, explored};

@@ -3,13 +3,13 @@
 use super::cache::{self, CacheFile, file::MappedNeighbours};
 use super::followed::Followed;
 use super::segments::{ServedSegments, live_features};
-use crate::catalog::events::LiveEvents;
-use crate::catalog::factors::parse_id;
 use crate::catalog::models::{EventsSource, Model};
-use crate::catalog::segments;
-use crate::catalog::users::LiveUser;
+use crate::catalog::sources::attributes::LiveUser;
+use crate::catalog::sources::live_events::LiveEvents;
+use crate::catalog::versions::segments;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
+use crate::pg::datums::id_text::parse_id;
 use segrec_engine::interactions::{Id, SortedIds, Weighting};
 use segrec_engine::options::algorithm::Decided;
 use segrec_engine::options::{Options, parse_options};
@@ -24,7 +24,7 @@ use segrec_engine::{EngineError, Matrix, Rows, Silent};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// A deployed version.
+/// A deployed version that recommends.
 pub struct ServedVersion {
     id: i64,
     /// The checked options it was trained with.
@@ -52,7 +52,6 @@ pub struct ServedVersion {
     pub scratch: RefCell<NeighbourScratch>,
 }
 
-/// A segment.
 #[derive(Clone, Copy)]
 pub struct Segment<'a> {
     /// The items that occur in it, ascending.
