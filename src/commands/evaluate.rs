@@ -13,7 +13,7 @@ use super::train::deployed_version;
 use crate::error::{Result, SegrecError};
 use crate::pg::workers::Workers;
 use crate::settings;
-use segrec_engine::segmentation::matching::match_segments;
+use segrec_engine::segmentation::identity::match_segments;
 use segrec_engine::study::evaluate;
 use segrec_engine::training::Given;
 

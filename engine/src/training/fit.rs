@@ -11,7 +11,7 @@ use crate::scorers::factors::segment_factors::segment_gram;
 use crate::scorers::factors::{AlsOptions, Backbone, SegmentFactors, Segments};
 use crate::scorers::neighbours::Neighbours;
 use crate::scorers::ratings::rated::Rated;
-use crate::segmentation::Membership;
+use crate::segmentation::identity::Membership;
 use std::borrow::Cow;
 
 /// Everything that is learned from interactions.

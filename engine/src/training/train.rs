@@ -16,9 +16,9 @@ use crate::options::checked::Options;
 use crate::scorers::factors::backbone::Start;
 use crate::scorers::factors::{AlsOptions, Backbone};
 use crate::scorers::ratings::rated::{self, Rated};
-use crate::segmentation::choice::Choice;
-use crate::segmentation::matching::match_segments;
+use crate::segmentation::identity::match_segments;
 use crate::segmentation::options::Target;
+use crate::segmentation::quality::Choice;
 
 /// What a training is given besides its options.
 #[derive(Clone, Copy, Debug)]
