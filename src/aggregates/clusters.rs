@@ -8,7 +8,7 @@ use crate::pg::datums::varlena::floats;
 use crate::pg::process::memory::ask;
 use crate::pg::process::workers::{is_asked_to_stop, run_alone};
 use segrec_engine::memory;
-use segrec_engine::segmentation::SummaryClusters;
+use segrec_engine::segmentation::streaming::CoresetClusters;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::ser::Formatter;
@@ -34,7 +34,7 @@ pub struct StoredClusters<'a> {
 ///
 /// # Errors
 /// Where there is no memory for it.
-pub fn flatten(clusters: &SummaryClusters) -> Result<Vec<u8>> {
+pub fn flatten(clusters: &CoresetClusters) -> Result<Vec<u8>> {
     let mut bytes = memory::with_room(HEADER + 8 * clusters.sizes.len() + 4 * clusters.centroids.len())?;
     for number in [FORMAT, clusters.columns as u32, clusters.sizes.len() as u32] {
         bytes.extend(number.to_ne_bytes());
@@ -231,7 +231,7 @@ fn invalid(reason: String) -> SegrecError {
     }
 }
 
-fn checked(text: Text) -> Result<SummaryClusters, String> {
+fn checked(text: Text) -> Result<CoresetClusters, String> {
     let Text { dimensions, rows, inertia, segments } = text;
     if !(1..=MOST_FEATURES).contains(&dimensions) {
         return Err(format!("\"dimensions\" is {dimensions}, not from 1 to {MOST_FEATURES}"));
@@ -258,7 +258,7 @@ fn checked(text: Text) -> Result<SummaryClusters, String> {
     }
     let sizes = segments.iter().map(|segment| segment.size).collect();
     let centroids = segments.into_iter().flat_map(|segment| segment.centroid).collect();
-    Ok(SummaryClusters { columns: dimensions, rows, inertia, sizes, centroids })
+    Ok(CoresetClusters { columns: dimensions, rows, inertia, sizes, centroids })
 }
 
 /// JSON as `jsonb` prints it: a blank after `:` and `,`, whole numbers without a fraction.

@@ -11,8 +11,8 @@ use crate::pg::datums::features::Features;
 use crate::pg::executor::aggregate::{Aggregate, Carried, Carry, Held, room};
 use crate::pg::process::memory::ask;
 use crate::pg::process::workers::run_alone;
-use segrec_engine::segmentation::validity::{self, Contingency};
-use segrec_engine::segmentation::{LabelledSample, Summary};
+use segrec_engine::segmentation::quality::{self, Contingency};
+use segrec_engine::segmentation::streaming::{Coreset, LabelledSample};
 use segrec_engine::{Matrix, memory, seed};
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ const LITTLE: usize = 1024;
 #[derive(Clone, Serialize, Deserialize)]
 pub enum State {
     /// Of `segrec_kmeans`.
-    Kmeans(Summary),
+    Kmeans(Coreset),
     /// Of `segrec_silhouette` and `segrec_davies_bouldin`.
     Labelled(LabelledSample),
     /// Of `segrec_adjusted_rand`.
@@ -143,7 +143,7 @@ pub fn add_features(
     if !(1..=MOST_SEGMENTS).contains(&k) {
         return Err(SegrecError::SegmentCount { k, most: MOST_SEGMENTS });
     }
-    let mut held = begun(state, aggregate, || State::Kmeans(Summary::new(values.len(), k as usize)))?;
+    let mut held = begun(state, aggregate, || State::Kmeans(Coreset::new(values.len(), k as usize)))?;
     let State::Kmeans(summary) = held.value() else { return Err(SegrecError::SummariesDiffer) };
     same_length(summary.columns(), values.len())?;
     same_target(summary.target(), k as usize)?;
@@ -271,9 +271,9 @@ pub fn silhouette(state: &Carried<'_, State>) -> Result<Option<f64>> {
         let pairs = labels.len().saturating_mul(labels.len()).saturating_mul(sample.columns()) / 10;
         let found = run(pairs, |observer| {
             if rayon::current_thread_index().is_none() {
-                return validity::silhouette_sequential(&points, &labels, observer);
+                return quality::silhouette_sequential(&points, &labels, observer);
             }
-            validity::silhouette(&points, &labels, usize::MAX, 0, observer)
+            quality::silhouette(&points, &labels, usize::MAX, 0, observer)
         })?;
         Ok(found?)
     })?
@@ -287,7 +287,7 @@ pub fn davies_bouldin(state: &Carried<'_, State>) -> Result<Option<f64>> {
     state.read(|state| {
         let State::Labelled(sample) = state else { return Err(SegrecError::SummariesDiffer) };
         let (points, labels) = kept(sample)?;
-        Ok(run_alone(|observer| validity::davies_bouldin(&points, &labels, observer))?)
+        Ok(run_alone(|observer| quality::davies_bouldin(&points, &labels, observer))?)
     })?
 }
 

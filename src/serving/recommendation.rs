@@ -22,7 +22,7 @@ use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::options::Algorithm;
 use segrec_engine::ranking::{Scored, Source};
-use segrec_engine::segmentation::nearest_segment;
+use segrec_engine::segmentation::identity::nearest_segment;
 use std::rc::Rc;
 
 /// Bytes of an item of a list on its way: twice with its score among the best, as it is chosen, and with its id.

@@ -11,7 +11,7 @@ use crate::catalog::versions::{self, SeenVersion};
 use crate::error::{Result, SegrecError};
 use segrec_engine::EngineError;
 use segrec_engine::interactions::Id;
-use segrec_engine::segmentation::classifier::Classifier;
+use segrec_engine::segmentation::identity::Classifier;
 use serde_json::{Map, Value};
 
 /// The segments of a version as a session holds them.

@@ -34,7 +34,7 @@ impl Method {
         matches!(self, Self::Kmeans | Self::Hierarchical | Self::Mixture)
     }
 
-    /// True where segments have names of their own: the labels of users, or the words of RFM.
+    /// True where users carry labels that the method reads from a column.
     pub fn needs_label(self) -> bool {
         matches!(self, Self::Knn | Self::Column)
     }

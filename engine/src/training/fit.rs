@@ -19,7 +19,7 @@ use crate::scorers::popularity::{
     Popularity, PopularityScorer, SegmentPopular, item_popularity, segment_popularity,
 };
 use crate::scorers::ratings::rated::Rated;
-use crate::segmentation::Membership;
+use crate::segmentation::identity::Membership;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;

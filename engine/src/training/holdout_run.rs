@@ -17,7 +17,7 @@ use crate::scorers::factors::tuning;
 use crate::scorers::factors::{Backbone, backbone, segment_factors};
 use crate::scorers::neighbours::Neighbours;
 use crate::scorers::ratings::rated;
-use crate::segmentation::choice::{Choice, Tried, choose};
+use crate::segmentation::quality::{Choice, Tried, choose};
 use std::cmp::Ordering;
 
 /// Users on which numbers of segments are compared.

@@ -4,9 +4,8 @@ use super::fit::Fit;
 use super::segmenter::Segmentation;
 use crate::features::LeftOut;
 use crate::matrix::Matrix;
-use crate::segmentation::classifier::Classifier;
-use crate::segmentation::membership::carried;
-use crate::segmentation::{MemberFit, MergeTree};
+use crate::segmentation::hierarchical::MergeTree;
+use crate::segmentation::identity::{Classifier, MemberFit, carried};
 
 /// Members in segments. Vectors of members have one entry for each, in their order.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::segmentation::Target;
-use crate::segmentation::choice::{Asked, Choice, Tried, choose};
+use crate::segmentation::quality::{Asked, Choice, Tried, choose};
 
 /// What such a training leaves.
 #[derive(Clone, Debug)]

@@ -7,10 +7,9 @@ use crate::interactions::Events;
 use crate::observer::{Observer, Progress};
 use crate::options::checked::Options;
 use crate::segmentation::Method;
-use crate::segmentation::classifier::Classifier;
-use crate::segmentation::profiles::{ProfileRow, profiles};
-use crate::segmentation::rules::{Rule, rules};
-use crate::segmentation::validity::population_stability;
+use crate::segmentation::description::{ProfileRow, Rule, profiles, rules};
+use crate::segmentation::identity::Classifier;
+use crate::segmentation::quality::population_stability;
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "profiles";

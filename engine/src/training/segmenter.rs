@@ -8,12 +8,12 @@ use crate::interactions::Events;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 use crate::options::checked::Options;
-use crate::segmentation::choice::Asked;
-use crate::segmentation::classifier::{Classifier, PointRule, RfmRule};
+use crate::segmentation::identity::{Classifier, MemberFit, PointRule, RfmRule};
+use crate::segmentation::kmeans::Geometry;
 use crate::segmentation::options::{Method, Target};
-use crate::segmentation::partition::{Partition, Partitioner, Space};
+use crate::segmentation::partition::{Partition, Partitioner, PointSet};
+use crate::segmentation::quality::Asked;
 use crate::segmentation::rfm::{NAMED, RfmScorer, RfmSegments, rfm_values};
-use crate::segmentation::{Geometry, MemberFit};
 
 /// The segments that members had before.
 #[derive(Clone, Debug)]
@@ -211,7 +211,7 @@ impl Segmenter<'_> {
             return Ok(vec![named(of_row, names, Some(Classifier::Rfm { scorer, rule }))]);
         }
         let data = scores.iter().flat_map(|scores| scores.map(f32::from)).collect();
-        let space = Space { points: Matrix::from_data(3, data)?, geometry: Geometry::Euclidean };
+        let space = PointSet { points: Matrix::from_data(3, data)?, geometry: Geometry::Euclidean };
         let members: Vec<u32> = (0..users as u32).collect();
         let start: Option<Vec<Option<u32>>> = self
             .before

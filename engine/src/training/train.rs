@@ -18,9 +18,9 @@ use crate::scorers::factors::{AlsOptions, Backbone};
 use crate::scorers::method::Method;
 use crate::scorers::ratings::rated::{self, Rated};
 use crate::scorers::registry::methods;
-use crate::segmentation::choice::Choice;
-use crate::segmentation::matching::match_segments;
+use crate::segmentation::identity::match_segments;
 use crate::segmentation::options::Target;
+use crate::segmentation::quality::Choice;
 
 /// What a training is given besides its options.
 #[derive(Clone, Copy)]

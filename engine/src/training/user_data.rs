@@ -10,9 +10,10 @@ use crate::matrix::Matrix;
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::seed::sample;
-use crate::segmentation::membership::unit_rows;
+use crate::segmentation::identity::unit_rows;
+use crate::segmentation::kmeans::Geometry;
 use crate::segmentation::rfm::rfm_values;
-use crate::segmentation::{Geometry, Method, On, Space};
+use crate::segmentation::{Method, On, PointSet};
 
 /// What is known about the members of a training: first the users of the events in their order, then
 /// those who have none.
@@ -51,7 +52,7 @@ impl Labels {
 #[derive(Clone, Debug)]
 pub struct Points {
     /// One row for every member of `members`.
-    pub space: Space,
+    pub space: PointSet,
     /// The members that have a point, ascending.
     pub members: Vec<u32>,
     /// How attributes became points, and which of the dimensions they are (from the first).
@@ -203,7 +204,7 @@ impl UserData {
             _ => attributes,
         };
         let members = (0..points.rows() as u32).collect();
-        let space = Space { points, geometry: Geometry::Euclidean };
+        let space = PointSet { points, geometry: Geometry::Euclidean };
         Ok(Points { space, members, encoder: Some(encoder), left_out })
     }
 }
@@ -227,7 +228,7 @@ fn behaviour(factors: &Matrix) -> Points {
         .filter(|&user| points.row(user as usize).iter().any(|&x| x != 0.0))
         .collect();
     let points = points.select(&members);
-    let space = Space { points, geometry: Geometry::Spherical };
+    let space = PointSet { points, geometry: Geometry::Spherical };
     Points { space, members, encoder: None, left_out: Vec::new() }
 }
 

@@ -6,12 +6,10 @@ use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
 use crate::pg::datums::number_array::NumberArray;
 use segrec_engine::interactions::{IdKind, IdMap};
-use segrec_engine::segmentation::MergeTree;
-use segrec_engine::segmentation::choice::Choice;
-use segrec_engine::segmentation::classifier::Classifier;
-use segrec_engine::segmentation::matching::Movement;
-use segrec_engine::segmentation::profiles::ProfileRow;
-use segrec_engine::segmentation::rules::Rule;
+use segrec_engine::segmentation::description::{ProfileRow, Rule};
+use segrec_engine::segmentation::hierarchical::MergeTree;
+use segrec_engine::segmentation::identity::{Classifier, Movement};
+use segrec_engine::segmentation::quality::Choice;
 use std::collections::BTreeMap;
 
 /// A segment as it is stored.

@@ -11,7 +11,7 @@ use crate::commands::training::read::past;
 use crate::commands::training::train::deployed_version;
 use crate::commands::training::training_log::TrainingLog;
 use crate::error::{Result, SegrecError};
-use segrec_engine::segmentation::matching::match_segments;
+use segrec_engine::segmentation::identity::match_segments;
 use segrec_engine::study::evaluate;
 
 /// Measures the options of a model's deployed version.

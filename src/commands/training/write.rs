@@ -13,8 +13,8 @@ use crate::error::{Result, SegrecError};
 use crate::pg::process::memory::ask;
 use segrec_engine::options::Options;
 use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
-use segrec_engine::segmentation::matching::{match_segments, movements, needed_by_matching, share_moved};
-use segrec_engine::segmentation::validity::adjusted_rand;
+use segrec_engine::segmentation::identity::{match_segments, movements, needed_by_matching, share_moved};
+use segrec_engine::segmentation::quality::adjusted_rand;
 use segrec_engine::training::{Members, SegmentReport, Segmented, Trained};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ impl Outcome {
         }
     }
 
-    fn choices(&self) -> &[segrec_engine::segmentation::choice::Choice] {
+    fn choices(&self) -> &[segrec_engine::segmentation::quality::Choice] {
         match self {
             Self::Trained(trained) => &trained.choices,
             Self::Segmented(segmented) => &segmented.choices,

@@ -1,6 +1,6 @@
 //! How many segments: what was tried, and why one was chosen.
 
-use super::partition::Scores;
+use super::scores::Scores;
 use crate::evaluation::interval::mean_and_error;
 
 /// A number of segments with what speaks for it.

@@ -4,14 +4,14 @@
 //! Half of the centres are rows drawn evenly, half are rows drawn by their squared distance to the
 //! first (one round of k-means‖, Bahmani et al. 2012), so that small groups far out get their own.
 //! Lloyd's iteration follows. A pass over n rows and m centres costs 2·n·m·k flops as blocked matrix
-//! products, and all of it two and a half passes, with n·k·4 bytes for centred rows.
+//! products, and all of it two and a half passes, with n·k·4 bytes for centered rows.
 
-use super::centred::{BLOCK_ROWS as CHECK_ROWS, Centred, half_norm};
 use crate::error::Result;
 use crate::linalg::product::scores;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
 use crate::seed::{self, Random};
+use crate::segmentation::centered_rows::{BLOCK_ROWS as CHECK_ROWS, CenteredRows, half_norm};
 use hashbrown::HashMap;
 use rand::Rng;
 use rand::seq::index;
@@ -82,20 +82,20 @@ pub(super) fn micro_clusters(
     seed: u64,
     observer: &dyn Observer,
 ) -> Result<MicroClusters> {
-    let centred = Centred::new(points, observer)?;
+    let centered = CenteredRows::new(points, observer)?;
     let mut random = seed::random(seed, "micro-clusters");
     let even = index::sample(&mut random, points.rows(), count.div_ceil(2).min(points.rows()));
     let mut chosen: Vec<u32> = even.into_iter().map(|row| row as u32).collect();
-    let found = nearest(&centred, &centred.points.select(&chosen), observer)?;
+    let found = nearest(&centered, &centered.points.select(&chosen), observer)?;
     chosen.extend(draw_by_weight(&found, count - chosen.len(), &mut random));
-    let mut centres = centred.points.select(&chosen);
+    let mut centres = centered.points.select(&chosen);
     for pass in 1..=PASSES {
         observer.report(Progress::step(PHASE, pass, PASSES + 1));
-        let of_row = numbers(nearest(&centred, &centres, observer)?);
-        centres = summarize(&centred.points, of_row, centres.rows(), observer)?.centroids;
+        let of_row = numbers(nearest(&centered, &centres, observer)?);
+        centres = summarize(&centered.points, of_row, centres.rows(), observer)?.centroids;
     }
     observer.report(Progress::step(PHASE, PASSES + 1, PASSES + 1));
-    let of_row = numbers(nearest(&centred, &centres, observer)?);
+    let of_row = numbers(nearest(&centered, &centres, observer)?);
     summarize(points, of_row, centres.rows(), observer)
 }
 
@@ -118,7 +118,7 @@ fn draw_by_weight(nearest: &[(u32, f32)], count: usize, random: &mut Random) -> 
 }
 
 /// The nearest centre of every row and half the squared distance to it; ties go to the lower number.
-fn nearest(points: &Centred, centres: &Matrix, observer: &dyn Observer) -> Result<Vec<(u32, f32)>> {
+fn nearest(points: &CenteredRows, centres: &Matrix, observer: &dyn Observer) -> Result<Vec<(u32, f32)>> {
     let (k, count) = (centres.columns(), centres.rows());
     let centre_norms: Vec<f32> = (0..count).map(|centre| half_norm(centres.row(centre))).collect();
     let mut found = vec![(0, 0.0); points.points.rows()];

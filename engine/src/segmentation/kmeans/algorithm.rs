@@ -1,91 +1,25 @@
 //! k-means, spherical (Dhillon & Modha 2001) and Euclidean, of weighted rows, the best of several starts.
 //!
-//! - `seeding` and `oversampling`: where to begin
-//! - `lloyd`: from there to where no row wants to move
-//! - `search`: the nearest centroids, for both of them and for everybody else
-//!
 //! Inside, both geometries are one: spherical rows and centroids have length one, so 1 − cosine is half
 //! of ‖x − c‖², and the only difference left is that a mean direction is scaled to length one. Memory
 //! besides the points: at most 80 bytes a row, and a copy of points far from the origin.
 
-mod lloyd;
-mod oversampling;
-mod search;
-mod seeding;
-
-pub use lloyd::means;
-pub use search::{Nearest, nearest, nearest_block, nearest_of};
-pub use seeding::seed_sequential;
-
+use super::cluster_sums::means;
+use super::lloyd::{ITERATIONS, lloyd, misfits};
+use super::oversampling::{oversampled, pays};
+use super::problem::{Clusters, Problem, best_of, mass};
+use super::seeding::greedy;
+use super::settings::{Geometry, KmeansSettings};
 use crate::error::{EngineError, Result};
 use crate::linalg::vector::dot;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 use crate::seed;
-use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-
-/// The name of the phase in progress reports and in the training log.
-pub const PHASE: &str = "segments";
-/// Rows of a block: enough for the speed of a matrix product, few enough for the second cache.
-const BLOCK_ROWS: usize = 256;
-/// Flops below which it does not pay to wake another thread: some 50 µs.
-const TASK_FLOPS: usize = 1 << 20;
-
-/// Blocks of rows that a task has at least, where each row is compared with `count` others.
-fn task_blocks(columns: usize, count: usize) -> usize {
-    1 + TASK_FLOPS / (2 * BLOCK_ROWS * (columns + 1) * (count + 1))
-}
-
-/// What near means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Geometry {
-    /// By the cosine: rows are of length one (or zero), centroids are mean directions.
-    Spherical,
-    /// By straight distance: centroids are means.
-    Euclidean,
-}
-
-/// What to look for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KmeansSettings {
-    /// What near means.
-    pub geometry: Geometry,
-    /// Clusters; there are fewer where there are fewer different rows.
-    pub count: usize,
-    /// Clusters with fewer rows are dissolved.
-    pub least: usize,
-    /// How often to begin anew; the start with the smallest inertia wins.
-    pub starts: usize,
-}
-
-/// Clusters of the rows of a matrix.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Clusters {
-    /// clusters × k; of length one in the spherical geometry.
-    pub centroids: Matrix,
-    /// The cluster of every row, from 0.
-    pub of_row: Vec<u32>,
-    /// Σ weight · ‖x − c‖², c the centroid of the row's cluster. In the spherical geometry a row of
-    /// zeros has no direction and is left out.
-    pub inertia: f64,
-}
-
-/// What is divided, the same in every start.
-struct Work<'a> {
-    points: &'a Matrix,
-    /// What each row weighs; nothing where it has no direction.
-    masses: &'a [f32],
-    geometry: Geometry,
-    /// The mean of a column's variance: the scale of a centroid's shift.
-    variance: f64,
-    observer: &'a dyn Observer,
-}
 
 /// Divides the rows into clusters. Without `weights` every row weighs 1; a row that weighs nothing (or
 /// less) gets a cluster and moves none. The centroids of `start` are the first, in their order; where
-/// they are fewer than `count`, seeding adds the rest. With them there is only one start.
+/// they are fewer than asked for, seeding adds the rest. With them there is only one start.
 ///
 /// # Errors
 /// [`EngineError::Cancelled`]; [`EngineError::Shape`] where weights or `start` do not belong to the
@@ -106,24 +40,27 @@ pub fn kmeans(
         (0..n).map(|row| mass(points.row(row), weights.map_or(1.0, |w| w[row]), geometry)).collect();
     let whole = vec![0; n];
     let mean = means(points, Some(&masses), &whole, 1, Geometry::Euclidean);
-    let mut work = Work { points, masses: &masses, geometry, variance: 0.0, observer };
+    let mut problem = Problem { points, masses: &masses, geometry, variance: 0.0, observer };
     let total: f64 = masses.iter().map(|&mass| f64::from(mass)).sum();
     if total > 0.0 {
-        work.variance = lloyd::misfits(&work, &whole, &mean)?.iter().sum::<f64>() / total / k as f64;
+        problem.variance = misfits(&problem, &whole, &mean)?.iter().sum::<f64>() / total / k as f64;
     }
     // ‖x‖² − 2x·c + ‖c‖² keeps few digits where rows lie far from the origin: they are brought there.
-    let far = f64::from(dot(mean.data(), mean.data())) > work.variance * k as f64;
+    let far = f64::from(dot(mean.data(), mean.data())) > problem.variance * k as f64;
     let origin = if geometry == Geometry::Euclidean && far { mean.data() } else { &[] };
     let (points, start) = (less(points, origin), start.map(|start| less(start, origin)));
-    work.points = &points;
+    problem.points = &points;
 
     let mut random = seed::random(seed, "kmeans");
-    let starts = if start.is_some() { 1 } else { settings.starts };
+    let starts = if start.is_some() { 1 } else { settings.n_init };
     let best = best_of(starts, || {
-        let first = seeding::seed(&work, start.as_deref(), settings.count, &mut random)?;
-        lloyd::lloyd(&work, first, lloyd::ITERATIONS)
+        let first = match start.as_deref() {
+            None if pays(n, settings.n_clusters) => oversampled(&problem, settings.n_clusters, &mut random)?,
+            start => greedy(&problem, start, settings.n_clusters, &mut random)?,
+        };
+        lloyd(&problem, first, ITERATIONS)
     })?;
-    let mut clusters = dissolve(&work, best, settings.least)?;
+    let mut clusters = dissolve(&problem, best, settings.min_cluster_size)?;
     if !origin.is_empty() {
         let back: Vec<f32> = origin.iter().map(|x| -x).collect();
         clusters.centroids = less(&clusters.centroids, &back).into_owned();
@@ -131,26 +68,8 @@ pub fn kmeans(
     Ok(clusters)
 }
 
-/// The clusters of least inertia of several starts, the first among equals.
-fn best_of(starts: usize, mut start: impl FnMut() -> Result<Clusters>) -> Result<Clusters> {
-    let mut best = start()?;
-    for _ in 1..starts {
-        let found = start()?;
-        if found.inertia < best.inertia {
-            best = found;
-        }
-    }
-    if best.inertia.is_finite() { Ok(best) } else { Err(EngineError::NotFinite { what: "rows to divide" }) }
-}
-
 fn expect(what: &'static str, expected: usize, found: usize) -> Result<()> {
     if expected == found { Ok(()) } else { Err(EngineError::Shape { what, expected, found }) }
-}
-
-/// A weight below zero or unknown counts as nothing, as does a row without direction where it needs one.
-fn mass(row: &[f32], weight: f32, geometry: Geometry) -> f32 {
-    let directed = geometry == Geometry::Euclidean || row.iter().any(|&x| x != 0.0);
-    if directed { weight.max(0.0) } else { 0.0 }
 }
 
 /// The rows less an origin; themselves where there is none.
@@ -167,14 +86,14 @@ fn less<'a>(rows: &'a Matrix, origin: &[f32]) -> Cow<'a, Matrix> {
 
 /// Takes clusters with too few rows away, one at a time and the smallest first, since its rows may
 /// lift another above the least size.
-fn dissolve(work: &Work, mut clusters: Clusters, least: usize) -> Result<Clusters> {
+fn dissolve(problem: &Problem, mut clusters: Clusters, least: usize) -> Result<Clusters> {
     loop {
         let mut sizes = vec![0usize; clusters.centroids.rows()];
         clusters.of_row.iter().for_each(|&cluster| sizes[cluster as usize] += 1);
         match (0..sizes.len()).min_by_key(|&cluster| sizes[cluster]) {
             Some(smallest) if sizes.len() > 1 && sizes[smallest] < least => {
                 let kept: Vec<u32> = (0..sizes.len() as u32).filter(|&c| c as usize != smallest).collect();
-                clusters = lloyd::lloyd(work, clusters.centroids.select(&kept), lloyd::ITERATIONS)?;
+                clusters = lloyd(problem, clusters.centroids.select(&kept), ITERATIONS)?;
             }
             _ => return Ok(clusters),
         }
@@ -187,7 +106,8 @@ mod tests {
     use crate::linalg::vector::{normalize, squared_distance};
     use crate::observer::{Progress, Silent};
     use crate::seed::mix;
-    use crate::segmentation::validity::adjusted_rand;
+    use crate::segmentation::kmeans::nearest;
+    use crate::segmentation::quality::adjusted_rand;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     const BOTH: [Geometry; 2] = [Geometry::Spherical, Geometry::Euclidean];
@@ -209,7 +129,7 @@ mod tests {
     }
 
     fn settings(geometry: Geometry, count: usize) -> KmeansSettings {
-        KmeansSettings { geometry, count, least: 1, starts: 1 }
+        KmeansSettings { geometry, n_clusters: count, min_cluster_size: 1, n_init: 1 }
     }
 
     fn find(points: &Matrix, settings: &KmeansSettings) -> Clusters {
@@ -224,7 +144,7 @@ mod tests {
     fn planted_groups_are_recovered() {
         // Few clusters begin one row at a time, many by oversampling.
         for (rows, count) in [(600, 5), (2_000, 20)] {
-            assert_eq!(oversampling::pays(rows, count), count == 20);
+            assert_eq!(pays(rows, count), count == 20);
             for geometry in BOTH {
                 let found = find(&planted(rows, count, geometry), &settings(geometry, count));
                 let agreement = adjusted_rand(&found.of_row, &groups(rows, count));
@@ -255,7 +175,7 @@ mod tests {
             let points = planted(3_000, 12, geometry);
             let run = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                pool.install(|| find(&points, &KmeansSettings { starts: 2, ..settings(geometry, count) }))
+                pool.install(|| find(&points, &KmeansSettings { n_init: 2, ..settings(geometry, count) }))
             };
             let one = run(1);
             assert_eq!(one, run(2));
@@ -300,7 +220,7 @@ mod tests {
         let points = planted(1_000, 20, Geometry::Euclidean);
         let run = |at: usize| {
             let observer = CancelAt(AtomicUsize::new(0), at);
-            let settings = KmeansSettings { least: 40, ..settings(Geometry::Euclidean, 20) };
+            let settings = KmeansSettings { min_cluster_size: 40, ..settings(Geometry::Euclidean, 20) };
             (kmeans(&points, None, &settings, None, 1, &observer), observer.0.into_inner())
         };
         let (all, questions) = run(usize::MAX);
@@ -346,7 +266,12 @@ mod tests {
                 let nothing = vec![0.0; points.rows()];
                 for weights in [None, Some(&nothing[..])] {
                     for least in [0, 1, 4] {
-                        let settings = KmeansSettings { geometry, count, least, starts: 2 };
+                        let settings = KmeansSettings {
+                            geometry,
+                            n_clusters: count,
+                            min_cluster_size: least,
+                            n_init: 2,
+                        };
                         let found = kmeans(points, weights, &settings, None, 1, &Silent).unwrap();
                         assert_eq!(found.of_row.len(), points.rows());
                         let clusters = found.centroids.rows();
@@ -382,7 +307,14 @@ mod tests {
     fn more_starts_fit_no_worse_and_small_clusters_are_dissolved() {
         let points = planted(900, 30, Geometry::Euclidean);
         let run = |starts, least| {
-            find(&points, &KmeansSettings { starts, least, ..settings(Geometry::Euclidean, 12) })
+            find(
+                &points,
+                &KmeansSettings {
+                    n_init: starts,
+                    min_cluster_size: least,
+                    ..settings(Geometry::Euclidean, 12)
+                },
+            )
         };
         assert!(run(8, 1).inertia <= run(1, 1).inertia);
         let found = run(1, 100);
@@ -397,7 +329,7 @@ mod tests {
         for row in 0..400 {
             points.row_mut(row)[0] += if row % 8 < 4 { -1e4 } else { 1e4 };
         }
-        let found = find(&points, &KmeansSettings { starts: 5, ..settings(Geometry::Euclidean, 8) });
+        let found = find(&points, &KmeansSettings { n_init: 5, ..settings(Geometry::Euclidean, 8) });
         assert!(adjusted_rand(&found.of_row, &groups(400, 8)) > 0.95);
     }
 }

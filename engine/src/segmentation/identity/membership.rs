@@ -1,8 +1,8 @@
 //! Who belongs to which segment of a backbone: the same members on factors trained anew.
 
-use super::kmeans::{Geometry, Nearest, means, nearest, nearest_of};
 use crate::linalg::vector::{dot, normalize};
 use crate::matrix::Matrix;
+use crate::segmentation::kmeans::{Geometry, Nearest, means, nearest, nearest_of};
 
 /// The segment of every user of the events.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,38 +9,38 @@
 //! Above `EXACT_ROWS` rows the core rows are looked for among `SAMPLE_ROWS` rows drawn evenly, and
 //! all others join the cluster of the nearest: 2·n·k·`SAMPLE_ROWS` flops at most.
 
-use super::centred::{Centred, check_finite};
-use super::density_radius::auto_radius;
-use super::within::{BLOCK_ROWS, Radius, Rows};
+use super::auto_radius::auto_radius;
+use super::range_search::{BLOCK_ROWS, Radius, SelectedRows};
 use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
 use crate::seed;
+use crate::segmentation::centered_rows::{CenteredRows, check_finite};
 use rand::seq::index;
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Rows at most for an exact answer: at 64 columns 40 seconds of a processor.
+/// SelectedRows at most for an exact answer: at 64 columns 40 seconds of a processor.
 const EXACT_ROWS: usize = 100_000;
-/// Rows among which core rows are looked for above: 500,000 of 64 columns take 28 seconds of a processor.
+/// SelectedRows among which core rows are looked for above: 500,000 of 64 columns take 28 seconds of a processor.
 const SAMPLE_ROWS: usize = 20_000;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "density";
 
 /// What is dense.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DensitySettings {
+pub struct DbscanSettings {
     /// A core row has this many rows within the radius, itself included.
     pub neighbours: usize,
     /// How far a row reaches, a distance; auto is the knee of the distances to the last of the
-    /// neighbours (`density_radius.rs`).
+    /// neighbours ([`super::auto_radius`]).
     pub radius: AutoOr<f64>,
 }
 
-/// Rows in dense clusters.
+/// SelectedRows in dense clusters.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Dense {
+pub struct DbscanClusters {
     /// The cluster of every row, from 0 in the order of size and then of their first rows; `None` for
     /// noise.
     pub of_row: Vec<Option<u32>>,
@@ -57,24 +57,24 @@ pub struct Dense {
 /// # Errors
 /// [`crate::EngineError::NotFinite`] where a value is infinite or not a number,
 /// [`crate::EngineError::Cancelled`].
-pub fn density(
+pub fn dbscan(
     points: &Matrix,
-    settings: &DensitySettings,
+    settings: &DbscanSettings,
     seed: u64,
     observer: &dyn Observer,
-) -> Result<Dense> {
+) -> Result<DbscanClusters> {
     with_sample(points, settings, (EXACT_ROWS, SAMPLE_ROWS), seed, observer)
 }
 
 fn with_sample(
     points: &Matrix,
-    settings: &DensitySettings,
+    settings: &DbscanSettings,
     (exact, sample): (usize, usize),
     seed: u64,
     observer: &dyn Observer,
-) -> Result<Dense> {
+) -> Result<DbscanClusters> {
     check_finite(points)?;
-    let centred = Centred::new(points, observer)?;
+    let centered = CenteredRows::new(points, observer)?;
     let count = points.rows();
     let searched: Vec<u32> = if count <= exact {
         (0..count as u32).collect()
@@ -85,7 +85,7 @@ fn with_sample(
         rows.sort_unstable();
         rows
     };
-    let searched = Rows::select(points, &centred, searched);
+    let searched = SelectedRows::select(points, &centered, searched);
     let (radius, neighbours) = match settings.radius {
         AutoOr::Given(radius) if count > exact => {
             let share = settings.neighbours as f64 * sample as f64 / count as f64;
@@ -94,7 +94,7 @@ fn with_sample(
         AutoOr::Given(radius) => (radius.max(0.0), settings.neighbours),
         AutoOr::Auto => (auto_radius(&searched, settings.neighbours, seed, observer)?, settings.neighbours),
     };
-    let within = Radius::new(radius, &centred);
+    let within = Radius::new(radius, &centered);
     let step = |step| observer.report(Progress::step(PHASE, step, 3));
 
     step(1);
@@ -112,7 +112,7 @@ fn with_sample(
         observer,
     )?;
     let cores = searched.numbers.iter().zip(&counts).filter(|(_, count)| **count >= neighbours);
-    let cores = Rows::select(points, &centred, cores.map(|(&row, _)| row).collect());
+    let cores = SelectedRows::select(points, &centered, cores.map(|(&row, _)| row).collect());
 
     step(2);
     let clusters = Clusters::new(cores.numbers.len());
@@ -138,7 +138,7 @@ fn with_sample(
         of_row[row as usize] = Some(clusters.root(place as u32));
     }
     let others = (0..count as u32).filter(|&row| of_row[row as usize].is_none()).collect();
-    let others = Rows::select(points, &centred, others);
+    let others = SelectedRows::select(points, &centered, others);
     let mut nearest = vec![(radius, None); others.numbers.len()];
     others.visit(
         &cores,
@@ -160,7 +160,7 @@ fn with_sample(
         of_row[row as usize] = core.map(|core| clusters.root(core as u32));
     }
     let count = by_size(&mut of_row);
-    Ok(Dense { of_row, count, radius })
+    Ok(DbscanClusters { of_row, count, radius })
 }
 
 /// Clusters that grow together, from any thread.
@@ -224,8 +224,8 @@ mod tests {
     use super::*;
     use crate::observer::Silent;
     use crate::seed::{mix, random};
-    use crate::segmentation::validity::adjusted_rand;
-    use crate::segmentation::within::distance;
+    use crate::segmentation::density::range_search::distance;
+    use crate::segmentation::quality::adjusted_rand;
     use proptest::prelude::*;
     use rand::Rng;
 
@@ -273,16 +273,16 @@ mod tests {
         of_row
     }
 
-    fn labels(dense: &Dense, noise: u32) -> Vec<u32> {
+    fn labels(dense: &DbscanClusters, noise: u32) -> Vec<u32> {
         dense.of_row.iter().map(|cluster| cluster.unwrap_or(noise)).collect()
     }
 
-    const AUTO: DensitySettings = DensitySettings { neighbours: 8, radius: AutoOr::Auto };
+    const AUTO: DbscanSettings = DbscanSettings { neighbours: 8, radius: AutoOr::Auto };
 
     #[test]
     fn planted_groups_and_noise_are_found_with_a_radius_from_the_data() {
         let (points, planted) = planted(1_500);
-        let found = density(&points, &AUTO, 1, &Silent).unwrap();
+        let found = dbscan(&points, &AUTO, 1, &Silent).unwrap();
         assert_eq!(found.count, 4);
         let agreement = adjusted_rand(&labels(&found, 9), &planted);
         assert!(agreement > 0.95, "{agreement} at {}", found.radius);
@@ -292,8 +292,8 @@ mod tests {
     #[test]
     fn a_sample_finds_the_groups_that_all_rows_find() {
         let (points, planted) = planted(6_000);
-        let all = density(&points, &AUTO, 1, &Silent).unwrap();
-        let given = DensitySettings { neighbours: 40, radius: AutoOr::Given(all.radius * 1.5) };
+        let all = dbscan(&points, &AUTO, 1, &Silent).unwrap();
+        let given = DbscanSettings { neighbours: 40, radius: AutoOr::Given(all.radius * 1.5) };
         for settings in [AUTO, given] {
             let found = with_sample(&points, &settings, (5_000, 1_500), 1, &Silent).unwrap();
             let agreement = adjusted_rand(&labels(&found, 9), &planted);
@@ -307,8 +307,8 @@ mod tests {
             let points =
                 Matrix::from_data(1, [0.0, 1.0, 2.0, 3.0, 5.0, 6.0].map(|x| origin + x).into()).unwrap();
             let of = |neighbours, radius| {
-                let settings = DensitySettings { neighbours, radius: AutoOr::Given(radius) };
-                density(&points, &settings, 1, &Silent).unwrap().of_row
+                let settings = DbscanSettings { neighbours, radius: AutoOr::Given(radius) };
+                dbscan(&points, &settings, 1, &Silent).unwrap().of_row
             };
             let four = [Some(0), Some(0), Some(0), Some(0)];
             assert_eq!(of(2, 1.0), [&four[..], &[Some(1), Some(1)]].concat(), "{origin}");
@@ -329,8 +329,8 @@ mod tests {
             let value = |place: usize| (mix(seed * 100_000 + place as u64) % steps) as f32 * 0.5 + 700.0;
             let points = Matrix::from_data(columns, (0..rows * columns).map(value).collect()).unwrap();
             let radius = f64::from(radius) * 0.5;
-            let settings = DensitySettings { neighbours, radius: AutoOr::Given(radius) };
-            let found = density(&points, &settings, 1, &Silent).unwrap();
+            let settings = DbscanSettings { neighbours, radius: AutoOr::Given(radius) };
+            let found = dbscan(&points, &settings, 1, &Silent).unwrap();
             prop_assert_eq!(&found.of_row, &plain(&points, neighbours, radius));
             prop_assert_eq!(found.count as u32, found.of_row.iter().flatten().max().map_or(0, |most| most + 1));
         }

@@ -1,4 +1,4 @@
-//! k-means of weighted rows by Euclidean distance: what a [`super::summary::Summary`] needs of it.
+//! k-means of weighted rows by Euclidean distance: what a [`super::coreset::Coreset`] needs of it.
 //!
 //! Seeds by greedy k-means++ (Arthur & Vassilvitskii 2007, §4; Grunau et al. 2023), then Lloyd's
 //! iteration: 3·n·k·columns flops each. It runs on the calling thread, and spreads the search for the
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
     use crate::error::EngineError;
     use crate::observer::Silent;
-    use crate::segmentation::planted;
+    use crate::segmentation::streaming::planted;
 
     struct Stop;
     impl Observer for Stop {

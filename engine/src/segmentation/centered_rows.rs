@@ -13,7 +13,7 @@ pub(super) const BLOCK_ROWS: usize = 1_024;
 
 /// Rows around their mean, in a unit that brings every value into −1 … 1.
 #[derive(Debug)]
-pub(super) struct Centred {
+pub(super) struct CenteredRows {
     /// n × k: `(row − mean) / unit`.
     pub points: Matrix,
     /// ½‖point‖² of every row.
@@ -38,7 +38,7 @@ pub(super) fn power_of_two_above(largest: f64) -> f64 {
     if largest > 0.0 { largest.log2().ceil().exp2() } else { 1.0 }
 }
 
-impl Centred {
+impl CenteredRows {
     /// Prepares rows of finite values; a few times n·k flops.
     ///
     /// # Errors
@@ -94,12 +94,12 @@ mod tests {
         for size in [f32::MAX, 1.0, 1e-40] {
             let points =
                 Matrix::from_data(2, [1.0, 0.9, 0.0, 0.9, 0.5, 0.9].map(|x: f32| x * size).into()).unwrap();
-            let centred = Centred::new(&points, &Silent).unwrap();
-            let expected = [0.5, 0.0, -0.5, 0.0, 0.0, 0.0].map(|x| x * f64::from(size) / centred.unit);
-            for (&value, expected) in centred.points.data().iter().zip(expected) {
-                assert!((f64::from(value) - expected).abs() < 1e-4 && value.abs() <= 1.0, "{centred:?}");
+            let centered = CenteredRows::new(&points, &Silent).unwrap();
+            let expected = [0.5, 0.0, -0.5, 0.0, 0.0, 0.0].map(|x| x * f64::from(size) / centered.unit);
+            for (&value, expected) in centered.points.data().iter().zip(expected) {
+                assert!((f64::from(value) - expected).abs() < 1e-4 && value.abs() <= 1.0, "{centered:?}");
             }
-            assert!(centred.points.data()[0] > 0.45 && centred.half_norms[0] > 0.1, "{centred:?}");
+            assert!(centered.points.data()[0] > 0.45 && centered.half_norms[0] > 0.1, "{centered:?}");
         }
     }
 }

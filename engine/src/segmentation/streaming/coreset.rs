@@ -1,6 +1,6 @@
 //! A summary of rows that stays small however many there are, can be merged with others, and from
 //! which k-means finds nearly the clusters of all rows: a coreset by merge and reduce (Har-Peled &
-//! Mazumdar 2004). [`super::reduction`] is the step.
+//! Mazumdar 2004). [`super::sensitivity_sampling`] is the step.
 //!
 //! Rows are kept as they are until the buffer is full; so far everything is exact. A full buffer is
 //! reduced to half as many weighted rows. Two such buckets of one level are joined and reduced to one
@@ -10,8 +10,8 @@
 //! Memory is a buffer and half a one for each level. A reduction of m rows costs 3·m·2k·columns flops
 //! on the calling thread, and there are at most two for each full buffer: 12·k·columns for each row.
 
-use super::reduction::{Bucket, reduce};
-use super::weighted::{self, weighted_kmeans};
+use super::coreset_kmeans::{self, weighted_kmeans};
+use super::sensitivity_sampling::{Bucket, reduce};
 use crate::error::Result;
 use crate::memory;
 use crate::observer::Observer;
@@ -34,7 +34,7 @@ const SEED: u64 = 0;
 
 /// Clusters of the rows of a summary, the largest first.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SummaryClusters {
+pub struct CoresetClusters {
     /// Values of a row.
     pub columns: usize,
     /// How many rows were summarised.
@@ -50,7 +50,7 @@ pub struct SummaryClusters {
 /// The running state of k-means over rows that pass by once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Raw")]
-pub struct Summary {
+pub struct Coreset {
     columns: usize,
     clusters: usize,
     rows: u64,
@@ -73,7 +73,7 @@ struct Raw {
     reductions: u64,
 }
 
-impl TryFrom<Raw> for Summary {
+impl TryFrom<Raw> for Coreset {
     type Error = &'static str;
 
     fn try_from(raw: Raw) -> std::result::Result<Self, Self::Error> {
@@ -92,7 +92,7 @@ impl TryFrom<Raw> for Summary {
     }
 }
 
-impl Summary {
+impl Coreset {
     /// A summary of no rows: of `columns` values each, to be divided into `clusters`; both at least 1.
     pub fn new(columns: usize, clusters: usize) -> Self {
         Self { columns, clusters, rows: 0, buffer: Vec::new(), levels: Vec::new(), reductions: 0 }
@@ -225,7 +225,7 @@ impl Summary {
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
-    pub fn clusters(&self, observer: &dyn Observer) -> Result<SummaryClusters> {
+    pub fn clusters(&self, observer: &dyn Observer) -> Result<CoresetClusters> {
         let mut kept = Bucket {
             values: memory::copied(&self.buffer)?,
             weights: memory::filled(1.0, self.buffer.len() / self.columns)?,
@@ -242,7 +242,7 @@ impl Summary {
         };
         let trial = fewer.as_ref().map_or(rows, |fewer| fewer.rows(self.columns));
         let found = weighted_kmeans(rows, trial, self.clusters, SEED, observer)?;
-        let (_, weights) = weighted::sums(rows, &found.of_row, found.centres.len() / self.columns);
+        let (_, weights) = coreset_kmeans::sums(rows, &found.of_row, found.centres.len() / self.columns);
         let mut order: Vec<usize> = (0..weights.len()).filter(|&cluster| weights[cluster] > 0.0).collect();
         order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
         let mut sizes: Vec<u64> =
@@ -253,7 +253,7 @@ impl Summary {
             *largest = self.rows.saturating_sub(others);
         }
         let centre = |&cluster: &usize| &found.centres[cluster * self.columns..(cluster + 1) * self.columns];
-        Ok(SummaryClusters {
+        Ok(CoresetClusters {
             columns: self.columns,
             rows: self.rows,
             inertia: found.inertia,
@@ -282,11 +282,11 @@ impl Summary {
 mod tests {
     use super::*;
     use crate::observer::Silent;
-    use crate::segmentation::planted;
-    use crate::segmentation::weighted::WeightedRows;
+    use crate::segmentation::streaming::coreset_kmeans::WeightedRows;
+    use crate::segmentation::streaming::planted;
 
-    fn summary(values: &[f32], columns: usize, clusters: usize) -> Summary {
-        let mut summary = Summary::new(columns, clusters);
+    fn summary(values: &[f32], columns: usize, clusters: usize) -> Coreset {
+        let mut summary = Coreset::new(columns, clusters);
         values.chunks(columns).for_each(|row| summary.add(row, &Silent).unwrap());
         summary
     }
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn no_rows_give_no_clusters_and_equal_rows_one() {
-        assert!(Summary::new(3, 4).clusters(&Silent).unwrap().sizes.is_empty());
+        assert!(Coreset::new(3, 4).clusters(&Silent).unwrap().sizes.is_empty());
         let found = summary(&vec![7.5; 3 * 100_000], 3, 4).clusters(&Silent).unwrap();
         assert_eq!((found.sizes, found.centroids, found.inertia), (vec![100_000], vec![7.5; 3], 0.0));
     }
@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn memory_grows_with_the_logarithm_of_the_rows() {
-        let mut summary = Summary::new(100, 8);
+        let mut summary = Coreset::new(100, 8);
         let mut most = 0;
         for row in 0..400_000u64 {
             summary.add(&[(crate::seed::mix(row) >> 40) as f32; 100], &Silent).unwrap();
@@ -380,12 +380,12 @@ mod tests {
     fn what_is_read_back_is_what_was_written_and_nonsense_is_refused() {
         let summary = summary(&planted::rows(40_000, 3, 5), 3, 5);
         let bytes = postcard::to_allocvec(&summary).unwrap();
-        assert_eq!(postcard::from_bytes::<Summary>(&bytes).unwrap(), summary);
+        assert_eq!(postcard::from_bytes::<Coreset>(&bytes).unwrap(), summary);
         let mut wrong = summary.clone();
         wrong.buffer.push(1.0);
-        assert!(postcard::from_bytes::<Summary>(&postcard::to_allocvec(&wrong).unwrap()).is_err());
+        assert!(postcard::from_bytes::<Coreset>(&postcard::to_allocvec(&wrong).unwrap()).is_err());
         let mut wrong = summary;
         wrong.buffer[0] = f32::NAN;
-        assert!(postcard::from_bytes::<Summary>(&postcard::to_allocvec(&wrong).unwrap()).is_err());
+        assert!(postcard::from_bytes::<Coreset>(&postcard::to_allocvec(&wrong).unwrap()).is_err());
     }
 }

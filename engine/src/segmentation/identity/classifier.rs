@@ -2,15 +2,15 @@
 //!
 //! Groups are numbered as in the training; the caller knows their ids.
 
-use super::kmeans::{Geometry, nearest_of};
-use super::membership::{MemberFit, member_fit};
-use super::mixture::Mixture;
-use super::rfm::RfmScorer;
-use super::vote::NeighbourVote;
+use super::{MemberFit, member_fit};
 use crate::error::EngineError;
 use crate::features::row::unpadded;
 use crate::features::{Cell, Encoder, RowProblem, Table};
 use crate::matrix::Matrix;
+use crate::segmentation::kmeans::{Geometry, nearest_of};
+use crate::segmentation::knn::KnnClassifier;
+use crate::segmentation::mixture::Mixture;
+use crate::segmentation::rfm::RfmScorer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
@@ -50,13 +50,13 @@ pub enum PointRule {
     /// The most probable component.
     Mixture(Mixture),
     /// A vote of neighbours.
-    Vote(NeighbourVote),
+    Vote(KnnClassifier),
 }
 
 /// From scores to a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum RfmRule {
-    /// By the documented rules: the group of each of [`super::rfm::NAMED`], where there is one.
+    /// By the documented rules: the group of each of [`crate::segmentation::rfm::NAMED`], where there is one.
     Named(Vec<Option<u32>>),
     /// The nearest mean of scores.
     Nearest(Matrix),

@@ -3,17 +3,17 @@
 //! The nearest-neighbour chain (Murtagh 1983; Müllner 2011, arXiv:1109.2378) with the update of Lance
 //! & Williams (1967): about 3·m² reads for m leaves, and 2·m² bytes for the distances, in `f32`.
 //! Up to `EXACT` distinct rows every distinct row is a leaf, and the tree is exact. Above, leaves are
-//! micro-clusters (`micro_clusters.rs`), so that no n × n matrix is ever built:
+//! micro-clusters ([`super::micro_clusters`]), so that no n × n matrix is ever built:
 //! Ward's distance needs their sizes and centroids only and is exact for them, the average distance is
 //! taken from sizes, centroids and spreads, and complete and single linkage from the centroids alone.
 
-use super::centred::{check_finite, power_of_two_above};
-use super::merge_tree::MergeTree;
+use super::MergeTree;
 use super::micro_clusters::{MicroClusters, distinct_rows, micro_clusters};
 use crate::error::Result;
 use crate::linalg::vector::squared_distance;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
+use crate::segmentation::centered_rows::{check_finite, power_of_two_above};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
     use crate::observer::Silent;
     use crate::seed::random;
-    use crate::segmentation::validity::adjusted_rand;
+    use crate::segmentation::quality::adjusted_rand;
     use rand::Rng;
 
     const ALL: [Linkage; 4] = [Linkage::Ward, Linkage::Average, Linkage::Complete, Linkage::Single];

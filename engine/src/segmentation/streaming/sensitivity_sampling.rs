@@ -1,9 +1,9 @@
 //! Few weighted rows that stand for many: importance sampling around a rough clustering (Feldman &
-//! Langberg 2011; Bachem, Lucic & Krause 2017), the step of a [`super::summary::Summary`].
+//! Langberg 2011; Bachem, Lucic & Krause 2017), the step of a [`super::coreset::Coreset`].
 //!
 //! n rows cost 3·n·columns flops for each rough centre, on the calling thread.
 
-use super::weighted::{self, WeightedRows};
+use super::coreset_kmeans::{self, WeightedRows};
 use crate::error::Result;
 use crate::memory;
 use crate::observer::Observer;
@@ -68,7 +68,7 @@ pub fn reduce(
     let rough = clusters.saturating_mul(ROUGH_PER_CLUSTER).clamp(LEAST_ROUGH, MOST_ROUGH);
     let rough = rough_clustering(rows, rough, random, observer)?;
     let count = rough.centres.len() / rows.columns;
-    let (sums, weights) = weighted::sums(rows, &rough.of_row, count);
+    let (sums, weights) = coreset_kmeans::sums(rows, &rough.of_row, count);
     let cost = |row: usize| f64::from(rows.weights[row]) * f64::from(rough.distances[row]);
     let mut costs = vec![0.0f64; count];
     (0..rows.rows()).for_each(|row| costs[rough.of_row[row] as usize] += cost(row));
@@ -107,7 +107,7 @@ pub fn reduce(
 fn restore(drawn: &mut Bucket, of_drawn: &[u32], columns: usize, sums: &[f64], weights: &[f64]) {
     let Bucket { values, weights: drawn_weights } = drawn;
     let rows = WeightedRows { columns, values, weights: drawn_weights };
-    let (drawn_sums, drawn_totals) = weighted::sums(rows, of_drawn, weights.len());
+    let (drawn_sums, drawn_totals) = coreset_kmeans::sums(rows, of_drawn, weights.len());
     for (row, &cluster) in of_drawn.iter().enumerate() {
         let cluster = cluster as usize;
         let (total, drawn_total) = (weights[cluster], drawn_totals[cluster]);
@@ -133,7 +133,7 @@ fn rough_clustering(
     count: usize,
     random: &mut Random,
     observer: &dyn Observer,
-) -> Result<weighted::Clustering> {
+) -> Result<coreset_kmeans::Clustering> {
     let weights: Vec<f64> = rows.weights.iter().map(|&weight| f64::from(weight)).collect();
     let mut sample = Bucket::default();
     memory::reserve(&mut sample.values, ROUGH_SAMPLE.min(rows.rows()) * rows.columns)?;
@@ -142,8 +142,8 @@ fn rough_clustering(
         sample.weights.push(times as f32);
     }
     let sample = sample.rows(rows.columns);
-    let centres = weighted::seed_centres(sample, count, ROUGH_CANDIDATES, random, observer)?;
-    weighted::nearest(rows, centres, observer)
+    let centres = coreset_kmeans::seed_centres(sample, count, ROUGH_CANDIDATES, random, observer)?;
+    coreset_kmeans::nearest(rows, centres, observer)
 }
 
 /// Stratified sampling: the shares are laid end to end and cut into `draws` equal parts, and a point
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
     use crate::observer::Silent;
     use crate::seed;
-    use crate::segmentation::planted;
+    use crate::segmentation::streaming::planted;
 
     fn reduced(values: &[f32], columns: usize, clusters: usize) -> Bucket {
         let weights = vec![1.0; values.len() / columns];
@@ -188,10 +188,10 @@ mod tests {
         let of_row: Vec<u32> = (0..16_000).map(|row| row % 16).collect();
         let weights = vec![1.0; 16_000];
         let rows = WeightedRows { columns: 8, values: &values, weights: &weights };
-        let (sums, sizes) = weighted::sums(rows, &of_row, 16);
+        let (sums, sizes) = coreset_kmeans::sums(rows, &of_row, 16);
         let means: Vec<f32> = sums.iter().map(|sum| (sum / sizes[0]) as f32).collect();
-        let found = weighted::nearest(few.rows(8), means, &Silent).unwrap();
-        let (few_sums, few_sizes) = weighted::sums(few.rows(8), &found.of_row, 16);
+        let found = coreset_kmeans::nearest(few.rows(8), means, &Silent).unwrap();
+        let (few_sums, few_sizes) = coreset_kmeans::sums(few.rows(8), &found.of_row, 16);
         for (size, expected) in few_sizes.iter().zip(&sizes) {
             assert!((size - expected).abs() < 0.01, "{size} {expected}");
         }

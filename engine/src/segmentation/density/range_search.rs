@@ -5,17 +5,17 @@
 //! (Higham 2002, §3.1), and rounding rows and norms adds less than 8·u·(‖a‖² + ‖b‖²)/2. Pairs nearer to
 //! the radius than that are decided by the distance of the original rows in `f64`.
 
-use super::centred::Centred;
 use crate::error::Result;
 use crate::linalg::product::scores;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
+use crate::segmentation::centered_rows::CenteredRows;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// Rows of a task.
+/// SelectedRows of a task.
 pub(super) const BLOCK_ROWS: usize = 128;
-/// Rows that a block is multiplied with at once: 512 kB of products.
+/// SelectedRows that a block is multiplied with at once: 512 kB of products.
 const TILE_ROWS: usize = 1_024;
 /// Columns that are compared before any of them is looked at.
 const LANES: usize = 32;
@@ -26,21 +26,21 @@ pub(super) fn distance(a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// Some of the rows.
-pub(super) struct Rows<'a> {
+pub(super) struct SelectedRows<'a> {
     /// The numbers of the rows.
     pub numbers: Vec<u32>,
     original: &'a Matrix,
     /// The rows around their mean.
-    pub centred: Matrix,
+    pub centered: Matrix,
     /// ½‖row‖² of them.
     pub half_norms: Vec<f32>,
 }
 
-impl<'a> Rows<'a> {
-    /// The rows with these numbers, of the original matrix and the same matrix centred.
-    pub fn select(original: &'a Matrix, centred: &Centred, numbers: Vec<u32>) -> Self {
-        let half_norms = numbers.iter().map(|&row| centred.half_norms[row as usize]).collect();
-        Self { original, centred: centred.points.select(&numbers), half_norms, numbers }
+impl<'a> SelectedRows<'a> {
+    /// The rows with these numbers, of the original matrix and the same matrix centered.
+    pub fn select(original: &'a Matrix, centered: &CenteredRows, numbers: Vec<u32>) -> Self {
+        let half_norms = numbers.iter().map(|&row| centered.half_norms[row as usize]).collect();
+        Self { original, centered: centered.points.select(&numbers), half_norms, numbers }
     }
 
     /// A row as it was given.
@@ -56,27 +56,27 @@ impl<'a> Rows<'a> {
     /// [`crate::EngineError::Cancelled`].
     pub fn visit<State: Send>(
         &self,
-        others: &Rows,
+        others: &SelectedRows,
         radius: Radius,
         states: &mut [State],
         from: impl Fn(usize) -> usize + Sync,
         visit: impl Fn(&mut State, Pair) + Sync,
         observer: &dyn Observer,
     ) -> Result<()> {
-        let k = self.centred.columns();
+        let k = self.centered.columns();
         let error = (k as f32 + 8.0) * f32::EPSILON;
         let least: Vec<f32> = others.half_norms.iter().map(|norm| norm * (1.0 - error)).collect();
         states.par_chunks_mut(BLOCK_ROWS).enumerate().try_for_each_init(
             || (Vec::new(), Vec::new()),
             |(products, hits), (block, states)| {
                 let start = block * BLOCK_ROWS;
-                let rows = &self.centred.data()[start * k..(start + states.len()) * k];
+                let rows = &self.centered.data()[start * k..(start + states.len()) * k];
                 let mut tile = from(block);
                 while tile < others.numbers.len() {
                     observer.check()?;
                     let end = (tile + TILE_ROWS).min(others.numbers.len());
                     products.resize(states.len() * (end - tile), 0.0f32);
-                    scores(rows, &others.centred.data()[tile * k..end * k], k, products);
+                    scores(rows, &others.centered.data()[tile * k..end * k], k, products);
                     for (row, (state, products)) in
                         states.iter_mut().zip(products.chunks(end - tile)).enumerate()
                     {
@@ -112,22 +112,22 @@ pub(super) struct Radius {
 }
 
 impl Radius {
-    /// The radius for rows that were centred.
-    pub fn new(given: f64, centred: &Centred) -> Self {
-        Self { given, unit: centred.unit, half_square: ((given / centred.unit).powi(2) / 2.0) as f32 }
+    /// The radius for rows that were centered.
+    pub fn new(given: f64, centered: &CenteredRows) -> Self {
+        Self { given, unit: centered.unit, half_square: ((given / centered.unit).powi(2) / 2.0) as f32 }
     }
 }
 
 /// Two rows that are within the radius as far as the product can tell.
 #[derive(Clone, Copy)]
 pub(super) struct Pair<'a> {
-    rows: &'a Rows<'a>,
-    others: &'a Rows<'a>,
+    rows: &'a SelectedRows<'a>,
+    others: &'a SelectedRows<'a>,
     /// The place of the one.
     pub place: usize,
     /// The place of the other.
     pub other: usize,
-    /// Half the squared distance in the unit of the centred rows, and by how much it may be wrong.
+    /// Half the squared distance in the unit of the centered rows, and by how much it may be wrong.
     half_square: f32,
     error: f32,
     radius: Radius,

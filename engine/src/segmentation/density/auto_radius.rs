@@ -2,13 +2,13 @@
 //! their neighbours (Ester et al. 1996, §4.2), found as Kneedle does (Satopaa et al. 2011, without its
 //! smoothing): where the sorted curve is farthest below the chord from its first to its last point.
 //!
-//! Rows in clusters make the flat part of the curve and noise its steep end. On 4,000 rows of 5 to 20
+//! SelectedRows in clusters make the flat part of the curve and noise its steep end. On 4,000 rows of 5 to 20
 //! planted groups of unlike density in 2 to 64 columns, with 0 to 30 % noise, the adjusted Rand index at
 //! the knee is on the average .03 below that of the best of nine radii, .17 at worst. With the knee of
 //! the logarithms that is .05 and .44, with 1.5 medians .08 and .60; quantiles fail altogether for some
 //! share of noise. Where groups overlap so much that the best radius finds half of them, all become one.
 
-use super::within::{Rows, distance};
+use super::range_search::{SelectedRows, distance};
 use crate::error::Result;
 use crate::linalg::product::scores;
 use crate::observer::Observer;
@@ -16,14 +16,19 @@ use crate::seed;
 use rand::seq::index;
 use rayon::prelude::*;
 
-/// Rows whose neighbours are looked for.
+/// SelectedRows whose neighbours are looked for.
 const SAMPLE_ROWS: usize = 2_000;
-/// Rows that are multiplied with all rows at once: 3 MB of products for 100,000 rows.
+/// SelectedRows that are multiplied with all rows at once: 3 MB of products for 100,000 rows.
 const BLOCK_ROWS: usize = 8;
 
 /// The radius within which rows in clusters have that many neighbours, themselves included; 0 where
 /// most rows have as many copies, or where there are none. 2·2,000·n·k flops at most.
-pub(super) fn auto_radius(rows: &Rows, neighbours: usize, seed: u64, observer: &dyn Observer) -> Result<f64> {
+pub(super) fn auto_radius(
+    rows: &SelectedRows,
+    neighbours: usize,
+    seed: u64,
+    observer: &dyn Observer,
+) -> Result<f64> {
     let count = rows.numbers.len();
     let mut random = seed::random(seed, "density radius");
     let sample = index::sample(&mut random, count, SAMPLE_ROWS.min(count)).into_vec();
@@ -32,10 +37,11 @@ pub(super) fn auto_radius(rows: &Rows, neighbours: usize, seed: u64, observer: &
         .par_chunks(BLOCK_ROWS)
         .map(|places| {
             observer.check()?;
-            let k = rows.centred.columns();
-            let block: Vec<f32> = places.iter().flat_map(|&place| rows.centred.row(place)).copied().collect();
+            let k = rows.centered.columns();
+            let block: Vec<f32> =
+                places.iter().flat_map(|&place| rows.centered.row(place)).copied().collect();
             let mut products = vec![0.0; places.len() * count];
-            scores(&block, rows.centred.data(), k, &mut products);
+            scores(&block, rows.centered.data(), k, &mut products);
             let mut order: Vec<u32> = (0..count as u32).collect();
             let farthest = places.iter().zip(products.chunks(count)).map(|(&place, products)| {
                 // ‖a − b‖² / 2 less ½‖a‖²; the distance itself is taken from the rows.

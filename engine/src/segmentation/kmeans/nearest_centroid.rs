@@ -6,7 +6,8 @@
 //! In the spherical geometry ‖x‖ = ‖c‖ = 1 by definition, which leaves a row of zeros at right angles to
 //! everything.
 
-use super::{BLOCK_ROWS, Geometry};
+use super::problem::BLOCK_ROWS;
+use super::settings::Geometry;
 use crate::linalg::product::scores;
 use crate::linalg::vector::{dot, squared_distance};
 use crate::matrix::Matrix;

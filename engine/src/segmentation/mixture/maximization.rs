@@ -2,7 +2,7 @@
 //! for a full covariance, a small part of the expectation that went before, where every component looks at
 //! every row.
 
-use super::BLOCK_ROWS;
+use super::gaussian_mixture::BLOCK_ROWS;
 use crate::error::Result;
 use crate::linalg::cholesky::inverse_factor;
 use crate::matrix::Matrix;
@@ -99,18 +99,18 @@ fn covariance(
 ) -> Result<Vec<f64>> {
     let n = mean.len();
     let mut covariance = vec![0.0; n * n];
-    let mut centred = vec![0.0f64; BLOCK_ROWS * n];
+    let mut centered = vec![0.0f64; BLOCK_ROWS * n];
     for block in members.chunks(BLOCK_ROWS) {
         observer.check()?;
-        for (&(row, share), centred) in block.iter().zip(centred.chunks_exact_mut(n)) {
+        for (&(row, share), centered) in block.iter().zip(centered.chunks_exact_mut(n)) {
             let root = f64::from(share).sqrt();
-            for ((centred, &x), &m) in centred.iter_mut().zip(points.row(row as usize)).zip(mean) {
-                *centred = root * (f64::from(x) - f64::from(m));
+            for ((centered, &x), &m) in centered.iter_mut().zip(points.row(row as usize)).zip(mean) {
+                *centered = root * (f64::from(x) - f64::from(m));
             }
         }
-        let centred = MatRef::from_row_major_slice(&centred[..block.len() * n], block.len(), n);
+        let centered = MatRef::from_row_major_slice(&centered[..block.len() * n], block.len(), n);
         let target = MatMut::from_row_major_slice_mut(&mut covariance, n, n);
-        matmul(target, Accum::Add, centred.transpose(), centred, 1.0 / total, Par::Seq);
+        matmul(target, Accum::Add, centered.transpose(), centered, 1.0 / total, Par::Seq);
     }
     Ok(covariance)
 }

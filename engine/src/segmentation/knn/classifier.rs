@@ -7,16 +7,16 @@
 //!
 //! Distances are Euclidean. A classification of n rows among m exemplars costs 2·n·m·d flops as matrix
 //! products, which only choose whom to look at: distances that count are computed in `f64`, so that
-//! [`NeighbourVote::classify`] finds what [`NeighbourVote::classify_row`] finds by looking at all. Memory is
+//! [`KnnClassifier::classify`] finds what [`KnnClassifier::classify_row`] finds by looking at all. Memory is
 //! `BLOCK_SCORES` values for each thread.
 
+use super::stratified_sample::stratified;
 use crate::error::{EngineError, Result};
 use crate::linalg::product::scores;
 use crate::linalg::vector::{distance, norm};
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
 use crate::ranking::TopN;
-use crate::seed;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ const REPORT_BLOCKS: usize = 64;
 /// Labelled rows that vote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
-pub struct NeighbourVote {
+pub struct KnnClassifier {
     /// m × d.
     exemplars: Matrix,
     /// The label of each exemplar, below `classes`.
@@ -55,7 +55,7 @@ pub struct Vote {
     pub distance: f32,
 }
 
-impl NeighbourVote {
+impl KnnClassifier {
     /// Takes the rows with a label (below `classes`) as exemplars, of which the nearest `neighbours` (at
     /// least one) vote. Above `most_exemplars` a sample is drawn by the seed, in which every label has its
     /// share and at least one row.
@@ -204,25 +204,6 @@ fn too_high(label: u32, classes: usize) -> EngineError {
     EngineError::Shape { what: "number of labels", expected: classes, found: label as usize + 1 }
 }
 
-/// Rows of every label in proportion, about `most` in all but at least one of each label, ascending.
-fn stratified(of_label: &[Vec<u32>], most: usize, seed: u64) -> Vec<u32> {
-    let total: usize = of_label.iter().map(Vec::len).sum();
-    let present = of_label.iter().filter(|rows| !rows.is_empty()).count();
-    // One for each label, and of what is left the part that keeps the running total in proportion.
-    let (rest, places) = ((total - present) as u128, most.clamp(present, total.max(present)) - present);
-    let due = |rows: usize| (rows as u128 * places as u128).checked_div(rest).unwrap_or(0) as usize;
-    let mut random = seed::random(seed, "exemplars");
-    let (mut passed, mut chosen) = (0, Vec::with_capacity(present + places));
-    for rows in of_label.iter().filter(|rows| !rows.is_empty()) {
-        let more = rows.len() - 1;
-        let amount = 1 + due(passed + more) - due(passed);
-        passed += more;
-        chosen.extend(rand::seq::index::sample(&mut random, rows.len(), amount).iter().map(|at| rows[at]));
-    }
-    chosen.sort_unstable();
-    chosen
-}
-
 /// Exemplars as they are read, before anybody looked at their shape.
 #[derive(Deserialize)]
 struct Unchecked {
@@ -233,7 +214,7 @@ struct Unchecked {
     owners: Vec<u32>,
 }
 
-impl TryFrom<Unchecked> for NeighbourVote {
+impl TryFrom<Unchecked> for KnnClassifier {
     type Error = EngineError;
 
     fn try_from(read: Unchecked) -> Result<Self> {
@@ -307,7 +288,7 @@ mod tests {
             let known = matrix(exemplars, columns, 1, place);
             let labels: Vec<u32> = (0..exemplars as u64).map(|row| (mix(row) % classes as u64) as u32).collect();
             let given: Vec<Option<u32>> = labels.iter().copied().map(Some).collect();
-            let model = NeighbourVote::new(&known, &given, classes, neighbours, exemplars, 1).unwrap();
+            let model = KnnClassifier::new(&known, &given, classes, neighbours, exemplars, 1).unwrap();
             let points = matrix(40, columns, 2, place);
             let found = model.classify(&points, &Silent).unwrap();
             prop_assert_eq!(&found, &plain(&points, &known, &labels, classes, neighbours));
@@ -326,7 +307,7 @@ mod tests {
             let total = labels.len() - 1;
             let present = sizes.iter().filter(|&&size| size > 0).count();
             let points = matrix(labels.len(), 2, 1, value);
-            match NeighbourVote::new(&points, &labels, sizes.len(), 3, most, 4) {
+            match KnnClassifier::new(&points, &labels, sizes.len(), 3, most, 4) {
                 Err(error) => prop_assert!(total == 0, "{}", error),
                 Ok(model) => {
                     prop_assert_eq!(model.labels.len(), most.clamp(present, total));
@@ -345,12 +326,12 @@ mod tests {
     fn nearer_neighbours_have_more_to_say_and_the_lower_of_equal_labels_wins() {
         let known = Matrix::from_data(1, vec![0.0, 3.0, 3.5, 4.0]).unwrap();
         let labels = [Some(2), Some(1), Some(1), Some(1)];
-        let model = NeighbourVote::new(&known, &labels, 3, 4, 9, 1).unwrap();
+        let model = KnnClassifier::new(&known, &labels, 3, 4, 9, 1).unwrap();
         // Distances 1, 2, 2.5 and 3: votes 1 for label 2 against 1/2 + 1/4 + 0.
         let expected = Vote { label: 2, confidence: 1.0 / 1.75, distance: 1.0 };
         assert_eq!(model.classify_row(&[1.0]), expected);
         // Two exemplars equally far: one vote each.
-        let model = NeighbourVote::new(&known, &labels, 3, 2, 9, 1).unwrap();
+        let model = KnnClassifier::new(&known, &labels, 3, 2, 9, 1).unwrap();
         assert_eq!(model.classify_row(&[1.5]), Vote { label: 1, confidence: 0.5, distance: 1.5 });
     }
 
@@ -361,7 +342,7 @@ mod tests {
             value(at) + if row % 4 == column { 1.0 } else { 0.0 }
         });
         let labels: Vec<Option<u32>> = (0..3000).map(|row| (row % 9 == 0).then_some(row % 4)).collect();
-        let model = NeighbourVote::new(&points, &labels, 4, 7, 200, 1).unwrap();
+        let model = KnnClassifier::new(&points, &labels, 4, 7, 200, 1).unwrap();
         assert_eq!(model.exemplars.rows(), 200);
         let votes = model.classify(&points, &Silent).unwrap();
         let right = votes.iter().zip(0..).filter(|(vote, row)| vote.label == row % 4).count();
@@ -372,7 +353,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_an_error_and_models_survive_serialization() {
         let points = matrix(4, 2, 1, value);
-        let new = |labels: &[Option<u32>]| NeighbourVote::new(&points, labels, 2, 0, 9, 1);
+        let new = |labels: &[Option<u32>]| KnnClassifier::new(&points, labels, 2, 0, 9, 1);
         assert!(matches!(new(&[Some(0)]), Err(EngineError::Shape { expected: 4, found: 1, .. })));
         assert!(matches!(
             new(&[Some(2), None, None, None]),
@@ -383,9 +364,9 @@ mod tests {
         assert!(matches!(model.classify(&matrix(2, 3, 1, value), &Silent), Err(EngineError::Shape { .. })));
         assert_eq!(model.classify(&Matrix::default(), &Silent), Ok(vec![]));
         let text = serde_json::to_string(&model).unwrap();
-        assert_eq!(serde_json::from_str::<NeighbourVote>(&text).unwrap(), model);
+        assert_eq!(serde_json::from_str::<KnnClassifier>(&text).unwrap(), model);
         assert!(
-            serde_json::from_str::<NeighbourVote>(&text.replace(r#""classes":2"#, r#""classes":1"#)).is_err()
+            serde_json::from_str::<KnnClassifier>(&text.replace(r#""classes":2"#, r#""classes":1"#)).is_err()
         );
     }
 
@@ -393,7 +374,7 @@ mod tests {
     fn without_the_exemplars_of_somebody_the_others_vote_as_if_they_had_been_alone() {
         let points = matrix(9, 2, 1, value);
         let labels: Vec<Option<u32>> = (0..9).map(|row| (row % 4 != 3).then_some(row % 2)).collect();
-        let vote = |labels: &[Option<u32>]| NeighbourVote::new(&points, labels, 2, 3, 100, 1).unwrap();
+        let vote = |labels: &[Option<u32>]| KnnClassifier::new(&points, labels, 2, 3, 100, 1).unwrap();
         let numbered = vote(&labels).owned(|row| 100 + row);
         let mut fewer = labels.clone();
         fewer[4] = None;
