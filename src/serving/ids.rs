@@ -1,7 +1,7 @@
 //! Ids as a call gives them, and the numbers of items that a version knows.
 
 use super::version::ServedVersion;
-use crate::catalog::factors::parse_id;
+use crate::pg::datums::id_text::parse_id;
 use crate::catalog::models::Model;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::{Id, IdKind};

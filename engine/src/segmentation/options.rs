@@ -10,21 +10,21 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
-    /// k-means.
+    /// k-means, spherical or Euclidean.
     Kmeans,
-    /// Agglomerative clustering of micro-clusters.
+    /// A merge tree (agglomerative clustering), cut into segments.
     Hierarchical,
     /// A vote of the nearest users that carry a label.
     Knn,
-    /// A mixture of Gaussians.
+    /// A mixture of Gaussian components.
     Mixture,
-    /// DBSCAN.
+    /// Dense places of one density (DBSCAN).
     Density,
     /// Recency, frequency and monetary value.
     Rfm,
-    /// The user's own segments.
+    /// The users' own labels as they are.
     Column,
-    /// One segment of everybody.
+    /// No division: everybody is in one segment.
     None,
 }
 
@@ -74,7 +74,7 @@ pub struct SegmentationOptions {
     pub label_column: Option<String>,
     /// How numbers are made comparable.
     pub scale: Scale,
-    /// How often k-means begins.
+    /// How often k-means begins anew; the best start wins.
     pub starts: usize,
     /// Which clusters are nearest to each other.
     pub linkage: Linkage,
@@ -106,9 +106,9 @@ const READABLE_SHARE: f64 = 0.01;
 /// Numbers of segments to try, and the fewest users one may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Ascending, at least one.
+    /// The numbers of segments to try: ascending, at least one.
     pub counts: Vec<usize>,
-    /// Smaller segments are dissolved.
+    /// Segments with fewer users are dissolved.
     pub least: usize,
 }
 

@@ -18,11 +18,11 @@ use crate::observer::Observer;
 pub struct PointSet {
     /// rows × dimensions; of length one where the geometry is spherical.
     pub points: Matrix,
-    /// What is near.
+    /// What near means among the points.
     pub geometry: Geometry,
 }
 
-/// Rows in groups.
+/// A division of rows into groups, with what its method knows of it.
 #[derive(Clone, Debug)]
 pub struct Partition {
     /// The group of every row, from 0.
@@ -41,7 +41,7 @@ pub struct Partition {
     pub vote: Option<KnnClassifier>,
     /// The merge tree and each row's leaf, where that is the method.
     pub tree: Option<(MergeTree, Vec<u32>)>,
-    /// How good it is.
+    /// How good the partition is.
     pub scores: Scores,
 }
 
@@ -69,7 +69,7 @@ const MOST_EXEMPLARS: usize = 20_000;
 
 /// What a partition is made from, besides the points.
 pub struct Partitioner<'a> {
-    /// The settings.
+    /// The settings of segmentation, checked.
     pub options: &'a SegmentationOptions,
     /// How many groups to try.
     pub target: &'a Target,
@@ -77,7 +77,7 @@ pub struct Partitioner<'a> {
     pub start: Option<&'a [Option<u32>]>,
     /// The label of every row and the number of labels, where users carry them.
     pub labels: Option<(&'a [Option<u32>], usize)>,
-    /// Where random draws start.
+    /// The seed of all random draws.
     pub seed: u64,
 }
 

@@ -2,7 +2,7 @@
 //! their neighbours (Ester et al. 1996, §4.2), found as Kneedle does (Satopaa et al. 2011, without its
 //! smoothing): where the sorted curve is farthest below the chord from its first to its last point.
 //!
-//! SelectedRows in clusters make the flat part of the curve and noise its steep end. On 4,000 rows of 5 to 20
+//! Rows in clusters make the flat part of the curve and noise its steep end. On 4,000 rows of 5 to 20
 //! planted groups of unlike density in 2 to 64 columns, with 0 to 30 % noise, the adjusted Rand index at
 //! the knee is on the average .03 below that of the best of nine radii, .17 at worst. With the knee of
 //! the logarithms that is .05 and .44, with 1.5 medians .08 and .60; quantiles fail altogether for some
@@ -16,9 +16,9 @@ use crate::seed;
 use rand::seq::index;
 use rayon::prelude::*;
 
-/// SelectedRows whose neighbours are looked for.
+/// Rows whose neighbours are looked for.
 const SAMPLE_ROWS: usize = 2_000;
-/// SelectedRows that are multiplied with all rows at once: 3 MB of products for 100,000 rows.
+/// Rows that are multiplied with all rows at once: 3 MB of products for 100,000 rows.
 const BLOCK_ROWS: usize = 8;
 
 /// The radius within which rows in clusters have that many neighbours, themselves included; 0 where

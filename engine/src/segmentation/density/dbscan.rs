@@ -21,14 +21,14 @@ use rand::seq::index;
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// SelectedRows at most for an exact answer: at 64 columns 40 seconds of a processor.
+/// Rows at most for an exact answer: at 64 columns 40 seconds of a processor.
 const EXACT_ROWS: usize = 100_000;
-/// SelectedRows among which core rows are looked for above: 500,000 of 64 columns take 28 seconds of a processor.
+/// Rows among which core rows are looked for above: 500,000 of 64 columns take 28 seconds of a processor.
 const SAMPLE_ROWS: usize = 20_000;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "density";
 
-/// What is dense.
+/// What counts as dense.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DbscanSettings {
     /// A core row has this many rows within the radius, itself included.
@@ -38,13 +38,13 @@ pub struct DbscanSettings {
     pub radius: AutoOr<f64>,
 }
 
-/// SelectedRows in dense clusters.
+/// Rows in dense clusters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DbscanClusters {
     /// The cluster of every row, from 0 in the order of size and then of their first rows; `None` for
     /// noise.
     pub of_row: Vec<Option<u32>>,
-    /// Number of clusters.
+    /// The number of clusters, without noise.
     pub count: usize,
     /// The radius that was given or found.
     pub radius: f64,

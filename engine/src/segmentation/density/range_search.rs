@@ -13,9 +13,9 @@ use crate::segmentation::centered_rows::CenteredRows;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// SelectedRows of a task.
+/// Rows of a task.
 pub(super) const BLOCK_ROWS: usize = 128;
-/// SelectedRows that a block is multiplied with at once: 512 kB of products.
+/// Rows that a block is multiplied with at once: 512 kB of products.
 const TILE_ROWS: usize = 1_024;
 /// Columns that are compared before any of them is looked at.
 const LANES: usize = 32;
@@ -25,7 +25,7 @@ pub(super) fn distance(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(&x, &y)| (f64::from(x) - f64::from(y)).powi(2)).sum::<f64>().sqrt()
 }
 
-/// Some of the rows.
+/// Some rows of a matrix, as they were given and centered.
 pub(super) struct SelectedRows<'a> {
     /// The numbers of the rows.
     pub numbers: Vec<u32>,

@@ -44,7 +44,7 @@ enum Cut<'a> {
 /// A set of codes of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// The column.
+    /// The place of the column in the table.
     pub column: usize,
     /// Bit c is set where the condition holds for code c.
     pub codes: u64,
@@ -94,7 +94,7 @@ impl<'a> Coded<'a> {
         &self.codes
     }
 
-    /// The largest code.
+    /// The largest code that a row of the column has.
     pub fn last(&self) -> u8 {
         match &self.cut {
             Cut::Number(bounds) | Cut::Age(bounds) => bounds.len() as u8 + 1,

@@ -22,9 +22,9 @@ const MOST_LEVELS: usize = 10;
 /// What a profile's value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProfileKind {
-    /// A mean.
+    /// A number, described by its mean.
     Number,
-    /// The share of true.
+    /// A truth value, described by the share of true.
     Boolean,
     /// The share of a level.
     Category,
@@ -33,7 +33,7 @@ pub enum ProfileKind {
 }
 
 impl ProfileKind {
-    /// The name in SQL.
+    /// The name of the kind in SQL.
     pub fn name(self) -> &'static str {
         match self {
             Self::Number => "number",
@@ -47,16 +47,16 @@ impl ProfileKind {
 /// One feature of one segment beside everybody. Everybody is every user that has a segment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileRow {
-    /// The segment.
+    /// The segment that the row describes, from 0.
     pub segment: u32,
     /// The column, or `column = level`.
     pub feature: String,
-    /// [`ProfileKind::name`].
+    /// The name of the kind, as [`ProfileKind::name`] gives it.
     pub kind: &'static str,
     /// Mean, share of true, share of the level or mean age in days, of the segment's users for
     /// whom it is known.
     pub value: f64,
-    /// The same of everybody.
+    /// The same value over all users.
     pub overall: f64,
     /// `value / overall`; `None` where `overall` is 0 or the signs differ.
     pub lift: Option<f64>,
@@ -208,7 +208,7 @@ impl Part {
     }
 }
 
-/// A feature of everybody.
+/// A feature with what is known of it over all users.
 struct Feature {
     name: String,
     kind: ProfileKind,

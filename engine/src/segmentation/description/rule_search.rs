@@ -23,7 +23,7 @@ const BEAM: usize = 8;
 const SAMPLE_ROWS: usize = 16_000;
 /// Rules to count over all rows: what the sample cannot tell apart.
 const COUNTED: usize = 8;
-/// Levels one condition lists.
+/// How many levels one condition lists at most.
 const MOST_LEVELS: usize = 3;
 /// A bound or a level must raise F½ by this much: less is not worth reading.
 const WORTH: f64 = 0.01;
@@ -31,7 +31,7 @@ const WORTH: f64 = 0.01;
 /// How many rows a rule holds for.
 #[derive(Clone, Copy, Debug)]
 pub struct Score {
-    /// Rows of the segment.
+    /// How many rows belong to the segment.
     pub size: f64,
     /// Rows the rule holds for.
     pub matched: f64,
@@ -66,7 +66,7 @@ pub fn words_of(rule: &[Condition]) -> usize {
 
 /// Rows of a segment and of all others.
 pub struct Sample<'a> {
-    /// The columns.
+    /// The columns, coded, that conditions may speak of.
     pub columns: &'a [Coded<'a>],
     /// The share of the segment among all rows.
     pub share: f64,

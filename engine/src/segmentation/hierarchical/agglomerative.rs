@@ -49,7 +49,7 @@ pub struct Hierarchy {
     pub leaf_of_row: Vec<u32>,
     /// leaves × k: the mean of each leaf's rows.
     pub leaf_centroids: Matrix,
-    /// How the leaves merge.
+    /// How the leaves merge until one node is left.
     pub tree: MergeTree,
 }
 

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
-/// Two nodes become one.
+/// One merge: two nodes become one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Merge {
     /// The node with the lower number: a leaf, or `leaves + m` for what merge `m` made.
@@ -21,7 +21,7 @@ pub struct Merge {
 /// Leaves and how they merge, from the nearest two to the last.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MergeTree {
-    /// Rows of every leaf.
+    /// How many rows every leaf has.
     pub leaf_rows: Vec<u32>,
     /// One merge fewer than leaves, lowest first.
     pub merges: Vec<Merge>,
@@ -56,7 +56,7 @@ impl MergeTree {
         Self { leaf_rows, merges }
     }
 
-    /// Number of leaves.
+    /// The number of leaves that the tree began with.
     pub fn leaves(&self) -> usize {
         self.leaf_rows.len()
     }

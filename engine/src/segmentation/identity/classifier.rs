@@ -28,14 +28,14 @@ pub enum Classifier {
     },
     /// Recency, frequency and monetary value.
     Rfm {
-        /// From values to scores.
+        /// Turns recency, frequency and monetary value into scores.
         scorer: RfmScorer,
         /// From scores to a group.
         rule: RfmRule,
     },
     /// The label that the row carries.
     Label {
-        /// The column.
+        /// The column that names the segment.
         column: String,
         /// The label of each group; none for users without one.
         labels: Vec<Option<String>>,
@@ -47,9 +47,9 @@ pub enum Classifier {
 pub enum PointRule {
     /// The nearest mean (groups × dimensions).
     Nearest(Matrix),
-    /// The most probable component.
+    /// The most probable component of a mixture.
     Mixture(Mixture),
-    /// A vote of neighbours.
+    /// A vote of the nearest labelled rows.
     Vote(KnnClassifier),
 }
 

@@ -96,11 +96,11 @@ fn largest_first(weights: &Weights<i64>) -> Vec<usize> {
 /// Users who were in one segment and are in another, or in the same (`from` = `to`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Movement {
-    /// The segment before.
+    /// The segment that they were in.
     pub from: i32,
-    /// The segment now.
+    /// The segment that they are in now.
     pub to: i32,
-    /// How many users.
+    /// How many users moved that way.
     pub users: u64,
 }
 

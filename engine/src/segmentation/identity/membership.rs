@@ -16,7 +16,7 @@ pub struct Membership {
 /// How well a user fits a segment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MemberFit {
-    /// The segment.
+    /// The segment that the user belongs to.
     pub segment: u32,
     /// From the centroid: 1 − cosine in the space of factors, else Euclidean.
     pub distance: f32,
@@ -65,7 +65,7 @@ impl Membership {
         Self { centroids, of_user }
     }
 
-    /// Number of segments.
+    /// The number of segments, with or without members.
     pub fn count(&self) -> usize {
         self.centroids.rows()
     }

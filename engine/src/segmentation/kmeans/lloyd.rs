@@ -66,7 +66,7 @@ pub(super) fn lloyd(problem: &Problem, mut centroids: Matrix, iterations: usize)
     Ok(Clusters { centroids, of_row, inertia })
 }
 
-/// How far centroids moved.
+/// How far every centroid moved in an iteration.
 #[derive(Default)]
 struct Shifts {
     of: Vec<f32>,

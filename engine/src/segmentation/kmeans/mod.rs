@@ -11,13 +11,13 @@ mod cluster_sums;
 mod lloyd;
 mod nearest_centroid;
 mod oversampling;
-mod problem;
+pub mod problem;
 mod seeding;
 mod settings;
 
 pub use algorithm::kmeans;
 pub use cluster_sums::means;
 pub use nearest_centroid::{Nearest, nearest, nearest_block, nearest_of};
-pub use problem::Clusters;
+pub use problem::{PHASE, Clusters};
 pub use seeding::seed_sequential;
 pub use settings::{Geometry, KmeansSettings};

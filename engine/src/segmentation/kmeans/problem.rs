@@ -6,7 +6,7 @@ use crate::matrix::Matrix;
 use crate::observer::Observer;
 
 /// The name of the phase in progress reports and in the training log.
-pub(super) const PHASE: &str = "segments";
+pub const PHASE: &str = "segments";
 /// Rows of a block: enough for the speed of a matrix product, few enough for the second cache.
 pub(super) const BLOCK_ROWS: usize = 256;
 /// Flops below which it does not pay to wake another thread: some 50 µs.

@@ -12,7 +12,7 @@ pub enum Geometry {
     Euclidean,
 }
 
-/// What to look for.
+/// How many clusters to look for, and how hard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KmeansSettings {
     /// What near means.

@@ -33,7 +33,7 @@ const REPORT_BLOCKS: usize = 64;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct KnnClassifier {
-    /// m × d.
+    /// The labelled rows, m × d.
     exemplars: Matrix,
     /// The label of each exemplar, below `classes`.
     labels: Vec<u32>,

@@ -18,7 +18,7 @@ pub(super) const BLOCK_ROWS: usize = 256;
 pub struct Mixture {
     /// The share of each component, adding up to 1.
     pub(super) weights: Vec<f64>,
-    /// components × d.
+    /// The mean of every component, components × d.
     pub(super) means: Matrix,
     /// W with ‖W (x − mean)‖² the squared Mahalanobis distance, for each component: the d × d inverse of the
     /// covariance's Cholesky factor, or its diagonal.
@@ -27,7 +27,7 @@ pub struct Mixture {
     pub(super) log_determinants: Vec<f64>,
     /// Mean log-likelihood of a row of the training data.
     pub log_likelihood: f64,
-    /// Iterations it took.
+    /// How many iterations the fit took.
     pub iterations: usize,
 }
 
@@ -78,7 +78,7 @@ impl Mixture {
         probabilities
     }
 
-    /// components × d.
+    /// The mean of every component, components × d.
     pub fn means(&self) -> &Matrix {
         &self.means
     }

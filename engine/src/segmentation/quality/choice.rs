@@ -23,9 +23,9 @@ pub struct Choice {
     pub scores: Scores,
     /// What held-out events say, where they were asked.
     pub held_out: Option<f64>,
-    /// Whether it was chosen.
+    /// True for the one number that was chosen.
     pub chosen: bool,
-    /// Why.
+    /// A sentence that says why or why not.
     pub reason: String,
 }
 
@@ -85,13 +85,13 @@ pub fn choose(tried: &[Tried], asked: Asked) -> (usize, Vec<Choice>) {
 /// Who decided the number of segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// The options name it.
+    /// The options name the number.
     Given,
-    /// The method finds it.
+    /// The method finds the number.
     Found,
     /// It is that of the deployed version.
     Kept,
-    /// The training chooses.
+    /// The training tries several and chooses.
     Auto,
 }
 

@@ -5,8 +5,8 @@
 pub struct Scores {
     /// Mean silhouette of a sample.
     pub silhouette: Option<f64>,
-    /// Davies–Bouldin index.
+    /// The Davies–Bouldin index; lower is better.
     pub davies_bouldin: Option<f64>,
-    /// Calinski–Harabasz index.
+    /// The Calinski–Harabasz index; higher is better.
     pub calinski_harabasz: Option<f64>,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RfmSegments {
-    /// The [`NAMED`] segments.
+    /// The segments of [`NAMED`], by ranges of scores.
     Named,
     /// Clusters of the scores.
     Kmeans,
@@ -16,7 +16,7 @@ pub enum RfmSegments {
 /// 1 to 5, the mean rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NamedSegment {
-    /// What marketing calls it.
+    /// What marketing calls the segment.
     pub name: &'static str,
     /// Least and most score of recency.
     pub recency: (u8, u8),
@@ -42,7 +42,7 @@ pub const NAMED: &[NamedSegment] = &[
 ];
 
 impl NamedSegment {
-    /// The ranges in words.
+    /// The ranges of scores in words.
     pub fn rule(&self) -> String {
         let range = |(least, most): (u8, u8)| {
             if least == most { least.to_string() } else { format!("{least} to {most}") }

@@ -27,7 +27,7 @@ pub struct LabelledSample {
     rows: u64,
     values: Vec<f32>,
     labels: Vec<u32>,
-    /// What each row drew.
+    /// The number that each kept row drew.
     draws: Vec<u64>,
     /// Rows that drew more are not among the smallest.
     limit: u64,
@@ -63,7 +63,7 @@ impl LabelledSample {
         Self { columns, rows: 0, values: Vec::new(), labels: Vec::new(), draws: Vec::new(), limit: u64::MAX }
     }
 
-    /// Values of a row.
+    /// How many values a row has.
     pub fn columns(&self) -> usize {
         self.columns
     }
@@ -78,7 +78,7 @@ impl LabelledSample {
         (MOST_VALUES / self.columns).clamp(LEAST_ROWS, MOST_ROWS)
     }
 
-    /// Bytes it holds.
+    /// How many bytes the sample holds.
     pub fn memory(&self) -> usize {
         let (values, labels) = (self.values.capacity(), self.labels.capacity());
         size_of::<f32>() * (values + labels) + size_of::<u64>() * self.draws.capacity()
