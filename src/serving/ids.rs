@@ -1,9 +1,9 @@
 //! Ids as a call gives them, and the numbers of items that a version knows.
 
 use super::version::ServedVersion;
-use crate::pg::datums::id_text::parse_id;
 use crate::catalog::models::Model;
 use crate::error::{Result, SegrecError};
+use crate::pg::datums::id_text::parse_id;
 use segrec_engine::interactions::{Id, IdKind};
 
 /// The id in the form the model takes, `None` for a text that is no such id.

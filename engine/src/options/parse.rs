@@ -2,9 +2,9 @@
 //! together; an unknown name is answered with the nearest known one, a value out of range with the
 //! range.
 
+use super::checked::Options;
 use super::entry::{Kind, OptionEntry};
 use super::table::OPTIONS;
-use super::checked::Options;
 use crate::features::parse_moment;
 use crate::likeness::{MOST_PROBLEMS, likeness};
 use serde_json::{Map, Value};

@@ -8,12 +8,12 @@ use super::search::Search;
 use crate::error::Result as EngineResult;
 use crate::likeness::MOST_PROBLEMS;
 use crate::observer::Observer;
-use crate::options::entry::{Kind, OptionEntry};
-use crate::options::table::OPTIONS;
 use crate::options::checked::Options;
+use crate::options::entry::{Kind, OptionEntry};
 use crate::options::parse::{
     OptionProblem, check_value, describe, merge_options, nearest, parse_options, set,
 };
+use crate::options::table::OPTIONS;
 use crate::seed::{hash_bytes, random};
 use rand::Rng;
 use serde_json::{Map, Value};

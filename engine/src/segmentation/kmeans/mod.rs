@@ -18,6 +18,6 @@ mod settings;
 pub use algorithm::kmeans;
 pub use cluster_sums::means;
 pub use nearest_centroid::{Nearest, nearest, nearest_block, nearest_of};
-pub use problem::{PHASE, Clusters};
+pub use problem::{Clusters, PHASE};
 pub use seeding::seed_sequential;
 pub use settings::{Geometry, KmeansSettings};
