@@ -3,7 +3,8 @@
 //! It uses what is stored of the version: users, their items and their factors as of the training.
 
 use super::history::History;
-use super::recommendation::{Recommended, fill_with_popular, rated_factors};
+use super::recommendation::{fill_with_popular, rated_factors};
+use super::recommended::Recommended;
 use super::scorers::Scoree;
 use super::session;
 use super::version::{Segment, ServedVersion};

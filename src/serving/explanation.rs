@@ -5,7 +5,8 @@
 //! the prior mean is linear in the pattern of what was rated too.
 
 use super::ids::{check_item_kind, item_numbers, user_id};
-use super::recommendation::{Person, Recommended, Request, answer, find_person, stranger};
+use super::recommendation::{Person, Request, answer, find_person, stranger};
+use super::recommended::Recommended;
 use super::session;
 use super::variety::Variety;
 use super::version::ServedVersion;

@@ -5,7 +5,8 @@
 //! on its own rows.
 
 use super::history::History;
-use super::recommendation::{Recommended, Request, answer, known_person};
+use super::recommendation::{Request, answer, known_person};
+use super::recommended::Recommended;
 use super::session;
 use super::variety::Variety;
 use super::version::ServedVersion;
@@ -19,13 +20,13 @@ use crate::pg::process::workers::{Workers, look};
 use crate::settings;
 use segrec_engine::Observer;
 use segrec_engine::evaluation::MetricRow;
+use segrec_engine::evaluation::deciding_metric::MOST_USERS;
 use segrec_engine::evaluation::errors::errors;
 use segrec_engine::evaluation::{Catalog, Measured, Ranked, report};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, SparseRows};
 use segrec_engine::ranking::Scored;
 use segrec_engine::scorers::ratings::Biases;
 use segrec_engine::seed::sample;
-use segrec_engine::training::holdout_metrics::MOST_USERS;
 use std::rc::Rc;
 
 /// Users of a version that are loaded at once.

@@ -7,6 +7,7 @@
 //! - [`history`]: what a user has done, now or as of the training
 //! - [`scorers`]: the scorers of a version, and where the rows lie that they read
 //! - [`ids`]: ids as a call gives them
+//! - [`recommended`]: an item of a list
 //! - [`recommendation`]: from a request to a list
 //! - [`segments`], [`segment_of`]: the segments of a version, and which one is a user's
 //! - [`explanation`]: one item for one user, and why
@@ -32,6 +33,7 @@ pub mod ids;
 pub mod measuring;
 mod model_access;
 pub mod recommendation;
+pub mod recommended;
 pub mod scorers;
 pub mod segment_list;
 pub mod segment_of;

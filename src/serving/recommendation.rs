@@ -8,7 +8,9 @@
 
 use super::history::History;
 use super::ids::{candidate_numbers, check_item_kind, item_numbers, user_id};
+use super::recommended::Recommended;
 use super::scorers::Scoree;
+use super::statistics::FactorSource;
 use super::variety::Variety;
 use super::version::{Segment, ServedVersion};
 use super::{session, statistics};
@@ -40,17 +42,6 @@ pub struct Request<'a> {
     pub exclude_seen: bool,
     /// What the list shall be besides good.
     pub variety: Variety,
-}
-
-/// One recommended item.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recommended {
-    /// The item's number.
-    pub item: u32,
-    /// Its score: comparable within one source.
-    pub score: f32,
-    /// Where it comes from.
-    pub source: Source,
 }
 
 /// A list, with the version whose numbers it uses.
@@ -113,7 +104,12 @@ fn counted(
     request: &Request<'_>,
 ) -> Result<Recommendation> {
     let list = answer(version, person, request)?;
-    statistics::count(model_id, person, &list);
+    let scored_with = person.factors.as_ref().map(|_| match person.is_stored() {
+        true => FactorSource::Stored,
+        false => FactorSource::FoldedIn,
+    });
+    let sources: Vec<Source> = list.items.iter().map(|item| item.source).collect();
+    statistics::count(model_id, scored_with, &sources);
     Ok(list)
 }
 

@@ -5,7 +5,8 @@
 //! have it.
 
 use super::ids::candidate_numbers;
-use super::recommendation::{Recommendation, Recommended, fill_with_popular};
+use super::recommendation::{Recommendation, fill_with_popular};
+use super::recommended::Recommended;
 use super::scorers::Scoree;
 use super::session;
 use super::version::ServedVersion;

@@ -1,19 +1,27 @@
 //! Counting the lists that were answered.
 
 use super::counters::{Counter, add};
-use super::recommendation::{Person, Recommendation};
 use segrec_engine::ranking::Source;
 
-/// Counts a list: what it was scored with, and with what it was filled.
-pub fn count(model_id: i64, person: &Person, list: &Recommendation) {
-    let has = |source| list.items.iter().any(|item| item.source == source);
+/// Where the factors come from that somebody is scored with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactorSource {
+    /// From the training.
+    Stored,
+    /// From events since.
+    FoldedIn,
+}
+
+/// Counts a list by the sources of its items: what it was scored with, and with what it was filled.
+pub fn count(model_id: i64, scored_with: Option<FactorSource>, sources: &[Source]) {
+    let has = |source| sources.contains(&source);
     let counted = [
         (Counter::Calls, true),
-        (Counter::Stored, person.is_stored()),
-        (Counter::FoldedIn, person.factors.is_some() && !person.is_stored()),
+        (Counter::Stored, scored_with == Some(FactorSource::Stored)),
+        (Counter::FoldedIn, scored_with == Some(FactorSource::FoldedIn)),
         (Counter::SegmentPopular, has(Source::SegmentPopular)),
         (Counter::Popular, has(Source::Popular)),
-        (Counter::Empty, list.items.is_empty()),
+        (Counter::Empty, sources.is_empty()),
     ];
     add(model_id, counted.into_iter().filter_map(|(counter, counts)| counts.then_some(counter)));
 }

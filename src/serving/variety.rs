@@ -5,7 +5,7 @@
 //! draw gives the items of the pool new ranks, with the scores that belong to these, and the list is chosen
 //! from that.
 
-use super::recommendation::Recommended;
+use super::recommended::Recommended;
 use super::version::ServedVersion;
 use crate::error::{Result, SegrecError};
 use crate::pg::process::memory::ask;

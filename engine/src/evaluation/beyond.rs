@@ -1,7 +1,7 @@
 //! What a list is besides right: new to people, varied, popular (Castells et al. 2015; Abdollahpouri
 //! et al. 2019). `None` where a list has no such value.
 
-use super::report::Catalog;
+use super::metric_row::Catalog;
 use crate::ranking::Scored;
 
 /// The mean of −log₂ of the share of users that have an item: how surprising it is to be shown. An item

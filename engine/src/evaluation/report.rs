@@ -3,11 +3,11 @@
 //! ([`super::spread`]).
 
 use super::beyond::{diversity, novelty, popularity_lift};
+use super::metric_row::{Catalog, MetricRow};
 use super::metrics::{ListMetrics, Metric};
 use super::quotients::{Parts, Quotient, fits, parts_of_users, quotient_rows};
-use super::spread::{Jackknifed, Spread};
+use super::spread::{CatalogSpread, Jackknifed};
 use crate::error::{EngineError, Result};
-use crate::matrix::Rows;
 use crate::observer::Observer;
 use crate::ranking::Scored;
 
@@ -15,36 +15,6 @@ use crate::ranking::Scored;
 const BEYOND: [&str; 3] = ["novelty", "diversity", "popularity_lift"];
 /// Standard errors from the middle of a normal distribution to its 2.5 % bounds.
 const NORMAL_BOUND: f64 = 1.959_963_984_540_054;
-
-/// A measured value.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MetricRow {
-    /// The name in SQL: `ndcg`, `coverage`, …
-    pub metric: &'static str,
-    /// The length of the lists; 0 where the metric looks at no list.
-    pub k: usize,
-    /// The segment; `None` for all users.
-    pub segment: Option<u32>,
-    /// What the model reaches.
-    pub value: f64,
-    /// The bounds of the 95 % interval; `None` where fewer than two users were measured.
-    pub interval: Option<(f64, f64)>,
-    /// What the baseline reaches.
-    pub baseline: f64,
-    /// How many users the value is made of.
-    pub users: usize,
-}
-
-/// What is known of all items, for the metrics beyond accuracy.
-#[derive(Clone, Copy, Debug)]
-pub struct Catalog<'a> {
-    /// How many users have each item, in training.
-    pub item_users: &'a [u32],
-    /// Users in training.
-    pub users: usize,
-    /// A row per item, for the diversity of lists; without them it is not measured.
-    pub item_factors: Option<Rows<'a>>,
-}
 
 /// Who is measured, and on what. All slices are as long as there are measured users.
 #[derive(Clone, Copy, Debug)]
@@ -161,7 +131,7 @@ fn spread_rows(
 ) -> Vec<MetricRow> {
     let [model, baseline] = ranked.map(|ranked| {
         let lists = || users.iter().map(|&user| &ranked.lists[user][..k.min(ranked.lists[user].len())]);
-        let spread = Spread::new(lists(), items);
+        let spread = CatalogSpread::new(lists(), items);
         (spread.coverage(lists()), spread.gini(lists()))
     });
     let row = |metric, (value, error): Jackknifed, (baseline, _): Jackknifed| MetricRow {

@@ -17,13 +17,13 @@ pub type Jackknifed = (f64, Option<f64>);
 
 /// How often every item of a catalog is shown.
 #[derive(Clone, Debug)]
-pub struct Spread {
+pub struct CatalogSpread {
     counts: Vec<u32>,
     /// How many items have a smaller count, for each count.
     smaller: Vec<usize>,
 }
 
-impl Spread {
+impl CatalogSpread {
     /// Of lists of different items below `items`.
     pub fn new<'a>(lists: impl Iterator<Item = &'a [Scored]>, items: usize) -> Self {
         let mut counts = vec![0u32; items];
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn both(lists: &[Vec<Scored>], items: usize) -> (Jackknifed, Option<Jackknifed>) {
-        let spread = Spread::new(lists.iter().map(Vec::as_slice), items);
+        let spread = CatalogSpread::new(lists.iter().map(Vec::as_slice), items);
         let lists = || lists.iter().map(Vec::as_slice);
         (spread.coverage(lists()), spread.gini(lists()))
     }

@@ -159,7 +159,7 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::encoder::EncoderSettings;
+    use crate::features::EncoderSettings;
     use crate::features::table::{Column, Table, Values};
     use crate::observer::Silent;
     use serde_json::json;

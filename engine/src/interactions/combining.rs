@@ -1,7 +1,7 @@
 //! Events combined into interactions: one confidence for every user and item.
 
 use super::events::Events;
-use super::sparse::{Interactions, Scale, Seen, SparseRows};
+use super::sparse::{Interactions, Seen, SparseRows, WeightScale};
 use super::weighting::Weighting;
 use crate::error::Result;
 use crate::observer::Observer;
@@ -39,7 +39,7 @@ impl Events {
         values.iter_mut().for_each(|value| *value = weighting.confidence(*value, median));
         observer.check()?;
         let rows = SparseRows::new(self.items.len(), starts, columns, values)?;
-        let scale = Scale { median, shift: weighting.shift };
+        let scale = WeightScale { median, shift: weighting.shift };
         Ok(Interactions::scaled(rows, scale).beside(seen, weightless))
     }
 

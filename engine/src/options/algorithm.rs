@@ -1,8 +1,5 @@
 //! The algorithms that a model may rank by, what each is made of, and what a training decided.
 
-use super::checked::{AlsChoices, EventOptions, Options};
-use crate::auto::AutoOr;
-use crate::interactions::Weighting;
 use crate::matrix::Matrix;
 use crate::ranking::Blend;
 use crate::scorers::factors::AlsOptions;
@@ -105,45 +102,4 @@ pub struct Decided {
     /// The exponent of the power of two that weights were multiplied by, see [`Weighting::shift`].
     #[serde(default)]
     pub shift: f64,
-}
-
-impl Options {
-    /// Whether weights are ratings.
-    pub fn is_explicit(&self) -> bool {
-        match self.feedback {
-            Feedback::Implicit => false,
-            Feedback::Explicit => true,
-            Feedback::Auto => self.algorithm == Algorithm::Rating,
-        }
-    }
-
-    /// How events count, with ages measured from `anchor` (microseconds).
-    pub fn weighting(&self, anchor: i64) -> Weighting {
-        let EventOptions { duplicates, half_life, .. } = self.events;
-        Weighting { duplicates, half_life, anchor, ratings: self.is_explicit(), shift: 0.0 }
-    }
-
-    /// Whether popularity is the sum of what is left of weights, not the number of users: where age matters.
-    pub fn weighs_popularity(&self) -> bool {
-        self.events.half_life.is_some() && !self.is_explicit()
-    }
-
-    /// The same recipe with as many segments as a training found, where the options leave the number open.
-    pub fn with_segments(mut self, count: usize) -> Self {
-        let count = self.segmentation.segments.unwrap_or_else(|| count.max(1));
-        self.segmentation.segments = AutoOr::Given(count);
-        self
-    }
-
-    /// The same recipe with nothing left open.
-    pub fn decided(&self, decided: &Decided) -> Self {
-        let mut options = self.clone();
-        options.algorithm = decided.algorithm;
-        options.als = AlsChoices::fixed(&decided.als, self.als.warm_start);
-        if decided.algorithm == Algorithm::Hybrid {
-            let neighbours = decided.blend.0.iter().find(|own| own.scorer == "neighbours");
-            options.neighbours.share = AutoOr::Given(neighbours.map_or(0.0, |own| f64::from(own.share)));
-        }
-        options
-    }
 }

@@ -1,9 +1,10 @@
 //! The checked form of the options: only it trains.
 
+use super::algorithm::Decided;
 use super::algorithm::{Algorithm, Feedback};
 use crate::auto::AutoOr;
 use crate::evaluation::HoldoutOptions;
-use crate::interactions::{Duplicates, EventLimits};
+use crate::interactions::{Duplicates, EventLimits, Weighting};
 use crate::scorers::neighbours::{NeighbourMethod, NeighbourOptions};
 use crate::scorers::ratings::RatingOptions;
 use crate::segmentation::SegmentationOptions;
@@ -146,4 +147,45 @@ pub struct Options {
     pub seed: u64,
     /// How many of the newest versions stay after a training.
     pub keep_versions: usize,
+}
+
+impl Options {
+    /// Whether weights are ratings.
+    pub fn is_explicit(&self) -> bool {
+        match self.feedback {
+            Feedback::Implicit => false,
+            Feedback::Explicit => true,
+            Feedback::Auto => self.algorithm == Algorithm::Rating,
+        }
+    }
+
+    /// How events count, with ages measured from `anchor` (microseconds).
+    pub fn weighting(&self, anchor: i64) -> Weighting {
+        let EventOptions { duplicates, half_life, .. } = self.events;
+        Weighting { duplicates, half_life, anchor, ratings: self.is_explicit(), shift: 0.0 }
+    }
+
+    /// Whether popularity is the sum of what is left of weights, not the number of users: where age matters.
+    pub fn weighs_popularity(&self) -> bool {
+        self.events.half_life.is_some() && !self.is_explicit()
+    }
+
+    /// The same recipe with as many segments as a training found, where the options leave the number open.
+    pub fn with_segments(mut self, count: usize) -> Self {
+        let count = self.segmentation.segments.unwrap_or_else(|| count.max(1));
+        self.segmentation.segments = AutoOr::Given(count);
+        self
+    }
+
+    /// The same recipe with nothing left open.
+    pub fn decided(&self, decided: &Decided) -> Self {
+        let mut options = self.clone();
+        options.algorithm = decided.algorithm;
+        options.als = AlsChoices::fixed(&decided.als, self.als.warm_start);
+        if decided.algorithm == Algorithm::Hybrid {
+            let neighbours = decided.blend.0.iter().find(|own| own.scorer == "neighbours");
+            options.neighbours.share = AutoOr::Given(neighbours.map_or(0.0, |own| f64::from(own.share)));
+        }
+        options
+    }
 }

@@ -23,5 +23,5 @@ pub mod quality;
 pub mod rfm;
 pub mod streaming;
 
-pub use options::{Method, On, SegmentationOptions, Target};
+pub use options::{On, SegmentationMethod, SegmentationOptions, Target};
 pub use partition::PointSet;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// How users are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Method {
+pub enum SegmentationMethod {
     /// k-means, spherical or Euclidean.
     Kmeans,
     /// A merge tree (agglomerative clustering), cut into segments.
@@ -28,7 +28,7 @@ pub enum Method {
     None,
 }
 
-impl Method {
+impl SegmentationMethod {
     /// True where the number of segments is asked for, not found.
     pub fn takes_count(self) -> bool {
         matches!(self, Self::Kmeans | Self::Hierarchical | Self::Mixture)
@@ -59,7 +59,7 @@ pub enum On {
 #[serde(deny_unknown_fields)]
 pub struct SegmentationOptions {
     /// How users are divided.
-    pub method: Method,
+    pub method: SegmentationMethod,
     /// How many segments.
     pub segments: AutoOr<usize>,
     /// What users are divided by.

@@ -7,7 +7,7 @@ use super::identity::{MemberFit, member_fit};
 use super::kmeans::{Geometry, KmeansSettings, kmeans, means, nearest};
 use super::knn::KnnClassifier;
 use super::mixture::Mixture;
-use super::options::{Method, SegmentationOptions, Target};
+use super::options::{SegmentationMethod, SegmentationOptions, Target};
 use super::quality::{Scores, calinski_harabasz, davies_bouldin, silhouettes};
 use crate::error::{EngineError, Result};
 use crate::matrix::Matrix;
@@ -98,14 +98,14 @@ impl Partitioner<'_> {
     fn divided(&self, space: &PointSet, observer: &dyn Observer) -> Result<Vec<Partition>> {
         let counts = &self.target.counts;
         match self.options.method {
-            Method::Kmeans => counts
+            SegmentationMethod::Kmeans => counts
                 .iter()
                 .map(|&count| {
                     let of_row = self.kmeans(space, count, observer)?;
                     self.finish(space, of_row, observer)
                 })
                 .collect(),
-            Method::Hierarchical => {
+            SegmentationMethod::Hierarchical => {
                 let hierarchy = hierarchical(&space.points, self.options.linkage, self.seed, observer)?;
                 counts
                     .iter()
@@ -118,14 +118,16 @@ impl Partitioner<'_> {
                     })
                     .collect()
             }
-            Method::Mixture => counts.iter().map(|&count| self.mixture(space, count, observer)).collect(),
-            Method::Density => Ok(vec![self.dbscan(space, observer)?]),
-            Method::Knn => Ok(vec![self.vote(space, observer)?]),
-            Method::Rfm => {
+            SegmentationMethod::Mixture => {
+                counts.iter().map(|&count| self.mixture(space, count, observer)).collect()
+            }
+            SegmentationMethod::Density => Ok(vec![self.dbscan(space, observer)?]),
+            SegmentationMethod::Knn => Ok(vec![self.vote(space, observer)?]),
+            SegmentationMethod::Rfm => {
                 let of_row = self.kmeans(space, counts.last().copied().unwrap_or(1), observer)?;
                 Ok(vec![self.finish(space, of_row, observer)?])
             }
-            Method::Column | Method::None => {
+            SegmentationMethod::Column | SegmentationMethod::None => {
                 Ok(vec![self.finish(space, vec![0; space.points.rows()], observer)?])
             }
         }

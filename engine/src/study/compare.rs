@@ -1,17 +1,18 @@
 //! Two recipes on the same holdout, user by user.
 
 use crate::error::Result;
+use crate::evaluation::deciding_metric::{MEASURED_AT, MOST_USERS, measured_users};
 use crate::evaluation::errors::{ERRORS, parts};
 use crate::evaluation::quotients::{Difference, Parts, Quotient, differences};
 use crate::evaluation::{Holdout, ListMetrics, Metric};
 use crate::observer::Observer;
 use crate::options::checked::Options;
-use crate::scorers::ratings::rated;
 use crate::training::fit::Fit;
-use crate::training::holdout_metrics::{MEASURED_AT, MOST_USERS, MeasuredLists, measured_users};
+use crate::training::given::Given;
+use crate::training::holdout_metrics::MeasuredLists;
 use crate::training::holdout_run::run_on_holdout;
 use crate::training::ranker::Ranker;
-use crate::training::train::Given;
+use crate::training::ratings;
 
 /// Fits both recipes without the holdout that the first says, and compares what their users reach: lists at
 /// 10 and 20, or the errors of ratings. Both must be about the same kind of feedback; each weighs events by
@@ -51,7 +52,7 @@ fn what_users_reach(
 ) -> Result<Parts> {
     if let Some(rated) = &fit.rated {
         let users = measured_users(holdout, MOST_USERS, seed);
-        return parts(&rated::predictions(fit, rated, holdout, &users), observer);
+        return parts(&ratings::predictions(fit, rated, holdout, &users), observer);
     }
     let n = MEASURED_AT.into_iter().fold(0, usize::max);
     let ranker = Ranker::new(fit, &holdout.training, options.weighs_popularity());

@@ -5,13 +5,14 @@
 //! holdout of the fold's own training part; the fold's test part is looked at once, at the end.
 
 use crate::error::{EngineError, Result};
+use crate::evaluation::deciding_metric::MEASURED_AT;
 use crate::evaluation::{Holdout, MetricRow, PassedOver, Split};
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::seed::hash_bytes;
-use crate::training::holdout_metrics::{Asked, MEASURED_AT};
+use crate::training::holdout_metrics::MetricRequest;
 use crate::training::holdout_run::{measure, run_on_holdout};
-use crate::training::train::{Given, train};
+use crate::training::{Given, train};
 
 /// What a recipe reaches on a holdout.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ pub fn evaluate(
     let weighting = options.weighting(given.events.latest());
     let holdout = Holdout::new(given.events, &weighting, &options.holdout, options.seed, observer)?;
     let fit = run_on_holdout(given, &holdout, options, observer)?.fit;
-    let asked = Asked { cuts, gated: true, areas: true };
+    let asked = MetricRequest { cuts, gated: true, areas: true };
     let rows = measure(&fit, &holdout, options, asked, observer)?.rows;
     let (segments, of_user) = (fit.segments.count(), fit.segments.of_user);
     let Holdout { split, passed_over, .. } = holdout;
@@ -72,7 +73,7 @@ pub fn validate(
     }
     let given = Given { events: &training, before: None, start: None, ..given };
     let trained = train(given, options, None, observer)?;
-    let asked = Asked { cuts: &MEASURED_AT, gated: false, areas: false };
+    let asked = MetricRequest { cuts: &MEASURED_AT, gated: false, areas: false };
     let mut rows = measure(&trained.fit, &holdout, &options.decided(&trained.decided), asked, observer)?.rows;
     rows.retain(|row| row.segment.is_none());
     Ok(rows)

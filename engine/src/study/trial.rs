@@ -8,9 +8,9 @@ use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::options::parse::OptionProblem;
 use crate::seed::hash_bytes;
-use crate::training::holdout_metrics::Asked;
+use crate::training::given::Given;
+use crate::training::holdout_metrics::MetricRequest;
 use crate::training::holdout_run::{choose_algorithm, measure};
-use crate::training::train::Given;
 
 /// The longest lists that a study measures.
 const LONGEST_LIST: usize = 1_000;
@@ -92,7 +92,7 @@ pub fn trial(
         return Ok(value);
     }
     let decided = options.decided(&holdout_run.decided);
-    let asked = Asked { cuts: &[objective.k], ..Asked::BY_TRAINING };
+    let asked = MetricRequest { cuts: &[objective.k], ..MetricRequest::BY_TRAINING };
     let rows = measure(&holdout_run.fit, &holdout, &decided, asked, observer)?.rows;
     objective.of(&rows).ok_or_else(|| {
         let reason = format!("no user of {} has an event that could be held out", ids.len());

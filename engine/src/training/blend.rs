@@ -5,10 +5,11 @@
 //! everybody: scaling by user or weighing by segment ranks worse (measured). Scorers are added one after the other, the
 //! simplest first, and one that is no better by a standard error is left out.
 
-use super::holdout_metrics::{DECIDING, DECIDING_NAME, deciding_values};
+use super::holdout_metrics::deciding_values;
 use super::ranker::Ranker;
 use crate::auto::AutoOr;
 use crate::error::Result;
+use crate::evaluation::deciding_metric::{DECIDING, DECIDING_NAME};
 use crate::evaluation::interval::mean_and_error;
 use crate::evaluation::{Holdout, ListMetrics};
 use crate::observer::{Observer, Progress};

@@ -6,29 +6,21 @@ use super::auc::areas;
 use super::fit::Fit;
 use super::ranker::{PHASE, Ranker};
 use crate::error::Result;
+use crate::evaluation::deciding_metric::{
+    DECIDING, DECIDING_NAME, MEASURED_AT, MOST_USERS, deciding_value, measured_users,
+};
 use crate::evaluation::interval::mean_and_error;
 use crate::evaluation::registry::is_higher_better;
-use crate::evaluation::report::{Catalog, Measured, Ranked, report};
-use crate::evaluation::{Gate, Holdout, ListMetrics, Metric, MetricRow, gate};
+use crate::evaluation::{Catalog, Measured, Ranked, report};
+use crate::evaluation::{Gate, Holdout, MetricRow, gate};
 use crate::observer::{Observer, Progress};
 use crate::ranking::Scored;
 use crate::scorers::popularity::item_popularity;
-use crate::seed::sample;
-
-/// MeasuredLists are cut at these lengths.
-pub const MEASURED_AT: [usize; 2] = [10, 20];
-/// The metric that decides, and the length of the lists.
-pub const DECIDING: (Metric, usize) = (Metric::Ndcg, 20);
-/// The name of the deciding metric in SQL.
-pub const DECIDING_NAME: &str = "ndcg@20";
-/// Users that are measured at most, chosen by the seed: the standard error of a metric is then at
-/// most .5/√20,000 = .0035, usually a third of it, and measuring stays shorter than training.
-pub const MOST_USERS: usize = 20_000;
 
 /// What is asked of a measurement of lists.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// MeasuredLists are cut at these lengths.
+pub struct MetricRequest<'a> {
+    /// Lists are cut at these lengths.
     pub cuts: &'a [usize],
     /// Whether the gate decides on this holdout which segments use a part of their own; otherwise the fit
     /// says it.
@@ -37,7 +29,7 @@ pub struct Asked<'a> {
     pub areas: bool,
 }
 
-impl Asked<'_> {
+impl MetricRequest<'_> {
     /// What a training measures.
     pub const BY_TRAINING: Self = Self { cuts: &MEASURED_AT, gated: true, areas: false };
 }
@@ -68,7 +60,7 @@ impl Measurement {
         fit: &Fit,
         holdout: &Holdout,
         weighed: bool,
-        asked: Asked<'_>,
+        asked: MetricRequest<'_>,
         seed: u64,
         observer: &dyn Observer,
     ) -> Result<Self> {
@@ -214,13 +206,6 @@ impl MeasuredLists {
     }
 }
 
-/// What a list reaches on the deciding metric.
-fn deciding_value(holdout: &Holdout, user: u32, list: &[Scored]) -> f64 {
-    let (metric, k) = DECIDING;
-    let relevant = holdout.test.row(user as usize).0;
-    ListMetrics::measure(list.iter().map(|scored| scored.item), relevant, k).get(metric)
-}
-
 /// What each of some users reaches on the deciding metric, with the part of their segment's own where it has
 /// one, without a gate: for choosing among fits.
 ///
@@ -238,10 +223,4 @@ pub fn deciding_values(
     let mut shared = ranker.shared(&without, DECIDING.1, observer)?.into_iter();
     let lists = own.into_iter().map(|own| own.or_else(|| shared.next()).unwrap_or_default());
     Ok(lists.zip(users).map(|(list, &user)| deciding_value(holdout, user, &list)).collect())
-}
-
-/// Users with something held out, ascending: all, or as many as `most`, chosen by the seed.
-pub fn measured_users(holdout: &Holdout, most: usize, seed: u64) -> Vec<u32> {
-    let users = (0..holdout.test.rows() as u32).filter(|&user| holdout.test.row_len(user as usize) > 0);
-    sample(users.collect(), most, seed)
 }

@@ -2,13 +2,14 @@
 
 use super::blend;
 use super::fit::Fit;
-use super::holdout_metrics::{Asked, MOST_USERS, Measurement, deciding_values, measured_users};
+use super::given::Given;
+use super::holdout_metrics::{Measurement, MetricRequest, deciding_values};
 use super::ranker::Ranker;
 use super::segmenter::{Segmentation, Segmenter};
-use super::train::Given;
 use super::user_data::UserData;
 use crate::error::Result;
 use crate::evaluation::Holdout;
+use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
 use crate::options::algorithm::{Algorithm, Decided};
@@ -16,8 +17,8 @@ use crate::options::checked::Options;
 use crate::scorers::factors::tuning;
 use crate::scorers::factors::{Backbone, backbone, segment_factors};
 use crate::scorers::neighbours::Neighbours;
-use crate::scorers::ratings::rated;
 use crate::segmentation::quality::{Choice, Tried, choose};
+use crate::training::ratings;
 use std::cmp::Ordering;
 
 /// Users on which numbers of segments are compared.
@@ -145,7 +146,7 @@ pub fn run_on_holdout(
     let training = &holdout.training;
     let mut als = tuning::decide(holdout, options, observer)?;
     let (backbone, rated) = if algorithm == Algorithm::Rating {
-        let (backbone, rated) = rated::train(given, training, options, observer)?;
+        let (backbone, rated) = ratings::train(given, training, options, observer)?;
         als.factors = backbone.item_factors.columns();
         (backbone, Some(rated))
     } else {
@@ -167,7 +168,7 @@ pub fn run_on_holdout(
         }
     }
     fit.rated = rated;
-    let measurement = measure(&fit, holdout, options, Asked::BY_TRAINING, observer)?;
+    let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
     let decided = Decided { algorithm, als, blend: fit.blend.clone(), shift: 0.0 };
     Ok(HoldoutRun { fit, decided, division, choices, measurement })
 }
@@ -180,12 +181,12 @@ pub fn measure(
     fit: &Fit,
     holdout: &Holdout,
     options: &Options,
-    asked: Asked<'_>,
+    asked: MetricRequest<'_>,
     observer: &dyn Observer,
 ) -> Result<Measurement> {
     let (weighed, seed) = (options.weighs_popularity(), options.seed);
     match &fit.rated {
-        Some(rated) => rated::measure(fit, rated, holdout, seed, observer),
+        Some(rated) => ratings::measure(fit, rated, holdout, seed, observer),
         None => Measurement::of_lists(fit, holdout, weighed, asked, seed, observer),
     }
 }

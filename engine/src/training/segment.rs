@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::segmentation::Target;
-use crate::segmentation::quality::{Asked, Choice, Tried, choose};
+use crate::segmentation::quality::{Choice, CountSource, Tried, choose};
 
 /// What such a training leaves.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ pub fn segment(
 /// Users on which the number of segments is chosen where there are more: every number costs a division.
 const CHOOSING_ROWS: usize = 20_000;
 
-fn chosen(divisions: &[Segmentation], asked: Asked) -> (usize, Vec<Choice>) {
+fn chosen(divisions: &[Segmentation], asked: CountSource) -> (usize, Vec<Choice>) {
     let tried = divisions.iter().map(|division| Tried {
         segments: division.count,
         scores: division.partition.scores,

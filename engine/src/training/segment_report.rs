@@ -6,7 +6,7 @@ use crate::features::{Activity, Column, Encoder, Table};
 use crate::interactions::Events;
 use crate::observer::{Observer, Progress};
 use crate::options::checked::Options;
-use crate::segmentation::Method;
+use crate::segmentation::SegmentationMethod;
 use crate::segmentation::description::{ProfileRow, Rule, profiles, rules};
 use crate::segmentation::identity::Classifier;
 use crate::segmentation::quality::population_stability;
@@ -78,7 +78,7 @@ fn readable(
     let Some(events) = events else {
         return Ok(table);
     };
-    let activity = if segmentation.method == Method::Rfm {
+    let activity = if segmentation.method == SegmentationMethod::Rfm {
         described.rfm(events, observer)?
     } else {
         let mut choices = vec![Activity::Events];

@@ -10,9 +10,9 @@ use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::segmentation::identity::{Classifier, MemberFit, PointRule, RfmRule};
 use crate::segmentation::kmeans::Geometry;
-use crate::segmentation::options::{Method, Target};
+use crate::segmentation::options::{SegmentationMethod, Target};
 use crate::segmentation::partition::{Partition, Partitioner, PointSet};
-use crate::segmentation::quality::Asked;
+use crate::segmentation::quality::CountSource;
 use crate::segmentation::rfm::{NAMED, RfmScorer, RfmSegments, rfm_values};
 
 /// The segments that members had before.
@@ -70,23 +70,24 @@ pub struct Segmenter<'a> {
 
 impl Segmenter<'_> {
     /// How many groups to try, and who says so. `found` is what the data allow.
-    pub fn target(&self, found: Target) -> (Target, Asked) {
+    pub fn target(&self, found: Target) -> (Target, CountSource) {
         let segmentation = &self.options.segmentation;
-        let of_scores = segmentation.method == Method::Rfm && segmentation.rfm == RfmSegments::Kmeans;
+        let of_scores =
+            segmentation.method == SegmentationMethod::Rfm && segmentation.rfm == RfmSegments::Kmeans;
         if !segmentation.method.takes_count() && !of_scores {
-            return (Target { counts: vec![1], least: 1 }, Asked::Found);
+            return (Target { counts: vec![1], least: 1 }, CountSource::Found);
         }
         if let AutoOr::Given(_) = segmentation.segments {
-            return (found, Asked::Given);
+            return (found, CountSource::Given);
         }
         let kept = self.before.filter(|_| segmentation.keep).map(|before| before.count);
         let (least, most) = (found.counts.first(), found.counts.last());
         match (kept, least, most) {
             // As many as before, while the data allow about as many.
             (Some(kept), Some(&least), Some(&most)) if kept > 1 && 2 * kept >= least && kept <= 2 * most => {
-                (Target { counts: vec![kept], least: 1 }, Asked::Kept)
+                (Target { counts: vec![kept], least: 1 }, CountSource::Kept)
             }
-            _ => (found, Asked::Auto),
+            _ => (found, CountSource::Auto),
         }
     }
 
@@ -103,9 +104,9 @@ impl Segmenter<'_> {
         observer: &dyn Observer,
     ) -> Result<Vec<Segmentation>> {
         match (self.options.segmentation.method, events) {
-            (Method::Column, _) => Ok(vec![self.by_column()?]),
-            (Method::Rfm, Some(events)) => self.by_rfm(events, target, observer),
-            (Method::Rfm, None) => {
+            (SegmentationMethod::Column, _) => Ok(vec![self.by_column()?]),
+            (SegmentationMethod::Rfm, Some(events)) => self.by_rfm(events, target, observer),
+            (SegmentationMethod::Rfm, None) => {
                 Err(EngineError::NothingToDivideBy { reason: "rfm divides users by their events".to_owned() })
             }
             _ => self.by_points(
@@ -125,7 +126,7 @@ impl Segmenter<'_> {
         let Points { space, members, encoder, left_out } = points;
         let segmentation = &self.options.segmentation;
         let labels = match (&segmentation.label_column, segmentation.method) {
-            (Some(column), Method::Knn) => Some(self.described.labels(column)?),
+            (Some(column), SegmentationMethod::Knn) => Some(self.described.labels(column)?),
             _ => None,
         };
         let of_rows = |of_member: &[Option<u32>]| -> Vec<Option<u32>> {

@@ -1,55 +1,26 @@
 //! A training from events to a version: measured without the holdout, refitted on everything.
 
 use super::fit::Fit;
+use super::given::Given;
 use super::holdout_metrics::Measurement;
 use super::holdout_run::{Attempt, HoldoutRun, active, choose_algorithm, run_on_holdout};
 use super::members::Members;
+use super::ratings;
 use super::segmenter::{PreviousSegments, Segmentation, Segmenter};
 use super::user_data::UserData;
 use crate::error::{EngineError, Result};
 use crate::evaluation::{Holdout, PassedOver, Split};
-use crate::interactions::{Events, Interactions, Weighting};
+use crate::interactions::{Interactions, Weighting};
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Quiet};
 use crate::options::algorithm::{Algorithm, Decided};
 use crate::options::checked::Options;
 use crate::scorers::factors::backbone::Start;
 use crate::scorers::factors::{AlsOptions, Backbone};
-use crate::scorers::method::Method;
-use crate::scorers::ratings::rated::{self, Rated};
-use crate::scorers::registry::methods;
+use crate::scorers::ratings::rated::Rated;
 use crate::segmentation::identity::match_segments;
 use crate::segmentation::options::Target;
 use crate::segmentation::quality::Choice;
-
-/// What a training is given besides its options.
-#[derive(Clone, Copy)]
-pub struct Given<'a> {
-    /// What users did.
-    pub events: &'a Events,
-    /// What is known about them besides; members are first the users of the events.
-    pub described: &'a UserData,
-    /// The segments they had before.
-    pub before: Option<&'a PreviousSegments<'a>>,
-    /// The item factors of the deployed version (items × k), zero for items it does not know.
-    pub start: Option<&'a Matrix>,
-    /// Bytes that an algorithm may take, where one is chosen.
-    pub memory: u64,
-    /// Ways to score that are tried beside those of the algorithm.
-    pub beside: &'a [&'static dyn Method],
-}
-
-impl<'a> Given<'a> {
-    /// Events and what is known besides, without a version before and without a limit.
-    pub fn new(events: &'a Events, described: &'a UserData) -> Self {
-        Self { events, described, before: None, start: None, memory: u64::MAX, beside: &[] }
-    }
-
-    /// The ways to score of an algorithm, and those that are tried beside.
-    pub fn methods(&self, algorithm: Algorithm) -> Vec<&'static dyn Method> {
-        methods(algorithm.scorers()).into_iter().chain(self.beside.iter().copied()).collect()
-    }
-}
 
 /// What a training leaves.
 #[derive(Clone, Debug)]
@@ -218,7 +189,7 @@ fn final_backbone(
     observer: &dyn Observer,
 ) -> Result<(Backbone, Option<Rated>)> {
     if decided.algorithm == Algorithm::Rating {
-        let (backbone, rated) = rated::train(given, interactions, options, observer)?;
+        let (backbone, rated) = ratings::train(given, interactions, options, observer)?;
         return Ok((backbone, Some(rated)));
     }
     let usable = |start: &&Matrix| {

@@ -13,7 +13,7 @@ use crate::seed::sample;
 use crate::segmentation::identity::unit_rows;
 use crate::segmentation::kmeans::Geometry;
 use crate::segmentation::rfm::rfm_values;
-use crate::segmentation::{Method, On, PointSet};
+use crate::segmentation::{On, PointSet, SegmentationMethod};
 
 /// What is known about the members of a training: first the users of the events in their order, then
 /// those who have none.
@@ -108,8 +108,8 @@ impl UserData {
     pub fn reads_events(options: &Options) -> bool {
         let segmentation = &options.segmentation;
         match segmentation.method {
-            Method::Rfm => true,
-            Method::Column | Method::None => false,
+            SegmentationMethod::Rfm => true,
+            SegmentationMethod::Column | SegmentationMethod::None => false,
             _ => segmentation.divides_by(true) != On::Behaviour && !segmentation.activity.is_empty(),
         }
     }

@@ -9,7 +9,7 @@ use segrec_engine::interactions::Duplicates;
 use segrec_engine::options::algorithm::Feedback;
 use segrec_engine::options::{Algorithm, OptionProblem, Options};
 use segrec_engine::segmentation::rfm::RfmSegments;
-use segrec_engine::segmentation::{Method, On, SegmentationOptions};
+use segrec_engine::segmentation::{On, SegmentationMethod, SegmentationOptions};
 
 /// What a model reads.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,10 @@ pub fn check_options(options: &Options, reads: ModelSources<'_>) -> Result<()> {
     let eventful = reads.events.is_some();
     let described = reads.users.is_some();
     let on = segmentation.divides_by(eventful);
-    let by_points = !matches!(segmentation.method, Method::Rfm | Method::Column | Method::None);
+    let by_points = !matches!(
+        segmentation.method,
+        SegmentationMethod::Rfm | SegmentationMethod::Column | SegmentationMethod::None
+    );
     let attributes = by_points && matches!(on, On::Attributes | On::Both);
     let by_time = |activity: &Activity| matches!(activity, Activity::Recency | Activity::ActiveDays);
     let needs = [
@@ -47,7 +50,7 @@ pub fn check_options(options: &Options, reads: ModelSources<'_>) -> Result<()> {
         (attributes && !described && segmentation.activity.is_empty(), "segmentation.on", "users"),
         (!segmentation.features.is_empty() && !described, "segmentation.features", "users"),
         (segmentation.method.needs_label() && !described, "segmentation.method", "users"),
-        (segmentation.method == Method::Rfm && !timed, "segmentation.method", "time_column"),
+        (segmentation.method == SegmentationMethod::Rfm && !timed, "segmentation.method", "time_column"),
         (!segmentation.activity.is_empty() && !eventful, "segmentation.activity", "events"),
         (segmentation.activity.contains(&Activity::Types) && !typed, "segmentation.activity", "type_column"),
         (segmentation.activity.iter().any(by_time) && !timed, "segmentation.activity", "time_column"),
@@ -105,10 +108,11 @@ fn contradictions(segmentation: &SegmentationOptions) -> Vec<OptionProblem> {
         "option \"segmentation.label_column\" is not given, and the method divides users by their labels",
         "name the column of users that holds them, as in {\"segmentation\": {\"label_column\": \"tier\"}}",
     );
-    let counts = method.takes_count() || method == Method::Rfm && segmentation.rfm == RfmSegments::Kmeans;
+    let counts =
+        method.takes_count() || method == SegmentationMethod::Rfm && segmentation.rfm == RfmSegments::Kmeans;
     problem(
         !counts
-            && matches!(segmentation.segments, AutoOr::Given(count) if count != 1 || method != Method::None),
+            && matches!(segmentation.segments, AutoOr::Given(count) if count != 1 || method != SegmentationMethod::None),
         "option \"segmentation.segments\" is given, and the method finds the number itself",
         "leave it out, or use the method kmeans, hierarchical or mixture",
     );

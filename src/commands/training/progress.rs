@@ -33,7 +33,7 @@ const PHASES: [(&str, f64); 16] = [
     (phase::READING_USERS, 0.2),
     (tuning::PHASE, 9.0),
     ("backbone without holdout", 7.0),
-    (neighbours::model::PHASE, 7.0),
+    (neighbours::options::PHASE, 7.0),
     (kmeans::PHASE, 1.0),
     ("segment factors without holdout", 5.0),
     (blend::PHASE, 1.5),
@@ -41,7 +41,7 @@ const PHASES: [(&str, f64); 16] = [
     (backbone::PHASE, 7.0),
     (kmeans::PHASE, 0.5),
     (segment_factors::PHASE, 5.0),
-    (neighbours::model::PHASE, 7.0),
+    (neighbours::options::PHASE, 7.0),
     (segment_report::PHASE, 0.5),
     (phase::WRITING, 5.0),
 ];

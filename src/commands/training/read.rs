@@ -18,7 +18,7 @@ use crate::settings;
 use segrec_engine::features::{Activity, NO_LEVEL, Table, Values, parse_moment};
 use segrec_engine::interactions::{Events, IdKind, IdMap, Ids};
 use segrec_engine::options::{OnBadRows, Options};
-use segrec_engine::segmentation::{Method, On};
+use segrec_engine::segmentation::{On, SegmentationMethod};
 use segrec_engine::training::UserData;
 use segrec_engine::training::user_data::Labels;
 use std::collections::BTreeMap;
@@ -151,8 +151,8 @@ fn keeps_types(options: &Options, previous: Option<&Options>) -> bool {
 fn takes_everyone(options: &Options) -> bool {
     let segmentation = &options.segmentation;
     match segmentation.method {
-        Method::Rfm | Method::None => false,
-        Method::Column => true,
+        SegmentationMethod::Rfm | SegmentationMethod::None => false,
+        SegmentationMethod::Column => true,
         _ => segmentation.divides_by(true) != On::Behaviour,
     }
 }

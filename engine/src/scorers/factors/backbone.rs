@@ -4,8 +4,8 @@
 //! So the factors after a sweep are always what training could end with: user factors are what
 //! fold-in gives.
 
+use super::fixed_side::FixedSide;
 use super::options::AlsOptions;
-use super::row_solver::RowSolver;
 use crate::error::{EngineError, Result};
 use crate::interactions::{Interactions, SparseRows};
 use crate::linalg::observed_gram;
@@ -76,7 +76,7 @@ impl Backbone {
         };
         let solve_users = |items: &Matrix| {
             let solver =
-                RowSolver::new(items, &observed_gram(items, observer), options.unobserved_weight, observer)?;
+                FixedSide::new(items, &observed_gram(items, observer), options.unobserved_weight, observer)?;
             let (users, loss) = solver.solve(by_user, |user| ridge(by_user, user), observer)?;
             Ok((users, solver.into_fixed(), loss))
         };
@@ -85,7 +85,7 @@ impl Backbone {
         let mut losses = Vec::with_capacity(options.sweeps);
         for sweep in 1..=options.sweeps {
             let gram = observed_gram(&users, observer);
-            let solver = RowSolver::new(&users, &gram, options.unobserved_weight, observer)?;
+            let solver = FixedSide::new(&users, &gram, options.unobserved_weight, observer)?;
             let (solved, _) = solver.solve(by_item, |item| ridge(by_item, item), observer)?;
             let user_loss;
             (users, items, user_loss) = solve_users(&solved)?;

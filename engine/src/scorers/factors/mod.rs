@@ -16,6 +16,7 @@
 
 pub mod backbone;
 pub mod coded;
+pub mod fixed_side;
 pub mod fold_in;
 pub mod item_rows;
 pub mod method;
@@ -25,6 +26,7 @@ pub mod row_solver;
 pub mod scorer;
 pub mod segment_factors;
 mod segment_items;
+pub mod segments;
 pub mod short_rows;
 pub mod tuning;
 
@@ -33,4 +35,5 @@ pub use fold_in::FoldIn;
 pub use item_rows::ItemRows;
 pub use options::AlsOptions;
 pub use scorer::FactorScorer;
-pub use segment_factors::{SegmentFactors, Segments};
+pub use segment_factors::SegmentFactors;
+pub use segments::Segments;

@@ -9,11 +9,11 @@
 //!
 //! Both are exact. Factors come out in the eigenbasis; products of the two sides do not change.
 
+use super::fixed_side::FixedSide;
 use super::normal_equations::{NormalEquations, weight};
 use super::short_rows::{self, ShortRows};
 use crate::error::{EngineError, Result};
 use crate::interactions::SparseRows;
-use crate::linalg::Eigenbasis;
 use crate::linalg::vector::dot_simd;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
@@ -24,41 +24,7 @@ use rayon::prelude::*;
 /// enough that rows of nearly one length are found to be solved together.
 const BLOCK_ROWS: usize = 256;
 
-/// The fixed side of a half-sweep, ready to solve rows against.
-#[derive(Clone, Debug)]
-pub struct RowSolver {
-    basis: Eigenbasis,
-    fixed: Matrix,
-    unobserved_weight: f32,
-}
-
-impl RowSolver {
-    /// Prepares the fixed side: `fixed` (n × k) are the factors that rows refer to, `gram` (k × k)
-    /// is the Gramian of **all** factors a row is measured against, which may be more than `fixed`.
-    ///
-    /// # Errors
-    /// [`EngineError::NotFinite`], [`EngineError::Cancelled`].
-    pub fn new(
-        fixed: &Matrix,
-        gram: &[f64],
-        unobserved_weight: f64,
-        observer: &dyn Observer,
-    ) -> Result<Self> {
-        observer.check()?;
-        let basis = Eigenbasis::of(gram, fixed.columns())?;
-        Ok(Self { fixed: basis.rotate(fixed, observer), basis, unobserved_weight: unobserved_weight as f32 })
-    }
-
-    /// The fixed side in the eigenbasis, taken out.
-    pub fn into_fixed(self) -> Matrix {
-        self.fixed
-    }
-
-    /// The eigenbasis.
-    pub fn basis(&self) -> &Eigenbasis {
-        &self.basis
-    }
-
+impl FixedSide {
     /// The factors (rows × k, in the eigenbasis) of every row of `rows`, whose columns are rows of
     /// the fixed side and whose values are confidences; `regularization(row)` is λ of a row. Beside
     /// them the sum of what the rows minimise: `Σ c (1 − p·y)² + pᵀDp`, at no cost.
@@ -74,7 +40,7 @@ impl RowSolver {
     where
         F: Fn(usize) -> f32 + Sync,
     {
-        let k = self.fixed.columns();
+        let k = self.fixed().columns();
         let mut factors = Matrix::zeros(rows.rows(), k);
         let arch = pulp::Arch::new();
         let losses: Vec<f64> = factors
@@ -96,18 +62,6 @@ impl RowSolver {
         observer.check()?;
         Ok((factors, losses.iter().sum()))
     }
-
-    /// The fixed side in the eigenbasis.
-    #[inline(always)]
-    pub(super) fn fixed(&self) -> &Matrix {
-        &self.fixed
-    }
-
-    /// D for a row with this λ.
-    #[inline(always)]
-    pub(super) fn diagonal(&self, ridge: f32) -> impl Iterator<Item = f32> {
-        self.basis.values.iter().map(move |value| self.unobserved_weight * value + ridge)
-    }
 }
 
 /// Space of one thread.
@@ -125,7 +79,7 @@ impl Scratch {
 }
 
 struct Block<'a, F> {
-    solver: &'a RowSolver,
+    solver: &'a FixedSide,
     rows: &'a SparseRows,
     first: usize,
     target: &'a mut [f32],
@@ -142,7 +96,7 @@ impl<F: Fn(usize) -> f32> WithSimd for Block<'_, F> {
     fn with_simd<S: Simd>(self, simd: S) -> Result<f64> {
         let Self { solver, rows, first, target, scratch, regularization, observer } = self;
         let Scratch { long, short, order } = scratch;
-        let k = solver.fixed.columns();
+        let k = solver.fixed().columns();
         let place = |row: usize| (row - first) * k..(row - first + 1) * k;
         let length = |row: &usize| rows.row_len(*row);
         order.clear();
@@ -165,7 +119,7 @@ impl<F: Fn(usize) -> f32> WithSimd for Block<'_, F> {
                 loss += short.single(simd, solver, columns, confidences, regularization(row), target);
             } else {
                 long.start_diagonal(solver.diagonal(regularization(row)));
-                long.add(simd, &solver.fixed, columns, confidences, observer);
+                long.add(simd, solver.fixed(), columns, confidences, observer);
                 let (factors, explained) = long.solve(simd);
                 target.copy_from_slice(factors);
                 loss += confidences.iter().map(|&c| f64::from(weight(c))).sum::<f64>() - explained;
@@ -204,7 +158,7 @@ mod tests {
             let rows = SparseRows::new(count, starts, columns, confidences).unwrap();
             let (gram, weight) = (gram(&fixed), 0.05);
             let ridge = |row: usize| 0.1 + 0.01 * (row % 3) as f32;
-            let solver = RowSolver::new(&fixed, &gram, weight, &Silent).unwrap();
+            let solver = FixedSide::new(&fixed, &gram, weight, &Silent).unwrap();
             let (found, loss) = solver.solve(&rows, ridge, &Silent).unwrap();
             let found = solver.basis().rotate_back(&found, &Silent);
             let mut expected_loss = 0.0;

@@ -10,10 +10,10 @@
 //! - items of **many** users, item by item: `Σ c p pᵀ` of all users once, then each segment adds its
 //!   own few. k³/6 multiply-adds for each pair.
 
+use super::fixed_side::FixedSide;
 use super::normal_equations::NormalEquations;
 use super::options::AlsOptions;
-use super::row_solver::RowSolver;
-use super::segment_factors::Segments;
+use super::segments::Segments;
 use super::short_rows;
 use crate::error::Result;
 use crate::interactions::{Interactions, SparseRows};
@@ -117,7 +117,7 @@ impl Pass<'_> {
         }
         let rows = SparseRows::new(users.len(), starts, columns, values)?;
         let users = self.user_factors.select(&users);
-        let solver = RowSolver::new(&users, gram, self.options.unobserved_weight, observer)?;
+        let solver = FixedSide::new(&users, gram, self.options.unobserved_weight, observer)?;
         let few = solver.basis().rotate_back(&solver.solve(&rows, |row| ridges[row], observer)?.0, observer);
 
         let mut factors = Vec::with_capacity(items.len() * k);

@@ -5,8 +5,8 @@
 //! Rows of nearly one length are solved together, one in each lane of a register
 //! ([`crate::linalg::cholesky_lanes`]).
 
+use super::fixed_side::FixedSide;
 use super::normal_equations::weight;
-use super::row_solver::RowSolver;
 use crate::interactions::SparseRows;
 use crate::linalg::cholesky::{factorize_simd, solve_simd};
 use crate::linalg::row_products::{ROWS, row_products_simd};
@@ -65,7 +65,7 @@ impl ShortRows {
     }
 
     #[inline(always)]
-    fn set_ridge(&mut self, solver: &RowSolver, ridge: f32) {
+    fn set_ridge(&mut self, solver: &FixedSide, ridge: f32) {
         if self.ridge != ridge {
             self.ridge = ridge;
             for ((inverse, root), value) in
@@ -79,7 +79,7 @@ impl ShortRows {
 
     /// Z of a row, followed by zeros up to `rows` rows.
     #[inline(always)]
-    fn gather(&mut self, solver: &RowSolver, columns: &[u32], rows: usize) {
+    fn gather(&mut self, solver: &FixedSide, columns: &[u32], rows: usize) {
         let stride = padded(self.k);
         let (filled, empty) = self.scaled[..rows * stride].split_at_mut(columns.len() * stride);
         for (target, &column) in filled.chunks_exact_mut(stride).zip(columns) {
@@ -97,7 +97,7 @@ impl ShortRows {
     pub fn together<S: Simd>(
         &mut self,
         simd: S,
-        solver: &RowSolver,
+        solver: &FixedSide,
         rows: &SparseRows,
         group: &[usize],
         regularization: impl Fn(usize) -> f32,
@@ -148,7 +148,7 @@ impl ShortRows {
     pub fn single<S: Simd>(
         &mut self,
         simd: S,
-        solver: &RowSolver,
+        solver: &FixedSide,
         columns: &[u32],
         confidences: &[f32],
         ridge: f32,

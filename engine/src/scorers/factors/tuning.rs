@@ -8,6 +8,7 @@ use super::backbone::Start;
 use super::{AlsOptions, Backbone, backbone};
 use crate::auto::AutoOr;
 use crate::error::Result;
+use crate::evaluation::deciding_metric::{DECIDING, DECIDING_NAME, measured_users};
 use crate::evaluation::interval::mean_and_error;
 use crate::evaluation::{Holdout, ListMetrics};
 use crate::matrix::Matrix;
@@ -15,7 +16,6 @@ use crate::observer::{Observer, Progress, Quiet};
 use crate::options::algorithm::Algorithm;
 use crate::options::checked::{AlsChoices, Options};
 use crate::ranking::{Scoring, top_lists};
-use crate::training::holdout_metrics::{DECIDING, DECIDING_NAME, measured_users};
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "regularization";

@@ -10,7 +10,7 @@
 //! A row of co-occurrences is summed in a dense row that stays in the L2 cache: Σ_u n_u² additions for
 //! all rows, and the matrix of all of them is never held.
 
-use super::model::PHASE;
+use super::options::PHASE;
 use super::options::{NeighbourMethod, NeighbourOptions};
 use super::strongest::{Weighted, keep_strongest, sparse_rows};
 use crate::error::Result;

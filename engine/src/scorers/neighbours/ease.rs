@@ -6,7 +6,8 @@
 //! products that can be left between any two; 4·items² bytes.
 
 use super::cooccurrence::add_later;
-use super::model::{Neighbours, PHASE};
+use super::model::Neighbours;
+use super::options::PHASE;
 use super::strongest::{Weighted, keep_strongest, sparse_rows};
 use crate::error::{EngineError, Result};
 use crate::interactions::Interactions;

@@ -11,9 +11,6 @@ use crate::interactions::{Interactions, SparseRows};
 use crate::observer::Observer;
 use std::hint::black_box;
 
-/// The name of the phase in progress reports and in the training log.
-pub const PHASE: &str = "neighbours";
-
 /// items × items: a row is a source (an item of a history), its columns, ascending, the targets it
 /// speaks for. All scalings are folded into the values, so that a user's score of item j is the plain
 /// sum over the items i of their history of w(i, j). The diagonal is absent.

@@ -11,8 +11,8 @@
 //! multiply-adds, which dominates where histories are short.
 
 use super::cooccurrence::{BLOCK_ITEMS, Row, STEPS, add_later, powers};
-use super::model::PHASE;
 use super::options::NeighbourOptions;
+use super::options::PHASE;
 use super::strongest::{Strongest, Weighted, keep_strongest};
 use crate::error::{EngineError, Result};
 use crate::interactions::{Interactions, SparseRows};

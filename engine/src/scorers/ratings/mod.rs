@@ -10,7 +10,7 @@
 //! - [`biases`]: the baseline
 //! - `row_system`: one row against the other side
 //! - `ridge_map`: the prior means of rows, by conjugate gradients; `columns`: their sums
-//! - [`rated`]: what a fit of ratings leaves, and its errors on the holdout
+//! - [`rated`]: what a fit of ratings leaves
 //! - [`method`]: ratings as a training sees them
 //! - [`scorer`]: ratings as a way to score
 //! - [`fold_in`]: a user's row from their ratings now, without training, and why a prediction is what it is

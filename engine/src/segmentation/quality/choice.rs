@@ -32,7 +32,7 @@ pub struct Choice {
 /// Chooses among partitions by what held-out events say, and among those that they do not tell apart (by
 /// one standard error, paired by user) by the silhouette; by the silhouette alone where no events are held
 /// out; the first of equals. Gives its place.
-pub fn choose(tried: &[Tried], asked: Asked) -> (usize, Vec<Choice>) {
+pub fn choose(tried: &[Tried], asked: CountSource) -> (usize, Vec<Choice>) {
     let mean = |tried: &Tried| (!tried.held_out.is_empty()).then(|| mean_and_error(&tried.held_out).0);
     let by_held_out = tried.iter().all(|tried| !tried.held_out.is_empty());
     let all: Vec<usize> = (0..tried.len()).collect();
@@ -60,20 +60,20 @@ pub fn choose(tried: &[Tried], asked: Asked) -> (usize, Vec<Choice>) {
         .enumerate()
         .map(|(place, own)| {
             let reason = match (asked, place == best) {
-                (Asked::Given, _) => "the number was given".to_owned(),
-                (Asked::Found, _) => "the method finds the number".to_owned(),
-                (Asked::Kept, _) => "the deployed version has as many; keep is on".to_owned(),
-                (Asked::Auto, true) if only => "there are too few users or events for more".to_owned(),
-                (Asked::Auto, true) if !by_held_out => "the highest silhouette".to_owned(),
-                (Asked::Auto, false) if !by_held_out => "a lower silhouette".to_owned(),
-                (Asked::Auto, true) if equal.len() > 1 => {
+                (CountSource::Given, _) => "the number was given".to_owned(),
+                (CountSource::Found, _) => "the method finds the number".to_owned(),
+                (CountSource::Kept, _) => "the deployed version has as many; keep is on".to_owned(),
+                (CountSource::Auto, true) if only => "there are too few users or events for more".to_owned(),
+                (CountSource::Auto, true) if !by_held_out => "the highest silhouette".to_owned(),
+                (CountSource::Auto, false) if !by_held_out => "a lower silhouette".to_owned(),
+                (CountSource::Auto, true) if equal.len() > 1 => {
                     "the highest silhouette of those that held-out events do not tell apart".to_owned()
                 }
-                (Asked::Auto, true) => "the best on held-out events".to_owned(),
-                (Asked::Auto, false) if equal.contains(&place) => {
+                (CountSource::Auto, true) => "the best on held-out events".to_owned(),
+                (CountSource::Auto, false) if equal.contains(&place) => {
                     "no better on held-out events, and a lower silhouette".to_owned()
                 }
-                (Asked::Auto, false) => "worse on held-out events".to_owned(),
+                (CountSource::Auto, false) => "worse on held-out events".to_owned(),
             };
             let Tried { segments, scores, .. } = *own;
             Choice { segments, scores, held_out: mean(own), chosen: place == best, reason }
@@ -84,7 +84,7 @@ pub fn choose(tried: &[Tried], asked: Asked) -> (usize, Vec<Choice>) {
 
 /// Who decided the number of segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum CountSource {
     /// The options name the number.
     Given,
     /// The method finds the number.
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn held_out_events_decide_before_the_silhouette() {
         let (few, many) = ([0.1, 0.2, 0.1, 0.2], [0.3, 0.5, 0.4, 0.4]);
-        let (best, choices) = choose(&[tried(8, 0.5, &few), tried(16, 0.2, &many)], Asked::Auto);
+        let (best, choices) = choose(&[tried(8, 0.5, &few), tried(16, 0.2, &many)], CountSource::Auto);
         assert_eq!(best, 1);
         assert_eq!(choices[1].reason, "the best on held-out events");
         assert_eq!(choices[0].reason, "worse on held-out events");
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn what_held_out_events_do_not_tell_apart_is_chosen_by_the_silhouette() {
         let (few, many) = ([0.1, 0.5, 0.1, 0.2], [0.3, 0.2, 0.2, 0.3]);
-        let (best, choices) = choose(&[tried(8, 0.5, &few), tried(16, 0.2, &many)], Asked::Auto);
+        let (best, choices) = choose(&[tried(8, 0.5, &few), tried(16, 0.2, &many)], CountSource::Auto);
         assert_eq!(best, 0, "{choices:?}");
         assert_eq!(choices[1].reason, "no better on held-out events, and a lower silhouette");
     }
@@ -125,14 +125,14 @@ mod tests {
     #[test]
     fn the_clearest_partition_is_chosen_and_the_fewest_segments_of_equals() {
         let (best, choices) =
-            choose(&[tried(2, 0.3, &[]), tried(3, 0.6, &[]), tried(4, 0.6, &[])], Asked::Auto);
+            choose(&[tried(2, 0.3, &[]), tried(3, 0.6, &[]), tried(4, 0.6, &[])], CountSource::Auto);
         assert_eq!((best, choices[0].reason.as_str()), (1, "a lower silhouette"));
     }
 
     #[test]
     fn one_partition_without_scores_is_chosen() {
         let only = Tried { segments: 1, scores: Scores::default(), held_out: Vec::new() };
-        assert_eq!(choose(&[only], Asked::Auto).0, 0);
-        assert_eq!(choose(&[], Asked::Auto), (0, Vec::new()));
+        assert_eq!(choose(&[only], CountSource::Auto).0, 0);
+        assert_eq!(choose(&[], CountSource::Auto), (0, Vec::new()));
     }
 }

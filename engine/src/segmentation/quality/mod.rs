@@ -18,7 +18,7 @@ mod silhouette;
 mod tests;
 
 pub use adjusted_rand::{Contingency, adjusted_rand};
-pub use choice::{Asked, Choice, Tried, choose};
+pub use choice::{Choice, CountSource, Tried, choose};
 pub use dispersion::{calinski_harabasz, davies_bouldin};
 pub use population_stability::population_stability;
 pub use scores::Scores;
