@@ -32,8 +32,8 @@ pgrx::extension_sql_file!("../sql/schema/closed.sql", name = "closed", requires 
 /// What is done when the library is loaded.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
-    pg::allocator::reserve();
-    segrec_engine::memory::ask_first(pg::memory::gives);
-    pg::backtraces::take_none();
+    pg::process::allocator::reserve();
+    segrec_engine::memory::ask_first(pg::process::memory::gives);
+    pg::process::backtraces::take_none();
     settings::register();
 }

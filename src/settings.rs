@@ -1,7 +1,7 @@
 //! The settings (GUCs), each once: name, default, range, what it does.
 
 use crate::error::Result;
-use crate::pg::text::decode;
+use crate::pg::datums::encoding::decode;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
 

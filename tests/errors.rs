@@ -109,7 +109,7 @@ fn columns_of_a_wrong_type_are_named_together() {
         "SELECT segrec_create_model('shop', 'events', 'weight', 'item_id', weight_column => 'kind',
                                     time_column => 'user_id', type_column => 'extra')",
         SqlState::DATATYPE_MISMATCH,
-        "columns of \"events\" have types that do not serve",
+        "columns of \"events\" have unsupported types",
         "\"weight\" is double precision, user_column takes bigint, uuid or text\n\
          \"kind\" is text, weight_column takes a number\n\
          \"user_id\" is integer, time_column takes timestamptz, timestamp or date\n\
@@ -121,7 +121,7 @@ fn columns_of_a_wrong_type_are_named_together() {
         &mut session,
         "SELECT segrec_create_model('shop', 'events', users => 'customers', users_key => 'id')",
         SqlState::DATATYPE_MISMATCH,
-        "columns of \"customers\" have types that do not serve",
+        "columns of \"customers\" have unsupported types",
         "\"id\" is uuid, the ids of events are bigint",
         "create a view that casts them, and give the view instead",
     );

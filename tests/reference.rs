@@ -1,7 +1,7 @@
 //! docs/reference.md says what the catalog and the engine say: signatures, options, views.
 //! `SEGREC_UPDATE_SNAPSHOTS=1` rewrites the tables of options and views.
 
-use segrec_engine::recipe::OPTIONS;
+use segrec_engine::options::OPTIONS;
 use segrec_tests::{Cluster, repository, snapshot};
 use std::collections::BTreeSet;
 

@@ -642,7 +642,7 @@ fn wrong_options_say_what_to_write() {
     );
     assert!(refused(users, r#"{"as_of": "soon"}"#).contains("a date or timestamp"));
     assert!(refused(users, r#"{"activity": ["clicks"]}"#).contains("\"events\", \"weight\""));
-    assert!(refused("users => 'described', users_key => 'age'", "{}").contains("types that do not serve"));
+    assert!(refused("users => 'described', users_key => 'age'", "{}").contains("unsupported types"));
     let error = session.expect_error("SELECT segrec_create_model('m')");
     assert_eq!(error.message(), "\"events\" and \"users\" are both null");
     model(&mut session, r#"{"segments": 2}"#);

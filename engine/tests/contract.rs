@@ -7,7 +7,8 @@ mod reference;
 
 use proptest::prelude::*;
 use segrec_engine::interactions::{Events, Id, IdKind, Interactions, RawEvents};
-use segrec_engine::recipe::{Algorithm, Described, Given, Options, Trained, parse_options, train};
+use segrec_engine::options::{Algorithm, Options, parse_options};
+use segrec_engine::training::{Given, Trained, UserData, train};
 use segrec_engine::{EngineError, Observer, Progress, Silent};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +25,7 @@ fn train_events(
     previous: Option<&Options>,
     observer: &dyn Observer,
 ) -> segrec_engine::Result<Trained> {
-    let described = Described::users_of(events);
+    let described = UserData::users_of(events);
     train(Given::new(events, &described), options, previous, observer)
 }
 

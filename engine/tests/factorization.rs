@@ -6,9 +6,9 @@ mod reference;
 
 use proptest::prelude::*;
 use reference::{options, planted};
-use segrec_engine::factorization::backbone::initial_factors;
-use segrec_engine::factorization::{AlsOptions, Backbone, FoldIn, SegmentFactors, Segments, Start};
 use segrec_engine::linalg::gram;
+use segrec_engine::scorers::factors::backbone::initial_factors;
+use segrec_engine::scorers::factors::{AlsOptions, Backbone, FoldIn, SegmentFactors, Segments, Start};
 use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
 
 proptest! {

@@ -5,13 +5,13 @@
 
 use segrec_engine::auto::AutoOr;
 use segrec_engine::seed::mix;
-use segrec_engine::segmentation::density::{DensitySettings, density};
-use segrec_engine::segmentation::{Linkage, hierarchical};
+use segrec_engine::segmentation::density::{DbscanSettings, dbscan};
+use segrec_engine::segmentation::hierarchical::{Linkage, hierarchical};
 use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const LINKAGES: [Linkage; 4] = [Linkage::Ward, Linkage::Average, Linkage::Complete, Linkage::Single];
-const DENSE: DensitySettings = DensitySettings { neighbours: 5, radius: AutoOr::Auto };
+const DENSE: DbscanSettings = DbscanSettings { neighbours: 5, radius: AutoOr::Auto };
 
 fn rows(count: usize, columns: usize) -> Matrix {
     let value = |place: usize| {
@@ -28,7 +28,7 @@ fn results_are_the_same_on_one_two_and_four_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let trees = [&few, &many].map(|points| hierarchical(points, Linkage::Ward, 1, &Silent).unwrap());
-            (trees, density(&many, &DENSE, 1, &Silent).unwrap())
+            (trees, dbscan(&many, &DENSE, 1, &Silent).unwrap())
         })
     });
     assert_eq!(results[0].0[0].tree.leaves(), 700);
@@ -40,7 +40,7 @@ fn results_are_the_same_on_one_two_and_four_threads() {
 fn degenerate_rows_make_one_cluster_or_none() {
     let empty = hierarchical(&Matrix::zeros(0, 3), Linkage::Ward, 1, &Silent).unwrap();
     assert_eq!((empty.tree.leaves(), empty.tree.cut(2).len(), empty.leaf_of_row.len()), (0, 0, 0));
-    let empty = density(&Matrix::zeros(0, 3), &DENSE, 1, &Silent).unwrap();
+    let empty = dbscan(&Matrix::zeros(0, 3), &DENSE, 1, &Silent).unwrap();
     assert_eq!((empty.count, empty.of_row.len(), empty.radius), (0, 0, 0.0));
     for (count, value) in [(1, 5.0), (2, 0.1), (300, -3e38), (5_000, 0.3), (300, 1e-45)] {
         let equal = Matrix::from_data(3, vec![value; count * 3]).unwrap();
@@ -50,7 +50,7 @@ fn degenerate_rows_make_one_cluster_or_none() {
             assert_eq!(found.leaf_of_row, vec![0; count]);
             assert_eq!(found.leaf_centroids.row(0), [value; 3]);
         }
-        let found = density(&equal, &DENSE, 1, &Silent).unwrap();
+        let found = dbscan(&equal, &DENSE, 1, &Silent).unwrap();
         let expected = if count < 5 { None } else { Some(0) };
         assert_eq!((found.of_row, found.radius), (vec![expected; count], 0.0));
     }
@@ -71,8 +71,8 @@ fn the_largest_and_smallest_values_stay_finite() {
         for radius in
             [AutoOr::Auto, AutoOr::Given(0.0), AutoOr::Given(f64::INFINITY), AutoOr::Given(f64::NAN)]
         {
-            let settings = DensitySettings { neighbours: 4, radius };
-            let found = density(&points, &settings, 1, &Silent).unwrap();
+            let settings = DbscanSettings { neighbours: 4, radius };
+            let found = dbscan(&points, &settings, 1, &Silent).unwrap();
             assert!(!found.radius.is_nan());
             assert_eq!(
                 found.count,
@@ -89,7 +89,7 @@ fn values_that_are_no_numbers_are_refused() {
         let points = Matrix::from_data(2, vec![1.0, value, 0.0, 2.0]).unwrap();
         let refused = EngineError::NotFinite { what: "the rows to divide" };
         assert_eq!(hierarchical(&points, Linkage::Ward, 1, &Silent).err(), Some(refused.clone()));
-        assert_eq!(density(&points, &DENSE, 1, &Silent).err(), Some(refused));
+        assert_eq!(dbscan(&points, &DENSE, 1, &Silent).err(), Some(refused));
     }
 }
 
@@ -120,6 +120,6 @@ fn work_can_be_cancelled_at_any_moment() {
     let (few, many) = (rows(400, 6), rows(4_300, 6));
     can_be_cancelled(700, |observer| hierarchical(&few, Linkage::Average, 1, observer).map(drop));
     can_be_cancelled(4_000, |observer| hierarchical(&many, Linkage::Ward, 1, observer).map(drop));
-    can_be_cancelled(50, |observer| density(&few, &DENSE, 1, observer).map(drop));
-    can_be_cancelled(400, |observer| density(&many, &DENSE, 1, observer).map(drop));
+    can_be_cancelled(50, |observer| dbscan(&few, &DENSE, 1, observer).map(drop));
+    can_be_cancelled(400, |observer| dbscan(&many, &DENSE, 1, observer).map(drop));
 }

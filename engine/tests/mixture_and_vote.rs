@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use proptest::prelude::*;
+use segrec_engine::segmentation::knn::{KnnClassifier, Vote};
 use segrec_engine::segmentation::mixture::Mixture;
-use segrec_engine::segmentation::vote::{NeighbourVote, Vote};
 use segrec_engine::{EngineError, Matrix, Observer, Progress, Result, Silent, seed};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,7 +29,7 @@ fn run(
     let mixture = Mixture::fit(points, groups, count, observer)?;
     let labels: Vec<Option<u32>> =
         groups.iter().zip(0..).map(|(&g, row)| (row % 3 == 0).then_some(g)).collect();
-    let votes = NeighbourVote::new(points, &labels, count, 5, 600, 1)?.classify(points, observer)?;
+    let votes = KnnClassifier::new(points, &labels, count, 5, 600, 1)?.classify(points, observer)?;
     Ok((mixture, votes))
 }
 

@@ -8,7 +8,7 @@ mod reference;
 use proptest::prelude::*;
 use reference::{planted, solve};
 use segrec_engine::interactions::{Interactions, SparseRows};
-use segrec_engine::neighbours::{
+use segrec_engine::scorers::neighbours::{
     NeighbourMethod, NeighbourOptions, NeighbourRows, NeighbourScratch, Neighbours,
 };
 use segrec_engine::{EngineError, Observer, Progress, Result, Silent};

@@ -8,8 +8,9 @@ use segrec_engine::Silent;
 use segrec_engine::evaluation::interval::mean_and_error;
 use segrec_engine::features::{Column, Table, Values};
 use segrec_engine::interactions::{Events, Id, IdKind, RawEvents};
-use segrec_engine::recipe::{Described, Given, Options, Trained, parse_options, train};
+use segrec_engine::options::{Options, parse_options};
 use segrec_engine::seed::mix;
+use segrec_engine::training::{Given, Trained, UserData, train};
 use serde_json::json;
 
 const KINDS: u64 = 4;
@@ -59,7 +60,7 @@ fn trained(label: impl Fn(u64) -> u64) -> Trained {
     let levels = (0..GROUPS).map(|group| format!("group {group}")).collect();
     let labels = Column { name: "group".to_owned(), values: Values::Category { codes, levels } };
     let table = Table::new(USERS as usize, vec![labels]).unwrap();
-    let described = Described { table, ..Described::default() };
+    let described = UserData { table, ..UserData::default() };
     let trained = train(Given::new(&events, &described), &options, None, &Silent).unwrap();
     assert_eq!(trained.measurement.gates.len() as u64, GROUPS);
     trained

@@ -4,7 +4,9 @@
 
 use segrec_engine::features::{Cell, Column, ColumnBuilder, ColumnKind, Table};
 use segrec_engine::interactions::{Interactions, SparseRows};
-use segrec_engine::rating::{AttributeEncoder, Attributes, RatingFoldIn, RatingModel, RatingOptions};
+use segrec_engine::scorers::ratings::{
+    AttributeEncoder, Attributes, RatingFoldIn, RatingModel, RatingOptions,
+};
 use segrec_engine::seed::mix;
 use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -5,7 +5,8 @@
 
 use proptest::prelude::*;
 use segrec_engine::features::{Column, Table, Values};
-use segrec_engine::recipe::{Described, Options, Segmented, parse_options, segment};
+use segrec_engine::options::{Options, parse_options};
+use segrec_engine::training::{Segmented, UserData, segment};
 use segrec_engine::{EngineError, Observer, Progress, Silent, seed};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +20,7 @@ fn options(method: &str, more: serde_json::Value) -> Options {
 }
 
 /// Numbers, a category that is a label, and nulls in both.
-fn described(rows: &[(f64, f64, Option<u32>)]) -> Described {
+fn described(rows: &[(f64, f64, Option<u32>)]) -> UserData {
     let levels: Vec<String> = (0..4).map(|level| format!("level {level}")).collect();
     let codes = rows.iter().map(|row| row.2.unwrap_or(u32::MAX)).collect();
     let label = Column { name: "label".to_owned(), values: Values::Category { codes, levels } };
@@ -28,11 +29,11 @@ fn described(rows: &[(f64, f64, Option<u32>)]) -> Described {
         Column::numbers("b", rows.iter().map(|row| row.1).collect()),
         label,
     ];
-    Described { table: Table::new(rows.len(), columns).unwrap(), ..Described::default() }
+    UserData { table: Table::new(rows.len(), columns).unwrap(), ..UserData::default() }
 }
 
 /// Three groups of users whose label is their group.
-fn planted(users: usize) -> Described {
+fn planted(users: usize) -> UserData {
     let noise = |n: usize| (seed::mix(n as u64) >> 40) as f64 / f64::from(1 << 24) - 0.5;
     let rows: Vec<(f64, f64, Option<u32>)> = (0..users)
         .map(|user| {

@@ -5,11 +5,12 @@
 use segrec_engine::Silent;
 use segrec_engine::evaluation::{Holdout, MetricRow};
 use segrec_engine::interactions::{Events, Id, IdKind, RawEvents};
-use segrec_engine::recipe::comparing::compare;
-use segrec_engine::recipe::trial::{Objective, trial};
-use segrec_engine::recipe::validating::{evaluate, over_folds, validate};
-use segrec_engine::recipe::{Described, Given, Options, parse_options, train};
+use segrec_engine::options::{Options, parse_options};
 use segrec_engine::seed::mix;
+use segrec_engine::study::compare::compare;
+use segrec_engine::study::evaluate::{evaluate, over_folds, validate};
+use segrec_engine::study::trial::{Objective, trial};
+use segrec_engine::training::{Given, UserData, train};
 use serde_json::{Value, json};
 
 const USERS: u64 = 240;
@@ -33,7 +34,7 @@ fn events() -> Events {
 
 fn options(given: Value) -> Options {
     let mut all = json!({"als": {"factors": 8}, "segmentation": {"segments": 4}});
-    segrec_engine::recipe::merge_options(&mut all, &given);
+    segrec_engine::options::merge_options(&mut all, &given);
     parse_options(&all).unwrap()
 }
 
@@ -45,7 +46,7 @@ fn value(rows: &[MetricRow], metric: &str, k: usize) -> (f64, f64) {
 #[test]
 fn an_evaluation_is_what_the_training_of_that_recipe_measured() {
     let events = events();
-    let described = Described::users_of(&events);
+    let described = UserData::users_of(&events);
     let given = Given::new(&events, &described);
     let options = options(json!({}));
     let trained = train(given, &options, None, &Silent).unwrap();
@@ -62,7 +63,7 @@ fn an_evaluation_is_what_the_training_of_that_recipe_measured() {
 #[test]
 fn every_algorithm_has_an_area_under_the_curve() {
     let events = events();
-    let described = Described::users_of(&events);
+    let described = UserData::users_of(&events);
     let given = Given::new(&events, &described);
     for algorithm in ["als", "neighbours", "ease", "popularity"] {
         let options = options(json!({"algorithm": algorithm}));
@@ -75,7 +76,7 @@ fn every_algorithm_has_an_area_under_the_curve() {
 #[test]
 fn every_fold_decides_on_a_holdout_of_its_own_training_part_and_ranks_its_test_part() {
     let events = events();
-    let described = Described::users_of(&events);
+    let described = UserData::users_of(&events);
     let given = Given::new(&events, &described);
     for given_options in [json!({}), json!({"algorithm": "auto"})] {
         let options = options(given_options);
@@ -114,7 +115,7 @@ fn a_fold_keeps_the_holdout_of_its_training_part() {
 #[test]
 fn a_recipe_does_not_differ_from_itself_and_a_better_one_does() {
     let events = events();
-    let described = Described::users_of(&events);
+    let described = UserData::users_of(&events);
     let given = Given::new(&events, &described);
     let hybrid = options(json!({}));
     let same = compare(given, [&hybrid, &hybrid], &Silent).unwrap();
@@ -131,7 +132,7 @@ fn a_recipe_does_not_differ_from_itself_and_a_better_one_does() {
 #[test]
 fn ratings_are_compared_and_validated_by_their_errors() {
     let events = events();
-    let described = Described::users_of(&events);
+    let described = UserData::users_of(&events);
     let given = Given::new(&events, &described);
     let rating = options(json!({"algorithm": "rating", "rating": {"factors": 8}}));
     let none = options(json!({"algorithm": "rating", "rating": {"factors": 1, "sweeps": 1}}));
@@ -146,7 +147,7 @@ fn ratings_are_compared_and_validated_by_their_errors() {
 #[test]
 fn a_trial_measures_what_it_is_asked_for_also_on_a_share_of_users() {
     let events = events();
-    let described = Described::users_of(&events);
+    let described = UserData::users_of(&events);
     let given = Given::new(&events, &described);
     let options = options(json!({}));
     let reach = |metric: &str, share: f64| {

@@ -5,8 +5,9 @@
 use segrec_engine::Silent;
 use segrec_engine::evaluation::Holdout;
 use segrec_engine::interactions::{Events, Id, IdKind, RawEvents};
-use segrec_engine::recipe::{Algorithm, Described, Given, Options, Trained, parse_options, train};
+use segrec_engine::options::{Algorithm, Options, parse_options};
 use segrec_engine::seed::mix;
+use segrec_engine::training::{Given, Trained, UserData, train};
 use serde_json::{Value, json};
 
 const DAY: i64 = 86_400_000_000;
@@ -26,12 +27,12 @@ fn events(options: &Options, of_pair: impl Fn(i64, i64) -> (f32, i64)) -> Events
 
 fn options(given: Value) -> Options {
     let mut all = json!({"als": {"factors": 16}, "segmentation": {"segments": 3}});
-    segrec_engine::recipe::merge_options(&mut all, &given);
+    segrec_engine::options::merge_options(&mut all, &given);
     parse_options(&all).unwrap()
 }
 
 fn trained(events: &Events, options: &Options) -> Trained {
-    train(Given::new(events, &Described::users_of(events)), options, None, &Silent).unwrap()
+    train(Given::new(events, &UserData::users_of(events)), options, None, &Silent).unwrap()
 }
 
 fn is_finite(trained: &Trained) -> bool {

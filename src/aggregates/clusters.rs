@@ -3,26 +3,26 @@
 //! then the size of each segment (8 each), then centroid after centroid (4 each value). Its text is JSON.
 
 use crate::error::{FeatureProblem, Result, SegrecError};
-use crate::pg::features::{LARGEST_FEATURE, MOST_FEATURES};
-use crate::pg::flat::floats;
-use crate::pg::memory::ask;
-use crate::pg::workers::{is_asked_to_stop, run_alone};
+use crate::pg::datums::features::{LARGEST_FEATURE, MOST_FEATURES};
+use crate::pg::datums::varlena::floats;
+use crate::pg::process::memory::ask;
+use crate::pg::process::workers::{is_asked_to_stop, run_alone};
 use segrec_engine::memory;
-use segrec_engine::segmentation::SummaryClusters;
+use segrec_engine::segmentation::streaming::CoresetClusters;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::ser::Formatter;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// Segments at most.
+/// The largest number of segments that `segrec_kmeans` finds.
 pub const MOST_SEGMENTS: i32 = 4096;
 const FORMAT: u32 = 1;
 /// Bytes before the sizes.
 const HEADER: usize = 28;
 
 /// A value, in place.
-pub struct Clusters<'a> {
+pub struct StoredClusters<'a> {
     dimensions: usize,
     rows: u64,
     inertia: f64,
@@ -34,7 +34,7 @@ pub struct Clusters<'a> {
 ///
 /// # Errors
 /// Where there is no memory for it.
-pub fn flatten(clusters: &SummaryClusters) -> Result<Vec<u8>> {
+pub fn flatten(clusters: &CoresetClusters) -> Result<Vec<u8>> {
     let mut bytes = memory::with_room(HEADER + 8 * clusters.sizes.len() + 4 * clusters.centroids.len())?;
     for number in [FORMAT, clusters.columns as u32, clusters.sizes.len() as u32] {
         bytes.extend(number.to_ne_bytes());
@@ -46,7 +46,7 @@ pub fn flatten(clusters: &SummaryClusters) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-impl<'a> Clusters<'a> {
+impl<'a> StoredClusters<'a> {
     /// Reads the flat form.
     ///
     /// # Errors
@@ -144,7 +144,7 @@ struct Written<'a> {
 }
 
 /// One after the other, until an interrupt wants the end.
-struct WrittenSegments<'a>(&'a Clusters<'a>);
+struct WrittenSegments<'a>(&'a StoredClusters<'a>);
 
 impl Serialize for WrittenSegments<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -217,7 +217,8 @@ pub fn parse(text: &str) -> Result<Vec<u8>> {
 /// # Errors
 /// Where it is not that of clusters.
 pub fn receive(bytes: &[u8]) -> Result<Vec<u8>> {
-    let clusters = Clusters::read(bytes).map_err(|_| invalid("its parts do not fit together".to_owned()))?;
+    let clusters =
+        StoredClusters::read(bytes).map_err(|_| invalid("its parts do not fit together".to_owned()))?;
     parse(&clusters.to_text()?)
 }
 
@@ -230,7 +231,7 @@ fn invalid(reason: String) -> SegrecError {
     }
 }
 
-fn checked(text: Text) -> Result<SummaryClusters, String> {
+fn checked(text: Text) -> Result<CoresetClusters, String> {
     let Text { dimensions, rows, inertia, segments } = text;
     if !(1..=MOST_FEATURES).contains(&dimensions) {
         return Err(format!("\"dimensions\" is {dimensions}, not from 1 to {MOST_FEATURES}"));
@@ -257,7 +258,7 @@ fn checked(text: Text) -> Result<SummaryClusters, String> {
     }
     let sizes = segments.iter().map(|segment| segment.size).collect();
     let centroids = segments.into_iter().flat_map(|segment| segment.centroid).collect();
-    Ok(SummaryClusters { columns: dimensions, rows, inertia, sizes, centroids })
+    Ok(CoresetClusters { columns: dimensions, rows, inertia, sizes, centroids })
 }
 
 /// JSON as `jsonb` prints it: a blank after `:` and `,`, whole numbers without a fraction.

@@ -3,34 +3,14 @@
 //!
 //! - [`state`]: what an aggregate carries, SQL type `segrec_summary`
 //! - [`clusters`]: what k-means finds, SQL type `segrec_clusters`
-//! - [`lists`]: the metrics of one list
-//! - [`figures`]: the figures of rows with predictions, scores or counts
+//! - [`error_sums`]: what predictions were off by
+//! - [`threads`]: work on several threads
+//! - [`list_metrics`]: the metrics of one list
+//! - [`value_metrics`]: metrics of rows with predictions, scores or counts
 
 pub mod clusters;
-pub mod figures;
-pub mod lists;
+pub mod error_sums;
+pub mod list_metrics;
 pub mod state;
-
-use crate::error::Result;
-use crate::pg::workers::{self, Workers};
-use crate::{error::SegrecError, settings};
-use segrec_engine::Observer;
-
-/// Work up to which threads cost more than they gain: some 50 ms.
-const ALONE: usize = 10_000_000;
-
-/// Runs `work` on this thread, or on threads of ours where it is much: `size` multiply-adds or so for
-/// each of a few dozen rounds.
-///
-/// # Errors
-/// Where there are no threads.
-fn run<T: Send>(size: usize, work: impl FnOnce(&dyn Observer) -> T + Send) -> Result<T> {
-    if size < ALONE {
-        return Ok(workers::run_alone(work));
-    }
-    let threads =
-        Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))?;
-    threads
-        .run(work, |_| {})
-        .ok_or_else(|| SegrecError::Internal("the threads ended without a result".to_owned()))
-}
+mod threads;
+pub mod value_metrics;

@@ -4,14 +4,15 @@
 //! Its bytes are a format byte and postcard's form of [`State`]; its text is their hexadecimal form.
 
 use super::clusters::{self, MOST_SEGMENTS};
-use super::figures::Errors;
+use super::error_sums::ErrorSums;
+use super::threads::run;
 use crate::error::{FeatureProblem, Result, SegrecError};
-use crate::pg::aggregate::{Aggregate, Carried, Carry, Held, room};
-use crate::pg::features::Features;
-use crate::pg::memory::ask;
-use crate::pg::workers::run_alone;
-use segrec_engine::segmentation::validity::{self, Contingency};
-use segrec_engine::segmentation::{LabelledSample, Summary};
+use crate::pg::datums::features::Features;
+use crate::pg::executor::aggregate::{Aggregate, Carried, Carry, Held, room};
+use crate::pg::process::memory::ask;
+use crate::pg::process::workers::run_alone;
+use segrec_engine::segmentation::quality::{self, Contingency};
+use segrec_engine::segmentation::streaming::{Coreset, LabelledSample};
 use segrec_engine::{Matrix, memory, seed};
 use serde::{Deserialize, Serialize};
 
@@ -28,13 +29,13 @@ const LITTLE: usize = 1024;
 #[derive(Clone, Serialize, Deserialize)]
 pub enum State {
     /// Of `segrec_kmeans`.
-    Kmeans(Summary),
+    Kmeans(Coreset),
     /// Of `segrec_silhouette` and `segrec_davies_bouldin`.
     Labelled(LabelledSample),
     /// Of `segrec_adjusted_rand`.
     Pairs(Contingency),
     /// Of `segrec_rmse`, `segrec_mae` and `segrec_mse`.
-    Errors(Errors),
+    Errors(ErrorSums),
     /// Of `segrec_auc`: the scores of relevant rows and of others.
     Scores([Vec<f64>; 2]),
     /// Of `segrec_gini`.
@@ -142,7 +143,7 @@ pub fn add_features(
     if !(1..=MOST_SEGMENTS).contains(&k) {
         return Err(SegrecError::SegmentCount { k, most: MOST_SEGMENTS });
     }
-    let mut held = begun(state, aggregate, || State::Kmeans(Summary::new(values.len(), k as usize)))?;
+    let mut held = begun(state, aggregate, || State::Kmeans(Coreset::new(values.len(), k as usize)))?;
     let State::Kmeans(summary) = held.value() else { return Err(SegrecError::SummariesDiffer) };
     same_length(summary.columns(), values.len())?;
     same_target(summary.target(), k as usize)?;
@@ -247,7 +248,7 @@ pub fn clusters(state: &Carried<'_, State>) -> Result<Vec<u8>> {
     state.read(|state| {
         let State::Kmeans(summary) = state else { return Err(SegrecError::SummariesDiffer) };
         ask("segrec_kmeans", summary.needed())?;
-        let found = super::run(summary.work(), |observer| summary.clusters(observer))??;
+        let found = run(summary.work(), |observer| summary.clusters(observer))??;
         clusters::flatten(&found)
     })?
 }
@@ -268,11 +269,11 @@ pub fn silhouette(state: &Carried<'_, State>) -> Result<Option<f64>> {
         let State::Labelled(sample) = state else { return Err(SegrecError::SummariesDiffer) };
         let (points, labels) = kept(sample)?;
         let pairs = labels.len().saturating_mul(labels.len()).saturating_mul(sample.columns()) / 10;
-        let found = super::run(pairs, |observer| {
+        let found = run(pairs, |observer| {
             if rayon::current_thread_index().is_none() {
-                return validity::silhouette_sequential(&points, &labels, observer);
+                return quality::silhouette_sequential(&points, &labels, observer);
             }
-            validity::silhouette(&points, &labels, usize::MAX, 0, observer)
+            quality::silhouette(&points, &labels, usize::MAX, 0, observer)
         })?;
         Ok(found?)
     })?
@@ -286,7 +287,7 @@ pub fn davies_bouldin(state: &Carried<'_, State>) -> Result<Option<f64>> {
     state.read(|state| {
         let State::Labelled(sample) = state else { return Err(SegrecError::SummariesDiffer) };
         let (points, labels) = kept(sample)?;
-        Ok(run_alone(|observer| validity::davies_bouldin(&points, &labels, observer))?)
+        Ok(run_alone(|observer| quality::davies_bouldin(&points, &labels, observer))?)
     })?
 }
 

@@ -2,14 +2,14 @@
 //! `segrec_adjusted_rand` and the types `segrec_clusters` and `segrec_summary`. Most are parts of aggregates
 //! and types: `sql/schema/aggregates.sql`.
 
-use crate::aggregates::clusters::{self, Clusters};
+use crate::aggregates::clusters::{self, StoredClusters};
 use crate::aggregates::state::{self, State};
 use crate::error::or_raise;
-use crate::pg::aggregate::{Aggregate, Carried, Carry, Held};
-use crate::pg::features::{Features, WrittenFeatures};
-use crate::pg::flat::{Flat, FlatValue, Message, Steady};
-use crate::pg::memory::ask;
-use crate::pg::whole::{Whole, number};
+use crate::pg::datums::features::{Features, WrittenFeatures};
+use crate::pg::datums::integer::{Integer, number};
+use crate::pg::datums::varlena::{ReceivedBytes, StableVarlena, Varlena, VarlenaValue};
+use crate::pg::executor::aggregate::{Aggregate, Carried, Carry, Held};
+use crate::pg::process::memory::ask;
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
 
@@ -22,7 +22,7 @@ fn text_out(text: String) -> CString {
 fn segrec_kmeans_step(
     state: Option<Carried<'_, State>>,
     features: Option<Features<'_>>,
-    k: Option<Whole>,
+    k: Option<Integer>,
     aggregate: Aggregate,
 ) -> Option<Held<State>> {
     or_raise(state::add_features(state, features, number(k), &aggregate))
@@ -32,7 +32,7 @@ fn segrec_kmeans_step(
 fn segrec_kmeans_step_written(
     state: Option<Carried<'_, State>>,
     features: Option<WrittenFeatures<'_>>,
-    k: Option<Whole>,
+    k: Option<Integer>,
     aggregate: Aggregate,
 ) -> Option<Held<State>> {
     or_raise(state::add_features(state, features.map(|written| written.0), number(k), &aggregate))
@@ -42,7 +42,7 @@ fn segrec_kmeans_step_written(
 fn segrec_labelled_step(
     state: Option<Carried<'_, State>>,
     features: Option<Features<'_>>,
-    segment: Option<Whole>,
+    segment: Option<Integer>,
     aggregate: Aggregate,
 ) -> Option<Held<State>> {
     or_raise(state::add_labelled(state, features, number(segment), &aggregate))
@@ -52,7 +52,7 @@ fn segrec_labelled_step(
 fn segrec_labelled_step_written(
     state: Option<Carried<'_, State>>,
     features: Option<WrittenFeatures<'_>>,
-    segment: Option<Whole>,
+    segment: Option<Integer>,
     aggregate: Aggregate,
 ) -> Option<Held<State>> {
     or_raise(state::add_labelled(state, features.map(|written| written.0), number(segment), &aggregate))
@@ -90,8 +90,8 @@ fn segrec_summary_merge(
 }
 
 #[pg_extern(sql = false)]
-fn segrec_kmeans_final(state: Carried<'_, State>) -> FlatValue {
-    FlatValue(or_raise(state::clusters(&state)))
+fn segrec_kmeans_final(state: Carried<'_, State>) -> VarlenaValue {
+    VarlenaValue(or_raise(state::clusters(&state)))
 }
 
 #[pg_extern(sql = false)]
@@ -110,49 +110,49 @@ fn segrec_adjusted_rand_final(state: Carried<'_, State>) -> f64 {
 }
 
 #[pg_extern(sql = false)]
-fn segrec_assign(clusters: Steady<'_>, features: Features<'_>) -> i32 {
-    or_raise(Clusters::read(clusters.0).and_then(|clusters| clusters.assign(features.values()?)))
+fn segrec_assign(clusters: StableVarlena<'_>, features: Features<'_>) -> i32 {
+    or_raise(StoredClusters::read(clusters.0).and_then(|clusters| clusters.assign(features.values()?)))
 }
 
 #[pg_extern(sql = false)]
-fn segrec_assign_written(clusters: Steady<'_>, features: WrittenFeatures<'_>) -> i32 {
-    or_raise(Clusters::read(clusters.0).and_then(|clusters| clusters.assign(features.0.values()?)))
+fn segrec_assign_written(clusters: StableVarlena<'_>, features: WrittenFeatures<'_>) -> i32 {
+    or_raise(StoredClusters::read(clusters.0).and_then(|clusters| clusters.assign(features.0.values()?)))
 }
 
 #[pg_extern(sql = false)]
 fn segrec_centroids(
-    clusters: Flat<'_>,
+    clusters: Varlena<'_>,
 ) -> TableIterator<'static, (name!(segment, i32), name!(size, i64), name!(centroid, Vec<f32>))> {
     or_raise(ask("segrec_centroids", 2 * clusters.0.len()));
-    let clusters = or_raise(Clusters::read(clusters.0));
+    let clusters = or_raise(StoredClusters::read(clusters.0));
     let rows: Vec<_> =
         clusters.segments().map(|(segment, size, centroid)| (segment, size, centroid.to_vec())).collect();
     TableIterator::new(rows)
 }
 
 #[pg_extern(sql = false)]
-fn segrec_clusters_in(text: &CStr) -> FlatValue {
-    FlatValue(or_raise(clusters::parse(&text.to_string_lossy())))
+fn segrec_clusters_in(text: &CStr) -> VarlenaValue {
+    VarlenaValue(or_raise(clusters::parse(&text.to_string_lossy())))
 }
 
 #[pg_extern(sql = false)]
-fn segrec_clusters_out(clusters: Flat<'_>) -> CString {
-    text_out(or_raise(Clusters::read(clusters.0).and_then(|clusters| clusters.to_text())))
+fn segrec_clusters_out(clusters: Varlena<'_>) -> CString {
+    text_out(or_raise(StoredClusters::read(clusters.0).and_then(|clusters| clusters.to_text())))
 }
 
 #[pg_extern(sql = false)]
-fn segrec_clusters_receive(message: Message<'_>) -> FlatValue {
-    FlatValue(or_raise(clusters::receive(message.0)))
+fn segrec_clusters_receive(message: ReceivedBytes<'_>) -> VarlenaValue {
+    VarlenaValue(or_raise(clusters::receive(message.0)))
 }
 
 #[pg_extern(sql = false)]
-fn segrec_clusters_send(clusters: Flat<'_>) -> Vec<u8> {
+fn segrec_clusters_send(clusters: Varlena<'_>) -> Vec<u8> {
     clusters.0.to_vec()
 }
 
 #[pg_extern(sql = false)]
-fn segrec_summary_in(text: &CStr) -> FlatValue {
-    FlatValue(or_raise(state::parse(&text.to_string_lossy())))
+fn segrec_summary_in(text: &CStr) -> VarlenaValue {
+    VarlenaValue(or_raise(state::parse(&text.to_string_lossy())))
 }
 
 #[pg_extern(sql = false)]
@@ -164,9 +164,9 @@ fn segrec_summary_out(state: Carried<'_, State>) -> CString {
 }
 
 #[pg_extern(sql = false)]
-fn segrec_summary_receive(message: Message<'_>) -> FlatValue {
+fn segrec_summary_receive(message: ReceivedBytes<'_>) -> VarlenaValue {
     or_raise(State::unflatten(message.0));
-    FlatValue(message.0.to_vec())
+    VarlenaValue(message.0.to_vec())
 }
 
 #[pg_extern(sql = false)]

@@ -1,12 +1,12 @@
 //! `segrec_create_model`, `segrec_alter_model`, `segrec_create_functions`, `segrec_drop_model`.
 
-use crate::catalog::models::{ColumnNames, Described};
-use crate::commands::rebind::{self, Changes};
-use crate::commands::{alter_model, create_model, drop_model, functions};
+use crate::commands::models::create::{ColumnNames, RelationRef};
+use crate::commands::models::rebind::{self, Changes};
+use crate::commands::models::{alter, create, drop, functions};
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::json::Document;
-use crate::pg::regclass::Regclass;
-use crate::pg::text::Text;
+use crate::pg::datums::json::Document;
+use crate::pg::datums::regclass::Regclass;
+use crate::pg::datums::text::Text;
 use pgrx::prelude::*;
 
 fn required(text: Option<&str>, argument: &'static str) -> Result<String> {
@@ -17,8 +17,9 @@ fn described(
     relation: Option<Regclass>,
     key: Option<&str>,
     argument: &'static str,
-) -> Result<Option<Described>> {
-    let described = |Regclass(relation): Regclass| Ok(Described { relation, key: required(key, argument)? });
+) -> Result<Option<RelationRef>> {
+    let described =
+        |Regclass(relation): Regclass| Ok(RelationRef { relation, key: required(key, argument)? });
     relation.map(described).transpose()
 }
 
@@ -40,7 +41,7 @@ fn segrec_create_model(
 ) {
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let create = || {
-        create_model::create_model(create_model::Arguments {
+        create::create_model(create::ModelArguments {
             model: owned(model.as_deref()),
             events: events.map(|Regclass(events)| events),
             columns: ColumnNames {
@@ -92,7 +93,7 @@ fn segrec_rebind(
 
 #[pg_extern(sql = false)]
 fn segrec_alter_model(model: Option<Text>, options: Option<Document>) {
-    or_raise(alter_model::alter_model(model.as_deref(), options.map(|options| options.0)));
+    or_raise(alter::alter_model(model.as_deref(), options.map(|options| options.0)));
 }
 
 #[pg_extern(sql = false)]
@@ -106,5 +107,5 @@ fn segrec_create_functions(
 
 #[pg_extern(sql = false)]
 fn segrec_drop_model(model: Option<Text>) {
-    or_raise(drop_model::drop_model(model.as_deref()));
+    or_raise(drop::drop_model(model.as_deref()));
 }

@@ -2,9 +2,9 @@
 
 use super::recommend::{SqlId, count};
 use crate::error::{Result, or_raise};
-use crate::pg::text::Text;
+use crate::pg::datums::text::Text;
 use crate::serving::version::ServedVersion;
-use crate::serving::{self, healed};
+use crate::serving::{self, retry_after_cache_damage};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
@@ -13,7 +13,7 @@ type Reasons<T> = Vec<(Option<T>, f32, f32, f32)>;
 
 fn predict<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) -> Option<f32> {
     let (user, item) = (user?, item?);
-    or_raise(healed(|| serving::predict(user.id(), item.id(), T::KIND, model)))
+    or_raise(retry_after_cache_damage(|| serving::predict(user.id(), item.id(), T::KIND, model)))
 }
 
 fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) -> Reasons<T> {
@@ -21,7 +21,7 @@ fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) ->
         return Vec::new();
     };
     let Some((version, reasons)) =
-        or_raise(healed(|| serving::explain(user.id(), item.id(), T::KIND, model)))
+        or_raise(retry_after_cache_damage(|| serving::explain(user.id(), item.id(), T::KIND, model)))
     else {
         return Vec::new();
     };
@@ -38,7 +38,7 @@ fn similar<T: SqlId>(item: Option<&T>, n: Option<i64>, model: Option<&str>) -> V
     let Some(item) = item else {
         return Vec::new();
     };
-    let (version, items) = or_raise(healed(|| found(item)));
+    let (version, items) = or_raise(retry_after_cache_damage(|| found(item)));
     let rows = (1..).zip(items).filter_map(|(rank, own)| Some((rank, value(&version, own.item)?, own.score)));
     rows.collect()
 }

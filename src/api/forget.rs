@@ -1,10 +1,9 @@
 //! `segrec_forget_user` (for ids of type bigint, uuid and text).
 
 use super::recommend::SqlId;
-use crate::catalog::removal::Forgotten;
-use crate::commands::forget_user;
+use crate::commands::versions::forget_user;
 use crate::error::or_raise;
-use crate::pg::text::Text;
+use crate::pg::datums::text::Text;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
@@ -12,9 +11,8 @@ use pgrx::prelude::*;
 type Rows = TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))>;
 
 fn forget<T: SqlId>(model: Option<&str>, user: Option<&T>) -> Rows {
-    let Forgotten { members, history } =
-        or_raise(forget_user::forget_user(model, user.map(SqlId::id), T::KIND));
-    TableIterator::new([("segment_members", members), ("segment_history", history)])
+    let forgotten = or_raise(forget_user::forget_user(model, user.map(SqlId::id), T::KIND));
+    TableIterator::new([("segment_members", forgotten.members), ("segment_history", forgotten.history)])
 }
 
 #[pg_extern(sql = false)]

@@ -1,8 +1,9 @@
 //! `segrec_grant`, `segrec_revoke`, `segrec_change_owner`.
 
-use crate::commands::{change_owner, grant};
+use crate::commands::access::grant;
+use crate::commands::models::change_owner;
 use crate::error::or_raise;
-use crate::pg::text::Text;
+use crate::pg::datums::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

@@ -1,9 +1,10 @@
 //! Trainings in the background: `segrec_train_in_background`, `segrec_cancel`, and what the view
 //! `segrec.training_progress` reads (declared in `sql/schema/views.sql`, before the view).
 
-use crate::commands::{jobs, progress};
+use crate::commands::schedules::jobs;
+use crate::commands::training::progress;
 use crate::error::or_raise;
-use crate::pg::text::Text;
+use crate::pg::datums::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
@@ -33,7 +34,7 @@ fn progress_reports() -> TableIterator<
 > {
     let reports = or_raise(progress::reports());
     TableIterator::new(reports.into_iter().map(|(pid, report)| {
-        let progress::Report { model_id, job, phase, share, message, started, memory } = report;
+        let progress::ProgressReport { model_id, job, phase, share, message, started, memory } = report;
         (pid, model_id, job, phase.into(), share, message.into(), started, memory)
     }))
 }

@@ -1,16 +1,13 @@
 //! `segrec_evaluate`, `segrec_cross_validate`, `segrec_compare`.
 
-use crate::catalog::statement::stable;
-use crate::commands::measured::Measured;
-use crate::commands::test_events::{self, TestEvents};
-use crate::commands::{compare, cross_validate, evaluate};
-use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::lists::List;
-use crate::pg::regclass::Regclass;
-use crate::pg::text::Text;
-use crate::pg::whole::{Whole, number};
-use crate::serving;
-use crate::serving::measuring::Test;
+use crate::commands::evaluation::{compare, evaluate, test_events};
+use crate::commands::studies::cross_validate;
+use crate::error::or_raise;
+use crate::pg::datums::id_lists::List;
+use crate::pg::datums::integer::{Integer, number};
+use crate::pg::datums::regclass::Regclass;
+use crate::pg::datums::text::Text;
+use crate::pg::executor::visibility::stable;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
@@ -36,22 +33,13 @@ fn segrec_evaluate(
     let measured = || match test {
         None => evaluate::evaluate(model.as_deref(), k.map(|List(k)| k), per_segment),
         Some(Regclass(test)) => {
-            of_test(test_events::read(model.as_deref(), k.map(|List(k)| k), test)?, per_segment)
+            test_events::evaluate(model.as_deref(), k.map(|List(k)| k), test, per_segment)
         }
     };
     TableIterator::new(or_raise(stable(measured)).into_iter().map(|row| {
         let (low, high) = row.interval.unzip();
         (row.metric, row.k, row.segment, row.value, low, high, row.baseline, row.users)
     }))
-}
-
-fn of_test(test: TestEvents, per_segment: Option<bool>) -> Result<Vec<Measured>> {
-    let per_segment = per_segment.ok_or(SegrecError::NullArgument { argument: "per_segment" })?;
-    let TestEvents { model, version, relation, events, interactions, cuts } = &test;
-    let test = Test { relation, events, interactions, version: *version, cuts };
-    let (rows, ids) = serving::measuring::measure(model, test)?;
-    let ids: Vec<Option<i32>> = ids.into_iter().filter(|_| per_segment).map(Some).collect();
-    Ok(Measured::of_rows(&rows, &ids))
 }
 
 #[pg_extern(sql = false)]
@@ -82,8 +70,8 @@ fn segrec_cross_validate(
 #[allow(clippy::type_complexity)]
 fn segrec_compare(
     model: Option<Text>,
-    version: Option<Whole>,
-    other: Option<Whole>,
+    version: Option<Integer>,
+    other: Option<Integer>,
 ) -> TableIterator<
     'static,
     (

@@ -2,12 +2,12 @@
 //! `segrec_mse`, `segrec_auc`, `segrec_gini`. In SQL they are calls of one
 //! function with the name of a metric, or aggregates: `sql/schema/metrics.sql`.
 
-use crate::aggregates::figures::{self, ErrorFigure};
-use crate::aggregates::lists;
+use crate::aggregates::list_metrics;
 use crate::aggregates::state::State;
+use crate::aggregates::value_metrics::{self, ErrorMetric};
 use crate::error::{SegrecError, or_raise};
-use crate::pg::aggregate::{Aggregate, Carried, Held};
-use crate::pg::whole::{Whole, number};
+use crate::pg::datums::integer::{Integer, number};
+use crate::pg::executor::aggregate::{Aggregate, Carried, Held};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use segrec_engine::evaluation::Metric;
@@ -16,7 +16,7 @@ fn list_metric<T: Ord>(
     metric: Option<&[u8]>,
     recommended: Option<impl Iterator<Item = Option<T>>>,
     relevant: Option<impl Iterator<Item = Option<T>>>,
-    k: Option<Whole>,
+    k: Option<Integer>,
 ) -> Option<f64> {
     let named = |name: &[u8]| {
         let unknown = || SegrecError::UnknownMetric { metric: String::from_utf8_lossy(name).into_owned() };
@@ -24,7 +24,7 @@ fn list_metric<T: Ord>(
     };
     let metric = metric.ok_or(SegrecError::NullArgument { argument: "metric" }).and_then(named);
     let (recommended, relevant) = (recommended.into_iter().flatten(), relevant.into_iter().flatten());
-    or_raise(metric.and_then(|metric| lists::measure(metric, recommended, relevant, number(k))))
+    or_raise(metric.and_then(|metric| list_metrics::measure(metric, recommended, relevant, number(k))))
 }
 
 #[pg_extern(sql = false)]
@@ -32,7 +32,7 @@ fn segrec_list_metric_bigint(
     metric: Option<&[u8]>,
     recommended: Option<Array<'_, i64>>,
     relevant: Option<Array<'_, i64>>,
-    k: Option<Whole>,
+    k: Option<Integer>,
 ) -> Option<f64> {
     list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)
 }
@@ -42,7 +42,7 @@ fn segrec_list_metric_uuid(
     metric: Option<&[u8]>,
     recommended: Option<Array<'_, Uuid>>,
     relevant: Option<Array<'_, Uuid>>,
-    k: Option<Whole>,
+    k: Option<Integer>,
 ) -> Option<f64> {
     list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)
 }
@@ -52,7 +52,7 @@ fn segrec_list_metric_text(
     metric: Option<&[u8]>,
     recommended: Option<Array<'_, &[u8]>>,
     relevant: Option<Array<'_, &[u8]>>,
-    k: Option<Whole>,
+    k: Option<Integer>,
 ) -> Option<f64> {
     list_metric(metric, recommended.as_ref().map(Array::iter), relevant.as_ref().map(Array::iter), k)
 }
@@ -64,22 +64,22 @@ fn segrec_errors_step(
     actual: Option<f64>,
     aggregate: Aggregate,
 ) -> Option<Held<State>> {
-    or_raise(figures::add_error(state, predicted, actual, &aggregate))
+    or_raise(value_metrics::add_error(state, predicted, actual, &aggregate))
 }
 
 #[pg_extern(sql = false)]
 fn segrec_rmse_final(state: Carried<'_, State>) -> f64 {
-    or_raise(figures::error_figure(&state, ErrorFigure::Rmse))
+    or_raise(value_metrics::error_metric(&state, ErrorMetric::Rmse))
 }
 
 #[pg_extern(sql = false)]
 fn segrec_mae_final(state: Carried<'_, State>) -> f64 {
-    or_raise(figures::error_figure(&state, ErrorFigure::Mae))
+    or_raise(value_metrics::error_metric(&state, ErrorMetric::Mae))
 }
 
 #[pg_extern(sql = false)]
 fn segrec_mse_final(state: Carried<'_, State>) -> f64 {
-    or_raise(figures::error_figure(&state, ErrorFigure::Mse))
+    or_raise(value_metrics::error_metric(&state, ErrorMetric::Mse))
 }
 
 #[pg_extern(sql = false)]
@@ -89,12 +89,12 @@ fn segrec_auc_step(
     relevant: Option<bool>,
     aggregate: Aggregate,
 ) -> Option<Held<State>> {
-    or_raise(figures::add_score(state, score, relevant, &aggregate))
+    or_raise(value_metrics::add_score(state, score, relevant, &aggregate))
 }
 
 #[pg_extern(sql = false)]
 fn segrec_auc_final(state: Carried<'_, State>) -> Option<f64> {
-    or_raise(figures::auc(&state))
+    or_raise(value_metrics::auc(&state))
 }
 
 #[pg_extern(sql = false)]
@@ -103,10 +103,10 @@ fn segrec_gini_step(
     value: Option<f64>,
     aggregate: Aggregate,
 ) -> Option<Held<State>> {
-    or_raise(figures::add_number(state, value, &aggregate))
+    or_raise(value_metrics::add_number(state, value, &aggregate))
 }
 
 #[pg_extern(sql = false)]
 fn segrec_gini_final(state: Carried<'_, State>) -> Option<f64> {
-    or_raise(figures::gini_coefficient(&state))
+    or_raise(value_metrics::gini_coefficient(&state))
 }

@@ -1,6 +1,6 @@
 //! What the planner asks of the functions: support functions.
 
-use crate::pg::planner::rows_of;
+use crate::pg::executor::planner::rows_of;
 use pgrx::Internal;
 use pgrx::prelude::*;
 

@@ -1,11 +1,11 @@
 //! `segrec_recommend`, `segrec_recommend_for`, `segrec_recommend_all`: for ids of type bigint, uuid and
 //! text.
 
-use crate::catalog::factors::id_text;
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::lists::{Filter, List, Written};
-use crate::pg::text::Text;
-use crate::serving::{self, Recommendation, Request, Variety, healed};
+use crate::pg::datums::id_lists::{Filter, List, Written};
+use crate::pg::datums::id_text::id_text;
+use crate::pg::datums::text::Text;
+use crate::serving::{self, Recommendation, Request, Variety, retry_after_cache_damage};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use segrec_engine::interactions::{Id, IdKind};
@@ -109,13 +109,13 @@ fn recommend<T: SqlId>(user: Option<&T>, given: &Given<'_, T>) -> Lines<T> {
         Some(user) => serving::recommend_user(user.id(), T::KIND, &given.request(&[user.id()])?),
         None => serving::recommend_for(&[], T::KIND, &given.request(&[])?),
     };
-    lines(&or_raise(healed(found)))
+    lines(&or_raise(retry_after_cache_damage(found)))
 }
 
 fn recommend_for<T: SqlId>(items: Option<&[Option<T>]>, given: &Given<'_, T>) -> Lines<T> {
     let items = items.map(ids).unwrap_or_default();
     let found = || serving::recommend_for(&items, T::KIND, &given.request(&items)?);
-    lines(&or_raise(healed(found)))
+    lines(&or_raise(retry_after_cache_damage(found)))
 }
 
 #[pg_extern(sql = false)]
@@ -265,7 +265,7 @@ fn segrec_recommend_all(
         name!(source, &'static str),
     ),
 > {
-    let lists = or_raise(healed(|| serving::recommend_all(model.as_deref(), count(n)?)));
+    let lists = or_raise(retry_after_cache_damage(|| serving::recommend_all(model.as_deref(), count(n)?)));
     TableIterator::new(
         lists.map(|line| (line.user_id.into(), line.rank, line.item_id.into(), line.score, line.source)),
     )

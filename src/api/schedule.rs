@@ -1,9 +1,9 @@
 //! `segrec_schedule`, `segrec_unschedule`, `segrec_pause_schedule`, `segrec_resume_schedule`, and the parts of the
 //! procedure `segrec_run_schedule`, which commits: `sql/schema/procedures.sql`.
 
-use crate::commands::{cron, schedule};
+use crate::commands::schedules::{cron, schedule};
 use crate::error::or_raise;
-use crate::pg::text::Text;
+use crate::pg::datums::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

@@ -2,12 +2,12 @@
 //! `segrec_label_segment`.
 
 use super::recommend::SqlId;
-use crate::catalog::statement::stable;
-use crate::commands::label_segment;
+use crate::commands::versions::label_segment;
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::json::Document;
-use crate::pg::text::Text;
-use crate::pg::whole::{Whole, number};
+use crate::pg::datums::integer::{Integer, number};
+use crate::pg::datums::json::Document;
+use crate::pg::datums::text::Text;
+use crate::pg::executor::visibility::stable;
 use crate::serving;
 use pgrx::Uuid;
 use pgrx::prelude::*;
@@ -42,16 +42,16 @@ fn segrec_classify(model: Option<Text>, features: Option<Document>) -> Option<i3
 #[pg_extern(sql = false)]
 fn segrec_cut(
     model: Option<Text>,
-    segments: Option<Whole>,
+    segments: Option<Integer>,
 ) -> TableIterator<'static, (name!(user_id, Text), name!(segment, i32))> {
     let cut = || -> Result<Vec<(String, i32)>> {
-        let Whole(segments) = segments.ok_or(SegrecError::NullArgument { argument: "segments" })?;
+        let Integer(segments) = segments.ok_or(SegrecError::NullArgument { argument: "segments" })?;
         serving::cut(model.as_deref(), segments)
     };
     TableIterator::new(or_raise(stable(cut)).into_iter().map(|(user, segment)| (user.into(), segment)))
 }
 
 #[pg_extern(sql = false)]
-fn segrec_label_segment(model: Option<Text>, segment: Option<Whole>, label: Option<Text>) {
+fn segrec_label_segment(model: Option<Text>, segment: Option<Integer>, label: Option<Text>) {
     or_raise(label_segment::label_segment(model.as_deref(), number(segment), label.as_deref()));
 }

@@ -1,8 +1,8 @@
 //! What the view `segrec.serving_statistics` reads.
 
 use crate::error::or_raise;
-use crate::pg::text::Text;
-use crate::serving::statistics;
+use crate::pg::datums::text::Text;
+use crate::serving::counters;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
@@ -21,7 +21,7 @@ fn serving_counters() -> TableIterator<
         name!(since, TimestampWithTimeZone),
     ),
 > {
-    let lines = or_raise(statistics::lines());
+    let lines = or_raise(counters::lines());
     TableIterator::new(lines.into_iter().filter_map(|line| {
         let [calls, stored, folded_in, segment_popular, popular, empty, files_written] = line.counts;
         let since = TimestampWithTimeZone::try_from(line.since).ok()?;

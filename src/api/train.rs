@@ -1,10 +1,10 @@
 //! `segrec_train`, `segrec_estimate`.
 
-use crate::catalog::statement::stable;
-use crate::commands::{estimate, train};
+use crate::commands::training::{estimate, train};
 use crate::error::{log, or_raise};
-use crate::pg::background::telling;
-use crate::pg::text::Text;
+use crate::pg::datums::text::Text;
+use crate::pg::executor::visibility::stable;
+use crate::pg::process::background::telling;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]

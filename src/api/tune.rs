@@ -1,11 +1,11 @@
 //! `segrec_apply_trial`, and the parts of the procedure `segrec_tune`, which commits between trials, as only a
 //! procedure can: `sql/schema/procedures.sql`.
 
-use crate::commands::tune;
+use crate::commands::studies::tune;
 use crate::error::or_raise;
-use crate::pg::json::Document;
-use crate::pg::text::Text;
-use crate::pg::whole::{Whole, number};
+use crate::pg::datums::integer::{Integer, number};
+use crate::pg::datums::json::Document;
+use crate::pg::datums::text::Text;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
@@ -18,7 +18,7 @@ fn begin_study(
     apply: Option<bool>,
 ) -> i64 {
     let space = space.map(|space| space.0);
-    or_raise(tune::begin(tune::Arguments {
+    or_raise(tune::begin(tune::StudyArguments {
         model: model.as_deref(),
         space,
         trials,
@@ -39,6 +39,6 @@ fn finish_study(study: Option<i64>, apply: Option<bool>) {
 }
 
 #[pg_extern(sql = false)]
-fn segrec_apply_trial(model: Option<Text>, study: Option<i64>, trial: Option<Whole>) {
+fn segrec_apply_trial(model: Option<Text>, study: Option<i64>, trial: Option<Integer>) {
     or_raise(tune::apply(model.as_deref(), study, number(trial)));
 }

@@ -5,10 +5,10 @@
 
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
-use crate::pg::lock::Shared;
-use crate::pg::owner::table_and_owner;
-use crate::pg::row::{Key, RowVersion, rows};
-use crate::pg::snapshot::NewSnapshot;
+use crate::pg::executor::index_lookup::{Key, RowVersion, rows};
+use crate::pg::executor::snapshot::NewSnapshot;
+use crate::pg::process::lock::Shared;
+use crate::pg::security::owner::table_and_owner;
 use pgrx::pg_sys;
 
 /// A job, where the caller may know of it.
@@ -20,7 +20,6 @@ pub struct Job {
     pub waiting: bool,
 }
 
-/// The table of jobs.
 pub fn jobs_table() -> Result<pg_sys::Oid> {
     table_and_owner(c"segrec_catalog", c"jobs")
         .map(|(oid, _)| oid)

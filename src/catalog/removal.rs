@@ -1,15 +1,15 @@
-//! What goes: models and versions with all that belongs to them, and what is stored of a user.
+//! Deleting models and versions with all that belongs to them, and what is stored of a user.
 
-use super::segments::forget_examples;
 use super::statement::{as_owner, execute, models_table, write};
 use super::versions;
+use super::versions::segments::forget_examples;
 use crate::error::{Result, SegrecError};
-use crate::pg::counters::Counters;
-use crate::pg::mapped::remove_files;
-use crate::pg::owner::table_and_owner;
-use crate::pg::row::{Key, rows};
-use crate::pg::snapshot::NewSnapshot;
-use crate::pg::statistics::remove_statistics;
+use crate::pg::executor::index_lookup::{Key, rows};
+use crate::pg::executor::snapshot::NewSnapshot;
+use crate::pg::executor::statistics::remove_statistics;
+use crate::pg::files::shared_file::remove_files;
+use crate::pg::files::usage_counters::Counters;
+use crate::pg::security::owner::table_and_owner;
 use std::ffi::{CStr, CString};
 
 /// By which column rows belong to something.
@@ -148,7 +148,7 @@ fn redact(model_id: i64, user_id: &str) -> Result<()> {
 }
 
 /// Deletes what is stored of a user in some versions of a model and in its history, and errors that name them. The planner
-/// keeps no ids of users, unless somebody has told it to ([`super::factors`]): then these go too.
+/// keeps no ids of users, unless somebody has told it to ([`super::versions::users`]): then these go too.
 pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<Forgotten> {
     as_owner(|| {
         // A deployment writes the same row first: it waits, and does not copy the user into the history again.

@@ -1,9 +1,9 @@
 //! Schedules of trainings: what is asked for, what the runs came to, and the job of pg_cron that calls them. Jobs
 //! are read and changed as the caller, whose they are.
 
-use super::statement::{Row, as_owner, execute, query, write};
+use super::statement::{CatalogRow, as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
-use crate::pg::rights::current_role;
+use crate::pg::security::rights::current_role;
 
 /// When a model is trained by itself.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ pub struct Run {
     pub new_events: Option<i64>,
     /// The version that was trained.
     pub version: Option<i32>,
-    /// Why it failed.
+    /// The message of the error, where it failed.
     pub error: Option<String>,
 }
 
@@ -141,13 +141,12 @@ pub struct Scheduler {
     pub usable: bool,
     /// The database that pg_cron reads, where the server has loaded it and the caller may know.
     pub home: Option<String>,
-    /// This database.
     pub database: String,
     /// The major of the server.
     pub major: i32,
 }
 
-/// Looks for pg_cron.
+/// What there is of pg_cron in this database and on this server.
 pub fn scheduler() -> Result<Option<Scheduler>> {
     let found = query(
         "SELECT extension.oid IS NOT NULL, \
@@ -157,7 +156,7 @@ pub fn scheduler() -> Result<Option<Scheduler>> {
                 pg_catalog.current_setting('server_version_num')::pg_catalog.int4 / 10000 \
          FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_extension extension ON extension.extname = 'pg_cron'",
         &[],
-        |row: Row<'_>| {
+        |row: CatalogRow<'_>| {
             Ok(Scheduler {
                 installed: row.value(1)?,
                 usable: row.value(2)?,
@@ -187,7 +186,7 @@ pub fn sees_job(job: i64) -> Result<bool> {
     Ok(!found.is_empty())
 }
 
-/// Ends a job.
+/// Removes a job from pg_cron, as the caller, whose it is.
 pub fn stop_job(job: i64) -> Result<()> {
     execute("SELECT cron.unschedule($1::pg_catalog.int8)", &[job.into()])
 }

@@ -1,20 +1,21 @@
 //! Running the catalog's own statements through SPI: this is the only way. Values are always bound parameters; a
 //! statement's text is fixed, but for names of the catalog's own tables. Whoever runs it, every name and operator in it is
-//! resolved in `pg_catalog`, where only superusers can put one. Relations of users are read by [`crate::pg::query`].
+//! resolved in `pg_catalog`, where only superusers can put one. Relations of users are read by [`crate::pg::executor::query`].
 
 use crate::error::{Result, SegrecError};
-use crate::pg::owner::{ActingAs, PinnedPath, table_and_owner};
-use crate::pg::query::{self, Query, Sees};
-use crate::pg::rights::is_restricted;
-use crate::pg::text::c_text;
-use crate::pg::value::{Argument, Readable};
+use crate::pg::datums::encoding::c_text;
+use crate::pg::datums::value::{Argument, Readable};
+use crate::pg::executor::query::{self, Query};
+use crate::pg::executor::row::ResultRow;
+use crate::pg::executor::visibility::{sees, volatile};
+use crate::pg::security::owner::{ActingAs, PinnedPath, table_and_owner};
+use crate::pg::security::rights::is_restricted;
 use pgrx::pg_sys;
-use std::cell::Cell;
 
 /// One row of a result.
-pub struct Row<'a>(query::Row<'a>);
+pub struct CatalogRow<'a>(ResultRow<'a>);
 
-impl Row<'_> {
+impl CatalogRow<'_> {
     /// The value of a column, numbered from 1; `None` where null.
     pub fn get<T: Readable>(&self, column: usize) -> Result<Option<T>> {
         Ok(self.0.value(column - 1))
@@ -27,44 +28,21 @@ impl Row<'_> {
     }
 }
 
-thread_local! {
-    static SEES: Cell<Sees> = const { Cell::new(Sees::Changes) };
-}
-
-/// Does what a STABLE function does: within it, queries see what the calling statement sees, whatever the transaction has
-/// written.
-pub fn stable<T>(act: impl FnOnce() -> Result<T>) -> Result<T> {
-    struct Before(Sees);
-    impl Drop for Before {
-        fn drop(&mut self) {
-            SEES.set(self.0);
-        }
-    }
-    let _before = Before(SEES.replace(Sees::WhatTheStatementSees));
-    act()
-}
-
-/// Says that a VOLATILE function has begun, be it one that a STABLE one came to by what it reads: queries see what the
-/// transaction has written.
-pub fn volatile() {
-    SEES.set(Sees::Changes);
-}
-
 /// Runs a query and maps each row.
 pub fn query<T>(
     sql: &str,
     arguments: &[Argument<'_>],
-    each: impl FnMut(Row<'_>) -> Result<T>,
+    each: impl FnMut(CatalogRow<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let types: Vec<pg_sys::Oid> = arguments.iter().map(Argument::oid).collect();
-    Prepared::new(sql, &types)?.query(arguments, each)
+    PreparedQuery::new(sql, &types)?.query(arguments, each)
 }
 
 /// Runs a statement that writes and maps the rows it returns.
 pub fn write<T>(
     sql: &str,
     arguments: &[Argument<'_>],
-    each: impl FnMut(Row<'_>) -> Result<T>,
+    each: impl FnMut(CatalogRow<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
     if is_restricted() {
         return Err(SegrecError::Restricted);
@@ -77,12 +55,12 @@ pub fn write<T>(
 
 /// What `each` makes of the rows that `run` passes on.
 fn collected<T>(
-    mut each: impl FnMut(Row<'_>) -> Result<T>,
-    run: impl FnOnce(&mut dyn FnMut(query::Row<'_>) -> bool) -> Result<()>,
+    mut each: impl FnMut(CatalogRow<'_>) -> Result<T>,
+    run: impl FnOnce(&mut dyn FnMut(ResultRow<'_>) -> bool) -> Result<()>,
 ) -> Result<Vec<T>> {
     let (mut rows, mut failed) = (Vec::new(), None);
     run(&mut |row| {
-        match each(Row(row)) {
+        match each(CatalogRow(row)) {
             Ok(row) => rows.push(row),
             Err(error) => failed = Some(error),
         }
@@ -103,9 +81,9 @@ pub fn define(sql: &str) -> Result<()> {
 }
 
 /// A query that is prepared once and kept.
-pub struct Prepared(Query);
+pub struct PreparedQuery(Query);
 
-impl Prepared {
+impl PreparedQuery {
     /// Prepares a query with parameters of the given types.
     pub fn new(sql: &str, types: &[pg_sys::Oid]) -> Result<Self> {
         let _path = PinnedPath::new();
@@ -117,11 +95,11 @@ impl Prepared {
     pub fn query<T>(
         &self,
         arguments: &[Argument<'_>],
-        each: impl FnMut(Row<'_>) -> Result<T>,
+        each: impl FnMut(CatalogRow<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
         // Where the path is another than when it was planned, PostgreSQL would resolve every name again.
         let _path = PinnedPath::new();
-        collected(each, |each| self.0.run_seeing(SEES.get(), arguments, each))
+        collected(each, |each| self.0.run_seeing(sees(), arguments, each))
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
-use crate::pg::owner::table_and_owner;
+use crate::pg::security::owner::table_and_owner;
 use pgrx::{JsonB, pg_sys};
 use serde_json::Value;
 
 /// What a study is asked for; two calls with the same are one study.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct StudySpec {
     /// Options and the values to try.
     pub space: Value,
     /// The metric that decides.
@@ -21,7 +21,6 @@ pub struct Asked {
     pub options: Value,
 }
 
-/// A study.
 #[derive(Clone, Debug)]
 pub struct Study {
     /// Its key.
@@ -29,10 +28,10 @@ pub struct Study {
     /// The name of its model.
     pub model: String,
     /// What it is asked for.
-    pub asked: Asked,
+    pub asked: StudySpec,
 }
 
-/// One trial.
+/// A set of options that is tried, and what it reached.
 #[derive(Clone, Debug)]
 pub struct Trial {
     /// Its number in the study, from 1.
@@ -55,8 +54,8 @@ pub fn table() -> Result<pg_sys::Oid> {
 }
 
 /// The latest study of the same that is not finished.
-pub fn unfinished(model_id: i64, asked: &Asked) -> Result<Option<i64>> {
-    let Asked { space, metric, search, trials, options } = asked.clone();
+pub fn unfinished(model_id: i64, asked: &StudySpec) -> Result<Option<i64>> {
+    let StudySpec { space, metric, search, trials, options } = asked.clone();
     let found = as_owner(|| {
         query(
             "SELECT study_id FROM segrec_catalog.studies \
@@ -77,8 +76,8 @@ pub fn unfinished(model_id: i64, asked: &Asked) -> Result<Option<i64>> {
 }
 
 /// Stores a new study; gives its key.
-pub fn insert(model_id: i64, asked: Asked) -> Result<i64> {
-    let Asked { space, metric, search, trials, options } = asked;
+pub fn insert(model_id: i64, asked: StudySpec) -> Result<i64> {
+    let StudySpec { space, metric, search, trials, options } = asked;
     let inserted = as_owner(|| {
         write(
             "INSERT INTO segrec_catalog.studies (model_id, space, metric, search, trials, options) \
@@ -121,7 +120,7 @@ pub fn find(study_id: i64) -> Result<Option<Study>> {
                 Ok(Study {
                     id: row.value(1)?,
                     model: row.value(2)?,
-                    asked: Asked {
+                    asked: StudySpec {
                         space: row.value::<JsonB>(3)?.0,
                         metric: row.value(4)?,
                         search: row.value(5)?,

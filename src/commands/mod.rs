@@ -1,34 +1,17 @@
-//! What each verb does, one use-case per file: it checks, decides, and lets `catalog` and the engine do
-//! the work.
+//! What each verb does, one use case per file: it checks, decides, and lets `catalog` and the engine do the work.
+//!
+//! - [`access`]: which model a call means, and what the caller may do with it
+//! - [`models`]: creating, changing and dropping models
+//! - [`training`]: from what a model reads to a version that is written
+//! - [`versions`]: which version answers, and what becomes of the others
+//! - [`evaluation`]: what a version reaches
+//! - [`studies`]: what other options would reach
+//! - [`schedules`]: trainings by a schedule and in the background
 
 pub mod access;
-pub mod alter_model;
-pub mod change_owner;
-pub mod compare;
-pub mod create_model;
-pub mod cron;
-pub mod cross_validate;
-pub mod deploy;
-pub mod diary;
-pub mod drop_model;
-pub mod drop_version;
-pub mod estimate;
-pub mod evaluate;
-pub mod forget_user;
-pub mod functions;
-pub mod grant;
-pub mod jobs;
-pub mod label_segment;
-pub mod measured;
-pub mod options;
-pub mod progress;
-pub mod queue;
-pub mod read;
-pub mod rebind;
-pub mod schedule;
-pub mod test_events;
-pub mod train;
-pub mod transfer;
-pub mod tune;
-pub mod verdict;
-pub mod write;
+pub mod evaluation;
+pub mod models;
+pub mod schedules;
+pub mod studies;
+pub mod training;
+pub mod versions;

@@ -2,7 +2,8 @@
 
 use super::Result;
 use super::report::Report;
-use crate::pg::{interrupts, text};
+use crate::pg::datums::encoding;
+use crate::pg::process::interrupts;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, function_name};
 
@@ -59,5 +60,5 @@ fn spoken(mut text: String) -> String {
         text.truncate(text.floor_char_boundary(LONGEST));
         text.push_str(" …");
     }
-    text::message(text)
+    encoding::message(text)
 }

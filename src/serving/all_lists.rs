@@ -3,20 +3,24 @@
 //! It uses what is stored of the version: users, their items and their factors as of the training.
 
 use super::history::History;
-use super::recommendation::{Recommended, fill_with_popular, rated_factors};
-use super::segment_list::source;
+use super::recommendation::{fill_with_popular, rated_factors};
+use super::recommended::Recommended;
+use super::scorers::Scoree;
 use super::session;
 use super::version::{Segment, ServedVersion};
-use crate::catalog::factors::{StoredUser, id_text, load_users};
-use crate::catalog::statement::stable;
+use crate::catalog::versions::users::{StoredUser, load_users};
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::memory::ask;
-use crate::pg::workers::{Workers, look};
+use crate::pg::datums::id_text::id_text;
+use crate::pg::executor::visibility::stable;
+use crate::pg::process::memory::ask;
+use crate::pg::process::workers::{Workers, look};
 use crate::settings;
-use segrec_engine::ranking::blended::{ItemRows, Person, blended_lists};
+use rayon::prelude::*;
+use segrec_engine::options::Algorithm;
 use segrec_engine::ranking::{Scored, Scoring, Source, top_lists};
-use segrec_engine::recipe::Algorithm;
+use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::{Matrix, Observer};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -60,8 +64,7 @@ pub fn recommend_all(model: Option<&str>, n: usize) -> Result<AllLists> {
     let length = n.min(version.item_ids().len()).max(1);
     let batch = (BATCH_BYTES / LINE_BYTES / length).clamp(1, BATCH_USERS);
     ask("a batch of lists", 2 * batch * length * LINE_BYTES)?;
-    let workers =
-        Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))?;
+    let workers = Workers::new(settings::threads())?;
     Ok(AllLists {
         version,
         workers,
@@ -134,42 +137,35 @@ impl AllLists {
     /// factors; their lists are not used.
     fn ranked(&self, users: &[StoredUser], segment: &Segment<'_>) -> Result<(Vec<Vec<Scored>>, Source)> {
         let (version, n) = (&self.version, self.n);
-        let blend = version.decided.blend;
-        let Some(source) = source(version, segment) else {
+        let Some(scorers) = version.scorers(Some(*segment))? else {
             return Ok((vec![Vec::new(); users.len()], Source::Popular));
         };
-        let backbone = match segment.scoring() {
-            Some(_) if !blend.has_neighbours() => None,
-            _ => Some(version.backbone()?),
-        };
-        let own = segment.own.map(|own| (segment.items, own.item_factors));
-        let mut factors = Matrix::zeros(users.len(), version.factors());
-        for (row, user) in users.iter().enumerate().filter(|(_, user)| !user.factors.is_empty()) {
-            factors.row_mut(row).copy_from_slice(&user.factors);
-        }
-        let neighbours = if blend.has_neighbours() { Some(version.neighbours()?) } else { None };
-        let work = |observer: &dyn Observer| match (neighbours, backbone, segment.scoring()) {
-            (Some(neighbours), Some(backbone), _) => {
-                let rows = ItemRows { backbone, own };
-                let popular: &[u32] = if blend.factors { segment.popular.own() } else { &[] };
-                let person = |row: usize| Person {
-                    factors: factors.row(row),
-                    rows,
-                    history: &users[row].items,
-                    seen: users[row].seen(),
-                    popular,
-                };
-                blended_lists(users.len(), person, &neighbours, blend, n, observer)
-            }
-            (_, Some(backbone), None) => {
-                let scoring = Scoring { item_factors: backbone, items: None };
+        let work = |observer: &dyn Observer| match scorers.only_factors() {
+            Some(rows) => {
+                let mut factors = Matrix::zeros(users.len(), rows.backbone.columns());
+                for (row, user) in users.iter().enumerate().filter(|(_, user)| !user.factors.is_empty()) {
+                    factors.row_mut(row).copy_from_slice(&user.factors);
+                }
+                let (item_factors, items) =
+                    rows.own.map_or((rows.backbone, None), |(items, own)| (own, Some(items)));
+                let scoring = Scoring { item_factors, items };
                 top_lists(&factors, scoring, |row| users[row].seen(), n, observer)
             }
-            (_, _, Some(scoring)) => top_lists(&factors, scoring, |row| users[row].seen(), n, observer),
-            (_, None, None) => Ok(vec![Vec::new(); users.len()]),
+            None => {
+                let list = |scratch: &mut RefCell<NeighbourScratch>, user: &StoredUser| {
+                    observer.check()?;
+                    if user.factors.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                    let (factors, items, confidences) = (&user.factors, &user.items, &user.confidences);
+                    let person = Scoree { factors, items, confidences, shares: None, attributes: &[] };
+                    Ok(scorers.blended(person, scratch).best(user.seen(), None, n))
+                };
+                users.par_iter().map_init(RefCell::default, list).collect()
+            }
         };
         match self.workers.run(work, |_| ()) {
-            Some(lists) => Ok((lists?, source)),
+            Some(lists) => Ok((lists?, scorers.source())),
             None => Err(SegrecError::Internal("the lists ended without a result".to_owned())),
         }
     }

@@ -3,14 +3,12 @@
 //! A batch of users is in memory at a time. A user costs a product of length k and a look at each of their
 //! items.
 
-use super::recommendation::{check_item_kind, item_numbers};
+use super::ids::{check_item_kind, item_numbers};
+use super::scorers::ItemScorer;
 use super::session;
-use super::version::ServedVersion;
-use crate::catalog::members;
+use crate::catalog::versions::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::{Id, IdKind};
-use segrec_engine::linalg::vector::dot;
-use segrec_engine::neighbours::NeighbourRows;
 use segrec_engine::ranking::TopN;
 
 /// Ids and scores of the users most likely to want an item, as of the training; none for an item that the
@@ -26,32 +24,19 @@ pub fn audience(
     let model = session::model(model)?;
     check_item_kind(kind, &model)?;
     let version = session::version(&model)?;
-    let blend = version.decided.blend;
-    if !blend.factors && !blend.has_neighbours() {
+    if !version.has_scorers() {
         return Err(SegrecError::RanksByPopularity { model: model.name.clone() });
     }
     let Some(&item) = item_numbers(&version, &[item]).first() else {
         return Ok(Vec::new());
     };
-    let speaking = if blend.has_neighbours() { speaking_for(&version, item)? } else { Vec::new() };
-    let mut row = (None, Vec::new());
+    let mut scorer = ItemScorer::new(&version, item)?;
     let mut top = TopN::new(n);
     members::each(version.id(), |member| {
-        if member.factors.is_empty() || exclude_seen && member.has(item) {
-            return Ok(());
+        let left_out = member.factors.is_empty() || exclude_seen && member.has(item);
+        if !left_out && let Some(score) = scorer.score(member)? {
+            top.push(member.place, score);
         }
-        let speak = |item: &u32| speaking.get(*item as usize);
-        let mut score = blend.neighbours * member.items.iter().filter_map(speak).sum::<f32>();
-        if blend.factors {
-            // Users lie segment by segment.
-            if row.0 != Some(member.segment) {
-                row = (Some(member.segment), row_in_segment(&version, member.segment, item)?);
-            }
-            score += dot(&member.factors, &row.1);
-        } else if score == 0.0 {
-            return Ok(()); // Nothing that they have speaks for it.
-        }
-        top.push(member.place, score);
         Ok(())
     })?;
     version.members.check_there()?;
@@ -59,20 +44,4 @@ pub fn audience(
     let places: Vec<u32> = found.iter().map(|scored| scored.item).collect();
     let scores = found.iter().map(|scored| version.shown(scored.score));
     Ok(members::ids(version.id(), &places)?.into_iter().zip(scores).collect())
-}
-
-/// How much each item speaks for one: a column of the neighbours' weights.
-fn speaking_for(version: &ServedVersion, item: u32) -> Result<Vec<f32>> {
-    let neighbours = version.neighbours()?;
-    let weight = |source| {
-        let (named, weights) = neighbours.row(source);
-        named.binary_search(&item).map_or(0.0, |place| weights[place])
-    };
-    Ok((0..neighbours.items()).map(weight).collect())
-}
-
-/// The factors of an item as a segment (by its id) sees it.
-fn row_in_segment(version: &ServedVersion, segment: i32, item: u32) -> Result<Vec<f32>> {
-    let segment = version.segment(version.segment_number(segment)?)?;
-    Ok(version.item_rows(Some(segment))?.row(item).to_vec())
 }

@@ -4,18 +4,20 @@
 //! c_i q_iᵀA⁻¹q_j over their items (Hu et al. 2008, §5). What neighbours say is a sum already, and of ratings
 //! the prior mean is linear in the pattern of what was rated too.
 
-use super::recommendation::{
-    Person, Recommended, Request, answer, check_item_kind, find_person, item_numbers, stranger, user_id,
-};
+use super::ids::{check_item_kind, item_numbers, user_id};
+use super::recommendation::{Person, Request, answer, find_person, stranger};
+use super::recommended::Recommended;
 use super::session;
 use super::variety::Variety;
 use super::version::ServedVersion;
 use crate::error::Result;
-use crate::pg::workers::run_alone;
+use crate::pg::process::workers::run_alone;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::vector::{dot, norm};
-use segrec_engine::neighbours::NeighbourRows;
+use segrec_engine::ranking::blended::Weight;
 use segrec_engine::ranking::{Scored, TopN};
+use segrec_engine::scorers::Contributions;
+use segrec_engine::scorers::neighbours::NeighbourRows;
 use std::rc::Rc;
 
 /// What one item of the user adds to the score of another.
@@ -79,70 +81,40 @@ pub fn explain(
     let Some(Pair { version, person, item: target }) = pair(user, item, kind, model)? else {
         return Ok(None);
     };
-    let blend = version.decided.blend;
     let items = &person.history.items;
+    let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
+    let scorers = version.scorers(segment)?.filter(|_| person.factors.is_some());
+    let Some(scorers) = scorers else {
+        // Nothing that the user has speaks for it.
+        let score = predict(user, item, kind, model)?;
+        let reasons =
+            score.into_iter().map(|score| Reason { item: None, factors: f64::from(score), neighbours: 0.0 });
+        let reasons = reasons.collect();
+        return Ok(Some((version, reasons)));
+    };
+    let attributes = version.attributes_of_text(user)?;
+    let blended = scorers.blended(person.scoree(&attributes), &version.scratch);
     let mut reasons: Vec<Reason> =
         items.iter().map(|&item| Reason { item: Some(item), factors: 0.0, neighbours: 0.0 }).collect();
-    if blend.factors && person.factors.is_some() {
-        let (base, factors) = through_factors(&version, &person, user, target)?;
-        reasons.iter_mut().zip(factors).for_each(|(reason, factors)| reason.factors = factors);
-        if base != 0.0 {
-            reasons.push(Reason { item: None, factors: base, neighbours: 0.0 });
-        }
-    }
-    if blend.has_neighbours() {
-        let neighbours = version.neighbours()?;
-        for reason in &mut reasons {
-            let Some(item) = reason.item else { continue };
-            let (named, weights) = neighbours.row(item as usize);
-            if let Ok(place) = named.binary_search(&target) {
-                reason.neighbours = f64::from(blend.neighbours) * f64::from(weights[place]);
-            }
-        }
-    }
-    let nothing_speaks = !blend.factors && !blend.has_neighbours() || person.factors.is_none();
-    if nothing_speaks && let Some(score) = predict(user, item, kind, model)? {
-        reasons = vec![Reason { item: None, factors: f64::from(score), neighbours: 0.0 }];
+    let mut rest = Reason { item: None, factors: 0.0, neighbours: 0.0 };
+    let parts = run_alone(|observer| blended.contributions(target, observer));
+    for (Weight { scorer, .. }, Contributions { base, of_items }) in version.decided.blend.0.iter().zip(parts)
+    {
+        let is_neighbours = scorer == "neighbours";
+        let add = |reason: &mut Reason, value: f64| {
+            *(if is_neighbours { &mut reason.neighbours } else { &mut reason.factors }) += value;
+        };
+        add(&mut rest, base);
+        reasons.iter_mut().zip(of_items).for_each(|(reason, value)| add(reason, value));
     }
     let total = |reason: &Reason| reason.factors + reason.neighbours;
+    if total(&rest) != 0.0 {
+        reasons.push(rest);
+    }
     reasons.retain(|reason| reason.item.is_none() || total(reason) != 0.0);
     reasons.sort_by(|a, b| total(b).total_cmp(&total(a)).then(a.item.cmp(&b.item)));
+    drop(blended);
     Ok(Some((version, reasons)))
-}
-
-/// What stays without any item, and what each item of the user adds.
-fn through_factors(
-    version: &ServedVersion,
-    person: &Person,
-    user: Id<'_>,
-    target: u32,
-) -> Result<(f64, Vec<f64>)> {
-    let history = &person.history;
-    if let Some(rated) = &version.rated {
-        let rows = version.backbone()?.select(&history.items);
-        let patterns = version.patterns(&history.items)?;
-        let attributes = version.attributes_of_text(user)?;
-        let row = version.backbone()?.select(&[target]);
-        return Ok(run_alone(|observer| {
-            rated.fold_in.contributions(
-                &rows,
-                &patterns,
-                &history.confidences,
-                &attributes,
-                row.row(0),
-                observer,
-            )
-        }));
-    }
-    let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-    let own = segment.and_then(|segment| segment.own);
-    let fold_in = own.map_or_else(|| version.fold_in(), |own| Ok(own.fold_in))?;
-    let rows = version.item_rows(segment)?;
-    let own_items = rows.select(&history.items)?;
-    let target = rows.row(target);
-    let contributions =
-        run_alone(|observer| fold_in.contributions(&own_items, &history.confidences, target, observer));
-    Ok((0.0, contributions))
 }
 
 /// The items most like another: its strongest neighbours, or where a version has none those whose factors
@@ -160,7 +132,7 @@ pub fn similar_items(
         return Ok((version, Vec::new()));
     };
     let mut top = TopN::new(n);
-    if version.decided.blend.has_neighbours() {
+    if version.decided.blend.has("neighbours") {
         let neighbours = version.neighbours()?;
         let (items, weights) = neighbours.row(item as usize);
         items.iter().zip(weights).for_each(|(&item, &weight)| top.push(item, weight));

@@ -12,13 +12,13 @@ pub trait Reader {
     fn is_current(&self) -> bool;
 }
 
-impl Reader for crate::catalog::events::LiveEvents {
+impl Reader for crate::catalog::sources::live_events::LiveEvents {
     fn is_current(&self) -> bool {
         self.is_current()
     }
 }
 
-impl Reader for crate::catalog::users::LiveUser {
+impl Reader for crate::catalog::sources::attributes::LiveUser {
     fn is_current(&self) -> bool {
         self.is_current()
     }

@@ -2,8 +2,8 @@
 //! caller may read them, else as of the training.
 
 use super::version::ServedVersion;
-use crate::catalog::events::LiveEvent;
-use crate::catalog::factors::StoredUser;
+use crate::catalog::sources::live_events::LiveEvent;
+use crate::catalog::versions::users::StoredUser;
 use crate::error::Result;
 use segrec_engine::interactions::Id;
 
@@ -12,7 +12,6 @@ use segrec_engine::interactions::Id;
 pub struct History {
     /// Numbers of items that count.
     pub items: Vec<u32>,
-    /// Their confidences.
     pub confidences: Vec<f32>,
     /// Numbers of all items that the user has, ascending: those that count among them.
     pub seen: Vec<u32>,

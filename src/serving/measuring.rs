@@ -5,25 +5,27 @@
 //! on its own rows.
 
 use super::history::History;
-use super::recommendation::{Recommended, Request, answer, known_person};
+use super::recommendation::{Request, answer, known_person};
+use super::recommended::Recommended;
 use super::session;
 use super::variety::Variety;
 use super::version::ServedVersion;
-use crate::catalog::factors::{StoredUser, id_text, load_users};
 use crate::catalog::models::Model;
-use crate::catalog::versions;
+use crate::catalog::versions::users::{StoredUser, load_users};
+use crate::catalog::versions::{self, items};
 use crate::error::{Result, SegrecError, notice};
-use crate::pg::memory::ask;
-use crate::pg::workers::{Workers, look};
+use crate::pg::datums::id_text::id_text;
+use crate::pg::process::memory::ask;
+use crate::pg::process::workers::{Workers, look};
 use crate::settings;
 use segrec_engine::Observer;
+use segrec_engine::evaluation::MetricRow;
+use segrec_engine::evaluation::deciding_metric::MOST_USERS;
 use segrec_engine::evaluation::errors::errors;
-use segrec_engine::evaluation::{Catalogue, Measured, Ranked, report};
+use segrec_engine::evaluation::{Catalog, Measured, Ranked, report};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, SparseRows};
 use segrec_engine::ranking::Scored;
-use segrec_engine::rating::Biases;
-use segrec_engine::recipe::MetricRow;
-use segrec_engine::recipe::measure::MOST_USERS;
+use segrec_engine::scorers::ratings::Biases;
 use segrec_engine::seed::sample;
 use std::rc::Rc;
 
@@ -35,7 +37,6 @@ const BATCH_USERS: i32 = 4096;
 pub struct Test<'a> {
     /// The name of their relation.
     pub relation: &'a str,
-    /// The events.
     pub events: &'a Events,
     /// The same as interactions: the ratings where the version predicts these.
     pub interactions: &'a Interactions,
@@ -52,7 +53,6 @@ struct Tested {
     stored: StoredUser,
     /// Items by the version's numbers, ascending.
     items: Vec<u32>,
-    /// Their ratings.
     ratings: Vec<f32>,
 }
 
@@ -80,8 +80,7 @@ pub fn measure(model: &Model, test: Test<'_>) -> Result<(Vec<MetricRow>, Vec<i32
 
 /// Runs engine work on threads of its own.
 fn on_threads<T: Send>(work: impl FnOnce(&dyn Observer) -> segrec_engine::Result<T> + Send) -> Result<T> {
-    let workers =
-        Workers::new(settings::threads()).map_err(|error| SegrecError::Threads(error.to_string()))?;
+    let workers = Workers::new(settings::threads())?;
     match workers.run(work, |_| ()) {
         Some(result) => Ok(result?),
         None => Err(SegrecError::Internal("the measurement ended without a result".to_owned())),
@@ -175,8 +174,8 @@ fn of_lists(
         lists.push(list(version, test.events.users().get(*user), stored, n)?);
         popular.push(version.popular().top(stored.seen(), n));
     }
-    let item_users = versions::item_users(version.id())?;
-    let users = versions::users(version.id())?;
+    let item_users = items::item_users(version.id())?;
+    let users = versions::user_count(version.id())?;
     let item_factors = Some(version.backbone()?);
     let seed = version.options.seed;
     let work = |observer: &dyn Observer| {
@@ -189,7 +188,7 @@ fn of_lists(
             Ranked { lists: &slices(&lists), auc: None },
             Ranked { lists: &slices(&popular), auc: None },
             Measured { relevant: &relevant, histories: &histories, groups: Some(groups) },
-            Catalogue { item_users: &item_users, users, item_factors },
+            Catalog { item_users: &item_users, users, item_factors },
             cuts,
             seed,
             observer,

@@ -7,21 +7,23 @@
 //! user's own items speak (`neighbours`).
 
 use super::history::History;
+use super::ids::{candidate_numbers, check_item_kind, item_numbers, user_id};
+use super::recommended::Recommended;
+use super::scorers::Scoree;
+use super::statistics::FactorSource;
 use super::variety::Variety;
 use super::version::{Segment, ServedVersion};
 use super::{session, statistics};
-use crate::catalog::factors::{StoredUser, id_text, parse_id};
-use crate::catalog::models::Model;
-use crate::error::{Result, SegrecError};
-use crate::pg::memory::ask;
-use crate::pg::workers::run_alone;
+use crate::catalog::versions::users::StoredUser;
+use crate::error::Result;
+use crate::pg::datums::id_text::id_text;
+use crate::pg::process::memory::ask;
+use crate::pg::process::workers::run_alone;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind};
-use segrec_engine::neighbours::NeighbourRows;
-use segrec_engine::ranking::blended::{best, candidates};
+use segrec_engine::options::Algorithm;
 use segrec_engine::ranking::{Scored, Source};
-use segrec_engine::recipe::Algorithm;
-use segrec_engine::segmentation::nearest_segment;
+use segrec_engine::segmentation::identity::nearest_segment;
 use std::rc::Rc;
 
 /// Bytes of an item of a list on its way: twice with its score among the best, as it is chosen, and with its id.
@@ -40,17 +42,6 @@ pub struct Request<'a> {
     pub exclude_seen: bool,
     /// What the list shall be besides good.
     pub variety: Variety,
-}
-
-/// One recommended item.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recommended {
-    /// The item's number.
-    pub item: u32,
-    /// Its score: comparable within one source.
-    pub score: f32,
-    /// Where it comes from.
-    pub source: Source,
 }
 
 /// A list, with the version whose numbers it uses.
@@ -76,31 +67,20 @@ pub struct Person {
 }
 
 impl Person {
+    /// What scorers read of them; `attributes` are the features that ratings are predicted from.
+    pub fn scoree<'a>(&'a self, attributes: &'a [u32]) -> Scoree<'a> {
+        Scoree {
+            factors: self.factors.as_ref().map_or(&[][..], |(factors, _)| factors),
+            items: &self.history.items,
+            confidences: &self.history.confidences,
+            shares: None,
+            attributes,
+        }
+    }
+
     /// Whether they are scored with factors of the training.
     pub fn is_stored(&self) -> bool {
         self.stored && self.factors.is_some()
-    }
-}
-
-/// The id in the form the model takes, `None` for a text that is no such id.
-pub fn user_id<'a>(id: Id<'a>, kind: IdKind, model: &str) -> Result<Option<Id<'a>>> {
-    match (id, kind) {
-        (Id::Text(text), kind) => Ok(parse_id(text, kind)),
-        (Id::Bigint(_), IdKind::Bigint) | (Id::Uuid(_), IdKind::Uuid) => Ok(Some(id)),
-        (id, kind) => Err(SegrecError::WrongIdType {
-            model: model.to_owned(),
-            what: "user",
-            kind: kind.name(),
-            asked: kind_of(id).name(),
-        }),
-    }
-}
-
-fn kind_of(id: Id<'_>) -> IdKind {
-    match id {
-        Id::Bigint(_) => IdKind::Bigint,
-        Id::Uuid(_) => IdKind::Uuid,
-        Id::Text(_) => IdKind::Text,
     }
 }
 
@@ -124,7 +104,12 @@ fn counted(
     request: &Request<'_>,
 ) -> Result<Recommendation> {
     let list = answer(version, person, request)?;
-    statistics::count(model_id, person, &list);
+    let scored_with = person.factors.as_ref().map(|_| match person.is_stored() {
+        true => FactorSource::Stored,
+        false => FactorSource::FoldedIn,
+    });
+    let sources: Vec<Source> = list.items.iter().map(|item| item.source).collect();
+    statistics::count(model_id, scored_with, &sources);
     Ok(list)
 }
 
@@ -136,38 +121,6 @@ pub fn recommend_for(items: &[Id<'_>], item_kind: IdKind, request: &Request<'_>)
     let history = History::of_items(item_numbers(&version, items));
     let person = fold_in(&version, None, history, None)?;
     counted(model.id, version, &person, request)
-}
-
-/// An error where the model's items have ids of another kind.
-pub fn check_item_kind(asked: IdKind, model: &Model) -> Result<()> {
-    match &model.events {
-        Some(source) if asked != IdKind::Text && asked != source.item_kind => Err(SegrecError::WrongIdType {
-            model: model.name.clone(),
-            what: "item",
-            kind: source.item_kind.name(),
-            asked: asked.name(),
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// The numbers of those ids that the version knows.
-pub fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
-    let kind = version.item_ids().kind();
-    ids.iter()
-        .filter_map(|&id| match id {
-            Id::Text(text) => parse_id(text, kind).and_then(|id| version.item_ids().find(id)),
-            id => version.item_ids().find(id),
-        })
-        .collect()
-}
-
-/// The same, ascending and each once.
-pub fn candidate_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
-    let mut numbers = item_numbers(version, ids);
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers
 }
 
 /// Somebody of whom nothing is known.
@@ -325,7 +278,7 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
     Ok(Recommendation { version, items })
 }
 
-/// The best items by what the version scores with, and where they come from; none where it has nothing to
+/// The best items by the scorers of the version, and where they come from; none where it has nothing to
 /// score this person with.
 fn scored(
     version: &ServedVersion,
@@ -334,88 +287,16 @@ fn scored(
     candidates: Option<&[u32]>,
     n: usize,
 ) -> Result<Option<(Vec<Scored>, Source)>> {
-    let blend = version.decided.blend;
-    let Some((factors, source)) = &person.factors else {
+    let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
+    let (Some((_, source)), Some(scorers)) = (&person.factors, version.scorers(segment)?) else {
         return Ok(None);
     };
-    let (segment, source) = (person.segment, *source);
-    let scored = match (blend.factors, blend.has_neighbours(), candidates) {
-        (false, false, _) => return Ok(None),
-        (_, true, _) => score_blended(version, person, factors, excluded, candidates, n)?,
-        (true, false, Some(candidates)) => score_candidates(version, segment, factors, candidates, n)?,
-        (true, false, None) => score_all(version, segment, factors, excluded, n)?,
+    let source = match scorers.source() {
+        Source::Segment | Source::Backbone => *source,
+        other => other,
     };
-    let source = match (version.rated.is_some(), blend.factors) {
-        (true, _) => Source::Rating,
-        (false, true) => source,
-        (false, false) => Source::Neighbours,
-    };
-    Ok(Some((scored, source)))
-}
-
-/// By neighbours, and by factors where these count.
-fn score_blended(
-    version: &ServedVersion,
-    person: &Person,
-    factors: &[f32],
-    excluded: &[u32],
-    only: Option<&[u32]>,
-    n: usize,
-) -> Result<Vec<Scored>> {
-    let blend = version.decided.blend;
-    let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-    let neighbours = version.neighbours()?;
-    let mut scratch = version.scratch.borrow_mut();
-    let named = neighbours.score(&person.history.items, &mut scratch);
-    let (items, sums) = match only {
-        Some(only) => {
-            let sum = |item: &u32| named.0.binary_search(item).map_or(0.0, |place| named.1[place]);
-            (only.to_vec(), only.iter().map(sum).collect())
-        }
-        None => {
-            let popular = segment.filter(|_| blend.factors).map_or(&[][..], |segment| segment.popular.own());
-            candidates(named, excluded, popular)
-        }
-    };
-    let weight = blend.neighbours;
-    if !blend.factors {
-        return Ok(best(&items, &[], &sums, weight, n));
-    }
-    let added: Vec<f32> = sums.iter().map(|sum| weight * sum).collect();
-    Ok(version.coded(segment)?.best(factors, items.into_iter(), &added, n))
-}
-
-/// Every item: the segment's own, or all of the backbone's where the segment has none of its own.
-fn score_all(
-    version: &ServedVersion,
-    segment: Option<u32>,
-    factors: &[f32],
-    excluded: &[u32],
-    n: usize,
-) -> Result<Vec<Scored>> {
-    let segment = segment.map(|segment| version.segment(segment)).transpose()?;
-    let rows = version.coded(segment)?;
-    let mut excluded = excluded.iter().copied().peekable();
-    let allowed = |item: &u32| {
-        while excluded.next_if(|seen| seen < item).is_some() {}
-        excluded.peek() != Some(item)
-    };
-    Ok(match rows.exact.own {
-        Some((items, _)) => rows.best(factors, items.iter().copied().filter(allowed), &[], n),
-        None => rows.best(factors, (0..rows.exact.backbone.rows() as u32).filter(allowed), &[], n),
-    })
-}
-
-/// Only the candidates, each with its segment's row or the backbone's.
-fn score_candidates(
-    version: &ServedVersion,
-    segment: Option<u32>,
-    factors: &[f32],
-    candidates: &[u32],
-    n: usize,
-) -> Result<Vec<Scored>> {
-    let segment = segment.map(|segment| version.segment(segment)).transpose()?;
-    Ok(version.coded(segment)?.best(factors, candidates.iter().copied(), &[], n))
+    let blended = scorers.blended(person.scoree(&[]), &version.scratch);
+    Ok(Some((blended.best(excluded, candidates, n), source)))
 }
 
 /// Fills a list with what is popular in the segment, then with everybody, that it does not have yet; where candidates

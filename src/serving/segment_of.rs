@@ -1,11 +1,12 @@
 //! Which segment: of a user, of features, and of every user at another number of segments.
 
 use super::history::History;
-use super::recommendation::{fold_in, user_id};
+use super::ids::user_id;
+use super::recommendation::fold_in;
 use super::session;
-use crate::catalog::factors::id_text;
-use crate::catalog::segments;
+use crate::catalog::versions::segments;
 use crate::error::{Result, SegrecError};
+use crate::pg::datums::id_text::id_text;
 use segrec_engine::features::RowProblem;
 use segrec_engine::interactions::Id;
 use serde_json::Value;

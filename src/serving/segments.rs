@@ -2,22 +2,22 @@
 //! features that are nobody's yet.
 
 use super::followed::Followed;
-use crate::catalog::factors::{StoredUser, UserLookup};
 use crate::catalog::models::Model;
-use crate::catalog::relations::{self, Column};
-use crate::catalog::segments::{self, StoredClassifier};
-use crate::catalog::users::{LiveUser, Wanted, describing_columns};
-use crate::catalog::versions::{self, Seen};
+use crate::catalog::sources::attributes::{LiveUser, WantedColumns, attribute_columns};
+use crate::catalog::sources::relations::{self, SourceColumn};
+use crate::catalog::versions::segments::{self, StoredClassifier};
+use crate::catalog::versions::users::{StoredUser, UserLookup};
+use crate::catalog::versions::{self, SeenVersion};
 use crate::error::{Result, SegrecError};
 use segrec_engine::EngineError;
 use segrec_engine::interactions::Id;
-use segrec_engine::segmentation::classifier::Classifier;
+use segrec_engine::segmentation::identity::Classifier;
 use serde_json::{Map, Value};
 
 /// The segments of a version as a session holds them.
 pub struct ServedSegments {
     /// The version, as it was when this was loaded: to forget somebody may change how a row of users finds its segment.
-    pub version: Seen,
+    pub version: SeenVersion,
     /// The ids of segments, ascending: places in this list are the numbers of segments in serving.
     pub ids: Vec<i32>,
     users: UserLookup,
@@ -37,7 +37,7 @@ enum Reader {
 
 impl ServedSegments {
     /// Loads the segments of a version.
-    pub fn load(model: &Model, version: Seen) -> Result<Self> {
+    pub fn load(model: &Model, version: SeenVersion) -> Result<Self> {
         let version_id = version.version_id;
         Ok(Self {
             version,
@@ -50,7 +50,7 @@ impl ServedSegments {
     }
 
     /// Whether they are those of that version, of a model that reads the same relations.
-    pub fn are_current(&self, model: &Model, version: &Seen) -> bool {
+    pub fn are_current(&self, model: &Model, version: &SeenVersion) -> bool {
         self.version == *version && self.model.reads_as(model)
     }
 
@@ -134,7 +134,7 @@ fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option
     let read: Vec<String> = reads
         .into_iter()
         .filter(|name| {
-            let column = relation.column(name).filter(|_| *name != users.key).map(Column::from);
+            let column = relation.column(name).filter(|_| *name != users.key).map(SourceColumn::from);
             let labels = matches!(reader, Reader::Labels);
             column.is_some_and(|column| labels || column.feature_kind().is_some())
         })
@@ -146,7 +146,13 @@ fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option
         Reader::Labels => (Vec::new(), read),
         Reader::Features => (read, Vec::new()),
     };
-    let columns =
-        describing_columns(&model.name, "users", users, model.user_kind, &Wanted::Named(wanted), &labels)?;
+    let columns = attribute_columns(
+        &model.name,
+        "users",
+        users,
+        model.user_kind,
+        &WantedColumns::Named(wanted),
+        &labels,
+    )?;
     Ok(Some(LiveUser::new(&columns)?))
 }

@@ -1,11 +1,12 @@
 //! The versions this session has loaded: at most one of each model, exchanged when another is deployed.
 
+use super::model_access::find_served;
 use super::segments::ServedSegments;
 use super::version::ServedVersion;
 use crate::catalog::models::{self, Answers, Model, Wanted};
-use crate::catalog::statement::stable;
-use crate::catalog::versions::{self, Seen};
+use crate::catalog::versions::{self, SeenVersion};
 use crate::error::{Result, SegrecError};
+use crate::pg::executor::visibility::stable;
 use crate::settings;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -29,7 +30,7 @@ pub fn model_of_segments(name: Option<&str>) -> Result<Rc<Model>> {
 fn answering(name: Option<&str>, answers: Answers) -> Result<Rc<Model>> {
     let default = settings::default_model()?;
     let wanted = name.or(default.as_deref()).map_or(Wanted::Only(answers), Wanted::Named);
-    let mut found = models::find_served(wanted)?;
+    let mut found = find_served(wanted)?;
     match (found.pop(), found.is_empty(), wanted) {
         (Some(model), true, _) => Ok(model),
         (_, _, Wanted::Named(name)) => {
@@ -39,7 +40,7 @@ fn answering(name: Option<&str>, answers: Answers) -> Result<Rc<Model>> {
             let (able, others) = models::names_by(answers)?;
             // What a single model lacks is said of it.
             if let ([], [only]) = (able.as_slice(), others.as_slice())
-                && let Some(model) = models::find_served(Wanted::Named(only))?.pop()
+                && let Some(model) = find_served(Wanted::Named(only))?.pop()
             {
                 return Ok(model);
             }
@@ -49,7 +50,7 @@ fn answering(name: Option<&str>, answers: Answers) -> Result<Rc<Model>> {
 }
 
 /// The deployed version as the statement sees it.
-fn deployed(model: &Model) -> Result<Seen> {
+fn deployed(model: &Model) -> Result<SeenVersion> {
     let Some(version_id) = model.deployed_version_id else {
         return Err(SegrecError::NotTrained { model: model.name.clone() });
     };
@@ -61,7 +62,7 @@ fn deployed(model: &Model) -> Result<Seen> {
 
 /// Does something with loaded versions, as a STABLE function does it, and once more with versions loaded again where a file
 /// that sessions share turns out to be damaged.
-pub fn healed<T>(act: impl Fn() -> Result<T>) -> Result<T> {
+pub fn retry_after_cache_damage<T>(act: impl Fn() -> Result<T>) -> Result<T> {
     match stable(&act) {
         Err(SegrecError::CacheDamaged { .. }) => {
             VERSIONS.with(|loaded| loaded.borrow_mut().clear());

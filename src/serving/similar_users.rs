@@ -3,11 +3,12 @@
 //! All users of a version are compared, whatever their segment: a segment's own factors stay in the backbone's
 //! basis and near it. A batch of users is in memory at a time; 4·k bytes and as many multiply-adds each.
 
-use super::recommendation::{find_person, user_id};
+use super::ids::user_id;
+use super::recommendation::find_person;
 use super::session;
-use crate::catalog::factors::id_text;
-use crate::catalog::members;
+use crate::catalog::versions::members;
 use crate::error::Result;
+use crate::pg::datums::id_text::id_text;
 use segrec_engine::interactions::Id;
 use segrec_engine::linalg::vector::{dot, norm, normalize};
 use segrec_engine::ranking::TopN;

@@ -5,11 +5,11 @@
 //! draw gives the items of the pool new ranks, with the scores that belong to these, and the list is chosen
 //! from that.
 
-use super::recommendation::Recommended;
+use super::recommended::Recommended;
 use super::version::ServedVersion;
 use crate::error::{Result, SegrecError};
-use crate::pg::memory::ask;
-use crate::pg::workers::run_alone;
+use crate::pg::process::memory::ask;
+use crate::pg::process::workers::run_alone;
 use pgrx::pg_sys;
 use pgrx::prelude::statement_timestamp;
 use segrec_engine::ranking::{diverse, explored};

@@ -3,27 +3,28 @@
 use super::cache::{self, CacheFile, file::MappedNeighbours};
 use super::followed::Followed;
 use super::segments::{ServedSegments, live_features};
-use crate::catalog::events::LiveEvents;
-use crate::catalog::factors::parse_id;
 use crate::catalog::models::{EventsSource, Model};
-use crate::catalog::segments;
-use crate::catalog::users::LiveUser;
+use crate::catalog::sources::attributes::LiveUser;
+use crate::catalog::sources::live_events::LiveEvents;
+use crate::catalog::versions::segments;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
-use segrec_engine::factorization::FoldIn;
+use crate::pg::datums::id_text::parse_id;
 use segrec_engine::interactions::{Id, SortedIds, Weighting};
-use segrec_engine::neighbours::NeighbourScratch;
-use segrec_engine::ranking::blended::ItemRows;
-use segrec_engine::ranking::coded::{CodedRows, Codes};
-use segrec_engine::ranking::{Popular, Scoring, SegmentPopular};
-use segrec_engine::rating::AttributeEncoder;
-use segrec_engine::recipe::rated::Rated;
-use segrec_engine::recipe::{Decided, Options, parse_options};
+use segrec_engine::options::algorithm::Decided;
+use segrec_engine::options::{Options, parse_options};
+use segrec_engine::scorers::factors::FoldIn;
+use segrec_engine::scorers::factors::ItemRows;
+use segrec_engine::scorers::factors::coded::{CodedRows, Codes};
+use segrec_engine::scorers::neighbours::NeighbourScratch;
+use segrec_engine::scorers::popularity::{Popular, SegmentPopular};
+use segrec_engine::scorers::ratings::AttributeEncoder;
+use segrec_engine::scorers::ratings::rated::Rated;
 use segrec_engine::{EngineError, Matrix, Rows, Silent};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// A deployed version.
+/// A deployed version that recommends.
 pub struct ServedVersion {
     id: i64,
     /// The checked options it was trained with.
@@ -51,7 +52,6 @@ pub struct ServedVersion {
     pub scratch: RefCell<NeighbourScratch>,
 }
 
-/// A segment.
 #[derive(Clone, Copy)]
 pub struct Segment<'a> {
     /// The items that occur in it, ascending.
@@ -83,7 +83,7 @@ impl ServedVersion {
             return Err(SegrecError::VersionGone { model: model.name.clone() });
         };
         let options = parse_options(&stored.options).map_err(SegrecError::InvalidOptions)?;
-        let decided = stored.decided;
+        let decided = stored.decided.clone();
         let rated: Option<Rated> = stored.rated.as_deref().map(segments::decode).transpose()?;
         let reads = rated.as_ref().and_then(|rated| rated.encoder.as_ref()).map(AttributeEncoder::reads);
         let reads = reads.unwrap_or_default();
@@ -163,6 +163,11 @@ impl ServedVersion {
         Ok(CodedRows { exact: self.item_rows(segment)?, backbone: self.cache.backbone()?.codes, own })
     }
 
+    /// What having rated each item says about a user.
+    pub fn all_patterns(&self) -> Result<Rows<'_>> {
+        self.cache.patterns()
+    }
+
     /// What having rated some items says about a user.
     pub fn patterns(&self, items: &[u32]) -> Result<Matrix> {
         Ok(self.cache.patterns()?.select(items))
@@ -234,12 +239,5 @@ impl ServedVersion {
         let (users, all_users) = (stored.users as usize, self.stored.users as usize);
         let popular = SegmentPopular::new(parts.popular, parts.items, users, self.popular(), all_users);
         Ok(Segment { items: parts.items, own, popular, has_own_part: stored.own_factors })
-    }
-}
-
-impl<'a> Segment<'a> {
-    /// What its users are scored against, where it has its own factors.
-    pub fn scoring(&self) -> Option<Scoring<'a>> {
-        self.own.map(|own| Scoring { item_factors: own.item_factors, items: Some(self.items) })
     }
 }

@@ -5,16 +5,19 @@
 //! reading and writing it fits without a transaction: it holds no snapshot, so it holds back no vacuum, and no lock
 //! but those on its job and on its model, which are the session's.
 
-use crate::catalog::jobs;
-use crate::catalog::versions;
-use crate::commands::access::{trainable_and_kept, trainable_here};
-use crate::commands::diary::Diary;
-use crate::commands::jobs::{Order, take_up};
-use crate::commands::queue::{self, Next};
-use crate::commands::train::{Prepared, TrainingResult, workers};
+use crate::commands::access::privileges::{trainable_and_kept, trainable_here};
+use crate::commands::schedules::job_order::Order;
+use crate::commands::schedules::job_process::{finish, take};
+use crate::commands::schedules::queue::{self, Next};
+use crate::commands::training::train::{PreparedTraining, TrainingResult};
+use crate::commands::training::training_log::TrainingLog;
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::background::{Failure, attempt, become_role, connect, order, pause, set, show, transaction};
-use crate::pg::rights::current_role;
+use crate::pg::process::background::{
+    Failure, attempt, become_role, connect, order, pause, set, show, transaction,
+};
+use crate::pg::process::workers::Workers;
+use crate::pg::security::rights::current_role;
+use crate::settings;
 use pgrx::prelude::*;
 use std::time::Instant;
 
@@ -54,7 +57,7 @@ fn start_waiting(nobody: u32) -> Option<Order> {
             }
         }
         transaction(nobody, || or_raise(queue::give_up())).ok()?;
-        if transaction(nobody, || or_raise(jobs::waiting())).ok()?.is_empty() {
+        if transaction(nobody, || or_raise(queue::is_empty())).ok()? {
             return None;
         }
     }
@@ -67,11 +70,13 @@ fn train(mut order: Order) {
         set("segrec.threads", &order.threads.to_string());
         let role = order.identity.role;
         let started = Instant::now();
-        let begun = transaction(role, || or_raise(begin(&order)));
+        let begun = transaction(role, || or_raise(take(&order)));
         if let Ok(Some(model)) = begun {
             let reached = run(&order, &model);
             // What was wrong is written down, and nobody waits to hear it.
-            let _ = transaction(role, || or_raise(end(&order, started, &reached)));
+            let _ = transaction(role, || {
+                or_raise(finish(&order, started, reached.as_ref().map(|result| result.version)))
+            });
         }
         match transaction(role, || or_raise(queue::after(role))) {
             Ok(Some(next)) => order = Order { identity: order.identity, ..next },
@@ -80,48 +85,30 @@ fn train(mut order: Order) {
     }
 }
 
-fn begin(order: &Order) -> Result<Option<String>> {
-    match take_up(order)? {
-        true => jobs::begin(order.job, order.model_id, order.identity.role),
-        false => Ok(None),
-    }
-}
-
 fn run(order: &Order, model: &str) -> Result<TrainingResult, Failure> {
     show(&format!("training of model {model}"));
     let role = order.identity.role;
-    let mut diary = Diary::of(order.model_id, Some(order.job));
-    let workers = attempt(|| or_raise(workers()))?;
+    let mut log = TrainingLog::of(order.model_id, Some(order.job));
+    let workers = attempt(|| or_raise(Workers::new(settings::threads())))?;
     let prepared = transaction(role, || {
-        let read = |diary| {
+        let read = |log| {
             trainable_and_kept(Some(model), |model| {
                 if model.id != order.model_id {
                     return Err(SegrecError::UnknownModel { name: model.name, known: Vec::new() });
                 }
-                Prepared::read(model, order.deploy, &workers, diary)
+                PreparedTraining::read(model, order.deploy, &workers, log)
             })
         };
-        or_raise(read(&mut diary))
+        or_raise(read(&mut log))
     })?;
-    let mut fitted = attempt(|| or_raise(prepared.fit(&workers, &mut diary)))?;
+    let mut fitted = attempt(|| or_raise(prepared.fit(&workers, &mut log)))?;
     transaction(role, || {
-        let mut write = |diary| {
+        let mut write = |log| {
             // The rights may have been taken meanwhile.
             let model = trainable_here(Some(model))?;
             prepared.overtaken(&model, &mut fitted);
-            prepared.store(&fitted, diary)
+            prepared.store(&fitted, log)
         };
-        or_raise(write(&mut diary))
+        or_raise(write(&mut log))
     })
-}
-
-fn end(order: &Order, started: Instant, reached: &Result<TrainingResult, Failure>) -> Result<()> {
-    match reached {
-        Ok(result) => jobs::end(order.job, "finished", Some(result.version), None),
-        Err(Failure { cancelled: true, text }) => jobs::end(order.job, "cancelled", None, Some(text)),
-        Err(Failure { text, .. }) => {
-            let version = versions::insert_failed(order.model_id, started.elapsed().as_secs_f64(), text)?;
-            jobs::end(order.job, "failed", version, Some(text))
-        }
-    }
 }

@@ -48,8 +48,12 @@ fn sql_of_the_extension() -> String {
     text
 }
 
-fn each_file(folder: &Path, read: &mut impl FnMut(&str)) {
+fn each_file(folder: &Path, read: &mut dyn FnMut(&str)) {
     for entry in std::fs::read_dir(folder).unwrap() {
-        read(&std::fs::read_to_string(entry.unwrap().path()).unwrap());
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => each_file(&path, read),
+            false => read(&std::fs::read_to_string(path).unwrap()),
+        }
     }
 }

@@ -17,8 +17,8 @@ use ndarray::Array2;
 use segrec_benches::{Result, peak_megabytes, planted, read_labels, read_points, write_labels, write_points};
 use segrec_engine::auto::AutoOr;
 use segrec_engine::linalg::vector::squared_distance;
-use segrec_engine::segmentation::density::{DensitySettings, density};
-use segrec_engine::segmentation::validity::adjusted_rand;
+use segrec_engine::segmentation::density::{DbscanSettings, dbscan};
+use segrec_engine::segmentation::quality::adjusted_rand;
 use segrec_engine::{Matrix, Silent};
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ const SCATTERED: f64 = 0.1;
 fn ours(points: &Matrix, neighbours: usize, radius: &str) -> Result<Vec<Option<u32>>> {
     let radius = if radius == "auto" { AutoOr::Auto } else { AutoOr::Given(radius.parse()?) };
     let start = Instant::now();
-    let found = density(points, &DensitySettings { neighbours, radius }, 1, &Silent)?;
+    let found = dbscan(points, &DbscanSettings { neighbours, radius }, 1, &Silent)?;
     println!("{:.4} {} {:.0}", start.elapsed().as_secs_f64(), found.radius, peak_megabytes()?);
     Ok(found.of_row)
 }

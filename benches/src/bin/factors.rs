@@ -9,11 +9,11 @@
 
 use segrec_benches::{Result, read_interactions};
 use segrec_engine::evaluation::{ListMetrics, Metric};
-use segrec_engine::factorization::{AlsOptions, Backbone, SegmentFactors, Segments, Start};
 use segrec_engine::interactions::{Interactions, SparseRows};
 use segrec_engine::linalg::vector::normalize;
 use segrec_engine::ranking::{Scoring, top_lists};
-use segrec_engine::segmentation::{Geometry, KmeansSettings, kmeans};
+use segrec_engine::scorers::factors::{AlsOptions, Backbone, SegmentFactors, Segments, Start};
+use segrec_engine::segmentation::kmeans::{Geometry, KmeansSettings, kmeans};
 use segrec_engine::{Matrix, Silent, seed};
 use std::time::Instant;
 
@@ -37,7 +37,8 @@ fn seconds(interactions: &Interactions, count: usize, factors: usize) -> Result<
     for row in 0..points.rows() {
         normalize(points.row_mut(row));
     }
-    let settings = KmeansSettings { geometry: Geometry::Spherical, count, least: 1, starts: 1 };
+    let settings =
+        KmeansSettings { geometry: Geometry::Spherical, n_clusters: count, min_cluster_size: 1, n_init: 1 };
     let of_user = kmeans(&points, None, &settings, None, 1, &Silent)?.of_row;
     let segments = Segments::new(of_user, count, interactions);
     let pairs: usize = segments.items.iter().map(Vec::len).sum();

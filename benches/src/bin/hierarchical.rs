@@ -9,8 +9,8 @@
 //! The peer in Python reads and writes the same files.
 
 use segrec_benches::{Result, peak_megabytes, planted, read_labels, read_points, write_labels, write_points};
-use segrec_engine::segmentation::validity::adjusted_rand;
-use segrec_engine::segmentation::{Linkage, hierarchical};
+use segrec_engine::segmentation::hierarchical::{Linkage, hierarchical};
+use segrec_engine::segmentation::quality::adjusted_rand;
 use segrec_engine::{Matrix, Silent};
 use std::time::Instant;
 

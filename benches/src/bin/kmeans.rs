@@ -18,9 +18,9 @@ use linfa::traits::{Fit, Predict};
 use linfa_clustering::KMeans;
 use ndarray::Array2;
 use segrec_benches::{Result, read_labels, read_points, write_labels, write_points};
-use segrec_engine::factorization::{AlsOptions, Backbone, Start};
 use segrec_engine::linalg::vector::normalize;
-use segrec_engine::segmentation::{Geometry, KmeansSettings, kmeans};
+use segrec_engine::scorers::factors::{AlsOptions, Backbone, Start};
+use segrec_engine::segmentation::kmeans::{Geometry, KmeansSettings, kmeans};
 use segrec_engine::{Matrix, Silent, seed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -107,7 +107,8 @@ struct Task {
 }
 
 fn ours(points: &Matrix, geometry: Geometry, task: &Task) -> Result<Vec<u32>> {
-    let settings = KmeansSettings { geometry, count: task.clusters, least: 1, starts: task.starts };
+    let settings =
+        KmeansSettings { geometry, n_clusters: task.clusters, min_cluster_size: 1, n_init: task.starts };
     // On a pool, as in the extension: a call from outside would hand over at every step.
     let pool = rayon::ThreadPoolBuilder::new().build()?;
     let run = || kmeans(points, None, &settings, None, task.seed, &Silent);

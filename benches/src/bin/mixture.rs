@@ -19,7 +19,7 @@ use rand::Rng;
 use rand_distr::StandardNormal;
 use segrec_benches::{read_labels, read_points, write_labels};
 use segrec_engine::segmentation::mixture::Mixture;
-use segrec_engine::segmentation::validity::adjusted_rand;
+use segrec_engine::segmentation::quality::adjusted_rand;
 use segrec_engine::{Matrix, Silent, seed};
 use std::error::Error;
 use std::fs;

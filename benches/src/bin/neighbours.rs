@@ -6,8 +6,8 @@ use rayon::prelude::*;
 use segrec_benches::{Result, peak_megabytes, read_interactions};
 use segrec_engine::Silent;
 use segrec_engine::evaluation::{ListMetrics, Metric};
-use segrec_engine::neighbours::{NeighbourOptions, NeighbourRows, NeighbourScratch, Neighbours};
 use segrec_engine::ranking::TopN;
+use segrec_engine::scorers::neighbours::{NeighbourOptions, NeighbourRows, NeighbourScratch, Neighbours};
 use std::fs;
 use std::time::Instant;
 

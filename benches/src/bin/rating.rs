@@ -10,7 +10,7 @@ use segrec_benches::Result;
 use segrec_engine::Silent;
 use segrec_engine::features::{Cell, Column, ColumnBuilder, ColumnKind, Table};
 use segrec_engine::interactions::{Interactions, SparseRows};
-use segrec_engine::rating::{AttributeEncoder, Attributes, RatingModel, RatingOptions};
+use segrec_engine::scorers::ratings::{AttributeEncoder, Attributes, RatingModel, RatingOptions};
 use std::time::Instant;
 
 struct Rating {

@@ -5,12 +5,12 @@
 use rayon::prelude::*;
 use segrec_engine::evaluation::{ListMetrics, Metric};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Interactions, RawEvents};
-use segrec_engine::neighbours::{NeighbourRows, NeighbourScratch};
+use segrec_engine::options::parse_options;
 use segrec_engine::ranking::Scored;
-use segrec_engine::ranking::blended::{best, candidates};
-use segrec_engine::recipe::lists::{People, Ranking};
-use segrec_engine::recipe::{Described, Given, parse_options, train};
+use segrec_engine::training::ranker::Ranker;
+use segrec_engine::training::{Given, UserData, train};
 use segrec_engine::{Observer, Progress, Silent};
+use std::cell::RefCell;
 use std::error::Error;
 use std::time::Instant;
 
@@ -36,7 +36,7 @@ impl Observer for Clock {
 
 fn events(
     interactions: &Interactions,
-    options: &segrec_engine::recipe::Options,
+    options: &segrec_engine::options::Options,
 ) -> Result<Events, Box<dyn Error>> {
     let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
     for user in 0..interactions.users() {
@@ -47,21 +47,13 @@ fn events(
     Ok(Events::new(raw, options.events.limits(), &Silent)?)
 }
 
-/// How many candidates a user has as served, and their best 20 of all items.
-fn of_all_items(ranking: &Ranking<'_>, people: &People<'_>, user: u32) -> (usize, Vec<Scored>) {
-    let Some(neighbours) = &ranking.fit.neighbours else { return (0, Vec::new()) };
-    let person = people.person(user, true);
-    let mut scratch = NeighbourScratch::default();
-    let named = neighbours.score(person.history, &mut scratch);
-    let count = candidates(named, person.history, person.popular).0.len();
-    let mut of_item = vec![0.0; ranking.training.items()];
-    named.0.iter().zip(named.1).for_each(|(&item, &sum)| of_item[item as usize] = sum);
-    let is_new = |item: &u32| person.history.binary_search(item).is_err();
-    let items: Vec<u32> = (0..of_item.len() as u32).filter(is_new).collect();
-    let sums: Vec<f32> = items.iter().map(|&item| of_item[item as usize]).collect();
-    let blend = ranking.blend;
-    let products = if blend.factors { person.rows.scores(person.factors, &items) } else { Vec::new() };
-    (count, best(&items, &products, &sums, blend.neighbours, 20))
+/// How many items are offered to a user as served, and their best 20 of all items.
+fn of_all_items(ranker: &Ranker<'_>, user: u32) -> (usize, Vec<Scored>) {
+    let scratch = RefCell::default();
+    let blended = ranker.blended(user, true, &ranker.blend, &scratch);
+    let count = blended.offered(ranker.seen(user)).0.len();
+    let items: Vec<u32> = (0..ranker.training.items() as u32).collect();
+    (count, blended.best(ranker.seen(user), Some(&items), 20))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -74,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = parse_options(&options.parse()?).map_err(|problems| format!("{problems:?}"))?;
     let events = events(&training, &options)?;
     let start = Instant::now();
-    let described = Described::users_of(&events);
+    let described = UserData::users_of(&events);
     let given = Given::new(&events, &described);
     let trained = train(given, &options, None, &Clock(start))?;
     println!("{:7.2} s  all", start.elapsed().as_secs_f64());
@@ -102,19 +94,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         numbers.sort_unstable();
         numbers
     };
-    let ranking = Ranking::new(&trained.fit, &trained.interactions, false);
+    let ranker = Ranker::new(&trained.fit, &trained.interactions, false);
     let all: Vec<u32> = (0..trained.interactions.users() as u32).collect();
     let start = Instant::now();
-    let shared = ranking.shared(&all, 20, &Silent)?;
-    let own = ranking.own(&all, 20, &Silent)?;
+    let shared = ranker.shared(&all, 20, &Silent)?;
+    let own = ranker.own(&all, 20, &Silent)?;
     println!("{:7.2} s  two lists of every user", start.elapsed().as_secs_f64());
     let lists: Vec<Vec<Scored>> =
         own.into_iter().zip(&shared).map(|(own, shared)| own.unwrap_or_else(|| shared.clone())).collect();
     let mut measured = vec![("shared", shared), ("gated", lists)];
-    if more == ["all-items"] && ranking.blend.has_neighbours() {
+    if more == ["all-items"] && ranker.blend.has("neighbours") {
         let start = Instant::now();
-        let people = ranking.people();
-        let of_all_items = |&user: &u32| of_all_items(&ranking, &people, user);
+        let of_all_items = |&user: &u32| of_all_items(&ranker, user);
         let (counts, all): (Vec<usize>, _) = all.par_iter().map(of_all_items).unzip();
         println!("{:7.2} s  every user's list of all items", start.elapsed().as_secs_f64());
         let mean = counts.iter().sum::<usize>() as f64 / counts.len() as f64;

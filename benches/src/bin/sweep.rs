@@ -2,10 +2,11 @@
 //! Arguments: a file of `user,item` lines, then numbers of factors. Prints `factors seconds`, the
 //! median of nine sweeps.
 
-use segrec_engine::factorization::row_solver::RowSolver;
-use segrec_engine::factorization::{AlsOptions, backbone::initial_factors};
 use segrec_engine::interactions::SparseRows;
 use segrec_engine::linalg::gram;
+use segrec_engine::scorers::factors::AlsOptions;
+use segrec_engine::scorers::factors::backbone::initial_factors;
+use segrec_engine::scorers::factors::fixed_side::FixedSide;
 use segrec_engine::{Matrix, Silent};
 use std::error::Error;
 use std::time::Instant;
@@ -24,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             sharing: 0.1,
         };
         let half = |fixed: &Matrix, rows: &SparseRows| -> Result<Matrix, Box<dyn Error>> {
-            let solver = RowSolver::new(fixed, &gram(fixed), options.unobserved_weight, &Silent)?;
+            let solver = FixedSide::new(fixed, &gram(fixed), options.unobserved_weight, &Silent)?;
             let ridge = |row| options.row_regularization(rows.row_len(row) as f64, rows.width() as f64);
             Ok(solver.solve(rows, ridge, &Silent)?.0)
         };

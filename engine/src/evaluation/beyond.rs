@@ -1,22 +1,22 @@
 //! What a list is besides right: new to people, varied, popular (Castells et al. 2015; Abdollahpouri
 //! et al. 2019). `None` where a list has no such value.
 
-use super::report::Catalogue;
+use super::metric_row::Catalog;
 use crate::ranking::Scored;
 
 /// The mean of −log₂ of the share of users that have an item: how surprising it is to be shown. An item
 /// nobody has counts as if one user had it. `None` of an empty list.
-pub fn novelty(list: &[Scored], catalogue: &Catalogue<'_>) -> Option<f64> {
-    let users = catalogue.users.max(1) as f64;
-    let bits = |scored: &Scored| (users / users_of(catalogue, scored.item).max(1.0)).log2();
+pub fn novelty(list: &[Scored], catalog: &Catalog<'_>) -> Option<f64> {
+    let users = catalog.users.max(1) as f64;
+    let bits = |scored: &Scored| (users / users_of(catalog, scored.item).max(1.0)).log2();
     mean(list.iter().map(bits))
 }
 
 /// How many users the items of the list have on average, against the user's own items: above 1 the list is
 /// more popular than the user's taste. `None` of an empty list and of a user without items.
-pub fn popularity_lift(list: &[Scored], history: &[u32], catalogue: &Catalogue<'_>) -> Option<f64> {
-    let shown = mean(list.iter().map(|scored| users_of(catalogue, scored.item)))?;
-    let own = mean(history.iter().map(|&item| users_of(catalogue, item)))?;
+pub fn popularity_lift(list: &[Scored], history: &[u32], catalog: &Catalog<'_>) -> Option<f64> {
+    let shown = mean(list.iter().map(|scored| users_of(catalog, scored.item)))?;
+    let own = mean(history.iter().map(|&item| users_of(catalog, item)))?;
     (own > 0.0).then(|| shown / own)
 }
 
@@ -24,8 +24,8 @@ pub fn popularity_lift(list: &[Scored], history: &[u32], catalogue: &Catalogue<'
 /// pairs; `None` where there is no pair.
 ///
 /// The cosines of all pairs of n unit vectors add up to (‖their sum‖² − n) / 2: n·k flops, not n²·k.
-pub fn diversity(list: &[Scored], catalogue: &Catalogue<'_>) -> Option<f64> {
-    let factors = catalogue.item_factors?;
+pub fn diversity(list: &[Scored], catalog: &Catalog<'_>) -> Option<f64> {
+    let factors = catalog.item_factors?;
     let mut sum = vec![0.0; factors.columns()];
     let mut items = 0.0;
     for scored in list {
@@ -40,8 +40,8 @@ pub fn diversity(list: &[Scored], catalogue: &Catalogue<'_>) -> Option<f64> {
     (items > 1.0).then(|| (1.0 - (squared - items) / (items * (items - 1.0))).max(0.0))
 }
 
-fn users_of(catalogue: &Catalogue<'_>, item: u32) -> f64 {
-    f64::from(catalogue.item_users[item as usize])
+fn users_of(catalog: &Catalog<'_>, item: u32) -> f64 {
+    f64::from(catalog.item_users[item as usize])
 }
 
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
@@ -61,14 +61,14 @@ mod tests {
 
     #[test]
     fn novelty_and_lift_agree_with_a_worked_example() {
-        let catalogue = Catalogue { item_users: &[8, 4, 2, 0], users: 8, item_factors: None };
-        assert_eq!(novelty(&list(&[0, 1, 2]), &catalogue), Some(1.0));
-        assert_eq!(novelty(&list(&[3]), &catalogue), Some(3.0));
-        assert_eq!(novelty(&[], &catalogue), None);
-        assert_eq!(popularity_lift(&list(&[0, 1]), &[1, 2], &catalogue), Some(2.0));
-        assert_eq!(popularity_lift(&list(&[0]), &[], &catalogue), None);
-        assert_eq!(popularity_lift(&list(&[0]), &[3], &catalogue), None);
-        assert_eq!(popularity_lift(&[], &[1], &catalogue), None);
+        let catalog = Catalog { item_users: &[8, 4, 2, 0], users: 8, item_factors: None };
+        assert_eq!(novelty(&list(&[0, 1, 2]), &catalog), Some(1.0));
+        assert_eq!(novelty(&list(&[3]), &catalog), Some(3.0));
+        assert_eq!(novelty(&[], &catalog), None);
+        assert_eq!(popularity_lift(&list(&[0, 1]), &[1, 2], &catalog), Some(2.0));
+        assert_eq!(popularity_lift(&list(&[0]), &[], &catalog), None);
+        assert_eq!(popularity_lift(&list(&[0]), &[3], &catalog), None);
+        assert_eq!(popularity_lift(&[], &[1], &catalog), None);
     }
 
     #[test]
@@ -76,7 +76,7 @@ mod tests {
         let value = |i: usize| (crate::seed::mix(i as u64) >> 40) as f32 / 1e7 - 0.8;
         let mut factors = Matrix::from_data(7, (0..7 * 12).map(value).collect()).unwrap();
         factors.row_mut(5).fill(0.0);
-        let catalogue = Catalogue { item_users: &[1; 12], users: 1, item_factors: Some(factors.view()) };
+        let catalog = Catalog { item_users: &[1; 12], users: 1, item_factors: Some(factors.view()) };
         let shown = [0, 3, 4, 9, 11];
         let (mut cosines, mut pairs) = (0.0, 0.0);
         for (place, &a) in shown.iter().enumerate() {
@@ -86,9 +86,9 @@ mod tests {
                 pairs += 1.0;
             }
         }
-        let found = diversity(&list(&[0, 3, 5, 4, 9, 11]), &catalogue).unwrap();
+        let found = diversity(&list(&[0, 3, 5, 4, 9, 11]), &catalog).unwrap();
         assert!((found - (1.0 - cosines / pairs)).abs() < 1e-6, "{found}");
-        assert_eq!(diversity(&list(&[0, 5]), &catalogue), None);
-        assert!(diversity(&list(&[2, 2]), &catalogue).unwrap().abs() < 1e-12);
+        assert_eq!(diversity(&list(&[0, 5]), &catalog), None);
+        assert!(diversity(&list(&[2, 2]), &catalog).unwrap().abs() < 1e-12);
     }
 }

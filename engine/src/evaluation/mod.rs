@@ -3,6 +3,9 @@
 //!
 //! - [`split`]: which events are held out
 //! - [`mod@report`]: all metrics of rankings at once, for all users and each segment, with intervals
+//! - [`registry`]: every metric with its name, its direction and its function
+//! - [`metric_row`]: a measured value
+//! - [`deciding_metric`]: the one that decides, and on whom it is measured
 //! - [`metrics`]: precision, recall, F1, NDCG, hit rate, MAP, MRR of one list
 //! - [`mod@auc`]: how one user's scores order all items
 //! - [`beyond`]: novelty, diversity and popularity lift of one list
@@ -14,11 +17,14 @@
 
 pub mod auc;
 pub mod beyond;
+pub mod deciding_metric;
 pub mod errors;
 pub mod gate;
 pub mod interval;
+pub mod metric_row;
 pub mod metrics;
 pub mod quotients;
+pub mod registry;
 pub mod report;
 pub mod split;
 pub mod spread;
@@ -27,7 +33,8 @@ pub use auc::{auc, auc_of_rows};
 pub use errors::errors;
 pub use gate::{Gate, gate};
 pub use interval::{Estimate, bootstrap};
+pub use metric_row::{Catalog, MetricRow};
 pub use metrics::{ListMetrics, Metric, coverage};
-pub use report::{Catalogue, Measured, MetricRow, Ranked, report};
+pub use report::{Measured, Ranked, report};
 pub use split::{Holdout, HoldoutOptions, PassedOver, Split, SplitChoice};
 pub use spread::gini;

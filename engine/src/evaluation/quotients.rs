@@ -4,7 +4,7 @@
 //! 2 · resamples · users · metrics additions for all users and as many again for all segments together;
 //! every resample has its own random numbers, so that threads do not matter.
 
-use super::report::MetricRow;
+use super::metric_row::MetricRow;
 use crate::error::{EngineError, Result};
 use crate::observer::Observer;
 use crate::seed::{self, mix};

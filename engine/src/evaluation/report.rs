@@ -3,11 +3,11 @@
 //! ([`super::spread`]).
 
 use super::beyond::{diversity, novelty, popularity_lift};
+use super::metric_row::{Catalog, MetricRow};
 use super::metrics::{ListMetrics, Metric};
 use super::quotients::{Parts, Quotient, fits, parts_of_users, quotient_rows};
-use super::spread::{Jackknifed, Spread};
+use super::spread::{CatalogSpread, Jackknifed};
 use crate::error::{EngineError, Result};
-use crate::matrix::Rows;
 use crate::observer::Observer;
 use crate::ranking::Scored;
 
@@ -15,36 +15,6 @@ use crate::ranking::Scored;
 const BEYOND: [&str; 3] = ["novelty", "diversity", "popularity_lift"];
 /// Standard errors from the middle of a normal distribution to its 2.5 % bounds.
 const NORMAL_BOUND: f64 = 1.959_963_984_540_054;
-
-/// A measured value.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MetricRow {
-    /// The name in SQL: `ndcg`, `coverage`, …
-    pub metric: &'static str,
-    /// The length of the lists; 0 where the metric looks at no list.
-    pub k: usize,
-    /// The segment; `None` for all users.
-    pub segment: Option<u32>,
-    /// What the model reaches.
-    pub value: f64,
-    /// The bounds of the 95 % interval; `None` where fewer than two users were measured.
-    pub interval: Option<(f64, f64)>,
-    /// What the baseline reaches.
-    pub baseline: f64,
-    /// How many users the value is made of.
-    pub users: usize,
-}
-
-/// What is known of all items, for the metrics beyond accuracy.
-#[derive(Clone, Copy, Debug)]
-pub struct Catalogue<'a> {
-    /// How many users have each item, in training.
-    pub item_users: &'a [u32],
-    /// Users in training.
-    pub users: usize,
-    /// A row per item, for the diversity of lists; without them it is not measured.
-    pub item_factors: Option<Rows<'a>>,
-}
 
 /// Who is measured, and on what. All slices are as long as there are measured users.
 #[derive(Clone, Copy, Debug)]
@@ -78,12 +48,12 @@ pub fn report(
     model: Ranked<'_>,
     baseline: Ranked<'_>,
     measured: Measured<'_>,
-    catalogue: Catalogue<'_>,
+    catalog: Catalog<'_>,
     ks: &[usize],
     seed: u64,
     observer: &dyn Observer,
 ) -> Result<Vec<MetricRow>> {
-    check(&[model, baseline], &measured, &catalogue)?;
+    check(&[model, baseline], &measured, &catalog)?;
     let of_lists = |&k: &usize| {
         let names = Metric::ALL.iter().map(|metric| metric.name()).chain(BEYOND);
         names.map(move |metric| Quotient { metric, k, root: false })
@@ -92,7 +62,7 @@ pub fn report(
     let quotients: Vec<Quotient> = ks.iter().flat_map(of_lists).chain([auc]).collect();
     let parts = |ranked: Ranked<'_>| {
         Parts::new(ranked.lists.len(), quotients.len(), observer, |user, parts| {
-            let values = ks.iter().flat_map(|&k| of_list(ranked.lists[user], user, k, &measured, &catalogue));
+            let values = ks.iter().flat_map(|&k| of_list(ranked.lists[user], user, k, &measured, &catalog));
             let auc = ranked.auc.and_then(|auc| auc[user]);
             for (part, value) in parts.iter_mut().zip(values.chain([auc])) {
                 *part = value.map_or([0.0; 2], |value| [value, 1.0]);
@@ -105,16 +75,16 @@ pub fn report(
         rows.extend(quotient_rows(&quotients, both, segment, &users, seed, observer)?);
         for &k in ks {
             observer.check()?;
-            rows.extend(spread_rows([model, baseline], segment, &users, k, catalogue.item_users.len()));
+            rows.extend(spread_rows([model, baseline], segment, &users, k, catalog.item_users.len()));
         }
     }
     Ok(rows)
 }
 
-fn check(ranked: &[Ranked<'_>], measured: &Measured<'_>, catalogue: &Catalogue<'_>) -> Result<()> {
-    let (users, items) = (measured.relevant.len(), catalogue.item_users.len());
+fn check(ranked: &[Ranked<'_>], measured: &Measured<'_>, catalog: &Catalog<'_>) -> Result<()> {
+    let (users, items) = (measured.relevant.len(), catalog.item_users.len());
     fits("histories", users, measured.histories.len())?;
-    fits("item factors", items, catalogue.item_factors.map_or(items, |factors| factors.rows()))?;
+    fits("item factors", items, catalog.item_factors.map_or(items, |factors| factors.rows()))?;
     let inside = |item: u32| (item as usize) < items;
     let mut all_inside = measured.histories.iter().all(|history| history.iter().all(|&item| inside(item)));
     for ranked in ranked {
@@ -135,15 +105,15 @@ fn of_list(
     user: usize,
     k: usize,
     measured: &Measured<'_>,
-    catalogue: &Catalogue<'_>,
+    catalog: &Catalog<'_>,
 ) -> impl Iterator<Item = Option<f64>> {
     let list = &list[..k.min(list.len())];
     let relevant = measured.relevant[user];
     let accuracy = ListMetrics::measure(list.iter().map(|scored| scored.item), relevant, k);
     let beyond = [
-        novelty(list, catalogue),
-        diversity(list, catalogue),
-        popularity_lift(list, measured.histories[user], catalogue),
+        novelty(list, catalog),
+        diversity(list, catalog),
+        popularity_lift(list, measured.histories[user], catalog),
     ];
     Metric::ALL
         .into_iter()
@@ -161,7 +131,7 @@ fn spread_rows(
 ) -> Vec<MetricRow> {
     let [model, baseline] = ranked.map(|ranked| {
         let lists = || users.iter().map(|&user| &ranked.lists[user][..k.min(ranked.lists[user].len())]);
-        let spread = Spread::new(lists(), items);
+        let spread = CatalogSpread::new(lists(), items);
         (spread.coverage(lists()), spread.gini(lists()))
     });
     let row = |metric, (value, error): Jackknifed, (baseline, _): Jackknifed| MetricRow {
@@ -243,11 +213,7 @@ mod tests {
                     histories: &slices(&self.histories),
                     groups: Some((&self.segments, 4)),
                 },
-                Catalogue {
-                    item_users: &self.item_users,
-                    users: 300,
-                    item_factors: Some(self.factors.view()),
-                },
+                Catalog { item_users: &self.item_users, users: 300, item_factors: Some(self.factors.view()) },
                 ks,
                 42,
                 &Silent,

@@ -1,4 +1,4 @@
-//! How recommendations spread over the catalogue: coverage and the Gini coefficient, with standard errors
+//! How recommendations spread over the catalog: coverage and the Gini coefficient, with standard errors
 //! by the jackknife over users (Efron & Stein 1981).
 //!
 //! Not by the bootstrap: a resample holds 63 % of the users, so it misses most of what only one user is
@@ -15,15 +15,15 @@ use crate::sorting::sort_by;
 /// A value and its standard error, `None` where it cannot be told.
 pub type Jackknifed = (f64, Option<f64>);
 
-/// How often every item of a catalogue is shown.
+/// How often every item of a catalog is shown.
 #[derive(Clone, Debug)]
-pub struct Spread {
+pub struct CatalogSpread {
     counts: Vec<u32>,
     /// How many items have a smaller count, for each count.
     smaller: Vec<usize>,
 }
 
-impl Spread {
+impl CatalogSpread {
     /// Of lists of different items below `items`.
     pub fn new<'a>(lists: impl Iterator<Item = &'a [Scored]>, items: usize) -> Self {
         let mut counts = vec![0u32; items];
@@ -48,7 +48,7 @@ impl Spread {
         (shown / items, jackknife_error(without))
     }
 
-    /// The Gini coefficient of how often items are shown, over the whole catalogue: 0 where all are shown
+    /// The Gini coefficient of how often items are shown, over the whole catalog: 0 where all are shown
     /// equally often, near 1 where few are shown always. `None` where nothing is shown.
     pub fn gini<'a>(&self, lists: impl Iterator<Item = &'a [Scored]>) -> Option<Jackknifed> {
         let items = self.counts.len() as i64;
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn both(lists: &[Vec<Scored>], items: usize) -> (Jackknifed, Option<Jackknifed>) {
-        let spread = Spread::new(lists.iter().map(Vec::as_slice), items);
+        let spread = CatalogSpread::new(lists.iter().map(Vec::as_slice), items);
         let lists = || lists.iter().map(Vec::as_slice);
         (spread.coverage(lists()), spread.gini(lists()))
     }

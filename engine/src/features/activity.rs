@@ -232,8 +232,8 @@ pub(crate) fn distinct<K: PartialEq>(events: &[UserEvent], key: impl Fn(&UserEve
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::Values;
     use super::*;
+    use crate::features::table::Values;
     use crate::interactions::{EventLimits, Id, IdKind, RawEvents};
     use crate::observer::Silent;
 

@@ -5,8 +5,8 @@
 //! The order of the rows does not matter to the encoder, but for the last bits of the centre of
 //! vectors.
 
+use super::encoder_settings::EncoderSettings;
 use super::feature::Feature;
-use super::scaling::Scale;
 use super::table::{Cell, Column, Table, Values};
 use crate::error::{EngineError, Result};
 use crate::matrix::Matrix;
@@ -14,27 +14,6 @@ use crate::observer::Observer;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
-
-/// How an encoder is learned.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EncoderSettings {
-    /// What numbers are measured in.
-    pub scale: Scale,
-    /// Levels in a smaller share of rows are joined into "other".
-    pub rare: f64,
-    /// At most this many levels stay, the commonest.
-    pub most_levels: usize,
-    /// Moments become ages in days at this time, in microseconds since 2000.
-    pub as_of: i64,
-}
-
-impl EncoderSettings {
-    /// One percent of rows and 20 levels: what is rarer makes no segment, and what is more makes no
-    /// profile that a person reads.
-    pub fn at(as_of: i64) -> Self {
-        Self { scale: Scale::Standard, rare: 0.01, most_levels: 20, as_of }
-    }
-}
 
 /// A column that is no feature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,9 +175,9 @@ impl Encoder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::builder::ColumnBuilder;
-    use super::super::table::{ColumnKind, DAY};
     use super::*;
+    use crate::features::builder::ColumnBuilder;
+    use crate::features::table::{ColumnKind, DAY};
     use crate::observer::Silent;
     use serde_json::{Value, json};
 

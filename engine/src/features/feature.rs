@@ -9,7 +9,7 @@
 //! Where at least 1 % of rows are null, null is a dimension too: of the variance 1 of a number it
 //! carries their share q, the value the other 1 − q. O(n log n) to learn, O(dimensions) to apply.
 
-use super::encoder::EncoderSettings;
+use super::encoder_settings::EncoderSettings;
 use super::scaling::{FURTHEST, Scaling};
 use super::table::{Cell, Column, ColumnKind, DAY, MOST_DISTINCT, Values};
 use crate::error::Result;

@@ -16,6 +16,7 @@
 pub mod activity;
 pub mod builder;
 pub mod encoder;
+mod encoder_settings;
 mod feature;
 pub mod row;
 pub mod scaling;
@@ -23,7 +24,8 @@ pub mod table;
 
 pub use activity::{Activity, ItemCategories, activity};
 pub use builder::ColumnBuilder;
-pub use encoder::{Encoder, EncoderSettings, LeftOut};
+pub use encoder::{Encoder, LeftOut};
+pub use encoder_settings::EncoderSettings;
 pub(crate) use feature::edges as quantile_edges;
 pub use row::{RowProblem, parse_moment};
 pub use scaling::Scale;

@@ -158,9 +158,9 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Stri
 
 #[cfg(test)]
 mod tests {
-    use super::super::encoder::EncoderSettings;
-    use super::super::table::{Column, Table, Values};
     use super::*;
+    use crate::features::EncoderSettings;
+    use crate::features::table::{Column, Table, Values};
     use crate::observer::Silent;
     use serde_json::json;
 

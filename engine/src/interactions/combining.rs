@@ -1,7 +1,7 @@
 //! Events combined into interactions: one confidence for every user and item.
 
 use super::events::Events;
-use super::sparse::{Interactions, Scale, Seen, SparseRows};
+use super::sparse::{Interactions, Seen, SparseRows, WeightScale};
 use super::weighting::Weighting;
 use crate::error::Result;
 use crate::observer::Observer;
@@ -39,7 +39,7 @@ impl Events {
         values.iter_mut().for_each(|value| *value = weighting.confidence(*value, median));
         observer.check()?;
         let rows = SparseRows::new(self.items.len(), starts, columns, values)?;
-        let scale = Scale { median, shift: weighting.shift };
+        let scale = WeightScale { median, shift: weighting.shift };
         Ok(Interactions::scaled(rows, scale).beside(seen, weightless))
     }
 
@@ -218,11 +218,11 @@ fn median(values: &[f32]) -> Option<f32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::events::EventLimits;
-    use super::super::ids::{Id, IdKind};
-    use super::super::raw::RawEvents;
-    use super::super::weighting::Duplicates;
     use super::*;
+    use crate::interactions::events::EventLimits;
+    use crate::interactions::ids::{Id, IdKind};
+    use crate::interactions::raw::RawEvents;
+    use crate::interactions::weighting::Duplicates;
     use crate::observer::Silent;
 
     const LIMITS: EventLimits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 100 };

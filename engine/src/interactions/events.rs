@@ -312,8 +312,8 @@ impl Events {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ids::IdKind;
     use super::*;
+    use crate::interactions::ids::IdKind;
     use crate::observer::Silent;
 
     #[test]

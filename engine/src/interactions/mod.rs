@@ -8,11 +8,13 @@ pub mod combining;
 pub mod events;
 pub mod ids;
 pub mod raw;
+pub mod size;
 pub mod sparse;
 pub mod weighting;
 
 pub use events::{EventLimits, Events, UserEvent};
 pub use ids::{Id, IdKind, IdMap, Ids, SortedIds};
 pub use raw::{NO_TYPE, RawEvents};
-pub use sparse::{Interactions, Scale, Seen, SparseRows};
+pub use size::{Size, Spread};
+pub use sparse::{Interactions, Seen, SparseRows, WeightScale};
 pub use weighting::{Duplicates, Weighting};

@@ -98,14 +98,14 @@ impl SparseRows {
 pub struct Interactions {
     by_user: SparseRows,
     by_item: SparseRows,
-    scale: Scale,
+    scale: WeightScale,
     seen: Seen,
     weightless: usize,
 }
 
 /// How weights became confidences.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scale {
+pub struct WeightScale {
     /// The weight that became a confidence of 1, after the shift.
     pub median: f32,
     /// The exponent of the power of two that weights were multiplied by, see [`super::Weighting::shift`].
@@ -141,11 +141,11 @@ impl Seen {
 impl Interactions {
     /// Interactions from their rows by user (users × items) whose values are confidences.
     pub fn new(by_user: SparseRows) -> Self {
-        Self::scaled(by_user, Scale { median: 1.0, shift: 0.0 })
+        Self::scaled(by_user, WeightScale { median: 1.0, shift: 0.0 })
     }
 
     /// Interactions whose confidences were made of weights in this way.
-    pub fn scaled(by_user: SparseRows, scale: Scale) -> Self {
+    pub fn scaled(by_user: SparseRows, scale: WeightScale) -> Self {
         let by_item = by_user.transposed();
         Self { by_user, by_item, scale, seen: Seen::default(), weightless: 0 }
     }
@@ -156,7 +156,7 @@ impl Interactions {
     }
 
     /// How weights became confidences.
-    pub fn scale(&self) -> Scale {
+    pub fn scale(&self) -> WeightScale {
         self.scale
     }
 

@@ -1,122 +1,188 @@
-//! Scores from several parts: the product of factors, and what a user's own items say by their
-//! neighbours.
+//! One list from several ways to score: ŷ(u, j) = Σ_s w_s ŷ_s(u, j).
 //!
-//! ŷ(u, j) = \[p_u·q_gj\] + κ Σ_{i ∈ history(u)} B_ij, each part there or not. The candidates of a user are
-//! the neighbours of their items, which loses nothing against all items (measured); where these are few
-//! they are filled up with what is most popular in the segment. A list costs the additions of the neighbours and a product of
-//! length k for each candidate: on 27 items with 50 neighbours about 700 products.
+//! The items that a person may be offered are those that scorers propose, which loses nothing against all items
+//! (measured); where these are few they are filled up with what is most popular in the segment. Where no scorer proposes
+//! any, they are all that the first covers. A list costs what the proposals cost (of neighbours one addition a weight)
+//! and the score of every other part for each item: on 27 items with 50 neighbours about 700 products of length k.
 
 use super::top_n::{Scored, TopN};
-use crate::error::Result;
-use crate::linalg::vector::dot_simd;
-use crate::matrix::{Matrix, Rows};
-use crate::neighbours::{NeighbourRows, NeighbourScratch};
 use crate::observer::Observer;
-use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
+use crate::scorers::scorer::{Contributions, Items, Scorer};
 use serde::{Deserialize, Serialize};
 
-/// How the parts of a version make a score.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Blend {
-    /// Whether the product of factors counts.
-    pub factors: bool,
-    /// κ: what the sum over neighbours is multiplied by; 0 without neighbours.
-    pub neighbours: f32,
-    /// w, the share of neighbours that κ stands for: 0 none, 1 nothing else.
+/// How much the scores of a way to score count beside others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Weight {
+    /// The name of the scorer.
+    pub scorer: String,
+    /// What its scores are multiplied by.
+    pub weight: f32,
+    /// The share of the blend up to it that this stands for, since every scorer has a scale of its own: 1 nothing else.
     pub share: f32,
 }
 
-impl Blend {
-    /// Factors alone.
-    pub const FACTORS: Self = Self { factors: true, neighbours: 0.0, share: 0.0 };
-    /// Neighbours alone.
-    pub const NEIGHBOURS: Self = Self { factors: false, neighbours: 1.0, share: 1.0 };
-    /// Neither: popularity.
-    pub const POPULARITY: Self = Self { factors: false, neighbours: 0.0, share: 0.0 };
+/// The scorers whose scores add up, in the order in which they were added, and their weights.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Blend(pub Vec<Weight>);
 
-    /// Whether neighbours count.
-    pub fn has_neighbours(&self) -> bool {
-        self.neighbours > 0.0
+impl Blend {
+    /// One scorer alone.
+    pub fn only(scorer: &str) -> Self {
+        Self(vec![Weight { scorer: scorer.to_owned(), weight: 1.0, share: 1.0 }])
+    }
+
+    /// With another scorer, which has that share of the result.
+    pub fn with(mut self, scorer: &str, weight: f32, share: f32) -> Self {
+        self.0.push(Weight { scorer: scorer.to_owned(), weight, share });
+        self
+    }
+
+    /// The weight of a scorer, where it is one of them.
+    pub fn weight(&self, scorer: &str) -> Option<f32> {
+        self.0.iter().find(|own| own.scorer == scorer).map(|own| own.weight)
+    }
+
+    /// Whether a scorer is one of them.
+    pub fn has(&self, scorer: &str) -> bool {
+        self.weight(scorer).is_some()
+    }
+
+    /// Whether it is one scorer alone.
+    pub fn is_single(&self) -> bool {
+        self.0.len() == 1
     }
 }
 
-/// Where a user has fewer neighbours than this to choose from, the most popular items of their segment fill
+/// A scorer of a blend, for one person.
+pub struct Part<'a> {
+    /// What it says.
+    pub scorer: Box<dyn Scorer + 'a>,
+    /// What that is multiplied by.
+    pub weight: f32,
+}
+
+/// All scorers of a blend, for one person.
+pub struct Blended<'a> {
+    /// The scorers.
+    pub parts: Vec<Part<'a>>,
+    /// What the person may be offered where scorers propose little: their segment's items, the most popular first.
+    pub popular: &'a [u32],
+}
+
+/// Where fewer items than this are proposed, the most popular items of the segment fill
 /// them up: ten lists of twenty. On Gowalla's validation split that reaches .2340/.1371 (recall/ndcg@20), as every item
 /// does.
 pub const FEWEST_CANDIDATES: usize = 200;
 
-/// The factors of items as a segment sees them: its own rows, and the backbone's for all others.
-#[derive(Clone, Copy, Debug)]
-pub struct ItemRows<'a> {
-    /// items × k.
-    pub backbone: Rows<'a>,
-    /// The segment's items, ascending, and their own factors.
-    pub own: Option<(&'a [u32], Rows<'a>)>,
-}
-
-impl<'a> ItemRows<'a> {
-    /// The factors of an item.
-    pub fn row(&self, item: u32) -> &'a [f32] {
-        let own = self.own.and_then(|(items, rows)| Some(rows.row(items.binary_search(&item).ok()?)));
-        own.unwrap_or_else(|| self.backbone.row(item as usize))
-    }
-
-    /// The factors of some items, in their order.
-    pub fn select(&self, items: &[u32]) -> Result<Matrix> {
-        let data = items.iter().flat_map(|&item| self.row(item)).copied().collect();
-        Matrix::from_data(self.backbone.columns(), data)
-    }
-
-    /// The product of `user` with the factors of each of `items` (ascending): k multiply-adds an item,
-    /// whose rows are gathered.
-    pub fn scores(&self, user: &[f32], items: &[u32]) -> Vec<f32> {
-        pulp::Arch::new().dispatch(Gathered { rows: *self, user, items })
-    }
-}
-
-struct Gathered<'a> {
-    rows: ItemRows<'a>,
-    user: &'a [f32],
-    items: &'a [u32],
-}
-
-impl WithSimd for Gathered<'_> {
-    type Output = Vec<f32>;
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
-        let (own_items, own_rows) = self.rows.own.unwrap_or((&[], self.rows.backbone));
-        let mut next = 0;
-        let mut scores = Vec::with_capacity(self.items.len());
-        // A closure given away would be compiled without the instructions that are chosen here.
-        for &item in self.items {
-            while own_items.get(next).is_some_and(|&own| own < item) {
-                next += 1;
-            }
-            let row = match own_items.get(next) {
-                Some(&own) if own == item => own_rows.row(next),
-                _ => self.rows.backbone.row(item as usize),
+impl Blended<'_> {
+    /// The best `n` items without `excluded`, or of `only` (both ascending) where that is given.
+    pub fn best(&self, excluded: &[u32], only: Option<&[u32]>, n: usize) -> Vec<Scored> {
+        let only: Option<Vec<u32>> = only.map(|only| Items::listed(only).without(excluded).iter().collect());
+        let (proposing, others): (Vec<&Part<'_>>, Vec<&Part<'_>>) =
+            self.parts.iter().partition(|part| part.scorer.proposes());
+        let Some((last, rest)) = others.split_last() else {
+            // What is proposed is scored already.
+            let (items, sums) = match only {
+                Some(only) => {
+                    let sums = sums(&proposing, &only);
+                    (only, sums)
+                }
+                None => proposals(&proposing, excluded, &[]),
             };
-            scores.push(dot_simd(simd, self.user, row));
+            let mut top = TopN::new(n);
+            items.into_iter().zip(sums).for_each(|(item, sum)| top.push(item, sum));
+            return top.finish();
+        };
+        if proposing.is_empty() && rest.is_empty() {
+            let items = match &only {
+                Some(only) => Items::listed(only),
+                None => last.scorer.covers().without(excluded),
+            };
+            return last.scorer.best(items, last.weight, &[], n);
         }
-        scores
+        let (items, mut added) = match only {
+            None if !proposing.is_empty() => proposals(&proposing, excluded, self.popular),
+            only => {
+                let items = only.unwrap_or_else(|| last.scorer.covers().without(excluded).iter().collect());
+                let sums = sums(&proposing, &items);
+                (items, sums)
+            }
+        };
+        for part in rest {
+            let scores = part.scorer.scores(&items);
+            added.iter_mut().zip(scores).for_each(|(sum, score)| *sum += part.weight * score);
+        }
+        last.scorer.best(Items::listed(&items), last.weight, &added, n)
+    }
+
+    /// The items, without `excluded`, that a list is chosen from, and the score that each part gives to each of them, for
+    /// lists of the same person with several weights.
+    pub fn offered(&self, excluded: &[u32]) -> (Vec<u32>, Vec<Vec<f32>>) {
+        let (proposing, others): (Vec<&Part<'_>>, Vec<&Part<'_>>) =
+            self.parts.iter().partition(|part| part.scorer.proposes());
+        let items = match (proposing.is_empty(), others.last()) {
+            (true, Some(last)) => last.scorer.covers().without(excluded).iter().collect(),
+            (_, None) => proposals(&proposing, excluded, &[]).0,
+            (false, Some(_)) => proposals(&proposing, excluded, self.popular).0,
+        };
+        let scores = self.parts.iter().map(|part| part.scorer.scores(&items)).collect();
+        (items, scores)
+    }
+
+    /// The score of each of some items, ascending.
+    pub fn scores(&self, items: &[u32]) -> Vec<f32> {
+        sums(&self.parts.iter().collect::<Vec<_>>(), items)
+    }
+
+    /// What each part adds to the score of an item.
+    pub fn contributions(&self, target: u32, observer: &dyn Observer) -> Vec<Contributions> {
+        let of_part = |part: &Part<'_>| {
+            let Contributions { base, of_items } = part.scorer.contributions(target, observer);
+            let weight = f64::from(part.weight);
+            Contributions { base: weight * base, of_items: of_items.iter().map(|x| weight * x).collect() }
+        };
+        self.parts.iter().map(of_part).collect()
     }
 }
 
-/// The items a user may be offered, ascending, with what the neighbours of their items say of each: `named`
-/// without `excluded` (both ascending), and where these are few the first of `popular` that they are not.
-pub fn candidates(named: (&[u32], &[f32]), excluded: &[u32], popular: &[u32]) -> (Vec<u32>, Vec<f32>) {
-    let (named, said) = named;
-    let (mut items, mut sums) = (Vec::with_capacity(named.len()), Vec::with_capacity(named.len()));
-    let mut from = 0;
-    for seen in excluded {
-        let to = from + named[from..].partition_point(|item| item < seen);
-        items.extend_from_slice(&named[from..to]);
-        sums.extend_from_slice(&said[from..to]);
-        from = to + usize::from(named.get(to) == Some(seen));
+/// The sums of the scores that some parts give to some items.
+fn sums(parts: &[&Part<'_>], items: &[u32]) -> Vec<f32> {
+    let mut sums = vec![0.0; items.len()];
+    for part in parts {
+        let scores = part.scorer.scores(items);
+        sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += part.weight * score);
     }
-    items.extend_from_slice(&named[from..]);
-    sums.extend_from_slice(&said[from..]);
+    sums
+}
+
+/// What some parts propose and the sums of their scores, ascending and without `excluded`; where that is little, the first
+/// of `popular` that it lacks, which have no score.
+fn proposals(parts: &[&Part<'_>], excluded: &[u32], popular: &[u32]) -> (Vec<u32>, Vec<f32>) {
+    let (mut items, mut sums) = (Vec::new(), Vec::new());
+    for (place, part) in parts.iter().enumerate() {
+        part.scorer.propose(&mut |named, scores| match place {
+            0 => {
+                (items, sums) = without(named, scores, excluded);
+                sums.iter_mut().for_each(|sum: &mut f32| *sum *= part.weight);
+            }
+            _ => {
+                let (named, scores) = without(named, scores, excluded);
+                let scores = scores.into_iter().map(|score| part.weight * score);
+                let own = items.drain(..).zip(sums.drain(..));
+                let mut all: Vec<(u32, f32)> = own.chain(named.into_iter().zip(scores)).collect();
+                all.sort_by_key(|entry| entry.0);
+                all.dedup_by(|next, kept| {
+                    let same = next.0 == kept.0;
+                    if same {
+                        kept.1 += next.1;
+                    }
+                    same
+                });
+                (items, sums) = all.into_iter().unzip();
+            }
+        });
+    }
     let missing = FEWEST_CANDIDATES.saturating_sub(items.len());
     if missing > 0 && !popular.is_empty() {
         let allowed = |item: &&u32| [&items, excluded].iter().all(|taken| taken.binary_search(item).is_err());
@@ -130,96 +196,108 @@ pub fn candidates(named: (&[u32], &[f32]), excluded: &[u32], popular: &[u32]) ->
     (items, sums)
 }
 
-/// Somebody who is ranked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Person<'a> {
-    /// Their factors; not read where factors do not count.
-    pub factors: &'a [f32],
-    /// What these are scored against.
-    pub rows: ItemRows<'a>,
-    /// What counts of what they have, ascending.
-    pub history: &'a [u32],
-    /// All that they have, ascending; it is left out of their list.
-    pub seen: &'a [u32],
-    /// What they may be offered where their items name little: their segment's items, the most popular first.
-    pub popular: &'a [u32],
-}
-
-/// The best `n` items for each of `count` people, in parallel.
-///
-/// # Errors
-/// [`crate::EngineError::Cancelled`].
-pub fn blended_lists<'a>(
-    count: usize,
-    person: impl Fn(usize) -> Person<'a> + Sync,
-    neighbours: &(impl NeighbourRows + Sync),
-    blend: Blend,
-    n: usize,
-    observer: &dyn Observer,
-) -> Result<Vec<Vec<Scored>>> {
-    let list = |scratch: &mut NeighbourScratch, place: usize| {
-        observer.check()?;
-        let person = person(place);
-        let named = neighbours.score(person.history, scratch);
-        let (items, sums) = candidates(named, person.seen, person.popular);
-        let products = if blend.factors { person.rows.scores(person.factors, &items) } else { Vec::new() };
-        Ok(best(&items, &products, &sums, blend.neighbours, n))
-    };
-    (0..count).into_par_iter().map_init(NeighbourScratch::default, list).collect()
-}
-
-/// The best `n` of some candidates (ascending) by both parts; `products` are those of factors, empty where
-/// these do not count.
-pub fn best(items: &[u32], products: &[f32], sums: &[f32], neighbours: f32, n: usize) -> Vec<Scored> {
-    let mut top = TopN::new(n);
-    for (place, &item) in items.iter().enumerate() {
-        let product = products.get(place).copied().unwrap_or(0.0);
-        top.push(item, product + neighbours * sums[place]);
+/// Items (ascending) and their scores without those that are excluded (ascending).
+fn without(named: &[u32], scores: &[f32], excluded: &[u32]) -> (Vec<u32>, Vec<f32>) {
+    let (mut items, mut kept) = (Vec::with_capacity(named.len()), Vec::with_capacity(named.len()));
+    let mut from = 0;
+    for seen in excluded {
+        let to = from + named[from..].partition_point(|item| item < seen);
+        items.extend_from_slice(&named[from..to]);
+        kept.extend_from_slice(&scores[from..to]);
+        from = to + usize::from(named.get(to) == Some(seen));
     }
-    top.finish()
+    items.extend_from_slice(&named[from..]);
+    kept.extend_from_slice(&scores[from..]);
+    (items, kept)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linalg::vector::dot;
 
-    fn values(count: usize, offset: u64) -> Vec<f32> {
-        (0..count as u64).map(|i| (crate::seed::mix(i + offset) >> 40) as f32 / 1e7 - 0.8).collect()
+    /// Scores every item by a list, and proposes those that it lists if it shall.
+    struct Listed {
+        items: Vec<u32>,
+        scores: Vec<f32>,
+        proposes: bool,
+    }
+
+    impl Scorer for Listed {
+        fn covers(&self) -> Items<'_> {
+            Items::listed(&self.items)
+        }
+
+        fn propose(&self, take: &mut dyn FnMut(&[u32], &[f32])) {
+            take(&self.items, &self.scores);
+        }
+
+        fn proposes(&self) -> bool {
+            self.proposes
+        }
+
+        fn scores(&self, items: &[u32]) -> Vec<f32> {
+            let score = |item: &u32| self.items.binary_search(item).map_or(0.0, |place| self.scores[place]);
+            items.iter().map(score).collect()
+        }
+
+        fn contributions(&self, target: u32, _: &dyn Observer) -> Contributions {
+            Contributions { base: f64::from(self.scores(&[target])[0]), of_items: Vec::new() }
+        }
+    }
+
+    fn part(items: &[u32], scores: &[f32], proposes: bool, weight: f32) -> Part<'static> {
+        Part { scorer: Box::new(Listed { items: items.to_vec(), scores: scores.to_vec(), proposes }), weight }
+    }
+
+    fn items(list: &[Scored]) -> Vec<u32> {
+        list.iter().map(|scored| scored.item).collect()
     }
 
     #[test]
-    fn an_item_is_scored_by_its_segments_row_and_else_by_the_backbones() {
-        let backbone = Matrix::from_data(5, values(50, 0)).unwrap();
-        let own = Matrix::from_data(5, values(15, 900)).unwrap();
-        let user = values(5, 77);
-        let rows = ItemRows { backbone: backbone.view(), own: Some((&[2, 3, 9], own.view())) };
-        let expected = [(0, backbone.row(0)), (3, own.row(1)), (4, backbone.row(4)), (9, own.row(2))];
-        let scores = rows.scores(&user, &[0, 3, 4, 9]);
-        for ((_, row), score) in expected.iter().zip(scores) {
-            assert!((dot(&user, row) - score).abs() < 1e-6);
-        }
-        for (item, row) in expected {
-            assert_eq!(rows.row(item), row);
-        }
-    }
-
-    #[test]
-    fn few_neighbours_are_filled_up_with_the_segments_most_popular_items_and_many_are_not() {
-        let found = candidates((&[1, 4, 6], &[0.5, 0.25, 2.0]), &[4, 8], &[9, 1, 8, 0]);
+    fn few_proposals_are_filled_up_with_the_segments_most_popular_items_and_many_are_not() {
+        let proposed = |named: &[u32], scores: &[f32], excluded: &[u32], popular: &[u32]| {
+            let part = part(named, scores, true, 1.0);
+            proposals(&[&part], excluded, popular)
+        };
+        let found = proposed(&[1, 4, 6], &[0.5, 0.25, 2.0], &[4, 8], &[9, 1, 8, 0]);
         assert_eq!(found, (vec![0, 1, 6, 9], vec![0.0, 0.5, 2.0, 0.0]));
         let popular: Vec<u32> = (0..5000).rev().collect();
-        let (items, sums) = candidates((&[3, 4998], &[1.0, 2.0]), &[4999], &popular);
+        let (items, sums) = proposed(&[3, 4998], &[1.0, 2.0], &[4999], &popular);
         assert_eq!(items, [&[3], &(4800..4999).collect::<Vec<u32>>()[..]].concat());
         assert_eq!(sums.iter().sum::<f32>(), 3.0);
         let many: Vec<u32> = (0..300).collect();
-        assert_eq!(candidates((&many, &[1.0; 300]), &[7], &[500]).0.len(), 299);
+        assert_eq!(proposed(&many, &[1.0; 300], &[7], &[500]).0.len(), 299);
     }
 
     #[test]
-    fn both_parts_add_up() {
-        let list = best(&[3, 5, 8], &[1.0, 0.0, 0.5], &[0.0, 2.0, 0.5], 2.0, 2);
-        assert_eq!(list, [Scored { item: 5, score: 4.0 }, Scored { item: 8, score: 1.5 }]);
-        assert_eq!(best(&[3, 5], &[], &[1.0, 2.0], 1.0, 1), [Scored { item: 5, score: 2.0 }]);
+    fn scores_of_all_parts_add_up_with_their_weights() {
+        let dense = || part(&[3, 5, 8, 9], &[1.0, 0.0, 0.5, 9.0], false, 1.0);
+        let blended = |parts| Blended { parts, popular: &[] };
+        // What nobody proposes is not in the list, however well it is scored.
+        let both = blended(vec![dense(), part(&[3, 5, 8], &[0.0, 2.0, 0.5], true, 2.0)]);
+        let expected = [Scored { item: 5, score: 4.0 }, Scored { item: 8, score: 1.5 }];
+        assert_eq!(both.best(&[], None, 2), expected);
+        assert_eq!(both.scores(&[5, 9]), [4.0, 9.0]);
+        assert_eq!(items(&both.best(&[5], Some(&[3, 5, 9]), 2)), [9, 3]);
+        let two = vec![
+            part(&[3, 5], &[1.0, 2.0], true, 1.0),
+            part(&[4, 5], &[4.0, 1.0], true, 0.5),
+            dense(),
+            part(&[3, 4], &[0.0, 5.0], false, 1.0),
+        ];
+        let two = blended(two).best(&[], None, 9);
+        let expected = [(4, 7.0), (5, 2.5), (3, 2.0)];
+        assert_eq!(two, expected.map(|(item, score)| Scored { item, score }));
+    }
+
+    #[test]
+    fn one_part_alone_ranks_what_it_covers_or_proposes() {
+        let alone =
+            |proposes| Blended { parts: vec![part(&[3, 5], &[1.0, 2.0], proposes, 1.0)], popular: &[] };
+        for proposes in [true, false] {
+            assert_eq!(items(&alone(proposes).best(&[], None, 5)), [5, 3]);
+            assert_eq!(items(&alone(proposes).best(&[5], None, 5)), [3]);
+            assert_eq!(items(&alone(proposes).best(&[], Some(&[3, 4]), 5)), [3, 4]);
+        }
     }
 }

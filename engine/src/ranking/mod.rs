@@ -2,9 +2,7 @@
 //!
 //! - [`top_n`]: the best n of a stream of scores, with a fixed order of ties
 //! - [`batch`]: lists for many users of the same items, as blocked matrix products
-//! - [`blended`]: lists from factors and neighbours together
-//! - [`coded`]: the same lists from factors rounded to 8 bits
-//! - [`popularity`]: what everybody likes; the last rung of the ladder and the baseline
+//! - [`blended`]: one list from several ways to score
 //! - [`diversity`]: lists whose items differ
 //! - [`explore`]: lists that are drawn
 //!
@@ -13,17 +11,14 @@
 
 pub mod batch;
 pub mod blended;
-pub mod coded;
 pub mod diversity;
 pub mod explore;
-pub mod popularity;
 pub mod top_n;
 
 pub use batch::{Scoring, top_lists};
-pub use blended::Blend;
+pub use blended::{Blend, Blended, Part};
 pub use diversity::diverse;
 pub use explore::explored;
-pub use popularity::{Popular, Popularity, SegmentPopular};
 pub use top_n::{Scored, TopN};
 
 /// Where an item of a list comes from.

@@ -9,32 +9,32 @@ use serde::{Deserialize, Serialize};
 /// How users are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Method {
-    /// k-means.
+pub enum SegmentationMethod {
+    /// k-means, spherical or Euclidean.
     Kmeans,
-    /// Agglomerative clustering of micro-clusters.
+    /// A merge tree (agglomerative clustering), cut into segments.
     Hierarchical,
     /// A vote of the nearest users that carry a label.
     Knn,
-    /// A mixture of Gaussians.
+    /// A mixture of Gaussian components.
     Mixture,
-    /// DBSCAN.
+    /// Dense places of one density (DBSCAN).
     Density,
     /// Recency, frequency and monetary value.
     Rfm,
-    /// The user's own segments.
+    /// The users' own labels as they are.
     Column,
-    /// One segment of everybody.
+    /// No division: everybody is in one segment.
     None,
 }
 
-impl Method {
+impl SegmentationMethod {
     /// True where the number of segments is asked for, not found.
     pub fn takes_count(self) -> bool {
         matches!(self, Self::Kmeans | Self::Hierarchical | Self::Mixture)
     }
 
-    /// True where segments have names of their own: the labels of users, or the words of RFM.
+    /// True where users carry labels that the method reads from a column.
     pub fn needs_label(self) -> bool {
         matches!(self, Self::Knn | Self::Column)
     }
@@ -54,12 +54,12 @@ pub enum On {
     Both,
 }
 
-/// Settings of segmentation. Names, ranges and defaults stand in [`crate::recipe::options`].
+/// Settings of segmentation. Names, ranges and defaults stand in [`crate::options::checked`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SegmentationOptions {
     /// How users are divided.
-    pub method: Method,
+    pub method: SegmentationMethod,
     /// How many segments.
     pub segments: AutoOr<usize>,
     /// What users are divided by.
@@ -74,7 +74,7 @@ pub struct SegmentationOptions {
     pub label_column: Option<String>,
     /// How numbers are made comparable.
     pub scale: Scale,
-    /// How often k-means begins.
+    /// How often k-means begins anew; the best start wins.
     pub starts: usize,
     /// Which clusters are nearest to each other.
     pub linkage: Linkage,
@@ -106,9 +106,9 @@ const READABLE_SHARE: f64 = 0.01;
 /// Numbers of segments to try, and the fewest users one may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Ascending, at least one.
+    /// The numbers of segments to try: ascending, at least one.
     pub counts: Vec<usize>,
-    /// Smaller segments are dissolved.
+    /// Segments with fewer users are dissolved.
     pub least: usize,
 }
 
@@ -156,7 +156,7 @@ impl SegmentationOptions {
 
 #[cfg(test)]
 mod tests {
-    use crate::recipe::parse_options;
+    use crate::options::parse_options;
     use serde_json::json;
 
     #[test]

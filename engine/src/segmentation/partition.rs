@@ -1,39 +1,28 @@
 //! One way to divide the rows of a space, by any of the methods that look at points, and how good it is.
 
-use super::density::{DensitySettings, density};
+use super::density::{DbscanSettings, dbscan};
+use super::hierarchical::MergeTree;
 use super::hierarchical::hierarchical;
+use super::identity::{MemberFit, member_fit};
 use super::kmeans::{Geometry, KmeansSettings, kmeans, means, nearest};
-use super::membership::{MemberFit, member_fit};
-use super::merge_tree::MergeTree;
+use super::knn::KnnClassifier;
 use super::mixture::Mixture;
-use super::options::{Method, SegmentationOptions, Target};
-use super::validity::{calinski_harabasz, davies_bouldin, silhouettes};
-use super::vote::NeighbourVote;
+use super::options::{SegmentationMethod, SegmentationOptions, Target};
+use super::quality::{Scores, calinski_harabasz, davies_bouldin, silhouettes};
 use crate::error::{EngineError, Result};
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 
 /// Rows as points, and what is near there.
 #[derive(Clone, Debug)]
-pub struct Space {
+pub struct PointSet {
     /// rows × dimensions; of length one where the geometry is spherical.
     pub points: Matrix,
-    /// What is near.
+    /// What near means among the points.
     pub geometry: Geometry,
 }
 
-/// How good a partition is; none where there are fewer than two groups.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Scores {
-    /// Mean silhouette of a sample.
-    pub silhouette: Option<f64>,
-    /// Davies–Bouldin index.
-    pub davies_bouldin: Option<f64>,
-    /// Calinski–Harabasz index.
-    pub calinski_harabasz: Option<f64>,
-}
-
-/// Rows in groups.
+/// A division of rows into groups, with what its method knows of it.
 #[derive(Clone, Debug)]
 pub struct Partition {
     /// The group of every row, from 0.
@@ -49,10 +38,10 @@ pub struct Partition {
     /// rows × groups: how probably each row belongs to each group, where the method is the mixture.
     pub probabilities: Option<Matrix>,
     /// Those who voted, where that is the method.
-    pub vote: Option<NeighbourVote>,
+    pub vote: Option<KnnClassifier>,
     /// The merge tree and each row's leaf, where that is the method.
     pub tree: Option<(MergeTree, Vec<u32>)>,
-    /// How good it is.
+    /// How good the partition is.
     pub scores: Scores,
 }
 
@@ -79,8 +68,8 @@ const SILHOUETTE_ROWS: usize = 2_000;
 const MOST_EXEMPLARS: usize = 20_000;
 
 /// What a partition is made from, besides the points.
-pub struct Making<'a> {
-    /// The settings.
+pub struct Partitioner<'a> {
+    /// The settings of segmentation, checked.
     pub options: &'a SegmentationOptions,
     /// How many groups to try.
     pub target: &'a Target,
@@ -88,16 +77,16 @@ pub struct Making<'a> {
     pub start: Option<&'a [Option<u32>]>,
     /// The label of every row and the number of labels, where users carry them.
     pub labels: Option<(&'a [Option<u32>], usize)>,
-    /// Where random draws start.
+    /// The seed of all random draws.
     pub seed: u64,
 }
 
-impl Making<'_> {
+impl Partitioner<'_> {
     /// One partition for each number of groups to try; methods that find the number give one.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`], [`EngineError::NothingToDivideBy`] where no row has a label to vote with.
-    pub fn partitions(&self, space: &Space, observer: &dyn Observer) -> Result<Vec<Partition>> {
+    pub fn partitions(&self, space: &PointSet, observer: &dyn Observer) -> Result<Vec<Partition>> {
         let mut partitions = self.divided(space, observer)?;
         let of_rows: Vec<&[u32]> = partitions.iter().map(|partition| partition.of_row.as_slice()).collect();
         let found = silhouettes(&space.points, &of_rows, SILHOUETTE_ROWS, self.seed, observer)?;
@@ -106,17 +95,17 @@ impl Making<'_> {
     }
 
     /// The partitions, without their silhouettes.
-    fn divided(&self, space: &Space, observer: &dyn Observer) -> Result<Vec<Partition>> {
+    fn divided(&self, space: &PointSet, observer: &dyn Observer) -> Result<Vec<Partition>> {
         let counts = &self.target.counts;
         match self.options.method {
-            Method::Kmeans => counts
+            SegmentationMethod::Kmeans => counts
                 .iter()
                 .map(|&count| {
                     let of_row = self.kmeans(space, count, observer)?;
                     self.finish(space, of_row, observer)
                 })
                 .collect(),
-            Method::Hierarchical => {
+            SegmentationMethod::Hierarchical => {
                 let hierarchy = hierarchical(&space.points, self.options.linkage, self.seed, observer)?;
                 counts
                     .iter()
@@ -129,25 +118,27 @@ impl Making<'_> {
                     })
                     .collect()
             }
-            Method::Mixture => counts.iter().map(|&count| self.mixture(space, count, observer)).collect(),
-            Method::Density => Ok(vec![self.density(space, observer)?]),
-            Method::Knn => Ok(vec![self.vote(space, observer)?]),
-            Method::Rfm => {
+            SegmentationMethod::Mixture => {
+                counts.iter().map(|&count| self.mixture(space, count, observer)).collect()
+            }
+            SegmentationMethod::Density => Ok(vec![self.dbscan(space, observer)?]),
+            SegmentationMethod::Knn => Ok(vec![self.vote(space, observer)?]),
+            SegmentationMethod::Rfm => {
                 let of_row = self.kmeans(space, counts.last().copied().unwrap_or(1), observer)?;
                 Ok(vec![self.finish(space, of_row, observer)?])
             }
-            Method::Column | Method::None => {
+            SegmentationMethod::Column | SegmentationMethod::None => {
                 Ok(vec![self.finish(space, vec![0; space.points.rows()], observer)?])
             }
         }
     }
 
-    fn kmeans(&self, space: &Space, count: usize, observer: &dyn Observer) -> Result<Vec<u32>> {
+    fn kmeans(&self, space: &PointSet, count: usize, observer: &dyn Observer) -> Result<Vec<u32>> {
         let settings = KmeansSettings {
             geometry: space.geometry,
-            count,
-            least: self.target.least,
-            starts: self.options.starts,
+            n_clusters: count,
+            min_cluster_size: self.target.least,
+            n_init: self.options.starts,
         };
         let start = self.start.filter(|_| count > 1).map(|start| start_centroids(space, start));
         let start = start.filter(|centroids| centroids.rows() == count);
@@ -155,7 +146,7 @@ impl Making<'_> {
         Ok(by_size(clusters.of_row))
     }
 
-    fn mixture(&self, space: &Space, count: usize, observer: &dyn Observer) -> Result<Partition> {
+    fn mixture(&self, space: &PointSet, count: usize, observer: &dyn Observer) -> Result<Partition> {
         let mut of_row = self.kmeans(space, count, observer)?;
         loop {
             let groups = of_row.iter().max().map_or(1, |&last| last as usize + 1);
@@ -176,9 +167,9 @@ impl Making<'_> {
         }
     }
 
-    fn density(&self, space: &Space, observer: &dyn Observer) -> Result<Partition> {
-        let settings = DensitySettings { neighbours: self.options.neighbours, radius: self.options.radius };
-        let dense = density(&space.points, &settings, self.seed, observer)?;
+    fn dbscan(&self, space: &PointSet, observer: &dyn Observer) -> Result<Partition> {
+        let settings = DbscanSettings { neighbours: self.options.neighbours, radius: self.options.radius };
+        let dense = dbscan(&space.points, &settings, self.seed, observer)?;
         let noise: Vec<bool> = dense.of_row.iter().map(Option::is_none).collect();
         if dense.count == 0 {
             let partition = self.finish(space, vec![0; noise.len()], observer)?;
@@ -194,14 +185,14 @@ impl Making<'_> {
         Ok(Partition { noise, ..self.finish(space, of_row, observer)? })
     }
 
-    fn vote(&self, space: &Space, observer: &dyn Observer) -> Result<Partition> {
+    fn vote(&self, space: &PointSet, observer: &dyn Observer) -> Result<Partition> {
         let (labels, classes) = self.labels.unwrap_or((&[], 0));
         if labels.iter().all(Option::is_none) {
             let reason = "no user carries a label".to_owned();
             return Err(EngineError::NothingToDivideBy { reason });
         }
         let neighbours = self.options.neighbours;
-        let vote = NeighbourVote::new(&space.points, labels, classes, neighbours, MOST_EXEMPLARS, self.seed)?;
+        let vote = KnnClassifier::new(&space.points, labels, classes, neighbours, MOST_EXEMPLARS, self.seed)?;
         let votes = vote.classify(&space.points, observer)?;
         let fits: Vec<MemberFit> = votes
             .iter()
@@ -220,7 +211,7 @@ impl Making<'_> {
     }
 
     /// Measures how rows fit and how good the partition is.
-    fn finish(&self, space: &Space, of_row: Vec<u32>, observer: &dyn Observer) -> Result<Partition> {
+    fn finish(&self, space: &PointSet, of_row: Vec<u32>, observer: &dyn Observer) -> Result<Partition> {
         let count = of_row.iter().max().map_or(0, |&last| last as usize + 1).max(1);
         let centroids = means(&space.points, None, &of_row, count, space.geometry);
         let near = nearest(&space.points, &centroids, space.geometry);
@@ -270,7 +261,7 @@ fn most(probabilities: &[f32]) -> u32 {
 }
 
 /// The mean of the rows that were in each group before; groups without a row are left out.
-fn start_centroids(space: &Space, start: &[Option<u32>]) -> Matrix {
+fn start_centroids(space: &PointSet, start: &[Option<u32>]) -> Matrix {
     let rows: Vec<u32> = (0..start.len() as u32).filter(|&row| start[row as usize].is_some()).collect();
     let of_row: Vec<u32> = start.iter().flatten().copied().collect();
     let count = of_row.iter().max().map_or(0, |&last| last as usize + 1);
@@ -281,7 +272,7 @@ fn start_centroids(space: &Space, start: &[Option<u32>]) -> Matrix {
 }
 
 /// What can be said of a partition alone.
-fn scores(space: &Space, of_row: &[u32], observer: &dyn Observer) -> Result<Scores> {
+fn scores(space: &PointSet, of_row: &[u32], observer: &dyn Observer) -> Result<Scores> {
     observer.check()?;
     Ok(Scores {
         silhouette: None,

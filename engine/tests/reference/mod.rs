@@ -2,8 +2,8 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::needless_range_loop)]
 
 use segrec_engine::Matrix;
-use segrec_engine::factorization::{AlsOptions, Backbone, Segments};
 use segrec_engine::interactions::{Interactions, SparseRows};
+use segrec_engine::scorers::factors::{AlsOptions, Backbone, Segments};
 use segrec_engine::seed::mix;
 
 pub fn options(factors: usize) -> AlsOptions {

@@ -1,16 +1,16 @@
 //! The file of a version as a session maps it. A section is verified before it is first read, so that a first
 //! call pays for what it uses: a checksum takes about a tenth of a second for a gigabyte.
 
-use super::damaged;
+use super::damage::damaged;
 use super::format::{Directory, FactorSections, PopularSections, Section};
 use crate::error::{Result, SegrecError};
-use crate::pg::mapped::Mapped;
+use crate::pg::files::shared_file::Mapped;
 use bytemuck::{AnyBitPattern, cast_slice, try_cast_slice};
 use segrec_engine::Rows;
 use segrec_engine::interactions::{IdKind, SortedIds};
-use segrec_engine::neighbours::NeighbourRows;
-use segrec_engine::ranking::Popular;
-use segrec_engine::ranking::coded::Codes;
+use segrec_engine::scorers::factors::coded::Codes;
+use segrec_engine::scorers::neighbours::NeighbourRows;
+use segrec_engine::scorers::popularity::Popular;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::File;
@@ -28,20 +28,18 @@ pub struct CacheFile {
 
 /// Factors of items, as they are and as codes.
 #[derive(Clone, Copy)]
-pub struct Factors<'a> {
+pub struct MappedFactors<'a> {
     /// As they are.
     pub exact: Rows<'a>,
-    /// As codes.
     pub codes: Codes<'a>,
 }
 
-/// The parts of a segment.
 #[derive(Clone, Copy)]
 pub struct SegmentParts<'a> {
     /// Its items, ascending.
     pub items: &'a [u32],
     /// Their own factors; no rows where it has none.
-    pub factors: Factors<'a>,
+    pub factors: MappedFactors<'a>,
     /// What its users' fold-in shares; empty where it has no factors.
     pub base: &'a [f32],
     /// Its items by popularity.
@@ -95,7 +93,7 @@ impl CacheFile {
         self.sections().try_for_each(|section| self.verify(section))
     }
 
-    /// The file of whoever has just written and summed it up: it needs no second sum.
+    /// Marks all sections as verified: this process has just computed their checksums.
     pub fn written(self) -> Self {
         let offsets = self.sections().map(|section| section.offset).collect();
         Self { verified: RefCell::new(offsets), ..self }
@@ -164,15 +162,15 @@ impl CacheFile {
     }
 
     /// The backbone's item factors (items × k).
-    pub fn backbone(&self) -> Result<Factors<'_>> {
+    pub fn backbone(&self) -> Result<MappedFactors<'_>> {
         self.factors(&self.directory.backbone)
     }
 
-    fn factors(&self, sections: &FactorSections) -> Result<Factors<'_>> {
+    fn factors(&self, sections: &FactorSections) -> Result<MappedFactors<'_>> {
         let k = self.directory.factors as usize;
         let exact = Rows::new(k, self.read(&sections.exact)?)?;
         match Codes::new(k, self.read(&sections.codes)?, self.read(&sections.measures)?) {
-            Some(codes) => Ok(Factors { exact, codes }),
+            Some(codes) => Ok(MappedFactors { exact, codes }),
             None => Err(SegrecError::Internal("codes and their measures do not fit together".to_owned())),
         }
     }

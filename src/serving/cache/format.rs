@@ -4,22 +4,44 @@
 //! machine has them, since a file never leaves its server. The header names the place and the checksum of the
 //! directory, which ends the file; the directory names the place and the checksum of every section.
 
+use bytemuck::{Pod, Zeroable, bytes_of, cast};
 use segrec_engine::interactions::IdKind;
 use serde::{Deserialize, Serialize};
 
 /// What a file begins with; the last byte is the format, to be raised when it changes.
 const MAGIC: [u8; 8] = *b"segrec\0\x02";
 /// Bytes of the header.
-pub const HEADER: usize = 32;
+pub const HEADER: usize = size_of::<Header>();
 /// Sections begin at multiples of this: a line of the processor's cache.
 pub const ALIGNMENT: u64 = 64;
+
+/// What a file begins with.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Header {
+    magic: [u8; 8],
+    /// Where the directory begins.
+    offset: u64,
+    /// The bytes of the directory.
+    length: u64,
+    /// The CRC-32 of these.
+    checksum: u32,
+    /// The CRC-32 of all that stands before it.
+    own_checksum: u32,
+}
+
+impl Header {
+    fn sum(&self) -> u32 {
+        crc32fast::hash(&bytes_of(self)[..HEADER - size_of::<u32>()])
+    }
+}
 
 /// A part of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     /// Where it begins.
     pub offset: u64,
-    /// Its bytes.
+    /// Its length in bytes.
     pub length: u64,
     /// The CRC-32 of these.
     pub checksum: u32,
@@ -40,7 +62,6 @@ pub struct Directory {
     pub ends: Section,
     /// Items, the most popular first.
     pub popular: PopularSections,
-    /// The backbone.
     pub backbone: FactorSections,
     /// What having rated an item says about a user: items × (k − 1) f32; empty but for ratings.
     pub patterns: Section,
@@ -76,7 +97,6 @@ pub struct PopularSections {
     pub values: Section,
 }
 
-/// The sections of a segment.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct SegmentSections {
     /// Its items (u32), ascending.
@@ -93,35 +113,31 @@ impl Directory {
     /// The header of a file that ends with this directory, and the directory's bytes.
     pub fn encode(&self, offset: u64) -> Result<([u8; HEADER], Vec<u8>), String> {
         let bytes = postcard::to_stdvec(self).map_err(|error| error.to_string())?;
-        let mut header = [0; HEADER];
-        header[..8].copy_from_slice(&MAGIC);
-        header[8..16].copy_from_slice(&offset.to_le_bytes());
-        header[16..24].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
-        header[24..28].copy_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
-        let own = crc32fast::hash(&header[..28]);
-        header[28..].copy_from_slice(&own.to_le_bytes());
-        Ok((header, bytes))
+        let header = Header {
+            magic: MAGIC,
+            offset,
+            length: bytes.len() as u64,
+            checksum: crc32fast::hash(&bytes),
+            own_checksum: 0,
+        };
+        Ok((cast(Header { own_checksum: header.sum(), ..header }), bytes))
     }
 
     /// The directory of a file, or what is wrong with the file.
     pub fn decode(file: &[u8]) -> Result<Self, &'static str> {
         let (header, _) = file.split_first_chunk::<HEADER>().ok_or("it ends within its header")?;
-        let word = |at: usize| -> u32 {
-            u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-        };
-        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
-        if header[..8] != MAGIC {
+        let header: Header = cast(*header);
+        if header.magic != MAGIC {
             return Err("it has another format");
         }
-        if word(28) != crc32fast::hash(&header[..28]) {
+        if header.own_checksum != header.sum() {
             return Err("its header is not what was written");
         }
-        let (offset, length) = (long(8), long(16));
-        if offset.checked_add(length) != Some(file.len() as u64) {
+        if header.offset.checked_add(header.length) != Some(file.len() as u64) {
             return Err("it has another length");
         }
-        let bytes = &file[offset as usize..];
-        if word(24) != crc32fast::hash(bytes) {
+        let bytes = &file[header.offset as usize..];
+        if header.checksum != crc32fast::hash(bytes) {
             return Err("its directory is not what was written");
         }
         postcard::from_bytes(bytes).map_err(|_| "its directory cannot be read")

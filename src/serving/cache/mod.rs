@@ -2,89 +2,19 @@
 //! mapped by whoever serves it, so that a session holds nothing of it itself.
 //!
 //! - [`format`]: what stands where in it
+//! - [`open`]: opens the file of a version
 //! - [`file`]: a file as it is mapped, each part verified before it is first read
 //! - [`write`]: from tables to a file
+//! - [`damage`]: what happens to a file that is damaged
 //!
 //! The tables are the truth. A file that is missing, of another format or damaged is written again; that of a
 //! version that is not deployed any more goes when the next one is written.
 
+mod damage;
 pub mod file;
 pub mod format;
+mod open;
 mod write;
 
 pub use file::CacheFile;
-
-use super::statistics;
-use crate::catalog::models::Model;
-use crate::catalog::{factors, versions};
-use crate::error::{Result, SegrecError, log};
-use crate::pg::mapped::{Unfinished, Writing, remove_files, version_file};
-use segrec_engine::interactions::IdKind;
-use std::io;
-use std::path::Path;
-
-/// The file of a version: mapped as it is, or written first.
-pub fn open(
-    model: &Model,
-    version_id: i64,
-    kind: IdKind,
-    stored: &versions::DeployedVersion,
-) -> Result<CacheFile> {
-    let table = versions::table()?;
-    let path = version_file(version_id, table);
-    if let Some(file) = existing(&path, version_id) {
-        return Ok(file);
-    }
-    let failed = |error: io::Error| SegrecError::CacheNotWritten {
-        file: path.display().to_string(),
-        reason: error.to_string(),
-    };
-    let _writing = Writing::begin().map_err(failed)?;
-    if let Some(file) = existing(&path, version_id) {
-        return Ok(file);
-    }
-    let gone = || SegrecError::VersionGone { model: model.name.clone() };
-    // A restore may have left them out.
-    if factors::count_items(version_id)? != stored.items as u64 {
-        return Err(gone());
-    }
-    let deployed = versions::deployed()?;
-    // Only who has the right to write makes unfinished files, so these are of processes that were killed.
-    remove_files(|version, of| of != Some(table) || !deployed.contains(&version));
-    let unfinished = Unfinished::create(&path).map_err(failed)?;
-    write::write(&unfinished.file, version_id, kind, stored, &path)?;
-    if !versions::is_there(version_id)? {
-        return Err(gone());
-    }
-    unfinished.complete(&path).map_err(failed)?;
-    statistics::count_file(model.id);
-    let file = CacheFile::open(&path, version_id)?
-        .map(CacheFile::written)
-        .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile")))?;
-    if versions::is_dropped(version_id)? {
-        // Whoever dropped it did not find the file. This session has it mapped.
-        let _ = std::fs::remove_file(&path);
-    }
-    Ok(file)
-}
-
-/// The file where it is there and as it should be; one that is not goes.
-fn existing(path: &Path, version_id: i64) -> Option<CacheFile> {
-    match CacheFile::open(path, version_id) {
-        Ok(file) => file,
-        Err(error) => {
-            damaged(path, &error);
-            None
-        }
-    }
-}
-
-/// Deletes a damaged file and says so in the server's log.
-pub fn damaged(path: &Path, error: &SegrecError) {
-    let _ = std::fs::remove_file(path);
-    let reason = match error {
-        SegrecError::CacheDamaged { reason, .. } | SegrecError::CacheNotWritten { reason, .. } => reason,
-        _ => "it cannot be read",
-    };
-    log(format!("the model's file \"{}\" is written anew from its tables: {reason}", path.display()));
-}
+pub use open::open;

@@ -5,16 +5,17 @@
 use super::format::{
     ALIGNMENT, Directory, FactorSections, HEADER, PopularSections, Section, SegmentSections,
 };
-use crate::catalog::factors::{StoredItem, count_items, push_id, stream_items, stream_segment_items};
+use crate::catalog::versions::items::{StoredItem, count_items, stream_items, stream_segment_items};
 use crate::catalog::versions::{DeployedVersion, item_grams};
 use crate::error::{Result, SegrecError};
-use crate::pg::mapped::Mapped;
-use crate::pg::memory::ask;
+use crate::pg::datums::id_text::push_id;
+use crate::pg::files::shared_file::Mapped;
+use crate::pg::process::memory::ask;
 use bytemuck::{NoUninit, cast_slice};
-use segrec_engine::factorization::{AlsOptions, FoldIn};
 use segrec_engine::interactions::{IdKind, Ids};
-use segrec_engine::ranking::Popularity;
-use segrec_engine::ranking::coded::encode;
+use segrec_engine::scorers::factors::coded::encode;
+use segrec_engine::scorers::factors::{AlsOptions, FoldIn};
+use segrec_engine::scorers::popularity::Popularity;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;

@@ -6,8 +6,8 @@
 //! come from memory ROUNDS times instead of `count` times.
 
 use super::lloyd::{ITERATIONS, lloyd};
+use super::problem::{Problem, best_of};
 use super::seeding::{Seeding, greedy};
-use super::{Work, best_of};
 use crate::error::Result;
 use crate::matrix::Matrix;
 use crate::observer::Quiet;
@@ -32,25 +32,25 @@ pub(super) fn pays(rows: usize, count: usize) -> bool {
 }
 
 /// The first centroids; fewer than `count` where there are fewer different rows.
-pub(super) fn oversampled(work: &Work, count: usize, random: &mut Random) -> Result<Matrix> {
-    let mut seeding = Seeding::new(work.points, work.masses, work.geometry, work.observer);
+pub(super) fn oversampled(problem: &Problem, count: usize, random: &mut Random) -> Result<Matrix> {
+    let mut seeding = Seeding::new(problem.points, problem.masses, problem.geometry, problem.observer);
     let mut drawn: Vec<u32> = Vec::new();
     for round in 0..=ROUNDS {
         let draws = if round == 0 { 1 } else { DRAWS * count };
         let mut rows: Vec<u32> = (0..draws).filter_map(|_| seeding.draw(random)).collect();
         rows.sort_unstable();
         rows.dedup();
-        seeding.approach(&work.points.select(&rows))?;
+        seeding.approach(&problem.points.select(&rows))?;
         drawn.extend(rows);
     }
     let mut masses = vec![0.0f64; drawn.len().max(1)];
     seeding
         .owner
         .iter()
-        .zip(work.masses)
+        .zip(problem.masses)
         .for_each(|(&owner, &mass)| masses[owner as usize] += f64::from(mass));
     let masses: Vec<f32> = masses.into_iter().map(|mass| mass as f32).collect();
-    let points = work.points.select(if drawn.is_empty() { &[0] } else { &drawn });
-    let small = Work { points: &points, masses: &masses, observer: &Quiet(work.observer), ..*work };
+    let points = problem.points.select(if drawn.is_empty() { &[0] } else { &drawn });
+    let small = Problem { points: &points, masses: &masses, observer: &Quiet(problem.observer), ..*problem };
     Ok(best_of(STARTS, || lloyd(&small, greedy(&small, None, count, random)?, ITERATIONS))?.centroids)
 }

@@ -4,9 +4,9 @@
 //! keeps the one that leaves the smallest sum of these. A step is one product of the candidates with
 //! all rows, 2·n·k·candidates flops. Many clusters of many rows begin by [`super::oversampling`].
 
-use super::oversampling::{oversampled, pays};
-use super::search::{Scratch, Search};
-use super::{BLOCK_ROWS, Geometry, Work, mass, task_blocks};
+use super::nearest_centroid::{Scratch, Search};
+use super::problem::{BLOCK_ROWS, Problem, mass, task_blocks};
+use super::settings::Geometry;
 use crate::error::Result;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Silent};
@@ -14,35 +14,27 @@ use crate::seed::Random;
 use rand::Rng;
 use rayon::prelude::*;
 
-/// The first centroids: those of `start`, then rows until there are `count`, or until every row is
-/// where a centroid is.
-pub(super) fn seed(work: &Work, start: Option<&Matrix>, count: usize, random: &mut Random) -> Result<Matrix> {
-    if start.is_none() && pays(work.points.rows(), count) {
-        return oversampled(work, count, random);
-    }
-    greedy(work, start, count, random)
-}
-
-/// The same, one row at a time.
+/// The first centroids, chosen one row at a time: those of `start`, then rows until there are `count`,
+/// or until every row is where a centroid is.
 pub(super) fn greedy(
-    work: &Work,
+    problem: &Problem,
     start: Option<&Matrix>,
     count: usize,
     random: &mut Random,
 ) -> Result<Matrix> {
-    let mut seeding = Seeding::new(work.points, work.masses, work.geometry, work.observer);
+    let mut seeding = Seeding::new(problem.points, problem.masses, problem.geometry, problem.observer);
     let given = start.map_or(0, Matrix::rows);
     if let Some(start) = start {
         seeding.approach(start)?;
     }
     let mut rows = seeding.choose(count.max(1).saturating_sub(given), random)?;
-    if rows.is_empty() && given == 0 && work.points.rows() > 0 {
+    if rows.is_empty() && given == 0 && problem.points.rows() > 0 {
         // No row weighs anything: one is as good as another.
         rows.push(0);
     }
     let mut data = start.map_or(Vec::new(), |start| start.data().to_vec());
-    data.extend_from_slice(work.points.select(&rows).data());
-    Matrix::from_data(work.points.columns(), data)
+    data.extend_from_slice(problem.points.select(&rows).data());
+    Matrix::from_data(problem.points.columns(), data)
 }
 
 /// The numbers of up to `count` rows to begin with; never the same row twice. On the calling thread:

@@ -1,0 +1,95 @@
+//! Every metric, once: its name in SQL, whether more of it is better, what it is measured of, and the function that
+//! gives it for anybody's rows. What is tuned, compared and deployed by a metric asks here.
+
+/// What a metric is measured of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeasuredOf {
+    /// One list cut at a length k, against what turned out to be relevant; a mean over users.
+    List,
+    /// One list cut at a length k, whatever is relevant; a mean over users.
+    ListAlone,
+    /// All lists of a length k together.
+    AllLists,
+    /// The scores of all items; a mean over users.
+    Scores,
+    /// Predicted and actual ratings.
+    Predictions,
+}
+
+/// A metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricEntry {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is measured of.
+    pub of: MeasuredOf,
+    /// Whether more of it is better; none where that is a matter of taste.
+    pub higher_is_better: Option<bool>,
+    /// The SQL function or aggregate that computes it for anybody's rows.
+    pub function: Option<&'static str>,
+}
+
+const fn entry(
+    name: &'static str,
+    of: MeasuredOf,
+    higher_is_better: Option<bool>,
+    function: Option<&'static str>,
+) -> MetricEntry {
+    MetricEntry { name, of, higher_is_better, function }
+}
+
+/// All metrics.
+pub const METRICS: [MetricEntry; 16] = [
+    entry("precision", MeasuredOf::List, Some(true), Some("segrec_precision")),
+    entry("recall", MeasuredOf::List, Some(true), Some("segrec_recall")),
+    entry("f1", MeasuredOf::List, Some(true), Some("segrec_f1")),
+    entry("ndcg", MeasuredOf::List, Some(true), Some("segrec_ndcg")),
+    entry("hit_rate", MeasuredOf::List, Some(true), Some("segrec_hit_rate")),
+    entry("map", MeasuredOf::List, Some(true), Some("segrec_average_precision")),
+    entry("mrr", MeasuredOf::List, Some(true), Some("segrec_reciprocal_rank")),
+    entry("novelty", MeasuredOf::ListAlone, None, None),
+    entry("diversity", MeasuredOf::ListAlone, None, None),
+    entry("popularity_lift", MeasuredOf::ListAlone, None, None),
+    entry("coverage", MeasuredOf::AllLists, Some(true), None),
+    entry("gini", MeasuredOf::AllLists, Some(false), Some("segrec_gini")),
+    entry("auc", MeasuredOf::Scores, Some(true), Some("segrec_auc")),
+    entry("rmse", MeasuredOf::Predictions, Some(false), Some("segrec_rmse")),
+    entry("mae", MeasuredOf::Predictions, Some(false), Some("segrec_mae")),
+    entry("mse", MeasuredOf::Predictions, Some(false), Some("segrec_mse")),
+];
+
+/// The metric of that name, which a length may follow (`ndcg@20`).
+pub fn metric(name: &str) -> Option<&'static MetricEntry> {
+    let name = name.split_once('@').map_or(name, |(name, _)| name);
+    METRICS.iter().find(|entry| entry.name == name)
+}
+
+/// Whether more of the metric of that name is better.
+pub fn is_higher_better(name: &str) -> bool {
+    metric(name).and_then(|entry| entry.higher_is_better).unwrap_or(true)
+}
+
+/// The names of the metrics that are measured of something.
+pub fn names_of(of: MeasuredOf) -> impl Iterator<Item = &'static str> {
+    METRICS.iter().filter(move |entry| entry.of == of).map(|entry| entry.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::Metric;
+    use crate::evaluation::errors::ERRORS;
+
+    #[test]
+    fn what_is_measured_has_an_entry_and_no_name_two() {
+        let lists: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+        assert_eq!(names_of(MeasuredOf::List).collect::<Vec<_>>(), lists);
+        assert_eq!(names_of(MeasuredOf::Predictions).collect::<Vec<_>>(), ERRORS.map(|error| error.metric));
+        let mut names: Vec<&str> = METRICS.iter().map(|entry| entry.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), METRICS.len());
+        assert_eq!(metric("ndcg@20").map(|entry| entry.higher_is_better), Some(Some(true)));
+        assert_eq!(metric("rmse").and_then(|entry| entry.higher_is_better), Some(false));
+    }
+}

@@ -1,0 +1,325 @@
+//! From the caller's JSON to checked options. Every problem of a call is found and reported
+//! together; an unknown name is answered with the nearest known one, a value out of range with the
+//! range.
+
+use super::checked::Options;
+use super::entry::{Kind, OptionEntry};
+use super::table::OPTIONS;
+use crate::features::parse_moment;
+use crate::likeness::{MOST_PROBLEMS, likeness};
+use serde_json::{Map, Value};
+
+/// One thing wrong with the options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionProblem {
+    /// What is wrong, with the value.
+    pub message: String,
+    /// What to write instead.
+    pub hint: String,
+}
+
+/// Merges `changes` into `base`, object by object; null removes an option, which brings its default
+/// back.
+pub fn merge_options(base: &mut Value, changes: &Value) {
+    match (base, changes) {
+        (Value::Object(base), Value::Object(changes)) => {
+            for (name, change) in changes {
+                if change.is_null() {
+                    base.remove(name);
+                } else if change.is_object() && name != "type_weights" {
+                    let slot = base.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
+                    if !slot.is_object() {
+                        *slot = Value::Object(Map::new());
+                    }
+                    merge_options(slot, change);
+                } else {
+                    base.insert(name.clone(), change.clone());
+                }
+            }
+        }
+        (base, changes) => *base = changes.clone(),
+    }
+}
+
+/// Checks options given as JSON and fills in the defaults.
+///
+/// # Errors
+/// All problems, or the first of very many.
+pub fn parse_options(given: &Value) -> Result<Options, Vec<OptionProblem>> {
+    let mut problems = Vec::new();
+    let mut complete = Value::Object(Map::new());
+    for entry in OPTIONS {
+        let default = serde_json::from_str(entry.default).unwrap_or(Value::Null);
+        set(&mut complete, entry.name, default);
+    }
+    match given {
+        Value::Object(object) => check_object(object, "", &mut complete, &mut problems),
+        other => problems.push(OptionProblem {
+            message: format!("options are {}, not an object", describe(other)),
+            hint: "write options as an object such as {\"als\": {\"factors\": 32}}".to_owned(),
+        }),
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    serde_json::from_value(complete).map_err(|error| {
+        vec![OptionProblem {
+            message: format!("options are not valid: {error}"),
+            hint: "see the reference of options".to_owned(),
+        }]
+    })
+}
+
+fn check_object(
+    object: &Map<String, Value>,
+    prefix: &str,
+    complete: &mut Value,
+    problems: &mut Vec<OptionProblem>,
+) {
+    for (key, value) in object {
+        if problems.len() >= MOST_PROBLEMS {
+            return;
+        }
+        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        if let Some(entry) = OPTIONS.iter().find(|entry| entry.name == name) {
+            match check_value(entry, value) {
+                Ok(()) => set(complete, &name, value.clone()),
+                Err(hint) => problems.push(OptionProblem { message: refused(entry, value), hint }),
+            }
+        } else if OPTIONS.iter().any(|entry| entry.name.starts_with(&format!("{name}."))) {
+            match value {
+                Value::Object(object) => check_object(object, &name, complete, problems),
+                other => problems.push(OptionProblem {
+                    message: format!("option \"{name}\" is {}", describe(other)),
+                    hint: format!("\"{name}\" is an object with {}", names_under(&name)),
+                }),
+            }
+        } else {
+            problems
+                .push(OptionProblem { message: format!("unknown option \"{name}\""), hint: nearest(&name) });
+        }
+    }
+}
+
+/// What is wrong with the value of an option: of an object of weights the first that is none.
+fn refused(entry: &OptionEntry, value: &Value) -> String {
+    let name = entry.name;
+    let wrong = match (&entry.kind, value) {
+        (Kind::Weights, Value::Object(weights)) => weights.iter().find(|(_, weight)| !is_weight(weight)),
+        _ => None,
+    };
+    match wrong {
+        Some((of, weight)) => format!("option \"{name}\" gives \"{of}\" the weight {}", describe(weight)),
+        None => format!("option \"{name}\" is {}", describe(value)),
+    }
+}
+
+/// Whether a value can be the weight of a type.
+fn is_weight(value: &Value) -> bool {
+    value.as_f64().is_some_and(|weight| (0.0..=f64::from(f32::MAX)).contains(&weight))
+}
+
+fn names_under(prefix: &str) -> String {
+    let prefix = format!("{prefix}.");
+    let names: Vec<String> = OPTIONS
+        .iter()
+        .filter_map(|entry| entry.name.strip_prefix(&prefix))
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    names.join(", ")
+}
+
+/// Names that are not alike at all help nobody.
+const LEAST_SIMILARITY: f64 = 0.5;
+
+/// What is most like an unknown name.
+pub fn nearest(name: &str) -> String {
+    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let likeness_of = |entry: &OptionEntry| {
+        let whole = likeness(name, entry.name);
+        let word = likeness(&last(name), &last(entry.name));
+        whole.max(word)
+    };
+    let best = OPTIONS.iter().rev().max_by(|a, b| likeness_of(a).total_cmp(&likeness_of(b)));
+    match best {
+        Some(entry) if likeness_of(entry) >= LEAST_SIMILARITY => {
+            format!("did you mean \"{}\"?", entry.name)
+        }
+        _ => {
+            let names: Vec<&str> = OPTIONS.iter().map(|entry| entry.name).collect();
+            format!("the options are {}", names.join(", "))
+        }
+    }
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+}
+
+impl Kind {
+    /// What an option of this kind may be, in words.
+    pub fn takes(&self) -> String {
+        match self {
+            Self::Integer { least, most } => format!("a whole number from {least} to {most}"),
+            Self::AutoOrInteger { least, most } => {
+                format!("\"auto\" or a whole number from {least} to {most}")
+            }
+            Self::Number { least, most } => format!("a number from {least} to {most}"),
+            Self::AutoOrNumber { least, most } => format!("\"auto\" or a number from {least} to {most}"),
+            Self::Choice(words) => format!("one of {}", quoted(words)),
+            Self::Choices(words) => format!("a list of {}", quoted(words)),
+            Self::Boolean => "true or false".to_owned(),
+            Self::Name => "the name of a column, or null".to_owned(),
+            Self::Names => "a list of names of columns such as [\"age\", \"country\"]".to_owned(),
+            Self::Moment => "a date or timestamp such as \"2026-01-31\", or null".to_owned(),
+            Self::Duration => "a length of time such as \"90 days\" or \"12 hours\", or null".to_owned(),
+            Self::Weights => "an object from event types to numbers of at least 0, \
+                              such as {\"view\": 1, \"purchase\": 5}"
+                .to_owned(),
+        }
+    }
+
+    fn accepts(&self, value: &Value) -> bool {
+        let whole =
+            |least: i64, most: i64| value.as_i64().is_some_and(|number| (least..=most).contains(&number));
+        let number =
+            |least: f64, most: f64| value.as_f64().is_some_and(|number| (least..=most).contains(&number));
+        match *self {
+            Self::Integer { least, most } => whole(least, most),
+            Self::AutoOrInteger { least, most } => value == "auto" || whole(least, most),
+            Self::Number { least, most } => number(least, most),
+            Self::AutoOrNumber { least, most } => value == "auto" || number(least, most),
+            Self::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+            Self::Choices(words) => value.as_array().is_some_and(|list| {
+                list.iter().all(|word| word.as_str().is_some_and(|word| words.contains(&word)))
+            }),
+            Self::Boolean => value.is_boolean(),
+            Self::Name => value.is_null() || value.as_str().is_some_and(|name| !name.is_empty()),
+            Self::Names => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
+            Self::Moment => {
+                value.is_null() || value.as_str().is_some_and(|text| parse_moment(text).is_some())
+            }
+            Self::Duration => {
+                let duration = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
+                value.is_null() || duration.is_some_and(|duration| !duration.is_zero())
+            }
+            Self::Weights => value.as_object().is_some_and(|object| object.values().all(is_weight)),
+        }
+    }
+}
+
+/// Checks one value; the error says what the option may be.
+pub fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
+    if entry.kind.accepts(value) {
+        return Ok(());
+    }
+    Err(format!("\"{}\" is {}; its default is {}", entry.name, entry.kind.takes(), entry.default))
+}
+
+/// A value as an error names it.
+pub fn describe(value: &Value) -> String {
+    match value {
+        Value::Object(_) => "an object".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Sets the option at a path with dots.
+pub fn set(target: &mut Value, path: &str, value: Value) {
+    match path.split_once('.') {
+        Some((head, rest)) => {
+            if let Value::Object(object) = target {
+                set(object.entry(head).or_insert_with(|| Value::Object(Map::new())), rest, value);
+            }
+        }
+        None => {
+            if let Value::Object(object) = target {
+                object.insert(path.to_owned(), value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auto::AutoOr;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_default_is_valid_for_its_own_option() {
+        for entry in OPTIONS {
+            let default = serde_json::from_str(entry.default).unwrap();
+            assert_eq!(check_value(entry, &default), Ok(()), "{}", entry.name);
+            assert!(entry.help.ends_with('.'), "{}", entry.name);
+        }
+        parse_options(&json!({})).unwrap();
+    }
+
+    #[test]
+    fn given_values_replace_defaults() {
+        let options = parse_options(&json!({
+            "als": {"factors": 8},
+            "segmentation": {"segments": 3},
+            "events": {"half_life": "90 days", "type_weights": {"view": 1, "buy": 5}}
+        }))
+        .unwrap();
+        assert_eq!(options.als.factors, AutoOr::Given(8));
+        assert_eq!(options.segmentation.segments, AutoOr::Given(3));
+        assert_eq!(options.events.half_life, Some(90.0 * 86_400.0));
+        assert_eq!(options.events.type_weights["buy"], 5.0);
+    }
+
+    #[test]
+    fn all_problems_are_reported_together() {
+        let problems = parse_options(&json!({
+            "als": {"factor": 8, "sweeps": 0, "regularization": "much"},
+            "segmentation": 5,
+            "events": {"half_life": "yesterday", "type_weights": {"view": -1}},
+            "seeds": 1
+        }))
+        .unwrap_err();
+        let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+        assert_eq!(messages.len(), 7, "{messages:?}");
+        let hint = |message: &str| &problems.iter().find(|p| p.message == message).unwrap().hint;
+        assert_eq!(hint("unknown option \"als.factor\""), "did you mean \"als.factors\"?");
+        assert_eq!(hint("unknown option \"seeds\""), "did you mean \"seed\"?");
+        let weights = hint("option \"events.type_weights\" gives \"view\" the weight -1");
+        assert!(
+            weights.starts_with(
+                "\"events.type_weights\" is an object from event types to numbers of at least 0"
+            )
+        );
+        assert_eq!(
+            hint("option \"als.sweeps\" is 0"),
+            "\"als.sweeps\" is \"auto\" or a whole number from 1 to 200; its default is \"auto\""
+        );
+    }
+
+    #[test]
+    fn an_option_at_the_wrong_place_is_found() {
+        let problems = parse_options(&json!({"factors": 8})).unwrap_err();
+        assert_eq!(problems[0].hint, "did you mean \"als.factors\"?");
+    }
+
+    #[test]
+    fn merging_changes_what_is_given_and_null_brings_the_default_back() {
+        let mut base = json!({"als": {"factors": 8, "sweeps": 3}, "seed": 1});
+        merge_options(&mut base, &json!({"als": {"sweeps": 4}, "seed": null}));
+        assert_eq!(base, json!({"als": {"factors": 8, "sweeps": 4}}));
+    }
+
+    proptest! {
+        /// Whatever JSON is given, the answer is options or problems, never a crash.
+        #[test]
+        fn any_json_is_answered(text in "[\\[\\]{}:,\"a-z0-9.\\- ]{0,60}") {
+            if let Ok(value) = serde_json::from_str(&text) {
+                let _ = parse_options(&value);
+                let mut base = json!({});
+                merge_options(&mut base, &value);
+            }
+        }
+    }
+}

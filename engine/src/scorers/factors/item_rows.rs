@@ -1,0 +1,89 @@
+//! The factors of items as a segment sees them.
+
+use crate::error::Result;
+use crate::linalg::vector::dot_simd;
+use crate::matrix::{Matrix, Rows};
+use pulp::{Simd, WithSimd};
+
+/// The factors of items as a segment sees them: its own rows, and the backbone's for all others.
+#[derive(Clone, Copy, Debug)]
+pub struct ItemRows<'a> {
+    /// items × k.
+    pub backbone: Rows<'a>,
+    /// The segment's items, ascending, and their own factors.
+    pub own: Option<(&'a [u32], Rows<'a>)>,
+}
+
+impl<'a> ItemRows<'a> {
+    /// The factors of an item.
+    pub fn row(&self, item: u32) -> &'a [f32] {
+        let own = self.own.and_then(|(items, rows)| Some(rows.row(items.binary_search(&item).ok()?)));
+        own.unwrap_or_else(|| self.backbone.row(item as usize))
+    }
+
+    /// The factors of some items, in their order.
+    pub fn select(&self, items: &[u32]) -> Result<Matrix> {
+        let data = items.iter().flat_map(|&item| self.row(item)).copied().collect();
+        Matrix::from_data(self.backbone.columns(), data)
+    }
+
+    /// The product of `user` with the factors of each of `items` (ascending): k multiply-adds an item,
+    /// whose rows are gathered.
+    pub fn scores(&self, user: &[f32], items: &[u32]) -> Vec<f32> {
+        pulp::Arch::new().dispatch(Gathered { rows: *self, user, items })
+    }
+}
+
+struct Gathered<'a> {
+    rows: ItemRows<'a>,
+    user: &'a [f32],
+    items: &'a [u32],
+}
+
+impl WithSimd for Gathered<'_> {
+    type Output = Vec<f32>;
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+        let (own_items, own_rows) = self.rows.own.unwrap_or((&[], self.rows.backbone));
+        let mut next = 0;
+        let mut scores = Vec::with_capacity(self.items.len());
+        // A closure given away would be compiled without the instructions that are chosen here.
+        for &item in self.items {
+            while own_items.get(next).is_some_and(|&own| own < item) {
+                next += 1;
+            }
+            let row = match own_items.get(next) {
+                Some(&own) if own == item => own_rows.row(next),
+                _ => self.rows.backbone.row(item as usize),
+            };
+            scores.push(dot_simd(simd, self.user, row));
+        }
+        scores
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::vector::dot;
+
+    fn values(count: usize, offset: u64) -> Vec<f32> {
+        (0..count as u64).map(|i| (crate::seed::mix(i + offset) >> 40) as f32 / 1e7 - 0.8).collect()
+    }
+
+    #[test]
+    fn an_item_is_scored_by_its_segments_row_and_else_by_the_backbones() {
+        let backbone = Matrix::from_data(5, values(50, 0)).unwrap();
+        let own = Matrix::from_data(5, values(15, 900)).unwrap();
+        let user = values(5, 77);
+        let rows = ItemRows { backbone: backbone.view(), own: Some((&[2, 3, 9], own.view())) };
+        let expected = [(0, backbone.row(0)), (3, own.row(1)), (4, backbone.row(4)), (9, own.row(2))];
+        let scores = rows.scores(&user, &[0, 3, 4, 9]);
+        for ((_, row), score) in expected.iter().zip(scores) {
+            assert!((dot(&user, row) - score).abs() < 1e-6);
+        }
+        for (item, row) in expected {
+            assert_eq!(rows.row(item), row);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! What data decide about alternating least squares: α₀, λ, the number of factors and of sweeps.
+//!
+//! α₀ and λ act together through λ(n + α₀N) (Rendle et al. 2021), so α₀ is set by a rule and λ is sought
+//! on the holdout, with the backbone alone, a short training and the deciding metric; then the number of
+//! factors doubles while that grows. Sweeps end when it does not grow any more.
+
+use super::backbone::Start;
+use super::{AlsOptions, Backbone, backbone};
+use crate::auto::AutoOr;
+use crate::error::Result;
+use crate::evaluation::deciding_metric::{DECIDING, DECIDING_NAME, measured_users};
+use crate::evaluation::interval::mean_and_error;
+use crate::evaluation::{Holdout, ListMetrics};
+use crate::matrix::Matrix;
+use crate::observer::{Observer, Progress, Quiet};
+use crate::options::algorithm::Algorithm;
+use crate::options::checked::{AlsChoices, Options};
+use crate::ranking::{Scoring, top_lists};
+
+/// The name of the phase in progress reports and in the training log.
+pub const PHASE: &str = "regularization";
+/// The same while the number of factors is sought.
+pub const FACTORS_PHASE: &str = "factors";
+/// λ is one of these. It is sought first in steps of three, across which the metric changes by ten per cent
+/// and more, then in halves of these, which are worth another one or two.
+const GRID: [f64; 11] = [0.001, 0.0017, 0.003, 0.0055, 0.01, 0.017, 0.03, 0.055, 0.1, 0.17, 0.3];
+/// Where the search begins.
+const START: usize = 4;
+/// Sweeps of a trial: the order of the grid is settled by then.
+const SWEEPS: usize = 4;
+/// Factors of a trial at most, but for half steps of λ.
+const TRIAL_FACTORS: usize = 64;
+/// Users that are measured in a trial.
+const USERS: usize = 8_000;
+/// Users that are measured after a sweep.
+const SWEEP_USERS: usize = 8_000;
+/// What α₀ comes to over all items, Σ α₀ = 160, but α₀ at least .01 and at most 1: between 150 and 800
+/// was best on catalogues from 1,500 to 41,000 items.
+const UNOBSERVED_TOTAL: f64 = 160.0;
+/// Factors that are tried.
+const FEWEST_FACTORS: usize = 32;
+/// More take four times the time of half as many and gained two per cent at most.
+pub const MOST_FACTORS: usize = 256;
+/// The most sweeps where held-out events decide.
+pub const MOST_SWEEPS: usize = 16;
+/// The fewest of a hybrid. Beside neighbours factors should have converged: on Gowalla's validation split six
+/// to twelve sweeps reach .2340 to .2346/.1371, four .2328/.1367, though four are best for factors alone.
+const FEWEST_BESIDE_NEIGHBOURS: usize = 8;
+/// Sweeps without a gain that end the training.
+const PATIENCE: usize = 2;
+/// Factors and sweeps of a backbone that only divides users.
+const DIVIDING: (usize, usize) = (32, 4);
+
+/// What was decided before the fit; the sweeps are the most.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
+pub fn decide(holdout: &Holdout, options: &Options, observer: &dyn Observer) -> Result<AlsOptions> {
+    let choices = &options.als;
+    let items = holdout.training.items().max(1) as f64;
+    let unobserved_weight =
+        choices.unobserved_weight.unwrap_or_else(|| (UNOBSERVED_TOTAL / items).clamp(0.01, 1.0));
+    let open = AlsOptions {
+        factors: choices.factors.unwrap_or_else(|| FEWEST_FACTORS),
+        sweeps: choices.sweeps.unwrap_or_else(|| MOST_SWEEPS),
+        regularization: choices.regularization.unwrap_or_else(|| GRID[START]),
+        unobserved_weight,
+        frequency_exponent: choices.frequency_exponent,
+        sharing: choices.sharing,
+    };
+    if !options.algorithm.ranks_by_factors() {
+        return Ok(AlsOptions {
+            factors: dividing_factors(options),
+            sweeps: open.sweeps.min(DIVIDING.1),
+            ..open
+        });
+    }
+    let users = measured_users(holdout, USERS, options.seed);
+    if users.is_empty() {
+        return Ok(AlsOptions { sweeps: choices.sweeps.unwrap_or_else(|| MOST_SWEEPS / 2), ..open });
+    }
+    let trial = |als: AlsOptions| {
+        let als = AlsOptions { sweeps: als.sweeps.min(SWEEPS), ..als };
+        let backbone =
+            Backbone::train(&holdout.training, &als, Start::Random(options.seed), &Quiet(observer))?;
+        reached(holdout, &backbone.user_factors, &backbone.item_factors, &users, observer)
+    };
+    let mut als = open;
+    if choices.regularization == AutoOr::Auto {
+        let small = AlsOptions { factors: open.factors.min(TRIAL_FACTORS), ..open };
+        als.regularization = regularization(small, 2, &trial, observer)?;
+    }
+    if choices.factors == AutoOr::Auto {
+        als.factors = factors(als, &trial, &holdout.training, observer)?;
+    }
+    if choices.regularization == AutoOr::Auto {
+        als.regularization = regularization(als, 1, &trial, observer)?;
+    }
+    Ok(als)
+}
+
+/// The factors of a backbone that only divides users.
+pub fn dividing_factors(options: &Options) -> usize {
+    options.als.factors.unwrap_or_else(|| FEWEST_FACTORS).min(DIVIDING.0)
+}
+
+/// Uphill from the λ of `als` in steps of the grid: the metric has one maximum in λ.
+fn regularization(
+    als: AlsOptions,
+    stride: usize,
+    trial: &dyn Fn(AlsOptions) -> Result<Vec<f64>>,
+    observer: &dyn Observer,
+) -> Result<f64> {
+    let mut values = [None; GRID.len()];
+    let mut trials = 0;
+    let mut value_of = |place: usize| -> Result<f64> {
+        if let Some(value) = values[place] {
+            return Ok(value);
+        }
+        let value = mean_and_error(&trial(AlsOptions { regularization: GRID[place], ..als })?).0;
+        values[place] = Some(value);
+        trials += 1;
+        let progress = Progress::step(PHASE, trials, GRID.len().div_ceil(stride));
+        observer.report(Progress { metric: Some((DECIDING_NAME, value)), ..progress });
+        Ok(value)
+    };
+    let mut best = GRID.iter().position(|&value| value == als.regularization).unwrap_or(START);
+    loop {
+        let mut next = best;
+        for neighbour in [best.wrapping_sub(stride), best + stride] {
+            if neighbour < GRID.len() && value_of(neighbour)? > value_of(next)? {
+                next = neighbour;
+            }
+        }
+        if next == best {
+            return Ok(GRID[best]);
+        }
+        best = next;
+    }
+}
+
+/// Doubles while users gain more than one standard error, paired; never more factors than users or items.
+fn factors(
+    als: AlsOptions,
+    trial: &dyn Fn(AlsOptions) -> Result<Vec<f64>>,
+    training: &crate::interactions::Interactions,
+    observer: &dyn Observer,
+) -> Result<usize> {
+    let most = MOST_FACTORS.min(training.users()).min(training.items());
+    let mut best = als.factors.min(most).max(1);
+    let mut reached = trial(AlsOptions { factors: best, ..als })?;
+    for step in 1.. {
+        let value = mean_and_error(&reached).0;
+        let metric = Some((DECIDING_NAME, value));
+        observer.report(Progress { metric, ..Progress::step(FACTORS_PHASE, step, step) });
+        if 2 * best > most {
+            break;
+        }
+        let doubled = trial(AlsOptions { factors: 2 * best, ..als })?;
+        let gains: Vec<f64> = doubled.iter().zip(&reached).map(|(new, old)| new - old).collect();
+        let (gain, error) = mean_and_error(&gains);
+        if gain <= error {
+            break;
+        }
+        (best, reached) = (2 * best, doubled);
+    }
+    Ok(best)
+}
+
+/// A backbone of the training part and the number of its sweeps: those that rank held-out events best
+/// where the options leave it open, else all.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
+pub fn train_backbone(
+    holdout: &Holdout,
+    als: &AlsOptions,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<(Backbone, usize)> {
+    let start = Start::Random(options.seed);
+    let users = measured_users(holdout, SWEEP_USERS, options.seed);
+    let open = options.als.sweeps == AutoOr::Auto && options.algorithm.ranks_by_factors();
+    if !open || users.is_empty() {
+        return Ok((Backbone::train(&holdout.training, als, start, observer)?, als.sweeps));
+    }
+    let fewest = if options.algorithm == Algorithm::Hybrid { FEWEST_BESIDE_NEIGHBOURS } else { 1 };
+    let mut best: Option<(f64, usize, Matrix, Matrix)> = None;
+    let mut watch = |sweep: usize, user_factors: &Matrix, item_factors: &Matrix| -> Result<bool> {
+        let value = mean_and_error(&reached(holdout, user_factors, item_factors, &users, observer)?).0;
+        let progress = Progress::step(backbone::PHASE, sweep, als.sweeps);
+        observer.report(Progress { metric: Some((DECIDING_NAME, value)), ..progress });
+        if sweep >= fewest && best.as_ref().is_none_or(|best| value > best.0) {
+            best = Some((value, sweep, user_factors.clone(), item_factors.clone()));
+        }
+        Ok(best.as_ref().is_some_and(|best| sweep >= best.1 + PATIENCE))
+    };
+    let trained = Backbone::train_watched(&holdout.training, als, start, &mut watch, observer)?;
+    match best {
+        Some((_, sweep, user_factors, item_factors)) => {
+            Ok((Backbone { user_factors, item_factors, losses: trained.losses }, sweep))
+        }
+        None => Ok((trained, als.sweeps)),
+    }
+}
+
+/// What each of the users reaches with these factors.
+fn reached(
+    holdout: &Holdout,
+    user_factors: &Matrix,
+    item_factors: &Matrix,
+    users: &[u32],
+    observer: &dyn Observer,
+) -> Result<Vec<f64>> {
+    let scoring = Scoring { item_factors: item_factors.view(), items: None };
+    let seen = |row: usize| holdout.training.seen(users[row] as usize);
+    let (metric, k) = DECIDING;
+    let lists = top_lists(&user_factors.select(users), scoring, seen, k, observer)?;
+    let reached = lists.iter().zip(users).map(|(list, &user)| {
+        let relevant = holdout.test.row(user as usize).0;
+        ListMetrics::measure(list.iter().map(|scored| scored.item), relevant, k).get(metric)
+    });
+    Ok(reached.collect())
+}
+
+impl AlsChoices {
+    /// Choices that leave nothing open.
+    pub fn fixed(als: &AlsOptions, warm_start: bool) -> Self {
+        Self {
+            factors: AutoOr::Given(als.factors),
+            sweeps: AutoOr::Given(als.sweeps),
+            regularization: AutoOr::Given(als.regularization),
+            unobserved_weight: AutoOr::Given(als.unobserved_weight),
+            frequency_exponent: als.frequency_exponent,
+            sharing: als.sharing,
+            warm_start,
+        }
+    }
+
+    /// The most factors that a training may take.
+    pub fn most_factors(&self) -> usize {
+        self.factors.unwrap_or_else(|| MOST_FACTORS)
+    }
+}

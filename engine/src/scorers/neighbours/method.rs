@@ -1,0 +1,73 @@
+//! Neighbours as a training sees them.
+
+use super::model::{NeighbourScratch, Neighbours};
+use super::scorer::NeighbourScorer;
+use crate::auto::AutoOr;
+use crate::error::Result;
+use crate::interactions::{Interactions, Size, SparseRows};
+use crate::observer::Observer;
+use crate::options::algorithm::Algorithm;
+use crate::options::checked::Options;
+use crate::scorers::method::{Fitted, KnownUser, Method, SegmentSizes};
+use crate::scorers::scorer::Scorer;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// Item-to-item weights, by one of several formulas or in closed form.
+pub struct ItemNeighbours;
+
+impl Method for ItemNeighbours {
+    fn name(&self) -> &'static str {
+        "neighbours"
+    }
+
+    fn memory(&self, size: Size, _: SegmentSizes, options: &Options) -> u64 {
+        let Size { users, items, events, threads, .. } = size;
+        match options.algorithm {
+            Algorithm::Ease => Neighbours::ease_memory(items),
+            _ => Neighbours::memory(users, items, events, &options.neighbours.options(), threads),
+        }
+    }
+
+    /// A number and a weight of each neighbour, in tables and in the file.
+    fn stored(&self, size: Size, _: SegmentSizes, options: &Options) -> u64 {
+        let kept = match options.algorithm {
+            Algorithm::Ease => options.ease.kept,
+            _ => options.neighbours.kept,
+        };
+        (2 * 8 * size.items * kept.min(size.items)) as u64
+    }
+
+    fn share(&self, options: &Options) -> AutoOr<f64> {
+        options.neighbours.share
+    }
+
+    fn fit(
+        &self,
+        interactions: &Interactions,
+        options: &Options,
+        observer: &dyn Observer,
+    ) -> Result<Option<Arc<dyn Fitted>>> {
+        let neighbours = match options.algorithm {
+            Algorithm::Ease => {
+                Neighbours::ease(interactions, options.ease.regularization, options.ease.kept, observer)?
+            }
+            _ => Neighbours::train(interactions, &options.neighbours.options(), observer)?,
+        };
+        Ok(Some(Arc::new(neighbours)))
+    }
+}
+
+impl Fitted for Neighbours {
+    fn scorer<'a>(
+        &'a self,
+        user: KnownUser<'a>,
+        scratch: &'a RefCell<NeighbourScratch>,
+    ) -> Box<dyn Scorer + 'a> {
+        Box::new(NeighbourScorer { rows: self, history: user.items, shares: None, scratch })
+    }
+
+    fn item_rows(&self) -> Option<&SparseRows> {
+        Some(self.rows())
+    }
+}

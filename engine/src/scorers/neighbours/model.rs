@@ -1,0 +1,190 @@
+//! The weights between items, and the scores of a history.
+//!
+//! A history of 27 items with 50 weights each is 1,350 additions to a dense row of scores; a bitmap
+//! remembers which scores were touched and gives them back in ascending order without sorting.
+
+use super::cooccurrence;
+use super::options::{NeighbourMethod, NeighbourOptions};
+use super::ridge;
+use crate::error::{EngineError, Result};
+use crate::interactions::{Interactions, SparseRows};
+use crate::observer::Observer;
+use std::hint::black_box;
+
+/// items × items: a row is a source (an item of a history), its columns, ascending, the targets it
+/// speaks for. All scalings are folded into the values, so that a user's score of item j is the plain
+/// sum over the items i of their history of w(i, j). The diagonal is absent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Neighbours {
+    rows: SparseRows,
+}
+
+impl Neighbours {
+    /// Neighbours from their rows (items × items).
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] where there are not as many rows as columns.
+    pub fn from_rows(rows: SparseRows) -> Result<Self> {
+        if rows.rows() != rows.width() {
+            return Err(EngineError::Shape {
+                what: "rows of neighbours",
+                expected: rows.width(),
+                found: rows.rows(),
+            });
+        }
+        Ok(Self { rows })
+    }
+
+    /// The weights: rows are sources, columns targets.
+    pub fn rows(&self) -> &SparseRows {
+        &self.rows
+    }
+
+    /// Trains the neighbours of all items.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub fn train(
+        interactions: &Interactions,
+        options: &NeighbourOptions,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let rows = match options.method {
+            NeighbourMethod::Ridge => ridge::train(interactions, options, observer)?,
+            NeighbourMethod::Filter
+            | NeighbourMethod::Cosine
+            | NeighbourMethod::TfIdf
+            | NeighbourMethod::Rp3 => cooccurrence::train(interactions, options, observer)?,
+        };
+        Self::from_rows(rows)
+    }
+
+    /// Bytes at the peak of [`Self::train`], before they are taken: an upper estimate of the weights while
+    /// they are found (of the ridge twice `kept`, in vectors that double) and once more as rows, and of what
+    /// the method needs besides.
+    pub fn memory(
+        users: usize,
+        items: usize,
+        entries: usize,
+        options: &NeighbourOptions,
+        threads: usize,
+    ) -> u64 {
+        let kept = options.kept.min(items);
+        let (growing, own) = match options.method {
+            NeighbourMethod::Ridge => (
+                (2 * kept).next_power_of_two(),
+                ridge::memory(users, items, entries, options.considered, threads),
+            ),
+            _ => (kept, (4 * users + (8 + 16 * threads) * items) as u64),
+        };
+        (8 * items * (growing + kept) + 32 * items) as u64 + own
+    }
+}
+
+/// Weights between items that can be read row by row, wherever they lie.
+pub trait NeighbourRows {
+    /// How many items there are.
+    fn items(&self) -> usize;
+
+    /// What an item speaks for, ascending, and how strongly.
+    fn row(&self, item: usize) -> (&[u32], &[f32]);
+
+    /// The scores of a history (items in any order; those without a row are passed over): the touched
+    /// items ascending, and the sum of their weights. Items of the history are among them.
+    fn score<'s>(&self, history: &[u32], scratch: &'s mut NeighbourScratch) -> (&'s [u32], &'s [f32]) {
+        scratch.start(self.items());
+        let rows = || {
+            let known = history.iter().filter(|&&item| (item as usize) < self.items());
+            known.map(|&item| self.row(item as usize))
+        };
+        // The rows lie far apart in memory: the first value of each is read here, so that the processor waits for all
+        // rows at once and not for one after the other.
+        for (targets, weights) in rows() {
+            black_box((targets.first().copied(), weights.first().copied()));
+        }
+        for (targets, weights) in rows() {
+            scratch.add(targets, weights);
+        }
+        scratch.finish()
+    }
+
+    /// The same where each item of the history counts as much as its share says.
+    fn score_shares<'s>(
+        &self,
+        history: &[u32],
+        shares: &[f32],
+        scratch: &'s mut NeighbourScratch,
+    ) -> (&'s [u32], &'s [f32]) {
+        scratch.start(self.items());
+        for (&item, &share) in history.iter().zip(shares) {
+            let (targets, weights) = self.row(item as usize);
+            for (&target, &weight) in targets.iter().zip(weights) {
+                scratch.add(&[target], &[share * weight]);
+            }
+        }
+        scratch.finish()
+    }
+}
+
+impl<T: NeighbourRows> NeighbourRows for &T {
+    fn items(&self) -> usize {
+        T::items(self)
+    }
+
+    fn row(&self, item: usize) -> (&[u32], &[f32]) {
+        T::row(self, item)
+    }
+}
+
+impl NeighbourRows for Neighbours {
+    fn items(&self) -> usize {
+        self.rows.rows()
+    }
+
+    fn row(&self, item: usize) -> (&[u32], &[f32]) {
+        self.rows.row(item)
+    }
+}
+
+/// Space for scores, used again from history to history: four bytes and a bit per item.
+#[derive(Clone, Debug, Default)]
+pub struct NeighbourScratch {
+    /// The score of every item; zero between two histories.
+    sums: Vec<f32>,
+    /// One bit per item that was touched; zero between two histories.
+    touched: Vec<u64>,
+    items: Vec<u32>,
+    scores: Vec<f32>,
+}
+
+impl NeighbourScratch {
+    /// Makes room for `items` items.
+    fn start(&mut self, items: usize) {
+        if self.sums.len() < items {
+            self.sums.resize(items, 0.0);
+            self.touched.resize(items.div_ceil(64), 0);
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, targets: &[u32], weights: &[f32]) {
+        for (&target, &weight) in targets.iter().zip(weights) {
+            self.sums[target as usize] += weight;
+            self.touched[target as usize / 64] |= 1 << (target % 64);
+        }
+    }
+
+    fn finish(&mut self) -> (&[u32], &[f32]) {
+        self.items.clear();
+        self.scores.clear();
+        for (word, bits) in self.touched.iter_mut().enumerate() {
+            while *bits != 0 {
+                let item = word * 64 + bits.trailing_zeros() as usize;
+                *bits &= *bits - 1;
+                self.items.push(item as u32);
+                self.scores.push(std::mem::take(&mut self.sums[item]));
+            }
+        }
+        (&self.items, &self.scores)
+    }
+}

@@ -1,0 +1,56 @@
+//! Neighbours as a way to score: the sum of what a person's items say for another.
+
+use super::model::{NeighbourRows, NeighbourScratch};
+use crate::observer::Observer;
+use crate::scorers::scorer::{Contributions, Items, Scorer};
+use std::cell::RefCell;
+
+/// The items of one person, and the rows of neighbours that speak for them.
+#[derive(Clone, Copy, Debug)]
+pub struct NeighbourScorer<'a, R> {
+    /// The rows of all items.
+    pub rows: R,
+    /// The items that count of what the person has, ascending.
+    pub history: &'a [u32],
+    /// How much each of them counts; without it each counts 1.
+    pub shares: Option<&'a [f32]>,
+    /// Space for sums.
+    pub scratch: &'a RefCell<NeighbourScratch>,
+}
+
+impl<R: NeighbourRows> Scorer for NeighbourScorer<'_, R> {
+    fn covers(&self) -> Items<'_> {
+        Items::all(self.rows.items())
+    }
+
+    fn propose(&self, take: &mut dyn FnMut(&[u32], &[f32])) {
+        let mut scratch = self.scratch.borrow_mut();
+        let (items, sums) = match self.shares {
+            Some(shares) => self.rows.score_shares(self.history, shares, &mut scratch),
+            None => self.rows.score(self.history, &mut scratch),
+        };
+        take(items, sums);
+    }
+
+    fn proposes(&self) -> bool {
+        true
+    }
+
+    fn scores(&self, items: &[u32]) -> Vec<f32> {
+        let mut scores = Vec::new();
+        self.propose(&mut |named, sums| {
+            let sum = |item: &u32| named.binary_search(item).map_or(0.0, |place| sums[place]);
+            scores = items.iter().map(sum).collect();
+        });
+        scores
+    }
+
+    fn contributions(&self, target: u32, _: &dyn Observer) -> Contributions {
+        let weight = |(place, &item): (usize, &u32)| {
+            let (named, weights) = self.rows.row(item as usize);
+            let share = self.shares.map_or(1.0, |shares| shares[place]);
+            named.binary_search(&target).map_or(0.0, |place| f64::from(share) * f64::from(weights[place]))
+        };
+        Contributions { base: 0.0, of_items: self.history.iter().enumerate().map(weight).collect() }
+    }
+}

@@ -1,0 +1,47 @@
+//! Ratings as a way to score: what a person is predicted to give an item, above the mean of all.
+
+use super::rated::Rated;
+use crate::matrix::Rows;
+use crate::observer::Observer;
+use crate::ranking::Scored;
+use crate::scorers::factors::FactorScorer;
+use crate::scorers::scorer::{Contributions, Items, Scorer};
+
+/// The row of one person, and what explains a prediction.
+#[derive(Clone, Copy, Debug)]
+pub struct RatingScorer<'a> {
+    /// The rows of the person and of items, and the ratings that the person gave.
+    pub factors: FactorScorer<'a>,
+    /// What ratings need besides.
+    pub rated: &'a Rated,
+    /// What having rated an item says about a user: items × (k + 1).
+    pub patterns: Rows<'a>,
+    /// What else is known of the person, as features.
+    pub attributes: &'a [u32],
+}
+
+impl Scorer for RatingScorer<'_> {
+    fn covers(&self) -> Items<'_> {
+        self.factors.covers()
+    }
+
+    fn scores(&self, items: &[u32]) -> Vec<f32> {
+        self.factors.scores(items)
+    }
+
+    fn best(&self, items: Items<'_>, weight: f32, added: &[f32], n: usize) -> Vec<Scored> {
+        self.factors.best(items, weight, added, n)
+    }
+
+    fn contributions(&self, target: u32, observer: &dyn Observer) -> Contributions {
+        let (items, ratings) = self.factors.history;
+        let Ok(rows) = self.factors.rows.select(items) else {
+            return Contributions { base: 0.0, of_items: vec![0.0; items.len()] };
+        };
+        let patterns = self.patterns.select(items);
+        let row = self.factors.rows.row(target);
+        let (base, of_items) =
+            self.rated.fold_in.contributions(&rows, &patterns, ratings, self.attributes, row, observer);
+        Contributions { base, of_items }
+    }
+}

@@ -1,0 +1,158 @@
+//! The update step of k-means: sums of the rows of clusters, and the means that they give.
+//!
+//! Sums are kept in `f64` and changed by the rows that changed, cluster by cluster in the order of the
+//! rows, so that the bytes do not depend on threads.
+
+use super::problem::TASK_FLOPS;
+use super::settings::Geometry;
+use crate::error::Result;
+use crate::matrix::Matrix;
+use crate::observer::{Observer, Silent};
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
+
+/// Rows summed by one task.
+const SUM_ROWS: usize = 2048;
+/// Not in any cluster yet.
+pub(super) const NOWHERE: u32 = u32::MAX;
+
+/// A row that left a cluster for another.
+#[derive(Clone, Copy)]
+pub(super) struct Move {
+    pub(super) row: u32,
+    pub(super) from: u32,
+    pub(super) to: u32,
+}
+
+/// The sum of each cluster's rows.
+pub(super) struct Sums {
+    columns: usize,
+    sums: Vec<f64>,
+    masses: Vec<f64>,
+    /// Rows that weigh something.
+    pub(super) rows: Vec<usize>,
+}
+
+impl Sums {
+    pub(super) fn new(count: usize, columns: usize) -> Self {
+        Self { columns, sums: vec![0.0; count * columns], masses: vec![0.0; count], rows: vec![0; count] }
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        points: &Matrix,
+        masses: &[f32],
+        moves: &[Move],
+        observer: &dyn Observer,
+    ) -> Result<()> {
+        // What each cluster gains and loses, in the order of the rows.
+        let mut changes: Vec<Vec<(u32, f32)>> = vec![Vec::new(); self.rows.len()];
+        for &Move { row, from, to } in moves {
+            let mass = masses[row as usize];
+            if mass > 0.0 {
+                changes[to as usize].push((row, mass));
+                self.rows[to as usize] += 1;
+                if from != NOWHERE {
+                    changes[from as usize].push((row, -mass));
+                    self.rows[from as usize] -= 1;
+                }
+            }
+        }
+        let parts: Vec<(usize, &[(u32, f32)])> = changes
+            .iter()
+            .enumerate()
+            .flat_map(|(cluster, changes)| changes.chunks(SUM_ROWS).map(move |part| (cluster, part)))
+            .collect();
+        let flops = 2 * points.columns() * moves.len();
+        let partial: Vec<Vec<f64>> = parts
+            .par_iter()
+            .with_min_len(1 + parts.len() * TASK_FLOPS / (flops + 1))
+            .map(|(_, changes)| {
+                observer.check()?;
+                let mut sum = vec![0.0; points.columns()];
+                pulp::Arch::new().dispatch(AddRows { sum: &mut sum, points, changes });
+                Ok(sum)
+            })
+            .collect::<Result<_>>()?;
+        for ((cluster, changes), partial) in parts.iter().zip(partial) {
+            let sum = &mut self.sums[cluster * self.columns..][..self.columns];
+            sum.iter_mut().zip(partial).for_each(|(sum, part)| *sum += part);
+            self.masses[*cluster] += changes.iter().map(|&(_, mass)| f64::from(mass)).sum::<f64>();
+        }
+        Ok(())
+    }
+
+    /// Moves centroids to the means, where clusters have one.
+    pub(super) fn means(&mut self, geometry: Geometry, centroids: &mut Matrix) {
+        for cluster in 0..self.rows.len() {
+            let sum = &mut self.sums[cluster * self.columns..][..self.columns];
+            if self.rows[cluster] == 0 {
+                // What rounding left of rows that came and went.
+                sum.fill(0.0);
+                self.masses[cluster] = 0.0;
+                continue;
+            }
+            let scale = match geometry {
+                Geometry::Spherical => sum.iter().map(|s| s * s).sum::<f64>().sqrt(),
+                Geometry::Euclidean => self.masses[cluster],
+            };
+            if scale > 0.0 {
+                centroids.row_mut(cluster).iter_mut().zip(sum).for_each(|(c, s)| *c = (*s / scale) as f32);
+            }
+        }
+    }
+}
+
+/// Adds rows times masses to a sum.
+struct AddRows<'a> {
+    sum: &'a mut [f64],
+    points: &'a Matrix,
+    changes: &'a [(u32, f32)],
+}
+
+impl WithSimd for AddRows<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for &(row, mass) in self.changes {
+            let mass = f64::from(mass);
+            let row = self.points.row(row as usize);
+            self.sum.iter_mut().zip(row).for_each(|(sum, &x)| *sum += mass * f64::from(x));
+        }
+    }
+}
+
+/// The mean of each cluster's rows, in the spherical geometry its direction; zero where a cluster has
+/// no rows, or rows without a mean direction.
+pub fn means(
+    points: &Matrix,
+    weights: Option<&[f32]>,
+    of_row: &[u32],
+    count: usize,
+    geometry: Geometry,
+) -> Matrix {
+    let mut centroids = Matrix::zeros(count, points.columns());
+    let ones = if weights.is_none() { vec![1.0; points.rows()] } else { Vec::new() };
+    let moves: Vec<Move> = (0u32..).zip(of_row).map(|(row, &to)| Move { row, from: NOWHERE, to }).collect();
+    let mut sums = Sums::new(count, points.columns());
+    // It is only cancelled by an observer, and this one never does.
+    if sums.apply(points, weights.unwrap_or(&ones), &moves, &Silent).is_ok() {
+        sums.means(geometry, &mut centroids);
+    }
+    centroids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_are_means_of_members_and_zero_without() {
+        let points = Matrix::from_data(2, vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 3.0, 1.0]).unwrap();
+        let found = means(&points, Some(&[1.0, 1.0, 1.0, 3.0]), &[0, 0, 2, 2], 3, Geometry::Euclidean);
+        assert_eq!(found.data(), &[0.5, 0.5, 0.0, 0.0, 2.25, 0.75]);
+        let found = means(&points, None, &[0, 0, 1, 1], 3, Geometry::Spherical);
+        let expected = [0.5f32.sqrt(), 0.5f32.sqrt(), 0.9f32.sqrt(), 0.1f32.sqrt(), 0.0, 0.0];
+        assert!(found.data().iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-6), "{found:?}");
+    }
+}

@@ -1,0 +1,391 @@
+//! A summary of rows that stays small however many there are, can be merged with others, and from
+//! which k-means finds nearly the clusters of all rows: a coreset by merge and reduce (Har-Peled &
+//! Mazumdar 2004). [`super::sensitivity_sampling`] is the step.
+//!
+//! Rows are kept as they are until the buffer is full; so far everything is exact. A full buffer is
+//! reduced to half as many weighted rows. Two such buckets of one level are joined and reduced to one
+//! of the next, as a binary counter carries: n rows leave log₂(n / buffer) buckets, and every row has
+//! been through as many reductions.
+//!
+//! Memory is a buffer and half a one for each level. A reduction of m rows costs 3·m·2k·columns flops
+//! on the calling thread, and there are at most two for each full buffer: 12·k·columns for each row.
+
+use super::coreset_kmeans::{self, weighted_kmeans};
+use super::sensitivity_sampling::{Bucket, reduce};
+use crate::error::Result;
+use crate::memory;
+use crate::observer::Observer;
+use crate::seed;
+use serde::{Deserialize, Serialize};
+
+/// Rows of the buffer at most. At k = 64 the inertia of what is found in a million rows is within a
+/// hundredth of k-means on all of them (`benches/run.sh aggregate`).
+const MOST_ROWS: usize = 32_768;
+/// Values of the buffer at most, 4 MB; long rows are kept in smaller number …
+const MOST_VALUES: usize = 1 << 20;
+/// … but never fewer than this, or this for each cluster.
+const LEAST_ROWS: usize = 1024;
+const LEAST_ROWS_PER_CLUSTER: usize = 4;
+/// Rows on which the starts of k-means are compared, at least and for each cluster: more are reduced.
+const TRIAL_ROWS: usize = 8192;
+const TRIAL_ROWS_PER_CLUSTER: usize = 32;
+/// All draws come from it: the same rows in the same order give the same clusters.
+const SEED: u64 = 0;
+
+/// Clusters of the rows of a summary, the largest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CoresetClusters {
+    /// Values of a row.
+    pub columns: usize,
+    /// How many rows were summarised.
+    pub rows: u64,
+    /// The sum of their squared distances to the nearest centroid: exact while all rows were kept.
+    pub inertia: f64,
+    /// Rows of each cluster: they add up to `rows`.
+    pub sizes: Vec<u64>,
+    /// Centroid after centroid.
+    pub centroids: Vec<f32>,
+}
+
+/// The running state of k-means over rows that pass by once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Raw")]
+pub struct Coreset {
+    columns: usize,
+    clusters: usize,
+    rows: u64,
+    /// Rows that are kept as they came.
+    buffer: Vec<f32>,
+    /// Level by level, reduced rows or none.
+    levels: Vec<Bucket>,
+    /// Draws from the seed so far.
+    reductions: u64,
+}
+
+/// A summary as it is read, not checked yet.
+#[derive(Deserialize)]
+struct Raw {
+    columns: usize,
+    clusters: usize,
+    rows: u64,
+    buffer: Vec<f32>,
+    levels: Vec<Bucket>,
+    reductions: u64,
+}
+
+impl TryFrom<Raw> for Coreset {
+    type Error = &'static str;
+
+    fn try_from(raw: Raw) -> std::result::Result<Self, Self::Error> {
+        let Raw { columns, clusters, rows, buffer, levels, reductions } = raw;
+        let fits = |bucket: &Bucket| Some(bucket.values.len()) == bucket.weights.len().checked_mul(columns);
+        if columns == 0 || clusters == 0 || buffer.len() % columns != 0 || !levels.iter().all(fits) {
+            return Err("a summary whose parts do not fit together");
+        }
+        let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
+        let positive = |weight: &f32| weight.is_finite() && *weight > 0.0;
+        let sound = |bucket: &Bucket| finite(&bucket.values) && bucket.weights.iter().all(positive);
+        if !finite(&buffer) || !levels.iter().all(sound) {
+            return Err("a summary with values that are not finite");
+        }
+        Ok(Self { columns, clusters, rows, buffer, levels, reductions })
+    }
+}
+
+impl Coreset {
+    /// A summary of no rows: of `columns` values each, to be divided into `clusters`; both at least 1.
+    pub fn new(columns: usize, clusters: usize) -> Self {
+        Self { columns, clusters, rows: 0, buffer: Vec::new(), levels: Vec::new(), reductions: 0 }
+    }
+
+    /// Values of a row.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// How many clusters are sought.
+    pub fn target(&self) -> usize {
+        self.clusters
+    }
+
+    /// How many rows were added.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Bytes it holds.
+    pub fn memory(&self) -> usize {
+        let bucket = |bucket: &Bucket| bucket.values.capacity() + bucket.weights.capacity();
+        size_of::<f32>() * (self.buffer.capacity() + self.levels.iter().map(bucket).sum::<usize>())
+    }
+
+    /// Rows of a full buffer.
+    fn capacity(&self) -> usize {
+        let least = self.clusters.saturating_mul(LEAST_ROWS_PER_CLUSTER).clamp(LEAST_ROWS, MOST_ROWS);
+        (MOST_VALUES / self.columns).clamp(least, MOST_ROWS)
+    }
+
+    /// Values that the buffer has room for before a row more is added.
+    fn room(&self) -> usize {
+        let full = self.capacity().saturating_mul(self.columns);
+        match self.buffer.capacity() - self.buffer.len() < self.columns {
+            true => (2 * self.buffer.len())
+                .clamp(self.columns.saturating_mul(16).min(full), full)
+                .max(self.buffer.len() + self.columns),
+            false => self.buffer.capacity(),
+        }
+    }
+
+    /// Bytes it would take for a row more, beside those it holds until they are copied.
+    pub fn growth(&self) -> usize {
+        let room = self.room();
+        if self.buffer.len() + self.columns >= self.capacity().saturating_mul(self.columns) {
+            // A reduction holds the sums of rough clusters, half the rows, and such a half of each level it is joined with.
+            return size_of::<f32>() * 4 * room;
+        }
+        if room == self.buffer.capacity() { 0 } else { size_of::<f32>() * room }
+    }
+
+    /// Adds a row of `columns` finite values. After an error it is of no use.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
+    pub fn add(&mut self, row: &[f32], observer: &dyn Observer) -> Result<()> {
+        self.rows = self.rows.saturating_add(1);
+        let room = self.room();
+        if room > self.buffer.capacity() {
+            let more = room - self.buffer.len();
+            memory::ask(size_of::<f32>() * room, || self.buffer.try_reserve_exact(more))?;
+        }
+        self.buffer.extend_from_slice(row);
+        if self.buffer.len() >= self.capacity().saturating_mul(self.columns) {
+            self.reduce_buffer(observer)?;
+        }
+        Ok(())
+    }
+
+    /// Adds all rows of a summary with the same columns and target. After an error it is of no use.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
+    pub fn merge(&mut self, other: &Self, observer: &dyn Observer) -> Result<()> {
+        let rows = self.rows.saturating_add(other.rows);
+        for row in other.buffer.chunks_exact(self.columns) {
+            self.add(row, observer)?;
+        }
+        for (level, bucket) in other.levels.iter().enumerate() {
+            if !bucket.weights.is_empty() {
+                let copy = Bucket {
+                    values: memory::copied(&bucket.values)?,
+                    weights: memory::copied(&bucket.weights)?,
+                };
+                self.carry(level, copy, observer)?;
+            }
+        }
+        self.rows = rows;
+        Ok(())
+    }
+
+    fn reduce_buffer(&mut self, observer: &dyn Observer) -> Result<()> {
+        let values = std::mem::take(&mut self.buffer);
+        let full = Bucket { weights: memory::filled(1.0, values.len() / self.columns)?, values };
+        let reduced = self.reduce(&full, observer)?;
+        self.carry(0, reduced, observer)?;
+        self.buffer = full.values;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Puts a bucket in its level, joining it with the one that is there.
+    fn carry(&mut self, mut level: usize, mut bucket: Bucket, observer: &dyn Observer) -> Result<()> {
+        loop {
+            if self.levels.len() <= level {
+                self.levels.resize_with(level + 1, Bucket::default);
+            }
+            let there = std::mem::take(&mut self.levels[level]);
+            if there.weights.is_empty() {
+                self.levels[level] = bucket;
+                return Ok(());
+            }
+            let mut joined = there;
+            joined.add(&bucket)?;
+            bucket = self.reduce(&joined, observer)?;
+            level += 1;
+        }
+    }
+
+    /// About half a buffer of rows that stand for those of `bucket`.
+    fn reduce(&mut self, bucket: &Bucket, observer: &dyn Observer) -> Result<Bucket> {
+        self.reductions += 1;
+        let mut random = seed::random(seed::mix(SEED ^ self.reductions), "summary");
+        reduce(bucket.rows(self.columns), self.capacity() / 2, self.clusters, &mut random, observer)
+    }
+
+    /// Clusters of all rows; none for no rows, fewer than sought where there are fewer different rows.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn clusters(&self, observer: &dyn Observer) -> Result<CoresetClusters> {
+        let mut kept = Bucket {
+            values: memory::copied(&self.buffer)?,
+            weights: memory::filled(1.0, self.buffer.len() / self.columns)?,
+        };
+        for bucket in &self.levels {
+            kept.add(bucket)?;
+        }
+        let rows = kept.rows(self.columns);
+        let trial = self.clusters.saturating_mul(TRIAL_ROWS_PER_CLUSTER).max(TRIAL_ROWS);
+        let mut random = seed::random(SEED, "trial");
+        let fewer = match rows.rows() > trial {
+            true => Some(reduce(rows, trial, self.clusters, &mut random, observer)?),
+            false => None,
+        };
+        let trial = fewer.as_ref().map_or(rows, |fewer| fewer.rows(self.columns));
+        let found = weighted_kmeans(rows, trial, self.clusters, SEED, observer)?;
+        let (_, weights) = coreset_kmeans::sums(rows, &found.of_row, found.centres.len() / self.columns);
+        let mut order: Vec<usize> = (0..weights.len()).filter(|&cluster| weights[cluster] > 0.0).collect();
+        order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
+        let mut sizes: Vec<u64> =
+            order.iter().map(|&cluster| weights[cluster].round().max(1.0) as u64).collect();
+        // Rounding leaves a few rows over or short; the largest does not notice.
+        let others: u64 = sizes.iter().skip(1).sum();
+        if let Some(largest) = sizes.first_mut() {
+            *largest = self.rows.saturating_sub(others);
+        }
+        let centre = |&cluster: &usize| &found.centres[cluster * self.columns..(cluster + 1) * self.columns];
+        Ok(CoresetClusters {
+            columns: self.columns,
+            rows: self.rows,
+            inertia: found.inertia,
+            sizes,
+            centroids: order.iter().flat_map(centre).copied().collect(),
+        })
+    }
+
+    /// Bytes that [`Self::clusters`] takes, about: a copy of what is kept, at most as much again of it for trials, and a few
+    /// numbers for each row and value of a centre.
+    pub fn needed(&self) -> usize {
+        let values = self.buffer.len() + self.levels.iter().map(|bucket| bucket.values.len()).sum::<usize>();
+        let rows = values / self.columns;
+        let centres = self.clusters.min(rows) * self.columns;
+        size_of::<f32>() * (2 * values + 16 * rows + 12 * centres)
+    }
+
+    /// Multiply-adds of an iteration over everything that is kept.
+    pub fn work(&self) -> usize {
+        let kept = self.buffer.len() + self.levels.iter().map(|bucket| bucket.values.len()).sum::<usize>();
+        kept.saturating_mul(self.clusters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observer::Silent;
+    use crate::segmentation::streaming::coreset_kmeans::WeightedRows;
+    use crate::segmentation::streaming::planted;
+
+    fn summary(values: &[f32], columns: usize, clusters: usize) -> Coreset {
+        let mut summary = Coreset::new(columns, clusters);
+        values.chunks(columns).for_each(|row| summary.add(row, &Silent).unwrap());
+        summary
+    }
+
+    /// The inertia of all rows about given centroids.
+    fn inertia(values: &[f32], columns: usize, centroids: &[f32]) -> f64 {
+        let mut total = 0.0;
+        crate::linalg::nearest::Centres::new(centroids, columns)
+            .nearest(values, |_, distance| total += f64::from(distance));
+        total
+    }
+
+    fn full_kmeans(values: &[f32], columns: usize, clusters: usize) -> f64 {
+        let weights = vec![1.0; values.len() / columns];
+        let rows = WeightedRows { columns, values, weights: &weights };
+        weighted_kmeans(rows, rows, clusters, 9, &Silent).unwrap().inertia
+    }
+
+    #[test]
+    fn few_rows_are_clustered_exactly() {
+        let values = [0.0, 0.0, 2.0, 0.0, 10.0, 5.0, 10.0, 6.0, 10.0, 7.0];
+        let found = summary(&values, 2, 2).clusters(&Silent).unwrap();
+        assert_eq!((found.rows, found.sizes, found.inertia), (5, vec![3, 2], 4.0));
+        assert_eq!(found.centroids, [10.0, 6.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn no_rows_give_no_clusters_and_equal_rows_one() {
+        assert!(Coreset::new(3, 4).clusters(&Silent).unwrap().sizes.is_empty());
+        let found = summary(&vec![7.5; 3 * 100_000], 3, 4).clusters(&Silent).unwrap();
+        assert_eq!((found.sizes, found.centroids, found.inertia), (vec![100_000], vec![7.5; 3], 0.0));
+    }
+
+    #[test]
+    fn many_rows_cost_hardly_more_than_kmeans_on_all_of_them() {
+        let (rows, columns) = (300_000, 8);
+        let values = planted::rows(rows, columns, 24);
+        let found = summary(&values, columns, 24).clusters(&Silent).unwrap();
+        let ratio = inertia(&values, columns, &found.centroids) / full_kmeans(&values, columns, 24);
+        assert!(ratio < 1.02, "{ratio}");
+        assert!((found.inertia / inertia(&values, columns, &found.centroids) - 1.0).abs() < 0.03);
+        assert_eq!(found.sizes.iter().sum::<u64>(), rows as u64);
+        assert!(found.sizes.iter().all(|&size| size.abs_diff(rows as u64 / 24) < 60), "{:?}", found.sizes);
+    }
+
+    #[test]
+    fn merged_summaries_are_as_good_as_one() {
+        let (rows, columns) = (200_000, 6);
+        let values = planted::rows(rows, columns, 10);
+        let (first, second) = values.split_at(70_001 * columns);
+        let mut merged = summary(first, columns, 10);
+        merged.merge(&summary(second, columns, 10), &Silent).unwrap();
+        let found = merged.clusters(&Silent).unwrap();
+        assert_eq!((found.rows, found.sizes.iter().sum::<u64>()), (rows as u64, rows as u64));
+        let ratio = inertia(&values, columns, &found.centroids) / full_kmeans(&values, columns, 10);
+        assert!(ratio < 1.02, "{ratio}");
+    }
+
+    #[test]
+    fn a_small_far_group_survives_every_reduction() {
+        let mut values = planted::rows(200_000, 2, 1);
+        for at in [5, 100_000, 190_000] {
+            values[2 * at] = 1000.0;
+        }
+        let found = summary(&values, 2, 2).clusters(&Silent).unwrap();
+        assert_eq!(found.sizes, [199_997, 3]);
+        assert!((found.centroids[2] - 1000.0).abs() < 0.01, "{:?}", found.centroids);
+    }
+
+    #[test]
+    fn more_clusters_than_rows_give_a_cluster_for_each_row() {
+        let mut merged = summary(&[1.0, 5.0, 3.0], 1, usize::MAX);
+        merged.merge(&summary(&[9.0], 1, usize::MAX), &Silent).unwrap();
+        let found = merged.clusters(&Silent).unwrap();
+        assert_eq!((found.sizes, found.inertia), (vec![1; 4], 0.0));
+    }
+
+    #[test]
+    fn memory_grows_with_the_logarithm_of_the_rows() {
+        let mut summary = Coreset::new(100, 8);
+        let mut most = 0;
+        for row in 0..400_000u64 {
+            summary.add(&[(crate::seed::mix(row) >> 40) as f32; 100], &Silent).unwrap();
+            most = most.max(summary.memory());
+        }
+        // A buffer of 4 MB, which may have grown to twice that, and 2 MB for each of six levels.
+        assert!(most < 20 << 20, "{most}");
+    }
+
+    #[test]
+    fn what_is_read_back_is_what_was_written_and_nonsense_is_refused() {
+        let summary = summary(&planted::rows(40_000, 3, 5), 3, 5);
+        let bytes = postcard::to_allocvec(&summary).unwrap();
+        assert_eq!(postcard::from_bytes::<Coreset>(&bytes).unwrap(), summary);
+        let mut wrong = summary.clone();
+        wrong.buffer.push(1.0);
+        assert!(postcard::from_bytes::<Coreset>(&postcard::to_allocvec(&wrong).unwrap()).is_err());
+        let mut wrong = summary;
+        wrong.buffer[0] = f32::NAN;
+        assert!(postcard::from_bytes::<Coreset>(&postcard::to_allocvec(&wrong).unwrap()).is_err());
+    }
+}

@@ -1,0 +1,124 @@
+//! Measuring a recipe again: on the model's own holdout, or by cross-validation, where every pair of user and
+//! item is held out once.
+//!
+//! A fold is honest: all that options leave open and the gate's verdicts are decided as in any training, on a
+//! holdout of the fold's own training part; the fold's test part is looked at once, at the end.
+
+use crate::error::{EngineError, Result};
+use crate::evaluation::deciding_metric::MEASURED_AT;
+use crate::evaluation::{Holdout, MetricRow, PassedOver, Split};
+use crate::observer::Observer;
+use crate::options::checked::Options;
+use crate::seed::hash_bytes;
+use crate::training::holdout_metrics::MetricRequest;
+use crate::training::holdout_run::{measure, run_on_holdout};
+use crate::training::{Given, train};
+
+/// What a recipe reaches on a holdout.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// How events were held out.
+    pub split: Split,
+    /// The ways to hold out events that would not do.
+    pub passed_over: Vec<PassedOver>,
+    /// The segment of every user of the events.
+    pub of_user: Vec<u32>,
+    /// How many segments.
+    pub segments: usize,
+    /// All values; empty where no user has anything held out.
+    pub rows: Vec<MetricRow>,
+}
+
+/// Fits a recipe without the holdout that its options say, and measures it there, lists at the lengths
+/// `cuts`.
+///
+/// # Errors
+/// As [`run_on_holdout`].
+pub fn evaluate(
+    given: Given<'_>,
+    options: &Options,
+    cuts: &[usize],
+    observer: &dyn Observer,
+) -> Result<Evaluation> {
+    let weighting = options.weighting(given.events.latest());
+    let holdout = Holdout::new(given.events, &weighting, &options.holdout, options.seed, observer)?;
+    let fit = run_on_holdout(given, &holdout, options, observer)?.fit;
+    let asked = MetricRequest { cuts, gated: true, areas: true };
+    let rows = measure(&fit, &holdout, options, asked, observer)?.rows;
+    let (segments, of_user) = (fit.segments.count(), fit.segments.of_user);
+    let Holdout { split, passed_over, .. } = holdout;
+    Ok(Evaluation { split, passed_over, of_user, segments, rows })
+}
+
+/// Trains without one of `folds` parts of the pairs of user and item and measures the version on that part;
+/// for all users together.
+///
+/// # Errors
+/// As [`train`], and [`EngineError::Shape`] where there is no such fold or only one.
+pub fn validate(
+    given: Given<'_>,
+    options: &Options,
+    fold: usize,
+    folds: usize,
+    observer: &dyn Observer,
+) -> Result<Vec<MetricRow>> {
+    let events = given.events;
+    // Not the seed of a random holdout: with the same hash the first fold would hold out all of it.
+    let seed = hash_bytes(options.seed, b"folds");
+    let holdout = Holdout::fold(events, &options.weighting(events.latest()), fold, folds, seed, observer)?;
+    let training = events.select(|user, item, time| holdout.is_training(user, item, time));
+    if training.is_empty() {
+        let reason = format!("all {} events are in fold {} of {folds}", events.len(), fold + 1);
+        return Err(EngineError::NothingToTrainOn { reason });
+    }
+    let given = Given { events: &training, before: None, start: None, ..given };
+    let trained = train(given, options, None, observer)?;
+    let asked = MetricRequest { cuts: &MEASURED_AT, gated: false, areas: false };
+    let mut rows = measure(&trained.fit, &holdout, &options.decided(&trained.decided), asked, observer)?.rows;
+    rows.retain(|row| row.segment.is_none());
+    Ok(rows)
+}
+
+/// A metric over all folds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverFolds {
+    /// The name in SQL.
+    pub metric: &'static str,
+    /// The length of the lists; 0 where the metric looks at none.
+    pub k: usize,
+    /// The mean of the folds that have the metric.
+    pub value: f64,
+    /// Their standard deviation; none of fewer than two.
+    pub deviation: Option<f64>,
+    /// The mean of what the baseline reaches.
+    pub baseline: f64,
+    /// The measured users of all folds; most users are measured in several.
+    pub users: usize,
+}
+
+/// The mean and the standard deviation of every metric over folds.
+pub fn over_folds(folds: &[Vec<MetricRow>]) -> Vec<OverFolds> {
+    let mut metrics: Vec<(&'static str, usize)> = Vec::new();
+    for row in folds.iter().flatten() {
+        if !metrics.contains(&(row.metric, row.k)) {
+            metrics.push((row.metric, row.k));
+        }
+    }
+    let over = |(metric, k)| {
+        let rows: Vec<&MetricRow> =
+            folds.iter().flatten().filter(|row| (row.metric, row.k) == (metric, k)).collect();
+        let count = rows.len() as f64;
+        let mean = |of: fn(&MetricRow) -> f64| rows.iter().map(|row| of(row)).sum::<f64>() / count;
+        let value = mean(|row| row.value);
+        let squares: f64 = rows.iter().map(|row| (row.value - value).powi(2)).sum();
+        OverFolds {
+            metric,
+            k,
+            value,
+            deviation: (rows.len() > 1).then(|| (squares / (count - 1.0)).sqrt()),
+            baseline: mean(|row| row.baseline),
+            users: rows.iter().map(|row| row.users).sum(),
+        }
+    };
+    metrics.into_iter().map(over).collect()
+}

@@ -1,0 +1,71 @@
+//! How a study finds its trials, and with how many users: all of them, or in successive halving (Jamieson &
+//! Talwalkar 2016) few at first and more for the best.
+
+use crate::options::parse::OptionProblem;
+
+/// How trials are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// All combinations, in order.
+    Grid,
+    /// By chance.
+    Random,
+    /// By chance on a ninth of the users; the best third goes on with a third, and of these again.
+    Halving,
+}
+
+impl Search {
+    /// From the name in SQL.
+    ///
+    /// # Errors
+    /// What it may be.
+    pub fn parse(text: &str) -> Result<Self, OptionProblem> {
+        match text {
+            "grid" => Ok(Self::Grid),
+            "random" => Ok(Self::Random),
+            "halving" => Ok(Self::Halving),
+            _ => Err(OptionProblem {
+                message: format!("\"search\" is \"{text}\""),
+                hint: "\"search\" is one of 'grid', 'random', 'halving'".to_owned(),
+            }),
+        }
+    }
+
+    /// The shares of users that trials are made with, one after the other.
+    pub fn shares(self) -> &'static [f64] {
+        match self {
+            Self::Grid | Self::Random => &[1.0],
+            Self::Halving => &[1.0 / 9.0, 1.0 / 3.0, 1.0],
+        }
+    }
+}
+
+/// Which of the trials of one share go on to the next: the best third, and the first, which is the model's
+/// own. Failed ones have no value.
+pub fn going_on(values: &[Option<f64>], higher_is_better: bool) -> Vec<usize> {
+    let sign = if higher_is_better { -1.0 } else { 1.0 };
+    let mut ranked: Vec<(usize, f64)> =
+        values.iter().enumerate().filter_map(|(trial, value)| Some((trial, sign * (*value)?))).collect();
+    ranked.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let mut going: Vec<usize> =
+        ranked.iter().take(values.len().div_ceil(3)).map(|&(trial, _)| trial).collect();
+    if !values.is_empty() && !going.contains(&0) {
+        going.push(0);
+    }
+    going.sort_unstable();
+    going
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_third_goes_on_with_the_models_own() {
+        let values = [Some(0.1), Some(0.5), None, Some(0.3), Some(0.4), Some(0.2), None];
+        assert_eq!(going_on(&values, true), [0, 1, 3, 4]);
+        assert_eq!(going_on(&values, false), [0, 3, 5]);
+        assert_eq!(going_on(&[None], true), [0]);
+        assert_eq!(going_on(&[], true), [0usize; 0]);
+    }
+}

@@ -1,0 +1,110 @@
+//! How much memory a training takes, and how much its version on the disk, before either is taken.
+
+use crate::features::{Column, Values};
+use crate::interactions::Size;
+use crate::options::algorithm::Algorithm;
+use crate::options::checked::Options;
+use crate::scorers::method::{Method, SegmentSizes};
+use crate::scorers::registry::{methods, named};
+
+/// Dimensions that a column becomes at most: those of a vector, else twenty levels, all others, null.
+pub fn dimensions(column: &Column) -> usize {
+    match column.values {
+        Values::Vector { dimensions, .. } => dimensions,
+        _ => 22,
+    }
+}
+
+/// Bytes of raw events at the end of reading: vectors that double, and the ids of both sides with their index.
+pub fn reading(size: Size, timed: bool) -> u64 {
+    let each = if timed { 20 } else { 12 };
+    (size.events.next_power_of_two() * each) as u64 + 48 * (size.users + size.items) as u64
+}
+
+/// Bytes at the peak of a training, besides the raw events: an upper estimate.
+///
+/// Events by user (20 bytes), interactions in both orientations of the training part, the test part
+/// and the whole (16 bytes a pair each, at most one pair per event). Scorers say themselves
+/// what they take. Points of described users are held beside those of k-means, and a mixture's probabilities beside
+/// both.
+pub fn memory(size: Size, options: &Options) -> u64 {
+    let Size { users, events, dimensions, .. } = size;
+    let segments = SegmentSizes::most(size, options);
+    let points = 3 * 4 * (users * (dimensions + segments.count)) as u64;
+    if events == 0 {
+        return points;
+    }
+    let described = if dimensions > 0 { points } else { 0 };
+    let of_scorers = largest(options, |method, options| method.memory(size, segments, options));
+    20 * events as u64 + 3 * 16 * events as u64 + described + of_scorers
+}
+
+/// Bytes of a version on the disk: its tables with their indexes, and the file that sessions share. An upper
+/// estimate, as [`memory`] is.
+///
+/// A row of users has the items they had with confidences, where these are not all of them all once more, and
+/// some 160 bytes besides; a row of items some 160, one of a segment's items some 96. What scorers keep in these rows
+/// and in the file they say themselves.
+pub fn stored(size: Size, options: &Options) -> u64 {
+    let segments = SegmentSizes::most(size, options);
+    let (users, items, events) = (size.users as u64, size.items as u64, size.events as u64);
+    if events == 0 {
+        return 160 * users;
+    }
+    let of_scorers = largest(options, |method, options| method.stored(size, segments, options));
+    160 * users + 12 * events + 160 * items + 96 * segments.pairs + of_scorers
+}
+
+/// What the scorers of an algorithm take together; of `auto` those of the algorithm that takes most.
+fn largest(options: &Options, of_method: impl Fn(&dyn Method, &Options) -> u64) -> u64 {
+    let own = [options.algorithm];
+    let algorithms: &[Algorithm] = match options.algorithm {
+        Algorithm::Auto => &Algorithm::IMPLICIT,
+        _ => &own,
+    };
+    let of_algorithm = |&algorithm: &Algorithm| -> u64 {
+        let options = Options { algorithm, ..options.clone() };
+        // What users are divided by is there whatever ranks.
+        let mut methods = methods(algorithm.scorers());
+        if !methods.iter().any(|method| method.has_taste_factors()) {
+            methods.extend(named("factors"));
+        }
+        methods.into_iter().map(|method| of_method(method, &options)).sum()
+    };
+    algorithms.iter().map(of_algorithm).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interactions::Spread;
+
+    #[test]
+    fn both_estimates_grow_with_every_part_of_the_size() {
+        let options = crate::options::parse_options(&serde_json::json!({})).unwrap();
+        let mut spread = Spread::default();
+        spread.add(40_000, 20);
+        let size = Size { users: 30_000, items: 40_000, events: 800_000, dimensions: 0, threads: 2, spread };
+        let base = memory(size, &options);
+        assert!(base > memory(Size { users: 15_000, ..size }, &options));
+        assert!(base > memory(Size { items: 20_000, ..size }, &options));
+        assert!(base > memory(Size { events: 400_000, ..size }, &options));
+        assert!(base < memory(Size { dimensions: 50, ..size }, &options));
+        let base = stored(size, &options);
+        assert!(base > stored(Size { users: 15_000, ..size }, &options));
+        assert!(base > stored(Size { items: 20_000, ..size }, &options));
+        assert!(base > stored(Size { events: 400_000, ..size }, &options));
+        assert!(stored(Size { events: 0, items: 0, ..size }, &options) < base);
+        // The same events on fewer items: these occur in more of the segments, but in no more than there are.
+        let mut few = Spread::default();
+        few.add(39_000, 1);
+        few.add(1_000, 761);
+        assert!(stored(Size { spread: few, ..size }, &options) < base);
+        assert_eq!(few.pairs(1), 40_000);
+        assert_eq!(few.pairs(4), 39_000 + 4_000);
+        // Segments of neighbours have no factors.
+        let neighbours = Options { algorithm: Algorithm::Neighbours, ..options.clone() };
+        assert!(memory(size, &neighbours) < base);
+        assert!(stored(size, &neighbours) < stored(size, &options));
+    }
+}

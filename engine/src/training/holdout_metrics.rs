@@ -1,0 +1,226 @@
+//! The measurement of a fit on its holdout: what is popular, what all share and what segments have of
+//! their own rank the same held-out items for the same users; the gate decides per segment; the result is
+//! what the gated fit reaches. Ratings are measured by their errors instead.
+
+use super::auc::areas;
+use super::fit::Fit;
+use super::ranker::{PHASE, Ranker};
+use crate::error::Result;
+use crate::evaluation::deciding_metric::{
+    DECIDING, DECIDING_NAME, MEASURED_AT, MOST_USERS, deciding_value, measured_users,
+};
+use crate::evaluation::interval::mean_and_error;
+use crate::evaluation::registry::is_higher_better;
+use crate::evaluation::{Catalog, Measured, Ranked, report};
+use crate::evaluation::{Gate, Holdout, MetricRow, gate};
+use crate::observer::{Observer, Progress};
+use crate::ranking::Scored;
+use crate::scorers::popularity::item_popularity;
+
+/// What is asked of a measurement of lists.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricRequest<'a> {
+    /// Lists are cut at these lengths.
+    pub cuts: &'a [usize],
+    /// Whether the gate decides on this holdout which segments use a part of their own; otherwise the fit
+    /// says it.
+    pub gated: bool,
+    /// Whether the area under the ROC curve is measured, for which every item is scored.
+    pub areas: bool,
+}
+
+impl MetricRequest<'_> {
+    /// What a training measures.
+    pub const BY_TRAINING: Self = Self { cuts: &MEASURED_AT, gated: true, areas: false };
+}
+
+/// What a fit reaches on its holdout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// The name of the deciding metric in SQL.
+    pub metric: &'static str,
+    /// All values; empty where no user has anything held out.
+    pub rows: Vec<MetricRow>,
+    /// What the gate found for each segment.
+    pub gates: Vec<Gate>,
+    /// The measured users, ascending.
+    pub users: Vec<u32>,
+    /// What decides, for each measured user: the more the better.
+    pub deciding: Vec<f64>,
+    /// The same without the segments' own parts.
+    pub backbone: Vec<f64>,
+}
+
+impl Measurement {
+    /// Measures lists of `fit`, trained on the holdout's training part, on its test part.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn of_lists(
+        fit: &Fit,
+        holdout: &Holdout,
+        weighed: bool,
+        asked: MetricRequest<'_>,
+        seed: u64,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let n = asked.cuts.iter().copied().fold(DECIDING.1, usize::max);
+        let ranker = Ranker::new(fit, &holdout.training, weighed);
+        observer.report(Progress::step(PHASE, 1, 1));
+        let lists = MeasuredLists::new(&ranker, holdout, asked.gated, n, seed, observer)?;
+        let users = &lists.users;
+        let popular = ranker.popular(users, n);
+        let [model_areas, baseline_areas] = match asked.areas {
+            true => areas(&ranker, holdout, users, &lists.uses_own, seed, observer)?.map(Some),
+            false => [None, None],
+        };
+
+        let served: Vec<&[Scored]> = (0..users.len()).map(|place| lists.served(place)).collect();
+        let deciding = served.iter().zip(users).map(|(list, &user)| deciding_value(holdout, user, list));
+        let deciding = deciding.collect();
+        let popular: Vec<&[Scored]> = popular.iter().map(Vec::as_slice).collect();
+        let item_users: Vec<u32> =
+            item_popularity(&holdout.training, false).iter().map(|&users| users as u32).collect();
+        let catalog = Catalog {
+            item_users: &item_users,
+            users: holdout.training.users(),
+            item_factors: Some(fit.backbone.item_factors.view()),
+        };
+        let groups: Vec<u32> = users.iter().map(|&user| fit.segments.of_user[user as usize]).collect();
+        let relevant: Vec<&[u32]> = users.iter().map(|&user| holdout.test.row(user as usize).0).collect();
+        let histories: Vec<&[u32]> = users.iter().map(|&user| ranker.history(user)).collect();
+        let groups = Some((groups.as_slice(), fit.segments.count()));
+        let measured = Measured { relevant: &relevant, histories: &histories, groups };
+        let model = Ranked { lists: &served, auc: model_areas.as_deref() };
+        let baseline = Ranked { lists: &popular, auc: baseline_areas.as_deref() };
+        let rows = report(model, baseline, measured, catalog, asked.cuts, seed, observer)?;
+        let MeasuredLists { gates, users, backbone, .. } = lists;
+        Ok(Self { metric: DECIDING_NAME, rows, gates, users, deciding, backbone })
+    }
+
+    /// The row of the deciding metric for all users.
+    pub fn deciding_row(&self) -> Option<&MetricRow> {
+        let is_deciding = |row: &&MetricRow| match self.metric {
+            DECIDING_NAME => row.metric == DECIDING.0.name() && row.k == DECIDING.1,
+            metric => row.metric == metric,
+        };
+        self.rows.iter().filter(|row| row.segment.is_none()).find(is_deciding)
+    }
+
+    /// Whether the deciding metric grows with quality; an error does not.
+    pub fn higher_is_better(&self) -> bool {
+        is_higher_better(self.metric)
+    }
+
+    /// Whether the deciding metric is worse than that of the baseline by more than half of its interval.
+    pub fn is_below_baseline(&self) -> bool {
+        self.deciding_row().is_some_and(|row| {
+            let lost =
+                if self.higher_is_better() { row.baseline - row.value } else { row.value - row.baseline };
+            row.interval.is_some_and(|(low, high)| lost > (high - low) / 2.0)
+        })
+    }
+
+    /// Numbers segments anew: `from` is the old number of each new one. What was measured of segments
+    /// that are no more goes.
+    pub fn renumber(&mut self, from: &[Option<u32>]) {
+        let new_number = |old: u32| from.iter().position(|&from| from == Some(old)).map(|new| new as u32);
+        self.rows.retain_mut(|row| match row.segment {
+            None => true,
+            Some(old) => {
+                row.segment = new_number(old);
+                row.segment.is_some()
+            }
+        });
+        let unmeasured = Gate::unmeasured();
+        self.gates = from
+            .iter()
+            .map(|from| from.and_then(|old| self.gates.get(old as usize).copied()).unwrap_or(unmeasured))
+            .collect();
+    }
+
+    /// The mean difference to another measurement of the same holdout by the same metric, paired by user,
+    /// and its standard error; positive where this one is better.
+    pub fn paired_difference(&self, other: &Self) -> (f64, f64) {
+        let differences: Vec<f64> = self.deciding.iter().zip(&other.deciding).map(|(a, b)| a - b).collect();
+        mean_and_error(&differences)
+    }
+}
+
+/// The lists of the measured users of a holdout.
+#[derive(Clone, Debug)]
+pub struct MeasuredLists {
+    /// The measured users, ascending.
+    pub users: Vec<u32>,
+    /// What the gate finds for each segment on these users.
+    pub gates: Vec<Gate>,
+    /// What each user reaches on the deciding metric by the parts that all share.
+    pub backbone: Vec<f64>,
+    /// Whether each segment is served by a part of its own.
+    pub uses_own: Vec<bool>,
+    shared: Vec<Vec<Scored>>,
+    own: Vec<Option<Vec<Scored>>>,
+}
+
+impl MeasuredLists {
+    /// The best `n` of each measured user, by the segments' own parts where these pass the gate, or without
+    /// `gated` wherever the fit has them.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn new(
+        ranker: &Ranker<'_>,
+        holdout: &Holdout,
+        gated: bool,
+        n: usize,
+        seed: u64,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let fit = ranker.fit;
+        let users = measured_users(holdout, MOST_USERS, seed);
+        let shared = ranker.shared(&users, n, observer)?;
+        let mut own = ranker.own(&users, n, observer)?;
+        let segment_of = |place: usize| fit.segments.of_user[users[place] as usize] as usize;
+        let deciding = |(list, &user): (&Vec<Scored>, &u32)| deciding_value(holdout, user, list);
+        let backbone: Vec<f64> = shared.iter().zip(&users).map(deciding).collect();
+        let mut differences = vec![Vec::new(); fit.segments.count()];
+        for (place, list) in own.iter().enumerate() {
+            if let Some(list) = list {
+                let gain = deciding((list, &users[place])) - backbone[place];
+                differences[segment_of(place)].push(gain);
+            }
+        }
+        let gates = gate(&differences);
+        let mut uses_own = fit.own_factors.clone();
+        if gated {
+            uses_own.iter_mut().zip(&gates).for_each(|(own, gate)| *own &= gate.passed);
+        }
+        let held_back = own.iter_mut().enumerate().filter(|(place, _)| !uses_own[segment_of(*place)]);
+        held_back.for_each(|(_, list)| *list = None);
+        Ok(Self { users, gates, backbone, uses_own, shared, own })
+    }
+
+    /// What the measured user at a place is served.
+    pub fn served(&self, place: usize) -> &[Scored] {
+        self.own[place].as_ref().unwrap_or(&self.shared[place])
+    }
+}
+
+/// What each of some users reaches on the deciding metric, with the part of their segment's own where it has
+/// one, without a gate: for choosing among fits.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub fn deciding_values(
+    ranker: &Ranker<'_>,
+    holdout: &Holdout,
+    users: &[u32],
+    observer: &dyn Observer,
+) -> Result<Vec<f64>> {
+    let own = ranker.own(users, DECIDING.1, observer)?;
+    let without: Vec<u32> =
+        users.iter().zip(&own).filter(|(_, own)| own.is_none()).map(|(&user, _)| user).collect();
+    let mut shared = ranker.shared(&without, DECIDING.1, observer)?.into_iter();
+    let lists = own.into_iter().map(|own| own.or_else(|| shared.next()).unwrap_or_default());
+    Ok(lists.zip(users).map(|(list, &user)| deciding_value(holdout, user, &list)).collect())
+}

@@ -1,0 +1,273 @@
+//! A recipe without the holdout, measured on it; and the choice among several.
+
+use super::blend;
+use super::fit::Fit;
+use super::given::Given;
+use super::holdout_metrics::{Measurement, MetricRequest, deciding_values};
+use super::ranker::Ranker;
+use super::segmenter::{Segmentation, Segmenter};
+use super::user_data::UserData;
+use crate::error::Result;
+use crate::evaluation::Holdout;
+use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
+use crate::matrix::Matrix;
+use crate::observer::{Observer, Progress};
+use crate::options::algorithm::{Algorithm, Decided};
+use crate::options::checked::Options;
+use crate::scorers::factors::tuning;
+use crate::scorers::factors::{Backbone, backbone, segment_factors};
+use crate::scorers::neighbours::Neighbours;
+use crate::segmentation::quality::{Choice, Tried, choose};
+use crate::training::ratings;
+use std::cmp::Ordering;
+
+/// Users on which numbers of segments are compared.
+const CHOOSING_USERS: usize = 4_000;
+
+/// A recipe fitted to the training part of a holdout, and what it reaches on the other.
+#[derive(Clone, Debug)]
+pub struct HoldoutRun {
+    /// The fit; segments have the parts of their own that they were measured with.
+    pub fit: Fit,
+    /// What was decided.
+    pub decided: Decided,
+    /// The members in segments.
+    pub division: Segmentation,
+    /// The numbers of segments that were tried.
+    pub choices: Vec<Choice>,
+    /// What it reaches.
+    pub measurement: Measurement,
+}
+
+/// An algorithm that `auto` tried, or left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// Which.
+    pub algorithm: Algorithm,
+    /// What it reached on the deciding metric; none where it was left out.
+    pub value: Option<f64>,
+    /// How long it took.
+    pub seconds: f64,
+    /// Whether it was chosen.
+    pub chosen: bool,
+    /// Why, or why not.
+    pub reason: String,
+}
+
+/// Fits and measures the algorithm of the options, or for `auto` one after the other.
+///
+/// # Errors
+/// As [`run_on_holdout`].
+pub fn choose_algorithm(
+    given: Given<'_>,
+    holdout: &Holdout,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<(HoldoutRun, Vec<Attempt>)> {
+    let quiet = Measuring(observer);
+    let only = |algorithm: Algorithm| -> Result<(HoldoutRun, Vec<Attempt>)> {
+        let options = Options { algorithm, ..options.clone() };
+        Ok((run_on_holdout(given, holdout, &options, &quiet)?, Vec::new()))
+    };
+    if options.algorithm != Algorithm::Auto {
+        return only(options.algorithm);
+    }
+    if options.is_explicit() {
+        return only(Algorithm::Rating);
+    }
+    let mut attempts: Vec<Attempt> = Vec::new();
+    let mut best: Option<(usize, HoldoutRun)> = None;
+    for algorithm in Algorithm::IMPLICIT {
+        let begin = observer.seconds();
+        let left_out =
+            |reason: String| Attempt { algorithm, value: None, seconds: 0.0, chosen: false, reason };
+        if let Some(limit) = options.time_limit.filter(|&limit| begin > limit && best.is_some()) {
+            attempts.push(left_out(format!("the time limit of {limit:.0} seconds had passed")));
+            continue;
+        }
+        if algorithm == Algorithm::Ease {
+            let (needed, allowed) = (Neighbours::ease_memory(holdout.training.items()), given.memory);
+            if needed > allowed {
+                let megabytes = |bytes: u64| bytes.div_ceil(1 << 20);
+                let (needed, allowed) = (megabytes(needed), megabytes(allowed));
+                attempts.push(left_out(format!("it takes {needed} MB, and {allowed} MB are allowed")));
+                continue;
+            }
+        }
+        let own = Options { algorithm, ..options.clone() };
+        let holdout_run = run_on_holdout(given, holdout, &own, &quiet)?;
+        let value = holdout_run.measurement.deciding_row().map(|row| row.value);
+        attempts.push(Attempt {
+            algorithm,
+            value,
+            seconds: observer.seconds() - begin,
+            chosen: false,
+            reason: String::new(),
+        });
+        // A costlier one must be better by a standard error, paired by user.
+        let better = best.as_ref().is_none_or(|(_, best)| {
+            let (gain, error) = holdout_run.measurement.paired_difference(&best.measurement);
+            gain > error
+        });
+        if better {
+            best = Some((attempts.len() - 1, holdout_run));
+        }
+    }
+    let Some((place, holdout_run)) = best else {
+        return only(Algorithm::Popularity);
+    };
+    let reached = attempts.iter().filter_map(|attempt| attempt.value).fold(f64::NEG_INFINITY, f64::max);
+    for (other, attempt) in attempts.iter_mut().enumerate().filter(|(_, attempt)| attempt.value.is_some()) {
+        attempt.chosen = other == place;
+        attempt.reason = match other.cmp(&place) {
+            Ordering::Equal if attempt.value >= Some(reached) => "the best on held-out events",
+            Ordering::Equal => "none that costs more is better by a standard error",
+            Ordering::Less => "worse on held-out events",
+            Ordering::Greater => "costs more and is not better by a standard error",
+        }
+        .to_owned();
+    }
+    Ok((holdout_run, attempts))
+}
+
+/// Fits a recipe to the training part and measures it. Of several numbers of segments the one that held-out
+/// events say is best is kept.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`], [`crate::EngineError::Column`],
+/// [`crate::EngineError::Missing`], [`crate::EngineError::NothingToDivideBy`].
+pub fn run_on_holdout(
+    given: Given<'_>,
+    holdout: &Holdout,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<HoldoutRun> {
+    let algorithm = options.algorithm;
+    let training = &holdout.training;
+    let mut als = tuning::decide(holdout, options, observer)?;
+    let (backbone, rated) = if algorithm == Algorithm::Rating {
+        let (backbone, rated) = ratings::train(given, training, options, observer)?;
+        als.factors = backbone.item_factors.columns();
+        (backbone, Some(rated))
+    } else {
+        let (backbone, sweeps) = tuning::train_backbone(holdout, &als, options, observer)?;
+        als.sweeps = sweeps;
+        (backbone, None)
+    };
+    let methods = given.methods(algorithm);
+    let fitted = Fit::fitted(&methods, training, options, observer)?;
+    let (mut fit, division, choices) = divide(given, holdout, backbone, &als, options, observer)?;
+    fit.fitted = fitted;
+    let weighed = options.weighs_popularity();
+    if methods.len() > 1 {
+        let users = measured_users(holdout, MOST_USERS, options.seed);
+        let ranker = Ranker::new(&fit, training, weighed);
+        fit.blend = blend::decide(&ranker, &methods, holdout, &users, options, observer)?;
+        if !fit.blend.has("factors") {
+            fit.own_factors.fill(false);
+        }
+    }
+    fit.rated = rated;
+    let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
+    let decided = Decided { algorithm, als, blend: fit.blend.clone(), shift: 0.0 };
+    Ok(HoldoutRun { fit, decided, division, choices, measurement })
+}
+
+/// Measures a fit to the training part of a holdout: its lists, or the errors of ratings.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub fn measure(
+    fit: &Fit,
+    holdout: &Holdout,
+    options: &Options,
+    asked: MetricRequest<'_>,
+    observer: &dyn Observer,
+) -> Result<Measurement> {
+    let (weighed, seed) = (options.weighs_popularity(), options.seed);
+    match &fit.rated {
+        Some(rated) => ratings::measure(fit, rated, holdout, seed, observer),
+        None => Measurement::of_lists(fit, holdout, weighed, asked, seed, observer),
+    }
+}
+
+fn divide(
+    given: Given<'_>,
+    holdout: &Holdout,
+    backbone: Backbone,
+    als: &crate::scorers::factors::AlsOptions,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<(Fit, Segmentation, Vec<Choice>)> {
+    let training = &holdout.training;
+    let algorithm = options.algorithm;
+    let past = if UserData::reads_events(options) {
+        Some(given.events.select(|user, item, time| holdout.is_training(user, item, time)))
+    } else {
+        None
+    };
+    let finder = Segmenter { described: given.described, options, before: given.before };
+    let tastes = algorithm.tastes(&backbone.user_factors);
+    let found = options.segmentation.recommending_target(active(&tastes), training.entries(), als.factors);
+    let (target, asked) = finder.target(found);
+    let events = past.as_ref().unwrap_or(given.events);
+    let mut divisions = finder.divisions(Some(events), Some(&tastes), &target, observer)?;
+    let fit = |division: &Segmentation| -> Result<Fit> {
+        let members = division.of_members(given.described.table.rows().max(training.users()));
+        let of_user: Vec<Option<u32>> = members.into_iter().take(training.users()).collect();
+        let own = vec![division.count > 1 && algorithm.segments_have_parts(); division.count];
+        Fit::new(training, backbone.clone(), &of_user, own, algorithm, als, observer)
+    };
+    let users = measured_users(holdout, CHOOSING_USERS, options.seed);
+    let mut tried = Vec::with_capacity(divisions.len());
+    let mut last = None;
+    for division in &divisions {
+        drop(last.take());
+        let fit = fit(division)?;
+        let compared = divisions.len() > 1 && !users.is_empty() && fit.own_factors.contains(&true);
+        let held_out = match compared {
+            true => {
+                let ranker = Ranker::new(&fit, training, options.weighs_popularity());
+                deciding_values(&ranker, holdout, &users, observer)?
+            }
+            false => Vec::new(),
+        };
+        tried.push(Tried { segments: division.count, scores: division.partition.scores, held_out });
+        last = Some(fit);
+    }
+    let (best, choices) = choose(&tried, asked);
+    let only = best + 1 == divisions.len();
+    let division = divisions.swap_remove(best);
+    let fit = match last {
+        Some(fit) if only => fit,
+        _ => fit(&division)?,
+    };
+    Ok((fit, division, choices))
+}
+
+/// Rows that are not zero.
+pub fn active(factors: &Matrix) -> usize {
+    (0..factors.rows()).filter(|&row| factors.row(row).iter().any(|&x| x != 0.0)).count()
+}
+
+/// Gives the phases of the fit without the holdout names of their own.
+struct Measuring<'a>(&'a dyn Observer);
+
+impl Observer for Measuring<'_> {
+    fn report(&self, progress: Progress) {
+        let phase = match progress.phase {
+            backbone::PHASE => "backbone without holdout",
+            segment_factors::PHASE => "segment factors without holdout",
+            other => other,
+        };
+        self.0.report(Progress { phase, ..progress });
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    fn seconds(&self) -> f64 {
+        self.0.seconds()
+    }
+}

@@ -1,0 +1,133 @@
+//! The lists of measured users: what is popular, what the parts shared by all rank best, and what each
+//! segment's own part ranks best. Serving ranks in the same way.
+
+use super::fit::{Fit, PopularItems};
+use crate::error::Result;
+use crate::interactions::Interactions;
+use crate::observer::Observer;
+use crate::ranking::{Blend, Blended, Scored, Scoring, top_lists};
+use crate::scorers::neighbours::NeighbourScratch;
+use rayon::prelude::*;
+use std::cell::RefCell;
+
+/// Users whose scores are held at once.
+const BATCH_USERS: usize = 2_048;
+/// The name of the phase in progress reports and in the training log.
+pub const PHASE: &str = "measuring";
+
+/// Ranks for users of the training part that a fit was made from.
+#[derive(Clone, Debug)]
+pub struct Ranker<'a> {
+    /// The fit.
+    pub fit: &'a Fit,
+    /// What it was made from.
+    pub training: &'a Interactions,
+    /// How its scorers make a score.
+    pub blend: Blend,
+    /// What is popular in the training part.
+    pub popular: PopularItems,
+}
+
+impl<'a> Ranker<'a> {
+    /// Ranks as the fit does. With `weighed` popularity is the sum of confidences.
+    pub fn new(fit: &'a Fit, training: &'a Interactions, weighed: bool) -> Self {
+        let popular = PopularItems::new(fit, training, weighed);
+        Self { fit, training, blend: fit.blend.clone(), popular }
+    }
+
+    /// What the scorers of a blend say for a user; with `own` by the part that their segment has of its own.
+    pub fn blended<'b>(
+        &'b self,
+        user: u32,
+        own: bool,
+        blend: &Blend,
+        scratch: &'b RefCell<NeighbourScratch>,
+    ) -> Blended<'b> {
+        self.fit.blended(user, own, blend, self.training, &self.popular, scratch)
+    }
+
+    /// What counts of what a user has, ascending.
+    pub fn history(&self, user: u32) -> &'a [u32] {
+        self.training.by_user().row(user as usize).0
+    }
+
+    /// All that a user has, ascending: it is in no list.
+    pub fn seen(&self, user: u32) -> &'a [u32] {
+        self.training.seen(user as usize)
+    }
+
+    /// The `n` most popular items that each user does not have.
+    pub fn popular(&self, users: &[u32], n: usize) -> Vec<Vec<Scored>> {
+        users.par_iter().map(|&user| self.popular.everybody.view().top(self.seen(user), n)).collect()
+    }
+
+    /// The best `n` of each user by the parts that all share.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn shared(&self, users: &[u32], n: usize, observer: &dyn Observer) -> Result<Vec<Vec<Scored>>> {
+        if self.blend != Blend::only("factors") {
+            return self.lists(users, false, &self.blend, n, observer);
+        }
+        // Factors alone are products of matrices. The backbone may hold items nobody has in training: they have zero
+        // factors and score nothing.
+        let backbone = &self.fit.backbone;
+        let scoring = Scoring { item_factors: backbone.item_factors.view(), items: None };
+        let mut lists = Vec::with_capacity(users.len());
+        for users in users.chunks(BATCH_USERS) {
+            let factors = backbone.user_factors.select(users);
+            lists.extend(top_lists(&factors, scoring, |row| self.seen(users[row]), n, observer)?);
+        }
+        Ok(lists)
+    }
+
+    /// The best `n` of each user whose segment has a part of its own, by that part.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn own(&self, users: &[u32], n: usize, observer: &dyn Observer) -> Result<Vec<Option<Vec<Scored>>>> {
+        let Fit { segments, own_factors, factors, .. } = self.fit;
+        let mut places = vec![Vec::new(); segments.count()];
+        for (place, &user) in users.iter().enumerate() {
+            places[segments.of_user[user as usize] as usize].push(place);
+        }
+        let own = places.iter().enumerate().filter(|(segment, _)| own_factors[*segment]);
+        let mut lists = vec![None; users.len()];
+        let members = |places: &[usize]| -> Vec<u32> { places.iter().map(|&place| users[place]).collect() };
+        let mut keep = |places: &[usize], found: Vec<Vec<Scored>>| {
+            places.iter().zip(found).for_each(|(&place, list)| lists[place] = Some(list));
+        };
+        if self.blend == Blend::only("factors") {
+            for (segment, places) in own {
+                let members = members(places);
+                let scoring = Scoring {
+                    item_factors: factors.item_factors[segment].view(),
+                    items: Some(&segments.items[segment]),
+                };
+                let user_factors = factors.user_factors.select(&members);
+                let seen = |row: usize| self.seen(members[row]);
+                keep(places, top_lists(&user_factors, scoring, seen, n, observer)?);
+            }
+        } else {
+            let places: Vec<usize> = own.flat_map(|(_, places)| places).copied().collect();
+            keep(&places, self.lists(&members(&places), true, &self.blend, n, observer)?);
+        }
+        Ok(lists)
+    }
+
+    /// The best `n` of each user by a blend of scorers.
+    fn lists(
+        &self,
+        users: &[u32],
+        own: bool,
+        blend: &Blend,
+        n: usize,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Vec<Scored>>> {
+        let list = |scratch: &mut RefCell<NeighbourScratch>, &user: &u32| {
+            observer.check()?;
+            Ok(self.blended(user, own, blend, scratch).best(self.seen(user), None, n))
+        };
+        users.par_iter().map_init(RefCell::default, list).collect()
+    }
+}

@@ -1,0 +1,238 @@
+//! A training from events to a version: measured without the holdout, refitted on everything.
+
+use super::fit::Fit;
+use super::given::Given;
+use super::holdout_metrics::Measurement;
+use super::holdout_run::{Attempt, HoldoutRun, active, choose_algorithm, run_on_holdout};
+use super::members::Members;
+use super::ratings;
+use super::segmenter::{PreviousSegments, Segmentation, Segmenter};
+use super::user_data::UserData;
+use crate::error::{EngineError, Result};
+use crate::evaluation::{Holdout, PassedOver, Split};
+use crate::interactions::{Interactions, Weighting};
+use crate::matrix::Matrix;
+use crate::observer::{Observer, Quiet};
+use crate::options::algorithm::{Algorithm, Decided};
+use crate::options::checked::Options;
+use crate::scorers::factors::backbone::Start;
+use crate::scorers::factors::{AlsOptions, Backbone};
+use crate::scorers::ratings::rated::Rated;
+use crate::segmentation::identity::match_segments;
+use crate::segmentation::options::Target;
+use crate::segmentation::quality::Choice;
+
+/// What a training leaves.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// All events as interactions; what the fit was trained on.
+    pub interactions: Interactions,
+    /// How events were weighted.
+    pub weighting: Weighting,
+    /// What was decided.
+    pub decided: Decided,
+    /// The fit on all events.
+    pub fit: Fit,
+    /// The segment of every member.
+    pub members: Members,
+    /// The numbers of segments that were tried.
+    pub choices: Vec<Choice>,
+    /// The algorithms that were tried.
+    pub attempts: Vec<Attempt>,
+    /// How events were held out.
+    pub split: Split,
+    /// The ways to hold out events that would not do.
+    pub passed_over: Vec<PassedOver>,
+    /// The algorithm that was asked for, where popularity is so much better that it took its place.
+    pub gave_way: Option<GaveWay>,
+    /// What the same recipe reaches on the holdout, trained without it.
+    pub measurement: Measurement,
+    /// The same for the recipe that is to be replaced.
+    pub previous: Option<Measurement>,
+}
+
+/// An algorithm that ranks worse than what is popular.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GaveWay {
+    /// Which.
+    pub algorithm: Algorithm,
+    /// What it reached on the deciding metric.
+    pub value: f64,
+    /// What popularity reached.
+    pub baseline: f64,
+}
+
+/// Trains. `previous` are the options of the version that is to be replaced, where they differ: the
+/// same holdout then also measures them.
+///
+/// # Errors
+/// [`EngineError::Cancelled`], [`EngineError::NotFinite`], [`EngineError::NothingToTrainOn`],
+/// [`EngineError::Column`], [`EngineError::Missing`].
+pub fn train(
+    given: Given<'_>,
+    options: &Options,
+    previous: Option<&Options>,
+    observer: &dyn Observer,
+) -> Result<Trained> {
+    let events = given.events;
+    let weighting = options.weighting(events.latest());
+    let explicit = options.is_explicit();
+    let holdout = Holdout::new(events, &weighting, &options.holdout, options.seed, observer)?;
+    let (mut holdout_run, mut attempts) = choose_algorithm(given, &holdout, options, observer)?;
+    let gave_way = gives_way(&holdout_run);
+    if let Some(own) = gave_way {
+        let popular = Options { algorithm: Algorithm::Popularity, ..options.clone() };
+        holdout_run = run_on_holdout(given, &holdout, &popular, &Quiet(observer))?;
+        attempts = attempts_of(own, &holdout_run);
+    }
+    let previous = previous
+        .filter(|previous| previous.is_explicit() == explicit)
+        .map(|previous| Ok(run_on_holdout(given, &holdout, previous, &Quiet(observer))?.measurement))
+        .transpose()?;
+    let (split, passed_over) = (holdout.split, holdout.passed_over.clone());
+    drop(holdout);
+
+    let HoldoutRun {
+        fit: Fit { own_factors, blend, .. },
+        mut decided,
+        division,
+        mut choices,
+        mut measurement,
+    } = holdout_run;
+    let options = &options.decided(&decided);
+    let own: Vec<bool> =
+        measurement.gates.iter().zip(&own_factors).map(|(gate, own)| *own && gate.passed).collect();
+    let interactions = events.interactions(&weighting, |_, _, _| true, observer)?;
+    if interactions.entries() == 0 {
+        let reason = "every event decayed to a weight of nothing".to_owned();
+        return Err(EngineError::NothingToTrainOn { reason });
+    }
+    decided.shift = interactions.scale().shift;
+    // Segments are found without the holdout, so that the gate's verdict is on the same segments. Only
+    // where events say more about users than their factors, they are found again from all events,
+    // beginning with those.
+    let users = events.users().len();
+    let count = given.described.table.rows();
+    let (backbone, rated) = final_backbone(given, &interactions, &decided, options, observer)?;
+    let (division, own) = if UserData::reads_events(options) {
+        let found = division.of_members(count);
+        let again = found_again(given, &division, &found, &backbone, options, observer)?;
+        let gates = match_back(&found, &again.of_members(count), again.count);
+        measurement.renumber(&gates);
+        if let [found] = &mut choices[..] {
+            found.segments = again.count;
+        }
+        let own = gates.iter().map(|from| from.is_some_and(|from| own[from as usize])).collect();
+        (again, own)
+    } else {
+        (division, own)
+    };
+    let of_user: Vec<Option<u32>> = division.of_members(count).into_iter().take(users).collect();
+    let (algorithm, als) = (decided.algorithm, &decided.als);
+    let mut fit = Fit::new(&interactions, backbone, &of_user, own, algorithm, als, observer)?;
+    fit.rated = rated;
+    let mut methods = given.methods(algorithm);
+    methods.retain(|method| blend.has(method.name()));
+    fit.fitted = Fit::fitted(&methods, &interactions, options, observer)?;
+    fit.blend = blend;
+    let members = Members::new(division, count, Some(&fit));
+    Ok(Trained {
+        interactions,
+        weighting,
+        decided,
+        fit,
+        members,
+        choices,
+        attempts,
+        split,
+        passed_over,
+        gave_way,
+        measurement,
+        previous,
+    })
+}
+
+/// Whether an algorithm that was asked for is worse than what is popular, by more than the interval of its measurement.
+/// What is popular always can be ranked by; of ratings there is no such second.
+fn gives_way(holdout_run: &HoldoutRun) -> Option<GaveWay> {
+    let (algorithm, measurement) = (holdout_run.decided.algorithm, &holdout_run.measurement);
+    let row = measurement.deciding_row().filter(|_| measurement.is_below_baseline())?;
+    let ranks = measurement.higher_is_better() && algorithm != Algorithm::Popularity;
+    ranks.then_some(GaveWay { algorithm, value: row.value, baseline: row.baseline })
+}
+
+/// An algorithm that gave way, and popularity.
+fn attempts_of(own: GaveWay, popular: &HoldoutRun) -> Vec<Attempt> {
+    let attempt = |algorithm, value, chosen, reason: &str| {
+        let reason = reason.to_owned();
+        Attempt { algorithm, value, seconds: 0.0, chosen, reason }
+    };
+    let reached = popular.measurement.deciding_row().map(|row| row.value);
+    vec![
+        attempt(
+            Algorithm::Popularity,
+            reached,
+            true,
+            "what was asked for is worse, by more than its interval",
+        ),
+        attempt(own.algorithm, Some(own.value), false, "worse on held-out events than what is popular"),
+    ]
+}
+
+/// The factors on all events. They begin with those of the deployed version where these are given: half the
+/// sweeps then reach the same.
+fn final_backbone(
+    given: Given<'_>,
+    interactions: &Interactions,
+    decided: &Decided,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<(Backbone, Option<Rated>)> {
+    if decided.algorithm == Algorithm::Rating {
+        let (backbone, rated) = ratings::train(given, interactions, options, observer)?;
+        return Ok((backbone, Some(rated)));
+    }
+    let usable = |start: &&Matrix| {
+        options.als.warm_start
+            && decided.algorithm.ranks_by_factors()
+            && start.columns() == decided.als.factors
+            && start.rows() == interactions.items()
+            && 10 * active(start) >= 9 * interactions.items()
+    };
+    let backbone = match given.start.filter(usable) {
+        Some(start) => {
+            let als = AlsOptions { sweeps: decided.als.sweeps.div_ceil(2), ..decided.als };
+            Backbone::train(interactions, &als, Start::Items(start.clone()), observer)?
+        }
+        None => Backbone::train(interactions, &decided.als, Start::Random(options.seed), observer)?,
+    };
+    Ok((backbone, None))
+}
+
+/// The same segments found again from all events.
+fn found_again(
+    given: Given<'_>,
+    division: &Segmentation,
+    found: &[Option<u32>],
+    backbone: &Backbone,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Segmentation> {
+    let before = PreviousSegments { of_member: found, count: division.count };
+    let mut options = options.clone();
+    options.segmentation.keep = true;
+    let finder = Segmenter { described: given.described, options: &options, before: Some(&before) };
+    let target = Target { counts: vec![division.count], least: 1 };
+    let tastes = options.algorithm.tastes(&backbone.user_factors);
+    let again = finder.divisions(Some(given.events), Some(&tastes), &target, observer)?;
+    again
+        .into_iter()
+        .next()
+        .ok_or_else(|| EngineError::NothingToDivideBy { reason: "there are no segments".to_owned() })
+}
+
+/// Of each new group, the group it was before.
+fn match_back(found: &[Option<u32>], again: &[Option<u32>], count: usize) -> Vec<Option<u32>> {
+    let ids: Vec<Option<i32>> = found.iter().map(|group| group.map(|group| group as i32)).collect();
+    match_segments(&ids, again, count).into_iter().map(|id| id.map(|id| id as u32)).collect()
+}

@@ -1,0 +1,113 @@
+//! `segrec_recommend_segment`, `segrec_similar_users`, `segrec_audience`: what many users have to do with one
+//! another and with an item.
+
+use super::recommend::{Lines, SqlId, count, ids, lines};
+use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::datums::id_lists::Filter;
+use crate::pg::datums::id_text::parse_id;
+use crate::pg::datums::integer::Integer;
+use crate::pg::datums::text::Text;
+use crate::serving::{self, retry_after_cache_damage};
+use pgrx::Uuid;
+use pgrx::prelude::*;
+
+/// Rows of users: rank, user, how like or how likely.
+type Users<T> = Vec<(i32, T, f32)>;
+
+fn ranked<T: SqlId>(users: Vec<(String, f32)>) -> Users<T> {
+    let value = |id: &str| T::value(parse_id(id, T::KIND)?);
+    (1..).zip(users).filter_map(|(rank, (id, value_of))| Some((rank, value(&id)?, value_of))).collect()
+}
+
+fn similar_users<T: SqlId>(user: Option<&T>, n: Option<i64>, model: Option<&str>) -> Users<T> {
+    let found = |user: &T| -> Result<_> { serving::similar_users(user.id(), count(n)?, model) };
+    user.map_or_else(Vec::new, |user| ranked(or_raise(retry_after_cache_damage(|| found(user)))))
+}
+
+fn audience<T: SqlId>(
+    item: Option<&T>,
+    n: Option<i64>,
+    model: Option<&str>,
+    exclude_seen: Option<bool>,
+) -> Users<Text> {
+    let found = |item: &T| -> Result<_> {
+        let exclude_seen = exclude_seen.ok_or(SegrecError::NullArgument { argument: "exclude_seen" })?;
+        serving::audience(item.id(), T::KIND, count(n)?, model, exclude_seen)
+    };
+    item.map_or_else(Vec::new, |item| ranked(or_raise(retry_after_cache_damage(|| found(item)))))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_recommend_segment(
+    segment: Option<Integer>,
+    n: Option<i64>,
+    model: Option<Text>,
+    candidates: Filter<Text>,
+) -> TableIterator<
+    'static,
+    (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
+> {
+    let found = || -> Result<Lines<Text>> {
+        let Integer(segment) = segment.ok_or(SegrecError::NullArgument { argument: "segment" })?;
+        let candidates = candidates.0.as_deref().map(ids);
+        Ok(lines(&serving::recommend_segment(segment, count(n)?, model.as_deref(), candidates.as_deref())?))
+    };
+    TableIterator::new(or_raise(retry_after_cache_damage(found)))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_similar_users_bigint(
+    user_id: Option<i64>,
+    n: Option<i64>,
+    model: Option<Text>,
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, i64), name!(similarity, f32))> {
+    TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_audience_bigint(
+    item_id: Option<i64>,
+    n: Option<i64>,
+    model: Option<Text>,
+    exclude_seen: Option<bool>,
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
+    TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_similar_users_uuid(
+    user_id: Option<Uuid>,
+    n: Option<i64>,
+    model: Option<Text>,
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Uuid), name!(similarity, f32))> {
+    TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_audience_uuid(
+    item_id: Option<Uuid>,
+    n: Option<i64>,
+    model: Option<Text>,
+    exclude_seen: Option<bool>,
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
+    TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_similar_users_text(
+    user_id: Option<Text>,
+    n: Option<i64>,
+    model: Option<Text>,
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(similarity, f32))> {
+    TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_audience_text(
+    item_id: Option<Text>,
+    n: Option<i64>,
+    model: Option<Text>,
+    exclude_seen: Option<bool>,
+) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
+    TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
+}

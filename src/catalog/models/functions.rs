@@ -1,0 +1,323 @@
+//! The functions that are made for one model in a schema of its users': with its name inside, and with ids of their own
+//! types on both sides. They are ordinary functions of whoever makes them.
+//!
+//! What they call is resolved once, when they are made (BEGIN ATOMIC), so nobody can put another in its place; PostgreSQL
+//! knows that they need it, and a dump brings them after it. They run as whoever made them.
+
+use crate::catalog::statement::{as_owner, define, execute, query};
+use crate::error::{Result, SegrecError};
+use pgrx::pg_sys;
+use pgrx::spi::quote_literal;
+use segrec_engine::interactions::IdKind;
+
+/// A function to be made.
+#[derive(Clone, Debug)]
+pub struct Function {
+    name: &'static str,
+    /// With names and defaults.
+    parameters: String,
+    /// Their types alone, as `oidvectortypes` writes them.
+    pub types: String,
+    returns: String,
+    parallel: &'static str,
+    cost: u32,
+    rows: Option<u32>,
+    body: String,
+    comment: &'static str,
+}
+
+impl Function {
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// Where functions are made.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub schema: String,
+    /// The same as an identifier is written.
+    pub quoted: String,
+    /// The schema of the extension, as an identifier is written.
+    extension: String,
+}
+
+/// The schema of that number; none where there is none.
+pub fn place(schema: pg_sys::Oid) -> Result<Option<Place>> {
+    let found = query(
+        "SELECT nspname::text, pg_catalog.quote_ident(nspname), pg_catalog.quote_ident(own.own) \
+         FROM pg_catalog.pg_namespace CROSS JOIN \
+             (SELECT (SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = extnamespace) AS own \
+              FROM pg_catalog.pg_extension WHERE extname = 'pg_segrec') AS own \
+         WHERE oid = $1",
+        &[schema.into()],
+        |row| Ok(Place { schema: row.value(1)?, quoted: row.value(2)?, extension: row.value(3)? }),
+    )?;
+    Ok(found.into_iter().next())
+}
+
+/// What a list may be, besides for whom.
+const WISHES: &str = "exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0, explore double precision DEFAULT 0";
+
+/// The functions of a model whose ids are of these kinds; without items it only has segments.
+pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) -> Vec<Function> {
+    let extension = &place.extension;
+    let model = format!("{}::text", quote_literal(model));
+    let user = user.name();
+    let mut functions = vec![Function {
+        name: "segment_of",
+        parameters: format!("user_id {user}"),
+        types: user.to_owned(),
+        returns: "integer".to_owned(),
+        parallel: "SAFE",
+        cost: 500,
+        rows: None,
+        body: format!("SELECT {extension}.segrec_segment_of($1, {model})"),
+        comment: "the segment of a user; null where nothing is known of them",
+    }];
+    let Some(item) = item.map(IdKind::name) else {
+        return functions;
+    };
+    // Where both are of one kind, the call takes and gives it; the form of texts fits every two.
+    let both = if user == item { user } else { "text" };
+    let filter = format!("candidates {item}[] DEFAULT '[0:0]={{NULL}}'");
+    let list = format!("TABLE (rank integer, item_id {item}, score real, source text)");
+    let lines = format!("list.rank, list.item_id::{item}, list.score, list.source");
+    let listed = |name, whom: String, types: String, cost, body, comment| Function {
+        name,
+        parameters: format!("{whom}, n bigint DEFAULT 10, {filter}, {WISHES}"),
+        types: format!("{types}, bigint, {item}[], boolean, double precision, double precision"),
+        returns: list.clone(),
+        parallel: "SAFE",
+        cost,
+        rows: Some(10),
+        body,
+        comment,
+    };
+    functions.extend([
+        listed(
+            "recommend",
+            format!("user_id {user}"),
+            user.to_owned(),
+            2000,
+            format!("SELECT {lines} FROM {extension}.segrec_recommend($1::{both}, $2, {model}, $3::{both}[], $4, $5, $6) list"),
+            "recommends items to a user",
+        ),
+        listed(
+            "recommend_for",
+            format!("items {item}[]"),
+            format!("{item}[]"),
+            2000,
+            format!("SELECT {lines} FROM {extension}.segrec_recommend_for($1, $2, {model}, $3, $4, $5, $6) list"),
+            "recommends items to whoever has the given ones: a guest, a basket, a session",
+        ),
+        Function {
+            name: "recommend_segment",
+            parameters: format!("segment bigint, n bigint DEFAULT 10, {filter}"),
+            types: format!("bigint, bigint, {item}[]"),
+            returns: list.clone(),
+            parallel: "SAFE",
+            cost: 50_000,
+            rows: Some(10),
+            body: format!("SELECT {lines} FROM {extension}.segrec_recommend_segment($1, $2, {model}, $3::text[]) list"),
+            comment: "the items with the highest mean score for the members of a segment, as of the training",
+        },
+        Function {
+            name: "recommend_all",
+            parameters: "n bigint DEFAULT 10".to_owned(),
+            types: "bigint".to_owned(),
+            returns: format!("TABLE (user_id {user}, rank integer, item_id {item}, score real, source text)"),
+            parallel: "RESTRICTED",
+            cost: 1_000_000,
+            rows: Some(100_000),
+            body: format!("SELECT list.user_id::{user}, {lines} FROM {extension}.segrec_recommend_all({model}, $1) list"),
+            comment: "the recommendations of every user, as of the training",
+        },
+        Function {
+            name: "similar_items",
+            parameters: format!("item_id {item}, n bigint DEFAULT 10"),
+            types: format!("{item}, bigint"),
+            returns: format!("TABLE (rank integer, item_id {item}, score real)"),
+            parallel: "SAFE",
+            cost: 500,
+            rows: Some(10),
+            body: format!(
+                "SELECT list.rank, list.item_id, list.score FROM {extension}.segrec_similar_items($1, $2, {model}) list"
+            ),
+            comment: "the items most like another",
+        },
+        Function {
+            name: "similar_users",
+            parameters: format!("user_id {user}, n bigint DEFAULT 10"),
+            types: format!("{user}, bigint"),
+            returns: format!("TABLE (rank integer, user_id {user}, similarity real)"),
+            parallel: "SAFE",
+            cost: 500_000,
+            rows: Some(10),
+            body: format!(
+                "SELECT list.rank, list.user_id, list.similarity FROM {extension}.segrec_similar_users($1, $2, {model}) list"
+            ),
+            comment: "the users most like another, as of the training",
+        },
+        Function {
+            name: "audience",
+            parameters: format!("item_id {item}, n bigint DEFAULT 100, exclude_seen boolean DEFAULT true"),
+            types: format!("{item}, bigint, boolean"),
+            returns: format!("TABLE (rank integer, user_id {user}, score real)"),
+            parallel: "SAFE",
+            cost: 500_000,
+            rows: Some(100),
+            body: format!(
+                "SELECT list.rank, list.user_id::{user}, list.score FROM {extension}.segrec_audience($1, $2, {model}, $3) list"
+            ),
+            comment: "the users most likely to want an item, as of the training",
+        },
+        Function {
+            name: "explain",
+            parameters: format!("user_id {user}, item_id {item}"),
+            types: format!("{user}, {item}"),
+            returns: format!("TABLE (item_id {item}, contribution real, factors real, neighbours real)"),
+            parallel: "SAFE",
+            cost: 2000,
+            rows: Some(30),
+            body: format!(
+                "SELECT list.item_id::{item}, list.contribution, list.factors, list.neighbours \
+                 FROM {extension}.segrec_explain($1::{both}, $2::{both}, {model}) list"
+            ),
+            comment: "which of a user's own items speak for another, and how much; the contributions add up to the score",
+        },
+        Function {
+            name: "predict",
+            parameters: format!("user_id {user}, item_id {item}"),
+            types: format!("{user}, {item}"),
+            returns: "real".to_owned(),
+            parallel: "SAFE",
+            cost: 1000,
+            rows: None,
+            body: format!("SELECT {extension}.segrec_predict($1::{both}, $2::{both}, {model})"),
+            comment: "the score of an item for a user",
+        },
+    ]);
+    functions
+}
+
+/// Makes a function as the current role, which alone may call it; `path` is where the definer's own views look for names,
+/// since what a caller has set must not say it.
+pub fn create(function: &Function, place: &Place, replace: bool, path: &[String]) -> Result<()> {
+    let Function { name, parameters, types, returns, parallel, cost, rows, body, comment } = function;
+    let schema = &place.quoted;
+    let or_replace = if replace { "OR REPLACE " } else { "" };
+    let rows = rows.map_or_else(String::new, |rows| format!("ROWS {rows} "));
+    let path: Vec<String> = path.iter().map(pgrx::spi::quote_identifier).collect();
+    let path = path.iter().map(String::as_str).chain(["pg_temp"]).collect::<Vec<_>>().join(", ");
+    define(&format!(
+        "CREATE {or_replace}FUNCTION {schema}.{name}({parameters}) RETURNS {returns} \
+         STABLE PARALLEL {parallel} COST {cost} {rows}SECURITY DEFINER SET search_path = {path} LANGUAGE sql \
+         BEGIN ATOMIC {body}; END"
+    ))?;
+    let comment = quote_literal(comment);
+    define(&format!("COMMENT ON FUNCTION {schema}.{name}({types}) IS {comment}"))?;
+    match replace {
+        // Whom it was opened to may go on.
+        true => Ok(()),
+        false => define(&format!("REVOKE ALL ON FUNCTION {schema}.{name}({types}) FROM PUBLIC")),
+    }
+}
+
+/// Writes down that a function is a model's.
+pub fn record(model_id: i64, place: &Place, function: &Function) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "INSERT INTO segrec_catalog.model_functions (model_id, schema, name, arguments) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT DO NOTHING",
+            &[
+                model_id.into(),
+                place.schema.as_str().into(),
+                function.name.into(),
+                function.types.as_str().into(),
+            ],
+        )
+    })
+}
+
+/// A function that was made for a model and is there still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub schema: String,
+    pub name: String,
+    /// The types of its arguments.
+    pub arguments: String,
+    /// How DROP FUNCTION names it.
+    pub signature: String,
+    /// Whether the current role may do what its owner may.
+    pub is_own: bool,
+    pub owner: String,
+}
+
+/// What was made for a model and still is what it was: a function of that name that runs as its owner and calls the
+/// extension for this model. Another that somebody has put in its place is theirs.
+pub fn made_for(model_id: i64, model: &str) -> Result<Vec<Made>> {
+    let recorded: Vec<(String, String, String)> = as_owner(|| {
+        query(
+            "SELECT schema, name, arguments FROM segrec_catalog.model_functions WHERE model_id = $1",
+            &[model_id.into()],
+            |row| Ok((row.value(1)?, row.value(2)?, row.value(3)?)),
+        )
+    })?;
+    // As a body is written where standard_conforming_strings is on, and off.
+    let plain = format!("'{}'::text", model.replace('\'', "''"));
+    let escaped = plain.replace('\\', "\\\\");
+    let mut made = Vec::new();
+    for (schema, name, arguments) in recorded {
+        let found = query(
+            "SELECT pg_catalog.format('%I.%I(%s)', nspname, proname, $3), pg_catalog.pg_has_role(proowner, 'USAGE'), \
+                    pg_catalog.pg_get_userbyid(proowner)::text \
+             FROM pg_catalog.pg_proc made \
+             JOIN pg_catalog.pg_namespace schema ON schema.oid = pronamespace \
+             JOIN pg_catalog.pg_language language ON language.oid = prolang \
+             WHERE nspname = $1::name AND proname = $2::name AND pg_catalog.oidvectortypes(proargtypes) = $3 \
+               AND prosecdef AND lanname = 'sql' \
+               AND (pg_catalog.strpos(pg_catalog.pg_get_function_sqlbody(made.oid), $4) > 0 \
+                    OR pg_catalog.strpos(pg_catalog.pg_get_function_sqlbody(made.oid), $5) > 0) \
+               AND EXISTS (SELECT FROM pg_catalog.pg_depend needs \
+                           JOIN pg_catalog.pg_depend member ON member.classid = needs.refclassid AND member.objid = needs.refobjid \
+                                AND member.deptype = 'e' AND member.refclassid = 'pg_catalog.pg_extension'::regclass \
+                           JOIN pg_catalog.pg_extension extension ON extension.oid = member.refobjid AND extname = 'pg_segrec' \
+                           WHERE needs.classid = 'pg_catalog.pg_proc'::regclass AND needs.objid = made.oid \
+                             AND needs.refclassid = 'pg_catalog.pg_proc'::regclass)",
+            &[
+                schema.as_str().into(),
+                name.as_str().into(),
+                arguments.as_str().into(),
+                plain.as_str().into(),
+                escaped.as_str().into(),
+            ],
+            |row| Ok((row.value::<String>(1)?, row.value::<bool>(2)?, row.value::<String>(3)?)),
+        )?;
+        let found = found.into_iter().next();
+        made.extend(found.map(|(signature, is_own, owner)| Made {
+            schema,
+            name,
+            arguments,
+            signature,
+            is_own,
+            owner,
+        }));
+    }
+    Ok(made)
+}
+
+/// Drops a function as the current role.
+pub fn drop(made: &Made) -> Result<()> {
+    define(&format!("DROP FUNCTION {}", made.signature))
+}
+
+/// Forgets which functions are a model's.
+pub fn forget(model_id: i64) -> Result<()> {
+    as_owner(|| execute("DELETE FROM segrec_catalog.model_functions WHERE model_id = $1", &[model_id.into()]))
+}
+
+/// No schema has that number.
+pub fn no_such(schema: pg_sys::Oid) -> SegrecError {
+    SegrecError::NoSuchSchema { oid: schema.to_u32() }
+}

@@ -1,0 +1,57 @@
+//! What roles besides the owner may do with a model. Everybody is role 0, which is bound as null.
+
+use crate::catalog::statement::{as_owner, execute, query, write};
+use crate::error::Result;
+use crate::pg::security::rights::current_role;
+use pgrx::pg_sys;
+
+/// Bytes of a role's name as it is written: 63, each of them a double quote and so doubled, between double quotes.
+const LONGEST_NAME: usize = 128;
+
+/// The role of that name, written as an identifier is; 0 for everybody, whose name is `public`.
+pub fn role(name: &str) -> Result<Option<pg_sys::Oid>> {
+    if name.eq_ignore_ascii_case("public") {
+        return Ok(Some(pg_sys::InvalidOid));
+    }
+    if name.len() > LONGEST_NAME {
+        return Ok(None);
+    }
+    // Some majors take '-' and any number for a role: only what is in pg_roles is one.
+    let found = query(
+        "SELECT oid FROM pg_catalog.pg_roles WHERE oid = pg_catalog.to_regrole($1)::pg_catalog.oid",
+        &[name.into()],
+        |row| row.value(1),
+    )?;
+    Ok(found.into_iter().next())
+}
+
+/// Stores a grant by the current role.
+pub fn insert(model_id: i64, grantee: pg_sys::Oid, privilege: &str) -> Result<()> {
+    let grantor = current_role();
+    as_owner(|| {
+        // The number of a role that is gone may one day be another's.
+        execute(
+            "DELETE FROM segrec_catalog.model_grants WHERE model_id = $1 AND grantee::oid <> 0 \
+               AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE pg_roles.oid = grantee::oid)",
+            &[model_id.into()],
+        )?;
+        execute(
+            "INSERT INTO segrec_catalog.model_grants (model_id, grantee, privilege, grantor) \
+             VALUES ($1, COALESCE($2, 0)::regrole, $3, $4::regrole) ON CONFLICT DO NOTHING",
+            &[model_id.into(), grantee.into(), privilege.into(), grantor.into()],
+        )
+    })
+}
+
+/// Deletes a grant; false where there was none.
+pub fn delete(model_id: i64, grantee: pg_sys::Oid, privilege: &str) -> Result<bool> {
+    let deleted = as_owner(|| {
+        write(
+            "DELETE FROM segrec_catalog.model_grants \
+             WHERE model_id = $1 AND grantee = COALESCE($2, 0)::regrole AND privilege = $3 RETURNING model_id",
+            &[model_id.into(), grantee.into(), privilege.into()],
+            |row| row.value::<i64>(1),
+        )
+    })?;
+    Ok(!deleted.is_empty())
+}

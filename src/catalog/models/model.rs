@@ -1,0 +1,141 @@
+//! A model as a row of its table, and what is stored of a new one.
+
+use crate::catalog::statement::CatalogRow;
+use crate::error::{Result, SegrecError};
+use pgrx::{JsonB, pg_sys};
+use segrec_engine::interactions::IdKind;
+use serde_json::Value;
+
+/// A model as the caller sees it.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Its key in the table of models.
+    pub id: i64,
+    pub name: String,
+    /// The role that owns it.
+    pub owner: String,
+    /// True where the caller is a member of that role.
+    pub is_owner: bool,
+    /// True where the caller is, or holds the privilege to train it.
+    pub may_train: bool,
+    /// Where it reads events; none where it only divides users.
+    pub events: Option<EventsSource>,
+    /// The relation of users.
+    pub users: Option<RelationRef>,
+    /// The relation of items.
+    pub items: Option<RelationRef>,
+    /// The kind of the users' ids.
+    pub user_kind: IdKind,
+    /// The options as given.
+    pub options: Value,
+    /// The version that answers.
+    pub deployed_version_id: Option<i64>,
+}
+
+/// Where a model reads its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventsSource {
+    pub relation: pg_sys::Oid,
+    /// The names of the columns it reads.
+    pub columns: ColumnNames,
+    /// The kind of the items' ids.
+    pub item_kind: IdKind,
+}
+
+/// The names of the columns that a model reads from its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnNames {
+    /// The column of the users' ids.
+    pub user: String,
+    /// The column of the items' ids.
+    pub item: String,
+    pub weight: Option<String>,
+    pub time: Option<String>,
+    pub event_type: Option<String>,
+}
+
+/// A relation that describes users or items, and the column of their ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelationRef {
+    pub relation: pg_sys::Oid,
+    /// The column of the ids.
+    pub key: String,
+}
+
+/// What is stored of a new model.
+#[derive(Clone, Debug)]
+pub struct NewModel {
+    pub name: String,
+    /// Where it reads events; none where it only divides users.
+    pub events: Option<EventsSource>,
+    /// The relation of users.
+    pub users: Option<RelationRef>,
+    /// The relation of items.
+    pub items: Option<RelationRef>,
+    /// The kind of the users' ids.
+    pub user_kind: IdKind,
+    /// The options as given.
+    pub options: Value,
+}
+
+impl Model {
+    /// Whether it reads the same relations and columns as another state of it.
+    pub fn reads_as(&self, other: &Self) -> bool {
+        self.events == other.events && self.users == other.users && self.items == other.items
+    }
+}
+
+fn kind(name: &str) -> Result<IdKind> {
+    match name {
+        "bigint" => Ok(IdKind::Bigint),
+        "uuid" => Ok(IdKind::Uuid),
+        "text" => Ok(IdKind::Text),
+        other => Err(SegrecError::Internal(format!("unknown kind of id {other:?}"))),
+    }
+}
+
+/// A model from the columns of [`columns`].
+pub fn model(row: CatalogRow<'_>) -> Result<Model> {
+    let relation: Option<pg_sys::Oid> = row.get(5)?;
+    let events = relation
+        .map(|relation| {
+            Ok::<_, SegrecError>(EventsSource {
+                relation,
+                columns: ColumnNames {
+                    user: row.value(6)?,
+                    item: row.value(7)?,
+                    weight: row.get(8)?,
+                    time: row.get(9)?,
+                    event_type: row.get(10)?,
+                },
+                item_kind: kind(&row.value::<String>(12)?)?,
+            })
+        })
+        .transpose()?;
+    let described = |relation: usize| {
+        let relation_and_key = row.get(relation)?.zip(row.get(relation + 1)?);
+        Ok::<_, SegrecError>(relation_and_key.map(|(relation, key)| RelationRef { relation, key }))
+    };
+    Ok(Model {
+        id: row.value(1)?,
+        name: row.value(2)?,
+        owner: row.value(3)?,
+        is_owner: row.value(4)?,
+        may_train: row.value(19)?,
+        events,
+        users: described(15)?,
+        items: described(17)?,
+        user_kind: kind(&row.value::<String>(11)?)?,
+        options: row.value::<JsonB>(13)?.0,
+        deployed_version_id: row.get(14)?,
+    })
+}
+
+/// What [`model`] reads, with who the caller is to the model.
+pub fn columns(is_owner: &str, may_train: &str) -> String {
+    format!(
+        "model_id, name, owner::text, {is_owner}, events::oid, user_column, item_column, \
+         weight_column, time_column, type_column, user_id_kind, item_id_kind, options, deployed_version_id, \
+         users::oid, users_key, items::oid, items_key, {may_train}"
+    )
+}

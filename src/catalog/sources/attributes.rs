@@ -1,0 +1,236 @@
+//! Reading what is known about users and items: whole relations, streamed as the caller, and one user's
+//! row, now.
+
+use super::events::{is_too_long, with_id};
+use super::live_rows::{Live, LiveRows};
+use super::relations::{self, ColumnRole, SourceColumn, check_kind, query_of};
+use crate::catalog::models::RelationRef;
+use crate::error::{Result, SegrecError};
+use crate::pg::executor::relation::Relation;
+use crate::pg::executor::row::ResultRow;
+use segrec_engine::features::{self, Cell, ColumnBuilder, ColumnKind, Table};
+use segrec_engine::interactions::{Id, IdKind, IdMap};
+
+/// A relation with the columns that are read of it.
+#[derive(Clone, Debug)]
+pub struct AttributeColumns {
+    /// The relation's plain name, for messages.
+    pub name: String,
+    relation: Relation,
+    key: SourceColumn,
+    kind: IdKind,
+    columns: Vec<(SourceColumn, ColumnKind)>,
+    /// The names of all columns that are not read, the key among them.
+    pub others: Vec<String>,
+    /// Columns whose type is no feature, with the type.
+    pub unusable: Vec<(String, String)>,
+}
+
+/// Which columns to read.
+#[derive(Clone, Debug)]
+pub enum WantedColumns {
+    /// All whose type can be a feature.
+    All,
+    /// These, which must be there.
+    Named(Vec<String>),
+}
+
+/// Finds the columns of a relation; `labels` are read as text whatever their type.
+pub fn attribute_columns(
+    model: &str,
+    argument: &'static str,
+    described: &RelationRef,
+    kind: IdKind,
+    wanted: &WantedColumns,
+    labels: &[String],
+) -> Result<AttributeColumns> {
+    let relation = relations::hold(model, argument, described.relation)?;
+    let name = relation.name.clone();
+    let all: Vec<SourceColumn> = relation.columns.iter().map(SourceColumn::from).collect();
+    let mut asked: Vec<(&str, String)> = vec![("key", described.key.clone())];
+    if let WantedColumns::Named(names) = wanted {
+        asked.extend(names.iter().map(|name| ("segmentation.features", name.clone())));
+    }
+    asked.extend(labels.iter().map(|name| ("segmentation", name.clone())));
+    let missing: Vec<(String, String)> = asked
+        .into_iter()
+        .filter(|(_, name)| !all.iter().any(|column| column.name == *name))
+        .map(|(argument, name)| (argument.to_owned(), name))
+        .collect();
+    if !missing.is_empty() {
+        let existing = all.into_iter().map(|column| column.name).collect();
+        return Err(SegrecError::MissingColumns { relation: name, missing, existing });
+    }
+    let (mut key, mut columns, mut unusable) = (None, Vec::new(), Vec::new());
+    let names: Vec<String> = all.iter().map(|column| column.name.clone()).collect();
+    for column in all {
+        let named = matches!(wanted, WantedColumns::Named(names) if names.contains(&column.name));
+        if column.name == described.key {
+            key = Some(column);
+        } else if labels.contains(&column.name) {
+            columns.push((column, ColumnKind::Category));
+        } else if named || matches!(wanted, WantedColumns::All) {
+            match column.feature_kind() {
+                Some(kind) => columns.push((column, kind)),
+                None => unusable.push((column.name.clone(), column.type_name.clone())),
+            }
+        }
+    }
+    if let WantedColumns::Named(names) = wanted {
+        let wrong: Vec<String> = unusable
+            .iter()
+            .filter(|(name, _)| names.contains(name))
+            .map(|(name, type_name)| format!("\"{name}\" is {type_name}, which is no feature"))
+            .collect();
+        if !wrong.is_empty() {
+            return Err(SegrecError::WrongColumnTypes { relation: name, columns: wrong });
+        }
+    }
+    let key = key.ok_or_else(|| SegrecError::Internal("a relation lost its key".to_owned()))?;
+    let what = if argument == "items" { "item" } else { "user" };
+    check_kind(model, &name, what, &key, kind)?;
+    let read = |name: &String| columns.iter().any(|(column, _)| column.name == *name);
+    let others = names.into_iter().filter(|name| !read(name)).collect();
+    Ok(AttributeColumns { name, relation, key, kind, columns, others, unusable })
+}
+
+/// What reading a relation of users or items found.
+pub struct AttributeRows {
+    /// The ids, in the order of the rows.
+    pub ids: IdMap,
+    /// Their rows.
+    pub table: Table,
+    /// Rows without an id.
+    pub without_id: u64,
+    /// Rows whose id another row had before.
+    pub repeated: u64,
+    /// Rows whose id is too long.
+    pub too_long: u64,
+    /// Values that are not finite and count as null, by column.
+    pub not_finite: Vec<(String, usize)>,
+}
+
+impl AttributeColumns {
+    /// The expressions that read a row: the key, then the columns.
+    pub fn expressions(&self) -> Vec<String> {
+        let mut expressions = vec![self.key.expression(ColumnRole::Id)];
+        expressions.extend(self.columns.iter().map(|(column, kind)| column.feature_expression(*kind)));
+        expressions
+    }
+
+    /// Raises PostgreSQL's own error where the caller may not read them.
+    pub fn probe(&self) -> Result<()> {
+        relations::probe(&self.relation, &self.expressions())
+    }
+
+    /// Reads all rows. Stops with an error as soon as they take more than `memory` bytes.
+    pub fn read_all(&self, memory: u64) -> Result<AttributeRows> {
+        let query = query_of(&self.relation, &self.expressions().join(", "), "", &[])?;
+        let mut builders: Vec<ColumnBuilder> = self
+            .columns
+            .iter()
+            .map(|(column, kind)| ColumnBuilder::new(column.name.clone(), *kind))
+            .collect();
+        let mut ids = IdMap::new(self.kind);
+        let (mut rows, mut without_id, mut repeated, mut too_long) = (0u64, 0, 0, 0);
+        let mut failed = None;
+        query.run(&[], &mut |row: ResultRow<'_>| {
+            rows += 1;
+            let known = ids.ids().len();
+            match with_id(&row, 0, self.kind, |id| (!is_too_long(id)).then(|| ids.number(id))) {
+                None => without_id += 1,
+                Some(None) => too_long += 1,
+                Some(Some(number)) if (number as usize) < known => repeated += 1,
+                Some(Some(_)) => {
+                    let kinds = self.columns.iter().map(|(_, kind)| *kind);
+                    failed = push(&row, builders.iter_mut().zip(kinds)).err();
+                }
+            }
+            if rows.is_multiple_of(MEMORY_CHECK_ROWS) {
+                let needed = ids.memory() as u64 + builders.iter().map(ColumnBuilder::memory).sum::<u64>();
+                if needed > memory {
+                    let what = format!("the first {rows} rows of \"{}\" alone take that much", self.name);
+                    failed = Some(SegrecError::Memory { needed, allowed: memory, what });
+                }
+            }
+            failed.is_none()
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let not_finite = builders
+            .iter()
+            .zip(&self.columns)
+            .filter(|(builder, _)| builder.not_finite() > 0)
+            .map(|(builder, (column, _))| (column.name.clone(), builder.not_finite()))
+            .collect();
+        let columns: Vec<features::Column> = builders.into_iter().map(ColumnBuilder::finish).collect();
+        let table = Table::new(ids.ids().len(), columns)?;
+        Ok(AttributeRows { ids, table, without_id, repeated, too_long, not_finite })
+    }
+}
+
+/// Adds the columns of a row after its key to what builds them.
+fn push<'a>(
+    row: &ResultRow<'_>,
+    builders: impl Iterator<Item = (&'a mut ColumnBuilder, ColumnKind)>,
+) -> Result<()> {
+    for (place, (builder, kind)) in (1..).zip(builders) {
+        match kind {
+            ColumnKind::Number => builder.push(row.number(place).map_or(Cell::Null, Cell::Number)),
+            ColumnKind::Boolean => builder.push(row.boolean(place).map_or(Cell::Null, Cell::Boolean)),
+            ColumnKind::Moment => builder.push(row.integer(place).map_or(Cell::Null, Cell::Moment)),
+            ColumnKind::Category => row
+                .text(place, |text| builder.push(Cell::Text(text)))
+                .unwrap_or_else(|| builder.push(Cell::Null)),
+            ColumnKind::Vector => match row.reals(place) {
+                Some(vector) => builder.push(Cell::Vector(&vector)),
+                None => builder.push(Cell::Null),
+            },
+        }?;
+    }
+    Ok(())
+}
+
+/// Rows between looks at the memory in use.
+const MEMORY_CHECK_ROWS: u64 = 1 << 12;
+
+/// Reads the row of one user, as the caller.
+pub struct LiveUser {
+    rows: LiveRows,
+    columns: Vec<(String, ColumnKind)>,
+}
+
+impl LiveUser {
+    /// A query that runs as whoever calls.
+    pub fn new(columns: &AttributeColumns) -> Result<Self> {
+        let names = columns.columns.iter().map(|(column, _)| column.name.as_str());
+        let live = Live {
+            relation: &columns.relation,
+            user: &columns.key,
+            kind: columns.kind,
+            columns: names.chain([columns.key.name.as_str()]).collect(),
+            expressions: columns.expressions(),
+        };
+        let names = columns.columns.iter().map(|(column, kind)| (column.name.clone(), *kind)).collect();
+        Ok(Self { rows: LiveRows::new(&live, Some(1))?, columns: names })
+    }
+
+    /// Whether the relation and what is read of it are as they were.
+    pub fn is_current(&self) -> bool {
+        self.rows.is_current()
+    }
+
+    /// The row of a user as a table of one row, where there is one that the caller may read.
+    pub fn find(&self, user: Id<'_>) -> Result<Option<Table>> {
+        let mut found = None;
+        self.rows.of_user(user, &mut |row| {
+            let mut builders: Vec<ColumnBuilder> =
+                self.columns.iter().map(|(name, kind)| ColumnBuilder::new(name.clone(), *kind)).collect();
+            push(row, builders.iter_mut().zip(self.columns.iter().map(|(_, kind)| *kind)))?;
+            found = Some(Table::new(1, builders.into_iter().map(ColumnBuilder::finish).collect())?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}

@@ -1,0 +1,64 @@
+//! How many events there are, without reading them.
+
+use super::relations::{ColumnRole, EventColumns, query_of};
+use crate::error::{Result, SegrecError};
+use pgrx::datum::TimestampWithTimeZone;
+use pgrx::pg_sys;
+use segrec_engine::interactions::Spread;
+use std::collections::BTreeMap;
+
+/// How many rows there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Count {
+    /// How many there are.
+    pub rows: i64,
+    /// Those later than a moment and not in the future; none where events have no times.
+    pub later: i64,
+}
+
+/// Counts the rows of everybody, and those later than `moment` (microseconds since 2000) and not in the future.
+pub fn count(columns: &EventColumns, moment: i64) -> Result<Count> {
+    let moment = TimestampWithTimeZone::try_from(moment)
+        .map_err(|error| SegrecError::Internal(format!("a version's latest event has no time: {error}")))?;
+    let later = match &columns.time {
+        Some(column) => {
+            let time = column.expression(ColumnRole::Time);
+            format!("{time} OPERATOR(pg_catalog.>) $1 AND {time} OPERATOR(pg_catalog.<=) pg_catalog.now()")
+        }
+        None => "$1 IS NULL".to_owned(),
+    };
+    let what = format!("pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {later})");
+    let query = query_of(&columns.relation, &what, "", &[pg_sys::TIMESTAMPTZOID])?;
+    let mut found = None;
+    query.run(&[moment.into()], &mut |row| {
+        found = row.integer(0).zip(row.integer(1));
+        true
+    })?;
+    let (rows, later) = found.ok_or_else(|| SegrecError::Internal("a count gave no row".to_owned()))?;
+    Ok(Count { rows, later })
+}
+
+/// How much there is to read: rows, users and items, and how the rows spread over items.
+pub fn size(columns: &EventColumns) -> Result<([usize; 3], Spread)> {
+    let [user, item] = [&columns.user, &columns.item].map(|column| column.expression(ColumnRole::Id));
+    let what = format!("pg_catalog.count(*), pg_catalog.count(DISTINCT {user})");
+    let mut counts = None;
+    query_of(&columns.relation, &what, "", &[])?.run(&[], &mut |row| {
+        counts = row.integer(0).zip(row.integer(1));
+        true
+    })?;
+    let Some((rows, users)) = counts else {
+        return Err(SegrecError::Internal("an aggregate gave no row".to_owned()));
+    };
+    // So many items have so many events: the counts of the groups are counted in turn.
+    let rest = format!("WHERE {item} IS NOT NULL GROUP BY {item}");
+    let (mut items, mut spread) = (0, BTreeMap::<u64, u64>::new());
+    query_of(&columns.relation, "pg_catalog.count(*)", &rest, &[])?.run(&[], &mut |row| {
+        items += 1;
+        *spread.entry(row.integer(0).unwrap_or(0) as u64).or_default() += 1;
+        true
+    })?;
+    let mut of_items = Spread::default();
+    spread.into_iter().for_each(|(events, items)| of_items.add(items, events));
+    Ok(([rows as usize, users as usize, items], of_items))
+}

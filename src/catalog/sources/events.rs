@@ -1,0 +1,167 @@
+//! Rows of events: the expressions that read one, and what it counts. Everybody's are read by [`super::read_events`], one
+//! user's by [`super::live_events`].
+
+use super::read_report::ReadReport;
+use super::relations::{ColumnRole, EventColumns};
+use crate::error::{LONGEST_ID, Result, SegrecError};
+use crate::pg::executor::row::ResultRow;
+use segrec_engine::interactions::{Id, IdKind};
+use std::collections::BTreeMap;
+
+/// Where the parts of an event stand in the query's columns.
+pub struct Layout {
+    /// The kind of the users' ids, which are the first column.
+    pub user: IdKind,
+    /// The kind of the items' ids, which are the second.
+    pub item: IdKind,
+    weight: Option<usize>,
+    /// The column of times, where events have times.
+    pub time: Option<usize>,
+    /// The column of types, where events have types.
+    pub event_type: Option<usize>,
+}
+
+fn kinds(columns: &EventColumns) -> Result<(IdKind, IdKind)> {
+    match (columns.user.id_kind(), columns.item.id_kind()) {
+        (Some(user), Some(item)) => Ok((user, item)),
+        _ => Err(SegrecError::Internal("an id column has a type that is no id".to_owned())),
+    }
+}
+
+impl Layout {
+    /// The layout of a query of [`expressions`].
+    ///
+    /// # Errors
+    /// Where a column of ids has a type that is no id.
+    pub fn new(columns: &EventColumns) -> Result<Self> {
+        let (user, item) = kinds(columns)?;
+        let mut next = 2;
+        let mut place = |present: bool| {
+            present.then(|| {
+                next += 1;
+                next - 1
+            })
+        };
+        let weight = place(columns.weight.is_some());
+        let time = place(columns.time.is_some());
+        let event_type = place(columns.event_type.is_some());
+        Ok(Self { user, item, weight, time, event_type })
+    }
+}
+
+/// The expressions that read an event, in the order of [`Layout`].
+pub fn expressions(columns: &EventColumns) -> Vec<String> {
+    let mut expressions =
+        vec![columns.user.expression(ColumnRole::Id), columns.item.expression(ColumnRole::Id)];
+    expressions.extend(columns.weight.iter().map(|column| column.expression(ColumnRole::Weight)));
+    expressions.extend(columns.time.iter().map(|column| column.expression(ColumnRole::Time)));
+    expressions.extend(columns.event_type.iter().map(|column| column.expression(ColumnRole::Type)));
+    expressions
+}
+
+/// What is wrong with an event, if anything; its weight and time otherwise.
+pub enum Judged {
+    Good {
+        weight: f32,
+        time: i64,
+    },
+    /// It counts nothing, but its user has the item.
+    Seen {
+        time: i64,
+    },
+    Unlisted,
+    Bad(fn(&mut ReadReport) -> &mut u64),
+}
+
+/// Judges the parts of an event that are not ids. `None` for a part the model does not have, `Some(None)`
+/// for one that is null.
+fn judge(
+    weight: Option<Option<f64>>,
+    time: Option<Option<i64>>,
+    type_weight: Option<f64>,
+    signed: bool,
+) -> Judged {
+    let value = match weight {
+        None => 1.0,
+        Some(None) => return Judged::Bad(|report| &mut report.bad.null_weight),
+        Some(Some(value)) if !value.is_finite() => {
+            return Judged::Bad(|report| &mut report.bad.weight_not_finite);
+        }
+        Some(Some(value)) if value < 0.0 && !signed => {
+            return Judged::Bad(|report| &mut report.bad.negative_weight);
+        }
+        Some(Some(value)) => value,
+    };
+    let time = match time {
+        None => 0,
+        Some(None | Some(i64::MIN | i64::MAX)) => {
+            return Judged::Bad(|report| &mut report.bad.bad_time);
+        }
+        Some(Some(time)) => time,
+    };
+    let Some(type_weight) = type_weight else {
+        return Judged::Unlisted;
+    };
+    let value = value * type_weight;
+    if signed {
+        let weight = value as f32;
+        return match weight.is_finite() {
+            true => Judged::Good { weight, time },
+            false => Judged::Bad(|report| &mut report.bad.weight_not_finite),
+        };
+    }
+    if value <= 0.0 {
+        return Judged::Seen { time };
+    }
+    // What is beyond `real` on either side counts like the last number that is not.
+    Judged::Good { weight: value.clamp(f64::from(f32::from_bits(1)), f64::from(f32::MAX)) as f32, time }
+}
+
+/// The weight of a type: 1 where types have no weights, none for a type that is not listed.
+fn weight_of_type(type_weights: &BTreeMap<String, f64>, name: Option<&str>) -> Option<f64> {
+    if type_weights.is_empty() { Some(1.0) } else { type_weights.get(name?).copied() }
+}
+
+/// Judges what of an event is no id.
+pub fn judge_row(
+    row: &ResultRow<'_>,
+    layout: &Layout,
+    type_weights: &BTreeMap<String, f64>,
+    signed: bool,
+) -> Judged {
+    let type_weight = match layout.event_type {
+        Some(column) => row
+            .text(column, |name| weight_of_type(type_weights, Some(name)))
+            .unwrap_or_else(|| weight_of_type(type_weights, None)),
+        None => Some(1.0),
+    };
+    judge(
+        layout.weight.map(|column| row.number(column)),
+        layout.time.map(|column| row.integer(column)),
+        type_weight,
+        signed,
+    )
+}
+
+pub fn is_listed(judged: &Judged) -> bool {
+    matches!(judged, Judged::Good { .. } | Judged::Seen { .. })
+}
+
+/// Whether an id cannot be stored.
+pub fn is_too_long(id: Id<'_>) -> bool {
+    matches!(id, Id::Text(text) if text.len() > LONGEST_ID)
+}
+
+/// Passes the id in a column to `f`; `None` where it is null.
+pub fn with_id<T>(
+    row: &ResultRow<'_>,
+    column: usize,
+    kind: IdKind,
+    f: impl FnOnce(Id<'_>) -> T,
+) -> Option<T> {
+    match kind {
+        IdKind::Bigint => row.integer(column).map(|id| f(Id::Bigint(id))),
+        IdKind::Uuid => row.uuid(column).map(|id| f(Id::Uuid(id))),
+        IdKind::Text => row.text(column, |id| f(Id::Text(id))),
+    }
+}

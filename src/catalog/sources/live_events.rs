@@ -1,0 +1,80 @@
+//! One user's events, as they are now.
+
+use super::events::{Judged, Layout, expressions, judge_row, with_id};
+use super::live_rows::{Live, LiveRows};
+use super::relations;
+use crate::catalog::models::{EventsSource, Model};
+use crate::error::Result;
+use segrec_engine::interactions::Id;
+use std::collections::BTreeMap;
+
+/// One event of a user, in the user's own ids.
+pub struct LiveEvent {
+    /// The number of the item in the version.
+    pub item: u32,
+    /// Type weight × value; none where it counts nothing.
+    pub weight: Option<f32>,
+    /// Microseconds since 2000; 0 without times.
+    pub time: i64,
+}
+
+/// Reads the events of one user.
+pub struct LiveEvents {
+    rows: LiveRows,
+    layout: Layout,
+    type_weights: BTreeMap<String, f64>,
+    signed: bool,
+}
+
+impl LiveEvents {
+    /// A query of a model's events that runs as whoever calls, with their rights and row-level security; none where no
+    /// index makes it quick.
+    pub fn new(
+        model: &Model,
+        source: &EventsSource,
+        type_weights: BTreeMap<String, f64>,
+        signed: bool,
+    ) -> Result<Option<Self>> {
+        let columns = relations::model_events(model, source)?;
+        let relation = &columns.relation;
+        if relation.is_out_of_reach || !relations::has_leading_index(relation.oid, &columns.user.name)? {
+            return Ok(None);
+        }
+        let others = [&columns.weight, &columns.time, &columns.event_type].into_iter().flatten();
+        let read = [&columns.user, &columns.item].into_iter().chain(others);
+        let live = Live {
+            relation: &columns.relation,
+            user: &columns.user,
+            kind: model.user_kind,
+            columns: read.map(|column| column.name.as_str()).collect(),
+            expressions: expressions(&columns),
+        };
+        let rows = LiveRows::new(&live, None)?;
+        Ok(Some(Self { rows, layout: Layout::new(&columns)?, type_weights, signed }))
+    }
+
+    /// Whether the relation and what is read of it are as they were.
+    pub fn is_current(&self) -> bool {
+        self.rows.is_current()
+    }
+
+    /// The usable events of a user on items that `number` knows; `None` where the caller cannot see them.
+    pub fn of_user(
+        &self,
+        user: Id<'_>,
+        number: &dyn Fn(Id<'_>) -> Option<u32>,
+    ) -> Result<Option<Vec<LiveEvent>>> {
+        let layout = &self.layout;
+        let mut events = Vec::new();
+        let seen = self.rows.of_user(user, &mut |row| {
+            let Some(Some(item)) = with_id(row, 1, layout.item, number) else { return Ok(()) };
+            match judge_row(row, layout, &self.type_weights, self.signed) {
+                Judged::Good { weight, time } => events.push(LiveEvent { item, weight: Some(weight), time }),
+                Judged::Seen { time } => events.push(LiveEvent { item, weight: None, time }),
+                Judged::Unlisted | Judged::Bad(_) => {}
+            }
+            Ok(())
+        })?;
+        Ok(seen.then_some(events))
+    }
+}

@@ -1,0 +1,104 @@
+//! Reads the events of all users as the caller, streamed into the engine.
+
+use super::events::{Judged, Layout, expressions, is_listed, is_too_long, judge_row, with_id};
+use super::read_report::ReadReport;
+use super::relations::{EventColumns, query_of};
+use crate::error::{Result, SegrecError};
+use crate::pg::executor::row::ResultRow;
+use crate::pg::process::memory::limit_below;
+use pgrx::datum::clock_timestamp;
+use segrec_engine::interactions::RawEvents;
+use std::collections::BTreeMap;
+
+/// Rows between looks at the memory in use.
+const MEMORY_CHECK_ROWS: u64 = 1 << 16;
+/// Bytes that these rows take at most, but for ids that are long texts.
+const READING_AHEAD: u64 = 32 << 20;
+
+/// How events are read.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadOptions {
+    /// Whether they keep their types.
+    pub keep_types: bool,
+    /// Whether weights are ratings, which may be zero or negative.
+    pub signed: bool,
+}
+
+/// Reads all events. Stops with an error as soon as they take more than `memory` bytes.
+pub fn read_all(
+    columns: &EventColumns,
+    type_weights: &BTreeMap<String, f64>,
+    reading: ReadOptions,
+    memory: u64,
+) -> Result<(RawEvents, ReadReport)> {
+    let layout = Layout::new(columns)?;
+    let query = query_of(&columns.relation, &expressions(columns).join(", "), "", &[])?;
+    let now = i64::from(clock_timestamp());
+    let mut events = RawEvents::new(layout.user, layout.item, layout.time.is_some()).read_at(now);
+    if reading.keep_types {
+        events = events.typed();
+    }
+    let mut report = ReadReport::default();
+    let (mut stopped, mut asked_at) = (None, None);
+    query.run(&[], &mut |row: ResultRow<'_>| {
+        report.rows += 1;
+        take_row(&row, &layout, type_weights, reading.signed, now, &mut events, &mut report);
+        if report.rows % MEMORY_CHECK_ROWS == 1 {
+            let taken = events.memory();
+            if taken > memory {
+                let what = format!("the first {} events alone take that much", report.rows);
+                stopped = Some(SegrecError::Memory { needed: taken, allowed: memory, what });
+            } else if asked_at != Some(taken) {
+                // What grows doubles, while the half is there still.
+                asked_at = Some(taken);
+                let needed = 2 * taken + READING_AHEAD;
+                stopped = limit_below(needed).map(|limit| SegrecError::NoMemory { needed, limit });
+            }
+        }
+        stopped.is_none()
+    })?;
+    stopped.map_or(Ok((events, report)), Err)
+}
+
+fn take_row(
+    row: &ResultRow<'_>,
+    layout: &Layout,
+    type_weights: &BTreeMap<String, f64>,
+    signed: bool,
+    now: i64,
+    events: &mut RawEvents,
+    report: &mut ReadReport,
+) {
+    let judged = judge_row(row, layout, type_weights, signed);
+    if let Some(column) = layout.event_type.filter(|_| !type_weights.is_empty() && is_listed(&judged)) {
+        row.text(column, |name| report.notice_listed(name));
+    }
+    let pushed = with_id(row, 0, layout.user, |user| {
+        with_id(row, 1, layout.item, |item| match judged {
+            _ if is_too_long(user) => report.bad.long_user += 1,
+            _ if is_too_long(item) => report.bad.long_item += 1,
+            Judged::Good { weight, time } => {
+                events.push(user, item, weight, time);
+                report.future += u64::from(time > now);
+                if let Some(column) = layout.event_type.filter(|_| events.keeps_types()) {
+                    row.text(column, |name| events.set_type(name));
+                }
+            }
+            Judged::Seen { time } => {
+                events.push_seen(user, item, time);
+                report.weightless += 1;
+            }
+            Judged::Unlisted => {
+                let column = layout.event_type.unwrap_or_default();
+                let told = row.text(column, |name| report.count_unlisted(Some(name)));
+                told.unwrap_or_else(|| report.count_unlisted(None));
+            }
+            Judged::Bad(count) => *count(report) += 1,
+        })
+    });
+    match pushed {
+        None => report.bad.null_user += 1,
+        Some(None) => report.bad.null_item += 1,
+        Some(Some(())) => {}
+    }
+}

@@ -1,0 +1,325 @@
+//! The caller's relations: columns, types, indexes, and the queries that read them as the caller.
+
+use crate::catalog::models::{ColumnNames, EventsSource, Model};
+use crate::catalog::statement::query;
+use crate::error::{Result, SegrecError};
+use crate::pg::datums::encoding::c_text;
+use crate::pg::executor::query::{ExpectedRelation, Query};
+use crate::pg::executor::relation::{Attribute, Base, Relation};
+use pgrx::pg_sys::{
+    BOOLOID, BPCHAROID, CHAROID, DATEOID, FLOAT4ARRAYOID, FLOAT4OID, FLOAT8ARRAYOID, FLOAT8OID, INT2ARRAYOID,
+    INT2OID, INT4ARRAYOID, INT4OID, INT8ARRAYOID, INT8OID, NAMEOID, NUMERICARRAYOID, NUMERICOID, TEXTOID,
+    TIMESTAMPOID, TIMESTAMPTZOID, UUIDOID, VARCHAROID,
+};
+use pgrx::{pg_sys, spi};
+use segrec_engine::features::ColumnKind;
+use segrec_engine::interactions::IdKind;
+
+/// What a column of the events relation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnRole {
+    /// The id of a user or an item.
+    Id,
+    /// A number, read as `float8`.
+    Weight,
+    /// A moment, read as `timestamptz`.
+    Time,
+    /// The type of an event, read as `text`.
+    Type,
+}
+
+impl ColumnRole {
+    /// The types that serve, in words.
+    fn takes(self) -> &'static str {
+        match self {
+            Self::Id => "bigint, uuid or text",
+            Self::Weight => "a number",
+            Self::Time => "timestamptz, timestamp or date",
+            Self::Type => "text or an enum",
+        }
+    }
+}
+
+/// A column of a relation.
+#[derive(Clone, Debug)]
+pub struct SourceColumn {
+    pub name: String,
+    /// Its type as SQL writes it.
+    pub type_name: String,
+    base: Base,
+}
+
+impl From<&Attribute> for SourceColumn {
+    fn from(Attribute { name, type_name, base }: &Attribute) -> Self {
+        Self { name: name.clone(), type_name: type_name.clone(), base: base.clone() }
+    }
+}
+
+impl SourceColumn {
+    /// The kind of id the column holds, where its type serves as an id.
+    pub fn id_kind(&self) -> Option<IdKind> {
+        match self.base {
+            Base::Builtin(INT2OID | INT4OID | INT8OID) => Some(IdKind::Bigint),
+            Base::Builtin(UUIDOID) => Some(IdKind::Uuid),
+            Base::Builtin(TEXTOID | VARCHAROID | BPCHAROID) => Some(IdKind::Text),
+            _ => None,
+        }
+    }
+
+    /// True where the type serves the role.
+    pub fn serves(&self, role: ColumnRole) -> bool {
+        match (role, self.feature_kind()) {
+            (ColumnRole::Id, _) => self.id_kind().is_some(),
+            (ColumnRole::Weight, kind) => kind == Some(ColumnKind::Number),
+            (ColumnRole::Time, kind) => kind == Some(ColumnKind::Moment),
+            (ColumnRole::Type, kind) => kind == Some(ColumnKind::Category),
+        }
+    }
+
+    /// What the column is as a feature of users, where its type can be one.
+    pub fn feature_kind(&self) -> Option<ColumnKind> {
+        let oid = match &self.base {
+            Base::Builtin(oid) => *oid,
+            Base::Enum => return Some(ColumnKind::Category),
+            // pgvector's, which cast to real[].
+            Base::Extension(name) if name == "vector" || name == "halfvec" => {
+                return Some(ColumnKind::Vector);
+            }
+            Base::Extension(_) | Base::Other => return None,
+        };
+        match oid {
+            INT2OID | INT4OID | INT8OID | FLOAT4OID | FLOAT8OID | NUMERICOID => Some(ColumnKind::Number),
+            BOOLOID => Some(ColumnKind::Boolean),
+            TEXTOID | VARCHAROID | BPCHAROID | NAMEOID | CHAROID => Some(ColumnKind::Category),
+            DATEOID | TIMESTAMPOID | TIMESTAMPTZOID => Some(ColumnKind::Moment),
+            INT2ARRAYOID | INT4ARRAYOID | INT8ARRAYOID | FLOAT4ARRAYOID | FLOAT8ARRAYOID
+            | NUMERICARRAYOID => Some(ColumnKind::Vector),
+            _ => None,
+        }
+    }
+
+    /// The expression that reads the column as a feature.
+    pub fn feature_expression(&self, kind: ColumnKind) -> String {
+        let name = spi::quote_identifier(&self.name);
+        match kind {
+            ColumnKind::Number => self.number(),
+            ColumnKind::Boolean => format!("{name}::pg_catalog.bool"),
+            ColumnKind::Category => self.text(),
+            ColumnKind::Moment => self.expression(ColumnRole::Time),
+            // As it is: not every number of it is one of real.
+            ColumnKind::Vector if self.base == Base::Builtin(FLOAT8ARRAYOID) => {
+                format!("{name}::pg_catalog.float8[]")
+            }
+            ColumnKind::Vector if self.base == Base::Builtin(NUMERICARRAYOID) => format!(
+                "(SELECT pg_catalog.array_agg({} ORDER BY place) FROM pg_catalog.unnest({name}) WITH ORDINALITY AS part (value, place))",
+                number_of("value::pg_catalog.numeric")
+            ),
+            ColumnKind::Vector => format!("{name}::pg_catalog.float4[]"),
+        }
+    }
+
+    /// The expression that reads the column in the form the engine takes.
+    pub fn expression(&self, role: ColumnRole) -> String {
+        let name = spi::quote_identifier(&self.name);
+        match (role, &self.base) {
+            (ColumnRole::Id, _) => match self.id_kind() {
+                Some(IdKind::Bigint) => format!("{name}::pg_catalog.int8"),
+                Some(IdKind::Uuid) => format!("{name}::pg_catalog.uuid"),
+                _ => format!("{name}::pg_catalog.text"),
+            },
+            (ColumnRole::Weight, _) => self.number(),
+            (ColumnRole::Time, Base::Builtin(TIMESTAMPTZOID)) => name,
+            // What no timestamp holds is infinite, and so a bad time.
+            (ColumnRole::Time, Base::Builtin(DATEOID)) => format!(
+                "CASE WHEN {name} OPERATOR(pg_catalog.>) '294276-12-31'::pg_catalog.date \
+                      THEN 'infinity'::pg_catalog.timestamptz \
+                      ELSE pg_catalog.timezone('UTC', {name}::pg_catalog.timestamp) END"
+            ),
+            // Without a zone, so that the session's zone does not matter.
+            (ColumnRole::Time, _) => {
+                format!("pg_catalog.timezone('UTC', {name}::pg_catalog.timestamp)")
+            }
+            (ColumnRole::Type, _) => self.text(),
+        }
+    }
+
+    /// The expression that reads the column as a number.
+    fn number(&self) -> String {
+        let name = spi::quote_identifier(&self.name);
+        match self.base {
+            Base::Builtin(NUMERICOID) => number_of(&format!("{name}::pg_catalog.numeric")),
+            _ => format!("{name}::pg_catalog.float8"),
+        }
+    }
+
+    /// The expression that reads the column as text: the same as `to_jsonb` of a row says, whatever settings the session has,
+    /// but without what pads a `char(n)`; numbers in their shortest form. The owner of an enum may have given it a cast of their own;
+    /// concat does not look for one.
+    fn text(&self) -> String {
+        let name = spi::quote_identifier(&self.name);
+        match self.base {
+            Base::Enum => format!("CASE WHEN {name} IS NOT NULL THEN pg_catalog.concat({name}) END"),
+            Base::Builtin(NUMERICOID) => {
+                format!("pg_catalog.trim_scale({name}::pg_catalog.numeric)::pg_catalog.text")
+            }
+            Base::Builtin(FLOAT4OID | FLOAT8OID) => format!(
+                "pg_catalog.trim_scale((pg_catalog.to_jsonb({name}) OPERATOR(pg_catalog.#>>) '{{}}')::pg_catalog.numeric)::pg_catalog.text"
+            ),
+            Base::Builtin(DATEOID | TIMESTAMPOID) => {
+                format!("pg_catalog.to_jsonb({name}) OPERATOR(pg_catalog.#>>) '{{}}'")
+            }
+            Base::Builtin(TIMESTAMPTZOID) => format!(
+                "pg_catalog.to_jsonb(pg_catalog.timezone('UTC', {name})) OPERATOR(pg_catalog.#>>) '{{}}' OPERATOR(pg_catalog.||) '+00:00'"
+            ),
+            _ => format!("{name}::pg_catalog.text"),
+        }
+    }
+}
+
+/// The expression that reads a numeric as a `float8`, which cannot hold every one: infinite beyond the largest, 0 below the
+/// smallest. NaN is above all numbers.
+fn number_of(numeric: &str) -> String {
+    format!(
+        "CASE WHEN pg_catalog.abs({numeric}) OPERATOR(pg_catalog.>) 1e308::pg_catalog.numeric THEN 'Infinity'::pg_catalog.float8 \
+              WHEN pg_catalog.abs({numeric}) OPERATOR(pg_catalog.<) 1e-307::pg_catalog.numeric THEN 0::pg_catalog.float8 \
+              ELSE ({numeric})::pg_catalog.float8 END"
+    )
+}
+
+/// The columns of the events relation that a model reads. The relation is held to the end of the transaction.
+#[derive(Clone, Debug)]
+pub struct EventColumns {
+    /// The relation's plain name, for messages.
+    pub name: String,
+    pub relation: Relation,
+    /// The user's id.
+    pub user: SourceColumn,
+    /// The item's id.
+    pub item: SourceColumn,
+    pub weight: Option<SourceColumn>,
+    pub time: Option<SourceColumn>,
+    pub event_type: Option<SourceColumn>,
+}
+
+/// A relation as it is now; an error where it is gone.
+pub fn hold(model: &str, argument: &'static str, relation: pg_sys::Oid) -> Result<Relation> {
+    Relation::hold(relation).ok_or_else(|| SegrecError::RelationGone { model: model.to_owned(), argument })
+}
+
+/// True where an index leads with the column, so that one user's events are found at once: a B-tree or
+/// hash index, and not on char(n), which is compared as text here.
+pub fn has_leading_index(relation: pg_sys::Oid, column: &str) -> Result<bool> {
+    let found = query(
+        "SELECT 1 FROM pg_catalog.pg_index index \
+         JOIN pg_catalog.pg_class class ON class.oid = index.indexrelid \
+         JOIN pg_catalog.pg_am method ON method.oid = class.relam \
+         JOIN pg_catalog.pg_attribute attribute \
+           ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0] \
+         WHERE index.indrelid = $1 AND attribute.attname = $2::pg_catalog.name \
+           AND index.indisvalid AND index.indpred IS NULL \
+           AND method.amname IN ('btree', 'hash') AND attribute.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype \
+         LIMIT 1",
+        &[relation.into(), column.into()],
+        |row| row.value::<i32>(1),
+    )?;
+    Ok(!found.is_empty())
+}
+
+/// The name of the database's encoding.
+pub fn database_encoding() -> Result<String> {
+    let found = query(
+        "SELECT pg_catalog.pg_encoding_to_char(encoding)::text FROM pg_catalog.pg_database \
+         WHERE datname = pg_catalog.current_database()",
+        &[],
+        |row| row.value(1),
+    )?;
+    found.into_iter().next().ok_or_else(|| SegrecError::Internal("the database has no encoding".to_owned()))
+}
+
+/// A query of a relation, with its parameters: the text after `SELECT` and, around the relation, what follows.
+pub fn query_of(relation: &Relation, what: &str, rest: &str, parameters: &[pg_sys::Oid]) -> Result<Query> {
+    let sql = c_text(&format!("SELECT {what} FROM {} {rest}", relation.quoted))?;
+    let reads = ExpectedRelation { relation: relation.oid, name: c_text(&relation.quoted)? };
+    Query::new(&sql, parameters, Some(reads))
+}
+
+/// Raises PostgreSQL's own error where the caller may not read the columns of the relation, by planning the query that
+/// training runs.
+pub fn probe(relation: &Relation, expressions: &[String]) -> Result<()> {
+    query_of(relation, &expressions.join(", "), "LIMIT 0", &[])?.plan()
+}
+
+/// Finds the columns that a model reads from its events and checks their types; all problems are
+/// reported together.
+pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) -> Result<EventColumns> {
+    let relation = hold(model, "events", relation)?;
+    let asked = [
+        ("user_column", Some(&names.user), ColumnRole::Id),
+        ("item_column", Some(&names.item), ColumnRole::Id),
+        ("weight_column", names.weight.as_ref(), ColumnRole::Weight),
+        ("time_column", names.time.as_ref(), ColumnRole::Time),
+        ("type_column", names.event_type.as_ref(), ColumnRole::Type),
+    ];
+    let (mut missing, mut wrong) = (Vec::new(), Vec::new());
+    let mut found = asked.map(|(argument, name, role)| {
+        let name = name?;
+        let column = relation.column(name).map(SourceColumn::from);
+        match &column {
+            None => missing.push((argument.to_owned(), name.clone())),
+            Some(column) if !column.serves(role) => {
+                wrong.push(format!("\"{name}\" is {}, {argument} takes {}", column.type_name, role.takes()));
+            }
+            Some(_) => {}
+        }
+        column
+    });
+    if !missing.is_empty() {
+        let existing = relation.columns.into_iter().map(|column| column.name).collect();
+        return Err(SegrecError::MissingColumns { relation: relation.name, missing, existing });
+    }
+    if !wrong.is_empty() {
+        return Err(SegrecError::WrongColumnTypes { relation: relation.name, columns: wrong });
+    }
+    let [user, item, weight, time, event_type] = &mut found;
+    match (user.take(), item.take()) {
+        (Some(user), Some(item)) => Ok(EventColumns {
+            name: relation.name.clone(),
+            relation,
+            user,
+            item,
+            weight: weight.take(),
+            time: time.take(),
+            event_type: event_type.take(),
+        }),
+        _ => Err(SegrecError::Internal("a model has no user or item column".to_owned())),
+    }
+}
+
+/// [`event_columns`] of a model, whose ids must be of the kinds that the model has.
+pub fn model_events(model: &Model, source: &EventsSource) -> Result<EventColumns> {
+    let columns = event_columns(&model.name, source.relation, &source.columns)?;
+    check_kind(&model.name, &columns.name, "user", &columns.user, model.user_kind)?;
+    check_kind(&model.name, &columns.name, "item", &columns.item, source.item_kind)?;
+    Ok(columns)
+}
+
+/// An error where the ids in a column are of another kind than those that a model was made for.
+pub fn check_kind(
+    model: &str,
+    relation: &str,
+    what: &'static str,
+    column: &SourceColumn,
+    kind: IdKind,
+) -> Result<()> {
+    if column.id_kind() == Some(kind) {
+        return Ok(());
+    }
+    Err(SegrecError::IdKindChanged {
+        model: model.to_owned(),
+        relation: relation.to_owned(),
+        what,
+        column: column.name.as_str().into(),
+        type_name: column.type_name.as_str().into(),
+        kind: kind.name(),
+    })
+}

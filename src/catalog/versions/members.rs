@@ -1,0 +1,90 @@
+//! Users of a version by their place: batches of them, and the ids of a few. They lie segment by segment, in the
+//! order of the segments' ids.
+
+use super::users::seen;
+use crate::catalog::statement::{CatalogRow, as_owner, query};
+use crate::error::Result;
+use crate::pg::datums::number_array::NumberArray;
+use std::ops::Range;
+
+/// Users of a batch: at 64 factors and 30 items about 2 MB.
+pub const BATCH: i32 = 4096;
+
+/// What is scored of a user.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Where the user is stored.
+    pub place: u32,
+    /// The id of the segment.
+    pub segment: i32,
+    /// The user's factors; empty where they had no events.
+    pub factors: Vec<f32>,
+    /// The items the user had that count, ascending.
+    pub items: Vec<u32>,
+    /// All items the user had, ascending; none where all count.
+    seen: Option<Vec<u32>>,
+}
+
+impl Member {
+    /// Whether the user had an item, counted or not.
+    pub fn has(&self, item: u32) -> bool {
+        self.seen.as_deref().unwrap_or(&self.items).binary_search(&item).is_ok()
+    }
+}
+
+/// The columns that [`member`] reads.
+const COLUMNS: &str = "place, segment, factors, items, seen";
+
+fn member(row: &CatalogRow<'_>) -> Result<Member> {
+    let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
+    Ok(Member {
+        place: row.value::<i32>(1)? as u32,
+        segment: row.value(2)?,
+        factors: row.value::<NumberArray<f32>>(3)?.0,
+        items: items.into_iter().map(|item| item as u32).collect(),
+        seen: seen(row, 5)?,
+    })
+}
+
+/// Every user in the order of their places; a batch is in memory at a time.
+pub fn each(version_id: i64, mut act: impl FnMut(&Member) -> Result<()>) -> Result<()> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM segrec_catalog.version_users WHERE version_id = $1 AND place >= $2 ORDER BY place LIMIT $3"
+    );
+    let mut place = 0;
+    loop {
+        let arguments = [version_id.into(), place.into(), BATCH.into()];
+        let batch = as_owner(|| query(&sql, &arguments, |row| member(&row)))?;
+        let Some(last) = batch.last() else { return Ok(()) };
+        place = last.place as i32 + 1;
+        batch.iter().try_for_each(&mut act)?;
+    }
+}
+
+/// The users of a segment (by its id) that are at some places.
+pub fn at_places(version_id: i64, segment: i32, places: &[i32]) -> Result<Vec<Member>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM segrec_catalog.version_users \
+         WHERE version_id = $1 AND segment = $2 AND place = ANY ($3::int[]) ORDER BY place"
+    );
+    as_owner(|| query(&sql, &[version_id.into(), segment.into(), places.to_vec().into()], |row| member(&row)))
+}
+
+/// The places at which the users of a segment (by its id) were written.
+pub fn places_of_segment(version_id: i64, segment: i32) -> Result<Range<i32>> {
+    let sql = "SELECT COALESCE(sum(users) FILTER (WHERE segment < $2), 0)::int, \
+                      COALESCE(sum(users) FILTER (WHERE segment <= $2), 0)::int \
+               FROM segrec_catalog.segments WHERE version_id = $1";
+    let found = as_owner(|| {
+        query(sql, &[version_id.into(), segment.into()], |row| Ok(row.value::<i32>(1)?..row.value::<i32>(2)?))
+    })?;
+    Ok(found.into_iter().next().unwrap_or(0..0))
+}
+
+/// The ids of the users at some places, in that order.
+pub fn ids(version_id: i64, places: &[u32]) -> Result<Vec<String>> {
+    let sql = "SELECT user_id FROM unnest($2::int[]) WITH ORDINALITY AS wanted (place, rank) \
+               JOIN segrec_catalog.version_users USING (place) WHERE version_id = $1 ORDER BY rank";
+    let places: Vec<i32> = places.iter().map(|&place| place as i32).collect();
+    as_owner(|| query(sql, &[version_id.into(), places.into()], |row| row.value(1)))
+}

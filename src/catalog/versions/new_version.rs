@@ -1,0 +1,206 @@
+//! What a training leaves of a version besides the rows of its items, users and segments.
+
+use crate::catalog::statement::{as_owner, execute, write};
+use crate::error::{Result, SegrecError};
+use crate::pg::datums::number_array::NumberArray;
+use pgrx::JsonB;
+use segrec_engine::evaluation::MetricRow;
+use segrec_engine::training::Attempt;
+use serde_json::Value;
+
+/// What is stored of a new version.
+pub struct NewVersion {
+    pub model_id: i64,
+    pub users: i64,
+    pub segments: i32,
+    /// What events gave; none without them.
+    pub recommender: Option<NewRecommender>,
+    /// The deciding metric.
+    pub metric: &'static str,
+    /// What it reached, what popularity reached, what the deployed version reached.
+    pub values: [Option<f64>; 3],
+    /// Why it is deployed or not.
+    pub reason: String,
+    /// The checked options.
+    pub options: Value,
+    /// How a row of users finds its segment, encoded; none where it cannot.
+    pub classifier: Option<Vec<u8>>,
+}
+
+/// What a training on events leaves, besides factors.
+pub struct NewRecommender {
+    pub items: i64,
+    pub events: i64,
+    /// The rows of events that were read, whatever became of them.
+    pub event_rows: i64,
+    /// How events were held out.
+    pub split: &'static str,
+    /// What was decided where options leave it open.
+    pub decided: Value,
+    /// What ratings need besides factors, encoded.
+    pub rated: Option<Vec<u8>>,
+    /// The weight that became a confidence of 1.
+    pub median_weight: f32,
+    /// The moment from which age is counted.
+    pub anchor: i64,
+    /// The Gramian of the backbone's item factors.
+    pub item_gram: Vec<f64>,
+}
+
+/// Numbers and stores a new version; gives its key and number.
+pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
+    let recommender = new.recommender.as_ref();
+    as_owner(|| {
+        let found = write(
+            "WITH numbered AS ( \
+                 UPDATE segrec_catalog.models SET last_version = last_version + 1 WHERE model_id = $1 \
+                 RETURNING last_version) \
+             INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, users, items, \
+                 events, segments, split, metric, value, baseline, previous, reason, options, decided, median_weight, anchor, item_gram, classifier, rated, event_rows) \
+             SELECT $1, last_version, 'ready', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), \
+                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19 \
+             FROM numbered RETURNING version_id, version",
+            &[
+                new.model_id.into(),
+                new.users.into(),
+                recommender.map(|new| new.items).into(),
+                recommender.map(|new| new.events).into(),
+                new.segments.into(),
+                recommender.map(|new| new.split).into(),
+                new.metric.into(),
+                new.values[0].into(),
+                new.values[1].into(),
+                new.values[2].into(),
+                new.reason.into(),
+                JsonB(new.options).into(),
+                recommender.map(|new| JsonB(new.decided.clone())).into(),
+                recommender.map(|new| new.median_weight).into(),
+                recommender.map(|new| new.anchor).into(),
+                recommender.map(|new| floats(&new.item_gram)).into(),
+                new.classifier.into(),
+                new.recommender.as_ref().and_then(|new| new.rated.clone()).into(),
+                recommender.map(|new| new.event_rows).into(),
+            ],
+            |row| Ok((row.value(1)?, row.value(2)?)),
+        )?;
+        found
+            .into_iter()
+            .next()
+            .ok_or_else(|| SegrecError::Internal("the model was dropped meanwhile".to_owned()))
+    })
+}
+
+/// Writes down that a training failed after so many seconds, and why; gives the number, none where the model is gone.
+pub fn insert_failed(model_id: i64, seconds: f64, reason: &str) -> Result<Option<i32>> {
+    as_owner(|| {
+        let found = write(
+            "WITH numbered AS ( \
+                 UPDATE segrec_catalog.models SET last_version = last_version + 1 WHERE model_id = $1 \
+                 RETURNING last_version, options) \
+             INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, reason, options) \
+             SELECT $1, last_version, 'failed', now.at - pg_catalog.make_interval(secs => $2), now.at, $3, options \
+             FROM numbered, pg_catalog.clock_timestamp() AS now(at) RETURNING version",
+            &[model_id.into(), seconds.into(), reason.into()],
+            |row| row.value(1),
+        )?;
+        Ok(found.into_iter().next())
+    })
+}
+
+/// Writes down that a version is finished, of a training that began so many seconds ago.
+pub fn finish(version_id: i64, seconds: f64) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "UPDATE segrec_catalog.versions \
+             SET started_at = now.at - pg_catalog.make_interval(secs => $2), finished_at = now.at \
+             FROM pg_catalog.clock_timestamp() AS now(at) WHERE version_id = $1",
+            &[version_id.into(), seconds.into()],
+        )
+    })
+}
+
+fn floats(values: &[f64]) -> NumberArray<f32> {
+    NumberArray(values.iter().map(|&value| value as f32).collect())
+}
+
+/// Stores what a version reached; `ids` are those of its segments.
+pub fn insert_metrics(version_id: i64, ids: &[i32], rows: &[MetricRow]) -> Result<()> {
+    let column = |value: fn(&MetricRow) -> Option<f64>| rows.iter().map(value).collect::<Vec<Option<f64>>>();
+    as_owner(|| {
+        execute(
+            "INSERT INTO segrec_catalog.metrics (version_id, metric, k, segment, value, ci_low, ci_high, baseline, users, place) \
+             SELECT $1, * FROM unnest($2::text[], $3::int[], $4::int[], $5::float8[], $6::float8[], $7::float8[], \
+                                      $8::float8[], $9::bigint[]) WITH ORDINALITY",
+            &[
+                version_id.into(),
+                rows.iter().map(|row| row.metric.to_owned()).collect::<Vec<_>>().into(),
+                rows.iter().map(|row| row.k as i32).collect::<Vec<_>>().into(),
+                rows.iter()
+                    .map(|row| row.segment.and_then(|segment| ids.get(segment as usize).copied()))
+                    .collect::<Vec<_>>()
+                    .into(),
+                column(|row| Some(row.value)).into(),
+                column(|row| row.interval.map(|interval| interval.0)).into(),
+                column(|row| row.interval.map(|interval| interval.1)).into(),
+                column(|row| Some(row.baseline)).into(),
+                rows.iter().map(|row| row.users as i64).collect::<Vec<_>>().into(),
+            ],
+        )
+    })
+}
+
+/// Stores the algorithms that were tried.
+pub fn insert_attempts(version_id: i64, attempts: &[Attempt]) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "INSERT INTO segrec_catalog.algorithm_choices (version_id, place, algorithm, value, seconds, chosen, reason) \
+             SELECT $1, ordinality, algorithm, value, seconds, chosen, reason \
+             FROM unnest($2::text[], $3::float8[], $4::float8[], $5::bool[], $6::text[]) \
+                  WITH ORDINALITY AS attempt (algorithm, value, seconds, chosen, reason)",
+            &[
+                version_id.into(),
+                attempts.iter().map(|attempt| attempt.algorithm.name().to_owned()).collect::<Vec<_>>().into(),
+                attempts.iter().map(|attempt| attempt.value).collect::<Vec<_>>().into(),
+                attempts.iter().map(|attempt| attempt.seconds).collect::<Vec<_>>().into(),
+                attempts.iter().map(|attempt| attempt.chosen).collect::<Vec<_>>().into(),
+                attempts.iter().map(|attempt| attempt.reason.clone()).collect::<Vec<_>>().into(),
+            ],
+        )
+    })
+}
+
+/// One step of a training.
+#[derive(Clone, Debug)]
+pub struct LogEntry {
+    /// The part of the training.
+    pub phase: String,
+    /// The step of the phase.
+    pub step: i32,
+    /// The loss after it.
+    pub loss: Option<f64>,
+    /// A metric and its value.
+    pub metric: Option<(String, f64)>,
+    /// Seconds since the training began.
+    pub seconds: f64,
+}
+
+/// Stores the steps of a training.
+pub fn insert_log(version_id: i64, log: &[LogEntry]) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "INSERT INTO segrec_catalog.training_log (version_id, entry, phase, step, loss, metric, value, seconds) \
+             SELECT $1, ordinality, phase, step, loss, metric, value, seconds \
+             FROM unnest($2::text[], $3::int[], $4::float8[], $5::text[], $6::float8[], $7::float8[]) \
+                  WITH ORDINALITY AS log (phase, step, loss, metric, value, seconds)",
+            &[
+                version_id.into(),
+                log.iter().map(|entry| entry.phase.clone()).collect::<Vec<_>>().into(),
+                log.iter().map(|entry| entry.step).collect::<Vec<_>>().into(),
+                log.iter().map(|entry| entry.loss).collect::<Vec<_>>().into(),
+                log.iter().map(|entry| entry.metric.as_ref().map(|m| m.0.clone())).collect::<Vec<_>>().into(),
+                log.iter().map(|entry| entry.metric.as_ref().map(|m| m.1)).collect::<Vec<_>>().into(),
+                log.iter().map(|entry| entry.seconds).collect::<Vec<_>>().into(),
+            ],
+        )
+    })
+}

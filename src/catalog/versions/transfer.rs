@@ -1,0 +1,370 @@
+//! A version as rows of text, so that COPY carries it to another database: part by part as JSON, in which numbers keep
+//! all their digits.
+
+use crate::catalog::sources::relations::{SourceColumn, query_of};
+use crate::catalog::statement::{as_owner, execute, query, write};
+use crate::error::{Result, SegrecError};
+use crate::pg::executor::query::stream;
+use crate::pg::executor::relation::Relation;
+use crate::pg::process::memory::ask;
+use pgrx::{JsonB, pg_sys};
+use segrec_engine::interactions::IdKind;
+use serde_json::{Value, json};
+use std::ffi::CString;
+
+/// What a version's first row says of the form of all; to be raised when that changes.
+pub const FORMAT: i64 = 3;
+/// Rows that are passed on at once: at 128 factors and 100 neighbours some 3 MB of text.
+const BATCH_ROWS: usize = 1000;
+/// Bytes that are passed on at once, unless a single row has more.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// The largest number of a segment that is taken: a training counts on from there.
+const MOST_SEGMENT: i32 = 1_000_000_000;
+
+/// Where the rows of a part are kept.
+struct Part {
+    name: &'static str,
+    table: &'static str,
+    /// The columns, besides the version, that tell rows apart and order them; none where there is one row.
+    key: &'static [&'static str],
+}
+
+/// The parts besides the version's own row.
+const PARTS: [Part; 7] = [
+    Part { name: "segment", table: "segments", key: &["segment"] },
+    Part { name: "profile", table: "segment_profiles", key: &["segment", "place"] },
+    Part { name: "metric", table: "metrics", key: &["place"] },
+    Part { name: "tree", table: "segment_trees", key: &[] },
+    Part { name: "item", table: "version_items", key: &["item"] },
+    Part { name: "segment_item", table: "version_segment_items", key: &["segment", "item"] },
+    Part { name: "user", table: "version_users", key: &["place"] },
+];
+
+/// Rows of a version, read some at a time: each time a whole query, since a cursor could be fetched by whoever runs in the
+/// same transaction. Nothing but forgetting a user changes them, and the snapshot is that of the statement.
+pub struct VersionRows {
+    version_id: i64,
+    kinds: [Option<&'static str>; 2],
+    /// The part that is read next; 0 is the version's own row.
+    part: usize,
+    /// The key of the last row of it.
+    after: Vec<i64>,
+}
+
+/// Begins to read the rows of a version; `kinds` are those of users' and items' ids.
+pub fn export(version_id: i64, kinds: [Option<&'static str>; 2]) -> VersionRows {
+    VersionRows { version_id, kinds, part: 0, after: Vec::new() }
+}
+
+impl VersionRows {
+    /// The next rows; none at the end.
+    pub fn next(&mut self) -> Result<Vec<(String, String)>> {
+        loop {
+            let (name, rows, complete) = match self.part.checked_sub(1) {
+                None => ("version", self.version()?, true),
+                Some(part) => match PARTS.get(part) {
+                    None => return Ok(Vec::new()),
+                    Some(part) => {
+                        let rows = self.batch(part)?;
+                        let complete = rows.is_empty() || part.key.is_empty();
+                        (part.name, rows, complete)
+                    }
+                },
+            };
+            if complete {
+                self.part += 1;
+                self.after.clear();
+            }
+            if !rows.is_empty() {
+                return Ok(rows.into_iter().map(|content| (name.to_owned(), content)).collect());
+            }
+        }
+    }
+
+    fn version(&self) -> Result<Vec<String>> {
+        let sql = format!(
+            "SELECT ((pg_catalog.to_jsonb(stored) \
+                 - '{{version_id,model_id,version,state,started_at,finished_at,deployed_at,reason,previous}}'::text[]) \
+                 || pg_catalog.jsonb_build_object('format', {FORMAT}, 'user_id_kind', $1, 'item_id_kind', $2))::text \
+             FROM segrec_catalog.versions stored WHERE version_id = $3"
+        );
+        let [users, items] = self.kinds;
+        as_owner(|| query(&sql, &[users.into(), items.into(), self.version_id.into()], |row| row.value(1)))
+    }
+
+    /// The rows after the last one of a part, as many as are passed on at once.
+    fn batch(&mut self, part: &Part) -> Result<Vec<String>> {
+        let (version_id, key) = (self.version_id, part.key.join(", "));
+        let mut sql = String::from("SELECT (pg_catalog.to_jsonb(stored) - 'version_id')::text");
+        part.key.iter().for_each(|column| sql.push_str(&format!(", {column}::bigint")));
+        sql.push_str(&format!(" FROM segrec_catalog.{} stored WHERE version_id = {version_id}", part.table));
+        if !self.after.is_empty() {
+            let after: Vec<String> = self.after.iter().map(i64::to_string).collect();
+            sql.push_str(&format!(" AND ({key}) > ({})", after.join(", ")));
+        }
+        if !part.key.is_empty() {
+            sql.push_str(&format!(" ORDER BY {key} LIMIT {BATCH_ROWS}"));
+        }
+        let sql = CString::new(sql).map_err(|error| SegrecError::Internal(error.to_string()))?;
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        let after = &mut self.after;
+        as_owner(|| {
+            stream(&sql, &mut |row| {
+                let Some(content) = row.text(0, str::to_owned) else { return true };
+                bytes += content.len();
+                rows.push(content);
+                after.clear();
+                after.extend((1..=part.key.len()).filter_map(|column| row.integer(column)));
+                part.key.is_empty() || bytes < BATCH_BYTES
+            })
+        })?;
+        Ok(rows)
+    }
+}
+
+/// Passes the contents of a part to `each`, some at a time. The relation is read as the caller.
+fn contents(relation: &Relation, part: &str, each: &mut dyn FnMut(Vec<String>) -> Result<()>) -> Result<()> {
+    let of_part = "WHERE part::pg_catalog.text COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) $1";
+    let query = query_of(relation, "content::pg_catalog.text", of_part, &[pg_sys::TEXTOID])?;
+    let (mut batch, mut bytes, mut failed) = (Vec::new(), 0, None);
+    query.run(&[part.into()], &mut |row| {
+        // As it is read, in the batch, and in the array that is stored.
+        let content = row.text(0, |content| {
+            ask("a batch of an import", 3 * (bytes + content.len()))?;
+            Ok(content.to_owned())
+        });
+        let taken = content.transpose().and_then(|content| {
+            bytes += content.as_ref().map_or(0, String::len);
+            batch.extend(content);
+            if batch.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+                return Ok(());
+            }
+            bytes = 0;
+            each(std::mem::take(&mut batch))
+        });
+        failed = taken.err();
+        failed.is_none()
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None if batch.is_empty() => Ok(()),
+        None => each(batch),
+    }
+}
+
+/// The contents of the first row that describes a version, and how many there are.
+pub fn version_row(relation: &Relation) -> Result<(Option<String>, usize)> {
+    let (mut first, mut count) = (None, 0);
+    contents(relation, "version", &mut |batch| {
+        count += batch.len();
+        if first.is_none() {
+            first = batch.into_iter().next();
+        }
+        Ok(())
+    })?;
+    Ok((first, count))
+}
+
+/// Stores the row of a new version of a model; gives its key and number.
+pub fn insert_version(model_id: i64, version: Value) -> Result<(i64, i32)> {
+    let found = as_owner(|| {
+        write(
+            "WITH numbered AS (UPDATE segrec_catalog.models SET last_version = last_version + 1 WHERE model_id = $1 \
+                               RETURNING last_version) \
+             INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, users, items, events, \
+                 segments, split, metric, value, baseline, reason, options, decided, rated, classifier, median_weight, \
+                 anchor, item_gram) \
+             SELECT $1, last_version, 'ready', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), given.users, \
+                 given.items, given.events, given.segments, given.split, given.metric, given.value, given.baseline, 'it was imported', \
+                 given.options, given.decided, given.rated, given.classifier, given.median_weight, given.anchor, given.item_gram \
+             FROM numbered, pg_catalog.jsonb_populate_record(NULL::segrec_catalog.versions, $2) AS given \
+             RETURNING version_id, version",
+            &[model_id.into(), JsonB(version).into()],
+            |row| Ok((row.value(1)?, row.value(2)?)),
+        )
+    })?;
+    found
+        .into_iter()
+        .next()
+        .ok_or_else(|| SegrecError::Internal("the model was dropped meanwhile".to_owned()))
+}
+
+/// Stores everything else of a version from a relation of the caller's. Trees are taken where `trusted` only.
+pub fn insert_parts(relation: &Relation, version_id: i64, version: i32, trusted: bool) -> Result<()> {
+    let key = json!({ "version_id": version_id });
+    let segment_key = json!({ "version_id": version_id, "since_version": version });
+    for part in PARTS.iter().filter(|part| trusted || part.name != "tree") {
+        let key = if part.name == "segment" { &segment_key } else { &key };
+        let sql = format!(
+            "INSERT INTO segrec_catalog.{table} SELECT given.* FROM pg_catalog.unnest($1::text[]) AS content, \
+             LATERAL pg_catalog.jsonb_populate_record(NULL::segrec_catalog.{table}, content::jsonb || $2) AS given",
+            table = part.table
+        );
+        contents(relation, part.name, &mut |batch| {
+            as_owner(|| execute(&sql, &[batch.into(), JsonB(key.clone()).into()]))
+        })?;
+    }
+    as_owner(|| {
+        execute(
+            "UPDATE segrec_catalog.models model SET last_segment = GREATEST(model.last_segment, \
+                 (SELECT pg_catalog.max(segment) FROM segrec_catalog.segments WHERE version_id = $2)) \
+             FROM segrec_catalog.versions version WHERE version.version_id = $2 AND version.model_id = model.model_id",
+            &[version_id.into(), version_id.into()],
+        )
+    })
+}
+
+/// True of an array that is not one row of so many finite numbers.
+fn is_no_row(array: &str, length: &str) -> String {
+    format!(
+        "(pg_catalog.cardinality({array}) <> {length} OR pg_catalog.array_ndims({array}) > 1 OR {})",
+        is_not_finite(array)
+    )
+}
+
+fn is_not_finite(array: &str) -> String {
+    format!(
+        "(pg_catalog.array_position({array}, NULL) IS NOT NULL OR 'NaN' = ANY ({array}) \
+          OR 'Infinity' = ANY ({array}) OR '-Infinity' = ANY ({array}))"
+    )
+}
+
+fn is_no_number(value: &str) -> String {
+    format!("({value} IS NULL OR {value} IN ('NaN', 'Infinity', '-Infinity'))")
+}
+
+/// True of numbers that do not ascend, or are none of `0 .. count`.
+fn is_no_set(numbers: &str, count: &str) -> String {
+    format!(
+        "(pg_catalog.array_ndims({numbers}) > 1 OR {numbers} <> ARRAY(SELECT DISTINCT number FROM pg_catalog.unnest({numbers}) number \
+                            WHERE number >= 0 AND number < {count} ORDER BY number))"
+    )
+}
+
+/// What is wrong with the rows of a version, the first thing that is; none where they are as a training leaves them.
+/// `columns` are those of factors, `patterns` those of patterns.
+pub fn problem(
+    version_id: i64,
+    kinds: [Option<&str>; 2],
+    columns: usize,
+    patterns: usize,
+) -> Result<Option<&'static str>> {
+    let [version, segments, users, items, own] =
+        ["versions", "segments", "version_users", "version_items", "version_segment_items"]
+            .map(|table| format!("(SELECT * FROM segrec_catalog.{table} WHERE version_id = {version_id})"));
+    let (k, square) = (columns.to_string(), (columns * columns).to_string());
+    let count = format!("(SELECT pg_catalog.count(*) FROM {items} item)");
+    let factors = is_no_row("stored.factors", &k);
+    let mut checks: Vec<(&str, String)> = vec![
+        (
+            "the numbers of users, items and segments are not those of its rows",
+            format!(
+                "SELECT FROM {version} stored WHERE stored.users IS NULL OR stored.users < GREATEST(1, (SELECT pg_catalog.count(*) FROM {users} member)) \
+                     OR stored.users > 2147483647 OR COALESCE(stored.items, 0) <> {count} \
+                     OR stored.segments IS DISTINCT FROM (SELECT pg_catalog.count(*) FROM {segments} own) OR stored.segments = 0 \
+                     OR stored.users < (SELECT pg_catalog.sum(own.users) FROM {segments} own)"
+            ),
+        ),
+        (
+            "what fold-in needs does not fit",
+            format!(
+                "SELECT FROM {version} stored WHERE {} OR {count} > 0 AND (stored.decided IS NULL OR {} OR stored.median_weight <= 0 \
+                     OR stored.anchor IS NULL OR stored.item_gram IS NULL)",
+                is_no_row("stored.item_gram", &square),
+                is_no_number("stored.median_weight")
+            ),
+        ),
+        (
+            "a segment does not fit",
+            format!(
+                "SELECT FROM {segments} stored WHERE stored.users < 1 OR stored.segment < 0 OR stored.segment > {MOST_SEGMENT} \
+                     OR {} AND {} OR {} \
+                     OR pg_catalog.cardinality(stored.centroid) <> (SELECT pg_catalog.max(pg_catalog.cardinality(own.centroid)) FROM {segments} own)",
+                is_no_row("stored.centroid", "0"),
+                is_no_row("stored.centroid", &k),
+                is_no_row("stored.item_gram", &square),
+            ),
+        ),
+        (
+            "an item does not fit",
+            format!(
+                "SELECT FROM {items} stored WHERE stored.item < 0 OR stored.item >= {count} OR stored.users < 0 OR stored.popularity < 0 \
+                     OR {} OR {factors} OR stored.pattern IS NULL AND {patterns} > 0 OR stored.pattern IS NOT NULL AND {}",
+                is_no_number("stored.popularity"),
+                is_no_row("stored.pattern", &patterns.to_string())
+            ),
+        ),
+        (
+            "the neighbours of an item do not fit",
+            format!(
+                "SELECT FROM {items} stored WHERE pg_catalog.num_nulls(stored.neighbours, stored.neighbour_weights) = 1 \
+                     OR stored.neighbours IS NOT NULL AND ({} OR {})",
+                is_no_set("stored.neighbours", &count),
+                is_no_row("stored.neighbour_weights", "pg_catalog.cardinality(stored.neighbours)")
+            ),
+        ),
+        (
+            "an item of a segment does not fit",
+            format!(
+                "SELECT FROM {own} stored LEFT JOIN {segments} segment ON segment.segment = stored.segment \
+                 WHERE segment.segment IS NULL OR stored.item < 0 OR stored.item >= {count} OR stored.users < 1 OR stored.popularity < 0 OR {} \
+                     OR stored.factors IS NULL AND segment.own_factors AND segment.item_gram IS NOT NULL \
+                     OR stored.factors IS NOT NULL AND {factors}",
+                is_no_number("stored.popularity")
+            ),
+        ),
+        (
+            "a user does not fit",
+            format!(
+                "SELECT FROM {users} stored LEFT JOIN {segments} segment ON segment.segment = stored.segment CROSS JOIN {version} version \
+                 WHERE segment.segment IS NULL OR stored.place < 0 OR stored.place >= version.users OR {} OR {} \
+                     OR stored.factors <> '{{}}' AND {factors} OR {} OR {} OR {} \
+                     OR stored.probabilities IS NOT NULL AND {}",
+                is_no_number("stored.distance"),
+                is_no_number("stored.confidence"),
+                is_no_set("stored.items", &count),
+                is_no_set("stored.seen", &count),
+                is_no_row("stored.confidences", "pg_catalog.cardinality(stored.items)"),
+                is_no_row("stored.probabilities", "version.segments")
+            ),
+        ),
+    ];
+    let [user_kind, item_kind] = kinds;
+    // A kind is a word of the catalog, and a type. Other text raises PostgreSQL's own error.
+    if let Some(kind) = user_kind {
+        checks.push((
+            "a user's id is not written as its type is",
+            format!("SELECT FROM {users} stored WHERE stored.user_id::{kind}::text <> stored.user_id"),
+        ));
+    }
+    if let Some(kind) = item_kind {
+        let collation = if kind == "text" { " COLLATE \"C\"" } else { "" };
+        checks.push((
+            "the ids of items are not in their order",
+            format!(
+                "SELECT FROM (SELECT stored.item_id, stored.item_id::{kind}{collation} AS id, \
+                     pg_catalog.lag(stored.item_id::{kind}{collation}) OVER (ORDER BY stored.item) AS before FROM {items} stored) stored \
+                 WHERE stored.before >= stored.id OR stored.id::text <> stored.item_id"
+            ),
+        ));
+    }
+    as_owner(|| {
+        for (what, sql) in checks {
+            if !query(&format!("{sql} LIMIT 1"), &[], |_| Ok(()))?.is_empty() {
+                return Ok(Some(what));
+            }
+        }
+        Ok(None)
+    })
+}
+
+/// What is wrong with the columns of a relation that is to hold a version.
+pub fn columns_problem(relation: &Relation) -> Option<&'static str> {
+    let is_text = |name: &str| {
+        relation.column(name).map(SourceColumn::from).and_then(|column| column.id_kind())
+            == Some(IdKind::Text)
+    };
+    (!is_text("part") || !is_text("content"))
+        .then_some("it has no columns \"part\" and \"content\" of type text")
+}

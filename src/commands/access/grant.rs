@@ -1,0 +1,49 @@
+//! `segrec_grant`, `segrec_revoke`: who may use and train a model besides its owner.
+
+use super::privileges::owned;
+use crate::catalog::models::Model;
+use crate::catalog::models::grants;
+use crate::error::{Result, SegrecError, notice};
+use pgrx::pg_sys;
+
+/// What a role may be granted on a model; `train` includes `use`.
+pub const PRIVILEGES: [&str; 2] = ["use", "train"];
+
+/// The arguments of a grant, checked.
+struct Grant<'a> {
+    model: Model,
+    role: pg_sys::Oid,
+    privilege: &'a str,
+}
+
+fn checked<'a>(model: Option<&str>, role: Option<&str>, privilege: Option<&'a str>) -> Result<Grant<'a>> {
+    let null = |argument| move || SegrecError::NullArgument { argument };
+    let model = owned(model)?;
+    let name = role.ok_or_else(null("role"))?;
+    let privilege = privilege.ok_or_else(null("privilege"))?;
+    if !PRIVILEGES.contains(&privilege) {
+        return Err(SegrecError::InvalidPrivilege { value: privilege.to_owned() });
+    }
+    let role = grants::role(name)?.ok_or_else(|| SegrecError::UnknownRole { name: name.to_owned() })?;
+    Ok(Grant { model, role, privilege })
+}
+
+/// Grants a privilege on a model to a role.
+pub fn grant(model: Option<&str>, role: Option<&str>, privilege: Option<&str>) -> Result<()> {
+    let grant = checked(model, role, privilege)?;
+    grants::insert(grant.model.id, grant.role, grant.privilege)
+}
+
+/// Takes a privilege back.
+pub fn revoke(model: Option<&str>, role: Option<&str>, privilege: Option<&str>) -> Result<()> {
+    let grant = checked(model, role, privilege)?;
+    if !grants::delete(grant.model.id, grant.role, grant.privilege)? {
+        let (name, privilege) = (role.unwrap_or_default(), grant.privilege);
+        notice(
+            format!("{name} had not been granted \"{privilege}\" on model \"{}\"", grant.model.name),
+            Some("what it may do comes from other grants, its memberships, or what it may read".to_owned()),
+            Some("see the view segrec.grants".to_owned()),
+        );
+    }
+    Ok(())
+}

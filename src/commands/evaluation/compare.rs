@@ -1,0 +1,61 @@
+//! `segrec_compare`: the options of two versions on the same holdout of today's events, user by user.
+
+use super::reported_metric::version_options;
+use super::workbench::Workbench;
+use crate::commands::access::privileges::trainable;
+use crate::commands::training::training_log::TrainingLog;
+use crate::commands::versions::deploy::find_version;
+use crate::error::{Result, SegrecError, notice};
+use segrec_engine::evaluation::quotients::Difference;
+use segrec_engine::options::Options;
+use segrec_engine::study::compare::compare as compare_options;
+
+/// Compares two versions of a model.
+pub fn compare(model: Option<&str>, version: Option<i32>, other: Option<i32>) -> Result<Vec<Difference>> {
+    let model = trainable(model)?;
+    let version = find_version(&model, version)?;
+    let other = other.ok_or(SegrecError::NullArgument { argument: "other" })?;
+    let other = find_version(&model, Some(other))?;
+    let (first, second) = (version_options(&model, &version)?, version_options(&model, &other)?);
+    if first.is_explicit() != second.is_explicit() {
+        let ratings = if first.is_explicit() { version.version } else { other.version };
+        let versions = [version.version, other.version];
+        return Err(SegrecError::DifferentFeedback { model: model.name, versions, ratings });
+    }
+    say_what_is_read(&first, &second, version.version);
+    let mut bench = Workbench::new(&model, &first, Some(&second), TrainingLog::new())?;
+    let rows = bench.run(|given, observer| compare_options(given, [&first, &second], observer))?;
+    let Workbench { events, data, .. } = bench;
+    if rows.is_empty() {
+        return Err(SegrecError::NothingToMeasure {
+            relation: data.relation,
+            reason: format!(
+                "none of {} users has an event that could be held out and others to train on",
+                events.users().len()
+            ),
+            hint: "add events, or raise holdout.share",
+        });
+    }
+    Ok(rows)
+}
+
+/// Events are read once: where the versions read them differently, the first one's way is taken.
+fn say_what_is_read(first: &Options, second: &Options, version: i32) {
+    let (one, other) = (&first.events, &second.events);
+    let differ = [
+        ("events.type_weights", one.type_weights != other.type_weights),
+        ("events.min_user_events", one.min_user_events != other.min_user_events),
+        ("events.min_item_events", one.min_item_events != other.min_item_events),
+        ("events.max_user_events", one.max_user_events != other.max_user_events),
+        ("holdout", first.holdout != second.holdout),
+        ("seed", first.seed != second.seed),
+    ];
+    let names: Vec<&str> = differ.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
+    if !names.is_empty() {
+        notice(
+            format!("both are measured on the events that version {version} reads and holds out"),
+            Some(format!("the versions differ in {}", names.join(", "))),
+            None,
+        );
+    }
+}

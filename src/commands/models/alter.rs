@@ -1,0 +1,19 @@
+//! `segrec_alter_model`: merges options into those of a model; the next training uses them.
+
+use super::options::check_options;
+use crate::catalog::models;
+use crate::commands::access::privileges::{owned, reads};
+use crate::error::{Result, SegrecError};
+use segrec_engine::options::{merge_options, parse_options};
+use serde_json::Value;
+
+/// Merges `changes` into the model's options; a null brings a default back.
+pub fn alter_model(model: Option<&str>, changes: Option<Value>) -> Result<()> {
+    let model = owned(model)?;
+    let changes = changes.ok_or(SegrecError::NullArgument { argument: "options" })?;
+    let mut options = models::lock_row(&model)?.options;
+    merge_options(&mut options, &changes);
+    let checked = parse_options(&options).map_err(SegrecError::InvalidOptions)?;
+    check_options(&checked, reads(&model))?;
+    models::set_options(model.id, options)
+}

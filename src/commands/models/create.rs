@@ -1,0 +1,215 @@
+//! `segrec_create_model`: checks everything about a model before it is stored.
+
+use super::options::{ModelSources, check_options};
+use crate::catalog::models::owners;
+use crate::catalog::models::{self, EventsSource, NewModel};
+pub use crate::catalog::models::{ColumnNames, RelationRef};
+use crate::catalog::sources::events;
+use crate::catalog::sources::relations::{self, EventColumns, SourceColumn};
+use crate::commands::access::privileges::refuse_here;
+use crate::commands::training::read::{category_columns, user_columns};
+use crate::error::{Result, SegrecError, notice};
+use crate::pg::executor::relation::Relation;
+use crate::pg::security::rights::current_role;
+use pgrx::pg_sys;
+use segrec_engine::interactions::IdKind;
+use segrec_engine::options::{Options, parse_options};
+use serde_json::Value;
+
+/// The arguments, as given.
+pub struct ModelArguments {
+    /// The name.
+    pub model: Option<String>,
+    /// The events relation.
+    pub events: Option<pg_sys::Oid>,
+    /// The names of its columns.
+    pub columns: ColumnNames,
+    /// The relation of users and the column of their ids.
+    pub users: Option<RelationRef>,
+    /// The relation of items and the column of their ids.
+    pub items: Option<RelationRef>,
+    pub options: Value,
+}
+
+/// PostgreSQL's own limit of names.
+const LONGEST_NAME: usize = 63;
+
+pub fn create_model(arguments: ModelArguments) -> Result<()> {
+    refuse_here()?;
+    let name = arguments.model.ok_or(SegrecError::NullArgument { argument: "model" })?;
+    if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+        return Err(SegrecError::InvalidName { name });
+    }
+    let options = parse_options(&arguments.options).map_err(SegrecError::InvalidOptions)?;
+    if arguments.events.is_none() && arguments.users.is_none() {
+        return Err(SegrecError::NothingToRead);
+    }
+    let events =
+        arguments.events.map(|relation| events_source(&name, relation, &arguments.columns)).transpose()?;
+    let user_kind = match (&events, &arguments.users) {
+        (Some((_, columns)), _) => columns.user.id_kind(),
+        (None, Some(users)) => Some(key_kind(users, "users_key", None)?),
+        (None, None) => None,
+    };
+    let Some(user_kind) = user_kind else {
+        return Err(SegrecError::Internal("an id column has a type that is no id".to_owned()));
+    };
+    let source = events.as_ref().map(|(source, _)| source);
+    check_options(
+        &options,
+        ModelSources {
+            events: source.map(|source| &source.columns),
+            users: arguments.users.as_ref(),
+            items: arguments.items.as_ref(),
+        },
+    )?;
+    let item_kind = source.map(|source| source.item_kind);
+    if [Some(user_kind), item_kind].contains(&Some(IdKind::Text)) {
+        let encoding = relations::database_encoding()?;
+        if encoding != "UTF8" {
+            return Err(SegrecError::TextNeedsUtf8 { encoding });
+        }
+    }
+    check_attributes(
+        &name,
+        [arguments.users.as_ref(), arguments.items.as_ref()],
+        user_kind,
+        item_kind,
+        &options,
+    )?;
+    let Some(model_id) = models::insert(NewModel {
+        name: name.clone(),
+        events: source.cloned(),
+        users: arguments.users,
+        items: arguments.items,
+        user_kind,
+        options: arguments.options,
+    })?
+    else {
+        return Err(SegrecError::ModelExists { name });
+    };
+    owners::set(model_id, current_role())?;
+    events.map_or(Ok(()), |(_, columns)| tell_of_events(&columns))
+}
+
+/// Says what events like these do not do.
+pub fn tell_of_events(columns: &EventColumns) -> Result<()> {
+    if columns.relation.is_temporary {
+        tell_of_temporary(columns);
+        return Ok(());
+    }
+    advise_index(columns)
+}
+
+/// Says what does not work with events in a temporary table.
+fn tell_of_temporary(columns: &EventColumns) {
+    notice(
+        format!("\"{}\" is a temporary table", columns.name),
+        Some(
+            "it goes with this session, and no other session can train the model or read the events"
+                .to_owned(),
+        ),
+        Some(
+            "others get answers as of the training; for more, create the model on a permanent table"
+                .to_owned(),
+        ),
+    );
+}
+
+/// The events that a model is pointed at, checked.
+pub fn events_source(
+    model: &str,
+    relation: pg_sys::Oid,
+    names: &ColumnNames,
+) -> Result<(EventsSource, EventColumns)> {
+    readable(relation)?;
+    let columns = relations::event_columns(model, relation, names)?;
+    if names.user == names.item {
+        return Err(SegrecError::SameColumn { relation: columns.name, column: names.user.clone() });
+    }
+    relations::probe(&columns.relation, &events::expressions(&columns))?;
+    let Some(item_kind) = columns.item.id_kind() else {
+        return Err(SegrecError::Internal("an id column has a type that is no id".to_owned()));
+    };
+    Ok((EventsSource { relation, columns: names.clone(), item_kind }, columns))
+}
+
+/// An error where the relations of users and items do not fit the events, or may not be read.
+pub fn check_attributes(
+    model: &str,
+    [users, items]: [Option<&RelationRef>; 2],
+    user_kind: IdKind,
+    item_kind: Option<IdKind>,
+    options: &Options,
+) -> Result<()> {
+    if let Some(items) = items {
+        key_kind(items, "items_key", item_kind)?;
+    }
+    if let Some(users) = users {
+        key_kind(users, "users_key", Some(user_kind))?;
+        user_columns(model, users, user_kind, &[options])?.probe()?;
+    }
+    if let (Some(items), Some(kind)) = (items, item_kind)
+        && let Some(columns) = category_columns(model, items, kind, options)?
+    {
+        columns.probe()?;
+    }
+    Ok(())
+}
+
+/// The kind of ids in the key column of a relation, which must be that of the events where there are events.
+fn key_kind(described: &RelationRef, argument: &'static str, kind: Option<IdKind>) -> Result<IdKind> {
+    let relation = readable(described.relation)?;
+    let Some(column) = relation.column(&described.key).map(SourceColumn::from) else {
+        return Err(SegrecError::MissingColumns {
+            relation: relation.name,
+            missing: vec![(argument.to_owned(), described.key.clone())],
+            existing: relation.columns.into_iter().map(|column| column.name).collect(),
+        });
+    };
+    let wrong = |what: String| {
+        let (name, of) = (&column.name, &column.type_name);
+        let columns = vec![format!("\"{name}\" is {of}, {what}")];
+        Err(SegrecError::WrongColumnTypes { relation: relation.name.clone(), columns })
+    };
+    match (column.id_kind(), kind) {
+        (None, _) => wrong(format!("{argument} takes bigint, uuid or text")),
+        (Some(found), Some(kind)) if found != kind => wrong(format!("the ids of events are {}", kind.name())),
+        (Some(found), _) => Ok(found),
+    }
+}
+
+/// A relation as it is now; an error where it cannot be read row by row.
+pub fn readable(relation: pg_sys::Oid) -> Result<Relation> {
+    let Some(found) = Relation::hold(relation) else {
+        return Err(SegrecError::NoSuchRelation { oid: relation.to_u32() });
+    };
+    let kind = match found.kind {
+        b'r' | b'v' | b'm' | b'f' | b'p' => return Ok(found),
+        b'i' | b'I' => "an index",
+        b'S' => "a sequence",
+        b'c' => "a composite type",
+        _ => "not a relation of rows",
+    };
+    Err(SegrecError::NotReadable { relation: found.name, kind })
+}
+
+/// Says what to create so that recommendations follow a user's events as they happen.
+fn advise_index(columns: &EventColumns) -> Result<()> {
+    let relation = &columns.relation;
+    if relations::has_leading_index(relation.oid, &columns.user.name)? {
+        return Ok(());
+    }
+    let user = pgrx::spi::quote_identifier(&columns.user.name);
+    let hint = if b"rpm".contains(&relation.kind) {
+        format!("run CREATE INDEX ON {} ({user})", relation.quoted)
+    } else {
+        "create the model on a table or a materialized view that has such an index".to_owned()
+    };
+    notice(
+        format!("recommendations will use the events of \"{}\" as of the training", columns.name),
+        Some(format!("no index of \"{}\" leads with the column {user}", columns.name)),
+        Some(format!("for recommendations that follow every event at once, {hint}")),
+    );
+    Ok(())
+}

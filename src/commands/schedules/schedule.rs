@@ -1,0 +1,180 @@
+//! `segrec_schedule` and its like: pg_cron calls `segrec_run_schedule`, which trains where enough events are new.
+//! Any other scheduler can call it too.
+
+use super::queue;
+use crate::catalog::jobs;
+use crate::catalog::models::{self, Model};
+use crate::catalog::schedules::{self, Run, Schedule, Scheduler};
+use crate::catalog::sources::{count_events, relations};
+use crate::commands::access::privileges::trainable_here;
+use crate::commands::training::train::{deployed_version, train};
+use crate::error::{Result, SegrecError, notice};
+
+/// Has a model trained at the times of a cron expression, wherever that many events are new.
+pub fn schedule(model: Option<&str>, cron: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
+    let model = trainable_here(model)?;
+    models::keep(&model)?;
+    let cron = cron.ok_or(SegrecError::NullArgument { argument: "cron" })?;
+    let least = min_new_events.ok_or(SegrecError::NullArgument { argument: "min_new_events" })?;
+    check_least(least)?;
+    let scheduler = here()?;
+    if !scheduler.installed {
+        let Scheduler { database, home, major, .. } = scheduler;
+        return Err(SegrecError::NoScheduler { database, home, major });
+    }
+    // Without the right to its schema, the call of pg_cron raises PostgreSQL's own error.
+    if let Some(before) = schedules::find(model.id)?
+        && scheduler.usable
+        && before.role != schedules::current_role_name()?
+        && !end_job(&before, &scheduler)?
+    {
+        return Err(SegrecError::ScheduledByOther { model: model.name, role: before.role, job: before.job });
+    }
+    match schedules::start_job(&model.name, cron)? {
+        Some(job) => schedules::set(model.id, cron, least, job),
+        None => Err(SegrecError::Internal("the extension is not in pg_extension".to_owned())),
+    }
+}
+
+fn check_least(least: i64) -> Result<()> {
+    if least < 0 { Err(SegrecError::InvalidMinimum { value: least }) } else { Ok(()) }
+}
+
+fn here() -> Result<Scheduler> {
+    let none = || SegrecError::Internal("the server does not say which database this is".to_owned());
+    schedules::scheduler()?.ok_or_else(none)
+}
+
+/// Ends the job of a schedule; false where it is another role's.
+fn end_job(schedule: &Schedule, scheduler: &Scheduler) -> Result<bool> {
+    if !scheduler.usable || !schedules::sees_job(schedule.job)? {
+        return Ok(false);
+    }
+    schedules::stop_job(schedule.job)?;
+    Ok(true)
+}
+
+fn scheduled(model: Option<&str>) -> Result<(Model, Schedule)> {
+    let model = trainable_here(model)?;
+    match schedules::find(model.id)? {
+        Some(schedule) => Ok((model, schedule)),
+        None => Err(SegrecError::NotScheduled { model: model.name }),
+    }
+}
+
+/// Ends the schedule of a model.
+pub fn unschedule(model: Option<&str>) -> Result<()> {
+    let (model, _) = scheduled(model)?;
+    forget(&model)
+}
+
+/// Ends the schedule of a model where it has one. A job of pg_cron that is not the caller's stays, finds no
+/// schedule, and says so.
+pub fn forget(model: &Model) -> Result<()> {
+    let Some(schedule) = schedules::find(model.id)? else {
+        return Ok(());
+    };
+    schedules::delete(model.id)?;
+    let scheduler = here()?;
+    if scheduler.installed && !end_job(&schedule, &scheduler)? {
+        notice(
+            format!("the job {} of pg_cron was not ended", schedule.job),
+            Some(format!("the schedule of model \"{}\" was made by role {}", model.name, schedule.role)),
+            Some(format!("as that role, SELECT cron.unschedule({})", schedule.job)),
+        );
+    }
+    Ok(())
+}
+
+/// Lets the runs of a schedule do nothing, or lets it go on.
+pub fn pause(model: Option<&str>, paused: bool) -> Result<()> {
+    let (model, _) = scheduled(model)?;
+    schedules::set_paused(model.id, paused)
+}
+
+/// One run: trains where at least `min_new_events` are new, by default as many as the schedule says, and writes down
+/// what it did.
+pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
+    let model = trainable_here(model)?;
+    let schedule = schedules::find(model.id)?;
+    if schedule.as_ref().is_some_and(|schedule| schedule.paused) {
+        notice(
+            format!("the schedule of model \"{}\" is paused", model.name),
+            None,
+            Some(format!("to let it go on, SELECT segrec_resume_schedule('{}')", quoted(&model.name))),
+        );
+        return Ok(());
+    }
+    if let (None, Some(schedule)) = (min_new_events, &schedule)
+        && schedule.role != schedules::current_role_name()?
+    {
+        // Jobs outlive what they were made for: that of an earlier schedule, or of a model that had the same name.
+        notice(
+            format!("model \"{}\" was not trained: its schedule is that of role {}", model.name, schedule.role),
+            Some("a job of pg_cron that was made by another role, for an earlier schedule, may still be there".to_owned()),
+            Some("end that job with cron.unschedule as the role that it runs as; to train now, call segrec_train".to_owned()),
+        );
+        return Ok(());
+    }
+    let least = match min_new_events.or(schedule.map(|schedule| schedule.min_new_events)) {
+        Some(least) => least,
+        None => return Err(SegrecError::NotScheduled { model: model.name }),
+    };
+    check_least(least)?;
+    let new_events = new_events(&model)?;
+    if let Some(found) = new_events.filter(|found| *found < least) {
+        notice(
+            format!("model \"{}\" was not trained: {found} events are new, fewer than {least}", model.name),
+            None,
+            None,
+        );
+        models::keep(&model)?;
+        return schedules::record(
+            model.id,
+            Run { outcome: "skipped", new_events, version: None, error: None },
+        );
+    }
+    // Whatever waits goes on, should nobody else have seen to it.
+    if !jobs::waiting()?.is_empty() {
+        queue::wake_at_commit();
+    }
+    let trained = train(Some(&model.name), Some("if_better"))?;
+    let version = Some(trained.version);
+    schedules::record(model.id, Run { outcome: "trained", new_events, version, error: None })
+}
+
+fn quoted(name: &str) -> String {
+    name.replace('\'', "''")
+}
+
+/// At least how many rows came since the deployed version was trained: those later than its latest event, or what
+/// there is more of them; each misses some where events come late or are deleted. `None` where nothing tells: no
+/// version is deployed, or the model has no events.
+fn new_events(model: &Model) -> Result<Option<i64>> {
+    let (Some(source), Some(version)) = (&model.events, deployed_version(model)?) else {
+        return Ok(None);
+    };
+    let Some(known) = schedules::trained_on(version.version_id)? else {
+        return Ok(None);
+    };
+    let columns = relations::model_events(model, source)?;
+    let now = count_events::count(&columns, known.latest)?;
+    Ok(Some(now.later.max(now.rows - known.rows).max(0)))
+}
+
+/// Writes down why a run failed, after what it did was rolled back. Where the caller may not train the model, or it
+/// is gone, there is nothing to write.
+pub fn record_failure(model: Option<&str>, error: Option<&str>) -> Result<()> {
+    match trainable_here(model).and_then(|model| models::keep(&model).map(|()| model)) {
+        Ok(model) => {
+            let error = error.map(str::to_owned);
+            schedules::record(model.id, Run { outcome: "failed", new_events: None, version: None, error })
+        }
+        Err(
+            SegrecError::UnknownModel { .. }
+            | SegrecError::NotTrainer { .. }
+            | SegrecError::NullArgument { .. },
+        ) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,75 @@
+//! `segrec_cross_validate`: what the model's options reach when every event is held out once.
+
+use crate::commands::access::privileges::{reads, trainable};
+use crate::commands::evaluation::reported_metric::number;
+use crate::commands::evaluation::workbench::Workbench;
+use crate::commands::models::options::check_options;
+use crate::commands::training::training_log::TrainingLog;
+use crate::error::{Result, SegrecError};
+use segrec_engine::options::parse_options;
+use segrec_engine::study::evaluate::{over_folds, validate};
+
+/// More folds than this only repeat the same training.
+const MOST_FOLDS: i32 = 100;
+
+/// What a fold reached, or all of them.
+pub struct FoldMetric {
+    /// From 1; none for all of them.
+    pub fold: Option<i32>,
+    /// The name of the metric.
+    pub metric: &'static str,
+    /// The length of lists; 0 where the metric looks at none.
+    pub k: i32,
+    /// What was reached; the mean of all folds.
+    pub value: f64,
+    /// The standard deviation over folds.
+    pub deviation: Option<f64>,
+    /// What popularity reached, or biases.
+    pub baseline: f64,
+    /// How many users were measured.
+    pub users: i64,
+}
+
+/// Trains and measures fold by fold.
+pub fn cross_validate(model: Option<&str>, folds: Option<i64>) -> Result<Vec<FoldMetric>> {
+    let model = trainable(model)?;
+    let folds = number("folds", folds, 2, MOST_FOLDS)?;
+    let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
+    check_options(&options, reads(&model))?;
+    let mut bench = Workbench::new(&model, &options, None, TrainingLog::new())?;
+    let mut all = Vec::with_capacity(folds);
+    for fold in 0..folds {
+        let name = format!("fold {} of {folds}", fold + 1);
+        bench.log.announce(&name, name.clone());
+        all.push(bench.run(|given, observer| validate(given, &options, fold, folds, observer))?);
+    }
+    let over = over_folds(&all).into_iter().map(|row| FoldMetric {
+        fold: None,
+        metric: row.metric,
+        k: row.k as i32,
+        value: row.value,
+        deviation: row.deviation,
+        baseline: row.baseline,
+        users: row.users as i64,
+    });
+    let of_folds = (1..).zip(&all).flat_map(|(fold, rows)| {
+        rows.iter().map(move |row| FoldMetric {
+            fold: Some(fold),
+            metric: row.metric,
+            k: row.k as i32,
+            value: row.value,
+            deviation: None,
+            baseline: row.baseline,
+            users: row.users as i64,
+        })
+    });
+    let lines: Vec<FoldMetric> = of_folds.chain(over).collect();
+    if lines.is_empty() {
+        return Err(SegrecError::NothingToMeasure {
+            relation: bench.data.relation,
+            reason: format!("no user of any of {folds} folds has events in it and others outside"),
+            hint: "add events, or ask for fewer folds",
+        });
+    }
+    Ok(lines)
+}

@@ -1,0 +1,7 @@
+//! What other options would reach.
+//!
+//! - [`tune`]: a study, trial by trial
+//! - [`cross_validate`]: one set of options, fold by fold
+
+pub mod cross_validate;
+pub mod tune;

@@ -1,0 +1,102 @@
+//! What a training would take: `segrec_estimate` before any work, and the refusal of a training that needs more
+//! memory than it may take.
+
+use super::read::{TrainingData, user_columns};
+use crate::catalog::sources::{count_events, relations};
+use crate::commands::access::privileges::{reads, trainable};
+use crate::commands::models::options::check_options;
+use crate::error::{Result, SegrecError};
+use crate::pg::process::memory::limit_below;
+use crate::settings;
+use segrec_engine::interactions::Events;
+use segrec_engine::interactions::{Size, Spread};
+use segrec_engine::options::{Options, parse_options};
+use segrec_engine::training::estimate::{dimensions, memory, reading, stored};
+
+/// By how much of itself an estimate may fall short. Where that is more than `segrec.training_memory`, a training takes
+/// somewhat more than it was allowed; where it is more than the system gives, it would end the server.
+const SHORT_PERCENT: u64 = 15;
+
+/// What a training of a model would read and take.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainingEstimate {
+    pub users: i64,
+    /// Items; none without events.
+    pub items: Option<i64>,
+    /// Rows of events; none without events.
+    pub events: Option<i64>,
+    /// Bytes of memory at its peak.
+    pub memory: i64,
+    /// Bytes that it may take: `segrec.training_memory`.
+    pub allowed: i64,
+    /// Bytes of the version on the disk.
+    pub disk: i64,
+}
+
+/// Counts what a training would read, as whoever calls.
+pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
+    let model = trainable(model)?;
+    let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
+    check_options(&options, reads(&model))?;
+    let spread = Spread::default();
+    let mut size =
+        Size { users: 0, items: 0, events: 0, threads: settings::threads(), dimensions: 0, spread };
+    let (mut timed, mut described) = (false, 0);
+    if let Some(source) = &model.events {
+        let columns = relations::model_events(&model, source)?;
+        ([size.events, size.users, size.items], size.spread) = count_events::size(&columns)?;
+        timed = columns.time.is_some();
+    }
+    if let Some(users) = &model.users {
+        let columns = user_columns(&model.name, users, model.user_kind, &[&options])?;
+        let table = columns.read_all(settings::training_memory())?.table;
+        size.users = size.users.max(table.rows());
+        size.dimensions = table.columns().iter().map(dimensions).sum();
+        described = table.memory();
+    }
+    let needed = (memory(size, &options) + described).max(reading(size, timed));
+    let counted = |count: usize| model.events.as_ref().map(|_| count as i64);
+    Ok(TrainingEstimate {
+        users: size.users as i64,
+        items: counted(size.items),
+        events: counted(size.events),
+        memory: needed as i64,
+        allowed: settings::training_memory() as i64,
+        disk: stored(size, &options) as i64,
+    })
+}
+
+/// Refuses what would take more memory than allowed, or than the system would give, before it is taken.
+pub fn check_memory(data: &TrainingData, options: &Options) -> Result<()> {
+    let allowed = settings::training_memory();
+    let events = data.events.as_ref();
+    let count = |of: fn(&Events) -> usize| events.map_or(0, of);
+    let size = Size {
+        users: data.ids.len(),
+        items: count(|events| events.items().len()),
+        events: count(Events::len),
+        threads: settings::threads(),
+        dimensions: data.user_data.table.columns().iter().map(dimensions).sum(),
+        spread: events.map_or_else(Spread::default, Spread::of),
+    };
+    let more = memory(size, options);
+    let seen = events.map_or(0, Events::seen_memory);
+    let needed = more + data.user_data.table.memory() + seen;
+    if needed <= allowed {
+        let limit = limit_below(more + more / 100 * SHORT_PERCENT);
+        return limit.map_or(Ok(()), |limit| Err(SegrecError::NoMemory { needed, limit }));
+    }
+    let mut what = vec![format!("{} users", size.users)];
+    if events.is_some() {
+        what.push(format!(
+            "{} items, {} events, {} factors",
+            size.items,
+            size.events,
+            options.als.most_factors()
+        ));
+    }
+    if size.dimensions > 0 {
+        what.push(format!("{} dimensions of what is known about them", size.dimensions));
+    }
+    Err(SegrecError::Memory { needed, allowed, what: what.join(", ") })
+}

@@ -1,0 +1,309 @@
+//! Reads what a training is made from: events, what is known about users and items, and the segments
+//! of the deployed version.
+
+use super::progress::phase;
+use super::training_log::TrainingLog;
+use crate::catalog::models::{Model, RelationRef};
+use crate::catalog::sources::attributes::{
+    AttributeColumns, AttributeRows, WantedColumns, attribute_columns,
+};
+use crate::catalog::sources::read_events::{self, ReadOptions};
+use crate::catalog::sources::read_report::ReadReport;
+use crate::catalog::sources::relations;
+use crate::catalog::versions::Version;
+use crate::catalog::versions::segments::{self, Past};
+use crate::error::{BadIds, Result, SegrecError, counted, notice};
+use crate::pg::process::workers::Workers;
+use crate::settings;
+use segrec_engine::features::{Activity, NO_LEVEL, Table, Values, parse_moment};
+use segrec_engine::interactions::{Events, IdKind, IdMap, Ids};
+use segrec_engine::options::{OnBadRows, Options};
+use segrec_engine::segmentation::{On, SegmentationMethod};
+use segrec_engine::training::UserData;
+use segrec_engine::training::user_data::Labels;
+use std::collections::BTreeMap;
+
+/// What a training reads.
+pub struct TrainingData {
+    /// The events; none where the model only divides users.
+    pub events: Option<Events>,
+    /// Attributes of users and items, aligned with `ids` and with the items of the events.
+    pub user_data: UserData,
+    /// The ids of members: first the users of the events in their order, then those without events.
+    pub ids: Ids,
+    /// How many rows of events were read.
+    pub event_rows: u64,
+    /// The name of the relation that errors speak of.
+    pub relation: String,
+}
+
+/// The columns of users that trainings with any of these options read.
+pub fn user_columns(
+    model: &str,
+    users: &RelationRef,
+    kind: IdKind,
+    options: &[&Options],
+) -> Result<AttributeColumns> {
+    let segmentations = || options.iter().map(|options| &options.segmentation);
+    let wanted = if segmentations().any(|segmentation| segmentation.features.is_empty()) {
+        WantedColumns::All
+    } else {
+        WantedColumns::Named(segmentations().flat_map(|segmentation| segmentation.features.clone()).collect())
+    };
+    let labels: Vec<String> =
+        segmentations().filter_map(|segmentation| segmentation.label_column.clone()).collect();
+    attribute_columns(model, "users", users, kind, &wanted, &labels)
+}
+
+/// The column of items that names categories, where the options name one.
+pub fn category_columns(
+    model: &str,
+    items: &RelationRef,
+    kind: IdKind,
+    options: &Options,
+) -> Result<Option<AttributeColumns>> {
+    let category = options.segmentation.category_column.clone();
+    category
+        .map(|column| {
+            attribute_columns(model, "items", items, kind, &WantedColumns::Named(Vec::new()), &[column])
+        })
+        .transpose()
+}
+
+/// Reads everything that a training with `options` needs; and what `previous` need, the options of the deployed version,
+/// where these are measured on the same data.
+pub fn read(
+    model: &Model,
+    options: &Options,
+    previous: Option<&Options>,
+    workers: &Workers,
+    log: &mut TrainingLog,
+) -> Result<TrainingData> {
+    let allowed = settings::training_memory();
+    let mut data = TrainingData {
+        events: None,
+        user_data: UserData::default(),
+        ids: Ids::new(model.user_kind),
+        event_rows: 0,
+        relation: String::new(),
+    };
+    if let Some(source) = &model.events {
+        let columns = relations::model_events(model, source)?;
+        log.announce(phase::READING, format!("reading events of \"{}\"", columns.name));
+        let (raw, report) = read_events::read_all(
+            &columns,
+            &options.events.type_weights,
+            ReadOptions { keep_types: keeps_types(options, previous), signed: options.is_explicit() },
+            allowed,
+        )?;
+        judge_types(&columns.name, &report, options)?;
+        judge_rows(&columns.name, &report, options)?;
+        data.event_rows = report.rows;
+        log.announce(phase::COMBINING, format!("combining {} events", raw.len()));
+        let limits = options.events.limits();
+        let read = log.run(workers, &columns.name, |observer| Events::new(raw, limits, observer))?;
+        data.ids = read.users().clone();
+        data.events = Some(read);
+        data.relation = columns.name;
+    }
+    data.user_data.table = Table::of_rows(data.ids.len());
+    if let Some(users) = &model.users {
+        let asked: Vec<&Options> = std::iter::once(options).chain(previous).collect();
+        let columns = user_columns(&model.name, users, model.user_kind, &asked)?;
+        log.announce(phase::READING_USERS, format!("reading users of \"{}\"", columns.name));
+        let rows = columns.read_all(allowed)?;
+        judge_ids(&columns, &rows, options)?;
+        data.user_data.others.clone_from(&columns.others);
+        let everyone = model.events.is_none() || takes_everyone(options);
+        add_users(&mut data, rows, everyone)?;
+        if model.events.is_none() {
+            data.relation = columns.name;
+        }
+    }
+    if let (Some(source), Some(items), Some(events)) = (&model.events, &model.items, &data.events) {
+        if let Some(columns) = category_columns(&model.name, items, source.item_kind, options)? {
+            let rows = columns.read_all(allowed)?;
+            judge_ids(&columns, &rows, options)?;
+            data.user_data.categories = Some(categories(events, &rows));
+        }
+        let mut asked = std::iter::once(options).chain(previous);
+        if asked.any(Options::is_explicit) {
+            let kind = source.item_kind;
+            let columns = attribute_columns(&model.name, "items", items, kind, &WantedColumns::All, &[])?;
+            let rows = columns.read_all(allowed)?;
+            judge_ids(&columns, &rows, options)?;
+            let ids = events.items();
+            let row_of: Vec<Option<u32>> = (0..ids.len()).map(|item| rows.ids.find(ids.get(item))).collect();
+            data.user_data.items = rows.table.scatter(&row_of);
+        }
+    }
+    data.user_data.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
+    Ok(data)
+}
+
+/// Whether the types of events are looked at beyond their weights.
+fn keeps_types(options: &Options, previous: Option<&Options>) -> bool {
+    let mut all = std::iter::once(options).chain(previous);
+    all.any(|options| options.segmentation.activity.contains(&Activity::Types))
+}
+
+/// Whether users without events are members too: where segments can be found without events.
+fn takes_everyone(options: &Options) -> bool {
+    let segmentation = &options.segmentation;
+    match segmentation.method {
+        SegmentationMethod::Rfm | SegmentationMethod::None => false,
+        SegmentationMethod::Column => true,
+        _ => segmentation.divides_by(true) != On::Behaviour,
+    }
+}
+
+/// Aligns the rows of users with the members; with `everyone`, users without events become members.
+fn add_users(data: &mut TrainingData, rows: AttributeRows, everyone: bool) -> Result<()> {
+    let known = data.ids.len();
+    let mut row_of: Vec<Option<u32>> = (0..known).map(|member| rows.ids.find(data.ids.get(member))).collect();
+    if everyone {
+        let members = IdMap::from_ids(data.ids.clone());
+        for row in rows.ids.ids().order() {
+            let id = rows.ids.ids().get(row as usize);
+            if members.find(id).is_none() {
+                data.ids.push(id);
+                row_of.push(Some(row));
+            }
+        }
+    }
+    data.user_data.table = rows.table.scatter(&row_of);
+    Ok(())
+}
+
+/// The category of every item of the events.
+fn categories(events: &Events, rows: &AttributeRows) -> Labels {
+    let (levels, names) = match rows.table.columns().first().map(|column| &column.values) {
+        Some(Values::Category { codes, levels }) => (codes.as_slice(), levels.clone()),
+        _ => (&[][..], Vec::new()),
+    };
+    let codes = (0..events.items().len())
+        .map(|item| {
+            let row = rows.ids.find(events.items().get(item));
+            row.and_then(|row| levels.get(row as usize).copied()).unwrap_or(NO_LEVEL)
+        })
+        .collect();
+    Labels { codes, names }
+}
+
+/// Types that the options name in another way than the events do stop the training: where a type with a weight does not
+/// occur, and most rows have one that is not listed. Few purchases among many views are none of that, since all types
+/// that are listed occur, and who leaves out most rows on purpose lists their types with a weight of 0.
+fn judge_types(relation: &str, report: &ReadReport, options: &Options) -> Result<()> {
+    let weights = &options.events.type_weights;
+    let missing = |(name, weight): &(&String, &f64)| **weight > 0.0 && !report.listed.contains(*name);
+    let missing: Vec<String> = weights.iter().filter(missing).map(|(name, _)| name.clone()).collect();
+    if missing.is_empty() || 2 * report.unlisted_type <= report.rows {
+        return Ok(());
+    }
+    Err(SegrecError::UnlistedTypes {
+        relation: relation.to_owned(),
+        rows: report.rows,
+        unlisted: report.unlisted_type,
+        found: commonest(&report.unlisted),
+        missing,
+    })
+}
+
+/// Types and their numbers of rows, the commonest first.
+fn commonest(types: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
+    let mut types: Vec<(String, u64)> = types.iter().map(|(name, count)| (name.clone(), *count)).collect();
+    types.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    types
+}
+
+/// Bad rows stop the training or are counted in a NOTICE, as the options say; rows that count nothing, and those that lie
+/// in the future, are always counted.
+pub fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Result<()> {
+    let bad = report.bad;
+    if bad.total() > 0 {
+        match options.events.on_bad_rows {
+            OnBadRows::Error => {
+                return Err(SegrecError::BadRows { relation: relation.to_owned(), rows: bad });
+            }
+            OnBadRows::Skip => notice(
+                format!("skipped {} of {} rows of \"{relation}\"", bad.total(), report.rows),
+                Some(bad.describe()),
+                None,
+            ),
+        }
+    }
+    if report.unlisted_type > 0 {
+        notice(
+            format!(
+                "left out {} of {} rows of \"{relation}\" that have a type that events.type_weights does not list",
+                report.unlisted_type, report.rows
+            ),
+            Some(format!("these types are {}", counted(&commonest(&report.unlisted)))),
+            None,
+        );
+    }
+    if report.weightless > 0 {
+        notice(
+            format!(
+                "left out {} of {} rows of \"{relation}\" that have a weight of 0",
+                report.weightless, report.rows
+            ),
+            None,
+            None,
+        );
+    }
+    if report.future > 0 {
+        notice(
+            format!("{} of {} rows of \"{relation}\" have a time in the future", report.future, report.rows),
+            Some(
+                "ages are counted from the latest event before now, unless most lie in the future; events after it count \
+                 as if they had happened then"
+                    .to_owned(),
+            ),
+            Some("correct their times, or give a view without them".to_owned()),
+        );
+    }
+    Ok(())
+}
+
+/// Rows without an id of their own stop the training or are counted, as the options say; values that
+/// are not finite count as null, and that is said.
+fn judge_ids(columns: &AttributeColumns, rows: &AttributeRows, options: &Options) -> Result<()> {
+    let bad = BadIds { null: rows.without_id, repeated: rows.repeated, too_long: rows.too_long };
+    let read = rows.ids.ids().len() + bad.total() as usize;
+    let relation = &columns.name;
+    if bad.total() > 0 {
+        match options.events.on_bad_rows {
+            OnBadRows::Error => {
+                return Err(SegrecError::BadIds { relation: relation.clone(), bad, rows: read });
+            }
+            OnBadRows::Skip => notice(
+                format!("skipped {} of {read} rows of \"{relation}\"", bad.total()),
+                Some(bad.describe()),
+                None,
+            ),
+        }
+    }
+    for (name, type_name) in &columns.unusable {
+        notice(
+            format!("left out the column \"{name}\" of \"{relation}\": {type_name} is no feature"),
+            None,
+            Some("cast it in a view, or list what counts in segmentation.features".to_owned()),
+        );
+    }
+    for (name, count) in &rows.not_finite {
+        notice(
+            format!("{count} values of \"{name}\" of \"{relation}\" are not finite and count as null"),
+            None,
+            None,
+        );
+    }
+    Ok(())
+}
+
+/// The segments of the deployed version, for the members of this training.
+pub fn past(model: &Model, deployed: Option<&Version>, ids: &Ids) -> Result<Option<Past>> {
+    deployed
+        .map(|version| segments::load_past(version, &IdMap::from_ids(ids.clone()), model.user_kind))
+        .transpose()
+}

@@ -1,0 +1,332 @@
+//! `segrec_train`: reads, trains, measures, writes a version, and deploys it if it may.
+//!
+//! Three steps: [`PreparedTraining::read`], [`PreparedTraining::fit`], [`PreparedTraining::store`]. Here all of it is one transaction: a
+//! failed or cancelled training leaves nothing. In the background each step stands by itself (`crate::worker`).
+
+use super::deployment_decision::{Amounts, DeployPolicy, DeploymentDecision, judge_segments, judge_version};
+use super::estimate::check_memory;
+use super::progress::phase;
+use super::read::{TrainingData, past, read};
+use super::training_log::TrainingLog;
+use super::write::{Outcome, write};
+use crate::catalog::models::{self, Model, Swapped};
+use crate::catalog::versions::segments::Past;
+use crate::catalog::versions::{self, Version};
+use crate::catalog::versions::{items, users};
+use crate::commands::access::privileges::{reads, trainable_and_locked};
+use crate::commands::evaluation::reported_metric::report_holdout;
+use crate::commands::models::options::check_options;
+use crate::commands::versions::deploy::answer;
+use crate::error::{Result, SegrecError, notice, warning};
+use crate::pg::process::workers::Workers;
+use crate::settings;
+use segrec_engine::Matrix;
+use segrec_engine::interactions::{Events, IdMap};
+use segrec_engine::options::{Options, parse_options};
+use segrec_engine::training::segment_report::{self, SegmentReport};
+use segrec_engine::training::train::GaveWay;
+use segrec_engine::training::{Given, Members, PreviousSegments, Trained, segment, train as train_recipe};
+
+/// The row that `segrec_train` returns.
+#[derive(Clone, Debug)]
+pub struct TrainingResult {
+    /// The number of the version.
+    pub version: i32,
+    pub users: i64,
+    /// Items; none without events.
+    pub items: Option<i64>,
+    /// Events; none without events.
+    pub events: Option<i64>,
+    pub segments: i32,
+    /// The name of the deciding metric.
+    pub metric: &'static str,
+    /// What popularity reached in this metric, or of ratings the biases.
+    pub baseline: Option<f64>,
+    /// What the version reached.
+    pub value: Option<f64>,
+    /// What the deployed version reached.
+    pub previous: Option<f64>,
+    /// Whether it was deployed.
+    pub deployed: bool,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Trains a model and gives what it reached: everything in the caller's transaction.
+pub fn train(model: Option<&str>, deploy: Option<&str>) -> Result<TrainingResult> {
+    let deploy = DeployPolicy::parse(deploy)?;
+    trainable_and_locked(model, |model| {
+        let workers = Workers::new(settings::threads())?;
+        let mut log = TrainingLog::of(model.id, None);
+        let prepared = PreparedTraining::read(model, deploy, &workers, &mut log)?;
+        let fitted = prepared.fit(&workers, &mut log)?;
+        prepared.store(&fitted, &mut log)
+    })
+}
+
+/// All that a training reads; it outlives the transaction that read it.
+pub struct PreparedTraining {
+    model: Model,
+    deploy: DeployPolicy,
+    options: Options,
+    /// The version that was deployed when everything was read.
+    deployed: Option<Version>,
+    /// Its options, where they are others than the model's and so are measured on the same holdout.
+    replaced: Option<Options>,
+    data: TrainingData,
+    past: Option<Past>,
+    start: Option<Matrix>,
+}
+
+/// What a training found, not yet written.
+pub struct FittedTraining {
+    outcome: Outcome,
+    reading: SegmentReport,
+    decision: DeploymentDecision,
+}
+
+impl PreparedTraining {
+    /// Reads the events and what else the model reads, as whoever calls. The model is locked.
+    pub fn read(
+        model: Model,
+        deploy: DeployPolicy,
+        workers: &Workers,
+        log: &mut TrainingLog,
+    ) -> Result<Self> {
+        let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
+        check_options(&options, reads(&model))?;
+        tell_of_swapped(&model)?;
+        let deployed = deployed_version(&model)?;
+        let replaced = match &deployed {
+            Some(version) => replaced(version, &options)?,
+            None => None,
+        };
+        let data = read(&model, &options, replaced.as_ref(), workers, log)?;
+        check_memory(&data, &options)?;
+        let stored = match &deployed {
+            Some(version) if users::are_stored(version.version_id)? => Some(version),
+            _ => None,
+        };
+        let past = past(&model, stored, &data.ids)?;
+        let start = match &data.events {
+            Some(events) if options.als.warm_start => starting_factors(&model, stored, events)?,
+            _ => None,
+        };
+        Ok(Self { model, deploy, options, deployed, replaced, data, past, start })
+    }
+
+    /// Fits and measures. Reads and writes nothing, so it needs no transaction.
+    pub fn fit(&self, workers: &Workers, log: &mut TrainingLog) -> Result<FittedTraining> {
+        let Self { options, data, past, .. } = self;
+        let deployed = self.deployed.as_ref();
+        let before = past.as_ref().and_then(|past| begins_with(past, deployed, options));
+        let before = before.as_ref().map(|(of_member, count)| PreviousSegments { of_member, count: *count });
+        let (start, memory) = (self.start.as_ref(), settings::training_memory());
+        let described = &data.user_data;
+        let amounts = Amounts {
+            users: data.ids.len() as i64,
+            events: data.events.as_ref().map(|events| [events.items().len() as i64, events.len() as i64]),
+        };
+        let (outcome, decision) = match &data.events {
+            Some(events) => {
+                let trained = log.run(workers, &data.relation, |observer| {
+                    let given =
+                        Given { before: before.as_ref(), start, memory, ..Given::new(events, described) };
+                    train_recipe(given, options, self.replaced.as_ref(), observer)
+                })?;
+                report_training(&data.relation, events, &trained);
+                let decision = judge_version(self.deploy, deployed, amounts, &trained);
+                (Outcome::Trained(Box::new(trained)), decision)
+            }
+            None => {
+                let segmented = log.run(workers, &data.relation, |observer| {
+                    segment(described, before.as_ref(), options, observer)
+                })?;
+                (Outcome::Segmented(Box::new(segmented)), judge_segments(self.deploy, deployed, amounts))
+            }
+        };
+        report_left_out(data, outcome.members());
+        let reading = log.run(workers, &data.relation, |observer| {
+            let members = outcome.members();
+            let events = data.events.as_ref();
+            let before = past.as_ref().and_then(|past| past.classifier.as_ref());
+            segment_report::read(
+                described,
+                events,
+                &members.segments(),
+                members.count(),
+                options,
+                before,
+                observer,
+            )
+        })?;
+        Ok(FittedTraining { outcome, reading, decision })
+    }
+
+    /// Writes the version, and deploys it if it may. The model is locked still.
+    pub fn store(&self, fitted: &FittedTraining, log: &mut TrainingLog) -> Result<TrainingResult> {
+        let Self { model, options, data, past, .. } = self;
+        let FittedTraining { outcome, reading, decision } = fitted;
+        log.announce(phase::WRITING, "writing the version".to_owned());
+        let writing = super::write::Writing {
+            model,
+            options,
+            data,
+            outcome,
+            reading,
+            decision,
+            past: past.as_ref(),
+            log,
+        };
+        let (version_id, version) = write(&writing)?;
+        if decision.deploy {
+            answer(model, version_id)?;
+        }
+        versions::finish(version_id, log.seconds())?;
+        crate::commands::versions::drop_version::drop_old(model, options.keep_versions)?;
+        Ok(result(data, outcome, decision, version, log.seconds()))
+    }
+
+    /// Where another version was deployed since everything was read, this one was not held against it: it
+    /// answers only if it was to be deployed always.
+    pub fn overtaken(&self, now: &Model, fitted: &mut FittedTraining) {
+        let deployed = self.deployed.as_ref().map(|version| version.version_id);
+        if self.deploy == DeployPolicy::IfBetter && now.deployed_version_id != deployed {
+            fitted.decision.deploy = false;
+            fitted.decision.reason = "another version was deployed while this one was trained".to_owned();
+        }
+    }
+}
+
+fn result(
+    data: &TrainingData,
+    outcome: &Outcome,
+    decision: &DeploymentDecision,
+    version: i32,
+    seconds: f64,
+) -> TrainingResult {
+    let [value, baseline] = outcome.reached();
+    TrainingResult {
+        version,
+        users: data.ids.len() as i64,
+        items: data.events.as_ref().map(|events| events.items().len() as i64),
+        events: data.events.as_ref().map(|events| events.len() as i64),
+        segments: outcome.members().count() as i32,
+        metric: outcome.metric(),
+        baseline,
+        value,
+        previous: decision.previous,
+        deployed: decision.deploy,
+        seconds,
+    }
+}
+
+/// The options of the deployed version, where it is another: with the weights that were decided then.
+/// Only a version that was trained on events can be measured again.
+fn replaced(deployed: &Version, options: &Options) -> Result<Option<Options>> {
+    let previous = parse_options(&deployed.options).map_err(SegrecError::InvalidOptions)?;
+    let Some(decided) = deployed.decided()? else {
+        return Ok(None);
+    };
+    // How many versions are kept does not change what a version reaches.
+    let previous = Options { keep_versions: options.keep_versions, ..previous };
+    Ok((previous != *options).then(|| previous.decided(&decided)))
+}
+
+/// The deployed version; none before the first is deployed.
+pub fn deployed_version(model: &Model) -> Result<Option<Version>> {
+    let Some(version_id) = model.deployed_version_id else {
+        return Ok(None);
+    };
+    Ok(versions::list(model.id)?.into_iter().find(|version| version.version_id == version_id))
+}
+
+/// The item factors of the deployed version in the order of the events' items, zero where it does not know
+/// one.
+fn starting_factors(model: &Model, deployed: Option<&Version>, events: &Events) -> Result<Option<Matrix>> {
+    let (Some(deployed), Some(source)) = (deployed, &model.events) else {
+        return Ok(None);
+    };
+    let Some(decided) = deployed.decided()?.filter(|decided| decided.algorithm.ranks_by_factors()) else {
+        return Ok(None);
+    };
+    let k = decided.als.factors;
+    let ids = items::load_items(deployed.version_id, source.item_kind)?;
+    let known = items::load_backbone(deployed.version_id, k)?;
+    let places = IdMap::from_ids(ids);
+    let mut start = Matrix::zeros(events.items().len(), k);
+    for item in 0..events.items().len() {
+        if let Some(place) = places.find(events.items().get(item)) {
+            start.row_mut(item).copy_from_slice(known.row(place as usize));
+        }
+    }
+    Ok(Some(start))
+}
+
+/// The segments to begin with, as groups from 0: those of the deployed version, where it divided users in
+/// the same way.
+fn begins_with(
+    past: &Past,
+    deployed: Option<&Version>,
+    options: &Options,
+) -> Option<(Vec<Option<u32>>, usize)> {
+    let previous = parse_options(&deployed?.options).ok()?.segmentation;
+    let now = &options.segmentation;
+    let same = previous.method == now.method
+        && previous.on == now.on
+        && previous.features == now.features
+        && previous.activity == now.activity
+        && previous.rfm == now.rfm;
+    let group = |id: i32| past.ids.binary_search(&id).ok().map(|group| group as u32);
+    same.then(|| (past.of_member.iter().map(|id| id.and_then(group)).collect(), past.ids.len()))
+}
+
+/// Says what of the events counts nothing, and where something was done in another way than it was asked for.
+fn report_training(relation: &str, events: &Events, trained: &Trained) {
+    let weightless = trained.interactions.weightless();
+    if weightless > 0 {
+        notice(
+            format!("{weightless} of {} events of \"{relation}\" count nothing", events.len()),
+            Some("beside the largest weight theirs are nothing: too old, or too small".to_owned()),
+            Some("raise events.half_life, or bring the weights closer together".to_owned()),
+        );
+    }
+    report_holdout(relation, trained.split, &trained.passed_over);
+    if let Some(GaveWay { algorithm, value, baseline }) = trained.gave_way {
+        warning(
+            format!("the version ranks by popularity, not by {}", algorithm.name()),
+            Some(format!(
+                "{} of {} is {value:.4}, that of what is popular {baseline:.4}",
+                trained.measurement.metric,
+                algorithm.name()
+            )),
+            Some("give the model more events, or other options; see segrec.algorithm_choices".to_owned()),
+        );
+    }
+}
+
+/// Says which relations are not those any more that their names say: a loader may have put others in their place.
+fn tell_of_swapped(model: &Model) -> Result<()> {
+    for Swapped { argument, name, now } in models::swapped(model.id)? {
+        notice(
+            format!("model \"{}\" reads its {argument} from {now}", model.name),
+            Some(format!(
+                "it was {name} when the model was pointed at it, and another relation has that name now"
+            )),
+            Some(format!("to read that one, run segrec_rebind('{}', {argument} => '{name}')", model.name)),
+        );
+    }
+    Ok(())
+}
+
+/// Says which columns of users were left out, since they tell nothing about segments.
+fn report_left_out(data: &TrainingData, members: &Members) {
+    for left_out in &members.left_out {
+        let relation = if data.events.is_some() { "users" } else { &data.relation };
+        notice(
+            format!("left out the column \"{}\" of {relation}: it {}", left_out.name, left_out.reason),
+            None,
+            None,
+        );
+    }
+}

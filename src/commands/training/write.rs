@@ -1,0 +1,340 @@
+//! Writing a version: ids of segments that are stable across versions, its rows, and how users moved.
+
+use super::deployment_decision::DeploymentDecision;
+use super::read::TrainingData;
+use super::training_log::TrainingLog;
+use crate::catalog::models::Model;
+use crate::catalog::versions::items::{NewItems, NewSegmentItems};
+use crate::catalog::versions::segments::{self, KnownSegments, NewSegment, Past, StoredClassifier, encode};
+use crate::catalog::versions::users::NewUser;
+use crate::catalog::versions::{self, NewRecommender, NewVersion};
+use crate::catalog::versions::{items, users};
+use crate::error::{Result, SegrecError};
+use crate::pg::process::memory::ask;
+use segrec_engine::options::Options;
+use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
+use segrec_engine::segmentation::identity::{match_segments, movements, needed_by_matching, share_moved};
+use segrec_engine::segmentation::quality::adjusted_rand;
+use segrec_engine::training::{Members, SegmentReport, Segmented, Trained};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a training made.
+pub enum Outcome {
+    /// From events: a version that recommends.
+    Trained(Box<Trained>),
+    /// From users alone: segments.
+    Segmented(Box<Segmented>),
+}
+
+impl Outcome {
+    pub fn members(&self) -> &Members {
+        match self {
+            Self::Trained(trained) => &trained.members,
+            Self::Segmented(segmented) => &segmented.members,
+        }
+    }
+
+    fn choices(&self) -> &[segrec_engine::segmentation::quality::Choice] {
+        match self {
+            Self::Trained(trained) => &trained.choices,
+            Self::Segmented(segmented) => &segmented.choices,
+        }
+    }
+
+    fn trained(&self) -> Option<&Trained> {
+        match self {
+            Self::Trained(trained) => Some(trained),
+            Self::Segmented(_) => None,
+        }
+    }
+
+    /// The deciding metric: of rankings, or of segments alone.
+    pub fn metric(&self) -> &'static str {
+        match self {
+            Self::Trained(trained) => trained.measurement.metric,
+            Self::Segmented(_) => "silhouette",
+        }
+    }
+
+    /// What it reached, and what popularity reached.
+    pub fn reached(&self) -> [Option<f64>; 2] {
+        match self {
+            Self::Trained(trained) => {
+                let row = trained.measurement.deciding_row();
+                [row.map(|row| row.value), row.map(|row| row.baseline)]
+            }
+            Self::Segmented(segmented) => {
+                let chosen = segmented.choices.iter().find(|choice| choice.chosen);
+                [chosen.and_then(|choice| choice.scores.silhouette), None]
+            }
+        }
+    }
+}
+
+/// What is written of a training.
+pub struct Writing<'a> {
+    pub model: &'a Model,
+    /// The options it was trained with.
+    pub options: &'a Options,
+    /// What it read.
+    pub data: &'a TrainingData,
+    /// What it made.
+    pub outcome: &'a Outcome,
+    /// Profiles and rules of its segments.
+    pub reading: &'a SegmentReport,
+    /// Whether it is deployed.
+    pub decision: &'a DeploymentDecision,
+    /// The segments of the deployed version.
+    pub past: Option<&'a Past>,
+    /// The steps, with what each took.
+    pub log: &'a TrainingLog,
+}
+
+/// Writes the version; gives its key and number.
+pub fn write(writing: &Writing<'_>) -> Result<(i64, i32)> {
+    let Writing { model, outcome, reading, .. } = writing;
+    let known = segments::known(model.id)?;
+    let members = outcome.members();
+    let ids = segment_ids(model, members, writing.past, &known)?;
+    let (version_id, version) = insert_version(writing, members, &ids)?;
+    segments::insert(version_id, new_segments(writing, &ids, &known, version))?;
+    segments::insert_profiles(version_id, &ids, &reading.profiles)?;
+    segments::insert_choices(version_id, outcome.choices())?;
+    if let Some((tree, _)) = &members.tree {
+        segments::insert_tree(version_id, tree)?;
+    }
+    if let Some(past) = writing.past {
+        write_movement(writing, version_id, &ids, past)?;
+    }
+    if let Some(trained) = outcome.trained() {
+        versions::insert_metrics(version_id, &ids, &trained.measurement.rows)?;
+        versions::insert_attempts(version_id, &trained.attempts)?;
+    }
+    versions::insert_log(version_id, &writing.log.entries)?;
+
+    if let Some(trained) = outcome.trained() {
+        write_items(version_id, writing, trained, &ids)?;
+    }
+    write_users(version_id, writing, &ids)?;
+    Ok((version_id, version))
+}
+
+/// The id of every segment: that of its name, or of the segment it shares most members with, or a new one.
+fn segment_ids(
+    model: &Model,
+    members: &Members,
+    past: Option<&Past>,
+    known: &KnownSegments,
+) -> Result<Vec<i32>> {
+    let mut ids: Vec<Option<i32>> =
+        members.names.iter().map(|name| known.by_name.get(name.as_ref()?).copied()).collect();
+    if let Some(past) = past {
+        let current: Vec<Option<u32>> = members.fits.iter().map(|fit| Some(fit.segment)).collect();
+        let former = past.of_member.iter().flatten().collect::<BTreeSet<_>>().len();
+        ask("the matching of segments", needed_by_matching(former, members.count(), current.len()))?;
+        let matched = match_segments(&past.of_member, &current, members.count());
+        for place in 0..ids.len() {
+            // A segment with a name is never mistaken for one of another name.
+            let free = matched[place].filter(|id| !ids.contains(&Some(*id)));
+            if members.names[place].is_none() {
+                ids[place] = free;
+            }
+        }
+    }
+    let missing = ids.iter().filter(|id| id.is_none()).count();
+    let mut next = segments::take_ids(model.id, missing)?;
+    Ok(ids
+        .into_iter()
+        .map(|id| {
+            id.unwrap_or_else(|| {
+                next += 1;
+                next
+            })
+        })
+        .collect())
+}
+
+fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Result<(i64, i32)> {
+    let Writing { model, options, data, outcome, decision, .. } = writing;
+    let mut given =
+        serde_json::to_value(options).map_err(|error| SegrecError::Internal(error.to_string()))?;
+    // A half-life is kept as it was written, "90 days", not in seconds.
+    given["events"]["half_life"] = model.options["events"]["half_life"].clone();
+    match (model.options.get("time_limit"), given.as_object_mut()) {
+        (Some(limit), _) => given["time_limit"] = limit.clone(),
+        (None, Some(given)) => drop(given.remove("time_limit")),
+        (None, None) => {}
+    }
+    let recommender = match (outcome.trained(), &data.events) {
+        (Some(trained), Some(events)) => Some(NewRecommender {
+            items: events.items().len() as i64,
+            events: events.len() as i64,
+            event_rows: data.event_rows as i64,
+            split: trained.split.name(),
+            decided: serde_json::to_value(&trained.decided)
+                .map_err(|error| SegrecError::Internal(error.to_string()))?,
+            rated: trained.fit.rated.as_ref().map(encode).transpose()?,
+            median_weight: trained.interactions.scale().median,
+            anchor: trained.weighting.anchor,
+            item_gram: trained.fit.item_gram.clone(),
+        }),
+        _ => None,
+    };
+    let [value, baseline] = outcome.reached();
+    versions::insert(NewVersion {
+        model_id: model.id,
+        users: data.ids.len() as i64,
+        segments: members.count() as i32,
+        recommender,
+        metric: outcome.metric(),
+        values: [value, baseline, decision.previous],
+        reason: decision.reason.clone(),
+        options: given,
+        classifier: members
+            .classifier
+            .clone()
+            .map(|classifier| {
+                let places = places(members, ids);
+                let classifier = classifier.owned(|member| places[member as usize]);
+                encode(&StoredClassifier { classifier, segments: ids.to_vec() })
+            })
+            .transpose()?,
+    })
+}
+
+fn new_segments(writing: &Writing<'_>, ids: &[i32], known: &KnownSegments, version: i32) -> Vec<NewSegment> {
+    let members = writing.outcome.members();
+    let mut users = vec![0i64; ids.len()];
+    members.fits.iter().for_each(|fit| users[fit.segment as usize] += 1);
+    let trained = writing.outcome.trained();
+    ids.iter()
+        .enumerate()
+        .map(|(segment, &id)| NewSegment {
+            id,
+            name: members.names[segment].clone(),
+            rule: writing.reading.rules.get(segment).cloned().flatten(),
+            users: users[segment],
+            own_factors: trained.is_some_and(|trained| trained.fit.own_factors[segment]),
+            gain: trained
+                .and_then(|trained| trained.measurement.gates.get(segment))
+                .filter(|gate| gate.users > 0 && gate.error.is_finite())
+                .map(|gate| (gate.shrunken_gain, gate.error)),
+            since_version: known.since.get(&id).copied().unwrap_or(version),
+            centroid: trained
+                .map_or_else(Vec::new, |trained| trained.fit.membership.centroids.row(segment).to_vec()),
+            item_gram: trained.and_then(|trained| trained.fit.segment_grams[segment].clone()),
+        })
+        .collect()
+}
+
+/// How users moved since the deployed version, and how much their features did.
+fn write_movement(writing: &Writing<'_>, version_id: i64, ids: &[i32], past: &Past) -> Result<()> {
+    let members = writing.outcome.members();
+    let now: Vec<Option<i32>> = members.fits.iter().map(|fit| Some(ids[fit.segment as usize])).collect();
+    let mut came = BTreeMap::new();
+    for (before, now) in past.of_member.iter().zip(&now) {
+        if let (None, Some(now)) = (before, now) {
+            *came.entry(*now).or_insert(0) += 1;
+        }
+    }
+    let moved = movements(&past.of_member, &now);
+    segments::insert_transitions(version_id, past.version, &moved, &came, &past.gone)?;
+
+    let both: Vec<(u32, u32)> = past
+        .of_member
+        .iter()
+        .zip(&now)
+        .filter_map(|(before, now)| Some((before.as_ref().copied()? as u32, now.as_ref().copied()? as u32)))
+        .collect();
+    let (before, after): (Vec<u32>, Vec<u32>) = both.into_iter().unzip();
+    let mut drift = Vec::new();
+    if !before.is_empty() {
+        drift.push(("share_moved", None, share_moved(&moved)));
+        drift.push(("adjusted_rand", None, adjusted_rand(&before, &after)));
+    }
+    drift.extend(writing.reading.stability.iter().map(|(name, psi)| ("psi", Some(name.clone()), *psi)));
+    segments::insert_drift(version_id, past.version, &drift)
+}
+
+fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &[i32]) -> Result<()> {
+    let Trained { interactions, fit, .. } = trained;
+    let weighed = writing.options.weighs_popularity();
+    if let Some(events) = &writing.data.events {
+        let items = NewItems {
+            ids: events.items(),
+            interactions,
+            popularity: &item_popularity(interactions, weighed),
+            factors: &fit.backbone.item_factors,
+            patterns: fit.rated.as_ref().map(|rated| &rated.item_patterns),
+            neighbours: fit.item_rows("neighbours"),
+        };
+        items::write_items(version_id, &items)?;
+    }
+    let popularity = segment_popularity(interactions, &fit.segments, weighed);
+    for (segment, &id) in ids.iter().enumerate() {
+        let own = &fit.factors.item_factors[segment];
+        let items = NewSegmentItems {
+            segment: id,
+            items: &fit.segments.items[segment],
+            users: &fit.segments.item_users[segment],
+            popularity: &popularity[segment],
+            factors: (own.rows() > 0).then_some(own),
+        };
+        items::write_segment_items(version_id, &items)?;
+    }
+    Ok(())
+}
+
+/// Members segment by segment, in the order of their ids: as they are stored.
+fn order(members: &Members, ids: &[i32]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..members.fits.len() as u32).collect();
+    order.sort_by_key(|&member| (ids[members.fits[member as usize].segment as usize], member));
+    order
+}
+
+/// The place of every member in that order.
+fn places(members: &Members, ids: &[i32]) -> Vec<u32> {
+    let mut places = vec![0; members.fits.len()];
+    (0..).zip(order(members, ids)).for_each(|(place, member)| places[member as usize] = place);
+    places
+}
+
+/// Writes members as they are stored.
+fn write_users(version_id: i64, writing: &Writing<'_>, ids: &[i32]) -> Result<()> {
+    let members = writing.outcome.members();
+    let trained = writing.outcome.trained();
+    let order = order(members, ids);
+    // Segments in the order of their ids, which is that of probabilities.
+    let mut by_id: Vec<usize> = (0..ids.len()).collect();
+    by_id.sort_by_key(|&segment| ids[segment]);
+    let users: Vec<NewUser<'_>> = order
+        .into_iter()
+        .map(|user| {
+            let member = user as usize;
+            let fit = members.fits[member];
+            let eventful = trained.filter(|trained| member < trained.interactions.users());
+            let (items, confidences) =
+                eventful.map_or((&[][..], &[][..]), |trained| trained.interactions.by_user().row(member));
+            let probabilities = members.probabilities.as_ref().and_then(|(probabilities, rows)| {
+                let row = probabilities.row(rows[member]? as usize);
+                Some(by_id.iter().map(|&segment| row[segment]).collect())
+            });
+            NewUser {
+                user,
+                segment: ids[fit.segment as usize],
+                distance: fit.distance,
+                confidence: fit.confidence,
+                noise: members.noise[member],
+                leaf: members.tree.as_ref().map(|(_, leaves)| leaves[member]),
+                probabilities: probabilities.unwrap_or_default(),
+                factors: eventful.map_or(&[][..], |trained| trained.fit.factors.user_factors.row(member)),
+                items,
+                confidences,
+                seen: eventful
+                    .and_then(|trained| trained.interactions.seen_besides(member))
+                    .unwrap_or_default(),
+            }
+        })
+        .collect();
+    users::write_users(version_id, &writing.data.ids, &users)
+}

@@ -1,0 +1,31 @@
+//! `segrec_forget_user`: deletes what is stored of a user. The events are the caller's.
+
+use crate::catalog::removal::{self, Forgotten};
+use crate::catalog::versions;
+use crate::commands::access::privileges::owned_and_locked;
+use crate::error::{Result, SegrecError};
+use crate::pg::datums::id_text::{id_text, parse_id};
+use segrec_engine::interactions::{Id, IdKind};
+
+/// Forgets a user. The lock keeps trainings out, which may have read the user's events before and would write what they
+/// say after.
+pub fn forget_user(model: Option<&str>, user: Option<Id<'_>>, asked: IdKind) -> Result<Forgotten> {
+    let user = user.ok_or(SegrecError::NullArgument { argument: "user_id" })?;
+    owned_and_locked(model, |model| {
+        let kind = model.user_kind;
+        let id = match user {
+            Id::Text(text) => parse_id(text, kind).map(id_text),
+            id if asked == kind => Some(id_text(id)),
+            _ => {
+                let (kind, asked) = (kind.name(), asked.name());
+                return Err(SegrecError::WrongIdType { model: model.name, what: "user", kind, asked });
+            }
+        };
+        // Of a text that is no id of the model's kind nothing is stored.
+        let Some(id) = id else {
+            return Ok(Forgotten { members: 0, history: 0 });
+        };
+        let versions: Vec<i64> = versions::list(model.id)?.iter().map(|version| version.version_id).collect();
+        removal::forget_user(model.id, &versions, &id)
+    })
+}

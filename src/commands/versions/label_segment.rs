@@ -1,0 +1,20 @@
+//! `segrec_label_segment`: the name of a segment, which outlives versions.
+
+use crate::catalog::versions::segments;
+use crate::commands::access::privileges::owned;
+use crate::error::{Result, SegrecError};
+
+/// Gives a segment a label; a null label takes it away.
+pub fn label_segment(model: Option<&str>, segment: Option<i32>, label: Option<&str>) -> Result<()> {
+    let model = owned(model)?;
+    let segment = segment.ok_or(SegrecError::NullArgument { argument: "segment" })?;
+    let known = segments::known(model.id)?;
+    if !known.since.contains_key(&segment) {
+        let existing = match model.deployed_version_id {
+            Some(version_id) => segments::ids(version_id)?,
+            None => Vec::new(),
+        };
+        return Err(SegrecError::UnknownSegment { model: model.name, segment, existing });
+    }
+    segments::set_label(model.id, segment, label)
+}

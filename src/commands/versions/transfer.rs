@@ -1,0 +1,152 @@
+//! `segrec_export` and `segrec_import`: a version in another database. What comes from outside is checked before it is
+//! part of a model: a training would never have written what does not fit together, and serving relies on that.
+
+use super::deploy::find_version;
+use crate::catalog::models::Model;
+use crate::catalog::versions;
+use crate::catalog::versions::transfer::{self, FORMAT, VersionRows};
+use crate::commands::access::privileges::{owned_and_locked, owner_of};
+use crate::commands::models::create::readable;
+use crate::error::{Result, SegrecError, notice, or_raise};
+use crate::pg::executor::visibility::stable;
+use crate::pg::security::rights::is_superuser;
+use pgrx::pg_sys;
+use segrec_engine::options::algorithm::Decided;
+use segrec_engine::options::{Algorithm, parse_options};
+use serde_json::Value;
+
+/// Columns of factors that a training may give: 1024, and of ratings two more.
+const MOST_COLUMNS: usize = 1026;
+/// Bytes of a version's own row, where nobody is to be trusted: twice what a Gramian of so many columns takes.
+const MOST_BYTES: usize = 32 << 20;
+
+/// The rows of a version, as they are read.
+pub struct Export {
+    rows: VersionRows,
+    waiting: std::vec::IntoIter<(String, String)>,
+    finished: bool,
+}
+
+/// Begins to export a version, or the deployed one.
+pub fn export(model: Option<&str>, version: Option<i32>) -> Result<Export> {
+    let model = owner_of(model)?;
+    let version_id = match (version, model.deployed_version_id) {
+        (None, Some(deployed)) => deployed,
+        (None, None) => return Err(SegrecError::NotTrained { model: model.name }),
+        (version, _) => find_version(&model, version)?.version_id,
+    };
+    if versions::seen(version_id)?.is_none() {
+        return Err(SegrecError::VersionGone { model: model.name });
+    }
+    let rows = transfer::export(version_id, kinds(&model));
+    Ok(Export { rows, waiting: Vec::new().into_iter(), finished: false })
+}
+
+impl Iterator for Export {
+    type Item = (String, String);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.waiting.as_slice().is_empty() && !self.finished {
+            let rows = or_raise(stable(|| self.rows.next()));
+            self.finished = rows.is_empty();
+            self.waiting = rows.into_iter();
+        }
+        self.waiting.next()
+    }
+}
+
+/// The kinds of users' and items' ids.
+fn kinds(model: &Model) -> [Option<&'static str>; 2] {
+    [Some(model.user_kind.name()), model.events.as_ref().map(|events| events.item_kind.name())]
+}
+
+/// Takes a version from a relation that holds what was exported; gives its number.
+pub fn import(model: Option<&str>, relation: Option<pg_sys::Oid>) -> Result<i32> {
+    let relation = relation.ok_or(SegrecError::NullArgument { argument: "relation" })?;
+    owned_and_locked(model, |model| import_into(&model, relation))
+}
+
+fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
+    let relation = readable(relation)?;
+    let name = relation.name.clone();
+    let wrong = |reason: String| SegrecError::NotImportable { relation: name.clone(), reason };
+    if let Some(problem) = transfer::columns_problem(&relation) {
+        return Err(wrong(problem.to_owned()));
+    }
+    let trusted = is_superuser();
+    let row = match transfer::version_row(&relation)? {
+        (Some(row), 1) => row,
+        (_, count) => {
+            return Err(wrong(format!("it has {count} rows of the part \"version\" and not one")));
+        }
+    };
+    if !trusted && row.len() > MOST_BYTES {
+        return Err(wrong(format!("its row of the part \"version\" has {} bytes", row.len())));
+    }
+    let mut version: Value = serde_json::from_str(&row).map_err(|error| wrong(error.to_string()))?;
+    let decided = checked(&version, model).map_err(&wrong)?;
+    let rated = decided.as_ref().is_some_and(|decided| decided.algorithm == Algorithm::Rating);
+    if rated == version["rated"].is_null() {
+        return Err(wrong("it predicts ratings, or it does not: its parts disagree".to_owned()));
+    }
+    if !trusted {
+        if rated {
+            return Err(SegrecError::NotTrusted { relation: name });
+        }
+        if !version["classifier"].take().is_null() {
+            notice(
+                "the version is imported without what finds the segment of new users by what is known about them".to_owned(),
+                Some("that part cannot be checked, so it is taken from a superuser only".to_owned()),
+                Some("train the model here, or ask a superuser to import the version".to_owned()),
+            );
+        }
+    }
+    let columns = decided.map_or(0, |decided| decided.als.factors);
+    let patterns = if rated { columns.saturating_sub(1) } else { 0 };
+    let (version_id, number) = transfer::insert_version(model.id, version)?;
+    transfer::insert_parts(&relation, version_id, number, trusted)?;
+    if let Some(problem) = transfer::problem(version_id, kinds(model), columns, patterns)? {
+        return Err(wrong(problem.to_owned()));
+    }
+    Ok(number)
+}
+
+/// What was decided, where the version's row is one of a training of such a model; else what is wrong with it.
+fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
+    if version["format"] != FORMAT {
+        return Err(format!("its format is {}, and this is {FORMAT}", version["format"]));
+    }
+    let of_version = ["user_id_kind", "item_id_kind"].map(|kind| version[kind].as_str());
+    if of_version != kinds(model) {
+        let words = |kinds: [Option<&str>; 2]| kinds.map(|kind| kind.unwrap_or("none")).join(" and ");
+        return Err(format!(
+            "its ids of users and items are {}, those of the model {}",
+            words(of_version),
+            words(kinds(model))
+        ));
+    }
+    if parse_options(&version["options"]).is_err() {
+        return Err("its options are none of this version of pg_segrec".to_owned());
+    }
+    if version["decided"].is_null() {
+        return Ok(None);
+    }
+    let decided: Decided =
+        serde_json::from_value(version["decided"].clone()).map_err(|error| error.to_string())?;
+    let Decided { algorithm, als, blend, shift } = &decided;
+    let weights: Vec<f64> = blend.0.iter().map(|own| f64::from(own.weight)).collect();
+    let shares = blend.0.iter().map(|own| f64::from(own.share)).chain([als.frequency_exponent, als.sharing]);
+    let names: Vec<&str> = blend.0.iter().map(|own| own.scorer.as_str()).collect();
+    let sound = *algorithm != Algorithm::Auto
+        && !names.is_empty()
+        && names.iter().all(|name| algorithm.scorers().contains(name))
+        && names.iter().enumerate().all(|(place, name)| !names[..place].contains(name))
+        && als.factors <= MOST_COLUMNS
+        && als.regularization > 0.0
+        && als.unobserved_weight >= 0.0
+        && shift.is_finite()
+        && weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
+        && [als.regularization, als.unobserved_weight].iter().all(|x| x.is_finite())
+        && shares.into_iter().all(|share| (0.0..=1.0).contains(&share));
+    if sound { Ok(Some(decided)) } else { Err("what its training decided is out of range".to_owned()) }
+}

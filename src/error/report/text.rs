@@ -1,0 +1,97 @@
+//! Reports, and how names, numbers and holders are written in them.
+
+use crate::error::{Holder, MemoryLimit};
+use pgrx::PgSqlErrorCode;
+use segrec_engine::options::OptionProblem;
+
+/// What PostgreSQL is told.
+pub struct Report {
+    pub code: PgSqlErrorCode,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+}
+
+pub fn report(code: PgSqlErrorCode, message: String, detail: Option<String>, hint: Option<String>) -> Report {
+    Report { code, message, detail, hint }
+}
+
+pub fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}
+
+pub fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1024 * 1024))
+}
+
+pub fn what_prevents(limit: MemoryLimit) -> String {
+    match limit {
+        MemoryLimit::Process => {
+            "a limit of the process (ulimit -v) or of the system (vm.overcommit_memory) prevents it"
+                .to_owned()
+        }
+        MemoryLimit::Group(left) => format!("the control group of the server has {} left", megabytes(left)),
+    }
+}
+
+/// At most this many names are listed.
+pub const LISTED: usize = 20;
+
+/// Names and how often each occurs, as many as are listed.
+pub fn counted(names: &[(String, u64)]) -> String {
+    let mut listed: Vec<String> =
+        names.iter().take(LISTED).map(|(name, count)| format!("\"{name}\" ({count})")).collect();
+    if names.len() > LISTED {
+        listed.push("…".to_owned());
+    }
+    listed.join(", ")
+}
+
+pub fn known_models(known: &[String]) -> String {
+    if known.is_empty() {
+        return "there is no model that you may use".to_owned();
+    }
+    format!("the models you may use are {}", listed(known))
+}
+
+pub fn listed(names: &[String]) -> String {
+    let more = if names.len() > LISTED { ", …" } else { "" };
+    format!("{}{more}", quoted(&names[..names.len().min(LISTED)]))
+}
+
+pub fn all_problems(what: &str, problems: &[OptionProblem]) -> Report {
+    let lines = |part: fn(&OptionProblem) -> &String| {
+        problems.iter().map(|problem| part(problem).clone()).collect::<Vec<_>>().join("\n")
+    };
+    let (message, detail) = match problems {
+        [only] => (only.message.clone(), None),
+        _ => (format!("{} {what} are wrong", problems.len()), Some(lines(|problem| &problem.message))),
+    };
+    report(
+        PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        message,
+        detail,
+        Some(lines(|problem| &problem.hint)),
+    )
+}
+
+/// That somebody else holds a lock, and how that ends.
+pub fn being_held(message: String, holder: &Holder) -> Report {
+    let (detail, hint) = match holder {
+        Holder::Process(pid) => (
+            format!("it is locked by the process {pid}"),
+            "wait until that is finished, or end it with pg_cancel_backend".to_owned(),
+        ),
+        Holder::Prepared(name) => {
+            let name = name.replace('\'', "''");
+            (
+                format!("it is locked by the prepared transaction '{name}'"),
+                format!(
+                    "end that with COMMIT PREPARED '{name}' or ROLLBACK PREPARED '{name}'; pg_prepared_xacts says whose it is"
+                ),
+            )
+        }
+        Holder::Gone => ("it was locked by a process that has just ended".to_owned(), "try again".to_owned()),
+    };
+    report(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, message, Some(detail), Some(hint))
+}

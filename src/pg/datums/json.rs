@@ -1,0 +1,145 @@
+//! Values of type `jsonb`, which may hold what serde_json does not: numbers beyond a `double precision`, and nesting
+//! without end. pgrx panics there; here it is refused in a sentence.
+
+use super::encoding::{decode, encode};
+use super::text::Text;
+use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::process::memory;
+use crate::pg::process::small_blocks::SmallBlocks;
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
+use pgrx::datum::Datum;
+use pgrx::nullable::Nullable;
+use pgrx::{FromDatum, IntoDatum, pg_sys};
+use serde_json::Value;
+use std::ffi::CString;
+
+/// What a byte of a jsonb may become: objects of small numbers have nodes of some sixty bytes an entry beside its name.
+const VALUE_TIMES: usize = 16;
+
+/// An argument or a result of type `jsonb`.
+#[derive(Clone, Debug)]
+pub struct Json(pub Value);
+
+/// What a `jsonb` holds.
+///
+/// # Safety
+/// The datum is a `jsonb`.
+///
+/// # Errors
+/// A number is too large, or the nesting too deep.
+pub unsafe fn parse(datum: pg_sys::Datum) -> Result<Value> {
+    let small = SmallBlocks::new();
+    // SAFETY: a detoasted jsonb is its header and then its container; its text ends with a zero byte.
+    let parsed = unsafe {
+        let plain = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
+        let jsonb = plain.cast::<pg_sys::Jsonb>();
+        let size = pgrx::varlena::varsize_any(plain);
+        memory::ask("an argument of type jsonb", VALUE_TIMES * size).and_then(|()| {
+            let printed = pg_sys::JsonbToCString(std::ptr::null_mut(), &raw mut (*jsonb).root, size as i32);
+            decode(std::ffi::CStr::from_ptr(printed).to_bytes()).and_then(|text| read(&text))
+        })
+    };
+    small.free();
+    parsed
+}
+
+fn read(text: &str) -> Result<Value> {
+    serde_json::from_str(text).map_err(|error| SegrecError::JsonBeyond { reason: error.to_string() })
+}
+
+/// The same as a `jsonb`.
+///
+/// # Errors
+/// A text has a character that PostgreSQL does not take.
+pub fn to_datum(value: &Value) -> Result<pg_sys::Datum> {
+    jsonb(&value.to_string())
+}
+
+/// A text as a `jsonb`.
+fn jsonb(text: &str) -> Result<pg_sys::Datum> {
+    let printed = CString::new(encode(text)?).map_err(|_| SegrecError::ZeroByte)?;
+    // SAFETY: the input function of jsonb takes a C string, which lives until it has answered.
+    let jsonb =
+        unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(printed.as_ptr().into())]) };
+    jsonb.ok_or_else(|| SegrecError::Internal("jsonb_in answered null".to_owned()))
+}
+
+impl FromDatum for Json {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+        // SAFETY: the argument is a jsonb.
+        (!is_null).then(|| Self(or_raise(unsafe { parse(datum) })))
+    }
+}
+
+// SAFETY: reads the datum as its type says.
+unsafe impl<'fcx> ArgAbi<'fcx> for Json {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.unwrap_or(Self(Value::Null))
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.into()
+    }
+}
+
+impl IntoDatum for Json {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        Some(or_raise(to_datum(&self.0)))
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::JSONBOID
+    }
+}
+
+// SAFETY: the datum is a jsonb in the context of the call.
+unsafe impl BoxRet for Json {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        match self.into_datum() {
+            Some(datum) => unsafe { fcinfo.return_raw_datum(datum) },
+            None => fcinfo.return_null(),
+        }
+    }
+}
+
+pgrx::impl_sql_translatable!(Json, "jsonb");
+
+/// An argument that is a JSON document, in whichever type drivers send one: `jsonb`, `json`, or a text.
+#[derive(Clone, Debug)]
+pub struct Document(pub Value);
+
+impl FromDatum for Document {
+    const GET_TYPOID: bool = true;
+
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, oid: pg_sys::Oid) -> Option<Self> {
+        // SAFETY: the argument is of that type; a `json` is stored as a text is. What `jsonb_in` makes is a jsonb.
+        let read = || unsafe {
+            match oid {
+                pg_sys::JSONBOID => parse(datum),
+                pg_sys::JSONOID | pg_sys::TEXTOID | pg_sys::VARCHAROID => {
+                    let Text(text) = or_raise(Text::from_datum(datum, false).ok_or(SegrecError::ZeroByte));
+                    memory::ask("an argument that is a JSON document", VALUE_TIMES * text.len())?;
+                    parse(jsonb(&text)?)
+                }
+                other => {
+                    let found = std::ffi::CStr::from_ptr(pg_sys::format_type_be(other));
+                    Err(SegrecError::NoDocument { found: found.to_string_lossy().into_owned() })
+                }
+            }
+        };
+        (!is_null).then(|| Self(or_raise(read())))
+    }
+}
+
+// SAFETY: reads the datum as its type says.
+unsafe impl<'fcx> ArgAbi<'fcx> for Document {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.unwrap_or(Self(Value::Null))
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.into()
+    }
+}
+
+pgrx::impl_sql_translatable!(Document, "anycompatible");

@@ -1,0 +1,126 @@
+//! Values on their way into statements and out of their results: each with the type that PostgreSQL is told or tells,
+//! and texts in the server's encoding.
+
+use super::json::Json;
+use super::number_array::NumberArray;
+use super::text::Text;
+use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
+use pgrx::{FromDatum, IntoDatum, JsonB, Uuid, pg_sys};
+
+/// A value for a parameter of a statement, with its type.
+pub struct Argument<'a>(DatumWithOid<'a>);
+
+impl<'a> Argument<'a> {
+    /// The oid of its type.
+    pub fn oid(&self) -> pg_sys::Oid {
+        self.0.oid()
+    }
+
+    /// Its datum; `None` for null.
+    pub fn datum(&self) -> Option<pg_sys::Datum> {
+        self.0.datum().map(|datum| datum.sans_lifetime())
+    }
+}
+
+/// What can be a value for a parameter.
+pub trait Bindable {
+    /// The type that PostgreSQL is given.
+    type Bound: IntoDatum;
+    /// Converts to it.
+    fn bound(self) -> Self::Bound;
+}
+
+impl<T: Bindable> From<T> for Argument<'_> {
+    fn from(value: T) -> Self {
+        Self(value.bound().into())
+    }
+}
+
+/// What a column of a result can be read as.
+pub trait Readable {
+    /// The type that PostgreSQL gives; it is compared with that of the column.
+    type Stored: FromDatum + IntoDatum;
+    fn from_stored(stored: Self::Stored) -> Self;
+}
+
+macro_rules! as_it_is {
+    ($($type:ty),*) => {$(
+        impl Bindable for $type {
+            type Bound = Self;
+            fn bound(self) -> Self {
+                self
+            }
+        }
+
+        impl Readable for $type {
+            type Stored = Self;
+            fn from_stored(stored: Self) -> Self {
+                stored
+            }
+        }
+    )*};
+}
+
+as_it_is!(
+    i8,
+    i32,
+    i64,
+    f32,
+    f64,
+    bool,
+    pg_sys::Oid,
+    Uuid,
+    TimestampWithTimeZone,
+    NumberArray<f32>,
+    NumberArray<i32>,
+    Vec<u8>
+);
+
+impl<T: Bindable> Bindable for Option<T> {
+    type Bound = Option<T::Bound>;
+    fn bound(self) -> Self::Bound {
+        self.map(T::bound)
+    }
+}
+
+impl<T: Bindable> Bindable for Vec<T> {
+    type Bound = Vec<T::Bound>;
+    fn bound(self) -> Self::Bound {
+        self.into_iter().map(T::bound).collect()
+    }
+}
+
+impl Bindable for &str {
+    type Bound = Text;
+    fn bound(self) -> Text {
+        self.into()
+    }
+}
+
+impl Bindable for String {
+    type Bound = Text;
+    fn bound(self) -> Text {
+        self.into()
+    }
+}
+
+impl Readable for String {
+    type Stored = Text;
+    fn from_stored(stored: Text) -> Self {
+        stored.0
+    }
+}
+
+impl Bindable for JsonB {
+    type Bound = Json;
+    fn bound(self) -> Json {
+        Json(self.0)
+    }
+}
+
+impl Readable for JsonB {
+    type Stored = Json;
+    fn from_stored(stored: Json) -> Self {
+        Self(stored.0)
+    }
+}

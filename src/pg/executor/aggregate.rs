@@ -1,0 +1,370 @@
+//! Values of Rust that an aggregate carries from row to row: PostgreSQL's expanded objects
+//! (`utils/expandeddatum.h`). The aggregate's state has an ordinary SQL type, whose flat form is bytes;
+//! but from one row to the next only a pointer passes.
+//!
+//! An object lives in a memory context of its own below the aggregate's. nodeAgg.c and nodeWindowAgg.c
+//! take over such an object where its context is the aggregate's own child, flatten it where it leaves
+//! the process, and end its context with the group, which drops the value.
+//!
+//! The memory of a value is Rust's own, which PostgreSQL does not count: what all values of the process hold is
+//! counted here and held against a bound ([`room`]).
+
+use crate::error::{Result, SegrecError, or_raise};
+use crate::pg::datums::varlena::bytes_of;
+use crate::pg::process::memory;
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
+use pgrx::datum::Datum;
+use pgrx::nullable::Nullable;
+use pgrx::pg_sys::panic::pgrx_extern_c_guard;
+use pgrx::pgrx_sql_entity_graph::metadata::{
+    ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
+};
+use pgrx::{FromDatum, pg_sys};
+use std::borrow::Cow;
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A value that has a flat form.
+pub trait Carry: Sized + 'static {
+    /// The SQL type of it.
+    const SQL: &'static str;
+    /// Bytes of memory that it holds.
+    fn memory(&self) -> usize;
+    /// Its flat form.
+    ///
+    /// # Errors
+    /// Where there is no memory for them.
+    fn flatten(&self) -> Result<Vec<u8>>;
+    /// The value of such bytes.
+    ///
+    /// # Errors
+    /// Where the bytes say something else.
+    fn unflatten(bytes: &[u8]) -> Result<Self>;
+}
+
+/// The object: PostgreSQL knows its header, the rest is ours.
+#[repr(C)]
+struct Object<T> {
+    header: pg_sys::ExpandedObjectHeader,
+    value: T,
+    /// The bytes between the question for their number and their writing.
+    flat: Option<Vec<u8>>,
+    /// What it counts for in [`HELD`].
+    counted: usize,
+    at_end: pg_sys::MemoryContextCallback,
+}
+
+impl<T: Carry> Object<T> {
+    const METHODS: &'static pg_sys::ExpandedObjectMethods = &pg_sys::ExpandedObjectMethods {
+        get_flat_size: Some(flat_size::<T>),
+        flatten_into: Some(flatten_into::<T>),
+    };
+}
+
+/// Bytes that the values of all aggregates of this process hold, as they were last counted.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// What they held when the system was asked last.
+static ASKED_AT: AtomicUsize = AtomicUsize::new(0);
+
+/// So many bytes are taken before the system is asked again: values of many groups grow in small steps.
+const UNASKED: usize = 4 << 20;
+
+/// What aggregates may hold where work_mem allows less: some 16 million numbers. PostgreSQL's own that keep all
+/// rows (`array_agg`) take up to 1 GB whatever work_mem is.
+const LEAST_ALLOWED: u64 = 256 << 20;
+
+/// An error where aggregates would hold more than they may with that many bytes more, or more than the system gives.
+///
+/// # Errors
+/// [`SegrecError::AggregateMemory`], [`SegrecError::NoMemoryFor`].
+pub fn room(more: usize) -> Result<()> {
+    if more == 0 {
+        return Ok(());
+    }
+    // SAFETY: settings, which this thread alone changes.
+    let (work_mem, multiplier) = unsafe { (pg_sys::work_mem, pg_sys::hash_mem_multiplier) };
+    let allowed = ((f64::from(work_mem) * 1024.0 * multiplier) as u64).max(LEAST_ALLOWED);
+    let held = HELD.load(Ordering::Relaxed);
+    let needed = held.saturating_add(more) as u64;
+    if needed > allowed {
+        return Err(SegrecError::AggregateMemory { needed, allowed });
+    }
+    let asked_at = ASKED_AT.load(Ordering::Relaxed).min(held);
+    if held - asked_at + more >= UNASKED {
+        memory::ask("the state of an aggregate", more + UNASKED)?;
+        ASKED_AT.store(held, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+impl<T: Carry> Object<T> {
+    fn count(&mut self) {
+        let now = self.value.memory();
+        HELD.fetch_add(now, Ordering::Relaxed);
+        HELD.fetch_sub(std::mem::replace(&mut self.counted, now), Ordering::Relaxed);
+    }
+
+    /// Makes the flat form where there is none yet.
+    fn flat(&mut self) -> Result<&Vec<u8>> {
+        let flat = match self.flat.take() {
+            Some(flat) => flat,
+            None => self.value.flatten()?,
+        };
+        Ok(self.flat.insert(flat))
+    }
+}
+
+unsafe extern "C-unwind" fn flat_size<T: Carry>(object: *mut pg_sys::ExpandedObjectHeader) -> pg_sys::Size {
+    // SAFETY: PostgreSQL passes back the object it was given, which is an `Object<T>`; nobody else
+    // looks at it meanwhile. The guard turns a panic into an SQL error.
+    unsafe {
+        pgrx_extern_c_guard(|| {
+            let object = &mut *object.cast::<Object<T>>();
+            pg_sys::VARHDRSZ + or_raise(object.flat()).len()
+        })
+    }
+}
+
+unsafe extern "C-unwind" fn flatten_into<T: Carry>(
+    object: *mut pg_sys::ExpandedObjectHeader,
+    result: *mut c_void,
+    size: pg_sys::Size,
+) {
+    // SAFETY: as above; `result` has room for the `size` bytes that `flat_size` gave.
+    unsafe {
+        pgrx_extern_c_guard(|| {
+            let object = &mut *object.cast::<Object<T>>();
+            let flat = or_raise(object.flat());
+            let length = flat.len().min(size - pg_sys::VARHDRSZ);
+            pgrx::varlena::set_varsize_4b(result.cast(), size as i32);
+            std::ptr::copy_nonoverlapping(flat.as_ptr(), result.cast::<u8>().add(pg_sys::VARHDRSZ), length);
+            object.flat = None;
+        })
+    }
+}
+
+unsafe extern "C-unwind" fn drop_value<T: Carry>(object: *mut c_void) {
+    // SAFETY: PostgreSQL calls it once, before the memory of the object goes.
+    unsafe {
+        pgrx_extern_c_guard(|| {
+            let object = object.cast::<Object<T>>();
+            HELD.fetch_sub((*object).counted, Ordering::Relaxed);
+            std::ptr::drop_in_place(&raw mut (*object).value);
+            std::ptr::drop_in_place(&raw mut (*object).flat);
+        })
+    }
+}
+
+/// The aggregate, or aggregate used as a window function, that calls a function; not an SQL argument.
+pub struct Aggregate {
+    context: pg_sys::MemoryContext,
+}
+
+impl Aggregate {
+    /// Puts a value in the care of the aggregate.
+    ///
+    /// # Errors
+    /// Where it was not an aggregate that called.
+    pub fn carry<T: Carry>(&self, value: T) -> Result<Held<T>> {
+        const { assert!(align_of::<Object<T>>() <= 8, "palloc aligns to 8 bytes") };
+        if self.context.is_null() {
+            return Err(SegrecError::NotInAggregate);
+        }
+        // SAFETY: the aggregate's context is alive; palloc gives aligned memory or raises an error, and
+        // every field is written before anybody looks. The callback lives in the object itself.
+        unsafe {
+            let context = pg_sys::AllocSetContextCreateInternal(
+                self.context,
+                c"pg_segrec aggregate".as_ptr(),
+                pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
+                pg_sys::ALLOCSET_SMALL_INITSIZE as usize,
+                pg_sys::ALLOCSET_SMALL_MAXSIZE as usize,
+            );
+            let object = pg_sys::MemoryContextAlloc(context, size_of::<Object<T>>()).cast::<Object<T>>();
+            object.write(Object {
+                header: pg_sys::ExpandedObjectHeader::default(),
+                value,
+                flat: None,
+                counted: 0,
+                at_end: pg_sys::MemoryContextCallback {
+                    func: Some(drop_value::<T>),
+                    arg: object.cast(),
+                    next: std::ptr::null_mut(),
+                },
+            });
+            pg_sys::EOH_init_header(&raw mut (*object).header, Object::<T>::METHODS, context);
+            pg_sys::MemoryContextRegisterResetCallback(context, &raw mut (*object).at_end);
+            Ok(Held { object: NonNull::new_unchecked(object) })
+        }
+    }
+}
+
+// SAFETY: reads nothing but what called the function.
+unsafe impl<'fcx> ArgAbi<'fcx> for Aggregate {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        let mut context = std::ptr::null_mut();
+        // SAFETY: the call information is that of the running call; the out-pointer is valid.
+        unsafe {
+            let call = pg_sys::FunctionCallInfo::unbox_arg_unchecked(arg);
+            if pg_sys::AggCheckCallContext(call, &mut context) == 0 {
+                context = std::ptr::null_mut();
+            }
+        }
+        Self { context }
+    }
+
+    fn is_virtual_arg() -> bool {
+        true
+    }
+}
+
+/// A value in the care of an aggregate, to be changed and returned.
+pub struct Held<T> {
+    object: NonNull<Object<T>>,
+}
+
+impl<T> Held<T> {
+    /// The value, to be changed.
+    pub fn value(&mut self) -> &mut T {
+        // SAFETY: the object is alive during the call, and nobody else has it.
+        let object = unsafe { self.object.as_mut() };
+        object.flat = None;
+        &mut object.value
+    }
+}
+
+// SAFETY: the pointer in the header is the object's own read-write form.
+unsafe impl<T: Carry> BoxRet for Held<T> {
+    unsafe fn box_into<'fcx>(mut self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        unsafe {
+            self.object.as_mut().count();
+            let pointer = &raw const (*self.object.as_ptr()).header.eoh_rw_ptr;
+            fcinfo.return_raw_datum(pg_sys::Datum::from(pointer))
+        }
+    }
+}
+
+/// An argument that is such a value, as an object or flat.
+pub struct Carried<'fcx, T> {
+    form: Form<'fcx, T>,
+}
+
+enum Form<'fcx, T> {
+    Object { object: NonNull<Object<T>>, writable: bool },
+    Flat(&'fcx [u8]),
+}
+
+impl<T: Carry + Clone> Carried<'_, T> {
+    /// The value itself where the aggregate may change it, else a copy of it.
+    ///
+    /// # Errors
+    /// Where it is flat and says something else; where it was not an aggregate that called.
+    pub fn hold(self, aggregate: &Aggregate) -> Result<Held<T>> {
+        match self.form {
+            // SAFETY: the object is alive during the call, and so is its context.
+            Form::Object { object, writable: true }
+                if unsafe { (*object.as_ref().header.eoh_context).parent } == aggregate.context =>
+            {
+                Ok(Held { object })
+            }
+            // SAFETY: as above; only read.
+            Form::Object { object, .. } => {
+                let value = unsafe { &object.as_ref().value };
+                room(value.memory())?;
+                memory::ask("the state of an aggregate", value.memory())?;
+                aggregate.carry(value.clone())
+            }
+            Form::Flat(bytes) => {
+                room(bytes.len())?;
+                aggregate.carry(T::unflatten(bytes)?)
+            }
+        }
+    }
+
+    /// Lets `reader` look at the value.
+    ///
+    /// # Errors
+    /// Where it is flat and says something else.
+    pub fn read<R>(&self, reader: impl FnOnce(&T) -> R) -> Result<R> {
+        match self.form {
+            // SAFETY: the object is alive during the call; the executor passes one state only once.
+            Form::Object { object, .. } => Ok(reader(unsafe { &object.as_ref().value })),
+            Form::Flat(bytes) => Ok(reader(&T::unflatten(bytes)?)),
+        }
+    }
+
+    /// The flat form.
+    ///
+    /// # Errors
+    /// Where there is no memory for it.
+    pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        Ok(match self.form {
+            // SAFETY: as above.
+            Form::Object { object, .. } => Cow::Owned(unsafe { &object.as_ref().value }.flatten()?),
+            Form::Flat(bytes) => Cow::Borrowed(bytes),
+        })
+    }
+}
+
+impl<T> FromDatum for Carried<'_, T> {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+        if is_null {
+            return None;
+        }
+        // SAFETY: the argument has the SQL type whose only expanded form is an `Object<T>`.
+        unsafe {
+            let stored = datum.cast_mut_ptr::<pg_sys::varlena>();
+            let tag = pgrx::varlena::varatt_is_1b_e(stored)
+                .then(|| u32::from(pgrx::varlena::vartag_1b_e(stored)))
+                .filter(|&tag| pgrx::varlena::vartag_is_expanded(tag));
+            let form = match tag {
+                Some(tag) => Form::Object {
+                    object: NonNull::new(pg_sys::DatumGetEOHP(datum).cast())?,
+                    writable: tag == pg_sys::vartag_external::VARTAG_EXPANDED_RW,
+                },
+                None => Form::Flat(bytes_of(stored)),
+            };
+            Some(Self { form })
+        }
+    }
+}
+
+// SAFETY: reads the datum as its type says.
+unsafe impl<'fcx, T> ArgAbi<'fcx> for Carried<'fcx, T> {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        match unsafe { Self::unbox_nullable_arg(arg) } {
+            Nullable::Valid(carried) => carried,
+            Nullable::Null => Self { form: Form::Flat(&[]) },
+        }
+    }
+
+    unsafe fn unbox_nullable_arg(arg: Arg<'_, 'fcx>) -> Nullable<Self> {
+        unsafe { arg.unbox_arg_using_from_datum::<Self>() }.into()
+    }
+}
+
+// SAFETY: the type is declared in sql/schema.
+unsafe impl<T: Carry> SqlTranslatable for Carried<'_, T> {
+    const TYPE_IDENT: &'static str = T::SQL;
+    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal(T::SQL));
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal(T::SQL)));
+}
+
+// SAFETY: as above.
+unsafe impl<T: Carry> SqlTranslatable for Held<T> {
+    const TYPE_IDENT: &'static str = T::SQL;
+    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal(T::SQL));
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal(T::SQL)));
+}
+
+// SAFETY: it is no SQL argument.
+unsafe impl SqlTranslatable for Aggregate {
+    const TYPE_IDENT: &'static str = "segrec aggregate";
+    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::Skip);
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::Skip));
+}

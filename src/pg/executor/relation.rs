@@ -1,0 +1,219 @@
+//! Relations of users, found by their oid and held: as long as the transaction lasts nobody renames one, puts another
+//! in its place or changes its columns, and what is said of it is what the catalog says now, not what the statement's
+//! snapshot shows.
+
+use crate::error::or_raise;
+use crate::pg::datums::encoding::decode;
+use pgrx::{PgRelation, pg_sys};
+use std::ffi::{CStr, CString, c_char};
+
+/// A relation that is locked as a query locks it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relation {
+    pub oid: pg_sys::Oid,
+    /// Its name and that of its schema, quoted where they must be.
+    pub quoted: String,
+    /// Its plain name, for messages.
+    pub name: String,
+    /// What it is: `pg_class.relkind`.
+    pub kind: u8,
+    /// Whether it is a temporary table.
+    pub is_temporary: bool,
+    /// Whether it cannot be read here: a temporary table of another session or in a parallel worker, or a materialized view
+    /// that has not been populated.
+    pub is_out_of_reach: bool,
+    /// Its columns in their order.
+    pub columns: Vec<Attribute>,
+}
+
+/// A column of a relation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    pub name: String,
+    /// Its type as SQL writes it.
+    pub type_name: String,
+    /// The type that it is in the end: a domain counts as what it is made of.
+    pub base: Base,
+}
+
+/// What a type is to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// A type of PostgreSQL's own, by its oid.
+    Builtin(pg_sys::Oid),
+    /// An enum, whose owner may have given it casts.
+    Enum,
+    /// A base type of an extension, by its name: only superusers make those.
+    Extension(String),
+    /// Anything else: whoever made it may have given it casts that run their functions.
+    Other,
+}
+
+/// PostgreSQL's copy of a name as ours.
+///
+/// # Safety
+/// `name` is null or a copy in the current memory context that ends with a zero byte and that nobody else has.
+unsafe fn taken(name: *mut c_char) -> String {
+    if name.is_null() {
+        return String::new();
+    }
+    // SAFETY: as the caller says.
+    unsafe {
+        let text = in_utf8(CStr::from_ptr(name));
+        pg_sys::pfree(name.cast());
+        text
+    }
+}
+
+/// A name of the catalog.
+fn in_utf8(name: &CStr) -> String {
+    or_raise(decode(name.to_bytes())).into_owned()
+}
+
+/// What SQL calls a type.
+pub fn type_name(oid: pg_sys::Oid) -> String {
+    // SAFETY: gives a copy in the current memory context, also for a type that is gone.
+    unsafe { taken(pg_sys::format_type_be(oid)) }
+}
+
+impl Relation {
+    /// Locks and describes a relation; `None` where it is gone.
+    pub fn hold(oid: pg_sys::Oid) -> Option<Self> {
+        // SAFETY: a relation that is gone is not opened; one that is opened is closed again while its lock is kept.
+        unsafe {
+            let opened = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as i32);
+            if opened.is_null() {
+                return None;
+            }
+            // Changes that were committed before the lock was given.
+            pg_sys::AcceptInvalidationMessages();
+            let form = (*opened).rd_rel;
+            let schema = pg_sys::get_namespace_name((*form).relnamespace);
+            let quoted = taken(pg_sys::quote_qualified_identifier(schema, (*form).relname.data.as_ptr()));
+            pg_sys::pfree(schema.cast());
+            let relation = PgRelation::from_pg(opened);
+            let columns = relation
+                .tuple_desc()
+                .iter()
+                .filter(|column| !column.attisdropped)
+                .map(|column| Attribute {
+                    name: in_utf8(CStr::from_ptr(column.attname.data.as_ptr())),
+                    type_name: taken(pg_sys::format_type_with_typemod(column.atttypid, column.atttypmod)),
+                    base: Base::of(column.atttypid),
+                })
+                .collect();
+            let name = in_utf8(CStr::from_ptr((*form).relname.data.as_ptr()));
+            let is_temporary = (*form).relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP;
+            let is_worker = pg_sys::ParallelWorkerNumber >= 0;
+            let kind = (*form).relkind as u8;
+            let is_out_of_reach = is_temporary
+                && (is_worker || pg_sys::isOtherTempNamespace((*form).relnamespace))
+                || kind == pg_sys::RELKIND_MATVIEW && !(*form).relispopulated;
+            let held = Self { oid, quoted, name, kind, is_temporary, is_out_of_reach, columns };
+            pg_sys::relation_close(opened, pg_sys::NoLock as i32);
+            Some(held)
+        }
+    }
+
+    /// The column of that name.
+    pub fn column(&self, name: &str) -> Option<&Attribute> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl Base {
+    fn of(declared: pg_sys::Oid) -> Self {
+        // SAFETY: looks the type up in the catalog; the row is read before it is released.
+        unsafe {
+            let base = pg_sys::getBaseType(declared);
+            let cache = pg_sys::SysCacheIdentifier::TYPEOID as i32;
+            let found = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(base));
+            if found.is_null() {
+                return Self::Other;
+            }
+            let form = pg_sys::GETSTRUCT(found).cast::<pg_sys::FormData_pg_type>();
+            let scalar =
+                (*form).typtype as u8 == pg_sys::TYPTYPE_BASE && (*form).typelem == pg_sys::InvalidOid;
+            let result = if (*form).typtype as u8 == pg_sys::TYPTYPE_ENUM {
+                Self::Enum
+            } else if (*form).typnamespace == pg_sys::Oid::from(pg_sys::PG_CATALOG_NAMESPACE) {
+                Self::Builtin(base)
+            } else if scalar {
+                Self::Extension(in_utf8(CStr::from_ptr((*form).typname.data.as_ptr())))
+            } else {
+                Self::Other
+            };
+            pg_sys::ReleaseSysCache(found);
+            result
+        }
+    }
+}
+
+/// A relation and columns as they were when a query was written. A session keeps the query while the relation's owner may
+/// rename it, put another one with traps in its place, or give a column a type with a cast of their own: all of that
+/// would run as whoever calls.
+pub struct Watched {
+    oid: pg_sys::Oid,
+    columns: Vec<CString>,
+    then: State,
+}
+
+/// The schema's name, the relation's name and kind, the types of columns.
+#[derive(PartialEq, Eq)]
+struct State(CString, CString, i8, Vec<pg_sys::Oid>);
+
+fn state(oid: pg_sys::Oid, columns: &[CString]) -> State {
+    // SAFETY: these look into caches; of what is gone they say nothing or zero. The names end with a zero byte, and a
+    // copy in the current memory context is nobody else's.
+    unsafe {
+        let taken = |name: *mut c_char| {
+            if name.is_null() {
+                return CString::default();
+            }
+            let text = CStr::from_ptr(name).to_owned();
+            pg_sys::pfree(name.cast());
+            text
+        };
+        let types = columns
+            .iter()
+            .map(|column| pg_sys::get_atttype(oid, pg_sys::get_attnum(oid, column.as_ptr())))
+            .collect();
+        State(
+            taken(pg_sys::get_namespace_name(pg_sys::get_rel_namespace(oid))),
+            taken(pg_sys::get_rel_name(oid)),
+            pg_sys::get_rel_relkind(oid) as i8,
+            types,
+        )
+    }
+}
+
+impl Watched {
+    /// As they are now.
+    pub fn new(oid: pg_sys::Oid, columns: Vec<CString>) -> Self {
+        let then = state(oid, &columns);
+        Self { oid, columns, then }
+    }
+
+    /// The relation.
+    pub fn oid(&self) -> pg_sys::Oid {
+        self.oid
+    }
+
+    pub fn columns(&self) -> impl Iterator<Item = &CStr> {
+        self.columns.iter().map(CString::as_c_str)
+    }
+
+    /// Whether the names still mean the same; they do to the end of the transaction, since the relation is locked as a
+    /// query locks it.
+    pub fn is_unchanged(&self) -> bool {
+        // SAFETY: a relation that is gone is not opened; one that is opened is closed again while its lock is kept.
+        unsafe {
+            let relation = pg_sys::try_relation_open(self.oid, pg_sys::AccessShareLock as i32);
+            if relation.is_null() {
+                return false;
+            }
+            pg_sys::relation_close(relation, pg_sys::NoLock as i32);
+        }
+        state(self.oid, &self.columns) == self.then
+    }
+}

@@ -1,0 +1,127 @@
+//! Numbers that all sessions of a database add to, without `shared_preload_libraries`: a small file in the folder that
+//! [`super::shared_file`] tells of, gone when the server starts. What cannot be counted is not counted: no error of a file
+//! ever becomes that of a call.
+
+use super::shared_file::{Unfinished, database_file, remove_dropped, remove_older};
+use pgrx::pg_sys;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// What the file begins with; the last byte is the format.
+const MAGIC: u64 = u64::from_le_bytes(*b"segrec#\x01");
+/// Counters of each key.
+pub const COUNTERS: usize = 7;
+/// The key of a place that was freed: what lies behind it is still found.
+const FREED: i64 = -1;
+/// Keys that have counters; of others nothing is counted. 64 bytes each, a line of the processor's cache.
+const SLOTS: usize = 512;
+
+#[repr(C)]
+struct Slot {
+    /// 0 where it is free, and was always.
+    key: AtomicI64,
+    counters: [AtomicU64; COUNTERS],
+}
+
+#[repr(C)]
+struct Layout {
+    magic: u64,
+    /// When it was made, in microseconds since 2000.
+    since: i64,
+    slots: [Slot; SLOTS],
+}
+
+/// The counters of this database.
+pub struct Counters(memmap2::MmapRaw);
+
+impl Counters {
+    /// Maps the file, which is made where it is not there and `make` says so; none where that cannot be. `of` tells
+    /// installations apart.
+    pub fn open(of: pg_sys::Oid, make: bool) -> Option<Self> {
+        let path = database_file("counters", of);
+        if make {
+            remove_dropped();
+        }
+        if make && !path.exists() {
+            let mut bytes = vec![0; size_of::<Layout>()];
+            bytes[..8].copy_from_slice(&MAGIC.to_ne_bytes());
+            // SAFETY: reads a clock.
+            bytes[8..16].copy_from_slice(&unsafe { pg_sys::GetCurrentTimestamp() }.to_ne_bytes());
+            let mut unfinished = Unfinished::create(&path).ok()?;
+            // Written in full: a mapping never meets a block for which there is no room.
+            unfinished.file.write_all(&bytes).ok()?;
+            // Unlike a rename, of two sessions one wins.
+            let _ = fs::hard_link(unfinished.path(), &path);
+            remove_older("counters", of);
+        }
+        let file = OpenOptions::new().read(true).write(true).open(&path).ok()?;
+        if file.metadata().ok()?.len() != size_of::<Layout>() as u64 {
+            return None;
+        }
+        let counters = Self(memmap2::MmapRaw::map_raw(&file).ok()?);
+        (counters.layout().magic == MAGIC).then_some(counters)
+    }
+
+    fn layout(&self) -> &Layout {
+        // SAFETY: the mapping has the length of a layout and begins at a page; whoever maps it changes atomics only, and
+        // nobody shortens it.
+        unsafe { &*self.0.as_ptr().cast::<Layout>() }
+    }
+
+    /// When counting began, in microseconds since 2000.
+    pub fn since(&self) -> i64 {
+        self.layout().since
+    }
+
+    fn slot(&self, key: i64, claim: bool) -> Option<&Slot> {
+        let slots = &self.layout().slots;
+        // Keys are numbers in a row, so they rarely meet.
+        let first = key.rem_euclid(SLOTS as i64) as usize;
+        let mut free = None;
+        for slot in slots[first..].iter().chain(&slots[..first]) {
+            let found = slot.key.load(Ordering::Relaxed);
+            if found == key {
+                return Some(slot);
+            }
+            if found == 0 || found == FREED {
+                free.get_or_insert((slot, found));
+            }
+            if found == 0 {
+                break;
+            }
+        }
+        let (slot, was) = free.filter(|_| claim)?;
+        match slot.key.compare_exchange(was, key, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => Some(slot),
+            Err(other) if other == key => Some(slot),
+            // Another key has taken it.
+            Err(_) => self.slot(key, claim),
+        }
+    }
+
+    /// Frees the counters of a key that nobody adds to any more.
+    pub fn free(&self, key: i64) {
+        if let Some(slot) = self.slot(key, false) {
+            slot.counters.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
+            slot.key.store(FREED, Ordering::Release);
+        }
+    }
+
+    /// Adds one to counters of a key.
+    pub fn add(&self, key: i64, counters: impl IntoIterator<Item = usize>) {
+        let Some(slot) = self.slot(key, true) else { return };
+        for counter in counters {
+            if let Some(counter) = slot.counters.get(counter) {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The counters of a key.
+    pub fn get(&self, key: i64) -> [u64; COUNTERS] {
+        self.slot(key, false).map_or([0; COUNTERS], |slot| {
+            std::array::from_fn(|counter| slot.counters[counter].load(Ordering::Relaxed))
+        })
+    }
+}

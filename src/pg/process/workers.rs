@@ -1,0 +1,187 @@
+//! Threads beside PostgreSQL: a pool whose threads block every signal and never call into
+//! PostgreSQL, while the backend's own thread keeps hearing interrupts.
+
+use super::allocator::{self, Thread};
+use super::memory;
+use crate::error::{Result, SegrecError};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use pgrx::pg_sys;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use segrec_engine::{Observer, Progress};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long the backend's thread waits between looks at its interrupts.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// What a thread takes for itself: its stack of 2 MB, and what the C library allocates when it begins, for which it
+/// ends the process where there is nothing.
+const THREAD_BYTES: usize = 3 << 20;
+
+/// A pool of threads, which have ended when it is dropped.
+pub struct Workers {
+    pool: Option<ThreadPool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        if allocator::is_leaving() {
+            // One of them waits for the end of the process.
+            std::mem::forget(self.pool.take());
+            return;
+        }
+        // The threads end once their pool is gone.
+        drop(self.pool.take());
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Hears interrupts on the backend's own thread.
+struct Interrupts;
+
+impl Observer for Interrupts {
+    fn report(&self, _: Progress) {}
+
+    fn is_cancelled(&self) -> bool {
+        is_asked_to_stop() || allocator::is_short()
+    }
+}
+
+/// Whether an interrupt waits that ends the statement or the session.
+pub fn is_asked_to_stop() -> bool {
+    // SAFETY: signal handlers set them, this thread reads them.
+    unsafe { pg_sys::QueryCancelPending != 0 || pg_sys::ProcDiePending != 0 }
+}
+
+/// Processes interrupts. A cancel raises an error, and so does memory that has run short.
+pub fn look() {
+    pg_sys::check_for_interrupts!();
+    allocator::check();
+}
+
+/// Runs `work` on this thread. An interrupt that raises an error first stops the work.
+pub fn run_alone<T>(work: impl FnOnce(&dyn Observer) -> T) -> T {
+    allocator::begin();
+    let result = work(&Interrupts);
+    look();
+    result
+}
+
+/// All signals blocked in the calling thread; restores the mask when dropped.
+struct SignalsBlocked {
+    /// None where nothing was changed.
+    previous: Option<SigSet>,
+}
+
+impl SignalsBlocked {
+    fn new() -> Self {
+        Self { previous: SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).ok() }
+    }
+}
+
+impl Drop for SignalsBlocked {
+    fn drop(&mut self) {
+        let _ = self.previous.map(|previous| previous.thread_set_mask());
+    }
+}
+
+/// What the threads tell the backend: progress through a channel, and hear: whether to stop.
+struct Messenger<'a> {
+    begin: Instant,
+    sender: mpsc::SyncSender<Progress>,
+    cancelled: &'a AtomicBool,
+}
+
+impl Observer for Messenger<'_> {
+    fn report(&self, progress: Progress) {
+        // A full channel or a backend that stopped listening costs a report, nothing else.
+        let _ = self.sender.try_send(progress);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed) || allocator::is_short()
+    }
+
+    fn seconds(&self) -> f64 {
+        self.begin.elapsed().as_secs_f64()
+    }
+}
+
+impl Workers {
+    /// A pool of `threads` threads that inherit and keep a mask of all signals.
+    ///
+    /// # Errors
+    /// [`SegrecError::Threads`], [`SegrecError::NoMemoryFor`] where the operating system gives no more threads, or no
+    /// memory for them.
+    pub fn new(threads: usize) -> Result<Self> {
+        memory::ask("a pool of threads", threads * THREAD_BYTES)?;
+        let _blocked = SignalsBlocked::new();
+        let mut handles = Vec::with_capacity(threads);
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .start_handler(|_| std::mem::forget(SignalsBlocked::new()))
+            .spawn_handler(|thread| {
+                let name = format!("segrec {}", thread.index());
+                let run = || {
+                    let _begun = Thread::begin();
+                    thread.run();
+                };
+                handles.push(std::thread::Builder::new().name(name).spawn(run)?);
+                Ok(())
+            })
+            .build()
+            .map_err(|error| SegrecError::Threads(error.to_string()))?;
+        Ok(Self { pool: Some(pool), threads: handles })
+    }
+
+    /// Runs `work` on the pool. Meanwhile this thread passes progress to `progress` and processes
+    /// interrupts; an interrupt that raises an error or ends the session first stops the work and waits for it.
+    pub fn run<T: Send>(
+        &self,
+        work: impl FnOnce(&dyn Observer) -> T + Send,
+        mut progress: impl FnMut(Progress),
+    ) -> Option<T> {
+        let cancelled = AtomicBool::new(false);
+        let (sender, receiver) = mpsc::sync_channel(1024);
+        let (mut result, mut raised) = (None, None);
+        let slot = &mut result;
+        let pool = self.pool.as_ref()?;
+        allocator::begin();
+        pool.in_place_scope(|scope| {
+            let messenger = Messenger { begin: Instant::now(), sender, cancelled: &cancelled };
+            scope.spawn(move |_| *slot = Some(work(&messenger)));
+            loop {
+                let report = receiver.recv_timeout(PATIENCE);
+                allocator::leave_if_asked();
+                if report == Err(RecvTimeoutError::Disconnected) {
+                    break;
+                }
+                if is_asked_to_stop() {
+                    cancelled.store(true, Ordering::Relaxed);
+                }
+                if cancelled.load(Ordering::Relaxed) {
+                    continue;
+                }
+                let hear = || {
+                    report.into_iter().for_each(&mut progress);
+                    pg_sys::check_for_interrupts!();
+                };
+                if let Err(error) = catch_unwind(AssertUnwindSafe(hear)) {
+                    raised = Some(error);
+                    cancelled.store(true, Ordering::Relaxed);
+                }
+            }
+        });
+        if let Some(error) = raised {
+            resume_unwind(error);
+        }
+        look();
+        result
+    }
+}

@@ -1,0 +1,69 @@
+//! Opening the file of a version, which is written first where it is not there.
+
+use super::damage::damaged;
+use super::file::CacheFile;
+use super::write::write;
+use crate::catalog::models::Model;
+use crate::catalog::versions::{self, items};
+use crate::error::{Result, SegrecError};
+use crate::pg::files::shared_file::{Unfinished, WriteLock, remove_files, version_file};
+use crate::serving::counters;
+use segrec_engine::interactions::IdKind;
+use std::io;
+use std::path::Path;
+
+/// The file of a version: mapped as it is, or written first.
+pub fn open(
+    model: &Model,
+    version_id: i64,
+    kind: IdKind,
+    stored: &versions::DeployedVersion,
+) -> Result<CacheFile> {
+    let table = versions::table()?;
+    let path = version_file(version_id, table);
+    if let Some(file) = existing(&path, version_id) {
+        return Ok(file);
+    }
+    let failed = |error: io::Error| SegrecError::CacheNotWritten {
+        file: path.display().to_string(),
+        reason: error.to_string(),
+    };
+    let _writing = WriteLock::begin().map_err(failed)?;
+    if let Some(file) = existing(&path, version_id) {
+        return Ok(file);
+    }
+    let gone = || SegrecError::VersionGone { model: model.name.clone() };
+    // A restore may have left them out.
+    if items::count_items(version_id)? != stored.items as u64 {
+        return Err(gone());
+    }
+    let deployed = versions::deployed()?;
+    // Only who has the right to write makes unfinished files, so these are of processes that were killed.
+    remove_files(|version, of| of != Some(table) || !deployed.contains(&version));
+    let unfinished = Unfinished::create(&path).map_err(failed)?;
+    write(&unfinished.file, version_id, kind, stored, &path)?;
+    if !versions::is_there(version_id)? {
+        return Err(gone());
+    }
+    unfinished.complete(&path).map_err(failed)?;
+    counters::count_file(model.id);
+    let file = CacheFile::open(&path, version_id)?
+        .map(CacheFile::written)
+        .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile")))?;
+    if versions::is_dropped(version_id)? {
+        // Whoever dropped it did not find the file. This session has it mapped.
+        let _ = std::fs::remove_file(&path);
+    }
+    Ok(file)
+}
+
+/// The file where it is there and as it should be; one that is not goes.
+fn existing(path: &Path, version_id: i64) -> Option<CacheFile> {
+    match CacheFile::open(path, version_id) {
+        Ok(file) => file,
+        Err(error) => {
+            damaged(path, &error);
+            None
+        }
+    }
+}
