@@ -210,3 +210,42 @@ fn a_row_is_classified_as_its_user_is_whatever_the_types_of_its_columns() {
         }
     }
 }
+
+#[test]
+fn ids_of_char_count_without_their_padding_and_those_of_text_with_theirs() {
+    let database = Cluster::shared().database("odd_padding");
+    let mut session = database.connect();
+    for (kind, padded_is_known) in [("char(10)", true), ("text", false)] {
+        session.run(&format!(
+            r#"CREATE TABLE buys AS SELECT ('u' || u)::{kind} AS user_id, ('i' || i)::{kind} AS item_id
+               FROM generate_series(1, 40) u, generate_series(1, 20) i WHERE i % 3 = u % 3;
+               CREATE INDEX ON buys (user_id);
+               SELECT segrec_create_model('padded', 'buys', options => '{{"als": {{"factors": 8}}}}');
+               SELECT segrec_train('padded')"#
+        ));
+        let mut list = |call: &str| -> Vec<String> {
+            session.column(&format!("SELECT item_id || ' ' || source FROM {call} ORDER BY rank"))
+        };
+        let plain = list("segrec_recommend('u1', 5, 'padded')");
+        assert_eq!(list("segrec_recommend('u1        ', 5, 'padded')") == plain, padded_is_known, "{kind}");
+        assert_eq!(
+            list("segrec_recommend('u1', 5, 'padded', candidates => ARRAY['i2   ', 'i3'])").len() == 2,
+            padded_is_known,
+            "{kind}"
+        );
+        assert_eq!(
+            list("segrec_recommend_for(ARRAY['i2   '], 5, 'padded')")
+                == list("segrec_recommend_for(ARRAY['i2'], 5, 'padded')"),
+            padded_is_known,
+            "{kind}"
+        );
+        let of = |id: &str| format!("SELECT segrec_segment_of('{id}', 'padded') IS NOT NULL");
+        assert_eq!(session.value::<bool>(&of("u1   ")), padded_is_known, "{kind}");
+        session.run("SELECT segrec_forget_user('u1   ', 'padded')");
+        assert_eq!(
+            !session.value::<bool>("SELECT EXISTS (SELECT FROM segrec.segment_members WHERE user_id = 'u1')"),
+            padded_is_known
+        );
+        session.run("SELECT segrec_drop_model('padded'); DROP TABLE buys");
+    }
+}

@@ -11,7 +11,7 @@ use pgrx::prelude::*;
 type Rows = TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))>;
 
 fn forget<T: SqlId>(model: Option<&str>, user: Option<&T>) -> Rows {
-    let forgotten = or_raise(forget_user::forget_user(model, user.map(SqlId::id), T::KIND));
+    let forgotten = or_raise(forget_user::forget_user(model, user.map(SqlId::id)));
     TableIterator::new([("segment_members", forgotten.members), ("segment_history", forgotten.history)])
 }
 

@@ -5,7 +5,7 @@
 use super::history::History;
 use super::recommendation::{fill_with_popular, rated_factors};
 use super::recommended::Recommended;
-use super::scorers::Scoree;
+use super::scorers::Recipient;
 use super::session;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::versions::users::{StoredUser, load_users};
@@ -158,7 +158,7 @@ impl AllLists {
                         return Ok(Vec::new());
                     }
                     let (factors, items, confidences) = (&user.factors, &user.items, &user.confidences);
-                    let person = Scoree { factors, items, confidences, shares: None, attributes: &[] };
+                    let person = Recipient { factors, items, confidences, shares: None, attributes: &[] };
                     Ok(scorers.blended(person, scratch).best(user.seen(), None, n))
                 };
                 users.par_iter().map_init(RefCell::default, list).collect()

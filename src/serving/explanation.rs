@@ -42,7 +42,7 @@ struct Pair {
 fn pair(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result<Option<Pair>> {
     let model = session::model(model)?;
     check_item_kind(kind, &model)?;
-    let user = user_id(user, model.user_kind, &model.name)?;
+    let user = user_id(user, &model)?;
     let version = session::version(&model)?;
     let Some(&item) = item_numbers(&version, &[item]).first() else {
         return Ok(None);
@@ -93,7 +93,7 @@ pub fn explain(
         return Ok(Some((version, reasons)));
     };
     let attributes = version.attributes_of_text(user)?;
-    let blended = scorers.blended(person.scoree(&attributes), &version.scratch);
+    let blended = scorers.blended(person.recipient(&attributes), &version.scratch);
     let mut reasons: Vec<Reason> =
         items.iter().map(|&item| Reason { item: Some(item), factors: 0.0, neighbours: 0.0 }).collect();
     let mut rest = Reason { item: None, factors: 0.0, neighbours: 0.0 };

@@ -2,22 +2,36 @@
 
 use super::version::ServedVersion;
 use crate::catalog::models::Model;
+use crate::catalog::sources::relations::unpadded;
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
 use segrec_engine::interactions::{Id, IdKind};
 
-/// The id in the form the model takes, `None` for a text that is no such id.
-pub fn user_id<'a>(id: Id<'a>, kind: IdKind, model: &str) -> Result<Option<Id<'a>>> {
-    match (id, kind) {
-        (Id::Text(text), kind) => Ok(parse_id(text, kind)),
+/// The id of a user in the form the model takes, `None` for a text that is no such id.
+pub fn user_id<'a>(id: Id<'a>, model: &Model) -> Result<Option<Id<'a>>> {
+    match (id, model.user_kind) {
+        (Id::Text(text), kind) => Ok(parse_id(user_text(text, model), kind)),
         (Id::Bigint(_), IdKind::Bigint) | (Id::Uuid(_), IdKind::Uuid) => Ok(Some(id)),
         (id, kind) => Err(SegrecError::WrongIdType {
-            model: model.to_owned(),
+            model: model.name.clone(),
             what: "user",
             kind: kind.name(),
             asked: kind_of(id).name(),
         }),
     }
+}
+
+/// The id of a user as the model's relation keeps it.
+pub fn user_text<'a>(id: &'a str, model: &Model) -> &'a str {
+    let of_events = model.events.as_ref().map(|source| (source.relation, &source.columns.user));
+    let of_users = || model.users.as_ref().map(|users| (users.relation, &users.key));
+    of_events.or_else(of_users).map_or(id, |(relation, column)| unpadded(id, relation, column))
+}
+
+/// The id of an item as the model's events keep it.
+fn item_text<'a>(id: &'a str, model: &Model) -> &'a str {
+    let source = model.events.as_ref();
+    source.map_or(id, |source| unpadded(id, source.relation, &source.columns.item))
 }
 
 fn kind_of(id: Id<'_>) -> IdKind {
@@ -46,7 +60,9 @@ pub fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
     let kind = version.item_ids().kind();
     ids.iter()
         .filter_map(|&id| match id {
-            Id::Text(text) => parse_id(text, kind).and_then(|id| version.item_ids().find(id)),
+            Id::Text(text) => {
+                parse_id(item_text(text, version.model()), kind).and_then(|id| version.item_ids().find(id))
+            }
             id => version.item_ids().find(id),
         })
         .collect()

@@ -9,7 +9,7 @@
 use super::history::History;
 use super::ids::{candidate_numbers, check_item_kind, item_numbers, user_id};
 use super::recommended::Recommended;
-use super::scorers::Scoree;
+use super::scorers::Recipient;
 use super::statistics::FactorSource;
 use super::variety::Variety;
 use super::version::{Segment, ServedVersion};
@@ -68,8 +68,8 @@ pub struct Person {
 
 impl Person {
     /// What scorers read of them; `attributes` are the features that ratings are predicted from.
-    pub fn scoree<'a>(&'a self, attributes: &'a [u32]) -> Scoree<'a> {
-        Scoree {
+    pub fn recipient<'a>(&'a self, attributes: &'a [u32]) -> Recipient<'a> {
+        Recipient {
             factors: self.factors.as_ref().map_or(&[][..], |(factors, _)| factors),
             items: &self.history.items,
             confidences: &self.history.confidences,
@@ -88,7 +88,7 @@ impl Person {
 pub fn recommend_user(user: Id<'_>, item_kind: IdKind, request: &Request<'_>) -> Result<Recommendation> {
     let model = session::model(request.model)?;
     check_item_kind(item_kind, &model)?;
-    let user = user_id(user, model.user_kind, &model.name)?;
+    let user = user_id(user, &model)?;
     let version = session::version(&model)?;
     let person = match user {
         Some(user) => find_person(&version, user)?,
@@ -295,7 +295,7 @@ fn scored(
         Source::Segment | Source::Backbone => *source,
         other => other,
     };
-    let blended = scorers.blended(person.scoree(&[]), &version.scratch);
+    let blended = scorers.blended(person.recipient(&[]), &version.scratch);
     Ok(Some((blended.best(excluded, candidates, n), source)))
 }
 

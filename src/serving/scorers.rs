@@ -31,7 +31,7 @@ pub struct SegmentScorers<'a> {
 
 /// Somebody who is scored.
 #[derive(Clone, Copy)]
-pub struct Scoree<'a> {
+pub struct Recipient<'a> {
     /// Their factors.
     pub factors: &'a [f32],
     /// The items that count of what they have, ascending.
@@ -83,7 +83,7 @@ impl ServedVersion {
 
 impl<'a> SegmentScorers<'a> {
     /// What they say for one person.
-    pub fn blended(&self, person: Scoree<'a>, scratch: &'a RefCell<NeighbourScratch>) -> Blended<'a> {
+    pub fn blended(&self, person: Recipient<'a>, scratch: &'a RefCell<NeighbourScratch>) -> Blended<'a> {
         let part = |Weight { scorer, weight, .. }: &Weight| {
             let (items, confidences) = (person.items, person.confidences);
             let factors = FactorScorer {

@@ -7,7 +7,7 @@
 use super::ids::candidate_numbers;
 use super::recommendation::{Recommendation, fill_with_popular};
 use super::recommended::Recommended;
-use super::scorers::Scoree;
+use super::scorers::Recipient;
 use super::session;
 use super::version::ServedVersion;
 use crate::catalog::versions::members;
@@ -40,7 +40,7 @@ pub fn recommend_segment(
     if let (Some(scorers), Some(mean)) = (version.scorers(Some(rows))?, MeanMember::of(&version, segment)?) {
         let source = scorers.source();
         let shown = |Scored { item, score }| Recommended { item, score: version.shown(score), source };
-        let blended = scorers.blended(mean.scoree(), &version.scratch);
+        let blended = scorers.blended(mean.recipient(), &version.scratch);
         items.extend(blended.best(&[], candidates, n).into_iter().map(shown));
     }
     let gated = version.decided.algorithm == Algorithm::Popularity && !rows.has_own_part;
@@ -87,8 +87,8 @@ impl MeanMember {
     }
 
     /// What scorers read of it.
-    fn scoree(&self) -> Scoree<'_> {
+    fn recipient(&self) -> Recipient<'_> {
         let Self { factors, items, shares } = self;
-        Scoree { factors, items, confidences: &[], shares: Some(shares), attributes: &[] }
+        Recipient { factors, items, confidences: &[], shares: Some(shares), attributes: &[] }
     }
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 /// their events now.
 pub fn segment_of(user: Id<'_>, model: Option<&str>) -> Result<Option<i32>> {
     let model = session::model_of_segments(model)?;
-    let Some(user) = user_id(user, model.user_kind, &model.name)? else {
+    let Some(user) = user_id(user, &model)? else {
         return Ok(None);
     };
     let segments = session::segments(&model)?;

@@ -17,7 +17,7 @@ use segrec_engine::ranking::TopN;
 /// users as like the earlier written wins.
 pub fn similar_users(user: Id<'_>, n: usize, model: Option<&str>) -> Result<Vec<(String, f32)>> {
     let model = session::model(model)?;
-    let Some(user) = user_id(user, model.user_kind, &model.name)? else {
+    let Some(user) = user_id(user, &model)? else {
         return Ok(Vec::new());
     };
     let version = session::version(&model)?;

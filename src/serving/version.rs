@@ -107,6 +107,11 @@ impl ServedVersion {
         })
     }
 
+    /// The model as it was when the version was loaded.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
     /// The version's key.
     pub fn id(&self) -> i64 {
         self.id

@@ -66,6 +66,11 @@ impl SourceColumn {
         }
     }
 
+    /// Whether its values count without the blanks at their end, as those of `char(n)` do.
+    pub fn is_blank_padded(&self) -> bool {
+        matches!(self.base, Base::Builtin(BPCHAROID))
+    }
+
     /// True where the type serves the role.
     pub fn serves(&self, role: ColumnRole) -> bool {
         match (role, self.feature_kind()) {
@@ -199,6 +204,17 @@ pub struct EventColumns {
     pub weight: Option<SourceColumn>,
     pub time: Option<SourceColumn>,
     pub event_type: Option<SourceColumn>,
+}
+
+/// An id as a column keeps it: without the blanks at its end where the column is `char(n)`. The column is looked at only
+/// where there are such blanks.
+pub fn unpadded<'a>(id: &'a str, relation: pg_sys::Oid, column: &str) -> &'a str {
+    let trimmed = id.trim_end_matches(' ');
+    let is_padded = || {
+        let relation = Relation::hold(relation);
+        relation.and_then(|relation| Some(SourceColumn::from(relation.column(column)?).is_blank_padded()))
+    };
+    if trimmed.len() < id.len() && is_padded() == Some(true) { trimmed } else { id }
 }
 
 /// A relation as it is now; an error where it is gone.

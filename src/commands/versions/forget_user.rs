@@ -4,23 +4,16 @@ use crate::catalog::removal::{self, Forgotten};
 use crate::catalog::versions;
 use crate::commands::access::privileges::owned_and_locked;
 use crate::error::{Result, SegrecError};
-use crate::pg::datums::id_text::{id_text, parse_id};
-use segrec_engine::interactions::{Id, IdKind};
+use crate::pg::datums::id_text::id_text;
+use crate::serving::ids::user_id;
+use segrec_engine::interactions::Id;
 
 /// Forgets a user. The lock keeps trainings out, which may have read the user's events before and would write what they
 /// say after.
-pub fn forget_user(model: Option<&str>, user: Option<Id<'_>>, asked: IdKind) -> Result<Forgotten> {
+pub fn forget_user(model: Option<&str>, user: Option<Id<'_>>) -> Result<Forgotten> {
     let user = user.ok_or(SegrecError::NullArgument { argument: "user_id" })?;
     owned_and_locked(model, |model| {
-        let kind = model.user_kind;
-        let id = match user {
-            Id::Text(text) => parse_id(text, kind).map(id_text),
-            id if asked == kind => Some(id_text(id)),
-            _ => {
-                let (kind, asked) = (kind.name(), asked.name());
-                return Err(SegrecError::WrongIdType { model: model.name, what: "user", kind, asked });
-            }
-        };
+        let id = user_id(user, &model)?.map(id_text);
         // Of a text that is no id of the model's kind nothing is stored.
         let Some(id) = id else {
             return Ok(Forgotten { members: 0, history: 0 });
