@@ -241,7 +241,7 @@ fn ids_of_char_count_without_their_padding_and_those_of_text_with_theirs() {
         );
         let of = |id: &str| format!("SELECT segrec_segment_of('{id}', 'padded') IS NOT NULL");
         assert_eq!(session.value::<bool>(&of("u1   ")), padded_is_known, "{kind}");
-        session.run("SELECT segrec_forget_user('u1   ', 'padded')");
+        session.run("SELECT segrec_forget_user('padded', 'u1   ')");
         assert_eq!(
             !session.value::<bool>("SELECT EXISTS (SELECT FROM segrec.segment_members WHERE user_id = 'u1')"),
             padded_is_known
