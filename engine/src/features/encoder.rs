@@ -26,7 +26,7 @@ pub struct LeftOut {
 
 /// Turns rows into points. Every column is a block of dimensions with a total variance of 1 over the
 /// rows it was learned from, and moves a point by [`super::scaling::FURTHEST`] at most; a column with
-/// so few different values that this limit holds them all keeps less, and [`Scale::Robust`] gives the
+/// so few different values that this limit holds them all keeps less, and [`super::Scale::Robust`] gives the
 /// variance 1 to the bulk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Encoder {

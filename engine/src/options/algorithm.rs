@@ -99,7 +99,7 @@ pub struct Decided {
     pub als: AlsOptions,
     /// How scorers make a score.
     pub blend: Blend,
-    /// The exponent of the power of two that weights were multiplied by, see [`Weighting::shift`].
+    /// The exponent of the power of two that weights were multiplied by, see [`crate::interactions::Weighting::shift`].
     #[serde(default)]
     pub shift: f64,
 }

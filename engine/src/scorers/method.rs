@@ -1,6 +1,6 @@
 //! A way to score as a training sees it: what it takes, how it is fitted, and what a fit says for a user.
 //!
-//! Whoever adds a way to score writes a folder with a [`Method`], whose fit gives a [`Scorer`](super::Scorer) for every
+//! Whoever adds a way to score writes a folder with a [`Method`], whose fit gives a [`Scorer`] for every
 //! user, and names it in [`super::registry`].
 
 use super::neighbours::NeighbourScratch;

@@ -7,7 +7,7 @@
 //! - [`identity`]: which segment is which of the version before, and how a row finds its segment
 //! - [`description`]: what a person reads about segments
 //! - [`streaming`]: rows that pass by once, for the aggregates
-//! - [`centered_rows`]: rows around their mean, for distances as products
+//! - `centered_rows`: rows around their mean, for distances as products
 
 mod centered_rows;
 pub mod density;

@@ -54,7 +54,7 @@ pub fn evaluate(
 /// for all users together.
 ///
 /// # Errors
-/// As [`train`], and [`EngineError::Shape`] where there is no such fold or only one.
+/// As [`fn@train`], and [`EngineError::Shape`] where there is no such fold or only one.
 pub fn validate(
     given: Given<'_>,
     options: &Options,

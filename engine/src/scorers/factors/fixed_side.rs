@@ -19,7 +19,7 @@ impl FixedSide {
     /// is the Gramian of **all** factors a row is measured against, which may be more than `fixed`.
     ///
     /// # Errors
-    /// [`EngineError::NotFinite`], [`EngineError::Cancelled`].
+    /// [`crate::EngineError::NotFinite`], [`crate::EngineError::Cancelled`].
     pub fn new(
         fixed: &Matrix,
         gram: &[f64],

@@ -34,7 +34,7 @@ pub struct DbscanSettings {
     /// A core row has this many rows within the radius, itself included.
     pub neighbours: usize,
     /// How far a row reaches, a distance; auto is the knee of the distances to the last of the
-    /// neighbours ([`super::auto_radius`]).
+    /// neighbours (`auto_radius`).
     pub radius: AutoOr<f64>,
 }
 

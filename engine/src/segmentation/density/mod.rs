@@ -1,8 +1,8 @@
 //! Density: segments as what is dense, of any shape, and noise between them.
 //!
-//! - [`mod@dbscan`]: clusters of one density
-//! - [`auto_radius`]: its radius, where none is given
-//! - [`range_search`]: which rows lie within a radius of each other
+//! - `dbscan`: clusters of one density
+//! - `auto_radius`: its radius, where none is given
+//! - `range_search`: which rows lie within a radius of each other
 
 mod auto_radius;
 mod dbscan;

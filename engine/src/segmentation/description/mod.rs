@@ -1,7 +1,7 @@
 //! What a person reads about segments.
 //!
-//! - [`mod@profiles`]: what sets the members of a segment apart, column by column
-//! - [`mod@rules`]: a sentence that says who belongs to it, found by [`rule_search`] among [`conditions`]
+//! - `profiles`: what sets the members of a segment apart, column by column
+//! - `rules`: a sentence that says who belongs to it, found by `rule_search` among `conditions`
 
 mod conditions;
 mod profiles;

@@ -1,8 +1,8 @@
 //! Hierarchical clustering: a merge tree, cut where the number of segments is right.
 //!
-//! - [`agglomerative`]: which clusters merge
-//! - [`merge_tree`]: the tree and its cuts
-//! - [`micro_clusters`]: many rows as a few thousand leaves
+//! - `agglomerative`: which clusters merge
+//! - `merge_tree`: the tree and its cuts
+//! - `micro_clusters`: many rows as a few thousand leaves
 
 mod agglomerative;
 mod merge_tree;

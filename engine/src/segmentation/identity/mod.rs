@@ -1,8 +1,8 @@
 //! Which segment is which: from version to version, and for users that come later.
 //!
-//! - [`matching`]: which segment is which of the version before
-//! - [`membership`]: the same segments on factors trained anew
-//! - [`classifier`]: how a row of users finds its segment
+//! - `matching`: which segment is which of the version before
+//! - `membership`: the same segments on factors trained anew
+//! - `classifier`: how a row of users finds its segment
 
 mod classifier;
 mod matching;

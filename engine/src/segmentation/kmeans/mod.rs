@@ -1,9 +1,9 @@
 //! k-means: spherical (Dhillon & Modha 2001) and Euclidean, of weighted rows.
 //!
-//! - [`settings`]: the geometry, how many clusters, how many starts
-//! - [`algorithm`]: the best of several starts, without clusters that are too small
-//! - [`seeding`], [`oversampling`]: where to begin, by k-means++ and by k-means‖
-//! - [`lloyd`]: from there to where no row wants to move, by [`nearest_centroid`] and [`cluster_sums`]
+//! - `settings`: the geometry, how many clusters, how many starts
+//! - `algorithm`: the best of several starts, without clusters that are too small
+//! - `seeding`, `oversampling`: where to begin, by k-means++ and by k-means‖
+//! - `lloyd`: from there to where no row wants to move, by `nearest_centroid` and `cluster_sums`
 //! - [`problem`]: what these share
 
 mod algorithm;

@@ -19,7 +19,7 @@ fn square_to(point: &[f32], mean: &[f64]) -> f64 {
 /// are compared: `observer` is asked before each cluster.
 ///
 /// # Errors
-/// [`EngineError::Cancelled`], [`EngineError::NoMemory`].
+/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
 pub fn davies_bouldin(points: &Matrix, of_row: &[u32], observer: &dyn Observer) -> Result<Option<f64>> {
     let Some(clusters) = LabelledClusters::of(points, of_row) else { return Ok(None) };
     let (columns, count) = (points.columns(), clusters.sizes.len());
@@ -54,7 +54,7 @@ pub fn davies_bouldin(points: &Matrix, of_row: &[u32], observer: &dyn Observer) 
 /// is better; 1 where there is none within. `None` with fewer than two clusters.
 ///
 /// # Errors
-/// [`EngineError::Cancelled`], [`EngineError::NoMemory`].
+/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
 pub fn calinski_harabasz(points: &Matrix, of_row: &[u32], observer: &dyn Observer) -> Result<Option<f64>> {
     let Some(clusters) = LabelledClusters::of(points, of_row) else { return Ok(None) };
     let (rows, count) = (points.rows() as f64, clusters.sizes.len() as f64);

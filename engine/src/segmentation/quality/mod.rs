@@ -1,11 +1,11 @@
 //! How good a division is, and how stable: the figures that are printed beside segments.
 //!
-//! - [`silhouette`], of several divisions at once [`silhouettes`], and [`dispersion`] look at the points of
+//! - `silhouette`, of several divisions at once [`silhouettes`], and `dispersion` look at the points of
 //!   one division
-//! - [`mod@adjusted_rand`] compares two divisions of the same users
-//! - [`mod@population_stability`] compares the sizes of the same segments at two times
-//! - [`scores`]: the figures of one division
-//! - [`choice`]: how many segments to take
+//! - `adjusted_rand` compares two divisions of the same users
+//! - `population_stability` compares the sizes of the same segments at two times
+//! - `scores`: the figures of one division
+//! - `choice`: how many segments to take
 
 mod adjusted_rand;
 mod choice;

@@ -1,7 +1,7 @@
 //! Recency, frequency and monetary value: segments that marketing knows by name.
 //!
-//! - [`scorer`]: the scores of a user
-//! - [`named_segments`]: which segment scores belong to
+//! - `scorer`: the scores of a user
+//! - `named_segments`: which segment scores belong to
 
 mod named_segments;
 mod scorer;

@@ -1,8 +1,8 @@
 //! Rows that pass by once, for the aggregates of SQL.
 //!
-//! - [`coreset`]: few weighted rows that stand for all, with [`sensitivity_sampling`] as its step
-//! - [`coreset_kmeans`]: k-means of weighted rows
-//! - [`labelled_sample`]: an even sample of rows and their labels
+//! - `coreset`: few weighted rows that stand for all, with `sensitivity_sampling` as its step
+//! - `coreset_kmeans`: k-means of weighted rows
+//! - `labelled_sample`: an even sample of rows and their labels
 
 mod coreset;
 mod coreset_kmeans;
