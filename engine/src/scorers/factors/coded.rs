@@ -207,11 +207,11 @@ impl<I: Iterator<Item = u32>> WithSimd for Surviving<'_, I> {
                         break;
                     }
                     scores.clear();
-                    scores.extend(
-                        block.iter().map(|row| {
-                            row.scale * (user_scale * product(&user, row.code) as f32) + row.added
-                        }),
-                    );
+                    // A closure given away would be compiled without the instructions that are chosen here.
+                    for row in &block {
+                        let product = product(&user, row.code) as f32;
+                        scores.push(row.scale * (user_scale * product) + row.added);
+                    }
                     for (row, score) in block.iter().zip(&scores) {
                         let error = row.scale * error + row.rounding;
                         // What cannot be among the best of those so far cannot be among the best of all.
