@@ -2,6 +2,7 @@
 
 use segrec_engine::interactions::{Id, IdKind, Ids};
 
+/// An id as text.
 pub fn id_text(id: Id<'_>) -> String {
     match id {
         Id::Bigint(id) => id.to_string(),
@@ -33,9 +34,16 @@ pub fn push_id(ids: &mut Ids, text: &str) -> bool {
     parse_id(text, ids.kind()).is_some_and(|id| ids.push(id))
 }
 
+/// Bytes of a uuid with a hyphen after every group of four digits, in braces.
+const LONGEST_UUID: usize = 41;
+
 /// The bytes of a uuid written in any of the forms that PostgreSQL reads: hexadecimal digits, hyphens after groups of four,
 /// braces around.
 pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    // Whoever calls may pass megabytes.
+    if text.len() > LONGEST_UUID {
+        return None;
+    }
     let inner = match text.strip_prefix('{') {
         Some(rest) => rest.strip_suffix('}')?,
         None => text,
