@@ -2,15 +2,17 @@
 
 use super::version::ServedVersion;
 use crate::catalog::models::Model;
-use crate::catalog::sources::relations::unpadded;
+use crate::catalog::sources::relations::is_blank_padded;
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
+use pgrx::pg_sys;
 use segrec_engine::interactions::{Id, IdKind};
+use std::cell::OnceCell;
 
 /// The id of a user in the form the model takes, `None` for a text that is no such id.
 pub fn user_id<'a>(id: Id<'a>, model: &Model) -> Result<Option<Id<'a>>> {
     match (id, model.user_kind) {
-        (Id::Text(text), kind) => Ok(parse_id(user_text(text, model), kind)),
+        (Id::Text(text), kind) => Ok(parse_id(Unpadded::users(model).id(text), kind)),
         (Id::Bigint(_), IdKind::Bigint) | (Id::Uuid(_), IdKind::Uuid) => Ok(Some(id)),
         (id, kind) => Err(SegrecError::WrongIdType {
             model: model.name.clone(),
@@ -21,17 +23,37 @@ pub fn user_id<'a>(id: Id<'a>, model: &Model) -> Result<Option<Id<'a>>> {
     }
 }
 
-/// The id of a user as the model's relation keeps it.
-pub fn user_text<'a>(id: &'a str, model: &Model) -> &'a str {
-    let of_events = model.events.as_ref().map(|source| (source.relation, &source.columns.user));
-    let of_users = || model.users.as_ref().map(|users| (users.relation, &users.key));
-    of_events.or_else(of_users).map_or(id, |(relation, column)| unpadded(id, relation, column))
+/// Ids as a column keeps them: without the blanks at their end where it is `char(n)`. The column is looked at once, and
+/// only where an id has such blanks.
+struct Unpadded<'a> {
+    column: Option<(pg_sys::Oid, &'a str)>,
+    is_padded: OnceCell<bool>,
 }
 
-/// The id of an item as the model's events keep it.
-fn item_text<'a>(id: &'a str, model: &Model) -> &'a str {
-    let source = model.events.as_ref();
-    source.map_or(id, |source| unpadded(id, source.relation, &source.columns.item))
+impl<'a> Unpadded<'a> {
+    fn of(column: Option<(pg_sys::Oid, &'a str)>) -> Self {
+        Self { column, is_padded: OnceCell::new() }
+    }
+
+    /// For the ids of users: as events have them, or else as the relation of users does.
+    fn users(model: &'a Model) -> Self {
+        let of_events = model.events.as_ref().map(|source| (source.relation, source.columns.user.as_str()));
+        let of_users = || model.users.as_ref().map(|users| (users.relation, users.key.as_str()));
+        Self::of(of_events.or_else(of_users))
+    }
+
+    /// For the ids of items, as events have them.
+    fn items(model: &'a Model) -> Self {
+        Self::of(model.events.as_ref().map(|source| (source.relation, source.columns.item.as_str())))
+    }
+
+    fn id<'b>(&self, id: &'b str) -> &'b str {
+        let is_padded = || self.column.is_some_and(|(relation, column)| is_blank_padded(relation, column));
+        match id.ends_with(' ') && *self.is_padded.get_or_init(is_padded) {
+            true => id.trim_end_matches(' '),
+            false => id,
+        }
+    }
 }
 
 fn kind_of(id: Id<'_>) -> IdKind {
@@ -57,12 +79,10 @@ pub fn check_item_kind(asked: IdKind, model: &Model) -> Result<()> {
 
 /// The numbers of those ids that the version knows.
 pub fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
-    let kind = version.item_ids().kind();
+    let (kind, unpadded) = (version.item_ids().kind(), Unpadded::items(version.model()));
     ids.iter()
         .filter_map(|&id| match id {
-            Id::Text(text) => {
-                parse_id(item_text(text, version.model()), kind).and_then(|id| version.item_ids().find(id))
-            }
+            Id::Text(text) => parse_id(unpadded.id(text), kind).and_then(|id| version.item_ids().find(id)),
             id => version.item_ids().find(id),
         })
         .collect()

@@ -206,15 +206,11 @@ pub struct EventColumns {
     pub event_type: Option<SourceColumn>,
 }
 
-/// An id as a column keeps it: without the blanks at its end where the column is `char(n)`. The column is looked at only
-/// where there are such blanks.
-pub fn unpadded<'a>(id: &'a str, relation: pg_sys::Oid, column: &str) -> &'a str {
-    let trimmed = id.trim_end_matches(' ');
-    let is_padded = || {
-        let relation = Relation::hold(relation);
-        relation.and_then(|relation| Some(SourceColumn::from(relation.column(column)?).is_blank_padded()))
-    };
-    if trimmed.len() < id.len() && is_padded() == Some(true) { trimmed } else { id }
+/// Whether ids in a column count without the blanks at their end; false where the column is not there.
+pub fn is_blank_padded(relation: pg_sys::Oid, column: &str) -> bool {
+    let relation = Relation::hold(relation);
+    let column = relation.as_ref().and_then(|relation| relation.column(column));
+    column.is_some_and(|column| SourceColumn::from(column).is_blank_padded())
 }
 
 /// A relation as it is now; an error where it is gone.
