@@ -79,35 +79,26 @@ impl Blended<'_> {
     /// The best `n` items without `excluded`, or of `only` (both ascending) where that is given.
     pub fn best(&self, excluded: &[u32], only: Option<&[u32]>, n: usize) -> Vec<Scored> {
         let only: Option<Vec<u32>> = only.map(|only| Items::listed(only).without(excluded).iter().collect());
-        let (proposing, others): (Vec<&Part<'_>>, Vec<&Part<'_>>) =
-            self.parts.iter().partition(|part| part.scorer.proposes());
-        let Some((last, rest)) = others.split_last() else {
-            // What is proposed is scored already.
-            let (items, sums) = match only {
-                Some(only) => {
-                    let sums = sums(&proposing, &only);
-                    (only, sums)
-                }
-                None => proposals(&proposing, excluded, &[]),
-            };
-            let mut top = TopN::new(n);
-            items.into_iter().zip(sums).for_each(|(item, sum)| top.push(item, sum));
-            return top.finish();
-        };
-        if proposing.is_empty() && rest.is_empty() {
+        let (proposing, others) = self.by_kind();
+        if let ([], [alone]) = (proposing.as_slice(), others.as_slice()) {
             let items = match &only {
                 Some(only) => Items::listed(only),
-                None => last.scorer.covers().without(excluded),
+                None => alone.scorer.covers().without(excluded),
             };
-            return last.scorer.best(items, last.weight, &[], n);
+            return alone.scorer.best(items, alone.weight, &[], n);
         }
         let (items, mut added) = match only {
-            None if !proposing.is_empty() => proposals(&proposing, excluded, self.popular),
-            only => {
-                let items = only.unwrap_or_else(|| last.scorer.covers().without(excluded).iter().collect());
-                let sums = sums(&proposing, &items);
-                (items, sums)
+            Some(only) => {
+                let sums = sums(&proposing, &only);
+                (only, sums)
             }
+            None => self.candidates(&proposing, &others, excluded),
+        };
+        let Some((last, rest)) = others.split_last() else {
+            // What is proposed is scored already.
+            let mut top = TopN::new(n);
+            items.into_iter().zip(added).for_each(|(item, sum)| top.push(item, sum));
+            return top.finish();
         };
         for part in rest {
             let scores = part.scorer.scores(&items);
@@ -119,15 +110,33 @@ impl Blended<'_> {
     /// The items, without `excluded`, that a list is chosen from, and the score that each part gives to each of them, for
     /// lists of the same person with several weights.
     pub fn offered(&self, excluded: &[u32]) -> (Vec<u32>, Vec<Vec<f32>>) {
-        let (proposing, others): (Vec<&Part<'_>>, Vec<&Part<'_>>) =
-            self.parts.iter().partition(|part| part.scorer.proposes());
-        let items = match (proposing.is_empty(), others.last()) {
-            (true, Some(last)) => last.scorer.covers().without(excluded).iter().collect(),
-            (_, None) => proposals(&proposing, excluded, &[]).0,
-            (false, Some(_)) => proposals(&proposing, excluded, self.popular).0,
-        };
+        let (proposing, others) = self.by_kind();
+        let (items, _) = self.candidates(&proposing, &others, excluded);
         let scores = self.parts.iter().map(|part| part.scorer.scores(&items)).collect();
         (items, scores)
+    }
+
+    /// The parts that propose items, and the others.
+    fn by_kind(&self) -> (Vec<&Part<'_>>, Vec<&Part<'_>>) {
+        self.parts.iter().partition(|part| part.scorer.proposes())
+    }
+
+    /// The items that a list is chosen from, without `excluded`, and what those that propose say of each.
+    fn candidates(
+        &self,
+        proposing: &[&Part<'_>],
+        others: &[&Part<'_>],
+        excluded: &[u32],
+    ) -> (Vec<u32>, Vec<f32>) {
+        match others.last() {
+            Some(last) if proposing.is_empty() => {
+                let items: Vec<u32> = last.scorer.covers().without(excluded).iter().collect();
+                let none = vec![0.0; items.len()];
+                (items, none)
+            }
+            Some(_) => proposals(proposing, excluded, self.popular),
+            None => proposals(proposing, excluded, &[]),
+        }
     }
 
     /// The score of each of some items, ascending.

@@ -22,7 +22,7 @@ use crate::scorers::ratings::rated::Rated;
 use crate::segmentation::identity::Membership;
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Everything that is learned from interactions.
 #[derive(Clone, Debug)]
@@ -126,7 +126,7 @@ impl Fit {
         own: bool,
         blend: &Blend,
         training: &'a Interactions,
-        popular: &'a PopularItems,
+        popular: &'a PopularItems<'_>,
         scratch: &'a RefCell<NeighbourScratch>,
     ) -> Blended<'a> {
         let segment = self.segments.of_user[user as usize] as usize;
@@ -149,7 +149,7 @@ impl Fit {
                 }
                 _ => Box::new(PopularityScorer {
                     everybody: popular.everybody.view(),
-                    segment: own.then(|| popular.of_segment(segment, &self.segments)),
+                    segment: own.then(|| popular.of_segment(segment)),
                     items: training.items(),
                     history: history.len(),
                 }),
@@ -157,8 +157,10 @@ impl Fit {
             Part { scorer, weight: *weight }
         };
         let parts = blend.0.iter().map(part);
-        let few = blend.has("factors").then(|| popular.segments.get(segment)).flatten();
-        Blended { parts: parts.collect(), popular: few.map_or(&[][..], |popular| popular.view().items) }
+        // Factors alone rank everything that they cover.
+        let fills = blend.has("factors") && !blend.is_single();
+        let few = if fills { popular.of_segment(segment).own() } else { &[] };
+        Blended { parts: parts.collect(), popular: few }
     }
 
     /// The factors of a user, and what they are scored against.
@@ -177,31 +179,40 @@ impl Fit {
     }
 }
 
-/// What is popular in a training part: with everybody, and where it is asked for in each segment.
-#[derive(Clone, Debug)]
-pub struct PopularItems {
+/// What is popular in a training part: with everybody, and from when it is first asked for in each segment.
+#[derive(Debug)]
+pub struct PopularItems<'a> {
     /// Items by their users, or by the sum of what is left of their weights.
     pub everybody: Popularity,
-    /// The same in each segment; empty where nobody is offered it.
-    pub segments: Vec<Popularity>,
-    users: usize,
+    /// The same, of every item.
+    of_item: Vec<f32>,
+    segments: OnceLock<Vec<Popularity>>,
+    fit: &'a Fit,
+    training: &'a Interactions,
+    weighed: bool,
 }
 
-impl PopularItems {
+impl<'a> PopularItems<'a> {
     /// What is popular in the training part of a fit. With `weighed` popularity is the sum of confidences.
-    pub fn new(fit: &Fit, training: &Interactions, weighed: bool) -> Self {
-        let all = item_popularity(training, weighed);
-        let of_segment = |(segment, own): (usize, Vec<f32>)| {
-            let (items, members) = (&fit.segments.items[segment], fit.segments.users[segment].len());
-            Popularity::of_segment(items, &own, members, &all, training.users())
-        };
-        let counts = segment_popularity(training, &fit.segments, weighed);
-        let segments = counts.into_iter().enumerate().map(of_segment).collect();
-        Self { everybody: Popularity::new((0..).zip(all)), segments, users: training.users() }
+    pub fn new(fit: &'a Fit, training: &'a Interactions, weighed: bool) -> Self {
+        let of_item = item_popularity(training, weighed);
+        let everybody = Popularity::new((0..).zip(of_item.iter().copied()));
+        Self { everybody, of_item, segments: OnceLock::new(), fit, training, weighed }
     }
 
-    fn of_segment<'a>(&'a self, segment: usize, segments: &'a Segments) -> SegmentPopular<'a> {
+    /// What is popular in a segment, with everybody's popularity where it is small.
+    fn of_segment(&self, segment: usize) -> SegmentPopular<'_> {
+        let segments = &self.fit.segments;
+        let all_users = self.training.users();
+        let of_segments = self.segments.get_or_init(|| {
+            let of_segment = |(segment, own): (usize, Vec<f32>)| {
+                let (items, members) = (&segments.items[segment], segments.users[segment].len());
+                Popularity::of_segment(items, &own, members, &self.of_item, all_users)
+            };
+            let counts = segment_popularity(self.training, segments, self.weighed);
+            counts.into_iter().enumerate().map(of_segment).collect()
+        });
         let (items, members) = (&segments.items[segment], segments.users[segment].len());
-        SegmentPopular::new(self.segments[segment].view(), items, members, self.everybody.view(), self.users)
+        SegmentPopular::new(of_segments[segment].view(), items, members, self.everybody.view(), all_users)
     }
 }

@@ -9,6 +9,7 @@ use crate::ranking::{Blend, Blended, Scored, Scoring, top_lists};
 use crate::scorers::neighbours::NeighbourScratch;
 use rayon::prelude::*;
 use std::cell::RefCell;
+use std::sync::Arc;
 
 /// Users whose scores are held at once.
 const BATCH_USERS: usize = 2_048;
@@ -25,13 +26,13 @@ pub struct Ranker<'a> {
     /// How its scorers make a score.
     pub blend: Blend,
     /// What is popular in the training part.
-    pub popular: PopularItems,
+    pub popular: Arc<PopularItems<'a>>,
 }
 
 impl<'a> Ranker<'a> {
     /// Ranks as the fit does. With `weighed` popularity is the sum of confidences.
     pub fn new(fit: &'a Fit, training: &'a Interactions, weighed: bool) -> Self {
-        let popular = PopularItems::new(fit, training, weighed);
+        let popular = Arc::new(PopularItems::new(fit, training, weighed));
         Self { fit, training, blend: fit.blend.clone(), popular }
     }
 

@@ -115,22 +115,10 @@ impl CodedRows<'_> {
     ) -> Vec<Scored> {
         let Survivors { items, added } =
             pulp::Arch::new().dispatch(Surviving { rows: *self, user, items, added, n });
-        self.best_exact(user, items.into_iter(), &added, n)
-    }
-
-    /// The same without codes: every item is scored.
-    pub fn best_exact(
-        &self,
-        user: &[f32],
-        items: impl Iterator<Item = u32>,
-        added: &[f32],
-        n: usize,
-    ) -> Vec<Scored> {
-        let items: Vec<u32> = items.collect();
         let products = self.exact.scores(user, &items);
         let mut top = TopN::new(n);
-        for (place, (item, product)) in items.into_iter().zip(products).enumerate() {
-            top.push(item, product + added.get(place).copied().unwrap_or(0.0));
+        for ((item, product), added) in items.into_iter().zip(products).zip(added) {
+            top.push(item, product + added);
         }
         top.finish()
     }

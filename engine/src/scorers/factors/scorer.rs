@@ -5,7 +5,8 @@ use super::fold_in::FoldIn;
 use super::item_rows::ItemRows;
 use crate::observer::Observer;
 use crate::ranking::Scored;
-use crate::scorers::scorer::{Contributions, Items, Scorer, allowed};
+use crate::scorers::scorer::{Contributions, Items, Scorer, allowed, best_of_scores};
+use std::borrow::Cow;
 
 /// The factors of one person, and what they are scored against.
 #[derive(Clone, Copy, Debug)]
@@ -32,23 +33,19 @@ impl Scorer for FactorScorer<'_> {
     }
 
     fn best(&self, items: Items<'_>, weight: f32, added: &[f32], n: usize) -> Vec<Scored> {
-        let [backbone, own] = self.codes.unwrap_or_default();
+        let Some([backbone, own]) = self.codes else {
+            return best_of_scores(self, items, weight, added, n);
+        };
         let rows = CodedRows { exact: self.rows, backbone, own };
-        let scaled: Vec<f32>;
-        let user = if weight == 1.0 {
-            self.user
-        } else {
-            scaled = self.user.iter().map(|value| weight * value).collect();
-            &scaled
+        let user: Cow<'_, [f32]> = match weight {
+            1.0 => Cow::Borrowed(self.user),
+            _ => self.user.iter().map(|value| weight * value).collect(),
         };
         let (listed, count, excluded) = items.parts();
-        match (self.codes, listed, excluded.is_empty()) {
-            (None, ..) => rows.best_exact(user, items.iter(), added, n),
-            (_, Some(items), true) => rows.best(user, items.iter().copied(), added, n),
-            (_, Some(items), false) => {
-                rows.best(user, items.iter().copied().filter(allowed(excluded)), added, n)
-            }
-            (_, None, _) => rows.best(user, (0..count).filter(allowed(excluded)), added, n),
+        let allowed = allowed(excluded);
+        match listed {
+            Some(items) => rows.best(&user, items.iter().copied().filter(allowed), added, n),
+            None => rows.best(&user, (0..count).filter(allowed), added, n),
         }
     }
 

@@ -103,7 +103,7 @@ pub trait NeighbourRows {
             black_box((targets.first().copied(), weights.first().copied()));
         }
         for (targets, weights) in rows() {
-            scratch.add(targets, weights);
+            scratch.add(targets, weights, 1.0);
         }
         scratch.finish()
     }
@@ -116,11 +116,10 @@ pub trait NeighbourRows {
         scratch: &'s mut NeighbourScratch,
     ) -> (&'s [u32], &'s [f32]) {
         scratch.start(self.items());
-        for (&item, &share) in history.iter().zip(shares) {
+        let known = history.iter().zip(shares).filter(|(item, _)| (**item as usize) < self.items());
+        for (&item, &share) in known {
             let (targets, weights) = self.row(item as usize);
-            for (&target, &weight) in targets.iter().zip(weights) {
-                scratch.add(&[target], &[share * weight]);
-            }
+            scratch.add(targets, weights, share);
         }
         scratch.finish()
     }
@@ -167,9 +166,9 @@ impl NeighbourScratch {
     }
 
     #[inline(always)]
-    fn add(&mut self, targets: &[u32], weights: &[f32]) {
+    fn add(&mut self, targets: &[u32], weights: &[f32], share: f32) {
         for (&target, &weight) in targets.iter().zip(weights) {
-            self.sums[target as usize] += weight;
+            self.sums[target as usize] += share * weight;
             self.touched[target as usize / 64] |= 1 << (target % 64);
         }
     }
