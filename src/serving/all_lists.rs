@@ -16,7 +16,6 @@ use crate::pg::process::memory::ask;
 use crate::pg::process::workers::{Workers, look};
 use crate::settings;
 use rayon::prelude::*;
-use segrec_engine::options::Algorithm;
 use segrec_engine::ranking::{Scored, Scoring, Source, top_lists};
 use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::{Matrix, Observer};
@@ -112,14 +111,13 @@ impl AllLists {
         let version = Rc::clone(&self.version);
         let segment = version.segment(version.segment_number(users[0].segment)?)?;
         let (lists, source) = self.ranked(users, &segment)?;
-        let gated = version.decided.algorithm == Algorithm::Popularity && !segment.has_own_part;
-        let popular = (!gated).then_some(&segment);
+        let popular = version.filling(segment);
         for (user, list) in users.iter().zip(lists) {
             look();
             let list = if user.factors.is_empty() { Vec::new() } else { list };
             let shown = |Scored { item, score }| Recommended { item, score: version.shown(score), source };
             let mut items: Vec<Recommended> = list.into_iter().map(shown).collect();
-            fill_with_popular(&mut items, &version, popular, user.seen(), None, self.n);
+            fill_with_popular(&mut items, &version, popular.as_ref(), user.seen(), None, self.n);
             for (rank, recommended) in (1..).zip(items) {
                 self.lines.push_back(Line {
                     user_id: user.user_id.clone(),

@@ -83,7 +83,7 @@ pub fn explain(
     };
     let items = &person.history.items;
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-    let scorers = version.scorers(segment)?.filter(|_| person.factors.is_some());
+    let scorers = version.explaining_scorers(segment)?.filter(|_| person.factors.is_some());
     let Some(scorers) = scorers else {
         // Nothing that the user has speaks for it.
         let score = predict(user, item, kind, model)?;

@@ -21,7 +21,6 @@ use crate::pg::process::memory::ask;
 use crate::pg::process::workers::run_alone;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind};
-use segrec_engine::options::Algorithm;
 use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::segmentation::identity::nearest_segment;
 use std::rc::Rc;
@@ -108,8 +107,7 @@ fn counted(
         true => FactorSource::Stored,
         false => FactorSource::FoldedIn,
     });
-    let sources: Vec<Source> = list.items.iter().map(|item| item.source).collect();
-    statistics::count(model_id, scored_with, &sources);
+    statistics::count(model_id, scored_with, list.items.iter().map(|item| item.source));
     Ok(list)
 }
 
@@ -271,8 +269,7 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
     }
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
     // Where segments are ranked by what is popular in them, the gate decides for those whom it measured.
-    let gated = version.decided.algorithm == Algorithm::Popularity && person.known;
-    let segment = segment.filter(|segment| !gated || segment.has_own_part);
+    let segment = segment.and_then(|own| if person.known { version.filling(own) } else { Some(own) });
     fill_with_popular(&mut items, &version, segment.as_ref(), excluded, candidates.as_deref(), n);
     let items = request.variety.choose(&version, items, request.n)?;
     Ok(Recommendation { version, items })

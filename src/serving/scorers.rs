@@ -1,4 +1,4 @@
-//! The scorers of a version: where the rows lie that each reads. No other file of serving knows which scorers there are.
+//! The scorers of a version: where the rows lie that each reads. Lists and audiences know no scorer by its name.
 
 use super::cache::file::MappedNeighbours;
 use super::version::{Segment, ServedVersion};
@@ -9,24 +9,28 @@ use segrec_engine::linalg::vector::dot;
 use segrec_engine::ranking::blended::Weight;
 use segrec_engine::ranking::{Blend, Blended, Part, Source};
 use segrec_engine::scorers::Scorer;
-use segrec_engine::scorers::factors::coded::Codes;
+use segrec_engine::scorers::factors::coded::CodedRows;
 use segrec_engine::scorers::factors::{FactorScorer, FoldIn, ItemRows};
 use segrec_engine::scorers::neighbours::{NeighbourRows, NeighbourScorer, NeighbourScratch};
 use segrec_engine::scorers::ratings::RatingScorer;
 use segrec_engine::scorers::ratings::rated::Rated;
 use std::cell::RefCell;
 
-/// What a version scores the people of a segment with.
+/// What a version scores the people of a segment with: of each scorer of its blend the rows that it reads.
 #[derive(Clone, Copy)]
 pub struct SegmentScorers<'a> {
     blend: &'a Blend,
-    rows: ItemRows<'a>,
-    codes: [Codes<'a>; 2],
-    fold_in: Option<FoldIn<'a>>,
+    factors: Option<CodedRows<'a>>,
     neighbours: Option<MappedNeighbours<'a>>,
-    rated: Option<(&'a Rated, Rows<'a>)>,
     popular: &'a [u32],
-    has_own_factors: bool,
+    reasons: Option<Reasons<'a>>,
+}
+
+/// What explains scores of factors and of ratings; lists do not read it.
+#[derive(Clone, Copy)]
+enum Reasons<'a> {
+    Factors(FoldIn<'a>),
+    Ratings(&'a Rated, Rows<'a>),
 }
 
 /// Somebody who is scored.
@@ -50,68 +54,80 @@ impl ServedVersion {
         !self.decided.blend.has("popularity")
     }
 
+    /// The segment whose popular items fill the lists of those whom the gate measured: where popularity ranks, none that it
+    /// refused.
+    pub fn filling<'a>(&self, segment: Segment<'a>) -> Option<Segment<'a>> {
+        (self.has_scorers() || segment.has_own_part).then_some(segment)
+    }
+
     /// The scorers of the people of a segment; none where the version ranks by what is popular.
     pub fn scorers<'a>(&'a self, segment: Option<Segment<'a>>) -> Result<Option<SegmentScorers<'a>>> {
         if !self.has_scorers() {
             return Ok(None);
         }
         let blend = &self.decided.blend;
-        let coded = self.coded(segment)?;
-        let own = segment.and_then(|segment| segment.own);
-        let fold_in = match own {
-            _ if self.rated.is_some() => None,
-            Some(own) => Some(own.fold_in),
-            None => Some(self.fold_in()?),
-        };
-        let rated = match &self.rated {
-            Some(rated) => Some((rated, self.all_patterns()?)),
-            None => None,
-        };
+        let by_factors = blend.has("factors") || blend.has("ratings");
         let few = segment.filter(|_| blend.has("factors"));
         Ok(Some(SegmentScorers {
             blend,
-            rows: coded.exact,
-            codes: [coded.backbone, coded.own],
-            fold_in,
+            factors: if by_factors { Some(self.coded(segment)?) } else { None },
             neighbours: if blend.has("neighbours") { Some(self.neighbours()?) } else { None },
-            rated,
             popular: few.map_or(&[][..], |segment| segment.popular.own()),
-            has_own_factors: own.is_some(),
+            reasons: None,
         }))
+    }
+
+    /// The same, for explaining what they say.
+    pub fn explaining_scorers<'a>(
+        &'a self,
+        segment: Option<Segment<'a>>,
+    ) -> Result<Option<SegmentScorers<'a>>> {
+        let Some(scorers) = self.scorers(segment)? else { return Ok(None) };
+        let own = segment.and_then(|segment| segment.own);
+        let reasons = match (&self.rated, own) {
+            _ if scorers.factors.is_none() => None,
+            (Some(rated), _) => Some(Reasons::Ratings(rated, self.all_patterns()?)),
+            (None, Some(own)) => Some(Reasons::Factors(own.fold_in)),
+            (None, None) => Some(Reasons::Factors(self.fold_in()?)),
+        };
+        Ok(Some(SegmentScorers { reasons, ..scorers }))
     }
 }
 
 impl<'a> SegmentScorers<'a> {
     /// What they say for one person.
     pub fn blended(&self, person: Recipient<'a>, scratch: &'a RefCell<NeighbourScratch>) -> Blended<'a> {
+        let Recipient { factors: user, items, confidences, shares, attributes } = person;
         let part = |Weight { scorer, weight, .. }: &Weight| {
-            let (items, confidences) = (person.items, person.confidences);
-            let factors = FactorScorer {
-                user: person.factors,
-                rows: self.rows,
-                codes: Some(self.codes),
-                history: (items, confidences),
-                fold_in: self.fold_in,
-            };
-            let scorer: Box<dyn Scorer + 'a> = match (scorer.as_str(), self.neighbours, self.rated) {
+            let scorer: Box<dyn Scorer + 'a> = match (scorer.as_str(), self.neighbours, self.factors) {
                 ("neighbours", Some(rows), _) => {
-                    Box::new(NeighbourScorer { rows, history: items, shares: person.shares, scratch })
+                    Box::new(NeighbourScorer { rows, history: items, shares, scratch })
                 }
-                ("ratings", _, Some((rated, patterns))) => {
-                    Box::new(RatingScorer { factors, rated, patterns, attributes: person.attributes })
+                (_, _, coded) => {
+                    let CodedRows { exact: rows, backbone, own } = coded?;
+                    let fold_in = match self.reasons {
+                        Some(Reasons::Factors(fold_in)) => Some(fold_in),
+                        _ => None,
+                    };
+                    let codes = Some([backbone, own]);
+                    let factors = FactorScorer { user, rows, codes, history: (items, confidences), fold_in };
+                    match self.reasons {
+                        Some(Reasons::Ratings(rated, patterns)) => {
+                            Box::new(RatingScorer { factors, rated, patterns, attributes })
+                        }
+                        _ => Box::new(factors),
+                    }
                 }
-                _ => Box::new(factors),
             };
-            Part { scorer, weight: *weight }
+            Some(Part { scorer, weight: *weight })
         };
-        Blended { parts: self.blend.0.iter().map(part).collect(), popular: self.popular }
+        Blended { parts: self.blend.0.iter().filter_map(part).collect(), popular: self.popular }
     }
 
     /// The factors that people are scored against, where nothing else scores them: lists of many people are then
     /// products of matrices.
     pub fn only_factors(&self) -> Option<ItemRows<'a>> {
-        let by_factors = self.blend.has("factors") || self.blend.has("ratings");
-        (self.blend.is_single() && by_factors).then_some(self.rows)
+        self.factors.filter(|_| self.blend.is_single()).map(|coded| coded.exact)
     }
 
     /// Where the items of people of the training come from.
@@ -120,7 +136,7 @@ impl<'a> SegmentScorers<'a> {
             Source::Rating
         } else if !self.blend.has("factors") {
             Source::Neighbours
-        } else if self.has_own_factors {
+        } else if self.factors.is_some_and(|coded| coded.exact.own.is_some()) {
             Source::Segment
         } else {
             Source::Backbone

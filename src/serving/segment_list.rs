@@ -13,7 +13,6 @@ use super::version::ServedVersion;
 use crate::catalog::versions::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::Id;
-use segrec_engine::options::Algorithm;
 use segrec_engine::ranking::Scored;
 
 /// The most members that the mean is of; of a larger segment, members at equal distances. A mean of 5,000, which
@@ -43,8 +42,7 @@ pub fn recommend_segment(
         let blended = scorers.blended(mean.recipient(), &version.scratch);
         items.extend(blended.best(&[], candidates, n).into_iter().map(shown));
     }
-    let gated = version.decided.algorithm == Algorithm::Popularity && !rows.has_own_part;
-    fill_with_popular(&mut items, &version, (!gated).then_some(&rows), &[], candidates, n);
+    fill_with_popular(&mut items, &version, version.filling(rows).as_ref(), &[], candidates, n);
     Ok(Recommendation { version, items })
 }
 

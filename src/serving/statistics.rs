@@ -13,15 +13,19 @@ pub enum FactorSource {
 }
 
 /// Counts a list by the sources of its items: what it was scored with, and with what it was filled.
-pub fn count(model_id: i64, scored_with: Option<FactorSource>, sources: &[Source]) {
-    let has = |source| sources.contains(&source);
+pub fn count(
+    model_id: i64,
+    scored_with: Option<FactorSource>,
+    mut sources: impl Iterator<Item = Source> + Clone,
+) {
+    let has = |source| sources.clone().any(|own| own == source);
     let counted = [
         (Counter::Calls, true),
         (Counter::Stored, scored_with == Some(FactorSource::Stored)),
         (Counter::FoldedIn, scored_with == Some(FactorSource::FoldedIn)),
         (Counter::SegmentPopular, has(Source::SegmentPopular)),
         (Counter::Popular, has(Source::Popular)),
-        (Counter::Empty, sources.is_empty()),
+        (Counter::Empty, sources.next().is_none()),
     ];
     add(model_id, counted.into_iter().filter_map(|(counter, counts)| counts.then_some(counter)));
 }
