@@ -131,7 +131,7 @@ fn rows_that_lie_in_another_order_serve_the_same() {
     let lists = "SELECT * FROM segrec_recommend_all('planted', 20)";
     let expected = session.table(lists);
     let file = only_file(&cluster);
-    for table in ["version_items", "version_segment_items"] {
+    for table in ["version_items", "version_item_rows", "version_segment_items"] {
         let table = format!("segrec_catalog.{table}");
         session.run(&format!(
             "CREATE TEMP TABLE kept AS SELECT * FROM {table};

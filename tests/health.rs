@@ -118,7 +118,7 @@ fn health_counts_what_happened_since_it_was_well() {
     ));
     let shares = "SELECT (SELECT sum(disk) FROM segrec.health) BETWEEN 0.99 * total AND 1.01 * total
         FROM (SELECT sum(pg_total_relation_size(oid)) AS total FROM pg_class
-              WHERE relnamespace = 'segrec_catalog'::regnamespace AND relname IN ('version_users', 'version_items', 'version_segment_items')) all_tables";
+              WHERE relnamespace = 'segrec_catalog'::regnamespace AND relname IN ('version_users', 'version_items', 'version_item_rows', 'version_segment_items')) all_tables";
     assert_eq!(session.table(shares), "t");
 }
 

@@ -351,6 +351,8 @@ fn a_version_whose_rows_were_not_restored_is_told_as_such() {
     let (_database, mut session) = trained("recommend_partial");
     for (table, call) in [
         ("version_items", "SELECT segrec_recommend(1)"),
+        ("version_sections", "SELECT segrec_recommend(1)"),
+        ("version_item_rows", "SELECT segrec_recommend(1)"),
         ("versions", "SELECT segrec_recommend(1)"),
         ("versions", "SELECT segrec_segment_of(1::bigint)"),
         ("versions", "SELECT segrec_export('planted')"),

@@ -440,7 +440,7 @@ fn an_estimate_counts_what_there_is_and_bounds_what_a_training_takes() {
         .map(|what| session.value::<i64>(&format!("SELECT {what} FROM segrec_estimate('long')")));
     session.run("SELECT segrec_train('long')");
     let stored: i64 = session.value(
-        "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class WHERE relnamespace = 'segrec_catalog'::regnamespace AND relname IN ('version_users', 'version_items', 'version_segment_items')",
+        "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class WHERE relnamespace = 'segrec_catalog'::regnamespace AND relname IN ('version_users', 'version_items', 'version_item_rows', 'version_segment_items')",
     );
     assert!(stored < disk && disk < 6 * stored, "{stored} of {disk}");
     // Refused below what was estimated.

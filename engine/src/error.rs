@@ -46,6 +46,12 @@ pub enum EngineError {
         /// Which factors.
         what: &'static str,
     },
+    /// What is stored of a part of a model cannot be written or read.
+    #[error("what is stored of {what} is damaged")]
+    Encoding {
+        /// Which part.
+        what: &'static str,
+    },
     /// A column cannot be used as it is.
     #[error("column \"{column}\" {reason}")]
     Column {

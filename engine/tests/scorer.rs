@@ -1,13 +1,15 @@
-//! A way to score that only this file knows: it trains, blends, ranks and explains without a change anywhere else.
+//! A way to score that only this file knows: it trains, blends, ranks, explains and is served from what is stored of it
+//! without a change anywhere else.
 
 use segrec_engine::interactions::{Events, Id, IdKind, Interactions, RawEvents};
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::scorers::neighbours::NeighbourScratch;
+use segrec_engine::scorers::sections::{NewSection, SectionKind, StoredSection, StoredSections};
 use segrec_engine::scorers::{Contributions, Fitted, Items, Method, Scorer};
 use segrec_engine::training::ranker::Ranker;
 use segrec_engine::training::{Given, UserData, train};
-use segrec_engine::{Observer, Result, Silent};
+use segrec_engine::{EngineError, Observer, Result, Silent};
 use serde_json::json;
 use std::{cell::RefCell, sync::Arc};
 
@@ -27,11 +29,25 @@ impl Method for Next {
     fn fit(&self, given: &Interactions, _: &Options, _: &dyn Observer) -> Result<Option<Arc<dyn Fitted>>> {
         Ok(Some(Arc::new(NextOf(given.items() as u32))))
     }
+
+    fn sections(&self) -> &'static [(&'static str, SectionKind)] {
+        &[("items", SectionKind::Opaque)]
+    }
+
+    fn open<'a>(&self, sections: &StoredSections<'a>) -> Result<Option<Box<dyn Fitted + 'a>>> {
+        let items =
+            sections.opaque("items")?.try_into().map_err(|_| EngineError::Encoding { what: "next" })?;
+        Ok(Some(Box::new(NextOf(u32::from_le_bytes(items)))))
+    }
 }
 
 impl Fitted for NextOf {
     fn scorer<'a>(&'a self, user: KnownUser<'a>, _: &'a RefCell<NeighbourScratch>) -> Box<dyn Scorer + 'a> {
         Box::new(NextOfUser(self.0, user.items))
+    }
+
+    fn sections(&self) -> Vec<(&'static str, NewSection<'_>)> {
+        vec![("items", NewSection::Opaque(self.0.to_le_bytes().to_vec()))]
     }
 }
 
@@ -52,7 +68,7 @@ impl Scorer for NextOfUser<'_> {
 }
 
 #[test]
-fn a_way_to_score_that_is_one_folder_trains_blends_ranks_and_explains() {
+fn a_way_to_score_that_is_one_folder_trains_blends_ranks_explains_and_is_served() {
     let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
     for user in 0..300i64 {
         (0..8).for_each(|step| raw.push(Id::Bigint(user), Id::Bigint((user * 7 + step) % 400), 1.0, 0));
@@ -74,4 +90,15 @@ fn a_way_to_score_that_is_one_folder_trains_blends_ranks_and_explains() {
     let parts = blended.contributions(best.item, &Silent);
     let spoken_by = parts.iter().flat_map(|part| history.iter().zip(&part.of_items));
     assert!(spoken_by.max_by(|a, b| a.1.total_cmp(b.1)).is_some_and(|(item, _)| item + 1 == best.item));
+
+    let stored = trained.fit.sections().unwrap();
+    let of_next = stored.iter().filter(|(scorer, _, _)| *scorer == Next.name());
+    let stored = of_next.filter_map(|(_, name, section)| match section {
+        NewSection::Opaque(bytes) => Some((*name, StoredSection::Opaque(bytes))),
+        _ => None,
+    });
+    let served = Next.open(&StoredSections::new(stored.collect())).unwrap().unwrap();
+    let user = KnownUser { items: history, ..KnownUser::default() };
+    assert_eq!(served.scorer(user, &scratch).scores(&[best.item]), [1.0]);
+    assert!(Next.open(&StoredSections::default()).is_err());
 }

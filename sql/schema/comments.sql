@@ -198,7 +198,6 @@ BEGIN
             ('version_id', NULL, 'the key of the version'),
             ('deployed_at', NULL, 'when it was deployed last'),
             ('decided', NULL, 'what the training decided where options leave it open'),
-            ('rated', NULL, 'what ratings need besides factors'),
             ('median_weight', NULL, 'the weight that became a confidence of 1'),
             ('anchor', NULL, 'the moment from which age is counted, in microseconds since 2000'),
             ('item_gram', NULL, 'the Gramian of the backbone''s item factors, k x k'),

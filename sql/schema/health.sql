@@ -103,7 +103,9 @@ SELECT model.name AS model, state.not_live IS NULL AS live, state.not_live AS li
        CASE WHEN counted.rows > version.event_rows THEN counted.rows - version.event_rows
             WHEN counted.rows IS NOT NULL AND version.event_rows IS NOT NULL THEN 0 END AS new_rows,
        (SELECT (COALESCE(size.users / NULLIF(every.users, 0) * pg_catalog.pg_total_relation_size('segrec_catalog.version_users'), 0)
-              + COALESCE(size.items / NULLIF(every.items, 0) * pg_catalog.pg_total_relation_size('segrec_catalog.version_items'), 0)
+              + COALESCE(size.items / NULLIF(every.items, 0)
+                         * (pg_catalog.pg_total_relation_size('segrec_catalog.version_items')
+                            + pg_catalog.pg_total_relation_size('segrec_catalog.version_item_rows')), 0)
               + COALESCE(size.pairs / NULLIF(every.pairs, 0) * pg_catalog.pg_total_relation_size('segrec_catalog.version_segment_items'), 0))::bigint
         FROM segrec_catalog.model_sizes size,
              (SELECT pg_catalog.sum(users) AS users, pg_catalog.sum(items) AS items, pg_catalog.sum(pairs) AS pairs

@@ -73,7 +73,6 @@ CREATE TABLE segrec_catalog.versions (
     reason text,
     options jsonb NOT NULL,
     decided jsonb,
-    rated bytea,
     classifier bytea,
     median_weight real,
     anchor bigint,
@@ -82,7 +81,7 @@ CREATE TABLE segrec_catalog.versions (
     UNIQUE (model_id, version)
 );
 ALTER TABLE segrec_catalog.versions ALTER reason SET STATISTICS 0;
-COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided is what options leave open; rated is what ratings need besides factors; classifier is how a row of users finds its segment; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are what fold-in needs; event_rows is how many rows of events were read';
+COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided is what options leave open; classifier is how a row of users finds its segment; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are what fold-in needs; event_rows is how many rows of events were read';
 
 CREATE TABLE segrec_catalog.segments (
     version_id bigint NOT NULL,
@@ -303,16 +302,36 @@ CREATE TABLE segrec_catalog.version_items (
     users integer NOT NULL,
     popularity real NOT NULL,
     factors real[] NOT NULL,
-    pattern real[],
-    neighbours integer[],
-    neighbour_weights real[],
     PRIMARY KEY (version_id, item),
     UNIQUE (version_id, item_id)
 );
-ALTER TABLE segrec_catalog.version_items
-    ALTER factors SET STORAGE EXTERNAL, ALTER pattern SET STORAGE EXTERNAL, ALTER neighbours SET STORAGE EXTERNAL,
-    ALTER neighbour_weights SET STORAGE EXTERNAL;
-COMMENT ON TABLE segrec_catalog.version_items IS 'the items of each version with the backbone''s factors and their neighbours (numbers of items, ascending); pattern is what having rated an item says about a user';
+ALTER TABLE segrec_catalog.version_items ALTER factors SET STORAGE EXTERNAL;
+COMMENT ON TABLE segrec_catalog.version_items IS 'the items of each version with the backbone''s factors';
+
+CREATE TABLE segrec_catalog.version_sections (
+    version_id bigint NOT NULL,
+    section integer NOT NULL,
+    scorer text NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('sparse', 'dense', 'opaque')),
+    columns integer,
+    rows bigint NOT NULL,
+    content bytea,
+    PRIMARY KEY (version_id, section)
+);
+ALTER TABLE segrec_catalog.version_sections ALTER content SET STORAGE EXTERNAL;
+COMMENT ON TABLE segrec_catalog.version_sections IS 'what the scorers of each version are stored as besides factors: sparse sections have items with weights for every item and dense ones a row of so many columns, rows in segrec_catalog.version_item_rows; content is that of opaque ones';
+
+CREATE TABLE segrec_catalog.version_item_rows (
+    version_id bigint NOT NULL,
+    section integer NOT NULL,
+    item integer NOT NULL,
+    items integer[],
+    weights real[] NOT NULL,
+    PRIMARY KEY (version_id, section, item)
+);
+ALTER TABLE segrec_catalog.version_item_rows ALTER items SET STORAGE EXTERNAL, ALTER weights SET STORAGE EXTERNAL;
+COMMENT ON TABLE segrec_catalog.version_item_rows IS 'what the sections of each version say of its items; items (their numbers, ascending) are null in dense sections, and an item that says nothing has no row in sparse ones';
 
 CREATE TABLE segrec_catalog.version_segment_items (
     version_id bigint NOT NULL,
@@ -337,6 +356,7 @@ BEGIN
                pg_catalog.string_agg(pg_catalog.format('ALTER %I SET STATISTICS 0', attname), ', ') AS changes
         FROM pg_catalog.pg_attribute
         WHERE attrelid IN ('segrec_catalog.version_users'::pg_catalog.regclass, 'segrec_catalog.version_items'::pg_catalog.regclass,
+                           'segrec_catalog.version_item_rows'::pg_catalog.regclass,
                            'segrec_catalog.version_segment_items'::pg_catalog.regclass) AND attnum > 0
         GROUP BY attrelid
     LOOP
@@ -404,6 +424,8 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.metrics', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.training_log', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.version_users', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.version_items', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.version_sections', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.version_item_rows', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.version_segment_items', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.studies', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.studies_study_id_seq', '');

@@ -48,7 +48,7 @@ SELECT model.name AS model, version.version_id, version.model_id, version.versio
        version.split, version.metric, version.value, version.baseline, version.previous,
        CASE WHEN version.state = 'ready' OR model.may_train THEN version.reason
             ELSE 'the training failed; who may train the model sees why' END AS reason,
-       version.options, version.decided, version.rated, version.classifier, version.median_weight, version.anchor,
+       version.options, version.decided, version.classifier, version.median_weight, version.anchor,
        version.item_gram, version.event_rows,
        version.version_id = model.deployed_version_id IS TRUE AS deployed
 FROM segrec_catalog.usable_models model
@@ -168,9 +168,12 @@ COMMENT ON VIEW segrec.item_factors IS 'the factors of every item: the backbone'
 CREATE VIEW segrec.item_neighbours WITH (security_barrier) AS
 SELECT model.name AS model, item.item_id, neighbour.item_id AS neighbour_id, named.weight
 FROM segrec_catalog.usable_models model
-JOIN segrec_catalog.version_items item ON item.version_id = model.deployed_version_id
-CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(item.neighbours), pg_catalog.unnest(item.neighbour_weights))
-    AS named (item, weight)
+JOIN segrec_catalog.version_sections section
+    ON section.version_id = model.deployed_version_id AND section.scorer = 'neighbours' AND section.name = 'weights'
+JOIN segrec_catalog.version_item_rows own
+    ON own.version_id = model.deployed_version_id AND own.section = section.section
+JOIN segrec_catalog.version_items item ON item.version_id = model.deployed_version_id AND item.item = own.item
+CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(own.items), pg_catalog.unnest(own.weights)) AS named (item, weight)
 JOIN segrec_catalog.version_items neighbour
     ON neighbour.version_id = model.deployed_version_id AND neighbour.item = named.item;
 COMMENT ON VIEW segrec.item_neighbours IS 'what having an item says for others: the parts of a score that come from neighbours';

@@ -21,9 +21,11 @@ enum Of {
 }
 
 /// Every table whose rows belong to a version, a study or a model, each of these three after all that belongs to it.
-const TABLES: [(&str, Of); 24] = [
+const TABLES: [(&str, Of); 26] = [
     ("version_users", Of::Version),
     ("version_items", Of::Version),
+    ("version_sections", Of::Version),
+    ("version_item_rows", Of::Version),
     ("version_segment_items", Of::Version),
     ("segments", Of::Version),
     ("segment_profiles", Of::Version),

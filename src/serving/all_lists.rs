@@ -17,6 +17,7 @@ use crate::pg::process::workers::{Workers, look};
 use crate::settings;
 use rayon::prelude::*;
 use segrec_engine::ranking::{Scored, Scoring, Source, top_lists};
+use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::{Matrix, Observer};
 use std::cell::RefCell;
@@ -155,8 +156,9 @@ impl AllLists {
                     if user.factors.is_empty() {
                         return Ok(Vec::new());
                     }
-                    let (factors, items, confidences) = (&user.factors, &user.items, &user.confidences);
-                    let person = Recipient { factors, items, confidences, shares: None, attributes: &[] };
+                    let (items, confidences) = (&user.items, &user.confidences);
+                    let history = KnownUser { items, confidences, shares: None };
+                    let person = Recipient { factors: &user.factors, history, attributes: &[] };
                     Ok(scorers.blended(person, scratch).best(user.seen(), None, n))
                 };
                 users.par_iter().map_init(RefCell::default, list).collect()

@@ -17,7 +17,6 @@ use segrec_engine::linalg::vector::{dot, norm};
 use segrec_engine::ranking::blended::Weight;
 use segrec_engine::ranking::{Scored, TopN};
 use segrec_engine::scorers::Contributions;
-use segrec_engine::scorers::neighbours::NeighbourRows;
 use std::rc::Rc;
 
 /// What one item of the user adds to the score of another.
@@ -83,15 +82,15 @@ pub fn explain(
     };
     let items = &person.history.items;
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-    let scorers = version.explaining_scorers(segment)?.filter(|_| person.factors.is_some());
-    let Some(scorers) = scorers else {
+    if person.factors.is_none() || !version.has_scorers() {
         // Nothing that the user has speaks for it.
         let score = predict(user, item, kind, model)?;
         let reasons =
             score.into_iter().map(|score| Reason { item: None, factors: f64::from(score), neighbours: 0.0 });
         let reasons = reasons.collect();
         return Ok(Some((version, reasons)));
-    };
+    }
+    let Some(scorers) = version.explaining_scorers(segment)? else { return Ok(None) };
     let attributes = version.attributes_of_text(user)?;
     let blended = scorers.blended(person.recipient(&attributes), &version.scratch);
     let mut reasons: Vec<Reason> =
@@ -114,6 +113,7 @@ pub fn explain(
     reasons.retain(|reason| reason.item.is_none() || total(reason) != 0.0);
     reasons.sort_by(|a, b| total(b).total_cmp(&total(a)).then(a.item.cmp(&b.item)));
     drop(blended);
+    drop(scorers);
     Ok(Some((version, reasons)))
 }
 
@@ -132,13 +132,14 @@ pub fn similar_items(
         return Ok((version, Vec::new()));
     };
     let mut top = TopN::new(n);
-    if version.decided.blend.has("neighbours") {
-        let neighbours = version.neighbours()?;
-        let (items, weights) = neighbours.row(item as usize);
+    let fitted = version.fitted()?;
+    if let Some((items, weights)) = fitted.iter().flatten().find_map(|fitted| fitted.similar(item)) {
         items.iter().zip(weights).for_each(|(&item, &weight)| top.push(item, weight));
         let items = top.finish();
+        drop(fitted);
         return Ok((version, items));
     }
+    drop(fitted);
     let factors = version.backbone()?;
     let k = version.tastes(factors.columns());
     let own = &factors.row(item as usize)[..k];

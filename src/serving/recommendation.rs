@@ -22,6 +22,7 @@ use crate::pg::process::workers::run_alone;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::ranking::{Scored, Source};
+use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::segmentation::identity::nearest_segment;
 use std::rc::Rc;
 
@@ -70,9 +71,11 @@ impl Person {
     pub fn recipient<'a>(&'a self, attributes: &'a [u32]) -> Recipient<'a> {
         Recipient {
             factors: self.factors.as_ref().map_or(&[][..], |(factors, _)| factors),
-            items: &self.history.items,
-            confidences: &self.history.confidences,
-            shares: None,
+            history: KnownUser {
+                items: &self.history.items,
+                confidences: &self.history.confidences,
+                shares: None,
+            },
             attributes,
         }
     }

@@ -1,6 +1,5 @@
 //! The scorers of a version: where the rows lie that each reads. Lists and audiences know no scorer by its name.
 
-use super::cache::file::MappedNeighbours;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::versions::members::Member;
 use crate::error::Result;
@@ -8,20 +7,22 @@ use segrec_engine::Rows;
 use segrec_engine::linalg::vector::dot;
 use segrec_engine::ranking::blended::Weight;
 use segrec_engine::ranking::{Blend, Blended, Part, Source};
-use segrec_engine::scorers::Scorer;
 use segrec_engine::scorers::factors::coded::CodedRows;
 use segrec_engine::scorers::factors::{FactorScorer, FoldIn, ItemRows};
-use segrec_engine::scorers::neighbours::{NeighbourRows, NeighbourScorer, NeighbourScratch};
+use segrec_engine::scorers::method::KnownUser;
+use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::scorers::ratings::RatingScorer;
 use segrec_engine::scorers::ratings::rated::Rated;
+use segrec_engine::scorers::{Fitted, Scorer};
 use std::cell::RefCell;
 
-/// What a version scores the people of a segment with: of each scorer of its blend the rows that it reads.
-#[derive(Clone, Copy)]
+/// What a version scores the people of a segment with.
 pub struct SegmentScorers<'a> {
     blend: &'a Blend,
+    /// In the order of the blend; none for those that are factors.
+    fitted: Vec<Option<Box<dyn Fitted + 'a>>>,
+    /// The factors that these score with.
     factors: Option<CodedRows<'a>>,
-    neighbours: Option<MappedNeighbours<'a>>,
     popular: &'a [u32],
     reasons: Option<Reasons<'a>>,
 }
@@ -38,12 +39,8 @@ enum Reasons<'a> {
 pub struct Recipient<'a> {
     /// Their factors.
     pub factors: &'a [f32],
-    /// The items that count of what they have, ascending.
-    pub items: &'a [u32],
-    /// The confidences of these; needed for explanations only.
-    pub confidences: &'a [f32],
-    /// How much each of these counts, where not all count 1.
-    pub shares: Option<&'a [f32]>,
+    /// What they have.
+    pub history: KnownUser<'a>,
     /// What else is known of them, as features of ratings; needed for explanations only.
     pub attributes: &'a [u32],
 }
@@ -66,12 +63,13 @@ impl ServedVersion {
             return Ok(None);
         }
         let blend = &self.decided.blend;
-        let by_factors = blend.has("factors") || blend.has("ratings");
+        let fitted = self.fitted()?;
+        let by_factors = fitted.iter().any(Option::is_none);
         let few = segment.filter(|_| blend.has("factors"));
         Ok(Some(SegmentScorers {
             blend,
+            fitted,
             factors: if by_factors { Some(self.coded(segment)?) } else { None },
-            neighbours: if blend.has("neighbours") { Some(self.neighbours()?) } else { None },
             popular: few.map_or(&[][..], |segment| segment.popular.own()),
             reasons: None,
         }))
@@ -96,32 +94,37 @@ impl ServedVersion {
 
 impl<'a> SegmentScorers<'a> {
     /// What they say for one person.
-    pub fn blended(&self, person: Recipient<'a>, scratch: &'a RefCell<NeighbourScratch>) -> Blended<'a> {
-        let Recipient { factors: user, items, confidences, shares, attributes } = person;
-        let part = |Weight { scorer, weight, .. }: &Weight| {
-            let scorer: Box<dyn Scorer + 'a> = match (scorer.as_str(), self.neighbours, self.factors) {
-                ("neighbours", Some(rows), _) => {
-                    Box::new(NeighbourScorer { rows, history: items, shares, scratch })
-                }
-                (_, _, coded) => {
-                    let CodedRows { exact: rows, backbone, own } = coded?;
-                    let fold_in = match self.reasons {
-                        Some(Reasons::Factors(fold_in)) => Some(fold_in),
-                        _ => None,
-                    };
-                    let codes = Some([backbone, own]);
-                    let factors = FactorScorer { user, rows, codes, history: (items, confidences), fold_in };
-                    match self.reasons {
-                        Some(Reasons::Ratings(rated, patterns)) => {
-                            Box::new(RatingScorer { factors, rated, patterns, attributes })
-                        }
-                        _ => Box::new(factors),
-                    }
-                }
+    pub fn blended<'b>(
+        &'b self,
+        person: Recipient<'b>,
+        scratch: &'b RefCell<NeighbourScratch>,
+    ) -> Blended<'b> {
+        let part = |(Weight { weight, .. }, fitted): (&Weight, &'b Option<Box<dyn Fitted + 'a>>)| {
+            let scorer = match fitted {
+                Some(fitted) => fitted.scorer(person.history, scratch),
+                None => self.by_factors(person)?,
             };
             Some(Part { scorer, weight: *weight })
         };
-        Blended { parts: self.blend.0.iter().filter_map(part).collect(), popular: self.popular }
+        let parts = self.blend.0.iter().zip(&self.fitted).filter_map(part);
+        Blended { parts: parts.collect(), popular: self.popular }
+    }
+
+    fn by_factors<'b>(&'b self, person: Recipient<'b>) -> Option<Box<dyn Scorer + 'b>> {
+        let Recipient { factors: user, history, attributes } = person;
+        let CodedRows { exact: rows, backbone, own } = self.factors?;
+        let fold_in = match self.reasons {
+            Some(Reasons::Factors(fold_in)) => Some(fold_in),
+            _ => None,
+        };
+        let (codes, history) = (Some([backbone, own]), (history.items, history.confidences));
+        let factors = FactorScorer { user, rows, codes, history, fold_in };
+        Some(match self.reasons {
+            Some(Reasons::Ratings(rated, patterns)) => {
+                Box::new(RatingScorer { factors, rated, patterns, attributes })
+            }
+            _ => Box::new(factors),
+        })
     }
 
     /// The factors that people are scored against, where nothing else scores them: lists of many people are then
@@ -148,8 +151,10 @@ impl<'a> SegmentScorers<'a> {
 pub struct ItemScorer<'a> {
     version: &'a ServedVersion,
     item: u32,
-    /// How much each item speaks for it: a column of the neighbours' weights.
-    speaking: Vec<f32>,
+    /// As in [`SegmentScorers`].
+    fitted: Vec<Option<Box<dyn Fitted + 'a>>>,
+    /// Of each of these how much every item speaks for it, where scores are sums of that.
+    columns: Vec<Option<Vec<f32>>>,
     /// Its factors as the last segment sees them.
     row: (Option<i32>, Vec<f32>),
 }
@@ -157,39 +162,38 @@ pub struct ItemScorer<'a> {
 impl<'a> ItemScorer<'a> {
     /// For an item of a version.
     pub fn new(version: &'a ServedVersion, item: u32) -> Result<Self> {
-        let mut speaking = Vec::new();
-        if version.decided.blend.has("neighbours") {
-            let neighbours = version.neighbours()?;
-            let weight = |source| {
-                let (named, weights) = neighbours.row(source);
-                named.binary_search(&item).map_or(0.0, |place| weights[place])
-            };
-            speaking = (0..neighbours.items()).map(weight).collect();
-        }
-        Ok(Self { version, item, speaking, row: (None, Vec::new()) })
+        let fitted = version.fitted()?;
+        let columns = fitted.iter().map(|fitted| fitted.as_ref()?.column(item)).collect();
+        Ok(Self { version, item, fitted, columns, row: (None, Vec::new()) })
     }
 
     /// The score of the item for a user; none where nothing that they have speaks for it.
     pub fn score(&mut self, member: &Member) -> Result<Option<f32>> {
+        if self.row.0 != Some(member.segment) && self.fitted.iter().any(Option::is_none) {
+            let number = self.version.segment_number(member.segment)?;
+            let rows = self.version.item_rows(Some(self.version.segment(number)?))?;
+            self.row = (Some(member.segment), rows.row(self.item).to_vec());
+        }
         let (mut score, mut says_something) = (0.0, false);
-        for Weight { scorer, weight, .. } in &self.version.decided.blend.0 {
-            let own = match scorer.as_str() {
-                "neighbours" => {
-                    let speak = |item: &u32| self.speaking.get(*item as usize);
-                    let sum = member.items.iter().filter_map(speak).sum::<f32>();
-                    (sum != 0.0).then_some(sum)
+        let scorers = self.fitted.iter().zip(&self.columns);
+        for (Weight { weight, .. }, (fitted, column)) in self.version.decided.blend.0.iter().zip(scorers) {
+            let own = match (fitted, column) {
+                (None, _) => dot(&member.factors, &self.row.1),
+                (_, Some(column)) => {
+                    member.items.iter().filter_map(|item| column.get(*item as usize)).sum::<f32>()
                 }
-                _ => {
-                    if self.row.0 != Some(member.segment) {
-                        let number = self.version.segment_number(member.segment)?;
-                        let rows = self.version.item_rows(Some(self.version.segment(number)?))?;
-                        self.row = (Some(member.segment), rows.row(self.item).to_vec());
-                    }
-                    Some(dot(&member.factors, &self.row.1))
+                (Some(fitted), None) => {
+                    let known = KnownUser { items: &member.items, ..KnownUser::default() };
+                    fitted
+                        .scorer(known, &self.version.scratch)
+                        .scores(&[self.item])
+                        .first()
+                        .copied()
+                        .unwrap_or(0.0)
                 }
             };
-            score += weight * own.unwrap_or(0.0);
-            says_something |= own.is_some();
+            score += weight * own;
+            says_something |= fitted.is_none() || own != 0.0;
         }
         Ok(says_something.then_some(score))
     }

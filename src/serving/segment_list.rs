@@ -14,6 +14,7 @@ use crate::catalog::versions::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::Id;
 use segrec_engine::ranking::Scored;
+use segrec_engine::scorers::method::KnownUser;
 
 /// The most members that the mean is of; of a larger segment, members at equal distances. A mean of 5,000, which
 /// is the fewest that are left of more, is within 1.4 % of the spread of the members.
@@ -87,6 +88,7 @@ impl MeanMember {
     /// What scorers read of it.
     fn recipient(&self) -> Recipient<'_> {
         let Self { factors, items, shares } = self;
-        Recipient { factors, items, confidences: &[], shares: Some(shares), attributes: &[] }
+        let history = KnownUser { items, confidences: &[], shares: Some(shares) };
+        Recipient { factors, history, attributes: &[] }
     }
 }

@@ -1,18 +1,19 @@
 //! A deployed version as a session holds it: what was decided, and the mapped file that has all the rest.
 
-use super::cache::{self, CacheFile, file::MappedNeighbours};
+use super::cache::{self, CacheFile};
 use super::followed::Followed;
 use super::segments::{ServedSegments, live_features};
 use crate::catalog::models::{EventsSource, Model};
 use crate::catalog::sources::attributes::LiveUser;
 use crate::catalog::sources::live_events::LiveEvents;
-use crate::catalog::versions::segments;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
 use segrec_engine::interactions::{Id, SortedIds, Weighting};
 use segrec_engine::options::algorithm::Decided;
 use segrec_engine::options::{Options, parse_options};
+use segrec_engine::ranking::blended::Weight;
+use segrec_engine::scorers::Fitted;
 use segrec_engine::scorers::factors::FoldIn;
 use segrec_engine::scorers::factors::ItemRows;
 use segrec_engine::scorers::factors::coded::{CodedRows, Codes};
@@ -20,6 +21,7 @@ use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::scorers::popularity::{Popular, SegmentPopular};
 use segrec_engine::scorers::ratings::AttributeEncoder;
 use segrec_engine::scorers::ratings::rated::Rated;
+use segrec_engine::scorers::registry::named;
 use segrec_engine::{EngineError, Matrix, Rows, Silent};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -84,10 +86,13 @@ impl ServedVersion {
         };
         let options = parse_options(&stored.options).map_err(SegrecError::InvalidOptions)?;
         let decided = stored.decided.clone();
-        let rated: Option<Rated> = stored.rated.as_deref().map(segments::decode).transpose()?;
+        let cache = cache::open(model, version_id, source.item_kind, &stored)?;
+        let rated = match decided.blend.has("ratings") {
+            true => Some(Rated::open(&cache.sections("ratings")?)?),
+            false => None,
+        };
         let reads = rated.as_ref().and_then(|rated| rated.encoder.as_ref()).map(AttributeEncoder::reads);
         let reads = reads.unwrap_or_default();
-        let cache = cache::open(model, version_id, source.item_kind, &stored)?;
         Ok(Self {
             id: version_id,
             median_weight: stored.median_weight,
@@ -146,9 +151,14 @@ impl ServedVersion {
         self.decided.als.factors
     }
 
-    /// What items say for others.
-    pub fn neighbours(&self) -> Result<MappedNeighbours<'_>> {
-        self.cache.neighbours()
+    /// The scorers of its blend, in that order, as they were stored; none for those that are factors of the backbone and
+    /// of segments.
+    pub fn fitted(&self) -> Result<Vec<Option<Box<dyn Fitted + '_>>>> {
+        let open = |Weight { scorer, .. }: &Weight| match named(scorer) {
+            Some(method) => Ok(method.open(&self.cache.sections(scorer)?)?),
+            None => Ok(None),
+        };
+        self.decided.blend.0.iter().map(open).collect()
     }
 
     /// The backbone's item factors: items × k.
@@ -170,12 +180,12 @@ impl ServedVersion {
 
     /// What having rated each item says about a user.
     pub fn all_patterns(&self) -> Result<Rows<'_>> {
-        self.cache.patterns()
+        Ok(Rated::patterns(&self.cache.sections("ratings")?)?)
     }
 
     /// What having rated some items says about a user.
     pub fn patterns(&self, items: &[u32]) -> Result<Matrix> {
-        Ok(self.cache.patterns()?.select(items))
+        Ok(self.all_patterns()?.select(items))
     }
 
     /// What is known about a user besides ratings, as features.

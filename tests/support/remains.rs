@@ -9,6 +9,8 @@ pub fn half_written(session: &mut Session) -> i64 {
         "SELECT count(*) FROM
              (SELECT DISTINCT version_id FROM segrec_catalog.version_users
               UNION SELECT version_id FROM segrec_catalog.version_items
+              UNION SELECT version_id FROM segrec_catalog.version_sections
+              UNION SELECT version_id FROM segrec_catalog.version_item_rows
               UNION SELECT version_id FROM segrec_catalog.version_segment_items
               UNION SELECT version_id FROM segrec_catalog.segments
               UNION SELECT version_id FROM segrec_catalog.metrics) stored

@@ -16,5 +16,5 @@ pub use events::{EventLimits, Events, UserEvent};
 pub use ids::{Id, IdKind, IdMap, Ids, SortedIds};
 pub use raw::{NO_TYPE, RawEvents};
 pub use size::{Size, Spread};
-pub use sparse::{Interactions, Seen, SparseRows, WeightScale};
+pub use sparse::{Interactions, Seen, SparseRows, SparseView, WeightScale};
 pub use weighting::{Duplicates, Weighting};

@@ -1,6 +1,7 @@
 //! Compressed sparse rows, in both orientations.
 
 use crate::error::{EngineError, Result};
+use bytemuck::cast_slice;
 
 /// A sparse matrix by rows: the entries of row r are `columns[starts[r]..starts[r + 1]]`, ascending,
 /// with `values` beside them.
@@ -10,6 +11,33 @@ pub struct SparseRows {
     columns: Vec<u32>,
     values: Vec<f32>,
     width: usize,
+}
+
+/// Sparse rows that somebody else holds, in a file that is mapped: what belongs to a row lies together, so that it is two
+/// reads of memory far apart and not three.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SparseView<'a> {
+    /// Of each row the word at which it begins.
+    pub starts: &'a [u64],
+    /// Of each row the number of its entries.
+    pub lengths: &'a [u32],
+    /// Of each row the columns, ascending, then the bits of the values.
+    pub words: &'a [u32],
+}
+
+impl<'a> SparseView<'a> {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The columns and values of a row.
+    #[inline(always)]
+    pub fn row(&self, row: usize) -> (&'a [u32], &'a [f32]) {
+        let (start, length) = (self.starts[row] as usize, self.lengths[row] as usize);
+        let (columns, values) = self.words[start..start + 2 * length].split_at(length);
+        (columns, cast_slice(values))
+    }
 }
 
 impl SparseRows {

@@ -5,9 +5,10 @@
 
 use super::neighbours::NeighbourScratch;
 use super::scorer::Scorer;
+use super::sections::{NewSection, SectionKind, StoredSections};
 use crate::auto::AutoOr;
 use crate::error::Result;
-use crate::interactions::{Interactions, Size, SparseRows};
+use crate::interactions::{Interactions, Size};
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use std::cell::RefCell;
@@ -51,9 +52,22 @@ pub trait Method: Sync {
     ) -> Result<Option<Arc<dyn Fitted>>> {
         Ok(None)
     }
+
+    /// The sections that it is stored as, by their names within it.
+    fn sections(&self) -> &'static [(&'static str, SectionKind)] {
+        &[]
+    }
+
+    /// A fit that was stored, read where its sections lie; none where all that it needs are factors and segments.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Missing`] where a section is not there, or has another form.
+    fn open<'a>(&self, _sections: &StoredSections<'a>) -> Result<Option<Box<dyn Fitted + 'a>>> {
+        Ok(None)
+    }
 }
 
-/// A way to score that is fitted.
+/// A way to score that is fitted: by a training, or as it was stored.
 pub trait Fitted: Debug + Send + Sync {
     /// What it says for a user.
     fn scorer<'a>(
@@ -62,21 +76,32 @@ pub trait Fitted: Debug + Send + Sync {
         scratch: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a>;
 
-    /// What is stored of it: a sparse row for every item (items × items).
-    fn item_rows(&self) -> Option<&SparseRows> {
+    /// What is stored of it, by the names of its [`Method::sections`].
+    fn sections(&self) -> Vec<(&'static str, NewSection<'_>)> {
+        Vec::new()
+    }
+
+    /// What each item of a history adds to the score of `target`, where scores are sums of that; none where they are not,
+    /// and users are scored one by one.
+    fn column(&self, _target: u32) -> Option<Vec<f32>> {
+        None
+    }
+
+    /// The items that are like another, ascending, and how much; none where it does not tell.
+    fn similar(&self, _item: u32) -> Option<(&[u32], &[f32])> {
         None
     }
 }
 
 /// What is known of a user whom a fit scores for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct KnownUser<'a> {
-    /// The number of the user in the training.
-    pub user: u32,
     /// The items that count of what they have, ascending.
     pub items: &'a [u32],
-    /// The confidences of these.
+    /// The confidences of these; empty where nothing is explained.
     pub confidences: &'a [f32],
+    /// How much each of these counts, where not all count 1.
+    pub shares: Option<&'a [f32]>,
 }
 
 /// How many segments a training tries at most.

@@ -2,6 +2,7 @@
 //!
 //! - [`scorer`]: what a way to score says for one person
 //! - [`method`]: a way to score as a training sees it
+//! - [`sections`]: what a way to score is stored as
 //! - [`registry`]: the ways to score that there are
 //! - [`factors`]: alternating least squares: a backbone of everybody, and item factors of segments on top
 //! - [`neighbours`]: item-to-item weights: what a user's own items say for others
@@ -15,6 +16,7 @@ pub mod popularity;
 pub mod ratings;
 pub mod registry;
 pub mod scorer;
+pub mod sections;
 
 pub use method::{Fitted, Method};
 pub use scorer::{Contributions, Items, Scorer};

@@ -1,7 +1,7 @@
 //! One fit: all that is learned from one set of interactions.
 
 use crate::error::Result;
-use crate::interactions::{Interactions, SparseRows};
+use crate::interactions::Interactions;
 use crate::linalg::observed_gram;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
@@ -19,6 +19,7 @@ use crate::scorers::popularity::{
     Popularity, PopularityScorer, SegmentPopular, item_popularity, segment_popularity,
 };
 use crate::scorers::ratings::rated::Rated;
+use crate::scorers::sections::NewSection;
 use crate::segmentation::identity::Membership;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -113,9 +114,19 @@ impl Fit {
         Ok(fitted)
     }
 
-    /// What a scorer of that name stores of every item.
-    pub fn item_rows(&self, scorer: &str) -> Option<&SparseRows> {
-        self.fitted.iter().find(|(name, _)| *name == scorer).and_then(|(_, fitted)| fitted.item_rows())
+    /// All that is stored of its scorers besides factors: the scorer, the section, and what is in it.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::NotFinite`] where what ratings need cannot be written down.
+    pub fn sections(&self) -> Result<Vec<(&'static str, &'static str, NewSection<'_>)>> {
+        let mut all = Vec::new();
+        for (scorer, fitted) in &self.fitted {
+            all.extend(fitted.sections().into_iter().map(|(name, section)| (*scorer, name, section)));
+        }
+        if let Some(rated) = &self.rated {
+            all.extend(rated.sections()?.into_iter().map(|(name, section)| ("ratings", name, section)));
+        }
+        Ok(all)
     }
 
     /// What the scorers of a blend say for a user of the training part `training` that the fit was made from; with `own`
@@ -132,7 +143,7 @@ impl Fit {
         let segment = self.segments.of_user[user as usize] as usize;
         let own = own && self.own_factors[segment];
         let (history, confidences) = training.by_user().row(user as usize);
-        let known = KnownUser { user, items: history, confidences };
+        let known = KnownUser { items: history, confidences, shares: None };
         let part = |Weight { scorer, weight, .. }: &Weight| {
             let fitted = self.fitted.iter().find(|(name, _)| name == scorer);
             let scorer: Box<dyn Scorer + 'a> = match (scorer.as_str(), fitted) {

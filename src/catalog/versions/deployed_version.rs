@@ -15,8 +15,6 @@ pub struct DeployedVersion {
     pub options: Value,
     /// What was decided where options leave it open.
     pub decided: Decided,
-    /// What ratings need besides factors, encoded.
-    pub rated: Option<Vec<u8>>,
     /// The weight that became a confidence of 1.
     pub median_weight: f32,
     /// The moment from which age is counted.
@@ -43,16 +41,15 @@ fn doubles(values: NumberArray<f32>) -> Vec<f64> {
 pub fn load(version_id: i64) -> Result<Option<(DeployedVersion, Matrix)>> {
     as_owner(|| {
         let version = query(
-            "SELECT options, decided, median_weight, anchor, rated, users, items \
+            "SELECT options, decided, median_weight, anchor, users, items \
              FROM segrec_catalog.versions WHERE version_id = $1",
             &[version_id.into()],
             |row| {
                 Ok(DeployedVersion {
                     options: row.value::<JsonB>(1)?.0,
                     decided: decided(row.value::<JsonB>(2)?.0)?,
-                    rated: row.get(5)?,
-                    users: row.value(6)?,
-                    items: row.value(7)?,
+                    users: row.value(5)?,
+                    items: row.value(6)?,
                     median_weight: row.value(3)?,
                     anchor: row.value(4)?,
                     segments: Vec::new(),

@@ -1,13 +1,13 @@
 //! The tables of a version's items and of its segments' items: rows that are written once, in the order of their keys.
 
-use super::bulk_insert::{Ragged, batches, slice};
+use super::bulk_insert::batches;
 use super::stream::streamed;
 use crate::catalog::statement::{CatalogRow, as_owner, execute, query};
 use crate::error::Result;
 use crate::pg::datums::id_text::{id_bytes, id_text, push_id};
 use crate::pg::datums::number_array::NumberArray;
 use segrec_engine::Matrix;
-use segrec_engine::interactions::{IdKind, Ids, Interactions, SparseRows};
+use segrec_engine::interactions::{IdKind, Ids, Interactions};
 
 /// What is written of all items.
 pub struct NewItems<'a> {
@@ -18,63 +18,28 @@ pub struct NewItems<'a> {
     pub popularity: &'a [f32],
     /// items × k: the backbone's factors.
     pub factors: &'a Matrix,
-    /// items × (k + 1): what having rated an item says about a user.
-    pub patterns: Option<&'a Matrix>,
-    pub neighbours: Option<&'a SparseRows>,
 }
 
 pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
-    let sql = format!(
-        "INSERT INTO segrec_catalog.version_items (version_id, item, item_id, users, popularity, factors, pattern, neighbours, neighbour_weights) \
+    let sql = "INSERT INTO segrec_catalog.version_items (version_id, item, item_id, users, popularity, factors) \
          SELECT $1, $2 + ordinality - 1, item_id, users, popularity, \
-                ($6::real[])[(ordinality - 1) * $7 + 1 : ordinality * $7], \
-                ($8::real[])[(ordinality - 1) * $9 + 1 : ordinality * $9], {}, {} \
-         FROM unnest($3::text[], $4::int[], $5::real[], $10::int[], $11::int[]) \
-              WITH ORDINALITY AS row (item_id, users, popularity, n_length, n_last, ordinality)",
-        slice("$12::int[]", "n_length", "n_last"),
-        slice("$13::real[]", "n_length", "n_last"),
-    );
-    let NewItems { ids, interactions, factors, .. } = *items;
-    let columns = factors.columns() + items.patterns.map_or(0, Matrix::columns);
-    let bytes = |item| {
-        let neighbours = items.neighbours.map_or(0, |neighbours| neighbours.row(item).0.len());
-        id_bytes(ids.get(item)) + 4 * columns + 8 * neighbours
-    };
+                ($6::real[])[(ordinality - 1) * $7 + 1 : ordinality * $7] \
+         FROM unnest($3::text[], $4::int[], $5::real[]) WITH ORDINALITY AS row (item_id, users, popularity, ordinality)";
+    let NewItems { ids, interactions, factors, popularity } = *items;
+    let k = factors.columns();
     as_owner(|| {
-        for range in batches(ids.len(), bytes) {
-            let rows = |matrix: &Matrix| {
-                let k = matrix.columns();
-                NumberArray(matrix.data()[range.start * k..range.end * k].to_vec())
-            };
-            let (mut named, mut weights) = (Ragged::default(), Vec::new());
-            if let Some(neighbours) = items.neighbours {
-                for item in range.clone() {
-                    let (items, values) = neighbours.row(item);
-                    named.push(items.iter().map(|&item| item as i32));
-                    weights.extend_from_slice(values);
-                }
-            }
-            let has_neighbours = items.neighbours.is_some();
+        for range in batches(ids.len(), |item| id_bytes(ids.get(item)) + 4 * k) {
+            let users = range.clone().map(|item| interactions.by_item().row_len(item) as i32);
             execute(
-                &sql,
+                sql,
                 &[
                     version_id.into(),
                     (range.start as i32).into(),
                     range.clone().map(|item| id_text(ids.get(item))).collect::<Vec<_>>().into(),
-                    range
-                        .clone()
-                        .map(|item| interactions.by_item().row_len(item) as i32)
-                        .collect::<Vec<_>>()
-                        .into(),
-                    NumberArray(items.popularity[range.clone()].to_vec()).into(),
-                    rows(factors).into(),
-                    (factors.columns() as i32).into(),
-                    items.patterns.map(rows).into(),
-                    items.patterns.map_or(0, |patterns| patterns.columns() as i32).into(),
-                    has_neighbours.then_some(NumberArray(named.lengths)).into(),
-                    has_neighbours.then_some(NumberArray(named.lasts)).into(),
-                    has_neighbours.then_some(NumberArray(named.values)).into(),
-                    has_neighbours.then_some(NumberArray(weights)).into(),
+                    users.collect::<Vec<_>>().into(),
+                    NumberArray(popularity[range.clone()].to_vec()).into(),
+                    NumberArray(factors.data()[range.start * k..range.end * k].to_vec()).into(),
+                    (k as i32).into(),
                 ],
             )?;
         }
@@ -163,10 +128,6 @@ pub struct StoredItem<'a> {
     pub popularity: f32,
     /// The backbone's factors.
     pub factors: Vec<f32>,
-    /// What having rated it says about a user.
-    pub pattern: Option<Vec<f32>>,
-    /// Its neighbours, ascending, and their weights.
-    pub neighbours: Option<(Vec<i32>, Vec<f32>)>,
 }
 
 /// How many items a version has.
@@ -179,7 +140,7 @@ pub fn count_items(version_id: i64) -> Result<u64> {
 /// Passes every item of a version to `each`, in any order; nothing is collected.
 pub fn stream_items(version_id: i64, each: &mut dyn FnMut(StoredItem<'_>) -> Result<()>) -> Result<()> {
     let sql = format!(
-        "SELECT item::bigint, item_id, popularity::float8, factors, pattern, neighbours, neighbour_weights \
+        "SELECT item::bigint, item_id, popularity::float8, factors \
          FROM segrec_catalog.version_items WHERE version_id = {version_id}"
     );
     streamed(&sql, &mut |row| {
@@ -192,8 +153,6 @@ pub fn stream_items(version_id: i64, each: &mut dyn FnMut(StoredItem<'_>) -> Res
                 id,
                 popularity: popularity as f32,
                 factors: row.reals(3).unwrap_or_default(),
-                pattern: row.reals(4),
-                neighbours: row.integers(5).zip(row.reals(6)),
             })
         };
         row.text(1, stored).unwrap_or(Ok(()))

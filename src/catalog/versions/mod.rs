@@ -5,6 +5,7 @@
 //! - [`deployed_version`]: what serving needs of one
 //! - [`segments`]: its segments, what makes them different, how users moved
 //! - [`items`], [`users`]: the rows of its items and users
+//! - [`sections`]: what its scorers are stored as
 //! - [`members`]: users by their place
 //! - [`transfer`]: a version as rows of text, for another database
 //! - [`bulk_insert`], [`stream`]: many rows at once, and one by one
@@ -15,6 +16,7 @@ pub mod items;
 mod list;
 pub mod members;
 mod new_version;
+pub mod sections;
 pub mod segments;
 mod stream;
 pub mod transfer;

@@ -37,8 +37,6 @@ pub struct NewRecommender {
     pub split: &'static str,
     /// What was decided where options leave it open.
     pub decided: Value,
-    /// What ratings need besides factors, encoded.
-    pub rated: Option<Vec<u8>>,
     /// The weight that became a confidence of 1.
     pub median_weight: f32,
     /// The moment from which age is counted.
@@ -56,9 +54,9 @@ pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
                  UPDATE segrec_catalog.models SET last_version = last_version + 1 WHERE model_id = $1 \
                  RETURNING last_version) \
              INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, users, items, \
-                 events, segments, split, metric, value, baseline, previous, reason, options, decided, median_weight, anchor, item_gram, classifier, rated, event_rows) \
+                 events, segments, split, metric, value, baseline, previous, reason, options, decided, median_weight, anchor, item_gram, classifier, event_rows) \
              SELECT $1, last_version, 'ready', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), \
-                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19 \
+                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 \
              FROM numbered RETURNING version_id, version",
             &[
                 new.model_id.into(),
@@ -78,7 +76,6 @@ pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
                 recommender.map(|new| new.anchor).into(),
                 recommender.map(|new| floats(&new.item_gram)).into(),
                 new.classifier.into(),
-                new.recommender.as_ref().and_then(|new| new.rated.clone()).into(),
                 recommender.map(|new| new.event_rows).into(),
             ],
             |row| Ok((row.value(1)?, row.value(2)?)),

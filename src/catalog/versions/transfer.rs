@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::ffi::CString;
 
 /// What a version's first row says of the form of all; to be raised when that changes.
-pub const FORMAT: i64 = 3;
+pub const FORMAT: i64 = 4;
 /// Rows that are passed on at once: at 128 factors and 100 neighbours some 3 MB of text.
 const BATCH_ROWS: usize = 1000;
 /// Bytes that are passed on at once, unless a single row has more.
@@ -31,12 +31,14 @@ struct Part {
 }
 
 /// The parts besides the version's own row.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 9] = [
     Part { name: "segment", table: "segments", key: &["segment"] },
     Part { name: "profile", table: "segment_profiles", key: &["segment", "place"] },
     Part { name: "metric", table: "metrics", key: &["place"] },
     Part { name: "tree", table: "segment_trees", key: &[] },
     Part { name: "item", table: "version_items", key: &["item"] },
+    Part { name: "section", table: "version_sections", key: &["section"] },
+    Part { name: "item_row", table: "version_item_rows", key: &["section", "item"] },
     Part { name: "segment_item", table: "version_segment_items", key: &["segment", "item"] },
     Part { name: "user", table: "version_users", key: &["place"] },
 ];
@@ -173,11 +175,11 @@ pub fn insert_version(model_id: i64, version: Value) -> Result<(i64, i32)> {
             "WITH numbered AS (UPDATE segrec_catalog.models SET last_version = last_version + 1 WHERE model_id = $1 \
                                RETURNING last_version) \
              INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, users, items, events, \
-                 segments, split, metric, value, baseline, reason, options, decided, rated, classifier, median_weight, \
+                 segments, split, metric, value, baseline, reason, options, decided, classifier, median_weight, \
                  anchor, item_gram) \
              SELECT $1, last_version, 'ready', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), given.users, \
                  given.items, given.events, given.segments, given.split, given.metric, given.value, given.baseline, 'it was imported', \
-                 given.options, given.decided, given.rated, given.classifier, given.median_weight, given.anchor, given.item_gram \
+                 given.options, given.decided, given.classifier, given.median_weight, given.anchor, given.item_gram \
              FROM numbered, pg_catalog.jsonb_populate_record(NULL::segrec_catalog.versions, $2) AS given \
              RETURNING version_id, version",
             &[model_id.into(), JsonB(version).into()],
@@ -243,16 +245,18 @@ fn is_no_set(numbers: &str, count: &str) -> String {
 }
 
 /// What is wrong with the rows of a version, the first thing that is; none where they are as a training leaves them.
-/// `columns` are those of factors, `patterns` those of patterns.
-pub fn problem(
-    version_id: i64,
-    kinds: [Option<&str>; 2],
-    columns: usize,
-    patterns: usize,
-) -> Result<Option<&'static str>> {
-    let [version, segments, users, items, own] =
-        ["versions", "segments", "version_users", "version_items", "version_segment_items"]
-            .map(|table| format!("(SELECT * FROM segrec_catalog.{table} WHERE version_id = {version_id})"));
+/// `columns` are those of factors. Whether its sections are those that its scorers read is not asked here.
+pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Result<Option<&'static str>> {
+    let [version, segments, users, items, own, sections, rows] = [
+        "versions",
+        "segments",
+        "version_users",
+        "version_items",
+        "version_segment_items",
+        "version_sections",
+        "version_item_rows",
+    ]
+    .map(|table| format!("(SELECT * FROM segrec_catalog.{table} WHERE version_id = {version_id})"));
     let (k, square) = (columns.to_string(), (columns * columns).to_string());
     let count = format!("(SELECT pg_catalog.count(*) FROM {items} item)");
     let factors = is_no_row("stored.factors", &k);
@@ -290,18 +294,29 @@ pub fn problem(
             "an item does not fit",
             format!(
                 "SELECT FROM {items} stored WHERE stored.item < 0 OR stored.item >= {count} OR stored.users < 0 OR stored.popularity < 0 \
-                     OR {} OR {factors} OR stored.pattern IS NULL AND {patterns} > 0 OR stored.pattern IS NOT NULL AND {}",
+                     OR {} OR {factors}",
                 is_no_number("stored.popularity"),
-                is_no_row("stored.pattern", &patterns.to_string())
             ),
         ),
         (
-            "the neighbours of an item do not fit",
+            "what a section says of an item does not fit",
             format!(
-                "SELECT FROM {items} stored WHERE pg_catalog.num_nulls(stored.neighbours, stored.neighbour_weights) = 1 \
-                     OR stored.neighbours IS NOT NULL AND ({} OR {})",
-                is_no_set("stored.neighbours", &count),
-                is_no_row("stored.neighbour_weights", "pg_catalog.cardinality(stored.neighbours)")
+                "SELECT FROM {rows} stored LEFT JOIN {sections} section ON section.section = stored.section \
+                 WHERE section.kind IS NULL OR stored.item < 0 OR stored.item >= {count} \
+                     OR section.kind = 'sparse' AND (stored.items IS NULL OR {} OR {}) \
+                     OR section.kind = 'dense' AND (stored.items IS NOT NULL OR {}) OR section.kind = 'opaque'",
+                is_no_set("stored.items", &count),
+                is_no_row("stored.weights", "pg_catalog.cardinality(stored.items)"),
+                is_no_row("stored.weights", "section.columns")
+            ),
+        ),
+        (
+            "a section does not fit",
+            format!(
+                "SELECT FROM {sections} stored \
+                 WHERE stored.rows <> (SELECT pg_catalog.count(*) FROM {rows} own WHERE own.section = stored.section) \
+                     OR stored.kind = 'dense' AND (stored.columns IS NULL OR stored.columns < 1 OR stored.rows <> {count}) \
+                     OR stored.kind = 'opaque' AND stored.content IS NULL"
             ),
         ),
         (

@@ -8,7 +8,7 @@ use crate::catalog::versions::items::{NewItems, NewSegmentItems};
 use crate::catalog::versions::segments::{self, KnownSegments, NewSegment, Past, StoredClassifier, encode};
 use crate::catalog::versions::users::NewUser;
 use crate::catalog::versions::{self, NewRecommender, NewVersion};
-use crate::catalog::versions::{items, users};
+use crate::catalog::versions::{items, sections, users};
 use crate::error::{Result, SegrecError};
 use crate::pg::process::memory::ask;
 use segrec_engine::options::Options;
@@ -173,7 +173,6 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
             split: trained.split.name(),
             decided: serde_json::to_value(&trained.decided)
                 .map_err(|error| SegrecError::Internal(error.to_string()))?,
-            rated: trained.fit.rated.as_ref().map(encode).transpose()?,
             median_weight: trained.interactions.scale().median,
             anchor: trained.weighting.anchor,
             item_gram: trained.fit.item_gram.clone(),
@@ -265,10 +264,9 @@ fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &
             interactions,
             popularity: &item_popularity(interactions, weighed),
             factors: &fit.backbone.item_factors,
-            patterns: fit.rated.as_ref().map(|rated| &rated.item_patterns),
-            neighbours: fit.item_rows("neighbours"),
         };
         items::write_items(version_id, &items)?;
+        sections::insert(version_id, &fit.sections()?)?;
     }
     let popularity = segment_popularity(interactions, &fit.segments, weighed);
     for (segment, &id) in ids.iter().enumerate() {

@@ -4,6 +4,7 @@
 use super::deploy::find_version;
 use crate::catalog::models::Model;
 use crate::catalog::versions;
+use crate::catalog::versions::sections;
 use crate::catalog::versions::transfer::{self, FORMAT, VersionRows};
 use crate::commands::access::privileges::{owned_and_locked, owner_of};
 use crate::commands::models::create::readable;
@@ -13,6 +14,8 @@ use crate::pg::security::rights::is_superuser;
 use pgrx::pg_sys;
 use segrec_engine::options::algorithm::Decided;
 use segrec_engine::options::{Algorithm, parse_options};
+use segrec_engine::scorers::registry::sections_of;
+use segrec_engine::scorers::sections::SectionKind;
 use serde_json::Value;
 
 /// Columns of factors that a training may give: 1024, and of ratings two more.
@@ -85,12 +88,9 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
     }
     let mut version: Value = serde_json::from_str(&row).map_err(|error| wrong(error.to_string()))?;
     let decided = checked(&version, model).map_err(&wrong)?;
-    let rated = decided.as_ref().is_some_and(|decided| decided.algorithm == Algorithm::Rating);
-    if rated == version["rated"].is_null() {
-        return Err(wrong("it predicts ratings, or it does not: its parts disagree".to_owned()));
-    }
+    let expected = decided.as_ref().map_or_else(Vec::new, |decided| sections_of(&decided.blend));
     if !trusted {
-        if rated {
+        if expected.iter().any(|(_, _, kind)| *kind == SectionKind::Opaque) {
             return Err(SegrecError::NotTrusted { relation: name });
         }
         if !version["classifier"].take().is_null() {
@@ -102,10 +102,12 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
         }
     }
     let columns = decided.map_or(0, |decided| decided.als.factors);
-    let patterns = if rated { columns.saturating_sub(1) } else { 0 };
     let (version_id, number) = transfer::insert_version(model.id, version)?;
     transfer::insert_parts(&relation, version_id, number, trusted)?;
-    if let Some(problem) = transfer::problem(version_id, kinds(model), columns, patterns)? {
+    if !sections::are_those(version_id, &expected)? {
+        return Err(wrong("its sections are not those that its scorers read".to_owned()));
+    }
+    if let Some(problem) = transfer::problem(version_id, kinds(model), columns)? {
         return Err(wrong(problem.to_owned()));
     }
     Ok(number)

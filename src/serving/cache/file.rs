@@ -2,15 +2,15 @@
 //! call pays for what it uses: a checksum takes about a tenth of a second for a gigabyte.
 
 use super::damage::damaged;
-use super::format::{Directory, FactorSections, PopularSections, Section};
+use super::format::{Directory, FactorSections, PopularSections, ScorerSection, Section};
 use crate::error::{Result, SegrecError};
 use crate::pg::files::shared_file::Mapped;
-use bytemuck::{AnyBitPattern, cast_slice, try_cast_slice};
+use bytemuck::{AnyBitPattern, try_cast_slice};
 use segrec_engine::Rows;
-use segrec_engine::interactions::{IdKind, SortedIds};
+use segrec_engine::interactions::{IdKind, SortedIds, SparseView};
 use segrec_engine::scorers::factors::coded::Codes;
-use segrec_engine::scorers::neighbours::NeighbourRows;
 use segrec_engine::scorers::popularity::Popular;
+use segrec_engine::scorers::sections::{SectionKind, StoredSection, StoredSections};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::File;
@@ -46,26 +46,6 @@ pub struct SegmentParts<'a> {
     pub popular: Popular<'a>,
 }
 
-/// Rows of neighbours where they lie.
-#[derive(Clone, Copy)]
-pub struct MappedNeighbours<'a> {
-    starts: &'a [u64],
-    lengths: &'a [u32],
-    words: &'a [u32],
-}
-
-impl NeighbourRows for MappedNeighbours<'_> {
-    fn items(&self) -> usize {
-        self.starts.len()
-    }
-
-    fn row(&self, item: usize) -> (&[u32], &[f32]) {
-        let (start, length) = (self.starts[item] as usize, self.lengths[item] as usize);
-        let (items, weights) = self.words[start..start + 2 * length].split_at(length);
-        (items, cast_slice(weights))
-    }
-}
-
 impl CacheFile {
     /// Maps the file of a version; `None` where there is none.
     pub fn open(path: &Path, version_id: i64) -> Result<Option<Self>> {
@@ -90,27 +70,27 @@ impl CacheFile {
 
     /// Reads everything once, for work that must not stop in the middle.
     pub fn verify_all(&self) -> Result<()> {
-        self.sections().try_for_each(|section| self.verify(section))
+        self.parts().try_for_each(|section| self.verify(section))
     }
 
     /// Marks all sections as verified: this process has just computed their checksums.
     pub fn written(self) -> Self {
-        let offsets = self.sections().map(|section| section.offset).collect();
+        let offsets = self.parts().map(|section| section.offset).collect();
         Self { verified: RefCell::new(offsets), ..self }
     }
 
     /// All but those that are verified when the file is opened.
-    fn sections(&self) -> impl Iterator<Item = &Section> {
-        let Directory { backbone, patterns, starts, lengths, neighbours, base, segments, .. } =
-            &self.directory;
+    fn parts(&self) -> impl Iterator<Item = &Section> {
+        let Directory { backbone, scorers, base, segments, .. } = &self.directory;
         let FactorSections { exact, codes, measures } = backbone;
-        let shared = [exact, codes, measures, patterns, starts, lengths, neighbours, base];
+        let shared = [exact, codes, measures, base];
+        let of_scorers = scorers.iter().flat_map(|section| &section.parts);
         let own = segments.iter().flat_map(|segment| {
             let PopularSections { items, values } = &segment.popular;
             let FactorSections { exact, codes, measures } = &segment.factors;
             [&segment.items, exact, codes, measures, &segment.base, items, values]
         });
-        shared.into_iter().chain(own)
+        shared.into_iter().chain(of_scorers).chain(own)
     }
 
     fn verify(&self, section: &Section) -> Result<()> {
@@ -175,20 +155,25 @@ impl CacheFile {
         }
     }
 
-    /// What having rated items says about users (items × (k − 1)).
-    pub fn patterns(&self) -> Result<Rows<'_>> {
-        let columns = self.directory.factors.saturating_sub(1) as usize;
-        Ok(Rows::new(columns, self.read(&self.directory.patterns)?)?)
-    }
-
-    /// What items say for others.
-    pub fn neighbours(&self) -> Result<MappedNeighbours<'_>> {
-        let Directory { starts, lengths, neighbours, .. } = &self.directory;
-        Ok(MappedNeighbours {
-            starts: self.read(starts)?,
-            lengths: self.read(lengths)?,
-            words: self.read(neighbours)?,
-        })
+    /// What a scorer is stored as besides factors.
+    pub fn sections(&self, scorer: &str) -> Result<StoredSections<'_>> {
+        let of_scorer = self.directory.scorers.iter().filter(|section| section.scorer == scorer);
+        let section = |own: &ScorerSection| {
+            Ok(match (own.kind, &own.parts[..]) {
+                (SectionKind::Sparse, [starts, lengths, words]) => StoredSection::Sparse(SparseView {
+                    starts: self.read(starts)?,
+                    lengths: self.read(lengths)?,
+                    words: self.read(words)?,
+                }),
+                (SectionKind::Dense, [rows]) => {
+                    StoredSection::Dense(Rows::new(own.columns as usize, self.read(rows)?)?)
+                }
+                (SectionKind::Opaque, [bytes]) => StoredSection::Opaque(self.read(bytes)?),
+                _ => return Err(SegrecError::Internal("a section has other parts than its form".to_owned())),
+            })
+        };
+        let named = of_scorer.map(|own| Ok((own.name.as_str(), section(own)?)));
+        Ok(StoredSections::new(named.collect::<Result<_>>()?))
     }
 
     /// What all users' fold-in against the backbone shares.

@@ -6,10 +6,11 @@
 
 use bytemuck::{Pod, Zeroable, bytes_of, cast};
 use segrec_engine::interactions::IdKind;
+use segrec_engine::scorers::sections::SectionKind;
 use serde::{Deserialize, Serialize};
 
 /// What a file begins with; the last byte is the format, to be raised when it changes.
-const MAGIC: [u8; 8] = *b"segrec\0\x02";
+const MAGIC: [u8; 8] = *b"segrec\0\x03";
 /// Bytes of the header.
 pub const HEADER: usize = size_of::<Header>();
 /// Sections begin at multiples of this: a line of the processor's cache.
@@ -63,18 +64,27 @@ pub struct Directory {
     /// Items, the most popular first.
     pub popular: PopularSections,
     pub backbone: FactorSections,
-    /// What having rated an item says about a user: items × (k − 1) f32; empty but for ratings.
-    pub patterns: Section,
-    /// Of each item the word of `neighbours` at which its row begins (u64).
-    pub starts: Section,
-    /// Of each item the number of its neighbours (u32).
-    pub lengths: Section,
-    /// Rows of neighbours: their numbers (u32, ascending), then their weights (f32).
-    pub neighbours: Section,
+    /// What its scorers are stored as besides factors.
+    pub scorers: Vec<ScorerSection>,
     /// The part of the fold-in's system that all users share: k × k f32; empty where nothing is folded in.
     pub base: Section,
     /// Of each segment, in the order of their ids.
     pub segments: Vec<SegmentSections>,
+}
+
+/// A section of a scorer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ScorerSection {
+    pub scorer: String,
+    /// Its name within the scorer.
+    pub name: String,
+    pub kind: SectionKind,
+    /// Columns of a dense one.
+    pub columns: u64,
+    /// Where it lies. Of a sparse one three parts: of each item the word at which its row begins (u64), of each the number
+    /// of its entries (u32), and the rows: the numbers of items (u32, ascending), then their weights (f32). Of a dense one
+    /// rows (f32), of an opaque one bytes.
+    pub parts: Vec<Section>,
 }
 
 /// Factors of items.

@@ -4,11 +4,12 @@ use super::damage::damaged;
 use super::file::CacheFile;
 use super::write::write;
 use crate::catalog::models::Model;
-use crate::catalog::versions::{self, items};
+use crate::catalog::versions::{self, items, sections};
 use crate::error::{Result, SegrecError};
 use crate::pg::files::shared_file::{Unfinished, WriteLock, remove_files, version_file};
 use crate::serving::counters;
 use segrec_engine::interactions::IdKind;
+use segrec_engine::scorers::registry::sections_of;
 use std::io;
 use std::path::Path;
 
@@ -34,7 +35,11 @@ pub fn open(
     }
     let gone = || SegrecError::VersionGone { model: model.name.clone() };
     // A restore may have left them out.
-    if items::count_items(version_id)? != stored.items as u64 {
+    let are_there = sections::are_those(version_id, &sections_of(&stored.decided.blend))?;
+    if !are_there
+        || !sections::are_whole(version_id)?
+        || items::count_items(version_id)? != stored.items as u64
+    {
         return Err(gone());
     }
     let deployed = versions::deployed()?;

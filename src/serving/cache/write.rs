@@ -3,9 +3,10 @@
 //! of one segment.
 
 use super::format::{
-    ALIGNMENT, Directory, FactorSections, HEADER, PopularSections, Section, SegmentSections,
+    ALIGNMENT, Directory, FactorSections, HEADER, PopularSections, ScorerSection, Section, SegmentSections,
 };
 use crate::catalog::versions::items::{StoredItem, count_items, stream_items, stream_segment_items};
+use crate::catalog::versions::sections::{self, ListedSection, stream_rows};
 use crate::catalog::versions::{DeployedVersion, item_grams};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::push_id;
@@ -16,6 +17,7 @@ use segrec_engine::interactions::{IdKind, Ids};
 use segrec_engine::scorers::factors::coded::encode;
 use segrec_engine::scorers::factors::{AlsOptions, FoldIn};
 use segrec_engine::scorers::popularity::Popularity;
+use segrec_engine::scorers::sections::SectionKind;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -39,10 +41,9 @@ pub fn write(
     let mut writer = Writer { file, path, end: (HEADER as u64).next_multiple_of(ALIGNMENT) };
     let items = count_items(version_id)?;
     ask("the file of a version", items as usize * ITEM_BYTES)?;
-    let Items { ids, popularity, backbone, patterns, starts, lengths, neighbours } =
-        write_items(&mut writer, version_id, kind, items, k, stored.rated.is_some())?;
+    let Items { ids, popularity, backbone } = write_items(&mut writer, version_id, kind, items, k)?;
     let grams = item_grams(version_id)?;
-    let base = |gram: &[f64]| match gram.len() == k * k && stored.rated.is_none() {
+    let base = |gram: &[f64]| match gram.len() == k * k && !stored.decided.blend.has("ratings") {
         true => FoldIn::base(gram, AlsOptions { factors: k, ..stored.decided.als }),
         false => Vec::new(),
     };
@@ -54,14 +55,16 @@ pub fn write(
         ends: Section::default(),
         popular: writer.popularity(&Popularity::new((0..).zip(popularity.iter().copied())))?,
         backbone,
-        patterns,
-        starts: writer.section(&starts)?,
-        lengths: writer.section(&lengths)?,
-        neighbours,
+        scorers: Vec::new(),
         base: writer.section(&base(&grams.backbone))?,
         segments: Vec::with_capacity(stored.segments.len()),
     };
     (directory.ids, directory.ends) = write_ids(&mut writer, ids)?;
+    for listed in sections::list(version_id)? {
+        let parts = write_section(&mut writer, version_id, items as usize, &listed)?;
+        let ListedSection { scorer, name, kind, columns, .. } = listed;
+        directory.scorers.push(ScorerSection { scorer, name, kind, columns: columns as u64, parts });
+    }
     for (segment, gram) in stored.segments.iter().zip(grams.segments) {
         let own_base = gram.filter(|_| segment.own_factors).map_or_else(Vec::new, |gram| base(&gram));
         let exact = !own_base.is_empty();
@@ -128,10 +131,6 @@ struct Items {
     ids: Ids,
     popularity: Vec<f32>,
     backbone: FactorSections,
-    patterns: Section,
-    starts: Vec<u64>,
-    lengths: Vec<u32>,
-    neighbours: Section,
 }
 
 fn write_items(
@@ -140,24 +139,16 @@ fn write_items(
     kind: IdKind,
     items: u64,
     k: usize,
-    rated: bool,
 ) -> Result<Items> {
     let count = items as usize;
     let exact = writer.reserve(items * 4 * k as u64);
     let codes = writer.reserve(items * k as u64);
-    let pattern_columns = if rated { k.saturating_sub(1) } else { 0 };
-    let patterns = writer.reserve(items * 4 * pattern_columns as u64);
     let (mut factor_rows, mut code_rows) = (Placed::new(exact), Placed::new(codes));
     let (mut measures, mut code) = (vec![[0.0f32; 2]; count], Vec::with_capacity(k));
-    let mut pattern_rows = Placed::new(patterns);
-    let mut rows = Appended::new(writer.end);
-    let (mut texts, mut starts, mut lengths) = (vec![String::new(); count], vec![0; count], vec![0; count]);
-    let mut popularity = vec![0.0; count];
-    let (mut words, mut seen) = (0, 0);
+    let (mut texts, mut popularity, mut seen) = (vec![String::new(); count], vec![0.0; count], 0);
     stream_items(version_id, &mut |stored: StoredItem<'_>| {
         let item = stored.item as usize;
-        let pattern = stored.pattern.as_deref().unwrap_or_default();
-        if item >= count || stored.factors.len() != k || rated && pattern.len() != pattern_columns {
+        if item >= count || stored.factors.len() != k {
             return Err(SegrecError::Internal(format!("item {item} of version {version_id} does not fit")));
         }
         texts[item] = stored.id.to_owned();
@@ -166,17 +157,6 @@ fn write_items(
         code.clear();
         measures[item] = encode(&stored.factors, &mut code);
         code_rows.put(writer, item, cast_slice(&code))?;
-        if rated {
-            pattern_rows.put(writer, item, cast_slice(pattern))?;
-        }
-        if let Some((named, weights)) =
-            stored.neighbours.filter(|(named, weights)| named.len() == weights.len())
-        {
-            (starts[item], lengths[item]) = (words, named.len() as u32);
-            words += 2 * named.len() as u64;
-            rows.push(writer, cast_slice(&named))?;
-            rows.push(writer, cast_slice(&weights))?;
-        }
         seen += 1;
         Ok(())
     })?;
@@ -185,8 +165,6 @@ fn write_items(
     }
     factor_rows.flush(writer)?;
     code_rows.flush(writer)?;
-    pattern_rows.flush(writer)?;
-    let neighbours = writer.appended(rows)?;
     let backbone = FactorSections { exact, codes, measures: writer.section(&measures)? };
     let mut ids = Ids::new(kind);
     if !texts.iter().all(|text| push_id(&mut ids, text)) {
@@ -195,7 +173,53 @@ fn write_items(
             kind.name()
         )));
     }
-    Ok(Items { ids, popularity, backbone, patterns, starts, lengths, neighbours })
+    Ok(Items { ids, popularity, backbone })
+}
+
+/// The parts of a section of a scorer; rows pass one by one.
+fn write_section(
+    writer: &mut Writer<'_>,
+    version_id: i64,
+    items: usize,
+    listed: &ListedSection,
+) -> Result<Vec<Section>> {
+    let &ListedSection { section, kind, columns, .. } = listed;
+    let misfit = |item| {
+        let reason = format!("item {item} of section {section} of version {version_id} does not fit");
+        Err(SegrecError::Internal(reason))
+    };
+    match kind {
+        SectionKind::Opaque => Ok(vec![writer.section(&sections::content(version_id, section)?)?]),
+        SectionKind::Dense => {
+            let part = writer.reserve((items * 4 * columns) as u64);
+            let mut placed = Placed::new(part);
+            stream_rows(
+                version_id,
+                section,
+                &mut |item, _, row| match item < items && row.len() == columns {
+                    true => placed.put(writer, item, cast_slice(&row)),
+                    false => misfit(item),
+                },
+            )?;
+            placed.flush(writer)?;
+            Ok(vec![part])
+        }
+        SectionKind::Sparse => {
+            let (mut starts, mut lengths, mut words) = (vec![0u64; items], vec![0u32; items], 0);
+            let mut rows = Appended::new(writer.end);
+            stream_rows(version_id, section, &mut |item, named, weights| {
+                if item >= items || named.len() != weights.len() {
+                    return misfit(item);
+                }
+                (starts[item], lengths[item]) = (words, named.len() as u32);
+                words += 2 * named.len() as u64;
+                rows.push(writer, cast_slice(&named))?;
+                rows.push(writer, cast_slice(&weights))
+            })?;
+            let words = writer.appended(rows)?;
+            Ok(vec![writer.section(&starts)?, writer.section(&lengths)?, words])
+        }
+    }
 }
 
 /// Ids must lie in their own order, in which a training numbers them.
@@ -261,14 +285,11 @@ impl Writer<'_> {
             let range = section.offset as usize..(section.offset + section.length) as usize;
             section.checksum = crc32fast::hash(&mapped.bytes()[range]);
         };
-        let Directory { ids, ends, popular, backbone, patterns, starts, lengths, neighbours, base, .. } =
-            &mut directory;
+        let Directory { ids, ends, popular, backbone, scorers, base, .. } = &mut directory;
         let popular = [&mut popular.items, &mut popular.values];
         let FactorSections { exact, codes, measures } = backbone;
-        [ids, ends, exact, codes, measures, patterns, starts, lengths, neighbours, base]
-            .into_iter()
-            .chain(popular)
-            .for_each(sum);
+        let of_scorers = scorers.iter_mut().flat_map(|section| &mut section.parts);
+        [ids, ends, exact, codes, measures, base].into_iter().chain(popular).chain(of_scorers).for_each(sum);
         for SegmentSections { items, factors, base, popular } in &mut directory.segments {
             let FactorSections { exact, codes, measures } = factors;
             let PopularSections { items: popular, values } = popular;

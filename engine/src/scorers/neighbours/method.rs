@@ -1,20 +1,24 @@
 //! Neighbours as a training sees them.
 
-use super::model::{NeighbourScratch, Neighbours};
+use super::model::{NeighbourRows, NeighbourScratch, Neighbours};
 use super::scorer::NeighbourScorer;
 use crate::auto::AutoOr;
 use crate::error::Result;
-use crate::interactions::{Interactions, Size, SparseRows};
+use crate::interactions::{Interactions, Size, SparseView};
 use crate::observer::Observer;
 use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
 use crate::scorers::method::{Fitted, KnownUser, Method, SegmentSizes};
 use crate::scorers::scorer::Scorer;
+use crate::scorers::sections::{NewSection, SectionKind, StoredSections};
 use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Item-to-item weights, by one of several formulas or in closed form.
 pub struct ItemNeighbours;
+
+/// The section of the weights: a row is a source, its columns the targets it speaks for.
+const WEIGHTS: &str = "weights";
 
 impl Method for ItemNeighbours {
     fn name(&self) -> &'static str {
@@ -56,6 +60,14 @@ impl Method for ItemNeighbours {
         };
         Ok(Some(Arc::new(neighbours)))
     }
+
+    fn sections(&self) -> &'static [(&'static str, SectionKind)] {
+        &[(WEIGHTS, SectionKind::Sparse)]
+    }
+
+    fn open<'a>(&self, sections: &StoredSections<'a>) -> Result<Option<Box<dyn Fitted + 'a>>> {
+        Ok(Some(Box::new(sections.sparse(WEIGHTS)?)))
+    }
 }
 
 impl Fitted for Neighbours {
@@ -64,10 +76,40 @@ impl Fitted for Neighbours {
         user: KnownUser<'a>,
         scratch: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a> {
-        Box::new(NeighbourScorer { rows: self, history: user.items, shares: None, scratch })
+        scorer(self, user, scratch)
     }
 
-    fn item_rows(&self) -> Option<&SparseRows> {
-        Some(self.rows())
+    fn sections(&self) -> Vec<(&'static str, NewSection<'_>)> {
+        vec![(WEIGHTS, NewSection::Sparse(self.rows()))]
     }
+}
+
+impl Fitted for SparseView<'_> {
+    fn scorer<'a>(
+        &'a self,
+        user: KnownUser<'a>,
+        scratch: &'a RefCell<NeighbourScratch>,
+    ) -> Box<dyn Scorer + 'a> {
+        scorer(*self, user, scratch)
+    }
+
+    fn column(&self, target: u32) -> Option<Vec<f32>> {
+        let weight = |source| {
+            let (named, weights) = self.row(source);
+            named.binary_search(&target).map_or(0.0, |place| weights[place])
+        };
+        Some((0..self.rows()).map(weight).collect())
+    }
+
+    fn similar(&self, item: u32) -> Option<(&[u32], &[f32])> {
+        Some(self.row(item as usize))
+    }
+}
+
+fn scorer<'a>(
+    rows: impl NeighbourRows + 'a,
+    KnownUser { items, shares, .. }: KnownUser<'a>,
+    scratch: &'a RefCell<NeighbourScratch>,
+) -> Box<dyn Scorer + 'a> {
+    Box::new(NeighbourScorer { rows, history: items, shares, scratch })
 }

@@ -7,7 +7,7 @@ use super::cooccurrence;
 use super::options::{NeighbourMethod, NeighbourOptions};
 use super::ridge;
 use crate::error::{EngineError, Result};
-use crate::interactions::{Interactions, SparseRows};
+use crate::interactions::{Interactions, SparseRows, SparseView};
 use crate::observer::Observer;
 use std::hint::black_box;
 
@@ -132,6 +132,16 @@ impl<T: NeighbourRows> NeighbourRows for &T {
 
     fn row(&self, item: usize) -> (&[u32], &[f32]) {
         T::row(self, item)
+    }
+}
+
+impl NeighbourRows for SparseView<'_> {
+    fn items(&self) -> usize {
+        self.rows()
+    }
+
+    fn row(&self, item: usize) -> (&[u32], &[f32]) {
+        SparseView::row(self, item)
     }
 }
 

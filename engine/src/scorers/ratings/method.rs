@@ -1,8 +1,10 @@
 //! Ratings as a training sees them. Their fit is that of the training itself, since users are divided by it.
 
+use super::rated::Rated;
 use crate::interactions::Size;
 use crate::options::checked::Options;
 use crate::scorers::method::{Method, SegmentSizes};
+use crate::scorers::sections::SectionKind;
 
 /// Predicted ratings.
 pub struct PredictedRatings;
@@ -30,5 +32,9 @@ impl Method for PredictedRatings {
 
     fn has_taste_factors(&self) -> bool {
         true
+    }
+
+    fn sections(&self) -> &'static [(&'static str, SectionKind)] {
+        Rated::SECTIONS
     }
 }

@@ -2,7 +2,9 @@
 
 use super::attributes::AttributeEncoder;
 use super::fold_in::RatingFoldIn;
-use crate::matrix::Matrix;
+use crate::error::{EngineError, Result};
+use crate::matrix::{Matrix, Rows};
+use crate::scorers::sections::{NewSection, SectionKind, StoredSections};
 use serde::{Deserialize, Serialize};
 
 /// What ratings need besides the rows of users and items, which stand in the backbone: k factors, then
@@ -22,7 +24,41 @@ pub struct Rated {
     pub encoder: Option<AttributeEncoder>,
 }
 
+/// The section of what is not stored item by item.
+const MODEL: &str = "model";
+/// The section of patterns.
+const PATTERNS: &str = "patterns";
+
 impl Rated {
+    /// The sections that it is stored as.
+    pub const SECTIONS: &[(&str, SectionKind)] =
+        &[(MODEL, SectionKind::Opaque), (PATTERNS, SectionKind::Dense)];
+
+    /// What is stored of it.
+    ///
+    /// # Errors
+    /// [`EngineError::Encoding`].
+    pub fn sections(&self) -> Result<[(&'static str, NewSection<'_>); 2]> {
+        let model = postcard::to_stdvec(self).map_err(|_| EngineError::Encoding { what: "ratings" })?;
+        Ok([(MODEL, NewSection::Opaque(model)), (PATTERNS, NewSection::Dense(&self.item_patterns))])
+    }
+
+    /// What was stored, without patterns.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`], [`EngineError::Encoding`].
+    pub fn open(sections: &StoredSections<'_>) -> Result<Self> {
+        postcard::from_bytes(sections.opaque(MODEL)?).map_err(|_| EngineError::Encoding { what: "ratings" })
+    }
+
+    /// The patterns of all items (items × (k + 1)), where they lie.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`].
+    pub fn patterns<'a>(sections: &StoredSections<'a>) -> Result<Rows<'a>> {
+        sections.dense(PATTERNS)
+    }
+
     /// A prediction within the scale.
     pub fn clip(&self, prediction: f64) -> f32 {
         (prediction as f32).clamp(self.scale.0, self.scale.1)

@@ -1,0 +1,184 @@
+//! The sections that the scorers of a version are stored as, without knowing what they mean.
+
+use super::bulk_insert::{Ragged, batches, slice};
+use super::stream::streamed;
+use crate::catalog::statement::{as_owner, execute, query};
+use crate::error::{Result, SegrecError};
+use crate::pg::datums::number_array::NumberArray;
+use crate::pg::datums::value::Argument;
+use segrec_engine::scorers::registry::NamedSection;
+use segrec_engine::scorers::sections::{NewSection, SectionKind};
+use std::ops::Range;
+
+/// A section as it is listed.
+pub struct ListedSection {
+    /// Its number in the version.
+    pub section: i32,
+    pub scorer: String,
+    /// Its name within the scorer.
+    pub name: String,
+    pub kind: SectionKind,
+    /// The columns of a dense one.
+    pub columns: usize,
+}
+
+/// Stores the sections of a version: of each its scorer, its name and what is in it.
+pub fn insert(version_id: i64, sections: &[(&str, &str, NewSection<'_>)]) -> Result<()> {
+    for (section, (scorer, name, content)) in (0i32..).zip(sections) {
+        let (columns, rows, bytes) = match content {
+            NewSection::Sparse(sparse) => {
+                (None, (0..sparse.rows()).filter(|&row| sparse.row_len(row) > 0).count(), None)
+            }
+            NewSection::Dense(rows) => (Some(rows.columns() as i32), rows.rows(), None),
+            NewSection::Opaque(bytes) => (None, 0, Some(bytes.clone())),
+        };
+        as_owner(|| {
+            execute(
+                "INSERT INTO segrec_catalog.version_sections (version_id, section, scorer, name, kind, columns, rows, content) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                &[
+                    version_id.into(),
+                    section.into(),
+                    (*scorer).into(),
+                    (*name).into(),
+                    content.kind().name().into(),
+                    columns.into(),
+                    (rows as i64).into(),
+                    bytes.into(),
+                ],
+            )
+        })?;
+        insert_rows(version_id, section, content)?;
+    }
+    Ok(())
+}
+
+fn insert_rows(version_id: i64, section: i32, content: &NewSection<'_>) -> Result<()> {
+    match content {
+        NewSection::Opaque(_) => Ok(()),
+        NewSection::Sparse(sparse) => {
+            let sql = format!(
+                "INSERT INTO segrec_catalog.version_item_rows (version_id, section, item, items, weights) \
+                 SELECT $1, $2, $3 + ordinality - 1, {}, {} \
+                 FROM unnest($4::int[], $5::int[]) WITH ORDINALITY AS row (length, last, ordinality) WHERE length > 0",
+                slice("$6::int[]", "length", "last"),
+                slice("$7::real[]", "length", "last"),
+            );
+            in_batches(
+                &sql,
+                version_id,
+                section,
+                sparse.rows(),
+                |item| 8 * sparse.row_len(item),
+                |range| {
+                    let (mut named, mut weights) = (Ragged::default(), Vec::new());
+                    for item in range {
+                        let (items, values) = sparse.row(item);
+                        named.push(items.iter().map(|&item| item as i32));
+                        weights.extend_from_slice(values);
+                    }
+                    let [lengths, lasts, items] = [named.lengths, named.lasts, named.values].map(NumberArray);
+                    vec![lengths.into(), lasts.into(), items.into(), NumberArray(weights).into()]
+                },
+            )
+        }
+        NewSection::Dense(rows) => {
+            let k = rows.columns();
+            let sql = "INSERT INTO segrec_catalog.version_item_rows (version_id, section, item, weights) \
+                       SELECT $1, $2, item, ($4::real[])[(item - $3) * $5 + 1 : (item - $3 + 1) * $5] \
+                       FROM generate_series($3, $6) item";
+            in_batches(
+                sql,
+                version_id,
+                section,
+                rows.rows(),
+                |_| 4 * k,
+                |range| {
+                    let data = rows.data()[range.start * k..range.end * k].to_vec();
+                    vec![NumberArray(data).into(), (k as i32).into(), (range.end as i32 - 1).into()]
+                },
+            )
+        }
+    }
+}
+
+fn in_batches<'a>(
+    sql: &str,
+    version_id: i64,
+    section: i32,
+    rows: usize,
+    bytes: impl Fn(usize) -> usize,
+    mut arguments: impl FnMut(Range<usize>) -> Vec<Argument<'a>>,
+) -> Result<()> {
+    as_owner(|| {
+        for range in batches(rows, bytes) {
+            let mut all = vec![version_id.into(), section.into(), (range.start as i32).into()];
+            all.extend(arguments(range));
+            execute(sql, &all)?;
+        }
+        Ok(())
+    })
+}
+
+/// The sections of a version, by their numbers.
+pub fn list(version_id: i64) -> Result<Vec<ListedSection>> {
+    let sql = "SELECT section, scorer, name, kind, columns FROM segrec_catalog.version_sections \
+               WHERE version_id = $1 ORDER BY section";
+    as_owner(|| {
+        query(sql, &[version_id.into()], |row| {
+            let kind: String = row.value(4)?;
+            let Some(kind) = SectionKind::named(&kind) else {
+                return Err(SegrecError::Internal(format!("there are no sections that are {kind}")));
+            };
+            let columns = row.get::<i32>(5)?.unwrap_or(0) as usize;
+            Ok(ListedSection {
+                section: row.value(1)?,
+                scorer: row.value(2)?,
+                name: row.value(3)?,
+                kind,
+                columns,
+            })
+        })
+    })
+}
+
+/// Whether a version has these sections, which are in alphabetical order, and no others.
+pub fn are_those(version_id: i64, expected: &[NamedSection]) -> Result<bool> {
+    let listed = list(version_id)?;
+    let mut found: Vec<(&str, &str, SectionKind)> =
+        listed.iter().map(|own| (own.scorer.as_str(), own.name.as_str(), own.kind)).collect();
+    found.sort_unstable();
+    Ok(found == expected)
+}
+
+/// Whether every row of a version's sections is there.
+pub fn are_whole(version_id: i64) -> Result<bool> {
+    let sql = "SELECT NOT EXISTS (SELECT FROM segrec_catalog.version_sections section \
+                   WHERE section.version_id = $1 AND section.rows <> (SELECT count(*) FROM segrec_catalog.version_item_rows own \
+                       WHERE own.version_id = $1 AND own.section = section.section))";
+    let found = as_owner(|| query(sql, &[version_id.into()], |row| row.value(1)))?;
+    Ok(found.into_iter().next().unwrap_or(false))
+}
+
+/// The bytes of an opaque section.
+pub fn content(version_id: i64, section: i32) -> Result<Vec<u8>> {
+    let sql = "SELECT content FROM segrec_catalog.version_sections WHERE version_id = $1 AND section = $2";
+    let found = as_owner(|| query(sql, &[version_id.into(), section.into()], |row| row.get::<Vec<u8>>(1)))?;
+    Ok(found.into_iter().next().flatten().unwrap_or_default())
+}
+
+/// Passes what a section says of every item to `each`, in any order; nothing is collected. Items are empty in a dense one.
+pub fn stream_rows(
+    version_id: i64,
+    section: i32,
+    each: &mut dyn FnMut(usize, Vec<i32>, Vec<f32>) -> Result<()>,
+) -> Result<()> {
+    let sql = format!(
+        "SELECT item::bigint, items, weights FROM segrec_catalog.version_item_rows \
+         WHERE version_id = {version_id} AND section = {section}"
+    );
+    streamed(&sql, &mut |row| match (row.integer(0), row.reals(2)) {
+        (Some(item), Some(weights)) => each(item as usize, row.integers(1).unwrap_or_default(), weights),
+        _ => Ok(()),
+    })
+}
