@@ -156,6 +156,15 @@ fn a_relation_without_rows_to_read() {
         "it was dropped after the model was pointed at it",
         "point the model at another: segrec_rebind('shop', events => …)",
     );
+    session.run("CREATE TABLE events (user_id bigint, item_id bigint)");
+    expect(
+        &mut session,
+        "SELECT segrec_train('shop')",
+        SqlState::UNDEFINED_TABLE,
+        "the events relation of model \"shop\" does not exist any more",
+        "it was dropped after the model was pointed at it, and another is called public.events now",
+        "to read that one, run segrec_rebind('shop', events => 'public.events')",
+    );
     session.run("SELECT segrec_drop_model('shop')");
 }
 

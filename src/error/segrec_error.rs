@@ -121,7 +121,8 @@ pub enum SegrecError {
     /// A `jsonb` holds what cannot be read.
     JsonBeyond { reason: String },
     /// The model's relation was dropped.
-    RelationGone { model: String, argument: &'static str },
+    /// `namesake` is a relation that has its name now.
+    RelationGone { model: String, argument: &'static str, namesake: Option<String> },
     /// The events relation holds rows that cannot be used.
     BadRows { relation: String, rows: BadRows },
     /// Types of events are named in another way than in the options.

@@ -1,7 +1,7 @@
 //! The caller's relations: columns, types, indexes, and the queries that read them as the caller.
 
 use crate::catalog::models::{ColumnNames, EventsSource, Model};
-use crate::catalog::statement::query;
+use crate::catalog::statement::{as_owner, query};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::encoding::c_text;
 use crate::pg::executor::query::{ExpectedRelation, Query};
@@ -215,7 +215,24 @@ pub fn is_blank_padded(relation: pg_sys::Oid, column: &str) -> bool {
 
 /// A relation as it is now; an error where it is gone.
 pub fn hold(model: &str, argument: &'static str, relation: pg_sys::Oid) -> Result<Relation> {
-    Relation::hold(relation).ok_or_else(|| SegrecError::RelationGone { model: model.to_owned(), argument })
+    match Relation::hold(relation) {
+        Some(relation) => Ok(relation),
+        None => Err(SegrecError::RelationGone {
+            model: model.to_owned(),
+            argument,
+            namesake: namesake(model, argument)?,
+        }),
+    }
+}
+
+/// What a relation of a model was called, where another has that name now.
+fn namesake(model: &str, argument: &str) -> Result<Option<String>> {
+    let sql = "SELECT bound.name FROM segrec_catalog.models model, \
+                   LATERAL (VALUES ('events', model.events_name), ('users', model.users_name), ('items', model.items_name)) \
+                       AS bound (argument, name) \
+               WHERE model.name = $1 AND bound.argument = $2 AND pg_catalog.to_regclass(bound.name) IS NOT NULL";
+    let found = as_owner(|| query(sql, &[model.into(), argument.into()], |row| row.value(1)))?;
+    Ok(found.into_iter().next())
 }
 
 /// True where an index leads with the column, so that one user's events are found at once: a B-tree or

@@ -85,11 +85,21 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             ),
             Some("give one of these".to_owned()),
         ),
-        SegrecError::RelationGone { model, argument } => report(
+        SegrecError::RelationGone { model, argument, namesake } => report(
             Code::ERRCODE_UNDEFINED_TABLE,
             format!("the {argument} relation of model \"{model}\" does not exist any more"),
-            Some("it was dropped after the model was pointed at it".to_owned()),
-            Some(format!("point the model at another: segrec_rebind('{model}', {argument} => …)")),
+            Some(match &namesake {
+                Some(name) => format!(
+                    "it was dropped after the model was pointed at it, and another is called {name} now"
+                ),
+                None => "it was dropped after the model was pointed at it".to_owned(),
+            }),
+            Some(match namesake {
+                Some(name) => {
+                    format!("to read that one, run segrec_rebind('{model}', {argument} => '{name}')")
+                }
+                None => format!("point the model at another: segrec_rebind('{model}', {argument} => …)"),
+            }),
         ),
         SegrecError::BadRows { relation, rows } => report(
             Code::ERRCODE_DATA_EXCEPTION,
