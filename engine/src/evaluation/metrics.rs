@@ -1,7 +1,10 @@
 //! Metrics of one list of recommendations against the set of items that turned out to be relevant.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 /// A metric of a list cut at k.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Metric {
     /// Hits / k.
     Precision,
@@ -21,20 +24,11 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Precision, Self::Recall, Self::F1, Self::Ndcg, Self::HitRate, Self::Map, Self::Mrr];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name in SQL.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Precision => "precision",
-            Self::Recall => "recall",
-            Self::F1 => "f1",
-            Self::Ndcg => "ndcg",
-            Self::HitRate => "hit_rate",
-            Self::Map => "map",
-            Self::Mrr => "mrr",
-        }
+        self.into()
     }
 }
 
@@ -137,7 +131,7 @@ mod tests {
     fn a_perfect_list_is_one_and_a_useless_one_nothing() {
         let perfect = ListMetrics::measure([3, 1].into_iter(), &[1, 3], 2);
         let useless = ListMetrics::measure([4, 6].into_iter(), &[1, 3], 2);
-        for metric in Metric::ALL {
+        for &metric in Metric::ALL {
             assert_eq!((perfect.get(metric), useless.get(metric)), (1.0, 0.0), "{}", metric.name());
         }
     }

@@ -8,13 +8,15 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::ops::Range;
+use strum::{IntoStaticStr, VariantNames};
 
 /// Users whose last items are sought without asking whether to stop: some thousands of events.
 const USERS_BETWEEN_CHECKS: u32 = 256;
 
 /// How to choose held-out events, as asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum SplitChoice {
     /// By time where events have times, else random.
     Auto,
@@ -29,12 +31,7 @@ pub enum SplitChoice {
 impl SplitChoice {
     /// The name in SQL.
     fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Time => "time",
-            Self::Last => "last",
-            Self::Random => "random",
-        }
+        self.into()
     }
 }
 
@@ -51,7 +48,8 @@ pub struct HoldoutOptions {
 }
 
 /// How held-out events were chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Split {
     /// Events after this moment (microseconds) are held out.
     Time {
@@ -74,12 +72,7 @@ pub enum Split {
 impl Split {
     /// The name in SQL.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Time { .. } => "time",
-            Self::Last => "last",
-            Self::Random => "random",
-            Self::Fold { .. } => "fold",
-        }
+        self.into()
     }
 }
 

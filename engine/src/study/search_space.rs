@@ -9,32 +9,17 @@ use crate::error::Result as EngineResult;
 use crate::likeness::MOST_PROBLEMS;
 use crate::observer::Observer;
 use crate::options::checked::Options;
-use crate::options::entry::{Kind, OptionEntry};
+use crate::options::entry::{Kind, OptionEntry, Scope};
 use crate::options::parse::{
-    OptionProblem, check_value, describe, merge_options, nearest, parse_options, set,
+    OptionProblem, check_value, describe, merge_options, nearest, parse_options, path, set,
 };
-use crate::options::table::OPTIONS;
+use crate::options::table::{OPTIONS, option};
 use crate::seed::{hash_bytes, random};
 use rand::Rng;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// Options that say what is held out or measured, so that trials that differ in them could not be compared, or that no
-/// trial depends on.
-const FIXED: [&str; 11] = [
-    "feedback",
-    "events.type_weights",
-    "events.min_user_events",
-    "events.min_item_events",
-    "events.max_user_events",
-    "events.on_bad_rows",
-    "holdout.split",
-    "holdout.share",
-    "holdout.last",
-    "seed",
-    "keep_versions",
-];
 /// Draws for each trial that is sought, before a small space counts as exhausted.
 const DRAWS: usize = 20;
 /// Drawn numbers keep this many significant digits: a finer difference has no effect that could be measured.
@@ -231,10 +216,10 @@ fn read_object(
         if problems.len() >= MOST_PROBLEMS {
             return;
         }
-        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        let name = path(prefix, key);
         let inside = format!("{name}.");
-        if let Some(entry) = OPTIONS.iter().find(|entry| entry.name == name) {
-            if FIXED.contains(&entry.name) {
+        if let Some(entry) = option(&name) {
+            if entry.scope != Scope::Recipe {
                 let hint = "change it with segrec_alter_model, then study the rest";
                 let message = format!("option \"{name}\" cannot be tried: it changes what is measured");
                 problems.push(problem(message, hint));
