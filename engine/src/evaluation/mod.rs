@@ -7,7 +7,7 @@
 //! - [`registry`]: every metric with its name, its direction and its function
 //! - [`metric_row`]: a measured value
 //! - [`deciding_metric`]: the one that decides, and on whom it is measured
-//! - [`metrics`]: precision, recall, F1, NDCG, hit rate, MAP, MRR of one list
+//! - [`metrics`]: precision, recall, F1, NDCG, hit rate, average precision, reciprocal rank of one list
 //! - [`mod@auc`]: how one user's scores order all items
 //! - [`beyond`]: novelty, diversity and popularity lift of one list
 //! - [`spread`]: coverage and Gini coefficient of many lists
