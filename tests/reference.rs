@@ -1,7 +1,5 @@
-//! docs/reference.md says what the catalog and the engine say: signatures, options, views.
-//! `INSTA_UPDATE=always` rewrites the tables of options and views.
+//! docs/reference.md says what the catalog says: signatures, views. `INSTA_UPDATE=always` rewrites the tables of views.
 
-use segrec_engine::options::OPTIONS;
 use segrec_tests::{Cluster, document, repository};
 use std::collections::BTreeSet;
 
@@ -37,23 +35,8 @@ fn expect_rows(anchor: &str, header: &str, expected: &[String]) {
     std::fs::write(repository().join("docs/reference.md"), rewritten).unwrap();
 }
 
-// One test, since both tables are rewritten in the same file.
 #[test]
-fn options_and_views_are_those_of_the_engine_and_the_catalog() {
-    let options: Vec<String> = OPTIONS
-        .iter()
-        .map(|option| {
-            format!(
-                "| `{}` | {} | `{}` | {} |",
-                option.name,
-                option.kind.takes(),
-                option.default,
-                option.help
-            )
-        })
-        .collect();
-    expect_rows("## Options", "| option | takes | default | what |", &options);
-
+fn views_are_those_of_the_catalog() {
     let database = Cluster::shared().database("reference_views");
     let mut session = database.connect();
     let views: Vec<String> = session.column(
