@@ -10,7 +10,6 @@ use crate::pg::datums::integer::{Integer, number};
 use crate::pg::executor::aggregate::{Aggregate, Carried, Held};
 use pgrx::Uuid;
 use pgrx::prelude::*;
-use segrec_engine::evaluation::Metric;
 
 fn list_metric<T: Ord>(
     metric: Option<&[u8]>,
