@@ -14,6 +14,8 @@ pub enum MeasuredOf {
     Scores,
     /// Predicted and actual ratings.
     Predictions,
+    /// Users as points, and their segments.
+    Segments,
 }
 
 /// A metric.
@@ -39,7 +41,7 @@ const fn entry(
 }
 
 /// All metrics.
-pub const METRICS: [MetricEntry; 16] = [
+pub const METRICS: [MetricEntry; 17] = [
     entry("precision", MeasuredOf::List, Some(true), Some("segrec_precision")),
     entry("recall", MeasuredOf::List, Some(true), Some("segrec_recall")),
     entry("f1", MeasuredOf::List, Some(true), Some("segrec_f1")),
@@ -56,6 +58,7 @@ pub const METRICS: [MetricEntry; 16] = [
     entry("rmse", MeasuredOf::Predictions, Some(false), Some("segrec_rmse")),
     entry("mae", MeasuredOf::Predictions, Some(false), Some("segrec_mae")),
     entry("mse", MeasuredOf::Predictions, Some(false), Some("segrec_mse")),
+    entry("silhouette", MeasuredOf::Segments, Some(true), Some("segrec_silhouette")),
 ];
 
 /// The metric of that name, which a length may follow (`ndcg@20`).

@@ -62,7 +62,7 @@ pub enum On {
     Both,
 }
 
-/// Settings of segmentation. Names, ranges and defaults stand in [`crate::options::checked`].
+/// Settings of segmentation. Names, ranges and defaults stand in [`crate::options::table`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SegmentationOptions {
