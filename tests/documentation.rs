@@ -11,7 +11,7 @@
 //!   not part of the repository holds the file. `SEGREC_DATA` names the folder, in the document too; without
 //!   it, it is `../shared/data`.
 //!
-//! `SEGREC_UPDATE_SNAPSHOTS=1` rewrites the `text` blocks that do not hold, and no others.
+//! `INSTA_UPDATE=always` rewrites the `text` blocks that do not hold, and no others.
 
 use std::env;
 use std::fs;
@@ -19,7 +19,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::PathBuf;
 
-use segrec_tests::{Cluster, repository, snapshot};
+use segrec_tests::{Cluster, document, repository};
 
 /// A piece of SQL in a document, and what the document says it prints.
 #[derive(Debug, PartialEq)]
@@ -78,7 +78,7 @@ fn every_sql_block_of_the_documentation_prints_what_it_says() {
             continue;
         }
         let verdict = run_document(&name, &text);
-        if snapshot::updating() {
+        if document::rewriting() {
             fs::write(&path, &verdict.corrected).unwrap();
         } else {
             complaints.extend(verdict.differences);
@@ -127,7 +127,7 @@ fn run_document(name: &str, text: &str) -> Verdict {
                 false => expected.trim_end() == actual,
             };
             if !holds {
-                let difference = snapshot::difference(&format!("{expected}\n"), &format!("{actual}\n"));
+                let difference = document::difference(&format!("{expected}\n"), &format!("{actual}\n"));
                 verdict.differences.insert(0, format!("{place}: prints something else:\n{difference}"));
                 lines.splice(output.lines.clone(), actual.lines().map(str::to_owned));
             }

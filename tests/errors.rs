@@ -377,3 +377,17 @@ fn jobs_where_there_may_be_none() {
         );
     }
 }
+
+#[test]
+fn a_table_of_the_extension_that_is_gone() {
+    let (_database, mut session) = session("errors_table_gone");
+    session.run("ALTER TABLE segrec_catalog.models RENAME TO former_models");
+    expect(
+        &mut session,
+        "SELECT segrec_create_model('shop', 'events')",
+        SqlState::UNDEFINED_TABLE,
+        "table \"segrec_catalog.models\" is missing",
+        "it is the extension's own, and somebody dropped or renamed it",
+        "give it back its name, or drop the extension and restore it from a dump",
+    );
+}

@@ -1,6 +1,7 @@
 //! The metrics of anybody's lists and rows: their values, against scikit-learn 1.9.1 and by hand, and what
 //! they do with nulls, repeats, empty lists and numbers that are none.
 
+use segrec_engine::evaluation::registry::{METRICS, MeasuredOf};
 use segrec_tests::{Cluster, Session, SqlState};
 
 #[track_caller]
@@ -15,15 +16,17 @@ fn expect_null(session: &mut Session, expression: &str) {
     assert_eq!(session.value::<Option<f64>>(&format!("SELECT {expression}")), None, "{expression}");
 }
 
-const LISTS: [&str; 7] = [
-    "segrec_precision",
-    "segrec_recall",
-    "segrec_f1",
-    "segrec_hit_rate",
-    "segrec_ndcg",
-    "segrec_average_precision",
-    "segrec_reciprocal_rank",
-];
+#[test]
+fn every_function_that_a_metric_names_exists() {
+    let database = Cluster::shared().database("metrics_named");
+    let mut session = database.connect();
+    for name in METRICS.iter().filter_map(|metric| metric.function) {
+        let exists: bool = session.value(&format!(
+            "SELECT EXISTS (SELECT FROM pg_proc WHERE proname = '{name}' AND pronamespace = 'public'::regnamespace)"
+        ));
+        assert!(exists, "{name}");
+    }
+}
 
 #[test]
 fn metrics_of_lists_are_those_of_scikit_learn() {
@@ -78,7 +81,8 @@ fn metrics_of_lists_are_those_of_scikit_learn() {
 fn nulls_repeats_and_empty_lists() {
     let database = Cluster::shared().database("metrics_edges");
     let mut session = database.connect();
-    for metric in LISTS {
+    let of_lists = METRICS.iter().filter(|metric| metric.of == MeasuredOf::List);
+    for metric in of_lists.filter_map(|metric| metric.function) {
         for nothing in ["NULL::bigint[]", "'{}'::bigint[]", "'{NULL}'::bigint[]"] {
             // Who has nothing relevant is left out of an average; who was recommended nothing is not.
             expect_null(&mut session, &format!("{metric}('{{1,2}}', {nothing}, 5)"));

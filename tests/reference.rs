@@ -1,18 +1,16 @@
-//! docs/reference.md says what the catalog and the engine say: signatures, options, views.
-//! `SEGREC_UPDATE_SNAPSHOTS=1` rewrites the tables of options and views.
+//! docs/reference.md says what the catalog says: signatures, views. `INSTA_UPDATE=always` rewrites the tables of views.
 
-use segrec_engine::options::OPTIONS;
-use segrec_tests::{Cluster, repository, snapshot};
+use segrec_tests::{Cluster, document, repository};
 use std::collections::BTreeSet;
 
-fn document() -> String {
+fn reference() -> String {
     std::fs::read_to_string(repository().join("docs/reference.md")).unwrap()
 }
 
 /// Compares the rows of the table whose header follows `anchor` with `expected`.
 #[track_caller]
 fn expect_rows(anchor: &str, header: &str, expected: &[String]) {
-    let text = document();
+    let text = reference();
     let after = text.find(anchor).unwrap_or_else(|| panic!("docs/reference.md has no {anchor:?}"));
     let table =
         after + text[after..].find(header).unwrap_or_else(|| panic!("no table {header:?} after {anchor:?}"));
@@ -21,9 +19,9 @@ fn expect_rows(anchor: &str, header: &str, expected: &[String]) {
         return;
     }
     assert!(
-        snapshot::updating(),
+        document::rewriting(),
         "the table after {anchor:?} differs:\n{}",
-        snapshot::difference(&rows.join("\n"), &expected.join("\n"))
+        document::difference(&rows.join("\n"), &expected.join("\n"))
     );
     let head: Vec<&str> = text[table..].lines().take(2).collect();
     let length: usize = text[table..].lines().take(2 + rows.len()).map(|line| line.len() + 1).sum();
@@ -37,30 +35,15 @@ fn expect_rows(anchor: &str, header: &str, expected: &[String]) {
     std::fs::write(repository().join("docs/reference.md"), rewritten).unwrap();
 }
 
-// One test, since both tables are rewritten in the same file.
 #[test]
-fn options_and_views_are_those_of_the_engine_and_the_catalog() {
-    let options: Vec<String> = OPTIONS
-        .iter()
-        .map(|option| {
-            format!(
-                "| `{}` | {} | `{}` | {} |",
-                option.name,
-                option.kind.takes(),
-                option.default,
-                option.help
-            )
-        })
-        .collect();
-    expect_rows("## Options", "| option | takes | default | what |", &options);
-
+fn views_are_those_of_the_catalog() {
     let database = Cluster::shared().database("reference_views");
     let mut session = database.connect();
     let views: Vec<String> = session.column(
         "SELECT relname::text FROM pg_class WHERE relnamespace = 'segrec'::regnamespace AND relkind = 'v' ORDER BY 1",
     );
     let documented: BTreeSet<String> =
-        document().lines().filter_map(|line| line.strip_prefix("### segrec.")).map(str::to_owned).collect();
+        reference().lines().filter_map(|line| line.strip_prefix("### segrec.")).map(str::to_owned).collect();
     assert_eq!(documented, views.iter().cloned().collect());
     for view in views {
         let columns: Vec<String> = session.column(&format!(
@@ -78,7 +61,7 @@ fn signatures_are_those_of_the_catalog() {
         "SELECT proname || '(' || pg_get_function_arguments(oid) || ')' || coalesce(' → ' || pg_get_function_result(oid), '')
          FROM pg_proc WHERE proname LIKE 'segrec\\_%' AND pronamespace = 'public'::regnamespace",
     );
-    let text = document();
+    let text = reference();
     let documented: BTreeSet<String> = text
         .split("```signature\n")
         .skip(1)

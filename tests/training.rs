@@ -39,7 +39,7 @@ fn a_training_beats_popularity_and_says_so() {
         .table("SELECT metric, count(*) FROM segrec.metrics WHERE segment IS NULL GROUP BY 1 ORDER BY 1");
     assert_eq!(
         metrics,
-        "coverage|2\ndiversity|2\nf1|2\ngini|2\nhit_rate|2\nmap|2\nmrr|2\nndcg|2\nnovelty|2\npopularity_lift|2\nprecision|2\nrecall|2"
+        "average_precision|2\ncoverage|2\ndiversity|2\nf1|2\ngini|2\nhit_rate|2\nndcg|2\nnovelty|2\npopularity_lift|2\nprecision|2\nrecall|2\nreciprocal_rank|2"
     );
     let outside: i64 = session.value(
         "SELECT count(*) FROM segrec.metrics WHERE metric <> 'coverage' AND NOT (ci_low <= value AND value <= ci_high)",

@@ -99,13 +99,13 @@ COMMENT ON FUNCTION @extschema@.segrec_ndcg(text[], text[], bigint)
 
 CREATE FUNCTION @extschema@.segrec_average_precision(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
-    RETURN segrec_catalog.list_metric('map', recommended, relevant, k);
+    RETURN segrec_catalog.list_metric('average_precision', recommended, relevant, k);
 CREATE FUNCTION @extschema@.segrec_average_precision(recommended uuid[], relevant uuid[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
-    RETURN segrec_catalog.list_metric('map', recommended, relevant, k);
+    RETURN segrec_catalog.list_metric('average_precision', recommended, relevant, k);
 CREATE FUNCTION @extschema@.segrec_average_precision(recommended text[], relevant text[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
-    RETURN segrec_catalog.list_metric('map', recommended, relevant, k);
+    RETURN segrec_catalog.list_metric('average_precision', recommended, relevant, k);
 COMMENT ON FUNCTION @extschema@.segrec_average_precision(bigint[], bigint[], bigint)
     IS 'the mean over relevant items of the precision at the rank of each; averaged over users it is MAP';
 COMMENT ON FUNCTION @extschema@.segrec_average_precision(uuid[], uuid[], bigint)
@@ -115,13 +115,13 @@ COMMENT ON FUNCTION @extschema@.segrec_average_precision(text[], text[], bigint)
 
 CREATE FUNCTION @extschema@.segrec_reciprocal_rank(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
-    RETURN segrec_catalog.list_metric('mrr', recommended, relevant, k);
+    RETURN segrec_catalog.list_metric('reciprocal_rank', recommended, relevant, k);
 CREATE FUNCTION @extschema@.segrec_reciprocal_rank(recommended uuid[], relevant uuid[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
-    RETURN segrec_catalog.list_metric('mrr', recommended, relevant, k);
+    RETURN segrec_catalog.list_metric('reciprocal_rank', recommended, relevant, k);
 CREATE FUNCTION @extschema@.segrec_reciprocal_rank(recommended text[], relevant text[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
-    RETURN segrec_catalog.list_metric('mrr', recommended, relevant, k);
+    RETURN segrec_catalog.list_metric('reciprocal_rank', recommended, relevant, k);
 COMMENT ON FUNCTION @extschema@.segrec_reciprocal_rank(bigint[], bigint[], bigint)
     IS '1 / the rank of the first relevant item, 0 without one; averaged over users it is MRR';
 COMMENT ON FUNCTION @extschema@.segrec_reciprocal_rank(uuid[], uuid[], bigint)

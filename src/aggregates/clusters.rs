@@ -52,7 +52,11 @@ impl<'a> StoredClusters<'a> {
     /// # Errors
     /// Where its parts do not fit together.
     pub fn read(bytes: &'a [u8]) -> Result<Self> {
-        let damaged = || SegrecError::Internal("a value of type segrec_clusters is damaged".to_owned());
+        let damaged = || SegrecError::InvalidValue {
+            of: "segrec_clusters",
+            reason: "its parts do not fit together".to_owned(),
+            hint: "clusters are only what an aggregate of pg_segrec left, unchanged",
+        };
         let (header, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(damaged)?;
         let number =
             |at: usize| u32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);

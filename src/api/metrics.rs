@@ -10,7 +10,6 @@ use crate::pg::datums::integer::{Integer, number};
 use crate::pg::executor::aggregate::{Aggregate, Carried, Held};
 use pgrx::Uuid;
 use pgrx::prelude::*;
-use segrec_engine::evaluation::Metric;
 
 fn list_metric<T: Ord>(
     metric: Option<&[u8]>,
@@ -19,8 +18,8 @@ fn list_metric<T: Ord>(
     k: Option<Integer>,
 ) -> Option<f64> {
     let named = |name: &[u8]| {
-        let unknown = || SegrecError::UnknownMetric { metric: String::from_utf8_lossy(name).into_owned() };
-        Metric::ALL.into_iter().find(|known| known.name().as_bytes() == name).ok_or_else(unknown)
+        let name = String::from_utf8_lossy(name);
+        name.parse().map_err(|_| SegrecError::UnknownMetric { metric: name.into_owned() })
     };
     let metric = metric.ok_or(SegrecError::NullArgument { argument: "metric" }).and_then(named);
     let (recommended, relevant) = (recommended.into_iter().flatten(), relevant.into_iter().flatten());

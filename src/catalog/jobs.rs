@@ -3,12 +3,11 @@
 //! While its process lives it holds a lock on (the table, the job). A job that says it is running while nobody
 //! holds that lock was ended by a shutdown or a crash. A job that waits has what its process will be told.
 
-use super::statement::{as_owner, execute, query, write};
-use crate::error::{Result, SegrecError};
+use super::statement::{as_owner, catalog_table, execute, only, query, write};
+use crate::error::Result;
 use crate::pg::executor::index_lookup::{Key, RowVersion, rows};
 use crate::pg::executor::snapshot::NewSnapshot;
 use crate::pg::process::lock::Shared;
-use crate::pg::security::owner::table_and_owner;
 use pgrx::pg_sys;
 
 /// A job, where the caller may know of it.
@@ -21,17 +20,14 @@ pub struct Job {
 }
 
 pub fn jobs_table() -> Result<pg_sys::Oid> {
-    table_and_owner(c"segrec_catalog", c"jobs")
-        .map(|(oid, _)| oid)
-        .ok_or_else(|| SegrecError::Internal("segrec_catalog.jobs is missing".to_owned()))
+    Ok(catalog_table(c"jobs")?.0)
 }
 
 /// The number of a new job.
 pub fn take_number() -> Result<i64> {
-    let found = as_owner(|| {
+    only(as_owner(|| {
         write("SELECT pg_catalog.nextval('segrec_catalog.jobs_job_seq')", &[], |row| row.value(1))
-    })?;
-    found.into_iter().next().ok_or_else(|| SegrecError::Internal("a sequence gave no number".to_owned()))
+    })?)
 }
 
 /// The row of a job as it is now. It changes when the job begins: its process writes that down when it holds the job's lock.

@@ -3,14 +3,14 @@
 use super::statement::{as_owner, execute, models_table, write};
 use super::versions;
 use super::versions::segments::forget_examples;
-use crate::error::{Result, SegrecError};
+use crate::error::Result;
 use crate::pg::executor::index_lookup::{Key, rows};
 use crate::pg::executor::snapshot::NewSnapshot;
 use crate::pg::executor::statistics::remove_statistics;
 use crate::pg::files::shared_file::remove_files;
 use crate::pg::files::usage_counters::Counters;
 use crate::pg::security::owner::table_and_owner;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 
 /// By which column rows belong to something.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,24 +127,24 @@ const REDACTED: &str = "it named a user who was forgotten";
 
 /// Where errors of a model are kept, as PostgreSQL and the extension gave them, with values of rows in them: a table, its
 /// column, and which of its rows.
-const ERRORS: [(&str, &CStr, &str); 4] = [
-    ("jobs", c"error", "model_id = $1"),
-    ("schedule_runs", c"error", "model_id = $1"),
-    ("trials", c"error", "study_id IN (SELECT study_id FROM segrec_catalog.studies WHERE model_id = $1)"),
-    ("versions", c"reason", "model_id = $1 AND state = 'failed'"),
+const ERRORS: [(&CStr, &CStr, &str); 4] = [
+    (c"jobs", c"error", "model_id = $1"),
+    (c"schedule_runs", c"error", "model_id = $1"),
+    (c"trials", c"error", "study_id IN (SELECT study_id FROM segrec_catalog.studies WHERE model_id = $1)"),
+    (c"versions", c"reason", "model_id = $1 AND state = 'failed'"),
 ];
 
 /// Takes away the errors of a model in which an id occurs; one of digits among other digits does not.
 fn redact(model_id: i64, user_id: &str) -> Result<()> {
     let is_number = user_id.parse::<i64>().is_ok();
     for (table, column, of_model) in ERRORS {
-        let text = column.to_string_lossy();
+        let [name, text] = [table, column].map(CStr::to_string_lossy);
         let sql = format!(
-            "UPDATE segrec_catalog.{table} SET {text} = $4 WHERE {of_model} \
+            "UPDATE segrec_catalog.{name} SET {text} = $4 WHERE {of_model} \
              AND CASE WHEN $3 THEN {text} ~ ('(^|[^0-9])' || $2 || '($|[^0-9])') ELSE pg_catalog.strpos({text}, $2) > 0 END"
         );
         execute(&sql, &[model_id.into(), user_id.into(), is_number.into(), REDACTED.into()])?;
-        forget_statistics(table, column)?;
+        forget_statistics(table, column);
     }
     Ok(())
 }
@@ -166,8 +166,8 @@ pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<
         let sql =
             "DELETE FROM segrec_catalog.segment_history WHERE model_id = $1 AND user_id = $2 RETURNING 1";
         let history = write(sql, &[model_id.into(), user_id.into()], |row| row.value::<i32>(1))?.len() as i64;
-        forget_statistics("segment_history", USER)?;
-        forget_statistics("version_users", USER)?;
+        forget_statistics(c"segment_history", USER);
+        forget_statistics(c"version_users", USER);
         redact(model_id, user_id)?;
         Ok(Forgotten { members, history })
     })
@@ -176,8 +176,6 @@ pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<
 /// The column of users' ids.
 const USER: &CStr = c"user_id";
 
-fn forget_statistics(table: &str, column: &CStr) -> Result<()> {
-    let table = CString::new(table).map_err(|error| SegrecError::Internal(error.to_string()))?;
-    remove_statistics(c"segrec_catalog", &table, column);
-    Ok(())
+fn forget_statistics(table: &CStr, column: &CStr) {
+    remove_statistics(c"segrec_catalog", table, column);
 }

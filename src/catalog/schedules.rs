@@ -1,8 +1,8 @@
 //! Schedules of trainings: what is asked for, what the runs came to, and the job of pg_cron that calls them. Jobs
 //! are read and changed as the caller, whose they are.
 
-use super::statement::{CatalogRow, as_owner, execute, query, write};
-use crate::error::{Result, SegrecError};
+use super::statement::{CatalogRow, as_owner, execute, only, query, write};
+use crate::error::Result;
 use crate::pg::security::rights::current_role;
 
 /// When a model is trained by itself.
@@ -39,10 +39,9 @@ pub fn find(model_id: i64) -> Result<Option<Schedule>> {
 
 /// The name of the current role, written as [`Schedule::role`] is.
 pub fn current_role_name() -> Result<String> {
-    let name = query("SELECT $1::pg_catalog.regrole::pg_catalog.text", &[current_role().into()], |row| {
+    only(query("SELECT $1::pg_catalog.regrole::pg_catalog.text", &[current_role().into()], |row| {
         row.value(1)
-    })?;
-    name.into_iter().next().ok_or_else(|| SegrecError::Internal("there is no current role".to_owned()))
+    })?)
 }
 
 /// Stores the schedule of a model for the current role; it is not paused.
@@ -147,8 +146,8 @@ pub struct Scheduler {
 }
 
 /// What there is of pg_cron in this database and on this server.
-pub fn scheduler() -> Result<Option<Scheduler>> {
-    let found = query(
+pub fn scheduler() -> Result<Scheduler> {
+    only(query(
         "SELECT extension.oid IS NOT NULL, \
                 COALESCE((SELECT pg_catalog.has_schema_privilege(oid, 'USAGE') \
                           FROM pg_catalog.pg_namespace WHERE nspname = 'cron'), false), \
@@ -165,18 +164,16 @@ pub fn scheduler() -> Result<Option<Scheduler>> {
                 major: row.value(5)?,
             })
         },
-    )?;
-    Ok(found.into_iter().next())
+    )?)
 }
 
 /// Makes the caller's job for a model, or changes it; gives its number.
-pub fn start_job(model: &str, cron: &str) -> Result<Option<i64>> {
-    let job = write(
+pub fn start_job(model: &str, cron: &str) -> Result<i64> {
+    only(write(
         "SELECT cron.schedule('pg_segrec: ' || $1, $2, pg_catalog.format('CALL segrec_catalog.run_schedule(%L)', $1))",
         &[model.into(), cron.into()],
         |row| row.value(1),
-    )?;
-    Ok(job.into_iter().next())
+    )?)
 }
 
 /// Whether the caller may end a job that exists. The caller may use the schema of pg_cron.

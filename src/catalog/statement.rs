@@ -11,6 +11,7 @@ use crate::pg::executor::visibility::{sees, volatile};
 use crate::pg::security::owner::{ActingAs, PinnedPath, table_and_owner};
 use crate::pg::security::rights::is_restricted;
 use pgrx::pg_sys;
+use std::ffi::CStr;
 
 /// One row of a result.
 pub struct CatalogRow<'a>(ResultRow<'a>);
@@ -103,10 +104,20 @@ impl PreparedQuery {
     }
 }
 
+/// The row of a statement that always gives one.
+pub fn only<T>(rows: Vec<T>) -> Result<T> {
+    rows.into_iter().next().ok_or_else(|| SegrecError::Internal("a statement gave no row".to_owned()))
+}
+
+/// A table of the catalog and its owner.
+pub fn catalog_table(name: &CStr) -> Result<(pg_sys::Oid, pg_sys::Oid)> {
+    let missing = || SegrecError::TableMissing { table: name.to_string_lossy().into_owned() };
+    table_and_owner(c"segrec_catalog", name).ok_or_else(missing)
+}
+
 /// The table of models and its owner, who owns the catalog.
 pub fn models_table() -> Result<(pg_sys::Oid, pg_sys::Oid)> {
-    table_and_owner(c"segrec_catalog", c"models")
-        .ok_or_else(|| SegrecError::Internal("segrec_catalog.models is missing".to_owned()))
+    catalog_table(c"models")
 }
 
 /// Runs `act` as the owner of the catalog. The caller's rights must have been checked.

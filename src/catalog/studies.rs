@@ -1,8 +1,7 @@
 //! Studies of options, and their trials.
 
-use super::statement::{as_owner, execute, query, write};
-use crate::error::{Result, SegrecError};
-use crate::pg::security::owner::table_and_owner;
+use super::statement::{as_owner, catalog_table, execute, only, query, write};
+use crate::error::Result;
 use pgrx::{JsonB, pg_sys};
 use serde_json::Value;
 
@@ -48,9 +47,7 @@ pub struct Trial {
 
 /// The table of studies.
 pub fn table() -> Result<pg_sys::Oid> {
-    table_and_owner(c"segrec_catalog", c"studies")
-        .map(|(table, _)| table)
-        .ok_or_else(|| SegrecError::Internal("segrec_catalog.studies is missing".to_owned()))
+    Ok(catalog_table(c"studies")?.0)
 }
 
 /// The latest study of the same that is not finished.
@@ -78,7 +75,7 @@ pub fn unfinished(model_id: i64, asked: &StudySpec) -> Result<Option<i64>> {
 /// Stores a new study; gives its key.
 pub fn insert(model_id: i64, asked: StudySpec) -> Result<i64> {
     let StudySpec { space, metric, search, trials, options } = asked;
-    let inserted = as_owner(|| {
+    only(as_owner(|| {
         write(
             "INSERT INTO segrec_catalog.studies (model_id, space, metric, search, trials, options) \
              VALUES ($1, $2, $3, $4, $5, $6) RETURNING study_id",
@@ -92,8 +89,7 @@ pub fn insert(model_id: i64, asked: StudySpec) -> Result<i64> {
             ],
             |row| row.value(1),
         )
-    })?;
-    inserted.into_iter().next().ok_or_else(|| SegrecError::Internal("no study was stored".to_owned()))
+    })?)
 }
 
 /// Adds trials that are to be made, after those there are.

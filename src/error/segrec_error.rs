@@ -278,6 +278,8 @@ pub enum SegrecError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A table of the extension's own is not there.
+    TableMissing { table: String },
     /// Something that cannot be.
     Internal(String),
 }

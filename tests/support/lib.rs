@@ -18,6 +18,7 @@
 pub mod attempts;
 mod cluster;
 mod database;
+pub mod document;
 mod keeper;
 mod limits;
 pub mod overloads;
@@ -25,7 +26,6 @@ pub mod planted;
 pub mod remains;
 mod rounds;
 mod session;
-pub mod snapshot;
 
 use std::path::{Path, PathBuf};
 

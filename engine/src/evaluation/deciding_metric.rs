@@ -1,7 +1,7 @@
 //! The metric that decides, whose users it is measured on, and the lengths of lists.
 
+use super::holdout::Holdout;
 use super::metrics::{ListMetrics, Metric};
-use super::split::Holdout;
 use crate::ranking::Scored;
 use crate::seed::sample;
 

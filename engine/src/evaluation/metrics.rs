@@ -1,7 +1,10 @@
 //! Metrics of one list of recommendations against the set of items that turned out to be relevant.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 /// A metric of a list cut at k.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Metric {
     /// Hits / k.
     Precision,
@@ -14,27 +17,18 @@ pub enum Metric {
     /// 1 where the list has a hit.
     HitRate,
     /// Mean over min(k, relevant) of the precision at each hit.
-    Map,
+    AveragePrecision,
     /// 1 / the rank of the first hit.
-    Mrr,
+    ReciprocalRank,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Precision, Self::Recall, Self::F1, Self::Ndcg, Self::HitRate, Self::Map, Self::Mrr];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name in SQL.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Precision => "precision",
-            Self::Recall => "recall",
-            Self::F1 => "f1",
-            Self::Ndcg => "ndcg",
-            Self::HitRate => "hit_rate",
-            Self::Map => "map",
-            Self::Mrr => "mrr",
-        }
+        self.into()
     }
 }
 
@@ -53,7 +47,7 @@ impl ListMetrics {
     /// Measures a list by which of its places are hits, where `relevant` items could be hit. Without k it is
     /// taken as it is, with k it is cut and counts as k places, however short it is.
     ///
-    /// The ideal list has min(k, relevant) hits at its top; that is the divisor of NDCG and MAP.
+    /// The ideal list has min(k, relevant) hits at its top; that is the divisor of NDCG and average precision.
     pub fn of_hits(list: impl Iterator<Item = bool>, relevant: usize, k: Option<usize>) -> Self {
         let (mut places, mut hits, mut gain, mut precisions, mut first) = (0usize, 0usize, 0.0, 0.0, 0.0);
         for (place, is_hit) in list.take(k.unwrap_or(usize::MAX)).enumerate() {
@@ -114,8 +108,8 @@ mod tests {
             (Metric::F1, 2.0 * 0.5 * (2.0 / 3.0) / (0.5 + 2.0 / 3.0)),
             (Metric::Ndcg, gain / ideal),
             (Metric::HitRate, 1.0),
-            (Metric::Map, (1.0 + 2.0 / 3.0) / 3.0),
-            (Metric::Mrr, 1.0),
+            (Metric::AveragePrecision, (1.0 + 2.0 / 3.0) / 3.0),
+            (Metric::ReciprocalRank, 1.0),
         ] {
             assert!((metrics.get(metric) - expected).abs() < 1e-12, "{}", metric.name());
         }
@@ -128,7 +122,7 @@ mod tests {
         let ideal = 1.0 + 1.0 / 3f64.log2() + 1.0 / 4f64.log2() + 1.0 / 5f64.log2();
         assert_eq!(metrics.get(Metric::Precision), 2.0 / 3.0);
         assert!((metrics.get(Metric::Ndcg) - 1.5 / ideal).abs() < 1e-12);
-        assert!((metrics.get(Metric::Map) - (1.0 + 2.0 / 3.0) / 4.0).abs() < 1e-12);
+        assert!((metrics.get(Metric::AveragePrecision) - (1.0 + 2.0 / 3.0) / 4.0).abs() < 1e-12);
         assert_eq!(ListMetrics::of_hits(list, 4, Some(10)).get(Metric::Precision), 0.2);
         assert_eq!(ListMetrics::of_hits([].into_iter(), 4, None), ListMetrics::default());
     }
@@ -137,7 +131,7 @@ mod tests {
     fn a_perfect_list_is_one_and_a_useless_one_nothing() {
         let perfect = ListMetrics::measure([3, 1].into_iter(), &[1, 3], 2);
         let useless = ListMetrics::measure([4, 6].into_iter(), &[1, 3], 2);
-        for metric in Metric::ALL {
+        for &metric in Metric::ALL {
             assert_eq!((perfect.get(metric), useless.get(metric)), (1.0, 0.0), "{}", metric.name());
         }
     }

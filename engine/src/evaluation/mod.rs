@@ -2,11 +2,12 @@
 //! (Krichene & Rendle 2020).
 //!
 //! - [`split`]: which events are held out
+//! - [`holdout`]: events in two parts
 //! - [`mod@report`]: all metrics of rankings at once, for all users and each segment, with intervals
 //! - [`registry`]: every metric with its name, its direction and its function
 //! - [`metric_row`]: a measured value
 //! - [`deciding_metric`]: the one that decides, and on whom it is measured
-//! - [`metrics`]: precision, recall, F1, NDCG, hit rate, MAP, MRR of one list
+//! - [`metrics`]: precision, recall, F1, NDCG, hit rate, average precision, reciprocal rank of one list
 //! - [`mod@auc`]: how one user's scores order all items
 //! - [`beyond`]: novelty, diversity and popularity lift of one list
 //! - [`spread`]: coverage and Gini coefficient of many lists
@@ -20,6 +21,7 @@ pub mod beyond;
 pub mod deciding_metric;
 pub mod errors;
 pub mod gate;
+pub mod holdout;
 pub mod interval;
 pub mod metric_row;
 pub mod metrics;
@@ -32,9 +34,10 @@ pub mod spread;
 pub use auc::{auc, auc_of_rows};
 pub use errors::errors;
 pub use gate::{Gate, gate};
+pub use holdout::{Holdout, PassedOver};
 pub use interval::{Estimate, bootstrap};
 pub use metric_row::{Catalog, MetricRow};
 pub use metrics::{ListMetrics, Metric, coverage};
 pub use report::{Measured, Ranked, report};
-pub use split::{Holdout, HoldoutOptions, PassedOver, Split, SplitChoice};
+pub use split::{HoldoutOptions, Split, SplitChoice};
 pub use spread::gini;

@@ -14,6 +14,8 @@ pub enum MeasuredOf {
     Scores,
     /// Predicted and actual ratings.
     Predictions,
+    /// Users as points, and their segments.
+    Segments,
 }
 
 /// A metric.
@@ -39,14 +41,14 @@ const fn entry(
 }
 
 /// All metrics.
-pub const METRICS: [MetricEntry; 16] = [
+pub const METRICS: [MetricEntry; 17] = [
     entry("precision", MeasuredOf::List, Some(true), Some("segrec_precision")),
     entry("recall", MeasuredOf::List, Some(true), Some("segrec_recall")),
     entry("f1", MeasuredOf::List, Some(true), Some("segrec_f1")),
     entry("ndcg", MeasuredOf::List, Some(true), Some("segrec_ndcg")),
     entry("hit_rate", MeasuredOf::List, Some(true), Some("segrec_hit_rate")),
-    entry("map", MeasuredOf::List, Some(true), Some("segrec_average_precision")),
-    entry("mrr", MeasuredOf::List, Some(true), Some("segrec_reciprocal_rank")),
+    entry("average_precision", MeasuredOf::List, Some(true), Some("segrec_average_precision")),
+    entry("reciprocal_rank", MeasuredOf::List, Some(true), Some("segrec_reciprocal_rank")),
     entry("novelty", MeasuredOf::ListAlone, None, None),
     entry("diversity", MeasuredOf::ListAlone, None, None),
     entry("popularity_lift", MeasuredOf::ListAlone, None, None),
@@ -56,6 +58,7 @@ pub const METRICS: [MetricEntry; 16] = [
     entry("rmse", MeasuredOf::Predictions, Some(false), Some("segrec_rmse")),
     entry("mae", MeasuredOf::Predictions, Some(false), Some("segrec_mae")),
     entry("mse", MeasuredOf::Predictions, Some(false), Some("segrec_mse")),
+    entry("silhouette", MeasuredOf::Segments, Some(true), Some("segrec_silhouette")),
 ];
 
 /// The metric of that name, which a length may follow (`ndcg@20`).
@@ -79,6 +82,13 @@ mod tests {
     use super::*;
     use crate::evaluation::Metric;
     use crate::evaluation::errors::ERRORS;
+
+    #[test]
+    fn a_function_has_the_name_of_its_metric() {
+        for MetricEntry { name, function, .. } in METRICS {
+            assert!(function.is_none_or(|function| function == format!("segrec_{name}")), "{name}");
+        }
+    }
 
     #[test]
     fn what_is_measured_has_an_entry_and_no_name_two() {

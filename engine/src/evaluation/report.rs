@@ -115,10 +115,7 @@ fn of_list(
         diversity(list, catalog),
         popularity_lift(list, measured.histories[user], catalog),
     ];
-    Metric::ALL
-        .into_iter()
-        .map(move |metric| (!relevant.is_empty()).then(|| accuracy.get(metric)))
-        .chain(beyond)
+    Metric::ALL.iter().map(move |&metric| (!relevant.is_empty()).then(|| accuracy.get(metric))).chain(beyond)
 }
 
 /// Coverage and the Gini coefficient of the lists of some users.

@@ -8,10 +8,12 @@ use crate::interactions::{Events, UserEvent};
 use crate::observer::Observer;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 /// An aggregate of the events of a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Activity {
     /// The number of events.
     Events,

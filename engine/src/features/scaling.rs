@@ -3,10 +3,12 @@
 //! finite number overflows.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 /// What numbers are measured in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Scale {
     /// Standard deviations from the mean.
     Standard,

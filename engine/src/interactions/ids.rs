@@ -6,10 +6,12 @@ use crate::seed::hash_bytes;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use serde::{Deserialize, Serialize};
 use std::hash::BuildHasher;
+use strum::{EnumString, IntoStaticStr};
 
 /// What kind of id a relation uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum IdKind {
     /// smallint, integer, bigint
     Bigint,
@@ -22,11 +24,7 @@ pub enum IdKind {
 impl IdKind {
     /// The name of the SQL type.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Bigint => "bigint",
-            Self::Uuid => "uuid",
-            Self::Text => "text",
-        }
+        self.into()
     }
 }
 

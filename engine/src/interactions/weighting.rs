@@ -6,10 +6,12 @@
 //! weighs against another counts.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 /// How several events of a user on the same item are combined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Duplicates {
     /// The sum of their weights.
     Sum,

@@ -5,10 +5,12 @@ use crate::ranking::Blend;
 use crate::scorers::factors::AlsOptions;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use strum::{IntoStaticStr, VariantNames};
 
 /// How items are ranked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Algorithm {
     /// Factors of segments blended with neighbours.
     Hybrid,
@@ -32,15 +34,7 @@ impl Algorithm {
 
     /// The name in SQL.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Hybrid => "hybrid",
-            Self::Als => "als",
-            Self::Neighbours => "neighbours",
-            Self::Ease => "ease",
-            Self::Rating => "rating",
-            Self::Popularity => "popularity",
-            Self::Auto => "auto",
-        }
+        self.into()
     }
 
     /// The scorers whose scores it adds up; none of an algorithm that is to be chosen.
@@ -79,8 +73,9 @@ impl Algorithm {
 }
 
 /// What a weight says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Feedback {
     /// How often or how surely a user chose an item.
     Implicit,

@@ -10,10 +10,12 @@ use crate::scorers::ratings::RatingOptions;
 use crate::segmentation::SegmentationOptions;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use strum::VariantNames;
 
 /// What happens to rows that cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum OnBadRows {
     /// The training stops with an error that counts them.
     Error,

@@ -1,5 +1,8 @@
 //! What the table of options says of each.
 
+use super::checked::Options;
+use strum::IntoStaticStr;
+
 /// What an option may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
@@ -49,8 +52,53 @@ pub enum Kind {
     Weights,
 }
 
+/// What an option may need: an argument that a model is created with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum ModelInput {
+    /// A relation of events.
+    Events,
+    /// The column of events with their weights.
+    WeightColumn,
+    /// The column of events with their times.
+    TimeColumn,
+    /// The column of events with their types.
+    TypeColumn,
+    /// A relation that describes users.
+    Users,
+    /// A relation that describes items.
+    Items,
+}
+
+impl ModelInput {
+    /// The name of the argument.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// What an option decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// How a version is made: trials of a study may differ in it.
+    Recipe,
+    /// Which events are read and held out: what differs in it is not measured on the same ones.
+    Measurement,
+    /// What holds for the model whatever is tried.
+    Model,
+}
+
+/// That some values of an option need something.
+#[derive(Clone, Copy, Debug)]
+pub struct Need {
+    /// What they need.
+    pub input: ModelInput,
+    /// Whether the value is one of them.
+    pub when: fn(&Options) -> bool,
+}
+
 /// One option.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct OptionEntry {
     /// The path in the JSON, with dots.
     pub name: &'static str,
@@ -60,9 +108,30 @@ pub struct OptionEntry {
     pub default: &'static str,
     /// What it does, one sentence.
     pub help: &'static str,
+    /// What it decides.
+    pub scope: Scope,
+    /// What it needs of the model.
+    pub needs: &'static [Need],
 }
 
-/// An entry of the table.
+/// An entry of the table: of a recipe, and without needs.
 pub const fn entry(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> OptionEntry {
-    OptionEntry { name, kind, default, help }
+    OptionEntry { name, kind, default, help, scope: Scope::Recipe, needs: &[] }
+}
+
+/// A need of an entry.
+pub const fn need(input: ModelInput, when: fn(&Options) -> bool) -> Need {
+    Need { input, when }
+}
+
+impl OptionEntry {
+    /// The entry with another scope.
+    pub const fn of(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// The entry with needs; the first that is not met is told.
+    pub const fn needing(self, needs: &'static [Need]) -> Self {
+        Self { needs, ..self }
+    }
 }

@@ -13,6 +13,6 @@ pub mod table;
 
 pub use algorithm::{Algorithm, Decided};
 pub use checked::{AlsChoices, OnBadRows, Options};
-pub use entry::{Kind, OptionEntry};
+pub use entry::{Kind, ModelInput, OptionEntry, Scope};
 pub use parse::{OptionProblem, merge_options, parse_options};
-pub use table::OPTIONS;
+pub use table::{OPTIONS, differing, unmet_need};

@@ -4,7 +4,7 @@
 
 use super::checked::Options;
 use super::entry::{Kind, OptionEntry};
-use super::table::OPTIONS;
+use super::table::{OPTIONS, option};
 use crate::features::parse_moment;
 use crate::likeness::{MOST_PROBLEMS, likeness};
 use serde_json::{Map, Value};
@@ -19,26 +19,36 @@ pub struct OptionProblem {
 }
 
 /// Merges `changes` into `base`, object by object; null removes an option, which brings its default
-/// back.
+/// back. The value of an option is replaced as a whole.
 pub fn merge_options(base: &mut Value, changes: &Value) {
+    merge_under("", base, changes);
+}
+
+fn merge_under(prefix: &str, base: &mut Value, changes: &Value) {
     match (base, changes) {
         (Value::Object(base), Value::Object(changes)) => {
-            for (name, change) in changes {
+            for (key, change) in changes {
+                let name = path(prefix, key);
                 if change.is_null() {
-                    base.remove(name);
-                } else if change.is_object() && name != "type_weights" {
-                    let slot = base.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
+                    base.remove(key);
+                } else if change.is_object() && option(&name).is_none() {
+                    let slot = base.entry(key.clone()).or_insert_with(|| Value::Object(Map::new()));
                     if !slot.is_object() {
                         *slot = Value::Object(Map::new());
                     }
-                    merge_options(slot, change);
+                    merge_under(&name, slot, change);
                 } else {
-                    base.insert(name.clone(), change.clone());
+                    base.insert(key.clone(), change.clone());
                 }
             }
         }
         (base, changes) => *base = changes.clone(),
     }
+}
+
+/// The path of what lies under a path, which is empty at the top.
+pub fn path(prefix: &str, key: &str) -> String {
+    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
 }
 
 /// Checks options given as JSON and fills in the defaults.
@@ -80,8 +90,8 @@ fn check_object(
         if problems.len() >= MOST_PROBLEMS {
             return;
         }
-        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        if let Some(entry) = OPTIONS.iter().find(|entry| entry.name == name) {
+        let name = path(prefix, key);
+        if let Some(entry) = option(&name) {
             match check_value(entry, value) {
                 Ok(()) => set(complete, &name, value.clone()),
                 Err(hint) => problems.push(OptionProblem { message: refused(entry, value), hint }),
@@ -245,6 +255,7 @@ pub fn set(target: &mut Value, path: &str, value: Value) {
 mod tests {
     use super::*;
     use crate::auto::AutoOr;
+    use crate::options::{ModelInput, Scope, differing, unmet_need};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -259,6 +270,44 @@ mod tests {
     }
 
     #[test]
+    fn every_word_of_a_choice_is_one_that_trains() {
+        for entry in OPTIONS {
+            let words = match entry.kind {
+                Kind::Choice(words) => words.iter().map(|word| json!(word)).collect(),
+                Kind::Choices(words) => vec![json!(words)],
+                _ => Vec::new(),
+            };
+            for word in words {
+                assert!(parse_options(&json!({ entry.name: word })).is_ok(), "{}: {word}", entry.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_value_needs_is_told_until_the_model_has_it() {
+        let options = |given: Value| parse_options(&given).unwrap();
+        assert_eq!(unmet_need(&options(json!({})), |_| false), None);
+        let rating = options(json!({"algorithm": "rating", "segmentation": {"activity": ["recency"]}}));
+        let needs = |has: &[ModelInput]| unmet_need(&rating, |input| has.contains(&input));
+        assert_eq!(needs(&[]), Some(("algorithm", ModelInput::WeightColumn)));
+        let weighted = [ModelInput::WeightColumn, ModelInput::Events];
+        assert_eq!(needs(&weighted), Some(("segmentation.activity", ModelInput::TimeColumn)));
+        assert_eq!(needs(&[ModelInput::WeightColumn, ModelInput::Events, ModelInput::TimeColumn]), None);
+        assert_eq!(ModelInput::TimeColumn.name(), "time_column");
+    }
+
+    #[test]
+    fn options_differ_within_a_scope() {
+        let one = parse_options(&json!({})).unwrap();
+        let changed =
+            json!({"als": {"factors": 8}, "holdout": {"last": 2}, "events": {"half_life": "1 day"}});
+        let other = parse_options(&changed).unwrap();
+        assert_eq!(differing(Scope::Measurement, [&one, &other]), ["holdout.last"]);
+        assert_eq!(differing(Scope::Recipe, [&one, &other]), ["events.half_life", "als.factors"]);
+        assert_eq!(differing(Scope::Model, [&one, &other]), [""; 0]);
+    }
+
+    #[test]
     fn given_values_replace_defaults() {
         let options = parse_options(&json!({
             "als": {"factors": 8},
@@ -270,6 +319,27 @@ mod tests {
         assert_eq!(options.segmentation.segments, AutoOr::Given(3));
         assert_eq!(options.events.half_life, Some(90.0 * 86_400.0));
         assert_eq!(options.events.type_weights["buy"], 5.0);
+    }
+
+    #[test]
+    fn lengths_of_time_are_numbers_with_units() {
+        const DAY: f64 = 86_400.0;
+        for (text, seconds) in [
+            ("90 days", 90.0 * DAY),
+            ("2 hours", 7_200.0),
+            ("1 week 3 days", 10.0 * DAY),
+            ("3 days 1 week", 10.0 * DAY),
+            ("1 year 6 months", (365.25 + 6.0 * 30.44) * DAY),
+            ("1h30m", 5_400.0),
+            ("1.5 days", 1.5 * DAY),
+            ("30sec", 30.0),
+        ] {
+            let options = parse_options(&json!({"events": {"half_life": text}})).unwrap();
+            assert_eq!(options.events.half_life, Some(seconds), "{text}");
+        }
+        for text in ["", "90", "0 days", "-3 days", "3 days ago", "days", "3 fortnights", "P3D"] {
+            assert!(parse_options(&json!({"events": {"half_life": text}})).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -309,6 +379,9 @@ mod tests {
         let mut base = json!({"als": {"factors": 8, "sweeps": 3}, "seed": 1});
         merge_options(&mut base, &json!({"als": {"sweeps": 4}, "seed": null}));
         assert_eq!(base, json!({"als": {"factors": 8, "sweeps": 4}}));
+        let mut base = json!({"events": {"type_weights": {"view": 1}}});
+        merge_options(&mut base, &json!({"events": {"type_weights": {"buy": 5}, "duplicates": "max"}}));
+        assert_eq!(base, json!({"events": {"type_weights": {"buy": 5}, "duplicates": "max"}}));
     }
 
     proptest! {

@@ -1,22 +1,38 @@
-//! Every option of a model, once: its name, what it may be, its default and what it does. The
-//! parser, the errors and the reference read this table.
+//! Every option of a model, once: its name, what it may be, its default, what it does, what it decides and what it needs
+//! of the model. The parser, the errors, studies, comparisons and the reference read this table.
 
-use super::entry::{Kind, OptionEntry, entry};
+use super::algorithm::{Algorithm, Feedback};
+use super::checked::{OnBadRows, Options};
+use super::entry::{Kind, ModelInput, OptionEntry, Scope, entry, need};
+use crate::evaluation::SplitChoice;
+use crate::features::{Activity, Scale};
+use crate::interactions::Duplicates;
+use crate::segmentation::hierarchical::Linkage;
+use crate::segmentation::rfm::RfmSegments;
+use crate::segmentation::{On, SegmentationMethod};
+use strum::VariantNames;
 
 /// All options.
 pub const OPTIONS: &[OptionEntry] = &[
     entry(
         "algorithm",
-        Kind::Choice(&["hybrid", "als", "neighbours", "ease", "rating", "popularity", "auto"]),
+        Kind::Choice(Algorithm::VARIANTS),
         "\"hybrid\"",
         "How items are ranked: factors of segments blended with neighbours, factors alone, neighbours alone, neighbours in closed form (EASE), predicted ratings, or the number of users; auto tries them on the holdout and keeps the best.",
-    ),
+    )
+    .needing(&[
+        need(ModelInput::WeightColumn, |options| {
+            options.algorithm == Algorithm::Rating && options.feedback == Feedback::Auto
+        }),
+    ]),
     entry(
         "feedback",
-        Kind::Choice(&["implicit", "explicit", "auto"]),
+        Kind::Choice(Feedback::VARIANTS),
         "\"auto\"",
         "Whether a weight says how often or how surely a user chose an item, or is a rating that may also be bad; auto takes ratings where the algorithm is rating.",
-    ),
+    )
+    .of(Scope::Model)
+    .needing(&[need(ModelInput::WeightColumn, |options| options.feedback == Feedback::Explicit)]),
     entry(
         "time_limit",
         Kind::Duration,
@@ -28,49 +44,61 @@ pub const OPTIONS: &[OptionEntry] = &[
         Kind::Weights,
         "{}",
         "What an event of each type counts; with weights given, events of other types are left out.",
-    ),
+    )
+    .of(Scope::Measurement)
+    .needing(&[need(ModelInput::TypeColumn, |options| !options.events.type_weights.is_empty())]),
     entry(
         "events.half_life",
         Kind::Duration,
         "null",
         "The age at which an event counts half, measured back from the latest event that is not in the future; null where age does not matter.",
-    ),
+    )
+    .needing(&[need(ModelInput::TimeColumn, |options| options.events.half_life.is_some())]),
     entry(
         "events.duplicates",
-        Kind::Choice(&["sum", "max", "last", "count"]),
+        Kind::Choice(Duplicates::VARIANTS),
         "\"sum\"",
         "How several events of a user on the same item become one weight.",
-    ),
+    )
+    .needing(&[need(ModelInput::TimeColumn, |options| options.events.duplicates == Duplicates::Last)]),
     entry(
         "events.min_user_events",
         Kind::Integer { least: 1, most: 1_000_000 },
         "1",
         "Users with fewer events are left out of the training.",
-    ),
+    )
+    .of(Scope::Measurement),
     entry(
         "events.min_item_events",
         Kind::Integer { least: 1, most: 1_000_000 },
         "1",
         "Items with fewer events are left out of the training.",
-    ),
+    )
+    .of(Scope::Measurement),
     entry(
         "events.max_user_events",
         Kind::Integer { least: 1, most: 1_000_000 },
         "5000",
         "Of a user with more items only this many count: the latest, or without a time column the heaviest.",
-    ),
+    )
+    .of(Scope::Measurement),
     entry(
         "events.on_bad_rows",
-        Kind::Choice(&["error", "skip"]),
+        Kind::Choice(OnBadRows::VARIANTS),
         "\"error\"",
         "Whether rows with a null id, weight or time, a weight that is negative or not a number, or an infinite time stop the training or are skipped and counted.",
-    ),
+    )
+    .of(Scope::Model),
     entry(
         "segmentation.method",
-        Kind::Choice(&["kmeans", "hierarchical", "mixture", "density", "knn", "rfm", "column", "none"]),
+        Kind::Choice(SegmentationMethod::VARIANTS),
         "\"kmeans\"",
         "How users are divided: k-means, a merge tree, a mixture of Gaussians, dense places (DBSCAN), a vote of the nearest labelled users, recency, frequency and monetary value, the users' own labels as they are, or one segment of everybody.",
-    ),
+    )
+    .needing(&[
+        need(ModelInput::Users, |options| options.segmentation.method.needs_label()),
+        need(ModelInput::TimeColumn, |options| options.segmentation.method == SegmentationMethod::Rfm),
+    ]),
     entry(
         "segmentation.segments",
         Kind::AutoOrInteger { least: 1, most: 4096 },
@@ -79,28 +107,43 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "segmentation.on",
-        Kind::Choice(&["auto", "behaviour", "attributes", "both"]),
+        Kind::Choice(On::VARIANTS),
         "\"auto\"",
         "What users are divided by: the direction of their factors, what is known about them, or both with the same weight; auto takes behaviour where the model has events, else attributes.",
-    ),
+    )
+    .needing(&[
+        need(ModelInput::Events, |options| divides_by(options, On::Behaviour)),
+        need(ModelInput::Users, |options| {
+            divides_by(options, On::Attributes) && options.segmentation.activity.is_empty()
+        }),
+    ]),
     entry(
         "segmentation.features",
         Kind::Names,
         "[]",
         "The columns of users that count as attributes; an empty list takes all that can.",
-    ),
+    )
+    .needing(&[need(ModelInput::Users, |options| !options.segmentation.features.is_empty())]),
     entry(
         "segmentation.activity",
-        Kind::Choices(&["events", "weight", "recency", "active_days", "types", "categories"]),
+        Kind::Choices(Activity::VARIANTS),
         "[]",
         "What of their events counts as attributes of users: how many, their total weight, days since the last, days with any, how many of each type, the share of each category.",
-    ),
+    )
+    .needing(&[
+        need(ModelInput::Events, |options| !options.segmentation.activity.is_empty()),
+        need(ModelInput::TypeColumn, |options| counts(options, Activity::Types)),
+        need(ModelInput::TimeColumn, |options| {
+            counts(options, Activity::Recency) || counts(options, Activity::ActiveDays)
+        }),
+    ]),
     entry(
         "segmentation.category_column",
         Kind::Name,
         "null",
         "The column of items that names an item's category.",
-    ),
+    )
+    .needing(&[need(ModelInput::Items, |options| options.segmentation.category_column.is_some())]),
     entry(
         "segmentation.label_column",
         Kind::Name,
@@ -109,7 +152,7 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "segmentation.scale",
-        Kind::Choice(&["standard", "robust"]),
+        Kind::Choice(Scale::VARIANTS),
         "\"standard\"",
         "How numbers are made comparable: by mean and standard deviation, or by median and interquartile range.",
     ),
@@ -121,7 +164,7 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "segmentation.linkage",
-        Kind::Choice(&["ward", "average", "complete", "single"]),
+        Kind::Choice(Linkage::VARIANTS),
         "\"ward\"",
         "Which clusters hierarchical merges: those whose variance grows least, or the nearest by mean, farthest or nearest members.",
     ),
@@ -139,7 +182,7 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "segmentation.rfm",
-        Kind::Choice(&["named", "kmeans"]),
+        Kind::Choice(RfmSegments::VARIANTS),
         "\"named\"",
         "How rfm scores become segments: by the documented rules with their names, or by k-means on the scores.",
     ),
@@ -265,32 +308,73 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "holdout.split",
-        Kind::Choice(&["auto", "time", "last", "random"]),
+        Kind::Choice(SplitChoice::VARIANTS),
         "\"auto\"",
         "How held-out events are chosen: the latest of all, what each user came to last, or by a hash of user and item; auto takes time where the model has a time column, and each gives way to the next where it leaves nothing to measure.",
-    ),
+    )
+    .of(Scope::Measurement)
+    .needing(&[
+        need(ModelInput::TimeColumn, |options| {
+            matches!(options.holdout.split, SplitChoice::Time | SplitChoice::Last)
+        }),
+    ]),
     entry(
         "holdout.share",
         Kind::Number { least: 0.01, most: 0.5 },
         "0.1",
         "The share of events that is held out to measure the training, for time and random.",
-    ),
+    )
+    .of(Scope::Measurement),
     entry(
         "holdout.last",
         Kind::Integer { least: 1, most: 1000 },
         "1",
         "How many items of each user are held out, for last; never more than half of a user's.",
-    ),
+    )
+    .of(Scope::Measurement),
     entry(
         "seed",
         Kind::Integer { least: 0, most: 9_007_199_254_740_991 },
         "42",
         "Where all random draws start; the same data and seed give the same version.",
-    ),
+    )
+    .of(Scope::Measurement),
     entry(
         "keep_versions",
         Kind::Integer { least: 1, most: 1_000_000 },
         "5",
         "How many of the newest versions stay after a training; older ones are dropped, but for the deployed one and the one that segrec_rollback goes to.",
-    ),
+    )
+    .of(Scope::Model),
 ];
+
+/// Whether users are points whose coordinates are that, or that among others.
+fn divides_by(options: &Options, what: On) -> bool {
+    options.segmentation.method.divides_points() && [what, On::Both].contains(&options.segmentation.on)
+}
+
+fn counts(options: &Options, activity: Activity) -> bool {
+    options.segmentation.activity.contains(&activity)
+}
+
+/// The option of that name.
+pub fn option(name: &str) -> Option<&'static OptionEntry> {
+    OPTIONS.iter().find(|entry| entry.name == name)
+}
+
+/// The first option, and what it needs that a model does not have.
+pub fn unmet_need(options: &Options, has: impl Fn(ModelInput) -> bool) -> Option<(&'static str, ModelInput)> {
+    let needs = OPTIONS.iter().flat_map(|entry| entry.needs.iter().map(|need| (entry.name, need)));
+    let mut unmet = needs.filter(|(_, need)| !has(need.input) && (need.when)(options));
+    unmet.next().map(|(name, need)| (name, need.input))
+}
+
+/// The options of a scope that are not the same in both.
+pub fn differing(scope: Scope, both: [&Options; 2]) -> Vec<&'static str> {
+    let [one, other] = both.map(|options| serde_json::to_value(options).unwrap_or_default());
+    let differs = |entry: &&OptionEntry| {
+        let path = format!("/{}", entry.name.replace('.', "/"));
+        entry.scope == scope && one.pointer(&path) != other.pointer(&path)
+    };
+    OPTIONS.iter().filter(differs).map(|entry| entry.name).collect()
+}

@@ -21,8 +21,11 @@ pub use diversity::diverse;
 pub use explore::explored;
 pub use top_n::{Scored, TopN};
 
+use strum::IntoStaticStr;
+
 /// Where an item of a list comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Source {
     /// The user's segment factors.
     Segment,
@@ -43,14 +46,6 @@ pub enum Source {
 impl Source {
     /// The name in SQL.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Segment => "segment",
-            Self::Backbone => "backbone",
-            Self::Neighbours => "neighbours",
-            Self::Rating => "rating",
-            Self::FoldIn => "fold_in",
-            Self::SegmentPopular => "segment_popular",
-            Self::Popular => "popular",
-        }
+        self.into()
     }
 }

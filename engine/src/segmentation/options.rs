@@ -5,21 +5,23 @@ use super::rfm::RfmSegments;
 use crate::auto::AutoOr;
 use crate::features::{Activity, Scale};
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 /// How users are divided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum SegmentationMethod {
     /// k-means, spherical or Euclidean.
     Kmeans,
     /// A merge tree (agglomerative clustering), cut into segments.
     Hierarchical,
-    /// A vote of the nearest users that carry a label.
-    Knn,
     /// A mixture of Gaussian components.
     Mixture,
     /// Dense places of one density (DBSCAN).
     Density,
+    /// A vote of the nearest users that carry a label.
+    Knn,
     /// Recency, frequency and monetary value.
     Rfm,
     /// The users' own labels as they are.
@@ -34,6 +36,11 @@ impl SegmentationMethod {
         matches!(self, Self::Kmeans | Self::Hierarchical | Self::Mixture)
     }
 
+    /// True where users are points, which are near each other or far apart.
+    pub fn divides_points(self) -> bool {
+        !matches!(self, Self::Rfm | Self::Column | Self::None)
+    }
+
     /// True where users carry labels that the method reads from a column.
     pub fn needs_label(self) -> bool {
         matches!(self, Self::Knn | Self::Column)
@@ -41,8 +48,9 @@ impl SegmentationMethod {
 }
 
 /// What users are divided by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum On {
     /// Behaviour where there are events, else attributes.
     Auto,
@@ -54,7 +62,7 @@ pub enum On {
     Both,
 }
 
-/// Settings of segmentation. Names, ranges and defaults stand in [`crate::options::checked`].
+/// Settings of segmentation. Names, ranges and defaults stand in [`crate::options::table`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SegmentationOptions {

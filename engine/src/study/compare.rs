@@ -63,7 +63,7 @@ fn what_users_reach(
         let values = MEASURED_AT.into_iter().flat_map(|k| {
             let items = lists.served(place).iter().map(|scored| scored.item);
             let reached = ListMetrics::measure(items, relevant, k);
-            Metric::ALL.map(|metric| reached.get(metric))
+            Metric::ALL.iter().map(move |&metric| reached.get(metric))
         });
         parts.iter_mut().zip(values).for_each(|(part, value)| *part = [value, 1.0]);
     })

@@ -2,9 +2,11 @@
 //! Talwalkar 2016) few at first and more for the best.
 
 use crate::options::parse::OptionProblem;
+use strum::{EnumString, VariantNames};
 
 /// How trials are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "lowercase")]
 pub enum Search {
     /// All combinations, in order.
     Grid,
@@ -20,15 +22,10 @@ impl Search {
     /// # Errors
     /// What it may be.
     pub fn parse(text: &str) -> Result<Self, OptionProblem> {
-        match text {
-            "grid" => Ok(Self::Grid),
-            "random" => Ok(Self::Random),
-            "halving" => Ok(Self::Halving),
-            _ => Err(OptionProblem {
-                message: format!("\"search\" is \"{text}\""),
-                hint: "\"search\" is one of 'grid', 'random', 'halving'".to_owned(),
-            }),
-        }
+        text.parse().map_err(|_| OptionProblem {
+            message: format!("\"search\" is \"{text}\""),
+            hint: format!("\"search\" is one of '{}'", Self::VARIANTS.join("', '")),
+        })
     }
 
     /// The shares of users that trials are made with, one after the other.

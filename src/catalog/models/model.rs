@@ -86,12 +86,7 @@ impl Model {
 }
 
 fn kind(name: &str) -> Result<IdKind> {
-    match name {
-        "bigint" => Ok(IdKind::Bigint),
-        "uuid" => Ok(IdKind::Uuid),
-        "text" => Ok(IdKind::Text),
-        other => Err(SegrecError::Internal(format!("unknown kind of id {other:?}"))),
-    }
+    name.parse().map_err(|_| SegrecError::Internal(format!("unknown kind of id {name:?}")))
 }
 
 /// A model from the columns of [`columns`].

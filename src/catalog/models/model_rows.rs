@@ -1,9 +1,9 @@
 //! The rows that make a model what it is, without the executor: while they are the same, so is the model.
 
 use super::find::Wanted;
-use crate::error::{Result, SegrecError};
+use crate::catalog::statement::catalog_table;
+use crate::error::Result;
 use crate::pg::executor::index_lookup::{Key, RowVersion, rows};
-use crate::pg::security::owner::table_and_owner;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -52,6 +52,5 @@ pub fn grantees(model_id: i64) -> Result<Vec<pg_sys::Oid>> {
 }
 
 fn table(name: &CStr) -> Result<pg_sys::Oid> {
-    let found = table_and_owner(c"segrec_catalog", name);
-    found.map(|(table, _)| table).ok_or_else(|| SegrecError::Internal(format!("{name:?} is missing")))
+    Ok(catalog_table(name)?.0)
 }

@@ -57,17 +57,19 @@ pub fn attribute_columns(
         .filter(|(_, name)| !all.iter().any(|column| column.name == *name))
         .map(|(argument, name)| (argument.to_owned(), name))
         .collect();
-    if !missing.is_empty() {
+    let key = all.iter().find(|column| column.name == described.key).cloned();
+    let Some(key) = key.filter(|_| missing.is_empty()) else {
         let existing = all.into_iter().map(|column| column.name).collect();
         return Err(SegrecError::MissingColumns { relation: name, missing, existing });
-    }
-    let (mut key, mut columns, mut unusable) = (None, Vec::new(), Vec::new());
+    };
+    let (mut columns, mut unusable) = (Vec::new(), Vec::new());
     let names: Vec<String> = all.iter().map(|column| column.name.clone()).collect();
     for column in all {
         let named = matches!(wanted, WantedColumns::Named(names) if names.contains(&column.name));
         if column.name == described.key {
-            key = Some(column);
-        } else if labels.contains(&column.name) {
+            continue;
+        }
+        if labels.contains(&column.name) {
             columns.push((column, ColumnKind::Category));
         } else if named || matches!(wanted, WantedColumns::All) {
             match column.feature_kind() {
@@ -86,7 +88,6 @@ pub fn attribute_columns(
             return Err(SegrecError::WrongColumnTypes { relation: name, columns: wrong });
         }
     }
-    let key = key.ok_or_else(|| SegrecError::Internal("a relation lost its key".to_owned()))?;
     let what = if argument == "items" { "item" } else { "user" };
     check_kind(model, &name, what, &key, kind)?;
     let read = |name: &String| columns.iter().any(|(column, _)| column.name == *name);

@@ -29,27 +29,23 @@ pub fn count(columns: &EventColumns, moment: i64) -> Result<Count> {
     };
     let what = format!("pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {later})");
     let query = query_of(&columns.relation, &what, "", &[pg_sys::TIMESTAMPTZOID])?;
-    let mut found = None;
+    let mut count = Count { rows: 0, later: 0 };
     query.run(&[moment.into()], &mut |row| {
-        found = row.integer(0).zip(row.integer(1));
+        count = Count { rows: row.integer(0).unwrap_or(0), later: row.integer(1).unwrap_or(0) };
         true
     })?;
-    let (rows, later) = found.ok_or_else(|| SegrecError::Internal("a count gave no row".to_owned()))?;
-    Ok(Count { rows, later })
+    Ok(count)
 }
 
 /// How much there is to read: rows, users and items, and how the rows spread over items.
 pub fn size(columns: &EventColumns) -> Result<([usize; 3], Spread)> {
     let [user, item] = [&columns.user, &columns.item].map(|column| column.expression(ColumnRole::Id));
     let what = format!("pg_catalog.count(*), pg_catalog.count(DISTINCT {user})");
-    let mut counts = None;
+    let [mut rows, mut users] = [0; 2];
     query_of(&columns.relation, &what, "", &[])?.run(&[], &mut |row| {
-        counts = row.integer(0).zip(row.integer(1));
+        [rows, users] = [0, 1].map(|column| row.integer(column).unwrap_or(0));
         true
     })?;
-    let Some((rows, users)) = counts else {
-        return Err(SegrecError::Internal("an aggregate gave no row".to_owned()));
-    };
     // So many items have so many events: the counts of the groups are counted in turn.
     let rest = format!("WHERE {item} IS NOT NULL GROUP BY {item}");
     let (mut items, mut spread) = (0, BTreeMap::<u64, u64>::new());

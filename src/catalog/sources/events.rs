@@ -3,7 +3,7 @@
 
 use super::read_report::ReadReport;
 use super::relations::{ColumnRole, EventColumns};
-use crate::error::{LONGEST_ID, Result, SegrecError};
+use crate::error::LONGEST_ID;
 use crate::pg::executor::row::ResultRow;
 use segrec_engine::interactions::{Id, IdKind};
 use std::collections::BTreeMap;
@@ -21,20 +21,10 @@ pub struct Layout {
     pub event_type: Option<usize>,
 }
 
-fn kinds(columns: &EventColumns) -> Result<(IdKind, IdKind)> {
-    match (columns.user.id_kind(), columns.item.id_kind()) {
-        (Some(user), Some(item)) => Ok((user, item)),
-        _ => Err(SegrecError::Internal("an id column has a type that is no id".to_owned())),
-    }
-}
-
 impl Layout {
     /// The layout of a query of [`expressions`].
-    ///
-    /// # Errors
-    /// Where a column of ids has a type that is no id.
-    pub fn new(columns: &EventColumns) -> Result<Self> {
-        let (user, item) = kinds(columns)?;
+    pub fn new(columns: &EventColumns) -> Self {
+        let [user, item] = columns.kinds;
         let mut next = 2;
         let mut place = |present: bool| {
             present.then(|| {
@@ -45,7 +35,7 @@ impl Layout {
         let weight = place(columns.weight.is_some());
         let time = place(columns.time.is_some());
         let event_type = place(columns.event_type.is_some());
-        Ok(Self { user, item, weight, time, event_type })
+        Self { user, item, weight, time, event_type }
     }
 }
 

@@ -50,7 +50,7 @@ impl LiveEvents {
             expressions: expressions(&columns),
         };
         let rows = LiveRows::new(&live, None)?;
-        Ok(Some(Self { rows, layout: Layout::new(&columns)?, type_weights, signed }))
+        Ok(Some(Self { rows, layout: Layout::new(&columns), type_weights, signed }))
     }
 
     /// Whether the relation and what is read of it are as they were.

@@ -31,7 +31,7 @@ pub fn read_all(
     reading: ReadOptions,
     memory: u64,
 ) -> Result<(RawEvents, ReadReport)> {
-    let layout = Layout::new(columns)?;
+    let layout = Layout::new(columns);
     let query = query_of(&columns.relation, &expressions(columns).join(", "), "", &[])?;
     let now = i64::from(clock_timestamp());
     let mut events = RawEvents::new(layout.user, layout.item, layout.time.is_some()).read_at(now);

@@ -1,7 +1,7 @@
 //! The caller's relations: columns, types, indexes, and the queries that read them as the caller.
 
 use crate::catalog::models::{ColumnNames, EventsSource, Model};
-use crate::catalog::statement::{as_owner, query};
+use crate::catalog::statement::{as_owner, only, query};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::encoding::c_text;
 use crate::pg::executor::query::{ExpectedRelation, Query};
@@ -201,6 +201,8 @@ pub struct EventColumns {
     pub user: SourceColumn,
     /// The item's id.
     pub item: SourceColumn,
+    /// The kinds of both ids.
+    pub kinds: [IdKind; 2],
     pub weight: Option<SourceColumn>,
     pub time: Option<SourceColumn>,
     pub event_type: Option<SourceColumn>,
@@ -262,7 +264,7 @@ pub fn database_encoding() -> Result<String> {
         &[],
         |row| row.value(1),
     )?;
-    found.into_iter().next().ok_or_else(|| SegrecError::Internal("the database has no encoding".to_owned()))
+    only(found)
 }
 
 /// A query of a relation, with its parameters: the text after `SELECT` and, around the relation, what follows.
@@ -290,7 +292,7 @@ pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) ->
         ("type_column", names.event_type.as_ref(), ColumnRole::Type),
     ];
     let (mut missing, mut wrong) = (Vec::new(), Vec::new());
-    let mut found = asked.map(|(argument, name, role)| {
+    let found = asked.map(|(argument, name, role)| {
         let name = name?;
         let column = relation.column(name).map(SourceColumn::from);
         match &column {
@@ -306,21 +308,20 @@ pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) ->
         let existing = relation.columns.into_iter().map(|column| column.name).collect();
         return Err(SegrecError::MissingColumns { relation: relation.name, missing, existing });
     }
-    if !wrong.is_empty() {
-        return Err(SegrecError::WrongColumnTypes { relation: relation.name, columns: wrong });
-    }
-    let [user, item, weight, time, event_type] = &mut found;
-    match (user.take(), item.take()) {
-        (Some(user), Some(item)) => Ok(EventColumns {
+    let id = |column: Option<SourceColumn>| column.and_then(|column| Some((column.id_kind()?, column)));
+    let [user, item, weight, time, event_type] = found;
+    match (id(user), id(item)) {
+        (Some((user_kind, user)), Some((item_kind, item))) if wrong.is_empty() => Ok(EventColumns {
             name: relation.name.clone(),
             relation,
             user,
             item,
-            weight: weight.take(),
-            time: time.take(),
-            event_type: event_type.take(),
+            kinds: [user_kind, item_kind],
+            weight,
+            time,
+            event_type,
         }),
-        _ => Err(SegrecError::Internal("a model has no user or item column".to_owned())),
+        _ => Err(SegrecError::WrongColumnTypes { relation: relation.name, columns: wrong }),
     }
 }
 

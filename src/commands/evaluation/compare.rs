@@ -7,7 +7,7 @@ use crate::commands::training::training_log::TrainingLog;
 use crate::commands::versions::deploy::find_version;
 use crate::error::{Result, SegrecError, notice};
 use segrec_engine::evaluation::quotients::Difference;
-use segrec_engine::options::Options;
+use segrec_engine::options::{Options, Scope, differing};
 use segrec_engine::study::compare::compare as compare_options;
 
 /// Compares two versions of a model.
@@ -41,16 +41,7 @@ pub fn compare(model: Option<&str>, version: Option<i32>, other: Option<i32>) ->
 
 /// Events are read once: where the versions read them differently, the first one's way is taken.
 fn say_what_is_read(first: &Options, second: &Options, version: i32) {
-    let (one, other) = (&first.events, &second.events);
-    let differ = [
-        ("events.type_weights", one.type_weights != other.type_weights),
-        ("events.min_user_events", one.min_user_events != other.min_user_events),
-        ("events.min_item_events", one.min_item_events != other.min_item_events),
-        ("events.max_user_events", one.max_user_events != other.max_user_events),
-        ("holdout", first.holdout != second.holdout),
-        ("seed", first.seed != second.seed),
-    ];
-    let names: Vec<&str> = differ.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
+    let names = differing(Scope::Measurement, [first, second]);
     if !names.is_empty() {
         notice(
             format!("both are measured on the events that version {version} reads and holds out"),

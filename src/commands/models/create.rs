@@ -41,18 +41,12 @@ pub fn create_model(arguments: ModelArguments) -> Result<()> {
         return Err(SegrecError::InvalidName { name });
     }
     let options = parse_options(&arguments.options).map_err(SegrecError::InvalidOptions)?;
-    if arguments.events.is_none() && arguments.users.is_none() {
-        return Err(SegrecError::NothingToRead);
-    }
     let events =
         arguments.events.map(|relation| events_source(&name, relation, &arguments.columns)).transpose()?;
     let user_kind = match (&events, &arguments.users) {
-        (Some((_, columns)), _) => columns.user.id_kind(),
-        (None, Some(users)) => Some(key_kind(users, "users_key", None)?),
-        (None, None) => None,
-    };
-    let Some(user_kind) = user_kind else {
-        return Err(SegrecError::Internal("an id column has a type that is no id".to_owned()));
+        (Some((_, columns)), _) => columns.kinds[0],
+        (None, Some(users)) => key_kind(users, "users_key", None)?,
+        (None, None) => return Err(SegrecError::NothingToRead),
     };
     let source = events.as_ref().map(|(source, _)| source);
     check_options(
@@ -128,10 +122,7 @@ pub fn events_source(
         return Err(SegrecError::SameColumn { relation: columns.name, column: names.user.clone() });
     }
     relations::probe(&columns.relation, &events::expressions(&columns))?;
-    let Some(item_kind) = columns.item.id_kind() else {
-        return Err(SegrecError::Internal("an id column has a type that is no id".to_owned()));
-    };
-    Ok((EventsSource { relation, columns: names.clone(), item_kind }, columns))
+    Ok((EventsSource { relation, columns: names.clone(), item_kind: columns.kinds[1] }, columns))
 }
 
 /// An error where the relations of users and items do not fit the events, or may not be read.

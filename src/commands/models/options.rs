@@ -3,13 +3,11 @@
 use crate::catalog::models::{ColumnNames, RelationRef};
 use crate::error::{Result, SegrecError};
 use segrec_engine::auto::AutoOr;
-use segrec_engine::evaluation::SplitChoice;
 use segrec_engine::features::Activity;
-use segrec_engine::interactions::Duplicates;
 use segrec_engine::options::algorithm::Feedback;
-use segrec_engine::options::{Algorithm, OptionProblem, Options};
+use segrec_engine::options::{Algorithm, ModelInput, OptionProblem, Options, unmet_need};
 use segrec_engine::segmentation::rfm::RfmSegments;
-use segrec_engine::segmentation::{On, SegmentationMethod, SegmentationOptions};
+use segrec_engine::segmentation::{SegmentationMethod, SegmentationOptions};
 
 /// What a model reads.
 #[derive(Clone, Copy, Debug)]
@@ -22,48 +20,20 @@ pub struct ModelSources<'a> {
 
 /// Checks that the model has what its options need.
 pub fn check_options(options: &Options, reads: ModelSources<'_>) -> Result<()> {
-    let segmentation = &options.segmentation;
-    let weighted = reads.events.is_some_and(|columns| columns.weight.is_some());
-    let timed = reads.events.is_some_and(|columns| columns.time.is_some());
-    let typed = reads.events.is_some_and(|columns| columns.event_type.is_some());
-    let eventful = reads.events.is_some();
-    let described = reads.users.is_some();
-    let on = segmentation.divides_by(eventful);
-    let by_points = !matches!(
-        segmentation.method,
-        SegmentationMethod::Rfm | SegmentationMethod::Column | SegmentationMethod::None
-    );
-    let attributes = by_points && matches!(on, On::Attributes | On::Both);
-    let by_time = |activity: &Activity| matches!(activity, Activity::Recency | Activity::ActiveDays);
-    let needs = [
-        (options.events.duplicates == Duplicates::Last && !timed, "events.duplicates", "time_column"),
-        (options.events.half_life.is_some() && !timed, "events.half_life", "time_column"),
-        (
-            matches!(options.holdout.split, SplitChoice::Time | SplitChoice::Last) && !timed,
-            "holdout.split",
-            "time_column",
-        ),
-        (options.feedback == Feedback::Explicit && !weighted, "feedback", "weight_column"),
-        (options.is_explicit() && !weighted, "algorithm", "weight_column"),
-        (!options.events.type_weights.is_empty() && !typed, "events.type_weights", "type_column"),
-        (by_points && matches!(on, On::Behaviour | On::Both) && !eventful, "segmentation.on", "events"),
-        (attributes && !described && segmentation.activity.is_empty(), "segmentation.on", "users"),
-        (!segmentation.features.is_empty() && !described, "segmentation.features", "users"),
-        (segmentation.method.needs_label() && !described, "segmentation.method", "users"),
-        (segmentation.method == SegmentationMethod::Rfm && !timed, "segmentation.method", "time_column"),
-        (!segmentation.activity.is_empty() && !eventful, "segmentation.activity", "events"),
-        (segmentation.activity.contains(&Activity::Types) && !typed, "segmentation.activity", "type_column"),
-        (segmentation.activity.iter().any(by_time) && !timed, "segmentation.activity", "time_column"),
-        (
-            segmentation.category_column.is_some() && reads.items.is_none(),
-            "segmentation.category_column",
-            "items",
-        ),
-    ];
-    if let Some((_, option, argument)) = needs.into_iter().find(|need| need.0) {
-        return Err(SegrecError::NeedsArgument { option, argument });
+    let column =
+        |of: fn(&ColumnNames) -> &Option<String>| reads.events.is_some_and(|columns| of(columns).is_some());
+    let has = |input| match input {
+        ModelInput::Events => reads.events.is_some(),
+        ModelInput::WeightColumn => column(|columns| &columns.weight),
+        ModelInput::TimeColumn => column(|columns| &columns.time),
+        ModelInput::TypeColumn => column(|columns| &columns.event_type),
+        ModelInput::Users => reads.users.is_some(),
+        ModelInput::Items => reads.items.is_some(),
+    };
+    if let Some((option, input)) = unmet_need(options, has) {
+        return Err(SegrecError::NeedsArgument { option, argument: input.name() });
     }
-    let mut problems = contradictions(segmentation);
+    let mut problems = contradictions(&options.segmentation);
     problems.extend(contradicting_feedback(options));
     if problems.is_empty() { Ok(()) } else { Err(SegrecError::InvalidOptions(problems)) }
 }

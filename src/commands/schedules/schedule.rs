@@ -17,7 +17,7 @@ pub fn schedule(model: Option<&str>, cron: Option<&str>, min_new_events: Option<
     let cron = cron.ok_or(SegrecError::NullArgument { argument: "cron" })?;
     let least = min_new_events.ok_or(SegrecError::NullArgument { argument: "min_new_events" })?;
     check_least(least)?;
-    let scheduler = here()?;
+    let scheduler = schedules::scheduler()?;
     if !scheduler.installed {
         let Scheduler { database, home, major, .. } = scheduler;
         return Err(SegrecError::NoScheduler { database, home, major });
@@ -30,19 +30,12 @@ pub fn schedule(model: Option<&str>, cron: Option<&str>, min_new_events: Option<
     {
         return Err(SegrecError::ScheduledByOther { model: model.name, role: before.role, job: before.job });
     }
-    match schedules::start_job(&model.name, cron)? {
-        Some(job) => schedules::set(model.id, cron, least, job),
-        None => Err(SegrecError::Internal("the extension is not in pg_extension".to_owned())),
-    }
+    let job = schedules::start_job(&model.name, cron)?;
+    schedules::set(model.id, cron, least, job)
 }
 
 fn check_least(least: i64) -> Result<()> {
     if least < 0 { Err(SegrecError::InvalidMinimum { value: least }) } else { Ok(()) }
-}
-
-fn here() -> Result<Scheduler> {
-    let none = || SegrecError::Internal("the server does not say which database this is".to_owned());
-    schedules::scheduler()?.ok_or_else(none)
 }
 
 /// Ends the job of a schedule; false where it is another role's.
@@ -75,7 +68,7 @@ pub fn forget(model: &Model) -> Result<()> {
         return Ok(());
     };
     schedules::delete(model.id)?;
-    let scheduler = here()?;
+    let scheduler = schedules::scheduler()?;
     if scheduler.installed && !end_job(&schedule, &scheduler)? {
         notice(
             format!("the job {} of pg_cron was not ended", schedule.job),

@@ -4,9 +4,11 @@ use crate::catalog::versions;
 use crate::error::{Result, SegrecError, warning};
 use segrec_engine::training::Trained;
 use serde::{Deserialize, Serialize};
+use strum::EnumString;
 
 /// The argument `deploy` of a training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub enum DeployPolicy {
     /// Deploy the version unless it is worse than the deployed one.
     IfBetter,
@@ -22,13 +24,8 @@ impl DeployPolicy {
     /// # Errors
     /// [`SegrecError::NullArgument`], [`SegrecError::InvalidDeploy`].
     pub fn parse(value: Option<&str>) -> Result<Self> {
-        match value {
-            Some("if_better") => Ok(Self::IfBetter),
-            Some("always") => Ok(Self::Always),
-            Some("never") => Ok(Self::Never),
-            None => Err(SegrecError::NullArgument { argument: "deploy" }),
-            Some(other) => Err(SegrecError::InvalidDeploy { value: other.to_owned() }),
-        }
+        let value = value.ok_or(SegrecError::NullArgument { argument: "deploy" })?;
+        value.parse().map_err(|_| SegrecError::InvalidDeploy { value: value.to_owned() })
     }
 }
 

@@ -90,6 +90,12 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             None,
             Some("call again: the file was deleted and is written anew from the model's tables".to_owned()),
         ),
+        SegrecError::TableMissing { table } => report(
+            Code::ERRCODE_UNDEFINED_TABLE,
+            format!("table \"segrec_catalog.{table}\" is missing"),
+            Some("it is the extension's own, and somebody dropped or renamed it".to_owned()),
+            Some("give it back its name, or drop the extension and restore it from a dump".to_owned()),
+        ),
         SegrecError::Internal(message) => report(Code::ERRCODE_INTERNAL_ERROR, message, None, None),
         other => return Err(other),
     })

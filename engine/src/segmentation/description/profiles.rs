@@ -13,6 +13,7 @@ use crate::features::{Cell, Column, DAY, Table, Values};
 use crate::memory;
 use crate::observer::Observer;
 use rayon::prelude::*;
+use strum::IntoStaticStr;
 
 /// Levels with a smaller share of users, in the segment and overall, are not listed.
 const LEAST_SHARE: f64 = 0.01;
@@ -20,7 +21,8 @@ const LEAST_SHARE: f64 = 0.01;
 const MOST_LEVELS: usize = 10;
 
 /// What a profile's value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum ProfileKind {
     /// A number, described by its mean.
     Number,
@@ -35,12 +37,7 @@ pub enum ProfileKind {
 impl ProfileKind {
     /// The name of the kind in SQL.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Number => "number",
-            Self::Boolean => "boolean",
-            Self::Category => "category",
-            Self::Age => "age",
-        }
+        self.into()
     }
 }
 

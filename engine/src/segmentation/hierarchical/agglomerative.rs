@@ -16,6 +16,7 @@ use crate::observer::{Observer, Progress};
 use crate::segmentation::centered_rows::{check_finite, power_of_two_above};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 /// Distinct rows at most for a leaf to be a row: 32 MB of distances.
 const EXACT: usize = 4_000;
@@ -29,8 +30,9 @@ const REPORT_EVERY: usize = 500;
 pub const PHASE: &str = "hierarchy";
 
 /// How far two clusters are from each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Linkage {
     /// √(2Δ), Δ the sum of squares that their union adds (Ward 1963): clusters of like size.
     Ward,

@@ -1,10 +1,12 @@
 //! The segments that marketing knows by name, as ranges of scores.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 /// How users are divided once they have scores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum RfmSegments {
     /// The segments of [`NAMED`], by ranges of scores.
     Named,

@@ -1,0 +1,337 @@
+//! Events in two parts, of which one is held out of a training to measure it.
+
+use super::split::{Choice, HoldoutOptions, Split, SplitChoice};
+use crate::error::{EngineError, Result};
+use crate::interactions::{Events, Interactions, SparseRows, Weighting};
+use crate::observer::Observer;
+
+/// Events in two parts that share no (user, item) pair.
+#[derive(Clone, Debug)]
+pub struct Holdout {
+    /// How the parts were chosen.
+    pub split: Split,
+    /// What to train on.
+    pub training: Interactions,
+    /// What to predict: users × items, only users that have training items and items that do. Values are
+    /// confidences, or the ratings.
+    pub test: SparseRows,
+    /// The ways that would not do, in the order in which they were tried before this one.
+    pub passed_over: Vec<PassedOver>,
+    choice: Choice,
+}
+
+/// A way to hold out events that would not do, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Its name in SQL.
+    pub split: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
+/// Of the share that is to be held out, the least that a split by time may hold out where many events have the same
+/// time.
+const LEAST_OF_SHARE: f64 = 0.25;
+
+impl Holdout {
+    /// Divides the events. Without times, auto and time are random, and last takes as many items of each
+    /// user by their hash. Where too many events have the same time for a split by time, or nothing can be held out in
+    /// the way that was asked for, time gives way to last and last to random; where nothing can be held out at all, the
+    /// test part is empty.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn new(
+        events: &Events,
+        weighting: &Weighting,
+        options: &HoldoutOptions,
+        seed: u64,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let ways: &[SplitChoice] = match options.split {
+            SplitChoice::Auto | SplitChoice::Time if events.is_timed() => {
+                &[SplitChoice::Time, SplitChoice::Last, SplitChoice::Random]
+            }
+            SplitChoice::Last => &[SplitChoice::Last, SplitChoice::Random],
+            _ => &[SplitChoice::Random],
+        };
+        let mut passed_over = Vec::new();
+        let mut holdout = None;
+        let by = |way| {
+            Self::divided(events, weighting, Choice::by(way, events, options, seed, observer)?, observer)
+        };
+        for &way in ways {
+            let tried = by(way)?;
+            let problem = tried.problem(events, options);
+            holdout = Some(tried);
+            match problem {
+                None => break,
+                Some(reason) => passed_over.push(PassedOver { split: way.name(), reason }),
+            }
+        }
+        let holdout = holdout.map_or_else(|| by(SplitChoice::Random), Ok)?;
+        Ok(Self { passed_over, ..holdout })
+    }
+
+    /// Why this way would not do; none where it does.
+    fn problem(&self, events: &Events, options: &HoldoutOptions) -> Option<String> {
+        let total = events.len();
+        if let Split::Time { cutoff } = self.split {
+            let later = events.later(cutoff);
+            if (later as f64) < LEAST_OF_SHARE * options.share * total as f64 {
+                let share = 100.0 * options.share;
+                return Some(format!(
+                    "only {later} of {total} events are later than where the last {share:.0} % should begin: \
+                     too many have the same time"
+                ));
+            }
+        }
+        (self.test.entries() == 0).then(|| match self.split {
+            Split::Time { .. } => {
+                "no user has events before and after that time, on items that others had before".to_owned()
+            }
+            _ => "no user has an item to hold out and others to train on, all of which other users have too"
+                .to_owned(),
+        })
+    }
+
+    /// Holds out one of `folds` parts of the pairs of user and item. A pair is in the same part in every run,
+    /// and in exactly one.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] where there is no such part or only one, [`EngineError::Cancelled`].
+    pub fn fold(
+        events: &Events,
+        weighting: &Weighting,
+        fold: usize,
+        folds: usize,
+        seed: u64,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        if folds < 2 || fold >= folds {
+            return Err(EngineError::Shape { what: "folds", expected: (fold + 1).max(2), found: folds });
+        }
+        let choice = Choice::fold(events, fold, folds, seed);
+        Self::divided(events, weighting, (Split::Fold { fold, folds }, choice), observer)
+    }
+
+    fn divided(
+        events: &Events,
+        weighting: &Weighting,
+        (split, choice): (Split, Choice),
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let part = |held_out: bool| {
+            let keep = |user, item, time| choice.holds_out(user, item, time) == held_out;
+            events.interactions(weighting, keep, observer)
+        };
+        let (training, held_out) = (part(false)?, part(true)?);
+        let test = predictable(&training, &held_out)?;
+        Ok(Self { split, training, test, passed_over: Vec::new(), choice })
+    }
+
+    /// The same training part with other weights; what is to be predicted stays.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`].
+    pub fn weighted(&self, events: &Events, weighting: &Weighting, observer: &dyn Observer) -> Result<Self> {
+        let keep = |user, item, time| self.is_training(user, item, time);
+        let training = events.interactions(weighting, keep, observer)?;
+        Ok(Self {
+            split: self.split,
+            training,
+            test: self.test.clone(),
+            passed_over: self.passed_over.clone(),
+            choice: self.choice.clone(),
+        })
+    }
+
+    /// True for events of the training part.
+    pub fn is_training(&self, user: u32, item: u32, time: i64) -> bool {
+        !self.choice.holds_out(user, item, time)
+    }
+}
+
+/// The held-out pairs that a model can be asked for: the user has training items, the item has
+/// training users, and the user did not have it in any way.
+fn predictable(training: &Interactions, held_out: &Interactions) -> Result<SparseRows> {
+    let mut starts = vec![0];
+    let (mut columns, mut values) = (Vec::new(), Vec::new());
+    for user in 0..training.users() {
+        let (known, seen) = (training.by_user().row(user).0, training.seen(user));
+        let (items, weights) = held_out.by_user().row(user);
+        for (&item, &weight) in items.iter().zip(weights).filter(|_| !known.is_empty()) {
+            if seen.binary_search(&item).is_err() && training.by_item().row_len(item as usize) > 0 {
+                columns.push(item);
+                values.push(weight);
+            }
+        }
+        starts.push(columns.len());
+    }
+    SparseRows::new(training.items(), starts, columns, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interactions::{Duplicates, EventLimits, Id, IdKind, RawEvents};
+    use crate::observer::Silent;
+    use crate::seed::mix;
+
+    const WEIGHTING: Weighting =
+        Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0, ratings: false, shift: 0.0 };
+    const AUTO: HoldoutOptions = HoldoutOptions { split: SplitChoice::Auto, share: 0.1, last: 1 };
+
+    fn events(timed: bool, events: impl Iterator<Item = (i64, i64, i64)>) -> Events {
+        let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, timed);
+        events.for_each(|(user, item, time)| raw.push(Id::Bigint(user), Id::Bigint(item), 1.0, time));
+        let limits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 5000 };
+        Events::new(raw, limits, &Silent).unwrap()
+    }
+
+    /// Forty users with some of forty items each.
+    fn taste(users: i64) -> Events {
+        let pairs =
+            (0..users).flat_map(|u| (0..40).filter(move |i| (u * i) % 3 != 1).map(move |i| (u, i, u + i)));
+        events(true, pairs)
+    }
+
+    fn held_out(events: &Events, options: HoldoutOptions) -> Holdout {
+        Holdout::new(events, &WEIGHTING, &options, 42, &Silent).unwrap()
+    }
+
+    #[test]
+    fn a_random_split_holds_out_the_same_pairs_when_others_are_added() {
+        let options = HoldoutOptions { split: SplitChoice::Random, share: 0.2, ..AUTO };
+        let first = |users: i64| {
+            let holdout = held_out(&taste(users), options);
+            (0..50).map(|user| holdout.test.row(user).0.to_vec()).collect::<Vec<_>>()
+        };
+        assert_eq!(first(50), first(80));
+        let share = first(50).iter().map(Vec::len).sum::<usize>() as f64 / (50.0 * 40.0 * 2.0 / 3.0);
+        assert!((0.15..0.25).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn a_time_split_holds_out_the_latest_and_no_pair_is_in_both_parts() {
+        let item = |n: i64| (mix(n as u64) % 90) as i64;
+        let holdout = held_out(&events(true, (0..1000i64).map(|n| (n % 10, item(n), n))), AUTO);
+        assert_eq!(holdout.split, Split::Time { cutoff: 900 });
+        assert!(holdout.test.entries() > 10);
+        for user in 0..10 {
+            let known = holdout.training.by_user().row(user).0;
+            assert!(holdout.test.row(user).0.iter().all(|item| !known.contains(item)));
+        }
+    }
+
+    #[test]
+    fn the_last_items_of_each_user_are_held_out_with_what_came_after() {
+        // User 1 meets 10, 11, 12, then comes back to 10; user 2 has one item; all items have other users.
+        let timed = [(1, 10, 1), (1, 11, 2), (1, 12, 3), (1, 10, 4), (2, 11, 9), (3, 12, 5), (3, 10, 7)];
+        let split = |last| {
+            let options = HoldoutOptions { split: SplitChoice::Last, last, ..AUTO };
+            held_out(&events(true, timed.into_iter()), options)
+        };
+        let holdout = split(1);
+        assert_eq!(holdout.split, Split::Last);
+        assert_eq!([0, 1, 2].map(|user| holdout.test.row(user).0.to_vec()), [vec![2], vec![], vec![0]]);
+        assert!(holdout.is_training(0, 0, 1) && !holdout.is_training(0, 0, 4));
+        // Never more than half of a user's items.
+        let holdout = split(5);
+        assert_eq!([0, 1, 2].map(|user| holdout.training.by_user().row_len(user)), [2, 1, 1]);
+    }
+
+    #[test]
+    fn items_met_at_the_same_time_are_held_out_by_their_hash_as_many_as_asked_for() {
+        for timed in [true, false] {
+            let same = events(timed, (0..30i64).flat_map(|user| (0..10).map(move |item| (user, item, 7))));
+            let holdout = held_out(&same, HoldoutOptions { split: SplitChoice::Last, last: 3, ..AUTO });
+            assert_eq!(holdout.split, if timed { Split::Last } else { Split::Random });
+            assert!((0..30).all(|user| holdout.test.row_len(user) == 3));
+            assert!((0..10).all(|item| (1..30).contains(&holdout.training.by_item().row_len(item))));
+        }
+    }
+
+    /// What is held out of the events of a hundred users and twenty items whose times are `time` of both.
+    fn at(time: impl Fn(i64, i64) -> i64) -> (Events, Holdout) {
+        let pairs = (0..100i64).flat_map(|u| (0..20).filter(move |i| (u + i) % 3 != 1).map(move |i| (u, i)));
+        let events = events(true, pairs.map(|(u, i)| (u, i, time(u, i))));
+        let holdout = held_out(&events, AUTO);
+        (events, holdout)
+    }
+
+    #[test]
+    fn where_too_many_events_have_one_time_the_last_items_of_users_are_held_out() {
+        let six_months = |u: i64, i: i64| (7 * u + i) % 6;
+        let a_bulk_import: fn(i64, i64) -> i64 = |_, _| 7;
+        let users_once: fn(i64, i64) -> i64 = |user, _| user;
+        let mostly_at_the_end = |u: i64, i: i64| i64::from((u + i) % 20 != 0);
+        for time in [&six_months as &dyn Fn(i64, i64) -> i64, &a_bulk_import, &users_once, &mostly_at_the_end]
+        {
+            let (events, holdout) = at(time);
+            assert_eq!(holdout.split, Split::Last);
+            let tried: Vec<&str> = holdout.passed_over.iter().map(|passed| passed.split).collect();
+            assert_eq!(tried, ["time"]);
+            assert!(holdout.passed_over[0].reason.len() > 20);
+            let share = holdout.test.entries() as f64 / events.len() as f64;
+            assert!((0.05..=0.5).contains(&share), "{share}");
+        }
+        // A twentieth is near enough to the tenth that was asked for.
+        let (_, holdout) = at(|u, i| i64::from((u + i) % 20 == 0));
+        assert_eq!((holdout.split.name(), holdout.passed_over.len()), ("time", 0));
+    }
+
+    #[test]
+    fn where_the_last_items_of_users_leave_nothing_pairs_are_drawn_and_where_these_do_all_ways_are_told() {
+        // Each user has one item.
+        let single = events(true, (0..50i64).map(|user| (user, user % 5, 3)));
+        let holdout = held_out(&single, AUTO);
+        assert_eq!((holdout.split, holdout.test.entries()), (Split::Random, 0));
+        let tried: Vec<&str> = holdout.passed_over.iter().map(|passed| passed.split).collect();
+        assert_eq!(tried, ["time", "last", "random"]);
+        // Two items each, of which the later is always nobody else's.
+        let pairs = (0..200i64).flat_map(|u| [(u, u % 5, 1), (u, 5 + (u + 1) % 4, 1), (u, 1000 + u, 2)]);
+        let holdout = held_out(&events(true, pairs), AUTO);
+        assert_eq!(holdout.split, Split::Random);
+        assert!(holdout.test.entries() > 10);
+    }
+
+    #[test]
+    fn never_more_than_half_is_held_out() {
+        for time in
+            [|u: i64, i: i64| (u + i) % 2, |_: i64, _: i64| 0, |u: i64, i: i64| u * i, |u: i64, _: i64| u]
+        {
+            let pairs = (0..60i64).flat_map(|u| (0..1 + u % 7).map(move |i| (u, i)));
+            let events = events(true, pairs.map(|(u, i)| (u, i, time(u, i))));
+            for split in [SplitChoice::Auto, SplitChoice::Time, SplitChoice::Last, SplitChoice::Random] {
+                let holdout = held_out(&events, HoldoutOptions { split, share: 0.4, last: 40 });
+                let held: usize = (0..60).map(|user| holdout.test.row_len(user)).sum();
+                assert!(2 * held <= events.len(), "{split:?} {held} of {}", events.len());
+            }
+        }
+    }
+
+    #[test]
+    fn every_pair_is_held_out_in_exactly_one_fold() {
+        let events = taste(50);
+        let folds: Vec<Holdout> =
+            (0..3).map(|fold| Holdout::fold(&events, &WEIGHTING, fold, 3, 42, &Silent).unwrap()).collect();
+        let mut sizes = [0; 3];
+        for user in 0..50 {
+            for event in events.of_user(user) {
+                let held: Vec<usize> = (0..3)
+                    .filter(|&fold| !folds[fold].is_training(user as u32, event.item, event.time))
+                    .collect();
+                assert_eq!(held.len(), 1);
+                sizes[held[0]] += 1;
+            }
+        }
+        assert!(
+            sizes.iter().all(|&size| size * 4 > events.len() && size * 5 < 2 * events.len()),
+            "{sizes:?}"
+        );
+        for (fold, folds) in [(0, 0), (0, 1), (3, 3)] {
+            assert!(Holdout::fold(&events, &WEIGHTING, fold, folds, 42, &Silent).is_err());
+        }
+    }
+}
