@@ -160,6 +160,18 @@ fn times_that_tie_are_measured_in_another_way_and_that_is_said() {
             "last|t"
         );
     }
+    // Whoever measures says it, once.
+    session.run("SELECT segrec_train('once', 'always')");
+    for measure in
+        ["SELECT count(*) FROM segrec_compare('once', 2, 1)", "SELECT count(*) FROM segrec_evaluate('once')"]
+    {
+        session.notices();
+        session.run(measure);
+        assert!(told(&mut session, "events of \"once\" were held out by last").is_some(), "{measure}");
+    }
+    session.notices();
+    session.run(r#"CALL segrec_tune('once', '{"als.factors": [4, 8]}', trials => 2)"#);
+    assert!(told(&mut session, "events of \"once\" were held out by last").is_some());
     create(&mut session, "single", "single", r#"{"als": {"factors": 8}}"#);
     session.notices();
     session.run("SELECT segrec_train('single')");

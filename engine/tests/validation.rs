@@ -118,13 +118,13 @@ fn a_recipe_does_not_differ_from_itself_and_a_better_one_does() {
     let described = UserData::users_of(&events);
     let given = Given::new(&events, &described);
     let hybrid = options(json!({}));
-    let same = compare(given, [&hybrid, &hybrid], &Silent).unwrap();
+    let same = compare(given, [&hybrid, &hybrid], &Silent).unwrap().rows;
     assert_eq!(same.len(), 14);
     for row in &same {
         assert_eq!((row.value - row.other, row.interval), (0.0, Some((0.0, 0.0))), "{row:?}");
     }
     let popularity = options(json!({"algorithm": "popularity", "segmentation": {"method": "none"}}));
-    for row in compare(given, [&hybrid, &popularity], &Silent).unwrap() {
+    for row in compare(given, [&hybrid, &popularity], &Silent).unwrap().rows {
         assert!(row.interval.unwrap().0 > 0.0 && row.value > row.other, "{row:?}");
     }
 }
@@ -136,7 +136,7 @@ fn ratings_are_compared_and_validated_by_their_errors() {
     let given = Given::new(&events, &described);
     let rating = options(json!({"algorithm": "rating", "rating": {"factors": 8}}));
     let none = options(json!({"algorithm": "rating", "rating": {"factors": 1, "sweeps": 1}}));
-    let rows = compare(given, [&rating, &none], &Silent).unwrap();
+    let rows = compare(given, [&rating, &none], &Silent).unwrap().rows;
     assert_eq!(rows.iter().map(|row| row.metric).collect::<Vec<_>>(), ["rmse", "mae", "mse"]);
     assert!((rows[0].value.powi(2) - rows[2].value).abs() < 1e-9);
     assert!(rows[0].value < rows[0].other, "{rows:?}");
@@ -151,7 +151,7 @@ fn a_trial_measures_what_it_is_asked_for_also_on_a_share_of_users() {
     let given = Given::new(&events, &described);
     let options = options(json!({}));
     let reach = |metric: &str, share: f64| {
-        trial(given, &options, share, &Objective::parse(metric, false).unwrap(), &Silent).unwrap()
+        trial(given, &options, share, &Objective::parse(metric, false).unwrap(), &Silent).unwrap().value
     };
     let trained = train(given, &options, None, &Silent).unwrap();
     assert_eq!(reach("ndcg@20", 1.0), value(&trained.measurement.rows, "ndcg", 20).0);

@@ -106,8 +106,7 @@ fn cholesky(n: usize, rounds: usize) {
         black_box(pulp::Arch::new().dispatch(Solve(&mut own, &mut own_side)));
     };
     let (mut other, mut other_side) = (matrix.clone(), side.clone());
-    let mut buffer =
-        MemBuffer::new(cholesky_in_place_scratch::<f32>(n, Par::Seq, Default::default()));
+    let mut buffer = MemBuffer::new(cholesky_in_place_scratch::<f32>(n, Par::Seq, Default::default()));
     let theirs = || {
         other.copy_from_slice(&matrix);
         other_side.copy_from_slice(&side);
@@ -135,8 +134,7 @@ fn lanes(n: usize, rounds: usize) {
         black_box(pulp::Arch::new().dispatch(SolveLanes(&mut own, n)));
     };
     let (mut other, mut other_side) = (matrix.clone(), side.clone());
-    let mut buffer =
-        MemBuffer::new(cholesky_in_place_scratch::<f32>(n, Par::Seq, Default::default()));
+    let mut buffer = MemBuffer::new(cholesky_in_place_scratch::<f32>(n, Par::Seq, Default::default()));
     let theirs = || {
         for _ in 0..LANES {
             other.copy_from_slice(&matrix);

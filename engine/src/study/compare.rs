@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::evaluation::deciding_metric::{MEASURED_AT, MOST_USERS, measured_users};
 use crate::evaluation::errors::{ERRORS, parts};
 use crate::evaluation::quotients::{Difference, Parts, Quotient, differences};
-use crate::evaluation::{Holdout, ListMetrics, Metric};
+use crate::evaluation::{Holdout, ListMetrics, Metric, PassedOver, Split};
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::training::fit::Fit;
@@ -13,6 +13,17 @@ use crate::training::holdout_metrics::MeasuredLists;
 use crate::training::holdout_run::run_on_holdout;
 use crate::training::ranker::Ranker;
 use crate::training::ratings;
+
+/// Two recipes on one holdout.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// How events were held out.
+    pub split: Split,
+    /// The ways to hold out events that would not do.
+    pub passed_over: Vec<PassedOver>,
+    /// What they reach; empty where no user has anything held out.
+    pub rows: Vec<Difference>,
+}
 
 /// Fits both recipes without the holdout that the first says, and compares what their users reach: lists at
 /// 10 and 20, or the errors of ratings. Both must be about the same kind of feedback; each weighs events by
@@ -24,7 +35,7 @@ pub fn compare(
     given: Given<'_>,
     [first, second]: [&Options; 2],
     observer: &dyn Observer,
-) -> Result<Vec<Difference>> {
+) -> Result<Comparison> {
     let (events, seed) = (given.events, first.seed);
     let weighting = |options: &Options| options.weighting(events.latest());
     let holdout = Holdout::new(events, &weighting(first), &first.holdout, seed, observer)?;
@@ -32,10 +43,12 @@ pub fn compare(
     let users = measured_users(&holdout, MOST_USERS, seed).len();
     let one = what_users_reach(&one, &holdout, first, seed, observer)?;
     let holdout = holdout.weighted(events, &weighting(second), observer)?;
+    let (split, passed_over) = (holdout.split, holdout.passed_over.clone());
     let other = run_on_holdout(given, &holdout, second, observer)?.fit;
     let other = what_users_reach(&other, &holdout, second, seed, observer)?;
     let quotients = if first.is_explicit() { ERRORS.to_vec() } else { of_lists() };
-    differences(&quotients, [&one, &other], users, seed, observer)
+    let rows = differences(&quotients, [&one, &other], users, seed, observer)?;
+    Ok(Comparison { split, passed_over, rows })
 }
 
 fn of_lists() -> Vec<Quotient> {

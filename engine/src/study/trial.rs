@@ -3,7 +3,7 @@
 
 use crate::error::{EngineError, Result};
 use crate::evaluation::registry::{MeasuredOf, is_higher_better, names_of};
-use crate::evaluation::{Holdout, MetricRow};
+use crate::evaluation::{Holdout, MetricRow, PassedOver, Split};
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::options::parse::OptionProblem;
@@ -63,6 +63,17 @@ impl Objective {
     }
 }
 
+/// What a recipe reached in a trial.
+#[derive(Clone, Debug)]
+pub struct TrialResult {
+    /// The value of the objective.
+    pub value: f64,
+    /// How events were held out.
+    pub split: Split,
+    /// The ways to hold out events that would not do.
+    pub passed_over: Vec<PassedOver>,
+}
+
 /// Fits the recipe to the training part of the events of a share of users, always the same ones and those of
 /// smaller shares among them, and gives what it reaches on the other part.
 ///
@@ -74,7 +85,7 @@ pub fn trial(
     share: f64,
     objective: &Objective,
     observer: &dyn Observer,
-) -> Result<f64> {
+) -> Result<TrialResult> {
     let ids = given.events.users();
     let seed = hash_bytes(options.seed, b"users of a trial");
     let part = (share < 1.0).then(|| {
@@ -88,16 +99,18 @@ pub fn trial(
     let weighting = options.weighting(events.latest());
     let holdout = Holdout::new(events, &weighting, &options.holdout, options.seed, observer)?;
     let (holdout_run, _) = choose_algorithm(given, &holdout, options, observer)?;
+    let (split, passed_over) = (holdout.split, holdout.passed_over.clone());
     if let Some(value) = objective.of(&holdout_run.measurement.rows) {
-        return Ok(value);
+        return Ok(TrialResult { value, split, passed_over });
     }
     let decided = options.decided(&holdout_run.decided);
     let asked = MetricRequest { cuts: &[objective.k], ..MetricRequest::BY_TRAINING };
     let rows = measure(&holdout_run.fit, &holdout, &decided, asked, observer)?.rows;
-    objective.of(&rows).ok_or_else(|| {
+    let value = objective.of(&rows).ok_or_else(|| {
         let reason = format!("no user of {} has an event that could be held out", ids.len());
         EngineError::NothingToTrainOn { reason }
-    })
+    })?;
+    Ok(TrialResult { value, split, passed_over })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `segrec_compare`: the options of two versions on the same holdout of today's events, user by user.
 
-use super::reported_metric::version_options;
+use super::reported_metric::{report_holdout, version_options};
 use super::workbench::Workbench;
 use crate::commands::access::privileges::trainable;
 use crate::commands::training::training_log::TrainingLog;
@@ -8,7 +8,7 @@ use crate::commands::versions::deploy::find_version;
 use crate::error::{Result, SegrecError, notice};
 use segrec_engine::evaluation::quotients::Difference;
 use segrec_engine::options::{Options, Scope, differing};
-use segrec_engine::study::compare::compare as compare_options;
+use segrec_engine::study::compare::{Comparison, compare as compare_options};
 
 /// Compares two versions of a model.
 pub fn compare(model: Option<&str>, version: Option<i32>, other: Option<i32>) -> Result<Vec<Difference>> {
@@ -24,8 +24,10 @@ pub fn compare(model: Option<&str>, version: Option<i32>, other: Option<i32>) ->
     }
     say_what_is_read(&first, &second, version.version);
     let mut bench = Workbench::new(&model, &first, Some(&second), TrainingLog::new())?;
-    let rows = bench.run(|given, observer| compare_options(given, [&first, &second], observer))?;
+    let compared = bench.run(|given, observer| compare_options(given, [&first, &second], observer))?;
+    let Comparison { split, passed_over, rows } = compared;
     let Workbench { events, data, .. } = bench;
+    report_holdout(&data.relation, split, &passed_over);
     if rows.is_empty() {
         return Err(SegrecError::NothingToMeasure {
             relation: data.relation,

@@ -7,7 +7,7 @@
 use crate::catalog::models::{self, Model};
 use crate::catalog::studies::{self, Study, StudySpec, Trial};
 use crate::commands::access::privileges::{owned, reads, trainable_here};
-use crate::commands::evaluation::reported_metric::number;
+use crate::commands::evaluation::reported_metric::{number, report_holdout};
 use crate::commands::evaluation::workbench::Workbench;
 use crate::commands::models::alter::alter_model;
 use crate::commands::models::options::check_options;
@@ -21,7 +21,7 @@ use segrec_engine::options::parse::OptionProblem;
 use segrec_engine::options::{Options, merge_options, parse_options};
 use segrec_engine::study::search::{Search, going_on};
 use segrec_engine::study::search_space::Space;
-use segrec_engine::study::trial::{Objective, trial};
+use segrec_engine::study::trial::{Objective, TrialResult, trial};
 use serde_json::Value;
 use std::time::Instant;
 
@@ -190,7 +190,13 @@ fn run(study: &Study, model: &Model, next: &Trial) -> Result<f64> {
     let objective = Objective::parse(&study.asked.metric, options.is_explicit())
         .map_err(|problem| SegrecError::InvalidStudy(vec![problem]))?;
     let mut bench = Workbench::new(model, &options, None, TrainingLog::silent())?;
-    bench.run(|given, observer| trial(given, &options, next.share, &objective, observer))
+    let TrialResult { value, split, passed_over } =
+        bench.run(|given, observer| trial(given, &options, next.share, &objective, observer))?;
+    // The trials of a study hold out the same events: once is enough.
+    if next.trial == 1 {
+        report_holdout(&bench.data.relation, split, &passed_over);
+    }
+    Ok(value)
 }
 
 /// Whether an error is about the options of a trial, so that others may do better.
