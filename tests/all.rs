@@ -1,6 +1,7 @@
 //! Every integration test, as one program. A file is a subject; a test's name is its claim.
 //! The harness is in support/.
 
+mod adversarial;
 mod aggregate_errors;
 mod aggregates;
 mod algorithms;
@@ -9,7 +10,6 @@ mod background;
 mod cache;
 mod cancels;
 mod catalog;
-mod churn;
 mod concurrency;
 mod crashes;
 mod degenerate;
@@ -22,16 +22,15 @@ mod errors;
 mod evaluation;
 mod events;
 mod functions;
+mod fuzz;
 mod grants;
 mod harness;
 mod health;
-mod hostile;
 mod identity;
 mod imports;
 mod installation;
 mod jobs;
 mod lists;
-mod made_up;
 mod many;
 mod measuring;
 mod memory;
@@ -51,6 +50,7 @@ mod roles;
 mod schedules;
 mod secrets;
 mod segmentation;
+mod serving_while_training;
 mod stable;
 mod states;
 mod statistics;

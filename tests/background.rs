@@ -1,7 +1,7 @@
 //! Trainings in the background: who does them, who sees and stops them, and what happens when they are stopped
 //! otherwise.
 
-use segrec_tests::{Cluster, Database, Session, Shutdown, SqlState, planted, remains};
+use segrec_tests::{Cluster, Database, Session, Shutdown, SqlState, leftovers, planted};
 use std::time::Duration;
 
 /// Options that keep a training of [`planted`] busy for some seconds.
@@ -92,7 +92,7 @@ fn a_job_holds_no_snapshot_while_it_fits_and_its_model_is_locked() {
     assert_eq!(session.value::<i64>("SELECT pg_relation_size('busy')"), 0);
     assert!(session.value::<bool>(&format!("SELECT segrec_cancel({job})")));
     assert!(wait_for(&mut session, job).starts_with("cancelled|∅|canceling statement due to user request"));
-    assert_eq!(remains::half_written(&mut session), 0);
+    assert_eq!(leftovers::half_written(&mut session), 0);
     assert_eq!(session.table("SELECT * FROM segrec.versions"), "");
 }
 
@@ -239,7 +239,7 @@ fn jobs_that_are_ended_from_outside_are_shown_as_failed_and_hold_up_nothing() {
         assert!(ended.starts_with("failed|∅|its process was ended"), "{way}: {ended}");
         assert_eq!(session.table("SELECT * FROM segrec.training_progress"), "");
         assert_eq!(session.table("SELECT * FROM segrec_recommend(3, 10)"), list);
-        assert_eq!(remains::half_written(&mut session), 0);
+        assert_eq!(leftovers::half_written(&mut session), 0);
     }
     session.run(&format!("SELECT segrec_alter_model('planted', '{}')", planted::OPTIONS));
     session.run(r#"SELECT segrec_alter_model('planted', '{"algorithm": "als", "als": {"sweeps": 4}}')"#);

@@ -1,6 +1,6 @@
 //! A statement cancelled at any moment ends soon, leaves nothing behind, and its session goes on.
 
-use segrec_tests::{Cluster, Shutdown, SqlState, draws, planted, remains, rounds};
+use segrec_tests::{Cluster, Shutdown, SqlState, draws, leftovers, planted, rounds};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -86,7 +86,7 @@ fn a_session_cancelled_at_random_moments_goes_on_at_once_and_does_not_grow() {
     );
     assert!(cancelled > count / 3, "{cancelled}");
     assert!(memory < warm + (16 << 20), "{warm} bytes after a quarter, {memory} at the end");
-    assert_eq!(remains::half_written(&mut session), 0);
+    assert_eq!(leftovers::half_written(&mut session), 0);
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     assert!(status.contains("\nThreads:\t1\n"), "{status}");
     session.run("SELECT segrec_train('planted', 'always')");
@@ -130,6 +130,6 @@ fn a_training_is_ended_by_whatever_ends_a_session_and_leaves_nothing() {
         session = database.connect();
         assert_eq!(session.table(list), before);
         session.run("SELECT segrec_drop_version(model, version) FROM segrec.versions WHERE NOT deployed");
-        assert_eq!(remains::half_written(&mut session), 0);
+        assert_eq!(leftovers::half_written(&mut session), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! Sessions that train, change, drop and read the same and different models at the same time: each statement is done
 //! or refused with a reason, none waits for another for ever, and what is left fits together.
 
-use segrec_tests::{Cluster, Database, SqlState, draws, planted, remains, rounds};
+use segrec_tests::{Cluster, Database, SqlState, draws, leftovers, planted, rounds};
 use std::collections::BTreeMap;
 
 const MODELS: [&str; 2] = ["one", "two"];
@@ -92,7 +92,7 @@ fn sessions_that_train_change_and_drop_models_at_once_are_done_or_refused_and_ne
     for verb in ["segrec_train", "segrec_create_model", "segrec_alter_model", "segrec_drop_model"] {
         assert!(total.contains_key(&(verb.to_owned(), true)), "{verb} was never done: {total:#?}");
     }
-    assert_eq!(remains::half_written(&mut admin), 0);
+    assert_eq!(leftovers::half_written(&mut admin), 0);
     assert!(!cluster.log().contains("deadlock detected"), "{}", cluster.log());
     assert!(!cluster.log().contains("was terminated by signal"), "{}", cluster.log());
     // And it goes on.

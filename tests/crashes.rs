@@ -1,7 +1,7 @@
 //! A server that is killed at any moment of training, deploying or dropping comes back with the version that was
 //! deployed last, and with nothing half-written.
 
-use segrec_tests::{Cluster, Session, draws, planted, remains, rounds};
+use segrec_tests::{Cluster, Session, draws, leftovers, planted, rounds};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -91,11 +91,11 @@ fn a_server_killed_at_any_moment_serves_the_last_deployed_version_and_keeps_noth
             };
             assert!(may_be, "round {round}: {before:?}, {now:?}");
         }
-        assert_eq!(remains::half_written(&mut session), 0, "round {round}, {}", before.under_way);
+        assert_eq!(leftovers::half_written(&mut session), 0, "round {round}, {}", before.under_way);
         *known.lock().unwrap() = now;
     }
     // Only files of deployed versions are left, of the models that there are.
-    let left = remains::shared_files(&cluster);
+    let left = leftovers::shared_files(&cluster);
     assert!(left.len() <= 2 && left.iter().all(|name| name.starts_with("pgsql_tmp_segrec")), "{left:?}");
     println!("killed during: {interrupted:#?}");
 }

@@ -367,6 +367,25 @@ fn a_version_whose_rows_were_not_restored_is_told_as_such() {
 }
 
 #[test]
+fn a_version_whose_rows_were_changed_by_hand_is_told_as_damaged() {
+    let (_database, mut session) = trained("recommend_damaged");
+    for change in [
+        "UPDATE segrec_catalog.version_items SET factors = '{1}' WHERE item = 3",
+        "UPDATE segrec_catalog.version_items SET item_id = 'x' WHERE item = 3",
+        "UPDATE segrec_catalog.version_item_rows SET weights = '{1}' WHERE item = 3",
+        "UPDATE segrec_catalog.versions SET decided = '{}'",
+    ] {
+        session.run(&format!("BEGIN; {change}"));
+        let error = session.expect_error("SELECT segrec_recommend(1)");
+        assert_eq!(error.code(), &SqlState::DATA_CORRUPTED, "{change}: {error:?}");
+        assert_eq!(error.message(), "what is stored of a version is damaged");
+        assert!(error.detail().is_some() && error.hint().is_some(), "{error:?}");
+        session.run("ROLLBACK");
+    }
+    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(1, 7)"), 7);
+}
+
+#[test]
 fn a_lateral_join_over_users_works_with_parallel_workers() {
     let (_database, mut session) = trained("recommend_lateral");
     session.run(

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::pg::process::workers::{self, Workers};
-use crate::{error::SegrecError, settings};
+use crate::settings;
 use segrec_engine::Observer;
 
 /// Work up to which threads cost more than they gain: some 50 ms.
@@ -17,8 +17,5 @@ pub fn run<T: Send>(size: usize, work: impl FnOnce(&dyn Observer) -> T + Send) -
     if size < ALONE {
         return Ok(workers::run_alone(work));
     }
-    let threads = Workers::new(settings::threads())?;
-    threads
-        .run(work, |_| {})
-        .ok_or_else(|| SegrecError::Internal("the threads ended without a result".to_owned()))
+    Workers::new(settings::threads())?.run(work, |_| {})
 }

@@ -186,6 +186,8 @@ pub enum SegrecError {
     UnknownVersion { model: String, version: i32, existing: Vec<i32> },
     /// The training of the version failed.
     VersionFailed { model: String, version: i32 },
+    /// What is stored of a version does not fit together, which no training and no import leaves.
+    VersionDamaged { reason: String },
     /// The version answers and cannot be dropped.
     VersionDeployed { model: String, version: i32 },
     /// A model is to be given to a role that the caller is no member of.

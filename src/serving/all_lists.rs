@@ -9,7 +9,7 @@ use super::scorers::Recipient;
 use super::session;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::versions::users::{StoredUser, load_users};
-use crate::error::{Result, SegrecError, or_raise};
+use crate::error::{Result, or_raise};
 use crate::pg::datums::id_text::id_text;
 use crate::pg::executor::visibility::stable;
 use crate::pg::process::memory::ask;
@@ -164,9 +164,6 @@ impl AllLists {
                 users.par_iter().map_init(RefCell::default, list).collect()
             }
         };
-        match self.workers.run(work, |_| ()) {
-            Some(lists) => Ok((lists?, scorers.source())),
-            None => Err(SegrecError::Internal("the lists ended without a result".to_owned())),
-        }
+        Ok((self.workers.run(work, |_| ())??, scorers.source()))
     }
 }

@@ -81,10 +81,7 @@ pub fn measure(model: &Model, test: Test<'_>) -> Result<(Vec<MetricRow>, Vec<i32
 /// Runs engine work on threads of its own.
 fn on_threads<T: Send>(work: impl FnOnce(&dyn Observer) -> segrec_engine::Result<T> + Send) -> Result<T> {
     let workers = Workers::new(settings::threads())?;
-    match workers.run(work, |_| ()) {
-        Some(result) => Ok(result?),
-        None => Err(SegrecError::Internal("the measurement ended without a result".to_owned())),
-    }
+    Ok(workers.run(work, |_| ())??)
 }
 
 /// The users that can be measured, as many as are measured at most; what they cannot be measured on is said.

@@ -236,7 +236,7 @@ impl ServedVersion {
         let number = self.members.ids.binary_search(&id);
         number
             .map(|number| number as u32)
-            .map_err(|_| SegrecError::Internal(format!("there is no segment {id}")))
+            .map_err(|_| SegrecError::VersionDamaged { reason: format!("there is no segment {id}") })
     }
 
     /// A segment (from 0).
@@ -244,7 +244,9 @@ impl ServedVersion {
         let number = segment as usize;
         let (Some(stored), Some(parts)) = (self.stored.segments.get(number), self.cache.segment(number)?)
         else {
-            return Err(SegrecError::Internal(format!("there is no segment number {segment}")));
+            return Err(SegrecError::VersionDamaged {
+                reason: format!("there is no segment number {segment}"),
+            });
         };
         let own = (!parts.base.is_empty()).then(|| OwnFactors {
             item_factors: parts.factors.exact,

@@ -10,8 +10,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use crate::cleanup::Keeper;
 use crate::database::{Database, Template};
-use crate::keeper::Keeper;
 use crate::session::Session;
 
 /// The superuser of every cluster.

@@ -16,14 +16,14 @@
 #![forbid(unsafe_code)]
 
 pub mod attempts;
+mod cleanup;
 mod cluster;
 mod database;
 pub mod document;
-mod keeper;
+pub mod leftovers;
 mod limits;
 pub mod overloads;
 pub mod planted;
-pub mod remains;
 mod rounds;
 mod session;
 

@@ -1,8 +1,8 @@
 //! How far predictions are from what users said: over all predictions, so that users count by how many they
 //! have, with bootstrap intervals that draw users with all their predictions.
 
+use super::bootstrap::{Parts, Quotient, fits, parts_of_users, quotient_rows};
 use super::metric_row::MetricRow;
-use super::quotients::{Parts, Quotient, fits, parts_of_users, quotient_rows};
 use crate::error::Result;
 use crate::observer::Observer;
 

@@ -9,15 +9,17 @@
 //! - [`deciding_metric`]: the one that decides, and on whom it is measured
 //! - [`metrics`]: precision, recall, F1, NDCG, hit rate, average precision, reciprocal rank of one list
 //! - [`mod@auc`]: how one user's scores order all items
-//! - [`beyond`]: novelty, diversity and popularity lift of one list
-//! - [`spread`]: coverage and Gini coefficient of many lists
+//! - [`beyond_accuracy`]: novelty, diversity and popularity lift of one list
+//! - [`catalog_coverage`]: coverage and Gini coefficient of many lists
 //! - [`mod@errors`]: how far predictions are from what users said
-//! - [`quotients`]: metrics that are quotients of sums over users, with bootstrap intervals
+//! - [`bootstrap`]: metrics that are quotients of sums over users, with bootstrap intervals
 //! - [`interval`]: means and standard errors
 //! - [`mod@gate`]: whether a segment's factors beat what they replace
 
 pub mod auc;
-pub mod beyond;
+pub mod beyond_accuracy;
+pub mod bootstrap;
+pub mod catalog_coverage;
 pub mod deciding_metric;
 pub mod errors;
 pub mod gate;
@@ -25,13 +27,12 @@ pub mod holdout;
 pub mod interval;
 pub mod metric_row;
 pub mod metrics;
-pub mod quotients;
 pub mod registry;
 pub mod report;
 pub mod split;
-pub mod spread;
 
 pub use auc::{auc, auc_of_rows};
+pub use catalog_coverage::gini;
 pub use errors::errors;
 pub use gate::{Gate, gate};
 pub use holdout::{Holdout, PassedOver};
@@ -40,4 +41,3 @@ pub use metric_row::{Catalog, MetricRow};
 pub use metrics::{ListMetrics, Metric, coverage};
 pub use report::{Measured, Ranked, report};
 pub use split::{HoldoutOptions, Split, SplitChoice};
-pub use spread::gini;

@@ -1,12 +1,12 @@
 //! Everything that is measured of rankings, beside a baseline, with 95 % intervals over users: what is a mean
-//! over users by the bootstrap ([`super::quotients`]), what is one value of all lists by the jackknife
+//! over users by the bootstrap ([`super::bootstrap`]), what is one value of all lists by the jackknife
 //! ([`super::spread`]).
 
-use super::beyond::{diversity, novelty, popularity_lift};
+use super::beyond_accuracy::{diversity, novelty, popularity_lift};
+use super::bootstrap::{Parts, Quotient, fits, parts_of_users, quotient_rows};
+use super::catalog_coverage::{CatalogSpread, Jackknifed};
 use super::metric_row::{Catalog, MetricRow};
 use super::metrics::{ListMetrics, Metric};
-use super::quotients::{Parts, Quotient, fits, parts_of_users, quotient_rows};
-use super::spread::{CatalogSpread, Jackknifed};
 use crate::error::{EngineError, Result};
 use crate::observer::Observer;
 use crate::ranking::Scored;

@@ -3,7 +3,7 @@
 
 use super::encoder::{Encoder, LeftOut};
 use super::table::{Cell, ColumnKind};
-use crate::likeness::{MOST_PROBLEMS, likeness};
+use crate::name_similarity::{MOST_PROBLEMS, name_similarity};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -150,8 +150,8 @@ fn describe(value: &Value) -> String {
 }
 
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    match known.clone().max_by(|a, b| likeness(name, a).total_cmp(&likeness(name, b))) {
-        Some(best) if likeness(name, best) >= LEAST_SIMILARITY => format!("did you mean \"{best}\"?"),
+    match known.clone().max_by(|a, b| name_similarity(name, a).total_cmp(&name_similarity(name, b))) {
+        Some(best) if name_similarity(name, best) >= LEAST_SIMILARITY => format!("did you mean \"{best}\"?"),
         _ => format!("the names are {}", known.collect::<Vec<_>>().join(", ")),
     }
 }

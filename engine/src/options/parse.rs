@@ -6,7 +6,7 @@ use super::checked::Options;
 use super::entry::{Kind, OptionEntry};
 use super::table::{OPTIONS, option};
 use crate::features::parse_moment;
-use crate::likeness::{MOST_PROBLEMS, likeness};
+use crate::name_similarity::{MOST_PROBLEMS, name_similarity};
 use serde_json::{Map, Value};
 
 /// One thing wrong with the options.
@@ -146,8 +146,8 @@ const LEAST_SIMILARITY: f64 = 0.5;
 pub fn nearest(name: &str) -> String {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let likeness_of = |entry: &OptionEntry| {
-        let whole = likeness(name, entry.name);
-        let word = likeness(&last(name), &last(entry.name));
+        let whole = name_similarity(name, entry.name);
+        let word = name_similarity(&last(name), &last(entry.name));
         whole.max(word)
     };
     let best = OPTIONS.iter().rev().max_by(|a, b| likeness_of(a).total_cmp(&likeness_of(b)));

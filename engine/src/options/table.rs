@@ -7,6 +7,7 @@ use super::entry::{Kind, ModelInput, OptionEntry, Scope, entry, need};
 use crate::evaluation::SplitChoice;
 use crate::features::{Activity, Scale};
 use crate::interactions::Duplicates;
+use crate::scorers::neighbours::NeighbourMethod;
 use crate::segmentation::hierarchical::Linkage;
 use crate::segmentation::rfm::RfmSegments;
 use crate::segmentation::{On, SegmentationMethod};
@@ -242,7 +243,7 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "neighbours.method",
-        Kind::Choice(&["ridge", "filter", "cosine", "tf_idf", "rp3"]),
+        Kind::Choice(NeighbourMethod::VARIANTS),
         "\"ridge\"",
         "How strongly items are associated: by a regression on the nearest, or by how many users share them, with the weights of a graph filter, of the cosine, of tf-idf or of a random walk of three steps.",
     ),

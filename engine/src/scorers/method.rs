@@ -61,7 +61,7 @@ pub trait Method: Sync {
     /// A fit that was stored, read where its sections lie; none where all that it needs are factors and segments.
     ///
     /// # Errors
-    /// [`crate::EngineError::Missing`] where a section is not there, or has another form.
+    /// [`crate::EngineError::Encoding`] where a section is not there, or has another form.
     fn open<'a>(&self, _sections: &StoredSections<'a>) -> Result<Option<Box<dyn Fitted + 'a>>> {
         Ok(None)
     }

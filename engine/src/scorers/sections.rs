@@ -81,13 +81,13 @@ impl<'a> StoredSections<'a> {
 
     fn find<T>(&self, name: &'static str, is: impl Fn(StoredSection<'a>) -> Option<T>) -> Result<T> {
         let found = self.0.iter().find(|(own, _)| *own == name).and_then(|(_, section)| is(*section));
-        found.ok_or(EngineError::Missing { what: "a score", needs: name })
+        found.ok_or(EngineError::Encoding { what: name })
     }
 
     /// The sparse section of that name.
     ///
     /// # Errors
-    /// [`EngineError::Missing`], as of the other forms.
+    /// [`EngineError::Encoding`], as of the other forms.
     pub fn sparse(&self, name: &'static str) -> Result<SparseView<'a>> {
         self.find(name, |section| if let StoredSection::Sparse(rows) = section { Some(rows) } else { None })
     }
@@ -95,7 +95,7 @@ impl<'a> StoredSections<'a> {
     /// The dense section of that name: items × columns.
     ///
     /// # Errors
-    /// [`EngineError::Missing`].
+    /// [`EngineError::Encoding`].
     pub fn dense(&self, name: &'static str) -> Result<Rows<'a>> {
         self.find(name, |section| if let StoredSection::Dense(rows) = section { Some(rows) } else { None })
     }
@@ -103,7 +103,7 @@ impl<'a> StoredSections<'a> {
     /// The bytes of the section of that name.
     ///
     /// # Errors
-    /// [`EngineError::Missing`].
+    /// [`EngineError::Encoding`].
     pub fn opaque(&self, name: &'static str) -> Result<&'a [u8]> {
         self.find(name, |section| if let StoredSection::Opaque(bytes) = section { Some(bytes) } else { None })
     }

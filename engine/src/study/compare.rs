@@ -1,9 +1,9 @@
 //! Two recipes on the same holdout, user by user.
 
 use crate::error::Result;
+use crate::evaluation::bootstrap::{Difference, Parts, Quotient, differences};
 use crate::evaluation::deciding_metric::{MEASURED_AT, MOST_USERS, measured_users};
 use crate::evaluation::errors::{ERRORS, parts};
-use crate::evaluation::quotients::{Difference, Parts, Quotient, differences};
 use crate::evaluation::{Holdout, ListMetrics, Metric, PassedOver, Split};
 use crate::observer::Observer;
 use crate::options::checked::Options;

@@ -1,7 +1,7 @@
 //! The options that a study tries: from the caller's JSON to checked dimensions, all problems together.
 
 use super::search::Search;
-use crate::likeness::MOST_PROBLEMS;
+use crate::name_similarity::MOST_PROBLEMS;
 use crate::options::entry::{Kind, OptionEntry, Scope};
 use crate::options::parse::{OptionProblem, check_value, describe, nearest, path};
 use crate::options::table::{OPTIONS, option};

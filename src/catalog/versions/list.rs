@@ -1,10 +1,9 @@
 //! The versions of models, and what is known of one by its row.
 
-use crate::catalog::statement::{as_owner, query};
+use crate::catalog::statement::{as_owner, catalog_table, query};
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::index_lookup::{Key, RowVersion, rows, sees_only_committed};
 use crate::pg::executor::snapshot::{NewSnapshot, is_parallel};
-use crate::pg::security::owner::table_and_owner;
 use pgrx::{JsonB, pg_sys};
 use segrec_engine::options::algorithm::Decided;
 use serde_json::Value;
@@ -43,8 +42,9 @@ impl Version {
 }
 
 pub fn decided(stored: Value) -> Result<Decided> {
-    serde_json::from_value(stored)
-        .map_err(|error| SegrecError::Internal(format!("the settings of a version are damaged: {error}")))
+    serde_json::from_value(stored).map_err(|error| SegrecError::VersionDamaged {
+        reason: format!("what its training decided cannot be read: {error}"),
+    })
 }
 
 /// The versions of a model, the latest deployment first, then the newest.
@@ -84,9 +84,7 @@ pub fn user_count(version_id: i64) -> Result<usize> {
 
 /// The table of versions, which tells installations of the extension apart.
 pub fn table() -> Result<pg_sys::Oid> {
-    table_and_owner(c"segrec_catalog", c"versions")
-        .map(|(table, _)| table)
-        .ok_or_else(|| SegrecError::Internal("segrec_catalog.versions is missing".to_owned()))
+    Ok(catalog_table(c"versions")?.0)
 }
 
 /// A version as the current statement sees its row: whatever is stored of it changes that, and where the extension was

@@ -1,7 +1,7 @@
 //! What a training leaves of a version besides the rows of its items, users and segments.
 
-use crate::catalog::statement::{as_owner, execute, write};
-use crate::error::{Result, SegrecError};
+use crate::catalog::statement::{as_owner, execute, only, write};
+use crate::error::Result;
 use crate::pg::datums::number_array::NumberArray;
 use pgrx::JsonB;
 use segrec_engine::evaluation::MetricRow;
@@ -80,10 +80,7 @@ pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
             ],
             |row| Ok((row.value(1)?, row.value(2)?)),
         )?;
-        found
-            .into_iter()
-            .next()
-            .ok_or_else(|| SegrecError::Internal("the model was dropped meanwhile".to_owned()))
+        only(found)
     })
 }
 

@@ -128,7 +128,9 @@ pub fn list(version_id: i64) -> Result<Vec<ListedSection>> {
         query(sql, &[version_id.into()], |row| {
             let kind: String = row.value(4)?;
             let Some(kind) = SectionKind::named(&kind) else {
-                return Err(SegrecError::Internal(format!("there are no sections that are {kind}")));
+                return Err(SegrecError::VersionDamaged {
+                    reason: format!("there are no sections that are {kind}"),
+                });
             };
             let columns = row.get::<i32>(5)?.unwrap_or(0) as usize;
             Ok(ListedSection {

@@ -1,7 +1,7 @@
 //! The segments of versions: what they are called, what makes them different, how users moved.
 
 use super::Version;
-use crate::catalog::statement::{as_owner, execute, query};
+use crate::catalog::statement::{as_owner, execute, only, query};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
 use crate::pg::datums::number_array::NumberArray;
@@ -108,10 +108,7 @@ pub fn take_ids(model_id: i64, count: usize) -> Result<i32> {
             |row| row.value(1),
         )
     })?;
-    taken
-        .into_iter()
-        .next()
-        .ok_or_else(|| SegrecError::Internal("the model was dropped meanwhile".to_owned()))
+    only(taken)
 }
 
 /// The segments of the deployed version, for the members of a training.
@@ -195,8 +192,7 @@ pub fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
 
 /// Reads what [`encode`] gives.
 pub fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    postcard::from_bytes(bytes)
-        .map_err(|error| SegrecError::Internal(format!("what is stored of a version is damaged: {error}")))
+    postcard::from_bytes(bytes).map_err(|error| SegrecError::VersionDamaged { reason: error.to_string() })
 }
 
 /// The ids of a version's segments, ascending.

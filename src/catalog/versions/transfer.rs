@@ -2,7 +2,7 @@
 //! all their digits.
 
 use crate::catalog::sources::relations::{SourceColumn, query_of};
-use crate::catalog::statement::{as_owner, execute, query, write};
+use crate::catalog::statement::{as_owner, execute, only, query, write};
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::query::stream;
 use crate::pg::executor::relation::Relation;
@@ -186,10 +186,7 @@ pub fn insert_version(model_id: i64, version: Value) -> Result<(i64, i32)> {
             |row| Ok((row.value(1)?, row.value(2)?)),
         )
     })?;
-    found
-        .into_iter()
-        .next()
-        .ok_or_else(|| SegrecError::Internal("the model was dropped meanwhile".to_owned()))
+    only(found)
 }
 
 /// Stores everything else of a version from a relation of the caller's. Trees are taken where `trusted` only.

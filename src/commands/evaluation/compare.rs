@@ -6,7 +6,7 @@ use crate::commands::access::privileges::trainable;
 use crate::commands::training::training_log::TrainingLog;
 use crate::commands::versions::deploy::find_version;
 use crate::error::{Result, SegrecError, notice};
-use segrec_engine::evaluation::quotients::Difference;
+use segrec_engine::evaluation::bootstrap::Difference;
 use segrec_engine::options::{Options, Scope, differing};
 use segrec_engine::study::compare::{Comparison, compare as compare_options};
 

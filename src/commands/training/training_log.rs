@@ -80,16 +80,15 @@ impl TrainingLog {
         relation: &str,
         work: impl FnOnce(&dyn segrec_engine::Observer) -> segrec_engine::Result<T> + Send,
     ) -> Result<T> {
-        match workers.run(work, |progress| self.progress(progress)) {
-            Some(Ok(value)) => Ok(value),
-            Some(Err(EngineError::NothingToTrainOn { reason })) => {
+        match workers.run(work, |progress| self.progress(progress))? {
+            Ok(value) => Ok(value),
+            Err(EngineError::NothingToTrainOn { reason }) => {
                 Err(SegrecError::NothingToTrainOn { relation: relation.to_owned(), reason })
             }
-            Some(Err(EngineError::NothingToDivideBy { reason })) => {
+            Err(EngineError::NothingToDivideBy { reason }) => {
                 Err(SegrecError::NothingToDivideBy { relation: relation.to_owned(), reason })
             }
-            Some(Err(error)) => Err(error.into()),
-            None => Err(SegrecError::Internal("the training ended without a result".to_owned())),
+            Err(error) => Err(error.into()),
         }
     }
 }

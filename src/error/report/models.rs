@@ -3,7 +3,7 @@
 use super::text::{Report, known_models, listed, report};
 use crate::error::SegrecError;
 use pgrx::PgSqlErrorCode as Code;
-use segrec_engine::likeness::likeness;
+use segrec_engine::name_similarity::name_similarity;
 
 /// The report of such an error; others are given back.
 pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
@@ -17,7 +17,7 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
         SegrecError::UnknownModel { name, known } => {
             let nearest = known
                 .iter()
-                .map(|known| (likeness(known, &name), known))
+                .map(|known| (name_similarity(known, &name), known))
                 .filter(|(likeness, _)| *likeness >= 0.5)
                 .max_by(|a, b| a.0.total_cmp(&b.0));
             let hint = match nearest {
@@ -157,6 +157,12 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
                 "run the transaction again; if they are still gone, train the model"
                     .to_owned(),
             ),
+        ),
+        SegrecError::VersionDamaged { reason } => report(
+            Code::ERRCODE_DATA_CORRUPTED,
+            "what is stored of a version is damaged".to_owned(),
+            Some(reason),
+            Some("train the model again; if rows were changed by hand, restore them from a backup".to_owned()),
         ),
         SegrecError::UnknownVersion { model, version, existing } => {
             let existing: Vec<String> = existing.iter().map(i32::to_string).collect();

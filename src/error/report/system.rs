@@ -76,6 +76,9 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             None,
             Some("create the model with what is missing, or change its options".to_owned()),
         ),
+        SegrecError::Engine(error @ EngineError::Encoding { .. }) => {
+            SegrecError::VersionDamaged { reason: error.to_string() }.into_report()
+        }
         SegrecError::Engine(error) => report(Code::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None),
         SegrecError::Spi(error) => report(Code::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None),
         SegrecError::CacheNotWritten { file, reason } => report(

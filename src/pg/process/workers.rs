@@ -146,12 +146,13 @@ impl Workers {
         &self,
         work: impl FnOnce(&dyn Observer) -> T + Send,
         mut progress: impl FnMut(Progress),
-    ) -> Option<T> {
+    ) -> Result<T> {
         let cancelled = AtomicBool::new(false);
         let (sender, receiver) = mpsc::sync_channel(1024);
         let (mut result, mut raised) = (None, None);
         let slot = &mut result;
-        let pool = self.pool.as_ref()?;
+        let ended = || SegrecError::Threads("they ended without a result".to_owned());
+        let pool = self.pool.as_ref().ok_or_else(ended)?;
         allocator::begin();
         pool.in_place_scope(|scope| {
             let messenger = Messenger { begin: Instant::now(), sender, cancelled: &cancelled };
@@ -182,6 +183,6 @@ impl Workers {
             resume_unwind(error);
         }
         look();
-        result
+        result.ok_or_else(ended)
     }
 }

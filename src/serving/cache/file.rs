@@ -151,7 +151,9 @@ impl CacheFile {
         let exact = Rows::new(k, self.read(&sections.exact)?)?;
         match Codes::new(k, self.read(&sections.codes)?, self.read(&sections.measures)?) {
             Some(codes) => Ok(MappedFactors { exact, codes }),
-            None => Err(SegrecError::Internal("codes and their measures do not fit together".to_owned())),
+            None => Err(SegrecError::VersionDamaged {
+                reason: "codes and their measures do not fit together".to_owned(),
+            }),
         }
     }
 
@@ -169,7 +171,11 @@ impl CacheFile {
                     StoredSection::Dense(Rows::new(own.columns as usize, self.read(rows)?)?)
                 }
                 (SectionKind::Opaque, [bytes]) => StoredSection::Opaque(self.read(bytes)?),
-                _ => return Err(SegrecError::Internal("a section has other parts than its form".to_owned())),
+                _ => {
+                    return Err(SegrecError::VersionDamaged {
+                        reason: "a section has other parts than its form".to_owned(),
+                    });
+                }
             })
         };
         let named = of_scorer.map(|own| Ok((own.name.as_str(), section(own)?)));

@@ -149,7 +149,9 @@ fn write_items(
     stream_items(version_id, &mut |stored: StoredItem<'_>| {
         let item = stored.item as usize;
         if item >= count || stored.factors.len() != k {
-            return Err(SegrecError::Internal(format!("item {item} of version {version_id} does not fit")));
+            return Err(SegrecError::VersionDamaged {
+                reason: format!("item {item} of version {version_id} does not fit"),
+            });
         }
         texts[item] = stored.id.to_owned();
         popularity[item] = stored.popularity;
@@ -161,17 +163,18 @@ fn write_items(
         Ok(())
     })?;
     if seen != count {
-        return Err(SegrecError::Internal(format!("version {version_id} has {seen} items of {count}")));
+        return Err(SegrecError::VersionDamaged {
+            reason: format!("version {version_id} has {seen} items of {count}"),
+        });
     }
     factor_rows.flush(writer)?;
     code_rows.flush(writer)?;
     let backbone = FactorSections { exact, codes, measures: writer.section(&measures)? };
     let mut ids = Ids::new(kind);
     if !texts.iter().all(|text| push_id(&mut ids, text)) {
-        return Err(SegrecError::Internal(format!(
-            "version {version_id} has ids that are no {}",
-            kind.name()
-        )));
+        return Err(SegrecError::VersionDamaged {
+            reason: format!("version {version_id} has ids that are no {}", kind.name()),
+        });
     }
     Ok(Items { ids, popularity, backbone })
 }
@@ -186,7 +189,7 @@ fn write_section(
     let &ListedSection { section, kind, columns, .. } = listed;
     let misfit = |item| {
         let reason = format!("item {item} of section {section} of version {version_id} does not fit");
-        Err(SegrecError::Internal(reason))
+        Err(SegrecError::VersionDamaged { reason })
     };
     match kind {
         SectionKind::Opaque => Ok(vec![writer.section(&sections::content(version_id, section)?)?]),
@@ -225,7 +228,9 @@ fn write_section(
 /// Ids must lie in their own order, in which a training numbers them.
 fn write_ids(writer: &mut Writer<'_>, ids: Ids) -> Result<(Section, Section)> {
     if !ids.order().is_sorted() {
-        return Err(SegrecError::Internal("items are not in the order of their ids".to_owned()));
+        return Err(SegrecError::VersionDamaged {
+            reason: "items are not in the order of their ids".to_owned(),
+        });
     }
     Ok(match ids {
         Ids::Bigint(ids) => (writer.section(&ids)?, Section::default()),

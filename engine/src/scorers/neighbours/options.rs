@@ -1,13 +1,15 @@
 //! The methods that give neighbours, and their settings.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "neighbours";
 
 /// How the weights between items are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum NeighbourMethod {
     /// A ridge regression of every item on its nearest items ([`super::ridge`]).
     Ridge,

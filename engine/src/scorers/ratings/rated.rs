@@ -46,7 +46,7 @@ impl Rated {
     /// What was stored, without patterns.
     ///
     /// # Errors
-    /// [`EngineError::Missing`], [`EngineError::Encoding`].
+    /// [`EngineError::Encoding`].
     pub fn open(sections: &StoredSections<'_>) -> Result<Self> {
         postcard::from_bytes(sections.opaque(MODEL)?).map_err(|_| EngineError::Encoding { what: "ratings" })
     }
@@ -54,7 +54,7 @@ impl Rated {
     /// The patterns of all items (items × (k + 1)), where they lie.
     ///
     /// # Errors
-    /// [`EngineError::Missing`].
+    /// [`EngineError::Encoding`].
     pub fn patterns<'a>(sections: &StoredSections<'a>) -> Result<Rows<'a>> {
         sections.dense(PATTERNS)
     }

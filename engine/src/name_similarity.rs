@@ -6,7 +6,7 @@ pub const MOST_PROBLEMS: usize = 20;
 const LONGEST: usize = 256;
 
 /// From 0 to 1, by the fewest changes of letters that make one of the other (Damerau & Levenshtein).
-pub fn likeness(one: &str, other: &str) -> f64 {
+pub fn name_similarity(one: &str, other: &str) -> f64 {
     let comparable = one.len().max(other.len()) <= LONGEST;
     if comparable { strsim::normalized_damerau_levenshtein(one, other) } else { 0.0 }
 }

@@ -2,7 +2,7 @@
 //! killed in between.
 
 use postgres::Error;
-use segrec_tests::{Cluster, Database, planted, remains};
+use segrec_tests::{Cluster, Database, leftovers, planted};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -106,7 +106,7 @@ fn readers_see_whole_versions_and_nothing_else_while_models_change_and_servers_d
         assert!(seen.len() as i64 > CYCLES / 2 && seen.last() == Some(&CYCLES), "{seen:?}");
     }
     // What is left besides the tables: at most the file that sessions share, of the version that is deployed.
-    let left = remains::shared_files(&cluster);
+    let left = leftovers::shared_files(&cluster);
     assert!(left.len() <= 1 && left.iter().all(|name| name.starts_with("pgsql_tmp_segrec")), "{left:?}");
     assert_eq!(
         session.table("SELECT count(*) FILTER (WHERE deployed), max(version) >= 21 FROM segrec.versions"),
