@@ -47,80 +47,42 @@ fn value<T: SqlId>(version: &ServedVersion, item: u32) -> Option<T> {
     T::value(version.item_ids().get(item as usize))
 }
 
-#[pg_extern(sql = false)]
-fn segrec_predict_bigint(user_id: Option<i64>, item_id: Option<i64>, model: Option<Text>) -> Option<f32> {
-    predict(user_id.as_ref(), item_id.as_ref(), model.as_deref())
+/// Functions for ids of one type.
+macro_rules! of_ids {
+    ($id:ident: $predict:ident, $explain:ident, $similar_items:ident) => {
+        #[pg_extern(sql = false)]
+        fn $predict(user_id: Option<$id>, item_id: Option<$id>, model: Option<Text>) -> Option<f32> {
+            predict(user_id.as_ref(), item_id.as_ref(), model.as_deref())
+        }
+
+        #[pg_extern(sql = false)]
+        fn $explain(
+            user_id: Option<$id>,
+            item_id: Option<$id>,
+            model: Option<Text>,
+        ) -> TableIterator<
+            'static,
+            (
+                name!(item_id, Option<$id>),
+                name!(contribution, f32),
+                name!(factors, f32),
+                name!(neighbours, f32),
+            ),
+        > {
+            TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))
+        }
+
+        #[pg_extern(sql = false)]
+        fn $similar_items(
+            item_id: Option<$id>,
+            n: Option<i64>,
+            model: Option<Text>,
+        ) -> TableIterator<'static, (name!(rank, i32), name!(item_id, $id), name!(score, f32))> {
+            TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
+        }
+    };
 }
 
-#[pg_extern(sql = false)]
-fn segrec_explain_bigint(
-    user_id: Option<i64>,
-    item_id: Option<i64>,
-    model: Option<Text>,
-) -> TableIterator<
-    'static,
-    (name!(item_id, Option<i64>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
-> {
-    TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_similar_items_bigint(
-    item_id: Option<i64>,
-    n: Option<i64>,
-    model: Option<Text>,
-) -> TableIterator<'static, (name!(rank, i32), name!(item_id, i64), name!(score, f32))> {
-    TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_predict_uuid(user_id: Option<Uuid>, item_id: Option<Uuid>, model: Option<Text>) -> Option<f32> {
-    predict(user_id.as_ref(), item_id.as_ref(), model.as_deref())
-}
-
-#[pg_extern(sql = false)]
-fn segrec_explain_uuid(
-    user_id: Option<Uuid>,
-    item_id: Option<Uuid>,
-    model: Option<Text>,
-) -> TableIterator<
-    'static,
-    (name!(item_id, Option<Uuid>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
-> {
-    TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_similar_items_uuid(
-    item_id: Option<Uuid>,
-    n: Option<i64>,
-    model: Option<Text>,
-) -> TableIterator<'static, (name!(rank, i32), name!(item_id, Uuid), name!(score, f32))> {
-    TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_predict_text(user_id: Option<Text>, item_id: Option<Text>, model: Option<Text>) -> Option<f32> {
-    predict(user_id.as_ref(), item_id.as_ref(), model.as_deref())
-}
-
-#[pg_extern(sql = false)]
-fn segrec_explain_text(
-    user_id: Option<Text>,
-    item_id: Option<Text>,
-    model: Option<Text>,
-) -> TableIterator<
-    'static,
-    (name!(item_id, Option<Text>), name!(contribution, f32), name!(factors, f32), name!(neighbours, f32)),
-> {
-    TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_similar_items_text(
-    item_id: Option<Text>,
-    n: Option<i64>,
-    model: Option<Text>,
-) -> TableIterator<'static, (name!(rank, i32), name!(item_id, Text), name!(score, f32))> {
-    TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
-}
+of_ids!(i64: segrec_predict_bigint, segrec_explain_bigint, segrec_similar_items_bigint);
+of_ids!(Uuid: segrec_predict_uuid, segrec_explain_uuid, segrec_similar_items_uuid);
+of_ids!(Text: segrec_predict_text, segrec_explain_text, segrec_similar_items_text);

@@ -15,26 +15,19 @@ fn forget<T: SqlId>(model: Option<&str>, user: Option<&T>) -> Rows {
     TableIterator::new([("segment_members", forgotten.members), ("segment_history", forgotten.history)])
 }
 
-#[pg_extern(sql = false)]
-fn segrec_forget_user_bigint(
-    model: Option<Text>,
-    user_id: Option<i64>,
-) -> TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))> {
-    forget(model.as_deref(), user_id.as_ref())
+/// Functions for ids of one type.
+macro_rules! of_ids {
+    ($id:ident: $forget_user:ident) => {
+        #[pg_extern(sql = false)]
+        fn $forget_user(
+            model: Option<Text>,
+            user_id: Option<$id>,
+        ) -> TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))> {
+            forget(model.as_deref(), user_id.as_ref())
+        }
+    };
 }
 
-#[pg_extern(sql = false)]
-fn segrec_forget_user_uuid(
-    model: Option<Text>,
-    user_id: Option<Uuid>,
-) -> TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))> {
-    forget(model.as_deref(), user_id.as_ref())
-}
-
-#[pg_extern(sql = false)]
-fn segrec_forget_user_text(
-    model: Option<Text>,
-    user_id: Option<Text>,
-) -> TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))> {
-    forget(model.as_deref(), user_id.as_ref())
-}
+of_ids!(i64: segrec_forget_user_bigint);
+of_ids!(Uuid: segrec_forget_user_uuid);
+of_ids!(Text: segrec_forget_user_text);

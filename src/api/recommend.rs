@@ -118,119 +118,52 @@ fn recommend_for<T: SqlId>(items: Option<&[Option<T>]>, given: &Given<'_, T>) ->
     lines(&or_raise(retry_after_cache_damage(found)))
 }
 
-#[pg_extern(sql = false)]
-fn segrec_recommend_bigint(
-    user_id: Option<i64>,
-    n: Option<i64>,
-    model: Option<Text>,
-    candidates: Filter<i64>,
-    exclude_seen: Option<bool>,
-    diversity: Option<f64>,
-    explore: Option<f64>,
-) -> TableIterator<
-    'static,
-    (name!(rank, i32), name!(item_id, i64), name!(score, f32), name!(source, &'static str)),
-> {
-    TableIterator::new(recommend(
-        user_id.as_ref(),
-        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
-    ))
+/// Functions for ids of one type.
+macro_rules! of_ids {
+    ($id:ident: $recommend:ident, $recommend_for:ident) => {
+        #[pg_extern(sql = false)]
+        fn $recommend(
+            user_id: Option<$id>,
+            n: Option<i64>,
+            model: Option<Text>,
+            candidates: Filter<$id>,
+            exclude_seen: Option<bool>,
+            diversity: Option<f64>,
+            explore: Option<f64>,
+        ) -> TableIterator<
+            'static,
+            (name!(rank, i32), name!(item_id, $id), name!(score, f32), name!(source, &'static str)),
+        > {
+            TableIterator::new(recommend(
+                user_id.as_ref(),
+                &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
+            ))
+        }
+
+        #[pg_extern(sql = false)]
+        fn $recommend_for(
+            items: Option<List<$id>>,
+            n: Option<i64>,
+            model: Option<Text>,
+            candidates: Filter<$id>,
+            exclude_seen: Option<bool>,
+            diversity: Option<f64>,
+            explore: Option<f64>,
+        ) -> TableIterator<
+            'static,
+            (name!(rank, i32), name!(item_id, $id), name!(score, f32), name!(source, &'static str)),
+        > {
+            TableIterator::new(recommend_for(
+                items.as_ref().map(|List(items)| items.as_slice()),
+                &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
+            ))
+        }
+    };
 }
 
-#[pg_extern(sql = false)]
-fn segrec_recommend_uuid(
-    user_id: Option<Uuid>,
-    n: Option<i64>,
-    model: Option<Text>,
-    candidates: Filter<Uuid>,
-    exclude_seen: Option<bool>,
-    diversity: Option<f64>,
-    explore: Option<f64>,
-) -> TableIterator<
-    'static,
-    (name!(rank, i32), name!(item_id, Uuid), name!(score, f32), name!(source, &'static str)),
-> {
-    TableIterator::new(recommend(
-        user_id.as_ref(),
-        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
-    ))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_recommend_text(
-    user_id: Option<Text>,
-    n: Option<i64>,
-    model: Option<Text>,
-    candidates: Filter<Text>,
-    exclude_seen: Option<bool>,
-    diversity: Option<f64>,
-    explore: Option<f64>,
-) -> TableIterator<
-    'static,
-    (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
-> {
-    TableIterator::new(recommend(
-        user_id.as_ref(),
-        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
-    ))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_recommend_for_bigint(
-    items: Option<List<i64>>,
-    n: Option<i64>,
-    model: Option<Text>,
-    candidates: Filter<i64>,
-    exclude_seen: Option<bool>,
-    diversity: Option<f64>,
-    explore: Option<f64>,
-) -> TableIterator<
-    'static,
-    (name!(rank, i32), name!(item_id, i64), name!(score, f32), name!(source, &'static str)),
-> {
-    TableIterator::new(recommend_for(
-        items.as_ref().map(|List(items)| items.as_slice()),
-        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
-    ))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_recommend_for_uuid(
-    items: Option<List<Uuid>>,
-    n: Option<i64>,
-    model: Option<Text>,
-    candidates: Filter<Uuid>,
-    exclude_seen: Option<bool>,
-    diversity: Option<f64>,
-    explore: Option<f64>,
-) -> TableIterator<
-    'static,
-    (name!(rank, i32), name!(item_id, Uuid), name!(score, f32), name!(source, &'static str)),
-> {
-    TableIterator::new(recommend_for(
-        items.as_ref().map(|List(items)| items.as_slice()),
-        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
-    ))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_recommend_for_text(
-    items: Option<List<Text>>,
-    n: Option<i64>,
-    model: Option<Text>,
-    candidates: Filter<Text>,
-    exclude_seen: Option<bool>,
-    diversity: Option<f64>,
-    explore: Option<f64>,
-) -> TableIterator<
-    'static,
-    (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
-> {
-    TableIterator::new(recommend_for(
-        items.as_ref().map(|List(items)| items.as_slice()),
-        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
-    ))
-}
+of_ids!(i64: segrec_recommend_bigint, segrec_recommend_for_bigint);
+of_ids!(Uuid: segrec_recommend_uuid, segrec_recommend_for_uuid);
+of_ids!(Text: segrec_recommend_text, segrec_recommend_for_text);
 
 #[pg_extern(sql = false)]
 fn segrec_recommend_for_written(

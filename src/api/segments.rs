@@ -18,20 +18,19 @@ fn segment_of(user: Option<Id<'_>>, model: Option<&str>) -> Option<i32> {
     or_raise(stable(|| serving::segment_of(user, model)))
 }
 
-#[pg_extern(sql = false)]
-fn segrec_segment_of_bigint(user_id: Option<i64>, model: Option<Text>) -> Option<i32> {
-    segment_of(user_id.as_ref().map(SqlId::id), model.as_deref())
+/// Functions for ids of one type.
+macro_rules! of_ids {
+    ($id:ident: $segment_of:ident) => {
+        #[pg_extern(sql = false)]
+        fn $segment_of(user_id: Option<$id>, model: Option<Text>) -> Option<i32> {
+            segment_of(user_id.as_ref().map(SqlId::id), model.as_deref())
+        }
+    };
 }
 
-#[pg_extern(sql = false)]
-fn segrec_segment_of_uuid(user_id: Option<Uuid>, model: Option<Text>) -> Option<i32> {
-    segment_of(user_id.as_ref().map(SqlId::id), model.as_deref())
-}
-
-#[pg_extern(sql = false)]
-fn segrec_segment_of_text(user_id: Option<Text>, model: Option<Text>) -> Option<i32> {
-    segment_of(user_id.as_ref().map(SqlId::id), model.as_deref())
-}
+of_ids!(i64: segrec_segment_of_bigint);
+of_ids!(Uuid: segrec_segment_of_uuid);
+of_ids!(Text: segrec_segment_of_text);
 
 #[pg_extern(sql = false)]
 fn segrec_classify(model: Option<Text>, features: Option<Document>) -> Option<i32> {

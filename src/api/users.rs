@@ -55,59 +55,30 @@ fn segrec_recommend_segment(
     TableIterator::new(or_raise(retry_after_cache_damage(found)))
 }
 
-#[pg_extern(sql = false)]
-fn segrec_similar_users_bigint(
-    user_id: Option<i64>,
-    n: Option<i64>,
-    model: Option<Text>,
-) -> TableIterator<'static, (name!(rank, i32), name!(user_id, i64), name!(similarity, f32))> {
-    TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
+/// Functions for ids of one type.
+macro_rules! of_ids {
+    ($id:ident: $similar_users:ident, $audience:ident) => {
+        #[pg_extern(sql = false)]
+        fn $similar_users(
+            user_id: Option<$id>,
+            n: Option<i64>,
+            model: Option<Text>,
+        ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, $id), name!(similarity, f32))> {
+            TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
+        }
+
+        #[pg_extern(sql = false)]
+        fn $audience(
+            item_id: Option<$id>,
+            n: Option<i64>,
+            model: Option<Text>,
+            exclude_seen: Option<bool>,
+        ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
+            TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
+        }
+    };
 }
 
-#[pg_extern(sql = false)]
-fn segrec_audience_bigint(
-    item_id: Option<i64>,
-    n: Option<i64>,
-    model: Option<Text>,
-    exclude_seen: Option<bool>,
-) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
-    TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_similar_users_uuid(
-    user_id: Option<Uuid>,
-    n: Option<i64>,
-    model: Option<Text>,
-) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Uuid), name!(similarity, f32))> {
-    TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_audience_uuid(
-    item_id: Option<Uuid>,
-    n: Option<i64>,
-    model: Option<Text>,
-    exclude_seen: Option<bool>,
-) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
-    TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_similar_users_text(
-    user_id: Option<Text>,
-    n: Option<i64>,
-    model: Option<Text>,
-) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(similarity, f32))> {
-    TableIterator::new(similar_users(user_id.as_ref(), n, model.as_deref()))
-}
-
-#[pg_extern(sql = false)]
-fn segrec_audience_text(
-    item_id: Option<Text>,
-    n: Option<i64>,
-    model: Option<Text>,
-    exclude_seen: Option<bool>,
-) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
-    TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
-}
+of_ids!(i64: segrec_similar_users_bigint, segrec_audience_bigint);
+of_ids!(Uuid: segrec_similar_users_uuid, segrec_audience_uuid);
+of_ids!(Text: segrec_similar_users_text, segrec_audience_text);
