@@ -1,7 +1,12 @@
-//! A dense row-major matrix of `f32`: the form of every factor matrix.
-//! Kernels that work on it are in [`crate::linalg`].
+//! A dense row-major matrix of `f32`: the form of every factor matrix. Kernels that work on it are in [`crate::linalg`].
+//!
+//! It is an [`Array2`] of which it is known that a row follows the other: kernels read whole blocks of rows as one slice.
+//! An array may be transposed or strided, so that each kernel would have to look first, and taking a row as a slice costs a
+//! look at the strides (`benches/run.sh linalg` shows what that is). What comes from ndarray or goes to it is converted here,
+//! without a copy where it is row-major already.
 
 use crate::error::{EngineError, Result};
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 /// `rows × columns` values, row after row without padding.
@@ -120,6 +125,35 @@ impl<'a> Rows<'a> {
     }
 }
 
+impl From<Array2<f32>> for Matrix {
+    /// Copies values that do not lie row after row.
+    fn from(array: Array2<f32>) -> Self {
+        let (columns, count) = (array.ncols(), array.len());
+        if !array.is_standard_layout() {
+            return Self { columns, data: array.iter().copied().collect() };
+        }
+        // An array may be a part of the values that it owns.
+        let (mut data, first) = array.into_raw_vec_and_offset();
+        data.drain(..first.unwrap_or(0));
+        data.truncate(count);
+        Self { columns, data }
+    }
+}
+
+impl From<Matrix> for Array2<f32> {
+    fn from(matrix: Matrix) -> Self {
+        let shape = (matrix.rows(), matrix.columns);
+        Self::from_shape_vec(shape, matrix.data).unwrap_or_else(|_| Self::zeros(shape))
+    }
+}
+
+impl<'a> From<Rows<'a>> for ArrayView2<'a, f32> {
+    fn from(rows: Rows<'a>) -> Self {
+        let shape = (rows.rows(), rows.columns);
+        Self::from_shape(shape, rows.data).unwrap_or_else(|_| Self::from(&[] as &[[f32; 0]]))
+    }
+}
+
 /// A matrix as it is read, before anybody looked at its shape.
 #[derive(Deserialize)]
 struct Unchecked {
@@ -138,6 +172,24 @@ impl TryFrom<Unchecked> for Matrix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::{Axis, Slice, array};
+
+    #[test]
+    fn arrays_of_any_layout_become_rows_and_back() {
+        let array = array![[1.0f32, 2.0, 3.0], [4.0, 5.0, 6.0]];
+        let matrix = Matrix::from(array.clone());
+        assert_eq!((matrix.row(1), matrix.columns()), (&[4.0, 5.0, 6.0][..], 3));
+        assert_eq!(ArrayView2::from(matrix.view()), array);
+        assert_eq!(Array2::from(matrix), array);
+        let turned = Matrix::from(array.clone().reversed_axes());
+        assert_eq!((turned.rows(), turned.row(2)), (3, &[3.0, 6.0][..]));
+        let mut part = array.clone();
+        part.slice_axis_inplace(Axis(0), Slice::from(1..));
+        assert_eq!(Matrix::from(part.clone()).data(), [4.0, 5.0, 6.0]);
+        part.slice_axis_inplace(Axis(1), Slice::new(0, None, 2));
+        assert_eq!(Matrix::from(part).data(), [4.0, 6.0]);
+        assert_eq!(Array2::from(Matrix::zeros(0, 0)).dim(), (0, 0));
+    }
 
     #[test]
     fn a_matrix_survives_serialization_and_a_wrong_shape_does_not() {

@@ -116,7 +116,7 @@ fn ours(points: &Matrix, geometry: Geometry, task: &Task) -> Result<Vec<u32>> {
 }
 
 fn linfa(points: &Matrix, task: &Task) -> Result<Vec<u32>> {
-    let records = Array2::from_shape_vec((points.rows(), points.columns()), points.data().to_vec())?;
+    let records = Array2::from(points.clone());
     let dataset = DatasetBase::from(records);
     let model = KMeans::params_with_rng(task.clusters, seed::random(task.seed, "linfa"))
         .n_runs(task.starts)

@@ -15,6 +15,7 @@ use segrec_engine::linalg::cholesky::{factorize_simd, solve_simd};
 use segrec_engine::linalg::cholesky_lanes::{MOST, solve_lanes, width};
 use segrec_engine::linalg::gram;
 use segrec_engine::linalg::rank_update::add_rank_update;
+use segrec_engine::linalg::vector::dot;
 use segrec_engine::{Matrix, seed};
 use std::hint::black_box;
 use std::time::Instant;
@@ -172,12 +173,31 @@ fn all_rows(n: usize, count: usize, rounds: usize) -> Result<()> {
     Ok(())
 }
 
+/// The products of a vector with every row, where a row is a slice of ours and a row of an array.
+fn rows(n: usize, count: usize, rounds: usize) -> Result<()> {
+    let points = Matrix::from_data(n, values(count * n, "points"))?;
+    let array = ndarray::Array2::from(points.clone());
+    let side = values(n, "side");
+    let ours = || {
+        black_box((0..points.rows()).map(|row| dot(points.row(row), &side)).sum::<f32>());
+    };
+    let theirs = || {
+        let product = |row: usize| array.row(row).as_slice().map_or(0.0, |row| dot(row, &side));
+        black_box((0..array.nrows()).map(product).sum::<f32>());
+    };
+    compare(&format!("products with {count} rows of {n}, ndarray"), rounds, ours, theirs);
+    Ok(())
+}
+
 fn main() -> Result<()> {
     let rounds = std::env::args().nth(1).map_or(Ok(21), |rounds| rounds.parse())?;
     [16, 32, MOST].into_iter().for_each(|n| lanes(n, rounds));
     [64, 128, 256].into_iter().for_each(|n| cholesky(n, rounds));
     for n in [64, 128, 256] {
         [8, 32, 128].into_iter().for_each(|count| rank_update(n, count, rounds));
+    }
+    for n in [16, 64] {
+        rows(n, 1_000, rounds)?;
     }
     for n in [64, 128] {
         all_rows(n, 30_000, rounds)?;
