@@ -20,6 +20,8 @@ pub enum SegmentationMethod {
     Mixture,
     /// Dense places of one density (DBSCAN).
     Density,
+    /// Dense places of unlike density (OPTICS).
+    Optics,
     /// Recency, frequency and monetary value.
     Rfm,
     /// The users' own labels as they are.
