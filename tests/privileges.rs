@@ -78,8 +78,15 @@ fn a_role_that_may_not_read_the_events_sees_neither_the_model_nor_its_members() 
     ] {
         assert_eq!(stranger.value::<i64>(&format!("SELECT count(*) FROM segrec.{view}")), 0, "{view}");
     }
-    for table in ["models", "versions", "segments", "version_users", "version_items", "version_segment_items"]
-    {
+    for table in [
+        "models",
+        "versions",
+        "segments",
+        "segment_reachability",
+        "version_users",
+        "version_items",
+        "version_segment_items",
+    ] {
         let error = stranger.expect_error(&format!("SELECT * FROM segrec_catalog.{table}"));
         assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{table}");
     }

@@ -67,7 +67,17 @@ pub const OPTIONS: &[OptionEntry] = &[
     ),
     entry(
         "segmentation.method",
-        Kind::Choice(&["kmeans", "hierarchical", "mixture", "density", "optics", "knn", "rfm", "column", "none"]),
+        Kind::Choice(&[
+            "kmeans",
+            "hierarchical",
+            "mixture",
+            "density",
+            "optics",
+            "knn",
+            "rfm",
+            "column",
+            "none",
+        ]),
         "\"kmeans\"",
         "How users are divided: k-means, a merge tree, a mixture of Gaussians, dense places of one density (DBSCAN) or of several (OPTICS), a vote of the nearest labelled users, recency, frequency and monetary value, the users' own labels as they are, or one segment of everybody.",
     ),

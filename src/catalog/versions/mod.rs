@@ -4,6 +4,7 @@
 //! - [`new_version`]: a version with its metrics and log
 //! - [`deployed_version`]: what serving needs of one
 //! - [`segments`]: its segments, what makes them different, how users moved
+//! - [`reachability`]: the order in which OPTICS came to its users
 //! - [`items`], [`users`]: the rows of its items and users
 //! - [`members`]: users by their place
 //! - [`transfer`]: a version as rows of text, for another database
@@ -15,6 +16,7 @@ pub mod items;
 mod list;
 pub mod members;
 mod new_version;
+pub mod reachability;
 pub mod segments;
 mod stream;
 pub mod transfer;

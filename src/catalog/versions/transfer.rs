@@ -31,7 +31,7 @@ struct Part {
 }
 
 /// The parts besides the version's own row.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part { name: "segment", table: "segments", key: &["segment"] },
     Part { name: "profile", table: "segment_profiles", key: &["segment", "place"] },
     Part { name: "metric", table: "metrics", key: &["place"] },
@@ -39,6 +39,7 @@ const PARTS: [Part; 7] = [
     Part { name: "item", table: "version_items", key: &["item"] },
     Part { name: "segment_item", table: "version_segment_items", key: &["segment", "item"] },
     Part { name: "user", table: "version_users", key: &["place"] },
+    Part { name: "reached", table: "segment_reachability", key: &["place"] },
 ];
 
 /// Rows of a version, read some at a time: each time a whole query, since a cursor could be fetched by whoever runs in the
@@ -250,9 +251,15 @@ pub fn problem(
     columns: usize,
     patterns: usize,
 ) -> Result<Option<&'static str>> {
-    let [version, segments, users, items, own] =
-        ["versions", "segments", "version_users", "version_items", "version_segment_items"]
-            .map(|table| format!("(SELECT * FROM segrec_catalog.{table} WHERE version_id = {version_id})"));
+    let [version, segments, users, items, own, plot] = [
+        "versions",
+        "segments",
+        "version_users",
+        "version_items",
+        "version_segment_items",
+        "segment_reachability",
+    ]
+    .map(|table| format!("(SELECT * FROM segrec_catalog.{table} WHERE version_id = {version_id})"));
     let (k, square) = (columns.to_string(), (columns * columns).to_string());
     let count = format!("(SELECT pg_catalog.count(*) FROM {items} item)");
     let factors = is_no_row("stored.factors", &k);
@@ -327,6 +334,14 @@ pub fn problem(
                 is_no_set("stored.seen", &count),
                 is_no_row("stored.confidences", "pg_catalog.cardinality(stored.items)"),
                 is_no_row("stored.probabilities", "version.segments")
+            ),
+        ),
+        (
+            "a user in the reachability plot does not fit",
+            format!(
+                "SELECT FROM {plot} stored LEFT JOIN {users} member ON member.place = stored.user_place \
+                 WHERE member.place IS NULL OR stored.place < 1 OR stored.reachability < 0 OR stored.core_distance < 0 \
+                     OR stored.reachability IN ('NaN', 'Infinity') OR stored.core_distance IN ('NaN', 'Infinity')"
             ),
         ),
     ];

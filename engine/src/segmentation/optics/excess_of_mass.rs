@@ -7,8 +7,8 @@
 //! is what its rows' densities, up to where it ends, are above that where it began. Of a cluster and the clusters within
 //! it those are taken that are more stable together.
 //!
-//! The paper's tree begins at density 0, so that all rows as one cluster always win and must be forbidden. Here it
-//! begins at the highest bar of the plot, or at the radius where one is given: what is one cluster is found as one.
+//! The paper's tree begins at density 0, so that all rows as one cluster win too easily and are forbidden. Here it begins
+//! at the highest bar of the plot, or at the radius where that takes the plot apart: what is one cluster is found as one.
 //!
 //! The paper of OPTICS itself takes valleys whose sides are ξ-steep. With 10 neighbours the plot of any one blob has
 //! hundreds of those: of four sets of 800 to 1,500 rows in two to six planted groups, leaves of scikit-learn's
@@ -66,8 +66,8 @@ struct Node {
 /// The tree, each cluster before those within it.
 fn tree(reachability: &[Option<f64>], rows: &[usize], least: usize, radius: Option<f64>) -> Vec<Node> {
     let positive = reachability.iter().flatten().copied().filter(|&bar| bar > 0.0);
-    let (lowest, highest) = positive
-        .fold((f64::INFINITY, 0.0f64), |(lowest, highest), bar| (lowest.min(bar), highest.max(bar)));
+    let (lowest, highest) =
+        positive.fold((f64::INFINITY, 0.0f64), |(lowest, highest), bar| (lowest.min(bar), highest.max(bar)));
     // Equal rows have no distance: they are twice as dense as the densest others.
     let density = |bar: f64| if bar > 0.0 { 1.0 / bar } else { 2.0 / lowest };
     let mut before = vec![0];
@@ -85,9 +85,9 @@ fn tree(reachability: &[Option<f64>], rows: &[usize], least: usize, radius: Opti
         is_divided: false,
     };
 
-    let birth = density(radius.unwrap_or(highest));
     let mut nodes: Vec<Node> = Vec::new();
     let starts = (0..reachability.len()).filter(|&place| reachability[place].is_none());
+    let birth = density(radius.filter(|_| starts.clone().nth(1).is_some()).unwrap_or(highest));
     let ends = starts.clone().skip(1).chain([reachability.len()]);
     nodes.extend(
         starts
@@ -133,4 +133,46 @@ fn tree(reachability: &[Option<f64>], rows: &[usize], least: usize, radius: Opti
         next += 1;
     }
     nodes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The clusters of a plot of heights, by a letter for each place; 0 is where nothing was reached.
+    fn clusters(bars: &[f64], least: usize, radius: Option<f64>) -> String {
+        let reachability: Vec<Option<f64>> = bars.iter().map(|&bar| (bar > 0.0).then_some(bar)).collect();
+        let found = extract(&reachability, &vec![1; bars.len()], least, radius);
+        found.iter().map(|cluster| cluster.map_or('.', |number| (b'a' + number as u8) as char)).collect()
+    }
+
+    #[test]
+    fn valleys_are_clusters_whatever_their_depth() {
+        assert_eq!(clusters(&[0.0, 0.1, 0.1, 9.0, 2.0, 2.0, 2.0], 3, None), "aaabbbb");
+        // Rows behind the last valley, each as far as the next.
+        assert_eq!(clusters(&[0.0, 0.1, 0.1, 9.0, 2.0, 2.0, 9.5, 9.6], 3, None), "aaabbb..");
+    }
+
+    #[test]
+    fn a_dip_in_a_valley_is_none() {
+        assert_eq!(clusters(&[0.0, 1.0, 1.0, 1.1, 1.0, 1.0, 5.0, 1.0, 1.0], 3, None), "aaaaaabbb");
+        assert_eq!(clusters(&[0.0, 1.0, 1.0, 1.1, 1.0, 1.0, 1.0, 2.0], 3, None), "aaaaaaaa");
+    }
+
+    #[test]
+    fn what_nothing_reaches_is_a_cluster_where_it_is_large_enough() {
+        assert_eq!(clusters(&[0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0], 3, Some(2.0)), "aaa.bbbb");
+        assert_eq!(clusters(&[0.0; 4], 3, Some(2.0)), "....");
+        assert_eq!(clusters(&[], 3, None), "");
+    }
+
+    #[test]
+    fn equal_rows_are_denser_than_all_others() {
+        let bars = [None, Some(0.0), Some(0.0), Some(1.0), Some(0.0), Some(0.0)];
+        let halves = [0, 0, 0, 1, 1, 1].map(Some);
+        assert_eq!(extract(&bars, &[1; 6], 3, None), halves);
+        assert_eq!(extract(&[None, Some(0.0), Some(0.0)], &[1, 1, 50], 3, None), [Some(0); 3]);
+        // A row that stands for many is as many.
+        assert_eq!(extract(&[None, Some(1.0)], &[5, 5], 5, None), [0, 1].map(Some));
+    }
 }

@@ -7,6 +7,7 @@
 
 use crate::error::{EngineError, Result};
 use crate::matrix::Matrix;
+use crate::memory::with_room;
 use crate::observer::Observer;
 use linfa::Float;
 use linfa::traits::Transformer;
@@ -27,20 +28,25 @@ pub struct Reached {
     pub core_distance: Option<f64>,
 }
 
-/// Orders rows of finite values; `neighbours` make a core row, itself included, at least 2. No row is reached from
+/// Orders some rows of finite values; `neighbours` make a core row, itself included, at least 2. No row is reached from
 /// farther than `radius`, where one is given. At least n²·k·6 flops, on the calling thread.
 ///
 /// # Errors
-/// [`EngineError::Cancelled`].
+/// [`EngineError::Cancelled`], [`EngineError::NoMemory`].
 pub(super) fn order(
     points: &Matrix,
+    ordered: &[u32],
     neighbours: usize,
     radius: Option<f64>,
     observer: &dyn Observer,
 ) -> Result<Vec<Reached>> {
-    let data = points.data().iter().map(|&value| f64::from(value)).collect();
-    let shape = |_| EngineError::Shape { what: "rows to order", expected: points.rows(), found: 0 };
-    let rows = Array2::from_shape_vec((points.rows(), points.columns()), data).map_err(shape)?;
+    let columns = points.columns();
+    let mut data = with_room(ordered.len() * columns)?;
+    for &row in ordered {
+        data.extend(points.row(row as usize).iter().map(|&value| f64::from(value)));
+    }
+    let shape = |_| EngineError::Shape { what: "rows to order", expected: ordered.len(), found: 0 };
+    let rows = Array2::from_shape_vec((ordered.len(), columns), data).map_err(shape)?;
     let unsuitable = |_| EngineError::Shape { what: "neighbours", expected: 2, found: neighbours };
     let analysis = Optics::params_with(neighbours, Euclidean(observer), ExhaustiveSearch { neighbours })
         .tolerance(radius.unwrap_or(f64::INFINITY))
@@ -50,7 +56,7 @@ pub(super) fn order(
     let mut plot: Vec<Reached> = analysis
         .iter()
         .map(|sample| Reached {
-            row: sample.index() as u32,
+            row: ordered[sample.index()],
             reachability: *sample.reachability_distance(),
             core_distance: *sample.core_distance(),
         })
@@ -70,7 +76,8 @@ fn open_components(plot: &mut [Reached], points: &Matrix, radius: Option<f64>) {
             || radius.is_some_and(|radius| {
                 let reaches = |before: &Reached| {
                     before.core_distance.is_some()
-                        && squared(points.row(before.row as usize), points.row(row as usize)) <= radius * radius
+                        && squared(points.row(before.row as usize), points.row(row as usize))
+                            <= radius * radius
                 };
                 !plot[first..place].iter().rev().any(reaches)
             });
@@ -162,7 +169,8 @@ struct SearchedRows<'a, F, D> {
 impl<F: Float, D: Distance<F>> SearchedRows<'_, F, D> {
     /// The rows within a range (as `rdistance`), of which the first `nearest` come first and the last of these in its place.
     fn search(&self, point: ArrayView1<'_, F>, range: F, nearest: usize) -> Vec<(ArrayView1<'_, F>, usize)> {
-        let distances = self.rows.rows().into_iter().map(|row| self.distance.rdistance(point.reborrow(), row));
+        let distances =
+            self.rows.rows().into_iter().map(|row| self.distance.rdistance(point.reborrow(), row));
         let mut near: Vec<(F, usize)> =
             distances.zip(0..).filter(|(distance, _)| *distance <= range).collect();
         if nearest > 0 && nearest <= near.len() {
