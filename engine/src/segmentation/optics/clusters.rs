@@ -19,7 +19,7 @@ const ORDERED_ROWS: usize = 2_000;
 /// which are one cluster, 27 with 10 rows or more are found, and still 27 with a hundredth; of six planted groups of 700
 /// rows, 18 and 7 instead of 6.
 const LEAST_SHARE: usize = 50;
-/// Rows between two questions whether to stop: with 64 columns and 2,000 ordered rows 10 ms of a processor.
+/// Rows between two questions whether to stop: with 64 columns and 2,000 ordered rows half a billion flops.
 const BLOCK_ROWS: usize = 2_048;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "optics";
