@@ -127,7 +127,7 @@ fn rows_that_lie_in_another_order_serve_the_same() {
     let cluster = Cluster::start();
     let database = cluster.database("cache_order");
     let mut session = database.connect();
-    planted::create_and_train(&mut session);
+    planted::train_blended(&mut session);
     let lists = "SELECT * FROM segrec_recommend_all('planted', 20)";
     let expected = session.table(lists);
     let file = only_file(&cluster);

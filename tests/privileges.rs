@@ -82,6 +82,7 @@ fn a_role_that_may_not_read_the_events_sees_neither_the_model_nor_its_members() 
         "models",
         "versions",
         "segments",
+        "segment_reachability",
         "version_users",
         "version_items",
         "version_sections",

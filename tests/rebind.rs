@@ -128,7 +128,7 @@ fn a_swapped_table_is_told_of_in_a_training_and_the_notice_is_the_way_out() {
     session.run("DROP TABLE buys_old");
     let error = session.expect_error("SELECT segrec_train('shop')");
     assert_eq!(error.code(), &SqlState::UNDEFINED_TABLE);
-    assert_eq!(error.hint(), Some("point the model at another: segrec_rebind('shop', events => …)"));
+    assert_eq!(error.hint(), Some("to read that one, run segrec_rebind('shop', events => 'public.buys')"));
     // Lists are those of the training meanwhile, and one WARNING says so.
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(1, 5, 'shop')"), 5);
     let warnings = session.notices();

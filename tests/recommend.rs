@@ -348,7 +348,9 @@ fn a_model_dropped_by_another_session_is_gone_at_the_next_call() {
 
 #[test]
 fn a_version_whose_rows_were_not_restored_is_told_as_such() {
-    let (_database, mut session) = trained("recommend_partial");
+    let database = Cluster::shared().database("recommend_partial");
+    let mut session = database.connect();
+    planted::train_blended(&mut session);
     for (table, call) in [
         ("version_items", "SELECT segrec_recommend(1)"),
         ("version_sections", "SELECT segrec_recommend(1)"),
@@ -368,7 +370,9 @@ fn a_version_whose_rows_were_not_restored_is_told_as_such() {
 
 #[test]
 fn a_version_whose_rows_were_changed_by_hand_is_told_as_damaged() {
-    let (_database, mut session) = trained("recommend_damaged");
+    let database = Cluster::shared().database("recommend_damaged");
+    let mut session = database.connect();
+    planted::train_blended(&mut session);
     for change in [
         "UPDATE segrec_catalog.version_items SET factors = '{1}' WHERE item = 3",
         "UPDATE segrec_catalog.version_items SET item_id = 'x' WHERE item = 3",

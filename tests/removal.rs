@@ -16,8 +16,6 @@ fn stored(session: &mut Session) -> i64 {
     let counts = session.column::<i64>(
         "SELECT count(DISTINCT version_id) FROM segrec_catalog.version_users
          UNION SELECT count(DISTINCT version_id) FROM segrec_catalog.version_items
-         UNION SELECT count(DISTINCT version_id) FROM segrec_catalog.version_sections
-         UNION SELECT count(DISTINCT version_id) FROM segrec_catalog.version_item_rows
          UNION SELECT count(DISTINCT version_id) FROM segrec_catalog.version_segment_items",
     );
     assert_eq!(counts.len(), 1, "{counts:?}");

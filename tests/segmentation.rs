@@ -87,6 +87,135 @@ fn density_finds_groups_and_marks_noise() {
     assert!(agreement > 0.95, "{agreement}");
 }
 
+/// 900 users in three planted groups: two that are close together and to each other, and a loose one.
+const DENSITIES: &str = "
+    CREATE TABLE densities AS
+    SELECT id AS user_id, (ARRAY['one', 'other', 'loose'])[id % 3 + 1] AS planted,
+           (ARRAY[noise * .4, .8 + noise * .4, 9 + noise * 8])[id % 3 + 1] AS x,
+           (ARRAY[noise2 * .4, noise2 * .4, noise2 * 8])[id % 3 + 1] AS y
+    FROM (SELECT id, ('x' || substr(md5('a' || id), 1, 6))::bit(24)::int / 16777216.0 - .5 AS noise,
+                 ('x' || substr(md5('b' || id), 1, 6))::bit(24)::int / 16777216.0 - .5 AS noise2
+          FROM generate_series(1::bigint, 900) id) AS drawn;
+    ALTER TABLE densities ADD PRIMARY KEY (user_id)";
+
+/// A model of them that is called `plotted`, trained.
+fn plotted(session: &mut Session, segmentation: &str) {
+    session.run(&format!(
+        r#"SELECT segrec_create_model('plotted', users => 'densities',
+               options => '{{"segmentation": {{"features": ["x", "y"], {segmentation}}}}}');
+           SELECT segrec_train('plotted')"#
+    ));
+}
+
+#[test]
+fn optics_finds_groups_of_unlike_density_where_no_one_radius_does() {
+    let database = Cluster::shared().database("segmentation_optics");
+    let mut session = database.connect();
+    session.run(DENSITIES);
+    let mut agreement = |segmentation: &str| -> f64 {
+        plotted(&mut session, segmentation);
+        let agreement = session.value(
+            "SELECT segrec_adjusted_rand(m.segment::text, d.planted)
+             FROM segrec.segment_members m JOIN densities d ON d.user_id::text = m.user_id",
+        );
+        session.run("SELECT segrec_drop_model('plotted')");
+        agreement
+    };
+    let found = agreement(r#""method": "optics""#);
+    assert!(found > 0.95, "{found}");
+    for radius in ["\"auto\"", "0.05", "0.1", "0.2", "0.4", "0.8"] {
+        let found = agreement(&format!(r#""method": "density", "radius": {radius}"#));
+        assert!(found < 0.8, "{radius}: {found}");
+    }
+}
+
+#[test]
+fn every_segment_is_a_valley_of_the_reachability_plot() {
+    let database = Cluster::shared().database("segmentation_plot");
+    let mut session = database.connect();
+    session.run(DENSITIES);
+    plotted(&mut session, r#""method": "optics""#);
+    assert_eq!(
+        session.table(
+            "SELECT count(*), count(DISTINCT user_id), min(place), max(place), count(*) - count(reachability),
+                    bool_and(core_distance > 0), bool_and(reachability > 0) FROM segrec.segment_reachability"
+        ),
+        "900|900|1|900|1|t|t"
+    );
+    // One valley after the other, each behind a hill that is higher than nearly all that is in it.
+    assert_eq!(
+        session.table(
+            "SELECT count(*), bool_and(reachability > high)
+             FROM (SELECT *, lag(segment) OVER (ORDER BY place) AS before FROM segrec.segment_reachability) plot
+             JOIN (SELECT segment, percentile_cont(.95) WITHIN GROUP (ORDER BY reachability) AS high
+                   FROM segrec.segment_reachability GROUP BY segment) valleys USING (segment)
+             WHERE segment <> before"
+        ),
+        "2|t"
+    );
+    // Within a radius nothing is reached from farther away, and who has too few neighbours makes no dense place.
+    session.run("SELECT segrec_drop_model('plotted')");
+    plotted(&mut session, r#""method": "optics", "radius": 0.1"#);
+    assert_eq!(
+        session.table(
+            "SELECT max(reachability) <= .1, max(core_distance) <= .1, count(*) FILTER (WHERE core_distance IS NULL) > 200
+             FROM segrec.segment_reachability"
+        ),
+        "t|t|t"
+    );
+    session.run(
+        r#"SELECT segrec_alter_model('plotted', '{"segmentation": {"method": "kmeans", "radius": null}}');
+           SELECT segrec_train('plotted')"#,
+    );
+    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec.segment_reachability"), 0);
+}
+
+#[test]
+fn a_reachability_plot_is_seen_by_who_may_use_the_model_only() {
+    let database = Cluster::shared().database("segmentation_plot_rights");
+    let mut session = database.connect();
+    session.run(DENSITIES);
+    plotted(&mut session, r#""method": "optics""#);
+    session.run("CREATE ROLE segmentation_plot_reader; SET ROLE segmentation_plot_reader");
+    let rows = "SELECT count(*) FROM segrec.segment_reachability";
+    assert_eq!(session.value::<i64>(rows), 0);
+    assert_eq!(
+        session.expect_error("SELECT * FROM segrec_catalog.segment_reachability").code(),
+        &SqlState::INSUFFICIENT_PRIVILEGE
+    );
+    session.run("RESET ROLE; SELECT segrec_grant('plotted', 'segmentation_plot_reader', 'use')");
+    session.run("SET ROLE segmentation_plot_reader");
+    assert_eq!(session.value::<i64>(rows), 900);
+    session.run("RESET ROLE; SELECT segrec_revoke('plotted', 'segmentation_plot_reader', 'use')");
+    session.run("SET ROLE segmentation_plot_reader");
+    assert_eq!(session.value::<i64>(rows), 0);
+    session.run("RESET ROLE; DROP OWNED BY segmentation_plot_reader; DROP ROLE segmentation_plot_reader");
+}
+
+#[test]
+fn a_reachability_plot_goes_with_its_version_and_a_forgotten_user_goes_from_it() {
+    let database = Cluster::shared().database("segmentation_plot_removal");
+    let mut session = database.connect();
+    session.run(DENSITIES);
+    plotted(&mut session, r#""method": "optics""#);
+    session.run("SELECT segrec_train('plotted', 'always')");
+    let stored = "SELECT string_agg(n::text, ' ' ORDER BY version_id)
+                  FROM (SELECT version_id, count(*) AS n FROM segrec_catalog.segment_reachability GROUP BY 1) plots";
+    assert_eq!(session.table(stored), "900 900");
+    session.run("SELECT segrec_forget_user('plotted', 17)");
+    assert_eq!(session.table(stored), "899 899");
+    assert_eq!(
+        session.table(
+            "SELECT count(*), count(*) FILTER (WHERE user_id = '17') FROM segrec.segment_reachability"
+        ),
+        "899|0"
+    );
+    session.run("SELECT segrec_drop_version('plotted', 1)");
+    assert_eq!(session.table(stored), "899");
+    session.run("SELECT segrec_drop_model('plotted')");
+    assert_eq!(session.table(stored), "∅");
+}
+
 #[test]
 fn a_vote_of_labelled_users_classifies_the_others() {
     let database = Cluster::shared().database("segmentation_knn");
@@ -587,7 +716,7 @@ fn degenerate_users_give_an_answer_or_a_clear_error() {
     let (_, detail) = error(&mut session);
     assert!(detail.starts_with("no column of users tells them apart: "), "{detail}");
     session.run("INSERT INTO people VALUES (2, 5, 'FR'), (3, 6, 'FR'), (4, 5, 'DE')");
-    for method in ["kmeans", "hierarchical", "mixture", "density"] {
+    for method in ["kmeans", "hierarchical", "mixture", "density", "optics"] {
         session.run(&format!(
             r#"SELECT segrec_alter_model('people', '{{"segmentation": {{"method": "{method}"}}}}');
                SELECT segrec_train('people')"#
@@ -686,7 +815,7 @@ fn a_segmentation_can_be_cancelled_and_leaves_nothing() {
         "CREATE TABLE people AS SELECT u AS user_id, random() AS a, random() AS b, random() AS c, random() AS d
          FROM generate_series(1::bigint, 60000) u",
     );
-    for method in ["kmeans", "hierarchical", "mixture", "density"] {
+    for method in ["kmeans", "hierarchical", "mixture", "density", "optics"] {
         session.run(&format!(
             r#"SELECT segrec_create_model('people', users => 'people',
                    options => '{{"segmentation": {{"method": "{method}", "starts": 50}}}}');
@@ -705,7 +834,7 @@ fn the_same_rows_give_the_same_segments_at_any_number_of_threads() {
     let database = Cluster::shared().database("segmentation_same");
     let mut session = database.connect();
     customers(&mut session);
-    for method in ["kmeans", "hierarchical", "mixture", "density"] {
+    for method in ["kmeans", "hierarchical", "mixture", "density", "optics"] {
         let mut seen = Vec::new();
         for threads in [1, 2, 3] {
             session.run(&format!("SET segrec.threads = {threads}"));

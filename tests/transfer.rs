@@ -14,13 +14,6 @@ fn exported(session: &mut Session, export: &str) -> Vec<u8> {
     bytes
 }
 
-/// The planted events with a model whose deployed version has factors, segments and neighbours.
-fn train(session: &mut Session) {
-    planted::create_and_train(session);
-    session.run(r#"SELECT segrec_alter_model('planted', '{"neighbours": {"share": 0.4}}')"#);
-    session.run("SELECT segrec_train('planted', 'always')");
-}
-
 /// Another database with the exported rows in a table `dump`.
 fn received(name: &str, bytes: &[u8]) -> (Database<'static>, Session) {
     let database = Cluster::shared().database(name);
@@ -48,7 +41,7 @@ fn a_version_of_an_older_server_is_imported() {
 /// Trains in a database, imports in a new one of that name, and holds everything there against it.
 fn travel(database: &Database<'_>, name: &str) {
     let mut session = database.connect();
-    train(&mut session);
+    planted::train_blended(&mut session);
     // Whatever the session says about digits, all of them are carried.
     session.run("SET extra_float_digits = -15");
     let bytes = exported(&mut session, "segrec_export('planted')");
@@ -137,6 +130,40 @@ fn segments_of_users_move_with_what_finds_the_segment_of_new_ones_where_a_superu
 }
 
 #[test]
+fn a_reachability_plot_moves_along_and_one_of_other_users_is_refused() {
+    let database = Cluster::shared().database("transfer_plot");
+    let mut session = database.connect();
+    let people = "CREATE TABLE people AS
+           SELECT u AS user_id, u % 3 * 10 + u % 7 / 10.0 AS age, u % 11 / 10.0 AS income FROM generate_series(1::bigint, 300) u;
+           ALTER TABLE people ADD PRIMARY KEY (user_id);
+           SELECT segrec_create_model('own', users => 'people', options => '{\"segmentation\": {\"method\": \"optics\"}}')";
+    session.run(people);
+    session.run("SELECT segrec_train('own')");
+    let bytes = exported(&mut session, "segrec_export('own', 1)");
+    let (_other, mut there) = received("transfer_plot_to", &bytes);
+    there.run(people);
+    for (path, value) in [
+        ("user_place", "300"),
+        ("user_place", "-1"),
+        ("place", "0"),
+        ("reachability", "-1"),
+        ("reachability", "\"NaN\""),
+        ("core_distance", "\"Infinity\""),
+    ] {
+        there.run(&format!(
+            "BEGIN; UPDATE dump SET content = jsonb_set(content::jsonb, '{{{path}}}', '{value}')::text
+             WHERE ctid IN (SELECT ctid FROM dump WHERE part = 'reached' ORDER BY content LIMIT 1)"
+        ));
+        refused(&mut there, path);
+        there.run("ROLLBACK");
+    }
+    there.run("SELECT segrec_import('own', 'dump'); SELECT segrec_deploy('own', 1)");
+    let plot = "SELECT place, user_id, segment, reachability, core_distance FROM segrec.segment_reachability ORDER BY 1";
+    assert_eq!(session.table(plot).lines().count(), 300);
+    assert_eq!(there.table(plot), session.table(plot));
+}
+
+#[test]
 fn only_the_owner_exports_and_imports() {
     let database = Cluster::shared().database("transfer_rights");
     let mut session = database.connect();
@@ -181,7 +208,7 @@ fn refused(session: &mut Session, what: &str) {
 fn what_does_not_fit_together_is_refused_and_leaves_nothing() {
     let database = Cluster::shared().database("transfer_hostile");
     let mut session = database.connect();
-    train(&mut session);
+    planted::train_blended(&mut session);
     session.run(
         "CREATE TABLE good AS SELECT part, content FROM segrec_export('planted');
          CREATE ROLE transfer_hostile_role LOGIN; GRANT SELECT ON events, good TO transfer_hostile_role;

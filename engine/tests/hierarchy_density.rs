@@ -1,4 +1,4 @@
-//! What hierarchical and density clustering promise on any data, down to none: the same bytes on any
+//! What hierarchical and density clustering and OPTICS promise on any data, down to none: the same bytes on any
 //! number of threads, an answer or an error on degenerate rows, an end when cancelled.
 
 #![allow(clippy::unwrap_used, missing_docs)]
@@ -7,11 +7,13 @@ use segrec_engine::auto::AutoOr;
 use segrec_engine::seed::mix;
 use segrec_engine::segmentation::density::{DbscanSettings, dbscan};
 use segrec_engine::segmentation::hierarchical::{Linkage, hierarchical};
+use segrec_engine::segmentation::optics::{OpticsSettings, optics};
 use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const LINKAGES: [Linkage; 4] = [Linkage::Ward, Linkage::Average, Linkage::Complete, Linkage::Single];
 const DENSE: DbscanSettings = DbscanSettings { neighbours: 5, radius: AutoOr::Auto };
+const ORDERED: OpticsSettings = OpticsSettings { neighbours: 5, radius: AutoOr::Auto };
 
 fn rows(count: usize, columns: usize) -> Matrix {
     let value = |place: usize| {
@@ -28,11 +30,11 @@ fn results_are_the_same_on_one_two_and_four_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let trees = [&few, &many].map(|points| hierarchical(points, Linkage::Ward, 1, &Silent).unwrap());
-            (trees, dbscan(&many, &DENSE, 1, &Silent).unwrap())
+            (trees, dbscan(&many, &DENSE, 1, &Silent).unwrap(), optics(&many, &ORDERED, 1, &Silent).unwrap())
         })
     });
     assert_eq!(results[0].0[0].tree.leaves(), 700);
-    assert!(results[0].0[1].tree.leaves() < 4_000 && results[0].1.count > 1);
+    assert!(results[0].0[1].tree.leaves() < 4_000 && results[0].1.count > 1 && results[0].2.count > 1);
     assert!(results[0] == results[1] && results[0] == results[2]);
 }
 
@@ -53,6 +55,7 @@ fn degenerate_rows_make_one_cluster_or_none() {
         let found = dbscan(&equal, &DENSE, 1, &Silent).unwrap();
         let expected = if count < 5 { None } else { Some(0) };
         assert_eq!((found.of_row, found.radius), (vec![expected; count], 0.0));
+        assert_eq!(optics(&equal, &ORDERED, 1, &Silent).unwrap().of_row, vec![expected; count]);
     }
 }
 
@@ -79,6 +82,10 @@ fn the_largest_and_smallest_values_stay_finite() {
                 if radius == AutoOr::Given(f64::INFINITY) { 1 } else { 2 },
                 "{size} {radius:?}"
             );
+            let found = optics(&points, &OpticsSettings { neighbours: 4, radius }, 1, &Silent).unwrap();
+            assert_eq!(found.count, 2, "{size} {radius:?}");
+            let of_plot = found.plot.iter().flat_map(|reached| [reached.reachability, reached.core_distance]);
+            assert!(of_plot.flatten().all(f64::is_finite), "{size} {radius:?}");
         }
     }
 }
@@ -89,7 +96,8 @@ fn values_that_are_no_numbers_are_refused() {
         let points = Matrix::from_data(2, vec![1.0, value, 0.0, 2.0]).unwrap();
         let refused = EngineError::NotFinite { what: "the rows to divide" };
         assert_eq!(hierarchical(&points, Linkage::Ward, 1, &Silent).err(), Some(refused.clone()));
-        assert_eq!(dbscan(&points, &DENSE, 1, &Silent).err(), Some(refused));
+        assert_eq!(dbscan(&points, &DENSE, 1, &Silent).err(), Some(refused.clone()));
+        assert_eq!(optics(&points, &ORDERED, 1, &Silent).err(), Some(refused));
     }
 }
 
@@ -122,4 +130,6 @@ fn work_can_be_cancelled_at_any_moment() {
     can_be_cancelled(4_000, |observer| hierarchical(&many, Linkage::Ward, 1, observer).map(drop));
     can_be_cancelled(50, |observer| dbscan(&few, &DENSE, 1, observer).map(drop));
     can_be_cancelled(400, |observer| dbscan(&many, &DENSE, 1, observer).map(drop));
+    can_be_cancelled(400, |observer| optics(&few, &ORDERED, 1, observer).map(drop));
+    can_be_cancelled(2_000, |observer| optics(&many, &ORDERED, 1, observer).map(drop));
 }

@@ -11,7 +11,8 @@ use segrec_engine::{EngineError, Observer, Progress, Silent, seed};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const METHODS: [&str; 7] = ["kmeans", "hierarchical", "mixture", "density", "knn", "column", "none"];
+const METHODS: [&str; 8] =
+    ["kmeans", "hierarchical", "mixture", "density", "optics", "knn", "column", "none"];
 
 fn options(method: &str, more: serde_json::Value) -> Options {
     let mut segmentation = json!({"method": method, "label_column": "label", "starts": 1});

@@ -345,6 +345,16 @@ CREATE TABLE segrec_catalog.version_segment_items (
 ALTER TABLE segrec_catalog.version_segment_items ALTER factors SET STORAGE EXTERNAL;
 COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur in each segment, with the segment''s factors where the gate let it have its own';
 
+CREATE TABLE segrec_catalog.segment_reachability (
+    version_id bigint NOT NULL,
+    place integer NOT NULL,
+    user_place integer NOT NULL,
+    reachability float8,
+    core_distance float8,
+    PRIMARY KEY (version_id, place)
+);
+COMMENT ON TABLE segrec_catalog.segment_reachability IS 'the reachability plot of each version with segments by OPTICS; place is that in the plot, user_place that in segrec_catalog.version_users';
+
 -- A version that is dropped leaves its rows to vacuum, which comes when they are a twentieth of the table and not a fifth:
 -- with the five versions that are kept by default it would else come at every second training only.
 DO $$
@@ -357,7 +367,8 @@ BEGIN
         FROM pg_catalog.pg_attribute
         WHERE attrelid IN ('segrec_catalog.version_users'::pg_catalog.regclass, 'segrec_catalog.version_items'::pg_catalog.regclass,
                            'segrec_catalog.version_item_rows'::pg_catalog.regclass,
-                           'segrec_catalog.version_segment_items'::pg_catalog.regclass) AND attnum > 0
+                           'segrec_catalog.version_segment_items'::pg_catalog.regclass, 'segrec_catalog.segment_reachability'::pg_catalog.regclass)
+          AND attnum > 0
         GROUP BY attrelid
     LOOP
         EXECUTE pg_catalog.format('ALTER TABLE %s %s, SET (autovacuum_vacuum_scale_factor = 0.05, '
@@ -419,6 +430,7 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.algorithm_choices', '
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_transitions', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_drift', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_trees', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_reachability', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_history', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.metrics', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.training_log', '');

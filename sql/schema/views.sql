@@ -100,6 +100,14 @@ CROSS JOIN LATERAL ROWS FROM (
 WHERE member.probabilities IS NOT NULL;
 COMMENT ON VIEW segrec.segment_probabilities IS 'how probably each user belongs to each segment, where the method is mixture';
 
+CREATE VIEW segrec.segment_reachability WITH (security_barrier) AS
+SELECT model.name AS model, plot.place, member.user_id, member.segment, plot.reachability, plot.core_distance
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.segment_reachability plot ON plot.version_id = model.deployed_version_id
+JOIN segrec_catalog.version_users member
+    ON member.version_id = model.deployed_version_id AND member.place = plot.user_place;
+COMMENT ON VIEW segrec.segment_reachability IS 'the reachability plot of each deployed version, where the method is optics: every segment is a valley';
+
 CREATE VIEW segrec.segment_profiles WITH (security_barrier) AS
 SELECT model.name AS model, profile.segment, profile.feature, profile.kind, profile.value, profile.overall,
        profile.lift, profile.share, profile.place AS rank

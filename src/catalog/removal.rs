@@ -2,6 +2,7 @@
 
 use super::statement::{as_owner, execute, models_table, write};
 use super::versions;
+use super::versions::reachability::forget_reached;
 use super::versions::segments::forget_examples;
 use crate::error::Result;
 use crate::pg::executor::index_lookup::{Key, rows};
@@ -21,7 +22,7 @@ enum Of {
 }
 
 /// Every table whose rows belong to a version, a study or a model, each of these three after all that belongs to it.
-const TABLES: [(&str, Of); 26] = [
+const TABLES: [(&str, Of); 27] = [
     ("version_users", Of::Version),
     ("version_items", Of::Version),
     ("version_sections", Of::Version),
@@ -33,6 +34,7 @@ const TABLES: [(&str, Of); 26] = [
     ("segment_transitions", Of::Version),
     ("segment_drift", Of::Version),
     ("segment_trees", Of::Version),
+    ("segment_reachability", Of::Version),
     ("algorithm_choices", Of::Version),
     ("metrics", Of::Version),
     ("training_log", Of::Version),
@@ -160,6 +162,7 @@ pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<
             let sql = "DELETE FROM segrec_catalog.version_users WHERE version_id = $1 AND user_id = $2 RETURNING place";
             for place in write(sql, &[(*id).into(), user_id.into()], |row| row.value::<i32>(1))? {
                 forget_examples(*id, place)?;
+                forget_reached(*id, place)?;
                 members += 1;
             }
         }

@@ -32,3 +32,13 @@ pub fn create_and_train(session: &mut Session) {
     session.run("SELECT segrec_train('planted')");
     session.notices();
 }
+
+/// The same, and a second version that is deployed, which blends factors of segments with neighbours.
+pub fn train_blended(session: &mut Session) {
+    create_and_train(session);
+    session.run(
+        r#"SELECT segrec_alter_model('planted', '{"neighbours": {"share": 0.4}}');
+           SELECT segrec_train('planted', 'always')"#,
+    );
+    session.notices();
+}

@@ -94,7 +94,7 @@ pub const OPTIONS: &[OptionEntry] = &[
         "segmentation.method",
         Kind::Choice(SegmentationMethod::VARIANTS),
         "\"kmeans\"",
-        "How users are divided: k-means, a merge tree, a mixture of Gaussians, dense places (DBSCAN), a vote of the nearest labelled users, recency, frequency and monetary value, the users' own labels as they are, or one segment of everybody.",
+        "How users are divided: k-means, a merge tree, a mixture of Gaussians, dense places of one density (DBSCAN) or of several (OPTICS), a vote of the nearest labelled users, recency, frequency and monetary value, the users' own labels as they are, or one segment of everybody.",
     )
     .needing(&[
         need(ModelInput::Users, |options| options.segmentation.method.needs_label()),
@@ -173,13 +173,13 @@ pub const OPTIONS: &[OptionEntry] = &[
         "segmentation.neighbours",
         Kind::Integer { least: 1, most: 1000 },
         "10",
-        "How many of the nearest labelled users vote in knn, and how many users make a dense place in density.",
+        "How many of the nearest labelled users vote in knn, and how many users make a dense place in density and optics.",
     ),
     entry(
         "segmentation.radius",
         Kind::AutoOrNumber { least: 1e-9, most: 1e9 },
         "\"auto\"",
-        "How far a neighbour may be in density; auto finds the knee of the distances.",
+        "How far a neighbour may be in density and optics; auto finds the knee of the distances for density and sets no bound for optics.",
     ),
     entry(
         "segmentation.rfm",

@@ -1,7 +1,7 @@
 //! Dividing users into segments.
 //!
 //! - [`options`]: the method, what it looks at, how many segments
-//! - [`mod@kmeans`], [`mod@hierarchical`], [`mixture`], [`density`], [`knn`], [`rfm`]: the methods
+//! - [`mod@kmeans`], [`mod@hierarchical`], [`mixture`], [`density`], [`mod@optics`], [`knn`], [`rfm`]: the methods
 //! - [`partition`]: one way to divide points, by any of them
 //! - [`quality`]: how good it is, and how many segments to take
 //! - [`identity`]: which segment is which of the version before, and how a row finds its segment
@@ -17,6 +17,7 @@ pub mod identity;
 pub mod kmeans;
 pub mod knn;
 pub mod mixture;
+pub mod optics;
 pub mod options;
 pub mod partition;
 pub mod quality;

@@ -20,6 +20,8 @@ pub enum SegmentationMethod {
     Mixture,
     /// Dense places of one density (DBSCAN).
     Density,
+    /// Dense places of unlike density (OPTICS).
+    Optics,
     /// A vote of the nearest users that carry a label.
     Knn,
     /// Recency, frequency and monetary value.

@@ -7,6 +7,7 @@ use super::identity::{MemberFit, member_fit};
 use super::kmeans::{Geometry, KmeansSettings, kmeans, means, nearest};
 use super::knn::KnnClassifier;
 use super::mixture::Mixture;
+use super::optics::{OpticsSettings, Reached, optics};
 use super::options::{SegmentationMethod, SegmentationOptions, Target};
 use super::quality::{Scores, calinski_harabasz, davies_bouldin, silhouettes};
 use crate::error::{EngineError, Result};
@@ -41,6 +42,8 @@ pub struct Partition {
     pub vote: Option<KnnClassifier>,
     /// The merge tree and each row's leaf, where that is the method.
     pub tree: Option<(MergeTree, Vec<u32>)>,
+    /// The reachability plot, where that is the method: rows in their order.
+    pub plot: Vec<Reached>,
     /// How good the partition is.
     pub scores: Scores,
 }
@@ -57,6 +60,7 @@ impl Partition {
             probabilities: None,
             vote: None,
             tree: None,
+            plot: Vec::new(),
             scores: Scores::default(),
         }
     }
@@ -122,6 +126,7 @@ impl Partitioner<'_> {
                 counts.iter().map(|&count| self.mixture(space, count, observer)).collect()
             }
             SegmentationMethod::Density => Ok(vec![self.dbscan(space, observer)?]),
+            SegmentationMethod::Optics => Ok(vec![self.optics(space, observer)?]),
             SegmentationMethod::Knn => Ok(vec![self.vote(space, observer)?]),
             SegmentationMethod::Rfm => {
                 let of_row = self.kmeans(space, counts.last().copied().unwrap_or(1), observer)?;
@@ -170,18 +175,34 @@ impl Partitioner<'_> {
     fn dbscan(&self, space: &PointSet, observer: &dyn Observer) -> Result<Partition> {
         let settings = DbscanSettings { neighbours: self.options.neighbours, radius: self.options.radius };
         let dense = dbscan(&space.points, &settings, self.seed, observer)?;
-        let noise: Vec<bool> = dense.of_row.iter().map(Option::is_none).collect();
-        if dense.count == 0 {
+        self.with_noise(space, &dense.of_row, dense.count, observer)
+    }
+
+    fn optics(&self, space: &PointSet, observer: &dyn Observer) -> Result<Partition> {
+        let settings = OpticsSettings { neighbours: self.options.neighbours, radius: self.options.radius };
+        let dense = optics(&space.points, &settings, self.seed, observer)?;
+        let partition = self.with_noise(space, &dense.of_row, dense.count, observer)?;
+        Ok(Partition { plot: dense.plot, ..partition })
+    }
+
+    /// Clusters as groups. Rows in no dense place join the group whose mean is nearest.
+    fn with_noise(
+        &self,
+        space: &PointSet,
+        clusters: &[Option<u32>],
+        count: usize,
+        observer: &dyn Observer,
+    ) -> Result<Partition> {
+        let noise: Vec<bool> = clusters.iter().map(Option::is_none).collect();
+        if count == 0 {
             let partition = self.finish(space, vec![0; noise.len()], observer)?;
             return Ok(Partition { noise, ..partition });
         }
-        // Rows in no dense place join the group whose mean is nearest.
         let dense_rows: Vec<u32> = (0..noise.len() as u32).filter(|&row| !noise[row as usize]).collect();
-        let of_dense: Vec<u32> = dense.of_row.iter().flatten().copied().collect();
-        let centroids =
-            means(&space.points.select(&dense_rows), None, &of_dense, dense.count, space.geometry);
+        let of_dense: Vec<u32> = clusters.iter().flatten().copied().collect();
+        let centroids = means(&space.points.select(&dense_rows), None, &of_dense, count, space.geometry);
         let near = nearest(&space.points, &centroids, space.geometry);
-        let of_row = dense.of_row.iter().zip(near).map(|(own, near)| own.unwrap_or(near.cluster)).collect();
+        let of_row = clusters.iter().zip(near).map(|(own, near)| own.unwrap_or(near.cluster)).collect();
         Ok(Partition { noise, ..self.finish(space, of_row, observer)? })
     }
 

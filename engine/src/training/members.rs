@@ -6,6 +6,7 @@ use crate::features::LeftOut;
 use crate::matrix::Matrix;
 use crate::segmentation::hierarchical::MergeTree;
 use crate::segmentation::identity::{Classifier, MemberFit, carried};
+use crate::segmentation::optics::Reached;
 
 /// Members in segments. Vectors of members have one entry for each, in their order.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Members {
     pub noise: Vec<bool>,
     /// The merge tree and the leaf of every member.
     pub tree: Option<(MergeTree, Vec<u32>)>,
+    /// The reachability plot, in its order: its rows are members.
+    pub plot: Vec<Reached>,
     /// How probably each divided member belongs to each segment (rows × segments), and the row of every
     /// member.
     pub probabilities: Option<(Matrix, Vec<Option<u32>>)>,
@@ -33,7 +36,7 @@ impl Members {
     pub fn new(division: Segmentation, count: usize, fit: Option<&Fit>) -> Self {
         let rows = division.for_members(count, |row| row as u32);
         let by_behaviour = division.classifier.is_none();
-        let Segmentation { partition, names, classifier, left_out, .. } = division;
+        let Segmentation { members, partition, names, classifier, left_out, .. } = division;
         let carried_fits = fit.map(|fit| fit.membership.member_fits(&fit.tastes()));
         let fits = (0..count)
             .map(|member| {
@@ -67,8 +70,13 @@ impl Members {
             };
             (tree, leaves)
         });
+        let plot = partition
+            .plot
+            .into_iter()
+            .map(|reached| Reached { row: members[reached.row as usize], ..reached })
+            .collect();
         let probabilities = partition.probabilities.map(|probabilities| (probabilities, rows));
-        Self { fits, noise, tree, probabilities, names, classifier, left_out }
+        Self { fits, noise, tree, plot, probabilities, names, classifier, left_out }
     }
 
     /// The segment of every member.

@@ -4,6 +4,7 @@
 //! - [`new_version`]: a version with its metrics and log
 //! - [`deployed_version`]: what serving needs of one
 //! - [`segments`]: its segments, what makes them different, how users moved
+//! - [`reachability`]: the order in which OPTICS came to its users
 //! - [`items`], [`users`]: the rows of its items and users
 //! - [`sections`]: what its scorers are stored as
 //! - [`members`]: users by their place
@@ -16,6 +17,7 @@ pub mod items;
 mod list;
 pub mod members;
 mod new_version;
+pub mod reachability;
 pub mod sections;
 pub mod segments;
 mod stream;

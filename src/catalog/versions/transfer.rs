@@ -31,7 +31,7 @@ struct Part {
 }
 
 /// The parts besides the version's own row.
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     Part { name: "segment", table: "segments", key: &["segment"] },
     Part { name: "profile", table: "segment_profiles", key: &["segment", "place"] },
     Part { name: "metric", table: "metrics", key: &["place"] },
@@ -41,6 +41,7 @@ const PARTS: [Part; 9] = [
     Part { name: "item_row", table: "version_item_rows", key: &["section", "item"] },
     Part { name: "segment_item", table: "version_segment_items", key: &["segment", "item"] },
     Part { name: "user", table: "version_users", key: &["place"] },
+    Part { name: "reached", table: "segment_reachability", key: &["place"] },
 ];
 
 /// Rows of a version, read some at a time: each time a whole query, since a cursor could be fetched by whoever runs in the
@@ -244,7 +245,7 @@ fn is_no_set(numbers: &str, count: &str) -> String {
 /// What is wrong with the rows of a version, the first thing that is; none where they are as a training leaves them.
 /// `columns` are those of factors. Whether its sections are those that its scorers read is not asked here.
 pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Result<Option<&'static str>> {
-    let [version, segments, users, items, own, sections, rows] = [
+    let [version, segments, users, items, own, sections, rows, plot] = [
         "versions",
         "segments",
         "version_users",
@@ -252,6 +253,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
         "version_segment_items",
         "version_sections",
         "version_item_rows",
+        "segment_reachability",
     ]
     .map(|table| format!("(SELECT * FROM segrec_catalog.{table} WHERE version_id = {version_id})"));
     let (k, square) = (columns.to_string(), (columns * columns).to_string());
@@ -339,6 +341,14 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
                 is_no_set("stored.seen", &count),
                 is_no_row("stored.confidences", "pg_catalog.cardinality(stored.items)"),
                 is_no_row("stored.probabilities", "version.segments")
+            ),
+        ),
+        (
+            "a user in the reachability plot does not fit",
+            format!(
+                "SELECT FROM {plot} stored LEFT JOIN {users} member ON member.place = stored.user_place \
+                 WHERE member.place IS NULL OR stored.place < 1 OR stored.reachability < 0 OR stored.core_distance < 0 \
+                     OR stored.reachability IN ('NaN', 'Infinity') OR stored.core_distance IN ('NaN', 'Infinity')"
             ),
         ),
     ];

@@ -5,6 +5,7 @@ use super::read::TrainingData;
 use super::training_log::TrainingLog;
 use crate::catalog::models::Model;
 use crate::catalog::versions::items::{NewItems, NewSegmentItems};
+use crate::catalog::versions::reachability::insert_plot;
 use crate::catalog::versions::segments::{self, KnownSegments, NewSegment, Past, StoredClassifier, encode};
 use crate::catalog::versions::users::NewUser;
 use crate::catalog::versions::{self, NewRecommender, NewVersion};
@@ -102,6 +103,9 @@ pub fn write(writing: &Writing<'_>) -> Result<(i64, i32)> {
     segments::insert_choices(version_id, outcome.choices())?;
     if let Some((tree, _)) = &members.tree {
         segments::insert_tree(version_id, tree)?;
+    }
+    if !members.plot.is_empty() {
+        insert_plot(version_id, &members.plot, &places(members, &ids))?;
     }
     if let Some(past) = writing.past {
         write_movement(writing, version_id, &ids, past)?;

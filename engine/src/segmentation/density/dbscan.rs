@@ -200,7 +200,7 @@ impl Clusters {
 }
 
 /// Numbers clusters from the largest to the smallest, and by their first row where they are equal.
-fn by_size(of_row: &mut [Option<u32>]) -> usize {
+pub(in crate::segmentation) fn by_size(of_row: &mut [Option<u32>]) -> usize {
     let mut place: Vec<Option<usize>> = vec![None; of_row.len()];
     let mut sizes: Vec<(usize, u32)> = Vec::new();
     for &cluster in of_row.iter().flatten() {

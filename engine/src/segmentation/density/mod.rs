@@ -8,4 +8,5 @@ mod auto_radius;
 mod dbscan;
 mod range_search;
 
+pub(super) use dbscan::by_size;
 pub use dbscan::{DbscanClusters, DbscanSettings, dbscan};
