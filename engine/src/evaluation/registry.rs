@@ -67,7 +67,7 @@ pub fn metric(name: &str) -> Option<&'static MetricEntry> {
     METRICS.iter().find(|entry| entry.name == name)
 }
 
-/// Whether higher values of the named metric are better.
+/// Whether higher values of the named metric are better; true if it is unknown or has no direction.
 pub fn is_higher_better(name: &str) -> bool {
     metric(name).and_then(|entry| entry.higher_is_better).unwrap_or(true)
 }
