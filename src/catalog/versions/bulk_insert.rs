@@ -36,7 +36,7 @@ pub fn slice(values: &str, length: &str, last: &str) -> String {
     format!("({values})[{last} - {length} + 1 : {last}]")
 }
 
-/// Like [`slice`], but an empty array for a row without values.
+/// Like [`slice()`], but an empty array for a row without values.
 pub fn filled(values: &str, length: &str, last: &str) -> String {
     format!("COALESCE({}, '{{}}')", slice(values, length, last))
 }

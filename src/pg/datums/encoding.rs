@@ -137,12 +137,12 @@ fn convert(text: &str) -> (Vec<u8>, usize) {
 /// Takes ownership of the result of a conversion, which is the text itself if there was nothing to convert.
 ///
 /// # Safety
-/// `converted` is `text`, or ends with a zero byte and is ours to free.
+/// `converted` is `text`, or a NUL-terminated string that we must free.
 unsafe fn taken(converted: *mut std::ffi::c_char, text: &[u8]) -> Vec<u8> {
     if std::ptr::eq(converted.cast_const().cast(), text.as_ptr()) {
         return text.to_vec();
     }
-    // SAFETY: as the caller says.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let copy = CStr::from_ptr(converted).to_bytes().to_vec();
         pg_sys::pfree(converted.cast());

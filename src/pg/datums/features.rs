@@ -124,7 +124,7 @@ impl FromDatum for Features<'_> {
 /// # Safety
 /// So many lie there.
 unsafe fn numbers<'fcx, T>(elements: *const u8, length: usize) -> &'fcx [T] {
-    // SAFETY: as the caller says; arrays are aligned to eight bytes.
+    // SAFETY: guaranteed by the caller; arrays are aligned to eight bytes.
     unsafe { std::slice::from_raw_parts(elements.cast::<T>(), length) }
 }
 

@@ -29,7 +29,7 @@ pub struct Json(pub Value);
 /// If a number is too large, or the nesting too deep.
 pub unsafe fn parse(datum: pg_sys::Datum) -> Result<Value> {
     let small = SmallBlocks::new();
-    // SAFETY: a detoasted jsonb is its header and then its container; its text ends with a zero byte.
+    // SAFETY: a detoasted jsonb is its header and then its container; its text is NUL-terminated.
     let parsed = unsafe {
         let plain = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
         let jsonb = plain.cast::<pg_sys::Jsonb>();

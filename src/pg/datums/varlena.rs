@@ -13,7 +13,7 @@ use std::borrow::Cow;
 /// # Safety
 /// `stored` is a varlena that lives as long as the call.
 pub unsafe fn bytes_of<'fcx>(stored: *mut pg_sys::varlena) -> &'fcx [u8] {
-    // SAFETY: a detoasted copy is in a context below that of the call, and goes with it.
+    // SAFETY: a detoasted copy lives in the memory context of the call.
     unsafe {
         let lies_plain = pgrx::varlena::varatt_is_4b_u(stored)
             || (pgrx::varlena::varatt_is_1b(stored) && !pgrx::varlena::varatt_is_1b_e(stored));

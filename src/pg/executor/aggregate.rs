@@ -227,7 +227,7 @@ pub struct Held<T> {
 impl<T> Held<T> {
     /// The value, for modification.
     pub fn value(&mut self) -> &mut T {
-        // SAFETY: the object is alive during the call, and nobody else has it.
+        // SAFETY: the object is alive during the call, and not shared.
         let object = unsafe { self.object.as_mut() };
         object.flat = None;
         &mut object.value

@@ -70,7 +70,8 @@ struct Off(*mut pg_sys::ErrorContextCallback);
 
 impl Drop for Off {
     fn drop(&mut self) {
-        // SAFETY: what stood there before is alive still. A panic goes on to where an error is made of it, or is caught.
+        // SAFETY: what stood there before is still alive. A panic propagates to where it becomes an error, or is
+        // caught.
         unsafe {
             pg_sys::error_context_stack = self.0;
             if std::thread::panicking() && KEPT.with_borrow(|kept| kept.length > 0) {
@@ -84,7 +85,7 @@ impl Drop for Off {
 /// Called while an error is reported, after all inner callbacks.
 #[pg_guard]
 unsafe extern "C-unwind" fn keep(relation: *mut c_void) {
-    // SAFETY: the argument is a text that ends with a zero byte. The copy is made in a context of ours with room for it, as
+    // SAFETY: the argument is a NUL-terminated text. The copy is made in a context of ours with room for it, as
     // the error's own must not be current then, and is gone after it was looked at.
     unsafe {
         errcontext_msg(c"reading relation %s".as_ptr(), relation.cast::<c_char>());
@@ -108,7 +109,7 @@ unsafe extern "C-unwind" fn keep(relation: *mut c_void) {
 unsafe extern "C-unwind" fn say_again(_argument: *mut c_void) {
     KEPT.with_borrow_mut(|kept| {
         if std::mem::take(&mut kept.length) > 0 {
-            // SAFETY: the bytes end with a zero byte.
+            // SAFETY: the bytes are NUL-terminated.
             unsafe { errcontext_msg(c"%s".as_ptr(), kept.bytes.as_ptr()) };
         }
     });
@@ -116,7 +117,7 @@ unsafe extern "C-unwind" fn say_again(_argument: *mut c_void) {
 
 /// Reports something else while an error is pending, without that error's CONTEXT.
 pub fn apart<T>(say: impl FnOnce() -> T) -> T {
-    // SAFETY: what stood on the stack before is alive still.
+    // SAFETY: what stood on the stack before is still alive.
     unsafe {
         let before = pg_sys::error_context_stack;
         if std::ptr::eq(before, &raw const AGAIN) {

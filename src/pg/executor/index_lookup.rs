@@ -38,7 +38,7 @@ pub fn rows(
 ) -> Vec<(RowVersion, pg_sys::Oid)> {
     let mut found = Vec::with_capacity(limit.min(2));
     // SAFETY: the relation is open and locked while the scan lasts, and a tuple is read before the next is asked for.
-    // The scan's key is complete, and outlives it. Names end with a zero byte.
+    // The scan's key is complete, and outlives it. Names are NUL-terminated.
     unsafe {
         let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
         let descriptor = (*relation).rd_att;

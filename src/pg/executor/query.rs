@@ -220,7 +220,7 @@ impl Query {
 /// # Safety
 /// A list of pointers to `T`, or null.
 unsafe fn first<T>(list: *mut pg_sys::List) -> Option<*mut T> {
-    // SAFETY: as the caller says; a null list is empty.
+    // SAFETY: guaranteed by the caller; a null list is empty.
     unsafe { (!list.is_null() && (*list).length > 0).then(|| pg_sys::list_nth(list, 0).cast::<T>()) }
 }
 

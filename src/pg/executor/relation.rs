@@ -51,12 +51,12 @@ pub enum Base {
 /// Copies and frees a C string.
 ///
 /// # Safety
-/// `name` is null or a copy in the current memory context that ends with a zero byte and that nobody else has.
+/// `name` is null, or a NUL-terminated copy in the current memory context to which nothing else points.
 unsafe fn taken(name: *mut c_char) -> String {
     if name.is_null() {
         return String::new();
     }
-    // SAFETY: as the caller says.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let text = in_utf8(CStr::from_ptr(name));
         pg_sys::pfree(name.cast());
@@ -162,7 +162,7 @@ pub struct Watched {
 struct State(CString, CString, i8, Vec<pg_sys::Oid>);
 
 fn state(oid: pg_sys::Oid, columns: &[CString]) -> State {
-    // SAFETY: these look into caches; of what is gone they say nothing or zero. The names end with a zero byte, and a
+    // SAFETY: these look into caches; of what is gone they say nothing or zero. The names are NUL-terminated, and a
     // copy in the current memory context is nobody else's.
     unsafe {
         let taken = |name: *mut c_char| {

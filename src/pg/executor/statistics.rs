@@ -8,7 +8,7 @@ use std::ffi::CStr;
 /// indexes.
 pub fn remove_statistics(schema: &CStr, table: &CStr, column: &CStr) {
     let Some((table, _)) = table_and_owner(schema, table) else { return };
-    // SAFETY: the name ends with a zero byte. The relation is open while its indexes are listed, and its lock is kept to
+    // SAFETY: the name is NUL-terminated. The relation is open while its indexes are listed, and its lock is kept to
     // the end of the transaction. Rows of the catalog are deleted by PostgreSQL's own functions.
     unsafe {
         let column = pg_sys::get_attnum(table, column.as_ptr());

@@ -30,7 +30,7 @@ impl Published {
                 let _ = fs::remove_file(path);
             }
         }
-        // SAFETY: set when the backend started, constant since.
+        // SAFETY: set once when the backend starts.
         let pid = unsafe { pg_sys::MyProcPid };
         Self { path: Path::new(FOLDER).join(format!("{}{pid}", name())) }
     }

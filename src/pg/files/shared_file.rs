@@ -39,7 +39,7 @@ impl Mapped {
 
 /// The common prefix of the files of this database.
 pub fn prefix() -> String {
-    // SAFETY: set when the backend connected to its database, constant since.
+    // SAFETY: set once when the backend connects to its database.
     format!("{PREFIX}.{}.", u32::from(unsafe { pg_sys::MyDatabaseId }))
 }
 
@@ -50,14 +50,14 @@ pub fn version_file(version_id: i64, table: pg_sys::Oid) -> PathBuf {
 
 /// The path of another file of this database. The oid of a table distinguishes installations of the extension.
 pub fn database_file(name: &str, table: pg_sys::Oid) -> PathBuf {
-    // SAFETY: set when the backend connected to its database, constant since.
+    // SAFETY: set once when the backend connects to its database.
     let database = u32::from(unsafe { pg_sys::MyDatabaseId });
     Path::new(FOLDER).join(format!("{PREFIX}_{name}.{database}.{}", u32::from(table)))
 }
 
 /// The mode of directories in the data directory.
 fn folder_mode() -> u32 {
-    // SAFETY: set when the server starts, constant since.
+    // SAFETY: set once when the server starts.
     unsafe { pg_sys::data_directory_mode as u32 }
 }
 
@@ -171,7 +171,7 @@ pub struct WriteLock(#[expect(dead_code, reason = "the lock goes when the file i
 impl WriteLock {
     /// Waits for the lock, checking for interrupts. It is released when the process ends in any way.
     pub fn begin() -> io::Result<Self> {
-        // SAFETY: set when the backend connected to its database, constant since; ends with a zero byte.
+        // SAFETY: set once when the backend connects to its database; NUL-terminated.
         let folder = unsafe { CStr::from_ptr(pg_sys::DatabasePath) };
         let folder = File::open(folder.to_string_lossy().as_ref())?;
         loop {

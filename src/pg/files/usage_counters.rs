@@ -65,7 +65,7 @@ impl Counters {
     }
 
     fn layout(&self) -> &Layout {
-        // SAFETY: the mapping has the length of a layout and begins at a page; whoever maps it changes atomics only, and
+        // SAFETY: the mapping has the length of a layout and begins at a page; all who map it change only atomics, and
         // nobody shortens it.
         unsafe { &*self.0.as_ptr().cast::<Layout>() }
     }

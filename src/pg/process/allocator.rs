@@ -51,7 +51,7 @@ static THREADS: [AtomicI32; MOST_THREADS] = [const { AtomicI32::new(0) }; MOST_T
 
 struct Allocator;
 
-// SAFETY: memory is the system's, or a part of the reserve that nobody else has until it is given back.
+// SAFETY: memory is the system's, or a part of the reserve that is not given out again until it is freed.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -103,7 +103,7 @@ unsafe impl GlobalAlloc for Allocator {
 
 /// Maps the reserve; called when the library is loaded.
 pub fn reserve() {
-    // SAFETY: a new mapping that nobody else has.
+    // SAFETY: creates a new mapping.
     let start = unsafe { map(RESERVE + FAREWELL) };
     if start == libc::MAP_FAILED {
         let needed = (RESERVE + FAREWELL) as u64;
@@ -170,7 +170,7 @@ fn while_short(layout: Layout) -> *mut u8 {
 fn recover() {
     SHORT.store(false, Ordering::Relaxed);
     if SLACK_AT.load(Ordering::Relaxed) == 0 {
-        // SAFETY: a new mapping that nobody else has.
+        // SAFETY: creates a new mapping.
         let start = unsafe { map(SLACK) };
         if start != libc::MAP_FAILED {
             SLACK_AT.store(start as usize, Ordering::Relaxed);
@@ -288,7 +288,7 @@ fn is_asleep(thread: i32) -> bool {
     if write!(path, "/proc/self/task/{thread}/stat\0").is_err() {
         return true;
     }
-    // SAFETY: the path ends with a zero byte, and the buffer has its length.
+    // SAFETY: the path is NUL-terminated, and the buffer has its length.
     let length = unsafe {
         let file = libc::open(path.get_ref().as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC);
         if file < 0 {

@@ -46,7 +46,7 @@ impl Started {
 /// Starts a worker that calls `function` of this library with `order`, at most 127 bytes; `None` if the server has no
 /// free slot.
 pub fn start(function: &str, order: &str) -> Option<Started> {
-    // SAFETY: set when the backend connected to its database, constant since.
+    // SAFETY: set once when the backend connects to its database.
     let (database, pid) = unsafe { (pg_sys::MyDatabaseId, pg_sys::MyProcPid) };
     BackgroundWorkerBuilder::new("pg_segrec training")
         .set_type("pg_segrec training")
@@ -145,7 +145,7 @@ pub fn at_commit(act: impl FnOnce() + std::panic::UnwindSafe + std::panic::RefUn
 /// Changes a setting of this process.
 pub fn set(name: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) {
-        // SAFETY: both end with a zero byte.
+        // SAFETY: both are NUL-terminated.
         unsafe {
             pg_sys::SetConfigOption(
                 name.as_ptr(),
@@ -169,7 +169,7 @@ pub fn pause(time: Duration) {
 /// Shows in `pg_stat_activity` what this process does.
 pub fn show(activity: &str) {
     if let Ok(activity) = CString::new(activity) {
-        // SAFETY: the text ends with a zero byte and is copied.
+        // SAFETY: the text is NUL-terminated and is copied.
         unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, activity.as_ptr()) };
     }
 }

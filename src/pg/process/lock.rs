@@ -6,7 +6,7 @@ use std::cell::RefCell;
 /// Raises PostgreSQL's usual error on a replica or in a read-only transaction.
 pub fn refuse_in_read_only() {
     let what = c"a change of a model";
-    // SAFETY: the text ends with a zero byte.
+    // SAFETY: the text is NUL-terminated.
     unsafe {
         pg_sys::PreventCommandDuringRecovery(what.as_ptr());
         pg_sys::PreventCommandIfReadOnly(what.as_ptr());
@@ -52,7 +52,7 @@ impl Shared {
     pub fn address(self) -> (pg_sys::Oid, pg_sys::Oid) {
         match self {
             Self::Role(role) => (pg_sys::AuthIdRelationId, role),
-            // SAFETY: set when the backend connected to its database, constant since.
+            // SAFETY: set once when the backend connects to its database.
             Self::Database => (pg_sys::DatabaseRelationId, unsafe { pg_sys::MyDatabaseId }),
         }
     }
@@ -130,7 +130,7 @@ fn acquire(tag: &pg_sys::LOCKTAG, session: bool) -> bool {
 
 fn tag(table: pg_sys::Oid, key: i64) -> pg_sys::LOCKTAG {
     pg_sys::LOCKTAG {
-        // SAFETY: set when the backend connected to its database, constant since.
+        // SAFETY: set once when the backend connects to its database.
         locktag_field1: u32::from(unsafe { pg_sys::MyDatabaseId }),
         locktag_field2: u32::from(table),
         locktag_field3: key as u32,

@@ -39,7 +39,7 @@ impl SmallBlocks {
 
 impl Drop for SmallBlocks {
     fn drop(&mut self) {
-        // SAFETY: undoes `new`; the context before is alive still.
+        // SAFETY: undoes `new`; the context before is still alive.
         unsafe { pg_sys::MemoryContextSwitchTo(self.before) };
     }
 }

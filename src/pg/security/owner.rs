@@ -8,7 +8,7 @@ use std::ffi::CStr;
 
 /// The oid and the owner of a table; `None` if it does not exist. Answered from caches.
 pub fn table_and_owner(schema: &CStr, table: &CStr) -> Option<(pg_sys::Oid, pg_sys::Oid)> {
-    // SAFETY: both names end with a zero byte; the relation is open while its owner is read.
+    // SAFETY: both names are NUL-terminated; the relation is open while its owner is read.
     unsafe {
         let namespace = pg_sys::get_namespace_oid(schema.as_ptr(), true);
         let oid = pg_sys::get_relname_relid(table.as_ptr(), namespace);
@@ -41,7 +41,7 @@ const PINNED: [(&CStr, &CStr); 5] = [
 /// # Safety
 /// A level of nesting has begun, and there is such a setting.
 unsafe fn save(name: &CStr, value: &CStr) {
-    // SAFETY: both end with a zero byte; the call is that of `fmgr_security_definer`.
+    // SAFETY: both are NUL-terminated; the call is that of `fmgr_security_definer`.
     unsafe {
         pg_sys::set_config_option(
             name.as_ptr(),
@@ -65,7 +65,7 @@ pub struct PinnedPath {
 impl PinnedPath {
     /// Pins the search path until dropped.
     pub fn new() -> Self {
-        // SAFETY: reads a setting, a text that ends with a zero byte or null; the calls are those of
+        // SAFETY: reads a setting, a NUL-terminated text or null; the calls are those of
         // `fmgr_security_definer`, in their order.
         let nest_level = unsafe {
             let path = pg_sys::namespace_search_path;

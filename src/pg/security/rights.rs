@@ -38,7 +38,7 @@ pub fn is_superuser() -> bool {
 pub fn may_read<'a>(relation: pg_sys::Oid, columns: impl IntoIterator<Item = &'a CStr>) -> bool {
     let role = current_role();
     let select = pg_sys::ACL_SELECT as pg_sys::AclMode;
-    // SAFETY: the out-pointer is valid, the names end with a zero byte; what the calls look at is in the catalog, or
+    // SAFETY: the out-pointer is valid, the names are NUL-terminated; what the calls look at is in the catalog, or
     // they say that it is not.
     unsafe {
         let mut missing = false;
@@ -63,7 +63,7 @@ pub fn may_read<'a>(relation: pg_sys::Oid, columns: impl IntoIterator<Item = &'a
 /// right to log in.
 pub fn may_connect(role: pg_sys::Oid) -> bool {
     let connect = pg_sys::ACL_CONNECT as pg_sys::AclMode;
-    // SAFETY: set when the backend connected to its database, constant since.
+    // SAFETY: set once when the backend connects to its database.
     let database = unsafe { pg_sys::MyDatabaseId };
     // SAFETY: looks the database up in the catalog.
     #[cfg(any(feature = "pg14", feature = "pg15"))]
