@@ -29,7 +29,7 @@ pgrx::extension_sql_file!("../sql/schema/functions.sql", name = "functions", req
 pgrx::extension_sql_file!("../sql/schema/procedures.sql", name = "procedures", requires = ["functions"]);
 pgrx::extension_sql_file!("../sql/schema/closed.sql", name = "closed", requires = ["procedures"]);
 
-/// What is done when the library is loaded.
+/// Called when the library is loaded.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::process::allocator::reserve();

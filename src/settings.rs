@@ -1,19 +1,19 @@
-//! The settings (GUCs), each once: name, default, range, what it does.
+//! The settings (GUCs) with their names, defaults, ranges and descriptions.
 
 use crate::error::Result;
 use crate::pg::datums::encoding::decode;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
 
-/// `segrec.default_model`
+/// `segrec.default_model`.
 static DEFAULT_MODEL: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
-/// `segrec.training_memory`, in megabytes
+/// `segrec.training_memory`, in megabytes.
 static TRAINING_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(4096);
-/// `segrec.threads`
+/// `segrec.threads`.
 static THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
-/// `segrec.max_jobs_per_role`
+/// `segrec.max_jobs_per_role`.
 static JOBS_PER_ROLE: GucSetting<i32> = GucSetting::<i32>::new(2);
-/// `segrec.max_jobs`
+/// `segrec.max_jobs`.
 static JOBS: GucSetting<i32> = GucSetting::<i32>::new(4);
 
 /// Registers the settings; called once when the library is loaded.
@@ -68,15 +68,15 @@ pub fn register() {
     );
 }
 
-/// What PostgreSQL writes where there is no limit of connections.
+/// The value that means no limit, as for PostgreSQL's connection limits.
 const NO_LIMIT: i32 = -1;
-/// More processes than any server has for them.
+/// The maximum of both limits, more than any server has background workers.
 const MOST_JOBS: i32 = 1024;
 
-/// The name of the default model, where one is set.
+/// The name of the default model, if one is set.
 ///
 /// # Errors
-/// The name is not UTF-8, in a database that takes any bytes.
+/// If the name is not UTF-8, in a database with encoding SQL_ASCII.
 pub fn default_model() -> Result<Option<String>> {
     let Some(name) = DEFAULT_MODEL.get() else {
         return Ok(None);
@@ -84,12 +84,12 @@ pub fn default_model() -> Result<Option<String>> {
     Ok(Some(decode(name.to_bytes())?.into_owned()).filter(|name| !name.is_empty()))
 }
 
-/// Bytes a training may take.
+/// The number of bytes that a training may take.
 pub fn training_memory() -> u64 {
     TRAINING_MEMORY.get() as u64 * 1024 * 1024
 }
 
-/// Threads of a training.
+/// The number of threads of a training.
 pub fn threads() -> usize {
     match THREADS.get() {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -101,12 +101,12 @@ fn limit(setting: &GucSetting<i32>) -> Option<u16> {
     u16::try_from(setting.get()).ok()
 }
 
-/// How many trainings in the background a role may have at once; none where there is no limit.
+/// The maximum number of concurrent background trainings per role; `None` if there is no limit.
 pub fn jobs_per_role() -> Option<u16> {
     limit(&JOBS_PER_ROLE)
 }
 
-/// How many there may be at once in a database; none where there is no limit.
+/// The maximum number of concurrent background trainings per database; `None` if there is no limit.
 pub fn jobs() -> Option<u16> {
     limit(&JOBS)
 }

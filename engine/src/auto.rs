@@ -1,18 +1,18 @@
-//! A setting that is given or left to the training: `"auto"` or a value.
+//! A setting that is either given or left to the training (`"auto"`).
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// `"auto"` or a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AutoOr<T> {
-    /// The training decides.
+    /// The training chooses the value.
     Auto,
-    /// This value.
+    /// The value is given.
     Given(T),
 }
 
 impl<T> AutoOr<T> {
-    /// The given value, or what `decide` says.
+    /// The given value, or the result of `decide`.
     pub fn unwrap_or_else(self, decide: impl FnOnce() -> T) -> T {
         match self {
             Self::Auto => decide(),

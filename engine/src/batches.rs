@@ -1,8 +1,8 @@
-//! Rows in batches that neither have too many rows nor too many bytes: for whoever copies them somewhere.
+//! Divides rows into batches that are limited both in rows and in bytes.
 
 use std::ops::Range;
 
-/// Batches of rows, one after the other: at most so many rows, and so many bytes unless a single row has more.
+/// Consecutive batches of at most `most_rows` rows and `most_bytes` bytes, unless a single row takes more.
 pub fn batched(
     rows: usize,
     most_rows: usize,

@@ -1,71 +1,71 @@
-//! What can go wrong in the engine. Every variant names the input and the range that is right;
-//! the extension maps them to SQLSTATE, DETAIL and HINT in one place.
+//! Errors of the engine. Every variant names the offending input and the valid range; the extension maps them to
+//! SQLSTATE, DETAIL and HINT in one place.
 
 use thiserror::Error;
 
-/// The engine's result.
+/// The result type of the engine.
 pub type Result<T> = std::result::Result<T, EngineError>;
 
 /// An error of the engine.
 #[derive(Debug, Error, Clone, PartialEq)]
 pub enum EngineError {
-    /// The observer asked to stop.
+    /// The observer requested cancellation.
     #[error("the work was cancelled")]
     Cancelled,
-    /// The system gave no more memory.
+    /// The system refused a request for memory.
     #[error("{bytes} bytes of memory were not given")]
     NoMemory {
-        /// What was asked for.
+        /// The number of bytes requested.
         bytes: u64,
     },
     /// Two inputs that belong together have different sizes.
     #[error("{what}: expected {expected} values, found {found}")]
     Shape {
-        /// Which input.
+        /// The name of the input.
         what: &'static str,
-        /// The size that is right.
+        /// The expected size.
         expected: usize,
-        /// The size that was given.
+        /// The actual size.
         found: usize,
     },
-    /// Nothing to learn from.
+    /// There is nothing to learn from.
     #[error("there is nothing to train on: {reason}")]
     NothingToTrainOn {
         /// What is missing.
         reason: String,
     },
-    /// Nothing tells users apart.
+    /// No data distinguish users, so they cannot be segmented.
     #[error("there is nothing to divide users by: {reason}")]
     NothingToDivideBy {
         /// What is missing.
         reason: String,
     },
-    /// A matrix that must be positive definite is not, or factors became infinite.
+    /// A matrix is not positive definite, or factors became infinite.
     #[error("the factors of {what} are not finite")]
     NotFinite {
-        /// Which factors.
+        /// The name of the factors.
         what: &'static str,
     },
-    /// What is stored of a part of a model cannot be written or read.
+    /// A stored part of a model cannot be encoded or decoded.
     #[error("what is stored of {what} is damaged")]
     Encoding {
-        /// Which part.
+        /// The name of the part.
         what: &'static str,
     },
-    /// A column cannot be used as it is.
+    /// A column has unusable contents or an unsuitable type.
     #[error("column \"{column}\" {reason}")]
     Column {
-        /// Its name.
+        /// The name of the column.
         column: String,
-        /// What is wrong, as the end of a sentence about it.
+        /// What is wrong, worded as the end of a sentence.
         reason: String,
     },
-    /// Something was asked for that needs more than was given.
+    /// A computation requires an input that was not given.
     #[error("{what} cannot be computed without {needs}")]
     Missing {
-        /// What was asked for.
+        /// What was requested.
         what: &'static str,
-        /// What is missing.
+        /// The missing input.
         needs: &'static str,
     },
 }

@@ -1,11 +1,11 @@
-//! The mathematics of pg_segrec, with no PostgreSQL in it: no I/O, no clock, no environment, no
-//! globals but a mark of the thread's ([`memory`]). Threads are those of the rayon pool the caller runs it in; the same data and seed give
-//! the same bytes on any number of them.
+//! The mathematics of pg_segrec, without PostgreSQL: no I/O, no clock, no environment, and no globals except a
+//! thread-local flag ([`memory`]). It runs on the caller's rayon pool; the same data and seed give the same result on
+//! any number of threads.
 //!
-//! Data flows one way: events → [`interactions`] → [`scorers`] → [`segmentation`] → [`scorers`] (the parts that segments
-//! have of their own) → [`ranking`] → [`evaluation`]. [`training`] is the whole path, directed by [`options`]; [`study`]
-//! repeats it with other options. What else is known about users enters through [`features`], as points that
-//! segmentation can divide.
+//! Data flow in one direction: events → [`interactions`] → [`scorers`] → [`segmentation`] → [`scorers`] (the segments'
+//! own parts) → [`ranking`] → [`evaluation`]. [`training`] covers the whole path, controlled by [`options`]; [`study`]
+//! repeats it with other options. Other data about users enter through [`features`], as points that segmentation
+//! divides.
 
 #![forbid(unsafe_code)]
 

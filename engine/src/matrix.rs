@@ -26,18 +26,18 @@ impl Matrix {
     /// Takes `data` as rows of `columns` values.
     ///
     /// # Errors
-    /// [`EngineError::Shape`] where the length is not a multiple of `columns`.
+    /// [`EngineError::Shape`] if the length is not a multiple of `columns`.
     pub fn from_data(columns: usize, data: Vec<f32>) -> Result<Self> {
         Rows::new(columns, &data)?;
         Ok(Self { columns, data })
     }
 
-    /// Number of rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.view().rows()
     }
 
-    /// Number of columns.
+    /// The number of columns.
     pub fn columns(&self) -> usize {
         self.columns
     }
@@ -54,28 +54,28 @@ impl Matrix {
         &mut self.data[row * self.columns..(row + 1) * self.columns]
     }
 
-    /// All values, row after row.
+    /// All values, row by row.
     pub fn data(&self) -> &[f32] {
         &self.data
     }
 
-    /// All values, mutable.
+    /// All values, row by row, mutable.
     pub fn data_mut(&mut self) -> &mut [f32] {
         &mut self.data
     }
 
-    /// The rows with the given numbers, in that order.
+    /// Copies the rows with the given numbers, in that order.
     pub fn select(&self, rows: &[u32]) -> Self {
         self.view().select(rows)
     }
 
-    /// The rows where they lie.
+    /// A borrowed view of all rows.
     pub fn view(&self) -> Rows<'_> {
         Rows { columns: self.columns, data: &self.data }
     }
 }
 
-/// The rows of a matrix that somebody else holds: a [`Matrix`], or a file that is mapped.
+/// Borrowed rows of a matrix, from a [`Matrix`] or a mapped file.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rows<'a> {
     columns: usize,
@@ -86,7 +86,7 @@ impl<'a> Rows<'a> {
     /// Takes `data` as rows of `columns` values.
     ///
     /// # Errors
-    /// [`EngineError::Shape`] where the length is not a multiple of `columns`.
+    /// [`EngineError::Shape`] if the length is not a multiple of `columns`.
     pub fn new(columns: usize, data: &'a [f32]) -> Result<Self> {
         if columns == 0 && !data.is_empty() || columns > 0 && !data.len().is_multiple_of(columns) {
             return Err(EngineError::Shape { what: "matrix data", expected: columns, found: data.len() });
@@ -94,12 +94,12 @@ impl<'a> Rows<'a> {
         Ok(Self { columns, data })
     }
 
-    /// Number of rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.data.len().checked_div(self.columns).unwrap_or(0)
     }
 
-    /// Number of columns.
+    /// The number of columns.
     pub fn columns(&self) -> usize {
         self.columns
     }
@@ -110,12 +110,12 @@ impl<'a> Rows<'a> {
         &self.data[row * self.columns..(row + 1) * self.columns]
     }
 
-    /// All values, row after row.
+    /// All values, row by row.
     pub fn data(&self) -> &'a [f32] {
         self.data
     }
 
-    /// The rows with the given numbers, in that order.
+    /// Copies the rows with the given numbers, in that order.
     pub fn select(&self, rows: &[u32]) -> Matrix {
         let mut data = Vec::with_capacity(rows.len() * self.columns);
         for &row in rows {
@@ -154,7 +154,7 @@ impl<'a> From<Rows<'a>> for ArrayView2<'a, f32> {
     }
 }
 
-/// A matrix as it is read, before anybody looked at its shape.
+/// A deserialized matrix whose shape has not been checked yet.
 #[derive(Deserialize)]
 struct Unchecked {
     columns: usize,

@@ -1,7 +1,7 @@
-//! Memory that may not be there: what grows with the input asks for it here, in a way that can fail.
+//! Fallible allocation, for everything whose size grows with the input.
 //!
-//! Whoever provides the memory of the process may do something else about a request that cannot fail (see
-//! [`is_asking`]): so these functions mark the thread while they ask.
+//! The allocator of the process may handle infallible requests in another way (see [`is_asking`]), so these functions
+//! mark the thread while they make a fallible one.
 
 use crate::error::{EngineError, Result};
 use std::cell::Cell;
@@ -13,28 +13,29 @@ thread_local! {
     static ASKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread asks for memory that may be refused.
+/// Whether this thread is making a request for memory that may be refused.
 pub fn is_asking() -> bool {
     ASKING.get()
 }
 
-/// Requests from this size on are asked about first.
+/// Requests of at least this size are checked in advance.
 const LARGE: usize = 1 << 20;
-/// Bytes of a page of memory.
+/// The size of a memory page in bytes.
 const PAGE: usize = 4096;
-/// Bytes of the pages that are taken at once.
+/// The number of bytes of pages that are occupied at once.
 const STEP: usize = 4 << 20;
 
 static GIVES: OnceLock<fn(usize) -> bool> = OnceLock::new();
 
-/// Has `gives` asked before every large request whether so many bytes would be given, from any thread: an allocation may
-/// succeed though there is no memory for it, and whoever then touches it is ended, as in a full control group.
+/// Sets the function that is called before every large request, from any thread, to check whether that many bytes are
+/// available. An allocation may succeed although there is no memory for it, and the process is then killed when it
+/// touches the pages, as in a full control group.
 pub fn ask_first(gives: fn(usize) -> bool) {
-    // The first stays.
+    // If it is already set, keep it.
     let _ = GIVES.set(gives);
 }
 
-/// What `ask` gives; where it is refused, the error says how many `bytes` were asked for.
+/// Returns the result of `ask`; if that is an error, reports that `bytes` bytes were refused.
 ///
 /// # Errors
 /// [`EngineError::NoMemory`].
@@ -53,8 +54,8 @@ fn would_give(bytes: usize) -> Result<()> {
     Ok(())
 }
 
-/// Has the system give the pages of a large room at once, some at a time, each asked about first: of pages that are
-/// first written much later nobody knows whether they will be there.
+/// Touches the pages of a large allocation in steps, each checked in advance. If they were first touched much later,
+/// they might no longer be available.
 fn occupy<T>(room: &mut [MaybeUninit<T>]) -> Result<()> {
     let size = size_of::<T>().max(1);
     if size_of_val(room) < LARGE || GIVES.get().is_none() {
@@ -68,7 +69,7 @@ fn occupy<T>(room: &mut [MaybeUninit<T>]) -> Result<()> {
     Ok(())
 }
 
-/// Room for `more` values; as much again as there is where that is more.
+/// Reserves space for `more` values, or for as many as there are if that is more.
 ///
 /// # Errors
 /// [`EngineError::NoMemory`].
@@ -81,7 +82,7 @@ pub fn reserve<T>(values: &mut Vec<T>, more: usize) -> Result<()> {
     occupy(values.spare_capacity_mut())
 }
 
-/// Bytes that [`reserve`] would ask for.
+/// The number of bytes that [`reserve`] would request.
 pub fn growth<T>(values: &Vec<T>, more: usize) -> usize {
     let needed = values.len().saturating_add(more);
     if needed <= values.capacity() {
@@ -90,7 +91,7 @@ pub fn growth<T>(values: &Vec<T>, more: usize) -> usize {
     needed.max(values.capacity().saturating_mul(2)).max(4).saturating_mul(size_of::<T>())
 }
 
-/// No values, with room for `count`.
+/// Creates an empty vector with space for `count` values.
 ///
 /// # Errors
 /// [`EngineError::NoMemory`].
@@ -100,7 +101,7 @@ pub fn with_room<T>(count: usize) -> Result<Vec<T>> {
     Ok(values)
 }
 
-/// `count` times a value.
+/// Creates a vector of `count` copies of a value.
 ///
 /// # Errors
 /// [`EngineError::NoMemory`].
@@ -110,7 +111,7 @@ pub fn filled<T: Clone>(value: T, count: usize) -> Result<Vec<T>> {
     Ok(values)
 }
 
-/// A copy.
+/// Copies a slice.
 ///
 /// # Errors
 /// [`EngineError::NoMemory`].

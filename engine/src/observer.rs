@@ -1,20 +1,20 @@
-//! Progress and cancellation: the engine tells an [`Observer`] how far it is and asks it whether
-//! to stop. It is asked from worker threads at least every few milliseconds.
+//! Progress and cancellation: the engine reports progress to an [`Observer`], and asks it at least every few
+//! milliseconds, from worker threads, whether to stop.
 
 use crate::error::{EngineError, Result};
 
-/// One report of progress.
+/// A progress report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
-    /// The phase of the work, a few words: `backbone`, `segments`, …
+    /// The name of the phase, a few words: `backbone`, `segments`, …
     pub phase: &'static str,
-    /// Step within the phase, from 1.
+    /// The number of the step within the phase, from 1.
     pub step: usize,
-    /// Steps of the phase.
+    /// The number of steps in the phase.
     pub steps: usize,
-    /// The loss after the step, where the phase has one.
+    /// The loss after the step, if the phase has one.
     pub loss: Option<f64>,
-    /// A metric measured in the step and its value.
+    /// The name and value of a metric that was measured in the step.
     pub metric: Option<(&'static str, f64)>,
 }
 
@@ -25,19 +25,19 @@ impl Progress {
     }
 }
 
-/// Receives progress and decides on cancellation. Called from any thread.
+/// Receives progress reports and can cancel the work. Called from any thread.
 pub trait Observer: Sync {
-    /// Takes a report.
+    /// Receives a report.
     fn report(&self, progress: Progress);
-    /// True once the work should stop.
+    /// Whether the work should stop.
     fn is_cancelled(&self) -> bool;
 
-    /// Seconds since the work began, by a clock of the caller's; 0 where it has none.
+    /// Seconds since the work began, by the caller's clock; 0 if there is none.
     fn seconds(&self) -> f64 {
         0.0
     }
 
-    /// An error once the work should stop.
+    /// Returns an error if the work should stop.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`].
@@ -46,7 +46,7 @@ pub trait Observer: Sync {
     }
 }
 
-/// Hears nothing and never stops.
+/// An observer that ignores reports and never cancels.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Silent;
 
@@ -57,7 +57,7 @@ impl Observer for Silent {
     }
 }
 
-/// Passes on the wish to stop, but no progress.
+/// An observer that passes on cancellation, but no progress.
 pub struct Quiet<'a>(pub &'a dyn Observer);
 
 impl Observer for Quiet<'_> {

@@ -1,13 +1,13 @@
-//! Randomness: every draw comes from the model's seed and a name of what it is for, so that the
-//! same data and seed give the same bytes whatever runs before or beside it.
+//! Random numbers. Every use derives a generator from the model's seed and the name of its purpose, so that the same
+//! data and seed give the same result regardless of other uses.
 
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// The generator used throughout.
+/// The random number generator used throughout.
 pub type Random = Xoshiro256PlusPlus;
 
-/// A generator for one purpose.
+/// Creates the generator for a purpose.
 pub fn random(seed: u64, purpose: &str) -> Random {
     Random::seed_from_u64(hash_bytes(seed, purpose.as_bytes()))
 }
@@ -21,7 +21,7 @@ pub fn mix(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// At most `most` of some numbers, chosen by the seed, ascending. They come ascending.
+/// A sample of at most `most` of the given ascending numbers, chosen by the seed, in ascending order.
 pub fn sample(mut numbers: Vec<u32>, most: usize, seed: u64) -> Vec<u32> {
     if numbers.len() > most {
         numbers.sort_unstable_by_key(|&number| mix(seed ^ u64::from(number)));
@@ -31,7 +31,7 @@ pub fn sample(mut numbers: Vec<u32>, most: usize, seed: u64) -> Vec<u32> {
     numbers
 }
 
-/// A hash of bytes that is the same on every machine and in every release: holdouts depend on it.
+/// A hash of bytes that is the same on all machines and in all releases, because holdouts depend on it.
 pub fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
     let mut state = mix(seed ^ bytes.len() as u64);
     for chunk in bytes.chunks(8) {

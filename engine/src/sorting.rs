@@ -1,14 +1,15 @@
-//! Sorting in place that can be stopped.
+//! In-place sorting that can be cancelled.
 
 use crate::error::Result;
 use crate::observer::Observer;
 use std::cmp::Ordering;
 
-/// Values that are sorted without a look at whether to stop: some 50 ms of numbers, some 300 ms of texts.
+/// The maximum number of values sorted between two checks for cancellation: some 50 ms for numbers, some 300 ms for
+/// texts.
 const PATIENCE: usize = 1 << 20;
 
-/// Sorts values; equal ones in any order. More than `PATIENCE` are first parted about their median, which costs
-/// two or three passes (10 ns for each number) between two looks.
+/// Sorts values; the order of equal ones is unspecified. More than `PATIENCE` values are first partitioned by their
+/// median, which takes two or three passes (10 ns per number) between two checks.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].

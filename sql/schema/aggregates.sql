@@ -1,9 +1,9 @@
--- Segments of any rows, without a model: the types, the functions on them, and the aggregates with the
--- parts they are made of. The parts are in segrec_catalog: nobody calls them.
+-- Segments of any rows, without a model: the types, the functions on them, and the aggregates with their support
+-- functions. The latter are in segrec_catalog, since users do not call them directly.
 --
--- The state of every aggregate is of the ordinary type segrec_summary, so that it can be sent between
--- parallel workers and between servers. SSPACE is what a group of many rows takes: it keeps a hashed
--- GROUP BY of many groups from holding more states at once than fit.
+-- The state of every aggregate has the ordinary type segrec_summary, so that it can be sent between parallel workers
+-- and between servers. SSPACE is the size of the state of a large group, so that the planner does not choose a hashed
+-- GROUP BY whose states would not fit into memory.
 
 CREATE TYPE @extschema@.segrec_clusters;
 CREATE TYPE @extschema@.segrec_summary;
@@ -52,10 +52,11 @@ COMMENT ON FUNCTION segrec_catalog.summary_receive(internal) IS 'reads a state f
 COMMENT ON FUNCTION segrec_catalog.summary_send(@extschema@.segrec_summary) IS 'writes a state to the binary protocol';
 
 -- Functions on clusters ---------------------------------------------------------------------------
--- COST is in units of cpu_operator_cost, some nanoseconds: a few distances.
+-- COST is in units of cpu_operator_cost, some nanoseconds: a call computes a few distances.
 
--- Features are arrays of any type of numbers. Each has a function of its own, since PostgreSQL converts no double precision[]
--- to real[] by itself; C tells them apart. The one of type text takes literals and parameters without a type.
+-- Features are arrays of any numeric type. Each type has its own declaration, since PostgreSQL does not cast double
+-- precision[] to real[] implicitly; the C function distinguishes them. The one of type text accepts untyped literals
+-- and parameters.
 
 CREATE FUNCTION @extschema@.segrec_assign(clusters @extschema@.segrec_clusters, features real[]) RETURNS integer
     IMMUTABLE STRICT PARALLEL SAFE COST 20 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_assign_wrapper';

@@ -1,5 +1,5 @@
--- The last statement of the script: what it made depends on nothing but itself and on what every server has. Whoever
--- owns the chosen schema might rename it while the script runs, and put another with types of their own in its place.
+-- The last statement of the script verifies that its objects depend only on each other and on built-in ones. The owner
+-- of the chosen schema could rename it while the script runs, and substitute another one with malicious types.
 
 DO $$
 DECLARE

@@ -1,5 +1,5 @@
--- What each column of the views means. A column means the same in every view it occurs in, so its
--- sentence stands here once; the few that differ name their view.
+-- Comments on the columns of the views. A column has the same meaning in every view, so each comment is given only
+-- once; the few exceptions name their view.
 
 DO $$
 DECLARE

@@ -1,12 +1,13 @@
--- The functions that people call, but for those that need no model. Rust has what they do: src/api.
+-- The functions that users call, except those that need no model. Their implementations are in src/api.
 --
--- They are declared here and not by pgrx, which cannot say the schema that whoever creates the extension chose.
+-- They are declared here rather than by pgrx, which does not support a schema chosen at CREATE EXTENSION.
 --
--- Arguments are as wide as what drivers send: PostgreSQL widens numbers and never narrows them. JSON is taken in any type
--- that drivers have for it, which anycompatible lets through, with literals and parameters of no type as text.
+-- Argument types are as wide as what drivers send: PostgreSQL widens numbers implicitly but never narrows them. JSON
+-- documents are declared as anycompatible, to accept any JSON type that drivers send; untyped literals and parameters
+-- arrive as text.
 --
--- COST is in units of cpu_operator_cost, .0025 of a page: a recommendation is two index look-ups and
--- a scan of some thousand short vectors.
+-- COST is in units of cpu_operator_cost, .0025 of a page: a recommendation takes two index lookups and a scan of some
+-- thousand short vectors.
 
 CREATE FUNCTION segrec_catalog.rows_of_n(internal) RETURNS internal
     IMMUTABLE STRICT PARALLEL SAFE COST 1 LANGUAGE c AS 'MODULE_PATHNAME', 'rows_of_n_wrapper';
@@ -104,10 +105,10 @@ COMMENT ON FUNCTION @extschema@.segrec_apply_trial(text, bigint, bigint)
     IS 'merges the options of a trial into those of its model';
 
 -- Recommendations ------------------------------------------------------------------------------------
--- The default of candidates is an array that no query makes by itself, so that it says that none were given: null, as of
--- array_agg over no rows, is an empty list.
+-- The default of candidates is an array that no query would produce, to distinguish an omitted argument from null,
+-- which means an empty list, since array_agg over no rows is null.
 --
--- ROWS is for an n that the planner does not know; else rows_of_n says n.
+-- ROWS is used if the planner does not know n; otherwise rows_of_n returns n.
 
 CREATE FUNCTION @extschema@.segrec_recommend(user_id bigint, n bigint DEFAULT 10, model text DEFAULT NULL,
         candidates bigint[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
@@ -184,7 +185,7 @@ COMMENT ON FUNCTION @extschema@.segrec_recommend_segment(bigint, bigint, text, t
     IS 'the items with the highest mean score for the members of a segment, as of the training';
 
 -- Scores, reasons and likeness -----------------------------------------------------------------------
--- Similar users and audiences read all users, by the thousands.
+-- Similar users and audiences read all users of a version.
 
 CREATE FUNCTION @extschema@.segrec_predict(user_id bigint, item_id bigint, model text DEFAULT NULL) RETURNS real
     STABLE PARALLEL SAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_predict_bigint_wrapper';
@@ -328,7 +329,7 @@ COMMENT ON FUNCTION @extschema@.segrec_compare(text, bigint, bigint)
     IS 'compares the recipes of two versions on the same held-out events, user by user';
 
 -- Moving and forgetting ------------------------------------------------------------------------------
--- What is exported has numbers with all digits they have.
+-- Exports contain numbers with all their digits.
 
 CREATE FUNCTION @extschema@.segrec_export(model text, version bigint DEFAULT NULL)
     RETURNS TABLE (part text, content text)

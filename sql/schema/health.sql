@@ -1,9 +1,9 @@
--- Whether models answer from what is true now, how their trainings go, and what they take: for who uses them, and for who
--- watches a server. Whatever became of the relations of a model, these views read the catalogs of PostgreSQL and nothing of
--- the relations, so they fail for none and wait for nobody.
+-- Whether models serve current data, the success of their trainings, and their size, for users and for monitoring.
+-- These views read only PostgreSQL's catalogs and not the relations of models, so they neither fail nor block, whatever
+-- happened to those relations.
 
--- Why a model does not answer from its relation as it is now, the first reason that there is. Joined by name, so that it is
--- looked into for the models that are asked for.
+-- Why a model does not serve the current contents of its relations; the first reason that applies. Join it by name, so
+-- that it is evaluated only for the models requested.
 CREATE VIEW segrec_catalog.model_states WITH (security_barrier) AS
 SELECT model.name,
        CASE
@@ -45,7 +45,7 @@ CROSS JOIN LATERAL (
     JOIN pg_catalog.pg_attribute attribute
         ON attribute.attrelid = read.oid AND attribute.attname = named.name::name AND attribute.attnum > 0
     JOIN pg_catalog.pg_type type ON type.oid = attribute.atttypid
-    -- Of a domain the type that it is of; of one of a domain nothing is said.
+    -- Resolve a domain to its base type; nothing is reported for domains over domains.
     JOIN pg_catalog.pg_type base ON base.oid = CASE type.typtype WHEN 'd' THEN type.typbasetype ELSE type.oid END
     WHERE base.typtype <> 'd'
       AND named.kind <> CASE WHEN base.oid IN ('pg_catalog.int2'::pg_catalog.regtype, 'pg_catalog.int4'::pg_catalog.regtype,
@@ -67,7 +67,7 @@ LEFT JOIN segrec_catalog.versions version ON version.version_id = model.deployed
 LEFT JOIN segrec_catalog.schedules schedule ON schedule.model_id = model.model_id;
 COMMENT ON VIEW segrec.models IS 'the models you may use';
 
--- What every version stores, by the numbers of rows that are known of it.
+-- The approximate size of every version, computed from its known numbers of rows.
 CREATE VIEW segrec_catalog.model_sizes WITH (security_barrier) AS
 SELECT version.model_id, pg_catalog.sum(version.users) AS users, pg_catalog.sum(version.items) AS items,
        pg_catalog.sum(version.items * version.segments) AS pairs
@@ -75,7 +75,7 @@ FROM segrec_catalog.versions version
 GROUP BY version.model_id;
 COMMENT ON VIEW segrec_catalog.model_sizes IS 'how many users and items the versions of each model have, and at most how many pairs of segments and items';
 
--- Trainings that left a trace: versions, and runs of schedules that failed.
+-- Recorded trainings: versions, and failed runs of schedules.
 CREATE VIEW segrec_catalog.attempts WITH (security_barrier) AS
 SELECT version.model_id, version.finished_at,
        CASE WHEN version.state = 'failed' THEN 'failed' WHEN version.deployed_at IS NULL THEN 'not deployed' ELSE 'deployed' END AS outcome
@@ -118,7 +118,8 @@ LEFT JOIN segrec_catalog.versions version ON version.version_id = model.deployed
 LEFT JOIN LATERAL (SELECT attempt.finished_at, attempt.outcome FROM segrec_catalog.attempts attempt
                    WHERE attempt.model_id = model.model_id AND attempt.finished_at IS NOT NULL
                    ORDER BY attempt.finished_at DESC LIMIT 1) AS last ON true
--- Of a table what PostgreSQL counts of its rows, of a partitioned one the sum of its partitions; of others nothing is known.
+-- PostgreSQL's estimate of the rows of a table, summed over the partitions of a partitioned one; unknown for other
+-- relations.
 CROSS JOIN LATERAL (
     WITH RECURSIVE part (oid) AS (
         SELECT model.events::oid

@@ -1,8 +1,8 @@
--- The metrics of anybody's lists and rows, without a model.
+-- Metrics of any lists and rows, without a model.
 
 -- Lists -------------------------------------------------------------------------------------------
--- One function measures; the named ones are inlined by the planner. COST is in units of cpu_operator_cost:
--- a sort of a few dozen ids.
+-- A single function computes all list metrics; the planner inlines the functions that are named after them. COST is in
+-- units of cpu_operator_cost: a call sorts a few dozen ids.
 
 CREATE FUNCTION segrec_catalog.list_metric(metric text, recommended bigint[], relevant bigint[], k bigint) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_list_metric_bigint_wrapper';
@@ -159,7 +159,7 @@ COMMENT ON FUNCTION segrec_catalog.gini_final(@extschema@.segrec_summary) IS 'pa
 CREATE TYPE @extschema@.segrec_bounds AS (low double precision, high double precision);
 COMMENT ON TYPE @extschema@.segrec_bounds IS 'the bounds of an interval';
 
--- The state is that of PostgreSQL's own avg and stddev: count, sum, sum of squared differences from the mean.
+-- The state is that of PostgreSQL's own avg and stddev: count, sum, and sum of squared differences from the mean.
 CREATE FUNCTION segrec_catalog.interval_final(state double precision[]) RETURNS @extschema@.segrec_bounds
     IMMUTABLE STRICT PARALLEL SAFE COST 10 LANGUAGE sql
     RETURN CASE WHEN state[1] >= 2 THEN (

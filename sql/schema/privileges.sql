@@ -1,5 +1,5 @@
--- Who may do what with the schemas and their relations: nobody but the owner, but for what is granted here.
--- Default privileges of whoever creates the extension may have opened what is new to others.
+-- Privileges on the schemas and their relations: only the owner has any, except for those granted here. Revoke first,
+-- since default privileges of the role that creates the extension may have granted some on new objects.
 
 DO $$
 DECLARE

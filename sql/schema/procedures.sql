@@ -1,8 +1,9 @@
--- The procedures, which commit: tuning and the runs of schedules. What commits cannot pin its search path, so every
--- function, operator and type in their bodies has its schema. Their parts may be called by everybody: each checks that the caller
--- may train the model.
+-- The procedures that commit: tuning, and the runs of schedules. A procedure that commits cannot have a fixed search
+-- path, so all functions, operators and types in the bodies are schema-qualified. Everyone may call their helper
+-- functions, each of which checks that the caller may train the model.
 
--- Tuning. It commits after every trial: others see what was tried, and what was broken off goes on where it stopped.
+-- Tuning commits after every trial, so that others see the results so far, and an interrupted study resumes where it
+-- stopped.
 
 CREATE FUNCTION segrec_catalog.begin_study(model text, space anycompatible, trials bigint, metric text, search text,
         apply boolean)
@@ -34,7 +35,7 @@ COMMENT ON FUNCTION segrec_catalog.run_trial(bigint) IS 'part of segrec_tune: ru
 COMMENT ON FUNCTION segrec_catalog.finish_study(bigint, boolean)
     IS 'part of segrec_tune: says which trial is the best and applies it if asked';
 
--- Schedules. What a failed run says is kept while what it did is rolled back.
+-- Runs of schedules keep the error of a failed run, although its changes were rolled back.
 
 CREATE FUNCTION segrec_catalog.run_scheduled(model text, min_new_events bigint) RETURNS void
     VOLATILE PARALLEL UNSAFE COST 10000000 LANGUAGE c AS 'MODULE_PATHNAME', 'run_scheduled_wrapper';

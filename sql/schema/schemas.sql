@@ -1,7 +1,7 @@
--- The two schemas beside the one that the functions are installed in, and the search path of the whole script.
+-- The two schemas besides the one in which the functions are installed, and the search path of the whole script.
 --
--- Whoever creates the extension chooses that schema and may own it, while the script may run as the bootstrap
--- superuser. So nothing is looked for there: every name and operator below is one of pg_catalog or says its schema.
+-- The role that creates the extension chooses that schema and may own it, while the script may run as the bootstrap
+-- superuser. So nothing is ever looked up in it: every name and operator below is in pg_catalog or schema-qualified.
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 

@@ -1,9 +1,9 @@
--- The tables of models and versions. Only their owner writes and reads them: functions and views
--- act for the caller after checking what the caller may do.
+-- The tables of models and versions. Only their owner reads and writes them; functions and views act on behalf of the
+-- caller after checking the caller's rights.
 --
--- Every table has a primary key, by which logical replication tells rows apart. None has a foreign key: these tables
--- are there with the extension, before a restore by several jobs loads them in any order. What belongs to a model or a
--- version goes with it by the list in src/catalog/removal.rs, and what adds rows to a model keeps it from being dropped.
+-- Every table has a primary key, as the replica identity of logical replication. None has foreign keys, because a
+-- parallel restore loads these tables in any order, when their constraints exist already. src/catalog/removal.rs lists
+-- the dependents of models and versions to delete, and adding rows to a model locks it against being dropped.
 
 CREATE TABLE segrec_catalog.models (
     model_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -184,8 +184,8 @@ CREATE TABLE segrec_catalog.segment_history (
     valid_to timestamptz,
     PRIMARY KEY (model_id, user_id, valid_from)
 );
--- Nobody who forgets a user would look among the planner's statistics. Of a model that they do not know yet they would
--- say that it has no rows, and plans for no rows take a square of the time.
+-- Forgetting a user should not require a search of the planner's statistics. For a model newer than they are,
+-- statistics would also suggest that it has no rows, and plans made for no rows take quadratic time.
 ALTER TABLE segrec_catalog.segment_history ALTER user_id SET STATISTICS 0, ALTER model_id SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.segment_history IS 'the segment of every user while a version was deployed; valid_to is null for now';
 
@@ -268,11 +268,11 @@ ALTER TABLE segrec_catalog.schedule_runs ALTER error SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.schedule_runs IS 'the latest runs of schedules, a hundred of each model';
 CREATE INDEX ON segrec_catalog.schedule_runs (model_id, run_id);
 
--- The rows of a version are written by its training in the order of its primary key, and deleted with it. No column has
--- statistics: those of users' ids would be copies that nobody who forgets a user looks for, those of arrays cost more than
--- all others to gather, and those of keys say of a version that is newer than they are that it has no rows. Without them
--- the planner takes a share of the table, which is as it should be with many versions, and whole keys are looked up by
--- their indexes. Arrays are stored as they are, since factors do not compress.
+-- The rows of a version are written by its training in the order of the primary key, and deleted with it. No column has
+-- statistics. Those of user ids would keep copies of forgotten users, those of arrays are the most expensive to
+-- collect, and those of keys would suggest that newer versions have no rows. Without statistics the planner assumes a
+-- fixed share of the table, which suits a table of many versions, and full keys are looked up by index. Arrays are not
+-- compressed, since factors do not compress.
 CREATE TABLE segrec_catalog.version_users (
     version_id bigint NOT NULL,
     place integer NOT NULL,
@@ -355,8 +355,8 @@ CREATE TABLE segrec_catalog.segment_reachability (
 );
 COMMENT ON TABLE segrec_catalog.segment_reachability IS 'the reachability plot of each version with segments by OPTICS; place is that in the plot, user_place that in segrec_catalog.version_users';
 
--- A version that is dropped leaves its rows to vacuum, which comes when they are a twentieth of the table and not a fifth:
--- with the five versions that are kept by default it would else come at every second training only.
+-- A dropped version leaves dead rows. Vacuum starts when they make up a twentieth of the table rather than a fifth;
+-- with the five versions kept by default it would otherwise only follow every second training.
 DO $$
 DECLARE
     stored record;
@@ -386,7 +386,7 @@ CREATE TABLE segrec_catalog.model_functions (
 );
 COMMENT ON TABLE segrec_catalog.model_functions IS 'the functions that segrec_create_functions made, by name: a dump brings functions by themselves, with other numbers; they go with the model';
 
--- What is done in the background belongs to a server: a dump takes none of it along.
+-- Background jobs belong to a server and are not dumped.
 CREATE SEQUENCE segrec_catalog.jobs_job_seq;
 CREATE TABLE segrec_catalog.jobs (
     job bigint PRIMARY KEY,
@@ -406,14 +406,14 @@ ALTER TABLE segrec_catalog.jobs ALTER error SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.jobs IS 'trainings in the background; a running one holds an object lock on (this table, job), and the process that starts those that wait one on (this table, 0); orders is what the process of a waiting one will be told';
 COMMENT ON SEQUENCE segrec_catalog.jobs_job_seq IS 'the numbers of jobs';
 
--- Of a table that nobody has looked at the planner takes ten pages to be full, which for models would be some two hundred:
--- too many to look each of them up by its key.
+-- The planner assumes ten pages for a table that was never analyzed, some two hundred rows of models, and would prefer
+-- other plans to lookups by key.
 ANALYZE segrec_catalog.models, segrec_catalog.model_owners, segrec_catalog.model_grants;
 
--- Their contents belong to the database, not to the extension: pg_dump takes them along.
+-- The contents belong to the database rather than to the extension, so pg_dump includes them.
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.models_model_id_seq', '');
--- Owners and grants of roles that are gone stay behind: restored by their numbers, they might be other roles'.
+-- Exclude owners and grants of dropped roles: restored by oid, they might belong to other roles.
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.model_owners',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles WHERE pg_roles.oid OPERATOR(pg_catalog.=) owner::pg_catalog.oid)');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.model_grants',

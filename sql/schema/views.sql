@@ -1,18 +1,18 @@
--- The views. A role sees a model when it is a member of its owner or of a role that holds a grant on it,
--- or may read everything that the model reads: events, users and items are tables or materialized views in
--- schemas it may use, and no row-level security limits what of them the role would see. (A view or a foreign
--- table may show each role other rows.) What an error says may be a value of a row: it is shown to who may
--- train the model. All views are security barriers.
+-- The views. A role sees a model if it is a member of the owner or of a role with a grant on the model, or if it may
+-- read everything that the model reads: events, users and items are tables or materialized views in schemas that it may
+-- use, and row-level security does not restrict what it sees of them. (Views and foreign tables may show each role
+-- different rows.) Errors may quote values of rows, so only roles that may train the model see them. All views are
+-- security barriers.
 
--- Of dropped roles nobody is a member, so their grants give nothing.
+-- Nobody is a member of a dropped role, so its grants have no effect.
 CREATE VIEW segrec_catalog.held_grants WITH (security_barrier) AS
 SELECT model_id, privilege
 FROM segrec_catalog.model_grants
 WHERE grantee::oid = 0 OR pg_catalog.pg_has_role(grantee::oid, 'USAGE');
 COMMENT ON VIEW segrec_catalog.held_grants IS 'the grants that the current role holds, itself, as a member or as everybody';
 
--- Roles are dropped without asking us. What they owned is then the catalog owner's, who is looked for only then: every
--- recommendation reads this view.
+-- Roles can be dropped without our knowledge; what they owned then belongs to the owner of the catalog. That owner is
+-- looked up only if needed, because every recommendation reads this view.
 CREATE VIEW segrec_catalog.owned_models WITH (security_barrier) AS
 SELECT model.*,
        COALESCE(role.oid, (SELECT relowner FROM pg_catalog.pg_class WHERE oid = 'segrec_catalog.models'::regclass))::regrole AS owner
@@ -82,7 +82,7 @@ JOIN segrec_catalog.segments segment ON segment.version_id = model.deployed_vers
 LEFT JOIN segrec_catalog.segment_labels label ON label.model_id = model.model_id AND label.segment = segment.segment;
 COMMENT ON VIEW segrec.segments IS 'the segments of each deployed version';
 
--- Of the tables of versions these read what is deployed by its key, beside other parts of a key that are asked for.
+-- The following views find the deployed version's rows by key, combined with any other key columns in the query.
 CREATE VIEW segrec.segment_members WITH (security_barrier) AS
 SELECT model.name AS model, member.user_id, member.segment, member.distance, member.confidence, member.noise
 FROM segrec_catalog.usable_models model
@@ -228,7 +228,7 @@ JOIN segrec_catalog.trials trial USING (study_id)
 ORDER BY model.name, trial.study_id, trial.trial;
 COMMENT ON VIEW segrec.trials IS 'the trials of every study by segrec_tune, also while it runs';
 
--- It gives the models that the caller may use; counters of others are in no table that could be asked.
+-- Returns only counters of models that the caller may use; those of other models cannot be queried.
 CREATE FUNCTION segrec_catalog.serving_counters()
     RETURNS TABLE (model text, calls bigint, stored bigint, folded_in bigint, segment_popular bigint, popular bigint,
                    empty bigint, files_written bigint, since timestamptz)
@@ -240,7 +240,7 @@ SELECT model, calls, stored, folded_in, segment_popular, popular, empty, files_w
 FROM segrec_catalog.serving_counters();
 COMMENT ON VIEW segrec.serving_statistics IS 'what segrec_recommend and segrec_recommend_for answered with, counted over all sessions since the server''s first call';
 
--- What pg_cron says of a job, where it is installed and the current role may read it: of its own jobs.
+-- What pg_cron records about a job, if it is installed and the current role may read it, which it may for its own jobs.
 CREATE FUNCTION segrec_catalog.last_of_job(job bigint)
     RETURNS TABLE (status text, message text, started_at timestamptz)
     STABLE PARALLEL SAFE ROWS 1 COST 1000 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -290,8 +290,8 @@ JOIN segrec_catalog.schedule_runs run USING (model_id)
 ORDER BY model.name, run.run_id DESC;
 COMMENT ON VIEW segrec.schedule_runs IS 'the latest runs of schedules, a hundred of each model';
 
--- A job that says it is running while nobody holds its lock was ended before it could say otherwise. A replica
--- does not see the locks of its primary.
+-- A job marked as running without a process that holds its lock was ended by a shutdown or a crash. A replica cannot
+-- see the locks of its primary.
 CREATE VIEW segrec_catalog.seen_jobs WITH (security_barrier) AS
 SELECT job.job, job.model_id, job.role, job.pid, job.started_at, job.finished_at, job.version,
        CASE WHEN ended.early THEN 'failed' ELSE job.state END AS state,
@@ -315,7 +315,7 @@ JOIN segrec_catalog.seen_jobs job USING (model_id)
 WHERE model.may_train OR pg_catalog.pg_has_role(job.role::oid, 'USAGE');
 COMMENT ON VIEW segrec_catalog.usable_jobs IS 'the jobs that the current role may see and cancel';
 
--- It gives what trainings of models say that the current role may train.
+-- Returns the progress of trainings of models that the current role may train.
 CREATE FUNCTION segrec_catalog.progress_reports()
     RETURNS TABLE (pid integer, model_id bigint, job bigint, phase text, share float8, message text, started bigint, memory bigint)
     VOLATILE PARALLEL UNSAFE COST 1000 ROWS 3 LANGUAGE c AS 'MODULE_PATHNAME', 'progress_reports_wrapper';

@@ -1,6 +1,6 @@
-//! The SQL type `segrec_clusters`: the centroids that k-means found. A value is bytes that are read where
-//! they lie, in the machine's own order: format (4), dimensions (4), segments (4), rows (8), inertia (8),
-//! then the size of each segment (8 each), then centroid after centroid (4 each value). Its text is JSON.
+//! The SQL type `segrec_clusters`: the result of k-means. A value is read in place, in native byte order: format (4),
+//! dimensions (4), segments (4), rows (8), inertia (8), then the size of each segment (8 each), then the centroids (4
+//! per value). Its text form is JSON.
 
 use crate::error::{FeatureProblem, Result, SegrecError};
 use crate::pg::datums::features::{LARGEST_FEATURE, MOST_FEATURES};
@@ -15,13 +15,13 @@ use serde_json::ser::Formatter;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// The largest number of segments that `segrec_kmeans` finds.
+/// The maximum number of segments that `segrec_kmeans` finds.
 pub const MOST_SEGMENTS: i32 = 4096;
 const FORMAT: u32 = 1;
-/// Bytes before the sizes.
+/// The number of bytes before the sizes.
 const HEADER: usize = 28;
 
-/// A value, in place.
+/// A borrowed value.
 pub struct StoredClusters<'a> {
     dimensions: usize,
     rows: u64,
@@ -30,10 +30,10 @@ pub struct StoredClusters<'a> {
     centroids: Cow<'a, [f32]>,
 }
 
-/// The flat form.
+/// Encodes the flat form.
 ///
 /// # Errors
-/// Where there is no memory for it.
+/// If there is not enough memory.
 pub fn flatten(clusters: &CoresetClusters) -> Result<Vec<u8>> {
     let mut bytes = memory::with_room(HEADER + 8 * clusters.sizes.len() + 4 * clusters.centroids.len())?;
     for number in [FORMAT, clusters.columns as u32, clusters.sizes.len() as u32] {
@@ -47,10 +47,10 @@ pub fn flatten(clusters: &CoresetClusters) -> Result<Vec<u8>> {
 }
 
 impl<'a> StoredClusters<'a> {
-    /// Reads the flat form.
+    /// Decodes the flat form.
     ///
     /// # Errors
-    /// Where its parts do not fit together.
+    /// If its parts do not match.
     pub fn read(bytes: &'a [u8]) -> Result<Self> {
         let damaged = || SegrecError::InvalidValue {
             of: "segrec_clusters",
@@ -77,10 +77,10 @@ impl<'a> StoredClusters<'a> {
         })
     }
 
-    /// The segment whose centroid is nearest, from 1; of two as near the lower.
+    /// The segment whose centroid is nearest, from 1; ties go to the lower number.
     ///
     /// # Errors
-    /// Where there are more or fewer features than the centroids have.
+    /// If the number of features differs from that of the centroids.
     pub fn assign(&self, features: &[f32]) -> Result<i32> {
         let (expected, found) = (self.dimensions, features.len());
         if expected != found {
@@ -97,7 +97,7 @@ impl<'a> StoredClusters<'a> {
         Ok(best.0)
     }
 
-    /// Number, size and centroid of each segment.
+    /// The number, size and centroid of each segment.
     pub fn segments(&self) -> impl Iterator<Item = (i32, i64, &[f32])> {
         (1..)
             .zip(self.sizes)
@@ -105,9 +105,9 @@ impl<'a> StoredClusters<'a> {
             .map(|((segment, &size), centroid)| (segment, u64::from_ne_bytes(size) as i64, centroid))
     }
 
-    /// The text form.
+    /// Encodes the text form.
     pub fn to_text(&self) -> Result<String> {
-        // A value takes up to 16 bytes, and what grows doubles while the half is there still.
+        // A value takes up to 16 bytes, and a growing buffer doubles while its old half still exists.
         ask("the text of clusters", 3 * 16 * self.centroids.len())?;
         let text = Written {
             dimensions: self.dimensions,
@@ -123,7 +123,7 @@ impl<'a> StoredClusters<'a> {
     }
 }
 
-/// ‖a − b‖²: eight sums, which the compiler keeps in vectors.
+/// ‖a − b‖², with eight accumulators so that the compiler can vectorize it.
 #[inline]
 fn square_distance(a: &[f32], b: &[f32]) -> f32 {
     let (a_body, a_tail) = a.as_chunks::<8>();
@@ -138,7 +138,7 @@ fn square_distance(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + tail
 }
 
-/// The text form: JSON of these fields.
+/// The text form: a JSON object with these fields.
 #[derive(Serialize)]
 struct Written<'a> {
     dimensions: usize,
@@ -147,7 +147,7 @@ struct Written<'a> {
     segments: WrittenSegments<'a>,
 }
 
-/// One after the other, until an interrupt wants the end.
+/// Serializes the segments, checking for interrupts.
 struct WrittenSegments<'a>(&'a StoredClusters<'a>);
 
 impl Serialize for WrittenSegments<'_> {
@@ -162,7 +162,7 @@ impl Serialize for WrittenSegments<'_> {
     }
 }
 
-/// The same as it is read.
+/// The text form for deserialization.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
@@ -173,7 +173,7 @@ struct Text {
     segments: Vec<Segment>,
 }
 
-/// Segments one after the other, until an interrupt wants the end.
+/// Deserializes the segments, checking for interrupts.
 fn read_segments<'de, D: Deserializer<'de>>(reader: D) -> Result<Vec<Segment>, D::Error> {
     struct Segments;
     impl<'de> Visitor<'de> for Segments {
@@ -204,22 +204,22 @@ struct Segment {
     centroid: Vec<f32>,
 }
 
-/// The flat form of a text.
+/// Parses the text form and encodes the flat form.
 ///
 /// # Errors
-/// Where the text is not that of clusters.
+/// If the text is not valid.
 pub fn parse(text: &str) -> Result<Vec<u8>> {
-    // A value of two bytes takes four, there are three copies of it, and what grows doubles.
+    // Two bytes of text can become a value of four bytes, there are three copies, and growing vectors double.
     ask("clusters from a text", 8 * text.len())?;
     let parsed =
         run_alone(|_| serde_json::from_str::<Text>(text)).map_err(|error| invalid(error.to_string()))?;
     flatten(&checked(parsed).map_err(invalid)?)
 }
 
-/// The flat form that a client sent.
+/// Validates a flat form sent by a client.
 ///
 /// # Errors
-/// Where it is not that of clusters.
+/// If it is not valid.
 pub fn receive(bytes: &[u8]) -> Result<Vec<u8>> {
     let clusters =
         StoredClusters::read(bytes).map_err(|_| invalid("its parts do not fit together".to_owned()))?;
@@ -265,10 +265,10 @@ fn checked(text: Text) -> Result<CoresetClusters, String> {
     Ok(CoresetClusters { columns: dimensions, rows, inertia, sizes, centroids })
 }
 
-/// JSON as `jsonb` prints it: a blank after `:` and `,`, whole numbers without a fraction.
+/// Formats JSON like `jsonb`: a blank after `:` and `,`, and no fraction for integers.
 struct Spaced;
 
-/// Whether a number is short without an exponent; either way its digits are the fewest that read back.
+/// Whether to write a number without an exponent; the digits are the shortest that round-trip in either case.
 fn is_plain(value: f64) -> bool {
     value == 0.0 || (1e-5..1e16).contains(&value.abs())
 }

@@ -1,11 +1,11 @@
-//! The sums from which errors of predictions are known.
+//! The sums from which errors of predictions are computed.
 
 use serde::{Deserialize, Serialize};
 
-/// What predictions were off by, in all.
+/// The sums of errors over predictions.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct ErrorSums {
-    /// The number of rows.
+    /// The number of predictions.
     pub count: u64,
     /// The sum of |predicted − actual|.
     pub sizes: f64,
@@ -14,7 +14,7 @@ pub struct ErrorSums {
 }
 
 impl ErrorSums {
-    /// Adds what others were off by.
+    /// Adds the sums over other predictions.
     pub fn merge(&mut self, other: &Self) {
         self.count += other.count;
         self.sizes += other.sizes;

@@ -1,5 +1,5 @@
-//! The metrics of one list of recommendations against the items that turned out to be relevant, of anybody's
-//! ids: `segrec_precision` and its like. What a metric is, is in the engine (`evaluation/metrics.rs`).
+//! Metrics of one list against relevant items, with ids of any type: `segrec_precision` and related functions. The
+//! engine defines the metrics (`evaluation/metrics.rs`).
 
 use crate::error::{Result, SegrecError};
 use crate::pg::process::workers::run_alone;
@@ -7,14 +7,14 @@ use segrec_engine::evaluation::{ListMetrics, Metric};
 use segrec_engine::memory;
 use segrec_engine::sorting::sort_by;
 
-/// Items of a list between two looks at interrupts: some 10 ms.
+/// Items of a list between two checks for interrupts: some 10 ms.
 const PATIENCE: usize = 1 << 16;
 
-/// The metric of the list's first k items, or of all; none where nothing is relevant. Nulls are no items. A
-/// repeated item keeps its places in the list, and counts at the first.
+/// The metric of the list's first k items, or of all; `None` if nothing is relevant. Nulls are skipped. A repeated item
+/// takes up all its positions in the list, but only the first one can be a hit.
 ///
 /// # Errors
-/// Where k is less than 1, there is no memory for the relevant items, or the work was cancelled.
+/// If k is less than 1, there is not enough memory for the relevant items, or the work was cancelled.
 pub fn measure<T: Ord>(
     metric: Metric,
     recommended: impl Iterator<Item = Option<T>>,

@@ -1,11 +1,10 @@
-//! Segments and metrics of any rows, without a model: what the aggregates do with a row, with a group and
-//! with what other workers have gathered.
+//! Segments and metrics of any rows, without a model: the transition, combine and final functions of the aggregates.
 //!
-//! - [`state`]: what an aggregate carries, SQL type `segrec_summary`
-//! - [`clusters`]: what k-means finds, SQL type `segrec_clusters`
-//! - [`error_sums`]: what predictions were off by
-//! - [`threads`]: work on several threads
-//! - [`list_metrics`]: the metrics of one list
+//! - [`state`]: the states of aggregates, SQL type `segrec_summary`
+//! - [`clusters`]: the result of k-means, SQL type `segrec_clusters`
+//! - [`error_sums`]: sums of prediction errors
+//! - [`threads`]: runs large work on several threads
+//! - [`list_metrics`]: metrics of one list
 //! - [`value_metrics`]: metrics of rows with predictions, scores or counts
 
 pub mod clusters;

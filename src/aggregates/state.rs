@@ -1,7 +1,7 @@
-//! What an aggregate carries: one SQL type, `segrec_summary`, an ordinary one, so that PostgreSQL sends it
-//! between parallel workers and extensions that distribute tables send it between servers.
+//! The state of an aggregate: an ordinary SQL type, `segrec_summary`, so that PostgreSQL can send it between parallel
+//! workers, and extensions that distribute tables between servers.
 //!
-//! Its bytes are a format byte and postcard's form of [`State`]; its text is their hexadecimal form.
+//! Its flat form is a format byte followed by postcard's encoding of [`State`]; its text form is that in hexadecimal.
 
 use super::clusters::{self, MOST_SEGMENTS};
 use super::error_sums::ErrorSums;
@@ -19,26 +19,26 @@ use serde::{Deserialize, Serialize};
 /// The first byte of the flat form.
 const FORMAT: u8 = 1;
 
-/// The number of a kind in the flat form.
+/// The discriminant of [`State::Labelled`] in the flat form.
 const LABELLED: u8 = 1;
 const PAIRS: u8 = 2;
-/// What the flat form has beside numbers, at most.
+/// The maximum size of the flat form, apart from numbers.
 const LITTLE: usize = 1024;
 
 /// The running state of an aggregate over the rows of a group.
 #[derive(Clone, Serialize, Deserialize)]
 pub enum State {
-    /// Of `segrec_kmeans`.
+    /// The state of `segrec_kmeans`.
     Kmeans(Coreset),
-    /// Of `segrec_silhouette` and `segrec_davies_bouldin`.
+    /// The state of `segrec_silhouette` and `segrec_davies_bouldin`.
     Labelled(LabelledSample),
-    /// Of `segrec_adjusted_rand`.
+    /// The state of `segrec_adjusted_rand`.
     Pairs(Contingency),
-    /// Of `segrec_rmse`, `segrec_mae` and `segrec_mse`.
+    /// The state of `segrec_rmse`, `segrec_mae` and `segrec_mse`.
     Errors(ErrorSums),
-    /// Of `segrec_auc`: the scores of relevant rows and of others.
+    /// The state of `segrec_auc`: the scores of relevant rows, and those of others.
     Scores([Vec<f64>; 2]),
-    /// Of `segrec_gini`.
+    /// The state of `segrec_gini`.
     Numbers(Vec<f64>),
 }
 
@@ -59,7 +59,7 @@ impl Carry for State {
     }
 
     fn flatten(&self) -> Result<Vec<u8>> {
-        // A whole number of eight bytes takes up to ten. Pairs are first copied and put in order.
+        // An integer of eight bytes takes up to ten. Pairs are first copied and sorted.
         let most = self.memory() / 4 * 5 + LITTLE;
         if let Self::Pairs(_) = self {
             ask("the flat form of a state", 3 * most)?;
@@ -75,8 +75,8 @@ impl Carry for State {
             reason,
             hint: "a summary is only what an aggregate of pg_segrec left, unchanged",
         };
-        // What a byte becomes, vectors doubling: a number of four or eight bytes the same, others up to eight; pairs ask
-        // for themselves.
+        // What a byte may become, with vectors that double: numbers of four or eight bytes keep their size, others grow
+        // up to eightfold; pairs check for themselves.
         let times = match bytes {
             [_, LABELLED, ..] => 24,
             [_, PAIRS, ..] => 0,
@@ -97,14 +97,14 @@ impl Carry for State {
     }
 }
 
-/// A state with one more row, or as it was where the row is skipped.
+/// The state after one more row; unchanged if the row is skipped.
 pub(super) type Next = Result<Option<Held<State>>>;
 
 pub(super) fn unchanged(state: Option<Carried<'_, State>>, aggregate: &Aggregate) -> Next {
     state.map(|state| state.hold(aggregate)).transpose()
 }
 
-/// The state to change: what there is, or a new one.
+/// The state to modify: the existing one, or a new one.
 pub(super) fn begun(
     state: Option<Carried<'_, State>>,
     aggregate: &Aggregate,
@@ -127,10 +127,10 @@ fn same_target(before: usize, now: usize) -> Result<()> {
     if before == now { Ok(()) } else { Err(SegrecError::SegmentCountChanges { before, now }) }
 }
 
-/// A row of `segrec_kmeans`.
+/// Adds a row to `segrec_kmeans`.
 ///
 /// # Errors
-/// Where `k` or the features cannot be used.
+/// If `k` or the features are invalid.
 pub fn add_features(
     state: Option<Carried<'_, State>>,
     features: Option<Features<'_>>,
@@ -152,10 +152,10 @@ pub fn add_features(
     Ok(Some(held))
 }
 
-/// A row of `segrec_silhouette` or `segrec_davies_bouldin`.
+/// Adds a row to `segrec_silhouette` or `segrec_davies_bouldin`.
 ///
 /// # Errors
-/// Where the features cannot be used.
+/// If the features are invalid.
 pub fn add_labelled(
     state: Option<Carried<'_, State>>,
     features: Option<Features<'_>>,
@@ -172,10 +172,10 @@ pub fn add_labelled(
     Ok(Some(held))
 }
 
-/// A row of `segrec_adjusted_rand`.
+/// Adds a row to `segrec_adjusted_rand`.
 ///
 /// # Errors
-/// Where the state is another aggregate's.
+/// If the state belongs to another aggregate.
 pub fn add_pair(state: Option<Carried<'_, State>>, pair: Option<(u64, u64)>, aggregate: &Aggregate) -> Next {
     let Some((a, b)) = pair else { return unchanged(state, aggregate) };
     let mut held = begun(state, aggregate, || State::Pairs(Contingency::default()))?;
@@ -185,12 +185,12 @@ pub fn add_pair(state: Option<Carried<'_, State>>, pair: Option<(u64, u64)>, agg
     Ok(Some(held))
 }
 
-/// A label of a division as a number: equal for equal labels.
+/// Hashes a label to a number.
 pub fn label(text: &[u8]) -> u64 {
     seed::hash_bytes(0, text)
 }
 
-/// Adds numbers to those that an aggregate keeps.
+/// Appends numbers to those that an aggregate keeps.
 pub(super) fn extend(numbers: &mut Vec<f64>, more: &[f64]) -> Result<()> {
     room(memory::growth(numbers, more.len()))?;
     memory::reserve(numbers, more.len())?;
@@ -198,10 +198,10 @@ pub(super) fn extend(numbers: &mut Vec<f64>, more: &[f64]) -> Result<()> {
     Ok(())
 }
 
-/// Both states as one.
+/// Merges two states.
 ///
 /// # Errors
-/// Where they are of different kinds.
+/// If they are of different kinds.
 pub fn merge(
     state: Option<Carried<'_, State>>,
     other: Option<Carried<'_, State>>,
@@ -240,10 +240,10 @@ pub fn merge(
     Ok(Some(held))
 }
 
-/// The clusters that `segrec_kmeans` returns, flat.
+/// The result of `segrec_kmeans`, in flat form.
 ///
 /// # Errors
-/// Where there are no threads, or the work was cancelled.
+/// If there are no threads, or the work was cancelled.
 pub fn clusters(state: &Carried<'_, State>) -> Result<Vec<u8>> {
     state.read(|state| {
         let State::Kmeans(summary) = state else { return Err(SegrecError::SummariesDiffer) };
@@ -253,17 +253,17 @@ pub fn clusters(state: &Carried<'_, State>) -> Result<Vec<u8>> {
     })?
 }
 
-/// A copy of the rows that a sample keeps, with room for the centres of their segments.
+/// Copies the rows that a sample keeps, and checks that there is memory for the centres of their segments.
 fn kept(sample: &LabelledSample) -> Result<(Matrix, Vec<u32>)> {
     let rows = sample.rows().min(2 * sample.bound() as u64) as usize;
     ask("a figure of segments", 2 * rows * sample.columns() * size_of::<f32>())?;
     Ok(sample.kept()?)
 }
 
-/// A figure of rows and their segments; none with fewer than two segments.
+/// The silhouette coefficient of rows and their segments; `None` with fewer than two segments.
 ///
 /// # Errors
-/// Where there are no threads, or the work was cancelled.
+/// If there are no threads, or the work was cancelled.
 pub fn silhouette(state: &Carried<'_, State>) -> Result<Option<f64>> {
     state.read(|state| {
         let State::Labelled(sample) = state else { return Err(SegrecError::SummariesDiffer) };
@@ -279,10 +279,10 @@ pub fn silhouette(state: &Carried<'_, State>) -> Result<Option<f64>> {
     })?
 }
 
-/// The Davies–Bouldin index of rows and their segments; none with fewer than two segments.
+/// The Davies–Bouldin index of rows and their segments; `None` with fewer than two segments.
 ///
 /// # Errors
-/// Where the state is another aggregate's, or the work was cancelled.
+/// If the state belongs to another aggregate, or the work was cancelled.
 pub fn davies_bouldin(state: &Carried<'_, State>) -> Result<Option<f64>> {
     state.read(|state| {
         let State::Labelled(sample) = state else { return Err(SegrecError::SummariesDiffer) };
@@ -294,12 +294,12 @@ pub fn davies_bouldin(state: &Carried<'_, State>) -> Result<Option<f64>> {
 /// The adjusted Rand index.
 ///
 /// # Errors
-/// Where the state is another aggregate's.
+/// If the state belongs to another aggregate.
 pub fn adjusted_rand(state: &Carried<'_, State>) -> Result<f64> {
     state.read(|state| match state {
         State::Pairs(pairs) => {
-            // The sizes of the segments of both divisions, of which there are as many as pairs at most. Some 10 ns for each
-            // pair, of which the bound of aggregates leaves a few million: nobody waits for that to stop.
+            // The sizes of the segments in both divisions, at most as many as pairs. A pair takes some 10 ns, and the
+            // memory limit of aggregates allows a few million, so no check for interrupts is needed.
             ask("segrec_adjusted_rand", 2 * pairs.memory())?;
             Ok(pairs.adjusted_rand())
         }
@@ -307,10 +307,10 @@ pub fn adjusted_rand(state: &Carried<'_, State>) -> Result<f64> {
     })?
 }
 
-/// A summary from its text.
+/// Parses the text form of a summary.
 ///
 /// # Errors
-/// Where the text is none.
+/// If the text is not valid.
 pub fn parse(text: &str) -> Result<Vec<u8>> {
     ask("a summary", text.len() / 2)?;
     let bytes = hex::decode(text).map_err(|error| SegrecError::InvalidValue {

@@ -1,18 +1,18 @@
-//! Work of an aggregate on one thread, or on several where it is much.
+//! Runs the work of an aggregate on one thread or, if it is large, on several.
 
 use crate::error::Result;
 use crate::pg::process::workers::{self, Workers};
 use crate::settings;
 use segrec_engine::Observer;
 
-/// Work up to which threads cost more than they gain: some 50 ms.
+/// The size of work below which threads cost more than they gain: some 50 ms.
 const ALONE: usize = 10_000_000;
 
-/// Runs `work` on this thread, or on threads of ours where it is much: `size` multiply-adds or so for
-/// each of a few dozen rounds.
+/// Runs `work` on this thread or, if it is large, on a thread pool. `size` is the approximate number of multiply-adds
+/// in each of a few dozen rounds.
 ///
 /// # Errors
-/// Where there are no threads.
+/// If there are no threads.
 pub fn run<T: Send>(size: usize, work: impl FnOnce(&dyn Observer) -> T + Send) -> Result<T> {
     if size < ALONE {
         return Ok(workers::run_alone(work));

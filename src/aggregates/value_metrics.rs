@@ -1,5 +1,5 @@
-//! Metrics of rows with predictions, scores or counts: `segrec_rmse`, `segrec_mae`, `segrec_mse`,
-//! `segrec_auc`, `segrec_gini`. Errors need three sums; the others hold 8 bytes a row and sort at the end.
+//! Metrics of rows with predictions, scores or counts: `segrec_rmse`, `segrec_mae`, `segrec_mse`, `segrec_auc`,
+//! `segrec_gini`. The first three only keep sums; the others keep 8 bytes per row and sort at the end.
 
 use super::error_sums::ErrorSums;
 use super::state::{Next, State, begun, extend, unchanged};
@@ -9,14 +9,14 @@ use crate::pg::process::workers::run_alone;
 use segrec_engine::evaluation::{auc_of_rows, gini};
 use segrec_engine::memory::copied;
 
-/// A mean over errors.
+/// A metric of prediction errors.
 #[derive(Clone, Copy, Debug)]
 pub enum ErrorMetric {
-    /// The root of the mean square.
+    /// The root mean squared error.
     Rmse,
-    /// The mean size.
+    /// The mean absolute error.
     Mae,
-    /// The mean square.
+    /// The mean squared error.
     Mse,
 }
 
@@ -25,10 +25,10 @@ fn finite(argument: &'static str, value: f64) -> Result<f64> {
     if value.is_finite() { Ok(value) } else { Err(SegrecError::Number { argument, value, fact }) }
 }
 
-/// A row of `segrec_rmse`, `segrec_mae` or `segrec_mse`.
+/// Adds a row to `segrec_rmse`, `segrec_mae` or `segrec_mse`.
 ///
 /// # Errors
-/// Where a number is not finite.
+/// If a number is not finite.
 pub fn add_error(
     state: Option<Carried<'_, State>>,
     predicted: Option<f64>,
@@ -43,10 +43,10 @@ pub fn add_error(
     Ok(Some(held))
 }
 
-/// A row of `segrec_auc`.
+/// Adds a row to `segrec_auc`.
 ///
 /// # Errors
-/// Where the score is not a number.
+/// If the score is NaN.
 pub fn add_score(
     state: Option<Carried<'_, State>>,
     score: Option<f64>,
@@ -66,10 +66,10 @@ pub fn add_score(
     Ok(Some(held))
 }
 
-/// A row of `segrec_gini`.
+/// Adds a row to `segrec_gini`.
 ///
 /// # Errors
-/// Where the value is negative or not finite.
+/// If the value is negative or not finite.
 pub fn add_number(state: Option<Carried<'_, State>>, value: Option<f64>, aggregate: &Aggregate) -> Next {
     let Some(value) = value else { return unchanged(state, aggregate) };
     if !(0.0..f64::INFINITY).contains(&value) {
@@ -82,10 +82,10 @@ pub fn add_number(state: Option<Carried<'_, State>>, value: Option<f64>, aggrega
     Ok(Some(held))
 }
 
-/// A metric of all errors.
+/// The value of an error metric.
 ///
 /// # Errors
-/// Where the state is another aggregate's.
+/// If the state belongs to another aggregate.
 pub fn error_metric(state: &Carried<'_, State>, figure: ErrorMetric) -> Result<f64> {
     state.read(|state| {
         let State::Errors(errors) = state else { return Err(SegrecError::SummariesDiffer) };
@@ -98,10 +98,10 @@ pub fn error_metric(state: &Carried<'_, State>, figure: ErrorMetric) -> Result<f
     })?
 }
 
-/// The area under the ROC curve; none where all rows are relevant or none is.
+/// The area under the ROC curve; `None` if all rows are relevant, or none is.
 ///
 /// # Errors
-/// Where the state is another aggregate's, there is no memory for a copy, or the work was cancelled.
+/// If the state belongs to another aggregate, there is not enough memory for a copy, or the work was cancelled.
 pub fn auc(state: &Carried<'_, State>) -> Result<Option<f64>> {
     state.read(|state| match state {
         State::Scores([relevant, others]) => {
@@ -112,10 +112,10 @@ pub fn auc(state: &Carried<'_, State>) -> Result<Option<f64>> {
     })?
 }
 
-/// The Gini coefficient; none where all values are 0.
+/// The Gini coefficient; `None` if all values are 0.
 ///
 /// # Errors
-/// Where the state is another aggregate's, there is no memory for a copy, or the work was cancelled.
+/// If the state belongs to another aggregate, there is not enough memory for a copy, or the work was cancelled.
 pub fn gini_coefficient(state: &Carried<'_, State>) -> Result<Option<f64>> {
     state.read(|state| match state {
         State::Numbers(numbers) => {

@@ -13,7 +13,7 @@ use crate::pg::process::memory::ask;
 use pgrx::prelude::*;
 use std::ffi::{CStr, CString};
 
-/// A text of ours as a C string: it has no zero bytes.
+/// Converts a text of ours, which contains no zero bytes, to a C string.
 fn text_out(text: String) -> CString {
     CString::new(text).unwrap_or_default()
 }
@@ -158,7 +158,7 @@ fn segrec_summary_in(text: &CStr) -> VarlenaValue {
 #[pg_extern(sql = false)]
 fn segrec_summary_out(state: Carried<'_, State>) -> CString {
     let bytes = or_raise(state.bytes());
-    // Two digits a byte, once here and twice more on their way to a text.
+    // Two digits per byte, held once here and twice more until it is a text.
     or_raise(ask("the text of a summary", 6 * bytes.len()));
     text_out(hex::encode(bytes))
 }

@@ -8,7 +8,7 @@ use crate::serving::{self, retry_after_cache_damage};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
-/// Rows of an explanation: item, what it adds in all, through factors, through neighbours.
+/// Rows of an explanation: the item, its total contribution, and the parts through factors and neighbours.
 type Reasons<T> = Vec<(Option<T>, f32, f32, f32)>;
 
 fn predict<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) -> Option<f32> {

@@ -7,7 +7,7 @@ use crate::pg::datums::text::Text;
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
-/// How many rows went, by the view that showed them.
+/// The numbers of deleted rows, by the view that showed them.
 type Rows = TableIterator<'static, (name!(relation, &'static str), name!(rows, i64))>;
 
 fn forget<T: SqlId>(model: Option<&str>, user: Option<&T>) -> Rows {

@@ -1,6 +1,6 @@
-//! The metrics of anybody's lists and rows: `segrec_precision` and its like, `segrec_rmse`, `segrec_mae`,
-//! `segrec_mse`, `segrec_auc`, `segrec_gini`. In SQL they are calls of one
-//! function with the name of a metric, or aggregates: `sql/schema/metrics.sql`.
+//! Metrics of any lists and rows: `segrec_precision` and related functions, `segrec_rmse`, `segrec_mae`, `segrec_mse`,
+//! `segrec_auc`, `segrec_gini`. In SQL they are aggregates, or calls of one function with the name of a metric:
+//! `sql/schema/metrics.sql`.
 
 use crate::aggregates::list_metrics;
 use crate::aggregates::state::State;

@@ -1,7 +1,7 @@
-//! What SQL calls, one file per verb family: Rust's side of the signatures. Bodies turn arguments into the forms of
-//! `commands` and `serving` and results into rows. SQL's side, with defaults, volatility, costs, comments and
-//! privileges, stands in `sql/schema/`: pgrx cannot write it, since it says the schema that whoever creates the
-//! extension chose. A function here has the arguments, in the order and of the types, that its declaration there has.
+//! The functions that SQL calls, one file per group of verbs. They convert arguments for `commands` and `serving`, and
+//! results to rows. Their SQL declarations, with defaults, volatility, costs, comments and privileges, are in
+//! `sql/schema/`, because pgrx cannot generate them for the schema that is chosen at CREATE EXTENSION. The arguments of
+//! each function must match its declaration in order and type.
 
 mod aggregate;
 mod define;

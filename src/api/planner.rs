@@ -1,10 +1,10 @@
-//! What the planner asks of the functions: support functions.
+//! Planner support functions.
 
 use crate::pg::executor::planner::rows_of;
 use pgrx::Internal;
 use pgrx::prelude::*;
 
-/// The second argument of all functions that return up to `n` rows.
+/// The index of the argument `n` in all functions that return up to `n` rows.
 const N: usize = 1;
 
 #[pg_extern(sql = false)]

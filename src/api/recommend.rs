@@ -10,16 +10,16 @@ use pgrx::Uuid;
 use pgrx::prelude::*;
 use segrec_engine::interactions::{Id, IdKind};
 
-/// Rows of a recommendation: rank, item, score, source.
+/// Rows of a recommendation: rank, item, score and source.
 pub type Lines<T> = Vec<(i32, T, f32, &'static str)>;
 
 /// A type of ids in SQL.
 pub trait SqlId: Sized {
-    /// The kind of the engine.
+    /// The corresponding kind in the engine.
     const KIND: IdKind;
-    /// The value as an id.
+    /// Converts the value to an id.
     fn id(&self) -> Id<'_>;
-    /// The id as a value; none for an id of another kind, which no call asks for.
+    /// Converts an id to a value; `None` if it is of another kind, which does not happen.
     fn value(id: Id<'_>) -> Option<Self>;
 }
 
@@ -53,17 +53,17 @@ impl SqlId for Text {
     }
 }
 
-/// A number of items, as it is given.
+/// Checks the argument `n`.
 pub fn count(n: Option<i64>) -> Result<usize> {
     let n = n.ok_or(SegrecError::NullArgument { argument: "n" })?;
-    // As many as an integer counts, which the ranks of the rows are.
+    // Ranks are integers, so `n` must fit into one.
     match (0..=i64::from(i32::MAX)).contains(&n) {
         true => Ok(n as usize),
         false => Err(SegrecError::InvalidCount { n }),
     }
 }
 
-/// The ids of values; nulls are passed over.
+/// Converts values to ids, skipping nulls.
 pub fn ids<T: SqlId>(values: &[Option<T>]) -> Vec<Id<'_>> {
     values.iter().flatten().map(SqlId::id).collect()
 }
@@ -79,7 +79,7 @@ pub fn lines<T: SqlId>(recommendation: &Recommendation) -> Lines<T> {
         .collect()
 }
 
-/// Arguments that both functions share.
+/// The arguments that both functions share.
 struct Given<'a, T> {
     n: Option<i64>,
     model: Option<&'a str>,
@@ -90,7 +90,7 @@ struct Given<'a, T> {
 }
 
 impl<T: SqlId> Given<'_, T> {
-    /// The request for a list for the user or the items of these ids.
+    /// The request for the user or items with these ids.
     fn request(&self, whom: &[Id<'_>]) -> Result<Request<'_>> {
         Ok(Request {
             n: count(self.n)?,

@@ -28,7 +28,7 @@ fn segrec_train(
         name!(seconds, f64),
     ),
 > {
-    // What failed takes all that it has written back with it: the server's log keeps a trace.
+    // A failed training rolls back everything it has written, so leave a trace in the server log.
     let tell = |code: &str, message: &str| {
         let model = model.as_deref().unwrap_or_default();
         log(format!("training of model \"{model}\" failed: {code}: {message}"));

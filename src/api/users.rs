@@ -1,5 +1,4 @@
-//! `segrec_recommend_segment`, `segrec_similar_users`, `segrec_audience`: what many users have to do with one
-//! another and with an item.
+//! `segrec_recommend_segment`, `segrec_similar_users`, `segrec_audience`: functions that compare many users.
 
 use super::recommend::{Lines, SqlId, count, ids, lines};
 use crate::error::{Result, SegrecError, or_raise};
@@ -11,7 +10,7 @@ use crate::serving::{self, retry_after_cache_damage};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 
-/// Rows of users: rank, user, how like or how likely.
+/// Rows of users: rank, user, and similarity or score.
 type Users<T> = Vec<(i32, T, f32)>;
 
 fn ranked<T: SqlId>(users: Vec<(String, f32)>) -> Users<T> {

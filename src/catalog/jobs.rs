@@ -1,7 +1,7 @@
-//! Trainings in the background: who asked for which, and how they ended.
+//! Background trainings: who requested which, and how they ended.
 //!
-//! While its process lives it holds a lock on (the table, the job). A job that says it is running while nobody
-//! holds that lock was ended by a shutdown or a crash. A job that waits has what its process will be told.
+//! While the process of a job lives, it holds a lock on (the table, the job). A job marked as running without such a
+//! lock was ended by a shutdown or a crash. A waiting job's row holds the order for its process.
 
 use super::statement::{as_owner, catalog_table, execute, only, query, write};
 use crate::error::Result;
@@ -10,12 +10,12 @@ use crate::pg::executor::snapshot::NewSnapshot;
 use crate::pg::process::lock::Shared;
 use pgrx::pg_sys;
 
-/// A job, where the caller may know of it.
+/// A job that the caller may see.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The process, where it is running.
+    /// The process, if the job is running.
     pub pid: Option<i32>,
-    /// Whether it waits for its turn.
+    /// Whether it is queued.
     pub waiting: bool,
 }
 
@@ -23,22 +23,23 @@ pub fn jobs_table() -> Result<pg_sys::Oid> {
     Ok(catalog_table(c"jobs")?.0)
 }
 
-/// The number of a new job.
+/// Assigns the number of a new job.
 pub fn take_number() -> Result<i64> {
     only(as_owner(|| {
         write("SELECT pg_catalog.nextval('segrec_catalog.jobs_job_seq')", &[], |row| row.value(1))
     })?)
 }
 
-/// The row of a job as it is now. It changes when the job begins: its process writes that down when it holds the job's lock.
+/// The current version of a job's row. It changes when the job begins, because its process updates it once it holds the
+/// job's lock.
 pub fn row_now(job: i64) -> Result<Option<RowVersion>> {
-    // No statement: at the levels of isolation above READ COMMITTED one sees what the transaction began with.
+    // Not a statement: above READ COMMITTED, that would see the snapshot with which the transaction began.
     let _snapshot = NewSnapshot::latest();
     let found = rows(jobs_table()?, Some((c"jobs_pkey", Key::Bigint(c"job", job))), 1, None);
     Ok(found.into_iter().next().map(|(version, _)| version))
 }
 
-/// Writes down that a job waits.
+/// Queues a job.
 pub fn enqueue(job: i64, model_id: i64, role: u32, orders: &str) -> Result<()> {
     as_owner(|| {
         execute(
@@ -49,13 +50,13 @@ pub fn enqueue(job: i64, model_id: i64, role: u32, orders: &str) -> Result<()> {
     })
 }
 
-/// What the processes of the jobs that wait will be told, in the order of their numbers.
+/// The orders of all queued jobs, by job number.
 pub fn waiting() -> Result<Vec<String>> {
     let sql = "SELECT orders FROM segrec_catalog.jobs WHERE state = 'waiting' ORDER BY job";
     as_owner(|| query(sql, &[], |row| row.value(1)))
 }
 
-/// How many jobs of a role wait.
+/// The number of queued jobs of a role.
 pub fn waiting_of(role: u32) -> Result<i64> {
     let found = as_owner(|| {
         query(
@@ -67,7 +68,7 @@ pub fn waiting_of(role: u32) -> Result<i64> {
     Ok(found.into_iter().next().unwrap_or(0))
 }
 
-/// Whether a job is running: of a model, or any.
+/// Whether a job is running, for a model or for any.
 pub fn is_running(model_id: Option<i64>) -> Result<bool> {
     let found = as_owner(|| {
         query(
@@ -79,7 +80,7 @@ pub fn is_running(model_id: Option<i64>) -> Result<bool> {
     Ok(!found.is_empty())
 }
 
-/// Takes back a job that waits; false where it waits no more.
+/// Removes a job from the queue; false if it is no longer queued.
 pub fn take_back(job: i64) -> Result<bool> {
     let found = as_owner(|| {
         write(
@@ -92,7 +93,7 @@ pub fn take_back(job: i64) -> Result<bool> {
     Ok(!found.is_empty())
 }
 
-/// How many jobs have a place of a role or of this database.
+/// The number of jobs that occupy a place of a role or of this database.
 pub fn places_taken(of: Shared) -> Result<i64> {
     let (catalog, object) = of.address();
     let found = query(
@@ -104,11 +105,11 @@ pub fn places_taken(of: Shared) -> Result<i64> {
     Ok(found.into_iter().next().unwrap_or(0))
 }
 
-/// Writes down that a job runs in this process, and how those of the same model ended that are running no more.
-/// Gives the model's name; none where there is no such model, or the job waits no more.
+/// Records that a job runs in this process, and how dead jobs of the same model ended. Returns the name of the model;
+/// `None` if the model does not exist, or the job is no longer queued.
 pub fn begin(job: i64, model_id: i64, role: u32) -> Result<Option<String>> {
     as_owner(|| {
-        // The model first, as a drop takes it before its jobs.
+        // Lock the model first, in the same order as a drop.
         let name = "SELECT name FROM segrec_catalog.models WHERE model_id = $1 FOR KEY SHARE";
         let Some(name) = write(name, &[model_id.into()], |row| row.value(1))?.into_iter().next() else {
             return Ok(None);
@@ -128,7 +129,7 @@ pub fn begin(job: i64, model_id: i64, role: u32) -> Result<Option<String>> {
         )?;
         let mut begun = !waited.is_empty();
         if !begun {
-            // It was started at once, or it is there and waits no more.
+            // The job was started at once, or it is still queued.
             let new = write(
                 "INSERT INTO segrec_catalog.jobs (job, model_id, role, pid) \
                  VALUES ($1, $2, $3::oid, pg_catalog.pg_backend_pid()) ON CONFLICT (job) DO NOTHING RETURNING 1",
@@ -141,7 +142,7 @@ pub fn begin(job: i64, model_id: i64, role: u32) -> Result<Option<String>> {
     })
 }
 
-/// Writes down how a job ended. Of each model the latest hundred are kept.
+/// Records how a job ended. Only the latest hundred per model are kept.
 pub fn end(job: i64, state: &str, version: Option<i32>, error: Option<&str>) -> Result<()> {
     as_owner(|| {
         execute(
@@ -159,7 +160,7 @@ pub fn end(job: i64, state: &str, version: Option<i32>, error: Option<&str>) -> 
     })
 }
 
-/// The job of that number, where the caller may train its model or asked for it.
+/// Looks up a job that the caller requested, or whose model the caller may train.
 pub fn find(job: i64) -> Result<Option<Job>> {
     let found = query(
         "SELECT CASE WHEN state = 'running' THEN pid END, state = 'waiting' FROM segrec_catalog.usable_jobs WHERE job = $1",

@@ -1,13 +1,13 @@
-//! Rows ⇄ engine types: the only place that runs SQL, and it decides nothing.
+//! Converts between rows and engine types. The only place that runs SQL; contains no decisions.
 //!
-//! - [`statement`]: running fixed statements as the caller or as the catalog's owner
+//! - [`statement`]: runs fixed statements as the caller or as the owner of the catalog
 //! - [`sources`]: the relations that models read
-//! - [`models`]: the models, whose they are and who may use them
-//! - [`versions`]: what trainings leave of them
+//! - [`models`]: models, their owners and grants
+//! - [`versions`]: the stored results of trainings
 //! - [`studies`]: studies of options and their trials
-//! - [`schedules`]: when models are trained by a schedule, and the jobs of pg_cron
-//! - [`jobs`]: trainings in the background
-//! - [`removal`]: deleting models, versions, and what is stored of a user
+//! - [`schedules`]: schedules of trainings, and pg_cron's jobs
+//! - [`jobs`]: background trainings
+//! - [`removal`]: deletes models, versions, and what is stored about a user
 
 pub mod jobs;
 pub mod models;

@@ -1,4 +1,4 @@
-//! Deleting models and versions with all that belongs to them, and what is stored of a user.
+//! Deletes models and versions with all dependent rows, and everything stored about a user.
 
 use super::statement::{as_owner, execute, models_table, write};
 use super::versions;
@@ -13,7 +13,7 @@ use crate::pg::files::usage_counters::Counters;
 use crate::pg::security::owner::table_and_owner;
 use std::ffi::CStr;
 
-/// By which column rows belong to something.
+/// The column by which rows belong to a version, study or model.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
     Version,
@@ -21,7 +21,7 @@ enum Of {
     Model,
 }
 
-/// Every table whose rows belong to a version, a study or a model, each of these three after all that belongs to it.
+/// All tables with rows that belong to a version, a study or a model. Each of these three comes after its dependents.
 const TABLES: [(&str, Of); 27] = [
     ("version_users", Of::Version),
     ("version_items", Of::Version),
@@ -52,7 +52,8 @@ const TABLES: [(&str, Of); 27] = [
     ("models", Of::Model),
 ];
 
-/// Deletes versions with all their rows, and their files: where the transaction ends in nothing, these are written again.
+/// Deletes versions with all their rows and files. If the transaction is rolled back, the files are written again on
+/// demand.
 pub fn delete_versions(version_ids: &[i64]) -> Result<()> {
     as_owner(|| {
         for (table, _) in TABLES.iter().filter(|(_, of)| *of == Of::Version) {
@@ -61,13 +62,15 @@ pub fn delete_versions(version_ids: &[i64]) -> Result<()> {
         }
         Ok(())
     })?;
-    // Statements with an older snapshot may go on reading, and write a file again; it goes with the next one.
+    // Statements with an older snapshot may still read the version and rewrite its file, which is deleted with the next
+    // one.
     remove_files(|version, table| table.is_some() && version_ids.contains(&version));
     Ok(())
 }
 
-/// Deletes a model with its versions and all else that belongs to it; false where a row was added that the transaction does
-/// not see, above READ COMMITTED. Nobody adds any more: the model's row is taken.
+/// Deletes a model with its versions and everything else that belongs to it. Returns false if there is a row that the
+/// transaction cannot see, which is possible above READ COMMITTED. No rows are added meanwhile, since the model is
+/// locked.
 pub fn delete_model(model_id: i64) -> Result<bool> {
     let versions: Vec<i64> = versions::list(model_id)?.iter().map(|version| version.version_id).collect();
     delete_versions(&versions)?;
@@ -94,8 +97,8 @@ pub fn delete_model(model_id: i64) -> Result<bool> {
     Ok(true)
 }
 
-/// The tables to which rows of a model are added while its row is shared. They are small, and read without an index. Whoever
-/// adds to the others writes the model's row, which a transaction that does not see that cannot take.
+/// The tables to which rows are added under a shared lock on the model's row. They are small and are scanned in full.
+/// Adding to the other tables updates the model's row, which a transaction with an older snapshot then cannot lock.
 const SHARED: [&CStr; 8] = [
     c"segment_labels",
     c"model_grants",
@@ -107,8 +110,8 @@ const SHARED: [&CStr; 8] = [
     c"studies",
 ];
 
-/// Frees the counters of a model that goes. Who still counts for it, under an older snapshot, takes a place again, which
-/// the model's number, never given again, keeps from being mistaken for another's.
+/// Frees the counters of a dropped model. A session with an older snapshot may allocate them again; this is harmless,
+/// since the keys of models are never reused.
 fn free_counters(model_id: i64) -> Result<()> {
     if let Some(counters) = Counters::open(models_table()?.0, false) {
         counters.free(model_id);
@@ -116,19 +119,19 @@ fn free_counters(model_id: i64) -> Result<()> {
     Ok(())
 }
 
-/// How many rows were stored of a user.
+/// The numbers of rows deleted for a user.
 pub struct Forgotten {
-    /// In the tables of versions.
+    /// Rows in the tables of versions.
     pub members: i64,
-    /// In the history of segments.
+    /// Rows in the history of segments.
     pub history: i64,
 }
 
-/// What is written where an error named a user who was forgotten.
+/// The replacement for errors that named a forgotten user.
 const REDACTED: &str = "it named a user who was forgotten";
 
-/// Where errors of a model are kept, as PostgreSQL and the extension gave them, with values of rows in them: a table, its
-/// column, and which of its rows.
+/// Where errors of a model are stored, which may contain values of rows: the table, its column, and the condition on
+/// rows.
 const ERRORS: [(&CStr, &CStr, &str); 4] = [
     (c"jobs", c"error", "model_id = $1"),
     (c"schedule_runs", c"error", "model_id = $1"),
@@ -136,7 +139,7 @@ const ERRORS: [(&CStr, &CStr, &str); 4] = [
     (c"versions", c"reason", "model_id = $1 AND state = 'failed'"),
 ];
 
-/// Takes away the errors of a model in which an id occurs; one of digits among other digits does not.
+/// Replaces the errors of a model that contain an id; an id of digits must not be part of a longer number.
 fn redact(model_id: i64, user_id: &str) -> Result<()> {
     let is_number = user_id.parse::<i64>().is_ok();
     for (table, column, of_model) in ERRORS {
@@ -151,11 +154,11 @@ fn redact(model_id: i64, user_id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Deletes what is stored of a user in some versions of a model and in its history, and errors that name them. The planner
-/// keeps no ids of users, unless somebody has told it to ([`super::versions::users`]): then these go too.
+/// Deletes what is stored about a user in versions of a model, in its history, and in error messages. Statistics of
+/// user ids are normally not collected ([`super::versions::users`]); if someone has enabled them, they are removed too.
 pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<Forgotten> {
     as_owner(|| {
-        // A deployment writes the same row first: it waits, and does not copy the user into the history again.
+        // A deployment updates the same row first, so it waits and does not copy the user into the history again.
         execute("UPDATE segrec_catalog.models SET name = name WHERE model_id = $1", &[model_id.into()])?;
         let mut members = 0;
         for id in version_ids {
@@ -176,7 +179,7 @@ pub fn forget_user(model_id: i64, version_ids: &[i64], user_id: &str) -> Result<
     })
 }
 
-/// The column of users' ids.
+/// The column of user ids.
 const USER: &CStr = c"user_id";
 
 fn forget_statistics(table: &CStr, column: &CStr) {

@@ -1,24 +1,24 @@
-//! Schedules of trainings: what is asked for, what the runs came to, and the job of pg_cron that calls them. Jobs
-//! are read and changed as the caller, whose they are.
+//! Schedules of trainings, the results of their runs, and the pg_cron jobs that trigger them. Jobs are read and changed
+//! with the rights of the caller, who owns them.
 
 use super::statement::{CatalogRow, as_owner, execute, only, query, write};
 use crate::error::Result;
 use crate::pg::security::rights::current_role;
 
-/// When a model is trained by itself.
+/// The schedule of a model's automatic training.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// The role that asked for it, as which it runs.
+    /// The role that created it, and as which it runs.
     pub role: String,
-    /// The job of pg_cron.
+    /// The id of the pg_cron job.
     pub job: i64,
-    /// How many new events a training takes at least.
+    /// The minimum number of new events for a training.
     pub min_new_events: i64,
-    /// Whether runs do nothing for now.
+    /// Whether runs are suspended.
     pub paused: bool,
 }
 
-/// The schedule of a model.
+/// The schedule of a model, if any.
 pub fn find(model_id: i64) -> Result<Option<Schedule>> {
     let found = as_owner(|| {
         query(
@@ -37,14 +37,14 @@ pub fn find(model_id: i64) -> Result<Option<Schedule>> {
     Ok(found.into_iter().next())
 }
 
-/// The name of the current role, written as [`Schedule::role`] is.
+/// The name of the current role, quoted as in [`Schedule::role`].
 pub fn current_role_name() -> Result<String> {
     only(query("SELECT $1::pg_catalog.regrole::pg_catalog.text", &[current_role().into()], |row| {
         row.value(1)
     })?)
 }
 
-/// Stores the schedule of a model for the current role; it is not paused.
+/// Stores the schedule of a model for the current role, and resumes it.
 pub fn set(model_id: i64, cron: &str, min_new_events: i64, job: i64) -> Result<()> {
     let role = current_role();
     as_owner(|| {
@@ -58,7 +58,7 @@ pub fn set(model_id: i64, cron: &str, min_new_events: i64, job: i64) -> Result<(
     })
 }
 
-/// Pauses a schedule, or lets it go on.
+/// Pauses or resumes a schedule.
 pub fn set_paused(model_id: i64, paused: bool) -> Result<()> {
     as_owner(|| {
         execute(
@@ -68,26 +68,26 @@ pub fn set_paused(model_id: i64, paused: bool) -> Result<()> {
     })
 }
 
-/// Deletes the schedule of a model; its runs stay.
+/// Deletes the schedule of a model; the records of its runs remain.
 pub fn delete(model_id: i64) -> Result<()> {
     as_owner(|| execute("DELETE FROM segrec_catalog.schedules WHERE model_id = $1", &[model_id.into()]))
 }
 
-/// What a run came to.
+/// The result of a scheduled run.
 #[derive(Clone, Debug)]
 pub struct Run {
     /// `trained`, `skipped` or `failed`.
     pub outcome: &'static str,
-    /// Events since the deployed version was trained, where that is known.
+    /// The number of events since the deployed version was trained, if known.
     pub new_events: Option<i64>,
-    /// The version that was trained.
+    /// The version that was trained, if any.
     pub version: Option<i32>,
-    /// The message of the error, where it failed.
+    /// The error message of a failed run.
     pub error: Option<String>,
 }
 
-/// Writes a run down, which began with the transaction. Of each model the latest hundred are kept: a job that looks
-/// every minute would else fill the table.
+/// Records a run that began with the transaction. Only the latest hundred per model are kept, since a job that runs
+/// every minute would otherwise fill the table.
 pub fn record(model_id: i64, run: Run) -> Result<()> {
     as_owner(|| {
         execute(
@@ -109,16 +109,16 @@ pub fn record(model_id: i64, run: Run) -> Result<()> {
     })
 }
 
-/// What a version was trained on, to tell new events by.
+/// The data a version was trained on, for counting newer events.
 #[derive(Clone, Copy, Debug)]
 pub struct TrainedOn {
-    /// The rows that were read.
+    /// The number of rows read.
     pub rows: i64,
     /// The time of the latest event, in microseconds since 2000; 0 without times.
     pub latest: i64,
 }
 
-/// What a version was trained on; none without events.
+/// The data a version was trained on; `None` if it has no events.
 pub fn trained_on(version_id: i64) -> Result<Option<TrainedOn>> {
     let found = as_owner(|| {
         query(
@@ -131,21 +131,21 @@ pub fn trained_on(version_id: i64) -> Result<Option<TrainedOn>> {
     Ok(found.into_iter().next())
 }
 
-/// Whether jobs can be made here.
+/// The availability of pg_cron.
 #[derive(Clone, Debug)]
 pub struct Scheduler {
     /// Whether pg_cron is installed in this database.
     pub installed: bool,
     /// Whether the caller may use its schema.
     pub usable: bool,
-    /// The database that pg_cron reads, where the server has loaded it and the caller may know.
+    /// The database that pg_cron runs in, if the server has loaded it and the caller may know.
     pub home: Option<String>,
     pub database: String,
-    /// The major of the server.
+    /// The major version of the server.
     pub major: i32,
 }
 
-/// What there is of pg_cron in this database and on this server.
+/// Determines the availability of pg_cron.
 pub fn scheduler() -> Result<Scheduler> {
     only(query(
         "SELECT extension.oid IS NOT NULL, \
@@ -167,7 +167,7 @@ pub fn scheduler() -> Result<Scheduler> {
     )?)
 }
 
-/// Makes the caller's job for a model, or changes it; gives its number.
+/// Creates or changes the caller's job for a model, and returns its id.
 pub fn start_job(model: &str, cron: &str) -> Result<i64> {
     only(write(
         "SELECT cron.schedule('pg_segrec: ' || $1, $2, pg_catalog.format('CALL segrec_catalog.run_schedule(%L)', $1))",
@@ -176,14 +176,14 @@ pub fn start_job(model: &str, cron: &str) -> Result<i64> {
     )?)
 }
 
-/// Whether the caller may end a job that exists. The caller may use the schema of pg_cron.
+/// Whether a job exists that the caller may remove. The caller must have USAGE on pg_cron's schema.
 pub fn sees_job(job: i64) -> Result<bool> {
     let found =
         query("SELECT jobid FROM cron.job WHERE jobid = $1", &[job.into()], |row| row.value::<i64>(1))?;
     Ok(!found.is_empty())
 }
 
-/// Removes a job from pg_cron, as the caller, whose it is.
+/// Removes a job from pg_cron as the caller, who owns it.
 pub fn stop_job(job: i64) -> Result<()> {
     execute("SELECT cron.unschedule($1::pg_catalog.int8)", &[job.into()])
 }

@@ -1,6 +1,6 @@
-//! Running the catalog's own statements through SPI: this is the only way. Values are always bound parameters; a
-//! statement's text is fixed, but for names of the catalog's own tables. Whoever runs it, every name and operator in it is
-//! resolved in `pg_catalog`, where only superusers can put one. Relations of users are read by [`crate::pg::executor::query`].
+//! Runs the catalog's own statements through SPI; nothing else does. Values are always bound parameters, and the text
+//! is fixed except for names of the catalog's own tables. All names and operators are resolved in `pg_catalog`, where
+//! only superusers can create objects. Relations of users are read by [`crate::pg::executor::query`] instead.
 
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::encoding::c_text;
@@ -17,7 +17,7 @@ use std::ffi::CStr;
 pub struct CatalogRow<'a>(ResultRow<'a>);
 
 impl CatalogRow<'_> {
-    /// The value of a column, numbered from 1; `None` where null.
+    /// The value of a column, numbered from 1; `None` if it is null.
     pub fn get<T: Readable>(&self, column: usize) -> Result<Option<T>> {
         Ok(self.0.value(column - 1))
     }
@@ -54,7 +54,7 @@ pub fn write<T>(
     collected(each, |each| query::write(&sql, arguments, each))
 }
 
-/// What `each` makes of the rows that `run` passes on.
+/// Collects the result of `each` for every row that `run` passes.
 fn collected<T>(
     mut each: impl FnMut(CatalogRow<'_>) -> Result<T>,
     run: impl FnOnce(&mut dyn FnMut(ResultRow<'_>) -> bool) -> Result<()>,
@@ -75,8 +75,8 @@ pub fn execute(sql: &str, arguments: &[Argument<'_>]) -> Result<()> {
     write(sql, arguments, |_| Ok(())).map(|_| ())
 }
 
-/// Runs a statement that defines something in a schema of the caller's, as the caller. Unlike others it has names and texts
-/// in it, which have been quoted.
+/// Runs a DDL statement in a schema of the caller, with the caller's rights. Unlike other statements it contains quoted
+/// names and literals.
 pub fn define(sql: &str) -> Result<()> {
     execute(sql, &[])
 }
@@ -92,30 +92,30 @@ impl PreparedQuery {
         Ok(Self(Query::without_workers(&sql, types, None)?))
     }
 
-    /// Runs it and maps each row.
+    /// Runs the query and maps each row.
     pub fn query<T>(
         &self,
         arguments: &[Argument<'_>],
         each: impl FnMut(CatalogRow<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        // Where the path is another than when it was planned, PostgreSQL would resolve every name again.
+        // With the same search path as at planning; otherwise PostgreSQL would resolve all names again.
         let _path = PinnedPath::new();
         collected(each, |each| self.0.run_seeing(sees(), arguments, each))
     }
 }
 
-/// The row of a statement that always gives one.
+/// The row of a statement that always returns exactly one.
 pub fn only<T>(rows: Vec<T>) -> Result<T> {
     rows.into_iter().next().ok_or_else(|| SegrecError::Internal("a statement gave no row".to_owned()))
 }
 
-/// A table of the catalog and its owner.
+/// The oid of a catalog table and its owner.
 pub fn catalog_table(name: &CStr) -> Result<(pg_sys::Oid, pg_sys::Oid)> {
     let missing = || SegrecError::TableMissing { table: name.to_string_lossy().into_owned() };
     table_and_owner(c"segrec_catalog", name).ok_or_else(missing)
 }
 
-/// The table of models and its owner, who owns the catalog.
+/// The oid of the table of models and its owner, who also owns the catalog.
 pub fn models_table() -> Result<(pg_sys::Oid, pg_sys::Oid)> {
     catalog_table(c"models")
 }

@@ -5,52 +5,52 @@ use crate::error::Result;
 use pgrx::{JsonB, pg_sys};
 use serde_json::Value;
 
-/// What a study is asked for; two calls with the same are one study.
+/// The specification of a study; calls with equal specifications share one study.
 #[derive(Clone, Debug)]
 pub struct StudySpec {
     /// Options and the values to try.
     pub space: Value,
-    /// The metric that decides.
+    /// The metric to optimize.
     pub metric: String,
-    /// How trials are found.
+    /// The search method.
     pub search: String,
-    /// How many trials at most.
+    /// The maximum number of trials.
     pub trials: i32,
-    /// The model's own options when it began.
+    /// The model's own options when the study began.
     pub options: Value,
 }
 
 #[derive(Clone, Debug)]
 pub struct Study {
-    /// Its key.
+    /// The key of the study.
     pub id: i64,
     /// The name of its model.
     pub model: String,
-    /// What it is asked for.
+    /// Its specification.
     pub asked: StudySpec,
 }
 
-/// A set of options that is tried, and what it reached.
+/// A trial of a study.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// Its number in the study, from 1.
+    /// The number within the study, from 1.
     pub trial: i32,
-    /// The share of users it is made with.
+    /// The share of users it runs with.
     pub share: f64,
-    /// What it changes in the model's options.
+    /// Its changes to the model's options.
     pub options: Value,
-    /// Whether it is still to be made.
+    /// Whether it has not been run yet.
     pub waiting: bool,
-    /// What it reached; none where it failed.
+    /// The value of the metric; `None` if it failed.
     pub value: Option<f64>,
 }
 
-/// The table of studies.
+/// The oid of the table of studies.
 pub fn table() -> Result<pg_sys::Oid> {
     Ok(catalog_table(c"studies")?.0)
 }
 
-/// The latest study of the same that is not finished.
+/// The latest unfinished study with the same specification.
 pub fn unfinished(model_id: i64, asked: &StudySpec) -> Result<Option<i64>> {
     let StudySpec { space, metric, search, trials, options } = asked.clone();
     let found = as_owner(|| {
@@ -72,7 +72,7 @@ pub fn unfinished(model_id: i64, asked: &StudySpec) -> Result<Option<i64>> {
     Ok(found.into_iter().next())
 }
 
-/// Stores a new study; gives its key.
+/// Stores a new study and returns its key.
 pub fn insert(model_id: i64, asked: StudySpec) -> Result<i64> {
     let StudySpec { space, metric, search, trials, options } = asked;
     only(as_owner(|| {
@@ -92,7 +92,7 @@ pub fn insert(model_id: i64, asked: StudySpec) -> Result<i64> {
     })?)
 }
 
-/// Adds trials that are to be made, after those there are.
+/// Appends trials that are to be run.
 pub fn add_trials(study_id: i64, share: f64, trials: Vec<Value>) -> Result<()> {
     as_owner(|| {
         execute(
@@ -105,7 +105,7 @@ pub fn add_trials(study_id: i64, share: f64, trials: Vec<Value>) -> Result<()> {
     })
 }
 
-/// The study of that key. The caller's rights to its model are still to be checked.
+/// Looks up a study. The caller's rights to its model must still be checked.
 pub fn find(study_id: i64) -> Result<Option<Study>> {
     let found = as_owner(|| {
         query(
@@ -130,7 +130,7 @@ pub fn find(study_id: i64) -> Result<Option<Study>> {
     Ok(found.into_iter().next())
 }
 
-/// The trials of a study in their order, as they are now, whatever the statement's snapshot shows.
+/// The current trials of a study in order, regardless of the statement's snapshot.
 pub fn trials(study_id: i64) -> Result<Vec<Trial>> {
     as_owner(|| {
         write(
@@ -150,7 +150,7 @@ pub fn trials(study_id: i64) -> Result<Vec<Trial>> {
     })
 }
 
-/// Stores what a trial reached, or why it failed.
+/// Stores the result of a trial, or why it failed.
 pub fn finish_trial(study_id: i64, trial: i32, reached: Result<f64, String>, seconds: f64) -> Result<()> {
     let (value, error) = match reached {
         Ok(value) => (Some(value), None),
@@ -166,7 +166,7 @@ pub fn finish_trial(study_id: i64, trial: i32, reached: Result<f64, String>, sec
     })
 }
 
-/// Writes down that a study is finished.
+/// Marks a study as finished.
 pub fn finish(study_id: i64) -> Result<()> {
     as_owner(|| {
         execute(

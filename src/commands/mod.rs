@@ -1,12 +1,13 @@
-//! What each verb does, one use case per file: it checks, decides, and lets `catalog` and the engine do the work.
+//! The SQL commands, one use case per file: each checks its arguments, decides, and delegates to `catalog` and the
+//! engine.
 //!
-//! - [`access`]: which model a call means, and what the caller may do with it
-//! - [`models`]: creating, changing and dropping models
-//! - [`training`]: from what a model reads to a version that is written
-//! - [`versions`]: which version answers, and what becomes of the others
-//! - [`evaluation`]: what a version reaches
-//! - [`studies`]: what other options would reach
-//! - [`schedules`]: trainings by a schedule and in the background
+//! - [`access`]: which model a call refers to, and what the caller may do with it
+//! - [`models`]: creates, changes and drops models
+//! - [`training`]: trains a model and writes a version
+//! - [`versions`]: deploys, drops and transfers versions
+//! - [`evaluation`]: evaluates versions
+//! - [`studies`]: evaluates other options
+//! - [`schedules`]: scheduled and background trainings
 
 pub mod access;
 pub mod evaluation;

@@ -1,9 +1,9 @@
-//! Everything that can go wrong.
+//! Errors of the extension, and how they are reported.
 //!
-//! - [`segrec_error`]: the errors
-//! - [`unusable_rows`]: what is wrong with rows that cannot be used
-//! - [`report`]: what PostgreSQL is told of an error, and the only place that knows SQLSTATEs
-//! - [`raise`]: errors and notices on their way out
+//! - [`segrec_error`]: all errors
+//! - [`unusable_rows`]: counts of rows that cannot be used
+//! - [`report`]: converts errors to PostgreSQL reports; the only place that assigns SQLSTATEs
+//! - [`raise`]: raises errors, and sends notices
 
 mod raise;
 mod report;

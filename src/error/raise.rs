@@ -1,4 +1,4 @@
-//! Errors and notices on their way out.
+//! Raises errors, and sends notices and warnings.
 
 use super::Result;
 use super::report::Report;
@@ -7,7 +7,7 @@ use crate::pg::process::interrupts;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, function_name};
 
-/// The value, or an SQL error.
+/// Returns the value, or raises the error.
 pub fn or_raise<T>(result: Result<T>) -> T {
     match result {
         Ok(value) => value,
@@ -19,12 +19,12 @@ pub fn or_raise<T>(result: Result<T>) -> T {
     }
 }
 
-/// A NOTICE with DETAIL and HINT.
+/// Sends a NOTICE with DETAIL and HINT.
 pub fn notice(message: String, detail: Option<String>, hint: Option<String>) {
     say(PgLogLevel::NOTICE, message, detail, hint);
 }
 
-/// A WARNING with DETAIL and HINT.
+/// Sends a WARNING with DETAIL and HINT.
 pub fn warning(message: String, detail: Option<String>, hint: Option<String>) {
     say(PgLogLevel::WARNING, message, detail, hint);
 }
@@ -34,16 +34,16 @@ fn say(level: PgLogLevel, message: String, detail: Option<String>, hint: Option<
     interrupts::after(|| report.report(level));
 }
 
-/// A line in the server's log.
+/// Writes a line to the server log.
 pub fn log(message: String) {
     let report = said(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, None, None);
     interrupts::after(|| report.report(PgLogLevel::LOG));
 }
 
-/// Bytes of a message, of a DETAIL and of a HINT at most: what was given may be a gigabyte, and is named in them.
+/// The maximum number of bytes of a message, DETAIL or HINT, which may quote an argument of up to a gigabyte.
 const LONGEST: usize = 8000;
 
-/// What PostgreSQL is to say, in its encoding.
+/// Builds a report in the server's encoding.
 fn said(code: PgSqlErrorCode, message: String, detail: Option<String>, hint: Option<String>) -> ErrorReport {
     let mut report = ErrorReport::new(code, spoken(message), function_name!());
     if let Some(detail) = detail {

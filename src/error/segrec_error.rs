@@ -1,4 +1,4 @@
-//! Everything that can go wrong. What PostgreSQL is told of it stands in [`super::report`].
+//! All errors of the extension. [`super::report`] converts them to PostgreSQL reports.
 
 use super::unusable_rows::{BadIds, BadRows};
 use crate::pg::process::lock::Shared;
@@ -6,181 +6,180 @@ use segrec_engine::EngineError;
 use segrec_engine::features::RowProblem;
 use segrec_engine::options::OptionProblem;
 
-/// The extension's result.
+/// The result type of the extension.
 pub type Result<T, E = SegrecError> = std::result::Result<T, E>;
 
-/// What is wrong with the features of a row. Positions count from 1.
+/// A problem with the features of a row. Positions count from 1.
 #[derive(Debug)]
 pub enum FeatureProblem {
-    /// There are none.
+    /// The array is empty.
     Empty,
-    /// There are more than can be.
+    /// There are too many.
     TooMany { count: usize, most: usize },
-    /// The array has rows and columns.
+    /// The array has more than one dimension.
     Dimensions(usize),
-    /// One is null.
+    /// A feature is null.
     Null { position: usize },
-    /// One is NaN, infinite or so large that squares overflow.
+    /// A feature is NaN, infinite, or so large that squares would overflow.
     OutOfRange { position: usize, value: f64 },
-    /// They are no numbers.
+    /// The elements are not numbers.
     NoNumbers { elements: String },
-    /// Their number is not that of `whose`.
+    /// Their number differs from that of `whose`.
     Length { expected: usize, found: usize, whose: &'static str },
 }
 
-/// Who holds a lock.
+/// The holder of a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
-    /// A process.
+    /// A process, by its id.
     Process(i32),
-    /// A prepared transaction of that name.
+    /// A prepared transaction, by its name.
     Prepared(String),
-    /// Nobody any more.
+    /// The lock has been released meanwhile.
     Gone,
 }
 
-/// What stands against taking memory.
+/// What prevents a process from taking more memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryLimit {
-    /// A limit of the process, or the system's own.
+    /// A limit of the process, or the system's memory.
     Process,
-    /// The control group of the server, which would give this many bytes.
+    /// The control group of the server, which still has this many bytes.
     Group(u64),
 }
 
 /// An error of the extension.
 #[derive(Debug)]
 pub enum SegrecError {
-    /// An argument is null that must not be.
+    /// An argument must not be null.
     NullArgument { argument: &'static str },
-    /// A model's name is not acceptable.
+    /// The name of a model is invalid.
     InvalidName { name: String },
-    /// A model of that name exists.
+    /// A model with this name already exists.
     ModelExists { name: String },
-    /// There is no such model, or the caller may not know of it.
+    /// There is no such model, or the caller cannot see it.
     UnknownModel { name: String, known: Vec<String> },
-    /// No model was named and not exactly one could answer: those that could, and those that are not deployed or have no
-    /// events where the call needs them.
+    /// No model was named, and there is not exactly one that can answer. Lists those that can, and those that are not
+    /// deployed or lack the required events.
     WhichModel { able: Vec<String>, others: Vec<String> },
-    /// Only the owner may do this.
+    /// Only the owner of the model may do this.
     NotOwner { name: String, owner: String },
-    /// Only the owner, or who holds the privilege, may train.
+    /// Only the owner, or a role with the privilege to train, may do this.
     NotTrainer { name: String, owner: String },
     /// There is no such role.
     UnknownRole { name: String },
-    /// `privilege` is not one of its words.
+    /// The argument `privilege` is not a known privilege.
     InvalidPrivilege { value: String },
-    /// Options are wrong; all problems.
+    /// Options are invalid; lists all problems.
     InvalidOptions(Vec<OptionProblem>),
-    /// Columns are missing; all of them.
+    /// Columns do not exist; lists all of them.
     MissingColumns { relation: String, missing: Vec<(String, String)>, existing: Vec<String> },
-    /// Users and items would be read from the same column.
+    /// The same column was named for users and items.
     SameColumn { relation: String, column: String },
-    /// Columns have unsupported types; all of them.
+    /// Columns have unsupported types; lists all of them.
     WrongColumnTypes { relation: String, columns: Vec<String> },
-    /// A relation was given by a number that none has.
+    /// A relation was given by an oid that does not exist.
     NoSuchRelation { oid: u32 },
-    /// A schema was given by a number that none has.
+    /// A schema was given by an oid that does not exist.
     NoSuchSchema { oid: u32 },
-    /// The ids in a relation are of another kind than those that the model was made for.
+    /// The ids in a relation have another type than when the model was created.
     IdKindChanged {
-        /// The model.
+        /// The name of the model.
         model: String,
-        /// The relation.
+        /// The name of the relation.
         relation: String,
-        /// Whose ids: `user` or `item`.
+        /// Which ids: `user` or `item`.
         what: &'static str,
-        /// Their column.
+        /// The column of these ids.
         column: Box<str>,
-        /// The type that it has now.
+        /// Its current type.
         type_name: Box<str>,
-        /// The kind that the model was made for.
+        /// The type of ids in the model.
         kind: &'static str,
     },
-    /// While a query was planned, another relation was put in the place of the one that it is to read.
+    /// The relation that a query should read was replaced while it was planned.
     ReplacedMeanwhile,
-    /// A column of a query's result has not the type that the query gives it.
+    /// A column of a query's result does not have the type that the query promises.
     ResultType {
-        /// Its place, from 1.
+        /// The number of the column, from 1.
         column: usize,
         /// The type it has.
         found: String,
-        /// The type it should have.
+        /// The type that was expected.
         asked: String,
     },
-    /// Within a security-restricted operation nothing is changed.
+    /// Changes are not allowed within a security-restricted operation.
     Restricted,
-    /// The relation is of a kind that cannot be read.
+    /// Relations of this kind cannot be read.
     NotReadable { relation: String, kind: &'static str },
-    /// Text ids need a database in UTF-8.
+    /// Ids of type text require a database in UTF-8.
     TextNeedsUtf8 { encoding: String },
-    /// A text is not UTF-8, in a database that takes any bytes.
+    /// A text is not valid UTF-8, in a database with encoding SQL_ASCII.
     NotUtf8 { encoding: String },
-    /// A text has a zero byte.
+    /// A text contains a zero byte.
     ZeroByte,
-    /// A `jsonb` holds what cannot be read.
+    /// A `jsonb` contains something that cannot be read.
     JsonBeyond { reason: String },
-    /// The model's relation was dropped.
-    /// `namesake` is a relation that has its name now.
+    /// A relation of the model was dropped; `namesake` is another relation that now has its name.
     RelationGone { model: String, argument: &'static str, namesake: Option<String> },
-    /// The events relation holds rows that cannot be used.
+    /// The events relation contains rows that cannot be used.
     BadRows { relation: String, rows: BadRows },
-    /// Types of events are named in another way than in the options.
+    /// Event types in the options do not match those in the events.
     UnlistedTypes {
-        /// The relation.
+        /// The name of the relation.
         relation: String,
-        /// Its rows.
+        /// The number of its rows.
         rows: u64,
-        /// Those of a type that the options do not list.
+        /// The number of rows with a type that the options do not list.
         unlisted: u64,
-        /// Their types with their numbers, the commonest first.
+        /// These types with their numbers of rows, most common first.
         found: Vec<(String, u64)>,
         /// The types with a weight that do not occur.
         missing: Vec<String>,
     },
-    /// Options need something that the model was created without.
+    /// An option requires an argument that the model was created without.
     NeedsArgument { option: &'static str, argument: &'static str },
-    /// A model was given nothing to read.
+    /// A model was created without events and without users.
     NothingToRead,
-    /// The model has no events to recommend from.
+    /// The model has no events, which recommendations require.
     NoEvents { model: String },
-    /// The model's segments cannot be found from a row of users.
+    /// The model's segments cannot be assigned from features.
     NotClassifying { model: String, reason: &'static str },
-    /// A row that is to be classified is wrong; all problems.
+    /// The features to classify are invalid; lists all problems.
     InvalidFeatures(Vec<RowProblem>),
-    /// Rows of a relation of users or items have ids that cannot be used.
+    /// Rows of a relation of users or items have unusable ids.
     BadIds { relation: String, bad: BadIds, rows: usize },
     /// There is no such segment.
     UnknownSegment { model: String, segment: i32, existing: Vec<i32> },
-    /// A number of segments is out of range.
+    /// The number of segments is out of range.
     InvalidSegments,
-    /// The version has no merge tree.
+    /// The version has no merge tree, which `segrec_cut` requires.
     NoTree { model: String },
-    /// Nothing to train on.
+    /// There is nothing to train on.
     NothingToTrainOn { relation: String, reason: String },
-    /// Nothing tells users apart.
+    /// No column distinguishes users.
     NothingToDivideBy { relation: String, reason: String },
-    /// A model is pointed at another relation where it has none.
+    /// A relation was given to a model that was created without one of this role.
     Unbound { model: String, argument: &'static str },
-    /// Another session trains the model.
+    /// Another session is training the model.
     BeingTrained { model: String, holder: Holder },
-    /// This transaction made the model, so another process does not see it.
+    /// This transaction created the model, so other processes cannot see it yet.
     ModelNotCommitted { model: String },
-    /// No training in the background may run.
+    /// Background trainings are disabled by a limit of 0.
     NoJobs { of: Shared },
-    /// As many trainings of a role wait as may.
+    /// The role has the maximum number of queued jobs.
     TooManyWaiting { most: i64 },
-    /// The process ended before it began to work.
+    /// The background worker ended before its training began.
     WorkerEnded { model: String },
-    /// There is no such job, or the caller may not see it.
+    /// There is no such job, or the caller cannot see it.
     UnknownJob { job: i64 },
-    /// `deploy` is not one of its words.
+    /// The argument `deploy` is invalid.
     InvalidDeploy { value: String },
     /// The model has no deployed version.
     NotTrained { model: String },
-    /// Something was added to the model that is to be dropped, which the transaction does not see.
+    /// Something was added to a model that is to be dropped, which the transaction cannot see.
     ModelChanged { name: String },
-    /// The version was dropped after the call's snapshot was taken, or a restore did not bring all its rows.
+    /// The version was dropped after the call's snapshot was taken, or a restore omitted some of its rows.
     VersionGone { model: String },
     /// There is no such version.
     UnknownVersion { model: String, version: i32, existing: Vec<i32> },
@@ -188,101 +187,101 @@ pub enum SegrecError {
     VersionFailed { model: String, version: i32 },
     /// What is stored of a version does not fit together, which no training and no import leaves.
     VersionDamaged { reason: String },
-    /// The version answers and cannot be dropped.
+    /// The version is deployed and cannot be dropped.
     VersionDeployed { model: String, version: i32 },
-    /// A model is to be given to a role that the caller is no member of.
+    /// A model cannot be given to a role of which the caller is not a member.
     NotMember { role: String },
-    /// A relation holds no version that could be imported.
+    /// A relation does not contain a version that could be imported.
     NotImportable { relation: String, reason: String },
-    /// Only a superuser may import what cannot be checked.
+    /// Only a superuser may import sections that cannot be validated.
     NotTrusted { relation: String },
-    /// There is nothing to roll back to.
+    /// There is no earlier version to roll back to.
     NothingToRollBackTo { model: String, deployed: Option<i32> },
-    /// The model's ids are of another type than the call's.
+    /// The model's ids are of another type than those of the call.
     WrongIdType { model: String, what: &'static str, kind: &'static str, asked: &'static str },
-    /// `n` is out of range.
+    /// The argument `n` is out of range.
     InvalidCount { n: i64 },
-    /// A whole number is larger than an integer.
+    /// An integer argument is too large.
     TooLarge { value: i64 },
-    /// An argument that is a JSON document has another type.
+    /// An argument is not a JSON document.
     NoDocument { found: String },
-    /// A number that goes from 0 to 1 does not.
+    /// A number is not between 0 and 1.
     InvalidShare { argument: &'static str, value: f64, fact: &'static str },
-    /// A version that ranks by popularity has no score of its own for a user.
+    /// A version that ranks by popularity has no individual scores.
     RanksByPopularity { model: String },
-    /// The features of a row cannot be used.
+    /// The features of a row are invalid.
     Features(FeatureProblem),
-    /// `k` is out of range.
+    /// The argument `k` is out of range.
     SegmentCount { k: i32, most: i32 },
-    /// `k` is not the same in all rows.
+    /// The argument `k` is not the same in all rows.
     SegmentCountChanges { before: usize, now: usize },
-    /// A whole number is out of its bounds.
+    /// An integer argument is out of range.
     InvalidNumber { argument: &'static str, value: i64, least: i32, most: i32 },
-    /// What a study is asked for is wrong; all problems.
+    /// The specification of a study is invalid; lists all problems.
     InvalidStudy(Vec<OptionProblem>),
-    /// There is no such study, or the caller may not know of it.
+    /// There is no such study, or the caller cannot see it.
     UnknownStudy { study: i64 },
-    /// There is no such trial of the model.
+    /// The model has no such trial.
     UnknownTrial { model: String, study: i64, trial: i32 },
-    /// Another session runs a trial of the study.
+    /// Another session is running a trial of the study.
     BeingTuned { study: i64, holder: Holder },
-    /// pg_cron is not in this database.
+    /// pg_cron is not installed in this database.
     NoScheduler { database: String, home: Option<String>, major: i32 },
     /// The model has no schedule.
     NotScheduled { model: String },
-    /// The job that trains the model is another role's.
+    /// The job that trains the model belongs to another role.
     ScheduledByOther { model: String, role: String, job: i64 },
-    /// `min_new_events` is negative.
+    /// The argument `min_new_events` is negative.
     InvalidMinimum { value: i64 },
-    /// There is nothing that could measure.
+    /// No rows are left on which a version could be measured.
     NothingToMeasure { relation: String, reason: String, hint: &'static str },
-    /// One version predicts ratings, the other does not.
+    /// One version predicts ratings and the other does not.
     DifferentFeedback { model: String, versions: [i32; 2], ratings: i32 },
-    /// There is no metric of that name.
+    /// There is no metric with this name.
     UnknownMetric { metric: String },
-    /// A list is to be cut where it has no place.
+    /// A list cannot be cut at this length.
     ListLength { k: i32 },
-    /// A number of a row cannot be used.
+    /// A number in a row is invalid.
     Number { argument: &'static str, value: f64, fact: &'static str },
-    /// A text or message is not a value of a type.
+    /// A text or binary message is not a valid value of a type.
     InvalidValue { of: &'static str, reason: String, hint: &'static str },
-    /// Summaries of different aggregates were to become one.
+    /// States of different aggregates cannot be merged.
     SummariesDiffer,
-    /// The parts of an aggregate are not functions to call.
+    /// A part of an aggregate was called directly.
     NotInAggregate,
-    /// More memory would be needed than allowed.
+    /// A training would take more memory than is allowed.
     Memory { needed: u64, allowed: u64, what: String },
-    /// The system would not give the memory that is needed.
+    /// The system cannot provide the memory for a training.
     NoMemory { needed: u64, limit: MemoryLimit },
-    /// The same of other work than a training.
+    /// The system cannot provide the memory for other work.
     NoMemoryFor { work: &'static str, needed: u64, limit: MemoryLimit },
-    /// The aggregates of this session would hold more than they may.
+    /// The aggregates of this session would hold more memory than is allowed.
     AggregateMemory { needed: u64, allowed: u64 },
-    /// The system gave no memory in the middle of the work.
+    /// The system ran out of memory during the work.
     MemoryGone,
-    /// No threads.
+    /// Threads could not be started.
     Threads(String),
-    /// The engine's own errors.
+    /// An error of the engine.
     Engine(EngineError),
-    /// SPI reported something that is not an SQL error.
+    /// SPI returned an error code rather than raise an SQL error.
     Spi(pgrx::spi::Error),
-    /// The file that sessions share cannot be written.
+    /// The cache file of a version cannot be written.
     CacheNotWritten {
-        /// The file.
+        /// The path of the file.
         file: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The file that sessions share is not what was written.
+    /// The cache file of a version is damaged.
     CacheDamaged {
-        /// The file.
+        /// The path of the file.
         file: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// A table of the extension's own is not there.
+    /// A table of the extension is missing.
     TableMissing { table: String },
-    /// Something that cannot be.
+    /// An internal error, which indicates a bug.
     Internal(String),
 }
 

@@ -1,15 +1,15 @@
-//! What is wrong with rows that a training cannot use.
+//! Counts of rows that a training cannot use.
 
-/// Rows of the events relation that cannot be used, by what is wrong with them.
+/// The numbers of unusable rows in the events relation, by their problem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BadRows {
-    /// The user's id is null.
+    /// The id of the user is null.
     pub null_user: u64,
-    /// The item's id is null.
+    /// The id of the item is null.
     pub null_item: u64,
-    /// The user's id is too long.
+    /// The id of the user is too long.
     pub long_user: u64,
-    /// The item's id is too long.
+    /// The id of the item is too long.
     pub long_item: u64,
     pub null_weight: u64,
     /// The weight is NaN or infinite.
@@ -20,7 +20,7 @@ pub struct BadRows {
 }
 
 impl BadRows {
-    /// How many in all.
+    /// The total number of rows.
     pub fn total(&self) -> u64 {
         self.null_user
             + self.null_item
@@ -32,7 +32,7 @@ impl BadRows {
             + self.bad_time
     }
 
-    /// The counts in words.
+    /// Describes the counts in words.
     pub fn describe(&self) -> String {
         let long = |what: &str| format!("{what} id of more than {LONGEST_ID} bytes");
         let (long_user, long_item) = (long("a user"), long("an item"));
@@ -55,25 +55,26 @@ impl BadRows {
     }
 }
 
-/// Bytes of an id at most: ids are found by an index, a row of which holds 2,704 bytes with the version's key and headers.
+/// The maximum length of an id in bytes. Ids are indexed, and an index row holds 2,704 bytes including the version's
+/// key and headers.
 pub const LONGEST_ID: usize = 2500;
 
-/// Rows of a relation of users or items that cannot be used, by what is wrong with their ids.
+/// The numbers of unusable rows in a relation of users or items, by the problem with their ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BadIds {
     pub null: u64,
-    /// Another row has it.
+    /// Another row has the same id.
     pub repeated: u64,
     pub too_long: u64,
 }
 
 impl BadIds {
-    /// How many in all.
+    /// The total number of rows.
     pub fn total(&self) -> u64 {
         self.null + self.repeated + self.too_long
     }
 
-    /// The counts in words.
+    /// Describes the counts in words.
     pub fn describe(&self) -> String {
         let Self { null, repeated, too_long } = self;
         let long = match too_long {

@@ -1,10 +1,10 @@
-//! The only `unsafe` of the extension: what PostgreSQL offers only to C, in safe forms.
+//! All `unsafe` code of the extension: safe wrappers around PostgreSQL's C interfaces.
 //!
-//! - [`datums`]: values between PostgreSQL's memory and Rust's, as arguments, results, parameters and columns
-//! - [`executor`]: queries and their rows, relations, snapshots, and the state that an aggregate carries
-//! - [`files`]: files in the folder for temporary files, which all sessions share
-//! - [`process`]: the process itself: its memory, threads, interrupts and locks, and processes in the background
-//! - [`security`]: who the current role is, what it may read, and acting as the owner of the catalog
+//! - [`datums`]: converts values between PostgreSQL and Rust
+//! - [`executor`]: queries, relations, snapshots, and aggregate states
+//! - [`files`]: files shared by all sessions, in the directory for temporary files
+//! - [`process`]: memory, threads, interrupts, locks, and background workers
+//! - [`security`]: rights of the current role, and acting as the owner of the catalog
 
 pub mod datums;
 pub mod executor;

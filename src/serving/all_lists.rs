@@ -1,6 +1,6 @@
-//! `segrec_recommend_all`: the list of every user, streamed: a batch of users is in memory at a time.
+//! `segrec_recommend_all`: streams the list of every user, with one batch of users in memory at a time.
 //!
-//! It uses what is stored of the version: users, their items and their factors as of the training.
+//! Uses only what is stored with the version: users, their items and their factors as of the training.
 
 use super::history::History;
 use super::recommendation::{fill_with_popular, rated_factors};
@@ -24,28 +24,28 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// Users of a batch at most: at 64 factors and 20 items a list, about 3 MB.
+/// The maximum number of users per batch: about 3 MB with 64 factors and lists of 20 items.
 const BATCH_USERS: usize = 4096;
-/// Bytes of the lines of a batch, about: of long lists there are fewer in it.
+/// The approximate number of bytes of a batch's lines; with long lists a batch has fewer users.
 const BATCH_BYTES: usize = 64 << 20;
-/// Bytes of a line with its ids, and of its item in the lists that it comes from.
+/// Bytes of a line with its ids and of the corresponding list items.
 const LINE_BYTES: usize = 192;
 
-/// One row of the result.
+/// A row of the result.
 pub struct Line {
-    /// The user's id.
+    /// The id of the user.
     pub user_id: String,
-    /// From 1.
+    /// The position in the list, from 1.
     pub rank: i32,
-    /// The item's id.
+    /// The id of the item.
     pub item_id: String,
-    /// The score.
+    /// The score of the item.
     pub score: f32,
-    /// Where the item comes from.
+    /// The source of the item, see [`Source`].
     pub source: &'static str,
 }
 
-/// Lists of all users, user by user.
+/// The lists of all users, user by user.
 pub struct AllLists {
     version: Rc<ServedVersion>,
     workers: Workers,
@@ -56,7 +56,7 @@ pub struct AllLists {
     finished: bool,
 }
 
-/// Begins the lists of all users of a model.
+/// Starts the lists of all users of a model.
 pub fn recommend_all(model: Option<&str>, n: usize) -> Result<AllLists> {
     let model = session::model(model)?;
     let version = session::version(&model)?;
@@ -90,7 +90,7 @@ impl Iterator for AllLists {
 impl AllLists {
     fn next_batch(&mut self) -> Result<()> {
         let mut users = load_users(self.version.id(), self.next_place, self.batch)?;
-        // Who rated nothing has no stored factors: what everybody likes is theirs.
+        // Users without ratings have no stored factors; give them those of the average user.
         for user in users.iter_mut().filter(|user| self.version.rated.is_some() && user.factors.is_empty()) {
             user.factors = rated_factors(&self.version, None, &History::default())?.unwrap_or_default();
         }
@@ -101,7 +101,7 @@ impl AllLists {
                 self.finished = true;
             }
         }
-        // Users are stored segment by segment.
+        // Users are stored ordered by segment.
         for group in users.chunk_by(|a, b| a.segment == b.segment) {
             self.add_segment(group)?;
         }
@@ -132,8 +132,8 @@ impl AllLists {
         Ok(())
     }
 
-    /// The best items of some users of a segment, and where they come from. Users without events have no
-    /// factors; their lists are not used.
+    /// The best items of users of one segment, and their source. Users without events have no factors; the lists
+    /// returned for them must not be used.
     fn ranked(&self, users: &[StoredUser], segment: &Segment<'_>) -> Result<(Vec<Vec<Scored>>, Source)> {
         let (version, n) = (&self.version, self.n);
         let Some(scorers) = version.scorers(Some(*segment))? else {

@@ -1,7 +1,6 @@
-//! The users most likely to want an item: every user of the training by the score that the item has for them.
+//! The users most likely to want an item: all users of the training, ranked by the item's score.
 //!
-//! A batch of users is in memory at a time. A user costs a product of length k and a look at each of their
-//! items.
+//! One batch of users is in memory at a time. A user costs a product of length k and a scan of their items.
 
 use super::ids::{check_item_kind, item_numbers};
 use super::scorers::ItemScorer;
@@ -11,9 +10,8 @@ use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::ranking::TopN;
 
-/// Ids and scores of the users most likely to want an item, as of the training; none for an item that the
-/// version does not know. Users without events have no score. Of users with the same score the earlier written
-/// wins.
+/// The ids and scores of the users most likely to want an item, as of the training; empty if the version does not know
+/// the item. Users without events have no score. Ties go to the user stored first.
 pub fn audience(
     item: Id<'_>,
     kind: IdKind,

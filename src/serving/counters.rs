@@ -1,4 +1,5 @@
-//! What serving has done since the server started: counted by all sessions, shown by `segrec.serving_statistics`.
+//! Counters of served requests since the server started, shared by all sessions and shown by
+//! `segrec.serving_statistics`.
 
 use crate::catalog::models;
 use crate::catalog::statement::models_table;
@@ -7,31 +8,32 @@ use crate::pg::files::usage_counters::{COUNTERS, Counters};
 use pgrx::pg_sys;
 use std::cell::RefCell;
 
-/// What is counted; the number of a counter is its place.
+/// A counter; its discriminant is its index.
 #[derive(Clone, Copy)]
 pub enum Counter {
-    /// Lists that were asked for.
+    /// Lists requested.
     Calls,
-    /// For users with factors of the training.
+    /// Lists for users with factors from the training.
     Stored,
-    /// For users that were folded in.
+    /// Lists for users who were folded in.
     FoldedIn,
-    /// With items that are popular in a segment.
+    /// Lists with items that are popular in the segment.
     SegmentPopular,
-    /// With items that are popular with everybody.
+    /// Lists with items that are popular overall.
     Popular,
-    /// Without an item.
+    /// Empty lists.
     Empty,
-    /// Files of versions that were written.
+    /// Cache files written.
     FilesWritten,
 }
 
 thread_local! {
-    /// Of which installation, and its counters; opened at the first call of a session, none where they cannot be.
+    /// The counters, keyed by the oid of the models table, since the extension may be recreated. Opened at a session's
+    /// first call; `None` if that fails.
     static COUNTED: RefCell<Option<(pg_sys::Oid, Option<Counters>)>> = const { RefCell::new(None) };
 }
 
-/// Counts what happened to a model.
+/// Increments counters of a model.
 pub fn add(model_id: i64, counters: impl IntoIterator<Item = Counter>) {
     let Ok((table, _)) = models_table() else { return };
     COUNTED.with_borrow_mut(|counted| {
@@ -44,7 +46,7 @@ pub fn add(model_id: i64, counters: impl IntoIterator<Item = Counter>) {
     });
 }
 
-/// Counts that the file of a version was written.
+/// Counts a written cache file.
 pub fn count_file(model_id: i64) {
     add(model_id, [Counter::FilesWritten]);
 }
@@ -52,13 +54,13 @@ pub fn count_file(model_id: i64) {
 /// The counters of a model.
 pub struct ServingCounts {
     pub model: String,
-    /// In the order of [`Counter`].
+    /// The values, in the order of [`Counter`].
     pub counts: [i64; COUNTERS],
-    /// Since when, in microseconds since 2000.
+    /// When counting started, in microseconds since 2000.
     pub since: i64,
 }
 
-/// The counters of all models that the caller may use; none where nothing was counted yet.
+/// The counters of all models that the caller may use; empty if nothing has been counted yet.
 pub fn lines() -> Result<Vec<ServingCounts>> {
     let Some(counters) = Counters::open(models_table()?.0, false) else {
         return Ok(Vec::new());

@@ -1,8 +1,8 @@
-//! One item for one user: its score, and which of the user's own items speak for it.
+//! Explains one item for one user: its score, and what each of the user's own items contributes to it.
 //!
-//! Factors of a user are linear in what the user has: p = A⁻¹ Σ c_i q_i, so the score p·q_j is the sum of
-//! c_i q_iᵀA⁻¹q_j over their items (Hu et al. 2008, §5). What neighbours say is a sum already, and of ratings
-//! the prior mean is linear in the pattern of what was rated too.
+//! A user's factors are linear in the user's items: p = A⁻¹ Σ c_i q_i. So the score p·q_j is the sum of c_i q_iᵀA⁻¹q_j
+//! over these items (Hu et al. 2008, §5). Scores of neighbours are sums anyway, and the prior mean of ratings is linear
+//! in the pattern of rated items.
 
 use super::ids::{check_item_kind, item_numbers, user_id};
 use super::recommendation::{Person, Request, answer, find_person, stranger};
@@ -19,25 +19,25 @@ use segrec_engine::ranking::{Scored, TopN};
 use segrec_engine::scorers::Contributions;
 use std::rc::Rc;
 
-/// What one item of the user adds to the score of another.
+/// What one of the user's items adds to the score of another item.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reason {
-    /// The user's item; none for what stays without any.
+    /// The user's item; `None` for the part that does not depend on any.
     pub item: Option<u32>,
-    /// Through factors, or the rating.
+    /// The contribution through factors or ratings.
     pub factors: f64,
-    /// Through neighbours.
+    /// The contribution through neighbours.
     pub neighbours: f64,
 }
 
-/// A user, an item and the version that knows them.
+/// A user, an item, and the version that scores them.
 struct Pair {
     version: Rc<ServedVersion>,
     person: Person,
     item: u32,
 }
 
-/// Finds both; none where the version does not know the item.
+/// Looks up both; `None` if the version does not know the item.
 fn pair(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result<Option<Pair>> {
     let model = session::model(model)?;
     check_item_kind(kind, &model)?;
@@ -53,8 +53,7 @@ fn pair(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result
     Ok(Some(Pair { version, person, item }))
 }
 
-/// The score of an item for a user, whether they have it or not; none for an item that the version does not
-/// know.
+/// The score of an item for a user, whether or not they have it; `None` if the version does not know the item.
 pub fn predict(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result<Option<f32>> {
     let Some(Pair { version, person, .. }) = pair(user, item, kind, model)? else {
         return Ok(None);
@@ -70,7 +69,8 @@ pub fn predict(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
     Ok(found.items.first().map(|item: &Recommended| item.score))
 }
 
-/// What of a user's own items speaks for another, the most first; the version gives ids to numbers.
+/// What each of a user's own items adds to the score of another item, largest first. Ids are resolved with the returned
+/// version.
 pub fn explain(
     user: Id<'_>,
     item: Id<'_>,
@@ -83,7 +83,7 @@ pub fn explain(
     let items = &person.history.items;
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
     if person.factors.is_none() || !version.has_scorers() {
-        // Nothing that the user has speaks for it.
+        // None of the user's items contributes.
         let score = predict(user, item, kind, model)?;
         let reasons =
             score.into_iter().map(|score| Reason { item: None, factors: f64::from(score), neighbours: 0.0 });
@@ -117,8 +117,8 @@ pub fn explain(
     Ok(Some((version, reasons)))
 }
 
-/// The items most like another: its strongest neighbours, or where a version has none those whose factors
-/// point the same way (cosine).
+/// The most similar items: the strongest neighbours or, if the version has none, the items with the highest cosine of
+/// factors.
 pub fn similar_items(
     item: Id<'_>,
     kind: IdKind,

@@ -1,5 +1,5 @@
-//! What reads a relation of somebody's, written anew when the relation changes: it may be renamed, replaced, or get other
-//! columns while a session goes on.
+//! Readers of a user's relation that are rebuilt when the relation changes: during a session it may be renamed,
+//! replaced, or get other columns.
 
 use crate::error::{Result, SegrecError, warning};
 use std::cell::RefCell;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 /// A reader of a relation.
 pub trait Reader {
-    /// Whether the relation is what it was when the reader was written.
+    /// Whether the relation is still the one for which the reader was built.
     fn is_current(&self) -> bool;
 }
 
@@ -24,15 +24,15 @@ impl Reader for crate::catalog::sources::attributes::LiveUser {
     }
 }
 
-/// The reader as it was written last.
+/// A cached reader.
 pub struct Followed<T>(RefCell<State<T>>);
 
 enum State<T> {
-    /// Nobody has asked.
+    /// Not built yet.
     Unwritten,
-    /// There is nothing to read, or no index that makes it quick.
+    /// There is nothing to read, or no index to read it by.
     Nothing,
-    /// It was written.
+    /// Built.
     Reader(Rc<T>),
 }
 
@@ -43,14 +43,14 @@ impl<T> Default for Followed<T> {
 }
 
 thread_local! {
-    /// What this session was warned of.
+    /// The warnings already given in this session.
     static WARNED: RefCell<HashSet<String>> = RefCell::default();
 }
 
 impl<T: Reader> Followed<T> {
-    /// The reader, written by `write` where it is not there or the relation has changed. Where the relation cannot be read
-    /// any more, there is none, and the session is warned once; where its ids are of another kind than the model's, that
-    /// is an error.
+    /// Returns the reader; calls `write` to build it if there is none yet or the relation has changed. If the relation
+    /// can no longer be read, returns `None` and warns once per session. It is an error if the ids have changed their
+    /// type.
     pub fn reader(&self, model: &str, write: impl FnOnce() -> Result<Option<T>>) -> Result<Option<Rc<T>>> {
         match &*self.0.borrow() {
             State::Nothing => return Ok(None),

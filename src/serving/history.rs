@@ -1,5 +1,5 @@
-//! What a user has done: from the events as they are now, where an index makes that quick and the
-//! caller may read them, else as of the training.
+//! What a user has done: their current events if an index makes reading them fast and the caller may read them,
+//! otherwise the events as of the training.
 
 use super::version::ServedVersion;
 use crate::catalog::sources::live_events::LiveEvent;
@@ -7,25 +7,25 @@ use crate::catalog::versions::users::StoredUser;
 use crate::error::Result;
 use segrec_engine::interactions::Id;
 
-/// The items of a user, ascending, and their confidences.
+/// The items of a user and their confidences.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// Numbers of items that count.
+    /// The numbers of items that the model uses, ascending.
     pub items: Vec<u32>,
     pub confidences: Vec<f32>,
-    /// Numbers of all items that the user has, ascending: those that count among them.
+    /// The numbers of all the user's items, ascending.
     pub seen: Vec<u32>,
 }
 
 impl History {
-    /// As of the training.
+    /// The history as of the training.
     pub fn stored(user: &StoredUser) -> Self {
         let StoredUser { items, confidences, .. } = user;
         Self { items: items.clone(), confidences: confidences.clone(), seen: user.seen().to_vec() }
     }
 
-    /// As the events are now, weighted as in training; none where that is not known: no index, or the caller
-    /// may not read them.
+    /// The history from current events, weighted as in training; `None` if there is no index or the caller may not read
+    /// them.
     pub fn live(version: &ServedVersion, user: Id<'_>) -> Result<Option<Self>> {
         let Some(live) = version.live()? else {
             return Ok(None);
@@ -34,14 +34,14 @@ impl History {
         Ok(events.map(|events| Self::combine(version, events)))
     }
 
-    /// Items of a guest: each counts like a usual event.
+    /// A guest's items, each with the confidence of a typical event.
     pub fn of_items(mut items: Vec<u32>) -> Self {
         items.sort_unstable();
         items.dedup();
         Self { confidences: vec![1.0; items.len()], seen: items.clone(), items }
     }
 
-    /// The same steps as `Events::interactions` of the engine, for one user.
+    /// Repeats `Events::interactions` of the engine for one user.
     fn combine(version: &ServedVersion, mut events: Vec<LiveEvent>) -> Self {
         events.sort_unstable_by(|a, b| {
             let weight = |event: &LiveEvent| event.weight.unwrap_or(0.0);

@@ -1,4 +1,4 @@
-//! Ids as a call gives them, and the numbers of items that a version knows.
+//! Resolves the ids in a call to those of the model and to item numbers.
 
 use super::version::ServedVersion;
 use crate::catalog::models::Model;
@@ -9,7 +9,7 @@ use pgrx::pg_sys;
 use segrec_engine::interactions::{Id, IdKind};
 use std::cell::OnceCell;
 
-/// The id of a user in the form the model takes, `None` for a text that is no such id.
+/// Converts a user id to the model's type; `None` if a text is not a valid id.
 pub fn user_id<'a>(id: Id<'a>, model: &Model) -> Result<Option<Id<'a>>> {
     match (id, model.user_kind) {
         (Id::Text(text), kind) => Ok(parse_id(Unpadded::users(model).id(text), kind)),
@@ -23,8 +23,8 @@ pub fn user_id<'a>(id: Id<'a>, model: &Model) -> Result<Option<Id<'a>>> {
     }
 }
 
-/// Ids as a column keeps them: without the blanks at their end where it is `char(n)`. The column is looked at once, and
-/// only where an id has such blanks.
+/// Normalizes ids as their column stores them: trailing blanks are stripped if it is `char(n)`. The column's type is
+/// looked up at most once, and only if an id has trailing blanks.
 struct Unpadded<'a> {
     column: Option<(pg_sys::Oid, &'a str)>,
     is_padded: OnceCell<bool>,
@@ -35,14 +35,14 @@ impl<'a> Unpadded<'a> {
         Self { column, is_padded: OnceCell::new() }
     }
 
-    /// For the ids of users: as events have them, or else as the relation of users does.
+    /// For user ids, as in the events or else in the relation of users.
     fn users(model: &'a Model) -> Self {
         let of_events = model.events.as_ref().map(|source| (source.relation, source.columns.user.as_str()));
         let of_users = || model.users.as_ref().map(|users| (users.relation, users.key.as_str()));
         Self::of(of_events.or_else(of_users))
     }
 
-    /// For the ids of items, as events have them.
+    /// For item ids, as in the events.
     fn items(model: &'a Model) -> Self {
         Self::of(model.events.as_ref().map(|source| (source.relation, source.columns.item.as_str())))
     }
@@ -64,7 +64,7 @@ fn kind_of(id: Id<'_>) -> IdKind {
     }
 }
 
-/// An error where the model's items have ids of another kind.
+/// Returns an error if the model's item ids are of another type.
 pub fn check_item_kind(asked: IdKind, model: &Model) -> Result<()> {
     match &model.events {
         Some(source) if asked != IdKind::Text && asked != source.item_kind => Err(SegrecError::WrongIdType {
@@ -77,7 +77,7 @@ pub fn check_item_kind(asked: IdKind, model: &Model) -> Result<()> {
     }
 }
 
-/// The numbers of those ids that the version knows.
+/// The numbers of the ids that the version knows.
 pub fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
     let (kind, unpadded) = (version.item_ids().kind(), Unpadded::items(version.model()));
     ids.iter()
@@ -88,7 +88,7 @@ pub fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
         .collect()
 }
 
-/// The same, ascending and each once.
+/// The distinct numbers of the ids that the version knows, ascending.
 pub fn candidate_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
     let mut numbers = item_numbers(version, ids);
     numbers.sort_unstable();

@@ -1,8 +1,8 @@
-//! A version measured on events that it was not trained on.
+//! Measures a version on events that it was not trained on.
 //!
-//! Every test user gets the list that the version serves as of its training, without what they did since. What it
-//! was trained on, and users and items that it does not know, are left out and counted: a version is never scored
-//! on its own rows.
+//! Every test user gets the list that the version would serve as of its training, without later events. Pairs that it
+//! was trained on, and unknown users and items, are excluded and counted, so that a version is never scored on its own
+//! training data.
 
 use super::history::History;
 use super::recommendation::{Request, answer, known_person};
@@ -29,34 +29,34 @@ use segrec_engine::scorers::ratings::Biases;
 use segrec_engine::seed::sample;
 use std::rc::Rc;
 
-/// Users of a version that are loaded at once.
+/// The number of the version's users loaded at once.
 const BATCH_USERS: i32 = 4096;
 
-/// Events that measure a version.
+/// The events on which to measure a version.
 #[derive(Clone, Copy)]
 pub struct Test<'a> {
-    /// The name of their relation.
+    /// The name of the events' relation.
     pub relation: &'a str,
     pub events: &'a Events,
-    /// The same as interactions: the ratings where the version predicts these.
+    /// The events as interactions, or as ratings if the version predicts these.
     pub interactions: &'a Interactions,
     /// The number of the version.
     pub version: i32,
-    /// The lengths of lists.
+    /// The lengths at which lists are cut.
     pub cuts: &'a [usize],
 }
 
-/// A user that is measured.
+/// A measured user.
 struct Tested {
-    /// The number among the test's users.
+    /// The user's number in the test events.
     user: usize,
     stored: StoredUser,
-    /// Items by the version's numbers, ascending.
+    /// The held-out items by the version's numbers, ascending.
     items: Vec<u32>,
     ratings: Vec<f32>,
 }
 
-/// Rows that cannot measure the version.
+/// The rows that cannot be used to measure the version.
 #[derive(Default)]
 struct LeftOut {
     known: u64,
@@ -64,7 +64,7 @@ struct LeftOut {
     unknown_item: u64,
 }
 
-/// Measures the deployed version of a model; with the ids of its segments.
+/// Measures the deployed version of a model; also returns the ids of its segments.
 pub fn measure(model: &Model, test: Test<'_>) -> Result<(Vec<MetricRow>, Vec<i32>)> {
     let version = session::version(model)?;
     let tested = tested(&version, test)?;
@@ -78,13 +78,13 @@ pub fn measure(model: &Model, test: Test<'_>) -> Result<(Vec<MetricRow>, Vec<i32
     Ok((rows, version.members.ids.clone()))
 }
 
-/// Runs engine work on threads of its own.
+/// Runs engine work on a temporary thread pool.
 fn on_threads<T: Send>(work: impl FnOnce(&dyn Observer) -> segrec_engine::Result<T> + Send) -> Result<T> {
     let workers = Workers::new(settings::threads())?;
     Ok(workers.run(work, |_| ())??)
 }
 
-/// The users that can be measured, as many as are measured at most; what they cannot be measured on is said.
+/// The users to measure, up to the maximum; reports the rows that cannot be used.
 fn tested(version: &ServedVersion, test: Test<'_>) -> Result<Vec<Tested>> {
     let Test { relation, events, interactions, .. } = test;
     let numbers: Vec<Option<u32>> =
@@ -131,7 +131,7 @@ fn tested(version: &ServedVersion, test: Test<'_>) -> Result<Vec<Tested>> {
 }
 
 impl LeftOut {
-    /// Counts them in notices, or in an error where nothing is left.
+    /// Reports the counts in notices, or as an error if nothing is left.
     fn say(&self, relation: &str, rows: usize, number: i32, nothing_left: bool) -> Result<()> {
         let parts = [
             (self.known, format!("have a user and an item that version {number} was trained on together")),
@@ -236,14 +236,14 @@ fn trained_on(version: &ServedVersion) -> Result<(IdMap, Interactions)> {
     Ok((ids, Interactions::new(rows)))
 }
 
-/// The `n` items that a user of the training is recommended.
+/// The `n` items recommended to a user of the training.
 fn list(version: &Rc<ServedVersion>, user: Id<'_>, stored: &StoredUser, n: usize) -> Result<Vec<Scored>> {
     let request =
         Request { n, model: None, candidates: None, exclude_seen: true, variety: Variety::default() };
     served(version, user, stored, &request)
 }
 
-/// The scores of some items (ascending) for a user of the training.
+/// The predicted ratings of `items` (ascending) for a user of the training.
 fn predictions(
     version: &Rc<ServedVersion>,
     user: Id<'_>,

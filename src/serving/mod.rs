@@ -1,26 +1,26 @@
 //! The path of a recommendation.
 //!
-//! - [`session`]: the versions this session has loaded
-//! - [`cache`]: the file through which all sessions share a version
-//! - [`followed`]: what reads a relation that may change
-//! - [`version`]: a deployed version as a session holds it
-//! - [`history`]: what a user has done, now or as of the training
-//! - [`scorers`]: the scorers of a version, and where the rows lie that they read
-//! - [`ids`]: ids as a call gives them
+//! - [`session`]: the versions that this session has loaded
+//! - [`cache`]: the mapped file that all sessions share
+//! - [`followed`]: readers of relations that may change
+//! - [`version`]: a loaded deployed version
+//! - [`history`]: a user's events, current or as of the training
+//! - [`scorers`]: the scorers of a version
+//! - [`ids`]: resolves the ids in a call
 //! - [`recommended`]: an item of a list
 //! - [`recommendation`]: from a request to a list
-//! - [`segments`], [`segment_of`]: the segments of a version, and which one is a user's
-//! - [`explanation`]: one item for one user, and why
-//! - [`variety`]: lists of items that differ, and lists that are drawn
-//! - [`all_lists`]: the lists of every user, streamed
-//! - [`segment_list`]: what a segment is recommended
-//! - [`similar_users`], [`audience`]: the users most like another, or most likely to want an item
-//! - [`statistics`], [`counters`]: what was answered, counted
-//! - [`model_access`]: which model a call means, and whether the caller may use it
-//! - [`measuring`]: a version on events that it was not trained on
+//! - [`segments`], [`segment_of`]: the segments of a version, and the segment of a user
+//! - [`explanation`]: the score of one item for one user, and why
+//! - [`variety`]: diversified and randomized lists
+//! - [`all_lists`]: the lists of all users, streamed
+//! - [`segment_list`]: recommendations for a segment
+//! - [`similar_users`], [`audience`]: the users most similar to another, or most likely to want an item
+//! - [`statistics`], [`counters`]: counters of served requests
+//! - [`model_access`]: finds the model of a call, and checks whether the caller may use it
+//! - [`measuring`]: measures a version on events that it was not trained on
 //!
-//! A call costs one lookup of the model, one of the user, one of their events where those are live, and
-//! the scan of the segment's own items.
+//! A call takes a lookup of the model, a lookup of the user, a lookup of the user's events if these are read live, and
+//! a scan of the segment's items.
 
 pub mod all_lists;
 pub mod audience;

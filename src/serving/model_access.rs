@@ -1,5 +1,5 @@
-//! The model that a call means, found at a tenth of the cost where this session has found it before, and whether the caller
-//! may use it.
+//! Finds the model of a call and checks whether the caller may use it. A model that this session has found before takes
+//! a tenth of the time.
 
 use crate::catalog::models::{Model, ModelRows, Wanted, find_wanted, grantees};
 use crate::error::Result;
@@ -10,15 +10,15 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Models by names, and the rows that say so.
+/// Models by name, with the rows that they were built from.
 type Found = HashMap<String, (Rc<Model>, ModelRows)>;
 
 thread_local! {
-    /// What this session has found before, by the key of what was wanted.
+    /// The models found so far, by [`Wanted::key`].
     static FOUND: RefCell<[Found; 3]> = RefCell::default();
 }
 
-/// Whether the current role is a member of the owner, who is there still, or of a role that holds a grant.
+/// Whether the current role may act for the owner, if that role still exists, or for a role with a grant.
 fn may_use(model_id: i64, rows: &ModelRows) -> Result<bool> {
     let Some(owner) = rows.owner().filter(|&owner| is_role(owner)) else {
         return Ok(false);
@@ -30,7 +30,7 @@ fn may_use(model_id: i64, rows: &ModelRows) -> Result<bool> {
     Ok(grantees(model_id)?.into_iter().any(held))
 }
 
-/// Up to two models that the caller may use. It says nothing of what else the caller may do.
+/// Returns up to two models that the caller may use. Grants no right beyond that.
 pub fn find_served(wanted: Wanted<'_>) -> Result<Vec<Rc<Model>>> {
     // Never cache uncommitted rows.
     if !sees_only_committed() {
@@ -48,7 +48,7 @@ pub fn find_served(wanted: Wanted<'_>) -> Result<Vec<Rc<Model>>> {
     if let [model] = found.as_mut_slice() {
         *model = Rc::new(Model { is_owner: false, may_train: false, ..Model::clone(model) });
         let rows = ModelRows::read(wanted, model.id)?;
-        // The rows do not say which of several the caller may use, and nothing of what is beyond them.
+        // Rows alone do not tell which of several models the caller may use, nor anything about models beyond them.
         if only && rows.are_all() {
             FOUND.with_borrow_mut(|found| found[kind].insert(name.to_owned(), (Rc::clone(model), rows)));
         }

@@ -1,10 +1,9 @@
 //! From a request to a list.
 //!
-//! The ladder: a known user is scored with their segment's factors (`segment`) or the backbone's
-//! (`backbone`); a user that training did not see, or a guest, is folded in (`fold_in`); who has no
-//! events gets what is popular in their segment (`segment_popular`) or with everybody (`popular`), of ratings what
-//! everybody likes. A list that cannot be filled otherwise is filled with what is popular. Where factors do not count, the
-//! user's own items speak (`neighbours`).
+//! Known users are scored with their segment's factors (`segment`) or those of the backbone (`backbone`). Users who
+//! were not part of the training, and guests, are folded in (`fold_in`). Users without events get the popular items of
+//! their segment (`segment_popular`) or of all users (`popular`); with ratings, what the average user likes. Lists that
+//! are too short are filled up with popular items. Models without factors score by the user's own items (`neighbours`).
 
 use super::history::History;
 use super::ids::{candidate_numbers, check_item_kind, item_numbers, user_id};
@@ -26,25 +25,25 @@ use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::segmentation::identity::nearest_segment;
 use std::rc::Rc;
 
-/// Bytes of an item of a list on its way: twice with its score among the best, as it is chosen, and with its id.
+/// Bytes per requested item: twice as a scored candidate, once when chosen, and once with its id.
 const ITEM_BYTES: usize = 160;
 
-/// What a call asks for, besides whom.
+/// A request, apart from the user or guest.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// How many items.
+    /// The number of items.
     pub n: usize,
-    /// The model.
+    /// The name of the model, if given.
     pub model: Option<&'a str>,
-    /// The only items that may come, where given.
+    /// The only items that may be recommended, if given.
     pub candidates: Option<Vec<Id<'a>>>,
-    /// Whether to leave out what the user has.
+    /// Whether to exclude the items that the user already has.
     pub exclude_seen: bool,
-    /// What the list shall be besides good.
+    /// Diversity and randomization of the list.
     pub variety: Variety,
 }
 
-/// A list, with the version whose numbers it uses.
+/// A list, and the version that its item numbers refer to.
 pub struct Recommendation {
     /// The version.
     pub version: Rc<ServedVersion>,
@@ -52,22 +51,22 @@ pub struct Recommendation {
     pub items: Vec<Recommended>,
 }
 
-/// Whoever is asked for, as far as they are known.
+/// What is known about the user or guest of a request.
 pub struct Person {
-    /// The segment they belong to.
+    /// Their segment.
     pub segment: Option<u32>,
-    /// Whether the training knew them.
+    /// Whether they were part of the training.
     known: bool,
     /// Whether the factors are those of the training.
     stored: bool,
-    /// Their factors, with the source these stand for; none without events.
+    /// Their factors, with the source that these represent; `None` without events.
     pub factors: Option<(Vec<f32>, Source)>,
-    /// What they have.
+    /// Their items.
     pub history: History,
 }
 
 impl Person {
-    /// What scorers read of them; `attributes` are the features that ratings are predicted from.
+    /// The input of scorers; `attributes` are the features from which ratings are predicted.
     pub fn recipient<'a>(&'a self, attributes: &'a [u32]) -> Recipient<'a> {
         Recipient {
             factors: self.factors.as_ref().map_or(&[][..], |(factors, _)| factors),
@@ -80,13 +79,13 @@ impl Person {
         }
     }
 
-    /// Whether they are scored with factors of the training.
+    /// Whether they are scored with factors from the training.
     pub fn is_stored(&self) -> bool {
         self.stored && self.factors.is_some()
     }
 }
 
-/// Recommends items to a user. `item_kind` is the kind the call returns; text fits every model.
+/// Recommends items to a user. `item_kind` is the id type that the call returns; text fits every model.
 pub fn recommend_user(user: Id<'_>, item_kind: IdKind, request: &Request<'_>) -> Result<Recommendation> {
     let model = session::model(request.model)?;
     check_item_kind(item_kind, &model)?;
@@ -114,7 +113,7 @@ fn counted(
     Ok(list)
 }
 
-/// Recommends items to whoever has the given items: a guest, a basket, a session.
+/// Recommends items to a guest, a basket or a session that has the given items.
 pub fn recommend_for(items: &[Id<'_>], item_kind: IdKind, request: &Request<'_>) -> Result<Recommendation> {
     let model = session::model(request.model)?;
     check_item_kind(item_kind, &model)?;
@@ -124,19 +123,19 @@ pub fn recommend_for(items: &[Id<'_>], item_kind: IdKind, request: &Request<'_>)
     counted(model.id, version, &person, request)
 }
 
-/// Somebody of whom nothing is known.
+/// A person of whom nothing is known.
 pub fn stranger(version: &ServedVersion) -> Result<Person> {
     fold_in(version, None, History::default(), None)
 }
 
-/// A user, by what is stored and what they do now.
+/// Looks up a user, combining what is stored with their current events.
 pub fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
     let stored = version.members.user(&id_text(user))?;
     let live = History::live(version, user)?;
     match (stored, live) {
         (Some(stored), None) => known_person(version, user, &stored, History::stored(&stored), false),
         (Some(stored), Some(live)) => {
-            // Unchanged since the training, but for rounding: the stored factors are exact.
+            // Equal up to rounding means unchanged since the training, so the stored factors are exact.
             let changed = live.items != stored.items
                 || live
                     .confidences
@@ -153,7 +152,7 @@ pub fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
     }
 }
 
-/// A user of the training; their factors are computed anew where their events changed.
+/// A user of the training; their factors are recomputed if their events have changed.
 pub fn known_person(
     version: &ServedVersion,
     user: Id<'_>,
@@ -177,7 +176,7 @@ pub fn known_person(
     Ok(Person { segment: Some(segment), known: true, stored: !changed, factors, history })
 }
 
-/// Somebody whom the training did not see, by their items, and by their segment where it is known.
+/// A person who was not part of the training, by their items and, if known, their segment.
 pub fn fold_in(
     version: &ServedVersion,
     user: Option<Id<'_>>,
@@ -191,7 +190,7 @@ pub fn fold_in(
     if version.rated.is_some() {
         let factors = rated_factors(version, user, &history)?;
         let nearest = |factors: &Vec<f32>| {
-            // The last two are 1 and the user's bias: they are no taste.
+            // The last two columns are 1 and the user's bias, which are not tastes.
             let mut tastes = factors.clone();
             let k = tastes.len().saturating_sub(2);
             tastes[k..].fill(0.0);
@@ -217,15 +216,15 @@ pub fn fold_in(
     person(Some(segment), Some(factors), history)
 }
 
-/// The backbone's factors of what somebody has.
+/// The backbone's factors of the items in a history.
 fn factors_of(version: &ServedVersion, history: &History) -> Result<Matrix> {
     let backbone = version.backbone()?;
     ask("the factors of a history", 2 * size_of::<f32>() * history.items.len() * backbone.columns())?;
     Ok(backbone.select(&history.items))
 }
 
-/// The row of a user from what they rated and from what else is known about them: where that is nothing, what is known of
-/// everybody. None where the version predicts no ratings.
+/// The rating row of a user, from their ratings and attributes; without any of these, the row of the average user.
+/// `None` if the version does not predict ratings.
 pub fn rated_factors(
     version: &ServedVersion,
     user: Option<Id<'_>>,
@@ -242,8 +241,7 @@ pub fn rated_factors(
     })))
 }
 
-/// The factors of a history against the item factors of a segment: its own rows, and the backbone's
-/// where it has none.
+/// Folds a history in against the item factors of a segment: its own rows, and those of the backbone otherwise.
 fn segment_factors(version: &ServedVersion, segment: u32, history: &History) -> Result<Vec<f32>> {
     let segment = version.segment(segment)?;
     let positions: Vec<u32> = (0..history.items.len() as u32).collect();
@@ -271,15 +269,14 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
         }));
     }
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-    // Where segments are ranked by what is popular in them, the gate decides for those whom it measured.
+    // If segments rank by popularity, the gate decides, but only for users whom it measured.
     let segment = segment.and_then(|own| if person.known { version.filling(own) } else { Some(own) });
     fill_with_popular(&mut items, &version, segment.as_ref(), excluded, candidates.as_deref(), n);
     let items = request.variety.choose(&version, items, request.n)?;
     Ok(Recommendation { version, items })
 }
 
-/// The best items by the scorers of the version, and where they come from; none where it has nothing to
-/// score this person with.
+/// The best items by the scorers of the version, and their source; `None` if it cannot score this person.
 fn scored(
     version: &ServedVersion,
     person: &Person,
@@ -299,9 +296,9 @@ fn scored(
     Ok(Some((blended.best(excluded, candidates, n), source)))
 }
 
-/// Fills a list with what is popular in the segment, then with everybody, that it does not have yet; where candidates
-/// are given, of which none is excluded, with these alone. Their score is the share of the most popular item's users, so
-/// it falls from 1 and is never mistaken for a product of factors.
+/// Fills up a list with items that it lacks: those popular in the segment, then those popular overall; only
+/// `candidates` if these are given, none of which is excluded. Their score is their number of users relative to the
+/// most popular item. It is at most 1 and never rises, so it cannot be mistaken for a product of factors.
 pub fn fill_with_popular(
     items: &mut Vec<Recommended>,
     version: &ServedVersion,
@@ -321,10 +318,10 @@ pub fn fill_with_popular(
     fill(items, version.popular().items(), Source::Popular, allowed, n);
 }
 
-/// Items between two looks at interrupts: some 10 ms.
+/// Items between two checks for interrupts: some 10 ms.
 const PATIENCE: usize = 1 << 16;
 
-/// Fills a list with what is popular, of which each item comes once.
+/// Fills up a list from a sequence of distinct popular items.
 fn fill(
     items: &mut Vec<Recommended>,
     popular: impl Iterator<Item = Scored>,

@@ -5,10 +5,10 @@ use segrec_engine::ranking::Source;
 /// One recommended item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recommended {
-    /// The item's number.
+    /// The number of the item.
     pub item: u32,
-    /// Its score: comparable within one source.
+    /// Its score, which is comparable only within one source.
     pub score: f32,
-    /// Where it comes from.
+    /// Where the item comes from.
     pub source: Source,
 }

@@ -1,4 +1,4 @@
-//! The scorers of a version: where the rows lie that each reads. Lists and audiences know no scorer by its name.
+//! Instantiates the scorers of a version on its mapped rows. Lists and audiences need not know any scorer by name.
 
 use super::version::{Segment, ServedVersion};
 use crate::catalog::versions::members::Member;
@@ -16,48 +16,48 @@ use segrec_engine::scorers::ratings::rated::Rated;
 use segrec_engine::scorers::{Fitted, Scorer};
 use std::cell::RefCell;
 
-/// What a version scores the people of a segment with.
+/// The scorers of a version, for the users of one segment.
 pub struct SegmentScorers<'a> {
     blend: &'a Blend,
-    /// In the order of the blend; none for those that are factors.
+    /// In the order of the blend; `None` for scorers that use factors.
     fitted: Vec<Option<Box<dyn Fitted + 'a>>>,
-    /// The factors that these score with.
+    /// The factors used by those scorers.
     factors: Option<CodedRows<'a>>,
     popular: &'a [u32],
     reasons: Option<Reasons<'a>>,
 }
 
-/// What explains scores of factors and of ratings; lists do not read it.
+/// Data that only explanations of factor and rating scores need.
 #[derive(Clone, Copy)]
 enum Reasons<'a> {
     Factors(FoldIn<'a>),
     Ratings(&'a Rated, Rows<'a>),
 }
 
-/// Somebody who is scored.
+/// The person to score for.
 #[derive(Clone, Copy)]
 pub struct Recipient<'a> {
     /// Their factors.
     pub factors: &'a [f32],
     /// What they have.
     pub history: KnownUser<'a>,
-    /// What else is known of them, as features of ratings; needed for explanations only.
+    /// Their attributes as features of the rating model; required only for explanations.
     pub attributes: &'a [u32],
 }
 
 impl ServedVersion {
-    /// Whether anything but popularity ranks.
+    /// Whether the version has any scorer besides popularity.
     pub fn has_scorers(&self) -> bool {
         !self.decided.blend.has("popularity")
     }
 
-    /// The segment whose popular items fill the lists of those whom the gate measured: where popularity ranks, none that it
-    /// refused.
+    /// The segment whose popular items fill up the lists of users measured by the gate. If popularity ranks, segments
+    /// rejected by the gate are omitted.
     pub fn filling<'a>(&self, segment: Segment<'a>) -> Option<Segment<'a>> {
         (self.has_scorers() || segment.has_own_part).then_some(segment)
     }
 
-    /// The scorers of the people of a segment; none where the version ranks by what is popular.
+    /// The scorers for users of a segment; `None` if the version ranks by popularity.
     pub fn scorers<'a>(&'a self, segment: Option<Segment<'a>>) -> Result<Option<SegmentScorers<'a>>> {
         if !self.has_scorers() {
             return Ok(None);
@@ -75,7 +75,7 @@ impl ServedVersion {
         }))
     }
 
-    /// The same, for explaining what they say.
+    /// Like [`Self::scorers`], with the data that explanations need.
     pub fn explaining_scorers<'a>(
         &'a self,
         segment: Option<Segment<'a>>,
@@ -93,7 +93,7 @@ impl ServedVersion {
 }
 
 impl<'a> SegmentScorers<'a> {
-    /// What they say for one person.
+    /// The blended scorers for one person.
     pub fn blended<'b>(
         &'b self,
         person: Recipient<'b>,
@@ -127,13 +127,12 @@ impl<'a> SegmentScorers<'a> {
         })
     }
 
-    /// The factors that people are scored against, where nothing else scores them: lists of many people are then
-    /// products of matrices.
+    /// The item factors, if nothing else is scored; the lists of many users can then be computed by matrix products.
     pub fn only_factors(&self) -> Option<ItemRows<'a>> {
         self.factors.filter(|_| self.blend.is_single()).map(|coded| coded.exact)
     }
 
-    /// Where the items of people of the training come from.
+    /// The source of items recommended to users of the training.
     pub fn source(&self) -> Source {
         if self.blend.has("ratings") {
             Source::Rating
@@ -147,27 +146,27 @@ impl<'a> SegmentScorers<'a> {
     }
 }
 
-/// Scores one item for users of the training, segment by segment.
+/// Scores one item for many users of the training, who must be ordered by segment.
 pub struct ItemScorer<'a> {
     version: &'a ServedVersion,
     item: u32,
     /// As in [`SegmentScorers`].
     fitted: Vec<Option<Box<dyn Fitted + 'a>>>,
-    /// Of each of these how much every item speaks for it, where scores are sums of that.
+    /// For each of `fitted`, the weight that every item adds to this one, if scores are sums of weights.
     columns: Vec<Option<Vec<f32>>>,
-    /// Its factors as the last segment sees them.
+    /// The factors of the item as the last segment sees them.
     row: (Option<i32>, Vec<f32>),
 }
 
 impl<'a> ItemScorer<'a> {
-    /// For an item of a version.
+    /// Prepares the scorers of a version for an item.
     pub fn new(version: &'a ServedVersion, item: u32) -> Result<Self> {
         let fitted = version.fitted()?;
         let columns = fitted.iter().map(|fitted| fitted.as_ref()?.column(item)).collect();
         Ok(Self { version, item, fitted, columns, row: (None, Vec::new()) })
     }
 
-    /// The score of the item for a user; none where nothing that they have speaks for it.
+    /// The score of the item for a user; `None` if none of their items contributes.
     pub fn score(&mut self, member: &Member) -> Result<Option<f32>> {
         if self.row.0 != Some(member.segment) && self.fitted.iter().any(Option::is_none) {
             let number = self.version.segment_number(member.segment)?;

@@ -1,8 +1,7 @@
-//! What a segment is recommended: the items by the mean of the scores that they have for its members.
+//! Recommendations for a segment: items ranked by their mean score over its members.
 //!
-//! A score is linear in a user's factors and in what they have, so the mean of the scores is the score of the
-//! mean member: of the mean of the factors, and of a history that has every item by the share of the members who
-//! have it.
+//! A score is linear in a user's factors and history, so the mean score is the score of the mean member: the mean of
+//! the factors, and a history in which each item is weighted by the share of members who have it.
 
 use super::ids::candidate_numbers;
 use super::recommendation::{Recommendation, fill_with_popular};
@@ -16,11 +15,11 @@ use segrec_engine::interactions::Id;
 use segrec_engine::ranking::Scored;
 use segrec_engine::scorers::method::KnownUser;
 
-/// The most members that the mean is of; of a larger segment, members at equal distances. A mean of 5,000, which
-/// is the fewest that are left of more, is within 1.4 % of the spread of the members.
+/// The maximum number of members that are averaged; larger segments are sampled at equal distances. A sample has at
+/// least 5,000 members, whose mean is within 1.4 % of the members' standard deviation.
 const MOST_MEMBERS: usize = 10_000;
 
-/// The items for the mean member of a segment (by its id).
+/// Recommends items to a segment, given by id.
 pub fn recommend_segment(
     segment: i32,
     n: usize,
@@ -50,14 +49,14 @@ pub fn recommend_segment(
 /// The mean of the members of a segment who have events.
 struct MeanMember {
     factors: Vec<f32>,
-    /// What any of them has, ascending.
+    /// The items that any of them has, ascending.
     items: Vec<u32>,
-    /// The share of them who have it.
+    /// The share of members who have each item.
     shares: Vec<f32>,
 }
 
 impl MeanMember {
-    /// None where no member has events.
+    /// Averages the members of a segment; `None` if none has events.
     fn of(version: &ServedVersion, segment: i32) -> Result<Option<Self>> {
         let places = members::places_of_segment(version.id(), segment)?;
         let step = places.len().div_ceil(MOST_MEMBERS).max(1);
@@ -85,7 +84,7 @@ impl MeanMember {
         }))
     }
 
-    /// What scorers read of it.
+    /// The input of scorers.
     fn recipient(&self) -> Recipient<'_> {
         let Self { factors, items, shares } = self;
         let history = KnownUser { items, confidences: &[], shares: Some(shares) };

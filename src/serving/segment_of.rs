@@ -1,4 +1,4 @@
-//! Which segment: of a user, of features, and of every user at another number of segments.
+//! The segment of a user, of given features, and of all users for another number of segments.
 
 use super::history::History;
 use super::ids::user_id;
@@ -11,8 +11,7 @@ use segrec_engine::features::RowProblem;
 use segrec_engine::interactions::Id;
 use serde_json::Value;
 
-/// The id of the segment of a user: as of the training, else by what is known about them now, else by
-/// their events now.
+/// The id of a user's segment: as of the training, else by their current attributes, else by their current events.
 pub fn segment_of(user: Id<'_>, model: Option<&str>) -> Result<Option<i32>> {
     let model = session::model_of_segments(model)?;
     let Some(user) = user_id(user, &model)? else {
@@ -38,7 +37,7 @@ pub fn segment_of(user: Id<'_>, model: Option<&str>) -> Result<Option<i32>> {
     }
 }
 
-/// The id of the segment of features that are nobody's yet.
+/// The id of the segment of given features, which need not belong to a user.
 pub fn classify(model: Option<&str>, features: &Value) -> Result<Option<i32>> {
     let model = session::model_of_segments(model)?;
     let Value::Object(features) = features else {
@@ -51,7 +50,7 @@ pub fn classify(model: Option<&str>, features: &Value) -> Result<Option<i32>> {
     session::segments(&model)?.of_features(&model.name, features)
 }
 
-/// The users of a model's deployed version in `count` groups, from its merge tree, without a training.
+/// Divides the users of a model's deployed version into `count` groups by cutting its merge tree, without a training.
 pub fn cut(model: Option<&str>, count: i32) -> Result<Vec<(String, i32)>> {
     let model = session::model_of_segments(model)?;
     let count = usize::try_from(count).ok().filter(|&count| count > 0);

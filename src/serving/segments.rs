@@ -1,5 +1,5 @@
-//! The segments of a deployed version: of a user of the training, of a row of users that is newer, of
-//! features that are nobody's yet.
+//! The segments of a deployed version: looks up users of the training, and classifies newer user rows and given
+//! features.
 
 use super::followed::Followed;
 use crate::catalog::models::Model;
@@ -14,11 +14,11 @@ use segrec_engine::interactions::Id;
 use segrec_engine::segmentation::identity::Classifier;
 use serde_json::{Map, Value};
 
-/// The segments of a version as a session holds them.
+/// The segments of a version, loaded by a session.
 pub struct ServedSegments {
-    /// The version, as it was when this was loaded: to forget somebody may change how a row of users finds its segment.
+    /// The version's row when this was loaded. It changes if a user is forgotten, since that may change the classifier.
     pub version: SeenVersion,
-    /// The ids of segments, ascending: places in this list are the numbers of segments in serving.
+    /// The ids of the segments, ascending; serving numbers segments by their index in this list.
     pub ids: Vec<i32>,
     users: UserLookup,
     classifier: Option<StoredClassifier>,
@@ -26,7 +26,7 @@ pub struct ServedSegments {
     live: Followed<LiveUser>,
 }
 
-/// Reads rows of users one at a time, by what they are read for.
+/// How single rows of users are read.
 #[derive(Clone, Copy)]
 enum Reader {
     /// Columns as features.
@@ -49,17 +49,17 @@ impl ServedSegments {
         })
     }
 
-    /// Whether they are those of that version, of a model that reads the same relations.
+    /// Whether these still belong to that version, and to a model that reads the same relations.
     pub fn are_current(&self, model: &Model, version: &SeenVersion) -> bool {
         self.version == *version && self.model.reads_as(model)
     }
 
-    /// The version's key.
+    /// The key of the version.
     pub fn id(&self) -> i64 {
         self.version.version_id
     }
 
-    /// The user of the training with that id.
+    /// Looks up a user of the training by id.
     pub fn user(&self, id: &str) -> Result<Option<StoredUser>> {
         let found = self.users.find(id)?;
         if found.is_none() {
@@ -68,7 +68,7 @@ impl ServedSegments {
         Ok(found)
     }
 
-    /// An error where the version was dropped while it was read, so that what was read is not all.
+    /// Returns an error if the version was dropped while it was read, in which case the rows read are incomplete.
     pub fn check_there(&self) -> Result<()> {
         if versions::is_there(self.id())? {
             return Ok(());
@@ -76,8 +76,7 @@ impl ServedSegments {
         Err(SegrecError::VersionGone { model: self.model.name.clone() })
     }
 
-    /// The id of the segment of a row of users as it is now; `None` where there is no such row or it
-    /// says nothing.
+    /// Classifies a user's current row in the relation of users; `None` if there is no row, or it cannot be classified.
     pub fn of_row(&self, user: Id<'_>) -> Result<Option<i32>> {
         let (Some(stored), model) = (&self.classifier, &self.model) else {
             return Ok(None);
@@ -87,14 +86,14 @@ impl ServedSegments {
             return Ok(None);
         };
         let fit = match stored.classifier.classify_table(&row) {
-            // A column is not what it was at the training: the row says nothing.
+            // A column has changed its type since the training, so the row cannot be classified.
             Err(EngineError::Column { .. }) => return Ok(None),
             fit => fit?,
         };
         Ok(fit.and_then(|fit| stored.segments.get(fit.segment as usize).copied()))
     }
 
-    /// The id of the segment of features.
+    /// Classifies given features.
     pub fn of_features(&self, model: &str, features: &Map<String, Value>) -> Result<Option<i32>> {
         let Some(stored) = &self.classifier else {
             return Err(SegrecError::NotClassifying {
@@ -107,8 +106,7 @@ impl ServedSegments {
     }
 }
 
-/// Reads rows of users one at a time: where the segments were found from their columns, and an index
-/// makes it quick.
+/// Reads single rows of users; `None` if segments do not depend on their columns, or there is no index.
 fn live_classified(model: &Model, classifier: &Classifier) -> Result<Option<LiveUser>> {
     match classifier {
         Classifier::Rfm { .. } => Ok(None),
@@ -117,7 +115,7 @@ fn live_classified(model: &Model, classifier: &Classifier) -> Result<Option<Live
     }
 }
 
-/// Reads these columns of users, as features, one row at a time.
+/// Reads these columns of single users as features.
 pub fn live_features(model: &Model, columns: Vec<String>) -> Result<Option<LiveUser>> {
     live_user(model, columns, Reader::Features)
 }
@@ -130,7 +128,7 @@ fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option
     if relation.is_out_of_reach || !relations::has_leading_index(users.relation, &users.key)? {
         return Ok(None);
     }
-    // Activity is read beside columns, and a column may be gone: both count as null.
+    // Activity is not a column of users, and a column may have been dropped; both count as null.
     let read: Vec<String> = reads
         .into_iter()
         .filter(|name| {

@@ -1,4 +1,4 @@
-//! The versions this session has loaded: at most one of each model, exchanged when another is deployed.
+//! The versions that this session has loaded: at most one per model, replaced when another is deployed.
 
 use super::model_access::find_served;
 use super::segments::ServedSegments;
@@ -17,12 +17,12 @@ thread_local! {
     static SEGMENTS: RefCell<HashMap<i64, Rc<ServedSegments>>> = RefCell::new(HashMap::new());
 }
 
-/// The model that a call for a list means: the one it names, or `segrec.default_model`, or the only one that can answer it.
+/// The model of a call for a list: the named one, or `segrec.default_model`, or the only one that can answer.
 pub fn model(name: Option<&str>) -> Result<Rc<Model>> {
     answering(name, Answers::Lists)
 }
 
-/// The same of a call for segments, which models without events answer too.
+/// The model of a call for segments, which models without events can answer as well.
 pub fn model_of_segments(name: Option<&str>) -> Result<Rc<Model>> {
     answering(name, Answers::Segments)
 }
@@ -38,7 +38,7 @@ fn answering(name: Option<&str>, answers: Answers) -> Result<Rc<Model>> {
         }
         (_, _, Wanted::Only(_)) => {
             let (able, others) = models::names_by(answers)?;
-            // What a single model lacks is said of it.
+            // If there is only one model, report what it lacks.
             if let ([], [only]) = (able.as_slice(), others.as_slice())
                 && let Some(model) = find_served(Wanted::Named(only))?.pop()
             {
@@ -49,7 +49,7 @@ fn answering(name: Option<&str>, answers: Answers) -> Result<Rc<Model>> {
     }
 }
 
-/// The deployed version as the statement sees it.
+/// The deployed version as seen by the statement.
 fn deployed(model: &Model) -> Result<SeenVersion> {
     let Some(version_id) = model.deployed_version_id else {
         return Err(SegrecError::NotTrained { model: model.name.clone() });
@@ -60,8 +60,8 @@ fn deployed(model: &Model) -> Result<SeenVersion> {
     })
 }
 
-/// Does something with loaded versions, as a STABLE function does it, and once more with versions loaded again where a file
-/// that sessions share turns out to be damaged.
+/// Runs `act` on loaded versions with the visibility of a STABLE function. If a cache file turns out to be damaged,
+/// reloads the versions and retries once.
 pub fn retry_after_cache_damage<T>(act: impl Fn() -> Result<T>) -> Result<T> {
     match stable(&act) {
         Err(SegrecError::CacheDamaged { .. }) => {
@@ -77,14 +77,14 @@ fn forget(model_id: i64) {
     SEGMENTS.with(|loaded| loaded.borrow_mut().remove(&model_id));
 }
 
-/// The segments of the deployed version of a model.
+/// The segments of a model's deployed version.
 pub fn segments(model: &Model) -> Result<Rc<ServedSegments>> {
     let deployed = deployed(model)?;
     let loaded = SEGMENTS.with(|loaded| loaded.borrow().get(&model.id).cloned());
     match loaded {
         Some(segments) if segments.are_current(model, &deployed) => Ok(segments),
         _ => {
-            // The old version goes first: a session never holds two of a model.
+            // Drop the old version first, so that a session never holds two versions of a model.
             forget(model.id);
             let segments = Rc::new(ServedSegments::load(model, deployed)?);
             SEGMENTS.with(|loaded| loaded.borrow_mut().insert(model.id, Rc::clone(&segments)));

@@ -1,7 +1,8 @@
-//! The users most like another: those whose factors point the same way (cosine).
+//! The users most similar to another, by the cosine of their factors.
 //!
-//! All users of a version are compared, whatever their segment: a segment's own factors stay in the backbone's
-//! basis and near it. A batch of users is in memory at a time; 4·k bytes and as many multiply-adds each.
+//! All users of a version are compared, regardless of their segment, because segments' own factors stay in the
+//! backbone's basis and close to it. One batch of users is in memory at a time; each takes 4·k bytes and k
+//! multiply-adds.
 
 use super::ids::user_id;
 use super::recommendation::find_person;
@@ -13,8 +14,8 @@ use segrec_engine::interactions::Id;
 use segrec_engine::linalg::vector::{dot, norm, normalize};
 use segrec_engine::ranking::TopN;
 
-/// Ids and cosines of the users most like another, as of the training; none for somebody without factors. Of
-/// users as like the earlier written wins.
+/// The ids and cosines of the users most similar to another, as of the training; empty if that user has no factors.
+/// Ties go to the user stored first.
 pub fn similar_users(user: Id<'_>, n: usize, model: Option<&str>) -> Result<Vec<(String, f32)>> {
     let model = session::model(model)?;
     let Some(user) = user_id(user, &model)? else {
@@ -27,7 +28,7 @@ pub fn similar_users(user: Id<'_>, n: usize, model: Option<&str>) -> Result<Vec<
     let k = version.tastes(own.len());
     own.truncate(k);
     normalize(&mut own);
-    // The user is most like themselves, and left out below.
+    // The user is the most similar to themselves; dropped below.
     let mut top = TopN::new(n.saturating_add(1));
     members::each(version.id(), |member| {
         let row = member.factors.get(..k).unwrap_or(&[]);

@@ -1,9 +1,9 @@
-//! Counting the lists that were answered.
+//! Counts the lists that were served.
 
 use super::counters::{Counter, add};
 use segrec_engine::ranking::Source;
 
-/// Where the factors come from that somebody is scored with.
+/// Where the factors of the person come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FactorSource {
     /// From the training.
@@ -12,7 +12,7 @@ pub enum FactorSource {
     FoldedIn,
 }
 
-/// Counts a list by the sources of its items: what it was scored with, and with what it was filled.
+/// Counts a list by the sources of its items.
 pub fn count(
     model_id: i64,
     scored_with: Option<FactorSource>,

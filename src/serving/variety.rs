@@ -1,9 +1,8 @@
-//! Lists that are more than the best: of items that differ (`diversity`), and drawn (`explore`).
+//! Diversified (`diversity`) and randomized (`explore`) lists.
 //!
-//! Both choose from a pool of the best. A draw is seeded from the time of the statement and from whom it is for,
-//! so a call gives the same list throughout a statement and another in the next. Where both are asked for, the
-//! draw gives the items of the pool new ranks, with the scores that belong to these, and the list is chosen
-//! from that.
+//! Both choose from a pool of the best items. The seed of a draw is derived from the time of the statement and from the
+//! user or guest, so a call repeats its list within a statement, but not in the next. With both options, the draw first
+//! reorders the pool and reassigns the sorted scores; the diversified list is then chosen from the result.
 
 use super::recommended::Recommended;
 use super::version::ServedVersion;
@@ -15,13 +14,13 @@ use pgrx::prelude::statement_timestamp;
 use segrec_engine::ranking::{diverse, explored};
 use segrec_engine::{Matrix, seed};
 
-/// A list is chosen from this many times its length, and from at least [`FEWEST_OF_POOL`] items: more are too
-/// far down to be recommended, fewer leave no choice.
+/// The pool has this many times the length of the list, and at least [`FEWEST_OF_POOL`] items. Items further down are
+/// too bad to be recommended; fewer would leave no choice.
 const POOL_LISTS: usize = 4;
 /// The smallest pool.
 const FEWEST_OF_POOL: usize = 100;
 
-/// What a list shall be besides good; nothing by default.
+/// How a list should be varied; not at all by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Variety {
     diversity: f32,
@@ -30,12 +29,12 @@ pub struct Variety {
 }
 
 impl Variety {
-    /// Checks both; `whom` names whom the list is for, where it is drawn.
+    /// Checks the arguments; `whom` identifies the user or guest if the list is randomized.
     pub fn new(diversity: Option<f64>, explore: Option<f64>, whom: impl FnOnce() -> String) -> Result<Self> {
         let diversity = share("diversity", diversity, "1 asks only that items differ, 0 only that they fit")?;
         let explore = share("explore", explore, "1 draws any order of the pool, 0 draws nothing")?;
         let seed = if explore > 0.0 {
-            // When the client's statement arrived; parallel workers have the leader's.
+            // When the client's statement arrived; parallel workers inherit it from the leader.
             let time = pg_sys::TimestampTz::from(statement_timestamp());
             seed::hash_bytes(time as u64, whom().as_bytes())
         } else {
@@ -48,7 +47,7 @@ impl Variety {
         self.diversity == 0.0 && self.explore == 0.0
     }
 
-    /// How many of the best a list of `n` is chosen from.
+    /// The size of the pool for a list of `n`.
     pub fn pool(&self, n: usize) -> usize {
         match (self.is_none(), n) {
             (true, _) | (_, 0) => n,
@@ -56,7 +55,7 @@ impl Variety {
         }
     }
 
-    /// The list of `n` from a pool, best first.
+    /// Chooses a list of `n` from a pool, best first.
     pub fn choose(
         &self,
         version: &ServedVersion,
@@ -94,7 +93,7 @@ fn taken(pool: &[Recommended], places: &[usize]) -> Vec<Recommended> {
     places.iter().map(|&place| pool[place].clone()).collect()
 }
 
-/// The backbone's factors of the items of a pool, in its order: two items are as alike for everybody.
+/// The backbone's factors of the items in a pool. Using the backbone makes similarity the same for all users.
 fn directions(version: &ServedVersion, pool: &[Recommended]) -> Result<Matrix> {
     let rows = version.backbone()?;
     let k = version.tastes(rows.columns());

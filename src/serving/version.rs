@@ -1,4 +1,4 @@
-//! A deployed version as a session holds it: what was decided, and the mapped file that has all the rest.
+//! A deployed version loaded by a session: its options and decisions, and the mapped file with everything else.
 
 use super::cache::{self, CacheFile};
 use super::followed::Followed;
@@ -29,51 +29,51 @@ use std::rc::Rc;
 /// A deployed version that recommends.
 pub struct ServedVersion {
     id: i64,
-    /// The checked options it was trained with.
+    /// The checked options of its training.
     pub options: Options,
-    /// What was decided where these leave it open.
+    /// The choices that its training made where options leave them open.
     pub decided: Decided,
-    /// What ratings need besides factors.
+    /// The parts of a rating model besides factors.
     pub rated: Option<Rated>,
-    /// The columns of users that ratings are predicted from.
+    /// The columns of users from which ratings are predicted.
     reads: Vec<String>,
     attributes: Followed<LiveUser>,
-    /// The weight that became a confidence of 1.
+    /// The weight that corresponds to a confidence of 1.
     pub median_weight: f32,
-    /// How events are weighted.
+    /// The weighting of events.
     pub weighting: Weighting,
     model: Model,
-    /// segments × k.
+    /// The centroids of the segments, segments × k.
     pub centroids: Matrix,
-    /// Its segments, and who is in them.
+    /// The segments, and the lookup of their users.
     pub members: Rc<ServedSegments>,
     live: Followed<LiveEvents>,
     stored: DeployedVersion,
     cache: CacheFile,
-    /// Space for sums over neighbours.
+    /// Scratch space for scores of neighbours.
     pub scratch: RefCell<NeighbourScratch>,
 }
 
 #[derive(Clone, Copy)]
 pub struct Segment<'a> {
-    /// The items that occur in it, ascending.
+    /// The items that occur in the segment, ascending.
     pub items: &'a [u32],
-    /// Its own factors of these; `None` where the gate refused it.
+    /// The segment's own factors; `None` if it has none, for example because the gate rejected them.
     pub own: Option<OwnFactors<'a>>,
-    /// What is popular in it, with everybody's popularity where it is small.
+    /// Popularity in the segment, smoothed by that among all users.
     pub popular: SegmentPopular<'a>,
-    /// Whether it is ranked by a part of its own.
+    /// Whether the segment is ranked by its own part.
     pub has_own_part: bool,
 }
 
 /// A segment's own factors.
 #[derive(Clone, Copy)]
 pub struct OwnFactors<'a> {
-    /// Its items × k.
+    /// The factors of its items, items × k.
     pub item_factors: Rows<'a>,
-    /// The same as codes.
+    /// The codes of these factors.
     pub codes: Codes<'a>,
-    /// Folds users in against them.
+    /// Fold-in against these factors.
     pub fold_in: FoldIn<'a>,
 }
 
@@ -112,17 +112,17 @@ impl ServedVersion {
         })
     }
 
-    /// The model as it was when the version was loaded.
+    /// The model's row when the version was loaded.
     pub fn model(&self) -> &Model {
         &self.model
     }
 
-    /// The version's key.
+    /// The key of the version.
     pub fn id(&self) -> i64 {
         self.id
     }
 
-    /// What reads a user's events now; none where no index makes that quick.
+    /// A reader of a user's current events; `None` without a suitable index.
     pub fn live(&self) -> Result<Option<Rc<LiveEvents>>> {
         let Some(source) = &self.model.events else { return Ok(None) };
         self.live.reader(&self.model.name, || {
@@ -131,28 +131,28 @@ impl ServedVersion {
         })
     }
 
-    /// Ids of items by number, and numbers by id.
+    /// The item ids; an item's number is its index.
     pub fn item_ids(&self) -> SortedIds<'_> {
         self.cache.ids()
     }
 
-    /// What is popular with everybody.
+    /// Popularity among all users.
     pub fn popular(&self) -> Popular<'_> {
         self.cache.popular()
     }
 
-    /// Reads all of the version once, for work that must not stop in the middle.
+    /// Verifies all sections at once, for work that must not fail halfway.
     pub fn verify(&self) -> Result<()> {
         self.cache.verify_all()
     }
 
-    /// k.
+    /// k, the number of factors.
     pub fn factors(&self) -> usize {
         self.decided.als.factors
     }
 
-    /// The scorers of its blend, in that order, as they were stored; none for those that are factors of the backbone and
-    /// of segments.
+    /// The stored scorers of the blend, in order; `None` for scorers that use the factors of the backbone and the
+    /// segments.
     pub fn fitted(&self) -> Result<Vec<Option<Box<dyn Fitted + '_>>>> {
         let open = |Weight { scorer, .. }: &Weight| match named(scorer) {
             Some(method) => Ok(method.open(&self.cache.sections(scorer)?)?),
@@ -161,34 +161,34 @@ impl ServedVersion {
         self.decided.blend.0.iter().map(open).collect()
     }
 
-    /// The backbone's item factors: items × k.
+    /// The backbone's item factors, items × k.
     pub fn backbone(&self) -> Result<Rows<'_>> {
         Ok(self.cache.backbone()?.exact)
     }
 
-    /// The factors of items as a segment sees them.
+    /// The item factors as a segment sees them.
     pub fn item_rows<'a>(&'a self, segment: Option<Segment<'a>>) -> Result<ItemRows<'a>> {
         let own = segment.and_then(|segment| segment.own.map(|own| (segment.items, own.item_factors)));
         Ok(ItemRows { backbone: self.backbone()?, own })
     }
 
-    /// The same, also as codes.
+    /// The item factors as a segment sees them, exact and quantized.
     pub fn coded<'a>(&'a self, segment: Option<Segment<'a>>) -> Result<CodedRows<'a>> {
         let own = segment.and_then(|segment| segment.own).map_or_else(Codes::default, |own| own.codes);
         Ok(CodedRows { exact: self.item_rows(segment)?, backbone: self.cache.backbone()?.codes, own })
     }
 
-    /// What having rated each item says about a user.
+    /// What having rated each item adds to a user's prior mean.
     pub fn all_patterns(&self) -> Result<Rows<'_>> {
         Ok(Rated::patterns(&self.cache.sections("ratings")?)?)
     }
 
-    /// What having rated some items says about a user.
+    /// What having rated each of `items` adds to a user's prior mean.
     pub fn patterns(&self, items: &[u32]) -> Result<Matrix> {
         Ok(self.all_patterns()?.select(items))
     }
 
-    /// What is known about a user besides ratings, as features.
+    /// The current attributes of a user, as features of the rating model.
     pub fn attributes_of(&self, user: Id<'_>) -> Result<Vec<u32>> {
         let encoder = self.rated.as_ref().and_then(|rated| rated.encoder.as_ref());
         let Some(encoder) = encoder else {
@@ -201,13 +201,13 @@ impl ServedVersion {
         };
         match encoder.encode(&row, &Silent) {
             Ok(attributes) => Ok(attributes.row(0).to_vec()),
-            // A column is not what it was at the training: the row says nothing.
+            // A column has changed its type since the training, so ignore the row.
             Err(EngineError::Column { .. }) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The same for an id as a call gives it, also as text.
+    /// Like [`Self::attributes_of`], for an id given as text or in the model's type.
     pub fn attributes_of_text(&self, user: Id<'_>) -> Result<Vec<u32>> {
         let user = match user {
             Id::Text(text) => parse_id(text, self.model.user_kind),
@@ -216,22 +216,22 @@ impl ServedVersion {
         user.map_or_else(|| Ok(Vec::new()), |user| self.attributes_of(user))
     }
 
-    /// How many columns of so many are tastes: of ratings the last two are a bias and 1.
+    /// The number of columns that are tastes; for ratings, the last two are a bias and 1.
     pub fn tastes(&self, columns: usize) -> usize {
         columns.saturating_sub(if self.rated.is_some() { 2 } else { 0 })
     }
 
-    /// A score as it is shown: ratings in their own units.
+    /// The score to display: ratings are returned in their own units.
     pub fn shown(&self, score: f32) -> f32 {
         self.rated.as_ref().map_or(score, |rated| rated.clip(rated.mean + f64::from(score)))
     }
 
-    /// Folds users in against the backbone.
+    /// Fold-in against the backbone.
     pub fn fold_in(&self) -> Result<FoldIn<'_>> {
         Ok(FoldIn::new(self.cache.base()?, self.item_ids().len(), self.decided.als))
     }
 
-    /// The number of a segment by its id.
+    /// The number of a segment, by id.
     pub fn segment_number(&self, id: i32) -> Result<u32> {
         let number = self.members.ids.binary_search(&id);
         number
@@ -239,7 +239,7 @@ impl ServedVersion {
             .map_err(|_| SegrecError::VersionDamaged { reason: format!("there is no segment {id}") })
     }
 
-    /// A segment (from 0).
+    /// A segment, by number (from 0).
     pub fn segment(&self, segment: u32) -> Result<Segment<'_>> {
         let number = segment as usize;
         let (Some(stored), Some(parts)) = (self.stored.segments.get(number), self.cache.segment(number)?)

@@ -1,9 +1,9 @@
-//! The process of a training in the background, which works as the role that asked for it, and the process that starts those
-//! which wait.
+//! The entry points of background workers: the process of a background training, which runs as the role that requested
+//! it, and the process that starts queued jobs.
 //!
-//! Its steps are transactions of their own: the job's row, reading, writing the version, the job's end. Between
-//! reading and writing it fits without a transaction: it holds no snapshot, so it holds back no vacuum, and no lock
-//! but those on its job and on its model, which are the session's.
+//! Each step of a training is a transaction of its own: recording the job, reading, writing the version, and recording
+//! the end. It fits the model outside any transaction, without a snapshot that would hold back vacuum, and with no
+//! locks except the session-level ones on its job and its model.
 
 use crate::commands::access::privileges::{trainable_and_kept, trainable_here};
 use crate::commands::schedules::job_order::Order;
@@ -21,7 +21,7 @@ use crate::settings;
 use pgrx::prelude::*;
 use std::time::Instant;
 
-/// What the server calls in the process of a job.
+/// The main function of a job's process.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn segrec_background_training(database: pg_sys::Datum) {
@@ -30,7 +30,7 @@ pub extern "C-unwind" fn segrec_background_training(database: pg_sys::Datum) {
     train(order);
 }
 
-/// What the server calls in the process that starts jobs which wait.
+/// The main function of the process that starts queued jobs.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn segrec_background_queue(database: pg_sys::Datum) {
@@ -43,7 +43,7 @@ pub extern "C-unwind" fn segrec_background_queue(database: pg_sys::Datum) {
     }
 }
 
-/// Starts jobs as their turn comes, until none waits; gives one that is to be done in this process.
+/// Starts queued jobs until the queue is empty; returns a job that must be run in this process.
 fn start_waiting(nobody: u32) -> Option<Order> {
     loop {
         if !transaction(nobody, || or_raise(queue::is_keeper())).ok()? {
@@ -63,7 +63,7 @@ fn start_waiting(nobody: u32) -> Option<Order> {
     }
 }
 
-/// Does a job as its role, and the next of the role where no other process can.
+/// Runs a job as its role, then further jobs of the role if no other process can.
 fn train(mut order: Order) {
     loop {
         set("segrec.training_memory", &format!("{}MB", order.memory));
@@ -73,7 +73,7 @@ fn train(mut order: Order) {
         let begun = transaction(role, || or_raise(take(&order)));
         if let Ok(Some(model)) = begun {
             let reached = run(&order, &model);
-            // What was wrong is written down, and nobody waits to hear it.
+            // The error is recorded with the job, and nobody waits for this result.
             let _ = transaction(role, || {
                 or_raise(finish(&order, started, reached.as_ref().map(|result| result.version)))
             });
@@ -104,7 +104,7 @@ fn run(order: &Order, model: &str) -> Result<TrainingResult, Failure> {
     let mut fitted = attempt(|| or_raise(prepared.fit(&workers, &mut log)))?;
     transaction(role, || {
         let mut write = |log| {
-            // The rights may have been taken meanwhile.
+            // The right to train may have been revoked meanwhile.
             let model = trainable_here(Some(model))?;
             prepared.overtaken(&model, &mut fitted);
             prepared.store(&fitted, log)

@@ -1,29 +1,29 @@
-//! What a list is besides right: new to people, varied, popular (Castells et al. 2015; Abdollahpouri
-//! et al. 2019). `None` where a list has no such value.
+//! Metrics of a list beyond accuracy: novelty, diversity and popularity (Castells et al. 2015; Abdollahpouri et al.
+//! 2019). `None` if a list has no such value.
 
 use super::metric_row::Catalog;
 use crate::ranking::Scored;
 
-/// The mean of −log₂ of the share of users that have an item: how surprising it is to be shown. An item
-/// nobody has counts as if one user had it. `None` of an empty list.
+/// The mean of −log₂ of the share of users who have an item, that is how surprising the items are. An item without
+/// users counts as having one. `None` for an empty list.
 pub fn novelty(list: &[Scored], catalog: &Catalog<'_>) -> Option<f64> {
     let users = catalog.users.max(1) as f64;
     let bits = |scored: &Scored| (users / users_of(catalog, scored.item).max(1.0)).log2();
     mean(list.iter().map(bits))
 }
 
-/// How many users the items of the list have on average, against the user's own items: above 1 the list is
-/// more popular than the user's taste. `None` of an empty list and of a user without items.
+/// The mean number of users of the list's items, divided by that of the user's own items. Above 1, the list is more
+/// popular than the user's taste. `None` for an empty list or a user without items.
 pub fn popularity_lift(list: &[Scored], history: &[u32], catalog: &Catalog<'_>) -> Option<f64> {
     let shown = mean(list.iter().map(|scored| users_of(catalog, scored.item)))?;
     let own = mean(history.iter().map(|&item| users_of(catalog, item)))?;
     (own > 0.0).then(|| shown / own)
 }
 
-/// 1 − the mean cosine over all pairs of the list's items, by their factors. Items without factors make no
-/// pairs; `None` where there is no pair.
+/// 1 − the mean cosine over all pairs of the list's items, by their factors. Items without factors form no pairs;
+/// `None` if there is no pair.
 ///
-/// The cosines of all pairs of n unit vectors add up to (‖their sum‖² − n) / 2: n·k flops, not n²·k.
+/// The cosines of all pairs of n unit vectors add up to (‖their sum‖² − n) / 2, which takes n·k flops instead of n²·k.
 pub fn diversity(list: &[Scored], catalog: &Catalog<'_>) -> Option<f64> {
     let factors = catalog.item_factors?;
     let mut sum = vec![0.0; factors.columns()];

@@ -1,8 +1,8 @@
-//! Metrics that are quotients of sums over users, with bootstrap intervals over users (Efron 1979): a mean
-//! over the users for whom a metric is defined, a mean over all their predictions, or the root of one.
+//! Metrics that are quotients of sums over users, with bootstrap intervals over users (Efron 1979): a mean over the
+//! users for whom a metric is defined, a mean over all their predictions, or the root of such a mean.
 //!
-//! 2 · resamples · users · metrics additions for all users and as many again for all segments together;
-//! every resample has its own random numbers, so that threads do not matter.
+//! Takes 2 · resamples · users · metrics additions for all users, and as many again for all segments together. Every
+//! resample has its own random numbers, so results do not depend on the number of threads.
 
 use super::metric_row::MetricRow;
 use crate::error::{EngineError, Result};
@@ -11,29 +11,29 @@ use crate::seed::{self, mix};
 use rand::Rng;
 use rayon::prelude::*;
 
-/// The 2.5 % bounds then rest on 12 resamples each.
+/// The number of bootstrap resamples; each 2.5 % bound then rests on 12 of them.
 const RESAMPLES: u64 = 500;
 
-/// A metric made of two sums over users.
+/// A metric that is a quotient of two sums over users.
 #[derive(Clone, Copy, Debug)]
 pub struct Quotient {
-    /// The name in SQL.
+    /// The name of the metric in SQL.
     pub metric: &'static str,
-    /// The length of the lists, 0 where it looks at none.
+    /// The length of the lists; 0 for metrics that are not of lists.
     pub k: usize,
-    /// True where the value is the root of the quotient.
+    /// Whether the value is the square root of the quotient.
     pub root: bool,
 }
 
 impl Quotient {
-    /// The value of two sums; none where there is nothing below the line.
+    /// The value for two sums; `None` if the denominator is zero.
     fn of(&self, [above, below]: [f64; 2]) -> Option<f64> {
         let value = if self.root { (above / below).sqrt() } else { above / below };
         (below > 0.0).then_some(value)
     }
 }
 
-/// What each user adds above and below the line of each quotient: users × quotients.
+/// What each user adds to the numerator and denominator of each quotient, users × quotients.
 #[derive(Clone, Debug)]
 pub struct Parts {
     quotients: usize,
@@ -41,7 +41,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// With `fill(user, parts)`, which writes one user's parts; they are `[0, 0]` before.
+    /// Calls `fill(user, parts)` for each user, to write that user's parts over `[0, 0]`.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`].
@@ -53,7 +53,7 @@ impl Parts {
     ) -> Result<Self> {
         let mut values = vec![[0.0; 2]; users * quotients];
         values.par_chunks_mut(quotients.max(1)).enumerate().try_for_each(|(user, parts)| {
-            // The lists of 64 users are well under a millisecond.
+            // 64 users take well under a millisecond.
             if user.is_multiple_of(64) {
                 observer.check()?;
             }
@@ -63,12 +63,12 @@ impl Parts {
         Ok(Self { quotients, values })
     }
 
-    /// For how many of some users a quotient is defined.
+    /// The number of `users` for whom a quotient is defined.
     fn counted(&self, place: usize, users: &[usize]) -> usize {
         users.iter().filter(|&&user| self.values[user * self.quotients + place][1] > 0.0).count()
     }
 
-    /// The sums over users, each taken as often as is said.
+    /// The sums over users, each taken the given number of times.
     fn sums(&self, users: impl Iterator<Item = (usize, f64)>) -> Vec<[f64; 2]> {
         let mut sums = vec![[0.0; 2]; self.quotients];
         for (user, times) in users {
@@ -81,7 +81,7 @@ impl Parts {
         sums
     }
 
-    /// The sums of every resample of some users.
+    /// The sums of every bootstrap resample of `users`.
     fn resampled(&self, users: &[usize], seed: u64, observer: &dyn Observer) -> Result<Vec<Vec<[f64; 2]>>> {
         (0..RESAMPLES)
             .into_par_iter()
@@ -97,8 +97,8 @@ impl Parts {
     }
 }
 
-/// The value of every quotient for some users, beside the baseline. One that either side has nothing below
-/// the line of has no row; of fewer than two users there is no interval.
+/// The value of every quotient for some users, with that of the baseline. A quotient without a denominator on either
+/// side has no row; with fewer than two users there is no interval.
 ///
 /// # Errors
 /// [`EngineError::Cancelled`].
@@ -129,20 +129,20 @@ pub fn quotient_rows(
     Ok(quotients.iter().enumerate().filter_map(row).collect())
 }
 
-/// The value of a quotient for one way to rank and for another, of the same users.
+/// The values of a quotient for two ways to rank the same users.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// The name in SQL.
+    /// The name of the metric in SQL.
     pub metric: &'static str,
-    /// The length of the lists, 0 where it looks at none.
+    /// The length of the lists; 0 for metrics that are not of lists.
     pub k: usize,
-    /// What the one reaches.
+    /// The value of the first.
     pub value: f64,
-    /// What the other reaches.
+    /// The value of the second.
     pub other: f64,
-    /// The bounds of the 95 % interval of value − other: every resample draws the same users for both.
+    /// The bounds of the 95 % interval of value − other; every resample draws the same users for both.
     pub interval: Option<(f64, f64)>,
-    /// How many users the values are made of.
+    /// The number of users that the values were computed from.
     pub users: usize,
 }
 
@@ -181,17 +181,17 @@ pub fn differences(
     Ok(quotients.iter().enumerate().filter_map(row).collect())
 }
 
-/// 2.5 % of the values are below the first bound, 2.5 % above the second.
+/// The 2.5 % and 97.5 % quantiles of the values.
 fn bounds(mut values: Vec<f64>) -> Option<(f64, f64)> {
     values.sort_unstable_by(f64::total_cmp);
     let tail = values.len() / 40;
     values.get(tail).copied().zip(values.iter().rev().nth(tail).copied())
 }
 
-/// All users, then the users of each segment; nobody is left out where some segment has no users.
+/// All users, then the users of each segment that has any.
 ///
 /// # Errors
-/// [`EngineError::Shape`] where groups and users do not fit.
+/// [`EngineError::Shape`] if groups and users do not match.
 pub fn parts_of_users(
     users: usize,
     groups: Option<(&[u32], usize)>,
@@ -212,10 +212,10 @@ pub fn parts_of_users(
     Ok(parts)
 }
 
-/// An error where two sizes differ.
+/// Checks that two sizes are equal.
 ///
 /// # Errors
-/// [`EngineError::Shape`].
+/// [`EngineError::Shape`] if they differ.
 pub fn fits(what: &'static str, expected: usize, found: usize) -> Result<()> {
     if expected == found { Ok(()) } else { Err(EngineError::Shape { what, expected, found }) }
 }

@@ -1,30 +1,30 @@
-//! How recommendations spread over the catalog: coverage and the Gini coefficient, with standard errors
-//! by the jackknife over users (Efron & Stein 1981).
+//! How recommendations spread over the catalog: coverage and the Gini coefficient, with standard errors by the
+//! jackknife over users (Efron & Stein 1981).
 //!
-//! Not by the bootstrap: a resample holds 63 % of the users, so it misses most of what only one user is
-//! shown, and its intervals lie below the value and are too narrow (half the true variance where an item
-//! is expected to be shown once). Leaving out one user at a time needs no random numbers and errs on the
-//! wide side: up to twice the true standard error where nearly all items are shown. It costs users·k and
-//! items in all, since a Gini coefficient changes with a count by how many items have a smaller one.
+//! The bootstrap does not work here. A resample holds 63 % of the users, so it misses most items shown to only one
+//! user, and its intervals lie below the value and are too narrow (half the true variance if an item is expected to be
+//! shown once). The jackknife needs no random numbers and errs on the wide side: up to twice the true standard error if
+//! nearly all items are shown. It takes only O(users·k + items), because the change of a Gini coefficient with a count
+//! follows from the number of items with a smaller count.
 
 use crate::error::Result;
 use crate::observer::Observer;
 use crate::ranking::Scored;
 use crate::sorting::sort_by;
 
-/// A value and its standard error, `None` where it cannot be told.
+/// A value and its standard error, which is `None` if it is not defined.
 pub type Jackknifed = (f64, Option<f64>);
 
-/// How often every item of a catalog is shown.
+/// How often each item of a catalog is shown.
 #[derive(Clone, Debug)]
 pub struct CatalogSpread {
     counts: Vec<u32>,
-    /// How many items have a smaller count, for each count.
+    /// For each count, the number of items with a smaller count.
     smaller: Vec<usize>,
 }
 
 impl CatalogSpread {
-    /// Of lists of different items below `items`.
+    /// Counts lists of distinct items, all below `items`.
     pub fn new<'a>(lists: impl Iterator<Item = &'a [Scored]>, items: usize) -> Self {
         let mut counts = vec![0u32; items];
         lists.flatten().for_each(|scored| counts[scored.item as usize] += 1);
@@ -37,7 +37,7 @@ impl CatalogSpread {
         Self { counts, smaller }
     }
 
-    /// The share of items that are shown at all. The lists are those that the spread is made of.
+    /// The share of items that are shown at all. `lists` must be those given to [`Self::new`].
     pub fn coverage<'a>(&self, lists: impl Iterator<Item = &'a [Scored]>) -> Jackknifed {
         let items = self.counts.len().max(1) as f64;
         let shown = (self.counts.len() - self.smaller[1]) as f64;
@@ -48,12 +48,13 @@ impl CatalogSpread {
         (shown / items, jackknife_error(without))
     }
 
-    /// The Gini coefficient of how often items are shown, over the whole catalog: 0 where all are shown
-    /// equally often, near 1 where few are shown always. `None` where nothing is shown.
+    /// The Gini coefficient of how often items are shown, over the whole catalog: 0 if all are shown equally often,
+    /// near 1 if a few take nearly all places. `None` if nothing is shown.
     pub fn gini<'a>(&self, lists: impl Iterator<Item = &'a [Scored]>) -> Option<Jackknifed> {
         let items = self.counts.len() as i64;
         let shown: i64 = self.counts.iter().map(|&count| i64::from(count)).sum();
-        // Σ|x_i − x_j| over pairs: an item's count is added for each smaller one and subtracted for each greater.
+        // Σ|x_i − x_j| over pairs: a count enters once with + for each smaller one and once with − for each greater
+        // one.
         let differences: i64 = self
             .smaller
             .windows(2)
@@ -71,8 +72,8 @@ impl CatalogSpread {
             counts.clear();
             counts.extend(list.iter().map(|scored| self.counts[scored.item as usize]));
             counts.sort_unstable();
-            // A count that falls by one comes nearer to each smaller one and away from the others, but not
-            // from those that fall with it.
+            // When a count falls by one, its distance to smaller counts shrinks and to others grows, except to equal
+            // counts that fall as well.
             let apart: i64 =
                 counts.iter().map(|&count| items - 1 - 2 * self.smaller[count as usize] as i64).sum();
             let together: i64 =
@@ -84,8 +85,8 @@ impl CatalogSpread {
     }
 }
 
-/// The Gini coefficient of values of at least 0: Σ(2i − n − 1)·x_i / (n·Σx_i), i the rank of x_i from 1.
-/// `None` where they add up to nothing.
+/// The Gini coefficient of non-negative values: Σ(2i − n − 1)·x_i / (n·Σx_i), where i is the rank of x_i from 1. `None`
+/// if they are all zero.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
@@ -100,7 +101,7 @@ pub fn gini(mut values: Vec<f64>, observer: &dyn Observer) -> Result<Option<f64>
     Ok((sum > 0.0).then(|| weighted / (count * sum)))
 }
 
-/// The standard error of a statistic from its values without each of the users: √((n − 1)/n · Σ(θ_u − θ̄)²).
+/// The jackknife standard error from the values of a statistic without each user: √((n − 1)/n · Σ(θ_u − θ̄)²).
 fn jackknife_error(without: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let without: Vec<f64> = without.collect::<Option<_>>()?;
     let users = without.len() as f64;

@@ -1,20 +1,20 @@
-//! How far predictions are from what users said: over all predictions, so that users count by how many they
-//! have, with bootstrap intervals that draw users with all their predictions.
+//! Errors of predicted ratings. Means are over predictions, so users count by how many they have; the bootstrap draws
+//! users together with all their predictions.
 
 use super::bootstrap::{Parts, Quotient, fits, parts_of_users, quotient_rows};
 use super::metric_row::MetricRow;
 use crate::error::Result;
 use crate::observer::Observer;
 
-/// What is measured of predictions.
+/// The errors that are measured.
 pub const ERRORS: [Quotient; 3] = [
     Quotient { metric: "rmse", k: 0, root: true },
     Quotient { metric: "mae", k: 0, root: false },
     Quotient { metric: "mse", k: 0, root: false },
 ];
 
-/// `rmse`, `mae` and `mse` (k = 0) of pairs (predicted, actual), a vector for each measured user, for all
-/// users and for each segment that has any; `groups` as in [`super::Measured`].
+/// `rmse`, `mae` and `mse` (k = 0) of (predicted, actual) pairs, given as one vector per measured user, for all users
+/// and for each segment that has any; `groups` is as in [`super::Measured`].
 ///
 /// # Errors
 /// [`crate::EngineError::Shape`], [`crate::EngineError::Cancelled`].
@@ -34,7 +34,7 @@ pub fn errors(
     Ok(rows)
 }
 
-/// What the predictions of each user add to [`ERRORS`].
+/// The contribution of each user's predictions to [`ERRORS`].
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].

@@ -1,37 +1,36 @@
-//! The gate: segments' own factors are used only where, on held-out events, they beat the backbone's by
-//! more than one standard error.
+//! The gate: a segment's own factors are used only if they beat those of the backbone on held-out events by more than
+//! one standard error.
 //!
-//! Segments are small, so each one's own mean difference is noisy. They are measured together: the
-//! differences of all segments are shrunk towards their common mean by how much segments really
-//! differ (random effects, DerSimonian & Laird 1986). Where that common mean is a gain of more than its
-//! standard error, segments pay, and a segment is held back only if its shrunken difference is none;
-//! elsewhere a segment must beat the standard error of its own.
+//! Segments are small, so the mean difference of a single one is noisy. All are therefore judged together: their
+//! differences are shrunk towards a common mean, depending on how much segments really differ (random effects,
+//! DerSimonian & Laird 1986). If that common mean is a gain of more than its standard error, a segment fails only if
+//! its shrunken difference is not positive; otherwise a segment must beat its own standard error.
 
 use super::interval::mean_and_error;
 
-/// What the gate found for one segment.
+/// The decision of the gate for one segment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gate {
-    /// Held-out users of the segment.
+    /// The number of held-out users in the segment.
     pub users: usize,
-    /// Their mean difference: own factors minus backbone.
+    /// The mean difference of these users: own factors minus backbone.
     pub gain: f64,
-    /// The difference after shrinking towards the mean of all segments.
+    /// The gain, shrunk towards the mean of all segments.
     pub shrunken_gain: f64,
-    /// The standard error of the shrunken difference.
+    /// The standard error of the shrunken gain.
     pub error: f64,
-    /// True where the segment's own factors are used.
+    /// Whether the segment's own factors are used.
     pub passed: bool,
 }
 
 impl Gate {
-    /// Of a segment that was not measured: it has no factors of its own.
+    /// The gate of a segment without measured users, which gets no factors of its own.
     pub fn unmeasured() -> Self {
         Self { users: 0, gain: 0.0, shrunken_gain: 0.0, error: f64::INFINITY, passed: false }
     }
 }
 
-/// Decides for each segment from the paired differences of its held-out users.
+/// Decides for each segment, given the paired differences of its held-out users.
 pub fn gate(differences: &[Vec<f64>]) -> Vec<Gate> {
     let own: Vec<(f64, f64)> = differences
         .iter()
@@ -57,7 +56,7 @@ pub fn gate(differences: &[Vec<f64>]) -> Vec<Gate> {
 
 /// The common mean, its variance, and the variance between segments.
 fn random_effects(measured: &[(f64, f64)]) -> (f64, f64, f64) {
-    // A segment whose differences are all equal has variance 0; it must not outweigh all others.
+    // A segment whose differences are all equal has variance 0, which would give it infinite weight.
     let least = measured.iter().map(|m| m.1).filter(|&v| v > 0.0).fold(f64::INFINITY, f64::min);
     if !least.is_finite() {
         return (0.0, f64::INFINITY, 0.0);
@@ -81,7 +80,7 @@ fn random_effects(measured: &[(f64, f64)]) -> (f64, f64, f64) {
     (common, 1.0 / weights, between)
 }
 
-/// The segment's difference given its own mean and the others'.
+/// The posterior mean and error of a segment's difference, given its own mean and the common one.
 fn shrink(gain: f64, variance: f64, common: f64, common_variance: f64, between: f64) -> (f64, f64) {
     if !common_variance.is_finite() {
         return (gain, variance.sqrt());

@@ -1,43 +1,42 @@
-//! Events in two parts, of which one is held out of a training to measure it.
+//! Splits events into a training part and a held-out test part.
 
 use super::split::{Choice, HoldoutOptions, Split, SplitChoice};
 use crate::error::{EngineError, Result};
 use crate::interactions::{Events, Interactions, SparseRows, Weighting};
 use crate::observer::Observer;
 
-/// Events in two parts that share no (user, item) pair.
+/// A training part and a test part that share no (user, item) pair.
 #[derive(Clone, Debug)]
 pub struct Holdout {
-    /// How the parts were chosen.
+    /// How the events were split.
     pub split: Split,
-    /// What to train on.
+    /// The interactions to train on.
     pub training: Interactions,
-    /// What to predict: users × items, only users that have training items and items that do. Values are
-    /// confidences, or the ratings.
+    /// The pairs to predict, users × items. Includes only users with training items and items with training users.
+    /// Values are confidences or ratings.
     pub test: SparseRows,
-    /// The ways that would not do, in the order in which they were tried before this one.
+    /// The splits that were tried before this one and rejected, in order.
     pub passed_over: Vec<PassedOver>,
     choice: Choice,
 }
 
-/// A way to hold out events that would not do, and why.
+/// A split that was rejected, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedOver {
-    /// Its name in SQL.
+    /// The name of the split in SQL.
     pub split: &'static str,
-    /// Why.
+    /// Why it was rejected.
     pub reason: String,
 }
 
-/// Of the share that is to be held out, the least that a split by time may hold out where many events have the same
-/// time.
+/// The minimum part of the requested share that a split by time must hold out; many events with equal times can make it
+/// hold out less.
 const LEAST_OF_SHARE: f64 = 0.25;
 
 impl Holdout {
-    /// Divides the events. Without times, auto and time are random, and last takes as many items of each
-    /// user by their hash. Where too many events have the same time for a split by time, or nothing can be held out in
-    /// the way that was asked for, time gives way to last and last to random; where nothing can be held out at all, the
-    /// test part is empty.
+    /// Splits the events. Without times, auto and time become random, and last takes that many items of each user by
+    /// their hash. If too many events have equal times for a split by time, or the requested split holds out nothing,
+    /// time falls back to last and last to random. If nothing can be held out at all, the test part is empty.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -73,7 +72,7 @@ impl Holdout {
         Ok(Self { passed_over, ..holdout })
     }
 
-    /// Why this way would not do; none where it does.
+    /// Why this split is unusable; `None` if it is usable.
     fn problem(&self, events: &Events, options: &HoldoutOptions) -> Option<String> {
         let total = events.len();
         if let Split::Time { cutoff } = self.split {
@@ -95,11 +94,11 @@ impl Holdout {
         })
     }
 
-    /// Holds out one of `folds` parts of the pairs of user and item. A pair is in the same part in every run,
-    /// and in exactly one.
+    /// Holds out one of `folds` parts of the user-item pairs. Each pair belongs to exactly one part, the same in every
+    /// run.
     ///
     /// # Errors
-    /// [`EngineError::Shape`] where there is no such part or only one, [`EngineError::Cancelled`].
+    /// [`EngineError::Shape`] if there is no such part or only one, [`EngineError::Cancelled`].
     pub fn fold(
         events: &Events,
         weighting: &Weighting,
@@ -130,7 +129,7 @@ impl Holdout {
         Ok(Self { split, training, test, passed_over: Vec::new(), choice })
     }
 
-    /// The same training part with other weights; what is to be predicted stays.
+    /// Recomputes the weights of the training part; the test part stays the same.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -146,14 +145,14 @@ impl Holdout {
         })
     }
 
-    /// True for events of the training part.
+    /// Whether an event belongs to the training part.
     pub fn is_training(&self, user: u32, item: u32, time: i64) -> bool {
         !self.choice.holds_out(user, item, time)
     }
 }
 
-/// The held-out pairs that a model can be asked for: the user has training items, the item has
-/// training users, and the user did not have it in any way.
+/// The held-out pairs that a model can be expected to predict: the user has training items, the item has training
+/// users, and the user has not had the item before in any way.
 fn predictable(training: &Interactions, held_out: &Interactions) -> Result<SparseRows> {
     let mut starts = vec![0];
     let (mut columns, mut values) = (Vec::new(), Vec::new());

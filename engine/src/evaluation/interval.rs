@@ -1,9 +1,9 @@
-//! Means over users and how sure they are.
+//! Means over users and their uncertainty.
 
 use crate::seed;
 use rand::Rng;
 
-/// Bootstrap resamples; the 2.5 % bounds then rest on 12 resamples each.
+/// The number of bootstrap resamples; each 2.5 % bound then rests on 12 of them.
 const RESAMPLES: usize = 500;
 
 /// A mean with its 95 % interval.
@@ -11,9 +11,9 @@ const RESAMPLES: usize = 500;
 pub struct Estimate {
     /// The mean.
     pub value: f64,
-    /// 2.5 % of the resampled means are below.
+    /// The lower bound: 2.5 % of the resampled means are below it.
     pub low: f64,
-    /// 2.5 % are above.
+    /// The upper bound: 2.5 % of the resampled means are above it.
     pub high: f64,
 }
 

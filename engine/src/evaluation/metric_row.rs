@@ -1,33 +1,33 @@
-//! A measured value, and what is known of the items that lists are made of.
+//! A measured metric, and the item statistics that some metrics need.
 
 use crate::matrix::Rows;
 
-/// A measured value.
+/// A measured value of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricRow {
-    /// The name in SQL: `ndcg`, `coverage`, …
+    /// The name of the metric in SQL: `ndcg`, `coverage`, …
     pub metric: &'static str,
-    /// The length of the lists; 0 where the metric looks at no list.
+    /// The length of the lists; 0 for metrics that are not of lists.
     pub k: usize,
     /// The segment; `None` for all users.
     pub segment: Option<u32>,
-    /// What the model reaches.
+    /// The value of the model.
     pub value: f64,
-    /// The bounds of the 95 % interval; `None` where fewer than two users were measured.
+    /// The bounds of the 95 % confidence interval; `None` with fewer than two users.
     pub interval: Option<(f64, f64)>,
-    /// What the baseline reaches.
+    /// The value of the baseline.
     pub baseline: f64,
-    /// How many users the value is made of.
+    /// The number of users that the value was computed from.
     pub users: usize,
 }
 
-/// What is known of all items, for the metrics beyond accuracy.
+/// Statistics of all items, for the metrics beyond accuracy.
 #[derive(Clone, Copy, Debug)]
 pub struct Catalog<'a> {
-    /// How many users have each item, in training.
+    /// The number of training users of each item.
     pub item_users: &'a [u32],
-    /// Users in training.
+    /// The number of training users.
     pub users: usize,
-    /// A row per item, for the diversity of lists; without them it is not measured.
+    /// One row per item, for the diversity of lists; without them diversity is not measured.
     pub item_factors: Option<Rows<'a>>,
 }

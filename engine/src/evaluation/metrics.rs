@@ -1,4 +1,4 @@
-//! Metrics of one list of recommendations against the set of items that turned out to be relevant.
+//! Metrics of one list of recommendations against the set of relevant items.
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
@@ -6,27 +6,27 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Metric {
-    /// Hits / k.
+    /// Hits divided by k.
     Precision,
-    /// Hits / relevant items.
+    /// Hits divided by the number of relevant items.
     Recall,
     /// The harmonic mean of precision and recall.
     F1,
     /// Normalised discounted cumulative gain, binary gains (Järvelin & Kekäläinen 2002).
     Ndcg,
-    /// 1 where the list has a hit.
+    /// 1 if the list has a hit, else 0.
     HitRate,
-    /// Mean over min(k, relevant) of the precision at each hit.
+    /// The mean over min(k, relevant) of the precision at each hit.
     AveragePrecision,
-    /// 1 / the rank of the first hit.
+    /// The reciprocal of the rank of the first hit.
     ReciprocalRank,
 }
 
 impl Metric {
-    /// All of them.
+    /// All list metrics.
     pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// The name in SQL.
+    /// The name used in SQL.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -44,8 +44,8 @@ impl ListMetrics {
         Self::of_hits(list.map(|item| relevant.binary_search(&item).is_ok()), relevant.len(), Some(k))
     }
 
-    /// Measures a list by which of its places are hits, where `relevant` items could be hit. Without k it is
-    /// taken as it is, with k it is cut and counts as k places, however short it is.
+    /// Measures a list given which of its positions are hits, out of `relevant` items that could be hit. Without k the
+    /// list is used as is. With k it is truncated, and a shorter list still counts as having k positions.
     ///
     /// The ideal list has min(k, relevant) hits at its top; that is the divisor of NDCG and average precision.
     pub fn of_hits(list: impl Iterator<Item = bool>, relevant: usize, k: Option<usize>) -> Self {
@@ -80,12 +80,12 @@ impl ListMetrics {
     }
 }
 
-/// 1 / log₂(rank + 1) for place = rank − 1.
+/// 1 / log₂(rank + 1), where rank = place + 1.
 fn discount(place: usize) -> f64 {
     1.0 / (place as f64 + 2.0).log2()
 }
 
-/// The share of `items` items that occur in any of the lists.
+/// The share of `items` items that occur in at least one list.
 pub fn coverage(lists: impl Iterator<Item = u32>, items: usize) -> f64 {
     let mut shown = vec![false; items];
     lists.for_each(|item| shown[item as usize] = true);

@@ -1,20 +1,20 @@
-//! Measuring lists against events that training did not see. All items are ranked, never a sample
-//! (Krichene & Rendle 2020).
+//! Measures lists against events that training did not see. All items are ranked, never a sample (Krichene & Rendle
+//! 2020).
 //!
 //! - [`split`]: which events are held out
-//! - [`holdout`]: events in two parts
-//! - [`mod@report`]: all metrics of rankings at once, for all users and each segment, with intervals
-//! - [`registry`]: every metric with its name, its direction and its function
+//! - [`holdout`]: training and test parts
+//! - [`mod@report`]: all metrics of rankings at once, for all users and each segment, with confidence intervals
+//! - [`registry`]: every metric with its name, direction and SQL function
 //! - [`metric_row`]: a measured value
-//! - [`deciding_metric`]: the one that decides, and on whom it is measured
+//! - [`deciding_metric`]: the metric that decisions are based on, and the users it is measured on
 //! - [`metrics`]: precision, recall, F1, NDCG, hit rate, average precision, reciprocal rank of one list
-//! - [`mod@auc`]: how one user's scores order all items
+//! - [`mod@auc`]: the area under the ROC curve of one user's scores
 //! - [`beyond_accuracy`]: novelty, diversity and popularity lift of one list
 //! - [`catalog_coverage`]: coverage and Gini coefficient of many lists
-//! - [`mod@errors`]: how far predictions are from what users said
-//! - [`bootstrap`]: metrics that are quotients of sums over users, with bootstrap intervals
+//! - [`mod@errors`]: errors of predicted ratings
+//! - [`mod@bootstrap`]: metrics that are quotients of sums over users, with bootstrap intervals
 //! - [`interval`]: means and standard errors
-//! - [`mod@gate`]: whether a segment's factors beat what they replace
+//! - [`mod@gate`]: whether a segment's own factors beat those of the backbone
 
 pub mod auc;
 pub mod beyond_accuracy;

@@ -1,33 +1,33 @@
-//! Every metric, once: its name in SQL, whether more of it is better, what it is measured of, and the function that
-//! gives it for anybody's rows. What is tuned, compared and deployed by a metric asks here.
+//! The list of all metrics: name in SQL, direction, input, and the SQL function that computes it. Tuning, comparison
+//! and deployment by a metric look it up here.
 
-/// What a metric is measured of.
+/// What a metric is computed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MeasuredOf {
-    /// One list cut at a length k, against what turned out to be relevant; a mean over users.
+    /// One list cut at k, and the relevant items; a mean over users.
     List,
-    /// One list cut at a length k, whatever is relevant; a mean over users.
+    /// One list cut at k, regardless of relevance; a mean over users.
     ListAlone,
-    /// All lists of a length k together.
+    /// All lists of length k together.
     AllLists,
     /// The scores of all items; a mean over users.
     Scores,
-    /// Predicted and actual ratings.
+    /// Pairs of predicted and actual ratings.
     Predictions,
     /// Users as points, and their segments.
     Segments,
 }
 
-/// A metric.
+/// A metric and its properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetricEntry {
-    /// Its name.
+    /// The name in SQL, without a length.
     pub name: &'static str,
-    /// What it is measured of.
+    /// What it is computed from.
     pub of: MeasuredOf,
-    /// Whether more of it is better; none where that is a matter of taste.
+    /// Whether higher is better; `None` if neither direction is.
     pub higher_is_better: Option<bool>,
-    /// The SQL function or aggregate that computes it for anybody's rows.
+    /// The SQL function or aggregate that computes it from a caller's own rows.
     pub function: Option<&'static str>,
 }
 
@@ -61,18 +61,18 @@ pub const METRICS: [MetricEntry; 17] = [
     entry("silhouette", MeasuredOf::Segments, Some(true), Some("segrec_silhouette")),
 ];
 
-/// The metric of that name, which a length may follow (`ndcg@20`).
+/// Looks up a metric by name, which may include a length (`ndcg@20`).
 pub fn metric(name: &str) -> Option<&'static MetricEntry> {
     let name = name.split_once('@').map_or(name, |(name, _)| name);
     METRICS.iter().find(|entry| entry.name == name)
 }
 
-/// Whether more of the metric of that name is better.
+/// Whether higher values of the named metric are better; true if it is unknown or has no direction.
 pub fn is_higher_better(name: &str) -> bool {
     metric(name).and_then(|entry| entry.higher_is_better).unwrap_or(true)
 }
 
-/// The names of the metrics that are measured of something.
+/// The names of the metrics computed from `of`.
 pub fn names_of(of: MeasuredOf) -> impl Iterator<Item = &'static str> {
     METRICS.iter().filter(move |entry| entry.of == of).map(|entry| entry.name)
 }

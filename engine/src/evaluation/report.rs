@@ -1,6 +1,6 @@
-//! Everything that is measured of rankings, beside a baseline, with 95 % intervals over users: what is a mean
-//! over users by the bootstrap ([`super::bootstrap`]), what is one value of all lists by the jackknife
-//! ([`super::spread`]).
+//! Measures all metrics of rankings, together with those of a baseline, with 95 % intervals over users: by the
+//! bootstrap for means over users ([`mod@super::bootstrap`]), and by the jackknife for values of all lists together
+//! ([`super::catalog_coverage`]).
 
 use super::beyond_accuracy::{diversity, novelty, popularity_lift};
 use super::bootstrap::{Parts, Quotient, fits, parts_of_users, quotient_rows};
@@ -11,39 +11,39 @@ use crate::error::{EngineError, Result};
 use crate::observer::Observer;
 use crate::ranking::Scored;
 
-/// The metrics beyond accuracy that are means over users, in the order in which they are measured.
+/// The metrics beyond accuracy that are means over users, in the order of measurement.
 const BEYOND: [&str; 3] = ["novelty", "diversity", "popularity_lift"];
-/// Standard errors from the middle of a normal distribution to its 2.5 % bounds.
+/// The 97.5 % quantile of the standard normal distribution.
 const NORMAL_BOUND: f64 = 1.959_963_984_540_054;
 
-/// Who is measured, and on what. All slices are as long as there are measured users.
+/// The measured users. All slices have one entry per user.
 #[derive(Clone, Copy, Debug)]
 pub struct Measured<'a> {
     /// The held-out items of each user, ascending.
     pub relevant: &'a [&'a [u32]],
     /// The training items of each user, for the popularity lift.
     pub histories: &'a [&'a [u32]],
-    /// The segment of each user and the number of segments; without them only all users are measured.
+    /// The segment of each user and the number of segments; `None` to measure only all users together.
     pub groups: Option<(&'a [u32], usize)>,
 }
 
-/// One way to rank.
+/// The result of one way to rank.
 #[derive(Clone, Copy, Debug)]
 pub struct Ranked<'a> {
-    /// The list of each measured user, best first: as long as the greatest k where items suffice.
+    /// The list of each measured user, best first; as long as the greatest k, unless there are too few items.
     pub lists: &'a [&'a [Scored]],
-    /// [`super::auc()`] of each user over all unseen items, where it was computed; `None` of a user for whom
-    /// it is not defined.
+    /// [`super::auc()`] of each user over all unseen items, if it was computed; `None` for a user for whom it is not
+    /// defined.
     pub auc: Option<&'a [Option<f64>]>,
 }
 
 /// All metrics at each k (from 1), for all users and for each segment that has any.
 ///
-/// A user for whom a metric is not defined (the lift of a user without a history, the diversity of a list
-/// of one item) is left out of its mean; a metric that either side has no value of at all has no row.
+/// A user for whom a metric is not defined (for example the lift without a history, or the diversity of a single item)
+/// does not enter its mean. A metric without any value on either side has no row.
 ///
 /// # Errors
-/// [`EngineError::Shape`] where the inputs do not fit together, [`EngineError::Cancelled`].
+/// [`EngineError::Shape`] if the inputs do not match, [`EngineError::Cancelled`].
 pub fn report(
     model: Ranked<'_>,
     baseline: Ranked<'_>,
@@ -99,7 +99,7 @@ fn check(ranked: &[Ranked<'_>], measured: &Measured<'_>, catalog: &Catalog<'_>) 
     }
 }
 
-/// The values of one user's list, in the order of the quotients of a k.
+/// The values of one user's list, in the order of the quotients at one k.
 fn of_list(
     list: &[Scored],
     user: usize,
@@ -118,7 +118,7 @@ fn of_list(
     Metric::ALL.iter().map(move |&metric| (!relevant.is_empty()).then(|| accuracy.get(metric))).chain(beyond)
 }
 
-/// Coverage and the Gini coefficient of the lists of some users.
+/// The coverage and the Gini coefficient of the lists of some users.
 fn spread_rows(
     ranked: [Ranked<'_>; 2],
     segment: Option<u32>,

@@ -1,4 +1,4 @@
-//! Which events are held out of a training to measure it: the ways to choose them.
+//! The ways to choose the events that are held out.
 
 use crate::error::Result;
 use crate::interactions::Events;
@@ -10,44 +10,44 @@ use std::cmp::Reverse;
 use std::ops::Range;
 use strum::{IntoStaticStr, VariantNames};
 
-/// Users whose last items are sought without asking whether to stop: some thousands of events.
+/// Users between two checks for cancellation: some thousands of events.
 const USERS_BETWEEN_CHECKS: u32 = 256;
 
-/// How to choose held-out events, as asked for.
+/// The requested split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum SplitChoice {
-    /// By time where events have times, else random.
+    /// By time if events have times, else random.
     Auto,
     /// The latest events.
     Time,
-    /// The items that each user came to last.
+    /// The last new items of each user.
     Last,
     /// A share of each user's items, chosen by a hash of user and item.
     Random,
 }
 
 impl SplitChoice {
-    /// The name in SQL.
+    /// The name used in SQL.
     pub(super) fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// The settings of the holdout, checked.
+/// The checked settings of the holdout.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HoldoutOptions {
-    /// How held-out events are chosen.
+    /// Which events are held out.
     pub split: SplitChoice,
-    /// The share of events that is held out, for time and random.
+    /// The share of events to hold out, for time and random.
     pub share: f64,
-    /// How many items of each user are held out, for last.
+    /// The number of items to hold out per user, for last.
     pub last: usize,
 }
 
-/// How held-out events were chosen.
+/// The split that was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Split {
@@ -56,39 +56,39 @@ pub enum Split {
         /// The last moment of the training part.
         cutoff: i64,
     },
-    /// The items that each user came to last are held out.
+    /// The last new items of each user are held out.
     Last,
-    /// Pairs whose hash falls below the share are held out: the same ones every time.
+    /// Pairs whose hash is below the share are held out, the same in every run.
     Random,
-    /// Pairs whose hash falls into one of several equal parts are held out: every pair once in all folds.
+    /// Pairs whose hash is in one of several equal ranges are held out; each pair is in exactly one fold.
     Fold {
-        /// Which part, from 0.
+        /// The number of the fold, from 0.
         fold: usize,
-        /// How many parts.
+        /// The number of folds.
         folds: usize,
     },
 }
 
 impl Split {
-    /// The name in SQL.
+    /// The name used in SQL.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// Which events are held out, of the same users and items.
+/// A predicate of the events that are held out.
 #[derive(Clone, Debug)]
 pub(super) enum Choice {
     /// Events after this moment.
     After(i64),
-    /// For each user the events after a moment, and of those at it the events of these items (ascending).
+    /// For each user, the events after a moment and, at that moment, those of the listed items (ascending).
     AfterEach(Vec<(i64, Vec<u32>)>),
-    /// Pairs whose hashes fall into the range.
+    /// Pairs whose hash is in the range.
     Hashed(PairHashes, Range<u128>),
 }
 
 impl Choice {
-    /// What one way holds out, and what it comes to where events have no times.
+    /// The predicate for a requested split, and the split that it results in if events have no times.
     pub(super) fn by(
         way: SplitChoice,
         events: &Events,
@@ -131,7 +131,7 @@ impl Choice {
     }
 }
 
-/// A hash for every pair of user and item, of their ids and the seed: others do not change it.
+/// A hash of every user-item pair, which depends only on their ids and the seed.
 #[derive(Clone, Debug)]
 pub(super) struct PairHashes {
     users: Vec<u64>,
@@ -151,10 +151,9 @@ impl PairHashes {
     }
 }
 
-/// For each user the moment from which events are held out, and which of the items first met at it: so many
-/// that `count` items are new after it, or half of a user's where these are fewer. What a user did later with
-/// older items is held out too, since training must not see the future. Items met at the same time are
-/// ordered by the hash of the pair.
+/// For each user, the moment from which events are held out, and which of the items first met at that moment: enough
+/// for `count` new items, or half of the user's items if these are fewer. Later events on older items are held out too,
+/// since training must not see the future. Items met at the same time are ordered by the hash of the pair.
 fn last_of_each(
     events: &Events,
     count: usize,

@@ -1,6 +1,5 @@
-//! What the events tell about every user: how many, how much, how recently, of what. One pass over
-//! the events of each user, sorted by time, so the order of their arrival never matters: O(e log e)
-//! for e events of a user.
+//! Aggregates of each user's events: number, weight, recency, types and categories. The events of each user are sorted
+//! by time, so that the order of arrival never matters; e events of a user take O(e log e).
 
 use super::table::{Column, DAY, Table};
 use crate::error::{EngineError, Result};
@@ -10,7 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
-/// An aggregate of the events of a user.
+/// An aggregate of a user's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -21,26 +20,25 @@ pub enum Activity {
     Weight,
     /// Days since the last event.
     Recency,
-    /// The number of different days (UTC) with an event.
+    /// The number of distinct days (UTC) with an event.
     ActiveDays,
-    /// The number of events of each type, for the `COMMON` types that most users have an event of.
+    /// The number of events per type, for the `COMMON` types with the most users.
     Types,
-    /// The share of the weight that is on items of a category, for the `COMMON` categories that most
-    /// users have an event in.
+    /// The share of the weight per item category, for the `COMMON` categories with the most users.
     Categories,
 }
 
-/// Types and categories that become columns: as many as a person reads in a profile.
+/// The maximum number of types and categories that become columns; a profile with more is hard to read.
 const COMMON: usize = 10;
-/// Users of a task: some thousands of events where users have tens.
+/// Users per task; with tens of events each, a task has some thousands of events.
 const USERS: usize = 256;
 
 /// The category of every item.
 #[derive(Clone, Copy, Debug)]
 pub struct ItemCategories<'a> {
-    /// By the number of the item; a code without a name, such as [`super::NO_LEVEL`], is none.
+    /// The category code of each item; a code without a name, such as [`super::NO_LEVEL`], means none.
     pub of_item: &'a [u32],
-    /// By code.
+    /// The names of the categories, by code.
     pub names: &'a [String],
 }
 
@@ -51,12 +49,12 @@ impl ItemCategories<'_> {
     }
 }
 
-/// The aggregates of every user of `events`, in the order of their numbers: columns "events",
-/// "weight", "recency", "active_days", "events of type NAME", "category NAME". Events after `as_of` (microseconds) do not
-/// count, so that no aggregate knows the future; "recency" is null for a user without any before it.
+/// Computes the aggregates of every user of `events`, by user number, as columns "events", "weight", "recency",
+/// "active_days", "events of type NAME", "category NAME". Events after `as_of` (microseconds) are ignored, so that no
+/// aggregate contains information from the future. "recency" is null for a user without any earlier event.
 ///
 /// # Errors
-/// [`EngineError::Missing`] where a choice needs times or categories that are not there,
+/// [`EngineError::Missing`] if an aggregate needs times or categories that do not exist,
 /// [`EngineError::Cancelled`].
 pub fn activity(
     events: &Events,
@@ -66,7 +64,7 @@ pub fn activity(
     observer: &dyn Observer,
 ) -> Result<Table> {
     let mut names = Vec::new();
-    // The place among the columns of every category and type that has one.
+    // The column index of each category and type that has one.
     let mut places: Option<(ItemCategories<'_>, Vec<Option<usize>>)> = None;
     let mut type_places = vec![None; events.types().len()];
     for choice in choices {
@@ -141,13 +139,13 @@ pub fn activity(
     })
 }
 
-/// The type of an event, where it has one.
+/// The type of an event, if it has one.
 fn type_of(events: &Events, event: &UserEvent) -> Option<usize> {
     let event_type = usize::from(event.event_type);
     (event_type < events.types().len()).then_some(event_type)
 }
 
-/// Of `count` kinds of events those that most users have an event of, the commonest first.
+/// The most common of `count` kinds of events, by the number of users with such an event.
 fn most_common(
     events: &Events,
     count: usize,
@@ -173,20 +171,20 @@ fn most_common(
     Ok(order)
 }
 
-/// An error where `events` have no times.
+/// Returns an error if `events` have no times.
 pub(crate) fn needs_times(events: &Events, what: &'static str) -> Result<()> {
     let needs = "the time of every event";
     if events.is_timed() { Ok(()) } else { Err(EngineError::Missing { what, needs }) }
 }
 
-/// The events of a user up to a time; all where they have no times.
+/// The events of a user up to a time; all of them if they have no times.
 fn until(events: &Events, user: usize, as_of: i64) -> impl Iterator<Item = UserEvent> + '_ {
     let as_of = if events.is_timed() { as_of } else { i64::MAX };
     events.of_user(user).filter(move |event| event.time <= as_of)
 }
 
-/// A table of numbers with a row for every user: `aggregate` gets the events up to `as_of` in a
-/// fixed order, by time, and fills a row of zeros.
+/// Builds a numeric table with one row per user. `aggregate` receives the events up to `as_of`, sorted by time, and
+/// fills a row of zeros.
 pub(crate) fn per_user<F>(
     events: &Events,
     names: Vec<String>,
@@ -217,7 +215,7 @@ where
     Table::new(users, columns.collect())
 }
 
-/// The sum of weights.
+/// The sum of the weights of `events`.
 pub(crate) fn total_weight(events: &[UserEvent]) -> f64 {
     events.iter().map(|event| f64::from(event.weight)).sum()
 }
@@ -227,7 +225,7 @@ pub(crate) fn recency(events: &[UserEvent], as_of: i64) -> f64 {
     events.last().map_or(f64::NAN, |last| (as_of as f64 - last.time as f64) / DAY as f64)
 }
 
-/// How many different keys events have that are sorted by it.
+/// The number of distinct keys of `events`, which must be sorted by the key.
 pub(crate) fn distinct<K: PartialEq>(events: &[UserEvent], key: impl Fn(&UserEvent) -> K) -> usize {
     events.chunk_by(|a, b| key(a) == key(b)).count()
 }

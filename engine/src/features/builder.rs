@@ -1,10 +1,10 @@
-//! Columns that grow while the rows of a relation stream in.
+//! Columns that are built while the rows of a relation stream in.
 
 use super::table::{Cell, Column, ColumnKind, MOST_DISTINCT, NO_LEVEL, NO_MOMENT, Values};
 use crate::error::{EngineError, Result};
 use crate::interactions::{Id, IdKind, IdMap};
 
-/// A column that grows cell by cell.
+/// Builds a column cell by cell.
 #[derive(Clone, Debug)]
 pub struct ColumnBuilder {
     name: String,
@@ -15,7 +15,7 @@ pub struct ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    /// A column without rows.
+    /// Creates an empty column.
     pub fn new(name: impl Into<String>, kind: ColumnKind) -> Self {
         let values = match kind {
             ColumnKind::Number => Values::Number(Vec::new()),
@@ -27,12 +27,11 @@ impl ColumnBuilder {
         Self { name: name.into(), rows: 0, values, levels: IdMap::new(IdKind::Text), not_finite: 0 }
     }
 
-    /// Adds a value. Values that are not finite count as null, and so does a vector without
-    /// dimensions.
+    /// Appends a value. Values that are not finite, and vectors without dimensions, become null.
     ///
     /// # Errors
-    /// [`EngineError::Column`] where a vector has other dimensions than those before it or the value
-    /// is of another kind than the column; then nothing is added.
+    /// [`EngineError::Column`] if the value is of another kind than the column, or a vector has other dimensions than
+    /// those before it; nothing is appended then.
     pub fn push(&mut self, cell: Cell<'_>) -> Result<()> {
         let finite = match cell {
             Cell::Number(value) => value.is_finite(),
@@ -82,7 +81,7 @@ impl ColumnBuilder {
         Ok(())
     }
 
-    /// How many numbers, moments and vectors were not finite and count as null.
+    /// The number of values that became null because they were not finite.
     pub fn not_finite(&self) -> usize {
         self.not_finite
     }
@@ -92,7 +91,7 @@ impl ColumnBuilder {
         (self.values.memory() + self.levels.memory()) as u64
     }
 
-    /// The column; levels are numbered in the order of their names, not of their arrival.
+    /// Returns the column. Levels are renumbered by name, so that the order of arrival does not matter.
     pub fn finish(self) -> Column {
         let mut values = self.values;
         match &mut values {
@@ -109,7 +108,7 @@ impl ColumnBuilder {
                     *code = number.get(*code as usize).copied().unwrap_or(NO_LEVEL);
                 }
             }
-            // Without any vector, one dimension of nulls.
+            // Without any vector, the column is a single dimension of nulls.
             Values::Vector { dimensions, data } if *dimensions == 0 => {
                 *dimensions = 1;
                 data.resize(self.rows, f32::NAN);

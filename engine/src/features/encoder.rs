@@ -1,9 +1,8 @@
-//! Rows of a table as points. An [`Encoder`] is learned once, at training, and kept as JSON with the
-//! model: users who come later land in the same space. Learning sorts every column of numbers, O(n
-//! log n), columns in parallel; encoding costs O(dimensions) a row.
+//! Encodes rows of a table as points. An [`Encoder`] is learned during training and stored with the model as JSON, so
+//! that later users are mapped into the same space. Learning sorts every numeric column, in O(n log n) and in parallel;
+//! encoding takes O(dimensions) per row.
 //!
-//! The order of the rows does not matter to the encoder, but for the last bits of the centre of
-//! vectors.
+//! The encoder does not depend on the order of the rows, except for the last bits of the centre of vectors.
 
 use super::encoder_settings::EncoderSettings;
 use super::feature::Feature;
@@ -15,19 +14,18 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// A column that is no feature.
+/// A column that is not used as a feature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// The column.
+    /// The name of the column.
     pub name: String,
-    /// Why, as the end of a sentence about it.
+    /// The reason, worded as the end of a sentence.
     pub reason: String,
 }
 
-/// Turns rows into points. Every column is a block of dimensions with a total variance of 1 over the
-/// rows it was learned from, and moves a point by [`super::scaling::FURTHEST`] at most; a column with
-/// so few different values that this limit holds them all keeps less, and [`super::Scale::Robust`] gives the
-/// variance 1 to the bulk.
+/// Turns rows into points. Every column becomes a block of dimensions with a total variance of 1 over the rows it was
+/// learned from, and moves a point by at most [`super::scaling::FURTHEST`]. The variance is smaller if a column has so
+/// few distinct values that this limit clips them all; [`super::Scale::Robust`] gives variance 1 to the bulk only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Encoder {
     pub(super) as_of: i64,
@@ -35,11 +33,11 @@ pub struct Encoder {
     pub(super) left_out: Vec<LeftOut>,
 }
 
-/// Rows of a task.
+/// Rows per task.
 const ROWS: usize = 256;
 
 impl Encoder {
-    /// Learns from all rows of a table.
+    /// Learns an encoder from all rows of a table.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`].
@@ -57,17 +55,17 @@ impl Encoder {
         Ok(encoder)
     }
 
-    /// The columns that are no features.
+    /// The columns that are not used as features, and why.
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
     }
 
-    /// Number of dimensions of a point; 0 where no column is a feature.
+    /// The number of dimensions of a point; 0 if no column is a feature.
     pub fn dimensions(&self) -> usize {
         self.features.iter().map(Feature::dimensions).sum()
     }
 
-    /// The source columns in the order of their dimensions, with the dimensions of each.
+    /// The source columns with their ranges of dimensions, in order.
     pub fn blocks(&self) -> Vec<(&str, Range<usize>)> {
         let mut end = 0;
         let block = |feature: &'_ Feature| {
@@ -78,7 +76,7 @@ impl Encoder {
         self.features.iter().map(|f| f.name.as_str()).zip(self.features.iter().map(block)).collect()
     }
 
-    /// The columns that it reads.
+    /// The names of the columns that it reads.
     pub fn reads(&self) -> Vec<String> {
         self.features.iter().map(|feature| feature.name.clone()).collect()
     }
@@ -88,11 +86,11 @@ impl Encoder {
         self.features.iter().flat_map(Feature::names).collect()
     }
 
-    /// A point for every row, rows × dimensions. Columns are found by their names; one that is
-    /// missing is null in every row, one that is not known is not looked at.
+    /// Encodes every row as a point, rows × dimensions. Columns are matched by name: a missing one is null in every
+    /// row, an unknown one is ignored.
     ///
     /// # Errors
-    /// [`EngineError::Column`] where a column is of another kind than the one learned from,
+    /// [`EngineError::Column`] if a column is of another kind than the one learned from,
     /// [`EngineError::Cancelled`].
     pub fn encode(&self, table: &Table, observer: &dyn Observer) -> Result<Matrix> {
         let columns = self.columns(table)?;
@@ -111,17 +109,17 @@ impl Encoder {
         Ok(points)
     }
 
-    /// Fills a point from the first row of a table, on the calling thread.
+    /// Encodes the first row of a table into `point`, on the calling thread.
     ///
     /// # Errors
-    /// [`EngineError::Column`] where a column is of another kind than the one learned from.
+    /// [`EngineError::Column`] if a column is of another kind than the one learned from.
     pub fn encode_first(&self, table: &Table, point: &mut [f32]) -> Result<()> {
         let columns = self.columns(table)?;
         self.write(columns.iter().map(|column| column.map_or(Cell::Null, |column| column.cell(0))), point);
         Ok(())
     }
 
-    /// Fills a point from one cell for every feature.
+    /// Encodes one cell per feature into `point`.
     pub(super) fn write<'a>(&self, cells: impl Iterator<Item = Cell<'a>>, mut point: &mut [f32]) {
         for (feature, cell) in self.features.iter().zip(cells) {
             let (block, rest) = point.split_at_mut(feature.dimensions());
@@ -130,13 +128,13 @@ impl Encoder {
         }
     }
 
-    /// The distribution of every column over the rows it was learned from: the shares of at most ten
-    /// quantile bins, or of the common levels and all others; the share of null comes last.
+    /// The distribution of every column over the rows it was learned from: the shares of at most ten quantile bins, or
+    /// of the common levels and all others, followed by the share of null.
     pub fn fitted_shares(&self) -> Vec<(String, Vec<f64>)> {
         self.features.iter().map(|feature| (feature.name.clone(), feature.shares.clone())).collect()
     }
 
-    /// The distribution of the rows of another table over the same bins, in the same order.
+    /// The distribution of the rows of another table over the bins of [`Self::fitted_shares`], in the same order.
     ///
     /// # Errors
     /// As [`Self::encode`].
@@ -151,7 +149,7 @@ impl Encoder {
             .collect()
     }
 
-    /// The table's column for every feature.
+    /// The table's column for each feature; `None` if it is missing.
     fn columns<'a>(&self, table: &'a Table) -> Result<Vec<Option<&'a Column>>> {
         let find = |feature: &Feature| {
             let Some(column) = table.column(&feature.name) else { return Ok(None) };

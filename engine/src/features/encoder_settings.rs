@@ -1,23 +1,23 @@
-//! How columns become numbers.
+//! Settings for encoding columns as numbers.
 
 use super::scaling::Scale;
 
-/// How an encoder is learned.
+/// The settings of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EncoderSettings {
-    /// What numbers are measured in.
+    /// The scale of numbers.
     pub scale: Scale,
-    /// Levels in a smaller share of rows are joined into "other".
+    /// Levels with a smaller share of rows are merged into "other".
     pub rare: f64,
-    /// At most this many levels stay, the commonest.
+    /// The maximum number of levels; only the most common are kept.
     pub most_levels: usize,
-    /// Moments become ages in days at this time, in microseconds since 2000.
+    /// The moment at which ages in days are computed from timestamps, in microseconds since 2000.
     pub as_of: i64,
 }
 
 impl EncoderSettings {
-    /// One percent of rows and 20 levels: what is rarer makes no segment, and what is more makes no
-    /// profile that a person reads.
+    /// Defaults for a moment: one per cent of rows and 20 levels. Rarer levels do not form segments, and more levels
+    /// make profiles unreadable.
     pub fn at(as_of: i64) -> Self {
         Self { scale: Scale::Standard, rare: 0.01, most_levels: 20, as_of }
     }

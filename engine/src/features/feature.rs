@@ -1,13 +1,13 @@
-//! One column as a feature: a block of dimensions whose variances add up to 1, so that every column
-//! weighs the same whatever its kind and unit.
+//! One column as a feature: a block of dimensions whose variances add up to 1, so that every column has the same
+//! weight, whatever its kind and unit.
 //!
-//! - number: scaled ([`super::scaling`]); null is the centre
-//! - boolean: a number, 0 or 1; moment: a number, the age in days
-//! - category: a dimension for every common level, one for all others, centred (one-hot)
-//! - vector: its dimensions, centred, with one factor for all of them; null is the centre
+//! - number: scaled ([`super::scaling`]); null is at the centre
+//! - boolean: a number, 0 or 1; timestamp: a number, the age in days
+//! - category: one-hot with a dimension per common level and one for all others, centred
+//! - vector: its dimensions, centred and scaled by one common factor; null is at the centre
 //!
-//! Where at least 1 % of rows are null, null is a dimension too: of the variance 1 of a number it
-//! carries their share q, the value the other 1 − q. O(n log n) to learn, O(dimensions) to apply.
+//! If at least 1 % of rows are null, null becomes a dimension too. Of a number's variance of 1, that dimension gets the
+//! share q of null rows, the value the other 1 − q. Learning takes O(n log n), encoding O(dimensions).
 
 use super::encoder_settings::EncoderSettings;
 use super::scaling::{FURTHEST, Scaling};
@@ -16,12 +16,12 @@ use crate::error::Result;
 use crate::observer::Observer;
 use serde::{Deserialize, Serialize};
 
-/// Null is a dimension from this share of rows on, and up to all but this share: with less on one
-/// side there are too few rows to be a group of their own.
+/// Null becomes a dimension if its share of rows, and that of the other rows, is at least this; smaller groups are too
+/// small to be a segment.
 const LEAST_SHARE: f64 = 0.01;
-/// Quantiles that a distribution is kept in, as is usual for the population stability index.
+/// The number of quantile bins of a distribution, as is usual for the population stability index.
 const BINS: usize = 10;
-/// Rows between two questions to the observer.
+/// Rows between two checks for cancellation.
 const ROWS: usize = 4_096;
 
 /// A column as a block of dimensions.
@@ -30,9 +30,9 @@ pub(super) struct Feature {
     pub name: String,
     pub kind: ColumnKind,
     form: Form,
-    /// Inner edges of the bins: of the number, or of the length of the centred vector.
+    /// The inner edges of the bins: of the number, or of the length of the centred vector.
     edges: Vec<f64>,
-    /// The share of rows in every bin, null last.
+    /// The share of rows in each bin, null last.
     pub shares: Vec<f64>,
 }
 
@@ -40,17 +40,17 @@ pub(super) struct Feature {
 #[serde(rename_all = "snake_case")]
 enum Form {
     Number {
-        /// `None` where all values are equal and only null tells rows apart.
+        /// `None` if all values are equal, so that only null distinguishes rows.
         scaling: Option<Scaling>,
         factor: f64,
         null: Option<Indicator>,
     },
     Category {
-        /// The common levels, by name.
+        /// The names of the common levels, sorted.
         levels: Vec<String>,
         other: bool,
         null: bool,
-        /// Of the levels, other and null, where they are dimensions.
+        /// The shares of the levels, "other" and null, as far as they are dimensions.
         shares: Vec<f64>,
         factor: f64,
     },
@@ -60,18 +60,18 @@ enum Form {
     },
 }
 
-/// The dimension of null: (is null − share) · factor.
+/// The dimension for null: (is null − share) · factor.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Indicator {
     share: f64,
     factor: f64,
 }
 
-/// A feature, or why the column is none: the end of a sentence about it.
+/// A feature, or why the column cannot be one, worded as the end of a sentence.
 pub(super) type Learned = std::result::Result<Feature, String>;
 
 impl Feature {
-    /// Learns from all rows of a column.
+    /// Learns a feature from all rows of a column.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -117,7 +117,7 @@ impl Feature {
         Ok(Ok(feature))
     }
 
-    /// The names of the levels of a category that count, sorted.
+    /// The names of the common levels of a category, sorted.
     pub(super) fn levels(&self) -> &[String] {
         match &self.form {
             Form::Category { levels, .. } => levels,
@@ -125,7 +125,7 @@ impl Feature {
         }
     }
 
-    /// Number of dimensions.
+    /// The number of dimensions.
     pub fn dimensions(&self) -> usize {
         match &self.form {
             Form::Number { scaling, null, .. } => {
@@ -136,7 +136,7 @@ impl Feature {
         }
     }
 
-    /// A name for every dimension.
+    /// A name for each dimension.
     pub fn names(&self) -> Vec<String> {
         let name = &self.name;
         let null_name = |null: bool| null.then(|| format!("{name} is null"));
@@ -154,12 +154,12 @@ impl Feature {
         }
     }
 
-    /// A value of this feature, in words.
+    /// A description of the values that this feature accepts.
     pub fn takes(&self) -> String {
         self.kind.takes_of(self.dimensions())
     }
 
-    /// Fills the feature's dimensions of a point.
+    /// Encodes a cell into the feature's dimensions of a point.
     pub fn write(&self, cell: Cell<'_>, as_of: i64, block: &mut [f32]) {
         match &self.form {
             Form::Number { scaling, factor, null } => {
@@ -196,7 +196,7 @@ impl Feature {
         }
     }
 
-    /// The share of the rows of a column in every bin, null last; a missing column is null.
+    /// The share of a column's rows in each bin, null last. In a missing column all rows are null.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -240,7 +240,7 @@ impl Form {
             scaling?;
             return Some(Self::Number { scaling, factor: (1.0 - null).sqrt().recip(), null: None });
         }
-        // Of the variance 1, null has its share; all where it is the only dimension.
+        // Null gets its share of the variance of 1, or all of it if it is the only dimension.
         let variance = if scaling.is_some() { null } else { 1.0 };
         let factor = (variance / (null * (1.0 - null))).sqrt();
         Some(Self::Number { scaling, factor: 1.0, null: Some(Indicator { share: null, factor }) })
@@ -266,7 +266,7 @@ impl Form {
         common.truncate(settings.most_levels);
         common.sort_by(|&a, &b| levels[a].cmp(&levels[b]));
 
-        // Null without a dimension is the centre: the shares are then those of the other rows.
+        // Null without a dimension is at the centre, so the shares are those of the other rows.
         let null_is_level = null >= LEAST_SHARE;
         let known = counts.iter().sum::<usize>();
         let counted = if null_is_level { rows } else { known as f64 };
@@ -291,8 +291,7 @@ impl Form {
         })
     }
 
-    /// Sums in the order of the rows, of differences to the first vector: equal vectors have a
-    /// variance of exactly nothing.
+    /// Sums differences to the first vector, in row order, so that equal vectors have a variance of exactly zero.
     fn vector(
         column: &Column,
         dimensions: usize,
@@ -327,7 +326,7 @@ impl Form {
         Ok((!constant && factor.is_finite()).then_some(Self::Vector { centre, factor }))
     }
 
-    /// What the distribution of a number or a vector is kept of.
+    /// The number whose distribution is stored for a number or a vector.
     fn measure(&self, cell: Cell<'_>, as_of: i64) -> Option<f64> {
         match self {
             Self::Vector { centre, factor } => vector(cell).map(|vector| distance(vector, centre) * factor),
@@ -336,7 +335,7 @@ impl Form {
     }
 }
 
-/// A cell as a number; a moment is its age in days at `as_of`.
+/// A cell as a number; a timestamp becomes its age in days at `as_of`.
 fn number(cell: Cell<'_>, as_of: i64) -> Option<f64> {
     match cell {
         Cell::Number(value) => Some(value),
@@ -377,8 +376,7 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     values
 }
 
-/// The inner edges of at most ten quantile bins of some sorted values, each once; a value on an edge is in the
-/// bin above.
+/// The distinct inner edges of at most ten quantile bins of sorted values; a value on an edge belongs to the bin above.
 pub(crate) fn edges(sorted: &[f64]) -> Vec<f64> {
     let mut edges = Vec::new();
     for part in 1..BINS {

@@ -1,17 +1,17 @@
-//! From what is known about users to points for clustering.
+//! Encodes what is known about users as points for clustering.
 //!
-//! A [`Table`] holds the columns of a relation; [`activity()`] makes one of what the events tell about
-//! every user, and [`Table::with`] puts them side by side. An [`Encoder`] learns from a table how to
-//! turn its rows into points in which every column weighs the same, and is kept with the model, so
-//! that users who come later, as a table or one at a time, land in the same space.
+//! A [`Table`] holds the columns of a relation; [`activity()`] derives one from the events of every user, and
+//! [`Table::with`] joins tables side by side. An [`Encoder`] learns from a table to map its rows to points in which
+//! every column has the same weight. It is stored with the model, so that later users, as a table or one at a time, are
+//! mapped into the same space.
 //!
-//! - [`table`]: columns, and null in every kind of them
-//! - [`builder`]: columns that grow while rows stream in
+//! - [`table`]: columns of any kind, with nulls
+//! - [`builder`]: columns that are built while rows stream in
 //! - [`mod@activity`]: aggregates of the events of every user
 //! - [`scaling`]: numbers on a common scale
 //! - `feature`: one column as a block of dimensions, and its distribution
 //! - [`encoder`]: all columns as a point
-//! - [`row`]: one row, from JSON
+//! - [`row`]: encodes a single row given as JSON
 
 pub mod activity;
 pub mod builder;

@@ -1,5 +1,5 @@
-//! One row from JSON, as `to_jsonb(row)` writes it. Every problem of a row is found and reported
-//! together; an unknown name is answered with the nearest known one.
+//! Encodes one row given as JSON, as written by `to_jsonb(row)`. All problems of a row are reported together, and for
+//! an unknown name the most similar known one is suggested.
 
 use super::encoder::{Encoder, LeftOut};
 use super::table::{Cell, ColumnKind};
@@ -9,29 +9,28 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-/// One thing wrong with a row.
+/// A problem with one value of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowProblem {
-    /// The column.
+    /// The name of the column.
     pub name: String,
-    /// What is wrong, with the value.
+    /// What is wrong, including the value.
     pub message: String,
-    /// What to write instead.
+    /// What would be valid.
     pub hint: String,
 }
 
 /// 2000-01-01 in microseconds since 1970.
 const EPOCH: i64 = 946_684_800_000_000;
-/// Names that are not alike at all help nobody.
+/// Less similar names are not suggested.
 const LEAST_SIMILARITY: f64 = 0.5;
 
 impl Encoder {
-    /// The point of one row, the same as [`Encoder::encode`] gives for it in a table. Columns that
-    /// are not given are null. Those that were left out at training may be given and are not looked
-    /// at.
+    /// Encodes one row as a point, with the same result as [`Encoder::encode`]. Columns that are not given are null.
+    /// Columns without features are accepted and ignored.
     ///
     /// # Errors
-    /// All problems: values of another kind than the column's, unknown names.
+    /// All problems at once: values of the wrong type, and unknown names.
     pub fn encode_row(&self, row: &Map<String, Value>) -> Result<Vec<f32>, Vec<RowProblem>> {
         let expected = self.features.iter().map(|feature| Expected {
             name: &feature.name,
@@ -46,18 +45,18 @@ impl Encoder {
     }
 }
 
-/// A column that a row may have.
+/// A column that a row may contain.
 pub(crate) struct Expected<'a> {
     pub name: &'a str,
     pub kind: ColumnKind,
-    /// Of a vector.
+    /// The number of dimensions of a vector.
     pub dimensions: usize,
-    /// Of a category, by name.
+    /// The names of the levels of a category, sorted.
     pub levels: &'a [String],
 }
 
-/// The cells of the expected columns, in their order; null where they are not given. Columns that were left
-/// out may be given too.
+/// Reads the cells of the expected columns, in order; null if they are not given. Columns without features may be
+/// given.
 pub(crate) fn read_cells<'a>(
     row: &'a Map<String, Value>,
     expected: &[Expected<'_>],
@@ -87,14 +86,14 @@ pub(crate) fn read_cells<'a>(
     if problems.is_empty() { Ok(cells) } else { Err(problems) }
 }
 
-/// A cell that may have a vector of its own.
+/// A cell that may own its vector.
 pub(crate) enum OwnedCell<'a> {
     Cell(Cell<'a>),
     Vector(Vec<f32>),
 }
 
 impl<'a> OwnedCell<'a> {
-    /// A JSON value as a cell of a kind; `None` where it is none.
+    /// Converts a JSON value to a cell of the expected kind; `None` if that is impossible.
     fn read(expected: &Expected<'_>, value: &'a Value) -> Option<Self> {
         let cell = match (expected.kind, value) {
             (_, Value::Null) => Cell::Null,
@@ -127,20 +126,20 @@ impl<'a> OwnedCell<'a> {
     }
 }
 
-/// A text without the blanks at its end where it is not known with them: `to_jsonb` pads the values of a `char(n)`, which
-/// are no part of them.
+/// Strips trailing blanks from a text that is not known with them. `to_jsonb` pads `char(n)` values, although the
+/// padding is not significant.
 pub(crate) fn unpadded(text: &str, is_known: impl Fn(&str) -> bool) -> &str {
     if is_known(text) { text } else { text.trim_end_matches(' ') }
 }
 
-/// Microseconds since 2000 of a date or a timestamp; without an offset it is UTC.
+/// Parses a date or timestamp as microseconds since 2000; without an offset it is UTC.
 pub fn parse_moment(text: &str) -> Option<i64> {
     let utc = |_| TimeZone::UTC.to_timestamp(text.parse::<DateTime>()?);
     let timestamp = text.parse::<Timestamp>().or_else(utc);
     timestamp.ok().map(|timestamp| timestamp.as_microsecond() - EPOCH)
 }
 
-/// A value as a problem names it.
+/// Formats a value for a problem's message.
 fn describe(value: &Value) -> String {
     match value {
         Value::Object(_) => "an object".to_owned(),

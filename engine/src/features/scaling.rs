@@ -1,49 +1,47 @@
-//! Numbers on a common scale: mean 0 and variance 1 over the values a column has. A few sums over
-//! sorted values, so that the order of the rows never matters, in units of the range, so that no
-//! finite number overflows.
+//! Scales numbers to mean 0 and variance 1 over the values of a column. All sums run over sorted values, so that the
+//! order of rows never matters, and in units of the range, so that no finite number overflows.
 
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
-/// What numbers are measured in.
+/// The unit in which numbers are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Scale {
     /// Standard deviations from the mean.
     Standard,
-    /// Of a normal distribution, the same; found from the median and the distance between the
-    /// quartiles, where the tails say nothing. Standard where half of the values are equal.
+    /// A robust estimate of the standard deviation from the median and the interquartile range, which ignores the
+    /// tails. Falls back to standard if half of the values are equal.
     Robust,
 }
 
-/// No column moves a point further than this from the centre, in standard deviations. By Chebyshev's
-/// inequality at most 1/64 of rows can be beyond it, whatever the distribution; in a million rows a
-/// lone outlier would otherwise be at 1,000, as far from everybody as a million normal rows together.
+/// The maximum distance from the centre that a column can move a point, in standard deviations. By Chebyshev's
+/// inequality at most 1/64 of rows are beyond it, whatever the distribution. Without this limit a single outlier in a
+/// million rows would be at 1,000 standard deviations and outweigh a million normal rows.
 pub const FURTHEST: f64 = 8.0;
-/// Numbers of at least 0 that are more skewed than the exponential distribution (skewness 2), as
-/// counts and amounts of money are, are taken as log(1 + x).
+/// Non-negative numbers that are more skewed than the exponential distribution (skewness 2), as counts and amounts of
+/// money are, are transformed by log(1 + x).
 const LOG_SKEWNESS: f64 = 2.0;
-/// The distance between the quartiles of a normal distribution times this is its deviation:
-/// 1 / (2 Φ⁻¹(¾)).
+/// The ratio of a normal distribution's standard deviation to its interquartile range: 1 / (2 Φ⁻¹(¾)).
 const DEVIATION_OF_QUARTILES: f64 = 0.741_301_109_252_8;
-/// Rounds of winsorising: an outlier among n rows is off by (64/n)^rounds at the end, nothing from 70
-/// rows on. Without outliers it takes two.
+/// The maximum number of rounds of winsorizing. An outlier among n rows is off by (64/n)^rounds at the end, which is
+/// negligible from 70 rows on. Without outliers two rounds suffice.
 const ROUNDS: usize = 100;
-/// Winsorising ends once a round changes the deviation by less than this share of it.
+/// Winsorizing stops when a round changes the deviation by less than this fraction.
 const TOLERANCE: f64 = 1e-3;
 
-/// How a number is scaled.
+/// The scaling of one number.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scaling {
-    /// log(1 + x) comes first.
+    /// Whether log(1 + x) is applied first.
     log: bool,
     centre: f64,
     deviation: f64,
 }
 
 impl Scaling {
-    /// The scaling of finite values in ascending order; `None` where all are equal.
+    /// Learns the scaling of finite values in ascending order; `None` if all are equal.
     pub fn fit(mut sorted: Vec<f64>, scale: Scale) -> Option<Self> {
         let range = Range::of(&sorted, f64::MIN, f64::MAX)?;
         let log = range.lowest >= 0.0 && skewness(&sorted, range) > LOG_SKEWNESS;
@@ -62,15 +60,15 @@ impl Scaling {
         (deviation > 0.0).then_some(Self { log, centre, deviation })
     }
 
-    /// The value in deviations from the centre, no further than [`FURTHEST`].
+    /// The scaled value: standard deviations from the centre, limited to [`FURTHEST`].
     pub fn apply(&self, value: f64) -> f64 {
-        // What is below 0 only now counts as 0.
+        // Negative values did not occur during training; treat them as 0.
         let value = if self.log { value.max(0.0).ln_1p() } else { value };
         ((value - self.centre) / self.deviation).clamp(-FURTHEST, FURTHEST)
     }
 }
 
-/// From the lowest to the highest of values after a limit; half of it never overflows.
+/// The range from the lowest to the highest value after clipping. Stores half the range, which cannot overflow.
 #[derive(Clone, Copy)]
 struct Range {
     lowest: f64,
@@ -79,14 +77,14 @@ struct Range {
 }
 
 impl Range {
-    /// `None` where all are equal.
+    /// The range of clipped values; `None` if all are equal.
     fn of(sorted: &[f64], least: f64, most: f64) -> Option<Self> {
         let (lowest, highest) = (sorted.first()?.clamp(least, most), sorted.last()?.clamp(least, most));
         let half = highest / 2.0 - lowest / 2.0;
         (half > 0.0).then_some(Self { lowest, highest, half })
     }
 
-    /// 0 for the lowest, 1 for the highest.
+    /// Maps the lowest value to 0 and the highest to 1.
     fn share(self, value: f64) -> f64 {
         (value / 2.0 - self.lowest / 2.0) / self.half
     }
@@ -105,10 +103,10 @@ fn skewness(sorted: &[f64], range: Range) -> f64 {
     third / count / (second / count).powf(1.5)
 }
 
-/// Mean and deviation of the values as they are after the limit that these two set, so that outliers
-/// do not press all others together. The search begins with the narrowest interval that holds all
-/// but 1/64 of the values: as many as can be beyond the limit. Where those in it are equal, or the
-/// search does not settle because more than so many are far away, it is mean and deviation of all.
+/// The mean and deviation of the values after clipping to the limit that these two define, so that outliers do not
+/// squeeze all other values together. The search starts with the narrowest interval that holds all but 1/64 of the
+/// values, the most that can be beyond the limit. If the values in it are equal, or the search does not converge
+/// because more values are far away, the mean and deviation of all values are used.
 fn winsorised(sorted: &[f64]) -> Option<(f64, f64)> {
     let plain = moments(sorted, f64::MIN, f64::MAX)?;
     let beyond = sorted.len() / 64;
@@ -133,8 +131,7 @@ fn winsorised(sorted: &[f64]) -> Option<(f64, f64)> {
     Some(plain)
 }
 
-/// Mean and deviation of the values, each brought between `least` and `most`; `None` where all are
-/// equal.
+/// The mean and deviation of the values clipped to `least` … `most`; `None` if all are equal.
 fn moments(sorted: &[f64], least: f64, most: f64) -> Option<(f64, f64)> {
     let range = Range::of(sorted, least, most)?;
     let shares = || sorted.iter().map(|value| range.share(value.clamp(least, most)));

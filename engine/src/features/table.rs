@@ -1,21 +1,20 @@
-//! What is known about users (or items), column by column. Null has a
-//! value of its own in every kind of column, so that a column is one array: 8 bytes a row for
-//! numbers and moments, 4 for levels, 1 for booleans, 4 for every dimension of a vector.
+//! Columns of data about users or items. Each kind of column encodes null as a special value, so that a column is a
+//! single array: 8 bytes per row for numbers and timestamps, 4 for levels, 1 for booleans, 4 per dimension for vectors.
 
 use crate::error::{EngineError, Result};
 use serde::{Deserialize, Serialize};
 
-/// The code of a row without a level.
+/// The code of a null level.
 pub const NO_LEVEL: u32 = u32::MAX;
-/// The moment of a row without one; PostgreSQL's −infinity.
+/// The value of a null timestamp, which is PostgreSQL's −infinity.
 pub const NO_MOMENT: i64 = i64::MIN;
-/// Microseconds of a day.
+/// Microseconds per day.
 pub const DAY: i64 = 86_400_000_000;
-/// A text column with more distinct values than this holds ids or prose, which are no features. No
-/// level of such a column can be common: 1,000 levels hold a thousandth of the rows each on average.
+/// A text column with more distinct values is assumed to hold ids or prose and is not a feature. None of its levels
+/// could be common: with 1,000 levels each has a thousandth of the rows on average.
 pub const MOST_DISTINCT: usize = 1_000;
 
-/// What a column holds.
+/// The kind of values in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnKind {
@@ -23,7 +22,7 @@ pub enum ColumnKind {
     Number,
     /// True or false.
     Boolean,
-    /// One of some levels.
+    /// A string out of a limited number of levels.
     Category,
     /// A date or a timestamp.
     Moment,
@@ -32,7 +31,7 @@ pub enum ColumnKind {
 }
 
 impl ColumnKind {
-    /// A value of this kind, in words.
+    /// A description of the values of this kind.
     pub fn takes(self) -> &'static str {
         match self {
             Self::Number => "a number",
@@ -43,7 +42,7 @@ impl ColumnKind {
         }
     }
 
-    /// The same, where a vector has so many dimensions.
+    /// Like [`Self::takes`], with the number of dimensions of a vector.
     pub fn takes_of(self, dimensions: usize) -> String {
         match self {
             Self::Vector => format!("an array of {dimensions} numbers"),
@@ -52,16 +51,16 @@ impl ColumnKind {
     }
 }
 
-/// One value of a column.
+/// A single value of a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cell<'a> {
-    /// No value.
+    /// The null value.
     Null,
     /// A number.
     Number(f64),
     /// True or false.
     Boolean(bool),
-    /// A level.
+    /// A level of a category.
     Text(&'a str),
     /// Microseconds since 2000.
     Moment(i64),
@@ -69,27 +68,27 @@ pub enum Cell<'a> {
     Vector(&'a [f32]),
 }
 
-/// The values of a column.
+/// The values of a column, by kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// NaN where null.
+    /// Numbers; NaN means null.
     Number(Vec<f64>),
-    /// `None` where null.
+    /// Booleans; `None` means null.
     Boolean(Vec<Option<bool>>),
-    /// The number of every row's level, [`NO_LEVEL`] where null.
+    /// Levels of a category; [`NO_LEVEL`] means null.
     Category {
-        /// One of every row.
+        /// The level of each row.
         codes: Vec<u32>,
-        /// The levels, in the order of their names.
+        /// The names of the levels, sorted.
         levels: Vec<String>,
     },
-    /// Microseconds since 2000, [`NO_MOMENT`] where null.
+    /// Microseconds since 2000; [`NO_MOMENT`] means null.
     Moment(Vec<i64>),
-    /// Vectors, one after the other; all NaN where null.
+    /// Concatenated vectors; all NaN means null.
     Vector {
-        /// At least 1.
+        /// The number of dimensions, at least 1.
         dimensions: usize,
-        /// `dimensions` values a row.
+        /// `dimensions` values per row.
         data: Vec<f32>,
     },
 }
@@ -109,22 +108,22 @@ impl Values {
     }
 }
 
-/// A column with its name.
+/// A named column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    /// The name, once in a table.
+    /// The name, which is unique within a table.
     pub name: String,
-    /// Its values.
+    /// The values, one per row.
     pub values: Values,
 }
 
 impl Column {
-    /// A column of numbers.
+    /// Creates a numeric column.
     pub fn numbers(name: impl Into<String>, values: Vec<f64>) -> Self {
         Self { name: name.into(), values: Values::Number(values) }
     }
 
-    /// What it holds.
+    /// The kind of its values.
     pub fn kind(&self) -> ColumnKind {
         match self.values {
             Values::Number(_) => ColumnKind::Number,
@@ -135,7 +134,7 @@ impl Column {
         }
     }
 
-    /// Number of values.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         match &self.values {
             Values::Number(values) => values.len(),
@@ -146,7 +145,7 @@ impl Column {
         }
     }
 
-    /// The value of a row; null beyond the last.
+    /// The value of a row; null beyond the last row.
     pub fn cell(&self, row: usize) -> Cell<'_> {
         let cell = match &self.values {
             Values::Number(values) => values.get(row).filter(|x| x.is_finite()).map(|&x| Cell::Number(x)),
@@ -165,13 +164,12 @@ impl Column {
         cell.unwrap_or(Cell::Null)
     }
 
-    /// True where the column has more than [`MOST_DISTINCT`] levels; those met after these many are
-    /// null.
+    /// Whether the column has more than [`MOST_DISTINCT`] levels; any further levels have become null.
     pub fn has_too_many_levels(&self) -> bool {
         matches!(&self.values, Values::Category { levels, .. } if levels.len() > MOST_DISTINCT)
     }
 
-    /// A column whose row i is row `rows[i]` of this one; null where there is no such row.
+    /// A column whose row i is row `rows[i]` of this one, or null.
     fn scatter(&self, rows: &[Option<u32>]) -> Self {
         fn pick<T: Copy>(values: &[T], rows: &[Option<u32>], null: T) -> Vec<T> {
             let pick = |row: &Option<u32>| row.and_then(|row| values.get(row as usize).copied());
@@ -199,7 +197,7 @@ impl Column {
     }
 }
 
-/// Columns of one length with different names.
+/// Columns of the same length, with distinct names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     rows: usize,
@@ -207,11 +205,10 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table of columns with `rows` values each.
+    /// Creates a table from columns of `rows` values each.
     ///
     /// # Errors
-    /// [`EngineError::Shape`] where a column has another length, [`EngineError::Column`] where two
-    /// have one name.
+    /// [`EngineError::Shape`] if a column has another length, [`EngineError::Column`] if two have the same name.
     pub fn new(rows: usize, columns: Vec<Column>) -> Result<Self> {
         for (number, column) in columns.iter().enumerate() {
             if column.rows() != rows {
@@ -225,44 +222,44 @@ impl Table {
         Ok(Self { rows, columns })
     }
 
-    /// Rows without columns.
+    /// Creates a table with rows but no columns.
     pub fn of_rows(rows: usize) -> Self {
         Self { rows, columns: Vec::new() }
     }
 
-    /// Number of rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The columns.
+    /// The columns, in order.
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
-    /// The columns, taken out.
+    /// Returns the columns.
     pub fn into_columns(self) -> Vec<Column> {
         self.columns
     }
 
-    /// The column of a name.
+    /// Looks up a column by name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// The rows with the given numbers, in that order; rows beyond the last are null.
+    /// Copies the rows with the given numbers, in that order; rows beyond the last are null.
     pub fn select(&self, rows: &[u32]) -> Self {
         self.scatter(&rows.iter().map(|&row| Some(row)).collect::<Vec<_>>())
     }
 
-    /// A table whose row i is row `rows[i]` of this one; null in every column where there is none.
-    /// It aligns a table of users with the users of events.
+    /// A table whose row i is row `rows[i]` of this one, or null in every column. Used to align a table of users with
+    /// the users of events.
     pub fn scatter(&self, rows: &[Option<u32>]) -> Self {
         let columns = self.columns.iter().map(|column| column.scatter(rows)).collect();
         Self { rows: rows.len(), columns }
     }
 
-    /// This table's columns, then the other's, side by side.
+    /// Appends the columns of another table.
     ///
     /// # Errors
     /// As [`Table::new`].

@@ -1,4 +1,4 @@
-//! Events combined into interactions: one confidence for every user and item.
+//! Combines events into interactions: one confidence for each pair of user and item.
 
 use super::events::Events;
 use super::sparse::{Interactions, Seen, SparseRows, WeightScale};
@@ -8,9 +8,9 @@ use crate::observer::Observer;
 use rayon::prelude::*;
 
 impl Events {
-    /// Combines the events that `keep(user, item, time)` accepts into one weight for every (user,
-    /// item), divided by their median unless they are ratings. Weights that are nothing beside the largest, and items
-    /// beyond the limit of a user, are left out; the user has these items all the same.
+    /// Combines the events accepted by `keep(user, item, time)` into one weight per (user, item), and divides the
+    /// weights by their median unless they are ratings. Weights that are negligible beside the largest, and items
+    /// beyond a user's limit, do not count, but remain recorded as items that the user has.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -88,7 +88,7 @@ impl Events {
         Ok(Rows { starts, columns, values, seen, weightless })
     }
 
-    /// The largest binary logarithm of the weight of a pair, before any shift.
+    /// The largest binary logarithm of a pair's weight, before any shift.
     fn largest_logarithm<F>(&self, weighting: &Weighting, keep: &F, observer: &dyn Observer) -> Result<f64>
     where
         F: Fn(u32, u32, i64) -> bool + Sync,
@@ -111,8 +111,8 @@ impl Events {
         Ok(largest.into_iter().fold(f64::NEG_INFINITY, f64::max))
     }
 
-    /// The events of a user that `keep` accepts, as (item, time, weight): by item, then time; the weight breaks ties so
-    /// that the order of arrival never matters.
+    /// The events of a user that `keep` accepts, as (item, time, weight), ordered by item, then time. The weight breaks
+    /// ties, so that the order of arrival never matters.
     fn kept_of_user<F>(&self, user: usize, keep: &F) -> Vec<(u32, i64, f32)>
     where
         F: Fn(u32, u32, i64) -> bool,
@@ -126,7 +126,7 @@ impl Events {
         events
     }
 
-    /// Fills `row` with the items of a user that count.
+    /// Fills `row` with the user's items that count.
     fn combine_user<F>(
         &self,
         user: usize,
@@ -171,7 +171,7 @@ impl Events {
     }
 }
 
-/// Users per task: a task of average length has some thousands of events.
+/// Users per task; with users of average length a task has some thousands of events.
 const USERS: usize = 256;
 
 /// The weights of the pairs of some users.
@@ -193,12 +193,12 @@ struct Rows {
     weightless: usize,
 }
 
-/// What a user has besides the items that count.
+/// The part of a user's data that does not count.
 #[derive(Default)]
 struct Besides {
-    /// All items of the user, ascending; none where all count.
+    /// All items of the user, ascending; empty if all of them count.
     seen: Vec<u32>,
-    /// Events that weigh nothing.
+    /// The number of events whose weight is negligible.
     weightless: usize,
 }
 

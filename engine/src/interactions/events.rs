@@ -5,19 +5,19 @@ use super::raw::{NO_TYPE, RawEvents, RawSeen, RawTypes};
 use crate::error::{EngineError, Result};
 use crate::observer::Observer;
 
-/// Least support of users and items, and the most that one user may count.
+/// The minimum support of users and items, and the maximum number of items per user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventLimits {
-    /// Users with fewer events are left out.
+    /// Users with fewer events are dropped.
     pub min_user_events: usize,
-    /// Items with fewer events are left out.
+    /// Items with fewer events are dropped.
     pub min_item_events: usize,
-    /// Of a user with more items, only this many count: the latest, or without times the heaviest.
+    /// If a user has more items, only this many count: the latest or, without times, the heaviest.
     pub max_user_events: usize,
 }
 
-/// Events grouped by user, with ids numbered in their own order; users and items below the least
-/// support are gone.
+/// Events grouped by user. Ids are renumbered in their own order; users and items without the minimum support are
+/// dropped.
 #[derive(Clone, Debug)]
 pub struct Events {
     pub(super) users: Ids,
@@ -29,21 +29,21 @@ pub struct Events {
     types: Option<EventTypes>,
     pub(super) seen: SeenEvents,
     pub(super) max_user_events: usize,
-    /// The moment after which events lie in the future.
+    /// Events after this moment are in the future.
     now: i64,
 }
 
-/// Events that do not count, by user.
+/// Events that do not count, grouped by user.
 #[derive(Clone, Debug)]
 pub(super) struct SeenEvents {
     starts: Vec<usize>,
     item: Vec<u32>,
-    /// As long as the items where events have times.
+    /// The times of the items; empty if events have no times.
     time: Vec<i64>,
 }
 
 impl SeenEvents {
-    /// Those of users and items that are left, grouped by user.
+    /// Keeps the events of the remaining users and items, and groups them by user.
     fn new(raw: &RawSeen, user_numbers: &[u32], item_numbers: &[u32], users: usize) -> Self {
         let mut kept: Vec<(u32, u32, i64)> = raw
             .user
@@ -69,16 +69,16 @@ impl SeenEvents {
     }
 }
 
-/// The type of every event.
+/// The types of the events.
 #[derive(Clone, Debug)]
 struct EventTypes {
-    /// In their order.
+    /// The names of the types, sorted.
     names: Vec<String>,
     of_event: Vec<u16>,
 }
 
 impl EventTypes {
-    /// The names in their order, and no event yet; with the new number of each old one.
+    /// Sorts the names and reserves space for events; also returns the new number of each old one.
     fn new(names: &Ids, events: usize) -> (Self, Vec<u16>) {
         let mut numbers = vec![NO_TYPE; names.len()];
         let mut ordered = Vec::with_capacity(names.len());
@@ -97,7 +97,7 @@ impl EventTypes {
 pub struct UserEvent {
     /// The number of the item.
     pub item: u32,
-    /// The weight.
+    /// The weight of the event.
     pub weight: f32,
     /// The time in microseconds; 0 without times.
     pub time: i64,
@@ -105,7 +105,7 @@ pub struct UserEvent {
     pub event_type: u16,
 }
 
-/// New numbers, in the order of the ids, for those with enough events; `u32::MAX` for the others.
+/// Renumbers the ids with enough events in their own order; the others get `u32::MAX`.
 fn renumber(ids: &Ids, number_of: &[u32], least: usize) -> (Ids, Vec<u32>) {
     let mut counts = vec![0usize; ids.len()];
     for &number in number_of {
@@ -120,10 +120,11 @@ fn renumber(ids: &Ids, number_of: &[u32], least: usize) -> (Ids, Vec<u32>) {
 }
 
 impl Events {
-    /// Groups raw events by user and applies the limits of support (once: counts are of all events).
+    /// Groups raw events by user and drops users and items below the limits. Counts include all events; the limits are
+    /// not applied repeatedly.
     ///
     /// # Errors
-    /// [`EngineError::NothingToTrainOn`] where no event is left, [`EngineError::Cancelled`].
+    /// [`EngineError::NothingToTrainOn`] if no event is left, [`EngineError::Cancelled`].
     pub fn new(raw: RawEvents, limits: EventLimits, observer: &dyn Observer) -> Result<Self> {
         let RawEvents { users, items, user, item, weight, time, types, seen, now } = raw;
         let total = user.len();
@@ -132,7 +133,7 @@ impl Events {
         let (items, item_numbers) = renumber(&items.into_ids(), &item, limits.min_item_events);
         observer.check()?;
 
-        // A counting sort by user; an event of a user or item that is left out has no place.
+        // A counting sort by user. Events of dropped users and items have no place.
         let place = |event: usize| {
             let user = user_numbers[user[event] as usize];
             let item = item_numbers[item[event] as usize];
@@ -192,44 +193,44 @@ impl Events {
             }
         }
         observer.check()?;
-        // Where most lie in the future, it is the clock that is wrong.
+        // If most events lie in the future, the clock must be wrong, so ignore it.
         if 2 * sorted.future() > sorted.len() {
             sorted.now = i64::MAX;
         }
         Ok(sorted)
     }
 
-    /// User ids by number.
+    /// The user ids, by number.
     pub fn users(&self) -> &Ids {
         &self.users
     }
 
-    /// Item ids by number.
+    /// The item ids, by number.
     pub fn items(&self) -> &Ids {
         &self.items
     }
 
-    /// Number of events.
+    /// The number of events.
     pub fn len(&self) -> usize {
         self.item.len()
     }
 
-    /// True where there is none.
+    /// Whether there are no events.
     pub fn is_empty(&self) -> bool {
         self.item.is_empty()
     }
 
-    /// True where every event has a time.
+    /// Whether all events have times.
     pub fn is_timed(&self) -> bool {
         self.time.is_some()
     }
 
-    /// The types of events in their order, by their numbers; none where types are not kept.
+    /// The names of event types, by number; empty if types are not kept.
     pub fn types(&self) -> &[String] {
         self.types.as_ref().map_or(&[], |types| &types.names)
     }
 
-    /// The events of a user, in the order they arrived.
+    /// The events of a user, in order of arrival.
     pub fn of_user(&self, user: usize) -> impl Iterator<Item = UserEvent> + '_ {
         (self.starts[user]..self.starts[user + 1]).map(|event| UserEvent {
             item: self.item[event],
@@ -239,22 +240,23 @@ impl Events {
         })
     }
 
-    /// Events later than the moment at which they were read. Unless they are most of all, no age is counted from them.
+    /// The number of events later than the moment at which they were read. Ages are not counted from these, unless they
+    /// are the majority.
     pub fn future(&self) -> usize {
         self.later(self.now)
     }
 
-    /// Events later than a moment.
+    /// The number of events later than `moment`.
     pub fn later(&self, moment: i64) -> usize {
         self.time.iter().flatten().filter(|&&time| time > moment).count()
     }
 
-    /// Bytes of what is kept of events that do not count.
+    /// Bytes taken by events that do not count.
     pub fn seen_memory(&self) -> u64 {
         (4 * self.seen.item.len() + 8 * self.seen.time.len() + 8 * self.seen.starts.len()) as u64
     }
 
-    /// Only the events that `keep(user, item, time)` accepts, of the same users and items.
+    /// Keeps only the events accepted by `keep(user, item, time)`; users and items stay the same.
     pub fn select(&self, keep: impl Fn(u32, u32, i64) -> bool) -> Self {
         let mut selected = Self {
             users: self.users.clone(),
@@ -301,7 +303,7 @@ impl Events {
         past.max().copied().unwrap_or(0)
     }
 
-    /// The time after which the given share of events lies; `None` without times.
+    /// The time after which the given share of events occurred; `None` without times.
     pub fn time_quantile(&self, share: f64) -> Option<i64> {
         let mut times = self.time.clone()?;
         let place = ((1.0 - share) * times.len() as f64) as usize;

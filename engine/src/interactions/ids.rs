@@ -1,6 +1,5 @@
-//! Ids of users and items: the caller's own (bigint, uuid or text) and the numbers 0, 1, 2 … that
-//! stand for them inside. Numbers follow the order of the ids, so they do not depend on the order
-//! in which events arrive.
+//! Ids of users and items: the caller's ids (bigint, uuid or text), and the numbers 0, 1, 2 … that represent them
+//! internally. Numbers follow the order of the ids, so they do not depend on the order in which events arrive.
 
 use crate::seed::hash_bytes;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -8,16 +7,16 @@ use serde::{Deserialize, Serialize};
 use std::hash::BuildHasher;
 use strum::{EnumString, IntoStaticStr};
 
-/// What kind of id a relation uses.
+/// The type of ids in a relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum IdKind {
-    /// smallint, integer, bigint
+    /// smallint, integer or bigint.
     Bigint,
-    /// uuid
+    /// uuid.
     Uuid,
-    /// text, varchar, char
+    /// text, varchar or char.
     Text,
 }
 
@@ -28,7 +27,7 @@ impl IdKind {
     }
 }
 
-/// One id, borrowed.
+/// A borrowed id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Id<'a> {
     /// An integer.
@@ -39,24 +38,24 @@ pub enum Id<'a> {
     Text(&'a str),
 }
 
-/// A list of ids of one kind; the position in it is the id's number.
+/// A list of ids of one kind; the number of an id is its index.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ids {
     /// Integers.
     Bigint(Vec<i64>),
     /// Uuids.
     Uuid(Vec<[u8; 16]>),
-    /// Strings, one after the other in one buffer: string n ends at `ends[n]`.
+    /// Strings, concatenated in one buffer: string n ends at `ends[n]`.
     Text {
-        /// All strings.
+        /// The concatenated strings.
         bytes: String,
-        /// Where each ends.
+        /// The end of each string in `bytes`.
         ends: Vec<usize>,
     },
 }
 
 impl Ids {
-    /// An empty list.
+    /// Creates an empty list.
     pub fn new(kind: IdKind) -> Self {
         match kind {
             IdKind::Bigint => Self::Bigint(Vec::new()),
@@ -74,7 +73,7 @@ impl Ids {
         }
     }
 
-    /// How many.
+    /// The number of ids.
     pub fn len(&self) -> usize {
         match self {
             Self::Bigint(ids) => ids.len(),
@@ -83,12 +82,12 @@ impl Ids {
         }
     }
 
-    /// True where there is none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Id number `number`.
+    /// The id with this number.
     pub fn get(&self, number: usize) -> Id<'_> {
         match self {
             Self::Bigint(ids) => Id::Bigint(ids[number]),
@@ -100,7 +99,7 @@ impl Ids {
         }
     }
 
-    /// Appends an id of the list's kind; one of another kind is left out and gives false.
+    /// Appends an id; returns false, and appends nothing, if it is of another kind.
     pub fn push(&mut self, id: Id<'_>) -> bool {
         match (self, id) {
             (Self::Bigint(ids), Id::Bigint(id)) => ids.push(id),
@@ -114,7 +113,7 @@ impl Ids {
         true
     }
 
-    /// The ids with the given numbers, in that order.
+    /// Copies the ids with the given numbers, in that order.
     pub fn select(&self, numbers: &[u32]) -> Self {
         let mut selected = Self::new(self.kind());
         for &number in numbers {
@@ -123,7 +122,7 @@ impl Ids {
         selected
     }
 
-    /// The numbers in the order of their ids.
+    /// The numbers of all ids, sorted by id.
     pub fn order(&self) -> Vec<u32> {
         let mut order: Vec<u32> = (0..self.len() as u32).collect();
         match self {
@@ -139,7 +138,7 @@ impl Ids {
         order
     }
 
-    /// A hash of id `number` that is the same on every machine and in every release.
+    /// A hash of an id that is the same on all machines and in all releases.
     pub fn stable_hash(&self, number: usize, seed: u64) -> u64 {
         match self.get(number) {
             Id::Bigint(id) => hash_bytes(seed, &id.to_le_bytes()),
@@ -158,18 +157,18 @@ impl Ids {
     }
 }
 
-/// Ids in their own order that somebody else holds, for example in a file that is mapped.
+/// Borrowed sorted ids, for example in a mapped file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SortedIds<'a> {
     /// Integers.
     Bigint(&'a [i64]),
     /// Uuids.
     Uuid(&'a [[u8; 16]]),
-    /// Strings in UTF-8, one after the other: string n ends at `ends[n]`.
+    /// UTF-8 strings, concatenated: string n ends at `ends[n]`.
     Text {
-        /// All strings.
+        /// The concatenated strings.
         bytes: &'a [u8],
-        /// Where each ends.
+        /// The end of each string in `bytes`.
         ends: &'a [u64],
     },
 }
@@ -184,7 +183,7 @@ impl<'a> SortedIds<'a> {
         }
     }
 
-    /// How many.
+    /// The number of ids.
     pub fn len(self) -> usize {
         match self {
             Self::Bigint(ids) => ids.len(),
@@ -193,7 +192,7 @@ impl<'a> SortedIds<'a> {
         }
     }
 
-    /// True where there is none.
+    /// Whether the list is empty.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -203,7 +202,7 @@ impl<'a> SortedIds<'a> {
         &bytes[start as usize..ends[number] as usize]
     }
 
-    /// Id number `number`.
+    /// The id with this number.
     pub fn get(self, number: usize) -> Id<'a> {
         match self {
             Self::Bigint(ids) => Id::Bigint(ids[number]),
@@ -214,7 +213,7 @@ impl<'a> SortedIds<'a> {
         }
     }
 
-    /// The number of an id, where it is known; log₂ n comparisons.
+    /// The number of an id, by binary search; `None` if it is unknown.
     pub fn find(self, id: Id<'_>) -> Option<u32> {
         let found = match (self, id) {
             (Self::Bigint(ids), Id::Bigint(id)) => ids.binary_search(&id).ok(),
@@ -254,12 +253,12 @@ fn hash_of(hasher: &DefaultHashBuilder, id: Id<'_>) -> u64 {
 }
 
 impl IdMap {
-    /// An empty map.
+    /// Creates an empty map.
     pub fn new(kind: IdKind) -> Self {
         Self { ids: Ids::new(kind), table: HashTable::new(), hasher: DefaultHashBuilder::default() }
     }
 
-    /// A map of ids that are already numbered.
+    /// Builds a map from ids that are already numbered.
     pub fn from_ids(ids: Ids) -> Self {
         let hasher = DefaultHashBuilder::default();
         let mut table = HashTable::with_capacity(ids.len());
@@ -270,12 +269,12 @@ impl IdMap {
         Self { ids, table, hasher }
     }
 
-    /// The number of an id, where it is known.
+    /// The number of an id; `None` if it is unknown.
     pub fn find(&self, id: Id<'_>) -> Option<u32> {
         self.table.find(hash_of(&self.hasher, id), |&n| self.ids.get(n as usize) == id).copied()
     }
 
-    /// The number of an id; a new id gets the next number.
+    /// The number of an id; an unknown id gets the next number.
     pub fn number(&mut self, id: Id<'_>) -> u32 {
         let hash = hash_of(&self.hasher, id);
         if let Some(&number) = self.table.find(hash, |&n| self.ids.get(n as usize) == id) {
@@ -289,12 +288,12 @@ impl IdMap {
         number
     }
 
-    /// The ids by number.
+    /// The ids, by number.
     pub fn ids(&self) -> &Ids {
         &self.ids
     }
 
-    /// Gives up the table.
+    /// Drops the hash table and returns the ids.
     pub fn into_ids(self) -> Ids {
         self.ids
     }

@@ -1,8 +1,8 @@
 //! From events to interactions.
 //!
-//! [`RawEvents`] takes the rows of the events relation as they stream in and maps ids to numbers
-//! ([`ids`]); [`Events`] groups them by user; [`Weighting`] says what an event counts; [`Events::interactions`] combines the events
-//! of a user on an item into one weight and gives compressed sparse rows ([`Interactions`]).
+//! [`RawEvents`] collects the rows of the events relation as they stream in and maps ids to numbers ([`ids`]).
+//! [`Events`] groups them by user. [`Weighting`] determines the weight of an event. [`Events::interactions`] combines a
+//! user's events on an item into one weight and returns compressed sparse rows ([`Interactions`]).
 
 pub mod combining;
 pub mod events;

@@ -1,9 +1,9 @@
-//! Events as they stream in: 12 bytes each, 8 more with times, 2 more with types. Those that count nothing are only seen:
-//! 8 bytes, or 16 with times.
+//! Events as they stream in. An event takes 12 bytes, plus 8 with times and 2 with types; one that only marks an item
+//! as seen takes 8 bytes, or 16 with times.
 
 use super::ids::{Id, IdKind, IdMap};
 
-/// Events in the order they arrive; ids are numbered as met.
+/// Events in order of arrival, with ids numbered in the order in which they are first met.
 #[derive(Clone, Debug)]
 pub struct RawEvents {
     pub(super) users: IdMap,
@@ -17,27 +17,27 @@ pub struct RawEvents {
     pub(super) now: i64,
 }
 
-/// Who has what without that it counts.
+/// Pairs of user and item that are seen but do not count.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawSeen {
     pub(super) user: Vec<u32>,
     pub(super) item: Vec<u32>,
-    /// As long as these where events have times.
+    /// The times of the pairs; empty if events have no times.
     pub(super) time: Vec<i64>,
 }
 
-/// The type of every event.
+/// The types of the events.
 #[derive(Clone, Debug)]
 pub(super) struct RawTypes {
     pub(super) names: IdMap,
     pub(super) of_event: Vec<u16>,
 }
 
-/// The number of an event without a type, and of those met after 65,535 others.
+/// The number of an event without a type, and of types met after 65,535 others.
 pub const NO_TYPE: u16 = u16::MAX;
 
 impl RawEvents {
-    /// No events yet. With `timed`, every event has a time.
+    /// Creates an empty list. If `timed`, every event has a time.
     pub fn new(user_kind: IdKind, item_kind: IdKind, timed: bool) -> Self {
         Self {
             users: IdMap::new(user_kind),
@@ -52,17 +52,17 @@ impl RawEvents {
         }
     }
 
-    /// The same, read at a moment (microseconds): what is later lies in the future.
+    /// Sets the moment of reading (microseconds); later events are in the future.
     pub fn read_at(self, now: i64) -> Self {
         Self { now, ..self }
     }
 
-    /// The same, and every event that is added keeps its type.
+    /// Keeps the type of every event that is added.
     pub fn typed(self) -> Self {
         Self { types: Some(RawTypes { names: IdMap::new(IdKind::Text), of_event: Vec::new() }), ..self }
     }
 
-    /// Adds an event: a positive finite weight, and its time in microseconds.
+    /// Adds an event with a positive finite weight and its time in microseconds.
     pub fn push(&mut self, user: Id<'_>, item: Id<'_>, weight: f32, time: i64) {
         self.user.push(self.users.number(user));
         self.item.push(self.items.number(item));
@@ -75,7 +75,7 @@ impl RawEvents {
         }
     }
 
-    /// Adds an event that counts nothing: its user has the item all the same.
+    /// Records that a user has an item, without any weight.
     pub fn push_seen(&mut self, user: Id<'_>, item: Id<'_>, time: i64) {
         self.seen.user.push(self.users.number(user));
         self.seen.item.push(self.items.number(item));
@@ -84,12 +84,12 @@ impl RawEvents {
         }
     }
 
-    /// True where events keep their types.
+    /// Whether the types of events are kept.
     pub fn keeps_types(&self) -> bool {
         self.types.is_some()
     }
 
-    /// Says the type of the event that was added last, where types are kept.
+    /// Sets the type of the event added last; does nothing if types are not kept.
     pub fn set_type(&mut self, name: &str) {
         if let Some(RawTypes { names, of_event }) = &mut self.types
             && let Some(last) = of_event.last_mut()
@@ -104,12 +104,12 @@ impl RawEvents {
         }
     }
 
-    /// Number of events.
+    /// The number of events.
     pub fn len(&self) -> usize {
         self.user.len()
     }
 
-    /// True where there is none.
+    /// Whether there are no events.
     pub fn is_empty(&self) -> bool {
         self.user.is_empty()
     }

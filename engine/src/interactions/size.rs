@@ -1,30 +1,30 @@
-//! The size of a training's data, and how its events spread over items: what memory and disk are estimated from.
+//! The size of a training's data and the spread of events over items, from which memory and disk usage are estimated.
 
 use super::events::Events;
 
 /// The size of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Users.
+    /// The number of users.
     pub users: usize,
-    /// Items.
+    /// The number of items.
     pub items: usize,
-    /// Events; 0 without them.
+    /// The number of events; 0 for a training without events.
     pub events: usize,
-    /// Dimensions that describe users.
+    /// The number of dimensions of the users' attributes.
     pub dimensions: usize,
-    /// Threads of the training.
+    /// The number of threads.
     pub threads: usize,
-    /// How the events spread over the items.
+    /// The spread of events over items.
     pub spread: Spread,
 }
 
-/// How events spread over items: of those with 2^b to 2^(b + 1) − 1 events, how many there are, and their events.
+/// For each b, the number of items with 2^b to 2^(b + 1) − 1 events, and the sum of their events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spread([[u64; 2]; 32]);
 
 impl Spread {
-    /// That of events.
+    /// Computes the spread of `events`.
     pub fn of(events: &Events) -> Self {
         let mut counts = vec![0u64; events.items().len()];
         for user in 0..events.users().len() {
@@ -35,7 +35,7 @@ impl Spread {
         spread
     }
 
-    /// Adds items that have so many events each.
+    /// Adds `items` items with `events` events each.
     pub fn add(&mut self, items: u64, events: u64) {
         if let Some(octave) = events.checked_ilog2() {
             let [sum, all] = &mut self.0[octave.min(31) as usize];
@@ -44,8 +44,8 @@ impl Spread {
         }
     }
 
-    /// In how many of so many segments items occur, summed over items: what is expected where users fall into segments of
-    /// one size by chance, S · (1 − (1 − 1/S)ⁿ) for n events. Other sizes, and tastes, make it fewer.
+    /// The expected number of (segment, item) pairs, if users are divided randomly into S segments of equal size:
+    /// S · (1 − (1 − 1/S)ⁿ) summed over items with n events each. Unequal sizes, and tastes, reduce it.
     pub fn pairs(&self, segments: usize) -> u64 {
         let segments = segments as f64;
         let expected = |events: f64| segments * (1.0 - (1.0 - 1.0 / segments).powf(events));

@@ -1,10 +1,10 @@
-//! Compressed sparse rows, in both orientations.
+//! Compressed sparse rows, and interactions in both orientations.
 
 use crate::error::{EngineError, Result};
 use bytemuck::cast_slice;
 
-/// A sparse matrix by rows: the entries of row r are `columns[starts[r]..starts[r + 1]]`, ascending,
-/// with `values` beside them.
+/// A sparse matrix in CSR form: the entries of row r are `columns[starts[r]..starts[r + 1]]`, ascending, and the values
+/// at the same indexes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SparseRows {
     starts: Vec<usize>,
@@ -13,20 +13,20 @@ pub struct SparseRows {
     width: usize,
 }
 
-/// Sparse rows that somebody else holds, in a file that is mapped: what belongs to a row lies together, so that it is two
-/// reads of memory far apart and not three.
+/// A borrowed sparse matrix, for example in a mapped file. The columns and values of a row are adjacent, so that
+/// reading a row takes two cache misses instead of three.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SparseView<'a> {
-    /// Of each row the word at which it begins.
+    /// The index in `words` at which each row begins.
     pub starts: &'a [u64],
-    /// Of each row the number of its entries.
+    /// The number of entries of each row.
     pub lengths: &'a [u32],
-    /// Of each row the columns, ascending, then the bits of the values.
+    /// For each row its columns, ascending, followed by the bits of its values.
     pub words: &'a [u32],
 }
 
 impl<'a> SparseView<'a> {
-    /// Number of rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.starts.len()
     }
@@ -41,10 +41,10 @@ impl<'a> SparseView<'a> {
 }
 
 impl SparseRows {
-    /// Rows from their parts.
+    /// Builds a matrix from its parts.
     ///
     /// # Errors
-    /// [`EngineError::Shape`] where the parts do not fit together.
+    /// [`EngineError::Shape`] if the parts do not match.
     pub fn new(width: usize, starts: Vec<usize>, columns: Vec<u32>, values: Vec<f32>) -> Result<Self> {
         let entries = starts.last().copied().unwrap_or(0);
         for (what, found) in [("columns", columns.len()), ("values", values.len())] {
@@ -62,17 +62,17 @@ impl SparseRows {
         Ok(Self { starts, columns, values, width })
     }
 
-    /// Number of rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.starts.len().saturating_sub(1)
     }
 
-    /// Number of columns.
+    /// The number of columns.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Number of entries.
+    /// The number of entries.
     pub fn entries(&self) -> usize {
         self.columns.len()
     }
@@ -84,18 +84,18 @@ impl SparseRows {
         (&self.columns[range.clone()], &self.values[range])
     }
 
-    /// Number of entries of a row.
+    /// The number of entries of a row.
     #[inline(always)]
     pub fn row_len(&self, row: usize) -> usize {
         self.starts[row + 1] - self.starts[row]
     }
 
-    /// All values.
+    /// The values of all entries, row by row.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// Rows become columns; entries of a row stay in ascending order.
+    /// The transposed matrix, with ascending columns.
     pub fn transposed(&self) -> Self {
         let mut starts = vec![0; self.width + 1];
         for &column in &self.columns {
@@ -120,8 +120,7 @@ impl SparseRows {
     }
 }
 
-/// Who did something to what, how strongly: the same entries by user and by item. A user may have items besides, which
-/// do not count.
+/// The confidences of all (user, item) pairs, by user and by item. Users may have further items that do not count.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interactions {
     by_user: SparseRows,
@@ -131,17 +130,17 @@ pub struct Interactions {
     weightless: usize,
 }
 
-/// How weights became confidences.
+/// The scaling of weights to confidences.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WeightScale {
     /// The weight that became a confidence of 1, after the shift.
     pub median: f32,
-    /// The exponent of the power of two that weights were multiplied by, see [`super::Weighting::shift`].
+    /// The binary exponent of the factor applied to weights, see [`super::Weighting::shift`].
     pub shift: f64,
 }
 
-/// All items of those users who have more than count: those of user u, ascending, are
-/// `items[starts[u]..starts[u + 1]]`. Without users where nobody has more.
+/// All items of the users who have some that do not count. Those of user u, ascending, are
+/// `items[starts[u]..starts[u + 1]]`. Empty if there are no such users.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
     starts: Vec<usize>,
@@ -149,7 +148,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// From the items of each user, or none for one whose items all count.
+    /// Collects the items of each user; an empty list stands for a user whose items all count.
     pub fn new(of_users: impl Iterator<Item = Vec<u32>>) -> Self {
         let mut seen = Self { starts: vec![0], items: Vec::new() };
         for items in of_users {
@@ -159,7 +158,7 @@ impl Seen {
         if seen.items.is_empty() { Self::default() } else { seen }
     }
 
-    /// All items of a user who has more than count.
+    /// All items of a user; `None` if they all count.
     pub fn of_user(&self, user: usize) -> Option<&[u32]> {
         let range = *self.starts.get(user)?..*self.starts.get(user + 1)?;
         (!range.is_empty()).then(|| &self.items[range])
@@ -167,63 +166,63 @@ impl Seen {
 }
 
 impl Interactions {
-    /// Interactions from their rows by user (users × items) whose values are confidences.
+    /// Builds interactions from rows by user (users × items) with confidences.
     pub fn new(by_user: SparseRows) -> Self {
         Self::scaled(by_user, WeightScale { median: 1.0, shift: 0.0 })
     }
 
-    /// Interactions whose confidences were made of weights in this way.
+    /// Builds interactions, and records how their confidences were derived from weights.
     pub fn scaled(by_user: SparseRows, scale: WeightScale) -> Self {
         let by_item = by_user.transposed();
         Self { by_user, by_item, scale, seen: Seen::default(), weightless: 0 }
     }
 
-    /// The same, of users who have more than counts: `weightless` events weigh nothing beside the others.
+    /// Adds the items that do not count, and the number of events with negligible weight.
     pub fn beside(self, seen: Seen, weightless: usize) -> Self {
         Self { seen, weightless, ..self }
     }
 
-    /// How weights became confidences.
+    /// The scaling of weights to confidences.
     pub fn scale(&self) -> WeightScale {
         self.scale
     }
 
-    /// All items that a user has, ascending, whether they count or not.
+    /// All items of a user, ascending, whether they count or not.
     pub fn seen(&self, user: usize) -> &[u32] {
         self.seen.of_user(user).unwrap_or_else(|| self.by_user.row(user).0)
     }
 
-    /// The same, where a user has more than counts.
+    /// All items of a user, ascending; `None` if they all count.
     pub fn seen_besides(&self, user: usize) -> Option<&[u32]> {
         self.seen.of_user(user)
     }
 
-    /// Events that weigh so little beside the others that they do not count.
+    /// The number of events that do not count because their weight is negligible.
     pub fn weightless(&self) -> usize {
         self.weightless
     }
 
-    /// Number of users.
+    /// The number of users.
     pub fn users(&self) -> usize {
         self.by_user.rows()
     }
 
-    /// Number of items.
+    /// The number of items.
     pub fn items(&self) -> usize {
         self.by_item.rows()
     }
 
-    /// Number of (user, item) pairs.
+    /// The number of (user, item) pairs.
     pub fn entries(&self) -> usize {
         self.by_user.entries()
     }
 
-    /// Items and confidences of each user.
+    /// The items and confidences of each user.
     pub fn by_user(&self) -> &SparseRows {
         &self.by_user
     }
 
-    /// Users and confidences of each item.
+    /// The users and confidences of each item.
     pub fn by_item(&self) -> &SparseRows {
         &self.by_item
     }

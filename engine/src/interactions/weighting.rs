@@ -1,9 +1,9 @@
-//! What an event counts: type weight × value × 2^(−age / half-life), and how the events of a user
-//! on an item become one weight, then a confidence. Training and serving use this same file.
+//! The weight of an event, type weight × value × 2^(−age / half-life), and how a user's events on an item are combined
+//! into one weight and then a confidence. Training and serving share this code.
 //!
-//! Weights are `f32`. Where those of a training are too large or too small for that as they are, all of them are multiplied
-//! by one power of two ([`Weighting::shift`]), which is added to the exponent before the power is taken: only what one
-//! weighs against another counts.
+//! Weights are `f32`. If a training's weights would overflow or underflow, all are multiplied by one power of two
+//! ([`Weighting::shift`]), which is added to the exponent before exponentiation. This is harmless because only ratios
+//! of weights matter.
 
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
@@ -15,39 +15,38 @@ use strum::VariantNames;
 pub enum Duplicates {
     /// The sum of their weights.
     Sum,
-    /// The largest weight.
+    /// The largest of their weights.
     Max,
-    /// The weight of the latest.
+    /// The weight of the latest event.
     Last,
-    /// Their number; weights are not used.
+    /// The number of events, regardless of their weights.
     Count,
 }
 
-/// The exponent of the largest weight there is, and of the most that a pair counts against the one in the middle: sums of
-/// many are finite.
+/// The maximum binary exponent of weights and of confidences; sums of many such values are still finite.
 const MOST_EXPONENT: i32 = 100;
-/// The most that a pair of user and item counts.
+/// The maximum confidence of a pair.
 const MOST_CONFIDENCE: f32 = (1u128 << MOST_EXPONENT) as f32;
 
 /// How events are weighted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weighting {
-    /// How events on the same item are combined.
+    /// How several events of a user on the same item are combined.
     pub duplicates: Duplicates,
-    /// Seconds after which an event counts half; `None` where age does not matter.
+    /// The age in seconds at which an event has half its weight; `None` to ignore age.
     pub half_life: Option<f64>,
-    /// The moment from which age is counted, in microseconds: the latest event of the training.
+    /// The moment that ages refer to, in microseconds: the latest event of the training.
     pub anchor: i64,
-    /// Whether weights are ratings: age does not change them, several on an item have a mean, not a sum, and
-    /// they are kept as they are, also zero and below.
+    /// Whether weights are ratings. Ratings do not decay, are averaged rather than summed, and are not scaled; zero and
+    /// negative values are allowed.
     pub ratings: bool,
-    /// The exponent of the power of two that weights are multiplied by: 0 where `f32` holds them as they are. Ratings
-    /// have none.
+    /// The binary exponent of the factor applied to weights; 0 if `f32` can represent them unscaled, and always for
+    /// ratings.
     pub shift: f64,
 }
 
 impl Weighting {
-    /// The factor of an event at `time` (microseconds); events after the anchor count fully.
+    /// The decay of an event at `time` (microseconds), which is 1 for events after the anchor.
     #[inline]
     pub fn decay(&self, time: i64) -> f64 {
         match self.half_life {
@@ -56,7 +55,7 @@ impl Weighting {
         }
     }
 
-    /// How many half-lives old an event is.
+    /// The age of an event in half-lives.
     #[inline]
     fn half_lives(&self, time: i64) -> f64 {
         match self.half_life {
@@ -65,7 +64,7 @@ impl Weighting {
         }
     }
 
-    /// Combines events of one user on one item, given as (weight, time) in order of time.
+    /// Combines the events of one user on one item, given as (weight, time) in order of time.
     #[inline]
     pub fn combine(&self, events: impl Iterator<Item = (f32, i64)>) -> f32 {
         if self.ratings {
@@ -84,7 +83,7 @@ impl Weighting {
         combined as f32
     }
 
-    /// The binary logarithm of what [`Self::combine`] gives of weights, without the shift: it cannot vanish or overflow.
+    /// The binary logarithm of the result of [`Self::combine`] without the shift; it neither overflows nor underflows.
     pub fn combine_logarithms(&self, events: impl Iterator<Item = (f32, i64)>) -> f64 {
         let mut combined = f64::NEG_INFINITY;
         for (weight, time) in events {
@@ -115,27 +114,27 @@ impl Weighting {
         }
     }
 
-    /// Whether a combined weight counts: a rating always, any other unless it decayed to nothing.
+    /// Whether a combined weight counts: ratings always do, others unless they decayed to zero.
     #[inline]
     pub fn counts(&self, weight: f32) -> bool {
         if self.ratings { weight.is_finite() } else { weight >= f32::MIN_POSITIVE }
     }
 
-    /// What a combined weight counts where one of `median` counts 1.
+    /// The confidence of a combined weight, relative to the weight `median`, whose confidence is 1.
     #[inline]
     pub fn confidence(&self, weight: f32, median: f32) -> f32 {
         let confidence = weight / median;
         if self.ratings { confidence } else { confidence.clamp(f32::MIN_POSITIVE, MOST_CONFIDENCE) }
     }
 
-    /// The same with the shift that brings weights, the largest of which has this binary logarithm, to where `f32` holds
-    /// it and as many below it as can be.
+    /// Chooses the shift for weights whose largest has the binary logarithm `largest`, so that `f32` can represent it
+    /// and as much of the range below it as possible.
     pub fn shifted(&self, largest: f64) -> Self {
         Self { shift: largest.clamp(0.0, f64::from(MOST_EXPONENT)) - largest, ..*self }
     }
 }
 
-/// log₂(2ᵃ + 2ᵇ).
+/// log₂(2ᵃ + 2ᵇ), without overflow.
 fn sum_of_logarithms(a: f64, b: f64) -> f64 {
     let (more, less) = (a.max(b), a.min(b));
     if less == f64::NEG_INFINITY {

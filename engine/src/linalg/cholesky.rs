@@ -1,18 +1,16 @@
 //! Cholesky factorization `A = UᵀU` of small symmetric positive definite matrices, and solves.
 //!
-//! Left-looking in panels of [`TILE`] rows: the panel takes the contribution of all rows above it
-//! from [`super::rank_update`], then its diagonal block is factorized, then the columns beside it.
-//! n³/6 multiply-adds.
+//! Left-looking in panels of [`TILE`] rows: [`super::rank_update`] subtracts the contribution of all rows above the
+//! panel, then the diagonal block is factorized, then the columns beside it. Takes n³/6 multiply-adds.
 
 use super::TILE;
 use super::rank_update::rank_update_simd;
 use super::vector::{add_scaled_simd, dot_simd};
 use pulp::Simd;
 
-/// Factorizes the upper triangle of `a` (`stride × stride`, `stride` a multiple of [`TILE`]) in
-/// place; the diagonal holds the reciprocals of U's. Matrices that come here have a ridge on the diagonal; where
-/// others of its numbers are so large that rounding leaves a pivot that is not positive, its unknown is zero, which
-/// keeps all others finite.
+/// Factorizes the upper triangle of `a` (`stride × stride`, `stride` a multiple of [`TILE`]) in place; the diagonal
+/// holds the reciprocals of U's. Callers add a ridge to the diagonal. If rounding of very large entries still leaves a
+/// pivot that is not positive, the solution of its unknown is zero, which keeps all others finite.
 #[inline(always)]
 pub fn factorize_simd<S: Simd>(simd: S, a: &mut [f32], stride: usize) {
     for first in (0..stride).step_by(TILE) {
@@ -45,8 +43,8 @@ pub fn factorize_simd<S: Simd>(simd: S, a: &mut [f32], stride: usize) {
     }
 }
 
-/// The rows of a panel in the registers `left..left + WIDTH`, beside the factorized diagonal: each row
-/// less its share of those above it.
+/// Computes the columns of a panel in the registers `left..left + WIDTH`, beside the factorized diagonal block, by
+/// subtracting from each row the contribution of those above it.
 #[inline(always)]
 fn beside<S: Simd, const WIDTH: usize>(simd: S, panel: &mut [f32], stride: usize, first: usize, left: usize) {
     for row in 0..TILE {
@@ -67,7 +65,7 @@ fn beside<S: Simd, const WIDTH: usize>(simd: S, panel: &mut [f32], stride: usize
     }
 }
 
-/// Solves `UᵀU x = b` in place, `U` from [`factorize_simd`]. Gives `bᵀx`.
+/// Solves `UᵀU x = b` in place, with `U` from [`factorize_simd`]. Returns `bᵀx`.
 #[inline(always)]
 pub fn solve_simd<S: Simd>(simd: S, u: &[f32], stride: usize, b: &mut [f32]) -> f32 {
     let b = &mut b[..stride];
@@ -102,9 +100,9 @@ pub fn solve_simd<S: Simd>(simd: S, u: &[f32], stride: usize, b: &mut [f32]) -> 
     product
 }
 
-/// `W = L⁻¹` of `A = L Lᵀ` (n × n, row-major, lower triangle; the upper one of the result is zero), so that
-/// ‖W v‖² = vᵀA⁻¹v. In `f64` and plain, n³/3 multiply-adds: for matrices of which there are few. Pivots
-/// below `least[i]`, which rounding leaves where columns depend on each other, are raised to it.
+/// `W = L⁻¹` of `A = L Lᵀ` (n × n, row-major, lower triangle; the upper triangle of the result is zero), so that
+/// ‖W v‖² = vᵀA⁻¹v. Computed in `f64` without SIMD, in n³/3 multiply-adds, for use on a few matrices. Pivots below
+/// `least[i]`, which occur if columns are linearly dependent, are raised to it.
 pub fn inverse_factor(a: &[f64], n: usize, least: &[f64]) -> Vec<f64> {
     let (mut lower, mut inverse) = (vec![0.0; n * n], vec![0.0; n * n]);
     let sum = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();

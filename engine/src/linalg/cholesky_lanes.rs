@@ -1,35 +1,35 @@
-//! Cholesky solves of as many small systems at once as a register has lanes: system l lives in lane l
-//! of every register. n³/6 multiply-adds of whole registers for all of them, and one chain of square
-//! roots, which is what a small system alone waits for.
+//! Cholesky solves of as many small systems at once as a register has lanes: system l is in lane l of every register.
+//! All of them together take n³/6 multiply-adds of whole registers and a single chain of square roots, whose latency
+//! dominates if a small system is solved alone.
 
 use pulp::Simd;
 
-/// Systems of at most this size are best solved in lanes: above, sixteen of them (n² × 64 bytes) leave no
-/// room in the L2 cache. With `benches` (`sweep`), 24 to 64 make no difference.
+/// The largest system that is solved in lanes. Sixteen larger ones (n² × 64 bytes) would not leave room in the L2
+/// cache. In `benches` (`sweep`), 24 to 64 made no difference.
 pub const MOST: usize = 48;
 
-/// Registers of a row of the systems of [`solve_lanes`].
+/// The number of registers per row of the systems in [`solve_lanes`].
 #[inline(always)]
 pub const fn width(n: usize) -> usize {
     n.next_multiple_of(4) + 1
 }
 
-/// Solves `A x = b` in every lane, n × n, n even. Row i of the upper triangles of A begins at register
-/// `i · width(n)`; the last register of the row holds b and then x. Unknowns of pivots that are not positive are
-/// zero, as in [`super::cholesky`].
+/// Solves `A x = b` in every lane; the systems are n × n with even n. Row i of the upper triangles of A begins at
+/// register `i · width(n)`. The last register of the row holds b on input and x on output. The unknowns of pivots that
+/// are not positive become zero, as in [`super::cholesky`].
 #[inline(always)]
 pub fn solve_lanes<S: Simd>(simd: S, systems: &mut [f32], n: usize) {
     let width = width(n);
     let last = width - 1;
     let systems = &mut S::as_mut_simd_f32s(systems).0[..n * width];
     let inverse_root = |pivot: S::f32s| {
-        // 1 where the pivot is positive, else 0.
+        // 1 if the pivot is positive, else 0.
         let huge = simd.mul_f32s(simd.max_f32s(pivot, simd.splat_f32s(0.0)), simd.splat_f32s(f32::MAX));
         let known = simd.min_f32s(huge, simd.splat_f32s(1.0));
         let pivot = simd.max_f32s(pivot, simd.splat_f32s(f32::MIN_POSITIVE));
         simd.div_f32s(known, simd.sqrt_f32s(pivot))
     };
-    // A = UᵀU by pairs of rows; b is carried along as one more column. The diagonal keeps reciprocals.
+    // A = UᵀU by pairs of rows, with b as an additional column. The diagonal holds reciprocals.
     for i in (0..n).step_by(2) {
         let (above, below) = systems.split_at_mut(i * width);
         let (upper, lower) = below.split_at_mut(width);
@@ -59,7 +59,7 @@ pub fn solve_lanes<S: Simd>(simd: S, systems: &mut [f32], n: usize) {
     }
 }
 
-/// Two rows of A in `WIDTH` columns, less what the rows above explain.
+/// Two rows of A in `WIDTH` columns, less the contribution of the rows above.
 #[inline(always)]
 fn rest<S: Simd, const WIDTH: usize>(
     simd: S,

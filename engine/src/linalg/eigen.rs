@@ -1,4 +1,4 @@
-//! The eigenbasis of a Gramian: in it, `α₀G + λI` is diagonal for every λ.
+//! The eigenbasis of a Gramian, in which `α₀G + λI` is diagonal for every λ.
 
 use crate::error::{EngineError, Result};
 use crate::matrix::Matrix;
@@ -7,23 +7,23 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-/// Rows that are rotated together: 512 × 128 values in and out stay in the L2 cache.
+/// Rows rotated together; 512 × 128 input and output values fit into the L2 cache.
 const BLOCK_ROWS: usize = 512;
 
 /// `G = V diag(values) Vᵀ`.
 #[derive(Clone, Debug)]
 pub struct Eigenbasis {
-    /// Eigenvalues, ascending, never negative.
+    /// The eigenvalues, ascending and non-negative.
     pub values: Vec<f32>,
     /// `V`, k × k, row-major: column j is the j-th eigenvector.
     vectors: Vec<f32>,
 }
 
 impl Eigenbasis {
-    /// The eigenbasis of the symmetric k × k matrix `gram`; computed in `f64`.
+    /// Computes the eigenbasis of the symmetric k × k matrix `gram`, in `f64`.
     ///
     /// # Errors
-    /// [`EngineError::NotFinite`] where `gram` holds NaN or infinity.
+    /// [`EngineError::NotFinite`] if `gram` holds NaN or infinity.
     pub fn of(gram: &[f64], k: usize) -> Result<Self> {
         let matrix = MatRef::from_row_major_slice(gram, k, k);
         let eigen = matrix
@@ -42,12 +42,12 @@ impl Eigenbasis {
         Ok(Self { values, vectors })
     }
 
-    /// `X V`: the rows of `x` in this basis; not all of them where `observer` wants the work to stop.
+    /// `X V`: rotates the rows of `x` into this basis. Incomplete if `observer` requests cancellation.
     pub fn rotate(&self, x: &Matrix, observer: &dyn Observer) -> Matrix {
         self.multiply(x, false, observer)
     }
 
-    /// `X Vᵀ`: rows in this basis back in the original one.
+    /// `X Vᵀ`: rotates rows from this basis back into the original one. Incomplete if `observer` requests cancellation.
     pub fn rotate_back(&self, x: &Matrix, observer: &dyn Observer) -> Matrix {
         self.multiply(x, true, observer)
     }

@@ -1,4 +1,4 @@
-//! Gramians `XᵀX` of tall factor matrices, over threads.
+//! Gramians `XᵀX` of tall factor matrices, computed in parallel.
 
 use super::padded;
 use super::rank_update::rank_update_simd;
@@ -7,11 +7,11 @@ use crate::observer::{Observer, Silent};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// Most partial Gramians that are held at once.
+/// The maximum number of partial Gramians held at once.
 const PARTS: usize = 64;
-/// Fewest rows of a part: below it the k × k result costs as much as the rows.
+/// The minimum number of rows per part; with fewer, the k × k result costs as much as the rows.
 const PART_ROWS: usize = 512;
-/// Rows that are summed in `f32` before the sum moves to `f64`.
+/// Rows summed in `f32` before the sum is added in `f64`.
 const BLOCK_ROWS: usize = 256;
 
 struct Part<'a> {
@@ -49,15 +49,15 @@ impl WithSimd for Part<'_> {
     }
 }
 
-/// `XᵀX` (k × k, both triangles, row-major) of the `n × k` matrix `x`; n·k²/2 multiply-adds.
+/// `XᵀX` (k × k, both triangles, row-major) of the `n × k` matrix `x`; takes n·k²/2 multiply-adds.
 ///
-/// Rows are divided into parts by their number alone and the parts are added in order, so the
-/// bytes do not depend on the number of threads.
+/// The parts depend only on the number of rows and are added in order, so the result is the same for any number of
+/// threads.
 pub fn gram(x: &Matrix) -> Vec<f64> {
     observed_gram(x, &Silent)
 }
 
-/// The same, of some rows alone where `observer` wants the work to stop: then nobody uses it.
+/// Like [`gram()`], but stops early if `observer` requests cancellation; the caller must then discard the result.
 pub fn observed_gram(x: &Matrix, observer: &dyn Observer) -> Vec<f64> {
     let k = x.columns();
     let mut total = vec![0.0; k * k];

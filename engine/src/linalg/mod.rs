@@ -1,15 +1,14 @@
-//! Dense kernels. Each fast kernel stands beside the plain form that tests it; SIMD is chosen at
-//! run time by `pulp` (AVX-512, AVX2 with FMA, NEON, or plain), which also keeps this crate free
-//! of `unsafe`.
+//! Dense kernels. Each SIMD kernel has a scalar counterpart that tests compare it with. `pulp` selects the instruction
+//! set at run time (AVX-512, AVX2 with FMA, NEON, or scalar), which keeps this crate free of `unsafe`.
 //!
 //! - [`vector`]: dot product, scaled addition, distance
-//! - [`rank_update`]: `A ± RᵀR`, the one kernel under Gramians, normal equations and Cholesky
+//! - [`rank_update`]: `A ± RᵀR`, the kernel of Gramians, normal equations and Cholesky
 //! - [`row_products`]: `Z Zᵀ`, the products of all pairs of rows
 //! - [`cholesky`]: `A = UᵀU` and the solves with it
-//! - [`cholesky_lanes`]: the same for many small systems at once
-//! - [`mod@gram`]: `XᵀX` over threads, the same bytes for any number of them
+//! - [`cholesky_lanes`]: Cholesky solves of many small systems at once
+//! - [`mod@gram`]: `XᵀX` in parallel, with the same result for any number of threads
 //! - [`eigen`]: the eigenbasis of a Gramian
-//! - [`nearest`]: the nearest centres of points
+//! - [`nearest`]: the nearest centre of each of many points
 //! - [`product`]: `A·Bᵀ` and `A·v` for scoring
 
 pub mod cholesky;
@@ -25,11 +24,11 @@ pub mod vector;
 pub use eigen::Eigenbasis;
 pub use gram::{gram, observed_gram};
 
-/// Width of a column tile, in values: one AVX-512 register or two AVX2 registers.
-/// Scratch matrices are padded to a multiple of it.
+/// Width of a column tile, in values: one AVX-512 register or two AVX2 registers. Rows of scratch matrices are padded
+/// to a multiple of it.
 pub const TILE: usize = 16;
 
-/// `length` rounded up to whole tiles.
+/// Rounds `length` up to whole tiles.
 #[inline(always)]
 pub const fn padded(length: usize) -> usize {
     length.next_multiple_of(TILE)

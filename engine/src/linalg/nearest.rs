@@ -1,27 +1,27 @@
-//! The nearest of many centres to each of many points, by squared Euclidean distance, on the calling
-//! thread. Differences are squared as they are: ‖x‖² + ‖c‖² − 2x·c as a matrix product would lose all
-//! digits of points that lie far from zero and close together.
+//! The nearest of many centres to each of many points, by squared Euclidean distance, on the calling thread. Distances
+//! are computed from differences: the matrix product form ‖x‖² + ‖c‖² − 2x·c would lose all digits of points that are
+//! close together but far from zero.
 //!
-//! 3·n·k·columns flops as a subtraction and a fused multiply-add; centres are read from the cache.
+//! Takes 3·n·k·columns flops, as a subtraction and a fused multiply-add; the centres are read from the cache.
 
 use super::padded;
 use pulp::{Simd, WithSimd};
 
-/// Points that share each load of the centres: four points × two vectors of centres fill eight
-/// registers with sums, enough to hide the latency of the fused multiply-add.
+/// Points that share each load of the centres. Four points × two vectors of centres use eight accumulators, enough to
+/// hide the latency of the fused multiply-add.
 const POINTS: usize = 4;
 
-/// Centres, stored so that one value of many centres lies together.
+/// Centres in column-major order, so that one column of many centres is contiguous.
 #[derive(Clone, Debug)]
 pub struct Centres {
     count: usize,
     columns: usize,
-    /// columns × padded count; the padding is infinitely far away.
+    /// Columns × padded count; padding centres are infinitely far away.
     values: Vec<f32>,
 }
 
 impl Centres {
-    /// The rows of `centres`, each of `columns` values.
+    /// Copies the rows of `centres`, each of `columns` values.
     pub fn new(centres: &[f32], columns: usize) -> Self {
         let count = centres.len().checked_div(columns).unwrap_or(0);
         let mut values = vec![f32::INFINITY; columns * padded(count)];
@@ -33,15 +33,15 @@ impl Centres {
         Self { count, columns, values }
     }
 
-    /// Gives `each` the squared distances of every row of `points` to all centres, row by row.
+    /// Calls `each` for every row of `points`, with its squared distances to all centres.
     pub fn distances(&self, points: &[f32], each: impl FnMut(&[f32])) {
         if self.count > 0 && self.columns > 0 {
             pulp::Arch::new().dispatch(Distances { centres: self, points, each });
         }
     }
 
-    /// Gives `each` the nearest centre of every row of `points` and its squared distance, row by
-    /// row; ties go to the lower number.
+    /// Calls `each` for every row of `points`, with its nearest centre and the squared distance; ties go to the lower
+    /// number.
     pub fn nearest(&self, points: &[f32], mut each: impl FnMut(u32, f32)) {
         self.distances(points, |distances| {
             let least = distances.iter().fold(f32::INFINITY, |least, &d| if d < least { d } else { least });

@@ -1,4 +1,4 @@
-//! Products for scoring: many rows by many items, and one row by many items.
+//! Products for scoring: many rows by many items, or one row by many items.
 
 use super::vector::dot_simd;
 use crate::matrix::Rows;
@@ -6,8 +6,8 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::{Simd, WithSimd};
 
-/// `scores = A Bᵀ`: `a` holds m rows of k values, `b` n rows, `scores` takes m × n.
-/// 2·m·n·k flops, at the processor's matrix speed from about 16 rows on; on the calling thread.
+/// `scores = A Bᵀ`, where `a` has m rows of k values, `b` n rows, and `scores` m × n values. Takes 2·m·n·k flops, at
+/// peak matrix speed from about 16 rows on. Runs on the calling thread.
 pub fn scores(a: &[f32], b: &[f32], k: usize, scores: &mut [f32]) {
     if k == 0 || b.is_empty() {
         scores.fill(0.0);
@@ -36,7 +36,7 @@ impl WithSimd for RowScores<'_> {
     }
 }
 
-/// `scores = B a` for one row `a` of k values: 4·n·k bytes are read once, which is what it costs.
+/// `scores = B a` for one row `a` of k values; the cost is that of reading 4·n·k bytes once.
 pub fn row_scores(a: &[f32], b: Rows<'_>, scores: &mut [f32]) {
     let rows = b.rows().min(scores.len());
     pulp::Arch::new().dispatch(RowScores(a, b, &mut scores[..rows]));

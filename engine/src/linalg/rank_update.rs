@@ -1,21 +1,20 @@
 //! `A ← A ± RᵀR` on the upper triangle, in register tiles.
 //!
-//! This one kernel carries nearly all the arithmetic of training: the Gramian of the factors, the
-//! normal equations of a long row (`R` = the weighted factors of its entries), the small system of
-//! a short row (`R` = their transpose) and the trailing updates of Cholesky.
+//! This kernel does nearly all the arithmetic of a training: the Gramian of the factors, the normal equations of a long
+//! row (`R` holds the weighted factors of its entries), the small system of a short row (`R` holds their transpose) and
+//! the trailing updates of Cholesky.
 //!
-//! A tile of `ROWS × 16` sums stays in registers while the rows of `R` stream past: per row of `R`
-//! it loads `ROWS + 16` values and does `16 · ROWS` multiply-adds.
+//! A tile of `ROWS × 16` sums stays in registers while the rows of `R` are read: for each row of `R` it loads `ROWS +
+//! 16` values and does `16 · ROWS` multiply-adds.
 
 use super::TILE;
 use pulp::{Simd, WithSimd};
 
-/// Adds (`ADD`) or subtracts rows `first..last` of the upper triangle of `RᵀR`; row `first` is the
-/// first row of `a`.
+/// Adds (`ADD`) or subtracts rows `first..last` of the upper triangle of `RᵀR`; row `first` is the first row of `a`.
 ///
-/// `a` and `rows` have the same `stride`, a multiple of [`TILE`]; `first` and `last` are multiples
-/// of [`TILE`]. Tiles that cross the diagonal are computed whole, so up to 15 values below the
-/// diagonal of a row change too; nothing reads them.
+/// `a` and `rows` have the same `stride`. `stride`, `first` and `last` must be multiples of [`TILE`]. Tiles on the
+/// diagonal are computed in full, so up to 15 values left of the diagonal of a row change too; their contents are
+/// unspecified.
 #[inline(always)]
 pub fn rank_update_simd<S: Simd, const ADD: bool>(
     simd: S,
@@ -25,7 +24,7 @@ pub fn rank_update_simd<S: Simd, const ADD: bool>(
     first: usize,
     last: usize,
 ) {
-    // 8×16 sums fill half of the 32 registers of AVX-512, 4×16 half of the 16 of AVX2.
+    // 8×16 sums take half of the 32 registers of AVX-512, 4×16 half of the 16 of AVX2.
     match S::F32_LANES {
         16 => tiles::<S, ADD, 8, 1>(simd, a, rows, stride, first, last),
         8 => tiles::<S, ADD, 4, 2>(simd, a, rows, stride, first, last),
@@ -75,7 +74,7 @@ fn tiles<S: Simd, const ADD: bool, const ROWS: usize, const VECTORS: usize>(
     }
 }
 
-/// The plain form, for processors without SIMD and for the tests.
+/// The scalar form, for processors without SIMD and for tests.
 fn plain(a: &mut [f32], rows: &[f32], stride: usize, first: usize, last: usize, sign: f32) {
     for row in rows.chunks_exact(stride) {
         for i in first..last {

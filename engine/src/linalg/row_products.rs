@@ -1,17 +1,17 @@
 //! `Z Zᵀ`: the products of all pairs of rows, in register tiles.
 //!
-//! Rows are read as they lie: sums of a tile run along the rows, and at its end the lanes of all its
-//! registers are added to one register of products. So rows need no transposition, and a matrix of
-//! n rows costs n²/2 products and not those of whole column tiles ([`super::rank_update`]).
+//! Rows are read without transposition: the sums of a tile run along the rows, and at the end the lanes of all its
+//! registers are reduced into one register of products. A matrix of n rows takes n²/2 products, without the overhead of
+//! whole column tiles ([`super::rank_update`]).
 
 use pulp::Simd;
 
-/// Rows are padded to a multiple of this.
+/// The number of rows must be a multiple of this.
 pub const ROWS: usize = 4;
 
-/// Gives `place` the products of rows i and j ≥ i as tiles of four columns: `place(i, j, products)`
-/// with products of row i with rows `j..j + 4`; some of them lie below the diagonal. `z` holds whole
-/// rows of `stride` values, `stride` a multiple of [`super::TILE`], the number of rows of [`ROWS`].
+/// Passes the products of rows i and j ≥ i to `place` in tiles of four columns: `place(i, j, products)` receives those
+/// of row i with rows `j..j + 4`, some of which are below the diagonal. `z` holds whole rows of `stride` values;
+/// `stride` must be a multiple of [`super::TILE`], the number of rows of [`ROWS`].
 #[inline(always)]
 pub fn row_products_simd<S: Simd>(
     simd: S,
@@ -19,7 +19,7 @@ pub fn row_products_simd<S: Simd>(
     stride: usize,
     place: impl FnMut(usize, usize, &[f32]),
 ) {
-    // As many sums as a register has lanes.
+    // One sum per lane of a register.
     match S::F32_LANES {
         16 => tiles::<S, 4>(simd, z, stride, place),
         8 => tiles::<S, 2>(simd, z, stride, place),
@@ -66,11 +66,10 @@ fn tiles<S: Simd, const HEIGHT: usize>(
     }
 }
 
-/// Sums of the lanes of as many registers as a register has lanes: lane n of the result is the sum of
-/// register n.
+/// Reduces as many registers as a register has lanes: lane n of the result is the sum of the lanes of register n.
 struct Merge<S: Simd> {
     simd: S,
-    /// Of every level, the lanes that belong to the first register of a pair.
+    /// For each level, the lanes that belong to the first register of a pair.
     first: [S::m32s; 4],
 }
 
@@ -87,8 +86,9 @@ impl<S: Simd> Merge<S> {
         Self { simd, first }
     }
 
-    /// One register from two: where bit `level` of the lane is 0 it holds sums of `a`, else of `b`. Levels
-    /// are taken from 0 on, so that a rotation, whose wrapping keeps the lower bits, adds like to like.
+    /// Merges two registers into one: lanes whose bit `level` is 0 hold partial sums of `a`, the others of `b`. Levels
+    /// must be applied from 0 on; the rotation wraps around, but keeps the lower bits and so adds only sums of the same
+    /// register.
     #[inline(always)]
     fn two(&self, level: usize, a: S::f32s, b: S::f32s) -> S::f32s {
         let kept = self.simd.select_f32s(self.first[level], a, b);
@@ -102,7 +102,7 @@ impl<S: Simd> Merge<S> {
         self.two(level + 1, pairs[0], pairs[1])
     }
 
-    // Spelled out: closures would not be inlined into the vectorized operation.
+    // Written out, because closures would not be inlined into the vectorized operation.
     #[inline(always)]
     fn eight(&self, level: usize, v: [[S::f32s; 4]; 2]) -> S::f32s {
         let [[a, b, c, d], [e, f, g, h]] = v;
@@ -122,7 +122,7 @@ impl<S: Simd> Merge<S> {
     }
 }
 
-/// The plain form, for processors without SIMD and for the tests.
+/// The scalar form, for processors without SIMD and for tests.
 fn plain(z: &[f32], stride: usize, mut place: impl FnMut(usize, usize, &[f32])) {
     let rows: Vec<&[f32]> = z.chunks_exact(stride).collect();
     for (i, a) in rows.iter().enumerate() {

@@ -2,14 +2,14 @@
 
 use pulp::{Simd, WithSimd};
 
-/// `Σ a_i b_i`, inside a vectorized operation.
+/// `Σ a_i b_i`, for use inside a vectorized operation.
 #[inline(always)]
 pub fn dot_simd<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     let length = a.len().min(b.len());
     let (a, b) = (&a[..length], &b[..length]);
     let (a_body, a_tail) = S::as_simd_f32s(a);
     let (b_body, b_tail) = S::as_simd_f32s(b);
-    // Four independent sums hide the latency of the fused multiply-add.
+    // Four independent accumulators hide the latency of the fused multiply-add.
     let mut sums = [simd.splat_f32s(0.0); 4];
     let (a_fours, a_rest) = a_body.as_chunks::<4>();
     let (b_fours, b_rest) = b_body.as_chunks::<4>();
@@ -29,7 +29,7 @@ pub fn dot_simd<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     total
 }
 
-/// `target += factor · source`, inside a vectorized operation.
+/// `target += factor · source`, for use inside a vectorized operation.
 #[inline(always)]
 pub fn add_scaled_simd<S: Simd>(simd: S, target: &mut [f32], factor: f32, source: &[f32]) {
     let length = target.len().min(source.len());
@@ -78,7 +78,7 @@ impl WithSimd for SquaredDistance<'_> {
     }
 }
 
-/// `Σ (a_i − b_i)²` over the shorter length: from the differences, so that near rows do not cancel.
+/// `Σ (a_i − b_i)²` over the shorter length, computed from the differences to avoid cancellation.
 pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     pulp::Arch::new().dispatch(SquaredDistance(a, b))
 }
@@ -88,11 +88,11 @@ pub fn norm(a: &[f32]) -> f32 {
     a.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt() as f32
 }
 
-/// Independent sums of a distance: two AVX-512 registers of `f64`, four of AVX2.
+/// Independent accumulators of a distance: two AVX-512 registers of `f64`, or four of AVX2.
 const DISTANCE_LANES: usize = 16;
 
-/// ‖a − b‖ over the shorter length, in `f64` throughout: exact where a matrix product would cancel. The
-/// same bytes on every processor; inside a `pulp` dispatch it takes the wide registers.
+/// ‖a − b‖ over the shorter length, computed from differences in `f64` to avoid cancellation. The result is the same on
+/// every processor; inside a `pulp` dispatch it uses the wide registers.
 #[inline(always)]
 pub fn distance(a: &[f32], b: &[f32]) -> f64 {
     let square = |x: f32, y: f32| (f64::from(x) - f64::from(y)) * (f64::from(x) - f64::from(y));
@@ -109,7 +109,7 @@ pub fn distance(a: &[f32], b: &[f32]) -> f64 {
     (sums.iter().sum::<f64>() + tail).sqrt()
 }
 
-/// Scales `a` to length one; a zero vector stays zero.
+/// Scales `a` to length one; a zero vector is unchanged.
 pub fn normalize(a: &mut [f32]) {
     let length = norm(a);
     if length > 0.0 {

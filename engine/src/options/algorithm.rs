@@ -1,4 +1,4 @@
-//! The algorithms that a model may rank by, what each is made of, and what a training decided.
+//! The algorithms by which a model can rank, their scorers, and the choices that a training made.
 
 use crate::matrix::Matrix;
 use crate::ranking::Blend;
@@ -7,37 +7,37 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use strum::{IntoStaticStr, VariantNames};
 
-/// How items are ranked.
+/// The algorithm by which items are ranked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Algorithm {
-    /// Factors of segments blended with neighbours.
+    /// A blend of factors and neighbours.
     Hybrid,
-    /// Factors: the backbone's and those of segments.
+    /// Factors of the backbone and of segments.
     Als,
-    /// Neighbours.
+    /// Neighbours from co-occurrence or a ridge regression.
     Neighbours,
-    /// Neighbours in closed form.
+    /// Neighbours in closed form, by EASE.
     Ease,
-    /// Predicted ratings.
+    /// Ratings predicted from explicit feedback.
     Rating,
-    /// The number of users.
+    /// The number of users of an item.
     Popularity,
-    /// The best of them on the holdout.
+    /// The best algorithm on the holdout.
     Auto,
 }
 
 impl Algorithm {
-    /// Those that `auto` tries on implicit feedback, the cheapest first.
+    /// The algorithms that `auto` tries on implicit feedback, cheapest first.
     pub const IMPLICIT: [Self; 5] = [Self::Popularity, Self::Neighbours, Self::Ease, Self::Als, Self::Hybrid];
 
-    /// The name in SQL.
+    /// The name used in SQL.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// The scorers whose scores it adds up; none of an algorithm that is to be chosen.
+    /// The scorers that it blends; empty for `auto`.
     pub fn scorers(self) -> &'static [&'static str] {
         match self {
             Self::Hybrid => &["factors", "neighbours"],
@@ -54,13 +54,13 @@ impl Algorithm {
         matches!(self, Self::Hybrid | Self::Als)
     }
 
-    /// Whether segments may have a part of their own: factors, or what is popular in them.
+    /// Whether segments may have a part of their own: factors, or popular items.
     pub fn segments_have_parts(self) -> bool {
         self.ranks_by_factors() || self == Self::Popularity
     }
 
-    /// What tells tastes apart: the factors of users, but for ratings not their last two columns, which are
-    /// 1 and the user's bias.
+    /// The vectors that represent the tastes of users: their factors; for ratings, without the last two columns, which
+    /// are 1 and the user's bias.
     pub fn tastes(self, user_factors: &Matrix) -> Cow<'_, Matrix> {
         if self != Self::Rating {
             return Cow::Borrowed(user_factors);
@@ -72,29 +72,29 @@ impl Algorithm {
     }
 }
 
-/// What a weight says.
+/// The meaning of an event's weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Feedback {
-    /// How often or how surely a user chose an item.
+    /// How often or how certainly a user chose an item.
     Implicit,
-    /// What a user thinks of an item.
+    /// A rating: how much a user likes an item.
     Explicit,
-    /// Explicit for ratings, else implicit.
+    /// Explicit for the algorithm `rating`, else implicit.
     Auto,
 }
 
-/// What a training decided where the options leave it open.
+/// The choices that a training made where the options leave them open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decided {
-    /// Never [`Algorithm::Auto`].
+    /// The algorithm, which is never [`Algorithm::Auto`].
     pub algorithm: Algorithm,
     /// The settings of the backbone.
     pub als: AlsOptions,
-    /// How scorers make a score.
+    /// The weights of the scorers.
     pub blend: Blend,
-    /// The exponent of the power of two that weights were multiplied by, see [`crate::interactions::Weighting::shift`].
+    /// The binary exponent of the factor applied to weights, see [`crate::interactions::Weighting::shift`].
     #[serde(default)]
     pub shift: f64,
 }

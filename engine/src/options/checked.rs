@@ -1,4 +1,4 @@
-//! The checked form of the options: only it trains.
+//! The checked form of the options, which trainings use.
 
 use super::algorithm::Decided;
 use super::algorithm::{Algorithm, Feedback};
@@ -12,35 +12,35 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use strum::VariantNames;
 
-/// What happens to rows that cannot be used.
+/// How rows that cannot be used are handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum OnBadRows {
-    /// The training stops with an error that counts them.
+    /// The training fails with an error that counts them.
     Error,
     /// They are skipped and counted in a notice.
     Skip,
 }
 
-/// The settings of reading events, checked.
+/// The checked settings for reading events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventOptions {
-    /// What an event of each type counts; empty where types do not matter.
+    /// The weight of each type of event; empty if types do not matter.
     pub type_weights: BTreeMap<String, f64>,
-    /// Seconds after which an event counts half.
+    /// The age in seconds at which an event has half its weight.
     #[serde(deserialize_with = "seconds")]
     pub half_life: Option<f64>,
-    /// How events on the same item are combined.
+    /// How several events of a user on the same item are combined.
     pub duplicates: Duplicates,
-    /// Least events of a user.
+    /// The minimum number of events of a user.
     pub min_user_events: usize,
-    /// Least events of an item.
+    /// The minimum number of events of an item.
     pub min_item_events: usize,
-    /// Most items of a user that count.
+    /// The maximum number of items of a user that count.
     pub max_user_events: usize,
-    /// What happens to bad rows.
+    /// How rows that cannot be used are handled.
     pub on_bad_rows: OnBadRows,
 }
 
@@ -55,7 +55,7 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D:
 }
 
 impl EventOptions {
-    /// The limits of support.
+    /// The limits on the support of users and items.
     pub fn limits(&self) -> EventLimits {
         EventLimits {
             min_user_events: self.min_user_events,
@@ -65,89 +65,89 @@ impl EventOptions {
     }
 }
 
-/// The settings of alternating least squares, checked; what is left to the training is decided by
-/// [`crate::scorers::factors::tuning`].
+/// The checked settings of alternating least squares; [`crate::scorers::factors::tuning`] chooses those that are
+/// `auto`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlsChoices {
-    /// k, the length of a factor vector.
+    /// k, the length of the factor vectors.
     pub factors: AutoOr<usize>,
-    /// Passes over users and items.
+    /// The number of passes over users and items.
     pub sweeps: AutoOr<usize>,
-    /// λ.
+    /// λ, the L2 regularization of the factors.
     pub regularization: AutoOr<f64>,
-    /// α₀.
+    /// α₀, the weight of every unobserved (user, item) pair.
     pub unobserved_weight: AutoOr<f64>,
-    /// ν: how the regularization grows with the number of a row's entries.
+    /// ν, how the regularization grows with the number of a row's entries.
     pub frequency_exponent: f64,
-    /// η: how much users of other segments count in a segment's item factors.
+    /// η, the weight of users of other segments in a segment's item factors.
     pub sharing: f64,
-    /// Whether to begin with the factors of the deployed version.
+    /// Whether to start from the factors of the deployed version.
     pub warm_start: bool,
 }
 
-/// The settings of neighbours, checked.
+/// The checked settings of neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NeighbourChoices {
-    /// How strongly items are associated.
+    /// How the weights between items are computed.
     pub method: NeighbourMethod,
-    /// How many of the nearest items a regression looks at.
+    /// The number of nearest items that a regression considers.
     pub considered: usize,
-    /// How many neighbours of an item are kept.
+    /// The number of neighbours kept per item.
     pub kept: usize,
-    /// ρ of the regression.
+    /// ρ, the L2 regularization of the regression.
     pub regularization: f64,
-    /// How much of a hybrid's score comes from neighbours.
+    /// The share of neighbours in a hybrid's score.
     pub share: AutoOr<f64>,
 }
 
 impl NeighbourChoices {
-    /// How neighbours are found.
+    /// The settings in the form that the scorer takes.
     pub fn options(&self) -> NeighbourOptions {
         let Self { method, considered, kept, regularization, .. } = *self;
         NeighbourOptions { method, considered, kept, regularization }
     }
 }
 
-/// The settings of EASE, checked.
+/// The checked settings of EASE.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EaseOptions {
-    /// λ.
+    /// λ, the L2 regularization.
     pub regularization: f64,
-    /// How many weights of an item are kept.
+    /// The number of weights kept per item.
     pub kept: usize,
 }
 
-/// All options, checked.
+/// All options in checked form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
-    /// How items are ranked.
+    /// The algorithm by which items are ranked.
     pub algorithm: Algorithm,
-    /// What a weight says.
+    /// The meaning of an event's weight.
     pub feedback: Feedback,
-    /// Seconds after which no other algorithm is tried.
+    /// Seconds after which no further algorithm is tried.
     #[serde(deserialize_with = "seconds")]
     pub time_limit: Option<f64>,
-    /// Reading events.
+    /// Settings for reading events.
     pub events: EventOptions,
-    /// Dividing users.
+    /// Settings of the segmentation.
     pub segmentation: SegmentationOptions,
-    /// The backbone and the segment factors.
+    /// Settings of the backbone and the segment factors.
     pub als: AlsChoices,
-    /// Neighbours.
+    /// Settings of neighbours.
     pub neighbours: NeighbourChoices,
-    /// Neighbours in closed form.
+    /// Settings of EASE.
     pub ease: EaseOptions,
-    /// Predicting ratings.
+    /// Settings of predicted ratings.
     pub rating: RatingOptions,
-    /// Measuring.
+    /// Settings of the holdout.
     pub holdout: HoldoutOptions,
-    /// Where random draws start.
+    /// The seed of all random draws.
     pub seed: u64,
-    /// How many of the newest versions stay after a training.
+    /// The number of newest versions that are kept after a training.
     pub keep_versions: usize,
 }
 
@@ -161,25 +161,26 @@ impl Options {
         }
     }
 
-    /// How events count, with ages measured from `anchor` (microseconds).
+    /// The weighting of events, with ages relative to `anchor` (microseconds).
     pub fn weighting(&self, anchor: i64) -> Weighting {
         let EventOptions { duplicates, half_life, .. } = self.events;
         Weighting { duplicates, half_life, anchor, ratings: self.is_explicit(), shift: 0.0 }
     }
 
-    /// Whether popularity is the sum of what is left of weights, not the number of users: where age matters.
+    /// Whether popularity is the sum of decayed weights rather than the number of users, which is the case if age
+    /// matters.
     pub fn weighs_popularity(&self) -> bool {
         self.events.half_life.is_some() && !self.is_explicit()
     }
 
-    /// The same recipe with as many segments as a training found, where the options leave the number open.
+    /// Sets the number of segments to that chosen by a training, if the options leave it open.
     pub fn with_segments(mut self, count: usize) -> Self {
         let count = self.segmentation.segments.unwrap_or_else(|| count.max(1));
         self.segmentation.segments = AutoOr::Given(count);
         self
     }
 
-    /// The same recipe with nothing left open.
+    /// Replaces everything that the options leave open by the choices of a training.
     pub fn decided(&self, decided: &Decided) -> Self {
         let mut options = self.clone();
         options.algorithm = decided.algorithm;

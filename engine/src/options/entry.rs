@@ -1,37 +1,37 @@
-//! What the table of options says of each.
+//! The entries of the table of options.
 
 use super::checked::Options;
 use strum::IntoStaticStr;
 
-/// What an option may be.
+/// The kind of values that an option takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
-    /// A whole number within the bounds.
+    /// An integer within the bounds.
     Integer {
-        /// The least value.
+        /// The minimum value.
         least: i64,
-        /// The greatest value.
+        /// The maximum value.
         most: i64,
     },
-    /// `"auto"` or a whole number within the bounds.
+    /// `"auto"` or an integer within the bounds.
     AutoOrInteger {
-        /// The least value.
+        /// The minimum value.
         least: i64,
-        /// The greatest value.
+        /// The maximum value.
         most: i64,
     },
     /// `"auto"` or a number within the bounds.
     AutoOrNumber {
-        /// The least value.
+        /// The minimum value.
         least: f64,
-        /// The greatest value.
+        /// The maximum value.
         most: f64,
     },
     /// A number within the bounds.
     Number {
-        /// The least value.
+        /// The minimum value.
         least: f64,
-        /// The greatest value.
+        /// The maximum value.
         most: f64,
     },
     /// One of these words.
@@ -42,31 +42,31 @@ pub enum Kind {
     Boolean,
     /// The name of a column, or null.
     Name,
-    /// A list of names of columns.
+    /// A list of column names.
     Names,
     /// A date or a timestamp, or null.
     Moment,
-    /// A length of time such as `"90 days"`, or null.
+    /// A duration such as `"90 days"`, or null.
     Duration,
-    /// An object from words to numbers of at least 0.
+    /// An object whose values are numbers of at least 0.
     Weights,
 }
 
-/// What an option may need: an argument that a model is created with.
+/// An input of the model that an option may require, named like the argument with which the model is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum ModelInput {
-    /// A relation of events.
+    /// The events relation.
     Events,
-    /// The column of events with their weights.
+    /// The column of weights in the events.
     WeightColumn,
-    /// The column of events with their times.
+    /// The column of times in the events.
     TimeColumn,
-    /// The column of events with their types.
+    /// The column of types in the events.
     TypeColumn,
-    /// A relation that describes users.
+    /// The relation of users.
     Users,
-    /// A relation that describes items.
+    /// The relation of items.
     Items,
 }
 
@@ -77,60 +77,60 @@ impl ModelInput {
     }
 }
 
-/// What an option decides.
+/// What an option affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// How a version is made: trials of a study may differ in it.
+    /// How a version is trained; trials of a study may vary it.
     Recipe,
-    /// Which events are read and held out: what differs in it is not measured on the same ones.
+    /// Which events are read and held out; values with different settings are not comparable.
     Measurement,
-    /// What holds for the model whatever is tried.
+    /// The model as a whole, regardless of trials.
     Model,
 }
 
-/// That some values of an option need something.
+/// An input that some values of an option require.
 #[derive(Clone, Copy, Debug)]
 pub struct Need {
-    /// What they need.
+    /// The required input.
     pub input: ModelInput,
-    /// Whether the value is one of them.
+    /// Whether the options have such a value.
     pub when: fn(&Options) -> bool,
 }
 
-/// One option.
+/// An entry of the table of options.
 #[derive(Clone, Copy, Debug)]
 pub struct OptionEntry {
-    /// The path in the JSON, with dots.
+    /// The dotted path in the JSON.
     pub name: &'static str,
-    /// What it may be.
+    /// The kind of values it takes.
     pub kind: Kind,
     /// The default, as JSON.
     pub default: &'static str,
-    /// What it does, one sentence.
+    /// What it does, in one sentence.
     pub help: &'static str,
-    /// What it decides.
+    /// What it affects.
     pub scope: Scope,
-    /// What it needs of the model.
+    /// The inputs it requires.
     pub needs: &'static [Need],
 }
 
-/// An entry of the table: of a recipe, and without needs.
+/// An entry with the scope [`Scope::Recipe`] and without required inputs.
 pub const fn entry(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> OptionEntry {
     OptionEntry { name, kind, default, help, scope: Scope::Recipe, needs: &[] }
 }
 
-/// A need of an entry.
+/// An input that an entry requires.
 pub const fn need(input: ModelInput, when: fn(&Options) -> bool) -> Need {
     Need { input, when }
 }
 
 impl OptionEntry {
-    /// The entry with another scope.
+    /// Sets the scope of an entry.
     pub const fn of(self, scope: Scope) -> Self {
         Self { scope, ..self }
     }
 
-    /// The entry with needs; the first that is not met is told.
+    /// Sets the required inputs of an entry; the first one that is missing is reported.
     pub const fn needing(self, needs: &'static [Need]) -> Self {
         Self { needs, ..self }
     }

@@ -1,9 +1,9 @@
-//! The options of a model: each once, with its name, default, range and sentence.
+//! The options of a model: each with its name, default, range and description, in a single place.
 //!
-//! - [`table`]: all of them; [`entry`]: what it says of each
-//! - [`checked`]: the checked form, which trains
-//! - [`parse`]: from the caller's JSON to checked options, all problems together
-//! - [`algorithm`]: the algorithms that a model may rank by, and what a training decided
+//! - [`table`]: all options; [`entry`]: the form of an entry
+//! - [`checked`]: the checked form that trainings use
+//! - [`parse`]: parses the caller's JSON and reports all problems together
+//! - [`algorithm`]: the algorithms by which a model can rank, and the choices that a training made
 
 pub mod algorithm;
 pub mod checked;

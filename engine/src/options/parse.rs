@@ -1,6 +1,5 @@
-//! From the caller's JSON to checked options. Every problem of a call is found and reported
-//! together; an unknown name is answered with the nearest known one, a value out of range with the
-//! range.
+//! Parses the caller's JSON into checked options. All problems of a call are reported together, with the most similar
+//! known name for an unknown one, and the valid range for a value out of range.
 
 use super::checked::Options;
 use super::entry::{Kind, OptionEntry};
@@ -9,17 +8,17 @@ use crate::features::parse_moment;
 use crate::name_similarity::{MOST_PROBLEMS, name_similarity};
 use serde_json::{Map, Value};
 
-/// One thing wrong with the options.
+/// A problem with one option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionProblem {
-    /// What is wrong, with the value.
+    /// What is wrong, including the value.
     pub message: String,
-    /// What to write instead.
+    /// What would be valid.
     pub hint: String,
 }
 
-/// Merges `changes` into `base`, object by object; null removes an option, which brings its default
-/// back. The value of an option is replaced as a whole.
+/// Merges `changes` into `base`, recursively for objects; null removes an option and so restores its default. The value
+/// of an option is replaced as a whole.
 pub fn merge_options(base: &mut Value, changes: &Value) {
     merge_under("", base, changes);
 }
@@ -46,7 +45,7 @@ fn merge_under(prefix: &str, base: &mut Value, changes: &Value) {
     }
 }
 
-/// The path of what lies under a path, which is empty at the top.
+/// Appends a key to a dotted path, which is empty at the top level.
 pub fn path(prefix: &str, key: &str) -> String {
     if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
 }
@@ -54,7 +53,7 @@ pub fn path(prefix: &str, key: &str) -> String {
 /// Checks options given as JSON and fills in the defaults.
 ///
 /// # Errors
-/// All problems, or the first of very many.
+/// All problems, or the first ones if there are very many.
 pub fn parse_options(given: &Value) -> Result<Options, Vec<OptionProblem>> {
     let mut problems = Vec::new();
     let mut complete = Value::Object(Map::new());
@@ -111,7 +110,7 @@ fn check_object(
     }
 }
 
-/// What is wrong with the value of an option: of an object of weights the first that is none.
+/// Why the value of an option is invalid; in an object of weights, because of the first invalid one.
 fn refused(entry: &OptionEntry, value: &Value) -> String {
     let name = entry.name;
     let wrong = match (&entry.kind, value) {
@@ -124,7 +123,7 @@ fn refused(entry: &OptionEntry, value: &Value) -> String {
     }
 }
 
-/// Whether a value can be the weight of a type.
+/// Whether a value is a valid weight of a type.
 fn is_weight(value: &Value) -> bool {
     value.as_f64().is_some_and(|weight| (0.0..=f64::from(f32::MAX)).contains(&weight))
 }
@@ -139,10 +138,10 @@ fn names_under(prefix: &str) -> String {
     names.join(", ")
 }
 
-/// Names that are not alike at all help nobody.
+/// Less similar names are not suggested.
 const LEAST_SIMILARITY: f64 = 0.5;
 
-/// What is most like an unknown name.
+/// The option most similar to an unknown name, as a hint.
 pub fn nearest(name: &str) -> String {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let likeness_of = |entry: &OptionEntry| {
@@ -167,7 +166,7 @@ fn quoted(words: &[&str]) -> String {
 }
 
 impl Kind {
-    /// What an option of this kind may be, in words.
+    /// A description of the valid values.
     pub fn takes(&self) -> String {
         match self {
             Self::Integer { least, most } => format!("a whole number from {least} to {most}"),
@@ -218,7 +217,7 @@ impl Kind {
     }
 }
 
-/// Checks one value; the error says what the option may be.
+/// Checks one value; the error describes the valid values.
 pub fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
     if entry.kind.accepts(value) {
         return Ok(());
@@ -226,7 +225,7 @@ pub fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
     Err(format!("\"{}\" is {}; its default is {}", entry.name, entry.kind.takes(), entry.default))
 }
 
-/// A value as an error names it.
+/// Formats a value for an error.
 pub fn describe(value: &Value) -> String {
     match value {
         Value::Object(_) => "an object".to_owned(),
@@ -235,7 +234,7 @@ pub fn describe(value: &Value) -> String {
     }
 }
 
-/// Sets the option at a path with dots.
+/// Sets the option at a dotted path.
 pub fn set(target: &mut Value, path: &str, value: Value) {
     match path.split_once('.') {
         Some((head, rest)) => {

@@ -1,5 +1,5 @@
-//! Lists for many users that share their item factors: scores come from blocked matrix products,
-//! a tile of items at a time, so that neither side leaves the cache.
+//! Lists for many users who share item factors. Scores are computed by blocked matrix products, one tile of items at a
+//! time, so that both sides stay in the cache.
 
 use super::top_n::{Scored, TopN};
 use crate::error::Result;
@@ -8,28 +8,28 @@ use crate::matrix::{Matrix, Rows};
 use crate::observer::Observer;
 use rayon::prelude::*;
 
-/// Users of a task; with a tile of items the scores are 64 × 1024 × 4 = 256 kB, a quarter of the cache.
+/// Users per task; the scores of a tile take 64 × 1024 × 4 = 256 kB, a quarter of the cache.
 const BLOCK_USERS: usize = 64;
-/// Items of a tile.
+/// Items per tile.
 const TILE_ITEMS: usize = 1024;
 
-/// What users are scored against.
+/// The item factors that users are scored against.
 #[derive(Clone, Copy, Debug)]
 pub struct Scoring<'a> {
-    /// n × k.
+    /// Item factors, n × k.
     pub item_factors: Rows<'a>,
-    /// The item of each row, ascending; `None` where row and item have the same number.
+    /// The item of each row, ascending; `None` if rows and items have the same numbers.
     pub items: Option<&'a [u32]>,
 }
 
 impl Scoring<'_> {
-    /// The item of a row.
+    /// The item of `row`.
     #[inline(always)]
     pub fn item(&self, row: usize) -> u32 {
         self.items.map_or(row as u32, |items| items[row])
     }
 
-    /// The row of an item, where it has one.
+    /// The row of `item`; `None` if it has none.
     #[inline(always)]
     pub fn row_of(&self, item: u32) -> Option<usize> {
         match self.items {
@@ -39,8 +39,8 @@ impl Scoring<'_> {
     }
 }
 
-/// The best `n` items for each row of `user_factors` (users × k); `seen(row)` gives the items to
-/// leave out, ascending.
+/// The best `n` items for each row of `user_factors` (users × k); `seen(row)` returns the items to leave out,
+/// ascending.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].

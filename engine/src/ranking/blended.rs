@@ -1,82 +1,82 @@
-//! One list from several ways to score: ŷ(u, j) = Σ_s w_s ŷ_s(u, j).
+//! One list from several scorers: ŷ(u, j) = Σ_s w_s ŷ_s(u, j).
 //!
-//! The items that a person may be offered are those that scorers propose, which loses nothing against all items
-//! (measured); where these are few they are filled up with what is most popular in the segment. Where no scorer proposes
-//! any, they are all that the first covers. A list costs what the proposals cost (of neighbours one addition a weight)
-//! and the score of every other part for each item: on 27 items with 50 neighbours about 700 products of length k.
+//! Candidates are the items that scorers propose, which costs no measurable quality compared with all items. If there
+//! are few, the most popular items of the segment are added. If no scorer proposes any, the candidates are all items
+//! that the first scorer covers. A list costs what the proposals cost (one addition per weight for neighbours) plus one
+//! score per candidate of every other scorer: with 27 items of 50 neighbours each, about 700 products of length k.
 
 use super::top_n::{Scored, TopN};
 use crate::observer::Observer;
 use crate::scorers::scorer::{Contributions, Items, Scorer};
 use serde::{Deserialize, Serialize};
 
-/// How much the scores of a way to score count beside others.
+/// The weight of one scorer in a blend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weight {
     /// The name of the scorer.
     pub scorer: String,
-    /// What its scores are multiplied by.
+    /// The factor applied to its scores.
     pub weight: f32,
-    /// The share of the blend up to it that this stands for, since every scorer has a scale of its own: 1 nothing else.
+    /// Its share (0 to 1) of the blend of itself and the scorers before it. Unlike the weight, it does not depend on
+    /// the scales of the scorers.
     pub share: f32,
 }
 
-/// The scorers whose scores add up, in the order in which they were added, and their weights.
+/// The scorers whose weighted scores are added up, in the order in which they were added.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Blend(pub Vec<Weight>);
 
 impl Blend {
-    /// One scorer alone.
+    /// A blend of a single scorer.
     pub fn only(scorer: &str) -> Self {
         Self(vec![Weight { scorer: scorer.to_owned(), weight: 1.0, share: 1.0 }])
     }
 
-    /// With another scorer, which has that share of the result.
+    /// Adds another scorer, which gets the given weight and share.
     pub fn with(mut self, scorer: &str, weight: f32, share: f32) -> Self {
         self.0.push(Weight { scorer: scorer.to_owned(), weight, share });
         self
     }
 
-    /// The weight of a scorer, where it is one of them.
+    /// The weight of a scorer; `None` if it is not part of the blend.
     pub fn weight(&self, scorer: &str) -> Option<f32> {
         self.0.iter().find(|own| own.scorer == scorer).map(|own| own.weight)
     }
 
-    /// Whether a scorer is one of them.
+    /// Whether a scorer is part of the blend.
     pub fn has(&self, scorer: &str) -> bool {
         self.weight(scorer).is_some()
     }
 
-    /// Whether it is one scorer alone.
+    /// Whether the blend has only one scorer.
     pub fn is_single(&self) -> bool {
         self.0.len() == 1
     }
 }
 
-/// A scorer of a blend, for one person.
+/// A weighted scorer of a blend, for one user.
 pub struct Part<'a> {
-    /// What it says.
+    /// Scores items for the user.
     pub scorer: Box<dyn Scorer + 'a>,
-    /// What that is multiplied by.
+    /// The factor applied to its scores.
     pub weight: f32,
 }
 
-/// All scorers of a blend, for one person.
+/// All scorers of a blend, for one user.
 pub struct Blended<'a> {
-    /// The scorers.
+    /// The scorers and their weights.
     pub parts: Vec<Part<'a>>,
-    /// What the person may be offered where scorers propose little: their segment's items, the most popular first.
+    /// The items that fill up the candidates if scorers propose few: those of the user's segment, most popular first.
     pub popular: &'a [u32],
 }
 
-/// Where fewer items than this are proposed, the most popular items of the segment fill
-/// them up: ten lists of twenty. On Gowalla's validation split that reaches .2340/.1371 (recall/ndcg@20), as every item
-/// does.
+/// If fewer items are proposed, the most popular items of the segment are added up to this number: ten lists of twenty.
+/// On Gowalla's validation split this reaches .2340/.1371 (recall/ndcg@20), the same as scoring every item.
 pub const FEWEST_CANDIDATES: usize = 200;
 
 impl Blended<'_> {
-    /// The best `n` items without `excluded`, or of `only` (both ascending) where that is given.
+    /// The best `n` items that are not in `excluded`, chosen from `only` if it is given. Both must be ascending.
     pub fn best(&self, excluded: &[u32], only: Option<&[u32]>, n: usize) -> Vec<Scored> {
         let only: Option<Vec<u32>> = only.map(|only| Items::listed(only).without(excluded).iter().collect());
         let (proposing, others) = self.by_kind();
@@ -95,7 +95,7 @@ impl Blended<'_> {
             None => self.candidates(&proposing, &others, excluded),
         };
         let Some((last, rest)) = others.split_last() else {
-            // What is proposed is scored already.
+            // All parts propose, so the candidates already have their final scores.
             let mut top = TopN::new(n);
             items.into_iter().zip(added).for_each(|(item, sum)| top.push(item, sum));
             return top.finish();
@@ -107,8 +107,8 @@ impl Blended<'_> {
         last.scorer.best(Items::listed(&items), last.weight, &added, n)
     }
 
-    /// The items, without `excluded`, that a list is chosen from, and the score that each part gives to each of them, for
-    /// lists of the same person with several weights.
+    /// The candidates without `excluded`, and the score of each part for each of them. Allows several weights to be
+    /// tried for the same user.
     pub fn offered(&self, excluded: &[u32]) -> (Vec<u32>, Vec<Vec<f32>>) {
         let (proposing, others) = self.by_kind();
         let (items, _) = self.candidates(&proposing, &others, excluded);
@@ -116,12 +116,12 @@ impl Blended<'_> {
         (items, scores)
     }
 
-    /// The parts that propose items, and the others.
+    /// Splits the parts into those that propose items and the others.
     fn by_kind(&self) -> (Vec<&Part<'_>>, Vec<&Part<'_>>) {
         self.parts.iter().partition(|part| part.scorer.proposes())
     }
 
-    /// The items that a list is chosen from, without `excluded`, and what those that propose say of each.
+    /// The candidates without `excluded`, and the sum of the proposing parts' scores for each.
     fn candidates(
         &self,
         proposing: &[&Part<'_>],
@@ -139,12 +139,12 @@ impl Blended<'_> {
         }
     }
 
-    /// The score of each of some items, ascending.
+    /// The blended score of each of `items` (ascending).
     pub fn scores(&self, items: &[u32]) -> Vec<f32> {
         sums(&self.parts.iter().collect::<Vec<_>>(), items)
     }
 
-    /// What each part adds to the score of an item.
+    /// The explanation of each part's score of `target`.
     pub fn contributions(&self, target: u32, observer: &dyn Observer) -> Vec<Contributions> {
         let of_part = |part: &Part<'_>| {
             let Contributions { base, of_items } = part.scorer.contributions(target, observer);
@@ -155,7 +155,7 @@ impl Blended<'_> {
     }
 }
 
-/// The sums of the scores that some parts give to some items.
+/// The weighted sums of the scores that `parts` assign to `items`.
 fn sums(parts: &[&Part<'_>], items: &[u32]) -> Vec<f32> {
     let mut sums = vec![0.0; items.len()];
     for part in parts {
@@ -165,8 +165,8 @@ fn sums(parts: &[&Part<'_>], items: &[u32]) -> Vec<f32> {
     sums
 }
 
-/// What some parts propose and the sums of their scores, ascending and without `excluded`; where that is little, the first
-/// of `popular` that it lacks, which have no score.
+/// The items that `parts` propose (ascending, without `excluded`) and the sums of their scores. If there are fewer than
+/// [`FEWEST_CANDIDATES`], items of `popular` are added with a score of 0.
 fn proposals(parts: &[&Part<'_>], excluded: &[u32], popular: &[u32]) -> (Vec<u32>, Vec<f32>) {
     let (mut items, mut sums) = (Vec::new(), Vec::new());
     for (place, part) in parts.iter().enumerate() {
@@ -205,7 +205,7 @@ fn proposals(parts: &[&Part<'_>], excluded: &[u32], popular: &[u32]) -> (Vec<u32
     (items, sums)
 }
 
-/// Items (ascending) and their scores without those that are excluded (ascending).
+/// Removes `excluded` items from a list of items (both ascending) and their scores.
 fn without(named: &[u32], scores: &[f32], excluded: &[u32]) -> (Vec<u32>, Vec<f32>) {
     let (mut items, mut kept) = (Vec::with_capacity(named.len()), Vec::with_capacity(named.len()));
     let mut from = 0;

@@ -1,8 +1,8 @@
-//! Lists whose items differ: maximal marginal relevance (Carbonell & Goldstein 1998).
+//! Diversified lists by maximal marginal relevance (Carbonell & Goldstein 1998).
 //!
-//! Of a pool the list takes, one after the other, the item with the highest
-//! (1 − λ) · relevance − λ · max cos(item, what the list has), where relevance is the score rescaled to 0..1
-//! within the pool. A list of n costs n · pool · k multiply-adds: ten of a hundred items at 64 factors 64,000.
+//! Items are taken from a pool one at a time, each time the one with the highest
+//! (1 − λ) · relevance − λ · max cos(item, items taken), where relevance is the score rescaled to 0..1 within the pool.
+//! A list of n takes n · pool · k multiply-adds: ten of a hundred items with 64 factors, 64,000.
 
 use crate::error::{EngineError, Result};
 use crate::linalg::product::row_scores;
@@ -10,13 +10,13 @@ use crate::linalg::vector::normalize;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 
-/// The places of at most `n` items of a pool, in the order of the list. `scores` are those of the pool, best
-/// first, `factors` its rows. A score above one before it counts like that one: what fills a list up has scores
-/// of another kind. λ is `diversity`: 0 keeps the pool's order, 1 looks only at how items differ. Of items as
-/// good the earlier wins.
+/// Returns the indexes of at most `n` items of a pool, in the order of the list. `scores` are those of the pool, best
+/// first; `factors` has its rows. A score higher than the one before it is lowered to that, because items that fill up
+/// a list have scores on another scale. `diversity` is λ: 0 keeps the pool's order, 1 considers only similarity. Ties
+/// go to the earlier item.
 ///
 /// # Errors
-/// [`EngineError::Cancelled`], [`EngineError::Shape`] where there is not a row for every score.
+/// [`EngineError::Cancelled`], [`EngineError::Shape`] if `factors` does not have one row per score.
 pub fn diverse(
     scores: &[f32],
     factors: &Matrix,
@@ -56,7 +56,7 @@ pub fn diverse(
     Ok(list)
 }
 
-/// Scores that never rise, rescaled to 0..1; 1 where all are the same.
+/// Rescales non-increasing scores to 0..1; all are 1 if they are equal.
 fn relevance(scores: &[f32]) -> Vec<f32> {
     let mut least = f32::INFINITY;
     let falling: Vec<f32> = scores

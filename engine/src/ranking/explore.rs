@@ -1,16 +1,16 @@
-//! Lists that are drawn: a Plackett-Luce model on ranks (Plackett 1975).
+//! Randomized lists: a Plackett-Luce model on ranks (Plackett 1975).
 //!
-//! Items come one after the other, each with a chance in proportion to its weight among those that are left. The
-//! weight of the item of rank r is r^(−(1 − e)/e), where e is `explore`: 0 leaves the order as it is, 0.5 is
-//! Zipf's law (the second is half as likely to come first as the first), at 1 all orders are as likely. Ranks,
-//! not scores, so that the same e means the same whatever a score's unit. Such a draw is the order of
-//! e · G − (1 − e) · ln r with G from the standard Gumbel distribution (Yellott 1977).
+//! Items are drawn one after the other, each with a probability proportional to its weight among those left. The weight
+//! of the item of rank r is r^(−(1 − e)/e), where e is `explore`: 0 keeps the order, 0.5 is Zipf's law (the second is
+//! half as likely to come first as the first), and 1 makes all orders equally likely. Using ranks rather than scores
+//! gives e the same meaning for every scorer. Such a draw is the order of e · G − (1 − e) · ln r with G from the
+//! standard Gumbel distribution (Yellott 1977).
 
 use crate::seed::Random;
 use rand::Rng;
 use rand::distributions::Open01;
 
-/// The places of a pool of `count` items, best first, in an order drawn by `random`.
+/// The indexes of a pool of `count` items, best first, in a randomized order.
 pub fn explored(count: usize, explore: f32, random: &mut Random) -> Vec<usize> {
     let explore = f64::from(explore);
     let key = |place: usize, uniform: f64| {

@@ -1,13 +1,13 @@
-//! From factors to lists.
+//! From scores to lists.
 //!
-//! - [`top_n`]: the best n of a stream of scores, with a fixed order of ties
+//! - [`top_n`]: the best n of a stream of scores, with deterministic ties
 //! - [`batch`]: lists for many users of the same items, as blocked matrix products
-//! - [`blended`]: one list from several ways to score
-//! - [`diversity`]: lists whose items differ
-//! - [`explore`]: lists that are drawn
+//! - [`blended`]: one list from several scorers
+//! - [`diversity`]: diversified lists
+//! - [`explore`]: randomized lists
 //!
-//! The ladder of a recommendation: segment factors, the backbone, fold-in, what is popular in the
-//! segment, what is popular. [`Source`] names the rung.
+//! Recommendations fall back from segment factors to the backbone, fold-in, popularity in the segment, and overall
+//! popularity. [`Source`] names the one that was used.
 
 pub mod batch;
 pub mod blended;
@@ -23,7 +23,7 @@ pub use top_n::{Scored, TopN};
 
 use strum::IntoStaticStr;
 
-/// Where an item of a list comes from.
+/// The source of an item in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Source {
@@ -31,20 +31,20 @@ pub enum Source {
     Segment,
     /// The backbone, for a known user whose segment's factors did not pass the gate.
     Backbone,
-    /// What the user's own items say for others, where factors do not count.
+    /// The neighbours of the user's own items, in models without factors.
     Neighbours,
-    /// A predicted rating.
+    /// A rating predicted by the model.
     Rating,
-    /// Factors computed now from the events of a user that training did not see.
+    /// Factors computed at request time for a user who was not part of the training.
     FoldIn,
-    /// What is popular in the user's segment.
+    /// Popularity in the user's segment.
     SegmentPopular,
-    /// What is popular with everybody.
+    /// Popularity among all users.
     Popular,
 }
 
 impl Source {
-    /// The name in SQL.
+    /// The name used in SQL.
     pub fn name(self) -> &'static str {
         self.into()
     }

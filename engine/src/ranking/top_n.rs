@@ -1,38 +1,37 @@
-//! The best n of a stream of scores. Equal scores are ordered by the item's number, so that lists
-//! are the same every time.
+//! The best n of a stream of scores. Ties are ordered by item number, so that lists are deterministic.
 
 use std::cmp::Ordering;
 
 /// An item and its score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scored {
-    /// The item's number.
+    /// The number of the item.
     pub item: u32,
-    /// The higher, the better; finite.
+    /// A finite score; higher is better.
     pub score: f32,
 }
 
 impl Scored {
-    /// Better first.
+    /// Orders by descending score, then by item.
     pub fn order(&self, other: &Self) -> Ordering {
         other.score.total_cmp(&self.score).then(self.item.cmp(&other.item))
     }
 }
 
-/// Keeps the best n. Amortised constant time per item: a buffer of 2n is cut to n when full.
+/// Keeps the best n items in amortized constant time per item: a buffer of 2n is truncated to n when full.
 #[derive(Clone, Debug)]
 pub struct TopN {
     n: usize,
     buffer: Vec<Scored>,
-    /// Scores below it cannot enter.
+    /// Lower scores cannot enter.
     threshold: f32,
 }
 
-/// Buffers start no larger than this, whatever n is asked for.
+/// The maximum initial capacity; larger buffers grow on demand.
 const FIRST_CAPACITY: usize = 1024;
 
 impl TopN {
-    /// Keeps the best `n`.
+    /// Creates a collector of the best `n`.
     pub fn new(n: usize) -> Self {
         Self {
             n,
@@ -41,16 +40,16 @@ impl TopN {
         }
     }
 
-    /// Whether an item with that score may still enter.
+    /// Whether an item with this score may still enter.
     #[inline(always)]
     pub fn admits(&self, score: f32) -> bool {
         score >= self.threshold
     }
 
-    /// Offers an item; a score of −∞ or NaN never enters.
+    /// Offers an item. Scores of −∞ and NaN are ignored.
     #[inline(always)]
     pub fn push(&mut self, item: u32, score: f32) {
-        // Equal scores enter: a lower item number may still win.
+        // An equal score may still win by a lower item number.
         if score >= self.threshold && score > f32::NEG_INFINITY && self.n > 0 {
             self.buffer.push(Scored { item, score });
             if self.buffer.len() >= self.n.saturating_mul(2) {
@@ -59,8 +58,8 @@ impl TopN {
         }
     }
 
-    /// Offers a row of scores; score n belongs to `item(n)`. Sixteen scores at a time are passed over
-    /// when none of them can enter, which is nearly always.
+    /// Offers a row of scores; score n belongs to `item(n)`. Groups of sixteen scores are skipped if none of them can
+    /// enter, which is nearly always the case.
     #[inline(always)]
     pub fn push_row(&mut self, scores: &[f32], item: impl Fn(usize) -> u32) {
         const LANES: usize = 16;
@@ -81,7 +80,7 @@ impl TopN {
         self.buffer.truncate(self.n);
     }
 
-    /// The list, best first.
+    /// Returns the list, best first.
     pub fn finish(mut self) -> Vec<Scored> {
         self.buffer.sort_unstable_by(Scored::order);
         self.buffer.truncate(self.n);

@@ -1,7 +1,7 @@
-//! A way to score as a training sees it: what it takes, how it is fitted, and what a fit says for a user.
+//! A scorer as a training sees it: what resources it needs, how it is fitted, and how the fit scores for a user.
 //!
-//! Whoever adds a way to score writes a folder with a [`Method`], whose fit gives a [`Scorer`] for every
-//! user, and names it in [`super::registry`].
+//! To add a scorer, write a folder with a [`Method`] whose fit returns a [`Scorer`] for each user, and list it in
+//! [`super::registry`].
 
 use super::neighbours::NeighbourScratch;
 use super::scorer::Scorer;
@@ -15,32 +15,32 @@ use std::cell::RefCell;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// A way to score, before it is fitted. All but its name has a default that says: nothing.
+/// A kind of scorer that can be fitted. All methods but [`Method::name`] have defaults.
 pub trait Method: Sync {
-    /// Its name, in blends and in what a training decided.
+    /// The name under which blends and training decisions refer to it.
     fn name(&self) -> &'static str;
 
-    /// Bytes at the peak of a training that are its own: an upper estimate.
+    /// An upper estimate of the bytes of memory that this scorer adds to the peak of a training.
     fn memory(&self, _size: Size, _segments: SegmentSizes, _options: &Options) -> u64 {
         0
     }
 
-    /// Bytes on the disk that are its own, in tables and in the file that sessions share: an upper estimate.
+    /// An upper estimate of the bytes on disk that this scorer adds, in tables and in the shared file.
     fn stored(&self, _size: Size, _segments: SegmentSizes, _options: &Options) -> u64 {
         0
     }
 
-    /// Whether its fit tells the tastes of users apart, so that segments can be found from it.
+    /// Whether its fit distinguishes the tastes of users, so that users can be segmented by it.
     fn has_taste_factors(&self) -> bool {
         false
     }
 
-    /// The share of a blend that it shall have, where that is given.
+    /// The scorer's share of a blend, if the options fix it.
     fn share(&self, _options: &Options) -> AutoOr<f64> {
         AutoOr::Auto
     }
 
-    /// Fits it to interactions; none where all that it needs are the factors and segments of the training.
+    /// Fits the scorer to interactions; `None` if it needs only the factors and segments of the training.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
@@ -53,68 +53,68 @@ pub trait Method: Sync {
         Ok(None)
     }
 
-    /// The sections that it is stored as, by their names within it.
+    /// The names and kinds of the sections in which a fit is stored.
     fn sections(&self) -> &'static [(&'static str, SectionKind)] {
         &[]
     }
 
-    /// A fit that was stored, read where its sections lie; none where all that it needs are factors and segments.
+    /// Opens a stored fit without copying its sections; `None` if it needs only factors and segments.
     ///
     /// # Errors
-    /// [`crate::EngineError::Encoding`] where a section is not there, or has another form.
+    /// [`crate::EngineError::Encoding`] if a section is missing or of another kind.
     fn open<'a>(&self, _sections: &StoredSections<'a>) -> Result<Option<Box<dyn Fitted + 'a>>> {
         Ok(None)
     }
 }
 
-/// A way to score that is fitted: by a training, or as it was stored.
+/// A fitted scorer, from a training or opened from storage.
 pub trait Fitted: Debug + Send + Sync {
-    /// What it says for a user.
+    /// The scorer for one user.
     fn scorer<'a>(
         &'a self,
         user: KnownUser<'a>,
         scratch: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a>;
 
-    /// What is stored of it, by the names of its [`Method::sections`].
+    /// The contents to store, keyed by the names in [`Method::sections`].
     fn sections(&self) -> Vec<(&'static str, NewSection<'_>)> {
         Vec::new()
     }
 
-    /// What each item of a history adds to the score of `target`, where scores are sums of that; none where they are not,
+    /// What each item in a history adds to the score of `target`, if scores are sums of such weights. Otherwise `None`,
     /// and users are scored one by one.
     fn column(&self, _target: u32) -> Option<Vec<f32>> {
         None
     }
 
-    /// The items that are like another, ascending, and how much; none where it does not tell.
+    /// The items similar to another, ascending, and the similarities; `None` if the scorer has no notion of them.
     fn similar(&self, _item: u32) -> Option<(&[u32], &[f32])> {
         None
     }
 }
 
-/// What is known of a user whom a fit scores for.
+/// What a fit is told about a user it scores for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KnownUser<'a> {
-    /// The items that count of what they have, ascending.
+    /// The user's items that the model uses, ascending.
     pub items: &'a [u32],
-    /// The confidences of these; empty where nothing is explained.
+    /// The confidences of `items`; empty if no explanation is needed.
     pub confidences: &'a [f32],
-    /// How much each of these counts, where not all count 1.
+    /// The weights of `items`, if they are not all 1.
     pub shares: Option<&'a [f32]>,
 }
 
-/// How many segments a training tries at most.
+/// The largest segmentation that a training considers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentSizes {
-    /// How many.
+    /// The number of segments.
     pub count: usize,
-    /// How many items occur in them, summed over segments.
+    /// The number of (segment, item) pairs that occur.
     pub pairs: u64,
 }
 
 impl SegmentSizes {
-    /// The most that options and data allow.
+    /// The upper limit that options and data permit.
     pub fn most(size: Size, options: &Options) -> Self {
         let Size { users, events, spread, .. } = size;
         let most = match events {

@@ -1,13 +1,13 @@
-//! The ways to score items, one folder each.
+//! The item scorers, one folder each.
 //!
-//! - [`scorer`]: what a way to score says for one person
-//! - [`method`]: a way to score as a training sees it
-//! - [`sections`]: what a way to score is stored as
-//! - [`registry`]: the ways to score that there are
-//! - [`factors`]: alternating least squares: a backbone of everybody, and item factors of segments on top
-//! - [`neighbours`]: item-to-item weights: what a user's own items say for others
+//! - [`scorer`]: the trait that scores items for one user
+//! - [`method`]: the trait of a scorer that can be fitted and stored
+//! - [`sections`]: the sections in which fits are stored
+//! - [`registry`]: the list of all scorers
+//! - [`factors`]: alternating least squares: a backbone for all users, and item factors of segments on top
+//! - [`neighbours`]: item-to-item weights, summed over a user's own items
 //! - [`ratings`]: predicted ratings
-//! - [`popularity`]: what everybody has, and what a segment has
+//! - [`popularity`]: the most popular items, overall and in a segment
 
 pub mod factors;
 pub mod method;

@@ -1,4 +1,4 @@
-//! The ways to score that there are.
+//! The list of all scorers.
 
 use super::factors::method::Factors;
 use super::method::Method;
@@ -8,23 +8,23 @@ use super::ratings::method::PredictedRatings;
 use super::sections::SectionKind;
 use crate::ranking::Blend;
 
-/// All of them.
+/// All scorers.
 pub const METHODS: [&dyn Method; 4] = [&Factors, &ItemNeighbours, &PredictedRatings, &ItemPopularity];
 
-/// The one of that name.
+/// Looks up a scorer by name.
 pub fn named(name: &str) -> Option<&'static dyn Method> {
     METHODS.into_iter().find(|method| method.name() == name)
 }
 
-/// Those of these names, in their order.
+/// Looks up scorers by name, in the given order.
 pub fn methods(names: &[&str]) -> Vec<&'static dyn Method> {
     names.iter().filter_map(|name| named(name)).collect()
 }
 
-/// A section: its scorer, its name and its form.
+/// A section: the name of its scorer, its own name and its kind.
 pub type NamedSection = (&'static str, &'static str, SectionKind);
 
-/// The sections that the scorers of a blend are stored as, in alphabetical order.
+/// The sections in which the scorers of a blend are stored, in alphabetical order.
 pub fn sections_of(blend: &Blend) -> Vec<NamedSection> {
     let scorers = blend.0.iter().filter_map(|weight| named(&weight.scorer));
     let of_scorer = |scorer: &'static dyn Method| {

@@ -1,38 +1,38 @@
-//! What a way to score says for one person. A list, its measurement, an explanation and the score of one item all come
-//! from this trait, wherever the rows lie that it reads: in a fit in memory or in the mapped file of a version.
+//! The scorer of one user. Lists, their evaluation, explanations and scores of single items all use this trait, whether
+//! the rows it reads are in the memory of a training or in the mapped file of a version.
 
 use crate::observer::Observer;
 use crate::ranking::{Scored, TopN};
 
-/// One way to score, for one person. Items are numbers, ascending wherever they are many.
+/// Scores items for one user. Items are numbers; sequences of items are ascending.
 pub trait Scorer {
-    /// The items that it ranks where it ranks alone.
+    /// The items it can rank on its own.
     fn covers(&self) -> Items<'_>;
 
-    /// Passes the items that it proposes, ascending, and the score of each. One that proposes nothing scores what
-    /// others propose, or where nobody proposes any everything that it [covers](Self::covers).
+    /// Passes the items that it proposes, ascending, and their scores to `take`. A scorer that proposes nothing scores
+    /// what others propose or, if none does, everything it [covers](Self::covers).
     fn propose(&self, _take: &mut dyn FnMut(&[u32], &[f32])) {}
 
-    /// Whether it proposes items.
+    /// Whether [`Self::propose`] passes any items.
     fn proposes(&self) -> bool {
         false
     }
 
-    /// The score of each of some items.
+    /// The score of each of `items`.
     fn scores(&self, items: &[u32]) -> Vec<f32>;
 
-    /// The best `n` of some items by `weight` times its score plus `added`, which is empty or has a value for each of
-    /// them. Who knows bounds of its scores need not compute all of them.
+    /// The best `n` of `items`, ranked by `weight` times the score plus `added`, which is empty or has one value per
+    /// item. Scorers that have bounds on their scores can override this to skip items.
     fn best(&self, items: Items<'_>, weight: f32, added: &[f32], n: usize) -> Vec<Scored> {
         best_of_scores(self, items, weight, added, n)
     }
 
-    /// Why the score of an item is what it is: what each item of the person's history adds, in its order, and what
-    /// stays without any. Where `observer` wants the work to stop it is of no use.
+    /// Explains the score of `target`: what each item of the user's history adds, in the order of the history, and the
+    /// base without any of them. If `observer` requests cancellation, the result is meaningless.
     fn contributions(&self, target: u32, observer: &dyn Observer) -> Contributions;
 }
 
-/// The best `n` of some items, each of which is scored; see [`Scorer::best`].
+/// Implements [`Scorer::best`] by scoring every item.
 pub fn best_of_scores<S: Scorer + ?Sized>(
     scorer: &S,
     items: Items<'_>,
@@ -49,16 +49,16 @@ pub fn best_of_scores<S: Scorer + ?Sized>(
     top.finish()
 }
 
-/// What makes a score.
+/// An additive explanation of a score.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Contributions {
-    /// What stays without any item.
+    /// The part that does not depend on any item of the history.
     pub base: f64,
-    /// Of each item of the history.
+    /// What each item of the history adds.
     pub of_items: Vec<f64>,
 }
 
-/// Some items, ascending: those of a list, or all below a number; without those that are excluded.
+/// An ascending set of items, either a list or all numbers below a bound, less an excluded list.
 #[derive(Clone, Copy, Debug)]
 pub struct Items<'a> {
     listed: Option<&'a [u32]>,
@@ -67,27 +67,27 @@ pub struct Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    /// All of `count` items.
+    /// All numbers below `count`.
     pub fn all(count: usize) -> Self {
         Self { listed: None, count: count as u32, excluded: &[] }
     }
 
-    /// Those of a list, ascending.
+    /// The items of an ascending list.
     pub fn listed(items: &'a [u32]) -> Self {
         Self { listed: Some(items), count: 0, excluded: &[] }
     }
 
-    /// Without some others, ascending.
+    /// Excludes some items, given in ascending order.
     pub fn without(self, excluded: &'a [u32]) -> Self {
         Self { excluded, ..self }
     }
 
-    /// The list and what is excluded of it; without a list it is all below the number.
+    /// The list, if there is one, else the bound; and the excluded items.
     pub fn parts(&self) -> (Option<&'a [u32]>, u32, &'a [u32]) {
         (self.listed, self.count, self.excluded)
     }
 
-    /// Each of them.
+    /// Iterates over the items, ascending.
     pub fn iter(&self) -> Box<dyn Iterator<Item = u32> + 'a> {
         let allowed = allowed(self.excluded);
         match self.listed {
@@ -97,7 +97,7 @@ impl<'a> Items<'a> {
     }
 }
 
-/// Whether an item is none of the excluded, for items that come ascending as these do.
+/// A filter for ascending items that rejects those in `excluded` (ascending).
 pub fn allowed(excluded: &[u32]) -> impl FnMut(&u32) -> bool {
     let mut excluded = excluded.iter().copied().peekable();
     move |item| {

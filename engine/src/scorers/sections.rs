@@ -1,27 +1,27 @@
-//! What a way to score is stored as: sections, by their names within it. Tables, the file that sessions share and exports
-//! carry them without knowing what they mean.
+//! The sections in which a scorer is stored. Tables, the shared file and exports carry them without interpreting their
+//! contents.
 
 use crate::error::{EngineError, Result};
 use crate::interactions::{SparseRows, SparseView};
 use crate::matrix::{Matrix, Rows};
 use serde::{Deserialize, Serialize};
 
-/// The form of a section.
+/// The kind of data in a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SectionKind {
-    /// Of every item the numbers of some items, ascending, with a weight of each.
+    /// A sparse matrix with a row of (item, weight) per item, by ascending item.
     Sparse,
-    /// Of every item a row of numbers, all of one length.
+    /// A dense matrix with one row per item.
     Dense,
-    /// Bytes that only the scorer reads. Nobody can check them, so they are taken from a superuser only.
+    /// Bytes that only the scorer can interpret. They cannot be validated, so only a superuser may import them.
     Opaque,
 }
 
 impl SectionKind {
-    /// All forms.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Sparse, Self::Dense, Self::Opaque];
 
-    /// The name in tables and exports.
+    /// The name used in tables and exports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sparse => "sparse",
@@ -30,7 +30,7 @@ impl SectionKind {
         }
     }
 
-    /// The form of that name.
+    /// Looks up a kind by name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
@@ -39,16 +39,16 @@ impl SectionKind {
 /// A section to be stored.
 #[derive(Clone, Debug)]
 pub enum NewSection<'a> {
-    /// See [`SectionKind::Sparse`]; items × items.
+    /// A [`SectionKind::Sparse`] section, items × items.
     Sparse(&'a SparseRows),
-    /// See [`SectionKind::Dense`]; items × columns.
+    /// A [`SectionKind::Dense`] section, items × columns.
     Dense(&'a Matrix),
-    /// See [`SectionKind::Opaque`].
+    /// A [`SectionKind::Opaque`] section.
     Opaque(Vec<u8>),
 }
 
 impl NewSection<'_> {
-    /// Its form.
+    /// The kind of the section.
     pub fn kind(&self) -> SectionKind {
         match self {
             Self::Sparse(_) => SectionKind::Sparse,
@@ -58,23 +58,23 @@ impl NewSection<'_> {
     }
 }
 
-/// A section where it lies.
+/// A stored section, borrowed from memory or from a mapped file.
 #[derive(Clone, Copy, Debug)]
 pub enum StoredSection<'a> {
-    /// See [`SectionKind::Sparse`].
+    /// A [`SectionKind::Sparse`] section.
     Sparse(SparseView<'a>),
-    /// See [`SectionKind::Dense`].
+    /// A [`SectionKind::Dense`] section.
     Dense(Rows<'a>),
-    /// See [`SectionKind::Opaque`].
+    /// A [`SectionKind::Opaque`] section.
     Opaque(&'a [u8]),
 }
 
-/// The sections of one way to score.
+/// The stored sections of one scorer.
 #[derive(Clone, Debug, Default)]
 pub struct StoredSections<'a>(Vec<(&'a str, StoredSection<'a>)>);
 
 impl<'a> StoredSections<'a> {
-    /// Sections by their names.
+    /// Wraps sections and their names.
     pub fn new(sections: Vec<(&'a str, StoredSection<'a>)>) -> Self {
         Self(sections)
     }
@@ -84,26 +84,26 @@ impl<'a> StoredSections<'a> {
         found.ok_or(EngineError::Encoding { what: name })
     }
 
-    /// The sparse section of that name.
+    /// The sparse section with this name.
     ///
     /// # Errors
-    /// [`EngineError::Encoding`], as of the other forms.
+    /// [`EngineError::Encoding`] if there is none, or it is of another kind.
     pub fn sparse(&self, name: &'static str) -> Result<SparseView<'a>> {
         self.find(name, |section| if let StoredSection::Sparse(rows) = section { Some(rows) } else { None })
     }
 
-    /// The dense section of that name: items × columns.
+    /// The dense section with this name, items × columns.
     ///
     /// # Errors
-    /// [`EngineError::Encoding`].
+    /// [`EngineError::Encoding`] if there is none, or it is of another kind.
     pub fn dense(&self, name: &'static str) -> Result<Rows<'a>> {
         self.find(name, |section| if let StoredSection::Dense(rows) = section { Some(rows) } else { None })
     }
 
-    /// The bytes of the section of that name.
+    /// The bytes of the opaque section with this name.
     ///
     /// # Errors
-    /// [`EngineError::Encoding`].
+    /// [`EngineError::Encoding`] if there is none, or it is of another kind.
     pub fn opaque(&self, name: &'static str) -> Result<&'a [u8]> {
         self.find(name, |section| if let StoredSection::Opaque(bytes) = section { Some(bytes) } else { None })
     }

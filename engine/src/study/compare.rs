@@ -1,4 +1,4 @@
-//! Two recipes on the same holdout, user by user.
+//! Compares two sets of options on the same holdout, user by user.
 
 use crate::error::Result;
 use crate::evaluation::bootstrap::{Difference, Parts, Quotient, differences};
@@ -25,9 +25,9 @@ pub struct Comparison {
     pub rows: Vec<Difference>,
 }
 
-/// Fits both recipes without the holdout that the first says, and compares what their users reach: lists at
-/// 10 and 20, or the errors of ratings. Both must be about the same kind of feedback; each weighs events by
-/// its own options.
+/// Fits both sets of options on the training split that the first defines, and compares the metrics of their users:
+/// lists at 10 and 20, or the errors of ratings. Both must be for the same kind of feedback; each weights events by its
+/// own options.
 ///
 /// # Errors
 /// As [`run_on_holdout`].

@@ -1,8 +1,8 @@
-//! Measuring a recipe again: on the model's own holdout, or by cross-validation, where every pair of user and
-//! item is held out once.
+//! Evaluates options again: on the model's own holdout, or by cross-validation, in which every pair of user and item is
+//! held out once.
 //!
-//! A fold is honest: all that options leave open and the gate's verdicts are decided as in any training, on a
-//! holdout of the fold's own training part; the fold's test part is looked at once, at the end.
+//! Nothing in a fold sees its test part before the end. All automatic choices and the gate's decisions are made as in
+//! any training, on a holdout of the fold's training part.
 
 use crate::error::{EngineError, Result};
 use crate::evaluation::deciding_metric::MEASURED_AT;
@@ -14,22 +14,22 @@ use crate::training::holdout_metrics::MetricRequest;
 use crate::training::holdout_run::{measure, run_on_holdout};
 use crate::training::{Given, train};
 
-/// What a recipe reaches on a holdout.
+/// The metrics of a set of options on a holdout.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     /// How events were held out.
     pub split: Split,
-    /// The ways to hold out events that would not do.
+    /// The splits that were tried first and rejected.
     pub passed_over: Vec<PassedOver>,
     /// The segment of every user of the events.
     pub of_user: Vec<u32>,
-    /// How many segments.
+    /// The number of segments.
     pub segments: usize,
-    /// All values; empty where no user has anything held out.
+    /// All metric rows; empty if no user has held-out items.
     pub rows: Vec<MetricRow>,
 }
 
-/// Fits a recipe without the holdout that its options say, and measures it there, lists at the lengths
+/// Fits a set of options on the training split that they define, and measures it on the holdout, with lists cut at
 /// `cuts`.
 ///
 /// # Errors
@@ -50,11 +50,11 @@ pub fn evaluate(
     Ok(Evaluation { split, passed_over, of_user, segments, rows })
 }
 
-/// Trains without one of `folds` parts of the pairs of user and item and measures the version on that part;
-/// for all users together.
+/// Trains without one of `folds` parts of the user-item pairs and measures the version on that part, for all users
+/// together.
 ///
 /// # Errors
-/// As [`fn@train`], and [`EngineError::Shape`] where there is no such fold or only one.
+/// As [`fn@train`], and [`EngineError::Shape`] if there is no such fold or only one.
 pub fn validate(
     given: Given<'_>,
     options: &Options,
@@ -63,7 +63,7 @@ pub fn validate(
     observer: &dyn Observer,
 ) -> Result<Vec<MetricRow>> {
     let events = given.events;
-    // Not the seed of a random holdout: with the same hash the first fold would hold out all of it.
+    // A different seed than that of a random holdout; otherwise the first fold would contain all of that holdout.
     let seed = hash_bytes(options.seed, b"folds");
     let holdout = Holdout::fold(events, &options.weighting(events.latest()), fold, folds, seed, observer)?;
     let training = events.select(|user, item, time| holdout.is_training(user, item, time));
@@ -84,19 +84,19 @@ pub fn validate(
 pub struct OverFolds {
     /// The name in SQL.
     pub metric: &'static str,
-    /// The length of the lists; 0 where the metric looks at none.
+    /// The length of the lists; 0 for metrics that are not of lists.
     pub k: usize,
-    /// The mean of the folds that have the metric.
+    /// The mean over the folds in which the metric is defined.
     pub value: f64,
-    /// Their standard deviation; none of fewer than two.
+    /// The standard deviation over folds; `None` with fewer than two.
     pub deviation: Option<f64>,
-    /// The mean of what the baseline reaches.
+    /// The mean value of the baseline.
     pub baseline: f64,
-    /// The measured users of all folds; most users are measured in several.
+    /// The number of measured users summed over folds; most users are measured in several.
     pub users: usize,
 }
 
-/// The mean and the standard deviation of every metric over folds.
+/// The mean and standard deviation of every metric over the folds.
 pub fn over_folds(folds: &[Vec<MetricRow>]) -> Vec<OverFolds> {
     let mut metrics: Vec<(&'static str, usize)> = Vec::new();
     for row in folds.iter().flatten() {

@@ -1,7 +1,7 @@
-//! From a space to the trials of a study: all combinations of its values, or draws from it.
+//! Derives the trials of a study from its search space: all combinations, or random draws.
 //!
-//! A trial is what it changes in the model's own options. The first changes nothing, so that the best trial
-//! is never worse than what there is.
+//! A trial is a set of changes to the model's own options. The first trial changes nothing, so the best trial is never
+//! worse than the current options.
 
 use super::search::Search;
 use super::search_space::{Dimension, Space, Values};
@@ -14,15 +14,15 @@ use rand::Rng;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-/// Draws for each trial that is sought, before a small space counts as exhausted.
+/// Draws per requested trial, after which a small space counts as exhausted.
 const DRAWS: usize = 20;
-/// Drawn numbers keep this many significant digits: a finer difference has no effect that could be measured.
+/// Significant digits of drawn numbers; a finer difference would have no measurable effect.
 const DIGITS: i32 = 4;
 
 impl Space {
-    /// At most `count` trials, as changes of `base`, the model's own options. The first is empty; no two give
-    /// the same options. The same study has the same trials. Where options are wrong together, these are the last:
-    /// nobody can make the study.
+    /// At most `count` trials, as changes of `base`, the model's own options. The first is empty, and no two result in
+    /// the same options. The result depends only on the arguments. If a trial's options are invalid in combination, it
+    /// is returned as the last one, so that the caller can report it.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -69,9 +69,9 @@ impl Space {
         Ok(trials)
     }
 
-    /// The same space without values that say the same as an earlier one of their option, so that its combinations
-    /// differ; of each option no more than `count` trials can use. Repeated values have more combinations than
-    /// anybody can go through, of which few are different.
+    /// Drops values that are equivalent to an earlier value of their option, so that all combinations differ, and
+    /// values beyond what `count` trials can use. Otherwise repeated values would make the combinations too many to
+    /// enumerate.
     fn distinct(&self, base: &Value, count: usize, observer: &dyn Observer) -> Result<Self> {
         let mut dimensions = self.dimensions.clone();
         for Dimension { name, values } in &mut dimensions {
@@ -93,7 +93,7 @@ impl Space {
         Ok(Self { dimensions })
     }
 
-    /// How many combinations of listed values there are.
+    /// The number of combinations of listed values.
     pub fn combinations(&self) -> usize {
         let lengths = self.dimensions.iter().map(|dimension| match &dimension.values {
             Values::Listed(values) => values.len(),
@@ -102,7 +102,7 @@ impl Space {
         lengths.fold(1, usize::saturating_mul)
     }
 
-    /// A combination by its number; the values of the last option change first.
+    /// A combination by its number; the values of the last option vary fastest.
     fn combination(&self, mut number: usize) -> Value {
         let mut places = vec![0; self.dimensions.len()];
         for (place, dimension) in places.iter_mut().zip(&self.dimensions).rev() {
@@ -124,7 +124,7 @@ impl Space {
                 Values::Listed(values) => values[random.gen_range(0..values.len())].clone(),
                 &Values::Between { low, high, logarithmic, whole } => {
                     let place: f64 = random.r#gen();
-                    // The whole numbers from low to high, each with a width of one.
+                    // Widen the range so that rounding gives every whole number from low to high the same probability.
                     let (from, to) = if whole { (low - 0.5, high + 0.5) } else { (low, high) };
                     let drawn = match logarithmic {
                         true => (from.max(0.5).min(low).ln() * (1.0 - place) + to.ln() * place).exp(),
@@ -140,14 +140,14 @@ impl Space {
     }
 }
 
-/// The options with those changes; none where they are wrong together.
+/// Applies changes to options; `None` if the result is invalid.
 fn effective(base: &Value, changes: &Value) -> Option<Options> {
     let mut options = base.clone();
     merge_options(&mut options, changes);
     parse_options(&options).ok()
 }
 
-/// The JSON that sets options.
+/// The JSON object that sets the given options.
 fn changes<'a>(values: impl Iterator<Item = (&'a str, Value)>) -> Value {
     let mut changes = Value::Object(Map::new());
     values.for_each(|(name, value)| set(&mut changes, name, value));
@@ -158,7 +158,7 @@ fn number_of(value: f64, whole: bool) -> Value {
     if whole { Value::from(value as i64) } else { Value::from(value) }
 }
 
-/// A number with so many significant digits.
+/// Rounds to the significant digits of drawn numbers.
 fn significant(value: f64) -> f64 {
     if value == 0.0 {
         return value;

@@ -1,26 +1,26 @@
-//! How a study finds its trials, and with how many users: all of them, or in successive halving (Jamieson &
-//! Talwalkar 2016) few at first and more for the best.
+//! How a study selects trials and with how many users it runs them: all users, or by successive halving (Jamieson &
+//! Talwalkar 2016) few users at first and more for the best trials.
 
 use crate::options::parse::OptionProblem;
 use strum::{EnumString, VariantNames};
 
-/// How trials are found.
+/// The search methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum Search {
     /// All combinations, in order.
     Grid,
-    /// By chance.
+    /// Random draws.
     Random,
-    /// By chance on a ninth of the users; the best third goes on with a third, and of these again.
+    /// Random draws on a ninth of the users; the best third is repeated on a third, and the best third of these on all.
     Halving,
 }
 
 impl Search {
-    /// From the name in SQL.
+    /// Parses the name used in SQL.
     ///
     /// # Errors
-    /// What it may be.
+    /// The allowed names.
     pub fn parse(text: &str) -> Result<Self, OptionProblem> {
         text.parse().map_err(|_| OptionProblem {
             message: format!("\"search\" is \"{text}\""),
@@ -28,7 +28,7 @@ impl Search {
         })
     }
 
-    /// The shares of users that trials are made with, one after the other.
+    /// The shares of users with which trials are run, one after the other.
     pub fn shares(self) -> &'static [f64] {
         match self {
             Self::Grid | Self::Random => &[1.0],
@@ -37,8 +37,8 @@ impl Search {
     }
 }
 
-/// Which of the trials of one share go on to the next: the best third, and the first, which is the model's
-/// own. Failed ones have no value.
+/// The trials that are repeated with the next share of users: the best third, and the first, which is the model's own.
+/// Failed trials have no value.
 pub fn going_on(values: &[Option<f64>], higher_is_better: bool) -> Vec<usize> {
     let sign = if higher_is_better { -1.0 } else { 1.0 };
     let mut ranked: Vec<(usize, f64)> =

@@ -1,4 +1,4 @@
-//! The options that a study tries: from the caller's JSON to checked dimensions, all problems together.
+//! The search space of a study: parses the caller's JSON and reports all problems at once.
 
 use super::search::Search;
 use crate::name_similarity::MOST_PROBLEMS;
@@ -8,33 +8,33 @@ use crate::options::table::{OPTIONS, option};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 
-/// An option and the values it may have.
+/// An option and its candidate values.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Dimension {
     pub name: &'static str,
     pub values: Values,
 }
 
-/// The values that an option may have.
+/// The candidate values of an option.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Values {
     Listed(Vec<Value>),
     Between { low: f64, high: f64, logarithmic: bool, whole: bool },
 }
 
-/// What a study tries, checked.
+/// A checked search space.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Space {
-    /// In the order of their names.
+    /// The dimensions, ordered by name.
     pub(super) dimensions: Vec<Dimension>,
 }
 
 impl Space {
-    /// Checks a space given as JSON: names of options, dotted or nested, with a list of values or
+    /// Checks a space given as JSON. Keys are names of options, dotted or nested; values are a list or
     /// `{"low": …, "high": …, "scale": "linear" | "log"}`.
     ///
     /// # Errors
-    /// All problems.
+    /// All problems at once.
     pub fn parse(given: &Value, search: Search) -> Result<Self, Vec<OptionProblem>> {
         let (mut dimensions, mut problems) = (Vec::new(), Vec::new());
         match given {

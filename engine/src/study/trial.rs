@@ -1,5 +1,5 @@
-//! One trial of a study: a recipe on the model's holdout, perhaps of a share of users, and the metric that
-//! the study is about.
+//! One trial of a study: fits options on the model's holdout, possibly with a share of the users, and measures the
+//! study's objective.
 
 use crate::error::{EngineError, Result};
 use crate::evaluation::registry::{MeasuredOf, is_higher_better, names_of};
@@ -12,10 +12,10 @@ use crate::training::given::Given;
 use crate::training::holdout_metrics::MetricRequest;
 use crate::training::holdout_run::{choose_algorithm, measure};
 
-/// The longest lists that a study measures.
+/// The maximum length of lists in an objective.
 const LONGEST_LIST: usize = 1_000;
 
-/// What a study looks for.
+/// The metric that a study optimizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Objective {
     metric: &'static str,
@@ -23,10 +23,10 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// From `name@k`, or for ratings the name of an error.
+    /// Parses `name@k`, or for ratings the name of an error.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// What is wrong with the text.
     pub fn parse(text: &str, explicit: bool) -> std::result::Result<Self, OptionProblem> {
         let names = || names_of(if explicit { MeasuredOf::Predictions } else { MeasuredOf::List });
         let known = |name: &str| names().find(|known| *known == name);
@@ -52,7 +52,7 @@ impl Objective {
         }
     }
 
-    /// Whether more is better.
+    /// Whether higher values are better.
     pub fn higher_is_better(&self) -> bool {
         is_higher_better(self.metric)
     }
@@ -74,11 +74,12 @@ pub struct TrialResult {
     pub passed_over: Vec<PassedOver>,
 }
 
-/// Fits the recipe to the training part of the events of a share of users, always the same ones and those of
-/// smaller shares among them, and gives what it reaches on the other part.
+/// Fits the options on the training split of a share of the users and returns the objective on the holdout. The users
+/// of a share are always the same, and include those of smaller shares.
 ///
 /// # Errors
-/// As [`crate::training::holdout_run::run_on_holdout`], and [`EngineError::NothingToTrainOn`] where nothing is held out.
+/// As [`crate::training::holdout_run::run_on_holdout`], and [`EngineError::NothingToTrainOn`] if nothing can be held
+/// out.
 pub fn trial(
     given: Given<'_>,
     options: &Options,

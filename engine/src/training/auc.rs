@@ -1,8 +1,8 @@
-//! The area under the ROC curve of measured users. Every item is scored, by the same scorers that rank. Items
-//! nobody has in training cannot be recommended and are left out.
+//! The area under the ROC curve of the measured users. All items are scored by the scorers that also rank. Items
+//! without users in the training part cannot be recommended and are excluded.
 //!
-//! 2·users·items·k flops and some 16 · items bytes on each thread; for a sample of users, whose standard error is then
-//! .01 at most and usually .003.
+//! Takes 2·users·items·k flops and some 16 · items bytes per thread, for a sample of users. The standard error of their
+//! mean is then at most .01 and usually .003.
 
 use super::ranker::Ranker;
 use crate::error::Result;
@@ -13,11 +13,11 @@ use crate::seed::sample;
 use rayon::prelude::*;
 use std::cell::RefCell;
 
-/// Users for whom every item is scored.
+/// The sample size.
 const SAMPLED_USERS: usize = 2_000;
 
-/// The area of each of `users`, by the fit and by popularity; none of users outside the sample. `uses_own`
-/// says which segments rank by a part of their own.
+/// The area of each of `users`, by the fit and by popularity; `None` for users outside the sample. `uses_own` marks the
+/// segments that rank by their own part.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].

@@ -1,9 +1,9 @@
-//! How much each scorer counts beside those before it: its weight, chosen on the holdout.
+//! Chooses the weight of each scorer in a blend, on the holdout.
 //!
-//! Scorers have scales of their own, so the weight of a scorer beside a blend is w / (1 − w) × (the median over users of
-//! the standard deviation of the blend's scores) / (the same of the scorer's), and its share w is sought. One weight for
-//! everybody: scaling by user or weighing by segment ranks worse (measured). Scorers are added one after the other, the
-//! simplest first, and one that is no better by a standard error is left out.
+//! Scorers have different scales. So the weight of a scorer that joins a blend is w / (1 − w) × (the median over users
+//! of the standard deviation of the blend's scores) / (the same of the scorer's), and its share w is searched. The
+//! weight is the same for all users, because scaling per user or per segment ranked worse. Scorers are added one at a
+//! time, simplest first; one that does not improve the blend by a standard error is left out.
 
 use super::holdout_metrics::deciding_values;
 use super::ranker::Ranker;
@@ -23,16 +23,16 @@ use std::cell::RefCell;
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "blending";
-/// Shares of a scorer that are tried between nothing and all. The best is flat: neighbours on the grid
-/// differ by half a per cent.
+/// The shares that are tried, besides 0 and 1. The optimum is flat: with neighbours, neighbouring grid values differ by
+/// half a per cent.
 const SHARES: [f32; 5] = [0.1, 0.2, 0.35, 0.5, 0.65];
-/// The share that is kept unless another is better by a standard error: on Gowalla's validation split .2340/.1371
-/// (recall/ndcg@20), with .2 .2323/.1358, with .5 .2329/.1369, with .65 .2310/.1361.
+/// The share that is used unless another is better by a standard error. On Gowalla's validation split it reaches
+/// .2340/.1371 (recall/ndcg@20), .2 reaches .2323/.1358, .5 .2329/.1369, and .65 .2310/.1361.
 const USUAL_SHARE: f32 = 0.35;
-/// Users whose scores give the scales.
+/// The number of users whose scores determine the scales.
 const SCALE_USERS: usize = 256;
 
-/// Decides the blend of the scorers of a fit, for `users` of its holdout.
+/// Chooses the blend of a fit's scorers by what `users` of its holdout reach.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
@@ -54,7 +54,7 @@ pub fn decide(
     Ok(blend)
 }
 
-/// A blend with another scorer, without it, or that scorer alone: what is best.
+/// The best of three: a blend with another scorer, the blend without it, or that scorer alone.
 fn add(
     ranker: &Ranker<'_>,
     base: Blend,
@@ -88,8 +88,8 @@ fn add(
         observer.report(Progress { metric, ..Progress::step(PHASE, step + 1, tried.len()) });
     }
     tried.sort_by(|a, b| mean(&b.2).total_cmp(&mean(&a.2)));
-    // The best is taken where it is better by a standard error, paired by user: than what has a scorer less, which costs
-    // less, and than the usual share.
+    // Prefer a blend with one scorer less, which is cheaper, then the usual share, unless the best is better by a
+    // standard error, paired by user.
     let (_, found, values) = &tried[0];
     let as_good = |(_, _, own): &&(f32, Blend, Vec<f64>)| {
         let lost: Vec<f64> = values.iter().zip(own).map(|(best, own)| best - own).collect();
@@ -101,7 +101,7 @@ fn add(
     Ok(simpler.or_else(usual).map_or(found, |(_, blend, _)| blend).clone())
 }
 
-/// What each of the users reaches with each blend of the scorers of one, by their segment's own rows.
+/// The deciding metric of each user for each of several blends of the same scorers, using the segments' own parts.
 fn reached(
     ranker: &Ranker<'_>,
     holdout: &Holdout,
@@ -133,7 +133,8 @@ fn reached(
     Ok(blends.map(|(place, (share, blend))| (share, blend, of_blend(place))).collect())
 }
 
-/// The median deviation of a blend's scores over that of a scorer's, over all items; 0 where either says nothing.
+/// The ratio of the median standard deviation of a blend's scores over all items to that of a scorer's; 0 if either is
+/// 0.
 fn scale(
     ranker: &Ranker<'_>,
     base: &Blend,

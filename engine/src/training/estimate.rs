@@ -1,4 +1,4 @@
-//! How much memory a training takes, and how much its version on the disk, before either is taken.
+//! Estimates the memory that a training takes and the disk space of its version, before it starts.
 
 use crate::features::{Column, Values};
 use crate::interactions::Size;
@@ -7,7 +7,7 @@ use crate::options::checked::Options;
 use crate::scorers::method::{Method, SegmentSizes};
 use crate::scorers::registry::{methods, named};
 
-/// Dimensions that a column becomes at most: those of a vector, else twenty levels, all others, null.
+/// The maximum number of dimensions that a column is encoded in: a vector's own, or twenty levels, "other" and null.
 pub fn dimensions(column: &Column) -> usize {
     match column.values {
         Values::Vector { dimensions, .. } => dimensions,
@@ -15,17 +15,18 @@ pub fn dimensions(column: &Column) -> usize {
     }
 }
 
-/// Bytes of raw events at the end of reading: vectors that double, and the ids of both sides with their index.
+/// Bytes of the raw events once all are read: vectors that grow by doubling, and the ids of users and items with their
+/// hash tables.
 pub fn reading(size: Size, timed: bool) -> u64 {
     let each = if timed { 20 } else { 12 };
     (size.events.next_power_of_two() * each) as u64 + 48 * (size.users + size.items) as u64
 }
 
-/// Bytes at the peak of a training, besides the raw events: an upper estimate.
+/// An upper estimate of the bytes at the peak of a training, not counting the raw events.
 ///
-/// Events by user (20 bytes), interactions in both orientations of the training part, the test part
-/// and the whole (16 bytes a pair each, at most one pair per event). Scorers say themselves
-/// what they take. Points of described users are held beside those of k-means, and a mixture's probabilities beside
+/// Includes the events by user (20 bytes each), the interactions of the training part, the test part and the whole in
+/// both orientations (16 bytes a pair each, at most one pair per event), and the scorers' own estimates. If users have
+/// attributes, their points are held together with those of k-means and a mixture's probabilities.
 /// both.
 pub fn memory(size: Size, options: &Options) -> u64 {
     let Size { users, events, dimensions, .. } = size;
@@ -39,11 +40,11 @@ pub fn memory(size: Size, options: &Options) -> u64 {
     20 * events as u64 + 3 * 16 * events as u64 + described + of_scorers
 }
 
-/// Bytes of a version on the disk: its tables with their indexes, and the file that sessions share. An upper
-/// estimate, as [`memory`] is.
+/// An upper estimate of the bytes of a version on disk: its tables with their indexes, and the shared file.
 ///
-/// A row of users has the items they had with confidences, where these are not all of them all once more, and
-/// some 160 bytes besides; a row of items some 160, one of a segment's items some 96. What scorers keep in these rows
+/// A user row holds the user's items and their confidences, all items once more if some do not count, and some 160
+/// bytes besides. A row of an item takes some 160 bytes, one of an item within a segment some 96. The scorers estimate
+/// what they store in these rows and in the file.
 /// and in the file they say themselves.
 pub fn stored(size: Size, options: &Options) -> u64 {
     let segments = SegmentSizes::most(size, options);
@@ -55,7 +56,7 @@ pub fn stored(size: Size, options: &Options) -> u64 {
     160 * users + 12 * events + 160 * items + 96 * segments.pairs + of_scorers
 }
 
-/// What the scorers of an algorithm take together; of `auto` those of the algorithm that takes most.
+/// The sum over the scorers of an algorithm; for `auto` that of the most expensive algorithm.
 fn largest(options: &Options, of_method: impl Fn(&dyn Method, &Options) -> u64) -> u64 {
     let own = [options.algorithm];
     let algorithms: &[Algorithm] = match options.algorithm {
@@ -64,7 +65,7 @@ fn largest(options: &Options, of_method: impl Fn(&dyn Method, &Options) -> u64) 
     };
     let of_algorithm = |&algorithm: &Algorithm| -> u64 {
         let options = Options { algorithm, ..options.clone() };
-        // What users are divided by is there whatever ranks.
+        // The model that users are segmented by is fitted even if it does not rank.
         let mut methods = methods(algorithm.scorers());
         if !methods.iter().any(|method| method.has_taste_factors()) {
             methods.extend(named("factors"));

@@ -1,4 +1,4 @@
-//! One fit: all that is learned from one set of interactions.
+//! A fit: everything that is learned from one set of interactions.
 
 use crate::error::Result;
 use crate::interactions::Interactions;
@@ -25,34 +25,34 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
-/// Everything that is learned from interactions.
+/// Everything that is learned from one set of interactions.
 #[derive(Clone, Debug)]
 pub struct Fit {
-    /// The factors shared by all.
+    /// The factors shared by all segments.
     pub backbone: Backbone,
-    /// Who belongs where.
+    /// The segment of each user.
     pub membership: Membership,
     /// The users and items of each segment.
     pub segments: Segments,
-    /// Of each segment: whether it is ranked by a part of its own: its factors, or what is popular in it.
+    /// For each segment, whether it is ranked by a part of its own: its factors, or its popular items.
     pub own_factors: Vec<bool>,
-    /// The segments' factors; empty for segments without their own.
+    /// The segments' own factors; empty for segments without any.
     pub factors: SegmentFactors,
-    /// The Gramian (k × k) of the backbone's item factors: what fold-in measures against.
+    /// The Gramian (k × k) of the backbone's item factors, used by fold-in.
     pub item_gram: Vec<f64>,
-    /// The same for each segment that has its own factors.
+    /// The Gramians of the segments that have their own factors.
     pub segment_grams: Vec<Option<Vec<f64>>>,
-    /// What scorers are fitted that need neither factors nor segments, by their names.
+    /// The fitted scorers that need neither factors nor segments, by name.
     pub fitted: Vec<(&'static str, Arc<dyn Fitted>)>,
-    /// How the parts make a score.
+    /// The weights of the scorers.
     pub blend: Blend,
-    /// What ratings need besides.
+    /// The parts of a rating model besides the backbone; `None` for implicit feedback.
     pub rated: Option<Rated>,
 }
 
 impl Fit {
-    /// Fits the segments of `of_user` on top of a backbone; those of `own` get a part of their own. Users
-    /// without a segment join the nearest.
+    /// Fits the segments given by `of_user` on top of a backbone. Segments marked in `own` get a part of their own.
+    /// Users without a segment join the nearest one.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
@@ -81,7 +81,7 @@ impl Fit {
             })
             .collect();
         let blend = algorithm.scorers().first().map_or_else(Blend::default, |scorer| Blend::only(scorer));
-        // A Gramian that was cut short is none.
+        // Gramians computed after cancellation are incomplete.
         observer.check()?;
         Ok(Self {
             backbone,
@@ -97,7 +97,7 @@ impl Fit {
         })
     }
 
-    /// Fits some ways to score that need neither factors nor segments.
+    /// Fits scorers that need neither factors nor segments.
     ///
     /// # Errors
     /// Those of [`Method::fit`].
@@ -114,10 +114,10 @@ impl Fit {
         Ok(fitted)
     }
 
-    /// All that is stored of its scorers besides factors: the scorer, the section, and what is in it.
+    /// The sections of its scorers besides factors, as (scorer, section, contents).
     ///
     /// # Errors
-    /// [`crate::EngineError::NotFinite`] where what ratings need cannot be written down.
+    /// [`crate::EngineError::NotFinite`] if the rating model cannot be encoded.
     pub fn sections(&self) -> Result<Vec<(&'static str, &'static str, NewSection<'_>)>> {
         let mut all = Vec::new();
         for (scorer, fitted) in &self.fitted {
@@ -129,8 +129,8 @@ impl Fit {
         Ok(all)
     }
 
-    /// What the scorers of a blend say for a user of the training part `training` that the fit was made from; with `own`
-    /// by the part that their segment has of its own, where it has one.
+    /// The blended scorers for a user of `training`, the interactions that the fit was made from. With `own`, the
+    /// user's segment uses its own part if it has one.
     pub fn blended<'a>(
         &'a self,
         user: u32,
@@ -168,13 +168,13 @@ impl Fit {
             Part { scorer, weight: *weight }
         };
         let parts = blend.0.iter().map(part);
-        // Factors alone rank everything that they cover.
+        // Factors on their own already rank every item.
         let fills = blend.has("factors") && !blend.is_single();
         let few = if fills { popular.of_segment(segment).own() } else { &[] };
         Blended { parts: parts.collect(), popular: few }
     }
 
-    /// The factors of a user, and what they are scored against.
+    /// The factors of a user, and the item factors they are multiplied with.
     fn rows(&self, user: u32, own: bool) -> (&[f32], ItemRows<'_>) {
         let segment = self.segments.of_user[user as usize] as usize;
         let rows =
@@ -183,19 +183,19 @@ impl Fit {
         (user_factors.row(user as usize), ItemRows { backbone: self.backbone.item_factors.view(), own: rows })
     }
 
-    /// The directions that users are divided by.
+    /// The vectors by which users are segmented.
     pub fn tastes(&self) -> Cow<'_, Matrix> {
         let algorithm = if self.rated.is_some() { Algorithm::Rating } else { Algorithm::Als };
         algorithm.tastes(&self.backbone.user_factors)
     }
 }
 
-/// What is popular in a training part: with everybody, and from when it is first asked for in each segment.
+/// Popularity in a training part, overall and per segment. The segments are counted on first use.
 #[derive(Debug)]
 pub struct PopularItems<'a> {
-    /// Items by their users, or by the sum of what is left of their weights.
+    /// Popularity among all users: the number of users of an item or the sum of its confidences.
     pub everybody: Popularity,
-    /// The same, of every item.
+    /// Popularity by item number.
     of_item: Vec<f32>,
     segments: OnceLock<Vec<Popularity>>,
     fit: &'a Fit,
@@ -204,14 +204,14 @@ pub struct PopularItems<'a> {
 }
 
 impl<'a> PopularItems<'a> {
-    /// What is popular in the training part of a fit. With `weighed` popularity is the sum of confidences.
+    /// Counts the items of the training part of a fit; if `weighed`, popularity is the sum of confidences.
     pub fn new(fit: &'a Fit, training: &'a Interactions, weighed: bool) -> Self {
         let of_item = item_popularity(training, weighed);
         let everybody = Popularity::new((0..).zip(of_item.iter().copied()));
         Self { everybody, of_item, segments: OnceLock::new(), fit, training, weighed }
     }
 
-    /// What is popular in a segment, with everybody's popularity where it is small.
+    /// Popularity in a segment, smoothed by that among all users.
     fn of_segment(&self, segment: usize) -> SegmentPopular<'_> {
         let segments = &self.fit.segments;
         let all_users = self.training.users();

@@ -1,6 +1,6 @@
-//! The measurement of a fit on its holdout: what is popular, what all share and what segments have of
-//! their own rank the same held-out items for the same users; the gate decides per segment; the result is
-//! what the gated fit reaches. Ratings are measured by their errors instead.
+//! Measures a fit on its holdout. Popularity, the shared parts and the segments' own parts rank the same held-out items
+//! for the same users. The gate then decides per segment, and the result is what the gated fit reaches. Rating models
+//! are measured by their errors instead.
 
 use super::auc::areas;
 use super::fit::Fit;
@@ -17,42 +17,41 @@ use crate::observer::{Observer, Progress};
 use crate::ranking::Scored;
 use crate::scorers::popularity::item_popularity;
 
-/// What is asked of a measurement of lists.
+/// Which metrics of lists to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricRequest<'a> {
-    /// Lists are cut at these lengths.
+    /// The lengths at which lists are cut.
     pub cuts: &'a [usize],
-    /// Whether the gate decides on this holdout which segments use a part of their own; otherwise the fit
-    /// says it.
+    /// Whether the gate decides on this holdout which segments use their own part; otherwise the fit says so.
     pub gated: bool,
-    /// Whether the area under the ROC curve is measured, for which every item is scored.
+    /// Whether to measure the area under the ROC curve, which requires scoring all items.
     pub areas: bool,
 }
 
 impl MetricRequest<'_> {
-    /// What a training measures.
+    /// The metrics that every training measures.
     pub const BY_TRAINING: Self = Self { cuts: &MEASURED_AT, gated: true, areas: false };
 }
 
-/// What a fit reaches on its holdout.
+/// The metrics of a fit on its holdout.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
     /// The name of the deciding metric in SQL.
     pub metric: &'static str,
-    /// All values; empty where no user has anything held out.
+    /// All metric rows; empty if no user has held-out items.
     pub rows: Vec<MetricRow>,
-    /// What the gate found for each segment.
+    /// The decision of the gate for each segment.
     pub gates: Vec<Gate>,
     /// The measured users, ascending.
     pub users: Vec<u32>,
-    /// What decides, for each measured user: the more the better.
+    /// The deciding value of each measured user; higher is better.
     pub deciding: Vec<f64>,
-    /// The same without the segments' own parts.
+    /// The deciding values without the segments' own parts.
     pub backbone: Vec<f64>,
 }
 
 impl Measurement {
-    /// Measures lists of `fit`, trained on the holdout's training part, on its test part.
+    /// Measures the lists of `fit`, which was trained on the training part of the holdout.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -107,12 +106,12 @@ impl Measurement {
         self.rows.iter().filter(|row| row.segment.is_none()).find(is_deciding)
     }
 
-    /// Whether the deciding metric grows with quality; an error does not.
+    /// Whether higher values of the deciding metric are better, which is false for errors.
     pub fn higher_is_better(&self) -> bool {
         is_higher_better(self.metric)
     }
 
-    /// Whether the deciding metric is worse than that of the baseline by more than half of its interval.
+    /// Whether the deciding metric is worse than that of the baseline by more than half of its confidence interval.
     pub fn is_below_baseline(&self) -> bool {
         self.deciding_row().is_some_and(|row| {
             let lost =
@@ -121,8 +120,8 @@ impl Measurement {
         })
     }
 
-    /// Numbers segments anew: `from` is the old number of each new one. What was measured of segments
-    /// that are no more goes.
+    /// Renumbers the segments: `from` is the old number of each new one. Rows of segments that no longer exist are
+    /// dropped.
     pub fn renumber(&mut self, from: &[Option<u32>]) {
         let new_number = |old: u32| from.iter().position(|&from| from == Some(old)).map(|new| new as u32);
         self.rows.retain_mut(|row| match row.segment {
@@ -139,32 +138,32 @@ impl Measurement {
             .collect();
     }
 
-    /// The mean difference to another measurement of the same holdout by the same metric, paired by user,
-    /// and its standard error; positive where this one is better.
+    /// The mean difference to another measurement by the same metric on the same holdout, paired by user, and its
+    /// standard error; positive if this one is better.
     pub fn paired_difference(&self, other: &Self) -> (f64, f64) {
         let differences: Vec<f64> = self.deciding.iter().zip(&other.deciding).map(|(a, b)| a - b).collect();
         mean_and_error(&differences)
     }
 }
 
-/// The lists of the measured users of a holdout.
+/// The lists of the measured users of a holdout, and the decisions of the gate.
 #[derive(Clone, Debug)]
 pub struct MeasuredLists {
     /// The measured users, ascending.
     pub users: Vec<u32>,
-    /// What the gate finds for each segment on these users.
+    /// The decision of the gate for each segment.
     pub gates: Vec<Gate>,
-    /// What each user reaches on the deciding metric by the parts that all share.
+    /// The deciding metric of each user by the shared parts.
     pub backbone: Vec<f64>,
-    /// Whether each segment is served by a part of its own.
+    /// Whether each segment uses its own part.
     pub uses_own: Vec<bool>,
     shared: Vec<Vec<Scored>>,
     own: Vec<Option<Vec<Scored>>>,
 }
 
 impl MeasuredLists {
-    /// The best `n` of each measured user, by the segments' own parts where these pass the gate, or without
-    /// `gated` wherever the fit has them.
+    /// Ranks the best `n` items of each measured user. Segments use their own part if it passes the gate; without
+    /// `gated`, wherever the fit has one.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -200,14 +199,14 @@ impl MeasuredLists {
         Ok(Self { users, gates, backbone, uses_own, shared, own })
     }
 
-    /// What the measured user at a place is served.
+    /// The list served to the measured user at index `place`.
     pub fn served(&self, place: usize) -> &[Scored] {
         self.own[place].as_ref().unwrap_or(&self.shared[place])
     }
 }
 
-/// What each of some users reaches on the deciding metric, with the part of their segment's own where it has
-/// one, without a gate: for choosing among fits.
+/// The deciding metric of each of `users`, ungated: segments use their own part wherever they have one. For choosing
+/// among fits.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].

@@ -1,4 +1,4 @@
-//! A recipe without the holdout, measured on it; and the choice among several.
+//! Fits on the training split and evaluates on the holdout; and the choice among several algorithms.
 
 use super::blend;
 use super::fit::Fit;
@@ -21,40 +21,40 @@ use crate::segmentation::quality::{Choice, Tried, choose};
 use crate::training::ratings;
 use std::cmp::Ordering;
 
-/// Users on which numbers of segments are compared.
+/// The number of users on which numbers of segments are compared.
 const CHOOSING_USERS: usize = 4_000;
 
-/// A recipe fitted to the training part of a holdout, and what it reaches on the other.
+/// A fit to the training part of a holdout, and its metrics on the test part.
 #[derive(Clone, Debug)]
 pub struct HoldoutRun {
-    /// The fit; segments have the parts of their own that they were measured with.
+    /// The fit, in which segments have the parts they were measured with.
     pub fit: Fit,
-    /// What was decided.
+    /// The options after all automatic choices.
     pub decided: Decided,
-    /// The members in segments.
+    /// The segments of the members.
     pub division: Segmentation,
     /// The numbers of segments that were tried.
     pub choices: Vec<Choice>,
-    /// What it reaches.
+    /// The metrics on the holdout.
     pub measurement: Measurement,
 }
 
-/// An algorithm that `auto` tried, or left out.
+/// An algorithm that `auto` tried or skipped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {
-    /// Which.
+    /// The algorithm.
     pub algorithm: Algorithm,
-    /// What it reached on the deciding metric; none where it was left out.
+    /// Its value of the deciding metric; `None` if it was skipped.
     pub value: Option<f64>,
-    /// How long it took.
+    /// How long the attempt took.
     pub seconds: f64,
     /// Whether it was chosen.
     pub chosen: bool,
-    /// Why, or why not.
+    /// Why it was chosen or not.
     pub reason: String,
 }
 
-/// Fits and measures the algorithm of the options, or for `auto` one after the other.
+/// Fits and measures the algorithm of the options; for `auto`, several one after the other.
 ///
 /// # Errors
 /// As [`run_on_holdout`].
@@ -104,7 +104,7 @@ pub fn choose_algorithm(
             chosen: false,
             reason: String::new(),
         });
-        // A costlier one must be better by a standard error, paired by user.
+        // A more expensive algorithm must be better by a standard error, paired by user.
         let better = best.as_ref().is_none_or(|(_, best)| {
             let (gain, error) = holdout_run.measurement.paired_difference(&best.measurement);
             gain > error
@@ -130,8 +130,8 @@ pub fn choose_algorithm(
     Ok((holdout_run, attempts))
 }
 
-/// Fits a recipe to the training part and measures it. Of several numbers of segments the one that held-out
-/// events say is best is kept.
+/// Fits the options to the training part and measures the fit. Of several numbers of segments, the one with the best
+/// held-out metric is kept.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`], [`crate::EngineError::Column`],
@@ -173,7 +173,7 @@ pub fn run_on_holdout(
     Ok(HoldoutRun { fit, decided, division, choices, measurement })
 }
 
-/// Measures a fit to the training part of a holdout: its lists, or the errors of ratings.
+/// Measures a fit to the training part of a holdout, by its lists or by the errors of its ratings.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
@@ -245,12 +245,12 @@ fn divide(
     Ok((fit, division, choices))
 }
 
-/// Rows that are not zero.
+/// The number of rows that are not zero.
 pub fn active(factors: &Matrix) -> usize {
     (0..factors.rows()).filter(|&row| factors.row(row).iter().any(|&x| x != 0.0)).count()
 }
 
-/// Gives the phases of the fit without the holdout names of their own.
+/// Renames the phases of the holdout fit, so that they differ from those of the final fit.
 struct Measuring<'a>(&'a dyn Observer);
 
 impl Observer for Measuring<'_> {

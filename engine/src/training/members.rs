@@ -1,4 +1,4 @@
-//! The segment of every member of a training, as it is stored.
+//! The segment of every member of a training, as it will be stored.
 
 use super::fit::Fit;
 use super::segmenter::Segmentation;
@@ -8,31 +8,30 @@ use crate::segmentation::hierarchical::MergeTree;
 use crate::segmentation::identity::{Classifier, MemberFit, carried};
 use crate::segmentation::optics::Reached;
 
-/// Members in segments. Vectors of members have one entry for each, in their order.
+/// The segments of all members. Vectors have one entry per member, in order.
 #[derive(Clone, Debug)]
 pub struct Members {
-    /// The segment of every member and how well they fit it.
+    /// The segment of each member, and how well the member fits it.
     pub fits: Vec<MemberFit>,
-    /// Whether they are in no dense place.
+    /// Whether each member is noise, that is in no dense region.
     pub noise: Vec<bool>,
-    /// The merge tree and the leaf of every member.
+    /// The merge tree, and the leaf of each member.
     pub tree: Option<(MergeTree, Vec<u32>)>,
     /// The reachability plot, in its order: its rows are members.
     pub plot: Vec<Reached>,
-    /// How probably each divided member belongs to each segment (rows × segments), and the row of every
-    /// member.
+    /// The probability of each segment for each divided member (rows × segments), and the row of each member.
     pub probabilities: Option<(Matrix, Vec<Option<u32>>)>,
-    /// The name of every segment, where it has one of its own.
+    /// The name of each segment, if it has one.
     pub names: Vec<Option<String>>,
-    /// How a row of users finds its segment.
+    /// Assigns new user rows to segments.
     pub classifier: Option<Classifier>,
-    /// Columns that say nothing about users.
+    /// The columns that carried no information, and why.
     pub left_out: Vec<LeftOut>,
 }
 
 impl Members {
-    /// All `count` members of a division. Members that it does not divide, because they have no factors
-    /// without the holdout, are where `fit` put them.
+    /// Extends a segmentation to all `count` members. Members without a row, because they have no factors on the
+    /// training part, get the segment that `fit` assigned.
     pub fn new(division: Segmentation, count: usize, fit: Option<&Fit>) -> Self {
         let rows = division.for_members(count, |row| row as u32);
         let by_behaviour = division.classifier.is_none();
@@ -43,8 +42,8 @@ impl Members {
                 let own = rows[member].map(|row| partition.fits[row as usize]);
                 let carried = carried_fits.as_ref().and_then(|fits| fits.get(member)).copied();
                 match (own, carried) {
-                    // Distances are those to the factors that are served; the confidence of a mixture or
-                    // a vote is its own.
+                    // Distances refer to the factors that will be served; confidences of a mixture or of k-NN come from
+                    // the segmentation.
                     (Some(own), Some(carried)) if by_behaviour => {
                         let judged = partition.mixture.is_some() || partition.vote.is_some();
                         let confidence = if judged { own.confidence } else { carried.confidence };
@@ -84,7 +83,7 @@ impl Members {
         self.fits.iter().map(|fit| fit.segment).collect()
     }
 
-    /// Number of segments.
+    /// The number of segments.
     pub fn count(&self) -> usize {
         self.names.len()
     }

@@ -1,20 +1,20 @@
-//! A whole training: the fit, its measurement on held-out events, and what is decided by it.
+//! A whole training: the fit, its measurement on held-out events, and the decisions based on it.
 //!
-//! - [`estimate`]: the memory and the disk it takes, before either is taken
-//! - [`user_data`]: what is known about users besides their events, as points
-//! - [`segmenter`]: every member in one segment, by any method
-//! - [`given`]: what a training is given besides its options
-//! - [`mod@fit`]: backbone, segments and neighbours on one set of interactions
-//! - [`ranker`]: how the parts of a fit rank
-//! - [`holdout_metrics`]: popularity, what is shared and what segments have on the same holdout; the gate
+//! - [`estimate`]: the memory and disk space it takes
+//! - [`user_data`]: data about users besides their events, as points
+//! - [`segmenter`]: assigns every member to a segment, by any method
+//! - [`given`]: the inputs of a training besides its options
+//! - [`mod@fit`]: everything learned from one set of interactions
+//! - [`ranker`]: ranks by the parts of a fit
+//! - [`holdout_metrics`]: metrics on the holdout, and the gate
 //! - [`ratings`]: the fit of ratings and its errors
-//! - [`auc`]: how the scores of all items order them
-//! - [`blend`]: how much neighbours count beside factors
+//! - [`auc`]: the area under the ROC curve over all items
+//! - [`blend`]: the weights of scorers in a blend
 //! - [`holdout_run`]: a fit to the training split and its metrics on the holdout; the choice among algorithms
 //! - [`mod@train`]: all of it, from events to a version
-//! - [`mod@segment`]: the same without events
-//! - [`members`]: the segment of every member, as it is stored
-//! - [`segment_report`]: what a person reads about segments
+//! - [`mod@segment`]: a training without events
+//! - [`members`]: the segment of every member, as it will be stored
+//! - [`segment_report`]: profiles and rules that describe segments
 
 pub mod auc;
 pub mod blend;

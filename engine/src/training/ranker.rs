@@ -1,5 +1,5 @@
-//! The lists of measured users: what is popular, what the parts shared by all rank best, and what each
-//! segment's own part ranks best. Serving ranks in the same way.
+//! Ranks for measured users: by popularity, by the parts that all segments share, and by each segment's own part.
+//! Serving ranks in the same way.
 
 use super::fit::{Fit, PopularItems};
 use crate::error::Result;
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// Users whose scores are held at once.
+/// The number of users whose scores are held at once.
 const BATCH_USERS: usize = 2_048;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "measuring";
@@ -19,24 +19,24 @@ pub const PHASE: &str = "measuring";
 /// Ranks for users of the training part that a fit was made from.
 #[derive(Clone, Debug)]
 pub struct Ranker<'a> {
-    /// The fit.
+    /// The fit that ranks.
     pub fit: &'a Fit,
-    /// What it was made from.
+    /// The interactions that the fit was made from.
     pub training: &'a Interactions,
-    /// How its scorers make a score.
+    /// The weights of the scorers.
     pub blend: Blend,
-    /// What is popular in the training part.
+    /// Popularity in the training part.
     pub popular: Arc<PopularItems<'a>>,
 }
 
 impl<'a> Ranker<'a> {
-    /// Ranks as the fit does. With `weighed` popularity is the sum of confidences.
+    /// Ranks by the blend of the fit; if `weighed`, popularity is the sum of confidences.
     pub fn new(fit: &'a Fit, training: &'a Interactions, weighed: bool) -> Self {
         let popular = Arc::new(PopularItems::new(fit, training, weighed));
         Self { fit, training, blend: fit.blend.clone(), popular }
     }
 
-    /// What the scorers of a blend say for a user; with `own` by the part that their segment has of its own.
+    /// The blended scorers for a user; with `own`, the user's segment uses its own part.
     pub fn blended<'b>(
         &'b self,
         user: u32,
@@ -47,22 +47,22 @@ impl<'a> Ranker<'a> {
         self.fit.blended(user, own, blend, self.training, &self.popular, scratch)
     }
 
-    /// What counts of what a user has, ascending.
+    /// The user's items that the model uses, ascending.
     pub fn history(&self, user: u32) -> &'a [u32] {
         self.training.by_user().row(user as usize).0
     }
 
-    /// All that a user has, ascending: it is in no list.
+    /// All items of a user, ascending; they are excluded from lists.
     pub fn seen(&self, user: u32) -> &'a [u32] {
         self.training.seen(user as usize)
     }
 
-    /// The `n` most popular items that each user does not have.
+    /// The `n` most popular items that each user does not have yet.
     pub fn popular(&self, users: &[u32], n: usize) -> Vec<Vec<Scored>> {
         users.par_iter().map(|&user| self.popular.everybody.view().top(self.seen(user), n)).collect()
     }
 
-    /// The best `n` of each user by the parts that all share.
+    /// The best `n` items of each user by the parts that all segments share.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -70,8 +70,8 @@ impl<'a> Ranker<'a> {
         if self.blend != Blend::only("factors") {
             return self.lists(users, false, &self.blend, n, observer);
         }
-        // Factors alone are products of matrices. The backbone may hold items nobody has in training: they have zero
-        // factors and score nothing.
+        // Factors alone can be scored by matrix products. Items of the backbone that nobody has in this training part
+        // have zero factors and score 0.
         let backbone = &self.fit.backbone;
         let scoring = Scoring { item_factors: backbone.item_factors.view(), items: None };
         let mut lists = Vec::with_capacity(users.len());
@@ -82,7 +82,7 @@ impl<'a> Ranker<'a> {
         Ok(lists)
     }
 
-    /// The best `n` of each user whose segment has a part of its own, by that part.
+    /// The best `n` items of each user by the part of the user's segment; `None` if the segment has none of its own.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -116,7 +116,7 @@ impl<'a> Ranker<'a> {
         Ok(lists)
     }
 
-    /// The best `n` of each user by a blend of scorers.
+    /// The best `n` items of each user by a blend of scorers.
     fn lists(
         &self,
         users: &[u32],

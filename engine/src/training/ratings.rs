@@ -1,4 +1,4 @@
-//! The fit of ratings, and its errors on the holdout beside those of biases.
+//! Fits a rating model, and compares its errors on the holdout with those of biases.
 
 use crate::error::Result;
 use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
@@ -19,7 +19,7 @@ use crate::training::holdout_metrics::Measurement;
 /// The name of the deciding metric in SQL.
 const DECIDING_NAME: &str = "rmse";
 
-/// Trains on ratings, with what is known about users and items.
+/// Trains on ratings and on the attributes of users and items.
 ///
 /// # Errors
 /// [`crate::EngineError::NothingToTrainOn`], [`crate::EngineError::NotFinite`],
@@ -40,7 +40,7 @@ pub fn train(
     Ok((backbone, Rated { mean, scale: (lowest, highest), item_patterns, fold_in, encoder }))
 }
 
-/// The rows of a table as features; none where it has no column.
+/// Encodes the rows of a table as features; `None` if it has no columns.
 fn attributes(table: &Table, observer: &dyn Observer) -> Result<Option<(AttributeEncoder, Attributes)>> {
     if table.columns().is_empty() {
         return Ok(None);
@@ -50,7 +50,7 @@ fn attributes(table: &Table, observer: &dyn Observer) -> Result<Option<(Attribut
     Ok(Some((encoder, attributes)))
 }
 
-/// Measures predictions of the held-out ratings.
+/// Measures the predictions of held-out ratings.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
@@ -71,7 +71,7 @@ pub fn measure(
         true => Vec::new(),
         false => errors(&model, &baseline, groups, seed, observer)?,
     };
-    // The more the better: the negative squared error.
+    // Negated, because higher deciding values must be better.
     let deciding: Vec<f64> = model
         .iter()
         .map(|pairs| {
@@ -83,7 +83,7 @@ pub fn measure(
     Ok(Measurement { metric: DECIDING_NAME, rows, gates, users, backbone: deciding.clone(), deciding })
 }
 
-/// The predicted and the actual rating of everything that is held out of some users.
+/// The (predicted, actual) pairs of all held-out ratings of `users`.
 pub fn predictions(fit: &Fit, rated: &Rated, holdout: &Holdout, users: &[u32]) -> Vec<Vec<(f32, f32)>> {
     pairs(holdout, users, |user, item| {
         let product = dot(fit.backbone.user_factors.row(user), fit.backbone.item_factors.row(item));

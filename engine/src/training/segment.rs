@@ -1,4 +1,4 @@
-//! A training without events: users divided by what is known about them.
+//! A training without events, which segments users by their attributes.
 
 use super::members::Members;
 use super::segmenter::{PreviousSegments, Segmentation, Segmenter};
@@ -9,7 +9,7 @@ use crate::options::checked::Options;
 use crate::segmentation::Target;
 use crate::segmentation::quality::{Choice, CountSource, Tried, choose};
 
-/// What such a training leaves.
+/// The result of a training without events.
 #[derive(Clone, Debug)]
 pub struct Segmented {
     /// The segment of every user.
@@ -18,7 +18,7 @@ pub struct Segmented {
     pub choices: Vec<Choice>,
 }
 
-/// Divides users.
+/// Segments the users.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NothingToDivideBy`],
@@ -48,7 +48,7 @@ pub fn segment(
     Ok(Segmented { members, choices: choices.unwrap_or(on_all) })
 }
 
-/// Users on which the number of segments is chosen where there are more: every number costs a division.
+/// The maximum number of users on which the number of segments is chosen, since each candidate takes a clustering.
 const CHOOSING_ROWS: usize = 20_000;
 
 fn chosen(divisions: &[Segmentation], asked: CountSource) -> (usize, Vec<Choice>) {

@@ -1,4 +1,4 @@
-//! What a person reads about segments: profiles and rules, from everything that is known about users.
+//! Describes segments for people: profiles and rules, from everything that is known about users.
 
 use super::user_data::{UserData, beside};
 use crate::error::{EngineError, Result};
@@ -14,19 +14,18 @@ use crate::segmentation::quality::population_stability;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "profiles";
 
-/// What a person reads.
+/// A description of all segments.
 #[derive(Clone, Debug)]
 pub struct SegmentReport {
-    /// What makes segments different.
+    /// The distinguishing features of each segment.
     pub profiles: Vec<ProfileRow>,
-    /// Who is in each segment, in words.
+    /// A readable rule for membership in each segment.
     pub rules: Vec<Option<Rule>>,
-    /// The population stability index of each feature since the version before, where that was divided by
-    /// attributes.
+    /// The population stability index of each feature since the previous version, if that was segmented by attributes.
     pub stability: Vec<(String, f64)>,
 }
 
-/// Reads `count` segments of members.
+/// Describes the `count` segments of `members`.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
@@ -53,7 +52,7 @@ pub fn read(
     Ok(SegmentReport { profiles, rules, stability })
 }
 
-/// How far the distribution of each feature moved; a feature that changed its kind has no answer.
+/// The population stability index of each feature; features whose type changed are skipped.
 fn stability(encoder: &Encoder, table: &Table, observer: &dyn Observer) -> Result<Vec<(String, f64)>> {
     let now = match encoder.shares(table, observer) {
         Err(EngineError::Column { .. }) => return Ok(Vec::new()),
@@ -63,7 +62,7 @@ fn stability(encoder: &Encoder, table: &Table, observer: &dyn Observer) -> Resul
     Ok(fitted.map(|((name, before), (_, now))| (name, population_stability(&before, &now))).collect())
 }
 
-/// The columns of users but the label, and the activity of members.
+/// The columns of users except the label, and the members' activity.
 fn readable(
     described: &UserData,
     events: Option<&Events>,

@@ -1,4 +1,4 @@
-//! Finding the segments of a training: every member in one group, by any method.
+//! Finds the segments of a training, by any method.
 
 use super::user_data::{Points, UserData};
 use crate::auto::AutoOr;
@@ -15,39 +15,39 @@ use crate::segmentation::partition::{Partition, Partitioner, PointSet};
 use crate::segmentation::quality::CountSource;
 use crate::segmentation::rfm::{NAMED, RfmScorer, RfmSegments, rfm_values};
 
-/// The segments that members had before.
+/// The segments of the previous version.
 #[derive(Clone, Debug)]
 pub struct PreviousSegments<'a> {
-    /// The group of every member, from 0; none for those who were not there.
+    /// The group of each member, from 0; `None` for members who are new.
     pub of_member: &'a [Option<u32>],
-    /// How many groups there were.
+    /// The number of groups.
     pub count: usize,
 }
 
-/// Members in groups.
+/// A division of members into groups.
 #[derive(Clone, Debug)]
 pub struct Segmentation {
-    /// The members that are divided, ascending; the rows of the partition.
+    /// The members that are divided, ascending. Row i of the partition is `members[i]`.
     pub members: Vec<u32>,
-    /// Their groups.
+    /// The group of each row.
     pub partition: Partition,
-    /// How many groups.
+    /// The number of groups.
     pub count: usize,
-    /// The names of the groups, where they have any of their own.
+    /// The names of the groups, for methods that name them.
     pub names: Vec<Option<String>>,
-    /// How a row of users finds its group.
+    /// Assigns new user rows to groups.
     pub classifier: Option<Classifier>,
-    /// Columns that say nothing.
+    /// The columns that carried no information, and why.
     pub left_out: Vec<LeftOut>,
 }
 
 impl Segmentation {
-    /// The group of each of `count` members.
+    /// The group of each of `count` members; `None` for those that are not divided.
     pub fn of_members(&self, count: usize) -> Vec<Option<u32>> {
         self.for_members(count, |row| self.partition.of_row[row])
     }
 
-    /// Something of each of `count` members that have a row.
+    /// Scatters a value of each row to `count` members; `None` for those that are not divided.
     pub fn for_members<T: Clone>(&self, count: usize, of_row: impl Fn(usize) -> T) -> Vec<Option<T>> {
         let mut of_members = vec![None; count];
         for (row, &member) in self.members.iter().enumerate() {
@@ -57,19 +57,19 @@ impl Segmentation {
     }
 }
 
-/// Finds segments.
+/// Finds the segments of members.
 #[derive(Clone, Copy, Debug)]
 pub struct Segmenter<'a> {
-    /// What is known about members.
+    /// Data about the members.
     pub described: &'a UserData,
-    /// The settings.
+    /// The options of the training.
     pub options: &'a Options,
-    /// The segments to begin with.
+    /// The previous segments, from which to start.
     pub before: Option<&'a PreviousSegments<'a>>,
 }
 
 impl Segmenter<'_> {
-    /// How many groups to try, and who says so. `found` is what the data allow.
+    /// The numbers of groups to try, and where they come from. `found` is the range that the data support.
     pub fn target(&self, found: Target) -> (Target, CountSource) {
         let segmentation = &self.options.segmentation;
         let of_scores =
@@ -83,7 +83,7 @@ impl Segmenter<'_> {
         let kept = self.before.filter(|_| segmentation.keep).map(|before| before.count);
         let (least, most) = (found.counts.first(), found.counts.last());
         match (kept, least, most) {
-            // As many as before, while the data allow about as many.
+            // Keep the previous number while it is within a factor of two of what the data support.
             (Some(kept), Some(&least), Some(&most)) if kept > 1 && 2 * kept >= least && kept <= 2 * most => {
                 (Target { counts: vec![kept], least: 1 }, CountSource::Kept)
             }
@@ -91,7 +91,8 @@ impl Segmenter<'_> {
         }
     }
 
-    /// One division for each number of groups of the target; methods that find the number give one.
+    /// Computes one segmentation per number of groups in the target; methods that find the number themselves compute
+    /// one.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`], [`EngineError::NothingToDivideBy`], [`EngineError::Column`],
@@ -132,7 +133,7 @@ impl Segmenter<'_> {
         let of_rows = |of_member: &[Option<u32>]| -> Vec<Option<u32>> {
             members.iter().map(|&member| of_member.get(member as usize).copied().flatten()).collect()
         };
-        // Labels that no member carries are no segments.
+        // Labels without any member do not become segments.
         let labels = labels.map(|labels| held(&of_rows(&labels.of_each()), &labels.names));
         let start = self.before.filter(|_| segmentation.keep).map(|before| of_rows(before.of_member));
         let partitioner = Partitioner {
@@ -152,7 +153,8 @@ impl Segmenter<'_> {
             };
             let classifier = encoder.clone().map(|encoder| {
                 let rule = match (&partition.mixture, &partition.vote) {
-                    // Behaviour beside attributes is not known of a row: the means of attributes decide.
+                    // A single row carries attributes but no behaviour, so it is assigned by the mean attributes of the
+                    // groups.
                     _ if encoder.dimensions() < space.points.columns() => {
                         PointRule::Nearest(first_columns(&partition.centroids, encoder.dimensions()))
                     }
@@ -174,7 +176,7 @@ impl Segmenter<'_> {
         Ok(divisions.collect())
     }
 
-    /// The columns of users that are not read.
+    /// The columns of users that are not among `read`.
     fn unused(&self, read: Vec<String>) -> Vec<String> {
         let columns = self.described.table.columns().iter().map(|column| &column.name);
         let names = columns.chain(&self.described.others);
@@ -186,7 +188,7 @@ impl Segmenter<'_> {
         let labels = self.described.labels(&column)?;
         let (of_row, held) = held(&labels.of_each(), &labels.names);
         let mut names: Vec<Option<String>> = held.into_iter().map(Some).collect();
-        // Users without a label are a segment of their own.
+        // Users without a label form a segment of their own.
         let without = names.len() as u32;
         if of_row.iter().any(Option::is_none) {
             names.push(None);
@@ -242,10 +244,10 @@ impl Segmenter<'_> {
     }
 }
 
-/// Scores go from 1 to this.
+/// The highest RFM score; scores start at 1.
 const QUANTILES: u8 = 5;
 
-/// Groups that are given, not found: everybody fits theirs.
+/// A segmentation whose groups are given rather than found, so that every member fits perfectly.
 fn named(of_row: Vec<u32>, names: Vec<Option<String>>, classifier: Option<Classifier>) -> Segmentation {
     let fits = of_row.iter().map(|&segment| MemberFit::given(segment)).collect();
     Segmentation {
@@ -258,7 +260,7 @@ fn named(of_row: Vec<u32>, names: Vec<Option<String>>, classifier: Option<Classi
     }
 }
 
-/// The labels that rows carry, numbered anew, with their names.
+/// Drops labels that no row carries, and renumbers the others.
 fn held(of_row: &[Option<u32>], names: &[String]) -> (Vec<Option<u32>>, Vec<String>) {
     let mut kept: Vec<u32> = of_row.iter().flatten().copied().collect();
     kept.sort_unstable();

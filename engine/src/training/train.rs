@@ -1,4 +1,4 @@
-//! A training from events to a version: measured without the holdout, refitted on everything.
+//! A full training from events to a version: measured on a holdout, then refitted to all events.
 
 use super::fit::Fit;
 use super::given::Given;
@@ -22,16 +22,16 @@ use crate::segmentation::identity::match_segments;
 use crate::segmentation::options::Target;
 use crate::segmentation::quality::Choice;
 
-/// What a training leaves.
+/// The result of a training.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// All events as interactions; what the fit was trained on.
+    /// All events as interactions, which the final fit was trained on.
     pub interactions: Interactions,
     /// How events were weighted.
     pub weighting: Weighting,
-    /// What was decided.
+    /// The options after all automatic choices.
     pub decided: Decided,
-    /// The fit on all events.
+    /// The fit to all events.
     pub fit: Fit,
     /// The segment of every member.
     pub members: Members,
@@ -41,29 +41,29 @@ pub struct Trained {
     pub attempts: Vec<Attempt>,
     /// How events were held out.
     pub split: Split,
-    /// The ways to hold out events that would not do.
+    /// The splits that were tried first and rejected.
     pub passed_over: Vec<PassedOver>,
-    /// The algorithm that was asked for, where popularity is so much better that it took its place.
+    /// The requested algorithm, if it was replaced because popularity ranks better.
     pub gave_way: Option<GaveWay>,
-    /// What the same recipe reaches on the holdout, trained without it.
+    /// The metrics of the same options on the holdout.
     pub measurement: Measurement,
-    /// The same for the recipe that is to be replaced.
+    /// The metrics of the options of the version being replaced, on the same holdout.
     pub previous: Option<Measurement>,
 }
 
-/// An algorithm that ranks worse than what is popular.
+/// An algorithm that was replaced because it ranks worse than popularity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GaveWay {
-    /// Which.
+    /// The algorithm.
     pub algorithm: Algorithm,
-    /// What it reached on the deciding metric.
+    /// Its value of the deciding metric.
     pub value: f64,
-    /// What popularity reached.
+    /// The value that popularity reached.
     pub baseline: f64,
 }
 
-/// Trains. `previous` are the options of the version that is to be replaced, where they differ: the
-/// same holdout then also measures them.
+/// Trains a version. `previous` are the options of the version being replaced, if they differ; they are then measured
+/// on the same holdout.
 ///
 /// # Errors
 /// [`EngineError::Cancelled`], [`EngineError::NotFinite`], [`EngineError::NothingToTrainOn`],
@@ -108,9 +108,8 @@ pub fn train(
         return Err(EngineError::NothingToTrainOn { reason });
     }
     decided.shift = interactions.scale().shift;
-    // Segments are found without the holdout, so that the gate's verdict is on the same segments. Only
-    // where events say more about users than their factors, they are found again from all events,
-    // beginning with those.
+    // Segments come from the training part, so that the gate's decisions apply to the same segments. Only if they are
+    // based on more than factors are they searched again on all events, starting from the first ones.
     let users = events.users().len();
     let count = given.described.table.rows();
     let (backbone, rated) = final_backbone(given, &interactions, &decided, options, observer)?;
@@ -152,8 +151,8 @@ pub fn train(
     })
 }
 
-/// Whether an algorithm that was asked for is worse than what is popular, by more than the interval of its measurement.
-/// What is popular always can be ranked by; of ratings there is no such second.
+/// Whether the requested algorithm is worse than popularity by more than its confidence interval. Rating models are
+/// never replaced, because popularity does not predict ratings.
 fn gives_way(holdout_run: &HoldoutRun) -> Option<GaveWay> {
     let (algorithm, measurement) = (holdout_run.decided.algorithm, &holdout_run.measurement);
     let row = measurement.deciding_row().filter(|_| measurement.is_below_baseline())?;
@@ -161,7 +160,7 @@ fn gives_way(holdout_run: &HoldoutRun) -> Option<GaveWay> {
     ranks.then_some(GaveWay { algorithm, value: row.value, baseline: row.baseline })
 }
 
-/// An algorithm that gave way, and popularity.
+/// The attempts to report when popularity replaces an algorithm.
 fn attempts_of(own: GaveWay, popular: &HoldoutRun) -> Vec<Attempt> {
     let attempt = |algorithm, value, chosen, reason: &str| {
         let reason = reason.to_owned();
@@ -179,8 +178,7 @@ fn attempts_of(own: GaveWay, popular: &HoldoutRun) -> Vec<Attempt> {
     ]
 }
 
-/// The factors on all events. They begin with those of the deployed version where these are given: half the
-/// sweeps then reach the same.
+/// Fits the factors to all events. A start from those of the deployed version needs only half the sweeps.
 fn final_backbone(
     given: Given<'_>,
     interactions: &Interactions,
@@ -209,7 +207,7 @@ fn final_backbone(
     Ok((backbone, None))
 }
 
-/// The same segments found again from all events.
+/// Finds the segments again on all events, starting from `found`.
 fn found_again(
     given: Given<'_>,
     division: &Segmentation,
@@ -231,7 +229,7 @@ fn found_again(
         .ok_or_else(|| EngineError::NothingToDivideBy { reason: "there are no segments".to_owned() })
 }
 
-/// Of each new group, the group it was before.
+/// For each new group, the number of the group it was before.
 fn match_back(found: &[Option<u32>], again: &[Option<u32>], count: usize) -> Vec<Option<u32>> {
     let ids: Vec<Option<i32>> = found.iter().map(|group| group.map(|group| group as i32)).collect();
     match_segments(&ids, again, count).into_iter().map(|id| id.map(|id| id as u32)).collect()

@@ -1,4 +1,4 @@
-//! What is known about users besides their events, and the points that segmentation divides.
+//! Data about users besides their events, and the points that segmentation divides.
 
 use crate::error::{EngineError, Result};
 use crate::features::{
@@ -15,66 +15,65 @@ use crate::segmentation::kmeans::Geometry;
 use crate::segmentation::rfm::rfm_values;
 use crate::segmentation::{On, PointSet, SegmentationMethod};
 
-/// What is known about the members of a training: first the users of the events in their order, then
-/// those who have none.
+/// Data about the members of a training. Members are the users of the events, in order, followed by users without
+/// events.
 #[derive(Clone, Debug, Default)]
 pub struct UserData {
-    /// A row for every member, with the columns of `users`; without columns where there is no such
-    /// relation.
+    /// The columns of `users`, with one row per member; no columns if there is no such relation.
     pub table: Table,
-    /// The names of columns of `users` that are not in the table: a row that is classified may have them.
+    /// The columns of `users` that are not in the table. Rows to be classified may contain them.
     pub others: Vec<String>,
-    /// A row for every item of the events, with the columns of `items`; empty without such a relation.
+    /// The columns of `items`, with one row per item of the events; empty if there is no such relation.
     pub items: Table,
-    /// The category of every item, where a column names it.
+    /// The category of each item, if a category column is named.
     pub categories: Option<Labels>,
-    /// The moment from which age is counted (microseconds since 2000), where one is given.
+    /// The moment that ages refer to, in microseconds since 2000; `None` to derive it from the data.
     pub as_of: Option<i64>,
 }
 
-/// Labels as numbers.
+/// A column of labels, as numbers and names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Labels {
-    /// Of every member or item; [`NO_LEVEL`] where there is none.
+    /// The label of each member or item; [`NO_LEVEL`] if it has none.
     pub codes: Vec<u32>,
-    /// Their names.
+    /// The name of each label.
     pub names: Vec<String>,
 }
 
 impl Labels {
-    /// The label of each, where there is one.
+    /// The label of each row.
     pub fn of_each(&self) -> Vec<Option<u32>> {
         self.codes.iter().map(|&code| (code != NO_LEVEL).then_some(code)).collect()
     }
 }
 
-/// The points of a training's members.
+/// The members of a training as points.
 #[derive(Clone, Debug)]
 pub struct Points {
-    /// One row for every member of `members`.
+    /// One point for each entry of `members`.
     pub space: PointSet,
     /// The members that have a point, ascending.
     pub members: Vec<u32>,
-    /// How attributes became points, and which of the dimensions they are (from the first).
+    /// The encoder of the attributes, which are the first dimensions of the points.
     pub encoder: Option<Encoder>,
-    /// Columns that say nothing.
+    /// The columns that carried no information, and why.
     pub left_out: Vec<LeftOut>,
 }
 
 impl UserData {
-    /// The users of events, of whom nothing else is known.
+    /// The users of events, without other data.
     pub fn users_of(events: &Events) -> Self {
         Self { table: Table::of_rows(events.users().len()), ..Self::default() }
     }
 
-    /// Some of the members, chosen by the seed.
+    /// A sample of `count` members, chosen by the seed.
     pub fn sample(&self, count: usize, seed: u64) -> Self {
         let rows = sample((0..self.table.rows() as u32).collect(), count, seed);
         Self { table: self.table.select(&rows), as_of: Some(self.as_of(None)), ..Self::default() }
     }
 
-    /// The moment from which age is counted: as given, else the latest event, else the latest moment in
-    /// the table; so that the same data give the same segments on any day.
+    /// The moment that ages refer to: the given one, else the latest event, else the latest moment in the table. It
+    /// does not depend on the clock, so that equal data give equal segments.
     pub fn as_of(&self, events: Option<&Events>) -> i64 {
         let latest_event = events.filter(|events| events.is_timed()).map(Events::latest);
         let in_table = || {
@@ -90,7 +89,7 @@ impl UserData {
     /// The labels in a column.
     ///
     /// # Errors
-    /// [`EngineError::Column`] where it does not hold labels.
+    /// [`EngineError::Column`] if the column does not hold labels.
     pub fn labels(&self, name: &str) -> Result<Labels> {
         let refuse =
             |reason: &str| EngineError::Column { column: name.to_owned(), reason: reason.to_owned() };
@@ -104,7 +103,7 @@ impl UserData {
         }
     }
 
-    /// True where the points depend on events beyond factors.
+    /// Whether the points depend on events in other ways than through factors.
     pub fn reads_events(options: &Options) -> bool {
         let segmentation = &options.segmentation;
         match segmentation.method {
@@ -114,7 +113,7 @@ impl UserData {
         }
     }
 
-    /// The columns that segments are found from: those of `users` that are asked for, and activity.
+    /// The columns that users are segmented by: the selected ones of `users`, and activity.
     fn attributes(
         &self,
         options: &Options,
@@ -137,7 +136,7 @@ impl UserData {
         }
     }
 
-    /// What the events tell about every member; null for members without events.
+    /// Aggregates of the events of every member; null for members without events.
     ///
     /// # Errors
     /// [`EngineError::Missing`], [`EngineError::Cancelled`].
@@ -150,26 +149,26 @@ impl UserData {
         Ok(self.all_members(&table))
     }
 
-    /// A table of the users of the events as one of all members.
+    /// Extends a table of the users of events to all members.
     fn all_members(&self, table: &Table) -> Table {
         let rows: Vec<Option<u32>> =
             (0..self.table.rows()).map(|member| (member < table.rows()).then_some(member as u32)).collect();
         table.scatter(&rows)
     }
 
-    /// Recency, frequency and monetary value of every member.
+    /// The recency, frequency and monetary value of every member.
     ///
     /// # Errors
-    /// [`EngineError::Missing`] where events have no times, [`EngineError::Cancelled`].
+    /// [`EngineError::Missing`] if events have no times, [`EngineError::Cancelled`].
     pub fn rfm(&self, events: &Events, observer: &dyn Observer) -> Result<Table> {
         Ok(self.all_members(&rfm_values(events, self.as_of(Some(events)), observer)?))
     }
 
-    /// The points of all members, from what `options` divide by. `user_factors` are those of the users
-    /// of the events (users × k).
+    /// The points of all members, from the data that `options` select. `user_factors` belong to the users of the events
+    /// (users × k).
     ///
     /// # Errors
-    /// [`EngineError::NothingToDivideBy`] where no column says anything.
+    /// [`EngineError::NothingToDivideBy`] if no column carries information.
     pub fn points(
         &self,
         options: &Options,
@@ -209,8 +208,7 @@ impl UserData {
     }
 }
 
-/// Columns of users, then what their events tell; where a column of users has the same name, that of the
-/// events says so in its own.
+/// Joins the columns of users and those derived from events. If names clash, the derived column is renamed.
 pub fn beside(users: Table, of_events: Table) -> Result<Table> {
     let rows = of_events.rows();
     let renamed = of_events.into_columns().into_iter().map(|column| {
@@ -221,7 +219,7 @@ pub fn beside(users: Table, of_events: Table) -> Result<Table> {
     users.with(of_events)
 }
 
-/// The direction of the factors of every user that has any.
+/// The normalized factors of every user who has any.
 fn behaviour(factors: &Matrix) -> Points {
     let points = unit_rows(factors);
     let members: Vec<u32> = (0..points.rows() as u32)
@@ -232,8 +230,8 @@ fn behaviour(factors: &Matrix) -> Points {
     Points { space, members, encoder: None, left_out: Vec::new() }
 }
 
-/// Attributes beside behaviour, which is scaled to the same total variance; members without events
-/// stand at the mean of behaviour, which is the origin.
+/// Appends behaviour to attributes, scaled to the same total variance. Members without events get the mean of
+/// behaviour, which is the origin.
 fn side_by_side(attributes: &Matrix, encoder: &Encoder, directions: &Matrix) -> Matrix {
     let (n, k) = (directions.rows().max(1) as f64, directions.columns());
     let mut mean = vec![0.0f64; k];
@@ -243,7 +241,7 @@ fn side_by_side(attributes: &Matrix, encoder: &Encoder, directions: &Matrix) -> 
     mean.iter_mut().for_each(|sum| *sum /= n);
     let spread = |row: &[f32]| row.iter().zip(&mean).map(|(&x, m)| (f64::from(x) - m).powi(2)).sum::<f64>();
     let variance = (0..directions.rows()).map(|row| spread(directions.row(row))).sum::<f64>() / n;
-    // Every column of attributes has a total variance of one.
+    // Every attribute column has a total variance of one.
     let scale = if variance > 0.0 { (encoder.reads().len() as f64 / variance).sqrt() } else { 0.0 };
     let width = attributes.columns() + k;
     let mut points = Matrix::zeros(attributes.rows(), width);

@@ -1,4 +1,4 @@
-//! Storing models, and changing what is stored of them.
+//! Stores and modifies models.
 
 use super::model::{ColumnNames, EventsSource, NewModel, RelationRef};
 use crate::catalog::statement::{as_owner, execute, query, write};
@@ -6,7 +6,7 @@ use crate::error::Result;
 use pgrx::JsonB;
 use serde_json::Value;
 
-/// Stores a new model; gives its key, or none where the name is taken.
+/// Stores a new model and returns its key; `None` if the name is taken.
 pub fn insert(new: NewModel) -> Result<Option<i64>> {
     let events = new.events.as_ref();
     let columns = events.map(|events| events.columns.clone());
@@ -75,17 +75,17 @@ pub fn bind(
     })
 }
 
-/// A relation of a model whose name another has by now.
+/// A relation of a model whose former name now belongs to another relation.
 pub struct Swapped {
-    /// The argument that says which it is.
+    /// The argument that named the relation.
     pub argument: String,
     /// The name it had.
     pub name: String,
-    /// The name it has.
+    /// The name it has now.
     pub now: String,
 }
 
-/// Those relations of a model whose names others have by now.
+/// The relations of a model whose former names now belong to other relations.
 pub fn swapped(model_id: i64) -> Result<Vec<Swapped>> {
     let sql = "SELECT bound.argument, bound.name, bound.relation::regclass::text FROM segrec_catalog.models model, \
                    LATERAL (VALUES ('events', model.events_name, model.events::oid), ('users', model.users_name, model.users::oid), \
@@ -109,8 +109,8 @@ pub fn set_options(model_id: i64, options: Value) -> Result<()> {
     })
 }
 
-/// Lets a version answer from the next statement on, and writes down whose segment changes by it; false where the version
-/// is gone. Who drops a version locks the model's row before looking which one is deployed.
+/// Deploys a version from the next statement on, and records the users whose segment changes; false if the version is
+/// gone. Dropping a version locks the model's row before it checks which one is deployed.
 pub fn deploy(model_id: i64, version_id: i64) -> Result<bool> {
     as_owner(|| {
         execute(
@@ -126,8 +126,8 @@ pub fn deploy(model_id: i64, version_id: i64) -> Result<bool> {
         if there.is_empty() {
             return Ok(false);
         }
-        // Users that left or changed their segment, then those that came or changed it. Both look rows up by whole keys, so
-        // that they are quick even where the planner knows nothing of the history yet and goes through it row by row.
+        // Users who left or changed their segment, then those who joined or changed it. Both look up rows by full keys,
+        // which stays fast even if the planner has no statistics of the history yet and scans it row by row.
         execute(
             "UPDATE segrec_catalog.segment_history history SET valid_to = deployed.deployed_at \
              FROM segrec_catalog.versions deployed \

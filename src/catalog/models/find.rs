@@ -1,4 +1,4 @@
-//! Finding models, as the caller may see them.
+//! Looks up models that the caller may see.
 
 use super::model::{Model, columns, model};
 use crate::catalog::statement::{CatalogRow, PreparedQuery, as_owner, query};
@@ -7,21 +7,21 @@ use crate::pg::security::rights::acts_for;
 use pgrx::pg_sys;
 use std::cell::RefCell;
 
-/// Which model a call means.
+/// The model that a call refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted<'a> {
-    /// That of the name.
+    /// The model with this name.
     Named(&'a str),
-    /// The only one that can answer.
+    /// The only model that can answer.
     Only(Answers),
 }
 
-/// What a model must have to answer a call that names none.
+/// What a model needs to answer a call that does not name one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answers {
-    /// A deployed version answers calls for segments.
+    /// A deployed version, for calls about segments.
     Segments,
-    /// A deployed version and events answer calls for lists.
+    /// A deployed version and events, for calls for lists.
     Lists,
 }
 
@@ -36,7 +36,7 @@ impl Answers {
 }
 
 impl Wanted<'_> {
-    /// Which of the three it is, and the name.
+    /// The variant's index, and the name.
     pub fn key(&self) -> (usize, &str) {
         match self {
             Self::Named(name) => (0, name),
@@ -46,15 +46,15 @@ impl Wanted<'_> {
     }
 }
 
-/// The look-ups of a model by name, and of any two that answer; a statement for each, so that each keeps its plan.
+/// One prepared lookup per variant of [`Wanted`], so that each keeps its plan.
 type LookUps = [RefCell<Option<PreparedQuery>>; 3];
 
 thread_local! {
-    /// Among all models, and among those the caller may use.
+    /// Lookups among all models, and among those that the caller may use.
     static FIND: [LookUps; 2] = const { [const { [const { RefCell::new(None) }; 3] }; 2] };
 }
 
-/// At most two models of a relation.
+/// At most two models of the given relation.
 fn look_up<T>(
     [by_name, segments, lists]: &LookUps,
     wanted: Wanted<'_>,
@@ -78,16 +78,16 @@ fn look_up<T>(
     }
 }
 
-/// The usable model of that name.
+/// The usable model with this name.
 pub fn find(name: &str) -> Result<Option<Model>> {
     Ok(find_wanted(Wanted::Named(name))?.0.pop())
 }
 
-/// Up to two usable models, and whether there is no other for anybody.
+/// Up to two usable models, and whether no other models exist for anyone.
 pub fn find_wanted(wanted: Wanted<'_>) -> Result<(Vec<Model>, bool)> {
     FIND.with(|[all, usable]| {
-        // Whoever acts for the owner may do everything, and is told so without the plan of the view, which costs
-        // more than the rest of a look-up.
+        // The owner of the catalog may use every model; avoid planning the view for it, which costs more than the rest
+        // of a lookup.
         let found = as_owner(|| {
             let what = || format!("{}, owner::oid FROM segrec_catalog.owned_models", columns("true", "true"));
             look_up(all, wanted, what, |row| Ok((row.value::<pg_sys::Oid>(20)?, model(row)?)))
@@ -109,7 +109,7 @@ pub fn names() -> Result<Vec<String>> {
     query("SELECT name FROM segrec_catalog.usable_models ORDER BY name", &[], |row| row.value(1))
 }
 
-/// The names of all usable models, those that answer apart from the others.
+/// The names of all usable models: those that can answer, and the others.
 pub fn names_by(answers: Answers) -> Result<(Vec<String>, Vec<String>)> {
     let condition = answers.condition();
     let sql = format!("SELECT name, {condition} FROM segrec_catalog.usable_models ORDER BY name");
@@ -125,7 +125,7 @@ pub fn usable() -> Result<Vec<(i64, String)>> {
     query(sql, &[], |row| Ok((row.value(1)?, row.value(2)?)))
 }
 
-/// Whether this transaction made the model, so that nobody else sees it.
+/// Whether this transaction created the model, so that other processes cannot see it yet.
 pub fn is_uncommitted(model_id: i64) -> Result<bool> {
     let sql = "SELECT xmin::text::bigint = pg_catalog.pg_current_xact_id_if_assigned()::text::bigint % 4294967296 IS TRUE \
                FROM segrec_catalog.models WHERE model_id = $1";
@@ -133,7 +133,7 @@ pub fn is_uncommitted(model_id: i64) -> Result<bool> {
     Ok(found.into_iter().next().unwrap_or(false))
 }
 
-/// The models that the caller may train.
+/// The keys of the models that the caller may train.
 pub fn trainable() -> Result<Vec<i64>> {
     query("SELECT model_id FROM segrec_catalog.usable_models WHERE may_train", &[], |row| row.value(1))
 }

@@ -1,8 +1,8 @@
-//! The functions that are made for one model in a schema of its users': with its name inside, and with ids of their own
-//! types on both sides. They are ordinary functions of whoever makes them.
+//! The functions created for one model in a schema of its users: they contain the model's name and have the model's id
+//! types. They are ordinary functions, owned by the role that creates them.
 //!
-//! What they call is resolved once, when they are made (BEGIN ATOMIC), so nobody can put another in its place; PostgreSQL
-//! knows that they need it, and a dump brings them after it. They run as whoever made them.
+//! References in their bodies are resolved once, at creation (BEGIN ATOMIC), so no other function can be substituted
+//! later. PostgreSQL records the dependency, and a dump restores them after the extension. They are SECURITY DEFINER.
 
 use crate::catalog::statement::{as_owner, define, execute, query};
 use crate::error::{Result, SegrecError};
@@ -10,13 +10,13 @@ use pgrx::pg_sys;
 use pgrx::spi::quote_literal;
 use segrec_engine::interactions::IdKind;
 
-/// A function to be made.
+/// A function to be created.
 #[derive(Clone, Debug)]
 pub struct Function {
     name: &'static str,
-    /// With names and defaults.
+    /// The parameters with names and defaults.
     parameters: String,
-    /// Their types alone, as `oidvectortypes` writes them.
+    /// The parameter types alone, as written by `oidvectortypes`.
     pub types: String,
     returns: String,
     parallel: &'static str,
@@ -32,17 +32,17 @@ impl Function {
     }
 }
 
-/// Where functions are made.
+/// The schema in which functions are created.
 #[derive(Clone, Debug)]
 pub struct Place {
     pub schema: String,
-    /// The same as an identifier is written.
+    /// The schema's name, quoted if necessary.
     pub quoted: String,
-    /// The schema of the extension, as an identifier is written.
+    /// The name of the extension's schema, quoted if necessary.
     extension: String,
 }
 
-/// The schema of that number; none where there is none.
+/// Looks up a schema; `None` if it does not exist.
 pub fn place(schema: pg_sys::Oid) -> Result<Option<Place>> {
     let found = query(
         "SELECT nspname::text, pg_catalog.quote_ident(nspname), pg_catalog.quote_ident(own.own) \
@@ -56,10 +56,10 @@ pub fn place(schema: pg_sys::Oid) -> Result<Option<Place>> {
     Ok(found.into_iter().next())
 }
 
-/// What a list may be, besides for whom.
+/// The parameters that all list functions share.
 const WISHES: &str = "exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0, explore double precision DEFAULT 0";
 
-/// The functions of a model whose ids are of these kinds; without items it only has segments.
+/// The functions of a model with ids of these types; a model without items has only functions about segments.
 pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) -> Vec<Function> {
     let extension = &place.extension;
     let model = format!("{}::text", quote_literal(model));
@@ -78,7 +78,7 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
     let Some(item) = item.map(IdKind::name) else {
         return functions;
     };
-    // Where both are of one kind, the call takes and gives it; the form of texts fits every two.
+    // Use the type of both ids if they are the same; functions on text accept any combination.
     let both = if user == item { user } else { "text" };
     let filter = format!("candidates {item}[] DEFAULT '[0:0]={{NULL}}'");
     let list = format!("TABLE (rank integer, item_id {item}, score real, source text)");
@@ -201,8 +201,8 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
     functions
 }
 
-/// Makes a function as the current role, which alone may call it; `path` is where the definer's own views look for names,
-/// since what a caller has set must not say it.
+/// Creates a function, which only the current role may call. `path` is the search path it runs with: names in
+/// the owner's own views must not be resolved by the caller's setting.
 pub fn create(function: &Function, place: &Place, replace: bool, path: &[String]) -> Result<()> {
     let Function { name, parameters, types, returns, parallel, cost, rows, body, comment } = function;
     let schema = &place.quoted;
@@ -218,13 +218,13 @@ pub fn create(function: &Function, place: &Place, replace: bool, path: &[String]
     let comment = quote_literal(comment);
     define(&format!("COMMENT ON FUNCTION {schema}.{name}({types}) IS {comment}"))?;
     match replace {
-        // Whom it was opened to may go on.
+        // Keep existing grants.
         true => Ok(()),
         false => define(&format!("REVOKE ALL ON FUNCTION {schema}.{name}({types}) FROM PUBLIC")),
     }
 }
 
-/// Writes down that a function is a model's.
+/// Records that a function belongs to a model.
 pub fn record(model_id: i64, place: &Place, function: &Function) -> Result<()> {
     as_owner(|| {
         execute(
@@ -240,22 +240,22 @@ pub fn record(model_id: i64, place: &Place, function: &Function) -> Result<()> {
     })
 }
 
-/// A function that was made for a model and is there still.
+/// An existing function that was created for a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
     pub schema: String,
     pub name: String,
     /// The types of its arguments.
     pub arguments: String,
-    /// How DROP FUNCTION names it.
+    /// The signature for DROP FUNCTION.
     pub signature: String,
-    /// Whether the current role may do what its owner may.
+    /// Whether the current role may act for its owner.
     pub is_own: bool,
     pub owner: String,
 }
 
-/// What was made for a model and still is what it was: a function of that name that runs as its owner and calls the
-/// extension for this model. Another that somebody has put in its place is theirs.
+/// The functions created for a model that are still the same: with that name, SECURITY DEFINER, and calling the
+/// extension for this model. Functions that replaced one are not ours.
 pub fn made_for(model_id: i64, model: &str) -> Result<Vec<Made>> {
     let recorded: Vec<(String, String, String)> = as_owner(|| {
         query(
@@ -264,7 +264,7 @@ pub fn made_for(model_id: i64, model: &str) -> Result<Vec<Made>> {
             |row| Ok((row.value(1)?, row.value(2)?, row.value(3)?)),
         )
     })?;
-    // As a body is written where standard_conforming_strings is on, and off.
+    // The literal as written with standard_conforming_strings on, and off.
     let plain = format!("'{}'::text", model.replace('\'', "''"));
     let escaped = plain.replace('\\', "\\\\");
     let mut made = Vec::new();
@@ -312,12 +312,12 @@ pub fn drop(made: &Made) -> Result<()> {
     define(&format!("DROP FUNCTION {}", made.signature))
 }
 
-/// Forgets which functions are a model's.
+/// Deletes the record of a model's functions.
 pub fn forget(model_id: i64) -> Result<()> {
     as_owner(|| execute("DELETE FROM segrec_catalog.model_functions WHERE model_id = $1", &[model_id.into()]))
 }
 
-/// No schema has that number.
+/// The error for a schema that does not exist.
 pub fn no_such(schema: pg_sys::Oid) -> SegrecError {
     SegrecError::NoSuchSchema { oid: schema.to_u32() }
 }

@@ -1,14 +1,14 @@
-//! What roles besides the owner may do with a model. Everybody is role 0, which is bound as null.
+//! Grants on models to roles other than the owner. Role 0, which is bound as null, is PUBLIC.
 
 use crate::catalog::statement::{as_owner, execute, query, write};
 use crate::error::Result;
 use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
 
-/// Bytes of a role's name as it is written: 63, each of them a double quote and so doubled, between double quotes.
+/// The maximum length of a quoted role name: 63 bytes, each possibly a doubled quote, between quotes.
 const LONGEST_NAME: usize = 128;
 
-/// The role of that name, written as an identifier is; 0 for everybody, whose name is `public`.
+/// Looks up a role by its name, written as an identifier; 0 for `public`.
 pub fn role(name: &str) -> Result<Option<pg_sys::Oid>> {
     if name.eq_ignore_ascii_case("public") {
         return Ok(Some(pg_sys::InvalidOid));
@@ -16,7 +16,7 @@ pub fn role(name: &str) -> Result<Option<pg_sys::Oid>> {
     if name.len() > LONGEST_NAME {
         return Ok(None);
     }
-    // Some majors take '-' and any number for a role: only what is in pg_roles is one.
+    // Some majors accept '-' and any number as a role; require a row in pg_roles.
     let found = query(
         "SELECT oid FROM pg_catalog.pg_roles WHERE oid = pg_catalog.to_regrole($1)::pg_catalog.oid",
         &[name.into()],
@@ -29,7 +29,7 @@ pub fn role(name: &str) -> Result<Option<pg_sys::Oid>> {
 pub fn insert(model_id: i64, grantee: pg_sys::Oid, privilege: &str) -> Result<()> {
     let grantor = current_role();
     as_owner(|| {
-        // The number of a role that is gone may one day be another's.
+        // The oid of a dropped role may be reused by another role, so remove its grants first.
         execute(
             "DELETE FROM segrec_catalog.model_grants WHERE model_id = $1 AND grantee::oid <> 0 \
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE pg_roles.oid = grantee::oid)",
@@ -43,7 +43,7 @@ pub fn insert(model_id: i64, grantee: pg_sys::Oid, privilege: &str) -> Result<()
     })
 }
 
-/// Deletes a grant; false where there was none.
+/// Deletes a grant; false if there was none.
 pub fn delete(model_id: i64, grantee: pg_sys::Oid, privilege: &str) -> Result<bool> {
     let deleted = as_owner(|| {
         write(

@@ -1,4 +1,4 @@
-//! Locks on the rows of models, and who holds the one that a training takes.
+//! Row locks on models, and the holder of a training's lock.
 
 use super::model::Model;
 use crate::catalog::statement::{as_owner, query, write};
@@ -6,14 +6,14 @@ use crate::error::{Holder, Result, SegrecError};
 use pgrx::{JsonB, pg_sys};
 use serde_json::Value;
 
-/// What others may change in a model's row while nobody locks it.
+/// The current values of columns that others may change while the row is not locked.
 pub struct LockedRow {
     /// The key of the deployed version.
     pub deployed_version_id: Option<i64>,
     pub options: Value,
 }
 
-/// Keeps a model's row from being changed by others to the end of the transaction, and gives what it says now.
+/// Locks a model's row against changes by others until the end of the transaction, and returns its current values.
 pub fn lock_row(model: &Model) -> Result<LockedRow> {
     let sql = "SELECT deployed_version_id, options FROM segrec_catalog.models WHERE model_id = $1 FOR NO KEY UPDATE";
     let found = as_owner(|| {
@@ -24,13 +24,13 @@ pub fn lock_row(model: &Model) -> Result<LockedRow> {
     found.into_iter().next().ok_or_else(|| gone(model))
 }
 
-/// Keeps a model from being dropped by others to the end of the transaction: for what adds rows to it. It comes before any
-/// lock on other rows of the model, as [`take`] does.
+/// Keeps others from dropping a model until the end of the transaction, before rows are added to it. Must precede any
+/// lock on other rows of the model, as in [`take`].
 pub fn keep(model: &Model) -> Result<()> {
     locked_for(model, "KEY SHARE")
 }
 
-/// Waits until nobody keeps a model any more, and from then on lets nobody: for dropping it.
+/// Locks a model for dropping: waits for all holders of [`keep`], and blocks new ones.
 pub fn take(model: &Model) -> Result<()> {
     locked_for(model, "UPDATE")
 }
@@ -45,10 +45,10 @@ fn gone(model: &Model) -> SegrecError {
     SegrecError::UnknownModel { name: model.name.clone(), known: Vec::new() }
 }
 
-/// Who holds the lock on a model or the like.
+/// The holder of the lock on a model, study or job.
 pub fn lock_holder(models_table: pg_sys::Oid, model_id: i64) -> Result<Holder> {
     let found = query(
-        // A prepared transaction has no process, and a lock on its own number.
+        // A prepared transaction has no process, but holds a lock on its own transaction id.
         "SELECT held.pid, (SELECT prepared.gid FROM pg_catalog.pg_locks own \
                            JOIN pg_catalog.pg_prepared_xacts prepared ON prepared.transaction = own.transactionid \
                            WHERE held.pid IS NULL AND own.pid IS NULL AND own.locktype = 'transactionid' \

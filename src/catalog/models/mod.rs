@@ -1,12 +1,12 @@
-//! The models: their definitions, whose they are, and what belongs to them.
+//! Models: their definitions, owners, grants and functions.
 //!
-//! - [`model`]: a model as a row
-//! - [`find`]: finding models, as the caller may see them
-//! - [`model_rows`]: the rows that make a model what it is
-//! - [`change`]: storing models, changing them, deploying versions
+//! - [`model`]: a row of the table of models
+//! - [`find`]: looks up models that the caller may see
+//! - [`model_rows`]: the rows that define a model, for caching
+//! - [`change`]: stores and changes models, and deploys versions
 //! - [`locks`]: locks on their rows
-//! - [`owners`], [`grants`]: whose they are, and what other roles may do with them
-//! - [`functions`]: functions of one model in a schema of its users'
+//! - [`owners`], [`grants`]: owners, and privileges of other roles
+//! - [`functions`]: functions of one model in a schema of its users
 
 mod change;
 mod find;

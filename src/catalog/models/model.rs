@@ -1,4 +1,4 @@
-//! A model as a row of its table, and what is stored of a new one.
+//! A row of the table of models, and the contents of a new one.
 
 use crate::catalog::statement::CatalogRow;
 use crate::error::{Result, SegrecError};
@@ -9,77 +9,77 @@ use serde_json::Value;
 /// A model as the caller sees it.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// Its key in the table of models.
+    /// The key in the table of models.
     pub id: i64,
     pub name: String,
-    /// The role that owns it.
+    /// The name of the role that owns it.
     pub owner: String,
-    /// True where the caller is a member of that role.
+    /// Whether the caller is a member of that role.
     pub is_owner: bool,
-    /// True where the caller is, or holds the privilege to train it.
+    /// Whether the caller is an owner, or may train it by a grant.
     pub may_train: bool,
-    /// Where it reads events; none where it only divides users.
+    /// The events that it reads; `None` if it only segments users.
     pub events: Option<EventsSource>,
-    /// The relation of users.
+    /// The relation of users, if any.
     pub users: Option<RelationRef>,
-    /// The relation of items.
+    /// The relation of items, if any.
     pub items: Option<RelationRef>,
-    /// The kind of the users' ids.
+    /// The type of user ids.
     pub user_kind: IdKind,
-    /// The options as given.
+    /// The options as given by the owner.
     pub options: Value,
-    /// The version that answers.
+    /// The key of the deployed version.
     pub deployed_version_id: Option<i64>,
 }
 
-/// Where a model reads its events.
+/// The relation from which a model reads its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventsSource {
     pub relation: pg_sys::Oid,
-    /// The names of the columns it reads.
+    /// The names of the columns that it reads.
     pub columns: ColumnNames,
-    /// The kind of the items' ids.
+    /// The type of item ids.
     pub item_kind: IdKind,
 }
 
 /// The names of the columns that a model reads from its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnNames {
-    /// The column of the users' ids.
+    /// The column of user ids.
     pub user: String,
-    /// The column of the items' ids.
+    /// The column of item ids.
     pub item: String,
     pub weight: Option<String>,
     pub time: Option<String>,
     pub event_type: Option<String>,
 }
 
-/// A relation that describes users or items, and the column of their ids.
+/// A relation with attributes of users or items, and its id column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelationRef {
     pub relation: pg_sys::Oid,
-    /// The column of the ids.
+    /// The column of ids.
     pub key: String,
 }
 
-/// What is stored of a new model.
+/// The contents of a new model.
 #[derive(Clone, Debug)]
 pub struct NewModel {
     pub name: String,
-    /// Where it reads events; none where it only divides users.
+    /// The events that it reads; `None` if it only segments users.
     pub events: Option<EventsSource>,
-    /// The relation of users.
+    /// The relation of users, if any.
     pub users: Option<RelationRef>,
-    /// The relation of items.
+    /// The relation of items, if any.
     pub items: Option<RelationRef>,
-    /// The kind of the users' ids.
+    /// The type of user ids.
     pub user_kind: IdKind,
-    /// The options as given.
+    /// The options as given by the owner.
     pub options: Value,
 }
 
 impl Model {
-    /// Whether it reads the same relations and columns as another state of it.
+    /// Whether it reads the same relations and columns as `other`.
     pub fn reads_as(&self, other: &Self) -> bool {
         self.events == other.events && self.users == other.users && self.items == other.items
     }
@@ -89,7 +89,7 @@ fn kind(name: &str) -> Result<IdKind> {
     name.parse().map_err(|_| SegrecError::Internal(format!("unknown kind of id {name:?}")))
 }
 
-/// A model from the columns of [`columns`].
+/// Builds a model from the columns selected by [`columns`].
 pub fn model(row: CatalogRow<'_>) -> Result<Model> {
     let relation: Option<pg_sys::Oid> = row.get(5)?;
     let events = relation
@@ -126,7 +126,7 @@ pub fn model(row: CatalogRow<'_>) -> Result<Model> {
     })
 }
 
-/// What [`model`] reads, with who the caller is to the model.
+/// The select list for [`model`]; the arguments are expressions for the caller's rights.
 pub fn columns(is_owner: &str, may_train: &str) -> String {
     format!(
         "model_id, name, owner::text, {is_owner}, events::oid, user_column, item_column, \

@@ -1,4 +1,4 @@
-//! Who owns the models. In a table of its own, so that a dump leaves out owners that are gone.
+//! The owners of models, in a separate table, so that a dump can omit owners that were dropped.
 
 use crate::catalog::statement::{as_owner, execute, query};
 use crate::error::Result;
@@ -15,7 +15,7 @@ pub fn set(model_id: i64, owner: pg_sys::Oid) -> Result<()> {
     })
 }
 
-/// Whether the current role may become another one. Since 16 a membership may leave that out.
+/// Whether the current role may SET ROLE to another one; since 16 a membership may exclude that.
 pub fn may_become(role: pg_sys::Oid) -> Result<bool> {
     let found = query(
         "SELECT pg_catalog.pg_has_role($1, CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 \

@@ -1,5 +1,5 @@
-//! Reading what is known about users and items: whole relations, streamed as the caller, and one user's
-//! row, now.
+//! Reads attributes of users and items with the caller's rights: whole relations, streamed, and the current row of one
+//! user.
 
 use super::events::{is_too_long, with_id};
 use super::live_rows::{Live, LiveRows};
@@ -11,31 +11,31 @@ use crate::pg::executor::row::ResultRow;
 use segrec_engine::features::{self, Cell, ColumnBuilder, ColumnKind, Table};
 use segrec_engine::interactions::{Id, IdKind, IdMap};
 
-/// A relation with the columns that are read of it.
+/// A relation, and the columns to read from it.
 #[derive(Clone, Debug)]
 pub struct AttributeColumns {
-    /// The relation's plain name, for messages.
+    /// The unqualified name, for messages.
     pub name: String,
     relation: Relation,
     key: SourceColumn,
     kind: IdKind,
     columns: Vec<(SourceColumn, ColumnKind)>,
-    /// The names of all columns that are not read, the key among them.
+    /// The names of all columns that are not read, including the key.
     pub others: Vec<String>,
-    /// Columns whose type is no feature, with the type.
+    /// Columns whose type cannot be a feature, with the type.
     pub unusable: Vec<(String, String)>,
 }
 
-/// Which columns to read.
+/// The columns to read.
 #[derive(Clone, Debug)]
 pub enum WantedColumns {
-    /// All whose type can be a feature.
+    /// All columns whose type can be a feature.
     All,
-    /// These, which must be there.
+    /// These columns, which must exist.
     Named(Vec<String>),
 }
 
-/// Finds the columns of a relation; `labels` are read as text whatever their type.
+/// Looks up the columns of a relation; those in `labels` are read as text regardless of their type.
 pub fn attribute_columns(
     model: &str,
     argument: &'static str,
@@ -95,36 +95,36 @@ pub fn attribute_columns(
     Ok(AttributeColumns { name, relation, key, kind, columns, others, unusable })
 }
 
-/// What reading a relation of users or items found.
+/// The rows of a relation of users or items.
 pub struct AttributeRows {
     /// The ids, in the order of the rows.
     pub ids: IdMap,
-    /// Their rows.
+    /// The attributes, one row per id.
     pub table: Table,
-    /// Rows without an id.
+    /// The number of rows without an id.
     pub without_id: u64,
-    /// Rows whose id another row had before.
+    /// The number of rows whose id occurred before.
     pub repeated: u64,
-    /// Rows whose id is too long.
+    /// The number of rows whose id is too long.
     pub too_long: u64,
-    /// Values that are not finite and count as null, by column.
+    /// The number of values per column that were not finite and became null.
     pub not_finite: Vec<(String, usize)>,
 }
 
 impl AttributeColumns {
-    /// The expressions that read a row: the key, then the columns.
+    /// The select list: the key, then the columns.
     pub fn expressions(&self) -> Vec<String> {
         let mut expressions = vec![self.key.expression(ColumnRole::Id)];
         expressions.extend(self.columns.iter().map(|(column, kind)| column.feature_expression(*kind)));
         expressions
     }
 
-    /// Raises PostgreSQL's own error where the caller may not read them.
+    /// Raises PostgreSQL's own error if the caller may not read the columns.
     pub fn probe(&self) -> Result<()> {
         relations::probe(&self.relation, &self.expressions())
     }
 
-    /// Reads all rows. Stops with an error as soon as they take more than `memory` bytes.
+    /// Reads all rows. Fails as soon as they take more than `memory` bytes.
     pub fn read_all(&self, memory: u64) -> Result<AttributeRows> {
         let query = query_of(&self.relation, &self.expressions().join(", "), "", &[])?;
         let mut builders: Vec<ColumnBuilder> = self
@@ -171,7 +171,7 @@ impl AttributeColumns {
     }
 }
 
-/// Adds the columns of a row after its key to what builds them.
+/// Appends the columns of a row, after its key, to the builders.
 fn push<'a>(
     row: &ResultRow<'_>,
     builders: impl Iterator<Item = (&'a mut ColumnBuilder, ColumnKind)>,
@@ -193,17 +193,17 @@ fn push<'a>(
     Ok(())
 }
 
-/// Rows between looks at the memory in use.
+/// Rows between two checks of the memory in use.
 const MEMORY_CHECK_ROWS: u64 = 1 << 12;
 
-/// Reads the row of one user, as the caller.
+/// Reads the row of one user, with the caller's rights.
 pub struct LiveUser {
     rows: LiveRows,
     columns: Vec<(String, ColumnKind)>,
 }
 
 impl LiveUser {
-    /// A query that runs as whoever calls.
+    /// Prepares the query.
     pub fn new(columns: &AttributeColumns) -> Result<Self> {
         let names = columns.columns.iter().map(|(column, _)| column.name.as_str());
         let live = Live {
@@ -217,12 +217,12 @@ impl LiveUser {
         Ok(Self { rows: LiveRows::new(&live, Some(1))?, columns: names })
     }
 
-    /// Whether the relation and what is read of it are as they were.
+    /// Whether the relation and its columns are unchanged.
     pub fn is_current(&self) -> bool {
         self.rows.is_current()
     }
 
-    /// The row of a user as a table of one row, where there is one that the caller may read.
+    /// The row of a user, as a table with one row; `None` if it does not exist or the caller may not read it.
     pub fn find(&self, user: Id<'_>) -> Result<Option<Table>> {
         let mut found = None;
         self.rows.of_user(user, &mut |row| {

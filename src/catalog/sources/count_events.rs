@@ -1,4 +1,4 @@
-//! How many events there are, without reading them.
+//! Counts events without reading them.
 
 use super::relations::{ColumnRole, EventColumns, query_of};
 use crate::error::{Result, SegrecError};
@@ -7,16 +7,16 @@ use pgrx::pg_sys;
 use segrec_engine::interactions::Spread;
 use std::collections::BTreeMap;
 
-/// How many rows there are.
+/// The number of events.
 #[derive(Clone, Copy, Debug)]
 pub struct Count {
-    /// How many there are.
+    /// The number of rows.
     pub rows: i64,
-    /// Those later than a moment and not in the future; none where events have no times.
+    /// The number of rows later than a moment but not in the future; `None` if events have no times.
     pub later: i64,
 }
 
-/// Counts the rows of everybody, and those later than `moment` (microseconds since 2000) and not in the future.
+/// Counts all rows, and those later than `moment` (microseconds since 2000) that are not in the future.
 pub fn count(columns: &EventColumns, moment: i64) -> Result<Count> {
     let moment = TimestampWithTimeZone::try_from(moment)
         .map_err(|error| SegrecError::Internal(format!("a version's latest event has no time: {error}")))?;
@@ -37,7 +37,7 @@ pub fn count(columns: &EventColumns, moment: i64) -> Result<Count> {
     Ok(count)
 }
 
-/// How much there is to read: rows, users and items, and how the rows spread over items.
+/// The numbers of rows, users and items, and the spread of rows over items.
 pub fn size(columns: &EventColumns) -> Result<([usize; 3], Spread)> {
     let [user, item] = [&columns.user, &columns.item].map(|column| column.expression(ColumnRole::Id));
     let what = format!("pg_catalog.count(*), pg_catalog.count(DISTINCT {user})");
@@ -46,7 +46,7 @@ pub fn size(columns: &EventColumns) -> Result<([usize; 3], Spread)> {
         [rows, users] = [0, 1].map(|column| row.integer(column).unwrap_or(0));
         true
     })?;
-    // So many items have so many events: the counts of the groups are counted in turn.
+    // Count the groups by their size: how many items have how many events.
     let rest = format!("WHERE {item} IS NOT NULL GROUP BY {item}");
     let (mut items, mut spread) = (0, BTreeMap::<u64, u64>::new());
     query_of(&columns.relation, "pg_catalog.count(*)", &rest, &[])?.run(&[], &mut |row| {

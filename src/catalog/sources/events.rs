@@ -1,5 +1,5 @@
-//! Rows of events: the expressions that read one, and what it counts. Everybody's are read by [`super::read_events`], one
-//! user's by [`super::live_events`].
+//! Rows of events: the expressions to read them, and their validation. [`super::read_events`] reads those of all users,
+//! [`super::live_events`] those of one user.
 
 use super::read_report::ReadReport;
 use super::relations::{ColumnRole, EventColumns};
@@ -8,21 +8,21 @@ use crate::pg::executor::row::ResultRow;
 use segrec_engine::interactions::{Id, IdKind};
 use std::collections::BTreeMap;
 
-/// Where the parts of an event stand in the query's columns.
+/// The positions of an event's parts in the columns of the query.
 pub struct Layout {
-    /// The kind of the users' ids, which are the first column.
+    /// The type of user ids, which are in the first column.
     pub user: IdKind,
-    /// The kind of the items' ids, which are the second.
+    /// The type of item ids, which are in the second column.
     pub item: IdKind,
     weight: Option<usize>,
-    /// The column of times, where events have times.
+    /// The column of times, if any.
     pub time: Option<usize>,
-    /// The column of types, where events have types.
+    /// The column of event types, if any.
     pub event_type: Option<usize>,
 }
 
 impl Layout {
-    /// The layout of a query of [`expressions`].
+    /// The layout of a query with the select list of [`expressions`].
     pub fn new(columns: &EventColumns) -> Self {
         let [user, item] = columns.kinds;
         let mut next = 2;
@@ -39,7 +39,7 @@ impl Layout {
     }
 }
 
-/// The expressions that read an event, in the order of [`Layout`].
+/// The select list that reads an event, in the order of [`Layout`].
 pub fn expressions(columns: &EventColumns) -> Vec<String> {
     let mut expressions =
         vec![columns.user.expression(ColumnRole::Id), columns.item.expression(ColumnRole::Id)];
@@ -49,13 +49,13 @@ pub fn expressions(columns: &EventColumns) -> Vec<String> {
     expressions
 }
 
-/// What is wrong with an event, if anything; its weight and time otherwise.
+/// The result of validating an event: its weight and time, or why it cannot be used.
 pub enum Judged {
     Good {
         weight: f32,
         time: i64,
     },
-    /// It counts nothing, but its user has the item.
+    /// The event has no weight, but its user has the item.
     Seen {
         time: i64,
     },
@@ -63,8 +63,7 @@ pub enum Judged {
     Bad(fn(&mut ReadReport) -> &mut u64),
 }
 
-/// Judges the parts of an event that are not ids. `None` for a part the model does not have, `Some(None)`
-/// for one that is null.
+/// Validates the parts of an event other than ids. `None` is a part that the model does not have, `Some(None)` a null.
 fn judge(
     weight: Option<Option<f64>>,
     time: Option<Option<i64>>,
@@ -103,16 +102,16 @@ fn judge(
     if value <= 0.0 {
         return Judged::Seen { time };
     }
-    // What is beyond `real` on either side counts like the last number that is not.
+    // Clamp values beyond the range of `real` to its limits.
     Judged::Good { weight: value.clamp(f64::from(f32::from_bits(1)), f64::from(f32::MAX)) as f32, time }
 }
 
-/// The weight of a type: 1 where types have no weights, none for a type that is not listed.
+/// The weight of an event type: 1 if types have no weights, `None` if the type is not listed.
 fn weight_of_type(type_weights: &BTreeMap<String, f64>, name: Option<&str>) -> Option<f64> {
     if type_weights.is_empty() { Some(1.0) } else { type_weights.get(name?).copied() }
 }
 
-/// Judges what of an event is no id.
+/// Validates the parts of an event other than ids.
 pub fn judge_row(
     row: &ResultRow<'_>,
     layout: &Layout,
@@ -137,12 +136,12 @@ pub fn is_listed(judged: &Judged) -> bool {
     matches!(judged, Judged::Good { .. } | Judged::Seen { .. })
 }
 
-/// Whether an id cannot be stored.
+/// Whether an id is too long to be stored.
 pub fn is_too_long(id: Id<'_>) -> bool {
     matches!(id, Id::Text(text) if text.len() > LONGEST_ID)
 }
 
-/// Passes the id in a column to `f`; `None` where it is null.
+/// Passes the id in a column to `f`; `None` if it is null.
 pub fn with_id<T>(
     row: &ResultRow<'_>,
     column: usize,

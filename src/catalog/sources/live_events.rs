@@ -1,4 +1,4 @@
-//! One user's events, as they are now.
+//! The current events of one user.
 
 use super::events::{Judged, Layout, expressions, judge_row, with_id};
 use super::live_rows::{Live, LiveRows};
@@ -8,13 +8,13 @@ use crate::error::Result;
 use segrec_engine::interactions::Id;
 use std::collections::BTreeMap;
 
-/// One event of a user, in the user's own ids.
+/// An event of one user.
 pub struct LiveEvent {
     /// The number of the item in the version.
     pub item: u32,
-    /// Type weight × value; none where it counts nothing.
+    /// The type's weight × the value; `None` if the event does not count.
     pub weight: Option<f32>,
-    /// Microseconds since 2000; 0 without times.
+    /// The time in microseconds since 2000; 0 without times.
     pub time: i64,
 }
 
@@ -27,8 +27,7 @@ pub struct LiveEvents {
 }
 
 impl LiveEvents {
-    /// A query of a model's events that runs as whoever calls, with their rights and row-level security; none where no
-    /// index makes it quick.
+    /// Prepares the query, which runs with the caller's rights and row-level security; `None` without a suitable index.
     pub fn new(
         model: &Model,
         source: &EventsSource,
@@ -53,12 +52,12 @@ impl LiveEvents {
         Ok(Some(Self { rows, layout: Layout::new(&columns), type_weights, signed }))
     }
 
-    /// Whether the relation and what is read of it are as they were.
+    /// Whether the relation and its columns are unchanged.
     pub fn is_current(&self) -> bool {
         self.rows.is_current()
     }
 
-    /// The usable events of a user on items that `number` knows; `None` where the caller cannot see them.
+    /// The usable events of a user on items that `number` knows; `None` if the caller may not see them.
     pub fn of_user(
         &self,
         user: Id<'_>,

@@ -1,4 +1,4 @@
-//! One user's rows of the caller's relation, as they are now: read as the caller, where the caller may read them.
+//! The current rows of one user in a relation, read with the caller's rights.
 
 use super::relations::{SourceColumn, query_of};
 use crate::error::Result;
@@ -11,23 +11,23 @@ use pgrx::{Uuid, pg_sys, spi};
 use segrec_engine::interactions::{Id, IdKind};
 use std::cell::OnceCell;
 
-/// A relation of the caller's, and the columns that are read of it.
+/// A relation, and the columns to read from it.
 pub struct Live<'a> {
     pub relation: &'a Relation,
-    /// The column of the users' ids.
+    /// The column of user ids.
     pub user: &'a SourceColumn,
-    /// The kind of these, which is that of the column.
+    /// The type of user ids, which matches that column.
     pub kind: IdKind,
-    /// All columns, with that of the ids.
+    /// The names of all columns that are read, including the user id.
     pub columns: Vec<&'a str>,
-    /// The expressions that read a row.
+    /// The select list.
     pub expressions: Vec<String>,
 }
 
-/// Reads the rows of one user; prepared when first needed, by whoever may.
+/// Reads the rows of one user; the query is prepared at first use.
 pub struct LiveRows {
     watched: Watched,
-    /// The relation as it was when the query was written.
+    /// The relation as it was when the query was built.
     relation: Relation,
     expressions: String,
     condition: String,
@@ -36,7 +36,7 @@ pub struct LiveRows {
 }
 
 impl LiveRows {
-    /// A query for the rows of one user, at most `limit` of them.
+    /// Builds a query for the rows of one user, at most `limit` of them.
     pub fn new(live: &Live<'_>, limit: Option<u32>) -> Result<Self> {
         let (name, parameter) = match live.kind {
             IdKind::Bigint => ("int8", pg_sys::INT8OID),
@@ -56,13 +56,13 @@ impl LiveRows {
         })
     }
 
-    /// Whether names, kind and columns of the relation are as they were; they stay so to the end of the transaction.
+    /// Whether the names, kinds and columns are unchanged; if so, they stay locked until the end of the transaction.
     pub fn is_current(&self) -> bool {
         self.watched.is_unchanged()
     }
 
-    /// Passes the rows of a user to `each`; false where the caller may not read them, or sees none and row-level
-    /// security may be why. The relation [is current](Self::is_current).
+    /// Passes the rows of a user to `each`. Returns false if the caller may not read them, or sees none while row-level
+    /// security applies. [`Self::is_current`] must hold.
     pub fn of_user(&self, user: Id<'_>, each: &mut dyn FnMut(&ResultRow<'_>) -> Result<()>) -> Result<bool> {
         let oid = self.watched.oid();
         if !may_read(oid, self.watched.columns()) {

@@ -1,10 +1,10 @@
-//! Relations of users, read as whoever calls.
+//! The relations that models read, always with the rights of the caller.
 //!
 //! - [`relations`]: their columns, types and indexes
-//! - [`events`]: rows of events, and what each counts
-//! - [`read_events`], [`read_report`], [`count_events`]: events of everybody
-//! - [`attributes`]: what is known about users and items, of everybody and of one user
-//! - [`live_events`], [`live_rows`]: the rows of one user, as they are now
+//! - [`events`]: rows of events and their validation
+//! - [`read_events`], [`read_report`], [`count_events`]: the events of all users
+//! - [`attributes`]: attributes of users and items
+//! - [`live_events`], [`live_rows`]: the current rows of one user
 
 pub mod attributes;
 pub mod count_events;

@@ -1,4 +1,4 @@
-//! Reads the events of all users as the caller, streamed into the engine.
+//! Reads the events of all users with the caller's rights, streamed into the engine.
 
 use super::events::{Judged, Layout, expressions, is_listed, is_too_long, judge_row, with_id};
 use super::read_report::ReadReport;
@@ -10,21 +10,21 @@ use pgrx::datum::clock_timestamp;
 use segrec_engine::interactions::RawEvents;
 use std::collections::BTreeMap;
 
-/// Rows between looks at the memory in use.
+/// Rows between two checks of the memory in use.
 const MEMORY_CHECK_ROWS: u64 = 1 << 16;
-/// Bytes that these rows take at most, but for ids that are long texts.
+/// The maximum number of bytes that these rows take, unless their ids are long texts.
 const READING_AHEAD: u64 = 32 << 20;
 
 /// How events are read.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadOptions {
-    /// Whether they keep their types.
+    /// Whether to keep the types of events.
     pub keep_types: bool,
     /// Whether weights are ratings, which may be zero or negative.
     pub signed: bool,
 }
 
-/// Reads all events. Stops with an error as soon as they take more than `memory` bytes.
+/// Reads all events. Fails as soon as they take more than `memory` bytes.
 pub fn read_all(
     columns: &EventColumns,
     type_weights: &BTreeMap<String, f64>,
@@ -49,7 +49,7 @@ pub fn read_all(
                 let what = format!("the first {} events alone take that much", report.rows);
                 stopped = Some(SegrecError::Memory { needed: taken, allowed: memory, what });
             } else if asked_at != Some(taken) {
-                // What grows doubles, while the half is there still.
+                // Growing a vector doubles it while the old half still exists.
                 asked_at = Some(taken);
                 let needed = 2 * taken + READING_AHEAD;
                 stopped = limit_below(needed).map(|limit| SegrecError::NoMemory { needed, limit });

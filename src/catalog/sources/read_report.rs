@@ -1,30 +1,30 @@
-//! What reading events finds besides the events.
+//! Statistics of the rows read, for messages.
 
 use crate::error::BadRows;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What reading found besides the events.
+/// Statistics of the rows read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadReport {
-    /// How many rows were read, usable or not.
+    /// The number of rows read, usable or not.
     pub rows: u64,
-    /// Rows that cannot be used.
+    /// The rows that cannot be used.
     pub bad: BadRows,
-    /// Rows of a type that has no weight.
+    /// The number of rows with a type that has no weight.
     pub unlisted_type: u64,
-    /// The types of these rows, with their numbers: of very many types the first that came.
+    /// The number of such rows per type; only the first types met if there are very many.
     pub unlisted: BTreeMap<String, u64>,
     /// The types with a weight that occur.
     pub listed: BTreeSet<String>,
-    /// Rows with a weight of zero.
+    /// The number of rows with a weight of zero.
     pub weightless: u64,
-    /// Rows whose time is later than now.
+    /// The number of rows with a time in the future.
     pub future: u64,
 }
 
-/// Types without a weight that are told apart, and their letters.
+/// The maximum number of unlisted types that are counted separately.
 const MOST_UNLISTED: usize = 100;
-/// Letters of a type that are told.
+/// The maximum number of characters of a type name that are kept.
 const LONGEST_TYPE: usize = 60;
 
 impl ReadReport {
@@ -37,7 +37,7 @@ impl ReadReport {
         }
     }
 
-    /// Remembers that a type with a weight occurs.
+    /// Records that a type with a weight occurs.
     pub fn notice_listed(&mut self, name: &str) {
         if !self.listed.contains(name) {
             self.listed.insert(name.to_owned());

@@ -1,4 +1,4 @@
-//! The caller's relations: columns, types, indexes, and the queries that read them as the caller.
+//! The caller's relations: their columns, types and indexes, and queries that read them with the caller's rights.
 
 use crate::catalog::models::{ColumnNames, EventsSource, Model};
 use crate::catalog::statement::{as_owner, only, query};
@@ -15,21 +15,21 @@ use pgrx::{pg_sys, spi};
 use segrec_engine::features::ColumnKind;
 use segrec_engine::interactions::IdKind;
 
-/// What a column of the events relation is for.
+/// The role of a column in the events relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnRole {
     /// The id of a user or an item.
     Id,
     /// A number, read as `float8`.
     Weight,
-    /// A moment, read as `timestamptz`.
+    /// A timestamp, read as `timestamptz`.
     Time,
     /// The type of an event, read as `text`.
     Type,
 }
 
 impl ColumnRole {
-    /// The types that serve, in words.
+    /// A description of the supported types.
     fn takes(self) -> &'static str {
         match self {
             Self::Id => "bigint, uuid or text",
@@ -44,7 +44,7 @@ impl ColumnRole {
 #[derive(Clone, Debug)]
 pub struct SourceColumn {
     pub name: String,
-    /// Its type as SQL writes it.
+    /// The type's name in SQL.
     pub type_name: String,
     base: Base,
 }
@@ -56,7 +56,7 @@ impl From<&Attribute> for SourceColumn {
 }
 
 impl SourceColumn {
-    /// The kind of id the column holds, where its type serves as an id.
+    /// The type of ids in the column; `None` if its type cannot be an id.
     pub fn id_kind(&self) -> Option<IdKind> {
         match self.base {
             Base::Builtin(INT2OID | INT4OID | INT8OID) => Some(IdKind::Bigint),
@@ -66,12 +66,12 @@ impl SourceColumn {
         }
     }
 
-    /// Whether its values count without the blanks at their end, as those of `char(n)` do.
+    /// Whether trailing blanks are insignificant, as in `char(n)`.
     pub fn is_blank_padded(&self) -> bool {
         matches!(self.base, Base::Builtin(BPCHAROID))
     }
 
-    /// True where the type serves the role.
+    /// Whether the type of the column suits the role.
     pub fn serves(&self, role: ColumnRole) -> bool {
         match (role, self.feature_kind()) {
             (ColumnRole::Id, _) => self.id_kind().is_some(),
@@ -81,12 +81,12 @@ impl SourceColumn {
         }
     }
 
-    /// What the column is as a feature of users, where its type can be one.
+    /// The kind of feature that the column can be, if any.
     pub fn feature_kind(&self) -> Option<ColumnKind> {
         let oid = match &self.base {
             Base::Builtin(oid) => *oid,
             Base::Enum => return Some(ColumnKind::Category),
-            // pgvector's, which cast to real[].
+            // pgvector's types, which cast to real[].
             Base::Extension(name) if name == "vector" || name == "halfvec" => {
                 return Some(ColumnKind::Vector);
             }
@@ -111,7 +111,7 @@ impl SourceColumn {
             ColumnKind::Boolean => format!("{name}::pg_catalog.bool"),
             ColumnKind::Category => self.text(),
             ColumnKind::Moment => self.expression(ColumnRole::Time),
-            // As it is: not every number of it is one of real.
+            // Keep float8, because not all of its values fit into real.
             ColumnKind::Vector if self.base == Base::Builtin(FLOAT8ARRAYOID) => {
                 format!("{name}::pg_catalog.float8[]")
             }
@@ -123,7 +123,7 @@ impl SourceColumn {
         }
     }
 
-    /// The expression that reads the column in the form the engine takes.
+    /// The expression that reads the column in the engine's format.
     pub fn expression(&self, role: ColumnRole) -> String {
         let name = spi::quote_identifier(&self.name);
         match (role, &self.base) {
@@ -134,13 +134,13 @@ impl SourceColumn {
             },
             (ColumnRole::Weight, _) => self.number(),
             (ColumnRole::Time, Base::Builtin(TIMESTAMPTZOID)) => name,
-            // What no timestamp holds is infinite, and so a bad time.
+            // Dates beyond the range of timestamps become infinite, which is rejected as a bad time.
             (ColumnRole::Time, Base::Builtin(DATEOID)) => format!(
                 "CASE WHEN {name} OPERATOR(pg_catalog.>) '294276-12-31'::pg_catalog.date \
                       THEN 'infinity'::pg_catalog.timestamptz \
                       ELSE pg_catalog.timezone('UTC', {name}::pg_catalog.timestamp) END"
             ),
-            // Without a zone, so that the session's zone does not matter.
+            // Read without time zone, so that the session's time zone does not matter.
             (ColumnRole::Time, _) => {
                 format!("pg_catalog.timezone('UTC', {name}::pg_catalog.timestamp)")
             }
@@ -157,9 +157,9 @@ impl SourceColumn {
         }
     }
 
-    /// The expression that reads the column as text: the same as `to_jsonb` of a row says, whatever settings the session has,
-    /// but without what pads a `char(n)`; numbers in their shortest form. The owner of an enum may have given it a cast of their own;
-    /// concat does not look for one.
+    /// The expression that reads the column as text: the same as in `to_jsonb(row)`, regardless of session settings,
+    /// but without the padding of `char(n)`, and with numbers in their shortest form. An enum is passed to concat,
+    /// which ignores casts defined by the enum's owner.
     fn text(&self) -> String {
         let name = spi::quote_identifier(&self.name);
         match self.base {
@@ -181,8 +181,8 @@ impl SourceColumn {
     }
 }
 
-/// The expression that reads a numeric as a `float8`, which cannot hold every one: infinite beyond the largest, 0 below the
-/// smallest. NaN is above all numbers.
+/// The expression that reads a numeric as `float8`: infinite beyond its range, 0 below its smallest number. NaN is
+/// greater than all numbers.
 fn number_of(numeric: &str) -> String {
     format!(
         "CASE WHEN pg_catalog.abs({numeric}) OPERATOR(pg_catalog.>) 1e308::pg_catalog.numeric THEN 'Infinity'::pg_catalog.float8 \
@@ -191,31 +191,31 @@ fn number_of(numeric: &str) -> String {
     )
 }
 
-/// The columns of the events relation that a model reads. The relation is held to the end of the transaction.
+/// The columns of the events relation that a model reads. The relation is locked until the end of the transaction.
 #[derive(Clone, Debug)]
 pub struct EventColumns {
-    /// The relation's plain name, for messages.
+    /// The unqualified name, for messages.
     pub name: String,
     pub relation: Relation,
-    /// The user's id.
+    /// The column of user ids.
     pub user: SourceColumn,
-    /// The item's id.
+    /// The column of item ids.
     pub item: SourceColumn,
-    /// The kinds of both ids.
+    /// The types of user and item ids.
     pub kinds: [IdKind; 2],
     pub weight: Option<SourceColumn>,
     pub time: Option<SourceColumn>,
     pub event_type: Option<SourceColumn>,
 }
 
-/// Whether ids in a column count without the blanks at their end; false where the column is not there.
+/// Whether trailing blanks of ids in a column are insignificant; false if the column does not exist.
 pub fn is_blank_padded(relation: pg_sys::Oid, column: &str) -> bool {
     let relation = Relation::hold(relation);
     let column = relation.as_ref().and_then(|relation| relation.column(column));
     column.is_some_and(|column| SourceColumn::from(column).is_blank_padded())
 }
 
-/// A relation as it is now; an error where it is gone.
+/// Locks and describes a relation; an error if it is gone.
 pub fn hold(model: &str, argument: &'static str, relation: pg_sys::Oid) -> Result<Relation> {
     match Relation::hold(relation) {
         Some(relation) => Ok(relation),
@@ -227,7 +227,7 @@ pub fn hold(model: &str, argument: &'static str, relation: pg_sys::Oid) -> Resul
     }
 }
 
-/// What a relation of a model was called, where another has that name now.
+/// The former name of a model's relation, if another relation has that name now.
 fn namesake(model: &str, argument: &str) -> Result<Option<String>> {
     let sql = "SELECT bound.name FROM segrec_catalog.models model, \
                    LATERAL (VALUES ('events', model.events_name), ('users', model.users_name), ('items', model.items_name)) \
@@ -237,8 +237,8 @@ fn namesake(model: &str, argument: &str) -> Result<Option<String>> {
     Ok(found.into_iter().next())
 }
 
-/// True where an index leads with the column, so that one user's events are found at once: a B-tree or
-/// hash index, and not on char(n), which is compared as text here.
+/// Whether a B-tree or hash index leads with the column, so that one user's events are found quickly. Excludes char(n),
+/// which is compared as text here.
 pub fn has_leading_index(relation: pg_sys::Oid, column: &str) -> Result<bool> {
     let found = query(
         "SELECT 1 FROM pg_catalog.pg_index index \
@@ -256,7 +256,7 @@ pub fn has_leading_index(relation: pg_sys::Oid, column: &str) -> Result<bool> {
     Ok(!found.is_empty())
 }
 
-/// The name of the database's encoding.
+/// The name of the database encoding.
 pub fn database_encoding() -> Result<String> {
     let found = query(
         "SELECT pg_catalog.pg_encoding_to_char(encoding)::text FROM pg_catalog.pg_database \
@@ -267,21 +267,20 @@ pub fn database_encoding() -> Result<String> {
     only(found)
 }
 
-/// A query of a relation, with its parameters: the text after `SELECT` and, around the relation, what follows.
+/// A query of a relation: `what` follows SELECT, and `rest` follows the relation.
 pub fn query_of(relation: &Relation, what: &str, rest: &str, parameters: &[pg_sys::Oid]) -> Result<Query> {
     let sql = c_text(&format!("SELECT {what} FROM {} {rest}", relation.quoted))?;
     let reads = ExpectedRelation { relation: relation.oid, name: c_text(&relation.quoted)? };
     Query::new(&sql, parameters, Some(reads))
 }
 
-/// Raises PostgreSQL's own error where the caller may not read the columns of the relation, by planning the query that
+/// Raises PostgreSQL's own error if the caller may not read the columns of the relation, by planning the query that a
 /// training runs.
 pub fn probe(relation: &Relation, expressions: &[String]) -> Result<()> {
     query_of(relation, &expressions.join(", "), "LIMIT 0", &[])?.plan()
 }
 
-/// Finds the columns that a model reads from its events and checks their types; all problems are
-/// reported together.
+/// Looks up the columns that a model reads from its events and checks their types; reports all problems together.
 pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) -> Result<EventColumns> {
     let relation = hold(model, "events", relation)?;
     let asked = [
@@ -325,7 +324,7 @@ pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) ->
     }
 }
 
-/// [`event_columns`] of a model, whose ids must be of the kinds that the model has.
+/// Like [`event_columns`], for a model, whose id types must not have changed.
 pub fn model_events(model: &Model, source: &EventsSource) -> Result<EventColumns> {
     let columns = event_columns(&model.name, source.relation, &source.columns)?;
     check_kind(&model.name, &columns.name, "user", &columns.user, model.user_kind)?;
@@ -333,7 +332,7 @@ pub fn model_events(model: &Model, source: &EventsSource) -> Result<EventColumns
     Ok(columns)
 }
 
-/// An error where the ids in a column are of another kind than those that a model was made for.
+/// Returns an error if the ids in a column are not of the type that the model was created for.
 pub fn check_kind(
     model: &str,
     relation: &str,

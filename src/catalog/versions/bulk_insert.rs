@@ -1,19 +1,20 @@
-//! One INSERT of many rows: how many at once, and arrays of rows of different lengths as arguments.
+//! INSERTs of many rows: batch sizes, and arguments for rows of different lengths.
 
 use segrec_engine::batches::batched;
 use std::ops::Range;
 
-/// Rows of one INSERT: at 64 factors a megabyte of arguments.
+/// The maximum number of rows per INSERT; with 64 factors a megabyte of arguments.
 const BATCH_ROWS: usize = 4096;
-/// Bytes of its arguments, unless a single row has more: an array has a gigabyte at most, and there are several copies.
+/// The maximum number of bytes of arguments, unless a single row takes more. Arrays are limited to a gigabyte, and
+/// several copies of them exist at once.
 const BATCH_BYTES: usize = 64 << 20;
 
-/// The rows of one INSERT after the other, where each row has so many bytes.
+/// Divides rows into consecutive batches; `bytes` is the size of a row.
 pub fn batches(rows: usize, bytes: impl Fn(usize) -> usize) -> impl Iterator<Item = Range<usize>> {
     batched(rows, BATCH_ROWS, BATCH_BYTES, bytes)
 }
 
-/// Rows of different lengths in one array, and where each ends: the arguments of an INSERT of many rows.
+/// Rows of different lengths, concatenated, with the end of each: the arguments of an INSERT of many rows.
 #[derive(Default)]
 pub struct Ragged<T> {
     pub values: Vec<T>,
@@ -30,12 +31,12 @@ impl<T> Ragged<T> {
     }
 }
 
-/// A row of a ragged array: null where the array is.
+/// The SQL expression of one row of a ragged array; null if the array is null.
 pub fn slice(values: &str, length: &str, last: &str) -> String {
     format!("({values})[{last} - {length} + 1 : {last}]")
 }
 
-/// The same, and empty where a row of no values has no slice.
+/// Like [`slice()`], but an empty array for a row without values.
 pub fn filled(values: &str, length: &str, last: &str) -> String {
     format!("COALESCE({}, '{{}}')", slice(values, length, last))
 }

@@ -1,4 +1,4 @@
-//! What serving needs of a version, besides the rows of its items and users.
+//! What serving needs of a version, apart from the rows of items and users.
 
 use super::list::decided;
 use crate::catalog::statement::{as_owner, query};
@@ -9,27 +9,27 @@ use segrec_engine::Matrix;
 use segrec_engine::options::algorithm::Decided;
 use serde_json::Value;
 
-/// What serving needs to know of a version.
+/// The parts of a version that serving needs.
 pub struct DeployedVersion {
-    /// The checked options.
+    /// The checked options of its training.
     pub options: Value,
-    /// What was decided where options leave it open.
+    /// The choices that its training made where options leave them open.
     pub decided: Decided,
-    /// The weight that became a confidence of 1.
+    /// The weight that corresponds to a confidence of 1.
     pub median_weight: f32,
-    /// The moment from which age is counted.
+    /// The moment that ages refer to.
     pub anchor: i64,
     pub users: i64,
     pub items: i64,
-    /// Its segments, in the order of their numbers.
+    /// The segments, ordered by id.
     pub segments: Vec<DeployedSegment>,
 }
 
-/// What serving needs to know of a segment.
+/// The parts of a segment that serving needs.
 pub struct DeployedSegment {
     pub id: i32,
     pub users: i64,
-    /// Whether it is ranked by a part of its own.
+    /// Whether it is ranked by its own part.
     pub own_factors: bool,
 }
 
@@ -37,7 +37,7 @@ fn doubles(values: NumberArray<f32>) -> Vec<f64> {
     values.0.into_iter().map(f64::from).collect()
 }
 
-/// Loads a version with its segments and their centroids (segments × k); none where it is gone.
+/// Loads a version, and the centroids of its segments (segments × k); `None` if it is gone.
 pub fn load(version_id: i64) -> Result<Option<(DeployedVersion, Matrix)>> {
     as_owner(|| {
         let version = query(
@@ -74,15 +74,15 @@ pub fn load(version_id: i64) -> Result<Option<(DeployedVersion, Matrix)>> {
     })
 }
 
-/// The Gramians of the item factors that users are measured against.
+/// The Gramians of the item factors used in fold-in.
 pub struct ItemGrams {
-    /// The backbone's.
+    /// The Gramian of the backbone.
     pub backbone: Vec<f64>,
-    /// Of segments, in the order of their numbers.
+    /// The Gramians of the segments, ordered by id.
     pub segments: Vec<Option<Vec<f64>>>,
 }
 
-/// Loads the Gramians of a version: k × k, row by row.
+/// Loads the Gramians of a version; each is k × k, row-major.
 pub fn item_grams(version_id: i64) -> Result<ItemGrams> {
     as_owner(|| {
         let backbone = query(

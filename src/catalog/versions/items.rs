@@ -1,4 +1,4 @@
-//! The tables of a version's items and of its segments' items: rows that are written once, in the order of their keys.
+//! The tables of a version's items and of the items of its segments. Rows are written once, in the order of their keys.
 
 use super::bulk_insert::batches;
 use super::stream::streamed;
@@ -9,14 +9,14 @@ use crate::pg::datums::number_array::NumberArray;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{IdKind, Ids, Interactions};
 
-/// What is written of all items.
+/// The contents of the rows of all items.
 pub struct NewItems<'a> {
     pub ids: &'a Ids,
-    /// Which users have them.
+    /// The interactions, from which the users of each item are counted.
     pub interactions: &'a Interactions,
-    /// How popular each is.
+    /// The popularity of each item.
     pub popularity: &'a [f32],
-    /// items × k: the backbone's factors.
+    /// The backbone's factors, items × k.
     pub factors: &'a Matrix,
 }
 
@@ -47,16 +47,16 @@ pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
     })
 }
 
-/// What is written of the items of a segment.
+/// The contents of the rows of a segment's items.
 pub struct NewSegmentItems<'a> {
-    /// The segment's id.
+    /// The id of the segment.
     pub segment: i32,
     pub items: &'a [u32],
-    /// How many of its users have each.
+    /// The number of the segment's users who have each item.
     pub users: &'a [u32],
-    /// How popular each is in it.
+    /// The popularity of each item in the segment.
     pub popularity: &'a [f32],
-    /// items × k, where the segment has factors of its own.
+    /// The segment's own factors, items × k, if it has any.
     pub factors: Option<&'a Matrix>,
 }
 
@@ -92,7 +92,7 @@ pub fn write_segment_items(version_id: i64, segment: &NewSegmentItems<'_>) -> Re
     })
 }
 
-/// The ids of a version's items, in the order of their numbers.
+/// Loads the ids of a version's items, by number.
 pub fn load_items(version_id: i64, kind: IdKind) -> Result<Ids> {
     let sql = "SELECT item_id FROM segrec_catalog.version_items WHERE version_id = $1 ORDER BY item";
     let mut ids = Ids::new(kind);
@@ -105,7 +105,7 @@ pub fn load_items(version_id: i64, kind: IdKind) -> Result<Ids> {
     Ok(ids)
 }
 
-/// The backbone's factors of all items (items × k).
+/// Loads the backbone's factors of all items (items × k).
 pub fn load_backbone(version_id: i64, k: usize) -> Result<Matrix> {
     let sql = "SELECT factors FROM segrec_catalog.version_items WHERE version_id = $1 ORDER BY item";
     let mut data = Vec::new();
@@ -118,26 +118,26 @@ fn append(data: &mut Vec<f32>, row: &CatalogRow<'_>, column: usize) -> Result<()
     Ok(())
 }
 
-/// An item as it is read.
+/// A stored item.
 pub struct StoredItem<'a> {
-    /// Its number.
+    /// The number of the item.
     pub item: u32,
-    /// Its id, as text.
+    /// The id as text.
     pub id: &'a str,
-    /// How popular it is.
+    /// The popularity of the item.
     pub popularity: f32,
-    /// The backbone's factors.
+    /// The backbone's factors of the item.
     pub factors: Vec<f32>,
 }
 
-/// How many items a version has.
+/// The number of items of a version.
 pub fn count_items(version_id: i64) -> Result<u64> {
     let sql = "SELECT count(*) FROM segrec_catalog.version_items WHERE version_id = $1";
     let found = as_owner(|| query(sql, &[version_id.into()], |row| row.value::<i64>(1)))?;
     Ok(found.into_iter().next().unwrap_or(0) as u64)
 }
 
-/// Passes every item of a version to `each`, in any order; nothing is collected.
+/// Passes every item of a version to `each`, in any order, without collecting them.
 pub fn stream_items(version_id: i64, each: &mut dyn FnMut(StoredItem<'_>) -> Result<()>) -> Result<()> {
     let sql = format!(
         "SELECT item::bigint, item_id, popularity::float8, factors \
@@ -159,8 +159,8 @@ pub fn stream_items(version_id: i64, each: &mut dyn FnMut(StoredItem<'_>) -> Res
     })
 }
 
-/// Passes the items of a segment (by its id), ascending if they are to be sorted, to `each`: the item, how popular it
-/// is in it, and the segment's own factors, empty where it has none.
+/// Passes the items of a segment (by its id) to `each`, in ascending order if `sorted`: the item, its popularity in the
+/// segment, and the segment's own factors, which are empty if it has none.
 pub fn stream_segment_items(
     version_id: i64,
     segment: i32,
@@ -180,7 +180,7 @@ pub fn stream_segment_items(
     })
 }
 
-/// How many users of a version have each of its items, in the order of their numbers.
+/// The number of a version's users who have each item, by item number.
 pub fn item_users(version_id: i64) -> Result<Vec<u32>> {
     let sql = "SELECT users FROM segrec_catalog.version_items WHERE version_id = $1 ORDER BY item";
     as_owner(|| query(sql, &[version_id.into()], |row| Ok(row.value::<i32>(1)? as u32)))

@@ -1,4 +1,4 @@
-//! The versions of models, and what is known of one by its row.
+//! The list of a model's versions, and lookups of single rows.
 
 use crate::catalog::statement::{as_owner, catalog_table, query};
 use crate::error::{Result, SegrecError};
@@ -11,31 +11,31 @@ use serde_json::Value;
 /// A version in the list of its model.
 #[derive(Clone, Debug)]
 pub struct Version {
-    /// Its key in the table of versions.
+    /// The key in the table of versions.
     pub version_id: i64,
-    /// Its number within its model, from 1.
+    /// The number within its model, from 1.
     pub version: i32,
-    /// True where it is complete.
+    /// Whether it is complete.
     pub ready: bool,
-    /// When it was deployed last.
+    /// Whether it has ever been deployed.
     pub was_deployed: bool,
-    /// The checked options it was trained with.
+    /// The checked options of its training.
     pub options: Value,
-    /// What was decided where options leave it open; none without events.
+    /// The choices that its training made where options leave them open; `None` without events.
     pub decided: Option<Value>,
-    /// The deciding metric.
+    /// The name of the deciding metric.
     pub metric: Option<String>,
-    /// What it reached in this metric.
+    /// Its value of that metric.
     pub value: Option<f64>,
     pub users: Option<i64>,
-    /// Its items; none without events.
+    /// The number of items; `None` without events.
     pub items: Option<i64>,
-    /// Its events; none without.
+    /// The number of events; `None` without events.
     pub events: Option<i64>,
 }
 
 impl Version {
-    /// What its training decided; none without events.
+    /// The decoded choices of its training; `None` without events.
     pub fn decided(&self) -> Result<Option<Decided>> {
         self.decided.clone().map(decided).transpose()
     }
@@ -47,7 +47,7 @@ pub fn decided(stored: Value) -> Result<Decided> {
     })
 }
 
-/// The versions of a model, the latest deployment first, then the newest.
+/// The versions of a model: the most recently deployed first, then the newest.
 pub fn list(model_id: i64) -> Result<Vec<Version>> {
     as_owner(|| {
         query(
@@ -75,29 +75,30 @@ pub fn list(model_id: i64) -> Result<Vec<Version>> {
     })
 }
 
-/// How many users a version has.
+/// The number of users of a version.
 pub fn user_count(version_id: i64) -> Result<usize> {
     let sql = "SELECT users FROM segrec_catalog.versions WHERE version_id = $1";
     let found = as_owner(|| query(sql, &[version_id.into()], |row| row.value::<i64>(1)))?;
     Ok(found.into_iter().next().unwrap_or(0) as usize)
 }
 
-/// The table of versions, which tells installations of the extension apart.
+/// The oid of the table of versions, which distinguishes installations of the extension.
 pub fn table() -> Result<pg_sys::Oid> {
     Ok(catalog_table(c"versions")?.0)
 }
 
-/// A version as the current statement sees its row: whatever is stored of it changes that, and where the extension was
-/// dropped and made again, another table has a row of the same key.
+/// A version of a version's row. It changes with everything that is stored about the version. The table is included,
+/// because a recreated extension may have a row with the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeenVersion {
-    /// The version's key.
+    /// The key of the version.
     pub version_id: i64,
     table: pg_sys::Oid,
     row: RowVersion,
 }
 
-/// Whether a version has been dropped, whatever the statement sees. Among parallel processes none can tell.
+/// Whether a version has been dropped, regardless of the statement's snapshot. Returns false in parallel mode, in which
+/// this cannot be determined.
 pub fn is_dropped(version_id: i64) -> Result<bool> {
     if is_parallel() {
         return Ok(false);
@@ -106,7 +107,7 @@ pub fn is_dropped(version_id: i64) -> Result<bool> {
     Ok(seen(version_id)?.is_none())
 }
 
-/// The version of that key; none where the statement sees no such row. Answered without the executor.
+/// The row of a version; `None` if the statement cannot see it. Bypasses the executor.
 pub fn seen(version_id: i64) -> Result<Option<SeenVersion>> {
     let table = table()?;
     let by_key = (c"versions_pkey", Key::Bigint(c"version_id", version_id));
@@ -114,8 +115,8 @@ pub fn seen(version_id: i64) -> Result<Option<SeenVersion>> {
     Ok(found.map(|(row, _)| SeenVersion { version_id, table, row }))
 }
 
-/// Whether a version is there still, of which rows have just been read. A statement reads the model, which says what is
-/// deployed, and these rows under one snapshot; but in a transaction that has written each reading has its own.
+/// Whether a version still exists whose rows have just been read. A statement normally reads the model, and thus the
+/// deployed version, and these rows under one snapshot. But in a transaction that has written, every query has its own.
 pub fn is_there(version_id: i64) -> Result<bool> {
     if sees_only_committed() {
         return Ok(true);
@@ -124,7 +125,7 @@ pub fn is_there(version_id: i64) -> Result<bool> {
     Ok(as_owner(|| query(sql, &[version_id.into()], |row| row.value::<bool>(1)))? == [true])
 }
 
-/// The versions that are deployed, of all models.
+/// The keys of the deployed versions of all models.
 pub fn deployed() -> Result<Vec<i64>> {
     let sql = "SELECT deployed_version_id FROM segrec_catalog.models WHERE deployed_version_id IS NOT NULL";
     as_owner(|| query(sql, &[], |row| row.value(1)))

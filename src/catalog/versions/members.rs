@@ -1,5 +1,5 @@
-//! Users of a version by their place: batches of them, and the ids of a few. They lie segment by segment, in the
-//! order of the segments' ids.
+//! Reads the users of a version by their places: in batches, or the ids of a few. Users are stored segment by segment,
+//! in the order of the segments' ids.
 
 use super::users::seen;
 use crate::catalog::statement::{CatalogRow, as_owner, query};
@@ -7,26 +7,26 @@ use crate::error::Result;
 use crate::pg::datums::number_array::NumberArray;
 use std::ops::Range;
 
-/// Users of a batch: at 64 factors and 30 items about 2 MB.
+/// The number of users per batch: about 2 MB with 64 factors and 30 items.
 pub const BATCH: i32 = 4096;
 
-/// What is scored of a user.
+/// The parts of a user that scoring needs.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// Where the user is stored.
+    /// The user's place, which is their position in the stored order.
     pub place: u32,
-    /// The id of the segment.
+    /// The id of the user's segment.
     pub segment: i32,
-    /// The user's factors; empty where they had no events.
+    /// The user's factors; empty without events.
     pub factors: Vec<f32>,
-    /// The items the user had that count, ascending.
+    /// The user's items that the model uses, ascending.
     pub items: Vec<u32>,
-    /// All items the user had, ascending; none where all count.
+    /// All items of the user, ascending; `None` if the model uses all of them.
     seen: Option<Vec<u32>>,
 }
 
 impl Member {
-    /// Whether the user had an item, counted or not.
+    /// Whether the user has an item, used by the model or not.
     pub fn has(&self, item: u32) -> bool {
         self.seen.as_deref().unwrap_or(&self.items).binary_search(&item).is_ok()
     }
@@ -46,7 +46,7 @@ fn member(row: &CatalogRow<'_>) -> Result<Member> {
     })
 }
 
-/// Every user in the order of their places; a batch is in memory at a time.
+/// Passes every user to `act`, by place; one batch is in memory at a time.
 pub fn each(version_id: i64, mut act: impl FnMut(&Member) -> Result<()>) -> Result<()> {
     let sql = format!(
         "SELECT {COLUMNS} FROM segrec_catalog.version_users WHERE version_id = $1 AND place >= $2 ORDER BY place LIMIT $3"
@@ -61,7 +61,7 @@ pub fn each(version_id: i64, mut act: impl FnMut(&Member) -> Result<()>) -> Resu
     }
 }
 
-/// The users of a segment (by its id) that are at some places.
+/// The users of a segment (by its id) at the given places.
 pub fn at_places(version_id: i64, segment: i32, places: &[i32]) -> Result<Vec<Member>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM segrec_catalog.version_users \
@@ -70,7 +70,7 @@ pub fn at_places(version_id: i64, segment: i32, places: &[i32]) -> Result<Vec<Me
     as_owner(|| query(&sql, &[version_id.into(), segment.into(), places.to_vec().into()], |row| member(&row)))
 }
 
-/// The places at which the users of a segment (by its id) were written.
+/// The range of places of a segment (by its id), as it was written.
 pub fn places_of_segment(version_id: i64, segment: i32) -> Result<Range<i32>> {
     let sql = "SELECT COALESCE(sum(users) FILTER (WHERE segment < $2), 0)::int, \
                       COALESCE(sum(users) FILTER (WHERE segment <= $2), 0)::int \
@@ -81,7 +81,7 @@ pub fn places_of_segment(version_id: i64, segment: i32) -> Result<Range<i32>> {
     Ok(found.into_iter().next().unwrap_or(0..0))
 }
 
-/// The ids of the users at some places, in that order.
+/// The ids of the users at the given places, in that order.
 pub fn ids(version_id: i64, places: &[u32]) -> Result<Vec<String>> {
     let sql = "SELECT user_id FROM unnest($2::int[]) WITH ORDINALITY AS wanted (place, rank) \
                JOIN segrec_catalog.version_users USING (place) WHERE version_id = $1 ORDER BY rank";

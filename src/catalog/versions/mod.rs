@@ -1,15 +1,14 @@
-//! Versions: what a training leaves, and what serving reads of it.
+//! Versions: the stored results of trainings.
 //!
 //! - [`list`]: the versions of a model
-//! - [`new_version`]: a version with its metrics and log
-//! - [`deployed_version`]: what serving needs of one
-//! - [`segments`]: its segments, what makes them different, how users moved
-//! - [`reachability`]: the order in which OPTICS came to its users
-//! - [`items`], [`users`]: the rows of its items and users
-//! - [`sections`]: what its scorers are stored as
-//! - [`members`]: users by their place
+//! - [`new_version`]: stores a version with its metrics and log
+//! - [`deployed_version`]: what serving needs of a version
+//! - [`segments`]: segments, their profiles, and transitions of users
+//! - [`items`], [`users`]: the rows of items and users
+//! - [`sections`]: the stored sections of scorers
+//! - [`members`]: users by place
 //! - [`transfer`]: a version as rows of text, for another database
-//! - [`bulk_insert`], [`stream`]: many rows at once, and one by one
+//! - [`bulk_insert`], [`stream`]: writes many rows at once, and streams rows
 
 mod bulk_insert;
 mod deployed_version;

@@ -1,4 +1,4 @@
-//! What a training leaves of a version besides the rows of its items, users and segments.
+//! Stores a new version, apart from the rows of its items, users and segments.
 
 use crate::catalog::statement::{as_owner, execute, only, write};
 use crate::error::Result;
@@ -8,44 +8,44 @@ use segrec_engine::evaluation::MetricRow;
 use segrec_engine::training::Attempt;
 use serde_json::Value;
 
-/// What is stored of a new version.
+/// The contents of a new version.
 pub struct NewVersion {
     pub model_id: i64,
     pub users: i64,
     pub segments: i32,
-    /// What events gave; none without them.
+    /// The results of a training on events; `None` without events.
     pub recommender: Option<NewRecommender>,
-    /// The deciding metric.
+    /// The name of the deciding metric.
     pub metric: &'static str,
-    /// What it reached, what popularity reached, what the deployed version reached.
+    /// The values of the new version, of popularity, and of the deployed version.
     pub values: [Option<f64>; 3],
     /// Why it is deployed or not.
     pub reason: String,
-    /// The checked options.
+    /// The checked options of its training.
     pub options: Value,
-    /// How a row of users finds its segment, encoded; none where it cannot.
+    /// The encoded classifier of user rows, if there is one.
     pub classifier: Option<Vec<u8>>,
 }
 
-/// What a training on events leaves, besides factors.
+/// The results of a training on events, apart from factors.
 pub struct NewRecommender {
     pub items: i64,
     pub events: i64,
-    /// The rows of events that were read, whatever became of them.
+    /// The number of rows of events read, usable or not.
     pub event_rows: i64,
     /// How events were held out.
     pub split: &'static str,
-    /// What was decided where options leave it open.
+    /// The choices that the training made where options leave them open.
     pub decided: Value,
-    /// The weight that became a confidence of 1.
+    /// The weight that corresponds to a confidence of 1.
     pub median_weight: f32,
-    /// The moment from which age is counted.
+    /// The moment that ages refer to.
     pub anchor: i64,
     /// The Gramian of the backbone's item factors.
     pub item_gram: Vec<f64>,
 }
 
-/// Numbers and stores a new version; gives its key and number.
+/// Assigns the next number to a version, stores it, and returns its key and number.
 pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
     let recommender = new.recommender.as_ref();
     as_owner(|| {
@@ -84,7 +84,8 @@ pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
     })
 }
 
-/// Writes down that a training failed after so many seconds, and why; gives the number, none where the model is gone.
+/// Records a failed training, its duration and the reason. Returns the number of the version; `None` if the model is
+/// gone.
 pub fn insert_failed(model_id: i64, seconds: f64, reason: &str) -> Result<Option<i32>> {
     as_owner(|| {
         let found = write(
@@ -101,7 +102,7 @@ pub fn insert_failed(model_id: i64, seconds: f64, reason: &str) -> Result<Option
     })
 }
 
-/// Writes down that a version is finished, of a training that began so many seconds ago.
+/// Marks a version as complete, and records the duration of its training.
 pub fn finish(version_id: i64, seconds: f64) -> Result<()> {
     as_owner(|| {
         execute(
@@ -117,7 +118,7 @@ fn floats(values: &[f64]) -> NumberArray<f32> {
     NumberArray(values.iter().map(|&value| value as f32).collect())
 }
 
-/// Stores what a version reached; `ids` are those of its segments.
+/// Stores the metrics of a version; `ids` are the ids of its segments.
 pub fn insert_metrics(version_id: i64, ids: &[i32], rows: &[MetricRow]) -> Result<()> {
     let column = |value: fn(&MetricRow) -> Option<f64>| rows.iter().map(value).collect::<Vec<Option<f64>>>();
     as_owner(|| {
@@ -163,16 +164,16 @@ pub fn insert_attempts(version_id: i64, attempts: &[Attempt]) -> Result<()> {
     })
 }
 
-/// One step of a training.
+/// A step of a training.
 #[derive(Clone, Debug)]
 pub struct LogEntry {
-    /// The part of the training.
+    /// The phase of the training.
     pub phase: String,
-    /// The step of the phase.
+    /// The number of the step within its phase.
     pub step: i32,
-    /// The loss after it.
+    /// The loss after the step.
     pub loss: Option<f64>,
-    /// A metric and its value.
+    /// The name and value of a metric after the step.
     pub metric: Option<(String, f64)>,
     /// Seconds since the training began.
     pub seconds: f64,

@@ -1,4 +1,4 @@
-//! The sections that the scorers of a version are stored as, without knowing what they mean.
+//! Stores the sections of a version's scorers, without interpreting their contents.
 
 use super::bulk_insert::{Ragged, batches, slice};
 use super::stream::streamed;
@@ -10,19 +10,19 @@ use segrec_engine::scorers::registry::NamedSection;
 use segrec_engine::scorers::sections::{NewSection, SectionKind};
 use std::ops::Range;
 
-/// A section as it is listed.
+/// A stored section without its contents.
 pub struct ListedSection {
-    /// Its number in the version.
+    /// The number of the section within the version.
     pub section: i32,
     pub scorer: String,
-    /// Its name within the scorer.
+    /// The name within the scorer.
     pub name: String,
     pub kind: SectionKind,
-    /// The columns of a dense one.
+    /// The number of columns of a dense section.
     pub columns: usize,
 }
 
-/// Stores the sections of a version: of each its scorer, its name and what is in it.
+/// Stores the sections of a version, given as (scorer, name, contents).
 pub fn insert(version_id: i64, sections: &[(&str, &str, NewSection<'_>)]) -> Result<()> {
     for (section, (scorer, name, content)) in (0i32..).zip(sections) {
         let (columns, rows, bytes) = match content {
@@ -120,7 +120,7 @@ fn in_batches<'a>(
     })
 }
 
-/// The sections of a version, by their numbers.
+/// The sections of a version, by number.
 pub fn list(version_id: i64) -> Result<Vec<ListedSection>> {
     let sql = "SELECT section, scorer, name, kind, columns FROM segrec_catalog.version_sections \
                WHERE version_id = $1 ORDER BY section";
@@ -144,7 +144,7 @@ pub fn list(version_id: i64) -> Result<Vec<ListedSection>> {
     })
 }
 
-/// Whether a version has these sections, which are in alphabetical order, and no others.
+/// Whether a version has exactly the expected sections, which must be in alphabetical order.
 pub fn are_those(version_id: i64, expected: &[NamedSection]) -> Result<bool> {
     let listed = list(version_id)?;
     let mut found: Vec<(&str, &str, SectionKind)> =
@@ -153,7 +153,7 @@ pub fn are_those(version_id: i64, expected: &[NamedSection]) -> Result<bool> {
     Ok(found == expected)
 }
 
-/// Whether every row of a version's sections is there.
+/// Whether no row of a version's sections is missing.
 pub fn are_whole(version_id: i64) -> Result<bool> {
     let sql = "SELECT NOT EXISTS (SELECT FROM segrec_catalog.version_sections section \
                    WHERE section.version_id = $1 AND section.rows <> (SELECT count(*) FROM segrec_catalog.version_item_rows own \
@@ -162,14 +162,15 @@ pub fn are_whole(version_id: i64) -> Result<bool> {
     Ok(found.into_iter().next().unwrap_or(false))
 }
 
-/// The bytes of an opaque section.
+/// The contents of an opaque section.
 pub fn content(version_id: i64, section: i32) -> Result<Vec<u8>> {
     let sql = "SELECT content FROM segrec_catalog.version_sections WHERE version_id = $1 AND section = $2";
     let found = as_owner(|| query(sql, &[version_id.into(), section.into()], |row| row.get::<Vec<u8>>(1)))?;
     Ok(found.into_iter().next().flatten().unwrap_or_default())
 }
 
-/// Passes what a section says of every item to `each`, in any order; nothing is collected. Items are empty in a dense one.
+/// Passes the row of every item in a section to `each`, in any order, without collecting them. In a dense section the
+/// list of items is empty.
 pub fn stream_rows(
     version_id: i64,
     section: i32,

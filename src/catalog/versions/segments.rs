@@ -1,4 +1,4 @@
-//! The segments of versions: what they are called, what makes them different, how users moved.
+//! Stores the segments of versions: their names, profiles and drift, and the transitions of users.
 
 use super::Version;
 use crate::catalog::statement::{as_owner, execute, only, query};
@@ -12,23 +12,23 @@ use segrec_engine::segmentation::identity::{Classifier, Movement};
 use segrec_engine::segmentation::quality::Choice;
 use std::collections::BTreeMap;
 
-/// A segment as it is stored.
+/// The contents of a new segment.
 pub struct NewSegment {
     pub id: i32,
-    /// The label that its users carry.
+    /// The label from which it was made, if any.
     pub name: Option<String>,
-    /// Who is in it, in words.
+    /// A readable rule for membership.
     pub rule: Option<Rule>,
     pub users: i64,
     /// Whether it uses its own factors.
     pub own_factors: bool,
-    /// The gain over the backbone and its standard error.
+    /// The gain over the backbone, and its standard error.
     pub gain: Option<(f64, f64)>,
-    /// The first version that had it.
+    /// The number of the first version that had it.
     pub since_version: i32,
-    /// Its centroid in the space of factors; empty without events.
+    /// The centroid of its users' factors; empty without events.
     pub centroid: Vec<f32>,
-    /// The Gramian of the item factors its users are measured against; where it has its own.
+    /// The Gramian of its own item factors, if it has any.
     pub item_gram: Option<Vec<f64>>,
 }
 
@@ -66,16 +66,16 @@ pub fn insert(version_id: i64, segments: Vec<NewSegment>) -> Result<()> {
     })
 }
 
-/// What is known of a model's segments from all its versions.
+/// The segments of all versions of a model.
 #[derive(Clone, Debug, Default)]
 pub struct KnownSegments {
-    /// The first version of each, by id.
+    /// The number of the first version of each segment, by id.
     pub since: BTreeMap<i32, i32>,
-    /// The id of each name, that of the newest version.
+    /// The id of each name, as in the newest version that has it.
     pub by_name: BTreeMap<String, i32>,
 }
 
-/// The segments of all versions of a model.
+/// Loads the segments of all versions of a model.
 pub fn known(model_id: i64) -> Result<KnownSegments> {
     let mut known = KnownSegments::default();
     as_owner(|| {
@@ -98,7 +98,7 @@ pub fn known(model_id: i64) -> Result<KnownSegments> {
     Ok(known)
 }
 
-/// Takes `count` new ids; gives the last one taken before.
+/// Reserves `count` new segment ids; returns the last id that was taken before.
 pub fn take_ids(model_id: i64, count: usize) -> Result<i32> {
     let taken = as_owner(|| {
         crate::catalog::statement::write(
@@ -111,21 +111,21 @@ pub fn take_ids(model_id: i64, count: usize) -> Result<i32> {
     only(taken)
 }
 
-/// The segments of the deployed version, for the members of a training.
+/// The segments of the deployed version, aligned with the members of a training.
 pub struct Past {
-    /// The version's number.
+    /// The number of the version.
     pub version: i32,
     /// The ids of its segments, ascending.
     pub ids: Vec<i32>,
-    /// The id of every member's segment; none for those who were not there.
+    /// The id of each member's segment; `None` for members who were not part of it.
     pub of_member: Vec<Option<i32>>,
-    /// Users that are no members any more, by segment.
+    /// The number of users per segment who are no longer members.
     pub gone: BTreeMap<i32, u64>,
-    /// How a row of users found its segment.
+    /// The classifier of user rows, if there is one.
     pub classifier: Option<Classifier>,
 }
 
-/// Loads the segments of a version for the members of a training.
+/// Loads the segments of a version, aligned with the members of a training.
 pub fn load_past(version: &Version, members: &IdMap, kind: IdKind) -> Result<Past> {
     let mut of_member = vec![None; members.ids().len()];
     let mut gone = BTreeMap::new();
@@ -146,16 +146,16 @@ pub fn load_past(version: &Version, members: &IdMap, kind: IdKind) -> Result<Pas
     Ok(Past { version: version.version, ids, of_member, gone, classifier })
 }
 
-/// How a row of users finds its segment, with the ids of the groups it knows.
+/// A classifier of user rows, and the segments of its groups.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct StoredClassifier {
-    /// From a row to a group.
+    /// Assigns rows to groups.
     pub classifier: Classifier,
-    /// The ids of the groups.
+    /// The segment id of each group.
     pub segments: Vec<i32>,
 }
 
-/// How a row of users finds its segment in a version, where it can.
+/// Loads the classifier of a version, if it has one.
 pub fn load_classifier(version_id: i64) -> Result<Option<StoredClassifier>> {
     let found = as_owner(|| {
         query(
@@ -167,7 +167,7 @@ pub fn load_classifier(version_id: i64) -> Result<Option<StoredClassifier>> {
     found.into_iter().next().flatten().map(|bytes| decode(&bytes)).transpose()
 }
 
-/// Takes the examples of the user at a place out of what finds the segment of a row of users.
+/// Removes the user at a place from the examples of a version's classifier.
 pub fn forget_examples(version_id: i64, place: i32) -> Result<()> {
     let Some(StoredClassifier { classifier, segments }) = load_classifier(version_id)? else {
         return Ok(());
@@ -185,12 +185,12 @@ pub fn forget_examples(version_id: i64, place: i32) -> Result<()> {
     })
 }
 
-/// A structure as it is stored.
+/// Encodes a value for storage.
 pub fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
     postcard::to_stdvec(value).map_err(|error| SegrecError::Internal(error.to_string()))
 }
 
-/// Reads what [`encode`] gives.
+/// Decodes a value from [`encode`].
 pub fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     postcard::from_bytes(bytes).map_err(|error| SegrecError::VersionDamaged { reason: error.to_string() })
 }
@@ -206,7 +206,7 @@ pub fn ids(version_id: i64) -> Result<Vec<i32>> {
     })
 }
 
-/// Stores what makes segments different; `ids` are their ids.
+/// Stores the profiles of segments; `ids` are the segments' ids.
 pub fn insert_profiles(version_id: i64, ids: &[i32], rows: &[ProfileRow]) -> Result<()> {
     let (mut segments, mut places) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     let mut next = vec![0i32; ids.len()];
@@ -239,7 +239,7 @@ pub fn insert_profiles(version_id: i64, ids: &[i32], rows: &[ProfileRow]) -> Res
 
 /// Stores the numbers of segments that were tried.
 pub fn insert_choices(version_id: i64, choices: &[Choice]) -> Result<()> {
-    // Several numbers may end as the same one, where small segments dissolve; the chosen one counts.
+    // Several numbers may result in the same one if small segments are dissolved; keep the chosen one.
     let mut choices: Vec<&Choice> = choices.iter().collect();
     choices.sort_by_key(|choice| !choice.chosen);
     as_owner(|| {
@@ -264,8 +264,8 @@ pub fn insert_choices(version_id: i64, choices: &[Choice]) -> Result<()> {
     })
 }
 
-/// Stores how users moved since another version: those who came have no segment before, those who are
-/// gone none after.
+/// Stores the transitions of users since another version. New users have no previous segment, users who left no new
+/// one.
 pub fn insert_transitions(
     version_id: i64,
     from_version: i32,
@@ -292,7 +292,7 @@ pub fn insert_transitions(
     })
 }
 
-/// Stores how much segments and features moved: measure, feature, value.
+/// Stores drift of segments and features, as (measure, feature, value).
 pub fn insert_drift(
     version_id: i64,
     from_version: i32,
@@ -324,7 +324,7 @@ pub fn insert_tree(version_id: i64, tree: &MergeTree) -> Result<()> {
     })
 }
 
-/// The merge tree of a version, where it has one.
+/// Loads the merge tree of a version, if it has one.
 pub fn load_tree(version_id: i64) -> Result<Option<MergeTree>> {
     let found = as_owner(|| {
         query(
@@ -336,14 +336,14 @@ pub fn load_tree(version_id: i64) -> Result<Option<MergeTree>> {
     found.into_iter().next().map(|bytes| decode(&bytes)).transpose()
 }
 
-/// Every user of a version with their leaf of the merge tree, in the order of ids.
+/// The ids of all users of a version with their leaves of the merge tree, ordered by id.
 pub fn load_leaves(version_id: i64) -> Result<Vec<(String, u32)>> {
     let sql = "SELECT user_id, leaf FROM segrec_catalog.version_users \
                WHERE version_id = $1 AND leaf IS NOT NULL ORDER BY user_id";
     as_owner(|| query(sql, &[version_id.into()], |row| Ok((row.value(1)?, row.value::<i32>(2)? as u32))))
 }
 
-/// Gives a segment a label, or takes it away.
+/// Sets or removes the label of a segment.
 pub fn set_label(model_id: i64, segment: i32, label: Option<&str>) -> Result<()> {
     as_owner(|| match label {
         Some(label) => execute(

@@ -1,4 +1,4 @@
-//! Rows of the catalog that pass one by one: nothing is collected.
+//! Streams rows of the catalog without collecting them.
 
 use crate::catalog::statement::as_owner;
 use crate::error::Result;
@@ -6,7 +6,7 @@ use crate::pg::datums::encoding::c_text;
 use crate::pg::executor::query::stream;
 use crate::pg::executor::row::ResultRow;
 
-/// Passes each row of a query, which runs as the owner of the catalog, to `each` until that fails.
+/// Runs a query as the owner of the catalog, and passes each row to `each` until that fails.
 pub fn streamed(sql: &str, each: &mut dyn FnMut(&ResultRow<'_>) -> Result<()>) -> Result<()> {
     let sql = c_text(sql)?;
     let mut failed = None;

@@ -1,5 +1,5 @@
-//! A version as rows of text, so that COPY carries it to another database: part by part as JSON, in which numbers keep
-//! all their digits.
+//! A version as rows of text, so that COPY can transfer it to another database. Each part is JSON, in which numbers
+//! keep all their digits.
 
 use crate::catalog::sources::relations::{SourceColumn, query_of};
 use crate::catalog::statement::{as_owner, execute, only, query, write};
@@ -12,25 +12,25 @@ use segrec_engine::interactions::IdKind;
 use serde_json::{Value, json};
 use std::ffi::CString;
 
-/// What a version's first row says of the form of all; to be raised when that changes.
+/// The format number in a version's first row; must be raised with every change of the format.
 pub const FORMAT: i64 = 4;
-/// Rows that are passed on at once: at 128 factors and 100 neighbours some 3 MB of text.
+/// The maximum number of rows per batch; with 128 factors and 100 neighbours some 3 MB of text.
 const BATCH_ROWS: usize = 1000;
-/// Bytes that are passed on at once, unless a single row has more.
+/// The maximum number of bytes per batch, unless a single row takes more.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// The largest number of a segment that is taken: a training counts on from there.
+/// The largest segment id that is accepted, since trainings assign the following ones.
 const MOST_SEGMENT: i32 = 1_000_000_000;
 
-/// Where the rows of a part are kept.
+/// A table whose rows belong to a version.
 struct Part {
     name: &'static str,
     table: &'static str,
-    /// The columns, besides the version, that tell rows apart and order them; none where there is one row.
+    /// The columns that identify and order its rows, besides the version; empty for a single row.
     key: &'static [&'static str],
 }
 
-/// The parts besides the version's own row.
+/// All parts besides the version's own row.
 const PARTS: [Part; 10] = [
     Part { name: "segment", table: "segments", key: &["segment"] },
     Part { name: "profile", table: "segment_profiles", key: &["segment", "place"] },
@@ -44,24 +44,24 @@ const PARTS: [Part; 10] = [
     Part { name: "reached", table: "segment_reachability", key: &["place"] },
 ];
 
-/// Rows of a version, read some at a time: each time a whole query, since a cursor could be fetched by whoever runs in the
-/// same transaction. Nothing but forgetting a user changes them, and the snapshot is that of the statement.
+/// Reads the rows of a version in batches. Every batch is a separate query, because any code in the same transaction
+/// could fetch from a cursor. The rows change only if a user is forgotten; the snapshot is that of the statement.
 pub struct VersionRows {
     version_id: i64,
     kinds: [Option<&'static str>; 2],
-    /// The part that is read next; 0 is the version's own row.
+    /// The part to read next; 0 is the version's own row.
     part: usize,
-    /// The key of the last row of it.
+    /// The key of the last row read in the current part.
     after: Vec<i64>,
 }
 
-/// Begins to read the rows of a version; `kinds` are those of users' and items' ids.
+/// Prepares to read the rows of a version; `kinds` are the types of user and item ids.
 pub fn export(version_id: i64, kinds: [Option<&'static str>; 2]) -> VersionRows {
     VersionRows { version_id, kinds, part: 0, after: Vec::new() }
 }
 
 impl VersionRows {
-    /// The next rows; none at the end.
+    /// The next batch of (part, contents); empty at the end.
     pub fn next(&mut self) -> Result<Vec<(String, String)>> {
         loop {
             let (name, rows, complete) = match self.part.checked_sub(1) {
@@ -96,7 +96,7 @@ impl VersionRows {
         as_owner(|| query(&sql, &[users.into(), items.into(), self.version_id.into()], |row| row.value(1)))
     }
 
-    /// The rows after the last one of a part, as many as are passed on at once.
+    /// The next batch of a part's rows.
     fn batch(&mut self, part: &Part) -> Result<Vec<String>> {
         let (version_id, key) = (self.version_id, part.key.join(", "));
         let mut sql = String::from("SELECT (pg_catalog.to_jsonb(stored) - 'version_id')::text");
@@ -126,13 +126,13 @@ impl VersionRows {
     }
 }
 
-/// Passes the contents of a part to `each`, some at a time. The relation is read as the caller.
+/// Passes the contents of a part to `each` in batches. The relation is read with the caller's rights.
 fn contents(relation: &Relation, part: &str, each: &mut dyn FnMut(Vec<String>) -> Result<()>) -> Result<()> {
     let of_part = "WHERE part::pg_catalog.text COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) $1";
     let query = query_of(relation, "content::pg_catalog.text", of_part, &[pg_sys::TEXTOID])?;
     let (mut batch, mut bytes, mut failed) = (Vec::new(), 0, None);
     query.run(&[part.into()], &mut |row| {
-        // As it is read, in the batch, and in the array that is stored.
+        // Three copies: as it is read, in the batch, and in the array that is stored.
         let content = row.text(0, |content| {
             ask("a batch of an import", 3 * (bytes + content.len()))?;
             Ok(content.to_owned())
@@ -156,7 +156,7 @@ fn contents(relation: &Relation, part: &str, each: &mut dyn FnMut(Vec<String>) -
     }
 }
 
-/// The contents of the first row that describes a version, and how many there are.
+/// The contents of the first row that describes a version, and the number of such rows.
 pub fn version_row(relation: &Relation) -> Result<(Option<String>, usize)> {
     let (mut first, mut count) = (None, 0);
     contents(relation, "version", &mut |batch| {
@@ -169,7 +169,7 @@ pub fn version_row(relation: &Relation) -> Result<(Option<String>, usize)> {
     Ok((first, count))
 }
 
-/// Stores the row of a new version of a model; gives its key and number.
+/// Stores the row of a new version of a model, and returns its key and number.
 pub fn insert_version(model_id: i64, version: Value) -> Result<(i64, i32)> {
     let found = as_owner(|| {
         write(
@@ -190,7 +190,7 @@ pub fn insert_version(model_id: i64, version: Value) -> Result<(i64, i32)> {
     only(found)
 }
 
-/// Stores everything else of a version from a relation of the caller's. Trees are taken where `trusted` only.
+/// Stores everything else of a version from a relation of the caller. Trees are accepted only if `trusted`.
 pub fn insert_parts(relation: &Relation, version_id: i64, version: i32, trusted: bool) -> Result<()> {
     let key = json!({ "version_id": version_id });
     let segment_key = json!({ "version_id": version_id, "since_version": version });
@@ -215,7 +215,7 @@ pub fn insert_parts(relation: &Relation, version_id: i64, version: i32, trusted:
     })
 }
 
-/// True of an array that is not one row of so many finite numbers.
+/// The SQL condition that an array is not a row of `length` finite numbers.
 fn is_no_row(array: &str, length: &str) -> String {
     format!(
         "(pg_catalog.cardinality({array}) <> {length} OR pg_catalog.array_ndims({array}) > 1 OR {})",
@@ -234,7 +234,7 @@ fn is_no_number(value: &str) -> String {
     format!("({value} IS NULL OR {value} IN ('NaN', 'Infinity', '-Infinity'))")
 }
 
-/// True of numbers that do not ascend, or are none of `0 .. count`.
+/// The SQL condition that numbers do not ascend, or are not all in `0 .. count`.
 fn is_no_set(numbers: &str, count: &str) -> String {
     format!(
         "(pg_catalog.array_ndims({numbers}) > 1 OR {numbers} <> ARRAY(SELECT DISTINCT number FROM pg_catalog.unnest({numbers}) number \
@@ -242,8 +242,8 @@ fn is_no_set(numbers: &str, count: &str) -> String {
     )
 }
 
-/// What is wrong with the rows of a version, the first thing that is; none where they are as a training leaves them.
-/// `columns` are those of factors. Whether its sections are those that its scorers read is not asked here.
+/// The first problem with the imported rows of a version; `None` if they are as a training would write them. `columns`
+/// is the number of columns of factors. Does not check whether the sections are those that its scorers read.
 pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Result<Option<&'static str>> {
     let [version, segments, users, items, own, sections, rows, plot] = [
         "versions",
@@ -353,7 +353,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
         ),
     ];
     let [user_kind, item_kind] = kinds;
-    // A kind is a word of the catalog, and a type. Other text raises PostgreSQL's own error.
+    // A kind is a fixed word and also the name of a type; text that cannot be cast to it raises PostgreSQL's own error.
     if let Some(kind) = user_kind {
         checks.push((
             "a user's id is not written as its type is",
@@ -381,7 +381,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
     })
 }
 
-/// What is wrong with the columns of a relation that is to hold a version.
+/// What is wrong with the columns of a relation that should contain a version, if anything.
 pub fn columns_problem(relation: &Relation) -> Option<&'static str> {
     let is_text = |name: &str| {
         relation.column(name).map(SourceColumn::from).and_then(|column| column.id_kind())

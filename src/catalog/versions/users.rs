@@ -1,4 +1,4 @@
-//! The table of a version's users: rows that are written once, in the order of their places.
+//! The table of a version's users. Rows are written once, in the order of their places.
 
 use super::bulk_insert::{Ragged, batches, filled, slice};
 use crate::catalog::statement::{CatalogRow, PreparedQuery, as_owner, execute, query};
@@ -8,38 +8,38 @@ use crate::pg::datums::number_array::NumberArray;
 use pgrx::pg_sys;
 use segrec_engine::interactions::Ids;
 
-/// Whether anything is stored of a version's users: a restore may have left that out.
+/// Whether the users of a version are stored; a restore may have omitted them.
 pub fn are_stored(version_id: i64) -> Result<bool> {
     let sql = "SELECT EXISTS (SELECT FROM segrec_catalog.version_users WHERE version_id = $1)";
     Ok(as_owner(|| query(sql, &[version_id.into()], |row| row.value::<bool>(1)))? == [true])
 }
 
-/// A user as it is written.
+/// The contents of a user's row.
 pub struct NewUser<'a> {
     /// The user's number in the training.
     pub user: u32,
     /// The id of the segment.
     pub segment: i32,
-    /// How far from its centroid.
+    /// The distance from the segment's centroid.
     pub distance: f32,
-    /// How clearly a member.
+    /// The confidence of the assignment.
     pub confidence: f32,
-    /// Whether in no dense place.
+    /// Whether the user is noise, that is in no dense region.
     pub noise: bool,
     /// The leaf of the merge tree.
     pub leaf: Option<u32>,
-    /// How probably in each segment, in the order of their ids; empty where the method gives none.
+    /// The probability of each segment, ordered by id; empty if the method computes none.
     pub probabilities: Vec<f32>,
-    /// Factors; empty for users without events.
+    /// The user's factors; empty without events.
     pub factors: &'a [f32],
-    /// Items that count, ascending.
+    /// The items that the model uses, ascending.
     pub items: &'a [u32],
     pub confidences: &'a [f32],
-    /// All items, ascending; empty where all count.
+    /// All items, ascending; empty if the model uses all of them.
     pub seen: &'a [u32],
 }
 
-/// Writes the users in the given order.
+/// Writes users in the given order.
 pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<()> {
     let sql = format!(
         "INSERT INTO segrec_catalog.version_users (version_id, place, user_id, segment, distance, confidence, noise, leaf, probabilities, \
@@ -104,26 +104,26 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
     })
 }
 
-/// A user of a version.
+/// A stored user of a version.
 #[derive(Clone, Debug)]
 pub struct StoredUser {
-    /// Where the user is stored.
+    /// The user's place, which is their position in the stored order.
     pub place: i32,
-    /// The user's id, as text.
+    /// The id as text.
     pub user_id: String,
     /// The id of the segment.
     pub segment: i32,
-    /// The user's factors; empty where they had no events.
+    /// The user's factors; empty without events.
     pub factors: Vec<f32>,
-    /// The items the user had that count, ascending.
+    /// The user's items that the model uses, ascending.
     pub items: Vec<u32>,
     pub confidences: Vec<f32>,
-    /// All items the user had, ascending; none where all count.
+    /// All items of the user, ascending; `None` if the model uses all of them.
     seen: Option<Vec<u32>>,
 }
 
 impl StoredUser {
-    /// All items the user had, ascending.
+    /// All items of the user, ascending.
     pub fn seen(&self) -> &[u32] {
         self.seen.as_deref().unwrap_or(&self.items)
     }
@@ -145,13 +145,13 @@ fn stored_user(row: &CatalogRow<'_>) -> Result<StoredUser> {
     })
 }
 
-/// The items in a column that is null where they are those that count.
+/// Reads a column of all items, which is null if the model uses all of them.
 pub fn seen(row: &CatalogRow<'_>, column: usize) -> Result<Option<Vec<u32>>> {
     let items = row.get::<NumberArray<i32>>(column)?;
     Ok(items.map(|NumberArray(items)| items.into_iter().map(|item| item as u32).collect()))
 }
 
-/// Finds users of a version by id; prepared once for a version.
+/// A prepared lookup of a version's users by id.
 pub struct UserLookup(PreparedQuery);
 
 impl UserLookup {
@@ -163,14 +163,14 @@ impl UserLookup {
         as_owner(|| Ok(Self(PreparedQuery::new(&sql, &[pg_sys::TEXTOID])?)))
     }
 
-    /// The user with that id.
+    /// The user with this id.
     pub fn find(&self, user_id: &str) -> Result<Option<StoredUser>> {
         let found = as_owner(|| self.0.query(&[user_id.into()], |row| stored_user(&row)))?;
         Ok(found.into_iter().next())
     }
 }
 
-/// Users from a place on, at most `count`. Where a user was forgotten there is a gap.
+/// Loads at most `count` users from a place on. Places of forgotten users are empty.
 pub fn load_users(version_id: i64, from_place: i32, count: i32) -> Result<Vec<StoredUser>> {
     let sql = format!(
         "SELECT {USER_COLUMNS} FROM segrec_catalog.version_users \

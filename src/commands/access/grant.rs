@@ -1,4 +1,4 @@
-//! `segrec_grant`, `segrec_revoke`: who may use and train a model besides its owner.
+//! `segrec_grant`, `segrec_revoke`: privileges of other roles on a model.
 
 use super::privileges::owned;
 use crate::catalog::models::Model;
@@ -6,10 +6,10 @@ use crate::catalog::models::grants;
 use crate::error::{Result, SegrecError, notice};
 use pgrx::pg_sys;
 
-/// What a role may be granted on a model; `train` includes `use`.
+/// The privileges on a model; `train` includes `use`.
 pub const PRIVILEGES: [&str; 2] = ["use", "train"];
 
-/// The arguments of a grant, checked.
+/// The checked arguments of a grant.
 struct Grant<'a> {
     model: Model,
     role: pg_sys::Oid,
@@ -34,7 +34,7 @@ pub fn grant(model: Option<&str>, role: Option<&str>, privilege: Option<&str>) -
     grants::insert(grant.model.id, grant.role, grant.privilege)
 }
 
-/// Takes a privilege back.
+/// Revokes a privilege on a model from a role.
 pub fn revoke(model: Option<&str>, role: Option<&str>, privilege: Option<&str>) -> Result<()> {
     let grant = checked(model, role, privilege)?;
     if !grants::delete(grant.model.id, grant.role, grant.privilege)? {

@@ -1,7 +1,7 @@
-//! Which model a call means, and what the caller may do with it.
+//! Finds the model of a call, and manages privileges on models.
 //!
-//! - [`privileges`]: finding a model that the caller may use, train or own, and locking it
-//! - [`grant`]: giving other roles privileges, and taking them back
+//! - [`privileges`]: finds and locks a model that the caller may use, train or own
+//! - [`grant`]: grants and revokes privileges
 
 pub mod grant;
 pub mod privileges;

@@ -1,4 +1,4 @@
-//! Finding the model a call means, and the rights and locks for changing it.
+//! Finds the model of a call, with the rights and locks required to change it.
 
 use crate::catalog::models::{self, Model};
 use crate::catalog::statement::models_table;
@@ -9,15 +9,15 @@ use crate::pg::executor::visibility::volatile;
 use crate::pg::process::lock::{Until, refuse_in_read_only, try_lock, unlock};
 use crate::pg::security::rights::is_restricted;
 
-/// Refuses changes where none can be made: on a replica, in a transaction that only reads, and within an operation of PostgreSQL's that runs functions of a
-/// table's owner for whoever maintains it.
+/// Rejects changes on a replica, in a read-only transaction, and within a security-restricted operation such as
+/// REFRESH MATERIALIZED VIEW.
 pub fn refuse_here() -> Result<()> {
     volatile();
     refuse_in_read_only();
     if is_restricted() { Err(SegrecError::Restricted) } else { Ok(()) }
 }
 
-/// [`owner_of`], for a change, which a replica refuses. Nobody else drops the model before the transaction ends.
+/// Like [`owner_of`], for changes. Also keeps others from dropping the model until the end of the transaction.
 pub fn owned(name: Option<&str>) -> Result<Model> {
     refuse_here()?;
     let model = owner_of(name)?;
@@ -25,7 +25,7 @@ pub fn owned(name: Option<&str>) -> Result<Model> {
     Ok(model)
 }
 
-/// The model of that name, which the caller must own.
+/// The named model, which the caller must own.
 pub fn owner_of(name: Option<&str>) -> Result<Model> {
     let model = usable(name)?;
     if !model.is_owner {
@@ -34,7 +34,7 @@ pub fn owner_of(name: Option<&str>) -> Result<Model> {
     Ok(model)
 }
 
-/// The model of that name, which the caller must own or hold the privilege to train.
+/// The named model, which the caller must own or may train by a grant.
 pub fn trainable(name: Option<&str>) -> Result<Model> {
     let model = usable(name)?;
     if !model.may_train {
@@ -43,13 +43,13 @@ pub fn trainable(name: Option<&str>) -> Result<Model> {
     Ok(model)
 }
 
-/// [`trainable`], for what writes, which a replica refuses.
+/// Like [`trainable`], for changes; a replica rejects them.
 pub fn trainable_here(name: Option<&str>) -> Result<Model> {
     refuse_here()?;
     trainable(name)
 }
 
-/// The model of that name, which the caller must know of.
+/// The named model, which the caller must be able to see.
 pub fn usable(name: Option<&str>) -> Result<Model> {
     let name = name.ok_or(SegrecError::NullArgument { argument: "model" })?;
     match models::find(name)? {
@@ -58,7 +58,7 @@ pub fn usable(name: Option<&str>) -> Result<Model> {
     }
 }
 
-/// What a model reads, for checking options.
+/// What a model reads, for checking its options.
 pub fn reads(model: &Model) -> ModelSources<'_> {
     ModelSources {
         events: model.events.as_ref().map(|events| &events.columns),
@@ -67,18 +67,18 @@ pub fn reads(model: &Model) -> ModelSources<'_> {
     }
 }
 
-/// Does something with a model that the caller owns, locked to the end of the transaction against trainings and changes
-/// by others. What it reads has been committed when the lock was taken.
+/// Runs `act` on a model that the caller owns, locked until the end of the transaction against trainings and changes by
+/// others. The model is read after the lock was taken.
 pub fn owned_and_locked<T>(name: Option<&str>, act: impl FnOnce(Model) -> Result<T>) -> Result<T> {
     locked(name, owned, Until::TransactionEnds, act)
 }
 
-/// The same with a model that the caller may train.
+/// Like [`owned_and_locked`], for a model that the caller may train.
 pub fn trainable_and_locked<T>(name: Option<&str>, act: impl FnOnce(Model) -> Result<T>) -> Result<T> {
     locked(name, trainable_here, Until::TransactionEnds, act)
 }
 
-/// The same, locked for as long as the process lives.
+/// Like [`trainable_and_locked`], but locked until the process ends.
 pub fn trainable_and_kept<T>(name: Option<&str>, act: impl FnOnce(Model) -> Result<T>) -> Result<T> {
     locked(name, trainable_here, Until::SessionEnds, act)
 }
@@ -96,7 +96,7 @@ fn locked<T>(
             let holder = models::lock_holder(table, model.id)?;
             return Err(SegrecError::BeingTrained { model: model.name, holder });
         }
-        // It may have been changed between finding and locking it, or dropped, and another may have its name.
+        // The model may have been changed or dropped before it was locked, and another may have its name now.
         let _snapshot = NewSnapshot::new();
         let found = find(Some(&model.name));
         if found.as_ref().is_ok_and(|found| found.id == model.id) {

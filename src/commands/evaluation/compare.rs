@@ -41,7 +41,7 @@ pub fn compare(model: Option<&str>, version: Option<i32>, other: Option<i32>) ->
     Ok(rows)
 }
 
-/// Events are read once: where the versions read them differently, the first one's way is taken.
+/// Notes that events are read once, in the way of the first version, if the versions read them differently.
 fn say_what_is_read(first: &Options, second: &Options, version: i32) {
     let names = differing(Scope::Measurement, [first, second]);
     if !names.is_empty() {

@@ -1,8 +1,8 @@
-//! `segrec_evaluate`: what the deployed version reaches.
+//! `segrec_evaluate`: the metrics of the deployed version's options.
 //!
-//! A version was trained on all events, so nothing among them is left to measure it on: its options are fitted
-//! again without the holdout, and measured there. The version itself is measured on events that came later:
-//! see `test_events` and `serving::measuring`.
+//! A version was trained on all events, so none are left on which to measure it. Instead, its options are fitted again
+//! on the training split and measured on the holdout. The version itself can be measured on later events: see
+//! `test_events` and `serving::measuring`.
 
 use super::reported_metric::{ReportedMetric, cuts, report_holdout, version_options};
 use super::workbench::Workbench;
@@ -44,7 +44,7 @@ pub fn evaluate(
             hint: "add events, or raise holdout.share",
         });
     }
-    // Segments were found anew; they are those of the version that share most users with them.
+    // The new fit has found its own segments; map each to the version's segment that shares most users.
     let ids = match per_segment {
         true => {
             let of_user: Vec<Option<u32>> = evaluation.of_user.into_iter().map(Some).collect();

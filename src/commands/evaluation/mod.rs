@@ -1,10 +1,10 @@
-//! What a version reaches.
+//! Evaluates versions.
 //!
-//! - [`evaluate`]: the options of the deployed version, on a holdout
-//! - [`compare`]: those of two versions, on the same holdout
-//! - [`test_events`]: events that came after the training
-//! - [`workbench`]: what they begin with
-//! - [`reported_metric`]: arguments and results that these share
+//! - [`evaluate`]: the deployed version's options, on a holdout
+//! - [`compare`]: the options of two versions, on the same holdout
+//! - [`test_events`]: the deployed version, on later events
+//! - [`workbench`]: the setup that evaluations share
+//! - [`reported_metric`]: arguments and results that they share
 
 pub mod compare;
 pub mod evaluate;

@@ -1,4 +1,4 @@
-//! What measuring commands share: the options of a version, the lengths of lists, the rows they give.
+//! Arguments and results that evaluations share.
 
 use crate::catalog::models::Model;
 use crate::catalog::versions::Version;
@@ -8,30 +8,30 @@ use segrec_engine::evaluation::MetricRow;
 use segrec_engine::evaluation::{PassedOver, Split};
 use segrec_engine::options::{Options, parse_options};
 
-/// The longest list that is measured.
+/// The maximum length of lists.
 const LONGEST_LIST: i32 = 1_000;
 
-/// A row that `segrec_evaluate` returns: a metric of all users or of a segment's.
+/// A row returned by `segrec_evaluate`: a metric of all users or of a segment.
 #[derive(Clone, Debug)]
 pub struct ReportedMetric {
     /// The name of the metric.
     pub metric: &'static str,
-    /// The length of lists; 0 where the metric looks at none.
+    /// The length of the lists; 0 for metrics that are not of lists.
     pub k: i32,
-    /// The id of the segment; none for all users.
+    /// The id of the segment; `None` for all users.
     pub segment: Option<i32>,
-    /// What was reached.
+    /// The value of the metric.
     pub value: f64,
-    /// The bounds of the 95 % interval.
+    /// The bounds of the 95 % confidence interval.
     pub interval: Option<(f64, f64)>,
-    /// What popularity reached, or biases.
+    /// The value of the baseline: popularity, or biases for ratings.
     pub baseline: f64,
-    /// How many users were measured.
+    /// The number of users measured.
     pub users: i64,
 }
 
 impl ReportedMetric {
-    /// Rows with the ids of segments; segments without an id are left out.
+    /// Converts metric rows, given the ids of segments; segments without an id are dropped.
     pub fn of_rows(rows: &[MetricRow], ids: &[Option<i32>]) -> Vec<Self> {
         let row = |row: &MetricRow| {
             let segment = match row.segment {
@@ -52,12 +52,12 @@ impl ReportedMetric {
     }
 }
 
-/// Says how events were held out, where that is not as it was asked for, or that none could be.
+/// Reports how events were held out if that differs from the options, or that none could be.
 pub fn report_holdout(relation: &str, split: Split, passed_over: &[PassedOver]) {
     let Some(last) = passed_over.last() else { return };
     let reasons: Vec<String> =
         passed_over.iter().map(|passed| format!("by {}: {}", passed.split, passed.reason)).collect();
-    // Random is tried last: where it would not do, nothing would.
+    // Random is tried last, so if it was rejected nothing could be held out.
     let (message, hint) = match last.split {
         "random" => (
             format!("no event of \"{relation}\" could be held out, so nothing is measured"),
@@ -71,7 +71,7 @@ pub fn report_holdout(relation: &str, split: Split, passed_over: &[PassedOver]) 
     notice(message, Some(reasons.join("\n")), Some(hint.to_owned()));
 }
 
-/// The options of a version, with what its training decided.
+/// The options of a version, completed by the choices of its training.
 pub fn version_options(model: &Model, version: &Version) -> Result<Options> {
     let Some(decided) = version.decided()? else {
         return Err(SegrecError::NoEvents { model: model.name.clone() });
@@ -80,7 +80,7 @@ pub fn version_options(model: &Model, version: &Version) -> Result<Options> {
     Ok(options.decided(&decided).with_segments(segments::ids(version.version_id)?.len()))
 }
 
-/// The lengths of lists, ascending, each once.
+/// The distinct lengths of lists, ascending.
 pub fn cuts(k: Option<Vec<Option<i64>>>) -> Result<Vec<usize>> {
     let null = || SegrecError::NullArgument { argument: "k" };
     let given: Vec<i64> = k.ok_or_else(null)?.into_iter().collect::<Option<_>>().ok_or_else(null)?;
@@ -91,7 +91,7 @@ pub fn cuts(k: Option<Vec<Option<i64>>>) -> Result<Vec<usize>> {
     Ok(cuts)
 }
 
-/// A whole number within bounds.
+/// Checks that an integer is within bounds.
 pub fn number(argument: &'static str, value: Option<i64>, least: i32, most: i32) -> Result<usize> {
     let value = value.ok_or(SegrecError::NullArgument { argument })?;
     match (i64::from(least)..=i64::from(most)).contains(&value) {

@@ -1,5 +1,4 @@
-//! `segrec_evaluate` with events of the caller's, which came after the training, in a relation with the columns of the
-//! model's own.
+//! `segrec_evaluate` with later events in a relation of the caller, which has the same columns as the model's events.
 
 use super::reported_metric::{ReportedMetric, cuts};
 use crate::catalog::models::Model;
@@ -20,7 +19,7 @@ use pgrx::pg_sys;
 use segrec_engine::interactions::{EventLimits, Events, Interactions};
 use segrec_engine::options::parse_options;
 
-/// A model and events that measure its deployed version.
+/// A model and the events on which to measure its deployed version.
 struct TestEvents {
     model: Model,
     /// The number of the version.
@@ -28,13 +27,13 @@ struct TestEvents {
     /// The name of the relation.
     relation: String,
     events: Events,
-    /// The same as interactions.
+    /// The events as interactions.
     interactions: Interactions,
-    /// The lengths of lists.
+    /// The lengths at which lists are cut.
     cuts: Vec<usize>,
 }
 
-/// Reads the events in `test`, weighted as the deployed version weighs them.
+/// Reads the events in `test`, with the weights of the deployed version.
 fn read(model: Option<&str>, k: Option<Vec<Option<i64>>>, test: pg_sys::Oid) -> Result<TestEvents> {
     let model = trainable(model)?;
     let cuts = cuts(k)?;

@@ -1,4 +1,4 @@
-//! What every measurement begins with: threads, what the model reads, and whether there is memory for it.
+//! The setup that evaluations share: threads, the model's data, and a check of the available memory.
 
 use crate::catalog::models::Model;
 use crate::commands::training::estimate::check_memory;
@@ -12,21 +12,21 @@ use segrec_engine::options::Options;
 use segrec_engine::training::Given;
 use segrec_engine::{EngineError, Observer};
 
-/// Events that were read and threads that measure on them.
+/// The data of a model, and threads to evaluate on it.
 pub struct Workbench {
     pub events: Events,
-    /// What else was read.
+    /// The data other than the events.
     pub data: TrainingData,
-    /// What is said meanwhile.
+    /// The progress of the evaluation.
     pub log: TrainingLog,
     workers: Workers,
 }
 
 impl Workbench {
-    /// Reads what a model reads with these options, or with any of two.
+    /// Reads what a model needs for these options, and for `other` if given.
     ///
     /// # Errors
-    /// Where rows cannot be used, or a training with either would take too much memory.
+    /// If rows cannot be used, or a training with any of the options would take too much memory.
     pub fn new(
         model: &Model,
         options: &Options,
@@ -42,7 +42,7 @@ impl Workbench {
         Ok(Self { events, data, log, workers })
     }
 
-    /// Runs work of the engine on what was read.
+    /// Runs engine work on the data.
     pub fn run<T: Send>(
         &mut self,
         work: impl FnOnce(Given<'_>, &dyn Observer) -> Result<T, EngineError> + Send,

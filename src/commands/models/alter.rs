@@ -1,4 +1,4 @@
-//! `segrec_alter_model`: merges options into those of a model; the next training uses them.
+//! `segrec_alter_model`: merges options into those of a model, for the next training.
 
 use super::options::check_options;
 use crate::catalog::models;
@@ -7,7 +7,7 @@ use crate::error::{Result, SegrecError};
 use segrec_engine::options::{merge_options, parse_options};
 use serde_json::Value;
 
-/// Merges `changes` into the model's options; a null brings a default back.
+/// Merges `changes` into the model's options; a null resets an option to its default.
 pub fn alter_model(model: Option<&str>, changes: Option<Value>) -> Result<()> {
     let model = owned(model)?;
     let changes = changes.ok_or(SegrecError::NullArgument { argument: "options" })?;

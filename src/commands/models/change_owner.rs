@@ -5,7 +5,7 @@ use crate::commands::access::privileges::owned;
 use crate::error::{Result, SegrecError};
 use pgrx::pg_sys;
 
-/// Gives a model to a role that the caller could become, as PostgreSQL asks of who changes the owner of a table.
+/// Gives a model to a role. As for tables, the caller must be able to SET ROLE to it.
 pub fn change_owner(model: Option<&str>, role: Option<&str>) -> Result<()> {
     let model = owned(model)?;
     let name = role.ok_or(SegrecError::NullArgument { argument: "role" })?;

@@ -1,4 +1,4 @@
-//! `segrec_create_model`: checks everything about a model before it is stored.
+//! `segrec_create_model`: checks a model completely before it is stored.
 
 use super::options::{ModelSources, check_options};
 use crate::catalog::models::owners;
@@ -16,22 +16,22 @@ use segrec_engine::interactions::IdKind;
 use segrec_engine::options::{Options, parse_options};
 use serde_json::Value;
 
-/// The arguments, as given.
+/// The arguments of the call.
 pub struct ModelArguments {
-    /// The name.
+    /// The name of the model.
     pub model: Option<String>,
     /// The events relation.
     pub events: Option<pg_sys::Oid>,
     /// The names of its columns.
     pub columns: ColumnNames,
-    /// The relation of users and the column of their ids.
+    /// The relation of users and its id column.
     pub users: Option<RelationRef>,
-    /// The relation of items and the column of their ids.
+    /// The relation of items and its id column.
     pub items: Option<RelationRef>,
     pub options: Value,
 }
 
-/// PostgreSQL's own limit of names.
+/// PostgreSQL's limit on names.
 const LONGEST_NAME: usize = 63;
 
 pub fn create_model(arguments: ModelArguments) -> Result<()> {
@@ -86,7 +86,7 @@ pub fn create_model(arguments: ModelArguments) -> Result<()> {
     events.map_or(Ok(()), |(_, columns)| tell_of_events(&columns))
 }
 
-/// Says what events like these do not do.
+/// Notes what will not work with these events.
 pub fn tell_of_events(columns: &EventColumns) -> Result<()> {
     if columns.relation.is_temporary {
         tell_of_temporary(columns);
@@ -95,7 +95,7 @@ pub fn tell_of_events(columns: &EventColumns) -> Result<()> {
     advise_index(columns)
 }
 
-/// Says what does not work with events in a temporary table.
+/// Notes what will not work with events in a temporary table.
 fn tell_of_temporary(columns: &EventColumns) {
     notice(
         format!("\"{}\" is a temporary table", columns.name),
@@ -110,7 +110,7 @@ fn tell_of_temporary(columns: &EventColumns) {
     );
 }
 
-/// The events that a model is pointed at, checked.
+/// Checks the events relation of a model.
 pub fn events_source(
     model: &str,
     relation: pg_sys::Oid,
@@ -125,7 +125,7 @@ pub fn events_source(
     Ok((EventsSource { relation, columns: names.clone(), item_kind: columns.kinds[1] }, columns))
 }
 
-/// An error where the relations of users and items do not fit the events, or may not be read.
+/// Returns an error if the relations of users and items do not match the events, or may not be read.
 pub fn check_attributes(
     model: &str,
     [users, items]: [Option<&RelationRef>; 2],
@@ -148,7 +148,7 @@ pub fn check_attributes(
     Ok(())
 }
 
-/// The kind of ids in the key column of a relation, which must be that of the events where there are events.
+/// The type of ids in a relation's key column; an error if it differs from that of the events.
 fn key_kind(described: &RelationRef, argument: &'static str, kind: Option<IdKind>) -> Result<IdKind> {
     let relation = readable(described.relation)?;
     let Some(column) = relation.column(&described.key).map(SourceColumn::from) else {
@@ -170,7 +170,7 @@ fn key_kind(described: &RelationRef, argument: &'static str, kind: Option<IdKind
     }
 }
 
-/// A relation as it is now; an error where it cannot be read row by row.
+/// Describes a relation; an error if it cannot be read row by row.
 pub fn readable(relation: pg_sys::Oid) -> Result<Relation> {
     let Some(found) = Relation::hold(relation) else {
         return Err(SegrecError::NoSuchRelation { oid: relation.to_u32() });
@@ -185,7 +185,7 @@ pub fn readable(relation: pg_sys::Oid) -> Result<Relation> {
     Err(SegrecError::NotReadable { relation: found.name, kind })
 }
 
-/// Says what to create so that recommendations follow a user's events as they happen.
+/// Suggests an index with which recommendations follow a user's current events.
 fn advise_index(columns: &EventColumns) -> Result<()> {
     let relation = &columns.relation;
     if relations::has_leading_index(relation.oid, &columns.user.name)? {

@@ -1,4 +1,4 @@
-//! `segrec_drop_model`: a model with all its versions, its schedule and its functions.
+//! `segrec_drop_model`: drops a model with all its versions, its schedule and its functions.
 
 use super::functions::drop_functions;
 use crate::catalog::{models, removal};

@@ -1,4 +1,4 @@
-//! `segrec_create_functions`: functions of one model, in a schema of its users'.
+//! `segrec_create_functions`: creates functions for one model in a schema of its users.
 
 use crate::catalog::models::functions::{self, Made, made_for};
 use crate::catalog::models::{self, Model};
@@ -7,7 +7,7 @@ use crate::error::{Result, SegrecError, notice};
 use crate::pg::security::search_path::search_path;
 use pgrx::pg_sys;
 
-/// Makes the functions of a model, or makes those anew that it has in that schema; gives their signatures.
+/// Creates or replaces the functions of a model in a schema, and returns their signatures.
 pub fn create_functions(model: Option<&str>, schema: Option<pg_sys::Oid>) -> Result<Vec<String>> {
     refuse_here()?;
     let model = usable(model)?;
@@ -29,7 +29,7 @@ pub fn create_functions(model: Option<&str>, schema: Option<pg_sys::Oid>) -> Res
     Ok(signatures)
 }
 
-/// Drops the functions of a model that goes, as far as the current role may.
+/// Drops the functions of a model that is being dropped, as far as the current role may.
 pub fn drop_functions(model: &Model) -> Result<()> {
     let (own, others): (Vec<_>, Vec<_>) =
         made_for(model.id, &model.name)?.into_iter().partition(|made| made.is_own);

@@ -1,12 +1,12 @@
-//! Creating, changing and dropping models.
+//! Creates, changes and drops models.
 //!
-//! - [`create`]: checks everything about a model before it is stored
+//! - [`create`]: creates a model
 //! - [`alter`]: changes options
-//! - [`rebind`]: reads other relations
+//! - [`rebind`]: points a model at other relations
 //! - [`change_owner`]: gives a model to another role
-//! - [`functions`]: functions of one model
-//! - [`drop`]: takes a model away with all that it has
-//! - [`options`]: options that need an argument of the model
+//! - [`functions`]: creates functions for one model
+//! - [`drop`]: drops a model and everything that belongs to it
+//! - [`options`]: checks that a model has what its options need
 
 pub mod alter;
 pub mod change_owner;

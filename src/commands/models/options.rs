@@ -1,4 +1,4 @@
-//! Options held against the model they are for: what they need that it does not have.
+//! Checks options against the model: whether it reads what they need.
 
 use crate::catalog::models::{ColumnNames, RelationRef};
 use crate::error::{Result, SegrecError};
@@ -12,13 +12,13 @@ use segrec_engine::segmentation::{SegmentationMethod, SegmentationOptions};
 /// What a model reads.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelSources<'a> {
-    /// The columns of its events, where it has events.
+    /// The columns of its events, if it has events.
     pub events: Option<&'a ColumnNames>,
     pub users: Option<&'a RelationRef>,
     pub items: Option<&'a RelationRef>,
 }
 
-/// Checks that the model has what its options need.
+/// Checks that the model has everything that its options need.
 pub fn check_options(options: &Options, reads: ModelSources<'_>) -> Result<()> {
     let column =
         |of: fn(&ColumnNames) -> &Option<String>| reads.events.is_some_and(|columns| of(columns).is_some());
@@ -38,7 +38,7 @@ pub fn check_options(options: &Options, reads: ModelSources<'_>) -> Result<()> {
     if problems.is_empty() { Ok(()) } else { Err(SegrecError::InvalidOptions(problems)) }
 }
 
-/// An algorithm that does not learn from the feedback that is asked for.
+/// The problem of an algorithm that cannot learn from the given feedback, if any.
 fn contradicting_feedback(options: &Options) -> Option<OptionProblem> {
     let algorithm = options.algorithm;
     let problem = |feedback: &str, learns: &str, hint: &str| OptionProblem {
@@ -64,7 +64,7 @@ fn contradicting_feedback(options: &Options) -> Option<OptionProblem> {
     }
 }
 
-/// Options of segmentation that do not go together.
+/// Problems of segmentation options that contradict each other.
 fn contradictions(segmentation: &SegmentationOptions) -> Vec<OptionProblem> {
     let mut problems = Vec::new();
     let mut problem = |found: bool, message: &str, hint: &str| {

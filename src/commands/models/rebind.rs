@@ -1,5 +1,5 @@
-//! `segrec_rebind`: points a model at other relations and columns of the same kinds, such as the table that a loader has put
-//! in the place of another. Its versions, labels, history and grants stay.
+//! `segrec_rebind`: points a model at other relations and columns with the same id types, such as a table that a loader
+//! has swapped in. Versions, labels, history and grants are kept.
 
 use super::create::{check_attributes, events_source, tell_of_events};
 use super::options::check_options;
@@ -10,37 +10,37 @@ use crate::error::{Result, SegrecError};
 use pgrx::pg_sys;
 use segrec_engine::options::parse_options;
 
-/// What is to change, as given; the rest stays.
+/// The changes that were given; everything else stays the same.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// The events relation.
+    /// The new events relation.
     pub events: Option<pg_sys::Oid>,
-    /// The column of users' ids in it.
+    /// The new column of user ids.
     pub user: Option<String>,
-    /// That of items' ids.
+    /// The new column of item ids.
     pub item: Option<String>,
     pub weight: Option<String>,
     pub time: Option<String>,
     pub event_type: Option<String>,
-    /// The relation of users.
+    /// The new relation of users.
     pub users: Option<pg_sys::Oid>,
-    /// The column of their ids.
+    /// The column of its ids.
     pub users_key: Option<String>,
-    /// The relation of items.
+    /// The new relation of items.
     pub items: Option<pg_sys::Oid>,
-    /// The column of their ids.
+    /// The column of its ids.
     pub items_key: Option<String>,
 }
 
 impl Changes {
-    /// Whether anything of the events is to change.
+    /// Whether the events relation or any of its columns changes.
     fn concern_events(&self) -> bool {
         let columns = [&self.user, &self.item, &self.weight, &self.time, &self.event_type];
         self.events.is_some() || columns.iter().any(|column| column.is_some())
     }
 }
 
-/// Points a model at other relations, which the caller may read, and whose ids are of the kinds that it was made for.
+/// Points a model at other relations. The caller must be able to read them, and the id types must be the same.
 pub fn rebind(model: Option<&str>, changes: &Changes) -> Result<()> {
     owned_and_locked(model, |model| bind(model, changes))
 }
@@ -88,7 +88,7 @@ fn changed_events(source: &EventsSource, changes: &Changes) -> (pg_sys::Oid, Col
     (changes.events.unwrap_or(*relation), names)
 }
 
-/// A relation of users or items after the changes; an error where there are changes and the model has none.
+/// A relation of users or items after the changes; an error if the model has no such relation to change.
 fn changed(
     before: Option<&RelationRef>,
     relation: Option<pg_sys::Oid>,

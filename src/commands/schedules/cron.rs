@@ -1,24 +1,24 @@
-//! When an expression of pg_cron is due next.
+//! Computes when a cron expression is due next.
 
 use crate::pg::executor::foreign_setting::read;
 use chrono::{DateTime, Datelike, Duration, NaiveDateTime};
 use croner::Cron;
 use std::str::FromStr;
 
-/// From 1970 to 2000, where PostgreSQL begins to count.
+/// 2000-01-01, PostgreSQL's epoch, in microseconds since 1970.
 const EPOCH: i64 = 946_684_800_000_000;
 
-/// Bytes that an expression has at most: each minute, hour, day and month by name and number, and more.
+/// The maximum length of an expression in bytes; enough to list every minute, hour, day and month by name and number.
 const LONGEST: usize = 1000;
 
-/// The time zone of pg_cron's clock; none where the server has not loaded it.
+/// The time zone of pg_cron; `None` if the server has not loaded it.
 pub fn timezone() -> Option<String> {
-    // Before the setting there was, it was always this.
+    // Versions without this setting always use GMT.
     read(c"cron.timezone").or_else(|| read(c"cron.database_name").map(|_| "GMT".to_owned()))
 }
 
-/// The first moment after `after` in which an expression is due, both in microseconds since 2000 on the clock that
-/// pg_cron looks at; none where it never is, or where that cannot be told.
+/// When an expression is due for the first time after `after`; both are microseconds since 2000 in pg_cron's time zone.
+/// `None` if never, or if that cannot be determined.
 pub fn next(expression: &str, after: i64) -> Option<i64> {
     if expression.len() > LONGEST {
         return None;
@@ -34,7 +34,7 @@ pub fn next(expression: &str, after: i64) -> Option<i64> {
     Some(next.and_utc().timestamp_micros() - EPOCH)
 }
 
-/// "30 seconds", which pg_cron counts from one run to the next; it takes 1 to 59.
+/// Parses intervals such as "30 seconds", from one run to the next; pg_cron accepts 1 to 59.
 fn seconds(expression: &str) -> Option<i64> {
     let (number, unit) = expression.trim().split_once(char::is_whitespace)?;
     let number = number.parse().ok().filter(|number| (1..60).contains(number))?;
@@ -42,6 +42,6 @@ fn seconds(expression: &str) -> Option<i64> {
 }
 
 fn on_the_calendar(expression: &str, after: NaiveDateTime) -> Option<NaiveDateTime> {
-    // pg_cron writes $ for the last day of a month.
+    // pg_cron writes $ for the last day of the month.
     Cron::from_str(&expression.replace('$', "L")).ok()?.find_next_occurrence(&after, false).ok()
 }

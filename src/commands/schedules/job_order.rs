@@ -1,4 +1,4 @@
-//! What the process of a job is told, and how many jobs there may be beside it.
+//! The order for the process of a job, and the limits on concurrent jobs.
 
 use crate::commands::training::deployment_decision::DeployPolicy;
 use crate::error::{Result, SegrecError};
@@ -8,23 +8,23 @@ use crate::pg::security::rights::is_superuser;
 use crate::settings;
 use serde::{Deserialize, Serialize};
 
-/// What the process of a job is told. Its text has at most 120 of the 127 bytes that PostgreSQL passes on.
+/// The order for the process of a job. Its text takes at most 120 of the 127 bytes that PostgreSQL can pass.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     pub job: i64,
     pub model_id: i64,
-    /// The role that asked for it.
+    /// The role that requested the job.
     pub identity: Identity,
-    /// When its version is deployed.
+    /// When to deploy the version.
     pub deploy: DeployPolicy,
-    /// `segrec.training_memory` of whoever asked, in MB.
+    /// The requester's `segrec.training_memory`, in MB.
     pub memory: u64,
     pub threads: usize,
-    /// How many jobs there may be beside it.
+    /// The limits on concurrent jobs.
     pub limits: Limits,
 }
 
-/// How many jobs may run at once; none where there is no limit.
+/// Limits on the number of concurrent jobs; `None` means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     pub role: Option<u16>,
@@ -32,7 +32,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Those of the current role. Like PostgreSQL's limits of connections they do not hold for superusers.
+    /// The limits of the current role. As with PostgreSQL's connection limits, superusers are exempt.
     pub fn here() -> Self {
         match is_superuser() {
             true => Self::default(),
@@ -40,7 +40,7 @@ impl Limits {
         }
     }
 
-    /// The limits that there are, with what each limits.
+    /// The limits that exist, with what each applies to.
     pub fn each(self, role: u32) -> impl Iterator<Item = (Shared, u16)> {
         let limits = [(Shared::Role(role.into()), self.role), (Shared::Database, self.database)];
         limits.into_iter().filter_map(|(of, most)| Some((of, most?)))
@@ -48,18 +48,18 @@ impl Limits {
 }
 
 impl Order {
-    /// The text that the process is started with and that a job which waits is stored with.
+    /// Encodes the order as text, to start a process or to be stored in the queue.
     ///
     /// # Errors
-    /// None that is known: all that an order holds can be written.
+    /// In theory, if encoding fails; every order can be encoded.
     pub fn text(&self) -> Result<String> {
         postcard::to_stdvec(self).map(hex::encode).map_err(|error| SegrecError::Internal(error.to_string()))
     }
 
-    /// Parses the text of an order.
+    /// Decodes the text of an order.
     ///
     /// # Errors
-    /// Where the text is not that of an order.
+    /// If the text is not a valid order.
     pub fn parse(text: &str) -> Result<Self> {
         let order = hex::decode(text).ok().and_then(|bytes| postcard::from_bytes(&bytes).ok());
         order.ok_or_else(|| SegrecError::Internal(format!("{text:?} is not the order of a job")))

@@ -1,4 +1,4 @@
-//! The process of a job: starting one, and what it does around the training.
+//! Starts the process of a job, and records the beginning and the end of its training.
 
 use super::job_order::Order;
 use crate::catalog::jobs::{self, jobs_table};
@@ -8,23 +8,23 @@ use crate::pg::process::background::{self, Failure};
 use crate::pg::process::lock::{Until, take_place, try_lock};
 use std::time::{Duration, Instant};
 
-/// The function of our library that a job's process calls.
+/// The library function that the process of a job calls.
 pub const FUNCTION: &str = "segrec_background_training";
-/// The time between two looks whether a job has begun.
+/// The interval between checks whether a job has begun.
 const POLL: Duration = Duration::from_millis(5);
 
-/// What became of a process that was to begin a job.
+/// The result of starting a process for a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beginning {
-    /// It has begun, or the job is no more to be begun.
+    /// The job has begun, or should no longer begin.
     Begun,
-    /// It has ended before.
+    /// The process ended before the job began.
     Ended,
-    /// The server has no place for another process.
+    /// The server has no free background worker.
     NoProcess,
 }
 
-/// Starts a process for a job and waits until it has begun.
+/// Starts a process for a job and waits until the job has begun.
 pub fn begin(order: &Order) -> Result<Beginning> {
     let before = jobs::row_now(order.job)?;
     let Some(started) = background::start(FUNCTION, &order.text()?) else {
@@ -43,7 +43,7 @@ pub fn begin(order: &Order) -> Result<Beginning> {
     }
 }
 
-/// Whether a job finds its places, and no other of its model is running.
+/// Whether there are free places for a job, and no other job of its model is running.
 pub fn may_begin(order: &Order) -> Result<bool> {
     for (of, most) in order.limits.each(order.identity.role) {
         if jobs::places_taken(of)? >= i64::from(most) {
@@ -53,19 +53,19 @@ pub fn may_begin(order: &Order) -> Result<bool> {
     Ok(!jobs::is_running(Some(order.model_id))?)
 }
 
-/// Takes the job's places and its lock, which this process holds as long as it lives; false where others have them.
+/// Takes the job's places and its lock, held until the process ends; false if any of them is taken.
 fn take_up(order: &Order) -> Result<bool> {
     let mut limits = order.limits.each(order.identity.role);
     Ok(limits.all(|(of, most)| take_place(of, most))
         && try_lock(jobs_table()?, order.job, Until::SessionEnds))
 }
 
-/// Marks a job as begun by this process, and gives the name of its model; none where it is no more to be begun.
+/// Marks a job as begun by this process, and returns the name of its model; `None` if it should no longer begin.
 pub fn take(order: &Order) -> Result<Option<String>> {
     if take_up(order)? { jobs::begin(order.job, order.model_id, order.identity.role) } else { Ok(None) }
 }
 
-/// Writes down how a job ended: the version that it made, or why it made none.
+/// Records how a job ended: the resulting version, or why there is none.
 pub fn finish(order: &Order, started: Instant, reached: Result<i32, &Failure>) -> Result<()> {
     match reached {
         Ok(version) => jobs::end(order.job, "finished", Some(version), None),

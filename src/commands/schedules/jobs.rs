@@ -1,5 +1,5 @@
-//! `segrec_train_in_background` and `segrec_cancel`: jobs are asked for and stopped here, `crate::worker` does them, and
-//! those that cannot begin at once wait (`queue`).
+//! `segrec_train_in_background` and `segrec_cancel`: start and cancel jobs. Their processes run `crate::worker`; jobs
+//! that cannot begin at once are queued (`queue`).
 
 use super::job_order::{Limits, Order};
 use super::job_process::{Beginning, begin, may_begin};
@@ -15,11 +15,11 @@ use crate::pg::process::background::{self, Identity};
 use crate::settings;
 use segrec_engine::options::parse_options;
 
-/// As many jobs of a role wait in a database at most: nobody fills the queue.
+/// The maximum number of queued jobs per role and database, so that no role can flood the queue.
 const MOST_WAITING: i64 = 100;
 
-/// Has a training done in a process of its own; gives the job. Where it cannot begin at once it waits for its turn, which
-/// comes in the order of the numbers.
+/// Starts a background training and returns the number of its job. If it cannot begin at once it is queued; queued jobs
+/// begin in the order of their numbers.
 pub fn start(model: Option<&str>, deploy: Option<&str>) -> Result<i64> {
     let deploy = DeployPolicy::parse(deploy)?;
     let model = trainable_here(model)?;
@@ -43,7 +43,7 @@ pub fn start(model: Option<&str>, deploy: Option<&str>) -> Result<i64> {
             Beginning::Ended if may_begin(&order)? => {
                 return Err(SegrecError::WorkerEnded { model: model.name });
             }
-            // Others have taken the last place meanwhile, or there was none for another process.
+            // The last place was taken meanwhile, or there was no free background worker: queue the job.
             Beginning::Ended | Beginning::NoProcess => {}
         }
     }
@@ -56,7 +56,7 @@ pub fn start(model: Option<&str>, deploy: Option<&str>) -> Result<i64> {
     Ok(job)
 }
 
-/// Stops a job; true where it was running or waiting.
+/// Cancels a job; true if it was running or queued.
 pub fn cancel(job: Option<i64>) -> Result<bool> {
     let number = job.ok_or(SegrecError::NullArgument { argument: "job" })?;
     let mut job = jobs::find(number)?.ok_or(SegrecError::UnknownJob { job: number })?;
@@ -64,7 +64,7 @@ pub fn cancel(job: Option<i64>) -> Result<bool> {
         if jobs::take_back(number)? {
             return Ok(true);
         }
-        // It has begun meanwhile.
+        // The job has begun meanwhile.
         let _snapshot = NewSnapshot::latest();
         job = jobs::find(number)?.ok_or(SegrecError::UnknownJob { job: number })?;
     }

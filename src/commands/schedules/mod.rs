@@ -1,10 +1,10 @@
-//! Trainings by a schedule and in the background.
+//! Scheduled and background trainings.
 //!
-//! - [`schedule`]: trains where enough events are new
-//! - [`cron`]: when a cron expression is next due
-//! - [`jobs`]: trainings in the background
-//! - [`job_order`], [`job_process`]: what their processes are told, and how these begin and end
-//! - [`queue`]: who begins the jobs that wait
+//! - [`schedule`]: trains a model once there are enough new events
+//! - [`cron`]: computes when a cron expression is due
+//! - [`jobs`]: starts and cancels background trainings
+//! - [`job_order`], [`job_process`]: the order for a job's process, and its beginning and end
+//! - [`queue`]: starts queued jobs
 
 pub mod cron;
 pub mod job_order;

@@ -1,8 +1,8 @@
-//! Jobs that wait. While there are any, a process of ours lives that starts those whose turn has come: in the order of their
-//! numbers, but that a job which finds no place, or whose model is being trained, lets others pass.
+//! The queue of jobs. While jobs are queued, one background process starts them in the order of their numbers. A job
+//! that finds no place, or whose model is being trained, is overtaken by later ones.
 //!
-//! It is started when a job that waits is committed, and when a job ends. Where the server has no place for it either, the
-//! process of a job that ends goes on with the next of its own role.
+//! The process is started when a queued job is committed, and when a job ends. If there is no free background worker
+//! for it, the process of a job that ends continues with the next job of its own role.
 
 use super::job_order::Order;
 use super::job_process::{Beginning, begin, may_begin};
@@ -14,54 +14,55 @@ use crate::pg::process::lock::{Until, try_lock, unlock};
 use crate::pg::security::rights::is_role;
 use std::time::Duration;
 
-/// The function of our library that the process calls.
+/// The library function that the process calls.
 pub const FUNCTION: &str = "segrec_background_queue";
-/// The time between two looks whether a place is free.
+/// The interval between checks for a free place.
 pub const PAUSE: Duration = Duration::from_secs(1);
-/// The key of the lock of the one process that starts jobs; jobs have numbers from 1.
+/// The key of the lock held by the process that starts jobs; job numbers begin at 1.
 const KEEPER: i64 = 0;
 
-/// Has the process started when the transaction is committed.
+/// Starts the process when the transaction commits.
 pub fn wake_at_commit() {
     background::at_commit(|| {
         wake();
     });
 }
 
-/// Starts the process; false where the server has no place for it. Where there is one already it ends at once.
+/// Starts the process; false if there is no free background worker. If it is already running, the new one exits at
+/// once.
 pub fn wake() -> bool {
     background::start(FUNCTION, "").is_some()
 }
 
-/// Whether this process is the one that starts jobs.
+/// Whether this process is the one that starts jobs; takes the lock if it is free.
 pub fn is_keeper() -> Result<bool> {
     Ok(try_lock(jobs_table()?, KEEPER, Until::SessionEnds))
 }
 
-/// Lets another process be the one that starts jobs. Who gives it up looks once more afterwards: who came before found it
-/// taken and has ended.
+/// Releases the lock. The caller must check the queue once more afterwards, since a process started meanwhile found the
+/// lock taken and has exited.
 pub fn give_up() -> Result<()> {
     unlock(jobs_table()?, KEEPER, Until::SessionEnds);
     Ok(())
 }
 
-/// Whether no job waits.
+/// Whether no jobs are queued.
 pub fn is_empty() -> Result<bool> {
     Ok(jobs::waiting()?.is_empty())
 }
 
-/// What the process that starts jobs does next.
+/// What the process that starts jobs should do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Nothing waits.
+    /// The queue is empty.
     Nothing,
-    /// What waits has no place yet.
+    /// No queued job can begin yet.
     Later,
-    /// This job, in this process: the server has no place for another, and no job of ours will give one back.
+    /// Run this job in this process: there is no free background worker, and no job of ours whose end would free one.
     Here(Order),
 }
 
-/// Starts what may begin.
+/// Starts all queued jobs that can begin.
 pub fn start_waiting() -> Result<Next> {
     let mut next = Next::Nothing;
     for orders in jobs::waiting()? {
@@ -94,8 +95,8 @@ pub fn start_waiting() -> Result<Next> {
     Ok(next)
 }
 
-/// After a job: has the process started that starts others, where any wait; where it cannot be, gives the next of this role,
-/// which this process can do as it is.
+/// Called after a job: starts the process that starts queued jobs, if there are any. If that fails, returns the next
+/// job of the same role, for this process to run.
 pub fn after(role: u32) -> Result<Option<Order>> {
     let waiting = jobs::waiting()?;
     if waiting.is_empty() || wake() {

@@ -1,5 +1,5 @@
-//! `segrec_schedule` and its like: pg_cron calls `segrec_run_schedule`, which trains where enough events are new.
-//! Any other scheduler can call it too.
+//! `segrec_schedule` and related functions: pg_cron, or any other scheduler, calls `segrec_run_schedule`, which trains
+//! if there are enough new events.
 
 use super::queue;
 use crate::catalog::jobs;
@@ -10,7 +10,7 @@ use crate::commands::access::privileges::trainable_here;
 use crate::commands::training::train::{deployed_version, train};
 use crate::error::{Result, SegrecError, notice};
 
-/// Has a model trained at the times of a cron expression, wherever that many events are new.
+/// Schedules trainings of a model by a cron expression; each run requires `min_new_events` new events.
 pub fn schedule(model: Option<&str>, cron: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
     let model = trainable_here(model)?;
     models::keep(&model)?;
@@ -22,7 +22,7 @@ pub fn schedule(model: Option<&str>, cron: Option<&str>, min_new_events: Option<
         let Scheduler { database, home, major, .. } = scheduler;
         return Err(SegrecError::NoScheduler { database, home, major });
     }
-    // Without the right to its schema, the call of pg_cron raises PostgreSQL's own error.
+    // Without USAGE on its schema, calling pg_cron raises PostgreSQL's own error.
     if let Some(before) = schedules::find(model.id)?
         && scheduler.usable
         && before.role != schedules::current_role_name()?
@@ -38,7 +38,7 @@ fn check_least(least: i64) -> Result<()> {
     if least < 0 { Err(SegrecError::InvalidMinimum { value: least }) } else { Ok(()) }
 }
 
-/// Ends the job of a schedule; false where it is another role's.
+/// Removes the pg_cron job of a schedule; false if it belongs to another role.
 fn end_job(schedule: &Schedule, scheduler: &Scheduler) -> Result<bool> {
     if !scheduler.usable || !schedules::sees_job(schedule.job)? {
         return Ok(false);
@@ -55,14 +55,14 @@ fn scheduled(model: Option<&str>) -> Result<(Model, Schedule)> {
     }
 }
 
-/// Ends the schedule of a model.
+/// Removes the schedule of a model.
 pub fn unschedule(model: Option<&str>) -> Result<()> {
     let (model, _) = scheduled(model)?;
     forget(&model)
 }
 
-/// Ends the schedule of a model where it has one. A job of pg_cron that is not the caller's stays, finds no
-/// schedule, and says so.
+/// Removes the schedule of a model, if it has one. A pg_cron job of another role is kept; its runs find no schedule and
+/// report that.
 pub fn forget(model: &Model) -> Result<()> {
     let Some(schedule) = schedules::find(model.id)? else {
         return Ok(());
@@ -79,14 +79,14 @@ pub fn forget(model: &Model) -> Result<()> {
     Ok(())
 }
 
-/// Lets the runs of a schedule do nothing, or lets it go on.
+/// Pauses or resumes a schedule; runs of a paused schedule do nothing.
 pub fn pause(model: Option<&str>, paused: bool) -> Result<()> {
     let (model, _) = scheduled(model)?;
     schedules::set_paused(model.id, paused)
 }
 
-/// One run: trains where at least `min_new_events` are new, by default as many as the schedule says, and writes down
-/// what it did.
+/// A scheduled run: trains if there are at least `min_new_events` new events, by default the number in the schedule,
+/// and records the result.
 pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
     let model = trainable_here(model)?;
     let schedule = schedules::find(model.id)?;
@@ -101,7 +101,7 @@ pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
     if let (None, Some(schedule)) = (min_new_events, &schedule)
         && schedule.role != schedules::current_role_name()?
     {
-        // Jobs outlive what they were made for: that of an earlier schedule, or of a model that had the same name.
+        // Jobs can outlive their schedule, or belong to a dropped model of the same name.
         notice(
             format!("model \"{}\" was not trained: its schedule is that of role {}", model.name, schedule.role),
             Some("a job of pg_cron that was made by another role, for an earlier schedule, may still be there".to_owned()),
@@ -127,7 +127,7 @@ pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
             Run { outcome: "skipped", new_events, version: None, error: None },
         );
     }
-    // Whatever waits goes on, should nobody else have seen to it.
+    // Start queued jobs, in case no other process has.
     if !jobs::waiting()?.is_empty() {
         queue::wake_at_commit();
     }
@@ -140,9 +140,9 @@ fn quoted(name: &str) -> String {
     name.replace('\'', "''")
 }
 
-/// At least how many rows came since the deployed version was trained: those later than its latest event, or what
-/// there is more of them; each misses some where events come late or are deleted. `None` where nothing tells: no
-/// version is deployed, or the model has no events.
+/// A lower bound of the number of new rows since the deployed version was trained: those later than its latest event,
+/// or the growth of the table, whichever is larger. The former misses late events, the latter is reduced by deletions.
+/// `None` if no version is deployed, or the model has no events.
 fn new_events(model: &Model) -> Result<Option<i64>> {
     let (Some(source), Some(version)) = (&model.events, deployed_version(model)?) else {
         return Ok(None);
@@ -155,8 +155,8 @@ fn new_events(model: &Model) -> Result<Option<i64>> {
     Ok(Some(now.later.max(now.rows - known.rows).max(0)))
 }
 
-/// Writes down why a run failed, after what it did was rolled back. Where the caller may not train the model, or it
-/// is gone, there is nothing to write.
+/// Records why a run failed, after it was rolled back. Does nothing if the caller may not train the model or it is
+/// gone.
 pub fn record_failure(model: Option<&str>, error: Option<&str>) -> Result<()> {
     match trainable_here(model).and_then(|model| models::keep(&model).map(|()| model)) {
         Ok(model) => {

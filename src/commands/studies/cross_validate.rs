@@ -1,4 +1,4 @@
-//! `segrec_cross_validate`: what the model's options reach when every event is held out once.
+//! `segrec_cross_validate`: evaluates the model's options with every event held out once.
 
 use crate::commands::access::privileges::{reads, trainable};
 use crate::commands::evaluation::reported_metric::number;
@@ -9,28 +9,28 @@ use crate::error::{Result, SegrecError};
 use segrec_engine::options::parse_options;
 use segrec_engine::study::evaluate::{over_folds, validate};
 
-/// More folds than this only repeat the same training.
+/// The maximum number of folds; more would only repeat nearly the same training.
 const MOST_FOLDS: i32 = 100;
 
-/// What a fold reached, or all of them.
+/// A metric of one fold, or over all folds.
 pub struct FoldMetric {
-    /// From 1; none for all of them.
+    /// The number of the fold, from 1; `None` for all folds.
     pub fold: Option<i32>,
     /// The name of the metric.
     pub metric: &'static str,
-    /// The length of lists; 0 where the metric looks at none.
+    /// The length of the lists; 0 for metrics that are not of lists.
     pub k: i32,
-    /// What was reached; the mean of all folds.
+    /// The value in the fold, or the mean over all folds.
     pub value: f64,
     /// The standard deviation over folds.
     pub deviation: Option<f64>,
-    /// What popularity reached, or biases.
+    /// The value of the baseline: popularity, or biases for ratings.
     pub baseline: f64,
-    /// How many users were measured.
+    /// The number of users measured.
     pub users: i64,
 }
 
-/// Trains and measures fold by fold.
+/// Trains and evaluates fold by fold.
 pub fn cross_validate(model: Option<&str>, folds: Option<i64>) -> Result<Vec<FoldMetric>> {
     let model = trainable(model)?;
     let folds = number("folds", folds, 2, MOST_FOLDS)?;

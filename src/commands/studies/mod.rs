@@ -1,4 +1,4 @@
-//! What other options would reach.
+//! Evaluates other options than the deployed ones.
 //!
 //! - [`tune`]: a study, trial by trial
 //! - [`cross_validate`]: one set of options, fold by fold

@@ -1,8 +1,8 @@
-//! `segrec_tune`: a study of options, trial by trial, each in a transaction of its own.
+//! `segrec_tune`: runs a study of options, each trial in a transaction of its own.
 //!
-//! The procedure calls the parts here: a study is begun, or found again where the same one was broken off; its
-//! next trial is run until none is left; then it is finished. All trials are written down when they are planned,
-//! so that a study that goes on makes the same ones.
+//! The SQL procedure calls the functions below. It begins a study, or resumes an unfinished one with the same
+//! specification; runs trials until none is left; and finishes it. All trials are stored when they are planned, so that
+//! a resumed study runs the same ones.
 
 use crate::catalog::models::{self, Model};
 use crate::catalog::studies::{self, Study, StudySpec, Trial};
@@ -25,26 +25,26 @@ use segrec_engine::study::trial::{Objective, TrialResult, trial};
 use serde_json::Value;
 use std::time::Instant;
 
-/// More trials than this are no study that anybody waits for.
+/// The maximum number of trials.
 const MOST_TRIALS: i32 = 10_000;
 
-/// The arguments of a study, as given.
+/// The arguments of a study.
 pub struct StudyArguments<'a> {
     /// The name of the model.
     pub model: Option<&'a str>,
     /// Options and the values to try.
     pub space: Option<Value>,
-    /// How many trials at most.
+    /// The maximum number of trials.
     pub trials: Option<i64>,
-    /// The metric that decides.
+    /// The metric to optimize.
     pub metric: Option<&'a str>,
-    /// How trials are found.
+    /// The search method.
     pub search: Option<&'a str>,
-    /// Whether the best trial's options become the model's, which only its owner decides.
+    /// Whether to apply the best options to the model, for which the caller must own it.
     pub apply: Option<bool>,
 }
 
-/// Begins a study, or finds the same one that is not finished; gives its key.
+/// Begins a study, or finds an unfinished one with the same specification; returns its key.
 pub fn begin(arguments: StudyArguments<'_>) -> Result<i64> {
     let null = |argument| move || SegrecError::NullArgument { argument };
     let model = trainable_here(arguments.model)?;
@@ -100,11 +100,11 @@ pub fn begin(arguments: StudyArguments<'_>) -> Result<i64> {
     Ok(study)
 }
 
-/// Checks what a study is asked for; all problems are reported together.
+/// Checks the specification of a study; reports all problems together.
 fn check(space: &Value, metric: &str, search: &str, options: &Options) -> Result<(Search, Space)> {
     let how = Search::parse(search);
     let objective = Objective::parse(metric, options.is_explicit());
-    // Ranges are only wrong for grid: without a search they are checked as for any other.
+    // Ranges are invalid only in a grid, so if the search is unknown do not report them.
     let parsed = Space::parse(space, how.as_ref().copied().unwrap_or(Search::Random));
     match (how, objective, parsed) {
         (Ok(how), Ok(_), Ok(space)) => Ok((how, space)),
@@ -122,7 +122,7 @@ fn merged(options: &Value, changes: &Value) -> Value {
     merged
 }
 
-/// The study of that key and its model, which the caller must own or may train; locked to the end of the transaction.
+/// Looks up a study and its model, which the caller must be able to train; locked until the end of the transaction.
 fn study_of(study: Option<i64>) -> Result<(Study, Model)> {
     let id = study.ok_or(SegrecError::NullArgument { argument: "study" })?;
     let unknown = || SegrecError::UnknownStudy { study: id };
@@ -138,7 +138,7 @@ fn study_of(study: Option<i64>) -> Result<(Study, Model)> {
     Ok((study, model))
 }
 
-/// Runs the next trial of a study; false where none is left.
+/// Runs the next trial of a study; false if none is left.
 pub fn run_next(study: Option<i64>) -> Result<bool> {
     let (study, model) = study_of(study)?;
     let trials = studies::trials(study.id)?;
@@ -166,7 +166,7 @@ pub fn run_next(study: Option<i64>) -> Result<bool> {
     Ok(true)
 }
 
-/// Plans the trials that go on with more users; gives the first of them.
+/// Plans the trials that are repeated with more users, and returns the first.
 fn promote(study: &Study, model: &Model, trials: &[Trial]) -> Result<Option<Trial>> {
     let Some(share) = trials.last().map(|trial| trial.share) else {
         return Ok(None);
@@ -199,7 +199,7 @@ fn run(study: &Study, model: &Model, next: &Trial) -> Result<f64> {
     Ok(value)
 }
 
-/// Whether an error is about the options of a trial, so that others may do better.
+/// Whether an error is due to the options of a trial, so that other trials may succeed.
 fn is_of_the_trial(error: &SegrecError) -> bool {
     match error {
         SegrecError::InvalidOptions(_)
@@ -212,14 +212,14 @@ fn is_of_the_trial(error: &SegrecError) -> bool {
     }
 }
 
-/// Finishes a study whose trials are made, says which is the best, and with `apply` gives its options to the
+/// Finishes a study whose trials have all been run, reports the best one, and with `apply` applies its options to the
 /// model.
 pub fn finish(study: Option<i64>, apply: Option<bool>) -> Result<()> {
     let apply = apply.ok_or(SegrecError::NullArgument { argument: "apply" })?;
     let (study, model) = study_of(study)?;
     let trials = studies::trials(study.id)?;
     let sign = if is_higher_better(&study.asked.metric) { 1.0 } else { -1.0 };
-    // Of equal ones the first, so that the model's own options stay unless something is better.
+    // Ties go to the first trial, so the model's own options are kept unless another trial is better.
     let best = trials
         .iter()
         .filter(|trial| trial.share == 1.0)

@@ -1,4 +1,4 @@
-//! Whether a training is deployed, and why.
+//! Decides whether a trained version is deployed, and why.
 
 use crate::catalog::versions;
 use crate::error::{Result, SegrecError, warning};
@@ -19,7 +19,7 @@ pub enum DeployPolicy {
 }
 
 impl DeployPolicy {
-    /// Parses the argument.
+    /// Parses the argument `deploy`.
     ///
     /// # Errors
     /// [`SegrecError::NullArgument`], [`SegrecError::InvalidDeploy`].
@@ -29,31 +29,31 @@ impl DeployPolicy {
     }
 }
 
-/// Whether a version is deployed.
+/// The decision whether to deploy a version.
 pub struct DeploymentDecision {
     pub deploy: bool,
-    /// What the deployed version reached, for the result of the training.
+    /// The value of the deployed version, for the result of the training.
     pub previous: Option<f64>,
-    /// The reason, which the view `segrec.versions` shows.
+    /// The reason, shown by the view `segrec.versions`.
     pub reason: String,
 }
 
-/// What a training was made of, to be held against the deployed version.
+/// The amount of data in a training, to be compared with that of the deployed version.
 #[derive(Clone, Copy, Debug)]
 pub struct Amounts {
     pub users: i64,
-    /// Items and events; none without events.
+    /// The numbers of items and events; `None` without events.
     pub events: Option<[i64; 2]>,
 }
 
 /// The rule of `if_better`.
 ///
-/// Of fewer than half of the users, items or events of the deployed version no version is deployed, nor one that could
-/// not be measured where that one was: that is what a load looks like that failed half way. Options that changed are
-/// measured beside the deployed ones on the same holdout, paired by user, and must not be worse. The same options on newer data have
-/// no rival but their own past: the version is deployed, because it knows newer events, unless it fell below what was measured then
-/// by more than the interval of the measurement, which points to damaged data. What is worse than its baseline by more
-/// than that interval replaces nothing.
+/// A version is not deployed if it has fewer than half of the users, items or events of the deployed version, or if it
+/// could not be measured although the deployed version was. That indicates a partially failed load. If the options have
+/// changed, the deployed ones are measured on the same holdout, and the new ones must not be worse, paired by user. If
+/// the options are the same, there is only the earlier measurement to compare with: the version is deployed, because it
+/// knows newer events, unless its value fell below the earlier one by more than its confidence interval, which
+/// indicates damaged data. A version worse than its baseline by more than that interval never replaces another.
 pub fn judge_version(
     deploy: DeployPolicy,
     deployed: Option<&versions::Version>,
@@ -78,7 +78,7 @@ pub fn judge_version(
         (DeployPolicy::Always, Some(_)) => return decision(true, previous, "deploy is 'always'".to_owned()),
         (DeployPolicy::Always | DeployPolicy::IfBetter, _) => {}
     }
-    // What ranks worse than popularity has given way to it: here it is ratings that biases predict better.
+    // An algorithm worse than popularity has already been replaced by it, so this applies only to ratings and biases.
     let below =
         measured.filter(|_| deploy == DeployPolicy::IfBetter && trained.measurement.is_below_baseline());
     let below = below.map(|row| {
@@ -156,8 +156,8 @@ pub fn judge_version(
     }
 }
 
-/// The rule for segments without events: there is nothing held out to compare versions on, so the newest
-/// data win, unless fewer than half of the users are left.
+/// The rule for segments without events. There is no holdout on which to compare versions, so the newest data win,
+/// unless fewer than half of the users are left.
 pub fn judge_segments(
     deploy: DeployPolicy,
     deployed: Option<&versions::Version>,
@@ -179,7 +179,7 @@ pub fn judge_segments(
 }
 
 impl Amounts {
-    /// Which of the amounts are less than half of what the deployed version was trained on, in words.
+    /// Describes the amounts that are less than half of those of the deployed version, if any.
     fn shrank(self, deployed: &versions::Version) -> Option<String> {
         let now =
             [Some(self.users), self.events.map(|events| events[0]), self.events.map(|events| events[1])];

@@ -1,5 +1,5 @@
-//! What a training would take: `segrec_estimate` before any work, and the refusal of a training that needs more
-//! memory than it may take.
+//! `segrec_estimate`: estimates the resources of a training; and rejects trainings that would exceed the available
+//! memory.
 
 use super::read::{TrainingData, user_columns};
 use crate::catalog::sources::{count_events, relations};
@@ -13,27 +13,27 @@ use segrec_engine::interactions::{Size, Spread};
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::training::estimate::{dimensions, memory, reading, stored};
 
-/// By how much of itself an estimate may fall short. Where that is more than `segrec.training_memory`, a training takes
-/// somewhat more than it was allowed; where it is more than the system gives, it would end the server.
+/// By how many per cent an estimate may be too low. A training may exceed `segrec.training_memory` by that much, but
+/// must not exceed the memory of the system, which would crash the server.
 const SHORT_PERCENT: u64 = 15;
 
-/// What a training of a model would read and take.
+/// The estimated size and resources of a training.
 #[derive(Clone, Copy, Debug)]
 pub struct TrainingEstimate {
     pub users: i64,
-    /// Items; none without events.
+    /// The number of items; `None` without events.
     pub items: Option<i64>,
-    /// Rows of events; none without events.
+    /// The number of event rows; `None` without events.
     pub events: Option<i64>,
-    /// Bytes of memory at its peak.
+    /// Bytes of memory at the peak.
     pub memory: i64,
-    /// Bytes that it may take: `segrec.training_memory`.
+    /// Bytes of memory allowed: `segrec.training_memory`.
     pub allowed: i64,
-    /// Bytes of the version on the disk.
+    /// Bytes of disk space of the version.
     pub disk: i64,
 }
 
-/// Counts what a training would read, as whoever calls.
+/// Estimates a training of a model from the counts of rows that the caller can see.
 pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
     let model = trainable(model)?;
     let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
@@ -66,7 +66,7 @@ pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
     })
 }
 
-/// Refuses what would take more memory than allowed, or than the system would give, before it is taken.
+/// Rejects a training that would take more memory than allowed or available, before it starts.
 pub fn check_memory(data: &TrainingData, options: &Options) -> Result<()> {
     let allowed = settings::training_memory();
     let events = data.events.as_ref();

@@ -1,11 +1,11 @@
-//! From what a model reads to a version that is written.
+//! Trains a model and writes a version.
 //!
 //! - [`train`]: the three steps of a training
-//! - [`estimate`]: what it would take
-//! - [`read`]: events, users and items
-//! - [`deployment_decision`]: whether the version is deployed
-//! - [`write`]: the rows of the version
-//! - [`training_log`], [`progress`]: what it says of its steps, to its caller and to other sessions
+//! - [`estimate`]: estimates its resources
+//! - [`read`]: reads events, users and items
+//! - [`deployment_decision`]: decides whether the version is deployed
+//! - [`write`]: writes the rows of the version
+//! - [`training_log`], [`progress`]: progress reports to the caller and to other sessions
 
 pub mod deployment_decision;
 pub mod estimate;

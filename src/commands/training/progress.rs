@@ -1,4 +1,4 @@
-//! How far a training is: what it tells other sessions, and what these are shown.
+//! Publishes the progress of a training to other sessions.
 
 use crate::catalog::models;
 use crate::error::Result;
@@ -11,22 +11,22 @@ use segrec_engine::training::{blend, ranker, segment_report};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant, SystemTime};
 
-/// The least time between two reports of the same phase.
+/// The minimum interval between two reports of the same phase.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The phases that are not the engine's.
+/// The names of phases outside the engine.
 pub mod phase {
-    /// Reading events.
+    /// Events are being read.
     pub const READING: &str = "reading";
-    /// Combining them.
+    /// Events are being combined.
     pub const COMBINING: &str = "combining";
     pub const READING_USERS: &str = "reading users";
-    /// Writing the version.
+    /// The version is being written.
     pub const WRITING: &str = "writing";
 }
 
-/// The phases in their order, and what each weighs: seconds of a hybrid of 128 factors on 810,000 events. Other
-/// data shift them, so the share is about right, and never falls.
+/// The phases in order, with weights: seconds of a hybrid of 128 factors on 810,000 events. Other data have other
+/// proportions, so the share is approximate; it never decreases.
 const PHASES: [(&str, f64); 16] = [
     (phase::READING, 0.8),
     (phase::COMBINING, 0.3),
@@ -46,25 +46,25 @@ const PHASES: [(&str, f64); 16] = [
     (phase::WRITING, 5.0),
 ];
 
-/// What other sessions are shown of a training.
+/// The progress of a training, as shown to other sessions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProgressReport {
     pub model_id: i64,
-    /// The job, where it is one.
+    /// The number of the job, if it is a background training.
     pub job: Option<i64>,
     /// The name of the phase, one of the engine's or of [`phase`].
     pub phase: String,
-    /// About how much of the whole is done, from 0 to 1.
+    /// The approximate share of the whole training that is done, from 0 to 1.
     pub share: f64,
-    /// The step of the phase, its loss and its metric, in words.
+    /// The step, loss and metric as text.
     pub message: String,
-    /// When it began, in microseconds since 2000.
+    /// When the training began, in microseconds since 2000.
     pub started: i64,
-    /// Bytes that the process has for itself.
+    /// Bytes of private memory of the process.
     pub memory: i64,
 }
 
-/// Tells other sessions how far a training is.
+/// Publishes the progress of a training.
 pub struct ProgressPublisher {
     published: Published,
     report: ProgressReport,
@@ -73,7 +73,7 @@ pub struct ProgressPublisher {
 }
 
 impl ProgressPublisher {
-    /// Publishes that a training of a model begins.
+    /// Announces the beginning of a training.
     pub fn new(model_id: i64, job: Option<i64>) -> Self {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let started = since_1970.as_micros() as i64 - 946_684_800_000_000;
@@ -91,14 +91,14 @@ impl ProgressPublisher {
         publisher
     }
 
-    /// Publishes the beginning of a phase that has no steps.
+    /// Announces the beginning of a phase that has no steps.
     pub fn begin(&mut self, phase: &str) {
         self.advance(phase, 0.0);
         self.report.message = String::new();
         self.tell();
     }
 
-    /// Publishes a step of a phase, at most five times a second within one.
+    /// Publishes a step, at most five times a second within a phase.
     pub fn step(&mut self, progress: &Progress) {
         let steps = progress.steps.max(1);
         let is_new = self.report.phase != progress.phase;
@@ -137,7 +137,7 @@ impl ProgressPublisher {
     }
 }
 
-/// Bytes of memory that this process shares with no file: what the training takes, and little besides.
+/// Bytes of private memory of this process, nearly all of which belong to the training.
 fn private_memory() -> i64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
@@ -145,7 +145,7 @@ fn private_memory() -> i64 {
     kilobytes.unwrap_or(0) * 1024
 }
 
-/// The reports of trainings of models that the caller may train, with their processes.
+/// The reports of trainings of models that the caller may train, with the ids of their processes.
 pub fn reports() -> Result<Vec<(i32, ProgressReport)>> {
     let trainable = models::trainable()?;
     let read = |(pid, text): (i32, String)| Some((pid, serde_json::from_str::<ProgressReport>(&text).ok()?));

@@ -1,5 +1,4 @@
-//! Reads what a training is made from: events, what is known about users and items, and the segments
-//! of the deployed version.
+//! Reads the data of a training: events, attributes of users and items, and the segments of the deployed version.
 
 use super::progress::phase;
 use super::training_log::TrainingLog;
@@ -23,21 +22,21 @@ use segrec_engine::training::UserData;
 use segrec_engine::training::user_data::Labels;
 use std::collections::BTreeMap;
 
-/// What a training reads.
+/// The data of a training.
 pub struct TrainingData {
-    /// The events; none where the model only divides users.
+    /// The events; `None` if the model only segments users.
     pub events: Option<Events>,
     /// Attributes of users and items, aligned with `ids` and with the items of the events.
     pub user_data: UserData,
-    /// The ids of members: first the users of the events in their order, then those without events.
+    /// The ids of the members: the users of the events, in order, then those without events.
     pub ids: Ids,
-    /// How many rows of events were read.
+    /// The number of event rows read.
     pub event_rows: u64,
-    /// The name of the relation that errors speak of.
+    /// The name of the relation to mention in errors.
     pub relation: String,
 }
 
-/// The columns of users that trainings with any of these options read.
+/// The columns of users that a training with any of these options reads.
 pub fn user_columns(
     model: &str,
     users: &RelationRef,
@@ -55,7 +54,7 @@ pub fn user_columns(
     attribute_columns(model, "users", users, kind, &wanted, &labels)
 }
 
-/// The column of items that names categories, where the options name one.
+/// The column of items that holds categories, if the options name one.
 pub fn category_columns(
     model: &str,
     items: &RelationRef,
@@ -70,8 +69,8 @@ pub fn category_columns(
         .transpose()
 }
 
-/// Reads everything that a training with `options` needs; and what `previous` need, the options of the deployed version,
-/// where these are measured on the same data.
+/// Reads everything that a training with `options` needs, and what `previous` need: the options of the deployed
+/// version, if they are measured on the same data.
 pub fn read(
     model: &Model,
     options: &Options,
@@ -141,13 +140,13 @@ pub fn read(
     Ok(data)
 }
 
-/// Whether the types of events are looked at beyond their weights.
+/// Whether the types of events are needed for more than their weights.
 fn keeps_types(options: &Options, previous: Option<&Options>) -> bool {
     let mut all = std::iter::once(options).chain(previous);
     all.any(|options| options.segmentation.activity.contains(&Activity::Types))
 }
 
-/// Whether users without events are members too: where segments can be found without events.
+/// Whether users without events are members, which requires that segments can be found without events.
 fn takes_everyone(options: &Options) -> bool {
     let segmentation = &options.segmentation;
     match segmentation.method {
@@ -157,7 +156,7 @@ fn takes_everyone(options: &Options) -> bool {
     }
 }
 
-/// Aligns the rows of users with the members; with `everyone`, users without events become members.
+/// Aligns the rows of users with the members; if `everyone`, adds users without events.
 fn add_users(data: &mut TrainingData, rows: AttributeRows, everyone: bool) -> Result<()> {
     let known = data.ids.len();
     let mut row_of: Vec<Option<u32>> = (0..known).map(|member| rows.ids.find(data.ids.get(member))).collect();
@@ -175,7 +174,7 @@ fn add_users(data: &mut TrainingData, rows: AttributeRows, everyone: bool) -> Re
     Ok(())
 }
 
-/// The category of every item of the events.
+/// The category of each item of the events.
 fn categories(events: &Events, rows: &AttributeRows) -> Labels {
     let (levels, names) = match rows.table.columns().first().map(|column| &column.values) {
         Some(Values::Category { codes, levels }) => (codes.as_slice(), levels.clone()),
@@ -190,9 +189,9 @@ fn categories(events: &Events, rows: &AttributeRows) -> Labels {
     Labels { codes, names }
 }
 
-/// Types that the options name in another way than the events do stop the training: where a type with a weight does not
-/// occur, and most rows have one that is not listed. Few purchases among many views are none of that, since all types
-/// that are listed occur, and who leaves out most rows on purpose lists their types with a weight of 0.
+/// Fails if the options seem to name event types differently from the events: a type with a weight does not occur, and
+/// most rows have an unlisted type. A few purchases among many views pass, since all listed types occur. To skip most
+/// rows on purpose, their types can be listed with a weight of 0.
 fn judge_types(relation: &str, report: &ReadReport, options: &Options) -> Result<()> {
     let weights = &options.events.type_weights;
     let missing = |(name, weight): &(&String, &f64)| **weight > 0.0 && !report.listed.contains(*name);
@@ -209,15 +208,15 @@ fn judge_types(relation: &str, report: &ReadReport, options: &Options) -> Result
     })
 }
 
-/// Types and their numbers of rows, the commonest first.
+/// Types with their numbers of rows, most common first.
 fn commonest(types: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
     let mut types: Vec<(String, u64)> = types.iter().map(|(name, count)| (name.clone(), *count)).collect();
     types.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     types
 }
 
-/// Bad rows stop the training or are counted in a NOTICE, as the options say; rows that count nothing, and those that lie
-/// in the future, are always counted.
+/// Fails or reports unusable rows in a NOTICE, depending on the options. Rows without weight and rows in the future are
+/// always only reported.
 pub fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Result<()> {
     let bad = report.bad;
     if bad.total() > 0 {
@@ -266,8 +265,8 @@ pub fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Res
     Ok(())
 }
 
-/// Rows without an id of their own stop the training or are counted, as the options say; values that
-/// are not finite count as null, and that is said.
+/// Fails or reports rows without a unique id, depending on the options. Values that are not finite are reported and
+/// become null.
 fn judge_ids(columns: &AttributeColumns, rows: &AttributeRows, options: &Options) -> Result<()> {
     let bad = BadIds { null: rows.without_id, repeated: rows.repeated, too_long: rows.too_long };
     let read = rows.ids.ids().len() + bad.total() as usize;
@@ -301,7 +300,7 @@ fn judge_ids(columns: &AttributeColumns, rows: &AttributeRows, options: &Options
     Ok(())
 }
 
-/// The segments of the deployed version, for the members of this training.
+/// The segments of the deployed version, aligned with the members of this training.
 pub fn past(model: &Model, deployed: Option<&Version>, ids: &Ids) -> Result<Option<Past>> {
     deployed
         .map(|version| segments::load_past(version, &IdMap::from_ids(ids.clone()), model.user_kind))

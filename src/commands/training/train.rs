@@ -1,7 +1,8 @@
-//! `segrec_train`: reads, trains, measures, writes a version, and deploys it if it may.
+//! `segrec_train`: reads, trains, measures, writes a version, and deploys it if the rule allows.
 //!
-//! Three steps: [`PreparedTraining::read`], [`PreparedTraining::fit`], [`PreparedTraining::store`]. Here all of it is one transaction: a
-//! failed or cancelled training leaves nothing. In the background each step stands by itself (`crate::worker`).
+//! The three steps are [`PreparedTraining::read`], [`PreparedTraining::fit`] and [`PreparedTraining::store`]. Here they
+//! share one transaction, so a failed or cancelled training leaves nothing behind. In the background each step has its
+//! own (`crate::worker`).
 
 use super::deployment_decision::{Amounts, DeployPolicy, DeploymentDecision, judge_segments, judge_version};
 use super::estimate::check_memory;
@@ -33,26 +34,26 @@ pub struct TrainingResult {
     /// The number of the version.
     pub version: i32,
     pub users: i64,
-    /// Items; none without events.
+    /// The number of items; `None` without events.
     pub items: Option<i64>,
-    /// Events; none without events.
+    /// The number of events; `None` without events.
     pub events: Option<i64>,
     pub segments: i32,
     /// The name of the deciding metric.
     pub metric: &'static str,
-    /// What popularity reached in this metric, or of ratings the biases.
+    /// The value of the baseline: popularity, or biases for ratings.
     pub baseline: Option<f64>,
-    /// What the version reached.
+    /// The value of the version.
     pub value: Option<f64>,
-    /// What the deployed version reached.
+    /// The value of the deployed version.
     pub previous: Option<f64>,
-    /// Whether it was deployed.
+    /// Whether the version was deployed.
     pub deployed: bool,
-    /// How long it took.
+    /// The duration of the training.
     pub seconds: f64,
 }
 
-/// Trains a model and gives what it reached: everything in the caller's transaction.
+/// Trains a model in the caller's transaction.
 pub fn train(model: Option<&str>, deploy: Option<&str>) -> Result<TrainingResult> {
     let deploy = DeployPolicy::parse(deploy)?;
     trainable_and_locked(model, |model| {
@@ -64,21 +65,21 @@ pub fn train(model: Option<&str>, deploy: Option<&str>) -> Result<TrainingResult
     })
 }
 
-/// All that a training reads; it outlives the transaction that read it.
+/// All data of a training. Does not depend on the transaction that read it.
 pub struct PreparedTraining {
     model: Model,
     deploy: DeployPolicy,
     options: Options,
-    /// The version that was deployed when everything was read.
+    /// The version that was deployed when the data were read.
     deployed: Option<Version>,
-    /// Its options, where they are others than the model's and so are measured on the same holdout.
+    /// The options of that version, if they differ from the model's and are therefore measured on the same holdout.
     replaced: Option<Options>,
     data: TrainingData,
     past: Option<Past>,
     start: Option<Matrix>,
 }
 
-/// What a training found, not yet written.
+/// The result of a training that is not yet written.
 pub struct FittedTraining {
     outcome: Outcome,
     reading: SegmentReport,
@@ -86,7 +87,7 @@ pub struct FittedTraining {
 }
 
 impl PreparedTraining {
-    /// Reads the events and what else the model reads, as whoever calls. The model is locked.
+    /// Reads the events and everything else with the caller's rights. The model must be locked.
     pub fn read(
         model: Model,
         deploy: DeployPolicy,
@@ -115,7 +116,7 @@ impl PreparedTraining {
         Ok(Self { model, deploy, options, deployed, replaced, data, past, start })
     }
 
-    /// Fits and measures. Reads and writes nothing, so it needs no transaction.
+    /// Fits and measures. Uses neither the database nor a transaction.
     pub fn fit(&self, workers: &Workers, log: &mut TrainingLog) -> Result<FittedTraining> {
         let Self { options, data, past, .. } = self;
         let deployed = self.deployed.as_ref();
@@ -163,7 +164,7 @@ impl PreparedTraining {
         Ok(FittedTraining { outcome, reading, decision })
     }
 
-    /// Writes the version, and deploys it if it may. The model is locked still.
+    /// Writes the version, and deploys it if the rule allows. The model must still be locked.
     pub fn store(&self, fitted: &FittedTraining, log: &mut TrainingLog) -> Result<TrainingResult> {
         let Self { model, options, data, past, .. } = self;
         let FittedTraining { outcome, reading, decision } = fitted;
@@ -187,8 +188,8 @@ impl PreparedTraining {
         Ok(result(data, outcome, decision, version, log.seconds()))
     }
 
-    /// Where another version was deployed since everything was read, this one was not held against it: it
-    /// answers only if it was to be deployed always.
+    /// Handles a deployment by others since the data were read. This version was not compared with the newly deployed
+    /// one, so it is deployed only if that was requested unconditionally.
     pub fn overtaken(&self, now: &Model, fitted: &mut FittedTraining) {
         let deployed = self.deployed.as_ref().map(|version| version.version_id);
         if self.deploy == DeployPolicy::IfBetter && now.deployed_version_id != deployed {
@@ -221,19 +222,19 @@ fn result(
     }
 }
 
-/// The options of the deployed version, where it is another: with the weights that were decided then.
-/// Only a version that was trained on events can be measured again.
+/// The options of the deployed version with the weights chosen then, if they differ. Only a version trained on events
+/// can be measured again.
 fn replaced(deployed: &Version, options: &Options) -> Result<Option<Options>> {
     let previous = parse_options(&deployed.options).map_err(SegrecError::InvalidOptions)?;
     let Some(decided) = deployed.decided()? else {
         return Ok(None);
     };
-    // How many versions are kept does not change what a version reaches.
+    // The number of versions to keep does not affect the metrics.
     let previous = Options { keep_versions: options.keep_versions, ..previous };
     Ok((previous != *options).then(|| previous.decided(&decided)))
 }
 
-/// The deployed version; none before the first is deployed.
+/// The deployed version; `None` if no version has been deployed yet.
 pub fn deployed_version(model: &Model) -> Result<Option<Version>> {
     let Some(version_id) = model.deployed_version_id else {
         return Ok(None);
@@ -241,8 +242,7 @@ pub fn deployed_version(model: &Model) -> Result<Option<Version>> {
     Ok(versions::list(model.id)?.into_iter().find(|version| version.version_id == version_id))
 }
 
-/// The item factors of the deployed version in the order of the events' items, zero where it does not know
-/// one.
+/// The item factors of the deployed version, in the order of the events' items; zero for items that it does not have.
 fn starting_factors(model: &Model, deployed: Option<&Version>, events: &Events) -> Result<Option<Matrix>> {
     let (Some(deployed), Some(source)) = (deployed, &model.events) else {
         return Ok(None);
@@ -263,8 +263,7 @@ fn starting_factors(model: &Model, deployed: Option<&Version>, events: &Events) 
     Ok(Some(start))
 }
 
-/// The segments to begin with, as groups from 0: those of the deployed version, where it divided users in
-/// the same way.
+/// The previous segments to start from, as groups from 0, if the deployed version was segmented in the same way.
 fn begins_with(
     past: &Past,
     deployed: Option<&Version>,
@@ -281,7 +280,7 @@ fn begins_with(
     same.then(|| (past.of_member.iter().map(|id| id.and_then(group)).collect(), past.ids.len()))
 }
 
-/// Says what of the events counts nothing, and where something was done in another way than it was asked for.
+/// Reports events that do not count, and choices that differ from the options.
 fn report_training(relation: &str, events: &Events, trained: &Trained) {
     let weightless = trained.interactions.weightless();
     if weightless > 0 {
@@ -305,7 +304,7 @@ fn report_training(relation: &str, events: &Events, trained: &Trained) {
     }
 }
 
-/// Says which relations are not those any more that their names say: a loader may have put others in their place.
+/// Reports relations whose former names now belong to others: a loader may have swapped tables.
 fn tell_of_swapped(model: &Model) -> Result<()> {
     for Swapped { argument, name, now } in models::swapped(model.id)? {
         notice(
@@ -319,7 +318,7 @@ fn tell_of_swapped(model: &Model) -> Result<()> {
     Ok(())
 }
 
-/// Says which columns of users were left out, since they tell nothing about segments.
+/// Reports columns of users that were not used because they carry no information about segments.
 fn report_left_out(data: &TrainingData, members: &Members) {
     for left_out in &members.left_out {
         let relation = if data.events.is_some() { "users" } else { &data.relation };

@@ -1,4 +1,4 @@
-//! The steps of a training so far, the NOTICE of each new phase, and what other sessions see of it.
+//! The log of a training: its steps, a NOTICE for each new phase, and the progress shown to other sessions.
 
 use super::progress::ProgressPublisher;
 use crate::catalog::versions::LogEntry;
@@ -7,7 +7,7 @@ use crate::pg::process::workers::Workers;
 use segrec_engine::{EngineError, Progress};
 use std::time::Instant;
 
-/// The steps of a training, with the time that each was done.
+/// The log of a training.
 pub struct TrainingLog {
     start: Instant,
     announced: Vec<String>,
@@ -18,7 +18,7 @@ pub struct TrainingLog {
 }
 
 impl TrainingLog {
-    /// Begins the log of work that other sessions do not see.
+    /// Starts a log that other sessions cannot see.
     pub fn new() -> Self {
         Self {
             start: Instant::now(),
@@ -29,12 +29,12 @@ impl TrainingLog {
         }
     }
 
-    /// Begins the log of a training, whose progress other sessions see.
+    /// Starts the log of a training, whose progress is published to other sessions.
     pub fn of(model_id: i64, job: Option<i64>) -> Self {
         Self { publisher: Some(ProgressPublisher::new(model_id, job)), ..Self::new() }
     }
 
-    /// Begins a log that sends no NOTICEs.
+    /// Starts a log that sends no NOTICEs.
     pub fn silent() -> Self {
         Self { silent: true, ..Self::new() }
     }
@@ -44,7 +44,7 @@ impl TrainingLog {
         self.start.elapsed().as_secs_f64()
     }
 
-    /// Begins a phase, and says `what` in a NOTICE where the phase is new.
+    /// Begins a phase; if it is new, sends `what` as a NOTICE.
     pub fn announce(&mut self, phase: &str, what: String) {
         if let Some(publisher) = &mut self.publisher {
             publisher.begin(phase);
@@ -73,7 +73,7 @@ impl TrainingLog {
         });
     }
 
-    /// Runs engine work on the threads and writes down its progress. `relation` is what errors speak of.
+    /// Runs engine work on the threads and logs its progress. `relation` is mentioned in errors.
     pub fn run<T: Send>(
         &mut self,
         workers: &Workers,

@@ -1,4 +1,5 @@
-//! Writing a version: ids of segments that are stable across versions, its rows, and how users moved.
+//! Writes a version: assigns segment ids that are stable across versions, and stores its rows and the transitions of
+//! users.
 
 use super::deployment_decision::DeploymentDecision;
 use super::read::TrainingData;
@@ -19,11 +20,11 @@ use segrec_engine::segmentation::quality::adjusted_rand;
 use segrec_engine::training::{Members, SegmentReport, Segmented, Trained};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a training made.
+/// The result of a training.
 pub enum Outcome {
-    /// From events: a version that recommends.
+    /// A training on events, which yields a version that recommends.
     Trained(Box<Trained>),
-    /// From users alone: segments.
+    /// A training on users alone, which yields only segments.
     Segmented(Box<Segmented>),
 }
 
@@ -49,7 +50,7 @@ impl Outcome {
         }
     }
 
-    /// The deciding metric: of rankings, or of segments alone.
+    /// The name of the deciding metric, of rankings or of segments.
     pub fn metric(&self) -> &'static str {
         match self {
             Self::Trained(trained) => trained.measurement.metric,
@@ -57,7 +58,7 @@ impl Outcome {
         }
     }
 
-    /// What it reached, and what popularity reached.
+    /// The values of the version and of the baseline.
     pub fn reached(&self) -> [Option<f64>; 2] {
         match self {
             Self::Trained(trained) => {
@@ -72,26 +73,26 @@ impl Outcome {
     }
 }
 
-/// What is written of a training.
+/// Everything that is needed to write a version.
 pub struct Writing<'a> {
     pub model: &'a Model,
-    /// The options it was trained with.
+    /// The options of the training.
     pub options: &'a Options,
-    /// What it read.
+    /// The data of the training.
     pub data: &'a TrainingData,
-    /// What it made.
+    /// The result of the training.
     pub outcome: &'a Outcome,
-    /// Profiles and rules of its segments.
+    /// Profiles and rules of the segments.
     pub reading: &'a SegmentReport,
-    /// Whether it is deployed.
+    /// Whether the version is deployed.
     pub decision: &'a DeploymentDecision,
     /// The segments of the deployed version.
     pub past: Option<&'a Past>,
-    /// The steps, with what each took.
+    /// The steps of the training.
     pub log: &'a TrainingLog,
 }
 
-/// Writes the version; gives its key and number.
+/// Writes the version and returns its key and number.
 pub fn write(writing: &Writing<'_>) -> Result<(i64, i32)> {
     let Writing { model, outcome, reading, .. } = writing;
     let known = segments::known(model.id)?;
@@ -123,7 +124,7 @@ pub fn write(writing: &Writing<'_>) -> Result<(i64, i32)> {
     Ok((version_id, version))
 }
 
-/// The id of every segment: that of its name, or of the segment it shares most members with, or a new one.
+/// The id of each segment: that of its name, or of the previous segment that shares most members, or a new one.
 fn segment_ids(
     model: &Model,
     members: &Members,
@@ -138,7 +139,7 @@ fn segment_ids(
         ask("the matching of segments", needed_by_matching(former, members.count(), current.len()))?;
         let matched = match_segments(&past.of_member, &current, members.count());
         for place in 0..ids.len() {
-            // A segment with a name is never mistaken for one of another name.
+            // A named segment never inherits the id of a segment with another name.
             let free = matched[place].filter(|id| !ids.contains(&Some(*id)));
             if members.names[place].is_none() {
                 ids[place] = free;
@@ -162,7 +163,7 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
     let Writing { model, options, data, outcome, decision, .. } = writing;
     let mut given =
         serde_json::to_value(options).map_err(|error| SegrecError::Internal(error.to_string()))?;
-    // A half-life is kept as it was written, "90 days", not in seconds.
+    // Keep a half-life as it was written, for example "90 days", rather than in seconds.
     given["events"]["half_life"] = model.options["events"]["half_life"].clone();
     match (model.options.get("time_limit"), given.as_object_mut()) {
         (Some(limit), _) => given["time_limit"] = limit.clone(),
@@ -230,7 +231,7 @@ fn new_segments(writing: &Writing<'_>, ids: &[i32], known: &KnownSegments, versi
         .collect()
 }
 
-/// How users moved since the deployed version, and how much their features did.
+/// Stores the transitions of users since the deployed version, and the drift of their features.
 fn write_movement(writing: &Writing<'_>, version_id: i64, ids: &[i32], past: &Past) -> Result<()> {
     let members = writing.outcome.members();
     let now: Vec<Option<i32>> = members.fits.iter().map(|fit| Some(ids[fit.segment as usize])).collect();
@@ -287,26 +288,26 @@ fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &
     Ok(())
 }
 
-/// Members segment by segment, in the order of their ids: as they are stored.
+/// The members in stored order: segment by segment, in the order of the segments' ids.
 fn order(members: &Members, ids: &[i32]) -> Vec<u32> {
     let mut order: Vec<u32> = (0..members.fits.len() as u32).collect();
     order.sort_by_key(|&member| (ids[members.fits[member as usize].segment as usize], member));
     order
 }
 
-/// The place of every member in that order.
+/// The place of each member in that order.
 fn places(members: &Members, ids: &[i32]) -> Vec<u32> {
     let mut places = vec![0; members.fits.len()];
     (0..).zip(order(members, ids)).for_each(|(place, member)| places[member as usize] = place);
     places
 }
 
-/// Writes members as they are stored.
+/// Writes the members in stored order.
 fn write_users(version_id: i64, writing: &Writing<'_>, ids: &[i32]) -> Result<()> {
     let members = writing.outcome.members();
     let trained = writing.outcome.trained();
     let order = order(members, ids);
-    // Segments in the order of their ids, which is that of probabilities.
+    // Segments ordered by id, which is also the order of the probabilities.
     let mut by_id: Vec<usize> = (0..ids.len()).collect();
     by_id.sort_by_key(|&segment| ids[segment]);
     let users: Vec<NewUser<'_>> = order

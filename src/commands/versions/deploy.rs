@@ -1,11 +1,11 @@
-//! `segrec_deploy` and `segrec_rollback`: which version answers.
+//! `segrec_deploy` and `segrec_rollback`: choose the deployed version.
 
 use crate::catalog::models::{self, Model};
 use crate::catalog::versions::{self, Version};
 use crate::commands::access::privileges::owned;
 use crate::error::{Result, SegrecError};
 
-/// The version of that number, complete.
+/// The version with this number, which must be complete.
 pub fn find_version(model: &Model, version: Option<i32>) -> Result<Version> {
     let found = numbered(model, version)?;
     if found.ready {
@@ -14,7 +14,7 @@ pub fn find_version(model: &Model, version: Option<i32>) -> Result<Version> {
     Err(SegrecError::VersionFailed { model: model.name.clone(), version: found.version })
 }
 
-/// The version of that number, also where its training failed.
+/// The version with this number, even if its training failed.
 pub fn numbered(model: &Model, version: Option<i32>) -> Result<Version> {
     let version = version.ok_or(SegrecError::NullArgument { argument: "version" })?;
     let versions = versions::list(model.id)?;
@@ -27,14 +27,14 @@ pub fn numbered(model: &Model, version: Option<i32>) -> Result<Version> {
     })
 }
 
-/// Lets a version answer.
+/// Deploys a version of a model.
 pub fn deploy(model: Option<&str>, version: Option<i32>) -> Result<()> {
     let model = owned(model)?;
     let version = find_version(&model, version)?;
     answer(&model, version.version_id)
 }
 
-/// Lets a version answer, if it is not dropped meanwhile.
+/// Deploys a version, unless it has been dropped meanwhile.
 pub fn answer(model: &Model, version_id: i64) -> Result<()> {
     if models::deploy(model.id, version_id)? {
         return Ok(());
@@ -42,7 +42,7 @@ pub fn answer(model: &Model, version_id: i64) -> Result<()> {
     Err(SegrecError::VersionGone { model: model.name.clone() })
 }
 
-/// Lets the version answer that answered before the deployed one; gives its number.
+/// Deploys the version that was deployed before the current one, and returns its number.
 pub fn rollback(model: Option<&str>) -> Result<i32> {
     let model = owned(model)?;
     let versions = versions::list(model.id)?;
@@ -62,8 +62,8 @@ fn number(versions: &[Version], version_id: Option<i64>) -> Option<i32> {
     versions.iter().find(|version| Some(version.version_id) == version_id).map(|version| version.version)
 }
 
-/// The version that a rollback from the deployed one goes to. Only older ones count, so that two rollbacks go back
-/// two versions instead of returning.
+/// The target of a rollback. Only versions older than the deployed one qualify, so that two rollbacks go back two
+/// versions rather than return to the first.
 pub fn earlier(versions: &[Version], deployed_version_id: Option<i64>) -> Option<&Version> {
     let deployed = number(versions, deployed_version_id)?;
     versions

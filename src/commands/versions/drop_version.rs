@@ -1,4 +1,4 @@
-//! `segrec_drop_version`: one version that does not answer; and those that a training leaves behind.
+//! `segrec_drop_version`: drops a version that is not deployed; trainings drop old versions in the same way.
 
 use super::deploy::{earlier, numbered};
 use crate::catalog::models::{self, Model};
@@ -9,7 +9,7 @@ use crate::error::{Result, SegrecError};
 pub fn drop_version(model: Option<&str>, version: Option<i32>) -> Result<()> {
     owned_and_locked(model, |model| {
         let found = numbered(&model, version)?;
-        // A deployment writes this row: what it says now holds to the end of the transaction.
+        // Deployments update the locked row, so its value is valid until the end of the transaction.
         if models::lock_row(&model)?.deployed_version_id == Some(found.version_id) {
             return Err(SegrecError::VersionDeployed { model: model.name, version: found.version });
         }
@@ -17,8 +17,8 @@ pub fn drop_version(model: Option<&str>, version: Option<i32>) -> Result<()> {
     })
 }
 
-/// Drops all but the newest `keep` versions of a model that has been trained, the deployed one, and the one that a
-/// rollback goes to. The training has written the model's row, as a deployment does, so none comes in between.
+/// Drops all versions of a model except the newest `keep`, the deployed one, and the target of a rollback. The caller,
+/// a training, has updated the model's row as a deployment does, so none can happen concurrently.
 pub fn drop_old(trained: &Model, keep: usize) -> Result<()> {
     let Some(model) = models::find(&trained.name)? else {
         return Ok(());

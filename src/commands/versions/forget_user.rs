@@ -1,4 +1,4 @@
-//! `segrec_forget_user`: deletes what is stored of a user. The events are the caller's.
+//! `segrec_forget_user`: deletes what is stored about a user. The events remain the caller's responsibility.
 
 use crate::catalog::removal::{self, Forgotten};
 use crate::catalog::versions;
@@ -8,13 +8,13 @@ use crate::pg::datums::id_text::id_text;
 use crate::serving::ids::user_id;
 use segrec_engine::interactions::Id;
 
-/// Forgets a user. The lock keeps trainings out, which may have read the user's events before and would write what they
-/// say after.
+/// Deletes what is stored about a user. The model is locked against trainings, which may already have read the user's
+/// events and would write them back.
 pub fn forget_user(model: Option<&str>, user: Option<Id<'_>>) -> Result<Forgotten> {
     let user = user.ok_or(SegrecError::NullArgument { argument: "user_id" })?;
     owned_and_locked(model, |model| {
         let id = user_id(user, &model)?.map(id_text);
-        // Of a text that is no id of the model's kind nothing is stored.
+        // Nothing can be stored for a text that is not a valid id of the model's type.
         let Some(id) = id else {
             return Ok(Forgotten { members: 0, history: 0 });
         };

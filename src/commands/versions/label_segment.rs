@@ -1,10 +1,10 @@
-//! `segrec_label_segment`: the name of a segment, which outlives versions.
+//! `segrec_label_segment`: names a segment; labels are kept across versions.
 
 use crate::catalog::versions::segments;
 use crate::commands::access::privileges::owned;
 use crate::error::{Result, SegrecError};
 
-/// Gives a segment a label; a null label takes it away.
+/// Sets the label of a segment; null removes it.
 pub fn label_segment(model: Option<&str>, segment: Option<i32>, label: Option<&str>) -> Result<()> {
     let model = owned(model)?;
     let segment = segment.ok_or(SegrecError::NullArgument { argument: "segment" })?;

@@ -1,10 +1,10 @@
-//! Which version answers, and what becomes of the others.
+//! Deploys, drops and transfers versions.
 //!
-//! - [`deploy`]: deploys a version, or the one before
-//! - [`drop_version`]: deletes one, or those that are too many
-//! - [`transfer`]: exports one and imports it elsewhere
+//! - [`deploy`]: deploys a version, or rolls back to the one before
+//! - [`drop_version`]: drops a version, or old ones
+//! - [`transfer`]: exports and imports versions
 //! - [`label_segment`]: names a segment
-//! - [`forget_user`]: removes what is stored of a user
+//! - [`forget_user`]: deletes what is stored about a user
 
 pub mod deploy;
 pub mod drop_version;

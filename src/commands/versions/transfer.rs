@@ -1,5 +1,5 @@
-//! `segrec_export` and `segrec_import`: a version in another database. What comes from outside is checked before it is
-//! part of a model: a training would never have written what does not fit together, and serving relies on that.
+//! `segrec_export` and `segrec_import`: transfer a version to another database. Imported rows are validated before they
+//! become part of a model, because serving relies on the consistency that a training guarantees.
 
 use super::deploy::find_version;
 use crate::catalog::models::Model;
@@ -18,19 +18,19 @@ use segrec_engine::scorers::registry::sections_of;
 use segrec_engine::scorers::sections::SectionKind;
 use serde_json::Value;
 
-/// Columns of factors that a training may give: 1024, and of ratings two more.
+/// The maximum number of factor columns: 1024, plus two for ratings.
 const MOST_COLUMNS: usize = 1026;
-/// Bytes of a version's own row, where nobody is to be trusted: twice what a Gramian of so many columns takes.
+/// The maximum number of bytes of a version's own row from an untrusted caller: twice the size of the largest Gramian.
 const MOST_BYTES: usize = 32 << 20;
 
-/// The rows of a version, as they are read.
+/// Iterates over the rows of a version.
 pub struct Export {
     rows: VersionRows,
     waiting: std::vec::IntoIter<(String, String)>,
     finished: bool,
 }
 
-/// Begins to export a version, or the deployed one.
+/// Exports a version, by default the deployed one.
 pub fn export(model: Option<&str>, version: Option<i32>) -> Result<Export> {
     let model = owner_of(model)?;
     let version_id = match (version, model.deployed_version_id) {
@@ -58,12 +58,12 @@ impl Iterator for Export {
     }
 }
 
-/// The kinds of users' and items' ids.
+/// The types of user and item ids.
 fn kinds(model: &Model) -> [Option<&'static str>; 2] {
     [Some(model.user_kind.name()), model.events.as_ref().map(|events| events.item_kind.name())]
 }
 
-/// Takes a version from a relation that holds what was exported; gives its number.
+/// Imports a version from a relation of exported rows, and returns its number.
 pub fn import(model: Option<&str>, relation: Option<pg_sys::Oid>) -> Result<i32> {
     let relation = relation.ok_or(SegrecError::NullArgument { argument: "relation" })?;
     owned_and_locked(model, |model| import_into(&model, relation))
@@ -113,7 +113,7 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
     Ok(number)
 }
 
-/// What was decided, where the version's row is one of a training of such a model; else what is wrong with it.
+/// The choices of the training, if the version's row belongs to such a model; else what is wrong with it.
 fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
     if version["format"] != FORMAT {
         return Err(format!("its format is {}, and this is {FORMAT}", version["format"]));

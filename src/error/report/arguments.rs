@@ -1,11 +1,11 @@
-//! Errors in what a call was given.
+//! Reports of errors about arguments.
 
 use super::text::{Report, all_problems, report};
 use crate::error::{FeatureProblem, SegrecError};
 use pgrx::PgSqlErrorCode as Code;
 use segrec_engine::features::RowProblem;
 
-/// The report of such an error; others are given back.
+/// The report of an error in this category; other errors are returned unchanged.
 pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
     Ok(match error {
         SegrecError::NullArgument { argument } => report(
@@ -163,7 +163,7 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
     })
 }
 
-/// The report of features that cannot be used.
+/// The report of invalid features.
 fn of_features(problem: FeatureProblem) -> Report {
     let (code, message, detail, hint) = match problem {
         FeatureProblem::Empty => (

@@ -1,9 +1,9 @@
-//! From an error to what PostgreSQL is told: the SQLSTATE, a message that is lower-case and names the values, a DETAIL that
-//! is a fact, a HINT that is what to do.
+//! Converts errors to PostgreSQL reports: the SQLSTATE; a lower-case message that quotes the values; a DETAIL that
+//! states facts; and a HINT that says what to do.
 //!
-//! - [`of_error`]: finds the report of an error
-//! - [`arguments`], [`models`], [`sources`], [`trainings`], [`system`]: the reports, by what errors are about
-//! - [`text`]: how names, numbers and holders are written
+//! - [`of_error`]: dispatches an error to its category
+//! - [`arguments`], [`models`], [`sources`], [`trainings`], [`system`]: the categories
+//! - [`text`]: formats names, numbers and lock holders
 
 mod arguments;
 mod models;

@@ -1,11 +1,11 @@
-//! Errors about models and their versions: which there are, and what the caller may do with them.
+//! Reports of errors about models and versions: whether they exist, and what the caller may do with them.
 
 use super::text::{Report, known_models, listed, report};
 use crate::error::SegrecError;
 use pgrx::PgSqlErrorCode as Code;
 use segrec_engine::name_similarity::name_similarity;
 
-/// The report of such an error; others are given back.
+/// The report of an error in this category; other errors are returned unchanged.
 pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
     Ok(match error {
         SegrecError::ModelExists { name } => report(

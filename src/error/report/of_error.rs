@@ -1,5 +1,4 @@
-//! From an error to its report. Errors are divided by what they are about; `scripts/check-layout` holds that each has a
-//! report.
+//! Dispatches errors to the categories of reports. `scripts/check-layout` checks that every error has a report.
 
 use super::text::{Report, report};
 use super::{arguments, models, sources, system, trainings};
@@ -7,7 +6,7 @@ use crate::error::SegrecError;
 use pgrx::PgSqlErrorCode;
 
 impl SegrecError {
-    /// The message and what is known besides.
+    /// The message, with DETAIL and HINT, in one line.
     pub fn in_one_line(self) -> String {
         let Report { message, detail, .. } = self.into_report();
         match detail {
@@ -16,7 +15,7 @@ impl SegrecError {
         }
     }
 
-    /// What PostgreSQL is told.
+    /// Converts the error to a report.
     pub fn into_report(self) -> Report {
         arguments::report_of(self)
             .or_else(models::report_of)

@@ -1,10 +1,10 @@
-//! Errors about relations that models read, and their rows.
+//! Reports of errors about the relations that models read, and about their rows.
 
 use super::text::{LISTED, Report, counted, quoted, report};
 use crate::error::SegrecError;
 use pgrx::PgSqlErrorCode as Code;
 
-/// The report of such an error; others are given back.
+/// The report of an error in this category; other errors are returned unchanged.
 pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
     Ok(match error {
         SegrecError::MissingColumns { relation, missing, existing } => {

@@ -1,4 +1,4 @@
-//! Errors of the machine: memory, threads, files, and what cannot be.
+//! Reports of errors of the system: memory, threads, files, and internal errors.
 
 use super::text::{Report, megabytes, report, what_prevents};
 use crate::error::SegrecError;
@@ -6,7 +6,7 @@ use crate::pg::process::memory::no_memory;
 use pgrx::PgSqlErrorCode as Code;
 use segrec_engine::EngineError;
 
-/// The report of such an error; others are given back.
+/// The report of an error in this category; other errors are returned unchanged.
 pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
     Ok(match error {
         SegrecError::Memory { needed, allowed, what } => report(

@@ -1,10 +1,10 @@
-//! Reports, and how names, numbers and holders are written in them.
+//! Reports, and how names, numbers and lock holders are formatted in them.
 
 use crate::error::{Holder, MemoryLimit};
 use pgrx::PgSqlErrorCode;
 use segrec_engine::options::OptionProblem;
 
-/// What PostgreSQL is told.
+/// The report of an error to PostgreSQL.
 pub struct Report {
     pub code: PgSqlErrorCode,
     pub message: String,
@@ -34,10 +34,10 @@ pub fn what_prevents(limit: MemoryLimit) -> String {
     }
 }
 
-/// At most this many names are listed.
+/// The maximum number of names that are listed.
 pub const LISTED: usize = 20;
 
-/// Names and how often each occurs, as many as are listed.
+/// Lists names and how often each occurs, up to the maximum.
 pub fn counted(names: &[(String, u64)]) -> String {
     let mut listed: Vec<String> =
         names.iter().take(LISTED).map(|(name, count)| format!("\"{name}\" ({count})")).collect();
@@ -75,7 +75,7 @@ pub fn all_problems(what: &str, problems: &[OptionProblem]) -> Report {
     )
 }
 
-/// That somebody else holds a lock, and how that ends.
+/// The report of a lock held by another session or transaction, with a hint how to end that.
 pub fn being_held(message: String, holder: &Holder) -> Report {
     let (detail, hint) = match holder {
         Holder::Process(pid) => (

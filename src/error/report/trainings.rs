@@ -1,11 +1,11 @@
-//! Errors about trainings in the background, studies and schedules.
+//! Reports of errors about background trainings, studies and schedules.
 
 use super::text::{Report, being_held, report};
 use crate::error::SegrecError;
 use crate::pg::process::lock::Shared;
 use pgrx::PgSqlErrorCode as Code;
 
-/// The report of such an error; others are given back.
+/// The report of an error in this category; other errors are returned unchanged.
 pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
     Ok(match error {
         SegrecError::BeingTrained { model, holder } => {

@@ -1,7 +1,7 @@
-//! Text between the server's encoding and Rust, whose text is always UTF-8.
+//! Converts text between the server's encoding and UTF-8.
 //!
-//! pgrx takes every text for UTF-8 and panics where it is not. Here a text of another encoding is converted, and what
-//! has no place on the other side is refused in a sentence.
+//! pgrx assumes that all text is UTF-8 and panics if it is not. Here text in another encoding is converted, and text
+//! that cannot be is rejected with a proper error.
 
 use crate::error::{Result, SegrecError};
 use pgrx::pg_sys;
@@ -11,7 +11,7 @@ use std::ffi::{CStr, CString, c_int};
 const UTF8: c_int = pg_sys::pg_enc::PG_UTF8 as c_int;
 const SQL_ASCII: c_int = pg_sys::pg_enc::PG_SQL_ASCII as c_int;
 
-/// What the server's bytes are: UTF-8, or bytes that the server never looks at, or another encoding to convert.
+/// How to treat the server's bytes: as UTF-8, as unchecked bytes (SQL_ASCII), or as text to convert.
 enum Encoding {
     Utf8,
     Unknown,
@@ -33,11 +33,11 @@ pub fn encoding_name() -> String {
     unsafe { CStr::from_ptr(pg_sys::GetDatabaseEncodingName()) }.to_string_lossy().into_owned()
 }
 
-/// A text of the server as UTF-8. Where the server knows its encoding and the text has no place in UTF-8, PostgreSQL
-/// raises its own error.
+/// Converts text from the server's encoding to UTF-8. If a character has no equivalent, PostgreSQL raises its own
+/// error.
 ///
 /// # Errors
-/// The bytes are not UTF-8, in a database that takes any bytes.
+/// In SQL_ASCII, if the bytes are not UTF-8.
 pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>> {
     if let Encoding::Other = encoding()
         && !bytes.is_ascii()
@@ -56,11 +56,11 @@ fn not_utf8() -> SegrecError {
     SegrecError::NotUtf8 { encoding: encoding_name() }
 }
 
-/// A text in the server's encoding. Where that has no place for a sign of ours, it is written in ASCII; where it has
-/// none for any other character, PostgreSQL raises its own error.
+/// Converts text to the server's encoding. Signs of our own messages that have no equivalent are replaced by ASCII; for
+/// other characters without equivalent, PostgreSQL raises its own error.
 ///
 /// # Errors
-/// The text has a zero byte, which no text of PostgreSQL's has.
+/// If the text contains a zero byte, which PostgreSQL does not allow.
 pub fn encode(text: &str) -> Result<Cow<'_, [u8]>> {
     if text.contains('\0') {
         return Err(SegrecError::ZeroByte);
@@ -81,7 +81,7 @@ pub fn encode(text: &str) -> Result<Cow<'_, [u8]>> {
     }))
 }
 
-/// A text as PostgreSQL's own functions take it: in the server's encoding, with a zero byte at its end.
+/// Converts text to a NUL-terminated string in the server's encoding, as PostgreSQL's functions take it.
 ///
 /// # Errors
 /// As [`encode`].
@@ -89,7 +89,7 @@ pub fn c_text(text: &str) -> Result<CString> {
     CString::new(encode(text)?.into_owned()).map_err(|_| SegrecError::ZeroByte)
 }
 
-/// The signs that our own texts have beyond letters: rules, reasons and messages.
+/// The ASCII replacements of non-ASCII characters in our own rules, reasons and messages.
 fn in_ascii(sign: char) -> Option<&'static str> {
     match sign {
         '≤' => Some("<="),
@@ -100,11 +100,12 @@ fn in_ascii(sign: char) -> Option<&'static str> {
     }
 }
 
-/// Bytes that are converted at once: four times as many are a number of C's, and less than PostgreSQL's own limit.
+/// The maximum number of bytes converted at once. Four times as many fit into a C int and are below PostgreSQL's own
+/// limit.
 const MOST_CONVERTED: usize = 200 << 20;
 
-/// A text in the server's encoding as far as that has a place for it, and how many bytes of it that are. Outside a
-/// transaction it is nothing, since the catalog says how to convert.
+/// Converts the longest possible prefix of a text to the server's encoding, and returns it with the length of that
+/// prefix. Converts nothing outside a transaction, because conversions are looked up in the catalog.
 fn convert(text: &str) -> (Vec<u8>, usize) {
     // SAFETY: both are encodings of PostgreSQL's, and the catalog is read inside a transaction only. The conversion
     // reads the text's bytes, writes at most as many as there is room for and a zero byte, and says how far it came.
@@ -133,15 +134,15 @@ fn convert(text: &str) -> (Vec<u8>, usize) {
     }
 }
 
-/// What a conversion answers, which is the text itself where there was nothing to convert.
+/// Takes ownership of the result of a conversion, which is the text itself if there was nothing to convert.
 ///
 /// # Safety
-/// `converted` is `text`, or ends with a zero byte and is ours to free.
+/// `converted` is `text`, or a NUL-terminated string that we must free.
 unsafe fn taken(converted: *mut std::ffi::c_char, text: &[u8]) -> Vec<u8> {
     if std::ptr::eq(converted.cast_const().cast(), text.as_ptr()) {
         return text.to_vec();
     }
-    // SAFETY: as the caller says.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let copy = CStr::from_ptr(converted).to_bytes().to_vec();
         pg_sys::pfree(converted.cast());
@@ -149,9 +150,9 @@ unsafe fn taken(converted: *mut std::ffi::c_char, text: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A message for PostgreSQL, in the server's encoding; `?` stands for what has no place there.
+/// Converts a message to the server's encoding; characters without equivalent become `?`.
 ///
-/// The answer may not be UTF-8, and is good for nothing but to be handed to PostgreSQL byte by byte.
+/// The result may not be valid UTF-8. It may only be passed to PostgreSQL byte by byte.
 pub fn message(text: String) -> String {
     let text = text.replace('\0', "?");
     if text.is_ascii() || !matches!(encoding(), Encoding::Other) {

@@ -1,5 +1,5 @@
-//! The argument `features` of a row: an array of numbers. What is an array of `real` is read in place; other numbers become
-//! `real`, of which there is one copy.
+//! The argument `features`: an array of numbers. A `real[]` is read in place; other numbers are converted to `real` in
+//! a single copy.
 
 use super::id_lists::array_of_text;
 use super::number_array::overhead;
@@ -10,21 +10,21 @@ use pgrx::{FromDatum, direct_function_call_as_datum, pg_sys};
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char};
 
-/// Features at most: a row of them has 64 kB.
+/// The maximum number of features; a row of that many takes 64 kB.
 pub const MOST_FEATURES: usize = 16_000;
-/// Their largest absolute value: the squares of [`MOST_FEATURES`] of them do not overflow.
+/// The maximum absolute value of a feature; the squares of [`MOST_FEATURES`] such values do not overflow.
 pub const LARGEST_FEATURE: f32 = 1e15;
 
-/// The features of a row.
+/// The features of a row, with the problems found while reading them.
 pub struct Features<'fcx> {
     dimensions: usize,
     length: usize,
-    /// Where there are no nulls and not too many.
+    /// The values; empty if there are nulls or too many features.
     values: Cow<'fcx, [f32]>,
     first_null: Option<usize>,
-    /// The first that is no number to compute with, in its own type.
+    /// The first value that is out of range, in its original type.
     beyond: Option<(usize, f64)>,
-    /// The type of elements that are no numbers.
+    /// The element type, if it is not numeric.
     no_number: Option<pg_sys::Oid>,
 }
 
@@ -33,10 +33,10 @@ fn is_usable(value: f64) -> bool {
 }
 
 impl Features<'_> {
-    /// The values: at least one, all finite.
+    /// The values, of which there is at least one, all finite.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// The problem with the features.
     #[inline]
     pub fn values(&self) -> Result<&[f32]> {
         let flat = self.dimensions == 1 && self.first_null.is_none() && self.no_number.is_none();
@@ -53,7 +53,7 @@ impl Features<'_> {
             let elements = unsafe { CStr::from_ptr(pg_sys::format_type_be(elements)) };
             return FeatureProblem::NoNumbers { elements: elements.to_string_lossy().into_owned() };
         }
-        // The digits of a real, not those that a wider number would add.
+        // Print the shortest digits that identify the real, not those of its conversion to double precision.
         let shown = |value: f32| value.to_string().parse().unwrap_or(f64::from(value));
         let wrong = || self.values.iter().position(|&value| !is_usable(value.into()));
         let beyond = self.beyond.or_else(|| wrong().map(|position| (position, shown(self.values[position]))));
@@ -66,7 +66,7 @@ impl Features<'_> {
         }
     }
 
-    /// Makes others the values, and keeps in mind the first that cannot be one.
+    /// Converts and stores the values, and records the first one that is out of range.
     fn convert(&mut self, values: impl Iterator<Item = f64>) {
         let beyond = &mut self.beyond;
         let narrow = |(position, value): (usize, f64)| {
@@ -124,11 +124,11 @@ impl FromDatum for Features<'_> {
 /// # Safety
 /// So many lie there.
 unsafe fn numbers<'fcx, T>(elements: *const u8, length: usize) -> &'fcx [T] {
-    // SAFETY: as the caller says; arrays are aligned to eight bytes.
+    // SAFETY: guaranteed by the caller; arrays are aligned to eight bytes.
     unsafe { std::slice::from_raw_parts(elements.cast::<T>(), length) }
 }
 
-/// The elements of an array of numerics without nulls; what is beyond a `double precision` is infinite.
+/// The elements of an array of numerics without nulls; values beyond `double precision` become infinite.
 ///
 /// # Safety
 /// It is one of so many.
@@ -177,7 +177,7 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Features<'fcx> {
 
 pgrx::impl_sql_translatable!(Features<'_>, "anyarray");
 
-/// The same as a caller wrote it: the text of an array.
+/// Features given as text: the literal of an array.
 pub struct WrittenFeatures<'fcx>(pub Features<'fcx>);
 
 impl FromDatum for WrittenFeatures<'_> {

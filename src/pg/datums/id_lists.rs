@@ -1,5 +1,5 @@
-//! Arguments that are lists of ids: `candidates`, which knows whether it was given, and lists that a caller wrote as the
-//! text of an array.
+//! Arguments that are lists of ids: `candidates`, which must distinguish null from omitted, and lists given as the text
+//! of an array.
 
 use super::encoding::encode;
 use super::text::Text;
@@ -10,15 +10,15 @@ use pgrx::nullable::Nullable;
 use pgrx::{FromDatum, Uuid, pg_sys};
 use std::ffi::CString;
 
-/// Bytes of a small block of memory besides what is in it.
+/// The overhead of a small memory allocation, in bytes.
 const BLOCK_BYTES: usize = 16;
 
-/// The argument `candidates`. Null is an empty list, since `array_agg` of no rows is null; and so that a call may leave the
-/// argument out, its default is an array that no query makes by itself: one null, at the index 0.
+/// The argument `candidates`. Null means an empty list, because `array_agg` of no rows is null. To let a call omit the
+/// argument, its default is an array that no query would produce: a single null at index 0.
 #[derive(Clone, Debug)]
 pub struct Filter<T>(pub Option<Vec<Option<T>>>);
 
-/// The elements of an array, for which there is memory.
+/// Copies the elements of an array, after checking that there is enough memory.
 ///
 /// # Safety
 /// The pointer is to an array of that type that is neither packed nor stored apart.
@@ -30,14 +30,14 @@ where
     unsafe {
         let lengths = array.add(1).cast::<i32>();
         let count: usize = (0..(*array).ndim as usize).map(|at| lengths.add(at).read() as usize).product();
-        // Each with its place in the vector, and, of texts, a block of its own.
+        // Each element in the vector, and for texts also an allocation of its own.
         let bytes = pgrx::varlena::varsize_any(array.cast()) + count * (size_of::<Option<T>>() + BLOCK_BYTES);
         or_raise(ask("an argument that is an array", bytes));
         Vec::from_polymorphic_datum(array.into(), false, oid)
     }
 }
 
-/// A list of ids; null elements are passed over by who reads it.
+/// A list of ids; its readers skip null elements.
 #[derive(Clone, Debug)]
 pub struct List<T>(pub Vec<Option<T>>);
 
@@ -72,7 +72,7 @@ pgrx::impl_sql_translatable!(List<i64>, "bigint[]");
 pgrx::impl_sql_translatable!(List<Uuid>, "uuid[]");
 pgrx::impl_sql_translatable!(List<Text>, "text[]");
 
-/// Whether a plain array is `[0:0]={NULL}`.
+/// Whether a detoasted array is `[0:0]={NULL}`.
 ///
 /// # Safety
 /// The pointer is to an array that is neither packed nor stored apart.
@@ -117,7 +117,7 @@ pgrx::impl_sql_translatable!(Filter<i64>, "bigint[]");
 pgrx::impl_sql_translatable!(Filter<Uuid>, "uuid[]");
 pgrx::impl_sql_translatable!(Filter<Text>, "text[]");
 
-/// An array that a caller wrote as text: a literal, or a parameter whose type nobody said.
+/// Parses an array given as text: a literal, or a parameter of unknown type.
 ///
 /// # Safety
 /// The datum is a text.
@@ -125,7 +125,7 @@ pub unsafe fn array_of_text(datum: pg_sys::Datum, element: pg_sys::Oid) -> Optio
     // SAFETY: the input function of arrays takes a C string, which lives until it has answered, and the type of elements.
     unsafe {
         let Text(text) = Text::from_datum(datum, false)?;
-        // An array has eight bytes or more of an element, of which two bytes of the text may be one.
+        // An element may take two bytes of the text, but at least eight bytes in the array.
         or_raise(ask("an array that is written as text", 16 * text.len()));
         let text = or_raise(encode(&text)).into_owned();
         let text = or_raise(CString::new(text).map_err(|_| SegrecError::ZeroByte));
@@ -134,7 +134,7 @@ pub unsafe fn array_of_text(datum: pg_sys::Datum, element: pg_sys::Oid) -> Optio
     }
 }
 
-/// A list of ids as the text of an array, as in `{7,12}`.
+/// A list of ids given as the text of an array, for example `{7,12}`.
 #[derive(Clone, Debug)]
 pub struct Written(pub Vec<Option<Text>>);
 

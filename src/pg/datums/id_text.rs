@@ -1,8 +1,8 @@
-//! Ids as the tables keep them, as text, and the ids that a text stands for.
+//! Converts ids to and from the text form that tables store.
 
 use segrec_engine::interactions::{Id, IdKind, Ids};
 
-/// An id as text.
+/// The id as text.
 pub fn id_text(id: Id<'_>) -> String {
     match id {
         Id::Bigint(id) => id.to_string(),
@@ -11,7 +11,7 @@ pub fn id_text(id: Id<'_>) -> String {
     }
 }
 
-/// About how many bytes an id has as text.
+/// The approximate length of the id as text.
 pub fn id_bytes(id: Id<'_>) -> usize {
     match id {
         Id::Bigint(_) => 20,
@@ -20,7 +20,7 @@ pub fn id_bytes(id: Id<'_>) -> usize {
     }
 }
 
-/// The id that a text stands for, of that kind; none where it cannot be one.
+/// Parses an id of the given type; `None` if the text is not valid.
 pub fn parse_id(text: &str, kind: IdKind) -> Option<Id<'_>> {
     match kind {
         IdKind::Bigint => text.parse().ok().map(Id::Bigint),
@@ -29,18 +29,18 @@ pub fn parse_id(text: &str, kind: IdKind) -> Option<Id<'_>> {
     }
 }
 
-/// Appends the id that a text stands for; false where it stands for none of that kind.
+/// Parses an id and appends it; false if the text is not valid.
 pub fn push_id(ids: &mut Ids, text: &str) -> bool {
     parse_id(text, ids.kind()).is_some_and(|id| ids.push(id))
 }
 
-/// Bytes of a uuid with a hyphen after every group of four digits, in braces.
+/// The maximum length of a uuid: braces, and a hyphen after every group of four digits.
 const LONGEST_UUID: usize = 41;
 
-/// The bytes of a uuid written in any of the forms that PostgreSQL reads: hexadecimal digits, hyphens after groups of four,
-/// braces around.
+/// Parses a uuid in any form that PostgreSQL accepts: hexadecimal digits, optional hyphens after groups of four, and
+/// optional braces.
 pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
-    // Whoever calls may pass megabytes.
+    // The text may be megabytes long; reject it early.
     if text.len() > LONGEST_UUID {
         return None;
     }

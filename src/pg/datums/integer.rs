@@ -1,12 +1,12 @@
-//! Whole numbers as arguments. In SQL they are of the type bigint: drivers send numbers as smallint, integer or bigint as they
-//! please, and PostgreSQL widens what it is sent but never narrows it. None that we take is larger than an integer.
+//! Integer arguments. Their SQL type is bigint: drivers send smallint, integer or bigint as they please, and PostgreSQL
+//! widens arguments implicitly but never narrows them. All of our arguments must fit into an integer.
 
 use crate::error::{SegrecError, or_raise};
 use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::nullable::Nullable;
 use pgrx::{FromDatum, pg_sys};
 
-/// An argument of type bigint that is no larger than an integer.
+/// An argument of type bigint that must fit into an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Integer(pub i32);
 
@@ -30,7 +30,7 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Integer {
     }
 }
 
-/// The number of an argument, where it is given.
+/// The value of an optional argument.
 pub fn number(argument: Option<Integer>) -> Option<i32> {
     argument.map(|Integer(number)| number)
 }

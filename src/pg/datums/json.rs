@@ -1,5 +1,5 @@
-//! Values of type `jsonb`, which may hold what serde_json does not: numbers beyond a `double precision`, and nesting
-//! without end. pgrx panics there; here it is refused in a sentence.
+//! Values of type `jsonb`. They may contain numbers beyond `double precision` or nesting too deep for serde_json. pgrx
+//! panics on these; here they are rejected with a proper error.
 
 use super::encoding::{decode, encode};
 use super::text::Text;
@@ -13,23 +13,23 @@ use pgrx::{FromDatum, IntoDatum, pg_sys};
 use serde_json::Value;
 use std::ffi::CString;
 
-/// What a byte of a jsonb may become: objects of small numbers have nodes of some sixty bytes an entry beside its name.
+/// The memory that a byte of jsonb may take: entries of an object take some sixty bytes in addition to their name.
 const VALUE_TIMES: usize = 16;
 
-/// An argument or a result of type `jsonb`.
+/// An argument or result of type `jsonb`.
 #[derive(Clone, Debug)]
 pub struct Json(pub Value);
 
-/// What a `jsonb` holds.
+/// Parses a `jsonb` datum.
 ///
 /// # Safety
 /// The datum is a `jsonb`.
 ///
 /// # Errors
-/// A number is too large, or the nesting too deep.
+/// If a number is too large, or the nesting too deep.
 pub unsafe fn parse(datum: pg_sys::Datum) -> Result<Value> {
     let small = SmallBlocks::new();
-    // SAFETY: a detoasted jsonb is its header and then its container; its text ends with a zero byte.
+    // SAFETY: a detoasted jsonb is its header and then its container; its text is NUL-terminated.
     let parsed = unsafe {
         let plain = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
         let jsonb = plain.cast::<pg_sys::Jsonb>();
@@ -47,15 +47,15 @@ fn read(text: &str) -> Result<Value> {
     serde_json::from_str(text).map_err(|error| SegrecError::JsonBeyond { reason: error.to_string() })
 }
 
-/// The same as a `jsonb`.
+/// Converts a value to a `jsonb` datum.
 ///
 /// # Errors
-/// A text has a character that PostgreSQL does not take.
+/// If a text contains a character that PostgreSQL does not accept.
 pub fn to_datum(value: &Value) -> Result<pg_sys::Datum> {
     jsonb(&value.to_string())
 }
 
-/// A text as a `jsonb`.
+/// Parses text as a `jsonb` datum.
 fn jsonb(text: &str) -> Result<pg_sys::Datum> {
     let printed = CString::new(encode(text)?).map_err(|_| SegrecError::ZeroByte)?;
     // SAFETY: the input function of jsonb takes a C string, which lives until it has answered.
@@ -104,7 +104,7 @@ unsafe impl BoxRet for Json {
 
 pgrx::impl_sql_translatable!(Json, "jsonb");
 
-/// An argument that is a JSON document, in whichever type drivers send one: `jsonb`, `json`, or a text.
+/// An argument that is a JSON document of any type that drivers send: `jsonb`, `json`, or text.
 #[derive(Clone, Debug)]
 pub struct Document(pub Value);
 

@@ -1,15 +1,15 @@
-//! Values between PostgreSQL's memory and Rust's.
+//! Converts values between PostgreSQL and Rust.
 //!
-//! - [`encoding`]: text between the server's encoding and UTF-8
+//! - [`encoding`]: converts text between the server's encoding and UTF-8
 //! - [`text`]: arguments and results of type `text`
-//! - [`value`]: parameters of statements and columns of their results, with their types
-//! - [`varlena`]: values of our own types, read in place
-//! - [`number_array`]: arrays of numbers, copied as whole blocks
-//! - [`json`]: values of type `jsonb`, and arguments that hold the same as `json` or text
-//! - [`features`]: the argument `features` of a row
+//! - [`value`]: parameters and columns of statements, with their types
+//! - [`varlena`]: values of the extension's own types, read in place
+//! - [`number_array`]: arrays of numbers, copied as blocks
+//! - [`json`]: values of type `jsonb`, and JSON documents of any type
+//! - [`features`]: the argument `features`
 //! - [`id_lists`]: arguments that are lists of ids
 //! - [`id_text`]: ids of users and items as text
-//! - [`integer`]: whole numbers, which SQL passes as `bigint`
+//! - [`integer`]: integers, which SQL passes as `bigint`
 //! - [`regclass`]: a relation as an argument
 
 pub mod encoding;

@@ -1,13 +1,13 @@
-//! Arrays of `real`, `float8` and `integer` as whole blocks of memory: one copy each way, where the general
-//! conversion handles every element by itself.
+//! Arrays of `real`, `float8` and `integer`, copied as a single block each way. The general conversion handles every
+//! element separately.
 
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 
-/// A number whose array PostgreSQL stores without gaps.
+/// A number type whose arrays PostgreSQL stores without gaps.
 pub trait Packable: Copy {
-    /// The type of an element.
+    /// The oid of the element type.
     const ELEMENT: pg_sys::Oid;
-    /// The type of the array.
+    /// The oid of the array type.
     const ARRAY: pg_sys::Oid;
 }
 
@@ -29,8 +29,8 @@ impl Packable for f64 {
 /// A one-dimensional array without nulls.
 pub struct NumberArray<T>(pub Vec<T>);
 
-/// Bytes before the elements of an array without nulls: the header, then length and lower bound of
-/// each dimension, rounded up to 8 (`ARR_OVERHEAD_NONULLS`).
+/// The number of bytes before the elements of an array without nulls: the header, and length and lower bound of each
+/// dimension, rounded up to 8 (`ARR_OVERHEAD_NONULLS`).
 pub const fn overhead(dimensions: usize) -> usize {
     (size_of::<pg_sys::ArrayType>() + 8 * dimensions).next_multiple_of(8)
 }

@@ -1,11 +1,11 @@
-//! A relation as an argument: what `regclass` says, opened by nobody. pgrx opens it, and raises an internal error
-//! where there is no such relation.
+//! A relation as an argument of type `regclass`, which is not opened. pgrx would open it, and raise an internal error
+//! if it does not exist.
 
 use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::nullable::Nullable;
 use pgrx::{FromDatum, pg_sys};
 
-/// An argument of type `regclass`, which may name nothing.
+/// An argument of type `regclass`; the relation may not exist.
 #[derive(Clone, Copy, Debug)]
 pub struct Regclass(pub pg_sys::Oid);
 

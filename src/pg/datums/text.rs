@@ -1,4 +1,4 @@
-//! Arguments and results of type `text`, whatever the server's encoding.
+//! Arguments and results of type `text`, in any server encoding.
 
 use super::encoding::{decode, encode};
 use super::varlena::bytes_of;
@@ -9,7 +9,7 @@ use pgrx::nullable::Nullable;
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 use std::ops::Deref;
 
-/// An argument or a result of type `text`.
+/// An argument or result of type `text`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text(pub String);
 

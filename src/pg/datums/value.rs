@@ -1,5 +1,4 @@
-//! Values on their way into statements and out of their results: each with the type that PostgreSQL is told or tells,
-//! and texts in the server's encoding.
+//! Parameters of statements and columns of their results, with their types; texts are in the server's encoding.
 
 use super::json::Json;
 use super::number_array::NumberArray;
@@ -7,7 +6,7 @@ use super::text::Text;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::{FromDatum, IntoDatum, JsonB, Uuid, pg_sys};
 
-/// A value for a parameter of a statement, with its type.
+/// The value of a statement's parameter, with its type.
 pub struct Argument<'a>(DatumWithOid<'a>);
 
 impl<'a> Argument<'a> {
@@ -16,17 +15,17 @@ impl<'a> Argument<'a> {
         self.0.oid()
     }
 
-    /// Its datum; `None` for null.
+    /// The datum; `None` for null.
     pub fn datum(&self) -> Option<pg_sys::Datum> {
         self.0.datum().map(|datum| datum.sans_lifetime())
     }
 }
 
-/// What can be a value for a parameter.
+/// A type that can be passed as a parameter.
 pub trait Bindable {
-    /// The type that PostgreSQL is given.
+    /// The type that is passed to PostgreSQL.
     type Bound: IntoDatum;
-    /// Converts to it.
+    /// Converts to that type.
     fn bound(self) -> Self::Bound;
 }
 
@@ -36,9 +35,9 @@ impl<T: Bindable> From<T> for Argument<'_> {
     }
 }
 
-/// What a column of a result can be read as.
+/// A type as which a column of a result can be read.
 pub trait Readable {
-    /// The type that PostgreSQL gives; it is compared with that of the column.
+    /// The type that PostgreSQL returns; it is checked against that of the column.
     type Stored: FromDatum + IntoDatum;
     fn from_stored(stored: Self::Stored) -> Self;
 }

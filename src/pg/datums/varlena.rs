@@ -1,5 +1,5 @@
-//! Values of the types that this extension brings: a header of PostgreSQL's and then bytes that only we
-//! read, in place where they lie.
+//! Values of the extension's own types: PostgreSQL's header, followed by bytes that only the extension interprets, read
+//! in place.
 
 use crate::pg::process::small_blocks::SmallBlocks;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
@@ -8,12 +8,12 @@ use pgrx::nullable::Nullable;
 use pgrx::{FromDatum, pg_sys};
 use std::borrow::Cow;
 
-/// The bytes of a varlena after its header; a copy only where they are compressed or stored apart.
+/// The bytes of a varlena after its header; copied only if it is compressed or stored out of line.
 ///
 /// # Safety
 /// `stored` is a varlena that lives as long as the call.
 pub unsafe fn bytes_of<'fcx>(stored: *mut pg_sys::varlena) -> &'fcx [u8] {
-    // SAFETY: a detoasted copy is in a context below that of the call, and goes with it.
+    // SAFETY: a detoasted copy lives in the memory context of the call.
     unsafe {
         let lies_plain = pgrx::varlena::varatt_is_4b_u(stored)
             || (pgrx::varlena::varatt_is_1b(stored) && !pgrx::varlena::varatt_is_1b_e(stored));
@@ -59,12 +59,12 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Varlena<'fcx> {
     }
 }
 
-/// An argument of such a type that is the same in many calls: where the value is stored apart from its
-/// row, it is fetched when it changes, not for every row.
+/// An argument of such a type that is constant over many calls: if it is stored out of line, it is fetched only when it
+/// changes rather than for every row.
 #[derive(Clone, Copy, Debug)]
 pub struct StableVarlena<'fcx>(pub &'fcx [u8]);
 
-/// What a call keeps for the next: where the value is stored, and a copy of it.
+/// The cached copy of a value, and where it is stored.
 struct Fetched {
     place: pg_sys::varatt_external,
     copy: *mut pg_sys::varlena,
@@ -117,7 +117,7 @@ unsafe impl BoxRet for VarlenaValue {
     }
 }
 
-/// What a client sent as a value of such a type in the binary protocol: an argument of type `internal`.
+/// The argument of a receive function (type `internal`): the bytes that a client sent in the binary protocol.
 pub struct ReceivedBytes<'fcx>(pub &'fcx [u8]);
 
 impl FromDatum for ReceivedBytes<'_> {

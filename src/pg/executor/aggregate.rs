@@ -1,13 +1,12 @@
-//! Values of Rust that an aggregate carries from row to row: PostgreSQL's expanded objects
-//! (`utils/expandeddatum.h`). The aggregate's state has an ordinary SQL type, whose flat form is bytes;
-//! but from one row to the next only a pointer passes.
+//! Rust values as aggregate states, in the form of PostgreSQL's expanded objects (`utils/expandeddatum.h`). The state
+//! has an ordinary SQL type, whose flat form is bytes, but only a pointer is passed from row to row.
 //!
-//! An object lives in a memory context of its own below the aggregate's. nodeAgg.c and nodeWindowAgg.c
-//! take over such an object where its context is the aggregate's own child, flatten it where it leaves
-//! the process, and end its context with the group, which drops the value.
+//! An object has a memory context of its own below the aggregate's. nodeAgg.c and nodeWindowAgg.c adopt an object whose
+//! context is a direct child of the aggregate's, flatten it when it leaves the process, and delete its context with the
+//! group, which drops the value.
 //!
-//! The memory of a value is Rust's own, which PostgreSQL does not count: what all values of the process hold is
-//! counted here and held against a bound ([`room`]).
+//! The values use Rust's memory, which PostgreSQL does not track. The total of all values in the process is counted
+//! here and limited ([`room`]).
 
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::datums::varlena::bytes_of;
@@ -25,32 +24,32 @@ use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A value that has a flat form.
+/// A value that can be an aggregate state.
 pub trait Carry: Sized + 'static {
-    /// The SQL type of it.
+    /// The name of its SQL type.
     const SQL: &'static str;
-    /// Bytes of memory that it holds.
+    /// The bytes of memory that it holds.
     fn memory(&self) -> usize;
-    /// Its flat form.
+    /// Encodes the flat form.
     ///
     /// # Errors
-    /// Where there is no memory for them.
+    /// If there is not enough memory.
     fn flatten(&self) -> Result<Vec<u8>>;
-    /// The value of such bytes.
+    /// Decodes the flat form.
     ///
     /// # Errors
-    /// Where the bytes say something else.
+    /// If the bytes are not a valid flat form.
     fn unflatten(bytes: &[u8]) -> Result<Self>;
 }
 
-/// The object: PostgreSQL knows its header, the rest is ours.
+/// The expanded object; PostgreSQL only knows its header.
 #[repr(C)]
 struct Object<T> {
     header: pg_sys::ExpandedObjectHeader,
     value: T,
-    /// The bytes between the question for their number and their writing.
+    /// The flat form, kept between the callbacks for its size and its contents.
     flat: Option<Vec<u8>>,
-    /// What it counts for in [`HELD`].
+    /// The number of bytes counted for it in [`HELD`].
     counted: usize,
     at_end: pg_sys::MemoryContextCallback,
 }
@@ -62,20 +61,20 @@ impl<T: Carry> Object<T> {
     };
 }
 
-/// Bytes that the values of all aggregates of this process hold, as they were last counted.
+/// The number of bytes that the values of all aggregates in this process hold, as last counted.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-/// What they held when the system was asked last.
+/// The value of [`HELD`] when the available memory was last checked.
 static ASKED_AT: AtomicUsize = AtomicUsize::new(0);
 
-/// So many bytes are taken before the system is asked again: values of many groups grow in small steps.
+/// The growth after which the available memory is checked again; with many groups, values grow in small steps.
 const UNASKED: usize = 4 << 20;
 
-/// What aggregates may hold where work_mem allows less: some 16 million numbers. PostgreSQL's own that keep all
-/// rows (`array_agg`) take up to 1 GB whatever work_mem is.
+/// The minimum limit, if work_mem is lower: some 16 million numbers. PostgreSQL's own aggregates that keep all rows
+/// (`array_agg`) take up to 1 GB regardless of work_mem.
 const LEAST_ALLOWED: u64 = 256 << 20;
 
-/// An error where aggregates would hold more than they may with that many bytes more, or more than the system gives.
+/// Checks that aggregates may hold `more` additional bytes, and that the system has them.
 ///
 /// # Errors
 /// [`SegrecError::AggregateMemory`], [`SegrecError::NoMemoryFor`].
@@ -106,7 +105,7 @@ impl<T: Carry> Object<T> {
         HELD.fetch_sub(std::mem::replace(&mut self.counted, now), Ordering::Relaxed);
     }
 
-    /// Makes the flat form where there is none yet.
+    /// Encodes the flat form if that has not been done yet.
     fn flat(&mut self) -> Result<&Vec<u8>> {
         let flat = match self.flat.take() {
             Some(flat) => flat,
@@ -157,16 +156,16 @@ unsafe extern "C-unwind" fn drop_value<T: Carry>(object: *mut c_void) {
     }
 }
 
-/// The aggregate, or aggregate used as a window function, that calls a function; not an SQL argument.
+/// The aggregate or window function on whose behalf a function is called; not an SQL argument.
 pub struct Aggregate {
     context: pg_sys::MemoryContext,
 }
 
 impl Aggregate {
-    /// Puts a value in the care of the aggregate.
+    /// Creates an expanded object for a value in the aggregate's memory.
     ///
     /// # Errors
-    /// Where it was not an aggregate that called.
+    /// If the caller is not an aggregate.
     pub fn carry<T: Carry>(&self, value: T) -> Result<Held<T>> {
         const { assert!(align_of::<Object<T>>() <= 8, "palloc aligns to 8 bytes") };
         if self.context.is_null() {
@@ -220,15 +219,15 @@ unsafe impl<'fcx> ArgAbi<'fcx> for Aggregate {
     }
 }
 
-/// A value in the care of an aggregate, to be changed and returned.
+/// A value owned by an aggregate, to be modified and returned.
 pub struct Held<T> {
     object: NonNull<Object<T>>,
 }
 
 impl<T> Held<T> {
-    /// The value, to be changed.
+    /// The value, for modification.
     pub fn value(&mut self) -> &mut T {
-        // SAFETY: the object is alive during the call, and nobody else has it.
+        // SAFETY: the object is alive during the call, and not shared.
         let object = unsafe { self.object.as_mut() };
         object.flat = None;
         &mut object.value
@@ -246,7 +245,7 @@ unsafe impl<T: Carry> BoxRet for Held<T> {
     }
 }
 
-/// An argument that is such a value, as an object or flat.
+/// An argument that is such a value, expanded or flat.
 pub struct Carried<'fcx, T> {
     form: Form<'fcx, T>,
 }
@@ -257,10 +256,10 @@ enum Form<'fcx, T> {
 }
 
 impl<T: Carry + Clone> Carried<'_, T> {
-    /// The value itself where the aggregate may change it, else a copy of it.
+    /// The value itself if the aggregate may modify it, otherwise a copy.
     ///
     /// # Errors
-    /// Where it is flat and says something else; where it was not an aggregate that called.
+    /// If it is flat and invalid, or the caller is not an aggregate.
     pub fn hold(self, aggregate: &Aggregate) -> Result<Held<T>> {
         match self.form {
             // SAFETY: the object is alive during the call, and so is its context.
@@ -283,10 +282,10 @@ impl<T: Carry + Clone> Carried<'_, T> {
         }
     }
 
-    /// Lets `reader` look at the value.
+    /// Passes the value to `reader`.
     ///
     /// # Errors
-    /// Where it is flat and says something else.
+    /// If it is flat and invalid.
     pub fn read<R>(&self, reader: impl FnOnce(&T) -> R) -> Result<R> {
         match self.form {
             // SAFETY: the object is alive during the call; the executor passes one state only once.
@@ -298,7 +297,7 @@ impl<T: Carry + Clone> Carried<'_, T> {
     /// The flat form.
     ///
     /// # Errors
-    /// Where there is no memory for it.
+    /// If there is not enough memory.
     pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         Ok(match self.form {
             // SAFETY: as above.

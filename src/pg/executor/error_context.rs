@@ -1,23 +1,23 @@
-//! The CONTEXT of errors that come out of what a query reads: views, policies, casts and functions of others. pgrx makes a
-//! panic of an error of PostgreSQL's and an error of the panic again, and leaves its CONTEXT out: here it is kept and said
-//! again, with the relation that was read.
+//! Preserves the CONTEXT of errors raised by what a query reads: views, policies, casts and functions of others. pgrx
+//! converts a PostgreSQL error to a panic and back, and loses its CONTEXT. Here it is saved, together with the relation
+//! that was read, and added again.
 //!
-//! While PostgreSQL puts an error together it calls what stands on `error_context_stack`, the innermost first
-//! (`errfinish` of elog.c): there its CONTEXT is copied, into memory that was reserved before, since memory may be what is
-//! missing. Where a panic leaves [`reading`], what says it again is left on the stack: it lives as long as the process, and
-//! whoever catches the error sets the stack back.
+//! While PostgreSQL reports an error, it calls the callbacks on `error_context_stack`, innermost first (`errfinish` of
+//! elog.c). The callback here copies the CONTEXT to memory reserved in advance, since the error may be a lack of
+//! memory. When a panic leaves [`reading`], the callback that adds the CONTEXT again remains on the stack; it is
+//! static, and whoever catches the error resets the stack.
 
 use pgrx::{pg_guard, pg_sys};
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
-/// Bytes of a CONTEXT that are kept.
+/// The maximum number of bytes of a CONTEXT that are kept.
 const MOST: usize = 4096;
-/// Bytes for a copy of an error, which are taken before there is one.
+/// Bytes reserved for the copy of an error.
 const RESERVED: usize = 64 << 10;
 
-/// A CONTEXT and its length.
+/// A saved CONTEXT.
 struct Kept {
     bytes: [u8; MOST],
     length: usize,
@@ -28,7 +28,7 @@ thread_local! {
     static COPIES: Cell<pg_sys::MemoryContext> = const { Cell::new(ptr::null_mut()) };
 }
 
-/// What says it again. Only the backend's own thread looks at it.
+/// The callback that adds the saved CONTEXT. Used only by the backend's own thread.
 static mut AGAIN: pg_sys::ErrorContextCallback = pg_sys::ErrorContextCallback {
     previous: ptr::null_mut(),
     callback: Some(say_again),
@@ -39,7 +39,7 @@ unsafe extern "C-unwind" {
     fn errcontext_msg(format: *const c_char, ...) -> c_int;
 }
 
-/// Does something that reads a relation, by its name in the server's encoding.
+/// Runs `act`, which reads a relation whose name is given in the server's encoding.
 pub fn reading<T>(relation: &CStr, act: impl FnOnce() -> T) -> T {
     if COPIES.get().is_null() {
         // SAFETY: a context that lives as long as the process.
@@ -65,12 +65,13 @@ pub fn reading<T>(relation: &CStr, act: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Takes what [`reading`] put on the stack off it.
+/// Removes the callback of [`reading`] from the stack.
 struct Off(*mut pg_sys::ErrorContextCallback);
 
 impl Drop for Off {
     fn drop(&mut self) {
-        // SAFETY: what stood there before is alive still. A panic goes on to where an error is made of it, or is caught.
+        // SAFETY: what stood there before is still alive. A panic propagates to where it becomes an error, or is
+        // caught.
         unsafe {
             pg_sys::error_context_stack = self.0;
             if std::thread::panicking() && KEPT.with_borrow(|kept| kept.length > 0) {
@@ -81,10 +82,10 @@ impl Drop for Off {
     }
 }
 
-/// Called while an error is put together, after all that is further in.
+/// Called while an error is reported, after all inner callbacks.
 #[pg_guard]
 unsafe extern "C-unwind" fn keep(relation: *mut c_void) {
-    // SAFETY: the argument is a text that ends with a zero byte. The copy is made in a context of ours with room for it, as
+    // SAFETY: the argument is a NUL-terminated text. The copy is made in a context of ours with room for it, as
     // the error's own must not be current then, and is gone after it was looked at.
     unsafe {
         errcontext_msg(c"reading relation %s".as_ptr(), relation.cast::<c_char>());
@@ -103,20 +104,20 @@ unsafe extern "C-unwind" fn keep(relation: *mut c_void) {
     }
 }
 
-/// Called while the error is put together again.
+/// Called while the error is reported again.
 #[pg_guard]
 unsafe extern "C-unwind" fn say_again(_argument: *mut c_void) {
     KEPT.with_borrow_mut(|kept| {
         if std::mem::take(&mut kept.length) > 0 {
-            // SAFETY: the bytes end with a zero byte.
+            // SAFETY: the bytes are NUL-terminated.
             unsafe { errcontext_msg(c"%s".as_ptr(), kept.bytes.as_ptr()) };
         }
     });
 }
 
-/// Says something while an error is on its way, without the CONTEXT of that.
+/// Reports something else while an error is pending, without that error's CONTEXT.
 pub fn apart<T>(say: impl FnOnce() -> T) -> T {
-    // SAFETY: what stood on the stack before is alive still.
+    // SAFETY: what stood on the stack before is still alive.
     unsafe {
         let before = pg_sys::error_context_stack;
         if std::ptr::eq(before, &raw const AGAIN) {
@@ -128,7 +129,7 @@ pub fn apart<T>(say: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Does something after which errors have been caught, and gives what was kept of the last of them.
+/// Runs `act`, which catches errors, and returns the saved CONTEXT of the last one.
 pub fn catching<T>(act: impl FnOnce() -> T) -> (T, Option<Vec<u8>>) {
     // SAFETY: what stands on the stack now is alive while this function runs.
     let before = unsafe { pg_sys::error_context_stack };

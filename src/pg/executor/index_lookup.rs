@@ -1,4 +1,4 @@
-//! Index scans without the executor, as the current statement sees the table: for what is asked at every call.
+//! Index scans that bypass the executor, for lookups at every call. They see the table as the current statement does.
 
 use crate::pg::datums::text::Text;
 use pgrx::htup::heap_getattr_raw;
@@ -6,30 +6,30 @@ use pgrx::{IntoDatum, pg_sys};
 use std::ffi::CStr;
 use std::num::NonZeroUsize;
 
-/// Which row a row is, and which of its versions: where it lies, and the transaction that wrote it.
+/// The identity of a row version: its position, and the transaction that wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowVersion {
     place: (u16, u16, u16),
     written_by: pg_sys::TransactionId,
 }
 
-/// A column of a unique index, or its first, and its value.
+/// The first column of a unique index, and the value to look up.
 #[derive(Clone, Copy, Debug)]
 pub enum Key<'a> {
-    /// Of the type text, with the collation of the database.
+    /// A column of type text, with the database's default collation.
     Text(&'a CStr, &'a str),
-    /// Of the type bigint.
+    /// A column of type bigint.
     Bigint(&'a CStr, i64),
 }
 
-/// Whether the transaction has written nothing, so that whatever it sees has been committed.
+/// Whether the transaction has written nothing, so that everything it sees is committed.
 pub fn sees_only_committed() -> bool {
     // SAFETY: reads a variable.
     unsafe { pg_sys::GetTopTransactionIdIfAny() == pg_sys::InvalidTransactionId }
 }
 
-/// Returns up to `limit` rows: those that match the key, by a scan of the index named with it, or without one those of
-/// a full scan. Beside each stands the value of `column`, which is of type oid.
+/// Returns up to `limit` rows matching `key`, by index scan, else by full scan; each with the value of `column`, which
+/// must be of type oid.
 pub fn rows(
     table: pg_sys::Oid,
     by: Option<(&CStr, Key<'_>)>,
@@ -38,7 +38,7 @@ pub fn rows(
 ) -> Vec<(RowVersion, pg_sys::Oid)> {
     let mut found = Vec::with_capacity(limit.min(2));
     // SAFETY: the relation is open and locked while the scan lasts, and a tuple is read before the next is asked for.
-    // The scan's key is complete, and outlives it. Names end with a zero byte.
+    // The scan's key is complete, and outlives it. Names are NUL-terminated.
     unsafe {
         let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
         let descriptor = (*relation).rd_att;

@@ -1,16 +1,16 @@
-//! What PostgreSQL's executor, planner and catalog caches do for us.
+//! Interfaces to PostgreSQL's executor, planner and catalog caches.
 //!
-//! - [`query`]: queries whose rows pass one by one, compared with the relation that they are to read
-//! - [`row`]: one row while it passes
-//! - [`visibility`]: what queries see of changes
-//! - [`error_context`]: the CONTEXT of errors that come out of what a query reads
-//! - [`relation`]: relations of users, held while they are read
-//! - [`index_lookup`]: rows by a key, without the executor
-//! - [`snapshot`]: see what was committed since the statement began
-//! - [`aggregate`]: the state that an aggregate carries from row to row
-//! - [`planner`]: what the planner asks of our functions
-//! - [`statistics`]: what the planner keeps of the contents of tables
-//! - [`foreign_setting`]: what is set for other extensions
+//! - [`query`]: streams the rows of a query, and verifies which relation it reads
+//! - [`row`]: one row of a result
+//! - [`visibility`]: which changes queries see
+//! - [`error_context`]: preserves the CONTEXT of errors raised while a query reads
+//! - [`relation`]: users' relations, locked while they are read
+//! - [`index_lookup`]: looks up rows without the executor
+//! - [`snapshot`]: snapshots newer than that of the statement
+//! - [`aggregate`]: Rust values as aggregate states
+//! - [`planner`]: support functions for the planner
+//! - [`statistics`]: removes the planner's statistics of a column
+//! - [`foreign_setting`]: settings of other extensions
 
 pub mod aggregate;
 pub mod error_context;

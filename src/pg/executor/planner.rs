@@ -1,10 +1,10 @@
-//! What the planner asks of our functions: how many rows a call returns.
+//! A planner support function that estimates how many rows a call returns.
 
 use pgrx::{FromDatum, Internal, pg_sys};
 
-/// Answers a question of the planner about a call whose argument at `place` (from 0) is the number of its rows, as
-/// `generate_series_int8_support` does. An answer is the question itself; no answer is a null pointer, which is a
-/// value and not an SQL null.
+/// Answers the planner's request for the number of rows of a call whose argument at `place` (from 0) is that number, as
+/// `generate_series_int8_support` does. The result is the request itself, or a null pointer, which is not an SQL null,
+/// if there is no answer.
 pub fn rows_of(mut question: Internal, place: usize) -> Internal {
     // SAFETY: the planner passes a node. It is a question about rows only where its tag says so.
     let answered = unsafe {
@@ -16,11 +16,11 @@ pub fn rows_of(mut question: Internal, place: usize) -> Internal {
     if answered { question } else { Internal::from(Some(pg_sys::Datum::null())) }
 }
 
-/// Writes the number of rows into the question; false where it is not known while planning.
+/// Writes the number of rows to the request; false if it is not known at planning time.
 ///
 /// # Safety
 ///
-/// The question is the planner's.
+/// `question` must be a request from the planner.
 unsafe fn answer(question: &mut pg_sys::SupportRequestRows, place: usize) -> bool {
     // SAFETY: every pointer is to a node of the query that is being planned, and is looked at only as what its tag
     // says it is.
@@ -30,7 +30,7 @@ unsafe fn answer(question: &mut pg_sys::SupportRequestRows, place: usize) -> boo
             return false;
         }
         let arguments = (*call.cast::<pg_sys::FuncExpr>()).args;
-        // Named arguments are in their places and defaults filled in, once the planner has simplified the call.
+        // By then the planner has put named arguments in order and filled in defaults.
         for position in 0..pg_sys::list_length(arguments) {
             let argument: *mut pg_sys::Node = pg_sys::list_nth(arguments, position).cast();
             if (*argument).type_ == pg_sys::NodeTag::T_NamedArgExpr {

@@ -1,6 +1,6 @@
-//! Queries whose rows pass one by one through a receiver of our own at the end of the executor: nothing is collected, a
-//! row costs the deforming of its slot. A query of a user's relation is compared with that relation after it was planned,
-//! and a value becomes one of Rust only by the type that the plan gives it.
+//! Streams the rows of a query through a custom DestReceiver at the end of the executor. Nothing is collected; a row
+//! costs the deforming of its slot. A query of a user's relation is verified to read that relation after it was
+//! planned, and values are converted to Rust only by the types in the plan.
 
 use super::error_context::reading;
 use super::row::{Mismatch, ResultRow, check_types};
@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_long};
 
-/// The receiver: PostgreSQL knows its first field, the rest is ours.
+/// The receiver; PostgreSQL only knows its first field.
 #[repr(C)]
 struct Receiver<'a> {
     base: pg_sys::DestReceiver,
@@ -57,30 +57,29 @@ unsafe extern "C-unwind" fn start(this: *mut pg_sys::DestReceiver, _operation: i
 #[pg_guard]
 unsafe extern "C-unwind" fn end(_this: *mut pg_sys::DestReceiver) {}
 
-/// A query that is planned once and kept until it is dropped.
+/// A query whose plan is kept until it is dropped.
 pub struct Query {
     plan: pg_sys::SPIPlanPtr,
     parameters: Vec<pg_sys::Oid>,
     reads: Option<ExpectedRelation>,
 }
 
-/// The relation that a query is to read, whatever the names in it mean when it is planned.
+/// The relation that a query must read, whatever its name resolves to when it is planned.
 pub struct ExpectedRelation {
-    /// Its oid.
+    /// The oid of the relation.
     pub relation: pg_sys::Oid,
-    /// Its name, for whoever reads of an error.
+    /// The name of the relation, for errors.
     pub name: CString,
 }
 
 impl Query {
-    /// Parses a query that may have parallel workers. Every name and operator in it is written with its schema, since it
-    /// is resolved by the search path of whoever calls, like what it reads through: views, policies and functions of the
-    /// relation's owner.
+    /// Parses a query that may use parallel workers. All its names and operators must be schema-qualified, because it
+    /// runs with the caller's search path, on which views, policies and functions of the relation's owner may depend.
     pub fn new(sql: &CStr, parameters: &[pg_sys::Oid], reads: Option<ExpectedRelation>) -> Result<Self> {
         Self::prepare(sql, parameters, reads, pg_sys::CURSOR_OPT_PARALLEL_OK as i32)
     }
 
-    /// Parses a query that has none, so that what takes its rows may write.
+    /// Parses a query that never uses parallel workers, so that `each` may write.
     pub fn without_workers(
         sql: &CStr,
         parameters: &[pg_sys::Oid],
@@ -113,13 +112,14 @@ impl Query {
         Ok(Self { plan, parameters: types, reads })
     }
 
-    /// Plans and runs it as the current user and passes each row to `each` until it returns false. It sees what the calling
-    /// statement sees. Where a name in it means another relation by now, none of it runs, and the error says so.
+    /// Runs the query as the current user and passes each row to `each` until that returns false. It sees what the
+    /// calling statement sees. If a name in it now refers to another relation, nothing is executed and an error is
+    /// returned.
     pub fn run(&self, arguments: &[Argument<'_>], each: &mut dyn FnMut(ResultRow<'_>) -> bool) -> Result<()> {
         self.run_seeing(Sees::WhatTheStatementSees, arguments, each)
     }
 
-    /// The same where it is said what it sees.
+    /// Like [`Self::run`], with explicit visibility.
     pub fn run_seeing(
         &self,
         sees: Sees,
@@ -162,7 +162,7 @@ impl Query {
                         pg_sys::SPI_cursor_close(portal);
                         return Err(SegrecError::ReplacedMeanwhile);
                     }
-                    // All rows are taken at once, so the plan may use parallel workers.
+                    // All rows are fetched at once, so the plan may use parallel workers.
                     #[cfg(not(feature = "pg18"))]
                     {
                         (*portal).run_once = true;
@@ -185,12 +185,12 @@ impl Query {
         check_types(&receiver.mismatch)
     }
 
-    /// Plans it without running any of it: raises PostgreSQL's own error where the current user may not read.
+    /// Plans the query without executing it, which raises PostgreSQL's own error if the current user may not read.
     pub fn plan(&self) -> Result<()> {
         self.run(&[], &mut |_| false)
     }
 
-    /// The relation that the text of the query was understood to read when it was planned last.
+    /// The relation that the query read when it was last planned.
     ///
     /// # Safety
     /// The plan was made in this call, and nothing has been processed since that would discard it.
@@ -205,7 +205,7 @@ impl Query {
                 if (*entry).relid != pg_sys::InvalidOid {
                     return Some((*entry).relid);
                 }
-                // A query within this one, or a view: before 16 the view itself is the first that its query names.
+                // A subquery, or a view: before 16 the view itself is the first relation of its query.
                 if (*entry).rtekind != pg_sys::RTEKind::RTE_SUBQUERY || (*entry).subquery.is_null() {
                     return None;
                 }
@@ -215,12 +215,12 @@ impl Query {
     }
 }
 
-/// The first of a list.
+/// The first element of a list.
 ///
 /// # Safety
 /// A list of pointers to `T`, or null.
 unsafe fn first<T>(list: *mut pg_sys::List) -> Option<*mut T> {
-    // SAFETY: as the caller says; a null list is empty.
+    // SAFETY: guaranteed by the caller; a null list is empty.
     unsafe { (!list.is_null() && (*list).length > 0).then(|| pg_sys::list_nth(list, 0).cast::<T>()) }
 }
 
@@ -231,7 +231,8 @@ impl Drop for Query {
     }
 }
 
-/// Runs a statement that writes as the current user, and passes each row that it returns to `each` until that returns false.
+/// Runs a data-modifying statement as the current user, and passes each returned row to `each` until that returns
+/// false.
 pub fn write(
     sql: &CStr,
     arguments: &[Argument<'_>],
@@ -258,7 +259,7 @@ pub fn write(
     })
 }
 
-/// Passes the rows of a table of SPI's on.
+/// Passes on the rows of an SPI tuple table.
 ///
 /// # Safety
 /// The table has so many rows.
@@ -291,7 +292,7 @@ unsafe fn returned(
     check_types(&mismatch)
 }
 
-/// Values and whether they are null, as SPI takes them.
+/// Datums and null flags in the form that SPI takes.
 fn bound(arguments: &[Argument<'_>]) -> (Vec<pg_sys::Datum>, Vec<c_char>) {
     arguments
         .iter()
@@ -302,7 +303,7 @@ fn bound(arguments: &[Argument<'_>]) -> (Vec<pg_sys::Datum>, Vec<c_char>) {
         .unzip()
 }
 
-/// Runs a query of the catalog as the current user, read-only, and passes each row to `each` until it returns false.
+/// Runs a read-only query of the catalog as the current user, and passes each row to `each` until that returns false.
 pub fn stream(sql: &CStr, each: &mut dyn FnMut(ResultRow<'_>) -> bool) -> Result<()> {
     Query::new(sql, &[], None)?.run(&[], each)
 }

@@ -1,28 +1,27 @@
-//! Relations of users, found by their oid and held: as long as the transaction lasts nobody renames one, puts another
-//! in its place or changes its columns, and what is said of it is what the catalog says now, not what the statement's
-//! snapshot shows.
+//! Users' relations, looked up by oid and locked: until the end of the transaction nobody can rename or replace one or
+//! change its columns. They are described by the current catalog, not by the statement's snapshot.
 
 use crate::error::or_raise;
 use crate::pg::datums::encoding::decode;
 use pgrx::{PgRelation, pg_sys};
 use std::ffi::{CStr, CString, c_char};
 
-/// A relation that is locked as a query locks it.
+/// A relation, locked in ACCESS SHARE mode like a query would.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
     pub oid: pg_sys::Oid,
-    /// Its name and that of its schema, quoted where they must be.
+    /// The schema-qualified name, quoted where necessary.
     pub quoted: String,
-    /// Its plain name, for messages.
+    /// The unqualified name, for messages.
     pub name: String,
-    /// What it is: `pg_class.relkind`.
+    /// The kind of relation, `pg_class.relkind`.
     pub kind: u8,
     /// Whether it is a temporary table.
     pub is_temporary: bool,
-    /// Whether it cannot be read here: a temporary table of another session or in a parallel worker, or a materialized view
-    /// that has not been populated.
+    /// Whether it cannot be read here: a temporary table of another session or in a parallel worker, or a materialized
+    /// view that has not been populated.
     pub is_out_of_reach: bool,
-    /// Its columns in their order.
+    /// The columns, in order.
     pub columns: Vec<Attribute>,
 }
 
@@ -30,34 +29,34 @@ pub struct Relation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
     pub name: String,
-    /// Its type as SQL writes it.
+    /// The type's name in SQL.
     pub type_name: String,
-    /// The type that it is in the end: a domain counts as what it is made of.
+    /// The underlying type; that of the base type for a domain.
     pub base: Base,
 }
 
-/// What a type is to us.
+/// A type, by how far it can be trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Base {
-    /// A type of PostgreSQL's own, by its oid.
+    /// A built-in type, by oid.
     Builtin(pg_sys::Oid),
-    /// An enum, whose owner may have given it casts.
+    /// An enum, whose owner may have defined casts.
     Enum,
-    /// A base type of an extension, by its name: only superusers make those.
+    /// A base type of an extension, by name. Only superusers can create these.
     Extension(String),
-    /// Anything else: whoever made it may have given it casts that run their functions.
+    /// Any other type; its owner may have defined casts that call their functions.
     Other,
 }
 
-/// PostgreSQL's copy of a name as ours.
+/// Copies and frees a C string.
 ///
 /// # Safety
-/// `name` is null or a copy in the current memory context that ends with a zero byte and that nobody else has.
+/// `name` is null, or a NUL-terminated copy in the current memory context to which nothing else points.
 unsafe fn taken(name: *mut c_char) -> String {
     if name.is_null() {
         return String::new();
     }
-    // SAFETY: as the caller says.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let text = in_utf8(CStr::from_ptr(name));
         pg_sys::pfree(name.cast());
@@ -65,19 +64,19 @@ unsafe fn taken(name: *mut c_char) -> String {
     }
 }
 
-/// A name of the catalog.
+/// Decodes a name of the catalog.
 fn in_utf8(name: &CStr) -> String {
     or_raise(decode(name.to_bytes())).into_owned()
 }
 
-/// What SQL calls a type.
+/// The name of a type in SQL.
 pub fn type_name(oid: pg_sys::Oid) -> String {
     // SAFETY: gives a copy in the current memory context, also for a type that is gone.
     unsafe { taken(pg_sys::format_type_be(oid)) }
 }
 
 impl Relation {
-    /// Locks and describes a relation; `None` where it is gone.
+    /// Locks and describes a relation; `None` if it is gone.
     pub fn hold(oid: pg_sys::Oid) -> Option<Self> {
         // SAFETY: a relation that is gone is not opened; one that is opened is closed again while its lock is kept.
         unsafe {
@@ -85,7 +84,7 @@ impl Relation {
             if opened.is_null() {
                 return None;
             }
-            // Changes that were committed before the lock was given.
+            // Process invalidations of changes that were committed before the lock was granted.
             pg_sys::AcceptInvalidationMessages();
             let form = (*opened).rd_rel;
             let schema = pg_sys::get_namespace_name((*form).relnamespace);
@@ -115,7 +114,7 @@ impl Relation {
         }
     }
 
-    /// The column of that name.
+    /// The column with this name.
     pub fn column(&self, name: &str) -> Option<&Attribute> {
         self.columns.iter().find(|column| column.name == name)
     }
@@ -149,21 +148,21 @@ impl Base {
     }
 }
 
-/// A relation and columns as they were when a query was written. A session keeps the query while the relation's owner may
-/// rename it, put another one with traps in its place, or give a column a type with a cast of their own: all of that
-/// would run as whoever calls.
+/// A relation and its columns as they were when a query was built. While a session keeps the query, the relation's
+/// owner may rename it, replace it by a malicious one, or give a column a type with a cast of their own. All of these
+/// would run with the rights of the caller.
 pub struct Watched {
     oid: pg_sys::Oid,
     columns: Vec<CString>,
     then: State,
 }
 
-/// The schema's name, the relation's name and kind, the types of columns.
+/// The name of the schema, the name and kind of the relation, and the types of columns.
 #[derive(PartialEq, Eq)]
 struct State(CString, CString, i8, Vec<pg_sys::Oid>);
 
 fn state(oid: pg_sys::Oid, columns: &[CString]) -> State {
-    // SAFETY: these look into caches; of what is gone they say nothing or zero. The names end with a zero byte, and a
+    // SAFETY: these look into caches; of what is gone they say nothing or zero. The names are NUL-terminated, and a
     // copy in the current memory context is nobody else's.
     unsafe {
         let taken = |name: *mut c_char| {
@@ -188,13 +187,13 @@ fn state(oid: pg_sys::Oid, columns: &[CString]) -> State {
 }
 
 impl Watched {
-    /// As they are now.
+    /// Records the current state of a relation and its columns.
     pub fn new(oid: pg_sys::Oid, columns: Vec<CString>) -> Self {
         let then = state(oid, &columns);
         Self { oid, columns, then }
     }
 
-    /// The relation.
+    /// The oid of the relation.
     pub fn oid(&self) -> pg_sys::Oid {
         self.oid
     }
@@ -203,8 +202,8 @@ impl Watched {
         self.columns.iter().map(CString::as_c_str)
     }
 
-    /// Whether the names still mean the same; they do to the end of the transaction, since the relation is locked as a
-    /// query locks it.
+    /// Whether the recorded state is still valid. If so, it is until the end of the transaction, since the relation is
+    /// locked as a query would lock it.
     pub fn is_unchanged(&self) -> bool {
         // SAFETY: a relation that is gone is not opened; one that is opened is closed again while its lock is kept.
         unsafe {

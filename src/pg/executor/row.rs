@@ -1,4 +1,4 @@
-//! One row of a query's result while it passes. A value becomes one of Rust only by the type that the plan gives it.
+//! One row of a query's result. Values are converted to Rust only by the types in the plan.
 
 use super::relation::type_name;
 use crate::error::{Result, SegrecError, or_raise};
@@ -8,7 +8,7 @@ use crate::pg::datums::value::Readable;
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 use std::cell::Cell;
 
-/// One row while it passes. Columns count from 0.
+/// One row of a result. Columns count from 0.
 pub struct ResultRow<'a> {
     pub(super) values: &'a [pg_sys::Datum],
     pub(super) nulls: &'a [bool],
@@ -16,7 +16,7 @@ pub struct ResultRow<'a> {
     pub(super) mismatch: &'a Cell<Option<Mismatch>>,
 }
 
-/// A column whose type is not the one it is asked for as.
+/// A column that was read as another type than it has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mismatch {
     column: usize,
@@ -25,7 +25,7 @@ pub(super) struct Mismatch {
 }
 
 impl ResultRow<'_> {
-    /// The only way from a datum to a value: by one of the types that the value is made of.
+    /// Converts a datum, which must have one of the given types. All other accessors use this one.
     fn read<T: FromDatum>(&self, column: usize, types: &[pg_sys::Oid]) -> Option<T> {
         let found = self.types[column];
         if !types.contains(&found) {
@@ -36,7 +36,7 @@ impl ResultRow<'_> {
         unsafe { T::from_datum(self.values[column], self.nulls[column]) }
     }
 
-    /// A value of any type that can be read; `None` where null.
+    /// A value of any readable type; `None` if it is null.
     pub fn value<T: Readable>(&self, column: usize) -> Option<T> {
         let found = self.types[column];
         if !T::Stored::is_compatible_with(found) {
@@ -49,24 +49,24 @@ impl ResultRow<'_> {
         stored.map(T::from_stored)
     }
 
-    /// A `bigint` or `timestamptz` (microseconds since 2000); `None` where null. Here and below: where the column has
-    /// another type, the query ends with an error.
+    /// A `bigint` or `timestamptz` (microseconds since 2000); `None` if it is null. This and the following methods let
+    /// the query fail if the column has another type.
     pub fn integer(&self, column: usize) -> Option<i64> {
         self.read(column, &[pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID])
     }
 
-    /// A `float8`; `None` where null.
+    /// A `float8`; `None` if it is null.
     pub fn number(&self, column: usize) -> Option<f64> {
         self.read(column, &[pg_sys::FLOAT8OID])
     }
 
-    /// A `boolean`; `None` where null.
+    /// A `boolean`; `None` if it is null.
     pub fn boolean(&self, column: usize) -> Option<bool> {
         self.read(column, &[pg_sys::BOOLOID])
     }
 
-    /// A `real[]` or `float8[]` of one dimension without nulls, whose numbers are infinite where `real` has no place for
-    /// them; `None` for any other and where null.
+    /// A one-dimensional `real[]` or `float8[]` without nulls, in which values beyond `real` become infinite; `None` if
+    /// it is null or any other array.
     pub fn reals(&self, column: usize) -> Option<Vec<f32>> {
         if self.types[column] == pg_sys::FLOAT8ARRAYOID {
             let doubles = self.read(column, &[pg_sys::FLOAT8ARRAYOID]);
@@ -76,17 +76,17 @@ impl ResultRow<'_> {
         self.read(column, &[pg_sys::FLOAT4ARRAYOID]).map(|NumberArray(values)| values)
     }
 
-    /// An `integer[]` of one dimension without nulls; `None` for any other and where null.
+    /// A one-dimensional `integer[]` without nulls; `None` if it is null or any other array.
     pub fn integers(&self, column: usize) -> Option<Vec<i32>> {
         self.read(column, &[pg_sys::INT4ARRAYOID]).map(|NumberArray(values)| values)
     }
 
-    /// A `uuid`; `None` where null.
+    /// A `uuid`; `None` if it is null.
     pub fn uuid(&self, column: usize) -> Option<[u8; 16]> {
         self.read::<pgrx::Uuid>(column, &[pg_sys::UUIDOID]).map(|uuid| *uuid.as_bytes())
     }
 
-    /// Passes a `text` to `f`; `None` where null. A text that has no place in UTF-8 ends the query with an error.
+    /// Passes a `text` to `f`; `None` if it is null. The query fails if the text cannot be converted to UTF-8.
     pub fn text<T>(&self, column: usize, f: impl FnOnce(&str) -> T) -> Option<T> {
         let StoredText(stored) = self.read(column, &[pg_sys::TEXTOID])?;
         // SAFETY: the datum is a text; the detoasted copy, where one was needed, lives until it is freed here.
@@ -103,7 +103,7 @@ impl ResultRow<'_> {
     }
 }
 
-/// A value of variable length where it lies.
+/// A value of variable length as it is stored.
 struct StoredText(*mut pg_sys::varlena);
 
 impl FromDatum for StoredText {
@@ -112,7 +112,7 @@ impl FromDatum for StoredText {
     }
 }
 
-/// An error where a column was asked for as what it is not.
+/// Returns an error if a column was read as another type than it has.
 pub(super) fn check_types(mismatch: &Cell<Option<Mismatch>>) -> Result<()> {
     match mismatch.get() {
         None => Ok(()),

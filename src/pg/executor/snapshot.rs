@@ -1,27 +1,27 @@
-//! Snapshots: what queries see of other transactions.
+//! Snapshots, which determine what queries see of other transactions.
 
 use pgrx::pg_sys;
 use std::marker::PhantomData;
 
-/// Whether processes work on the statement in parallel: then PostgreSQL takes no latest snapshot.
+/// Whether parallel mode is active, in which PostgreSQL does not allow new snapshots.
 pub fn is_parallel() -> bool {
     // SAFETY: reads a variable.
     unsafe { pg_sys::IsInParallelMode() }
 }
 
-/// While it lives, queries see what was committed when it was made, and not only what the statement began with. At the
-/// levels of isolation above READ COMMITTED they see what the transaction began with all the same.
+/// A guard: while it lives, queries see everything committed before it was created, not only before the statement.
+/// Above READ COMMITTED, [`Self::new`] still shows what the transaction began with.
 pub struct NewSnapshot(PhantomData<*const ()>);
 
 impl NewSnapshot {
-    /// Pushes the transaction's snapshot, which at READ COMMITTED is a new one.
+    /// Pushes the transaction's snapshot, which is a new one in READ COMMITTED.
     pub fn new() -> Self {
         // SAFETY: within a transaction, which keeps the snapshot until it is popped or ends.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
         Self(PhantomData)
     }
 
-    /// The same at every level of isolation: for what other processes say of their work.
+    /// Pushes the latest snapshot at every isolation level, to see the current state of other processes' work.
     pub fn latest() -> Self {
         // SAFETY: as above.
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };

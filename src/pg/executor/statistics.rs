@@ -1,14 +1,14 @@
-//! What the planner keeps of the contents of tables.
+//! Removes the planner's statistics of a column.
 
 use crate::pg::security::owner::table_and_owner;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
-/// Takes away what is kept of a column of a table, of its partitions where they were looked at through it, and of
-/// expressions in its indexes.
+/// Removes the statistics of a column of a table, those inherited from its partitions, and those of expressions in its
+/// indexes.
 pub fn remove_statistics(schema: &CStr, table: &CStr, column: &CStr) {
     let Some((table, _)) = table_and_owner(schema, table) else { return };
-    // SAFETY: the name ends with a zero byte. The relation is open while its indexes are listed, and its lock is kept to
+    // SAFETY: the name is NUL-terminated. The relation is open while its indexes are listed, and its lock is kept to
     // the end of the transaction. Rows of the catalog are deleted by PostgreSQL's own functions.
     unsafe {
         let column = pg_sys::get_attnum(table, column.as_ptr());
@@ -22,7 +22,7 @@ pub fn remove_statistics(schema: &CStr, table: &CStr, column: &CStr) {
         let indexes = pg_sys::RelationGetIndexList(relation);
         let count = if indexes.is_null() { 0 } else { (*indexes).length };
         for place in 0..count {
-            // All columns of it.
+            // 0 means all columns.
             pg_sys::RemoveStatistics(pg_sys::list_nth_oid(indexes, place), 0);
         }
         pg_sys::list_free(indexes);

@@ -1,16 +1,15 @@
-//! What queries see of changes: those of a STABLE function what the calling statement sees, those of a VOLATILE one what was
-//! changed in the transaction as well.
+//! Which changes queries see: in a STABLE function what the calling statement sees, in a VOLATILE one also earlier
+//! changes of the transaction.
 
 use crate::error::Result;
 use std::cell::Cell;
 
-/// What a query sees of changes.
+/// Which changes a query sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sees {
-    /// What the calling statement sees, as in a STABLE function: the same at each call, also where the plan of the calling
-    /// statement has parallel workers.
+    /// What the calling statement sees, as in a STABLE function: the same at each call, even in parallel workers.
     WhatTheStatementSees,
-    /// What was changed in this transaction until now as well, as in a VOLATILE function.
+    /// Also all earlier changes of this transaction, as in a VOLATILE function.
     Changes,
 }
 
@@ -18,8 +17,8 @@ thread_local! {
     static SEES: Cell<Sees> = const { Cell::new(Sees::Changes) };
 }
 
-/// Does what a STABLE function does: within it, queries see what the calling statement sees, whatever the transaction has
-/// written.
+/// Runs `act` like the body of a STABLE function: its queries see what the calling statement sees, regardless of what
+/// the transaction has written.
 pub fn stable<T>(act: impl FnOnce() -> Result<T>) -> Result<T> {
     struct Before(Sees);
     impl Drop for Before {
@@ -31,13 +30,13 @@ pub fn stable<T>(act: impl FnOnce() -> Result<T>) -> Result<T> {
     act()
 }
 
-/// Says that a VOLATILE function has begun, be it one that a STABLE one came to by what it reads: queries see what the
+/// Called at the beginning of a VOLATILE function, which a STABLE one may have invoked indirectly: queries see what the
 /// transaction has written.
 pub fn volatile() {
     SEES.set(Sees::Changes);
 }
 
-/// What queries see now.
+/// Which changes queries see now.
 pub fn sees() -> Sees {
     SEES.get()
 }

@@ -1,8 +1,9 @@
-//! Files in the server's folder for temporary files, which all sessions share and which are gone when the server starts.
+//! Files in the server's directory for temporary files. All sessions share them; they are removed when the server
+//! starts.
 //!
-//! - [`shared_file`]: their names, and mapping them
-//! - [`progress_file`]: how far a training is
-//! - [`usage_counters`]: numbers that all sessions add to
+//! - [`shared_file`]: names and maps files
+//! - [`progress_file`]: publishes the progress of a training
+//! - [`usage_counters`]: counters shared by all sessions
 
 pub mod progress_file;
 pub mod shared_file;

@@ -1,5 +1,5 @@
-//! How far a training is, for other sessions: rows of an open transaction nobody else sees, so each training keeps
-//! a small file of its own beside those of [`super::shared_file`], replaced as a whole at every report.
+//! Publishes the progress of a training to other sessions. They cannot see rows of an open transaction, so each
+//! training writes a small file beside those of [`super::shared_file`], and replaces it at every report.
 
 use super::shared_file::{FOLDER, create_folder, prefix, remove_dropped};
 use nix::errno::Errno;
@@ -9,33 +9,33 @@ use pgrx::pg_sys;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the names of the files of this database begin with; the process follows.
+/// The prefix of the progress files of this database, to which the process id is appended.
 fn name() -> String {
     format!("{}progress.", prefix())
 }
 
-/// The file of this process, which goes when the training ends. A process that is ended in the middle leaves it to
-/// the next training.
+/// The progress file of this process, removed when the training ends. If the process is killed, the next training
+/// removes it.
 pub struct Published {
     path: PathBuf,
 }
 
 impl Published {
-    /// Nothing is published yet. Removes what ended processes left.
+    /// Publishes nothing yet, but removes files of dead processes.
     pub fn new() -> Self {
         remove_dropped();
         for (pid, path) in files() {
-            // No signal is sent: this asks whether the process is there.
+            // Signal 0 only checks whether the process exists.
             if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) {
                 let _ = fs::remove_file(path);
             }
         }
-        // SAFETY: set when the backend started, constant since.
+        // SAFETY: set once when the backend starts.
         let pid = unsafe { pg_sys::MyProcPid };
         Self { path: Path::new(FOLDER).join(format!("{}{pid}", name())) }
     }
 
-    /// Publishes a text. A disk that is full or cannot be written costs the report, nothing else.
+    /// Publishes a text. Errors are ignored: if the disk is full, only the report is lost.
     pub fn publish(&self, text: &str) {
         let unfinished = self.path.with_extension("new");
         let _ = create_folder()
@@ -59,7 +59,7 @@ fn files() -> impl Iterator<Item = (i32, PathBuf)> {
     })
 }
 
-/// What the processes of this database published, with each its process.
+/// The texts published by processes of this database, with the process ids.
 pub fn published() -> Vec<(i32, String)> {
     files().filter_map(|(pid, path)| Some((pid, fs::read_to_string(path).ok()?))).collect()
 }

@@ -1,8 +1,8 @@
-//! Files in the server's folder for temporary files that all sessions map: their names, and the mapping.
+//! Files that all sessions map, in the server's directory for temporary files: their names, creation and mapping.
 //!
-//! The folder is skipped by base backups, and PostgreSQL deletes what is in it when it starts, also after a
-//! crash. A file is written under another name and renamed when it is complete, so whoever opens it sees all
-//! of it, and whoever has mapped it keeps it when it is deleted.
+//! Base backups skip that directory, and PostgreSQL empties it when it starts, including after a crash. A file is
+//! written under a temporary name and renamed when it is complete, so nobody can open a partial file, and existing
+//! mappings survive its deletion.
 
 use pgrx::pg_sys;
 use std::collections::HashSet;
@@ -13,55 +13,55 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// PostgreSQL's folder for temporary files, below the data folder in which every backend works. It deletes
-/// files whose names begin like the folder's.
+/// PostgreSQL's directory for temporary files, relative to the data directory, which is the working directory of
+/// backends. At start PostgreSQL deletes the files in it whose names begin like its own.
 pub const FOLDER: &str = "base/pgsql_tmp";
-/// What our names begin with.
+/// The prefix of our file names.
 const PREFIX: &str = "pgsql_tmp_segrec";
-/// Between two looks whether a lock is free.
+/// The interval between attempts to take a file lock.
 const LOCK_POLL: Duration = Duration::from_millis(5);
 
-/// The bytes of a file, shared with all who map it.
+/// A memory-mapped file.
 pub struct Mapped(memmap2::Mmap);
 
 impl Mapped {
-    /// Maps a file that nobody changes any more.
+    /// Maps a file that is never modified again.
     pub fn new(file: &File) -> io::Result<Self> {
         // SAFETY: files of ours are complete before they have their name, and then only deleted.
         unsafe { memmap2::Mmap::map(file) }.map(Self)
     }
 
-    /// The whole file.
+    /// The contents of the file.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// What the files of this database begin with.
+/// The common prefix of the files of this database.
 pub fn prefix() -> String {
-    // SAFETY: set when the backend connected to its database, constant since.
+    // SAFETY: set once when the backend connects to its database.
     format!("{PREFIX}.{}.", u32::from(unsafe { pg_sys::MyDatabaseId }))
 }
 
-/// The file of a version, told from one of the same number in an older installation by the oid of its table.
+/// The path of a version's file. The oid of the table distinguishes installations of the extension.
 pub fn version_file(version_id: i64, table: pg_sys::Oid) -> PathBuf {
     Path::new(FOLDER).join(format!("{}{version_id}.{}", prefix(), u32::from(table)))
 }
 
-/// A file of this database besides those of versions, told from that of an older installation by the oid of a table.
+/// The path of another file of this database. The oid of a table distinguishes installations of the extension.
 pub fn database_file(name: &str, table: pg_sys::Oid) -> PathBuf {
-    // SAFETY: set when the backend connected to its database, constant since.
+    // SAFETY: set once when the backend connects to its database.
     let database = u32::from(unsafe { pg_sys::MyDatabaseId });
     Path::new(FOLDER).join(format!("{PREFIX}_{name}.{database}.{}", u32::from(table)))
 }
 
-/// What may be done with the folder of data.
+/// The mode of directories in the data directory.
 fn folder_mode() -> u32 {
-    // SAFETY: set when the server starts, constant since.
+    // SAFETY: set once when the server starts.
     unsafe { pg_sys::data_directory_mode as u32 }
 }
 
-/// Makes the folder where it is not there.
+/// Creates the directory if it does not exist.
 pub fn create_folder() -> io::Result<()> {
     match DirBuilder::new().mode(folder_mode()).create(FOLDER) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -69,15 +69,15 @@ pub fn create_folder() -> io::Result<()> {
     }
 }
 
-/// A file that becomes [`version_file`] when it is complete, and is deleted if it does not.
+/// A file that is renamed to its final name when complete, and deleted otherwise.
 pub struct Unfinished {
     path: PathBuf,
-    /// The file, for reading and writing.
+    /// The file, opened for reading and writing.
     pub file: File,
 }
 
 impl Unfinished {
-    /// Creates it, and the folder where it is not there.
+    /// Creates the file, and the directory if it does not exist.
     pub fn create(complete: &Path) -> io::Result<Self> {
         create_folder()?;
         remove_dropped();
@@ -90,12 +90,12 @@ impl Unfinished {
         Ok(Self { path, file })
     }
 
-    /// Its path while it is not complete.
+    /// The temporary path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives it its name.
+    /// Renames the file to its final name.
     pub fn complete(self, name: &Path) -> io::Result<()> {
         fs::rename(&self.path, name)
     }
@@ -103,25 +103,25 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // After a rename there is nothing to delete.
+        // Fails harmlessly if the file was renamed.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// The files in the folder, by their names.
+/// The names and paths of the files in the directory.
 fn files() -> impl Iterator<Item = (String, PathBuf)> {
     let entries = fs::read_dir(FOLDER).into_iter().flatten().flatten();
     entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
 }
 
-/// Deletes files of versions of this database: `should_delete` is asked with the version, and, of a file that is complete, with the
-/// oid of its table.
+/// Deletes files of versions of this database for which `should_delete` returns true. It receives the version and, for
+/// complete files, the oid of its table.
 pub fn remove_files(should_delete: impl Fn(i64, Option<pg_sys::Oid>) -> bool) {
     let prefix = prefix();
     for (name, path) in files() {
         let Some(rest) = name.strip_prefix(&prefix) else { continue };
         let (version, table) = rest.split_once('.').unwrap_or((rest, ""));
-        // Behind the table of one that is not complete stands a process.
+        // In a temporary name, a process id follows the oid of the table, so parsing it fails.
         let table = table.parse().ok().map(|table: u32| table.into());
         if version.parse().is_ok_and(|version| should_delete(version, table)) {
             let _ = fs::remove_file(path);
@@ -129,7 +129,7 @@ pub fn remove_files(should_delete: impl Fn(i64, Option<pg_sys::Oid>) -> bool) {
     }
 }
 
-/// Deletes the file of that name of older installations of this database.
+/// Deletes the file with this name that older installations in this database left.
 pub fn remove_older(name: &str, table: pg_sys::Oid) {
     let current = database_file(name, table);
     let Some(stem) = current.file_stem().and_then(|stem| stem.to_str()) else { return };
@@ -140,13 +140,13 @@ pub fn remove_older(name: &str, table: pg_sys::Oid) {
     }
 }
 
-/// Deletes the files of databases that were dropped, of which nobody else takes care.
+/// Deletes the files of dropped databases, which no session of theirs can delete.
 pub fn remove_dropped() {
     // SAFETY: reads a variable.
     if !unsafe { pg_sys::IsTransactionState() } {
         return;
     }
-    // First the files, then the catalog as it is now: a database is there before any file of it.
+    // List the files before reading the catalog: a database exists before any of its files.
     let files: Vec<(u32, PathBuf)> =
         files().filter_map(|(name, path)| Some((database_of(&name)?, path))).collect();
     let databases: HashSet<u32> = files.iter().map(|(database, _)| *database).collect();
@@ -160,18 +160,18 @@ pub fn remove_dropped() {
     }
 }
 
-/// The database whose file one of ours is, by its name.
+/// The oid of the database to which a file of ours belongs.
 fn database_of(name: &str) -> Option<u32> {
     name.strip_prefix(PREFIX)?.split('.').nth(1)?.parse().ok()
 }
 
-/// The right to write files of this database: of several sessions that miss one, one writes it.
+/// A lock for writing files of this database, so that only one of several sessions writes a missing file.
 pub struct WriteLock(#[expect(dead_code, reason = "the lock goes when the file is closed")] File);
 
 impl WriteLock {
-    /// Waits for it; interrupts are heard. It ends with the process, however that ends.
+    /// Waits for the lock, checking for interrupts. It is released when the process ends in any way.
     pub fn begin() -> io::Result<Self> {
-        // SAFETY: set when the backend connected to its database, constant since; ends with a zero byte.
+        // SAFETY: set once when the backend connects to its database; NUL-terminated.
         let folder = unsafe { CStr::from_ptr(pg_sys::DatabasePath) };
         let folder = File::open(folder.to_string_lossy().as_ref())?;
         loop {

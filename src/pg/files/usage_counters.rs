@@ -1,6 +1,7 @@
-//! Numbers that all sessions of a database add to, without `shared_preload_libraries`: a small file in the folder that
-//! [`super::shared_file`] tells of, gone when the server starts. What cannot be counted is not counted: no error of a file
-//! ever becomes that of a call.
+//! Counters shared by all sessions of a database, without `shared_preload_libraries`: a small mapped file in the
+//! directory of
+//! [`super::shared_file`], deleted when the server starts. Errors are ignored; then nothing is counted, but calls never
+//! fail because of it.
 
 use super::shared_file::{Unfinished, database_file, remove_dropped, remove_older};
 use pgrx::pg_sys;
@@ -8,18 +9,18 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// What the file begins with; the last byte is the format.
+/// Magic bytes; the last one is the format version.
 const MAGIC: u64 = u64::from_le_bytes(*b"segrec#\x01");
-/// Counters of each key.
+/// The number of counters per key.
 pub const COUNTERS: usize = 7;
-/// The key of a place that was freed: what lies behind it is still found.
+/// The key of a freed slot. It is not 0, so that lookups continue beyond it.
 const FREED: i64 = -1;
-/// Keys that have counters; of others nothing is counted. 64 bytes each, a line of the processor's cache.
+/// The maximum number of keys; further ones are not counted. A slot is 64 bytes, one cache line.
 const SLOTS: usize = 512;
 
 #[repr(C)]
 struct Slot {
-    /// 0 where it is free, and was always.
+    /// 0 if the slot has never been used.
     key: AtomicI64,
     counters: [AtomicU64; COUNTERS],
 }
@@ -27,17 +28,17 @@ struct Slot {
 #[repr(C)]
 struct Layout {
     magic: u64,
-    /// When it was made, in microseconds since 2000.
+    /// When the file was created, in microseconds since 2000.
     since: i64,
     slots: [Slot; SLOTS],
 }
 
-/// The counters of this database.
+/// The mapped counters of this database.
 pub struct Counters(memmap2::MmapRaw);
 
 impl Counters {
-    /// Maps the file, which is made where it is not there and `make` says so; none where that cannot be. `of` tells
-    /// installations apart.
+    /// Maps the file, creating it if `make` is set; `None` if there is no file. `of` distinguishes installations of the
+    /// extension.
     pub fn open(of: pg_sys::Oid, make: bool) -> Option<Self> {
         let path = database_file("counters", of);
         if make {
@@ -49,9 +50,9 @@ impl Counters {
             // SAFETY: reads a clock.
             bytes[8..16].copy_from_slice(&unsafe { pg_sys::GetCurrentTimestamp() }.to_ne_bytes());
             let mut unfinished = Unfinished::create(&path).ok()?;
-            // Written in full: a mapping never meets a block for which there is no room.
+            // Write the whole file: accessing an unallocated block through the mapping could fail on a full disk.
             unfinished.file.write_all(&bytes).ok()?;
-            // Unlike a rename, of two sessions one wins.
+            // Unlike a rename, linking fails if another session was faster, so both use the same file.
             let _ = fs::hard_link(unfinished.path(), &path);
             remove_older("counters", of);
         }
@@ -64,19 +65,19 @@ impl Counters {
     }
 
     fn layout(&self) -> &Layout {
-        // SAFETY: the mapping has the length of a layout and begins at a page; whoever maps it changes atomics only, and
+        // SAFETY: the mapping has the length of a layout and begins at a page; all who map it change only atomics, and
         // nobody shortens it.
         unsafe { &*self.0.as_ptr().cast::<Layout>() }
     }
 
-    /// When counting began, in microseconds since 2000.
+    /// When counting started, in microseconds since 2000.
     pub fn since(&self) -> i64 {
         self.layout().since
     }
 
     fn slot(&self, key: i64, claim: bool) -> Option<&Slot> {
         let slots = &self.layout().slots;
-        // Keys are numbers in a row, so they rarely meet.
+        // Keys are mostly consecutive numbers, so they rarely collide.
         let first = key.rem_euclid(SLOTS as i64) as usize;
         let mut free = None;
         for slot in slots[first..].iter().chain(&slots[..first]) {
@@ -95,12 +96,12 @@ impl Counters {
         match slot.key.compare_exchange(was, key, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => Some(slot),
             Err(other) if other == key => Some(slot),
-            // Another key has taken it.
+            // Another session has taken the slot for another key.
             Err(_) => self.slot(key, claim),
         }
     }
 
-    /// Frees the counters of a key that nobody adds to any more.
+    /// Frees the slot of a key that is no longer used.
     pub fn free(&self, key: i64) {
         if let Some(slot) = self.slot(key, false) {
             slot.counters.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
@@ -108,7 +109,7 @@ impl Counters {
         }
     }
 
-    /// Adds one to counters of a key.
+    /// Increments counters of a key.
     pub fn add(&self, key: i64, counters: impl IntoIterator<Item = usize>) {
         let Some(slot) = self.slot(key, true) else { return };
         for counter in counters {
@@ -118,7 +119,7 @@ impl Counters {
         }
     }
 
-    /// The counters of a key.
+    /// The values of the counters of a key.
     pub fn get(&self, key: i64) -> [u64; COUNTERS] {
         self.slot(key, false).map_or([0; COUNTERS], |slot| {
             std::array::from_fn(|counter| slot.counters[counter].load(Ordering::Relaxed))

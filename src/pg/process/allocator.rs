@@ -1,13 +1,14 @@
-//! The allocator of the library: the system's, and what happens where that gives nothing. Rust's own answer is to
-//! abort, after which PostgreSQL ends every session of the server.
+//! The global allocator: the system's, with a fallback if it fails. Rust's default is to abort, upon which PostgreSQL
+//! terminates all sessions of the server.
 //!
-//! - Who asked in a way that can fail (`segrec_engine::memory`) is refused, and raises an error.
-//! - A small request is served from a reserve, which is mapped when the library is loaded, and so are the next ones; work
-//!   that looks at interrupts hears of it, stops, and the statement ends with an error ([`check`]). Meanwhile PostgreSQL
-//!   has some slack, which is unmapped at that moment: where it cannot copy an error, it ends the server too.
-//! - For anything else there is no way back: an allocator must not unwind. The session ends with a FATAL error of
-//!   SQLSTATE 53200, as it would at `pg_terminate_backend`, and the others go on. A thread beside the backend's own waits
-//!   where it is, and the backend's ([`leave_if_asked`]) leaves once the others sleep, so that nobody works on what is taken
+//! - Fallible requests (`segrec_engine::memory`) fail, and their callers raise an error.
+//! - A small request, and those that follow, are served from a reserve mapped when the library is loaded. Work that
+//!   checks for interrupts notices this and stops, and the statement fails ([`check`]). Meanwhile PostgreSQL can use
+//!   some slack that is unmapped at that moment; without it, PostgreSQL could not copy an error and would crash the
+//!   server.
+//! - No recovery is possible from any other failure, since an allocator must not unwind. The session ends with a FATAL
+//!   error of SQLSTATE 53200, as upon `pg_terminate_backend`; other sessions go on. A worker thread waits forever, and
+//!   the backend's own thread ([`leave_if_asked`]) exits once all others sleep, so that none uses what is being torn
 //!   down.
 
 use super::memory::no_memory;
@@ -20,37 +21,37 @@ use std::io::{Cursor, Write};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Bytes of the reserve: between two looks at interrupts, a hundred threads ask for less in small requests.
+/// The size of the reserve in bytes; between two checks for interrupts, a hundred threads make fewer small requests.
 const RESERVE: usize = 8 << 20;
-/// What is given back while memory is short, for what PostgreSQL itself asks for.
+/// Bytes returned to the system while memory is short, for PostgreSQL's own allocations.
 const SLACK: usize = 2 << 20;
-/// What is given back before a session leaves, for what PostgreSQL itself does at its end.
+/// Bytes returned to the system before the session ends, for PostgreSQL's cleanup.
 const FAREWELL: usize = 2 << 20;
-/// The largest request that the reserve serves.
+/// The maximum size of a request served from the reserve.
 const SMALL: usize = 1 << 20;
-/// How long a session that leaves waits for its threads to sleep: they look for it every few milliseconds.
+/// How long an ending session waits for its threads to sleep; they check for it every few milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Threads that are waited for.
+/// The maximum number of threads to wait for.
 const MOST_THREADS: usize = 4096;
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
 static FIRST: AtomicUsize = AtomicUsize::new(0);
 static LAST: AtomicUsize = AtomicUsize::new(0);
-/// Requests that the reserve serves (upper half) and bytes that it has given out (lower half): these start again once
-/// all requests are given back.
+/// The number of outstanding requests served from the reserve (upper half), and the bytes given out (lower half). Both
+/// are reset when all requests have been freed.
 static OUT: AtomicU64 = AtomicU64::new(0);
-/// Whether the reserve was needed.
+/// Whether the reserve was used.
 static SHORT: AtomicBool = AtomicBool::new(false);
-/// Where the slack is mapped; 0 where it is given back.
+/// The address of the slack; 0 while it is unmapped.
 static SLACK_AT: AtomicUsize = AtomicUsize::new(0);
-/// Bytes for which the session has to leave; 0 while it has not.
+/// The size of the failed request because of which the session must end; 0 if there is none.
 static LEAVING: AtomicUsize = AtomicUsize::new(0);
 static THREADS: [AtomicI32; MOST_THREADS] = [const { AtomicI32::new(0) }; MOST_THREADS];
 
 struct Allocator;
 
-// SAFETY: memory is the system's, or a part of the reserve that nobody else has until it is given back.
+// SAFETY: memory is the system's, or a part of the reserve that is not given out again until it is freed.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -102,7 +103,7 @@ unsafe impl GlobalAlloc for Allocator {
 
 /// Maps the reserve; called when the library is loaded.
 pub fn reserve() {
-    // SAFETY: a new mapping that nobody else has.
+    // SAFETY: creates a new mapping.
     let start = unsafe { map(RESERVE + FAREWELL) };
     if start == libc::MAP_FAILED {
         let needed = (RESERVE + FAREWELL) as u64;
@@ -125,7 +126,7 @@ fn is_reserve(given: *mut u8) -> bool {
     address >= FIRST.load(Ordering::Relaxed) && address < LAST.load(Ordering::Relaxed)
 }
 
-/// What is done where the system gives nothing.
+/// Handles a failed request.
 #[cold]
 fn instead(layout: Layout) -> *mut u8 {
     if is_asking() {
@@ -150,11 +151,11 @@ fn instead(layout: Layout) -> *mut u8 {
     }
     let _ = LEAVING.compare_exchange(0, layout.size().max(1), Ordering::SeqCst, Ordering::Relaxed);
     leave();
-    // The session is on its way out already, and what it does there needs more than it gave back.
+    // The session is already ending, and needs more memory for that than was returned to the system.
     std::ptr::null_mut()
 }
 
-/// A small request goes to the reserve, so that PostgreSQL keeps the slack.
+/// Serves a small request from the reserve, so that the slack is left to PostgreSQL.
 #[cold]
 fn while_short(layout: Layout) -> *mut u8 {
     if layout.size() <= SMALL && !is_asking() {
@@ -165,11 +166,11 @@ fn while_short(layout: Layout) -> *mut u8 {
     if given.is_null() { instead(layout) } else { given }
 }
 
-/// Memory is short no more.
+/// Ends the shortage of memory.
 fn recover() {
     SHORT.store(false, Ordering::Relaxed);
     if SLACK_AT.load(Ordering::Relaxed) == 0 {
-        // SAFETY: a new mapping that nobody else has.
+        // SAFETY: creates a new mapping.
         let start = unsafe { map(SLACK) };
         if start != libc::MAP_FAILED {
             SLACK_AT.store(start as usize, Ordering::Relaxed);
@@ -200,34 +201,34 @@ fn put_back() {
     let _ = OUT.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
 }
 
-/// Forgets that memory was short where all that the reserve gave is back: called before work begins.
+/// Ends a shortage if all requests served from the reserve have been freed; called before work begins.
 pub fn begin() {
     if SLACK_AT.load(Ordering::Relaxed) == 0 && OUT.load(Ordering::Relaxed) == 0 {
         recover();
     }
 }
 
-/// Whether memory is so short that work has to stop.
+/// Whether memory is so short that work must stop.
 pub fn is_short() -> bool {
     SHORT.load(Ordering::Relaxed) || LEAVING.load(Ordering::Relaxed) != 0
 }
 
-/// An error where memory is short: on the backend's own thread, with no others at work.
+/// Raises an error if memory is short. Called on the backend's own thread while no others work.
 pub fn check() {
-    // The slack is mapped again by the next work that begins: PostgreSQL needs it while the statement ends.
+    // The next work maps the slack again: PostgreSQL needs it until the statement has ended.
     if SHORT.load(Ordering::Relaxed) && SHORT.swap(false, Ordering::Relaxed) {
         or_raise(Err(SegrecError::MemoryGone))
     }
 }
 
-/// Ends the session where a thread waits for that: on the backend's own thread.
+/// Ends the session if a thread has requested that. Called on the backend's own thread.
 pub fn leave_if_asked() {
     if LEAVING.load(Ordering::Relaxed) != 0 {
         leave();
     }
 }
 
-/// Whether the session is on its way out, with threads that will never end.
+/// Whether the session is ending, with threads that wait forever.
 pub fn is_leaving() -> bool {
     LEAVING.load(Ordering::Relaxed) != 0
 }
@@ -242,11 +243,11 @@ fn own_thread() -> i32 {
     unsafe { libc::syscall(libc::SYS_gettid) as i32 }
 }
 
-/// A thread of ours from its start to its end.
+/// The registration of a worker thread, from its start to its end.
 pub struct Thread(usize);
 
 impl Thread {
-    /// The calling thread, beside the backend's own.
+    /// Registers the calling thread.
     pub fn begin() -> Self {
         let free = |place: &AtomicI32| {
             place.compare_exchange(0, own_thread(), Ordering::SeqCst, Ordering::Relaxed).is_ok()
@@ -263,7 +264,7 @@ impl Drop for Thread {
     }
 }
 
-/// Waits until every other thread of ours sleeps, in two looks one after the other.
+/// Waits until two consecutive checks find every other registered thread asleep.
 fn wait_for_threads() {
     let pause = Duration::from_millis(20);
     let mut quiet = 0;
@@ -280,14 +281,14 @@ fn wait_for_threads() {
     }
 }
 
-/// Whether a thread of this process sleeps or is gone. It takes no memory.
+/// Whether a thread of this process sleeps or has ended. Allocates nothing.
 fn is_asleep(thread: i32) -> bool {
     let mut path = Cursor::new([0u8; 64]);
     let mut text = [0u8; 256];
     if write!(path, "/proc/self/task/{thread}/stat\0").is_err() {
         return true;
     }
-    // SAFETY: the path ends with a zero byte, and the buffer has its length.
+    // SAFETY: the path is NUL-terminated, and the buffer has its length.
     let length = unsafe {
         let file = libc::open(path.get_ref().as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC);
         if file < 0 {
@@ -297,7 +298,7 @@ fn is_asleep(thread: i32) -> bool {
         libc::close(file);
         length
     };
-    // The state follows the name, which stands in parentheses.
+    // The state follows the name, which is in parentheses.
     let text = &text[..usize::try_from(length).unwrap_or(0)];
     let state = text.iter().rposition(|&byte| byte == b')').and_then(|end| text.get(end + 2));
     state.is_none_or(|state| matches!(state, b'S' | b'Z' | b'X'))
@@ -312,8 +313,8 @@ unsafe extern "C-unwind" {
     fn errfinish(file: *const c_char, line: c_int, function: *const c_char);
 }
 
-/// Ends the session; returns only where that has begun before. It runs in the middle of an allocation: PostgreSQL does
-/// not return from a FATAL error, so no frame is left halfway, and nothing here needs memory of ours.
+/// Ends the session; returns only if that has already begun. Called within an allocation: PostgreSQL does not return
+/// from a FATAL error, so no frame is left inconsistent, and nothing here allocates Rust memory.
 fn leave() {
     static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
     const FILE: &CStr = c"allocator.rs";
@@ -335,7 +336,7 @@ fn leave() {
             );
             errfinish(FILE.as_ptr(), line!() as c_int, c"leave".as_ptr());
         }
-        // Not reached: errfinish ends the process at this level.
+        // Unreachable: errfinish exits the process at this level.
         libc::abort()
     }
 }

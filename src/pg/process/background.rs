@@ -1,9 +1,9 @@
-//! Dynamic background workers: processes that PostgreSQL starts from SQL without preloading, and what one of
-//! them does around its work.
+//! Dynamic background workers: PostgreSQL starts them on request, without preloading. Here they are started, and here
+//! is what a worker does around its work.
 //!
-//! The session role of a process is the role that was current when it was asked for, never one that may do more, and all
-//! of each of its transactions runs as that role, the commit with its deferred triggers too. What stops a session stops
-//! it: a cancel is an error at the next look at interrupts, a shutdown ends it there.
+//! The session role of a worker is the role that was current when it was requested, never one with more rights. All of
+//! each transaction runs as that role, including the commit with its deferred triggers. A cancel raises an error at the
+//! next check for interrupts, and a shutdown ends the worker there.
 
 use super::interrupts;
 use super::lock::hold_kept;
@@ -21,32 +21,32 @@ use std::ffi::{CStr, CString};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-/// Between two looks at interrupts of a process that waits.
+/// The interval between checks for interrupts while a worker waits.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What an error said.
+/// An error that was caught.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Whether it was a cancel.
+    /// Whether it was a cancellation.
     pub cancelled: bool,
-    /// Its message, then DETAIL and HINT where there are any, each a line.
+    /// The message, followed by DETAIL and HINT, if any, on lines of their own.
     pub text: String,
 }
 
-/// A process on its way.
+/// A started worker.
 pub struct Started(DynamicBackgroundWorker);
 
 impl Started {
-    /// True while it is not known to have ended.
+    /// Whether the worker is not known to have ended.
     pub fn is_alive(&self) -> bool {
         !matches!(self.0.pid(), Err(BackgroundWorkerStatus::Stopped | BackgroundWorkerStatus::PostmasterDied))
     }
 }
 
-/// Starts a process that calls `function` of our library with `order`, at most 127 bytes; none where the server
-/// allows no more of them.
+/// Starts a worker that calls `function` of this library with `order`, at most 127 bytes; `None` if the server has no
+/// free slot.
 pub fn start(function: &str, order: &str) -> Option<Started> {
-    // SAFETY: set when the backend connected to its database, constant since.
+    // SAFETY: set once when the backend connects to its database.
     let (database, pid) = unsafe { (pg_sys::MyDatabaseId, pg_sys::MyProcPid) };
     BackgroundWorkerBuilder::new("pg_segrec training")
         .set_type("pg_segrec training")
@@ -62,11 +62,11 @@ pub fn start(function: &str, order: &str) -> Option<Started> {
         .map(Started)
 }
 
-/// As whom a process works.
+/// The role as which a worker runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub role: u32,
-    /// Whether the server would let the role connect to this database by itself.
+    /// Whether the server would let the role connect to this database.
     pub connects: bool,
 }
 
@@ -76,27 +76,27 @@ impl Identity {
         Self::of(u32::from(current_role()))
     }
 
-    /// The identity of a role, by its rights now.
+    /// The identity of a role, by its current rights.
     pub fn of(role: u32) -> Self {
         Self { role, connects: may_connect(role.into()) }
     }
 }
 
-/// The order of this process.
+/// The order that was passed to this worker.
 pub fn order() -> &'static str {
     BackgroundWorker::get_extra()
 }
 
 unsafe extern "C-unwind" {
-    /// PostgreSQL's own handler of SIGTERM, as a handler takes it: the binding of it could not be one.
+    /// PostgreSQL's handler of SIGTERM, declared with the type of a handler, which its binding does not have.
     #[link_name = "die"]
     fn terminate(signal: std::ffi::c_int);
 }
 
-/// Connects this process to the database of its argument, with the given role as its session role; without one as nobody in
-/// particular, to run nothing but the catalog's own statements.
+/// Connects this worker to the database in its argument. Its session role becomes the given role; without one, the
+/// worker runs as superuser and must execute only the catalog's own statements.
 pub fn connect(database: pg_sys::Datum, identity: Option<Identity>) {
-    // Whether the role may log in has been looked at where it matters.
+    // The right to log in has already been checked where it matters.
     #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16")))]
     let flags = pg_sys::BGWORKER_BYPASS_ROLELOGINCHECK;
     #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16"))]
@@ -115,8 +115,8 @@ pub fn connect(database: pg_sys::Datum, identity: Option<Identity>) {
                 let role = pg_sys::Oid::from(role);
                 pg_sys::BackgroundWorkerInitializeConnectionByOid(database, role, flags);
             }
-            // A role that may not log in, or not into this database, works all the same for those who are members of it.
-            // The server connects as nobody in particular, which is the bootstrap superuser.
+            // A role that may not log in or connect to this database can still act on behalf of its members. Connect
+            // without a role, which means as the bootstrap superuser.
             _ => pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0),
         }
     }
@@ -125,8 +125,8 @@ pub fn connect(database: pg_sys::Datum, identity: Option<Identity>) {
     }
 }
 
-/// Makes a role the session role of a process that connected as nobody in particular: before anything of a user's runs, and
-/// what runs later cannot take it back (`Role`).
+/// Sets the session role of a worker that was connected without one. Must be called before any code of users runs;
+/// later code cannot revert it (`Role`).
 pub fn become_role(role: u32) {
     let role = pg_sys::Oid::from(role);
     // SAFETY: no transaction is open, and the process is a superuser's until here.
@@ -137,15 +137,15 @@ pub fn become_role(role: u32) {
     }
 }
 
-/// Lets `act` run when the transaction has been committed, when others see what it wrote; it may not fail.
+/// Runs `act` after the transaction has been committed and others see its changes; it must not fail.
 pub fn at_commit(act: impl FnOnce() + std::panic::UnwindSafe + std::panic::RefUnwindSafe + 'static) {
     pgrx::register_xact_callback(pgrx::PgXactCallbackEvent::Commit, act);
 }
 
-/// Sets a setting for this process.
+/// Changes a setting of this process.
 pub fn set(name: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) {
-        // SAFETY: both end with a zero byte.
+        // SAFETY: both are NUL-terminated.
         unsafe {
             pg_sys::SetConfigOption(
                 name.as_ptr(),
@@ -157,7 +157,7 @@ pub fn set(name: &str, value: &str) {
     }
 }
 
-/// Waits for so long, or until an interrupt ends the process.
+/// Waits for the given time; interrupts end the process.
 pub fn pause(time: Duration) {
     let until = Instant::now() + time;
     while Instant::now() < until {
@@ -166,15 +166,15 @@ pub fn pause(time: Duration) {
     }
 }
 
-/// Says in `pg_stat_activity` what this process does.
+/// Shows in `pg_stat_activity` what this process does.
 pub fn show(activity: &str) {
     if let Ok(activity) = CString::new(activity) {
-        // SAFETY: the text ends with a zero byte and is copied.
+        // SAFETY: the text is NUL-terminated and is copied.
         unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, activity.as_ptr()) };
     }
 }
 
-/// Runs `act` in a transaction of its own, as `role`, its commit or abort too; an error rolls it back and is given.
+/// Runs `act` in a transaction of its own, as `role` including commit or abort; an error rolls it back and is returned.
 pub fn transaction<T>(role: u32, act: impl FnOnce() -> T) -> Result<T, Failure> {
     let mut held = None;
     attempt(|| {
@@ -197,7 +197,7 @@ pub fn transaction<T>(role: u32, act: impl FnOnce() -> T) -> Result<T, Failure> 
     })
 }
 
-/// Runs `act`; an error ends the transaction, where there is one, and is given.
+/// Runs `act`; an error aborts the transaction, if any, and is returned.
 pub fn attempt<T>(act: impl FnOnce() -> T) -> Result<T, Failure> {
     let (mut result, context) = error_context::catching(|| {
         PgTryBuilder::new(AssertUnwindSafe(|| Ok(act()))).catch_others(|error| Err(failure(&error))).execute()
@@ -212,7 +212,7 @@ pub fn attempt<T>(act: impl FnOnce() -> T) -> Result<T, Failure> {
     result
 }
 
-/// Does something, and tells of an error on its way out: its SQLSTATE and its message.
+/// Runs `act`, and passes the SQLSTATE and message of an error to `tell` before it propagates.
 pub fn telling<T>(tell: impl FnOnce(&str, &str), act: impl FnOnce() -> T) -> T {
     let mut tell = AssertUnwindSafe(Some(tell));
     PgTryBuilder::new(AssertUnwindSafe(act))
@@ -246,8 +246,8 @@ fn failure(error: &CaughtError) -> Failure {
     Failure { cancelled: report.sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED, text }
 }
 
-/// The current role of a transaction; what runs in it cannot take another (`SECURITY_LOCAL_USERID_CHANGE`). It is given
-/// back when the transaction has ended.
+/// Sets the current role of a transaction, which code within it cannot change (`SECURITY_LOCAL_USERID_CHANGE`). Reset
+/// after the transaction has ended.
 struct Role {
     user: pg_sys::Oid,
     context: i32,
@@ -273,8 +273,8 @@ impl Drop for Role {
     }
 }
 
-/// Sends a process what cancels its work, as `pg_cancel_backend` does.
+/// Cancels the work of a process, as `pg_cancel_backend` does.
 pub fn cancel(pid: i32) {
-    // The process holds a lock of ours. One that has gone meanwhile is an error, which says nothing new.
+    // The process held a lock of ours. If it has ended meanwhile there is nothing to do, so ignore the error.
     let _ = kill(Pid::from_raw(pid), Signal::SIGINT);
 }

@@ -1,13 +1,13 @@
-//! No backtraces. Where RUST_BACKTRACE is set, pgrx puts one into the DETAIL of an error, where clients read it; it says
-//! nothing to them, and takes a tenth of a second.
+//! Disables backtraces. If RUST_BACKTRACE is set, pgrx adds one to the DETAIL of errors. That is sent to clients, for
+//! whom it is useless, and takes a tenth of a second.
 
 use std::backtrace::Backtrace;
 use std::ffi::OsStr;
 
 const ASKED: &str = "RUST_LIB_BACKTRACE";
 
-/// Takes none from here on: the standard library looks once whether it is to, and keeps what it found. Other libraries
-/// in the process have a standard library of their own, and find what was asked for.
+/// Disables backtraces from now on: the standard library reads the variable once and caches it. Other Rust libraries in
+/// the process have their own standard library and are not affected.
 pub fn take_none() {
     let asked = std::env::var_os(ASKED);
     set(Some(OsStr::new("0")));

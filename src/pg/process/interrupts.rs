@@ -1,12 +1,12 @@
-//! Interrupts that wait: where PostgreSQL would process them without a guard of ours around it.
+//! Holds off interrupts where PostgreSQL would process them without a guard of pgrx around it.
 
 use pgrx::pg_sys;
 
-/// Runs `act` while interrupts wait, then processes them.
+/// Runs `act` with interrupts held off, then processes them.
 ///
-/// A report below ERROR ends with a look at interrupts (`errfinish` in elog.c), and pgrx calls it as it is: a
-/// cancel that is processed there jumps over the frames of Rust between it and the nearest guard, with threads
-/// still at work on what they borrow from these.
+/// A report below ERROR ends with a check for interrupts (`errfinish` in elog.c), and pgrx calls it unguarded. A cancel
+/// processed there would longjmp over Rust frames up to the nearest guard, while threads still use data that these
+/// frames own.
 pub fn after<T>(act: impl FnOnce() -> T) -> T {
     // SAFETY: this thread alone changes the count. An error inside sets it to 0 (errfinish), which is also where
     // it stands outside; so the count needs no guard that would take one back while unwinding.

@@ -1,13 +1,12 @@
-//! Locks. The lock on a model, a study or a job: a heavyweight lock on (its table, its key), visible in `pg_locks`
-//! as an object lock.
+//! Heavyweight locks. A model, study or job is locked as (its table, its key), visible in `pg_locks` as an object lock.
 
 use pgrx::{pg_guard, pg_sys};
 use std::cell::RefCell;
 
-/// Raises PostgreSQL's usual error on a replica and in a transaction that only reads.
+/// Raises PostgreSQL's usual error on a replica or in a read-only transaction.
 pub fn refuse_in_read_only() {
     let what = c"a change of a model";
-    // SAFETY: the text ends with a zero byte.
+    // SAFETY: the text is NUL-terminated.
     unsafe {
         pg_sys::PreventCommandDuringRecovery(what.as_ptr());
         pg_sys::PreventCommandIfReadOnly(what.as_ptr());
@@ -18,17 +17,17 @@ pub fn refuse_in_read_only() {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     TransactionEnds,
-    /// To the end of the process, over transactions, until [`unlock`]: only in a process that calls [`hold_kept`] at the
-    /// beginning of each.
+    /// Until the process ends, or until [`unlock`]. Only for processes that call [`hold_kept`] at the beginning of
+    /// every transaction.
     SessionEnds,
 }
 
-/// Takes the lock if it is free; false where another session holds it.
+/// Takes the lock if it is free; false if another session holds it.
 pub fn try_lock(table: pg_sys::Oid, key: i64, until: Until) -> bool {
     take(tag(table, key), until)
 }
 
-/// Gives back a lock.
+/// Releases a lock.
 pub fn unlock(table: pg_sys::Oid, key: i64, until: Until) {
     let tag = tag(table, key);
     let session = until == Until::SessionEnds;
@@ -41,7 +40,7 @@ pub fn unlock(table: pg_sys::Oid, key: i64, until: Until) {
     unsafe { pg_sys::LockRelease(&tag, MODE, false) };
 }
 
-/// What is shared by all databases, and of which a process takes a place.
+/// A shared object of which processes occupy numbered places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shared {
     Role(pg_sys::Oid),
@@ -49,18 +48,18 @@ pub enum Shared {
 }
 
 impl Shared {
-    /// The catalog and the object in it.
+    /// The catalog and the oid of the object.
     pub fn address(self) -> (pg_sys::Oid, pg_sys::Oid) {
         match self {
             Self::Role(role) => (pg_sys::AuthIdRelationId, role),
-            // SAFETY: set when the backend connected to its database, constant since.
+            // SAFETY: set once when the backend connects to its database.
             Self::Database => (pg_sys::DatabaseRelationId, unsafe { pg_sys::MyDatabaseId }),
         }
     }
 }
 
-/// Takes one of so many places, which are numbered from 1, to the end of the process; false where all are taken. A place
-/// is a lock, so two processes never take the same, and it is free again however a process ends.
+/// Takes one of the places numbered from 1 to `places` until the process ends; false if all are taken. A place is a
+/// lock, so no two processes can take the same one, and it is released however a process ends.
 pub fn take_place(of: Shared, places: u16) -> bool {
     let (catalog, object) = of.address();
     (1..=places).any(|place| {
@@ -71,18 +70,18 @@ pub fn take_place(of: Shared, places: u16) -> bool {
     })
 }
 
-/// Locks exclude each other.
+/// An exclusive mode.
 const MODE: pg_sys::LOCKMODE = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
 
 thread_local! {
-    /// The locks that are held to the end of the process.
+    /// The locks held until the process ends.
     static KEPT: RefCell<Vec<pg_sys::LOCKTAG>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A lock that is held over transactions is one of the session, and any function that is called can give back all of
-/// those (`pg_advisory_unlock_all`). So it is held twice: by the session, which carries it from one transaction to the
-/// next, and by each transaction, which nobody can take it from. At the end of a transaction, when no more functions are
-/// called, the session holds it anew.
+/// Locks that outlive a transaction are session locks, and any function could release all of those
+/// (`pg_advisory_unlock_all`). So such a lock is held twice: by the session, across transactions, and by each
+/// transaction, from which nobody can release it. At the end of a transaction, when no more functions run, the session
+/// takes it anew.
 fn take(tag: pg_sys::LOCKTAG, until: Until) -> bool {
     if !acquire(&tag, false) {
         return false;
@@ -101,7 +100,7 @@ fn take(tag: pg_sys::LOCKTAG, until: Until) -> bool {
     true
 }
 
-/// Has this transaction hold what the process keeps: called when it begins.
+/// Lets this transaction hold the kept locks too; called when it begins.
 pub fn hold_kept() {
     KEPT.with_borrow(|kept| {
         for tag in kept {
@@ -110,8 +109,8 @@ pub fn hold_kept() {
     });
 }
 
-/// Has the session hold what the process keeps. What is held already is one number more in this process, so it can be
-/// done while a transaction aborts.
+/// Lets the session hold the kept locks again. They are already held by the process, so this only increments a counter,
+/// which is possible even while a transaction aborts.
 #[pg_guard]
 unsafe extern "C-unwind" fn carry(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
     if matches!(event, pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT | pg_sys::XactEvent::XACT_EVENT_ABORT) {
@@ -131,18 +130,18 @@ fn acquire(tag: &pg_sys::LOCKTAG, session: bool) -> bool {
 
 fn tag(table: pg_sys::Oid, key: i64) -> pg_sys::LOCKTAG {
     pg_sys::LOCKTAG {
-        // SAFETY: set when the backend connected to its database, constant since.
+        // SAFETY: set once when the backend connects to its database.
         locktag_field1: u32::from(unsafe { pg_sys::MyDatabaseId }),
         locktag_field2: u32::from(table),
         locktag_field3: key as u32,
         locktag_field4: 0,
         locktag_type: pg_sys::LockTagType::LOCKTAG_OBJECT as u8,
-        // That of advisory locks, which also end with a process that holds them over transactions.
+        // The method of advisory locks, whose session locks also end with the process.
         locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
     }
 }
 
-/// What tells tags apart.
+/// The fields that identify a lock.
 fn parts(tag: &pg_sys::LOCKTAG) -> [u32; 4] {
     let pg_sys::LOCKTAG { locktag_field1, locktag_field2, locktag_field3, locktag_field4, .. } = *tag;
     [locktag_field1, locktag_field2, locktag_field3, u32::from(locktag_field4)]

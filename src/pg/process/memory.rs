@@ -1,15 +1,15 @@
-//! Whether the system would give more memory. Where an allocation fails, Rust ends the process and with it the server,
-//! and where a control group is full, the kernel does: so whoever is about to take much asks first.
+//! Checks whether the system can provide more memory. Rust aborts on a failed allocation, which crashes the server, and
+//! the kernel kills processes of a full control group. So large allocations are checked in advance.
 
 use crate::error::{MemoryLimit, Result, SegrecError};
 use memmap2::MmapOptions;
 use std::fs;
 use std::path::Path;
 
-/// Less than this is not asked about: the reserve of the allocator serves it.
+/// Smaller requests are not checked; the allocator's reserve covers them.
 const LITTLE: u64 = 1 << 20;
 
-/// An error where the system would not give that many bytes to some work (a few words, the subject of a sentence).
+/// Returns an error if the system cannot provide `bytes` for `work`, which names the work as the subject of a sentence.
 ///
 /// # Errors
 /// [`SegrecError::NoMemoryFor`].
@@ -19,18 +19,18 @@ pub fn ask(work: &'static str, bytes: usize) -> Result<()> {
     limit.map_or(Ok(()), |limit| Err(SegrecError::NoMemoryFor { work, needed, limit }))
 }
 
-/// The error of work to which the system refused so many bytes.
+/// The error for work whose request for memory was refused.
 pub fn no_memory(work: &'static str, needed: u64) -> SegrecError {
     let limit = limit_below(needed).unwrap_or(MemoryLimit::Process);
     SegrecError::NoMemoryFor { work, needed, limit }
 }
 
-/// Whether the system would give that many bytes.
+/// Whether the system can provide that many bytes.
 pub fn gives(bytes: usize) -> bool {
     limit_below(bytes as u64).is_none()
 }
 
-/// What would keep this process from taking that many bytes more; none where nothing does.
+/// The limit that prevents this process from taking that many more bytes, if any.
 pub fn limit_below(bytes: u64) -> Option<MemoryLimit> {
     let given = usize::try_from(bytes).is_ok_and(|length| MmapOptions::new().len(length).map_anon().is_ok());
     if !given {
@@ -39,15 +39,15 @@ pub fn limit_below(bytes: u64) -> Option<MemoryLimit> {
     group_gives().filter(|&left| left < bytes).map(MemoryLimit::Group)
 }
 
-/// What the control groups of this process would still give, the least of all: none without a limit, or where the
-/// system does not say.
+/// The minimum that the control groups of this process still allow; `None` without a limit, or if it cannot be
+/// determined.
 fn group_gives() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     groups.lines().filter_map(of_hierarchy).min()
 }
 
-/// The files of a hierarchy of groups: where its root may be, the limit, the use, what of that is given back first, and
-/// what of this is not until it has been written.
+/// The files of a cgroup hierarchy: its possible roots, the limit, the usage, the reclaimable part of the usage, and
+/// the part of that which must be written back first.
 struct Files {
     roots: &'static [&'static str],
     limit: &'static str,
@@ -72,7 +72,7 @@ const SEPARATE: Files = Files {
     unwritten: ["total_dirty", "total_writeback"],
 };
 
-/// What the group that a line of `/proc/self/cgroup` names (number:controllers:path) and those it is in would give.
+/// What the group in a line of `/proc/self/cgroup` (number:controllers:path) and its ancestors still allow.
 fn of_hierarchy(line: &str) -> Option<u64> {
     let mut parts = line.splitn(3, ':').skip(1);
     let (controllers, path) = (parts.next()?, parts.next()?);

@@ -1,13 +1,13 @@
-//! The process in which our code runs, and those that it starts.
+//! The current process, and processes that it starts.
 //!
-//! - [`allocator`]: what happens where the system gives no memory
-//! - [`memory`]: whether the system would give more
-//! - [`small_blocks`]: memory contexts in which an error takes little
-//! - [`workers`]: a thread pool that PostgreSQL does not notice, with interrupts heard meanwhile
-//! - [`interrupts`]: interrupts that wait for a moment
+//! - [`allocator`]: handles a lack of memory
+//! - [`memory`]: checks whether the system can provide more memory
+//! - [`small_blocks`]: memory contexts in which errors need little memory
+//! - [`workers`]: a thread pool isolated from PostgreSQL
+//! - [`interrupts`]: holds off interrupts
 //! - [`background`]: dynamic background workers
-//! - [`lock`]: the locks that a training holds on its model, and places that are shared
-//! - [`backtraces`]: errors without them
+//! - [`lock`]: locks on models, studies and jobs, and places for jobs
+//! - [`backtraces`]: disables backtraces
 
 pub mod allocator;
 pub mod background;

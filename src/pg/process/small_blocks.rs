@@ -1,17 +1,17 @@
-//! Memory contexts of small blocks. A context that has grown asks for a megabyte where a few bytes are missing; if the
-//! system has none, PostgreSQL cannot even keep the error that says so, and ends the server. In a context of small blocks
-//! an error takes eight kilobytes.
+//! Memory contexts with small blocks. A context that has grown requests a megabyte when a few bytes are missing. If the
+//! system has no more memory, PostgreSQL cannot even store the error, and crashes the server. In a context with small
+//! blocks an error takes eight kilobytes.
 
 use pgrx::pg_sys;
 
-/// While it lives, the current memory context is a new one of small blocks, below the one before. What was made in it lives
-/// as long as that one.
+/// A guard: while it lives, the current memory context is a new one with small blocks, a child of the previous one.
+/// What is allocated in it lives as long as that one.
 pub struct SmallBlocks {
     before: pg_sys::MemoryContext,
 }
 
 impl SmallBlocks {
-    /// Makes the context current.
+    /// Creates the context and makes it current.
     pub fn new() -> Self {
         // SAFETY: the context that is current is alive, and so is one below it.
         unsafe {
@@ -26,7 +26,7 @@ impl SmallBlocks {
         }
     }
 
-    /// Frees what was made in it.
+    /// Frees everything that was allocated in the context.
     pub fn free(self) {
         // SAFETY: the context is the one made by `new`, and nobody looks into it any more.
         unsafe {
@@ -39,7 +39,7 @@ impl SmallBlocks {
 
 impl Drop for SmallBlocks {
     fn drop(&mut self) {
-        // SAFETY: undoes `new`; the context before is alive still.
+        // SAFETY: undoes `new`; the context before is still alive.
         unsafe { pg_sys::MemoryContextSwitchTo(self.before) };
     }
 }

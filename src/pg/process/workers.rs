@@ -1,5 +1,5 @@
-//! Threads beside PostgreSQL: a pool whose threads block every signal and never call into
-//! PostgreSQL, while the backend's own thread keeps hearing interrupts.
+//! A thread pool beside PostgreSQL. Its threads block all signals and never call PostgreSQL, while the backend's own
+//! thread continues to process interrupts.
 
 use super::allocator::{self, Thread};
 use super::memory;
@@ -14,14 +14,14 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long the backend's thread waits between looks at its interrupts.
+/// The interval between checks for interrupts on the backend's thread.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// What a thread takes for itself: its stack of 2 MB, and what the C library allocates when it begins, for which it
-/// ends the process where there is nothing.
+/// Memory per thread: a stack of 2 MB, and what the C library allocates at its start, where a failure would abort the
+/// process.
 const THREAD_BYTES: usize = 3 << 20;
 
-/// A pool of threads, which have ended when it is dropped.
+/// A pool of threads, which end before it is dropped.
 pub struct Workers {
     pool: Option<ThreadPool>,
     threads: Vec<JoinHandle<()>>,
@@ -34,7 +34,7 @@ impl Drop for Workers {
             std::mem::forget(self.pool.take());
             return;
         }
-        // The threads end once their pool is gone.
+        // The threads end once their pool is dropped.
         drop(self.pool.take());
         for thread in self.threads.drain(..) {
             let _ = thread.join();
@@ -42,7 +42,7 @@ impl Drop for Workers {
     }
 }
 
-/// Hears interrupts on the backend's own thread.
+/// An observer that processes interrupts on the backend's own thread.
 struct Interrupts;
 
 impl Observer for Interrupts {
@@ -53,19 +53,19 @@ impl Observer for Interrupts {
     }
 }
 
-/// Whether an interrupt waits that ends the statement or the session.
+/// Whether an interrupt is pending that ends the statement or the session.
 pub fn is_asked_to_stop() -> bool {
     // SAFETY: signal handlers set them, this thread reads them.
     unsafe { pg_sys::QueryCancelPending != 0 || pg_sys::ProcDiePending != 0 }
 }
 
-/// Processes interrupts. A cancel raises an error, and so does memory that has run short.
+/// Processes interrupts. A cancel, or a shortage of memory, raises an error.
 pub fn look() {
     pg_sys::check_for_interrupts!();
     allocator::check();
 }
 
-/// Runs `work` on this thread. An interrupt that raises an error first stops the work.
+/// Runs `work` on this thread. If an interrupt would raise an error, stops the work first.
 pub fn run_alone<T>(work: impl FnOnce(&dyn Observer) -> T) -> T {
     allocator::begin();
     let result = work(&Interrupts);
@@ -73,9 +73,9 @@ pub fn run_alone<T>(work: impl FnOnce(&dyn Observer) -> T) -> T {
     result
 }
 
-/// All signals blocked in the calling thread; restores the mask when dropped.
+/// Blocks all signals in the calling thread; restores the mask when dropped.
 struct SignalsBlocked {
-    /// None where nothing was changed.
+    /// The previous mask; `None` if nothing was changed.
     previous: Option<SigSet>,
 }
 
@@ -91,7 +91,7 @@ impl Drop for SignalsBlocked {
     }
 }
 
-/// What the threads tell the backend: progress through a channel, and hear: whether to stop.
+/// Connects the threads with the backend: sends progress through a channel, and receives the request to stop.
 struct Messenger<'a> {
     begin: Instant,
     sender: mpsc::SyncSender<Progress>,
@@ -100,7 +100,7 @@ struct Messenger<'a> {
 
 impl Observer for Messenger<'_> {
     fn report(&self, progress: Progress) {
-        // A full channel or a backend that stopped listening costs a report, nothing else.
+        // If the channel is full or the backend no longer listens, only this report is lost.
         let _ = self.sender.try_send(progress);
     }
 
@@ -114,10 +114,10 @@ impl Observer for Messenger<'_> {
 }
 
 impl Workers {
-    /// A pool of `threads` threads that inherit and keep a mask of all signals.
+    /// Creates a pool of `threads` threads, which inherit a mask that blocks all signals.
     ///
     /// # Errors
-    /// [`SegrecError::Threads`], [`SegrecError::NoMemoryFor`] where the operating system gives no more threads, or no
+    /// [`SegrecError::Threads`], [`SegrecError::NoMemoryFor`] if the operating system provides no more threads, or no
     /// memory for them.
     pub fn new(threads: usize) -> Result<Self> {
         memory::ask("a pool of threads", threads * THREAD_BYTES)?;
@@ -140,8 +140,8 @@ impl Workers {
         Ok(Self { pool: Some(pool), threads: handles })
     }
 
-    /// Runs `work` on the pool. Meanwhile this thread passes progress to `progress` and processes
-    /// interrupts; an interrupt that raises an error or ends the session first stops the work and waits for it.
+    /// Runs `work` on the pool. Meanwhile this thread passes progress to `progress` and processes interrupts. If one
+    /// would raise an error or end the session, stops the work and waits for it first.
     pub fn run<T: Send>(
         &self,
         work: impl FnOnce(&dyn Observer) -> T + Send,

@@ -1,8 +1,8 @@
-//! Who acts, and what they may do.
+//! Rights and roles.
 //!
-//! - [`rights`]: what the current role may read
-//! - [`owner`]: acting as the owner of the catalog for a moment
-//! - [`search_path`]: where the caller's names are looked for
+//! - [`rights`]: what the current role may read and do
+//! - [`owner`]: acts as the owner of the catalog
+//! - [`search_path`]: the schemas of the caller's search path
 
 pub mod owner;
 pub mod rights;

@@ -1,14 +1,14 @@
-//! Acting as the owner of the catalog for a moment, as foreign keys do (`ri_triggers.c`): user id and
-//! search path change, and change back however the moment ends.
+//! Acts temporarily as the owner of the catalog, like foreign keys do (`ri_triggers.c`): user id and search path are
+//! changed, and restored in any case.
 //!
-//! Only fixed statements of `crate::catalog` run inside. The caller's rights are checked before.
+//! Only fixed statements of `crate::catalog` run as the owner; the caller's rights must be checked before.
 
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
-/// The oid and the owner of a table; `None` where there is none. Answered from caches.
+/// The oid and the owner of a table; `None` if it does not exist. Answered from caches.
 pub fn table_and_owner(schema: &CStr, table: &CStr) -> Option<(pg_sys::Oid, pg_sys::Oid)> {
-    // SAFETY: both names end with a zero byte; the relation is open while its owner is read.
+    // SAFETY: both names are NUL-terminated; the relation is open while its owner is read.
     unsafe {
         let namespace = pg_sys::get_namespace_oid(schema.as_ptr(), true);
         let oid = pg_sys::get_relname_relid(table.as_ptr(), namespace);
@@ -22,12 +22,12 @@ pub fn table_and_owner(schema: &CStr, table: &CStr) -> Option<(pg_sys::Oid, pg_s
     }
 }
 
-/// The search path of everything that we write ourselves. Temporary tables come last, and hold no functions.
+/// The search path of all our own statements. Temporary tables come last; functions are never looked up there.
 const PATH: &CStr = c"pg_catalog, pg_temp";
 
-/// Settings of the caller's that would reach into statements of the owner, and what these run with: what is written, sorted
-/// and indexed goes to no place to which only the owner has a right; numbers that become text keep all their digits;
-/// gathering statistics waits for nobody.
+/// Settings of the caller that would affect the owner's statements, and the values used for these instead. Tables,
+/// sorts and indexes do not go to a tablespace on which only the owner has rights; numbers converted to text keep all
+/// their digits; delays of vacuum and analyze do not apply.
 const PINNED: [(&CStr, &CStr); 5] = [
     (c"default_tablespace", c""),
     (c"temp_tablespaces", c""),
@@ -36,12 +36,12 @@ const PINNED: [(&CStr, &CStr); 5] = [
     (c"vacuum_cost_delay", c"0"),
 ];
 
-/// Sets a setting, until the level of nesting ends.
+/// Changes a setting until the nesting level ends.
 ///
 /// # Safety
 /// A level of nesting has begun, and there is such a setting.
 unsafe fn save(name: &CStr, value: &CStr) {
-    // SAFETY: both end with a zero byte; the call is that of `fmgr_security_definer`.
+    // SAFETY: both are NUL-terminated; the call is that of `fmgr_security_definer`.
     unsafe {
         pg_sys::set_config_option(
             name.as_ptr(),
@@ -56,16 +56,16 @@ unsafe fn save(name: &CStr, value: &CStr) {
     }
 }
 
-/// While it lives, names and operators of statements are resolved in `pg_catalog` only.
+/// A guard: while it lives, names and operators in statements are resolved in `pg_catalog` only.
 pub struct PinnedPath {
-    /// None where it was pinned already.
+    /// `None` if the path was pinned already.
     nest_level: Option<i32>,
 }
 
 impl PinnedPath {
     /// Pins the search path until dropped.
     pub fn new() -> Self {
-        // SAFETY: reads a setting, a text that ends with a zero byte or null; the calls are those of
+        // SAFETY: reads a setting, a NUL-terminated text or null; the calls are those of
         // `fmgr_security_definer`, in their order.
         let nest_level = unsafe {
             let path = pg_sys::namespace_search_path;
@@ -91,7 +91,7 @@ impl Drop for PinnedPath {
     }
 }
 
-/// While it lives, statements run as `owner`, with the search path and other settings pinned.
+/// A guard: while it lives, statements run as `owner`, with the search path and other settings pinned.
 pub struct ActingAs {
     previous_user: pg_sys::Oid,
     previous_context: i32,
@@ -114,7 +114,7 @@ impl ActingAs {
                     | pg_sys::SECURITY_NOFORCE_RLS as i32,
             );
         }
-        // The path first, since it is given back last.
+        // Pin the path first, since it must be restored last.
         let path = PinnedPath::new();
         // SAFETY: the settings are PostgreSQL's own, and have values.
         let nest_level = unsafe {

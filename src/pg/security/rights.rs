@@ -1,5 +1,5 @@
-//! What the current role may read, answered from caches in well under a microsecond. A role changes within a
-//! session (`SET ROLE`, `SECURITY DEFINER`), so it is asked at every call.
+//! What the current role may read and do, answered from caches in well under a microsecond. The role can change within
+//! a session (`SET ROLE`, `SECURITY DEFINER`), so it is checked at every call.
 
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -9,13 +9,13 @@ pub fn current_role() -> pg_sys::Oid {
     unsafe { pg_sys::GetUserId() }
 }
 
-/// Whether the current role may do what another may: `pg_has_role(role, 'USAGE')`.
+/// Whether the current role has the privileges of another: `pg_has_role(role, 'USAGE')`.
 pub fn acts_for(role: pg_sys::Oid) -> bool {
     // SAFETY: looks both roles up in the catalog.
     unsafe { pg_sys::has_privs_of_role(current_role(), role) }
 }
 
-/// Whether there is such a role.
+/// Whether the role exists.
 pub fn is_role(role: pg_sys::Oid) -> bool {
     // SAFETY: looks the role up in the catalog; the name is a copy in the current memory context.
     unsafe {
@@ -33,12 +33,12 @@ pub fn is_superuser() -> bool {
     unsafe { pg_sys::superuser() }
 }
 
-/// Whether the current role may read these columns of a relation. Of what is gone it says yes: reading it raises
-/// PostgreSQL's own error.
+/// Whether the current role may read these columns of a relation. True for columns or relations that are gone, since
+/// reading them raises PostgreSQL's own error.
 pub fn may_read<'a>(relation: pg_sys::Oid, columns: impl IntoIterator<Item = &'a CStr>) -> bool {
     let role = current_role();
     let select = pg_sys::ACL_SELECT as pg_sys::AclMode;
-    // SAFETY: the out-pointer is valid, the names end with a zero byte; what the calls look at is in the catalog, or
+    // SAFETY: the out-pointer is valid, the names are NUL-terminated; what the calls look at is in the catalog, or
     // they say that it is not.
     unsafe {
         let mut missing = false;
@@ -59,11 +59,11 @@ pub fn may_read<'a>(relation: pg_sys::Oid, columns: impl IntoIterator<Item = &'a
     }
 }
 
-/// Whether the server lets a role connect to this database by itself. Since 17 a background process may leave out
-/// whether it may log in.
+/// Whether the server would let a role connect to this database. Since 17, background workers may skip the check of the
+/// right to log in.
 pub fn may_connect(role: pg_sys::Oid) -> bool {
     let connect = pg_sys::ACL_CONNECT as pg_sys::AclMode;
-    // SAFETY: set when the backend connected to its database, constant since.
+    // SAFETY: set once when the backend connects to its database.
     let database = unsafe { pg_sys::MyDatabaseId };
     // SAFETY: looks the database up in the catalog.
     #[cfg(any(feature = "pg14", feature = "pg15"))]
@@ -94,14 +94,14 @@ fn may_log_in(role: pg_sys::Oid) -> bool {
     }
 }
 
-/// Whether PostgreSQL runs this for whoever maintains a table: functions of indexes under ANALYZE, REFRESH MATERIALIZED
-/// VIEW, REINDEX, CLUSTER and CREATE INDEX. The owner of the table chose what runs, and somebody else when.
+/// Whether a security-restricted operation is active: ANALYZE, REFRESH MATERIALIZED VIEW, REINDEX, CLUSTER or CREATE
+/// INDEX runs functions chosen by the table's owner at a moment chosen by someone else.
 pub fn is_restricted() -> bool {
     // SAFETY: reads a variable.
     unsafe { pg_sys::InSecurityRestrictedOperation() }
 }
 
-/// Whether a role may use the names in a schema.
+/// Whether a role has USAGE on a schema.
 fn may_look_into(schema: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     let usage = pg_sys::ACL_USAGE as pg_sys::AclMode;
     // SAFETY: looks the schema up in the catalog.

@@ -1,11 +1,11 @@
-//! The schemas in which the caller's names are looked for.
+//! The schemas of the caller's search path.
 
 use crate::error::or_raise;
 use crate::pg::datums::encoding::decode;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
-/// The names of the schemas of the search path that there are, in its order, without those that it has by itself.
+/// The names of the existing schemas in the search path, in order, without implicit ones.
 pub fn search_path() -> Vec<String> {
     let mut names = Vec::new();
     // SAFETY: the list is of oids, and ours to free; a name is a copy in the current memory context, or null where the

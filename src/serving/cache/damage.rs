@@ -1,9 +1,9 @@
-//! What happens to a file that is damaged.
+//! Handling of damaged cache files.
 
 use crate::error::{SegrecError, log};
 use std::path::Path;
 
-/// Deletes a damaged file and says so in the server's log.
+/// Deletes a damaged file and reports it in the server log.
 pub fn damaged(path: &Path, error: &SegrecError) {
     let _ = std::fs::remove_file(path);
     let reason = match error {

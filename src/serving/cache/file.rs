@@ -1,5 +1,5 @@
-//! The file of a version as a session maps it. A section is verified before it is first read, so that a first
-//! call pays for what it uses: a checksum takes about a tenth of a second for a gigabyte.
+//! A version's cache file, mapped into a session. Sections are verified lazily, before they are first read, so that a
+//! first call pays only for what it uses: a checksum takes about a tenth of a second per gigabyte.
 
 use super::damage::damaged;
 use super::format::{Directory, FactorSections, PopularSections, ScorerSection, Section};
@@ -17,37 +17,37 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file that is mapped.
+/// A mapped cache file.
 pub struct CacheFile {
     path: PathBuf,
     mapped: Mapped,
     directory: Directory,
-    /// Where verified sections begin.
+    /// The offsets of verified sections.
     verified: RefCell<HashSet<u64>>,
 }
 
-/// Factors of items, as they are and as codes.
+/// Item factors, exact and quantized.
 #[derive(Clone, Copy)]
 pub struct MappedFactors<'a> {
-    /// As they are.
+    /// The exact factors.
     pub exact: Rows<'a>,
     pub codes: Codes<'a>,
 }
 
 #[derive(Clone, Copy)]
 pub struct SegmentParts<'a> {
-    /// Its items, ascending.
+    /// The segment's items, ascending.
     pub items: &'a [u32],
-    /// Their own factors; no rows where it has none.
+    /// The segment's own factors of its items; no rows if it has none.
     pub factors: MappedFactors<'a>,
-    /// What its users' fold-in shares; empty where it has no factors.
+    /// The part of the fold-in system that all its users share; empty without own factors.
     pub base: &'a [f32],
-    /// Its items by popularity.
+    /// The segment's items by popularity.
     pub popular: Popular<'a>,
 }
 
 impl CacheFile {
-    /// Maps the file of a version; `None` where there is none.
+    /// Maps the file of a version; `None` if it does not exist.
     pub fn open(path: &Path, version_id: i64) -> Result<Option<Self>> {
         let failed = |reason: String| SegrecError::CacheDamaged { file: path.display().to_string(), reason };
         let file = match File::open(path) {
@@ -60,7 +60,7 @@ impl CacheFile {
             return Err(failed("it is of another version".to_owned()));
         }
         let file = Self { path: path.to_owned(), mapped, directory, verified: RefCell::default() };
-        // What calls read without asking.
+        // Verify now what the accessors below return without checking.
         let Directory { ids, ends, popular, .. } = &file.directory;
         for section in [ids, ends, &popular.items, &popular.values] {
             file.verify(section)?;
@@ -68,7 +68,7 @@ impl CacheFile {
         Ok(Some(file))
     }
 
-    /// Reads everything once, for work that must not stop in the middle.
+    /// Verifies all sections at once, for work that must not fail halfway.
     pub fn verify_all(&self) -> Result<()> {
         self.parts().try_for_each(|section| self.verify(section))
     }
@@ -79,7 +79,7 @@ impl CacheFile {
         Self { verified: RefCell::new(offsets), ..self }
     }
 
-    /// All but those that are verified when the file is opened.
+    /// The sections that are verified lazily.
     fn parts(&self) -> impl Iterator<Item = &Section> {
         let Directory { backbone, scorers, base, segments, .. } = &self.directory;
         let FactorSections { exact, codes, measures } = backbone;
@@ -115,7 +115,7 @@ impl CacheFile {
         self.mapped.bytes().get(section.offset as usize..end as usize)
     }
 
-    /// A verified section as numbers.
+    /// Reinterprets a verified section as numbers.
     fn numbers<T: AnyBitPattern>(&self, section: &Section) -> &[T] {
         self.bytes(section).and_then(|bytes| try_cast_slice(bytes).ok()).unwrap_or_default()
     }
@@ -125,7 +125,7 @@ impl CacheFile {
         Ok(self.numbers(section))
     }
 
-    /// The ids of items.
+    /// The ids of the items.
     pub fn ids(&self) -> SortedIds<'_> {
         let Directory { kind, ids, ends, .. } = &self.directory;
         match kind {
@@ -135,7 +135,7 @@ impl CacheFile {
         }
     }
 
-    /// What is popular with everybody.
+    /// Popularity among all users.
     pub fn popular(&self) -> Popular<'_> {
         let PopularSections { items, values } = &self.directory.popular;
         Popular { items: self.numbers(items), values: self.numbers(values) }
@@ -157,7 +157,7 @@ impl CacheFile {
         }
     }
 
-    /// What a scorer is stored as besides factors.
+    /// The stored sections of a scorer, besides factors.
     pub fn sections(&self, scorer: &str) -> Result<StoredSections<'_>> {
         let of_scorer = self.directory.scorers.iter().filter(|section| section.scorer == scorer);
         let section = |own: &ScorerSection| {
@@ -182,12 +182,12 @@ impl CacheFile {
         Ok(StoredSections::new(named.collect::<Result<_>>()?))
     }
 
-    /// What all users' fold-in against the backbone shares.
+    /// The part of the backbone's fold-in system that all users share.
     pub fn base(&self) -> Result<&[f32]> {
         self.read(&self.directory.base)
     }
 
-    /// The parts of a segment, by its number; `None` where there is no such segment.
+    /// The parts of a segment, by number; `None` if there is no such segment.
     pub fn segment(&self, number: usize) -> Result<Option<SegmentParts<'_>>> {
         let Some(sections) = self.directory.segments.get(number) else {
             return Ok(None);

@@ -1,33 +1,33 @@
-//! What stands where in the file of a version.
+//! The layout of a version's cache file.
 //!
-//! A header of [`HEADER`] bytes, sections at multiples of [`ALIGNMENT`], the directory. Numbers are as the
-//! machine has them, since a file never leaves its server. The header names the place and the checksum of the
-//! directory, which ends the file; the directory names the place and the checksum of every section.
+//! A file consists of a header of [`HEADER`] bytes, sections at multiples of [`ALIGNMENT`], and the directory. Numbers
+//! are in native byte order, since a file never leaves its server. The header holds the offset and checksum of the
+//! directory, which ends the file; the directory holds the offset and checksum of every section.
 
 use bytemuck::{Pod, Zeroable, bytes_of, cast};
 use segrec_engine::interactions::IdKind;
 use segrec_engine::scorers::sections::SectionKind;
 use serde::{Deserialize, Serialize};
 
-/// What a file begins with; the last byte is the format, to be raised when it changes.
+/// Magic bytes; the last one is the format version, which must be raised with every change of the layout.
 const MAGIC: [u8; 8] = *b"segrec\0\x03";
-/// Bytes of the header.
+/// The size of the header in bytes.
 pub const HEADER: usize = size_of::<Header>();
-/// Sections begin at multiples of this: a line of the processor's cache.
+/// The alignment of sections, one cache line.
 pub const ALIGNMENT: u64 = 64;
 
-/// What a file begins with.
+/// The header.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Header {
     magic: [u8; 8],
-    /// Where the directory begins.
+    /// The offset of the directory.
     offset: u64,
-    /// The bytes of the directory.
+    /// The length of the directory in bytes.
     length: u64,
-    /// The CRC-32 of these.
+    /// The CRC-32 of the directory.
     checksum: u32,
-    /// The CRC-32 of all that stands before it.
+    /// The CRC-32 of the preceding header fields.
     own_checksum: u32,
 }
 
@@ -37,90 +37,90 @@ impl Header {
     }
 }
 
-/// A part of the file.
+/// The location of a section.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
-    /// Where it begins.
+    /// The offset in the file.
     pub offset: u64,
     /// Its length in bytes.
     pub length: u64,
-    /// The CRC-32 of these.
+    /// The CRC-32 of the section.
     pub checksum: u32,
 }
 
-/// All sections of a version.
+/// The locations of all sections of a version.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Directory {
-    /// The version's key.
+    /// The key of the version.
     pub version_id: i64,
-    /// The kind of the items' ids.
+    /// The type of the item ids.
     pub kind: IdKind,
-    /// Columns of factors.
+    /// The number of factors.
     pub factors: u64,
-    /// The ids of items in their own order: i64, 16 bytes, or UTF-8 one after the other.
+    /// The sorted item ids: i64, 16 bytes each, or concatenated UTF-8.
     pub ids: Section,
-    /// Where each id of text ends (u64).
+    /// The end of each text id (u64).
     pub ends: Section,
-    /// Items, the most popular first.
+    /// The items, most popular first.
     pub popular: PopularSections,
     pub backbone: FactorSections,
-    /// What its scorers are stored as besides factors.
+    /// The scorers' sections besides factors.
     pub scorers: Vec<ScorerSection>,
-    /// The part of the fold-in's system that all users share: k × k f32; empty where nothing is folded in.
+    /// The part of the fold-in system that all users share: k × k f32; empty if nothing is folded in.
     pub base: Section,
-    /// Of each segment, in the order of their ids.
+    /// The sections of each segment, ordered by segment id.
     pub segments: Vec<SegmentSections>,
 }
 
-/// A section of a scorer.
+/// A stored section of a scorer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScorerSection {
     pub scorer: String,
-    /// Its name within the scorer.
+    /// The name within the scorer.
     pub name: String,
     pub kind: SectionKind,
-    /// Columns of a dense one.
+    /// The number of columns of a dense section.
     pub columns: u64,
-    /// Where it lies. Of a sparse one three parts: of each item the word at which its row begins (u64), of each the number
-    /// of its entries (u32), and the rows: the numbers of items (u32, ascending), then their weights (f32). Of a dense one
-    /// rows (f32), of an opaque one bytes.
+    /// The locations of its parts. A sparse section has three: the word at which each item's row begins (u64), the
+    /// number of entries of each row (u32), and the rows, each with its items (u32, ascending) followed by their
+    /// weights (f32). A dense section has its rows (f32), an opaque one its bytes.
     pub parts: Vec<Section>,
 }
 
-/// Factors of items.
+/// The sections of item factors.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct FactorSections {
-    /// As they are: items × k f32.
+    /// The exact factors, items × k f32.
     pub exact: Section,
-    /// As codes: items × k i8.
+    /// The codes, items × k i8.
     pub codes: Section,
-    /// The scale of each row of codes and the row's length (2 f32).
+    /// The scale and the length of each row (2 f32).
     pub measures: Section,
 }
 
-/// Items by popularity.
+/// Items ordered by popularity.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct PopularSections {
     /// The items (u32).
     pub items: Section,
-    /// How popular each is (f32).
+    /// The popularity of each item (f32).
     pub values: Section,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct SegmentSections {
-    /// Its items (u32), ascending.
+    /// The segment's items (u32), ascending.
     pub items: Section,
-    /// Their own factors; empty where it has none.
+    /// Its own factors; empty if it has none.
     pub factors: FactorSections,
-    /// As [`Directory::base`], against these.
+    /// As [`Directory::base`], for the segment's own factors.
     pub base: Section,
     /// Its items by popularity.
     pub popular: PopularSections,
 }
 
 impl Directory {
-    /// The header of a file that ends with this directory, and the directory's bytes.
+    /// Encodes the directory to be written at `offset`, and the header of the file.
     pub fn encode(&self, offset: u64) -> Result<([u8; HEADER], Vec<u8>), String> {
         let bytes = postcard::to_stdvec(self).map_err(|error| error.to_string())?;
         let header = Header {
@@ -133,7 +133,7 @@ impl Directory {
         Ok((cast(Header { own_checksum: header.sum(), ..header }), bytes))
     }
 
-    /// The directory of a file, or what is wrong with the file.
+    /// Decodes the directory of a file, or says what is wrong with the file.
     pub fn decode(file: &[u8]) -> Result<Self, &'static str> {
         let (header, _) = file.split_first_chunk::<HEADER>().ok_or("it ends within its header")?;
         let header: Header = cast(*header);

@@ -1,14 +1,14 @@
-//! The file through which all sessions share a deployed version: written once from the version's tables,
-//! mapped by whoever serves it, so that a session holds nothing of it itself.
+//! The cache file of a deployed version. It is written once from the version's tables and mapped by all sessions that
+//! serve the version, so that no session needs memory of its own for it.
 //!
-//! - [`format`]: what stands where in it
-//! - [`open`]: opens the file of a version
-//! - [`file`]: a file as it is mapped, each part verified before it is first read
-//! - [`write`]: from tables to a file
-//! - [`damage`]: what happens to a file that is damaged
+//! - [`format`]: the layout
+//! - [`open`]: opens the file of a version, or writes it first
+//! - [`file`]: a mapped file, whose sections are verified before they are first read
+//! - [`write`]: writes a file from the tables
+//! - [`damage`]: handling of damaged files
 //!
-//! The tables are the truth. A file that is missing, of another format or damaged is written again; that of a
-//! version that is not deployed any more goes when the next one is written.
+//! The tables are authoritative. A file that is missing, damaged or of another format is rewritten. The file of a
+//! version that is no longer deployed is deleted when the next one is written.
 
 mod damage;
 pub mod file;

@@ -1,4 +1,4 @@
-//! Opening the file of a version, which is written first where it is not there.
+//! Opens the cache file of a version, writing it first if necessary.
 
 use super::damage::damaged;
 use super::file::CacheFile;
@@ -13,7 +13,7 @@ use segrec_engine::scorers::registry::sections_of;
 use std::io;
 use std::path::Path;
 
-/// The file of a version: mapped as it is, or written first.
+/// Maps the file of a version; writes it first if it is missing or unusable.
 pub fn open(
     model: &Model,
     version_id: i64,
@@ -34,7 +34,7 @@ pub fn open(
         return Ok(file);
     }
     let gone = || SegrecError::VersionGone { model: model.name.clone() };
-    // A restore may have left them out.
+    // A restore may have omitted the rows of these tables.
     let are_there = sections::are_those(version_id, &sections_of(&stored.decided.blend))?;
     if !are_there
         || !sections::are_whole(version_id)?
@@ -43,7 +43,7 @@ pub fn open(
         return Err(gone());
     }
     let deployed = versions::deployed()?;
-    // Only who has the right to write makes unfinished files, so these are of processes that were killed.
+    // Holding the lock to write, so unfinished files can only be those of killed processes.
     remove_files(|version, of| of != Some(table) || !deployed.contains(&version));
     let unfinished = Unfinished::create(&path).map_err(failed)?;
     write(&unfinished.file, version_id, kind, stored, &path)?;
@@ -56,13 +56,13 @@ pub fn open(
         .map(CacheFile::written)
         .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile")))?;
     if versions::is_dropped(version_id)? {
-        // Whoever dropped it did not find the file. This session has it mapped.
+        // The version was dropped meanwhile, and that transaction did not see the file. This session has it mapped.
         let _ = std::fs::remove_file(&path);
     }
     Ok(file)
 }
 
-/// The file where it is there and as it should be; one that is not goes.
+/// Maps an existing file; deletes it if it is unusable.
 fn existing(path: &Path, version_id: i64) -> Option<CacheFile> {
     match CacheFile::open(path, version_id) {
         Ok(file) => file,

@@ -1,6 +1,5 @@
-//! From the tables of a version to its file. Rows are streamed: a megabyte of factors and one of neighbours
-//! wait to be written; of every item its id, its popularity and the place of its neighbours are held, and the codes
-//! of one segment.
+//! Writes a version's cache file from its tables. Rows are streamed through write buffers of a megabyte. Held in memory
+//! are the id, popularity and neighbour offset of every item, and the codes of one segment.
 
 use super::format::{
     ALIGNMENT, Directory, FactorSections, HEADER, PopularSections, ScorerSection, Section, SegmentSections,
@@ -23,10 +22,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// Bytes that are held of an item besides its id: how popular it is, twice when that is sorted, its measures, where its
-/// neighbours lie, and its id as text and as it is written.
+/// Bytes held per item besides its id: its popularity, twice while it is sorted; its measures; the offset of its
+/// neighbours; and its id, both as text and encoded.
 const ITEM_BYTES: usize = 128;
-/// Bytes that wait to be written.
+/// The size of a write buffer in bytes.
 const BUFFER: usize = 1 << 20;
 
 /// Writes the file of a version.
@@ -68,7 +67,7 @@ pub fn write(
     for (segment, gram) in stored.segments.iter().zip(grams.segments) {
         let own_base = gram.filter(|_| segment.own_factors).map_or_else(Vec::new, |gram| base(&gram));
         let exact = !own_base.is_empty();
-        // Rows lie in the order in which a training wrote them, that of items, unless somebody moved them.
+        // Rows normally arrive in the order of items, in which a training writes them, but that is not guaranteed.
         let mut rows = segment_rows(&writer, version_id, segment.id, exact, false)?;
         if !rows.items.is_sorted() {
             rows = segment_rows(&writer, version_id, segment.id, exact, true)?;
@@ -90,7 +89,7 @@ pub fn write(
     writer.finish(directory)
 }
 
-/// The items of a segment: their exact factors are behind the end of the file, the rest waits.
+/// The items of a segment. Their exact factors are already written past the end of the file; the rest is in memory.
 struct SegmentRows {
     items: Vec<u32>,
     popularity: Vec<f32>,
@@ -111,7 +110,7 @@ fn segment_rows(
         SegmentRows { items, popularity, exact: exact_rows, codes: Vec::new(), measures: Vec::new() };
     stream_segment_items(version_id, segment, sorted, &mut |item, popularity, row| {
         if rows.items.len() == rows.items.capacity() {
-            // All of it doubles.
+            // All vectors may have doubled.
             let of_item = size_of::<(u32, f32)>() + if exact { row.len() + size_of::<[f32; 2]>() } else { 0 };
             ask("the file of a version", 2 * (rows.items.len() + 1) * of_item)?;
         }
@@ -126,7 +125,7 @@ fn segment_rows(
     Ok(rows)
 }
 
-/// What is written of items, and what is still needed of them.
+/// The sections of items, and what is still needed to finish them.
 struct Items {
     ids: Ids,
     popularity: Vec<f32>,
@@ -179,7 +178,7 @@ fn write_items(
     Ok(Items { ids, popularity, backbone })
 }
 
-/// The parts of a section of a scorer; rows pass one by one.
+/// Writes the parts of a scorer's section; rows are streamed.
 fn write_section(
     writer: &mut Writer<'_>,
     version_id: i64,
@@ -225,7 +224,7 @@ fn write_section(
     }
 }
 
-/// Ids must lie in their own order, in which a training numbers them.
+/// Writes ids, which must be sorted, as a training numbers them.
 fn write_ids(writer: &mut Writer<'_>, ids: Ids) -> Result<(Section, Section)> {
     if !ids.order().is_sorted() {
         return Err(SegrecError::VersionDamaged {
@@ -257,7 +256,7 @@ impl Writer<'_> {
         self.file.write_all_at(bytes, at).map_err(|error| self.failed(&error))
     }
 
-    /// A section of that length, written later.
+    /// Reserves a section of that length, to be written later.
     fn reserve(&mut self, length: u64) -> Section {
         let section = Section { offset: self.end, length, checksum: 0 };
         self.end = (self.end + length).next_multiple_of(ALIGNMENT);
@@ -281,9 +280,9 @@ impl Writer<'_> {
         Ok(self.reserve(appended.at - appended.offset))
     }
 
-    /// Sums up the sections as they are in the file, and writes the directory and the header.
+    /// Computes the checksums of the sections from the file, and writes the directory and the header.
     fn finish(self, mut directory: Directory) -> Result<()> {
-        // The file ends where the directory begins.
+        // The directory ends the file.
         self.file.set_len(self.end).map_err(|error| self.failed(&error))?;
         let mapped = Mapped::new(self.file).map_err(|error| self.failed(&error))?;
         let sum = |section: &mut Section| {
@@ -307,7 +306,7 @@ impl Writer<'_> {
     }
 }
 
-/// Bytes that follow each other from a place on.
+/// A buffered writer that appends from an offset on.
 struct Appended {
     offset: u64,
     at: u64,
@@ -332,7 +331,7 @@ impl Appended {
     }
 }
 
-/// Rows of one length that come in nearly the order of their numbers.
+/// A buffered writer of fixed-length rows that arrive almost in order.
 struct Placed {
     section: Section,
     rows: Appended,

@@ -1,8 +1,8 @@
 //! The backbone: implicit-feedback alternating least squares over all users.
 //!
-//! Users are solved against the start, then every sweep solves all items and all users, exactly.
-//! So the factors after a sweep are always what training could end with: user factors are what
-//! fold-in gives.
+//! The first half-sweep solves the users against the initial item factors. Every sweep then solves all items and
+//! all users exactly. Training can stop after any sweep, because the user factors always equal what fold-in
+//! would compute.
 
 use super::fixed_side::FixedSide;
 use super::options::AlsOptions;
@@ -19,33 +19,33 @@ use rand_distr::Normal;
 /// Factors of all users and items in one common basis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backbone {
-    /// users × k.
+    /// User factors P, users × k.
     pub user_factors: Matrix,
-    /// items × k.
+    /// Item factors Q, items × k.
     pub item_factors: Matrix,
-    /// The loss after every sweep.
+    /// The training loss after each sweep.
     pub losses: Vec<f64>,
 }
 
-/// Where training starts.
+/// The initial item factors.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Start {
-    /// Random item factors from this seed.
+    /// Random item factors drawn with this seed.
     Random(u64),
-    /// Item factors (items × k) of an earlier version. Rows of zeros, items that version did not
-    /// know, start at random.
+    /// Item factors (items × k) of an earlier version. Zero rows mark items that version did not have; they start
+    /// at random.
     Items(Matrix),
 }
 
-/// Asked after every sweep (from 1) with the user and item factors, in one common basis; `true` ends
-/// the training with these factors. The basis is another one after every sweep, products are not.
+/// Called after every sweep (counted from 1) with the user and item factors; returning `true` stops training with
+/// these factors. Both matrices share one basis, which changes from sweep to sweep; their products do not.
 pub type Watch<'a> = &'a mut dyn FnMut(usize, &Matrix, &Matrix) -> Result<bool>;
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "backbone";
 
 impl Backbone {
-    /// Trains all sweeps of the options.
+    /// Trains for the number of sweeps given in the options.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`], [`EngineError::NotFinite`], [`EngineError::Shape`] where the
@@ -59,7 +59,7 @@ impl Backbone {
         Self::train_watched(interactions, options, start, &mut |_, _, _| Ok(false), observer)
     }
 
-    /// Trains until `watch` says that it is enough, at most all sweeps of the options.
+    /// Trains until `watch` returns `true`, for at most the number of sweeps given in the options.
     ///
     /// # Errors
     /// Those of [`Self::train`] and of `watch`.
@@ -129,12 +129,11 @@ impl Start {
     }
 }
 
-/// Where training starts without anything known: rows × k values from N(0, 0.1/√k) (Rendle et al.
-/// 2021, §4).
+/// Random initial factors: rows × k values from N(0, 0.1/√k) (Rendle et al. 2021, §4).
 pub fn initial_factors(rows: usize, k: usize, seed: u64) -> Matrix {
     let mut random = seed::random(seed, "backbone");
     let mut factors = Matrix::zeros(rows, k);
-    // The deviation is positive and finite, so the distribution exists.
+    // `Normal::new` fails only if the deviation is not finite, which cannot happen here.
     if let Ok(normal) = Normal::new(0.0, 0.1 / (k as f32).sqrt()) {
         factors.data_mut().iter_mut().for_each(|value| *value = normal.sample(&mut random));
     }

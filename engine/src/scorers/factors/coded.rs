@@ -1,35 +1,35 @@
-//! The same lists from a quarter of the bytes: factors rounded to 8 bits find what may be among the best, and
-//! only that is scored exactly.
+//! Exact top-n lists from a quarter of the memory traffic: factors quantized to 8 bits select the candidates, and
+//! only those are scored exactly.
 //!
-//! Scoring reads rows that are not in the processor's cache, so it costs what the rows weigh: 4·k bytes each,
-//! here k. A code is q ≈ s·v with v in −127 … 127 and s = max|q| / 127, so no element is off by more than s/2
-//! and no product with p by more than s/2 · ‖p‖₁. Products are of integers, which add up in any order and so on
-//! all lanes: p ≈ t·w with w in −8191 … 8191, which adds t/2 · s · 127 · k. With e the sum of both and L the n-th
-//! best of (code's score − e), an item whose (code's score + e) is below L cannot be among the best n; all others
-//! are scored exactly. The list is the exact one, to the last bit. Factors are finite.
+//! Scoring is bound by memory: rows are not in the cache and take 4·k bytes each, or k bytes when quantized. A
+//! code is q ≈ s·v with v in −127 … 127 and s = max|q| / 127, so no element is off by more than s/2 and no product
+//! with p by more than s/2 · ‖p‖₁. Products are computed on integers, whose sums do not depend on the order and so
+//! vectorize: p ≈ t·w with w in −8191 … 8191, which adds t/2 · s · 127 · k to the error. Let e be the sum of both
+//! bounds and L the n-th largest (coded score − e). An item whose (coded score + e) is below L cannot be among the
+//! best n; all others are scored exactly. The list is therefore identical to the exact one. Factors must be finite.
 //!
-//! A product is at most ‖q‖ · ‖p‖, so a row whose length already says that it stays below L is not read at all: of
-//! factors of implicit feedback, rows of rare items are short.
+//! A product is at most ‖q‖ · ‖p‖, so a row whose length already puts it below L is not read at all. With implicit
+//! feedback the rows of rare items are short.
 
 use super::item_rows::ItemRows;
 use crate::ranking::{Scored, TopN};
 use pulp::{Simd, WithSimd};
 
-/// The largest value of a code.
+/// The largest absolute value of an item's code.
 const LARGEST: f32 = 127.0;
-/// The largest value of a user's code: a product of 2,000 such values fits in 32 bits.
+/// The largest absolute value of a user's code; 2,000 products of such values still fit into 32 bits.
 const USERS_LARGEST: f32 = 8191.0;
-/// Values that are compared side by side.
+/// Values processed per iteration; the compiler turns the fixed-size inner loops into vector instructions.
 const LANES: usize = 16;
-/// Rows whose codes are read with nothing between them that depends on what they say, so that the processor waits for
-/// several of them at once.
+/// Rows scored per batch. No branch inside a batch depends on a score, so the processor can fetch several rows at
+/// once.
 const BLOCK: usize = 64;
-/// By what rounding in f32 may make a product exceed that of the lengths.
+/// Slack for `f32` rounding in the bound ‖q‖ · ‖p‖.
 const LONGER: f32 = 1.0 + 1e-4;
-/// What rounding in f32 adds to e, relative to the size of the products.
+/// Slack for `f32` rounding in e, relative to the size of the products.
 const ROUNDING: f32 = 1e-5;
 
-/// Rows of factors as codes, where they lie.
+/// Borrowed 8-bit codes of factor rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Codes<'a> {
     columns: usize,
@@ -37,10 +37,10 @@ pub struct Codes<'a> {
     measures: &'a [Measure],
 }
 
-/// The scale of a row's code, and the row's length.
+/// The scale s of a row's code, and the row's Euclidean length.
 pub type Measure = [f32; 2];
 
-/// The code of a row is appended to `values`; its scale and length are given.
+/// Appends the code of `row` to `values` and returns its scale and length.
 pub fn encode(row: &[f32], values: &mut Vec<i8>) -> Measure {
     pulp::Arch::new().dispatch(Encoding { row, values })
 }
@@ -81,7 +81,8 @@ impl WithSimd for Encoding<'_> {
 }
 
 impl<'a> Codes<'a> {
-    /// Codes of `columns` values a row, and what [`encode`] gave for each; `None` where these do not fit together.
+    /// Wraps codes of `columns` values per row and the measures that [`encode`] returned for them; `None` if their
+    /// lengths do not match.
     pub fn new(columns: usize, values: &'a [i8], measures: &'a [Measure]) -> Option<Self> {
         (values.len() == columns * measures.len()).then_some(Self { columns, values, measures })
     }
@@ -92,20 +93,20 @@ impl<'a> Codes<'a> {
     }
 }
 
-/// Somebody's factors against items as codes and as they are.
+/// Item factors, exact and quantized, as one user's segment sees them.
 #[derive(Clone, Copy, Debug)]
 pub struct CodedRows<'a> {
-    /// As they are.
+    /// The exact factors.
     pub exact: ItemRows<'a>,
-    /// The backbone's, of all items.
+    /// The codes of the backbone's factors, for all items.
     pub backbone: Codes<'a>,
-    /// The segment's own, where it has any.
+    /// The codes of the segment's own rows; empty if it has none.
     pub own: Codes<'a>,
 }
 
 impl CodedRows<'_> {
-    /// The best `n` of `items` (ascending) by product with `user` plus `added`, which is empty or has a value
-    /// for every item.
+    /// The best `n` of `items` (ascending), scored as the product with `user` plus `added`. `added` is either empty or
+    /// has one value per item.
     pub fn best(
         &self,
         user: &[f32],
@@ -124,7 +125,7 @@ impl CodedRows<'_> {
     }
 }
 
-/// A row that its length admits.
+/// An item that passed the length bound and must be scored by its code.
 struct Admitted<'a> {
     item: u32,
     added: f32,
@@ -133,7 +134,7 @@ struct Admitted<'a> {
     code: &'a [i8],
 }
 
-/// Items that may be among the best, ascending, and what is added to their products.
+/// Items that may be among the best n, ascending, and the offset `added` of each.
 #[derive(Default)]
 struct Survivors {
     items: Vec<u32>,
@@ -165,7 +166,7 @@ impl<I: Iterator<Item = u32>> WithSimd for Surviving<'_, I> {
                     (value * inverse).clamp(-USERS_LARGEST, USERS_LARGEST).round_ties_even() as i16
                 };
                 let user: Vec<i16> = user.iter().map(coded).collect();
-                // e of a row with the scale 1.
+                // The error bound e of a row with scale 1.
                 let error = sum * (0.5 + LARGEST * ROUNDING) + 0.5 * user_scale * LARGEST * user.len() as f32;
                 let own_items = rows.exact.own.map_or(&[][..], |own| own.0);
                 let (mut next, mut lowest, mut found) = (0, TopN::new(n), Vec::new());
@@ -195,14 +196,15 @@ impl<I: Iterator<Item = u32>> WithSimd for Surviving<'_, I> {
                         break;
                     }
                     scores.clear();
-                    // A closure given away would be compiled without the instructions that are chosen here.
+                    // A plain loop, because a closure passed to an iterator adapter may be compiled without the enabled
+                    // SIMD features.
                     for row in &block {
                         let product = product(&user, row.code) as f32;
                         scores.push(row.scale * (user_scale * product) + row.added);
                     }
                     for (row, score) in block.iter().zip(&scores) {
                         let error = row.scale * error + row.rounding;
-                        // What cannot be among the best of those so far cannot be among the best of all.
+                        // Not among the best so far implies not among the best overall.
                         if lowest.admits(score + error) {
                             lowest.push(row.item, score - error);
                             found.push((row.item, score + error, row.added));
@@ -222,7 +224,7 @@ impl<I: Iterator<Item = u32>> WithSimd for Surviving<'_, I> {
     }
 }
 
-/// ‖row‖, or the largest number below infinity.
+/// The Euclidean length of a row, capped at the largest finite number.
 #[inline(always)]
 fn length(row: &[f32]) -> f32 {
     let (chunks, rest) = row.as_chunks::<LANES>();
@@ -235,7 +237,7 @@ fn length(row: &[f32]) -> f32 {
     squares.into_iter().chain(rest.iter().map(|value| value * value)).sum::<f32>().sqrt().min(f32::MAX)
 }
 
-/// The product of two codes.
+/// The integer dot product of two codes.
 #[inline(always)]
 fn product(user: &[i16], code: &[i8]) -> i32 {
     let mut sum = 0;

@@ -1,12 +1,11 @@
-//! The side that a half-sweep leaves as it is: factors rotated into the eigenbasis of their Gramian, against which rows
-//! are solved.
+//! The side that a half-sweep keeps fixed: its factors, rotated into the eigenbasis of their Gramian.
 
 use crate::error::Result;
 use crate::linalg::Eigenbasis;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 
-/// The fixed side of a half-sweep, ready to solve rows against.
+/// The fixed side of a half-sweep, against which rows are solved.
 #[derive(Clone, Debug)]
 pub struct FixedSide {
     basis: Eigenbasis,
@@ -15,8 +14,8 @@ pub struct FixedSide {
 }
 
 impl FixedSide {
-    /// Prepares the fixed side: `fixed` (n × k) are the factors that rows refer to, `gram` (k × k)
-    /// is the Gramian of **all** factors a row is measured against, which may be more than `fixed`.
+    /// Prepares `fixed` (n × k), the factors that rows refer to. `gram` (k × k) is the Gramian of **all** factors a
+    /// row is fitted to, which may be more than those in `fixed`.
     ///
     /// # Errors
     /// [`crate::EngineError::NotFinite`], [`crate::EngineError::Cancelled`].
@@ -31,23 +30,23 @@ impl FixedSide {
         Ok(Self { fixed: basis.rotate(fixed, observer), basis, unobserved_weight: unobserved_weight as f32 })
     }
 
-    /// The fixed side in the eigenbasis, taken out.
+    /// Returns the fixed factors in the eigenbasis.
     pub fn into_fixed(self) -> Matrix {
         self.fixed
     }
 
-    /// The eigenbasis.
+    /// The eigenbasis of the Gramian.
     pub fn basis(&self) -> &Eigenbasis {
         &self.basis
     }
 
-    /// The fixed side in the eigenbasis.
+    /// The fixed factors in the eigenbasis.
     #[inline(always)]
     pub(super) fn fixed(&self) -> &Matrix {
         &self.fixed
     }
 
-    /// D for a row with this λ.
+    /// The diagonal of D = α₀G + λI in the eigenbasis, for the λ given as `ridge`.
     #[inline(always)]
     pub(super) fn diagonal(&self, ridge: f32) -> impl Iterator<Item = f32> {
         self.basis.values.iter().map(move |value| self.unobserved_weight * value + ridge)

@@ -1,4 +1,4 @@
-//! Fold-in: the factors of one user from their events now, without training.
+//! Fold-in: computes the factors of one user from their current events, without training.
 
 use super::normal_equations::{NormalEquations, weight};
 use super::options::AlsOptions;
@@ -7,7 +7,7 @@ use crate::matrix::Matrix;
 use crate::observer::Observer;
 use pulp::{Simd, WithSimd};
 
-/// What a fold-in needs to know of the items it is measured against.
+/// What all fold-ins against the same item factors share.
 #[derive(Clone, Copy, Debug)]
 pub struct FoldIn<'a> {
     base: &'a [f32],
@@ -16,7 +16,7 @@ pub struct FoldIn<'a> {
     options: AlsOptions,
 }
 
-/// How much the score of `target` grows with each entry of a user.
+/// The derivative of the score of `target` with respect to each entry of a user.
 struct Contributions<'a> {
     solve: Solve<'a>,
     target: &'a [f32],
@@ -61,20 +61,20 @@ impl WithSimd for Solve<'_> {
 }
 
 impl<'a> FoldIn<'a> {
-    /// The part of the system that all users share, from the Gramian (k × k) of the item factors they are
-    /// measured against.
+    /// The part of the system that is the same for all users, from the Gramian (k × k) of the item factors they are
+    /// fitted to.
     pub fn base(gram: &[f64], options: AlsOptions) -> Vec<f32> {
         NormalEquations::base(gram, options.factors, options.unobserved_weight)
     }
 
-    /// Against `items` item factors, by what [`Self::base`] makes of them.
+    /// Prepares fold-ins against `items` item factors, with the `base` returned by [`Self::base`].
     pub fn new(base: &'a [f32], items: usize, options: AlsOptions) -> Self {
         Self { base, k: options.factors, items, options }
     }
 
-    /// The k factors of a user whose events are on `rows` of `item_factors` with `confidences`:
-    /// the same system as a user's row in training. Without events the factors are zero. Where `observer` wants the work to
-    /// stop they are of no use.
+    /// The k factors of a user with events on `rows` of `item_factors`, weighted by `confidences`. Solves the same
+    /// system as training. Without events the factors are zero. If `observer` requests cancellation, the result is
+    /// meaningless.
     pub fn user(
         &self,
         item_factors: &Matrix,
@@ -89,7 +89,7 @@ impl<'a> FoldIn<'a> {
     }
 
     /// What each row of `item_factors`, with its confidence, adds to the score of an item with the factors
-    /// `target`: c_i q_iᵀA⁻¹q_j. Their sum is the product of [`Self::user`] with the target (Hu et al. 2008, §5).
+    /// `target`: c_i q_iᵀA⁻¹q_j. The sum equals the product of [`Self::user`] with the target (Hu et al. 2008, §5).
     pub fn contributions(
         &self,
         item_factors: &Matrix,

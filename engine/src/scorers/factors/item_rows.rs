@@ -1,34 +1,33 @@
-//! The factors of items as a segment sees them.
+//! Item factors from the point of view of one segment.
 
 use crate::error::Result;
 use crate::linalg::vector::dot_simd;
 use crate::matrix::{Matrix, Rows};
 use pulp::{Simd, WithSimd};
 
-/// The factors of items as a segment sees them: its own rows, and the backbone's for all others.
+/// Item factors as seen by one segment: its own rows where it has them, and the backbone's rows otherwise.
 #[derive(Clone, Copy, Debug)]
 pub struct ItemRows<'a> {
-    /// items × k.
+    /// The factors of all items in the backbone, items × k.
     pub backbone: Rows<'a>,
-    /// The segment's items, ascending, and their own factors.
+    /// The items with factors of the segment's own, ascending, and those factors.
     pub own: Option<(&'a [u32], Rows<'a>)>,
 }
 
 impl<'a> ItemRows<'a> {
-    /// The factors of an item.
+    /// The factors of `item`: the segment's own or the backbone's.
     pub fn row(&self, item: u32) -> &'a [f32] {
         let own = self.own.and_then(|(items, rows)| Some(rows.row(items.binary_search(&item).ok()?)));
         own.unwrap_or_else(|| self.backbone.row(item as usize))
     }
 
-    /// The factors of some items, in their order.
+    /// Copies the factors of `items`, in the given order.
     pub fn select(&self, items: &[u32]) -> Result<Matrix> {
         let data = items.iter().flat_map(|&item| self.row(item)).copied().collect();
         Matrix::from_data(self.backbone.columns(), data)
     }
 
-    /// The product of `user` with the factors of each of `items` (ascending): k multiply-adds an item,
-    /// whose rows are gathered.
+    /// The products of `user` with the factors of each of `items` (ascending). Costs k multiply-adds per item.
     pub fn scores(&self, user: &[f32], items: &[u32]) -> Vec<f32> {
         pulp::Arch::new().dispatch(Gathered { rows: *self, user, items })
     }
@@ -47,7 +46,8 @@ impl WithSimd for Gathered<'_> {
         let (own_items, own_rows) = self.rows.own.unwrap_or((&[], self.rows.backbone));
         let mut next = 0;
         let mut scores = Vec::with_capacity(self.items.len());
-        // A closure given away would be compiled without the instructions that are chosen here.
+        // A plain loop, because a closure passed to an iterator adapter may be compiled without the enabled SIMD
+        // features.
         for &item in self.items {
             while own_items.get(next).is_some_and(|&own| own < item) {
                 next += 1;

@@ -1,11 +1,12 @@
-//! Factors as a training sees them. Their fit is that of the training itself, since users are divided by them.
+//! The factor model as a [`Method`]. It has no fit of its own, because segmentation needs the factors before any
+//! scorer is fitted.
 
 use super::tuning::dividing_factors;
 use crate::interactions::Size;
 use crate::options::checked::Options;
 use crate::scorers::method::{Method, SegmentSizes};
 
-/// The backbone's factors and those of segments.
+/// Latent factors: the backbone and the segments' own item factors.
 pub struct Factors;
 
 impl Method for Factors {
@@ -13,14 +14,14 @@ impl Method for Factors {
         "factors"
     }
 
-    /// Four factor matrices of each side (both fits and their rotated copies), and one row per (segment, item) pair
+    /// Four factor matrices per side (both fits and their rotated copies), and one row per (segment, item) pair, held
     /// twice.
     fn memory(&self, size: Size, segments: SegmentSizes, options: &Options) -> u64 {
         let (row, rows) = (4 * factors(options), own_rows(segments, options));
         4 * row * (size.users + size.items) as u64 + 2 * row * rows
     }
 
-    /// Rows of users and items in tables, and those of items in the file, with a byte of code beside each four.
+    /// User and item rows in tables, and item rows in the shared file with one code byte per four bytes.
     fn stored(&self, size: Size, segments: SegmentSizes, options: &Options) -> u64 {
         let (k, rows) = (factors(options), own_rows(segments, options));
         4 * k * size.users as u64 + 9 * k * (size.items as u64 + rows)

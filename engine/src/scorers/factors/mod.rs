@@ -1,18 +1,18 @@
-//! Factor models for implicit feedback: the backbone shared by all, and what each segment makes of it.
+//! Factor models for implicit feedback: a backbone shared by all users, and item factors per segment on top of it.
 //!
 //! Words and symbols: user factors P (users × k), item factors Q (items × k), confidence c of an
 //! observed pair, α₀ the weight of every unobserved pair ([`AlsOptions::unobserved_weight`]),
 //! λ the [`AlsOptions::regularization`].
 //!
-//! - [`backbone`]: alternating least squares over everybody
+//! - [`backbone`]: alternating least squares over all users
 //! - [`row_solver`]: one half-sweep: the exact factors of every row against a fixed side
 //! - [`normal_equations`]: the k × k system of one row
 //! - [`segment_factors`]: the item factors of each segment, shrunk towards the backbone
-//! - [`fold_in`]: the factors of one user from their events, without training
-//! - [`item_rows`]: the factors of items as a segment sees them; [`coded`]: the same rounded to 8 bits
-//! - [`method`]: factors as a training sees them
-//! - [`scorer`]: factors as a way to score
-//! - [`tuning`]: what data decide about the options
+//! - [`fold_in`]: the factors of one user from their current events, without training
+//! - [`item_rows`]: item factors as a segment sees them; [`coded`]: the same quantized to 8 bits
+//! - [`method`]: the factor model as a [`Method`](crate::scorers::method::Method)
+//! - [`scorer`]: the factor model as a [`Scorer`](crate::scorers::scorer::Scorer)
+//! - [`tuning`]: options that are chosen from the data
 
 pub mod backbone;
 pub mod coded;

@@ -1,6 +1,6 @@
 //! The k × k normal equations of one row: `(base + Σ w y yᵀ) x = Σ w y`.
 //!
-//! Cost of a row with m entries: m·k²/2 multiply-adds for the matrix and k³/6 for the solve.
+//! A row with m entries costs m·k²/2 multiply-adds for the matrix and k³/6 for the solve.
 
 use crate::linalg::cholesky::{factorize_simd, solve_simd};
 use crate::linalg::padded;
@@ -10,20 +10,20 @@ use crate::matrix::Matrix;
 use crate::observer::Observer;
 use pulp::Simd;
 
-/// Entries that are gathered before they are added to the matrix: 64 × 128 values are 32 kB.
+/// Entries gathered before they are added to the matrix; 64 × 128 values take 32 kB.
 const GATHERED: usize = 64;
 
-/// The most that an entry weighs in a system: what is predicted of it is then 1 but for a millionth, and beside more
-/// `f32` would hold nothing of the others.
+/// The maximum weight of an entry in a system. At this weight the prediction of the entry is within a millionth of 1;
+/// with a larger one the other entries would vanish in `f32` rounding.
 const MOST_WEIGHT: f32 = (1u32 << 20) as f32;
 
-/// What an entry with this confidence weighs in a system.
+/// The weight of an entry with this confidence.
 #[inline(always)]
 pub fn weight(confidence: f32) -> f32 {
     confidence.min(MOST_WEIGHT)
 }
 
-/// Scratch space for the system of one row, used again for the next.
+/// Scratch space for the system of one row, reused for the next.
 #[derive(Clone, Debug)]
 pub struct NormalEquations {
     k: usize,
@@ -34,7 +34,7 @@ pub struct NormalEquations {
 }
 
 impl NormalEquations {
-    /// Space for systems of k unknowns.
+    /// Allocates space for systems of k unknowns.
     pub fn new(k: usize) -> Self {
         let stride = padded(k);
         Self {
@@ -46,7 +46,7 @@ impl NormalEquations {
         }
     }
 
-    /// Begins with a diagonal.
+    /// Starts a system from a diagonal matrix.
     #[inline(always)]
     pub fn start_diagonal(&mut self, values: impl Iterator<Item = f32>) {
         self.matrix.fill(0.0);
@@ -55,7 +55,7 @@ impl NormalEquations {
         places.zip(values.chain(std::iter::repeat(1.0))).for_each(|(place, value)| *place = value);
     }
 
-    /// Begins with `base + ridge·I`, `base` from [`Self::base`].
+    /// Starts a system from `base + ridge·I`, where `base` comes from [`Self::base`].
     #[inline(always)]
     pub fn start_dense(&mut self, base: &[f32], ridge: f32) {
         self.matrix.copy_from_slice(base);
@@ -77,8 +77,8 @@ impl NormalEquations {
         base
     }
 
-    /// Adds `Σ w y yᵀ` and `Σ w y` over rows of `fixed` with their confidences; of the first ones alone where `observer` wants the work to stop,
-    /// whose result nobody uses then.
+    /// Adds `Σ w y yᵀ` and `Σ w y` over `rows` of `fixed`, weighted by `confidences`. Stops early if `observer`
+    /// requests cancellation; the caller must then discard the result.
     #[inline(always)]
     pub fn add<S: Simd>(
         &mut self,
@@ -114,22 +114,22 @@ impl NormalEquations {
         add_scaled_simd(simd, &mut self.right, scale, &other.right);
     }
 
-    /// Begins with nothing, for a system that only collects.
+    /// Starts an empty system, which only accumulates.
     #[inline(always)]
     pub fn start_empty(&mut self) {
         self.matrix.fill(0.0);
         self.right.fill(0.0);
     }
 
-    /// Puts another right side in the place of the collected one.
+    /// Replaces the accumulated right side.
     #[inline(always)]
     pub fn set_right(&mut self, values: &[f32]) {
         self.right.fill(0.0);
         self.right[..self.k].copy_from_slice(&values[..self.k]);
     }
 
-    /// Solves; the system is used up. Gives x and its product with the right side, which is how much x
-    /// explains of the `Σ w` that a row of zeros leaves.
+    /// Solves the system in place, which destroys it. Returns x and its product with the right side; this is the part
+    /// of `Σ w`, the loss of a zero row, that x explains.
     #[inline(always)]
     pub fn solve<S: Simd>(&mut self, simd: S) -> (&[f32], f64) {
         factorize_simd(simd, &mut self.matrix, self.stride);

@@ -1,23 +1,23 @@
-//! The settings of alternating least squares, checked.
+//! The checked settings of alternating least squares.
 
 use serde::{Deserialize, Serialize};
 
-/// Settings of the backbone and the segment factors. Names, ranges and defaults stand in
-/// [`crate::options::checked`].
+/// Settings of the backbone and the segment factors. [`crate::options::checked`] defines names, ranges and
+/// defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlsOptions {
-    /// k, the length of a factor vector.
+    /// k, the length of the factor vectors.
     pub factors: usize,
-    /// Passes over users and items.
+    /// Number of passes over users and items.
     pub sweeps: usize,
-    /// λ.
+    /// λ, the L2 regularization of the factors.
     pub regularization: f64,
-    /// α₀.
+    /// α₀, the weight of every unobserved (user, item) pair.
     pub unobserved_weight: f64,
-    /// ν: how the regularization grows with the number of a row's entries.
+    /// ν, how the regularization grows with the number of a row's entries.
     pub frequency_exponent: f64,
-    /// η: how much users of other segments count in a segment's item factors.
+    /// η, the weight of users of other segments in a segment's item factors.
     pub sharing: f64,
 }
 
@@ -32,7 +32,7 @@ impl AlsOptions {
 
 #[cfg(test)]
 impl AlsOptions {
-    /// Settings for tests: small and quick.
+    /// Settings for tests that must run fast.
     pub fn small(factors: usize) -> Self {
         Self {
             factors,

@@ -2,12 +2,12 @@
 //!
 //! The row's system is `(α₀G + λI + YᵀCY) p = YᵀC1` (Hu, Koren, Volinsky 2008, eq. 4, with the
 //! weight α₀ on every pair: Rendle et al. 2021). The fixed side is rotated once into the eigenbasis
-//! of its Gramian G, where `D = α₀G + λI` is diagonal for every λ. Then a row has two ways:
+//! of its Gramian G, where `D = α₀G + λI` is diagonal for every λ. Each row is then solved in one of two ways:
 //!
 //! - **short** ([`super::short_rows`]): an m × m system for m entries: m²k/2 + m³/6 multiply-adds;
 //! - **long**: the k × k system: mk²/2 + k³/6 multiply-adds.
 //!
-//! Both are exact. Factors come out in the eigenbasis; products of the two sides do not change.
+//! Both are exact. Factors come out in the eigenbasis; a rotation of both sides does not change their products.
 
 use super::fixed_side::FixedSide;
 use super::normal_equations::{NormalEquations, weight};
@@ -20,14 +20,14 @@ use crate::observer::Observer;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// Rows of a task: about a millisecond of work, so that cancellation is quick and threads stay even;
-/// enough that rows of nearly one length are found to be solved together.
+/// Rows per task: about a millisecond of work, so that cancellation is prompt and threads stay balanced, yet enough
+/// rows that many have nearly the same length and can be solved together.
 const BLOCK_ROWS: usize = 256;
 
 impl FixedSide {
-    /// The factors (rows × k, in the eigenbasis) of every row of `rows`, whose columns are rows of
-    /// the fixed side and whose values are confidences; `regularization(row)` is λ of a row. Beside
-    /// them the sum of what the rows minimise: `Σ c (1 − p·y)² + pᵀDp`, at no cost.
+    /// Computes the factors (rows × k, in the eigenbasis) of every row of `rows`, whose columns are rows of the fixed
+    /// side and whose values are confidences. `regularization(row)` is the λ of a row. Also returns the sum of the
+    /// minimized losses `Σ c (1 − p·y)² + pᵀDp`, which the solution provides at no extra cost.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`], [`EngineError::NotFinite`].
@@ -58,17 +58,17 @@ impl FixedSide {
                 },
             )
             .collect::<Result<_>>()?;
-        // A row that was cut short is no solution.
+        // Rows solved after cancellation are incomplete, so report it rather than return them.
         observer.check()?;
         Ok((factors, losses.iter().sum()))
     }
 }
 
-/// Space of one thread.
+/// Per-thread scratch space.
 struct Scratch {
     long: NormalEquations,
     short: ShortRows,
-    /// Rows of a block that have entries, the shortest first.
+    /// The non-empty rows of a block, shortest first.
     order: Vec<usize>,
 }
 
@@ -89,7 +89,7 @@ struct Block<'a, F> {
 }
 
 impl<F: Fn(usize) -> f32> WithSimd for Block<'_, F> {
-    /// What the rows minimise.
+    /// The sum of the rows' losses.
     type Output = Result<f64>;
 
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! Factors as a way to score: the product of a person's factors with those of an item.
+//! Scores from factors: the product of a user's factors with an item's.
 
 use super::coded::{CodedRows, Codes};
 use super::fold_in::FoldIn;
@@ -8,18 +8,18 @@ use crate::ranking::Scored;
 use crate::scorers::scorer::{Contributions, Items, Scorer, allowed, best_of_scores};
 use std::borrow::Cow;
 
-/// The factors of one person, and what they are scored against.
+/// The factors of one user, and the item factors they are multiplied with.
 #[derive(Clone, Copy, Debug)]
 pub struct FactorScorer<'a> {
-    /// The person's factors (k).
+    /// The user's k factors.
     pub user: &'a [f32],
-    /// Those of items, as the person's segment sees them.
+    /// The item factors, as the user's segment sees them.
     pub rows: ItemRows<'a>,
-    /// The same as codes, of the backbone and of the segment, where there are any.
+    /// The codes of the backbone's and the segment's item factors, if available.
     pub codes: Option<[Codes<'a>; 2]>,
-    /// The items that count of what the person has, ascending, and their confidences.
+    /// The user's items that the model uses, ascending, and their confidences.
     pub history: (&'a [u32], &'a [f32]),
-    /// What folds somebody in against these rows; needed for contributions only.
+    /// Fold-in against the same item factors; required only for contributions.
     pub fold_in: Option<FoldIn<'a>>,
 }
 

@@ -1,12 +1,10 @@
-//! Segment factors: every segment's own item factors, in which users of other segments count a
-//! little.
+//! Segment factors: item factors per segment, in which users of other segments have a small weight.
 //!
 //! For item i that occurs in segment g (soft multi-task sharing with weight η):
 //! `(η H_i + (1−η) H_ig + α₀(η PᵀP + (1−η) P_gᵀP_g) + reg·I) q_gi = η b_i + (1−η) b_ig`, where
 //! `H = Σ c p pᵀ` and `b = Σ c p` run over the item's users, all of them or the segment's. Then the
-//! segment's users are solved against its item factors. At η = 1 this is the backbone; a small
-//! segment falls back towards it by itself. Items that do not occur in a segment keep the
-//! backbone's factors there and need no row.
+//! segment's users are solved against its item factors. At η = 1 this is the backbone, and small segments stay
+//! close to it. Items that do not occur in a segment use the backbone's factors there and need no row.
 
 use super::backbone::Backbone;
 use super::fixed_side::FixedSide;
@@ -20,23 +18,23 @@ use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
 use rayon::prelude::*;
 
-/// Passes over the segments' items and users. The second changes little, a third nothing.
+/// Passes over the segments' items and users. The second changes little, a third nothing measurable.
 const SWEEPS: usize = 2;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "segment factors";
 
-/// The segment factors of all segments, in the backbone's basis.
+/// The factors of all segments, in the backbone's basis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SegmentFactors {
-    /// Of every segment, the factors of its items (in the order of [`Segments::items`]).
+    /// For each segment, the factors of its items (in the order of [`Segments::items`]).
     pub item_factors: Vec<Matrix>,
-    /// users × k: every user against the item factors of their segment.
+    /// users × k; each user is solved against the item factors of their segment.
     pub user_factors: Matrix,
 }
 
 impl SegmentFactors {
-    /// Trains the segment factors of the segments in `wanted` on top of a backbone; the others have
-    /// none, and their users keep the backbone's factors.
+    /// Trains the segments marked in `wanted` on top of a backbone. The others get no factors, and their users keep
+    /// those of the backbone.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
@@ -80,14 +78,14 @@ impl SegmentFactors {
             }
             observer.report(Progress::step(PHASE, sweep, SWEEPS));
         }
-        // What was rotated back in part is no solution.
+        // The last rotation may have been cut short by cancellation.
         observer.check()?;
         Ok(Self { item_factors, user_factors })
     }
 }
 
-/// The Gramian of all items as a segment sees them: the backbone's, with the segment's own items
-/// exchanged.
+/// The Gramian of all items as a segment sees them: the backbone's, with the rows of the segment's own items
+/// replaced.
 pub fn segment_gram(
     backbone_gram: &[f64],
     backbone_items: &Matrix,
@@ -100,7 +98,7 @@ pub fn segment_gram(
     backbone_gram.iter().zip(before).zip(after).map(|((all, before), after)| all - before + after).collect()
 }
 
-/// The interactions of each segment's users, with columns numbered within the segment's items.
+/// The interactions of each segment's users, with columns renumbered to the segment's items.
 fn segment_rows(interactions: &Interactions, segments: &Segments) -> Result<Vec<SparseRows>> {
     (0..segments.count())
         .into_par_iter()

@@ -1,14 +1,14 @@
 //! One pass over all (segment, item) pairs of [`super::segment_factors`]: the item factors of each
 //! segment against user factors.
 //!
-//! The system of item i in segment g is a row's system over **all** users of the item, in which those
-//! of other segments count η: `α₀G_g + reg·I + Σ w c p pᵀ`, with `G_g = η PᵀP + (1−η) P_gᵀP_g`. So
-//! there are the two ways of [`super::row_solver`]:
+//! The system of item i in segment g runs over **all** users of the item, but those of other segments have weight η:
+//! `α₀G_g + reg·I + Σ w c p pᵀ`, with `G_g = η PᵀP + (1−η) P_gᵀP_g`. As in [`super::row_solver`], there are two
+//! ways to solve it:
 //!
-//! - items of **few** users, segment by segment: the users are rotated into the eigenbasis of G_g, and
-//!   an m × m system is left for m users;
-//! - items of **many** users, item by item: `Σ c p pᵀ` of all users once, then each segment adds its
-//!   own few. k³/6 multiply-adds for each pair.
+//! - items with **few** users, segment by segment: the users are rotated into the eigenbasis of G_g, which leaves
+//!   an m × m system for m users;
+//! - items with **many** users, item by item: `Σ c p pᵀ` over all users is computed once, then each segment adds
+//!   its own few users. Each pair costs k³/6 multiply-adds.
 
 use super::fixed_side::FixedSide;
 use super::normal_equations::NormalEquations;
@@ -23,10 +23,10 @@ use crate::observer::Observer;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// Items of many users of a task: with 64 segments and 128 factors 10 ms of work.
+/// Items with many users per task: 10 ms of work with 64 segments and 128 factors.
 const BLOCK_ITEMS: usize = 8;
 
-/// What every pair is solved with.
+/// The inputs of one pass.
 struct Pass<'a> {
     interactions: &'a Interactions,
     segments: &'a Segments,
@@ -35,7 +35,7 @@ struct Pass<'a> {
     options: &'a AlsOptions,
 }
 
-/// The factors of the items of all segments that are wanted; of the others nothing.
+/// Solves the item factors of all segments marked in `wanted`; the others get an empty matrix.
 pub fn solve(
     interactions: &Interactions,
     segments: &Segments,
@@ -58,7 +58,7 @@ pub fn solve(
     let many = pass.items_of_many_users(&grams, observer)?;
     let wanted_segments: Vec<usize> = (0..segments.count()).filter(|&segment| wanted[segment]).collect();
     let mut factors = vec![Matrix::default(); segments.count()];
-    // As many at a time as there are threads, since each holds rotated users.
+    // Each segment in flight holds its rotated users, so run no more at once than there are threads.
     for group in wanted_segments.chunks(rayon::current_num_threads()) {
         let solved: Vec<Matrix> = group
             .par_iter()
@@ -74,7 +74,7 @@ impl Pass<'_> {
         self.interactions.by_item().row_len(item) > short_rows::most(self.options.factors)
     }
 
-    /// λ of a pair, `own` of whose users belong to the segment.
+    /// λ of a (segment, item) pair in which `own` of the item's users belong to the segment.
     fn ridge(&self, segment: usize, item: usize, own: usize) -> f32 {
         let (share, alone) = (self.options.sharing, 1.0 - self.options.sharing);
         let entries = share * self.interactions.by_item().row_len(item) as f64 + alone * own as f64;
@@ -83,12 +83,12 @@ impl Pass<'_> {
         self.options.row_regularization(entries, users)
     }
 
-    /// The factors of a segment's items, those of many users from `many`.
+    /// The factors of a segment's items; those of items with many users are taken from `many`.
     fn segment(&self, segment: usize, gram: &[f64], many: &[f32], observer: &dyn Observer) -> Result<Matrix> {
         let k = self.options.factors;
         let share = self.options.sharing as f32;
         let items = &self.segments.items[segment];
-        // Users that occur are numbered as they come.
+        // Numbers the users in the order in which they occur.
         let mut numbers = vec![u32::MAX; self.interactions.users()];
         let mut users = Vec::new();
         let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
@@ -129,7 +129,7 @@ impl Pass<'_> {
         Matrix::from_data(k, factors)
     }
 
-    /// Of every segment, the factors of its items of many users, ascending.
+    /// For each segment, the factors of its items with many users, by ascending item.
     fn items_of_many_users(&self, grams: &[Vec<f64>], observer: &dyn Observer) -> Result<Vec<Vec<f32>>> {
         let k = self.options.factors;
         let items: Vec<usize> =
@@ -157,7 +157,7 @@ impl Pass<'_> {
 struct ItemScratch {
     everybody: NormalEquations,
     system: NormalEquations,
-    /// (segment, user, confidence) of an item, by segment.
+    /// The (segment, user, confidence) entries of an item, ordered by segment.
     entries: Vec<(u32, u32, f32)>,
     users: Vec<u32>,
     weights: Vec<f32>,

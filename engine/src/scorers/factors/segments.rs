@@ -1,23 +1,23 @@
-//! The users and items of segments.
+//! Which users and items belong to which segment.
 
 use crate::interactions::Interactions;
 use rayon::prelude::*;
 
-/// Which users and items belong to each segment.
+/// Which users and items belong to each segment. All numbers count from 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segments {
-    /// The segment of every user, from 0.
+    /// The segment of each user.
     pub of_user: Vec<u32>,
-    /// The users of every segment, ascending.
+    /// The users of each segment, ascending.
     pub users: Vec<Vec<u32>>,
-    /// The items that occur in every segment, ascending.
+    /// The items with at least one user in the segment, ascending, per segment.
     pub items: Vec<Vec<u32>>,
-    /// How many users of the segment have each of its items, beside [`Self::items`].
+    /// For each entry of [`Self::items`], how many users of the segment have that item.
     pub item_users: Vec<Vec<u32>>,
 }
 
 impl Segments {
-    /// Reads off the members and items of `count` segments.
+    /// Collects the users and items of `count` segments.
     pub fn new(of_user: Vec<u32>, count: usize, interactions: &Interactions) -> Self {
         let mut users = vec![Vec::new(); count];
         for (user, &segment) in of_user.iter().enumerate() {
@@ -40,7 +40,7 @@ impl Segments {
         Self { of_user, users, items, item_users }
     }
 
-    /// Number of segments.
+    /// The number of segments.
     pub fn count(&self) -> usize {
         self.users.len()
     }

@@ -1,8 +1,8 @@
 //! Rows with fewer entries than factors. The push-through identity
-//! `p = D⁻¹Yᵀ (C⁻¹ + Y D⁻¹ Yᵀ)⁻¹ 1` leaves an m × m system for a row with m entries, and the solution x of
-//! the system is what the row leaves unexplained: `Σ c (1 − p·y)² + pᵀDp = Σ x`.
+//! `p = D⁻¹Yᵀ (C⁻¹ + Y D⁻¹ Yᵀ)⁻¹ 1` reduces a row with m entries to an m × m system. Its solution x also gives the
+//! row's remaining loss: `Σ c (1 − p·y)² + pᵀDp = Σ x`.
 //!
-//! Rows of nearly one length are solved together, one in each lane of a register
+//! Rows of similar length are solved together, one in each lane of a vector register
 //! ([`crate::linalg::cholesky_lanes`]).
 
 use super::fixed_side::FixedSide;
@@ -14,40 +14,40 @@ use crate::linalg::vector::add_scaled_simd;
 use crate::linalg::{cholesky_lanes, padded};
 use pulp::Simd;
 
-/// Rows up to this length are short.
+/// The longest row that counts as short, for k factors.
 pub const fn most(k: usize) -> usize {
     k * 3 / 4
 }
 
-/// Short rows up to this length are solved together.
+/// The longest short row that is solved together with others.
 pub fn most_together(k: usize) -> usize {
     most(k).min(cholesky_lanes::MOST)
 }
 
-/// Most lanes of a register.
+/// The number of `f32` lanes in the widest supported vector register.
 const LANES: usize = 16;
 
-/// Space of one thread.
+/// Per-thread scratch space.
 pub struct ShortRows {
     k: usize,
-    /// The λ that `inverse` and `roots` belong to.
+    /// The λ for which `inverse` and `roots` were computed.
     ridge: f32,
     /// D⁻¹.
     inverse: Vec<f32>,
     /// D^(−½).
     roots: Vec<f32>,
-    /// Z = YD^(−½), rows padded to whole tiles.
+    /// Z = YD^(−½), zero-padded to whole tiles.
     scaled: Vec<f32>,
-    /// C⁻¹ + ZZᵀ of the rows that are solved together.
+    /// C⁻¹ + ZZᵀ of the rows being solved together.
     systems: Vec<f32>,
-    /// C⁻¹ + ZZᵀ of a single row, and its right side.
+    /// C⁻¹ + ZZᵀ of a single row, followed by its right side.
     small: Vec<f32>,
     right: Vec<f32>,
     factors: Vec<f32>,
 }
 
 impl ShortRows {
-    /// Space for k factors.
+    /// Allocates space for k factors.
     pub fn new(k: usize) -> Self {
         let widest = padded(most(k));
         let together = most_together(k).next_multiple_of(2);
@@ -77,7 +77,7 @@ impl ShortRows {
         }
     }
 
-    /// Z of a row, followed by zeros up to `rows` rows.
+    /// Gathers Z of a row, zero-padded to `rows` rows.
     #[inline(always)]
     fn gather(&mut self, solver: &FixedSide, columns: &[u32], rows: usize) {
         let stride = padded(self.k);
@@ -91,8 +91,8 @@ impl ShortRows {
         empty.fill(0.0);
     }
 
-    /// Solves at most as many rows as a register has lanes, the longest last. `place` takes the factors of
-    /// each row. Gives the sum of what the rows leave unexplained.
+    /// Solves at most as many rows as a register has lanes, given by ascending length. `place` receives the factors of
+    /// each row. Returns the sum of their losses.
     #[inline(always)]
     pub fn together<S: Simd>(
         &mut self,
@@ -143,7 +143,7 @@ impl ShortRows {
         unexplained
     }
 
-    /// Solves one row. Gives what it leaves unexplained.
+    /// Solves one row and returns its loss.
     #[inline(always)]
     pub fn single<S: Simd>(
         &mut self,

@@ -1,8 +1,8 @@
-//! What data decide about alternating least squares: α₀, λ, the number of factors and of sweeps.
+//! Chooses options of alternating least squares from the data: α₀, λ, the number of factors and of sweeps.
 //!
-//! α₀ and λ act together through λ(n + α₀N) (Rendle et al. 2021), so α₀ is set by a rule and λ is sought
-//! on the holdout, with the backbone alone, a short training and the deciding metric; then the number of
-//! factors doubles while that grows. Sweeps end when it does not grow any more.
+//! α₀ and λ act together through λ(n + α₀N) (Rendle et al. 2021). So a rule sets α₀, and λ is searched on the
+//! holdout: short trainings of the backbone alone, compared by the deciding metric. Then the number of factors is
+//! doubled while that metric improves. Sweeps end when it no longer improves.
 
 use super::backbone::Start;
 use super::{AlsOptions, Backbone, backbone};
@@ -19,39 +19,40 @@ use crate::ranking::{Scoring, top_lists};
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "regularization";
-/// The same while the number of factors is sought.
+/// The name of the phase in which the number of factors is searched.
 pub const FACTORS_PHASE: &str = "factors";
-/// λ is one of these. It is sought first in steps of three, across which the metric changes by ten per cent
-/// and more, then in halves of these, which are worth another one or two.
+/// Candidates for λ. The search first moves in steps of three entries, across which the metric changes by ten per
+/// cent or more, then in single entries, which gain another one or two per cent.
 const GRID: [f64; 11] = [0.001, 0.0017, 0.003, 0.0055, 0.01, 0.017, 0.03, 0.055, 0.1, 0.17, 0.3];
-/// Where the search begins.
+/// The index in the grid at which the search begins.
 const START: usize = 4;
-/// Sweeps of a trial: the order of the grid is settled by then.
+/// Sweeps per trial; by then the ranking of the grid is stable.
 const SWEEPS: usize = 4;
-/// Factors of a trial at most, but for half steps of λ.
+/// The maximum number of factors in a trial, except in the fine steps of λ.
 const TRIAL_FACTORS: usize = 64;
-/// Users that are measured in a trial.
+/// The number of users measured per trial.
 const USERS: usize = 8_000;
-/// Users that are measured after a sweep.
+/// The number of users measured after each sweep.
 const SWEEP_USERS: usize = 8_000;
-/// What α₀ comes to over all items, Σ α₀ = 160, but α₀ at least .01 and at most 1: between 150 and 800
-/// was best on catalogues from 1,500 to 41,000 items.
+/// The target of Σ α₀ over all items; α₀ itself is clamped to .01 … 1. Values from 150 to 800 were best on
+/// catalogues of 1,500 to 41,000 items.
 const UNOBSERVED_TOTAL: f64 = 160.0;
-/// Factors that are tried.
+/// The smallest number of factors tried.
 const FEWEST_FACTORS: usize = 32;
-/// More take four times the time of half as many and gained two per cent at most.
+/// The largest number of factors tried. Doubling beyond it takes four times as long and gained two per cent at most.
 pub const MOST_FACTORS: usize = 256;
-/// The most sweeps where held-out events decide.
+/// The maximum number of sweeps when held-out events decide when to stop.
 pub const MOST_SWEEPS: usize = 16;
-/// The fewest of a hybrid. Beside neighbours factors should have converged: on Gowalla's validation split six
-/// to twelve sweeps reach .2340 to .2346/.1371, four .2328/.1367, though four are best for factors alone.
+/// The minimum number of sweeps of a hybrid. Factors that are blended with neighbours should have converged: on
+/// Gowalla's validation split six to twelve sweeps reach .2340 to .2346/.1371, four .2328/.1367, although four are
+/// best for factors alone.
 const FEWEST_BESIDE_NEIGHBOURS: usize = 8;
-/// Sweeps without a gain that end the training.
+/// Training ends after this many sweeps without improvement.
 const PATIENCE: usize = 2;
-/// Factors and sweeps of a backbone that only divides users.
+/// Factors and sweeps of a backbone that is used only to segment users.
 const DIVIDING: (usize, usize) = (32, 4);
 
-/// What was decided before the fit; the sweeps are the most.
+/// Chooses the options before the fit. The number of sweeps returned is an upper limit.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
@@ -99,12 +100,12 @@ pub fn decide(holdout: &Holdout, options: &Options, observer: &dyn Observer) -> 
     Ok(als)
 }
 
-/// The factors of a backbone that only divides users.
+/// The number of factors of a backbone that is used only to segment users.
 pub fn dividing_factors(options: &Options) -> usize {
     options.als.factors.unwrap_or_else(|| FEWEST_FACTORS).min(DIVIDING.0)
 }
 
-/// Uphill from the λ of `als` in steps of the grid: the metric has one maximum in λ.
+/// Hill climbing on the grid from the λ of `als`; the metric has a single maximum in λ.
 fn regularization(
     als: AlsOptions,
     stride: usize,
@@ -139,7 +140,8 @@ fn regularization(
     }
 }
 
-/// Doubles while users gain more than one standard error, paired; never more factors than users or items.
+/// Doubles the number of factors while the paired gain exceeds one standard error; there are never more factors
+/// than users or items.
 fn factors(
     als: AlsOptions,
     trial: &dyn Fn(AlsOptions) -> Result<Vec<f64>>,
@@ -167,8 +169,8 @@ fn factors(
     Ok(best)
 }
 
-/// A backbone of the training part and the number of its sweeps: those that rank held-out events best
-/// where the options leave it open, else all.
+/// Trains a backbone on the training part. If the options leave the number of sweeps open, held-out events choose
+/// it; otherwise all sweeps are made. Also returns the number of sweeps.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
@@ -204,7 +206,7 @@ pub fn train_backbone(
     }
 }
 
-/// What each of the users reaches with these factors.
+/// The deciding metric of each user with these factors.
 fn reached(
     holdout: &Holdout,
     user_factors: &Matrix,
@@ -224,7 +226,7 @@ fn reached(
 }
 
 impl AlsChoices {
-    /// Choices that leave nothing open.
+    /// Options in which nothing is left to choose.
     pub fn fixed(als: &AlsOptions, warm_start: bool) -> Self {
         Self {
             factors: AutoOr::Given(als.factors),
@@ -237,7 +239,7 @@ impl AlsChoices {
         }
     }
 
-    /// The most factors that a training may take.
+    /// The largest number of factors that a training may use.
     pub fn most_factors(&self) -> usize {
         self.factors.unwrap_or_else(|| MOST_FACTORS)
     }

@@ -7,8 +7,8 @@
 //! | tf-idf | – | ½ | ½ | the cosine of columns in which user u has idf_u = ln(1 + items / n_u) instead of 1: idf_u² stands for n_u^−a, the sum of idf² for d |
 //! | RP3β | 1 | 1 | .6 | Paudel et al. 2017: three steps of a random walk, a popular target divided by d^β |
 //!
-//! A row of co-occurrences is summed in a dense row that stays in the L2 cache: Σ_u n_u² additions for
-//! all rows, and the matrix of all of them is never held.
+//! Each row of co-occurrences is summed in a dense row that stays in the L2 cache. All rows together take Σ_u n_u²
+//! additions; the full matrix is never held.
 
 use super::options::PHASE;
 use super::options::{NeighbourMethod, NeighbourOptions};
@@ -18,14 +18,14 @@ use crate::interactions::{Interactions, SparseRows};
 use crate::observer::{Observer, Progress};
 use rayon::prelude::*;
 
-/// Steps in which progress is reported.
+/// The number of progress reports per training.
 pub const STEPS: usize = 20;
-/// Items of a task.
+/// Items per task.
 pub const BLOCK_ITEMS: usize = 8;
-/// Additions between two questions whether to stop: a few milliseconds.
+/// Additions between two checks for cancellation: a few milliseconds.
 const CHECK_EVERY: usize = 1 << 20;
 
-/// One row of N co-occurrence matrices that differ in what users count.
+/// One row of N co-occurrence matrices that differ in the weights of users.
 #[derive(Clone, Debug)]
 pub struct Row<const N: usize> {
     sums: Vec<[f32; N]>,
@@ -33,12 +33,12 @@ pub struct Row<const N: usize> {
 }
 
 impl<const N: usize> Row<N> {
-    /// Space for rows over `items` items.
+    /// Allocates space for rows over `items` items.
     pub fn new(items: usize) -> Self {
         Self { sums: vec![[0.0; N]; items], items: Vec::new() }
     }
 
-    /// Sums row `item`; every user counts `user_weights`, positive.
+    /// Sums row `item`, in which each user has the positive weights in `user_weights`.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -75,12 +75,12 @@ impl<const N: usize> Row<N> {
         Ok(())
     }
 
-    /// The items that occur together with the row's item, itself among them, in the order they were met.
+    /// The items that occur together with the row's item, including itself, in the order in which they were met.
     pub fn items(&self) -> &[u32] {
         &self.items
     }
 
-    /// The sums of an item.
+    /// The N sums of `item`.
     #[inline(always)]
     pub fn get(&self, item: u32) -> [f32; N] {
         self.sums[item as usize]
@@ -114,12 +114,12 @@ pub fn add_later(
     Ok(())
 }
 
-/// The number of entries of every row, to a power; of an empty row as if it had one.
+/// The number of entries of each row, raised to `exponent`; empty rows count as having one entry.
 pub fn powers(rows: &SparseRows, exponent: f64) -> Vec<f32> {
     (0..rows.rows()).map(|row| (rows.row_len(row).max(1) as f64).powf(exponent) as f32).collect()
 }
 
-/// What users, sources and targets count.
+/// The weights of users, sources and targets.
 struct Scales {
     user: Vec<[f32; 1]>,
     source: Vec<f32>,
@@ -158,7 +158,7 @@ impl Scales {
     }
 }
 
-/// The rows of weights (items × items) of a method that is a weighted co-occurrence.
+/// The weights (items × items) of a method that is a weighted co-occurrence.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].

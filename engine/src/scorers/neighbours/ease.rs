@@ -1,9 +1,9 @@
 //! EASE (Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data"): every item is regressed on
 //! all others at once. With `P = (RᵀR + λI)⁻¹` the weights are `w(i, j) = −P_ij / P_jj`, the diagonal zero.
 //!
-//! The inverse is found in place by the sweep operator (Goodnight 1979), a block of pivots at a time, on
-//! the upper triangle: items³/2 multiply-adds, as many as Cholesky and its inverse, all in matrix
-//! products that can be left between any two; 4·items² bytes.
+//! The inverse is computed in place by the sweep operator (Goodnight 1979), one block of pivots at a time, on the
+//! upper triangle. It takes 4·items² bytes and items³/2 multiply-adds, as many as Cholesky followed by inversion, all
+//! of them in matrix products between which the work can be cancelled.
 
 use super::cooccurrence::add_later;
 use super::model::Neighbours;
@@ -17,12 +17,12 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-/// Pivots that are swept together.
+/// The number of pivots swept together.
 const BLOCK: usize = 128;
 
 impl Neighbours {
-    /// Regresses every item on all others, with ridge `regularization` (positive); the `kept` largest
-    /// weights of every source are kept. [`Self::ease_memory`] says which catalogues fit.
+    /// Regresses every item on all others with the positive ridge `regularization`, and keeps the `kept` largest
+    /// weights of every source. [`Self::ease_memory`] tells whether a catalogue fits.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`], [`EngineError::NotFinite`].
@@ -35,7 +35,7 @@ impl Neighbours {
         let items = interactions.items();
         let mut matrix = gram(interactions, regularization as f32, observer)?;
         invert(&mut matrix, items, regularization, observer)?;
-        // Of −P: its entries, and the reciprocals of −P_jj.
+        // `matrix` holds −P; compute its entries and the reciprocals of −P_jj.
         let entry = |i: usize, j: usize| matrix[i.min(j) * items + i.max(j)];
         let scales: Vec<f32> = (0..items).map(|item| -entry(item, item).recip()).collect();
         let rows: Vec<Vec<Weighted>> = (0..items)
@@ -57,8 +57,7 @@ impl Neighbours {
         Self::from_rows(sparse_rows(rows, items)?)
     }
 
-    /// Bytes at the peak of [`Self::ease`], before they are taken: the matrix and two blocks of its rows;
-    /// the weights that are kept come to 16 bytes each.
+    /// Bytes at the peak of [`Self::ease`]: the matrix, two blocks of its rows, and 16 bytes per weight kept.
     pub fn ease_memory(items: usize) -> u64 {
         4 * items as u64 * (items + 2 * BLOCK) as u64
     }
@@ -75,11 +74,11 @@ fn gram(interactions: &Interactions, ridge: f32, observer: &dyn Observer) -> Res
     Ok(matrix)
 }
 
-/// Turns the upper triangle of a positive definite n × n matrix into that of minus its inverse.
+/// Replaces the upper triangle of a positive definite n × n matrix by that of minus its inverse.
 ///
 /// Sweeping the pivots K, `D = A_KK⁻¹` and `W = D A_K*`: `A_IJ −= A_KIᵀ W_J` for all I, J outside K,
-/// then `A_K* = W`, `A_KK = −D`. Once every block was swept, −A⁻¹ is left. The matrix carries a ridge of
-/// `least`, so no pivot is below it but for rounding.
+/// then `A_K* = W`, `A_KK = −D`. After all blocks have been swept, −A⁻¹ is left. The matrix includes a ridge of
+/// `least`, so no pivot can be smaller except by rounding.
 fn invert(matrix: &mut [f32], n: usize, least: f64, observer: &dyn Observer) -> Result<()> {
     for (step, first) in (0..n).step_by(BLOCK).enumerate() {
         let count = BLOCK.min(n - first);
@@ -126,7 +125,7 @@ fn invert(matrix: &mut [f32], n: usize, least: f64, observer: &dyn Observer) -> 
     Ok(())
 }
 
-/// `count` rows of the symmetric matrix whose upper triangle is given.
+/// Expands `count` rows of a symmetric matrix from its upper triangle.
 fn whole_rows(matrix: &[f32], n: usize, first: usize, count: usize) -> Vec<f32> {
     let mut rows = vec![0.0; count * n];
     rows.par_chunks_mut(n).enumerate().for_each(|(offset, row)| {
@@ -137,7 +136,7 @@ fn whole_rows(matrix: &[f32], n: usize, first: usize, count: usize) -> Vec<f32> 
     rows
 }
 
-/// The inverse of the square block of `rows` (count × n) that begins at column `first`, found in `f64`.
+/// Inverts, in `f64`, the square block of `rows` (count × n) that begins at column `first`.
 fn inverse_of_pivots(rows: &[f32], n: usize, first: usize, least: f64) -> Vec<f32> {
     let count = rows.len() / n;
     let square: Vec<f64> = rows

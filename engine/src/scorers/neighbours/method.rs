@@ -1,4 +1,4 @@
-//! Neighbours as a training sees them.
+//! Neighbours as a [`Method`].
 
 use super::model::{NeighbourRows, NeighbourScratch, Neighbours};
 use super::scorer::NeighbourScorer;
@@ -14,10 +14,10 @@ use crate::scorers::sections::{NewSection, SectionKind, StoredSections};
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// Item-to-item weights, by one of several formulas or in closed form.
+/// Item-to-item weights, from co-occurrence, a ridge regression or EASE.
 pub struct ItemNeighbours;
 
-/// The section of the weights: a row is a source, its columns the targets it speaks for.
+/// The section that holds the weights: row i holds the weights that item i adds to other items.
 const WEIGHTS: &str = "weights";
 
 impl Method for ItemNeighbours {
@@ -33,7 +33,7 @@ impl Method for ItemNeighbours {
         }
     }
 
-    /// A number and a weight of each neighbour, in tables and in the file.
+    /// A column number and a weight for each neighbour, in tables and in the file.
     fn stored(&self, size: Size, _: SegmentSizes, options: &Options) -> u64 {
         let kept = match options.algorithm {
             Algorithm::Ease => options.ease.kept,

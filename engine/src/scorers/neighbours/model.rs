@@ -1,7 +1,7 @@
 //! The weights between items, and the scores of a history.
 //!
-//! A history of 27 items with 50 weights each is 1,350 additions to a dense row of scores; a bitmap
-//! remembers which scores were touched and gives them back in ascending order without sorting.
+//! A history of 27 items with 50 weights each takes 1,350 additions to a dense row of scores. A bitmap of the touched
+//! scores yields them in ascending order without sorting.
 
 use super::cooccurrence;
 use super::options::{NeighbourMethod, NeighbourOptions};
@@ -11,19 +11,19 @@ use crate::interactions::{Interactions, SparseRows, SparseView};
 use crate::observer::Observer;
 use std::hint::black_box;
 
-/// items × items: a row is a source (an item of a history), its columns, ascending, the targets it
-/// speaks for. All scalings are folded into the values, so that a user's score of item j is the plain
-/// sum over the items i of their history of w(i, j). The diagonal is absent.
+/// Sparse weights, items × items. Row i holds the weights that item i adds to other items, by ascending target. All
+/// scalings are folded into the values, so a user's score of item j is the plain sum over the items i of their
+/// history of w(i, j). The diagonal is absent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Neighbours {
     rows: SparseRows,
 }
 
 impl Neighbours {
-    /// Neighbours from their rows (items × items).
+    /// Wraps rows of weights (items × items).
     ///
     /// # Errors
-    /// [`EngineError::Shape`] where there are not as many rows as columns.
+    /// [`EngineError::Shape`] if the matrix is not square.
     pub fn from_rows(rows: SparseRows) -> Result<Self> {
         if rows.rows() != rows.width() {
             return Err(EngineError::Shape {
@@ -59,9 +59,8 @@ impl Neighbours {
         Self::from_rows(rows)
     }
 
-    /// Bytes at the peak of [`Self::train`], before they are taken: an upper estimate of the weights while
-    /// they are found (of the ridge twice `kept`, in vectors that double) and once more as rows, and of what
-    /// the method needs besides.
+    /// An upper estimate of the bytes at the peak of [`Self::train`]: the weights while they are being found (for the
+    /// ridge twice `kept`, in vectors that double), once more as rows, and the method's own scratch space.
     pub fn memory(
         users: usize,
         items: usize,
@@ -81,24 +80,24 @@ impl Neighbours {
     }
 }
 
-/// Weights between items that can be read row by row, wherever they lie.
+/// Item-to-item weights that can be read row by row, from memory or from a mapped file.
 pub trait NeighbourRows {
-    /// How many items there are.
+    /// The number of items.
     fn items(&self) -> usize;
 
-    /// What an item speaks for, ascending, and how strongly.
+    /// The targets of `item`, ascending, and their weights.
     fn row(&self, item: usize) -> (&[u32], &[f32]);
 
-    /// The scores of a history (items in any order; those without a row are passed over): the touched
-    /// items ascending, and the sum of their weights. Items of the history are among them.
+    /// The scores of a history in any order; items without a row are ignored. Returns the touched items, ascending, and
+    /// the sums of their weights. Items of the history may be among them.
     fn score<'s>(&self, history: &[u32], scratch: &'s mut NeighbourScratch) -> (&'s [u32], &'s [f32]) {
         scratch.start(self.items());
         let rows = || {
             let known = history.iter().filter(|&&item| (item as usize) < self.items());
             known.map(|&item| self.row(item as usize))
         };
-        // The rows lie far apart in memory: the first value of each is read here, so that the processor waits for all
-        // rows at once and not for one after the other.
+        // The rows are scattered in memory. Touching the first value of each up front lets the processor overlap the
+        // cache misses.
         for (targets, weights) in rows() {
             black_box((targets.first().copied(), weights.first().copied()));
         }
@@ -108,7 +107,7 @@ pub trait NeighbourRows {
         scratch.finish()
     }
 
-    /// The same where each item of the history counts as much as its share says.
+    /// Like [`Self::score`], but each item of the history has the weight given in `shares`.
     fn score_shares<'s>(
         &self,
         history: &[u32],
@@ -155,19 +154,19 @@ impl NeighbourRows for Neighbours {
     }
 }
 
-/// Space for scores, used again from history to history: four bytes and a bit per item.
+/// Scratch space for scores, reused between histories: four bytes and one bit per item.
 #[derive(Clone, Debug, Default)]
 pub struct NeighbourScratch {
-    /// The score of every item; zero between two histories.
+    /// The score of each item; all zero between two histories.
     sums: Vec<f32>,
-    /// One bit per item that was touched; zero between two histories.
+    /// One bit per touched item; all zero between two histories.
     touched: Vec<u64>,
     items: Vec<u32>,
     scores: Vec<f32>,
 }
 
 impl NeighbourScratch {
-    /// Makes room for `items` items.
+    /// Grows the space to `items` items.
     fn start(&mut self, items: usize) {
         if self.sums.len() < items {
             self.sums.resize(items, 0.0);

@@ -1,4 +1,4 @@
-//! The methods that give neighbours, and their settings.
+//! The methods that compute neighbours, and their settings.
 
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
@@ -6,7 +6,7 @@ use strum::VariantNames;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "neighbours";
 
-/// How the weights between items are found.
+/// How the item-to-item weights are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -17,9 +17,9 @@ pub enum NeighbourMethod {
     Filter,
     /// The cosine of the items' columns.
     Cosine,
-    /// The cosine, where users with many items count less by tf-idf.
+    /// The cosine, in which tf-idf reduces the weight of users with many items.
     TfIdf,
-    /// RP3β: a random walk of three steps that punishes popular targets.
+    /// RP3β: a three-step random walk that penalizes popular targets.
     Rp3,
 }
 
@@ -27,13 +27,13 @@ pub enum NeighbourMethod {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NeighbourOptions {
-    /// How the weights are found.
+    /// How the weights are computed.
     pub method: NeighbourMethod,
-    /// K: how many sources the ridge considers for a target. The other methods do not use it.
+    /// K, the number of sources that the ridge considers per target. Other methods ignore it.
     pub considered: usize,
-    /// How many targets are kept for each source.
+    /// The number of targets kept per source.
     pub kept: usize,
-    /// ρ of the ridge, positive. The other methods do not use it.
+    /// ρ, the positive L2 regularization of the ridge. Other methods ignore it.
     pub regularization: f64,
 }
 

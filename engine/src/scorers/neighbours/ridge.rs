@@ -3,12 +3,12 @@
 //!
 //! With `G_ij = Σ_u n_u^−.3 R_ui R_uj`, `G' = D^−γ G D^−γ` (γ = .1) and N(j) the K sources i with the
 //! largest `d_i^−.6 Σ_u n_u^−.65 R_ui R_uj`: `B_Nj = (G'_NN + ρI)⁻¹ G'_Nj` and
-//! `w(i, j) = d_i^−.35 B_ij d_j^.1`. The scalings leave the inverse, those of the target cancel, and
-//! what is solved is `(G_NN + ρ D_N^.2) x = G_Nj`, `w(i, j) = d_i^−.25 x_i`.
+//! `w(i, j) = d_i^−.35 B_ij d_j^.1`. The scalings can be moved out of the inverse and those of the target cancel, so
+//! the system that is solved is `(G_NN + ρ D_N^.2) x = G_Nj`, `w(i, j) = d_i^−.25 x_i`.
 //!
-//! Per target: the row of co-occurrences; G_NN, of a small catalogue read from G, else summed over the
-//! users of N, m²/2 additions for a user who has m of its items; a Cholesky factorization, K³/6
-//! multiply-adds, which dominates where histories are short.
+//! Each target takes its row of co-occurrences; G_NN, which is read from G for a small catalogue and otherwise summed
+//! over the users of N (m²/2 additions for a user who has m of its items); and a Cholesky factorization of K³/6
+//! multiply-adds, which dominates if histories are short.
 
 use super::cooccurrence::{BLOCK_ITEMS, Row, STEPS, add_later, powers};
 use super::options::NeighbourOptions;
@@ -23,27 +23,27 @@ use crate::observer::{Observer, Progress};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// What a user counts, by the length of their history: when sources are chosen, and in G.
+/// Exponents of a user's history length in their weight: for choosing sources, and in G.
 const USER_EXPONENTS: [f64; 2] = [-0.65, -0.3];
-/// What a source counts by its number of users when sources are chosen.
+/// Exponent of a source's number of users, for choosing sources.
 const NEAREST_EXPONENT: f64 = -0.6;
-/// −γ.
+/// −γ, the exponent of the scaling D of G.
 const SCALE_EXPONENT: f64 = -0.1;
-/// What the regression's weight of a source is multiplied with.
+/// Exponent of a source's number of users, applied to its regression weight.
 const SOURCE_EXPONENT: f64 = -0.35;
-/// Of a catalogue up to this size G is held (its upper triangle: 134 MB at most). On MovieLens 100k a
-/// training then takes .19 s instead of .33, with twenty times the users .56 s instead of 4.7: the fewer
-/// the items and the more the users, the longer it takes to sum every G_NN over users.
+/// Up to this many items the upper triangle of G is held (134 MB at most). On MovieLens 100k this cuts the training
+/// from .33 s to .19 s, with twenty times the users from 4.7 s to .56 s: the fewer the items and the more the users,
+/// the more it costs to sum every G_NN over users.
 const HELD_ITEMS: usize = 8192;
-/// Users between two questions whether to stop: about ten milliseconds.
+/// Users between two checks for cancellation: about ten milliseconds.
 const CHECK_USERS: usize = 1 << 14;
-/// Users that are added to G_NN together where they have many of its items.
+/// Users with many of the sources that are added to G_NN in one matrix product.
 const DENSE_USERS: usize = 64;
-/// A user is added as a dense row where they have more than a sixth of the sources: m²/2 scattered
-/// additions then cost more than K²/2 multiply-adds in registers.
+/// A user with more than one in this many of the sources is added as a dense row. The m²/2 scattered additions would
+/// cost more than K²/2 multiply-adds in registers.
 const DENSE_SHARE: usize = 6;
 
-/// The rows of weights (items × items).
+/// Computes the weights (items × items).
 ///
 /// # Errors
 /// [`EngineError::Cancelled`], [`EngineError::NotFinite`].
@@ -76,7 +76,7 @@ pub fn train(
     strongest.finish(items)
 }
 
-/// Bytes that the training takes besides the weights, on `threads` threads: an upper estimate.
+/// An upper estimate of the bytes that training on `threads` threads takes, not counting the weights.
 pub fn memory(users: usize, items: usize, entries: usize, considered: usize, threads: usize) -> u64 {
     let widest = padded(considered.min(items));
     let system = 4 * widest * (widest + DENSE_USERS);
@@ -86,7 +86,7 @@ pub fn memory(users: usize, items: usize, entries: usize, considered: usize, thr
     (threads * thread + held + solutions + 12 * users + 12 * items) as u64
 }
 
-/// What all targets share.
+/// The inputs that all targets share.
 struct Problem<'a> {
     interactions: &'a Interactions,
     observer: &'a dyn Observer,
@@ -94,9 +94,9 @@ struct Problem<'a> {
     user_weights: Vec<[f32; 2]>,
     nearest_scales: Vec<f32>,
     weight_scales: Vec<f32>,
-    /// G_ii + ρ d_i^.2.
+    /// The diagonal of the system, G_ii + ρ d_i^.2.
     diagonal: Vec<f32>,
-    /// G from the diagonal on, of a small catalogue.
+    /// The rows of G from the diagonal on; `None` for large catalogues.
     held: Option<Vec<Vec<f32>>>,
 }
 
@@ -136,22 +136,22 @@ impl<'a> Problem<'a> {
     }
 }
 
-/// Space of one thread.
+/// Per-thread scratch space.
 struct Scratch {
     row: Row<2>,
-    /// N(j), ascending, and how near.
+    /// N(j), ascending, with the closeness of each source.
     sources: Vec<Weighted>,
-    /// Of every user, how many of the sources they have; zero between two targets.
+    /// How many of the sources each user has; all zero between two targets.
     counts: Vec<u32>,
-    /// The users that have any.
+    /// The users with at least one source.
     users: Vec<u32>,
-    /// The places in N(j) of each user's sources, ascending, user after user.
+    /// The positions in N(j) of each user's sources, ascending, user by user.
     places: Vec<u32>,
-    /// The upper triangle of G_NN + ρ D_N^.2: K × K, padded.
+    /// The upper triangle of G_NN + ρ D_N^.2, K × K with padded rows.
     system: Vec<f32>,
     /// G_Nj, then x.
     right: Vec<f32>,
-    /// Rows of users that have many of the sources.
+    /// Dense rows of the users with many of the sources.
     dense: Vec<f32>,
 }
 
@@ -213,7 +213,7 @@ impl WithSimd for Target<'_> {
     }
 }
 
-/// Finds N(j) and G_Nj.
+/// Computes N(j) and G_Nj.
 fn choose_sources(problem: &Problem<'_>, target: usize, scratch: &mut Scratch) -> Result<()> {
     let Scratch { row, sources, right, .. } = scratch;
     row.sum(problem.interactions, target, &problem.user_weights, problem.observer)?;
@@ -233,7 +233,7 @@ fn choose_sources(problem: &Problem<'_>, target: usize, scratch: &mut Scratch) -
     Ok(())
 }
 
-/// Reads G_NN above its diagonal.
+/// Reads the part of G_NN above its diagonal from G.
 fn read_system(held: &[Vec<f32>], stride: usize, scratch: &mut Scratch) {
     let Scratch { sources, system, .. } = scratch;
     for (place, &(source, _)) in sources.iter().enumerate() {
@@ -247,12 +247,12 @@ fn read_system(held: &[Vec<f32>], stride: usize, scratch: &mut Scratch) {
     system[sources.len() * stride..stride * stride].fill(0.0);
 }
 
-/// Sums G_NN above its diagonal over the users of N.
+/// Sums the part of G_NN above its diagonal over the users of N.
 #[inline(always)]
 fn sum_system<S: Simd>(simd: S, problem: &Problem<'_>, stride: usize, scratch: &mut Scratch) -> Result<()> {
     let Scratch { sources, counts, users, places, system, dense, .. } = scratch;
     let by_item = problem.interactions.by_item();
-    // The places of every user, by counting.
+    // Counting sort: collects the positions of every user.
     users.clear();
     for &(source, _) in sources.iter() {
         problem.observer.check()?;
@@ -285,7 +285,7 @@ fn sum_system<S: Simd>(simd: S, problem: &Problem<'_>, stride: usize, scratch: &
         if number % CHECK_USERS == 0 {
             problem.observer.check()?;
         }
-        // After counting, each user's number is the end of their places.
+        // After the counting sort, a user's count is the end of their positions.
         let end = std::mem::take(&mut counts[user as usize]) as usize;
         let own = &places[first..end];
         first = end;

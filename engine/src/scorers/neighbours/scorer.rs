@@ -1,20 +1,20 @@
-//! Neighbours as a way to score: the sum of what a person's items say for another.
+//! Scores from neighbours: the sum of the weights that a user's items add to another item.
 
 use super::model::{NeighbourRows, NeighbourScratch};
 use crate::observer::Observer;
 use crate::scorers::scorer::{Contributions, Items, Scorer};
 use std::cell::RefCell;
 
-/// The items of one person, and the rows of neighbours that speak for them.
+/// The items of one user, and the weights between items.
 #[derive(Clone, Copy, Debug)]
 pub struct NeighbourScorer<'a, R> {
-    /// The rows of all items.
+    /// The rows of weights of all items.
     pub rows: R,
-    /// The items that count of what the person has, ascending.
+    /// The user's items that the model uses, ascending.
     pub history: &'a [u32],
-    /// How much each of them counts; without it each counts 1.
+    /// The weight of each item of `history`; `None` means 1 each.
     pub shares: Option<&'a [f32]>,
-    /// Space for sums.
+    /// Scratch space for the sums.
     pub scratch: &'a RefCell<NeighbourScratch>,
 }
 

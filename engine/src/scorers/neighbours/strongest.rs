@@ -1,6 +1,6 @@
-//! The largest weights of every source, by their absolute value (kept per target instead, scores lose a
-//! tenth). Equal weights go to the lower item, so what is kept depends on neither the order in which
-//! weights arrive nor the number of threads.
+//! The largest weights of every source by absolute value. Keeping the largest per target instead loses a tenth of the
+//! ranking quality. Ties go to the lower item, so the result depends neither on the order of the weights nor on the
+//! number of threads.
 
 use crate::error::Result;
 use crate::interactions::SparseRows;
@@ -9,12 +9,12 @@ use std::cmp::Ordering;
 /// An item and its weight.
 pub type Weighted = (u32, f32);
 
-/// Larger absolute weights first.
+/// Orders by decreasing absolute weight, then by item.
 fn order(a: &Weighted, b: &Weighted) -> Ordering {
     b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0))
 }
 
-/// Cuts `weights` to the `kept` strongest, in any order. Linear.
+/// Truncates `weights` to the `kept` strongest, in unspecified order. Takes linear time.
 pub fn keep_strongest(weights: &mut Vec<Weighted>, kept: usize) {
     if weights.len() > kept {
         if kept > 0 {
@@ -24,7 +24,7 @@ pub fn keep_strongest(weights: &mut Vec<Weighted>, kept: usize) {
     }
 }
 
-/// Rows that grow one weight at a time and never hold more than twice what they keep.
+/// Rows that accept one weight at a time and never hold more than twice the number they keep.
 #[derive(Clone, Debug)]
 pub struct Strongest {
     kept: usize,
@@ -32,12 +32,12 @@ pub struct Strongest {
 }
 
 impl Strongest {
-    /// No weights of `sources` sources yet.
+    /// Creates empty rows for `sources` sources.
     pub fn new(sources: usize, kept: usize) -> Self {
         Self { kept, rows: vec![Vec::new(); sources] }
     }
 
-    /// Offers a weight of a source.
+    /// Offers a weight to the row of `source`.
     pub fn push(&mut self, source: u32, target: u32, weight: f32) {
         let row = &mut self.rows[source as usize];
         row.push((target, weight));
@@ -46,7 +46,7 @@ impl Strongest {
         }
     }
 
-    /// The rows (sources × `targets`).
+    /// Returns the rows as a sparse matrix, sources × `targets`.
     ///
     /// # Errors
     /// [`crate::EngineError::Shape`] where a target is not below `targets`.
@@ -56,7 +56,7 @@ impl Strongest {
     }
 }
 
-/// Sparse rows (rows × `width`) of lists in any order.
+/// Builds a sparse matrix (rows × `width`) from unordered lists of (item, weight).
 ///
 /// # Errors
 /// [`crate::EngineError::Shape`] where an item is not below `width`.

@@ -1,15 +1,15 @@
-//! What is popular: items by the number of users that have them, or where events lose weight with age by
-//! the sum of what is left.
+//! Popularity: items ranked by their number of users, or, if events decay with age, by the sum of the remaining
+//! weights.
 
 use crate::interactions::Interactions;
 use crate::ranking::top_n::{Scored, TopN};
 use crate::scorers::factors::Segments;
 
-/// m: a segment's own counts are joined by as many users of everybody. A segment of 20 users is believed
-/// half.
+/// m, the number of average users that are added to a segment's own counts. A segment of 20 users thus has half the
+/// weight.
 const PRIOR_USERS: f32 = 20.0;
 
-/// Items with how popular they are, the most popular first.
+/// Items and their popularity, most popular first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Popularity {
     items: Vec<u32>,
@@ -17,7 +17,7 @@ pub struct Popularity {
 }
 
 impl Popularity {
-    /// From pairs of item and popularity; items nobody has are left out.
+    /// Sorts pairs of item and popularity; items with none are dropped.
     pub fn new(popularity: impl Iterator<Item = (u32, f32)>) -> Self {
         let mut top = TopN::new(usize::MAX);
         popularity.filter(|&(_, value)| value > 0.0).for_each(|(item, value)| top.push(item, value));
@@ -25,22 +25,22 @@ impl Popularity {
         Self { items, values }
     }
 
-    /// The items of a segment of `users` users, which have there the popularity `own`, joined by what they
-    /// have with everybody: (own + m · share) / (users + m), where share is an item's popularity with
-    /// `all_users` users over their number.
+    /// The popularity of the items of a segment with `users` users, smoothed by that among all users:
+    /// (own + m · share) / (users + m). Here `own` is the popularity of `items` within the segment, and share is `all`
+    /// of an item divided by `all_users`.
     pub fn of_segment(items: &[u32], own: &[f32], users: usize, all: &[f32], all_users: usize) -> Self {
         let scale = Scale::new(users, all_users);
         let joined = |(&item, &own): (&u32, &f32)| (item, scale.joined(own, all[item as usize]));
         Self::new(items.iter().zip(own).map(joined))
     }
 
-    /// The list where it lies.
+    /// A borrowed view of the list.
     pub fn view(&self) -> Popular<'_> {
         Popular { items: &self.items, values: &self.values }
     }
 }
 
-/// How the counts of a segment and of everybody are joined.
+/// The smoothing of a segment's counts by those of all users.
 #[derive(Clone, Copy, Debug)]
 struct Scale {
     prior: f32,
@@ -57,17 +57,17 @@ impl Scale {
     }
 }
 
-/// A [`Popularity`] that somebody else holds: items and values, the most popular first.
+/// A borrowed [`Popularity`]: items and values, most popular first.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Popular<'a> {
-    /// The items.
+    /// The items, most popular first.
     pub items: &'a [u32],
-    /// How popular each is.
+    /// The popularity of each item.
     pub values: &'a [f32],
 }
 
 impl<'a> Popular<'a> {
-    /// The items, most popular first; the score is how popular.
+    /// The items, most popular first; the score is the popularity.
     pub fn items(self) -> impl Iterator<Item = Scored> + 'a {
         self.items.iter().zip(self.values).map(|(&item, &score)| Scored { item, score })
     }
@@ -78,8 +78,8 @@ impl<'a> Popular<'a> {
     }
 }
 
-/// What is popular in a segment: its own items, and among them by their popularity with everybody those
-/// that nobody in it has.
+/// The popular items of a segment: those its users have, merged with the items that none of them has, ranked by
+/// popularity among all users.
 #[derive(Clone, Copy, Debug)]
 pub struct SegmentPopular<'a> {
     own: Popular<'a>,
@@ -89,8 +89,8 @@ pub struct SegmentPopular<'a> {
 }
 
 impl<'a> SegmentPopular<'a> {
-    /// `own` is of [`Popularity::of_segment`], of the segment's items `members` (ascending); `all` is what
-    /// is popular with everybody.
+    /// Merges `own`, a list from [`Popularity::of_segment`] for the segment's items `members` (ascending), with `all`,
+    /// the popularity among all users.
     pub fn new(
         own: Popular<'a>,
         members: &'a [u32],
@@ -101,12 +101,12 @@ impl<'a> SegmentPopular<'a> {
         Self { own, members, all, scale: Scale::new(users, all_users) }
     }
 
-    /// Those of its own, most popular first.
+    /// The items that the segment's users have, most popular first.
     pub fn own(self) -> &'a [u32] {
         self.own.items
     }
 
-    /// The items, most popular first; the score is how popular.
+    /// All items, most popular first; the score is the smoothed popularity.
     pub fn items(self) -> impl Iterator<Item = Scored> + 'a {
         let Self { own, members, all, scale } = self;
         let mut own = own.items().peekable();
@@ -131,7 +131,7 @@ fn unseen(items: impl Iterator<Item = Scored>, seen: &[u32], n: usize) -> Vec<Sc
     items.filter(|scored| seen.binary_search(&scored.item).is_err()).take(n).collect()
 }
 
-/// How popular every item is: its number of users, or with `weighed` the sum of its confidences.
+/// The popularity of each item: its number of users or, if `weighed`, the sum of its confidences.
 pub fn item_popularity(interactions: &Interactions, weighed: bool) -> Vec<f32> {
     let by_item = interactions.by_item();
     let of_item = |item| match weighed {
@@ -141,7 +141,7 @@ pub fn item_popularity(interactions: &Interactions, weighed: bool) -> Vec<f32> {
     (0..by_item.rows()).map(of_item).collect()
 }
 
-/// The same within each segment, beside [`Segments::items`].
+/// The popularity within each segment, for each entry of [`Segments::items`]; see [`item_popularity`].
 pub fn segment_popularity(interactions: &Interactions, segments: &Segments, weighed: bool) -> Vec<Vec<f32>> {
     let of_segment = |segment: usize| -> Vec<f32> {
         if !weighed {

@@ -1,8 +1,8 @@
-//! Popularity as a training sees it: it is counted anyway, for baselines and for what fills lists.
+//! Popularity as a [`Method`]. It needs no fit: the counts exist anyway, as a baseline and to fill up short lists.
 
 use crate::scorers::method::Method;
 
-/// What is popular.
+/// Item popularity.
 pub struct ItemPopularity;
 
 impl Method for ItemPopularity {

@@ -1,8 +1,8 @@
-//! What is popular: what everybody has, and what a segment has.
+//! Item popularity, among all users and within a segment.
 //!
-//! - [`counts`]: items by the number of their users, or by the sum of what is left of weights
-//! - [`method`]: popularity as a training sees it
-//! - [`scorer`]: popularity as a way to score
+//! - [`counts`]: items by their number of users, or by the sum of decayed weights
+//! - [`method`]: popularity as a [`Method`](crate::scorers::method::Method)
+//! - [`scorer`]: popularity as a [`Scorer`](crate::scorers::scorer::Scorer)
 
 pub mod counts;
 pub mod method;

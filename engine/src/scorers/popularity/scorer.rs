@@ -1,25 +1,25 @@
-//! Popularity as a way to score: the same for everybody, or for everybody in a segment.
+//! Scores from popularity, which are the same for all users or for all users of a segment.
 
 use super::counts::{Popular, SegmentPopular};
 use crate::observer::Observer;
 use crate::ranking::Scored;
 use crate::scorers::scorer::{Contributions, Items, Scorer, best_of_scores};
 
-/// What is popular with whom a list is for.
+/// Popularity overall and, if it should be used, in the user's segment.
 #[derive(Clone, Copy, Debug)]
 pub struct PopularityScorer<'a> {
-    /// What is popular with everybody.
+    /// Popularity among all users.
     pub everybody: Popular<'a>,
-    /// What is popular in the person's segment, where that ranks.
+    /// Popularity in the user's segment; `None` to score by that among all users.
     pub segment: Option<SegmentPopular<'a>>,
-    /// Number of all items.
+    /// The number of items in the model.
     pub items: usize,
-    /// Number of items of the person's history.
+    /// The number of items in the user's history.
     pub history: usize,
 }
 
 impl PopularityScorer<'_> {
-    /// Items, the most popular first.
+    /// The items, most popular first.
     fn each(&self) -> Box<dyn Iterator<Item = Scored> + '_> {
         match self.segment {
             Some(segment) => Box::new(segment.items()),
@@ -39,8 +39,8 @@ impl Scorer for PopularityScorer<'_> {
         items.iter().map(|&item| of_item[item as usize]).collect()
     }
 
-    /// Popular items come in their order already, so that a list to which nothing is added is their first ones. Items
-    /// that nobody has are in none.
+    /// The items are already sorted by popularity, so with empty `added` the list is a prefix. Items without any user
+    /// are never listed.
     fn best(&self, items: Items<'_>, weight: f32, added: &[f32], n: usize) -> Vec<Scored> {
         if !added.is_empty() {
             return best_of_scores(self, items, weight, added, n);

@@ -1,6 +1,5 @@
-//! What is known about users or items besides ratings, as sparse features: one for every level of a
-//! category and of a boolean, one for every quantile bin of a number or a moment. Null has none. O(n log
-//! n) to learn, O(columns) to apply.
+//! Attributes of users or items as sparse features: one per level of a category or boolean, and one per quantile bin
+//! of a number or timestamp. Null has no feature. Takes O(n log n) to learn and O(columns) to apply.
 
 use crate::error::{EngineError, Result};
 use crate::features::row::{Expected, read_cells};
@@ -12,30 +11,30 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::ops::Range;
 
-/// Rows between two questions to the observer.
+/// Rows between two checks for cancellation.
 const ROWS: usize = 4_096;
 
-/// Sparse features: rows × features, every value 1, at most one feature of a column in a row.
+/// Sparse features, rows × features. All values are 1, and a row has at most one feature per column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attributes {
     pub(super) features: SparseRows,
-    /// The features of every column.
+    /// The range of features of each column.
     pub(super) columns: Vec<Range<usize>>,
 }
 
 impl Attributes {
-    /// Number of rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.features.rows()
     }
 
-    /// The features of a row, ascending.
+    /// The features of `row`, ascending.
     pub fn row(&self, row: usize) -> &[u32] {
         self.features.row(row).0
     }
 }
 
-/// Turns rows of a table into features. Learned once, at training, and kept with the model.
+/// Encodes rows of a table as features. Learned during training and stored with the model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttributeEncoder {
     columns: Vec<EncodedColumn>,
@@ -47,14 +46,14 @@ pub struct AttributeEncoder {
 struct EncodedColumn {
     name: String,
     kind: ColumnKind,
-    /// Of a category, by name.
+    /// The levels of a category.
     levels: Vec<String>,
-    /// Inner edges of the bins of a number; a value on an edge is in the bin above.
+    /// The inner edges of the bins of a number; a value on an edge belongs to the bin above.
     edges: Vec<f64>,
 }
 
 impl EncodedColumn {
-    /// Learns from all rows; else why the column has no features, as the end of a sentence about it.
+    /// Learns a column from all rows. The inner error says why it has no features, worded as the end of a sentence.
     fn fit(column: &Column, observer: &dyn Observer) -> Result<std::result::Result<Self, String>> {
         let mut learned =
             Self { name: column.name.clone(), kind: column.kind(), levels: Vec::new(), edges: Vec::new() };
@@ -101,7 +100,7 @@ impl EncodedColumn {
     }
 }
 
-/// A cell as a number; what is true is 1.
+/// The value of a cell as a number; true is 1.
 fn number(cell: Cell<'_>) -> Option<f64> {
     match cell {
         Cell::Number(value) => Some(value),
@@ -112,7 +111,7 @@ fn number(cell: Cell<'_>) -> Option<f64> {
 }
 
 impl AttributeEncoder {
-    /// Learns levels and bins from all rows of a table.
+    /// Learns levels and bins from all rows of `table`.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`].
@@ -130,26 +129,26 @@ impl AttributeEncoder {
         Ok(encoder)
     }
 
-    /// Number of features.
+    /// The number of features.
     pub fn features(&self) -> usize {
         self.columns.iter().map(EncodedColumn::features).sum()
     }
 
-    /// The columns that it reads.
+    /// The names of the columns that have features.
     pub fn reads(&self) -> Vec<String> {
         self.columns.iter().map(|column| column.name.clone()).collect()
     }
 
-    /// The columns that have no features.
+    /// The columns without features, and why.
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
     }
 
-    /// The features of every row of a table. Columns are found by their names; one that is missing is null
-    /// in every row, one that is not known is not looked at.
+    /// Encodes all rows of a table. Columns are matched by name: a missing one is null in every row, an unknown one is
+    /// ignored.
     ///
     /// # Errors
-    /// [`EngineError::Column`] where a column is of another kind than the one learned from,
+    /// [`EngineError::Column`] if a column has another type than during training,
     /// [`EngineError::Cancelled`].
     pub fn encode(&self, table: &Table, observer: &dyn Observer) -> Result<Attributes> {
         let mut columns = Vec::with_capacity(self.columns.len());
@@ -181,11 +180,11 @@ impl AttributeEncoder {
         Ok(Attributes { features, columns: self.columns.iter().map(&mut next).collect() })
     }
 
-    /// The features of one row, from JSON, ascending: the same as [`Self::encode`] gives for it in a table.
-    /// Columns that are not given are null; those without features may be given and are not looked at.
+    /// Encodes one row given as JSON, with the same result as [`Self::encode`]. Returns its features in ascending
+    /// order. Columns that are not given are null; columns without features are accepted and ignored.
     ///
     /// # Errors
-    /// All problems: values of another kind than the column's, unknown names.
+    /// All problems at once: values of the wrong type, and unknown names.
     pub fn encode_row(&self, row: &Map<String, Value>) -> std::result::Result<Vec<u32>, Vec<RowProblem>> {
         let expected = self.columns.iter().map(|c| Expected {
             name: &c.name,
@@ -197,7 +196,7 @@ impl AttributeEncoder {
         Ok(self.write(cells.iter().map(|cell| cell.cell())).collect())
     }
 
-    /// The features of one cell for every column.
+    /// The features of a row, from one cell per encoded column.
     fn write<'a>(&'a self, cells: impl Iterator<Item = Cell<'a>>) -> impl Iterator<Item = u32> {
         let mut first = 0;
         self.columns.iter().zip(cells).filter_map(move |(column, cell)| {

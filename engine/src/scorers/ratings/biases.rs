@@ -1,12 +1,12 @@
-//! Ratings predicted from who is generous and what is liked, nothing else: the baseline.
+//! The baseline for ratings: a bias for each user and each item, and nothing else.
 
 use crate::interactions::{Interactions, SparseRows};
 
-/// Ratings that the mean counts against an item's own, and against a user's (Koren 2010, eq. 1 and 2).
+/// The number of ratings that the mean counts for against an item's own and a user's own (Koren 2010, eq. 1 and 2).
 const ITEM_DAMPING: f64 = 25.0;
 const USER_DAMPING: f64 = 10.0;
 
-/// `r̂ = μ + b_i + b_u`, within the scale.
+/// `r̂ = μ + b_i + b_u`, clipped to the scale.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Biases {
     mean: f64,
@@ -16,7 +16,7 @@ pub struct Biases {
 }
 
 impl Biases {
-    /// From ratings: b_i = Σ(r − μ) / (25 + n_i), then b_u = Σ(r − μ − b_i) / (10 + n_u).
+    /// Computes b_i = Σ(r − μ) / (25 + n_i), then b_u = Σ(r − μ − b_i) / (10 + n_u).
     pub fn new(ratings: &Interactions) -> Self {
         let values = ratings.by_user().values().iter().map(|&value| f64::from(value));
         let mean = values.clone().sum::<f64>() / ratings.entries().max(1) as f64;
@@ -36,7 +36,7 @@ impl Biases {
         Self { mean, range, users, items }
     }
 
-    /// The prediction for a user and an item, by their numbers.
+    /// The prediction for a user and an item, given by number.
     pub fn predict(&self, user: usize, item: usize) -> f32 {
         let of = |biases: &[f64], row: usize| biases.get(row).copied().unwrap_or(0.0);
         let (low, high) = self.range;

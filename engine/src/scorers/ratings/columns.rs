@@ -1,24 +1,24 @@
-//! Tall matrices column by column: sums over their rows and changes of every value, as conjugate gradients
-//! need them. Rows are divided into blocks by their number alone, so the bytes do not depend on threads.
+//! Column-wise operations on tall matrices, for conjugate gradients. The blocks of rows depend only on the number of
+//! rows, so results do not depend on the number of threads.
 
 use crate::matrix::Matrix;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Rows whose terms are added before the sums are added in order.
+/// Rows per partial sum; partial sums are added in order.
 const SUM_ROWS: usize = 1024;
 
-/// a/b of every column; 0 where b is, so that a solved column stays.
+/// The quotients a/b; 0 where b is 0, so that a converged column stays unchanged.
 pub(super) fn ratios(a: &[f64], b: &[f64]) -> Vec<f32> {
     a.iter().zip(b).map(|(a, b)| if *b > 0.0 { (a / b) as f32 } else { 0.0 }).collect()
 }
 
-/// `Σ_row a∘b`.
+/// The column-wise dot products `Σ_row a∘b`.
 pub(super) fn products(a: &Matrix, b: &Matrix) -> Vec<f64> {
     column_sums(a, 0..a.rows(), |row, column, value| f64::from(value) * f64::from(b.row(row)[column]))
 }
 
-/// The sum over some rows of a term (row, column, value), for each column; blocks of rows are added in order.
+/// The sum over rows of `term(row, column, value)`, for each column.
 pub(super) fn column_sums(
     matrix: &Matrix,
     rows: Range<usize>,
@@ -44,7 +44,7 @@ pub(super) fn column_sums(
     total
 }
 
-/// `a ← change(column, a, b)` of every value.
+/// Updates every value: `a ← change(column, a, b)`.
 pub(super) fn update(a: &mut Matrix, b: &Matrix, change: impl Fn(usize, f32, f32) -> f32 + Sync) {
     let width = a.columns();
     let blocks = a.data_mut().par_chunks_mut(SUM_ROWS * width).zip(b.data().par_chunks(SUM_ROWS * width));

@@ -1,10 +1,9 @@
-//! Fold-in: a user's row from their ratings now and their attributes, without training, and what each
-//! rating adds to a prediction.
+//! Fold-in: a user's row from their current ratings and attributes, without training, and what each rating adds to a
+//! prediction.
 //!
-//! The row is linear in what is summed over the ratings: `w = A⁻¹ (Σ f (r − μ − b_i) + D m)` with
-//! `A = D + Σ f fᵀ` and the prior mean `m = base + Σ pattern/n^.3 + Σ attributes`. So with
-//! `g = A⁻¹ (q, 1)` a rating adds `g·f (r − μ − b_i) + g·D pattern/n^.3` to the prediction of an item.
-//! n·k²/2 + k³/6 multiply-adds.
+//! The row is linear in the terms summed over ratings: `w = A⁻¹ (Σ f (r − μ − b_i) + D m)` with `A = D + Σ f fᵀ` and
+//! the prior mean `m = base + Σ pattern/n^.3 + Σ attributes`. With `g = A⁻¹ (q, 1)`, a rating therefore adds
+//! `g·f (r − μ − b_i) + g·D pattern/n^.3` to the prediction of an item. This takes n·k²/2 + k³/6 multiply-adds.
 
 use super::ridge_map::pattern_scale;
 use super::row_system::{Pull, Rated, RowSystem, Sensitivity, SolveRow};
@@ -13,25 +12,24 @@ use crate::matrix::Matrix;
 use crate::observer::Observer;
 use serde::{Deserialize, Serialize};
 
-/// What a fold-in needs besides the rows and patterns of the items a user rated.
+/// What fold-in needs apart from the rows and patterns of the rated items.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RatingFoldIn {
     /// μ, the mean rating.
     pub(super) mean: f32,
-    /// The pull towards the prior mean.
+    /// The strength of the pull towards the prior mean.
     pub(super) pull: Pull,
-    /// The prior mean (k factors, bias) of a user of whom nothing is known.
+    /// The prior mean (k factors, bias) of a user without ratings or attributes.
     pub(super) prior: Vec<f32>,
-    /// What each attribute adds to it: features × (k + 1).
+    /// What each attribute adds to the prior mean, features × (k + 1).
     pub(super) attributes: Matrix,
 }
 
 impl RatingFoldIn {
-    /// The row (k factors, 1, bias) of a user who gave `ratings` to some items: `item_rows` are their rows
-    /// of [`super::RatingModel::item_rows`], `patterns` their rows of [`super::RatingModel::item_patterns`],
-    /// in the same order. `attributes` are the features of [`super::AttributeEncoder::encode_row`].
-    /// Without ratings it is what the attributes say, without these the mean. Where `observer` wants the work to
-    /// stop it is of no use.
+    /// The row (k factors, 1, bias) of a user who rated some items. `ratings`, `item_rows` (their rows of
+    /// [`super::RatingModel::item_rows`]) and `patterns` (their rows of [`super::RatingModel::item_patterns`]) are in
+    /// the same order. `attributes` are features from [`super::AttributeEncoder::encode_row`]. Without ratings the row
+    /// is the prior mean. If `observer` requests cancellation, the result is meaningless.
     pub fn user(
         &self,
         item_rows: &Matrix,
@@ -59,8 +57,8 @@ impl RatingFoldIn {
         row
     }
 
-    /// Why the prediction for the item with `item_row` is what it is: what stays without any rating, and
-    /// what each rating adds. Their sum is `mean + user·item`, before clipping.
+    /// Explains the prediction for the item with `item_row`: the base without any rating, and what each rating adds.
+    /// Their sum is `mean + user·item`, before clipping.
     pub fn contributions(
         &self,
         item_rows: &Matrix,
@@ -76,7 +74,7 @@ impl RatingFoldIn {
         let mut of = item_row[..=k].to_vec();
         of[k] = 1.0;
         let diagonal = self.pull.diagonal(ratings.len(), k);
-        // D g: what the prior mean counts; all of f where there is no rating.
+        // D g, the weight of the prior mean. Without ratings it is f.
         let (mut sensitivity, mut of_prior) = (of.clone(), of.clone());
         if !ratings.is_empty() {
             let system = &mut RowSystem::new(k);
@@ -96,7 +94,7 @@ impl RatingFoldIn {
         (base, (0..ratings.len()).map(contribution).collect())
     }
 
-    /// The prior mean without the patterns of what was rated.
+    /// The prior mean without the patterns of the rated items.
     fn prior(&self, attributes: &[u32]) -> Vec<f32> {
         let mut prior = self.prior.clone();
         for &feature in attributes.iter().filter(|&&feature| (feature as usize) < self.attributes.rows()) {

@@ -1,19 +1,19 @@
-//! Explicit feedback: ratings predicted from who rated what how, and from what is known besides.
+//! Explicit feedback: ratings predicted from who rated what, from the ratings given, and from attributes.
 //!
-//! `r̂ = μ + b_u + b_i + p_u·q_i`, by alternating least squares in which the prior mean of every row is
-//! a linear map from the pattern of what it rated and from its attributes. It is the implicit term of
-//! SVD++ (Koren 2008) on both sides, in closed form.
+//! `r̂ = μ + b_u + b_i + p_u·q_i`, fitted by alternating least squares. The prior mean of every row is a linear map of
+//! the pattern of what it rated and of its attributes. This is the implicit term of SVD++ (Koren 2008) on both sides,
+//! in closed form.
 //!
 //! - [`options`]: the settings
-//! - [`attributes`]: rows of a table as sparse features
+//! - [`attributes`]: table rows as sparse features
 //! - [`model`]: the training
 //! - [`biases`]: the baseline
 //! - `row_system`: one row against the other side
 //! - `ridge_map`: the prior means of rows, by conjugate gradients; `columns`: their sums
-//! - [`rated`]: what a fit of ratings leaves
-//! - [`method`]: ratings as a training sees them
-//! - [`scorer`]: ratings as a way to score
-//! - [`fold_in`]: a user's row from their ratings now, without training, and why a prediction is what it is
+//! - [`rated`]: the parts of a fit besides the rows of users and items
+//! - [`method`]: ratings as a [`Method`](crate::scorers::method::Method)
+//! - [`scorer`]: ratings as a [`Scorer`](crate::scorers::scorer::Scorer)
+//! - [`fold_in`]: a user's row from their current ratings, without training, and the explanation of a prediction
 
 pub mod attributes;
 pub mod biases;

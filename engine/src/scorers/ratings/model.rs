@@ -1,8 +1,7 @@
-//! Training: users and items are solved in turn, each row with the prior mean that `ridge_map`
-//! draws from what was solved the time before.
+//! Training: users and items are solved alternately. `ridge_map` derives the prior mean of each row from the previous
+//! solution.
 //!
-//! Cost of a sweep with n ratings: n·k² multiply-adds for the rows, and 8·n·k for every step of conjugate
-//! gradients.
+//! A sweep with n ratings costs n·k² multiply-adds for the rows, and 8·n·k per step of conjugate gradients.
 
 use super::attributes::Attributes;
 use super::fold_in::RatingFoldIn;
@@ -22,15 +21,15 @@ use std::ops::Range;
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "ratings";
-/// Ridges of the prior's map, for factors and for the bias. On a part of MovieLens 100k (u1.base) 9 and 16
-/// were worse for factors; 40 to 160 are the same for the bias.
+/// Ridges of the prior's map, for factors and for the bias. On a part of MovieLens 100k (u1.base), 9 and 16 were worse
+/// for factors; 40 to 160 made no difference for the bias.
 const MAP_RIDGE: f32 = 12.0;
 const MAP_BIAS_RIDGE: f32 = 80.0;
-/// The pull on biases. On that part 2 to 10 are the same for users, 25 to 100 for items, whose map already
-/// says most of it.
+/// The pull on biases towards the prior mean. On the same part, 2 to 10 made no difference for users, nor did 25 to
+/// 100 for items, most of whose bias the map already predicts.
 const USER_BIAS_PULL: f32 = 5.0;
 const ITEM_BIAS_PULL: f32 = 50.0;
-/// Users of a task when errors are summed.
+/// Users per task when errors are summed.
 const BLOCK_USERS: usize = 256;
 
 /// A model of ratings: `mean + user_row · item_row`, clipped to the scale.
@@ -38,32 +37,32 @@ const BLOCK_USERS: usize = 256;
 pub struct RatingModel {
     /// μ, the mean rating.
     pub mean: f64,
-    /// The lowest rating.
+    /// The lowest rating of the training.
     pub lowest: f32,
-    /// The highest rating.
+    /// The highest rating of the training.
     pub highest: f32,
     /// users × (k + 2): k factors, 1, bias.
     pub user_rows: Matrix,
     /// items × (k + 2): k factors, bias, 1.
     pub item_rows: Matrix,
-    /// items × (k + 1): what having rated an item says about a user, for fold-in.
+    /// What having rated an item adds to a user's prior mean, for fold-in; items × (k + 1).
     pub item_patterns: Matrix,
-    /// The root mean squared error on the ratings after every sweep.
+    /// The root mean squared error on the training ratings after each sweep.
     pub losses: Vec<f64>,
-    /// Gives users their rows without training.
+    /// Computes the rows of users without training.
     pub fold_in: RatingFoldIn,
 }
 
-/// Users or items during training.
+/// The users or the items during training.
 struct Side<'a> {
     ratings: &'a SparseRows,
     map: RidgeMap<'a>,
     pull: Pull,
-    /// rows × (k + 1): k factors and the bias.
+    /// k factors and the bias; rows × (k + 1).
     rows: Matrix,
-    /// The map's B: (others + attributes) × (k + 1).
+    /// The coefficients B of the map, (others + attributes) × (k + 1).
     weights: Matrix,
-    /// The mean of the rows that it starts from.
+    /// The mean of the rows, to which the map adds.
     mean: Vec<f32>,
 }
 
@@ -92,7 +91,7 @@ impl<'a> Side<'a> {
         })
     }
 
-    /// Solves all rows against those of the other side, from the prior means of the map as it is.
+    /// Solves all rows against those of the other side, using the prior means of the current map.
     fn solve(&mut self, others: &Matrix, mean: f32, observer: &dyn Observer) -> Result<()> {
         self.rows = self.map.apply(&self.weights, observer)?;
         for row in 0..self.rows.rows() {
@@ -101,7 +100,7 @@ impl<'a> Side<'a> {
         solve_rows(self.ratings, others, mean, self.pull, &mut self.rows, observer)
     }
 
-    /// Draws the map from the rows as they are.
+    /// Fits the map to the current rows.
     fn learn_map(&mut self, observer: &dyn Observer) -> Result<()> {
         self.mean = self.map.mean(&self.rows);
         let mut ridges = vec![MAP_RIDGE; self.mean.len()];
@@ -113,12 +112,12 @@ impl<'a> Side<'a> {
 }
 
 impl RatingModel {
-    /// Trains. `ratings` hold ratings as they are. Users and items without ratings get the row that their
-    /// attributes say.
+    /// Trains on `ratings`, whose values are the ratings themselves. Users and items without ratings get the row that
+    /// the map predicts from their attributes.
     ///
     /// # Errors
-    /// [`EngineError::NothingToTrainOn`] without any rating, [`EngineError::Shape`] where attributes are of
-    /// another number of rows, [`EngineError::NotFinite`], [`EngineError::Cancelled`].
+    /// [`EngineError::NothingToTrainOn`] without any rating, [`EngineError::Shape`] if attributes have the wrong number
+    /// of rows, [`EngineError::NotFinite`], [`EngineError::Cancelled`].
     pub fn train(
         ratings: &Interactions,
         user_attributes: Option<&Attributes>,
@@ -135,7 +134,7 @@ impl RatingModel {
         let (lowest, highest) =
             values.iter().fold((f32::MAX, f32::MIN), |(low, high), &x| (low.min(x), high.max(x)));
         let (mean, deviation) = moments(values);
-        // Factors of both sides grow with the root of the deviation, so their ridges grow with it.
+        // The factors of both sides scale with the root of the deviation, so their ridges must scale with it.
         let pull = |ridge: f64, bias| Pull { factors: (ridge * deviation) as f32, bias };
         let user_pull = pull(options.user_regularization, USER_BIAS_PULL);
         let item_pull = pull(options.item_regularization, ITEM_BIAS_PULL);
@@ -154,7 +153,7 @@ impl RatingModel {
             losses.push(loss);
             observer.report(Progress { loss: Some(loss), ..Progress::step(PHASE, sweep, options.sweeps) });
         }
-        // What is stored is what fold-in gives.
+        // A final half-sweep, so that the stored rows equal what fold-in computes.
         users.solve(&items.rows, mean, observer)?;
         let effects = users.map.effects(&users.weights);
         let items_end = ratings.items() as u32;
@@ -173,18 +172,18 @@ impl RatingModel {
         })
     }
 
-    /// The prediction for a user and an item of the training, by their numbers.
+    /// The prediction for a user and an item of the training, given by number.
     pub fn predict(&self, user: usize, item: usize) -> f32 {
         self.clip(self.mean + f64::from(dot(self.user_rows.row(user), self.item_rows.row(item))))
     }
 
-    /// A prediction within the scale.
+    /// Clips a prediction to the scale of the ratings.
     pub fn clip(&self, prediction: f64) -> f32 {
         (prediction as f32).clamp(self.lowest, self.highest)
     }
 }
 
-/// The mean and the standard deviation; 1 where all ratings are equal, since any would do.
+/// The mean and the standard deviation; a deviation of 0 is replaced by 1.
 fn moments(ratings: &[f32]) -> (f32, f64) {
     let count = ratings.len() as f64;
     let mean = ratings.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
@@ -192,8 +191,8 @@ fn moments(ratings: &[f32]) -> (f32, f64) {
     (mean as f32, if variance > 0.0 { variance.sqrt() } else { 1.0 })
 }
 
-/// Where training starts: factors from N(0, 1/√k) for ratings with a deviation of 1, and no biases. A tenth
-/// of it cost five more sweeps.
+/// Random initial rows: factors from N(0, 1/√k), scaled for the deviation of the ratings, and biases of 0. Starting
+/// with a tenth of that took five more sweeps.
 fn initialize(rows: &mut Matrix, deviation: f64, seed: u64) {
     let mut random = seed::random(seed, PHASE);
     let k = rows.columns() - 1;
@@ -205,7 +204,7 @@ fn initialize(rows: &mut Matrix, deviation: f64, seed: u64) {
     }
 }
 
-/// Rows of k factors, then what `end` makes of the bias.
+/// Rows of k factors, each followed by what `end` appends for the bias.
 fn packed(rows: &Matrix, end: impl Fn(&mut Vec<f32>, f32)) -> Result<Matrix> {
     let k = rows.columns() - 1;
     let mut data = Vec::with_capacity(rows.rows() * (k + 2));
@@ -217,7 +216,7 @@ fn packed(rows: &Matrix, end: impl Fn(&mut Vec<f32>, f32)) -> Result<Matrix> {
     Matrix::from_data(k + 2, data)
 }
 
-/// The root mean squared error on the ratings.
+/// The root mean squared error on the training ratings.
 fn error(
     ratings: &SparseRows,
     mean: f32,

@@ -1,4 +1,4 @@
-//! What a fit of ratings leaves besides the rows of users and items.
+//! The parts of a rating fit besides the rows of users and items.
 
 use super::attributes::AttributeEncoder;
 use super::fold_in::RatingFoldIn;
@@ -7,34 +7,34 @@ use crate::matrix::{Matrix, Rows};
 use crate::scorers::sections::{NewSection, SectionKind, StoredSections};
 use serde::{Deserialize, Serialize};
 
-/// What ratings need besides the rows of users and items, which stand in the backbone: k factors, then
-/// 1 and the bias for users, the bias and 1 for items.
+/// What ratings need besides the rows of users and items. Those rows are kept in the backbone: k factors, then 1 and
+/// the bias for users, or the bias and 1 for items.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rated {
-    /// μ, which is added to every product.
+    /// μ, the mean rating, which is added to every product.
     pub mean: f64,
-    /// The lowest and highest rating.
+    /// The lowest and the highest rating.
     pub scale: (f32, f32),
-    /// items × (k + 1): what having rated an item says about a user. Stored item by item, not here.
+    /// What having rated an item adds to a user's prior mean; items × (k + 1). Stored in a section of its own.
     #[serde(skip)]
     pub item_patterns: Matrix,
-    /// Gives users their rows without training.
+    /// Computes the rows of users without training.
     pub fold_in: RatingFoldIn,
-    /// How a row of users becomes features, where anything is known.
+    /// Encodes the attributes of users; `None` if there are none.
     pub encoder: Option<AttributeEncoder>,
 }
 
-/// The section of what is not stored item by item.
+/// The section that holds everything but the patterns.
 const MODEL: &str = "model";
-/// The section of patterns.
+/// The section that holds the patterns.
 const PATTERNS: &str = "patterns";
 
 impl Rated {
-    /// The sections that it is stored as.
+    /// The names and kinds of the sections.
     pub const SECTIONS: &[(&str, SectionKind)] =
         &[(MODEL, SectionKind::Opaque), (PATTERNS, SectionKind::Dense)];
 
-    /// What is stored of it.
+    /// The contents of the sections.
     ///
     /// # Errors
     /// [`EngineError::Encoding`].
@@ -43,7 +43,7 @@ impl Rated {
         Ok([(MODEL, NewSection::Opaque(model)), (PATTERNS, NewSection::Dense(&self.item_patterns))])
     }
 
-    /// What was stored, without patterns.
+    /// Reads the model section; the patterns are left empty.
     ///
     /// # Errors
     /// [`EngineError::Encoding`].
@@ -51,7 +51,7 @@ impl Rated {
         postcard::from_bytes(sections.opaque(MODEL)?).map_err(|_| EngineError::Encoding { what: "ratings" })
     }
 
-    /// The patterns of all items (items × (k + 1)), where they lie.
+    /// The patterns of all items (items × (k + 1)), borrowed from their section.
     ///
     /// # Errors
     /// [`EngineError::Encoding`].
@@ -59,7 +59,7 @@ impl Rated {
         sections.dense(PATTERNS)
     }
 
-    /// A prediction within the scale.
+    /// Clips a prediction to the scale of the ratings.
     pub fn clip(&self, prediction: f64) -> f32 {
         (prediction as f32).clamp(self.scale.0, self.scale.1)
     }

@@ -1,16 +1,14 @@
-//! The prior mean of rows as a linear map from what is known about them besides the ratings' values:
-//! `prior = mean + F B` with `B = (FᵀF + λI)⁻¹ Fᵀ (W − mean)`, a ridge regression of the rows W that were
-//! solved.
+//! The prior mean of rows as a linear map of everything known about them except the values of their ratings:
+//! `prior = mean + F B` with `B = (FᵀF + λI)⁻¹ Fᵀ (W − mean)`, a ridge regression of the solved rows W.
 //!
-//! A row of F is the pattern of what was rated, 1/n^.3 at each of the n entries, less the same amount spread
-//! by popularity; beside it are the attributes, of every column the level less the levels' shares. So a row
-//! that rated nothing, and a column that is null, are at the centre. Only rows with ratings are learned from.
+//! A row of F holds the pattern of what was rated, 1/n^.3 at each of the n entries, less the same amount spread by
+//! popularity; and the attributes, for each column its level less the shares of all levels. Rows without ratings, and
+//! columns that are null, are therefore at the centre. The map is learned only from rows with ratings.
 //!
-//! F is never written down: the entries of the ratings serve as they are, in both orientations, and
-//! centring is a correction of B before, or of the product after. B is found by conjugate gradients
-//! (Hestenes & Stiefel 1952) with the diagonal as preconditioner, all columns together, each with its own
-//! λ, beginning where the last sweep ended. A step costs 4·n·c multiply-adds for n entries and c columns,
-//! and reads as many values.
+//! F is never materialized. Products use the sparse ratings in both orientations, and centring is a correction of B
+//! before or of the product after. B is solved by conjugate gradients (Hestenes & Stiefel 1952) with a diagonal
+//! preconditioner, for all columns together but each with its own λ, starting from the solution of the previous
+//! sweep. A step takes 4·n·c multiply-adds for n entries and c columns, and reads as many values.
 
 use super::attributes::Attributes;
 use super::columns::{column_sums, products, ratios, update};
@@ -23,39 +21,38 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// A pattern counts 1/n^.3 at each of n entries: between a sum and a mean (SVD++ takes n^.5). On a part of
-/// MovieLens 100k (u1.base) .27 and .33 were worse.
+/// A pattern has 1/n^.3 at each of n entries, between a sum and a mean (SVD++ uses n^.5). On a part of MovieLens 100k
+/// (u1.base), .27 and .33 were worse.
 const PATTERN_EXPONENT: f32 = 0.3;
-/// Attributes enter F with this weight, which makes their ridge 4 times that of the pattern. On that part
-/// .4 to .7 were best, 1 cost .0015 of the error.
+/// The weight of attributes in F, which makes their ridge 4 times that of the pattern. On the same part, .4 to .7 were
+/// best, and 1 raised the error by .0015.
 const ATTRIBUTE_WEIGHT: f32 = 0.5;
-/// Steps of conjugate gradients in one solve. They go on where those of the sweep before ended: two, four
-/// and a hundred gave the same error to the fourth digit.
+/// Steps of conjugate gradients per solve, each starting where the previous sweep ended. Two, four and a hundred gave
+/// the same error to the fourth digit.
 const STEPS: usize = 4;
-/// Rows of a task.
+/// Rows per task.
 const BLOCK_ROWS: usize = 64;
 
-/// F, ready to be multiplied with.
+/// The matrix F, prepared for products.
 pub(super) struct RidgeMap<'a> {
-    /// rows × others: who rated what.
+    /// Which entries each row rated, rows × others.
     pattern: &'a SparseRows,
-    /// The same by others.
+    /// The transpose of `pattern`.
     transposed: &'a SparseRows,
-    /// rows × features, and the same by features.
+    /// The attributes, rows × features, and their transpose.
     attributes: Option<(&'a SparseRows, SparseRows)>,
     /// [`pattern_scale`] of every row.
     scale: Vec<f32>,
-    /// Columns of F that are centred together: the pattern, then every attribute.
+    /// Ranges of columns of F that are centred together: the pattern, then each attribute.
     blocks: Vec<Range<usize>>,
-    /// What each column of F holds on average of its block.
+    /// The share of each column of F in the total of its block.
     shares: Vec<f32>,
     /// The diagonal of FᵀF.
     diagonal: Vec<f32>,
 }
 
 impl<'a> RidgeMap<'a> {
-    /// The map of rows that rated what `pattern` (rows × others) says, `transposed` being the same by
-    /// others.
+    /// Prepares the map of rows with the given `pattern` (rows × others); `transposed` is its transpose.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -76,7 +73,7 @@ impl<'a> RidgeMap<'a> {
             }
             let rows = transposed.row(other).0.iter().map(|&row| row as usize);
             let share = rows.clone().map(scale).sum::<f64>() / total.max(f64::MIN_POSITIVE);
-            // Σ (s − share · held)², s the scale where there is an entry, else 0.
+            // Σ (s − share · held)², where s is the scale at an entry and 0 elsewhere.
             let inner: f64 = rows.map(|row| scale(row) * (scale(row) - 2.0 * share * held(row))).sum();
             Ok((share as f32, (inner + share * share * squares).max(0.0) as f32))
         };
@@ -103,20 +100,20 @@ impl<'a> RidgeMap<'a> {
         Ok(Self { pattern, transposed, attributes, scale: scales, blocks, shares, diagonal })
     }
 
-    /// Number of columns of F: the others, then the attributes' features.
+    /// The number of columns of F: the others, then the features of attributes.
     pub fn features(&self) -> usize {
         self.shares.len()
     }
 
-    /// What every entry of a row's pattern (times [`pattern_scale`]) and every attribute of it adds to its
-    /// prior: features × c, from B.
+    /// What each entry of a row's pattern (times [`pattern_scale`]) and each of its attributes adds to its prior, from
+    /// B; features × c.
     pub fn effects(&self, weights: &Matrix) -> Matrix {
         let mut effects = weights.clone();
         self.centre(&mut effects, |share| (share, 1.0));
         effects
     }
 
-    /// Within every block: x ← x − b Σ a x.
+    /// Within each block: x ← x − b Σ a x.
     fn centre(&self, x: &mut Matrix, factors: impl Fn(f32) -> (f32, f32) + Sync) {
         let width = x.columns();
         for (number, block) in self.blocks.iter().enumerate() {
@@ -171,7 +168,7 @@ impl<'a> RidgeMap<'a> {
         sums.into_iter().map(|sum| (sum / count) as f32).collect()
     }
 
-    /// Moves `weights` (features × c) towards the B of `rows` (rows × c), with a ridge for every column.
+    /// Improves `weights` (features × c) towards the B of `rows` (rows × c), with one ridge per column.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -214,12 +211,12 @@ impl<'a> RidgeMap<'a> {
     }
 }
 
-/// What each of n entries of a pattern counts: 1/n^.3.
+/// The value of each of n entries of a pattern, 1/n^.3.
 pub(super) fn pattern_scale(entries: usize) -> f32 {
     (entries.max(1) as f32).powf(-PATTERN_EXPONENT)
 }
 
-/// Adds to every row of `target` what `rows` names: row `first + entry` of `source` times
+/// Adds sparse products to every row of `target`: for each entry of `rows`, row `first + entry` of `source` times
 /// `factor(row, entry)`.
 fn gather(
     rows: &SparseRows,

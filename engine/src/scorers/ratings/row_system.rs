@@ -1,8 +1,8 @@
-//! The row of a user against fixed items (or the other way round): k factors and a bias, pulled towards
-//! a prior mean m. With f = (q_i, 1) and the error e = r − μ − b_i − f·m of the prior's prediction,
+//! Solves the row of a user against fixed items (or vice versa): k factors and a bias, pulled towards a prior mean m.
+//! With f = (q_i, 1) and the error e = r − μ − b_i − f·m of the prior's prediction,
 //! `w = m + (D + Σ f fᵀ)⁻¹ Σ e f`, D = diag(ridge·√n, …; bias ridge).
 //!
-//! Cost of n ratings: n·k²/2 multiply-adds for the matrix and k³/6 for the solve.
+//! A row with n ratings takes n·k²/2 multiply-adds for the matrix and k³/6 for the solve.
 
 use crate::error::{EngineError, Result};
 use crate::interactions::SparseRows;
@@ -16,22 +16,22 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Rows of a task: a millisecond of work, a tenth of a second where all have a hundred thousand ratings.
+/// Rows per task: a millisecond of work, or a tenth of a second if all have a hundred thousand ratings.
 const BLOCK_ROWS: usize = 32;
-/// Ratings that are gathered before they are added to the matrix.
+/// Ratings gathered before they are added to the matrix.
 const GATHERED: usize = 64;
 
-/// How strongly rows are pulled towards their prior mean.
+/// The strength of the pull of rows towards their prior mean.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pull {
-    /// Of every factor, times √n.
+    /// L2 pull of each factor, in units of √n.
     pub factors: f32,
-    /// Of the bias.
+    /// L2 pull of the bias.
     pub bias: f32,
 }
 
 impl Pull {
-    /// D of a row with n ratings: k factors, then the bias.
+    /// The diagonal of D for a row with n ratings: k factors, then the bias.
     pub fn diagonal(self, ratings: usize, k: usize) -> Vec<f32> {
         let mut diagonal = vec![self.factors * (ratings as f32).sqrt(); k + 1];
         diagonal[k] = self.bias;
@@ -39,29 +39,29 @@ impl Pull {
     }
 }
 
-/// The ratings of one row.
+/// The ratings of one row, and the rows of the other side.
 #[derive(Clone, Copy)]
 pub(super) struct Rated<'a> {
     /// Rows of the other side; each begins with k factors and the bias.
     pub others: &'a Matrix,
-    /// Which of them.
+    /// The row of `others` for each rating.
     pub rows: &'a [u32],
-    /// The ratings as they are.
+    /// The ratings themselves, before any centring.
     pub ratings: &'a [f32],
-    /// μ.
+    /// μ, the mean rating.
     pub mean: f32,
-    /// Whether to stop: then nobody uses the result.
+    /// Asked for cancellation; the result is then discarded.
     pub observer: &'a dyn Observer,
 }
 
 impl Rated<'_> {
-    /// The rating of an entry less μ and the other's bias.
+    /// The rating at `entry`, less μ and the bias of the other side.
     pub fn remainder(&self, entry: usize, k: usize) -> f32 {
         self.ratings[entry] - self.mean - self.others.row(self.rows[entry] as usize)[k]
     }
 }
 
-/// Space for the system of one row, used again for the next.
+/// Scratch space for the system of one row, reused for the next.
 pub(super) struct RowSystem {
     k: usize,
     stride: usize,
@@ -71,7 +71,7 @@ pub(super) struct RowSystem {
 }
 
 impl RowSystem {
-    /// Space for k factors and a bias.
+    /// Allocates space for k factors and a bias.
     pub fn new(k: usize) -> Self {
         let stride = padded(k + 1);
         let space = |length: usize| vec![0.0; length];
@@ -84,7 +84,7 @@ impl RowSystem {
         }
     }
 
-    /// Fills in `D + Σ f fᵀ` and `Σ e f`; sums of the first ratings alone where the observer wants the work to stop.
+    /// Fills in `D + Σ f fᵀ` and `Σ e f`. Stops early if the observer requests cancellation.
     #[inline(always)]
     fn fill<S: Simd>(&mut self, simd: S, rated: Rated<'_>, diagonal: &[f32], prior: &[f32]) {
         let (k, stride) = (self.k, self.stride);
@@ -110,12 +110,12 @@ impl RowSystem {
     }
 }
 
-/// One row: its system and where the solution goes.
+/// Solves one row in place.
 pub(super) struct SolveRow<'a> {
     pub system: &'a mut RowSystem,
     pub rated: Rated<'a>,
     pub pull: Pull,
-    /// The prior mean, k + 1; then the row.
+    /// On input the prior mean, k + 1 values; on output the solved row.
     pub row: &'a mut [f32],
 }
 
@@ -135,12 +135,12 @@ impl WithSimd for SolveRow<'_> {
     }
 }
 
-/// What a unit of each right side adds to `f·w`: g = (D + Σ f fᵀ)⁻¹ f for one f.
+/// The sensitivity of `f·w` to the right side: g = (D + Σ f fᵀ)⁻¹ f for one f.
 pub(super) struct Sensitivity<'a> {
     pub system: &'a mut RowSystem,
     pub rated: Rated<'a>,
     pub diagonal: &'a [f32],
-    /// f, k + 1.
+    /// The vector f of k + 1 values.
     pub of: &'a [f32],
 }
 
@@ -186,7 +186,7 @@ impl WithSimd for Block<'_> {
     }
 }
 
-/// Solves every row: `rows` (rows × (k + 1)) holds their prior means, then their solutions; `others` are the
+/// Solves every row. On input `rows` (rows × (k + 1)) holds the prior means, on output the solutions. `others` are the
 /// rows of the other side, which begin with k factors and the bias.
 ///
 /// # Errors
@@ -210,7 +210,7 @@ pub(super) fn solve_rows(
             if finite { Ok(()) } else { Err(EngineError::NotFinite { what: "a row of ratings" }) }
         },
     )?;
-    // A row that was cut short is no solution.
+    // Rows solved after cancellation are incomplete.
     observer.check()
 }
 

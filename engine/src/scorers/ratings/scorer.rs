@@ -1,4 +1,4 @@
-//! Ratings as a way to score: what a person is predicted to give an item, above the mean of all.
+//! Scores from ratings: the predicted rating of an item, less the mean rating.
 
 use super::rated::Rated;
 use crate::matrix::Rows;
@@ -7,16 +7,16 @@ use crate::ranking::Scored;
 use crate::scorers::factors::FactorScorer;
 use crate::scorers::scorer::{Contributions, Items, Scorer};
 
-/// The row of one person, and what explains a prediction.
+/// The row of one user, and what is needed to explain predictions.
 #[derive(Clone, Copy, Debug)]
 pub struct RatingScorer<'a> {
-    /// The rows of the person and of items, and the ratings that the person gave.
+    /// The rows of the user and of the items, and the user's ratings.
     pub factors: FactorScorer<'a>,
-    /// What ratings need besides.
+    /// The other parts of the rating model.
     pub rated: &'a Rated,
-    /// What having rated an item says about a user: items × (k + 1).
+    /// What having rated an item adds to a user's prior mean; items × (k + 1).
     pub patterns: Rows<'a>,
-    /// What else is known of the person, as features.
+    /// The user's attributes as features, ascending.
     pub attributes: &'a [u32],
 }
 
