@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use segrec_engine::Silent;
-use segrec_engine::evaluation::interval::mean_and_error;
+use segrec_engine::evaluation::standard_error::mean_and_error;
 use segrec_engine::features::{Column, Table, Values};
 use segrec_engine::interactions::{Events, Id, IdKind, RawEvents};
 use segrec_engine::options::{Options, parse_options};

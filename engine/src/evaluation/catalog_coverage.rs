@@ -113,7 +113,7 @@ fn jackknife_error(without: impl Iterator<Item = Option<f64>>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::interval::mean_and_error;
+    use crate::evaluation::standard_error::mean_and_error;
     use crate::observer::Silent;
     use crate::seed::mix;
 

@@ -6,7 +6,7 @@
 //! DerSimonian & Laird 1986). If that common mean is a gain of more than its standard error, a segment fails only if
 //! its shrunken difference is not positive; otherwise a segment must beat its own standard error.
 
-use super::interval::mean_and_error;
+use super::standard_error::mean_and_error;
 
 /// The decision of the gate for one segment.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -12,8 +12,8 @@
 //! - [`beyond_accuracy`]: novelty, diversity and popularity lift of one list
 //! - [`catalog_coverage`]: coverage and Gini coefficient of many lists
 //! - [`mod@errors`]: errors of predicted ratings
-//! - [`mod@bootstrap`]: metrics that are quotients of sums over users, with bootstrap intervals
-//! - [`interval`]: means and standard errors
+//! - [`bootstrap`]: metrics that are quotients of sums over users, with bootstrap intervals
+//! - [`standard_error`]: means and standard errors
 //! - [`mod@gate`]: whether a segment's own factors beat those of the backbone
 
 pub mod auc;
@@ -24,20 +24,19 @@ pub mod deciding_metric;
 pub mod errors;
 pub mod gate;
 pub mod holdout;
-pub mod interval;
 pub mod metric_row;
 pub mod metrics;
 pub mod registry;
 pub mod report;
 pub mod split;
+pub mod standard_error;
 
 pub use auc::{auc, auc_of_rows};
 pub use catalog_coverage::gini;
 pub use errors::errors;
 pub use gate::{Gate, gate};
 pub use holdout::{Holdout, PassedOver};
-pub use interval::{Estimate, bootstrap};
 pub use metric_row::{Catalog, MetricRow};
-pub use metrics::{ListMetrics, Metric, coverage};
+pub use metrics::{ListMetrics, Metric};
 pub use report::{Measured, Ranked, report};
 pub use split::{HoldoutOptions, Split, SplitChoice};

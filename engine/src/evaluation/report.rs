@@ -1,5 +1,5 @@
 //! Measures all metrics of rankings, together with those of a baseline, with 95 % intervals over users: by the
-//! bootstrap for means over users ([`mod@super::bootstrap`]), and by the jackknife for values of all lists together
+//! bootstrap for means over users ([`super::bootstrap`]), and by the jackknife for values of all lists together
 //! ([`super::catalog_coverage`]).
 
 use super::beyond_accuracy::{diversity, novelty, popularity_lift};
@@ -149,7 +149,7 @@ fn spread_rows(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::interval::mean_and_error;
+    use crate::evaluation::standard_error::mean_and_error;
     use crate::matrix::Matrix;
     use crate::observer::Silent;
     use crate::seed::mix;

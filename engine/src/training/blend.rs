@@ -10,7 +10,7 @@ use super::ranker::Ranker;
 use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::deciding_metric::{DECIDING, DECIDING_NAME};
-use crate::evaluation::interval::mean_and_error;
+use crate::evaluation::standard_error::mean_and_error;
 use crate::evaluation::{Holdout, ListMetrics};
 use crate::observer::{Observer, Progress};
 use crate::options::checked::Options;

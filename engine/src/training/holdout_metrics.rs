@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::evaluation::deciding_metric::{
     DECIDING, DECIDING_NAME, MEASURED_AT, MOST_USERS, deciding_value, measured_users,
 };
-use crate::evaluation::interval::mean_and_error;
 use crate::evaluation::registry::is_higher_better;
+use crate::evaluation::standard_error::mean_and_error;
 use crate::evaluation::{Catalog, Measured, Ranked, report};
 use crate::evaluation::{Gate, Holdout, MetricRow, gate};
 use crate::observer::{Observer, Progress};

@@ -9,7 +9,7 @@ use super::{AlsOptions, Backbone, backbone};
 use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::deciding_metric::{DECIDING, DECIDING_NAME, measured_users};
-use crate::evaluation::interval::mean_and_error;
+use crate::evaluation::standard_error::mean_and_error;
 use crate::evaluation::{Holdout, ListMetrics};
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress, Quiet};

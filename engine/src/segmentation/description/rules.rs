@@ -36,14 +36,6 @@ pub struct Rule {
     pub recall: f64,
 }
 
-impl Rule {
-    /// The rule and how good it is: `age ≤ 30: 83 % right, covers 61 %`.
-    pub fn sentence(&self) -> String {
-        let percent = |share: f64| (share * 100.0).round();
-        format!("{}: {} % right, covers {} %", self.text, percent(self.precision), percent(self.recall))
-    }
-}
-
 /// A rule for each segment, `None` where none is noticeably better than naming everybody.
 ///
 /// `of_row` is the segment of every row of the table, from 0 to `count` − 1; rows without one are
@@ -155,6 +147,12 @@ mod tests {
     use crate::observer::Silent;
     use proptest::prelude::*;
 
+    /// The rule and how good it is.
+    fn sentence(rule: &Rule) -> String {
+        let percent = |share: f64| (share * 100.0).round();
+        format!("{}: {} % right, covers {} %", rule.text, percent(rule.precision), percent(rule.recall))
+    }
+
     /// A number in 0..1 for a row and a purpose.
     fn uniform(row: usize, purpose: u64) -> f64 {
         (seed::mix(seed::mix(row as u64) ^ purpose) >> 11) as f64 / (1u64 << 53) as f64
@@ -213,7 +211,7 @@ mod tests {
         let rule = found[1].clone().unwrap();
         assert_eq!(rule.precision, f64::from(right) / f64::from(matched));
         assert_eq!(rule.recall, f64::from(right) / f64::from(size));
-        assert!(rule.precision > 0.9 && rule.recall > 0.5, "{}", rule.sentence());
+        assert!(rule.precision > 0.9 && rule.recall > 0.5, "{rule:?}");
     }
 
     #[test]
@@ -228,16 +226,10 @@ mod tests {
             })
             .collect();
         let found = rules(&table, &segments, 4, 0, 1, &Silent).unwrap();
-        let sentence = |segment: usize| found[segment].as_ref().map(Rule::sentence).unwrap();
-        assert_eq!(sentence(1), "age is null: 100 % right, covers 100 %");
-        assert_eq!(sentence(2), "30 < age ≤ 45: 100 % right, covers 100 %");
-        assert_eq!(sentence(3), "country in (IT, ES) and age > 45: 100 % right, covers 70 %");
-    }
-
-    #[test]
-    fn a_sentence_tells_how_good_the_rule_is() {
-        let rule = Rule { text: "age ≤ 30".to_owned(), precision: 0.834, recall: 0.606 };
-        assert_eq!(rule.sentence(), "age ≤ 30: 83 % right, covers 61 %");
+        let found = |segment: usize| found[segment].as_ref().map(sentence).unwrap();
+        assert_eq!(found(1), "age is null: 100 % right, covers 100 %");
+        assert_eq!(found(2), "30 < age ≤ 45: 100 % right, covers 100 %");
+        assert_eq!(found(3), "country in (IT, ES) and age > 45: 100 % right, covers 70 %");
     }
 
     #[test]

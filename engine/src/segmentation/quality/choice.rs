@@ -1,7 +1,7 @@
 //! How many segments: what was tried, and why one was chosen.
 
 use super::scores::Scores;
-use crate::evaluation::interval::mean_and_error;
+use crate::evaluation::standard_error::mean_and_error;
 
 /// A number of segments with what speaks for it.
 #[derive(Clone, Debug, PartialEq)]
