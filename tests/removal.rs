@@ -187,7 +187,7 @@ fn a_model_that_is_dropped_leaves_no_row_in_any_table() {
     );
     session.run("SELECT segrec_train('all'); UPDATE people SET age = age + 20 WHERE user_id % 7 = 0");
     session.run(
-        r#"SELECT segrec_alter_model('all', '{"segmentation": {"method": "optics"}}'); SELECT segrec_train('all', 'always')"#,
+        r#"SELECT segrec_alter_model('all', '{"segmentation": {"method": "optics", "segments": "auto"}}'); SELECT segrec_train('all', 'always')"#,
     );
     session.run("SELECT segrec_label_segment('all', 1, 'first'); SELECT segrec_grant('all', 'removal_all_role', 'use')");
     session.run(r#"CALL segrec_tune('all', '{"als.factors": [2, 4]}', trials => 2)"#);
