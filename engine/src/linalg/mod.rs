@@ -9,14 +9,14 @@
 //! - [`cholesky_lanes`]: the same for many small systems at once
 //! - [`mod@gram`]: `XᵀX` over threads, the same bytes for any number of them
 //! - [`eigen`]: the eigenbasis of a Gramian
-//! - [`nearest`]: the nearest centres of points
+//! - [`pairwise`]: the squared distances between all rows of two sets
 //! - [`product`]: `A·Bᵀ` and `A·v` for scoring
 
 pub mod cholesky;
 pub mod cholesky_lanes;
 pub mod eigen;
 pub mod gram;
-pub mod nearest;
+pub mod pairwise;
 pub mod product;
 pub mod rank_update;
 pub mod row_products;
