@@ -8,14 +8,14 @@
 //! - [`cholesky_lanes`]: Cholesky solves of many small systems at once
 //! - [`mod@gram`]: `XᵀX` in parallel, with the same result for any number of threads
 //! - [`eigen`]: the eigenbasis of a Gramian
-//! - [`nearest`]: the nearest centre of each of many points
+//! - [`pairwise`]: the squared distances between all rows of two sets
 //! - [`product`]: `A·Bᵀ` and `A·v` for scoring
 
 pub mod cholesky;
 pub mod cholesky_lanes;
 pub mod eigen;
 pub mod gram;
-pub mod nearest;
+pub mod pairwise;
 pub mod product;
 pub mod rank_update;
 pub mod row_products;

@@ -4,8 +4,8 @@
 //! of ‖x − c‖², and the only difference left is that a mean direction is scaled to length one. Memory
 //! besides the points: at most 80 bytes a row, and a copy of points far from the origin.
 
-use super::cluster_sums::means;
-use super::lloyd::{ITERATIONS, lloyd, misfits};
+use super::cluster_sums::mean_and_variance;
+use super::lloyd::{ITERATIONS, lloyd};
 use super::oversampling::{oversampled, pays};
 use super::problem::{Clusters, Problem, best_of, mass};
 use super::seeding::greedy;
@@ -38,18 +38,14 @@ pub fn kmeans(
     let geometry = settings.geometry;
     let masses: Vec<f32> =
         (0..n).map(|row| mass(points.row(row), weights.map_or(1.0, |w| w[row]), geometry)).collect();
-    let whole = vec![0; n];
-    let mean = means(points, Some(&masses), &whole, 1, Geometry::Euclidean);
-    let mut problem = Problem { points, masses: &masses, geometry, variance: 0.0, observer };
-    let total: f64 = masses.iter().map(|&mass| f64::from(mass)).sum();
-    if total > 0.0 {
-        problem.variance = misfits(&problem, &whole, &mean)?.iter().sum::<f64>() / total / k as f64;
-    }
+    let mut problem = Problem { points: points.view(), masses: &masses, geometry, variance: 0.0, observer };
+    let (mean, variance) = mean_and_variance(&problem)?;
+    problem.variance = variance;
     // ‖x‖² − 2x·c + ‖c‖² keeps few digits where rows lie far from the origin: they are brought there.
-    let far = f64::from(dot(mean.data(), mean.data())) > problem.variance * k as f64;
+    let far = f64::from(dot(mean.data(), mean.data())) > variance * k as f64;
     let origin = if geometry == Geometry::Euclidean && far { mean.data() } else { &[] };
     let (points, start) = (less(points, origin), start.map(|start| less(start, origin)));
-    problem.points = &points;
+    problem.points = points.view();
 
     let mut random = seed::random(seed, "kmeans");
     let starts = if start.is_some() { 1 } else { settings.n_init };

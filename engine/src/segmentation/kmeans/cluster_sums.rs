@@ -3,13 +3,14 @@
 //! Sums are kept in `f64` and changed by the rows that changed, cluster by cluster in the order of the
 //! rows, so that the bytes do not depend on threads.
 
-use super::problem::TASK_FLOPS;
+use super::blocks::map_blocks;
+use super::problem::{Problem, TASK_FLOPS, misfits};
 use super::settings::Geometry;
-use crate::error::Result;
-use crate::matrix::Matrix;
-use crate::observer::{Observer, Silent};
+use crate::error::{EngineError, Result};
+use crate::matrix::{Matrix, Rows};
+use crate::memory;
+use crate::observer::Silent;
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 /// Rows summed by one task.
 const SUM_ROWS: usize = 2048;
@@ -25,35 +26,48 @@ pub(super) struct Move {
 }
 
 /// The sum of each cluster's rows.
-pub(super) struct Sums {
+pub struct ClusterSums {
     columns: usize,
     sums: Vec<f64>,
-    masses: Vec<f64>,
+    /// What the rows of each weigh.
+    pub masses: Vec<f64>,
     /// Rows that weigh something.
     pub(super) rows: Vec<usize>,
 }
 
-impl Sums {
+impl ClusterSums {
+    /// Those of `count` clusters, of which every row has one.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`], [`EngineError::NoMemory`].
+    pub fn of(problem: &Problem, of_row: &[u32], count: usize) -> Result<Self> {
+        let mut moves = memory::with_room(of_row.len())?;
+        moves.extend((0u32..).zip(of_row).map(|(row, &to)| Move { row, from: NOWHERE, to }));
+        let mut sums = Self::new(count, problem.points.columns());
+        sums.apply(problem, &moves)?;
+        Ok(sums)
+    }
+
+    /// The sum of a cluster.
+    pub fn row(&self, cluster: usize) -> &[f64] {
+        &self.sums[cluster * self.columns..][..self.columns]
+    }
+
     pub(super) fn new(count: usize, columns: usize) -> Self {
         Self { columns, sums: vec![0.0; count * columns], masses: vec![0.0; count], rows: vec![0; count] }
     }
 
-    pub(super) fn apply(
-        &mut self,
-        points: &Matrix,
-        masses: &[f32],
-        moves: &[Move],
-        observer: &dyn Observer,
-    ) -> Result<()> {
+    pub(super) fn apply(&mut self, problem: &Problem, moves: &[Move]) -> Result<()> {
+        let Problem { points, masses, observer, .. } = *problem;
         // What each cluster gains and loses, in the order of the rows.
         let mut changes: Vec<Vec<(u32, f32)>> = vec![Vec::new(); self.rows.len()];
         for &Move { row, from, to } in moves {
             let mass = masses[row as usize];
             if mass > 0.0 {
-                changes[to as usize].push((row, mass));
+                push(&mut changes[to as usize], (row, mass))?;
                 self.rows[to as usize] += 1;
                 if from != NOWHERE {
-                    changes[from as usize].push((row, -mass));
+                    push(&mut changes[from as usize], (row, -mass))?;
                     self.rows[from as usize] -= 1;
                 }
             }
@@ -64,16 +78,18 @@ impl Sums {
             .flat_map(|(cluster, changes)| changes.chunks(SUM_ROWS).map(move |part| (cluster, part)))
             .collect();
         let flops = 2 * points.columns() * moves.len();
-        let partial: Vec<Vec<f64>> = parts
-            .par_iter()
-            .with_min_len(1 + parts.len() * TASK_FLOPS / (flops + 1))
-            .map(|(_, changes)| {
+        let least = 1 + parts.len() * TASK_FLOPS / (flops + 1);
+        let partial = map_blocks(
+            parts.iter(),
+            least,
+            || (),
+            |(), (_, changes)| {
                 observer.check()?;
                 let mut sum = vec![0.0; points.columns()];
                 pulp::Arch::new().dispatch(AddRows { sum: &mut sum, points, changes });
                 Ok(sum)
-            })
-            .collect::<Result<_>>()?;
+            },
+        )?;
         for ((cluster, changes), partial) in parts.iter().zip(partial) {
             let sum = &mut self.sums[cluster * self.columns..][..self.columns];
             sum.iter_mut().zip(partial).for_each(|(sum, part)| *sum += part);
@@ -83,7 +99,7 @@ impl Sums {
     }
 
     /// Moves centroids to the means, where clusters have one.
-    pub(super) fn means(&mut self, geometry: Geometry, centroids: &mut Matrix) {
+    pub fn means(&mut self, geometry: Geometry, centroids: &mut Matrix) {
         for cluster in 0..self.rows.len() {
             let sum = &mut self.sums[cluster * self.columns..][..self.columns];
             if self.rows[cluster] == 0 {
@@ -103,10 +119,16 @@ impl Sums {
     }
 }
 
+fn push<T>(values: &mut Vec<T>, value: T) -> Result<()> {
+    memory::reserve(values, 1)?;
+    values.push(value);
+    Ok(())
+}
+
 /// Adds rows times masses to a sum.
 struct AddRows<'a> {
     sum: &'a mut [f64],
-    points: &'a Matrix,
+    points: Rows<'a>,
     changes: &'a [(u32, f32)],
 }
 
@@ -133,13 +155,32 @@ pub fn means(
 ) -> Matrix {
     let mut centroids = Matrix::zeros(count, points.columns());
     let ones = if weights.is_none() { vec![1.0; points.rows()] } else { Vec::new() };
-    let moves: Vec<Move> = (0u32..).zip(of_row).map(|(row, &to)| Move { row, from: NOWHERE, to }).collect();
-    let mut sums = Sums::new(count, points.columns());
-    // It is only cancelled by an observer, and this one never does.
-    if sums.apply(points, weights.unwrap_or(&ones), &moves, &Silent).is_ok() {
+    let masses = weights.unwrap_or(&ones);
+    let problem = Problem { points: points.view(), masses, geometry, variance: 0.0, observer: &Silent };
+    // Nobody cancels it; where memory for a list of the rows is missing, what comes next asks for more.
+    if let Ok(mut sums) = ClusterSums::of(&problem, of_row, count) {
         sums.means(geometry, &mut centroids);
     }
     centroids
+}
+
+/// The mean of all rows, and of the variance of the columns.
+///
+/// # Errors
+/// [`EngineError::NotFinite`] where the variance is not; [`EngineError::Cancelled`], [`EngineError::NoMemory`].
+pub fn mean_and_variance(problem: &Problem) -> Result<(Matrix, f64)> {
+    let whole = memory::filled(0, problem.points.rows())?;
+    let mut sums = ClusterSums::of(problem, &whole, 1)?;
+    let mut mean = Matrix::zeros(1, problem.points.columns());
+    sums.means(Geometry::Euclidean, &mut mean);
+    let values = sums.masses[0] * mean.columns() as f64;
+    let squares: f64 = misfits(problem, &whole, &mean)?.iter().sum();
+    let variance = if values > 0.0 { squares / values } else { 0.0 };
+    if variance.is_finite() {
+        Ok((mean, variance))
+    } else {
+        Err(EngineError::NotFinite { what: "rows to divide" })
+    }
 }
 
 #[cfg(test)]

@@ -7,15 +7,16 @@
 //! product, which gives all its bounds anew. On 29,858 × 128 factors the bounds halve the time with 8
 //! clusters and with 64; on a million rows of 64 columns they divide it by four.
 
-use super::cluster_sums::{Move, NOWHERE, Sums};
+use super::blocks::map_blocks;
+use super::cluster_sums::{ClusterSums, Move, NOWHERE};
 use super::nearest_centroid::{GROUPS, Scratch, Search};
-use super::problem::{BLOCK_ROWS, Clusters, PHASE, Problem, task_blocks};
+use super::problem::{Clusters, PHASE, Problem, misfits, task_blocks};
 use crate::error::Result;
 use crate::linalg::vector::squared_distance;
 use crate::matrix::Matrix;
+use crate::memory;
 use crate::observer::Progress;
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 /// Iterations at most, as many as scikit-learn's; factors settle within 20 to 110.
 pub(super) const ITERATIONS: usize = 300;
@@ -31,11 +32,14 @@ struct Place {
     lower: [f32; GROUPS],
 }
 
-/// Improves centroids until they stay where they are.
-pub(super) fn lloyd(problem: &Problem, mut centroids: Matrix, iterations: usize) -> Result<Clusters> {
+/// Improves centroids until they stay where they are, or for so many iterations.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
+pub fn lloyd(problem: &Problem, mut centroids: Matrix, iterations: usize) -> Result<Clusters> {
     let nowhere = Place { cluster: NOWHERE, upper: f32::INFINITY, lower: [0.0; GROUPS] };
-    let mut places = vec![nowhere; problem.points.rows()];
-    let mut sums = Sums::new(centroids.rows(), centroids.columns());
+    let mut places = memory::filled(nowhere, problem.points.rows())?;
+    let mut sums = ClusterSums::new(centroids.rows(), centroids.columns());
     let mut shifts = Shifts::default();
     let mut settled = false;
     for iteration in 1..=iterations {
@@ -47,7 +51,7 @@ pub(super) fn lloyd(problem: &Problem, mut centroids: Matrix, iterations: usize)
         if settled {
             break;
         }
-        sums.apply(problem.points, problem.masses, &moves, problem.observer)?;
+        sums.apply(problem, &moves)?;
         let mut next = centroids.clone();
         sums.means(problem.geometry, &mut next);
         restart_empty(problem, &sums, &places, &mut next)?;
@@ -58,12 +62,17 @@ pub(super) fn lloyd(problem: &Problem, mut centroids: Matrix, iterations: usize)
         }
     }
     if !settled {
-        places.fill(nowhere);
         assign(problem, &centroids, &shifts, &mut places)?;
     }
-    let of_row: Vec<u32> = places.iter().map(|place| place.cluster).collect();
+    let of_row = clusters_of(&places)?;
     let inertia = misfits(problem, &of_row, &centroids)?.iter().sum();
     Ok(Clusters { centroids, of_row, inertia })
+}
+
+fn clusters_of(places: &[Place]) -> Result<Vec<u32>> {
+    let mut of_row = memory::with_room(places.len())?;
+    of_row.extend(places.iter().map(|place| place.cluster));
+    Ok(of_row)
 }
 
 /// How far every centroid moved in an iteration.
@@ -120,16 +129,16 @@ impl WithSimd for Open<'_> {
 fn assign(problem: &Problem, centroids: &Matrix, shifts: &Shifts, places: &mut [Place]) -> Result<Vec<Move>> {
     let k = centroids.columns().max(1);
     let search = Search::new(centroids, problem.geometry);
-    let blocks = places.par_chunks_mut(BLOCK_ROWS).zip(problem.points.data().par_chunks(BLOCK_ROWS * k));
-    let moves: Vec<Vec<Move>> = blocks
-        .enumerate()
-        .with_min_len(task_blocks(k, centroids.rows()))
-        .map_init(Room::default, |room, (block, (places, rows))| {
-            problem.observer.check()?;
-            Ok(room.assign(&search, shifts, places, rows, (block * BLOCK_ROWS) as u32))
-        })
-        .collect::<Result<_>>()?;
-    Ok(moves.concat())
+    let size = search.block_rows();
+    let blocks = places.chunks_mut(size).zip(problem.points.data().chunks(size * k)).enumerate();
+    let least = task_blocks(size, k, centroids.rows());
+    let of_blocks = map_blocks(blocks, least, Room::default, |room, (block, (places, rows))| {
+        problem.observer.check()?;
+        Ok(room.assign(&search, shifts, places, rows, (block * size) as u32))
+    })?;
+    let mut moves = memory::with_room(of_blocks.iter().map(Vec::len).sum())?;
+    of_blocks.iter().for_each(|of_block| moves.extend_from_slice(of_block));
+    Ok(moves)
 }
 
 /// Room for the work on a block.
@@ -179,29 +188,18 @@ impl Room {
     }
 }
 
-/// mass · ‖x − c‖² of every row, c the centroid of its cluster.
-pub(super) fn misfits(problem: &Problem, of_row: &[u32], centroids: &Matrix) -> Result<Vec<f64>> {
-    let mut misfits = vec![0.0; of_row.len()];
-    let blocks = misfits.par_chunks_mut(BLOCK_ROWS).enumerate();
-    blocks.with_min_len(task_blocks(centroids.columns(), 1)).try_for_each(|(block, misfits)| {
-        problem.observer.check()?;
-        for (row, misfit) in (block * BLOCK_ROWS..).zip(misfits) {
-            let squared = squared_distance(problem.points.row(row), centroids.row(of_row[row] as usize));
-            *misfit = f64::from(problem.masses[row]) * f64::from(squared);
-        }
-        Ok(())
-    })?;
-    Ok(misfits)
-}
-
 /// A cluster without rows starts again at the row that fits its own cluster worst.
-fn restart_empty(problem: &Problem, sums: &Sums, places: &[Place], centroids: &mut Matrix) -> Result<()> {
+fn restart_empty(
+    problem: &Problem,
+    sums: &ClusterSums,
+    places: &[Place],
+    centroids: &mut Matrix,
+) -> Result<()> {
     let empty: Vec<usize> = (0..sums.rows.len()).filter(|&cluster| sums.rows[cluster] == 0).collect();
     if empty.is_empty() {
         return Ok(());
     }
-    let of_row: Vec<u32> = places.iter().map(|place| place.cluster).collect();
-    let misfits = misfits(problem, &of_row, centroids)?;
+    let misfits = misfits(problem, &clusters_of(places)?, centroids)?;
     let mut worst: Vec<usize> = (0..misfits.len()).filter(|&row| misfits[row] > 0.0).collect();
     worst.sort_by(|&a, &b| misfits[b].total_cmp(&misfits[a]));
     for (cluster, row) in empty.into_iter().zip(worst) {
@@ -228,7 +226,8 @@ mod tests {
             }
             let masses: Vec<f32> = (0..3_000).map(|row| 0.5 + (row % 7) as f32).collect();
             let observer = &Silent;
-            let problem = Problem { points: &points, masses: &masses, geometry, variance: 0.0, observer };
+            let problem =
+                Problem { points: points.view(), masses: &masses, geometry, variance: 0.0, observer };
             let first = points.select(&(0..20).collect::<Vec<u32>>());
             let mut last = f64::INFINITY;
             let mut step = first.clone();
@@ -250,7 +249,7 @@ mod tests {
         let masses = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0];
         let observer = &Silent;
         let problem = Problem {
-            points: &points,
+            points: points.view(),
             masses: &masses,
             geometry: Geometry::Euclidean,
             variance: 0.0,

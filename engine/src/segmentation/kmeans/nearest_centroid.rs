@@ -2,21 +2,31 @@
 //!
 //! A block of rows is one product with the centroids, 2·rows·count·k flops, from which
 //! ‖x − c‖² = ‖x‖² − 2x·c + ‖c‖². Where that difference keeps too few of its digits the distance is
-//! taken from x − c itself, so that clusters far away and close together are told apart all the same.
+//! taken from x − c itself, so that clusters far away and close together are told apart all the same;
+//! where rows are short, all distances are.
 //! In the spherical geometry ‖x‖ = ‖c‖ = 1 by definition, which leaves a row of zeros at right angles to
 //! everything.
 
-use super::problem::BLOCK_ROWS;
+use super::blocks::map_blocks;
+use super::problem::{BLOCK_ROWS, task_blocks};
 use super::settings::Geometry;
+use crate::linalg::pairwise::PackedRows;
 use crate::linalg::product::scores;
 use crate::linalg::vector::{dot, squared_distance};
 use crate::matrix::Matrix;
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 /// ‖x − c‖² below this share of ‖x‖² + ‖c‖² is computed from x − c: the difference of squares has an
 /// error of about 3·10⁻⁷ of that sum, so what is kept is right to 3·10⁻⁴.
 const EXACT_BELOW: f32 = 1e-3;
+/// Columns up to which all distances are taken from x − c: a product of rows so short is no quicker.
+const DIFFERENCES_UP_TO: usize = 16;
+
+/// Values of the products of a block at most: half a megabyte, which stays in the second cache.
+const MOST_PRODUCTS: usize = 1 << 17;
+/// Multiply-adds of a block at most, some 10 ms: the observer is asked before each.
+const PATIENCE: usize = 1 << 26;
+const LEAST_BLOCK_ROWS: usize = 16;
 
 /// Clusters are in groups by their number's remainder: the lanes of a vector, and the bounds of a row.
 pub(super) const GROUPS: usize = 8;
@@ -58,18 +68,15 @@ pub(super) struct Found {
 /// The nearest centroids of every row; ties go to the lower number. 2·n·count·k flops.
 pub fn nearest(points: &Matrix, centroids: &Matrix, geometry: Geometry) -> Vec<Nearest> {
     let search = Search::new(centroids, geometry);
+    let size = search.block_rows();
     let mut nearest = vec![Nearest::NONE; points.rows()];
-    let blocks = points.data().par_chunks(BLOCK_ROWS * points.columns().max(1));
-    blocks.zip(nearest.par_chunks_mut(BLOCK_ROWS)).for_each_init(
-        Scratch::default,
-        |scratch, (rows, nearest)| {
-            let found = search.nearest(rows, nearest.len(), scratch);
-            nearest
-                .iter_mut()
-                .zip(found)
-                .for_each(|(nearest, found)| *nearest = Nearest::new(found, geometry));
-        },
-    );
+    let blocks = points.data().chunks(size * points.columns().max(1)).zip(nearest.chunks_mut(size));
+    let least = task_blocks(size, points.columns(), centroids.rows());
+    let done = map_blocks(blocks, least, Scratch::default, |scratch, (rows, nearest)| {
+        search.write_nearest(rows, nearest, scratch);
+        Ok(())
+    });
+    debug_assert!(done.is_ok(), "no block can fail");
     nearest
 }
 
@@ -77,10 +84,10 @@ pub fn nearest(points: &Matrix, centroids: &Matrix, geometry: Geometry) -> Vec<N
 pub fn nearest_block(rows: &[f32], centroids: &Matrix, geometry: Geometry, nearest: &mut [Nearest]) {
     let search = Search::new(centroids, geometry);
     let mut scratch = Scratch::default();
-    let blocks = rows.chunks(BLOCK_ROWS * centroids.columns().max(1));
-    for (rows, nearest) in blocks.zip(nearest.chunks_mut(BLOCK_ROWS)) {
-        let found = search.nearest(rows, nearest.len(), &mut scratch);
-        nearest.iter_mut().zip(found).for_each(|(nearest, found)| *nearest = Nearest::new(found, geometry));
+    let size = search.block_rows();
+    let blocks = rows.chunks(size * centroids.columns().max(1));
+    for (rows, nearest) in blocks.zip(nearest.chunks_mut(size)) {
+        search.write_nearest(rows, nearest, &mut scratch);
     }
 }
 
@@ -104,12 +111,28 @@ pub(super) struct Search<'a> {
     geometry: Geometry,
     /// ‖c‖².
     squares: Vec<f32>,
+    /// The centroids, where distances are taken from differences.
+    packed: Option<PackedRows>,
 }
 
 impl<'a> Search<'a> {
     pub(super) fn new(centroids: &'a Matrix, geometry: Geometry) -> Self {
         let squares = squares(centroids.data(), centroids.rows(), geometry);
-        Self { centroids, geometry, squares }
+        let short = geometry == Geometry::Euclidean && centroids.columns() <= DIFFERENCES_UP_TO;
+        let packed = short.then(|| PackedRows::new(centroids.view()));
+        Self { centroids, geometry, squares, packed }
+    }
+
+    /// Rows of a block: few where there are many centroids, or long ones.
+    pub(super) fn block_rows(&self) -> usize {
+        let values = self.centroids.data().len().max(1);
+        let rows = (PATIENCE / values).min(MOST_PRODUCTS / self.centroids.rows().max(1));
+        rows.clamp(LEAST_BLOCK_ROWS, BLOCK_ROWS)
+    }
+
+    fn write_nearest(&self, values: &[f32], nearest: &mut [Nearest], scratch: &mut Scratch) {
+        let found = self.nearest(values, nearest.len(), scratch);
+        nearest.iter_mut().zip(found).for_each(|(to, found)| *to = Nearest::new(found, self.geometry));
     }
 
     /// What is nearest to each of a few rows.
@@ -124,6 +147,9 @@ impl<'a> Search<'a> {
 
     /// ‖x − c‖² of a few rows, as rows × count.
     pub(super) fn squared_distances(&self, values: &[f32], rows: usize, distances: &mut [f32]) {
+        if let Some(packed) = &self.packed {
+            return packed.squared_distances(values, distances);
+        }
         let (k, count) = (self.centroids.columns().max(1), self.squares.len().max(1));
         let row_squares = squares(values, rows, self.geometry);
         scores(values, self.centroids.data(), k, distances);

@@ -33,15 +33,10 @@ pub(super) fn pays(rows: usize, count: usize) -> bool {
 
 /// The first centroids; fewer than `count` where there are fewer different rows.
 pub(super) fn oversampled(problem: &Problem, count: usize, random: &mut Random) -> Result<Matrix> {
-    let mut seeding = Seeding::new(problem.points, problem.masses, problem.geometry, problem.observer);
+    let mut seeding = Seeding::new(problem)?;
     let mut drawn: Vec<u32> = Vec::new();
     for round in 0..=ROUNDS {
-        let draws = if round == 0 { 1 } else { DRAWS * count };
-        let mut rows: Vec<u32> = (0..draws).filter_map(|_| seeding.draw(random)).collect();
-        rows.sort_unstable();
-        rows.dedup();
-        seeding.approach(&problem.points.select(&rows))?;
-        drawn.extend(rows);
+        drawn.extend(seeding.draw_round(if round == 0 { 1 } else { DRAWS * count }, random)?);
     }
     let mut masses = vec![0.0f64; drawn.len().max(1)];
     seeding
@@ -51,6 +46,7 @@ pub(super) fn oversampled(problem: &Problem, count: usize, random: &mut Random) 
         .for_each(|(&owner, &mass)| masses[owner as usize] += f64::from(mass));
     let masses: Vec<f32> = masses.into_iter().map(|mass| mass as f32).collect();
     let points = problem.points.select(if drawn.is_empty() { &[0] } else { &drawn });
-    let small = Problem { points: &points, masses: &masses, observer: &Quiet(problem.observer), ..*problem };
+    let small =
+        Problem { points: points.view(), masses: &masses, observer: &Quiet(problem.observer), ..*problem };
     Ok(best_of(STARTS, || lloyd(&small, greedy(&small, None, count, random)?, ITERATIONS))?.centroids)
 }

@@ -10,8 +10,8 @@
 //! Memory is a buffer and half a one for each level. A reduction of m rows costs 3·m·2k·columns flops
 //! on the calling thread, and there are at most two for each full buffer: 12·k·columns for each row.
 
-use super::coreset_kmeans::{self, weighted_kmeans};
 use super::sensitivity_sampling::{Bucket, reduce};
+use super::starts::best_clusters;
 use crate::error::Result;
 use crate::memory;
 use crate::observer::Observer;
@@ -26,9 +26,6 @@ const MOST_VALUES: usize = 1 << 20;
 /// … but never fewer than this, or this for each cluster.
 const LEAST_ROWS: usize = 1024;
 const LEAST_ROWS_PER_CLUSTER: usize = 4;
-/// Rows on which the starts of k-means are compared, at least and for each cluster: more are reduced.
-const TRIAL_ROWS: usize = 8192;
-const TRIAL_ROWS_PER_CLUSTER: usize = 32;
 /// All draws come from it: the same rows in the same order give the same clusters.
 const SEED: u64 = 0;
 
@@ -218,13 +215,13 @@ impl Coreset {
     fn reduce(&mut self, bucket: &Bucket, observer: &dyn Observer) -> Result<Bucket> {
         self.reductions += 1;
         let mut random = seed::random(seed::mix(SEED ^ self.reductions), "summary");
-        reduce(bucket.rows(self.columns), self.capacity() / 2, self.clusters, &mut random, observer)
+        reduce(&bucket.problem(self.columns, observer)?, self.capacity() / 2, self.clusters, &mut random)
     }
 
     /// Clusters of all rows; none for no rows, fewer than sought where there are fewer different rows.
     ///
     /// # Errors
-    /// [`crate::EngineError::Cancelled`].
+    /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
     pub fn clusters(&self, observer: &dyn Observer) -> Result<CoresetClusters> {
         let mut kept = Bucket {
             values: memory::copied(&self.buffer)?,
@@ -233,16 +230,10 @@ impl Coreset {
         for bucket in &self.levels {
             kept.add(bucket)?;
         }
-        let rows = kept.rows(self.columns);
-        let trial = self.clusters.saturating_mul(TRIAL_ROWS_PER_CLUSTER).max(TRIAL_ROWS);
-        let mut random = seed::random(SEED, "trial");
-        let fewer = match rows.rows() > trial {
-            true => Some(reduce(rows, trial, self.clusters, &mut random, observer)?),
-            false => None,
-        };
-        let trial = fewer.as_ref().map_or(rows, |fewer| fewer.rows(self.columns));
-        let found = weighted_kmeans(rows, trial, self.clusters, SEED, observer)?;
-        let (_, weights) = coreset_kmeans::sums(rows, &found.of_row, found.centres.len() / self.columns);
+        let found = best_clusters(kept.problem(self.columns, observer)?, self.clusters, SEED)?;
+        let mut weights = vec![0.0f64; found.centroids.rows()];
+        let members = found.of_row.iter().zip(&kept.weights);
+        members.for_each(|(&cluster, &weight)| weights[cluster as usize] += f64::from(weight));
         let mut order: Vec<usize> = (0..weights.len()).filter(|&cluster| weights[cluster] > 0.0).collect();
         order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
         let mut sizes: Vec<u64> =
@@ -252,13 +243,12 @@ impl Coreset {
         if let Some(largest) = sizes.first_mut() {
             *largest = self.rows.saturating_sub(others);
         }
-        let centre = |&cluster: &usize| &found.centres[cluster * self.columns..(cluster + 1) * self.columns];
         Ok(CoresetClusters {
             columns: self.columns,
             rows: self.rows,
             inertia: found.inertia,
             sizes,
-            centroids: order.iter().flat_map(centre).copied().collect(),
+            centroids: order.iter().flat_map(|&cluster| found.centroids.row(cluster)).copied().collect(),
         })
     }
 
@@ -268,7 +258,7 @@ impl Coreset {
         let values = self.buffer.len() + self.levels.iter().map(|bucket| bucket.values.len()).sum::<usize>();
         let rows = values / self.columns;
         let centres = self.clusters.min(rows) * self.columns;
-        size_of::<f32>() * (2 * values + 16 * rows + 12 * centres)
+        size_of::<f32>() * (2 * values + 32 * rows + 12 * centres)
     }
 
     /// Multiply-adds of an iteration over everything that is kept.
@@ -281,8 +271,9 @@ impl Coreset {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix::Matrix;
     use crate::observer::Silent;
-    use crate::segmentation::streaming::coreset_kmeans::WeightedRows;
+    use crate::segmentation::kmeans::{self, Geometry, KmeansSettings};
     use crate::segmentation::streaming::planted;
 
     fn summary(values: &[f32], columns: usize, clusters: usize) -> Coreset {
@@ -293,16 +284,20 @@ mod tests {
 
     /// The inertia of all rows about given centroids.
     fn inertia(values: &[f32], columns: usize, centroids: &[f32]) -> f64 {
-        let mut total = 0.0;
-        crate::linalg::nearest::Centres::new(centroids, columns)
-            .nearest(values, |_, distance| total += f64::from(distance));
-        total
+        let matrix = |values: &[f32]| Matrix::from_data(columns, values.to_vec()).unwrap();
+        let nearest = kmeans::nearest(&matrix(values), &matrix(centroids), Geometry::Euclidean);
+        nearest.iter().map(|nearest| f64::from(nearest.distance).powi(2)).sum()
     }
 
     fn full_kmeans(values: &[f32], columns: usize, clusters: usize) -> f64 {
-        let weights = vec![1.0; values.len() / columns];
-        let rows = WeightedRows { columns, values, weights: &weights };
-        weighted_kmeans(rows, rows, clusters, 9, &Silent).unwrap().inertia
+        let settings = KmeansSettings {
+            geometry: Geometry::Euclidean,
+            n_clusters: clusters,
+            min_cluster_size: 1,
+            n_init: 4,
+        };
+        let points = Matrix::from_data(columns, values.to_vec()).unwrap();
+        kmeans::kmeans(&points, None, &settings, None, 9, &Silent).unwrap().inertia
     }
 
     #[test]
@@ -343,6 +338,17 @@ mod tests {
         assert_eq!((found.rows, found.sizes.iter().sum::<u64>()), (rows as u64, rows as u64));
         let ratio = inertia(&values, columns, &found.centroids) / full_kmeans(&values, columns, 10);
         assert!(ratio < 1.02, "{ratio}");
+    }
+
+    #[test]
+    fn threads_do_not_change_a_byte() {
+        let values = planted::rows(100_000, 8, 20);
+        let run = || summary(&values, 8, 30).clusters(&Silent).unwrap();
+        let alone = run();
+        for threads in [1, 2, 4] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert_eq!(pool.install(run), alone, "{threads} threads");
+        }
     }
 
     #[test]

@@ -3,11 +3,12 @@
 //!
 //! n rows cost 3·n·columns flops for each rough centre, on the calling thread.
 
-use super::coreset_kmeans::{self, WeightedRows};
 use crate::error::Result;
+use crate::matrix::Rows;
 use crate::memory;
 use crate::observer::Observer;
 use crate::seed::Random;
+use crate::segmentation::kmeans::{ClusterSums, Geometry, Problem, Seeding, greedy};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +17,8 @@ use serde::{Deserialize, Serialize};
 const ROUGH_PER_CLUSTER: usize = 2;
 const LEAST_ROUGH: usize = 16;
 const MOST_ROUGH: usize = 256;
-/// Rows among which the rough centres are drawn, and candidates for each.
+/// Rows among which the rough centres are drawn.
 const ROUGH_SAMPLE: usize = 2048;
-const ROUGH_CANDIDATES: usize = 4;
 
 /// Weighted rows that stand for many, or none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,9 +30,13 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// The rows, of `columns` values each.
-    pub fn rows(&self, columns: usize) -> WeightedRows<'_> {
-        WeightedRows { columns, values: &self.values, weights: &self.weights }
+    /// The rows, of `columns` values each, to be divided.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Shape`] where `columns` are not theirs.
+    pub fn problem<'a>(&'a self, columns: usize, observer: &'a dyn Observer) -> Result<Problem<'a>> {
+        let points = Rows::new(columns, &self.values)?;
+        Ok(Problem { points, masses: &self.weights, geometry: Geometry::Euclidean, variance: 0.0, observer })
     }
 
     /// Adds the rows of another.
@@ -58,101 +62,100 @@ impl Bucket {
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
-pub fn reduce(
-    rows: WeightedRows<'_>,
-    target: usize,
-    clusters: usize,
-    random: &mut Random,
-    observer: &dyn Observer,
-) -> Result<Bucket> {
+pub fn reduce(rows: &Problem, target: usize, clusters: usize, random: &mut Random) -> Result<Bucket> {
+    let Problem { points, masses: weights, observer, .. } = *rows;
     let rough = clusters.saturating_mul(ROUGH_PER_CLUSTER).clamp(LEAST_ROUGH, MOST_ROUGH);
-    let rough = rough_clustering(rows, rough, random, observer)?;
-    let count = rough.centres.len() / rows.columns;
-    let (sums, weights) = coreset_kmeans::sums(rows, &rough.of_row, count);
-    let cost = |row: usize| f64::from(rows.weights[row]) * f64::from(rough.distances[row]);
+    let (rough, count) = rough_clustering(rows, rough, random)?;
+    let sums = ClusterSums::of(rows, &rough.owner, count)?;
+    let cost = |row: usize| f64::from(weights[row]) * f64::from(rough.nearest[row]);
     let mut costs = vec![0.0f64; count];
-    (0..rows.rows()).for_each(|row| costs[rough.of_row[row] as usize] += cost(row));
+    (0..points.rows()).for_each(|row| costs[rough.owner[row] as usize] += cost(row));
     let whole = costs.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-    let occupied = weights.iter().filter(|&&weight| weight > 0.0).count() as f64;
+    let occupied = sums.masses.iter().filter(|&&mass| mass > 0.0).count() as f64;
 
-    let mut order: Vec<u32> = (0..rows.rows() as u32).collect();
-    order.sort_by_key(|&row| rough.of_row[row as usize]);
-    let importance: Vec<f64> = order
-        .iter()
-        .map(|&row| {
-            let cluster = rough.of_row[row as usize] as usize;
-            let share = f64::from(rows.weights[row as usize]) / weights[cluster];
-            cost(row as usize) / whole + share * (costs[cluster] / whole + 1.0 / occupied)
-        })
-        .collect();
+    let mut order: Vec<u32> = memory::with_room(points.rows())?;
+    order.extend(0..points.rows() as u32);
+    order.sort_by_key(|&row| rough.owner[row as usize]);
+    let mut importance: Vec<f64> = memory::with_room(points.rows())?;
+    importance.extend(order.iter().map(|&row| {
+        let cluster = rough.owner[row as usize] as usize;
+        let share = f64::from(weights[row as usize]) / sums.masses[cluster];
+        cost(row as usize) / whole + share * (costs[cluster] / whole + 1.0 / occupied)
+    }));
 
     observer.check()?;
     // A cluster that nothing is drawn of adds a row.
-    let most = target.saturating_add(count).min(rows.rows() + count);
+    let most = target.saturating_add(count).min(points.rows() + count);
     let mut drawn =
-        Bucket { values: memory::with_room(most * rows.columns)?, weights: memory::with_room(most)? };
-    let mut of_drawn = Vec::with_capacity(target.min(rows.rows()));
-    for (at, times) in stratified(&importance, target, random) {
+        Bucket { values: memory::with_room(most * points.columns())?, weights: memory::with_room(most)? };
+    let mut of_drawn = memory::with_room(most)?;
+    for (at, times) in stratified(&importance, target, random)? {
         let row = order[at] as usize;
-        drawn.values.extend_from_slice(rows.row(row));
-        drawn.weights.push((times as f64 * f64::from(rows.weights[row]) / importance[at]) as f32);
-        of_drawn.push(rough.of_row[row]);
+        drawn.values.extend_from_slice(points.row(row));
+        drawn.weights.push((times as f64 * f64::from(weights[row]) / importance[at]) as f32);
+        of_drawn.push(rough.owner[row]);
     }
     observer.check()?;
-    restore(&mut drawn, &of_drawn, rows.columns, &sums, &weights);
+    restore(&mut drawn, &of_drawn, points.columns(), &sums, observer)?;
     Ok(drawn)
 }
 
 /// Gives each cluster of drawn rows the weight and the mean that it had.
-fn restore(drawn: &mut Bucket, of_drawn: &[u32], columns: usize, sums: &[f64], weights: &[f64]) {
-    let Bucket { values, weights: drawn_weights } = drawn;
-    let rows = WeightedRows { columns, values, weights: drawn_weights };
-    let (drawn_sums, drawn_totals) = coreset_kmeans::sums(rows, of_drawn, weights.len());
-    for (row, &cluster) in of_drawn.iter().enumerate() {
+fn restore(
+    drawn: &mut Bucket,
+    of_drawn: &[u32],
+    columns: usize,
+    sums: &ClusterSums,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let drawn_sums = ClusterSums::of(&drawn.problem(columns, observer)?, of_drawn, sums.masses.len())?;
+    let Bucket { values, weights } = drawn;
+    for ((row, weight), &cluster) in values.chunks_exact_mut(columns).zip(weights.iter_mut()).zip(of_drawn) {
         let cluster = cluster as usize;
-        let (total, drawn_total) = (weights[cluster], drawn_totals[cluster]);
-        drawn_weights[row] = (f64::from(drawn_weights[row]) * total / drawn_total) as f32;
-        for (column, value) in values[row * columns..(row + 1) * columns].iter_mut().enumerate() {
-            let at = cluster * columns + column;
-            *value += (sums[at] / total - drawn_sums[at] / drawn_total) as f32;
+        let (total, drawn_total) = (sums.masses[cluster], drawn_sums.masses[cluster]);
+        *weight = (f64::from(*weight) * total / drawn_total) as f32;
+        let means = sums.row(cluster).iter().zip(drawn_sums.row(cluster));
+        for (value, (sum, drawn_sum)) in row.iter_mut().zip(means) {
+            *value += (sum / total - drawn_sum / drawn_total) as f32;
         }
     }
     // A cluster that nothing was drawn of becomes its mean.
-    for cluster in
-        (0..weights.len()).filter(|&cluster| weights[cluster] > 0.0 && drawn_totals[cluster] == 0.0)
-    {
-        let sum = &sums[cluster * columns..(cluster + 1) * columns];
-        values.extend(sum.iter().map(|sum| (sum / weights[cluster]) as f32));
-        drawn_weights.push(weights[cluster] as f32);
+    for (cluster, &mass) in sums.masses.iter().enumerate() {
+        if mass > 0.0 && drawn_sums.masses[cluster] == 0.0 {
+            values.extend(sums.row(cluster).iter().map(|sum| (sum / mass) as f32));
+            weights.push(mass as f32);
+        }
     }
+    Ok(())
 }
 
-/// Clusters around centres that k-means++ draws of a sample.
-fn rough_clustering(
-    rows: WeightedRows<'_>,
+/// Clusters around centroids that k-means++ draws of a sample, and how many there are.
+fn rough_clustering<'a>(
+    rows: &Problem<'a>,
     count: usize,
     random: &mut Random,
-    observer: &dyn Observer,
-) -> Result<coreset_kmeans::Clustering> {
-    let weights: Vec<f64> = rows.weights.iter().map(|&weight| f64::from(weight)).collect();
+) -> Result<(Seeding<'a>, usize)> {
+    let mut weights = memory::with_room(rows.points.rows())?;
+    weights.extend(rows.masses.iter().map(|&weight| f64::from(weight)));
     let mut sample = Bucket::default();
-    memory::reserve(&mut sample.values, ROUGH_SAMPLE.min(rows.rows()) * rows.columns)?;
-    for (row, times) in stratified(&weights, ROUGH_SAMPLE, random) {
-        sample.values.extend_from_slice(rows.row(row));
+    memory::reserve(&mut sample.values, ROUGH_SAMPLE.min(rows.points.rows()) * rows.points.columns())?;
+    for (row, times) in stratified(&weights, ROUGH_SAMPLE, random)? {
+        sample.values.extend_from_slice(rows.points.row(row));
         sample.weights.push(times as f32);
     }
-    let sample = sample.rows(rows.columns);
-    let centres = coreset_kmeans::seed_centres(sample, count, ROUGH_CANDIDATES, random, observer)?;
-    coreset_kmeans::nearest(rows, centres, observer)
+    let centroids = greedy(&sample.problem(rows.points.columns(), rows.observer)?, None, count, random)?;
+    let mut rough = Seeding::new(rows)?;
+    rough.approach(&centroids)?;
+    Ok((rough, centroids.rows()))
 }
 
 /// Stratified sampling: the shares are laid end to end and cut into `draws` equal parts, and a point
 /// is drawn in each; which shares the points fall on and how often. Points at equal distances would
 /// have less variance still, and see only every n-th row of rows with a period.
-fn stratified(shares: &[f64], draws: usize, random: &mut Random) -> Vec<(usize, u32)> {
+fn stratified(shares: &[f64], draws: usize, random: &mut Random) -> Result<Vec<(usize, u32)>> {
     let part = shares.iter().sum::<f64>() / draws.max(1) as f64;
     let mut points = (0..draws).map(|draw| part * (draw as f64 + random.r#gen::<f64>())).peekable();
-    let (mut reached, mut drawn) = (0.0, Vec::with_capacity(draws));
+    let (mut reached, mut drawn) = (0.0, memory::with_room(draws.min(shares.len()))?);
     for (at, &share) in shares.iter().enumerate() {
         reached += share;
         let mut times = 0;
@@ -163,47 +166,55 @@ fn stratified(shares: &[f64], draws: usize, random: &mut Random) -> Vec<(usize, 
             drawn.push((at, times));
         }
     }
-    drawn
+    Ok(drawn)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix::Matrix;
     use crate::observer::Silent;
     use crate::seed;
     use crate::segmentation::streaming::planted;
 
+    fn bucket(values: &[f32], columns: usize) -> Bucket {
+        Bucket { values: values.to_vec(), weights: vec![1.0; values.len() / columns] }
+    }
+
     fn reduced(values: &[f32], columns: usize, clusters: usize) -> Bucket {
-        let weights = vec![1.0; values.len() / columns];
-        let rows = WeightedRows { columns, values, weights: &weights };
-        reduce(rows, weights.len() / 2, clusters, &mut seed::random(1, "test"), &Silent).unwrap()
+        let rows = bucket(values, columns);
+        let target = rows.weights.len() / 2;
+        let problem = rows.problem(columns, &Silent).unwrap();
+        reduce(&problem, target, clusters, &mut seed::random(1, "test")).unwrap()
     }
 
     #[test]
     fn weight_and_mean_of_planted_groups_are_kept() {
-        let values = planted::rows(16_000, 8, 16);
-        let few = reduced(&values, 8, 16);
+        let all = bucket(&planted::rows(16_000, 8, 16), 8);
+        let few = reduced(&all.values, 8, 16);
         assert!((6000..8500).contains(&few.weights.len()), "{}", few.weights.len());
         // A row belongs to the group whose corner, the mean of every 16th row, is nearest.
         let of_row: Vec<u32> = (0..16_000).map(|row| row % 16).collect();
-        let weights = vec![1.0; 16_000];
-        let rows = WeightedRows { columns: 8, values: &values, weights: &weights };
-        let (sums, sizes) = coreset_kmeans::sums(rows, &of_row, 16);
-        let means: Vec<f32> = sums.iter().map(|sum| (sum / sizes[0]) as f32).collect();
-        let found = coreset_kmeans::nearest(few.rows(8), means, &Silent).unwrap();
-        let (few_sums, few_sizes) = coreset_kmeans::sums(few.rows(8), &found.of_row, 16);
-        for (size, expected) in few_sizes.iter().zip(&sizes) {
-            assert!((size - expected).abs() < 0.01, "{size} {expected}");
-        }
-        for (sum, expected) in few_sums.iter().zip(&sums) {
-            assert!((sum - expected).abs() < 0.1, "{sum} {expected}");
+        let mut sums = ClusterSums::of(&all.problem(8, &Silent).unwrap(), &of_row, 16).unwrap();
+        let mut means = Matrix::zeros(16, 8);
+        sums.means(Geometry::Euclidean, &mut means);
+        let problem = few.problem(8, &Silent).unwrap();
+        let mut nearest = Seeding::new(&problem).unwrap();
+        nearest.approach(&means).unwrap();
+        let found = ClusterSums::of(&problem, &nearest.owner, 16).unwrap();
+        for cluster in 0..16 {
+            let (mass, expected) = (found.masses[cluster], sums.masses[cluster]);
+            assert!((mass - expected).abs() < 0.01, "{mass} {expected}");
+            for (sum, expected) in found.row(cluster).iter().zip(sums.row(cluster)) {
+                assert!((sum - expected).abs() < 0.1, "{sum} {expected}");
+            }
         }
     }
 
     #[test]
     fn rows_with_a_period_are_drawn_evenly() {
         let shares = vec![1.0; 32_000];
-        let drawn = stratified(&shares, 2000, &mut seed::random(1, "test"));
+        let drawn = stratified(&shares, 2000, &mut seed::random(1, "test")).unwrap();
         let mut of_phase = [0; 16];
         drawn.iter().for_each(|(row, _)| of_phase[row % 16] += 1);
         assert!(of_phase.iter().all(|count| (80..170).contains(count)), "{of_phase:?}");
