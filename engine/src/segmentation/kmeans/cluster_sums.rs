@@ -41,10 +41,13 @@ impl ClusterSums {
     /// # Errors
     /// [`EngineError::Cancelled`], [`EngineError::NoMemory`].
     pub fn of(problem: &Problem, of_row: &[u32], count: usize) -> Result<Self> {
-        let mut moves = memory::with_room(of_row.len())?;
-        moves.extend((0u32..).zip(of_row).map(|(row, &to)| Move { row, from: NOWHERE, to }));
         let mut sums = Self::new(count, problem.points.columns());
-        sums.apply(problem, &moves)?;
+        let weighty = || (0u32..).zip(of_row).zip(problem.masses).filter(|&(_, &mass)| mass > 0.0);
+        weighty().for_each(|((_, &to), _)| sums.rows[to as usize] += 1);
+        let changes = sums.rows.iter().map(|&rows| memory::with_room(rows));
+        let mut changes: Vec<Vec<(u32, f32)>> = changes.collect::<Result<_>>()?;
+        weighty().for_each(|((row, &to), &mass)| changes[to as usize].push((row, mass)));
+        sums.add(problem, &changes)?;
         Ok(sums)
     }
 
@@ -58,11 +61,10 @@ impl ClusterSums {
     }
 
     pub(super) fn apply(&mut self, problem: &Problem, moves: &[Move]) -> Result<()> {
-        let Problem { points, masses, observer, .. } = *problem;
         // What each cluster gains and loses, in the order of the rows.
         let mut changes: Vec<Vec<(u32, f32)>> = vec![Vec::new(); self.rows.len()];
         for &Move { row, from, to } in moves {
-            let mass = masses[row as usize];
+            let mass = problem.masses[row as usize];
             if mass > 0.0 {
                 push(&mut changes[to as usize], (row, mass))?;
                 self.rows[to as usize] += 1;
@@ -72,12 +74,18 @@ impl ClusterSums {
                 }
             }
         }
+        self.add(problem, &changes)
+    }
+
+    /// Adds to each cluster rows times masses.
+    fn add(&mut self, problem: &Problem, changes: &[Vec<(u32, f32)>]) -> Result<()> {
+        let Problem { points, observer, .. } = *problem;
         let parts: Vec<(usize, &[(u32, f32)])> = changes
             .iter()
             .enumerate()
             .flat_map(|(cluster, changes)| changes.chunks(SUM_ROWS).map(move |part| (cluster, part)))
             .collect();
-        let flops = 2 * points.columns() * moves.len();
+        let flops = 2 * points.columns() * changes.iter().map(Vec::len).sum::<usize>();
         let least = 1 + parts.len() * TASK_FLOPS / (flops + 1);
         let partial = map_blocks(
             parts.iter(),
