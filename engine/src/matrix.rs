@@ -1,9 +1,8 @@
 //! A dense row-major matrix of `f32`: the form of every factor matrix. Kernels that work on it are in [`crate::linalg`].
 //!
-//! It is an [`Array2`] of which it is known that a row follows the other: kernels read whole blocks of rows as one slice.
-//! An array may be transposed or strided, so that each kernel would have to look first, and taking a row as a slice costs a
-//! look at the strides (`benches/run.sh linalg` shows what that is). What comes from ndarray or goes to it is converted here,
-//! without a copy where it is row-major already.
+//! It is an [`Array2`] that is known to be row-major and contiguous: kernels read blocks of rows as one slice. An array may
+//! be transposed or strided, so every kernel would have to check its layout, or copy. Arrays are converted here, without a
+//! copy if they are row-major.
 
 use crate::error::{EngineError, Result};
 use ndarray::{Array2, ArrayView2};
