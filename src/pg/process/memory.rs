@@ -9,6 +9,10 @@ use std::path::Path;
 /// Smaller requests are not checked; the allocator's reserve covers them.
 const LITTLE: u64 = 1 << 20;
 
+/// What stays free in a control group: PostgreSQL itself allocates without asking while it runs the rest of the
+/// statement, twice its default `work_mem` at most.
+const RESERVE: u64 = 8 << 20;
+
 /// Returns an error if the system cannot provide `bytes` for `work`, which names the work as the subject of a sentence.
 ///
 /// # Errors
@@ -98,5 +102,5 @@ fn of_group(folder: &Path, files: &Files) -> Option<u64> {
     };
     let unwritten: u64 = files.unwritten.into_iter().filter_map(statistic).sum();
     let cached = statistic(files.cached).unwrap_or(0).saturating_sub(unwritten);
-    Some(limit.saturating_sub(used.saturating_sub(cached)))
+    Some(limit.saturating_sub(used.saturating_sub(cached)).saturating_sub(RESERVE))
 }
