@@ -59,11 +59,10 @@ impl Carry for State {
     }
 
     fn flatten(&self) -> Result<Vec<u8>> {
-        // An integer of eight bytes takes up to ten. Pairs are first copied and sorted.
+        // An integer of eight bytes takes up to ten.
         let most = self.memory() / 4 * 5 + LITTLE;
-        if let Self::Pairs(_) = self {
-            ask("the flat form of a state", 3 * most)?;
-        }
+        // Pairs are sorted in a copy; every flat form is copied on its way to the leader of a parallel plan, and read there.
+        ask("the flat form of a state", 3 * most)?;
         let mut bytes = memory::with_room(most)?;
         bytes.push(FORMAT);
         postcard::to_extend(self, bytes).map_err(|error| SegrecError::Internal(error.to_string()))
