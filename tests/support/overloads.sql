@@ -1,9 +1,10 @@
--- Plants a schema with a rival of everything that a text of SQL names: overloads.rs says what for. It is one statement,
--- which reads the text and the name of the schema from settings of the transaction.
+-- Plants a schema with a rival of each name in a text of SQL; overloads.rs says what for. It is one statement, which
+-- reads the text and the name of the schema from settings of the transaction.
 --
--- An operator has a rival for every pair of types in reach, and so has a function of two arguments. Any function has
--- rivals with its own arguments, with each of them as every other type, and with polymorphic ones. A type has a domain
--- as its rival, a relation of the system a view. What is called says so in a warning and gives null.
+-- An operator has a rival for each pair of available types, and so has a function of two arguments. Any function has
+-- rivals with its own arguments, with each of them replaced by every other type, and with polymorphic ones. The rival
+-- of a type is a domain, that of a system relation a view. A rival reports that it was called in a warning and returns
+-- null.
 DO $plant$
 DECLARE
     source text := current_setting('overloads.source');
@@ -31,7 +32,7 @@ BEGIN
         format('BEGIN RAISE WARNING %L, what, current_user; RETURN true; END',
                replace(current_setting('overloads.place'), '%', '%%') || ' was called: % as %'));
 
-    -- Operators: a function for every pair of types and result, and every sign that could be called with them.
+    -- Operators: a function for each pair of types and result, and each operator that could be called with them.
     FOR made IN
         WITH polymorphic AS (
             SELECT unnest('{anyelement,anyarray,anynonarray,anycompatible,anycompatiblearray}'::regtype[])::oid AS type
