@@ -71,7 +71,7 @@ BEGIN
         END;
     END LOOP;
 
-    -- Functions.
+    -- Functions: rivals of the built-in functions that the text calls.
     FOR made IN
         WITH builtin AS (
             SELECT proname AS name, string_to_array(proargtypes::text, ' ')::oid[] AS types, pronargs AS arity, provariadic <> 0 AS is_variadic,
@@ -112,7 +112,7 @@ BEGIN
                 CASE WHEN NOT made.rows AND made.result <> 'void'::regtype THEN ' NULL' END));
     END LOOP;
 
-    -- Types and relations of the system.
+    -- Types and system relations: a domain or a view of the same name.
     FOR made IN SELECT oid, typname AS name FROM pg_type WHERE oid = ANY (scalars) LOOP
         EXECUTE format('CREATE DOMAIN %s.%I AS pg_catalog.%2$I CHECK (%1$s.noted(%3$L))', place, made.name, 'type ' || made.name);
     END LOOP;

@@ -7,8 +7,8 @@ pub fn rounds(usual: usize) -> usize {
     longer.map_or(usual, |times| usual * times.parse::<usize>().expect("SEGREC_SOAK is a whole number"))
 }
 
-/// Random numbers that are the same in each run, so that a failure can be reproduced. A soak draws different ones each
-/// time and prints the seed.
+/// Random numbers that are the same in each run, so that a failure can be reproduced; a soak draws different ones each
+/// time. The seed is printed.
 #[must_use]
 pub fn draws(subject: &str) -> fastrand::Rng {
     let seed = match std::env::var("SEGREC_SEED") {
