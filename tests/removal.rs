@@ -327,7 +327,7 @@ fn lists_of_all_go_on_where_thousands_of_neighbouring_users_were_forgotten() {
                '{"algorithm": "popularity", "segmentation": {"method": "none"}}');
            SELECT segrec_train('wide')"#,
     );
-    // These are the users of places 100 to 8900.
+    // The rows of users in a range of places are removed; every hundredth of these users is forgotten.
     session.run(
         "SELECT segrec_forget_user('wide', user_id) FROM segrec_catalog.version_users WHERE place BETWEEN 4000 AND 8300 AND place % 100 = 0;
          DELETE FROM segrec_catalog.version_users WHERE place BETWEEN 4000 AND 8300",
@@ -409,7 +409,7 @@ fn a_forgotten_user_is_no_example_any_more_where_neighbours_vote() {
     assert_eq!(database.connect().table(label), "old");
     session.run("SELECT segrec_forget_user('people', 1)");
     assert_eq!(database.connect().table(label), "young");
-    // Without examples nothing is told any more.
+    // Without labelled examples no user can be classified any more.
     session.run("SELECT segrec_forget_user('people', user_id) FROM people WHERE label IS NOT NULL");
     let error = database.connect().expect_error(label);
     assert_eq!(error.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
