@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Starts a throwaway server, runs a command that reaches it, and stops it however the command ends.
+# Starts a throwaway server, runs a command that can connect to it, and stops it however the command ends.
 #   benches/cluster.sh psql -c 'SELECT version()'
-# Its settings are PostgreSQL's own but for 512 MB of shared buffers and 250 connections; it writes through
-# to the disk. CLUSTER_PROGRAMS names the folder with the programs of another server.
+# Its settings are PostgreSQL's defaults, except 512 MB of shared buffers and 250 connections; it flushes writes to
+# disk. CLUSTER_PROGRAMS names the folder with the programs of another server.
 set -euo pipefail
 source "$(dirname "$0")/../scripts/environment"
 

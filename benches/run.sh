@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Measures the extension and the engine beside their peers and prints tables.
+# Measures the extension and the engine, compares them with their peers and prints tables.
 #   benches/run.sh [PART…]    all of them by default; benches/README.md lists them
-# The data is in the folder $SEGREC_DATA.
+# The data are in the folder $SEGREC_DATA.
 set -euo pipefail
 source "$(dirname "$0")/../scripts/environment"
 cd "$root"

@@ -1,4 +1,4 @@
--- A short session that passes through the whole extension: for scripts/valgrind.
+-- A short session that exercises the whole extension, for scripts/valgrind.
 CREATE EXTENSION pg_segrec;
 CREATE TABLE events AS
     SELECT u AS user_id, (u * 7 + n * n * (u % 3 + 1)) % 40 AS item_id, 1 + n % 3 AS weight, timestamp '2026-01-01' + n * interval '1 day' AS at

@@ -1,9 +1,10 @@
-//! Owners who lay traps, names that are meant to break out, privileges that nobody thought of. Each of these must run
-//! nothing as somebody else and show nothing to anybody else.
+//! Attacks: owners who set traps, names that try to break out of quotes, and unexpected privileges. None of them may
+//! run code as another role or show data to it.
 
 use segrec_tests::{Cluster, Database, Session, SqlState, planted};
 
-/// A model `m` of `NAME_owner` on a table that a superuser has been answered from, and what that owner can do then.
+/// Creates a model `m` of `NAME_owner` on a table, from which a superuser has already had an answer. Returns sessions
+/// of both.
 fn trap(name: &str) -> (Database<'static>, Session, Session) {
     let database = Cluster::shared().database(name);
     let mut victim = database.connect();
@@ -21,12 +22,13 @@ fn trap(name: &str) -> (Database<'static>, Session, Session) {
          CREATE FUNCTION trap.spring() RETURNS boolean LANGUAGE plpgsql AS
              $$ BEGIN INSERT INTO trap.sprung VALUES (current_user); RETURN true; END $$",
     );
-    // The session holds the version and a prepared query from here on.
+    // From here on the session holds the version and a prepared query.
     assert_eq!(victim.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 5)"), 5);
     (database, owner, victim)
 }
 
-/// The victim is answered as of the training, and nothing of the owner's has run as the victim.
+/// Expects that the victim gets the stored answers of the training, and that none of the owner's code has run as the
+/// victim.
 #[track_caller]
 fn expect_unsprung(victim: &mut Session, stored: &str) {
     assert_eq!(victim.table("SELECT item_id FROM segrec_recommend(3, 5)"), stored);

@@ -1,4 +1,4 @@
-//! What the aggregates and the types behind them refuse, and what they say.
+//! The errors of the aggregates and of the types behind them.
 
 use segrec_tests::{Cluster, Session, SqlState};
 

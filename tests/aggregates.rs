@@ -1,10 +1,10 @@
-//! The aggregates and functions that need no model: `segrec_kmeans` and what is done with its clusters,
-//! the figures of a division, and the types behind them.
+//! The aggregates and functions that need no model: `segrec_kmeans` and the functions of its clusters, the measures of
+//! a division, and the types behind them.
 
 use segrec_tests::{Cluster, Database, Session, SqlState};
 
-/// A table `points(id, planted, features real[])`: ids from 1, four groups of equal size around corners
-/// ten apart, drawn by a hash.
+/// Creates a table `points(id, planted, features real[])`: ids from 1, four groups of equal size around corners ten
+/// apart, with pseudo-random offsets from a hash.
 fn points(name: &str, rows: u32) -> (Database<'static>, Session) {
     let database = Cluster::shared().database(name);
     let mut session = database.connect();
@@ -22,23 +22,23 @@ fn points(name: &str, rows: u32) -> (Database<'static>, Session) {
     (database, session)
 }
 
-/// Makes every plan parallel that can be.
+/// Makes all plans parallel for which that is possible.
 const IN_PARALLEL: &str = "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
      SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2";
 
-/// Sizes of the segments in the corners, in the order of the corners.
+/// The sizes of the segments in the corners, in the order of corners.
 const CORNERS: &str = "SELECT size, round(centroid[1]) AS x, round(centroid[2]) AS y
      FROM segrec_centroids((SELECT segrec_kmeans(features, 4) FROM points)) ORDER BY x, y";
 
 #[test]
 fn planted_groups_are_found_in_one_pass_and_in_parallel() {
-    // More rows than are kept as they are, so that they are summarised.
+    // There are more rows than the summary keeps unchanged, so it is reduced.
     let (_database, mut session) = points("aggregates_parallel", 100_000);
     let corners = "25000|0|0\n25000|0|10\n25000|10|0\n25000|10|10";
-    // Inertia: three features of variance 1/12 each.
+    // The inertia is that of three features with a variance of 1/12 each.
     let inertia = "SELECT round((segrec_kmeans(features, 4)::text::jsonb ->> 'inertia')::numeric / 25000, 1) FROM points";
     session.run("SET max_parallel_workers_per_gather = 0");
-    // The middle of a group is half a unit from its corner, which rounds to either side.
+    // The middle of a group is half a unit from its corner, so it might round either way.
     session.run("UPDATE points SET features = ARRAY[features[1] - .5, features[2] - .5, features[3]]");
     assert_eq!(session.table(CORNERS).replace("-0", "0"), corners);
     assert_eq!(session.table(inertia), "1.0");
@@ -101,7 +101,7 @@ fn the_nearest_centroid_is_assigned() {
              LIMIT 1)",
     );
     assert_eq!(wrong, "0");
-    // Of few rows the sizes are counts, in falling order.
+    // If rows are few, sizes are exact counts, in decreasing order.
     let sizes = session.table("SELECT segment, size FROM found, segrec_centroids(clusters)");
     let counts = session.table(
         "SELECT segrec_assign(clusters, features) AS segment, count(*) FROM points, found GROUP BY 1 ORDER BY 1",
@@ -122,7 +122,7 @@ fn the_nearest_centroid_is_assigned() {
 #[test]
 fn clusters_that_are_stored_apart_from_their_rows_are_told_apart() {
     let (_database, mut session) = points("aggregates_stored_apart", 2000);
-    // Several kilobytes each, and a small one, in turns.
+    // The values take several kilobytes each, alternating with a small one.
     session.run(
         "CREATE TABLE kept AS SELECT k, segrec_kmeans(features, k) AS clusters FROM points, unnest('{400, 401, 500, 2}'::int[]) AS k GROUP BY k;
          CREATE TABLE calls AS SELECT id, k FROM points, kept WHERE id <= 200",
@@ -249,7 +249,7 @@ fn clusters_are_read_back_as_they_were_written() {
 #[test]
 fn states_can_be_kept_and_merged_later() {
     let (_database, mut session) = points("aggregates_states", 80_000);
-    // As an extension that distributes tables does it: states travel as text.
+    // Extensions that distribute tables transfer states as text like this.
     session.run(
         "SET max_parallel_workers_per_gather = 0;
          CREATE AGGREGATE gather(real[], bigint) (SFUNC = segrec_catalog.kmeans_step, STYPE = segrec_summary);
@@ -261,7 +261,7 @@ fn states_can_be_kept_and_merged_later() {
     assert_eq!(session.table(again), "t");
     let sizes = "SELECT size FROM segrec_centroids((SELECT divide(state::segrec_summary) FROM gathered))";
     assert_eq!(session.table(sizes), "20000\n20000\n20000\n20000");
-    // What is merged stays as it is.
+    // Merging does not change its inputs.
     assert_eq!(session.table(sizes), "20000\n20000\n20000\n20000");
     let error = session.expect_error(
         "SELECT divide(state) FROM (SELECT state::segrec_summary FROM gathered
@@ -275,7 +275,7 @@ fn states_can_be_kept_and_merged_later() {
     assert_eq!(error.message(), "the row has 2 features, earlier rows have 3");
 }
 
-/// Bytes of the backend's own memory, and how many threads it has.
+/// Returns the bytes of the backend's private memory, and the number of its threads.
 fn memory_and_threads(session: &mut Session) -> (u64, u64) {
     let pid: i32 = session.value("SELECT pg_backend_pid()");
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
@@ -315,7 +315,7 @@ fn groups_frames_and_errors_give_their_memory_back() {
     let (_database, mut session) = points("aggregates_memory", 20_000);
     session.run("SET max_parallel_workers_per_gather = 0");
     let mut work = || {
-        // Twenty states of two hundred kilobytes, thousands of small ones, one that fails.
+        // There are twenty states of two hundred kilobytes, thousands of small ones, and one that fails.
         session.run(
             "SELECT count(segrec_kmeans) FROM (SELECT segrec_kmeans(features, 3) FROM points, generate_series(1, 20) AS g GROUP BY g) AS s;
              SELECT count(segrec_kmeans) FROM (SELECT segrec_kmeans(features, 3) FROM points GROUP BY id / 7) AS s;

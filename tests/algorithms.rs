@@ -1,5 +1,5 @@
-//! Every algorithm passes the same suite: it trains, is measured, serves, explains itself, and is stored in
-//! tables that anybody who may use the model can read.
+//! Every algorithm passes the same suite: it is trained, measured, serves and explains lists, and is stored in tables
+//! that all users of the model can read.
 
 use segrec_tests::{Cluster, Session, SqlState, planted};
 
@@ -27,7 +27,7 @@ fn every_algorithm_trains_serves_and_beats_or_is_popularity() {
             "SELECT metric, value >= {least} * baseline, deployed FROM segrec.versions WHERE model = '{algorithm}'"
         ));
         assert_eq!(reached, "ndcg@20|t|t", "{algorithm}");
-        // Full lists, best first, of items that the user does not have.
+        // Lists are full, with the best first, and have no items that the user already has.
         let lists = session.table(&format!(
             "SELECT count(*), bool_and(r.rank = r.place), bool_and(r.score <= r.before), count(e.item_id)
              FROM generate_series(0::bigint, 40) u
@@ -38,7 +38,7 @@ fn every_algorithm_trains_serves_and_beats_or_is_popularity() {
              LEFT JOIN events e ON e.user_id = u AND e.item_id = r.item_id"
         ));
         assert_eq!(lists, "205|t|t|0", "{algorithm}");
-        // The lists of everybody are those of each.
+        // The lists for all users are the same as for each user.
         let differing: i64 = session.value(&format!(
             "SELECT count(*) FROM segrec_recommend_all('{algorithm}', 5) every
              LEFT JOIN LATERAL segrec_recommend(every.user_id::bigint, 5, '{algorithm}') own
@@ -67,7 +67,7 @@ fn the_contributions_of_an_explanation_add_up_to_the_score() {
              FROM generate_series(0::bigint, 40) u CROSS JOIN LATERAL segrec_recommend(u, 3, '{algorithm}') r"
         ));
         assert!(predicted < 1e-4, "{algorithm}: {predicted}");
-        // Only the user's own items speak.
+        // Only the user's own items appear in explanations.
         let foreign: i64 = session.value(&format!(
             "SELECT count(*) FROM generate_series(0::bigint, 40) u
              CROSS JOIN LATERAL segrec_recommend(u, 1, '{algorithm}') r
@@ -97,7 +97,7 @@ fn similar_items_are_of_the_same_taste() {
         ));
         assert!(share > 0.9, "{algorithm}: {share}");
     }
-    // The view shows what the function reads.
+    // The view shows the same rows that the function reads.
     assert_eq!(
         session.table(
             "SELECT bool_and(s.score = n.weight), count(*) = 5 FROM segrec_similar_items(7::bigint, 5, 'neighbours') s
@@ -193,7 +193,7 @@ fn popularity_forgets_with_the_half_life() {
 fn ratings_are_predicted_in_their_own_units_and_explained() {
     let database = Cluster::shared().database("algorithms_rating");
     let mut session = database.connect();
-    // Users of one kind like even items, of the other odd ones; kinds are an attribute.
+    // Users of one kind like even items, those of the other odd ones; the kind is an attribute of users.
     session.run(
         "CREATE TABLE people AS SELECT u AS user_id, CASE WHEN u % 2 = 0 THEN 'even' ELSE 'odd' END AS kind
          FROM generate_series(0, 219) u;
@@ -224,14 +224,14 @@ fn ratings_are_predicted_in_their_own_units_and_explained() {
          FROM generate_series(0, 199) u, generate_series(0, 39) i, segrec_predict(u::bigint, i::bigint) p",
     );
     assert!(within);
-    // Somebody who never rated anything is known by their kind.
+    // The predictions for a user without ratings depend on the kind.
     assert_eq!(
         session.table("SELECT segrec_predict(210::bigint, 4) > segrec_predict(210::bigint, 5) + 1"),
         "t"
     );
-    // Somebody of whom nothing is known gets the middle.
+    // A user about whom nothing is known gets a prediction in the middle.
     assert_eq!(session.table("SELECT segrec_predict(999::bigint, 4) BETWEEN 2 AND 4"), "t");
-    // A rating counts at once.
+    // A new rating takes effect at once.
     session.run("INSERT INTO ratings SELECT 211, i, CASE WHEN i % 2 = 0 THEN 5 ELSE 1 END FROM generate_series(0, 19) i");
     assert_eq!(
         session.table("SELECT segrec_predict(211::bigint, 30) > segrec_predict(211::bigint, 31) + 1"),

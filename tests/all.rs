@@ -1,5 +1,5 @@
-//! Every integration test, as one program. A file is a subject; a test's name is its claim.
-//! The harness is in support/.
+//! Every integration test, as one program. Each file is about one subject, and the name of a test is its claim. The
+//! harness is in support/.
 
 mod adversarial;
 mod aggregate_errors;

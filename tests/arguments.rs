@@ -1,14 +1,14 @@
-//! Every function and aggregate of the extension, called with what nobody should send: nulls, extremes, arrays of every
-//! shape, texts that parsers trip over, relations that are not there. Each call is answered, or refused with an
-//! SQLSTATE that says why; none is an internal error, none is a panic, and the server stays up.
+//! Calls every function and aggregate of the extension with unreasonable arguments: nulls, extremes, arrays of every
+//! shape, texts that confuse parsers, relations that do not exist. Each call succeeds or fails with an SQLSTATE that
+//! says why. No error is internal or a panic, and the server stays up.
 
 use segrec_tests::attempts::{self, Attempts, BATCH};
 use segrec_tests::{Cluster, Session, draws, planted, rounds};
 
-/// Calls of all tests together, where nobody says more.
+/// The default number of calls of all tests together.
 const USUAL: usize = 6000;
 
-/// Routines that train and measure, which are called more rarely.
+/// Routines that train and measure, which are called less often.
 const SLOW: [&str; 6] = [
     "segrec_cross_validate",
     "segrec_train",
@@ -45,11 +45,11 @@ const THINGS: &str = r#"
 struct Routine {
     name: String,
     kind: char,
-    /// The names, where it has any, and types of its arguments.
+    /// The names, if there are any, and the types of its arguments.
     arguments: Vec<(Option<String>, String)>,
 }
 
-/// Those that the role may call, but what only PostgreSQL itself can call.
+/// Returns the routines that the role may call, except those that only PostgreSQL itself can call.
 fn routines(session: &mut Session) -> Vec<Routine> {
     let rows = session
         .query(
@@ -75,7 +75,7 @@ fn routines(session: &mut Session) -> Vec<Routine> {
     rows.iter().map(routine).collect()
 }
 
-/// What an argument of that name is meant to be given, where there is such a thing.
+/// Returns valid values for an argument of that name, if there are any.
 fn sensible(name: &str) -> &'static [&'static str] {
     match name {
         "model" => &["'planted'", "'words'", "'people'", "'fresh'"],
@@ -152,7 +152,7 @@ fn one(draw: &mut fastrand::Rng, of: &[&str]) -> String {
     of[draw.usize(..of.len())].to_owned()
 }
 
-/// An array of any shape: empty, with nulls, of two dimensions, with bounds of its own, now and then very long.
+/// Returns an array of any shape: empty, with nulls, two-dimensional, with other lower bounds, and sometimes very long.
 fn array(draw: &mut fastrand::Rng, element: &str) -> String {
     let mut elements = |count: usize| (0..count).map(|_| value(draw, element)).collect::<Vec<_>>().join(", ");
     let (few, more) = (elements(3), elements(3));
@@ -171,7 +171,7 @@ fn array(draw: &mut fastrand::Rng, element: &str) -> String {
     format!("{shape}::{element}[]")
 }
 
-/// An expression of that type.
+/// Returns an expression of the given type.
 fn value(draw: &mut fastrand::Rng, kind: &str) -> String {
     if draw.u32(0..12) == 0 {
         return format!("NULL::{kind}");
@@ -206,7 +206,7 @@ fn value(draw: &mut fastrand::Rng, kind: &str) -> String {
     format!("{value}::{kind}")
 }
 
-/// A sensible value, alone in an array where an array is asked for.
+/// Returns a valid value, as an array of one element if the type is an array.
 fn as_array_or_one(value: &str, kind: &str) -> String {
     match kind.strip_suffix("[]") {
         Some(_) if value != "NULL" => format!("ARRAY[{value}]::{kind}"),
@@ -214,7 +214,7 @@ fn as_array_or_one(value: &str, kind: &str) -> String {
     }
 }
 
-/// A type that an argument of that type takes.
+/// Returns a type that is accepted for an argument of the given type.
 fn taken(draw: &mut fastrand::Rng, kind: &str) -> String {
     match kind {
         "anycompatible" => one(draw, &["jsonb", "json", "text", "character varying", "integer", "real[]"]),
@@ -227,7 +227,7 @@ fn taken(draw: &mut fastrand::Rng, kind: &str) -> String {
     }
 }
 
-/// A call of a routine.
+/// Returns a call of a routine with random arguments.
 fn call(draw: &mut fastrand::Rng, routine: &Routine) -> String {
     let arguments = |draw: &mut fastrand::Rng| {
         let arguments = routine.arguments.iter().map(|(name, kind)| {
@@ -260,7 +260,7 @@ fn call(draw: &mut fastrand::Rng, routine: &Routine) -> String {
     }
 }
 
-/// What a batch of calls is made under.
+/// Returns the settings under which a batch of calls is made.
 fn circumstances(draw: &mut fastrand::Rng) -> String {
     one(
         draw,
@@ -285,7 +285,7 @@ fn circumstances(draw: &mut fastrand::Rng) -> String {
     )
 }
 
-/// How many calls: of all of them a soak says so, in SEGREC_CALLS.
+/// Returns the number of calls; a soak sets the number of all calls in SEGREC_CALLS.
 fn calls(usual: usize) -> usize {
     match std::env::var("SEGREC_CALLS") {
         Ok(calls) => calls.parse::<usize>().expect("SEGREC_CALLS is a whole number") * usual / USUAL,
@@ -293,7 +293,7 @@ fn calls(usual: usize) -> usize {
     }
 }
 
-/// Calls every routine that the role may call, until that many calls are made.
+/// Calls every routine that the role may call, until the number of calls is reached.
 fn fuzz(name: &str, role: Option<&str>, usual: usize) {
     let mut draw = draws(name);
     let cluster = Cluster::start();
@@ -349,7 +349,7 @@ fn no_argument_of_somebody_else_is_an_internal_error() {
 
 #[test]
 fn arguments_of_the_largest_size_are_answered_or_refused() {
-    // A soak takes what is close to a gigabyte, the most that a value has.
+    // A soak uses values of almost a gigabyte, the largest size that PostgreSQL allows.
     let bytes = if rounds(1) == 1 { 100_000_000 } else { 1_000_000_000 };
     let cluster = Cluster::start();
     let database = cluster.database("arguments_largest");

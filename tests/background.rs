@@ -1,10 +1,10 @@
-//! Trainings in the background: who does them, who sees and stops them, and what happens when they are stopped
-//! otherwise.
+//! Trainings in the background: which role runs them, who sees and stops them, and what happens if they stop for other
+//! reasons.
 
 use segrec_tests::{Cluster, Database, Session, Shutdown, SqlState, leftovers, planted};
 use std::time::Duration;
 
-/// Options that keep a training of [`planted`] busy for some seconds.
+/// Options with which a training of [`planted`] takes several seconds.
 const LONG: &str = r#"{"algorithm": "als", "als": {"factors": 256, "sweeps": 100, "regularization": 0.01, "unobserved_weight": 0.1}}"#;
 
 fn create(session: &mut Session, options: &str) {
@@ -21,7 +21,7 @@ fn wait_for(session: &mut Session, job: i64) -> String {
     session.table(&format!("SELECT state, version, error FROM segrec.jobs WHERE job = {job}"))
 }
 
-/// Waits until the job is past reading and fits.
+/// Waits until the job has finished reading and is fitting.
 fn wait_for_fit(session: &mut Session, job: i64) {
     let fitting = format!(
         "SELECT EXISTS (SELECT FROM segrec.training_progress WHERE job = {job} AND phase LIKE 'backbone%' AND message <> '')"
@@ -39,19 +39,19 @@ fn a_job_trains_and_deploys_though_nobody_waits_for_it() {
     let mut session = database.connect();
     create(&mut session, planted::OPTIONS);
     let job = start(&mut session);
-    // Whoever asked goes away.
+    // The session that started the job ends.
     drop(session);
     let mut session = database.connect();
     assert_eq!(wait_for(&mut session, job), "finished|1|∅");
     assert_eq!(session.table("SELECT version, deployed, state FROM segrec.versions"), "1|t|ready");
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 10)"), 10);
     assert!(session.value::<bool>("SELECT finished_at > started_at FROM segrec.jobs"));
-    // A version's time is that of all its steps, not of its writing alone.
+    // The times of a version cover all steps of its training, not only its writing.
     assert!(session.value::<bool>(
         "SELECT started_at + max(seconds) * interval '1 second' < finished_at
          FROM segrec.versions JOIN segrec.training_log USING (model, version) GROUP BY started_at, finished_at"
     ));
-    // The same bytes as in the foreground.
+    // The result is byte for byte that of a training in the foreground.
     session
         .run("SELECT segrec_create_model('other', 'events', options => (SELECT options FROM segrec.models))");
     session.run("SELECT segrec_train('other')");
@@ -86,7 +86,7 @@ fn a_job_holds_no_snapshot_while_it_fits_and_its_model_is_locked() {
         let error = session.expect_error(&format!("SELECT {call}"));
         assert_eq!(error.code(), &SqlState::LOCK_NOT_AVAILABLE, "{call}");
     }
-    // Dead rows of other tables go meanwhile.
+    // Meanwhile, dead rows of other tables can be removed.
     session.run("CREATE TABLE busy AS SELECT generate_series(1, 1000) AS n; DELETE FROM busy");
     session.run("VACUUM busy");
     assert_eq!(session.value::<i64>("SELECT pg_relation_size('busy')"), 0);
@@ -137,7 +137,7 @@ fn a_failed_job_says_why_and_leaves_a_failed_version() {
     let versions = session
         .table("SELECT version, state, deployed, reason LIKE 'relation %' FROM segrec.versions ORDER BY 1");
     assert_eq!(versions, "1|ready|t|f\n2|failed|f|t");
-    // It is no version to deploy, and gone when it is dropped.
+    // A failed version cannot be deployed, but can be dropped.
     let error = session.expect_error("SELECT segrec_deploy('planted', 2)");
     assert_eq!(error.message(), "version 2 of model \"planted\" failed");
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 10)"), 10);
@@ -147,7 +147,7 @@ fn a_failed_job_says_why_and_leaves_a_failed_version() {
     session.run("SELECT segrec_rollback('planted')");
     assert_eq!(session.table("SELECT version FROM segrec.versions WHERE deployed"), "1");
     session.run("SELECT segrec_drop_version('planted', 2)");
-    // Of each model the latest hundred are kept.
+    // The latest hundred jobs of each model are kept.
     session.run(
         "INSERT INTO segrec_catalog.jobs (job, model_id, role, pid, state)
          SELECT -n, model_id, current_user::regrole, 1, 'finished' FROM segrec_catalog.models, generate_series(1, 120) n",
@@ -173,7 +173,7 @@ fn a_job_works_as_the_role_that_asked_and_shows_itself_to_no_stranger() {
          SELECT segrec_grant('planted', 'background_group', 'train')",
     );
     let mut trainer = database.connect_as("background_trainer");
-    // A role that may not log in, taken by one that may.
+    // The job runs as a role that may not log in, set by one that may.
     trainer.run("SET ROLE background_group");
     let job = start(&mut trainer);
     assert_eq!(wait_for(&mut trainer, job), "finished|1|∅");
@@ -186,10 +186,10 @@ fn a_job_works_as_the_role_that_asked_and_shows_itself_to_no_stranger() {
     assert_eq!(error.message(), format!("there is no job {job} that you may cancel"));
     let error = stranger.expect_error("SELECT segrec_train_in_background('planted')");
     assert_eq!(error.message(), "model \"planted\" does not exist");
-    // Nor does somebody see it who may only use the model.
+    // A role that may only use the model does not see the job either.
     admin.run("SELECT segrec_grant('planted', 'background_stranger', 'use')");
     assert_eq!(stranger.table("SELECT * FROM segrec.jobs"), "");
-    // The right to read is asked when it reads, not when it was granted.
+    // The right to read is checked when the job reads.
     admin.run("REVOKE SELECT ON events FROM background_group");
     let job = start(&mut trainer);
     let ended = wait_for(&mut trainer, job);
@@ -245,7 +245,7 @@ fn jobs_that_are_ended_from_outside_are_shown_as_failed_and_hold_up_nothing() {
     session.run(r#"SELECT segrec_alter_model('planted', '{"algorithm": "als", "als": {"sweeps": 4}}')"#);
     let job = start(&mut session);
     assert!(wait_for(&mut session, job).starts_with("finished|"));
-    // The table says now what the view said.
+    // The table now contains what the view showed.
     assert_eq!(
         session.table("SELECT DISTINCT state FROM segrec_catalog.jobs ORDER BY 1"),
         "failed\nfinished"

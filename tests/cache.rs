@@ -1,11 +1,10 @@
-//! The file through which sessions share a version: it is only a copy, and whatever happens to it the tables
-//! answer.
+//! The file by which sessions share a version is only a copy: whatever happens to it, the answers come from the tables.
 
 use segrec_tests::{Cluster, Session, planted};
 use std::fs;
 use std::path::PathBuf;
 
-/// The files of a cluster's versions.
+/// Returns the files of a cluster's versions.
 fn files(cluster: &Cluster) -> Vec<PathBuf> {
     let folder = fs::read_dir(cluster.data().join("base/pgsql_tmp")).into_iter().flatten().flatten();
     let ours = folder.map(|entry| entry.path());
@@ -47,7 +46,7 @@ fn a_damaged_truncated_or_foreign_file_is_written_again_and_the_log_says_so() {
         fs::write(&path, &bytes).unwrap();
         let mut session = database.connect();
         assert_eq!(list(&mut session), expected);
-        // Whatever this list does not read is found out by one that reads everything.
+        // Damage to parts that this list does not read is found by a call that reads everything.
         session.run("SELECT FROM segrec_recommend_all('planted', 1)");
         let now = fs::read(only_file(&cluster)).unwrap();
         if now != bytes {
@@ -55,7 +54,7 @@ fn a_damaged_truncated_or_foreign_file_is_written_again_and_the_log_says_so() {
             assert!(now == whole, "the file is written as it was");
         }
     }
-    // Bytes between sections mean nothing; few of those that were changed are there.
+    // Bytes between sections have no meaning, but few of the changed bytes are among them.
     assert!(written_again >= 40, "{written_again}");
     assert!(cluster.log().matches("is written anew from its tables").count() >= written_again);
 }
@@ -89,7 +88,7 @@ fn another_deployment_is_served_at_the_next_statement_and_the_old_file_goes() {
     planted::create_and_train(&mut session);
     list(&mut other);
     let first = only_file(&cluster);
-    // A statement that began on the old version ends on it.
+    // A statement that began with the old version ends with it.
     other.run("BEGIN; DECLARE lists CURSOR FOR SELECT * FROM segrec_recommend_all('planted', 5)");
     other.run("FETCH 3 FROM lists");
     session.run("INSERT INTO events SELECT user_id + 100000, item_id FROM events");

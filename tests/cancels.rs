@@ -1,4 +1,4 @@
-//! A statement cancelled at any moment ends soon, leaves nothing behind, and its session goes on.
+//! A statement that is cancelled at any moment ends soon and leaves nothing behind, and its session can continue.
 
 use segrec_tests::{Cluster, Shutdown, SqlState, draws, leftovers, planted, rounds};
 use std::sync::mpsc;
@@ -10,7 +10,7 @@ const LONG: [&str; 3] = [
     "SELECT segrec_kmeans(ARRAY[user_id, item_id, user_id % 7, item_id % 5]::real[], 40) FROM events",
 ];
 
-/// Bytes of memory that a process has for itself.
+/// Returns the bytes of a process's private memory.
 fn private_memory(pid: i32) -> u64 {
     let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
     let of = |line: &str| {
@@ -67,7 +67,7 @@ fn a_session_cancelled_at_random_moments_goes_on_at_once_and_does_not_grow() {
                 }
             }
         });
-        // A cancel that came too late may meet this statement instead.
+        // A cancel that came too late may hit this statement instead.
         let answered = session.batch_execute("SELECT 1");
         assert!(ended.is_none() || answered.is_ok(), "round {round}: {answered:?}");
         if let Some(took) = ended {
@@ -77,7 +77,7 @@ fn a_session_cancelled_at_random_moments_goes_on_at_once_and_does_not_grow() {
         if round == count / 4 {
             warm = private_memory(pid);
         }
-        // Versions of trainings that were through.
+        // Drops the versions of trainings that completed.
         session.run("SELECT segrec_drop_version(model, version) FROM segrec.versions WHERE NOT deployed");
     }
     let memory = private_memory(pid);

@@ -1,8 +1,8 @@
-//! The SQL catalog of the extension is a contract: every object, attribute, privilege and comment.
+//! The SQL catalog of the extension is a contract: it includes each object, attribute, privilege and comment.
 
 use segrec_tests::{Cluster, Session};
 
-/// Restricts a query on a system catalog to what the extension made.
+/// Restricts a query on a system catalog to the objects of the extension.
 fn of_the_extension(catalog: &str) -> String {
     format!(
         "{catalog}.oid IN (SELECT objid FROM pg_depend JOIN pg_extension ON refobjid = pg_extension.oid
@@ -15,7 +15,7 @@ fn session(name: &str) -> (segrec_tests::Database<'static>, Session) {
     let database = Cluster::shared().database(name);
     let mut session = database.connect();
     session.run("LOAD 'pg_segrec'"); // so that its settings are known
-    // Names are then always printed with their schema.
+    // With this path, names are always printed with their schema.
     session.run("SET search_path = pg_catalog");
     (database, session)
 }
@@ -38,7 +38,7 @@ fn the_catalog_is_what_the_snapshot_says() {
 #[test]
 fn every_function_type_relation_schema_and_column_of_a_view_has_a_comment() {
     let (_database, mut session) = session("catalog_comments");
-    // Row types and array types come with what they are of.
+    // Row types and array types belong to their relations and types.
     const NOT_IMPLIED: &str =
         "NOT EXISTS (SELECT FROM pg_class WHERE pg_class.oid = typrelid AND relkind <> 'c')
          AND NOT EXISTS (SELECT FROM pg_type AS element WHERE element.typarray = pg_type.oid)";
@@ -71,8 +71,8 @@ fn every_function_type_relation_schema_and_column_of_a_view_has_a_comment() {
 #[test]
 fn every_function_written_in_sql_or_plpgsql_pins_its_search_path() {
     let (_database, mut session) = session("catalog_search_path");
-    // A body that was parsed at creation (BEGIN ATOMIC) has looked its names up already. A procedure that commits
-    // must not pin it: its names have their schemas.
+    // A body that is parsed at creation (BEGIN ATOMIC) has already resolved its names. A procedure that commits must
+    // not set the path, so its names are qualified.
     let free = session.column::<String>(&format!(
         "SELECT pg_proc.oid::regprocedure::text
          FROM pg_proc JOIN pg_language ON pg_language.oid = prolang

@@ -1,7 +1,6 @@
--- Everything that belongs to the extension, one text per object, in an order that does not depend
--- on oids: the contract that tests/snapshots/catalog.txt holds. The text is the same on every major
--- that is tested, so what only some of them have is left out: the MAINTAIN privilege (17), NOT NULL
--- as a constraint (18), the bodies of views (printed differently).
+-- Everything that belongs to the extension, as one text per object, in an order that does not depend on oids: the
+-- contract in tests/snapshots/catalog.snap. The text is the same on each tested major, so what only some of them have
+-- is left out: the MAINTAIN privilege (17), NOT NULL as a constraint (18), the bodies of views (printed differently).
 WITH
 member AS (
     SELECT classid, objid
@@ -61,7 +60,7 @@ types AS (
     FROM pg_type
     JOIN privileges ON (privileges.classid, privileges.objid) = ('pg_type'::regclass, oid)
     JOIN remark ON (remark.classid, remark.objid) = ('pg_type'::regclass, oid)
-    -- Row types and array types come with what they are of; only some majors list them as members.
+    -- Row types and array types belong to their relations and types; only some majors list them as members.
     WHERE NOT EXISTS (SELECT FROM pg_class WHERE pg_class.oid = typrelid AND relkind <> 'c')
       AND NOT EXISTS (SELECT FROM pg_type AS element WHERE element.typarray = pg_type.oid)
 ),

@@ -1,5 +1,5 @@
-//! Sessions that train, change, drop and read the same and different models at the same time: each statement is done
-//! or refused with a reason, none waits for another for ever, and what is left fits together.
+//! Sessions that train, change, drop and read the same and different models at the same time: each statement succeeds
+//! or fails with a reason, no two wait for each other forever, and the final state is consistent.
 
 use segrec_tests::{Cluster, Database, SqlState, draws, leftovers, planted, rounds};
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 const MODELS: [&str; 2] = ["one", "two"];
 const SESSIONS: usize = 5;
 
-/// What may be answered instead of a result, and to which statements.
+/// The errors that may be returned: the SQLSTATE and a part of the message.
 const REFUSALS: [(&str, &str); 10] = [
     ("55P03", "is being trained or changed by another session"),
     ("42704", "\" does not exist"),
@@ -18,7 +18,7 @@ const REFUSALS: [(&str, &str); 10] = [
     ("55000", "has no deployed version"),
     ("55006", "is deployed"),
     ("22004", "\"version\" must not be null"),
-    // A version was dropped or a model changed between two looks.
+    // A version was dropped or a model changed between two reads.
     ("40001", ""),
 ];
 
@@ -46,7 +46,7 @@ fn statement(draw: &mut fastrand::Rng) -> String {
     }
 }
 
-/// Goes on for some rounds; how often each kind of statement was done and refused.
+/// Runs statements for some rounds, and returns how often each kind succeeded and failed.
 fn session(database: &Database<'_>, mut draw: fastrand::Rng) -> BTreeMap<(String, bool), usize> {
     let mut session = database.connect();
     let mut counts = BTreeMap::new();
@@ -95,7 +95,7 @@ fn sessions_that_train_change_and_drop_models_at_once_are_done_or_refused_and_ne
     assert_eq!(leftovers::half_written(&mut admin), 0);
     assert!(!cluster.log().contains("deadlock detected"), "{}", cluster.log());
     assert!(!cluster.log().contains("was terminated by signal"), "{}", cluster.log());
-    // And it goes on.
+    // The models can still be used.
     for model in MODELS {
         admin.run(&format!("SELECT segrec_drop_model(model) FROM segrec.models WHERE model = '{model}'"));
         admin.run(&format!(

@@ -1,11 +1,11 @@
-//! A server that is killed at any moment of training, deploying or dropping comes back with the version that was
+//! A server that is killed at any moment of a training, a deployment or a drop restarts with the version that was
 //! deployed last, and with nothing half-written.
 
 use segrec_tests::{Cluster, Session, draws, leftovers, planted, rounds};
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// What was true after the last statement that was answered, and the statement that was under way.
+/// The state after the last statement that was answered, and the statement in progress.
 #[derive(Clone, Debug, Default)]
 struct Known {
     deployed: i32,
@@ -17,7 +17,7 @@ struct Known {
 const LIST: &str =
     "SELECT string_agg(item_id || ' ' || score, ',' ORDER BY rank) FROM segrec_recommend(3, 10, 'planted')";
 
-/// What somebody does all day with two models, one of which comes and goes.
+/// Statements that are run in a loop on two models, one of which is created and dropped.
 const WORK: [&str; 6] = [
     "SELECT segrec_train('planted', 'always')",
     "SELECT segrec_create_model('other', 'events', options => '{\"algorithm\": \"als\", \"als\": {\"factors\": 8}}')",
@@ -36,7 +36,7 @@ fn look(session: &mut Session, under_way: &'static str) -> Result<Known, postgre
     Ok(Known { deployed: row.get(0), last_version: row.get(1), list, under_way })
 }
 
-/// Works until the server is gone.
+/// Runs the statements until the connection to the server is lost.
 fn work(session: &mut Session, known: &Mutex<Known>) -> Result<(), postgres::Error> {
     session.batch_execute(
         "DO $$BEGIN PERFORM segrec_drop_model(model) FROM segrec.models WHERE model = 'other'; END$$",
@@ -60,7 +60,7 @@ fn a_server_killed_at_any_moment_serves_the_last_deployed_version_and_keeps_noth
     session.run("SELECT segrec_train('planted', 'always')");
     let start = std::time::Instant::now();
     session.run("SELECT segrec_train('planted', 'always')");
-    // A round of work is about three trainings.
+    // A round of statements takes as long as about three trainings.
     let longest = 3 * start.elapsed().as_millis() as u64;
     let known = Mutex::new(look(&mut session, "").unwrap());
     let mut interrupted = std::collections::BTreeMap::new();
@@ -83,7 +83,7 @@ fn a_server_killed_at_any_moment_serves_the_last_deployed_version_and_keeps_noth
         if now.deployed == before.deployed {
             assert_eq!(now.list, before.list, "round {round}, {}", before.under_way);
         } else {
-            // The statement was under way, and its commit was just done.
+            // The statement in progress had just committed.
             let may_be = match before.under_way {
                 train if train == WORK[0] => now.deployed == before.last_version + 1,
                 rollback if rollback == WORK[3] => now.deployed <= before.last_version,
@@ -94,7 +94,7 @@ fn a_server_killed_at_any_moment_serves_the_last_deployed_version_and_keeps_noth
         assert_eq!(leftovers::half_written(&mut session), 0, "round {round}, {}", before.under_way);
         *known.lock().unwrap() = now;
     }
-    // Only files of deployed versions are left, of the models that there are.
+    // Only files of deployed versions of existing models are left.
     let left = leftovers::shared_files(&cluster);
     assert!(left.len() <= 2 && left.iter().all(|name| name.starts_with("pgsql_tmp_segrec")), "{left:?}");
     println!("killed during: {interrupted:#?}");

@@ -1,8 +1,8 @@
-//! Tiny and constant data: an answer, never a crash.
+//! Tiny and constant data give a result, and never a crash.
 
 use segrec_tests::{Cluster, Session};
 
-/// Trains on the events of `query` and gives the session.
+/// Trains on the events of `query` and returns the session.
 fn trained(name: &str, query: &str, options: &str) -> (segrec_tests::Database<'static>, Session) {
     let database = Cluster::shared().database(name);
     let mut session = database.connect();
@@ -85,7 +85,7 @@ fn extreme_weights() {
         "UPDATE events SET weight = CASE WHEN item_id = 1 THEN 3e38 WHEN item_id = 2 THEN 1e-30 ELSE 1 END;
          SELECT segrec_create_model('weighted', 'events', weight_column => 'weight', options => '{\"events\": {\"duplicates\": \"max\"}}')",
     );
-    // Either it trains to finite factors or it says what is wrong; it never breaks.
+    // The training either ends with finite factors or says what is wrong.
     let result = session.batch_execute("SELECT segrec_train('weighted')");
     if let Err(error) = result {
         assert_eq!(error.as_db_error().unwrap().code().code(), "22003");

@@ -1,17 +1,17 @@
-//! What the documentation says runs, and prints what it says.
+//! Everything that the documentation shows can be run, and prints what is shown.
 //!
-//! Of every document, the `sql` blocks are executed in order through psql, in one session on a
-//! database of its own. A `text` block that directly follows is what psql must print; without one,
-//! the block must raise no error. Four things steer it:
+//! The `sql` blocks of each document are executed in order through psql, in one session on a database of their own.
+//! A `text` block that directly follows is what psql must print; without one, the block must raise no error. There are
+//! four annotations:
 //!
 //! - a fence of `sql ignore` is not executed;
-//! - `<!-- output varies -->` before the `text` block: only the columns and the number of rows count;
-//! - `<!-- sql: … -->` on a line of its own is executed and not shown, for data that a reader has;
-//! - `<!-- needs: FILE -->` as the first line: the document is executed only where the folder of data that is
-//!   not part of the repository holds the file. `SEGREC_DATA` names the folder, in the document too; without
-//!   it, it is `../shared/data`.
+//! - `<!-- output varies -->` before the `text` block compares only the columns and the number of rows;
+//! - `<!-- sql: … -->` on a line of its own is executed but not shown, for data that a reader already has;
+//! - `<!-- needs: FILE -->` as the first line: the document is executed only if the file exists in the folder of data
+//!   that is not part of the repository. `SEGREC_DATA` names the folder, in the document too; the default is
+//!   `../shared/data`.
 //!
-//! `INSTA_UPDATE=always` rewrites the `text` blocks that do not hold, and no others.
+//! `INSTA_UPDATE=always` rewrites the `text` blocks that differ, and no others.
 
 use std::env;
 use std::fs;
@@ -21,34 +21,34 @@ use std::path::PathBuf;
 
 use segrec_tests::{Cluster, document, repository};
 
-/// A piece of SQL in a document, and what the document says it prints.
+/// A block of SQL in a document, and the output that the document shows.
 #[derive(Debug, PartialEq)]
 struct Block {
-    /// The line it starts on, counted from 1.
+    /// The line on which it starts, counted from 1.
     line: usize,
     sql: String,
     output: Option<Output>,
 }
 
-/// A `text` block: which lines of the document it is, and how strictly it is meant.
+/// A `text` block: its lines in the document, and how strictly it is compared.
 #[derive(Debug, PartialEq)]
 struct Output {
     lines: Range<usize>,
     varies: bool,
 }
 
-/// What came of running a document.
+/// The result of executing a document.
 #[derive(Debug, Default, PartialEq)]
 struct Verdict {
-    /// The document with the output that was really printed.
+    /// The document with the actual output.
     corrected: String,
-    /// Blocks that print something else than they say.
+    /// Blocks whose output differs from the document.
     differences: Vec<String>,
-    /// Blocks that fail and do not say so.
+    /// Blocks that fail although the document shows no error.
     errors: Vec<String>,
 }
 
-/// The page says which test holds what: each that it names is there.
+/// Each test that the page on security names exists.
 #[test]
 fn every_test_that_the_page_on_security_names_is_a_test() {
     let page = fs::read_to_string(repository().join("docs/security.md")).unwrap();
@@ -73,7 +73,7 @@ fn every_sql_block_of_the_documentation_prints_what_it_says() {
         let name = path.strip_prefix(repository()).unwrap().display().to_string();
         let text = fs::read_to_string(&path).unwrap();
         if let Some(file) = needed_file(&text).map(|file| data().join(file)).filter(|file| !file.exists()) {
-            // Not eprintln, which the test would capture.
+            // `eprintln` is not used, because its output would be captured by the test harness.
             writeln!(io::stderr(), "{name} is not executed: there is no {}", file.display()).unwrap();
             continue;
         }
@@ -99,12 +99,12 @@ fn documents() -> Vec<PathBuf> {
     paths
 }
 
-/// The folder of data that is not part of the repository.
+/// Returns the folder of data that is not part of the repository.
 fn data() -> PathBuf {
     repository().join(env::var_os("SEGREC_DATA").unwrap_or_else(|| "../shared/data".into()))
 }
 
-/// The file of that folder that a document needs.
+/// Returns the file in that folder that a document needs.
 fn needed_file(text: &str) -> Option<&str> {
     text.lines().next()?.strip_prefix("<!-- needs: ")?.strip_suffix(" -->")
 }
@@ -117,7 +117,7 @@ fn run_document(name: &str, text: &str) -> Verdict {
 
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let mut verdict = Verdict::default();
-    // From the end, so that the line numbers of what is still to come stay right.
+    // Blocks are replaced from the end, so that the line numbers of earlier blocks stay valid.
     for (block, actual) in blocks.iter().zip(printed).rev() {
         let place = format!("{name}:{}", block.line);
         if let Some(output) = &block.output {
@@ -139,7 +139,7 @@ fn run_document(name: &str, text: &str) -> Verdict {
     verdict
 }
 
-/// What each block prints, without blanks at the ends of lines and empty lines at the end.
+/// Returns the output of each block, without spaces at the ends of lines and empty lines at the end.
 fn print_all(blocks: &[Block], psql: impl Fn(&str) -> String) -> Vec<String> {
     const END: &str = "=== end of block ===";
     let script: String = blocks.iter().map(|block| format!("{}\n\\echo '{END}'\n", block.sql)).collect();
@@ -158,7 +158,7 @@ fn print_all(blocks: &[Block], psql: impl Fn(&str) -> String) -> Vec<String> {
     parts.iter().map(|part| part.trim_end().to_owned()).collect()
 }
 
-/// The columns and the number of rows of each table that psql printed, and whether there were errors.
+/// Returns the columns and the number of rows of each table that psql printed, and whether there were errors.
 fn shape(printed: &str) -> Vec<String> {
     let lines: Vec<&str> = printed.lines().collect();
     let is_rule = |line: &str| {
@@ -175,7 +175,7 @@ fn shape(printed: &str) -> Vec<String> {
     headers.chain(counts.map(|&line| line.to_owned())).chain(errors).collect()
 }
 
-/// The blocks to execute, in order.
+/// Returns the blocks to execute, in order.
 fn blocks_of(text: &str) -> Vec<Block> {
     let lines: Vec<&str> = text.lines().collect();
     let mut blocks: Vec<Block> = Vec::new();

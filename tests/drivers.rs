@@ -1,12 +1,13 @@
-//! The types that drivers give their parameters: each function takes them all.
+//! The types in which drivers send parameters: each function accepts all of them.
 //!
-//! psycopg sends the smallest type of whole numbers that fits and lists likewise, strings and nulls without a type;
-//! node-postgres sends everything without a type; JDBC sends strings as varchar and whole numbers as integer or bigint;
-//! sqlx sends strings as text and numbers by the types of Rust. Who asks the server for a type is given what it resolves.
+//! psycopg sends the smallest integer type that fits, also in lists, and strings and nulls without a type;
+//! node-postgres sends everything without a type; JDBC sends strings as varchar and integers as integer or bigint; sqlx
+//! sends strings as text and numbers by their Rust types. A driver that asks the server for a type gets the one that
+//! the server resolves.
 
 use segrec_tests::{Cluster, Database, Session, SqlState, planted};
 
-/// What a parameter is, and its values: types in which drivers send it, and how it is written.
+/// A kind of parameter: the types in which drivers send it, and its value as text.
 struct Kind {
     types: &'static [&'static str],
     value: &'static str,
@@ -59,7 +60,7 @@ fn trained(name: &str) -> (Database<'static>, Session) {
     (database, session)
 }
 
-/// Every parameter in each of its types, the others in their first and then in none.
+/// Calls a query with each parameter in each of its types, while the others have their first type, and then none.
 fn calls(session: &mut Session, query: &str, parameters: &[&Kind]) {
     let values: Vec<String> = parameters.iter().map(|kind| format!("'{}'", kind.value)).collect();
     let values = values.join(", ");
@@ -109,7 +110,7 @@ fn lists_take_parameters_of_all_drivers() {
     ] {
         calls(&mut session, query, parameters);
     }
-    // Both ids have one type.
+    // Both ids must have one type.
     for types in
         ["smallint, bigint", "integer, smallint", "text, varchar", "unknown, unknown", "bigint, unknown"]
     {
@@ -201,7 +202,7 @@ fn models_and_versions_take_parameters_of_all_drivers() {
     ] {
         calls(&mut session, query, parameters);
     }
-    // It trains as often as it is asked.
+    // The training runs each time it is requested.
     for types in ["text, bigint", "unknown, unknown"] {
         session.run(&format!(
             "PREPARE folds({types}) AS SELECT 1 / count(*) FROM segrec_cross_validate($1, $2);

@@ -1,8 +1,9 @@
-//! A model survives what databases survive: dump and restore, into another major too, and DROP EXTENSION.
+//! A model survives dump and restore, also into another major version, and DROP EXTENSION leaves nothing of it.
 
 use segrec_tests::{Cluster, Database, Session, older_servers, planted};
 
-/// A new database with what `pg_dump` with these arguments says of another of the shared cluster, by way of psql.
+/// Returns a new database, restored through psql from the output of `pg_dump` with these arguments for another database
+/// of the shared cluster.
 fn restored(database: &Database<'_>, name: &str, arguments: &[&str]) -> Database<'static> {
     let dump = database.program("pg_dump").args(arguments).output().unwrap();
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
@@ -24,7 +25,7 @@ fn a_dump_restores_models_versions_and_recommendations() {
     let mut session = restored.connect();
     assert_eq!(before, session.table(lists));
     assert_eq!(session.table("SELECT version, deployed FROM segrec.versions ORDER BY 1"), "1|f\n2|t");
-    // It goes on from there.
+    // The restored model can be trained again.
     session.run("SELECT segrec_train('planted', 'always')");
     assert_eq!(session.table("SELECT max(version) FROM segrec.versions"), "3");
     session.run("SELECT segrec_drop_version('planted', 1)");
@@ -117,7 +118,7 @@ fn a_dump_restores_everything_about_segments() {
     let mut session = restored.connect();
     assert_eq!(before, everything(&mut session));
     assert_eq!(session.table(classified), answer);
-    // It goes on from there, with the ids it had.
+    // The restored model can be trained again and keeps its ids.
     session.run("SELECT segrec_train('people')");
     assert_eq!(
         session.table("SELECT label, since_version FROM segrec.segments WHERE segment = 2"),
@@ -125,7 +126,7 @@ fn a_dump_restores_everything_about_segments() {
     );
 }
 
-/// What a version answers by, of a known user, a user of whom it knows nothing, and a guest.
+/// Queries that a version answers for a known user, an unknown user and a guest.
 const ANSWERS: [&str; 8] = [
     "SELECT * FROM segrec_recommend_all('planted', 5)",
     "SELECT * FROM segrec_recommend(3, 20)",
@@ -151,7 +152,7 @@ fn a_dump_of_this_or_an_older_server_answers_the_same_in_a_new_cluster() {
         let mut session = database.connect();
         planted::create_and_train(&mut session);
         session.run("SELECT segrec_train('planted', 'always')");
-        // A schedule, as where pg_cron has made its job.
+        // Inserts a schedule as if pg_cron had created its job.
         session.run(
             "INSERT INTO segrec_catalog.schedules (model_id, cron, min_new_events, role, job)
              SELECT model_id, '0 3 * * *', 10, current_user::regrole, 7 FROM segrec_catalog.models",
@@ -159,7 +160,7 @@ fn a_dump_of_this_or_an_older_server_answers_the_same_in_a_new_cluster() {
         session.run("CALL segrec_run_schedule('planted')");
         let before = answers(&mut session);
         let version: String = session.value("SHOW server_version");
-        // The new server's program dumps, as for an upgrade.
+        // As in an upgrade, the program of the new server makes the dump.
         let file = old.data().join("../dump");
         let mut dump = new.program("pg_dump");
         dump.env("PGHOST", old.socket()).env("PGDATABASE", database.name());

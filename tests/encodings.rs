@@ -1,9 +1,10 @@
-//! Databases that are not in UTF8. Numbers as ids are trained on and answered; names, types, labels and categories with
-//! letters beyond ASCII come back as they went in, or are refused in a sentence. Nothing is mangled, nothing crashes.
+//! Databases with another encoding than UTF8. Numeric ids can be trained on and served; names, types, labels and
+//! categories with non-ASCII letters are returned unchanged or refused with an error. Nothing is corrupted, and nothing
+//! crashes.
 
 use segrec_tests::{Cluster, Database, Session, SqlState};
 
-/// A database in that encoding with the extension, and a session in it, which speaks UTF-8.
+/// Returns a database with that encoding and the extension, and a session in it with the client encoding UTF-8.
 fn database(name: &str, encoding: &str) -> (Database<'static>, Session) {
     let database = Cluster::shared().encoded_database(name, encoding);
     let mut session = database.connect();
@@ -11,14 +12,14 @@ fn database(name: &str, encoding: &str) -> (Database<'static>, Session) {
     (database, session)
 }
 
-/// Purchases by numbers, with a relation, columns and types that are named beyond ASCII.
+/// Purchases with numeric ids, in a relation whose name, columns and event types are not ASCII.
 const PURCHASES: &str = r#"
     CREATE TABLE "käufe" AS
     SELECT u AS "kunde_größe", i AS item_id, CASE WHEN i % 2 = 0 THEN 'gekauft ä' ELSE 'gesehen ß' END AS "töp"
     FROM generate_series(1, 90) u, generate_series(1, 30) i WHERE i % 3 = u % 3;
     CREATE INDEX ON "käufe" ("kunde_größe")"#;
 
-/// People with a category and a number whose name is beyond ASCII.
+/// People with a category and a number, in columns whose names are not ASCII.
 const PEOPLE: &str = r#"
     CREATE TABLE leute AS
     SELECT i AS id, CASE i % 2 WHEN 0 THEN 'Österreich' ELSE 'Köln' END AS "land_größe", i % 2 * 9 + i % 3 AS "höhe"
@@ -46,7 +47,7 @@ fn a_model_whose_names_are_beyond_ascii_is_trained_and_answers_in_latin1() {
         ),
         r#"möbel|"käufe"|kunde_größe|{"gekauft ä": 2, "gesehen ß": 1}"#
     );
-    // What comes later, and of types that are known, counts.
+    // Later events of known types take effect.
     session.run(r#"INSERT INTO "käufe" VALUES (901, 3, 'gekauft ä'), (901, 6, 'gekauft ä')"#);
     assert_eq!(
         session.value::<i64>("SELECT count(*) FROM segrec_recommend(901, 3, 'möbel') WHERE item_id % 3 = 0"),
@@ -71,7 +72,7 @@ fn an_error_names_what_is_beyond_ascii_in_latin1() {
         error.detail(),
         Some("its columns are \"kunde_größe\", \"item_id\", \"töp\"; asked for user_column => 'größe'")
     );
-    // Our own signs that LATIN1 does not have are written in ASCII.
+    // Our own messages use ASCII for characters that LATIN1 does not have.
     session.run("SELECT segrec_create_model('nur', users => 'käufe', users_key => 'kunde_größe')");
     let error = session.expect_error("SELECT * FROM segrec_recommend(1, 3, 'nur')");
     assert!(error.hint().unwrap().contains("events => ..."), "{error:?}");
@@ -202,7 +203,7 @@ fn bytes_that_are_no_utf8_are_refused_in_sql_ascii() {
           FROM generate_series(1, 100) i",
     );
     session.run(r#"SELECT segrec_create_model('m', 'buys', options => '{"als": {"factors": 8}}'); SELECT segrec_train('m')"#);
-    // What no model reads, no model minds.
+    // Data that no model reads has no effect on models.
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(1, 3, 'm')"), 3);
     session.run(r#"SELECT segrec_create_model('typed', 'buys', type_column => 'kind', options => '{"als": {"factors": 8}}')"#);
     session.run(r#"SELECT segrec_create_model('p', users => 'people', users_key => 'id', options => '{"segmentation": {"segments": 2}}')"#);

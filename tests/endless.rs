@@ -1,17 +1,18 @@
-//! Everything ends: each function and aggregate that a role without rights can call, on the worst input of a few
-//! megabytes that it can make, is ended by statement_timeout. The list is held against the catalog, so that none is
-//! forgotten.
+//! Everything ends: each function and aggregate that an unprivileged role can call is ended by statement_timeout, even
+//! on the worst input of a few megabytes that the role can create. The list is compared with the catalog, so that none
+//! is forgotten.
 
 use segrec_tests::{Cluster, Session, SqlState};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// How long a statement may go on whose timeout is a second.
+/// The longest time of a statement whose timeout is one second.
 const ENDED: Duration = Duration::from_secs(2);
-/// A machine with other work to do may be late once; what does not look at interrupts is late each time.
+/// The number of attempts: a busy machine may be late once, but code that does not check for interrupts is late every
+/// time.
 const ATTEMPTS: usize = 3;
 
-/// What the statements read, as the role without rights makes it.
+/// The relations that the statements read, created by the unprivileged role.
 const WORLD: &str = r#"
     CREATE TABLE own.wide AS SELECT (g * 7919::bigint + k * 13) % 20011 AS user_id, g::bigint AS item_id
         FROM generate_series(1, 200000) g, LATERAL generate_series(1, 1 + g % 3) k;
@@ -49,7 +50,7 @@ const WORLD: &str = r#"
     CREATE TABLE own.stored AS SELECT segrec_kmeans(features, 64) AS clusters FROM own.points
 "#;
 
-/// A function and the worst that can be asked of it; one of several types is asked with the slowest.
+/// Each function with the slowest call that is possible; if it exists for several types, with the slowest of these.
 pub const WORST: &[(&str, &str)] = &[
     ("public.segrec_adjusted_rand", "SELECT segrec_adjusted_rand(label, x::text) FROM own.rows"),
     ("public.segrec_adjusted_rand", "SELECT segrec_adjusted_rand(g, x::integer) FROM own.rows"),
@@ -297,7 +298,7 @@ pub const WORST: &[(&str, &str)] = &[
     ),
 ];
 
-/// A database with the world of the role without rights, and a session of it.
+/// Returns a database with the relations of the unprivileged role, and a session of that role.
 pub fn world(cluster: &Cluster) -> (segrec_tests::Database<'_>, Session) {
     let database = cluster.database("endless");
     let mut owner = database.connect();
@@ -313,7 +314,7 @@ fn whatever_a_role_without_rights_can_call_has_its_worst_input_here() {
     let database = Cluster::shared().database("endless_list");
     let mut session = database.connect();
     session.run("CREATE ROLE endless_caller");
-    // Nobody can call what takes an argument of type internal, but the server itself.
+    // Functions with an argument of type internal can only be called by the server itself.
     let callable: BTreeSet<String> = session
         .column::<String>(
             "SELECT DISTINCT pronamespace::regnamespace || '.' || proname FROM pg_proc
@@ -341,7 +342,7 @@ fn each_function_on_the_worst_input_of_a_few_megabytes_is_ended_by_statement_tim
     for (name, statement) in WORST {
         let mut slowest = Duration::MAX;
         for _ in 0..ATTEMPTS {
-            // A procedure commits, all else is taken back.
+            // Procedures commit; everything else is rolled back.
             let is_procedure = statement.starts_with("CALL");
             session.run(if is_procedure {
                 "SET statement_timeout = '1s'"

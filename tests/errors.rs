@@ -1,4 +1,4 @@
-//! Every error: its SQLSTATE, what it says, and what it tells the user to do.
+//! Every error: its SQLSTATE, its message, and the hint that says what to do.
 
 use segrec_tests::{Cluster, Session, SqlState};
 

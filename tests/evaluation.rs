@@ -1,9 +1,9 @@
-//! `segrec_evaluate`, `segrec_cross_validate`, `segrec_compare`: what is measured, and on what.
+//! `segrec_evaluate`, `segrec_cross_validate` and `segrec_compare`: which metrics are computed, and on which events.
 
 use segrec_tests::{Cluster, Session, SqlState, planted};
 
-/// Events that came after the training of `planted`: of each of every third user two items of their taste that
-/// they did not have.
+/// Creates events later than the training of `planted`: for every third user, two items of their taste that they did
+/// not have.
 fn create_later(session: &mut Session) {
     session.run(
         "CREATE TABLE later AS
@@ -138,7 +138,7 @@ fn lists_on_test_rows_are_those_that_the_version_serves_as_of_its_training() {
         before.lines().all(|line| line.split('|').nth(2).unwrap().parse::<f64>().unwrap() > 0.1),
         "{before}"
     );
-    // What users did since is no part of their lists: else nothing new could ever be a hit.
+    // Events after the training do not exclude items from lists, because otherwise no new item could be a hit.
     session.run("INSERT INTO events SELECT * FROM later");
     assert_eq!(session.table(measured), before);
 }
@@ -222,7 +222,7 @@ fn a_version_differs_from_itself_by_nothing_and_a_better_one_is_better_by_more_t
     assert_eq!(signs(&mut session, "2, 1"), "ndcg|-1|-1|-1|t|t\nrecall|-1|-1|-1|t|t");
 }
 
-/// Ratings from 1 to 5 that depend on the tastes of both, and a model of them.
+/// Creates ratings from 1 to 5 that depend on the tastes of the user and the item, and a model of them.
 fn create_ratings(session: &mut Session) {
     planted::create(session);
     session.run(

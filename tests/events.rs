@@ -1,4 +1,4 @@
-//! Events with weights, types and times: what counts how much.
+//! Events with weights, types and times: the confidence of each pair that results.
 
 use segrec_tests::{Cluster, Session, planted};
 
@@ -9,7 +9,7 @@ fn session(name: &str) -> (segrec_tests::Database<'static>, Session) {
     (database, session)
 }
 
-/// The confidence that a version holds for a user and an item, relative to another pair.
+/// Returns the confidence of a version for a user and an item, divided by that of another item.
 fn ratio(session: &mut Session, user: i64, item: i64, other: i64) -> f64 {
     session.value(&format!(
         "WITH held AS (
@@ -85,7 +85,7 @@ fn old_events_count_less_with_a_half_life() {
     );
     assert!((ratio(&mut session, 9000, 1, 2) - 2.0).abs() < 1e-4);
     assert_eq!(session.table("SELECT options->'events'->>'half_life' FROM segrec.versions"), "30 days");
-    // Serving weighs the same: the stored factors and those of the live events agree.
+    // Serving uses the same weights: the stored factors agree with those computed from the current events.
     let before = session.table("SELECT item_id FROM segrec_recommend(9000, 5)");
     session.run("SET timezone = 'Pacific/Auckland'");
     assert_eq!(before, session.table("SELECT item_id FROM segrec_recommend(9000, 5)"));
@@ -107,7 +107,7 @@ fn users_and_items_below_the_least_support_are_left_out() {
         0
     );
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec.item_factors WHERE item_id = '500'"), 0);
-    // Left out of the training, not of the answers.
+    // The event is excluded from the training, but not from answers.
     assert_eq!(session.table("SELECT DISTINCT source FROM segrec_recommend(9000, 3)"), "fold_in");
 }
 
@@ -165,7 +165,7 @@ fn events_in_a_temporary_table_are_told_of_and_other_sessions_answer_as_of_the_t
     );
     let error = other.expect_error("SELECT segrec_train('temp')");
     assert_eq!(error.message(), "cannot access temporary tables of other sessions");
-    // A parallel worker reads no temporary table either.
+    // Nor can a parallel worker read temporary tables.
     session.run(
         "CREATE TABLE people AS SELECT generate_series(1::bigint, 300) AS id; ALTER TABLE people SET (parallel_workers = 2); ANALYZE people;
          SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0",
@@ -175,7 +175,7 @@ fn events_in_a_temporary_table_are_told_of_and_other_sessions_answer_as_of_the_t
         session.column::<String>(&format!("EXPLAIN {count}")).iter().any(|line| line.contains("Workers"))
     );
     assert_eq!(session.value::<i64>(count), 1500);
-    // The session ends, and with it the table.
+    // The table disappears when the session ends.
     drop(session);
     other.wait_until("SELECT NOT EXISTS (SELECT FROM pg_class WHERE relname = 'mine')");
     assert_eq!(other.value::<String>(list), here);

@@ -1,8 +1,9 @@
-//! `segrec_create_functions`: functions of one model in a schema of its users', with ids of their own types.
+//! `segrec_create_functions`: functions for one model in a schema of its users, with parameters of the types of its
+//! ids.
 
 use segrec_tests::{Cluster, Database, Session, SqlState};
 
-/// A table of events whose ids are of these kinds, and a model of it.
+/// Creates a table of events whose ids have these types, and a model of it.
 fn create(session: &mut Session, name: &str, user: &str, item: &str) {
     let id = |kind: &str, number: &str| match kind {
         "uuid" => format!("md5(({number})::text)::uuid"),
@@ -26,7 +27,7 @@ fn session(name: &str) -> (Database<'static>, Session) {
     (database, session)
 }
 
-/// A model of uuid users and bigint items with its functions in the schema shop.
+/// Creates a model of uuid users and bigint items, with its functions in the schema shop.
 fn shop(name: &str) -> (Database<'static>, Session) {
     let (database, mut session) = session(name);
     create(&mut session, "buys", "uuid", "bigint");
@@ -34,7 +35,7 @@ fn shop(name: &str) -> (Database<'static>, Session) {
     (database, session)
 }
 
-/// What the functions of a schema are, as far as a person sees it.
+/// Returns the signatures of the functions of a schema, as a user sees them.
 fn signatures(session: &mut Session) -> String {
     session.table(
         "SELECT proname, pg_get_function_arguments(oid), pg_get_function_result(oid), proacl::text ~ '(^|[{,])=X'
@@ -119,7 +120,7 @@ fn all_kinds_of_ids_go_together() {
                 session.run(&query);
             }
             session.run(&format!("SELECT e.* FROM {name}, s_{name}.explain(user_id, item_id) e LIMIT 1"));
-            // Ids of a list are ids of events.
+            // The ids of a list are ids of events.
             let own = format!(
                 "SELECT count(*) FROM (SELECT * FROM {name} LIMIT 1) e, s_{name}.recommend(e.user_id) r WHERE r.item_id IN (SELECT item_id FROM {name})"
             );
@@ -158,7 +159,7 @@ fn execute_is_the_privilege_and_functions_may_do_what_their_maker_may() {
     assert_eq!(error.message(), "permission denied for function recommend");
     maker.run("GRANT EXECUTE ON FUNCTION made.recommend TO functions_app");
     assert_eq!(app.value::<i64>(call), 10);
-    // It opens nothing else.
+    // The grant gives access to nothing else.
     assert_eq!(
         app.expect_error("SELECT segrec_recommend('1', model => 'buys')").code(),
         &SqlState::UNDEFINED_OBJECT
@@ -167,7 +168,7 @@ fn execute_is_the_privilege_and_functions_may_do_what_their_maker_may() {
         app.expect_error("SELECT * FROM made.similar_items(3)").code(),
         &SqlState::INSUFFICIENT_PRIVILEGE
     );
-    // Made anew, it stays open to whom it was.
+    // When they are recreated, functions keep their grants.
     maker.run("SELECT segrec_create_functions('buys', 'made')");
     assert_eq!(app.value::<i64>(call), 10);
     owner.run("SELECT segrec_revoke('buys', 'functions_maker', 'use')");
@@ -176,7 +177,7 @@ fn execute_is_the_privilege_and_functions_may_do_what_their_maker_may() {
         (error.code(), error.message()),
         (&SqlState::UNDEFINED_OBJECT, "model \"buys\" does not exist")
     );
-    // Who may not use the model makes none, and where nobody may create, nobody does.
+    // A role that may not use the model cannot create functions, nor can any role without CREATE on the schema.
     let error = maker.expect_error("SELECT segrec_create_functions('buys', 'made')");
     assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
     owner.run("SELECT segrec_grant('buys', 'functions_app', 'use')");
@@ -253,11 +254,11 @@ fn functions_go_with_the_model_and_others_stay() {
          CREATE OR REPLACE FUNCTION shop.segment_of(user_id uuid) RETURNS integer SECURITY DEFINER LANGUAGE sql AS 'SELECT 7';
          CREATE VIEW reads AS SELECT * FROM shop.similar_items(3)",
     );
-    // What others have built on it holds it, as it would hold a DROP FUNCTION.
+    // Objects that depend on a function prevent this, as they prevent DROP FUNCTION.
     let error = session.expect_error("SELECT segrec_drop_model('buys')");
     assert_eq!(error.code(), &SqlState::DEPENDENT_OBJECTS_STILL_EXIST);
     session.run("DROP VIEW reads; SELECT segrec_drop_model('buys')");
-    // A superuser acts for everybody: of all that was made only what somebody changed is left.
+    // A superuser acts for all roles, and only functions that somebody has changed are left.
     assert_eq!(
         session.table(
             "SELECT pronamespace::regnamespace, proname FROM pg_proc WHERE pronamespace::regnamespace::text IN ('shop', 'of_other') ORDER BY 1, 2"
@@ -303,7 +304,7 @@ fn a_function_that_somebody_has_in_the_place_is_not_replaced() {
         1
     );
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_catalog.model_functions"), 0);
-    // Nor is it once it stands where ours stood.
+    // A function is not dropped either if it has replaced one of ours.
     session.run(
         "DROP FUNCTION shop.predict; SELECT segrec_create_functions('buys', 'shop'); DROP FUNCTION shop.predict;
          CREATE FUNCTION shop.predict(uuid, bigint) RETURNS real SECURITY DEFINER LANGUAGE sql AS 'SELECT 1::real'",

@@ -1,15 +1,15 @@
-//! What nobody should send: option documents, ids, features and texts of clusters, made up by the tens of thousands.
-//! Each is answered, or refused with an SQLSTATE that says the input was wrong; the server stays up.
+//! Tens of thousands of random inputs: option documents, ids, features and texts of clusters. Each one succeeds or
+//! fails with an SQLSTATE that says that the input was wrong, and the server stays up.
 
 use segrec_tests::{Cluster, Session, draws, planted, rounds};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Classes of SQLSTATE that refuse an input: data exceptions (22), what is not defined or not right (42), a state
-/// that does not allow it (55), a feature not supported (0A), what is beyond a limit (53, 54).
+/// The classes of SQLSTATE for wrong inputs: data exceptions (22), undefined or invalid names (42), a state that does
+/// not allow the operation (55), unsupported features (0A) and exceeded limits (53, 54).
 const REFUSALS: [&str; 6] = ["22", "42", "55", "0A", "53", "54"];
 
-/// How often each SQLSTATE was the answer.
+/// The number of calls with each SQLSTATE.
 #[derive(Default, Debug)]
 struct Answers(BTreeMap<String, usize>);
 
@@ -38,7 +38,7 @@ impl Answers {
     }
 }
 
-/// Text that parsers trip over.
+/// Returns text that confuses parsers.
 fn text(draw: &mut fastrand::Rng) -> String {
     const ODD: [&str; 22] = [
         "",
@@ -101,7 +101,7 @@ fn value(draw: &mut fastrand::Rng, depth: u32) -> Value {
     }
 }
 
-/// An option document as a model has it, in which some things are something else.
+/// Returns the option document of a model with some random changes.
 fn mutated(draw: &mut fastrand::Rng, document: &Value) -> Value {
     let mut document = document.clone();
     for _ in 0..draw.usize(1..4) {
@@ -148,7 +148,7 @@ fn made_up_option_documents_are_taken_or_refused() {
         answers.ask(&mut session, "SELECT segrec_alter_model('planted', $1::jsonb)", &document, &shown);
     }
     println!("{answers:?}");
-    // Whatever was taken is still a model that can be looked at and dropped.
+    // A model with any accepted options can be viewed and dropped.
     session.table("SELECT * FROM segrec.models");
     session.run("SELECT segrec_drop_model('planted')");
 }
@@ -236,7 +236,7 @@ fn made_up_texts_of_clusters_are_read_or_refused() {
             }
         }
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        // Reading it, and what is done with what was read.
+        // The text is parsed, and the result is used.
         let call = "SELECT segrec_assign(c, ARRAY[1, 2]::real[]), c::text, (SELECT count(*) FROM segrec_centroids(c))
                     FROM (SELECT $1::text::segrec_clusters AS c) AS clusters";
         answers.ask(&mut session, call, &text, &format!("{text:?}"));

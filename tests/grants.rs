@@ -1,8 +1,9 @@
-//! Grants on models: what they give, to whom, and what stays hidden without one.
+//! Grants on models: what they allow, to whom, and what stays hidden without one.
 
 use segrec_tests::{Cluster, Database, DbError, Session, SqlState, planted};
 
-/// A database whose model `m` belongs to `NAME_owner`, and a session of `NAME_guest`, which may not read its events.
+/// Returns a database whose model `m` belongs to `NAME_owner`, and a session of `NAME_guest`, which may not read its
+/// events.
 fn guarded(name: &str) -> (Database<'static>, Session, Session) {
     let database = Cluster::shared().database(name);
     let mut admin = database.connect();
@@ -87,19 +88,19 @@ fn live_events_are_for_those_who_may_read_them_and_stored_ones_for_the_others() 
     owner.run("SELECT segrec_grant('m', 'grants_live_guest', 'use')");
     let mut admin = database.connect();
     let first = "SELECT item_id FROM segrec_recommend(3, 1, 'm')";
-    // The guest's call loads the version of this session, and prepares nothing.
+    // The guest's call loads the version in this session, but prepares no query of the events.
     assert_eq!(guest.value::<i64>(first), owner.value::<i64>(first));
     let item: i64 = owner.value(first);
     owner.run(&format!("INSERT INTO events VALUES (3, {item})"));
     assert_ne!(owner.value::<i64>(first), item, "whoever reads events excludes the new one at once");
     assert_eq!(guest.value::<i64>(first), item, "whoever may not is answered as of the training");
-    // The role counts at each call, whoever it was that loaded the version.
+    // The current role decides at each call, whichever role loaded the version.
     for (role, live) in [("owner", true), ("guest", false), ("owner", true), ("guest", false)] {
         admin.run(&format!("SET ROLE grants_live_{role}"));
         assert_eq!(admin.value::<i64>(first) != item, live, "{role}");
         admin.run("RESET ROLE");
     }
-    // All columns that are read are enough, one of them is not.
+    // SELECT on all columns that are read is required; one of them is not enough.
     for (statement, live) in [
         ("GRANT SELECT (user_id) ON events TO grants_live_guest", false),
         ("GRANT SELECT (item_id) ON events TO grants_live_guest", true),
@@ -194,7 +195,7 @@ fn who_may_train_trains_measures_and_tunes_with_their_own_rights() {
     guest.run("SELECT segrec_compare('m', 1, 2)");
     guest.run(r#"CALL segrec_tune('m', '{"als.factors": [4, 6]}', trials => 2)"#);
     assert_eq!(guest.value::<i64>("SELECT max(study) FROM segrec.trials WHERE state = 'done'"), 1);
-    // Options are the owner's: a study that would change them is refused before it begins.
+    // Only the owner may change options, so a study that would change them is refused before it begins.
     let error = guest.expect_error(r#"CALL segrec_tune('m', '{"als.factors": [5]}', apply => true)"#);
     assert_eq!(error.message(), "must be owner of model \"m\"");
     assert_eq!(guest.value::<i64>("SELECT max(study) FROM segrec.trials"), 1);
@@ -229,7 +230,7 @@ fn grants_reach_members_and_everybody() {
     assert_eq!(guest.table("SELECT grantee FROM segrec.grants ORDER BY 1"), "\"Grants members\"\npublic");
     owner.run("SELECT segrec_revoke('m', 'public', 'use')");
     assert_eq!(guest.value::<i64>(models), 0);
-    // Some roles have a member's rights only after SET ROLE, as with GRANT on tables.
+    // Members of some roles have their rights only after SET ROLE, as for GRANT on tables.
     admin.run(
         "CREATE ROLE grants_members_apart LOGIN NOINHERIT; GRANT \"Grants members\" TO grants_members_apart",
     );
@@ -359,7 +360,7 @@ fn what_a_session_has_found_before_is_what_the_tables_say_now() {
         session.run("SELECT * FROM segrec_recommend(3, 10)");
         session.value("SELECT version FROM segrec.versions WHERE deployed")
     };
-    // A grant comes and goes, to the role, to one it is a member of, and to everybody.
+    // A grant is given and revoked for the role, for one of which it is a member, and for PUBLIC.
     for (grantee, before, after) in [
         ("grants_reader", "", ""),
         ("public", "", ""),
@@ -381,13 +382,13 @@ fn what_a_session_has_found_before_is_what_the_tables_say_now() {
             assert_eq!(reader.expect_error(call).code(), &SqlState::UNDEFINED_OBJECT, "{grantee}");
         }
     }
-    // A deployment of one's own is seen at once, and not any more where it was undone.
+    // A session sees its own deployment at once, and no longer after a rollback.
     assert_eq!(version(&mut owner), 2);
     owner.run("BEGIN; SELECT segrec_rollback('planted')");
     assert_eq!(version(&mut owner), 1);
     owner.run("ROLLBACK");
     assert_eq!(version(&mut owner), 2);
-    // A transaction with one snapshot keeps what it has begun with, and leaves nothing of it behind.
+    // A transaction with a single snapshot keeps the version it began with, and leaves nothing of it behind.
     owner.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
     let before = owner.table("SELECT * FROM segrec_recommend(3, 10)");
     let mut other = database.connect();
@@ -399,7 +400,8 @@ fn what_a_session_has_found_before_is_what_the_tables_say_now() {
         owner.table("SELECT * FROM segrec_recommend(3, 10)"),
         other.table("SELECT * FROM segrec_recommend(3, 10)")
     );
-    // A second model leaves none that goes without a name once it could answer; a model of the same name is another.
+    // With a second model, a call without a name can no longer be answered; and a new model of the same name is a
+    // different model.
     other.run(r#"SELECT segrec_create_model('second', 'events', options => '{"algorithm": "popularity"}')"#);
     assert_eq!(owner.value::<i64>(only), 10);
     other.run("SELECT segrec_train('second')");
@@ -408,7 +410,7 @@ fn what_a_session_has_found_before_is_what_the_tables_say_now() {
     assert_eq!(owner.expect_error(list).code(), &SqlState::UNDEFINED_OBJECT);
     other.run("SELECT segrec_create_model('planted', 'events')");
     assert_eq!(owner.expect_error(list).message(), "model \"planted\" has no deployed version");
-    // Of an owner who is gone the model is the catalog owner's.
+    // The model of a dropped owner belongs to the owner of the catalog.
     other.run("SELECT segrec_train('planted'); SELECT segrec_change_owner('planted', 'grants_heir'); GRANT SELECT ON events TO grants_heir");
     let mut heir = database.connect_as("grants_heir");
     assert_eq!(heir.value::<i64>(list), 10);

@@ -1,4 +1,4 @@
-//! The harness itself: what the other tests rely on without looking.
+//! The guarantees of the harness that the other tests rely on.
 
 use segrec_tests::{Cluster, Shutdown, SqlState};
 

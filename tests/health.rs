@@ -1,4 +1,5 @@
-//! `segrec.health`, and `live` of `segrec.models`: who sees it, what it says, and that nothing of a relation makes it fail.
+//! `segrec.health`, and the column `live` of `segrec.models`: who sees them and what they say. No state of a relation
+//! makes them fail.
 
 use segrec_tests::{Cluster, Session, planted};
 
@@ -95,7 +96,7 @@ fn health_counts_what_happened_since_it_was_well() {
     assert_eq!(session.table(counts), "1|not deployed|0|2|0|0|0");
     session.run("INSERT INTO events SELECT user_id + 1000, item_id FROM events LIMIT 500");
     session.wait_until("SELECT new_rows = 500 FROM segrec.health");
-    // One that fails in the background, and one of a schedule.
+    // One training fails in the background, and one in a schedule.
     session.run(r#"SELECT segrec_alter_model('planted', '{"events": {"half_life": null}}'); ALTER TABLE events RENAME item_id TO product"#);
     let job: i64 = session.value("SELECT segrec_train_in_background('planted')");
     session.wait_until(&format!("SELECT state = 'failed' FROM segrec.jobs WHERE job = {job}"));
@@ -111,7 +112,7 @@ fn health_counts_what_happened_since_it_was_well() {
         ),
         "t|t|t"
     );
-    // Of two models each has its share.
+    // Each of two models has its share.
     session.run(&format!(
         "SELECT segrec_create_model('second', 'events', options => '{}'); SELECT segrec_train('second')",
         planted::OPTIONS
@@ -138,11 +139,11 @@ fn who_reads_all_statistics_sees_all_models_and_others_see_what_they_may_use() {
     assert_eq!(database.connect_as("health_monitor").table(seen), "granted planted");
     assert_eq!(database.connect_as("health_user").table(seen), "granted");
     assert_eq!(database.connect_as("health_stranger").table(seen), "∅");
-    // Who watches sees nothing else of the models.
+    // A role that monitors sees nothing else of the models.
     let mut monitor = database.connect_as("health_monitor");
     assert_eq!(monitor.table("SELECT count(*) FROM segrec.models"), "0");
     assert_eq!(monitor.table("SELECT count(*) FROM segrec.segment_members"), "0");
-    // Nobody waits for who changes a relation.
+    // The view does not wait for sessions that alter a relation.
     session.run("BEGIN; LOCK events IN ACCESS EXCLUSIVE MODE");
     monitor.run("SET lock_timeout = '2s'");
     assert_eq!(monitor.table("SELECT live FROM segrec.health WHERE model = 'planted'"), "t");

@@ -1,5 +1,5 @@
-//! What is read is what was checked, and a value is read by the type that it has: relations that are renamed, replaced or
-//! given other types under a model and under a session.
+//! Only relations that were checked are read, and values are read by their current types, even if relations are
+//! renamed, replaced or altered under a model or a session.
 
 use segrec_tests::{Cluster, Database, Session, SqlState, planted};
 
@@ -10,7 +10,7 @@ fn trained(name: &str) -> (Database<'static>, Session) {
     (database, session)
 }
 
-/// The kinds of ids with each a type of that kind, and an expression that makes one of a number.
+/// The kinds of ids, each with a type of that kind and an expression that converts a number to it.
 const KINDS: [(&str, &str, &str); 4] = [
     ("bigint", "integer", "{}::integer"),
     ("text", "text", "'id ' || {}"),
@@ -18,7 +18,7 @@ const KINDS: [(&str, &str, &str); 4] = [
     ("uuid", "uuid", "md5({}::text)::uuid"),
 ];
 
-/// Events with ids of two types, a model on them and its index.
+/// Creates a table of events, with ids given by two expressions, and its index.
 fn events_of(session: &mut Session, user: &str, item: &str) {
     let [user, item] =
         [(user, "user_id"), (item, "item_id")].map(|(made, column)| made.replace("{}", column));
@@ -68,7 +68,7 @@ fn ids_that_become_another_kind_are_one_clear_error_in_old_and_new_sessions_and_
                         );
                         assert!(error.hint().is_some());
                     }
-                    // What reads no events goes on.
+                    // Calls that read no events still work.
                     session.run(&format!("SELECT * FROM segrec_similar_items('{item}'::text, 3, 'ids')"));
                     assert!(session.value::<i64>("SELECT count(*) FROM segrec_recommend_all('ids', 2)") > 0);
                 }
@@ -104,7 +104,7 @@ fn keys_of_users_and_items_that_become_another_kind_are_refused_by_the_next_trai
                         .starts_with(&format!("model \"b\" was made for {what} ids of type bigint")),
                     "{error}"
                 );
-                // A user whom the training knew needs no row.
+                // A user known to the training needs no row.
                 assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 4, 'b')"), 4);
             }
             session.run(&format!(
@@ -179,7 +179,7 @@ fn a_relation_that_cannot_be_read_any_more_is_told_once_and_answers_are_those_of
     assert_eq!(session.notices().len(), 1);
 }
 
-/// What a session with an old snapshot reads after another has put a view with a trap in the place of a relation.
+/// A session with an old snapshot reads after another has replaced a relation by a view with a trap.
 #[test]
 fn a_view_put_in_the_place_of_a_relation_under_an_old_snapshot_runs_nothing_as_whoever_reads() {
     let database = Cluster::shared().database("identity_snapshot");
@@ -214,7 +214,7 @@ fn a_view_put_in_the_place_of_a_relation_under_an_old_snapshot_runs_nothing_as_w
             "ALTER TABLE trap.{swapped} RENAME TO moved;
              CREATE VIEW trap.{swapped} AS SELECT * FROM trap.moved WHERE trap.spring()"
         ));
-        // It may be answered or refused; it runs nothing.
+        // The call may succeed or fail, but runs no code of the view.
         let _ = victim.batch_execute(call);
         victim.run("ROLLBACK");
         assert_eq!(owner.table("SELECT * FROM trap.sprung"), "", "{call} with {swapped} swapped");

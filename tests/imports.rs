@@ -1,11 +1,11 @@
-//! Versions that somebody wrote by hand: what was exported, with rows in which things are other things. An import takes
-//! or refuses it, and what it takes answers every call, or refuses it; none is an internal error.
+//! Versions that were edited by hand: exported rows with random changes. An import accepts or refuses them, and every
+//! call on an accepted version succeeds or fails; no error is internal or a panic.
 
 use segrec_tests::attempts::{self, Attempts};
 use segrec_tests::{Cluster, draws, planted, rounds};
 use serde_json::{Value, json};
 
-/// What is asked of a version that was taken.
+/// The calls on a version that was accepted.
 const QUESTIONS: &str = "
     SELECT segrec_deploy('other', segrec_import('other', 'tampered'));
     SELECT count(*) FROM segrec_recommend(3, 5, 'other');
@@ -44,7 +44,7 @@ fn odd(draw: &mut fastrand::Rng) -> Value {
     }
 }
 
-/// Changes something somewhere in it.
+/// Makes a random change in a value.
 fn change(draw: &mut fastrand::Rng, value: &mut Value) {
     match value {
         Value::Object(entries) if !entries.is_empty() && draw.u32(0..10) > 0 => {
@@ -65,7 +65,7 @@ fn change(draw: &mut fastrand::Rng, value: &mut Value) {
                 _ => change(draw, &mut elements[place]),
             }
         }
-        // Bytes, which are written in hexadecimal.
+        // This is a string of bytes in hexadecimal.
         Value::String(text) if text.starts_with("\\x") && text.len() > 4 => {
             let place = 2 * draw.usize(1..text.len() / 2);
             match draw.u32(0..3) {
@@ -113,7 +113,7 @@ fn versions_that_somebody_changed_are_imported_or_refused() {
             .map(|_| {
                 let mut values = Vec::new();
                 for _ in 0..draw.usize(1..3) {
-                    // Parts have very different numbers of rows.
+                    // The part is drawn first, because parts have very different numbers of rows.
                     let part = parts[draw.usize(..parts.len())];
                     let of_part: Vec<_> = rows.iter().filter(|row| row.1 == part).collect();
                     let (number, part, content) = of_part[draw.usize(..of_part.len())];

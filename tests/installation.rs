@@ -1,10 +1,10 @@
-//! Where the extension is installed and as whom: nothing of whoever chose the schema runs, nobody but the owner of the
-//! catalog writes in it, and another name of the schema changes nothing.
+//! The schema and the role of an installation: no code of the schema's owner is run, only the owner of the catalog
+//! writes to it, and any name of the schema works.
 
 use segrec_tests::{Cluster, Database, Session, SqlState, overloads};
 
-/// What a model of every kind is made of: an events table with a time, a weight and a type, users and items with
-/// columns, and rows of numbers. Made before any path is hostile.
+/// Creates the relations of models of every kind before any search path is hostile: an events table with a time, a
+/// weight and a type, users and items with columns, and rows of numbers.
 fn create_relations(session: &mut Session) {
     session.run(
         "CREATE TABLE public.events AS
@@ -30,8 +30,8 @@ fn create_relations(session: &mut Session) {
     );
 }
 
-/// What the owner of models does with them; `@` is the schema of the extension. No operator, no function and no cast
-/// but the extension's: what is called besides is called by the extension.
+/// The statements of an owner of models; `@` is the schema of the extension. They use no operators, functions or casts
+/// except the extension's, so all other calls are made by the extension.
 const OWNER: &[&str] = &[
     r#"SELECT @.segrec_create_model('m', 'public.events', time_column => 'at', weight_column => 'weight', type_column => 'kind',
         users => 'public.people', items => 'public.goods',
@@ -63,7 +63,7 @@ const OWNER: &[&str] = &[
     "SELECT @.segrec_train_in_background('m', 'never')",
 ];
 
-/// What everybody may do.
+/// The statements of all users.
 const EVERYBODY: &[&str] = &[
     "SELECT * FROM @.segrec_recommend(1::bigint, 5, 'm')",
     "SELECT * FROM @.segrec_recommend(1000::bigint, 5, 'm')",
@@ -92,7 +92,7 @@ const EVERYBODY: &[&str] = &[
     "SELECT @.segrec_assign(clusters, '{1,2}'), @.segrec_centroids(clusters) FROM (SELECT @.segrec_kmeans(features, 2) AS clusters FROM public.numbers) AS made",
 ];
 
-/// How models end.
+/// The statements that remove models.
 const END: &[&str] = &[
     "SELECT @.segrec_forget_user('m', 1::bigint)",
     "SELECT @.segrec_drop_version('p', 1)",
@@ -101,7 +101,7 @@ const END: &[&str] = &[
     "SELECT @.segrec_drop_model('m')",
 ];
 
-/// Runs statements in a session whose path is `path`, the extension being in `schema`.
+/// Runs statements in a session with the search path `path`; the extension is in `schema`.
 fn run_all(session: &mut Session, path: &str, schema: &str, statements: &[&str]) {
     session.run(&format!("SET search_path = {path}"));
     for statement in statements {
@@ -109,7 +109,7 @@ fn run_all(session: &mut Session, path: &str, schema: &str, statements: &[&str])
     }
 }
 
-/// Reads every view, in a session whose path is `path`.
+/// Reads every view, in a session with the search path `path`.
 fn read_views(clean: &mut Session, session: &mut Session, path: &str) {
     session.run(&format!("SET search_path = {path}"));
     for view in clean.column::<String>(
@@ -121,8 +121,8 @@ fn read_views(clean: &mut Session, session: &mut Session, path: &str) {
     }
 }
 
-/// All that the extension does, for the owner `NAME_owner` of models, for another role and for a superuser, each with
-/// that path. Gives what calls of rivals in the schema `NAME` there were.
+/// Runs all statements with that search path, as the owner `NAME_owner` of models, as another role and as a superuser.
+/// Returns the calls of rivals in the schema `NAME`.
 fn calls_at_use(database: &Database<'_>, name: &str, path: &str, schema: &str) -> Vec<String> {
     let mut clean = database.connect();
     clean.run("SET search_path = pg_catalog");
@@ -149,14 +149,14 @@ fn calls_at_use(database: &Database<'_>, name: &str, path: &str, schema: &str) -
             "SELECT @.segrec_cancel(1)",
         ],
     );
-    // Owners who are gone.
+    // The owner no longer exists.
     clean.run("DELETE FROM segrec_catalog.model_owners WHERE model_id = 2");
     read_views(&mut clean, &mut superuser, path);
     run_all(&mut superuser, path, schema, END);
     overloads::called(Cluster::shared(), name)
 }
 
-/// A database of `NAME_owner`, without superuser, and a role `NAME_other`.
+/// Returns a database owned by `NAME_owner`, which is not a superuser, and creates a role `NAME_other`.
 fn owned_database(name: &str) -> Database<'static> {
     let database = Cluster::shared().empty_database(name);
     database.connect().run(&format!(
@@ -190,7 +190,7 @@ fn nothing_that_comes_first_in_the_path_is_called() {
     owner.run(&format!(
         "SET search_path = {name}, pg_catalog, public; CREATE EXTENSION pg_segrec SCHEMA public"
     ));
-    // Whoever owns a database gives everybody in it a path.
+    // The owner of a database can set a search path for all its users.
     let path = format!("{name}, pg_catalog, public");
     owner.run(&format!("ALTER DATABASE \"{}\" SET search_path = {path}", database.name()));
     assert_eq!(calls_at_use(&database, name, &path, "public"), Vec::<String>::new());
@@ -311,14 +311,14 @@ fn a_schema_with_an_odd_name_that_is_renamed_changes_nothing() {
         session.expect_error("ALTER EXTENSION pg_segrec SET SCHEMA public").code(),
         &SqlState::FEATURE_NOT_SUPPORTED
     );
-    // pg_cron calls what no owner of a schema can put another in the place of.
+    // pg_cron calls a function that no owner of a schema can replace.
     assert_eq!(
         session.table("SELECT count(*) FROM pg_proc WHERE oid = 'segrec_catalog.run_schedule(text, bigint)'::regprocedure"),
         "1"
     );
 }
 
-/// What a dump of a database by a role says, or its error.
+/// Returns the output of pg_dump of a database as a role, or its error.
 fn dump(database: &Database<'_>, role: &str, options: &[&str]) -> Result<String, String> {
     let output = database.program("pg_dump").env("PGUSER", role).args(options).output().unwrap();
     if output.status.success() {

@@ -1,12 +1,12 @@
-//! What a job holds while it works: locks that no function can give back, and places of which a role and a database have
-//! only so many.
+//! The resources that a job holds while it runs: locks that no function can release, and slots, of which each role and
+//! each database has a limited number.
 
 use segrec_tests::{Cluster, Database, Session, SqlState, planted};
 
-/// Tells others to go on.
+/// The key of the advisory lock for which trainings wait.
 const GATE: i64 = 4242;
 
-/// A model whose training gives back all locks of its session, and then waits for the gate.
+/// Creates a model whose training releases all advisory locks of its session, and then waits for the gate.
 fn create_unlocking(session: &mut Session) {
     session.run(&format!(
         r#"CREATE TABLE raw AS SELECT 'user ' || u AS user_id, (u * 7 + i * i) % 40 AS item_id
@@ -24,7 +24,7 @@ fn wait_until_it_waits(session: &mut Session) {
     ));
 }
 
-/// What the processes of jobs hold of this database.
+/// Returns the locks that the processes of jobs hold in this database.
 fn held(session: &mut Session) -> String {
     session.table(
         "SELECT DISTINCT classid::regclass::text FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -52,7 +52,7 @@ fn what_a_job_reads_cannot_give_back_its_locks() {
     }
     gate.run(&format!("SELECT pg_advisory_unlock({GATE})"));
     session.wait_until(&format!("SELECT state = 'finished' FROM segrec.jobs WHERE job = {job}"));
-    // It goes on holding them to its end, and can be stopped; then nothing is held.
+    // The job holds them until it ends, and can be cancelled; then nothing is held.
     gate.run(&format!("SELECT pg_advisory_lock({GATE})"));
     let job: i64 = session.value(start);
     wait_until_it_waits(&mut session);
@@ -99,7 +99,7 @@ fn who_starts_a_job_takes_none_of_its_locks_at_any_level_of_isolation() {
     }
 }
 
-/// A role with models whose training lasts until it is stopped.
+/// Returns a session of a role with models whose training runs until it is cancelled.
 fn taker(database: &Database<'_>, role: &str) -> Session {
     let mut admin = database.connect();
     admin.run(&format!(
@@ -123,7 +123,7 @@ const STOP_ALL: &str =
 const NONE_RUNS: &str =
     "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'pg_segrec training')";
 
-/// How many jobs of that name there are in each state.
+/// Returns the number of jobs of a role, by state.
 fn states(session: &mut Session, role: &str) -> String {
     session.table(&format!(
         "SELECT state, count(*) FROM segrec.jobs WHERE model LIKE '{role} %' AND state IN ('waiting', 'running') GROUP BY 1 ORDER BY 1"
@@ -137,7 +137,7 @@ fn of_a_role_and_of_a_database_only_so_many_jobs_run_at_once_and_others_wait() {
     let mut admin = database.connect();
     let mut session = taker(&database, "jobs_taker");
     let mut elsewhere = taker(&other, "jobs_taker");
-    // However many ask at the same moment.
+    // The limit holds even if many ask at the same moment.
     let asking: Vec<_> = (1..=8)
         .map(|number| {
             let mut session = database.connect_as("jobs_taker");
@@ -148,13 +148,13 @@ fn of_a_role_and_of_a_database_only_so_many_jobs_run_at_once_and_others_wait() {
     assert_eq!(states(&mut session, "jobs_taker"), "running|2\nwaiting|6");
     elsewhere.run(&start("jobs_taker", 1));
     assert_eq!(states(&mut elsewhere, "jobs_taker"), "waiting|1");
-    // Nobody raises it who is held by it, neither before the setting is known nor after.
+    // A role cannot raise its own limit, either before or after the setting is loaded.
     let mut early = database.connect_as("jobs_taker");
     early.run("SET segrec.max_jobs_per_role = 100");
     early.run(&start("jobs_taker", 1));
     let error = early.expect_error("SET segrec.max_jobs_per_role = 100");
     assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
-    // Another role has places of its own, and passes those who wait for theirs, until the database has none.
+    // Another role has slots of its own and overtakes those that wait for theirs, until the database has none left.
     let mut second = taker(&database, "jobs_second");
     for number in 1..=2 {
         second.run(&start("jobs_second", number));
@@ -165,18 +165,18 @@ fn of_a_role_and_of_a_database_only_so_many_jobs_run_at_once_and_others_wait() {
     std::thread::sleep(std::time::Duration::from_secs(3));
     assert_eq!(states(&mut third, "jobs_third"), "waiting|1");
     assert_eq!(states(&mut session, "jobs_taker"), "running|2\nwaiting|7");
-    // Superusers are held by neither, and theirs take no place; but they stand in the queue.
+    // Superusers are subject to neither limit and take no slot, but wait in the queue.
     admin.run(
         "CREATE VIEW events AS SELECT 1::bigint AS user_id, 1::bigint AS item_id FROM pg_sleep(100000);
          SELECT segrec_create_model('own', 'events')",
     );
     admin.run("SELECT segrec_train_in_background('own')");
     admin.wait_until("SELECT count(*) = 5 FROM segrec.jobs WHERE state = 'running'");
-    // What ends gives its place to the next whose turn it is.
+    // A job that ends gives its slot to the next one in the queue.
     second.run("SELECT segrec_cancel(max(job)) FROM segrec.jobs WHERE state = 'running'");
     third.wait_until("SELECT count(*) = 1 FROM segrec.jobs WHERE state = 'running'");
     assert_eq!(states(&mut session, "jobs_taker"), "running|2\nwaiting|7");
-    // What is cancelled while it waits never runs.
+    // A job that is cancelled while it waits never runs.
     let waiting: i64 = session.value("SELECT max(job) FROM segrec.jobs WHERE state = 'waiting'");
     assert!(session.value::<bool>(&format!("SELECT segrec_cancel({waiting})")));
     assert_eq!(
@@ -201,7 +201,7 @@ fn of_a_role_and_of_a_database_only_so_many_jobs_run_at_once_and_others_wait() {
     admin.wait_until(NONE_RUNS);
 }
 
-/// Small models whose trainings end soon.
+/// Creates small models whose trainings are short.
 fn small(session: &mut Session, models: i32) {
     planted::create(session);
     session.run(&format!(
@@ -222,7 +222,7 @@ fn more_jobs_than_the_server_has_processes_for_all_finish_in_their_order() {
     session.wait_until(ALL_ENDED);
     assert_eq!(session.table("SELECT state, count(*) FROM segrec.jobs GROUP BY 1"), "finished|20");
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec.models WHERE deployed_version = 1"), 20);
-    // One at a time they begin as they were asked for.
+    // With one at a time, jobs begin in the order in which they were requested.
     session.run("CREATE ROLE jobs_orderly LOGIN; GRANT SELECT ON events TO jobs_orderly; ALTER ROLE jobs_orderly SET segrec.max_jobs_per_role = 1;
         SELECT segrec_grant(model, 'jobs_orderly', 'train') FROM segrec.models");
     let mut orderly = database.connect_as("jobs_orderly");
@@ -238,7 +238,7 @@ fn more_jobs_than_the_server_has_processes_for_all_finish_in_their_order() {
 
 #[test]
 fn with_a_single_process_jobs_of_a_role_finish_one_after_the_other() {
-    // One of two is the launcher of logical replication.
+    // One of the two worker processes is the launcher of logical replication.
     let cluster = Cluster::configure().set("max_worker_processes", "2").start();
     let database = cluster.database("jobs_single");
     let mut session = database.connect();
@@ -258,7 +258,7 @@ fn without_a_process_jobs_wait_until_somebody_asks_again() {
     let mut session = database.connect();
     small(&mut session, 3);
     session.run("SELECT segrec_train_in_background('small ' || m) FROM generate_series(1, 2) m");
-    // What is rolled back was not asked for.
+    // A request that is rolled back starts no job.
     session.run("BEGIN; SELECT segrec_train_in_background('small 3'); ROLLBACK");
     assert_eq!(
         session.table("SELECT model, state, started_at FROM segrec.jobs"),
@@ -292,7 +292,7 @@ fn a_job_that_waits_has_the_rights_of_its_role_when_it_begins_and_goes_with_its_
     for number in 1..=3 {
         busy.run(&start("small", number));
     }
-    // A job of a model that another is training waits for that.
+    // A job waits if another session is training its model.
     busy.run(&start("jobs_asking", 1));
     assert_eq!(states(&mut busy, "small"), "waiting|3");
     admin.run("SELECT segrec_revoke('small 1', 'jobs_asking', 'train'); SELECT segrec_drop_model('small 2')");
@@ -308,7 +308,7 @@ fn a_job_that_waits_has_the_rights_of_its_role_when_it_begins_and_goes_with_its_
         "small 1|failed|permission denied to train model \"small 1\"\nsmall 3|finished|∅"
     );
     assert_eq!(admin.table("SELECT role FROM segrec.jobs WHERE model = 'small 3'"), "jobs_asking");
-    // A role does not fill the queue.
+    // The queue of a role is limited.
     admin.run("ALTER SYSTEM SET max_worker_processes = 1");
     cluster.restart();
     let mut busy = database.connect_as("jobs_asking");

@@ -1,4 +1,4 @@
-//! Lists that differ and are drawn, lists of segments, similar users and audiences.
+//! Diverse and random lists, lists of segments, similar users and audiences.
 
 use segrec_tests::{Cluster, Session, SqlState, planted};
 
@@ -9,7 +9,7 @@ fn trained(name: &str) -> (segrec_tests::Database<'static>, Session) {
     (database, session)
 }
 
-/// The same events, with a model of another algorithm.
+/// Creates the planted events with a model of another algorithm.
 fn trained_with(name: &str, algorithm: &str) -> (segrec_tests::Database<'static>, Session) {
     let database = Cluster::shared().database(name);
     let mut session = database.connect();
@@ -22,7 +22,7 @@ fn trained_with(name: &str, algorithm: &str) -> (segrec_tests::Database<'static>
     (database, session)
 }
 
-/// The mean cosine of the pairs of items of many users' lists.
+/// The mean cosine of pairs of items in the lists of many users.
 const LIKENESS: &str = "WITH list AS (
         SELECT u, item_id::text FROM generate_series(0::bigint, 599, 13) u, segrec_recommend(u, 10, diversity => {}) r),
      direction AS (
@@ -41,7 +41,7 @@ fn more_diversity_lowers_the_likeness_within_lists() {
         .map(|diversity| session.value(&LIKENESS.replace("{}", diversity)))
         .collect();
     assert!(means.windows(2).all(|pair| pair[1] < pair[0]), "{means:?}");
-    // However diverse, the first stays the best and nothing seen comes.
+    // With any diversity the best item stays first, and no item that the user has is recommended.
     let firsts: i64 = session.value(
         "SELECT count(*) FROM generate_series(0::bigint, 599, 13) u,
              segrec_recommend(u, 10, diversity => 1) d, segrec_recommend(u, 1) r
@@ -62,7 +62,7 @@ fn without_diversity_and_exploration_the_list_is_the_best() {
         for call in ["diversity => 0", "explore => 0", "diversity => 0, explore => 0"] {
             assert_eq!(best, session.table(&format!("SELECT * FROM segrec_recommend({user}, 150, {call})")));
         }
-        // A list of everything is chosen from everything: the same items in another order.
+        // A list of all items has the same items, in another order.
         let all = |session: &mut Session, call: &str| {
             session.table(&format!(
                 "SELECT item_id, score, source FROM segrec_recommend({user}, 150, {call}) ORDER BY item_id"
@@ -102,7 +102,7 @@ fn exploration_is_the_same_within_a_statement_and_differs_between_statements_and
     assert!(session.value::<bool>(&format!("SELECT {again} = {by_text}")));
     let lists: Vec<String> = (0..5).map(|_| session.table(&format!("SELECT {again}"))).collect();
     assert!(lists.iter().any(|other| *other != lists[0]), "{lists:?}");
-    // Everybody nobody knows has the same list, but not the same draw.
+    // All unknown users have the same list, but not the same random draw.
     let drawn: i64 = session.value(
         "SELECT count(DISTINCT items) FROM (
              SELECT u, array_agg(item_id ORDER BY rank) AS items
@@ -122,7 +122,7 @@ fn more_exploration_goes_further_from_the_best() {
     };
     let kept = [0.0, 0.2, 0.5, 1.0].map(&mut kept);
     assert!(kept.windows(2).all(|pair| pair[1] < pair[0]), "{kept:?}");
-    // Of a hundred and some at random, ten of the best ten are as many as of any ten.
+    // At random, a list has no more of the best ten items than of any other ten among more than a hundred.
     assert!(kept[0] == 1.0 && kept[3] < 0.2, "{kept:?}");
 }
 
@@ -164,7 +164,7 @@ fn shares_out_of_range_are_refused() {
     assert_eq!(error.detail(), Some(&*detail));
 }
 
-/// Rows of a segment's list whose score is not the mean of what `segrec_predict` gives the members.
+/// Counts the rows of a segment's list whose score is not the mean of `segrec_predict` over its members.
 const NOT_THE_MEAN: &str = "SELECT count(*) FROM segrec.segments s
      CROSS JOIN LATERAL segrec_recommend_segment(s.segment, 200) r
      CROSS JOIN LATERAL (SELECT avg(segrec_predict(m.user_id, r.item_id)) AS score FROM segrec.segment_members m

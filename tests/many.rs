@@ -1,4 +1,4 @@
-//! Many models with many versions: a view reads what is asked for, and locks no more of them.
+//! Many models with many versions: a view reads only what is requested, and locks no more than that.
 
 use segrec_tests::{Cluster, Session, planted};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 const MODELS: i64 = 250;
 const VERSIONS: i64 = 4;
 
-/// Copies of one trained model: of each as many versions, of which one is deployed.
+/// Creates copies of one trained model, each with many versions, of which one is deployed.
 fn create(session: &mut Session) {
     planted::create(session);
     session.run(
@@ -51,7 +51,7 @@ fn create(session: &mut Session) {
     ));
 }
 
-/// The tables that a plan reads from end to end.
+/// Returns the tables that a plan reads sequentially.
 fn read_as_a_whole(plan: &Value) -> Vec<String> {
     let own = plan["Relation Name"].as_str().filter(|_| plan["Node Type"] == "Seq Scan").map(str::to_owned);
     let below = plan["Plans"].as_array().into_iter().flatten().flat_map(read_as_a_whole);
@@ -86,13 +86,13 @@ fn a_view_of_one_of_a_thousand_versions_reads_some_pages_and_takes_few_locks() {
         let mut reader = database.connect();
         reader.run(&format!("BEGIN; {question}"));
         let locks: i64 = reader.value("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()");
-        // What says how models do looks at everything that is known of one.
+        // The view of health reads everything that is known of a model.
         let most = if question.contains("segrec.health") { 80 } else { 50 };
         assert!(locks < most, "{question}: {locks} locks");
         let plan: Value = reader.value(&format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {question}"));
         let pages = |what: &str| plan[0]["Plan"][what].as_i64().unwrap();
-        // All that versions have are some thousands of pages. What is known of models is small, and read as a whole; a row
-        // may be looked up by itself.
+        // All rows of versions take thousands of pages. The tables of models are small and may be read as a whole, and
+        // a row may take a lookup of its own.
         let pages = pages("Shared Hit Blocks") + pages("Shared Read Blocks");
         let rows = plan[0]["Plan"]["Actual Rows"].as_f64().unwrap() as i64;
         assert!(pages < 1500 + 2 * rows, "{question}: {pages} pages\n{plan:#}");

@@ -1,9 +1,9 @@
-//! What a training weighs, holds out and deploys on data that are not as they should be: loads that failed, types that
-//! were misspelt, times that tie or lie in the future, weights out of all proportion.
+//! Weights, holdouts and deployments of trainings on faulty data: failed loads, misspelt types, times that tie or lie
+//! in the future, weights out of proportion.
 
 use segrec_tests::{Cluster, Database, Session, planted};
 
-/// Purchases of a shop, with a time, a weight and a type.
+/// Creates the purchases of a shop, with a time, a weight and a type.
 fn shop(name: &str) -> (Database<'static>, Session) {
     let database = Cluster::shared().database(name);
     let mut session = database.connect();
@@ -24,7 +24,7 @@ fn create(session: &mut Session, model: &str, events: &str, options: &str) {
     ));
 }
 
-/// What is said of a message that begins like that.
+/// Returns the severity and the detail of the notice whose message begins with `begins`; `None` if there is none.
 fn told(session: &mut Session, begins: &str) -> Option<(String, String)> {
     let notices = session.notices();
     let found = notices.iter().find(|notice| notice.message().starts_with(begins));
@@ -46,13 +46,13 @@ fn data_that_shrank_are_not_deployed_until_somebody_says_so() {
     assert_eq!(severity, "WARNING");
     assert!(detail.starts_with("fewer than half of what version 1 was trained on are left: "), "{detail}");
     assert_eq!(session.table("SELECT reason FROM segrec.versions WHERE version = 2"), detail.as_str());
-    // A tenth of the users, or half of the items, is no better.
+    // A tenth of the users, or half of the items, is not deployed either.
     session.run("TRUNCATE buys; INSERT INTO buys SELECT * FROM kept WHERE user_id % 10 = 0");
     assert_eq!(session.table("SELECT version, deployed FROM segrec_train('shop')"), "3|f");
     session.run("TRUNCATE buys; INSERT INTO buys SELECT * FROM kept WHERE item_id < 40");
     assert_eq!(session.table("SELECT version, deployed FROM segrec_train('shop')"), "4|f");
     assert_eq!(session.table("SELECT deployed_version FROM segrec.models"), "1");
-    // Somebody looked.
+    // The training is told to deploy, as after somebody checked the data.
     assert_eq!(session.table("SELECT version, deployed FROM segrec_train('shop', 'always')"), "5|t");
     assert_eq!(session.table("SELECT version, deployed FROM segrec_train('shop')"), "6|t");
 }
@@ -62,7 +62,7 @@ fn what_cannot_be_measured_does_not_replace_what_was() {
     let (_database, mut session) = shop("measuring_unmeasured");
     create(&mut session, "shop", "buys", r#"{"als": {"factors": 8}}"#);
     session.run("SELECT segrec_train('shop')");
-    // As many users, items and events, of which each user has one item again and again.
+    // There are as many users, items and events as before, but each user has the same item again and again.
     session.run("UPDATE buys SET item_id = CASE WHEN user_id <= 90 THEN user_id ELSE 1 END");
     session.notices();
     assert_eq!(session.table("SELECT deployed, value IS NULL FROM segrec_train('shop')"), "f|t");
@@ -118,7 +118,7 @@ fn misspelt_types_stop_a_training_and_types_that_are_left_out_do_not() {
         Some(format!("these types are \"view\" ({views}), \"cart\" ({carts})").as_str())
     );
     assert!(error.hint().unwrap().contains("weight of 0"));
-    // Few purchases among many views are no mistake: all types that are listed occur.
+    // A few purchases among many views are not an error, because all listed types occur.
     for weights in [r#"{"purchase": 5}"#, r#"{"purchase": 5, "veiw": 0}"#, r#"{"view": 1, "veiw": 1}"#] {
         session.run(&format!(
             "SELECT segrec_alter_model('shop', '{{\"events\": {{\"type_weights\": {weights}}}}}')"
@@ -128,7 +128,7 @@ fn misspelt_types_stop_a_training_and_types_that_are_left_out_do_not() {
         let (severity, detail) = told(&mut session, "left out").unwrap();
         assert_eq!((severity.as_str(), detail.contains("\"cart\" (")), ("NOTICE", true), "{detail}");
     }
-    // A negative weight is named.
+    // The error names the negative weight.
     let error = session.expect_error(
         r#"SELECT segrec_alter_model('shop', '{"events": {"type_weights": {"view": 1, "cart": -2}}}')"#,
     );
@@ -160,7 +160,7 @@ fn times_that_tie_are_measured_in_another_way_and_that_is_said() {
             "last|t"
         );
     }
-    // Whoever measures says it, once.
+    // Each command that measures reports it once.
     session.run("SELECT segrec_train('once', 'always')");
     for measure in
         ["SELECT count(*) FROM segrec_compare('once', 2, 1)", "SELECT count(*) FROM segrec_evaluate('once')"]
@@ -206,7 +206,7 @@ fn an_event_in_the_future_is_told_and_has_no_power_over_others() {
     assert_eq!(severity, "NOTICE");
     assert!(detail.starts_with("ages are counted from the latest event before now"), "{detail}");
     assert_eq!(session.table(list), before);
-    // Nor does a schedule wait for what is later than it.
+    // A schedule does not wait because of future events either.
     session.run("INSERT INTO buys SELECT 3000 + u, i, now() - interval '1 day', 1, 'buy' FROM generate_series(1, 40) u, generate_series(1, 10) i; DELETE FROM buys WHERE user_id < 60");
     session.notices();
     session.run("CALL segrec_run_schedule('shop', 10)");
@@ -237,7 +237,8 @@ fn weights_out_of_all_proportion_train_and_what_counts_nothing_is_counted() {
                 )),
                 "t|120|90"
             );
-            // What is read now weighs as it did then: nothing has changed, so factors are those of the training.
+            // Current events have the weights of the training: nothing has changed, so factors are those of the
+            // training.
             if algorithm == "als" {
                 let apart: f64 = session.value(&format!(
                     "SELECT max(abs(f.score - r.score))::float8 FROM segrec_recommend_all('{model}', 3) r,
@@ -298,7 +299,7 @@ fn nothing_that_a_user_has_is_recommended_whether_it_counts_or_not() {
                     "0 of true",
                     "{what}"
                 );
-                // Where these few events let popularity rank better, there are no scores of a user's own.
+                // If popularity ranks better on these few events, there are no personal scores.
                 let scores: bool = session.value("SELECT NOT EXISTS (SELECT FROM segrec.algorithm_choices WHERE algorithm = 'popularity' AND chosen)");
                 if scores && algorithm != "popularity" {
                     let item = "SELECT count(*) FILTER (WHERE EXISTS (SELECT FROM buys b WHERE b.user_id = l.user_id::bigint AND b.item_id = 5)) || ' of ' || (count(*) > 0) FROM segrec_audience(5::bigint, 100, 'm') l";
@@ -352,7 +353,7 @@ fn the_score_of_an_item_for_a_stranger_is_the_one_that_is_predicted() {
                                         options => '{{\"algorithm\": \"{algorithm}\", \"als\": {{\"factors\": 8}}, \"segmentation\": {{\"segments\": 4}}}}');
              SELECT segrec_train('m', 'always')"
         ));
-        // Unknown everywhere, known to users alone, and no id at all.
+        // The users are unknown everywhere, known only to the table of users, and not a valid id.
         for user in ["99999::bigint", "650::bigint", "'nobody'::text"] {
             let compared = session.table(&format!(
                 "SELECT count(*) FILTER (WHERE r.score IS DISTINCT FROM segrec_predict({user}, r.item_id, 'm')) || ' of ' || (count(*) > 100)

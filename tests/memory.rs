@@ -1,17 +1,18 @@
-//! Memory that the system does not give: every function answers or ends with an error of its statement, at worst of its
-//! session, and the server goes on.
+//! Out of memory: every function succeeds or ends with an error of its statement or, at worst, of its session, and the
+//! server stays up.
 
 use crate::endless::{WORST, world};
 use segrec_tests::{Cluster, Session, SqlState, draws, limit_addresses, limited_group, remove_group, rounds};
 
-/// Memory beyond what a session has when it is limited: from less than the library takes to more than its worst
-/// input does.
+/// The memory limits in megabytes above what a session has already: from less than loading the library takes to more
+/// than its worst input does.
 const HEIGHTS: std::ops::Range<u64> = 1..400;
 
-/// Memory of a group: from what PostgreSQL's own part of a statement takes to more than the worst input does.
+/// The memory limits of a control group in megabytes: from what PostgreSQL's own part of a statement takes to more than
+/// the worst input does.
 const IN_GROUPS: std::ops::Range<u64> = 48..300;
 
-/// What keeps most: these are tried at more heights.
+/// The statements that keep the most memory, which are run with more limits.
 const HUNGRY: [&str; 12] = [
     "SELECT segrec_gini(x) FROM own.rows, generate_series(1, 40)",
     "SELECT segrec_auc(x, yes) FROM own.rows, generate_series(1, 40)",
@@ -27,7 +28,7 @@ const HUNGRY: [&str; 12] = [
     "SELECT count(*) FROM segrec_recommend(7, 2000000000, 'deep', diversity => 0.5)",
 ];
 
-/// How often each came to each end.
+/// The number of statements with each result.
 #[derive(Default, Debug)]
 struct Ends {
     answered: usize,
@@ -38,7 +39,7 @@ struct Ends {
 }
 
 impl Ends {
-    /// Runs a statement in a session that is limited to so many megabytes.
+    /// Runs a statement in a session that is limited to the given number of megabytes.
     fn run(&mut self, cluster: &Cluster, session: &mut Session, statement: &str, megabytes: u64) {
         session.run("SET statement_timeout = '1500ms'");
         let Err(error) = session.batch_execute(statement) else {
@@ -76,7 +77,7 @@ fn with_any_limit_of_memory_a_function_answers_or_fails_and_the_server_lives() {
         for statement in all.chain(HUNGRY).chain(HUNGRY).chain(HUNGRY) {
             let mut session = database.connect_as("endless_nobody");
             if draw.bool() {
-                // The library is there before the limit.
+                // The library is loaded before the limit is set.
                 session.run("SELECT segrec_precision('{1}'::bigint[], '{1}')");
             }
             let megabytes = draw.u64(HEIGHTS);
@@ -90,7 +91,8 @@ fn with_any_limit_of_memory_a_function_answers_or_fails_and_the_server_lives() {
     assert!(!cluster.log().contains("terminated by signal"), "{}", cluster.log());
 }
 
-/// Of all statements so many are tried in a group at once, others each time: a group has to empty before the next.
+/// Only one of this many statements is run in a control group, drawn anew each time, because a group has to empty
+/// before the next one.
 const SHARE_IN_GROUPS: u64 = 4;
 
 #[test]
@@ -100,7 +102,7 @@ fn in_a_control_group_without_room_a_function_answers_or_fails_and_the_server_li
         return;
     }
     let mut draw = draws("memory_group");
-    // Pages of shared memory count for the group of whoever touches them first.
+    // Shared memory counts for the group of the first process that touches it.
     let cluster = Cluster::configure().set("shared_buffers", "8MB").start();
     let (database, session) = world(&cluster);
     drop(session);
@@ -108,7 +110,7 @@ fn in_a_control_group_without_room_a_function_answers_or_fails_and_the_server_li
     let started: String = watcher.value("SELECT pg_postmaster_start_time()::text");
     let mut ends = Ends::default();
     for _ in 0..rounds(1) {
-        // Of what stands in a statement PostgreSQL makes copies by itself, of which nobody can ask whether they have room.
+        // PostgreSQL copies the literals of a statement itself, without a check of whether there is room.
         let of_tables =
             WORST.iter().map(|(_, statement)| *statement).filter(|text| !text.contains("repeat("));
         let all = of_tables.filter(|_| draw.u64(0..SHARE_IN_GROUPS) == 0);
@@ -151,7 +153,7 @@ fn what_the_system_does_not_give_is_an_error_that_says_how_much_was_asked_for() 
         assert!(error.message().starts_with("the state of an aggregate needs about "), "{error:?}");
         assert!(error.message().ends_with(" MB, more than the system gives"), "{error:?}");
         assert_eq!(error.hint(), Some("raise that limit, or work on fewer rows or shorter arrays"));
-        // Half of it was held, and is given back.
+        // Half of the memory was in use, and is released.
         session.run("SELECT segrec_gini(g) FROM generate_series(1, 1000) g");
     }
     assert_eq!(session.value::<i32>("SELECT pg_backend_pid()"), pid);
@@ -175,7 +177,7 @@ fn aggregates_hold_what_work_mem_allows_and_a_quarter_of_a_gigabyte() {
         error.hint(),
         Some("raise work_mem, or aggregate fewer rows at once or a sample of them (TABLESAMPLE)")
     );
-    // What the failed statement held counts no longer.
+    // Memory of the failed statement no longer counts.
     session.run("SET work_mem = '500MB'");
     session.run(many);
 }

@@ -1,5 +1,5 @@
-//! The metrics of anybody's lists and rows: their values, against scikit-learn 1.9.1 and by hand, and what
-//! they do with nulls, repeats, empty lists and numbers that are none.
+//! The metrics of arbitrary lists and rows: their values, compared with scikit-learn 1.9.1 and calculations by hand,
+//! and their treatment of nulls, repeated items, empty lists and NaN.
 
 use segrec_engine::evaluation::registry::{METRICS, MeasuredOf};
 use segrec_tests::{Cluster, Session, SqlState};
@@ -48,9 +48,9 @@ fn metrics_of_lists_are_those_of_scikit_learn() {
         ("segrec_ndcg(LIST, RELEVANT)", 0.8395700624665825),
         // label_ranking_average_precision_score(truth, score)
         ("segrec_average_precision(LIST, RELEVANT)", 0.6555555555555556),
-        // By hand: hits at ranks 1 and 3, three could be hit.
+        // By hand: there are hits at ranks 1 and 3, and three were possible.
         ("segrec_average_precision(LIST, RELEVANT, 5)", (1.0 + 2.0 / 3.0) / 3.0),
-        // By hand: at the top two could be hit.
+        // By hand: two were possible at the top.
         ("segrec_average_precision(LIST, RELEVANT, 2)", 0.5),
         ("segrec_hit_rate(LIST, '{3,8}', 5)", 0.0),
         ("segrec_hit_rate(LIST, '{3,8}', 6)", 1.0),
@@ -72,7 +72,7 @@ fn metrics_of_lists_are_those_of_scikit_learn() {
             .replace("'{3,8}'", &uuid("'{3,8}'"));
         expect_value(&mut session, &uuids, expected);
     }
-    // Types that turn into these by themselves.
+    // These types are cast implicitly.
     expect_value(&mut session, "segrec_recall(ARRAY[1, 2], ARRAY[2::smallint, 3])", 0.5);
     expect_value(&mut session, "segrec_recall('{a,b}'::varchar[], '{b,ä}'::varchar[])", 0.5);
 }
@@ -84,7 +84,7 @@ fn nulls_repeats_and_empty_lists() {
     let of_lists = METRICS.iter().filter(|metric| metric.of == MeasuredOf::List);
     for metric in of_lists.filter_map(|metric| metric.function) {
         for nothing in ["NULL::bigint[]", "'{}'::bigint[]", "'{NULL}'::bigint[]"] {
-            // Who has nothing relevant is left out of an average; who was recommended nothing is not.
+            // A user without relevant items is left out of averages, unlike a user without recommendations.
             expect_null(&mut session, &format!("{metric}('{{1,2}}', {nothing}, 5)"));
             expect_value(&mut session, &format!("{metric}({nothing}, '{{1,2}}', 5)"), 0.0);
             expect_value(&mut session, &format!("{metric}({nothing}, '{{1,2}}')"), 0.0);
@@ -103,7 +103,7 @@ fn nulls_repeats_and_empty_lists() {
             assert_eq!(found, expected);
         }
     }
-    // The second 7 has a place and is no second hit.
+    // The second 7 takes up a rank, but is not a second hit.
     expect_value(&mut session, "segrec_precision('{7,7,3}'::bigint[], '{7,3}', 3)", 2.0 / 3.0);
     expect_value(&mut session, "segrec_recall('{7,7,3}'::bigint[], '{7,3}', 2)", 0.5);
     expect_value(
@@ -111,7 +111,7 @@ fn nulls_repeats_and_empty_lists() {
         "segrec_average_precision('{7,7,3}'::bigint[], '{7,3}')",
         (1.0 + 2.0 / 3.0) / 2.0,
     );
-    // A list shorter than k has empty places.
+    // A list shorter than k counts as if its remaining places were misses.
     expect_value(&mut session, "segrec_precision('{7}'::bigint[], '{7,3}', 10)", 0.1);
     expect_value(&mut session, "segrec_precision('{7}'::bigint[], '{7,3}')", 1.0);
 }
@@ -185,7 +185,7 @@ fn figures_of_few_rows_and_of_windows() {
     ] {
         expect_null(&mut session, &format!("{nothing} {rows}"));
     }
-    // A frame goes on from the state before; its result must not change it.
+    // A window frame continues with the state of the row before, so computing a result must not change the state.
     let running = "SELECT segrec_auc(s, s > 2) OVER (ORDER BY s), segrec_gini(s) OVER (ORDER BY s),
                           segrec_mse(s, 0) OVER (ORDER BY s) FROM unnest('{1,2,3,4}'::float8[]) AS s";
     assert_eq!(
@@ -222,7 +222,7 @@ fn metrics_of_lists_are_inlined_and_can_stand_in_an_index() {
     let plan = session.table("EXPLAIN (VERBOSE, COSTS OFF) SELECT segrec_ndcg(shown, bought, 10) FROM lists");
     assert!(plan.contains("list_metric('ndcg'::text, shown, bought, '10'::bigint)"), "{plan}");
     session.run("CREATE INDEX ON lists (segrec_ndcg(shown, bought, 10))");
-    // Whoever may not read the catalog's tables may measure.
+    // A role that may not read the catalog's tables can use metrics.
     session
         .run("CREATE ROLE metrics_reader; GRANT SELECT ON lists TO metrics_reader; SET ROLE metrics_reader");
     assert_eq!(

@@ -1,12 +1,12 @@
-//! Values that a type of the database holds and the engine's does not, ids that no index holds, errors of what is read, and
-//! one form of every value as text.
+//! Values that a type of the database has but the engine's does not, ids that no index contains, errors in data that
+//! are read, and a single text form of each value.
 
 use segrec_tests::{Cluster, Session, SqlState};
 
 const OPTIONS: &str =
     r#"{"algorithm": "popularity", "segmentation": {"method": "none"}, "events": {"on_bad_rows": "skip"}}"#;
 
-/// Events of which one has a weight or a time of the given type and value.
+/// Creates events of which one has a weight or a time of the given type and value.
 fn create(session: &mut Session, name: &str, column: &str, of_type: &str, odd: &str, usual: &str) {
     session.run(&format!(
         "CREATE TABLE {name} AS SELECT u::bigint AS user_id, i::bigint AS item_id, CASE WHEN u = 1 AND i = 1 THEN {odd} ELSE {usual} END::{of_type} AS odd
@@ -41,7 +41,7 @@ fn values_that_cannot_be_cast_are_bad_rows_and_obey_on_bad_rows() {
         let skipped = notices.iter().find(|notice| notice.message().starts_with("skipped")).unwrap();
         assert_eq!(skipped.message(), format!("skipped 1 of 50 rows of \"{name}\""));
         assert_eq!(skipped.detail(), Some(what));
-        // The user's events are read live, the odd one too.
+        // The events of the user are read at once, including the odd one.
         assert_eq!(
             session.value::<i64>(&format!("SELECT count(*) FROM segrec_recommend(1, 5, '{name}')")),
             1,
@@ -54,7 +54,7 @@ fn values_that_cannot_be_cast_are_bad_rows_and_obey_on_bad_rows() {
         assert_eq!(error.code(), &SqlState::DATA_EXCEPTION, "{error:?}");
         assert_eq!(error.detail(), Some(what));
     }
-    // Below the smallest number of float8 is 0, which counts nothing.
+    // A number below the smallest float8 becomes 0, which has no effect.
     create(&mut session, "tiny", "weight_column", "numeric", "1e-400", "1");
     assert_eq!(session.value::<i64>("SELECT events FROM segrec_train('tiny')"), 49);
 }
@@ -140,11 +140,11 @@ fn errors_of_what_is_read_keep_their_context_and_name_the_relation() {
         assert_eq!(error.message(), "invalid input syntax for type bigint: \"twenty\"");
         assert_eq!(error.where_(), Some(format!("{inside}{outside}").as_str()), "{statement}");
     }
-    // What was caught is not said again.
+    // An error that was caught is not reported again.
     session.run(&format!("DO $$ BEGIN PERFORM ({trained}); EXCEPTION WHEN OTHERS THEN END $$"));
     assert_eq!(session.expect_error("SELECT segrec_train('nobody')").where_(), None);
     assert_eq!(session.expect_error("SELECT 1 / 0").where_(), None);
-    // In the background it is a part of the text.
+    // In the background, the context is part of the text.
     session.run("SELECT segrec_train_in_background('m')");
     session.wait_until("SELECT state = 'failed' FROM segrec.jobs");
     let text: String = session.value("SELECT error FROM segrec.jobs");

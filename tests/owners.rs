@@ -1,8 +1,8 @@
-//! Who owns a model: given to another role, and left behind by one that was dropped.
+//! The owner of a model: how a model is given to another role, and what happens if its owner is dropped.
 
 use segrec_tests::{Cluster, Database, Session, SqlState, planted};
 
-/// A database whose model `m` belongs to `NAME_owner`, with a role `NAME_other`.
+/// Returns a database whose model `m` belongs to `NAME_owner`, with a role `NAME_other`.
 fn owned(name: &str) -> (Database<'static>, [Session; 3]) {
     let database = Cluster::shared().database(name);
     let mut admin = database.connect();
@@ -48,7 +48,7 @@ fn what_a_dropped_role_owned_belongs_to_the_owner_of_the_catalog_also_after_a_re
     admin.run("REVOKE ALL ON events FROM owners_dropped_owner; DROP ROLE owners_dropped_owner");
     assert_eq!(admin.table("SELECT model, owner FROM segrec.models"), "m|postgres");
     assert_eq!(other.table("SELECT model FROM segrec.models"), "");
-    // In a dump a number would be left of the role, which may be that of another one where it is restored.
+    // A dump would contain only the oid of the role, which may belong to another role where it is restored.
     let dump = database.program("pg_dump").output().unwrap();
     let restored = Cluster::shared().empty_database("owners_dropped_restored");
     let printed = restored.psql(&String::from_utf8(dump.stdout).unwrap());

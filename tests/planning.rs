@@ -1,4 +1,5 @@
-//! What the planner knows of the functions: rows, and that they run beside tables and in parallel workers.
+//! What the planner knows about the functions: the number of rows, and that they can run with tables and in parallel
+//! workers.
 
 use segrec_tests::{Cluster, Database, Session, planted};
 use serde_json::Value;
@@ -10,7 +11,7 @@ fn trained(name: &str) -> (Database<'static>, Session) {
     (database, session)
 }
 
-/// The plan of a query, from its topmost node.
+/// Returns the plan of a query, from its top node.
 fn plan(session: &mut Session, query: &str) -> Value {
     let explained: Value = session.value(&format!("EXPLAIN (FORMAT JSON) {query}"));
     explained[0]["Plan"].clone()
@@ -38,7 +39,7 @@ fn the_planner_expects_n_rows_of_whatever_returns_n() {
         ("segrec_similar_items(1::bigint, 8)", 8),
         ("segrec_similar_items(md5('')::uuid)", 10),
         ("segrec_similar_items('1', n => 9)", 9),
-        // What is not known while planning, and what is an error or nothing when it runs.
+        // The argument is unknown at planning time, or the call fails or returns nothing when it runs.
         ("segrec_recommend(1, (SELECT 3))", 10),
         ("segrec_recommend(1, NULL)", 10),
         ("segrec_recommend(1, -1)", 10),
@@ -92,7 +93,7 @@ fn parallel_workers_give_the_same_rows_for_whoever_asks() {
     let query = "SELECT users.user_id, list.*, segrec_predict(user_id, 7), segrec_segment_of(user_id)
                  FROM users, LATERAL segrec_recommend(user_id, 5) AS list ORDER BY 1, 2";
     for role in ["postgres", "planning_guest"] {
-        // Workers first: they load the version before any session has.
+        // Workers come first, so that they load the version before any session has.
         session.run(&format!("SET ROLE {role}; SET {force} = on; SET max_parallel_workers_per_gather = 2"));
         let forced = plan(&mut session, query).to_string();
         assert!(forced.contains("\"Gather"), "{forced}");

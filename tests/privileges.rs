@@ -1,9 +1,9 @@
-//! Who may do what, and who sees what.
+//! The privileges that each operation and each view requires.
 
 use segrec_tests::{Cluster, Session, SqlState, planted};
 
-/// A database whose model belongs to the role `NAME_owner`; `NAME_reader` may read the events,
-/// `NAME_stranger` may not.
+/// Returns a database whose model belongs to the role `NAME_owner`. `NAME_reader` may read the events, `NAME_stranger`
+/// may not.
 fn shared_model(name: &str) -> (segrec_tests::Database<'static>, [Session; 3]) {
     let database = Cluster::shared().database(name);
     let mut admin = database.connect();
@@ -117,7 +117,7 @@ fn row_level_security_of_the_caller_holds() {
         "ALTER TABLE events ENABLE ROW LEVEL SECURITY;
          CREATE POLICY own ON events USING (user_id = current_setting('app.me')::bigint)",
     );
-    // Whoever sees only some rows may not see what was learned from all.
+    // A role that sees only some rows may not see what was learned from all of them.
     reader.run("SET app.me = '1'");
     let error = reader.expect_error("SELECT segrec_recommend(1, model => 'm')");
     assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
@@ -206,7 +206,7 @@ fn who_may_not_use_the_schema_of_the_events_knows_nothing_of_the_model() {
 fn what_an_error_said_is_shown_to_who_may_train_only() {
     let (database, [mut owner, mut reader, _]) = shared_model("privileges_errors");
     let mut admin = database.connect();
-    // Whatever could be in a message, in every place that keeps one.
+    // Inserts what messages might contain into every column that stores one.
     admin.run(
         "INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, reason, options)
              SELECT model_id, 2, 'failed', now(), 'the card of Smith', '{}' FROM segrec_catalog.models;

@@ -1,8 +1,8 @@
-//! A publication of all tables: whatever happens to models happens as without it, and a subscriber has it.
+//! A publication of all tables does not change what happens to models, and is followed by a subscriber.
 
 use segrec_tests::{Cluster, Session, planted};
 
-/// Models with users, items, times and labels, so that every table has rows.
+/// Creates models with users, items, times and labels, so that every table has rows.
 fn create(session: &mut Session) {
     planted::create(session);
     session.run(
@@ -13,7 +13,7 @@ fn create(session: &mut Session) {
     );
 }
 
-/// Every verb that changes rows of the catalog.
+/// The statements that change rows of the catalog.
 const VERBS: &[&str] = &[
     r#"SELECT segrec_create_model('m', 'events', time_column => 'at', users => 'people', users_key => 'id', options =>
         '{"algorithm": "auto", "als": {"factors": 4}, "segmentation": {"on": "attributes", "method": "hierarchical", "segments": 3}, "keep_versions": 1}')"#,
@@ -65,7 +65,7 @@ fn with_a_publication_of_all_tables_every_verb_does_what_it_does_and_a_subscribe
         session
             .wait_until("SELECT NOT EXISTS (SELECT FROM segrec.jobs WHERE state IN ('waiting', 'running'))");
     }
-    // A subscriber in another cluster: the extension and the tables that models read are there before.
+    // The subscriber is another cluster, in which the extension and the tables that models read already exist.
     let other = Cluster::start();
     let subscriber = other.database("publications_there");
     let mut there = subscriber.connect();
@@ -88,7 +88,7 @@ fn with_a_publication_of_all_tables_every_verb_does_what_it_does_and_a_subscribe
         questions.map(|question| there.table(question)),
         questions.map(|question| session.table(question))
     );
-    // And it follows.
+    // Later changes are replicated too.
     session.run("SELECT segrec_train('m', 'always'); SELECT segrec_forget_user('m', 18)");
     let deployed = "SELECT deployed_version FROM segrec.models";
     let now = session.table(deployed);

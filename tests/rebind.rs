@@ -1,10 +1,10 @@
-//! `segrec_rebind`, and what loaders do under a model: tables that are swapped, recreated and renamed.
+//! `segrec_rebind`, and how models cope with loads that swap, recreate or rename their tables.
 
 use segrec_tests::{Cluster, Database, Session, SqlState};
 
 const LIST: &str = "SELECT string_agg(item_id::text, ' ' ORDER BY rank) FROM segrec_recommend(1, 5, 'shop')";
 
-/// A model of events, users and items, trained and labelled.
+/// Creates a model of events, users and items, trained and labelled.
 fn create(database: &Database<'_>) -> Session {
     let mut session = database.connect();
     session.run(
@@ -97,7 +97,7 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
             .table("SELECT events, users, items, users_key FROM segrec_catalog.models WHERE name = 'shop'"),
         before
     );
-    // Only the owner may, and reads as the owner.
+    // Only the owner may call it, and the relation is read with the owner's rights.
     let mut stranger = database.connect_as("rebind_stranger");
     let error = stranger.expect_error("SELECT segrec_rebind('shop', events => 'bare')");
     assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{error:?}");
@@ -129,7 +129,7 @@ fn a_swapped_table_is_told_of_in_a_training_and_the_notice_is_the_way_out() {
     let error = session.expect_error("SELECT segrec_train('shop')");
     assert_eq!(error.code(), &SqlState::UNDEFINED_TABLE);
     assert_eq!(error.hint(), Some("to read that one, run segrec_rebind('shop', events => 'public.buys')"));
-    // Lists are those of the training meanwhile, and one WARNING says so.
+    // Meanwhile lists are those of the training, and a single WARNING says so.
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(1, 5, 'shop')"), 5);
     let warnings = session.notices();
     assert_eq!(
@@ -161,7 +161,7 @@ fn a_materialized_view_without_rows_and_a_view_made_anew_are_answered_as_of_the_
         assert_eq!(session.value::<i64>(&count), 3, "{model}");
         assert_eq!(other.value::<i64>(&count), 3, "{model}");
     }
-    // What is gone is no relation that another has the name of.
+    // A dropped relation is not replaced by another of the same name.
     session.notices();
     session.expect_error("SELECT segrec_train('view')");
     assert!(session.notices().iter().all(|notice| !notice.message().contains("reads its events from")));

@@ -1,4 +1,4 @@
-//! `segrec_recommend` and its relatives: what comes, what never comes, for whom.
+//! `segrec_recommend` and related functions: which items are recommended to which users, and which never are.
 
 use segrec_tests::{Cluster, Session, SqlState, planted};
 
@@ -16,7 +16,7 @@ fn recommend_follows_the_planted_taste() {
         "SELECT avg((r.item_id % 4 = u % 4)::int)::float8
          FROM generate_series(0::bigint, 599, 7) u, segrec_recommend(u, 5) r",
     );
-    // A quarter would be chance. A user has seven items on average, and some have one or two.
+    // A quarter would be expected by chance. A user has seven items on average, and some have one or two.
     assert!(share > 0.9, "{share}");
 }
 
@@ -247,7 +247,7 @@ fn models_that_cannot_answer_leave_calls_without_a_name_alone() {
         }
         session.run("SELECT segrec_segment_of(1), segrec_predict(1, 2)");
     }
-    // Segments are what both have now, and lists still one alone.
+    // Now both models have segments, but still only one has lists.
     session.run("SELECT segrec_train('people')");
     for session in [&mut session, &mut database.connect()] {
         assert_eq!(session.table("SELECT * FROM segrec_recommend(1)"), list);
@@ -279,7 +279,7 @@ fn a_filter_that_matches_nothing_gives_nothing() {
         ("'[2:2]={NULL}'", 0),
         ("(SELECT array_agg(item_id) FROM events WHERE false)", 0),
         ("ARRAY(SELECT item_id FROM events WHERE false)", 0),
-        // The default.
+        // This is the default value.
         ("'[0:0]={NULL}'", 3),
     ] {
         for call in [
@@ -303,7 +303,7 @@ fn a_filter_that_matches_nothing_gives_nothing() {
     {
         assert_eq!(session.value::<i64>(&format!("SELECT count(*) FROM {call}")), 3, "{call}");
     }
-    // From a row of a table the default is a value like another.
+    // If it is read from a row of a table, the default value is treated like any other.
     session.run("CREATE TABLE filters AS SELECT '[0:0]={NULL}'::bigint[] AS filter");
     assert_eq!(
         session.value::<i64>("SELECT count(*) FROM filters, segrec_recommend(8, 3, candidates => filter)"),
@@ -337,7 +337,7 @@ fn a_model_dropped_by_another_session_is_gone_at_the_next_call() {
     let error = session.expect_error("SELECT segrec_recommend(1, model => 'planted')");
     assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
     assert_eq!(error.message(), "model \"planted\" does not exist");
-    // And one of the same name afterwards is another model.
+    // A new model of the same name is another model.
     session
         .run(&format!("SELECT segrec_create_model('planted', 'events', options => '{}')", planted::OPTIONS));
     assert_eq!(

@@ -1,4 +1,5 @@
-//! docs/reference.md says what the catalog says: signatures, views. `INSTA_UPDATE=always` rewrites the tables of views.
+//! Compares the signatures and views in docs/reference.md with the catalog. `INSTA_UPDATE=always` rewrites the tables
+//! of views.
 
 use segrec_tests::{Cluster, document, repository};
 use std::collections::BTreeSet;

@@ -1,9 +1,9 @@
-//! What goes: old versions after a training, what is stored of a user, what roles leave behind.
+//! Removal: of old versions after a training, of the stored data of a user, and of what roles leave behind.
 
 use segrec_tests::{Cluster, Session, SqlState, planted};
 use std::time::Duration;
 
-/// Whether a session drops something.
+/// Whether a session is executing a drop.
 const DROPPING: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity
     WHERE query LIKE 'SELECT segrec_drop%' AND state = 'active' AND datname = current_database())";
 
@@ -11,7 +11,7 @@ fn versions(session: &mut Session) -> String {
     session.table("SELECT string_agg(version::text, ' ' ORDER BY version) FROM segrec.versions")
 }
 
-/// The versions that have rows, of every kind the same.
+/// Returns the number of versions that have rows, which must be the same in each table.
 fn stored(session: &mut Session) -> i64 {
     let counts = session.column::<i64>(
         "SELECT count(DISTINCT version_id) FROM segrec_catalog.version_users
@@ -37,7 +37,7 @@ fn a_training_leaves_the_newest_versions_the_deployed_one_and_the_one_to_roll_ba
     for _ in 0..3 {
         session.run("SELECT segrec_train('planted', 'never')");
     }
-    // 2 answers, 1 is where a rollback goes, 4 and 5 are the newest.
+    // Version 2 is deployed, 1 is the target of a rollback, and 4 and 5 are the newest.
     assert_eq!(versions(&mut session), "1 2 4 5");
     assert_eq!(stored(&mut session), 4);
     session.run("SELECT * FROM segrec_recommend(3)");
@@ -64,7 +64,7 @@ fn how_many_versions_are_kept_is_no_part_of_a_recipe() {
     session.run(
         r#"SELECT segrec_alter_model('planted', '{"keep_versions": 1}'); SELECT segrec_train('planted')"#,
     );
-    // Another recipe would have been measured beside the new one: "not worse than with the options of …".
+    // A version with other options would have been compared with the new one: "not worse than with the options of …".
     let reason: String = session.value("SELECT reason FROM segrec.versions WHERE version = 2");
     assert!(reason.starts_with("ndcg@20 holds: "), "{reason}");
     for wrong in ["0", "1.5", "\"all\""] {
@@ -86,7 +86,7 @@ fn trainings_and_drops_wait_for_no_reader_and_readers_go_on_with_what_they_began
         "SELECT segrec_segment_of(3::bigint)",
         "SELECT * FROM segrec_recommend_all('planted', 3)",
     ];
-    // One has read already, the other only has begun.
+    // One session has already read, and the other has only begun.
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1";
     reader.run(begin);
     let before = questions.map(|question| reader.table(question));
@@ -132,7 +132,7 @@ fn a_drop_that_waits_for_a_deployment_is_refused_once_its_version_answers() {
         dropping.join().unwrap();
     });
     assert_eq!(deployer.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 10)"), 10);
-    // And the other way round: what is being dropped is not deployed.
+    // Conversely, a version that is being dropped cannot be deployed.
     let mut session = database.connect();
     session.run("BEGIN; SELECT segrec_drop_version('planted', 2)");
     std::thread::scope(|scope| {
@@ -162,7 +162,7 @@ fn a_drop_that_waits_is_cancelled() {
     session.run("SELECT segrec_drop_version('planted', 1)");
 }
 
-/// The tables of the catalog whose rows belong to a model, and how many rows each has.
+/// Returns the catalog's tables whose rows belong to a model, with their numbers of rows.
 fn of_models(session: &mut Session) -> Vec<(String, i64)> {
     let tables: Vec<String> = session.column(
         "SELECT DISTINCT attrelid::regclass::text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
@@ -201,7 +201,7 @@ fn a_model_that_is_dropped_leaves_no_row_in_any_table() {
     );
     let tables = of_models(&mut session);
     assert!(tables.len() >= 27 && tables.iter().all(|(_, rows)| *rows > 0), "{tables:?}");
-    // Another model keeps all of its own.
+    // Another model keeps all of its rows.
     session.run(
         r#"SELECT segrec_create_model('other', 'events', options => '{"algorithm": "popularity"}'); SELECT segrec_train('other')"#,
     );
@@ -222,7 +222,7 @@ fn a_model_that_is_dropped_leaves_no_row_in_any_table() {
     session.run("DROP ROLE removal_all_role");
 }
 
-/// Everything in the catalog that holds an id, as text: rows, and what the planner knows of columns.
+/// Returns everything in the catalog that contains an id, as text: rows, and the planner's statistics of columns.
 fn traces(session: &mut Session, id: &str) -> Vec<String> {
     let tables: Vec<String> = session.column(
         "SELECT oid::regclass::text FROM pg_class
@@ -244,7 +244,7 @@ fn a_forgotten_user_is_in_no_table_and_no_statistics_and_answered_like_anybody_u
     let database = Cluster::shared().database("removal_forget");
     let (mut session, mut other) = (database.connect(), database.connect());
     planted::create(&mut session);
-    // Without an index nothing is live: what is answered is what is stored.
+    // Without an index no events are read when serving, so answers are those of the training.
     session.run(&format!(
         "CREATE TABLE named AS SELECT 'person' || user_id AS user_id, item_id FROM events;
          SELECT segrec_create_model('m', 'named', options => '{}');
@@ -265,13 +265,13 @@ fn a_forgotten_user_is_in_no_table_and_no_statistics_and_answered_like_anybody_u
     assert!(!other.table(&list).contains("popular"));
     let everybody: i64 = other.value("SELECT count(DISTINCT user_id) FROM segrec_recommend_all('m', 1)");
     let forget = format!("SELECT * FROM segrec_forget_user('m', '{id}')");
-    // What is not committed has not happened, and what was begun before goes on.
+    // Uncommitted changes have no effect, and statements that began before continue.
     session.run("BEGIN");
     assert_eq!(session.table(&forget), "segment_members|2\nsegment_history|1");
     assert!(!other.table(&list).contains("popular"));
     session.run("COMMIT");
     assert_eq!(traces(&mut session, id), Vec::<String>::new());
-    // A session that has served the user does so no more.
+    // A session that has served the user no longer does.
     let stranger = "SELECT item_id, source FROM segrec_recommend('nobody at all', 20)";
     assert_eq!(other.table(&list), other.table(stranger));
     assert_eq!(other.table(&format!("SELECT segrec_segment_of('{id}')")), "∅");
@@ -291,7 +291,7 @@ fn a_forgotten_user_is_in_no_table_and_no_statistics_and_answered_like_anybody_u
     assert_eq!(now, everybody - 1);
     other.run("SELECT segrec_evaluate('m'); SELECT segrec_recommend_segment(1)");
     assert_eq!(session.table(&forget), "segment_members|0\nsegment_history|0");
-    // The events are the caller's: they bring the user back.
+    // Events belong to the caller, and bring the user back.
     session.run("SELECT segrec_train('m', 'always')");
     assert!(!other.table(&list).contains("popular"));
     session.run(&format!("DELETE FROM named WHERE user_id = '{id}'"));
@@ -327,7 +327,7 @@ fn lists_of_all_go_on_where_thousands_of_neighbouring_users_were_forgotten() {
                '{"algorithm": "popularity", "segmentation": {"method": "none"}}');
            SELECT segrec_train('wide')"#,
     );
-    // The users of places 100 to 8900.
+    // The rows of users in a range of places are removed; every hundredth of these users is forgotten.
     session.run(
         "SELECT segrec_forget_user('wide', user_id) FROM segrec_catalog.version_users WHERE place BETWEEN 4000 AND 8300 AND place % 100 = 0;
          DELETE FROM segrec_catalog.version_users WHERE place BETWEEN 4000 AND 8300",
@@ -409,7 +409,7 @@ fn a_forgotten_user_is_no_example_any_more_where_neighbours_vote() {
     assert_eq!(database.connect().table(label), "old");
     session.run("SELECT segrec_forget_user('people', 1)");
     assert_eq!(database.connect().table(label), "young");
-    // Without examples nothing is told any more.
+    // Without labelled examples no user can be classified any more.
     session.run("SELECT segrec_forget_user('people', user_id) FROM people WHERE label IS NOT NULL");
     let error = database.connect().expect_error(label);
     assert_eq!(error.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);

@@ -1,4 +1,4 @@
-//! A replica answers while the primary trains, and trains once it is promoted.
+//! A replica serves while the primary trains, and can train once it is promoted.
 
 use segrec_tests::{Cluster, planted, rounds};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ fn a_replica_answers_during_retrains_and_trains_once_promoted() {
     let database = primary.database("replica_retrains");
     let mut writer = database.connect();
     planted::create_and_train(&mut writer);
-    // Versions are dropped as often as may be: all but the deployed one and that before.
+    // Versions are dropped as often as possible: only the deployed one and its predecessor are kept.
     writer.run(r#"SELECT segrec_alter_model('planted', '{"keep_versions": 1}')"#);
     let replica = primary.replica();
     replica.wait_for(&primary);
@@ -44,7 +44,7 @@ fn a_replica_answers_during_retrains_and_trains_once_promoted() {
                 if read % 50 == 0 {
                     session.table("SELECT segment, users FROM segrec.segments");
                 }
-                // Views in any order, in statements that are planned anew and in one that is not.
+                // Views are read in any order, by statements that are planned again each time and by one that is not.
                 match read % 8 {
                     0 => drop(session.table("SELECT count(*) FROM segrec.item_factors")),
                     2 => drop(session.table("SELECT count(*) FROM segrec.user_factors, (SELECT FROM segrec.segment_items LIMIT 1) one")),

@@ -1,10 +1,10 @@
-//! Restores in every order that `pg_restore` has: by several jobs, in sections, definitions and data apart, and by the
-//! owner of a database. Nothing is refused and nothing is lost.
+//! Restores in every order that `pg_restore` supports: by parallel jobs, in sections, definitions and data separately,
+//! and by the owner of a database. Nothing fails and nothing is lost.
 
 use segrec_tests::{Cluster, Database, Session, planted};
 use std::path::{Path, PathBuf};
 
-/// Two models with all that belongs to models, and what was made of their answers.
+/// Creates two models with rows in every table of models, and relations made from their answers.
 fn create(session: &mut Session) {
     planted::create_and_train(session);
     session.run(
@@ -20,7 +20,7 @@ fn create(session: &mut Session) {
     session.run("CALL segrec_run_schedule('planted', 1000000)");
 }
 
-/// The rows of every table of the catalog and of the materialized view, and what is answered.
+/// Returns the rows of each table of the catalog and of the materialized view, and the answers of functions.
 fn everything(session: &mut Session) -> Vec<String> {
     session.run("SET extra_float_digits = 3");
     let tables: Vec<String> = session.column(
@@ -49,13 +49,13 @@ fn run(database: &Database<'_>, program: &str, arguments: &[&str], file: &Path, 
     };
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    // Before 15 the schema public is the bootstrap superuser's, and what is granted on it is in every dump.
+    // Before PostgreSQL 15 the schema public belongs to the bootstrap superuser, and grants on it are in every dump.
     let ours: Vec<&str> =
         said.lines().filter(|line| !line.ends_with("no privileges were granted for \"public\"")).collect();
     assert!(output.status.success() && ours.is_empty(), "{program} {arguments:?}: {said}");
 }
 
-/// A file for a dump that goes with the cluster.
+/// Returns the path of a dump that is removed with the cluster.
 fn file(cluster: &Cluster, name: &str) -> PathBuf {
     cluster.data().join("..").join(name)
 }
@@ -83,11 +83,11 @@ fn a_restore_by_several_jobs_or_in_parts_brings_everything_back() {
         }
         let mut session = restored.connect();
         if steps[0] == ["--schema-only"] {
-            // PostgreSQL fills it with the definitions, when there is nothing to fill it with.
+            // PostgreSQL refreshes it while restoring the definitions, when there are no data yet.
             session.run("REFRESH MATERIALIZED VIEW lists");
         }
         assert_eq!(everything(&mut session), before, "{steps:?}");
-        // It goes on from there, with keys that nobody has.
+        // Training continues, with keys that are not in use.
         session.run("SELECT segrec_train('planted', 'always'); SELECT segrec_train('people')");
         session.run(
             "SELECT segrec_label_segment('people', 1, 'first'); SELECT segrec_drop_version('planted', 1)",
@@ -112,7 +112,7 @@ fn the_owner_of_a_database_restores_with_the_rights_that_operations_names() {
     create(&mut owner);
     let before = everything(&mut admin);
     let dump = file(&cluster, "owned.dump");
-    // Without any right to the catalog: everything but models.
+    // Without any right to the catalog, everything except models is dumped.
     run(
         &database,
         "pg_dump",
@@ -124,7 +124,7 @@ fn the_owner_of_a_database_restores_with_the_rights_that_operations_names() {
     let mut there = target.connect();
     assert_eq!(there.table("SELECT count(*) FROM segrec.models"), "0");
     there.run("DROP EXTENSION pg_segrec CASCADE; DROP TABLE events, people");
-    // With them for the time of the dump, and of the restore.
+    // The owner is given the rights for the time of the dump and the restore.
     admin.run("GRANT pg_read_all_data TO shop_owner");
     run(&database, "pg_dump", &["--format=custom"], &dump, "shop_owner");
     admin.run("REVOKE pg_read_all_data FROM shop_owner");

@@ -1,10 +1,10 @@
-//! As whom something runs: at the commit of a job too, whatever role its session had, and never as whoever maintains a
-//! table.
+//! The role as which code runs: that of the owner even at the commit of a job, whatever role its session had, and never
+//! that of the role which maintains a table.
 
 use segrec_tests::{Cluster, Database, Session, SqlState, planted};
 
-/// A database in which `NAME_owner` has a schema `own` with events and a model `m` on a view of them, which writes down at
-/// every chance as whom it runs.
+/// Returns a database in which `NAME_owner` has a schema `own` with events and a model `m` on a view of them, whose
+/// functions record the role as which they run.
 fn trapped(name: &str, login: &str) -> (Database<'static>, Session) {
     trapped_on(Cluster::shared(), name, login)
 }
@@ -39,7 +39,7 @@ fn trapped_on<'a>(cluster: &'a Cluster, name: &str, login: &str) -> (Database<'a
     (database, superuser)
 }
 
-/// Starts a job as the owner, by a superuser who has taken that role, and gives what was written down of it.
+/// Starts a job as the owner, from a superuser's session after SET ROLE, and returns the roles that were recorded.
 #[track_caller]
 fn sprung_in_a_job(name: &str, superuser: &mut Session) -> String {
     superuser.run(&format!("SET ROLE {name}_owner"));
@@ -105,7 +105,7 @@ fn a_job_that_is_done_by_the_process_that_starts_jobs_is_that_roles_and_nobody_e
     let cluster = Cluster::configure().set("max_worker_processes", "1").start();
     let (database, mut superuser) = trapped_on(&cluster, "roles_queued", "LOGIN");
     superuser.run("SET ROLE roles_queued_owner; SELECT segrec_train_in_background('m'); RESET ROLE");
-    // Now there is one process, which is that which starts jobs.
+    // There is only one process left, which is the one that starts jobs.
     cluster.append_settings(&[("max_worker_processes", "2")]);
     cluster.restart();
     let mut superuser = database.connect();
@@ -114,7 +114,7 @@ fn a_job_that_is_done_by_the_process_that_starts_jobs_is_that_roles_and_nobody_e
     superuser.wait_until("SELECT state = 'finished' FROM segrec.jobs WHERE model = 'm'");
     let sprung = superuser.table("SELECT DISTINCT what, as_role, as_session FROM own.sprung ORDER BY 1");
     assert_eq!(sprung, all_as("roles_queued_owner"));
-    // What the role's functions ran in takes up nobody else's job.
+    // The process in which the role's functions ran takes no other role's job.
     superuser.wait_until(
         "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'pg_segrec training')",
     );
@@ -179,7 +179,7 @@ fn functions_that_run_for_whoever_maintains_a_table_change_train_and_measure_no_
         }
     }
     assert_eq!(superuser.table("SELECT model, version FROM segrec.versions ORDER BY 1"), "m|1\nplanted|1");
-    // To be answered is no change.
+    // Answering is not a change.
     owner.run(
         "CREATE OR REPLACE FUNCTION own.indexed(int) RETURNS int IMMUTABLE LANGUAGE sql AS
              'SELECT count(*)::int FROM public.segrec_recommend(3::bigint, 5, ''m'')'",

@@ -1,15 +1,15 @@
-//! `segrec_schedule` and `segrec_run_schedule`: when models are trained by themselves, and what is written down of it.
+//! `segrec_schedule` and `segrec_run_schedule`: when models are trained automatically, and what is recorded of it.
 
 use segrec_tests::{Cluster, Session, SqlState, planted};
 use std::time::Duration;
 
-/// A model `m` that is not trained.
+/// Creates a model `m` that is not trained.
 fn create(session: &mut Session) {
     planted::create(session);
     session.run(&format!("SELECT segrec_create_model('m', 'events', options => '{}')", planted::OPTIONS));
 }
 
-/// A schedule as it is where pg_cron has made the job 7.
+/// Inserts a schedule as if pg_cron had created its job 7.
 fn pretend(session: &mut Session, min_new_events: i64) {
     session.run(&format!(
         "INSERT INTO segrec_catalog.schedules (model_id, cron, min_new_events, role, job)
@@ -227,7 +227,7 @@ fn schedules_are_seen_and_changed_only_by_those_who_may() {
         let error = stranger.expect_error(call);
         assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT, "{call}");
     }
-    // Who may not train the model writes no run down either.
+    // A role that may not train the model cannot record a run of it either.
     user.run("SELECT segrec_catalog.record_failure('m', 'made up')");
     stranger.run("SELECT segrec_catalog.record_failure('m', 'made up')");
     assert_eq!(admin.table(RUNS), "trained|∅|1|∅");
@@ -243,7 +243,7 @@ fn a_job_that_was_left_over_trains_nothing_of_another_role() {
         "CREATE ROLE schedules_before LOGIN; GRANT SELECT ON events TO schedules_before;
          SELECT segrec_grant('m', 'schedules_before', 'train')",
     );
-    // The role made a job for an earlier model of that name, say, and pg_cron goes on calling it.
+    // Such a role may have created a job for an earlier model of that name, which pg_cron still calls.
     let mut before = database.connect_as("schedules_before");
     before.run("CALL segrec_run_schedule('m')");
     assert!(
@@ -252,7 +252,7 @@ fn a_job_that_was_left_over_trains_nothing_of_another_role() {
             .starts_with("model \"m\" was not trained: its schedule is that of role"),
     );
     assert_eq!(admin.table(RUNS), "");
-    // The schedule's own role trains, and so does who says how many events it takes.
+    // The role of the schedule trains, and so does a caller that gives the number of events.
     admin.run("CALL segrec_run_schedule('m')");
     before.run("CALL segrec_run_schedule('m', 0)");
     assert_eq!(admin.value::<i64>("SELECT count(*) FROM segrec.schedule_runs WHERE outcome = 'trained'"), 2);
@@ -262,7 +262,7 @@ fn a_job_that_was_left_over_trains_nothing_of_another_role() {
 fn the_next_run_is_told_by_the_expression() {
     let database = Cluster::shared().database("schedules_next");
     let mut session = database.connect();
-    // Saturday, the 28th of February 2026, 12:34:56.
+    // The moment is Saturday, 28 February 2026, 12:34:56.
     for (cron, next) in [
         ("* * * * *", "2026-02-28 12:35:00"),
         ("34 12 * * *", "2026-03-01 12:34:00"),
@@ -272,7 +272,7 @@ fn the_next_run_is_told_by_the_expression() {
         ("30 4 $ * *", "2026-03-31 04:30:00"),
         ("0 9 * * mon-fri", "2026-03-02 09:00:00"),
         ("0 9 * * 7", "2026-03-01 09:00:00"),
-        // A day of the month or of the week.
+        // The day matches if either the day of the month or the day of the week does.
         ("0 0 15 * 1", "2026-03-02 00:00:00"),
         ("30 seconds", "2026-02-28 12:35:26"),
         ("0 0 31 2 *", "∅"),
@@ -352,7 +352,7 @@ fn pg_cron_runs_a_schedule_as_the_role_that_made_it() {
         keeper.table("SELECT job_message FROM segrec.schedules")
     );
     assert_eq!(keeper.table("SELECT deployed_version FROM segrec.models"), "1");
-    // The details of a job are its owner's.
+    // The details of a job are visible only to its owner.
     assert_eq!(other.table("SELECT last_outcome, job_status FROM segrec.schedules"), "trained|∅");
 
     other.run("SELECT segrec_unschedule('m')");

@@ -1,9 +1,10 @@
-//! What nobody is to find or to reach by a detour: what others were given, what was forgotten, where others' data lie.
+//! Data that must not be visible or reachable indirectly: other users' data, forgotten users, and where the data of
+//! others are stored.
 
 use segrec_tests::{Cluster, Database, Session, SqlState, planted};
 use std::fs;
 
-/// The names of our files in the folder of temporary files.
+/// Returns the names of our files in the folder of temporary files.
 fn files(cluster: &Cluster) -> Vec<String> {
     let entries = fs::read_dir(cluster.data().join("base/pgsql_tmp")).into_iter().flatten();
     entries
@@ -16,7 +17,7 @@ fn oid(database: &Database<'_>) -> String {
     database.connect().table("SELECT oid FROM pg_database WHERE datname = current_database()")
 }
 
-/// Whether a file is one of that database.
+/// Whether a file belongs to the given database.
 fn is_of(name: &str, database: &str) -> bool {
     name.split('.').nth(1) == Some(database)
 }
@@ -55,7 +56,7 @@ fn an_export_is_whole_and_as_its_statement_saw_it() {
         "SELECT part, count(*), count(DISTINCT content) FROM segrec_export('m') GROUP BY part ORDER BY part";
     let whole = session.table(parts);
     assert!(whole.contains("user|5000|5000") && whole.contains("version|1|1"), "{whole}");
-    // Somebody is forgotten while it goes on.
+    // A user is forgotten during the export.
     session.run(
         "BEGIN; DECLARE rows CURSOR FOR SELECT part, content FROM segrec_export('m'); FETCH 10 FROM rows",
     );
@@ -79,7 +80,7 @@ fn no_statistics_and_no_error_name_who_was_forgotten() {
            CREATE INDEX ON segrec_catalog.version_users (lower(user_id));
            CREATE STATISTICS segrec_catalog.extended (mcv) ON user_id, segment FROM segrec_catalog.version_users"#,
     );
-    // Somebody has errors that hold values of rows, and another model has the same.
+    // The forgotten user's model has errors that contain values of rows, and another model has the same ones.
     session.run(
         "SELECT segrec_create_model('other', 'events');
          INSERT INTO segrec_catalog.jobs (job, model_id, role, pid, state, error)
@@ -113,7 +114,7 @@ fn no_statistics_and_no_error_name_who_was_forgotten() {
         format!("job|m|{gone}\njob|m|row (user 18, x)\nrun|m|{gone}\ntrial|m|{gone}\nversion|m|{gone}")
     );
     assert!(!session.table(&format!("SELECT * FROM ({errors}) e WHERE name = 'other'")).contains(gone));
-    // The last user of all leaves nothing either.
+    // Forgetting the last user leaves nothing either.
     session
         .run("SELECT segrec_forget_user('m', user_id) FROM (SELECT DISTINCT user_id FROM events) u; ANALYZE");
     let left = "SELECT count(*) FROM pg_stats WHERE schemaname = 'segrec_catalog' AND attname = 'user_id'";
@@ -159,7 +160,7 @@ fn versions_lie_where_the_owner_of_the_catalog_put_their_tables() {
     assert_eq!(admin.table(within), "0|∅");
     admin.run("ALTER TABLE segrec_catalog.version_users SET TABLESPACE secrets_chosen");
     filler.run("SELECT segrec_train('m')");
-    // The table, and what is long in it with its index.
+    // These are the table, and its TOAST table with an index.
     assert_eq!(admin.table(within), "2|secrets_chosen");
     assert_eq!(filler.table("SHOW default_tablespace"), "secrets_forbidden");
 }
@@ -203,7 +204,7 @@ fn files_of_dropped_databases_and_installations_go() {
     let kept = oid(&other);
     let found = files(&cluster);
     assert!(found.len() == 2 && found.iter().all(|name| is_of(name, &kept)), "{found:?}");
-    // Nor do those of an installation that is gone stay when the next one begins.
+    // The files of a dropped installation are removed when the next one begins.
     left.run("DROP EXTENSION pg_segrec CASCADE; CREATE EXTENSION pg_segrec; DROP TABLE events");
     planted::create_and_train(&mut left);
     left.run("SELECT segrec_recommend(3)");

@@ -1,10 +1,10 @@
-//! Segments of any users: every method through SQL, ids that stay, labels, history, profiles, and
-//! classification without a training.
+//! Segments of any users: every method through SQL, ids that persist, labels, history, profiles, and classification
+//! without a training.
 
 use segrec_tests::{Cluster, Session, SqlState, planted};
 
-/// 900 customers in three planted groups of sizes 450, 270 and 180, with a column of every kind: their age,
-/// spending, country, newsletter and date of joining depend on the group; the last column is the answer.
+/// 900 customers in three planted groups of sizes 450, 270 and 180, with a column of each kind: their age, spending,
+/// country, newsletter and date of joining depend on the group, which is in the last column.
 const CUSTOMERS: &str = "
     CREATE TABLE customers AS
     SELECT id AS user_id,
@@ -25,7 +25,7 @@ const CUSTOMERS: &str = "
     ALTER TABLE customers ADD PRIMARY KEY (user_id);
     CREATE VIEW described AS SELECT user_id, age, spent, country, newsletter, joined, taste, constant, nothing FROM customers;";
 
-/// How well the segments of the deployed version agree with the planted ones: the adjusted Rand index.
+/// The adjusted Rand index of the segments of the deployed version and the planted groups.
 const AGREEMENT: &str = "
     SELECT segrec_adjusted_rand(m.segment::text, c.planted)
     FROM segrec.segment_members m JOIN customers c ON c.user_id::text = m.user_id";
@@ -67,7 +67,7 @@ fn density_finds_groups_and_marks_noise() {
     let database = Cluster::shared().database("segmentation_density");
     let mut session = database.connect();
     customers(&mut session);
-    // Two customers like nobody else.
+    // Two of the customers are outliers.
     session.run(
         "CREATE VIEW points AS SELECT user_id, taste FROM customers
          UNION ALL VALUES (9001, ARRAY[60, 60]::real[]), (9002, ARRAY[-60, 40]::real[])",
@@ -87,7 +87,7 @@ fn density_finds_groups_and_marks_noise() {
     assert!(agreement > 0.95, "{agreement}");
 }
 
-/// 900 users in three planted groups: two that are close together and to each other, and a loose one.
+/// 900 users in three planted groups: two dense ones that are near each other, and a sparse one.
 const DENSITIES: &str = "
     CREATE TABLE densities AS
     SELECT id AS user_id, (ARRAY['one', 'other', 'loose'])[id % 3 + 1] AS planted,
@@ -98,7 +98,7 @@ const DENSITIES: &str = "
           FROM generate_series(1::bigint, 900) id) AS drawn;
     ALTER TABLE densities ADD PRIMARY KEY (user_id)";
 
-/// A model of them that is called `plotted`, trained.
+/// Creates and trains a model of them named `plotted`.
 fn plotted(session: &mut Session, segmentation: &str) {
     session.run(&format!(
         r#"SELECT segrec_create_model('plotted', users => 'densities',
@@ -142,7 +142,7 @@ fn every_segment_is_a_valley_of_the_reachability_plot() {
         ),
         "900|900|1|900|1|t|t"
     );
-    // One valley after the other, each behind a hill that is higher than nearly all that is in it.
+    // The valleys follow one another, each behind a hill that is higher than nearly all bars within the valley.
     assert_eq!(
         session.table(
             "SELECT count(*), bool_and(reachability > high)
@@ -153,7 +153,7 @@ fn every_segment_is_a_valley_of_the_reachability_plot() {
         ),
         "2|t"
     );
-    // Within a radius nothing is reached from farther away, and who has too few neighbours makes no dense place.
+    // With a radius, no row is reached from farther away, and rows with too few neighbours are not core rows.
     session.run("SELECT segrec_drop_model('plotted')");
     plotted(&mut session, r#""method": "optics", "radius": 0.1"#);
     assert_eq!(
@@ -260,7 +260,7 @@ fn a_column_gives_the_segments_as_they_are() {
         session.table("SELECT label, users FROM segrec.segments ORDER BY users DESC"),
         "young|450\nrich|270\nold|180"
     );
-    // The ids belong to the labels, whatever their order and whoever is new.
+    // Ids belong to labels, whatever their order and whichever users are new.
     let before = session.table("SELECT segment, label FROM segrec.segments ORDER BY label");
     session.run(
         "UPDATE customers SET planted = 'ancient' WHERE planted = 'old' AND user_id % 4 = 0;
@@ -283,7 +283,7 @@ fn a_column_gives_the_segments_as_they_are() {
 fn rfm_names_customers_by_the_documented_rules() {
     let database = Cluster::shared().database("segmentation_rfm");
     let mut session = database.connect();
-    // Customer n orders n times, the last time n days before the end, 10 n in all.
+    // Customer n orders n times, last n days before the end, for 10 n in total.
     session.run(
         "CREATE TABLE orders AS
          SELECT n::bigint AS user_id, o::bigint AS item_id, 10.0 AS paid,
@@ -293,7 +293,7 @@ fn rfm_names_customers_by_the_documented_rules() {
              options => '{\"als\": {\"factors\": 4}, \"segmentation\": {\"method\": \"rfm\", \"as_of\": \"2026-06-30\"}}');
          SELECT segrec_train('rfm')",
     );
-    // Recency, frequency and money all rise with n: only the segments of the diagonal are there.
+    // Recency, frequency and monetary value all increase with n, so only the segments on the diagonal have users.
     assert_eq!(
         session.table("SELECT label, users FROM segrec.segments ORDER BY segment"),
         "champions|20\nloyal|20\nneeds attention|20\nhibernating|20\nlost|20"
@@ -305,7 +305,7 @@ fn rfm_names_customers_by_the_documented_rules() {
         ),
         "champions\nlost"
     );
-    // Any customer can be classified from the three numbers.
+    // A customer can be classified by the three numbers alone.
     assert_eq!(
         session.table(
             r#"SELECT label FROM segrec.segments
@@ -341,7 +341,7 @@ fn the_number_of_segments_is_chosen_with_a_reason() {
         session.table("SELECT metric, value = (SELECT max(silhouette) FROM segrec.segment_choices), items, events FROM segrec.versions"),
         "silhouette|t|∅|∅"
     );
-    // With events, held-out events decide.
+    // If there are events, held-out events decide.
     planted::create(&mut session);
     session.run(
         r#"SELECT segrec_create_model('planted', 'events', options => '{"als": {"factors": 2}}');
@@ -404,7 +404,7 @@ fn ids_are_never_used_again_and_labels_survive() {
         session.table("SELECT label, since_version FROM segrec.segments WHERE segment = 1"),
         "the young|1"
     );
-    // Twice as many: those that are new have new ids.
+    // With twice as many segments, the additional ones get new ids.
     session.run(
         r#"SELECT segrec_alter_model('customers', '{"segmentation": {"segments": 6}}');
            SELECT segrec_train('customers')"#,
@@ -463,7 +463,7 @@ fn profiles_and_rules_say_what_a_segment_is() {
     let mut session = database.connect();
     customers(&mut session);
     model(&mut session, r#"{"segments": 3}"#);
-    // The largest segment is the young of France.
+    // The largest segment consists of young customers from France.
     assert_eq!(
         session.table(
             "SELECT round(value::numeric, 2) = round(share_of::numeric, 2), round(lift::numeric, 3) = round((value / overall)::numeric, 3)
@@ -477,7 +477,7 @@ fn profiles_and_rules_say_what_a_segment_is() {
         session.table("SELECT kind, value BETWEEN 19 AND 31, overall > 35 FROM segrec.segment_profiles WHERE segment = 1 AND feature = 'age'"),
         "number|t|t"
     );
-    // A rule's figures are those of counting.
+    // The precision and recall of a rule are those of counting its users.
     let rules = session
         .table("SELECT count(rule), min(rule_precision) > .9, min(rule_recall) > .8 FROM segrec.segments");
     assert_eq!(rules, "3|t|t");
@@ -498,13 +498,13 @@ fn new_rows_are_classified_without_a_training() {
                    options => '{{"segmentation": {{"method": "{method}", "segments": 3, "features": ["age", "spent", "country", "newsletter", "joined", "taste"]}}}}');
                SELECT segrec_train('known')"#
         ));
-        // Every user is classified where the training put them, from their row as JSON.
+        // Each user's row as JSON is classified as the user's segment in the training.
         let same: f64 = session.value(
             "SELECT avg((segrec_classify('known', to_jsonb(k)) = m.segment)::int)::float8
              FROM known k JOIN segrec.segment_members m ON m.user_id = k.user_id::text",
         );
         assert!(same > 0.999, "{method}: {same}");
-        // A row that came after the training has a segment at once.
+        // A row inserted after the training has a segment at once.
         session.run("INSERT INTO known SELECT * FROM customers WHERE user_id > 800");
         let agreement: f64 = session.value(
             "SELECT segrec_adjusted_rand(segrec_segment_of(user_id)::text, planted) FROM known WHERE user_id > 800",
@@ -550,7 +550,7 @@ fn a_merge_tree_is_cut_again_without_a_training() {
     customers(&mut session);
     model(&mut session, r#"{"method": "hierarchical", "segments": 3}"#);
     assert_eq!(session.value::<i64>("SELECT count(DISTINCT segment) FROM segrec_cut('customers', 7)"), 7);
-    // The same number gives the segments of the version; more cut each of them.
+    // The same number gives the segments of the version; larger numbers divide them.
     assert_eq!(
         session.table(
             "SELECT count(*) FROM (SELECT DISTINCT c.segment, m.segment FROM segrec_cut('customers', 3) c
@@ -580,7 +580,7 @@ fn segments_by_attributes_serve_the_recommender() {
     let database = Cluster::shared().database("segmentation_serving");
     let mut session = database.connect();
     planted::create(&mut session);
-    // What users like is written in their rows; user 5000 has no events, user 5001 comes later.
+    // The tastes of users depend on their columns. User 5000 has no events, and user 5001 is added later.
     session.run(
         "CREATE TABLE people AS
          SELECT u AS user_id, (ARRAY['a', 'b', 'c', 'd'])[u % 4 + 1] AS taste, (u * 7919 % 60) AS age
@@ -602,7 +602,7 @@ fn segments_by_attributes_serve_the_recommender() {
              JOIN people p ON p.user_id::text = m.user_id",
         );
         assert!(agreement > 0.95, "{method}: {agreement}");
-        // A user without events gets what is popular with people like them: items of their taste.
+        // A user without events gets the popular items of similar users, which are of their taste.
         assert_eq!(
             session.table("SELECT count(*), count(*) FILTER (WHERE item_id % 4 = 1), min(source), max(source) FROM segrec_recommend(5000)"),
             "10|10|segment_popular|segment_popular",
@@ -670,7 +670,7 @@ fn counts_by_type_can_be_features() {
         "SELECT segrec_adjusted_rand((segment = 2)::int, (user_id::int % 3 = 0)::int) FROM segrec.segment_members",
     );
     assert!(agreement > 0.99, "{agreement}");
-    // The counts of everybody, whether held out or not.
+    // Counts include all users, held out or not.
     assert_eq!(
         session.table(
             "SELECT feature, value FROM segrec.segment_profiles

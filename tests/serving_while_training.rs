@@ -1,5 +1,5 @@
-//! Sessions that go on recommending while the model is trained and deployed again and again, and the server is
-//! killed in between.
+//! Sessions continue to recommend while the model is trained and deployed repeatedly, and while the server is killed in
+//! between.
 
 use postgres::Error;
 use segrec_tests::{Cluster, Database, leftovers, planted};
@@ -10,7 +10,7 @@ use std::time::Duration;
 const CYCLES: i64 = 20;
 const READERS: usize = 3;
 
-/// Stops the readers also where the test fails.
+/// Stops the readers even if the test fails.
 struct Stop<'a>(&'a AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -19,14 +19,14 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// A killed server closes connections and, while it starts, refuses them.
+/// Whether the connection was lost: a killed server closes connections, and refuses new ones while it starts.
 fn is_lost_connection(error: &Error) -> bool {
     error.as_db_error().is_none_or(|error| ["57P01", "57P02", "57P03"].contains(&error.code().code()))
 }
 
-/// Recommends for many users in one statement, over and over; the generations that it saw, in order.
+/// Recommends for many users in one statement, repeatedly, and returns the generations that it saw, in order.
 fn read(cluster: &Cluster, database: &Database<'_>, stop: &AtomicBool) -> Vec<i64> {
-    // The short sleeps make room for a deployment in the middle of a statement.
+    // Short sleeps allow a deployment in the middle of a statement.
     let statement = "SELECT array_agg(DISTINCT item_id / 1000), count(*)
         FROM generate_series(0::bigint, 49) u, LATERAL (SELECT pg_sleep(0.0004 * (u % 2)) OFFSET 0) moment,
              LATERAL segrec_recommend(u, 5)";
@@ -64,7 +64,7 @@ fn readers_see_whole_versions_and_nothing_else_while_models_change_and_servers_d
     let database = cluster.database("churn");
     let mut session = database.connect();
     planted::create(&mut session);
-    // The items of every version have numbers of their own. A view has no index: nobody's events are live.
+    // Each generation has its own item numbers. A view has no index, so events are not read at serving time.
     session.run(&format!(
         "CREATE TABLE generation (number bigint NOT NULL);
          INSERT INTO generation VALUES (0);
@@ -81,7 +81,7 @@ fn readers_see_whole_versions_and_nothing_else_while_models_change_and_servers_d
         for cycle in 1..=CYCLES {
             session.run("UPDATE generation SET number = number + 1");
             if cycle % 4 == 0 {
-                // In the middle of a training.
+                // The server is killed during a training.
                 let training = scope.spawn(|| {
                     let mut session = database.connect();
                     session.batch_execute("SELECT segrec_train('churn', 'always')")
@@ -96,7 +96,7 @@ fn readers_see_whole_versions_and_nothing_else_while_models_change_and_servers_d
             }
             session.run("SELECT segrec_train('churn', 'always')");
         }
-        // The readers come to the last version.
+        // The readers have time to reach the last version.
         thread::sleep(Duration::from_millis(300));
         drop(stop);
         readers.into_iter().map(|reader| reader.join().unwrap()).collect()
@@ -105,7 +105,7 @@ fn readers_see_whole_versions_and_nothing_else_while_models_change_and_servers_d
         assert!(seen.is_sorted(), "{seen:?}");
         assert!(seen.len() as i64 > CYCLES / 2 && seen.last() == Some(&CYCLES), "{seen:?}");
     }
-    // What is left besides the tables: at most the file that sessions share, of the version that is deployed.
+    // Besides the tables, at most the shared file of the deployed version is left.
     let left = leftovers::shared_files(&cluster);
     assert!(left.len() <= 1 && left.iter().all(|name| name.starts_with("pgsql_tmp_segrec")), "{left:?}");
     assert_eq!(

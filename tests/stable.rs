@@ -1,10 +1,10 @@
-//! STABLE functions see what the calling statement sees, whatever the transaction has written, and work in plans with
-//! parallel workers, also where what the plan gives is stored.
+//! STABLE functions see the snapshot of the calling statement, whatever the transaction has written, and work in
+//! parallel plans, even if the result is stored.
 
 use segrec_tests::{Cluster, Database, Session};
 use std::collections::BTreeSet;
 
-/// Every STABLE function that people call, once for each row of `many`, which says whom and which item.
+/// Every STABLE function that users call, once for each row of `many`, which gives the user and the item.
 const CALLS: &[(&str, &str)] = &[
     ("segrec_audience", "(SELECT count(*) FROM segrec_audience(id % 30, 2, 'm'))"),
     ("segrec_classify", r#"segrec_classify('p', jsonb_build_object('age', id % 50))"#),
@@ -100,14 +100,14 @@ fn within_a_statement_the_same_call_gives_the_same_list_also_after_an_insert_in_
              'INSERT INTO buys VALUES (u, i) RETURNING item_id'",
     );
     let list = "ARRAY(SELECT item_id FROM segrec_recommend(1, 3, 'm'))";
-    // The best of the list is bought between both calls.
+    // The best item of the list is bought between the two calls.
     let same: bool = session.value(&format!(
         "SELECT before = after AND bought = before[1] FROM (
              SELECT before, buy(1, before[1]) AS bought, ARRAY(SELECT item_id FROM segrec_recommend(nothing + 1, 3, 'm')) AS after
              FROM (SELECT {list} AS before, (random() < 0)::integer AS nothing OFFSET 0) q OFFSET 0) q"
     ));
     assert!(same);
-    // The next statement knows.
+    // The next statement sees the purchase.
     assert!(session.value::<bool>(&format!(
         "SELECT NOT (SELECT array_agg(item_id) FROM buys WHERE user_id = 1) && {list}"
     )));

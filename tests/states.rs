@@ -1,5 +1,5 @@
-//! Summaries, the states of aggregates, as somebody else has them: anybody may make an aggregate of our parts, keep what
-//! it leaves as text, change that and put it back. What our parts then do is an answer or a refusal.
+//! Tampered states of aggregates: any user may create an aggregate from our functions, store its state as text, change
+//! it and read it back. Our functions then succeed or raise an error.
 
 use postgres::types::private::BytesMut;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -7,13 +7,13 @@ use segrec_tests::attempts::{self, Attempts, BATCH};
 use segrec_tests::{Cluster, Session, draws, rounds};
 use std::error::Error;
 
-/// A part of an aggregate: its name, and what it takes besides a state.
+/// A function of an aggregate: its name, and its arguments besides the state.
 struct Part {
     name: String,
     arguments: Vec<String>,
 }
 
-/// Functions that take a state first, and give one or not.
+/// Returns the functions whose first argument is a state, with or without a state as their result.
 fn parts(session: &mut Session, result: &str) -> Vec<Part> {
     let rows = session
         .query(
@@ -30,7 +30,7 @@ fn parts(session: &mut Session, result: &str) -> Vec<Part> {
     rows.iter().map(|row| Part { name: row.get(0), arguments: row.get(1) }).collect()
 }
 
-/// Columns of a type that the part takes, of a row n.
+/// Returns a column of the type that the function takes, for a row n.
 fn column(kind: &str) -> &'static str {
     match kind {
         "anyarray" => "ARRAY[n, n * n % 7]::real[]",
@@ -47,7 +47,7 @@ fn columns(part: &Part) -> String {
     part.arguments.iter().map(|kind| column(kind)).collect::<Vec<_>>().join(", ")
 }
 
-/// A text of a state in which some bytes are others.
+/// Returns the text of a state with some bytes changed.
 fn mutated(draw: &mut fastrand::Rng, texts: &[String]) -> String {
     const ODD: [&str; 12] = [
         "00",
@@ -147,7 +147,7 @@ fn states_that_somebody_changed_are_used_or_refused() {
     attempts.report(&mut session);
 }
 
-/// Bytes as a client sends them, whatever the type is.
+/// Bytes as a client sends them, for any type.
 #[derive(Debug)]
 struct Message(Vec<u8>);
 

@@ -1,4 +1,4 @@
-//! What serving counts.
+//! The statistics of serving.
 
 use segrec_tests::{Cluster, planted};
 use std::fs;
@@ -32,7 +32,7 @@ fn lists_are_counted_by_what_they_came_from_over_all_sessions_until_the_server_s
     assert_eq!(session.table(COUNTS), "");
     session.run("SELECT segrec_recommend(3, 5)");
     assert_eq!(session.table(COUNTS), "planted|1|0|1|0|0|0|1");
-    // Another installation begins anew.
+    // A new installation starts from zero.
     session.run("DROP EXTENSION pg_segrec CASCADE; CREATE EXTENSION pg_segrec");
     assert_eq!(session.table(COUNTS), "");
 }

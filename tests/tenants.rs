@@ -1,8 +1,8 @@
-//! Two tenants in one database: neither learns of the other, by whatever way it asks.
+//! Two tenants in one database: neither can find out anything about the other.
 
 use segrec_tests::{Cluster, Database, Session, SqlState, planted};
 
-/// Two tenants, each with tables, a model and a login of its own, in one database. Whatever is a tenant's says so: its
+/// Creates two tenants in one database, each with tables, a model and a login. All data of a tenant carry its name: its
 /// model is `of_a`, its users and items are `of_a_1` and so on.
 fn tenants(name: &str) -> (Database<'static>, [Session; 2]) {
     let database = Cluster::shared().database(name);
@@ -35,7 +35,7 @@ fn tenants(name: &str) -> (Database<'static>, [Session; 2]) {
 #[test]
 fn a_tenant_sees_nothing_of_another() {
     let (_database, [mut a, mut b]) = tenants("tenants_views");
-    // Whatever relation there is: it is closed, or shows only rows of one's own.
+    // Each relation is either not accessible, or shows only the tenant's own rows.
     let relations: Vec<String> = a.column(
         "SELECT oid::regclass::text FROM pg_class
          WHERE relnamespace IN ('segrec'::regnamespace, 'segrec_catalog'::regnamespace)
@@ -100,7 +100,7 @@ fn a_tenant_gets_the_same_answer_for_the_model_of_another_as_for_none() {
         errors[0] = errors[0].replace("of_b", "of_c");
         assert_eq!(errors[0], errors[1], "{call}");
     }
-    // Studies are numbered over all models.
+    // Studies are numbered across all models.
     for study in [2, 77] {
         for call in ["run_trial($)", "finish_study($, false)", "finish_study($, true)"] {
             let call = call.replace('$', &study.to_string());
@@ -109,7 +109,7 @@ fn a_tenant_gets_the_same_answer_for_the_model_of_another_as_for_none() {
             assert!(error.message().contains(&format!("study {study}")), "{}", error.message());
         }
     }
-    // A call that names no model means the tenant's own.
+    // A call that names no model uses the tenant's own.
     assert_eq!(a.table("SELECT DISTINCT left(item_id, 4) FROM segrec_recommend('of_a_3')"), "of_a");
     assert_eq!(
         a.table("SELECT DISTINCT left(item_id, 4), source FROM segrec_recommend('of_b_3')"),

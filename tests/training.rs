@@ -1,4 +1,4 @@
-//! `segrec_train` and versions: what a training leaves, and what it never leaves.
+//! `segrec_train` and versions: what a training stores, and what it never leaves behind.
 
 use segrec_tests::{
     Cluster, Session, Shutdown, SqlState, limit_addresses, limited_group, planted, remove_group,
@@ -10,14 +10,14 @@ fn planted_segments_are_recovered() {
     let database = Cluster::shared().database("training_segments");
     let mut session = database.connect();
     planted::create_and_train(&mut session);
-    // The share of users whose segment is the one that most users of their taste are in.
+    // The share of users who are in the segment of most users of their taste.
     let pure: f64 = session.value(
         "SELECT sum(most)::float8 / sum(total)::float8 FROM (
              SELECT max(n) AS most, sum(n) AS total FROM (
                  SELECT user_id::bigint % 4 AS taste, segment, count(*) AS n
                  FROM segrec.segment_members GROUP BY 1, 2) counts GROUP BY taste) tastes",
     );
-    // A quarter would be chance; a user with one or two items may be anywhere.
+    // A quarter would be expected by chance; a user with one or two items may be in any segment.
     assert!(pure > 0.97, "{pure}");
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec.segments"), 4);
     assert_eq!(
@@ -68,7 +68,7 @@ fn the_views_fit_together() {
         ),
         "t"
     );
-    // The first item of a segment is of its taste, and bought there more often than elsewhere.
+    // The first item of a segment is of its taste, and is bought there more often than elsewhere.
     assert_eq!(
         session.table("SELECT count(*), min(lift) > 2 FROM segrec.segment_items WHERE rank = 1"),
         "4|t"
@@ -149,7 +149,7 @@ fn versions_are_numbered_deployed_rolled_back_and_dropped() {
     assert_eq!(nothing_left(&mut session), "0|0|0|0|0|0");
 }
 
-/// Rows of tables.
+/// Returns the numbers of rows of the tables of versions.
 fn nothing_left(session: &mut Session) -> String {
     session.table(
         "SELECT (SELECT count(*) FROM segrec_catalog.models), (SELECT count(*) FROM segrec_catalog.versions),
@@ -201,7 +201,7 @@ fn a_time_column_splits_by_time() {
     assert_eq!(session.table("SELECT split, value > baseline FROM segrec.versions"), "time|t");
 }
 
-/// Larger events, so that a training takes some seconds.
+/// Creates more events, so that a training takes several seconds.
 fn create_long(session: &mut Session) {
     session.run(
         "CREATE TABLE events AS SELECT u AS user_id, (u * 7919 + n * n * 31 + n * u % 97) % 20000 AS item_id
@@ -211,7 +211,7 @@ fn create_long(session: &mut Session) {
     session.notices();
 }
 
-/// Runs a training in another session until it is in the given share of its phases, then `stop`s it.
+/// Runs a training in another session until it has reached the given share of its phases, then calls `stop`.
 fn interrupt(
     database: &segrec_tests::Database<'_>,
     after: Duration,
@@ -247,7 +247,7 @@ fn a_cancelled_training_stops_soon_and_leaves_nothing() {
     assert_eq!(error.code(), &SqlState::QUERY_CANCELED);
     session.run("RESET statement_timeout");
     assert_eq!(nothing_left(&mut session), "1|0|0|0|0|0");
-    // The session goes on, without threads that would still work.
+    // The session still works, and has no threads that are still running.
     let pid: i32 = session.value("SELECT pg_backend_pid()");
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     assert!(status.contains("\nThreads:\t1\n"), "{status}");
@@ -280,7 +280,7 @@ fn a_killed_server_keeps_the_old_version_and_nothing_of_the_new() {
     let before = session.table("SELECT * FROM segrec_recommend(1, 20)");
     let mut trainer = database.connect();
     let training = std::thread::spawn(move || {
-        // Until the server is killed under it.
+        // Trains until the server is killed.
         while trainer.batch_execute("SELECT segrec_train('planted', 'never')").is_ok() {}
     });
     std::thread::sleep(Duration::from_millis(900));
@@ -348,7 +348,7 @@ fn a_deployment_finds_users_in_the_history_by_their_keys() {
     database.connect().run("SELECT segrec_deploy('many', 2)");
     session.wait_until(&format!("SELECT {pages} > {before}"));
     std::thread::sleep(std::time::Duration::from_millis(500));
-    // A user whose key is known takes two or three pages of the index, and all of it has some dozens.
+    // Finding a user by key reads two or three pages of an index, and the whole index has some dozens.
     let pages: i64 = session.value::<i64>(&format!("SELECT {pages}")) - before;
     assert!(pages < 8000 * 10, "{pages} pages of indexes for 8000 users");
 }
@@ -360,7 +360,7 @@ fn a_training_for_which_the_system_gives_no_memory_is_refused_and_the_server_liv
     let mut session = database.connect();
     create_long(&mut session);
     let pid: i32 = session.value("SELECT pg_backend_pid()");
-    // Too little for the rows, and too little for the training.
+    // The memory is too small for the rows, and then for the training.
     for more in [16 << 20, 160 << 20] {
         limit_addresses(&cluster, pid, more);
         let error = session.expect_error("SELECT segrec_train('long')");
@@ -383,7 +383,8 @@ fn whatever_a_limit_of_memory_leaves_a_training_ends_or_is_refused_and_the_serve
     );
     let estimate: u64 = session.value::<i64>("SELECT memory FROM segrec_estimate('long')") as u64;
     let (mut refused, mut trained) = (0, 0);
-    // What was read stands beside what is asked for, and PostgreSQL writes a version with memory of its own.
+    // The rows that were read count in addition to the estimate, and PostgreSQL takes memory of its own to write a
+    // version.
     for percent in (100..=260).step_by(20) {
         let mut session = database.connect();
         let pid: i32 = session.value("SELECT pg_backend_pid()");
@@ -443,7 +444,7 @@ fn an_estimate_counts_what_there_is_and_bounds_what_a_training_takes() {
         "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class WHERE relnamespace = 'segrec_catalog'::regnamespace AND relname IN ('version_users', 'version_items', 'version_item_rows', 'version_segment_items')",
     );
     assert!(stored < disk && disk < 6 * stored, "{stored} of {disk}");
-    // Refused below what was estimated.
+    // A limit below the estimate is an error.
     session.run(&format!("SET segrec.training_memory = '{}MB'", memory / 1_200_000));
     let error = session.expect_error("SELECT segrec_train('long')");
     assert_eq!(error.code(), &SqlState::CONFIGURATION_LIMIT_EXCEEDED);

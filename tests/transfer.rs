@@ -1,9 +1,9 @@
-//! A version in another database: as good as where it was trained, and checked before it is part of a model.
+//! A version in another database is as good as where it was trained, and is checked before it becomes part of a model.
 
 use segrec_tests::{Cluster, Database, Session, SqlState, older_servers, planted};
 use std::io::{Read, Write};
 
-/// What `segrec_export` gives, as COPY carries it.
+/// Returns the output of `segrec_export`, in the format of COPY.
 fn exported(session: &mut Session, export: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     session
@@ -14,7 +14,7 @@ fn exported(session: &mut Session, export: &str) -> Vec<u8> {
     bytes
 }
 
-/// Another database with the exported rows in a table `dump`.
+/// Returns another database with the exported rows in a table `dump`.
 fn received(name: &str, bytes: &[u8]) -> (Database<'static>, Session) {
     let database = Cluster::shared().database(name);
     let mut session = database.connect();
@@ -38,11 +38,11 @@ fn a_version_of_an_older_server_is_imported() {
     }
 }
 
-/// Trains in a database, imports in a new one of that name, and holds everything there against it.
+/// Trains in a database, imports in a new one of that name, and compares everything in the two.
 fn travel(database: &Database<'_>, name: &str) {
     let mut session = database.connect();
     planted::train_blended(&mut session);
-    // Whatever the session says about digits, all of them are carried.
+    // All digits are transferred, whatever the session's setting.
     session.run("SET extra_float_digits = -15");
     let bytes = exported(&mut session, "segrec_export('planted')");
     session.run("RESET extra_float_digits");
@@ -74,7 +74,7 @@ fn travel(database: &Database<'_>, name: &str) {
         assert!(here.lines().count() > 1, "{query}");
         assert_eq!(there.table(query), here, "{query}");
     }
-    // Users too, where their events are what they were; and it goes on from there.
+    // Users are transferred too, if their events are the same, and training continues.
     there.run("CREATE INDEX ON events (user_id)");
     let mut events = Vec::new();
     session.copy_out("COPY events TO STDOUT").unwrap().read_to_end(&mut events).unwrap();
@@ -112,7 +112,7 @@ fn segments_of_users_move_with_what_finds_the_segment_of_new_ones_where_a_superu
     ] {
         assert_eq!(there.table(query), session.table(query), "{query}");
     }
-    // Bytes of ours cannot be checked: they are taken from who could do anything anyway.
+    // Bytes in our own format cannot be checked, so they are accepted only from roles that could do anything anyway.
     there.run("CREATE ROLE transfer_people_role LOGIN; GRANT SELECT ON people, dump TO transfer_people_role");
     let mut role = other.connect_as("transfer_people_role");
     role.run("SELECT segrec_create_model('own', users => 'people'); SELECT segrec_import('own', 'dump'); SELECT segrec_deploy('own', 1)");
@@ -179,7 +179,7 @@ fn only_the_owner_exports_and_imports() {
         assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{call}");
     }
     role.run(&format!("SELECT segrec_create_model('own', 'events', options => '{}')", planted::OPTIONS));
-    // The rows are read as the caller, also through a view and what it calls.
+    // The rows are read with the caller's rights, even through a view and its functions.
     let error = role.expect_error("SELECT segrec_import('own', 'dump')");
     assert_eq!(error.message(), "permission denied for table dump");
     session.run(
@@ -195,7 +195,7 @@ fn only_the_owner_exports_and_imports() {
     assert_eq!(error.code(), &SqlState::INVALID_PARAMETER_VALUE);
 }
 
-/// What is in `dump` is refused, and not by an accident.
+/// Expects that the contents of `dump` are refused by a check.
 #[track_caller]
 fn refused(session: &mut Session, what: &str) {
     match session.batch_execute("SELECT segrec_import('own', 'dump')") {
@@ -220,11 +220,11 @@ fn what_does_not_fit_together_is_refused_and_leaves_nothing() {
          CREATE TABLE dump AS SELECT * FROM good",
         planted::OPTIONS
     ));
-    // A part, and what becomes of one or all of its rows.
+    // Each attack is a part, and a change of one or all of its rows.
     let set = |path: &str, value: &str| format!("jsonb_set(content::jsonb, '{path}', '{value}')::text");
     let long: String = format!("[{}]", ["1"; 9].join(","));
     let with = |value: &str| format!("[{}]", [value, "1", "1", "1", "1", "1", "1", "1"].join(","));
-    // As many numbers as a Gramian has, in rows.
+    // The value has as many numbers as a Gramian, in rows.
     let square = |value: &str| format!("[{}]", vec![with(value); 8].join(","));
     let attacks = [
         ("version", set("{decided,als,factors}", "9")),
@@ -317,7 +317,7 @@ fn what_does_not_fit_together_is_refused_and_leaves_nothing() {
         refused(&mut role, &format!("{part} {content}"));
         role.run("ROLLBACK");
     }
-    // Rows too few, too many, twice.
+    // Rows are missing, added or repeated.
     for part in ["version", "segment", "item"] {
         for change in [
             format!("DELETE FROM dump WHERE part = '{part}'"),

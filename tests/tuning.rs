@@ -1,4 +1,4 @@
-//! `segrec_tune`: studies of options, their trials, and who sees them when.
+//! `segrec_tune`: studies of options, their trials, and when they are visible to whom.
 
 use segrec_tests::{Cluster, Session, SqlState, planted};
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn the_best_trial_is_applied_where_asked_for_and_any_by_its_number() {
     let database = Cluster::shared().database("tuning_apply");
     let mut session = database.connect();
     planted::create(&mut session);
-    // Own options that are bad on purpose.
+    // The model's own options are deliberately bad.
     session.run(
         r#"SELECT segrec_create_model('m', 'events', options =>
             '{"als": {"factors": 1, "regularization": 100}, "algorithm": "als", "segmentation": {"method": "none"}}')"#,
@@ -192,7 +192,7 @@ fn trials_are_seen_while_a_study_runs_and_a_cancelled_one_goes_on_with_the_same(
         assert!(!tuning.is_finished());
         std::thread::sleep(Duration::from_millis(20));
     }
-    // Between two trials the study is nobody's.
+    // Between two trials the study is not locked.
     let locked = format!(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND granted AND mode = 'ExclusiveLock' AND pid = {pid}"
     );
@@ -200,7 +200,7 @@ fn trials_are_seen_while_a_study_runs_and_a_cancelled_one_goes_on_with_the_same(
         assert!(!tuning.is_finished());
         std::thread::sleep(Duration::from_millis(1));
     }
-    // Another session cannot run the same study meanwhile, and is told so; a training can go on.
+    // Meanwhile another session that runs the same study gets an error, but trainings are possible.
     let error = session.expect_error(call);
     assert_eq!(error.code(), &SqlState::LOCK_NOT_AVAILABLE);
     assert_eq!(error.message(), "another session runs a trial of study 1");

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# segrec_kmeans over a million rows in a table, with and without parallel workers, beside scikit-learn's
-# KMeans over all rows in memory: time, inertia of all rows, private memory. Runs inside benches/cluster.sh.
+# Compares segrec_kmeans over a million rows in a table, with and without parallel workers, with scikit-learn's KMeans
+# over all rows in memory: time, inertia of all rows, private memory. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
@@ -12,7 +12,7 @@ sql -c '\copy points FROM STDIN (FORMAT binary)' <"$work/points.copy"
 sql -c 'VACUUM ANALYZE points'
 rm "$work/points.copy"
 
-# private PID: kilobytes that are the backend's and its parallel workers' alone.
+# private PID: the kilobytes that belong only to the backend and its parallel workers.
 private() {
     local process
     for process in "$1" $(pgrep -f "parallel worker for PID $1( |\$)" || true); do
@@ -20,8 +20,8 @@ private() {
     done | awk '/^RssAnon:/ { sum += $2 } END { print sum + 0 }'
 }
 
-# gather WORKERS CLUSTERS: runs the aggregate in a session of its own; notes seconds, inertia, and the
-# megabytes that it took at its peak.
+# gather WORKERS CLUSTERS: runs the aggregate in a session of its own, and records seconds, inertia, and its peak memory
+# in megabytes.
 gather() {
     local backend base now peak=0
     rm -f "$work/backend"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the default model loses by scoring only the neighbours of what a user has, beside scoring all items; the
-# same training, without PostgreSQL.
+# What the default model loses by scoring only the neighbours of a user's items, compared with scoring all items after
+# the same training, without PostgreSQL.
 set -euo pipefail
 source benches/table.sh
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# DBSCAN of rows with planted groups and noise: ours beside linfa's, with the radius that ours found,
-# and ours alone on many rows.
+# DBSCAN of rows with planted groups and noise: ours compared with linfa's, with the radius that ours found, and ours
+# alone on many rows.
 set -euo pipefail
 source benches/table.sh
 

@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
-# The whole path through SQL on Gowalla: load, train, list, measure; the default model, factors with
-# segments and without, neighbours, and implicit's ALS measured by the same statement. Runs inside
-# benches/cluster.sh.
+# The whole path through SQL on Gowalla: load, train, list, measure. The models are the default one, factors with and
+# without segments, and neighbours; implicit's ALS is measured by the same statement. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
 
 fill
 
-# train MODEL: sets `training`: segments, seconds by its own account, seconds before writing, and
-# seconds of the statement with its commit.
+# train MODEL: sets `training` to the number of segments, the seconds that the training reports, its seconds before
+# writing, and the seconds of the statement with its commit.
 train() {
     local output=$work/train.$1
     sql -v VERBOSITY=terse -c '\timing on' -c "SELECT segments, round(seconds::numeric, 2) FROM segrec_train('$1')" \
@@ -18,7 +17,7 @@ train() {
     training+=("$(phases "$output.notices" | awk '/ writing the version$/ { print $1 }')")
     training+=("$(awk '/^Time: / { print $2 / 1000 }' "$output")")
 }
-# model NAME OPTIONS: creates and trains it, and keeps the lists of every user.
+# model NAME OPTIONS: creates and trains a model, and stores the lists of all users.
 model() {
     sql -c "SELECT segrec_create_model('$1', events => 'events', options => '$2')" >/dev/null
     train "$1"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Ward's clustering of rows with planted groups: ours beside scikit-learn's, which is exact and holds
-# all distances, on as many rows as it can do in reasonable time.
+# Ward's clustering of rows with planted groups: ours compared with scikit-learn's, which is exact and stores all
+# distances, on as many rows as it can cluster in reasonable time.
 set -euo pipefail
 source benches/table.sh
 

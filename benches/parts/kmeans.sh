@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# k-means beside linfa's and scikit-learn's, the same number of starts, two threads each.
+# k-means compared with linfa's and scikit-learn's, with the same number of starts and two threads each.
 set -euo pipefail
 source benches/table.sh
 
 iterations=300 seeds=5
 points=$work/points labels=$work/labels
 
-# measure METHOD…: clusters $points by each and notes seconds, inertia and the same by direction
+# measure METHOD…: clusters $points by each method and records seconds, inertia and the same by direction
 measure() {
     local method command seconds
     for method in "$@"; do
@@ -19,14 +19,14 @@ measure() {
     done
 }
 
-# each COMMAND…: with $clusters and $starts set to what is measured
+# each COMMAND…: runs the command with $clusters and $starts set to each case
 each() {
     for clusters in 8 64; do
         for starts in 1 10; do "$@"; done
     done
 }
 
-# rounds METHOD…: linfa only with one start, since ten take minutes and tell no more
+# rounds METHOD…: linfa runs only with one start, because ten take minutes without adding information
 rounds() {
     rm -f "$work/$clusters.$starts".*
     for seed in $(seq $seeds); do
@@ -35,11 +35,11 @@ rounds() {
     done
 }
 
-# column METHOD NUMBER: seconds, inertia, by direction
+# column METHOD NUMBER: a column of the results: seconds, inertia or inertia by direction
 column() { cut -d ' ' -f "$2" "$work/$clusters.$starts.$1"; }
 mean() { awk '{ sum += $1 } END { print sum / NR }'; }
 
-# figures OURS QUANTITY…: rows of a table, the second and later quantity without a target
+# figures OURS QUANTITY…: prints rows of a table; the second and later quantities have no target
 figures() {
     local ours=$1 peer name ratio quantity number
     for peer in sklearn linfa; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Twenty million generated events of a million users on 200,000 items, 64 factors, trained in the background: its
-# memory beside what segrec_estimate says, the version's bytes on the disk, and whether a vacuum of another table is
-# held back meanwhile. Runs inside benches/cluster.sh.
+# Twenty million generated events of a million users on 200,000 items, 64 factors, trained in the background: its memory
+# compared with segrec_estimate, the version's bytes on disk, and whether it blocks the vacuum of another table
+# meanwhile. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
@@ -15,7 +15,7 @@ rm "$work/catalogue.csv"
 sql -c "SELECT segrec_create_model('large', events => 'events', options => '{\"als\": {\"factors\": 64}}')" >/dev/null
 read -r estimated disk <<<"$(sql -c "SELECT memory / 1000000, disk / 1000000 FROM segrec_estimate('large')")"
 
-# Every row of this table is dead; a vacuum leaves nothing of it, unless somebody may still see them.
+# Every row of this table is dead. A vacuum removes them all, unless another session may still see them.
 sql -c 'CREATE TABLE other (number int) WITH (autovacuum_enabled = off)'
 export PGOPTIONS="$PGOPTIONS -c segrec.training_memory=20GB"
 job=$(sql -c "SELECT segrec_train_in_background('large')")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Our Gramian, rank update and Cholesky beside faer's, at the sizes of a training.
+# Compares our Gramian, rank update and Cholesky with faer's, at the sizes of a training.
 set -euo pipefail
 source benches/table.sh
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The memory of a backend that trains Gowalla: the sampled peak of what is the backend's alone, beside what
-# segrec_estimate says, and the kernel's own peak of all that is resident. Runs inside benches/cluster.sh.
+# The memory of a backend that trains Gowalla: the sampled peak of its private memory, compared with segrec_estimate,
+# and the kernel's own peak of all resident memory. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh

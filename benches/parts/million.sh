@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A catalogue of a million items: how long one recommendation takes, of a blend with neighbours and of factors
-# alone, which score every item; and the first one after the server began. Runs inside benches/cluster.sh.
+# A catalogue of a million items: the time of one recommendation, of a blend with neighbours and of factors alone, which
+# score every item; and that of the first one after a server start. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
@@ -13,7 +13,7 @@ sql -c '\copy events FROM STDIN CSV HEADER' <"$work/catalogue.csv"
 rm "$work/catalogue.csv"
 sql -f benches/sql/indexes.sql
 
-# What a training would seek on the holdout is given, so that this takes minutes.
+# Options that a training would choose by the holdout are given, so that this takes only minutes.
 als='"als": {"factors": 64, "sweeps": 4, "regularization": 0.005, "unobserved_weight": 0.01}'
 train() { # train NAME OPTIONS: prints the seconds
     sql -c "SELECT segrec_create_model('$1', events => 'events', options => '{$als, $2}')" >/dev/null

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Gaussian mixtures: ours beside scikit-learn's from the same start, and beside linfa's with the same
-# k-means before it.
+# Gaussian mixtures: ours compared with scikit-learn's from the same start, and with linfa's after the same k-means.
 set -euo pipefail
 source benches/table.sh
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# MovieLens 100k through SQL: ratings on the five official folds and on the latest tenth, with what is known
-# about users and movies and without; and implicit feedback on the first fold. Runs inside benches/cluster.sh.
+# MovieLens 100k through SQL: ratings on the five official folds and on the latest tenth, with and without attributes of
+# users and movies, and implicit feedback on the first fold. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
@@ -23,7 +23,7 @@ gunzip -c "$data/u.item.gz" | iconv -f latin1 -t utf8 |
 settings='"algorithm": "rating", "segmentation": {"method": "none"}'
 sql -c "SELECT segrec_create_model('plain', 'ratings', weight_column => 'rating', options => '{$settings}')" \
     -c "SELECT segrec_create_model('described', 'ratings', weight_column => 'rating', users => 'people', items => 'movies', items_key => 'item_id', options => '{$settings}')" >/dev/null
-# rated NAME: trains both models on what is loaded; adds a line of errors to the file of each.
+# rated NAME: trains both models on the loaded ratings, and appends the errors of each to its file.
 rated() {
     local model
     for model in plain described; do

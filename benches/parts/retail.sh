@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Online Retail through SQL, the latest tenth of purchases held out: the default model against neighbours,
+# Online Retail through SQL, with the latest tenth of purchases held out: the default model compared with neighbours,
 # factors and popularity, with 95 % intervals. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh

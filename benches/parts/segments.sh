@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Segments through SQL: how many users keep their segment when a model is trained again with 5 % new rows
-# (Gowalla by behaviour, Online Retail by what is known about customers), how planted segments are
-# recovered, and how long a segmentation of many rows takes. Runs inside benches/cluster.sh.
+# Segments through SQL: how many users keep their segment when a model is trained again with 5 % new rows (Gowalla by
+# behaviour, Online Retail by attributes of customers), how well planted segments are found, and how long a segmentation
+# of many rows takes. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
@@ -10,8 +10,8 @@ export PGOPTIONS='-c client_min_messages=warning'
 sql -f benches/sql/tables.sql
 sql -c '\copy events FROM STDIN CSV HEADER' <"$work/events.csv"
 
-# grown MODEL TABLE CREATE: trains on 95 of 100 rows of TABLE (by a hash, through the view "grown"), then
-# on all; prints the share of users of the first version that have the same segment in the second.
+# grown MODEL TABLE CREATE: trains on 95 of 100 rows of TABLE (chosen by a hash, through the view "grown"), then on all;
+# prints the share of users of the first version that have the same segment in the second.
 grown() {
     sql -c "CREATE OR REPLACE VIEW grown AS SELECT * FROM $2 AS row WHERE abs(hashtext(row::text)) % 100 < 95" \
         -c "$3" -c "SELECT segrec_train('$1')" \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# How long one recommendation of the default model takes through SQL, with the events of the user as they are
-# now, in a session that stays and in a new one, beside implicit's `recommend` for one user in process; and what a
-# session holds that lists everybody. Runs inside benches/cluster.sh.
+# The time of one recommendation of the default model through SQL, with the current events of the user, in an existing
+# session and in a new one, compared with implicit's `recommend` for one user in process; and the memory of a session
+# that lists all users. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
@@ -12,7 +12,7 @@ sql -c "SELECT segrec_create_model('gowalla', events => 'events')" >/dev/null
 sql -c "SELECT FROM segrec_train('gowalla')"
 users=$(sql -c 'SELECT max(user_id) FROM events')
 
-# A slower hour of the machine meets both: two rounds in turns, the means of them.
+# There are two alternating rounds, whose means are taken, so that a slow period of the machine affects both sides.
 for _ in 1 2; do
     latency 10 "$users" 'SELECT * FROM segrec_recommend(:u::bigint)' >>"$work/ours"
     peer implicit_recommend "$work/events.csv" 128 10 >>"$work/peer"
@@ -20,7 +20,7 @@ done
 means() { awk '{ a += $1; b += $2; c += $3 } END { printf "%.3f %.3f %.3f\n", a / NR, b / NR, c / NR }' "$1"; }
 read -r mean median p99 <<<"$(means "$work/ours")"
 read -r peer_mean peer_median peer_p99 <<<"$(means "$work/peer")"
-# Each asks for one step more than the one before: its median less that of the one before is what the step takes.
+# Each query has one step more than the previous one; the difference of their medians is the time of the step.
 step() { # step QUERY: sets `step` to its median
     step=$(latency 5 "$users" "$1" | cut -d ' ' -f 2)
 }

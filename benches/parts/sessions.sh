@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What an idle session holds for itself after it has recommended once: the pages that no other process maps
-# (Private_Clean + Private_Dirty of smaps_rollup), beside sessions that did nothing. Runs inside benches/cluster.sh.
+# The memory of an idle session that has recommended once: the pages that no other process maps (Private_Clean +
+# Private_Dirty of smaps_rollup), compared with sessions that did nothing. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
@@ -12,8 +12,8 @@ sql -c "SELECT segrec_create_model('gowalla', events => 'events')" >/dev/null
 sql -c "SELECT FROM segrec_train('gowalla')"
 users=$(sql -c 'SELECT max(user_id) FROM events')
 
-# idle QUERY: lets every session run it once, for some user, and prints `private, anonymous, shared`: the means
-# of kilobytes while they all wait.
+# idle QUERY: lets every session run the query once for some user, and prints `private, anonymous, shared`: the mean
+# kilobytes while all sessions wait.
 idle() {
     printf '\\set u random(0, %s)\n%s;\n\\sleep 600 s\n' "$users" "$1" |
         PGAPPNAME=idle pgbench --no-vacuum --client=$sessions --jobs=2 --transactions=1 --random-seed=42 --file=- \

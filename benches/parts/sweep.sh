@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One sweep of alternating least squares: ours, exact, beside implicit's, which iterates.
+# One sweep of alternating least squares: ours, which is exact, compared with implicit's, which iterates.
 set -euo pipefail
 source benches/table.sh
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Seconds until a model ranks Gowalla's validation items as well as implicit's ALS does at its best: reading the table
-# and one fit, implicit's with settings and a number of iterations chosen for that. Beside them the whole call of
-# segrec_train, which fits without the holdout first, measures, and writes the version. Runs inside benches/cluster.sh.
+# The seconds until a model ranks Gowalla's validation items as well as implicit's ALS at its best: reading the table
+# and one fit. implicit's settings and number of iterations are chosen for that. The whole call of segrec_train is also
+# shown, which first fits without the holdout, measures, and writes the version. Runs inside benches/cluster.sh.
 set -euo pipefail
 source benches/table.sh
 source benches/database.sh
@@ -19,8 +19,8 @@ read -r wanted fit iterations alpha regularization <<<"$peer"
 copied=$(timed "\\copy (SELECT * FROM events) TO '$work/copied.csv' CSV HEADER")
 peer_seconds=$(calculate 2 "$fit + $copied / 1000")
 
-# fitted: of the phases that a training tells with the seconds of their beginnings, the seconds of reading and of the
-# fit on everything, which follows the measuring.
+# fitted: from the phases of a training with the seconds at which they began, the seconds of reading and of the final
+# fit on all events, which follows the measurement.
 fitted() {
     phases "$work/notices" | awk '
         read == "" && combined { read = $1 }
@@ -29,8 +29,8 @@ fitted() {
         / measuring$/ { measured = 1 }
         begun != "" && /profiles|rules|writing/ { printf "%.1f\n", read + $1 - begun; exit }'
 }
-# reach OPTIONS: trains a model with these options and sets `seconds` of reading and fitting, `whole` of the whole call
-# and the `recall` it reaches.
+# reach OPTIONS: trains a model with these options and sets `seconds` to the time of reading and fitting, `whole` to
+# that of the whole call, and `recall` to the result.
 reach() {
     sql -c "SELECT segrec_create_model('model', events => 'events', options => '$1')" >/dev/null
     whole=$(calculate 2 "$(timed "SELECT FROM segrec_train('model')" 2>"$work/notices") / 1000")
@@ -50,7 +50,8 @@ rows() { # rows NAME: what `reach` found beside the peer
 title "Gowalla, train to validation: seconds to the best recall of implicit's ALS with 128 factors"
 reach '{"algorithm": "neighbours", "neighbours": {"method": "filter"}, "segmentation": {"method": "none"}}'
 rows "neighbours (filter)"
-# The fewest sweeps that reach it, with the regularization that is best for recall; neither is sought.
+# The smallest number of sweeps that reaches it, with the regularization that is best for recall; both are given, not
+# searched for.
 for sweeps in 2 3 4 5 6 8; do
     reach '{"algorithm": "als", "segmentation": {"method": "none"}, "als": {"factors": 128, "sweeps": '$sweeps',
             "regularization": 0.0017, "unobserved_weight": 0.01}}'

@@ -1,5 +1,5 @@
--- Factors as vectors: the items once without an index and once with it, as large as fits in a page. Eight
--- clients keep two processors busy, so that parallel workers would only cost.
+-- Factors as vectors, stored inline: the items once without an index and once with one. Eight clients keep two
+-- processors busy, so parallel workers would only slow them down.
 
 CREATE EXTENSION vector;
 CREATE TABLE users (user_id bigint PRIMARY KEY, factors vector(128) NOT NULL);
@@ -7,7 +7,7 @@ CREATE TABLE items (item_id bigint PRIMARY KEY, factors vector(128) NOT NULL);
 ALTER TABLE items ALTER factors SET STORAGE PLAIN;
 ALTER TABLE users ALTER factors SET STORAGE PLAIN;
 CREATE TABLE indexed (LIKE items INCLUDING ALL);
--- What users have, which a list for them leaves out.
+-- The items that users have, which are excluded from their lists.
 CREATE TABLE seen (user_id bigint NOT NULL, item_id bigint NOT NULL, PRIMARY KEY (user_id, item_id));
 ALTER SYSTEM SET max_parallel_workers_per_gather = 0;
 ALTER SYSTEM SET hnsw.ef_search = 40;

@@ -1,5 +1,5 @@
--- Lists that break the protocol are no lists to measure: an item twice, a seen item, a rank twice,
--- more than 20 items.
+-- Finds lists that violate the protocol and must not be measured: an item twice, a seen item, a rank twice, more than
+-- 20 items.
 
 CREATE UNIQUE INDEX ON lists (method, user_id, item_id);
 CREATE UNIQUE INDEX ON lists (method, user_id, rank);

@@ -1,4 +1,4 @@
--- After loading: what a table that has been in use for a while has.
+-- Run after loading, so that tables are in the state of those in production.
 
 CREATE INDEX ON events (user_id);
 VACUUM ANALYZE events;

@@ -1,4 +1,4 @@
--- UCI Online Retail, as it is published, and what is known about its customers.
+-- UCI Online Retail as it is published, and attributes of its customers.
 
 CREATE TABLE transactions (
     invoice_no text,

@@ -1,4 +1,4 @@
--- What segments add for the mean test user, and the standard error of that: recall, ndcg.
+-- The mean gain of test users by segments, and its standard error: recall, ndcg.
 
 SELECT round(avg(gained.recall)::numeric, 4), round((stddev_samp(gained.recall) / sqrt(count(*)))::numeric, 4),
        round(avg(gained.ndcg)::numeric, 4), round((stddev_samp(gained.ndcg) / sqrt(count(*)))::numeric, 4)

@@ -1,5 +1,5 @@
-//! Benches of the engine, without PostgreSQL. Each prints a table; `benches/run.sh` runs them beside
-//! their peers.
+//! Benchmarks of the engine, without PostgreSQL. Each prints a table; `benches/run.sh` runs them together with their
+//! peers.
 
 use rand::Rng;
 use rand_distr::StandardNormal;
@@ -9,13 +9,13 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-/// The result of a bench.
+/// The result of a benchmark, with any error.
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Reads lines `user,item` of small whole numbers, after a header line, as interactions of weight 1.
+/// Reads lines `user,item` of small integers, after a header line, as interactions of weight 1.
 ///
 /// # Errors
-/// Where the file cannot be read or a line is not two numbers.
+/// If the file cannot be read or a line is not two numbers.
 pub fn read_interactions(path: &Path) -> Result<Interactions> {
     let text = std::fs::read_to_string(path)?;
     let mut pairs: Vec<(u32, u32)> = Vec::new();
@@ -42,54 +42,54 @@ pub fn read_interactions(path: &Path) -> Result<Interactions> {
     Ok(Interactions::new(SparseRows::new(items, starts, columns, values)?))
 }
 
-/// Rows of little-endian `f32`, `columns` to a row.
+/// Reads rows of `columns` values each, stored as little-endian `f32`.
 ///
 /// # Errors
-/// Where the file cannot be read or its length does not fit.
+/// If the file cannot be read or its length is not a multiple of a row's.
 pub fn read_points(path: &str, columns: &str) -> Result<Matrix> {
     let bytes = fs::read(path)?;
     let values = bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value)).collect();
     Ok(Matrix::from_data(columns.parse()?, values)?)
 }
 
-/// Writes what [`read_points`] reads.
+/// Writes rows in the format of [`read_points`].
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// If the file cannot be written.
 pub fn write_points(path: &str, points: &Matrix) -> Result<()> {
     Ok(fs::write(path, points.data().iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())?)
 }
 
-/// The label of every row, little-endian `u32`.
+/// Reads the label of each row, stored as little-endian `u32`.
 ///
 /// # Errors
-/// Where the file cannot be read.
+/// If the file cannot be read.
 pub fn read_labels(path: &str) -> Result<Vec<u32>> {
     Ok(fs::read(path)?.as_chunks::<4>().0.iter().map(|&label| u32::from_le_bytes(label)).collect())
 }
 
-/// Writes what [`read_labels`] reads.
+/// Writes labels in the format of [`read_labels`].
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// If the file cannot be written.
 pub fn write_labels(path: &str, labels: impl Iterator<Item = u32>) -> Result<()> {
     Ok(fs::write(path, labels.flat_map(u32::to_le_bytes).collect::<Vec<u8>>())?)
 }
 
-/// The most memory that this process has had in use, in MB.
+/// Returns the peak resident memory of this process, in MB.
 ///
 /// # Errors
-/// Where the kernel does not tell.
+/// If the kernel does not report it.
 pub fn peak_megabytes() -> Result<f64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
 }
 
-/// Rows in random order around the centres of groups, and the group of each. Centres are normal with
-/// variance 1 in every column. The share of group g is as 1 / (g + 1), and its deviation in every
-/// column lies between 0.6 and 1.4 times `noise`. The share `scattered` of the rows is spread evenly
-/// over the cube that holds the centres, and is the group behind the last.
+/// Returns rows in random order around the centres of groups, and the group of each row. Centres are normally
+/// distributed with variance 1 in each column. The share of group g is proportional to 1 / (g + 1), and its standard
+/// deviation in each column is between 0.6 and 1.4 times `noise`. The share `scattered` of the rows is uniform over the
+/// cube that contains the centres, and is the group after the last.
 pub fn planted(
     rows: usize,
     columns: usize,

@@ -1,5 +1,5 @@
-//! What every part that learns promises on any data, down to none: the same bytes every time, finite
-//! numbers, an end when cancelled.
+//! Tests the guarantees of every part that learns, for any data including none: results are the same bytes every time,
+//! numbers are finite, and cancellation ends the training.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -43,7 +43,7 @@ fn options(factors: usize, segments: usize) -> Options {
         .unwrap()
 }
 
-/// Without neighbours, which a blend may prefer to any factors.
+/// Excludes neighbours, which a blend might prefer to any factors.
 fn factors_alone(options: Options) -> Options {
     Options { algorithm: Algorithm::Als, ..options }
 }
@@ -64,8 +64,8 @@ fn all_finite(trained: &Trained) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Any small set of events trains to finite numbers, in segments that hold every user once, and
-    /// to the same bytes again.
+    /// Any small set of events is trained to finite numbers, with each user in one segment, and to the same bytes
+    /// again.
     #[test]
     fn any_events_train(
         pairs in proptest::collection::vec((0i64..12, 0i64..9, prop_oneof![Just(1.0f32), 0.001f32..1000.0]), 1..120),
@@ -102,7 +102,7 @@ fn a_whole_training_is_the_same_on_one_two_and_four_threads() {
     }
 }
 
-/// Cancels at the n-th question.
+/// Cancels at the n-th check.
 struct StopAfter(AtomicUsize);
 
 impl Observer for StopAfter {
@@ -130,7 +130,7 @@ fn a_training_can_be_cancelled_at_any_moment() {
 
 #[test]
 fn planted_tastes_make_segments_that_pass_the_gate() {
-    // Two factors cannot tell twelve tastes apart; segments can.
+    // Two factors cannot distinguish twelve tastes, but segments can.
     let interactions = reference::planted(3000, 240, 12, 0.25, 8);
     let options = factors_alone(options(2, 12));
     let events = events(&pairs_of(&interactions), &options).unwrap();
@@ -142,7 +142,7 @@ fn planted_tastes_make_segments_that_pass_the_gate() {
     assert!(gated > 1.05 * backbone, "{gated} {backbone}");
 }
 
-/// At one standard error, chance alone passes a sixth of the data sets that have nothing to find.
+/// At one standard error, a sixth of the data sets in which there is nothing to find would pass by chance.
 #[test]
 fn without_planted_tastes_the_gate_keeps_the_backbone_nearly_always() {
     let options = factors_alone(options(8, 6));

@@ -1,4 +1,4 @@
-//! The backbone and the segment factors against a plain dense reference, and their invariants.
+//! Compares the backbone and the segment factors with a plain dense reference, and tests their invariants.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -14,8 +14,8 @@ use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The user factors of a backbone are the exact minimum against its item factors, for rows
-    /// shorter and longer than the number of factors.
+    /// The user factors of a backbone are the exact minimum for its item factors, if rows are shorter and if they are
+    /// longer than the number of factors.
     #[test]
     fn user_factors_agree_with_the_dense_solution(seed in any::<u64>(), k in 1usize..40) {
         let interactions = planted(60, 80, 4, 0.35, seed);
@@ -37,7 +37,7 @@ proptest! {
         let backbone = Backbone::train(&interactions, &options, Start::Random(seed), &Silent).unwrap();
         let start = initial_factors(interactions.items(), k, seed);
         let (users, items) = reference::train(&interactions, &options, start);
-        // The bases differ by a rotation, which predictions do not show.
+        // The bases differ by a rotation, which does not affect predictions.
         for user in 0..interactions.users() {
             for item in 0..interactions.items() {
                 let found = reference::dot(backbone.user_factors.row(user), backbone.item_factors.row(item));
@@ -50,7 +50,7 @@ proptest! {
         prop_assert!((found - expected).abs() < 1e-4 * expected, "{found} {expected}");
     }
 
-    /// Items of few and of many users beside the number of factors, at every weight of other segments.
+    /// Items have fewer or more users than there are factors, with each weight of other segments.
     #[test]
     fn segment_item_factors_agree_with_the_dense_reference(
         seed in any::<u64>(),
@@ -138,7 +138,7 @@ fn items_that_a_warm_start_does_not_know_are_learned() {
     let warm = Backbone::train(&interactions, &most, Start::Items(known), &Silent).unwrap();
     let (found, expected) = (warm.losses[29], cold.losses[29]);
     assert!((found - expected).abs() < 1e-2 * expected, "{found} {expected}");
-    // Nothing known at all is a random start.
+    // If no factor is known, the start is random.
     let nothing = Start::Items(Matrix::zeros(150, 16));
     let found = Backbone::train(&interactions, &most, nothing, &Silent).unwrap();
     assert!(found == Backbone::train(&interactions, &most, Start::Random(0), &Silent).unwrap());

@@ -1,5 +1,5 @@
-//! What features promise on any table, whatever is in it: finite points of balanced weight, the same
-//! for a row on its own and after a way through JSON, an end when cancelled.
+//! Tests the guarantees of features for any table: points are finite and have balanced weights, a row on its own gives
+//! the same point, also after the encoder was written to JSON and read, and cancellation ends the work.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -18,7 +18,7 @@ fn fit(table: &Table) -> Encoder {
     Encoder::fit(table, &EncoderSettings::at(DAY), &Silent).unwrap()
 }
 
-/// The sum over dimensions of the variance over rows.
+/// Returns the sum over dimensions of the variance over rows.
 fn variance(points: &Matrix, dimensions: std::ops::Range<usize>) -> f64 {
     let rows = points.rows() as f64;
     let of_dimension = |d: usize| {
@@ -62,7 +62,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     );
     let row =
         row.prop_map(|(number, boolean, text, moment, vector)| Row { number, boolean, text, moment, vector });
-    // Up to 60 rows no value can be 8 deviations from the mean: every variance is exactly 1.
+    // In up to 60 rows no value can be 8 deviations from the mean, so every variance is exactly 1.
     (prop::collection::vec(row, 0..60), any::<bool>()).prop_map(|(mut rows, equal)| {
         if let (true, Some(first)) = (equal, rows.first().cloned()) {
             rows.fill(first);
@@ -104,8 +104,8 @@ fn json_row(row: &Row) -> Map<String, Value> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever is in a table, its points are finite and bounded, every column has variance 1,
-    /// the encoder reads back from JSON as it was, and a single row gives the row of the table.
+    /// The points of any table are finite and bounded, each column has variance 1, the encoder is unchanged when read
+    /// back from JSON, and a single row is encoded as in the table.
     #[test]
     fn any_table_becomes_points(rows in rows(), robust in any::<bool>()) {
         let table = table(&rows);
@@ -131,7 +131,7 @@ proptest! {
         prop_assert_eq!(encoder.shares(&table, &Silent).unwrap(), encoder.fitted_shares());
     }
 
-    /// Only the vectors' centre is summed in the order of the rows.
+    /// Only the centre of the vectors is summed in the order of rows.
     #[test]
     fn the_order_of_rows_does_not_matter(rows in rows()) {
         let without_vectors = |rows: &[Row]| {
@@ -143,7 +143,7 @@ proptest! {
     }
 }
 
-/// Stops at the first question.
+/// Cancels at the first check.
 struct Stop;
 
 impl Observer for Stop {

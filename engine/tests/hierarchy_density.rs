@@ -1,5 +1,5 @@
-//! What hierarchical and density clustering and OPTICS promise on any data, down to none: the same bytes on any
-//! number of threads, an answer or an error on degenerate rows, an end when cancelled.
+//! Tests the guarantees of hierarchical and density clustering and OPTICS, for any data including none: results are the
+//! same bytes on any number of threads, degenerate rows have a result or an error, and cancellation ends the work.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -101,7 +101,7 @@ fn values_that_are_no_numbers_are_refused() {
     }
 }
 
-/// Cancels at the n-th question.
+/// Cancels at the n-th check.
 struct StopAfter(AtomicUsize);
 
 impl Observer for StopAfter {

@@ -1,5 +1,5 @@
-//! What the ways of dividing users beside k-means promise on any data: the same bytes every time, finite
-//! numbers, an end when cancelled.
+//! Tests the guarantees of mixtures and votes on any data: results are the same bytes every time, numbers are finite,
+//! and cancellation ends the work.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const GROUPS: usize = 4;
 
-/// Rows around as many centres as there are groups, and the group of every row.
+/// Returns rows around the centres of a number of groups, and the group of each row.
 fn planted(rows: usize, columns: usize) -> (Matrix, Vec<u32>) {
     let noise = |at: usize| (seed::mix(at as u64) >> 40) as f32 / (1 << 24) as f32 - 0.5;
     let place = |row: usize, column: usize| if row % GROUPS == column % GROUPS { 0.6 } else { 0.0 };
@@ -19,7 +19,7 @@ fn planted(rows: usize, columns: usize) -> (Matrix, Vec<u32>) {
     (Matrix::from_data(columns, data).unwrap(), (0..rows).map(|row| (row % GROUPS) as u32).collect())
 }
 
-/// Both from the same rows: a mixture and what it says of them, votes of a third on all.
+/// Returns a mixture of the rows with its probabilities, and the votes of a third of the rows on all of them.
 fn run(
     points: &Matrix,
     groups: &[u32],
@@ -50,7 +50,7 @@ fn results_are_the_same_on_one_two_and_four_threads() {
     }
 }
 
-/// Cancels at the n-th question.
+/// Cancels at the n-th check.
 struct StopAfter(AtomicUsize);
 
 impl Observer for StopAfter {
@@ -78,7 +78,7 @@ fn mixtures_and_votes_can_be_cancelled_at_any_moment() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Down to one row, one column, rows that are all equal, constant columns and more components than rows.
+    /// The rows include single rows and columns, equal rows, constant columns and more components than rows.
     #[test]
     fn any_rows_give_finite_numbers(
         rows in 1usize..40,

@@ -1,5 +1,5 @@
-//! What neighbours promise: the weights of the plain formulas, the same bytes every time, an answer on
-//! any data, an end when cancelled.
+//! Tests the guarantees of neighbours: weights equal those of the plain formulas, results are the same bytes every
+//! time, any data has a result, and cancellation ends the training.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -26,7 +26,7 @@ fn options(method: NeighbourMethod, considered: usize, kept: usize) -> Neighbour
     NeighbourOptions { method, considered, kept, regularization: 3.0 }
 }
 
-/// Every method, EASE last.
+/// Trains each method, with EASE last.
 fn train_all(
     interactions: &Interactions,
     considered: usize,
@@ -53,7 +53,7 @@ fn dense(neighbours: &Neighbours) -> Vec<Vec<f64>> {
     (0..rows.rows()).map(row).collect()
 }
 
-/// `Σ_u weight(n_u) R_ui R_uj`.
+/// Returns `Σ_u weight(n_u) R_ui R_uj`.
 fn cooccurrences(interactions: &Interactions, weight: impl Fn(f64) -> f64) -> Vec<Vec<f64>> {
     let items = interactions.items();
     let mut sums = vec![vec![0.0; items]; items];
@@ -132,7 +132,7 @@ fn every_method_agrees_with_its_plain_formula() {
 
 #[test]
 fn ease_agrees_with_a_plain_inverse() {
-    // Three blocks of pivots, the last not full.
+    // There are three blocks of pivots, of which the last is not full.
     let (items, ridge) = (300, 2.5);
     let interactions = planted(400, items, 5, 0.2, 7);
     let mut gram = cooccurrences(&interactions, |_| 1.0);
@@ -180,7 +180,7 @@ fn every_method_gives_the_same_bytes_on_one_two_and_four_threads() {
     assert!(results[0] == results[1] && results[0] == results[2]);
 }
 
-/// Cancels at the n-th question.
+/// Cancels at the n-th check.
 struct StopAfter(AtomicUsize);
 
 impl Observer for StopAfter {

@@ -1,5 +1,5 @@
-//! What segments are for: groups of users to whom the same items are something else. Each group divides the
-//! items into kinds in a way of its own, and each user likes one kind. Four factors hold the four kinds of one
+//! Tests the purpose of segments: groups of users to whom the same items mean different things. Each group divides the
+//! items into kinds in its own way, and each user likes one kind. Four factors can represent the four kinds of one
 //! group; those of all groups take 1 + 3 · 7 dimensions.
 
 #![allow(clippy::unwrap_used, missing_docs)]
@@ -22,12 +22,12 @@ fn group(user: u64) -> u64 {
     user % GROUPS
 }
 
-/// The kind of an item as a group sees it.
+/// The kind of an item in the division of a group.
 fn kind(item: u64, group: u64) -> u64 {
     mix(GROUPS * item + group) % KINDS
 }
 
-/// A user has 20 of 100 items of the kind they like and 1 of any other.
+/// Each user has 20 of 100 items of the kind they like, and 1 of 100 of each other kind.
 fn events(options: &Options) -> Events {
     let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
     for user in 0..USERS {
@@ -42,7 +42,7 @@ fn events(options: &Options) -> Events {
     Events::new(raw, options.events.limits(), &Silent).unwrap()
 }
 
-/// Factors alone, as many as a group has kinds, with a segment for every label.
+/// Trains factors alone, as many as a group has kinds, with a segment for each label.
 fn trained(label: impl Fn(u64) -> u64) -> Trained {
     let options = parse_options(&json!({
         "algorithm": "als", "als": {"factors": KINDS},

@@ -1,4 +1,4 @@
-//! The table of options in docs/reference.md is the one that the engine reads.
+//! Tests that the table of options in docs/reference.md is the one that the engine reads.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 

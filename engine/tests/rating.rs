@@ -1,4 +1,4 @@
-//! What is promised of the model of ratings.
+//! Tests the guarantees of the model of ratings.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const USERS: usize = 150;
 const ITEMS: usize = 90;
-/// The last users and items have no ratings.
+/// The number of users and of items, the last ones, that have no ratings.
 const UNRATED: usize = 5;
 
-/// Between −1 and 1.
+/// Returns a pseudo-random number between −1 and 1.
 fn value(at: usize) -> f32 {
     (mix(at as u64) >> 40) as f32 / (1 << 23) as f32 - 1.0
 }
@@ -25,7 +25,7 @@ fn group(user: usize) -> usize {
     user % 3
 }
 
-/// 3 + b_u + b_i + three products, of which the last is of the user's group.
+/// Returns 3 + b_u + b_i + three products, of which the last depends on the user's group.
 fn truth(user: usize, item: usize) -> f32 {
     let user_factor = |d: usize| if d == 2 { group(user) as f32 - 1.0 } else { value(user * 10 + d) };
     let product = |d: usize| user_factor(d) * value(1_000_000 + item * 10 + d);
@@ -74,7 +74,7 @@ fn train(ratings: &Interactions, user_attributes: Option<&Attributes>) -> Rating
     RatingModel::train(ratings, user_attributes, None, &options(), 7, &Silent).unwrap()
 }
 
-/// The root mean squared error on pairs that were not rated.
+/// Returns the root mean squared error on pairs that were not rated.
 fn error(users: std::ops::Range<usize>, predict: impl Fn(usize, usize) -> f32) -> f32 {
     let pairs = || users.clone().flat_map(|user| (0..ITEMS - UNRATED).map(move |item| (user, item)));
     let squares = pairs().filter(|&(user, item)| !is_rated(user, item));
@@ -83,7 +83,7 @@ fn error(users: std::ops::Range<usize>, predict: impl Fn(usize, usize) -> f32) -
     (squares.iter().sum::<f32>() / squares.len() as f32).sqrt()
 }
 
-/// The rows of what a user rated, and their patterns.
+/// Returns the factors of the items that a user rated, with their patterns and the ratings.
 fn history(model: &RatingModel, ratings: &Interactions, user: usize) -> (Matrix, Matrix, Vec<f32>) {
     let (items, values) = ratings.by_user().row(user);
     (model.item_rows.select(items), model.item_patterns.select(items), values.to_vec())
@@ -192,7 +192,7 @@ fn the_unit_of_ratings_does_not_matter() {
     }
 }
 
-/// Cancels at a certain question.
+/// Cancels at the check with a given number.
 struct CancelAt(AtomicUsize, usize);
 
 impl Observer for CancelAt {

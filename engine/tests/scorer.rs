@@ -1,5 +1,5 @@
-//! A way to score that only this file knows: it trains, blends, ranks, explains and is served from what is stored of it
-//! without a change anywhere else.
+//! A scorer that is defined only in this file: it is trained, blended, ranked, explained and served from its stored
+//! sections without a change anywhere else.
 
 use segrec_engine::interactions::{Events, Id, IdKind, Interactions, RawEvents};
 use segrec_engine::options::{Options, parse_options};
@@ -13,7 +13,7 @@ use segrec_engine::{EngineError, Observer, Result, Silent};
 use serde_json::json;
 use std::{cell::RefCell, sync::Arc};
 
-/// Whoever has an item wants the next one.
+/// A scorer by which users who have an item want the next one.
 struct Next;
 
 #[derive(Debug)]

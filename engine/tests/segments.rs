@@ -1,5 +1,5 @@
-//! What every method of dividing users promises on any users, down to none: every one in one segment,
-//! finite numbers, the same bytes every time, an end when cancelled.
+//! Tests the guarantees of every method of dividing users, for any users including none: each user is in one segment,
+//! numbers are finite, results are the same bytes every time, and cancellation ends the work.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -20,7 +20,7 @@ fn options(method: &str, more: serde_json::Value) -> Options {
     parse_options(&json!({"segmentation": segmentation})).unwrap()
 }
 
-/// Numbers, a category that is a label, and nulls in both.
+/// Users with numbers and a category that is also a label, with nulls in both.
 fn described(rows: &[(f64, f64, Option<u32>)]) -> UserData {
     let levels: Vec<String> = (0..4).map(|level| format!("level {level}")).collect();
     let codes = rows.iter().map(|row| row.2.unwrap_or(u32::MAX)).collect();
@@ -112,7 +112,7 @@ fn of_many_users_the_number_of_segments_is_chosen_on_a_sample() {
     assert!(segmented.choices.len() > 5);
 }
 
-/// Cancels at the n-th question.
+/// Cancels at the n-th check.
 struct StopAfter(AtomicUsize);
 
 impl Observer for StopAfter {

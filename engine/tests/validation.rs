@@ -1,4 +1,4 @@
-//! Recipes measured again: folds, comparisons, trials of a study.
+//! Tests repeated measurements of recipes: folds, comparisons and trials of a study.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const USERS: u64 = 240;
 const ITEMS: u64 = 60;
 
-/// Users have a third of the items of their taste, of four, and few others; with ratings from 1 to 5.
+/// Users belong to one of four tastes and have a third of its items and few others, with ratings from 1 to 5.
 fn events() -> Events {
     let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
     for user in 0..USERS {
@@ -98,7 +98,7 @@ fn every_fold_decides_on_a_holdout_of_its_own_training_part_and_ranks_its_test_p
 
 #[test]
 fn a_fold_keeps_the_holdout_of_its_training_part() {
-    // With the hash of the random holdout, a fold would swallow it whole.
+    // If folds used the hash of the random holdout, one of them could contain the whole holdout.
     let events = events();
     let options = options(json!({}));
     let seed = segrec_engine::seed::hash_bytes(options.seed, b"folds");

@@ -1,4 +1,5 @@
-//! Weights of any size: whatever they are, the training ends with finite factors, and says what counts nothing.
+//! Tests weights of any size: the training always ends with finite factors, and reports the weights that have no
+//! effect.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 const DAY: i64 = 86_400_000_000;
 
-/// Of 150 users and 60 items in three tastes, with the weight and day of each pair.
+/// Events of 150 users and 60 items in three tastes, with the given weight and day of each pair.
 fn events(options: &Options, of_pair: impl Fn(i64, i64) -> (f32, i64)) -> Events {
     let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true);
     for (user, item) in (0..150).flat_map(|user| (0..60).map(move |item| (user, item))) {
@@ -101,7 +102,7 @@ fn one_event_in_the_future_changes_no_confidence_of_others() {
 
 #[test]
 fn an_algorithm_that_ranks_worse_than_what_is_popular_gives_way_to_it() {
-    // Without any weight of what did not occur, factors only learn that all that occurred did.
+    // If missing events have no weight, factors only learn that all events occurred.
     let options = options(json!({
         "algorithm": "als",
         "als": {"regularization": 1e-6, "sweeps": 1, "factors": 64, "unobserved_weight": 0},
@@ -110,7 +111,7 @@ fn an_algorithm_that_ranks_worse_than_what_is_popular_gives_way_to_it() {
     }));
     let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
     for (user, item) in (0..400i64).flat_map(|user| (0..200i64).map(move |item| (user, item))) {
-        // The less popular, the rarer, whoever it is.
+        // The less popular an item is, the rarer are its events, for all users alike.
         if mix((user * 1_000 + item) as u64) % 200 < (20 - item / 10).pow(2) as u64 / 4 {
             raw.push(Id::Bigint(user), Id::Bigint(item), 1.0, 0);
         }

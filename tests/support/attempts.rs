@@ -1,19 +1,21 @@
-//! Calls by the hundred that are answered or refused: none is an internal error, none is a panic, each ends soon after its
-//! time is up, and the session outlives them all.
+//! Makes hundreds of calls that may succeed or fail, and checks that no error is internal or a panic, that each call
+//! ends soon after its timeout, and that the session survives them all.
 //!
-//! A call runs inside `attempt`, which says its SQLSTATE and takes back what it did; a round trip takes a hundred.
+//! A call runs inside the function `attempt`, which returns its SQLSTATE and rolls back its effects; a hundred calls
+//! share a round trip.
 
 use crate::session::Session;
 use postgres::SimpleQueryMessage;
 use postgres::error::SqlState;
 use std::collections::BTreeMap;
 
-/// Calls of a round trip.
+/// The number of calls of a round trip.
 pub const BATCH: usize = 100;
-/// Seconds of a call at most, where the statement's time is up after one: the rest is for a busy machine.
+/// The longest time of a call in seconds. The statement timeout is one second, so the rest is for a busy machine.
 const LONGEST: f64 = 60.0;
 
-/// How often each SQLSTATE was the answer (ZZ000 is none), how long the calls of a routine took, and what was wrong.
+/// The number of calls with each SQLSTATE (ZZ000 stands for success), the longest time of each routine, and the faults
+/// found.
 pub struct Attempts {
     process: String,
     states: BTreeMap<String, usize>,
@@ -21,7 +23,7 @@ pub struct Attempts {
     faults: BTreeMap<String, String>,
 }
 
-/// Makes the function that attempts, for everybody.
+/// Creates the function `attempt` for all roles.
 pub fn prepare(session: &mut Session) {
     session.run(
         "CREATE FUNCTION public.attempt(call text, OUT state text, OUT said text, OUT seconds float8) LANGUAGE plpgsql AS $$
@@ -39,19 +41,19 @@ pub fn prepare(session: &mut Session) {
     );
 }
 
-/// Which process the session is, and since when its server is up.
+/// Identifies the process of the session and the start of its server.
 fn process(session: &mut Session) -> String {
     session.table("SELECT pg_backend_pid(), pg_postmaster_start_time()")
 }
 
-/// The refusals that say nothing but that the extension itself is wrong.
+/// Whether an error can only mean that the extension itself is wrong.
 fn is_fault(state: &str, said: &str) -> bool {
     const TRACES: [&str; 6] = ["panicked", "backtrace", "unwrap()", "out of bounds", "overflow when", ".rs:"];
     state.starts_with("XX") || TRACES.iter().any(|trace| said.contains(trace))
 }
 
 impl Attempts {
-    /// None yet, in that session; its statements are given a second.
+    /// Starts without any calls, and sets the statement timeout of the session to one second.
     #[must_use]
     pub fn of(session: &mut Session) -> Self {
         session
@@ -60,14 +62,14 @@ impl Attempts {
         Self { process, states: BTreeMap::new(), seconds: BTreeMap::new(), faults: BTreeMap::new() }
     }
 
-    /// Makes calls in one transaction, which begins with `before`, and takes back what they did.
+    /// Makes calls in one transaction, which begins with `before`, and rolls it back.
     #[track_caller]
     pub fn make(&mut self, session: &mut Session, before: &str, calls: &[String]) {
         let attempts: String =
             calls.iter().map(|call| format!("SELECT * FROM public.attempt($call${call}$call$);")).collect();
         let messages = match session.simple_query(&format!("BEGIN; {before}; {attempts} ROLLBACK")) {
             Ok(messages) => messages,
-            // The time was up just when `attempt` was about to say so.
+            // The timeout came just when `attempt` was returning.
             Err(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {
                 *self.states.entry("57014".to_owned()).or_default() += calls.len();
                 return session.run("ROLLBACK");
@@ -101,7 +103,7 @@ impl Attempts {
         }
     }
 
-    /// Says what the answers were; fails where one was a fault, or the session or the server went down.
+    /// Prints the counts of the results; panics if there was a fault, or if the session or the server went down.
     #[track_caller]
     pub fn report(&self, session: &mut Session) {
         let mut slowest: Vec<_> = self.seconds.iter().collect();

@@ -1,17 +1,16 @@
-//! Cleans up after a cluster however its test ends.
+//! Cleans up after a cluster, however its test ends.
 //!
-//! A keeper is a small shell process that waits for the end of its standard input. The test process
-//! holds the other end and never writes; when it is done with the cluster, exits, is interrupted or
-//! killed, the kernel closes that end, and the keeper stops the server and removes the folder.
-//! (PR_SET_PDEATHSIG would not do: it fires when the *thread* that started the server ends, and
-//! tests run in threads.)
+//! A keeper is a small shell process that waits for the end of its standard input. The test process holds the other end
+//! and never writes. When it drops the cluster, exits, is interrupted or is killed, the kernel closes that end, and the
+//! keeper stops the server and removes the folder. (PR_SET_PDEATHSIG would not work: it fires when the *thread* that
+//! started the server ends, and tests run in threads.)
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Looks for processes by the folder in their command line, again until there are none: the end may
-/// come while initdb or pg_ctl is still at work.
+/// Searches for processes with the folder in their command line until there are none, because the test may end while
+/// initdb or pg_ctl is still running.
 const SCRIPT: &str = r#"
 read -r _
 for attempt in $(seq 200); do

@@ -1,5 +1,5 @@
-//! A throwaway PostgreSQL cluster: its folder, its configuration, starting and stopping it.
-//! Read next: database.rs for what is in it, keeper.rs for how it goes away.
+//! A throwaway PostgreSQL cluster: its folder, its configuration, and how it is started and stopped. See database.rs
+//! for its databases and cleanup.rs for its removal.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,10 +14,10 @@ use crate::cleanup::Keeper;
 use crate::database::{Database, Template};
 use crate::session::Session;
 
-/// The superuser of every cluster.
+/// The superuser of each cluster.
 pub(crate) const SUPERUSER: &str = "postgres";
 
-/// A cluster in a folder of its own, reachable through a unix socket in that folder only.
+/// A cluster in its own folder, reachable only through a Unix socket in that folder.
 pub struct Cluster {
     pub(crate) directory: PathBuf,
     programs: PathBuf,
@@ -25,7 +25,7 @@ pub struct Cluster {
     _keeper: Keeper,
 }
 
-/// What a cluster is to be before it starts.
+/// The configuration of a cluster that has not been started.
 #[derive(Default)]
 pub struct Configuration {
     programs: Option<PathBuf>,
@@ -33,61 +33,61 @@ pub struct Configuration {
     durable: bool,
 }
 
-/// How to stop a server: PostgreSQL's own modes.
+/// The ways to stop a server, which are PostgreSQL's shutdown modes.
 #[derive(Clone, Copy, Debug)]
 pub enum Shutdown {
-    /// Ends the sessions, writes a checkpoint.
+    /// Ends the sessions and writes a checkpoint.
     Fast,
-    /// Ends at once; the next start recovers from the log.
+    /// Ends at once; the next start recovers from the WAL.
     Immediate,
 }
 
 impl Cluster {
-    /// The cluster that tests share, started by the first that asks. Do not stop it or change what
-    /// other databases see; roles belong to the whole cluster, so name them after the test.
+    /// The cluster that tests share, started by the first one that calls this. Do not stop it or change what is visible
+    /// in other databases. Roles belong to the whole cluster, so name them after the test.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
 
-    /// A cluster of the test's own.
+    /// Starts a cluster for one test.
     #[must_use]
     pub fn start() -> Self {
         Self::configure().start()
     }
 
-    /// A cluster of the test's own, with settings.
+    /// Configures a cluster for one test.
     #[must_use]
     pub fn configure() -> Configuration {
         Configuration::default()
     }
 
-    /// A database of the test's own, in which the extension is installed.
+    /// Creates a database for one test, with the extension installed.
     pub fn database(&self, name: &str) -> Database<'_> {
         Database::from_template(self, name)
     }
 
-    /// A database of the test's own, without the extension.
+    /// Creates a database for one test, without the extension.
     pub fn empty_database(&self, name: &str) -> Database<'_> {
         Database::empty(self, name)
     }
 
-    /// A database of the test's own in another encoding than UTF8, without the extension.
+    /// Creates a database for one test with another encoding than UTF8, without the extension.
     pub fn encoded_database(&self, name: &str, encoding: &str) -> Database<'_> {
         Database::encoded(self, name, encoding)
     }
 
-    /// A session of `role` in `database`.
+    /// Opens a session of `role` in `database`.
     pub fn connect(&self, database: &str, role: &str) -> Session {
         Session::open(&self.directory, database, role)
     }
 
-    /// The same while the server may be down.
+    /// Opens a session while the server may be down.
     pub fn try_connect(&self, database: &str, role: &str) -> Result<Session, postgres::Error> {
         Session::try_open(&self.directory, database, role)
     }
 
-    /// A client program of the server (`psql`, `pg_dump`, …), set up to reach this cluster.
+    /// A client program of the server (`psql`, `pg_dump`, …), configured to connect to this cluster.
     #[must_use]
     pub fn program(&self, name: &str) -> Command {
         let mut command = Command::new(program(&self.programs, name));
@@ -102,7 +102,7 @@ impl Cluster {
         command
     }
 
-    /// A streaming replica of this cluster, started, not necessarily caught up.
+    /// Starts a streaming replica of this cluster, which may not have caught up yet.
     #[must_use]
     pub fn replica(&self) -> Self {
         let cluster = Self::in_new_directory(self.programs.clone());
@@ -123,7 +123,7 @@ impl Cluster {
         cluster
     }
 
-    /// Waits until this replica has replayed everything that `primary` has written so far.
+    /// Waits until this replica has replayed all that `primary` has written so far.
     pub fn wait_for(&self, primary: &Self) {
         let written: String =
             primary.connect("postgres", SUPERUSER).value("SELECT pg_current_wal_lsn()::text");
@@ -138,7 +138,7 @@ impl Cluster {
         panic!("the replica did not catch up in a minute; its log:\n{}", self.log());
     }
 
-    /// Stops the server; the folder stays, and [`Cluster::start_again`] continues on it.
+    /// Stops the server; the folder stays, and [`Cluster::start_again`] continues with it.
     pub fn stop(&self, how: Shutdown) {
         let mode = format!("{how:?}").to_lowercase();
         run(self.server_program("pg_ctl").args(["stop", "-w", "-m", &mode, "-D"]).arg(self.data()));
@@ -152,7 +152,7 @@ impl Cluster {
             // A backend may end by itself once the postmaster is gone.
             let _ = Command::new("sh").args(["-c", "kill -KILL $0", process]).output();
         }
-        // Gone means reaped: a server that starts takes even a zombie for a rival.
+        // Waits until all are reaped, because a starting server treats even a zombie as running.
         let all = || std::iter::once(&postmaster).chain(&children);
         while all().any(|process| parent(process).is_some()) {
             std::thread::sleep(Duration::from_millis(5));
@@ -164,13 +164,13 @@ impl Cluster {
         self.start_server();
     }
 
-    /// Stops the server in an orderly way and starts it again.
+    /// Stops the server with a checkpoint and starts it again.
     pub fn restart(&self) {
         self.stop(Shutdown::Fast);
         self.start_server();
     }
 
-    /// Adds settings to the configuration; they hold from the next start or reload.
+    /// Adds settings to the configuration, which take effect at the next start or reload.
     pub fn append_settings(&self, settings: &[(&str, &str)]) {
         let path = self.data().join("postgresql.conf");
         let mut text = fs::read_to_string(&path).unwrap();
@@ -186,13 +186,13 @@ impl Cluster {
         self.directory.join("data")
     }
 
-    /// The folder of its socket.
+    /// The folder of the Unix socket.
     #[must_use]
     pub fn socket(&self) -> &Path {
         &self.directory
     }
 
-    /// What the server has logged; databases in several encodings write into one file.
+    /// The server's log. Databases in several encodings write into the same file, so it may not be valid UTF-8.
     #[must_use]
     pub fn log(&self) -> String {
         let log = fs::read(self.directory.join("log")).unwrap_or_default();
@@ -232,13 +232,14 @@ impl Cluster {
         self.as_server(program(&self.programs, name))
     }
 
-    /// A program that runs as the owner of the data directory, whose processes are the server's.
+    /// A program that runs as the owner of the data directory, as the server does.
     pub fn as_server(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
-        // Also then no error carries a backtrace.
+        // Backtraces are on, so that tests notice if an error contains one.
         command
             .env("RUST_BACKTRACE", "1")
-            // A relocated server's own libpq, for what it loads itself (the receiver of a replica).
+            // The libpq of a relocated server, for modules that the server loads (such as the WAL receiver of a
+            // replica).
             .env("LD_LIBRARY_PATH", self.programs.join("../lib"))
             .env("PGPORT", "5432")
             .current_dir(&self.directory);
@@ -250,29 +251,29 @@ impl Cluster {
 }
 
 impl Configuration {
-    /// The folder of the programs of another server, one of [`older_servers`].
+    /// Uses the programs of another server, whose folder is one of [`older_servers`].
     #[must_use]
     pub fn programs(mut self, folder: PathBuf) -> Self {
         self.programs = Some(folder);
         self
     }
 
-    /// One line of postgresql.conf.
+    /// Sets a parameter of postgresql.conf.
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Writes through to the disk as a real server does. (Without it a commit still survives
-    /// [`Cluster::kill`]: the system keeps what the server has written.)
+    /// Flushes writes to disk as a production server does. (Even without it, commits survive [`Cluster::kill`], because
+    /// the operating system keeps what the server has written.)
     #[must_use]
     pub fn durable(mut self) -> Self {
         self.durable = true;
         self
     }
 
-    /// Makes the cluster and starts its server.
+    /// Creates the cluster and starts its server.
     #[must_use]
     pub fn start(self) -> Cluster {
         let cluster = Cluster::in_new_directory(self.programs.unwrap_or_else(server));
@@ -311,20 +312,20 @@ fn server() -> PathBuf {
     folder.into()
 }
 
-/// The folders with the programs of older servers in which the extension is installed too.
+/// The folders with the programs of older servers in which the extension is also installed.
 #[must_use]
 pub fn older_servers() -> Vec<PathBuf> {
     std::env::var("SEGREC_OLDER_SERVERS").unwrap_or_default().split_whitespace().map(PathBuf::from).collect()
 }
 
-/// A program in that folder.
+/// A program in the given folder.
 fn program(programs: &Path, name: &str) -> PathBuf {
     let path = programs.join(name);
     assert!(path.exists(), "there is no {}", path.display());
     path
 }
 
-/// PostgreSQL refuses to run as root: for root, the account that the server runs as.
+/// The account that the server runs as if the tests run as root, as which PostgreSQL refuses to run.
 fn server_account() -> Option<(u32, u32)> {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         return None;
@@ -344,7 +345,7 @@ fn children_of(process: &str) -> Vec<String> {
     names.filter(|name| parent(name).is_some_and(|parent| parent == process)).collect()
 }
 
-/// The parent of a process, if there is such a process.
+/// The parent of a process, if the process exists.
 fn parent(process: &str) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1).map(str::to_owned)

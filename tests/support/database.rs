@@ -1,5 +1,5 @@
-//! A database of a test's own. Databases with the extension are copies of one template, because
-//! copying is several times quicker than CREATE EXTENSION.
+//! A database for one test. Databases with the extension are copies of a template, because copying is several times
+//! faster than CREATE EXTENSION.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -9,17 +9,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::cluster::{Cluster, SUPERUSER};
 use crate::session::Session;
 
-/// The longest name PostgreSQL keeps whole, less room for a number.
+/// The longest database name that PostgreSQL does not truncate, less room for a number.
 const LONGEST_NAME: usize = 56;
 const TEMPLATE: &str = "segrec_template";
 
-/// A database that is dropped when the test is done with it.
+/// A database that is dropped when its value goes out of scope.
 pub struct Database<'cluster> {
     cluster: &'cluster Cluster,
     name: String,
 }
 
-/// Whether a cluster has its template yet.
+/// Whether the template of a cluster has been created.
 #[derive(Default)]
 pub(crate) struct Template(OnceLock<()>);
 
@@ -53,23 +53,23 @@ impl<'cluster> Database<'cluster> {
         Self { cluster, name }
     }
 
-    /// The name PostgreSQL knows it by.
+    /// The name of the database in PostgreSQL.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A session of the superuser.
+    /// Opens a session of the superuser.
     pub fn connect(&self) -> Session {
         self.connect_as(SUPERUSER)
     }
 
-    /// A session of a role.
+    /// Opens a session of a role.
     pub fn connect_as(&self, role: &str) -> Session {
         self.cluster.connect(&self.name, role)
     }
 
-    /// A client program of the server (`psql`, `pg_dump`, …), set up to reach this database.
+    /// A client program of the server (`psql`, `pg_dump`, …), configured to connect to this database.
     #[must_use]
     pub fn program(&self, name: &str) -> Command {
         let mut command = self.cluster.program(name);
@@ -77,11 +77,11 @@ impl<'cluster> Database<'cluster> {
         command
     }
 
-    /// What psql prints for a script, errors and notices included, in order. It runs in the root of
-    /// the repository, so that `\i examples/shop.sql` works.
+    /// Returns the output of psql for a script, with errors and notices in order. psql runs in the root of the
+    /// repository, so that `\i examples/shop.sql` works.
     #[must_use]
     pub fn psql(&self, script: &str) -> String {
-        // The shell joins both outputs in one pipe: that keeps the order.
+        // The shell joins both outputs in one pipe, which keeps their order.
         let psql = self.program("psql");
         let mut shell = Command::new("sh");
         shell.args(["-c", r#"exec "$0" --no-psqlrc --quiet 2>&1"#]).arg(psql.get_program());
@@ -104,7 +104,7 @@ impl<'cluster> Database<'cluster> {
 
 impl Drop for Database<'_> {
     fn drop(&mut self) {
-        // The server may be stopped, or killed on purpose: then the folder goes as a whole.
+        // The server may be stopped or killed; then the folder is removed as a whole.
         let drop = format!("DROP DATABASE IF EXISTS \"{}\" WITH (FORCE)", self.name);
         let _ = self.cluster.program("psql").args(["-Xqc", &drop, "postgres"]).output();
     }

@@ -1,15 +1,15 @@
-//! Documents that tests compare with what the server says, and rewrite with `INSTA_UPDATE=always`, which accepts snapshots
-//! too.
+//! Compares documents with what the server returns, and rewrites them if `INSTA_UPDATE=always` is set, as insta does
+//! with snapshots.
 
 use similar::TextDiff;
 
-/// Whether documents are to be rewritten rather than compared.
+/// Whether documents are rewritten rather than compared.
 #[must_use]
 pub fn rewriting() -> bool {
     std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always")
 }
 
-/// The lines that differ, with a little of what surrounds them.
+/// Returns the lines that differ, with a few lines of context.
 #[must_use]
 pub fn difference(expected: &str, actual: &str) -> String {
     TextDiff::from_lines(expected, actual)

@@ -1,8 +1,8 @@
-//! What a server has of versions and their files, to be asked after something was interrupted.
+//! What interrupted trainings may leave on a server: half-written versions and their files.
 
 use crate::{Cluster, Session};
 
-/// How many versions are half-written: ready without users, never finished, or rows without a version.
+/// Returns the number of half-written versions: ready without users, never finished, or rows without a version.
 #[must_use]
 pub fn half_written(session: &mut Session) -> i64 {
     session.value(
@@ -21,7 +21,7 @@ pub fn half_written(session: &mut Session) -> i64 {
     )
 }
 
-/// The names of the files that sessions share, but for that of the counters.
+/// Returns the names of the files that sessions share, except that of the counters.
 #[must_use]
 pub fn shared_files(cluster: &Cluster) -> Vec<String> {
     let folder = std::fs::read_dir(cluster.data().join("base/pgsql_tmp"));

@@ -9,9 +9,9 @@
 //! assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
 //! ```
 //!
-//! A test that restarts, kills or configures a server starts its own: [`Cluster::start`],
-//! [`Cluster::configure`]. `scripts/test` says in `SEGREC_SERVER` which server's programs to use, and in
-//! `SEGREC_OLDER_SERVERS` which may be upgraded from.
+//! A test that restarts, kills or configures a server starts its own: [`Cluster::start`], [`Cluster::configure`].
+//! `scripts/test` sets `SEGREC_SERVER` to the server whose programs are used, and `SEGREC_OLDER_SERVERS` to those that
+//! may be upgraded from.
 
 #![forbid(unsafe_code)]
 

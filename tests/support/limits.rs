@@ -1,10 +1,10 @@
-//! Limits of memory on one session's process, set while it lives.
+//! Memory limits on the process of a session, set while it runs.
 
 use crate::cluster::Cluster;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Lets a process have that many bytes of addresses more than it has.
+/// Limits the address space of a process to its present size plus `more` bytes.
 pub fn limit_addresses(cluster: &Cluster, pid: i32, more: u64) {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
@@ -15,7 +15,7 @@ pub fn limit_addresses(cluster: &Cluster, pid: i32, more: u64) {
     assert!(limited.status.success(), "{}", String::from_utf8_lossy(&limited.stderr));
 }
 
-/// Makes a control group with a limit of memory and moves a process into it; none where this machine does not let us.
+/// Creates a control group with a memory limit and moves a process into it; `None` if this machine does not allow it.
 #[must_use]
 pub fn limited_group(pid: i32, limit: u64) -> Option<PathBuf> {
     let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
@@ -29,7 +29,7 @@ pub fn limited_group(pid: i32, limit: u64) -> Option<PathBuf> {
         None => ("/sys/fs/cgroup", path("")?, "memory.max"),
     };
     let group = Path::new(root).join(path).join(format!("segrec_test_{pid}"));
-    // One that a killed run left behind is empty.
+    // A group left over from a killed run has no processes.
     let _ = std::fs::remove_dir(&group);
     std::fs::create_dir(&group).ok()?;
     let written = std::fs::write(group.join(file), limit.to_string())
@@ -44,7 +44,7 @@ pub fn limited_group(pid: i32, limit: u64) -> Option<PathBuf> {
 /// Removes a group once the process in it has ended.
 ///
 /// # Panics
-/// Where that does not end.
+/// If the process does not end.
 pub fn remove_group(group: &Path) {
     for _ in 0..100 {
         if std::fs::remove_dir(group).is_ok() {

@@ -1,13 +1,13 @@
-//! Rivals of all that the extension's SQL names: operators and functions that would be the better match, types and
-//! relations of the system's names, planted in a schema that is somebody else's. Whatever resolves a name there calls
-//! one, and each says that it was called.
+//! Plants rivals of all names that the extension's SQL uses: operators and functions that would be better matches, and
+//! types and relations with the names of system objects, in a schema of another user. SQL that resolves a name there
+//! calls a rival, and each rival reports that it was called.
 //!
-//! What is named is read from the SQL itself, and what types are in reach from the server: nothing here is typed by hand.
+//! The names are read from the SQL itself and the available types from the server, so no list is maintained by hand.
 
 use crate::{Cluster, Session, repository};
 use std::path::Path;
 
-/// Makes the schema and plants it. Each name is planted in the combinations of types that overloads.sql says.
+/// Creates the schema and its rivals. overloads.sql says with which combinations of types each name is created.
 pub fn plant(session: &mut Session, schema: &str) {
     let quoted: String = session.query_one("SELECT quote_ident($1)", &[&schema]).unwrap().get(0);
     session.run(&format!("CREATE SCHEMA {quoted}; GRANT USAGE ON SCHEMA {quoted} TO PUBLIC"));
@@ -18,8 +18,8 @@ pub fn plant(session: &mut Session, schema: &str) {
     session.run(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA {quoted} TO PUBLIC; COMMIT"));
 }
 
-/// Which rivals of a schema were called by whatever process, each as it says it: the server's log has them even where
-/// the transaction was rolled back. Take a name of its own for every schema.
+/// Returns the rivals of a schema that were called by any process, as they report it. They are read from the server's
+/// log, which has them even if the transaction was rolled back. Use a different name for each schema.
 #[must_use]
 pub fn called(cluster: &Cluster, schema: &str) -> Vec<String> {
     let log = cluster.log();
@@ -31,7 +31,7 @@ pub fn called(cluster: &Cluster, schema: &str) -> Vec<String> {
     calls
 }
 
-/// The text of all SQL that installs the extension or that it runs, without comments.
+/// Returns all SQL that installs the extension or that it runs, without comments.
 fn sql_of_the_extension() -> String {
     let mut text = String::new();
     each_file(&repository().join("sql/schema"), &mut |script| {
@@ -42,7 +42,7 @@ fn sql_of_the_extension() -> String {
     });
     each_file(&repository().join("src/catalog"), &mut |source| {
         let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-        // What is between quotes is SQL, or a word that does no harm.
+        // What is between quotes is SQL, or words that do no harm.
         text.extend(code.split('"').skip(1).step_by(2).flat_map(|literal| [literal, "\n"]));
     });
     text

@@ -1,9 +1,10 @@
--- Plants a schema with a rival of everything that a text of SQL names: overloads.rs says what for. It is one statement,
--- which reads the text and the name of the schema from settings of the transaction.
+-- Plants a schema with a rival of each name in a text of SQL; overloads.rs says what for. It is one statement, which
+-- reads the text and the name of the schema from settings of the transaction.
 --
--- An operator has a rival for every pair of types in reach, and so has a function of two arguments. Any function has
--- rivals with its own arguments, with each of them as every other type, and with polymorphic ones. A type has a domain
--- as its rival, a relation of the system a view. What is called says so in a warning and gives null.
+-- An operator has a rival for each pair of available types, and so has a function of two arguments. Any function has
+-- rivals with its own arguments, with each of them replaced by every other type, and with polymorphic ones. The rival
+-- of a type is a domain, that of a system relation a view. A rival reports that it was called in a warning and returns
+-- null.
 DO $plant$
 DECLARE
     source text := current_setting('overloads.source');
@@ -31,7 +32,7 @@ BEGIN
         format('BEGIN RAISE WARNING %L, what, current_user; RETURN true; END',
                replace(current_setting('overloads.place'), '%', '%%') || ' was called: % as %'));
 
-    -- Operators: a function for every pair of types and result, and every sign that could be called with them.
+    -- Operators: a function for each pair of types and result, and each operator that could be called with them.
     FOR made IN
         WITH polymorphic AS (
             SELECT unnest('{anyelement,anyarray,anynonarray,anycompatible,anycompatiblearray}'::regtype[])::oid AS type
@@ -70,7 +71,7 @@ BEGIN
         END;
     END LOOP;
 
-    -- Functions.
+    -- Functions: rivals of the built-in functions that the text calls.
     FOR made IN
         WITH builtin AS (
             SELECT proname AS name, string_to_array(proargtypes::text, ' ')::oid[] AS types, pronargs AS arity, provariadic <> 0 AS is_variadic,
@@ -111,7 +112,7 @@ BEGIN
                 CASE WHEN NOT made.rows AND made.result <> 'void'::regtype THEN ' NULL' END));
     END LOOP;
 
-    -- Types and relations of the system.
+    -- Types and system relations: a domain or a view of the same name.
     FOR made IN SELECT oid, typname AS name FROM pg_type WHERE oid = ANY (scalars) LOOP
         EXECUTE format('CREATE DOMAIN %s.%I AS pg_catalog.%2$I CHECK (%1$s.noted(%3$L))', place, made.name, 'type ' || made.name);
     END LOOP;

@@ -1,19 +1,19 @@
-//! Events with planted tastes: user u and item i belong to taste u mod 4 and i mod 4; a user has each
-//! item of their taste with probability ¼, any other with 1/100. A hash draws, so every server and
-//! every run has the same events.
+//! Events with planted tastes: user u and item i belong to taste u mod 4 and i mod 4. A user has each item of their
+//! taste with probability ¼, and any other with 1/100. A hash decides, so the events are the same on each server and in
+//! each run.
 
 use crate::Session;
 
-/// How many users [`create`] makes.
+/// The number of users that [`create`] makes.
 pub const USERS: i64 = 600;
-/// How many items.
+/// The number of items that [`create`] makes.
 pub const ITEMS: i64 = 120;
-/// How many tastes.
+/// The number of tastes of users and items.
 pub const TASTES: i64 = 4;
-/// The options that fit so small a set.
+/// Options that are suitable for such a small data set.
 pub const OPTIONS: &str = r#"{"als": {"factors": 8}, "segmentation": {"segments": 4}}"#;
 
-/// Makes a table `events(user_id bigint, item_id bigint)` with an index on the users.
+/// Creates a table `events(user_id bigint, item_id bigint)` with an index on the users.
 pub fn create(session: &mut Session) {
     session.run(&format!(
         "CREATE TABLE events AS
@@ -25,7 +25,7 @@ pub fn create(session: &mut Session) {
     ));
 }
 
-/// The same, with a trained model `planted`.
+/// Creates the table and trains the model `planted` on it.
 pub fn create_and_train(session: &mut Session) {
     create(session);
     session.run(&format!("SELECT segrec_create_model('planted', 'events', options => '{OPTIONS}')"));
@@ -33,7 +33,7 @@ pub fn create_and_train(session: &mut Session) {
     session.notices();
 }
 
-/// The same, and a second version that is deployed, which blends factors of segments with neighbours.
+/// Creates and trains as above, and deploys a second version that blends factors of segments with neighbours.
 pub fn train_blended(session: &mut Session) {
     create_and_train(session);
     session.run(

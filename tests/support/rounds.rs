@@ -1,14 +1,14 @@
-//! How long tests go on that repeat something random: `make soak` sets SEGREC_SOAK to how many times longer.
+//! The number of rounds of tests that repeat something random. `make soak` sets SEGREC_SOAK to a factor for it.
 
-/// `usual` rounds, or as many times more as a soak asks for.
+/// Returns `usual`, multiplied by the factor of a soak.
 #[must_use]
 pub fn rounds(usual: usize) -> usize {
     let longer = std::env::var("SEGREC_SOAK").ok();
     longer.map_or(usual, |times| usual * times.parse::<usize>().expect("SEGREC_SOAK is a whole number"))
 }
 
-/// Random numbers that are the same in every run, so that a failure comes again; a soak draws others each time
-/// and says which.
+/// Random numbers that are the same in each run, so that a failure can be reproduced; a soak draws different ones each
+/// time. The seed is printed.
 #[must_use]
 pub fn draws(subject: &str) -> fastrand::Rng {
     let seed = match std::env::var("SEGREC_SEED") {

@@ -1,4 +1,4 @@
-//! A connection that keeps its notices, and short ways to run SQL and to look at what came back.
+//! A connection that collects its notices, with shorthands for running SQL and examining the results.
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -9,7 +9,7 @@ use postgres::error::DbError;
 use postgres::types::FromSqlOwned;
 use postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
-/// A session. Everything that [`postgres::Client`] can do, it can.
+/// A session, which dereferences to [`postgres::Client`].
 pub struct Session {
     client: Client,
     notices: Arc<Mutex<Vec<DbError>>>,
@@ -35,7 +35,7 @@ impl Session {
         Ok(Self { client, notices })
     }
 
-    /// Runs statements, whose results are not looked at.
+    /// Runs statements and ignores their results.
     #[track_caller]
     pub fn run(&mut self, sql: &str) {
         if let Err(error) = self.client.batch_execute(sql) {
@@ -43,7 +43,7 @@ impl Session {
         }
     }
 
-    /// The one value that a query returns.
+    /// Returns the only value of a query.
     #[track_caller]
     pub fn value<T: FromSqlOwned>(&mut self, sql: &str) -> T {
         let mut values = self.column(sql);
@@ -51,7 +51,7 @@ impl Session {
         values.remove(0)
     }
 
-    /// Asks again until the answer is true, for a minute.
+    /// Repeats a query until it returns true; panics after a minute.
     #[track_caller]
     pub fn wait_until(&mut self, question: &str) {
         for _ in 0..6000 {
@@ -66,7 +66,7 @@ impl Session {
         );
     }
 
-    /// Waits until another session of the same database, whose statement begins like that, waits for a lock.
+    /// Waits until another session of the same database, whose statement begins with `statement`, waits for a lock.
     #[track_caller]
     pub fn wait_until_locked_out(&mut self, statement: &str) {
         self.wait_until(&format!(
@@ -75,7 +75,7 @@ impl Session {
         ));
     }
 
-    /// The first column of a query.
+    /// Returns the first column of a query.
     #[track_caller]
     pub fn column<T: FromSqlOwned>(&mut self, sql: &str) -> Vec<T> {
         match self.client.query(sql, &[]) {
@@ -84,7 +84,7 @@ impl Session {
         }
     }
 
-    /// What a query returns as text, a row a line, `|` between columns, `∅` for NULL.
+    /// Returns the result of a query as text: one row per line, `|` between columns, `∅` for NULL.
     #[track_caller]
     pub fn table(&mut self, sql: &str) -> String {
         let messages = match self.client.simple_query(sql) {
@@ -101,7 +101,7 @@ impl Session {
         lines.join("\n")
     }
 
-    /// The SQL error that a statement raises: code, message, detail and hint.
+    /// Returns the SQL error that a statement raises, with its code, message, detail and hint.
     #[track_caller]
     pub fn expect_error(&mut self, sql: &str) -> DbError {
         match self.client.batch_execute(sql) {
@@ -115,7 +115,7 @@ impl Session {
         }
     }
 
-    /// The notices and warnings since the last call.
+    /// Returns the notices and warnings since the last call.
     pub fn notices(&mut self) -> Vec<DbError> {
         std::mem::take(&mut *self.notices.lock().unwrap())
     }
@@ -134,7 +134,7 @@ impl DerefMut for Session {
     }
 }
 
-/// An error in full, as psql shows it.
+/// Returns an error in full, as psql prints it.
 fn describe(error: &postgres::Error) -> String {
     let Some(error) = error.as_db_error() else {
         return error.to_string();

@@ -1,9 +1,9 @@
-//! Events of many users on a catalogue of any size, as lines `user,item` after a header, with planted tastes.
+//! Generates events of many users on a catalogue of any size, as lines `user,item` after a header, with planted tastes.
 //!
-//! Items are of topics; the popularity of topics, and of the items of a topic, is as 1 over the rank, as in shops
-//! and libraries. A user likes three topics; four of five of their events are of these, the fifth is of any.
-//! Users differ in activity: most have few events, few have many. Every item has an event at least, by a user
-//! who likes its topic. Arguments: USERS ITEMS EVENTS FILE.
+//! Each item belongs to a topic. The popularity of topics, and of the items of a topic, is inversely proportional to
+//! their rank, as in shops and libraries. A user likes three topics; four out of five of their events are of these, the
+//! fifth is of any topic. Users differ in activity: most have few events, and few have many. Each item has at least one
+//! event, by a user who likes its topic. Arguments: USERS ITEMS EVENTS FILE.
 
 use rand::Rng;
 use segrec_benches::Result;
@@ -11,12 +11,12 @@ use segrec_engine::seed;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-/// Items of a topic in a catalogue of a million: 2,000.
+/// The number of topics; in a catalogue of a million items, each has 2,000.
 const TOPICS: usize = 500;
-/// Topics that a user likes.
+/// The number of topics that a user likes.
 const LIKED: usize = 3;
 
-/// A rank below `count`, with probability as 1 over the rank.
+/// Draws a rank below `count`, with probability inversely proportional to the rank.
 fn ranked(random: &mut seed::Random, count: usize) -> usize {
     let draw: f64 = random.r#gen();
     ((count as f64 + 1.0).powf(draw) as usize - 1).min(count - 1)
@@ -46,10 +46,10 @@ fn main() -> Result<()> {
             if fans.is_empty() { random.gen_range(0..users) } else { fans[random.gen_range(0..fans.len())] };
         writeln!(lines, "{user},{item}")?;
     }
-    // The item of a rank in its topic stands at topic + TOPICS · rank.
+    // The item of a rank in its topic is number topic + TOPICS · rank.
     let in_topic = items / TOPICS;
     for _ in items..events {
-        // The square of a uniform draw: the most active hundredth of the users has a tenth of the events.
+        // Squaring a uniform draw gives the most active hundredth of the users a tenth of the events.
         let user = (random.r#gen::<f64>().powi(2) * users as f64) as usize;
         let own = random.r#gen::<f64>() < 0.8;
         let topic = if own { liked[user][random.gen_range(0..LIKED)] } else { ranked(&mut random, TOPICS) };

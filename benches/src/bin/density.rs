@@ -1,15 +1,13 @@
-//! Our density clustering beside linfa's, on generated rows with planted groups and noise.
+//! Compares our density clustering with linfa's, on generated rows with planted groups and noise.
 //!
-//! - `density points ROWS COLUMNS GROUPS SEED POINTS PLANTED` writes rows, little-endian `f32`, and the
-//!   group of every row, little-endian `u32`; noise is the last group
+//! - `density points ROWS COLUMNS GROUPS SEED POINTS PLANTED` writes rows, little-endian `f32`, and the group of each
+//!   row, little-endian `u32`; noise is the last group
 //! - `density ours POINTS COLUMNS NEIGHBOURS RADIUS LABELS` clusters them; RADIUS may be `auto`
-//! - `density linfa POINTS COLUMNS NEIGHBOURS RADIUS LABELS` does the same, on one thread, which is all
-//!   it uses
-//! - `density cores POINTS COLUMNS NEIGHBOURS RADIUS LABELS LABELS` prints `same` where both divide the
-//!   core rows alike and agree on what is noise: border rows belong to any of their clusters
+//! - `density linfa POINTS COLUMNS NEIGHBOURS RADIUS LABELS` does the same on one thread, since linfa has no other way
+//! - `density cores POINTS COLUMNS NEIGHBOURS RADIUS LABELS LABELS` prints `same` if both results divide the core rows
+//!   alike and have the same noise; border rows may belong to any of their clusters
 //!
-//! `ours` and `linfa` print `seconds radius peak-MB` and write the cluster of every row, or 4294967295
-//! for noise.
+//! `ours` and `linfa` print `seconds radius peak-MB` and write the cluster of each row, or 4294967295 for noise.
 
 use linfa::traits::Transformer;
 use linfa_clustering::Dbscan;
@@ -22,9 +20,9 @@ use segrec_engine::segmentation::quality::adjusted_rand;
 use segrec_engine::{Matrix, Silent};
 use std::time::Instant;
 
-/// Noise of a row beside the distance of the groups, in every column.
+/// The noise of rows in each column, compared to centres of variance 1.
 const NOISE: f32 = 0.2;
-/// The share of rows in no group.
+/// The share of rows that are in no group.
 const SCATTERED: f64 = 0.1;
 
 fn ours(points: &Matrix, neighbours: usize, radius: &str) -> Result<Vec<Option<u32>>> {

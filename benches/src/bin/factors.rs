@@ -1,11 +1,11 @@
-//! The factor models by themselves, without PostgreSQL.
+//! Measures the factor models alone, without PostgreSQL.
 //!
-//! - `factors seconds EVENTS SEGMENTS FACTORS…` prints the seconds of eight sweeps and of the factors of
-//!   that many segments, found by k-means, and how many pairs of a segment and an item there are
-//! - `factors sweeps TRAINING VALIDATION FACTORS REGULARIZATION SWEEPS` prints ndcg@20 on the validation file
-//!   after each sweep: from a random start, and from the factors of 95 of 100 events
+//! - `factors seconds EVENTS SEGMENTS FACTORS…` prints the seconds of eight sweeps, the seconds of the factors of that
+//!   many segments, found by k-means, and the number of pairs of a segment and an item
+//! - `factors sweeps TRAINING VALIDATION FACTORS REGULARIZATION SWEEPS` prints ndcg@20 on the validation file after
+//!   each sweep: from a random start, and from the factors of 95 of 100 events
 //!
-//! Files hold `user,item` lines.
+//! Files contain `user,item` lines.
 
 use segrec_benches::{Result, read_interactions};
 use segrec_engine::evaluation::{ListMetrics, Metric};
@@ -51,7 +51,7 @@ fn seconds(interactions: &Interactions, count: usize, factors: usize) -> Result<
     Ok(())
 }
 
-/// Mean ndcg@20 over the users of the validation file.
+/// Returns the mean ndcg@20 over the users of the validation file.
 fn ndcg(users: &Matrix, items: &Matrix, training: &Interactions, validation: &Interactions) -> Result<f64> {
     let measured: Vec<u32> = (0..validation.users().min(training.users()) as u32)
         .filter(|&user| validation.by_user().row_len(user as usize) > 0)
@@ -70,7 +70,7 @@ fn ndcg(users: &Matrix, items: &Matrix, training: &Interactions, validation: &In
     Ok(total / measured.len() as f64)
 }
 
-/// The interactions without 5 of 100, chosen by a hash of user and item.
+/// Returns the interactions without 5 of 100, chosen by a hash of user and item.
 fn most(interactions: &Interactions) -> Result<Interactions> {
     let (mut starts, mut columns) = (vec![0], Vec::new());
     for user in 0..interactions.users() {

@@ -1,12 +1,12 @@
-//! Our hierarchical clustering beside scikit-learn's, on generated rows with planted groups.
+//! Compares our hierarchical clustering with scikit-learn's, on generated rows with planted groups.
 //!
-//! - `hierarchical points ROWS COLUMNS GROUPS SEED POINTS PLANTED` writes rows, little-endian `f32`, and
-//!   the group of every row, little-endian `u32`
-//! - `hierarchical ours POINTS COLUMNS GROUPS LINKAGE SEED LABELS` clusters them, cuts the tree at GROUPS,
-//!   writes the group of every row, and prints `seconds peak-MB leaves`
-//! - `hierarchical agreement LABELS LABELS` prints the adjusted Rand index, over the shorter of the two
+//! - `hierarchical points ROWS COLUMNS GROUPS SEED POINTS PLANTED` writes rows, little-endian `f32`, and the group of
+//!   each row, little-endian `u32`
+//! - `hierarchical ours POINTS COLUMNS GROUPS LINKAGE SEED LABELS` clusters them, cuts the tree into GROUPS groups,
+//!   writes the group of each row, and prints `seconds peak-MB leaves`
+//! - `hierarchical agreement LABELS LABELS` prints the adjusted Rand index, over the shorter of the two files
 //!
-//! The peer in Python reads and writes the same files.
+//! The Python peer reads and writes the same files.
 
 use segrec_benches::{Result, peak_megabytes, planted, read_labels, read_points, write_labels, write_points};
 use segrec_engine::segmentation::hierarchical::{Linkage, hierarchical};
@@ -14,7 +14,7 @@ use segrec_engine::segmentation::quality::adjusted_rand;
 use segrec_engine::{Matrix, Silent};
 use std::time::Instant;
 
-/// Noise of a row beside the distance of the groups, in every column.
+/// The noise of rows in each column, compared to centres of variance 1.
 const NOISE: f32 = 1.0;
 
 fn ours(points: &Matrix, groups: usize, linkage: Linkage, seed: u64, labels: &str) -> Result<()> {

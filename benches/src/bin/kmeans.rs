@@ -1,17 +1,17 @@
-//! Our k-means beside linfa's, on the same points, and how well anybody's clusters fit.
+//! Compares our k-means with linfa's on the same points, and measures how well any clusters fit.
 //!
-//! - `kmeans factors EVENTS COLUMNS POINTS` trains a backbone of that many factors on `user,item` lines
-//!   and writes the directions of its users
-//! - `kmeans customers TRANSACTIONS POINTS` writes three columns of every customer of Online Retail: days
-//!   since the last purchase, log(1 + invoices), log(1 + money spent), each with mean 0 and variance 1
-//! - `kmeans spherical POINTS COLUMNS CLUSTERS STARTS ITERATIONS SEED LABELS` clusters points (our
-//!   iterations have their own limit, 300)
-//! - `kmeans euclidean …`, `kmeans linfa …` do the same
-//! - `kmeans fit POINTS COLUMNS LABELS` prints the inertia Σ‖x − m‖², m the mean of the cluster of x,
-//!   and the same by direction, Σ‖x‖ (1 − cosine of x and m): what either geometry makes small
+//! - `kmeans factors EVENTS COLUMNS POINTS` trains a backbone with COLUMNS factors on `user,item` lines and writes the
+//!   directions of its users
+//! - `kmeans customers TRANSACTIONS POINTS` writes three columns for each customer of Online Retail: days since the
+//!   last purchase, log(1 + invoices) and log(1 + money spent), each with mean 0 and variance 1
+//! - `kmeans spherical POINTS COLUMNS CLUSTERS STARTS ITERATIONS SEED LABELS` clusters points (our own limit of 300
+//!   iterations applies)
+//! - `kmeans euclidean …` and `kmeans linfa …` do the same
+//! - `kmeans fit POINTS COLUMNS LABELS` prints the inertia Σ‖x − m‖², where m is the mean of the cluster of x, and the
+//!   same by direction, Σ‖x‖ (1 − cosine of x and m): each is what one of the geometries minimizes
 //!
-//! The clustering ones print seconds, after a first run on some of the rows that starts the threads.
-//! The peer in Python reads and writes the same files.
+//! The commands that cluster print seconds, after a first run on some of the rows that starts the threads. The Python
+//! peer reads and writes the same files.
 
 use linfa::DatasetBase;
 use linfa::traits::{Fit, Predict};
@@ -25,7 +25,7 @@ use segrec_engine::{Matrix, Silent, seed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-/// Rows of the first run.
+/// The number of rows of the first run.
 const WARMING_ROWS: u32 = 1000;
 
 fn factors(events: &str, columns: &str, path: &str) -> Result<()> {
@@ -45,7 +45,7 @@ fn factors(events: &str, columns: &str, path: &str) -> Result<()> {
     write_points(path, &points)
 }
 
-/// Purchases of a customer.
+/// The purchases of a customer.
 #[derive(Default)]
 struct Customer {
     last_day: f64,
@@ -53,7 +53,7 @@ struct Customer {
     money: f64,
 }
 
-/// Days since some day long ago, of `YYYY-MM-DD hh:mm:ss` (Hinnant's days from civil).
+/// Returns the days since a fixed day, of `YYYY-MM-DD hh:mm:ss` (Hinnant's days from civil).
 fn days(moment: &str) -> Result<f64> {
     let part =
         |from: usize, to: usize| -> Result<i64> { Ok(moment.get(from..to).ok_or("no time")?.parse()?) };
@@ -67,7 +67,7 @@ fn customers(transactions: &str, path: &str) -> Result<()> {
     let text = std::fs::read_to_string(transactions)?;
     let mut customers: BTreeMap<String, Customer> = BTreeMap::new();
     for line in text.lines().skip(1) {
-        // Only the description, the third of eight, holds commas.
+        // Only the description, the third of eight fields, may contain commas.
         let fields: Vec<&str> = line.rsplitn(6, ',').collect();
         let [_, customer, price, moment, quantity, invoice] = fields[..] else { continue };
         let (price, quantity): (f64, f64) = (price.parse()?, quantity.parse()?);
@@ -98,7 +98,7 @@ fn customers(transactions: &str, path: &str) -> Result<()> {
     write_points(path, &points)
 }
 
-/// What to do with points, whoever does it.
+/// The parameters of a clustering, which are the same for each implementation.
 struct Task {
     clusters: usize,
     starts: usize,
@@ -109,7 +109,7 @@ struct Task {
 fn ours(points: &Matrix, geometry: Geometry, task: &Task) -> Result<Vec<u32>> {
     let settings =
         KmeansSettings { geometry, n_clusters: task.clusters, min_cluster_size: 1, n_init: task.starts };
-    // On a pool, as in the extension: a call from outside would hand over at every step.
+    // It runs on a pool, as in the extension: a call from outside would switch threads at each step.
     let pool = rayon::ThreadPoolBuilder::new().build()?;
     let run = || kmeans(points, None, &settings, None, task.seed, &Silent);
     Ok(pool.install(run)?.of_row)
@@ -150,7 +150,7 @@ fn fit(points: &Matrix, labels: &[u32]) -> Result<(f64, f64)> {
         squares += square;
         lengths += square.sqrt();
     }
-    // Σ‖x − m‖² = Σ‖x‖² − Σ‖s‖²/n and Σ‖x‖ cosine = Σ‖s‖, s the sum of a cluster of n rows.
+    // Σ‖x − m‖² = Σ‖x‖² − Σ‖s‖²/n and Σ‖x‖ cosine = Σ‖s‖, where s is the sum of a cluster of n rows.
     for (sum, size) in sums.iter().zip(sizes).filter(|(_, size)| *size > 0.0) {
         let square: f64 = sum.iter().map(|s| s * s).sum();
         squares -= square / size;

@@ -1,8 +1,8 @@
-//! Our Gramian, rank update and Cholesky beside faer's, at the sizes that occur in a training: one thread for small
-//! systems, of which every thread has its own, and the threads of the pool for a Gramian of all users.
+//! Compares our Gramian, rank update and Cholesky with faer's, at the sizes that occur in a training: one thread for
+//! small systems, because each thread has its own, and the threads of the pool for a Gramian of all users.
 //!
-//! `linalg ROUNDS` prints a line for each kernel and size: nanoseconds of ours and of faer's, the medians of that many
-//! rounds in turns, and the median ratio.
+//! `linalg ROUNDS` prints a line for each kernel and size: the nanoseconds of ours and of faer's, as medians of that
+//! many alternating rounds, and the median ratio.
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
@@ -20,9 +20,9 @@ use segrec_engine::{Matrix, seed};
 use std::hint::black_box;
 use std::time::Instant;
 
-/// A call is repeated for so long in a round.
+/// The time for which a call is repeated in a round.
 const ROUND_SECONDS: f64 = 0.02;
-/// Systems that [`solve_lanes`] solves at once where registers hold sixteen values.
+/// The number of systems that [`solve_lanes`] solves at once if registers hold sixteen values.
 const LANES: usize = 16;
 
 fn values(count: usize, name: &str) -> Vec<f32> {
@@ -31,7 +31,7 @@ fn values(count: usize, name: &str) -> Vec<f32> {
     (0..count).map(|_| random.gen_range(-1.0..1.0)).collect()
 }
 
-/// Nanoseconds of a call.
+/// Returns the nanoseconds of a call.
 fn nanoseconds(call: &mut dyn FnMut()) -> f64 {
     let start = Instant::now();
     let mut calls = 0;
@@ -55,7 +55,7 @@ fn compare(name: &str, rounds: usize, mut ours: impl FnMut(), mut theirs: impl F
     println!("{name}\t{:.0}\t{:.0}\t{ratio:.2}", median(ours), median(theirs));
 }
 
-/// A matrix with a ridge, so that it is positive definite.
+/// Returns a matrix with a ridge, so that it is positive definite.
 fn definite(n: usize) -> Vec<f32> {
     let mut matrix = vec![0.0; n * n];
     add_rank_update(&mut matrix, &values(2 * n * n, "definite"), n);
@@ -87,7 +87,7 @@ impl WithSimd for SolveLanes<'_> {
     }
 }
 
-/// Factorizes an upper triangle, which is the lower one of its columns, and solves with it.
+/// Factorizes an upper triangle, which is the lower one in column-major order, and solves with it.
 fn solve_by_faer(matrix: &mut [f32], side: &mut [f32], stack: &mut MemStack) -> Result<()> {
     let n = side.len();
     let mut lower = MatMut::from_column_major_slice_mut(matrix, n, n);
@@ -117,7 +117,7 @@ fn cholesky(n: usize, rounds: usize) {
     compare(&format!("Cholesky and solve, {n} x {n}"), rounds, ours, theirs);
 }
 
-/// As many small systems as a register has lanes.
+/// Compares as many small systems as a register has lanes.
 fn lanes(n: usize, rounds: usize) {
     let (matrix, side) = (definite(n), values(n, "side"));
     let mut systems = vec![0.0; LANES * n * width(n)];
@@ -147,7 +147,7 @@ fn lanes(n: usize, rounds: usize) {
     compare(&format!("{LANES} systems at once, {n} x {n}"), rounds, ours, theirs);
 }
 
-/// A += RᵀR on a triangle; the rows of R are its columns for faer.
+/// Computes A += RᵀR on a triangle; the rows of R are columns for faer.
 fn update_by_faer(matrix: &mut [f32], rows: &[f32], n: usize, par: Par) {
     let count = rows.len() / n;
     let columns = MatRef::from_column_major_slice(rows, n, count);
@@ -173,7 +173,8 @@ fn all_rows(n: usize, count: usize, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// The products of a vector with every row, where a row is a slice of ours and a row of an array.
+/// Compares the products of a vector with each row, where a row is a slice in our code and a row of an array in the
+/// other.
 fn rows(n: usize, count: usize, rounds: usize) -> Result<()> {
     let points = Matrix::from_data(n, values(count * n, "points"))?;
     let array = ndarray::Array2::from(points.clone());

@@ -1,15 +1,15 @@
-//! Our Gaussian mixture beside linfa's, on planted groups of different shapes.
+//! Compares our Gaussian mixture with linfa's, on planted groups of different shapes.
 //!
-//! - `mixture planted ROWS COLUMNS GROUPS POINTS TRUTH` writes rows (little-endian `f32`) and the group of
-//!   every row (little-endian `u32`)
-//! - `mixture start POINTS COLUMNS GROUPS SEED LABELS` writes the clusters of linfa's k-means, with the
-//!   settings and the draws that linfa's mixture begins with, and prints its seconds
-//! - `mixture ours POINTS COLUMNS GROUPS LABELS FOUND` fits from there
-//! - `mixture linfa POINTS COLUMNS GROUPS SEED FOUND` fits, with k-means in it
+//! - `mixture planted ROWS COLUMNS GROUPS POINTS TRUTH` writes rows (little-endian `f32`) and the group of each row
+//!   (little-endian `u32`)
+//! - `mixture start POINTS COLUMNS GROUPS SEED LABELS` writes the clusters of linfa's k-means, with the settings and
+//!   random draws with which linfa's mixture starts, and prints its seconds
+//! - `mixture ours POINTS COLUMNS GROUPS LABELS FOUND` fits from these clusters
+//! - `mixture linfa POINTS COLUMNS GROUPS SEED FOUND` fits including k-means
 //! - `mixture agreement TRUTH FOUND` prints the adjusted Rand index of two files of labels
 //!
-//! `ours` prints `seconds iterations log-likelihood`, `linfa` its seconds; both write the likeliest group of
-//! every row. The peer in Python reads and writes the same files.
+//! `ours` prints `seconds iterations log-likelihood`, `linfa` its seconds; both write the most probable group of each
+//! row. The Python peer reads and writes the same files.
 
 use linfa::DatasetBase;
 use linfa::traits::{Fit, Predict};
@@ -27,11 +27,11 @@ use std::time::Instant;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// How far the centres lie apart in each column, beside the spread of one in a group.
+/// The spread of the centres in each column, compared to that of one direction within a group.
 const CENTRES: f32 = 1.2;
 
-/// Rows centre + A z, with a centre and a matrix A of its own for each group, whose columns differ in
-/// length; group g has g + 1 shares of the rows.
+/// Writes rows centre + A z, where each group has its own centre and a matrix A whose columns differ in length; group g
+/// has g + 1 shares of the rows.
 fn planted(rows: usize, columns: usize, groups: usize, points: &str, truth: &str) -> Result<()> {
     let mut random = seed::random(1, "planted");
     let mut normals =
@@ -86,7 +86,7 @@ fn ours(points: &Matrix, groups: usize, labels: &[u32], found: &str) -> Result<(
         (0..groups).fold(0, |best, group| if row[group] > row[best] { group } else { best }) as u32
     };
     write_labels(found, (0..points.rows()).map(|row| likeliest(probabilities.row(row))))?;
-    // Last: who reads the line may read the file next.
+    // This is printed last, because a process that reads the line may read the file next.
     println!("{seconds:.4} {} {:.4}", mixture.iterations, mixture.log_likelihood);
     Ok(())
 }

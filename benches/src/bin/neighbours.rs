@@ -1,6 +1,6 @@
-//! Seconds and memory that a training of neighbours takes, and what they reach on a test file.
-//! Arguments: a training file and a test file of `user,item` lines, then words: a method (`ridge`,
-//! `filter`, `cosine`, `tf_idf`, `rp3`, `ease`), `considered=200`, `kept=50`, `regularization=30`, `threads=2`.
+//! Measures the seconds and the memory of a training of neighbours, and its result on a test file. Arguments: a
+//! training file and a test file of `user,item` lines, then words: a method (`ridge`, `filter`, `cosine`, `tf_idf`,
+//! `rp3`, `ease`), `considered=200`, `kept=50`, `regularization=30`, `threads=2`.
 
 use rayon::prelude::*;
 use segrec_benches::{Result, peak_megabytes, read_interactions};
@@ -11,10 +11,10 @@ use segrec_engine::scorers::neighbours::{NeighbourOptions, NeighbourRows, Neighb
 use std::fs;
 use std::time::Instant;
 
-/// Length of the lists.
+/// The length of the lists.
 const LENGTH: usize = 20;
 
-/// Seconds of processor that this process has had, in all its threads.
+/// Returns the CPU seconds of this process, over all its threads.
 fn processor_seconds() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();

@@ -1,10 +1,11 @@
-//! Errors of predicted ratings, beside biases alone and the mean, in the format of MovieLens 100k.
+//! Measures the errors of predicted ratings, compared with biases alone and with the mean, in the format of MovieLens
+//! 100k.
 //!
-//! - `rating BASE TEST [USERS ITEMS]` trains on one file of lines `user item rating time`, parted by tabs,
-//!   and predicts another
+//! - `rating BASE TEST [USERS ITEMS]` trains on a file of lines `user item rating time`, separated by tabs, and
+//!   predicts another one
 //! - `rating latest SHARE RATINGS [USERS ITEMS]` trains on all but the latest share of the ratings
 //!
-//! USERS holds `id|age|gender|occupation|…`, ITEMS `id|title|date|…|…|genre…`. Prints `what rmse mae seconds`.
+//! USERS has lines `id|age|gender|occupation|…`, ITEMS `id|title|date|…|…|genre…`. Prints `what rmse mae seconds`.
 
 use segrec_benches::Result;
 use segrec_engine::Silent;
@@ -30,7 +31,7 @@ fn read_ratings(path: &str) -> Result<Vec<Rating>> {
     text.lines().map(parse).collect()
 }
 
-/// The columns of a file of `id|…`, a row for every id below `rows`.
+/// Reads columns of a file of `id|…`, with a row for each id below `rows`.
 fn read_table(path: &str, rows: usize, columns: &[(usize, ColumnKind)]) -> Result<Table> {
     let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
     let mut lines: Vec<Vec<&str>> = vec![Vec::new(); rows];
@@ -42,7 +43,7 @@ fn read_table(path: &str, rows: usize, columns: &[(usize, ColumnKind)]) -> Resul
         let mut builder = ColumnBuilder::new(format!("column {field}"), kind);
         for line in &lines {
             let text = line.get(field).copied().unwrap_or_default();
-            // Of a date such as 01-Jan-1995 the year.
+            // Of a date such as 01-Jan-1995, only the year is read.
             let number = || text.rsplit('-').next().and_then(|last| last.parse().ok()).map(Cell::Number);
             builder.push(match kind {
                 _ if text.is_empty() => Cell::Null,
@@ -69,7 +70,7 @@ fn interactions(ratings: &[Rating], users: usize, items: usize) -> Result<Intera
     Ok(Interactions::new(SparseRows::new(items, starts, columns, values)?))
 }
 
-/// μ, b_u and b_i by alternating ridge regressions.
+/// Fits μ, b_u and b_i by alternating ridge regressions.
 fn biases(train: &[Rating], users: usize, items: usize) -> (f32, Vec<f32>, Vec<f32>) {
     let mean = (train.iter().map(|r| f64::from(r.rating)).sum::<f64>() / train.len().max(1) as f64) as f32;
     let (mut user_bias, mut item_bias) = (vec![0.0; users], vec![0.0; items]);
@@ -125,7 +126,7 @@ fn compare(train: &[Rating], test: &[Rating], described: &[&str]) -> Result<()> 
     let ratings = interactions(train, users, items)?;
     let options = RatingOptions::default();
     let start = Instant::now();
-    // On a pool, as in the extension.
+    // It runs on a pool, as in the extension.
     let train_model = || {
         RatingModel::train(
             &ratings,

@@ -1,6 +1,7 @@
-//! Seconds of each phase of a training and what it reaches on a test file, without PostgreSQL: by what all share,
-//! as served, and with `all-items` and where neighbours count also with every item as a candidate (a minute).
-//! Arguments: a training file and a test file of `user,item` lines, options as JSON, `all-items` or nothing.
+//! Measures the seconds of each phase of a training and its result on a test file, without PostgreSQL: with the factors
+//! that all users share, as served, and with `all-items` also with each item as a candidate (if neighbours are used;
+//! this takes a minute). Arguments: a training file and a test file of `user,item` lines, options as JSON, `all-items`
+//! or nothing.
 
 use rayon::prelude::*;
 use segrec_engine::evaluation::{ListMetrics, Metric};
@@ -47,7 +48,7 @@ fn events(
     Ok(Events::new(raw, options.events.limits(), &Silent)?)
 }
 
-/// How many items are offered to a user as served, and their best 20 of all items.
+/// Returns the number of items offered to a user when served, and the best 20 of all items.
 fn of_all_items(ranker: &Ranker<'_>, user: u32) -> (usize, Vec<Scored>) {
     let scratch = RefCell::default();
     let blended = ranker.blended(user, true, &ranker.blend, &scratch);
@@ -83,7 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for attempt in &trained.attempts {
         println!("{attempt:?}");
     }
-    // The test file's ids as the training numbers them; items that training does not know stay apart.
+    // Converts the test file's ids to the numbers of the training; unknown items get numbers of their own.
     let items = IdMap::from_ids(events.items().clone());
     let relevant_to = |user: usize| -> Vec<u32> {
         let Id::Bigint(id) = events.users().get(user) else { return Vec::new() };

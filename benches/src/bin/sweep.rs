@@ -1,6 +1,5 @@
-//! Seconds of one exact sweep (users and items) of alternating least squares.
-//! Arguments: a file of `user,item` lines, then numbers of factors. Prints `factors seconds`, the
-//! median of nine sweeps.
+//! Measures one exact sweep (users and items) of alternating least squares. Arguments: a file of `user,item` lines,
+//! then numbers of factors. Prints `factors seconds`, the median of nine sweeps.
 
 use segrec_engine::interactions::SparseRows;
 use segrec_engine::linalg::gram;

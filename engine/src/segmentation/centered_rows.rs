@@ -1,31 +1,31 @@
 //! Rows prepared for distances by matrix products: ‖a − b‖² = ‖a‖² + ‖b‖² − 2 a·b.
 //!
-//! The formula cancels where rows are far from the origin and overflows where values are huge, so
-//! rows are moved to their mean and divided by a power of two, which changes no digit.
+//! This formula cancels if rows are far from the origin and overflows if values are huge. The mean is therefore
+//! subtracted from rows, and they are divided by a power of two, which is exact.
 
 use crate::error::{EngineError, Result};
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 use rayon::prelude::*;
 
-/// Rows between two questions whether to stop.
+/// The number of rows between two checks for cancellation.
 pub(super) const BLOCK_ROWS: usize = 1_024;
 
-/// Rows around their mean, in a unit that brings every value into −1 … 1.
+/// Rows minus their mean, in a unit that brings every value into −1 … 1.
 #[derive(Debug)]
 pub(super) struct CenteredRows {
     /// n × k: `(row − mean) / unit`.
     pub points: Matrix,
-    /// ½‖point‖² of every row.
+    /// ½‖point‖² of each row.
     pub half_norms: Vec<f32>,
-    /// A power of two.
+    /// The unit, a power of two.
     pub unit: f64,
 }
 
-/// Refuses values that are infinite or not a number.
+/// Checks that all values are finite.
 ///
 /// # Errors
-/// [`EngineError::NotFinite`].
+/// [`EngineError::NotFinite`] if a value is infinite or NaN.
 pub(super) fn check_finite(points: &Matrix) -> Result<()> {
     match points.data().iter().all(|value| value.is_finite()) {
         true => Ok(()),
@@ -33,13 +33,13 @@ pub(super) fn check_finite(points: &Matrix) -> Result<()> {
     }
 }
 
-/// The least power of two that is not below `largest`; 1 for zero.
+/// The smallest power of two that is at least `largest`; 1 if that is zero.
 pub(super) fn power_of_two_above(largest: f64) -> f64 {
     if largest > 0.0 { largest.log2().ceil().exp2() } else { 1.0 }
 }
 
 impl CenteredRows {
-    /// Prepares rows of finite values; a few times n·k flops.
+    /// Centers and scales rows of finite values, in a small multiple of n·k flops.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`].

@@ -1,13 +1,13 @@
 //! Dividing users into segments.
 //!
-//! - [`options`]: the method, what it looks at, how many segments
+//! - [`options`]: the method, the features it uses and the number of segments
 //! - [`mod@kmeans`], [`mod@hierarchical`], [`mixture`], [`density`], [`mod@optics`], [`knn`], [`rfm`]: the methods
-//! - [`partition`]: one way to divide points, by any of them
-//! - [`quality`]: how good it is, and how many segments to take
-//! - [`identity`]: which segment is which of the version before, and how a row finds its segment
-//! - [`description`]: what a person reads about segments
-//! - [`streaming`]: rows that pass by once, for the aggregates
-//! - `centered_rows`: rows around their mean, for distances as products
+//! - [`partition`]: divides points by any of the methods
+//! - [`quality`]: measures a division and chooses the number of segments
+//! - [`identity`]: matches segments with those of the previous version and assigns new rows to segments
+//! - [`description`]: describes segments in words and numbers for people
+//! - [`streaming`]: clusters and samples rows in a single pass, for the aggregates
+//! - `centered_rows`: subtracts the mean from rows, so that distances can be computed as matrix products
 
 mod centered_rows;
 pub mod density;

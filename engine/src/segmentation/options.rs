@@ -1,4 +1,4 @@
-//! The settings of segmentation, checked.
+//! The checked settings of segmentation.
 
 use super::hierarchical::Linkage;
 use super::rfm::RfmSegments;
@@ -7,113 +7,113 @@ use crate::features::{Activity, Scale};
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
-/// How users are divided.
+/// The method that divides users into segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum SegmentationMethod {
-    /// k-means, spherical or Euclidean.
+    /// k-means, in the spherical or the Euclidean geometry.
     Kmeans,
     /// A merge tree (agglomerative clustering), cut into segments.
     Hierarchical,
     /// A mixture of Gaussian components.
     Mixture,
-    /// Dense places of one density (DBSCAN).
+    /// Dense regions of the same density (DBSCAN).
     Density,
-    /// Dense places of unlike density (OPTICS).
+    /// Dense regions of different densities (OPTICS).
     Optics,
-    /// A vote of the nearest users that carry a label.
+    /// A vote of the nearest users that have a label.
     Knn,
-    /// Recency, frequency and monetary value.
+    /// Scores of recency, frequency and monetary value.
     Rfm,
-    /// The users' own labels as they are.
+    /// The users' own labels, unchanged.
     Column,
-    /// No division: everybody is in one segment.
+    /// No division: all users are in one segment.
     None,
 }
 
 impl SegmentationMethod {
-    /// True where the number of segments is asked for, not found.
+    /// Whether the number of segments is an input of the method, not its result.
     pub fn takes_count(self) -> bool {
         matches!(self, Self::Kmeans | Self::Hierarchical | Self::Mixture)
     }
 
-    /// True where users are points, which are near each other or far apart.
+    /// Whether the method represents users as points and compares their distances.
     pub fn divides_points(self) -> bool {
         !matches!(self, Self::Rfm | Self::Column | Self::None)
     }
 
-    /// True where users carry labels that the method reads from a column.
+    /// Whether the method reads labels of users from a column.
     pub fn needs_label(self) -> bool {
         matches!(self, Self::Knn | Self::Column)
     }
 }
 
-/// What users are divided by.
+/// The features by which users are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum On {
-    /// Behaviour where there are events, else attributes.
+    /// Behaviour if there are events, otherwise attributes.
     Auto,
-    /// The direction of the factors that the backbone gives them.
+    /// The direction of the users' factors in the backbone model.
     Behaviour,
-    /// What is known about them: columns of `users`, and their activity.
+    /// The columns of `users`, and the users' activity.
     Attributes,
-    /// Both, each with the same weight.
+    /// Behaviour and attributes, with equal weight.
     Both,
 }
 
-/// Settings of segmentation. Names, ranges and defaults stand in [`crate::options::table`].
+/// The settings of segmentation. Names, ranges and defaults are defined in [`crate::options::table`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SegmentationOptions {
-    /// How users are divided.
+    /// The method that divides users into segments.
     pub method: SegmentationMethod,
-    /// How many segments.
+    /// The number of segments.
     pub segments: AutoOr<usize>,
-    /// What users are divided by.
+    /// The features by which users are divided.
     pub on: On,
-    /// The columns of `users` that count; empty for all that can.
+    /// The columns of `users` that are used; if empty, all that have a supported type.
     pub features: Vec<String>,
-    /// What of their events counts beside them.
+    /// The properties of the users' events that are used in addition to the columns.
     pub activity: Vec<Activity>,
     /// The column of `items` that names an item's category.
     pub category_column: Option<String>,
     /// The column of `users` that names a user's segment.
     pub label_column: Option<String>,
-    /// How numbers are made comparable.
+    /// The transformation that makes numbers comparable.
     pub scale: Scale,
-    /// How often k-means begins anew; the best start wins.
+    /// The number of starts of k-means, of which the best is kept.
     pub starts: usize,
-    /// Which clusters are nearest to each other.
+    /// The distance between clusters in hierarchical clustering.
     pub linkage: Linkage,
-    /// Who votes, and how many make a dense place.
+    /// The number of neighbours that vote, or that make a region dense.
     pub neighbours: usize,
-    /// How near a neighbour is.
+    /// The largest distance of a neighbour.
     pub radius: AutoOr<f64>,
-    /// How RFM scores become segments.
+    /// The way in which RFM scores become segments.
     pub rfm: RfmSegments,
-    /// The moment from which age is counted, as written; the latest event where it is not given.
+    /// The moment from which ages are counted, as it was written; if `None`, the time of the latest event.
     pub as_of: Option<String>,
-    /// Whether to begin with the segments of the deployed version.
+    /// Whether the division starts from the segments of the deployed version.
     pub keep: bool,
 }
 
-/// Users per segment that measured best between 24 and 150 segments of 29,858 users.
+/// The number of users per segment that measured best, between 24 and 150 segments of 29,858 users.
 const USERS_PER_SEGMENT: usize = 450;
-/// More segments cost time and gained nothing in any measurement.
+/// The largest automatic number of segments: more took longer and gained nothing in any measurement.
 const MOST_SEGMENTS: usize = 64;
-/// Fewest users of a segment that is found automatically for a recommender.
+/// The smallest number of users of an automatic segment of a recommender.
 const LEAST_USERS: usize = 200;
-/// Fewest events of a segment for each of its k unknowns per item.
+/// The smallest number of events of a segment for each of the k factors of an item.
 const EVENTS_PER_FACTOR: usize = 20;
-/// Segments that are tried where only reading them matters: as many as a person can name.
+/// The numbers of segments that are tried if segments are only read: as many as a person can name.
 const READABLE: std::ops::RangeInclusive<usize> = 2..=12;
-/// Fewest users of such a segment, in hundredths of all.
+/// The smallest share of users of such a segment.
 const READABLE_SHARE: f64 = 0.01;
 
-/// Numbers of segments to try, and the fewest users one may have.
+/// The numbers of segments to try, and the smallest size of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The numbers of segments to try: ascending, at least one.
@@ -123,7 +123,7 @@ pub struct Target {
 }
 
 impl SegmentationOptions {
-    /// What to divide by: `auto` follows whether there are events.
+    /// Resolves `auto` by whether there are events.
     pub fn divides_by(&self, has_events: bool) -> On {
         match self.on {
             On::Auto if has_events => On::Behaviour,
@@ -132,7 +132,7 @@ impl SegmentationOptions {
         }
     }
 
-    /// How many segments to look for where segments only have to be read.
+    /// The numbers of segments to try if segments only have to be readable.
     pub fn readable_target(&self, users: usize) -> Target {
         match self.segments {
             AutoOr::Given(count) => Target { counts: vec![count.min(users).max(1)], least: 1 },
@@ -148,8 +148,8 @@ impl SegmentationOptions {
         }
     }
 
-    /// How many segments to look for where segments train factors of their own: a half and all of
-    /// what the users and events allow.
+    /// The numbers of segments to try if each segment trains factors of its own: the largest number that the users and
+    /// events allow, and half of it.
     pub fn recommending_target(&self, users: usize, events: usize, factors: usize) -> Target {
         match self.segments {
             AutoOr::Given(count) => Target { counts: vec![count.min(users).max(1)], least: 1 },

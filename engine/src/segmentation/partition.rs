@@ -1,4 +1,4 @@
-//! One way to divide the rows of a space, by any of the methods that look at points, and how good it is.
+//! Divides the rows of a space by any method that works on points, and measures the result.
 
 use super::density::{DbscanSettings, dbscan};
 use super::hierarchical::MergeTree;
@@ -14,42 +14,42 @@ use crate::error::{EngineError, Result};
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 
-/// Rows as points, and what is near there.
+/// Rows as points, and the geometry that defines their distances.
 #[derive(Clone, Debug)]
 pub struct PointSet {
-    /// rows × dimensions; of length one where the geometry is spherical.
+    /// rows × dimensions. Rows have length one if the geometry is spherical.
     pub points: Matrix,
-    /// What near means among the points.
+    /// The geometry that defines distances between the points.
     pub geometry: Geometry,
 }
 
-/// A division of rows into groups, with what its method knows of it.
+/// A division of rows into groups, with the results of its method.
 #[derive(Clone, Debug)]
 pub struct Partition {
     /// The group of every row, from 0.
     pub of_row: Vec<u32>,
     /// groups × dimensions: the mean of each group.
     pub centroids: Matrix,
-    /// How well each row fits its group.
+    /// The group of each row with its distance and confidence.
     pub fits: Vec<MemberFit>,
-    /// Of each row whether it is in no dense place; empty where the method knows no noise.
+    /// Whether each row is noise, that is, in no dense region; empty if the method has no noise.
     pub noise: Vec<bool>,
-    /// The mixture, where that is the method.
+    /// The fitted mixture, if that is the method.
     pub mixture: Option<Mixture>,
-    /// rows × groups: how probably each row belongs to each group, where the method is the mixture.
+    /// rows × groups: the probability of each group for each row, if the method is the mixture.
     pub probabilities: Option<Matrix>,
-    /// Those who voted, where that is the method.
+    /// The labelled rows that vote, if that is the method.
     pub vote: Option<KnnClassifier>,
-    /// The merge tree and each row's leaf, where that is the method.
+    /// The merge tree and the leaf of each row, if the method is hierarchical.
     pub tree: Option<(MergeTree, Vec<u32>)>,
-    /// The reachability plot, where that is the method: rows in their order.
+    /// The reachability plot, with rows in their order, if the method is OPTICS; otherwise empty.
     pub plot: Vec<Reached>,
-    /// How good the partition is.
+    /// The quality of the partition.
     pub scores: Scores,
 }
 
 impl Partition {
-    /// Groups that are known; nothing is said of points.
+    /// A partition into groups that are already known, without points, centroids or scores.
     pub fn given(of_row: Vec<u32>, fits: Vec<MemberFit>) -> Self {
         Self {
             of_row,
@@ -66,30 +66,30 @@ impl Partition {
     }
 }
 
-/// Rows on which the silhouette is computed: 4 million distances, and a standard error of about .005.
+/// The number of rows on which the silhouette is computed: 4 million distances, and a standard error of about .005.
 const SILHOUETTE_ROWS: usize = 2_000;
-/// Labelled rows that vote at most: they are stored with the version.
+/// The largest number of labelled rows that vote. They are stored with the version.
 const MOST_EXEMPLARS: usize = 20_000;
 
-/// What a partition is made from, besides the points.
+/// Everything that a partition is computed from, except the points.
 pub struct Partitioner<'a> {
-    /// The settings of segmentation, checked.
+    /// The checked settings of segmentation.
     pub options: &'a SegmentationOptions,
-    /// How many groups to try.
+    /// The numbers of groups to try.
     pub target: &'a Target,
-    /// The group of every row to begin with, where there was one before.
+    /// The group of each row in the previous version, if there is one, from which k-means starts.
     pub start: Option<&'a [Option<u32>]>,
-    /// The label of every row and the number of labels, where users carry them.
+    /// The label of each row and the number of labels, if users have labels.
     pub labels: Option<(&'a [Option<u32>], usize)>,
     /// The seed of all random draws.
     pub seed: u64,
 }
 
 impl Partitioner<'_> {
-    /// One partition for each number of groups to try; methods that find the number give one.
+    /// Returns one partition for each number of groups to try, or a single one if the method finds the number itself.
     ///
     /// # Errors
-    /// [`EngineError::Cancelled`], [`EngineError::NothingToDivideBy`] where no row has a label to vote with.
+    /// [`EngineError::Cancelled`]; [`EngineError::NothingToDivideBy`] if the method is a vote and no row has a label.
     pub fn partitions(&self, space: &PointSet, observer: &dyn Observer) -> Result<Vec<Partition>> {
         let mut partitions = self.divided(space, observer)?;
         let of_rows: Vec<&[u32]> = partitions.iter().map(|partition| partition.of_row.as_slice()).collect();
@@ -98,7 +98,7 @@ impl Partitioner<'_> {
         Ok(partitions)
     }
 
-    /// The partitions, without their silhouettes.
+    /// Returns the partitions without their silhouettes.
     fn divided(&self, space: &PointSet, observer: &dyn Observer) -> Result<Vec<Partition>> {
         let counts = &self.target.counts;
         match self.options.method {
@@ -160,7 +160,7 @@ impl Partitioner<'_> {
             of_row = (0..probabilities.rows()).map(|row| most(probabilities.row(row))).collect();
             let compact = by_size(of_row.clone());
             if compact.iter().max().map_or(1, |&last| last as usize + 1) < groups {
-                // A component that is nobody's most probable goes.
+                // A component that is most probable for no row is removed.
                 of_row = compact;
                 continue;
             }
@@ -185,7 +185,7 @@ impl Partitioner<'_> {
         Ok(Partition { plot: dense.plot, ..partition })
     }
 
-    /// Clusters as groups. Rows in no dense place join the group whose mean is nearest.
+    /// Makes clusters the groups. Noise joins the group with the nearest mean.
     fn with_noise(
         &self,
         space: &PointSet,
@@ -231,7 +231,7 @@ impl Partitioner<'_> {
         Ok(Partition { centroids, scores, vote: Some(vote), ..Partition::given(of_row, fits) })
     }
 
-    /// Measures how rows fit and how good the partition is.
+    /// Computes the centroids, the fit of each row and the scores of a division.
     fn finish(&self, space: &PointSet, of_row: Vec<u32>, observer: &dyn Observer) -> Result<Partition> {
         let count = of_row.iter().max().map_or(0, |&last| last as usize + 1).max(1);
         let centroids = means(&space.points, None, &of_row, count, space.geometry);
@@ -244,7 +244,7 @@ impl Partitioner<'_> {
                 if near.cluster == own {
                     return member_fit(near);
                 }
-                // A member whose nearest centroid is another one's: its confidence is nothing.
+                // The nearest centroid belongs to another group, so the confidence is 0.
                 let own_centroid = centroids.select(&[own]);
                 let point = space.points.row(row);
                 let distance = super::kmeans::nearest_of(point, &own_centroid, space.geometry).distance;
@@ -256,8 +256,7 @@ impl Partitioner<'_> {
     }
 }
 
-/// Renumbers groups from the largest to the smallest, ties in the order of their numbers; numbers without
-/// rows go.
+/// Renumbers groups by size, the largest first. Ties keep their order, and numbers without rows are dropped.
 pub fn by_size(of_row: Vec<u32>) -> Vec<u32> {
     let count = of_row.iter().max().map_or(0, |&last| last as usize + 1);
     let mut sizes = vec![0usize; count];
@@ -281,7 +280,7 @@ fn most(probabilities: &[f32]) -> u32 {
     best as u32
 }
 
-/// The mean of the rows that were in each group before; groups without a row are left out.
+/// Returns the mean of each previous group, without the groups that have no rows.
 fn start_centroids(space: &PointSet, start: &[Option<u32>]) -> Matrix {
     let rows: Vec<u32> = (0..start.len() as u32).filter(|&row| start[row as usize].is_some()).collect();
     let of_row: Vec<u32> = start.iter().flatten().copied().collect();
@@ -292,7 +291,7 @@ fn start_centroids(space: &PointSet, start: &[Option<u32>]) -> Matrix {
     means(&space.points.select(&rows), None, &of_row, count, space.geometry).select(&kept)
 }
 
-/// What can be said of a partition alone.
+/// Computes the scores except the silhouette, which is shared by several partitions.
 fn scores(space: &PointSet, of_row: &[u32], observer: &dyn Observer) -> Result<Scores> {
     observer.check()?;
     Ok(Scores {

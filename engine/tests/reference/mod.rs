@@ -1,4 +1,4 @@
-//! Plain dense forms in `f64`: slow, short, obviously right. The fast engine is compared with them.
+//! Plain dense forms in `f64`, slow but obviously right, with which the fast engine is compared.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::needless_range_loop)]
 
 use segrec_engine::Matrix;
@@ -17,14 +17,14 @@ pub fn options(factors: usize) -> AlsOptions {
     }
 }
 
-/// A uniform number in 0..1 for a seed and a place.
+/// Returns a uniform pseudo-random number in 0..1 for a seed and a place.
 pub fn uniform(seed: u64, place: u64) -> f64 {
     (mix(mix(seed) ^ place) >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// Interactions of users and items in `groups` taste groups: user u belongs to u mod groups, item i
-/// to i mod groups; a pair of the same group occurs with probability `density`, of different groups
-/// with a tenth of it. Confidences between 0.5 and 2.
+/// Returns interactions of users and items in `groups` groups of taste: user u belongs to u mod groups, item i to i mod
+/// groups. A pair of the same group occurs with probability `density`, a pair of different groups with a tenth of it.
+/// Confidences are between 0.5 and 2.
 pub fn planted(users: usize, items: usize, groups: usize, density: f64, seed: u64) -> Interactions {
     let mut starts = vec![0];
     let (mut columns, mut values) = (Vec::new(), Vec::new());
@@ -109,8 +109,8 @@ pub fn solve_row(fixed: &Matrix, rows: &[u32], confidences: &[f32], options: &Al
     solve(a, b)
 }
 
-/// Plain alternating least squares from the given item factors: users and items, and users once
-/// more.
+/// Runs plain alternating least squares from the given item factors: users and items in turn, and users once more at
+/// the end.
 pub fn train(interactions: &Interactions, options: &AlsOptions, start: Matrix) -> (Matrix, Matrix) {
     let half = |fixed: &Matrix, rows: &SparseRows| {
         let data = (0..rows.rows())
@@ -148,7 +148,7 @@ pub fn loss(interactions: &Interactions, users: &Matrix, items: &Matrix, options
     total
 }
 
-/// Segment factors by the formula, with dense matrices; both passes.
+/// Computes segment factors by the formula with dense matrices, in both passes.
 pub fn segment_items(
     interactions: &Interactions,
     backbone: &Backbone,

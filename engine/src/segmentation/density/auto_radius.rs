@@ -1,12 +1,12 @@
-//! The radius of density clustering, from the data: the knee of the distances of rows to the last of
-//! their neighbours (Ester et al. 1996, §4.2), found as Kneedle does (Satopaa et al. 2011, without its
-//! smoothing): where the sorted curve is farthest below the chord from its first to its last point.
+//! Chooses the radius of density clustering: the knee of the sorted distances of rows to the last of their neighbours
+//! (Ester et al. 1996, §4.2). The knee is found as in Kneedle (Satopaa et al. 2011, without its smoothing), as the
+//! point farthest below the chord from the first to the last point of the curve.
 //!
-//! Rows in clusters make the flat part of the curve and noise its steep end. On 4,000 rows of 5 to 20
-//! planted groups of unlike density in 2 to 64 columns, with 0 to 30 % noise, the adjusted Rand index at
-//! the knee is on the average .03 below that of the best of nine radii, .17 at worst. With the knee of
-//! the logarithms that is .05 and .44, with 1.5 medians .08 and .60; quantiles fail altogether for some
-//! share of noise. Where groups overlap so much that the best radius finds half of them, all become one.
+//! Rows in clusters form the flat part of the curve and noise its steep end. On 4,000 rows of 5 to 20 planted groups of
+//! different densities in 2 to 64 columns, with 0 to 30 % noise, the adjusted Rand index at the knee is on average .03
+//! and at worst .17 below that of the best of nine radii. With the knee of the logarithms it is .05 and .44 below, with
+//! 1.5 medians .08 and .60; quantiles fail altogether for some shares of noise. If groups overlap so much that the best
+//! radius finds only half of them, the knee merges them all.
 
 use super::range_search::{SelectedRows, distance};
 use crate::error::Result;
@@ -16,13 +16,13 @@ use crate::seed;
 use rand::seq::index;
 use rayon::prelude::*;
 
-/// Rows whose neighbours are looked for.
+/// The number of rows whose neighbours are searched.
 const SAMPLE_ROWS: usize = 2_000;
-/// Rows that are multiplied with all rows at once: 3 MB of products for 100,000 rows.
+/// The number of rows that are multiplied with all rows at once: 3 MB of products for 100,000 rows.
 const BLOCK_ROWS: usize = 8;
 
-/// The radius within which rows in clusters have that many neighbours, themselves included; 0 where
-/// most rows have as many copies, or where there are none. 2·2,000·n·k flops at most.
+/// Returns the radius within which rows in clusters have that many neighbours, themselves included; 0 if most rows have
+/// as many copies, or if there are no rows. Takes at most 2·2,000·n·k flops.
 pub(super) fn auto_radius(
     rows: &SelectedRows,
     neighbours: usize,
@@ -44,7 +44,7 @@ pub(super) fn auto_radius(
             scores(&block, rows.centered.data(), k, &mut products);
             let mut order: Vec<u32> = (0..count as u32).collect();
             let farthest = places.iter().zip(products.chunks(count)).map(|(&place, products)| {
-                // ‖a − b‖² / 2 less ½‖a‖²; the distance itself is taken from the rows.
+                // ‖a − b‖² / 2 less ½‖a‖², to find the neighbour; the distance itself is computed from the rows.
                 let half_square = |other: u32| rows.half_norms[other as usize] - products[other as usize];
                 let (_, &mut other, _) = order.select_nth_unstable_by(last, |&a, &b| {
                     half_square(a).total_cmp(&half_square(b)).then(a.cmp(&b))
@@ -59,7 +59,7 @@ pub(super) fn auto_radius(
     Ok(knee(&distances))
 }
 
-/// The value where a rising curve is farthest below its chord; the last where it is a line.
+/// Returns the value at which a rising curve is farthest below its chord; the last one if the curve is a line.
 fn knee(rising: &[f64]) -> f64 {
     let (Some(first), Some(last)) = (rising.first(), rising.last()) else { return 0.0 };
     let chord = |place: usize| first + (last - first) * place as f64 / (rising.len() - 1).max(1) as f64;

@@ -1,13 +1,13 @@
-//! Clusters as what is dense: DBSCAN (Ester et al. 1996).
+//! DBSCAN (Ester et al. 1996): clusters are the dense regions.
 //!
-//! A core row has `neighbours` rows within the radius. Core rows within the radius of each other are in
-//! one cluster; another row belongs to the cluster of its nearest core row, or to none. Exact, in two
-//! passes over pairs that are never stored: neighbours are counted (2·n²·k flops), then core rows are
-//! joined (n²·k flops) in a union-find without locks (Anderson & Woll 1991), whose roots are the lowest
-//! rows of their clusters in whatever order pairs come. Memory is n·k·8 bytes and a tile for each thread.
+//! A core row has `neighbours` rows within the radius. Core rows within the radius of each other are in one cluster;
+//! any other row belongs to the cluster of its nearest core row within the radius, or to none. The result is exact and
+//! takes two passes over pairs, which are never stored: neighbours are counted (2·n²·k flops), then core rows are
+//! joined (n²·k flops) in a lock-free union-find (Anderson & Woll 1991). Its roots are the lowest rows of their
+//! clusters, whatever the order of pairs. Memory is n·k·8 bytes plus one tile for each thread.
 //!
-//! Above `EXACT_ROWS` rows the core rows are looked for among `SAMPLE_ROWS` rows drawn evenly, and
-//! all others join the cluster of the nearest: 2·n·k·`SAMPLE_ROWS` flops at most.
+//! With more than `EXACT_ROWS` rows, core rows are searched among `SAMPLE_ROWS` rows drawn uniformly, and all others
+//! join the cluster of the nearest one: at most 2·n·k·`SAMPLE_ROWS` flops.
 
 use super::auto_radius::auto_radius;
 use super::range_search::{BLOCK_ROWS, Radius, SelectedRows};
@@ -21,42 +21,40 @@ use rand::seq::index;
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Rows at most for an exact answer: at 64 columns 40 seconds of a processor.
+/// The largest number of rows for an exact result: 40 seconds of CPU time at 64 columns.
 const EXACT_ROWS: usize = 100_000;
-/// Rows among which core rows are looked for above: 500,000 of 64 columns take 28 seconds of a processor.
+/// The number of rows searched for core rows if there are more: 500,000 rows of 64 columns take 28 seconds of CPU time.
 const SAMPLE_ROWS: usize = 20_000;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "density";
 
-/// What counts as dense.
+/// The parameters that define density.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DbscanSettings {
-    /// A core row has this many rows within the radius, itself included.
+    /// The number of rows, itself included, that a core row has within the radius.
     pub neighbours: usize,
-    /// How far a row reaches, a distance; auto is the knee of the distances to the last of the
-    /// neighbours (`auto_radius`).
+    /// The radius as a distance; if it is automatic, the knee of the distances to the last of the neighbours
+    /// (`auto_radius`).
     pub radius: AutoOr<f64>,
 }
 
-/// Rows in dense clusters.
+/// The result of DBSCAN.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DbscanClusters {
-    /// The cluster of every row, from 0 in the order of size and then of their first rows; `None` for
-    /// noise.
+    /// The cluster of each row, from 0 by decreasing size and then by first row; `None` for noise.
     pub of_row: Vec<Option<u32>>,
     /// The number of clusters, without noise.
     pub count: usize,
-    /// The radius that was given or found.
+    /// The radius, given or chosen.
     pub radius: f64,
 }
 
-/// Finds dense clusters by Euclidean distance. Where only a sample is searched, a given radius keeps
-/// its meaning: the neighbours of a core row are as many fewer as the sample is smaller, at least two.
-/// An automatic radius fits the sample.
+/// Finds dense clusters by Euclidean distance. If only a sample is searched, a given radius keeps its meaning:
+/// `neighbours` is scaled down by the size of the sample, to at least two. An automatic radius is chosen for the
+/// sample.
 ///
 /// # Errors
-/// [`crate::EngineError::NotFinite`] where a value is infinite or not a number,
-/// [`crate::EngineError::Cancelled`].
+/// [`crate::EngineError::NotFinite`] if a value is infinite or NaN, [`crate::EngineError::Cancelled`].
 pub fn dbscan(
     points: &Matrix,
     settings: &DbscanSettings,
@@ -116,7 +114,7 @@ fn with_sample(
 
     step(2);
     let clusters = Clusters::new(cores.numbers.len());
-    // A pair is seen once: from the block of the earlier row.
+    // Each pair is visited once, from the block of the earlier row.
     let mut nothing = vec![(); cores.numbers.len()];
     cores.visit(
         &cores,
@@ -163,7 +161,7 @@ fn with_sample(
     Ok(DbscanClusters { of_row, count, radius })
 }
 
-/// Clusters that grow together, from any thread.
+/// A union-find of clusters that any thread may join.
 struct Clusters(Vec<AtomicU32>);
 
 impl Clusters {
@@ -171,7 +169,7 @@ impl Clusters {
         Self((0..count as u32).map(AtomicU32::new).collect())
     }
 
-    /// The lowest number of the cluster as far as it has grown. Parents only ever fall.
+    /// Returns the lowest number of the cluster so far. Parents only ever decrease.
     fn root(&self, mut number: u32) -> u32 {
         loop {
             let parent = self.0[number as usize].load(Ordering::Relaxed);
@@ -186,7 +184,7 @@ impl Clusters {
         }
     }
 
-    /// Makes one cluster of two: the higher root goes under the lower.
+    /// Joins two clusters: the higher root is placed under the lower one.
     fn join(&self, a: u32, b: u32) {
         loop {
             let (a, b) = (self.root(a), self.root(b));
@@ -199,7 +197,7 @@ impl Clusters {
     }
 }
 
-/// Numbers clusters from the largest to the smallest, and by their first row where they are equal.
+/// Renumbers clusters by decreasing size, then by first row, and returns their number.
 pub(in crate::segmentation) fn by_size(of_row: &mut [Option<u32>]) -> usize {
     let mut place: Vec<Option<usize>> = vec![None; of_row.len()];
     let mut sizes: Vec<(usize, u32)> = Vec::new();
@@ -229,7 +227,7 @@ mod tests {
     use proptest::prelude::*;
     use rand::Rng;
 
-    /// Groups of unlike density in the plane, then noise: its group is the last.
+    /// Groups of different densities in the plane, then noise, which is the last group.
     fn planted(rows: usize) -> (Matrix, Vec<u32>) {
         let mut random = random(5, "planted");
         let centres = [[0.0, 0.0], [4.0, 0.0], [0.0, 5.0], [6.0, 6.0f32]];
@@ -249,7 +247,7 @@ mod tests {
         (Matrix::from_data(2, data).unwrap(), of_row)
     }
 
-    /// The definition, over all pairs.
+    /// DBSCAN by its definition, over all pairs.
     fn plain(points: &Matrix, neighbours: usize, radius: f64) -> Vec<Option<u32>> {
         let rows = points.rows();
         let apart = |a: usize, b: usize| distance(points.row(a), points.row(b));
@@ -320,7 +318,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Also on a grid, where most distances are the radius or ties.
+        /// The rows include grids, on which most distances are ties or equal to the radius.
         #[test]
         fn any_rows_are_divided_as_the_definition_says(
             rows in 0usize..260, columns in 1usize..4, steps in 2u64..40, neighbours in 0usize..9,

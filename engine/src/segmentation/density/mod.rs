@@ -1,8 +1,8 @@
-//! Density: segments as what is dense, of any shape, and noise between them.
+//! Density clustering: segments are dense regions of any shape, with noise between them.
 //!
-//! - `dbscan`: clusters of one density
-//! - `auto_radius`: its radius, where none is given
-//! - `range_search`: which rows lie within a radius of each other
+//! - `dbscan`: finds clusters of one density
+//! - `auto_radius`: chooses the radius if none is given
+//! - `range_search`: finds the rows within a radius of each other
 
 mod auto_radius;
 mod dbscan;

@@ -1,72 +1,72 @@
 //! Conditions on columns that a person can read: `age ≤ 30`, `country = FR`, `newsletter is true`.
 //!
-//! Every column is cut into at most 64 codes: a number into the spans between round bounds, a
-//! category into its frequent levels. A condition is then a set of codes, 64 bits. Bounds are made
-//! round first, and rows are coded by the round bounds: what a condition says is what is evaluated.
-//! As in SQL, nothing but `is null` holds for an unknown value. A row costs one byte per column.
+//! Each column is reduced to at most 64 codes: a number to the intervals between round bounds, a category to its
+//! frequent levels. A condition is then a set of codes, 64 bits. Bounds are rounded first and rows are coded by the
+//! rounded bounds, so that what a condition says is exactly what is evaluated. As in SQL, no condition except `is null`
+//! holds for an unknown value. A row takes one byte per column.
 
 use super::profiles::number;
 use crate::features::{Column, Values};
 
-/// Code of a row whose value is unknown.
+/// The code of a row whose value is unknown.
 pub const UNKNOWN: u8 = 0;
-/// Codes of a column at most: bits of a condition.
+/// The largest number of codes of a column, which are the bits of a condition.
 pub const CODES: usize = 64;
-/// Bounds of a number lie between quantiles, one for every 2.5 % of users: a round bound is then
-/// hardly worse than any other. Codes stay below [`CODES`].
+/// The number of intervals of a number: bounds lie between quantiles, one for every 2.5 % of users, so that a round
+/// bound is hardly worse than any other. Codes stay below [`CODES`].
 const SPANS: usize = 40;
-/// Rows from which quantiles are taken: 20 beyond the outermost.
+/// The number of rows from which quantiles are computed: 20 rows lie beyond the outermost.
 const BOUND_ROWS: usize = 10_000;
-/// More quantiles at both ends, for segments of few users that are the most extreme.
+/// More quantiles at both ends, for small segments of the most extreme users.
 const TAILS: [f64; 3] = [0.002, 0.005, 0.01];
-/// Levels of a category that have a code of their own, the most frequent ones.
+/// The number of levels of a category that have their own codes; these are the most frequent ones.
 const LEVELS: usize = 20;
 
-/// A column of codes, 0 where unknown.
+/// A column as codes, 0 if unknown.
 pub struct Coded<'a> {
     name: &'a str,
     cut: Cut<'a>,
     codes: Vec<u8>,
 }
 
-/// What the codes from 1 mean.
+/// The meaning of the codes from 1 on.
 enum Cut<'a> {
-    /// Code c is a number above c − 1 of the bounds.
+    /// Code c is the interval above bound c − 1, counted from 1.
     Number(Vec<f64>),
-    /// The same of an age in days.
+    /// The same as `Number`, for an age in days.
     Age(Vec<f64>),
     /// 1 is false, 2 is true.
     Boolean,
-    /// Code c is the level c − 1; one more where there are other levels.
+    /// Code c is level c − 1; one more code stands for all other levels, if there are any.
     Levels { levels: Vec<&'a str>, others: bool },
 }
 
-/// A set of codes of a column.
+/// A condition on a column: the set of codes for which it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// The place of the column in the table.
+    /// The index of the column in the table.
     pub column: usize,
-    /// Bit c is set where the condition holds for code c.
+    /// Bit c is set if the condition holds for code c.
     pub codes: u64,
-    /// Bounds and levels a person has to read.
+    /// The number of bounds and levels that a person has to read.
     pub words: usize,
 }
 
 impl Condition {
-    /// True where it holds for a code.
+    /// Whether the condition holds for a code.
     pub fn holds(&self, code: u8) -> bool {
         self.codes >> code & 1 == 1
     }
 }
 
-/// The codes from `low` to `high`.
+/// The set of codes from `low` to `high`.
 pub fn span(low: u8, high: u8) -> u64 {
     (low..=high).fold(0, |codes, code| codes | 1 << code)
 }
 
 impl<'a> Coded<'a> {
-    /// Codes of the given rows of a column; the first of them are a sample of all. `None` for
-    /// vectors, for texts that are no categories and where all rows are the same.
+    /// Codes the given rows of a column; the first of them must be a sample of all. `None` for vectors, for texts that
+    /// are not categories and if all rows are equal.
     pub fn new(column: &'a Column, rows: &[u32], as_of: i64) -> Option<Self> {
         let read = |&row: &u32| number(column, row as usize, as_of);
         let by_bounds = |bounds: &[f64]| -> Vec<u8> {
@@ -94,7 +94,7 @@ impl<'a> Coded<'a> {
         &self.codes
     }
 
-    /// The largest code that a row of the column has.
+    /// The largest code of the column.
     pub fn last(&self) -> u8 {
         match &self.cut {
             Cut::Number(bounds) | Cut::Age(bounds) => bounds.len() as u8 + 1,
@@ -103,23 +103,24 @@ impl<'a> Coded<'a> {
         }
     }
 
-    /// The codes of what is known.
+    /// The set of codes of known values.
     pub fn known(&self) -> u64 {
         span(1, self.last())
     }
 
-    /// The codes that are one level each.
+    /// The codes that stand for a single level.
     pub fn levels(&self) -> std::ops::RangeInclusive<u8> {
         let others = matches!(self.cut, Cut::Levels { others: true, .. });
         1..=self.last() - u8::from(others)
     }
 
-    /// True where codes have an order.
+    /// Whether codes have an order.
     pub fn is_ordered(&self) -> bool {
         matches!(self.cut, Cut::Number(_) | Cut::Age(_))
     }
 
-    /// The condition that holds for `codes` in words; of a number these are a span, or unknown.
+    /// Puts the condition that holds for `codes` into words. For a number, these must be consecutive, or the code of
+    /// unknown values.
     pub fn words(&self, codes: u64) -> String {
         let name = self.name;
         if codes == 1 << UNKNOWN {
@@ -153,7 +154,7 @@ impl<'a> Coded<'a> {
     }
 }
 
-/// One bit for every value, 64 to a word, the first lowest.
+/// Returns one bit for each value, 64 to a word, with the first in the lowest bit.
 pub fn bits<T>(values: &[T], is_set: impl Fn(&T) -> bool) -> Vec<u64> {
     let word = |values: &[T]| values.iter().rev().fold(0, |word, value| word << 1 | u64::from(is_set(value)));
     values.chunks(64).map(word).collect()
@@ -174,7 +175,7 @@ fn by_frequency<'a>(codes: &[u32], levels: &'a [String], rows: &[u32]) -> (Cut<'
     (Cut::Levels { levels: order.iter().map(|&level| levels[level].as_str()).collect(), others }, coded)
 }
 
-/// `name ≤ bound`, `name > bound` or `bound < name ≤ bound` for a span of codes from 1.
+/// Returns `name ≤ bound`, `name > bound` or `bound < name ≤ bound` for consecutive codes from 1 on.
 fn between(name: &str, bounds: &[f64], codes: u64, unit: &str) -> String {
     let (low, high) = (codes.trailing_zeros() as usize, codes.checked_ilog2().unwrap_or(0) as usize);
     let above = low.checked_sub(2).and_then(|place| bounds.get(place));
@@ -187,13 +188,13 @@ fn between(name: &str, bounds: &[f64], codes: u64, unit: &str) -> String {
     }
 }
 
-/// A number as a person writes it, without hundreds of zeros.
+/// Writes a number as a person would, without hundreds of zeros.
 fn digits(bound: f64) -> String {
     let plain = bound == 0.0 || (1e-4..1e15).contains(&bound.abs());
     if plain { format!("{bound}") } else { format!("{bound:e}") }
 }
 
-/// Round numbers, each between one quantile of the values and the next that differs.
+/// Returns round numbers, each between one quantile of the values and the next one that differs.
 fn round_bounds(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().saturating_sub(1) as f64;
@@ -207,17 +208,17 @@ fn round_bounds(mut values: Vec<f64>) -> Vec<f64> {
     quantiles.windows(2).map(|pair| roundest(pair[0], pair[1])).collect()
 }
 
-/// The roundest number from `low` to below `high`: a multiple of the largest 1, 2 or 5 times a power
-/// of ten that has one there. `low` itself where the two are too close.
+/// Returns the roundest number from `low` to below `high`: a multiple of the largest 1, 2 or 5 times a power of ten
+/// that has one in between. Returns `low` if the two are too close.
 fn roundest(low: f64, high: f64) -> f64 {
     if low <= 0.0 && high > 0.0 {
         return 0.0;
     }
     let largest = low.abs().max(high.abs()).log10().floor() as i32;
-    // 17 digits tell any two numbers apart.
+    // 17 digits distinguish any two numbers.
     for exponent in (largest - 17..=largest).rev() {
         for digit in [5.0, 2.0, 1.0] {
-            // Written and read again: 3 · 0.1 is not 0.3, the number a person reads.
+            // The number is formatted and parsed, because 3 · 0.1 is not exactly 0.3, the number that a person reads.
             let multiple = (low / (digit * 10f64.powi(exponent))).ceil() * digit;
             match format!("{multiple}e{exponent}").parse() {
                 Ok(bound) if low <= bound && bound < high => return bound,

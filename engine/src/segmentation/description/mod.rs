@@ -1,7 +1,7 @@
-//! What a person reads about segments.
+//! Describes segments for people.
 //!
-//! - `profiles`: what sets the members of a segment apart, column by column
-//! - `rules`: a sentence that says who belongs to it, found by `rule_search` among `conditions`
+//! - `profiles`: the features in which the members of a segment differ from all users, column by column
+//! - `rules`: a sentence that says who belongs to a segment, found by `rule_search` among `conditions`
 
 mod conditions;
 mod profiles;

@@ -1,12 +1,10 @@
-//! What makes a segment different: the mean of every feature in the segment beside everybody's.
+//! Describes what makes a segment different: the mean of each feature in the segment and over all users.
 //!
-//! Features are ordered by the test value (Lebart, Morineau & Piron 1995, the order in which clusters
-//! are described in data analysis): by how many standard errors the segment's mean is away from the
-//! mean of everybody, were its n users drawn from all N without replacement:
-//! z = (mean − overall) / √(variance / n · (N − n) / (N − 1)).
-//! A level of a category is a feature of zeros and ones, so that all kinds share one scale.
-//! One pass over a column for the mean and one for the variance; a category costs
-//! segments × levels × 8 bytes beside.
+//! Features are ordered by the test value (Lebart, Morineau & Piron 1995, the usual order of describing clusters in
+//! data analysis): the number of standard errors by which the segment's mean differs from the overall mean, if its n
+//! users were drawn from all N without replacement: z = (mean − overall) / √(variance / n · (N − n) / (N − 1)). A level
+//! of a category is a feature of zeros and ones, so that all kinds share one scale. Each column takes one pass for the
+//! mean and one for the variance; a category takes segments × levels × 8 bytes in addition.
 
 use crate::error::Result;
 use crate::features::{Cell, Column, DAY, Table, Values};
@@ -15,22 +13,22 @@ use crate::observer::Observer;
 use rayon::prelude::*;
 use strum::IntoStaticStr;
 
-/// Levels with a smaller share of users, in the segment and overall, are not listed.
+/// The smallest share of users, in the segment or overall, of a level that is listed.
 const LEAST_SHARE: f64 = 0.01;
-/// Levels listed of one column, the most characteristic ones: what a person reads.
+/// The largest number of levels listed per column, the most characteristic ones: as many as a person reads.
 const MOST_LEVELS: usize = 10;
 
-/// What a profile's value is.
+/// The kind of a profile's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum ProfileKind {
     /// A number, described by its mean.
     Number,
-    /// A truth value, described by the share of true.
+    /// A boolean, described by the share of true.
     Boolean,
-    /// The share of a level.
+    /// A level of a category, described by its share.
     Category,
-    /// A mean age in days.
+    /// A time, described by the mean age in days.
     Age,
 }
 
@@ -41,32 +39,32 @@ impl ProfileKind {
     }
 }
 
-/// One feature of one segment beside everybody. Everybody is every user that has a segment.
+/// One feature of a segment, compared with all users that have a segment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileRow {
-    /// The segment that the row describes, from 0.
+    /// The segment, from 0.
     pub segment: u32,
-    /// The column, or `column = level`.
+    /// The name of the column, or `column = level`.
     pub feature: String,
-    /// The name of the kind, as [`ProfileKind::name`] gives it.
+    /// The name of the kind, as returned by [`ProfileKind::name`].
     pub kind: &'static str,
-    /// Mean, share of true, share of the level or mean age in days, of the segment's users for
+    /// The mean, the share of true, the share of the level or the mean age in days, over the users of the segment for
     /// whom it is known.
     pub value: f64,
     /// The same value over all users.
     pub overall: f64,
-    /// `value / overall`; `None` where `overall` is 0 or the signs differ.
+    /// `value / overall`; `None` if `overall` is 0 or the signs differ.
     pub lift: Option<f64>,
     /// The share of the segment's users for whom the feature is known.
     pub share: f64,
 }
 
-/// Describes every segment, in the order of segments and, within one, the most characteristic
-/// feature first (see the head of this file).
+/// Describes each segment, in the order of segments; within a segment, the most characteristic feature comes first (see
+/// the head of this file).
 ///
-/// `of_row` is the segment of every row of the table, from 0 to `count` − 1; rows without one are
-/// left out. `as_of` is the moment ages are counted to, in microseconds since 2000. Vectors and texts
-/// that are no categories have no profile, nor has a feature that is known of nobody in the segment.
+/// `of_row` is the segment of each row of the table, from 0 to `count` − 1; rows without one are ignored. `as_of` is
+/// the moment to which ages are counted, in microseconds since 2000. Vectors and texts that are not categories have no
+/// profile, nor does a feature that is unknown for all users of the segment.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
@@ -94,13 +92,13 @@ pub fn profiles(
         })
         .collect::<Result<_>>()?;
     let mut found: Vec<(f64, ProfileRow)> = of_columns.into_iter().flatten().collect();
-    // Stable: features that are equally characteristic keep the order of the columns.
+    // The sort is stable, so equally characteristic features keep the order of the columns.
     found.sort_by(|(a, left), (b, right)| left.segment.cmp(&right.segment).then(b.total_cmp(a)));
     Ok(found.into_iter().map(|(_, row)| row).collect())
 }
 
-/// A value read as a number: 0 or 1 of a boolean, days from a moment to `as_of`. `None` where it is
-/// unknown or no such value.
+/// Reads a value as a number: 0 or 1 for a boolean, the days to `as_of` for a time. `None` if the value is unknown or
+/// of another type.
 pub(super) fn number(column: &Column, row: usize, as_of: i64) -> Option<f64> {
     match column.cell(row) {
         Cell::Number(number) => Some(number),
@@ -187,7 +185,7 @@ fn level_profiles(
     Ok(rows)
 }
 
-/// The known values of some users.
+/// The sums over the known values of some users.
 #[derive(Clone, Debug, Default)]
 struct Part {
     known: usize,
@@ -199,13 +197,13 @@ impl Part {
         Self { known: self.known + other.known, sum: self.sum + other.sum }
     }
 
-    /// 0 where nothing is known.
+    /// The mean; 0 if no value is known.
     fn mean(&self) -> f64 {
         self.sum / self.known.max(1) as f64
     }
 }
 
-/// A feature with what is known of it over all users.
+/// A feature and its values over all users.
 struct Feature {
     name: String,
     kind: ProfileKind,
@@ -214,8 +212,8 @@ struct Feature {
 }
 
 impl Feature {
-    /// How characteristic the feature is of a segment of `size` users, and its row; `None` where it
-    /// is known of none of them or where values are so large that a mean is not finite.
+    /// Returns how characteristic the feature is of a segment of `size` users, and its row. `None` if it is unknown for
+    /// all of them, or if values are so large that a mean is not finite.
     fn profile(&self, segment: usize, size: usize, part: &Part) -> Option<(f64, ProfileRow)> {
         let (value, overall) = (part.mean(), self.all.mean());
         if part.known == 0 || !value.is_finite() || !overall.is_finite() {
@@ -229,7 +227,7 @@ impl Feature {
         let lift = comparable.then(|| value / overall + 0.0).filter(|lift| lift.is_finite());
         let (feature, kind, segment) = (self.name.clone(), self.kind.name(), segment as u32);
         let row = ProfileRow { segment, feature, kind, value, overall, lift, share: n / size as f64 };
-        // Nothing differs where the error is 0: a constant, or a segment of everybody.
+        // If the standard error is 0, nothing differs: the feature is constant, or the segment has all users.
         Some((if errors.is_finite() { errors } else { 0.0 }, row))
     }
 }
@@ -249,7 +247,7 @@ mod tests {
         column(name, Values::Category { codes: codes.to_vec(), levels })
     }
 
-    /// Four users in segment 0, four in segment 1, one in none.
+    /// Four users in segment 0, four in segment 1 and one in none.
     fn small() -> (Table, Vec<Option<u32>>) {
         let ages = vec![20.0, 30.0, f64::NAN, 40.0, 20.0, 30.0, 30.0, 40.0, 1000.0];
         let spend = vec![1.0, 2.0, 1.0, 2.0, 8.0, 9.0, 8.0, 9.0, 1000.0];
@@ -300,7 +298,8 @@ mod tests {
         let order = |segment| -> Vec<&str> {
             rows.iter().filter(|row| row.segment == segment).map(|row| row.feature.as_str()).collect()
         };
-        // By hand, from the formula in the head of the file: 2.6, 2.4, 1.9 (both levels), 1.3, 0.
+        // The test values, calculated by hand from the formula at the head of the file, are 2.6, 2.4, 1.9 (both
+        // levels), 1.3 and 0.
         assert_eq!(order(0), ["spend", "joined", "country = DE", "country = FR", "newsletter", "age"]);
         assert!(rows.windows(2).all(|pair| pair[0].segment <= pair[1].segment));
     }

@@ -1,11 +1,11 @@
-//! The search for rules that tell a segment's users from all others: a beam search for subgroups
-//! (CN2, Clark & Niblett 1989; beam search for subgroups, Lavrač et al. 2004) on a sample.
+//! Searches for rules that tell the users of a segment from all others: a beam search for subgroups (CN2, Clark &
+//! Niblett 1989; beam search for subgroups, Lavrač et al. 2004) on a sample.
 //!
-//! From the empty rule on, every rule of the beam is made longer by the best condition on every
-//! column it does not have, and the best of the longer rules are the next beam. A condition is
-//! judged by what the rule is chosen by in the end, F½ less [`WORTH`] for every bound and level
-//! that has to be read, so that a rule is as short as it can be. For numbers all spans between two
-//! bounds are tried; for categories all but one level, and sets that grow by the best level.
+//! Starting from the empty rule, each rule of the beam is extended by the best condition on each column that it does
+//! not use yet, and the best of the extended rules are the next beam. A condition is judged by the measure that finally
+//! selects the rule, F½ less [`WORTH`] for each bound and level that has to be read, so that rules are as short as
+//! possible. For numbers, all intervals between two bounds are tried; for categories, all levels but one, and sets that
+//! grow by the best level.
 //!
 //! A step costs beam · columns · (sampled rows + 64²/2) additions.
 
@@ -13,47 +13,47 @@ use super::conditions::{CODES, Coded, Condition, UNKNOWN, span};
 use crate::error::Result;
 use crate::observer::Observer;
 
-/// Conditions of a rule: what a person still reads as one sentence.
+/// The largest number of conditions of a rule: as many as a person still reads as one sentence.
 const DEPTH: usize = 3;
-/// Rules of the beam. The mean F½ of rules for 64 planted segments of 100,000 users with 30 columns
-/// was 0.629 with 4, 0.648 with 8 and 0.651 with 16.
+/// The number of rules of the beam. The mean F½ of rules for 64 planted segments of 100,000 users with 30 columns was
+/// 0.629 with 4, 0.648 with 8 and 0.651 with 16.
 const BEAM: usize = 8;
-/// Rows to learn from: at most so many of the segment and so many others. The same F½ was 0.607 with
-/// 4,000, 0.648 with 16,000 and 0.651 with 32,000.
+/// The largest number of sampled rows of the segment, and of others. The same F½ was 0.607 with 4,000, 0.648 with
+/// 16,000 and 0.651 with 32,000.
 const SAMPLE_ROWS: usize = 16_000;
-/// Rules to count over all rows: what the sample cannot tell apart.
+/// The number of rules that are counted over all rows, because the sample cannot distinguish them.
 const COUNTED: usize = 8;
-/// How many levels one condition lists at most.
+/// The largest number of levels in a condition.
 const MOST_LEVELS: usize = 3;
-/// A bound or a level must raise F½ by this much: less is not worth reading.
+/// The smallest gain in F½ for which another bound or level is worth reading.
 const WORTH: f64 = 0.01;
 
-/// How many rows a rule holds for.
+/// The numbers of rows for which a rule holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Score {
-    /// How many rows belong to the segment.
+    /// The number of rows of the segment.
     pub size: f64,
-    /// Rows the rule holds for.
+    /// The number of rows for which the rule holds.
     pub matched: f64,
-    /// Those of them that are of the segment.
+    /// The number of these rows that are in the segment.
     pub right: f64,
-    /// Bounds and levels of the rule.
+    /// The number of bounds and levels of the rule.
     pub words: usize,
 }
 
 impl Score {
-    /// The share of the rows the rule holds for that are of the segment; 0 of no rows.
+    /// The share of the rows matched by the rule that are in the segment; 0 if there are none.
     pub fn precision(self) -> f64 {
         if self.matched > 0.0 { self.right / self.matched } else { 0.0 }
     }
 
-    /// The share of the segment's rows the rule holds for.
+    /// The share of the segment's rows for which the rule holds.
     pub fn recall(self) -> f64 {
         self.right / self.size
     }
 
-    /// (1 + β²) · precision · recall / (β² · precision + recall) with β = ½ (van Rijsbergen 1979),
-    /// less what reading the rule costs.
+    /// (1 + β²) · precision · recall / (β² · precision + recall) with β = ½ (van Rijsbergen 1979), less the cost of
+    /// reading the rule.
     pub fn worth(self) -> f64 {
         1.25 * self.right / (0.25 * self.size + self.matched) - WORTH * self.words as f64
     }
@@ -64,9 +64,9 @@ pub fn words_of(rule: &[Condition]) -> usize {
     rule.iter().map(|condition| condition.words).sum()
 }
 
-/// Rows of a segment and of all others.
+/// A sample of the rows of a segment and of all others.
 pub struct Sample<'a> {
-    /// The columns, coded, that conditions may speak of.
+    /// The coded columns that conditions may use.
     pub columns: &'a [Coded<'a>],
     /// The share of the segment among all rows.
     pub share: f64,
@@ -74,7 +74,7 @@ pub struct Sample<'a> {
     others: Vec<u32>,
 }
 
-/// A rule and the sampled rows it holds for.
+/// A rule and the sampled rows for which it holds.
 struct Candidate {
     rule: Vec<Condition>,
     members: Vec<u32>,
@@ -82,7 +82,7 @@ struct Candidate {
 }
 
 impl<'a> Sample<'a> {
-    /// A sample for `segment`; `segments` has the segment of every row, rows being in random order.
+    /// Draws a sample for `segment`. `segments` is the segment of each row, and rows must be in random order.
     pub fn new(columns: &'a [Coded<'a>], segments: &[u32], segment: u32) -> Self {
         let first = |is_member: bool| -> Vec<u32> {
             let rows = (0..).zip(segments).filter(|&(_, &of_row)| (of_row == segment) == is_member);
@@ -93,7 +93,7 @@ impl<'a> Sample<'a> {
         Self { columns, share, members: first(true), others: first(false) }
     }
 
-    /// Rules worth counting over all rows, the best first.
+    /// Returns the rules that are worth counting over all rows, the best first.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -123,13 +123,13 @@ impl<'a> Sample<'a> {
             }
             beam = next;
         }
-        // Stable: of equally good ones the shorter come first.
+        // The sort is stable, so shorter rules come first in case of ties.
         found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         found.truncate(COUNTED);
         Ok(found.into_iter().map(|(_, rule)| rule).collect())
     }
 
-    /// The rows of a candidate for which one more condition holds.
+    /// Returns a candidate with those of its rows for which one more condition holds.
     fn narrowed(&self, candidate: &Candidate, condition: Condition, rule: Vec<Condition>) -> Candidate {
         let codes = self.columns[condition.column].codes();
         let holds = |rows: &[u32]| -> Vec<u32> {
@@ -138,7 +138,7 @@ impl<'a> Sample<'a> {
         Candidate { rule, members: holds(&candidate.members), others: holds(&candidate.others) }
     }
 
-    /// The condition on a column that is worth most after those of the candidate, and that worth.
+    /// Returns the condition on a column that is worth most after those of the candidate, and its worth.
     fn best_condition(&self, column: usize, candidate: &Candidate) -> Option<(f64, Condition)> {
         let coded = &self.columns[column];
         let count = |rows: &[u32], of: usize, share: f64| {

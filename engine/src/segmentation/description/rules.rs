@@ -1,11 +1,11 @@
-//! A segment in words: `country = FR and age ≤ 30: 83 % right, covers 61 %`.
+//! Describes a segment by a rule: `country = FR and age ≤ 30: 83 % right, covers 61 %`.
 //!
-//! For each segment a search on a sample of its users and of all others proposes rules
-//! (`rule_search`). Proposed rules are then counted over all users, one bit per user and
-//! condition, so that precision and recall are exact. The best by F½ wins: precision counts twice
-//! as much as recall, because a rule that is read out should be right.
+//! For each segment, a search on a sample of its users and of all others proposes rules (`rule_search`). The proposed
+//! rules are then counted over all users, with one bit per user and condition, so that precision and recall are exact.
+//! The best rule by F½ is taken: precision counts twice as much as recall, because a rule that is read out should be
+//! right.
 //!
-//! Beside the search, counting costs about 15 conditions · users · 1 ns per segment.
+//! In addition to the search, counting costs about 15 conditions · users · 1 ns per segment.
 
 use super::conditions::{Coded, Condition, bits};
 use super::rule_search::{Sample, Score, words_of};
@@ -19,31 +19,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The name of the phase in progress reports.
 pub const PHASE: &str = "rules";
-/// A rule must leave out this share of what is wrong about "everybody".
+/// The smallest share of the errors of "everybody" that a rule must avoid.
 const NOTICEABLE: f64 = 0.1;
-/// Standard errors by which it must be sure to: the best of about 10⁵ conditions is chosen, of which
+/// The number of standard errors by which this must be certain. The rule is the best of about 10⁵ conditions, of which
 /// chance alone puts one 4.3 standard errors away.
 const SURE: f64 = 5.0;
 
 /// A rule that describes a segment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// Conditions joined by `and`.
+    /// The conditions, joined by `and`.
     pub text: String,
-    /// The share of the users the rule holds for that are in the segment.
+    /// The share of the users matched by the rule that are in the segment.
     pub precision: f64,
-    /// The share of the segment's users the rule holds for.
+    /// The share of the segment's users that the rule matches.
     pub recall: f64,
 }
 
-/// A rule for each segment, `None` where none is noticeably better than naming everybody.
+/// Returns a rule for each segment; `None` if no rule is noticeably better than naming everybody.
 ///
-/// `of_row` is the segment of every row of the table, from 0 to `count` − 1; rows without one are
-/// left out. `as_of` is the moment ages are counted to, in microseconds since 2000.
+/// `of_row` is the segment of each row of the table, from 0 to `count` − 1; rows without one are ignored. `as_of` is
+/// the moment to which ages are counted, in microseconds since 2000.
 ///
 /// # Errors
-/// [`EngineError::Shape`] where `of_row` is not as long as the table;
-/// [`EngineError::Cancelled`].
+/// [`EngineError::Shape`] if `of_row` is not as long as the table; [`EngineError::Cancelled`].
 pub fn rules(
     table: &Table,
     of_row: &[Option<u32>],
@@ -60,7 +59,7 @@ pub fn rules(
         .zip(of_row)
         .filter_map(|(row, segment)| Some((row, segment.filter(|&segment| (segment as usize) < count)?)))
         .collect();
-    // In this order the first of any rows are a sample of them.
+    // In this order, the first rows of any set are a sample of it.
     assigned.shuffle(&mut seed::random(seed, "rules"));
     let (rows, segments): (Vec<u32>, Vec<u32>) = assigned.into_iter().unzip();
     let columns: Vec<Option<Coded>> = table
@@ -82,7 +81,7 @@ pub fn rules(
         .collect()
 }
 
-/// The best rule for the segment of a sample; `of_segment` has a bit for every row.
+/// Returns the best rule for the segment of a sample; `of_segment` has a bit for each row.
 fn best_rule(sample: &Sample, of_segment: &[u64], observer: &dyn Observer) -> Result<Option<Rule>> {
     let rules = sample.rules(observer)?;
     let mut conditions: Vec<Condition> = rules.iter().flatten().copied().collect();
@@ -105,12 +104,12 @@ fn best_rule(sample: &Sample, of_segment: &[u64], observer: &dyn Observer) -> Re
         }
         score
     };
-    // The first of equally good ones.
+    // Ties go to the first rule.
     let better = |best: Scored, next: Scored| if next.0.worth() > best.0.worth() { next } else { best };
     let Some(mut best) = rules.into_iter().map(|rule| (score(&rule), rule)).reduce(better) else {
         return Ok(None);
     };
-    // What a condition was worth may have become the merit of a later one.
+    // A condition may have become redundant because of a later one.
     while best.1.len() > 1 {
         let without = |left_out: usize| {
             let mut shorter = best.1.clone();
@@ -131,10 +130,10 @@ fn best_rule(sample: &Sample, of_segment: &[u64], observer: &dyn Observer) -> Re
     Ok(Some(Rule { text, precision: score.precision(), recall: score.recall() }))
 }
 
-/// A rule counted over all rows.
+/// A rule with its score over all rows.
 type Scored = (Score, Vec<Condition>);
 
-/// The lower end of Wilson's interval of the precision (1927), [`SURE`] standard errors down.
+/// Returns the lower end of Wilson's interval of the precision (1927), [`SURE`] standard errors down.
 fn least_precision(score: Score) -> f64 {
     let (n, p, z2) = (score.matched.max(1.0), score.precision(), SURE * SURE);
     (p + z2 / (2.0 * n) - SURE * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt()) / (1.0 + z2 / n)
@@ -147,19 +146,19 @@ mod tests {
     use crate::observer::Silent;
     use proptest::prelude::*;
 
-    /// The rule and how good it is.
+    /// Formats the rule with its precision and recall.
     fn sentence(rule: &Rule) -> String {
         let percent = |share: f64| (share * 100.0).round();
         format!("{}: {} % right, covers {} %", rule.text, percent(rule.precision), percent(rule.recall))
     }
 
-    /// A number in 0..1 for a row and a purpose.
+    /// A pseudo-random number in 0..1 for a row and a purpose.
     fn uniform(row: usize, purpose: u64) -> f64 {
         (seed::mix(seed::mix(row as u64) ^ purpose) >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Segment 1: of France and at most 30 years old, every tenth user anywhere. Segment 2: joined
-    /// in the last 90 days. Segment 0: the others.
+    /// Segment 1 is French and at most 30 years old, except that every tenth user is in any segment. Segment 2 joined
+    /// in the last 90 days. Segment 0 has all other users.
     fn planted(rows: usize) -> (Table, Vec<Option<u32>>) {
         let ages: Vec<f64> = (0..rows)
             .map(|row| if row % 50 == 7 { f64::NAN } else { (18.0 + 60.0 * uniform(row, 1)).floor() })

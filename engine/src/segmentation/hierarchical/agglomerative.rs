@@ -1,11 +1,11 @@
 //! Agglomerative clustering: the two nearest clusters merge until one is left.
 //!
-//! The nearest-neighbour chain (Murtagh 1983; Müllner 2011, arXiv:1109.2378) with the update of Lance
-//! & Williams (1967): about 3·m² reads for m leaves, and 2·m² bytes for the distances, in `f32`.
-//! Up to `EXACT` distinct rows every distinct row is a leaf, and the tree is exact. Above, leaves are
-//! micro-clusters ([`super::micro_clusters`]), so that no n × n matrix is ever built:
-//! Ward's distance needs their sizes and centroids only and is exact for them, the average distance is
-//! taken from sizes, centroids and spreads, and complete and single linkage from the centroids alone.
+//! Uses the nearest-neighbour chain (Murtagh 1983; Müllner 2011, arXiv:1109.2378) with the update formula of Lance &
+//! Williams (1967): about 3·m² reads for m leaves, and 2·m² bytes for the distances in `f32`. With up to `EXACT`
+//! distinct rows, each distinct row is a leaf and the tree is exact. With more, leaves are micro-clusters
+//! ([`super::micro_clusters`]), so that no n × n matrix is ever built. Ward's distance depends only on their sizes and
+//! centroids and is exact for them; the average distance is estimated from sizes, centroids and spreads, and complete
+//! and single linkage from the centroids alone.
 
 use super::MergeTree;
 use super::micro_clusters::{MicroClusters, distinct_rows, micro_clusters};
@@ -18,48 +18,48 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
-/// Distinct rows at most for a leaf to be a row: 32 MB of distances.
+/// The largest number of distinct rows that are leaves themselves: 32 MB of distances.
 const EXACT: usize = 4_000;
-/// Micro-clusters above. Against exact Ward on 10,000 rows at 8, 20 and 64 groups: 1,333, 2,000 and
-/// 4,000 of them agree with it alike (adjusted Rand index .99, .99, .93 on planted groups, .85, .65, .60
-/// on user factors, where the sum of squares is nevertheless within .2 % of exact Ward's or below it).
+/// The number of micro-clusters for more rows. On 10,000 rows with 8, 20 and 64 groups, 1,333, 2,000 and 4,000 of them
+/// agree equally well with exact Ward: the adjusted Rand index is .99, .99, .93 on planted groups and .85, .65, .60 on
+/// user factors, where the sum of squares is nevertheless at most .2 % above that of exact Ward.
 const MICRO_CLUSTERS: usize = 2_000;
-/// Merges between two reports.
+/// The number of merges between two reports of progress.
 const REPORT_EVERY: usize = 500;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "hierarchy";
 
-/// How far two clusters are from each other.
+/// The distance between two clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Linkage {
-    /// √(2Δ), Δ the sum of squares that their union adds (Ward 1963): clusters of like size.
+    /// √(2Δ), where Δ is the increase of the sum of squares by their union (Ward 1963); favours clusters of similar
+    /// size.
     Ward,
-    /// The mean distance of their rows.
+    /// The mean distance between their rows.
     Average,
-    /// The largest distance of their rows.
+    /// The largest distance between their rows.
     Complete,
-    /// The least distance of their rows.
+    /// The smallest distance between their rows.
     Single,
 }
 
-/// Rows as leaves, and the tree of the leaves.
+/// The leaf of each row, and the tree of the leaves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hierarchy {
-    /// The leaf of every row.
+    /// The leaf of each row.
     pub leaf_of_row: Vec<u32>,
     /// leaves × k: the mean of each leaf's rows.
     pub leaf_centroids: Matrix,
-    /// How the leaves merge until one node is left.
+    /// The merges of the leaves until one node is left.
     pub tree: MergeTree,
 }
 
-/// Merges rows into a tree by Euclidean distance. Among equal distances the lowest numbers merge first.
+/// Merges rows into a tree by Euclidean distance. Ties merge the lowest numbers first.
 ///
 /// # Errors
-/// [`crate::EngineError::NotFinite`] where a value is infinite or not a number,
-/// [`crate::EngineError::Cancelled`].
+/// [`crate::EngineError::NotFinite`] if a value is infinite or NaN, [`crate::EngineError::Cancelled`].
 pub fn hierarchical(
     points: &Matrix,
     linkage: Linkage,
@@ -87,14 +87,14 @@ fn with_leaves(
     Ok(Hierarchy { leaf_of_row: leaves.of_row, leaf_centroids: leaves.centroids, tree })
 }
 
-/// The distances of m clusters: those of 0 to 1 … m − 1, then those of 1, and so on.
+/// The distances between m clusters: those of 0 to 1 … m − 1, then those of 1 to 2 … m − 1, and so on.
 struct Distances {
     count: usize,
     values: Vec<f32>,
 }
 
 impl Distances {
-    /// The distances of the leaves, all divided by `unit`.
+    /// Computes the distances between the leaves, divided by `unit`.
     fn new(leaves: &MicroClusters, linkage: Linkage, unit: f64, observer: &dyn Observer) -> Result<Self> {
         let count = leaves.rows.len();
         let mut scaled = leaves.centroids.clone();
@@ -116,7 +116,7 @@ impl Distances {
                         let (rows_a, rows_b) = (f64::from(leaves.rows[a]), f64::from(leaves.rows[b]));
                         (2.0 * rows_a * rows_b / (rows_a + rows_b) * f64::from(square)) as f32
                     }
-                    // The mean of ‖x − y‖² over the rows of both, which is near the square of the mean.
+                    // The mean of ‖x − y‖² over pairs of rows, whose root approximates the mean distance.
                     Linkage::Average => {
                         let spread = (leaves.spread[a] + leaves.spread[b]) / (unit * unit);
                         (f64::from(square) + spread).sqrt() as f32
@@ -142,8 +142,8 @@ impl Distances {
 }
 
 impl Linkage {
-    /// The distance of cluster `c` to the union of `a` and `b` (Lance & Williams 1967); for Ward the
-    /// distances are squares.
+    /// The distance of cluster `c` to the union of `a` and `b` (Lance & Williams 1967). For Ward, distances are
+    /// squared.
     #[inline(always)]
     fn of_union(self, to_a: f32, to_b: f32, between: f32, [a, b, c]: [u32; 3]) -> f32 {
         let [to_a_64, to_b_64, between] = [to_a, to_b, between].map(f64::from);
@@ -160,17 +160,17 @@ impl Linkage {
     }
 }
 
-/// One link fewer than leaves: two leaves whose clusters merge, and the height.
+/// Returns links, one fewer than leaves: two leaves whose clusters merge, and the height.
 fn merge(leaves: &MicroClusters, linkage: Linkage, observer: &dyn Observer) -> Result<Vec<(u32, u32, f32)>> {
-    // In this unit no distance overflows, and dividing by it changes no digit.
+    // In this unit no distance overflows, and dividing by it is exact.
     let largest = leaves.centroids.data().iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
     let widest = leaves.spread.iter().fold(0.0f64, |widest, &spread| widest.max(spread)).sqrt();
     let unit = power_of_two_above(f64::from(largest).max(widest));
     let mut distances = Distances::new(leaves, linkage, unit, observer)?;
     let mut rows = leaves.rows.clone();
-    // A cluster has the number of its lowest leaf.
+    // A cluster is numbered by its lowest leaf.
     let mut active: Vec<u32> = (0..rows.len() as u32).collect();
-    // Each is the nearest of the one before it, until two are nearest to each other: they merge.
+    // Each cluster of the chain is the nearest of the one before it, until two are nearest to each other and merge.
     let mut chain: Vec<u32> = Vec::new();
     let mut links = Vec::with_capacity(rows.len().saturating_sub(1));
     while active.len() > 1 {
@@ -178,7 +178,7 @@ fn merge(leaves: &MicroClusters, linkage: Linkage, observer: &dyn Observer) -> R
         if chain.is_empty() {
             chain.push(last);
         }
-        // The one before wins ties, so that every step of the chain is shorter and the chain ends.
+        // Ties go to the previous cluster, so that every step of the chain is strictly shorter and the chain ends.
         let before = chain.len().checked_sub(2).map(|place| chain[place]);
         let mut nearest =
             before.map_or((last, f32::INFINITY), |before| (before, distances.get(last, before)));
@@ -206,7 +206,7 @@ fn merge(leaves: &MicroClusters, linkage: Linkage, observer: &dyn Observer) -> R
         }
         rows[low as usize] = rows_low + rows_high;
         links.push((low, high, nearest.1));
-        // Rounding may have led the chain back to one of the two earlier: it ends before either.
+        // Rounding may have led the chain back to either cluster, so it is cut before the first of them.
         let end = chain.iter().position(|&cluster| cluster == low || cluster == high);
         chain.truncate(end.unwrap_or(0));
         if links.len() % REPORT_EVERY == 0 {
@@ -244,7 +244,7 @@ mod tests {
         (points, of_row)
     }
 
-    /// The distance of two clusters by its definition.
+    /// The distance between two clusters by its definition.
     fn plain_distance(points: &Matrix, linkage: Linkage, a: &[usize], b: &[usize]) -> f64 {
         let difference = |x: &f32, y: &f32| (f64::from(*x) - f64::from(*y)).powi(2);
         let of_rows = |(x, y): (&usize, &usize)| {
@@ -267,7 +267,7 @@ mod tests {
         }
     }
 
-    /// Heights of all merges and the groups once `count` are left.
+    /// The heights of all merges, and the groups when `count` are left.
     fn plain(points: &Matrix, linkage: Linkage, count: usize) -> (Vec<f64>, Vec<u32>) {
         let mut clusters: Vec<Vec<usize>> = (0..points.rows()).map(|row| vec![row]).collect();
         let distance = |a: &[usize], b: &[usize]| plain_distance(points, linkage, a, b);
@@ -333,7 +333,7 @@ mod tests {
             let found = hierarchical(&points, linkage, 1, &Silent).unwrap();
             assert_eq!(found.tree.leaves(), 30);
             let (heights, expected) = plain(&points, linkage, 5);
-            // The 30 copies come first, at height 0.
+            // The 30 copies merge first, at height 0.
             for (merge, height) in found.tree.merges.iter().zip(&heights[30..]) {
                 assert!((f64::from(merge.height) - height).abs() < 1e-5 * height, "{linkage:?} {merge:?}");
             }

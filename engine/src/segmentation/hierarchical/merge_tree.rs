@@ -1,33 +1,34 @@
-//! The tree of an agglomerative clustering, and its cuts. Numbered as scipy's `linkage` numbers it:
-//! leaves from 0, then merges in the order of their height, so that any number of groups is read off
-//! by leaving out the last merges. A cut costs a pass over the merges.
+//! The tree of an agglomerative clustering, and its cuts.
+//!
+//! Nodes are numbered as in scipy's `linkage`: leaves from 0, then merges by height. A division into any number of
+//! groups is therefore found by leaving out the last merges, in one pass over the merges.
 
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
-/// One merge: two nodes become one.
+/// A merge of two nodes into one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Merge {
-    /// The node with the lower number: a leaf, or `leaves + m` for what merge `m` made.
+    /// The node with the lower number: a leaf, or `leaves + m` for the node that merge `m` created.
     pub left: u32,
     /// The node with the higher number.
     pub right: u32,
-    /// The distance between the two by the linkage; never below that of an earlier merge.
+    /// The distance between the two nodes by the linkage, which is never below that of an earlier merge.
     pub height: f32,
-    /// Rows under the new node.
+    /// The number of rows under the new node.
     pub rows: u32,
 }
 
-/// Leaves and how they merge, from the nearest two to the last.
+/// The leaves and their merges, from the nearest pair to the last.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MergeTree {
-    /// How many rows every leaf has.
+    /// The number of rows of each leaf.
     pub leaf_rows: Vec<u32>,
-    /// One merge fewer than leaves, lowest first.
+    /// The merges by height, one fewer than leaves.
     pub merges: Vec<Merge>,
 }
 
-/// Follows `parent` to the root of `node`, and halves the path for the next time.
+/// Returns the root of `node`, and halves the path to it for later calls.
 fn root(parent: &mut [u32], mut node: u32) -> u32 {
     while parent[node as usize] != node {
         parent[node as usize] = parent[parent[node as usize] as usize];
@@ -37,8 +38,8 @@ fn root(parent: &mut [u32], mut node: u32) -> u32 {
 }
 
 impl MergeTree {
-    /// The tree of `links` between leaves: each joins the clusters that two leaves are in at a height.
-    /// Links of one height keep their order.
+    /// Builds the tree from `links`: each one joins the clusters of two leaves at a height. Links of the same height
+    /// keep their order.
     pub(super) fn from_links(leaf_rows: Vec<u32>, mut links: Vec<(u32, u32, f32)>) -> Self {
         links.sort_by(|a, b| a.2.total_cmp(&b.2));
         let leaves = leaf_rows.len();
@@ -56,18 +57,17 @@ impl MergeTree {
         Self { leaf_rows, merges }
     }
 
-    /// The number of leaves that the tree began with.
+    /// The number of leaves.
     pub fn leaves(&self) -> usize {
         self.leaf_rows.len()
     }
 
-    /// The group of every leaf where `count` groups are wanted, at least 1 and at most as many as
-    /// leaves. Groups are numbered from 0 by the rows in them, the largest first, and by their lowest
-    /// leaf where rows are equal.
+    /// Returns the group of each leaf in a division into `count` groups, clamped to 1 … the number of leaves. Groups
+    /// are numbered from 0 by their number of rows, the largest first; ties go to the group with the lowest leaf.
     pub fn cut(&self, count: usize) -> Vec<u32> {
         let leaves = self.leaves();
         let kept = leaves.saturating_sub(count.max(1)).min(self.merges.len());
-        // From the last kept merge down, every node learns the highest node above it.
+        // From the last kept merge down, each node gets the topmost node above it.
         let mut top: Vec<u32> = (0..(leaves + kept) as u32).collect();
         for (number, merge) in self.merges[..kept].iter().enumerate().rev() {
             for child in [merge.left, merge.right] {
@@ -98,7 +98,7 @@ impl MergeTree {
 mod tests {
     use super::*;
 
-    /// Leaves 0 and 3 meet at 1, 1 and 2 at 2, all at 5.
+    /// Leaves 0 and 3 merge at height 1, leaves 1 and 2 at height 2, and the two pairs at height 5.
     fn tree() -> MergeTree {
         MergeTree::from_links(vec![1, 4, 2, 1], vec![(1, 3, 5.0), (3, 0, 1.0), (2, 1, 2.0)])
     }
@@ -113,7 +113,7 @@ mod tests {
     fn groups_of_a_cut_are_numbered_by_their_rows() {
         assert_eq!(tree().cut(1), [0, 0, 0, 0]);
         assert_eq!(tree().cut(2), [1, 0, 0, 1]);
-        // Leaf 2 and the pair 0, 3 hold two rows each: the lowest leaf comes first.
+        // Leaf 2 and the pair 0, 3 have two rows each, so the group with the lowest leaf comes first.
         assert_eq!(tree().cut(3), [1, 0, 2, 1]);
         assert_eq!(tree().cut(4), [2, 0, 1, 3]);
     }

@@ -1,8 +1,8 @@
-//! Hierarchical clustering: a merge tree, cut where the number of segments is right.
+//! Hierarchical clustering: a merge tree that is cut into the requested number of segments.
 //!
-//! - `agglomerative`: which clusters merge
+//! - `agglomerative`: decides which clusters merge
 //! - `merge_tree`: the tree and its cuts
-//! - `micro_clusters`: many rows as a few thousand leaves
+//! - `micro_clusters`: reduces many rows to a few thousand leaves
 
 mod agglomerative;
 mod merge_tree;

@@ -1,4 +1,4 @@
-//! How a row of users finds its segment without a training: what a version keeps of its segmentation.
+//! Assigns a row of users to a segment without a training: the part of a segmentation that a version stores.
 //!
 //! Groups are numbered as in the training; the caller knows their ids.
 
@@ -14,56 +14,57 @@ use crate::segmentation::rfm::RfmScorer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-/// From a row of users to a group.
+/// Maps a row of users to a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Classifier {
-    /// Encoded attributes, then a rule on points.
+    /// Encodes attributes as a point, to which a rule is applied.
     Attributes {
-        /// From a row to a point.
+        /// Maps a row to a point.
         encoder: Encoder,
-        /// From a point to a group.
+        /// Maps a point to a group.
         rule: PointRule,
-        /// Columns of users that the encoder does not read; a row may have them.
+        /// The columns of users that the encoder does not read, which a row may contain.
         unused: Vec<String>,
     },
-    /// Recency, frequency and monetary value.
+    /// Computes scores of recency, frequency and monetary value.
     Rfm {
-        /// Turns recency, frequency and monetary value into scores.
+        /// Computes the scores from recency, frequency and monetary value.
         scorer: RfmScorer,
-        /// From scores to a group.
+        /// Maps scores to a group.
         rule: RfmRule,
     },
-    /// The label that the row carries.
+    /// Reads the label of the row.
     Label {
         /// The column that names the segment.
         column: String,
-        /// The label of each group; none for users without one.
+        /// The label of each group; `None` for the group of users without a label.
         labels: Vec<Option<String>>,
     },
 }
 
-/// From a point to a group.
+/// Maps a point to a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum PointRule {
-    /// The nearest mean (groups × dimensions).
+    /// Takes the nearest mean (groups × dimensions).
     Nearest(Matrix),
-    /// The most probable component of a mixture.
+    /// Takes the most probable component of a mixture.
     Mixture(Mixture),
-    /// A vote of the nearest labelled rows.
+    /// Lets the nearest labelled rows vote.
     Vote(KnnClassifier),
 }
 
-/// From scores to a group.
+/// Maps scores to a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum RfmRule {
-    /// By the documented rules: the group of each of [`crate::segmentation::rfm::NAMED`], where there is one.
+    /// Applies the documented rules: the group of each of [`crate::segmentation::rfm::NAMED`], or `None` if it has no
+    /// users.
     Named(Vec<Option<u32>>),
-    /// The nearest mean of scores.
+    /// Takes the nearest mean of scores (groups × 3).
     Nearest(Matrix),
 }
 
 impl PointRule {
-    /// The group of a point, on the calling thread.
+    /// Returns the group of a point, on the calling thread.
     pub fn classify(&self, point: &[f32]) -> MemberFit {
         match self {
             Self::Nearest(centroids) => member_fit(nearest_of(point, centroids, Geometry::Euclidean)),
@@ -85,7 +86,7 @@ impl PointRule {
 }
 
 impl Classifier {
-    /// The same with other numbers for whose exemplars are, where it has any; a training numbers its members.
+    /// Renumbers the owners of exemplars, if there are any. Trainings number the users they were given.
     pub fn owned(self, number: impl Fn(u32) -> u32) -> Self {
         match self {
             Self::Attributes { encoder, rule: PointRule::Vote(vote), unused } => {
@@ -95,7 +96,7 @@ impl Classifier {
         }
     }
 
-    /// The same without the exemplars of somebody; none where it cannot tell segments without them.
+    /// Returns a copy without the exemplars of an owner; `None` if no exemplar is left to decide by.
     pub fn without(&self, owner: u32) -> Option<Self> {
         match self {
             Self::Attributes { encoder, rule: PointRule::Vote(vote), unused } => Some(Self::Attributes {
@@ -107,10 +108,10 @@ impl Classifier {
         }
     }
 
-    /// The group of a row of users; `None` where a label or a named segment has no group.
+    /// Returns the group of a row of users; `None` if its label or its named segment has no group.
     ///
     /// # Errors
-    /// All that is wrong with the row.
+    /// All problems of the row.
     pub fn classify(&self, row: &Map<String, Value>) -> Result<Option<MemberFit>, Vec<RowProblem>> {
         match self {
             Self::Attributes { encoder, rule, unused } => {
@@ -140,10 +141,10 @@ impl Classifier {
         }
     }
 
-    /// The group of the only row of a table of users; `None` where it has none.
+    /// Returns the group of the only row of a table of users; `None` if it has no group.
     ///
     /// # Errors
-    /// [`EngineError::Column`] where a column changed its kind.
+    /// [`EngineError::Column`] if the type of a column has changed.
     pub fn classify_table(&self, row: &Table) -> Result<Option<MemberFit>, EngineError> {
         match self {
             Self::Attributes { encoder, rule, .. } => {
@@ -162,7 +163,7 @@ impl Classifier {
         }
     }
 
-    /// The names of the features it reads.
+    /// The names of the features that are read.
     pub fn reads(&self) -> Vec<String> {
         match self {
             Self::Attributes { encoder, .. } => encoder.reads(),
@@ -172,7 +173,7 @@ impl Classifier {
     }
 }
 
-/// The features that RFM reads of a row.
+/// The features of a row that RFM reads.
 const RFM: [&str; 3] = ["recency", "frequency", "monetary"];
 
 impl RfmRule {
@@ -190,7 +191,7 @@ impl RfmRule {
     }
 }
 
-/// A number in its shortest form, without an exponent, as columns of numbers are read where they are labels.
+/// Returns a number in its shortest form without an exponent, which is how labels are read from columns of numbers.
 fn shortest(number: &Number) -> String {
     match number.as_f64() {
         Some(value) if number.is_f64() => value.to_string(),
@@ -203,7 +204,7 @@ fn labelled(labels: &[Option<String>], label: Option<&str>) -> Option<MemberFit>
     Some(MemberFit::given(group as u32))
 }
 
-/// Recency in days, frequency and monetary value of a row; what is not given scores lowest.
+/// Returns recency in days, frequency and monetary value of a row. Missing values are NaN, which scores lowest.
 fn rfm_of(row: &Map<String, Value>) -> Result<[f64; 3], Vec<RowProblem>> {
     let mut values = [f64::NAN; 3];
     let mut problems = Vec::new();

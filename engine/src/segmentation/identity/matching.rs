@@ -1,38 +1,39 @@
-//! Segments that keep their numbers from one version to the next, and how users moved between them.
+//! Keeps the ids of segments from one version to the next, and counts how users moved between them.
 //!
-//! A new division has new cluster numbers. Each cluster takes the id of the former segment whose members
-//! it shares: the one-to-one assignment with the least total cost, where a pair costs 1 − Jaccard overlap
-//! of the members (Kuhn 1955, Munkres 1957). O(a·b) steps for a ≤ b clusters and ids where most have a
-//! counterpart, O(a²·b) at worst; 8·a·b bytes. Two divisions that have nothing to do with each other took
-//! 0.8 s at 1,024 segments and a minute at 4,096, and nothing can interrupt it; so above `MOST_ASSIGNED`
-//! segments the largest overlap is taken first, then the next, which is the same where divisions are related.
+//! A new division has new cluster numbers. Each cluster takes the id of the previous segment whose members it shares.
+//! This is the one-to-one assignment with the smallest total cost, where a pair costs 1 − Jaccard overlap of the
+//! members (Kuhn 1955, Munkres 1957). It takes O(a·b) steps for a ≤ b clusters and ids if most have a counterpart,
+//! O(a²·b) at worst, and 8·a·b bytes. Two unrelated divisions took 0.8 s with 1,024 segments and a minute with 4,096,
+//! and the assignment cannot be interrupted. With more than `MOST_ASSIGNED` segments, pairs are therefore taken by
+//! decreasing overlap, which gives the same result if the divisions are related.
 
 use pathfinding::kuhn_munkres::kuhn_munkres;
 use pathfinding::matrix::Matrix as Weights;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// An overlap of one, as a whole number: exact sums, so that ties are ties. Times 2³² users it still
-/// fits an `i64`.
+/// An overlap of 1 as an integer, so that sums are exact and ties are recognized. Multiplied by 2³² users it still fits
+/// an `i64`.
 const WHOLE: i64 = 1 << 30;
 
-/// Up to this many segments on both sides the assignment is that of least cost: a fifth of a second at worst.
+/// The largest number of segments on either side for an assignment of smallest cost, which takes a fifth of a second at
+/// worst.
 const MOST_ASSIGNED: usize = 512;
 
-/// Bytes that [`match_segments`] takes at most for so many former ids, clusters and users: the matrix of overlaps, and the
-/// pairs that overlap, of which a user is in one.
+/// The largest number of bytes that [`match_segments`] takes for these numbers of previous ids, clusters and users: the
+/// matrix of overlaps, and the overlapping pairs, of which each user is in one.
 #[must_use]
 pub fn needed_by_matching(former: usize, clusters: usize, users: usize) -> usize {
     let pairs = former.saturating_mul(clusters);
     pairs.saturating_mul(size_of::<i64>()).saturating_add(2 * size_of::<(usize, usize)>() * pairs.min(users))
 }
 
-/// The former id of each of `count` clusters, `None` where a cluster is new.
+/// Returns the previous id of each of `count` clusters; `None` if a cluster is new.
 ///
-/// `previous` holds the segment of every user in the previous version, `current` the cluster of every user
-/// now; `None` is a user who is in none, a list that is shorter ends in `None`s, and clusters from `count`
-/// on are passed over. Clusters without any user of a former segment are new. Among equal overlaps the
-/// lower id goes to the lower cluster.
+/// `previous` is the segment of each user in the previous version, and `current` is the cluster of each user now;
+/// `None` means that a user is in none. The shorter list is padded with `None`, and clusters from `count` on are
+/// ignored. A cluster that shares no user with any previous segment is new. In case of ties the lower id goes to the
+/// lower cluster.
 pub fn match_segments(previous: &[Option<i32>], current: &[Option<u32>], count: usize) -> Vec<Option<i32>> {
     let mut ids: Vec<i32> = previous.iter().flatten().copied().collect();
     ids.sort_unstable();
@@ -41,7 +42,7 @@ pub fn match_segments(previous: &[Option<i32>], current: &[Option<u32>], count: 
     if count == 0 || ids.is_empty() {
         return matched;
     }
-    // Every row of the matrix must find a column: the fewer are the rows.
+    // Each row of the matrix must be assigned a column, so the shorter side becomes the rows.
     let transposed = count > ids.len();
     let place = |cluster, id| if transposed { (id, cluster) } else { (cluster, id) };
     let (rows, columns) = place(count, ids.len());
@@ -60,7 +61,7 @@ pub fn match_segments(previous: &[Option<i32>], current: &[Option<u32>], count: 
         for (id, &former) in of_id.iter().enumerate() {
             let shared = &mut weights[place(cluster, id)];
             if *shared > 0 {
-                // Never nothing: any shared user is better than none.
+                // The weight is at least 1, because any shared user is better than none.
                 *shared = (*shared * WHOLE / (members + former - *shared)).max(1);
             }
         }
@@ -75,8 +76,8 @@ pub fn match_segments(previous: &[Option<i32>], current: &[Option<u32>], count: 
     matched
 }
 
-/// A column for every row, the largest weight first, ties in the order of rows and columns; no column is
-/// one beyond the last.
+/// Returns a column for each row, taking the largest weights first and ties in the order of rows and columns. A row
+/// without a column gets the number after the last column.
 fn largest_first(weights: &Weights<i64>) -> Vec<usize> {
     let mut pairs: Vec<(usize, usize)> = (0..weights.rows)
         .flat_map(|row| (0..weights.columns).map(move |column| (row, column)))
@@ -93,19 +94,19 @@ fn largest_first(weights: &Weights<i64>) -> Vec<usize> {
     of_row
 }
 
-/// Users who were in one segment and are in another, or in the same (`from` = `to`).
+/// The number of users who moved from one segment to another, or stayed (`from` = `to`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Movement {
-    /// The segment that they were in.
+    /// The previous segment of the users.
     pub from: i32,
-    /// The segment that they are in now.
+    /// The current segment of the users.
     pub to: i32,
-    /// How many users moved that way.
+    /// The number of users.
     pub users: u64,
 }
 
-/// How users moved, stayers included, in the order of segments; users who are in a segment only once do
-/// not count.
+/// Counts how users moved, including those who stayed, in the order of segments. Users who have a segment in only one
+/// of the lists are ignored.
 pub fn movements(previous: &[Option<i32>], now: &[Option<i32>]) -> Vec<Movement> {
     let mut users = BTreeMap::new();
     for (&from, &to) in previous.iter().zip(now) {
@@ -116,7 +117,7 @@ pub fn movements(previous: &[Option<i32>], now: &[Option<i32>]) -> Vec<Movement>
     users.into_iter().map(|((from, to), users)| Movement { from, to, users }).collect()
 }
 
-/// The share of users that changed their segment, 0 … 1; 0 without users.
+/// The share of users that changed their segment, 0 … 1; 0 if there are no users.
 pub fn share_moved(movements: &[Movement]) -> f64 {
     let count = |moved: fn(&&Movement) -> bool| movements.iter().filter(moved).map(|m| m.users).sum::<u64>();
     count(|movement| movement.from != movement.to) as f64 / count(|_| true).max(1) as f64
@@ -127,14 +128,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Members from (segment, users) one after the other.
+    /// Lists members from (segment, users) pairs, one segment after another.
     fn members<T: Copy>(sizes: &[(T, usize)]) -> Vec<Option<T>> {
         sizes.iter().flat_map(|&(segment, users)| vec![Some(segment); users]).collect()
     }
 
     #[test]
     fn many_segments_of_related_divisions_keep_their_ids() {
-        // 700 segments of 20 users; every tenth user moves to the next segment.
+        // There are 700 segments of 20 users, and every tenth user moves to the next segment.
         let previous: Vec<Option<i32>> = (0..14_000).map(|user| Some(user / 20 + 5)).collect();
         let current: Vec<Option<u32>> =
             (0..14_000).map(|user| Some((699 - user / 20 + u32::from(user % 10 == 0)) % 700)).collect();
@@ -172,10 +173,10 @@ mod tests {
 
     #[test]
     fn the_whole_assignment_is_best_not_each_pair_in_turn() {
-        // Id 1 fits cluster 0 best, but then cluster 1 would share nobody with id 2.
+        // Id 1 fits cluster 0 best, but then cluster 1 would share no user with id 2.
         let previous = members(&[(1, 6), (1, 4), (2, 4)]);
         let current = members(&[(0, 6), (1, 4), (0, 4)]);
-        // Overlaps: 6/14, 4/10 for id 1; 4/10, 0 for id 2.
+        // The overlaps are 6/14 and 4/10 for id 1, and 4/10 and 0 for id 2.
         assert_eq!(match_segments(&previous, &current, 2), [Some(2), Some(1)]);
     }
 
@@ -203,7 +204,7 @@ mod tests {
     fn thousands_of_segments_are_matched() {
         let users = 4096 * 8;
         let previous: Vec<Option<i32>> = (0..users).map(|user| Some(user % 4096 - 7)).collect();
-        // A sixth of the users moved anywhere, the clusters are numbered backwards.
+        // A sixth of the users moved to arbitrary clusters, which are numbered backwards.
         let current: Vec<Option<u32>> = (0..users as u32)
             .map(|user| Some(if user % 6 == 0 { (user * 37) % 4096 } else { 4095 - user % 4096 }))
             .collect();
@@ -212,7 +213,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against every assignment there is.
+        /// Compares the result with every possible assignment.
         #[test]
         fn the_total_overlap_is_the_greatest(
             users in proptest::collection::vec((0i32..4, 0u32..5), 1..40),

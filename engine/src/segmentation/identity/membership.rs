@@ -1,38 +1,38 @@
-//! Who belongs to which segment of a backbone: the same members on factors trained anew.
+//! The members of each segment of a backbone, with centroids that can be recomputed from retrained factors.
 
 use crate::linalg::vector::{dot, normalize};
 use crate::matrix::Matrix;
 use crate::segmentation::kmeans::{Geometry, Nearest, means, nearest, nearest_of};
 
-/// The segment of every user of the events.
+/// The segment of each user of the events.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Membership {
     /// segments × k: the mean direction of the members' factors, of length one.
     pub centroids: Matrix,
-    /// The segment of every user.
+    /// The segment of each user.
     pub of_user: Vec<u32>,
 }
 
-/// How well a user fits a segment.
+/// How well a user fits their segment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MemberFit {
-    /// The segment that the user belongs to.
+    /// The user's segment.
     pub segment: u32,
-    /// From the centroid: 1 − cosine in the space of factors, else Euclidean.
+    /// The distance to the centroid: 1 − cosine in the space of factors, otherwise Euclidean.
     pub distance: f32,
-    /// 1 − distance / distance to the second nearest centroid, 0 … 1 (the simplified silhouette), or the
-    /// method's own: the probability of a mixture, the share of a vote.
+    /// 1 − distance / distance to the second nearest centroid, 0 … 1 (the simplified silhouette), or the measure of the
+    /// method: the probability in a mixture, the share of a vote.
     pub confidence: f32,
 }
 
 impl MemberFit {
-    /// Of a member whose segment is given, not found: there is no doubt.
+    /// The fit of a member whose segment is given rather than found, which is certain.
     pub fn given(segment: u32) -> Self {
         Self { segment, distance: 0.0, confidence: 1.0 }
     }
 }
 
-/// Rows of length one; zero rows stay.
+/// Normalizes the rows to length one; zero rows stay zero.
 pub fn unit_rows(factors: &Matrix) -> Matrix {
     let mut points = factors.clone();
     for row in 0..points.rows() {
@@ -41,8 +41,8 @@ pub fn unit_rows(factors: &Matrix) -> Matrix {
     points
 }
 
-/// The group of every row: its own, or of those that have none the one whose members' mean direction is
-/// nearest; with these directions (count × k).
+/// Returns the group of each row, and the mean direction of the rows of each group (count × k). A row without a group
+/// joins the one with the nearest mean direction.
 pub fn carried(of_row: &[Option<u32>], count: usize, factors: &Matrix) -> (Vec<u32>, Matrix) {
     let points = unit_rows(factors);
     let members: Vec<u32> = (0..of_row.len() as u32).filter(|&row| of_row[row as usize].is_some()).collect();
@@ -58,19 +58,18 @@ pub fn carried(of_row: &[Option<u32>], count: usize, factors: &Matrix) -> (Vec<u
 }
 
 impl Membership {
-    /// `count` segments of users with these factors (users × k); users without a segment join the
-    /// nearest.
+    /// Makes `count` segments of users with these factors (users × k). Users without a segment join the nearest.
     pub fn new(of_user: &[Option<u32>], count: usize, user_factors: &Matrix) -> Self {
         let (of_user, centroids) = carried(of_user, count, user_factors);
         Self { centroids, of_user }
     }
 
-    /// The number of segments, with or without members.
+    /// The number of segments, including those without members.
     pub fn count(&self) -> usize {
         self.centroids.rows()
     }
 
-    /// How well every user fits the segment they are a member of.
+    /// Returns how well each user fits their segment.
     pub fn member_fits(&self, user_factors: &Matrix) -> Vec<MemberFit> {
         let points = unit_rows(user_factors);
         nearest(&points, &self.centroids, Geometry::Spherical)
@@ -81,7 +80,7 @@ impl Membership {
                 if segment == nearest.cluster {
                     return member_fit(nearest);
                 }
-                // A member whose nearest centroid is another one's: its confidence is nothing.
+                // The nearest centroid belongs to another segment, so the confidence is 0.
                 let cosine = dot(points.row(user), self.centroids.row(segment as usize));
                 MemberFit { segment, distance: (1.0 - cosine).clamp(0.0, 2.0), confidence: 0.0 }
             })
@@ -89,14 +88,14 @@ impl Membership {
     }
 }
 
-/// The nearest segment for one row of factors, on the calling thread.
+/// Returns the nearest segment of one row of factors, on the calling thread.
 pub fn nearest_segment(user_factors: &[f32], centroids: &Matrix) -> MemberFit {
     let mut point = user_factors.to_vec();
     normalize(&mut point);
     member_fit(nearest_of(&point, centroids, Geometry::Spherical))
 }
 
-/// How well a row fits the nearest of some centroids.
+/// Returns how well a row fits its nearest centroid.
 pub fn member_fit(nearest: Nearest) -> MemberFit {
     let Nearest { distance, second, .. } = nearest;
     let confidence = if second > 0.0 { (1.0 - distance / second).clamp(0.0, 1.0) } else { 0.0 };

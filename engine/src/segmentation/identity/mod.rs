@@ -1,8 +1,8 @@
-//! Which segment is which: from version to version, and for users that come later.
+//! Keeps the identity of segments from version to version, and assigns later users to them.
 //!
-//! - `matching`: which segment is which of the version before
-//! - `membership`: the same segments on factors trained anew
-//! - `classifier`: how a row of users finds its segment
+//! - `matching`: matches new clusters with the segments of the previous version
+//! - `membership`: the same segments on retrained factors
+//! - `classifier`: assigns a row of users to a segment
 
 mod classifier;
 mod matching;

@@ -1,8 +1,8 @@
-//! k-means, spherical (Dhillon & Modha 2001) and Euclidean, of weighted rows, the best of several starts.
+//! k-means of weighted rows, spherical (Dhillon & Modha 2001) and Euclidean: takes the best of several starts.
 //!
-//! Inside, both geometries are one: spherical rows and centroids have length one, so 1 − cosine is half
-//! of ‖x − c‖², and the only difference left is that a mean direction is scaled to length one. Memory
-//! besides the points: at most 80 bytes a row, and a copy of points far from the origin.
+//! Both geometries use the same code: spherical rows and centroids have length one, so 1 − cosine is half of ‖x − c‖²,
+//! and the only remaining difference is that a mean direction is scaled to length one. Memory in addition to the
+//! points: at most 80 bytes per row, and a copy of the points if they are far from the origin.
 
 use super::cluster_sums::mean_and_variance;
 use super::lloyd::{ITERATIONS, lloyd};
@@ -17,13 +17,13 @@ use crate::observer::Observer;
 use crate::seed;
 use std::borrow::Cow;
 
-/// Divides the rows into clusters. Without `weights` every row weighs 1; a row that weighs nothing (or
-/// less) gets a cluster and moves none. The centroids of `start` are the first, in their order; where
-/// they are fewer than asked for, seeding adds the rest. With them there is only one start.
+/// Divides the rows into clusters. Without `weights` every row has weight 1. A row with weight 0 or less is assigned to
+/// a cluster but does not move its centroid. `start` gives the first centroids, whose order is kept; if they are fewer
+/// than requested, seeding adds the others. With `start` there is only one start.
 ///
 /// # Errors
-/// [`EngineError::Cancelled`]; [`EngineError::Shape`] where weights or `start` do not belong to the
-/// points; [`EngineError::NotFinite`] where values, or their squares, are not.
+/// [`EngineError::Cancelled`]; [`EngineError::Shape`] if the sizes of the weights or of `start` do not fit the points;
+/// [`EngineError::NotFinite`] if values or their squares are not finite.
 pub fn kmeans(
     points: &Matrix,
     weights: Option<&[f32]>,
@@ -41,7 +41,7 @@ pub fn kmeans(
     let mut problem = Problem { points: points.view(), masses: &masses, geometry, variance: 0.0, observer };
     let (mean, variance) = mean_and_variance(&problem)?;
     problem.variance = variance;
-    // ‖x‖² − 2x·c + ‖c‖² keeps few digits where rows lie far from the origin: they are brought there.
+    // ‖x‖² − 2x·c + ‖c‖² loses digits if rows are far from the origin, so they are moved there.
     let far = f64::from(dot(mean.data(), mean.data())) > variance * k as f64;
     let origin = if geometry == Geometry::Euclidean && far { mean.data() } else { &[] };
     let (points, start) = (less(points, origin), start.map(|start| less(start, origin)));
@@ -68,7 +68,7 @@ fn expect(what: &'static str, expected: usize, found: usize) -> Result<()> {
     if expected == found { Ok(()) } else { Err(EngineError::Shape { what, expected, found }) }
 }
 
-/// The rows less an origin; themselves where there is none.
+/// Subtracts an origin from rows; returns the rows themselves if it is empty.
 fn less<'a>(rows: &'a Matrix, origin: &[f32]) -> Cow<'a, Matrix> {
     if origin.is_empty() {
         return Cow::Borrowed(rows);
@@ -80,8 +80,8 @@ fn less<'a>(rows: &'a Matrix, origin: &[f32]) -> Cow<'a, Matrix> {
     Cow::Owned(moved)
 }
 
-/// Takes clusters with too few rows away, one at a time and the smallest first, since its rows may
-/// lift another above the least size.
+/// Removes the clusters with too few rows, one at a time and the smallest first, because its rows may make another
+/// cluster large enough.
 fn dissolve(problem: &Problem, mut clusters: Clusters, least: usize) -> Result<Clusters> {
     loop {
         let mut sizes = vec![0usize; clusters.centroids.rows()];
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn planted_groups_are_recovered() {
-        // Few clusters begin one row at a time, many by oversampling.
+        // Few clusters are seeded one row at a time, many by oversampling.
         for (rows, count) in [(600, 5), (2_000, 20)] {
             assert_eq!(pays(rows, count), count == 20);
             for geometry in BOTH {
@@ -201,7 +201,7 @@ mod tests {
         }
     }
 
-    /// Cancels at a certain question.
+    /// Cancels at the check with a given number.
     struct CancelAt(AtomicUsize, usize);
 
     impl Observer for CancelAt {
@@ -238,7 +238,7 @@ mod tests {
             for (row, &cluster) in found(&order).iter().enumerate() {
                 assert_eq!(order[cluster as usize] as usize, row % 7);
             }
-            // What is missing is added behind them.
+            // Missing centroids are added after the given ones.
             let added = found(&order[..3]);
             assert!(adjusted_rand(&added, &groups(700, 7)) > 0.95);
             assert_eq!((added[3], added[0], added[6]), (0, 1, 2));

@@ -1,12 +1,11 @@
-//! Work on blocks of rows: on the threads of the pool that the caller is on, and on the calling thread where it
-//! is on none. An aggregate of SQL runs on PostgreSQL's own thread, from which rayon would start its global
-//! pool.
+//! Runs work on blocks of rows: on the caller's thread pool, or on the calling thread if it is not on a pool. A SQL
+//! aggregate runs on PostgreSQL's own thread, from which rayon would otherwise start its global pool.
 
 use crate::error::Result;
 use rayon::prelude::*;
 
-/// What `work` gives for each block, in their order, which makes the result the same on any number of threads. A
-/// task has at least `least` blocks, and `room` makes what it writes on.
+/// Returns the results of `work` for each block, in the order of blocks, so that the result is the same on any number
+/// of threads. A task has at least `least` blocks, and `room` creates the scratch space of a task.
 pub(super) fn map_blocks<B: Send, S, T: Send>(
     blocks: impl Iterator<Item = B>,
     least: usize,

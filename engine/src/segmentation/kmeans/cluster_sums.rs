@@ -1,7 +1,7 @@
-//! The update step of k-means: sums of the rows of clusters, and the means that they give.
+//! The update step of k-means: the sums of the rows of clusters, and the means computed from them.
 //!
-//! Sums are kept in `f64` and changed by the rows that changed, cluster by cluster in the order of the
-//! rows, so that the bytes do not depend on threads.
+//! Sums are kept in `f64` and updated by the rows that changed clusters. The rows of a cluster are added in their
+//! order, so the result does not depend on the number of threads.
 
 use super::blocks::map_blocks;
 use super::problem::{Problem, TASK_FLOPS, misfits};
@@ -12,12 +12,12 @@ use crate::memory;
 use crate::observer::Silent;
 use pulp::{Simd, WithSimd};
 
-/// Rows summed by one task.
+/// The number of rows summed by one task.
 const SUM_ROWS: usize = 2048;
-/// Not in any cluster yet.
+/// The cluster of a row that has none yet.
 pub(super) const NOWHERE: u32 = u32::MAX;
 
-/// A row that left a cluster for another.
+/// The move of a row from one cluster to another.
 #[derive(Clone, Copy)]
 pub(super) struct Move {
     pub(super) row: u32,
@@ -25,18 +25,18 @@ pub(super) struct Move {
     pub(super) to: u32,
 }
 
-/// The sum of each cluster's rows.
+/// The sums of the rows of each cluster.
 pub struct ClusterSums {
     columns: usize,
     sums: Vec<f64>,
-    /// What the rows of each weigh.
+    /// The total mass of the rows of each cluster.
     pub masses: Vec<f64>,
-    /// Rows that weigh something.
+    /// The number of rows of each cluster whose mass is above zero.
     pub(super) rows: Vec<usize>,
 }
 
 impl ClusterSums {
-    /// Those of `count` clusters, of which every row has one.
+    /// Computes the sums of `count` clusters; `of_row` is the cluster of each row.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`], [`EngineError::NoMemory`].
@@ -51,7 +51,7 @@ impl ClusterSums {
         Ok(sums)
     }
 
-    /// The sum of a cluster.
+    /// The sum of the rows of a cluster.
     pub fn row(&self, cluster: usize) -> &[f64] {
         &self.sums[cluster * self.columns..][..self.columns]
     }
@@ -61,7 +61,7 @@ impl ClusterSums {
     }
 
     pub(super) fn apply(&mut self, problem: &Problem, moves: &[Move]) -> Result<()> {
-        // What each cluster gains and loses, in the order of the rows.
+        // The rows that each cluster gains and loses, in the order of rows.
         let mut changes: Vec<Vec<(u32, f32)>> = vec![Vec::new(); self.rows.len()];
         for &Move { row, from, to } in moves {
             let mass = problem.masses[row as usize];
@@ -77,7 +77,7 @@ impl ClusterSums {
         self.add(problem, &changes)
     }
 
-    /// Adds to each cluster rows times masses.
+    /// Adds to each cluster the given rows times their masses.
     fn add(&mut self, problem: &Problem, changes: &[Vec<(u32, f32)>]) -> Result<()> {
         let Problem { points, observer, .. } = *problem;
         let parts: Vec<(usize, &[(u32, f32)])> = changes
@@ -106,12 +106,12 @@ impl ClusterSums {
         Ok(())
     }
 
-    /// Moves centroids to the means, where clusters have one.
+    /// Sets each centroid to the mean of its cluster. A cluster without a mean keeps its centroid.
     pub fn means(&mut self, geometry: Geometry, centroids: &mut Matrix) {
         for cluster in 0..self.rows.len() {
             let sum = &mut self.sums[cluster * self.columns..][..self.columns];
             if self.rows[cluster] == 0 {
-                // What rounding left of rows that came and went.
+                // Removes the rounding errors of the rows that were added and subtracted.
                 sum.fill(0.0);
                 self.masses[cluster] = 0.0;
                 continue;
@@ -133,7 +133,7 @@ fn push<T>(values: &mut Vec<T>, value: T) -> Result<()> {
     Ok(())
 }
 
-/// Adds rows times masses to a sum.
+/// Adds rows times their masses to a sum.
 struct AddRows<'a> {
     sum: &'a mut [f64],
     points: Rows<'a>,
@@ -152,8 +152,8 @@ impl WithSimd for AddRows<'_> {
     }
 }
 
-/// The mean of each cluster's rows, in the spherical geometry its direction; zero where a cluster has
-/// no rows, or rows without a mean direction.
+/// Returns the mean of each cluster's rows, normalized in the spherical geometry. It is zero if a cluster has no rows
+/// or if their sum has no direction.
 pub fn means(
     points: &Matrix,
     weights: Option<&[f32]>,
@@ -165,17 +165,17 @@ pub fn means(
     let ones = if weights.is_none() { vec![1.0; points.rows()] } else { Vec::new() };
     let masses = weights.unwrap_or(&ones);
     let problem = Problem { points: points.view(), masses, geometry, variance: 0.0, observer: &Silent };
-    // Nobody cancels it; where memory for a list of the rows is missing, what comes next asks for more.
+    // `Silent` never cancels. If the memory for the lists of rows is missing, the caller's next allocation fails too.
     if let Ok(mut sums) = ClusterSums::of(&problem, of_row, count) {
         sums.means(geometry, &mut centroids);
     }
     centroids
 }
 
-/// The mean of all rows, and of the variance of the columns.
+/// Returns the mean of all rows, and the mean of the variances of the columns.
 ///
 /// # Errors
-/// [`EngineError::NotFinite`] where the variance is not; [`EngineError::Cancelled`], [`EngineError::NoMemory`].
+/// [`EngineError::NotFinite`] if the variance is not finite; [`EngineError::Cancelled`], [`EngineError::NoMemory`].
 pub fn mean_and_variance(problem: &Problem) -> Result<(Matrix, f64)> {
     let whole = memory::filled(0, problem.points.rows())?;
     let mut sums = ClusterSums::of(problem, &whole, 1)?;

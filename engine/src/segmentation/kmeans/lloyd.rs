@@ -1,11 +1,11 @@
-//! Lloyd's iteration with bounds (Hamerly 2010, Ding et al. 2015): a row is only looked at while it may
-//! have another nearest centroid than before.
+//! Lloyd's iteration with bounds (Hamerly 2010, Ding et al. 2015), which skip the rows whose nearest centroid cannot
+//! have changed.
 //!
-//! A row keeps an upper bound of the distance to its own centroid and, for each of eight groups of
-//! clusters, a lower bound of the distance to any other. When centroids move, the bounds move as far;
-//! while they do not cross, the row stays. A row looked at costs 2·count·k flops as part of a matrix
-//! product, which gives all its bounds anew. On 29,858 × 128 factors the bounds halve the time with 8
-//! clusters and with 64; on a million rows of 64 columns they divide it by four.
+//! For each row there is an upper bound of the distance to its own centroid and, for each of eight groups of clusters,
+//! a lower bound of the distance to any other centroid. When centroids move, the bounds change by the same distance; as
+//! long as they do not cross, the row stays in its cluster. Comparing a row with all centroids costs 2·count·k flops as
+//! part of a matrix product, which also resets its bounds. On 29,858 × 128 factors the bounds halve the time with 8 and
+//! with 64 clusters; on a million rows of 64 columns they divide it by four.
 
 use super::blocks::map_blocks;
 use super::cluster_sums::{ClusterSums, Move, NOWHERE};
@@ -18,13 +18,13 @@ use crate::memory;
 use crate::observer::Progress;
 use pulp::{Simd, WithSimd};
 
-/// Iterations at most, as many as scikit-learn's; factors settle within 20 to 110.
+/// The largest number of iterations, the same as scikit-learn's. Factors converge within 20 to 110.
 pub(super) const ITERATIONS: usize = 300;
-/// Iteration stops once the squared shifts of all centroids sum to this share of a column's variance,
-/// as scikit-learn's does.
+/// Iteration stops if the squared shifts of all centroids sum to less than this share of the mean variance of a column,
+/// as in scikit-learn.
 const TOLERANCE: f64 = 1e-4;
 
-/// Where a row is, and bounds of how far it is from there and from anywhere else.
+/// The cluster of a row, and bounds of its distances to its own centroid and to all others.
 #[derive(Clone, Copy)]
 struct Place {
     cluster: u32,
@@ -32,7 +32,7 @@ struct Place {
     lower: [f32; GROUPS],
 }
 
-/// Improves centroids until they stay where they are, or for so many iterations.
+/// Moves centroids until no row changes its cluster, until they barely move, or for `iterations` iterations.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
@@ -75,13 +75,13 @@ fn clusters_of(places: &[Place]) -> Result<Vec<u32>> {
     Ok(of_row)
 }
 
-/// How far every centroid moved in an iteration.
+/// The distance that each centroid moved in an iteration.
 #[derive(Default)]
 struct Shifts {
     of: Vec<f32>,
-    /// The farthest of each group.
+    /// The largest distance of each group.
     farthest: [f32; GROUPS],
-    /// The sum of all squared.
+    /// The sum of the squared distances.
     squares: f64,
 }
 
@@ -99,7 +99,7 @@ impl Shifts {
     }
 }
 
-/// Moves the bounds of rows by what the centroids moved and collects the rows whose bounds cross.
+/// Adjusts the bounds of rows for the moved centroids and collects the rows whose bounds cross.
 struct Open<'a>(&'a Shifts, &'a mut [Place], &'a mut Vec<u32>);
 
 impl WithSimd for Open<'_> {
@@ -107,8 +107,8 @@ impl WithSimd for Open<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let Self(shifts, places, open) = self;
-        // Every row is written and the next overwrites it if it stays: half of them do, no processor
-        // can guess which.
+        // Each row is written, and the next one overwrites it if it stays. About half of the rows stay, in an order
+        // that no branch predictor can guess.
         open.resize(places.len(), 0);
         let mut crossed = 0;
         for (at, place) in (0u32..).zip(places) {
@@ -125,7 +125,7 @@ impl WithSimd for Open<'_> {
     }
 }
 
-/// Puts every row into the cluster of its nearest centroid.
+/// Assigns each row to the cluster with the nearest centroid.
 fn assign(problem: &Problem, centroids: &Matrix, shifts: &Shifts, places: &mut [Place]) -> Result<Vec<Move>> {
     let k = centroids.columns().max(1);
     let search = Search::new(centroids, problem.geometry);
@@ -141,7 +141,7 @@ fn assign(problem: &Problem, centroids: &Matrix, shifts: &Shifts, places: &mut [
     Ok(moves)
 }
 
-/// Room for the work on a block.
+/// Scratch space for the work on a block.
 #[derive(Default)]
 struct Room {
     open: Vec<u32>,
@@ -160,7 +160,7 @@ impl Room {
     ) -> Vec<Move> {
         let Self { open, rows: gathered, scratch } = self;
         pulp::Arch::new().dispatch(Open(shifts, places, open));
-        // Gathering a few rows costs less than looking at all, gathering most of them does not.
+        // Gathering rows is cheaper than comparing all of them only if they are few.
         let rows = if open.len() * 4 > places.len() * 3 {
             open.clear();
             open.extend(0..places.len() as u32);
@@ -188,7 +188,7 @@ impl Room {
     }
 }
 
-/// A cluster without rows starts again at the row that fits its own cluster worst.
+/// Moves the centroid of a cluster without rows to the row that fits its own cluster worst.
 fn restart_empty(
     problem: &Problem,
     sums: &ClusterSums,
@@ -235,7 +235,8 @@ mod tests {
                 let found = lloyd(&problem, first.clone(), iterations).unwrap();
                 assert!(found.inertia <= last * (1.0 + 1e-6), "{geometry:?} {iterations}: {last}, {found:?}");
                 last = found.inertia;
-                // One iteration has no bounds yet: forty of them are forty iterations without.
+                // The first iteration has no bounds yet, so forty single iterations are forty iterations without
+                // bounds.
                 step = lloyd(&problem, step, 1).unwrap().centroids;
                 let far = squared_distance(step.data(), found.centroids.data());
                 assert!(far < 1e-6, "{geometry:?} {iterations}: {far}");

@@ -1,14 +1,14 @@
-//! k-means: spherical (Dhillon & Modha 2001) and Euclidean, of weighted rows.
+//! k-means of weighted rows: spherical (Dhillon & Modha 2001) and Euclidean.
 //!
-//! - `settings`: the geometry, how many clusters, how many starts
-//! - `algorithm`: the best of several starts, without clusters that are too small
-//! - `seeding`, `oversampling`: where to begin, by k-means++ and by k-means‖
-//! - `lloyd`: from there to where no row wants to move, by `nearest_centroid` and `cluster_sums`
-//! - `problem`: what these share
-//! - `blocks`: threads, only where the caller is on a pool
+//! - `settings`: the geometry, the number of clusters and the number of starts
+//! - `algorithm`: takes the best of several starts and dissolves clusters that are too small
+//! - `seeding`, `oversampling`: choose the first centroids, by k-means++ and by k-means‖
+//! - `lloyd`: moves centroids until no row changes its cluster, using `nearest_centroid` and `cluster_sums`
+//! - `problem`: the types that these files share
+//! - `blocks`: runs blocks of rows in parallel, but only if the caller is on a thread pool
 //!
-//! [`kmeans`] is all of it at once. What sees its rows in another way takes the parts: the aggregates,
-//! whose rows stand for others, and the leaves of a hierarchy, which need no more than a pass.
+//! [`kmeans`] combines them all. Callers that need only some of the steps use the parts: the aggregates, whose rows are
+//! weighted samples, and the leaves of a hierarchy, which take a single pass.
 
 mod algorithm;
 mod blocks;

@@ -1,11 +1,9 @@
-//! The nearest and second nearest centroid of rows.
+//! Finds the nearest and the second nearest centroid of rows.
 //!
-//! A block of rows is one product with the centroids, 2·rows·count·k flops, from which
-//! ‖x − c‖² = ‖x‖² − 2x·c + ‖c‖². Where that difference keeps too few of its digits the distance is
-//! taken from x − c itself, so that clusters far away and close together are told apart all the same;
-//! where rows are short, all distances are.
-//! In the spherical geometry ‖x‖ = ‖c‖ = 1 by definition, which leaves a row of zeros at right angles to
-//! everything.
+//! A block of rows is multiplied with the centroids in 2·rows·count·k flops, which gives ‖x − c‖² = ‖x‖² − 2x·c + ‖c‖².
+//! If this difference loses too many digits, the distance is computed from x − c instead, so that clusters that are
+//! close together but far from the origin can be told apart. If rows are short, all distances are computed that way.
+//! The spherical geometry takes ‖x‖ = ‖c‖ = 1 for granted, so a row of zeros is orthogonal to every centroid.
 
 use super::blocks::map_blocks;
 use super::problem::{BLOCK_ROWS, task_blocks};
@@ -16,29 +14,30 @@ use crate::linalg::vector::{dot, squared_distance};
 use crate::matrix::Matrix;
 use pulp::{Simd, WithSimd};
 
-/// ‖x − c‖² below this share of ‖x‖² + ‖c‖² is computed from x − c: the difference of squares has an
-/// error of about 3·10⁻⁷ of that sum, so what is kept is right to 3·10⁻⁴.
+/// If ‖x − c‖² is below this share of ‖x‖² + ‖c‖², it is computed from x − c: the difference of squares has an error of
+/// about 3·10⁻⁷ of that sum, so the other distances have a relative error of at most 3·10⁻⁴.
 const EXACT_BELOW: f32 = 1e-3;
-/// Columns up to which all distances are taken from x − c: a product of rows so short is no quicker.
+/// The number of columns up to which all distances are computed from x − c: for such short rows a product is no faster.
 const DIFFERENCES_UP_TO: usize = 16;
 
-/// Values of the products of a block at most: half a megabyte, which stays in the second cache.
+/// The largest number of products of a block: half a megabyte, which fits into the second-level cache.
 const MOST_PRODUCTS: usize = 1 << 17;
-/// Multiply-adds of a block at most, some 10 ms: the observer is asked before each.
+/// The largest number of multiply-adds of a block, about 10 ms. The observer is checked before each block.
 const PATIENCE: usize = 1 << 26;
 const LEAST_BLOCK_ROWS: usize = 16;
 
-/// Clusters are in groups by their number's remainder: the lanes of a vector, and the bounds of a row.
+/// The number of groups of clusters: the lanes of a vector, and the number of lower bounds of a row. The group of a
+/// cluster is its number modulo this.
 pub(super) const GROUPS: usize = 8;
 
-/// The nearest cluster of a row.
+/// The nearest cluster of a row, with the distances to the two nearest centroids.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Nearest {
-    /// The cluster.
+    /// The cluster with the nearest centroid.
     pub cluster: u32,
-    /// 1 − cosine with its centroid (0 … 2), or the Euclidean distance from it.
+    /// 1 − cosine with its centroid (0 … 2), or the Euclidean distance to it.
     pub distance: f32,
-    /// The same to the second nearest; where there is none, 2 or infinity.
+    /// The distance to the second nearest centroid; 2 or infinity if there is only one.
     pub second: f32,
 }
 
@@ -55,17 +54,17 @@ impl Nearest {
     }
 }
 
-/// The nearest cluster of a row and the least squared distances.
+/// The nearest cluster of a row, with squared distances.
 #[derive(Clone, Copy)]
 pub(super) struct Found {
     pub(super) cluster: u32,
-    /// To its centroid.
+    /// The squared distance to its centroid.
     pub(super) distance: f32,
-    /// To the nearest other of each group.
+    /// The squared distance to the nearest other centroid of each group.
     pub(super) others: [f32; GROUPS],
 }
 
-/// The nearest centroids of every row; ties go to the lower number. 2·n·count·k flops.
+/// Finds the nearest centroids of each row, in 2·n·count·k flops. Ties go to the lower number.
 pub fn nearest(points: &Matrix, centroids: &Matrix, geometry: Geometry) -> Vec<Nearest> {
     let search = Search::new(centroids, geometry);
     let size = search.block_rows();
@@ -80,7 +79,7 @@ pub fn nearest(points: &Matrix, centroids: &Matrix, geometry: Geometry) -> Vec<N
     nearest
 }
 
-/// The nearest centroids of the rows that stand one after the other in `rows`, on the calling thread.
+/// Finds the nearest centroids of the consecutive rows in `rows`, on the calling thread.
 pub fn nearest_block(rows: &[f32], centroids: &Matrix, geometry: Geometry, nearest: &mut [Nearest]) {
     let search = Search::new(centroids, geometry);
     let mut scratch = Scratch::default();
@@ -91,27 +90,27 @@ pub fn nearest_block(rows: &[f32], centroids: &Matrix, geometry: Geometry, neare
     }
 }
 
-/// The nearest centroids of one row, on the calling thread.
+/// Finds the nearest centroids of one row, on the calling thread.
 pub fn nearest_of(point: &[f32], centroids: &Matrix, geometry: Geometry) -> Nearest {
     let mut nearest = [Nearest::NONE];
     nearest_block(point, centroids, geometry, &mut nearest);
     nearest[0]
 }
 
-/// Room for the work on a block.
+/// Scratch space for the work on a block.
 #[derive(Default)]
 pub(super) struct Scratch {
     distances: Vec<f32>,
     found: Vec<Found>,
 }
 
-/// Centroids, ready to be searched.
+/// Centroids, prepared for the search.
 pub(super) struct Search<'a> {
     centroids: &'a Matrix,
     geometry: Geometry,
-    /// ‖c‖².
+    /// ‖c‖² of each centroid.
     squares: Vec<f32>,
-    /// The centroids, where distances are taken from differences.
+    /// The packed centroids, if distances are computed from differences.
     packed: Option<PackedRows>,
 }
 
@@ -123,7 +122,7 @@ impl<'a> Search<'a> {
         Self { centroids, geometry, squares, packed }
     }
 
-    /// Rows of a block: few where there are many centroids, or long ones.
+    /// The number of rows of a block, which is small if there are many or long centroids.
     pub(super) fn block_rows(&self) -> usize {
         let values = self.centroids.data().len().max(1);
         let rows = (PATIENCE / values).min(MOST_PRODUCTS / self.centroids.rows().max(1));
@@ -135,7 +134,7 @@ impl<'a> Search<'a> {
         nearest.iter_mut().zip(found).for_each(|(to, found)| *to = Nearest::new(found, self.geometry));
     }
 
-    /// What is nearest to each of a few rows.
+    /// Finds the nearest cluster of each of `rows` rows.
     pub(super) fn nearest<'s>(&self, values: &[f32], rows: usize, scratch: &'s mut Scratch) -> &'s [Found] {
         let Scratch { distances, found } = scratch;
         distances.resize(rows * self.squares.len(), 0.0);
@@ -145,7 +144,7 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// ‖x − c‖² of a few rows, as rows × count.
+    /// Writes ‖x − c‖² of each row and centroid to `distances`, rows × count.
     pub(super) fn squared_distances(&self, values: &[f32], rows: usize, distances: &mut [f32]) {
         if let Some(packed) = &self.packed {
             return packed.squared_distances(values, distances);
@@ -167,7 +166,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// ‖x‖² of each row, which is one by definition where rows are directions.
+/// ‖x‖² of each row, which is taken as 1 in the spherical geometry.
 fn squares(values: &[f32], rows: usize, geometry: Geometry) -> Vec<f32> {
     match geometry {
         Geometry::Spherical => vec![1.0; rows],
@@ -177,8 +176,8 @@ fn squares(values: &[f32], rows: usize, geometry: Geometry) -> Vec<f32> {
     }
 }
 
-/// Turns the products of rows with centroids into squared distances, and collects the rows that are
-/// so near to one that they need another look.
+/// Turns the products of rows with centroids into squared distances, and collects the rows that are so near to a
+/// centroid that these have to be recomputed.
 struct FromProducts<'a> {
     distances: &'a mut [f32],
     row_squares: &'a [f32],
@@ -205,7 +204,7 @@ impl WithSimd for FromProducts<'_> {
     }
 }
 
-/// The least of the distances of each row, and the least others.
+/// Finds the smallest distance of each row, and the smallest other distance in each group.
 struct LeastByGroup<'a> {
     distances: &'a [f32],
     found: &'a mut [Found],
@@ -217,8 +216,8 @@ impl WithSimd for LeastByGroup<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         let count = self.distances.len() / self.found.len().max(1);
         for (found, distances) in self.found.iter_mut().zip(self.distances.chunks_exact(count.max(1))) {
-            // No branches, so that the groups become the lanes of vectors; `min` and `max` would cost
-            // twice as much for their rule on values that are no number.
+            // There are no branches, so that the groups become the lanes of vectors. `min` and `max` would take twice
+            // as long because of their handling of NaN.
             let mut least = [f32::INFINITY; GROUPS];
             let mut second = [f32::INFINITY; GROUPS];
             let mut round = [0u32; GROUPS];
@@ -319,7 +318,7 @@ mod tests {
         let centroids = Matrix::from_data(2, vec![0.6, 0.8, 1.0, 0.0, 0.0, 0.0]).unwrap();
         let found = nearest_of(&[0.0, 0.0], &centroids, Geometry::Spherical);
         assert_eq!(found, Nearest { cluster: 0, distance: 1.0, second: 1.0 });
-        // The same holds for a centroid of zeros: it is nobody's nearest while there is a better one.
+        // The same holds for a centroid of zeros: it is the nearest of no row that has a better one.
         assert_eq!(nearest_of(&[0.0, 1.0], &centroids, Geometry::Spherical).cluster, 0);
     }
 

@@ -1,9 +1,9 @@
-//! Where k-means of many clusters begins: k-means‖ (Bahmani et al. 2012).
+//! Chooses the first centroids of many clusters, by k-means‖ (Bahmani et al. 2012).
 //!
-//! Instead of one row at a time, each of a few rounds draws twice as many rows as there are to be
-//! clusters; what each of them stands for becomes its mass, and k-means of these few gives the
-//! centroids. A round is one product of 4·n·k·count flops, and there are few of them, so that the rows
-//! come from memory ROUNDS times instead of `count` times.
+//! Instead of one row at a time, each of a few rounds draws twice as many rows as there will be clusters. Each drawn
+//! row gets as its mass that of the rows nearest to it, and k-means of the drawn rows gives the centroids. A round is
+//! one matrix product of 4·n·k·count flops. There are only a few rounds, so the rows are read from memory ROUNDS times
+//! instead of `count` times.
 
 use super::lloyd::{ITERATIONS, lloyd};
 use super::problem::{Problem, best_of};
@@ -13,25 +13,25 @@ use crate::matrix::Matrix;
 use crate::observer::Quiet;
 use crate::seed::Random;
 
-/// Rounds, and what each draws for every cluster, as in the paper: 8 rounds, or three draws instead of
-/// two, took a tenth longer for an inertia less than 0.2 % smaller.
+/// The number of rounds, and of rows drawn per cluster in each, as in the paper. 8 rounds, or three draws instead of
+/// two, took a tenth longer and reduced the inertia by less than 0.2 %.
 const ROUNDS: usize = 5;
 const DRAWS: usize = 2;
-/// Starts of the k-means of what was drawn. One gave 0.3 % more inertia, eight no less.
+/// The number of starts of k-means on the drawn rows. One start gave 0.3 % more inertia, and eight gave no less.
 const STARTS: usize = 4;
-/// Measured on 29,858 × 128 factors, seeding and iterations together, beside the greedy seeding: with
-/// 8 clusters the time was the same and the inertia 0.2 % larger, with 16 a fifth quicker and the same,
-/// with 64 a third quicker and 0.3 % smaller.
+/// The smallest number of clusters for which this pays. Seeding and iterations together were compared with greedy
+/// seeding on 29,858 × 128 factors: with 8 clusters it took as long and the inertia was 0.2 % larger, with 16 it took a
+/// fifth less time and the inertia was the same, and with 64 it took a third less and the inertia was 0.3 % smaller.
 const LEAST_CLUSTERS: usize = 16;
-/// What is drawn is to be at most a fifth of the rows.
+/// The number of rows per cluster from which this pays, so that at most a fifth of the rows are drawn.
 const ROWS_OF_CLUSTER: usize = 5 * ROUNDS * DRAWS;
 
-/// Whether this way to begin is better than one row at a time.
+/// Whether oversampling is better than choosing one row at a time.
 pub(super) fn pays(rows: usize, count: usize) -> bool {
     count >= LEAST_CLUSTERS && rows / count >= ROWS_OF_CLUSTER
 }
 
-/// The first centroids; fewer than `count` where there are fewer different rows.
+/// Returns the first centroids; fewer than `count` if there are fewer distinct rows.
 pub(super) fn oversampled(problem: &Problem, count: usize, random: &mut Random) -> Result<Matrix> {
     let mut seeding = Seeding::new(problem)?;
     let mut drawn: Vec<u32> = Vec::new();

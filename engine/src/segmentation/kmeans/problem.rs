@@ -1,4 +1,5 @@
-//! What the parts of k-means share: the rows and their masses, how rows are split among tasks, and what is found.
+//! The types that the parts of k-means share: the rows with their masses, the resulting clusters and the sizes of
+//! tasks.
 
 use super::blocks::map_blocks;
 use super::settings::Geometry;
@@ -10,44 +11,44 @@ use crate::observer::Observer;
 
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "segments";
-/// Rows of a block: enough for the speed of a matrix product, few enough for the second cache.
+/// Rows of a block: enough for a fast matrix product, few enough for the second-level cache.
 pub(super) const BLOCK_ROWS: usize = 256;
-/// Flops below which it does not pay to wake another thread: some 50 µs.
+/// The number of flops below which waking another thread does not pay: about 50 µs.
 pub(super) const TASK_FLOPS: usize = 1 << 20;
 
-/// Blocks of so many rows that a task has at least, where each row is compared with `count` others.
+/// The smallest number of blocks of a task, if blocks have `rows` rows and each row is compared with `count` others.
 pub(super) fn task_blocks(rows: usize, columns: usize, count: usize) -> usize {
     1 + TASK_FLOPS / (2 * rows * (columns + 1) * (count + 1))
 }
 
-/// Clusters of the rows of a matrix.
+/// A division of the rows of a matrix into clusters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clusters {
-    /// clusters × k; of length one in the spherical geometry.
+    /// clusters × k; rows of length one in the spherical geometry.
     pub centroids: Matrix,
-    /// The cluster of every row, from 0.
+    /// The cluster of each row, from 0.
     pub of_row: Vec<u32>,
-    /// Σ weight · ‖x − c‖², c the centroid of the row's cluster. In the spherical geometry a row of
-    /// zeros has no direction and is left out.
+    /// Σ weight · ‖x − c‖², where c is the centroid of the row's cluster. In the spherical geometry a row of zeros has
+    /// no direction and is left out.
     pub inertia: f64,
 }
 
-/// What is divided, the same in every start.
+/// The input of k-means, which is the same in every start.
 #[derive(Clone, Copy)]
 pub struct Problem<'a> {
-    /// The rows.
+    /// The rows to divide.
     pub points: Rows<'a>,
-    /// What each row weighs; nothing where it has no direction.
+    /// The mass of each row: its weight, or 0 if it has no direction.
     pub masses: &'a [f32],
-    /// What near means.
+    /// The distance by which rows are assigned to clusters.
     pub geometry: Geometry,
-    /// The mean of a column's variance: the scale of a centroid's shift.
+    /// The mean variance of the columns, to which the shift of a centroid is compared.
     pub variance: f64,
-    /// Hears of progress and says when to stop.
+    /// Receives reports of progress and says when to stop.
     pub observer: &'a dyn Observer,
 }
 
-/// mass · ‖x − c‖² of every row, c the centroid of its cluster.
+/// Returns mass · ‖x − c‖² of each row, where c is the centroid of its cluster.
 ///
 /// # Errors
 /// [`EngineError::Cancelled`], [`EngineError::NoMemory`].
@@ -71,10 +72,10 @@ pub fn misfits(problem: &Problem, of_row: &[u32], centroids: &Matrix) -> Result<
     Ok(misfits)
 }
 
-/// The clusters of least inertia of several starts, the first among equals.
+/// Returns the clusters with the smallest inertia of several starts; the first one in case of ties.
 ///
 /// # Errors
-/// [`EngineError::NotFinite`] where no start has a finite one; those of `start`.
+/// [`EngineError::NotFinite`] if no start has a finite inertia, and the errors of `start`.
 pub fn best_of(starts: usize, mut start: impl FnMut() -> Result<Clusters>) -> Result<Clusters> {
     let mut best = start()?;
     for _ in 1..starts {
@@ -86,7 +87,7 @@ pub fn best_of(starts: usize, mut start: impl FnMut() -> Result<Clusters>) -> Re
     if best.inertia.is_finite() { Ok(best) } else { Err(EngineError::NotFinite { what: "rows to divide" }) }
 }
 
-/// A weight below zero or unknown counts as nothing, as does a row without direction where it needs one.
+/// The mass of a row: its weight, but 0 if that is negative or NaN, or if the spherical geometry finds no direction.
 pub(super) fn mass(row: &[f32], weight: f32, geometry: Geometry) -> f32 {
     let directed = geometry == Geometry::Euclidean || row.iter().any(|&x| x != 0.0);
     if directed { weight.max(0.0) } else { 0.0 }

@@ -1,8 +1,8 @@
-//! Where k-means begins: greedy k-means++ (Arthur & Vassilvitskii 2007, §4).
+//! Chooses the first centroids of k-means: greedy k-means++ (Arthur & Vassilvitskii 2007, §4).
 //!
-//! Each step draws a few rows with probability ∝ mass · squared distance to what was chosen before, and
-//! keeps the one that leaves the smallest sum of these. A step is one product of the candidates with
-//! all rows, 2·n·k·candidates flops. Many clusters of many rows begin by [`super::oversampling`].
+//! Each step draws a few rows with probability ∝ mass · squared distance to the nearest centroid so far, and keeps the
+//! one that leaves the smallest sum of these products. A step is one matrix product of the candidates with all rows,
+//! 2·n·k·candidates flops. Many clusters of many rows are seeded by [`super::oversampling`] instead.
 
 use super::blocks::map_blocks;
 use super::nearest_centroid::{Scratch, Search};
@@ -13,8 +13,8 @@ use crate::memory;
 use crate::seed::Random;
 use rand::Rng;
 
-/// The first centroids, chosen one row at a time: those of `start`, then rows until there are `count`,
-/// or until every row is where a centroid is.
+/// Returns the first centroids: those of `start`, followed by rows that are chosen one at a time until there are
+/// `count` centroids or every row coincides with one.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
@@ -31,7 +31,7 @@ pub fn greedy(
     }
     let mut rows = seeding.choose(count.max(1).saturating_sub(given), random)?;
     if rows.is_empty() && given == 0 && problem.points.rows() > 0 {
-        // No row weighs anything: one is as good as another.
+        // No row has any mass, so any row will do.
         rows.push(0);
     }
     let mut data = start.map_or(Vec::new(), |start| start.data().to_vec());
@@ -39,27 +39,27 @@ pub fn greedy(
     Matrix::from_data(problem.points.columns(), data)
 }
 
-/// What was chosen so far, as far as it decides what is chosen next.
+/// The centroids chosen so far, reduced to what the next choice depends on.
 pub struct Seeding<'a> {
     problem: Problem<'a>,
-    /// How many centroids there are.
+    /// The number of centroids chosen so far.
     chosen: u32,
-    /// The squared distance of each row to the nearest of them.
+    /// The squared distance of each row to its nearest centroid.
     pub nearest: Vec<f32>,
-    /// Which that is; known as long as only [`Self::approach`] added any.
+    /// The nearest centroid of each row, which is known only if all centroids were added by [`Self::approach`].
     pub owner: Vec<u32>,
     /// Σ mass · squared distance of each block of rows.
     potentials: Vec<f64>,
 }
 
 impl<'a> Seeding<'a> {
-    /// Before anything is chosen.
+    /// The state before any centroid is chosen.
     ///
     /// # Errors
     /// [`crate::EngineError::NoMemory`].
     pub fn new(problem: &Problem<'a>) -> Result<Self> {
         let rows = problem.points.rows();
-        // As far as can be, so that the first row is drawn by its mass alone.
+        // The largest possible distance, so that the first row is drawn by its mass alone.
         let nearest = memory::filled(f32::MAX, rows)?;
         let owner = memory::filled(0, rows)?;
         let mut seeding = Self { problem: *problem, chosen: 0, nearest, owner, potentials: Vec::new() };
@@ -72,7 +72,7 @@ impl<'a> Seeding<'a> {
         self.potentials = blocks.map(|(nearest, masses)| potential(nearest, masses)).collect();
     }
 
-    /// Adds centroids as they are.
+    /// Adds the given centroids.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -99,7 +99,7 @@ impl<'a> Seeding<'a> {
         Ok(())
     }
 
-    /// Adds different rows of so many draws, and gives their numbers.
+    /// Draws `draws` rows, adds the distinct ones and returns their numbers.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -111,14 +111,15 @@ impl<'a> Seeding<'a> {
         Ok(rows)
     }
 
-    /// Chooses up to `count` rows, one after the other.
+    /// Chooses up to `count` rows, one after another, and returns their numbers.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
     pub fn choose(&mut self, count: usize, random: &mut Random) -> Result<Vec<u32>> {
         let mut chosen = Vec::new();
         while chosen.len() < count {
-            // As many candidates as scikit-learn draws. The first row has nothing to be compared with.
+            // As many candidates as in scikit-learn. The first row is drawn alone, because there is nothing to compare
+            // it by.
             let draws = if self.chosen == 0 { 1 } else { 2 + (count as f64).ln() as usize };
             let candidates: Vec<u32> = (0..draws).filter_map(|_| self.draw(random)).collect();
             if candidates.is_empty() {
@@ -129,7 +130,7 @@ impl<'a> Seeding<'a> {
         Ok(chosen)
     }
 
-    /// A row with probability ∝ mass · squared distance; none where all of that is nothing.
+    /// Draws a row with probability ∝ mass · squared distance; `None` if all of these are zero.
     fn draw(&self, random: &mut Random) -> Option<u32> {
         let total: f64 = self.potentials.iter().sum();
         let mut target = random.r#gen::<f64>() * total;
@@ -153,7 +154,7 @@ impl<'a> Seeding<'a> {
         last
     }
 
-    /// Chooses the candidate that leaves the smallest potential, and moves on to what it leaves.
+    /// Chooses the candidate that leaves the smallest potential, and updates the distances.
     fn take_best(&mut self, candidates: &[u32]) -> Result<u32> {
         let Problem { points, masses, geometry, observer, .. } = self.problem;
         let centroids = points.select(candidates);
@@ -197,7 +198,7 @@ impl<'a> Seeding<'a> {
     }
 }
 
-/// Σ mass · squared distance.
+/// Returns Σ mass · squared distance.
 fn potential(nearest: &[f32], masses: &[f32]) -> f64 {
     let mut sums = [0.0f64; 8];
     for (nearest, masses) in nearest.chunks(8).zip(masses.chunks(8)) {

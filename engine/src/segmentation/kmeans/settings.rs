@@ -1,26 +1,26 @@
-//! What k-means is asked for.
+//! The settings of k-means.
 
 use serde::{Deserialize, Serialize};
 
-/// What near means.
+/// The distance by which rows are assigned to clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Geometry {
-    /// By the cosine: rows are of length one (or zero), centroids are mean directions.
+    /// Cosine distance: rows have length one (or zero), and centroids are mean directions.
     Spherical,
-    /// By straight distance: centroids are means.
+    /// Euclidean distance: centroids are means.
     Euclidean,
 }
 
-/// How many clusters to look for, and how hard.
+/// The number of clusters, and how many starts are tried to find them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KmeansSettings {
-    /// What near means.
+    /// The distance by which rows are assigned to clusters.
     pub geometry: Geometry,
-    /// Clusters; there are fewer where there are fewer different rows.
+    /// The number of clusters; fewer are found if there are fewer distinct rows.
     pub n_clusters: usize,
-    /// Clusters with fewer rows are dissolved.
+    /// Clusters with fewer rows than this are dissolved.
     pub min_cluster_size: usize,
-    /// How often to begin anew; the start with the smallest inertia wins.
+    /// The number of starts, of which the one with the smallest inertia is kept.
     pub n_init: usize,
 }

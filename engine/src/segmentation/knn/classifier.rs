@@ -1,14 +1,13 @@
-//! Segments from examples: some users carry a label, every other takes the label its nearest examples
+//! Segments from examples: some users have a label, and every other user gets the label that their nearest examples
 //! vote for (k nearest neighbours, Fix & Hodges 1951).
 //!
-//! Votes weigh (d_k − d) / (d_k − d_1), from 1 for the nearest to 0 for the farthest of the k, and 1 where
-//! all are equally far (Dudani 1976, eq. 1). Inverse distances would give a neighbour at distance 0 all the
-//! say there is, and differ with how far the examples lie apart.
+//! Votes have weight (d_k − d) / (d_k − d_1), from 1 for the nearest to 0 for the farthest of the k neighbours, and 1
+//! if all are equally far (Dudani 1976, eq. 1). With inverse distances, a neighbour at distance 0 would outvote all
+//! others, and the weights would depend on how far apart the examples are.
 //!
-//! Distances are Euclidean. A classification of n rows among m exemplars costs 2·n·m·d flops as matrix
-//! products, which only choose whom to look at: distances that count are computed in `f64`, so that
-//! [`KnnClassifier::classify`] finds what [`KnnClassifier::classify_row`] finds by looking at all. Memory is
-//! `BLOCK_SCORES` values for each thread.
+//! Distances are Euclidean. Classifying n rows among m exemplars costs 2·n·m·d flops as matrix products. These only
+//! select candidates: the final distances are computed in `f64`, so that [`KnnClassifier::classify`] returns the same
+//! as [`KnnClassifier::classify_row`], which compares all exemplars. Memory is `BLOCK_SCORES` values for each thread.
 
 use super::stratified_sample::stratified;
 use crate::error::{EngineError, Result};
@@ -22,47 +21,47 @@ use serde::{Deserialize, Serialize};
 
 /// The name of the phase in progress reports.
 pub const PHASE: &str = "votes";
-/// Scores of a block of rows: 1 MB, what a core's second-level cache holds.
+/// The number of scores of a block of rows: 1 MB, which fits into a core's second-level cache.
 const BLOCK_SCORES: usize = 1 << 18;
-/// Rows of a block at most; products reach their speed from about 16 on.
+/// The largest number of rows of a block; products reach their full speed from about 16 rows on.
 const BLOCK_ROWS: usize = 64;
-/// Blocks between reports of progress.
+/// The number of blocks between two reports of progress.
 const REPORT_BLOCKS: usize = 64;
 
-/// Labelled rows that vote.
+/// The labelled rows that vote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct KnnClassifier {
-    /// The labelled rows, m × d.
+    /// m × d: the labelled rows.
     exemplars: Matrix,
     /// The label of each exemplar, below `classes`.
     labels: Vec<u32>,
     classes: usize,
-    /// How many of the nearest vote.
+    /// The number of nearest exemplars that vote.
     neighbours: usize,
-    /// Whose each exemplar is: the number of its row, until somebody numbers them otherwise.
+    /// The owner of each exemplar: its row number, until [`Self::owned`] renumbers it.
     owners: Vec<u32>,
 }
 
-/// The outcome for a row.
+/// The result of the vote on a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Vote {
-    /// The label with most votes, the lowest of equals.
+    /// The label with the most votes; the lowest one in case of ties.
     pub label: u32,
-    /// Its share of the votes, 0 … 1.
+    /// The label's share of the votes, 0 … 1.
     pub confidence: f32,
     /// The distance to the nearest exemplar with the label.
     pub distance: f32,
 }
 
 impl KnnClassifier {
-    /// Takes the rows with a label (below `classes`) as exemplars, of which the nearest `neighbours` (at
-    /// least one) vote. Above `most_exemplars` a sample is drawn by the seed, in which every label has its
-    /// share and at least one row.
+    /// Takes the rows with a label (below `classes`) as exemplars, of which the nearest `neighbours` (at least one)
+    /// vote. If there are more than `most_exemplars`, a sample is drawn by the seed, in which each label has its share
+    /// and at least one row.
     ///
     /// # Errors
-    /// [`EngineError::Shape`] without one entry for each row or with a label too high,
-    /// [`EngineError::NothingToTrainOn`] without a labelled row.
+    /// [`EngineError::Shape`] if there is not one entry for each row or a label is too high,
+    /// [`EngineError::NothingToTrainOn`] if no row has a label.
     pub fn new(
         points: &Matrix,
         labels: &[Option<u32>],
@@ -87,13 +86,13 @@ impl KnnClassifier {
         Ok(Self { exemplars, labels, classes, neighbours: neighbours.max(1), owners: chosen })
     }
 
-    /// The same with other numbers for whose exemplars are.
+    /// Renumbers the owners of exemplars.
     pub fn owned(mut self, number: impl Fn(u32) -> u32) -> Self {
         self.owners.iter_mut().for_each(|owner| *owner = number(*owner));
         self
     }
 
-    /// The same without the exemplars of somebody; none where no exemplar is left.
+    /// Returns a copy without the exemplars of an owner; `None` if no exemplar is left.
     pub fn without(&self, owner: u32) -> Option<Self> {
         let kept: Vec<u32> = (0..self.owners.len() as u32)
             .filter(|&exemplar| self.owners[exemplar as usize] != owner)
@@ -107,10 +106,10 @@ impl KnnClassifier {
         })
     }
 
-    /// The vote on every row.
+    /// Votes on each row.
     ///
     /// # Errors
-    /// [`EngineError::Shape`] where rows are not as long as the exemplars, [`EngineError::Cancelled`].
+    /// [`EngineError::Shape`] if rows are not as long as the exemplars, [`EngineError::Cancelled`].
     pub fn classify(&self, points: &Matrix, observer: &dyn Observer) -> Result<Vec<Vote>> {
         let (columns, exemplars) = (self.exemplars.columns(), self.exemplars.rows());
         if points.rows() > 0 && points.columns() != columns {
@@ -135,7 +134,7 @@ impl KnnClassifier {
         Ok(votes)
     }
 
-    /// The vote on one row, on the calling thread: 4·m·d bytes are read, which is what it costs.
+    /// Votes on one row, on the calling thread. The cost is that of reading 4·m·d bytes.
     pub fn classify_row(&self, row: &[f32]) -> Vote {
         self.vote(row, 0..self.labels.len())
     }
@@ -149,7 +148,7 @@ impl KnnClassifier {
             .zip(products.chunks_exact_mut(exemplars))
             .map(|(row, nearness)| {
                 observer.check()?;
-                // ‖x − e‖² = ‖x‖² + ‖e‖² − 2 x·e orders the exemplars as ‖e‖² − 2 x·e does.
+                // ‖x − e‖² = ‖x‖² + ‖e‖² − 2 x·e orders the exemplars like ‖e‖² − 2 x·e.
                 nearness.iter_mut().zip(norms).for_each(|(n, norm)| *n = 2.0 * *n - norm * norm);
                 let mut nearest = TopN::new(self.neighbours);
                 nearest.push_row(nearness, |exemplar| exemplar as u32);
@@ -162,7 +161,7 @@ impl KnnClassifier {
             .collect()
     }
 
-    /// The vote of the nearest of some exemplars; of equally far ones the first vote.
+    /// Returns the vote of the nearest of the given exemplars. If some are equally far, the first ones vote.
     fn vote(&self, row: &[f32], exemplars: impl Iterator<Item = usize>) -> Vote {
         let looked_at = |exemplar| (distance(row, self.exemplars.row(exemplar)), exemplar);
         let mut found: Vec<(f64, usize)> = pulp::Arch::new().dispatch(|| exemplars.map(looked_at).collect());
@@ -190,10 +189,10 @@ impl KnnClassifier {
     }
 }
 
-/// How far the nearness of two exemplars may be from their order by [`distance`], all sides together, for
-/// a row and exemplars up to the given lengths. A sum of d products is off by d half bits of ‖x‖·‖e‖ and
-/// the norms by a few; distances are off by d half bits of an `f64`. Infinite where a product overflows,
-/// so that nobody is passed over.
+/// Returns by how much the nearness of two exemplars may contradict their order by [`distance`], in total, for a row
+/// and exemplars up to the given lengths. A sum of d products is off by d half bits of ‖x‖·‖e‖ and the norms by a few;
+/// distances are off by d half bits of an `f64`. The result is infinite if a product overflows, so that no exemplar is
+/// skipped.
 fn slack(columns: usize, row: f32, longest: f32) -> f32 {
     let operations = (columns + 8) as f32;
     let (product, square) = (longest * (2.0 * row + longest), (row + longest) * (row + longest));
@@ -204,7 +203,7 @@ fn too_high(label: u32, classes: usize) -> EngineError {
     EngineError::Shape { what: "number of labels", expected: classes, found: label as usize + 1 }
 }
 
-/// Exemplars as they are read, before anybody looked at their shape.
+/// Exemplars as they are read, before their shape is checked.
 #[derive(Deserialize)]
 struct Unchecked {
     exemplars: Matrix,
@@ -244,7 +243,7 @@ mod tests {
         Matrix::from_data(columns, data).unwrap()
     }
 
-    /// By sorting all distances, in plain `f64`.
+    /// The vote found by sorting all distances, in plain `f64`.
     fn plain(
         points: &Matrix,
         exemplars: &Matrix,
@@ -274,7 +273,8 @@ mod tests {
     }
 
     proptest! {
-        /// On a grid, where many are equally far, and far from the origin, where products in `f32` cancel.
+        /// The rows include grids, on which many exemplars are equally far, and rows far from the origin, for which
+        /// products in `f32` cancel.
         #[test]
         fn votes_are_exactly_those_of_sorting_all_distances(
             exemplars in 1usize..300,
@@ -314,7 +314,7 @@ mod tests {
                     for (label, &size) in sizes.iter().enumerate() {
                         let kept = model.labels.iter().filter(|&&l| l as usize == label).count();
                         let due = model.labels.len() as f64 * size as f64 / total as f64;
-                        // Off by rounding, and by what those with one row have beyond their share.
+                        // The count is off by rounding, and by the single rows of labels whose share is below one.
                         prop_assert!((kept > 0) == (size > 0) && kept <= size && kept as f64 <= due + 2.0);
                     }
                 }
@@ -327,10 +327,10 @@ mod tests {
         let known = Matrix::from_data(1, vec![0.0, 3.0, 3.5, 4.0]).unwrap();
         let labels = [Some(2), Some(1), Some(1), Some(1)];
         let model = KnnClassifier::new(&known, &labels, 3, 4, 9, 1).unwrap();
-        // Distances 1, 2, 2.5 and 3: votes 1 for label 2 against 1/2 + 1/4 + 0.
+        // The distances are 1, 2, 2.5 and 3: label 2 has 1 vote, against 1/2 + 1/4 + 0.
         let expected = Vote { label: 2, confidence: 1.0 / 1.75, distance: 1.0 };
         assert_eq!(model.classify_row(&[1.0]), expected);
-        // Two exemplars equally far: one vote each.
+        // Two exemplars are equally far and have one vote each.
         let model = KnnClassifier::new(&known, &labels, 3, 2, 9, 1).unwrap();
         assert_eq!(model.classify_row(&[1.5]), Vote { label: 1, confidence: 0.5, distance: 1.5 });
     }

@@ -1,7 +1,7 @@
 //! k nearest neighbours: segments from examples.
 //!
-//! - `classifier`: labelled rows that vote
-//! - `stratified_sample`: which of them are kept
+//! - `classifier`: labelled rows vote on the segment of others
+//! - `stratified_sample`: selects the labelled rows that are kept
 
 mod classifier;
 mod stratified_sample;

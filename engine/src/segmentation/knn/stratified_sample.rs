@@ -1,12 +1,13 @@
-//! A sample of labelled rows in which every label has its share.
+//! Draws a sample of labelled rows in which each label has its share.
 
 use crate::seed;
 
-/// Rows of every label in proportion, about `most` in all but at least one of each label, ascending.
+/// Draws rows of each label in proportion, about `most` in total but at least one of each label. Returns them
+/// ascending.
 pub(super) fn stratified(of_label: &[Vec<u32>], most: usize, seed: u64) -> Vec<u32> {
     let total: usize = of_label.iter().map(Vec::len).sum();
     let present = of_label.iter().filter(|rows| !rows.is_empty()).count();
-    // One for each label, and of what is left the part that keeps the running total in proportion.
+    // Each label gets one row, and of the remaining rows the share that keeps the running total in proportion.
     let (rest, places) = ((total - present) as u128, most.clamp(present, total.max(present)) - present);
     let due = |rows: usize| (rows as u128 * places as u128).checked_div(rest).unwrap_or(0) as usize;
     let mut random = seed::random(seed, "exemplars");

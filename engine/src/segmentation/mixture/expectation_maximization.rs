@@ -1,9 +1,11 @@
-//! Expectation-maximization (Dempster, Laird & Rubin 1977) from the clusters of k-means. A component has a
-//! full covariance where there are rows enough to know it, else a diagonal one (`LEAST_ROWS_PER_COLUMN`,
-//! `MOST_FULL_COLUMNS`). An expectation costs 2·n·c·d² flops with full covariances, as products of blocks
-//! of rows with the inverse Cholesky factor of each component, and 3·n·c·d with diagonal ones. Memory is
-//! 20 bytes for each row and component that has a responsibility above `LEAST_RESPONSIBILITY`, of which a
-//! row has one or two. Sums are taken in the order of rows, so the bytes do not depend on threads.
+//! Fits a mixture by expectation-maximization (Dempster, Laird & Rubin 1977), starting from the clusters of k-means.
+//!
+//! A component has a full covariance if there are enough rows to estimate it, otherwise a diagonal one
+//! (`LEAST_ROWS_PER_COLUMN`, `MOST_FULL_COLUMNS`). An expectation step costs 2·n·c·d² flops with full covariances, as
+//! products of blocks of rows with the inverse Cholesky factor of each component, and 3·n·c·d with diagonal ones.
+//! Memory is 20 bytes for each pair of a row and a component with a responsibility above `LEAST_RESPONSIBILITY`, of
+//! which a row has one or two. Sums are taken in the order of rows, so the result does not depend on the number of
+//! threads.
 
 use super::gaussian_mixture::{BLOCK_ROWS, Mixture};
 use super::maximization::{Estimate, Members, diagonal, mean_and_variance};
@@ -14,36 +16,37 @@ use rayon::prelude::*;
 
 /// The name of the phase in progress reports.
 pub const PHASE: &str = "mixture";
-/// Iterations at most, as in scikit-learn.
+/// The largest number of iterations, as in scikit-learn.
 const ITERATIONS: usize = 100;
-/// Iteration stops once the mean log-likelihood of a row gains less, as in scikit-learn.
+/// Iteration stops if the mean log-likelihood of a row increases by less than this, as in scikit-learn.
 const TOLERANCE: f64 = 1e-3;
-/// Rows of a component for each column, on average, from which its covariance is full. The eigenvalues of a
-/// covariance of m rows spread by the factor (1 ± √(d/m))² (Marchenko & Pastur 1967): at ten, 0.5 to 1.7.
-/// Measured on rows left out (Gowalla's user factors, 8, 16 and 32 columns, 8 components): full is better
-/// from ten on at each, worse at two at each, and at five it depends.
+/// The mean number of rows of a component, per column, from which its covariance is full. The eigenvalues of a
+/// covariance of m rows spread by the factor (1 ± √(d/m))² (Marchenko & Pastur 1967): 0.5 to 1.7 at ten rows per
+/// column. Measured on held-out rows (Gowalla's user factors, 8, 16 and 32 columns, 8 components), full covariances are
+/// better from ten rows per column on, worse at two, and at five it depends on the number of columns.
 const LEAST_ROWS_PER_COLUMN: usize = 10;
-/// Columns up to which a covariance is full: an expectation costs d times what a diagonal one does.
+/// The largest number of columns of a full covariance, with which an expectation costs d times as much as with a
+/// diagonal one.
 const MOST_FULL_COLUMNS: usize = 32;
-/// Added to the variance of every column as a share of it over all rows: scikit-learn's 1e-6, which it adds
-/// to whatever the data's scale is. No component is narrower than a thousandth of the data.
+/// Added to the variance of each column, as a share of its variance over all rows: scikit-learn's 1e-6, which is not
+/// scaled to the data there. No component is narrower than a thousandth of the data.
 const REGULARIZATION: f64 = 1e-6;
-/// Half of the last bit of an `f32` beside one: smaller responsibilities would not change a sum.
+/// Half of the last bit of an `f32` next to 1: smaller responsibilities would not change a sum.
 const LEAST_RESPONSIBILITY: f64 = 1.0 / (1u32 << 24) as f64;
-/// Fewest rows' worth of responsibility from which a component learns; with less it keeps its parameters.
+/// The smallest sum of responsibilities from which a component is updated; below it, the component keeps its
+/// parameters.
 const LEAST_ROWS: f64 = 1.0;
 
-/// What a block of rows adds to the log-likelihood, and (component, row, responsibility) where there is one.
+/// The log-likelihood of a block of rows, and (component, row, responsibility) for each responsibility that counts.
 type BlockShares = (f64, Vec<(u32, u32, f32)>);
 
 impl Mixture {
-    /// Fits `count` components to the rows of `points`, starting from a cluster of every row, below
-    /// `count`. A component without rows has weight 0.
+    /// Fits `count` components to the rows of `points`. `start` is the initial cluster of each row, below `count`. A
+    /// component without rows has weight 0.
     ///
     /// # Errors
-    /// [`EngineError::Shape`] without one cluster below `count` for each row,
-    /// [`EngineError::NothingToTrainOn`] without rows, [`EngineError::NotFinite`],
-    /// [`EngineError::Cancelled`].
+    /// [`EngineError::Shape`] if `start` does not have one cluster below `count` for each row,
+    /// [`EngineError::NothingToTrainOn`] if there are no rows, [`EngineError::NotFinite`], [`EngineError::Cancelled`].
     pub fn fit(points: &Matrix, start: &[u32], count: usize, observer: &dyn Observer) -> Result<Self> {
         let (rows, columns) = (points.rows(), points.columns());
         if rows == 0 {
@@ -63,7 +66,7 @@ impl Mixture {
         if mean.iter().any(|x| !x.is_finite()) {
             return Err(EngineError::NotFinite { what: "the rows of a mixture" });
         }
-        // A column without variance tells nothing: any width will do.
+        // A column without variance carries no information, so any width will do.
         let varies = |&variance: &f64| if variance > f64::from(f32::MIN_POSITIVE) { variance } else { 1.0 };
         let variance: Vec<f64> = variance.iter().map(varies).collect();
         let least: Vec<f64> = variance.iter().map(|variance| variance * REGULARIZATION).collect();
@@ -96,7 +99,7 @@ impl Mixture {
         Ok(mixture)
     }
 
-    /// The mean log-likelihood, and the members of every component.
+    /// Returns the mean log-likelihood and the members of each component.
     fn expect(&self, points: &Matrix, observer: &dyn Observer) -> Result<(f64, Vec<Members>)> {
         let count = self.weights.len();
         let blocks: Vec<BlockShares> = points
@@ -126,7 +129,7 @@ impl Mixture {
         Ok((total / points.rows() as f64, members))
     }
 
-    /// The parameters that fit the members best.
+    /// Updates the parameters to those that fit the members best.
     fn maximize(
         &mut self,
         points: &Matrix,

@@ -1,6 +1,6 @@
-//! A Gaussian mixture: segments that may be long or flat, and how likely a user belongs to each.
+//! A Gaussian mixture: segments that may be elongated or flat, and the probability of each segment for a user.
 //!
-//! Fitted by [`super::expectation_maximization`].
+//! The mixture is fitted by [`super::expectation_maximization`].
 
 use crate::error::{EngineError, Result};
 use crate::linalg::product::scores;
@@ -10,24 +10,24 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Rows of a task: with 32 columns a block and its two forms take 96 kB.
+/// The number of rows of a task: with 32 columns a block and its two transforms take 96 kB.
 pub(super) const BLOCK_ROWS: usize = 256;
 /// A mixture of Gaussian components.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Mixture {
-    /// The share of each component, adding up to 1.
+    /// The weight of each component; weights sum to 1.
     pub(super) weights: Vec<f64>,
-    /// The mean of every component, components × d.
+    /// components × d: the mean of each component.
     pub(super) means: Matrix,
-    /// W with ‖W (x − mean)‖² the squared Mahalanobis distance, for each component: the d × d inverse of the
-    /// covariance's Cholesky factor, or its diagonal.
+    /// The matrix W of each component, for which ‖W (x − mean)‖² is the squared Mahalanobis distance: the d × d inverse
+    /// of the covariance's Cholesky factor, or its diagonal.
     pub(super) whitening: Vec<f32>,
     /// ln det W of each component.
     pub(super) log_determinants: Vec<f64>,
-    /// Mean log-likelihood of a row of the training data.
+    /// The mean log-likelihood of a row of the training data.
     pub log_likelihood: f64,
-    /// How many iterations the fit took.
+    /// The number of iterations of the fit.
     pub iterations: usize,
 }
 
@@ -49,8 +49,8 @@ impl WithSimd for Squares<'_> {
 }
 
 impl Mixture {
-    /// The responsibility of every component for every row, n × components; rows add up to 1, or are zero
-    /// where there are not as many columns as in training.
+    /// Returns the responsibility of each component for each row, n × components. Rows sum to 1, but are zero if the
+    /// number of columns differs from training.
     pub fn probabilities(&self, points: &Matrix) -> Matrix {
         let (columns, count) = (points.columns(), self.weights.len());
         let mut probabilities = Matrix::zeros(points.rows(), count);
@@ -67,8 +67,8 @@ impl Mixture {
         probabilities
     }
 
-    /// The responsibility of every component for one row, on the calling thread; zero where the row is not
-    /// as long as those of the training.
+    /// Returns the responsibility of each component for one row, on the calling thread; zeros if the row's length
+    /// differs from training.
     pub fn probabilities_of(&self, row: &[f32]) -> Vec<f32> {
         let mut probabilities = vec![0.0; self.weights.len()];
         if row.len() != self.means.columns() {
@@ -78,17 +78,17 @@ impl Mixture {
         probabilities
     }
 
-    /// The mean of every component, components × d.
+    /// components × d: the mean of each component.
     pub fn means(&self) -> &Matrix {
         &self.means
     }
 
-    /// The share of each component, adding up to 1; 0 for one that has lost its rows.
+    /// The weight of each component; weights sum to 1. A component that has lost its rows has weight 0.
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
 
-    /// ln(weight · density) of every component at every row of a block, rows × components.
+    /// Returns ln(weight · density) of each component at each row of a block, rows × components.
     fn log_densities(&self, rows: &[f32]) -> Vec<f64> {
         let (columns, count) = (self.means.columns(), self.weights.len());
         let mut densities = vec![0.0; rows.len() / columns.max(1) * count];
@@ -111,7 +111,7 @@ impl Mixture {
             let constant = self.weights[component].ln() + self.log_determinants[component]
                 - 0.5 * columns as f64 * std::f64::consts::TAU.ln();
             for (densities, square) in densities.chunks_exact_mut(count).zip(&squares) {
-                // A row too far for an `f32` is equally far from everything.
+                // A row whose distance overflows an `f32` is equally far from all components.
                 let square = if square.is_finite() { *square } else { f32::MAX };
                 densities[component] = constant - 0.5 * f64::from(square);
             }
@@ -119,8 +119,8 @@ impl Mixture {
         densities
     }
 
-    /// Calls `take(row · components + component, responsibility)` for a block of rows, and returns the sum
-    /// of their log-likelihoods.
+    /// Calls `take(row · components + component, responsibility)` for a block of rows, and returns the sum of their
+    /// log-likelihoods.
     pub(super) fn responsibilities(&self, rows: &[f32], mut take: impl FnMut(usize, f64)) -> f64 {
         let mut total = 0.0;
         let count = self.weights.len();
@@ -137,7 +137,7 @@ impl Mixture {
     }
 }
 
-/// A mixture as it is read, before anybody looked at its shape.
+/// A mixture as it is read, before its shape is checked.
 #[derive(Deserialize)]
 struct Unchecked {
     weights: Vec<f64>,

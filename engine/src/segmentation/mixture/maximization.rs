@@ -1,6 +1,5 @@
-//! What a component of a mixture learns from its rows: the maximization of EM. n·d² multiply-adds in `f64`
-//! for a full covariance, a small part of the expectation that went before, where every component looks at
-//! every row.
+//! The maximization step of EM: the parameters of a component from its rows. It takes n·d² multiply-adds in `f64` for a
+//! full covariance, a small part of the expectation step, which compares every component with every row.
 
 use super::gaussian_mixture::BLOCK_ROWS;
 use crate::error::Result;
@@ -10,10 +9,10 @@ use crate::observer::Observer;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
-/// Rows of a component and how much each of them belongs to it, in the order of rows.
+/// The rows of a component and the responsibility of the component for each, in the order of rows.
 pub(super) type Members = Vec<(u32, f32)>;
 
-/// What a component learns from its members.
+/// The parameters of a component.
 pub(super) struct Estimate {
     pub(super) mean: Vec<f32>,
     pub(super) whitening: Vec<f32>,
@@ -21,7 +20,8 @@ pub(super) struct Estimate {
 }
 
 impl Estimate {
-    /// From members whose shares add up to `total`; `least` is added to the variance of each column.
+    /// Estimates the parameters from members whose responsibilities sum to `total`. `least` is added to the variance of
+    /// each column.
     pub(super) fn new(
         points: &Matrix,
         members: &Members,
@@ -38,7 +38,7 @@ impl Estimate {
         Ok(Self::of_covariance(mean, &spread, least, full))
     }
 
-    /// From a mean and a spread, which is a covariance or its diagonal.
+    /// Computes the parameters from a mean and a covariance, or the diagonal of one.
     pub(super) fn of_covariance(mean: Vec<f32>, spread: &[f64], least: &[f64], full: bool) -> Self {
         let n = mean.len();
         let (whitening, step) = if full {
@@ -51,7 +51,7 @@ impl Estimate {
     }
 }
 
-/// A diagonal as it is, or as a matrix.
+/// Returns the values of a diagonal, or the full matrix with that diagonal.
 pub(super) fn diagonal(values: &[f64], full: bool) -> Vec<f64> {
     if !full {
         return values.to_vec();
@@ -60,7 +60,7 @@ pub(super) fn diagonal(values: &[f64], full: bool) -> Vec<f64> {
     (0..n * n).map(|at| if at / n == at % n { values[at % n] } else { 0.0 }).collect()
 }
 
-/// The weighted mean and variance of every column; `total` is the sum of the weights.
+/// Returns the weighted mean and variance of each column; `total` is the sum of the weights.
 pub(super) fn mean_and_variance(
     points: &Matrix,
     members: &Members,
@@ -89,7 +89,7 @@ pub(super) fn mean_and_variance(
     Ok((mean, variance))
 }
 
-/// The weighted covariance around `mean`, both triangles.
+/// Returns the weighted covariance around `mean`, with both triangles.
 fn covariance(
     points: &Matrix,
     members: &Members,

@@ -1,7 +1,7 @@
-//! A Gaussian mixture: segments that may be long or flat, and how likely a user belongs to each.
+//! A Gaussian mixture: segments that may be elongated or flat, and the probability of each segment for a user.
 //!
-//! - `gaussian_mixture`: the mixture, and how likely rows belong to its components
-//! - `expectation_maximization`: how it is fitted, with the `maximization` of a component
+//! - `gaussian_mixture`: the mixture, and the probabilities of its components for rows
+//! - `expectation_maximization`: fits the mixture, with the `maximization` of a component
 
 mod expectation_maximization;
 mod gaussian_mixture;

@@ -1,4 +1,4 @@
-//! Mixtures beside plain loops, of planted groups and of degenerate rows.
+//! Compares mixtures with plain loops, on planted groups and on degenerate rows.
 
 use super::*;
 use crate::error::EngineError;
@@ -10,8 +10,8 @@ use crate::segmentation::quality::adjusted_rand;
 use rand::Rng;
 use rand_distr::StandardNormal;
 
-/// Rows around `groups` centres, each group stretched along its own axis, and the group of every row;
-/// every tenth row is noise over the whole space, and half of the dimensions are.
+/// Rows around `groups` centres, each group stretched along its own axis, and the group of each row. Every tenth row is
+/// noise over the whole space, and half of the dimensions are noise.
 fn planted(rows: usize, columns: usize, groups: usize, seed: u64) -> (Matrix, Vec<u32>) {
     let mut random = random(seed, "planted");
     let mut normal = || random.sample::<f32, _>(StandardNormal);
@@ -32,7 +32,7 @@ fn planted(rows: usize, columns: usize, groups: usize, seed: u64) -> (Matrix, Ve
     (points, of_row)
 }
 
-/// Labels with a share of them drawn anew.
+/// Labels of which a share is redrawn at random.
 fn shuffled(labels: &[u32], count: u32, share: f64) -> Vec<u32> {
     let mut random = random(9, "shuffled");
     labels.iter().map(|&l| if random.gen_bool(share) { random.gen_range(0..count) } else { l }).collect()
@@ -45,7 +45,7 @@ fn likeliest(probabilities: &Matrix) -> Vec<u32> {
 
 #[test]
 fn planted_groups_are_recovered_from_noise_and_shuffled_labels() {
-    // Full covariances at 12 columns, diagonal ones at 40.
+    // Covariances are full with 12 columns and diagonal with 40.
     for (rows, columns) in [(6000, 12), (6000, 40), (300, 12)] {
         let (points, truth) = planted(rows, columns, 3, 5);
         let start = shuffled(&truth, 3, 0.4);
@@ -58,7 +58,7 @@ fn planted_groups_are_recovered_from_noise_and_shuffled_labels() {
     }
 }
 
-/// The same in plain loops and `f64`: mean log-likelihood and responsibilities.
+/// The same algorithm in plain loops and `f64`: returns the mean log-likelihood and the responsibilities.
 fn plain(points: &Matrix, start: &[u32], count: usize, iterations: usize) -> (f64, Vec<Vec<f64>>) {
     let (n, d) = (points.rows(), points.columns());
     let x = |row: usize, column: usize| f64::from(points.row(row)[column]);
@@ -168,7 +168,7 @@ fn a_component_without_rows_has_no_weight_and_everything_stays_finite() {
 
 #[test]
 fn components_are_no_narrower_than_a_thousandth_of_the_data() {
-    // Two places at distance one: the variance of all rows is 1/4, that of each component nothing.
+    // Two places at distance one: the variance of all rows is 1/4, that of each component 0.
     for rows in [4, 40] {
         let points = Matrix::from_data(1, [0.0, 1.0].repeat(rows / 2)).unwrap();
         let start: Vec<u32> = (0..rows as u32).map(|row| row % 2).collect();

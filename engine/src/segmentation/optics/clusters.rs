@@ -1,4 +1,4 @@
-//! Clusters by OPTICS, and who belongs to them of the rows that were not ordered.
+//! Finds clusters by OPTICS, and assigns the rows that were not ordered to them.
 
 use super::distinct_rows::DistinctRows;
 use super::excess_of_mass::extract;
@@ -12,45 +12,45 @@ use crate::segmentation::centered_rows::{CenteredRows, check_finite};
 use crate::segmentation::density::by_size;
 use crate::segmentation::kmeans::{Geometry, nearest};
 
-/// Rows that are ordered at most: a square of their time is taken. 2,000 of 8 columns take .21 seconds of a processor, of
-/// 64 columns .38 and of 128 columns .56; 3,000 take .51, .93 and 1.3.
+/// The largest number of rows that are ordered, which takes quadratic time: 2,000 rows of 8 columns take .21 seconds of
+/// CPU time, of 64 columns .38 and of 128 columns .56; 3,000 take .51, .93 and 1.3.
 const ORDERED_ROWS: usize = 2_000;
-/// A cluster has a fiftieth of the rows at least. Smaller ones are found everywhere: of 1,000 even rows in the plane,
-/// which are one cluster, 27 with 10 rows or more are found, and still 27 with a hundredth; of six planted groups of 700
-/// rows, 18 and 7 instead of 6.
+/// A cluster has at least a fiftieth of the rows, because smaller ones are found everywhere. In 1,000 uniform rows in
+/// the plane, which are one cluster, 27 clusters are found with a minimum of 10 rows, and still 27 with a hundredth of
+/// the rows; in six planted groups of 700 rows, 18 and 7 are found instead of 6.
 const LEAST_SHARE: usize = 50;
-/// Rows between two questions whether to stop: with 64 columns and 2,000 ordered rows half a billion flops.
+/// The number of rows between two checks for cancellation: half a billion flops with 64 columns and 2,000 ordered rows.
 const BLOCK_ROWS: usize = 2_048;
 /// The name of the phase in progress reports and in the training log.
 pub const PHASE: &str = "optics";
 
-/// What counts as dense.
+/// The parameters that define density.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OpticsSettings {
-    /// A core row has this many rows near it, itself included; at least 2.
+    /// The number of rows, itself included, that make a row a core row; at least 2.
     pub neighbours: usize,
-    /// How far these may be, a distance; auto sets no bound.
+    /// The largest distance to these rows; if it is automatic, there is no bound.
     pub radius: AutoOr<f64>,
 }
 
-/// Rows in clusters, and the plot in which these are valleys.
+/// The result of OPTICS: clusters, and the plot in which they are valleys.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpticsClusters {
-    /// The cluster of every row, from 0 in the order of size and then of their first rows; `None` for noise.
+    /// The cluster of each row, from 0 by decreasing size and then by first row; `None` for noise.
     pub of_row: Vec<Option<u32>>,
     /// The number of clusters, without noise.
     pub count: usize,
-    /// The rows that were ordered, in their order.
+    /// The ordered rows, in their order.
     pub plot: Vec<Reached>,
 }
 
-/// Finds clusters of any densities by Euclidean distance. Where only a sample is ordered, a given radius keeps its
-/// meaning: the neighbours of a core row are as many fewer as the sample is smaller, at least two. Another row belongs
-/// to the cluster of the nearest ordered row, where it is as near as the neighbours of that are.
+/// Finds clusters of any densities by Euclidean distance. If only a sample is ordered, a given radius keeps its
+/// meaning: `neighbours` is scaled down by the size of the sample, to at least two. Each other row joins the cluster of
+/// the nearest ordered row if it is as near to it as that row's neighbours are.
 ///
 /// # Errors
-/// [`crate::EngineError::NotFinite`] where a value is infinite or not a number,
-/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
+/// [`crate::EngineError::NotFinite`] if a value is infinite or NaN, [`crate::EngineError::Cancelled`],
+/// [`crate::EngineError::NoMemory`].
 pub fn optics(
     points: &Matrix,
     settings: &OpticsSettings,
@@ -132,7 +132,7 @@ mod tests {
 
     const AUTO: OpticsSettings = OpticsSettings { neighbours: 10, radius: AutoOr::Auto };
 
-    /// Two close groups that are near each other, a loose one, and noise, whose group is the last.
+    /// Two dense groups that are near each other, a sparse one, and noise, which is the last group.
     fn planted(rows: usize) -> (Matrix, Vec<u32>) {
         let mut random = random(5, "planted");
         let groups = [([0.0, 0.0], 0.2), ([0.8, 0.0], 0.2), ([9.0, 0.0], 4.0f32)];
@@ -195,7 +195,7 @@ mod tests {
                 };
                 match reached.reachability {
                     None => assert_eq!(from(&plot[..place]), f64::INFINITY, "{place}"),
-                    // The row with which linfa begins may stand a little behind the first that it reaches.
+                    // linfa may start from a row slightly behind the first one that it reaches.
                     Some(bar) => assert!(bar <= from(&plot[..place]) && bar >= from(&plot), "{place}: {bar}"),
                 }
             }

@@ -1,8 +1,9 @@
-//! The rows that are ordered: all of them, or as many as there is time for.
+//! Selects the rows to order: all of them, or as many as there is time for.
 //!
-//! Of equal rows no more than `copies` are ordered. With as many as make a core row that changes no distance: the core
-//! distance of a row is that to a neighbour whose number counts each place `copies` times at most, and further copies
-//! are reached at distance 0, as the last ones are. So a million users of twelve kinds are twelve times `copies` rows.
+//! Of equal rows at most `copies` are ordered. If these are as many as make a core row, no distance changes: the core
+//! distance of a row is the distance to a neighbour whose rank counts each point at most `copies` times, and further
+//! copies would be reached at distance 0 like the last ones. A million users of twelve kinds therefore become twelve
+//! times `copies` rows.
 
 use crate::error::Result;
 use crate::matrix::Matrix;
@@ -12,24 +13,24 @@ use crate::seed;
 use hashbrown::HashMap;
 use rand::seq::index;
 
-/// Rows between two questions whether to stop.
+/// The number of rows between two checks for cancellation.
 const BLOCK_ROWS: usize = 1_024;
 
-/// Rows that stand for all that were drawn.
+/// The ordered rows, which stand for all rows that were drawn.
 #[derive(Debug, PartialEq)]
 pub(super) struct DistinctRows {
-    /// Their numbers, ascending.
+    /// The numbers of the ordered rows, ascending.
     pub ordered: Vec<u32>,
-    /// How many rows each of them stands for, itself included.
+    /// The number of rows that each ordered row stands for, itself included.
     pub stands_for: Vec<usize>,
-    /// Of every row that was drawn the place in `ordered` of the first one that equals it.
+    /// For each row that was drawn, the place in `ordered` of the first row equal to it.
     pub first_equal: Vec<Option<u32>>,
-    /// How many rows were drawn.
+    /// The number of rows that were drawn.
     pub drawn: usize,
 }
 
 impl DistinctRows {
-    /// Draws rows until all are drawn or `most` are to be ordered; of finite values.
+    /// Draws rows of finite values until all are drawn or `most` have been selected.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
@@ -47,7 +48,7 @@ impl DistinctRows {
             index::sample(&mut seed::random(seed, "optics sample"), count, count).into_vec()
         };
         let mut numbers: HashMap<Vec<u32>, usize> = HashMap::new();
-        // Of each distinct row those that are ordered, and how many were drawn.
+        // For each distinct row, the numbers of those that are ordered, and how many were drawn.
         let mut equal: Vec<(Vec<u32>, usize)> = Vec::new();
         let mut distinct_of_row: Vec<Option<usize>> = filled(None, count)?;
         let (mut ordered, mut drawn, mut key) = (Vec::new(), 0, Vec::new());
@@ -56,7 +57,7 @@ impl DistinctRows {
                 observer.check()?;
             }
             key.clear();
-            // Adding zero makes -0 the same as 0.
+            // Adding zero turns −0 into 0.
             key.extend(points.row(row).iter().map(|value| (value + 0.0).to_bits()));
             let known = numbers.get(key.as_slice()).copied();
             let number = known.unwrap_or(equal.len());
@@ -108,7 +109,7 @@ mod tests {
             first_equal: [0, 1, 0, 1, 0, 0, 4].map(Some).into(),
             drawn: 7,
         };
-        // Which of the equal rows stand for the others depends on the draw.
+        // The draw decides which of the equal rows stand for the others.
         assert_eq!((found.ordered.len(), found.stands_for.iter().sum::<usize>(), found.drawn), (5, 7, 7));
         assert_eq!(DistinctRows::draw(&points, 2, 7, 1, &Silent).unwrap(), expected);
     }

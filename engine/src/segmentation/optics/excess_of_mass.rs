@@ -1,25 +1,28 @@
-//! Which valleys of a reachability plot are clusters: those with the greatest excess of mass (Campello, Moulavi & Sander
-//! 2013, "Density-based clustering based on hierarchical density estimates").
+//! Selects the valleys of a reachability plot that are clusters: those with the greatest excess of mass (Campello,
+//! Moulavi & Sander 2013, "Density-based clustering based on hierarchical density estimates").
 //!
-//! A plot is a tree (Sander et al. 2003): its highest bar divides the rows before it from those behind, and so on in
-//! both. Where one of the two sides has fewer than `least` rows, these fall out and the cluster goes on as the other
-//! side; where both have as many, it ends and two begin. With density as 1 / reachability, the stability of a cluster
-//! is what its rows' densities, up to where it ends, are above that where it began. Of a cluster and the clusters within
-//! it those are taken that are more stable together.
+//! A plot is a tree (Sander et al. 2003): its highest bar divides the rows before it from those behind it, and so on in
+//! both parts. If one part has fewer than `least` rows, these drop out and the cluster continues as the other part; if
+//! both have at least `least`, the cluster ends and two new ones begin. Density is 1 / reachability. The stability of a
+//! cluster is the sum over its rows of the density at which they leave it (at most that at which it ends), minus the
+//! density at which it began. A cluster is selected, or the clusters within it are, whichever has the greater total
+//! stability.
 //!
-//! The paper's tree begins at density 0, so that all rows as one cluster win too easily and are forbidden. Here it begins
-//! at the highest bar of the plot, or at the radius where that takes the plot apart: what is one cluster is found as one.
+//! The paper's tree begins at density 0, so that the cluster of all rows would win too easily and is forbidden. Here
+//! the tree begins at the highest bar of the plot, or at the radius if that splits the plot, so that a single cluster
+//! can be found.
 //!
-//! The paper of OPTICS itself takes valleys whose sides are ξ-steep. With 10 neighbours the plot of one blob in the plane
-//! has many of those: of four sets of 800 to 1,500 rows in two to six planted groups, the leaves that scikit-learn 1.9
-//! finds with ξ = .05 agree with what was planted by an adjusted Rand index of .04, .01, −.01 and .02, and where they must
-//! have a fiftieth of the rows by .03, .01, .34 and .36; these clusters by 1, .99, .96 and .84, as those of its HDBSCAN do
-//! (1, .98, .95 and .85). Of six groups in 8 columns both find what was planted (.99), of twelve in 16 columns ξ .65 and
-//! these .89.
+//! The paper of OPTICS itself takes valleys whose sides are ξ-steep. With 10 neighbours the plot of a single blob in
+//! the plane has many of those. On four sets of 800 to 1,500 rows in two to six planted groups, the leaves that
+//! scikit-learn 1.9 finds with ξ = .05 agree with the planted groups by an adjusted Rand index of .04, .01, −.01 and
+//! .02, and if clusters must have a fiftieth of the rows, of .03, .01, .34 and .36. The clusters found here reach 1,
+//! .99, .96 and .84, and those of its HDBSCAN 1, .98, .95 and .85. On six groups in 8 columns both methods find the
+//! planted groups (.99); on twelve in 16 columns ξ reaches .65 and this method .89.
 
 use std::ops::Range;
 
-/// The cluster of every row of a plot, from 0; none for noise. `rows` says how many rows each of the plot stands for.
+/// Returns the cluster of each row of a plot, from 0; `None` for noise. `rows` is the number of rows that each row of
+/// the plot stands for.
 pub(super) fn extract(
     reachability: &[Option<f64>],
     rows: &[usize],
@@ -28,7 +31,7 @@ pub(super) fn extract(
 ) -> Vec<Option<u32>> {
     let mut of_place = vec![None; reachability.len()];
     let mut nodes = tree(reachability, rows, least.max(1), radius);
-    // Those within a cluster stand behind it.
+    // The clusters within a cluster come after it.
     for place in (0..nodes.len()).rev() {
         if let Some([one, other]) = nodes[place].within {
             let inner = nodes[one].stability + nodes[other].stability;
@@ -52,25 +55,25 @@ pub(super) fn extract(
 /// A cluster of the tree.
 #[derive(Clone, Debug)]
 struct Node {
-    /// Its rows in the plot.
+    /// The places of its rows in the plot.
     range: Range<usize>,
     /// The density at which it begins.
     birth: f64,
-    /// Its own, then the greatest of it and of those within it.
+    /// Its own stability, later the maximum of that and the total of the clusters within it.
     stability: f64,
-    /// The two that begin where it ends.
+    /// The two clusters that begin where it ends.
     within: Option<[usize; 2]>,
     part_of: Option<usize>,
-    /// Whether those within it are taken instead.
+    /// Whether the clusters within it are selected instead.
     is_divided: bool,
 }
 
-/// The tree, each cluster before those within it.
+/// Builds the tree, with each cluster before those within it.
 fn tree(reachability: &[Option<f64>], rows: &[usize], least: usize, radius: Option<f64>) -> Vec<Node> {
     let positive = reachability.iter().flatten().copied().filter(|&bar| bar > 0.0);
     let (lowest, highest) =
         positive.fold((f64::INFINITY, 0.0f64), |(lowest, highest), bar| (lowest.min(bar), highest.max(bar)));
-    // Equal rows have no distance: they are twice as dense as the densest others.
+    // Equal rows have no distance and count as twice as dense as the densest others.
     let density = |bar: f64| if bar > 0.0 { 1.0 / bar } else { 2.0 / lowest };
     let mut before = vec![0];
     before.extend(rows.iter().scan(0, |sum, &rows| {
@@ -102,7 +105,7 @@ fn tree(reachability: &[Option<f64>], rows: &[usize], least: usize, radius: Opti
     while next < nodes.len() {
         let Node { mut range, birth, .. } = nodes[next].clone();
         loop {
-            // The rows that are left when all bars are gone leave with the lowest.
+            // The rows that remain after all bars leave with the lowest bar.
             let bars = range.start + 1..range.end;
             let highest = bars
                 .filter_map(|place| Some((place, reachability[place]?)))
@@ -141,7 +144,8 @@ fn tree(reachability: &[Option<f64>], rows: &[usize], least: usize, radius: Opti
 mod tests {
     use super::*;
 
-    /// The clusters of a plot of heights, by a letter for each place; 0 is where nothing was reached.
+    /// Returns the clusters of a plot of heights, as a letter for each place. A height of 0 means that no row was
+    /// reached.
     fn clusters(bars: &[f64], least: usize, radius: Option<f64>) -> String {
         let reachability: Vec<Option<f64>> = bars.iter().map(|&bar| (bar > 0.0).then_some(bar)).collect();
         let found = extract(&reachability, &vec![1; bars.len()], least, radius);
@@ -151,7 +155,7 @@ mod tests {
     #[test]
     fn valleys_are_clusters_whatever_their_depth() {
         assert_eq!(clusters(&[0.0, 0.1, 0.1, 9.0, 2.0, 2.0, 2.0], 3, None), "aaabbbb");
-        // Rows behind the last valley, each as far as the next.
+        // The rows behind the last valley are as far from each other as from the valley.
         assert_eq!(clusters(&[0.0, 0.1, 0.1, 9.0, 2.0, 2.0, 9.5, 9.6], 3, None), "aaabbb..");
     }
 
@@ -174,7 +178,7 @@ mod tests {
         let halves = [0, 0, 0, 1, 1, 1].map(Some);
         assert_eq!(extract(&bars, &[1; 6], 3, None), halves);
         assert_eq!(extract(&[None, Some(0.0), Some(0.0)], &[1, 1, 50], 3, None), [Some(0); 3]);
-        // A row that stands for many is as many.
+        // A row that stands for many counts as many.
         assert_eq!(extract(&[None, Some(1.0)], &[5, 5], 5, None), [0, 1].map(Some));
     }
 }

@@ -1,9 +1,9 @@
-//! OPTICS: segments that are dense beside their surroundings, whatever their own density, and noise between them.
+//! OPTICS: segments that are denser than their surroundings, whatever their own density, with noise between them.
 //!
-//! - `distinct_rows`: which rows are ordered where there are many, or many equal ones
-//! - `ordering`: the ordering and its reachability plot, by linfa
-//! - `excess_of_mass`: which valleys of the plot are clusters
-//! - `clusters`: all of it, and the rows that were not ordered
+//! - `distinct_rows`: selects the rows to order if there are many, or many equal ones
+//! - `ordering`: computes the ordering and its reachability plot with linfa
+//! - `excess_of_mass`: selects the valleys of the plot that are clusters
+//! - `clusters`: combines these, and assigns the rows that were not ordered
 
 mod clusters;
 mod distinct_rows;

@@ -1,9 +1,10 @@
-//! The ordering of rows by density and their reachability plot (Ankerst et al. 1999), by `linfa_clustering`.
+//! Computes the ordering of rows by density and their reachability plot (Ankerst et al. 1999) with `linfa_clustering`.
 //!
-//! Its searches have two flaws for this: the trees sort all rows of every answer, and the exhaustive one does not sort
-//! them at all, though the core distance is read off the order. Ours is exhaustive and puts only the neighbour at which
-//! the core distance is in its place, which gives the same plot in a third of the time. Its loop asks nobody whether to
-//! stop; once it should, our distance lets nothing be near, so that what is left of the loop is over at once.
+//! Its nearest-neighbour searches do not fit here: the trees sort all rows of every result, and the exhaustive search
+//! does not sort them at all, although the core distance is read from the order. Our exhaustive search only puts the
+//! neighbour that determines the core distance into its place, which gives the same plot in a third of the time.
+//! linfa's loop has no check for cancellation; once the work is cancelled, our distance finds no row near, so that the
+//! rest of the loop ends at once.
 
 use crate::error::{EngineError, Result};
 use crate::matrix::Matrix;
@@ -22,14 +23,15 @@ use std::cmp::Ordering;
 pub struct Reached {
     /// The number of the row.
     pub row: u32,
-    /// How far it is from the nearest dense place before it; none where no row before it reaches it.
+    /// The distance to the nearest dense region before it in the order; `None` if no earlier row reaches it.
     pub reachability: Option<f64>,
-    /// How far it is to the last of its neighbours; none where it has too few.
+    /// The distance to the last of its neighbours; `None` if it has too few.
     pub core_distance: Option<f64>,
 }
 
-/// Orders some rows of finite values; `neighbours` make a core row, itself included, at least 2. No row is reached from
-/// farther than `radius`, where one is given. At least n²·k·6 flops, on the calling thread.
+/// Orders the given rows, which must have finite values. `neighbours`, at least 2, is the number of rows, itself
+/// included, that make a row a core row. If a `radius` is given, no row is reached from farther away. Takes at least
+/// n²·k·6 flops, on the calling thread.
 ///
 /// # Errors
 /// [`EngineError::Cancelled`], [`EngineError::NoMemory`].
@@ -65,12 +67,12 @@ pub(super) fn order(
     Ok(plot)
 }
 
-/// Takes the reachability of the first row of each component away: linfa gives it its own core distance.
+/// Clears the reachability of the first row of each component, which linfa sets to the row's own core distance.
 fn open_components(plot: &mut [Reached], points: &Matrix, radius: Option<f64>) {
     let mut first = 0;
     for place in 0..plot.len() {
         let Reached { row, reachability, .. } = plot[place];
-        // A component ends where none of its rows reaches the next one.
+        // A component ends if none of its rows reaches the next one.
         let begins = reachability.is_none()
             || place == 0
             || radius.is_some_and(|radius| {
@@ -88,12 +90,12 @@ fn open_components(plot: &mut [Reached], points: &Matrix, radius: Option<f64>) {
     }
 }
 
-/// The distance of two rows.
+/// Returns the Euclidean distance of two rows.
 pub(super) fn distance(a: &[f32], b: &[f32]) -> f64 {
     squared(a, b).sqrt()
 }
 
-/// The squared distance, in the lanes of a register.
+/// Returns the squared distance, computed in the lanes of a register.
 fn squared<T: Copy + Into<f64>>(a: &[T], b: &[T]) -> f64 {
     const LANES: usize = 4;
     let mut sums = [0.0; LANES];
@@ -112,7 +114,7 @@ fn squared<T: Copy + Into<f64>>(a: &[T], b: &[T]) -> f64 {
     (sums[0] + sums[1]) + (sums[2] + sums[3])
 }
 
-/// Euclidean distance, within which nothing is near once the work should stop.
+/// Euclidean distance, by which no row is near once the work is cancelled.
 #[derive(Clone)]
 struct Euclidean<'a>(&'a dyn Observer);
 
@@ -132,16 +134,16 @@ impl Distance<f64> for Euclidean<'_> {
         squared.sqrt()
     }
 
-    /// Asked once in every search.
+    /// linfa calls this once in each search, which makes it the place to check for cancellation.
     fn dist_to_rdist(&self, distance: f64) -> f64 {
         if self.0.is_cancelled() { f64::NEG_INFINITY } else { distance * distance }
     }
 }
 
-/// Looks at every row.
+/// A search that compares each row.
 #[derive(Clone, Debug)]
 struct ExhaustiveSearch {
-    /// This neighbour is in its place, and nearer ones before it.
+    /// The rank of the neighbour that is put into its place, with nearer ones before it.
     neighbours: usize,
 }
 
@@ -159,7 +161,7 @@ impl NearestNeighbour for ExhaustiveSearch {
     }
 }
 
-/// Rows, searched one after the other.
+/// Rows that are searched one after another.
 struct SearchedRows<'a, F, D> {
     rows: ArrayView2<'a, F>,
     distance: D,
@@ -167,7 +169,8 @@ struct SearchedRows<'a, F, D> {
 }
 
 impl<F: Float, D: Distance<F>> SearchedRows<'_, F, D> {
-    /// The rows within a range (as `rdistance`), of which the first `nearest` come first and the last of these in its place.
+    /// Returns the rows within a range (as `rdistance`). The `nearest` nearest ones come first, with the farthest of
+    /// them last.
     fn search(&self, point: ArrayView1<'_, F>, range: F, nearest: usize) -> Vec<(ArrayView1<'_, F>, usize)> {
         let distances =
             self.rows.rows().into_iter().map(|row| self.distance.rdistance(point.reborrow(), row));

@@ -1,4 +1,4 @@
-//! The adjusted Rand index (Hubert & Arabie 1985): how alike two divisions of the same users are.
+//! The adjusted Rand index (Hubert & Arabie 1985): the similarity of two divisions of the same users.
 
 use crate::error::{EngineError, Result};
 use crate::memory;
@@ -6,11 +6,11 @@ use hashbrown::HashMap;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Bytes of the first table of a [`Contingency`], or somewhat more.
+/// The number of bytes of the first table of a [`Contingency`], rounded up.
 const PAIR: usize = 64;
 
-/// How often each pair of labels of two divisions met: grows by one user at a time, and two of them
-/// add up. 40 bytes or so for each pair that occurs.
+/// Counts how often each pair of labels of two divisions occurs. Users are added one at a time, and two tables can be
+/// merged. Each distinct pair takes about 40 bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(into = "Vec<(u64, u64, u64)>")]
 pub struct Contingency {
@@ -18,7 +18,7 @@ pub struct Contingency {
 }
 
 impl Contingency {
-    /// Counts one user with label `a` in the one division and `b` in the other.
+    /// Counts one user with label `a` in the first division and `b` in the second.
     ///
     /// # Errors
     /// [`EngineError::NoMemory`].
@@ -33,10 +33,10 @@ impl Contingency {
         *count = count.saturating_add(users);
     }
 
-    /// Adds the counts of other users; `room` is asked about the bytes before the table grows.
+    /// Adds the counts of other users. `room` is called with the number of bytes before the table grows.
     ///
     /// # Errors
-    /// Of `room`, [`EngineError::NoMemory`].
+    /// Those of `room`, and [`EngineError::NoMemory`].
     pub fn merge<E: From<EngineError>>(
         &mut self,
         other: &Self,
@@ -50,12 +50,12 @@ impl Contingency {
         Ok(())
     }
 
-    /// Bytes it holds, or its copy would.
+    /// The number of bytes that the table takes, and that a copy would take.
     pub fn memory(&self) -> usize {
         self.counts.allocation_size()
     }
 
-    /// Bytes it would take for one more pair, beside those it holds until they are copied.
+    /// The number of bytes that another pair would take, in addition to those already taken until they are copied.
     pub fn growth(&self) -> usize {
         if self.counts.len() < self.counts.capacity() { 0 } else { 2 * self.memory().max(PAIR) }
     }
@@ -67,16 +67,16 @@ impl Contingency {
         }
     }
 
-    /// The adjusted Rand index: the share of pairs of users that both divisions treat alike, where 0 is what
-    /// chance gives and 1 is the same division. 1 where neither division divides, or both divide
-    /// everybody; also without users.
+    /// The adjusted Rand index: the share of pairs of users that both divisions treat alike, scaled so that 0 is
+    /// expected by chance and 1 means identical divisions. It is 1 if neither division separates any users, if both
+    /// separate all of them, or if there are no users.
     pub fn adjusted_rand(&self) -> f64 {
         let (mut of_a, mut of_b) = (HashMap::<u64, u64>::new(), HashMap::<u64, u64>::new());
         for (&(a, b), &users) in &self.counts {
             *of_a.entry(a).or_default() += users;
             *of_b.entry(b).or_default() += users;
         }
-        // Whole numbers until here, so the order of the tables does not matter.
+        // The sums are integers, so the order of the tables does not matter.
         let pairs = |users: u64| u128::from(users) * u128::from(users.saturating_sub(1)) / 2;
         let together: u128 = self.counts.values().map(|&users| pairs(users)).sum();
         let only_a = of_a.values().map(|&users| pairs(users)).sum::<u128>() - together;
@@ -92,8 +92,8 @@ impl Contingency {
 }
 
 impl<'de> Deserialize<'de> for Contingency {
-    /// Pair by pair: a pair of small labels is three bytes where it is read, and dozens in the table. The only
-    /// errors beside those of the reader are of memory.
+    /// Reads the pairs one at a time, because a pair of small labels takes three bytes in the input and dozens in the
+    /// table. The only errors besides those of the reader are out of memory.
     fn deserialize<D: Deserializer<'de>>(reader: D) -> std::result::Result<Self, D::Error> {
         struct Pairs;
         impl<'de> Visitor<'de> for Pairs {
@@ -120,7 +120,7 @@ impl<'de> Deserialize<'de> for Contingency {
 }
 
 impl From<Contingency> for Vec<(u64, u64, u64)> {
-    /// In the order of labels: the same counts give the same bytes.
+    /// Sorts by label, so that the same counts are always stored as the same bytes.
     fn from(contingency: Contingency) -> Self {
         let mut counts: Self = contingency.counts.into_iter().map(|((a, b), users)| (a, b, users)).collect();
         counts.sort_unstable();
@@ -128,8 +128,8 @@ impl From<Contingency> for Vec<(u64, u64, u64)> {
     }
 }
 
-/// The adjusted Rand index of two divisions of the same users, see [`Contingency::adjusted_rand`]. Where
-/// one is longer its rest is left out.
+/// The adjusted Rand index of two divisions of the same users, see [`Contingency::adjusted_rand`]. If one list is
+/// longer, its rest is ignored.
 pub fn adjusted_rand(a: &[u32], b: &[u32]) -> f64 {
     let mut contingency = Contingency::default();
     a.iter().zip(b).for_each(|(&a, &b)| contingency.add_many(u64::from(a), u64::from(b), 1));

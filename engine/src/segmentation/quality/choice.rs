@@ -1,37 +1,37 @@
-//! How many segments: what was tried, and why one was chosen.
+//! Chooses the number of segments, and says why.
 
 use super::scores::Scores;
 use crate::evaluation::standard_error::mean_and_error;
 
-/// A number of segments with what speaks for it.
+/// A number of segments that was tried, with what was measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tried {
-    /// How many segments.
+    /// The number of segments.
     pub segments: usize,
-    /// How good the partition is.
+    /// The quality of the partition.
     pub scores: Scores,
-    /// What each of the same users reaches on held-out events; empty where they were not asked.
+    /// The result of each user on held-out events, for the same users in each attempt; empty if it was not measured.
     pub held_out: Vec<f64>,
 }
 
-/// One number of segments that was tried.
+/// A number of segments that was tried, with the decision on it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
-    /// How many segments.
+    /// The number of segments.
     pub segments: usize,
-    /// How good the partition is.
+    /// The quality of the partition.
     pub scores: Scores,
-    /// What held-out events say, where they were asked.
+    /// The mean result on held-out events, if it was measured.
     pub held_out: Option<f64>,
-    /// True for the one number that was chosen.
+    /// Whether this is the number that was chosen.
     pub chosen: bool,
-    /// A sentence that says why or why not.
+    /// A sentence that gives the reason of the decision.
     pub reason: String,
 }
 
-/// Chooses among partitions by what held-out events say, and among those that they do not tell apart (by
-/// one standard error, paired by user) by the silhouette; by the silhouette alone where no events are held
-/// out; the first of equals. Gives its place.
+/// Chooses among partitions by the mean result on held-out events. Those within one standard error of the best, paired
+/// by user, are compared by the silhouette, as are all of them if no events are held out. Ties go to the first; returns
+/// its index.
 pub fn choose(tried: &[Tried], asked: CountSource) -> (usize, Vec<Choice>) {
     let mean = |tried: &Tried| (!tried.held_out.is_empty()).then(|| mean_and_error(&tried.held_out).0);
     let by_held_out = tried.iter().all(|tried| !tried.held_out.is_empty());
@@ -82,16 +82,16 @@ pub fn choose(tried: &[Tried], asked: CountSource) -> (usize, Vec<Choice>) {
     (best, choices)
 }
 
-/// Who decided the number of segments.
+/// The origin of the number of segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CountSource {
-    /// The options name the number.
+    /// The options set the number.
     Given,
-    /// The method finds the number.
+    /// The method determines the number itself.
     Found,
-    /// It is that of the deployed version.
+    /// The number is that of the deployed version.
     Kept,
-    /// The training tries several and chooses.
+    /// The training tries several numbers and chooses one.
     Auto,
 }
 

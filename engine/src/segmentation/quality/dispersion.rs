@@ -1,22 +1,22 @@
-//! How close clusters are beside how far they lie apart: the indices of Davies & Bouldin (1979) and of
-//! Caliński & Harabasz (1974), with the conventions of scikit-learn in corner cases.
+//! Measures of how compact and how well separated clusters are: the indices of Davies & Bouldin (1979) and of Caliński
+//! & Harabasz (1974), with the conventions of scikit-learn in corner cases.
 
 use super::labelled_clusters::LabelledClusters;
 use crate::error::Result;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 
-/// Distances up to it count as nothing in [`davies_bouldin`], as in scikit-learn.
+/// Distances up to this count as zero in [`davies_bouldin`], as in scikit-learn.
 const NEARLY_ZERO: f64 = 1e-8;
 
-/// ‖x − mean‖².
+/// Returns ‖x − mean‖².
 fn square_to(point: &[f32], mean: &[f64]) -> f64 {
     point.iter().zip(mean).map(|(&x, m)| (f64::from(x) - m) * (f64::from(x) - m)).sum()
 }
 
-/// The mean over clusters of the worst (spread of both) / (distance of their means), where the spread is
-/// the mean distance to the mean; from 0, lower is better. `None` with fewer than two clusters. All pairs of clusters
-/// are compared: `observer` is asked before each cluster.
+/// The Davies–Bouldin index: the mean over clusters of the largest (sum of both spreads) / (distance of the means),
+/// where the spread is the mean distance to the mean. It is at least 0; lower is better. `None` if there are fewer than
+/// two clusters. All pairs of clusters are compared, and `observer` is checked before each cluster.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
@@ -38,7 +38,7 @@ pub fn davies_bouldin(points: &Matrix, of_row: &[u32], observer: &dyn Observer) 
         for other in 0..count {
             let distance = apart(mean(one), mean(other));
             farthest = farthest.max(distance);
-            // Clusters with the same mean do not count, as in scikit-learn.
+            // Pairs of clusters with the same mean are ignored, as in scikit-learn.
             if distance > 0.0 {
                 worst = worst.max((spreads[one] + spreads[other]) / distance);
             }
@@ -50,8 +50,9 @@ pub fn davies_bouldin(points: &Matrix, of_row: &[u32], observer: &dyn Observer) 
     Ok(Some(if nothing { 0.0 } else { total / count as f64 }))
 }
 
-/// The variance between clusters over the variance within, each by its degrees of freedom; from 0, higher
-/// is better; 1 where there is none within. `None` with fewer than two clusters.
+/// The Caliński–Harabasz index: the variance between clusters over the variance within, each divided by its degrees of
+/// freedom. It is at least 0, and higher is better; 1 if there is no variance within. `None` if there are fewer than
+/// two clusters.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].

@@ -1,15 +1,15 @@
-//! Rows by the labels of a division, which are any numbers, with gaps or not.
+//! Rows grouped by the labels of a division, which may be any numbers.
 
 use crate::error::Result;
 use crate::matrix::Matrix;
 use crate::memory;
 use crate::observer::Observer;
 
-/// Rows between two looks at whether to stop, and between reports of progress; 40 ms of work on one thread
+/// The number of rows between two checks for cancellation, and between reports of progress; 40 ms of work on one thread
 /// with 5,000 rows of 64 columns.
 pub(super) const BLOCK_ROWS: usize = 256;
 
-/// Clusters that have members, numbered from 0 in the order of their labels.
+/// The clusters that have members, numbered from 0 in the order of their labels.
 pub(super) struct LabelledClusters {
     pub(super) of_row: Vec<u32>,
     pub(super) sizes: Vec<usize>,
@@ -33,13 +33,14 @@ impl LabelledClusters {
         Self { of_row, sizes }
     }
 
-    /// The clusters of `points`; `None` for fewer than two of them or another number of rows.
+    /// Returns the clusters of `points`; `None` if there are fewer than two, or if the number of labels is not that of
+    /// rows.
     pub(super) fn of(points: &Matrix, labels: &[u32]) -> Option<Self> {
         let clusters = Self::new(labels);
         (labels.len() == points.rows() && clusters.sizes.len() > 1).then_some(clusters)
     }
 
-    /// The mean of each cluster's rows, one after the other.
+    /// Returns the mean of each cluster's rows, one after another.
     pub(super) fn means(&self, points: &Matrix, observer: &dyn Observer) -> Result<Vec<f64>> {
         let columns = points.columns();
         let mut means = memory::filled(0.0, columns * self.sizes.len())?;

@@ -1,11 +1,10 @@
-//! How good a division is, and how stable: the figures that are printed beside segments.
+//! Measures of how good and how stable a division is, which are shown with segments.
 //!
-//! - `silhouette`, of several divisions at once [`silhouettes`], and `dispersion` look at the points of
-//!   one division
+//! - `silhouette`, for several divisions at once [`silhouettes`], and `dispersion` measure a division of points
 //! - `adjusted_rand` compares two divisions of the same users
 //! - `population_stability` compares the sizes of the same segments at two times
-//! - `scores`: the figures of one division
-//! - `choice`: how many segments to take
+//! - `scores`: the measures of one division
+//! - `choice`: chooses the number of segments
 
 mod adjusted_rand;
 mod choice;

@@ -1,9 +1,9 @@
-//! The figures of one division of points.
+//! The measures of one division of points.
 
-/// How good a partition is; none where there are fewer than two groups.
+/// The quality of a partition; each measure is `None` if there are fewer than two groups.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Scores {
-    /// Mean silhouette of a sample.
+    /// The mean silhouette of a sample of rows.
     pub silhouette: Option<f64>,
     /// The Davies–Bouldin index; lower is better.
     pub davies_bouldin: Option<f64>,

@@ -1,7 +1,7 @@
-//! The silhouette (Rousseeuw 1987): how much nearer rows are to their own cluster than to the next.
+//! The silhouette (Rousseeuw 1987): how much nearer rows are to their own cluster than to the next one.
 //!
-//! It costs 3·n²·d flops and takes the pool's threads; [`silhouette_sequential`] is for callers that must
-//! not start threads.
+//! It costs 3·n²·d flops and uses the threads of the pool; [`silhouette_sequential`] is for callers that must not start
+//! threads.
 
 use super::labelled_clusters::{BLOCK_ROWS, LabelledClusters};
 use crate::error::{EngineError, Result};
@@ -14,8 +14,9 @@ use rayon::prelude::*;
 /// The name of the phase in progress reports.
 const PHASE: &str = "silhouette";
 
-/// (b − a) / max(a, b) of one row, given its distances from all: a the mean distance to the others of its cluster,
-/// b the least mean distance to another cluster; 0 for a row that is alone.
+/// Returns (b − a) / max(a, b) of one row from its distances to all rows, where a is the mean distance to the other
+/// rows of its cluster and b the smallest mean distance to another cluster. It is 0 for a row that is alone in its
+/// cluster.
 fn silhouette_of(clusters: &LabelledClusters, row: usize, distances: &[f64]) -> f64 {
     let mut sums = vec![0.0; clusters.sizes.len()];
     for (distance, &cluster) in distances.iter().zip(&clusters.of_row) {
@@ -34,7 +35,7 @@ fn silhouette_of(clusters: &LabelledClusters, row: usize, distances: &[f64]) -> 
     if larger > 0.0 { (nearest - within) / larger } else { 0.0 }
 }
 
-/// The distances of one row from all.
+/// Computes the distances of one row to all rows.
 fn distances_of(points: &Matrix, row: usize, distances: &mut Vec<f64>) {
     distances.clear();
     pulp::Arch::new().dispatch(|| {
@@ -44,12 +45,12 @@ fn distances_of(points: &Matrix, row: usize, distances: &mut Vec<f64>) {
     });
 }
 
-/// The mean silhouette by Euclidean distance, −1 … 1: exact up to `sample` rows, else of that many
-/// rows among themselves, drawn by the seed. `None` with fewer than two clusters. A row that is alone
-/// in its cluster counts 0.
+/// The mean silhouette by Euclidean distance, −1 … 1. It is exact for up to `sample` rows; of more rows, that many are
+/// drawn by the seed and compared with each other. `None` if there are fewer than two clusters. A row that is alone in
+/// its cluster counts as 0.
 ///
 /// # Errors
-/// [`EngineError::Shape`] without one label for each row, [`EngineError::Cancelled`].
+/// [`EngineError::Shape`] if there is not one label for each row, [`EngineError::Cancelled`].
 pub fn silhouette(
     points: &Matrix,
     of_row: &[u32],
@@ -60,11 +61,11 @@ pub fn silhouette(
     Ok(silhouettes(points, &[of_row], sample, seed, observer)?.pop().flatten())
 }
 
-/// The same of several divisions of the same rows, bit for bit as each alone: the distances, which cost most, are
-/// computed once.
+/// The silhouettes of several divisions of the same rows. The distances, which cost most, are computed only once, and
+/// each result is bit for bit that of [`silhouette`].
 ///
 /// # Errors
-/// As [`silhouette`].
+/// Those of [`silhouette`].
 pub fn silhouettes(
     points: &Matrix,
     divisions: &[&[u32]],
@@ -112,8 +113,8 @@ pub fn silhouettes(
     Ok(clusters.into_iter().map(mean).collect())
 }
 
-/// The mean silhouette of all given rows, on the calling thread; `None` with fewer than two clusters
-/// or without one label for each row.
+/// The mean silhouette of all given rows, on the calling thread. `None` if there are fewer than two clusters, or not
+/// one label for each row.
 ///
 /// # Errors
 /// [`EngineError::Cancelled`].

@@ -1,4 +1,4 @@
-//! The figures beside those of scikit-learn and of worked examples.
+//! Compares the measures with those of scikit-learn and with worked examples.
 
 use super::*;
 use crate::error::EngineError;
@@ -7,7 +7,7 @@ use crate::observer::Silent;
 use crate::seed::mix;
 use proptest::prelude::*;
 
-/// 150 rows around four corners of 19 dimensions, and labels with gaps that fit three quarters of them.
+/// 150 rows around four corners of 19 dimensions, and labels with gaps that fit three quarters of the rows.
 fn corners() -> (Matrix, Vec<u32>) {
     let value = |row: usize, column: usize| {
         let noise = (mix((row * 19 + column) as u64) >> 40) as f32 / (1 << 24) as f32;
@@ -26,7 +26,7 @@ fn close(found: Option<f64>, expected: f64) {
 
 #[test]
 fn figures_agree_with_scikit_learn() {
-    // scikit-learn 1.9.1 on the same rows and labels.
+    // The expected values are those of scikit-learn 1.9.1 for the same rows and labels.
     let (points, labels) = corners();
     close(silhouette_sequential(&points, &labels, &Silent).unwrap(), 0.00406827210273011);
     close(silhouette(&points, &labels, 150, 1, &Silent).unwrap(), 0.00406827210273011);
@@ -38,15 +38,15 @@ fn figures_agree_with_scikit_learn() {
 
 #[test]
 fn figures_agree_with_a_hand_worked_example() {
-    // Clusters {0, 2} and {10, 12} on a line: means 1 and 11, spread 1 each, centre 6.
+    // The clusters are {0, 2} and {10, 12} on a line: their means are 1 and 11, their spreads 1, and the centre is 6.
     let points = Matrix::from_data(1, vec![0.0, 10.0, 2.0, 12.0]).unwrap();
     let labels = [0, 9, 0, 9];
-    // a is 2 throughout; b is 11 for the outer rows and 9 for the inner ones.
+    // a is 2 for all rows; b is 11 for the outer rows and 9 for the inner ones.
     close(silhouette_sequential(&points, &labels, &Silent).unwrap(), (9.0 / 11.0 + 7.0 / 9.0) / 2.0);
     close(davies_bouldin(&points, &labels, &Silent).unwrap(), 2.0 / 10.0);
-    // Between 4·25 over 1, within 4·1 over 2.
+    // The sum of squares is 4·25 between clusters, over 1, and 4·1 within, over 2.
     close(calinski_harabasz(&points, &labels, &Silent).unwrap(), 50.0);
-    // One of two pairs is cut: 1 pair together in both, 1 only in the first, 4 apart in both.
+    // One of two pairs is split: 1 pair is together in both, 1 only in the first, and 4 are apart in both.
     close(Some(adjusted_rand(&[0, 0, 1, 1], &[0, 0, 1, 2])), 2.0 * 4.0 / (2.0 * 5.0 + 1.0 * 4.0));
 }
 
@@ -112,7 +112,7 @@ fn stability_is_zero_for_the_same_shares_and_grows_with_the_shift() {
     assert_eq!(population_stability(&[0.5, 0.5], &[20.0, 20.0]), 0.0);
     let shifted = population_stability(&[0.5, 0.5], &[0.6, 0.4]);
     close(Some(shifted), 0.1 * 1.5f64.ln());
-    // A segment that is new: its share before is the floor.
+    // A new segment had no share before, so the floor is used.
     let appeared = population_stability(&[1.0], &[0.5, 0.5]);
     close(Some(appeared), 0.5 * 2f64.ln() + (0.5 - 1e-4) * (0.5f64 / 1e-4).ln());
     assert_eq!((population_stability(&[], &[]), population_stability(&[0.0], &[0.0])), (0.0, 0.0));

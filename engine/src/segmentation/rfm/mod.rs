@@ -1,7 +1,7 @@
-//! Recency, frequency and monetary value: segments that marketing knows by name.
+//! Recency, frequency and monetary value: segments with the names that are common in marketing.
 //!
-//! - `scorer`: the scores of a user
-//! - `named_segments`: which segment scores belong to
+//! - `scorer`: computes the scores of a user
+//! - `named_segments`: maps scores to segments
 
 mod named_segments;
 mod scorer;

@@ -1,33 +1,33 @@
-//! The segments that marketing knows by name, as ranges of scores.
+//! The segments with names that are common in marketing, as ranges of scores.
 
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
-/// How users are divided once they have scores.
+/// The way in which scores become segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum RfmSegments {
     /// The segments of [`NAMED`], by ranges of scores.
     Named,
-    /// Clusters of the scores.
+    /// Clusters of the scores, found by k-means.
     Kmeans,
 }
 
-/// A segment with a name: ranges of the score of recency and of the mean of the other two, both from
-/// 1 to 5, the mean rounded up.
+/// A named segment: ranges of the score of recency and of the mean of the other two scores, rounded up. Both are from 1
+/// to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NamedSegment {
-    /// What marketing calls the segment.
+    /// The name of the segment in marketing.
     pub name: &'static str,
-    /// Least and most score of recency.
+    /// The lowest and the highest score of recency.
     pub recency: (u8, u8),
-    /// Least and most mean score of frequency and monetary value.
+    /// The lowest and the highest mean score of frequency and monetary value.
     pub value: (u8, u8),
 }
 
-/// The named segments: the usual grid over recency and frequency, with the mean of frequency and
-/// monetary value in the place of frequency and those of the lowest recency called lost.
+/// The named segments: the usual grid over recency and frequency, except that frequency is replaced by the mean of
+/// frequency and monetary value, and that the users of the lowest recency are called lost.
 #[rustfmt::skip]
 pub const NAMED: &[NamedSegment] = &[
     NamedSegment { name: "champions", recency: (5, 5), value: (4, 5) },
@@ -44,7 +44,7 @@ pub const NAMED: &[NamedSegment] = &[
 ];
 
 impl NamedSegment {
-    /// The ranges of scores in words.
+    /// Returns the ranges of scores in words.
     pub fn rule(&self) -> String {
         let range = |(least, most): (u8, u8)| {
             if least == most { least.to_string() } else { format!("{least} to {most}") }
@@ -57,9 +57,8 @@ impl NamedSegment {
     }
 }
 
-/// The number in [`NAMED`] of the segment for scores from 1 to `quantiles`. Scores become fifths by
-/// the middle of what they stand for: ⌊5 · (score − ½) / quantiles⌋ + 1, which keeps them where
-/// there are five.
+/// Returns the index in [`NAMED`] of the segment for scores from 1 to `quantiles`. A score is converted to fifths by
+/// the middle of its quantile: ⌊5 · (score − ½) / quantiles⌋ + 1, which changes nothing if there are five.
 pub fn named_segment(scores: [u8; 3], quantiles: u8) -> usize {
     let quantiles = u32::from(quantiles).max(1);
     let fifth = |score: u8| {

@@ -1,6 +1,5 @@
-//! Recency, frequency and monetary value (Hughes 1994, "Strategic database marketing"): every user
-//! gets three scores from 1 to `quantiles`, and pairs of scores have names that marketing knows.
-//! O(users · log users).
+//! Recency, frequency and monetary value (Hughes 1994, "Strategic database marketing"): every user gets three scores
+//! from 1 to `quantiles`, which map to segments with names that are common in marketing. O(users · log users).
 
 use super::named_segments::named_segment;
 use crate::error::{EngineError, Result};
@@ -13,12 +12,12 @@ use serde::{Deserialize, Serialize};
 /// The columns of [`rfm_values`].
 const COLUMNS: [&str; 3] = ["recency", "frequency", "monetary"];
 
-/// Of every user: "recency", the days from the last event to `as_of`; "frequency", the number of
-/// different moments with an event (the lines of an order share theirs); "monetary", the sum of
-/// weights. Events after `as_of` do not count; recency is null for a user without any before it.
+/// Computes a table with the columns "recency", the days from the last event to `as_of`; "frequency", the number of
+/// distinct times of events (the lines of an order share theirs); and "monetary", the sum of weights. Events after
+/// `as_of` are ignored; recency is null for users without events up to it.
 ///
 /// # Errors
-/// [`EngineError::Missing`] where events have no times, [`EngineError::Cancelled`].
+/// [`EngineError::Missing`] if events have no times, [`EngineError::Cancelled`].
 pub fn rfm_values(events: &Events, as_of: i64, observer: &dyn Observer) -> Result<Table> {
     needs_times(events, "recency")?;
     per_user(events, COLUMNS.map(str::to_owned).to_vec(), as_of, observer, |events, row| {
@@ -30,29 +29,29 @@ pub fn rfm_values(events: &Events, as_of: i64, observer: &dyn Observer) -> Resul
     })
 }
 
-/// The least values that earn scores 2, 3, …; for recency, the most days.
+/// The thresholds of the scores 2, 3, …: the lowest values, or for recency the largest numbers of days.
 ///
-/// Users with equal values always get equal scores. A group of equal values gets the score of its
-/// middle: of n users, g of them equal with b below, score ⌈quantiles · (b + g/2) / n⌉. That cuts at
-/// the border between values nearest to every exact quantile, so parts are as even as ties allow;
-/// where all are equal, everybody gets the score in the middle.
+/// Users with equal values always get equal scores. A group of equal values gets the score of its middle: among n
+/// users, g equal ones with b below them get score ⌈quantiles · (b + g/2) / n⌉. Each cut is thus the border between
+/// distinct values that is nearest to the exact quantile, and the parts are as even as ties allow; if all values are
+/// equal, all users get the middle score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RfmScorer {
-    /// Scores go from 1 to this.
+    /// The highest score; scores start at 1.
     pub quantiles: u8,
-    /// The most days for a score of 2, 3, …: descending.
+    /// The largest number of days for a score of 2, 3, …: descending.
     pub recency: Vec<f64>,
-    /// The least frequency for a score of 2, 3, …: ascending.
+    /// The lowest frequency for a score of 2, 3, …: ascending.
     pub frequency: Vec<f64>,
-    /// The least monetary value for a score of 2, 3, …: ascending.
+    /// The lowest monetary value for a score of 2, 3, …: ascending.
     pub monetary: Vec<f64>,
 }
 
 impl RfmScorer {
-    /// Finds the cuts on the table of [`rfm_values`]; nulls do not count.
+    /// Computes the thresholds from the table of [`rfm_values`]; nulls are ignored.
     ///
     /// # Errors
-    /// [`EngineError::Column`] where a column is missing or holds no numbers.
+    /// [`EngineError::Column`] if a column is missing or has no numbers.
     pub fn fit(table: &Table, quantiles: u8) -> Result<Self> {
         let [recency, frequency, monetary] = numbers(table)?;
         let nearness: Vec<f64> = recency.iter().map(|days| -days).collect();
@@ -64,7 +63,8 @@ impl RfmScorer {
         })
     }
 
-    /// The scores of one user: recency (few days score high), frequency, monetary. Null scores 1.
+    /// Returns the scores of one user: recency (fewer days score higher), frequency and monetary value. A null scores
+    /// 1.
     pub fn score(&self, recency: f64, frequency: f64, monetary: f64) -> [u8; 3] {
         let score = |cuts: &[f64], reached: &dyn Fn(&f64) -> bool| {
             let passed = cuts.iter().filter(|cut| reached(cut)).count();
@@ -77,7 +77,7 @@ impl RfmScorer {
         ]
     }
 
-    /// The scores of every row of a table as [`rfm_values`] gives it.
+    /// Returns the scores of each row of a table returned by [`rfm_values`].
     ///
     /// # Errors
     /// As [`Self::fit`].
@@ -87,7 +87,7 @@ impl RfmScorer {
         Ok(rows.map(|((&r, &f), &m)| self.score(r, f, m)).collect())
     }
 
-    /// The number in [`super::NAMED`] of the segment for scores of this scorer.
+    /// Returns the index in [`super::NAMED`] of the segment for scores of this scorer.
     pub fn named_segment(&self, scores: [u8; 3]) -> usize {
         named_segment(scores, self.quantiles)
     }
@@ -107,7 +107,7 @@ fn numbers(table: &Table) -> Result<[&[f64]; 3]> {
     Ok(found)
 }
 
-/// The least value of every score from 2 up; there are fewer where the highest scores are empty.
+/// Returns the lowest value of each score from 2 on; fewer if no value has the highest scores.
 fn cuts(values: &[f64], quantiles: u8) -> Vec<f64> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_shop_worked_out_by_hand() {
-        // User 1 bought three things in one order on day 9, user 2 twice long ago, user 3 once.
+        // User 1 bought three things in one order on day 9, user 2 bought twice long ago, and user 3 once.
         let shop =
             [(1, 5.0, 9), (1, 5.0, 9), (1, 10.0, 9), (2, 50.0, 1), (2, 50.0, 2), (3, 1.0, 5), (3, 9.0, 30)];
         let values = rfm_values(&events(&shop, true), 10 * DAY, &Silent).unwrap();
@@ -159,7 +159,7 @@ mod tests {
         let scorer = RfmScorer::fit(&values, 3).unwrap();
         assert_eq!(scorer.recency, [5.0, 1.0]);
         assert_eq!(scorer.monetary, [20.0, 100.0]);
-        // Frequency: two of three users have 1, with their middle at a third: score 1; the other 3.
+        // Two of three users have frequency 1, and their middle is at a third: score 1; the other gets 3.
         assert_eq!(scorer.frequency, [2.0, 2.0]);
         assert_eq!(scorer.scores(&values).unwrap(), [[3, 1, 2], [1, 3, 3], [2, 1, 1]]);
         let names: Vec<&str> = scorer

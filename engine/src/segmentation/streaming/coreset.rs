@@ -1,14 +1,13 @@
-//! A summary of rows that stays small however many there are, can be merged with others, and from
-//! which k-means finds nearly the clusters of all rows: a coreset by merge and reduce (Har-Peled &
-//! Mazumdar 2004). [`super::sensitivity_sampling`] is the step.
+//! A coreset by merge and reduce (Har-Peled & Mazumdar 2004): a summary of rows that stays small however many there
+//! are, can be merged with others, and from which k-means finds nearly the clusters of all rows.
+//! [`super::sensitivity_sampling`] is the reduction step.
 //!
-//! Rows are kept as they are until the buffer is full; so far everything is exact. A full buffer is
-//! reduced to half as many weighted rows. Two such buckets of one level are joined and reduced to one
-//! of the next, as a binary counter carries: n rows leave log₂(n / buffer) buckets, and every row has
-//! been through as many reductions.
+//! Rows are kept unchanged until the buffer is full; until then everything is exact. A full buffer is reduced to half
+//! as many weighted rows. Two such buckets of one level are joined and reduced to one of the next, like the carry of a
+//! binary counter: n rows leave log₂(n / buffer) buckets, and each row has been through as many reductions.
 //!
-//! Memory is a buffer and half a one for each level. A reduction of m rows costs 3·m·2k·columns flops
-//! on the calling thread, and there are at most two for each full buffer: 12·k·columns for each row.
+//! Memory is one buffer, and half of one for each level. A reduction of m rows costs 3·m·2k·columns flops on the
+//! calling thread, and each full buffer causes at most two: 12·k·columns per row.
 
 use super::sensitivity_sampling::{Bucket, reduce};
 use super::starts::best_clusters;
@@ -18,48 +17,48 @@ use crate::observer::Observer;
 use crate::seed;
 use serde::{Deserialize, Serialize};
 
-/// Rows of the buffer at most. At k = 64 the inertia of what is found in a million rows is within a
-/// hundredth of k-means on all of them (`benches/run.sh aggregate`).
+/// The largest number of rows of the buffer. At k = 64 the inertia found on a million rows is within one percent of
+/// that of k-means on all of them (`benches/run.sh aggregate`).
 const MOST_ROWS: usize = 32_768;
-/// Values of the buffer at most, 4 MB; long rows are kept in smaller number …
+/// The largest number of values of the buffer, 4 MB. If rows are long, the buffer has fewer of them …
 const MOST_VALUES: usize = 1 << 20;
-/// … but never fewer than this, or this for each cluster.
+/// … but at least this number, and at least this number per cluster.
 const LEAST_ROWS: usize = 1024;
 const LEAST_ROWS_PER_CLUSTER: usize = 4;
-/// All draws come from it: the same rows in the same order give the same clusters.
+/// The seed of all draws, which is fixed so that the same rows in the same order give the same clusters.
 const SEED: u64 = 0;
 
-/// Clusters of the rows of a summary, the largest first.
+/// The clusters of the rows of a summary, the largest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CoresetClusters {
-    /// Values of a row.
+    /// The number of values of a row.
     pub columns: usize,
-    /// How many rows were summarised.
+    /// The number of rows that were summarised.
     pub rows: u64,
-    /// The sum of their squared distances to the nearest centroid: exact while all rows were kept.
+    /// The sum of their squared distances to the nearest centroid, which is exact as long as no rows were reduced.
     pub inertia: f64,
-    /// Rows of each cluster: they add up to `rows`.
+    /// The number of rows of each cluster; they sum to `rows`.
     pub sizes: Vec<u64>,
-    /// Centroid after centroid.
+    /// clusters × columns: the centroids, one after another.
     pub centroids: Vec<f32>,
 }
 
-/// The running state of k-means over rows that pass by once.
+/// The running state of k-means over rows that are seen once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Raw")]
 pub struct Coreset {
     columns: usize,
     clusters: usize,
     rows: u64,
-    /// Rows that are kept as they came.
+    /// The rows that have not been reduced.
     buffer: Vec<f32>,
-    /// Level by level, reduced rows or none.
+    /// The reduced rows of each level; a bucket may be empty.
     levels: Vec<Bucket>,
-    /// Draws from the seed so far.
+    /// The number of reductions so far, each of which has its own random numbers.
     reductions: u64,
 }
 
-/// A summary as it is read, not checked yet.
+/// A summary as it is read, before it is checked.
 #[derive(Deserialize)]
 struct Raw {
     columns: usize,
@@ -90,39 +89,39 @@ impl TryFrom<Raw> for Coreset {
 }
 
 impl Coreset {
-    /// A summary of no rows: of `columns` values each, to be divided into `clusters`; both at least 1.
+    /// A summary of no rows, which will have `columns` values and be divided into `clusters`; both are at least 1.
     pub fn new(columns: usize, clusters: usize) -> Self {
         Self { columns, clusters, rows: 0, buffer: Vec::new(), levels: Vec::new(), reductions: 0 }
     }
 
-    /// Values of a row.
+    /// The number of values of a row.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// How many clusters are sought.
+    /// The requested number of clusters.
     pub fn target(&self) -> usize {
         self.clusters
     }
 
-    /// How many rows were added.
+    /// The number of rows that were added.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Bytes it holds.
+    /// The number of bytes that the summary takes.
     pub fn memory(&self) -> usize {
         let bucket = |bucket: &Bucket| bucket.values.capacity() + bucket.weights.capacity();
         size_of::<f32>() * (self.buffer.capacity() + self.levels.iter().map(bucket).sum::<usize>())
     }
 
-    /// Rows of a full buffer.
+    /// The number of rows of a full buffer.
     fn capacity(&self) -> usize {
         let least = self.clusters.saturating_mul(LEAST_ROWS_PER_CLUSTER).clamp(LEAST_ROWS, MOST_ROWS);
         (MOST_VALUES / self.columns).clamp(least, MOST_ROWS)
     }
 
-    /// Values that the buffer has room for before a row more is added.
+    /// The number of values for which the buffer must have room before another row is added.
     fn room(&self) -> usize {
         let full = self.capacity().saturating_mul(self.columns);
         match self.buffer.capacity() - self.buffer.len() < self.columns {
@@ -133,17 +132,19 @@ impl Coreset {
         }
     }
 
-    /// Bytes it would take for a row more, beside those it holds until they are copied.
+    /// The number of bytes that adding another row would take, in addition to those already taken until they are
+    /// copied.
     pub fn growth(&self) -> usize {
         let room = self.room();
         if self.buffer.len() + self.columns >= self.capacity().saturating_mul(self.columns) {
-            // A reduction holds the sums of rough clusters, half the rows, and such a half of each level it is joined with.
+            // A reduction takes the sums of rough clusters, half of the rows, and such a half for each level that it is
+            // joined with.
             return size_of::<f32>() * 4 * room;
         }
         if room == self.buffer.capacity() { 0 } else { size_of::<f32>() * room }
     }
 
-    /// Adds a row of `columns` finite values. After an error it is of no use.
+    /// Adds a row of `columns` finite values. After an error the summary must not be used.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
@@ -161,7 +162,7 @@ impl Coreset {
         Ok(())
     }
 
-    /// Adds all rows of a summary with the same columns and target. After an error it is of no use.
+    /// Adds all rows of a summary with the same columns and target. After an error this summary must not be used.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
@@ -193,7 +194,7 @@ impl Coreset {
         Ok(())
     }
 
-    /// Puts a bucket in its level, joining it with the one that is there.
+    /// Puts a bucket into its level, reducing it together with the one that is already there.
     fn carry(&mut self, mut level: usize, mut bucket: Bucket, observer: &dyn Observer) -> Result<()> {
         loop {
             if self.levels.len() <= level {
@@ -211,14 +212,14 @@ impl Coreset {
         }
     }
 
-    /// About half a buffer of rows that stand for those of `bucket`.
+    /// Returns weighted rows, about half as many as the buffer holds, that stand for those of `bucket`.
     fn reduce(&mut self, bucket: &Bucket, observer: &dyn Observer) -> Result<Bucket> {
         self.reductions += 1;
         let mut random = seed::random(seed::mix(SEED ^ self.reductions), "summary");
         reduce(&bucket.problem(self.columns, observer)?, self.capacity() / 2, self.clusters, &mut random)
     }
 
-    /// Clusters of all rows; none for no rows, fewer than sought where there are fewer different rows.
+    /// Returns clusters of all rows: none if there are no rows, fewer than requested if there are fewer distinct rows.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
@@ -238,7 +239,7 @@ impl Coreset {
         order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
         let mut sizes: Vec<u64> =
             order.iter().map(|&cluster| weights[cluster].round().max(1.0) as u64).collect();
-        // Rounding leaves a few rows over or short; the largest does not notice.
+        // The sizes are rounded, so the largest cluster makes up for the difference to the number of rows.
         let others: u64 = sizes.iter().skip(1).sum();
         if let Some(largest) = sizes.first_mut() {
             *largest = self.rows.saturating_sub(others);
@@ -252,8 +253,8 @@ impl Coreset {
         })
     }
 
-    /// Bytes that [`Self::clusters`] takes, about: a copy of what is kept, at most as much again of it for trials, and a few
-    /// numbers for each row and value of a centre.
+    /// The approximate number of bytes that [`Self::clusters`] takes: a copy of the kept rows, at most as much again
+    /// for trials, and a few numbers for each row and for each value of a centroid.
     pub fn needed(&self) -> usize {
         let values = self.buffer.len() + self.levels.iter().map(|bucket| bucket.values.len()).sum::<usize>();
         let rows = values / self.columns;
@@ -261,7 +262,7 @@ impl Coreset {
         size_of::<f32>() * (2 * values + 32 * rows + 12 * centres)
     }
 
-    /// Multiply-adds of an iteration over everything that is kept.
+    /// The number of multiply-adds of an iteration over all kept rows.
     pub fn work(&self) -> usize {
         let kept = self.buffer.len() + self.levels.iter().map(|bucket| bucket.values.len()).sum::<usize>();
         kept.saturating_mul(self.clusters)
@@ -282,7 +283,7 @@ mod tests {
         summary
     }
 
-    /// The inertia of all rows about given centroids.
+    /// The inertia of all rows with given centroids.
     fn inertia(values: &[f32], columns: usize, centroids: &[f32]) -> f64 {
         let matrix = |values: &[f32]| Matrix::from_data(columns, values.to_vec()).unwrap();
         let nearest = kmeans::nearest(&matrix(values), &matrix(centroids), Geometry::Euclidean);
@@ -378,7 +379,7 @@ mod tests {
             summary.add(&[(crate::seed::mix(row) >> 40) as f32; 100], &Silent).unwrap();
             most = most.max(summary.memory());
         }
-        // A buffer of 4 MB, which may have grown to twice that, and 2 MB for each of six levels.
+        // The limit covers a buffer of 4 MB, which may have grown to twice that, and 2 MB for each of six levels.
         assert!(most < 20 << 20, "{most}");
     }
 

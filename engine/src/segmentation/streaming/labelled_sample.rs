@@ -1,9 +1,9 @@
-//! Rows with labels, all of them up to a bound and beyond it a uniform sample, which can be merged with
-//! others: every row draws a number, and those with the smallest numbers stay (bottom-k sampling, Cohen
-//! & Kaplan 2007). The smallest of two samples together are the smallest of all their rows.
+//! A sample of rows with labels: all rows up to a bound, and a uniform sample of them beyond it, which can be merged
+//! with others. Each row draws a number, and the rows with the smallest numbers are kept (bottom-k sampling, Cohen &
+//! Kaplan 2007). The smallest of two samples together are the smallest of all their rows.
 //!
-//! Up to twice the bound is held between two sieves, so a row costs a hash of its values and, while it
-//! is among the smallest, a copy.
+//! Up to twice the bound is held before rows are dropped, so a row costs a hash of its values and, if its number is
+//! among the smallest, a copy.
 
 use crate::error::Result as EngineResult;
 use crate::matrix::Matrix;
@@ -11,29 +11,29 @@ use crate::memory;
 use crate::seed;
 use serde::{Deserialize, Serialize};
 
-/// Rows at most: the silhouette compares all pairs of them, and its standard error is then below 0.01.
+/// The largest number of rows: the silhouette compares all pairs of them, and its standard error is then below 0.01.
 pub const MOST_ROWS: usize = 10_000;
-/// Values at most, 16 MB; so there are fewer rows of more than 400 values …
+/// The largest number of values, 16 MB. If rows have more than 400 values, the sample has fewer of them …
 const MOST_VALUES: usize = 1 << 22;
-/// … but never fewer than this.
+/// … but at least this number.
 const LEAST_ROWS: usize = 1000;
 
-/// Rows of equal length and the label of each.
+/// Rows of equal length, with the label of each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Raw")]
 pub struct LabelledSample {
     columns: usize,
-    /// How many rows were added.
+    /// The number of rows that were added.
     rows: u64,
     values: Vec<f32>,
     labels: Vec<u32>,
     /// The number that each kept row drew.
     draws: Vec<u64>,
-    /// Rows that drew more are not among the smallest.
+    /// Rows that drew a larger number are not among the smallest.
     limit: u64,
 }
 
-/// A sample as it is read, not checked yet.
+/// A sample as it is read, before it is checked.
 #[derive(Deserialize)]
 struct Raw {
     columns: usize,
@@ -58,33 +58,33 @@ impl TryFrom<Raw> for LabelledSample {
 }
 
 impl LabelledSample {
-    /// No rows of `columns` values, at least 1.
+    /// A sample of no rows, which will have `columns` values, at least 1.
     pub fn new(columns: usize) -> Self {
         Self { columns, rows: 0, values: Vec::new(), labels: Vec::new(), draws: Vec::new(), limit: u64::MAX }
     }
 
-    /// How many values a row has.
+    /// The number of values of a row.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// How many rows were added.
+    /// The number of rows that were added.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Rows that are kept at most.
+    /// The largest number of rows that are kept.
     pub fn bound(&self) -> usize {
         (MOST_VALUES / self.columns).clamp(LEAST_ROWS, MOST_ROWS)
     }
 
-    /// How many bytes the sample holds.
+    /// The number of bytes that the sample takes.
     pub fn memory(&self) -> usize {
         let (values, labels) = (self.values.capacity(), self.labels.capacity());
         size_of::<f32>() * (values + labels) + size_of::<u64>() * self.draws.capacity()
     }
 
-    /// Bytes it would take for so many rows more, beside those it holds until they are copied.
+    /// The number of bytes that `rows` more rows would take, in addition to those already taken until they are copied.
     pub fn growth(&self, rows: usize) -> usize {
         let more = memory::growth(&self.values, rows.saturating_mul(self.columns));
         more.saturating_add(memory::growth(&self.labels, rows))
@@ -96,8 +96,8 @@ impl LabelledSample {
     /// # Errors
     /// [`crate::EngineError::NoMemory`].
     pub fn add(&mut self, row: &[f32], label: u32) -> EngineResult<()> {
-        // The number of the row keeps copies of one row from standing or falling together, its values
-        // keep the samples of two workers from choosing the same numbers.
+        // The hash includes the row's number, so that equal rows are not all kept or all dropped, and its values, so
+        // that the samples of two workers do not choose the same row numbers.
         let hash = |hash: u64, value: &f32| seed::mix(hash ^ u64::from(value.to_bits()));
         let draw = row.iter().fold(seed::mix(self.rows ^ u64::from(label) << 32), hash);
         self.rows += 1;
@@ -157,7 +157,7 @@ impl LabelledSample {
         Ok(())
     }
 
-    /// The rows that are kept, at most [`Self::bound`], and their labels.
+    /// Returns the kept rows, at most [`Self::bound`], and their labels.
     ///
     /// # Errors
     /// [`crate::EngineError::NoMemory`].
@@ -198,7 +198,7 @@ mod tests {
         for whole in [sample(0..100_000), merged] {
             let (points, labels) = whole.kept().unwrap();
             assert_eq!((points.rows(), labels.len()), (10_000, 10_000));
-            // 2,000 of each fifth are expected, with a standard deviation of 40.
+            // 2,000 rows of each fifth are expected, with a standard deviation of 40.
             for fifth in 0..5u32 {
                 let count = labels.iter().filter(|&label| label / 20_000 == fifth).count();
                 assert!(count.abs_diff(2000) < 200, "{fifth}: {count}");

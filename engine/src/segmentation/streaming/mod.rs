@@ -1,8 +1,8 @@
-//! Rows that pass by once, for the aggregates of SQL.
+//! Clusters and samples rows in a single pass, for the aggregates of SQL.
 //!
-//! - `coreset`: few weighted rows that stand for all, with `sensitivity_sampling` as its step
-//! - `starts`: the clusters of these
-//! - `labelled_sample`: an even sample of rows and their labels
+//! - `coreset`: a few weighted rows that stand for all, with `sensitivity_sampling` as its reduction step
+//! - `starts`: clusters these rows
+//! - `labelled_sample`: a uniform sample of rows and their labels
 
 mod coreset;
 mod labelled_sample;

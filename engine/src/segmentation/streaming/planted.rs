@@ -1,5 +1,5 @@
-//! Rows with planted groups, for tests: row r belongs to group r mod `groups`, around a corner that is
-//! far from the others.
+//! Rows with planted groups, for tests: row r belongs to group r mod `groups`, around a corner that is far from the
+//! others.
 
 use crate::seed::mix;
 
@@ -7,7 +7,7 @@ fn uniform(number: u64) -> f32 {
     (mix(number) >> 40) as f32 / (1u64 << 24) as f32
 }
 
-/// `count` rows of `columns` values.
+/// Returns `count` rows of `columns` values.
 pub fn rows(count: usize, columns: usize, groups: usize) -> Vec<f32> {
     (0..count * columns)
         .map(|at| {

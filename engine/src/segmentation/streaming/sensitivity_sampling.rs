@@ -1,7 +1,7 @@
-//! Few weighted rows that stand for many: importance sampling around a rough clustering (Feldman &
-//! Langberg 2011; Bachem, Lucic & Krause 2017), the step of a [`super::coreset::Coreset`].
+//! Reduces many rows to a few weighted ones by importance sampling around a rough clustering (Feldman & Langberg 2011;
+//! Bachem, Lucic & Krause 2017). It is the reduction step of a [`super::coreset::Coreset`].
 //!
-//! n rows cost 3·n·columns flops for each rough centre, on the calling thread.
+//! n rows cost 3·n·columns flops for each rough centroid, on the calling thread.
 
 use crate::error::Result;
 use crate::matrix::Rows;
@@ -12,34 +12,34 @@ use crate::segmentation::kmeans::{ClusterSums, Geometry, Problem, Seeding, greed
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-/// Rough clusters for each cluster that is sought: where rough clusters do not straddle true ones,
-/// keeping their weights and means keeps those of the true ones.
+/// The number of rough clusters for each requested cluster. If no rough cluster spans several true ones, keeping the
+/// weights and means of the rough clusters keeps those of the true ones.
 const ROUGH_PER_CLUSTER: usize = 2;
 const LEAST_ROUGH: usize = 16;
 const MOST_ROUGH: usize = 256;
-/// Rows among which the rough centres are drawn.
+/// The number of rows among which the rough centroids are drawn.
 const ROUGH_SAMPLE: usize = 2048;
 
-/// Weighted rows that stand for many, or none.
+/// Weighted rows that stand for others; there may be none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {
-    /// Row after row.
+    /// rows × columns: the rows, one after another.
     pub values: Vec<f32>,
-    /// One for each row, above zero.
+    /// The weight of each row, above zero.
     pub weights: Vec<f32>,
 }
 
 impl Bucket {
-    /// The rows, of `columns` values each, to be divided.
+    /// The rows as the input of k-means, with `columns` values each.
     ///
     /// # Errors
-    /// [`crate::EngineError::Shape`] where `columns` are not theirs.
+    /// [`crate::EngineError::Shape`] if the values are not whole rows of `columns`.
     pub fn problem<'a>(&'a self, columns: usize, observer: &'a dyn Observer) -> Result<Problem<'a>> {
         let points = Rows::new(columns, &self.values)?;
         Ok(Problem { points, masses: &self.weights, geometry: Geometry::Euclidean, variance: 0.0, observer })
     }
 
-    /// Adds the rows of another.
+    /// Adds the rows of another bucket.
     ///
     /// # Errors
     /// [`crate::EngineError::NoMemory`].
@@ -52,13 +52,14 @@ impl Bucket {
     }
 }
 
-/// Draws about `target` of the rows and gives them the weights of all, for `clusters` that are sought.
+/// Draws about `target` of the rows and weights them so that they stand for all; `clusters` is the number that will be
+/// requested of them.
 ///
-/// A third of the draws follows the squared distance to a rough centre, a third the mean of these in
-/// the row's rough cluster, a third falls to every rough cluster alike (the three terms of Bachem,
-/// Lucic & Krause 2017, Algorithm 2). Draws are stratified along the rows in the order of their rough
-/// clusters, so that every cluster gets its share to a draw or two. Then each cluster is given the weight
-/// and the mean that it had.
+/// A third of the draws follows the squared distance to a rough centroid, a third the mean of these distances in the
+/// row's rough cluster, and a third is the same for each rough cluster (the three terms of Bachem, Lucic & Krause 2017,
+/// Algorithm 2). Draws are stratified along the rows in the order of their rough clusters, so that each cluster gets
+/// its share to within two draws. Finally the drawn rows of each cluster are given the weight and the mean of the
+/// cluster.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
@@ -84,7 +85,7 @@ pub fn reduce(rows: &Problem, target: usize, clusters: usize, random: &mut Rando
     }));
 
     observer.check()?;
-    // A cluster that nothing is drawn of adds a row.
+    // A cluster from which nothing is drawn adds a row.
     let most = target.saturating_add(count).min(points.rows() + count);
     let mut drawn =
         Bucket { values: memory::with_room(most * points.columns())?, weights: memory::with_room(most)? };
@@ -100,7 +101,7 @@ pub fn reduce(rows: &Problem, target: usize, clusters: usize, random: &mut Rando
     Ok(drawn)
 }
 
-/// Gives each cluster of drawn rows the weight and the mean that it had.
+/// Gives the drawn rows of each cluster the cluster's original weight and mean.
 fn restore(
     drawn: &mut Bucket,
     of_drawn: &[u32],
@@ -119,7 +120,7 @@ fn restore(
             *value += (sum / total - drawn_sum / drawn_total) as f32;
         }
     }
-    // A cluster that nothing was drawn of becomes its mean.
+    // A cluster from which nothing was drawn is replaced by its mean.
     for (cluster, &mass) in sums.masses.iter().enumerate() {
         if mass > 0.0 && drawn_sums.masses[cluster] == 0.0 {
             values.extend(sums.row(cluster).iter().map(|sum| (sum / mass) as f32));
@@ -129,7 +130,7 @@ fn restore(
     Ok(())
 }
 
-/// Clusters around centroids that k-means++ draws of a sample, and how many there are.
+/// Divides rows by centroids that k-means++ draws from a sample, and returns the number of clusters with them.
 fn rough_clustering<'a>(
     rows: &Problem<'a>,
     count: usize,
@@ -149,9 +150,9 @@ fn rough_clustering<'a>(
     Ok((rough, centroids.rows()))
 }
 
-/// Stratified sampling: the shares are laid end to end and cut into `draws` equal parts, and a point
-/// is drawn in each; which shares the points fall on and how often. Points at equal distances would
-/// have less variance still, and see only every n-th row of rows with a period.
+/// Stratified sampling: the shares are laid end to end and cut into `draws` equal parts, and a point is drawn in each.
+/// Returns the shares that points fall on, with their numbers of points. Equidistant points would have even less
+/// variance, but if rows are periodic they might only hit every n-th row.
 fn stratified(shares: &[f64], draws: usize, random: &mut Random) -> Result<Vec<(usize, u32)>> {
     let part = shares.iter().sum::<f64>() / draws.max(1) as f64;
     let mut points = (0..draws).map(|draw| part * (draw as f64 + random.r#gen::<f64>())).peekable();
@@ -193,7 +194,7 @@ mod tests {
         let all = bucket(&planted::rows(16_000, 8, 16), 8);
         let few = reduced(&all.values, 8, 16);
         assert!((6000..8500).contains(&few.weights.len()), "{}", few.weights.len());
-        // A row belongs to the group whose corner, the mean of every 16th row, is nearest.
+        // A row belongs to the group of the nearest corner, which is the mean of every 16th row.
         let of_row: Vec<u32> = (0..16_000).map(|row| row % 16).collect();
         let mut sums = ClusterSums::of(&all.problem(8, &Silent).unwrap(), &of_row, 16).unwrap();
         let mut means = Matrix::zeros(16, 8);

@@ -1,22 +1,23 @@
-//! The clusters of a [`super::coreset::Coreset`]: several starts of k-means are compared on fewer rows.
+//! Clusters the rows of a [`super::coreset::Coreset`]: several starts of k-means are compared on fewer rows.
 
 use super::sensitivity_sampling::reduce;
 use crate::error::Result;
 use crate::seed;
 use crate::segmentation::kmeans::{Clusters, Problem, best_of, greedy, lloyd, mean_and_variance};
 
-/// Rows on which starts are compared, at least and for each cluster: more are reduced.
+/// The number of rows on which starts are compared, as a minimum and per cluster; if there are more, they are reduced.
 const TRIAL_ROWS: usize = 8192;
 const TRIAL_ROWS_PER_CLUSTER: usize = 32;
-/// Starts that are compared after a few iterations: the order of starts hardly changes later, and the
-/// best alone goes on.
+/// The number of starts, which are compared after a few iterations: their order hardly changes later, and only the best
+/// continues.
 const STARTS: usize = 8;
 const TRIAL_ITERATIONS: usize = 3;
-/// Iterations of the best at most, on the fewer rows and then on all. Planted groups settle within 30; where
-/// groups overlap, ten fewer cost .4 % of inertia, and as many as k-means has gain .2 % for a fifth more time.
+/// The largest number of iterations of the best start, on the reduced rows and then on all. Planted groups converge
+/// within 30. If groups overlap, ten fewer increase the inertia by .4 %, and as many as in k-means decrease it by .2 %
+/// for a fifth more time.
 const ITERATIONS: usize = 40;
 
-/// At most `count` clusters, fewer where there are fewer different rows.
+/// Returns at most `count` clusters; fewer if there are fewer distinct rows.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NoMemory`].
