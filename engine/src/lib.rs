@@ -31,4 +31,4 @@ pub mod training;
 
 pub use error::{EngineError, Result};
 pub use matrix::{Matrix, Rows};
-pub use observer::{Observer, Progress, Silent};
+pub use observer::{CancelAfter, Observer, Progress, Silent};

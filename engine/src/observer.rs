@@ -2,6 +2,7 @@
 //! milliseconds, from worker threads, whether to stop.
 
 use crate::error::{EngineError, Result};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A progress report.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,5 +68,32 @@ impl Observer for Quiet<'_> {
     }
     fn seconds(&self) -> f64 {
         self.0.seconds()
+    }
+}
+
+/// An observer that cancels once it has been asked a number of times, and counts how often it was asked. Tests of
+/// cancellation use it to stop work at every place where it can be stopped.
+#[derive(Debug)]
+pub struct CancelAfter {
+    patience: usize,
+    asked: AtomicUsize,
+}
+
+impl CancelAfter {
+    /// Answers `patience` questions with no, and all later ones with yes.
+    pub fn new(patience: usize) -> Self {
+        Self { patience, asked: AtomicUsize::new(0) }
+    }
+
+    /// How often it was asked.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl Observer for CancelAfter {
+    fn report(&self, _: Progress) {}
+    fn is_cancelled(&self) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed) >= self.patience
     }
 }

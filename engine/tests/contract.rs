@@ -9,9 +9,8 @@ use proptest::prelude::*;
 use segrec_engine::interactions::{Events, Id, IdKind, Interactions, RawEvents};
 use segrec_engine::options::{Algorithm, Options, parse_options};
 use segrec_engine::training::{Given, Trained, UserData, train};
-use segrec_engine::{EngineError, Observer, Progress, Silent};
+use segrec_engine::{CancelAfter, EngineError, Observer, Silent};
 use serde_json::json;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn events(pairs: &[(i64, i64, f32)], options: &Options) -> segrec_engine::Result<Events> {
     let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
@@ -102,27 +101,16 @@ fn a_whole_training_is_the_same_on_one_two_and_four_threads() {
     }
 }
 
-/// Cancels at the n-th check.
-struct StopAfter(AtomicUsize);
-
-impl Observer for StopAfter {
-    fn report(&self, _: Progress) {}
-    fn is_cancelled(&self) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(1)))
-            == Ok(0)
-    }
-}
-
 #[test]
 fn a_training_can_be_cancelled_at_any_moment() {
     let options = options(8, 3);
     let events = events(&pairs_of(&reference::planted(400, 200, 4, 0.2, 1)), &options).unwrap();
-    let counter = StopAfter(AtomicUsize::new(usize::MAX));
+    let counter = CancelAfter::new(usize::MAX);
     train_events(&events, &options, None, &counter).unwrap();
-    let questions = usize::MAX - counter.0.load(Ordering::Relaxed);
+    let questions = counter.asked();
     assert!(questions > 50, "{questions}");
     for moment in (0..questions - 1).step_by(questions / 40) {
-        let stop = StopAfter(AtomicUsize::new(moment));
+        let stop = CancelAfter::new(moment);
         let result = train_events(&events, &options, None, &stop);
         assert_eq!(result.err(), Some(EngineError::Cancelled), "at {moment} of {questions}");
     }

@@ -9,7 +9,7 @@ use reference::{options, planted};
 use segrec_engine::linalg::gram;
 use segrec_engine::scorers::factors::backbone::initial_factors;
 use segrec_engine::scorers::factors::{AlsOptions, Backbone, FoldIn, SegmentFactors, Segments, Start};
-use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
+use segrec_engine::{CancelAfter, EngineError, Matrix, Silent};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
@@ -226,23 +226,21 @@ fn a_segment_that_is_not_wanted_has_no_factors_and_its_users_keep_theirs() {
     }
 }
 
-struct Stop;
-
-impl Observer for Stop {
-    fn report(&self, _: Progress) {}
-    fn is_cancelled(&self) -> bool {
-        true
-    }
-}
-
 #[test]
 fn a_cancelled_training_is_an_error() {
     let interactions = planted(50, 50, 2, 0.2, 1);
-    let cancelled = Backbone::train(&interactions, &options(8), Start::Random(1), &Stop);
+    let cancelled = Backbone::train(&interactions, &options(8), Start::Random(1), &CancelAfter::new(0));
     assert_eq!(cancelled, Err(EngineError::Cancelled));
     let backbone = Backbone::train(&interactions, &options(8), Start::Random(1), &Silent).unwrap();
     let segments = Segments::new(vec![0; 50], 1, &interactions);
-    let cancelled = SegmentFactors::train(&interactions, &backbone, &segments, &[true], &options(8), &Stop);
+    let cancelled = SegmentFactors::train(
+        &interactions,
+        &backbone,
+        &segments,
+        &[true],
+        &options(8),
+        &CancelAfter::new(0),
+    );
     assert_eq!(cancelled, Err(EngineError::Cancelled));
 }
 

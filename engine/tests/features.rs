@@ -11,7 +11,7 @@ use segrec_engine::features::{
 use segrec_engine::interactions::{EventLimits, Events, Id, IdKind, RawEvents};
 use segrec_engine::linalg::vector::norm;
 use segrec_engine::segmentation::rfm::rfm_values;
-use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
+use segrec_engine::{CancelAfter, EngineError, Matrix, Silent};
 use serde_json::{Map, Value, json};
 
 fn fit(table: &Table) -> Encoder {
@@ -143,16 +143,6 @@ proptest! {
     }
 }
 
-/// Cancels at the first check.
-struct Stop;
-
-impl Observer for Stop {
-    fn report(&self, _: Progress) {}
-    fn is_cancelled(&self) -> bool {
-        true
-    }
-}
-
 #[test]
 fn everything_ends_when_cancelled() {
     let rows = Row { number: Some(1.0), boolean: None, text: None, moment: None, vector: None };
@@ -163,11 +153,11 @@ fn everything_ends_when_cancelled() {
     let limits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 1 };
     let events = Events::new(raw, limits, &Silent).unwrap();
     for error in [
-        Encoder::fit(&table, &EncoderSettings::at(0), &Stop).err(),
-        encoder.encode(&table, &Stop).err(),
-        encoder.shares(&table, &Stop).err(),
-        activity(&events, &[Activity::Events], 0, None, &Stop).err(),
-        rfm_values(&events, 0, &Stop).err(),
+        Encoder::fit(&table, &EncoderSettings::at(0), &CancelAfter::new(0)).err(),
+        encoder.encode(&table, &CancelAfter::new(0)).err(),
+        encoder.shares(&table, &CancelAfter::new(0)).err(),
+        activity(&events, &[Activity::Events], 0, None, &CancelAfter::new(0)).err(),
+        rfm_values(&events, 0, &CancelAfter::new(0)).err(),
     ] {
         assert_eq!(error, Some(EngineError::Cancelled));
     }

@@ -8,8 +8,7 @@ use segrec_engine::seed::mix;
 use segrec_engine::segmentation::density::{DbscanSettings, dbscan};
 use segrec_engine::segmentation::hierarchical::{Linkage, hierarchical};
 use segrec_engine::segmentation::optics::{OpticsSettings, optics};
-use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use segrec_engine::{CancelAfter, EngineError, Matrix, Observer, Silent};
 
 const LINKAGES: [Linkage; 4] = [Linkage::Ward, Linkage::Average, Linkage::Complete, Linkage::Single];
 const DENSE: DbscanSettings = DbscanSettings { neighbours: 5, radius: AutoOr::Auto };
@@ -101,24 +100,13 @@ fn values_that_are_no_numbers_are_refused() {
     }
 }
 
-/// Cancels at the n-th check.
-struct StopAfter(AtomicUsize);
-
-impl Observer for StopAfter {
-    fn report(&self, _: Progress) {}
-    fn is_cancelled(&self) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(1)))
-            == Ok(0)
-    }
-}
-
 fn can_be_cancelled(least_questions: usize, work: impl Fn(&dyn Observer) -> segrec_engine::Result<()>) {
-    let counter = StopAfter(AtomicUsize::new(usize::MAX));
+    let counter = CancelAfter::new(usize::MAX);
     work(&counter).unwrap();
-    let questions = usize::MAX - counter.0.load(Ordering::Relaxed);
+    let questions = counter.asked();
     assert!(questions > least_questions, "{questions}");
     for moment in (0..questions - 1).step_by((questions / 20).max(1)) {
-        let stop = StopAfter(AtomicUsize::new(moment));
+        let stop = CancelAfter::new(moment);
         assert_eq!(work(&stop).err(), Some(EngineError::Cancelled), "at {moment} of {questions}");
     }
 }

@@ -6,8 +6,7 @@
 use proptest::prelude::*;
 use segrec_engine::segmentation::knn::{KnnClassifier, Vote};
 use segrec_engine::segmentation::mixture::Mixture;
-use segrec_engine::{EngineError, Matrix, Observer, Progress, Result, Silent, seed};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use segrec_engine::{CancelAfter, EngineError, Matrix, Observer, Result, Silent, seed};
 
 const GROUPS: usize = 4;
 
@@ -50,26 +49,15 @@ fn results_are_the_same_on_one_two_and_four_threads() {
     }
 }
 
-/// Cancels at the n-th check.
-struct StopAfter(AtomicUsize);
-
-impl Observer for StopAfter {
-    fn report(&self, _: Progress) {}
-    fn is_cancelled(&self) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(1)))
-            == Ok(0)
-    }
-}
-
 #[test]
 fn mixtures_and_votes_can_be_cancelled_at_any_moment() {
     let (points, groups) = planted(2000, 6);
-    let counter = StopAfter(AtomicUsize::new(usize::MAX));
+    let counter = CancelAfter::new(usize::MAX);
     run(&points, &groups, GROUPS, &counter).unwrap();
-    let questions = usize::MAX - counter.0.load(Ordering::Relaxed);
+    let questions = counter.asked();
     assert!(questions > 2000, "{questions}");
     for moment in (0..questions).step_by(questions / 60) {
-        let stop = StopAfter(AtomicUsize::new(moment));
+        let stop = CancelAfter::new(moment);
         let result = run(&points, &groups, GROUPS, &stop);
         assert_eq!(result.err(), Some(EngineError::Cancelled), "at {moment} of {questions}");
     }

@@ -11,8 +11,7 @@ use segrec_engine::interactions::{Interactions, SparseRows};
 use segrec_engine::scorers::neighbours::{
     NeighbourMethod, NeighbourOptions, NeighbourRows, NeighbourScratch, Neighbours,
 };
-use segrec_engine::{EngineError, Observer, Progress, Result, Silent};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use segrec_engine::{CancelAfter, EngineError, Observer, Result, Silent};
 
 const METHODS: [NeighbourMethod; 5] = [
     NeighbourMethod::Ridge,
@@ -180,26 +179,15 @@ fn every_method_gives_the_same_bytes_on_one_two_and_four_threads() {
     assert!(results[0] == results[1] && results[0] == results[2]);
 }
 
-/// Cancels at the n-th check.
-struct StopAfter(AtomicUsize);
-
-impl Observer for StopAfter {
-    fn report(&self, _: Progress) {}
-    fn is_cancelled(&self) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(1)))
-            == Ok(0)
-    }
-}
-
 #[test]
 fn every_method_can_be_cancelled_at_any_moment() {
     let interactions = planted(200, 150, 4, 0.2, 1);
-    let counter = StopAfter(AtomicUsize::new(usize::MAX));
+    let counter = CancelAfter::new(usize::MAX);
     train_all(&interactions, 30, 10, &counter).unwrap();
-    let questions = usize::MAX - counter.0.load(Ordering::Relaxed);
+    let questions = counter.asked();
     assert!(questions > 6 * 150, "{questions}");
     for moment in (0..questions - 1).step_by(questions / 40) {
-        let stop = StopAfter(AtomicUsize::new(moment));
+        let stop = CancelAfter::new(moment);
         let result = train_all(&interactions, 30, 10, &stop);
         assert_eq!(result.err(), Some(EngineError::Cancelled), "at {moment} of {questions}");
     }

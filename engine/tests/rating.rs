@@ -8,8 +8,7 @@ use segrec_engine::scorers::ratings::{
     AttributeEncoder, Attributes, RatingFoldIn, RatingModel, RatingOptions,
 };
 use segrec_engine::seed::mix;
-use segrec_engine::{EngineError, Matrix, Observer, Progress, Silent};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use segrec_engine::{CancelAfter, EngineError, Matrix, Silent};
 
 const USERS: usize = 150;
 const ITEMS: usize = 90;
@@ -192,24 +191,14 @@ fn the_unit_of_ratings_does_not_matter() {
     }
 }
 
-/// Cancels at the check with a given number.
-struct CancelAt(AtomicUsize, usize);
-
-impl Observer for CancelAt {
-    fn report(&self, _: Progress) {}
-    fn is_cancelled(&self) -> bool {
-        self.0.fetch_add(1, Ordering::Relaxed) >= self.1
-    }
-}
-
 #[test]
 fn training_can_be_cancelled_at_any_moment() {
     let (ratings, groups) = (planted(), groups());
     let run = |at: usize| {
-        let observer = CancelAt(AtomicUsize::new(0), at);
+        let observer = CancelAfter::new(at);
         let options = RatingOptions { sweeps: 2, ..options() };
         let trained = RatingModel::train(&ratings, Some(&groups), None, &options, 7, &observer);
-        (trained.map(|_| ()), observer.0.into_inner())
+        (trained.map(|_| ()), observer.asked())
     };
     let (trained, questions) = run(usize::MAX);
     assert!(trained.is_ok() && questions > 50, "{questions}");

@@ -7,9 +7,8 @@ use proptest::prelude::*;
 use segrec_engine::features::{Column, Table, Values};
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::training::{Segmented, UserData, segment};
-use segrec_engine::{EngineError, Observer, Progress, Silent, seed};
+use segrec_engine::{CancelAfter, EngineError, Silent, seed};
 use serde_json::json;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 const METHODS: [&str; 8] =
     ["kmeans", "hierarchical", "mixture", "density", "optics", "knn", "column", "none"];
@@ -112,28 +111,17 @@ fn of_many_users_the_number_of_segments_is_chosen_on_a_sample() {
     assert!(segmented.choices.len() > 5);
 }
 
-/// Cancels at the n-th check.
-struct StopAfter(AtomicUsize);
-
-impl Observer for StopAfter {
-    fn report(&self, _: Progress) {}
-    fn is_cancelled(&self) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(1)))
-            == Ok(0)
-    }
-}
-
 #[test]
 fn a_segmentation_can_be_cancelled_at_any_moment() {
     let described = planted(600);
     for method in METHODS.into_iter().filter(|&method| method != "column") {
         let options = options(method, json!({"features": ["a", "b"]}));
-        let counter = StopAfter(AtomicUsize::new(usize::MAX));
+        let counter = CancelAfter::new(usize::MAX);
         segment(&described, None, &options, &counter).unwrap();
-        let questions = usize::MAX - counter.0.load(Ordering::Relaxed);
+        let questions = counter.asked();
         assert!(questions > 2, "{method}: {questions}");
         for moment in (0..questions - 1).step_by((questions / 20).max(1)) {
-            let stop = StopAfter(AtomicUsize::new(moment));
+            let stop = CancelAfter::new(moment);
             let result = segment(&described, None, &options, &stop);
             assert_eq!(result.err(), Some(EngineError::Cancelled), "{method} at {moment} of {questions}");
         }

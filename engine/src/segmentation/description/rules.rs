@@ -143,7 +143,7 @@ fn least_precision(score: Score) -> f64 {
 mod tests {
     use super::*;
     use crate::features::{Cell, Column, DAY, Values};
-    use crate::observer::Silent;
+    use crate::observer::{CancelAfter, Silent};
     use proptest::prelude::*;
 
     /// Formats the rule with its precision and recall.
@@ -258,16 +258,8 @@ mod tests {
 
     #[test]
     fn cancelling_ends_the_work() {
-        struct AfterSome(AtomicUsize);
-        impl Observer for AfterSome {
-            fn report(&self, _: Progress) {}
-            fn is_cancelled(&self) -> bool {
-                self.0.fetch_add(1, Ordering::Relaxed) >= 8
-            }
-        }
         let (table, segments) = planted(2_000);
-        let observer = AfterSome(AtomicUsize::new(0));
-        assert_eq!(rules(&table, &segments, 3, 0, 1, &observer), Err(EngineError::Cancelled));
+        assert_eq!(rules(&table, &segments, 3, 0, 1, &CancelAfter::new(8)), Err(EngineError::Cancelled));
     }
 
     proptest! {

@@ -100,11 +100,10 @@ fn dissolve(problem: &Problem, mut clusters: Clusters, least: usize) -> Result<C
 mod tests {
     use super::*;
     use crate::linalg::vector::{normalize, squared_distance};
-    use crate::observer::{Progress, Silent};
+    use crate::observer::{CancelAfter, Silent};
     use crate::seed::mix;
     use crate::segmentation::kmeans::nearest;
     use crate::segmentation::quality::adjusted_rand;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     const BOTH: [Geometry; 2] = [Geometry::Spherical, Geometry::Euclidean];
 
@@ -201,23 +200,13 @@ mod tests {
         }
     }
 
-    /// Cancels at the check with a given number.
-    struct CancelAt(AtomicUsize, usize);
-
-    impl Observer for CancelAt {
-        fn report(&self, _: Progress) {}
-        fn is_cancelled(&self) -> bool {
-            self.0.fetch_add(1, Ordering::Relaxed) + 1 >= self.1
-        }
-    }
-
     #[test]
     fn the_work_can_be_cancelled_at_any_moment() {
         let points = planted(1_000, 20, Geometry::Euclidean);
         let run = |at: usize| {
-            let observer = CancelAt(AtomicUsize::new(0), at);
+            let observer = CancelAfter::new(at - 1);
             let settings = KmeansSettings { min_cluster_size: 40, ..settings(Geometry::Euclidean, 20) };
-            (kmeans(&points, None, &settings, None, 1, &observer), observer.0.into_inner())
+            (kmeans(&points, None, &settings, None, 1, &observer), observer.asked())
         };
         let (all, questions) = run(usize::MAX);
         assert!(all.is_ok() && questions > 100, "{questions}");

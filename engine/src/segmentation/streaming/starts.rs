@@ -42,7 +42,7 @@ pub fn best_clusters(mut rows: Problem, count: usize, seed: u64) -> Result<Clust
 mod tests {
     use super::*;
     use crate::error::EngineError;
-    use crate::observer::{Observer, Progress, Silent};
+    use crate::observer::{CancelAfter, Silent};
     use crate::segmentation::streaming::planted;
     use crate::segmentation::streaming::sensitivity_sampling::Bucket;
 
@@ -76,18 +76,10 @@ mod tests {
         assert_eq!((found.centroids.rows(), found.inertia), (2, 0.0));
     }
 
-    struct Stop;
-    impl Observer for Stop {
-        fn report(&self, _: Progress) {}
-        fn is_cancelled(&self) -> bool {
-            true
-        }
-    }
-
     #[test]
     fn it_stops_when_asked() {
         let rows = Bucket { values: vec![1.0, 2.0], weights: vec![1.0; 2] };
-        let found = best_clusters(rows.problem(1, &Stop).unwrap(), 2, 1);
+        let found = best_clusters(rows.problem(1, &CancelAfter::new(0)).unwrap(), 2, 1);
         assert_eq!(found.unwrap_err(), EngineError::Cancelled);
     }
 }
