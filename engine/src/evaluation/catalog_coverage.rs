@@ -152,6 +152,13 @@ mod tests {
     }
 
     #[test]
+    fn coverage_counts_each_item_once() {
+        let lists = [vec![1, 1], vec![3]];
+        let lists = lists.map(|items| items.into_iter().map(|item| Scored { item, score: 0.0 }).collect());
+        assert_eq!(both(&lists, 4).0.0, 0.5);
+    }
+
+    #[test]
     fn values_and_errors_are_those_of_leaving_out_each_user_in_turn() {
         let lists = lists(30, 7, 60, 1);
         let (coverage, gini) = both(&lists, 60);
