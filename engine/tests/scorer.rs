@@ -30,8 +30,8 @@ impl Method for Next {
         Ok(Some(Arc::new(NextOf(given.items() as u32))))
     }
 
-    fn sections(&self) -> &'static [(&'static str, SectionKind)] {
-        &[("items", SectionKind::Opaque)]
+    fn sections(&self, _: usize) -> Vec<(&'static str, SectionKind)> {
+        vec![("items", SectionKind::Opaque)]
     }
 
     fn open<'a>(&self, sections: &StoredSections<'a>) -> Result<Option<Box<dyn Fitted + 'a>>> {

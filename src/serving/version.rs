@@ -155,8 +155,9 @@ impl ServedVersion {
     /// segments.
     pub fn fitted(&self) -> Result<Vec<Option<Box<dyn Fitted + '_>>>> {
         let open = |Weight { scorer, .. }: &Weight| match named(scorer) {
-            Some(method) => Ok(method.open(&self.cache.sections(scorer)?)?),
-            None => Ok(None),
+            // Sections of scorers that are factors hold what only folding in and explanations read.
+            Some(method) if !method.has_taste_factors() => Ok(method.open(&self.cache.sections(scorer)?)?),
+            _ => Ok(None),
         };
         self.decided.blend.0.iter().map(open).collect()
     }

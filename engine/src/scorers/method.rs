@@ -53,9 +53,9 @@ pub trait Method: Sync {
         Ok(None)
     }
 
-    /// The names and kinds of the sections in which a fit is stored.
-    fn sections(&self) -> &'static [(&'static str, SectionKind)] {
-        &[]
+    /// The names and kinds of the sections in which a fit is stored, if factors have `columns` columns.
+    fn sections(&self, _columns: usize) -> Vec<(&'static str, SectionKind)> {
+        Vec::new()
     }
 
     /// Opens a stored fit without copying its sections; `None` if it needs only factors and segments.

@@ -24,11 +24,11 @@ pub fn methods(names: &[&str]) -> Vec<&'static dyn Method> {
 /// A section: the name of its scorer, its own name and its kind.
 pub type NamedSection = (&'static str, &'static str, SectionKind);
 
-/// The sections in which the scorers of a blend are stored, in alphabetical order.
-pub fn sections_of(blend: &Blend) -> Vec<NamedSection> {
+/// The sections in which the scorers of a blend are stored, in order, if factors have `columns` columns.
+pub fn sections_of(blend: &Blend, columns: usize) -> Vec<NamedSection> {
     let scorers = blend.0.iter().filter_map(|weight| named(&weight.scorer));
     let of_scorer = |scorer: &'static dyn Method| {
-        scorer.sections().iter().map(|(name, kind)| (scorer.name(), *name, *kind))
+        scorer.sections(columns).into_iter().map(|(name, kind)| (scorer.name(), name, kind))
     };
     let mut sections: Vec<NamedSection> = scorers.flat_map(of_scorer).collect();
     sections.sort_unstable();

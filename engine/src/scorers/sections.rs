@@ -5,34 +5,42 @@ use crate::error::{EngineError, Result};
 use crate::interactions::{SparseRows, SparseView};
 use crate::matrix::{Matrix, Rows};
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 /// The kind of data in a section.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumString, IntoStaticStr,
+)]
+#[strum(serialize_all = "lowercase")]
 pub enum SectionKind {
     /// A sparse matrix with a row of (item, weight) per item, by ascending item.
     Sparse,
     /// A dense matrix with one row per item.
-    Dense,
+    Dense {
+        /// The number of columns.
+        columns: usize,
+    },
     /// Bytes that only the scorer can interpret. They cannot be validated, so only a superuser may import them.
     Opaque,
 }
 
 impl SectionKind {
-    /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Sparse, Self::Dense, Self::Opaque];
-
     /// The name used in tables and exports.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Sparse => "sparse",
-            Self::Dense => "dense",
-            Self::Opaque => "opaque",
-        }
+        self.into()
     }
 
-    /// Looks up a kind by name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    /// The number of columns of a dense section.
+    pub fn columns(self) -> Option<usize> {
+        if let Self::Dense { columns } = self { Some(columns) } else { None }
+    }
+
+    /// The kind with this name and, if it is dense, this number of columns; `None` if there is no such kind.
+    pub fn stored(name: &str, columns: usize) -> Option<Self> {
+        match name.parse().ok()? {
+            Self::Dense { .. } => Some(Self::Dense { columns }),
+            kind => Some(kind),
+        }
     }
 }
 
@@ -52,7 +60,7 @@ impl NewSection<'_> {
     pub fn kind(&self) -> SectionKind {
         match self {
             Self::Sparse(_) => SectionKind::Sparse,
-            Self::Dense(_) => SectionKind::Dense,
+            Self::Dense(rows) => SectionKind::Dense { columns: rows.columns() },
             Self::Opaque(_) => SectionKind::Opaque,
         }
     }

@@ -18,20 +18,21 @@ pub struct ListedSection {
     /// The name within the scorer.
     pub name: String,
     pub kind: SectionKind,
-    /// The number of columns of a dense section.
-    pub columns: usize,
+    /// The number of items that have a row.
+    pub rows: u64,
 }
 
 /// Stores the sections of a version, given as (scorer, name, contents).
 pub fn insert(version_id: i64, sections: &[(&str, &str, NewSection<'_>)]) -> Result<()> {
     for (section, (scorer, name, content)) in (0i32..).zip(sections) {
-        let (columns, rows, bytes) = match content {
+        let (rows, bytes) = match content {
             NewSection::Sparse(sparse) => {
-                (None, (0..sparse.rows()).filter(|&row| sparse.row_len(row) > 0).count(), None)
+                ((0..sparse.rows()).filter(|&row| sparse.row_len(row) > 0).count(), None)
             }
-            NewSection::Dense(rows) => (Some(rows.columns() as i32), rows.rows(), None),
-            NewSection::Opaque(bytes) => (None, 0, Some(bytes.clone())),
+            NewSection::Dense(rows) => (rows.rows(), None),
+            NewSection::Opaque(bytes) => (0, Some(bytes.clone())),
         };
+        let kind = content.kind();
         as_owner(|| {
             execute(
                 "INSERT INTO segrec_catalog.version_sections (version_id, section, scorer, name, kind, columns, rows, content) \
@@ -41,8 +42,8 @@ pub fn insert(version_id: i64, sections: &[(&str, &str, NewSection<'_>)]) -> Res
                     section.into(),
                     (*scorer).into(),
                     (*name).into(),
-                    content.kind().name().into(),
-                    columns.into(),
+                    kind.name().into(),
+                    kind.columns().map(|columns| columns as i32).into(),
                     (rows as i64).into(),
                     bytes.into(),
                 ],
@@ -122,44 +123,30 @@ fn in_batches<'a>(
 
 /// The sections of a version, by number.
 pub fn list(version_id: i64) -> Result<Vec<ListedSection>> {
-    let sql = "SELECT section, scorer, name, kind, columns FROM segrec_catalog.version_sections \
+    let sql = "SELECT section, scorer, name, kind, columns, rows FROM segrec_catalog.version_sections \
                WHERE version_id = $1 ORDER BY section";
     as_owner(|| {
         query(sql, &[version_id.into()], |row| {
-            let kind: String = row.value(4)?;
-            let Some(kind) = SectionKind::named(&kind) else {
+            let (kind, columns): (String, Option<i32>) = (row.value(4)?, row.get(5)?);
+            let columns = columns.and_then(|columns| usize::try_from(columns).ok()).unwrap_or(0);
+            let Some(kind) = SectionKind::stored(&kind, columns) else {
                 return Err(SegrecError::VersionDamaged {
                     reason: format!("there are no sections that are {kind}"),
                 });
             };
-            let columns = row.get::<i32>(5)?.unwrap_or(0) as usize;
-            Ok(ListedSection {
-                section: row.value(1)?,
-                scorer: row.value(2)?,
-                name: row.value(3)?,
-                kind,
-                columns,
-            })
+            let (section, scorer, name) = (row.value(1)?, row.value(2)?, row.value(3)?);
+            Ok(ListedSection { section, scorer, name, kind, rows: row.value::<i64>(6)? as u64 })
         })
     })
 }
 
-/// Whether a version has exactly the expected sections, which must be in alphabetical order.
+/// Whether a version has exactly the expected sections, which must be in order.
 pub fn are_those(version_id: i64, expected: &[NamedSection]) -> Result<bool> {
     let listed = list(version_id)?;
     let mut found: Vec<(&str, &str, SectionKind)> =
         listed.iter().map(|own| (own.scorer.as_str(), own.name.as_str(), own.kind)).collect();
     found.sort_unstable();
     Ok(found == expected)
-}
-
-/// Whether no row of a version's sections is missing.
-pub fn are_whole(version_id: i64) -> Result<bool> {
-    let sql = "SELECT NOT EXISTS (SELECT FROM segrec_catalog.version_sections section \
-                   WHERE section.version_id = $1 AND section.rows <> (SELECT count(*) FROM segrec_catalog.version_item_rows own \
-                       WHERE own.version_id = $1 AND own.section = section.section))";
-    let found = as_owner(|| query(sql, &[version_id.into()], |row| row.value(1)))?;
-    Ok(found.into_iter().next().unwrap_or(false))
 }
 
 /// The contents of an opaque section.

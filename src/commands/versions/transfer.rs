@@ -88,7 +88,8 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
     }
     let mut version: Value = serde_json::from_str(&row).map_err(|error| wrong(error.to_string()))?;
     let decided = checked(&version, model).map_err(&wrong)?;
-    let expected = decided.as_ref().map_or_else(Vec::new, |decided| sections_of(&decided.blend));
+    let expected =
+        decided.as_ref().map_or_else(Vec::new, |Decided { blend, als, .. }| sections_of(blend, als.factors));
     if !trusted {
         if expected.iter().any(|(_, _, kind)| *kind == SectionKind::Opaque) {
             return Err(SegrecError::NotTrusted { relation: name });

@@ -167,8 +167,8 @@ impl CacheFile {
                     lengths: self.read(lengths)?,
                     words: self.read(words)?,
                 }),
-                (SectionKind::Dense, [rows]) => {
-                    StoredSection::Dense(Rows::new(own.columns as usize, self.read(rows)?)?)
+                (SectionKind::Dense { columns }, [rows]) => {
+                    StoredSection::Dense(Rows::new(columns, self.read(rows)?)?)
                 }
                 (SectionKind::Opaque, [bytes]) => StoredSection::Opaque(self.read(bytes)?),
                 _ => {

@@ -10,7 +10,7 @@ use segrec_engine::scorers::sections::SectionKind;
 use serde::{Deserialize, Serialize};
 
 /// Magic bytes; the last one is the format version, which must be raised with every change of the layout.
-const MAGIC: [u8; 8] = *b"segrec\0\x03";
+const MAGIC: [u8; 8] = *b"segrec\0\x04";
 /// The size of the header in bytes.
 pub const HEADER: usize = size_of::<Header>();
 /// The alignment of sections, one cache line.
@@ -79,8 +79,6 @@ pub struct ScorerSection {
     /// The name within the scorer.
     pub name: String,
     pub kind: SectionKind,
-    /// The number of columns of a dense section.
-    pub columns: u64,
     /// The locations of its parts. A sparse section has three: the word at which each item's row begins (u64), the
     /// number of entries of each row (u32), and the rows, each with its items (u32, ascending) followed by their
     /// weights (f32). A dense section has its rows (f32), an opaque one its bytes.

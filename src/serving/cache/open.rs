@@ -35,19 +35,17 @@ pub fn open(
     }
     let gone = || SegrecError::VersionGone { model: model.name.clone() };
     // A restore may have omitted the rows of these tables.
-    let are_there = sections::are_those(version_id, &sections_of(&stored.decided.blend))?;
-    if !are_there
-        || !sections::are_whole(version_id)?
-        || items::count_items(version_id)? != stored.items as u64
-    {
+    let expected = sections_of(&stored.decided.blend, stored.decided.als.factors);
+    let are_there = sections::are_those(version_id, &expected)?;
+    if !are_there || items::count_items(version_id)? != stored.items as u64 {
         return Err(gone());
     }
     let deployed = versions::deployed()?;
     // Holding the lock to write, so unfinished files can only be those of killed processes.
     remove_files(|version, of| of != Some(table) || !deployed.contains(&version));
     let unfinished = Unfinished::create(&path).map_err(failed)?;
-    write(&unfinished.file, version_id, kind, stored, &path)?;
-    if !versions::is_there(version_id)? {
+    let is_whole = write(&unfinished.file, version_id, kind, stored, &path)?;
+    if !is_whole || !versions::is_there(version_id)? {
         return Err(gone());
     }
     unfinished.complete(&path).map_err(failed)?;

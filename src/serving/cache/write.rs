@@ -28,14 +28,14 @@ const ITEM_BYTES: usize = 128;
 /// The size of a write buffer in bytes.
 const BUFFER: usize = 1 << 20;
 
-/// Writes the file of a version.
+/// Writes the file of a version; false if rows of its scorers are missing.
 pub fn write(
     file: &File,
     version_id: i64,
     kind: IdKind,
     stored: &DeployedVersion,
     path: &Path,
-) -> Result<()> {
+) -> Result<bool> {
     let k = stored.decided.als.factors;
     let mut writer = Writer { file, path, end: (HEADER as u64).next_multiple_of(ALIGNMENT) };
     let items = count_items(version_id)?;
@@ -60,9 +60,11 @@ pub fn write(
     };
     (directory.ids, directory.ends) = write_ids(&mut writer, ids)?;
     for listed in sections::list(version_id)? {
-        let parts = write_section(&mut writer, version_id, items as usize, &listed)?;
-        let ListedSection { scorer, name, kind, columns, .. } = listed;
-        directory.scorers.push(ScorerSection { scorer, name, kind, columns: columns as u64, parts });
+        let Some(parts) = write_section(&mut writer, version_id, items as usize, &listed)? else {
+            return Ok(false);
+        };
+        let ListedSection { scorer, name, kind, .. } = listed;
+        directory.scorers.push(ScorerSection { scorer, name, kind, parts });
     }
     for (segment, gram) in stored.segments.iter().zip(grams.segments) {
         let own_base = gram.filter(|_| segment.own_factors).map_or_else(Vec::new, |gram| base(&gram));
@@ -86,7 +88,8 @@ pub fn write(
             popular: writer.popularity(&popular)?,
         });
     }
-    writer.finish(directory)
+    writer.finish(directory)?;
+    Ok(true)
 }
 
 /// The items of a segment. Their exact factors are already written past the end of the file; the rest is in memory.
@@ -178,33 +181,33 @@ fn write_items(
     Ok(Items { ids, popularity, backbone })
 }
 
-/// Writes the parts of a scorer's section; rows are streamed.
+/// Writes the parts of a scorer's section, whose rows are streamed; `None` if rows are missing.
 fn write_section(
     writer: &mut Writer<'_>,
     version_id: i64,
     items: usize,
     listed: &ListedSection,
-) -> Result<Vec<Section>> {
-    let &ListedSection { section, kind, columns, .. } = listed;
+) -> Result<Option<Vec<Section>>> {
+    let &ListedSection { section, kind, rows: expected, .. } = listed;
+    let mut seen = 0;
     let misfit = |item| {
         let reason = format!("item {item} of section {section} of version {version_id} does not fit");
         Err(SegrecError::VersionDamaged { reason })
     };
-    match kind {
-        SectionKind::Opaque => Ok(vec![writer.section(&sections::content(version_id, section)?)?]),
-        SectionKind::Dense => {
+    let parts = match kind {
+        SectionKind::Opaque => vec![writer.section(&sections::content(version_id, section)?)?],
+        SectionKind::Dense { columns } => {
             let part = writer.reserve((items * 4 * columns) as u64);
             let mut placed = Placed::new(part);
-            stream_rows(
-                version_id,
-                section,
-                &mut |item, _, row| match item < items && row.len() == columns {
-                    true => placed.put(writer, item, cast_slice(&row)),
-                    false => misfit(item),
-                },
-            )?;
+            stream_rows(version_id, section, &mut |item, _, row| {
+                if item >= items || row.len() != columns {
+                    return misfit(item);
+                }
+                seen += 1;
+                placed.put(writer, item, cast_slice(&row))
+            })?;
             placed.flush(writer)?;
-            Ok(vec![part])
+            vec![part]
         }
         SectionKind::Sparse => {
             let (mut starts, mut lengths, mut words) = (vec![0u64; items], vec![0u32; items], 0);
@@ -213,15 +216,17 @@ fn write_section(
                 if item >= items || named.len() != weights.len() {
                     return misfit(item);
                 }
+                seen += 1;
                 (starts[item], lengths[item]) = (words, named.len() as u32);
                 words += 2 * named.len() as u64;
                 rows.push(writer, cast_slice(&named))?;
                 rows.push(writer, cast_slice(&weights))
             })?;
             let words = writer.appended(rows)?;
-            Ok(vec![writer.section(&starts)?, writer.section(&lengths)?, words])
+            vec![writer.section(&starts)?, writer.section(&lengths)?, words]
         }
-    }
+    };
+    Ok((seen == expected).then_some(parts))
 }
 
 /// Writes ids, which must be sorted, as a training numbers them.

@@ -61,8 +61,8 @@ impl Method for ItemNeighbours {
         Ok(Some(Arc::new(neighbours)))
     }
 
-    fn sections(&self) -> &'static [(&'static str, SectionKind)] {
-        &[(WEIGHTS, SectionKind::Sparse)]
+    fn sections(&self, _: usize) -> Vec<(&'static str, SectionKind)> {
+        vec![(WEIGHTS, SectionKind::Sparse)]
     }
 
     fn open<'a>(&self, sections: &StoredSections<'a>) -> Result<Option<Box<dyn Fitted + 'a>>> {

@@ -35,7 +35,7 @@ impl Method for PredictedRatings {
         true
     }
 
-    fn sections(&self) -> &'static [(&'static str, SectionKind)] {
-        Rated::SECTIONS
+    fn sections(&self, columns: usize) -> Vec<(&'static str, SectionKind)> {
+        Rated::kinds(columns)
     }
 }

@@ -30,9 +30,11 @@ const MODEL: &str = "model";
 const PATTERNS: &str = "patterns";
 
 impl Rated {
-    /// The names and kinds of the sections.
-    pub const SECTIONS: &[(&str, SectionKind)] =
-        &[(MODEL, SectionKind::Opaque), (PATTERNS, SectionKind::Dense)];
+    /// The names and kinds of the sections. Of the `columns` of an item, patterns have all but the constant 1.
+    pub fn kinds(columns: usize) -> Vec<(&'static str, SectionKind)> {
+        let patterns = SectionKind::Dense { columns: columns.saturating_sub(1) };
+        vec![(MODEL, SectionKind::Opaque), (PATTERNS, patterns)]
+    }
 
     /// The contents of the sections.
     ///
