@@ -29,6 +29,15 @@ pub struct PassedOver {
     pub reason: String,
 }
 
+/// How events were held out, which may differ from the options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldOut {
+    /// The split.
+    pub split: Split,
+    /// The splits that were tried first and rejected, in order.
+    pub passed_over: Vec<PassedOver>,
+}
+
 /// The minimum part of the requested share that a split by time must hold out; many events with equal times can make it
 /// hold out less.
 const LEAST_OF_SHARE: f64 = 0.25;
@@ -143,6 +152,11 @@ impl Holdout {
             passed_over: self.passed_over.clone(),
             choice: self.choice.clone(),
         })
+    }
+
+    /// How the events were held out.
+    pub fn held_out(&self) -> HeldOut {
+        HeldOut { split: self.split, passed_over: self.passed_over.clone() }
     }
 
     /// Whether an event belongs to the training part.

@@ -35,7 +35,7 @@ pub use auc::{auc, auc_of_rows};
 pub use catalog_coverage::gini;
 pub use errors::errors;
 pub use gate::{Gate, gate};
-pub use holdout::{Holdout, PassedOver};
+pub use holdout::{HeldOut, Holdout, PassedOver};
 pub use metric_row::{Catalog, MetricRow};
 pub use metrics::{ListMetrics, Metric};
 pub use report::{Measured, Ranked, report};

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::evaluation::bootstrap::{Difference, Parts, Quotient, differences};
 use crate::evaluation::deciding_metric::{MEASURED_AT, MOST_USERS, measured_users};
 use crate::evaluation::errors::{ERRORS, parts};
-use crate::evaluation::{Holdout, ListMetrics, Metric, PassedOver, Split};
+use crate::evaluation::{HeldOut, Holdout, ListMetrics, Metric};
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::training::fit::Fit;
@@ -18,9 +18,7 @@ use crate::training::ratings;
 #[derive(Clone, Debug)]
 pub struct Comparison {
     /// How events were held out.
-    pub split: Split,
-    /// The ways to hold out events that would not do.
-    pub passed_over: Vec<PassedOver>,
+    pub held_out: HeldOut,
     /// What they reach; empty where no user has anything held out.
     pub rows: Vec<Difference>,
 }
@@ -43,12 +41,12 @@ pub fn compare(
     let users = measured_users(&holdout, MOST_USERS, seed).len();
     let one = what_users_reach(&one, &holdout, first, seed, observer)?;
     let holdout = holdout.weighted(events, &weighting(second), observer)?;
-    let (split, passed_over) = (holdout.split, holdout.passed_over.clone());
+    let held_out = holdout.held_out();
     let other = run_on_holdout(given, &holdout, second, observer)?.fit;
     let other = what_users_reach(&other, &holdout, second, seed, observer)?;
     let quotients = if first.is_explicit() { ERRORS.to_vec() } else { of_lists() };
     let rows = differences(&quotients, [&one, &other], users, seed, observer)?;
-    Ok(Comparison { split, passed_over, rows })
+    Ok(Comparison { held_out, rows })
 }
 
 fn of_lists() -> Vec<Quotient> {

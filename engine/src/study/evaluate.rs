@@ -6,7 +6,7 @@
 
 use crate::error::{EngineError, Result};
 use crate::evaluation::deciding_metric::MEASURED_AT;
-use crate::evaluation::{Holdout, MetricRow, PassedOver, Split};
+use crate::evaluation::{HeldOut, Holdout, MetricRow};
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::seed::hash_bytes;
@@ -18,9 +18,7 @@ use crate::training::{Given, train};
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     /// How events were held out.
-    pub split: Split,
-    /// The splits that were tried first and rejected.
-    pub passed_over: Vec<PassedOver>,
+    pub held_out: HeldOut,
     /// The segment of every user of the events.
     pub of_user: Vec<u32>,
     /// The number of segments.
@@ -46,8 +44,7 @@ pub fn evaluate(
     let asked = MetricRequest { cuts, gated: true, areas: true };
     let rows = measure(&fit, &holdout, options, asked, observer)?.rows;
     let (segments, of_user) = (fit.segments.count(), fit.segments.of_user);
-    let Holdout { split, passed_over, .. } = holdout;
-    Ok(Evaluation { split, passed_over, of_user, segments, rows })
+    Ok(Evaluation { held_out: holdout.held_out(), of_user, segments, rows })
 }
 
 /// Trains without one of `folds` parts of the user-item pairs and measures the version on that part, for all users

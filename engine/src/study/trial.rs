@@ -3,7 +3,7 @@
 
 use crate::error::{EngineError, Result};
 use crate::evaluation::registry::{MeasuredOf, is_higher_better, names_of};
-use crate::evaluation::{Holdout, MetricRow, PassedOver, Split};
+use crate::evaluation::{HeldOut, Holdout, MetricRow};
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::options::parse::OptionProblem;
@@ -69,9 +69,7 @@ pub struct TrialResult {
     /// The value of the objective.
     pub value: f64,
     /// How events were held out.
-    pub split: Split,
-    /// The ways to hold out events that would not do.
-    pub passed_over: Vec<PassedOver>,
+    pub held_out: HeldOut,
 }
 
 /// Fits the options on the training split of a share of the users and returns the objective on the holdout. The users
@@ -100,9 +98,9 @@ pub fn trial(
     let weighting = options.weighting(events.latest());
     let holdout = Holdout::new(events, &weighting, &options.holdout, options.seed, observer)?;
     let (holdout_run, _) = choose_algorithm(given, &holdout, options, observer)?;
-    let (split, passed_over) = (holdout.split, holdout.passed_over.clone());
+    let held_out = holdout.held_out();
     if let Some(value) = objective.of(&holdout_run.measurement.rows) {
-        return Ok(TrialResult { value, split, passed_over });
+        return Ok(TrialResult { value, held_out });
     }
     let decided = options.decided(&holdout_run.decided);
     let asked = MetricRequest { cuts: &[objective.k], ..MetricRequest::BY_TRAINING };
@@ -111,7 +109,7 @@ pub fn trial(
         let reason = format!("no user of {} has an event that could be held out", ids.len());
         EngineError::NothingToTrainOn { reason }
     })?;
-    Ok(TrialResult { value, split, passed_over })
+    Ok(TrialResult { value, held_out })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::ratings;
 use super::segmenter::{PreviousSegments, Segmentation, Segmenter};
 use super::user_data::UserData;
 use crate::error::{EngineError, Result};
-use crate::evaluation::{Holdout, PassedOver, Split};
+use crate::evaluation::{HeldOut, Holdout};
 use crate::interactions::{Interactions, Weighting};
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Quiet};
@@ -40,9 +40,7 @@ pub struct Trained {
     /// The algorithms that were tried.
     pub attempts: Vec<Attempt>,
     /// How events were held out.
-    pub split: Split,
-    /// The splits that were tried first and rejected.
-    pub passed_over: Vec<PassedOver>,
+    pub held_out: HeldOut,
     /// The requested algorithm, if it was replaced because popularity ranks better.
     pub gave_way: Option<GaveWay>,
     /// The metrics of the same options on the holdout.
@@ -89,7 +87,7 @@ pub fn train(
         .filter(|previous| previous.is_explicit() == explicit)
         .map(|previous| Ok(run_on_holdout(given, &holdout, previous, &Quiet(observer))?.measurement))
         .transpose()?;
-    let (split, passed_over) = (holdout.split, holdout.passed_over.clone());
+    let held_out = holdout.held_out();
     drop(holdout);
 
     let HoldoutRun {
@@ -143,8 +141,7 @@ pub fn train(
         members,
         choices,
         attempts,
-        split,
-        passed_over,
+        held_out,
         gave_way,
         measurement,
         previous,

@@ -25,9 +25,9 @@ pub fn compare(model: Option<&str>, version: Option<i32>, other: Option<i32>) ->
     say_what_is_read(&first, &second, version.version);
     let mut bench = Workbench::new(&model, &first, Some(&second), TrainingLog::new())?;
     let compared = bench.run(|given, observer| compare_options(given, [&first, &second], observer))?;
-    let Comparison { split, passed_over, rows } = compared;
+    let Comparison { held_out, rows } = compared;
     let Workbench { events, data, .. } = bench;
-    report_holdout(&data.relation, split, &passed_over);
+    report_holdout(&data.relation, &held_out);
     if rows.is_empty() {
         return Err(SegrecError::NothingToMeasure {
             relation: data.relation,

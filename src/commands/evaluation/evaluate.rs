@@ -33,7 +33,7 @@ pub fn evaluate(
     let mut bench = Workbench::new(&model, &options, None, TrainingLog::new())?;
     let evaluation = bench.run(|given, observer| evaluate::evaluate(given, &options, &cuts, observer))?;
     let Workbench { events, data, .. } = bench;
-    report_holdout(&data.relation, evaluation.split, &evaluation.passed_over);
+    report_holdout(&data.relation, &evaluation.held_out);
     if evaluation.rows.is_empty() {
         return Err(SegrecError::NothingToMeasure {
             relation: data.relation,

@@ -4,8 +4,8 @@ use crate::catalog::models::Model;
 use crate::catalog::versions::Version;
 use crate::catalog::versions::segments;
 use crate::error::{Result, SegrecError, notice};
+use segrec_engine::evaluation::HeldOut;
 use segrec_engine::evaluation::MetricRow;
-use segrec_engine::evaluation::{PassedOver, Split};
 use segrec_engine::options::{Options, parse_options};
 
 /// The maximum length of lists.
@@ -53,7 +53,7 @@ impl ReportedMetric {
 }
 
 /// Reports how events were held out if that differs from the options, or that none could be.
-pub fn report_holdout(relation: &str, split: Split, passed_over: &[PassedOver]) {
+pub fn report_holdout(relation: &str, HeldOut { split, passed_over }: &HeldOut) {
     let Some(last) = passed_over.last() else { return };
     let reasons: Vec<String> =
         passed_over.iter().map(|passed| format!("by {}: {}", passed.split, passed.reason)).collect();

@@ -190,11 +190,11 @@ fn run(study: &Study, model: &Model, next: &Trial) -> Result<f64> {
     let objective = Objective::parse(&study.asked.metric, options.is_explicit())
         .map_err(|problem| SegrecError::InvalidStudy(vec![problem]))?;
     let mut bench = Workbench::new(model, &options, None, TrainingLog::silent())?;
-    let TrialResult { value, split, passed_over } =
+    let TrialResult { value, held_out } =
         bench.run(|given, observer| trial(given, &options, next.share, &objective, observer))?;
     // The trials of a study hold out the same events: once is enough.
     if next.trial == 1 {
-        report_holdout(&bench.data.relation, split, &passed_over);
+        report_holdout(&bench.data.relation, &held_out);
     }
     Ok(value)
 }

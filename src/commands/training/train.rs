@@ -290,7 +290,7 @@ fn report_training(relation: &str, events: &Events, trained: &Trained) {
             Some("raise events.half_life, or bring the weights closer together".to_owned()),
         );
     }
-    report_holdout(relation, trained.split, &trained.passed_over);
+    report_holdout(relation, &trained.held_out);
     if let Some(GaveWay { algorithm, value, baseline }) = trained.gave_way {
         warning(
             format!("the version ranks by popularity, not by {}", algorithm.name()),

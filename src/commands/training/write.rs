@@ -175,7 +175,7 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
             items: events.items().len() as i64,
             events: events.len() as i64,
             event_rows: data.event_rows as i64,
-            split: trained.split.name(),
+            split: trained.held_out.split.name(),
             decided: serde_json::to_value(&trained.decided)
                 .map_err(|error| SegrecError::Internal(error.to_string()))?,
             median_weight: trained.interactions.scale().median,
