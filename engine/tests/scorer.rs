@@ -3,13 +3,13 @@
 
 use segrec_engine::interactions::{Events, Id, IdKind, Interactions, RawEvents};
 use segrec_engine::options::{Options, parse_options};
-use segrec_engine::scorers::method::KnownUser;
+use segrec_engine::scorers::method::{KnownUser, SegmentView};
 use segrec_engine::scorers::neighbours::NeighbourScratch;
-use segrec_engine::scorers::sections::{NewSection, SectionKind, StoredSection, StoredSections};
+use segrec_engine::scorers::sections::{Decoded, NewSection, SectionKind, StoredSection, StoredSections};
 use segrec_engine::scorers::{Contributions, Fitted, Items, Method, Scorer};
 use segrec_engine::training::ranker::Ranker;
 use segrec_engine::training::{Given, UserData, train};
-use segrec_engine::{EngineError, Observer, Result, Silent};
+use segrec_engine::{Observer, Result, Silent};
 use serde_json::json;
 use std::{cell::RefCell, sync::Arc};
 
@@ -34,20 +34,24 @@ impl Method for Next {
         vec![("items", SectionKind::Opaque)]
     }
 
-    fn open<'a>(&self, sections: &StoredSections<'a>) -> Result<Option<Box<dyn Fitted + 'a>>> {
-        let items =
-            sections.opaque("items")?.try_into().map_err(|_| EngineError::Encoding { what: "next" })?;
-        Ok(Some(Box::new(NextOf(u32::from_le_bytes(items)))))
+    fn open<'a>(&self, sections: &StoredSections<'a>) -> Result<Box<dyn Fitted + 'a>> {
+        let decode = |bytes: &[u8]| Some(u32::from_le_bytes(bytes.try_into().ok()?));
+        Ok(Box::new(NextOf(*sections.decoded("items", decode)?)))
     }
 }
 
 impl Fitted for NextOf {
-    fn scorer<'a>(&'a self, user: KnownUser<'a>, _: &'a RefCell<NeighbourScratch>) -> Box<dyn Scorer + 'a> {
+    fn scorer<'a>(
+        &'a self,
+        _: SegmentView<'a>,
+        user: KnownUser<'a>,
+        _: &'a RefCell<NeighbourScratch>,
+    ) -> Box<dyn Scorer + 'a> {
         Box::new(NextOfUser(self.0, user.items))
     }
 
-    fn sections(&self) -> Vec<(&'static str, NewSection<'_>)> {
-        vec![("items", NewSection::Opaque(self.0.to_le_bytes().to_vec()))]
+    fn sections(&self) -> Result<Vec<(&'static str, NewSection<'_>)>> {
+        Ok(vec![("items", NewSection::Opaque(self.0.to_le_bytes().to_vec()))])
     }
 }
 
@@ -93,12 +97,13 @@ fn a_way_to_score_that_is_one_folder_trains_blends_ranks_explains_and_is_served(
 
     let stored = trained.fit.sections().unwrap();
     let of_next = stored.iter().filter(|(scorer, _, _)| *scorer == Next.name());
+    let kept = Decoded::default();
     let stored = of_next.filter_map(|(_, name, section)| match section {
-        NewSection::Opaque(bytes) => Some((*name, StoredSection::Opaque(bytes))),
+        NewSection::Opaque(bytes) => Some((*name, StoredSection::Opaque(bytes, &kept))),
         _ => None,
     });
-    let served = Next.open(&StoredSections::new(stored.collect())).unwrap().unwrap();
+    let served = Next.open(&StoredSections::new(stored.collect())).unwrap();
     let user = KnownUser { items: history, ..KnownUser::default() };
-    assert_eq!(served.scorer(user, &scratch).scores(&[best.item]), [1.0]);
+    assert_eq!(served.scorer(SegmentView::default(), user, &scratch).scores(&[best.item]), [1.0]);
     assert!(Next.open(&StoredSections::default()).is_err());
 }

@@ -4,12 +4,14 @@ use super::recommend::{SqlId, count};
 use crate::error::{Result, or_raise};
 use crate::pg::datums::text::Text;
 use crate::serving::version::ServedVersion;
-use crate::serving::{self, retry_after_cache_damage};
-use pgrx::Uuid;
+use crate::serving::{self, Explanation, retry_after_cache_damage};
 use pgrx::prelude::*;
+use pgrx::{JsonB, Uuid};
+use serde_json::{Value, json};
 
-/// Rows of an explanation: the item, its total contribution, and the parts through factors and neighbours.
-type Reasons<T> = Vec<(Option<T>, f32, f32, f32)>;
+/// Rows of an explanation: the item, its total contribution, the parts through factors (or ratings) and neighbours, and
+/// the part through each scorer.
+type Reasons<T> = Vec<(Option<T>, f32, f32, f32, JsonB)>;
 
 fn predict<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) -> Option<f32> {
     let (user, item) = (user?, item?);
@@ -20,15 +22,24 @@ fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) ->
     let (Some(user), Some(item)) = (user, item) else {
         return Vec::new();
     };
-    let Some((version, reasons)) =
+    let Some(Explanation { version, scorers, reasons }) =
         or_raise(retry_after_cache_damage(|| serving::explain(user.id(), item.id(), T::KIND, model)))
     else {
         return Vec::new();
     };
     let rows = reasons.into_iter().map(|reason| {
-        let item = reason.item.and_then(|item| value(&version, item));
-        let total = reason.factors + reason.neighbours;
-        (item, total as f32, reason.factors as f32, reason.neighbours as f32)
+        let by_scorer = || scorers.iter().zip(&reason.contributions);
+        let of = |names: &[&str]| -> f64 {
+            by_scorer().filter(|(name, _)| names.contains(&name.as_str())).map(|(_, value)| value).sum()
+        };
+        let parts = by_scorer().map(|(name, value)| (name.clone(), json!(*value as f32)));
+        (
+            reason.item.and_then(|item| value(&version, item)),
+            reason.total() as f32,
+            of(&["factors", "ratings", "popularity"]) as f32,
+            of(&["neighbours"]) as f32,
+            JsonB(Value::Object(parts.collect())),
+        )
     });
     rows.collect()
 }
@@ -67,6 +78,7 @@ macro_rules! of_ids {
                 name!(contribution, f32),
                 name!(factors, f32),
                 name!(neighbours, f32),
+                name!(by_scorer, JsonB),
             ),
         > {
             TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))

@@ -3,9 +3,8 @@
 //! Uses only what is stored with the version: users, their items and their factors as of the training.
 
 use super::history::History;
-use super::recommendation::{fill_with_popular, rated_factors};
+use super::recommendation::{fill_with_popular, folded_in};
 use super::recommended::Recommended;
-use super::scorers::Recipient;
 use super::session;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::versions::users::{StoredUser, load_users};
@@ -90,9 +89,12 @@ impl Iterator for AllLists {
 impl AllLists {
     fn next_batch(&mut self) -> Result<()> {
         let mut users = load_users(self.version.id(), self.next_place, self.batch)?;
-        // Users without ratings have no stored factors; give them those of the average user.
-        for user in users.iter_mut().filter(|user| self.version.rated.is_some() && user.factors.is_empty()) {
-            user.factors = rated_factors(&self.version, None, &History::default())?.unwrap_or_default();
+        // Users without ratings have no stored factors; give them those of the average user, if there is one.
+        if users.iter().any(|user| user.factors.is_empty())
+            && let Some(average) = folded_in(&self.version, None, None, &History::default())?
+        {
+            let without = users.iter_mut().filter(|user| user.factors.is_empty());
+            without.for_each(|user| user.factors.clone_from(&average));
         }
         match users.last() {
             Some(last) => self.next_place = last.place + 1,
@@ -116,8 +118,8 @@ impl AllLists {
         for (user, list) in users.iter().zip(lists) {
             look();
             let list = if user.factors.is_empty() { Vec::new() } else { list };
-            let shown = |Scored { item, score }| Recommended { item, score: version.shown(score), source };
-            let mut items: Vec<Recommended> = list.into_iter().map(shown).collect();
+            let recommended = |Scored { item, score }| Recommended { item, score, source };
+            let mut items: Vec<Recommended> = list.into_iter().map(recommended).collect();
             fill_with_popular(&mut items, &version, popular.as_ref(), user.seen(), None, self.n);
             for (rank, recommended) in (1..).zip(items) {
                 self.lines.push_back(Line {
@@ -132,7 +134,7 @@ impl AllLists {
         Ok(())
     }
 
-    /// The best items of users of one segment, and their source. Users without events have no factors; the lists
+    /// The best items of users of one segment with the scores to show, and their source. Users without events have no factors; the lists
     /// returned for them must not be used.
     fn ranked(&self, users: &[StoredUser], segment: &Segment<'_>) -> Result<(Vec<Vec<Scored>>, Source)> {
         let (version, n) = (&self.version, self.n);
@@ -156,14 +158,16 @@ impl AllLists {
                     if user.factors.is_empty() {
                         return Ok(Vec::new());
                     }
-                    let (items, confidences) = (&user.items, &user.confidences);
-                    let history = KnownUser { items, confidences, shares: None };
-                    let person = Recipient { factors: &user.factors, history, attributes: &[] };
-                    Ok(scorers.blended(person, scratch).best(user.seen(), None, n))
+                    let StoredUser { items, factors, .. } = user;
+                    let known = KnownUser { items, factors, ..KnownUser::default() };
+                    Ok(scorers.blended(known, scratch).best(user.seen(), None, n))
                 };
                 users.par_iter().map_init(RefCell::default, list).collect()
             }
         };
-        Ok((self.workers.run(work, |_| ())??, scorers.source()))
+        let mut lists = self.workers.run(work, |_| ())??;
+        let scored = lists.iter_mut().flatten();
+        scored.for_each(|scored| scored.score = scorers.shown(scored.score));
+        Ok((lists, scorers.source()))
     }
 }

@@ -40,6 +40,6 @@ pub fn audience(
     version.members.check_there()?;
     let found = top.finish();
     let places: Vec<u32> = found.iter().map(|scored| scored.item).collect();
-    let scores = found.iter().map(|scored| version.shown(scored.score));
+    let scores = found.iter().map(|scored| scorer.shown(scored.score));
     Ok(members::ids(version.id(), &places)?.into_iter().zip(scores).collect())
 }

@@ -14,20 +14,35 @@ use crate::error::Result;
 use crate::pg::process::workers::run_alone;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::linalg::vector::{dot, norm};
-use segrec_engine::ranking::blended::Weight;
 use segrec_engine::ranking::{Scored, TopN};
 use segrec_engine::scorers::Contributions;
+use segrec_engine::scorers::method::KnownUser;
 use std::rc::Rc;
 
 /// What one of the user's items adds to the score of another item.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reason {
     /// The user's item; `None` for the part that does not depend on any.
     pub item: Option<u32>,
-    /// The contribution through factors or ratings.
-    pub factors: f64,
-    /// The contribution through neighbours.
-    pub neighbours: f64,
+    /// What it adds through each scorer of the explanation.
+    pub contributions: Vec<f64>,
+}
+
+impl Reason {
+    /// What it adds in all.
+    pub fn total(&self) -> f64 {
+        self.contributions.iter().sum()
+    }
+}
+
+/// What each of a user's own items adds to the score of another item.
+pub struct Explanation {
+    /// The version, which resolves the ids of items.
+    pub version: Rc<ServedVersion>,
+    /// The names of its scorers.
+    pub scorers: Vec<String>,
+    /// The items, the largest contribution first.
+    pub reasons: Vec<Reason>,
 }
 
 /// A user, an item, and the version that scores them.
@@ -69,52 +84,49 @@ pub fn predict(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
     Ok(found.items.first().map(|item: &Recommended| item.score))
 }
 
-/// What each of a user's own items adds to the score of another item, largest first. Ids are resolved with the returned
-/// version.
-pub fn explain(
-    user: Id<'_>,
-    item: Id<'_>,
-    kind: IdKind,
-    model: Option<&str>,
-) -> Result<Option<(Rc<ServedVersion>, Vec<Reason>)>> {
+/// Explains the score of an item for a user; `None` if the version does not know the item.
+pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result<Option<Explanation>> {
     let Some(Pair { version, person, item: target }) = pair(user, item, kind, model)? else {
         return Ok(None);
     };
-    let items = &person.history.items;
+    let scorers: Vec<String> = version.decided.blend.scorers().map(str::to_owned).collect();
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-    if person.factors.is_none() || !version.has_scorers() {
-        // None of the user's items contributes.
-        let score = predict(user, item, kind, model)?;
-        let reasons =
-            score.into_iter().map(|score| Reason { item: None, factors: f64::from(score), neighbours: 0.0 });
-        let reasons = reasons.collect();
-        return Ok(Some((version, reasons)));
-    }
-    let Some(scorers) = version.explaining_scorers(segment)? else { return Ok(None) };
-    let attributes = version.attributes_of_text(user)?;
-    let blended = scorers.blended(person.recipient(&attributes), &version.scratch);
-    let mut reasons: Vec<Reason> =
-        items.iter().map(|&item| Reason { item: Some(item), factors: 0.0, neighbours: 0.0 }).collect();
-    let mut rest = Reason { item: None, factors: 0.0, neighbours: 0.0 };
-    let parts = run_alone(|observer| blended.contributions(target, observer));
-    for (Weight { scorer, .. }, Contributions { base, of_items }) in version.decided.blend.0.iter().zip(parts)
-    {
-        let is_neighbours = scorer == "neighbours";
-        let add = |reason: &mut Reason, value: f64| {
-            *(if is_neighbours { &mut reason.neighbours } else { &mut reason.factors }) += value;
-        };
-        add(&mut rest, base);
-        reasons.iter_mut().zip(of_items).for_each(|(reason, value)| add(reason, value));
-    }
-    let total = |reason: &Reason| reason.factors + reason.neighbours;
-    if total(&rest) != 0.0 {
-        reasons.push(rest);
-    }
-    reasons.retain(|reason| reason.item.is_none() || total(reason) != 0.0);
-    reasons.sort_by(|a, b| total(b).total_cmp(&total(a)).then(a.item.cmp(&b.item)));
-    drop(blended);
-    drop(scorers);
-    Ok(Some((version, reasons)))
+    let reasons = match version.scorers(segment)?.filter(|_| person.factors.is_some()) {
+        Some(opened) => {
+            let encoder = opened.each().iter().find_map(|own| own.fitted.encoder());
+            let attributes = encoder.map(|encoder| version.attributes_of_text(encoder, user)).transpose()?;
+            let known = KnownUser { attributes: attributes.as_deref().unwrap_or(&[]), ..person.known() };
+            let blended = opened.blended(known, &version.scratch);
+            let parts = run_alone(|observer| blended.contributions(target, observer));
+            reasons(&person.history.items, &parts)
+        }
+        None => {
+            // None of the user's items contributes.
+            let score = predict(user, item, kind, model)?;
+            let contributions = |score| {
+                let rest = std::iter::repeat_n(0.0, scorers.len().saturating_sub(1));
+                std::iter::once(f64::from(score)).chain(rest).collect()
+            };
+            score
+                .into_iter()
+                .map(|score| Reason { item: None, contributions: contributions(score) })
+                .collect()
+        }
+    };
+    Ok(Some(Explanation { version, scorers, reasons }))
+}
+
+/// The contributions of items, by scorer, as a list of those that are not 0; the base is last among equals.
+fn reasons(items: &[u32], parts: &[Contributions]) -> Vec<Reason> {
+    let of_item = |(place, &item): (usize, &u32)| {
+        let own = |part: &Contributions| part.of_items.get(place).copied().unwrap_or(0.0);
+        Reason { item: Some(item), contributions: parts.iter().map(own).collect() }
+    };
+    let mut reasons: Vec<Reason> = items.iter().enumerate().map(of_item).collect();
+    reasons.push(Reason { item: None, contributions: parts.iter().map(|part| part.base).collect() });
+    reasons.retain(|reason| reason.total() != 0.0);
+    reasons.sort_by(|a, b| b.total().total_cmp(&a.total()).then(a.item.cmp(&b.item)));
+    reasons
 }
 
 /// The most similar items: the strongest neighbours or, if the version has none, the items with the highest cosine of
@@ -132,16 +144,16 @@ pub fn similar_items(
         return Ok((version, Vec::new()));
     };
     let mut top = TopN::new(n);
-    let fitted = version.fitted()?;
-    if let Some((items, weights)) = fitted.iter().flatten().find_map(|fitted| fitted.similar(item)) {
+    let scorers = version.opened()?;
+    if let Some((items, weights)) = scorers.iter().find_map(|own| own.fitted.similar(item)) {
         items.iter().zip(weights).for_each(|(&item, &weight)| top.push(item, weight));
         let items = top.finish();
-        drop(fitted);
+        drop(scorers);
         return Ok((version, items));
     }
-    drop(fitted);
+    drop(scorers);
     let factors = version.backbone()?;
-    let k = version.tastes(factors.columns());
+    let k = version.by_tastes().taste_columns(factors.columns());
     let own = &factors.row(item as usize)[..k];
     let own_norm = norm(own);
     for other in (0..factors.rows() as u32).filter(|&other| other != item) {

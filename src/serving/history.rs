@@ -6,6 +6,7 @@ use crate::catalog::sources::live_events::LiveEvent;
 use crate::catalog::versions::users::StoredUser;
 use crate::error::Result;
 use segrec_engine::interactions::Id;
+use segrec_engine::scorers::method::KnownUser;
 
 /// The items of a user and their confidences.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +33,12 @@ impl History {
         };
         let events = live.of_user(user, &|item| version.item_ids().find(item))?;
         Ok(events.map(|events| Self::combine(version, events)))
+    }
+
+    /// The items and confidences as scorers take them.
+    pub fn known(&self) -> KnownUser<'_> {
+        let Self { items, confidences, .. } = self;
+        KnownUser { items, confidences, ..KnownUser::default() }
     }
 
     /// A guest's items, each with the confidence of a typical event.

@@ -71,7 +71,7 @@ pub fn measure(model: &Model, test: Test<'_>) -> Result<(Vec<MetricRow>, Vec<i32
     let groups: Vec<u32> =
         tested.iter().map(|tested| version.segment_number(tested.stored.segment)).collect::<Result<_>>()?;
     let groups = (groups.as_slice(), version.members.ids.len());
-    let rows = match version.rated.is_some() {
+    let rows = match version.predicts_ratings() {
         true => of_ratings(&version, test, &tested, groups)?,
         false => of_lists(&version, test, &tested, groups)?,
     };

@@ -46,7 +46,7 @@ pub mod version;
 
 pub use all_lists::recommend_all;
 pub use audience::audience;
-pub use explanation::{explain, predict, similar_items};
+pub use explanation::{Explanation, explain, predict, similar_items};
 pub use recommendation::{Recommendation, Request, recommend_for, recommend_user};
 pub use segment_list::recommend_segment;
 pub use segment_of::{classify, cut, segment_of};

@@ -8,7 +8,6 @@
 use super::history::History;
 use super::ids::{candidate_numbers, check_item_kind, item_numbers, user_id};
 use super::recommended::Recommended;
-use super::scorers::Recipient;
 use super::statistics::FactorSource;
 use super::variety::Variety;
 use super::version::{Segment, ServedVersion};
@@ -18,7 +17,6 @@ use crate::error::Result;
 use crate::pg::datums::id_text::id_text;
 use crate::pg::process::memory::ask;
 use crate::pg::process::workers::run_alone;
-use segrec_engine::Matrix;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::scorers::method::KnownUser;
@@ -66,17 +64,10 @@ pub struct Person {
 }
 
 impl Person {
-    /// The input of scorers; `attributes` are the features from which ratings are predicted.
-    pub fn recipient<'a>(&'a self, attributes: &'a [u32]) -> Recipient<'a> {
-        Recipient {
-            factors: self.factors.as_ref().map_or(&[][..], |(factors, _)| factors),
-            history: KnownUser {
-                items: &self.history.items,
-                confidences: &self.history.confidences,
-                shares: None,
-            },
-            attributes,
-        }
+    /// The input of scorers.
+    pub fn known(&self) -> KnownUser<'_> {
+        let factors = self.factors.as_ref().map_or(&[][..], |(factors, _)| factors);
+        KnownUser { factors, ..self.history.known() }
     }
 
     /// Whether they are scored with factors from the training.
@@ -163,14 +154,9 @@ pub fn known_person(
     let segment = version.segment_number(stored.segment)?;
     let own = version.segment(segment)?.own.is_some();
     let source = if own { Source::Segment } else { Source::Backbone };
-    let factors = if version.rated.is_some() && (changed || stored.factors.is_empty()) {
-        rated_factors(version, Some(user), &history)?
-    } else if history.items.is_empty() {
-        None
-    } else if changed {
-        Some(segment_factors(version, segment, &history)?)
-    } else {
-        Some(stored.factors.clone())
+    let factors = match changed || stored.factors.is_empty() {
+        true => folded_in(version, Some(segment), Some(user), &history)?,
+        false => Some(stored.factors.clone()),
     };
     let factors = factors.map(|factors| (factors, source));
     Ok(Person { segment: Some(segment), known: true, stored: !changed, factors, history })
@@ -183,71 +169,43 @@ pub fn fold_in(
     history: History,
     segment: Option<u32>,
 ) -> Result<Person> {
-    let person = |segment, factors: Option<Vec<f32>>, history| {
-        let factors = factors.map(|factors| (factors, Source::FoldIn));
-        Ok(Person { segment, known: false, stored: false, factors, history })
+    let mut factors = folded_in(version, None, user, &history)?;
+    let nearest = |factors: &Vec<f32>| {
+        let mut tastes = factors.clone();
+        let k = version.by_tastes().taste_columns(tastes.len());
+        tastes[k..].fill(0.0);
+        let any = tastes.iter().any(|&taste| taste != 0.0);
+        any.then(|| nearest_segment(&tastes, &version.centroids).segment)
     };
-    if version.rated.is_some() {
-        let factors = rated_factors(version, user, &history)?;
-        let nearest = |factors: &Vec<f32>| {
-            // The last two columns are 1 and the user's bias, which are not tastes.
-            let mut tastes = factors.clone();
-            let k = tastes.len().saturating_sub(2);
-            tastes[k..].fill(0.0);
-            let any = tastes.iter().any(|&taste| taste != 0.0);
-            any.then(|| nearest_segment(&tastes, &version.centroids).segment)
-        };
-        let segment = segment.or_else(|| factors.as_ref().and_then(nearest));
-        return person(segment, factors, history);
+    let segment = segment.or_else(|| factors.as_ref().and_then(nearest));
+    if let (Some(number), Some(_)) = (segment, &factors)
+        && version.segment(number)?.own.is_some()
+    {
+        factors = folded_in(version, segment, user, &history)?;
     }
-    if history.items.is_empty() {
-        return person(segment, None, history);
-    }
-    let rows = factors_of(version, &history)?;
-    let positions: Vec<u32> = (0..history.items.len() as u32).collect();
-    let fold_in = version.fold_in()?;
-    let factors = run_alone(|observer| fold_in.user(&rows, &positions, &history.confidences, observer));
-    let segment = segment.unwrap_or_else(|| nearest_segment(&factors, &version.centroids).segment);
-    let factors = if version.segment(segment)?.own.is_some() {
-        segment_factors(version, segment, &history)?
-    } else {
-        factors
-    };
-    person(Some(segment), Some(factors), history)
+    let factors = factors.map(|factors| (factors, Source::FoldIn));
+    Ok(Person { segment, known: false, stored: false, factors, history })
 }
 
-/// The backbone's factors of the items in a history.
-fn factors_of(version: &ServedVersion, history: &History) -> Result<Matrix> {
-    let backbone = version.backbone()?;
-    ask("the factors of a history", 2 * size_of::<f32>() * history.items.len() * backbone.columns())?;
-    Ok(backbone.select(&history.items))
-}
-
-/// The rating row of a user, from their ratings and attributes; without any of these, the row of the average user.
-/// `None` if the version does not predict ratings.
-pub fn rated_factors(
+/// The factors of a user or guest from a history and their current attributes, folded in against the item factors as a
+/// segment sees them; `None` if nothing is known of them.
+pub fn folded_in(
     version: &ServedVersion,
+    segment: Option<u32>,
     user: Option<Id<'_>>,
     history: &History,
 ) -> Result<Option<Vec<f32>>> {
-    let Some(rated) = &version.rated else {
-        return Ok(None);
+    let by_tastes = version.by_tastes();
+    let fitted = by_tastes.open(&version.sections(by_tastes.name())?)?;
+    let attributes = match (fitted.encoder(), user) {
+        (Some(encoder), Some(user)) => version.attributes_of_text(encoder, user)?,
+        _ => Vec::new(),
     };
-    let attributes = user.map_or_else(|| Ok(Vec::new()), |user| version.attributes_of_text(user))?;
-    let rows = factors_of(version, history)?;
-    let patterns = version.patterns(&history.items)?;
-    Ok(Some(run_alone(|observer| {
-        rated.fold_in.user(&rows, &patterns, &history.confidences, &attributes, observer)
-    })))
-}
-
-/// Folds a history in against the item factors of a segment: its own rows, and those of the backbone otherwise.
-fn segment_factors(version: &ServedVersion, segment: u32, history: &History) -> Result<Vec<f32>> {
-    let segment = version.segment(segment)?;
-    let positions: Vec<u32> = (0..history.items.len() as u32).collect();
-    let rows = version.item_rows(Some(segment))?.select(&history.items)?;
-    let fold_in = segment.own.map_or_else(|| version.fold_in(), |own| Ok(own.fold_in))?;
-    Ok(run_alone(|observer| fold_in.user(&rows, &positions, &history.confidences, observer)))
+    let segment = segment.map(|segment| version.segment(segment)).transpose()?;
+    let (view, k) = (version.view(segment)?, version.factors());
+    ask("the factors of a history", 2 * size_of::<f32>() * history.items.len() * k)?;
+    let known = KnownUser { attributes: &attributes, ..history.known() };
+    Ok(run_alone(|observer| fitted.fold_in(view, known, observer)))
 }
 
 /// The list for a person.
@@ -262,11 +220,7 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
     ask("a list", n.min(version.item_ids().len()) * ITEM_BYTES)?;
     let mut items = Vec::with_capacity(n.min(version.item_ids().len()));
     if let Some((scored, source)) = scored(&version, person, excluded, candidates.as_deref(), n)? {
-        items.extend(scored.into_iter().map(|s| Recommended {
-            item: s.item,
-            score: version.shown(s.score),
-            source,
-        }));
+        items.extend(scored.into_iter().map(|Scored { item, score }| Recommended { item, score, source }));
     }
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
     // If segments rank by popularity, the gate decides, but only for users whom it measured.
@@ -276,7 +230,7 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
     Ok(Recommendation { version, items })
 }
 
-/// The best items by the scorers of the version, and their source; `None` if it cannot score this person.
+/// The best items by the scorers of the version with the scores to show, and their source; `None` if it cannot score this person.
 fn scored(
     version: &ServedVersion,
     person: &Person,
@@ -292,8 +246,9 @@ fn scored(
         Source::Segment | Source::Backbone => *source,
         other => other,
     };
-    let blended = scorers.blended(person.recipient(&[]), &version.scratch);
-    Ok(Some((blended.best(excluded, candidates, n), source)))
+    let mut best = scorers.blended(person.known(), &version.scratch).best(excluded, candidates, n);
+    best.iter_mut().for_each(|scored| scored.score = scorers.shown(scored.score));
+    Ok(Some((best, source)))
 }
 
 /// Fills up a list with items that it lacks: those popular in the segment, then those popular overall; only

@@ -6,7 +6,6 @@
 use super::ids::candidate_numbers;
 use super::recommendation::{Recommendation, fill_with_popular};
 use super::recommended::Recommended;
-use super::scorers::Recipient;
 use super::session;
 use super::version::ServedVersion;
 use crate::catalog::versions::members;
@@ -38,8 +37,8 @@ pub fn recommend_segment(
     let mut items: Vec<Recommended> = Vec::new();
     if let (Some(scorers), Some(mean)) = (version.scorers(Some(rows))?, MeanMember::of(&version, segment)?) {
         let source = scorers.source();
-        let shown = |Scored { item, score }| Recommended { item, score: version.shown(score), source };
-        let blended = scorers.blended(mean.recipient(), &version.scratch);
+        let shown = |Scored { item, score }| Recommended { item, score: scorers.shown(score), source };
+        let blended = scorers.blended(mean.known(), &version.scratch);
         items.extend(blended.best(&[], candidates, n).into_iter().map(shown));
     }
     fill_with_popular(&mut items, &version, version.filling(rows).as_ref(), &[], candidates, n);
@@ -85,9 +84,8 @@ impl MeanMember {
     }
 
     /// The input of scorers.
-    fn recipient(&self) -> Recipient<'_> {
+    fn known(&self) -> KnownUser<'_> {
         let Self { factors, items, shares } = self;
-        let history = KnownUser { items, confidences: &[], shares: Some(shares) };
-        Recipient { factors, history, attributes: &[] }
+        KnownUser { items, factors, shares: Some(shares), ..KnownUser::default() }
     }
 }

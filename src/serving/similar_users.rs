@@ -25,7 +25,7 @@ pub fn similar_users(user: Id<'_>, n: usize, model: Option<&str>) -> Result<Vec<
     let Some((mut own, _)) = find_person(&version, user)?.factors else {
         return Ok(Vec::new());
     };
-    let k = version.tastes(own.len());
+    let k = version.by_tastes().taste_columns(own.len());
     own.truncate(k);
     normalize(&mut own);
     // The user is the most similar to themselves; dropped below.

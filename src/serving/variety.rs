@@ -96,7 +96,7 @@ fn taken(pool: &[Recommended], places: &[usize]) -> Vec<Recommended> {
 /// The backbone's factors of the items in a pool. Using the backbone makes similarity the same for all users.
 fn directions(version: &ServedVersion, pool: &[Recommended]) -> Result<Matrix> {
     let rows = version.backbone()?;
-    let k = version.tastes(rows.columns());
+    let k = version.by_tastes().taste_columns(rows.columns());
     ask("a diverse list", 3 * size_of::<f32>() * k * pool.len())?;
     let data = pool.iter().flat_map(|item| &rows.row(item.item as usize)[..k]).copied().collect();
     Ok(Matrix::from_data(k, data)?)

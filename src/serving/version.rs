@@ -10,18 +10,17 @@ use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
 use segrec_engine::interactions::{Id, SortedIds, Weighting};
-use segrec_engine::options::algorithm::Decided;
+use segrec_engine::options::algorithm::{Algorithm, Decided};
 use segrec_engine::options::{Options, parse_options};
-use segrec_engine::ranking::blended::Weight;
-use segrec_engine::scorers::Fitted;
-use segrec_engine::scorers::factors::FoldIn;
-use segrec_engine::scorers::factors::ItemRows;
-use segrec_engine::scorers::factors::coded::{CodedRows, Codes};
+use segrec_engine::scorers::Method;
+use segrec_engine::scorers::factors::coded::Codes;
+use segrec_engine::scorers::factors::{FoldIn, ItemFactors, ItemRows};
+use segrec_engine::scorers::method::SegmentView;
 use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::scorers::popularity::{Popular, SegmentPopular};
 use segrec_engine::scorers::ratings::AttributeEncoder;
-use segrec_engine::scorers::ratings::rated::Rated;
-use segrec_engine::scorers::registry::named;
+use segrec_engine::scorers::registry::by_tastes;
+use segrec_engine::scorers::sections::StoredSections;
 use segrec_engine::{EngineError, Matrix, Rows, Silent};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -33,10 +32,6 @@ pub struct ServedVersion {
     pub options: Options,
     /// The choices that its training made where options leave them open.
     pub decided: Decided,
-    /// The parts of a rating model besides factors.
-    pub rated: Option<Rated>,
-    /// The columns of users from which ratings are predicted.
-    reads: Vec<String>,
     attributes: Followed<LiveUser>,
     /// The weight that corresponds to a confidence of 1.
     pub median_weight: f32,
@@ -87,12 +82,6 @@ impl ServedVersion {
         let options = parse_options(&stored.options).map_err(SegrecError::InvalidOptions)?;
         let decided = stored.decided.clone();
         let cache = cache::open(model, version_id, source.item_kind, &stored)?;
-        let rated = match decided.blend.has("ratings") {
-            true => Some(Rated::open(&cache.sections("ratings")?)?),
-            false => None,
-        };
-        let reads = rated.as_ref().and_then(|rated| rated.encoder.as_ref()).map(AttributeEncoder::reads);
-        let reads = reads.unwrap_or_default();
         Ok(Self {
             id: version_id,
             median_weight: stored.median_weight,
@@ -103,8 +92,6 @@ impl ServedVersion {
             centroids,
             options,
             decided,
-            rated,
-            reads,
             attributes: Followed::default(),
             stored,
             cache,
@@ -151,15 +138,9 @@ impl ServedVersion {
         self.decided.als.factors
     }
 
-    /// The stored scorers of the blend, in order; `None` for scorers that use the factors of the backbone and the
-    /// segments.
-    pub fn fitted(&self) -> Result<Vec<Option<Box<dyn Fitted + '_>>>> {
-        let open = |Weight { scorer, .. }: &Weight| match named(scorer) {
-            // Sections of scorers that are factors hold what only folding in and explanations read.
-            Some(method) if !method.has_taste_factors() => Ok(method.open(&self.cache.sections(scorer)?)?),
-            _ => Ok(None),
-        };
-        self.decided.blend.0.iter().map(open).collect()
+    /// The stored sections of a scorer.
+    pub fn sections(&self, scorer: &str) -> Result<StoredSections<'_>> {
+        self.cache.sections(scorer)
     }
 
     /// The backbone's item factors, items × k.
@@ -167,36 +148,30 @@ impl ServedVersion {
         Ok(self.cache.backbone()?.exact)
     }
 
-    /// The item factors as a segment sees them.
-    pub fn item_rows<'a>(&'a self, segment: Option<Segment<'a>>) -> Result<ItemRows<'a>> {
-        let own = segment.and_then(|segment| segment.own.map(|own| (segment.items, own.item_factors)));
-        Ok(ItemRows { backbone: self.backbone()?, own })
-    }
-
-    /// The item factors as a segment sees them, exact and quantized.
-    pub fn coded<'a>(&'a self, segment: Option<Segment<'a>>) -> Result<CodedRows<'a>> {
-        let own = segment.and_then(|segment| segment.own).map_or_else(Codes::default, |own| own.codes);
-        Ok(CodedRows { exact: self.item_rows(segment)?, backbone: self.cache.backbone()?.codes, own })
-    }
-
-    /// What having rated each item adds to a user's prior mean.
-    pub fn all_patterns(&self) -> Result<Rows<'_>> {
-        Ok(Rated::patterns(&self.cache.sections("ratings")?)?)
-    }
-
-    /// What having rated each of `items` adds to a user's prior mean.
-    pub fn patterns(&self, items: &[u32]) -> Result<Matrix> {
-        Ok(self.all_patterns()?.select(items))
-    }
-
-    /// The current attributes of a user, as features of the rating model.
-    pub fn attributes_of(&self, user: Id<'_>) -> Result<Vec<u32>> {
-        let encoder = self.rated.as_ref().and_then(|rated| rated.encoder.as_ref());
-        let Some(encoder) = encoder else {
-            return Ok(Vec::new());
+    /// The version as a segment sees it, for scorers with taste factors.
+    pub fn view<'a>(&'a self, segment: Option<Segment<'a>>) -> Result<SegmentView<'a>> {
+        let backbone = self.cache.backbone()?;
+        let (own, codes, fold_in) = match segment.and_then(|segment| Some((segment.items, segment.own?))) {
+            Some((items, OwnFactors { item_factors, codes, fold_in })) => {
+                (Some((items, item_factors)), codes, fold_in)
+            }
+            None => (None, Codes::default(), self.fold_in()?),
         };
+        Ok(SegmentView {
+            items: self.item_ids().len(),
+            factors: ItemFactors {
+                rows: ItemRows { backbone: backbone.exact, own },
+                codes: Some([backbone.codes, codes]),
+                fold_in: Some(fold_in),
+            },
+            ..SegmentView::default()
+        })
+    }
+
+    /// The current attributes of a user, as the features that `encoder` makes of them.
+    pub fn attributes_of(&self, encoder: &AttributeEncoder, user: Id<'_>) -> Result<Vec<u32>> {
         let model = &self.model;
-        let live = self.attributes.reader(&model.name, || live_features(model, self.reads.clone()))?;
+        let live = self.attributes.reader(&model.name, || live_features(model, encoder.reads()))?;
         let Some(row) = live.map_or(Ok(None), |live| live.find(user))? else {
             return Ok(Vec::new());
         };
@@ -209,26 +184,26 @@ impl ServedVersion {
     }
 
     /// Like [`Self::attributes_of`], for an id given as text or in the model's type.
-    pub fn attributes_of_text(&self, user: Id<'_>) -> Result<Vec<u32>> {
+    pub fn attributes_of_text(&self, encoder: &AttributeEncoder, user: Id<'_>) -> Result<Vec<u32>> {
         let user = match user {
             Id::Text(text) => parse_id(text, self.model.user_kind),
             user => Some(user),
         };
-        user.map_or_else(|| Ok(Vec::new()), |user| self.attributes_of(user))
+        user.map_or_else(|| Ok(Vec::new()), |user| self.attributes_of(encoder, user))
     }
 
-    /// The number of columns that are tastes; for ratings, the last two are a bias and 1.
-    pub fn tastes(&self, columns: usize) -> usize {
-        columns.saturating_sub(if self.rated.is_some() { 2 } else { 0 })
+    /// The scorer whose factors represent the tastes of users.
+    pub fn by_tastes(&self) -> &'static dyn Method {
+        by_tastes(self.decided.blend.scorers())
     }
 
-    /// The score to display: ratings are returned in their own units.
-    pub fn shown(&self, score: f32) -> f32 {
-        self.rated.as_ref().map_or(score, |rated| rated.clip(rated.mean + f64::from(score)))
+    /// Whether the version predicts ratings.
+    pub fn predicts_ratings(&self) -> bool {
+        self.decided.algorithm == Algorithm::Rating
     }
 
     /// Fold-in against the backbone.
-    pub fn fold_in(&self) -> Result<FoldIn<'_>> {
+    fn fold_in(&self) -> Result<FoldIn<'_>> {
         Ok(FoldIn::new(self.cache.base()?, self.item_ids().len(), self.decided.als))
     }
 

@@ -1,10 +1,8 @@
 //! The algorithms by which a model can rank, their scorers, and the choices that a training made.
 
-use crate::matrix::Matrix;
 use crate::ranking::Blend;
 use crate::scorers::factors::AlsOptions;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use strum::{IntoStaticStr, VariantNames};
 
 /// The algorithm by which items are ranked.
@@ -57,18 +55,6 @@ impl Algorithm {
     /// Whether segments may have a part of their own: factors, or popular items.
     pub fn segments_have_parts(self) -> bool {
         self.ranks_by_factors() || self == Self::Popularity
-    }
-
-    /// The vectors that represent the tastes of users: their factors; for ratings, without the last two columns, which
-    /// are 1 and the user's bias.
-    pub fn tastes(self, user_factors: &Matrix) -> Cow<'_, Matrix> {
-        if self != Self::Rating {
-            return Cow::Borrowed(user_factors);
-        }
-        let mut tastes = user_factors.clone();
-        let k = tastes.columns().saturating_sub(2);
-        (0..tastes.rows()).for_each(|row| tastes.row_mut(row)[k..].fill(0.0));
-        Cow::Owned(tastes)
     }
 }
 

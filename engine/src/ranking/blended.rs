@@ -44,6 +44,11 @@ impl Blend {
         self.0.iter().find(|own| own.scorer == scorer).map(|own| own.weight)
     }
 
+    /// The names of the scorers, in order.
+    pub fn scorers(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|own| own.scorer.as_str())
+    }
+
     /// Whether a scorer is part of the blend.
     pub fn has(&self, scorer: &str) -> bool {
         self.weight(scorer).is_some()

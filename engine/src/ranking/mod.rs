@@ -21,20 +21,15 @@ pub use diversity::diverse;
 pub use explore::explored;
 pub use top_n::{Scored, TopN};
 
-use strum::IntoStaticStr;
-
 /// The source of an item in a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The user's segment factors.
     Segment,
     /// The backbone, for a known user whose segment's factors did not pass the gate.
     Backbone,
-    /// The neighbours of the user's own items, in models without factors.
-    Neighbours,
-    /// A rating predicted by the model.
-    Rating,
+    /// A scorer without segments' own parts, such as the neighbours of the user's own items.
+    Scorer(&'static str),
     /// Factors computed at request time for a user who was not part of the training.
     FoldIn,
     /// Popularity in the user's segment.
@@ -46,6 +41,13 @@ pub enum Source {
 impl Source {
     /// The name used in SQL.
     pub fn name(self) -> &'static str {
-        self.into()
+        match self {
+            Self::Segment => "segment",
+            Self::Backbone => "backbone",
+            Self::Scorer(name) => name,
+            Self::FoldIn => "fold_in",
+            Self::SegmentPopular => "segment_popular",
+            Self::Popular => "popular",
+        }
     }
 }

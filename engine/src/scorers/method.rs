@@ -3,7 +3,10 @@
 //! To add a scorer, write a folder with a [`Method`] whose fit returns a [`Scorer`] for each user, and list it in
 //! [`super::registry`].
 
+use super::factors::ItemFactors;
 use super::neighbours::NeighbourScratch;
+use super::popularity::{Popular, SegmentPopular};
+use super::ratings::AttributeEncoder;
 use super::scorer::Scorer;
 use super::sections::{NewSection, SectionKind, StoredSections};
 use crate::auto::AutoOr;
@@ -11,6 +14,7 @@ use crate::error::Result;
 use crate::interactions::{Interactions, Size};
 use crate::observer::Observer;
 use crate::options::checked::Options;
+use crate::ranking::Source;
 use std::cell::RefCell;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -30,9 +34,19 @@ pub trait Method: Sync {
         0
     }
 
-    /// Whether its fit distinguishes the tastes of users, so that users can be segmented by it.
+    /// Whether it scores by the factors of users and items, so that users can be segmented by them.
     fn has_taste_factors(&self) -> bool {
         false
+    }
+
+    /// How many of the `columns` of a user's factors are tastes; the others are constants and biases.
+    fn taste_columns(&self, columns: usize) -> usize {
+        columns
+    }
+
+    /// The source that lists name if this scorer is the first of their blend.
+    fn source(&self) -> Source {
+        Source::Scorer(self.name())
     }
 
     /// The scorer's share of a blend, if the options fix it.
@@ -40,7 +54,8 @@ pub trait Method: Sync {
         AutoOr::Auto
     }
 
-    /// Fits the scorer to interactions; `None` if it needs only the factors and segments of the training.
+    /// Fits the scorer to interactions; `None` if the training fits it before users are segmented, because it has taste
+    /// factors.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
@@ -58,27 +73,50 @@ pub trait Method: Sync {
         Vec::new()
     }
 
-    /// Opens a stored fit without copying its sections; `None` if it needs only factors and segments.
+    /// Opens a stored fit without copying its sections.
     ///
     /// # Errors
     /// [`crate::EngineError::Encoding`] if a section is missing or of another kind.
-    fn open<'a>(&self, _sections: &StoredSections<'a>) -> Result<Option<Box<dyn Fitted + 'a>>> {
-        Ok(None)
-    }
+    fn open<'a>(&self, sections: &StoredSections<'a>) -> Result<Box<dyn Fitted + 'a>>;
 }
 
 /// A fitted scorer, from a training or opened from storage.
 pub trait Fitted: Debug + Send + Sync {
-    /// The scorer for one user.
+    /// The scorer for one user, who sees items as `view` says.
     fn scorer<'a>(
         &'a self,
+        view: SegmentView<'a>,
         user: KnownUser<'a>,
         scratch: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a>;
 
     /// The contents to store, keyed by the names in [`Method::sections`].
-    fn sections(&self) -> Vec<(&'static str, NewSection<'_>)> {
-        Vec::new()
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Encoding`].
+    fn sections(&self) -> Result<Vec<(&'static str, NewSection<'_>)>> {
+        Ok(Vec::new())
+    }
+
+    /// The factors of a user, computed from their items and attributes without training; `None` if nothing is known of
+    /// the user, or the scorer has no factors. If `observer` requests cancellation, the result is meaningless.
+    fn fold_in(
+        &self,
+        _view: SegmentView<'_>,
+        _user: KnownUser<'_>,
+        _observer: &dyn Observer,
+    ) -> Option<Vec<f32>> {
+        None
+    }
+
+    /// Encodes the attributes of users that the scorer reads; `None` if it reads none.
+    fn encoder(&self) -> Option<&AttributeEncoder> {
+        None
+    }
+
+    /// The score as it is shown to users, in units of their own where it has any.
+    fn shown(&self, score: f32) -> f32 {
+        score
     }
 
     /// What each item in a history adds to the score of `target`, if scores are sums of such weights. Otherwise `None`,
@@ -102,6 +140,23 @@ pub struct KnownUser<'a> {
     pub confidences: &'a [f32],
     /// The weights of `items`, if they are not all 1.
     pub shares: Option<&'a [f32]>,
+    /// The user's factors; empty if no scorer has taste factors.
+    pub factors: &'a [f32],
+    /// The user's attributes as features of [`Fitted::encoder`], ascending; only fold-in and explanations read them.
+    pub attributes: &'a [u32],
+}
+
+/// A model from the point of view of one segment, or of nobody's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SegmentView<'a> {
+    /// The number of items.
+    pub items: usize,
+    /// The item factors; empty if no scorer of the blend has taste factors.
+    pub factors: ItemFactors<'a>,
+    /// Popularity among all users.
+    pub everybody: Popular<'a>,
+    /// Popularity in the segment; `None` unless the segment is ranked by it.
+    pub segment: Option<SegmentPopular<'a>>,
 }
 
 /// The largest segmentation that a training considers.

@@ -6,7 +6,9 @@ use super::neighbours::method::ItemNeighbours;
 use super::popularity::method::ItemPopularity;
 use super::ratings::method::PredictedRatings;
 use super::sections::SectionKind;
+use crate::matrix::Matrix;
 use crate::ranking::Blend;
+use std::borrow::Cow;
 
 /// All scorers.
 pub const METHODS: [&dyn Method; 4] = [&Factors, &ItemNeighbours, &PredictedRatings, &ItemPopularity];
@@ -19,6 +21,26 @@ pub fn named(name: &str) -> Option<&'static dyn Method> {
 /// Looks up scorers by name, in the given order.
 pub fn methods(names: &[&str]) -> Vec<&'static dyn Method> {
     names.iter().filter_map(|name| named(name)).collect()
+}
+
+/// The scorer whose factors represent the tastes of users: the first of these that has any, else the factor model, which
+/// users are then segmented by though it does not rank.
+pub fn by_tastes<'a>(scorers: impl IntoIterator<Item = &'a str>) -> &'static dyn Method {
+    let mut methods = scorers.into_iter().filter_map(named);
+    methods.find(|method| method.has_taste_factors()).unwrap_or(&Factors)
+}
+
+/// The vectors that represent the tastes of users (users × k): their factors, in which the columns that are no tastes of
+/// these scorers are 0.
+pub fn tastes<'a>(scorers: &[&str], user_factors: &'a Matrix) -> Cow<'a, Matrix> {
+    let columns = user_factors.columns();
+    let k = by_tastes(scorers.iter().copied()).taste_columns(columns);
+    if k == columns {
+        return Cow::Borrowed(user_factors);
+    }
+    let mut tastes = user_factors.clone();
+    (0..tastes.rows()).for_each(|row| tastes.row_mut(row)[k..].fill(0.0));
+    Cow::Owned(tastes)
 }
 
 /// A section: the name of its scorer, its own name and its kind.

@@ -5,6 +5,8 @@ use crate::error::{EngineError, Result};
 use crate::interactions::{SparseRows, SparseView};
 use crate::matrix::{Matrix, Rows};
 use serde::{Deserialize, Serialize};
+use std::any::Any;
+use std::sync::OnceLock;
 use strum::{EnumString, IntoStaticStr};
 
 /// The kind of data in a section.
@@ -73,9 +75,13 @@ pub enum StoredSection<'a> {
     Sparse(SparseView<'a>),
     /// A [`SectionKind::Dense`] section.
     Dense(Rows<'a>),
-    /// A [`SectionKind::Opaque`] section.
-    Opaque(&'a [u8]),
+    /// A [`SectionKind::Opaque`] section, and what it was decoded to.
+    Opaque(&'a [u8], &'a Decoded),
 }
+
+/// An opaque section as its scorer decoded it: on first use, and then kept with the section.
+#[derive(Debug, Default)]
+pub struct Decoded(OnceLock<Box<dyn Any + Send + Sync>>);
 
 /// The stored sections of one scorer.
 #[derive(Clone, Debug, Default)]
@@ -108,11 +114,22 @@ impl<'a> StoredSections<'a> {
         self.find(name, |section| if let StoredSection::Dense(rows) = section { Some(rows) } else { None })
     }
 
-    /// The bytes of the opaque section with this name.
+    /// What `decode` makes of the opaque section with this name. It is called once for a section.
     ///
     /// # Errors
-    /// [`EngineError::Encoding`] if there is none, or it is of another kind.
-    pub fn opaque(&self, name: &'static str) -> Result<&'a [u8]> {
-        self.find(name, |section| if let StoredSection::Opaque(bytes) = section { Some(bytes) } else { None })
+    /// [`EngineError::Encoding`] if there is no such section, it is of another kind, or `decode` returns `None`.
+    pub fn decoded<T: Send + Sync + 'static>(
+        &self,
+        name: &'static str,
+        decode: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<&'a T> {
+        self.find(name, |section| {
+            let StoredSection::Opaque(bytes, Decoded(kept)) = section else { return None };
+            if kept.get().is_none() {
+                // Another thread may have been faster; its value is as good.
+                let _ = kept.set(Box::new(decode(bytes)?));
+            }
+            kept.get()?.downcast_ref()
+        })
     }
 }

@@ -9,21 +9,39 @@ use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
 use crate::ranking::blended::Weight;
 use crate::ranking::{Blend, Blended, Part};
-use crate::scorers::Scorer;
+use crate::scorers::factors::method::Factors;
 use crate::scorers::factors::segment_factors::segment_gram;
 use crate::scorers::factors::{AlsOptions, Backbone, SegmentFactors, Segments};
-use crate::scorers::factors::{FactorScorer, ItemRows};
-use crate::scorers::method::{Fitted, KnownUser, Method};
+use crate::scorers::factors::{ItemFactors, ItemRows};
+use crate::scorers::method::{Fitted, KnownUser, Method, SegmentView};
 use crate::scorers::neighbours::NeighbourScratch;
-use crate::scorers::popularity::{
-    Popularity, PopularityScorer, SegmentPopular, item_popularity, segment_popularity,
-};
+use crate::scorers::popularity::{Popularity, SegmentPopular, item_popularity, segment_popularity};
+use crate::scorers::ratings::method::PredictedRatings;
 use crate::scorers::ratings::rated::Rated;
+use crate::scorers::registry::tastes;
 use crate::scorers::sections::NewSection;
 use crate::segmentation::identity::Membership;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
+
+/// The scorers with taste factors, which are fitted before users are segmented.
+#[derive(Clone, Debug)]
+pub struct TasteFactors {
+    /// The factors of users and items.
+    pub backbone: Backbone,
+    /// The other parts of a rating model; `None` for implicit feedback.
+    pub rated: Option<Arc<Rated>>,
+}
+
+impl TasteFactors {
+    fn fitted(&self) -> (&'static str, Arc<dyn Fitted>) {
+        match &self.rated {
+            Some(rated) => (PredictedRatings.name(), Arc::clone(rated) as _),
+            None => (Factors.name(), Arc::new(Factors)),
+        }
+    }
+}
 
 /// Everything that is learned from one set of interactions.
 #[derive(Clone, Debug)]
@@ -42,30 +60,32 @@ pub struct Fit {
     pub item_gram: Vec<f64>,
     /// The Gramians of the segments that have their own factors.
     pub segment_grams: Vec<Option<Vec<f64>>>,
-    /// The fitted scorers that need neither factors nor segments, by name.
+    /// The fitted scorers, by name.
     pub fitted: Vec<(&'static str, Arc<dyn Fitted>)>,
     /// The weights of the scorers.
     pub blend: Blend,
     /// The parts of a rating model besides the backbone; `None` for implicit feedback.
-    pub rated: Option<Rated>,
+    pub rated: Option<Arc<Rated>>,
 }
 
 impl Fit {
     /// Fits the segments given by `of_user` on top of a backbone. Segments marked in `own` get a part of their own.
-    /// Users without a segment join the nearest one.
+    /// Users without a segment join the nearest one. Scorers without taste factors are to be added.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
     pub fn new(
         interactions: &Interactions,
-        backbone: Backbone,
+        factors: TasteFactors,
         of_user: &[Option<u32>],
         own: Vec<bool>,
         algorithm: Algorithm,
         als: &AlsOptions,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let tastes = algorithm.tastes(&backbone.user_factors);
+        let by_tastes = factors.fitted();
+        let TasteFactors { backbone, rated } = factors;
+        let tastes = tastes(algorithm.scorers(), &backbone.user_factors);
         let membership = Membership::new(of_user, own.len(), &tastes);
         let segments = Segments::new(membership.of_user.clone(), membership.count(), interactions);
         let by_factors = algorithm.ranks_by_factors();
@@ -91,13 +111,13 @@ impl Fit {
             factors,
             item_gram,
             segment_grams,
-            fitted: Vec::new(),
+            fitted: vec![by_tastes],
             blend,
-            rated: None,
+            rated,
         })
     }
 
-    /// Fits scorers that need neither factors nor segments.
+    /// Fits the scorers without taste factors.
     ///
     /// # Errors
     /// Those of [`Method::fit`].
@@ -114,17 +134,14 @@ impl Fit {
         Ok(fitted)
     }
 
-    /// The sections of its scorers besides factors, as (scorer, section, contents).
+    /// The sections of the scorers of its blend, as (scorer, section, contents).
     ///
     /// # Errors
-    /// [`crate::EngineError::NotFinite`] if the rating model cannot be encoded.
+    /// Those of [`Fitted::sections`].
     pub fn sections(&self) -> Result<Vec<(&'static str, &'static str, NewSection<'_>)>> {
         let mut all = Vec::new();
-        for (scorer, fitted) in &self.fitted {
-            all.extend(fitted.sections().into_iter().map(|(name, section)| (*scorer, name, section)));
-        }
-        if let Some(rated) = &self.rated {
-            all.extend(rated.sections()?.into_iter().map(|(name, section)| ("ratings", name, section)));
+        for (scorer, fitted) in self.fitted.iter().filter(|(scorer, _)| self.blend.has(scorer)) {
+            all.extend(fitted.sections()?.into_iter().map(|(name, section)| (*scorer, name, section)));
         }
         Ok(all)
     }
@@ -142,34 +159,22 @@ impl Fit {
     ) -> Blended<'a> {
         let segment = self.segments.of_user[user as usize] as usize;
         let own = own && self.own_factors[segment];
-        let (history, confidences) = training.by_user().row(user as usize);
-        let known = KnownUser { items: history, confidences, shares: None };
-        let part = |Weight { scorer, weight, .. }: &Weight| {
-            let fitted = self.fitted.iter().find(|(name, _)| name == scorer);
-            let scorer: Box<dyn Scorer + 'a> = match (scorer.as_str(), fitted) {
-                (_, Some((_, fitted))) => fitted.scorer(known, scratch),
-                ("factors" | "ratings", None) => {
-                    let (user, rows) = self.rows(user, own);
-                    Box::new(FactorScorer {
-                        user,
-                        rows,
-                        codes: None,
-                        history: (history, confidences),
-                        fold_in: None,
-                    })
-                }
-                _ => Box::new(PopularityScorer {
-                    everybody: popular.everybody.view(),
-                    segment: own.then(|| popular.of_segment(segment)),
-                    items: training.items(),
-                    history: history.len(),
-                }),
-            };
-            Part { scorer, weight: *weight }
+        let (items, confidences) = training.by_user().row(user as usize);
+        let (factors, rows) = self.rows(user, own);
+        let known = KnownUser { items, confidences, factors, ..KnownUser::default() };
+        let view = SegmentView {
+            items: training.items(),
+            factors: ItemFactors { rows, ..ItemFactors::default() },
+            everybody: popular.everybody.view(),
+            segment: own.then(|| popular.of_segment(segment)),
         };
-        let parts = blend.0.iter().map(part);
+        let part = |Weight { scorer, weight, .. }: &Weight| {
+            let (_, fitted) = self.fitted.iter().find(|(name, _)| name == scorer)?;
+            Some(Part { scorer: fitted.scorer(view, known, scratch), weight: *weight })
+        };
+        let parts = blend.0.iter().filter_map(part);
         // Factors on their own already rank every item.
-        let fills = blend.has("factors") && !blend.is_single();
+        let fills = blend.has(Factors.name()) && !blend.is_single();
         let few = if fills { popular.of_segment(segment).own() } else { &[] };
         Blended { parts: parts.collect(), popular: few }
     }
@@ -185,8 +190,8 @@ impl Fit {
 
     /// The vectors by which users are segmented.
     pub fn tastes(&self) -> Cow<'_, Matrix> {
-        let algorithm = if self.rated.is_some() { Algorithm::Rating } else { Algorithm::Als };
-        algorithm.tastes(&self.backbone.user_factors)
+        let scorers: Vec<&str> = self.blend.scorers().collect();
+        tastes(&scorers, &self.backbone.user_factors)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Fits on the training split and evaluates on the holdout; and the choice among several algorithms.
 
 use super::blend;
-use super::fit::Fit;
+use super::fit::{Fit, TasteFactors};
 use super::given::Given;
 use super::holdout_metrics::{Measurement, MetricRequest, deciding_values};
 use super::ranker::Ranker;
@@ -14,9 +14,12 @@ use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
 use crate::options::algorithm::{Algorithm, Decided};
 use crate::options::checked::Options;
+use crate::scorers::Method;
+use crate::scorers::factors::method::Factors;
 use crate::scorers::factors::tuning;
-use crate::scorers::factors::{Backbone, backbone, segment_factors};
+use crate::scorers::factors::{backbone, segment_factors};
 use crate::scorers::neighbours::Neighbours;
+use crate::scorers::registry::tastes;
 use crate::segmentation::quality::{Choice, Tried, choose};
 use crate::training::ratings;
 use std::cmp::Ordering;
@@ -145,29 +148,28 @@ pub fn run_on_holdout(
     let algorithm = options.algorithm;
     let training = &holdout.training;
     let mut als = tuning::decide(holdout, options, observer)?;
-    let (backbone, rated) = if algorithm == Algorithm::Rating {
-        let (backbone, rated) = ratings::train(given, training, options, observer)?;
-        als.factors = backbone.item_factors.columns();
-        (backbone, Some(rated))
+    let factors = if algorithm == Algorithm::Rating {
+        let factors = ratings::train(given, training, options, observer)?;
+        als.factors = factors.backbone.item_factors.columns();
+        factors
     } else {
         let (backbone, sweeps) = tuning::train_backbone(holdout, &als, options, observer)?;
         als.sweeps = sweeps;
-        (backbone, None)
+        TasteFactors { backbone, rated: None }
     };
     let methods = given.methods(algorithm);
     let fitted = Fit::fitted(&methods, training, options, observer)?;
-    let (mut fit, division, choices) = divide(given, holdout, backbone, &als, options, observer)?;
-    fit.fitted = fitted;
+    let (mut fit, division, choices) = divide(given, holdout, &factors, &als, options, observer)?;
+    fit.fitted.extend(fitted);
     let weighed = options.weighs_popularity();
     if methods.len() > 1 {
         let users = measured_users(holdout, MOST_USERS, options.seed);
         let ranker = Ranker::new(&fit, training, weighed);
         fit.blend = blend::decide(&ranker, &methods, holdout, &users, options, observer)?;
-        if !fit.blend.has("factors") {
+        if !fit.blend.has(Factors.name()) {
             fit.own_factors.fill(false);
         }
     }
-    fit.rated = rated;
     let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
     let decided = Decided { algorithm, als, blend: fit.blend.clone(), shift: 0.0 };
     Ok(HoldoutRun { fit, decided, division, choices, measurement })
@@ -194,7 +196,7 @@ pub fn measure(
 fn divide(
     given: Given<'_>,
     holdout: &Holdout,
-    backbone: Backbone,
+    factors: &TasteFactors,
     als: &crate::scorers::factors::AlsOptions,
     options: &Options,
     observer: &dyn Observer,
@@ -207,7 +209,7 @@ fn divide(
         None
     };
     let finder = Segmenter { described: given.described, options, before: given.before };
-    let tastes = algorithm.tastes(&backbone.user_factors);
+    let tastes = tastes(algorithm.scorers(), &factors.backbone.user_factors);
     let found = options.segmentation.recommending_target(active(&tastes), training.entries(), als.factors);
     let (target, asked) = finder.target(found);
     let events = past.as_ref().unwrap_or(given.events);
@@ -216,7 +218,7 @@ fn divide(
         let members = division.of_members(given.described.table.rows().max(training.users()));
         let of_user: Vec<Option<u32>> = members.into_iter().take(training.users()).collect();
         let own = vec![division.count > 1 && algorithm.segments_have_parts(); division.count];
-        Fit::new(training, backbone.clone(), &of_user, own, algorithm, als, observer)
+        Fit::new(training, factors.clone(), &of_user, own, algorithm, als, observer)
     };
     let users = measured_users(holdout, CHOOSING_USERS, options.seed);
     let mut tried = Vec::with_capacity(divisions.len());

@@ -6,6 +6,8 @@ use crate::error::Result;
 use crate::interactions::Interactions;
 use crate::observer::Observer;
 use crate::ranking::{Blend, Blended, Scored, Scoring, top_lists};
+use crate::scorers::Method;
+use crate::scorers::factors::method::Factors;
 use crate::scorers::neighbours::NeighbourScratch;
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -67,7 +69,7 @@ impl<'a> Ranker<'a> {
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
     pub fn shared(&self, users: &[u32], n: usize, observer: &dyn Observer) -> Result<Vec<Vec<Scored>>> {
-        if self.blend != Blend::only("factors") {
+        if self.blend != Blend::only(Factors.name()) {
             return self.lists(users, false, &self.blend, n, observer);
         }
         // Factors alone can be scored by matrix products. Items of the backbone that nobody has in this training part
@@ -98,7 +100,7 @@ impl<'a> Ranker<'a> {
         let mut keep = |places: &[usize], found: Vec<Vec<Scored>>| {
             places.iter().zip(found).for_each(|(&place, list)| lists[place] = Some(list));
         };
-        if self.blend == Blend::only("factors") {
+        if self.blend == Blend::only(Factors.name()) {
             for (segment, places) in own {
                 let members = members(places);
                 let scoring = Scoring {

@@ -12,9 +12,10 @@ use crate::options::checked::Options;
 use crate::scorers::factors::Backbone;
 use crate::scorers::ratings::rated::Rated;
 use crate::scorers::ratings::{AttributeEncoder, Attributes, Biases, RatingModel};
-use crate::training::fit::Fit;
+use crate::training::fit::{Fit, TasteFactors};
 use crate::training::given::Given;
 use crate::training::holdout_metrics::Measurement;
+use std::sync::Arc;
 
 /// The name of the deciding metric in SQL.
 const DECIDING_NAME: &str = "rmse";
@@ -29,7 +30,7 @@ pub fn train(
     ratings: &Interactions,
     options: &Options,
     observer: &dyn Observer,
-) -> Result<(Backbone, Rated)> {
+) -> Result<TasteFactors> {
     let users: Vec<u32> = (0..ratings.users() as u32).collect();
     let (encoder, users) = attributes(&given.described.table.select(&users), observer)?.unzip();
     let items = attributes(&given.described.items, observer)?.map(|(_, items)| items);
@@ -37,7 +38,8 @@ pub fn train(
     let model = RatingModel::train(ratings, users, items, &options.rating, seed, observer)?;
     let RatingModel { mean, lowest, highest, user_rows, item_rows, item_patterns, losses, fold_in } = model;
     let backbone = Backbone { user_factors: user_rows, item_factors: item_rows, losses };
-    Ok((backbone, Rated { mean, scale: (lowest, highest), item_patterns, fold_in, encoder }))
+    let rated = Rated { mean, scale: (lowest, highest), item_patterns, fold_in, encoder };
+    Ok(TasteFactors { backbone, rated: Some(Arc::new(rated)) })
 }
 
 /// Encodes the rows of a table as features; `None` if it has no columns.
@@ -87,7 +89,7 @@ pub fn measure(
 pub fn predictions(fit: &Fit, rated: &Rated, holdout: &Holdout, users: &[u32]) -> Vec<Vec<(f32, f32)>> {
     pairs(holdout, users, |user, item| {
         let product = dot(fit.backbone.user_factors.row(user), fit.backbone.item_factors.row(item));
-        rated.clip(rated.mean + f64::from(product))
+        rated.predicted(f64::from(product))
     })
 }
 

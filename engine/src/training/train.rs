@@ -1,6 +1,6 @@
 //! A full training from events to a version: measured on a holdout, then refitted to all events.
 
-use super::fit::Fit;
+use super::fit::{Fit, TasteFactors};
 use super::given::Given;
 use super::holdout_metrics::Measurement;
 use super::holdout_run::{Attempt, HoldoutRun, active, choose_algorithm, run_on_holdout};
@@ -17,7 +17,7 @@ use crate::options::algorithm::{Algorithm, Decided};
 use crate::options::checked::Options;
 use crate::scorers::factors::backbone::Start;
 use crate::scorers::factors::{AlsOptions, Backbone};
-use crate::scorers::ratings::rated::Rated;
+use crate::scorers::registry::tastes;
 use crate::segmentation::identity::match_segments;
 use crate::segmentation::options::Target;
 use crate::segmentation::quality::Choice;
@@ -110,10 +110,10 @@ pub fn train(
     // based on more than factors are they searched again on all events, starting from the first ones.
     let users = events.users().len();
     let count = given.described.table.rows();
-    let (backbone, rated) = final_backbone(given, &interactions, &decided, options, observer)?;
+    let factors = final_factors(given, &interactions, &decided, options, observer)?;
     let (division, own) = if UserData::reads_events(options) {
         let found = division.of_members(count);
-        let again = found_again(given, &division, &found, &backbone, options, observer)?;
+        let again = found_again(given, &division, &found, &factors.backbone, options, observer)?;
         let gates = match_back(&found, &again.of_members(count), again.count);
         measurement.renumber(&gates);
         if let [found] = &mut choices[..] {
@@ -126,11 +126,10 @@ pub fn train(
     };
     let of_user: Vec<Option<u32>> = division.of_members(count).into_iter().take(users).collect();
     let (algorithm, als) = (decided.algorithm, &decided.als);
-    let mut fit = Fit::new(&interactions, backbone, &of_user, own, algorithm, als, observer)?;
-    fit.rated = rated;
+    let mut fit = Fit::new(&interactions, factors, &of_user, own, algorithm, als, observer)?;
     let mut methods = given.methods(algorithm);
     methods.retain(|method| blend.has(method.name()));
-    fit.fitted = Fit::fitted(&methods, &interactions, options, observer)?;
+    fit.fitted.extend(Fit::fitted(&methods, &interactions, options, observer)?);
     fit.blend = blend;
     let members = Members::new(division, count, Some(&fit));
     Ok(Trained {
@@ -176,16 +175,15 @@ fn attempts_of(own: GaveWay, popular: &HoldoutRun) -> Vec<Attempt> {
 }
 
 /// Fits the factors to all events. A start from those of the deployed version needs only half the sweeps.
-fn final_backbone(
+fn final_factors(
     given: Given<'_>,
     interactions: &Interactions,
     decided: &Decided,
     options: &Options,
     observer: &dyn Observer,
-) -> Result<(Backbone, Option<Rated>)> {
+) -> Result<TasteFactors> {
     if decided.algorithm == Algorithm::Rating {
-        let (backbone, rated) = ratings::train(given, interactions, options, observer)?;
-        return Ok((backbone, Some(rated)));
+        return ratings::train(given, interactions, options, observer);
     }
     let usable = |start: &&Matrix| {
         options.als.warm_start
@@ -201,7 +199,7 @@ fn final_backbone(
         }
         None => Backbone::train(interactions, &decided.als, Start::Random(options.seed), observer)?,
     };
-    Ok((backbone, None))
+    Ok(TasteFactors { backbone, rated: None })
 }
 
 /// Finds the segments again on all events, starting from `found`.
@@ -218,7 +216,7 @@ fn found_again(
     options.segmentation.keep = true;
     let finder = Segmenter { described: given.described, options: &options, before: Some(&before) };
     let target = Target { counts: vec![division.count], least: 1 };
-    let tastes = options.algorithm.tastes(&backbone.user_factors);
+    let tastes = tastes(options.algorithm.scorers(), &backbone.user_factors);
     let again = finder.divisions(Some(given.events), Some(&tastes), &target, observer)?;
     again
         .into_iter()

@@ -160,26 +160,27 @@ impl CacheFile {
     /// The stored sections of a scorer, besides factors.
     pub fn sections(&self, scorer: &str) -> Result<StoredSections<'_>> {
         let of_scorer = self.directory.scorers.iter().filter(|section| section.scorer == scorer);
-        let section = |own: &ScorerSection| {
-            Ok(match (own.kind, &own.parts[..]) {
-                (SectionKind::Sparse, [starts, lengths, words]) => StoredSection::Sparse(SparseView {
-                    starts: self.read(starts)?,
-                    lengths: self.read(lengths)?,
-                    words: self.read(words)?,
-                }),
-                (SectionKind::Dense { columns }, [rows]) => {
-                    StoredSection::Dense(Rows::new(columns, self.read(rows)?)?)
-                }
-                (SectionKind::Opaque, [bytes]) => StoredSection::Opaque(self.read(bytes)?),
-                _ => {
-                    return Err(SegrecError::VersionDamaged {
-                        reason: "a section has other parts than its form".to_owned(),
-                    });
-                }
-            })
-        };
-        let named = of_scorer.map(|own| Ok((own.name.as_str(), section(own)?)));
+        let named = of_scorer.map(|own| Ok((own.name.as_str(), self.section(own)?)));
         Ok(StoredSections::new(named.collect::<Result<_>>()?))
+    }
+
+    fn section<'a>(&'a self, own: &'a ScorerSection) -> Result<StoredSection<'a>> {
+        Ok(match (own.kind, &own.parts[..]) {
+            (SectionKind::Sparse, [starts, lengths, words]) => StoredSection::Sparse(SparseView {
+                starts: self.read(starts)?,
+                lengths: self.read(lengths)?,
+                words: self.read(words)?,
+            }),
+            (SectionKind::Dense { columns }, [rows]) => {
+                StoredSection::Dense(Rows::new(columns, self.read(rows)?)?)
+            }
+            (SectionKind::Opaque, [bytes]) => StoredSection::Opaque(self.read(bytes)?, &own.decoded),
+            _ => {
+                return Err(SegrecError::VersionDamaged {
+                    reason: "a section has other parts than its form".to_owned(),
+                });
+            }
+        })
     }
 
     /// The part of the backbone's fold-in system that all users share.

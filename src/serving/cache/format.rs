@@ -6,8 +6,9 @@
 
 use bytemuck::{Pod, Zeroable, bytes_of, cast};
 use segrec_engine::interactions::IdKind;
-use segrec_engine::scorers::sections::SectionKind;
+use segrec_engine::scorers::sections::{Decoded, SectionKind};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Magic bytes; the last one is the format version, which must be raised with every change of the layout.
 const MAGIC: [u8; 8] = *b"segrec\0\x04";
@@ -83,6 +84,9 @@ pub struct ScorerSection {
     /// number of entries of each row (u32), and the rows, each with its items (u32, ascending) followed by their
     /// weights (f32). A dense section has its rows (f32), an opaque one its bytes.
     pub parts: Vec<Section>,
+    /// What the scorer decoded an opaque section to.
+    #[serde(skip)]
+    pub decoded: Arc<Decoded>,
 }
 
 /// The sections of item factors.

@@ -13,6 +13,7 @@ use crate::pg::files::shared_file::Mapped;
 use crate::pg::process::memory::ask;
 use bytemuck::{NoUninit, cast_slice};
 use segrec_engine::interactions::{IdKind, Ids};
+use segrec_engine::options::Algorithm;
 use segrec_engine::scorers::factors::coded::encode;
 use segrec_engine::scorers::factors::{AlsOptions, FoldIn};
 use segrec_engine::scorers::popularity::Popularity;
@@ -21,6 +22,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Bytes held per item besides its id: its popularity, twice while it is sorted; its measures; the offset of its
 /// neighbours; and its id, both as text and encoded.
@@ -42,7 +44,7 @@ pub fn write(
     ask("the file of a version", items as usize * ITEM_BYTES)?;
     let Items { ids, popularity, backbone } = write_items(&mut writer, version_id, kind, items, k)?;
     let grams = item_grams(version_id)?;
-    let base = |gram: &[f64]| match gram.len() == k * k && !stored.decided.blend.has("ratings") {
+    let base = |gram: &[f64]| match gram.len() == k * k && stored.decided.algorithm != Algorithm::Rating {
         true => FoldIn::base(gram, AlsOptions { factors: k, ..stored.decided.als }),
         false => Vec::new(),
     };
@@ -64,7 +66,7 @@ pub fn write(
             return Ok(false);
         };
         let ListedSection { scorer, name, kind, .. } = listed;
-        directory.scorers.push(ScorerSection { scorer, name, kind, parts });
+        directory.scorers.push(ScorerSection { scorer, name, kind, parts, decoded: Arc::default() });
     }
     for (segment, gram) in stored.segments.iter().zip(grams.segments) {
         let own_base = gram.filter(|_| segment.own_factors).map_or_else(Vec::new, |gram| base(&gram));

@@ -6,7 +6,7 @@ use crate::matrix::{Matrix, Rows};
 use pulp::{Simd, WithSimd};
 
 /// Item factors as seen by one segment: its own rows where it has them, and the backbone's rows otherwise.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct ItemRows<'a> {
     /// The factors of all items in the backbone, items × k.
     pub backbone: Rows<'a>,

@@ -1,12 +1,21 @@
-//! The factor model as a [`Method`]. It has no fit of its own, because segmentation needs the factors before any
-//! scorer is fitted.
+//! The factor model as a [`Method`]. The factors of users and items are kept for all scorers that have any, because
+//! segmentation needs them before any other scorer is fitted; so nothing is left to store.
 
+use super::scorer::FactorScorer;
 use super::tuning::dividing_factors;
+use crate::error::Result;
 use crate::interactions::Size;
+use crate::observer::Observer;
 use crate::options::checked::Options;
-use crate::scorers::method::{Method, SegmentSizes};
+use crate::ranking::Source;
+use crate::scorers::method::{Fitted, KnownUser, Method, SegmentSizes, SegmentView};
+use crate::scorers::neighbours::NeighbourScratch;
+use crate::scorers::scorer::Scorer;
+use crate::scorers::sections::StoredSections;
+use std::cell::RefCell;
 
 /// Latent factors: the backbone and the segments' own item factors.
+#[derive(Clone, Copy, Debug)]
 pub struct Factors;
 
 impl Method for Factors {
@@ -29,6 +38,36 @@ impl Method for Factors {
 
     fn has_taste_factors(&self) -> bool {
         true
+    }
+
+    fn source(&self) -> Source {
+        Source::Backbone
+    }
+
+    fn open<'a>(&self, _: &StoredSections<'a>) -> Result<Box<dyn Fitted + 'a>> {
+        Ok(Box::new(*self))
+    }
+}
+
+impl Fitted for Factors {
+    fn scorer<'a>(
+        &'a self,
+        view: SegmentView<'a>,
+        user: KnownUser<'a>,
+        _: &'a RefCell<NeighbourScratch>,
+    ) -> Box<dyn Scorer + 'a> {
+        Box::new(FactorScorer { user, items: view.factors })
+    }
+
+    fn fold_in(
+        &self,
+        view: SegmentView<'_>,
+        user: KnownUser<'_>,
+        observer: &dyn Observer,
+    ) -> Option<Vec<f32>> {
+        let rows = view.factors.rows.select(user.items).ok().filter(|rows| rows.rows() > 0)?;
+        let positions: Vec<u32> = (0..rows.rows() as u32).collect();
+        Some(view.factors.fold_in?.user(&rows, &positions, user.confidences, observer))
     }
 }
 

@@ -9,7 +9,8 @@
 //! - [`normal_equations`]: the k × k system of one row
 //! - [`segment_factors`]: the item factors of each segment, shrunk towards the backbone
 //! - [`fold_in`]: the factors of one user from their current events, without training
-//! - [`item_rows`]: item factors as a segment sees them; [`coded`]: the same quantized to 8 bits
+//! - [`item_rows`]: item factors as a segment sees them; [`coded`]: the same quantized to 8 bits; [`item_factors`]: both,
+//!   and fold-in against them
 //! - [`method`]: the factor model as a [`Method`](crate::scorers::method::Method)
 //! - [`scorer`]: the factor model as a [`Scorer`](crate::scorers::scorer::Scorer)
 //! - [`tuning`]: options that are chosen from the data
@@ -18,6 +19,7 @@ pub mod backbone;
 pub mod coded;
 pub mod fixed_side;
 pub mod fold_in;
+pub mod item_factors;
 pub mod item_rows;
 pub mod method;
 pub mod normal_equations;
@@ -32,6 +34,7 @@ pub mod tuning;
 
 pub use backbone::{Backbone, Start};
 pub use fold_in::FoldIn;
+pub use item_factors::ItemFactors;
 pub use item_rows::ItemRows;
 pub use options::AlsOptions;
 pub use scorer::FactorScorer;

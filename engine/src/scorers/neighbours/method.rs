@@ -8,7 +8,7 @@ use crate::interactions::{Interactions, Size, SparseView};
 use crate::observer::Observer;
 use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
-use crate::scorers::method::{Fitted, KnownUser, Method, SegmentSizes};
+use crate::scorers::method::{Fitted, KnownUser, Method, SegmentSizes, SegmentView};
 use crate::scorers::scorer::Scorer;
 use crate::scorers::sections::{NewSection, SectionKind, StoredSections};
 use std::cell::RefCell;
@@ -65,28 +65,30 @@ impl Method for ItemNeighbours {
         vec![(WEIGHTS, SectionKind::Sparse)]
     }
 
-    fn open<'a>(&self, sections: &StoredSections<'a>) -> Result<Option<Box<dyn Fitted + 'a>>> {
-        Ok(Some(Box::new(sections.sparse(WEIGHTS)?)))
+    fn open<'a>(&self, sections: &StoredSections<'a>) -> Result<Box<dyn Fitted + 'a>> {
+        Ok(Box::new(sections.sparse(WEIGHTS)?))
     }
 }
 
 impl Fitted for Neighbours {
     fn scorer<'a>(
         &'a self,
+        _: SegmentView<'a>,
         user: KnownUser<'a>,
         scratch: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a> {
         scorer(self, user, scratch)
     }
 
-    fn sections(&self) -> Vec<(&'static str, NewSection<'_>)> {
-        vec![(WEIGHTS, NewSection::Sparse(self.rows()))]
+    fn sections(&self) -> Result<Vec<(&'static str, NewSection<'_>)>> {
+        Ok(vec![(WEIGHTS, NewSection::Sparse(self.rows()))])
     }
 }
 
 impl Fitted for SparseView<'_> {
     fn scorer<'a>(
         &'a self,
+        _: SegmentView<'a>,
         user: KnownUser<'a>,
         scratch: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a> {

@@ -24,6 +24,15 @@ pub struct Rated {
     pub encoder: Option<AttributeEncoder>,
 }
 
+/// A rating model opened from its sections.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenedRatings<'a> {
+    /// The model, without its patterns.
+    pub rated: &'a Rated,
+    /// [`Rated::item_patterns`], borrowed.
+    pub patterns: Rows<'a>,
+}
+
 /// The section that holds everything but the patterns.
 const MODEL: &str = "model";
 /// The section that holds the patterns.
@@ -40,29 +49,23 @@ impl Rated {
     ///
     /// # Errors
     /// [`EngineError::Encoding`].
-    pub fn sections(&self) -> Result<[(&'static str, NewSection<'_>); 2]> {
+    pub fn sections(&self) -> Result<Vec<(&'static str, NewSection<'_>)>> {
         let model = postcard::to_stdvec(self).map_err(|_| EngineError::Encoding { what: "ratings" })?;
-        Ok([(MODEL, NewSection::Opaque(model)), (PATTERNS, NewSection::Dense(&self.item_patterns))])
+        Ok(vec![(MODEL, NewSection::Opaque(model)), (PATTERNS, NewSection::Dense(&self.item_patterns))])
     }
 
-    /// Reads the model section; the patterns are left empty.
+    /// Opens a stored rating model.
     ///
     /// # Errors
     /// [`EngineError::Encoding`].
-    pub fn open(sections: &StoredSections<'_>) -> Result<Self> {
-        postcard::from_bytes(sections.opaque(MODEL)?).map_err(|_| EngineError::Encoding { what: "ratings" })
+    pub fn open<'a>(sections: &StoredSections<'a>) -> Result<OpenedRatings<'a>> {
+        let rated = sections.decoded(MODEL, |bytes| postcard::from_bytes(bytes).ok())?;
+        Ok(OpenedRatings { rated, patterns: sections.dense(PATTERNS)? })
     }
 
-    /// The patterns of all items (items × (k + 1)), borrowed from their section.
-    ///
-    /// # Errors
-    /// [`EngineError::Encoding`].
-    pub fn patterns<'a>(sections: &StoredSections<'a>) -> Result<Rows<'a>> {
-        sections.dense(PATTERNS)
-    }
-
-    /// Clips a prediction to the scale of the ratings.
-    pub fn clip(&self, prediction: f64) -> f32 {
-        (prediction as f32).clamp(self.scale.0, self.scale.1)
+    /// The predicted rating, from the product of a user's row and an item's: the mean is added, and the sum is clipped to
+    /// the scale of the ratings.
+    pub fn predicted(&self, product: f64) -> f32 {
+        ((self.mean + product) as f32).clamp(self.scale.0, self.scale.1)
     }
 }

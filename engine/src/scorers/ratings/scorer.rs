@@ -16,8 +16,6 @@ pub struct RatingScorer<'a> {
     pub rated: &'a Rated,
     /// What having rated an item adds to a user's prior mean; items × (k + 1).
     pub patterns: Rows<'a>,
-    /// The user's attributes as features, ascending.
-    pub attributes: &'a [u32],
 }
 
 impl Scorer for RatingScorer<'_> {
@@ -34,14 +32,14 @@ impl Scorer for RatingScorer<'_> {
     }
 
     fn contributions(&self, target: u32, observer: &dyn Observer) -> Contributions {
-        let (items, ratings) = self.factors.history;
-        let Ok(rows) = self.factors.rows.select(items) else {
-            return Contributions { base: 0.0, of_items: vec![0.0; items.len()] };
+        let (user, all_rows) = (self.factors.user, self.factors.items.rows);
+        let Ok(rows) = all_rows.select(user.items) else {
+            return Contributions { base: 0.0, of_items: vec![0.0; user.items.len()] };
         };
-        let patterns = self.patterns.select(items);
-        let row = self.factors.rows.row(target);
+        let (patterns, row) = (self.patterns.select(user.items), all_rows.row(target));
+        let (ratings, attributes) = (user.confidences, user.attributes);
         let (base, of_items) =
-            self.rated.fold_in.contributions(&rows, &patterns, ratings, self.attributes, row, observer);
+            self.rated.fold_in.contributions(&rows, &patterns, ratings, attributes, row, observer);
         Contributions { base, of_items }
     }
 }
