@@ -186,8 +186,8 @@ fn options_that_are_wrong_are_reported_together() {
         SqlState::INVALID_PARAMETER_VALUE,
         "2 options are wrong",
         "option \"als.factors\" is 0\noption \"seed\" is \"x\"",
-        "\"als.factors\" is \"auto\" or a whole number from 1 to 1024; its default is 128\n\
-         \"seed\" is a whole number from 0 to 9007199254740991; its default is 42",
+        "\"als.factors\" is \"auto\" or an integer from 1 to 1024; its default is 128\n\
+         \"seed\" is an integer from 0 to 9007199254740991; its default is 42",
     );
     for (options, option, column) in [
         (r#"{"events": {"duplicates": "last"}}"#, "events.duplicates", "time_column"),

@@ -169,9 +169,9 @@ impl Kind {
     /// A description of the valid values.
     pub fn takes(&self) -> String {
         match self {
-            Self::Integer { least, most } => format!("a whole number from {least} to {most}"),
+            Self::Integer { least, most } => format!("an integer from {least} to {most}"),
             Self::AutoOrInteger { least, most } => {
-                format!("\"auto\" or a whole number from {least} to {most}")
+                format!("\"auto\" or an integer from {least} to {most}")
             }
             Self::Number { least, most } => format!("a number from {least} to {most}"),
             Self::AutoOrNumber { least, most } => format!("\"auto\" or a number from {least} to {most}"),
@@ -181,7 +181,7 @@ impl Kind {
             Self::Name => "the name of a column, or null".to_owned(),
             Self::Names => "a list of names of columns such as [\"age\", \"country\"]".to_owned(),
             Self::Moment => "a date or timestamp such as \"2026-01-31\", or null".to_owned(),
-            Self::Duration => "a length of time such as \"90 days\" or \"12 hours\", or null".to_owned(),
+            Self::Duration => "a duration such as \"90 days\" or \"12 hours\", or null".to_owned(),
             Self::Weights => "an object from event types to numbers of at least 0, \
                               such as {\"view\": 1, \"purchase\": 5}"
                 .to_owned(),
@@ -363,7 +363,7 @@ mod tests {
         );
         assert_eq!(
             hint("option \"als.sweeps\" is 0"),
-            "\"als.sweeps\" is \"auto\" or a whole number from 1 to 200; its default is \"auto\""
+            "\"als.sweeps\" is \"auto\" or an integer from 1 to 200; its default is \"auto\""
         );
     }
 

@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(hint("unknown option \"als.factor\""), "did you mean \"als.factors\"?");
         assert_eq!(
             hint("option \"als.sweeps\" is tried at 0"),
-            "\"als.sweeps\" is \"auto\" or a whole number from 1 to 200; its default is \"auto\""
+            "\"als.sweeps\" is \"auto\" or an integer from 1 to 200; its default is \"auto\""
         );
         assert!(hint("option \"neighbours.share\" is 0.3, not a list").starts_with("give a list"));
         let ranges = json!({"als.factors": {"low": 8, "high": 16}});
