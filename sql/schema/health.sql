@@ -10,10 +10,10 @@ SELECT model.name,
            WHEN model.last_version = 0 THEN 'it was never trained'
            WHEN model.deployed_version_id IS NULL THEN 'no version is deployed'
            WHEN NOT EXISTS (SELECT FROM segrec_catalog.versions version WHERE version.version_id = model.deployed_version_id)
-               THEN 'the rows of the deployed version are missing: a restore left them out'
-           WHEN relation.oid IS NULL THEN pg_catalog.format('the relation of %s is gone', read.what)
-           WHEN missing.names IS NOT NULL THEN pg_catalog.format('columns of %s are gone: %s', read.what, missing.names)
-           WHEN other.names IS NOT NULL THEN pg_catalog.format('columns of %s hold ids of another kind: %s', read.what, other.names)
+               THEN 'the rows of the deployed version are missing: a restore omitted them'
+           WHEN relation.oid IS NULL THEN pg_catalog.format('the %s relation does not exist', read.what)
+           WHEN missing.names IS NOT NULL THEN pg_catalog.format('columns of %s do not exist: %s', read.what, missing.names)
+           WHEN other.names IS NOT NULL THEN pg_catalog.format('columns of %s contain ids of another type: %s', read.what, other.names)
            WHEN NOT EXISTS (
                SELECT FROM pg_catalog.pg_index index
                JOIN pg_catalog.pg_class class ON class.oid = index.indexrelid

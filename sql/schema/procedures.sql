@@ -62,8 +62,8 @@ BEGIN
     COMMIT;
     RAISE EXCEPTION USING
         MESSAGE = problem, ERRCODE = code,
-        DETAIL = CASE WHEN fact OPERATOR(pg_catalog.<>) '' THEN fact ELSE 'the training was started by a schedule' END,
-        HINT = CASE WHEN advice OPERATOR(pg_catalog.<>) '' THEN advice ELSE 'see the view segrec.schedule_runs' END;
+        DETAIL = CASE WHEN fact OPERATOR(pg_catalog.<>) '' THEN fact ELSE 'The training was started by a schedule.' END,
+        HINT = CASE WHEN advice OPERATOR(pg_catalog.<>) '' THEN advice ELSE 'See the view segrec.schedule_runs.' END;
 END
 $$;
 COMMENT ON PROCEDURE segrec_catalog.run_schedule(text, bigint)

@@ -47,7 +47,7 @@ SELECT model.name AS model, version.version_id, version.model_id, version.versio
        version.finished_at, version.deployed_at, version.users, version.items, version.events, version.segments,
        version.split, version.metric, version.value, version.baseline, version.previous,
        CASE WHEN version.state = 'ready' OR model.may_train THEN version.reason
-            ELSE 'the training failed; who may train the model sees why' END AS reason,
+            ELSE 'the training failed; the reason is shown only to roles that may train the model' END AS reason,
        version.options, version.decided, version.classifier, version.median_weight, version.anchor,
        version.item_gram, version.event_rows,
        version.version_id = model.deployed_version_id IS TRUE AS deployed
@@ -295,7 +295,7 @@ COMMENT ON VIEW segrec.schedule_runs IS 'the latest runs of schedules, up to 100
 CREATE VIEW segrec_catalog.seen_jobs WITH (security_barrier) AS
 SELECT job.job, job.model_id, job.role, job.pid, job.started_at, job.finished_at, job.version,
        CASE WHEN ended.early THEN 'failed' ELSE job.state END AS state,
-       CASE WHEN ended.early THEN 'its process was ended: the server was shut down or crashed, or the process was terminated'
+       CASE WHEN ended.early THEN 'its process ended: the server was shut down or crashed, or the process was terminated'
             ELSE job.error END AS error,
        job.asked_at
 FROM segrec_catalog.jobs job, LATERAL (

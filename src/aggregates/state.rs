@@ -72,7 +72,7 @@ impl Carry for State {
         let invalid = |reason: String| SegrecError::InvalidValue {
             of: Self::SQL,
             reason,
-            hint: "a summary is only what an aggregate of pg_segrec left, unchanged",
+            hint: "Use only unchanged summaries from an aggregate of pg_segrec.",
         };
         // What a byte may become, with vectors that double: numbers of four or eight bytes keep their size, others grow
         // up to eightfold; pairs check for themselves.
@@ -85,13 +85,13 @@ impl Carry for State {
         match bytes {
             [FORMAT, rest @ ..] => match postcard::take_from_bytes(rest) {
                 Ok((state, [])) => Ok(state),
-                Ok(_) => Err(invalid("something follows its end".to_owned())),
+                Ok(_) => Err(invalid("There are extra bytes after its end.".to_owned())),
                 Err(postcard::Error::SerdeDeCustom) if rest.first() == Some(&PAIRS) => {
                     Err(SegrecError::MemoryGone)
                 }
                 Err(error) => Err(invalid(error.to_string())),
             },
-            _ => Err(invalid("it does not begin as a summary does".to_owned())),
+            _ => Err(invalid("It does not start like a summary.".to_owned())),
         }
     }
 }
@@ -315,7 +315,7 @@ pub fn parse(text: &str) -> Result<Vec<u8>> {
     let bytes = hex::decode(text).map_err(|error| SegrecError::InvalidValue {
         of: State::SQL,
         reason: error.to_string(),
-        hint: "a summary is only what an aggregate of pg_segrec left, unchanged",
+        hint: "Use only unchanged summaries from an aggregate of pg_segrec.",
     })?;
     State::unflatten(&bytes)?;
     Ok(bytes)

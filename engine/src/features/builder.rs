@@ -64,7 +64,7 @@ impl ColumnBuilder {
                 }
                 if *dimensions != vector.len() {
                     return refuse(format!(
-                        "has vectors of {} and of {} dimensions",
+                        "has vectors with {} and {} dimensions",
                         dimensions,
                         vector.len()
                     ));
@@ -74,7 +74,7 @@ impl ColumnBuilder {
             (Values::Vector { dimensions, data }, Cell::Null | Cell::Vector(_)) => {
                 data.resize((self.rows + 1) * *dimensions, f32::NAN);
             }
-            _ => return refuse("has values of another kind than its first".to_owned()),
+            _ => return refuse("has values of a different type than its first one".to_owned()),
         }
         self.rows += 1;
         self.not_finite += usize::from(!finite);

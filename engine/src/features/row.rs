@@ -70,7 +70,7 @@ pub(crate) fn read_cells<'a>(
             OwnedCell::read(column, value).unwrap_or_else(|| {
                 let (name, takes) = (column.name.to_owned(), column.kind.takes_of(column.dimensions));
                 let message = format!("\"{name}\" is {}", describe(value));
-                problems.push(RowProblem { hint: format!("\"{name}\" is {takes}"), name, message });
+                problems.push(RowProblem { hint: format!("\"{name}\" must be {takes}."), name, message });
                 OwnedCell::Cell(Cell::Null)
             })
         })
@@ -150,8 +150,8 @@ fn describe(value: &Value) -> String {
 
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     match known.clone().max_by(|a, b| name_similarity(name, a).total_cmp(&name_similarity(name, b))) {
-        Some(best) if name_similarity(name, best) >= LEAST_SIMILARITY => format!("did you mean \"{best}\"?"),
-        _ => format!("the names are {}", known.collect::<Vec<_>>().join(", ")),
+        Some(best) if name_similarity(name, best) >= LEAST_SIMILARITY => format!("Did you mean \"{best}\"?"),
+        _ => format!("Valid names are {}.", known.collect::<Vec<_>>().join(", ")),
     }
 }
 

@@ -65,7 +65,7 @@ pub fn parse_options(given: &Value) -> Result<Options, Vec<OptionProblem>> {
         Value::Object(object) => check_object(object, "", &mut complete, &mut problems),
         other => problems.push(OptionProblem {
             message: format!("options are {}, not an object", describe(other)),
-            hint: "write options as an object such as {\"als\": {\"factors\": 32}}".to_owned(),
+            hint: "Write options as an object such as {\"als\": {\"factors\": 32}}.".to_owned(),
         }),
     }
     if !problems.is_empty() {
@@ -73,8 +73,8 @@ pub fn parse_options(given: &Value) -> Result<Options, Vec<OptionProblem>> {
     }
     serde_json::from_value(complete).map_err(|error| {
         vec![OptionProblem {
-            message: format!("options are not valid: {error}"),
-            hint: "see the reference of options".to_owned(),
+            message: format!("invalid options: {error}"),
+            hint: "See the reference of options.".to_owned(),
         }]
     })
 }
@@ -100,7 +100,7 @@ fn check_object(
                 Value::Object(object) => check_object(object, &name, complete, problems),
                 other => problems.push(OptionProblem {
                     message: format!("option \"{name}\" is {}", describe(other)),
-                    hint: format!("\"{name}\" is an object with {}", names_under(&name)),
+                    hint: format!("\"{name}\" must be an object with {}.", names_under(&name)),
                 }),
             }
         } else {
@@ -118,7 +118,7 @@ fn refused(entry: &OptionEntry, value: &Value) -> String {
         _ => None,
     };
     match wrong {
-        Some((of, weight)) => format!("option \"{name}\" gives \"{of}\" the weight {}", describe(weight)),
+        Some((of, weight)) => format!("option \"{name}\" specifies the weight {} for \"{of}\"", describe(weight)),
         None => format!("option \"{name}\" is {}", describe(value)),
     }
 }
@@ -152,11 +152,11 @@ pub fn nearest(name: &str) -> String {
     let best = OPTIONS.iter().rev().max_by(|a, b| likeness_of(a).total_cmp(&likeness_of(b)));
     match best {
         Some(entry) if likeness_of(entry) >= LEAST_SIMILARITY => {
-            format!("did you mean \"{}\"?", entry.name)
+            format!("Did you mean \"{}\"?", entry.name)
         }
         _ => {
             let names: Vec<&str> = OPTIONS.iter().map(|entry| entry.name).collect();
-            format!("the options are {}", names.join(", "))
+            format!("Valid options are {}.", names.join(", "))
         }
     }
 }
@@ -222,7 +222,7 @@ pub fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
     if entry.kind.accepts(value) {
         return Ok(());
     }
-    Err(format!("\"{}\" is {}; its default is {}", entry.name, entry.kind.takes(), entry.default))
+    Err(format!("\"{}\" must be {}; the default is {}.", entry.name, entry.kind.takes(), entry.default))
 }
 
 /// Formats a value for an error.

@@ -41,10 +41,10 @@ impl Objective {
                 hint: match explicit {
                     true => {
                         let names: Vec<String> = names().map(|name| format!("'{name}'")).collect();
-                        format!("\"metric\" is one of {}, since the model is about ratings", names.join(", "))
+                        format!("\"metric\" must be one of {}, because the model predicts ratings.", names.join(", "))
                     }
                     false => format!(
-                        "\"metric\" is one of {} at a length of 1 to {LONGEST_LIST}, such as 'ndcg@10'",
+                        "\"metric\" must be one of {} with a list length from 1 to {LONGEST_LIST}, such as 'ndcg@10'.",
                         names().collect::<Vec<_>>().join(", ")
                     ),
                 },
@@ -108,7 +108,7 @@ pub fn trial(
     let asked = MetricRequest { cuts: &[objective.k], ..MetricRequest::BY_TRAINING };
     let rows = measure(&holdout_run.fit, &holdout, &decided, asked, observer)?.rows;
     let value = objective.of(&rows).ok_or_else(|| {
-        let reason = format!("no user of {} has an event that could be held out", ids.len());
+        let reason = format!("None of {} users has an event that can be held out.", ids.len());
         EngineError::NothingToTrainOn { reason }
     })?;
     Ok(TrialResult { value, split, passed_over })

@@ -61,7 +61,7 @@ fn jsonb(text: &str) -> Result<pg_sys::Datum> {
     // SAFETY: the input function of jsonb takes a C string, which lives until it has answered.
     let jsonb =
         unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(printed.as_ptr().into())]) };
-    jsonb.ok_or_else(|| SegrecError::Internal("jsonb_in answered null".to_owned()))
+    jsonb.ok_or_else(|| SegrecError::Internal("jsonb_in returned null".to_owned()))
 }
 
 impl FromDatum for Json {

@@ -152,7 +152,7 @@ fn write_items(
         let item = stored.item as usize;
         if item >= count || stored.factors.len() != k {
             return Err(SegrecError::VersionDamaged {
-                reason: format!("item {item} of version {version_id} does not fit"),
+                reason: format!("Item {item} of version {version_id} is invalid."),
             });
         }
         texts[item] = stored.id.to_owned();
@@ -166,7 +166,7 @@ fn write_items(
     })?;
     if seen != count {
         return Err(SegrecError::VersionDamaged {
-            reason: format!("version {version_id} has {seen} items of {count}"),
+            reason: format!("Version {version_id} has {seen} of {count} items."),
         });
     }
     factor_rows.flush(writer)?;
@@ -175,7 +175,7 @@ fn write_items(
     let mut ids = Ids::new(kind);
     if !texts.iter().all(|text| push_id(&mut ids, text)) {
         return Err(SegrecError::VersionDamaged {
-            reason: format!("version {version_id} has ids that are no {}", kind.name()),
+            reason: format!("Version {version_id} has ids that are not of type {}.", kind.name()),
         });
     }
     Ok(Items { ids, popularity, backbone })
@@ -191,7 +191,7 @@ fn write_section(
     let &ListedSection { section, kind, rows: expected, .. } = listed;
     let mut seen = 0;
     let misfit = |item| {
-        let reason = format!("item {item} of section {section} of version {version_id} does not fit");
+        let reason = format!("Item {item} of section {section} of version {version_id} is invalid.");
         Err(SegrecError::VersionDamaged { reason })
     };
     let parts = match kind {
@@ -233,7 +233,7 @@ fn write_section(
 fn write_ids(writer: &mut Writer<'_>, ids: Ids) -> Result<(Section, Section)> {
     if !ids.order().is_sorted() {
         return Err(SegrecError::VersionDamaged {
-            reason: "items are not in the order of their ids".to_owned(),
+            reason: "Items are not in the order of their ids.".to_owned(),
         });
     }
     Ok(match ids {

@@ -59,10 +59,10 @@ impl EncodedColumn {
             Self { name: column.name.clone(), kind: column.kind(), levels: Vec::new(), edges: Vec::new() };
         observer.check()?;
         if column.has_too_many_levels() {
-            return Ok(Err("has too many distinct values: ids are no features".to_owned()));
+            return Ok(Err("has too many distinct values, which suggests ids".to_owned()));
         }
         match &column.values {
-            Values::Vector { .. } => return Ok(Err("holds vectors, which have no levels".to_owned())),
+            Values::Vector { .. } => return Ok(Err("contains vectors, which cannot be used as attributes of ratings".to_owned())),
             Values::Category { codes, levels } => {
                 let mut met = vec![false; levels.len()];
                 codes.iter().for_each(|&code| {
@@ -155,7 +155,7 @@ impl AttributeEncoder {
         for learned in &self.columns {
             let column = table.column(&learned.name);
             if column.is_some_and(|column| column.kind() != learned.kind) {
-                let reason = format!("does not hold what it held at training: {}", learned.kind.takes());
+                let reason = format!("does not have the type that it had during the training: {}", learned.kind.takes());
                 return Err(EngineError::Column { column: learned.name.clone(), reason });
             }
             columns.push(column);
