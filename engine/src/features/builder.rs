@@ -166,7 +166,7 @@ mod tests {
         let mut builder = ColumnBuilder::new("v", ColumnKind::Vector);
         builder.push(Cell::Vector(&[1.0, 2.0])).unwrap();
         let error = builder.push(Cell::Vector(&[1.0])).unwrap_err();
-        assert_eq!(error.to_string(), "column \"v\" has vectors of 2 and of 1 dimensions");
+        assert_eq!(error.to_string(), "column \"v\" has vectors with 2 and 1 dimensions");
         assert!(builder.push(Cell::Boolean(true)).is_err());
         assert_eq!(builder.finish().rows(), 1);
     }

@@ -197,17 +197,17 @@ mod tests {
         assert_eq!(
             said,
             [
-                "\"age\" is \"old\"; \"age\" is a number".to_owned(),
+                "\"age\" is \"old\"; \"age\" must be a number.".to_owned(),
                 "\"active\" is 1; \"active\" is true or false".to_owned(),
                 "\"country\" is 49; \"country\" is a text".to_owned(),
                 format!("\"joined\" is \"yesterday\"; \"joined\" is {moments}"),
                 "\"taste\" is an array of 3; \"taste\" is an array of 2 numbers".to_owned(),
-                "unknown name \"contry\"; did you mean \"country\"?".to_owned(),
+                "unknown name \"contry\"; Did you mean \"country\"?".to_owned(),
             ]
         );
         let row = json!({"taste": [1e300, 0], "zzzzzz": 1});
         let problems = encoder().encode_row(row.as_object().unwrap()).unwrap_err();
-        assert_eq!(problems[1].hint, "the names are age, active, country, joined, taste, planet");
+        assert_eq!(problems[1].hint, "Valid names are age, active, country, joined, taste, planet.");
         assert_eq!(problems[0].name, "taste");
     }
 

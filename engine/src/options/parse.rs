@@ -353,9 +353,9 @@ mod tests {
         let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
         assert_eq!(messages.len(), 7, "{messages:?}");
         let hint = |message: &str| &problems.iter().find(|p| p.message == message).unwrap().hint;
-        assert_eq!(hint("unknown option \"als.factor\""), "did you mean \"als.factors\"?");
-        assert_eq!(hint("unknown option \"seeds\""), "did you mean \"seed\"?");
-        let weights = hint("option \"events.type_weights\" gives \"view\" the weight -1");
+        assert_eq!(hint("unknown option \"als.factor\""), "Did you mean \"als.factors\"?");
+        assert_eq!(hint("unknown option \"seeds\""), "Did you mean \"seed\"?");
+        let weights = hint("option \"events.type_weights\" specifies the weight -1 for \"view\"");
         assert!(
             weights.starts_with(
                 "\"events.type_weights\" is an object from event types to numbers of at least 0"
@@ -363,14 +363,14 @@ mod tests {
         );
         assert_eq!(
             hint("option \"als.sweeps\" is 0"),
-            "\"als.sweeps\" is \"auto\" or an integer from 1 to 200; its default is \"auto\""
+            "\"als.sweeps\" must be \"auto\" or an integer from 1 to 200; the default is \"auto\"."
         );
     }
 
     #[test]
     fn an_option_at_the_wrong_place_is_found() {
         let problems = parse_options(&json!({"factors": 8})).unwrap_err();
-        assert_eq!(problems[0].hint, "did you mean \"als.factors\"?");
+        assert_eq!(problems[0].hint, "Did you mean \"als.factors\"?");
     }
 
     #[test]

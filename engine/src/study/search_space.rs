@@ -179,10 +179,10 @@ mod tests {
         let problems = Space::parse(&space, Search::Random).unwrap_err();
         assert_eq!(problems.len(), 10, "{problems:?}");
         let hint = |message: &str| &problems.iter().find(|p| p.message == message).unwrap().hint;
-        assert_eq!(hint("unknown option \"als.factor\""), "did you mean \"als.factors\"?");
+        assert_eq!(hint("unknown option \"als.factor\""), "Did you mean \"als.factors\"?");
         assert_eq!(
-            hint("option \"als.sweeps\" is tried at 0"),
-            "\"als.sweeps\" is \"auto\" or an integer from 1 to 200; its default is \"auto\""
+            hint("invalid value 0 for option \"als.sweeps\""),
+            "\"als.sweeps\" must be \"auto\" or an integer from 1 to 200; the default is \"auto\"."
         );
         assert!(hint("option \"neighbours.share\" is 0.3, not a list").starts_with("give a list"));
         let ranges = json!({"als.factors": {"low": 8, "high": 16}});

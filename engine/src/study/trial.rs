@@ -134,7 +134,7 @@ mod tests {
         ] {
             let problem = Objective::parse(text, explicit).unwrap_err();
             assert_eq!(problem.message, format!("\"metric\" is \"{text}\""));
-            assert!(problem.hint.starts_with("\"metric\" is one of "), "{}", problem.hint);
+            assert!(problem.hint.starts_with("\"metric\" must be one of "), "{}", problem.hint);
         }
     }
 }

@@ -113,7 +113,7 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             format!("model \"{model}\" has no events to recommend from"),
             Some("It was created with users only, and segments them.".to_owned()),
             Some(
-                "Use it for segments with segrec_segment_of, or create a model with the argument events."
+                "Create a model with events => … for recommendations, or call segrec_segment_of for segments."
                     .to_owned(),
             ),
         ),

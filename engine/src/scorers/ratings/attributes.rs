@@ -262,8 +262,8 @@ mod tests {
         assert_eq!(row(json!({})).unwrap(), [0u32; 0]);
         assert_eq!(row(json!({"job": "never met", "age": -1e9})).unwrap(), [2]);
         let problems = row(json!({"age": "old", "jop": "a"})).unwrap_err();
-        assert_eq!(problems[0].hint, "\"age\" is a number");
-        assert_eq!(problems[1].hint, "did you mean \"job\"?");
+        assert_eq!(problems[0].hint, "\"age\" must be a number.");
+        assert_eq!(problems[1].hint, "Did you mean \"job\"?");
     }
 
     #[test]
@@ -273,6 +273,6 @@ mod tests {
         assert_eq!((few.rows(), few.row(1).len()), (2, 0));
         let wrong = Table::new(1, vec![Column::numbers("job", vec![1.0])]).unwrap();
         let error = encoder.encode(&wrong, &Silent).unwrap_err().to_string();
-        assert_eq!(error, "column \"job\" does not hold what it held at training: a text");
+        assert_eq!(error, "column \"job\" does not have the type that it had during the training: a text");
     }
 }
