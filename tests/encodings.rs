@@ -70,7 +70,7 @@ fn an_error_names_what_is_beyond_ascii_in_latin1() {
     assert_eq!(error.message(), "relation \"käufe\" has no column \"größe\"");
     assert_eq!(
         error.detail(),
-        Some("Its columns are \"kunde_größe\", \"item_id\", \"töp\"; the call specifies user_column => 'größe'.")
+        Some("Its columns are \"kunde_größe\", \"item_id\", \"töp\"; the requested ones are user_column => 'größe'.")
     );
     // Our own messages use ASCII for characters that LATIN1 does not have.
     session.run("SELECT segrec_create_model('nur', users => 'käufe', users_key => 'kunde_größe')");

@@ -95,7 +95,7 @@ fn columns_that_are_missing_are_named_together() {
         "SELECT segrec_create_model('shop', 'events', 'customer', 'product', weight_column => 'weight', time_column => 'when')",
         SqlState::UNDEFINED_COLUMN,
         "relation \"events\" has no columns \"customer\", \"product\", \"when\"",
-        "Its columns are \"user_id\", \"item_id\", \"weight\", \"at\", \"kind\", \"extra\"; the call specifies user_column => 'customer', item_column => 'product', time_column => 'when'.",
+        "Its columns are \"user_id\", \"item_id\", \"weight\", \"at\", \"kind\", \"extra\"; the requested ones are user_column => 'customer', item_column => 'product', time_column => 'when'.",
         "Specify the columns, as in user_column => 'customer_id'.",
     );
 }
@@ -344,7 +344,7 @@ fn a_key_that_a_relation_of_users_or_items_does_not_have() {
             &format!("SELECT segrec_create_model('keys', 'events', {given} => 'things')"),
             SqlState::UNDEFINED_COLUMN,
             &format!("relation \"things\" has no column \"{column}\""),
-            &format!("Its columns are \"id\", \"name\"; the call specifies {key} => '{column}'."),
+            &format!("Its columns are \"id\", \"name\"; the requested ones are {key} => '{column}'."),
             &format!("Specify the column of the ids, as in {key} => 'id'."),
         );
     }

@@ -62,7 +62,7 @@ impl Carry for State {
         // An integer of eight bytes takes up to ten.
         let most = self.memory() / 4 * 5 + LITTLE;
         // Pairs are sorted in a copy; every flat form is copied on its way to the leader of a parallel plan, and read there.
-        ask("the flat form of a state", 3 * most)?;
+        ask("the serialized state of an aggregate", 3 * most)?;
         let mut bytes = memory::with_room(most)?;
         bytes.push(FORMAT);
         postcard::to_extend(self, bytes).map_err(|error| SegrecError::Internal(error.to_string()))
@@ -255,7 +255,7 @@ pub fn clusters(state: &Carried<'_, State>) -> Result<Vec<u8>> {
 /// Copies the rows that a sample keeps, and checks that there is memory for the centres of their segments.
 fn kept(sample: &LabelledSample) -> Result<(Matrix, Vec<u32>)> {
     let rows = sample.rows().min(2 * sample.bound() as u64) as usize;
-    ask("a figure of segments", 2 * rows * sample.columns() * size_of::<f32>())?;
+    ask("an evaluation of segments", 2 * rows * sample.columns() * size_of::<f32>())?;
     Ok(sample.kept()?)
 }
 

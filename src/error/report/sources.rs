@@ -23,7 +23,7 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             report(
                 Code::ERRCODE_UNDEFINED_COLUMN,
                 format!("relation \"{relation}\" has no {noun} {}", quoted(&names)),
-                Some(format!("Its columns are {}; the call specifies {}.", quoted(&existing), arguments.join(", "))),
+                Some(format!("Its columns are {}; the requested ones are {}.", quoted(&existing), arguments.join(", "))),
                 Some(hint),
             )
         }

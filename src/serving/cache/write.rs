@@ -39,7 +39,7 @@ pub fn write(
     let k = stored.decided.als.factors;
     let mut writer = Writer { file, path, end: (HEADER as u64).next_multiple_of(ALIGNMENT) };
     let items = count_items(version_id)?;
-    ask("the file of a version", items as usize * ITEM_BYTES)?;
+    ask("the cache file of a version", items as usize * ITEM_BYTES)?;
     let Items { ids, popularity, backbone } = write_items(&mut writer, version_id, kind, items, k)?;
     let grams = item_grams(version_id)?;
     let base = |gram: &[f64]| match gram.len() == k * k && !stored.decided.blend.has("ratings") {
@@ -115,7 +115,7 @@ fn segment_rows(
         if rows.items.len() == rows.items.capacity() {
             // All vectors may have doubled.
             let of_item = size_of::<(u32, f32)>() + if exact { row.len() + size_of::<[f32; 2]>() } else { 0 };
-            ask("the file of a version", 2 * (rows.items.len() + 1) * of_item)?;
+            ask("the cache file of a version", 2 * (rows.items.len() + 1) * of_item)?;
         }
         rows.items.push(item);
         rows.popularity.push(popularity);
