@@ -131,7 +131,8 @@ fn a_failed_job_says_why_and_leaves_a_failed_version() {
     let job = start(&mut session);
     let ended = wait_for(&mut session, job);
     assert!(
-        ended.starts_with("failed|2|relation \"events\" contains 1 invalid rows") && ended.contains("\nHINT: "),
+        ended.starts_with("failed|2|relation \"events\" contains 1 invalid rows")
+            && ended.contains("\nHINT: "),
         "{ended}"
     );
     let versions = session

@@ -44,7 +44,10 @@ fn data_that_shrank_are_not_deployed_until_somebody_says_so() {
     assert_eq!(session.table("SELECT version, deployed FROM segrec_train('shop')"), "2|f");
     let (severity, detail) = told(&mut session, "the version is not deployed").unwrap();
     assert_eq!(severity, "WARNING");
-    assert!(detail.starts_with("fewer than half of the data that version 1 was trained on are left: "), "{detail}");
+    assert!(
+        detail.starts_with("fewer than half of the data that version 1 was trained on are left: "),
+        "{detail}"
+    );
     assert_eq!(session.table("SELECT reason FROM segrec.versions WHERE version = 2"), detail.as_str());
     // A tenth of the users, or half of the items, is not deployed either.
     session.run("TRUNCATE buys; INSERT INTO buys SELECT * FROM kept WHERE user_id % 10 = 0");

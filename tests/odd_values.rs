@@ -22,8 +22,22 @@ fn values_that_cannot_be_cast_are_bad_rows_and_obey_on_bad_rows() {
     let database = Cluster::shared().database("odd_values");
     let mut session = database.connect();
     for (name, column, of_type, odd, usual, what) in [
-        ("huge", "weight_column", "numeric", "1e400", "1", "Invalid rows: 1 with a weight that is NaN or infinite."),
-        ("not_one", "weight_column", "numeric", "'NaN'", "'1'", "Invalid rows: 1 with a weight that is NaN or infinite."),
+        (
+            "huge",
+            "weight_column",
+            "numeric",
+            "1e400",
+            "1",
+            "Invalid rows: 1 with a weight that is NaN or infinite.",
+        ),
+        (
+            "not_one",
+            "weight_column",
+            "numeric",
+            "'NaN'",
+            "'1'",
+            "Invalid rows: 1 with a weight that is NaN or infinite.",
+        ),
         (
             "endless",
             "weight_column",
@@ -32,8 +46,22 @@ fn values_that_cannot_be_cast_are_bad_rows_and_obey_on_bad_rows() {
             "'1'",
             "Invalid rows: 1 with a weight that is NaN or infinite.",
         ),
-        ("far", "time_column", "date", "'5874897-12-31'", "'2025-01-01'", "Invalid rows: 1 with a null or infinite time."),
-        ("never", "time_column", "timestamp", "'infinity'", "'2025-01-01'", "Invalid rows: 1 with a null or infinite time."),
+        (
+            "far",
+            "time_column",
+            "date",
+            "'5874897-12-31'",
+            "'2025-01-01'",
+            "Invalid rows: 1 with a null or infinite time.",
+        ),
+        (
+            "never",
+            "time_column",
+            "timestamp",
+            "'infinity'",
+            "'2025-01-01'",
+            "Invalid rows: 1 with a null or infinite time.",
+        ),
     ] {
         create(&mut session, name, column, of_type, odd, usual);
         assert_eq!(session.value::<i64>(&format!("SELECT events FROM segrec_train('{name}')")), 49, "{name}");

@@ -225,7 +225,10 @@ fn what_an_error_said_is_shown_to_who_may_train_only() {
                          (SELECT last_error FROM segrec.schedules), (SELECT error FROM segrec.jobs)";
     assert_eq!(owner.table(failed), "the card of Smith");
     assert_eq!(owner.table(others), ["the card of Smith"; 4].join("|"));
-    assert_eq!(reader.table(failed), "the training failed; the reason is shown only to roles that may train the model");
+    assert_eq!(
+        reader.table(failed),
+        "the training failed; the reason is shown only to roles that may train the model"
+    );
     assert_eq!(reader.table(others), ["∅"; 4].join("|"));
     for (schema, view) in reader
         .query("SELECT nspname::text, relname::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace

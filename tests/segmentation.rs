@@ -761,7 +761,9 @@ fn wrong_options_say_what_to_write() {
         refused(users, r#"{"method": "rfm"}"#)
             .starts_with("option \"segmentation.method\" requires a time_column")
     );
-    assert!(refused(users, r#"{"on": "behaviour"}"#).starts_with("option \"segmentation.on\" requires events"));
+    assert!(
+        refused(users, r#"{"on": "behaviour"}"#).starts_with("option \"segmentation.on\" requires events")
+    );
     assert!(
         refused(users, r#"{"method": "density", "segments": 4}"#)
             .contains("the method determines the number itself")

@@ -240,7 +240,10 @@ fn checked(text: Text) -> Result<CoresetClusters, String> {
         return Err(format!("\"dimensions\" is {dimensions}, but must be from 1 to {MOST_FEATURES}."));
     }
     if segments.is_empty() || segments.len() > MOST_SEGMENTS as usize {
-        return Err(format!("The number of \"segments\" is {}, but must be from 1 to {MOST_SEGMENTS}.", segments.len()));
+        return Err(format!(
+            "The number of \"segments\" is {}, but must be from 1 to {MOST_SEGMENTS}.",
+            segments.len()
+        ));
     }
     if !(inertia.is_finite() && inertia >= 0.0) {
         return Err(format!("\"inertia\" is {inertia}, but must be a number of at least 0."));

@@ -86,7 +86,8 @@ impl Holdout {
         }
         (self.test.entries() == 0).then(|| match self.split {
             Split::Time { .. } => {
-                "no user has events before and after the cutoff with items that other users had before it".to_owned()
+                "no user has events before and after the cutoff with items that other users had before it"
+                    .to_owned()
             }
             _ => "no user has an item to hold out and others to train on that other users also have"
                 .to_owned(),

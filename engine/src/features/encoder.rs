@@ -164,7 +164,8 @@ impl Encoder {
             if column.kind() == feature.kind && fits {
                 return Ok(Some(column));
             }
-            let reason = format!("does not have the type that it had during the training: {}", feature.takes());
+            let reason =
+                format!("does not have the type that it had during the training: {}", feature.takes());
             Err(EngineError::Column { column: column.name.clone(), reason })
         };
         self.features.iter().map(find).collect()

@@ -276,7 +276,10 @@ impl Form {
         shares.extend(null_is_level.then_some(null));
         if shares.len() < 2 {
             return Err(if common.is_empty() {
-                format!("has no value that occurs in at least {} % of the rows", (settings.rare * 1e4).round() / 100.0)
+                format!(
+                    "has no value that occurs in at least {} % of the rows",
+                    (settings.rare * 1e4).round() / 100.0
+                )
             } else {
                 "is the same in every row".to_owned()
             });

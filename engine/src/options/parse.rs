@@ -118,7 +118,9 @@ fn refused(entry: &OptionEntry, value: &Value) -> String {
         _ => None,
     };
     match wrong {
-        Some((of, weight)) => format!("option \"{name}\" specifies the weight {} for \"{of}\"", describe(weight)),
+        Some((of, weight)) => {
+            format!("option \"{name}\" specifies the weight {} for \"{of}\"", describe(weight))
+        }
         None => format!("option \"{name}\" is {}", describe(value)),
     }
 }

@@ -77,7 +77,8 @@ fn read_object(
         if let Some(entry) = option(&name) {
             if entry.scope != Scope::Recipe {
                 let hint = "Change it with segrec_alter_model, and tune the other options.";
-                let message = format!("option \"{name}\" cannot be tuned because it changes what is measured");
+                let message =
+                    format!("option \"{name}\" cannot be tuned because it changes what is measured");
                 problems.push(problem(message, hint));
                 continue;
             }
@@ -131,7 +132,8 @@ fn between(entry: &OptionEntry, range: &Map<String, Value>, search: Search) -> R
         let hint = "List the values to combine, or use search 'random' or 'halving'.";
         return Err(problem(format!("option \"{name}\" has a range, but search 'grid' requires lists"), hint));
     }
-    let shape = "Write a range as {\"low\": …, \"high\": …}, optionally with \"scale\": \"linear\" or \"log\".";
+    let shape =
+        "Write a range as {\"low\": …, \"high\": …}, optionally with \"scale\": \"linear\" or \"log\".";
     if let Some(key) = range.keys().find(|key| !["low", "high", "scale"].contains(&key.as_str())) {
         return Err(problem(format!("range of option \"{name}\" has an unrecognized key \"{key}\""), shape));
     }
@@ -140,7 +142,9 @@ fn between(entry: &OptionEntry, range: &Map<String, Value>, search: Search) -> R
             return Err(problem(format!("range of option \"{name}\" has no number \"{key}\""), shape));
         };
         check_value(entry, value)
-            .map_err(|hint| problem(format!("invalid value {} for option \"{name}\"", describe(value)), hint))?;
+            .map_err(|hint| {
+                problem(format!("invalid value {} for option \"{name}\"", describe(value)), hint)
+            })?;
         Ok(value.as_f64().unwrap_or_default())
     };
     let (low, high) = (bound("low")?, bound("high")?);
@@ -150,7 +154,8 @@ fn between(entry: &OptionEntry, range: &Map<String, Value>, search: Search) -> R
         Some(_) => return Err(problem(format!("unrecognized scale of option \"{name}\""), shape)),
     };
     if low > high {
-        let message = format!("range of option \"{name}\" has a lower bound {low} above its upper bound {high}");
+        let message =
+            format!("range of option \"{name}\" has a lower bound {low} above its upper bound {high}");
         return Err(problem(message, shape));
     }
     if logarithmic && low <= 0.0 {

@@ -41,7 +41,10 @@ impl Objective {
                 hint: match explicit {
                     true => {
                         let names: Vec<String> = names().map(|name| format!("'{name}'")).collect();
-                        format!("\"metric\" must be one of {}, because the model predicts ratings.", names.join(", "))
+                        format!(
+                            "\"metric\" must be one of {}, because the model predicts ratings.",
+                            names.join(", ")
+                        )
                     }
                     false => format!(
                         "\"metric\" must be one of {} with a list length from 1 to {LONGEST_LIST}, such as 'ndcg@10'.",

@@ -108,7 +108,9 @@ impl Segmenter<'_> {
             (SegmentationMethod::Column, _) => Ok(vec![self.by_column()?]),
             (SegmentationMethod::Rfm, Some(events)) => self.by_rfm(events, target, observer),
             (SegmentationMethod::Rfm, None) => {
-                Err(EngineError::NothingToDivideBy { reason: "The method rfm segments users by their events.".to_owned() })
+                Err(EngineError::NothingToDivideBy {
+                    reason: "The method rfm segments users by their events.".to_owned(),
+                })
             }
             _ => self.by_points(
                 self.described.points(self.options, events, user_factors, observer)?,

@@ -165,7 +165,9 @@ fn key_kind(described: &RelationRef, argument: &'static str, kind: Option<IdKind
     };
     match (column.id_kind(), kind) {
         (None, _) => wrong(format!("but {argument} must be bigint, uuid or text")),
-        (Some(found), Some(kind)) if found != kind => wrong(format!("but the ids of events are {}", kind.name())),
+        (Some(found), Some(kind)) if found != kind => {
+            wrong(format!("but the ids of events are {}", kind.name()))
+        }
         (Some(found), _) => Ok(found),
     }
 }

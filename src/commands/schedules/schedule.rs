@@ -103,7 +103,10 @@ pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
     {
         // Jobs can outlive their schedule, or belong to a dropped model of the same name.
         notice(
-            format!("model \"{}\" was not trained: its schedule belongs to role {}", model.name, schedule.role),
+            format!(
+                "model \"{}\" was not trained: its schedule belongs to role {}",
+                model.name, schedule.role
+            ),
             Some("A pg_cron job created by another role for an earlier schedule may still exist.".to_owned()),
             Some("Unschedule that job with cron.unschedule as the role that it runs as; to train now, call segrec_train.".to_owned()),
         );
@@ -117,7 +120,10 @@ pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
     let new_events = new_events(&model)?;
     if let Some(found) = new_events.filter(|found| *found < least) {
         notice(
-            format!("model \"{}\" was not trained: there are {found} new events, fewer than {least}", model.name),
+            format!(
+                "model \"{}\" was not trained: there are {found} new events, fewer than {least}",
+                model.name
+            ),
             None,
             None,
         );

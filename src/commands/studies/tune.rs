@@ -248,7 +248,9 @@ pub fn finish(study: Option<i64>, apply: Option<bool>) -> Result<()> {
         Some(format!("Its options are {}.", best.options)),
         match apply {
             true => None,
-            false => Some(format!("To apply them, run SELECT {}.", applying(&model.name, study.id, best.trial))),
+            false => {
+                Some(format!("To apply them, run SELECT {}.", applying(&model.name, study.id, best.trial)))
+            }
         },
     );
     if apply { alter_model(Some(&model.name), Some(best.options.clone())) } else { Ok(()) }

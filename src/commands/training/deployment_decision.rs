@@ -112,7 +112,11 @@ pub fn judge_version(
                 format!("no events could be held out to evaluate it, but version {number} was evaluated");
             return refused(previous, reason);
         }
-        return decision(true, previous, "there are no held-out events on which to compare versions".to_owned());
+        return decision(
+            true,
+            previous,
+            "there are no held-out events on which to compare versions".to_owned(),
+        );
     };
     if trained.previous.is_none() && deployed.metric.as_deref() != Some(metric) {
         let before = deployed.metric.clone().unwrap_or_default();

@@ -315,7 +315,10 @@ fn tell_of_swapped(model: &Model) -> Result<()> {
             Some(format!(
                 "It was named {name} when it was bound to the model, and another relation now has that name."
             )),
-            Some(format!("To use that relation, call segrec_rebind('{}', {argument} => '{name}').", model.name)),
+            Some(format!(
+                "To use that relation, call segrec_rebind('{}', {argument} => '{name}').",
+                model.name
+            )),
         );
     }
     Ok(())

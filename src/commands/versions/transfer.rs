@@ -117,7 +117,10 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
 /// The choices of the training, if the version's row belongs to such a model; else what is wrong with it.
 fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
     if version["format"] != FORMAT {
-        return Err(format!("Its format is {}, but this version of pg_segrec requires {FORMAT}.", version["format"]));
+        return Err(format!(
+            "Its format is {}, but this version of pg_segrec requires {FORMAT}.",
+            version["format"]
+        ));
     }
     let of_version = ["user_id_kind", "item_id_kind"].map(|kind| version[kind].as_str());
     if of_version != kinds(model) {
@@ -151,5 +154,9 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         && weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
         && [als.regularization, als.unobserved_weight].iter().all(|x| x.is_finite())
         && shares.into_iter().all(|share| (0.0..=1.0).contains(&share));
-    if sound { Ok(Some(decided)) } else { Err("The values determined by its training are out of range.".to_owned()) }
+    if sound {
+        Ok(Some(decided))
+    } else {
+        Err("The values determined by its training are out of range.".to_owned())
+    }
 }

@@ -55,7 +55,10 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             };
             let (message, detail) = match &problems[..] {
                 [only] => (only.message.clone(), None),
-                _ => (format!("{} features are invalid", problems.len()), Some(lines(|problem| &problem.message))),
+                _ => (
+                    format!("{} features are invalid", problems.len()),
+                    Some(lines(|problem| &problem.message)),
+                ),
             };
             report(Code::ERRCODE_INVALID_PARAMETER_VALUE, message, detail, Some(lines(|problem| &problem.hint)))
         }
@@ -196,7 +199,8 @@ fn of_features(problem: FeatureProblem) -> Report {
         FeatureProblem::NoNumbers { elements } => (
             Code::ERRCODE_DATATYPE_MISMATCH,
             format!("features cannot be of type {elements}"),
-            "They must be an array of real, double precision, smallint, integer, bigint or numeric.".to_owned(),
+            "They must be an array of real, double precision, smallint, integer, bigint or numeric."
+                .to_owned(),
             "Cast them, as in features::real[].",
         ),
         FeatureProblem::OutOfRange { position, value } => (

@@ -40,7 +40,10 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
         SegrecError::WhichModel { able, others } if able.is_empty() => report(
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             format!("no model is specified, and none of {} models could be used", others.len()),
-            Some(format!("{} None of them has a deployed version that can serve the call.", known_models(&others))),
+            Some(format!(
+                "{} None of them has a deployed version that can serve the call.",
+                known_models(&others)
+            )),
             Some(
                 "Train one with segrec_train, or specify one, as in model => 'shop', to see what it lacks."
                     .to_owned(),

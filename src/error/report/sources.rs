@@ -23,7 +23,11 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             report(
                 Code::ERRCODE_UNDEFINED_COLUMN,
                 format!("relation \"{relation}\" has no {noun} {}", quoted(&names)),
-                Some(format!("Its columns are {}; the requested ones are {}.", quoted(&existing), arguments.join(", "))),
+                Some(format!(
+                    "Its columns are {}; the requested ones are {}.",
+                    quoted(&existing),
+                    arguments.join(", ")
+                )),
                 Some(hint),
             )
         }
@@ -98,7 +102,9 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
                 Some(name) => {
                     format!("To use that relation, call segrec_rebind('{model}', {argument} => '{name}').")
                 }
-                None => format!("Bind the model to another relation with segrec_rebind('{model}', {argument} => …)."),
+                None => {
+                    format!("Bind the model to another relation with segrec_rebind('{model}', {argument} => …).")
+                }
             }),
         ),
         SegrecError::BadRows { relation, rows } => report(

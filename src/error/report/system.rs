@@ -11,7 +11,10 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
     Ok(match error {
         SegrecError::Memory { needed, allowed, what } => report(
             Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-            format!("the training requires about {}, more than segrec.training_memory allows", megabytes(needed)),
+            format!(
+                "the training requires about {}, more than segrec.training_memory allows",
+                megabytes(needed)
+            ),
             Some(format!("segrec.training_memory is {}; {what}.", megabytes(allowed))),
             Some(format!(
                 "Set segrec.training_memory to at least '{}', lower als.factors or events.max_user_events, or choose another algorithm.",

@@ -91,7 +91,9 @@ pub fn being_held(message: String, holder: &Holder) -> Report {
                 ),
             )
         }
-        Holder::Gone => ("It was locked by a process that has just ended.".to_owned(), "Try again.".to_owned()),
+        Holder::Gone => {
+            ("It was locked by a process that has just ended.".to_owned(), "Try again.".to_owned())
+        }
     };
     report(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, message, Some(detail), Some(hint))
 }

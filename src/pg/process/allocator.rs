@@ -329,7 +329,10 @@ fn leave() {
             errcode(pgrx::PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as c_int);
             errmsg(c"terminating the session because the system provides no more memory".as_ptr());
             let bytes = LEAVING.load(Ordering::Relaxed) as u64;
-            errdetail(c"An allocation of %llu bytes failed where an error could not be raised.".as_ptr(), bytes);
+            errdetail(
+                c"An allocation of %llu bytes failed where an error could not be raised.".as_ptr(),
+                bytes,
+            );
             errhint(
                 c"Raise the limit of the process (ulimit -v) or of the system, or process fewer rows."
                     .as_ptr(),

@@ -102,7 +102,9 @@ impl CacheFile {
                 self.verified.borrow_mut().insert(section.offset);
                 return Ok(());
             }
-            Some(_) => format!("{} bytes at offset {} do not match the checksum", section.length, section.offset),
+            Some(_) => {
+                format!("{} bytes at offset {} do not match the checksum", section.length, section.offset)
+            }
             None => "a section is out of bounds".to_owned(),
         };
         let error = SegrecError::CacheDamaged { file: self.path.display().to_string(), reason };

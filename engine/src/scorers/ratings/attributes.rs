@@ -62,7 +62,9 @@ impl EncodedColumn {
             return Ok(Err("has too many distinct values, which suggests ids".to_owned()));
         }
         match &column.values {
-            Values::Vector { .. } => return Ok(Err("contains vectors, which cannot be used as attributes of ratings".to_owned())),
+            Values::Vector { .. } => {
+                return Ok(Err("contains vectors, which cannot be used as attributes of ratings".to_owned()));
+            }
             Values::Category { codes, levels } => {
                 let mut met = vec![false; levels.len()];
                 codes.iter().for_each(|&code| {
@@ -155,7 +157,10 @@ impl AttributeEncoder {
         for learned in &self.columns {
             let column = table.column(&learned.name);
             if column.is_some_and(|column| column.kind() != learned.kind) {
-                let reason = format!("does not have the type that it had during the training: {}", learned.kind.takes());
+                let reason = format!(
+                    "does not have the type that it had during the training: {}",
+                    learned.kind.takes()
+                );
                 return Err(EngineError::Column { column: learned.name.clone(), reason });
             }
             columns.push(column);
