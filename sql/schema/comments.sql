@@ -96,7 +96,7 @@ BEGIN
             ('lift', 'segment_profiles', 'value / overall'),
             ('share', 'segment_profiles', 'the fraction of the segment''s users whose feature is not null'),
             ('rank', 'segment_profiles', 'the rank of the feature; 1 is the most distinctive one'),
-            ('rank_by_lift', NULL, 'the rank by lift among items that at least 5 users and 1 % of the users of the segment have, before all others'),
+            ('rank_by_lift', NULL, 'the rank by lift; items that fewer than 5 or less than 1 % of the segment''s users have come last'),
             ('silhouette', NULL, 'mean silhouette coefficient of a sample, from -1 to 1: higher is better'),
             ('davies_bouldin', NULL, 'Davies-Bouldin index: lower is better'),
             ('calinski_harabasz', NULL, 'Calinski-Harabasz index: higher is better'),
