@@ -20,16 +20,16 @@ static JOBS: GucSetting<i32> = GucSetting::<i32>::new(4);
 pub fn register() {
     GucRegistry::define_string_guc(
         c"segrec.default_model",
-        c"The model that answers where a call names none.",
-        c"Without it, a call that names no model uses the only one that can answer it.",
+        c"Sets the default model of calls that do not name one.",
+        c"If it is not set, such a call uses the only model that can answer it.",
         &DEFAULT_MODEL,
         GucContext::Userset,
         GucFlags::default(),
     );
     GucRegistry::define_int_guc(
         c"segrec.training_memory",
-        c"The most memory a training may take.",
-        c"A training that would need more is refused with the estimate before it begins.",
+        c"Sets the maximum memory to be used by a training.",
+        c"A training that is estimated to need more fails before it starts.",
         &TRAINING_MEMORY,
         64,
         i32::MAX / 2,
@@ -38,8 +38,8 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"segrec.threads",
-        c"The number of threads of a training.",
-        c"0 takes one for each processor.",
+        c"Sets the number of threads used by a training.",
+        c"0 uses one thread for each processor.",
         &THREADS,
         0,
         1024,
@@ -48,8 +48,8 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"segrec.max_jobs_per_role",
-        c"The most trainings in the background of a role that run at once, in all databases; others wait.",
-        c"-1 is no limit. It does not hold for superusers.",
+        c"Sets the maximum number of concurrent background trainings of a role in all databases; others wait.",
+        c"-1 means no limit. It does not apply to superusers.",
         &JOBS_PER_ROLE,
         NO_LIMIT,
         MOST_JOBS,
@@ -58,8 +58,8 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"segrec.max_jobs",
-        c"The most trainings in the background that run at once in a database; others wait.",
-        c"-1 is no limit. It does not hold for superusers, and theirs do not count.",
+        c"Sets the maximum number of concurrent background trainings in a database; others wait.",
+        c"-1 means no limit. It does not apply to superusers, and their trainings are not counted.",
         &JOBS,
         NO_LIMIT,
         MOST_JOBS,

@@ -13,15 +13,15 @@ fn expect(session: &mut Session, sql: &str, code: &SqlState, message: &str, deta
 fn features_that_cannot_be_used() {
     let database = Cluster::shared().database("aggregates_features");
     let mut session = database.connect();
-    let order = "distances compare the same features in the same order";
-    let same = "give every row the same features, as in ARRAY[age, income]::real[]";
-    let finite = "features are finite and at most 1e15 from zero";
-    let scales = "bring the features to comparable scales, or leave the row out with WHERE or FILTER";
+    let order = "Distances require the same features in the same order.";
+    let same = "Specify the same features in every row, as in ARRAY[age, income]::real[].";
+    let finite = "Features must be finite and have an absolute value of at most 1e15.";
+    let scales = "Scale the features to comparable ranges, or exclude the row with WHERE or FILTER.";
     for (rows, code, message, detail, hint) in [
         (
             "('{1}'), ('{1,2}')",
             SqlState::DATA_EXCEPTION,
-            "the row has 2 features, earlier rows have 1",
+            "row has 2 features, but earlier rows have 1",
             order,
             same,
         ),
@@ -29,22 +29,22 @@ fn features_that_cannot_be_used() {
             "('{}')",
             SqlState::DATA_EXCEPTION,
             "features are an empty array",
-            "distances need at least one feature",
-            "give at least one feature, or null for a row to skip",
+            "Distances require at least one feature.",
+            "Specify at least one feature, or null to skip the row.",
         ),
         (
             "('{1,NULL}')",
             SqlState::NULL_VALUE_NOT_ALLOWED,
             "feature 2 is null",
-            "a distance to something unknown is unknown",
-            "fill it with coalesce, or leave the row out with WHERE or FILTER",
+            "Distances cannot be computed from null values.",
+            "Replace it with coalesce, or exclude the row with WHERE or FILTER.",
         ),
         (
             "('{{1,2},{3,4}}')",
             SqlState::ARRAY_ELEMENT_ERROR,
-            "features are an array of 2 dimensions",
-            "the features of a row are one list of numbers",
-            "give a one-dimensional array, as in ARRAY[age, income]::real[]",
+            "features are an array with 2 dimensions",
+            "The features of a row must be a single list of numbers.",
+            "Specify a one-dimensional array, as in ARRAY[age, income]::real[].",
         ),
         ("('{1,NaN}')", SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "feature 2 is NaN", finite, scales),
         ("('{-Infinity}')", SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "feature 1 is -inf", finite, scales),
@@ -53,8 +53,8 @@ fn features_that_cannot_be_used() {
             "(array_fill(1, ARRAY[16001])::text)",
             SqlState::PROGRAM_LIMIT_EXCEEDED,
             "features are an array of 16001 values",
-            "there can be 16000",
-            "give fewer features",
+            "The maximum is 16000.",
+            "Specify fewer features.",
         ),
     ] {
         for call in ["segrec_kmeans(f::real[], 2)", "segrec_silhouette(f::real[], 1)"] {
@@ -66,7 +66,7 @@ fn features_that_cannot_be_used() {
         &mut session,
         "SELECT segrec_assign((SELECT segrec_kmeans('{1,2}', 1)), '{1,2,3}')",
         &SqlState::DATA_EXCEPTION,
-        "the row has 3 features, the clusters have 2",
+        "row has 3 features, but the clusters have 2",
         order,
         same,
     );
@@ -85,7 +85,7 @@ fn numbers_of_segments_that_cannot_be() {
             &SqlState::INVALID_PARAMETER_VALUE,
             &format!("\"k\" is {k}"),
             "",
-            "\"k\" is a whole number from 1 to 4096",
+            "\"k\" must be an integer from 1 to 4096.",
         );
     }
     expect(
@@ -94,23 +94,23 @@ fn numbers_of_segments_that_cannot_be() {
         &SqlState::NULL_VALUE_NOT_ALLOWED,
         "\"k\" must not be null",
         "",
-        "give a value for \"k\"",
+        "Specify a value for \"k\".",
     );
     expect(
         &mut session,
         "SELECT segrec_kmeans('{1}', k) FROM (VALUES (2), (2), (3)) AS rows (k)",
         &SqlState::INVALID_PARAMETER_VALUE,
-        "\"k\" is 3, and was 2 in an earlier row",
-        "the rows of a group are divided once, into one number of segments",
-        "give a constant, or a value that is the same in all rows of a group",
+        "\"k\" is 3, but was 2 in an earlier row",
+        "The rows of a group are clustered once, into one number of segments.",
+        "Specify a constant, or a value that is the same in all rows of a group.",
     );
     expect(
         &mut session,
         "SELECT segrec_catalog.kmeans_step(NULL, '{1}', 2)",
         &SqlState::FEATURE_NOT_SUPPORTED,
-        "a part of an aggregate was called by itself",
-        "its state lives as long as the aggregate",
-        "call the aggregate, as in SELECT segrec_kmeans(features, 5) FROM customers",
+        "support function of an aggregate was called directly",
+        "Its state exists only within the aggregate.",
+        "Call the aggregate, as in SELECT segrec_kmeans(features, 5) FROM customers.",
     );
 }
 
@@ -118,8 +118,7 @@ fn numbers_of_segments_that_cannot_be() {
 fn text_that_is_not_clusters_is_refused_with_the_reason() {
     let database = Cluster::shared().database("aggregates_invalid");
     let mut session = database.connect();
-    let hint = "write clusters as segrec_kmeans gives them, as in {\"dimensions\": 2, \"rows\": 3, \
-                \"inertia\": 0.5, \"segments\": [{\"size\": 3, \"centroid\": [1, 2.5]}]}";
+    let hint = "Write clusters as segrec_kmeans returns them, as in {\"dimensions\": 2, \"rows\": 3, \"inertia\": 0.5, \"segments\": [{\"size\": 3, \"centroid\": [1, 2.5]}]}.";
     for (text, reason) in [
         ("{}", "missing field `dimensions` at line 1 column 2"),
         ("k", "expected value at line 1 column 1"),
@@ -129,27 +128,27 @@ fn text_that_is_not_clusters_is_refused_with_the_reason() {
         ),
         (
             r#"{"dimensions": 1, "rows": 1, "inertia": 0, "segments": []}"#,
-            "\"segments\" are 0, not from 1 to 4096",
+            "The number of \"segments\" is 0, but must be from 1 to 4096.",
         ),
         (
             r#"{"dimensions": 0, "rows": 1, "inertia": 0, "segments": [{"size": 1, "centroid": []}]}"#,
-            "\"dimensions\" is 0, not from 1 to 16000",
+            "\"dimensions\" is 0, but must be from 1 to 16000.",
         ),
         (
             r#"{"dimensions": 2, "rows": 1, "inertia": 0, "segments": [{"size": 1, "centroid": [1]}]}"#,
-            "the centroid of segment 1 has 1 values, not 2",
+            "The centroid of segment 1 has 1 values, not 2.",
         ),
         (
             r#"{"dimensions": 1, "rows": 3, "inertia": 0, "segments": [{"size": 1, "centroid": [1]}, {"size": 1, "centroid": [2]}]}"#,
-            "\"rows\" is 3, and the sizes of the segments add up to 2",
+            "\"rows\" is 3, but the sizes of the segments add up to 2.",
         ),
         (
             r#"{"dimensions": 1, "rows": 1, "inertia": -1, "segments": [{"size": 1, "centroid": [1]}]}"#,
-            "\"inertia\" is -1, not a number of at least 0",
+            "\"inertia\" is -1, but must be a number of at least 0.",
         ),
         (
             r#"{"dimensions": 1, "rows": 1, "inertia": 0, "segments": [{"size": 1, "centroid": [1e30]}]}"#,
-            "the centroid of segment 1 has a value beyond 1e15",
+            "The centroid of segment 1 has a value beyond 1e15.",
         ),
     ] {
         expect(

@@ -267,12 +267,12 @@ fn states_can_be_kept_and_merged_later() {
         "SELECT divide(state) FROM (SELECT state::segrec_summary FROM gathered
          UNION ALL SELECT gather('{1,2,3}', 5)) AS states",
     );
-    assert_eq!(error.message(), "\"k\" is 5, and was 4 in an earlier row");
+    assert_eq!(error.message(), "\"k\" is 5, but was 4 in an earlier row");
     let error = session.expect_error(
         "SELECT divide(state) FROM (SELECT state::segrec_summary FROM gathered
          UNION ALL SELECT gather('{1,2}', 4)) AS states",
     );
-    assert_eq!(error.message(), "the row has 2 features, earlier rows have 3");
+    assert_eq!(error.message(), "row has 2 features, but earlier rows have 3");
 }
 
 /// Returns the bytes of the backend's private memory, and the number of its threads.

@@ -266,11 +266,11 @@ fn ratings_may_be_negative_and_other_feedback_may_not() {
     );
     assert_eq!(
         error.message(),
-        "option \"feedback\" is \"explicit\", and the algorithm \"hybrid\" does not learn from ratings"
+        "option \"feedback\" is \"explicit\", but algorithm \"hybrid\" does not learn from ratings"
     );
     assert_eq!(
         error.hint(),
-        Some("choose the algorithm \"rating\" or \"auto\", as in {\"algorithm\": \"rating\"}")
+        Some("Choose the algorithm \"rating\" or \"auto\", as in {\"algorithm\": \"rating\"}.")
     );
 }
 

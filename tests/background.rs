@@ -131,7 +131,8 @@ fn a_failed_job_says_why_and_leaves_a_failed_version() {
     let job = start(&mut session);
     let ended = wait_for(&mut session, job);
     assert!(
-        ended.starts_with("failed|2|relation \"events\" holds 1 bad rows") && ended.contains("\nHINT: "),
+        ended.starts_with("failed|2|relation \"events\" contains 1 invalid rows")
+            && ended.contains("\nHINT: "),
         "{ended}"
     );
     let versions = session
@@ -183,7 +184,7 @@ fn a_job_works_as_the_role_that_asked_and_shows_itself_to_no_stranger() {
     assert_eq!(stranger.table("SELECT * FROM segrec.jobs"), "");
     let error = stranger.expect_error(&format!("SELECT segrec_cancel({job})"));
     assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
-    assert_eq!(error.message(), format!("there is no job {job} that you may cancel"));
+    assert_eq!(error.message(), format!("job {job} does not exist, or you may not cancel it"));
     let error = stranger.expect_error("SELECT segrec_train_in_background('planted')");
     assert_eq!(error.message(), "model \"planted\" does not exist");
     // A role that may only use the model does not see the job either.
@@ -204,7 +205,7 @@ fn a_transaction_that_made_the_model_is_told_to_commit_first() {
     session.run("BEGIN; SELECT segrec_create_model('planted', 'events')");
     let error = session.expect_error("SELECT segrec_train_in_background('planted')");
     assert_eq!(error.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
-    assert_eq!(error.hint(), Some("commit first"));
+    assert_eq!(error.hint(), Some("Commit the transaction first."));
     session.run("ROLLBACK");
     let error = session.expect_error("SELECT segrec_train_in_background('nosuch')");
     assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
@@ -236,7 +237,7 @@ fn jobs_that_are_ended_from_outside_are_shown_as_failed_and_hold_up_nothing() {
         }
         session = database.connect();
         let ended = wait_for(&mut session, job);
-        assert!(ended.starts_with("failed|∅|its process was ended"), "{way}: {ended}");
+        assert!(ended.starts_with("failed|∅|its process ended"), "{way}: {ended}");
         assert_eq!(session.table("SELECT * FROM segrec.training_progress"), "");
         assert_eq!(session.table("SELECT * FROM segrec_recommend(3, 10)"), list);
         assert_eq!(leftovers::half_written(&mut session), 0);

@@ -77,7 +77,9 @@ fn a_file_of_another_version_under_the_name_of_this_one_is_written_again() {
     fs::write(&path, first).unwrap();
     assert_eq!(list(&mut database.connect()), of_second);
     assert!(fs::read(only_file(&cluster)).unwrap() == second, "the file is written as it was");
-    assert!(cluster.log().contains("is written anew from its tables: it is of another version"));
+    assert!(
+        cluster.log().contains("will be rewritten from the model's tables: it belongs to another version")
+    );
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn a_model_that_a_prepared_transaction_locks_says_so_and_goes_on_after_it() {
         } else {
             assert_eq!(
                 error.detail(),
-                Some("it is locked by the prepared transaction 'trained'"),
+                Some("It is locked by prepared transaction 'trained'."),
                 "{statement}"
             );
             assert!(error.hint().unwrap().contains("ROLLBACK PREPARED 'trained'"), "{statement}: {error:?}");

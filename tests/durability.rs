@@ -68,8 +68,8 @@ fn a_dump_without_rows_of_versions_says_so_and_a_training_heals_it() {
     let partial = restored(&database, "durability_without_restored", &without);
     let mut session = partial.connect();
     let error = session.expect_error("SELECT segrec_recommend(1)");
-    assert_eq!(error.message(), "the rows of a version of model \"planted\" are gone");
-    assert!(error.detail().unwrap().ends_with("a dump was restored that left rows out"), "{error:?}");
+    assert_eq!(error.message(), "rows of a version of model \"planted\" do not exist");
+    assert!(error.detail().unwrap().ends_with("or a restored dump omitted rows."), "{error:?}");
     session.run("SELECT segrec_forget_user('planted', '1')");
     session.run("SELECT segrec_train('planted'); SELECT segrec_recommend(2)");
     assert_eq!(session.table("SELECT version, deployed FROM segrec.versions ORDER BY 1"), "1|f\n2|t");

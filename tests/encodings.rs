@@ -65,12 +65,14 @@ fn an_error_names_what_is_beyond_ascii_in_latin1() {
     session.run(r#"SELECT segrec_create_model('möbel', '"käufe"', 'kunde_größe')"#);
     let error = session.expect_error("SELECT * FROM segrec_recommend(1, 3, 'schön')");
     assert_eq!(error.message(), "model \"schön\" does not exist");
-    assert_eq!(error.detail(), Some("the models you may use are \"möbel\""));
+    assert_eq!(error.detail(), Some("The models you may use are \"möbel\"."));
     let error = session.expect_error(r#"SELECT segrec_create_model('x', '"käufe"', 'größe')"#);
     assert_eq!(error.message(), "relation \"käufe\" has no column \"größe\"");
     assert_eq!(
         error.detail(),
-        Some("its columns are \"kunde_größe\", \"item_id\", \"töp\"; asked for user_column => 'größe'")
+        Some(
+            "Its columns are \"kunde_größe\", \"item_id\", \"töp\"; the requested ones are user_column => 'größe'."
+        )
     );
     // Our own messages use ASCII for characters that LATIN1 does not have.
     session.run("SELECT segrec_create_model('nur', users => 'käufe', users_key => 'kunde_größe')");
@@ -218,7 +220,7 @@ fn bytes_that_are_no_utf8_are_refused_in_sql_ascii() {
     ] {
         let error = session.expect_error(&format!("SELECT {call}"));
         assert_eq!(error.code(), &SqlState::CHARACTER_NOT_IN_REPERTOIRE, "{call}: {error:?}");
-        assert_eq!(error.message(), "a text is not UTF-8", "{call}: {error:?}");
+        assert_eq!(error.message(), "text is not valid UTF-8", "{call}: {error:?}");
     }
 }
 

@@ -27,8 +27,8 @@ fn a_model_that_does_not_exist() {
         "SELECT segrec_recommend(1)",
         SqlState::UNDEFINED_OBJECT,
         "there is no model",
-        "there is no model that you may use",
-        "create one with segrec_create_model and train it with segrec_train",
+        "There is no model that you may use.",
+        "Create one with segrec_create_model and train it with segrec_train.",
     );
     session.run("SELECT segrec_create_model('shop', 'events')");
     expect(
@@ -36,8 +36,8 @@ fn a_model_that_does_not_exist() {
         "SELECT segrec_train('shpo')",
         SqlState::UNDEFINED_OBJECT,
         "model \"shpo\" does not exist",
-        "the models you may use are \"shop\"",
-        "did you mean \"shop\"?",
+        "The models you may use are \"shop\".",
+        "Did you mean \"shop\"?",
     );
     expect(
         &mut session,
@@ -45,7 +45,7 @@ fn a_model_that_does_not_exist() {
         SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
         "model \"shop\" has no deployed version",
         "",
-        "train it with SELECT * FROM segrec_train('shop')",
+        "Train it with SELECT * FROM segrec_train('shop').",
     );
 }
 
@@ -58,8 +58,8 @@ fn a_model_that_exists_or_has_no_proper_name() {
         "SELECT segrec_create_model('shop', 'events')",
         SqlState::DUPLICATE_OBJECT,
         "model \"shop\" already exists",
-        "a model's name is unique in its database",
-        "choose another name, change it with segrec_alter_model, or drop it with segrec_drop_model",
+        "The name of a model must be unique in its database.",
+        "Choose another name, change the model with segrec_alter_model, or drop it with segrec_drop_model.",
     );
     for name in ["''", "repeat('x', 64)", "E'a\\nb'"] {
         let error = session.expect_error(&format!("SELECT segrec_create_model({name}, 'events')"));
@@ -82,7 +82,7 @@ fn a_model_that_exists_or_has_no_proper_name() {
             SqlState::NULL_VALUE_NOT_ALLOWED,
             &format!("\"{argument}\" must not be null"),
             "",
-            &format!("give a value for \"{argument}\""),
+            &format!("Specify a value for \"{argument}\"."),
         );
     }
 }
@@ -95,9 +95,8 @@ fn columns_that_are_missing_are_named_together() {
         "SELECT segrec_create_model('shop', 'events', 'customer', 'product', weight_column => 'weight', time_column => 'when')",
         SqlState::UNDEFINED_COLUMN,
         "relation \"events\" has no columns \"customer\", \"product\", \"when\"",
-        "its columns are \"user_id\", \"item_id\", \"weight\", \"at\", \"kind\", \"extra\"; asked for \
-         user_column => 'customer', item_column => 'product', time_column => 'when'",
-        "name the columns, as in user_column => 'customer_id'",
+        "Its columns are \"user_id\", \"item_id\", \"weight\", \"at\", \"kind\", \"extra\"; the requested ones are user_column => 'customer', item_column => 'product', time_column => 'when'.",
+        "Specify the columns, as in user_column => 'customer_id'.",
     );
 }
 
@@ -110,11 +109,11 @@ fn columns_of_a_wrong_type_are_named_together() {
                                     time_column => 'user_id', type_column => 'extra')",
         SqlState::DATATYPE_MISMATCH,
         "columns of \"events\" have unsupported types",
-        "\"weight\" is double precision, user_column takes bigint, uuid or text\n\
-         \"kind\" is text, weight_column takes a number\n\
-         \"user_id\" is integer, time_column takes timestamptz, timestamp or date\n\
-         \"extra\" is point, type_column takes text or an enum",
-        "create a view that casts them, and give the view instead",
+        "\"weight\" is double precision, but user_column must be bigint, uuid or text.\n\
+         \"kind\" is text, but weight_column must be a number.\n\
+         \"user_id\" is integer, but time_column must be timestamptz, timestamp or date.\n\
+         \"extra\" is point, but type_column must be text or an enum.",
+        "Create a view that casts them, and specify the view instead.",
     );
     session.run("CREATE TABLE customers (id uuid, name text)");
     expect(
@@ -122,8 +121,8 @@ fn columns_of_a_wrong_type_are_named_together() {
         "SELECT segrec_create_model('shop', 'events', users => 'customers', users_key => 'id')",
         SqlState::DATATYPE_MISMATCH,
         "columns of \"customers\" have unsupported types",
-        "\"id\" is uuid, the ids of events are bigint",
-        "create a view that casts them, and give the view instead",
+        "\"id\" is uuid, but the ids of events are bigint.",
+        "Create a view that casts them, and specify the view instead.",
     );
     session.run("SELECT segrec_create_model('shop', 'events')");
     let error = session.expect_error("SELECT segrec_recommend(md5('x')::uuid)");
@@ -139,8 +138,8 @@ fn a_relation_without_rows_to_read() {
         "SELECT segrec_create_model('shop', 'numbers')",
         SqlState::WRONG_OBJECT_TYPE,
         "\"numbers\" is a sequence",
-        "a model reads a table, a view, a materialized view, a foreign table or a partitioned table",
-        "give one of these",
+        "A model reads a table, a view, a materialized view, a foreign table or a partitioned table.",
+        "Specify one of these.",
     );
     assert_eq!(
         session.expect_error("SELECT segrec_create_model('shop', 'nowhere')").code(),
@@ -152,18 +151,18 @@ fn a_relation_without_rows_to_read() {
         &mut session,
         "SELECT segrec_train('shop')",
         SqlState::UNDEFINED_TABLE,
-        "the events relation of model \"shop\" does not exist any more",
-        "it was dropped after the model was pointed at it",
-        "point the model at another: segrec_rebind('shop', events => …)",
+        "the events relation of model \"shop\" no longer exists",
+        "It was dropped after it had been bound to the model.",
+        "Bind the model to another relation with segrec_rebind('shop', events => …).",
     );
     session.run("CREATE TABLE events (user_id bigint, item_id bigint)");
     expect(
         &mut session,
         "SELECT segrec_train('shop')",
         SqlState::UNDEFINED_TABLE,
-        "the events relation of model \"shop\" does not exist any more",
-        "it was dropped after the model was pointed at it, and another is called public.events now",
-        "to read that one, run segrec_rebind('shop', events => 'public.events')",
+        "the events relation of model \"shop\" no longer exists",
+        "It was dropped after it had been bound to the model, and another relation is now named public.events.",
+        "To use that relation, call segrec_rebind('shop', events => 'public.events').",
     );
     session.run("SELECT segrec_drop_model('shop')");
 }
@@ -177,17 +176,17 @@ fn options_that_are_wrong_are_reported_together() {
         SqlState::INVALID_PARAMETER_VALUE,
         "unknown option \"als.factor\"",
         "",
-        "did you mean \"als.factors\"?",
+        "Did you mean \"als.factors\"?",
     );
     session.run("SELECT segrec_create_model('shop', 'events')");
     expect(
         &mut session,
         r#"SELECT segrec_alter_model('shop', '{"als": {"factors": 0}, "seed": "x"}')"#,
         SqlState::INVALID_PARAMETER_VALUE,
-        "2 options are wrong",
+        "2 options are invalid",
         "option \"als.factors\" is 0\noption \"seed\" is \"x\"",
-        "\"als.factors\" is \"auto\" or a whole number from 1 to 1024; its default is 128\n\
-         \"seed\" is a whole number from 0 to 9007199254740991; its default is 42",
+        "\"als.factors\" must be \"auto\" or an integer from 1 to 1024; the default is 128.\n\
+         \"seed\" must be an integer from 0 to 9007199254740991; the default is 42.",
     );
     for (options, option, column) in [
         (r#"{"events": {"duplicates": "last"}}"#, "events.duplicates", "time_column"),
@@ -200,9 +199,9 @@ fn options_that_are_wrong_are_reported_together() {
             &mut session,
             &format!("SELECT segrec_alter_model('shop', '{options}')"),
             SqlState::INVALID_PARAMETER_VALUE,
-            &format!("option \"{option}\" needs a {column}"),
-            &format!("the model has no {column}"),
-            &format!("create the model with {column} => …, or change the option"),
+            &format!("option \"{option}\" requires a {column}"),
+            &format!("The model has no {column}."),
+            &format!("Create the model with {column} => …, or change the option."),
         );
     }
     expect(
@@ -211,7 +210,7 @@ fn options_that_are_wrong_are_reported_together() {
         SqlState::INVALID_PARAMETER_VALUE,
         "\"deploy\" is \"perhaps\"",
         "",
-        "\"deploy\" is one of 'if_better', 'always', 'never'",
+        "\"deploy\" must be one of 'if_better', 'always', 'never'.",
     );
     expect(
         &mut session,
@@ -219,7 +218,7 @@ fn options_that_are_wrong_are_reported_together() {
         SqlState::INVALID_PARAMETER_VALUE,
         "\"n\" is -1",
         "",
-        "\"n\" is a whole number from 0 to 2147483647",
+        "\"n\" must be an integer from 0 to 2147483647.",
     );
     assert_eq!(session.table("SELECT options FROM segrec.models"), "{}", "refused options change nothing");
 }
@@ -228,13 +227,13 @@ fn options_that_are_wrong_are_reported_together() {
 fn nothing_to_train_on() {
     let (_database, mut session) = session("errors_empty");
     session.run("SELECT segrec_create_model('shop', 'events')");
-    let hint = "add events, or lower events.min_user_events and events.min_item_events";
-    let message = "relation \"events\" holds nothing to train on";
+    let hint = "Add events, or lower events.min_user_events and events.min_item_events.";
+    let message = "relation \"events\" contains nothing to train on";
     let code = SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE;
-    expect(&mut session, "SELECT segrec_train('shop')", code.clone(), message, "there is no event", hint);
+    expect(&mut session, "SELECT segrec_train('shop')", code.clone(), message, "There are no events.", hint);
     session.run("INSERT INTO events SELECT u, u FROM generate_series(1, 9) u");
     session.run(r#"SELECT segrec_alter_model('shop', '{"events": {"min_user_events": 2}}')"#);
-    let detail = "none of 9 events has a user with 2 and an item with 1 events or more";
+    let detail = "None of 9 events has a user with at least 2 and an item with at least 1 events.";
     expect(&mut session, "SELECT segrec_train('shop')", code, message, detail, hint);
 }
 
@@ -248,15 +247,14 @@ fn bad_rows_are_counted_and_named() {
              (1, 3, 'Infinity', now()), (1, 4, -1, now()), (1, 5, 1, NULL), (1, 6, 1, '-infinity'), (1, 7, 0, now());
          SELECT segrec_create_model('shop', 'events', weight_column => 'weight', time_column => 'at')",
     );
-    let detail = "2 with a null user, 1 with a null item, 1 with a null weight, 2 with a weight that is NaN or infinite, \
-                  1 with a negative weight, 2 with a null or infinite time";
+    let detail = "Invalid rows: 2 with a null user, 1 with a null item, 1 with a null weight, 2 with a weight that is NaN or infinite, 1 with a negative weight, 2 with a null or infinite time.";
     expect(
         &mut session,
         "SELECT segrec_train('shop')",
         SqlState::DATA_EXCEPTION,
-        "relation \"events\" holds 9 bad rows",
+        "relation \"events\" contains 9 invalid rows",
         detail,
-        "correct them, leave them out with a view, or skip them with the option {\"events\": {\"on_bad_rows\": \"skip\"}}",
+        "Correct them, exclude them with a view, or skip them with the option {\"events\": {\"on_bad_rows\": \"skip\"}}.",
     );
     session.run(r#"SELECT segrec_alter_model('shop', '{"events": {"on_bad_rows": "skip"}}')"#);
     session.notices();
@@ -265,7 +263,7 @@ fn bad_rows_are_counted_and_named() {
     let skipped = notices.iter().find(|notice| notice.message().starts_with("skipped")).unwrap();
     assert_eq!(skipped.message(), "skipped 9 of 143 rows of \"events\"");
     assert_eq!(skipped.detail(), Some(detail));
-    let weightless = "left out 1 of 143 rows of \"events\" that have a weight of 0";
+    let weightless = "ignored 1 of 143 rows of \"events\" that have a weight of 0";
     assert!(notices.iter().any(|notice| notice.message() == weightless));
     session.run("SELECT segrec_recommend(1)");
 }
@@ -277,16 +275,16 @@ fn a_jsonb_that_holds_more_than_can_be_read() {
         &mut session,
         "SELECT segrec_create_model('shop', 'events', options => '{\"seed\": 1e400}')",
         SqlState::INVALID_PARAMETER_VALUE,
-        "a jsonb cannot be read",
+        "could not read jsonb",
         "number out of range at line 1 column 410",
-        "numbers go to 1.8e308, and nesting to 127 levels",
+        "Use numbers of at most 1.8e308 and at most 127 levels of nesting.",
     );
     for call in ["segrec_alter_model('shop', $1)", "segrec_classify('shop', $1)"] {
         let deep = "(repeat('[', 5000) || repeat(']', 5000))::jsonb";
         let error = session.expect_error(&format!("SELECT {}", call.replace("$1", deep)));
         assert_eq!(
             (error.code(), error.message()),
-            (&SqlState::INVALID_PARAMETER_VALUE, "a jsonb cannot be read")
+            (&SqlState::INVALID_PARAMETER_VALUE, "could not read jsonb")
         );
     }
 }
@@ -303,9 +301,9 @@ fn a_relation_that_is_not_there() {
             &mut session,
             &format!("SELECT {call}"),
             SqlState::UNDEFINED_TABLE,
-            "there is no relation with oid 4294967295",
-            "it was dropped, or never there",
-            "name a table, view, materialized view, foreign table or partitioned table",
+            "relation with OID 4294967295 does not exist",
+            "It was dropped or never existed.",
+            "Specify a table, view, materialized view, foreign table or partitioned table.",
         );
     }
 }
@@ -317,9 +315,9 @@ fn a_metric_that_is_not_there() {
         &mut session,
         "SELECT segrec_catalog.list_metric('taste', ARRAY[1], ARRAY[1], 1)",
         SqlState::INVALID_PARAMETER_VALUE,
-        "there is no metric \"taste\"",
+        "metric \"taste\" does not exist",
         "",
-        "call a metric by its function, as in segrec_recall(ARRAY[1, 2], ARRAY[2])",
+        "Call the function of a metric, as in segrec_recall(ARRAY[1, 2], ARRAY[2]).",
     );
 }
 
@@ -331,8 +329,8 @@ fn one_column_for_users_and_items() {
         "SELECT segrec_create_model('same', 'events', item_column => 'user_id')",
         SqlState::INVALID_PARAMETER_VALUE,
         "user_column and item_column are both \"user_id\"",
-        "events say which user did something to which item: two columns of \"events\"",
-        "name both, as in user_column => 'customer_id', item_column => 'product_id'",
+        "Events relate a user to an item, which must be two columns of \"events\".",
+        "Specify both, as in user_column => 'customer_id', item_column => 'product_id'.",
     );
 }
 
@@ -346,8 +344,8 @@ fn a_key_that_a_relation_of_users_or_items_does_not_have() {
             &format!("SELECT segrec_create_model('keys', 'events', {given} => 'things')"),
             SqlState::UNDEFINED_COLUMN,
             &format!("relation \"things\" has no column \"{column}\""),
-            &format!("its columns are \"id\", \"name\"; asked for {key} => '{column}'"),
-            &format!("name the column of the ids, as in {key} => 'id'"),
+            &format!("Its columns are \"id\", \"name\"; the requested ones are {key} => '{column}'."),
+            &format!("Specify the column of the ids, as in {key} => 'id'."),
         );
     }
 }
@@ -371,9 +369,9 @@ fn jobs_where_there_may_be_none() {
             &mut session,
             "SELECT segrec_train_in_background('shop')",
             SqlState::CONFIGURATION_LIMIT_EXCEEDED,
-            &format!("{whose} may have no trainings in the background"),
+            &format!("{whose} may not have background trainings"),
             detail,
-            "train with segrec_train, which needs no process of its own",
+            "Train with segrec_train, which does not require a background process.",
         );
     }
 }
@@ -386,8 +384,8 @@ fn a_table_of_the_extension_that_is_gone() {
         &mut session,
         "SELECT segrec_create_model('shop', 'events')",
         SqlState::UNDEFINED_TABLE,
-        "table \"segrec_catalog.models\" is missing",
-        "it is the extension's own, and somebody dropped or renamed it",
-        "give it back its name, or drop the extension and restore it from a dump",
+        "table \"segrec_catalog.models\" does not exist",
+        "It belongs to the extension, and was dropped or renamed.",
+        "Rename it back, or drop the extension and restore it from a dump.",
     );
 }

@@ -67,14 +67,14 @@ fn a_version_is_never_scored_on_rows_it_was_trained_on() {
     let rows: i64 = session.value("SELECT count(*) FROM events");
     let error = session.expect_error("SELECT * FROM segrec_evaluate('planted', test => 'events')");
     assert_eq!(error.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
-    assert_eq!(error.message(), "relation \"events\" holds nothing to measure on");
+    assert_eq!(error.message(), "relation \"events\" contains nothing to evaluate on");
     let detail =
-        format!("of {rows} rows {rows} have a user and an item that version 1 was trained on together");
+        format!("Of {rows} rows, {rows} contain a pair of user and item that version 1 was trained on.");
     assert_eq!(error.detail(), Some(detail.as_str()));
-    assert!(error.hint().unwrap().starts_with("give events that came after the training"));
+    assert!(error.hint().unwrap().starts_with("Provide events from after the training, "));
     session.run("CREATE TABLE nothing (user_id bigint, item_id bigint)");
     let error = session.expect_error("SELECT * FROM segrec_evaluate('planted', test => 'nothing')");
-    assert_eq!(error.detail(), Some("there is no event"));
+    assert_eq!(error.detail(), Some("There are no events."));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn test_rows_that_the_version_knows_or_does_not_know_at_all_are_left_out_and_cou
     planted::create_and_train(&mut session);
     create_later(&mut session);
     session.run("CREATE TABLE only_new AS SELECT * FROM segrec_evaluate('planted', test => 'later')");
-    assert!(session.notices().iter().all(|notice| !notice.message().starts_with("left out")));
+    assert!(session.notices().iter().all(|notice| !notice.message().starts_with("ignored")));
     let new: i64 = session.value("SELECT count(*) FROM later");
     session.run(
         "INSERT INTO later SELECT * FROM events WHERE user_id < 100;
@@ -96,10 +96,10 @@ fn test_rows_that_the_version_knows_or_does_not_know_at_all_are_left_out_and_cou
     let notices: Vec<String> = session.notices().iter().map(|notice| notice.message().to_owned()).collect();
     for line in [
         format!(
-            "left out {known} of {total} rows of \"later\" that have a user and an item that version 1 was trained on together"
+            "ignored {known} of {total} rows of \"later\" that contain a pair of user and item that version 1 was trained on"
         ),
-        format!("left out 2 of {total} rows of \"later\" that have a user that version 1 does not know"),
-        format!("left out 3 of {total} rows of \"later\" that have an item that version 1 does not know"),
+        format!("ignored 2 of {total} rows of \"later\" that contain a user unknown to version 1"),
+        format!("ignored 3 of {total} rows of \"later\" that contain an item unknown to version 1"),
     ] {
         assert!(notices.contains(&line), "{line} in {notices:?}");
     }
@@ -273,7 +273,7 @@ fn versions_of_different_feedback_are_not_compared() {
     assert_eq!(error.message(), "versions 1 and 2 of model \"rated\" cannot be compared");
     assert_eq!(
         error.detail(),
-        Some("version 1 predicts ratings, the other ranks items: their metrics differ")
+        Some("Version 1 predicts ratings, but the other one ranks items, so that their metrics differ.")
     );
 }
 
@@ -313,7 +313,7 @@ fn a_measurement_is_refused_where_there_is_nothing_to_measure_or_an_argument_is_
         ["segrec_evaluate('single')", "segrec_cross_validate('single')", "segrec_compare('single', 1, 1)"]
     {
         let error = session.expect_error(&format!("SELECT * FROM {call}"));
-        assert_eq!(error.message(), "relation \"single\" holds nothing to measure on", "{call}");
+        assert_eq!(error.message(), "relation \"single\" contains nothing to evaluate on", "{call}");
     }
 }
 

@@ -62,7 +62,7 @@ fn types_weigh_and_types_without_a_weight_are_left_out_and_counted() {
     );
     let rows: i64 = session.value("SELECT count(*) FROM events");
     let expected = format!(
-        "left out 2 of {rows} rows of \"events\" that have a type that events.type_weights does not list"
+        "ignored 2 of {rows} rows of \"events\" that have a type that is not listed in events.type_weights"
     );
     assert!(session.notices().iter().any(|notice| notice.message() == expected));
     assert!((ratio(&mut session, 9000, 1, 2) - 5.0).abs() < 1e-5);
@@ -151,7 +151,9 @@ fn events_in_a_temporary_table_are_told_of_and_other_sessions_answer_as_of_the_t
     let told = notices.iter().find(|notice| notice.message() == "\"mine\" is a temporary table").unwrap();
     assert_eq!(
         told.hint(),
-        Some("others get answers as of the training; for more, create the model on a permanent table")
+        Some(
+            "Other sessions get results as of the training; to avoid this, create the model on a permanent table."
+        )
     );
     session.run("SELECT segrec_train('temp')");
     let list = "SELECT string_agg(item_id::text, ' ' ORDER BY rank) FROM segrec_recommend(1, 5, 'temp')";

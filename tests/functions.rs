@@ -282,9 +282,12 @@ fn functions_of_other_roles_are_left_and_named() {
     seller.run("SELECT segrec_drop_model('buys')");
     let notices = seller.notices();
     let notice = notices.iter().find(|notice| notice.message().contains("left")).unwrap();
-    assert_eq!(notice.message(), "10 functions of model \"buys\" are left");
+    assert_eq!(notice.message(), "10 functions of model \"buys\" were not dropped");
     assert!(
-        notice.detail().unwrap().starts_with("they belong to other roles, as to functions_reader: readers.")
+        notice
+            .detail()
+            .unwrap()
+            .starts_with("They belong to other roles, such as functions_reader: readers.")
     );
     let left = "SELECT DISTINCT pronamespace::regnamespace FROM pg_proc WHERE pronamespace::regnamespace::text IN ('shop', 'readers')";
     assert_eq!(session.table(left), "readers");

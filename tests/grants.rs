@@ -48,8 +48,8 @@ fn who_may_use_a_model_recommends_without_reading_its_events_and_changes_nothing
         assert_eq!(guest.table(query), owner.table(query), "{query}");
     }
     assert_eq!(guest.table("SELECT * FROM segrec.grants"), "m|grants_use_guest|use");
-    let train = "ask a member of grants_use_owner to call segrec_grant for your role";
-    let detail = "its owner grants_use_owner may, and roles that have been granted \"train\" on it";
+    let train = "Ask a member of grants_use_owner to call segrec_grant for your role.";
+    let detail = "Only its owner grants_use_owner and roles with the privilege \"train\" on it may train it.";
     for call in [
         "SELECT segrec_train('m')",
         "SELECT segrec_evaluate('m')",
@@ -245,7 +245,7 @@ fn wrong_grants_say_what_is_right() {
     let (_database, mut owner, _) = guarded("grants_wrong");
     for verb in ["segrec_grant", "segrec_revoke"] {
         let error = owner.expect_error(&format!("SELECT {verb}('m', 'grants_wrong_guest', 'select')"));
-        let hint = "\"privilege\" is one of 'use', 'train'";
+        let hint = "\"privilege\" must be one of 'use', 'train'.";
         expect(&error, &SqlState::INVALID_PARAMETER_VALUE, "\"privilege\" is \"select\"", "", hint);
         for name in ["nobody at all", "-", "4294967295", "0"] {
             let error = owner.expect_error(&format!(r#"SELECT {verb}('m', '"{name}"', 'use')"#));
@@ -253,8 +253,8 @@ fn wrong_grants_say_what_is_right() {
                 &error,
                 &SqlState::UNDEFINED_OBJECT,
                 &format!("role \"\"{name}\"\" does not exist"),
-                "a role is named as in GRANT: in lower case, or in double quotes",
-                "name a role of pg_roles, or 'public' for everybody",
+                "A role is specified as in GRANT: in lower case, or in double quotes.",
+                "Specify a role from pg_roles, or 'public' for all roles.",
             );
         }
         for name in ["-", "4294967295", "0"] {
@@ -275,7 +275,7 @@ fn wrong_grants_say_what_is_right() {
     owner.notices();
     owner.run("SELECT segrec_revoke('m', 'grants_wrong_guest', 'use')");
     let notices = owner.notices();
-    assert_eq!(notices[0].message(), "grants_wrong_guest had not been granted \"use\" on model \"m\"");
+    assert_eq!(notices[0].message(), "\"grants_wrong_guest\" has not been granted \"use\" on model \"m\"");
     assert_eq!(owner.table("SELECT * FROM segrec.grants"), "");
 }
 
@@ -341,7 +341,7 @@ fn types_of_the_owner_run_nothing_as_the_caller() {
            SELECT segrec_train('m')"#,
     );
     let left_out =
-        "left out 180 of 540 rows of \"events\" that have a type that events.type_weights does not list";
+        "ignored 180 of 540 rows of \"events\" that have a type that is not listed in events.type_weights";
     assert!(owner.notices().iter().any(|notice| notice.message() == left_out), "a null type stays null");
     assert_eq!(admin.value::<i64>("SELECT count(*) FROM segrec_recommend(3)"), 10);
     admin.run("SELECT segrec_train('m')");

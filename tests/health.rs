@@ -26,11 +26,11 @@ fn whatever_becomes_of_a_relation_health_says_it_and_does_not_fail() {
     assert_eq!(reason(&mut session), "t|∅");
     for (change, said) in [
         ("DROP INDEX events_user_id_idx", "f|no index of events leads with column user_id"),
-        ("ALTER TABLE events RENAME user_id TO customer", "f|columns of events are gone: user_id"),
-        ("ALTER TABLE events DROP item_id, DROP \"At\"", "f|columns of events are gone: item_id, \"At\""),
+        ("ALTER TABLE events RENAME user_id TO customer", "f|columns of events do not exist: user_id"),
+        ("ALTER TABLE events DROP item_id, DROP \"At\"", "f|columns of events do not exist: item_id, \"At\""),
         (
             "ALTER TABLE events ALTER item_id TYPE text",
-            "f|columns of events hold ids of another kind: item_id is text, not bigint",
+            "f|columns of events contain ids of another type: item_id is text, not bigint",
         ),
         ("ALTER TABLE events ALTER item_id TYPE int", "t|∅"),
         ("CREATE DOMAIN number AS bigint; ALTER TABLE events ALTER user_id TYPE number", "t|∅"),
@@ -39,14 +39,14 @@ fn whatever_becomes_of_a_relation_health_says_it_and_does_not_fail() {
             "t|∅",
         ),
         ("TRUNCATE events", "t|∅"),
-        ("DROP TABLE events", "f|the relation of events is gone"),
+        ("DROP TABLE events", "f|the events relation does not exist"),
         (
             "DELETE FROM segrec_catalog.versions",
-            "f|the rows of the deployed version are missing: a restore left them out",
+            "f|the rows of the deployed version are missing: a restore omitted them",
         ),
         (
             "UPDATE segrec_catalog.models SET user_column = repeat('x', 100)",
-            &format!("f|columns of events are gone: {}", "x".repeat(100)),
+            &format!("f|columns of events do not exist: {}", "x".repeat(100)),
         ),
     ] {
         session.run(&format!("BEGIN; {change}"));

@@ -62,7 +62,7 @@ fn ids_that_become_another_kind_are_one_clear_error_in_old_and_new_sessions_and_
                         let what = column.trim_end_matches("_id");
                         assert!(
                             error.message().starts_with(&format!(
-                                "model \"ids\" was made for {what} ids of type {kind}, and \"{column}\" of \"ids\" is"
+                                "model \"ids\" was created for {what} ids of type {kind}, but \"{column}\" of \"ids\" is now"
                             )),
                             "{error}"
                         );
@@ -101,7 +101,7 @@ fn keys_of_users_and_items_that_become_another_kind_are_refused_by_the_next_trai
                 assert!(
                     error
                         .message()
-                        .starts_with(&format!("model \"b\" was made for {what} ids of type bigint")),
+                        .starts_with(&format!("model \"b\" was created for {what} ids of type bigint")),
                     "{error}"
                 );
                 // A user known to the training needs no row.
@@ -168,7 +168,7 @@ fn a_relation_that_cannot_be_read_any_more_is_told_once_and_answers_are_those_of
         let warnings = session.notices();
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert_eq!(warnings[0].severity(), "WARNING");
-        assert_eq!(warnings[0].message(), "model \"planted\" answers as of its training");
+        assert_eq!(warnings[0].message(), "model \"planted\" serves results as of its training");
         assert_eq!(session.table(list), before);
         assert!(session.notices().is_empty());
     }

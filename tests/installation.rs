@@ -379,8 +379,11 @@ fn the_last_statement_of_the_script_refuses_what_depends_on_objects_of_others() 
          ALTER EXTENSION pg_segrec ADD FUNCTION public.made(rival.number)",
     );
     let error = session.expect_error(&last);
-    assert_eq!(error.message(), "pg_segrec would depend on what is not its own: type rival.number");
-    assert_eq!(error.hint(), Some("let nobody change the schema while CREATE EXTENSION runs"));
+    assert_eq!(
+        error.message(),
+        "pg_segrec would depend on objects that do not belong to it: type rival.number"
+    );
+    assert_eq!(error.hint(), Some("Prevent changes of the schema while CREATE EXTENSION runs."));
     session.run("ALTER EXTENSION pg_segrec DROP FUNCTION public.made(rival.number)");
     session.run(&last);
 }

@@ -315,5 +315,5 @@ fn a_job_that_waits_has_the_rights_of_its_role_when_it_begins_and_goes_with_its_
     let error =
         busy.expect_error("SELECT segrec_train_in_background('small 3') FROM generate_series(1, 101)");
     assert_eq!(error.code(), &SqlState::CONFIGURATION_LIMIT_EXCEEDED);
-    assert_eq!(error.message(), "too many trainings of your role wait already");
+    assert_eq!(error.message(), "too many background trainings of your role are waiting");
 }

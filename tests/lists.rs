@@ -140,7 +140,7 @@ fn shares_out_of_range_are_refused() {
             assert_eq!(error.code(), &SqlState::INVALID_PARAMETER_VALUE);
             assert_eq!(error.message(), format!("\"{argument}\" is {shown}"));
             assert!(error.detail().unwrap().starts_with("1 "));
-            assert_eq!(error.hint(), Some(&*format!("\"{argument}\" is a number from 0 to 1")));
+            assert_eq!(error.hint(), Some(&*format!("\"{argument}\" must be a number from 0 to 1.")));
         }
     }
     for (call, argument) in [
@@ -160,7 +160,7 @@ fn shares_out_of_range_are_refused() {
     assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
     assert_eq!(error.message(), "model \"planted\" has no segment 99");
     let segments: Vec<String> = segments.iter().map(i32::to_string).collect();
-    let detail = format!("the segments of its deployed version are {}", segments.join(", "));
+    let detail = format!("The segments of its deployed version are {}.", segments.join(", "));
     assert_eq!(error.detail(), Some(&*detail));
 }
 
@@ -232,7 +232,7 @@ fn somebody_new_is_like_those_with_the_same_events_and_a_stranger_like_nobody() 
     }
     let error = session.expect_error("SELECT segrec_similar_users(gen_random_uuid())");
     assert_eq!(error.code(), &SqlState::DATATYPE_MISMATCH);
-    assert_eq!(error.message(), "the user ids of model \"planted\" are bigint, not uuid");
+    assert_eq!(error.message(), "the user ids of model \"planted\" are of type bigint, not uuid");
 }
 
 #[test]

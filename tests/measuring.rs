@@ -44,7 +44,10 @@ fn data_that_shrank_are_not_deployed_until_somebody_says_so() {
     assert_eq!(session.table("SELECT version, deployed FROM segrec_train('shop')"), "2|f");
     let (severity, detail) = told(&mut session, "the version is not deployed").unwrap();
     assert_eq!(severity, "WARNING");
-    assert!(detail.starts_with("fewer than half of what version 1 was trained on are left: "), "{detail}");
+    assert!(
+        detail.starts_with("fewer than half of the data that version 1 was trained on are left: "),
+        "{detail}"
+    );
     assert_eq!(session.table("SELECT reason FROM segrec.versions WHERE version = 2"), detail.as_str());
     // A tenth of the users, or half of the items, is not deployed either.
     session.run("TRUNCATE buys; INSERT INTO buys SELECT * FROM kept WHERE user_id % 10 = 0");
@@ -68,9 +71,9 @@ fn what_cannot_be_measured_does_not_replace_what_was() {
     assert_eq!(session.table("SELECT deployed, value IS NULL FROM segrec_train('shop')"), "f|t");
     assert_eq!(
         session.table("SELECT reason FROM segrec.versions WHERE version = 2"),
-        "nothing could be held out to measure it, and version 1 was measured"
+        "no events could be held out to evaluate it, but version 1 was evaluated"
     );
-    assert!(told(&mut session, "no event of \"buys\" could be held out").is_some());
+    assert!(told(&mut session, "no events of \"buys\" could be held out").is_some());
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn segments_of_fewer_than_half_of_the_users_are_not_deployed() {
     assert_eq!(session.table("SELECT deployed FROM segrec_train('people')"), "f");
     assert_eq!(
         session.table("SELECT reason FROM segrec.versions WHERE version = 2"),
-        "fewer than half of what version 1 was trained on are left: 190 of 400 users"
+        "fewer than half of the data that version 1 was trained on are left: 190 of 400 users"
     );
     session.run("INSERT INTO people SELECT id, 1, 2 FROM generate_series(191, 200) id");
     assert_eq!(session.table("SELECT deployed FROM segrec_train('people')"), "t");
@@ -109,13 +112,13 @@ fn misspelt_types_stop_a_training_and_types_that_are_left_out_do_not() {
     assert_eq!(
         error.message(),
         format!(
-            "{} of {rows} rows of \"buys\" have a type that events.type_weights does not list, and \"veiw\" does not occur",
+            "{} of {rows} rows of \"buys\" have a type that is not listed in events.type_weights, and \"veiw\" does not occur",
             views + carts
         )
     );
     assert_eq!(
         error.detail(),
-        Some(format!("these types are \"view\" ({views}), \"cart\" ({carts})").as_str())
+        Some(format!("These types are \"view\" ({views}), \"cart\" ({carts}).").as_str())
     );
     assert!(error.hint().unwrap().contains("weight of 0"));
     // A few purchases among many views are not an error, because all listed types occur.
@@ -125,14 +128,14 @@ fn misspelt_types_stop_a_training_and_types_that_are_left_out_do_not() {
         ));
         session.notices();
         session.run("SELECT segrec_train('shop')");
-        let (severity, detail) = told(&mut session, "left out").unwrap();
+        let (severity, detail) = told(&mut session, "ignored").unwrap();
         assert_eq!((severity.as_str(), detail.contains("\"cart\" (")), ("NOTICE", true), "{detail}");
     }
     // The error names the negative weight.
     let error = session.expect_error(
         r#"SELECT segrec_alter_model('shop', '{"events": {"type_weights": {"view": 1, "cart": -2}}}')"#,
     );
-    assert_eq!(error.message(), "option \"events.type_weights\" gives \"cart\" the weight -2");
+    assert_eq!(error.message(), "option \"events.type_weights\" specifies the weight -2 for \"cart\"");
 }
 
 #[test]
@@ -152,7 +155,7 @@ fn times_that_tie_are_measured_in_another_way_and_that_is_said() {
         let (severity, detail) =
             told(&mut session, &format!("events of \"{events}\" were held out by last")).unwrap();
         assert_eq!(severity, "NOTICE");
-        assert!(detail.starts_with("by time: "), "{detail}");
+        assert!(detail.starts_with("By time: "), "{detail}");
         assert_eq!(
             session.table(&format!(
                 "SELECT split, value IS NOT NULL FROM segrec.versions WHERE model = '{events}'"
@@ -175,11 +178,11 @@ fn times_that_tie_are_measured_in_another_way_and_that_is_said() {
     create(&mut session, "single", "single", r#"{"als": {"factors": 8}}"#);
     session.notices();
     session.run("SELECT segrec_train('single')");
-    let (_, detail) = told(&mut session, "no event of \"single\" could be held out").unwrap();
+    let (_, detail) = told(&mut session, "no events of \"single\" could be held out").unwrap();
     assert_eq!(detail.lines().count(), 3, "{detail}");
     assert_eq!(
         session.table("SELECT value, reason FROM segrec.versions WHERE model = 'single'"),
-        "∅|the first version is always deployed, though nothing could be held out to measure it"
+        "∅|the first version is always deployed, though no events could be held out to evaluate it"
     );
 }
 
@@ -204,7 +207,7 @@ fn an_event_in_the_future_is_told_and_has_no_power_over_others() {
     session.run("SELECT segrec_train('shop')");
     let (severity, detail) = told(&mut session, "1 of ").unwrap();
     assert_eq!(severity, "NOTICE");
-    assert!(detail.starts_with("ages are counted from the latest event before now"), "{detail}");
+    assert!(detail.starts_with("Ages are measured from the latest event before now"), "{detail}");
     assert_eq!(session.table(list), before);
     // A schedule does not wait because of future events either.
     session.run("INSERT INTO buys SELECT 3000 + u, i, now() - interval '1 day', 1, 'buy' FROM generate_series(1, 40) u, generate_series(1, 10) i; DELETE FROM buys WHERE user_id < 60");
@@ -254,7 +257,7 @@ fn weights_out_of_all_proportion_train_and_what_counts_nothing_is_counted() {
     let (severity, _) = session
         .notices()
         .iter()
-        .find(|notice| notice.message().ends_with("events of \"buys\" count nothing"))
+        .find(|notice| notice.message().ends_with("events of \"buys\" have no effect"))
         .map(|notice| (notice.severity().to_owned(), ()))
         .unwrap();
     assert_eq!(severity, "NOTICE");

@@ -150,9 +150,9 @@ fn what_the_system_does_not_give_is_an_error_that_says_how_much_was_asked_for() 
     ] {
         let error = session.expect_error(statement);
         assert_eq!(error.code(), &SqlState::OUT_OF_MEMORY, "{error:?}");
-        assert!(error.message().starts_with("the state of an aggregate needs about "), "{error:?}");
-        assert!(error.message().ends_with(" MB, more than the system gives"), "{error:?}");
-        assert_eq!(error.hint(), Some("raise that limit, or work on fewer rows or shorter arrays"));
+        assert!(error.message().starts_with("the state of an aggregate requires about "), "{error:?}");
+        assert!(error.message().ends_with(" MB, more than the system provides"), "{error:?}");
+        assert_eq!(error.hint(), Some("Raise that limit, or process fewer rows or shorter arrays."));
         // Half of the memory was in use, and is released.
         session.run("SELECT segrec_gini(g) FROM generate_series(1, 1000) g");
     }
@@ -166,16 +166,16 @@ fn aggregates_hold_what_work_mem_allows_and_a_quarter_of_a_gigabyte() {
     let many = "SELECT segrec_gini(g) FROM generate_series(1, 17000000) g";
     let error = session.expect_error(many);
     assert_eq!(error.code(), &SqlState::OUT_OF_MEMORY, "{error:?}");
-    assert_eq!(error.message(), "aggregates need about 384 MB, more than they may hold");
+    assert_eq!(error.message(), "aggregates require about 384 MB, more than they may use");
     assert_eq!(
         error.detail(),
         Some(
-            "all of a session together hold up to work_mem times hash_mem_multiplier, and 256 MB if that is less"
+            "The aggregates of a session may use 256 MB in total, which depends on work_mem and hash_mem_multiplier."
         )
     );
     assert_eq!(
         error.hint(),
-        Some("raise work_mem, or aggregate fewer rows at once or a sample of them (TABLESAMPLE)")
+        Some("Raise work_mem, or aggregate fewer rows at once or a sample of them (TABLESAMPLE).")
     );
     // Memory of the failed statement no longer counts.
     session.run("SET work_mem = '500MB'");

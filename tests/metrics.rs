@@ -97,8 +97,8 @@ fn nulls_repeats_and_empty_lists() {
             let expected = (
                 &SqlState::INVALID_PARAMETER_VALUE,
                 &*format!("\"k\" is {k}"),
-                Some("lists are cut after k items"),
-                Some("\"k\" is a whole number of at least 1, or null for the whole list"),
+                Some("Lists are truncated after k items."),
+                Some("\"k\" must be an integer of at least 1, or null for the whole list."),
             );
             assert_eq!(found, expected);
         }
@@ -198,18 +198,18 @@ fn figures_of_few_rows_and_of_windows() {
 fn numbers_that_are_none_are_refused() {
     let database = Cluster::shared().database("metrics_errors");
     let mut session = database.connect();
-    let difference = "an error is the difference of two finite numbers";
-    let shares = "shares of a whole are those of finite numbers of at least 0";
+    let difference = "Errors are differences of finite numbers.";
+    let shares = "The Gini coefficient requires finite numbers of at least 0.";
     for (call, message, detail) in [
         ("segrec_rmse('nan', 1)", "\"predicted\" is NaN", difference),
         ("segrec_mae(1, 'inf')", "\"actual\" is inf", difference),
-        ("segrec_auc('nan', true)", "\"score\" is NaN", "it is neither above nor below another score"),
+        ("segrec_auc('nan', true)", "\"score\" is NaN", "It cannot be compared with other scores."),
         ("segrec_gini(-1)", "\"value\" is -1", shares),
         ("segrec_gini('inf')", "\"value\" is inf", shares),
     ] {
         let error = session.expect_error(&format!("SELECT {call}"));
         let found = (error.code(), error.message(), error.detail(), error.hint());
-        let hint = "correct it, or leave the row out with WHERE or FILTER";
+        let hint = "Correct it, or exclude the row with WHERE or FILTER.";
         assert_eq!(found, (&SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message, Some(detail), Some(hint)));
     }
 }

@@ -22,18 +22,46 @@ fn values_that_cannot_be_cast_are_bad_rows_and_obey_on_bad_rows() {
     let database = Cluster::shared().database("odd_values");
     let mut session = database.connect();
     for (name, column, of_type, odd, usual, what) in [
-        ("huge", "weight_column", "numeric", "1e400", "1", "1 with a weight that is NaN or infinite"),
-        ("not_one", "weight_column", "numeric", "'NaN'", "'1'", "1 with a weight that is NaN or infinite"),
+        (
+            "huge",
+            "weight_column",
+            "numeric",
+            "1e400",
+            "1",
+            "Invalid rows: 1 with a weight that is NaN or infinite.",
+        ),
+        (
+            "not_one",
+            "weight_column",
+            "numeric",
+            "'NaN'",
+            "'1'",
+            "Invalid rows: 1 with a weight that is NaN or infinite.",
+        ),
         (
             "endless",
             "weight_column",
             "float8",
             "'Infinity'",
             "'1'",
-            "1 with a weight that is NaN or infinite",
+            "Invalid rows: 1 with a weight that is NaN or infinite.",
         ),
-        ("far", "time_column", "date", "'5874897-12-31'", "'2025-01-01'", "1 with a null or infinite time"),
-        ("never", "time_column", "timestamp", "'infinity'", "'2025-01-01'", "1 with a null or infinite time"),
+        (
+            "far",
+            "time_column",
+            "date",
+            "'5874897-12-31'",
+            "'2025-01-01'",
+            "Invalid rows: 1 with a null or infinite time.",
+        ),
+        (
+            "never",
+            "time_column",
+            "timestamp",
+            "'infinity'",
+            "'2025-01-01'",
+            "Invalid rows: 1 with a null or infinite time.",
+        ),
     ] {
         create(&mut session, name, column, of_type, odd, usual);
         assert_eq!(session.value::<i64>(&format!("SELECT events FROM segrec_train('{name}')")), 49, "{name}");
@@ -75,7 +103,7 @@ fn features_beyond_their_types_count_as_null_with_a_notice() {
     assert_eq!(session.value::<i64>("SELECT users FROM segrec_train('p')"), 100);
     let notices: Vec<String> = session.notices().iter().map(|notice| notice.message().to_owned()).collect();
     for column in ["score", "wide", "exact", "since"] {
-        let told = format!("1 values of \"{column}\" of \"people\" are not finite and count as null");
+        let told = format!("1 values of \"{column}\" of \"people\" are not finite and are treated as null");
         assert!(notices.contains(&told), "{told}: {notices:?}");
     }
 }
@@ -95,8 +123,8 @@ fn ids_that_no_index_holds_are_bad_rows_found_before_the_work() {
     let error = session.expect_error("SELECT segrec_train('long')");
     assert_eq!(error.code(), &SqlState::DATA_EXCEPTION, "{error:?}");
     let detail = error.detail().unwrap();
-    assert!(detail.contains("with a user id of more than 2500 bytes"), "{detail}");
-    assert!(detail.contains("with an item id of more than 2500 bytes"), "{detail}");
+    assert!(detail.contains("with a user id longer than 2500 bytes"), "{detail}");
+    assert!(detail.contains("with an item id longer than 2500 bytes"), "{detail}");
     session.run("SELECT segrec_alter_model('long', '{\"events\": {\"on_bad_rows\": \"skip\"}}')");
     assert_eq!(session.table("SELECT users, items FROM segrec_train('long')"), "19|5");
     session.run(
@@ -107,7 +135,7 @@ fn ids_that_no_index_holds_are_bad_rows_found_before_the_work() {
     let error = session.expect_error("SELECT segrec_train('people')");
     assert_eq!(
         error.detail(),
-        Some("of 20 rows 0 have a null id and 0 an id that another row has, 1 an id of more than 2500 bytes")
+        Some("Of 20 rows, 0 have a null id, 0 have a duplicate id, 1 have an id longer than 2500 bytes.")
     );
     session.run("SELECT segrec_alter_model('people', '{\"events\": {\"on_bad_rows\": \"skip\"}}')");
     assert_eq!(session.value::<i64>("SELECT users FROM segrec_train('people')"), 19);

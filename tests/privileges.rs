@@ -52,7 +52,7 @@ fn a_role_that_may_read_the_events_is_answered_but_changes_nothing() {
         let error = reader.expect_error(&format!("SELECT {call}"));
         assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{call}");
         assert_eq!(error.message(), "must be owner of model \"m\"");
-        assert_eq!(error.detail(), Some("its owner is privileges_reader_owner"));
+        assert_eq!(error.detail(), Some("Its owner is privileges_reader_owner."));
     }
 }
 
@@ -62,7 +62,7 @@ fn a_role_that_may_not_read_the_events_sees_neither_the_model_nor_its_members() 
     for call in ["segrec_recommend", "segrec_recommend_segment", "segrec_similar_users", "segrec_audience"] {
         let error = stranger.expect_error(&format!("SELECT {call}(1, model => 'm')"));
         assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT, "{call}");
-        assert_eq!(error.detail(), Some("there is no model that you may use"));
+        assert_eq!(error.detail(), Some("There is no model that you may use."));
     }
     for view in [
         "models",
@@ -171,7 +171,7 @@ fn who_may_read_only_a_view_of_the_events_does_not_see_what_all_of_them_taught()
          SELECT segrec_train('viewed')",
         planted::OPTIONS
     ));
-    let hint = "create the model on a table or a materialized view that has such an index";
+    let hint = "create the model on a table or a materialized view with such an index.";
     assert!(owner.notices().iter().any(|notice| notice.hint().unwrap_or_default().ends_with(hint)));
     assert_eq!(reader.table("SELECT model FROM segrec.models"), "m");
     let error = reader.expect_error("SELECT segrec_recommend(1, model => 'viewed')");
@@ -225,7 +225,10 @@ fn what_an_error_said_is_shown_to_who_may_train_only() {
                          (SELECT last_error FROM segrec.schedules), (SELECT error FROM segrec.jobs)";
     assert_eq!(owner.table(failed), "the card of Smith");
     assert_eq!(owner.table(others), ["the card of Smith"; 4].join("|"));
-    assert_eq!(reader.table(failed), "the training failed; who may train the model sees why");
+    assert_eq!(
+        reader.table(failed),
+        "the training failed; the reason is shown only to roles that may train the model"
+    );
     assert_eq!(reader.table(others), ["∅"; 4].join("|"));
     for (schema, view) in reader
         .query("SELECT nspname::text, relname::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace

@@ -122,18 +122,27 @@ fn a_swapped_table_is_told_of_in_a_training_and_the_notice_is_the_way_out() {
         .unwrap();
     assert_eq!(
         told.detail(),
-        Some("it was public.buys when the model was pointed at it, and another relation has that name now")
+        Some(
+            "It was named public.buys when it was bound to the model, and another relation now has that name."
+        )
     );
-    let way_out = told.hint().unwrap().strip_prefix("to read that one, run ").unwrap().to_owned();
+    let hint = told.hint().unwrap().strip_prefix("To use that relation, call ").unwrap();
+    let way_out = hint.strip_suffix('.').unwrap().to_owned();
     session.run("DROP TABLE buys_old");
     let error = session.expect_error("SELECT segrec_train('shop')");
     assert_eq!(error.code(), &SqlState::UNDEFINED_TABLE);
-    assert_eq!(error.hint(), Some("to read that one, run segrec_rebind('shop', events => 'public.buys')"));
+    assert_eq!(
+        error.hint(),
+        Some("To use that relation, call segrec_rebind('shop', events => 'public.buys').")
+    );
     // Meanwhile lists are those of the training, and a single WARNING says so.
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(1, 5, 'shop')"), 5);
     let warnings = session.notices();
     assert_eq!(
-        warnings.iter().filter(|notice| notice.message().contains("answers as of its training")).count(),
+        warnings
+            .iter()
+            .filter(|notice| notice.message().contains("serves results as of its training"))
+            .count(),
         1
     );
     session.run(&format!("SELECT {way_out}"));

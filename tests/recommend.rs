@@ -206,7 +206,7 @@ fn ids_of_every_type_with_odd_characters_work() {
     assert_eq!(by_text, session.table("SELECT item_id FROM segrec_recommend('{' || md5('3') || '}', 3)"));
     let error = session.expect_error("SELECT segrec_recommend(md5('3')::uuid)");
     assert_eq!(error.code(), &SqlState::DATATYPE_MISMATCH);
-    assert_eq!(error.message(), "the item ids of model \"odd \"name's\"\" are text, not uuid");
+    assert_eq!(error.message(), "the item ids of model \"odd \"name's\"\" are of type text, not uuid");
     session.value::<i32>("SELECT segrec_segment_of(md5('3')::uuid)");
 }
 
@@ -252,12 +252,12 @@ fn models_that_cannot_answer_leave_calls_without_a_name_alone() {
     for session in [&mut session, &mut database.connect()] {
         assert_eq!(session.table("SELECT * FROM segrec_recommend(1)"), list);
         let error = session.expect_error("SELECT segrec_segment_of(1)");
-        assert_eq!(error.detail(), Some("those with a deployed version are \"people\", \"planted\""));
+        assert_eq!(error.detail(), Some("The models with a deployed version are \"people\", \"planted\"."));
     }
     session.run("SELECT segrec_drop_model('planted')");
     let error = session.expect_error("SELECT segrec_recommend(1)");
     assert_eq!(error.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
-    assert_eq!(error.message(), "none of 2 models could answer, and the call names none");
+    assert_eq!(error.message(), "no model is specified, and none of 2 models could be used");
     session.run("SELECT segrec_segment_of(1); SELECT segrec_drop_model('people')");
     let error = session.expect_error("SELECT segrec_recommend(1)");
     assert_eq!(error.message(), "model \"untrained\" has no deployed version");
@@ -319,14 +319,14 @@ fn the_model_is_the_named_one_the_default_or_the_only_one() {
     session.run("SELECT segrec_train('other')");
     let error = session.expect_error("SELECT segrec_recommend(1)");
     assert_eq!(error.code(), &SqlState::AMBIGUOUS_PARAMETER);
-    assert_eq!(error.message(), "2 models could answer, and the call names none");
-    assert_eq!(error.detail(), Some("those with a deployed version are \"other\", \"planted\""));
+    assert_eq!(error.message(), "no model is specified, and 2 models could be used");
+    assert_eq!(error.detail(), Some("The models with a deployed version are \"other\", \"planted\"."));
     session.run("SET segrec.default_model = 'planted'");
     session.run("SELECT segrec_recommend(1)");
     session.run("SELECT segrec_create_model('untrained', 'events')");
     let error = session.expect_error("SELECT segrec_recommend(1, model => 'untrained')");
     assert_eq!(error.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
-    assert_eq!(error.hint(), Some("train it with SELECT * FROM segrec_train('untrained')"));
+    assert_eq!(error.hint(), Some("Train it with SELECT * FROM segrec_train('untrained')."));
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn a_version_whose_rows_were_not_restored_is_told_as_such() {
         session.run(&format!("BEGIN; DELETE FROM segrec_catalog.{table}"));
         let error = session.expect_error(call);
         assert_eq!(error.code(), &SqlState::T_R_SERIALIZATION_FAILURE, "{table}: {error:?}");
-        assert_eq!(error.message(), "the rows of a version of model \"planted\" are gone");
+        assert_eq!(error.message(), "rows of a version of model \"planted\" do not exist");
         session.run("ROLLBACK");
     }
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(1, 7)"), 7);
@@ -382,7 +382,7 @@ fn a_version_whose_rows_were_changed_by_hand_is_told_as_damaged() {
         session.run(&format!("BEGIN; {change}"));
         let error = session.expect_error("SELECT segrec_recommend(1)");
         assert_eq!(error.code(), &SqlState::DATA_CORRUPTED, "{change}: {error:?}");
-        assert_eq!(error.message(), "what is stored of a version is damaged");
+        assert_eq!(error.message(), "stored version is damaged");
         assert!(error.detail().is_some() && error.hint().is_some(), "{error:?}");
         session.run("ROLLBACK");
     }

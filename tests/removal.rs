@@ -349,7 +349,7 @@ fn only_the_owner_forgets_and_an_id_of_another_type_is_said() {
     let error = reader.expect_error("SELECT segrec_forget_user('planted', 3)");
     assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
     let error = session.expect_error("SELECT segrec_forget_user('planted', md5('x')::uuid)");
-    assert_eq!(error.message(), "the user ids of model \"planted\" are bigint, not uuid");
+    assert_eq!(error.message(), "the user ids of model \"planted\" are of type bigint, not uuid");
     assert_eq!(
         session.table("SELECT * FROM segrec_forget_user('planted', 'x')"),
         "segment_members|0\nsegment_history|0"

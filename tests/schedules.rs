@@ -28,7 +28,7 @@ fn a_run_trains_only_where_enough_events_are_new_and_writes_both_down() {
     session.notices();
     session.run("CALL segrec_run_schedule('m', 1)");
     let notices: Vec<String> = session.notices().iter().map(|notice| notice.message().to_owned()).collect();
-    assert_eq!(notices, ["model \"m\" was not trained: 0 events are new, fewer than 1"]);
+    assert_eq!(notices, ["model \"m\" was not trained: there are 0 new events, fewer than 1"]);
     session.run("INSERT INTO events VALUES (1, 1), (2, 2)");
     session.run("CALL segrec_run_schedule('m', 3)");
     session.run("CALL segrec_run_schedule('m', 2)");
@@ -65,7 +65,7 @@ fn a_failed_run_is_written_down_and_still_an_error() {
     session.run("INSERT INTO events VALUES (NULL, 1)");
     let error = session.expect_error("CALL segrec_run_schedule('m', 1)");
     assert_eq!(error.code(), session.expect_error("SELECT segrec_train('m')").code());
-    assert_eq!(error.message(), "relation \"events\" holds 1 bad rows");
+    assert_eq!(error.message(), "relation \"events\" contains 1 invalid rows");
     assert!(error.hint().is_some());
     assert_eq!(session.table(RUNS), "failed|∅|∅|relation \"events\" holds 1 bad rows");
     session.run("DELETE FROM events WHERE user_id IS NULL");
@@ -179,20 +179,18 @@ fn wrong_arguments_are_refused_and_a_missing_pg_cron_is_said_with_what_to_instal
         let error = session.expect_error(call);
         assert_eq!(error.code(), &SqlState::INVALID_PARAMETER_VALUE, "{call}");
         assert_eq!(error.message(), "\"min_new_events\" is -1", "{call}");
-        assert_eq!(error.hint(), Some("\"min_new_events\" is a whole number of at least 0"), "{call}");
+        assert_eq!(error.hint(), Some("\"min_new_events\" must be an integer of at least 0."), "{call}");
     }
     let error = session.expect_error("SELECT segrec_schedule('m', '0 3 * * *')");
     assert_eq!(error.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
     let (name, major) =
         (database.name(), session.value::<i32>("SELECT current_setting('server_version_num')::int / 10000"));
-    assert_eq!(error.message(), format!("the extension pg_cron is not installed in database \"{name}\""));
-    assert_eq!(error.detail(), Some("a schedule is a job of pg_cron in the same database"));
+    assert_eq!(error.message(), format!("extension \"pg_cron\" is not installed in database \"{name}\""));
+    assert_eq!(error.detail(), Some("A schedule is a pg_cron job in the same database."));
     assert_eq!(
         error.hint().unwrap(),
         format!(
-            "install the package postgresql-{major}-cron, add pg_cron to shared_preload_libraries, set \
-             cron.database_name to '{name}', restart the server and CREATE EXTENSION pg_cron; or let another \
-             scheduler CALL segrec_run_schedule(…)"
+            "Install the package postgresql-{major}-cron, add pg_cron to shared_preload_libraries, set cron.database_name to '{name}', restart the server and run CREATE EXTENSION pg_cron; or use another scheduler to CALL segrec_run_schedule(…)."
         )
     );
     let error = session.expect_error("BEGIN; CALL segrec_run_schedule('m', 1)");
@@ -249,7 +247,7 @@ fn a_job_that_was_left_over_trains_nothing_of_another_role() {
     assert!(
         before.notices()[0]
             .message()
-            .starts_with("model \"m\" was not trained: its schedule is that of role"),
+            .starts_with("model \"m\" was not trained: its schedule belongs to role"),
     );
     assert_eq!(admin.table(RUNS), "");
     // The role of the schedule trains, and so does a caller that gives the number of events.
@@ -337,7 +335,7 @@ fn pg_cron_runs_a_schedule_as_the_role_that_made_it() {
     let error = other.expect_error("SELECT segrec_schedule('m', '* * * * *')");
     assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
     assert_eq!(error.message(), "model \"m\" is scheduled by role keeper");
-    assert_eq!(error.hint(), Some("as that role, SELECT segrec_unschedule('m')"));
+    assert_eq!(error.hint(), Some("As that role, run SELECT segrec_unschedule('m')."));
 
     for _ in 0..900 {
         if keeper.value::<i64>("SELECT count(*) FROM segrec.schedules WHERE job_status = 'succeeded'") == 1 {
@@ -358,7 +356,7 @@ fn pg_cron_runs_a_schedule_as_the_role_that_made_it() {
     other.run("SELECT segrec_unschedule('m')");
     assert_eq!(
         other.notices()[0].message(),
-        "the job 2 of pg_cron was not ended".replace('2', &job(&mut keeper))
+        "pg_cron job 2 was not unscheduled".replace('2', &job(&mut keeper))
     );
     keeper.run("SELECT segrec_schedule('m', '0 3 * * *'); SELECT segrec_unschedule('m')");
 
@@ -366,8 +364,8 @@ fn pg_cron_runs_a_schedule_as_the_role_that_made_it() {
     elsewhere.run("CREATE EXTENSION pg_segrec");
     create(&mut elsewhere);
     let error = elsewhere.expect_error("SELECT segrec_schedule('m', '0 3 * * *')");
-    assert_eq!(error.detail(), Some("the server has loaded pg_cron, which reads the database \"shop\""));
-    assert!(error.hint().unwrap().starts_with("set cron.database_name to 'postgres'"));
+    assert_eq!(error.detail(), Some("The server has loaded pg_cron, which uses the database \"shop\"."));
+    assert!(error.hint().unwrap().starts_with("Set cron.database_name to 'postgres'"));
     assert_eq!(keeper.table("SELECT count(*) FROM cron.job"), "0");
     keeper.run("SELECT segrec_schedule('m', '0 3 * * *'); SELECT segrec_drop_model('m')");
     assert_eq!(keeper.table("SELECT count(*) FROM cron.job"), "0");

@@ -108,7 +108,7 @@ fn no_statistics_and_no_error_name_who_was_forgotten() {
             JOIN segrec_catalog.models USING (model_id)
         UNION ALL SELECT 'version', name, reason FROM segrec_catalog.versions JOIN segrec_catalog.models USING (model_id)
             WHERE state = 'failed'";
-    let gone = "it named a user who was forgotten";
+    let gone = "it contained the id of a user who was forgotten";
     assert_eq!(
         session.table(&format!("SELECT * FROM ({errors}) e WHERE name = 'm' ORDER BY 1, 3")),
         format!("job|m|{gone}\njob|m|row (user 18, x)\nrun|m|{gone}\ntrial|m|{gone}\nversion|m|{gone}")
@@ -134,7 +134,7 @@ fn an_error_that_has_an_id_within_another_number_stays() {
     );
     assert_eq!(
         session.table("SELECT job, error FROM segrec_catalog.jobs ORDER BY job"),
-        "1001|it named a user who was forgotten\n1002|after 117 s\n1003|it named a user who was forgotten\n1004|170"
+        "1001|it contained the id of a user who was forgotten\n1002|after 117 s\n1003|it contained the id of a user who was forgotten\n1004|170"
     );
 }
 

@@ -516,9 +516,15 @@ fn new_rows_are_classified_without_a_training() {
     model(&mut session, r#"{"segments": 3}"#);
     let error =
         session.expect_error(r#"SELECT segrec_classify('customers', '{"age": "old", "contry": "FR"}')"#);
-    assert_eq!(error.message(), "2 features are wrong");
+    assert_eq!(error.message(), "2 features are invalid");
     assert_eq!(error.detail(), Some("\"age\" is \"old\"\nunknown name \"contry\""));
-    assert_eq!(error.hint(), Some("\"age\" is a number\ndid you mean \"country\"?"));
+    assert_eq!(
+        error.hint(),
+        Some(
+            "\"age\" must be a number.\n\
+                                   Did you mean \"country\"?"
+        )
+    );
     assert_eq!(
         session.expect_error("SELECT segrec_classify('customers', '7')").message(),
         "features are not an object"
@@ -681,7 +687,7 @@ fn counts_by_type_can_be_features() {
     let error = session.expect_error(
         r#"SELECT segrec_create_model('x', 'clicks', options => '{"segmentation": {"activity": ["types"]}}')"#,
     );
-    assert_eq!(error.message(), "option \"segmentation.activity\" needs a type_column");
+    assert_eq!(error.message(), "option \"segmentation.activity\" requires a type_column");
 }
 
 #[test]
@@ -695,7 +701,7 @@ fn columns_that_say_nothing_are_reported_and_left_out() {
     let said: Vec<String> = session.notices().iter().map(|notice| notice.message().to_owned()).collect();
     for column in ["constant", "nothing", "extra"] {
         assert!(
-            said.iter().any(|line| line.starts_with(&format!("left out the column \"{column}\""))),
+            said.iter().any(|line| line.starts_with(&format!("ignored column \"{column}\""))),
             "{column}: {said:?}"
         );
     }
@@ -711,10 +717,10 @@ fn degenerate_users_give_an_answer_or_a_clear_error() {
         (error.message().to_owned(), error.detail().unwrap_or_default().to_owned())
     };
     session.run("SELECT segrec_create_model('people', users => 'people')");
-    assert_eq!(error(&mut session).0, "relation \"people\" holds nothing to divide users by");
+    assert_eq!(error(&mut session).0, "relation \"people\" contains nothing to segment users by");
     session.run("INSERT INTO people VALUES (1, NULL, NULL)");
     let (_, detail) = error(&mut session);
-    assert!(detail.starts_with("no column of users tells them apart: "), "{detail}");
+    assert!(detail.starts_with("No column of users distinguishes them: "), "{detail}");
     session.run("INSERT INTO people VALUES (2, 5, 'FR'), (3, 6, 'FR'), (4, 5, 'DE')");
     for method in ["kmeans", "hierarchical", "mixture", "density", "optics"] {
         session.run(&format!(
@@ -731,8 +737,8 @@ fn degenerate_users_give_an_answer_or_a_clear_error() {
     }
     session.run("INSERT INTO people VALUES (4, 7, 'IT'), (NULL, 1, 'IT')");
     let (message, detail) = error(&mut session);
-    assert_eq!(message, "relation \"people\" holds rows without an id of their own: 2");
-    assert_eq!(detail, "of 6 rows 1 have a null id and 1 an id that another row has");
+    assert_eq!(message, "relation \"people\" contains rows without a unique id: 2");
+    assert_eq!(detail, "Of 6 rows, 1 have a null id, 1 have a duplicate id.");
     session.run(
         r#"SELECT segrec_alter_model('people', '{"segmentation": {"method": null}, "events": {"on_bad_rows": "skip"}}');
            SELECT segrec_train('people')"#,
@@ -754,16 +760,18 @@ fn wrong_options_say_what_to_write() {
     let users = "users => 'described'";
     assert!(
         refused(users, r#"{"method": "knn"}"#)
-            .starts_with("option \"segmentation.label_column\" is not given")
+            .starts_with("option \"segmentation.label_column\" is not specified")
     );
     assert!(
         refused(users, r#"{"method": "rfm"}"#)
-            .starts_with("option \"segmentation.method\" needs a time_column")
+            .starts_with("option \"segmentation.method\" requires a time_column")
     );
-    assert!(refused(users, r#"{"on": "behaviour"}"#).starts_with("option \"segmentation.on\" needs events"));
+    assert!(
+        refused(users, r#"{"on": "behaviour"}"#).starts_with("option \"segmentation.on\" requires events")
+    );
     assert!(
         refused(users, r#"{"method": "density", "segments": 4}"#)
-            .contains("the method finds the number itself")
+            .contains("the method determines the number itself")
     );
     assert!(
         refused(users, r#"{"features": ["agee"]}"#)

@@ -96,7 +96,7 @@ fn a_tenant_gets_the_same_answer_for_the_model_of_another_as_for_none() {
             assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT, "{call}: {}", error.message());
             format!("{} {:?} {:?}", error.message(), error.detail(), error.hint())
         });
-        assert!(errors[0].contains("the models you may use are \\\"of_a\\\""), "{call}: {}", errors[0]);
+        assert!(errors[0].contains("The models you may use are \\\"of_a\\\"."), "{call}: {}", errors[0]);
         errors[0] = errors[0].replace("of_b", "of_c");
         assert_eq!(errors[0], errors[1], "{call}");
     }

@@ -134,7 +134,7 @@ fn versions_are_numbered_deployed_rolled_back_and_dropped() {
     assert_eq!(error.code(), &SqlState::OBJECT_IN_USE);
     let error = session.expect_error("SELECT segrec_deploy('planted', 9)");
     assert_eq!(error.message(), "model \"planted\" has no version 9");
-    assert_eq!(error.detail(), Some("its versions are 1, 2, 3"));
+    assert_eq!(error.detail(), Some("Its versions are 1, 2, 3."));
     session.run("SELECT segrec_drop_version('planted', 1)");
     session.run("SELECT segrec_drop_version('planted', 3)");
     assert_eq!(session.table("SELECT version FROM segrec.versions"), "2");
@@ -263,7 +263,7 @@ fn a_second_training_and_other_changes_are_told_at_once() {
             let error = other.expect_error(&format!("SELECT {call}"));
             assert_eq!(error.code(), &SqlState::LOCK_NOT_AVAILABLE, "{call}");
             assert_eq!(error.message(), "model \"long\" is being trained or changed by another session");
-            assert_eq!(error.detail(), Some(format!("it is locked by the process {pid}").as_str()));
+            assert_eq!(error.detail(), Some(format!("It is locked by process {pid}.").as_str()));
         }
         other.run("SELECT segrec_create_model('another', 'events')");
         other.run(&format!("SELECT pg_cancel_backend({pid})"));
@@ -323,8 +323,8 @@ fn a_training_above_the_memory_setting_is_refused_before_it_begins() {
     session.run("SET segrec.training_memory = '64MB'");
     let error = session.expect_error("SELECT segrec_train('long')");
     assert_eq!(error.code(), &SqlState::CONFIGURATION_LIMIT_EXCEEDED);
-    assert!(error.message().starts_with("the training needs about "), "{}", error.message());
-    assert!(error.hint().unwrap().starts_with("set segrec.training_memory to '"));
+    assert!(error.message().starts_with("the training requires about "), "{}", error.message());
+    assert!(error.hint().unwrap().starts_with("Set segrec.training_memory to at least '"));
 }
 
 #[test]
@@ -365,8 +365,8 @@ fn a_training_for_which_the_system_gives_no_memory_is_refused_and_the_server_liv
         limit_addresses(&cluster, pid, more);
         let error = session.expect_error("SELECT segrec_train('long')");
         assert_eq!(error.code(), &SqlState::OUT_OF_MEMORY, "{error:?}");
-        assert!(error.message().ends_with(" MB, more than the system gives"), "{}", error.message());
-        assert!(error.detail().unwrap().starts_with("a limit of the process (ulimit -v) "), "{error:?}");
+        assert!(error.message().ends_with(" MB, more than the system provides"), "{}", error.message());
+        assert!(error.detail().unwrap().starts_with("A limit of the process (ulimit -v) "), "{error:?}");
         assert_eq!(session.value::<i32>("SELECT pg_backend_pid()"), pid);
     }
     assert!(!cluster.log().contains("terminated by signal"), "{}", cluster.log());
@@ -418,8 +418,8 @@ fn a_training_for_which_its_control_group_has_no_room_is_refused() {
     assert_eq!(error.code(), &SqlState::OUT_OF_MEMORY, "{error:?}");
     let detail = error.detail().unwrap();
     let left =
-        detail.strip_prefix("the control group of the server has ").unwrap_or_else(|| panic!("{detail}"));
-    let left: u64 = left.trim_end_matches(" MB left").parse().unwrap();
+        detail.strip_prefix("The control group of the server has ").unwrap_or_else(|| panic!("{detail}"));
+    let left: u64 = left.trim_end_matches(" MB left.").parse().unwrap();
     assert!((1..=200).contains(&left), "{detail}");
     remove_group(&group);
 }

@@ -43,7 +43,7 @@ fn a_study_begins_with_the_models_own_options_and_its_best_trial_is_never_worse(
         "the first trial reaches what the version does"
     );
     let notices: Vec<String> = session.notices().iter().map(|notice| notice.message().to_owned()).collect();
-    assert_eq!(notices[0], "study 1 begins: 5 trials");
+    assert_eq!(notices[0], "starting study 1: 5 trials");
     assert_eq!(notices.iter().filter(|notice| notice.starts_with("trial ")).count(), 6, "{notices:?}");
     let options = session.table(&format!("SELECT '{}'::jsonb::text", planted::OPTIONS));
     assert_eq!(session.table("SELECT options::text FROM segrec.models"), options);
@@ -131,7 +131,7 @@ fn a_trial_that_fails_is_recorded_and_the_study_goes_on() {
     assert_eq!(
         session.table("SELECT trial, state, value IS NULL, error FROM segrec.trials ORDER BY trial"),
         "1|done|f|∅\n\
-         2|failed|t|option \"segmentation.on\" needs users: the model has no users\n\
+         2|failed|t|option \"segmentation.on\" requires users: The model has no users.\n\
          3|done|f|∅"
     );
 }
@@ -145,19 +145,22 @@ fn everything_that_is_wrong_about_a_study_is_reported_together_and_leaves_no_stu
         r#"CALL segrec_tune('m', '{"als": {"factor": [1]}, "seed": [1, 2], "als.sweeps": [0]}', 5, 'ndgc@10', 'greedy')"#,
     );
     assert_eq!(error.code(), &SqlState::INVALID_PARAMETER_VALUE);
-    assert_eq!(error.message(), "5 arguments of the study are wrong");
+    assert_eq!(error.message(), "5 arguments of the study are invalid");
     assert_eq!(
         error.detail(),
         Some(
-            "\"search\" is \"greedy\"\n\"metric\" is \"ndgc@10\"\nunknown option \"als.factor\"\n\
-             option \"als.sweeps\" is tried at 0\noption \"seed\" cannot be tried: it changes what is measured"
+            "\"search\" is \"greedy\"\n\
+             \"metric\" is \"ndgc@10\"\n\
+             unknown option \"als.factor\"\n\
+             invalid value 0 for option \"als.sweeps\"\n\
+             option \"seed\" cannot be tuned because it changes what is measured"
         )
     );
-    assert!(error.hint().unwrap().contains("did you mean \"als.factors\"?"));
+    assert!(error.hint().unwrap().contains("Did you mean \"als.factors\"?"));
     for (call, message) in [
         (
             r#"'m', '{"als.factors": {"low": 2, "high": 8}}', search => 'grid'"#,
-            "option \"als.factors\" is a range, and grid takes lists",
+            "option \"als.factors\" has a range, but search 'grid' requires lists",
         ),
         (r#"'m', '{"als.factors": [4]}', 0"#, "\"trials\" is 0"),
         (r#"'m', '{"als.factors": [4]}', metric => 'rmse'"#, "\"metric\" is \"rmse\""),
@@ -203,8 +206,8 @@ fn trials_are_seen_while_a_study_runs_and_a_cancelled_one_goes_on_with_the_same(
     // Meanwhile another session that runs the same study gets an error, but trainings are possible.
     let error = session.expect_error(call);
     assert_eq!(error.code(), &SqlState::LOCK_NOT_AVAILABLE);
-    assert_eq!(error.message(), "another session runs a trial of study 1");
-    assert_eq!(error.detail(), Some(format!("it is locked by the process {pid}").as_str()));
+    assert_eq!(error.message(), "another session is running a trial of study 1");
+    assert_eq!(error.detail(), Some(format!("It is locked by process {pid}.").as_str()));
     session.run(&format!("SELECT pg_cancel_backend({pid})"));
     assert_eq!(tuning.join().unwrap(), SqlState::QUERY_CANCELED);
     session.run("CREATE TABLE before AS SELECT * FROM segrec.trials");
@@ -214,7 +217,7 @@ fn trials_are_seen_while_a_study_runs_and_a_cancelled_one_goes_on_with_the_same(
     );
     session.notices();
     session.run(call);
-    assert!(session.notices()[0].message().starts_with("study 1 goes on: "));
+    assert!(session.notices()[0].message().starts_with("resuming study 1: "));
     assert_eq!(
         session.table(
             "SELECT count(*), bool_and(t.state = 'done'), bool_and(t.options = b.options),

@@ -10,10 +10,10 @@ pub type Result<T> = std::result::Result<T, EngineError>;
 #[derive(Debug, Error, Clone, PartialEq)]
 pub enum EngineError {
     /// The observer requested cancellation.
-    #[error("the work was cancelled")]
+    #[error("the operation was cancelled")]
     Cancelled,
     /// The system refused a request for memory.
-    #[error("{bytes} bytes of memory were not given")]
+    #[error("could not allocate {bytes} bytes of memory")]
     NoMemory {
         /// The number of bytes requested.
         bytes: u64,
@@ -35,19 +35,19 @@ pub enum EngineError {
         reason: String,
     },
     /// No data distinguish users, so they cannot be segmented.
-    #[error("there is nothing to divide users by: {reason}")]
+    #[error("there is nothing to segment users by: {reason}")]
     NothingToDivideBy {
         /// What is missing.
         reason: String,
     },
     /// A matrix is not positive definite, or factors became infinite.
-    #[error("the factors of {what} are not finite")]
+    #[error("factors of {what} are not finite")]
     NotFinite {
         /// The name of the factors.
         what: &'static str,
     },
     /// A stored part of a model cannot be encoded or decoded.
-    #[error("what is stored of {what} is damaged")]
+    #[error("stored data of {what} is damaged")]
     Encoding {
         /// The name of the part.
         what: &'static str,

@@ -210,7 +210,7 @@ fn training_can_be_cancelled_at_any_moment() {
 #[test]
 fn degenerate_input_gives_finite_predictions_or_a_clear_error() {
     let none = RatingModel::train(&ratings(3, 2, |_, _| None), None, None, &options(), 1, &Silent);
-    assert_eq!(none.unwrap_err(), EngineError::NothingToTrainOn { reason: "there is no rating".into() });
+    assert_eq!(none.unwrap_err(), EngineError::NothingToTrainOn { reason: "There are no ratings.".into() });
     for (users, items, rated, name) in [
         (1, 1, 1, "one rating"),
         (1, 9, 9, "one user"),

@@ -39,8 +39,8 @@ CREATE TYPE @extschema@.segrec_summary (
     INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = external
 );
 
-COMMENT ON TYPE @extschema@.segrec_clusters IS 'segments by k-means: the size and the centroid of each, the largest first';
-COMMENT ON TYPE @extschema@.segrec_summary IS 'the running state of pg_segrec''s aggregates';
+COMMENT ON TYPE @extschema@.segrec_clusters IS 'clusters found by k-means: the size and centroid of each, the largest first';
+COMMENT ON TYPE @extschema@.segrec_summary IS 'transition state of pg_segrec''s aggregates';
 
 COMMENT ON FUNCTION segrec_catalog.clusters_in(cstring) IS 'reads clusters from JSON';
 COMMENT ON FUNCTION segrec_catalog.clusters_out(@extschema@.segrec_clusters) IS 'writes clusters as JSON';
@@ -85,7 +85,7 @@ COMMENT ON FUNCTION @extschema@.segrec_assign(@extschema@.segrec_clusters, bigin
 COMMENT ON FUNCTION @extschema@.segrec_assign(@extschema@.segrec_clusters, numeric[])
     IS 'the segment whose centroid is nearest to the features';
 COMMENT ON FUNCTION @extschema@.segrec_assign(@extschema@.segrec_clusters, text)
-    IS 'the segment whose centroid is nearest to the features that the text of an array names, as in {1,2.5}';
+    IS 'the segment whose centroid is nearest to the features, given as the text of an array, as in {1,2.5}';
 
 CREATE FUNCTION @extschema@.segrec_centroids(clusters @extschema@.segrec_clusters)
     RETURNS TABLE (segment integer, size bigint, centroid real[])
@@ -98,7 +98,7 @@ COMMENT ON FUNCTION @extschema@.segrec_centroids(@extschema@.segrec_clusters) IS
 CREATE FUNCTION segrec_catalog.summary_merge(@extschema@.segrec_summary, @extschema@.segrec_summary) RETURNS @extschema@.segrec_summary
     IMMUTABLE PARALLEL SAFE COST 10000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_summary_merge_wrapper';
 COMMENT ON FUNCTION segrec_catalog.summary_merge(@extschema@.segrec_summary, @extschema@.segrec_summary)
-    IS 'part of aggregates: what two workers have gathered as one';
+    IS 'part of aggregates: combines the states of two workers';
 
 CREATE FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, anyarray, bigint) RETURNS @extschema@.segrec_summary
     IMMUTABLE PARALLEL SAFE COST 100 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_kmeans_step_wrapper';
@@ -106,9 +106,9 @@ CREATE FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, text, big
     IMMUTABLE PARALLEL SAFE COST 100 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_kmeans_step_written_wrapper';
 CREATE FUNCTION segrec_catalog.kmeans_final(@extschema@.segrec_summary) RETURNS @extschema@.segrec_clusters
     IMMUTABLE STRICT PARALLEL SAFE COST 1000000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_kmeans_final_wrapper';
-COMMENT ON FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, anyarray, bigint) IS 'part of segrec_kmeans: one more row';
-COMMENT ON FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, text, bigint) IS 'part of segrec_kmeans: one more row';
-COMMENT ON FUNCTION segrec_catalog.kmeans_final(@extschema@.segrec_summary) IS 'part of segrec_kmeans: clusters of all rows';
+COMMENT ON FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, anyarray, bigint) IS 'part of segrec_kmeans: transition function';
+COMMENT ON FUNCTION segrec_catalog.kmeans_step(@extschema@.segrec_summary, text, bigint) IS 'part of segrec_kmeans: transition function';
+COMMENT ON FUNCTION segrec_catalog.kmeans_final(@extschema@.segrec_summary) IS 'part of segrec_kmeans: final function';
 
 CREATE FUNCTION segrec_catalog.labelled_step(@extschema@.segrec_summary, anyarray, bigint) RETURNS @extschema@.segrec_summary
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_labelled_step_wrapper';
@@ -119,12 +119,12 @@ CREATE FUNCTION segrec_catalog.silhouette_final(@extschema@.segrec_summary) RETU
 CREATE FUNCTION segrec_catalog.davies_bouldin_final(@extschema@.segrec_summary) RETURNS double precision
     IMMUTABLE STRICT PARALLEL SAFE COST 10000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_davies_bouldin_final_wrapper';
 COMMENT ON FUNCTION segrec_catalog.labelled_step(@extschema@.segrec_summary, anyarray, bigint)
-    IS 'part of segrec_silhouette and segrec_davies_bouldin: one more row';
+    IS 'part of segrec_silhouette and segrec_davies_bouldin: transition function';
 COMMENT ON FUNCTION segrec_catalog.labelled_step(@extschema@.segrec_summary, text, bigint)
-    IS 'part of segrec_silhouette and segrec_davies_bouldin: one more row';
-COMMENT ON FUNCTION segrec_catalog.silhouette_final(@extschema@.segrec_summary) IS 'part of segrec_silhouette: the figure of all rows';
+    IS 'part of segrec_silhouette and segrec_davies_bouldin: transition function';
+COMMENT ON FUNCTION segrec_catalog.silhouette_final(@extschema@.segrec_summary) IS 'part of segrec_silhouette: final function';
 COMMENT ON FUNCTION segrec_catalog.davies_bouldin_final(@extschema@.segrec_summary)
-    IS 'part of segrec_davies_bouldin: the figure of all rows';
+    IS 'part of segrec_davies_bouldin: final function';
 
 CREATE FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, bigint, bigint) RETURNS @extschema@.segrec_summary
     IMMUTABLE PARALLEL SAFE COST 10 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_pairs_step_bigint_wrapper';
@@ -133,10 +133,10 @@ CREATE FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, text, text
 CREATE FUNCTION segrec_catalog.adjusted_rand_final(@extschema@.segrec_summary) RETURNS double precision
     IMMUTABLE STRICT PARALLEL SAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_adjusted_rand_final_wrapper';
 COMMENT ON FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, bigint, bigint)
-    IS 'part of segrec_adjusted_rand: one more row';
-COMMENT ON FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, text, text) IS 'part of segrec_adjusted_rand: one more row';
+    IS 'part of segrec_adjusted_rand: transition function';
+COMMENT ON FUNCTION segrec_catalog.pairs_step(@extschema@.segrec_summary, text, text) IS 'part of segrec_adjusted_rand: transition function';
 COMMENT ON FUNCTION segrec_catalog.adjusted_rand_final(@extschema@.segrec_summary)
-    IS 'part of segrec_adjusted_rand: the figure of all rows';
+    IS 'part of segrec_adjusted_rand: final function';
 
 -- Aggregates --------------------------------------------------------------------------------------
 
@@ -169,19 +169,19 @@ CREATE AGGREGATE @extschema@.segrec_kmeans(features text, k bigint) (
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.kmeans_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.segrec_kmeans(real[], bigint)
-    IS 'divides rows into k segments by k-means';
+    IS 'clusters rows into k segments by k-means';
 COMMENT ON AGGREGATE @extschema@.segrec_kmeans(double precision[], bigint)
-    IS 'divides rows into k segments by k-means';
+    IS 'clusters rows into k segments by k-means';
 COMMENT ON AGGREGATE @extschema@.segrec_kmeans(smallint[], bigint)
-    IS 'divides rows into k segments by k-means';
+    IS 'clusters rows into k segments by k-means';
 COMMENT ON AGGREGATE @extschema@.segrec_kmeans(integer[], bigint)
-    IS 'divides rows into k segments by k-means';
+    IS 'clusters rows into k segments by k-means';
 COMMENT ON AGGREGATE @extschema@.segrec_kmeans(bigint[], bigint)
-    IS 'divides rows into k segments by k-means';
+    IS 'clusters rows into k segments by k-means';
 COMMENT ON AGGREGATE @extschema@.segrec_kmeans(numeric[], bigint)
-    IS 'divides rows into k segments by k-means';
+    IS 'clusters rows into k segments by k-means';
 COMMENT ON AGGREGATE @extschema@.segrec_kmeans(text, bigint)
-    IS 'divides rows into k segments by k-means';
+    IS 'clusters rows into k segments by k-means';
 
 CREATE AGGREGATE @extschema@.segrec_silhouette(features real[], segment bigint) (
     SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
@@ -212,19 +212,19 @@ CREATE AGGREGATE @extschema@.segrec_silhouette(features text, segment bigint) (
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.silhouette_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.segrec_silhouette(real[], bigint)
-    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+    IS 'mean silhouette coefficient of the rows, from -1 to 1, higher is better';
 COMMENT ON AGGREGATE @extschema@.segrec_silhouette(double precision[], bigint)
-    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+    IS 'mean silhouette coefficient of the rows, from -1 to 1, higher is better';
 COMMENT ON AGGREGATE @extschema@.segrec_silhouette(smallint[], bigint)
-    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+    IS 'mean silhouette coefficient of the rows, from -1 to 1, higher is better';
 COMMENT ON AGGREGATE @extschema@.segrec_silhouette(integer[], bigint)
-    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+    IS 'mean silhouette coefficient of the rows, from -1 to 1, higher is better';
 COMMENT ON AGGREGATE @extschema@.segrec_silhouette(bigint[], bigint)
-    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+    IS 'mean silhouette coefficient of the rows, from -1 to 1, higher is better';
 COMMENT ON AGGREGATE @extschema@.segrec_silhouette(numeric[], bigint)
-    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+    IS 'mean silhouette coefficient of the rows, from -1 to 1, higher is better';
 COMMENT ON AGGREGATE @extschema@.segrec_silhouette(text, bigint)
-    IS 'how clearly rows belong to their segments, from -1 to 1: the mean silhouette';
+    IS 'mean silhouette coefficient of the rows, from -1 to 1, higher is better';
 
 CREATE AGGREGATE @extschema@.segrec_davies_bouldin(features real[], segment bigint) (
     SFUNC = segrec_catalog.labelled_step, STYPE = @extschema@.segrec_summary, SSPACE = 1048576,
@@ -255,30 +255,30 @@ CREATE AGGREGATE @extschema@.segrec_davies_bouldin(features text, segment bigint
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.davies_bouldin_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(real[], bigint)
-    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+    IS 'Davies-Bouldin index of the segments, from 0, lower is better';
 COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(double precision[], bigint)
-    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+    IS 'Davies-Bouldin index of the segments, from 0, lower is better';
 COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(smallint[], bigint)
-    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+    IS 'Davies-Bouldin index of the segments, from 0, lower is better';
 COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(integer[], bigint)
-    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+    IS 'Davies-Bouldin index of the segments, from 0, lower is better';
 COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(bigint[], bigint)
-    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+    IS 'Davies-Bouldin index of the segments, from 0, lower is better';
 COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(numeric[], bigint)
-    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+    IS 'Davies-Bouldin index of the segments, from 0, lower is better';
 COMMENT ON AGGREGATE @extschema@.segrec_davies_bouldin(text, bigint)
-    IS 'how wide segments are beside their distances, from 0, lower is better: the Davies-Bouldin index';
+    IS 'Davies-Bouldin index of the segments, from 0, lower is better';
 
 CREATE AGGREGATE @extschema@.segrec_adjusted_rand(a bigint, b bigint) (
     SFUNC = segrec_catalog.pairs_step, STYPE = @extschema@.segrec_summary, SSPACE = 16384,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.adjusted_rand_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.segrec_adjusted_rand(bigint, bigint)
-    IS 'how alike two divisions of the same rows are, 1 for equal, 0 for chance: the adjusted Rand index';
+    IS 'adjusted Rand index of two segmentations of the same rows, 1 for identical ones, 0 for chance';
 
 CREATE AGGREGATE @extschema@.segrec_adjusted_rand(a text, b text) (
     SFUNC = segrec_catalog.pairs_step, STYPE = @extschema@.segrec_summary, SSPACE = 16384,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.adjusted_rand_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.segrec_adjusted_rand(text, text)
-    IS 'how alike two divisions of the same rows are, 1 for equal, 0 for chance: the adjusted Rand index';
+    IS 'adjusted Rand index of two segmentations of the same rows, 1 for identical ones, 0 for chance';

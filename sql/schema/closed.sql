@@ -24,8 +24,8 @@ BEGIN
       AND (used.refclassid, used.refobjid) NOT IN (
           SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass::oid, extnamespace FROM extension);
     IF others IS NOT NULL THEN
-        RAISE EXCEPTION 'pg_segrec would depend on what is not its own: %', others
-            USING HINT = 'let nobody change the schema while CREATE EXTENSION runs';
+        RAISE EXCEPTION 'pg_segrec would depend on objects that do not belong to it: %', others
+            USING HINT = 'Prevent changes of the schema while CREATE EXTENSION runs.';
     END IF;
 END
 $$;

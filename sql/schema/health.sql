@@ -10,10 +10,10 @@ SELECT model.name,
            WHEN model.last_version = 0 THEN 'it was never trained'
            WHEN model.deployed_version_id IS NULL THEN 'no version is deployed'
            WHEN NOT EXISTS (SELECT FROM segrec_catalog.versions version WHERE version.version_id = model.deployed_version_id)
-               THEN 'the rows of the deployed version are missing: a restore left them out'
-           WHEN relation.oid IS NULL THEN pg_catalog.format('the relation of %s is gone', read.what)
-           WHEN missing.names IS NOT NULL THEN pg_catalog.format('columns of %s are gone: %s', read.what, missing.names)
-           WHEN other.names IS NOT NULL THEN pg_catalog.format('columns of %s hold ids of another kind: %s', read.what, other.names)
+               THEN 'the rows of the deployed version are missing: a restore omitted them'
+           WHEN relation.oid IS NULL THEN pg_catalog.format('the %s relation does not exist', read.what)
+           WHEN missing.names IS NOT NULL THEN pg_catalog.format('columns of %s do not exist: %s', read.what, missing.names)
+           WHEN other.names IS NOT NULL THEN pg_catalog.format('columns of %s contain ids of another type: %s', read.what, other.names)
            WHEN NOT EXISTS (
                SELECT FROM pg_catalog.pg_index index
                JOIN pg_catalog.pg_class class ON class.oid = index.indexrelid
@@ -54,7 +54,7 @@ CROSS JOIN LATERAL (
                              WHEN base.oid IN ('pg_catalog.text'::pg_catalog.regtype, 'pg_catalog.varchar'::pg_catalog.regtype,
                                                'pg_catalog.bpchar'::pg_catalog.regtype) THEN 'text'
                              ELSE '' END) AS other;
-COMMENT ON VIEW segrec_catalog.model_states IS 'every model, and why it does not answer from its relation as it is now';
+COMMENT ON VIEW segrec_catalog.model_states IS 'every model, with the reason why it does not serve the current contents of its relation';
 
 CREATE VIEW segrec.models WITH (security_barrier) AS
 SELECT model.name AS model, model.owner, model.events, model.users, model.items, model.options,
@@ -73,7 +73,7 @@ SELECT version.model_id, pg_catalog.sum(version.users) AS users, pg_catalog.sum(
        pg_catalog.sum(version.items * version.segments) AS pairs
 FROM segrec_catalog.versions version
 GROUP BY version.model_id;
-COMMENT ON VIEW segrec_catalog.model_sizes IS 'how many users and items the versions of each model have, and at most how many pairs of segments and items';
+COMMENT ON VIEW segrec_catalog.model_sizes IS 'numbers of users and items in the versions of each model, and maximum numbers of pairs of a segment and an item';
 
 -- Recorded trainings: versions, and failed runs of schedules.
 CREATE VIEW segrec_catalog.attempts WITH (security_barrier) AS
@@ -84,7 +84,7 @@ UNION ALL
 SELECT run.model_id, run.finished_at, run.outcome
 FROM segrec_catalog.schedule_runs run
 WHERE run.outcome = 'failed';
-COMMENT ON VIEW segrec_catalog.attempts IS 'trainings that left a trace, and what they came to';
+COMMENT ON VIEW segrec_catalog.attempts IS 'recorded trainings and their outcomes';
 
 CREATE VIEW segrec.health WITH (security_barrier) AS
 SELECT model.name AS model, state.not_live IS NULL AS live, state.not_live AS live_reason,
@@ -134,4 +134,4 @@ CROSS JOIN LATERAL (
     FROM segrec_catalog.seen_jobs WHERE seen_jobs.model_id = model.model_id) AS job
 WHERE pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
    OR EXISTS (SELECT FROM segrec_catalog.usable_models usable WHERE usable.model_id = model.model_id);
-COMMENT ON VIEW segrec.health IS 'how the models do, for alerts: those you may use, and all for members of pg_read_all_stats';
+COMMENT ON VIEW segrec.health IS 'the state of models for monitoring: those you may use, and all models for members of pg_read_all_stats';

@@ -11,11 +11,11 @@ CREATE FUNCTION segrec_catalog.list_metric(metric text, recommended uuid[], rele
 CREATE FUNCTION segrec_catalog.list_metric(metric text, recommended text[], relevant text[], k bigint) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_list_metric_text_wrapper';
 COMMENT ON FUNCTION segrec_catalog.list_metric(text, bigint[], bigint[], bigint)
-    IS 'part of segrec_precision and its like: a metric, by its name, of one list';
+    IS 'part of segrec_precision and similar functions: computes a metric of a list by its name';
 COMMENT ON FUNCTION segrec_catalog.list_metric(text, uuid[], uuid[], bigint)
-    IS 'part of segrec_precision and its like: a metric, by its name, of one list';
+    IS 'part of segrec_precision and similar functions: computes a metric of a list by its name';
 COMMENT ON FUNCTION segrec_catalog.list_metric(text, text[], text[], bigint)
-    IS 'part of segrec_precision and its like: a metric, by its name, of one list';
+    IS 'part of segrec_precision and similar functions: computes a metric of a list by its name';
 
 CREATE FUNCTION @extschema@.segrec_precision(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
@@ -27,11 +27,11 @@ CREATE FUNCTION @extschema@.segrec_precision(recommended text[], relevant text[]
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('precision', recommended, relevant, k);
 COMMENT ON FUNCTION @extschema@.segrec_precision(bigint[], bigint[], bigint)
-    IS 'the share of the list''s items that are relevant';
+    IS 'precision: the fraction of the list''s items that are relevant';
 COMMENT ON FUNCTION @extschema@.segrec_precision(uuid[], uuid[], bigint)
-    IS 'the share of the list''s items that are relevant';
+    IS 'precision: the fraction of the list''s items that are relevant';
 COMMENT ON FUNCTION @extschema@.segrec_precision(text[], text[], bigint)
-    IS 'the share of the list''s items that are relevant';
+    IS 'precision: the fraction of the list''s items that are relevant';
 
 CREATE FUNCTION @extschema@.segrec_recall(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
@@ -43,11 +43,11 @@ CREATE FUNCTION @extschema@.segrec_recall(recommended text[], relevant text[], k
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('recall', recommended, relevant, k);
 COMMENT ON FUNCTION @extschema@.segrec_recall(bigint[], bigint[], bigint)
-    IS 'the share of the relevant items that are in the list';
+    IS 'recall: the fraction of the relevant items that are in the list';
 COMMENT ON FUNCTION @extschema@.segrec_recall(uuid[], uuid[], bigint)
-    IS 'the share of the relevant items that are in the list';
+    IS 'recall: the fraction of the relevant items that are in the list';
 COMMENT ON FUNCTION @extschema@.segrec_recall(text[], text[], bigint)
-    IS 'the share of the relevant items that are in the list';
+    IS 'recall: the fraction of the relevant items that are in the list';
 
 CREATE FUNCTION @extschema@.segrec_f1(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
@@ -59,11 +59,11 @@ CREATE FUNCTION @extschema@.segrec_f1(recommended text[], relevant text[], k big
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('f1', recommended, relevant, k);
 COMMENT ON FUNCTION @extschema@.segrec_f1(bigint[], bigint[], bigint)
-    IS 'the harmonic mean of precision and recall';
+    IS 'F1 score: the harmonic mean of precision and recall';
 COMMENT ON FUNCTION @extschema@.segrec_f1(uuid[], uuid[], bigint)
-    IS 'the harmonic mean of precision and recall';
+    IS 'F1 score: the harmonic mean of precision and recall';
 COMMENT ON FUNCTION @extschema@.segrec_f1(text[], text[], bigint)
-    IS 'the harmonic mean of precision and recall';
+    IS 'F1 score: the harmonic mean of precision and recall';
 
 CREATE FUNCTION @extschema@.segrec_hit_rate(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
@@ -75,11 +75,11 @@ CREATE FUNCTION @extschema@.segrec_hit_rate(recommended text[], relevant text[],
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('hit_rate', recommended, relevant, k);
 COMMENT ON FUNCTION @extschema@.segrec_hit_rate(bigint[], bigint[], bigint)
-    IS '1 where the list has a relevant item, else 0';
+    IS 'hit rate: 1 if the list contains a relevant item, else 0';
 COMMENT ON FUNCTION @extschema@.segrec_hit_rate(uuid[], uuid[], bigint)
-    IS '1 where the list has a relevant item, else 0';
+    IS 'hit rate: 1 if the list contains a relevant item, else 0';
 COMMENT ON FUNCTION @extschema@.segrec_hit_rate(text[], text[], bigint)
-    IS '1 where the list has a relevant item, else 0';
+    IS 'hit rate: 1 if the list contains a relevant item, else 0';
 
 CREATE FUNCTION @extschema@.segrec_ndcg(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
@@ -91,11 +91,11 @@ CREATE FUNCTION @extschema@.segrec_ndcg(recommended text[], relevant text[], k b
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('ndcg', recommended, relevant, k);
 COMMENT ON FUNCTION @extschema@.segrec_ndcg(bigint[], bigint[], bigint)
-    IS 'how high the list has its relevant items, discounted by rank: 1 where they are all at its top';
+    IS 'normalized discounted cumulative gain: 1 if all relevant items are at the top of the list';
 COMMENT ON FUNCTION @extschema@.segrec_ndcg(uuid[], uuid[], bigint)
-    IS 'how high the list has its relevant items, discounted by rank: 1 where they are all at its top';
+    IS 'normalized discounted cumulative gain: 1 if all relevant items are at the top of the list';
 COMMENT ON FUNCTION @extschema@.segrec_ndcg(text[], text[], bigint)
-    IS 'how high the list has its relevant items, discounted by rank: 1 where they are all at its top';
+    IS 'normalized discounted cumulative gain: 1 if all relevant items are at the top of the list';
 
 CREATE FUNCTION @extschema@.segrec_average_precision(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
@@ -107,11 +107,11 @@ CREATE FUNCTION @extschema@.segrec_average_precision(recommended text[], relevan
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('average_precision', recommended, relevant, k);
 COMMENT ON FUNCTION @extschema@.segrec_average_precision(bigint[], bigint[], bigint)
-    IS 'the mean over relevant items of the precision at the rank of each; averaged over users it is MAP';
+    IS 'average precision: the mean of the precision at the rank of each relevant item; its mean over users is MAP';
 COMMENT ON FUNCTION @extschema@.segrec_average_precision(uuid[], uuid[], bigint)
-    IS 'the mean over relevant items of the precision at the rank of each; averaged over users it is MAP';
+    IS 'average precision: the mean of the precision at the rank of each relevant item; its mean over users is MAP';
 COMMENT ON FUNCTION @extschema@.segrec_average_precision(text[], text[], bigint)
-    IS 'the mean over relevant items of the precision at the rank of each; averaged over users it is MAP';
+    IS 'average precision: the mean of the precision at the rank of each relevant item; its mean over users is MAP';
 
 CREATE FUNCTION @extschema@.segrec_reciprocal_rank(recommended bigint[], relevant bigint[], k bigint DEFAULT NULL) RETURNS double precision
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
@@ -123,11 +123,11 @@ CREATE FUNCTION @extschema@.segrec_reciprocal_rank(recommended text[], relevant 
     IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE sql
     RETURN segrec_catalog.list_metric('reciprocal_rank', recommended, relevant, k);
 COMMENT ON FUNCTION @extschema@.segrec_reciprocal_rank(bigint[], bigint[], bigint)
-    IS '1 / the rank of the first relevant item, 0 without one; averaged over users it is MRR';
+    IS 'reciprocal rank: 1 / the rank of the first relevant item, 0 if there is none; its mean over users is MRR';
 COMMENT ON FUNCTION @extschema@.segrec_reciprocal_rank(uuid[], uuid[], bigint)
-    IS '1 / the rank of the first relevant item, 0 without one; averaged over users it is MRR';
+    IS 'reciprocal rank: 1 / the rank of the first relevant item, 0 if there is none; its mean over users is MRR';
 COMMENT ON FUNCTION @extschema@.segrec_reciprocal_rank(text[], text[], bigint)
-    IS '1 / the rank of the first relevant item, 0 without one; averaged over users it is MRR';
+    IS 'reciprocal rank: 1 / the rank of the first relevant item, 0 if there is none; its mean over users is MRR';
 
 -- Parts of aggregates -----------------------------------------------------------------------------
 
@@ -147,14 +147,14 @@ CREATE FUNCTION segrec_catalog.gini_step(@extschema@.segrec_summary, double prec
     IMMUTABLE PARALLEL SAFE COST 10 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_gini_step_wrapper';
 CREATE FUNCTION segrec_catalog.gini_final(@extschema@.segrec_summary) RETURNS double precision
     IMMUTABLE STRICT PARALLEL SAFE COST 10000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_gini_final_wrapper';
-COMMENT ON FUNCTION segrec_catalog.errors_step(@extschema@.segrec_summary, double precision, double precision) IS 'part of segrec_rmse, segrec_mae and segrec_mse: one more row';
-COMMENT ON FUNCTION segrec_catalog.rmse_final(@extschema@.segrec_summary) IS 'part of segrec_rmse: the figure of all rows';
-COMMENT ON FUNCTION segrec_catalog.mae_final(@extschema@.segrec_summary) IS 'part of segrec_mae: the figure of all rows';
-COMMENT ON FUNCTION segrec_catalog.mse_final(@extschema@.segrec_summary) IS 'part of segrec_mse: the figure of all rows';
-COMMENT ON FUNCTION segrec_catalog.auc_step(@extschema@.segrec_summary, double precision, boolean) IS 'part of segrec_auc: one more row';
-COMMENT ON FUNCTION segrec_catalog.auc_final(@extschema@.segrec_summary) IS 'part of segrec_auc: the figure of all rows';
-COMMENT ON FUNCTION segrec_catalog.gini_step(@extschema@.segrec_summary, double precision) IS 'part of segrec_gini: one more row';
-COMMENT ON FUNCTION segrec_catalog.gini_final(@extschema@.segrec_summary) IS 'part of segrec_gini: the figure of all rows';
+COMMENT ON FUNCTION segrec_catalog.errors_step(@extschema@.segrec_summary, double precision, double precision) IS 'part of segrec_rmse, segrec_mae and segrec_mse: transition function';
+COMMENT ON FUNCTION segrec_catalog.rmse_final(@extschema@.segrec_summary) IS 'part of segrec_rmse: final function';
+COMMENT ON FUNCTION segrec_catalog.mae_final(@extschema@.segrec_summary) IS 'part of segrec_mae: final function';
+COMMENT ON FUNCTION segrec_catalog.mse_final(@extschema@.segrec_summary) IS 'part of segrec_mse: final function';
+COMMENT ON FUNCTION segrec_catalog.auc_step(@extschema@.segrec_summary, double precision, boolean) IS 'part of segrec_auc: transition function';
+COMMENT ON FUNCTION segrec_catalog.auc_final(@extschema@.segrec_summary) IS 'part of segrec_auc: final function';
+COMMENT ON FUNCTION segrec_catalog.gini_step(@extschema@.segrec_summary, double precision) IS 'part of segrec_gini: transition function';
+COMMENT ON FUNCTION segrec_catalog.gini_final(@extschema@.segrec_summary) IS 'part of segrec_gini: final function';
 
 CREATE TYPE @extschema@.segrec_bounds AS (low double precision, high double precision);
 COMMENT ON TYPE @extschema@.segrec_bounds IS 'the bounds of an interval';
@@ -166,7 +166,7 @@ CREATE FUNCTION segrec_catalog.interval_final(state double precision[]) RETURNS 
         state[2] / state[1] - 1.959963984540054 * sqrt(state[3] / (state[1] * (state[1] - 1))),
         state[2] / state[1] + 1.959963984540054 * sqrt(state[3] / (state[1] * (state[1] - 1)))
     )::@extschema@.segrec_bounds END;
-COMMENT ON FUNCTION segrec_catalog.interval_final(double precision[]) IS 'part of segrec_interval: the bounds of all rows';
+COMMENT ON FUNCTION segrec_catalog.interval_final(double precision[]) IS 'part of segrec_interval: final function';
 
 -- Aggregates --------------------------------------------------------------------------------------
 
@@ -175,39 +175,39 @@ CREATE AGGREGATE @extschema@.segrec_rmse(predicted double precision, actual doub
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.rmse_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.segrec_rmse(double precision, double precision)
-    IS 'how far predictions are off, large errors counting more: the root of the mean squared error';
+    IS 'root mean squared error of predictions';
 
 CREATE AGGREGATE @extschema@.segrec_mae(predicted double precision, actual double precision) (
     SFUNC = segrec_catalog.errors_step, STYPE = @extschema@.segrec_summary, SSPACE = 1024,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.mae_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.segrec_mae(double precision, double precision)
-    IS 'how far predictions are off: the mean absolute error';
+    IS 'mean absolute error of predictions';
 
 CREATE AGGREGATE @extschema@.segrec_mse(predicted double precision, actual double precision) (
     SFUNC = segrec_catalog.errors_step, STYPE = @extschema@.segrec_summary, SSPACE = 1024,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.mse_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.segrec_mse(double precision, double precision)
-    IS 'how far predictions are off: the mean squared error';
+    IS 'mean squared error of predictions';
 
 CREATE AGGREGATE @extschema@.segrec_auc(score double precision, relevant boolean) (
     SFUNC = segrec_catalog.auc_step, STYPE = @extschema@.segrec_summary, SSPACE = 16384,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.auc_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.segrec_auc(double precision, boolean)
-    IS 'the probability that a relevant row scores higher than another, ties counting half: the area under the ROC curve';
+    IS 'area under the ROC curve: the probability that a relevant row scores higher than another, where ties count half';
 
 CREATE AGGREGATE @extschema@.segrec_gini(value double precision) (
     SFUNC = segrec_catalog.gini_step, STYPE = @extschema@.segrec_summary, SSPACE = 16384,
     COMBINEFUNC = segrec_catalog.summary_merge, FINALFUNC = segrec_catalog.gini_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.segrec_gini(double precision)
-    IS 'how unequal values are: 0 where they are equal, near 1 where one has everything: the Gini coefficient';
+    IS 'Gini coefficient of the values: 0 if they are equal, near 1 if one value makes up the total';
 
 CREATE AGGREGATE @extschema@.segrec_interval(value double precision) (
     SFUNC = float8_accum, STYPE = double precision[], INITCOND = '{0,0,0}',
     COMBINEFUNC = float8_combine, FINALFUNC = segrec_catalog.interval_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.segrec_interval(double precision)
-    IS 'the bounds that the mean of many such values is between 95 times of 100: 1.96 standard errors on either side';
+    IS '95 % confidence interval of the mean: 1.96 standard errors on either side';

@@ -28,12 +28,12 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE @extschema@.segrec_tune(text, anycompatible, bigint, text, text, boolean)
-    IS 'tries options of a model on its holdout, by grid, random or halving search; trials are in segrec.trials';
+    IS 'tunes options of a model on its holdout by grid, random or halving search; see segrec.trials';
 COMMENT ON FUNCTION segrec_catalog.begin_study(text, anycompatible, bigint, text, text, boolean)
-    IS 'part of segrec_tune: begins a study or finds the same one unfinished; gives its number';
-COMMENT ON FUNCTION segrec_catalog.run_trial(bigint) IS 'part of segrec_tune: runs the next trial; false where none is left';
+    IS 'part of segrec_tune: starts a study or resumes an unfinished one; returns its number';
+COMMENT ON FUNCTION segrec_catalog.run_trial(bigint) IS 'part of segrec_tune: runs the next trial; returns false if none is left';
 COMMENT ON FUNCTION segrec_catalog.finish_study(bigint, boolean)
-    IS 'part of segrec_tune: says which trial is the best and applies it if asked';
+    IS 'part of segrec_tune: reports the best trial and applies it if requested';
 
 -- Runs of schedules keep the error of a failed run, although its changes were rolled back.
 
@@ -62,12 +62,12 @@ BEGIN
     COMMIT;
     RAISE EXCEPTION USING
         MESSAGE = problem, ERRCODE = code,
-        DETAIL = CASE WHEN fact OPERATOR(pg_catalog.<>) '' THEN fact ELSE 'the training was started by a schedule' END,
-        HINT = CASE WHEN advice OPERATOR(pg_catalog.<>) '' THEN advice ELSE 'see the view segrec.schedule_runs' END;
+        DETAIL = CASE WHEN fact OPERATOR(pg_catalog.<>) '' THEN fact ELSE 'The training was started by a schedule.' END,
+        HINT = CASE WHEN advice OPERATOR(pg_catalog.<>) '' THEN advice ELSE 'See the view segrec.schedule_runs.' END;
 END
 $$;
 COMMENT ON PROCEDURE segrec_catalog.run_schedule(text, bigint)
-    IS 'what segrec_run_schedule and pg_cron call; it is here since whoever owns the schema of that may put another in its place';
+    IS 'part of segrec_run_schedule, and called by pg_cron; it is in this schema so that the owner of the other schema cannot replace it';
 
 CREATE PROCEDURE @extschema@.segrec_run_schedule(model text, min_new_events bigint DEFAULT NULL)
 LANGUAGE plpgsql AS $$
@@ -76,6 +76,6 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE @extschema@.segrec_run_schedule(text, bigint)
-    IS 'trains a model where enough events are new since its deployed version was trained, and writes down what it did';
+    IS 'trains a model if there are enough new events since its deployed version was trained, and records the run';
 COMMENT ON FUNCTION segrec_catalog.run_scheduled(text, bigint) IS 'part of segrec_run_schedule: trains or skips';
-COMMENT ON FUNCTION segrec_catalog.record_failure(text, text) IS 'part of segrec_run_schedule: writes down why a run failed';
+COMMENT ON FUNCTION segrec_catalog.record_failure(text, text) IS 'part of segrec_run_schedule: records the error of a failed run';

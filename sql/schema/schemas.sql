@@ -6,7 +6,7 @@
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 CREATE SCHEMA segrec;
-COMMENT ON SCHEMA segrec IS 'pg_segrec: views for people and BI tools';
+COMMENT ON SCHEMA segrec IS 'pg_segrec: views for users and BI tools';
 
 CREATE SCHEMA segrec_catalog;
 COMMENT ON SCHEMA segrec_catalog IS 'pg_segrec: the tables behind the views; read them through the schema segrec';

@@ -33,16 +33,16 @@ CREATE TABLE segrec_catalog.models (
 );
 COMMENT ON TABLE segrec_catalog.models IS 'one row per model';
 COMMENT ON COLUMN segrec_catalog.models.deployed_version_id IS
-    'a key of segrec_catalog.versions';
+    'the key of the deployed version in segrec_catalog.versions';
 
 COMMENT ON COLUMN segrec_catalog.models.events_name IS
-    'what the relation was called when the model was pointed at it: another may have its name by now; users_name and items_name likewise';
+    'the name of the relation when it was bound to the model, which another relation may have now; likewise users_name and items_name';
 
 CREATE TABLE segrec_catalog.model_owners (
     model_id bigint PRIMARY KEY,
     owner regrole NOT NULL
 );
-COMMENT ON TABLE segrec_catalog.model_owners IS 'the role that owns each model; a model without one is the catalog owner''s';
+COMMENT ON TABLE segrec_catalog.model_owners IS 'the role that owns each model; models without one belong to the owner of the catalog';
 
 CREATE TABLE segrec_catalog.model_grants (
     model_id bigint NOT NULL,
@@ -51,7 +51,7 @@ CREATE TABLE segrec_catalog.model_grants (
     grantor regrole NOT NULL,
     PRIMARY KEY (model_id, grantee, privilege)
 );
-COMMENT ON TABLE segrec_catalog.model_grants IS 'what roles besides the owner may do with each model; grantee is 0 for everybody';
+COMMENT ON TABLE segrec_catalog.model_grants IS 'the privileges granted on each model; grantee is 0 for public';
 
 CREATE TABLE segrec_catalog.versions (
     version_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -81,7 +81,7 @@ CREATE TABLE segrec_catalog.versions (
     UNIQUE (model_id, version)
 );
 ALTER TABLE segrec_catalog.versions ALTER reason SET STATISTICS 0;
-COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided is what options leave open; classifier is how a row of users finds its segment; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are what fold-in needs; event_rows is how many rows of events were read';
+COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided contains the values that it determined for options such as auto; classifier assigns segments to rows of users; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are required for fold-in; event_rows is the number of rows read from events';
 
 CREATE TABLE segrec_catalog.segments (
     version_id bigint NOT NULL,
@@ -99,7 +99,7 @@ CREATE TABLE segrec_catalog.segments (
     item_gram real[],
     PRIMARY KEY (version_id, segment)
 );
-COMMENT ON TABLE segrec_catalog.segments IS 'the segments of each version; name is the label that its users carry, gain and gain_error are what the gate decided own_factors by, item_gram (k x k) is what fold-in needs';
+COMMENT ON TABLE segrec_catalog.segments IS 'the segments of each version; name is the label of its users, own_factors was decided by gain and gain_error, item_gram (k x k) is required for fold-in';
 
 CREATE TABLE segrec_catalog.segment_labels (
     model_id bigint NOT NULL,
@@ -107,7 +107,7 @@ CREATE TABLE segrec_catalog.segment_labels (
     label text NOT NULL,
     PRIMARY KEY (model_id, segment)
 );
-COMMENT ON TABLE segrec_catalog.segment_labels IS 'the labels given to segments by segrec_label_segment; they outlive versions';
+COMMENT ON TABLE segrec_catalog.segment_labels IS 'the labels assigned to segments by segrec_label_segment; they outlive versions';
 
 CREATE TABLE segrec_catalog.segment_profiles (
     version_id bigint NOT NULL,
@@ -121,7 +121,7 @@ CREATE TABLE segrec_catalog.segment_profiles (
     share float8 NOT NULL,
     PRIMARY KEY (version_id, segment, place)
 );
-COMMENT ON TABLE segrec_catalog.segment_profiles IS 'what makes each segment different, the most characteristic feature first';
+COMMENT ON TABLE segrec_catalog.segment_profiles IS 'the profile of each segment, the most distinctive feature first';
 
 CREATE TABLE segrec_catalog.segment_choices (
     version_id bigint NOT NULL,
@@ -146,7 +146,7 @@ CREATE TABLE segrec_catalog.algorithm_choices (
     reason text NOT NULL,
     PRIMARY KEY (version_id, place)
 );
-COMMENT ON TABLE segrec_catalog.algorithm_choices IS 'the algorithms that a training tried, in this order; value is that of the version''s deciding metric';
+COMMENT ON TABLE segrec_catalog.algorithm_choices IS 'the algorithms that a training tried, ordered by place; value is that of the version''s deciding metric';
 
 CREATE TABLE segrec_catalog.segment_transitions (
     version_id bigint NOT NULL,
@@ -157,7 +157,7 @@ CREATE TABLE segrec_catalog.segment_transitions (
     users bigint NOT NULL,
     PRIMARY KEY (version_id, place)
 );
-COMMENT ON TABLE segrec_catalog.segment_transitions IS 'how users moved since the version that was deployed when each version was trained';
+COMMENT ON TABLE segrec_catalog.segment_transitions IS 'the transitions of users from the version that was deployed when each version was trained';
 
 CREATE TABLE segrec_catalog.segment_drift (
     version_id bigint NOT NULL,
@@ -168,7 +168,7 @@ CREATE TABLE segrec_catalog.segment_drift (
     value float8 NOT NULL,
     PRIMARY KEY (version_id, place)
 );
-COMMENT ON TABLE segrec_catalog.segment_drift IS 'how much segments and features moved since the version that was deployed when each version was trained';
+COMMENT ON TABLE segrec_catalog.segment_drift IS 'the drift of segments and features from the version that was deployed when each version was trained';
 
 CREATE TABLE segrec_catalog.segment_trees (
     version_id bigint PRIMARY KEY,
@@ -187,7 +187,7 @@ CREATE TABLE segrec_catalog.segment_history (
 -- Forgetting a user should not require a search of the planner's statistics. For a model newer than they are,
 -- statistics would also suggest that it has no rows, and plans made for no rows take quadratic time.
 ALTER TABLE segrec_catalog.segment_history ALTER user_id SET STATISTICS 0, ALTER model_id SET STATISTICS 0;
-COMMENT ON TABLE segrec_catalog.segment_history IS 'the segment of every user while a version was deployed; valid_to is null for now';
+COMMENT ON TABLE segrec_catalog.segment_history IS 'the history of the segment of every user in the deployed versions; valid_to is null for the current segment';
 
 CREATE TABLE segrec_catalog.metrics (
     version_id bigint NOT NULL,
@@ -202,7 +202,7 @@ CREATE TABLE segrec_catalog.metrics (
     users bigint NOT NULL,
     PRIMARY KEY (version_id, place)
 );
-COMMENT ON TABLE segrec_catalog.metrics IS 'what each version reached on its holdout; segment is null for all users';
+COMMENT ON TABLE segrec_catalog.metrics IS 'the metrics of each version on its holdout; segment is null for all users';
 
 CREATE TABLE segrec_catalog.training_log (
     version_id bigint NOT NULL,
@@ -215,7 +215,7 @@ CREATE TABLE segrec_catalog.training_log (
     seconds float8 NOT NULL,
     PRIMARY KEY (version_id, entry)
 );
-COMMENT ON TABLE segrec_catalog.training_log IS 'the steps of each training; seconds since its start';
+COMMENT ON TABLE segrec_catalog.training_log IS 'the log of each training; seconds are counted from its start';
 
 CREATE TABLE segrec_catalog.studies (
     study_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -228,7 +228,7 @@ CREATE TABLE segrec_catalog.studies (
     started_at timestamptz NOT NULL DEFAULT now(),
     finished_at timestamptz
 );
-COMMENT ON TABLE segrec_catalog.studies IS 'one row per study of options; space, metric, search, trials and options (the model''s own when it began) tell whether a call goes on with it';
+COMMENT ON TABLE segrec_catalog.studies IS 'one row per study of options; a call resumes a study with the same space, metric, search, trials and options (the model''s own when the study started)';
 
 CREATE TABLE segrec_catalog.trials (
     study_id bigint NOT NULL,
@@ -242,7 +242,7 @@ CREATE TABLE segrec_catalog.trials (
     PRIMARY KEY (study_id, trial)
 );
 ALTER TABLE segrec_catalog.trials ALTER error SET STATISTICS 0;
-COMMENT ON TABLE segrec_catalog.trials IS 'the trials of each study, made and still to be made; options are what a trial changes in the model''s own';
+COMMENT ON TABLE segrec_catalog.trials IS 'the finished and waiting trials of each study; options are the changes to the model''s own options';
 
 CREATE TABLE segrec_catalog.schedules (
     model_id bigint PRIMARY KEY,
@@ -252,7 +252,7 @@ CREATE TABLE segrec_catalog.schedules (
     job bigint NOT NULL,
     paused boolean NOT NULL DEFAULT false
 );
-COMMENT ON TABLE segrec_catalog.schedules IS 'when models are trained by themselves; job is that of pg_cron, which runs as role';
+COMMENT ON TABLE segrec_catalog.schedules IS 'the schedules of models; job is the pg_cron job, which runs as role';
 
 CREATE TABLE segrec_catalog.schedule_runs (
     run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -265,7 +265,7 @@ CREATE TABLE segrec_catalog.schedule_runs (
     error text
 );
 ALTER TABLE segrec_catalog.schedule_runs ALTER error SET STATISTICS 0;
-COMMENT ON TABLE segrec_catalog.schedule_runs IS 'the latest runs of schedules, a hundred of each model';
+COMMENT ON TABLE segrec_catalog.schedule_runs IS 'the latest runs of schedules, up to 100 of each model';
 CREATE INDEX ON segrec_catalog.schedule_runs (model_id, run_id);
 
 -- The rows of a version are written by its training in the order of the primary key, and deleted with it. No column has
@@ -293,7 +293,7 @@ CREATE TABLE segrec_catalog.version_users (
 ALTER TABLE segrec_catalog.version_users
     ALTER probabilities SET STORAGE EXTERNAL, ALTER factors SET STORAGE EXTERNAL, ALTER items SET STORAGE EXTERNAL,
     ALTER confidences SET STORAGE EXTERNAL, ALTER seen SET STORAGE EXTERNAL;
-COMMENT ON TABLE segrec_catalog.version_users IS 'the users of each version by segment and id, with the items they had when it was trained, of which seen has those that do not count too, where there are any; leaf is their micro-cluster in the merge tree, probabilities are in the order of segments';
+COMMENT ON TABLE segrec_catalog.version_users IS 'the users of each version, ordered by segment and id, with their items as of the training; seen also contains the items that do not count, if there are any; leaf is the micro-cluster in the merge tree, probabilities are in the order of segments';
 
 CREATE TABLE segrec_catalog.version_items (
     version_id bigint NOT NULL,
@@ -320,7 +320,7 @@ CREATE TABLE segrec_catalog.version_sections (
     PRIMARY KEY (version_id, section)
 );
 ALTER TABLE segrec_catalog.version_sections ALTER content SET STORAGE EXTERNAL;
-COMMENT ON TABLE segrec_catalog.version_sections IS 'what the scorers of each version are stored as besides factors: sparse sections have items with weights for every item and dense ones a row of so many columns, rows in segrec_catalog.version_item_rows; content is that of opaque ones';
+COMMENT ON TABLE segrec_catalog.version_sections IS 'the sections of each version that store its scorers, besides factors: sparse ones have items with weights for every item and dense ones a row of fixed length, in segrec_catalog.version_item_rows; content is the data of opaque ones';
 
 CREATE TABLE segrec_catalog.version_item_rows (
     version_id bigint NOT NULL,
@@ -331,7 +331,7 @@ CREATE TABLE segrec_catalog.version_item_rows (
     PRIMARY KEY (version_id, section, item)
 );
 ALTER TABLE segrec_catalog.version_item_rows ALTER items SET STORAGE EXTERNAL, ALTER weights SET STORAGE EXTERNAL;
-COMMENT ON TABLE segrec_catalog.version_item_rows IS 'what the sections of each version say of its items; items (their numbers, ascending) are null in dense sections, and an item that says nothing has no row in sparse ones';
+COMMENT ON TABLE segrec_catalog.version_item_rows IS 'the rows of the sections of each version by item; items (numbers in ascending order) is null in dense sections, and sparse sections omit empty rows';
 
 CREATE TABLE segrec_catalog.version_segment_items (
     version_id bigint NOT NULL,
@@ -343,7 +343,7 @@ CREATE TABLE segrec_catalog.version_segment_items (
     PRIMARY KEY (version_id, segment, item)
 );
 ALTER TABLE segrec_catalog.version_segment_items ALTER factors SET STORAGE EXTERNAL;
-COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur in each segment, with the segment''s factors where the gate let it have its own';
+COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur in each segment, with the segment''s own factors if it has any';
 
 CREATE TABLE segrec_catalog.segment_reachability (
     version_id bigint NOT NULL,
@@ -353,7 +353,7 @@ CREATE TABLE segrec_catalog.segment_reachability (
     core_distance float8,
     PRIMARY KEY (version_id, place)
 );
-COMMENT ON TABLE segrec_catalog.segment_reachability IS 'the reachability plot of each version with segments by OPTICS; place is that in the plot, user_place that in segrec_catalog.version_users';
+COMMENT ON TABLE segrec_catalog.segment_reachability IS 'the reachability plot of each version with the method optics; place is the position in the plot, user_place the place in segrec_catalog.version_users';
 
 -- A dropped version leaves dead rows. Vacuum starts when they make up a twentieth of the table rather than a fifth;
 -- with the five versions kept by default it would otherwise only follow every second training.
@@ -384,7 +384,7 @@ CREATE TABLE segrec_catalog.model_functions (
     arguments text NOT NULL,
     PRIMARY KEY (model_id, schema, name, arguments)
 );
-COMMENT ON TABLE segrec_catalog.model_functions IS 'the functions that segrec_create_functions made, by name: a dump brings functions by themselves, with other numbers; they go with the model';
+COMMENT ON TABLE segrec_catalog.model_functions IS 'the functions created by segrec_create_functions, by name because a restored dump assigns other oids; they are dropped with the model';
 
 -- Background jobs belong to a server and are not dumped.
 CREATE SEQUENCE segrec_catalog.jobs_job_seq;
@@ -403,7 +403,7 @@ CREATE TABLE segrec_catalog.jobs (
     CHECK (state <> 'waiting' OR orders IS NOT NULL)
 );
 ALTER TABLE segrec_catalog.jobs ALTER error SET STATISTICS 0;
-COMMENT ON TABLE segrec_catalog.jobs IS 'trainings in the background; a running one holds an object lock on (this table, job), and the process that starts those that wait one on (this table, 0); orders is what the process of a waiting one will be told';
+COMMENT ON TABLE segrec_catalog.jobs IS 'background trainings; a running one holds an object lock on (this table, job), and the process that starts waiting ones holds one on (this table, 0); orders contains the instructions for the process of a waiting one';
 COMMENT ON SEQUENCE segrec_catalog.jobs_job_seq IS 'the numbers of jobs';
 
 -- The planner assumes ten pages for a table that was never analyzed, some two hundred rows of models, and would prefer

@@ -9,7 +9,7 @@ CREATE VIEW segrec_catalog.held_grants WITH (security_barrier) AS
 SELECT model_id, privilege
 FROM segrec_catalog.model_grants
 WHERE grantee::oid = 0 OR pg_catalog.pg_has_role(grantee::oid, 'USAGE');
-COMMENT ON VIEW segrec_catalog.held_grants IS 'the grants that the current role holds, itself, as a member or as everybody';
+COMMENT ON VIEW segrec_catalog.held_grants IS 'the grants of the current role: its own, those of its memberships and those to public';
 
 -- Roles can be dropped without our knowledge; what they owned then belongs to the owner of the catalog. That owner is
 -- looked up only if needed, because every recommendation reads this view.
@@ -26,7 +26,7 @@ SELECT oid
 FROM pg_catalog.pg_class
 WHERE relkind IN ('r', 'p', 'm') AND NOT relrowsecurity
   AND pg_catalog.has_table_privilege(oid, 'SELECT') AND pg_catalog.has_schema_privilege(relnamespace, 'USAGE');
-COMMENT ON VIEW segrec_catalog.open_relations IS 'the relations of which the current role sees every row';
+COMMENT ON VIEW segrec_catalog.open_relations IS 'the relations of which the current role can see every row';
 
 CREATE VIEW segrec_catalog.usable_models WITH (security_barrier) AS
 SELECT model.*,
@@ -47,7 +47,7 @@ SELECT model.name AS model, version.version_id, version.model_id, version.versio
        version.finished_at, version.deployed_at, version.users, version.items, version.events, version.segments,
        version.split, version.metric, version.value, version.baseline, version.previous,
        CASE WHEN version.state = 'ready' OR model.may_train THEN version.reason
-            ELSE 'the training failed; who may train the model sees why' END AS reason,
+            ELSE 'the training failed; the reason is shown only to roles that may train the model' END AS reason,
        version.options, version.decided, version.classifier, version.median_weight, version.anchor,
        version.item_gram, version.event_rows,
        version.version_id = model.deployed_version_id IS TRUE AS deployed
@@ -62,13 +62,13 @@ SELECT model.name AS model,
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.model_grants granted USING (model_id)
 WHERE granted.grantee::oid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles role WHERE role.oid = granted.grantee::oid);
-COMMENT ON VIEW segrec.grants IS 'who may use and train the models you may use, besides their owners';
+COMMENT ON VIEW segrec.grants IS 'the privileges granted on the models you may use';
 
 CREATE VIEW segrec.versions WITH (security_barrier) AS
 SELECT model, version, state, deployed, started_at, finished_at, users, items, events, segments,
        metric, value, baseline, reason, previous, split, options
 FROM segrec_catalog.usable_versions;
-COMMENT ON VIEW segrec.versions IS 'every training of the models you may use, and what it reached';
+COMMENT ON VIEW segrec.versions IS 'the versions of the models you may use, with their results';
 
 CREATE VIEW segrec.segments WITH (security_barrier) AS
 SELECT model.name AS model, version.version, segment.segment, COALESCE(label.label, segment.name) AS label, segment.rule,
@@ -98,7 +98,7 @@ CROSS JOIN LATERAL ROWS FROM (
                             WHERE own.version_id = member.version_id ORDER BY own.segment)),
     pg_catalog.unnest(member.probabilities)) AS segment (segment, probability)
 WHERE member.probabilities IS NOT NULL;
-COMMENT ON VIEW segrec.segment_probabilities IS 'how probably each user belongs to each segment, where the method is mixture';
+COMMENT ON VIEW segrec.segment_probabilities IS 'the probability that each user belongs to each segment, for the method mixture';
 
 CREATE VIEW segrec.segment_reachability WITH (security_barrier) AS
 SELECT model.name AS model, plot.place, member.user_id, member.segment, plot.reachability, plot.core_distance
@@ -106,40 +106,40 @@ FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.segment_reachability plot ON plot.version_id = model.deployed_version_id
 JOIN segrec_catalog.version_users member
     ON member.version_id = model.deployed_version_id AND member.place = plot.user_place;
-COMMENT ON VIEW segrec.segment_reachability IS 'the reachability plot of each deployed version, where the method is optics: every segment is a valley';
+COMMENT ON VIEW segrec.segment_reachability IS 'the reachability plot of each deployed version, for the method optics: every segment is a valley';
 
 CREATE VIEW segrec.segment_profiles WITH (security_barrier) AS
 SELECT model.name AS model, profile.segment, profile.feature, profile.kind, profile.value, profile.overall,
        profile.lift, profile.share, profile.place AS rank
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.segment_profiles profile ON profile.version_id = model.deployed_version_id;
-COMMENT ON VIEW segrec.segment_profiles IS 'what makes each segment different, the most characteristic feature first';
+COMMENT ON VIEW segrec.segment_profiles IS 'the profile of each segment, the most distinctive feature first';
 
 CREATE VIEW segrec.segment_choices WITH (security_barrier) AS
 SELECT version.model, version.version, choice.segments, choice.silhouette, choice.davies_bouldin,
        choice.calinski_harabasz, choice.held_out, choice.chosen, choice.reason
 FROM segrec_catalog.usable_versions version
 JOIN segrec_catalog.segment_choices choice USING (version_id);
-COMMENT ON VIEW segrec.segment_choices IS 'the numbers of segments that each training tried, and why one was chosen';
+COMMENT ON VIEW segrec.segment_choices IS 'the numbers of segments that each training tried, with the reason for the choice';
 
 CREATE VIEW segrec.segment_history WITH (security_barrier) AS
 SELECT model.name AS model, history.user_id, history.segment, history.valid_from, history.valid_to
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.segment_history history USING (model_id);
-COMMENT ON VIEW segrec.segment_history IS 'the segment of every user while a version was deployed';
+COMMENT ON VIEW segrec.segment_history IS 'the history of the segment of every user in the deployed versions';
 
 CREATE VIEW segrec.segment_transitions WITH (security_barrier) AS
 SELECT version.model, moved.from_version, version.version AS to_version, moved.from_segment, moved.to_segment,
        moved.users
 FROM segrec_catalog.usable_versions version
 JOIN segrec_catalog.segment_transitions moved USING (version_id);
-COMMENT ON VIEW segrec.segment_transitions IS 'how many users went from which segment to which between versions';
+COMMENT ON VIEW segrec.segment_transitions IS 'numbers of users that changed from one segment to another between versions';
 
 CREATE VIEW segrec.segment_drift WITH (security_barrier) AS
 SELECT version.model, drift.from_version, version.version AS to_version, drift.measure, drift.feature, drift.value
 FROM segrec_catalog.usable_versions version
 JOIN segrec_catalog.segment_drift drift USING (version_id);
-COMMENT ON VIEW segrec.segment_drift IS 'how much segments and features moved between versions';
+COMMENT ON VIEW segrec.segment_drift IS 'the drift of segments and features between versions';
 
 CREATE VIEW segrec.segment_items WITH (security_barrier) AS
 SELECT ranked.*, pg_catalog.row_number() OVER (
@@ -157,7 +157,7 @@ FROM (
     JOIN segrec_catalog.version_segment_items own
         ON own.version_id = model.deployed_version_id AND own.segment = segment.segment
     JOIN segrec_catalog.version_items item ON item.version_id = model.deployed_version_id AND item.item = own.item) AS ranked;
-COMMENT ON VIEW segrec.segment_items IS 'the items of each segment by how many of its users have them, and by lift';
+COMMENT ON VIEW segrec.segment_items IS 'the items of each segment, ranked by the number of its users that have them and by lift';
 
 CREATE VIEW segrec.item_factors WITH (security_barrier) AS
 SELECT model.name AS model, NULL::integer AS segment, item.item_id, item.factors
@@ -171,7 +171,7 @@ JOIN segrec_catalog.version_segment_items own
     ON own.version_id = model.deployed_version_id AND own.segment = segment.segment
 JOIN segrec_catalog.version_items item ON item.version_id = model.deployed_version_id AND item.item = own.item
 WHERE own.factors IS NOT NULL;
-COMMENT ON VIEW segrec.item_factors IS 'the factors of every item: the backbone''s (segment is null) and each segment''s own';
+COMMENT ON VIEW segrec.item_factors IS 'the item factors: those of the backbone (segment is null) and those of each segment';
 
 CREATE VIEW segrec.item_neighbours WITH (security_barrier) AS
 SELECT model.name AS model, item.item_id, neighbour.item_id AS neighbour_id, named.weight
@@ -184,7 +184,7 @@ JOIN segrec_catalog.version_items item ON item.version_id = model.deployed_versi
 CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(own.items), pg_catalog.unnest(own.weights)) AS named (item, weight)
 JOIN segrec_catalog.version_items neighbour
     ON neighbour.version_id = model.deployed_version_id AND neighbour.item = named.item;
-COMMENT ON VIEW segrec.item_neighbours IS 'what having an item says for others: the parts of a score that come from neighbours';
+COMMENT ON VIEW segrec.item_neighbours IS 'the neighbours of each item, with the weights that they add to scores';
 
 CREATE VIEW segrec.algorithm_choices WITH (security_barrier) AS
 SELECT version.model, version.version, choice.algorithm, version.metric, choice.value, choice.seconds,
@@ -192,28 +192,28 @@ SELECT version.model, version.version, choice.algorithm, version.metric, choice.
 FROM segrec_catalog.usable_versions version
 JOIN segrec_catalog.algorithm_choices choice USING (version_id)
 ORDER BY version.model, version.version, choice.place;
-COMMENT ON VIEW segrec.algorithm_choices IS 'the algorithms that trainings with algorithm auto tried, and those that gave way to popularity';
+COMMENT ON VIEW segrec.algorithm_choices IS 'the algorithms that trainings with algorithm auto tried, and those that were replaced by popularity';
 
 CREATE VIEW segrec.user_factors WITH (security_barrier) AS
 SELECT model.name AS model, member.user_id, member.segment, member.factors
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.version_users member ON member.version_id = model.deployed_version_id
 WHERE member.factors <> '{}';
-COMMENT ON VIEW segrec.user_factors IS 'the factors of every user, against the item factors of their segment';
+COMMENT ON VIEW segrec.user_factors IS 'the user factors, to be multiplied with the item factors of the user''s segment';
 
 CREATE VIEW segrec.metrics WITH (security_barrier) AS
 SELECT version.model, version.version, metric.metric, metric.k, metric.segment, metric.value,
        metric.ci_low, metric.ci_high, metric.baseline, metric.users
 FROM segrec_catalog.usable_versions version
 JOIN segrec_catalog.metrics metric USING (version_id);
-COMMENT ON VIEW segrec.metrics IS 'what every version reached on its holdout, beside popularity (baseline)';
+COMMENT ON VIEW segrec.metrics IS 'the metrics of every version on its holdout, compared with popularity (baseline)';
 
 CREATE VIEW segrec.training_log WITH (security_barrier) AS
 SELECT version.model, version.version, log.phase, log.step, log.loss, log.metric, log.value, log.seconds
 FROM segrec_catalog.usable_versions version
 JOIN segrec_catalog.training_log log USING (version_id)
 ORDER BY version.model, version.version, log.entry;
-COMMENT ON VIEW segrec.training_log IS 'the steps of every training';
+COMMENT ON VIEW segrec.training_log IS 'the log of every training';
 
 CREATE VIEW segrec.trials WITH (security_barrier) AS
 SELECT model.name AS model, trial.study_id AS study, trial.trial, trial.share, trial.options, study.metric,
@@ -226,19 +226,19 @@ FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.studies study USING (model_id)
 JOIN segrec_catalog.trials trial USING (study_id)
 ORDER BY model.name, trial.study_id, trial.trial;
-COMMENT ON VIEW segrec.trials IS 'the trials of every study by segrec_tune, also while it runs';
+COMMENT ON VIEW segrec.trials IS 'the trials of every study by segrec_tune, including running ones';
 
 -- Returns only counters of models that the caller may use; those of other models cannot be queried.
 CREATE FUNCTION segrec_catalog.serving_counters()
     RETURNS TABLE (model text, calls bigint, stored bigint, folded_in bigint, segment_popular bigint, popular bigint,
                    empty bigint, files_written bigint, since timestamptz)
     VOLATILE PARALLEL SAFE COST 1000 ROWS 10 LANGUAGE c AS 'MODULE_PATHNAME', 'serving_counters_wrapper';
-COMMENT ON FUNCTION segrec_catalog.serving_counters() IS 'what segrec.serving_statistics shows';
+COMMENT ON FUNCTION segrec_catalog.serving_counters() IS 'the counters shown by segrec.serving_statistics';
 
 CREATE VIEW segrec.serving_statistics WITH (security_barrier) AS
 SELECT model, calls, stored, folded_in, segment_popular, popular, empty, files_written, since
 FROM segrec_catalog.serving_counters();
-COMMENT ON VIEW segrec.serving_statistics IS 'what segrec_recommend and segrec_recommend_for answered with, counted over all sessions since the server''s first call';
+COMMENT ON VIEW segrec.serving_statistics IS 'numbers of lists returned by segrec_recommend and segrec_recommend_for in all sessions since the first call after the start of the server';
 
 -- What pg_cron records about a job, if it is installed and the current role may read it, which it may for its own jobs.
 CREATE FUNCTION segrec_catalog.last_of_job(job bigint)
@@ -254,15 +254,15 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION segrec_catalog.last_of_job(bigint) IS 'the latest run of a job of pg_cron, where the current role may read it';
+COMMENT ON FUNCTION segrec_catalog.last_of_job(bigint) IS 'the latest run of a pg_cron job, if the current role may read it';
 
 CREATE FUNCTION segrec_catalog.next_run(cron text, after timestamp) RETURNS timestamp
     STRICT IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'next_run_wrapper';
-COMMENT ON FUNCTION segrec_catalog.next_run(text, timestamp) IS 'when a cron expression is due next, on the clock that pg_cron looks at';
+COMMENT ON FUNCTION segrec_catalog.next_run(text, timestamp) IS 'the next time of a cron expression, in the time zone of pg_cron';
 
 CREATE FUNCTION segrec_catalog.scheduler_timezone() RETURNS text
     STABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'scheduler_timezone_wrapper';
-COMMENT ON FUNCTION segrec_catalog.scheduler_timezone() IS 'the time zone of pg_cron''s clock';
+COMMENT ON FUNCTION segrec_catalog.scheduler_timezone() IS 'the time zone of pg_cron';
 
 CREATE VIEW segrec.schedules WITH (security_barrier) AS
 SELECT model.name AS model, schedule.cron, schedule.min_new_events, schedule.paused, schedule.role,
@@ -280,7 +280,7 @@ LEFT JOIN LATERAL (SELECT run.started_at, run.finished_at, run.outcome, run.erro
                    WHERE run.model_id = model.model_id
                    ORDER BY run.run_id DESC LIMIT 1) AS last ON true
 LEFT JOIN LATERAL segrec_catalog.last_of_job(schedule.job) AS cron ON true;
-COMMENT ON VIEW segrec.schedules IS 'when the models you may use are trained by themselves, next and last, and what the last run came to';
+COMMENT ON VIEW segrec.schedules IS 'the schedules of the models you may use, with their next and last runs';
 
 CREATE VIEW segrec.schedule_runs WITH (security_barrier) AS
 SELECT model.name AS model, run.started_at, run.finished_at, run.outcome, run.new_events, run.version,
@@ -288,14 +288,14 @@ SELECT model.name AS model, run.started_at, run.finished_at, run.outcome, run.ne
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.schedule_runs run USING (model_id)
 ORDER BY model.name, run.run_id DESC;
-COMMENT ON VIEW segrec.schedule_runs IS 'the latest runs of schedules, a hundred of each model';
+COMMENT ON VIEW segrec.schedule_runs IS 'the latest runs of schedules, up to 100 of each model';
 
 -- A job marked as running without a process that holds its lock was ended by a shutdown or a crash. A replica cannot
 -- see the locks of its primary.
 CREATE VIEW segrec_catalog.seen_jobs WITH (security_barrier) AS
 SELECT job.job, job.model_id, job.role, job.pid, job.started_at, job.finished_at, job.version,
        CASE WHEN ended.early THEN 'failed' ELSE job.state END AS state,
-       CASE WHEN ended.early THEN 'its process was ended: the server was shut down or crashed, or the process was terminated'
+       CASE WHEN ended.early THEN 'its process ended: the server was shut down or crashed, or the process was terminated'
             ELSE job.error END AS error,
        job.asked_at
 FROM segrec_catalog.jobs job, LATERAL (
@@ -305,7 +305,7 @@ FROM segrec_catalog.jobs job, LATERAL (
           AND lock.objid = (job.job % 4294967296)::oid AND lock.granted AND lock.pid = job.pid
           AND lock.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
     ) AS early) ended;
-COMMENT ON VIEW segrec_catalog.seen_jobs IS 'all jobs, and how they are';
+COMMENT ON VIEW segrec_catalog.seen_jobs IS 'all jobs with their current states';
 
 CREATE VIEW segrec_catalog.usable_jobs WITH (security_barrier) AS
 SELECT model.name AS model, job.job, job.model_id, job.role, job.pid, job.started_at, job.finished_at, job.version,
@@ -319,7 +319,7 @@ COMMENT ON VIEW segrec_catalog.usable_jobs IS 'the jobs that the current role ma
 CREATE FUNCTION segrec_catalog.progress_reports()
     RETURNS TABLE (pid integer, model_id bigint, job bigint, phase text, share float8, message text, started bigint, memory bigint)
     VOLATILE PARALLEL UNSAFE COST 1000 ROWS 3 LANGUAGE c AS 'MODULE_PATHNAME', 'progress_reports_wrapper';
-COMMENT ON FUNCTION segrec_catalog.progress_reports() IS 'what trainings say that are going on, of models that the current role may train';
+COMMENT ON FUNCTION segrec_catalog.progress_reports() IS 'the progress of running trainings of models that the current role may train';
 
 CREATE VIEW segrec.training_progress WITH (security_barrier) AS
 SELECT model.name AS model, model.last_version + 1 AS version, report.job, report.phase, report.share, report.message,
@@ -335,7 +335,7 @@ WHERE EXISTS (
     WHERE lock.locktype = 'object' AND lock.classid = 'segrec_catalog.models'::pg_catalog.regclass
       AND lock.objid = (model.model_id % 4294967296)::oid AND lock.granted AND lock.pid = report.pid
       AND lock.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()));
-COMMENT ON VIEW segrec.training_progress IS 'the trainings that are going on, of models you may train';
+COMMENT ON VIEW segrec.training_progress IS 'the running trainings of models you may train';
 
 CREATE VIEW segrec.jobs WITH (security_barrier) AS
 SELECT job.job, job.model, job.state, progress.phase, job.started_at, job.finished_at, job.version, job.error, job.role,
@@ -343,4 +343,4 @@ SELECT job.job, job.model, job.state, progress.phase, job.started_at, job.finish
 FROM segrec_catalog.usable_jobs job
 LEFT JOIN segrec.training_progress progress ON progress.job = job.job AND job.state = 'running'
 ORDER BY job.job;
-COMMENT ON VIEW segrec.jobs IS 'trainings in the background, of models you may train';
+COMMENT ON VIEW segrec.jobs IS 'the background trainings of models you may train';

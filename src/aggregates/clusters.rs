@@ -54,8 +54,8 @@ impl<'a> StoredClusters<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Self> {
         let damaged = || SegrecError::InvalidValue {
             of: "segrec_clusters",
-            reason: "its parts do not fit together".to_owned(),
-            hint: "clusters are only what an aggregate of pg_segrec left, unchanged",
+            reason: "Its parts do not match.".to_owned(),
+            hint: "Use only unchanged clusters from an aggregate of pg_segrec.",
         };
         let (header, rest) = bytes.split_first_chunk::<HEADER>().ok_or_else(damaged)?;
         let number =
@@ -221,8 +221,7 @@ pub fn parse(text: &str) -> Result<Vec<u8>> {
 /// # Errors
 /// If it is not valid.
 pub fn receive(bytes: &[u8]) -> Result<Vec<u8>> {
-    let clusters =
-        StoredClusters::read(bytes).map_err(|_| invalid("its parts do not fit together".to_owned()))?;
+    let clusters = StoredClusters::read(bytes).map_err(|_| invalid("Its parts do not match.".to_owned()))?;
     parse(&clusters.to_text()?)
 }
 
@@ -230,35 +229,37 @@ fn invalid(reason: String) -> SegrecError {
     SegrecError::InvalidValue {
         of: "segrec_clusters",
         reason,
-        hint: "write clusters as segrec_kmeans gives them, as in {\"dimensions\": 2, \"rows\": 3, \
-               \"inertia\": 0.5, \"segments\": [{\"size\": 3, \"centroid\": [1, 2.5]}]}",
+        hint: "Write clusters as segrec_kmeans returns them, as in {\"dimensions\": 2, \"rows\": 3, \"inertia\": 0.5, \"segments\": [{\"size\": 3, \"centroid\": [1, 2.5]}]}.",
     }
 }
 
 fn checked(text: Text) -> Result<CoresetClusters, String> {
     let Text { dimensions, rows, inertia, segments } = text;
     if !(1..=MOST_FEATURES).contains(&dimensions) {
-        return Err(format!("\"dimensions\" is {dimensions}, not from 1 to {MOST_FEATURES}"));
+        return Err(format!("\"dimensions\" is {dimensions}, but must be from 1 to {MOST_FEATURES}."));
     }
     if segments.is_empty() || segments.len() > MOST_SEGMENTS as usize {
-        return Err(format!("\"segments\" are {}, not from 1 to {MOST_SEGMENTS}", segments.len()));
+        return Err(format!(
+            "The number of \"segments\" is {}, but must be from 1 to {MOST_SEGMENTS}.",
+            segments.len()
+        ));
     }
     if !(inertia.is_finite() && inertia >= 0.0) {
-        return Err(format!("\"inertia\" is {inertia}, not a number of at least 0"));
+        return Err(format!("\"inertia\" is {inertia}, but must be a number of at least 0."));
     }
     let mut total = 0u64;
     for (number, segment) in (1..).zip(&segments) {
         let found = segment.centroid.len();
         if found != dimensions {
-            return Err(format!("the centroid of segment {number} has {found} values, not {dimensions}"));
+            return Err(format!("The centroid of segment {number} has {found} values, not {dimensions}."));
         }
         if !segment.centroid.iter().all(|value| value.abs() <= LARGEST_FEATURE) {
-            return Err(format!("the centroid of segment {number} has a value beyond 1e15"));
+            return Err(format!("The centroid of segment {number} has a value beyond 1e15."));
         }
         total = total.saturating_add(segment.size);
     }
     if total != rows || i64::try_from(rows).is_err() {
-        return Err(format!("\"rows\" is {rows}, and the sizes of the segments add up to {total}"));
+        return Err(format!("\"rows\" is {rows}, but the sizes of the segments add up to {total}."));
     }
     let sizes = segments.iter().map(|segment| segment.size).collect();
     let centroids = segments.into_iter().flat_map(|segment| segment.centroid).collect();

@@ -62,7 +62,7 @@ impl Carry for State {
         // An integer of eight bytes takes up to ten.
         let most = self.memory() / 4 * 5 + LITTLE;
         // Pairs are sorted in a copy; every flat form is copied on its way to the leader of a parallel plan, and read there.
-        ask("the flat form of a state", 3 * most)?;
+        ask("the serialized state of an aggregate", 3 * most)?;
         let mut bytes = memory::with_room(most)?;
         bytes.push(FORMAT);
         postcard::to_extend(self, bytes).map_err(|error| SegrecError::Internal(error.to_string()))
@@ -72,7 +72,7 @@ impl Carry for State {
         let invalid = |reason: String| SegrecError::InvalidValue {
             of: Self::SQL,
             reason,
-            hint: "a summary is only what an aggregate of pg_segrec left, unchanged",
+            hint: "Use only unchanged summaries from an aggregate of pg_segrec.",
         };
         // What a byte may become, with vectors that double: numbers of four or eight bytes keep their size, others grow
         // up to eightfold; pairs check for themselves.
@@ -85,13 +85,13 @@ impl Carry for State {
         match bytes {
             [FORMAT, rest @ ..] => match postcard::take_from_bytes(rest) {
                 Ok((state, [])) => Ok(state),
-                Ok(_) => Err(invalid("something follows its end".to_owned())),
+                Ok(_) => Err(invalid("There are extra bytes after its end.".to_owned())),
                 Err(postcard::Error::SerdeDeCustom) if rest.first() == Some(&PAIRS) => {
                     Err(SegrecError::MemoryGone)
                 }
                 Err(error) => Err(invalid(error.to_string())),
             },
-            _ => Err(invalid("it does not begin as a summary does".to_owned())),
+            _ => Err(invalid("It does not start like a summary.".to_owned())),
         }
     }
 }
@@ -255,7 +255,7 @@ pub fn clusters(state: &Carried<'_, State>) -> Result<Vec<u8>> {
 /// Copies the rows that a sample keeps, and checks that there is memory for the centres of their segments.
 fn kept(sample: &LabelledSample) -> Result<(Matrix, Vec<u32>)> {
     let rows = sample.rows().min(2 * sample.bound() as u64) as usize;
-    ask("a figure of segments", 2 * rows * sample.columns() * size_of::<f32>())?;
+    ask("an evaluation of segments", 2 * rows * sample.columns() * size_of::<f32>())?;
     Ok(sample.kept()?)
 }
 
@@ -315,7 +315,7 @@ pub fn parse(text: &str) -> Result<Vec<u8>> {
     let bytes = hex::decode(text).map_err(|error| SegrecError::InvalidValue {
         of: State::SQL,
         reason: error.to_string(),
-        hint: "a summary is only what an aggregate of pg_segrec left, unchanged",
+        hint: "Use only unchanged summaries from an aggregate of pg_segrec.",
     })?;
     State::unflatten(&bytes)?;
     Ok(bytes)

@@ -21,7 +21,7 @@ pub enum ErrorMetric {
 }
 
 fn finite(argument: &'static str, value: f64) -> Result<f64> {
-    let fact = "an error is the difference of two finite numbers";
+    let fact = "Errors are differences of finite numbers.";
     if value.is_finite() { Ok(value) } else { Err(SegrecError::Number { argument, value, fact }) }
 }
 
@@ -55,7 +55,7 @@ pub fn add_score(
 ) -> Next {
     let (Some(score), Some(relevant)) = (score, relevant) else { return unchanged(state, aggregate) };
     if score.is_nan() {
-        let fact = "it is neither above nor below another score";
+        let fact = "It cannot be compared with other scores.";
         return Err(SegrecError::Number { argument: "score", value: score, fact });
     }
     let mut held = begun(state, aggregate, || State::Scores(Default::default()))?;
@@ -73,7 +73,7 @@ pub fn add_score(
 pub fn add_number(state: Option<Carried<'_, State>>, value: Option<f64>, aggregate: &Aggregate) -> Next {
     let Some(value) = value else { return unchanged(state, aggregate) };
     if !(0.0..f64::INFINITY).contains(&value) {
-        let fact = "shares of a whole are those of finite numbers of at least 0";
+        let fact = "The Gini coefficient requires finite numbers of at least 0.";
         return Err(SegrecError::Number { argument: "value", value, fact });
     }
     let mut held = begun(state, aggregate, || State::Numbers(Vec::new()))?;

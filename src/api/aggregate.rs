@@ -159,7 +159,7 @@ fn segrec_summary_in(text: &CStr) -> VarlenaValue {
 fn segrec_summary_out(state: Carried<'_, State>) -> CString {
     let bytes = or_raise(state.bytes());
     // Two digits per byte, held once here and twice more until it is a text.
-    or_raise(ask("the text of a summary", 6 * bytes.len()));
+    or_raise(ask("the text form of a summary", 6 * bytes.len()));
     text_out(hex::encode(bytes))
 }
 

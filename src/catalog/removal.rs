@@ -128,7 +128,7 @@ pub struct Forgotten {
 }
 
 /// The replacement for errors that named a forgotten user.
-const REDACTED: &str = "it named a user who was forgotten";
+const REDACTED: &str = "it contained the id of a user who was forgotten";
 
 /// Where errors of a model are stored, which may contain values of rows: the table, its column, and the condition on
 /// rows.

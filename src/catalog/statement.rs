@@ -106,7 +106,7 @@ impl PreparedQuery {
 
 /// The row of a statement that always returns exactly one.
 pub fn only<T>(rows: Vec<T>) -> Result<T> {
-    rows.into_iter().next().ok_or_else(|| SegrecError::Internal("a statement gave no row".to_owned()))
+    rows.into_iter().next().ok_or_else(|| SegrecError::Internal("a statement returned no row".to_owned()))
 }
 
 /// The oid of a catalog table and its owner.

@@ -34,7 +34,7 @@ impl BadRows {
 
     /// Describes the counts in words.
     pub fn describe(&self) -> String {
-        let long = |what: &str| format!("{what} id of more than {LONGEST_ID} bytes");
+        let long = |what: &str| format!("{what} id longer than {LONGEST_ID} bytes");
         let (long_user, long_item) = (long("a user"), long("an item"));
         let parts = [
             (self.null_user, "a null user"),
@@ -51,7 +51,7 @@ impl BadRows {
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{count} with {what}"))
             .collect();
-        parts.join(", ")
+        format!("Invalid rows: {}.", parts.join(", "))
     }
 }
 
@@ -79,8 +79,8 @@ impl BadIds {
         let Self { null, repeated, too_long } = self;
         let long = match too_long {
             0 => String::new(),
-            _ => format!(", {too_long} an id of more than {LONGEST_ID} bytes"),
+            _ => format!(", {too_long} have an id longer than {LONGEST_ID} bytes"),
         };
-        format!("{null} have a null id and {repeated} an id that another row has{long}")
+        format!("{null} have a null id, {repeated} have a duplicate id{long}.")
     }
 }

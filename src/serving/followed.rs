@@ -79,10 +79,10 @@ fn warn_once(model: &str, error: SegrecError) {
     let problem = error.in_one_line();
     if WARNED.with_borrow_mut(|warned| warned.insert(format!("{model}: {problem}"))) {
         warning(
-            format!("model \"{model}\" answers as of its training"),
+            format!("model \"{model}\" serves results as of its training"),
             Some(problem),
             Some(
-                "give the relation its columns back, or point the model at others with segrec_rebind"
+                "Restore the columns of the relation, or bind the model to others with segrec_rebind."
                     .to_owned(),
             ),
         );

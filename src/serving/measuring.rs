@@ -134,22 +134,21 @@ impl LeftOut {
     /// Reports the counts in notices, or as an error if nothing is left.
     fn say(&self, relation: &str, rows: usize, number: i32, nothing_left: bool) -> Result<()> {
         let parts = [
-            (self.known, format!("have a user and an item that version {number} was trained on together")),
-            (self.unknown_user, format!("have a user that version {number} does not know")),
-            (self.unknown_item, format!("have an item that version {number} does not know")),
+            (self.known, format!("contain a pair of user and item that version {number} was trained on")),
+            (self.unknown_user, format!("contain a user unknown to version {number}")),
+            (self.unknown_item, format!("contain an item unknown to version {number}")),
         ];
         let parts = parts.into_iter().filter(|(count, _)| *count > 0);
         if nothing_left {
             let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
             return Err(SegrecError::NothingToMeasure {
                 relation: relation.to_owned(),
-                reason: format!("of {rows} rows {}", parts.join(", ")),
-                hint: "give events that came after the training, or leave \"test\" out: then the recipe is fitted \
-                       again without a holdout and measured there",
+                reason: format!("Of {rows} rows, {}.", parts.join(", ")),
+                hint: "Provide events from after the training, or omit \"test\" to fit the options again without a holdout and evaluate them on it.",
             });
         }
         for (count, what) in parts {
-            notice(format!("left out {count} of {rows} rows of \"{relation}\" that {what}"), None, None);
+            notice(format!("ignored {count} of {rows} rows of \"{relation}\" that {what}"), None, None);
         }
         Ok(())
     }

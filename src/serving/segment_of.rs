@@ -44,7 +44,8 @@ pub fn classify(model: Option<&str>, features: &Value) -> Result<Option<i32>> {
         return Err(SegrecError::InvalidFeatures(vec![RowProblem {
             name: String::new(),
             message: "features are not an object".to_owned(),
-            hint: "write features as an object such as {\"age\": 34}, or take a row with to_jsonb".to_owned(),
+            hint: "Write features as an object such as {\"age\": 34}, or convert a row with to_jsonb."
+                .to_owned(),
         }]));
     };
     session::segments(&model)?.of_features(&model.name, features)

@@ -98,7 +98,7 @@ impl ServedSegments {
         let Some(stored) = &self.classifier else {
             return Err(SegrecError::NotClassifying {
                 model: model.to_owned(),
-                reason: "they were found from behaviour, which is not a feature",
+                reason: "They are based on behaviour, which cannot be specified as features.",
             });
         };
         let fit = stored.classifier.classify(features).map_err(SegrecError::InvalidFeatures)?;

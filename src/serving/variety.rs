@@ -31,8 +31,10 @@ pub struct Variety {
 impl Variety {
     /// Checks the arguments; `whom` identifies the user or guest if the list is randomized.
     pub fn new(diversity: Option<f64>, explore: Option<f64>, whom: impl FnOnce() -> String) -> Result<Self> {
-        let diversity = share("diversity", diversity, "1 asks only that items differ, 0 only that they fit")?;
-        let explore = share("explore", explore, "1 draws any order of the pool, 0 draws nothing")?;
+        let diversity =
+            share("diversity", diversity, "1 considers only the diversity of items, 0 only their scores.")?;
+        let explore =
+            share("explore", explore, "1 selects a random order of the candidates, 0 disables randomness.")?;
         let seed = if explore > 0.0 {
             // When the client's statement arrived; parallel workers inherit it from the leader.
             let time = pg_sys::TimestampTz::from(statement_timestamp());

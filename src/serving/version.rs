@@ -212,7 +212,7 @@ impl ServedVersion {
         let number = self.members.ids.binary_search(&id);
         number
             .map(|number| number as u32)
-            .map_err(|_| SegrecError::VersionDamaged { reason: format!("there is no segment {id}") })
+            .map_err(|_| SegrecError::VersionDamaged { reason: format!("Segment {id} does not exist.") })
     }
 
     /// A segment, by number (from 0).
@@ -221,7 +221,7 @@ impl ServedVersion {
         let (Some(stored), Some(parts)) = (self.stored.segments.get(number), self.cache.segment(number)?)
         else {
             return Err(SegrecError::VersionDamaged {
-                reason: format!("there is no segment number {segment}"),
+                reason: format!("Segment number {segment} does not exist."),
             });
         };
         let own = (!parts.base.is_empty()).then(|| OwnFactors {

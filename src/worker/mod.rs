@@ -35,7 +35,7 @@ pub extern "C-unwind" fn segrec_background_training(database: pg_sys::Datum) {
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn segrec_background_queue(database: pg_sys::Datum) {
     connect(database, None);
-    show("jobs that wait");
+    show("waiting jobs");
     let nobody = u32::from(current_role());
     if let Some(order) = start_waiting(nobody) {
         become_role(order.identity.role);

@@ -89,17 +89,18 @@ impl Holdout {
             if (later as f64) < LEAST_OF_SHARE * options.share * total as f64 {
                 let share = 100.0 * options.share;
                 return Some(format!(
-                    "only {later} of {total} events are later than where the last {share:.0} % should begin: \
-                     too many have the same time"
+                    "only {later} of {total} events are later than the cutoff of the last {share:.0} %, because too many have the same time"
                 ));
             }
         }
         (self.test.entries() == 0).then(|| match self.split {
             Split::Time { .. } => {
-                "no user has events before and after that time, on items that others had before".to_owned()
+                "no user has events before and after the cutoff with items that other users had before it"
+                    .to_owned()
             }
-            _ => "no user has an item to hold out and others to train on, all of which other users have too"
-                .to_owned(),
+            _ => {
+                "no user has an item to hold out and others to train on that other users also have".to_owned()
+            }
         })
     }
 

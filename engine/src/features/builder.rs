@@ -64,7 +64,7 @@ impl ColumnBuilder {
                 }
                 if *dimensions != vector.len() {
                     return refuse(format!(
-                        "has vectors of {} and of {} dimensions",
+                        "has vectors with {} and {} dimensions",
                         dimensions,
                         vector.len()
                     ));
@@ -74,7 +74,7 @@ impl ColumnBuilder {
             (Values::Vector { dimensions, data }, Cell::Null | Cell::Vector(_)) => {
                 data.resize((self.rows + 1) * *dimensions, f32::NAN);
             }
-            _ => return refuse("has values of another kind than its first".to_owned()),
+            _ => return refuse("has values of a different type than its first one".to_owned()),
         }
         self.rows += 1;
         self.not_finite += usize::from(!finite);
@@ -166,7 +166,7 @@ mod tests {
         let mut builder = ColumnBuilder::new("v", ColumnKind::Vector);
         builder.push(Cell::Vector(&[1.0, 2.0])).unwrap();
         let error = builder.push(Cell::Vector(&[1.0])).unwrap_err();
-        assert_eq!(error.to_string(), "column \"v\" has vectors of 2 and of 1 dimensions");
+        assert_eq!(error.to_string(), "column \"v\" has vectors with 2 and 1 dimensions");
         assert!(builder.push(Cell::Boolean(true)).is_err());
         assert_eq!(builder.finish().rows(), 1);
     }

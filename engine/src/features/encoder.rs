@@ -164,7 +164,8 @@ impl Encoder {
             if column.kind() == feature.kind && fits {
                 return Ok(Some(column));
             }
-            let reason = format!("does not hold what it held at training: {}", feature.takes());
+            let reason =
+                format!("does not have the type that it had during the training: {}", feature.takes());
             Err(EngineError::Column { column: column.name.clone(), reason })
         };
         self.features.iter().map(find).collect()
@@ -241,8 +242,8 @@ mod tests {
             (column("x", ColumnKind::Vector, &[Cell::Null; 7]), "is null in every row"),
             (column("x", ColumnKind::Number, &[]), "is null in every row"),
             (column("x", ColumnKind::Number, &seldom), "is null in all but 1 of 2000 rows"),
-            (texts(&ids), "has more than 1000 distinct values: ids are no features"),
-            (texts(&names), "has no value in 1 % of rows or more"),
+            (texts(&ids), "has more than 1000 distinct values, which suggests ids"),
+            (texts(&names), "has no value that occurs in at least 1 % of the rows"),
         ] {
             let table = one(column);
             let encoder = fit(&table);
@@ -269,7 +270,7 @@ mod tests {
         let texts = one(column("x", ColumnKind::Category, &[Cell::Text("1")]));
         assert_eq!(
             encoder.encode(&texts, &Silent).unwrap_err().to_string(),
-            "column \"x\" does not hold what it held at training: a number"
+            "column \"x\" does not have the type that it had during the training: a number"
         );
         let other = one(Column::numbers("y", vec![1.0, 2.0, 3.0]));
         assert_eq!(encoder.encode(&other, &Silent).unwrap().data(), [0.0; 3]);

@@ -78,7 +78,7 @@ impl Feature {
     pub fn fit(column: &Column, settings: &EncoderSettings, observer: &dyn Observer) -> Result<Learned> {
         observer.check()?;
         if column.has_too_many_levels() {
-            return Ok(Err(format!("has more than {MOST_DISTINCT} distinct values: ids are no features")));
+            return Ok(Err(format!("has more than {MOST_DISTINCT} distinct values, which suggests ids")));
         }
         let rows = column.rows();
         let nulls = (0..rows).filter(|&row| column.cell(row) == Cell::Null).count();
@@ -276,7 +276,10 @@ impl Form {
         shares.extend(null_is_level.then_some(null));
         if shares.len() < 2 {
             return Err(if common.is_empty() {
-                format!("has no value in {} % of rows or more", (settings.rare * 1e4).round() / 100.0)
+                format!(
+                    "has no value that occurs in at least {} % of the rows",
+                    (settings.rare * 1e4).round() / 100.0
+                )
             } else {
                 "is the same in every row".to_owned()
             });

@@ -70,7 +70,7 @@ pub(crate) fn read_cells<'a>(
             OwnedCell::read(column, value).unwrap_or_else(|| {
                 let (name, takes) = (column.name.to_owned(), column.kind.takes_of(column.dimensions));
                 let message = format!("\"{name}\" is {}", describe(value));
-                problems.push(RowProblem { hint: format!("\"{name}\" is {takes}"), name, message });
+                problems.push(RowProblem { hint: format!("\"{name}\" must be {takes}."), name, message });
                 OwnedCell::Cell(Cell::Null)
             })
         })
@@ -150,8 +150,8 @@ fn describe(value: &Value) -> String {
 
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     match known.clone().max_by(|a, b| name_similarity(name, a).total_cmp(&name_similarity(name, b))) {
-        Some(best) if name_similarity(name, best) >= LEAST_SIMILARITY => format!("did you mean \"{best}\"?"),
-        _ => format!("the names are {}", known.collect::<Vec<_>>().join(", ")),
+        Some(best) if name_similarity(name, best) >= LEAST_SIMILARITY => format!("Did you mean \"{best}\"?"),
+        _ => format!("Valid names are {}.", known.collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -197,17 +197,17 @@ mod tests {
         assert_eq!(
             said,
             [
-                "\"age\" is \"old\"; \"age\" is a number".to_owned(),
+                "\"age\" is \"old\"; \"age\" must be a number.".to_owned(),
                 "\"active\" is 1; \"active\" is true or false".to_owned(),
                 "\"country\" is 49; \"country\" is a text".to_owned(),
                 format!("\"joined\" is \"yesterday\"; \"joined\" is {moments}"),
                 "\"taste\" is an array of 3; \"taste\" is an array of 2 numbers".to_owned(),
-                "unknown name \"contry\"; did you mean \"country\"?".to_owned(),
+                "unknown name \"contry\"; Did you mean \"country\"?".to_owned(),
             ]
         );
         let row = json!({"taste": [1e300, 0], "zzzzzz": 1});
         let problems = encoder().encode_row(row.as_object().unwrap()).unwrap_err();
-        assert_eq!(problems[1].hint, "the names are age, active, country, joined, taste, planet");
+        assert_eq!(problems[1].hint, "Valid names are age, active, country, joined, taste, planet.");
         assert_eq!(problems[0].name, "taste");
     }
 

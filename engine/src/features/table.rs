@@ -215,7 +215,7 @@ impl Table {
                 return Err(EngineError::Shape { what: "column", expected: rows, found: column.rows() });
             }
             if columns[..number].iter().any(|other| other.name == column.name) {
-                let reason = "is there twice".to_owned();
+                let reason = "is specified more than once".to_owned();
                 return Err(EngineError::Column { column: column.name.clone(), reason });
             }
         }

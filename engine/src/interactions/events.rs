@@ -152,10 +152,10 @@ impl Events {
         let kept = starts[users.len()];
         if kept == 0 {
             let reason = if total == 0 {
-                "there is no event".to_owned()
+                "There are no events.".to_owned()
             } else {
                 format!(
-                    "none of {total} events has a user with {} and an item with {} events or more",
+                    "None of {total} events has a user with at least {} and an item with at least {} events.",
                     limits.min_user_events, limits.min_item_events
                 )
             };
@@ -323,6 +323,6 @@ mod tests {
         let limits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 100 };
         let raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, false);
         let error = Events::new(raw, limits, &Silent).unwrap_err();
-        assert_eq!(error, EngineError::NothingToTrainOn { reason: "there is no event".into() });
+        assert_eq!(error, EngineError::NothingToTrainOn { reason: "There are no events.".into() });
     }
 }

@@ -65,7 +65,7 @@ pub fn parse_options(given: &Value) -> Result<Options, Vec<OptionProblem>> {
         Value::Object(object) => check_object(object, "", &mut complete, &mut problems),
         other => problems.push(OptionProblem {
             message: format!("options are {}, not an object", describe(other)),
-            hint: "write options as an object such as {\"als\": {\"factors\": 32}}".to_owned(),
+            hint: "Write options as an object such as {\"als\": {\"factors\": 32}}.".to_owned(),
         }),
     }
     if !problems.is_empty() {
@@ -73,8 +73,8 @@ pub fn parse_options(given: &Value) -> Result<Options, Vec<OptionProblem>> {
     }
     serde_json::from_value(complete).map_err(|error| {
         vec![OptionProblem {
-            message: format!("options are not valid: {error}"),
-            hint: "see the reference of options".to_owned(),
+            message: format!("invalid options: {error}"),
+            hint: "See the reference of options.".to_owned(),
         }]
     })
 }
@@ -100,7 +100,7 @@ fn check_object(
                 Value::Object(object) => check_object(object, &name, complete, problems),
                 other => problems.push(OptionProblem {
                     message: format!("option \"{name}\" is {}", describe(other)),
-                    hint: format!("\"{name}\" is an object with {}", names_under(&name)),
+                    hint: format!("\"{name}\" must be an object with {}.", names_under(&name)),
                 }),
             }
         } else {
@@ -118,7 +118,9 @@ fn refused(entry: &OptionEntry, value: &Value) -> String {
         _ => None,
     };
     match wrong {
-        Some((of, weight)) => format!("option \"{name}\" gives \"{of}\" the weight {}", describe(weight)),
+        Some((of, weight)) => {
+            format!("option \"{name}\" specifies the weight {} for \"{of}\"", describe(weight))
+        }
         None => format!("option \"{name}\" is {}", describe(value)),
     }
 }
@@ -152,11 +154,11 @@ pub fn nearest(name: &str) -> String {
     let best = OPTIONS.iter().rev().max_by(|a, b| likeness_of(a).total_cmp(&likeness_of(b)));
     match best {
         Some(entry) if likeness_of(entry) >= LEAST_SIMILARITY => {
-            format!("did you mean \"{}\"?", entry.name)
+            format!("Did you mean \"{}\"?", entry.name)
         }
         _ => {
             let names: Vec<&str> = OPTIONS.iter().map(|entry| entry.name).collect();
-            format!("the options are {}", names.join(", "))
+            format!("Valid options are {}.", names.join(", "))
         }
     }
 }
@@ -169,9 +171,9 @@ impl Kind {
     /// A description of the valid values.
     pub fn takes(&self) -> String {
         match self {
-            Self::Integer { least, most } => format!("a whole number from {least} to {most}"),
+            Self::Integer { least, most } => format!("an integer from {least} to {most}"),
             Self::AutoOrInteger { least, most } => {
-                format!("\"auto\" or a whole number from {least} to {most}")
+                format!("\"auto\" or an integer from {least} to {most}")
             }
             Self::Number { least, most } => format!("a number from {least} to {most}"),
             Self::AutoOrNumber { least, most } => format!("\"auto\" or a number from {least} to {most}"),
@@ -181,7 +183,7 @@ impl Kind {
             Self::Name => "the name of a column, or null".to_owned(),
             Self::Names => "a list of names of columns such as [\"age\", \"country\"]".to_owned(),
             Self::Moment => "a date or timestamp such as \"2026-01-31\", or null".to_owned(),
-            Self::Duration => "a length of time such as \"90 days\" or \"12 hours\", or null".to_owned(),
+            Self::Duration => "a duration such as \"90 days\" or \"12 hours\", or null".to_owned(),
             Self::Weights => "an object from event types to numbers of at least 0, \
                               such as {\"view\": 1, \"purchase\": 5}"
                 .to_owned(),
@@ -222,7 +224,7 @@ pub fn check_value(entry: &OptionEntry, value: &Value) -> Result<(), String> {
     if entry.kind.accepts(value) {
         return Ok(());
     }
-    Err(format!("\"{}\" is {}; its default is {}", entry.name, entry.kind.takes(), entry.default))
+    Err(format!("\"{}\" must be {}; the default is {}.", entry.name, entry.kind.takes(), entry.default))
 }
 
 /// Formats a value for an error.
@@ -353,9 +355,9 @@ mod tests {
         let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
         assert_eq!(messages.len(), 7, "{messages:?}");
         let hint = |message: &str| &problems.iter().find(|p| p.message == message).unwrap().hint;
-        assert_eq!(hint("unknown option \"als.factor\""), "did you mean \"als.factors\"?");
-        assert_eq!(hint("unknown option \"seeds\""), "did you mean \"seed\"?");
-        let weights = hint("option \"events.type_weights\" gives \"view\" the weight -1");
+        assert_eq!(hint("unknown option \"als.factor\""), "Did you mean \"als.factors\"?");
+        assert_eq!(hint("unknown option \"seeds\""), "Did you mean \"seed\"?");
+        let weights = hint("option \"events.type_weights\" specifies the weight -1 for \"view\"");
         assert!(
             weights.starts_with(
                 "\"events.type_weights\" is an object from event types to numbers of at least 0"
@@ -363,14 +365,14 @@ mod tests {
         );
         assert_eq!(
             hint("option \"als.sweeps\" is 0"),
-            "\"als.sweeps\" is \"auto\" or a whole number from 1 to 200; its default is \"auto\""
+            "\"als.sweeps\" must be \"auto\" or an integer from 1 to 200; the default is \"auto\"."
         );
     }
 
     #[test]
     fn an_option_at_the_wrong_place_is_found() {
         let problems = parse_options(&json!({"factors": 8})).unwrap_err();
-        assert_eq!(problems[0].hint, "did you mean \"als.factors\"?");
+        assert_eq!(problems[0].hint, "Did you mean \"als.factors\"?");
     }
 
     #[test]

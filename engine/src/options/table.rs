@@ -19,7 +19,7 @@ pub const OPTIONS: &[OptionEntry] = &[
         "algorithm",
         Kind::Choice(Algorithm::VARIANTS),
         "\"hybrid\"",
-        "How items are ranked: factors of segments blended with neighbours, factors alone, neighbours alone, neighbours in closed form (EASE), predicted ratings, or the number of users; auto tries them on the holdout and keeps the best.",
+        "The algorithm that ranks items: segment factors blended with neighbours, factors only, neighbours only, neighbours in closed form (EASE), rating prediction, or popularity; auto tries them on the holdout and selects the best.",
     )
     .needing(&[
         need(ModelInput::WeightColumn, |options| {
@@ -30,7 +30,7 @@ pub const OPTIONS: &[OptionEntry] = &[
         "feedback",
         Kind::Choice(Feedback::VARIANTS),
         "\"auto\"",
-        "Whether a weight says how often or how surely a user chose an item, or is a rating that may also be bad; auto takes ratings where the algorithm is rating.",
+        "Whether weights are implicit feedback, which says how often or how surely a user chose an item, or explicit ratings, which may also be bad; auto uses explicit ratings if the algorithm is rating.",
     )
     .of(Scope::Model)
     .needing(&[need(ModelInput::WeightColumn, |options| options.feedback == Feedback::Explicit)]),
@@ -38,13 +38,13 @@ pub const OPTIONS: &[OptionEntry] = &[
         "time_limit",
         Kind::Duration,
         "\"10 minutes\"",
-        "After this long the algorithm auto tries no other one; null sets no limit.",
+        "Time after which the algorithm auto tries no further algorithms; null means no limit.",
     ),
     entry(
         "events.type_weights",
         Kind::Weights,
         "{}",
-        "What an event of each type counts; with weights given, events of other types are left out.",
+        "Weights of event types; if any are specified, events of other types are ignored.",
     )
     .of(Scope::Measurement)
     .needing(&[need(ModelInput::TypeColumn, |options| !options.events.type_weights.is_empty())]),
@@ -52,49 +52,49 @@ pub const OPTIONS: &[OptionEntry] = &[
         "events.half_life",
         Kind::Duration,
         "null",
-        "The age at which an event counts half, measured back from the latest event that is not in the future; null where age does not matter.",
+        "Half-life of the weights of events, by their age relative to the latest event that is not in the future; null disables the decay.",
     )
     .needing(&[need(ModelInput::TimeColumn, |options| options.events.half_life.is_some())]),
     entry(
         "events.duplicates",
         Kind::Choice(Duplicates::VARIANTS),
         "\"sum\"",
-        "How several events of a user on the same item become one weight.",
+        "How several events of a user on the same item are combined into one weight.",
     )
     .needing(&[need(ModelInput::TimeColumn, |options| options.events.duplicates == Duplicates::Last)]),
     entry(
         "events.min_user_events",
         Kind::Integer { least: 1, most: 1_000_000 },
         "1",
-        "Users with fewer events are left out of the training.",
+        "Minimum number of events of a user; users with fewer are excluded from the training.",
     )
     .of(Scope::Measurement),
     entry(
         "events.min_item_events",
         Kind::Integer { least: 1, most: 1_000_000 },
         "1",
-        "Items with fewer events are left out of the training.",
+        "Minimum number of events of an item; items with fewer are excluded from the training.",
     )
     .of(Scope::Measurement),
     entry(
         "events.max_user_events",
         Kind::Integer { least: 1, most: 1_000_000 },
         "5000",
-        "Of a user with more items only this many count: the latest, or without a time column the heaviest.",
+        "Maximum number of items of a user; the latest are used, or without a time column those with the highest weights.",
     )
     .of(Scope::Measurement),
     entry(
         "events.on_bad_rows",
         Kind::Choice(OnBadRows::VARIANTS),
         "\"error\"",
-        "Whether rows with a null id, weight or time, a weight that is negative or not a number, or an infinite time stop the training or are skipped and counted.",
+        "Whether rows with a null id, weight or time, a negative or non-finite weight, or an infinite time raise an error or are skipped and counted.",
     )
     .of(Scope::Model),
     entry(
         "segmentation.method",
         Kind::Choice(SegmentationMethod::VARIANTS),
         "\"kmeans\"",
-        "How users are divided: k-means, a merge tree, a mixture of Gaussians, dense places of one density (DBSCAN) or of several (OPTICS), a vote of the nearest labelled users, recency, frequency and monetary value, the users' own labels as they are, or one segment of everybody.",
+        "How users are segmented: k-means, hierarchical clustering, a Gaussian mixture, density-based clustering with one density (DBSCAN) or several (OPTICS), a vote of the nearest labelled users, recency, frequency and monetary value, the users' own labels, or a single segment of all users.",
     )
     .needing(&[
         need(ModelInput::Users, |options| options.segmentation.method.needs_label()),
@@ -104,13 +104,13 @@ pub const OPTIONS: &[OptionEntry] = &[
         "segmentation.segments",
         Kind::AutoOrInteger { least: 1, most: 4096 },
         "\"auto\"",
-        "How many segments, for kmeans, hierarchical, mixture and k-means on rfm; auto tries several: with events a half and all of one per 450 users (at least 8 and at most 64, each with 200 users and 20 events per factor or more) and keeps what ranks held-out events best (the clearer where these do not tell), without events 2 to 12 and keeps the clearest.",
+        "Number of segments, for kmeans, hierarchical, mixture and k-means on rfm; auto tries several: with events, half and all of one per 450 users (at least 8 and at most 64, each with at least 200 users and 20 events per factor), and selects the number that ranks held-out events best (the highest silhouette if these do not differ), without events, 2 to 12, and selects the highest silhouette.",
     ),
     entry(
         "segmentation.on",
         Kind::Choice(On::VARIANTS),
         "\"auto\"",
-        "What users are divided by: the direction of their factors, what is known about them, or both with the same weight; auto takes behaviour where the model has events, else attributes.",
+        "The basis of the segmentation: the direction of the users' factors, the users' attributes, or both with equal weight; auto uses behaviour if the model has events, else attributes.",
     )
     .needing(&[
         need(ModelInput::Events, |options| divides_by(options, On::Behaviour)),
@@ -122,14 +122,14 @@ pub const OPTIONS: &[OptionEntry] = &[
         "segmentation.features",
         Kind::Names,
         "[]",
-        "The columns of users that count as attributes; an empty list takes all that can.",
+        "The columns of users that are used as attributes; an empty list uses all suitable ones.",
     )
     .needing(&[need(ModelInput::Users, |options| !options.segmentation.features.is_empty())]),
     entry(
         "segmentation.activity",
         Kind::Choices(Activity::VARIANTS),
         "[]",
-        "What of their events counts as attributes of users: how many, their total weight, days since the last, days with any, how many of each type, the share of each category.",
+        "Statistics of their events that are used as attributes of users: number of events, total weight, days since the last event, number of days with events, number of events of each type, share of each category.",
     )
     .needing(&[
         need(ModelInput::Events, |options| !options.segmentation.activity.is_empty()),
@@ -142,176 +142,176 @@ pub const OPTIONS: &[OptionEntry] = &[
         "segmentation.category_column",
         Kind::Name,
         "null",
-        "The column of items that names an item's category.",
+        "The column of items that contains the category.",
     )
     .needing(&[need(ModelInput::Items, |options| options.segmentation.category_column.is_some())]),
     entry(
         "segmentation.label_column",
         Kind::Name,
         "null",
-        "The column of users that names a user's segment: all of them for column, some of them for knn.",
+        "The column of users that contains their segment labels: of all users for column, of some users for knn.",
     ),
     entry(
         "segmentation.scale",
         Kind::Choice(Scale::VARIANTS),
         "\"standard\"",
-        "How numbers are made comparable: by mean and standard deviation, or by median and interquartile range.",
+        "How numeric attributes are scaled: by mean and standard deviation, or by median and interquartile range.",
     ),
     entry(
         "segmentation.starts",
         Kind::Integer { least: 1, most: 100 },
         "4",
-        "How often k-means begins anew; the best is kept.",
+        "Number of initializations of k-means; the best result is used.",
     ),
     entry(
         "segmentation.linkage",
         Kind::Choice(Linkage::VARIANTS),
         "\"ward\"",
-        "Which clusters hierarchical merges: those whose variance grows least, or the nearest by mean, farthest or nearest members.",
+        "Linkage criterion of hierarchical, which determines the clusters to merge: the smallest increase of the variance, or the smallest mean, maximum or minimum distance between members.",
     ),
     entry(
         "segmentation.neighbours",
         Kind::Integer { least: 1, most: 1000 },
         "10",
-        "How many of the nearest labelled users vote in knn, and how many users make a dense place in density and optics.",
+        "Number of nearest labelled users that vote in knn, and number of users that make a neighbourhood dense in density and optics.",
     ),
     entry(
         "segmentation.radius",
         Kind::AutoOrNumber { least: 1e-9, most: 1e9 },
         "\"auto\"",
-        "How far a neighbour may be in density and optics; auto finds the knee of the distances for density and sets no bound for optics.",
+        "Maximum distance between neighbours in density and optics; auto uses the knee of the distances for density and no limit for optics.",
     ),
     entry(
         "segmentation.rfm",
         Kind::Choice(RfmSegments::VARIANTS),
         "\"named\"",
-        "How rfm scores become segments: by the documented rules with their names, or by k-means on the scores.",
+        "How rfm scores are mapped to segments: by the documented rules with their names, or by k-means on the scores.",
     ),
     entry(
         "segmentation.as_of",
         Kind::Moment,
         "null",
-        "The moment from which ages and recency are counted back; null takes the latest event, or without events the latest moment in users.",
+        "Reference time for ages and recency; null uses the latest event, or without events the latest time in users.",
     ),
     entry(
         "segmentation.keep",
         Kind::Boolean,
         "true",
-        "Whether a training begins with the segments of the deployed version, so that users stay where they are; false finds them anew.",
+        "Whether a training starts from the segments of the deployed version, so that users keep their segments; false computes new ones.",
     ),
     entry(
         "als.factors",
         Kind::AutoOrInteger { least: 1, most: 1024 },
         "128",
-        "The length of a factor vector: more hold finer tastes, if there are events enough to learn them, and are slower and larger; auto begins with 32 and doubles, up to 256, while held-out events are ranked better.",
+        "Number of factors: more factors represent finer preferences, given enough events to learn them, but are slower and larger; auto starts with 32 and doubles the number, up to 256, while held-out events are ranked better.",
     ),
     entry(
         "als.sweeps",
         Kind::AutoOrInteger { least: 1, most: 200 },
         "\"auto\"",
-        "Passes over users and items; auto stops when held-out events are ranked no better, after 16 at most.",
+        "Number of passes over users and items; auto stops when held-out events are no longer ranked better, after at most 16.",
     ),
     entry(
         "als.regularization",
         Kind::AutoOrNumber { least: 1e-6, most: 1000.0 },
         "\"auto\"",
-        "How strongly factors are held small; auto seeks the best on the holdout.",
+        "L2 regularization of the factors; auto selects the best value on the holdout.",
     ),
     entry(
         "als.unobserved_weight",
         Kind::AutoOrNumber { least: 0.0, most: 100.0 },
         "\"auto\"",
-        "The weight of a pair that did not occur, against 1 for one that did; auto takes 160 / items, from 0.01 to 1.",
+        "Weight of unobserved pairs of a user and an item, relative to 1 for observed ones; auto uses 160 / items, from 0.01 to 1.",
     ),
     entry(
         "als.frequency_exponent",
         Kind::Number { least: 0.0, most: 1.0 },
         "1",
-        "How the regularization grows with the number of a row's events: 0 not at all, 1 in proportion.",
+        "How the regularization grows with the number of events of a row: 0 not at all, 1 in proportion.",
     ),
     entry(
         "als.sharing",
         Kind::Number { least: 0.0, most: 1.0 },
         "0.1",
-        "How much users of other segments count in a segment's item factors: 0 not at all, 1 like its own.",
+        "Weight of users of other segments in a segment's item factors: 0 ignores them, 1 counts them like its own users.",
     ),
     entry(
         "als.warm_start",
         Kind::Boolean,
         "true",
-        "Whether factors begin with those of the deployed version, with half the passes, where it knows nine of ten items and has as many factors; what is measured on the holdout always begins anew.",
+        "Whether factors are initialized with those of the deployed version, with half the passes, if it contains nine of ten items and has the same number of factors; evaluation on the holdout never uses them.",
     ),
     entry(
         "neighbours.method",
         Kind::Choice(NeighbourMethod::VARIANTS),
         "\"ridge\"",
-        "How strongly items are associated: by a regression on the nearest, or by how many users share them, with the weights of a graph filter, of the cosine, of tf-idf or of a random walk of three steps.",
+        "How the similarity of items is computed: by a regression on the nearest items, or from the numbers of users that items share, weighted by a graph filter, the cosine, tf-idf or a random walk of three steps.",
     ),
     entry(
         "neighbours.considered",
         Kind::Integer { least: 1, most: 2000 },
         "200",
-        "How many of the nearest items the regression of an item looks at.",
+        "Number of nearest items that are candidates in the regression of an item.",
     ),
     entry(
         "neighbours.kept",
         Kind::Integer { least: 1, most: 2000 },
         "100",
-        "How many neighbours of an item are kept.",
+        "Number of neighbours that are kept of an item.",
     ),
     entry(
         "neighbours.regularization",
         Kind::Number { least: 1e-6, most: 1e6 },
         "20",
-        "How strongly the weights of the regression are held small.",
+        "L2 regularization of the weights of the regression.",
     ),
     entry(
         "neighbours.share",
         Kind::AutoOrNumber { least: 0.0, most: 1.0 },
         "\"auto\"",
-        "How much of a hybrid's score comes from neighbours: 0 nothing, 1 all; auto seeks the best on the holdout.",
+        "Share of neighbours in the score of hybrid, from 0 to 1; auto selects the best value on the holdout.",
     ),
     entry(
         "ease.regularization",
         Kind::Number { least: 1e-6, most: 1e6 },
         "250",
-        "How strongly the weights of ease are held small.",
+        "L2 regularization of the weights of ease.",
     ),
     entry(
         "ease.kept",
         Kind::Integer { least: 1, most: 100_000 },
         "500",
-        "How many weights of an item ease keeps.",
+        "Number of weights that ease keeps of an item.",
     ),
     entry(
         "rating.factors",
         Kind::Integer { least: 1, most: 1024 },
         "32",
-        "The length of a factor vector where ratings are predicted.",
+        "Number of factors for rating prediction.",
     ),
     entry(
         "rating.sweeps",
         Kind::Integer { least: 1, most: 200 },
         "20",
-        "Passes over users and items where ratings are predicted.",
+        "Number of passes over users and items for rating prediction.",
     ),
     entry(
         "rating.user_regularization",
         Kind::Number { least: 1e-3, most: 1000.0 },
         "2",
-        "How strongly a user's factors are pulled to what their attributes and the pattern of what they rated say.",
+        "Regularization of a user's factors towards those predicted from the user's attributes and from which items the user rated.",
     ),
     entry(
         "rating.item_regularization",
         Kind::Number { least: 1e-3, most: 1000.0 },
         "2",
-        "How strongly an item's factors are pulled to what its attributes and the pattern of who rated it say.",
+        "Regularization of an item's factors towards those predicted from the item's attributes and from which users rated it.",
     ),
     entry(
         "holdout.split",
         Kind::Choice(SplitChoice::VARIANTS),
         "\"auto\"",
-        "How held-out events are chosen: the latest of all, what each user came to last, or by a hash of user and item; auto takes time where the model has a time column, and each gives way to the next where it leaves nothing to measure.",
+        "How held-out events are selected: the latest of all events, the last items of each user, or by a hash of user and item; auto uses time if the model has a time column, and each falls back to the next one if it leaves nothing to measure.",
     )
     .of(Scope::Measurement)
     .needing(&[
@@ -323,28 +323,28 @@ pub const OPTIONS: &[OptionEntry] = &[
         "holdout.share",
         Kind::Number { least: 0.01, most: 0.5 },
         "0.1",
-        "The share of events that is held out to measure the training, for time and random.",
+        "Fraction of events that are held out for evaluation, for time and random.",
     )
     .of(Scope::Measurement),
     entry(
         "holdout.last",
         Kind::Integer { least: 1, most: 1000 },
         "1",
-        "How many items of each user are held out, for last; never more than half of a user's.",
+        "Number of items of each user that are held out, for last; at most half of the user's items.",
     )
     .of(Scope::Measurement),
     entry(
         "seed",
         Kind::Integer { least: 0, most: 9_007_199_254_740_991 },
         "42",
-        "Where all random draws start; the same data and seed give the same version.",
+        "Seed of the random number generator; the same data and seed result in the same version.",
     )
     .of(Scope::Measurement),
     entry(
         "keep_versions",
         Kind::Integer { least: 1, most: 1_000_000 },
         "5",
-        "How many of the newest versions stay after a training; older ones are dropped, but for the deployed one and the one that segrec_rollback goes to.",
+        "Number of newest versions that are kept after a training; older ones are dropped, except the deployed one and the one that segrec_rollback would deploy.",
     )
     .of(Scope::Model),
 ];

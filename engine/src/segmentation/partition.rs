@@ -209,7 +209,7 @@ impl Partitioner<'_> {
     fn vote(&self, space: &PointSet, observer: &dyn Observer) -> Result<Partition> {
         let (labels, classes) = self.labels.unwrap_or((&[], 0));
         if labels.iter().all(Option::is_none) {
-            let reason = "no user carries a label".to_owned();
+            let reason = "No user has a label.".to_owned();
             return Err(EngineError::NothingToDivideBy { reason });
         }
         let neighbours = self.options.neighbours;

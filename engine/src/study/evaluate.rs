@@ -65,7 +65,7 @@ pub fn validate(
     let holdout = Holdout::fold(events, &options.weighting(events.latest()), fold, folds, seed, observer)?;
     let training = events.select(|user, item, time| holdout.is_training(user, item, time));
     if training.is_empty() {
-        let reason = format!("all {} events are in fold {} of {folds}", events.len(), fold + 1);
+        let reason = format!("All {} events are in fold {} of {folds}.", events.len(), fold + 1);
         return Err(EngineError::NothingToTrainOn { reason });
     }
     let given = Given { events: &training, before: None, start: None, ..given };

@@ -24,7 +24,7 @@ impl Search {
     pub fn parse(text: &str) -> Result<Self, OptionProblem> {
         text.parse().map_err(|_| OptionProblem {
             message: format!("\"search\" is \"{text}\""),
-            hint: format!("\"search\" is one of '{}'", Self::VARIANTS.join("', '")),
+            hint: format!("\"search\" must be one of '{}'.", Self::VARIANTS.join("', '")),
         })
     }
 

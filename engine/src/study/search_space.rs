@@ -47,17 +47,15 @@ impl Space {
         for (place, dimension) in dimensions.iter().enumerate() {
             if dimensions[..place].iter().any(|earlier| earlier.name == dimension.name) {
                 let name = dimension.name;
-                let hint = "give all its values in one place";
-                problems.push(problem(format!("option \"{name}\" is given twice"), hint));
+                let hint = "Specify all its values in one place.";
+                problems.push(problem(format!("option \"{name}\" is specified more than once"), hint));
             }
         }
         if problems.is_empty() { Ok(Self { dimensions }) } else { Err(problems) }
     }
 }
 
-const HINT: &str = "write \"space\" as an object from options to lists of values or ranges, such as \
-                    {\"als.factors\": [32, 64], \"als.regularization\": {\"low\": 0.001, \"high\": 0.1, \
-                    \"scale\": \"log\"}}";
+const HINT: &str = "Write \"space\" as an object of options with lists of values or ranges, such as {\"als.factors\": [32, 64], \"als.regularization\": {\"low\": 0.001, \"high\": 0.1, \"scale\": \"log\"}}.";
 
 fn problem(message: impl Into<String>, hint: impl Into<String>) -> OptionProblem {
     OptionProblem { message: message.into(), hint: hint.into() }
@@ -78,8 +76,9 @@ fn read_object(
         let inside = format!("{name}.");
         if let Some(entry) = option(&name) {
             if entry.scope != Scope::Recipe {
-                let hint = "change it with segrec_alter_model, then study the rest";
-                let message = format!("option \"{name}\" cannot be tried: it changes what is measured");
+                let hint = "Change it with segrec_alter_model, and tune the other options.";
+                let message =
+                    format!("option \"{name}\" cannot be tuned because it changes what is measured");
                 problems.push(problem(message, hint));
                 continue;
             }
@@ -101,13 +100,13 @@ fn values(entry: &OptionEntry, given: &Value, search: Search) -> Result<Values, 
     let name = entry.name;
     match given {
         Value::Array(list) if list.is_empty() => {
-            let hint = format!("list at least one value; \"{name}\" is {}", entry.kind.takes());
+            let hint = format!("List at least one value; \"{name}\" must be {}.", entry.kind.takes());
             Err(vec![problem(format!("option \"{name}\" has no values"), hint)])
         }
         Value::Array(list) => {
             let wrong = |value| {
                 let hint = check_value(entry, value).err()?;
-                Some(problem(format!("option \"{name}\" is tried at {}", describe(value)), hint))
+                Some(problem(format!("invalid value {} for option \"{name}\"", describe(value)), hint))
             };
             let wrong: Vec<OptionProblem> = list.iter().filter_map(wrong).take(MOST_PROBLEMS).collect();
             let mut seen = HashSet::new();
@@ -116,7 +115,7 @@ fn values(entry: &OptionEntry, given: &Value, search: Search) -> Result<Values, 
         }
         Value::Object(range) => between(entry, range, search).map_err(|problem| vec![problem]),
         other => {
-            let hint = format!("give a list of values, such as [{}], or a range", entry.default);
+            let hint = format!("Specify a list of values, such as [{}], or a range.", entry.default);
             Err(vec![problem(format!("option \"{name}\" is {}, not a list", describe(other)), hint)])
         }
     }
@@ -126,38 +125,44 @@ fn between(entry: &OptionEntry, range: &Map<String, Value>, search: Search) -> R
     let name = entry.name;
     let whole = matches!(entry.kind, Kind::Integer { .. } | Kind::AutoOrInteger { .. });
     if !whole && !matches!(entry.kind, Kind::Number { .. } | Kind::AutoOrNumber { .. }) {
-        let hint = format!("list its values; \"{name}\" is {}", entry.kind.takes());
-        return Err(problem(format!("option \"{name}\" is a range, and is no number"), hint));
+        let hint = format!("List its values; \"{name}\" must be {}.", entry.kind.takes());
+        return Err(problem(format!("option \"{name}\" has a range, but is not numeric"), hint));
     }
     if search == Search::Grid {
-        let hint = "list the values that grid combines, or search 'random' or 'halving'";
-        return Err(problem(format!("option \"{name}\" is a range, and grid takes lists"), hint));
+        let hint = "List the values to combine, or use search 'random' or 'halving'.";
+        return Err(problem(
+            format!("option \"{name}\" has a range, but search 'grid' requires lists"),
+            hint,
+        ));
     }
-    let shape = "a range is {\"low\": …, \"high\": …}, and may have \"scale\": \"linear\" or \"log\"";
+    let shape =
+        "Write a range as {\"low\": …, \"high\": …}, optionally with \"scale\": \"linear\" or \"log\".";
     if let Some(key) = range.keys().find(|key| !["low", "high", "scale"].contains(&key.as_str())) {
-        return Err(problem(format!("the range of option \"{name}\" has \"{key}\""), shape));
+        return Err(problem(format!("range of option \"{name}\" has an unrecognized key \"{key}\""), shape));
     }
     let bound = |key: &str| {
         let Some(value) = range.get(key).filter(|value| value.is_number()) else {
-            return Err(problem(format!("the range of option \"{name}\" has no number \"{key}\""), shape));
+            return Err(problem(format!("range of option \"{name}\" has no number \"{key}\""), shape));
         };
-        check_value(entry, value)
-            .map_err(|hint| problem(format!("option \"{name}\" is tried at {}", describe(value)), hint))?;
+        check_value(entry, value).map_err(|hint| {
+            problem(format!("invalid value {} for option \"{name}\"", describe(value)), hint)
+        })?;
         Ok(value.as_f64().unwrap_or_default())
     };
     let (low, high) = (bound("low")?, bound("high")?);
     let logarithmic = match range.get("scale").map(|scale| scale.as_str()) {
         None | Some(Some("linear")) => false,
         Some(Some("log")) => true,
-        Some(_) => return Err(problem(format!("the scale of option \"{name}\" is not known"), shape)),
+        Some(_) => return Err(problem(format!("unrecognized scale of option \"{name}\""), shape)),
     };
     if low > high {
-        let message = format!("the range of option \"{name}\" goes down, from {low} to {high}");
+        let message =
+            format!("range of option \"{name}\" has a lower bound {low} above its upper bound {high}");
         return Err(problem(message, shape));
     }
     if logarithmic && low <= 0.0 {
-        let hint = "a logarithmic range begins above 0";
-        return Err(problem(format!("the logarithmic range of option \"{name}\" begins at {low}"), hint));
+        let hint = "Specify a lower bound above 0.";
+        return Err(problem(format!("logarithmic range of option \"{name}\" has lower bound {low}"), hint));
     }
     Ok(Values::Between { low, high, logarithmic, whole })
 }
@@ -181,10 +186,10 @@ mod tests {
         let problems = Space::parse(&space, Search::Random).unwrap_err();
         assert_eq!(problems.len(), 10, "{problems:?}");
         let hint = |message: &str| &problems.iter().find(|p| p.message == message).unwrap().hint;
-        assert_eq!(hint("unknown option \"als.factor\""), "did you mean \"als.factors\"?");
+        assert_eq!(hint("unknown option \"als.factor\""), "Did you mean \"als.factors\"?");
         assert_eq!(
-            hint("option \"als.sweeps\" is tried at 0"),
-            "\"als.sweeps\" is \"auto\" or a whole number from 1 to 200; its default is \"auto\""
+            hint("invalid value 0 for option \"als.sweeps\""),
+            "\"als.sweeps\" must be \"auto\" or an integer from 1 to 200; the default is \"auto\"."
         );
         assert!(hint("option \"neighbours.share\" is 0.3, not a list").starts_with("give a list"));
         let ranges = json!({"als.factors": {"low": 8, "high": 16}});

@@ -41,10 +41,13 @@ impl Objective {
                 hint: match explicit {
                     true => {
                         let names: Vec<String> = names().map(|name| format!("'{name}'")).collect();
-                        format!("\"metric\" is one of {}, since the model is about ratings", names.join(", "))
+                        format!(
+                            "\"metric\" must be one of {}, because the model predicts ratings.",
+                            names.join(", ")
+                        )
                     }
                     false => format!(
-                        "\"metric\" is one of {} at a length of 1 to {LONGEST_LIST}, such as 'ndcg@10'",
+                        "\"metric\" must be one of {} with a list length from 1 to {LONGEST_LIST}, such as 'ndcg@10'.",
                         names().collect::<Vec<_>>().join(", ")
                     ),
                 },
@@ -106,7 +109,7 @@ pub fn trial(
     let asked = MetricRequest { cuts: &[objective.k], ..MetricRequest::BY_TRAINING };
     let rows = measure(&holdout_run.fit, &holdout, &decided, asked, observer)?.rows;
     let value = objective.of(&rows).ok_or_else(|| {
-        let reason = format!("no user of {} has an event that could be held out", ids.len());
+        let reason = format!("None of {} users has an event that can be held out.", ids.len());
         EngineError::NothingToTrainOn { reason }
     })?;
     Ok(TrialResult { value, held_out })
@@ -132,7 +135,7 @@ mod tests {
         ] {
             let problem = Objective::parse(text, explicit).unwrap_err();
             assert_eq!(problem.message, format!("\"metric\" is \"{text}\""));
-            assert!(problem.hint.starts_with("\"metric\" is one of "), "{}", problem.hint);
+            assert!(problem.hint.starts_with("\"metric\" must be one of "), "{}", problem.hint);
         }
     }
 }

@@ -85,7 +85,7 @@ pub fn choose_algorithm(
         let left_out =
             |reason: String| Attempt { algorithm, value: None, seconds: 0.0, chosen: false, reason };
         if let Some(limit) = options.time_limit.filter(|&limit| begin > limit && best.is_some()) {
-            attempts.push(left_out(format!("the time limit of {limit:.0} seconds had passed")));
+            attempts.push(left_out(format!("the time limit of {limit:.0} seconds was exceeded")));
             continue;
         }
         if algorithm == Algorithm::Ease {
@@ -93,7 +93,7 @@ pub fn choose_algorithm(
             if needed > allowed {
                 let megabytes = |bytes: u64| bytes.div_ceil(1 << 20);
                 let (needed, allowed) = (megabytes(needed), megabytes(allowed));
-                attempts.push(left_out(format!("it takes {needed} MB, and {allowed} MB are allowed")));
+                attempts.push(left_out(format!("it requires {needed} MB, but {allowed} MB are allowed")));
                 continue;
             }
         }

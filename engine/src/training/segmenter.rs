@@ -107,9 +107,9 @@ impl Segmenter<'_> {
         match (self.options.segmentation.method, events) {
             (SegmentationMethod::Column, _) => Ok(vec![self.by_column()?]),
             (SegmentationMethod::Rfm, Some(events)) => self.by_rfm(events, target, observer),
-            (SegmentationMethod::Rfm, None) => {
-                Err(EngineError::NothingToDivideBy { reason: "rfm divides users by their events".to_owned() })
-            }
+            (SegmentationMethod::Rfm, None) => Err(EngineError::NothingToDivideBy {
+                reason: "The method rfm segments users by their events.".to_owned(),
+            }),
             _ => self.by_points(
                 self.described.points(self.options, events, user_factors, observer)?,
                 target,

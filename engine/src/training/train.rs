@@ -102,7 +102,7 @@ pub fn train(
         measurement.gates.iter().zip(&own_factors).map(|(gate, own)| *own && gate.passed).collect();
     let interactions = events.interactions(&weighting, |_, _, _| true, observer)?;
     if interactions.entries() == 0 {
-        let reason = "every event decayed to a weight of nothing".to_owned();
+        let reason = "The weights of all events decayed to zero.".to_owned();
         return Err(EngineError::NothingToTrainOn { reason });
     }
     decided.shift = interactions.scale().shift;
@@ -221,7 +221,7 @@ fn found_again(
     again
         .into_iter()
         .next()
-        .ok_or_else(|| EngineError::NothingToDivideBy { reason: "there are no segments".to_owned() })
+        .ok_or_else(|| EngineError::NothingToDivideBy { reason: "There are no segments.".to_owned() })
 }
 
 /// For each new group, the number of the group it was before.

@@ -93,13 +93,13 @@ impl UserData {
     pub fn labels(&self, name: &str) -> Result<Labels> {
         let refuse =
             |reason: &str| EngineError::Column { column: name.to_owned(), reason: reason.to_owned() };
-        let column = self.table.column(name).ok_or_else(|| refuse("is not there"))?;
+        let column = self.table.column(name).ok_or_else(|| refuse("does not exist"))?;
         if column.has_too_many_levels() {
-            return Err(refuse("has more than 1000 different labels"));
+            return Err(refuse("has more than 1000 distinct labels"));
         }
         match &column.values {
             Values::Category { codes, levels } => Ok(Labels { codes: codes.clone(), names: levels.clone() }),
-            _ => Err(refuse("does not hold labels")),
+            _ => Err(refuse("does not contain labels")),
         }
     }
 
@@ -191,9 +191,9 @@ impl UserData {
                 .map(|left_out| format!("\"{}\" {}", left_out.name, left_out.reason))
                 .collect();
             let reason = if reasons.is_empty() {
-                "the users have no column besides their ids".to_owned()
+                "There are no columns besides the ids.".to_owned()
             } else {
-                format!("no column of users tells them apart: {}", reasons.join(", "))
+                format!("No column of users distinguishes them: {}.", reasons.join(", "))
             };
             return Err(EngineError::NothingToDivideBy { reason });
         }

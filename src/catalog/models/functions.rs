@@ -73,7 +73,7 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
         cost: 500,
         rows: None,
         body: format!("SELECT {extension}.segrec_segment_of($1, {model})"),
-        comment: "the segment of a user; null where nothing is known of them",
+        comment: "the segment of a user; null if nothing is known about the user",
     }];
     let Some(item) = item.map(IdKind::name) else {
         return functions;
@@ -109,7 +109,7 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
             format!("{item}[]"),
             2000,
             format!("SELECT {lines} FROM {extension}.segrec_recommend_for($1, $2, {model}, $3, $4, $5, $6) list"),
-            "recommends items to whoever has the given ones: a guest, a basket, a session",
+            "recommends items for a list of items, such as those of a guest, a basket or a session",
         ),
         Function {
             name: "recommend_segment",
@@ -144,7 +144,7 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
             body: format!(
                 "SELECT list.rank, list.item_id, list.score FROM {extension}.segrec_similar_items($1, $2, {model}) list"
             ),
-            comment: "the items most like another",
+            comment: "the items most similar to an item",
         },
         Function {
             name: "similar_users",
@@ -157,7 +157,7 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
             body: format!(
                 "SELECT list.rank, list.user_id, list.similarity FROM {extension}.segrec_similar_users($1, $2, {model}) list"
             ),
-            comment: "the users most like another, as of the training",
+            comment: "the users most similar to a user, as of the training",
         },
         Function {
             name: "audience",
@@ -184,7 +184,7 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
                 "SELECT list.item_id::{item}, list.contribution, list.factors, list.neighbours \
                  FROM {extension}.segrec_explain($1::{both}, $2::{both}, {model}) list"
             ),
-            comment: "which of a user's own items speak for another, and how much; the contributions add up to the score",
+            comment: "the contributions of a user's own items to the score of an item, which add up to the score",
         },
         Function {
             name: "predict",

@@ -82,7 +82,7 @@ pub fn attribute_columns(
         let wrong: Vec<String> = unusable
             .iter()
             .filter(|(name, _)| names.contains(name))
-            .map(|(name, type_name)| format!("\"{name}\" is {type_name}, which is no feature"))
+            .map(|(name, type_name)| format!("\"{name}\" is {type_name}, which cannot be used as a feature."))
             .collect();
         if !wrong.is_empty() {
             return Err(SegrecError::WrongColumnTypes { relation: name, columns: wrong });
@@ -150,7 +150,7 @@ impl AttributeColumns {
             if rows.is_multiple_of(MEMORY_CHECK_ROWS) {
                 let needed = ids.memory() as u64 + builders.iter().map(ColumnBuilder::memory).sum::<u64>();
                 if needed > memory {
-                    let what = format!("the first {rows} rows of \"{}\" alone take that much", self.name);
+                    let what = format!("the first {rows} rows of \"{}\" alone require that much", self.name);
                     failed = Some(SegrecError::Memory { needed, allowed: memory, what });
                 }
             }

@@ -46,7 +46,7 @@ pub fn read_all(
         if report.rows % MEMORY_CHECK_ROWS == 1 {
             let taken = events.memory();
             if taken > memory {
-                let what = format!("the first {} events alone take that much", report.rows);
+                let what = format!("the first {} events alone require that much", report.rows);
                 stopped = Some(SegrecError::Memory { needed: taken, allowed: memory, what });
             } else if asked_at != Some(taken) {
                 // Growing a vector doubles it while the old half still exists.

@@ -297,7 +297,11 @@ pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) ->
         match &column {
             None => missing.push((argument.to_owned(), name.clone())),
             Some(column) if !column.serves(role) => {
-                wrong.push(format!("\"{name}\" is {}, {argument} takes {}", column.type_name, role.takes()));
+                wrong.push(format!(
+                    "\"{name}\" is {}, but {argument} must be {}.",
+                    column.type_name,
+                    role.takes()
+                ));
             }
             Some(_) => {}
         }

@@ -43,7 +43,7 @@ impl Version {
 
 pub fn decided(stored: Value) -> Result<Decided> {
     serde_json::from_value(stored).map_err(|error| SegrecError::VersionDamaged {
-        reason: format!("what its training decided cannot be read: {error}"),
+        reason: format!("The values determined by its training cannot be read: {error}"),
     })
 }
 

@@ -131,7 +131,7 @@ pub fn list(version_id: i64) -> Result<Vec<ListedSection>> {
             let columns = columns.and_then(|columns| usize::try_from(columns).ok()).unwrap_or(0);
             let Some(kind) = SectionKind::stored(&kind, columns) else {
                 return Err(SegrecError::VersionDamaged {
-                    reason: format!("there are no sections that are {kind}"),
+                    reason: format!("There are no sections of kind {kind}."),
                 });
             };
             let (section, scorer, name) = (row.value(1)?, row.value(2)?, row.value(3)?);

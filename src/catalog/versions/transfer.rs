@@ -261,7 +261,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
     let factors = is_no_row("stored.factors", &k);
     let mut checks: Vec<(&str, String)> = vec![
         (
-            "the numbers of users, items and segments are not those of its rows",
+            "The numbers of users, items and segments do not match its rows.",
             format!(
                 "SELECT FROM {version} stored WHERE stored.users IS NULL OR stored.users < GREATEST(1, (SELECT pg_catalog.count(*) FROM {users} member)) \
                      OR stored.users > 2147483647 OR COALESCE(stored.items, 0) <> {count} \
@@ -270,7 +270,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
             ),
         ),
         (
-            "what fold-in needs does not fit",
+            "The data for fold-in do not match.",
             format!(
                 "SELECT FROM {version} stored WHERE {} OR {count} > 0 AND (stored.decided IS NULL OR {} OR stored.median_weight <= 0 \
                      OR stored.anchor IS NULL OR stored.item_gram IS NULL)",
@@ -279,7 +279,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
             ),
         ),
         (
-            "a segment does not fit",
+            "A segment is invalid.",
             format!(
                 "SELECT FROM {segments} stored WHERE stored.users < 1 OR stored.segment < 0 OR stored.segment > {MOST_SEGMENT} \
                      OR {} AND {} OR {} \
@@ -290,7 +290,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
             ),
         ),
         (
-            "an item does not fit",
+            "An item is invalid.",
             format!(
                 "SELECT FROM {items} stored WHERE stored.item < 0 OR stored.item >= {count} OR stored.users < 0 OR stored.popularity < 0 \
                      OR {} OR {factors}",
@@ -298,7 +298,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
             ),
         ),
         (
-            "what a section says of an item does not fit",
+            "A row of a section is invalid.",
             format!(
                 "SELECT FROM {rows} stored LEFT JOIN {sections} section ON section.section = stored.section \
                  WHERE section.kind IS NULL OR stored.item < 0 OR stored.item >= {count} \
@@ -310,7 +310,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
             ),
         ),
         (
-            "a section does not fit",
+            "A section is invalid.",
             format!(
                 "SELECT FROM {sections} stored \
                  WHERE stored.rows <> (SELECT pg_catalog.count(*) FROM {rows} own WHERE own.section = stored.section) \
@@ -319,7 +319,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
             ),
         ),
         (
-            "an item of a segment does not fit",
+            "An item of a segment is invalid.",
             format!(
                 "SELECT FROM {own} stored LEFT JOIN {segments} segment ON segment.segment = stored.segment \
                  WHERE segment.segment IS NULL OR stored.item < 0 OR stored.item >= {count} OR stored.users < 1 OR stored.popularity < 0 OR {} \
@@ -329,7 +329,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
             ),
         ),
         (
-            "a user does not fit",
+            "A user is invalid.",
             format!(
                 "SELECT FROM {users} stored LEFT JOIN {segments} segment ON segment.segment = stored.segment CROSS JOIN {version} version \
                  WHERE segment.segment IS NULL OR stored.place < 0 OR stored.place >= version.users OR {} OR {} \
@@ -344,7 +344,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
             ),
         ),
         (
-            "a user in the reachability plot does not fit",
+            "A user in the reachability plot is invalid.",
             format!(
                 "SELECT FROM {plot} stored LEFT JOIN {users} member ON member.place = stored.user_place \
                  WHERE member.place IS NULL OR stored.place < 1 OR stored.reachability < 0 OR stored.core_distance < 0 \
@@ -356,14 +356,14 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
     // A kind is a fixed word and also the name of a type; text that cannot be cast to it raises PostgreSQL's own error.
     if let Some(kind) = user_kind {
         checks.push((
-            "a user's id is not written as its type is",
+            "A user's id is not in the canonical form of its type.",
             format!("SELECT FROM {users} stored WHERE stored.user_id::{kind}::text <> stored.user_id"),
         ));
     }
     if let Some(kind) = item_kind {
         let collation = if kind == "text" { " COLLATE \"C\"" } else { "" };
         checks.push((
-            "the ids of items are not in their order",
+            "The ids of items are not in order.",
             format!(
                 "SELECT FROM (SELECT stored.item_id, stored.item_id::{kind}{collation} AS id, \
                      pg_catalog.lag(stored.item_id::{kind}{collation}) OVER (ORDER BY stored.item) AS before FROM {items} stored) stored \
@@ -388,5 +388,5 @@ pub fn columns_problem(relation: &Relation) -> Option<&'static str> {
             == Some(IdKind::Text)
     };
     (!is_text("part") || !is_text("content"))
-        .then_some("it has no columns \"part\" and \"content\" of type text")
+        .then_some("It has no columns \"part\" and \"content\" of type text.")
 }

@@ -40,9 +40,11 @@ pub fn revoke(model: Option<&str>, role: Option<&str>, privilege: Option<&str>) 
     if !grants::delete(grant.model.id, grant.role, grant.privilege)? {
         let (name, privilege) = (role.unwrap_or_default(), grant.privilege);
         notice(
-            format!("{name} had not been granted \"{privilege}\" on model \"{}\"", grant.model.name),
-            Some("what it may do comes from other grants, its memberships, or what it may read".to_owned()),
-            Some("see the view segrec.grants".to_owned()),
+            format!("\"{name}\" has not been granted \"{privilege}\" on model \"{}\"", grant.model.name),
+            Some(
+                "Its permissions result from other grants, its memberships, or what it may read.".to_owned(),
+            ),
+            Some("See the view segrec.grants.".to_owned()),
         );
     }
     Ok(())

@@ -32,10 +32,10 @@ pub fn compare(model: Option<&str>, version: Option<i32>, other: Option<i32>) ->
         return Err(SegrecError::NothingToMeasure {
             relation: data.relation,
             reason: format!(
-                "none of {} users has an event that could be held out and others to train on",
+                "None of {} users has an event that can be held out and others to train on.",
                 events.users().len()
             ),
-            hint: "add events, or raise holdout.share",
+            hint: "Add events, or raise holdout.share.",
         });
     }
     Ok(rows)
@@ -46,8 +46,8 @@ fn say_what_is_read(first: &Options, second: &Options, version: i32) {
     let names = differing(Scope::Measurement, [first, second]);
     if !names.is_empty() {
         notice(
-            format!("both are measured on the events that version {version} reads and holds out"),
-            Some(format!("the versions differ in {}", names.join(", "))),
+            format!("both versions are evaluated on the events that version {version} reads and holds out"),
+            Some(format!("The versions differ in {}.", names.join(", "))),
             None,
         );
     }

@@ -38,10 +38,10 @@ pub fn evaluate(
         return Err(SegrecError::NothingToMeasure {
             relation: data.relation,
             reason: format!(
-                "none of {} users has an event that could be held out and others to train on",
+                "None of {} users has an event that can be held out and others to train on.",
                 events.users().len()
             ),
-            hint: "add events, or raise holdout.share",
+            hint: "Add events, or raise holdout.share.",
         });
     }
     // The new fit has found its own segments; map each to the version's segment that shares most users.

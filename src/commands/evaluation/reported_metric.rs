@@ -56,16 +56,16 @@ impl ReportedMetric {
 pub fn report_holdout(relation: &str, HeldOut { split, passed_over }: &HeldOut) {
     let Some(last) = passed_over.last() else { return };
     let reasons: Vec<String> =
-        passed_over.iter().map(|passed| format!("by {}: {}", passed.split, passed.reason)).collect();
+        passed_over.iter().map(|passed| format!("By {}: {}.", passed.split, passed.reason)).collect();
     // Random is tried last, so if it was rejected nothing could be held out.
     let (message, hint) = match last.split {
         "random" => (
-            format!("no event of \"{relation}\" could be held out, so nothing is measured"),
-            "give the model more events",
+            format!("no events of \"{relation}\" could be held out, so nothing is evaluated"),
+            "Provide more events.",
         ),
         _ => (
             format!("events of \"{relation}\" were held out by {}", split.name()),
-            "to ask for this way at once, set holdout.split",
+            "To use this split directly, set holdout.split.",
         ),
     };
     notice(message, Some(reasons.join("\n")), Some(hint.to_owned()));

@@ -52,7 +52,7 @@ fn read(model: Option<&str>, k: Option<Vec<Option<i64>>>, test: pg_sys::Oid) -> 
         .filter(|(column, _, kind)| column.id_kind() != Some(*kind))
         .map(|(column, what, kind)| {
             let (name, of) = (&column.name, &column.type_name);
-            format!("\"{name}\" is {of}, the {what} ids of the model are {}", kind.name())
+            format!("\"{name}\" is {of}, but the {what} ids of the model are {}.", kind.name())
         })
         .collect();
     if !wrong.is_empty() {
@@ -67,8 +67,8 @@ fn read(model: Option<&str>, k: Option<Vec<Option<i64>>>, test: pg_sys::Oid) -> 
     if raw.is_empty() {
         return Err(SegrecError::NothingToMeasure {
             relation: columns.name,
-            reason: "there is no event".to_owned(),
-            hint: "give events that came after the training",
+            reason: "There are no events.".to_owned(),
+            hint: "Provide events from after the training.",
         });
     }
     let limits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: usize::MAX };

@@ -100,11 +100,11 @@ fn tell_of_temporary(columns: &EventColumns) {
     notice(
         format!("\"{}\" is a temporary table", columns.name),
         Some(
-            "it goes with this session, and no other session can train the model or read the events"
+            "It will be dropped at the end of the session, and no other session can train the model or read the events."
                 .to_owned(),
         ),
         Some(
-            "others get answers as of the training; for more, create the model on a permanent table"
+            "Other sessions get results as of the training; to avoid this, create the model on a permanent table."
                 .to_owned(),
         ),
     );
@@ -160,12 +160,14 @@ fn key_kind(described: &RelationRef, argument: &'static str, kind: Option<IdKind
     };
     let wrong = |what: String| {
         let (name, of) = (&column.name, &column.type_name);
-        let columns = vec![format!("\"{name}\" is {of}, {what}")];
+        let columns = vec![format!("\"{name}\" is {of}, {what}.")];
         Err(SegrecError::WrongColumnTypes { relation: relation.name.clone(), columns })
     };
     match (column.id_kind(), kind) {
-        (None, _) => wrong(format!("{argument} takes bigint, uuid or text")),
-        (Some(found), Some(kind)) if found != kind => wrong(format!("the ids of events are {}", kind.name())),
+        (None, _) => wrong(format!("but {argument} must be bigint, uuid or text")),
+        (Some(found), Some(kind)) if found != kind => {
+            wrong(format!("but the ids of events are {}", kind.name()))
+        }
         (Some(found), _) => Ok(found),
     }
 }
@@ -193,14 +195,14 @@ fn advise_index(columns: &EventColumns) -> Result<()> {
     }
     let user = pgrx::spi::quote_identifier(&columns.user.name);
     let hint = if b"rpm".contains(&relation.kind) {
-        format!("run CREATE INDEX ON {} ({user})", relation.quoted)
+        format!("run CREATE INDEX ON {} ({user}).", relation.quoted)
     } else {
-        "create the model on a table or a materialized view that has such an index".to_owned()
+        "create the model on a table or a materialized view with such an index.".to_owned()
     };
     notice(
         format!("recommendations will use the events of \"{}\" as of the training", columns.name),
-        Some(format!("no index of \"{}\" leads with the column {user}", columns.name)),
-        Some(format!("for recommendations that follow every event at once, {hint}")),
+        Some(format!("No index of \"{}\" has the leading column {user}.", columns.name)),
+        Some(format!("For recommendations that follow every event immediately, {hint}")),
     );
     Ok(())
 }

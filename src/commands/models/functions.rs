@@ -39,9 +39,9 @@ pub fn drop_functions(model: &Model) -> Result<()> {
     if let Some(other) = others.first() {
         let names: Vec<&str> = others.iter().map(|made| made.signature.as_str()).collect();
         notice(
-            format!("{} functions of model \"{}\" are left", others.len(), model.name),
-            Some(format!("they belong to other roles, as to {}: {}", other.owner, names.join(", "))),
-            Some("drop them with DROP FUNCTION as their owner".to_owned()),
+            format!("{} functions of model \"{}\" were not dropped", others.len(), model.name),
+            Some(format!("They belong to other roles, such as {}: {}.", other.owner, names.join(", "))),
+            Some("Drop them with DROP FUNCTION as their owner.".to_owned()),
         );
     }
     functions::forget(model.id)

@@ -43,7 +43,7 @@ fn contradicting_feedback(options: &Options) -> Option<OptionProblem> {
     let algorithm = options.algorithm;
     let problem = |feedback: &str, learns: &str, hint: &str| OptionProblem {
         message: format!(
-            "option \"feedback\" is \"{feedback}\", and the algorithm \"{}\" {learns}",
+            "option \"feedback\" is \"{feedback}\", but algorithm \"{}\" {learns}",
             algorithm.name()
         ),
         hint: hint.to_owned(),
@@ -53,12 +53,12 @@ fn contradicting_feedback(options: &Options) -> Option<OptionProblem> {
         (Feedback::Explicit, _) => Some(problem(
             "explicit",
             "does not learn from ratings",
-            "choose the algorithm \"rating\" or \"auto\", as in {\"algorithm\": \"rating\"}",
+            "Choose the algorithm \"rating\" or \"auto\", as in {\"algorithm\": \"rating\"}.",
         )),
         (Feedback::Implicit, Algorithm::Rating) => Some(problem(
             "implicit",
             "learns from ratings",
-            "leave \"feedback\" out, or choose another algorithm",
+            "Omit \"feedback\", or choose another algorithm.",
         )),
         _ => None,
     }
@@ -75,21 +75,21 @@ fn contradictions(segmentation: &SegmentationOptions) -> Vec<OptionProblem> {
     let method = segmentation.method;
     problem(
         method.needs_label() && segmentation.label_column.is_none(),
-        "option \"segmentation.label_column\" is not given, and the method divides users by their labels",
-        "name the column of users that holds them, as in {\"segmentation\": {\"label_column\": \"tier\"}}",
+        "option \"segmentation.label_column\" is not specified, but the method requires labels",
+        "Specify the column of users that contains them, as in {\"segmentation\": {\"label_column\": \"tier\"}}.",
     );
     let counts =
         method.takes_count() || method == SegmentationMethod::Rfm && segmentation.rfm == RfmSegments::Kmeans;
     problem(
         !counts
             && matches!(segmentation.segments, AutoOr::Given(count) if count != 1 || method != SegmentationMethod::None),
-        "option \"segmentation.segments\" is given, and the method finds the number itself",
-        "leave it out, or use the method kmeans, hierarchical or mixture",
+        "option \"segmentation.segments\" is specified, but the method determines the number itself",
+        "Omit it, or use the method kmeans, hierarchical or mixture.",
     );
     problem(
         segmentation.activity.contains(&Activity::Categories) && segmentation.category_column.is_none(),
-        "option \"segmentation.activity\" has \"categories\", and no column of items names them",
-        "name it, as in {\"segmentation\": {\"category_column\": \"category\"}}",
+        "option \"segmentation.activity\" contains \"categories\", but no column of items contains them",
+        "Specify it, as in {\"segmentation\": {\"category_column\": \"category\"}}.",
     );
     problems
 }

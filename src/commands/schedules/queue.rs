@@ -68,7 +68,7 @@ pub fn start_waiting() -> Result<Next> {
     for orders in jobs::waiting()? {
         let mut order = Order::parse(&orders)?;
         if !is_role(order.identity.role.into()) {
-            jobs::end(order.job, "failed", None, Some("the role that asked for it is gone"))?;
+            jobs::end(order.job, "failed", None, Some("the role that requested it no longer exists"))?;
             continue;
         }
         let _snapshot = NewSnapshot::new();
@@ -84,7 +84,7 @@ pub fn start_waiting() -> Result<Next> {
                     order.job,
                     "failed",
                     None,
-                    Some("its process ended before it began; the server's log says why"),
+                    Some("its process ended before it started; the server log contains the reason"),
                 )?;
             }
             Beginning::Ended => next = Next::Later,

@@ -71,9 +71,9 @@ pub fn forget(model: &Model) -> Result<()> {
     let scheduler = schedules::scheduler()?;
     if scheduler.installed && !end_job(&schedule, &scheduler)? {
         notice(
-            format!("the job {} of pg_cron was not ended", schedule.job),
-            Some(format!("the schedule of model \"{}\" was made by role {}", model.name, schedule.role)),
-            Some(format!("as that role, SELECT cron.unschedule({})", schedule.job)),
+            format!("pg_cron job {} was not unscheduled", schedule.job),
+            Some(format!("The schedule of model \"{}\" was created by role {}.", model.name, schedule.role)),
+            Some(format!("As that role, run SELECT cron.unschedule({}).", schedule.job)),
         );
     }
     Ok(())
@@ -94,7 +94,7 @@ pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
         notice(
             format!("the schedule of model \"{}\" is paused", model.name),
             None,
-            Some(format!("to let it go on, SELECT segrec_resume_schedule('{}')", quoted(&model.name))),
+            Some(format!("To resume it, run SELECT segrec_resume_schedule('{}').", quoted(&model.name))),
         );
         return Ok(());
     }
@@ -103,9 +103,12 @@ pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
     {
         // Jobs can outlive their schedule, or belong to a dropped model of the same name.
         notice(
-            format!("model \"{}\" was not trained: its schedule is that of role {}", model.name, schedule.role),
-            Some("a job of pg_cron that was made by another role, for an earlier schedule, may still be there".to_owned()),
-            Some("end that job with cron.unschedule as the role that it runs as; to train now, call segrec_train".to_owned()),
+            format!(
+                "model \"{}\" was not trained: its schedule belongs to role {}",
+                model.name, schedule.role
+            ),
+            Some("A pg_cron job created by another role for an earlier schedule may still exist.".to_owned()),
+            Some("Unschedule that job with cron.unschedule as the role that it runs as; to train now, call segrec_train.".to_owned()),
         );
         return Ok(());
     }
@@ -117,7 +120,10 @@ pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
     let new_events = new_events(&model)?;
     if let Some(found) = new_events.filter(|found| *found < least) {
         notice(
-            format!("model \"{}\" was not trained: {found} events are new, fewer than {least}", model.name),
+            format!(
+                "model \"{}\" was not trained: there are {found} new events, fewer than {least}",
+                model.name
+            ),
             None,
             None,
         );

@@ -67,8 +67,8 @@ pub fn cross_validate(model: Option<&str>, folds: Option<i64>) -> Result<Vec<Fol
     if lines.is_empty() {
         return Err(SegrecError::NothingToMeasure {
             relation: bench.data.relation,
-            reason: format!("no user of any of {folds} folds has events in it and others outside"),
-            hint: "add events, or ask for fewer folds",
+            reason: format!("No user has events inside and outside of any of {folds} folds."),
+            hint: "Add events, or use fewer folds.",
         });
     }
     Ok(lines)

@@ -73,7 +73,7 @@ pub fn begin(arguments: StudyArguments<'_>) -> Result<i64> {
     if let Some(study) = studies::unfinished(model.id, &asked)? {
         let trials = studies::trials(study)?;
         let made = trials.iter().filter(|trial| !trial.waiting).count();
-        notice(format!("study {study} goes on: {made} of {} trials are made", trials.len()), None, None);
+        notice(format!("resuming study {study}: {made} of {} trials are finished", trials.len()), None, None);
         return Ok(study);
     }
     let study = studies::insert(model.id, asked)?;
@@ -84,8 +84,8 @@ pub fn begin(arguments: StudyArguments<'_>) -> Result<i64> {
         let changed = parse_options(&merged(&model.options, changes)).map_err(SegrecError::InvalidOptions)?;
         if changed.is_explicit() != options.is_explicit() {
             return Err(SegrecError::InvalidStudy(vec![OptionProblem {
-                message: format!("trial {changes} changes what a weight means"),
-                hint: "ratings and rankings have metrics of their own: try \"rating\" alone, or leave it out"
+                message: format!("trial {changes} changes the meaning of weights"),
+                hint: "Ratings and rankings have different metrics; try \"rating\" alone, or omit it."
                     .to_owned(),
             }]));
         }
@@ -96,7 +96,7 @@ pub fn begin(arguments: StudyArguments<'_>) -> Result<i64> {
         Search::Grid => format!(" of {} combinations", parsed.combinations()),
         Search::Random | Search::Halving => String::new(),
     };
-    notice(format!("study {study} begins: {count} trials{found}"), None, None);
+    notice(format!("starting study {study}: {count} trials{found}"), None, None);
     Ok(study)
 }
 
@@ -229,8 +229,8 @@ pub fn finish(study: Option<i64>, apply: Option<bool>) -> Result<()> {
     let Some((best, value)) = best else {
         notice(
             format!("no trial of study {} has a value", study.id),
-            Some("every one failed".to_owned()),
-            Some("see the column \"error\" of the view segrec.trials".to_owned()),
+            Some("All of them failed.".to_owned()),
+            Some("See the column error of the view segrec.trials.".to_owned()),
         );
         return Ok(());
     };
@@ -245,10 +245,12 @@ pub fn finish(study: Option<i64>, apply: Option<bool>) -> Result<()> {
             study.asked.metric,
             sign * value
         ),
-        Some(format!("its options are {}", best.options)),
+        Some(format!("Its options are {}.", best.options)),
         match apply {
             true => None,
-            false => Some(format!("to use them, SELECT {}", applying(&model.name, study.id, best.trial))),
+            false => {
+                Some(format!("To apply them, run SELECT {}.", applying(&model.name, study.id, best.trial)))
+            }
         },
     );
     if apply { alter_model(Some(&model.name), Some(best.options.clone())) } else { Ok(()) }

@@ -83,7 +83,7 @@ pub fn judge_version(
         measured.filter(|_| deploy == DeployPolicy::IfBetter && trained.measurement.is_below_baseline());
     let below = below.map(|row| {
         format!(
-            "{metric} is worse than that of the baseline by more than its interval: {:.4} against {:.4}",
+            "{metric} is worse than that of the baseline by more than its confidence interval: {:.4} against {:.4}",
             row.value, row.baseline
         )
     });
@@ -91,10 +91,10 @@ pub fn judge_version(
         let though = match (below, value) {
             (Some(below), _) => {
                 let reason = Some(below.clone());
-                warning("the version answers worse than its baseline".to_owned(), reason, None);
+                warning("the deployed version is worse than its baseline".to_owned(), reason, None);
                 format!(", though {below}")
             }
-            (None, None) => ", though nothing could be held out to measure it".to_owned(),
+            (None, None) => ", though no events could be held out to evaluate it".to_owned(),
             (None, Some(_)) => String::new(),
         };
         return decision(true, None, format!("the first version is always deployed{though}"));
@@ -109,17 +109,21 @@ pub fn judge_version(
     let (Some(value), Some(before)) = (value, previous) else {
         if deployed.value.is_some() && value.is_none() {
             let reason =
-                format!("nothing could be held out to measure it, and version {number} was measured");
+                format!("no events could be held out to evaluate it, but version {number} was evaluated");
             return refused(previous, reason);
         }
-        return decision(true, previous, "there is no held-out event to compare versions on".to_owned());
+        return decision(
+            true,
+            previous,
+            "there are no held-out events on which to compare versions".to_owned(),
+        );
     };
     if trained.previous.is_none() && deployed.metric.as_deref() != Some(metric) {
         let before = deployed.metric.clone().unwrap_or_default();
         return decision(
             true,
             None,
-            format!("version {number} was measured by {before}, which {metric} cannot be held against"),
+            format!("version {number} was evaluated by {before}, which cannot be compared with {metric}"),
         );
     }
     match &trained.previous {
@@ -193,7 +197,7 @@ impl Amounts {
             .collect();
         (!less.is_empty()).then(|| {
             format!(
-                "fewer than half of what version {} was trained on are left: {}",
+                "fewer than half of the data that version {} was trained on are left: {}",
                 deployed.version,
                 less.join(", ")
             )
@@ -206,6 +210,6 @@ fn warn(reason: &str) {
     warning(
         "the version is not deployed".to_owned(),
         Some(reason.to_owned()),
-        Some("where the data are right, call segrec_deploy, or train with deploy => 'always'".to_owned()),
+        Some("If the data are correct, call segrec_deploy, or train with deploy => 'always'.".to_owned()),
     );
 }

@@ -96,7 +96,7 @@ pub fn check_memory(data: &TrainingData, options: &Options) -> Result<()> {
         ));
     }
     if size.dimensions > 0 {
-        what.push(format!("{} dimensions of what is known about them", size.dimensions));
+        what.push(format!("{} dimensions of their attributes", size.dimensions));
     }
     Err(SegrecError::Memory { needed, allowed, what: what.join(", ") })
 }

@@ -234,17 +234,17 @@ pub fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Res
     if report.unlisted_type > 0 {
         notice(
             format!(
-                "left out {} of {} rows of \"{relation}\" that have a type that events.type_weights does not list",
+                "ignored {} of {} rows of \"{relation}\" that have a type that is not listed in events.type_weights",
                 report.unlisted_type, report.rows
             ),
-            Some(format!("these types are {}", counted(&commonest(&report.unlisted)))),
+            Some(format!("These types are {}.", counted(&commonest(&report.unlisted)))),
             None,
         );
     }
     if report.weightless > 0 {
         notice(
             format!(
-                "left out {} of {} rows of \"{relation}\" that have a weight of 0",
+                "ignored {} of {} rows of \"{relation}\" that have a weight of 0",
                 report.weightless, report.rows
             ),
             None,
@@ -255,11 +255,10 @@ pub fn judge_rows(relation: &str, report: &ReadReport, options: &Options) -> Res
         notice(
             format!("{} of {} rows of \"{relation}\" have a time in the future", report.future, report.rows),
             Some(
-                "ages are counted from the latest event before now, unless most lie in the future; events after it count \
-                 as if they had happened then"
+                "Ages are measured from the latest event before now, unless most events are in the future; later events count as if they had happened then."
                     .to_owned(),
             ),
-            Some("correct their times, or give a view without them".to_owned()),
+            Some("Correct their times, or use a view without them.".to_owned()),
         );
     }
     Ok(())
@@ -285,14 +284,16 @@ fn judge_ids(columns: &AttributeColumns, rows: &AttributeRows, options: &Options
     }
     for (name, type_name) in &columns.unusable {
         notice(
-            format!("left out the column \"{name}\" of \"{relation}\": {type_name} is no feature"),
+            format!(
+                "ignored column \"{name}\" of \"{relation}\": type {type_name} cannot be used as a feature"
+            ),
             None,
-            Some("cast it in a view, or list what counts in segmentation.features".to_owned()),
+            Some("Cast it in a view, or list the columns to use in segmentation.features.".to_owned()),
         );
     }
     for (name, count) in &rows.not_finite {
         notice(
-            format!("{count} values of \"{name}\" of \"{relation}\" are not finite and count as null"),
+            format!("{count} values of \"{name}\" of \"{relation}\" are not finite and are treated as null"),
             None,
             None,
         );

@@ -285,9 +285,9 @@ fn report_training(relation: &str, events: &Events, trained: &Trained) {
     let weightless = trained.interactions.weightless();
     if weightless > 0 {
         notice(
-            format!("{weightless} of {} events of \"{relation}\" count nothing", events.len()),
-            Some("beside the largest weight theirs are nothing: too old, or too small".to_owned()),
-            Some("raise events.half_life, or bring the weights closer together".to_owned()),
+            format!("{weightless} of {} events of \"{relation}\" have no effect", events.len()),
+            Some("Their weights are too small relative to the largest one, or they are too old.".to_owned()),
+            Some("Raise events.half_life, or reduce the range of weights.".to_owned()),
         );
     }
     report_holdout(relation, &trained.held_out);
@@ -295,11 +295,14 @@ fn report_training(relation: &str, events: &Events, trained: &Trained) {
         warning(
             format!("the version ranks by popularity, not by {}", algorithm.name()),
             Some(format!(
-                "{} of {} is {value:.4}, that of what is popular {baseline:.4}",
+                "{} of {} is {value:.4}, that of popularity {baseline:.4}.",
                 trained.measurement.metric,
                 algorithm.name()
             )),
-            Some("give the model more events, or other options; see segrec.algorithm_choices".to_owned()),
+            Some(
+                "Provide more events, or change the options; see the view segrec.algorithm_choices."
+                    .to_owned(),
+            ),
         );
     }
 }
@@ -310,9 +313,12 @@ fn tell_of_swapped(model: &Model) -> Result<()> {
         notice(
             format!("model \"{}\" reads its {argument} from {now}", model.name),
             Some(format!(
-                "it was {name} when the model was pointed at it, and another relation has that name now"
+                "It was named {name} when it was bound to the model, and another relation now has that name."
             )),
-            Some(format!("to read that one, run segrec_rebind('{}', {argument} => '{name}')", model.name)),
+            Some(format!(
+                "To use that relation, call segrec_rebind('{}', {argument} => '{name}').",
+                model.name
+            )),
         );
     }
     Ok(())
@@ -323,7 +329,7 @@ fn report_left_out(data: &TrainingData, members: &Members) {
     for left_out in &members.left_out {
         let relation = if data.events.is_some() { "users" } else { &data.relation };
         notice(
-            format!("left out the column \"{}\" of {relation}: it {}", left_out.name, left_out.reason),
+            format!("ignored column \"{}\" of {relation}: it {}", left_out.name, left_out.reason),
             None,
             None,
         );

@@ -80,11 +80,11 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
     let row = match transfer::version_row(&relation)? {
         (Some(row), 1) => row,
         (_, count) => {
-            return Err(wrong(format!("it has {count} rows of the part \"version\" and not one")));
+            return Err(wrong(format!("It has {count} rows of the part \"version\" instead of one.")));
         }
     };
     if !trusted && row.len() > MOST_BYTES {
-        return Err(wrong(format!("its row of the part \"version\" has {} bytes", row.len())));
+        return Err(wrong(format!("Its row of the part \"version\" has {} bytes.", row.len())));
     }
     let mut version: Value = serde_json::from_str(&row).map_err(|error| wrong(error.to_string()))?;
     let decided = checked(&version, model).map_err(&wrong)?;
@@ -96,9 +96,9 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
         }
         if !version["classifier"].take().is_null() {
             notice(
-                "the version is imported without what finds the segment of new users by what is known about them".to_owned(),
-                Some("that part cannot be checked, so it is taken from a superuser only".to_owned()),
-                Some("train the model here, or ask a superuser to import the version".to_owned()),
+                "the version is imported without the classifier for new users".to_owned(),
+                Some("Only superusers may import that part, because it cannot be validated.".to_owned()),
+                Some("Train the model here, or ask a superuser to import the version.".to_owned()),
             );
         }
     }
@@ -106,7 +106,7 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
     let (version_id, number) = transfer::insert_version(model.id, version)?;
     transfer::insert_parts(&relation, version_id, number, trusted)?;
     if !sections::are_those(version_id, &expected)? {
-        return Err(wrong("its sections are not those that its scorers read".to_owned()));
+        return Err(wrong("Its sections do not match its scorers.".to_owned()));
     }
     if let Some(problem) = transfer::problem(version_id, kinds(model), columns)? {
         return Err(wrong(problem.to_owned()));
@@ -117,19 +117,22 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
 /// The choices of the training, if the version's row belongs to such a model; else what is wrong with it.
 fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
     if version["format"] != FORMAT {
-        return Err(format!("its format is {}, and this is {FORMAT}", version["format"]));
+        return Err(format!(
+            "Its format is {}, but this version of pg_segrec requires {FORMAT}.",
+            version["format"]
+        ));
     }
     let of_version = ["user_id_kind", "item_id_kind"].map(|kind| version[kind].as_str());
     if of_version != kinds(model) {
         let words = |kinds: [Option<&str>; 2]| kinds.map(|kind| kind.unwrap_or("none")).join(" and ");
         return Err(format!(
-            "its ids of users and items are {}, those of the model {}",
+            "Its ids of users and items are {}, but those of the model are {}.",
             words(of_version),
             words(kinds(model))
         ));
     }
     if parse_options(&version["options"]).is_err() {
-        return Err("its options are none of this version of pg_segrec".to_owned());
+        return Err("Its options are not valid in this version of pg_segrec.".to_owned());
     }
     if version["decided"].is_null() {
         return Ok(None);
@@ -151,5 +154,9 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         && weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
         && [als.regularization, als.unobserved_weight].iter().all(|x| x.is_finite())
         && shares.into_iter().all(|share| (0.0..=1.0).contains(&share));
-    if sound { Ok(Some(decided)) } else { Err("what its training decided is out of range".to_owned()) }
+    if sound {
+        Ok(Some(decided))
+    } else {
+        Err("The values determined by its training are out of range.".to_owned())
+    }
 }

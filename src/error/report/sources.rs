@@ -13,141 +13,148 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
                 missing.iter().map(|(argument, column)| format!("{argument} => '{column}'")).collect();
             let of_options = missing.iter().all(|(argument, _)| argument.starts_with("segmentation"));
             let hint = match missing.as_slice() {
-                _ if of_options => "name columns that it has in the options of segmentation".to_owned(),
+                _ if of_options => "Specify existing columns in the segmentation options.".to_owned(),
                 [(key, _)] if matches!(key.as_str(), "users_key" | "items_key") => {
-                    format!("name the column of the ids, as in {key} => 'id'")
+                    format!("Specify the column of the ids, as in {key} => 'id'.")
                 }
-                _ => "name the columns, as in user_column => 'customer_id'".to_owned(),
+                _ => "Specify the columns, as in user_column => 'customer_id'.".to_owned(),
             };
             let noun = if names.len() == 1 { "column" } else { "columns" };
             report(
                 Code::ERRCODE_UNDEFINED_COLUMN,
                 format!("relation \"{relation}\" has no {noun} {}", quoted(&names)),
-                Some(format!("its columns are {}; asked for {}", quoted(&existing), arguments.join(", "))),
+                Some(format!(
+                    "Its columns are {}; the requested ones are {}.",
+                    quoted(&existing),
+                    arguments.join(", ")
+                )),
                 Some(hint),
             )
         }
         SegrecError::SameColumn { relation, column } => report(
             Code::ERRCODE_INVALID_PARAMETER_VALUE,
             format!("user_column and item_column are both \"{column}\""),
-            Some(format!("events say which user did something to which item: two columns of \"{relation}\"")),
-            Some("name both, as in user_column => 'customer_id', item_column => 'product_id'".to_owned()),
+            Some(format!("Events relate a user to an item, which must be two columns of \"{relation}\".")),
+            Some("Specify both, as in user_column => 'customer_id', item_column => 'product_id'.".to_owned()),
         ),
         SegrecError::WrongColumnTypes { relation, columns } => report(
             Code::ERRCODE_DATATYPE_MISMATCH,
             format!("columns of \"{relation}\" have unsupported types"),
             Some(columns.join("\n")),
-            Some("create a view that casts them, and give the view instead".to_owned()),
+            Some("Create a view that casts them, and specify the view instead.".to_owned()),
         ),
         SegrecError::NoSuchRelation { oid } => report(
             Code::ERRCODE_UNDEFINED_TABLE,
-            format!("there is no relation with oid {oid}"),
-            Some("it was dropped, or never there".to_owned()),
-            Some("name a table, view, materialized view, foreign table or partitioned table".to_owned()),
+            format!("relation with OID {oid} does not exist"),
+            Some("It was dropped or never existed.".to_owned()),
+            Some("Specify a table, view, materialized view, foreign table or partitioned table.".to_owned()),
         ),
         SegrecError::NoSuchSchema { oid } => report(
             Code::ERRCODE_INVALID_SCHEMA_NAME,
-            format!("there is no schema with oid {oid}"),
-            Some("it was dropped, or never there".to_owned()),
-            Some("make one with CREATE SCHEMA, and name it".to_owned()),
+            format!("schema with OID {oid} does not exist"),
+            Some("It was dropped or never existed.".to_owned()),
+            Some("Create a schema with CREATE SCHEMA, and specify it.".to_owned()),
         ),
         SegrecError::IdKindChanged { model, relation, what, column, type_name, kind } => report(
             Code::ERRCODE_DATATYPE_MISMATCH,
             format!(
-                "model \"{model}\" was made for {what} ids of type {kind}, and \"{column}\" of \"{relation}\" is {type_name} now"
+                "model \"{model}\" was created for {what} ids of type {kind}, but \"{column}\" of \"{relation}\" is now {type_name}"
             ),
-            Some(format!("its versions hold {what} ids of type {kind}")),
+            Some(format!("Its versions contain {what} ids of type {kind}.")),
             Some(format!(
-                "give the column a type that holds {kind} ids, or make a new model on it: SELECT segrec_create_model(…)"
+                "Change the column to a type for {kind} ids, or create a new model for it with segrec_create_model."
             )),
         ),
         SegrecError::ReplacedMeanwhile => report(
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "another relation was put in the place of one that is read".to_owned(),
+            "relation was replaced by another one while it was read".to_owned(),
             Some(
-                "its name or that of its schema changed while a query was planned; nothing was read"
+                "Its name or that of its schema changed while a query was planned; nothing was read."
                     .to_owned(),
             ),
-            Some("call again".to_owned()),
+            Some("Call again.".to_owned()),
         ),
         SegrecError::ResultType { column, found, asked } => report(
             Code::ERRCODE_DATATYPE_MISMATCH,
-            format!("column {column} of a query is {found} and not {asked}"),
-            Some("a value is read by the type that it has".to_owned()),
-            Some("call again; if that does not help, please report it".to_owned()),
+            format!("column {column} of a query is {found}, not {asked}"),
+            Some("A value is read according to its type.".to_owned()),
+            Some("Call again; if that does not help, please report it.".to_owned()),
         ),
         SegrecError::NotReadable { relation, kind } => report(
             Code::ERRCODE_WRONG_OBJECT_TYPE,
             format!("\"{relation}\" is {kind}"),
             Some(
-                "a model reads a table, a view, a materialized view, a foreign table or a partitioned table"
+                "A model reads a table, a view, a materialized view, a foreign table or a partitioned table."
                     .to_owned(),
             ),
-            Some("give one of these".to_owned()),
+            Some("Specify one of these.".to_owned()),
         ),
         SegrecError::RelationGone { model, argument, namesake } => report(
             Code::ERRCODE_UNDEFINED_TABLE,
-            format!("the {argument} relation of model \"{model}\" does not exist any more"),
+            format!("the {argument} relation of model \"{model}\" no longer exists"),
             Some(match &namesake {
                 Some(name) => format!(
-                    "it was dropped after the model was pointed at it, and another is called {name} now"
+                    "It was dropped after it had been bound to the model, and another relation is now named {name}."
                 ),
-                None => "it was dropped after the model was pointed at it".to_owned(),
+                None => "It was dropped after it had been bound to the model.".to_owned(),
             }),
             Some(match namesake {
                 Some(name) => {
-                    format!("to read that one, run segrec_rebind('{model}', {argument} => '{name}')")
+                    format!("To use that relation, call segrec_rebind('{model}', {argument} => '{name}').")
                 }
-                None => format!("point the model at another: segrec_rebind('{model}', {argument} => …)"),
+                None => {
+                    format!("Bind the model to another relation with segrec_rebind('{model}', {argument} => …).")
+                }
             }),
         ),
         SegrecError::BadRows { relation, rows } => report(
             Code::ERRCODE_DATA_EXCEPTION,
-            format!("relation \"{relation}\" holds {} bad rows", rows.total()),
+            format!("relation \"{relation}\" contains {} invalid rows", rows.total()),
             Some(rows.describe()),
             Some(
-                "correct them, leave them out with a view, or skip them with the option \
-                 {\"events\": {\"on_bad_rows\": \"skip\"}}"
+                "Correct them, exclude them with a view, or skip them with the option {\"events\": {\"on_bad_rows\": \"skip\"}}."
                     .to_owned(),
             ),
         ),
         SegrecError::UnlistedTypes { relation, rows, unlisted, found, missing } => report(
             Code::ERRCODE_INVALID_PARAMETER_VALUE,
             format!(
-                "{unlisted} of {rows} rows of \"{relation}\" have a type that events.type_weights does not list, and {} does not occur",
+                "{unlisted} of {rows} rows of \"{relation}\" have a type that is not listed in events.type_weights, and {} does not occur",
                 quoted(&missing[..missing.len().min(LISTED)])
             ),
-            Some(format!("these types are {}", counted(&found))),
+            Some(format!("These types are {}.", counted(&found))),
             Some(
-                "write the types as the events do, or list those that are not to count with a weight of 0"
+                "Spell the types as in the events, or list those that should not count with a weight of 0."
                     .to_owned(),
             ),
         ),
         SegrecError::BadIds { relation, bad, rows } => report(
             Code::ERRCODE_DATA_EXCEPTION,
-            format!("relation \"{relation}\" holds rows without an id of their own: {}", bad.total()),
-            Some(format!("of {rows} rows {}", bad.describe())),
+            format!("relation \"{relation}\" contains rows without a unique id: {}", bad.total()),
+            Some(format!("Of {rows} rows, {}", bad.describe())),
             Some(
-                "correct them, leave them out with a view, or skip them with the option \
-                 {\"events\": {\"on_bad_rows\": \"skip\"}}"
+                "Correct them, exclude them with a view, or skip them with the option {\"events\": {\"on_bad_rows\": \"skip\"}}."
                     .to_owned(),
             ),
         ),
         SegrecError::NothingToTrainOn { relation, reason } => report(
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            format!("relation \"{relation}\" holds nothing to train on"),
+            format!("relation \"{relation}\" contains nothing to train on"),
             Some(reason),
-            Some("add events, or lower events.min_user_events and events.min_item_events".to_owned()),
+            Some("Add events, or lower events.min_user_events and events.min_item_events.".to_owned()),
         ),
         SegrecError::NothingToDivideBy { relation, reason } => report(
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            format!("relation \"{relation}\" holds nothing to divide users by"),
+            format!("relation \"{relation}\" contains nothing to segment users by"),
             Some(reason),
-            Some("give columns that tell users apart, or labels, or change segmentation.method".to_owned()),
+            Some(
+                "Provide columns that distinguish users, or labels, or change segmentation.method."
+                    .to_owned(),
+            ),
         ),
         SegrecError::NothingToMeasure { relation, reason, hint } => report(
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            format!("relation \"{relation}\" holds nothing to measure on"),
+            format!("relation \"{relation}\" contains nothing to evaluate on"),
             Some(reason),
             Some(hint.to_owned()),
         ),

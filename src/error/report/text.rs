@@ -27,10 +27,10 @@ pub fn megabytes(bytes: u64) -> String {
 pub fn what_prevents(limit: MemoryLimit) -> String {
     match limit {
         MemoryLimit::Process => {
-            "a limit of the process (ulimit -v) or of the system (vm.overcommit_memory) prevents it"
+            "A limit of the process (ulimit -v) or of the system (vm.overcommit_memory) prevents it."
                 .to_owned()
         }
-        MemoryLimit::Group(left) => format!("the control group of the server has {} left", megabytes(left)),
+        MemoryLimit::Group(left) => format!("The control group of the server has {} left.", megabytes(left)),
     }
 }
 
@@ -49,9 +49,9 @@ pub fn counted(names: &[(String, u64)]) -> String {
 
 pub fn known_models(known: &[String]) -> String {
     if known.is_empty() {
-        return "there is no model that you may use".to_owned();
+        return "There is no model that you may use.".to_owned();
     }
-    format!("the models you may use are {}", listed(known))
+    format!("The models you may use are {}.", listed(known))
 }
 
 pub fn listed(names: &[String]) -> String {
@@ -65,7 +65,7 @@ pub fn all_problems(what: &str, problems: &[OptionProblem]) -> Report {
     };
     let (message, detail) = match problems {
         [only] => (only.message.clone(), None),
-        _ => (format!("{} {what} are wrong", problems.len()), Some(lines(|problem| &problem.message))),
+        _ => (format!("{} {what} are invalid", problems.len()), Some(lines(|problem| &problem.message))),
     };
     report(
         PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -79,19 +79,21 @@ pub fn all_problems(what: &str, problems: &[OptionProblem]) -> Report {
 pub fn being_held(message: String, holder: &Holder) -> Report {
     let (detail, hint) = match holder {
         Holder::Process(pid) => (
-            format!("it is locked by the process {pid}"),
-            "wait until that is finished, or end it with pg_cancel_backend".to_owned(),
+            format!("It is locked by process {pid}."),
+            "Wait until it has finished, or cancel it with pg_cancel_backend.".to_owned(),
         ),
         Holder::Prepared(name) => {
             let name = name.replace('\'', "''");
             (
-                format!("it is locked by the prepared transaction '{name}'"),
+                format!("It is locked by prepared transaction '{name}'."),
                 format!(
-                    "end that with COMMIT PREPARED '{name}' or ROLLBACK PREPARED '{name}'; pg_prepared_xacts says whose it is"
+                    "End it with COMMIT PREPARED '{name}' or ROLLBACK PREPARED '{name}'; pg_prepared_xacts shows its owner."
                 ),
             )
         }
-        Holder::Gone => ("it was locked by a process that has just ended".to_owned(), "try again".to_owned()),
+        Holder::Gone => {
+            ("It was locked by a process that has just ended.".to_owned(), "Try again.".to_owned())
+        }
     };
     report(PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, message, Some(detail), Some(hint))
 }

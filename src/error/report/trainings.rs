@@ -16,8 +16,8 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             format!(
                 "model \"{model}\" cannot be trained in the background by the transaction that created it"
             ),
-            Some("another process does not see the model before it is committed".to_owned()),
-            Some("commit first".to_owned()),
+            Some("Other processes cannot see the model before it is committed.".to_owned()),
+            Some("Commit the transaction first.".to_owned()),
         ),
         SegrecError::NoJobs { of } => {
             let (whose, setting) = match of {
@@ -26,63 +26,61 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             };
             report(
                 Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-                format!("{whose} may have no trainings in the background"),
-                Some(format!("{setting} is 0")),
-                Some("train with segrec_train, which needs no process of its own".to_owned()),
+                format!("{whose} may not have background trainings"),
+                Some(format!("{setting} is 0.")),
+                Some("Train with segrec_train, which does not require a background process.".to_owned()),
             )
         }
         SegrecError::TooManyWaiting { most } => report(
             Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-            "too many trainings of your role wait already".to_owned(),
-            Some(format!("of a role {most} may wait in a database")),
+            "too many background trainings of your role are waiting".to_owned(),
+            Some(format!("At most {most} of a role may wait in a database.")),
             Some(
-                "wait until some have ended, or take some back with segrec_cancel; segrec.jobs shows them"
+                "Wait until some have ended, or cancel some with segrec_cancel; see the view segrec.jobs."
                     .to_owned(),
             ),
         ),
         SegrecError::WorkerEnded { model } => report(
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            format!("the background process for model \"{model}\" ended before it began to train"),
-            Some("the server's log says why".to_owned()),
-            Some(
-                "the role of the session must be allowed to log in and to connect to the database".to_owned(),
-            ),
+            format!("the background process for model \"{model}\" ended before the training started"),
+            Some("The server log contains the reason.".to_owned()),
+            Some("Make sure that the role of the session may log in and connect to the database.".to_owned()),
         ),
         SegrecError::UnknownJob { job } => report(
             Code::ERRCODE_UNDEFINED_OBJECT,
-            format!("there is no job {job} that you may cancel"),
+            format!("job {job} does not exist, or you may not cancel it"),
             None,
-            Some("see the view segrec.jobs".to_owned()),
+            Some("See the view segrec.jobs.".to_owned()),
         ),
         SegrecError::UnknownStudy { study } => report(
             Code::ERRCODE_UNDEFINED_OBJECT,
-            format!("there is no study {study}"),
+            format!("study {study} does not exist"),
             None,
-            Some("see the view segrec.trials".to_owned()),
+            Some("See the view segrec.trials.".to_owned()),
         ),
         SegrecError::UnknownTrial { model, study, trial } => report(
             Code::ERRCODE_UNDEFINED_OBJECT,
             format!("model \"{model}\" has no trial {trial} of study {study}"),
             None,
-            Some("see the view segrec.trials".to_owned()),
+            Some("See the view segrec.trials.".to_owned()),
         ),
         SegrecError::BeingTuned { study, holder } => {
-            being_held(format!("another session runs a trial of study {study}"), &holder)
+            being_held(format!("another session is running a trial of study {study}"), &holder)
         }
         SegrecError::NoScheduler { database, home, major } => report(
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            format!("the extension pg_cron is not installed in database \"{database}\""),
+            format!("extension \"pg_cron\" is not installed in database \"{database}\""),
             Some(match &home {
-                Some(home) => format!("the server has loaded pg_cron, which reads the database \"{home}\""),
-                None => "a schedule is a job of pg_cron in the same database".to_owned(),
+                Some(home) => format!("The server has loaded pg_cron, which uses the database \"{home}\"."),
+                None => "A schedule is a pg_cron job in the same database.".to_owned(),
             }),
             Some(match home {
-                Some(home) if home == database => "CREATE EXTENSION pg_cron".to_owned(),
+                Some(home) if home == database => "Run CREATE EXTENSION pg_cron.".to_owned(),
                 Some(home) => format!(
-                    "set cron.database_name to '{database}' and restart the server, or schedule CALL segrec_run_schedule(…) with cron.schedule_in_database in \"{home}\""
+                    "Set cron.database_name to '{database}' and restart the server, or schedule CALL segrec_run_schedule(…) with cron.schedule_in_database in \"{home}\"."
                 ),
                 None => format!(
-                    "install the package postgresql-{major}-cron, add pg_cron to shared_preload_libraries, set cron.database_name to '{database}', restart the server and CREATE EXTENSION pg_cron; or let another scheduler CALL segrec_run_schedule(…)"
+                    "Install the package postgresql-{major}-cron, add pg_cron to shared_preload_libraries, set cron.database_name to '{database}', restart the server and run CREATE EXTENSION pg_cron; or use another scheduler to CALL segrec_run_schedule(…)."
                 ),
             }),
         ),
@@ -90,13 +88,16 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             Code::ERRCODE_UNDEFINED_OBJECT,
             format!("model \"{model}\" has no schedule"),
             None,
-            Some("make one with segrec_schedule, or give segrec_run_schedule \"min_new_events\"".to_owned()),
+            Some(
+                "Create one with segrec_schedule, or specify \"min_new_events\" for segrec_run_schedule."
+                    .to_owned(),
+            ),
         ),
         SegrecError::ScheduledByOther { model, role, job } => report(
             Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("model \"{model}\" is scheduled by role {role}"),
-            Some(format!("the job {job} of pg_cron belongs to it")),
-            Some(format!("as that role, SELECT segrec_unschedule('{}')", model.replace('\'', "''"))),
+            Some(format!("The pg_cron job {job} belongs to it.")),
+            Some(format!("As that role, run SELECT segrec_unschedule('{}').", model.replace('\'', "''"))),
         ),
         other => return Err(other),
     })

@@ -32,7 +32,7 @@ where
         let count: usize = (0..(*array).ndim as usize).map(|at| lengths.add(at).read() as usize).product();
         // Each element in the vector, and for texts also an allocation of its own.
         let bytes = pgrx::varlena::varsize_any(array.cast()) + count * (size_of::<Option<T>>() + BLOCK_BYTES);
-        or_raise(ask("an argument that is an array", bytes));
+        or_raise(ask("an array argument", bytes));
         Vec::from_polymorphic_datum(array.into(), false, oid)
     }
 }
@@ -126,7 +126,7 @@ pub unsafe fn array_of_text(datum: pg_sys::Datum, element: pg_sys::Oid) -> Optio
     unsafe {
         let Text(text) = Text::from_datum(datum, false)?;
         // An element may take two bytes of the text, but at least eight bytes in the array.
-        or_raise(ask("an array that is written as text", 16 * text.len()));
+        or_raise(ask("an array in text form", 16 * text.len()));
         let text = or_raise(encode(&text)).into_owned();
         let text = or_raise(CString::new(text).map_err(|_| SegrecError::ZeroByte));
         let array_in = pg_sys::Oid::from(pg_sys::F_ARRAY_IN);

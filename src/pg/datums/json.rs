@@ -34,7 +34,7 @@ pub unsafe fn parse(datum: pg_sys::Datum) -> Result<Value> {
         let plain = pg_sys::pg_detoast_datum(datum.cast_mut_ptr());
         let jsonb = plain.cast::<pg_sys::Jsonb>();
         let size = pgrx::varlena::varsize_any(plain);
-        memory::ask("an argument of type jsonb", VALUE_TIMES * size).and_then(|()| {
+        memory::ask("a jsonb argument", VALUE_TIMES * size).and_then(|()| {
             let printed = pg_sys::JsonbToCString(std::ptr::null_mut(), &raw mut (*jsonb).root, size as i32);
             decode(std::ffi::CStr::from_ptr(printed).to_bytes()).and_then(|text| read(&text))
         })
@@ -61,7 +61,7 @@ fn jsonb(text: &str) -> Result<pg_sys::Datum> {
     // SAFETY: the input function of jsonb takes a C string, which lives until it has answered.
     let jsonb =
         unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(printed.as_ptr().into())]) };
-    jsonb.ok_or_else(|| SegrecError::Internal("jsonb_in answered null".to_owned()))
+    jsonb.ok_or_else(|| SegrecError::Internal("jsonb_in returned null".to_owned()))
 }
 
 impl FromDatum for Json {
@@ -118,7 +118,7 @@ impl FromDatum for Document {
                 pg_sys::JSONBOID => parse(datum),
                 pg_sys::JSONOID | pg_sys::TEXTOID | pg_sys::VARCHAROID => {
                     let Text(text) = or_raise(Text::from_datum(datum, false).ok_or(SegrecError::ZeroByte));
-                    memory::ask("an argument that is a JSON document", VALUE_TIMES * text.len())?;
+                    memory::ask("a JSON argument", VALUE_TIMES * text.len())?;
                     parse(jsonb(&text)?)
                 }
                 other => {

@@ -107,7 +107,7 @@ impl Query {
             }
         });
         if plan.is_null() {
-            return Err(SegrecError::Internal("a query could not be prepared".to_owned()));
+            return Err(SegrecError::Internal("could not prepare a query".to_owned()));
         }
         Ok(Self { plan, parameters: types, reads })
     }
@@ -127,7 +127,7 @@ impl Query {
         each: &mut dyn FnMut(ResultRow<'_>) -> bool,
     ) -> Result<()> {
         if !arguments.iter().map(Argument::oid).eq(self.parameters.iter().copied()) {
-            return Err(SegrecError::Internal("a query was given values of other types".to_owned()));
+            return Err(SegrecError::Internal("a query was passed values of other types".to_owned()));
         }
         let (mut values, nulls) = bound(arguments);
         let mut receiver = Receiver {
@@ -249,7 +249,7 @@ pub fn write(
             let status =
                 pg_sys::SPI_execute_with_args(sql.as_ptr(), count, types, values, nulls.as_ptr(), false, 0);
             if status < 0 {
-                return Err(SegrecError::Internal(format!("a statement gave the status {status}")));
+                return Err(SegrecError::Internal(format!("a statement returned the status {status}")));
             }
             match pg_sys::SPI_tuptable.as_ref() {
                 Some(table) => returned(table, pg_sys::SPI_processed as usize, each),

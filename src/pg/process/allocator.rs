@@ -327,11 +327,14 @@ fn leave() {
         libc::munmap(LAST.load(Ordering::Relaxed) as *mut c_void, FAREWELL);
         if errstart(pg_sys::FATAL as c_int, std::ptr::null()) {
             errcode(pgrx::PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as c_int);
-            errmsg(c"the session ends, as the system gives no more memory".as_ptr());
+            errmsg(c"terminating the session because the system provides no more memory".as_ptr());
             let bytes = LEAVING.load(Ordering::Relaxed) as u64;
-            errdetail(c"%llu more bytes were asked for, and there was no way back".as_ptr(), bytes);
+            errdetail(
+                c"An allocation of %llu bytes failed where an error could not be raised.".as_ptr(),
+                bytes,
+            );
             errhint(
-                c"raise the limit of the process (ulimit -v) or of the system, or work on fewer rows"
+                c"Raise the limit of the process (ulimit -v) or of the system, or process fewer rows."
                     .as_ptr(),
             );
             errfinish(FILE.as_ptr(), line!() as c_int, c"leave".as_ptr());

@@ -151,7 +151,7 @@ impl Workers {
         let (sender, receiver) = mpsc::sync_channel(1024);
         let (mut result, mut raised) = (None, None);
         let slot = &mut result;
-        let ended = || SegrecError::Threads("they ended without a result".to_owned());
+        let ended = || SegrecError::Threads("They ended without a result.".to_owned());
         let pool = self.pool.as_ref().ok_or_else(ended)?;
         allocator::begin();
         pool.in_place_scope(|scope| {

@@ -10,5 +10,5 @@ pub fn damaged(path: &Path, error: &SegrecError) {
         SegrecError::CacheDamaged { reason, .. } | SegrecError::CacheNotWritten { reason, .. } => reason,
         _ => "it cannot be read",
     };
-    log(format!("the model's file \"{}\" is written anew from its tables: {reason}", path.display()));
+    log(format!("cache file \"{}\" will be rewritten from the model's tables: {reason}", path.display()));
 }

@@ -57,7 +57,7 @@ impl CacheFile {
         let mapped = Mapped::new(&file).map_err(|error| failed(error.to_string()))?;
         let directory = Directory::decode(mapped.bytes()).map_err(|reason| failed(reason.to_owned()))?;
         if directory.version_id != version_id {
-            return Err(failed("it is of another version".to_owned()));
+            return Err(failed("it belongs to another version".to_owned()));
         }
         let file = Self { path: path.to_owned(), mapped, directory, verified: RefCell::default() };
         // Verify now what the accessors below return without checking.
@@ -102,8 +102,10 @@ impl CacheFile {
                 self.verified.borrow_mut().insert(section.offset);
                 return Ok(());
             }
-            Some(_) => format!("{} bytes at {} are not what was written", section.length, section.offset),
-            None => "a section lies outside".to_owned(),
+            Some(_) => {
+                format!("{} bytes at offset {} do not match the checksum", section.length, section.offset)
+            }
+            None => "a section is out of bounds".to_owned(),
         };
         let error = SegrecError::CacheDamaged { file: self.path.display().to_string(), reason };
         damaged(&self.path, &error);
@@ -152,7 +154,7 @@ impl CacheFile {
         match Codes::new(k, self.read(&sections.codes)?, self.read(&sections.measures)?) {
             Some(codes) => Ok(MappedFactors { exact, codes }),
             None => Err(SegrecError::VersionDamaged {
-                reason: "codes and their measures do not fit together".to_owned(),
+                reason: "Codes and their measures do not match.".to_owned(),
             }),
         }
     }
@@ -177,7 +179,7 @@ impl CacheFile {
             (SectionKind::Opaque, [bytes]) => StoredSection::Opaque(self.read(bytes)?, &own.decoded),
             _ => {
                 return Err(SegrecError::VersionDamaged {
-                    reason: "a section has other parts than its form".to_owned(),
+                    reason: "The parts of a section do not match its kind.".to_owned(),
                 });
             }
         })

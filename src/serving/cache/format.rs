@@ -143,14 +143,14 @@ impl Directory {
             return Err("it has another format");
         }
         if header.own_checksum != header.sum() {
-            return Err("its header is not what was written");
+            return Err("its header does not match the checksum");
         }
         if header.offset.checked_add(header.length) != Some(file.len() as u64) {
             return Err("it has another length");
         }
         let bytes = &file[header.offset as usize..];
         if header.checksum != crc32fast::hash(bytes) {
-            return Err("its directory is not what was written");
+            return Err("its directory does not match the checksum");
         }
         postcard::from_bytes(bytes).map_err(|_| "its directory cannot be read")
     }

@@ -52,7 +52,7 @@ pub fn open(
     counters::count_file(model.id);
     let file = CacheFile::open(&path, version_id)?
         .map(CacheFile::written)
-        .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "it was deleted meanwhile")))?;
+        .ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "it was deleted concurrently")))?;
     if versions::is_dropped(version_id)? {
         // The version was dropped meanwhile, and that transaction did not see the file. This session has it mapped.
         let _ = std::fs::remove_file(&path);

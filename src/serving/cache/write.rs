@@ -41,7 +41,7 @@ pub fn write(
     let k = stored.decided.als.factors;
     let mut writer = Writer { file, path, end: (HEADER as u64).next_multiple_of(ALIGNMENT) };
     let items = count_items(version_id)?;
-    ask("the file of a version", items as usize * ITEM_BYTES)?;
+    ask("the cache file of a version", items as usize * ITEM_BYTES)?;
     let Items { ids, popularity, backbone } = write_items(&mut writer, version_id, kind, items, k)?;
     let grams = item_grams(version_id)?;
     let base = |gram: &[f64]| match gram.len() == k * k && stored.decided.algorithm != Algorithm::Rating {
@@ -117,7 +117,7 @@ fn segment_rows(
         if rows.items.len() == rows.items.capacity() {
             // All vectors may have doubled.
             let of_item = size_of::<(u32, f32)>() + if exact { row.len() + size_of::<[f32; 2]>() } else { 0 };
-            ask("the file of a version", 2 * (rows.items.len() + 1) * of_item)?;
+            ask("the cache file of a version", 2 * (rows.items.len() + 1) * of_item)?;
         }
         rows.items.push(item);
         rows.popularity.push(popularity);
@@ -154,7 +154,7 @@ fn write_items(
         let item = stored.item as usize;
         if item >= count || stored.factors.len() != k {
             return Err(SegrecError::VersionDamaged {
-                reason: format!("item {item} of version {version_id} does not fit"),
+                reason: format!("Item {item} of version {version_id} is invalid."),
             });
         }
         texts[item] = stored.id.to_owned();
@@ -168,7 +168,7 @@ fn write_items(
     })?;
     if seen != count {
         return Err(SegrecError::VersionDamaged {
-            reason: format!("version {version_id} has {seen} items of {count}"),
+            reason: format!("Version {version_id} has {seen} of {count} items."),
         });
     }
     factor_rows.flush(writer)?;
@@ -177,7 +177,7 @@ fn write_items(
     let mut ids = Ids::new(kind);
     if !texts.iter().all(|text| push_id(&mut ids, text)) {
         return Err(SegrecError::VersionDamaged {
-            reason: format!("version {version_id} has ids that are no {}", kind.name()),
+            reason: format!("Version {version_id} has ids that are not of type {}.", kind.name()),
         });
     }
     Ok(Items { ids, popularity, backbone })
@@ -193,7 +193,7 @@ fn write_section(
     let &ListedSection { section, kind, rows: expected, .. } = listed;
     let mut seen = 0;
     let misfit = |item| {
-        let reason = format!("item {item} of section {section} of version {version_id} does not fit");
+        let reason = format!("Item {item} of section {section} of version {version_id} is invalid.");
         Err(SegrecError::VersionDamaged { reason })
     };
     let parts = match kind {
@@ -235,7 +235,7 @@ fn write_section(
 fn write_ids(writer: &mut Writer<'_>, ids: Ids) -> Result<(Section, Section)> {
     if !ids.order().is_sorted() {
         return Err(SegrecError::VersionDamaged {
-            reason: "items are not in the order of their ids".to_owned(),
+            reason: "Items are not in the order of their ids.".to_owned(),
         });
     }
     Ok(match ids {

@@ -59,10 +59,12 @@ impl EncodedColumn {
             Self { name: column.name.clone(), kind: column.kind(), levels: Vec::new(), edges: Vec::new() };
         observer.check()?;
         if column.has_too_many_levels() {
-            return Ok(Err("has too many distinct values: ids are no features".to_owned()));
+            return Ok(Err("has too many distinct values, which suggests ids".to_owned()));
         }
         match &column.values {
-            Values::Vector { .. } => return Ok(Err("holds vectors, which have no levels".to_owned())),
+            Values::Vector { .. } => {
+                return Ok(Err("contains vectors, which cannot be used as attributes of ratings".to_owned()));
+            }
             Values::Category { codes, levels } => {
                 let mut met = vec![false; levels.len()];
                 codes.iter().for_each(|&code| {
@@ -155,7 +157,10 @@ impl AttributeEncoder {
         for learned in &self.columns {
             let column = table.column(&learned.name);
             if column.is_some_and(|column| column.kind() != learned.kind) {
-                let reason = format!("does not hold what it held at training: {}", learned.kind.takes());
+                let reason = format!(
+                    "does not have the type that it had during the training: {}",
+                    learned.kind.takes()
+                );
                 return Err(EngineError::Column { column: learned.name.clone(), reason });
             }
             columns.push(column);
@@ -262,8 +267,8 @@ mod tests {
         assert_eq!(row(json!({})).unwrap(), [0u32; 0]);
         assert_eq!(row(json!({"job": "never met", "age": -1e9})).unwrap(), [2]);
         let problems = row(json!({"age": "old", "jop": "a"})).unwrap_err();
-        assert_eq!(problems[0].hint, "\"age\" is a number");
-        assert_eq!(problems[1].hint, "did you mean \"job\"?");
+        assert_eq!(problems[0].hint, "\"age\" must be a number.");
+        assert_eq!(problems[1].hint, "Did you mean \"job\"?");
     }
 
     #[test]
@@ -273,6 +278,6 @@ mod tests {
         assert_eq!((few.rows(), few.row(1).len()), (2, 0));
         let wrong = Table::new(1, vec![Column::numbers("job", vec![1.0])]).unwrap();
         let error = encoder.encode(&wrong, &Silent).unwrap_err().to_string();
-        assert_eq!(error, "column \"job\" does not hold what it held at training: a text");
+        assert_eq!(error, "column \"job\" does not have the type that it had during the training: a text");
     }
 }

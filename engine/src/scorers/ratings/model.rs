@@ -128,7 +128,7 @@ impl RatingModel {
     ) -> Result<Self> {
         let (by_user, by_item, k) = (ratings.by_user(), ratings.by_item(), options.factors);
         if ratings.entries() == 0 {
-            return Err(EngineError::NothingToTrainOn { reason: "there is no rating".to_owned() });
+            return Err(EngineError::NothingToTrainOn { reason: "There are no ratings.".to_owned() });
         }
         let values = by_user.values();
         let (lowest, highest) =

@@ -215,12 +215,12 @@ fn rfm_of(row: &Map<String, Value>) -> Result<[f64; 3], Vec<RowProblem>> {
             (Some(_), None) => problems.push(RowProblem {
                 name: name.clone(),
                 message: format!("\"{name}\" is {given}"),
-                hint: format!("\"{name}\" is a number"),
+                hint: format!("\"{name}\" must be a number."),
             }),
             (None, _) => problems.push(RowProblem {
                 name: name.clone(),
                 message: format!("unknown name \"{name}\""),
-                hint: format!("the names are {}", RFM.join(", ")),
+                hint: format!("Valid names are {}.", RFM.join(", ")),
             }),
         }
     }

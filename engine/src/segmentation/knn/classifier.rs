@@ -79,7 +79,7 @@ impl KnnClassifier {
         }
         let chosen = stratified(&of_label, most_exemplars, seed);
         if chosen.is_empty() {
-            return Err(EngineError::NothingToTrainOn { reason: "no row has a label".into() });
+            return Err(EngineError::NothingToTrainOn { reason: "No row has a label.".into() });
         }
         let labels = chosen.iter().filter_map(|&row| labels[row as usize]).collect();
         let exemplars = points.select(&chosen);

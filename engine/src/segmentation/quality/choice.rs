@@ -60,14 +60,14 @@ pub fn choose(tried: &[Tried], asked: CountSource) -> (usize, Vec<Choice>) {
         .enumerate()
         .map(|(place, own)| {
             let reason = match (asked, place == best) {
-                (CountSource::Given, _) => "the number was given".to_owned(),
-                (CountSource::Found, _) => "the method finds the number".to_owned(),
+                (CountSource::Given, _) => "the number was specified".to_owned(),
+                (CountSource::Found, _) => "the method determines the number".to_owned(),
                 (CountSource::Kept, _) => "the deployed version has as many; keep is on".to_owned(),
                 (CountSource::Auto, true) if only => "there are too few users or events for more".to_owned(),
                 (CountSource::Auto, true) if !by_held_out => "the highest silhouette".to_owned(),
                 (CountSource::Auto, false) if !by_held_out => "a lower silhouette".to_owned(),
                 (CountSource::Auto, true) if equal.len() > 1 => {
-                    "the highest silhouette of those that held-out events do not tell apart".to_owned()
+                    "the highest silhouette of those that do not differ on held-out events".to_owned()
                 }
                 (CountSource::Auto, true) => "the best on held-out events".to_owned(),
                 (CountSource::Auto, false) if equal.contains(&place) => {

@@ -99,7 +99,7 @@ fn numbers(table: &Table) -> Result<[&[f64]; 3]> {
         match table.column(name).map(|column| &column.values) {
             Some(Values::Number(values)) => *found = values,
             other => {
-                let reason = if other.is_some() { "does not hold numbers" } else { "is missing" };
+                let reason = if other.is_some() { "does not contain numbers" } else { "is missing" };
                 return Err(EngineError::Column { column: name.to_owned(), reason: reason.to_owned() });
             }
         }
