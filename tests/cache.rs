@@ -56,7 +56,7 @@ fn a_damaged_truncated_or_foreign_file_is_written_again_and_the_log_says_so() {
     }
     // Bytes between sections have no meaning, but few of the changed bytes are among them.
     assert!(written_again >= 40, "{written_again}");
-    assert!(cluster.log().matches("is written anew from its tables").count() >= written_again);
+    assert!(cluster.log().matches("will be rewritten from the model's tables").count() >= written_again);
 }
 
 #[test]

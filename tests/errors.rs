@@ -358,8 +358,8 @@ fn jobs_where_there_may_be_none() {
          SELECT segrec_grant('shop', 'errors_jobs', 'train')",
     );
     for (of_role, of_database, whose, detail) in [
-        (0, 4, "your role", "segrec.max_jobs_per_role is 0"),
-        (-1, 0, "this database", "segrec.max_jobs is 0"),
+        (0, 4, "your role", "segrec.max_jobs_per_role is 0."),
+        (-1, 0, "this database", "segrec.max_jobs is 0."),
     ] {
         session.run(&format!(
             "RESET ROLE; SET segrec.max_jobs_per_role = {of_role}; SET segrec.max_jobs = {of_database};
