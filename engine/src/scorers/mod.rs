@@ -7,8 +7,10 @@
 //! - [`factors`]: alternating least squares: a backbone for all users, and item factors of segments on top
 //! - [`neighbours`]: item-to-item weights, summed over a user's own items
 //! - [`ratings`]: predicted ratings
+//! - [`content`]: what is known about items: similar items, and items that have no events yet
 //! - [`popularity`]: the most popular items, overall and in a segment
 
+pub mod content;
 pub mod factors;
 pub mod method;
 pub mod neighbours;

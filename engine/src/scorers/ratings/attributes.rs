@@ -63,6 +63,9 @@ impl EncodedColumn {
         }
         match &column.values {
             Values::Vector { .. } => return Ok(Err("holds vectors, which have no levels".to_owned())),
+            Values::Categories(_) | Values::Text(_) => {
+                return Ok(Err("holds several values in a row, which are no levels".to_owned()));
+            }
             Values::Category { codes, levels } => {
                 let mut met = vec![false; levels.len()];
                 codes.iter().for_each(|&code| {
@@ -106,7 +109,7 @@ fn number(cell: Cell<'_>) -> Option<f64> {
         Cell::Number(value) => Some(value),
         Cell::Boolean(value) => Some(f64::from(u8::from(value))),
         Cell::Moment(moment) => Some(moment as f64),
-        Cell::Null | Cell::Text(_) | Cell::Vector(_) => None,
+        Cell::Null | Cell::Text(_) | Cell::Vector(_) | Cell::Terms(_) => None,
     }
 }
 
