@@ -1,8 +1,6 @@
 //! Columns that are built while the rows of a relation stream in.
 
-use super::table::{
-    Cell, Column, ColumnKind, MOST_CATEGORIES, MOST_DISTINCT, NO_LEVEL, NO_MOMENT, Values,
-};
+use super::table::{Cell, Column, ColumnKind, MOST_CATEGORIES, MOST_DISTINCT, NO_LEVEL, NO_MOMENT, Values};
 use super::terms::Terms;
 use crate::error::{EngineError, Result};
 use crate::interactions::{Id, IdKind, IdMap};

@@ -41,14 +41,14 @@ pub fn ndcg(scores: &[f32], relevant: &[u32], is_candidate: impl Fn(u32) -> bool
 
 /// The mean ndcg of users who have events on cold items, for each way to score.
 pub fn measure(data: &Data, split: &Split, items: &EncodedItems) -> Result<Vec<(&'static str, f64)>> {
-    let (warm, cold) = (items.select(&split.warm)?, items.select(&split.cold)?);
+    let (warm, cold) = (items.select(&split.warm, &Silent)?, items.select(&split.cold, &Silent)?);
     let interactions = &split.interactions;
     let by_item = interactions.by_item();
-    let index = ContentIndex::new(&warm, |item| by_item.row_len(item as usize) > 0)?;
+    let index = ContentIndex::new(&warm, |item| by_item.row_len(item as usize) > 0, &Silent)?;
     let map = FactorMap::fit(&warm, interactions, &split.backbone.item_factors, &Silent)?;
     let new = NewItems::new(&cold, &map, &index, interactions, &Silent)?;
     let nearest = index.nearest(&cold, 50, false, &Silent)?;
-    let similar = of_nearest(&nearest, interactions)?.transposed();
+    let similar = of_nearest(&nearest, &Silent)?.transposed();
     let users: Vec<f32> = (0..warm.rows()).map(|item| by_item.row_len(item) as f32).collect();
     let (popularity, own) = (new.neighbour_scores(&users), own_weights(interactions));
     let measured: Vec<Vec<f64>> = (0..data.users.len())

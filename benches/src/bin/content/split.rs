@@ -70,17 +70,7 @@ impl Split {
         let backbone = Backbone::train(&interactions, als, Start::Random(1), &Silent)?;
         let neighbours = Neighbours::train(&interactions, &neighbour_options(), &Silent)?;
         let scale = scale(&interactions, &backbone, &neighbours);
-        Ok(Self {
-            cold,
-            warm,
-            all,
-            interactions,
-            relevant_cold,
-            relevant_warm,
-            backbone,
-            neighbours,
-            scale,
-        })
+        Ok(Self { cold, warm, all, interactions, relevant_cold, relevant_warm, backbone, neighbours, scale })
     }
 }
 

@@ -36,7 +36,11 @@ impl Differences {
         for (what, differences) in [("all", &self.all), ("rare", &self.rare)] {
             for (weight, values) in WEIGHTS.iter().zip(differences) {
                 let (mean, error) = mean_and_error(values);
-                print(&format!("{prefix}warm, {what} items, what content adds with β = {weight}"), mean, error);
+                print(
+                    &format!("{prefix}warm, {what} items, what content adds with β = {weight}"),
+                    mean,
+                    error,
+                );
             }
         }
     }
@@ -70,9 +74,9 @@ fn reached(split: &Split, neighbours: &Neighbours, scale: f32) -> Vec<[Option<f6
 }
 
 pub fn measure(split: &Split, items: &EncodedItems, differences: &mut Differences) -> Result<()> {
-    let warm = items.select(&split.warm)?;
+    let warm = items.select(&split.warm, &Silent)?;
     let by_item = split.interactions.by_item();
-    let index = ContentIndex::new(&warm, |item| by_item.row_len(item as usize) > 0)?;
+    let index = ContentIndex::new(&warm, |item| by_item.row_len(item as usize) > 0, &Silent)?;
     let nearest = index.nearest(&warm, NEAREST, true, &Silent)?;
     let without = reached(split, &split.neighbours, split.scale);
     for (place, kept) in differences.without.iter_mut().enumerate() {

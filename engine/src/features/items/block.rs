@@ -64,8 +64,7 @@ impl Block {
             }
             Values::Categories(terms) => Form::Categories { names: terms.names().to_vec() },
             Values::Number(_) | Values::Moment(_) => {
-                let mut values: Vec<f64> =
-                    (0..rows).filter_map(|row| number(column.cell(row))).collect();
+                let mut values: Vec<f64> = (0..rows).filter_map(|row| number(column.cell(row))).collect();
                 crate::sorting::sort_by(&mut values, &f64::total_cmp, observer)?;
                 let edges = quantile_edges(&values);
                 if edges.is_empty() {
@@ -82,7 +81,11 @@ impl Block {
             Values::Vector { dimensions, .. } => Form::mean(column, *dimensions, observer)?,
         };
         let block = Self { name: column.name.clone(), kind: column.kind(), weight: 1.0, form };
-        Ok(if block.varies(column, observer)? { Ok(block) } else { Err("is the same in every row".to_owned()) })
+        Ok(if block.varies(column, observer)? {
+            Ok(block)
+        } else {
+            Err("is the same in every row".to_owned())
+        })
     }
 
     /// Whether the block has another row than its first. A vector that is the mean has no direction, so that rows of

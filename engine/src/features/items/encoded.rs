@@ -5,6 +5,10 @@ use crate::error::{EngineError, Result};
 use crate::interactions::SparseRows;
 use crate::linalg::vector::dot;
 use crate::matrix::Matrix;
+use crate::observer::Observer;
+
+/// Rows between two checks for cancellation.
+const ROWS: usize = 1_024;
 
 /// Z, items × m, as the two blocks of its columns.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,21 +67,26 @@ impl EncodedItems {
     /// Copies the items with the given numbers, in that order.
     ///
     /// # Errors
-    /// [`EngineError::Shape`] if a number is too large.
-    pub fn select(&self, items: &[u32]) -> Result<Self> {
+    /// [`EngineError::Shape`] if a number is too large, [`EngineError::Cancelled`].
+    pub fn select(&self, items: &[u32], observer: &dyn Observer) -> Result<Self> {
         if let Some(&item) = items.iter().find(|&&item| item as usize >= self.rows()) {
             let (what, found) = ("items that are encoded", item as usize + 1);
             return Err(EngineError::Shape { what, expected: self.rows(), found });
         }
         let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
-        for &item in items {
+        let mut dense = Vec::with_capacity(items.len() * self.dense.columns());
+        for (place, &item) in items.iter().enumerate() {
+            if place.is_multiple_of(ROWS) {
+                observer.check()?;
+            }
+            dense.extend_from_slice(self.dense.row(item as usize));
             let row = self.sparse.row(item as usize);
             columns.extend_from_slice(row.0);
             values.extend_from_slice(row.1);
             starts.push(columns.len());
         }
         let sparse = SparseRows::new(self.sparse.width(), starts, columns, values)?;
-        Self::new(sparse, self.dense.select(items))
+        Self::new(sparse, Matrix::from_data(self.dense.columns(), dense)?)
     }
 
     /// Bytes of memory in use.

@@ -156,7 +156,8 @@ impl ItemEncoder {
 
     /// Encodes a table; blocks that are not `joined` have length one each.
     fn write_all(&self, table: &Table, joined: bool, observer: &dyn Observer) -> Result<EncodedItems> {
-        let columns: Vec<Option<&Column>> = self.blocks.iter().map(|b| column(b, table)).collect::<Result<_>>()?;
+        let columns: Vec<Option<&Column>> =
+            self.blocks.iter().map(|b| column(b, table)).collect::<Result<_>>()?;
         let (rows, [width, dense_width]) = (table.rows(), self.widths());
         let mut dense = Matrix::zeros(rows, dense_width);
         // A matrix without columns has no chunks, so the tasks are counted by rows.

@@ -17,3 +17,6 @@ pub mod weights;
 
 pub use encoded::EncodedItems;
 pub use encoder::{ColumnWeight, ItemEncoder};
+
+#[cfg(test)]
+mod tests;

@@ -17,3 +17,6 @@ pub mod similarity;
 pub use factor_map::FactorMap;
 pub use nearest::ContentIndex;
 pub use new_items::NewItems;
+
+#[cfg(test)]
+mod tests;

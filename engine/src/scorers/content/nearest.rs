@@ -36,10 +36,10 @@ impl ContentIndex {
     /// Arranges the items for which `choose` returns true, such as those that have events.
     ///
     /// # Errors
-    /// [`EngineError::Shape`], which cannot happen.
-    pub fn new(items: &EncodedItems, choose: impl Fn(u32) -> bool) -> Result<Self> {
+    /// [`EngineError::Cancelled`].
+    pub fn new(items: &EncodedItems, choose: impl Fn(u32) -> bool, observer: &dyn Observer) -> Result<Self> {
         let chosen: Vec<u32> = (0..items.rows() as u32).filter(|&item| choose(item)).collect();
-        let own = items.select(&chosen)?;
+        let own = items.select(&chosen, observer)?;
         let lists = own.sparse().transposed();
         Ok(Self { items: chosen, width: items.rows(), dense: own.dense().clone(), lists })
     }

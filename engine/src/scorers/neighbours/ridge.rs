@@ -343,42 +343,4 @@ fn sum_system<S: Simd>(simd: S, problem: &Problem<'_>, stride: usize, scratch: &
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::observer::Silent;
-    use crate::seed::mix;
-
-    /// Users with few and users with very many of 150 items, more of these than are added together.
-    fn interactions() -> Interactions {
-        let (mut starts, mut columns) = (vec![0], Vec::new());
-        for user in 0..300u64 {
-            let chance = if user % 2 == 0 { 6 } else { 60 };
-            columns.extend((0..150u32).filter(|&item| mix(user << 32 | u64::from(item)) % 100 < chance));
-            starts.push(columns.len());
-        }
-        let values = vec![1.0; columns.len()];
-        Interactions::new(SparseRows::new(150, starts, columns, values).unwrap())
-    }
-
-    #[test]
-    fn a_catalogue_that_is_not_held_gives_the_same_weights() {
-        let interactions = interactions();
-        let options = NeighbourOptions { considered: 70, ..NeighbourOptions::default() };
-        let mut problem = Problem::new(&interactions, &options, None, &Silent).unwrap();
-        let solve = |problem: &Problem<'_>| -> Vec<Weighted> {
-            let mut scratch = Scratch::new(problem);
-            let mut target =
-                |target| pulp::Arch::new().dispatch(Target { problem, target, scratch: &mut scratch });
-            (0..150).flat_map(|item| target(item).unwrap()).collect()
-        };
-        let held = solve(&problem);
-        problem.held = None;
-        let summed = solve(&problem);
-        assert_eq!(held.len(), 150 * 70);
-        assert_eq!(held.len(), summed.len());
-        for (held, summed) in held.iter().zip(&summed) {
-            assert_eq!(held.0, summed.0);
-            assert!((held.1 - summed.1).abs() < 1e-5, "{held:?} {summed:?}");
-        }
-    }
-}
+mod tests;

@@ -38,7 +38,9 @@ pub struct RidgeContent<'a> {
     pub items: &'a EncodedItems,
     /// The items with the largest cosines with each, in any number (items × items); [`NEAREST`] are the usual number.
     pub nearest: &'a SparseRows,
-    /// β, positive: how much content counts against events.
+    /// β, how much content counts against events; 0 leaves it out. What .3, 1, 3 and 10 add to ndcg@20 of a hybrid
+    /// (`benches/run.sh content`, with embeddings): .0014, .0038, .0054 and −.0039 on MovieLens 100k, .0028, .0074,
+    /// .0131 and .0100 on Online Retail, and for its items of at most ten users .04, .09, .11 and .10.
     pub weight: f64,
 }
 
@@ -112,7 +114,9 @@ impl<'a> ItemContent<'a> {
                     let end = (start + TILE_ITEMS).min(rows);
                     let tile = &mut tile[..gram.len() * (end - start)];
                     scores(dense(first, first + gram.len()), dense(start, end), columns, tile);
-                    for ((item, sums), cosines) in (first..).zip(gram.iter_mut()).zip(tile.chunks(end - start)) {
+                    for ((item, sums), cosines) in
+                        (first..).zip(gram.iter_mut()).zip(tile.chunks(end - start))
+                    {
                         self.spread(item, spread);
                         let scale = self.scales[item];
                         for (other, &cosine) in (start..end).zip(cosines).skip(item.saturating_sub(start)) {
