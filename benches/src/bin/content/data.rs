@@ -20,6 +20,8 @@ pub struct Data {
     pub folds: Vec<u32>,
     /// What is known about each item, with embeddings as the last column.
     pub table: Table,
+    /// What is known about each user, and the segments by which popularity is compared; nothing, if nothing is.
+    pub people: Option<(Table, Vec<u32>)>,
 }
 
 /// Splits a line of CSV; quotes are doubled within quotes.
@@ -109,7 +111,7 @@ fn numbered(
         }
     }
     let table = Table::new(items.len(), table(&items)?)?;
-    Ok(Data { name, users, items, events, withheld, folds: of_items, table })
+    Ok(Data { name, users, items, events, withheld, folds: of_items, table, people: None })
 }
 
 /// MovieLens 100k: all ratings as events; genres, the year, the words of the title.
@@ -120,7 +122,7 @@ pub fn movies(folder: &Path) -> Result<Data> {
         pairs.insert((fields.next().ok_or("no user")?, fields.next().ok_or("no item")?));
     }
     let texts = texts(&folder.join("ml-100k-texts.csv"))?;
-    numbered("movies", pairs, &folder.join("ml-100k-item-folds.csv"), |items| {
+    let mut movies = numbered("movies", pairs, &folder.join("ml-100k-item-folds.csv"), |items| {
         let (mut genres, mut titles) = (Vec::new(), Vec::new());
         let mut years = Vec::new();
         for item in items {
@@ -138,7 +140,34 @@ pub fn movies(folder: &Path) -> Result<Data> {
             terms("title", ColumnKind::Text, &titles)?,
             embeddings(&folder.join("ml-100k-embeddings.csv"), items)?,
         ])
-    })
+    })?;
+    movies.people = Some(people(&folder.join("u.user"), &movies.users)?);
+    Ok(movies)
+}
+
+/// Age, gender and occupation of users, of lines `id|age|gender|occupation|zip`, and segments by gender and age.
+fn people(path: &Path, users: &[String]) -> Result<(Table, Vec<u32>)> {
+    let text = read_to_string(path)?;
+    let of_user: HashMap<&str, Vec<&str>> =
+        text.lines().filter_map(|line| Some((line.split('|').next()?, line.split('|').collect()))).collect();
+    let field = |user: &String, place: usize| {
+        of_user.get(user.as_str()).and_then(|fields| fields.get(place).copied()).unwrap_or_default()
+    };
+    let ages: Vec<f64> = users.iter().map(|user| field(user, 1).parse().unwrap_or(f64::NAN)).collect();
+    let segment = |(user, age): (&String, &f64)| {
+        let part = [20.0, 25.0, 30.0, 40.0, 50.0].iter().filter(|&edge| age >= edge).count();
+        (2 * part + usize::from(field(user, 2) == "F")) as u32
+    };
+    let segments = users.iter().zip(&ages).map(segment).collect();
+    let mut columns = vec![Column::numbers("age", ages)];
+    for (place, name) in [(2, "gender"), (3, "occupation")] {
+        let mut builder = ColumnBuilder::new(name, ColumnKind::Category);
+        for user in users {
+            builder.push(Cell::Text(field(user, place)))?;
+        }
+        columns.push(builder.finish());
+    }
+    Ok((Table::new(users.len(), columns)?, segments))
 }
 
 /// Online Retail: purchases of customers, of articles with a code of five digits; the description, the median price.

@@ -30,7 +30,11 @@ pub fn neighbour_options() -> NeighbourOptions {
     NeighbourOptions { kept: 100, ..NeighbourOptions::default() }
 }
 
-fn interactions(users: usize, items: usize, pairs: impl Iterator<Item = (u32, u32)>) -> Result<Interactions> {
+pub fn interactions(
+    users: usize,
+    items: usize,
+    pairs: impl Iterator<Item = (u32, u32)>,
+) -> Result<Interactions> {
     let mut rows = vec![Vec::new(); users];
     pairs.for_each(|(user, item)| rows[user as usize].push(item));
     let mut starts = vec![0];

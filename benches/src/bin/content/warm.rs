@@ -31,7 +31,7 @@ impl Differences {
     pub fn print(&self, prefix: &str) {
         for (what, values) in ["all", "rare"].into_iter().zip(&self.without) {
             let (mean, error) = mean_and_error(values);
-            print(&format!("{prefix}warm, {what} items, hybrid without content"), mean, error);
+            print(&format!("{prefix}warm, {what} items, hybrid without content"), mean, Some(error));
         }
         for (what, differences) in [("all", &self.all), ("rare", &self.rare)] {
             for (weight, values) in WEIGHTS.iter().zip(differences) {

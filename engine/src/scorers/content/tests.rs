@@ -52,7 +52,7 @@ fn the_nearest_are_those_of_all_cosines() {
     for (width, dense) in [(30, 0), (0, 20), (30, 20)] {
         let items = encoded(2_500, width, dense, 1);
         let targets = encoded(70, width, dense, 2);
-        let chosen = |item: u32| item % 3 != 0;
+        let chosen = |item: u32| !item.is_multiple_of(3);
         let index = ContentIndex::new(&items, chosen, &Silent).unwrap();
         let found = index.nearest(&targets, 12, false, &Silent).unwrap();
         for target in 0..70 {
