@@ -39,7 +39,7 @@ impl Differences {
                 print(
                     &format!("{prefix}warm, {what} items, what content adds with β = {weight}"),
                     mean,
-                    error,
+                    Some(error),
                 );
             }
         }

@@ -213,7 +213,7 @@ impl WithSimd for Target<'_> {
                 sum_system(simd, problem, stride, scratch)?;
                 if let Some(content) = &problem.content {
                     let Scratch { sources, system, content: own, .. } = &mut *scratch;
-                    content.add_to_system(simd, sources, stride, system, own);
+                    content.add_to_system(sources, stride, system, own);
                 }
             }
         }
@@ -258,9 +258,9 @@ fn choose_sources(problem: &Problem<'_>, target: usize, scratch: &mut Scratch) -
     right.fill(0.0);
     for (value, source) in right.iter_mut().zip(sources.iter()) {
         *value = row.get(source.0)[1];
-        if let Some(content) = content {
-            *value += content.product(source.0 as usize, target);
-        }
+    }
+    if let Some(content) = content {
+        content.add_to_right(target, sources, right);
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ use crate::linalg::padded;
 use crate::linalg::product::scores;
 use crate::linalg::row_products::{ROWS, row_products_simd};
 use crate::observer::Observer;
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// The number of content-nearest items that are sources besides the strongest.
@@ -79,6 +79,7 @@ impl<'a> ItemContent<'a> {
     }
 
     /// Adds the content-nearest items that are no sources yet and have events. `sources` are and stay ascending.
+    #[inline(never)]
     pub fn add_sources(&self, target: usize, sources: &mut Vec<Weighted>) {
         let known = sources.len();
         let nearest = self.given.nearest.row(target).0.iter().copied();
@@ -89,6 +90,13 @@ impl<'a> ItemContent<'a> {
             }
         }
         sources.sort_unstable_by_key(|source| source.0);
+    }
+
+    /// Adds to G_Nj, which has one value per source.
+    #[inline(never)]
+    pub fn add_to_right(&self, target: usize, sources: &[Weighted], right: &mut [f32]) {
+        let values = right.iter_mut().zip(sources);
+        values.for_each(|(value, source)| *value += self.product(source.0 as usize, target));
     }
 
     /// What content adds to an entry of G.
@@ -132,11 +140,10 @@ impl<'a> ItemContent<'a> {
     }
 
     /// Adds to the part of a system (stride × stride) above its diagonal. K²/2 · (dense columns + sparse entries)
-    /// multiply-adds, the dense ones in register tiles.
-    #[inline(always)]
-    pub fn add_to_system<S: Simd>(
+    /// multiply-adds, the dense ones in register tiles. Not inlined, so that a ridge without content stays as it is.
+    #[inline(never)]
+    pub fn add_to_system(
         &self,
-        simd: S,
         sources: &[Weighted],
         stride: usize,
         system: &mut [f32],
@@ -166,10 +173,7 @@ impl<'a> ItemContent<'a> {
                 *to = scale * value;
             }
         }
-        row_products_simd(simd, &scratch.dense, width, |row, column, products| {
-            let sums = &mut system[row * stride + column..][..products.len()];
-            sums.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
-        });
+        pulp::Arch::new().dispatch(AddProducts { rows: &scratch.dense, width, system, stride });
     }
 
     /// Writes the sparse values of an item into a row of zeros, and takes them out again.
@@ -182,10 +186,29 @@ impl<'a> ItemContent<'a> {
         self.given.items.sparse().row(item).0.iter().for_each(|&column| row[column as usize] = 0.0);
     }
 
-    #[inline(always)]
     fn spread_product(&self, other: usize, row: &[f32]) -> f32 {
         let (columns, values) = self.given.items.sparse().row(other);
         columns.iter().zip(values).map(|(&column, &value)| row[column as usize] * value).sum()
+    }
+}
+
+/// Adds the products of all pairs of rows to a system.
+struct AddProducts<'a> {
+    rows: &'a [f32],
+    width: usize,
+    system: &'a mut [f32],
+    stride: usize,
+}
+
+impl WithSimd for AddProducts<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { rows, width, system, stride } = self;
+        row_products_simd(simd, rows, width, |row, column, products| {
+            let sums = &mut system[row * stride + column..][..products.len()];
+            sums.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
+        });
     }
 }
 
