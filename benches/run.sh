@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/../scripts/environment"
 cd "$root"
 
-engine=(linalg sweep kmeans hierarchical mixture density candidates) # without PostgreSQL
+engine=(linalg sweep kmeans hierarchical mixture density candidates content) # without PostgreSQL
 all=("${engine[@]}" gowalla movielens retail serving pgvector million large sessions memory aggregate segments time_to_recall)
 parts=("$@")
 if [ $# = 0 ]; then parts=("${all[@]}"); fi

@@ -1,6 +1,7 @@
 //! Columns that are built while the rows of a relation stream in.
 
-use super::table::{Cell, Column, ColumnKind, MOST_DISTINCT, NO_LEVEL, NO_MOMENT, Values};
+use super::table::{Cell, Column, ColumnKind, MOST_CATEGORIES, MOST_DISTINCT, NO_LEVEL, NO_MOMENT, Values};
+use super::terms::Terms;
 use crate::error::{EngineError, Result};
 use crate::interactions::{Id, IdKind, IdMap};
 
@@ -23,6 +24,8 @@ impl ColumnBuilder {
             ColumnKind::Category => Values::Category { codes: Vec::new(), levels: Vec::new() },
             ColumnKind::Moment => Values::Moment(Vec::new()),
             ColumnKind::Vector => Values::Vector { dimensions: 0, data: Vec::new() },
+            ColumnKind::Categories => Values::Categories(Terms::default()),
+            ColumnKind::Text => Values::Text(Terms::default()),
         };
         Self { name: name.into(), rows: 0, values, levels: IdMap::new(IdKind::Text), not_finite: 0 }
     }
@@ -37,7 +40,7 @@ impl ColumnBuilder {
             Cell::Number(value) => value.is_finite(),
             Cell::Moment(moment) => moment != i64::MAX && moment != NO_MOMENT,
             Cell::Vector(vector) => vector.iter().all(|value| value.is_finite()),
-            Cell::Null | Cell::Boolean(_) | Cell::Text(_) => true,
+            Cell::Null | Cell::Boolean(_) | Cell::Text(_) | Cell::Terms(_) => true,
         };
         let refuse = |reason: String| Err(EngineError::Column { column: self.name.clone(), reason });
         match (&mut self.values, if finite { cell } else { Cell::Null }) {
@@ -48,13 +51,7 @@ impl ColumnBuilder {
             (Values::Moment(values), Cell::Moment(value)) => values.push(value),
             (Values::Moment(values), Cell::Null) => values.push(NO_MOMENT),
             (Values::Category { codes, .. }, Cell::Text(level)) => {
-                let full = self.levels.ids().len() > MOST_DISTINCT;
-                let id = Id::Text(level);
-                codes.push(if full {
-                    self.levels.find(id).unwrap_or(NO_LEVEL)
-                } else {
-                    self.levels.number(id)
-                });
+                codes.push(numbered(&mut self.levels, level, MOST_DISTINCT).unwrap_or(NO_LEVEL));
             }
             (Values::Category { codes, .. }, Cell::Null) => codes.push(NO_LEVEL),
             (Values::Vector { dimensions, data }, Cell::Vector(vector)) if !vector.is_empty() => {
@@ -74,6 +71,17 @@ impl ColumnBuilder {
             (Values::Vector { dimensions, data }, Cell::Null | Cell::Vector(_)) => {
                 data.resize((self.rows + 1) * *dimensions, f32::NAN);
             }
+            (values @ (Values::Categories(_) | Values::Text(_)), Cell::Terms(counts)) => {
+                let most = if matches!(values, Values::Text(_)) { usize::MAX } else { MOST_CATEGORIES };
+                let row = counts.iter().filter_map(|(name, count)| {
+                    numbered(&mut self.levels, name, most).map(|number| (number, count))
+                });
+                let row = row.collect();
+                if let Values::Categories(terms) | Values::Text(terms) = values {
+                    terms.push(row);
+                }
+            }
+            (Values::Categories(terms) | Values::Text(terms), Cell::Null) => terms.push(Vec::new()),
             _ => return refuse("has values of a different type than its first one".to_owned()),
         }
         self.rows += 1;
@@ -96,17 +104,15 @@ impl ColumnBuilder {
         let mut values = self.values;
         match &mut values {
             Values::Category { codes, levels } => {
-                let ids = self.levels.into_ids();
-                let mut number = vec![NO_LEVEL; ids.len()];
-                for (new, old) in ids.order().into_iter().enumerate() {
-                    number[old as usize] = new as u32;
-                    if let Id::Text(level) = ids.get(old as usize) {
-                        levels.push(level.to_owned());
-                    }
-                }
+                let number;
+                (number, *levels) = by_name(self.levels);
                 for code in codes {
                     *code = number.get(*code as usize).copied().unwrap_or(NO_LEVEL);
                 }
+            }
+            Values::Categories(terms) | Values::Text(terms) => {
+                let (numbers, names) = by_name(self.levels);
+                *terms = std::mem::take(terms).renumbered(&numbers, names);
             }
             // Without any vector, the column is a single dimension of nulls.
             Values::Vector { dimensions, data } if *dimensions == 0 => {
@@ -119,9 +125,30 @@ impl ColumnBuilder {
     }
 }
 
+/// The number of a name; `None` if it is new and there are already more than `most`.
+fn numbered(names: &mut IdMap, name: &str, most: usize) -> Option<u32> {
+    let id = Id::Text(name);
+    if names.ids().len() > most { names.find(id) } else { Some(names.number(id)) }
+}
+
+/// The new number of each name, by the order of names, and the names in that order.
+fn by_name(names: IdMap) -> (Vec<u32>, Vec<String>) {
+    let ids = names.into_ids();
+    let mut numbers = vec![NO_LEVEL; ids.len()];
+    let mut sorted = Vec::with_capacity(ids.len());
+    for (new, old) in ids.order().into_iter().enumerate() {
+        numbers[old as usize] = new as u32;
+        if let Id::Text(name) = ids.get(old as usize) {
+            sorted.push(name.to_owned());
+        }
+    }
+    (numbers, sorted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::TermCounts;
 
     fn build(kind: ColumnKind, cells: &[Cell<'_>]) -> (Column, usize) {
         let mut builder = ColumnBuilder::new("c", kind);
@@ -144,6 +171,28 @@ mod tests {
             assert_eq!((column.kind(), column.rows(), not_finite), (kind, 3, 0));
             (0..3).for_each(|row| assert_eq!(column.cell(row), cells[row]));
             assert_eq!(column.cell(3), Cell::Null);
+        }
+    }
+
+    #[test]
+    fn terms_are_counted_and_ordered_by_name_whatever_their_order() {
+        let names = ["pear", "apple", "fig"].map(str::to_owned);
+        let cells = [
+            Cell::Terms(TermCounts::new(&[0, 1, 0], &[1, 1, 2], &names)),
+            Cell::Null,
+            Cell::Terms(TermCounts::new(&[2, 9], &[4, 1], &names)),
+        ];
+        for kind in [ColumnKind::Categories, ColumnKind::Text] {
+            let (column, _) = build(kind, &cells);
+            assert_eq!((column.kind(), column.rows()), (kind, 3));
+            let Cell::Terms(first) = column.cell(0) else { panic!() };
+            assert_eq!(first.iter().collect::<Vec<_>>(), [("apple", 1), ("pear", 3)]);
+            assert_eq!([column.cell(1), column.cell(3)], [Cell::Null; 2]);
+            let table = crate::features::Table::new(3, vec![column.clone()]).unwrap();
+            let moved = table.select(&[2, 7, 0]);
+            assert_eq!(moved.columns()[0].cell(0), cells[2]);
+            assert_eq!(moved.columns()[0].cell(1), Cell::Null);
+            assert_eq!(moved.columns()[0].cell(2), Cell::Terms(first));
         }
     }
 

@@ -103,6 +103,9 @@ impl Feature {
                 let edges = edges(&sorted(lengths));
                 (form, edges)
             }
+            Values::Categories(_) | Values::Text(_) => {
+                return Ok(Err("holds several values in a row, which only describe items".to_owned()));
+            }
             Values::Number(_) | Values::Boolean(_) | Values::Moment(_) => {
                 let values = sorted((0..rows).filter_map(|row| number(column.cell(row), settings.as_of)));
                 observer.check()?;
@@ -344,7 +347,7 @@ fn number(cell: Cell<'_>, as_of: i64) -> Option<f64> {
         Cell::Number(value) => Some(value),
         Cell::Boolean(value) => Some(f64::from(u8::from(value))),
         Cell::Moment(moment) => Some((as_of as f64 - moment as f64) / DAY as f64),
-        Cell::Null | Cell::Text(_) | Cell::Vector(_) => None,
+        Cell::Null | Cell::Text(_) | Cell::Vector(_) | Cell::Terms(_) => None,
     }
 }
 

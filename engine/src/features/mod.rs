@@ -12,21 +12,27 @@
 //! - `feature`: one column as a block of dimensions, and its distribution
 //! - [`encoder`]: all columns as a point
 //! - [`row`]: encodes a single row given as JSON
+//! - [`terms`]: categories and lexemes, any number in a row
+//! - [`items`]: what is known about items, as unit vectors whose cosines say which items the same users choose
 
 pub mod activity;
 pub mod builder;
 pub mod encoder;
 mod encoder_settings;
 mod feature;
+pub mod items;
 pub mod row;
 pub mod scaling;
 pub mod table;
+pub mod terms;
 
 pub use activity::{Activity, ItemCategories, activity};
 pub use builder::ColumnBuilder;
 pub use encoder::{Encoder, LeftOut};
 pub use encoder_settings::EncoderSettings;
 pub(crate) use feature::edges as quantile_edges;
+pub use items::{EncodedItems, ItemEncoder};
 pub use row::{RowProblem, parse_moment};
 pub use scaling::Scale;
 pub use table::{Cell, Column, ColumnKind, DAY, NO_LEVEL, NO_MOMENT, Table, Values};
+pub use terms::{TermCounts, Terms};

@@ -1,6 +1,8 @@
 //! Columns of data about users or items. Each kind of column encodes null as a special value, so that a column is a
 //! single array: 8 bytes per row for numbers and timestamps, 4 for levels, 1 for booleans, 4 per dimension for vectors.
+//! Only terms, of which a row may have any number, lie behind each other ([`super::terms`]).
 
+use super::terms::{TermCounts, Terms};
 use crate::error::{EngineError, Result};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,9 @@ pub const DAY: i64 = 86_400_000_000;
 /// A text column with more distinct values is assumed to hold ids or prose and is not a feature. None of its levels
 /// could be common: with 1,000 levels each has a thousandth of the rows on average.
 pub const MOST_DISTINCT: usize = 1_000;
+/// An array column with more distinct elements is assumed to hold ids. Items have more categories than users have
+/// levels, because a category helps wherever two items share it, while a level must hold enough users for a segment.
+pub const MOST_CATEGORIES: usize = 5_000;
 
 /// The kind of values in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +33,10 @@ pub enum ColumnKind {
     Moment,
     /// A vector of a fixed number of dimensions.
     Vector,
+    /// Any number of strings, each out of a limited number of categories.
+    Categories,
+    /// Prose, as the terms that occur in it.
+    Text,
 }
 
 impl ColumnKind {
@@ -39,6 +48,8 @@ impl ColumnKind {
             Self::Category => "a text",
             Self::Moment => "a date or timestamp such as \"2024-02-29\" or \"2024-02-29T12:00:00Z\"",
             Self::Vector => "an array of numbers",
+            Self::Categories => "an array of texts",
+            Self::Text => "a text of words",
         }
     }
 
@@ -66,6 +77,8 @@ pub enum Cell<'a> {
     Moment(i64),
     /// A vector.
     Vector(&'a [f32]),
+    /// The categories of a row, or the terms of a text.
+    Terms(TermCounts<'a>),
 }
 
 /// The values of a column, by kind.
@@ -91,6 +104,10 @@ pub enum Values {
         /// `dimensions` values per row.
         data: Vec<f32>,
     },
+    /// Several categories per row.
+    Categories(Terms),
+    /// The terms of a text per row.
+    Text(Terms),
 }
 
 impl Values {
@@ -104,6 +121,7 @@ impl Values {
             }
             Values::Moment(values) => values.capacity() * 8,
             Values::Vector { data, .. } => data.capacity() * 4,
+            Values::Categories(terms) | Values::Text(terms) => terms.memory(),
         }
     }
 }
@@ -131,6 +149,8 @@ impl Column {
             Values::Category { .. } => ColumnKind::Category,
             Values::Moment(_) => ColumnKind::Moment,
             Values::Vector { .. } => ColumnKind::Vector,
+            Values::Categories(_) => ColumnKind::Categories,
+            Values::Text(_) => ColumnKind::Text,
         }
     }
 
@@ -142,6 +162,7 @@ impl Column {
             Values::Category { codes, .. } => codes.len(),
             Values::Moment(values) => values.len(),
             Values::Vector { dimensions, data } => data.len().checked_div(*dimensions).unwrap_or(0),
+            Values::Categories(terms) | Values::Text(terms) => terms.rows(),
         }
     }
 
@@ -160,13 +181,19 @@ impl Column {
                 .get(row * dimensions..(row + 1) * dimensions)
                 .filter(|vector| vector.iter().all(|x| x.is_finite()))
                 .map(Cell::Vector),
+            Values::Categories(terms) | Values::Text(terms) => terms.row(row).map(Cell::Terms),
         };
         cell.unwrap_or(Cell::Null)
     }
 
-    /// Whether the column has more than [`MOST_DISTINCT`] levels; any further levels have become null.
+    /// Whether the column has more than [`MOST_DISTINCT`] levels or [`MOST_CATEGORIES`] categories; any further ones
+    /// have become null.
     pub fn has_too_many_levels(&self) -> bool {
-        matches!(&self.values, Values::Category { levels, .. } if levels.len() > MOST_DISTINCT)
+        match &self.values {
+            Values::Category { levels, .. } => levels.len() > MOST_DISTINCT,
+            Values::Categories(terms) => terms.names().len() > MOST_CATEGORIES,
+            _ => false,
+        }
     }
 
     /// A column whose row i is row `rows[i]` of this one, or null.
@@ -192,6 +219,8 @@ impl Column {
                 }
                 Values::Vector { dimensions: *dimensions, data: picked }
             }
+            Values::Categories(terms) => Values::Categories(terms.scatter(rows)),
+            Values::Text(terms) => Values::Text(terms.scatter(rows)),
         };
         Self { name: self.name.clone(), values }
     }

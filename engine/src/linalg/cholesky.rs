@@ -6,7 +6,7 @@
 use super::TILE;
 use super::rank_update::rank_update_simd;
 use super::vector::{add_scaled_simd, dot_simd};
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 /// Factorizes the upper triangle of `a` (`stride × stride`, `stride` a multiple of [`TILE`]) in place; the diagonal
 /// holds the reciprocals of U's. Callers add a ridge to the diagonal. If rounding of very large entries still leaves a
@@ -98,6 +98,36 @@ pub fn solve_simd<S: Simd>(simd: S, u: &[f32], stride: usize, b: &mut [f32]) -> 
         }
     }
     product
+}
+
+struct Factorize<'a>(&'a mut [f32], usize);
+
+impl WithSimd for Factorize<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        factorize_simd(simd, self.0, self.1);
+    }
+}
+
+/// [`factorize_simd`] of one system.
+pub fn factorize(a: &mut [f32], stride: usize) {
+    pulp::Arch::new().dispatch(Factorize(a, stride));
+}
+
+struct Solve<'a>(&'a [f32], usize, &'a mut [f32]);
+
+impl WithSimd for Solve<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        solve_simd(simd, self.0, self.1, self.2);
+    }
+}
+
+/// [`solve_simd`] of one right side.
+pub fn solve(u: &[f32], stride: usize, b: &mut [f32]) {
+    pulp::Arch::new().dispatch(Solve(u, stride, b));
 }
 
 /// `W = L⁻¹` of `A = L Lᵀ` (n × n, row-major, lower triangle; the upper triangle of the result is zero), so that

@@ -8,6 +8,7 @@
 //! - [`cholesky_lanes`]: Cholesky solves of many small systems at once
 //! - [`mod@gram`]: `XᵀX` in parallel, with the same result for any number of threads
 //! - [`eigen`]: the eigenbasis of a Gramian
+//! - [`nnls`]: non-negative least squares for a few unknowns
 //! - [`pairwise`]: the squared distances between all rows of two sets
 //! - [`product`]: `A·Bᵀ` and `A·v` for scoring
 
@@ -15,6 +16,7 @@ pub mod cholesky;
 pub mod cholesky_lanes;
 pub mod eigen;
 pub mod gram;
+pub mod nnls;
 pub mod pairwise;
 pub mod product;
 pub mod rank_update;

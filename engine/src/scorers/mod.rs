@@ -7,8 +7,12 @@
 //! - [`factors`]: alternating least squares: a backbone for all users, and item factors of segments on top
 //! - [`neighbours`]: item-to-item weights, summed over a user's own items
 //! - [`ratings`]: predicted ratings
+//! - [`attributes`]: what is known about users who have no events yet
+//! - [`content`]: what is known about items: similar items, and items that have no events yet
 //! - [`popularity`]: the most popular items, overall and in a segment
 
+pub mod attributes;
+pub mod content;
 pub mod factors;
 pub mod method;
 pub mod neighbours;

@@ -10,6 +10,7 @@
 //! - [`model`]: the weights, and the scores of a history
 //! - [`cooccurrence`]: weighted co-occurrence: filter, cosine, tf-idf, RP3β
 //! - [`ridge`]: the local ridge: a regression of every target on its nearest sources
+//! - [`ridge_content`]: what is known about items, as a part of it
 //! - [`ease`]: the regression on all sources, for small catalogues
 //! - [`method`]: neighbours as a [`Method`](crate::scorers::method::Method)
 //! - [`scorer`]: neighbours as a [`Scorer`](crate::scorers::scorer::Scorer)
@@ -21,9 +22,11 @@ pub mod method;
 pub mod model;
 pub mod options;
 pub mod ridge;
+pub mod ridge_content;
 pub mod scorer;
 pub mod strongest;
 
 pub use model::{NeighbourRows, NeighbourScratch, Neighbours};
 pub use options::{NeighbourMethod, NeighbourOptions};
+pub use ridge_content::RidgeContent;
 pub use scorer::NeighbourScorer;

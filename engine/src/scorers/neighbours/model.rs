@@ -6,6 +6,7 @@
 use super::cooccurrence;
 use super::options::{NeighbourMethod, NeighbourOptions};
 use super::ridge;
+use super::ridge_content::RidgeContent;
 use crate::error::{EngineError, Result};
 use crate::interactions::{Interactions, SparseRows, SparseView};
 use crate::observer::Observer;
@@ -49,8 +50,22 @@ impl Neighbours {
         options: &NeighbourOptions,
         observer: &dyn Observer,
     ) -> Result<Self> {
+        Self::train_with_content(interactions, options, None, observer)
+    }
+
+    /// Trains the neighbours of all items, the ridge also on what is known about these. Other methods ignore that.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`], [`EngineError::NotFinite`], [`EngineError::Shape`] if the content is that of other
+    /// items.
+    pub fn train_with_content(
+        interactions: &Interactions,
+        options: &NeighbourOptions,
+        content: Option<RidgeContent<'_>>,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
         let rows = match options.method {
-            NeighbourMethod::Ridge => ridge::train(interactions, options, observer)?,
+            NeighbourMethod::Ridge => ridge::train(interactions, options, content, observer)?,
             NeighbourMethod::Filter
             | NeighbourMethod::Cosine
             | NeighbourMethod::TfIdf

@@ -4,7 +4,8 @@
 //! With `G_ij = Σ_u n_u^−.3 R_ui R_uj`, `G' = D^−γ G D^−γ` (γ = .1) and N(j) the K sources i with the
 //! largest `d_i^−.6 Σ_u n_u^−.65 R_ui R_uj`: `B_Nj = (G'_NN + ρI)⁻¹ G'_Nj` and
 //! `w(i, j) = d_i^−.35 B_ij d_j^.1`. The scalings can be moved out of the inverse and those of the target cancel, so
-//! the system that is solved is `(G_NN + ρ D_N^.2) x = G_Nj`, `w(i, j) = d_i^−.25 x_i`.
+//! the system that is solved is `(G_NN + ρ D_N^.2) x = G_Nj`, `w(i, j) = d_i^−.25 x_i`. What is known about items can be
+//! added to G ([`super::ridge_content`]).
 //!
 //! Each target takes its row of co-occurrences; G_NN, which is read from G for a small catalogue and otherwise summed
 //! over the users of N (m²/2 additions for a user who has m of its items); and a Cholesky factorization of K³/6
@@ -13,6 +14,7 @@
 use super::cooccurrence::{BLOCK_ITEMS, Row, STEPS, add_later, powers};
 use super::options::NeighbourOptions;
 use super::options::PHASE;
+use super::ridge_content::{ContentScratch, ItemContent, RidgeContent};
 use super::strongest::{Strongest, Weighted, keep_strongest};
 use crate::error::{EngineError, Result};
 use crate::interactions::{Interactions, SparseRows};
@@ -28,7 +30,7 @@ const USER_EXPONENTS: [f64; 2] = [-0.65, -0.3];
 /// Exponent of a source's number of users, for choosing sources.
 const NEAREST_EXPONENT: f64 = -0.6;
 /// −γ, the exponent of the scaling D of G.
-const SCALE_EXPONENT: f64 = -0.1;
+pub(super) const SCALE_EXPONENT: f64 = -0.1;
 /// Exponent of a source's number of users, applied to its regression weight.
 const SOURCE_EXPONENT: f64 = -0.35;
 /// Up to this many items the upper triangle of G is held (134 MB at most). On MovieLens 100k this cuts the training
@@ -43,17 +45,18 @@ const DENSE_USERS: usize = 64;
 /// cost more than K²/2 multiply-adds in registers.
 const DENSE_SHARE: usize = 6;
 
-/// Computes the weights (items × items).
+/// Computes the weights (items × items), with what is known about the items or without.
 ///
 /// # Errors
-/// [`EngineError::Cancelled`], [`EngineError::NotFinite`].
+/// [`EngineError::Cancelled`], [`EngineError::NotFinite`], [`EngineError::Shape`] if the content is that of other items.
 pub fn train(
     interactions: &Interactions,
     options: &NeighbourOptions,
+    content: Option<RidgeContent<'_>>,
     observer: &dyn Observer,
 ) -> Result<SparseRows> {
     let items = interactions.items();
-    let problem = Problem::new(interactions, options, observer)?;
+    let problem = Problem::new(interactions, options, content, observer)?;
     let arch = pulp::Arch::new();
     let mut strongest = Strongest::new(items, options.kept);
     let step_items = items.div_ceil(STEPS).max(1);
@@ -96,35 +99,47 @@ struct Problem<'a> {
     weight_scales: Vec<f32>,
     /// The diagonal of the system, G_ii + ρ d_i^.2.
     diagonal: Vec<f32>,
-    /// The rows of G from the diagonal on; `None` for large catalogues.
+    /// The rows of G from the diagonal on, with those of content; `None` for large catalogues.
     held: Option<Vec<Vec<f32>>>,
+    content: Option<ItemContent<'a>>,
 }
 
 impl<'a> Problem<'a> {
     fn new(
         interactions: &'a Interactions,
         options: &NeighbourOptions,
+        content: Option<RidgeContent<'a>>,
         observer: &'a dyn Observer,
     ) -> Result<Self> {
+        let content = content.filter(|content| content.weight > 0.0);
+        let content = content.map(|content| ItemContent::new(content, interactions)).transpose()?;
         let items = interactions.items();
         let [nearest, gram] = USER_EXPONENTS.map(|exponent| powers(interactions.by_user(), exponent));
         let ridges = powers(interactions.by_item(), -2.0 * SCALE_EXPONENT);
         let own = |item| -> f64 {
             interactions.by_item().row(item).0.iter().map(|&user| f64::from(gram[user as usize])).sum()
         };
-        let diagonal = ridges
+        let mut diagonal: Vec<f32> = ridges
             .iter()
             .enumerate()
             .map(|(item, &ridge)| (own(item) + options.regularization * f64::from(ridge)) as f32)
             .collect();
+        if let Some(content) = &content {
+            diagonal.iter_mut().enumerate().for_each(|(item, sum)| *sum += content.product(item, item));
+        }
         let hold = |item| {
             let mut row = vec![0.0; items - item];
             add_later(&mut row, interactions, item, |user| gram[user as usize], observer)?;
             Ok(row)
         };
         let held = (items <= HELD_ITEMS).then(|| (0..items).into_par_iter().map(hold).collect::<Result<_>>());
+        let mut held: Option<Vec<Vec<f32>>> = held.transpose()?;
+        if let (Some(held), Some(content)) = (&mut held, &content) {
+            content.add_to_gram(held, observer)?;
+        }
         Ok(Self {
-            held: held.transpose()?,
+            held,
+            content,
             interactions,
             observer,
             considered: options.considered.min(items),
@@ -153,11 +168,13 @@ struct Scratch {
     right: Vec<f32>,
     /// Dense rows of the users with many of the sources.
     dense: Vec<f32>,
+    content: ContentScratch,
 }
 
 impl Scratch {
     fn new(problem: &Problem<'_>) -> Self {
-        let widest = padded(problem.considered);
+        let added = problem.content.as_ref().map_or(0, ItemContent::most_nearest);
+        let widest = padded(problem.considered + added);
         Self {
             row: Row::new(problem.interactions.items()),
             sources: Vec::new(),
@@ -167,6 +184,7 @@ impl Scratch {
             system: vec![0.0; widest * widest],
             right: vec![0.0; widest],
             dense: vec![0.0; DENSE_USERS * widest],
+            content: ContentScratch::default(),
         }
     }
 }
@@ -191,7 +209,13 @@ impl WithSimd for Target<'_> {
         let stride = padded(scratch.sources.len());
         match &problem.held {
             Some(held) => read_system(held, stride, scratch),
-            None => sum_system(simd, problem, stride, scratch)?,
+            None => {
+                sum_system(simd, problem, stride, scratch)?;
+                if let Some(content) = &problem.content {
+                    let Scratch { sources, system, content: own, .. } = &mut *scratch;
+                    content.add_to_system(sources, stride, system, own);
+                }
+            }
         }
         let system = &mut scratch.system[..stride * stride];
         for place in 0..stride {
@@ -213,7 +237,7 @@ impl WithSimd for Target<'_> {
     }
 }
 
-/// Computes N(j) and G_Nj.
+/// Computes N(j) and G_Nj, with what content adds to both.
 fn choose_sources(problem: &Problem<'_>, target: usize, scratch: &mut Scratch) -> Result<()> {
     let Scratch { row, sources, right, .. } = scratch;
     row.sum(problem.interactions, target, &problem.user_weights, problem.observer)?;
@@ -226,9 +250,17 @@ fn choose_sources(problem: &Problem<'_>, target: usize, scratch: &mut Scratch) -
     );
     keep_strongest(sources, problem.considered);
     sources.sort_unstable_by_key(|source| source.0);
+    // A target that nobody has is not related to what users have, but left to the models of new items.
+    let content = problem.content.as_ref().filter(|_| !row.items().is_empty());
+    if let Some(content) = content {
+        content.add_sources(target, sources);
+    }
     right.fill(0.0);
     for (value, source) in right.iter_mut().zip(sources.iter()) {
         *value = row.get(source.0)[1];
+    }
+    if let Some(content) = content {
+        content.add_to_right(target, sources, right);
     }
     Ok(())
 }
@@ -311,42 +343,4 @@ fn sum_system<S: Simd>(simd: S, problem: &Problem<'_>, stride: usize, scratch: &
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::observer::Silent;
-    use crate::seed::mix;
-
-    /// Users with few and users with very many of 150 items, more of these than are added together.
-    fn interactions() -> Interactions {
-        let (mut starts, mut columns) = (vec![0], Vec::new());
-        for user in 0..300u64 {
-            let chance = if user % 2 == 0 { 6 } else { 60 };
-            columns.extend((0..150u32).filter(|&item| mix(user << 32 | u64::from(item)) % 100 < chance));
-            starts.push(columns.len());
-        }
-        let values = vec![1.0; columns.len()];
-        Interactions::new(SparseRows::new(150, starts, columns, values).unwrap())
-    }
-
-    #[test]
-    fn a_catalogue_that_is_not_held_gives_the_same_weights() {
-        let interactions = interactions();
-        let options = NeighbourOptions { considered: 70, ..NeighbourOptions::default() };
-        let mut problem = Problem::new(&interactions, &options, &Silent).unwrap();
-        let solve = |problem: &Problem<'_>| -> Vec<Weighted> {
-            let mut scratch = Scratch::new(problem);
-            let mut target =
-                |target| pulp::Arch::new().dispatch(Target { problem, target, scratch: &mut scratch });
-            (0..150).flat_map(|item| target(item).unwrap()).collect()
-        };
-        let held = solve(&problem);
-        problem.held = None;
-        let summed = solve(&problem);
-        assert_eq!(held.len(), 150 * 70);
-        assert_eq!(held.len(), summed.len());
-        for (held, summed) in held.iter().zip(&summed) {
-            assert_eq!(held.0, summed.0);
-            assert!((held.1 - summed.1).abs() < 1e-5, "{held:?} {summed:?}");
-        }
-    }
-}
+mod tests;

@@ -65,6 +65,9 @@ impl EncodedColumn {
             Values::Vector { .. } => {
                 return Ok(Err("contains vectors, which cannot be used as attributes of ratings".to_owned()));
             }
+            Values::Categories(_) | Values::Text(_) => {
+                return Ok(Err("contains several values in a row, which cannot be used as attributes of ratings".to_owned()));
+            }
             Values::Category { codes, levels } => {
                 let mut met = vec![false; levels.len()];
                 codes.iter().for_each(|&code| {
@@ -108,7 +111,7 @@ fn number(cell: Cell<'_>) -> Option<f64> {
         Cell::Number(value) => Some(value),
         Cell::Boolean(value) => Some(f64::from(u8::from(value))),
         Cell::Moment(moment) => Some(moment as f64),
-        Cell::Null | Cell::Text(_) | Cell::Vector(_) => None,
+        Cell::Null | Cell::Text(_) | Cell::Vector(_) | Cell::Terms(_) => None,
     }
 }
 

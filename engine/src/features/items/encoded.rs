@@ -1,0 +1,110 @@
+//! The vectors z of many items, each of length one, or zero for an item of which nothing is known. Categories, bins and
+//! terms are held sparse, and vectors dense, so that a cosine is the sum of two products.
+
+use crate::error::{EngineError, Result};
+use crate::interactions::SparseRows;
+use crate::linalg::vector::dot;
+use crate::matrix::Matrix;
+use crate::observer::Observer;
+
+/// Rows between two checks for cancellation.
+const ROWS: usize = 1_024;
+
+/// Z, items × m, as the two blocks of its columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncodedItems {
+    sparse: SparseRows,
+    dense: Matrix,
+}
+
+impl EncodedItems {
+    /// Joins the sparse and the dense columns of the same items. A part without columns has no values.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] if the dense part has columns, but another number of rows.
+    pub fn new(sparse: SparseRows, dense: Matrix) -> Result<Self> {
+        if dense.columns() > 0 && dense.rows() != sparse.rows() {
+            return Err(EngineError::Shape {
+                what: "rows of encoded items",
+                expected: sparse.rows(),
+                found: dense.rows(),
+            });
+        }
+        Ok(Self { sparse, dense })
+    }
+
+    /// The number of items.
+    pub fn rows(&self) -> usize {
+        self.sparse.rows()
+    }
+
+    /// m, the number of columns: the sparse ones, then the dense ones.
+    pub fn columns(&self) -> usize {
+        self.sparse.width() + self.dense.columns()
+    }
+
+    /// The sparse columns.
+    pub fn sparse(&self) -> &SparseRows {
+        &self.sparse
+    }
+
+    /// The dense columns; a matrix without rows if there are none.
+    pub fn dense(&self) -> &Matrix {
+        &self.dense
+    }
+
+    /// Whether anything is known about an item, so that its vector has length one.
+    pub fn is_known(&self, item: usize) -> bool {
+        self.sparse.row_len(item) > 0 || self.dense.row(item).iter().any(|&value| value != 0.0)
+    }
+
+    /// The cosine of an item with an item of another set: its sparse rows are merged, its dense rows multiplied.
+    pub fn cosine(&self, item: usize, others: &Self, other: usize) -> f32 {
+        let dense = dot(self.dense.row(item), others.dense.row(other));
+        sparse_product(self.sparse.row(item), others.sparse.row(other)) + dense
+    }
+
+    /// Copies the items with the given numbers, in that order.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] if a number is too large, [`EngineError::Cancelled`].
+    pub fn select(&self, items: &[u32], observer: &dyn Observer) -> Result<Self> {
+        if let Some(&item) = items.iter().find(|&&item| item as usize >= self.rows()) {
+            let (what, found) = ("items that are encoded", item as usize + 1);
+            return Err(EngineError::Shape { what, expected: self.rows(), found });
+        }
+        let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+        let mut dense = Vec::with_capacity(items.len() * self.dense.columns());
+        for (place, &item) in items.iter().enumerate() {
+            if place.is_multiple_of(ROWS) {
+                observer.check()?;
+            }
+            dense.extend_from_slice(self.dense.row(item as usize));
+            let row = self.sparse.row(item as usize);
+            columns.extend_from_slice(row.0);
+            values.extend_from_slice(row.1);
+            starts.push(columns.len());
+        }
+        let sparse = SparseRows::new(self.sparse.width(), starts, columns, values)?;
+        Self::new(sparse, Matrix::from_data(self.dense.columns(), dense)?)
+    }
+
+    /// Bytes of memory in use.
+    pub fn memory(&self) -> u64 {
+        (8 * (self.sparse.rows() + 1 + self.sparse.entries()) + 4 * self.dense.data().len()) as u64
+    }
+}
+
+/// The product of two sparse rows with ascending columns.
+pub(super) fn sparse_product(a: (&[u32], &[f32]), b: (&[u32], &[f32])) -> f32 {
+    let (mut sum, mut place) = (0.0, 0);
+    for (&column, &value) in a.0.iter().zip(a.1) {
+        while b.0.get(place).is_some_and(|&other| other < column) {
+            place += 1;
+        }
+        if b.0.get(place) == Some(&column) {
+            sum += value * b.1[place];
+        }
+    }
+    sum
+}

@@ -1,0 +1,229 @@
+//! What encoders of items promise, on items in groups of which each user likes one.
+
+use super::*;
+use crate::error::EngineError;
+use crate::features::table::{Cell, Column, Table, Values};
+use crate::features::{ColumnBuilder, ColumnKind, TermCounts};
+use crate::interactions::{Interactions, SparseRows};
+use crate::observer::{CancelAfter, Silent};
+use crate::seed::mix;
+
+const ITEMS: usize = 120;
+const GROUPS: usize = 6;
+
+fn uniform(seed: u64) -> f64 {
+    (mix(seed) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// 400 users who have half of the items of a group and a few others.
+fn interactions() -> Interactions {
+    let (mut starts, mut columns) = (vec![0], Vec::new());
+    for user in 0..400u64 {
+        let likes = |item: &usize| {
+            let chance = if item % GROUPS == user as usize % GROUPS { 0.5 } else { 0.04 };
+            uniform(user << 32 | *item as u64) < chance
+        };
+        columns.extend((0..ITEMS).filter(likes).map(|item| item as u32));
+        starts.push(columns.len());
+    }
+    let values = vec![1.0; columns.len()];
+    Interactions::new(SparseRows::new(ITEMS, starts, columns, values).unwrap())
+}
+
+fn terms(name: &str, kind: ColumnKind, rows: impl Iterator<Item = Vec<String>>) -> Column {
+    let mut builder = ColumnBuilder::new(name, kind);
+    for row in rows {
+        let codes: Vec<u32> = (0..row.len() as u32).collect();
+        builder.push(Cell::Terms(TermCounts::new(&codes, &vec![1; row.len()], &row))).unwrap();
+    }
+    builder.finish()
+}
+
+/// Columns of every kind that tell the group, and some that tell nothing.
+fn table() -> Table {
+    let group = |item: usize| item % GROUPS;
+    let column = |name: &str, values| Column { name: name.to_owned(), values };
+    let levels = (0..GROUPS).map(|group| format!("level {group}")).collect();
+    let codes = (0..ITEMS).map(|item| if item == 7 { u32::MAX } else { group(item) as u32 }).collect();
+    let vector = |item: usize, place: usize| {
+        f32::from(u8::from(place == group(item))) + uniform((item * 10 + place) as u64) as f32
+    };
+    let vectors =
+        (0..ITEMS * 8).map(|at| if at / 8 == 3 { f32::NAN } else { vector(at / 8, at % 8) }).collect();
+    let categories = (0..ITEMS).map(|item| match item {
+        5 => Vec::new(),
+        item => vec![format!("c{}", group(item)), format!("d{}", group(item) / 2)],
+    });
+    let words =
+        (0..ITEMS).map(|item| vec![format!("w{}", group(item)), "the".to_owned(), format!("only{item}")]);
+    let noise = (0..ITEMS).map(|item| uniform(item as u64 + 999)).collect();
+    let columns = vec![
+        column("level", Values::Category { codes, levels }),
+        column("half", Values::Boolean((0..ITEMS).map(|item| Some(group(item) < 3)).collect())),
+        Column::numbers("number", (0..ITEMS).map(|item| group(item) as f64).collect()),
+        column(
+            "moment",
+            Values::Moment((0..ITEMS).map(|item| group(item) as i64 * 86_400_000_000).collect()),
+        ),
+        terms("categories", ColumnKind::Categories, categories),
+        terms("words", ColumnKind::Text, words),
+        column("vector", Values::Vector { dimensions: 8, data: vectors }),
+        Column::numbers("noise", noise),
+    ];
+    Table::new(ITEMS, columns).unwrap()
+}
+
+fn fit(table: &Table) -> ItemEncoder {
+    ItemEncoder::fit(table, &interactions(), 1, &Silent).unwrap()
+}
+
+fn only(column: Column) -> Table {
+    Table::new(column.rows(), vec![column]).unwrap()
+}
+
+#[test]
+fn columns_that_tell_what_users_choose_together_get_the_weight() {
+    let encoder = fit(&table());
+    let weight = |name: &str| encoder.columns().iter().find(|column| column.name == name).unwrap().weight;
+    let total: f64 = encoder.columns().iter().map(|column| column.weight).sum();
+    assert!((total - 1.0).abs() < 1e-9);
+    assert!(weight("noise") < 0.02, "{:?}", encoder.columns());
+    let telling = ["level", "categories", "words", "vector", "number", "moment"];
+    assert!(telling.iter().map(|name| weight(name)).sum::<f64>() > 0.9);
+    let alone = fit(&only(table().column("noise").unwrap().clone()));
+    let weights = [encoder, alone];
+    for column in weights.iter().flat_map(|encoder| encoder.columns()) {
+        assert_eq!(column.weight > 0.0, column.reason.is_none());
+    }
+}
+
+#[test]
+fn rows_have_length_one_and_known_items_of_a_group_are_near() {
+    let table = table();
+    let items = fit(&table).encode(&table, &Silent).unwrap();
+    assert_eq!((items.rows(), items.columns()), (ITEMS, fit(&table).dimensions()));
+    for item in 0..ITEMS {
+        assert!((items.cosine(item, &items, item) - 1.0).abs() < 1e-5);
+        let near = items.cosine(item, &items, (item + GROUPS) % ITEMS);
+        assert!(near > items.cosine(item, &items, (item + 1) % ITEMS));
+    }
+}
+
+#[test]
+fn an_item_of_which_nothing_is_known_has_no_vector() {
+    let mut columns = table().into_columns();
+    columns.truncate(1);
+    let table = Table::new(ITEMS, columns).unwrap();
+    let items = fit(&table).encode(&table, &Silent).unwrap();
+    assert!(!items.is_known(7) && items.is_known(8));
+    assert_eq!([items.cosine(7, &items, 7), items.cosine(7, &items, 8)], [0.0; 2]);
+}
+
+#[test]
+fn a_stored_encoder_gives_a_single_row_the_same_vector() {
+    let table = table();
+    let encoder = fit(&table);
+    let stored = serde_json::to_string(&encoder).unwrap();
+    let read: ItemEncoder = serde_json::from_str(&stored).unwrap();
+    assert_eq!(read, encoder);
+    let items = encoder.encode(&table, &Silent).unwrap();
+    for item in 0..ITEMS {
+        let reads = encoder.reads();
+        let cells: Vec<Cell<'_>> = reads.iter().map(|name| table.column(name).unwrap().cell(item)).collect();
+        assert_eq!(read.encode_row(&cells).unwrap(), items.select(&[item as u32], &Silent).unwrap());
+    }
+    // A row that names its terms in another order, repeatedly, and with some that are unknown.
+    let names = ["new", "d1", "c2"].map(str::to_owned);
+    let other = Cell::Terms(TermCounts::new(&[2, 0, 1], &[1, 1, 1], &names));
+    let categories = only(table.column("categories").unwrap().clone());
+    let encoder = fit(&categories);
+    assert_eq!(
+        encoder.encode_row(&[other]).unwrap(),
+        encoder.encode(&categories, &Silent).unwrap().select(&[2], &Silent).unwrap()
+    );
+}
+
+#[test]
+fn columns_of_no_use_are_left_out_for_a_reason() {
+    let column = |name: &str, values| Column { name: name.to_owned(), values };
+    let many = (0..ITEMS).map(|item| (0..60).map(|n| format!("{item} {n}")).collect());
+    let columns = vec![
+        Column::numbers("null", vec![f64::NAN; ITEMS]),
+        Column::numbers("same", vec![3.0; ITEMS]),
+        column("true", Values::Boolean(vec![Some(true); ITEMS])),
+        column("zero", Values::Vector { dimensions: 3, data: vec![0.0; 3 * ITEMS] }),
+        column("no vector", Values::Vector { dimensions: 3, data: vec![f32::NAN; 3 * ITEMS] }),
+        terms("ids", ColumnKind::Categories, many),
+        terms("prose", ColumnKind::Text, (0..ITEMS).map(|item| vec![format!("word{item}")])),
+        terms("empty", ColumnKind::Text, (0..ITEMS).map(|_| Vec::new())),
+        terms("tag", ColumnKind::Categories, (0..ITEMS).map(|_| vec!["all".to_owned()])),
+    ];
+    let table = Table::new(ITEMS, columns).unwrap();
+    let encoder = fit(&table);
+    let reasons: Vec<&str> =
+        encoder.columns().iter().map(|column| column.reason.as_deref().unwrap()).collect();
+    let same = "is the same in every row";
+    assert_eq!(
+        reasons,
+        [
+            "is null in every row",
+            "has the lowest value in nine tenths of the rows",
+            same,
+            same,
+            "is null in every row",
+            "has more than 5000 distinct values: ids are no features",
+            "has no word that two items share",
+            "is null in every row",
+            same,
+        ]
+    );
+    assert_eq!((encoder.dimensions(), encoder.reads().len()), (0, 0));
+    let items = encoder.encode(&table, &Silent).unwrap();
+    assert_eq!((items.rows(), items.columns(), items.is_known(0)), (ITEMS, 0, false));
+}
+
+#[test]
+fn with_few_items_that_have_events_all_blocks_weigh_the_same() {
+    for items in [0, 1, 4] {
+        let rows = SparseRows::new(items, vec![0; 11], Vec::new(), Vec::new()).unwrap();
+        let table = table().select(&(0..items as u32).collect::<Vec<_>>());
+        let encoder = ItemEncoder::fit(&table, &Interactions::new(rows), 1, &Silent).unwrap();
+        let weights: Vec<f64> =
+            encoder.columns().iter().map(|column| column.weight).filter(|&weight| weight > 0.0).collect();
+        assert!(weights.iter().all(|weight| (weight - 1.0 / weights.len() as f64).abs() < 1e-12));
+        assert_eq!(encoder.encode(&table, &Silent).unwrap().rows(), items);
+    }
+}
+
+#[test]
+fn tables_of_another_shape_are_refused() {
+    let short = table().select(&[0, 1]);
+    let error = ItemEncoder::fit(&short, &interactions(), 1, &Silent).unwrap_err();
+    assert!(matches!(error, EngineError::Shape { expected: ITEMS, found: 2, .. }));
+    let encoder = fit(&table());
+    let levels = fit(&only(table().column("level").unwrap().clone()));
+    let other = only(Column::numbers("level", vec![1.0]));
+    assert!(matches!(levels.encode(&other, &Silent), Err(EngineError::Column { .. })));
+    let vectors = only(table().column("vector").unwrap().clone());
+    let shorter = fit(&vectors).encode_row(&[Cell::Vector(&[1.0])]);
+    assert!(matches!(shorter, Err(EngineError::Shape { expected: 8, found: 1, .. })));
+    // A missing column, and one that is null, say nothing.
+    let nothing = encoder.encode(&Table::of_rows(2), &Silent).unwrap();
+    assert!(!nothing.is_known(1) && !encoder.encode_row(&[]).unwrap().is_known(0));
+}
+
+#[test]
+fn threads_change_nothing_and_cancelling_ends_the_work() {
+    let (table, interactions) = (table(), interactions());
+    let encoder = fit(&table);
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        assert_eq!(pool.install(|| fit(&table)), encoder);
+    }
+    let counting = CancelAfter::new(usize::MAX);
+    ItemEncoder::fit(&table, &interactions, 1, &counting).unwrap();
+    for patience in 0..counting.asked().min(30) {
+        let stopped = ItemEncoder::fit(&table, &interactions, 1, &CancelAfter::new(patience));
+        assert_eq!(stopped, Err(EngineError::Cancelled));
+    }
+}

@@ -1,0 +1,22 @@
+//! Scores from what is known about items ([`crate::features::items`]), also for items that have no events yet.
+//!
+//! Words and symbols: Z the unit vectors of items, items × m, d_i the number of users of item i; a *warm* item has
+//! events, a *new* one has none, and is scored by what its content says about the factors and the neighbours of warm ones.
+//!
+//! - [`nearest`]: the items with the largest cosines
+//! - [`similarity`]: these as weights between items, from which lists, similar items and explanations follow as from
+//!   neighbours
+//! - [`factor_map`]: factors as a linear map of content, learned from warm items
+//! - [`new_items`]: the factors and the neighbour scores of new items
+
+pub mod factor_map;
+pub mod nearest;
+pub mod new_items;
+pub mod similarity;
+
+pub use factor_map::FactorMap;
+pub use nearest::ContentIndex;
+pub use new_items::NewItems;
+
+#[cfg(test)]
+mod tests;
