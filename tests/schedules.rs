@@ -67,7 +67,7 @@ fn a_failed_run_is_written_down_and_still_an_error() {
     assert_eq!(error.code(), session.expect_error("SELECT segrec_train('m')").code());
     assert_eq!(error.message(), "relation \"events\" contains 1 invalid rows");
     assert!(error.hint().is_some());
-    assert_eq!(session.table(RUNS), "failed|∅|∅|relation \"events\" holds 1 bad rows");
+    assert_eq!(session.table(RUNS), "failed|∅|∅|relation \"events\" contains 1 invalid rows");
     session.run("DELETE FROM events WHERE user_id IS NULL");
     session.run("CALL segrec_run_schedule('m', 1)");
     assert_eq!(session.table("SELECT version FROM segrec.versions"), "1");

@@ -32,7 +32,7 @@ fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) ->
         let of = |names: &[&str]| -> f64 {
             by_scorer().filter(|(name, _)| names.contains(&name.as_str())).map(|(_, value)| value).sum()
         };
-        let parts = by_scorer().map(|(name, value)| (name.clone(), json!(*value as f32)));
+        let parts = by_scorer().map(|(name, &value)| (name.clone(), shortest(value)));
         (
             reason.item.and_then(|item| value(&version, item)),
             reason.total() as f32,
@@ -42,6 +42,11 @@ fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) ->
         )
     });
     rows.collect()
+}
+
+/// A number with the digits that PostgreSQL prints of a `real`.
+fn shortest(value: f64) -> Value {
+    (value as f32).to_string().parse().map_or(Value::Null, |value: f64| json!(value))
 }
 
 fn similar<T: SqlId>(item: Option<&T>, n: Option<i64>, model: Option<&str>) -> Vec<(i32, T, f32)> {

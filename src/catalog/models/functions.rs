@@ -176,7 +176,7 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
             name: "explain",
             parameters: format!("user_id {user}, item_id {item}"),
             types: format!("{user}, {item}"),
-            returns: format!("TABLE (item_id {item}, contribution real, factors real, neighbours real)"),
+            returns: format!("TABLE (item_id {item}, contribution real, factors real, neighbours real, by_scorer jsonb)"),
             parallel: "SAFE",
             cost: 2000,
             rows: Some(30),
