@@ -57,10 +57,10 @@ pub(super) fn block_weights(
 
     let users = interactions.users() as f64;
     let sums = pairs.par_chunks(BLOCK).map(|pairs| {
-        observer.check()?;
         let mut sums = Moments::new(blocks.len() + 1);
         let mut values = vec![0.0; blocks.len() + 1];
         for &[a, b] in pairs {
+            observer.check()?;
             let (a, b) = (a as usize, b as usize);
             for (value, block) in values.iter_mut().zip(blocks) {
                 *value = f64::from(block_cosine(items, block, a, b));

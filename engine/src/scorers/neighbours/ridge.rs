@@ -30,7 +30,7 @@ const USER_EXPONENTS: [f64; 2] = [-0.65, -0.3];
 /// Exponent of a source's number of users, for choosing sources.
 const NEAREST_EXPONENT: f64 = -0.6;
 /// −γ, the exponent of the scaling D of G.
-pub(super) const SCALE_EXPONENT: f64 = -0.1;
+const SCALE_EXPONENT: f64 = -0.1;
 /// Exponent of a source's number of users, applied to its regression weight.
 const SOURCE_EXPONENT: f64 = -0.35;
 /// Up to this many items the upper triangle of G is held (134 MB at most). On MovieLens 100k this cuts the training
@@ -112,7 +112,9 @@ impl<'a> Problem<'a> {
         observer: &'a dyn Observer,
     ) -> Result<Self> {
         let content = content.filter(|content| content.weight > 0.0);
-        let content = content.map(|content| ItemContent::new(content, interactions)).transpose()?;
+        let degree_scales = || powers(interactions.by_item(), -SCALE_EXPONENT);
+        let content = content.map(|content| ItemContent::new(content, &degree_scales(), interactions));
+        let content = content.transpose()?;
         let items = interactions.items();
         let [nearest, gram] = USER_EXPONENTS.map(|exponent| powers(interactions.by_user(), exponent));
         let ridges = powers(interactions.by_item(), -2.0 * SCALE_EXPONENT);

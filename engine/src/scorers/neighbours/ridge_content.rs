@@ -12,8 +12,6 @@
 //! so that in the units of the system each item has the vector `√β d_i^γ z_i`, whose products with others are added to
 //! what was summed over users, and its square to the diagonal. The weights follow from x as without content.
 
-use super::cooccurrence::powers;
-use super::ridge::SCALE_EXPONENT;
 use super::strongest::Weighted;
 use crate::error::{EngineError, Result};
 use crate::features::EncodedItems;
@@ -54,9 +52,15 @@ pub(super) struct ItemContent<'a> {
 }
 
 impl<'a> ItemContent<'a> {
+    /// Takes d_i^γ of every item.
+    ///
     /// # Errors
     /// [`EngineError::Shape`] if there is not one vector and one row of nearest items per item.
-    pub fn new(given: RidgeContent<'a>, interactions: &'a Interactions) -> Result<Self> {
+    pub fn new(
+        given: RidgeContent<'a>,
+        degree_scales: &[f32],
+        interactions: &'a Interactions,
+    ) -> Result<Self> {
         let items = interactions.items();
         for (what, found) in [
             ("items that are encoded", given.items.rows()),
@@ -68,7 +72,7 @@ impl<'a> ItemContent<'a> {
             }
         }
         let root = given.weight.sqrt() as f32;
-        let scales = powers(interactions.by_item(), -SCALE_EXPONENT).into_iter().map(|d| root * d).collect();
+        let scales = degree_scales.iter().map(|scale| root * scale).collect();
         Ok(Self { given, scales, interactions })
     }
 
