@@ -29,6 +29,7 @@ mod health;
 mod identity;
 mod imports;
 mod installation;
+mod items;
 mod jobs;
 mod lists;
 mod many;

@@ -1,9 +1,9 @@
 //! A scorer that is defined only in this file: it is trained, blended, ranked, explained and served from its stored
 //! sections without a change anywhere else.
 
-use segrec_engine::interactions::{Events, Id, IdKind, Interactions, RawEvents};
+use segrec_engine::interactions::{Events, Id, IdKind, RawEvents};
 use segrec_engine::options::{Options, parse_options};
-use segrec_engine::scorers::method::{KnownUser, SegmentView};
+use segrec_engine::scorers::method::{FitInput, KnownUser, SegmentView};
 use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::scorers::sections::{Decoded, NewSection, SectionKind, StoredSection, StoredSections};
 use segrec_engine::scorers::{Contributions, Fitted, Items, Method, Scorer};
@@ -26,8 +26,8 @@ impl Method for Next {
         "next"
     }
 
-    fn fit(&self, given: &Interactions, _: &Options, _: &dyn Observer) -> Result<Option<Arc<dyn Fitted>>> {
-        Ok(Some(Arc::new(NextOf(given.items() as u32))))
+    fn fit(&self, given: FitInput<'_>, _: &Options, _: &dyn Observer) -> Result<Option<Arc<dyn Fitted>>> {
+        Ok(Some(Arc::new(NextOf(given.interactions.items() as u32))))
     }
 
     fn sections(&self, _: usize) -> Vec<(&'static str, SectionKind)> {

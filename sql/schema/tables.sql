@@ -355,6 +355,17 @@ CREATE TABLE segrec_catalog.segment_reachability (
 );
 COMMENT ON TABLE segrec_catalog.segment_reachability IS 'the reachability plot of each version with the method optics; place is the position in the plot, user_place the place in segrec_catalog.version_users';
 
+CREATE TABLE segrec_catalog.item_features (
+    version_id bigint NOT NULL,
+    place integer NOT NULL,
+    column_name text NOT NULL,
+    kind text NOT NULL,
+    weight float8 NOT NULL,
+    reason text,
+    PRIMARY KEY (version_id, place)
+);
+COMMENT ON TABLE segrec_catalog.item_features IS 'the columns that describe the items of each version, in the order of the relation';
+
 -- A dropped version leaves dead rows. Vacuum starts when they make up a twentieth of the table rather than a fifth;
 -- with the five versions kept by default it would otherwise only follow every second training.
 DO $$
@@ -431,6 +442,7 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_transitions',
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_drift', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_trees', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_reachability', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.item_features', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_history', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.metrics', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.training_log', '');

@@ -108,6 +108,12 @@ JOIN segrec_catalog.version_users member
     ON member.version_id = model.deployed_version_id AND member.place = plot.user_place;
 COMMENT ON VIEW segrec.segment_reachability IS 'the reachability plot of each deployed version, for the method optics: every segment is a valley';
 
+CREATE VIEW segrec.item_features WITH (security_barrier) AS
+SELECT model.name AS model, feature.column_name, feature.kind, feature.weight, feature.reason
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.item_features feature ON feature.version_id = model.deployed_version_id;
+COMMENT ON VIEW segrec.item_features IS 'the columns of items that each deployed version uses as features, and those that it does not use';
+
 CREATE VIEW segrec.segment_profiles WITH (security_barrier) AS
 SELECT model.name AS model, profile.segment, profile.feature, profile.kind, profile.value, profile.overall,
        profile.lift, profile.share, profile.place AS rank

@@ -104,7 +104,10 @@ impl Feature {
                 (form, edges)
             }
             Values::Categories(_) | Values::Text(_) => {
-                return Ok(Err("holds several values in a row, which only describe items".to_owned()));
+                return Ok(Err(
+                    "contains several values in a row, which cannot be used as an attribute of users"
+                        .to_owned(),
+                ));
             }
             Values::Number(_) | Values::Boolean(_) | Values::Moment(_) => {
                 let values = sorted((0..rows).filter_map(|row| number(column.cell(row), settings.as_of)));

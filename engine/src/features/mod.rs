@@ -31,7 +31,7 @@ pub use builder::ColumnBuilder;
 pub use encoder::{Encoder, LeftOut};
 pub use encoder_settings::EncoderSettings;
 pub(crate) use feature::edges as quantile_edges;
-pub use items::{EncodedItems, ItemEncoder};
+pub use items::{ColumnWeight, EncodedItems, ItemEncoder};
 pub use row::{RowProblem, parse_moment};
 pub use scaling::Scale;
 pub use table::{Cell, Column, ColumnKind, DAY, NO_LEVEL, NO_MOMENT, Table, Values};

@@ -5,6 +5,7 @@
 use super::terms::{TermCounts, Terms};
 use crate::error::{EngineError, Result};
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// The code of a null level.
 pub const NO_LEVEL: u32 = u32::MAX;
@@ -20,8 +21,9 @@ pub const MOST_DISTINCT: usize = 1_000;
 pub const MOST_CATEGORIES: usize = 5_000;
 
 /// The kind of values in a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum ColumnKind {
     /// A number.
     Number,
@@ -40,6 +42,11 @@ pub enum ColumnKind {
 }
 
 impl ColumnKind {
+    /// The name used in SQL.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
     /// A description of the values of this kind.
     pub fn takes(self) -> &'static str {
         match self {

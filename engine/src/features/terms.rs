@@ -50,6 +50,11 @@ impl Terms {
         self.starts.len() - 1
     }
 
+    /// The number of terms in all rows.
+    pub fn entries(&self) -> usize {
+        self.codes.len()
+    }
+
     /// The names of the terms, sorted once the column is complete.
     pub fn names(&self) -> &[String] {
         &self.names

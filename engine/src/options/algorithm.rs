@@ -18,6 +18,8 @@ pub enum Algorithm {
     Neighbours,
     /// Neighbours in closed form, by EASE.
     Ease,
+    /// Similar items, by what is known about them.
+    Content,
     /// Ratings predicted from explicit feedback.
     Rating,
     /// The number of users of an item.
@@ -41,6 +43,7 @@ impl Algorithm {
             Self::Hybrid => &["factors", "neighbours"],
             Self::Als => &["factors"],
             Self::Neighbours | Self::Ease => &["neighbours"],
+            Self::Content => &["content"],
             Self::Rating => &["ratings"],
             Self::Popularity => &["popularity"],
             Self::Auto => &[],
@@ -80,6 +83,9 @@ pub struct Decided {
     pub als: AlsOptions,
     /// The weights of the scorers.
     pub blend: Blend,
+    /// β, the weight of what is known about items in the regression of neighbours.
+    #[serde(default)]
+    pub content: f64,
     /// The binary exponent of the factor applied to weights, see [`crate::interactions::Weighting::shift`].
     #[serde(default)]
     pub shift: f64,

@@ -65,6 +65,16 @@ impl EventOptions {
     }
 }
 
+/// The checked settings for reading items.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemOptions {
+    /// The columns that describe items; empty for all suitable ones.
+    pub features: Vec<String>,
+    /// The text search configuration that divides texts into terms.
+    pub text_config: String,
+}
+
 /// The checked settings of alternating least squares; [`crate::scorers::factors::tuning`] chooses those that are
 /// `auto`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +110,8 @@ pub struct NeighbourChoices {
     pub regularization: f64,
     /// The share of neighbours in a hybrid's score.
     pub share: AutoOr<f64>,
+    /// β, the weight of what is known about items in the regression.
+    pub content: AutoOr<f64>,
 }
 
 impl NeighbourChoices {
@@ -133,6 +145,8 @@ pub struct Options {
     pub time_limit: Option<f64>,
     /// Settings for reading events.
     pub events: EventOptions,
+    /// Settings for reading items.
+    pub items: ItemOptions,
     /// Settings of the segmentation.
     pub segmentation: SegmentationOptions,
     /// Settings of the backbone and the segment factors.
@@ -167,6 +181,16 @@ impl Options {
         Weighting { duplicates, half_life, anchor, ratings: self.is_explicit(), shift: 0.0 }
     }
 
+    /// Whether a training reads what is known about items.
+    pub fn reads_items(&self) -> bool {
+        let regresses = self.neighbours.method == NeighbourMethod::Ridge;
+        let wants = regresses && self.neighbours.content != AutoOr::Given(0.0);
+        match self.algorithm {
+            Algorithm::Hybrid | Algorithm::Neighbours | Algorithm::Auto => wants || self.is_explicit(),
+            algorithm => algorithm == Algorithm::Content || self.is_explicit(),
+        }
+    }
+
     /// Whether popularity is the sum of decayed weights rather than the number of users, which is the case if age
     /// matters.
     pub fn weighs_popularity(&self) -> bool {
@@ -185,6 +209,7 @@ impl Options {
         let mut options = self.clone();
         options.algorithm = decided.algorithm;
         options.als = AlsChoices::fixed(&decided.als, self.als.warm_start);
+        options.neighbours.content = AutoOr::Given(decided.content);
         if decided.algorithm == Algorithm::Hybrid {
             let neighbours = decided.blend.0.iter().find(|own| own.scorer == "neighbours");
             options.neighbours.share = AutoOr::Given(neighbours.map_or(0.0, |own| f64::from(own.share)));

@@ -40,6 +40,8 @@ pub enum Kind {
     Choices(&'static [&'static str]),
     /// True or false.
     Boolean,
+    /// The name of a text search configuration.
+    TextConfiguration,
     /// The name of a column, or null.
     Name,
     /// A list of column names.

@@ -180,6 +180,9 @@ impl Kind {
             Self::Choice(words) => format!("one of {}", quoted(words)),
             Self::Choices(words) => format!("a list of {}", quoted(words)),
             Self::Boolean => "true or false".to_owned(),
+            Self::TextConfiguration => {
+                "the name of a text search configuration such as \"english\"".to_owned()
+            }
             Self::Name => "the name of a column, or null".to_owned(),
             Self::Names => "a list of names of columns such as [\"age\", \"country\"]".to_owned(),
             Self::Moment => "a date or timestamp such as \"2026-01-31\", or null".to_owned(),
@@ -205,6 +208,7 @@ impl Kind {
                 list.iter().all(|word| word.as_str().is_some_and(|word| words.contains(&word)))
             }),
             Self::Boolean => value.is_boolean(),
+            Self::TextConfiguration => value.as_str().is_some_and(|name| !name.is_empty()),
             Self::Name => value.is_null() || value.as_str().is_some_and(|name| !name.is_empty()),
             Self::Names => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
             Self::Moment => {

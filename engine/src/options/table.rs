@@ -19,12 +19,13 @@ pub const OPTIONS: &[OptionEntry] = &[
         "algorithm",
         Kind::Choice(Algorithm::VARIANTS),
         "\"hybrid\"",
-        "The algorithm that ranks items: segment factors blended with neighbours, factors only, neighbours only, neighbours in closed form (EASE), rating prediction, or popularity; auto tries them on the holdout and selects the best.",
+        "The algorithm that ranks items: segment factors blended with neighbours, factors only, neighbours only, neighbours in closed form (EASE), items with similar features (content), rating prediction, or popularity; auto tries them on the holdout and selects the best.",
     )
     .needing(&[
         need(ModelInput::WeightColumn, |options| {
             options.algorithm == Algorithm::Rating && options.feedback == Feedback::Auto
         }),
+        need(ModelInput::Items, |options| options.algorithm == Algorithm::Content),
     ]),
     entry(
         "feedback",
@@ -90,6 +91,19 @@ pub const OPTIONS: &[OptionEntry] = &[
         "Whether rows with a null id, weight or time, a negative or non-finite weight, or an infinite time raise an error or are skipped and counted.",
     )
     .of(Scope::Model),
+    entry(
+        "items.features",
+        Kind::Names,
+        "[]",
+        "The columns of items that describe them; an empty list uses all suitable ones except the key and columns such as created_at.",
+    )
+    .needing(&[need(ModelInput::Items, |options| !options.items.features.is_empty())]),
+    entry(
+        "items.text_config",
+        Kind::TextConfiguration,
+        "\"simple\"",
+        "The text search configuration that divides the texts of items into terms.",
+    ),
     entry(
         "segmentation.method",
         Kind::Choice(SegmentationMethod::VARIANTS),
@@ -270,6 +284,12 @@ pub const OPTIONS: &[OptionEntry] = &[
         Kind::AutoOrNumber { least: 0.0, most: 1.0 },
         "\"auto\"",
         "Share of neighbours in the score of hybrid, from 0 to 1; auto selects the best value on the holdout.",
+    ),
+    entry(
+        "neighbours.content",
+        Kind::AutoOrNumber { least: 0.0, most: 100.0 },
+        "\"auto\"",
+        "Weight of what items tells about each item in the regression, relative to events in common; auto tries 0, 1 and 3 on the holdout.",
     ),
     entry(
         "ease.regularization",

@@ -11,7 +11,8 @@ use super::scorer::Scorer;
 use super::sections::{NewSection, SectionKind, StoredSections};
 use crate::auto::AutoOr;
 use crate::error::Result;
-use crate::interactions::{Interactions, Size};
+use crate::features::EncodedItems;
+use crate::interactions::{Interactions, Size, SparseRows};
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::ranking::Source;
@@ -49,6 +50,11 @@ pub trait Method: Sync {
         Source::Scorer(self.name())
     }
 
+    /// Whether its fit depends on the weight β of what is known about items.
+    fn reads_content(&self, _options: &Options) -> bool {
+        false
+    }
+
     /// The scorer's share of a blend, if the options fix it.
     fn share(&self, _options: &Options) -> AutoOr<f64> {
         AutoOr::Auto
@@ -61,7 +67,7 @@ pub trait Method: Sync {
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
     fn fit(
         &self,
-        _interactions: &Interactions,
+        _input: FitInput<'_>,
         _options: &Options,
         _observer: &dyn Observer,
     ) -> Result<Option<Arc<dyn Fitted>>> {
@@ -78,6 +84,24 @@ pub trait Method: Sync {
     /// # Errors
     /// [`crate::EngineError::Encoding`] if a section is missing or of another kind.
     fn open<'a>(&self, sections: &StoredSections<'a>) -> Result<Box<dyn Fitted + 'a>>;
+}
+
+/// What a scorer is fitted to.
+#[derive(Clone, Copy, Debug)]
+pub struct FitInput<'a> {
+    /// Who chose what.
+    pub interactions: &'a Interactions,
+    /// What is known about the items; `None` if nothing tells them apart.
+    pub content: Option<&'a ItemContent>,
+}
+
+/// What is known about the items of a training.
+#[derive(Clone, Debug)]
+pub struct ItemContent {
+    /// The vectors of the items, items × m.
+    pub items: EncodedItems,
+    /// For each item, those with the largest cosines, and the cosines (items × items).
+    pub nearest: SparseRows,
 }
 
 /// A fitted scorer, from a training or opened from storage.

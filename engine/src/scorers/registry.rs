@@ -1,5 +1,6 @@
 //! The list of all scorers.
 
+use super::content::method::Content;
 use super::factors::method::Factors;
 use super::method::Method;
 use super::neighbours::method::ItemNeighbours;
@@ -11,7 +12,8 @@ use crate::ranking::Blend;
 use std::borrow::Cow;
 
 /// All scorers.
-pub const METHODS: [&dyn Method; 4] = [&Factors, &ItemNeighbours, &PredictedRatings, &ItemPopularity];
+pub const METHODS: [&dyn Method; 5] =
+    [&Factors, &ItemNeighbours, &Content, &PredictedRatings, &ItemPopularity];
 
 /// Looks up a scorer by name.
 pub fn named(name: &str) -> Option<&'static dyn Method> {

@@ -13,7 +13,7 @@ use crate::scorers::factors::method::Factors;
 use crate::scorers::factors::segment_factors::segment_gram;
 use crate::scorers::factors::{AlsOptions, Backbone, SegmentFactors, Segments};
 use crate::scorers::factors::{ItemFactors, ItemRows};
-use crate::scorers::method::{Fitted, KnownUser, Method, SegmentView};
+use crate::scorers::method::{FitInput, Fitted, KnownUser, Method, SegmentView};
 use crate::scorers::neighbours::NeighbourScratch;
 use crate::scorers::popularity::{Popularity, SegmentPopular, item_popularity, segment_popularity};
 use crate::scorers::ratings::method::PredictedRatings;
@@ -123,13 +123,13 @@ impl Fit {
     /// Those of [`Method::fit`].
     pub fn fitted(
         methods: &[&dyn Method],
-        interactions: &Interactions,
+        input: FitInput<'_>,
         options: &Options,
         observer: &dyn Observer,
     ) -> Result<Vec<(&'static str, Arc<dyn Fitted>)>> {
         let mut fitted = Vec::new();
         for method in methods {
-            fitted.extend(method.fit(interactions, options, observer)?.map(|own| (method.name(), own)));
+            fitted.extend(method.fit(input, options, observer)?.map(|own| (method.name(), own)));
         }
         Ok(fitted)
     }

@@ -1,9 +1,9 @@
 //! Fits on the training split and evaluates on the holdout; and the choice among several algorithms.
 
-use super::blend;
 use super::fit::{Fit, TasteFactors};
 use super::given::Given;
 use super::holdout_metrics::{Measurement, MetricRequest, deciding_values};
+use super::item_content::{Blended, EncodedContent, fit_and_blend};
 use super::ranker::Ranker;
 use super::segmenter::{Segmentation, Segmenter};
 use super::user_data::UserData;
@@ -158,20 +158,18 @@ pub fn run_on_holdout(
         TasteFactors { backbone, rated: None }
     };
     let methods = given.methods(algorithm);
-    let fitted = Fit::fitted(&methods, training, options, observer)?;
     let (mut fit, division, choices) = divide(given, holdout, &factors, &als, options, observer)?;
+    let described = EncodedContent::new(&given, training, options, observer)?;
+    let users = measured_users(holdout, MOST_USERS, options.seed);
+    let Blended { fitted, blend, content } =
+        fit_and_blend(&mut fit, &methods, &described, (holdout, &users), options, observer)?;
     fit.fitted.extend(fitted);
-    let weighed = options.weighs_popularity();
-    if methods.len() > 1 {
-        let users = measured_users(holdout, MOST_USERS, options.seed);
-        let ranker = Ranker::new(&fit, training, weighed);
-        fit.blend = blend::decide(&ranker, &methods, holdout, &users, options, observer)?;
-        if !fit.blend.has(Factors.name()) {
-            fit.own_factors.fill(false);
-        }
+    fit.blend = blend;
+    if methods.len() > 1 && !fit.blend.has(Factors.name()) {
+        fit.own_factors.fill(false);
     }
     let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
-    let decided = Decided { algorithm, als, blend: fit.blend.clone(), shift: 0.0 };
+    let decided = Decided { algorithm, als, blend: fit.blend.clone(), content, shift: 0.0 };
     Ok(HoldoutRun { fit, decided, division, choices, measurement })
 }
 

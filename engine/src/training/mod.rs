@@ -7,6 +7,7 @@
 //! - [`mod@fit`]: everything learned from one set of interactions
 //! - [`ranker`]: ranks by the parts of a fit
 //! - [`holdout_metrics`]: metrics on the holdout, and the gate
+//! - [`item_content`]: what is known about items, and how much it counts among neighbours
 //! - [`ratings`]: the fit of ratings and its errors
 //! - [`auc`]: the area under the ROC curve over all items
 //! - [`blend`]: the weights of scorers in a blend
@@ -23,6 +24,7 @@ pub mod fit;
 pub mod given;
 pub mod holdout_metrics;
 pub mod holdout_run;
+pub mod item_content;
 pub mod members;
 pub mod ranker;
 pub mod ratings;

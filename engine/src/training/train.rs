@@ -4,12 +4,14 @@ use super::fit::{Fit, TasteFactors};
 use super::given::Given;
 use super::holdout_metrics::Measurement;
 use super::holdout_run::{Attempt, HoldoutRun, active, choose_algorithm, run_on_holdout};
+use super::item_content::EncodedContent;
 use super::members::Members;
 use super::ratings;
 use super::segmenter::{PreviousSegments, Segmentation, Segmenter};
 use super::user_data::UserData;
 use crate::error::{EngineError, Result};
 use crate::evaluation::{HeldOut, Holdout};
+use crate::features::ColumnWeight;
 use crate::interactions::{Interactions, Weighting};
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Quiet};
@@ -41,6 +43,8 @@ pub struct Trained {
     pub attempts: Vec<Attempt>,
     /// How events were held out.
     pub held_out: HeldOut,
+    /// The columns that describe items, and their weights.
+    pub item_columns: Vec<ColumnWeight>,
     /// The requested algorithm, if it was replaced because popularity ranks better.
     pub gave_way: Option<GaveWay>,
     /// The metrics of the same options on the holdout.
@@ -129,7 +133,8 @@ pub fn train(
     let mut fit = Fit::new(&interactions, factors, &of_user, own, algorithm, als, observer)?;
     let mut methods = given.methods(algorithm);
     methods.retain(|method| blend.has(method.name()));
-    fit.fitted.extend(Fit::fitted(&methods, &interactions, options, observer)?);
+    let described = EncodedContent::new(&given, &interactions, options, observer)?;
+    fit.fitted.extend(Fit::fitted(&methods, described.input(&interactions), options, observer)?);
     fit.blend = blend;
     let members = Members::new(division, count, Some(&fit));
     Ok(Trained {
@@ -142,6 +147,7 @@ pub fn train(
         attempts,
         held_out,
         gave_way,
+        item_columns: described.columns,
         measurement,
         previous,
     })

@@ -8,7 +8,7 @@ use crate::catalog::models::RelationRef;
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::relation::Relation;
 use crate::pg::executor::row::ResultRow;
-use segrec_engine::features::{self, Cell, ColumnBuilder, ColumnKind, Table};
+use segrec_engine::features::{self, Cell, ColumnBuilder, ColumnKind, NO_LEVEL, Table, TermCounts, Values};
 use segrec_engine::interactions::{Id, IdKind, IdMap};
 
 /// A relation, and the columns to read from it.
@@ -20,6 +20,10 @@ pub struct AttributeColumns {
     key: SourceColumn,
     kind: IdKind,
     columns: Vec<(SourceColumn, ColumnKind)>,
+    /// The option that names the columns.
+    pub option: &'static str,
+    /// The text search configuration by which texts are read.
+    text_config: String,
     /// The names of all columns that are not read, including the key.
     pub others: Vec<String>,
     /// Columns whose type cannot be a feature, with the type.
@@ -33,6 +37,49 @@ pub enum WantedColumns {
     All,
     /// These columns, which must exist.
     Named(Vec<String>),
+    /// These columns that describe items, which must exist; if none is named, all whose type can be a feature, except
+    /// [`AUDIT_COLUMNS`].
+    Describing(Vec<String>),
+}
+
+/// Columns that say when and by whom a row was written.
+const AUDIT_COLUMNS: [&str; 12] = [
+    "created_at",
+    "created_on",
+    "created_by",
+    "inserted_at",
+    "updated_at",
+    "updated_on",
+    "updated_by",
+    "modified_at",
+    "modified_on",
+    "modified_by",
+    "deleted_at",
+    "deleted_by",
+];
+
+impl WantedColumns {
+    /// The option that names the columns, and the names.
+    fn named(&self) -> (&'static str, &[String]) {
+        match self {
+            Self::All => ("segmentation.features", &[]),
+            Self::Named(names) => ("segmentation.features", names),
+            Self::Describing(names) => ("items.features", names),
+        }
+    }
+
+    /// The kind of feature that a column is read as; the inner `None` if it cannot be one, the outer if it is not read.
+    fn kind_of(&self, column: &SourceColumn) -> Option<Option<ColumnKind>> {
+        let named = self.named().1.contains(&column.name);
+        match self {
+            Self::All => Some(column.feature_kind()),
+            Self::Named(_) => named.then(|| column.feature_kind()),
+            Self::Describing(names) => {
+                let wanted = named || names.is_empty() && !AUDIT_COLUMNS.contains(&column.name.as_str());
+                wanted.then(|| column.item_feature_kind())
+            }
+        }
+    }
 }
 
 /// Looks up the columns of a relation; those in `labels` are read as text regardless of their type.
@@ -48,9 +95,8 @@ pub fn attribute_columns(
     let name = relation.name.clone();
     let all: Vec<SourceColumn> = relation.columns.iter().map(SourceColumn::from).collect();
     let mut asked: Vec<(&str, String)> = vec![("key", described.key.clone())];
-    if let WantedColumns::Named(names) = wanted {
-        asked.extend(names.iter().map(|name| ("segmentation.features", name.clone())));
-    }
+    let (option, named) = wanted.named();
+    asked.extend(named.iter().map(|name| (option, name.clone())));
     asked.extend(labels.iter().map(|name| ("segmentation", name.clone())));
     let missing: Vec<(String, String)> = asked
         .into_iter()
@@ -65,34 +111,32 @@ pub fn attribute_columns(
     let (mut columns, mut unusable) = (Vec::new(), Vec::new());
     let names: Vec<String> = all.iter().map(|column| column.name.clone()).collect();
     for column in all {
-        let named = matches!(wanted, WantedColumns::Named(names) if names.contains(&column.name));
         if column.name == described.key {
             continue;
         }
         if labels.contains(&column.name) {
             columns.push((column, ColumnKind::Category));
-        } else if named || matches!(wanted, WantedColumns::All) {
-            match column.feature_kind() {
+        } else if let Some(kind) = wanted.kind_of(&column) {
+            match kind {
                 Some(kind) => columns.push((column, kind)),
                 None => unusable.push((column.name.clone(), column.type_name.clone())),
             }
         }
     }
-    if let WantedColumns::Named(names) = wanted {
-        let wrong: Vec<String> = unusable
-            .iter()
-            .filter(|(name, _)| names.contains(name))
-            .map(|(name, type_name)| format!("\"{name}\" is {type_name}, which cannot be used as a feature."))
-            .collect();
-        if !wrong.is_empty() {
-            return Err(SegrecError::WrongColumnTypes { relation: name, columns: wrong });
-        }
+    let wrong: Vec<String> = unusable
+        .iter()
+        .filter(|(name, _)| named.contains(name))
+        .map(|(name, type_name)| format!("\"{name}\" is {type_name}, which cannot be used as a feature."))
+        .collect();
+    if !wrong.is_empty() {
+        return Err(SegrecError::WrongColumnTypes { relation: name, columns: wrong });
     }
     let what = if argument == "items" { "item" } else { "user" };
     check_kind(model, &name, what, &key, kind)?;
     let read = |name: &String| columns.iter().any(|(column, _)| column.name == *name);
     let others = names.into_iter().filter(|name| !read(name)).collect();
-    Ok(AttributeColumns { name, relation, key, kind, columns, others, unusable })
+    let text_config = String::new();
+    Ok(AttributeColumns { name, relation, key, kind, columns, option, text_config, others, unusable })
 }
 
 /// The rows of a relation of users or items.
@@ -115,13 +159,34 @@ impl AttributeColumns {
     /// The select list: the key, then the columns.
     pub fn expressions(&self) -> Vec<String> {
         let mut expressions = vec![self.key.expression(ColumnRole::Id)];
-        expressions.extend(self.columns.iter().map(|(column, kind)| column.feature_expression(*kind)));
+        let expression =
+            |(column, kind): &(SourceColumn, ColumnKind)| column.feature_expression(*kind, &self.text_config);
+        expressions.extend(self.columns.iter().map(expression));
         expressions
     }
 
     /// Raises PostgreSQL's own error if the caller may not read the columns.
     pub fn probe(&self) -> Result<()> {
         relations::probe(&self.relation, &self.expressions())
+    }
+
+    /// The columns to read again as texts, by a text search configuration: those of which `table` has so many values
+    /// that they are prose, no categories. `None` if there are none.
+    pub fn texts(&self, table: &Table, text_config: &str) -> Option<Self> {
+        self.as_texts(text_config, |name| table.column(name).is_some_and(is_prose))
+    }
+
+    /// The text columns that `choose` accepts by name, to be read as texts; `None` if there are none.
+    fn as_texts(&self, text_config: &str, choose: impl Fn(&str) -> bool) -> Option<Self> {
+        let chosen = self.columns.iter().filter(|(column, _)| column.is_text() && choose(&column.name));
+        let columns: Vec<_> = chosen.map(|(column, _)| (column.clone(), ColumnKind::Text)).collect();
+        (!columns.is_empty()).then(|| Self { columns, text_config: text_config.to_owned(), ..self.clone() })
+    }
+
+    /// Like [`Self::probe`], also as texts; raises PostgreSQL's own error if there is no such configuration.
+    pub fn probe_texts(&self, text_config: &str) -> Result<()> {
+        self.probe()?;
+        self.as_texts(text_config, |_| true).map_or(Ok(()), |texts| texts.probe())
     }
 
     /// Reads all rows. Fails as soon as they take more than `memory` bytes.
@@ -184,6 +249,9 @@ fn push<'a>(
             ColumnKind::Category => row
                 .text(place, |text| builder.push(Cell::Text(text)))
                 .unwrap_or_else(|| builder.push(Cell::Null)),
+            ColumnKind::Categories | ColumnKind::Text => row
+                .text(place, |text| push_terms(builder, kind, text))
+                .unwrap_or_else(|| builder.push(Cell::Null)),
             ColumnKind::Vector => match row.reals(place) {
                 Some(vector) => builder.push(Cell::Vector(&vector)),
                 None => builder.push(Cell::Null),
@@ -191,6 +259,32 @@ fn push<'a>(
         }?;
     }
     Ok(())
+}
+
+/// The fewest values of a column of prose, and the most rows that share a value on average.
+const FEWEST_VALUES: usize = 20;
+const MOST_SHARING: usize = 5;
+
+/// Whether the values of a text column are so many that hardly any two rows share one.
+fn is_prose(column: &features::Column) -> bool {
+    let Values::Category { codes, levels } = &column.values else { return false };
+    let known = codes.iter().filter(|code| **code != NO_LEVEL).count();
+    column.has_too_many_levels() || levels.len() > FEWEST_VALUES && levels.len() * MOST_SHARING > known
+}
+
+/// Appends categories, or the terms of a text after their counts, which unit separators part.
+fn push_terms(builder: &mut ColumnBuilder, kind: ColumnKind, text: &str) -> segrec_engine::Result<()> {
+    let parts = text.split('\u{1f}');
+    let counted = |part: &str| match kind {
+        ColumnKind::Text => {
+            let (count, term) = part.split_once(' ')?;
+            Some((count.parse().ok()?, term.to_owned()))
+        }
+        _ => Some((1, part.to_owned())),
+    };
+    let (counts, names): (Vec<u32>, Vec<String>) = parts.filter_map(counted).unzip();
+    let terms: Vec<u32> = (0..names.len() as u32).collect();
+    builder.push(Cell::Terms(TermCounts::new(&terms, &counts, &names)))
 }
 
 /// Rows between two checks of the memory in use.

@@ -8,8 +8,8 @@ use crate::pg::executor::query::{ExpectedRelation, Query};
 use crate::pg::executor::relation::{Attribute, Base, Relation};
 use pgrx::pg_sys::{
     BOOLOID, BPCHAROID, CHAROID, DATEOID, FLOAT4ARRAYOID, FLOAT4OID, FLOAT8ARRAYOID, FLOAT8OID, INT2ARRAYOID,
-    INT2OID, INT4ARRAYOID, INT4OID, INT8ARRAYOID, INT8OID, NAMEOID, NUMERICARRAYOID, NUMERICOID, TEXTOID,
-    TIMESTAMPOID, TIMESTAMPTZOID, UUIDOID, VARCHAROID,
+    INT2OID, INT4ARRAYOID, INT4OID, INT8ARRAYOID, INT8OID, NAMEOID, NUMERICARRAYOID, NUMERICOID,
+    TEXTARRAYOID, TEXTOID, TIMESTAMPOID, TIMESTAMPTZOID, UUIDOID, VARCHARARRAYOID, VARCHAROID,
 };
 use pgrx::{pg_sys, spi};
 use segrec_engine::features::ColumnKind;
@@ -103,10 +103,33 @@ impl SourceColumn {
         }
     }
 
-    /// The expression that reads the column as a feature.
-    pub fn feature_expression(&self, kind: ColumnKind) -> String {
+    /// Like [`Self::feature_kind`], for a column of items, which may have several categories in a row.
+    pub fn item_feature_kind(&self) -> Option<ColumnKind> {
+        match self.base {
+            Base::Builtin(TEXTARRAYOID | VARCHARARRAYOID) => Some(ColumnKind::Categories),
+            _ => self.feature_kind(),
+        }
+    }
+
+    /// Whether the column may hold prose.
+    pub fn is_text(&self) -> bool {
+        matches!(self.base, Base::Builtin(TEXTOID | VARCHAROID | BPCHAROID))
+    }
+
+    /// The expression that reads the column as a feature. Terms are those of a text search configuration.
+    pub fn feature_expression(&self, kind: ColumnKind, text_config: &str) -> String {
         let name = spi::quote_identifier(&self.name);
         match kind {
+            // Each category, or each term after its count, ends where the next unit separator (U+001F) begins.
+            ColumnKind::Categories => format!(
+                "(SELECT pg_catalog.string_agg(DISTINCT value::pg_catalog.text, pg_catalog.chr(31)) \
+                  FROM pg_catalog.unnest({name}) AS part (value))"
+            ),
+            ColumnKind::Text => format!(
+                "(SELECT pg_catalog.string_agg(pg_catalog.concat(pg_catalog.cardinality(term.positions), ' ', term.lexeme), pg_catalog.chr(31)) \
+                  FROM pg_catalog.unnest(pg_catalog.to_tsvector({}::pg_catalog.regconfig, pg_catalog.left({name}::pg_catalog.text, {MOST_LETTERS}))) AS term)",
+                spi::quote_literal(text_config)
+            ),
             ColumnKind::Number => self.number(),
             ColumnKind::Boolean => format!("{name}::pg_catalog.bool"),
             ColumnKind::Category => self.text(),
@@ -180,6 +203,9 @@ impl SourceColumn {
         }
     }
 }
+
+/// The letters of a text that are read: with four bytes each they stay below the limit of a tsvector.
+const MOST_LETTERS: usize = 250_000;
 
 /// The expression that reads a numeric as `float8`: infinite beyond its range, 0 below its smallest number. NaN is
 /// greater than all numbers.

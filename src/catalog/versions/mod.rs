@@ -12,6 +12,7 @@
 
 mod bulk_insert;
 mod deployed_version;
+pub mod item_features;
 pub mod items;
 mod list;
 pub mod members;

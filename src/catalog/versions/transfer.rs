@@ -31,7 +31,7 @@ struct Part {
 }
 
 /// All parts besides the version's own row.
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     Part { name: "segment", table: "segments", key: &["segment"] },
     Part { name: "profile", table: "segment_profiles", key: &["segment", "place"] },
     Part { name: "metric", table: "metrics", key: &["place"] },
@@ -42,6 +42,7 @@ const PARTS: [Part; 10] = [
     Part { name: "segment_item", table: "version_segment_items", key: &["segment", "item"] },
     Part { name: "user", table: "version_users", key: &["place"] },
     Part { name: "reached", table: "segment_reachability", key: &["place"] },
+    Part { name: "item_feature", table: "item_features", key: &["place"] },
 ];
 
 /// Reads the rows of a version in batches. Every batch is a separate query, because any code in the same transaction
@@ -245,7 +246,7 @@ fn is_no_set(numbers: &str, count: &str) -> String {
 /// The first problem with the imported rows of a version; `None` if they are as a training would write them. `columns`
 /// is the number of columns of factors. Does not check whether the sections are those that its scorers read.
 pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Result<Option<&'static str>> {
-    let [version, segments, users, items, own, sections, rows, plot] = [
+    let [version, segments, users, items, own, sections, rows, plot, features] = [
         "versions",
         "segments",
         "version_users",
@@ -254,6 +255,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
         "version_sections",
         "version_item_rows",
         "segment_reachability",
+        "item_features",
     ]
     .map(|table| format!("(SELECT * FROM segrec_catalog.{table} WHERE version_id = {version_id})"));
     let (k, square) = (columns.to_string(), (columns * columns).to_string());
@@ -349,6 +351,13 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
                 "SELECT FROM {plot} stored LEFT JOIN {users} member ON member.place = stored.user_place \
                  WHERE member.place IS NULL OR stored.place < 1 OR stored.reachability < 0 OR stored.core_distance < 0 \
                      OR stored.reachability IN ('NaN', 'Infinity') OR stored.core_distance IN ('NaN', 'Infinity')"
+            ),
+        ),
+        (
+            "A feature of items is invalid.",
+            format!(
+                "SELECT FROM {features} stored WHERE stored.place < 1 OR stored.weight < 0 OR stored.weight > 1 OR {}",
+                is_no_number("stored.weight")
             ),
         ),
     ];

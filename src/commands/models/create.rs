@@ -7,7 +7,7 @@ pub use crate::catalog::models::{ColumnNames, RelationRef};
 use crate::catalog::sources::events;
 use crate::catalog::sources::relations::{self, EventColumns, SourceColumn};
 use crate::commands::access::privileges::refuse_here;
-use crate::commands::training::read::{category_columns, user_columns};
+use crate::commands::training::read::{category_columns, item_columns, user_columns};
 use crate::error::{Result, SegrecError, notice};
 use crate::pg::executor::relation::Relation;
 use crate::pg::security::rights::current_role;
@@ -144,6 +144,11 @@ pub fn check_attributes(
         && let Some(columns) = category_columns(model, items, kind, options)?
     {
         columns.probe()?;
+    }
+    if let (Some(items), Some(kind)) = (items, item_kind)
+        && let Some(columns) = item_columns(model, items, kind, options)?
+    {
+        columns.probe_texts(&options.items.text_config)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `segrec_estimate`: estimates the resources of a training; and rejects trainings that would exceed the available
 //! memory.
 
-use super::read::{TrainingData, user_columns};
+use super::read::{TrainingData, item_columns, read_items, user_columns};
 use crate::catalog::sources::{count_events, relations};
 use crate::commands::access::privileges::{reads, trainable};
 use crate::commands::models::options::check_options;
@@ -12,6 +12,7 @@ use segrec_engine::interactions::Events;
 use segrec_engine::interactions::{Size, Spread};
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::training::estimate::{dimensions, memory, reading, stored};
+use segrec_engine::training::item_content;
 
 /// By how many per cent an estimate may be too low. A training may exceed `segrec.training_memory` by that much, but
 /// must not exceed the memory of the system, which would crash the server.
@@ -54,6 +55,13 @@ pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
         size.dimensions = table.columns().iter().map(dimensions).sum();
         described = table.memory();
     }
+    if let (Some(source), Some(items)) = (&model.events, &model.items)
+        && let Some(columns) = item_columns(&model.name, items, source.item_kind, &options)?
+    {
+        for table in read_items(&columns, &options, settings::training_memory())? {
+            described += table.memory() + item_content::memory(&table, size.threads);
+        }
+    }
     let needed = (memory(size, &options) + described).max(reading(size, timed));
     let counted = |count: usize| model.events.as_ref().map(|_| count as i64);
     Ok(TrainingEstimate {
@@ -79,9 +87,10 @@ pub fn check_memory(data: &TrainingData, options: &Options) -> Result<()> {
         dimensions: data.user_data.table.columns().iter().map(dimensions).sum(),
         spread: events.map_or_else(Spread::default, Spread::of),
     };
-    let more = memory(size, options);
+    let items = &data.user_data.items;
+    let more = memory(size, options) + item_content::memory(items, size.threads);
     let seen = events.map_or(0, Events::seen_memory);
-    let needed = more + data.user_data.table.memory() + seen;
+    let needed = more + data.user_data.table.memory() + items.memory() + seen;
     if needed <= allowed {
         let limit = limit_below(more + more / 100 * SHORT_PERCENT);
         return limit.map_or(Ok(()), |limit| Err(SegrecError::NoMemory { needed, limit }));

@@ -7,7 +7,7 @@ use segrec_engine::Progress;
 use segrec_engine::scorers::factors::{backbone, segment_factors, tuning};
 use segrec_engine::scorers::neighbours;
 use segrec_engine::segmentation::kmeans;
-use segrec_engine::training::{blend, ranker, segment_report};
+use segrec_engine::training::{blend, item_content, ranker, segment_report};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,27 +20,33 @@ pub mod phase {
     pub const READING: &str = "reading";
     /// Events are being combined.
     pub const COMBINING: &str = "combining";
+    /// Users are being read.
     pub const READING_USERS: &str = "reading users";
+    /// Items are being read.
+    pub const READING_ITEMS: &str = "reading items";
     /// The version is being written.
     pub const WRITING: &str = "writing";
 }
 
 /// The phases in order, with weights: seconds of a hybrid of 128 factors on 810,000 events. Other data have other
 /// proportions, so the share is approximate; it never decreases.
-const PHASES: [(&str, f64); 16] = [
+const PHASES: [(&str, f64); 19] = [
     (phase::READING, 0.8),
     (phase::COMBINING, 0.3),
     (phase::READING_USERS, 0.2),
+    (phase::READING_ITEMS, 0.2),
     (tuning::PHASE, 9.0),
     ("backbone without holdout", 7.0),
-    (neighbours::options::PHASE, 7.0),
     (kmeans::PHASE, 1.0),
     ("segment factors without holdout", 5.0),
+    (item_content::PHASE, 1.0),
+    (neighbours::options::PHASE, 7.0),
     (blend::PHASE, 1.5),
     (ranker::PHASE, 3.0),
     (backbone::PHASE, 7.0),
     (kmeans::PHASE, 0.5),
     (segment_factors::PHASE, 5.0),
+    (item_content::PHASE, 1.0),
     (neighbours::options::PHASE, 7.0),
     (segment_report::PHASE, 0.5),
     (phase::WRITING, 5.0),

@@ -14,7 +14,7 @@ use crate::catalog::versions::segments::{self, Past};
 use crate::error::{BadIds, Result, SegrecError, counted, notice};
 use crate::pg::process::workers::Workers;
 use crate::settings;
-use segrec_engine::features::{Activity, NO_LEVEL, Table, Values, parse_moment};
+use segrec_engine::features::{Activity, Column, NO_LEVEL, Table, Values, parse_moment};
 use segrec_engine::interactions::{Events, IdKind, IdMap, Ids};
 use segrec_engine::options::{OnBadRows, Options};
 use segrec_engine::segmentation::{On, SegmentationMethod};
@@ -67,6 +67,20 @@ pub fn category_columns(
             attribute_columns(model, "items", items, kind, &WantedColumns::Named(Vec::new()), &[column])
         })
         .transpose()
+}
+
+/// The columns that describe items; `None` if the options read none.
+pub fn item_columns(
+    model: &str,
+    items: &RelationRef,
+    kind: IdKind,
+    options: &Options,
+) -> Result<Option<AttributeColumns>> {
+    if options.is_explicit() || !options.reads_items() {
+        return Ok(None);
+    }
+    let wanted = WantedColumns::Describing(options.items.features.clone());
+    attribute_columns(model, "items", items, kind, &wanted, &[]).map(Some)
 }
 
 /// Reads everything that a training with `options` needs, and what `previous` need: the options of the deployed
@@ -131,9 +145,10 @@ pub fn read(
             let columns = attribute_columns(&model.name, "items", items, kind, &WantedColumns::All, &[])?;
             let rows = columns.read_all(allowed)?;
             judge_ids(&columns, &rows, options)?;
-            let ids = events.items();
-            let row_of: Vec<Option<u32>> = (0..ids.len()).map(|item| rows.ids.find(ids.get(item))).collect();
-            data.user_data.items = rows.table.scatter(&row_of);
+            data.user_data.items = of_items(events, &rows);
+        } else if let Some(columns) = item_columns(&model.name, items, source.item_kind, options)? {
+            log.announce(phase::READING_ITEMS, format!("reading items of \"{}\"", columns.name));
+            data.user_data.items = described_items(&columns, events, options, allowed)?;
         }
     }
     data.user_data.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
@@ -172,6 +187,39 @@ fn add_users(data: &mut TrainingData, rows: AttributeRows, everyone: bool) -> Re
     }
     data.user_data.table = rows.table.scatter(&row_of);
     Ok(())
+}
+
+/// What is known about the items of the events.
+fn described_items(
+    columns: &AttributeColumns,
+    events: &Events,
+    options: &Options,
+    allowed: u64,
+) -> Result<Table> {
+    let rows = columns.read_all(allowed)?;
+    judge_ids(columns, &rows, options)?;
+    let Some(texts) = columns.texts(&rows.table, &options.items.text_config) else {
+        return Ok(of_items(events, &rows));
+    };
+    let texts = of_items(events, &texts.read_all(allowed)?);
+    let rest = of_items(events, &rows).into_columns().into_iter();
+    let rest: Vec<Column> = rest.filter(|column| texts.column(&column.name).is_none()).collect();
+    Ok(Table::new(texts.rows(), rest)?.with(texts)?)
+}
+
+/// All rows that describe items, in two tables: the texts are read a second time, when it is known that they are texts.
+pub fn read_items(columns: &AttributeColumns, options: &Options, allowed: u64) -> Result<Vec<Table>> {
+    let rows = columns.read_all(allowed)?.table;
+    let texts = columns.texts(&rows, &options.items.text_config);
+    let texts = texts.map(|texts| texts.read_all(allowed)).transpose()?;
+    Ok(std::iter::once(rows).chain(texts.map(|texts| texts.table)).collect())
+}
+
+/// The rows of the items of the events, in their order; null where there is none.
+fn of_items(events: &Events, rows: &AttributeRows) -> Table {
+    let ids = events.items();
+    let row_of: Vec<Option<u32>> = (0..ids.len()).map(|item| rows.ids.find(ids.get(item))).collect();
+    rows.table.scatter(&row_of)
 }
 
 /// The category of each item of the events.
@@ -288,7 +336,7 @@ fn judge_ids(columns: &AttributeColumns, rows: &AttributeRows, options: &Options
                 "ignored column \"{name}\" of \"{relation}\": type {type_name} cannot be used as a feature"
             ),
             None,
-            Some("Cast it in a view, or list the columns to use in segmentation.features.".to_owned()),
+            Some(format!("Cast it in a view, or list the columns to use in {}.", columns.option)),
         );
     }
     for (name, count) in &rows.not_finite {

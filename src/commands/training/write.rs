@@ -5,6 +5,7 @@ use super::deployment_decision::DeploymentDecision;
 use super::read::TrainingData;
 use super::training_log::TrainingLog;
 use crate::catalog::models::Model;
+use crate::catalog::versions::item_features::insert_item_features;
 use crate::catalog::versions::items::{NewItems, NewSegmentItems};
 use crate::catalog::versions::reachability::insert_plot;
 use crate::catalog::versions::segments::{self, KnownSegments, NewSegment, Past, StoredClassifier, encode};
@@ -114,6 +115,9 @@ pub fn write(writing: &Writing<'_>) -> Result<(i64, i32)> {
     if let Some(trained) = outcome.trained() {
         versions::insert_metrics(version_id, &ids, &trained.measurement.rows)?;
         versions::insert_attempts(version_id, &trained.attempts)?;
+        if !trained.item_columns.is_empty() {
+            insert_item_features(version_id, &trained.item_columns)?;
+        }
     }
     versions::insert_log(version_id, &writing.log.entries)?;
 

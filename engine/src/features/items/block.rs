@@ -49,7 +49,7 @@ impl Block {
         observer.check()?;
         if column.has_too_many_levels() {
             let most = if column.kind() == ColumnKind::Category { MOST_DISTINCT } else { MOST_CATEGORIES };
-            return Ok(Err(format!("has more than {most} distinct values: ids are no features")));
+            return Ok(Err(format!("has more than {most} distinct values, which suggests ids")));
         }
         let rows = column.rows();
         if (0..rows).all(|row| column.cell(row) == Cell::Null) {

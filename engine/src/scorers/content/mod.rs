@@ -3,6 +3,7 @@
 //! Words and symbols: Z the unit vectors of items, items × m, d_i the number of users of item i; a *warm* item has
 //! events, a *new* one has none, and is scored by what its content says about the factors and the neighbours of warm ones.
 //!
+//! - [`method`]: content as a scorer
 //! - [`nearest`]: the items with the largest cosines
 //! - [`similarity`]: these as weights between items, from which lists, similar items and explanations follow as from
 //!   neighbours
@@ -10,6 +11,7 @@
 //! - [`new_items`]: the factors and the neighbour scores of new items
 
 pub mod factor_map;
+pub mod method;
 pub mod nearest;
 pub mod new_items;
 pub mod similarity;

@@ -1,14 +1,16 @@
 //! Neighbours as a [`Method`].
 
 use super::model::{NeighbourRows, NeighbourScratch, Neighbours};
+use super::options::NeighbourMethod;
+use super::ridge_content::RidgeContent;
 use super::scorer::NeighbourScorer;
 use crate::auto::AutoOr;
 use crate::error::Result;
-use crate::interactions::{Interactions, Size, SparseView};
+use crate::interactions::{Size, SparseView};
 use crate::observer::Observer;
 use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
-use crate::scorers::method::{Fitted, KnownUser, Method, SegmentSizes, SegmentView};
+use crate::scorers::method::{FitInput, Fitted, KnownUser, Method, SegmentSizes, SegmentView};
 use crate::scorers::scorer::Scorer;
 use crate::scorers::sections::{NewSection, SectionKind, StoredSections};
 use std::cell::RefCell;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 pub struct ItemNeighbours;
 
 /// The section that holds the weights: row i holds the weights that item i adds to other items.
-const WEIGHTS: &str = "weights";
+pub const WEIGHTS: &str = "weights";
 
 impl Method for ItemNeighbours {
     fn name(&self) -> &'static str {
@@ -42,13 +44,17 @@ impl Method for ItemNeighbours {
         (2 * 8 * size.items * kept.min(size.items)) as u64
     }
 
+    fn reads_content(&self, options: &Options) -> bool {
+        options.algorithm != Algorithm::Ease && options.neighbours.method == NeighbourMethod::Ridge
+    }
+
     fn share(&self, options: &Options) -> AutoOr<f64> {
         options.neighbours.share
     }
 
     fn fit(
         &self,
-        interactions: &Interactions,
+        FitInput { interactions, content }: FitInput<'_>,
         options: &Options,
         observer: &dyn Observer,
     ) -> Result<Option<Arc<dyn Fitted>>> {
@@ -56,7 +62,16 @@ impl Method for ItemNeighbours {
             Algorithm::Ease => {
                 Neighbours::ease(interactions, options.ease.regularization, options.ease.kept, observer)?
             }
-            _ => Neighbours::train(interactions, &options.neighbours.options(), observer)?,
+            _ => {
+                let weight = options.neighbours.content.unwrap_or_else(|| 0.0);
+                let content = content.filter(|_| weight > 0.0).map(|content| RidgeContent {
+                    items: &content.items,
+                    nearest: &content.nearest,
+                    weight,
+                });
+                let options = options.neighbours.options();
+                Neighbours::train_with_content(interactions, &options, content, observer)?
+            }
         };
         Ok(Some(Arc::new(neighbours)))
     }

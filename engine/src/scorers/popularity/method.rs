@@ -3,11 +3,10 @@
 
 use super::scorer::PopularityScorer;
 use crate::error::Result;
-use crate::interactions::Interactions;
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::ranking::Source;
-use crate::scorers::method::{Fitted, KnownUser, Method, SegmentView};
+use crate::scorers::method::{FitInput, Fitted, KnownUser, Method, SegmentView};
 use crate::scorers::neighbours::NeighbourScratch;
 use crate::scorers::scorer::Scorer;
 use crate::scorers::sections::StoredSections;
@@ -27,7 +26,7 @@ impl Method for ItemPopularity {
         Source::Popular
     }
 
-    fn fit(&self, _: &Interactions, _: &Options, _: &dyn Observer) -> Result<Option<Arc<dyn Fitted>>> {
+    fn fit(&self, _: FitInput<'_>, _: &Options, _: &dyn Observer) -> Result<Option<Arc<dyn Fitted>>> {
         Ok(Some(Arc::new(*self)))
     }
 

@@ -66,7 +66,10 @@ impl EncodedColumn {
                 return Ok(Err("contains vectors, which cannot be used as attributes of ratings".to_owned()));
             }
             Values::Categories(_) | Values::Text(_) => {
-                return Ok(Err("contains several values in a row, which cannot be used as attributes of ratings".to_owned()));
+                return Ok(Err(
+                    "contains several values in a row, which cannot be used as attributes of ratings"
+                        .to_owned(),
+                ));
             }
             Values::Category { codes, levels } => {
                 let mut met = vec![false; levels.len()];

@@ -1,0 +1,173 @@
+//! What is known about items, as a training uses it: the vectors of items, and the weight β that they get in the
+//! regression of neighbours, which is decided on the holdout.
+
+use super::blend;
+use super::fit::Fit;
+use super::given::Given;
+use super::holdout_metrics::deciding_values;
+use super::ranker::Ranker;
+use crate::auto::AutoOr;
+use crate::error::{EngineError, Result};
+use crate::evaluation::Holdout;
+use crate::evaluation::deciding_metric::DECIDING_NAME;
+use crate::evaluation::standard_error::mean_and_error;
+use crate::features::{ColumnWeight, ItemEncoder, Table, Values};
+use crate::interactions::Interactions;
+use crate::observer::{Observer, Progress};
+use crate::options::algorithm::Algorithm;
+use crate::options::checked::Options;
+use crate::ranking::Blend;
+use crate::scorers::content::ContentIndex;
+use crate::scorers::content::method::NEAREST;
+use crate::scorers::method::{FitInput, Fitted, ItemContent, Method};
+use std::sync::Arc;
+
+/// The name of the phase in progress reports and in the training log.
+pub const PHASE: &str = "content";
+/// The weights β that are tried.
+const WEIGHTS: [f64; 3] = [0.0, 1.0, 3.0];
+
+/// The content of items, and what became of the columns that describe them.
+#[derive(Clone, Debug, Default)]
+pub struct EncodedContent {
+    /// `None` if no column tells items apart, or none is read.
+    pub content: Option<ItemContent>,
+    /// The columns and their weights.
+    pub columns: Vec<ColumnWeight>,
+}
+
+impl EncodedContent {
+    /// Encodes the items of a training part, learning the weights of columns from its interactions.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`], [`crate::EngineError::Shape`].
+    pub fn new(
+        given: &Given<'_>,
+        interactions: &Interactions,
+        options: &Options,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let table = &given.described.items;
+        if table.columns().is_empty() || !options.reads_items() || options.is_explicit() {
+            return Ok(Self::default());
+        }
+        observer.report(Progress::step(PHASE, 0, 2));
+        let encoder = ItemEncoder::fit(table, interactions, options.seed, observer)?;
+        let columns = encoder.columns().to_vec();
+        if encoder.dimensions() == 0 {
+            if options.algorithm == Algorithm::Content {
+                return Err(EngineError::NothingToTrainOn { reason: useless(&columns) });
+            }
+            return Ok(Self { content: None, columns });
+        }
+        observer.report(Progress::step(PHASE, 1, 2));
+        let items = encoder.encode(table, observer)?;
+        let by_item = interactions.by_item();
+        let index = ContentIndex::new(&items, |item| by_item.row_len(item as usize) > 0, observer)?;
+        let nearest = index.nearest(&items, NEAREST, true, observer)?;
+        observer.report(Progress::step(PHASE, 2, 2));
+        Ok(Self { content: Some(ItemContent { items, nearest }), columns })
+    }
+
+    /// What scorers are fitted to.
+    pub fn input<'a>(&'a self, interactions: &'a Interactions) -> FitInput<'a> {
+        FitInput { interactions, content: self.content.as_ref() }
+    }
+}
+
+/// An upper estimate of the bytes that the content of the items of a table takes on `threads` threads, besides the
+/// table.
+pub fn memory(table: &Table, threads: usize) -> u64 {
+    if table.columns().is_empty() {
+        return 0;
+    }
+    let (mut entries, mut dense) = (0, 0);
+    for column in table.columns() {
+        match &column.values {
+            Values::Vector { dimensions, .. } => dense += dimensions,
+            Values::Categories(terms) | Values::Text(terms) => entries += terms.entries(),
+            Values::Number(_) | Values::Boolean(_) | Values::Category { .. } | Values::Moment(_) => {
+                entries += table.rows();
+            }
+        }
+    }
+    let rows = table.rows();
+    ItemEncoder::memory(rows, entries, dense)
+        + ContentIndex::memory(rows, entries, dense, rows, NEAREST, threads)
+}
+
+/// Why no column tells items apart.
+fn useless(columns: &[ColumnWeight]) -> String {
+    let reason =
+        |column: &ColumnWeight| column.reason.as_ref().map(|reason| format!("\"{}\" {reason}", column.name));
+    let reasons: Vec<String> = columns.iter().filter_map(reason).collect();
+    format!("no column of items can be used: {}", reasons.join(", "))
+}
+
+/// The scorers that are fitted besides those with taste factors, and their blend.
+pub struct Blended {
+    /// The scorers, by name.
+    pub fitted: Vec<(&'static str, Arc<dyn Fitted>)>,
+    /// Their weights, and those of the scorers with taste factors.
+    pub blend: Blend,
+    /// β, which they were fitted with.
+    pub content: f64,
+}
+
+/// Fits the scorers of a holdout run and blends them. If the options leave β open and there is content, this is done
+/// for every candidate: the smallest β is kept unless another ranks held-out events better by a standard error.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
+pub fn fit_and_blend(
+    fit: &mut Fit,
+    methods: &[&dyn Method],
+    content: &EncodedContent,
+    (holdout, users): (&Holdout, &[u32]),
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Blended> {
+    let depends = methods.iter().any(|method| method.reads_content(options));
+    let weights = match options.neighbours.content {
+        AutoOr::Given(weight) => vec![weight],
+        AutoOr::Auto if depends && content.content.is_some() && !users.is_empty() => WEIGHTS.to_vec(),
+        AutoOr::Auto => vec![0.0],
+    };
+    let is_single = weights.len() == 1;
+    let input = content.input(&holdout.training);
+    let by_tastes = fit.fitted.len();
+    let mut best: Option<(Blended, Vec<f64>)> = None;
+    for (step, &content) in weights.iter().enumerate() {
+        let mut own = options.clone();
+        own.neighbours.content = AutoOr::Given(content);
+        let fitted = Fit::fitted(methods, input, &own, observer)?;
+        fit.fitted.truncate(by_tastes);
+        fit.fitted.extend(fitted.iter().cloned());
+        let ranker = Ranker::new(fit, &holdout.training, options.weighs_popularity());
+        let blend = match methods.len() {
+            1 => fit.blend.clone(),
+            _ => blend::decide(&ranker, methods, holdout, users, &own, observer)?,
+        };
+        let values = match is_single {
+            true => Vec::new(),
+            false => {
+                let ranker = Ranker { blend: blend.clone(), ..ranker };
+                deciding_values(&ranker, holdout, users, observer)?
+            }
+        };
+        if !is_single {
+            let metric = Some((DECIDING_NAME, mean_and_error(&values).0));
+            observer.report(Progress { metric, ..Progress::step(PHASE, step + 1, weights.len()) });
+        }
+        let better = best.as_ref().is_none_or(|(_, best)| {
+            let gains: Vec<f64> = values.iter().zip(best).map(|(own, best)| own - best).collect();
+            let (gain, error) = mean_and_error(&gains);
+            gain > error
+        });
+        if better {
+            best = Some((Blended { fitted, blend, content }, values));
+        }
+    }
+    fit.fitted.truncate(by_tastes);
+    best.map(|(best, _)| best).ok_or(EngineError::Cancelled)
+}
