@@ -3,7 +3,7 @@
 use super::fit::{Fit, TasteFactors};
 use super::given::Given;
 use super::holdout_metrics::{Measurement, MetricRequest, deciding_values};
-use super::item_content::{Blended, EncodedContent, fit_and_blend};
+use super::item_content::{BlendedFit, EncodedContent, fit_and_blend};
 use super::ranker::Ranker;
 use super::segmenter::{Segmentation, Segmenter};
 use super::user_data::UserData;
@@ -161,7 +161,7 @@ pub fn run_on_holdout(
     let (mut fit, division, choices) = divide(given, holdout, &factors, &als, options, observer)?;
     let described = EncodedContent::new(&given, training, options, observer)?;
     let users = measured_users(holdout, MOST_USERS, options.seed);
-    let Blended { fitted, blend, content } =
+    let BlendedFit { fitted, blend, content } =
         fit_and_blend(&mut fit, &methods, &described, (holdout, &users), options, observer)?;
     fit.fitted.extend(fitted);
     fit.blend = blend;

@@ -105,7 +105,7 @@ fn useless(columns: &[ColumnWeight]) -> String {
 }
 
 /// The scorers that are fitted besides those with taste factors, and their blend.
-pub struct Blended {
+pub struct BlendedFit {
     /// The scorers, by name.
     pub fitted: Vec<(&'static str, Arc<dyn Fitted>)>,
     /// Their weights, and those of the scorers with taste factors.
@@ -126,7 +126,7 @@ pub fn fit_and_blend(
     (holdout, users): (&Holdout, &[u32]),
     options: &Options,
     observer: &dyn Observer,
-) -> Result<Blended> {
+) -> Result<BlendedFit> {
     let depends = methods.iter().any(|method| method.reads_content(options));
     let weights = match options.neighbours.content {
         AutoOr::Given(weight) => vec![weight],
@@ -136,7 +136,7 @@ pub fn fit_and_blend(
     let is_single = weights.len() == 1;
     let input = content.input(&holdout.training);
     let by_tastes = fit.fitted.len();
-    let mut best: Option<(Blended, Vec<f64>)> = None;
+    let mut best: Option<(BlendedFit, Vec<f64>)> = None;
     for (step, &content) in weights.iter().enumerate() {
         let mut own = options.clone();
         own.neighbours.content = AutoOr::Given(content);
@@ -165,7 +165,7 @@ pub fn fit_and_blend(
             gain > error
         });
         if better {
-            best = Some((Blended { fitted, blend, content }, values));
+            best = Some((BlendedFit { fitted, blend, content }, values));
         }
     }
     fit.fitted.truncate(by_tastes);

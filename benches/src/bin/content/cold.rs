@@ -10,7 +10,7 @@ use segrec_engine::linalg::vector::dot;
 use segrec_engine::ranking::TopN;
 use segrec_engine::scorers::content::new_items::{add_own_items, own_weights};
 use segrec_engine::scorers::content::similarity::of_nearest;
-use segrec_engine::scorers::content::{ContentIndex, FactorMap, NewItems};
+use segrec_engine::scorers::content::{ColdItems, ContentIndex, FactorMap};
 use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::{Silent, seed};
 
@@ -46,7 +46,7 @@ pub fn measure(data: &Data, split: &Split, items: &EncodedItems) -> Result<Vec<(
     let by_item = interactions.by_item();
     let index = ContentIndex::new(&warm, |item| by_item.row_len(item as usize) > 0, &Silent)?;
     let map = FactorMap::fit(&warm, interactions, &split.backbone.item_factors, &Silent)?;
-    let new = NewItems::new(&cold, &map, &index, interactions, &Silent)?;
+    let new = ColdItems::new(&cold, &map, &index, interactions, &Silent)?;
     let nearest = index.nearest(&cold, 50, false, &Silent)?;
     let similar = of_nearest(&nearest, &Silent)?.transposed();
     let users: Vec<f32> = (0..warm.rows()).map(|item| by_item.row_len(item) as f32).collect();

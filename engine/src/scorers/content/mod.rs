@@ -18,7 +18,7 @@ pub mod similarity;
 
 pub use factor_map::FactorMap;
 pub use nearest::ContentIndex;
-pub use new_items::NewItems;
+pub use new_items::ColdItems;
 
 #[cfg(test)]
 mod tests;

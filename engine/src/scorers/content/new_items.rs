@@ -26,14 +26,14 @@ const OWN_EXPONENT: f64 = -0.4;
 
 /// New items as the scorers of warm items see them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NewItems {
+pub struct ColdItems {
     /// q̂, new items × k.
     pub factors: Matrix,
     /// s, new items × warm items, each row with sum 1; empty for an item that is like no other.
     pub shares: SparseRows,
 }
 
-impl NewItems {
+impl ColdItems {
     /// Describes new items by the warm ones of an index.
     ///
     /// # Errors

@@ -95,7 +95,7 @@ fn threads_do_not_change_a_bit_and_cancelling_ends_the_work() {
     let all = || {
         let index = ContentIndex::new(&items, |item| item % 7 != 6, &Silent).unwrap();
         let map = FactorMap::fit(&items, &interactions, &factors, &Silent).unwrap();
-        let new = NewItems::new(&items, &map, &index, &interactions, &Silent).unwrap();
+        let new = ColdItems::new(&items, &map, &index, &interactions, &Silent).unwrap();
         (new, similarity::weights(&items, &interactions, 10, &Silent).unwrap())
     };
     let expected = all();
@@ -194,7 +194,7 @@ fn neighbour_scores_of_a_new_item_are_those_of_its_nearest() {
     add_own_items(&mut values, &[4, 9], &own_weights(&interactions));
     let own = 0.3 * users(4).powf(-0.4);
     let expected = (first * 2.0 + second * (1.0 + own)) / (first + second);
-    let new = NewItems { factors: Matrix::zeros(2, 1), shares };
+    let new = ColdItems { factors: Matrix::zeros(2, 1), shares };
     let found = new.neighbour_scores(&values);
     assert!((found[0] - expected).abs() < 1e-6);
     assert_eq!(found[1], 0.0, "nothing is near");
