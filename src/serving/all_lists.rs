@@ -118,7 +118,8 @@ impl AllLists {
         for (user, list) in users.iter().zip(lists) {
             look();
             let list = if user.factors.is_empty() { Vec::new() } else { list };
-            let recommended = |Scored { item, score }| Recommended { item, score, source };
+            let recommended =
+                |Scored { item, score }| Recommended { item, score, source: version.source_of(item, source) };
             let mut items: Vec<Recommended> = list.into_iter().map(recommended).collect();
             fill_with_popular(&mut items, &version, popular.as_ref(), user.seen(), None, self.n);
             for (rank, recommended) in (1..).zip(items) {

@@ -220,7 +220,9 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
     ask("a list", n.min(version.item_ids().len()) * ITEM_BYTES)?;
     let mut items = Vec::with_capacity(n.min(version.item_ids().len()));
     if let Some((scored, source)) = scored(&version, person, excluded, candidates.as_deref(), n)? {
-        items.extend(scored.into_iter().map(|Scored { item, score }| Recommended { item, score, source }));
+        let recommended =
+            |Scored { item, score }| Recommended { item, score, source: version.source_of(item, source) };
+        items.extend(scored.into_iter().map(recommended));
     }
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
     // If segments rank by popularity, the gate decides, but only for users whom it measured.

@@ -37,7 +37,11 @@ pub fn recommend_segment(
     let mut items: Vec<Recommended> = Vec::new();
     if let (Some(scorers), Some(mean)) = (version.scorers(Some(rows))?, MeanMember::of(&version, segment)?) {
         let source = scorers.source();
-        let shown = |Scored { item, score }| Recommended { item, score: scorers.shown(score), source };
+        let shown = |Scored { item, score }| Recommended {
+            item,
+            score: scorers.shown(score),
+            source: version.source_of(item, source),
+        };
         let blended = scorers.blended(mean.known(), &version.scratch);
         items.extend(blended.best(&[], candidates, n).into_iter().map(shown));
     }

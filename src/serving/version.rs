@@ -12,6 +12,7 @@ use crate::pg::datums::id_text::parse_id;
 use segrec_engine::interactions::{Id, SortedIds, Weighting};
 use segrec_engine::options::algorithm::{Algorithm, Decided};
 use segrec_engine::options::{Options, parse_options};
+use segrec_engine::ranking::Source;
 use segrec_engine::scorers::Method;
 use segrec_engine::scorers::factors::coded::Codes;
 use segrec_engine::scorers::factors::{FoldIn, ItemFactors, ItemRows};
@@ -22,7 +23,7 @@ use segrec_engine::scorers::ratings::AttributeEncoder;
 use segrec_engine::scorers::registry::by_tastes;
 use segrec_engine::scorers::sections::StoredSections;
 use segrec_engine::{EngineError, Matrix, Rows, Silent};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 /// A deployed version that recommends.
@@ -45,6 +46,8 @@ pub struct ServedVersion {
     live: Followed<LiveEvents>,
     stored: DeployedVersion,
     cache: CacheFile,
+    /// The items without events, ascending; found on first use.
+    new_items: OnceCell<Vec<u32>>,
     /// Scratch space for scores of neighbours.
     pub scratch: RefCell<NeighbourScratch>,
 }
@@ -95,6 +98,7 @@ impl ServedVersion {
             attributes: Followed::default(),
             stored,
             cache,
+            new_items: OnceCell::new(),
             scratch: RefCell::default(),
         })
     }
@@ -126,6 +130,20 @@ impl ServedVersion {
     /// Popularity among all users.
     pub fn popular(&self) -> Popular<'_> {
         self.cache.popular()
+    }
+
+    /// The source of a scored item: whether it has no events, else the `usual` one.
+    pub fn source_of(&self, item: u32, usual: Source) -> Source {
+        if self.decided.new_items <= 0.0 {
+            return usual;
+        }
+        let new = self.new_items.get_or_init(|| {
+            let mut has_events = vec![false; self.item_ids().len()];
+            let popular = self.popular().items().filter(|scored| scored.score > 0.0);
+            popular.for_each(|scored| has_events[scored.item as usize] = true);
+            (0..has_events.len() as u32).filter(|&item| !has_events[item as usize]).collect()
+        });
+        if new.binary_search(&item).is_ok() { Source::NewItem } else { usual }
     }
 
     /// Verifies all sections at once, for work that must not fail halfway.

@@ -124,6 +124,22 @@ impl Holdout {
         Self::divided(events, weighting, (Split::Fold { fold, folds }, choice), observer)
     }
 
+    /// Holds out all events on the items marked in `hidden`, as if these were new, and a share of the other pairs.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub fn of_items(
+        events: &Events,
+        weighting: &Weighting,
+        hidden: Vec<bool>,
+        share: f64,
+        seed: u64,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let choice = Choice::of_items(events, hidden, share, seed);
+        Self::divided(events, weighting, (Split::Items, choice), observer)
+    }
+
     fn divided(
         events: &Events,
         weighting: &Weighting,
@@ -135,7 +151,7 @@ impl Holdout {
             events.interactions(weighting, keep, observer)
         };
         let (training, held_out) = (part(false)?, part(true)?);
-        let test = predictable(&training, &held_out)?;
+        let test = predictable(&training, &held_out, split == Split::Items)?;
         Ok(Self { split, training, test, passed_over: Vec::new(), choice })
     }
 
@@ -167,15 +183,16 @@ impl Holdout {
 }
 
 /// The held-out pairs that a model can be expected to predict: the user has training items, the item has training
-/// users, and the user has not had the item before in any way.
-fn predictable(training: &Interactions, held_out: &Interactions) -> Result<SparseRows> {
+/// users or may be `new`, and the user has not had the item before in any way.
+fn predictable(training: &Interactions, held_out: &Interactions, new: bool) -> Result<SparseRows> {
     let mut starts = vec![0];
     let (mut columns, mut values) = (Vec::new(), Vec::new());
     for user in 0..training.users() {
         let (known, seen) = (training.by_user().row(user).0, training.seen(user));
         let (items, weights) = held_out.by_user().row(user);
         for (&item, &weight) in items.iter().zip(weights).filter(|_| !known.is_empty()) {
-            if seen.binary_search(&item).is_err() && training.by_item().row_len(item as usize) > 0 {
+            let is_known = new || training.by_item().row_len(item as usize) > 0;
+            if is_known && seen.binary_search(&item).is_err() {
                 columns.push(item);
                 values.push(weight);
             }

@@ -67,6 +67,8 @@ pub enum Split {
         /// The number of folds.
         folds: usize,
     },
+    /// All events on some items are held out, and a share of the other pairs.
+    Items,
 }
 
 impl Split {
@@ -85,6 +87,8 @@ pub(super) enum Choice {
     AfterEach(Vec<(i64, Vec<u32>)>),
     /// Pairs whose hash is in the range.
     Hashed(PairHashes, Range<u128>),
+    /// All events on the marked items, and pairs whose hash is in the range.
+    OfItems(Vec<bool>, PairHashes, Range<u128>),
 }
 
 impl Choice {
@@ -119,6 +123,12 @@ impl Choice {
         Self::Hashed(PairHashes::new(events, seed), start(fold)..start(fold + 1))
     }
 
+    /// All events on the marked items, and a share of the other pairs.
+    pub(super) fn of_items(events: &Events, hidden: Vec<bool>, share: f64, seed: u64) -> Self {
+        let range = 0..u128::from((share * u64::MAX as f64) as u64);
+        Self::OfItems(hidden, PairHashes::new(events, seed), range)
+    }
+
     pub(super) fn holds_out(&self, user: u32, item: u32, time: i64) -> bool {
         match self {
             Self::After(cutoff) => time > *cutoff,
@@ -127,6 +137,9 @@ impl Choice {
                 time > *cutoff || time == *cutoff && items.binary_search(&item).is_ok()
             }
             Self::Hashed(hashes, range) => range.contains(&u128::from(hashes.of(user, item))),
+            Self::OfItems(hidden, hashes, range) => {
+                hidden[item as usize] || range.contains(&u128::from(hashes.of(user, item)))
+            }
         }
     }
 }

@@ -105,12 +105,13 @@ pub struct UserEvent {
     pub event_type: u16,
 }
 
-/// Renumbers the ids with enough events in their own order; the others get `u32::MAX`.
-fn renumber(ids: &Ids, number_of: &[u32], least: usize) -> (Ids, Vec<u32>) {
+/// Renumbers the ids with enough events, and those kept `always`, in their own order; the others get `u32::MAX`.
+fn renumber(ids: &Ids, number_of: &[u32], least: usize, always: &[u32]) -> (Ids, Vec<u32>) {
     let mut counts = vec![0usize; ids.len()];
     for &number in number_of {
         counts[number as usize] += 1;
     }
+    always.iter().for_each(|&number| counts[number as usize] = usize::MAX);
     let kept: Vec<u32> = ids.order().into_iter().filter(|&n| counts[n as usize] >= least.max(1)).collect();
     let mut renumbered = vec![u32::MAX; ids.len()];
     for (new, &old) in kept.iter().enumerate() {
@@ -126,11 +127,11 @@ impl Events {
     /// # Errors
     /// [`EngineError::NothingToTrainOn`] if no event is left, [`EngineError::Cancelled`].
     pub fn new(raw: RawEvents, limits: EventLimits, observer: &dyn Observer) -> Result<Self> {
-        let RawEvents { users, items, user, item, weight, time, types, seen, now } = raw;
+        let RawEvents { users, items, user, item, weight, time, types, seen, new_items, now } = raw;
         let total = user.len();
-        let (users, user_numbers) = renumber(&users.into_ids(), &user, limits.min_user_events);
+        let (users, user_numbers) = renumber(&users.into_ids(), &user, limits.min_user_events, &[]);
         observer.check()?;
-        let (items, item_numbers) = renumber(&items.into_ids(), &item, limits.min_item_events);
+        let (items, item_numbers) = renumber(&items.into_ids(), &item, limits.min_item_events, &new_items);
         observer.check()?;
 
         // A counting sort by user. Events of dropped users and items have no place.
@@ -295,6 +296,50 @@ impl Events {
             selected.seen.starts.push(selected.seen.item.len());
         }
         selected
+    }
+
+    /// The items without any event, ascending.
+    pub fn new_items(&self) -> Vec<u32> {
+        let mut has_event = vec![false; self.items.len()];
+        self.item.iter().for_each(|&item| has_event[item as usize] = true);
+        (0..self.items.len() as u32).filter(|&item| !has_event[item as usize]).collect()
+    }
+
+    /// Removes the items without any event. Returns the former numbers of those that stay, ascending.
+    pub fn without_new_items(mut self) -> (Self, Vec<u32>) {
+        let new = self.new_items();
+        let kept: Vec<u32> =
+            (0..self.items.len() as u32).filter(|item| new.binary_search(item).is_err()).collect();
+        let number = |item: u32| item - new.partition_point(|&other| other < item) as u32;
+        self.items = self.items.select(&kept);
+        self.item.iter_mut().for_each(|item| *item = number(*item));
+        // An item that is only seen has no event.
+        let seen = (0..self.users.len()).map(|user| {
+            let rest = self.seen.of_user(user).filter(|(item, _)| new.binary_search(item).is_err());
+            rest.map(|(item, time)| (number(item), time)).collect::<Vec<_>>()
+        });
+        let seen: Vec<Vec<(u32, i64)>> = seen.collect();
+        let mut left = SeenEvents { starts: vec![0], item: Vec::new(), time: Vec::new() };
+        for row in seen {
+            left.item.extend(row.iter().map(|event| event.0));
+            if self.time.is_some() {
+                left.time.extend(row.iter().map(|event| event.1));
+            }
+            left.starts.push(left.item.len());
+        }
+        self.seen = left;
+        (self, kept)
+    }
+
+    /// The time of the first event on each item, in microseconds; `None` without times. Items without events have
+    /// `i64::MAX`.
+    pub fn first_times(&self) -> Option<Vec<i64>> {
+        let times = self.time.as_ref()?;
+        let mut first = vec![i64::MAX; self.items.len()];
+        for (&item, &time) in self.item.iter().zip(times) {
+            first[item as usize] = first[item as usize].min(time);
+        }
+        Some(first)
     }
 
     /// The time of the latest event that does not lie in the future, in microseconds; 0 without times.

@@ -14,6 +14,8 @@ pub struct RawEvents {
     pub(super) time: Option<Vec<i64>>,
     pub(super) types: Option<RawTypes>,
     pub(super) seen: RawSeen,
+    /// The numbers of items that are kept although no event is on them.
+    pub(super) new_items: Vec<u32>,
     pub(super) now: i64,
 }
 
@@ -48,6 +50,7 @@ impl RawEvents {
             time: timed.then(Vec::new),
             types: None,
             seen: RawSeen::default(),
+            new_items: Vec::new(),
             now: i64::MAX,
         }
     }
@@ -81,6 +84,15 @@ impl RawEvents {
         self.seen.item.push(self.items.number(item));
         if self.time.is_some() {
             self.seen.time.push(time);
+        }
+    }
+
+    /// Adds an item that is kept even if no event is on it. To be called after all events are added.
+    pub fn push_item(&mut self, item: Id<'_>) {
+        let known = self.items.ids().len() as u32;
+        let number = self.items.number(item);
+        if number >= known {
+            self.new_items.push(number);
         }
     }
 

@@ -86,6 +86,9 @@ pub struct Decided {
     /// β, the weight of what is known about items in the regression of neighbours.
     #[serde(default)]
     pub content: f64,
+    /// The factor of the scores of items without events; 0 if the version has none.
+    #[serde(default)]
+    pub new_items: f64,
     /// The binary exponent of the factor applied to weights, see [`crate::interactions::Weighting::shift`].
     #[serde(default)]
     pub shift: f64,

@@ -73,6 +73,8 @@ pub struct ItemOptions {
     pub features: Vec<String>,
     /// The text search configuration that divides texts into terms.
     pub text_config: String,
+    /// The factor of the scores of items without events; 0 leaves them out.
+    pub new_items: AutoOr<f64>,
 }
 
 /// The checked settings of alternating least squares; [`crate::scorers::factors::tuning`] chooses those that are
@@ -186,9 +188,17 @@ impl Options {
         let regresses = self.neighbours.method == NeighbourMethod::Ridge;
         let wants = regresses && self.neighbours.content != AutoOr::Given(0.0);
         match self.algorithm {
+            _ if self.takes_new_items() => true,
             Algorithm::Hybrid | Algorithm::Neighbours | Algorithm::Auto => wants || self.is_explicit(),
             algorithm => algorithm == Algorithm::Content || self.is_explicit(),
         }
+    }
+
+    /// Whether a training takes items without events.
+    pub fn takes_new_items(&self) -> bool {
+        use Algorithm::{Als, Auto, Content, Hybrid, Neighbours};
+        let scores_them = matches!(self.algorithm, Hybrid | Als | Neighbours | Content | Auto);
+        scores_them && !self.is_explicit() && self.items.new_items != AutoOr::Given(0.0)
     }
 
     /// Whether popularity is the sum of decayed weights rather than the number of users, which is the case if age
@@ -210,6 +220,7 @@ impl Options {
         options.algorithm = decided.algorithm;
         options.als = AlsChoices::fixed(&decided.als, self.als.warm_start);
         options.neighbours.content = AutoOr::Given(decided.content);
+        options.items.new_items = AutoOr::Given(decided.new_items);
         if decided.algorithm == Algorithm::Hybrid {
             let neighbours = decided.blend.0.iter().find(|own| own.scorer == "neighbours");
             options.neighbours.share = AutoOr::Given(neighbours.map_or(0.0, |own| f64::from(own.share)));

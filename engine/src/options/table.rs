@@ -105,6 +105,12 @@ pub const OPTIONS: &[OptionEntry] = &[
         "The text search configuration that divides the texts of items into terms.",
     ),
     entry(
+        "items.new_items",
+        Kind::AutoOrNumber { least: 0.0, most: 10.0 },
+        "\"auto\"",
+        "Factor of the scores of items that have no events; 0 leaves such items out; auto selects the best by hiding the newest items from a short training.",
+    ),
+    entry(
         "segmentation.method",
         Kind::Choice(SegmentationMethod::VARIANTS),
         "\"kmeans\"",

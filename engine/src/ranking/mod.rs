@@ -30,6 +30,8 @@ pub enum Source {
     Backbone,
     /// A scorer without segments' own parts, such as the neighbours of the user's own items.
     Scorer(&'static str),
+    /// What is known about an item that has no events.
+    NewItem,
     /// Factors computed at request time for a user who was not part of the training.
     FoldIn,
     /// Popularity in the user's segment.
@@ -45,6 +47,7 @@ impl Source {
             Self::Segment => "segment",
             Self::Backbone => "backbone",
             Self::Scorer(name) => name,
+            Self::NewItem => "new_item",
             Self::FoldIn => "fold_in",
             Self::SegmentPopular => "segment_popular",
             Self::Popular => "popular",

@@ -104,6 +104,20 @@ pub struct ItemContent {
     pub nearest: SparseRows,
 }
 
+/// Items without events, as mixtures of items with events.
+#[derive(Clone, Copy, Debug)]
+pub struct NewItems<'a> {
+    /// The numbers of the new items, ascending.
+    pub items: &'a [u32],
+    /// For each new item, the shares of the items that it resembles (new items × items); the shares of a row add up to
+    /// 1.
+    pub shares: &'a SparseRows,
+    /// What each item adds to itself in a history, as if it were its own neighbour.
+    pub own_weights: &'a [f32],
+    /// The factor applied to the scores of new items.
+    pub boost: f32,
+}
+
 /// A fitted scorer, from a training or opened from storage.
 pub trait Fitted: Debug + Send + Sync {
     /// The scorer for one user, who sees items as `view` says.
@@ -141,6 +155,19 @@ pub trait Fitted: Debug + Send + Sync {
     /// The score as it is shown to users, in units of their own where it has any.
     fn shown(&self, score: f32) -> f32 {
         score
+    }
+
+    /// The same fit, extended by items without events, which resemble others; `None` if it cannot score such items, or
+    /// scores them already.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Shape`], [`crate::EngineError::Cancelled`].
+    fn with_new_items(
+        &self,
+        _new: &NewItems<'_>,
+        _observer: &dyn Observer,
+    ) -> Result<Option<Arc<dyn Fitted>>> {
+        Ok(None)
     }
 
     /// What each item in a history adds to the score of `target`, if scores are sums of such weights. Otherwise `None`,

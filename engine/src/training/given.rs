@@ -21,6 +21,8 @@ pub struct Given<'a> {
     pub start: Option<&'a Matrix>,
     /// The maximum number of bytes an algorithm may take when one is chosen.
     pub memory: u64,
+    /// The factor of the scores of items without events, see [`super::new_items::decide`]; 0 if there are none.
+    pub new_items: f64,
     /// Scorers to be tried in addition to those of the algorithm.
     pub beside: &'a [&'static dyn Method],
 }
@@ -28,7 +30,7 @@ pub struct Given<'a> {
 impl<'a> Given<'a> {
     /// Events and user data, without a previous version and without a memory limit.
     pub fn new(events: &'a Events, described: &'a UserData) -> Self {
-        Self { events, described, before: None, start: None, memory: u64::MAX, beside: &[] }
+        Self { events, described, before: None, start: None, memory: u64::MAX, new_items: 0.0, beside: &[] }
     }
 
     /// The scorers of an algorithm, followed by those to be tried in addition.

@@ -8,6 +8,7 @@
 //! - [`ranker`]: ranks by the parts of a fit
 //! - [`holdout_metrics`]: metrics on the holdout, and the gate
 //! - [`item_content`]: what is known about items, and how much it counts among neighbours
+//! - [`new_items`]: items without events
 //! - [`ratings`]: the fit of ratings and its errors
 //! - [`auc`]: the area under the ROC curve over all items
 //! - [`blend`]: the weights of scorers in a blend
@@ -26,6 +27,7 @@ pub mod holdout_metrics;
 pub mod holdout_run;
 pub mod item_content;
 pub mod members;
+pub mod new_items;
 pub mod ranker;
 pub mod ratings;
 pub mod segment;

@@ -6,6 +6,7 @@ use super::holdout_metrics::Measurement;
 use super::holdout_run::{Attempt, HoldoutRun, active, choose_algorithm, run_on_holdout};
 use super::item_content::EncodedContent;
 use super::members::Members;
+use super::new_items;
 use super::ratings;
 use super::segmenter::{PreviousSegments, Segmentation, Segmenter};
 use super::user_data::UserData;
@@ -110,6 +111,7 @@ pub fn train(
         return Err(EngineError::NothingToTrainOn { reason });
     }
     decided.shift = interactions.scale().shift;
+    decided.new_items = given.new_items;
     // Segments come from the training part, so that the gate's decisions apply to the same segments. Only if they are
     // based on more than factors are they searched again on all events, starting from the first ones.
     let users = events.users().len();
@@ -136,6 +138,9 @@ pub fn train(
     let described = EncodedContent::new(&given, &interactions, options, observer)?;
     fit.fitted.extend(Fit::fitted(&methods, described.input(&interactions), options, observer)?);
     fit.blend = blend;
+    if let (Some(content), true) = (&described.content, decided.new_items > 0.0) {
+        new_items::add(&mut fit, content, &interactions, decided.new_items as f32, observer)?;
+    }
     let members = Members::new(division, count, Some(&fit));
     Ok(Trained {
         interactions,

@@ -34,7 +34,7 @@ impl Workbench {
         mut log: TrainingLog,
     ) -> Result<Self> {
         let workers = Workers::new(settings::threads())?;
-        let mut data = read(model, options, other, &workers, &mut log)?;
+        let mut data = read(model, options, other, false, &workers, &mut log)?;
         std::iter::once(options).chain(other).try_for_each(|options| check_memory(&data, options))?;
         let Some(events) = data.events.take() else {
             return Err(SegrecError::NoEvents { model: model.name.clone() });

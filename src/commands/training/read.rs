@@ -2,7 +2,7 @@
 
 use super::progress::phase;
 use super::training_log::TrainingLog;
-use crate::catalog::models::{Model, RelationRef};
+use crate::catalog::models::{EventsSource, Model, RelationRef};
 use crate::catalog::sources::attributes::{
     AttributeColumns, AttributeRows, WantedColumns, attribute_columns,
 };
@@ -15,7 +15,7 @@ use crate::error::{BadIds, Result, SegrecError, counted, notice};
 use crate::pg::process::workers::Workers;
 use crate::settings;
 use segrec_engine::features::{Activity, Column, NO_LEVEL, Table, Values, parse_moment};
-use segrec_engine::interactions::{Events, IdKind, IdMap, Ids};
+use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Ids};
 use segrec_engine::options::{OnBadRows, Options};
 use segrec_engine::segmentation::{On, SegmentationMethod};
 use segrec_engine::training::UserData;
@@ -84,11 +84,13 @@ pub fn item_columns(
 }
 
 /// Reads everything that a training with `options` needs, and what `previous` need: the options of the deployed
-/// version, if they are measured on the same data.
+/// version, if they are measured on the same data. With `new_items`, the events have all items that the options take,
+/// also those that nobody has chosen yet.
 pub fn read(
     model: &Model,
     options: &Options,
     previous: Option<&Options>,
+    new_items: bool,
     workers: &Workers,
     log: &mut TrainingLog,
 ) -> Result<TrainingData> {
@@ -100,10 +102,11 @@ pub fn read(
         event_rows: 0,
         relation: String::new(),
     };
+    let mut described = None;
     if let Some(source) = &model.events {
         let columns = relations::model_events(model, source)?;
         log.announce(phase::READING, format!("reading events of \"{}\"", columns.name));
-        let (raw, report) = read_events::read_all(
+        let (mut raw, report) = read_events::read_all(
             &columns,
             &options.events.type_weights,
             ReadOptions { keep_types: keeps_types(options, previous), signed: options.is_explicit() },
@@ -112,6 +115,10 @@ pub fn read(
         judge_types(&columns.name, &report, options)?;
         judge_rows(&columns.name, &report, options)?;
         data.event_rows = report.rows;
+        described = described_items(model, source, options, previous, log)?;
+        if let Some(described) = described.as_ref().filter(|_| new_items && options.takes_new_items()) {
+            described.each_id(|id| raw.push_item(id));
+        }
         log.announce(phase::COMBINING, format!("combining {} events", raw.len()));
         let limits = options.events.limits();
         let read = log.run(workers, &columns.name, |observer| Events::new(raw, limits, observer))?;
@@ -139,17 +146,9 @@ pub fn read(
             judge_ids(&columns, &rows, options)?;
             data.user_data.categories = Some(categories(events, &rows));
         }
-        let mut asked = std::iter::once(options).chain(previous);
-        if asked.any(Options::is_explicit) {
-            let kind = source.item_kind;
-            let columns = attribute_columns(&model.name, "items", items, kind, &WantedColumns::All, &[])?;
-            let rows = columns.read_all(allowed)?;
-            judge_ids(&columns, &rows, options)?;
-            data.user_data.items = of_items(events, &rows);
-        } else if let Some(columns) = item_columns(&model.name, items, source.item_kind, options)? {
-            log.announce(phase::READING_ITEMS, format!("reading items of \"{}\"", columns.name));
-            data.user_data.items = described_items(&columns, events, options, allowed)?;
-        }
+    }
+    if let (Some(described), Some(events)) = (described, &data.events) {
+        data.user_data.items = described.of(events)?;
     }
     data.user_data.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
     Ok(data)
@@ -189,22 +188,54 @@ fn add_users(data: &mut TrainingData, rows: AttributeRows, everyone: bool) -> Re
     Ok(())
 }
 
-/// What is known about the items of the events.
+/// The rows of the relation of items.
+struct DescribedItems {
+    rows: AttributeRows,
+    /// The texts, which are read a second time, when it is known that they are texts.
+    texts: Option<AttributeRows>,
+}
+
+impl DescribedItems {
+    /// Calls `each` with the id of each row.
+    fn each_id(&self, mut each: impl FnMut(Id<'_>)) {
+        let ids = self.rows.ids.ids();
+        (0..ids.len()).for_each(|row| each(ids.get(row)));
+    }
+
+    /// The rows of the items of the events, in their order.
+    fn of(&self, events: &Events) -> Result<Table> {
+        let rows = of_items(events, &self.rows);
+        let Some(texts) = &self.texts else { return Ok(rows) };
+        let texts = of_items(events, texts);
+        let rest = rows.into_columns().into_iter();
+        let rest: Vec<Column> = rest.filter(|column| texts.column(&column.name).is_none()).collect();
+        Ok(Table::new(texts.rows(), rest)?.with(texts)?)
+    }
+}
+
+/// Reads what is known about items; `None` if the model has none, or the options read none.
 fn described_items(
-    columns: &AttributeColumns,
-    events: &Events,
+    model: &Model,
+    source: &EventsSource,
     options: &Options,
-    allowed: u64,
-) -> Result<Table> {
-    let rows = columns.read_all(allowed)?;
-    judge_ids(columns, &rows, options)?;
-    let Some(texts) = columns.texts(&rows.table, &options.items.text_config) else {
-        return Ok(of_items(events, &rows));
+    previous: Option<&Options>,
+    log: &mut TrainingLog,
+) -> Result<Option<DescribedItems>> {
+    let (Some(items), kind, allowed) = (&model.items, source.item_kind, settings::training_memory()) else {
+        return Ok(None);
     };
-    let texts = of_items(events, &texts.read_all(allowed)?);
-    let rest = of_items(events, &rows).into_columns().into_iter();
-    let rest: Vec<Column> = rest.filter(|column| texts.column(&column.name).is_none()).collect();
-    Ok(Table::new(texts.rows(), rest)?.with(texts)?)
+    let rates = std::iter::once(options).chain(previous).any(Options::is_explicit);
+    let columns = match rates {
+        true => Some(attribute_columns(&model.name, "items", items, kind, &WantedColumns::All, &[])?),
+        false => item_columns(&model.name, items, kind, options)?,
+    };
+    let Some(columns) = columns else { return Ok(None) };
+    log.announce(phase::READING_ITEMS, format!("reading items of \"{}\"", columns.name));
+    let rows = columns.read_all(allowed)?;
+    judge_ids(&columns, &rows, options)?;
+    let texts = columns.texts(&rows.table, &options.items.text_config).filter(|_| !rates);
+    let texts = texts.map(|texts| texts.read_all(allowed)).transpose()?;
+    Ok(Some(DescribedItems { rows, texts }))
 }
 
 /// All rows that describe items, in two tables: the texts are read a second time, when it is known that they are texts.

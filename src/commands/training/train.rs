@@ -24,6 +24,7 @@ use crate::settings;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Events, IdMap};
 use segrec_engine::options::{Options, parse_options};
+use segrec_engine::training::new_items;
 use segrec_engine::training::segment_report::{self, SegmentReport};
 use segrec_engine::training::train::GaveWay;
 use segrec_engine::training::{Given, Members, PreviousSegments, Trained, segment, train as train_recipe};
@@ -75,6 +76,8 @@ pub struct PreparedTraining {
     /// The options of that version, if they differ from the model's and are therefore measured on the same holdout.
     replaced: Option<Options>,
     data: TrainingData,
+    /// The factor of the scores of items without events.
+    new_items: f64,
     past: Option<Past>,
     start: Option<Matrix>,
 }
@@ -84,6 +87,21 @@ pub struct FittedTraining {
     outcome: Outcome,
     reading: SegmentReport,
     decision: DeploymentDecision,
+}
+
+/// Decides whether items without events get rows, and removes them from the data if not.
+fn decide_new_items(
+    data: &mut TrainingData,
+    options: &Options,
+    workers: &Workers,
+    log: &mut TrainingLog,
+) -> Result<f64> {
+    let Some(events) = data.events.take() else { return Ok(0.0) };
+    let described = std::mem::take(&mut data.user_data);
+    let (events, described, boost) =
+        log.run(workers, &data.relation, |observer| new_items::decide(events, described, options, observer))?;
+    (data.events, data.user_data) = (Some(events), described);
+    Ok(boost)
 }
 
 impl PreparedTraining {
@@ -102,8 +120,9 @@ impl PreparedTraining {
             Some(version) => replaced(version, &options)?,
             None => None,
         };
-        let data = read(&model, &options, replaced.as_ref(), workers, log)?;
+        let mut data = read(&model, &options, replaced.as_ref(), true, workers, log)?;
         check_memory(&data, &options)?;
+        let new_items = decide_new_items(&mut data, &options, workers, log)?;
         let stored = match &deployed {
             Some(version) if users::are_stored(version.version_id)? => Some(version),
             _ => None,
@@ -113,7 +132,7 @@ impl PreparedTraining {
             Some(events) if options.als.warm_start => starting_factors(&model, stored, events)?,
             _ => None,
         };
-        Ok(Self { model, deploy, options, deployed, replaced, data, past, start })
+        Ok(Self { model, deploy, options, deployed, replaced, data, new_items, past, start })
     }
 
     /// Fits and measures. Uses neither the database nor a transaction.
@@ -131,8 +150,13 @@ impl PreparedTraining {
         let (outcome, decision) = match &data.events {
             Some(events) => {
                 let trained = log.run(workers, &data.relation, |observer| {
-                    let given =
-                        Given { before: before.as_ref(), start, memory, ..Given::new(events, described) };
+                    let given = Given {
+                        before: before.as_ref(),
+                        start,
+                        memory,
+                        new_items: self.new_items,
+                        ..Given::new(events, described)
+                    };
                     train_recipe(given, options, self.replaced.as_ref(), observer)
                 })?;
                 report_training(&data.relation, events, &trained);

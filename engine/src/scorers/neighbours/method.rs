@@ -1,6 +1,7 @@
 //! Neighbours as a [`Method`].
 
 use super::model::{NeighbourRows, NeighbourScratch, Neighbours};
+use super::new_targets::extended;
 use super::options::NeighbourMethod;
 use super::ridge_content::RidgeContent;
 use super::scorer::NeighbourScorer;
@@ -10,7 +11,7 @@ use crate::interactions::{Size, SparseView};
 use crate::observer::Observer;
 use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
-use crate::scorers::method::{FitInput, Fitted, KnownUser, Method, SegmentSizes, SegmentView};
+use crate::scorers::method::{FitInput, Fitted, KnownUser, Method, NewItems, SegmentSizes, SegmentView};
 use crate::scorers::scorer::Scorer;
 use crate::scorers::sections::{NewSection, SectionKind, StoredSections};
 use std::cell::RefCell;
@@ -86,6 +87,10 @@ impl Method for ItemNeighbours {
 }
 
 impl Fitted for Neighbours {
+    fn with_new_items(&self, new: &NewItems<'_>, observer: &dyn Observer) -> Result<Option<Arc<dyn Fitted>>> {
+        Ok(Some(Arc::new(extended(self.rows(), new, observer)?)))
+    }
+
     fn scorer<'a>(
         &'a self,
         _: SegmentView<'a>,

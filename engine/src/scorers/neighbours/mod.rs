@@ -13,6 +13,7 @@
 //! - [`ridge_content`]: what is known about items, as a part of it
 //! - [`ease`]: the regression on all sources, for small catalogues
 //! - [`method`]: neighbours as a [`Method`](crate::scorers::method::Method)
+//! - [`new_targets`]: weights towards items without events
 //! - [`scorer`]: neighbours as a [`Scorer`](crate::scorers::scorer::Scorer)
 //! - [`strongest`]: the largest weights of every source
 
@@ -20,6 +21,7 @@ pub mod cooccurrence;
 pub mod ease;
 pub mod method;
 pub mod model;
+pub mod new_targets;
 pub mod options;
 pub mod ridge;
 pub mod ridge_content;
