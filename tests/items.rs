@@ -225,3 +225,57 @@ fn features_of_items_are_seen_by_who_may_use_the_model_and_move_and_go_with_the_
     assert_eq!(session.table(columns), before);
     assert_eq!(session.table(list), listed);
 }
+
+#[test]
+fn items_without_events_are_recommended_like_those_that_they_resemble_if_lists_gain_by_them() {
+    // Product 1003 has the kind 1, which user 7 takes, product 1000 the kind 4.
+    let (_database, mut session) = shop("items_new", r#", "items": {"new_items": 1}"#);
+    session.run("SELECT segrec_train('shop', 'always')");
+    let listed = "SELECT count(DISTINCT l.item_id), bool_and(l.item_id >= 1000), avg((l.item_id % 6 IN (u % 6, (u + 1) % 6))::int) > .8
+                  FROM generate_series(1::bigint, 120) u, segrec_recommend(u, 40) l WHERE l.source = 'new_item'";
+    assert_eq!(session.table(listed), "6|t|t");
+    // All other functions know them too.
+    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_audience(1003, 10)"), 10);
+    assert!(
+        session.value::<f32>("SELECT segrec_predict(7, 1003)")
+            > session.value::<f32>("SELECT segrec_predict(7, 1000)")
+    );
+    assert_eq!(
+        session.table(
+            "SELECT abs(sum(contribution) - segrec_predict(7, 1003)) < 1e-4, count(*) > 1 FROM segrec_explain(7, 1003)"
+        ),
+        "t|t"
+    );
+    assert!(
+        session
+            .value::<i64>("SELECT count(*) FROM segrec_recommend_all(40, 'shop') WHERE source = 'new_item'")
+            > 300
+    );
+    assert!(
+        session.value::<i64>("SELECT count(*) FROM segrec_recommend_for(ARRAY[9, 15, 21]::bigint[], 45) WHERE source = 'new_item'") > 0
+    );
+    // They move with the version, and are unknown where they are left out.
+    let before = session.table("SELECT * FROM segrec_recommend(7, 40)");
+    session
+        .run("CREATE TABLE dump AS SELECT * FROM segrec_export('shop', 1); SELECT segrec_drop_model('shop')");
+    session.run(&create(r#", "items": {"new_items": 0}"#));
+    session.run("SELECT segrec_import('shop', 'dump'); SELECT segrec_deploy('shop', 1)");
+    assert_eq!(session.table("SELECT * FROM segrec_recommend(7, 40)"), before);
+    session.run("SELECT segrec_train('shop', 'always')");
+    assert_eq!(session.table("SELECT segrec_predict(7, 1003)"), "∅");
+    assert_eq!(session.value::<i64>("SELECT max(items) FROM segrec.versions WHERE version = 2"), 240);
+}
+
+#[test]
+fn whether_new_items_are_listed_is_decided_on_hidden_ones() {
+    let (_database, mut session) = shop("items_boost", "");
+    let decided =
+        "SELECT (decided ->> 'new_items')::float8 FROM segrec_catalog.versions ORDER BY version DESC LIMIT 1";
+    session.run("SELECT segrec_train('shop', 'always')");
+    let boost: f64 = session.value(decided);
+    assert!([0.75, 1.0, 1.25, 1.5, 2.0].contains(&boost), "{boost}");
+    // Where nothing is known about items, nothing can be said about new ones.
+    session.run("UPDATE products SET title = NULL, tags = NULL, embedding = NULL; SELECT segrec_train('shop', 'always')");
+    assert_eq!(session.value::<f64>(decided), 0.0);
+    assert_eq!(session.table("SELECT segrec_predict(7, 1003)"), "∅");
+}

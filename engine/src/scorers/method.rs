@@ -106,7 +106,7 @@ pub struct ItemContent {
 
 /// Items without events, as mixtures of items with events.
 #[derive(Clone, Copy, Debug)]
-pub struct NewItems<'a> {
+pub struct NewItemShares<'a> {
     /// The numbers of the new items, ascending.
     pub items: &'a [u32],
     /// For each new item, the shares of the items that it resembles (new items × items); the shares of a row add up to
@@ -164,7 +164,7 @@ pub trait Fitted: Debug + Send + Sync {
     /// [`crate::EngineError::Shape`], [`crate::EngineError::Cancelled`].
     fn with_new_items(
         &self,
-        _new: &NewItems<'_>,
+        _new: &NewItemShares<'_>,
         _observer: &dyn Observer,
     ) -> Result<Option<Arc<dyn Fitted>>> {
         Ok(None)

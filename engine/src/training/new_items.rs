@@ -22,7 +22,7 @@ use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
 use crate::scorers::content::new_items::own_weights;
 use crate::scorers::content::{ColdItems, ContentIndex, FactorMap};
-use crate::scorers::method::{ItemContent, NewItems};
+use crate::scorers::method::{ItemContent, NewItemShares};
 use crate::seed::sample;
 use crate::segmentation::SegmentationMethod;
 
@@ -66,7 +66,7 @@ pub fn add(
         row.iter_mut().zip(cold.factors.row(place)).for_each(|(to, &value)| *to = boost * value);
     }
     let own_weights = own_weights(training);
-    let new = NewItems { items: &new, shares: &cold.shares, own_weights: &own_weights, boost };
+    let new = NewItemShares { items: &new, shares: &cold.shares, own_weights: &own_weights, boost };
     for (_, fitted) in &mut fit.fitted {
         if let Some(extended) = fitted.with_new_items(&new, observer)? {
             *fitted = extended;

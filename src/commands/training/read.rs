@@ -140,12 +140,12 @@ pub fn read(
             data.relation = columns.name;
         }
     }
-    if let (Some(source), Some(items), Some(events)) = (&model.events, &model.items, &data.events) {
-        if let Some(columns) = category_columns(&model.name, items, source.item_kind, options)? {
-            let rows = columns.read_all(allowed)?;
-            judge_ids(&columns, &rows, options)?;
-            data.user_data.categories = Some(categories(events, &rows));
-        }
+    if let (Some(source), Some(items), Some(events)) = (&model.events, &model.items, &data.events)
+        && let Some(columns) = category_columns(&model.name, items, source.item_kind, options)?
+    {
+        let rows = columns.read_all(allowed)?;
+        judge_ids(&columns, &rows, options)?;
+        data.user_data.categories = Some(categories(events, &rows));
     }
     if let (Some(described), Some(events)) = (described, &data.events) {
         data.user_data.items = described.of(events)?;

@@ -22,6 +22,8 @@ use serde_json::Value;
 const MOST_COLUMNS: usize = 1026;
 /// The largest weight of what is known about items, as options allow it.
 const MOST_CONTENT: f64 = 100.0;
+/// The largest factor of the scores of items without events, as options allow it.
+const MOST_BOOST: f64 = 10.0;
 /// The maximum number of bytes of a version's own row from an untrusted caller: twice the size of the largest Gramian.
 const MOST_BYTES: usize = 32 << 20;
 
@@ -141,7 +143,7 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
     }
     let decided: Decided =
         serde_json::from_value(version["decided"].clone()).map_err(|error| error.to_string())?;
-    let Decided { algorithm, als, blend, content, shift } = &decided;
+    let Decided { algorithm, als, blend, content, new_items, shift } = &decided;
     let weights: Vec<f64> = blend.0.iter().map(|own| f64::from(own.weight)).collect();
     let shares = blend.0.iter().map(|own| f64::from(own.share)).chain([als.frequency_exponent, als.sharing]);
     let names: Vec<&str> = blend.0.iter().map(|own| own.scorer.as_str()).collect();
@@ -154,6 +156,7 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         && als.unobserved_weight >= 0.0
         && shift.is_finite()
         && (0.0..=MOST_CONTENT).contains(content)
+        && (0.0..=MOST_BOOST).contains(new_items)
         && weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
         && [als.regularization, als.unobserved_weight].iter().all(|x| x.is_finite())
         && shares.into_iter().all(|share| (0.0..=1.0).contains(&share));

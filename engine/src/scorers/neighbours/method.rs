@@ -11,7 +11,7 @@ use crate::interactions::{Size, SparseView};
 use crate::observer::Observer;
 use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
-use crate::scorers::method::{FitInput, Fitted, KnownUser, Method, NewItems, SegmentSizes, SegmentView};
+use crate::scorers::method::{FitInput, Fitted, KnownUser, Method, NewItemShares, SegmentSizes, SegmentView};
 use crate::scorers::scorer::Scorer;
 use crate::scorers::sections::{NewSection, SectionKind, StoredSections};
 use std::cell::RefCell;
@@ -87,7 +87,11 @@ impl Method for ItemNeighbours {
 }
 
 impl Fitted for Neighbours {
-    fn with_new_items(&self, new: &NewItems<'_>, observer: &dyn Observer) -> Result<Option<Arc<dyn Fitted>>> {
+    fn with_new_items(
+        &self,
+        new: &NewItemShares<'_>,
+        observer: &dyn Observer,
+    ) -> Result<Option<Arc<dyn Fitted>>> {
         Ok(Some(Arc::new(extended(self.rows(), new, observer)?)))
     }
 

@@ -11,7 +11,7 @@ use super::strongest::{Weighted, keep_strongest, sparse_rows};
 use crate::error::Result;
 use crate::interactions::SparseRows;
 use crate::observer::Observer;
-use crate::scorers::method::NewItems;
+use crate::scorers::method::NewItemShares;
 use rayon::prelude::*;
 
 /// The number of sources kept for a new target.
@@ -21,7 +21,11 @@ const SOURCES: usize = 100;
 ///
 /// # Errors
 /// [`crate::EngineError::Shape`] if an item is out of range, [`crate::EngineError::Cancelled`].
-pub fn extended(weights: &SparseRows, new: &NewItems<'_>, observer: &dyn Observer) -> Result<Neighbours> {
+pub fn extended(
+    weights: &SparseRows,
+    new: &NewItemShares<'_>,
+    observer: &dyn Observer,
+) -> Result<Neighbours> {
     let items = weights.rows();
     let sources = weights.transposed();
     let of_target = |sums: &mut Vec<f32>, place: usize| -> Result<Vec<Weighted>> {
@@ -75,7 +79,7 @@ mod tests {
         let weights = SparseRows::new(4, vec![0, 2, 3, 3, 3], vec![1, 2, 2], vec![0.5, 0.25, 1.0]).unwrap();
         let shares = SparseRows::new(4, vec![0, 2], vec![1, 2], vec![0.75, 0.25]).unwrap();
         let own_weights = [0.1, 0.2, 0.4, 0.0];
-        let new = NewItems { items: &[3], shares: &shares, own_weights: &own_weights, boost: 2.0 };
+        let new = NewItemShares { items: &[3], shares: &shares, own_weights: &own_weights, boost: 2.0 };
         let extended = extended(&weights, &new, &Silent).unwrap();
         let row = |item: usize| {
             let (targets, weights) = extended.rows().row(item);
