@@ -10,6 +10,7 @@ use super::user_data::UserData;
 use crate::error::Result;
 use crate::evaluation::Holdout;
 use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
+use crate::features::ColumnWeight;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
 use crate::options::algorithm::{Algorithm, Decided};
@@ -40,6 +41,8 @@ pub struct HoldoutRun {
     pub choices: Vec<Choice>,
     /// The metrics on the holdout.
     pub measurement: Measurement,
+    /// The columns that describe items, and their weights.
+    pub item_columns: Vec<ColumnWeight>,
 }
 
 /// An algorithm that `auto` tried or skipped.
@@ -170,7 +173,7 @@ pub fn run_on_holdout(
     }
     let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
     let decided = Decided { algorithm, als, blend: fit.blend.clone(), content, new_items: 0.0, shift: 0.0 };
-    Ok(HoldoutRun { fit, decided, division, choices, measurement })
+    Ok(HoldoutRun { fit, decided, division, choices, measurement, item_columns: described.columns })
 }
 
 /// Measures a fit to the training part of a holdout, by its lists or by the errors of its ratings.

@@ -101,7 +101,9 @@ pub fn train(
         division,
         mut choices,
         mut measurement,
+        item_columns,
     } = holdout_run;
+    decided.new_items = given.new_items;
     let options = &options.decided(&decided);
     let own: Vec<bool> =
         measurement.gates.iter().zip(&own_factors).map(|(gate, own)| *own && gate.passed).collect();
@@ -111,7 +113,6 @@ pub fn train(
         return Err(EngineError::NothingToTrainOn { reason });
     }
     decided.shift = interactions.scale().shift;
-    decided.new_items = given.new_items;
     // Segments come from the training part, so that the gate's decisions apply to the same segments. Only if they are
     // based on more than factors are they searched again on all events, starting from the first ones.
     let users = events.users().len();
@@ -152,7 +153,7 @@ pub fn train(
         attempts,
         held_out,
         gave_way,
-        item_columns: described.columns,
+        item_columns: if described.columns.is_empty() { item_columns } else { described.columns },
         measurement,
         previous,
     })
