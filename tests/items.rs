@@ -169,6 +169,24 @@ fn a_column_or_configuration_that_is_wrong_is_an_error_that_names_it() {
 }
 
 #[test]
+fn columns_that_a_role_may_not_read_are_left_alone_unless_they_are_named() {
+    let database = Cluster::shared().database("items_columns_rights");
+    let mut session = database.connect();
+    session.run(SHOP);
+    session.run(
+        "CREATE ROLE items_owner LOGIN; GRANT CREATE ON SCHEMA public TO items_owner;
+         GRANT SELECT ON buys TO items_owner; GRANT SELECT (product_id, title) ON products TO items_owner",
+    );
+    let mut owner = database.connect_as("items_owner");
+    owner.run(&create(CONTENT));
+    owner.run("SELECT segrec_train('shop')");
+    assert_eq!(owner.table("SELECT column_name FROM segrec.item_features"), "title");
+    owner.run(r#"SELECT segrec_alter_model('shop', '{"items": {"features": ["title", "tags"]}}')"#);
+    let error = owner.expect_error("SELECT segrec_train('shop')");
+    assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE);
+}
+
+#[test]
 fn odd_values_of_items_train_and_the_columns_say_what_was_wrong() {
     let (_database, mut session) = shop("items_odd", CONTENT);
     session.run(

@@ -6,8 +6,10 @@ use super::live_rows::{Live, LiveRows};
 use super::relations::{self, ColumnRole, SourceColumn, check_kind, query_of};
 use crate::catalog::models::RelationRef;
 use crate::error::{Result, SegrecError};
+use crate::pg::datums::encoding::c_text;
 use crate::pg::executor::relation::Relation;
 use crate::pg::executor::row::ResultRow;
+use crate::pg::security::rights::may_read;
 use segrec_engine::features::{self, Cell, ColumnBuilder, ColumnKind, NO_LEVEL, Table, TermCounts, Values};
 use segrec_engine::interactions::{Id, IdKind, IdMap};
 
@@ -37,8 +39,8 @@ pub enum WantedColumns {
     All,
     /// These columns, which must exist.
     Named(Vec<String>),
-    /// These columns that describe items, which must exist; if none is named, all whose type can be a feature, except
-    /// [`AUDIT_COLUMNS`].
+    /// These columns that describe items, which must exist; if none is named, all that the caller may read and whose
+    /// type can be a feature, except [`AUDIT_COLUMNS`].
     Describing(Vec<String>),
 }
 
@@ -117,6 +119,11 @@ pub fn attribute_columns(
         if labels.contains(&column.name) {
             columns.push((column, ColumnKind::Category));
         } else if let Some(kind) = wanted.kind_of(&column) {
+            // Columns that nobody named are read if they may be.
+            let by_itself = matches!(wanted, WantedColumns::Describing(names) if names.is_empty());
+            if by_itself && !may_read(relation.oid, [c_text(&column.name)?.as_c_str()]) {
+                continue;
+            }
             match kind {
                 Some(kind) => columns.push((column, kind)),
                 None => unusable.push((column.name.clone(), column.type_name.clone())),
