@@ -181,7 +181,7 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
             cost: 2000,
             rows: Some(30),
             body: format!(
-                "SELECT list.item_id::{item}, list.contribution, list.factors, list.neighbours \
+                "SELECT list.item_id::{item}, list.contribution, list.factors, list.neighbours, list.by_scorer \
                  FROM {extension}.segrec_explain($1::{both}, $2::{both}, {model}) list"
             ),
             comment: "the contributions of a user's own items to the score of an item, which add up to the score",
