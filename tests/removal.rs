@@ -182,7 +182,8 @@ fn a_model_that_is_dropped_leaves_no_row_in_any_table() {
            CREATE TABLE events AS SELECT u AS user_id, i AS item_id FROM generate_series(1::bigint, 90) u, generate_series(1::bigint, 30) i
                WHERE i % 3 = u % 3 AND (u + i) % 4 < 3;
            CREATE TABLE people AS SELECT u AS user_id, u % 3 * 20 + u % 5 AS age FROM generate_series(1::bigint, 90) u;
-           SELECT segrec_create_model('all', 'events', users => 'people', options =>
+           CREATE TABLE things AS SELECT i AS item_id, i % 3 = 0 AS round FROM generate_series(1::bigint, 30) i;
+           SELECT segrec_create_model('all', 'events', users => 'people', items => 'things', options =>
                '{"algorithm": "auto", "als": {"factors": 4}, "segmentation": {"on": "attributes", "method": "hierarchical", "segments": 3}}')"#,
     );
     session.run("SELECT segrec_train('all'); UPDATE people SET age = age + 20 WHERE user_id % 7 = 0");
@@ -200,7 +201,7 @@ fn a_model_that_is_dropped_leaves_no_row_in_any_table() {
              SELECT 1, model_id, current_user::regrole, 1, 'finished' FROM segrec_catalog.models",
     );
     let tables = of_models(&mut session);
-    assert!(tables.len() >= 27 && tables.iter().all(|(_, rows)| *rows > 0), "{tables:?}");
+    assert!(tables.len() >= 28 && tables.iter().all(|(_, rows)| *rows > 0), "{tables:?}");
     // Another model keeps all of its rows.
     session.run(
         r#"SELECT segrec_create_model('other', 'events', options => '{"algorithm": "popularity"}'); SELECT segrec_train('other')"#,
