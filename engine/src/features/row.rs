@@ -198,10 +198,10 @@ mod tests {
             said,
             [
                 "\"age\" is \"old\"; \"age\" must be a number.".to_owned(),
-                "\"active\" is 1; \"active\" is true or false".to_owned(),
-                "\"country\" is 49; \"country\" is a text".to_owned(),
-                format!("\"joined\" is \"yesterday\"; \"joined\" is {moments}"),
-                "\"taste\" is an array of 3; \"taste\" is an array of 2 numbers".to_owned(),
+                "\"active\" is 1; \"active\" must be true or false.".to_owned(),
+                "\"country\" is 49; \"country\" must be a text.".to_owned(),
+                format!("\"joined\" is \"yesterday\"; \"joined\" must be {moments}."),
+                "\"taste\" is an array of 3; \"taste\" must be an array of 2 numbers.".to_owned(),
                 "unknown name \"contry\"; Did you mean \"country\"?".to_owned(),
             ]
         );

@@ -364,7 +364,7 @@ mod tests {
         let weights = hint("option \"events.type_weights\" specifies the weight -1 for \"view\"");
         assert!(
             weights.starts_with(
-                "\"events.type_weights\" is an object from event types to numbers of at least 0"
+                "\"events.type_weights\" must be an object from event types to numbers of at least 0"
             )
         );
         assert_eq!(

@@ -171,7 +171,7 @@ fn columns_of_no_use_are_left_out_for_a_reason() {
             same,
             same,
             "is null in every row",
-            "has more than 5000 distinct values: ids are no features",
+            "has more than 5000 distinct values, which suggests ids",
             "has no word that two items share",
             "is null in every row",
             same,
