@@ -362,11 +362,9 @@ mod tests {
         assert_eq!(hint("unknown option \"als.factor\""), "Did you mean \"als.factors\"?");
         assert_eq!(hint("unknown option \"seeds\""), "Did you mean \"seed\"?");
         let weights = hint("option \"events.type_weights\" specifies the weight -1 for \"view\"");
-        assert!(
-            weights.starts_with(
-                "\"events.type_weights\" must be an object from event types to numbers of at least 0"
-            )
-        );
+        assert!(weights.starts_with(
+            "\"events.type_weights\" must be an object from event types to numbers of at least 0"
+        ));
         assert_eq!(
             hint("option \"als.sweeps\" is 0"),
             "\"als.sweeps\" must be \"auto\" or an integer from 1 to 200; the default is \"auto\"."

@@ -191,7 +191,10 @@ mod tests {
             hint("invalid value 0 for option \"als.sweeps\""),
             "\"als.sweeps\" must be \"auto\" or an integer from 1 to 200; the default is \"auto\"."
         );
-        assert!(hint("option \"neighbours.share\" is 0.3, not a list").starts_with("Specify a list of values, such as [\"auto\"]"));
+        assert!(
+            hint("option \"neighbours.share\" is 0.3, not a list")
+                .starts_with("Specify a list of values, such as [\"auto\"]")
+        );
         let ranges = json!({"als.factors": {"low": 8, "high": 16}});
         assert_eq!(Space::parse(&ranges, Search::Grid).unwrap_err().len(), 1);
         let twice = json!({"als": {"factors": [8]}, "als.factors": [16]});

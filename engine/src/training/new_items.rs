@@ -8,7 +8,7 @@ use super::fit::Fit;
 use super::given::Given;
 use super::holdout_metrics::deciding_values;
 use super::holdout_run::run_on_holdout;
-use super::item_content::EncodedContent;
+use super::item_content::{EncodedContent, MOST_ITEMS};
 use super::ranker::Ranker;
 use super::user_data::UserData;
 use crate::auto::AutoOr;
@@ -113,6 +113,9 @@ fn best_boost(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<f64> {
+    if events.items().len() > MOST_ITEMS {
+        return Ok(0.0);
+    }
     let options = short(options);
     let Some(hidden) = hidden_items(events, options.seed) else { return Ok(0.0) };
     let weighting = options.weighting(events.latest());
