@@ -51,21 +51,40 @@ impl ServedVersion {
         scorers.map(open).collect()
     }
 
+    /// The version as a segment sees it, with the factors only if the scorers read them.
+    fn view_of<'a>(
+        &'a self,
+        scorers: &[OpenedScorer<'_>],
+        segment: Option<Segment<'a>>,
+    ) -> Result<SegmentView<'a>> {
+        match have_factors(scorers) {
+            true => self.view(segment),
+            false => Ok(SegmentView { items: self.item_ids().len(), ..SegmentView::default() }),
+        }
+    }
+
     /// The scorers for users of a segment; `None` if the version ranks by popularity.
     pub fn scorers<'a>(&'a self, segment: Option<Segment<'a>>) -> Result<Option<SegmentScorers<'a>>> {
         if !self.has_scorers() {
             return Ok(None);
         }
         let scorers = self.opened()?;
-        let by_factors = scorers.iter().any(|own| own.method.has_taste_factors());
+        let by_factors = have_factors(&scorers);
         let blend = &self.decided.blend;
         let popular = segment.filter(|_| by_factors).map_or(&[][..], |segment| segment.popular.own());
-        let view = match by_factors {
-            true => self.view(segment)?,
-            false => SegmentView { items: self.item_ids().len(), ..SegmentView::default() },
-        };
+        let view = self.view_of(&scorers, segment)?;
         Ok(Some(SegmentScorers { scorers, blend, view, popular }))
     }
+}
+
+/// Whether any of the scorers has taste factors.
+fn have_factors(scorers: &[OpenedScorer<'_>]) -> bool {
+    scorers.iter().any(|own| own.method.has_taste_factors())
+}
+
+/// The score as it is shown to users, by the first of the scorers.
+fn shown(scorers: &[OpenedScorer<'_>], score: f32) -> f32 {
+    scorers.first().map_or(score, |first| first.fitted.shown(score))
 }
 
 impl<'a> SegmentScorers<'a> {
@@ -85,13 +104,12 @@ impl<'a> SegmentScorers<'a> {
 
     /// The item factors, if nothing else is scored; the lists of many users can then be computed by matrix products.
     pub fn only_factors(&self) -> Option<ItemRows<'a>> {
-        let by_factors = self.scorers.iter().any(|own| own.method.has_taste_factors());
-        (by_factors && self.blend.is_single()).then_some(self.view.factors.rows)
+        (have_factors(&self.scorers) && self.blend.is_single()).then_some(self.view.factors.rows)
     }
 
     /// The score as it is shown to users.
     pub fn shown(&self, score: f32) -> f32 {
-        self.scorers.first().map_or(score, |first| first.fitted.shown(score))
+        shown(&self.scorers, score)
     }
 
     /// The source of items recommended to users of the training.
@@ -127,7 +145,8 @@ impl<'a> ItemScorer<'a> {
     pub fn score(&mut self, member: &Member) -> Result<Option<f32>> {
         if self.view.0 != Some(member.segment) {
             let number = self.version.segment_number(member.segment)?;
-            self.view = (Some(member.segment), self.version.view(Some(self.version.segment(number)?))?);
+            let segment = self.version.segment(number)?;
+            self.view = (Some(member.segment), self.version.view_of(&self.scorers, Some(segment))?);
         }
         let known = KnownUser { items: &member.items, factors: &member.factors, ..KnownUser::default() };
         let (mut score, mut says_something) = (0.0, false);
@@ -150,6 +169,6 @@ impl<'a> ItemScorer<'a> {
 
     /// The score as it is shown to users.
     pub fn shown(&self, score: f32) -> f32 {
-        self.scorers.first().map_or(score, |first| first.fitted.shown(score))
+        shown(&self.scorers, score)
     }
 }

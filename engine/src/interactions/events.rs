@@ -314,16 +314,13 @@ impl Events {
         self.items = self.items.select(&kept);
         self.item.iter_mut().for_each(|item| *item = number(*item));
         // An item that is only seen has no event.
-        let seen = (0..self.users.len()).map(|user| {
-            let rest = self.seen.of_user(user).filter(|(item, _)| new.binary_search(item).is_err());
-            rest.map(|(item, time)| (number(item), time)).collect::<Vec<_>>()
-        });
-        let seen: Vec<Vec<(u32, i64)>> = seen.collect();
         let mut left = SeenEvents { starts: vec![0], item: Vec::new(), time: Vec::new() };
-        for row in seen {
-            left.item.extend(row.iter().map(|event| event.0));
-            if self.time.is_some() {
-                left.time.extend(row.iter().map(|event| event.1));
+        for user in 0..self.users.len() {
+            for (item, time) in self.seen.of_user(user).filter(|(item, _)| new.binary_search(item).is_err()) {
+                left.item.push(number(item));
+                if self.time.is_some() {
+                    left.time.push(time);
+                }
             }
             left.starts.push(left.item.len());
         }

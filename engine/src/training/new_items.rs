@@ -40,6 +40,53 @@ const SHARE: f64 = 0.1;
 /// The sweeps of the short training.
 const SWEEPS: usize = 8;
 
+/// What content says about the items without events, learned from a fit to the others.
+struct NewRows {
+    /// The numbers of the new items, ascending.
+    items: Vec<u32>,
+    cold: ColdItems,
+    own_weights: Vec<f32>,
+}
+
+impl NewRows {
+    /// Learns from a fit to `training`; `None` if there are no new items of which anything is known.
+    fn learn(
+        fit: &Fit,
+        content: &ItemContent,
+        training: &Interactions,
+        observer: &dyn Observer,
+    ) -> Result<Option<Self>> {
+        let by_item = training.by_item();
+        let is_new =
+            |item: &u32| by_item.row_len(*item as usize) == 0 && content.items.is_known(*item as usize);
+        let items: Vec<u32> = (0..training.items() as u32).filter(is_new).collect();
+        if items.is_empty() {
+            return Ok(None);
+        }
+        let vectors = content.items.select(&items, observer)?;
+        let map = FactorMap::fit(&content.items, training, &fit.backbone.item_factors, observer)?;
+        let index = ContentIndex::new(&content.items, |item| by_item.row_len(item as usize) > 0, observer)?;
+        let cold = ColdItems::new(&vectors, &map, &index, training, observer)?;
+        Ok(Some(Self { items, cold, own_weights: own_weights(training) }))
+    }
+
+    /// Gives the new items their rows in a fit.
+    fn add_to(&self, fit: &mut Fit, boost: f32, observer: &dyn Observer) -> Result<()> {
+        let Self { items, cold, own_weights } = self;
+        for (place, &item) in items.iter().enumerate() {
+            let row = fit.backbone.item_factors.row_mut(item as usize);
+            row.iter_mut().zip(cold.factors.row(place)).for_each(|(to, &value)| *to = boost * value);
+        }
+        let new = NewItemShares { items, shares: &cold.shares, own_weights, boost };
+        for (_, fitted) in &mut fit.fitted {
+            if let Some(extended) = fitted.with_new_items(&new, observer)? {
+                *fitted = extended;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Gives the items without events rows of their own in a fit to `training`.
 ///
 /// # Errors
@@ -51,28 +98,8 @@ pub fn add(
     boost: f32,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let by_item = training.by_item();
-    let is_new = |item: &u32| by_item.row_len(*item as usize) == 0 && content.items.is_known(*item as usize);
-    let new: Vec<u32> = (0..training.items() as u32).filter(is_new).collect();
-    if new.is_empty() {
-        return Ok(());
-    }
-    let vectors = content.items.select(&new, observer)?;
-    let map = FactorMap::fit(&content.items, training, &fit.backbone.item_factors, observer)?;
-    let index = ContentIndex::new(&content.items, |item| by_item.row_len(item as usize) > 0, observer)?;
-    let cold = ColdItems::new(&vectors, &map, &index, training, observer)?;
-    for (place, &item) in new.iter().enumerate() {
-        let row = fit.backbone.item_factors.row_mut(item as usize);
-        row.iter_mut().zip(cold.factors.row(place)).for_each(|(to, &value)| *to = boost * value);
-    }
-    let own_weights = own_weights(training);
-    let new = NewItemShares { items: &new, shares: &cold.shares, own_weights: &own_weights, boost };
-    for (_, fitted) in &mut fit.fitted {
-        if let Some(extended) = fitted.with_new_items(&new, observer)? {
-            *fitted = extended;
-        }
-    }
-    Ok(())
+    let learned = NewRows::learn(fit, content, training, observer)?;
+    learned.map_or(Ok(()), |rows| rows.add_to(fit, boost, observer))
 }
 
 /// Decides the boost of new items, and removes these from the events and the data about items if it is 0: a second,
@@ -129,11 +156,12 @@ fn best_boost(
     let values = |fit: &Fit| {
         deciding_values(&Ranker::new(fit, &holdout.training, weighed), &holdout, &users, observer)
     };
+    let Some(rows) = NewRows::learn(&run.fit, &content, &holdout.training, observer)? else { return Ok(0.0) };
     let without = values(&run.fit)?;
     let (mut best, mut most) = (0.0, 0.0);
     for (step, boost) in BOOSTS.into_iter().enumerate() {
         let mut fit = run.fit.clone();
-        add(&mut fit, &content, &holdout.training, boost, observer)?;
+        rows.add_to(&mut fit, boost, observer)?;
         let gains: Vec<f64> =
             values(&fit)?.iter().zip(&without).map(|(with, without)| with - without).collect();
         let (gain, error) = mean_and_error(&gains);

@@ -221,9 +221,8 @@ fn described_items(
     previous: Option<&Options>,
     log: &mut TrainingLog,
 ) -> Result<Option<DescribedItems>> {
-    let (Some(items), kind, allowed) = (&model.items, source.item_kind, settings::training_memory()) else {
-        return Ok(None);
-    };
+    let Some(items) = &model.items else { return Ok(None) };
+    let (kind, allowed) = (source.item_kind, settings::training_memory());
     let rates = std::iter::once(options).chain(previous).any(Options::is_explicit);
     let columns = match rates {
         true => Some(attribute_columns(&model.name, "items", items, kind, &WantedColumns::All, &[])?),
