@@ -99,6 +99,12 @@ CREATE FUNCTION @extschema@.segrec_drop_version(model text, version bigint) RETU
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_drop_version_wrapper';
 COMMENT ON FUNCTION @extschema@.segrec_drop_version(text, bigint) IS 'drops a version that is not deployed';
 
+CREATE FUNCTION @extschema@.segrec_refresh_items(model text, most_withdrawn double precision DEFAULT 0.5)
+    RETURNS TABLE (added bigint, withdrawn bigint, restored bigint)
+    VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_refresh_items_wrapper';
+COMMENT ON FUNCTION @extschema@.segrec_refresh_items(text, double precision)
+    IS 'adds items to the deployed version that its relation of items has by now, and withdraws those whose rows are gone, if they are at most this share';
+
 CREATE FUNCTION @extschema@.segrec_apply_trial(model text, study bigint, trial bigint) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_apply_trial_wrapper';
 COMMENT ON FUNCTION @extschema@.segrec_apply_trial(text, bigint, bigint)

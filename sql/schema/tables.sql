@@ -78,10 +78,11 @@ CREATE TABLE segrec_catalog.versions (
     anchor bigint,
     item_gram real[],
     event_rows bigint,
+    item_generation integer NOT NULL DEFAULT 0,
     UNIQUE (model_id, version)
 );
 ALTER TABLE segrec_catalog.versions ALTER reason SET STATISTICS 0;
-COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided contains the values that it determined for options such as auto; classifier assigns segments to rows of users; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are required for fold-in; event_rows is the number of rows read from events';
+COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided contains the values that it determined for options such as auto; classifier assigns segments to rows of users; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are required for fold-in; event_rows is the number of rows read from events; item_generation counts the changes of its items since the training';
 
 CREATE TABLE segrec_catalog.segments (
     version_id bigint NOT NULL,
@@ -302,11 +303,12 @@ CREATE TABLE segrec_catalog.version_items (
     users integer NOT NULL,
     popularity real NOT NULL,
     factors real[] NOT NULL,
+    listed boolean,
     PRIMARY KEY (version_id, item),
     UNIQUE (version_id, item_id)
 );
 ALTER TABLE segrec_catalog.version_items ALTER factors SET STORAGE EXTERNAL;
-COMMENT ON TABLE segrec_catalog.version_items IS 'the items of each version with the backbone''s factors';
+COMMENT ON TABLE segrec_catalog.version_items IS 'the items of each version with the backbone''s factors, those of the training in the order of their ids, then those added later; listed says whether the relation of items had a row when it was last read, false only for an item that once had one and is therefore withdrawn';
 
 CREATE TABLE segrec_catalog.version_sections (
     version_id bigint NOT NULL,

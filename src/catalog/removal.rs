@@ -65,7 +65,7 @@ pub fn delete_versions(version_ids: &[i64]) -> Result<()> {
     })?;
     // Statements with an older snapshot may still read the version and rewrite its file, which is deleted with the next
     // one.
-    remove_files(|version, table| table.is_some() && version_ids.contains(&version));
+    remove_files(|version, _, table| table.is_some() && version_ids.contains(&version));
     Ok(())
 }
 

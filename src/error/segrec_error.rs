@@ -68,6 +68,8 @@ pub enum SegrecError {
     NotTrainer { name: String, owner: String },
     /// There is no such role.
     UnknownRole { name: String },
+    /// A larger share of the listed items would be withdrawn than the caller permits.
+    TooManyWithdrawn { model: String, withdrawn: usize, listed: usize, most: f64 },
     /// The argument `privilege` is not a known privilege.
     InvalidPrivilege { value: String },
     /// Options are invalid; lists all problems.

@@ -19,6 +19,7 @@ use segrec_engine::ranking::{Scored, Scoring, Source, top_lists};
 use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::{Matrix, Observer};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -121,7 +122,8 @@ impl AllLists {
             let recommended =
                 |Scored { item, score }| Recommended { item, score, source: version.source_of(item, source) };
             let mut items: Vec<Recommended> = list.into_iter().map(recommended).collect();
-            fill_with_popular(&mut items, &version, popular.as_ref(), user.seen(), None, self.n);
+            let left_out = version.left_out(user.seen());
+            fill_with_popular(&mut items, &version, popular.as_ref(), &left_out, None, self.n);
             for (rank, recommended) in (1..).zip(items) {
                 self.lines.push_back(Line {
                     user_id: user.user_id.clone(),
@@ -142,6 +144,7 @@ impl AllLists {
         let Some(scorers) = version.scorers(Some(*segment))? else {
             return Ok((vec![Vec::new(); users.len()], Source::Popular));
         };
+        let left_out: Vec<Cow<'_, [u32]>> = users.iter().map(|user| version.left_out(user.seen())).collect();
         let work = |observer: &dyn Observer| match scorers.only_factors() {
             Some(rows) => {
                 let mut factors = Matrix::zeros(users.len(), rows.backbone.columns());
@@ -151,19 +154,20 @@ impl AllLists {
                 let (item_factors, items) =
                     rows.own.map_or((rows.backbone, None), |(items, own)| (own, Some(items)));
                 let scoring = Scoring { item_factors, items };
-                top_lists(&factors, scoring, |row| users[row].seen(), n, observer)
+                top_lists(&factors, scoring, |row| &*left_out[row], n, observer)
             }
             None => {
-                let list = |scratch: &mut RefCell<NeighbourScratch>, user: &StoredUser| {
+                let list = |scratch: &mut RefCell<NeighbourScratch>,
+                            (user, out): (&StoredUser, &Cow<'_, _>)| {
                     observer.check()?;
                     if user.factors.is_empty() {
                         return Ok(Vec::new());
                     }
                     let StoredUser { items, factors, .. } = user;
                     let known = KnownUser { items, factors, ..KnownUser::default() };
-                    Ok(scorers.blended(known, scratch).best(user.seen(), None, n))
+                    Ok(scorers.blended(known, scratch).best(out, None, n))
                 };
-                users.par_iter().map_init(RefCell::default, list).collect()
+                users.par_iter().zip(&left_out).map_init(RefCell::default, list).collect()
             }
         };
         let mut lists = self.workers.run(work, |_| ())??;

@@ -129,8 +129,8 @@ fn reasons(items: &[u32], parts: &[Contributions]) -> Vec<Reason> {
     reasons
 }
 
-/// The most similar items: the strongest neighbours or, if the version has none, the items with the highest cosine of
-/// factors.
+/// The most similar items that are not withdrawn: the strongest neighbours or, if the version has none or the item no
+/// events, the items with the highest cosine of factors.
 pub fn similar_items(
     item: Id<'_>,
     kind: IdKind,
@@ -144,9 +144,12 @@ pub fn similar_items(
         return Ok((version, Vec::new()));
     };
     let mut top = TopN::new(n);
+    let is_listed = |item: &u32| version.withdrawn().binary_search(item).is_err();
     let scorers = version.opened()?;
-    if let Some((items, weights)) = scorers.iter().find_map(|own| own.fitted.similar(item)) {
-        items.iter().zip(weights).for_each(|(&item, &weight)| top.push(item, weight));
+    let similar = scorers.iter().find_map(|own| own.fitted.similar(item));
+    if let Some((items, weights)) = similar.filter(|(items, _)| !items.is_empty() || !version.is_new(item)) {
+        let listed = items.iter().zip(weights).filter(|(item, _)| is_listed(item));
+        listed.for_each(|(&item, &weight)| top.push(item, weight));
         let items = top.finish();
         drop(scorers);
         return Ok((version, items));
@@ -156,7 +159,7 @@ pub fn similar_items(
     let k = version.by_tastes().taste_columns(factors.columns());
     let own = &factors.row(item as usize)[..k];
     let own_norm = norm(own);
-    for other in (0..factors.rows() as u32).filter(|&other| other != item) {
+    for other in (0..factors.rows() as u32).filter(|other| *other != item && is_listed(other)) {
         let row = &factors.row(other as usize)[..k];
         let norms = own_norm * norm(row);
         if norms > 0.0 {

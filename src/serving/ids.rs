@@ -88,10 +88,13 @@ pub fn item_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
         .collect()
 }
 
-/// The distinct numbers of the ids that the version knows, ascending.
-pub fn candidate_numbers(version: &ServedVersion, ids: &[Id<'_>]) -> Vec<u32> {
+/// The distinct numbers of the ids that the version lists, apart from those left out, ascending.
+pub fn listed_numbers(version: &ServedVersion, ids: &[Id<'_>], left_out: &[u32]) -> Vec<u32> {
     let mut numbers = item_numbers(version, ids);
     numbers.sort_unstable();
     numbers.dedup();
+    let is_out =
+        |item: &u32| [left_out, version.withdrawn()].iter().any(|out| out.binary_search(item).is_ok());
+    numbers.retain(|item| !is_out(item));
     numbers
 }

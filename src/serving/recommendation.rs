@@ -6,7 +6,7 @@
 //! are too short are filled up with popular items. Models without factors score by the user's own items (`neighbours`).
 
 use super::history::History;
-use super::ids::{candidate_numbers, check_item_kind, item_numbers, user_id};
+use super::ids::{check_item_kind, item_numbers, listed_numbers, user_id};
 use super::recommended::Recommended;
 use super::statistics::FactorSource;
 use super::variety::Variety;
@@ -210,16 +210,14 @@ pub fn folded_in(
 
 /// The list for a person.
 pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>) -> Result<Recommendation> {
-    let excluded: &[u32] = if request.exclude_seen { &person.history.seen } else { &[] };
-    let candidates = request.candidates.as_ref().map(|ids| {
-        let mut numbers = candidate_numbers(&version, ids);
-        numbers.retain(|item| excluded.binary_search(item).is_err());
-        numbers
-    });
+    let seen: &[u32] = if request.exclude_seen { &person.history.seen } else { &[] };
+    ask("the items that a list leaves out", (seen.len() + version.withdrawn().len()) * size_of::<u32>())?;
+    let left_out = version.left_out(seen);
+    let candidates = request.candidates.as_ref().map(|ids| listed_numbers(&version, ids, seen));
     let n = request.variety.pool(request.n);
     ask("a list", n.min(version.item_ids().len()) * ITEM_BYTES)?;
     let mut items = Vec::with_capacity(n.min(version.item_ids().len()));
-    if let Some((scored, source)) = scored(&version, person, excluded, candidates.as_deref(), n)? {
+    if let Some((scored, source)) = scored(&version, person, &left_out, candidates.as_deref(), n)? {
         let recommended =
             |Scored { item, score }| Recommended { item, score, source: version.source_of(item, source) };
         items.extend(scored.into_iter().map(recommended));
@@ -227,7 +225,8 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
     // If segments rank by popularity, the gate decides, but only for users whom it measured.
     let segment = segment.and_then(|own| if person.known { version.filling(own) } else { Some(own) });
-    fill_with_popular(&mut items, &version, segment.as_ref(), excluded, candidates.as_deref(), n);
+    fill_with_popular(&mut items, &version, segment.as_ref(), &left_out, candidates.as_deref(), n);
+    drop(left_out);
     let items = request.variety.choose(&version, items, request.n)?;
     Ok(Recommendation { version, items })
 }

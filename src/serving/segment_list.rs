@@ -3,7 +3,7 @@
 //! A score is linear in a user's factors and history, so the mean score is the score of the mean member: the mean of
 //! the factors, and a history in which each item is weighted by the share of members who have it.
 
-use super::ids::candidate_numbers;
+use super::ids::listed_numbers;
 use super::recommendation::{Recommendation, fill_with_popular};
 use super::recommended::Recommended;
 use super::session;
@@ -32,7 +32,7 @@ pub fn recommend_segment(
         return Err(SegrecError::UnknownSegment { model: model.name.clone(), segment, existing });
     };
     let rows = version.segment(number as u32)?;
-    let candidates = candidates.map(|ids| candidate_numbers(&version, ids));
+    let candidates = candidates.map(|ids| listed_numbers(&version, ids, &[]));
     let candidates = candidates.as_deref();
     let mut items: Vec<Recommended> = Vec::new();
     if let (Some(scorers), Some(mean)) = (version.scorers(Some(rows))?, MeanMember::of(&version, segment)?) {
@@ -43,9 +43,10 @@ pub fn recommend_segment(
             source: version.source_of(item, source),
         };
         let blended = scorers.blended(mean.known(), &version.scratch);
-        items.extend(blended.best(&[], candidates, n).into_iter().map(shown));
+        items.extend(blended.best(version.withdrawn(), candidates, n).into_iter().map(shown));
     }
-    fill_with_popular(&mut items, &version, version.filling(rows).as_ref(), &[], candidates, n);
+    let (filling, withdrawn) = (version.filling(rows), version.withdrawn());
+    fill_with_popular(&mut items, &version, filling.as_ref(), withdrawn, candidates, n);
     Ok(Recommendation { version, items })
 }
 

@@ -9,20 +9,22 @@ use crate::catalog::sources::live_events::LiveEvents;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
-use segrec_engine::interactions::{Id, SortedIds, Weighting};
+use segrec_engine::interactions::{Id, NumberedIds, Weighting};
 use segrec_engine::options::algorithm::{Algorithm, Decided};
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::ranking::Source;
 use segrec_engine::scorers::Method;
+use segrec_engine::scorers::content::LaterItems;
 use segrec_engine::scorers::factors::coded::Codes;
 use segrec_engine::scorers::factors::{FoldIn, ItemFactors, ItemRows};
 use segrec_engine::scorers::method::SegmentView;
 use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::scorers::popularity::{Popular, SegmentPopular};
 use segrec_engine::scorers::ratings::AttributeEncoder;
-use segrec_engine::scorers::registry::by_tastes;
+use segrec_engine::scorers::registry::{LATER_ITEMS, by_tastes};
 use segrec_engine::scorers::sections::StoredSections;
 use segrec_engine::{EngineError, Matrix, Rows, Silent};
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
@@ -122,9 +124,27 @@ impl ServedVersion {
         })
     }
 
-    /// The item ids; an item's number is its index.
-    pub fn item_ids(&self) -> SortedIds<'_> {
+    /// The item ids, by number.
+    pub fn item_ids(&self) -> NumberedIds<'_> {
         self.cache.ids()
+    }
+
+    /// The items that the relation of items no longer has, ascending; no list contains them.
+    pub fn withdrawn(&self) -> &[u32] {
+        self.cache.withdrawn()
+    }
+
+    /// What a list leaves out if it leaves out `seen`: also the withdrawn items. Both are ascending.
+    pub fn left_out<'a>(&'a self, seen: &'a [u32]) -> Cow<'a, [u32]> {
+        match (seen, self.withdrawn()) {
+            (seen, []) => Cow::Borrowed(seen),
+            ([], withdrawn) => Cow::Borrowed(withdrawn),
+            (seen, withdrawn) => {
+                let mut all = [seen, withdrawn].concat();
+                all.sort_unstable();
+                Cow::Owned(all)
+            }
+        }
     }
 
     /// Popularity among all users.
@@ -134,8 +154,13 @@ impl ServedVersion {
 
     /// The source of a scored item: whether it has no events, else the `usual` one.
     pub fn source_of(&self, item: u32, usual: Source) -> Source {
+        if self.is_new(item) { Source::NewItem } else { usual }
+    }
+
+    /// Whether an item has no events, and is scored by what is known about it.
+    pub fn is_new(&self, item: u32) -> bool {
         if self.decided.new_items <= 0.0 {
-            return usual;
+            return false;
         }
         let new = self.new_items.get_or_init(|| {
             let mut has_events = vec![false; self.item_ids().len()];
@@ -143,7 +168,17 @@ impl ServedVersion {
             popular.for_each(|scored| has_events[scored.item as usize] = true);
             (0..has_events.len() as u32).filter(|&item| !has_events[item as usize]).collect()
         });
-        if new.binary_search(&item).is_ok() { Source::NewItem } else { usual }
+        new.binary_search(&item).is_ok()
+    }
+
+    /// What describes items that come after the training; `None` if lists would not gain by them.
+    pub fn later_items(&self) -> Result<Option<&LaterItems>> {
+        let (scorer, name, _) = LATER_ITEMS;
+        let sections = self.sections(scorer)?;
+        if sections.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(sections.decoded(name, LaterItems::from_bytes)?))
     }
 
     /// Verifies all sections at once, for work that must not fail halfway.

@@ -236,6 +236,43 @@ impl<'a> SortedIds<'a> {
     }
 }
 
+/// Borrowed ids whose numbers need not follow their order, as when items were added later.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NumberedIds<'a> {
+    /// The ids in order.
+    pub sorted: SortedIds<'a>,
+    /// The number of each of the sorted ids, and the place of each number among them; both empty if these are the same.
+    pub numbers: [&'a [u32]; 2],
+}
+
+impl<'a> NumberedIds<'a> {
+    /// The kind of the ids.
+    pub fn kind(self) -> IdKind {
+        self.sorted.kind()
+    }
+
+    /// The number of ids.
+    pub fn len(self) -> usize {
+        self.sorted.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.sorted.is_empty()
+    }
+
+    /// The id with this number.
+    pub fn get(self, number: usize) -> Id<'a> {
+        self.sorted.get(self.numbers[1].get(number).map_or(number, |&place| place as usize))
+    }
+
+    /// The number of an id, by binary search; `None` if it is unknown.
+    pub fn find(self, id: Id<'_>) -> Option<u32> {
+        let place = self.sorted.find(id)?;
+        Some(self.numbers[0].get(place as usize).copied().unwrap_or(place))
+    }
+}
+
 /// Ids with a hash table from id to number.
 #[derive(Clone, Debug)]
 pub struct IdMap {
@@ -340,6 +377,19 @@ mod tests {
         assert_eq!(integers.find(Id::Bigint(i64::MAX)), Some(2));
         assert_eq!(integers.find(Id::Bigint(4)), None);
         assert_eq!(integers.find(Id::Text("3")), None);
+    }
+
+    #[test]
+    fn ids_that_were_added_later_keep_their_numbers() {
+        let sorted = SortedIds::Bigint(&[-7, 3, 5, 9]);
+        let added = NumberedIds { sorted, numbers: [&[0, 3, 1, 2], &[0, 2, 3, 1]] };
+        for (number, id) in [-7, 5, 9, 3].into_iter().enumerate() {
+            assert_eq!(added.get(number), Id::Bigint(id));
+            assert_eq!(added.find(Id::Bigint(id)), Some(number as u32));
+        }
+        assert_eq!(added.find(Id::Bigint(4)), None);
+        let same = NumberedIds { sorted, numbers: [&[], &[]] };
+        assert_eq!((same.get(1), same.find(Id::Bigint(9)), same.len()), (Id::Bigint(3), Some(3), 4));
     }
 
     #[test]

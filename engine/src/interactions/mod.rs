@@ -13,7 +13,7 @@ pub mod sparse;
 pub mod weighting;
 
 pub use events::{EventLimits, Events, UserEvent};
-pub use ids::{Id, IdKind, IdMap, Ids, SortedIds};
+pub use ids::{Id, IdKind, IdMap, Ids, NumberedIds, SortedIds};
 pub use raw::{NO_TYPE, RawEvents};
 pub use size::{Size, Spread};
 pub use sparse::{Interactions, Seen, SparseRows, SparseView, WeightScale};

@@ -226,4 +226,9 @@ impl Interactions {
     pub fn by_item(&self) -> &SparseRows {
         &self.by_item
     }
+
+    /// The number of users of each item.
+    pub fn item_users(&self) -> Vec<u32> {
+        (0..self.items()).map(|item| self.by_item.row_len(item) as u32).collect()
+    }
 }

@@ -11,7 +11,7 @@ use super::scorer::Scorer;
 use super::sections::{NewSection, SectionKind, StoredSections};
 use crate::auto::AutoOr;
 use crate::error::Result;
-use crate::features::EncodedItems;
+use crate::features::{EncodedItems, ItemEncoder};
 use crate::interactions::{Interactions, Size, SparseRows};
 use crate::observer::Observer;
 use crate::options::checked::Options;
@@ -98,6 +98,8 @@ pub struct FitInput<'a> {
 /// What is known about the items of a training.
 #[derive(Clone, Debug)]
 pub struct ItemContent {
+    /// Turns rows of the table of items into vectors.
+    pub encoder: ItemEncoder,
     /// The vectors of the items, items × m.
     pub items: EncodedItems,
     /// For each item, those with the largest cosines, and the cosines (items × items).

@@ -93,6 +93,11 @@ impl<'a> StoredSections<'a> {
         Self(sections)
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn find<T>(&self, name: &'static str, is: impl Fn(StoredSection<'a>) -> Option<T>) -> Result<T> {
         let found = self.0.iter().find(|(own, _)| *own == name).and_then(|(_, section)| is(*section));
         found.ok_or(EngineError::Encoding { what: name })

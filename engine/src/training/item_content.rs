@@ -76,7 +76,7 @@ impl EncodedContent {
         let index = ContentIndex::new(&items, |item| by_item.row_len(item as usize) > 0, observer)?;
         let nearest = index.nearest(&items, NEAREST, true, observer)?;
         observer.report(Progress::step(PHASE, 2, 2));
-        Ok(Self { content: Some(ItemContent { items, nearest }), columns })
+        Ok(Self { content: Some(ItemContent { encoder, items, nearest }), columns })
     }
 
     /// What scorers are fitted to.

@@ -21,7 +21,7 @@ use crate::observer::{Observer, Progress, Quiet};
 use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
 use crate::scorers::content::new_items::own_weights;
-use crate::scorers::content::{ColdItems, ContentIndex, FactorMap};
+use crate::scorers::content::{ColdItems, ContentIndex, FactorMap, LaterItems};
 use crate::scorers::method::{ItemContent, NewItemShares};
 use crate::seed::sample;
 use crate::segmentation::SegmentationMethod;
@@ -42,37 +42,37 @@ const SWEEPS: usize = 8;
 
 /// What content says about the items without events, learned from a fit to the others.
 struct NewRows {
-    /// The numbers of the new items, ascending.
+    map: FactorMap,
+    /// The numbers of the new items of which anything is known, ascending.
     items: Vec<u32>,
     cold: ColdItems,
     own_weights: Vec<f32>,
 }
 
 impl NewRows {
-    /// Learns from a fit to `training`; `None` if there are no new items of which anything is known.
+    /// Learns from a fit to `training`.
     fn learn(
         fit: &Fit,
         content: &ItemContent,
         training: &Interactions,
         observer: &dyn Observer,
-    ) -> Result<Option<Self>> {
-        let by_item = training.by_item();
-        let is_new =
-            |item: &u32| by_item.row_len(*item as usize) == 0 && content.items.is_known(*item as usize);
+    ) -> Result<Self> {
+        let users = training.item_users();
+        let is_new = |item: &u32| users[*item as usize] == 0 && content.items.is_known(*item as usize);
         let items: Vec<u32> = (0..training.items() as u32).filter(is_new).collect();
-        if items.is_empty() {
-            return Ok(None);
-        }
         let vectors = content.items.select(&items, observer)?;
         let map = FactorMap::fit(&content.items, training, &fit.backbone.item_factors, observer)?;
-        let index = ContentIndex::new(&content.items, |item| by_item.row_len(item as usize) > 0, observer)?;
-        let cold = ColdItems::new(&vectors, &map, &index, training, observer)?;
-        Ok(Some(Self { items, cold, own_weights: own_weights(training) }))
+        let index = ContentIndex::new(&content.items, |item| users[item as usize] > 0, observer)?;
+        let cold = ColdItems::new(&vectors, &map, &index, &users, observer)?;
+        Ok(Self { map, items, cold, own_weights: own_weights(&users) })
     }
 
     /// Gives the new items their rows in a fit.
     fn add_to(&self, fit: &mut Fit, boost: f32, observer: &dyn Observer) -> Result<()> {
-        let Self { items, cold, own_weights } = self;
+        let Self { items, cold, own_weights, .. } = self;
+        if items.is_empty() {
+            return Ok(());
+        }
         for (place, &item) in items.iter().enumerate() {
             let row = fit.backbone.item_factors.row_mut(item as usize);
             row.iter_mut().zip(cold.factors.row(place)).for_each(|(to, &value)| *to = boost * value);
@@ -87,7 +87,7 @@ impl NewRows {
     }
 }
 
-/// Gives the items without events rows of their own in a fit to `training`.
+/// Gives the items without events rows of their own in a fit to `training`. Returns what describes items that come later.
 ///
 /// # Errors
 /// [`crate::EngineError::Shape`], [`crate::EngineError::Cancelled`].
@@ -97,13 +97,14 @@ pub fn add(
     training: &Interactions,
     boost: f32,
     observer: &dyn Observer,
-) -> Result<()> {
-    let learned = NewRows::learn(fit, content, training, observer)?;
-    learned.map_or(Ok(()), |rows| rows.add_to(fit, boost, observer))
+) -> Result<LaterItems> {
+    let rows = NewRows::learn(fit, content, training, observer)?;
+    rows.add_to(fit, boost, observer)?;
+    Ok(LaterItems::new(content.encoder.clone(), rows.map, boost))
 }
 
-/// Decides the boost of new items, and removes these from the events and the data about items if it is 0: a second,
-/// short training hides the newest tenth of the items that have events, or a tenth chosen by the seed if events have no
+/// Decides the boost of new items, also if there are none yet, and removes these from the events and the data about items
+/// if it is 0: a second, short training hides the newest tenth of the items that have events, or a tenth chosen by the seed if events have no
 /// times. The boost that ranks all held-out events best is taken if it is better by a standard error than to leave the
 /// hidden items out.
 ///
@@ -115,14 +116,14 @@ pub fn decide(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<(Events, UserData, f64)> {
-    if events.new_items().is_empty() {
+    if described.items.columns().is_empty() || !options.takes_new_items() {
         return Ok((events, described, 0.0));
     }
     let boost = match options.items.new_items {
         AutoOr::Given(boost) => boost,
         AutoOr::Auto => best_boost(&events, &described, options, observer)?,
     };
-    if boost > 0.0 {
+    if boost > 0.0 || events.new_items().is_empty() {
         return Ok((events, described, boost));
     }
     let (events, kept) = events.without_new_items();
@@ -156,7 +157,10 @@ fn best_boost(
     let values = |fit: &Fit| {
         deciding_values(&Ranker::new(fit, &holdout.training, weighed), &holdout, &users, observer)
     };
-    let Some(rows) = NewRows::learn(&run.fit, &content, &holdout.training, observer)? else { return Ok(0.0) };
+    let rows = NewRows::learn(&run.fit, &content, &holdout.training, observer)?;
+    if rows.items.is_empty() {
+        return Ok(0.0);
+    }
     let without = values(&run.fit)?;
     let (mut best, mut most) = (0.0, 0.0);
     for (step, boost) in BOOSTS.into_iter().enumerate() {

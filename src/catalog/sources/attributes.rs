@@ -184,7 +184,7 @@ impl AttributeColumns {
     }
 
     /// The text columns that `choose` accepts by name, to be read as texts; `None` if there are none.
-    fn as_texts(&self, text_config: &str, choose: impl Fn(&str) -> bool) -> Option<Self> {
+    pub fn as_texts(&self, text_config: &str, choose: impl Fn(&str) -> bool) -> Option<Self> {
         let chosen = self.columns.iter().filter(|(column, _)| column.is_text() && choose(&column.name));
         let columns: Vec<_> = chosen.map(|(column, _)| (column.clone(), ColumnKind::Text)).collect();
         (!columns.is_empty()).then(|| Self { columns, text_config: text_config.to_owned(), ..self.clone() })

@@ -21,6 +21,8 @@ pub struct DeployedVersion {
     pub anchor: i64,
     pub users: i64,
     pub items: i64,
+    /// The number of changes of its items since the training.
+    pub item_generation: i32,
     /// The segments, ordered by id.
     pub segments: Vec<DeployedSegment>,
 }
@@ -41,7 +43,7 @@ fn doubles(values: NumberArray<f32>) -> Vec<f64> {
 pub fn load(version_id: i64) -> Result<Option<(DeployedVersion, Matrix)>> {
     as_owner(|| {
         let version = query(
-            "SELECT options, decided, median_weight, anchor, users, items \
+            "SELECT options, decided, median_weight, anchor, users, items, item_generation \
              FROM segrec_catalog.versions WHERE version_id = $1",
             &[version_id.into()],
             |row| {
@@ -50,6 +52,7 @@ pub fn load(version_id: i64) -> Result<Option<(DeployedVersion, Matrix)>> {
                     decided: decided(row.value::<JsonB>(2)?.0)?,
                     users: row.value(5)?,
                     items: row.value(6)?,
+                    item_generation: row.value(7)?,
                     median_weight: row.value(3)?,
                     anchor: row.value(4)?,
                     segments: Vec::new(),

@@ -18,14 +18,17 @@ pub struct NewItems<'a> {
     pub popularity: &'a [f32],
     /// The backbone's factors, items × k.
     pub factors: &'a Matrix,
+    /// Whether the relation of items has a row of each; `None` if it was not read.
+    pub listed: Option<&'a [bool]>,
 }
 
 pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
-    let sql = "INSERT INTO segrec_catalog.version_items (version_id, item, item_id, users, popularity, factors) \
+    let sql = "INSERT INTO segrec_catalog.version_items (version_id, item, item_id, users, popularity, factors, listed) \
          SELECT $1, $2 + ordinality - 1, item_id, users, popularity, \
-                ($6::real[])[(ordinality - 1) * $7 + 1 : ordinality * $7] \
-         FROM unnest($3::text[], $4::int[], $5::real[]) WITH ORDINALITY AS row (item_id, users, popularity, ordinality)";
-    let NewItems { ids, interactions, factors, popularity } = *items;
+                ($6::real[])[(ordinality - 1) * $7 + 1 : ordinality * $7], NULLIF(listed, false) \
+         FROM unnest($3::text[], $4::int[], $5::real[], $8::bool[]) \
+              WITH ORDINALITY AS row (item_id, users, popularity, listed, ordinality)";
+    let NewItems { ids, interactions, factors, popularity, listed } = *items;
     let k = factors.columns();
     as_owner(|| {
         for range in batches(ids.len(), |item| id_bytes(ids.get(item)) + 4 * k) {
@@ -40,11 +43,70 @@ pub fn write_items(version_id: i64, items: &NewItems<'_>) -> Result<()> {
                     NumberArray(popularity[range.clone()].to_vec()).into(),
                     NumberArray(factors.data()[range.start * k..range.end * k].to_vec()).into(),
                     (k as i32).into(),
+                    listed.map(|listed| listed[range].to_vec()).into(),
                 ],
             )?;
         }
         Ok(())
     })
+}
+
+/// Items that were added to a version after its training.
+pub struct AddedItems<'a> {
+    /// The number of the first; the others follow.
+    pub first: usize,
+    pub ids: &'a Ids,
+    /// The backbone's factors, items × k.
+    pub factors: &'a Matrix,
+}
+
+pub fn add_items(version_id: i64, added: &AddedItems<'_>) -> Result<()> {
+    let sql = "INSERT INTO segrec_catalog.version_items (version_id, item, item_id, users, popularity, factors, listed) \
+         SELECT $1, $2 + ordinality - 1, item_id, 0, 0, ($4::real[])[(ordinality - 1) * $5 + 1 : ordinality * $5], true \
+         FROM unnest($3::text[]) WITH ORDINALITY AS row (item_id, ordinality)";
+    let AddedItems { first, ids, factors } = *added;
+    let k = factors.columns();
+    as_owner(|| {
+        for range in batches(ids.len(), |item| id_bytes(ids.get(item)) + 4 * k) {
+            execute(
+                sql,
+                &[
+                    version_id.into(),
+                    ((first + range.start) as i32).into(),
+                    range.clone().map(|item| id_text(ids.get(item))).collect::<Vec<_>>().into(),
+                    NumberArray(factors.data()[range.start * k..range.end * k].to_vec()).into(),
+                    (k as i32).into(),
+                ],
+            )?;
+        }
+        Ok(())
+    })
+}
+
+/// Whether the relation of items had a row of each item of a version when it was last read, by number; `None` for an item
+/// that never had one.
+pub fn listed(version_id: i64) -> Result<Vec<Option<bool>>> {
+    let sql = "SELECT listed FROM segrec_catalog.version_items WHERE version_id = $1 ORDER BY item";
+    as_owner(|| query(sql, &[version_id.into()], |row| row.get(1)))
+}
+
+/// Records which of these items the relation of items has.
+pub fn set_listed(version_id: i64, items: &[u32], listed: bool) -> Result<()> {
+    let sql = "UPDATE segrec_catalog.version_items SET listed = $3 WHERE version_id = $1 AND item = ANY ($2::int[])";
+    as_owner(|| {
+        for range in batches(items.len(), |_| 4) {
+            let items: Vec<i32> = items[range].iter().map(|&item| item as i32).collect();
+            execute(sql, &[version_id.into(), items.into(), listed.into()])?;
+        }
+        Ok(())
+    })
+}
+
+/// Marks the items of a version as changed, so that sessions load them again.
+pub fn mark_changed(version_id: i64, added: usize) -> Result<()> {
+    let sql = "UPDATE segrec_catalog.versions SET items = items + $2, item_generation = item_generation + 1 \
+               WHERE version_id = $1";
+    as_owner(|| execute(sql, &[version_id.into(), (added as i64).into()]))
 }
 
 /// The contents of the rows of a segment's items.
@@ -128,6 +190,8 @@ pub struct StoredItem<'a> {
     pub popularity: f32,
     /// The backbone's factors of the item.
     pub factors: Vec<f32>,
+    /// Whether the relation of items no longer has its row.
+    pub is_withdrawn: bool,
 }
 
 /// The number of items of a version.
@@ -140,7 +204,7 @@ pub fn count_items(version_id: i64) -> Result<u64> {
 /// Passes every item of a version to `each`, in any order, without collecting them.
 pub fn stream_items(version_id: i64, each: &mut dyn FnMut(StoredItem<'_>) -> Result<()>) -> Result<()> {
     let sql = format!(
-        "SELECT item::bigint, item_id, popularity::float8, factors \
+        "SELECT item::bigint, item_id, popularity::float8, factors, listed IS FALSE \
          FROM segrec_catalog.version_items WHERE version_id = {version_id}"
     );
     streamed(&sql, &mut |row| {
@@ -153,6 +217,7 @@ pub fn stream_items(version_id: i64, each: &mut dyn FnMut(StoredItem<'_>) -> Res
                 id,
                 popularity: popularity as f32,
                 factors: row.reals(3).unwrap_or_default(),
+                is_withdrawn: row.boolean(4).unwrap_or(false),
             })
         };
         row.text(1, stored).unwrap_or(Ok(()))

@@ -2,11 +2,12 @@
 
 use super::bulk_insert::{Ragged, batches, slice};
 use super::stream::streamed;
-use crate::catalog::statement::{as_owner, execute, query};
+use crate::catalog::statement::{as_owner, execute, query, write};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::number_array::NumberArray;
 use crate::pg::datums::value::Argument;
-use segrec_engine::scorers::registry::NamedSection;
+use segrec_engine::interactions::SparseRows;
+use segrec_engine::scorers::registry::{LATER_ITEMS, NamedSection};
 use segrec_engine::scorers::sections::{NewSection, SectionKind};
 use std::ops::Range;
 
@@ -140,13 +141,74 @@ pub fn list(version_id: i64) -> Result<Vec<ListedSection>> {
     })
 }
 
-/// Whether a version has exactly the expected sections, which must be in order.
+/// Whether a version has exactly the expected sections, which must be in order, besides that which it can do without.
 pub fn are_those(version_id: i64, expected: &[NamedSection]) -> Result<bool> {
     let listed = list(version_id)?;
     let mut found: Vec<(&str, &str, SectionKind)> =
         listed.iter().map(|own| (own.scorer.as_str(), own.name.as_str(), own.kind)).collect();
+    found.retain(|own| *own != LATER_ITEMS);
     found.sort_unstable();
     Ok(found == expected)
+}
+
+/// Deletes the opaque section that a version can do without; false if it has none.
+pub fn delete_later_items(version_id: i64) -> Result<bool> {
+    let (scorer, name, _) = LATER_ITEMS;
+    let sql = "DELETE FROM segrec_catalog.version_sections WHERE version_id = $1 AND scorer = $2 AND name = $3 RETURNING section";
+    let deleted =
+        as_owner(|| write(sql, &[version_id.into(), scorer.into(), name.into()], |row| row.value::<i32>(1)))?;
+    Ok(!deleted.is_empty())
+}
+
+/// Replaces rows of a sparse section: those of the items for which `has_changed` returns true.
+pub fn replace_rows(
+    version_id: i64,
+    section: &ListedSection,
+    rows: &SparseRows,
+    has_changed: impl Fn(usize) -> bool,
+) -> Result<()> {
+    let changed: Vec<usize> = (0..rows.rows()).filter(|&item| has_changed(item)).collect();
+    as_owner(|| {
+        for range in batches(changed.len(), |place| 8 * rows.row_len(changed[place])) {
+            let items = &changed[range];
+            let (mut named, mut weights) = (Ragged::default(), Vec::new());
+            for &item in items {
+                named.push(rows.row(item).0.iter().map(|&item| item as i32));
+                weights.extend_from_slice(rows.row(item).1);
+            }
+            let numbers: Vec<i32> = items.iter().map(|&item| item as i32).collect();
+            execute(
+                "DELETE FROM segrec_catalog.version_item_rows \
+                 WHERE version_id = $1 AND section = $2 AND item = ANY ($3::int[])",
+                &[version_id.into(), section.section.into(), numbers.clone().into()],
+            )?;
+            let sql = format!(
+                "INSERT INTO segrec_catalog.version_item_rows (version_id, section, item, items, weights) \
+                 SELECT $1, $2, item, {}, {} \
+                 FROM unnest($3::int[], $4::int[], $5::int[]) AS row (item, length, last) WHERE length > 0",
+                slice("$6::int[]", "length", "last"),
+                slice("$7::real[]", "length", "last"),
+            );
+            let [lengths, lasts, named] = [named.lengths, named.lasts, named.values].map(NumberArray);
+            execute(
+                &sql,
+                &[
+                    version_id.into(),
+                    section.section.into(),
+                    numbers.into(),
+                    lengths.into(),
+                    lasts.into(),
+                    named.into(),
+                    NumberArray(weights).into(),
+                ],
+            )?;
+        }
+        let count = (0..rows.rows()).filter(|&item| rows.row_len(item) > 0).count();
+        execute(
+            "UPDATE segrec_catalog.version_sections SET rows = $3 WHERE version_id = $1 AND section = $2",
+            &[version_id.into(), section.section.into(), (count as i64).into()],
+        )
+    })
 }
 
 /// The contents of an opaque section.

@@ -370,14 +370,9 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
         ));
     }
     if let Some(kind) = item_kind {
-        let collation = if kind == "text" { " COLLATE \"C\"" } else { "" };
         checks.push((
-            "The ids of items are not in order.",
-            format!(
-                "SELECT FROM (SELECT stored.item_id, stored.item_id::{kind}{collation} AS id, \
-                     pg_catalog.lag(stored.item_id::{kind}{collation}) OVER (ORDER BY stored.item) AS before FROM {items} stored) stored \
-                 WHERE stored.before >= stored.id OR stored.id::text <> stored.item_id"
-            ),
+            "An item's id is not in the canonical form of its type.",
+            format!("SELECT FROM {items} stored WHERE stored.item_id::{kind}::text <> stored.item_id"),
         ));
     }
     as_owner(|| {

@@ -8,6 +8,7 @@ use crate::catalog::schedules::{self, Run, Schedule, Scheduler};
 use crate::catalog::sources::{count_events, relations};
 use crate::commands::access::privileges::trainable_here;
 use crate::commands::training::train::{deployed_version, train};
+use crate::commands::versions::refresh_items::{MOST_WITHDRAWN, refresh_items};
 use crate::error::{Result, SegrecError, notice};
 
 /// Schedules trainings of a model by a cron expression; each run requires `min_new_events` new events.
@@ -128,6 +129,9 @@ pub fn run(model: Option<&str>, min_new_events: Option<i64>) -> Result<()> {
             None,
         );
         models::keep(&model)?;
+        if model.items.is_some() && model.deployed_version_id.is_some() {
+            refresh_items(Some(&model.name), Some(MOST_WITHDRAWN))?;
+        }
         return schedules::record(
             model.id,
             Run { outcome: "skipped", new_events, version: None, error: None },

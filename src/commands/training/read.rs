@@ -17,6 +17,7 @@ use crate::settings;
 use segrec_engine::features::{Activity, Column, NO_LEVEL, Table, Values, parse_moment};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Ids};
 use segrec_engine::options::{OnBadRows, Options};
+use segrec_engine::scorers::content::LaterItems;
 use segrec_engine::segmentation::{On, SegmentationMethod};
 use segrec_engine::training::UserData;
 use segrec_engine::training::user_data::Labels;
@@ -30,6 +31,8 @@ pub struct TrainingData {
     pub user_data: UserData,
     /// The ids of the members: the users of the events, in order, then those without events.
     pub ids: Ids,
+    /// The ids that the relation of items has; `None` if it was not read.
+    pub listed: Option<IdMap>,
     /// The number of event rows read.
     pub event_rows: u64,
     /// The name of the relation to mention in errors.
@@ -99,6 +102,7 @@ pub fn read(
         events: None,
         user_data: UserData::default(),
         ids: Ids::new(model.user_kind),
+        listed: None,
         event_rows: 0,
         relation: String::new(),
     };
@@ -149,6 +153,7 @@ pub fn read(
     }
     if let (Some(described), Some(events)) = (described, &data.events) {
         data.user_data.items = described.of(events)?;
+        data.listed = Some(described.rows.ids);
     }
     data.user_data.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
     Ok(data)
@@ -189,24 +194,38 @@ fn add_users(data: &mut TrainingData, rows: AttributeRows, everyone: bool) -> Re
 }
 
 /// The rows of the relation of items.
-struct DescribedItems {
+pub struct ItemRows {
     rows: AttributeRows,
     /// The texts, which are read a second time, when it is known that they are texts.
     texts: Option<AttributeRows>,
 }
 
-impl DescribedItems {
+impl ItemRows {
+    /// The ids, in the order of the rows.
+    pub fn ids(&self) -> &Ids {
+        self.rows.ids.ids()
+    }
+
     /// Calls `each` with the id of each row.
     fn each_id(&self, mut each: impl FnMut(Id<'_>)) {
-        let ids = self.rows.ids.ids();
+        let ids = self.ids();
         (0..ids.len()).for_each(|row| each(ids.get(row)));
     }
 
     /// The rows of the items of the events, in their order.
     fn of(&self, events: &Events) -> Result<Table> {
-        let rows = of_items(events, &self.rows);
-        let Some(texts) = &self.texts else { return Ok(rows) };
-        let texts = of_items(events, texts);
+        let ids = events.items();
+        self.of_ids(ids.len(), |item| ids.get(item))
+    }
+
+    /// The rows of `count` ids, in their order; null where there is none.
+    pub fn of_ids<'a>(&self, count: usize, id: impl Fn(usize) -> Id<'a>) -> Result<Table> {
+        let scattered = |rows: &AttributeRows| {
+            let row_of: Vec<Option<u32>> = (0..count).map(|item| rows.ids.find(id(item))).collect();
+            rows.table.scatter(&row_of)
+        };
+        let rows = scattered(&self.rows);
+        let Some(texts) = self.texts.as_ref().map(scattered) else { return Ok(rows) };
         let rest = rows.into_columns().into_iter();
         let rest: Vec<Column> = rest.filter(|column| texts.column(&column.name).is_none()).collect();
         Ok(Table::new(texts.rows(), rest)?.with(texts)?)
@@ -220,7 +239,7 @@ fn described_items(
     options: &Options,
     previous: Option<&Options>,
     log: &mut TrainingLog,
-) -> Result<Option<DescribedItems>> {
+) -> Result<Option<ItemRows>> {
     let Some(items) = &model.items else { return Ok(None) };
     let (kind, allowed) = (source.item_kind, settings::training_memory());
     let rates = std::iter::once(options).chain(previous).any(Options::is_explicit);
@@ -234,7 +253,37 @@ fn described_items(
     judge_ids(&columns, &rows, options)?;
     let texts = columns.texts(&rows.table, &options.items.text_config).filter(|_| !rates);
     let texts = texts.map(|texts| texts.read_all(allowed)).transpose()?;
-    Ok(Some(DescribedItems { rows, texts }))
+    Ok(Some(ItemRows { rows, texts }))
+}
+
+/// Reads the relation of items again, and the columns that a training has learned to read, in so far as it still has them.
+pub fn read_items_again(
+    model: &Model,
+    (items, kind): (&RelationRef, IdKind),
+    later: Option<&LaterItems>,
+    options: &Options,
+) -> Result<ItemRows> {
+    let allowed = settings::training_memory();
+    let relation = relations::hold(&model.name, "items", items.relation)?;
+    let still = |names: Vec<String>| -> Vec<String> {
+        names.into_iter().filter(|name| *name != items.key && relation.column(name).is_some()).collect()
+    };
+    let columns = |names: Vec<String>| {
+        let wanted = match names.is_empty() {
+            true => WantedColumns::Named(names),
+            false => WantedColumns::Describing(names),
+        };
+        attribute_columns(&model.name, "items", items, kind, &wanted, &[])
+    };
+    let texts = later.map_or_else(Vec::new, |later| still(later.reads_as_text()));
+    let mut others = later.map_or_else(Vec::new, |later| still(later.reads()));
+    others.retain(|name| !texts.contains(name));
+    let columns_of_texts = columns(texts)?.as_texts(&options.items.text_config, |_| true);
+    let others = columns(others)?;
+    let rows = others.read_all(allowed)?;
+    judge_ids(&others, &rows, options)?;
+    let texts = columns_of_texts.map(|texts| texts.read_all(allowed)).transpose()?;
+    Ok(ItemRows { rows, texts })
 }
 
 /// All rows that describe items, in two tables: the texts are read a second time, when it is known that they are texts.
@@ -243,13 +292,6 @@ pub fn read_items(columns: &AttributeColumns, options: &Options, allowed: u64) -
     let texts = columns.texts(&rows, &options.items.text_config);
     let texts = texts.map(|texts| texts.read_all(allowed)).transpose()?;
     Ok(std::iter::once(rows).chain(texts.map(|texts| texts.table)).collect())
-}
-
-/// The rows of the items of the events, in their order; null where there is none.
-fn of_items(events: &Events, rows: &AttributeRows) -> Table {
-    let ids = events.items();
-    let row_of: Vec<Option<u32>> = (0..ids.len()).map(|item| rows.ids.find(ids.get(item))).collect();
-    rows.table.scatter(&row_of)
 }
 
 /// The category of each item of the events.

@@ -14,8 +14,11 @@ use crate::catalog::versions::{self, NewRecommender, NewVersion};
 use crate::catalog::versions::{items, sections, users};
 use crate::error::{Result, SegrecError};
 use crate::pg::process::memory::ask;
+use segrec_engine::interactions::IdMap;
 use segrec_engine::options::Options;
 use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
+use segrec_engine::scorers::registry::LATER_ITEMS;
+use segrec_engine::scorers::sections::NewSection;
 use segrec_engine::segmentation::identity::{match_segments, movements, needed_by_matching, share_moved};
 use segrec_engine::segmentation::quality::adjusted_rand;
 use segrec_engine::training::{Members, SegmentReport, Segmented, Trained};
@@ -265,17 +268,28 @@ fn write_movement(writing: &Writing<'_>, version_id: i64, ids: &[i32], past: &Pa
 }
 
 fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &[i32]) -> Result<()> {
-    let Trained { interactions, fit, .. } = trained;
+    let Trained { interactions, fit, later_items, .. } = trained;
     let weighed = writing.options.weighs_popularity();
     if let Some(events) = &writing.data.events {
+        let is_listed = |known: &IdMap| {
+            let ids = events.items();
+            (0..ids.len()).map(|item| known.find(ids.get(item)).is_some()).collect::<Vec<_>>()
+        };
+        let listed = writing.data.listed.as_ref().map(is_listed);
         let items = NewItems {
             ids: events.items(),
             interactions,
             popularity: &item_popularity(interactions, weighed),
             factors: &fit.backbone.item_factors,
+            listed: listed.as_deref(),
         };
         items::write_items(version_id, &items)?;
-        sections::insert(version_id, &fit.sections()?)?;
+        let mut all = fit.sections()?;
+        if let Some(later) = later_items {
+            let (scorer, name, _) = LATER_ITEMS;
+            all.push((scorer, name, NewSection::Opaque(later.to_bytes()?)));
+        }
+        sections::insert(version_id, &all)?;
     }
     let popularity = segment_popularity(interactions, &fit.segments, weighed);
     for (segment, &id) in ids.iter().enumerate() {

@@ -2,6 +2,7 @@
 //!
 //! - [`deploy`]: deploys a version, or rolls back to the one before
 //! - [`drop_version`]: drops a version, or old ones
+//! - [`refresh_items`]: brings the items of a version up to date
 //! - [`transfer`]: exports and imports versions
 //! - [`label_segment`]: names a segment
 //! - [`forget_user`]: deletes what is stored about a user
@@ -10,4 +11,5 @@ pub mod deploy;
 pub mod drop_version;
 pub mod forget_user;
 pub mod label_segment;
+pub mod refresh_items;
 pub mod transfer;

@@ -120,6 +120,12 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
                     .to_owned(),
             ),
         ),
+        SegrecError::TooManyWithdrawn { model, withdrawn, listed, most } => report(
+            Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            format!("{withdrawn} of {listed} listed items of model \"{model}\" would be withdrawn"),
+            Some(format!("Their rows are gone. At most a share of {most} may be withdrawn at once.")),
+            Some("If the relation of items is complete, raise most_withdrawn.".to_owned()),
+        ),
         SegrecError::NotClassifying { model, reason } => report(
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             format!("segments of model \"{model}\" cannot be predicted from features"),

@@ -43,9 +43,10 @@ pub fn prefix() -> String {
     format!("{PREFIX}.{}.", u32::from(unsafe { pg_sys::MyDatabaseId }))
 }
 
-/// The path of a version's file. The oid of the table distinguishes installations of the extension.
-pub fn version_file(version_id: i64, table: pg_sys::Oid) -> PathBuf {
-    Path::new(FOLDER).join(format!("{}{version_id}.{}", prefix(), u32::from(table)))
+/// The path of a version's file, of a generation of its items. The oid of the table distinguishes installations of the
+/// extension.
+pub fn version_file(version_id: i64, generation: i32, table: pg_sys::Oid) -> PathBuf {
+    Path::new(FOLDER).join(format!("{}{version_id}_{generation}.{}", prefix(), u32::from(table)))
 }
 
 /// The path of another file of this database. The oid of a table distinguishes installations of the extension.
@@ -114,16 +115,19 @@ fn files() -> impl Iterator<Item = (String, PathBuf)> {
     entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
 }
 
-/// Deletes files of versions of this database for which `should_delete` returns true. It receives the version and, for
-/// complete files, the oid of its table.
-pub fn remove_files(should_delete: impl Fn(i64, Option<pg_sys::Oid>) -> bool) {
+/// Deletes files of versions of this database for which `should_delete` returns true. It receives the version, the
+/// generation and, for complete files, the oid of its table.
+pub fn remove_files(should_delete: impl Fn(i64, i32, Option<pg_sys::Oid>) -> bool) {
     let prefix = prefix();
     for (name, path) in files() {
         let Some(rest) = name.strip_prefix(&prefix) else { continue };
         let (version, table) = rest.split_once('.').unwrap_or((rest, ""));
+        let (version, generation) = version.split_once('_').unwrap_or((version, ""));
         // In a temporary name, a process id follows the oid of the table, so parsing it fails.
         let table = table.parse().ok().map(|table: u32| table.into());
-        if version.parse().is_ok_and(|version| should_delete(version, table)) {
+        if let (Ok(version), Ok(generation)) = (version.parse(), generation.parse())
+            && should_delete(version, generation, table)
+        {
             let _ = fs::remove_file(path);
         }
     }

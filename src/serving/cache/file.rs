@@ -7,7 +7,7 @@ use crate::error::{Result, SegrecError};
 use crate::pg::files::shared_file::Mapped;
 use bytemuck::{AnyBitPattern, try_cast_slice};
 use segrec_engine::Rows;
-use segrec_engine::interactions::{IdKind, SortedIds, SparseView};
+use segrec_engine::interactions::{IdKind, NumberedIds, SortedIds, SparseView};
 use segrec_engine::scorers::factors::coded::Codes;
 use segrec_engine::scorers::popularity::Popular;
 use segrec_engine::scorers::sections::{SectionKind, StoredSection, StoredSections};
@@ -61,8 +61,8 @@ impl CacheFile {
         }
         let file = Self { path: path.to_owned(), mapped, directory, verified: RefCell::default() };
         // Verify now what the accessors below return without checking.
-        let Directory { ids, ends, popular, .. } = &file.directory;
-        for section in [ids, ends, &popular.items, &popular.values] {
+        let Directory { ids, ends, numbers: [numbers, places], withdrawn, popular, .. } = &file.directory;
+        for section in [ids, ends, numbers, places, withdrawn, &popular.items, &popular.values] {
             file.verify(section)?;
         }
         Ok(Some(file))
@@ -128,13 +128,19 @@ impl CacheFile {
     }
 
     /// The ids of the items.
-    pub fn ids(&self) -> SortedIds<'_> {
-        let Directory { kind, ids, ends, .. } = &self.directory;
-        match kind {
+    pub fn ids(&self) -> NumberedIds<'_> {
+        let Directory { kind, ids, ends, numbers, .. } = &self.directory;
+        let sorted = match kind {
             IdKind::Bigint => SortedIds::Bigint(self.numbers(ids)),
             IdKind::Uuid => SortedIds::Uuid(self.numbers(ids)),
             IdKind::Text => SortedIds::Text { bytes: self.numbers(ids), ends: self.numbers(ends) },
-        }
+        };
+        NumberedIds { sorted, numbers: numbers.each_ref().map(|section| self.numbers(section)) }
+    }
+
+    /// The items that are withdrawn, ascending.
+    pub fn withdrawn(&self) -> &[u32] {
+        self.numbers(&self.directory.withdrawn)
     }
 
     /// Popularity among all users.

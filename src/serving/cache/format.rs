@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Magic bytes; the last one is the format version, which must be raised with every change of the layout.
-const MAGIC: [u8; 8] = *b"segrec\0\x04";
+const MAGIC: [u8; 8] = *b"segrec\0\x05";
 /// The size of the header in bytes.
 pub const HEADER: usize = size_of::<Header>();
 /// The alignment of sections, one cache line.
@@ -62,6 +62,10 @@ pub struct Directory {
     pub ids: Section,
     /// The end of each text id (u64).
     pub ends: Section,
+    /// The number of each of the sorted ids, and the place of each number among them (u32); empty if these are the same.
+    pub numbers: [Section; 2],
+    /// The withdrawn items, ascending (u32).
+    pub withdrawn: Section,
     /// The items, most popular first.
     pub popular: PopularSections,
     pub backbone: FactorSections,

@@ -21,7 +21,8 @@ pub fn open(
     stored: &versions::DeployedVersion,
 ) -> Result<CacheFile> {
     let table = versions::table()?;
-    let path = version_file(version_id, table);
+    let generation = stored.item_generation;
+    let path = version_file(version_id, generation, table);
     if let Some(file) = existing(&path, version_id) {
         return Ok(file);
     }
@@ -41,8 +42,11 @@ pub fn open(
         return Err(gone());
     }
     let deployed = versions::deployed()?;
-    // Holding the lock to write, so unfinished files can only be those of killed processes.
-    remove_files(|version, of| of != Some(table) || !deployed.contains(&version));
+    // Holding the lock to write, so unfinished files can only be those of killed processes. Statements with an older
+    // snapshot may still write the file of an earlier generation, which goes with the next one.
+    remove_files(|version, of_items, of| {
+        of != Some(table) || !deployed.contains(&version) || version == version_id && of_items < generation
+    });
     let unfinished = Unfinished::create(&path).map_err(failed)?;
     let is_whole = write(&unfinished.file, version_id, kind, stored, &path)?;
     if !is_whole || !versions::is_there(version_id)? {

@@ -42,7 +42,9 @@ pub fn write(
     let mut writer = Writer { file, path, end: (HEADER as u64).next_multiple_of(ALIGNMENT) };
     let items = count_items(version_id)?;
     ask("the cache file of a version", items as usize * ITEM_BYTES)?;
-    let Items { ids, popularity, backbone } = write_items(&mut writer, version_id, kind, items, k)?;
+    let Items { ids, popularity, withdrawn, backbone } =
+        write_items(&mut writer, version_id, kind, items, k)?;
+    let is_listed = |item: &u32| withdrawn.binary_search(item).is_err();
     let grams = item_grams(version_id)?;
     let base = |gram: &[f64]| match gram.len() == k * k && stored.decided.algorithm != Algorithm::Rating {
         true => FoldIn::base(gram, AlsOptions { factors: k, ..stored.decided.als }),
@@ -54,13 +56,18 @@ pub fn write(
         factors: k as u64,
         ids: Section::default(),
         ends: Section::default(),
-        popular: writer.popularity(&Popularity::new((0..).zip(popularity.iter().copied())))?,
+        numbers: <[Section; 2]>::default(),
+        withdrawn: writer.section(&withdrawn)?,
+        popular: {
+            let scores = (0..).zip(popularity.iter().copied()).filter(|(item, _)| is_listed(item));
+            writer.popularity(&Popularity::new(scores))?
+        },
         backbone,
         scorers: Vec::new(),
         base: writer.section(&base(&grams.backbone))?,
         segments: Vec::with_capacity(stored.segments.len()),
     };
-    (directory.ids, directory.ends) = write_ids(&mut writer, ids)?;
+    write_ids(&mut writer, ids, &mut directory)?;
     for listed in sections::list(version_id)? {
         let Some(parts) = write_section(&mut writer, version_id, items as usize, &listed)? else {
             return Ok(false);
@@ -82,7 +89,14 @@ pub fn write(
             measures: writer.section(&rows.measures)?,
         };
         let (users, all) = (segment.users as usize, stored.users as usize);
-        let popular = Popularity::of_segment(&rows.items, &rows.popularity, users, &popularity, all);
+        let (listed, own): (Vec<u32>, Vec<f32>) = rows
+            .items
+            .iter()
+            .zip(&rows.popularity)
+            .filter(|(item, _)| is_listed(item))
+            .map(|(&item, &own)| (item, own))
+            .unzip();
+        let popular = Popularity::of_segment(&listed, &own, users, &popularity, all);
         directory.segments.push(SegmentSections {
             items: writer.section(&rows.items)?,
             factors,
@@ -134,6 +148,8 @@ fn segment_rows(
 struct Items {
     ids: Ids,
     popularity: Vec<f32>,
+    /// The withdrawn items, ascending.
+    withdrawn: Vec<u32>,
     backbone: FactorSections,
 }
 
@@ -150,6 +166,7 @@ fn write_items(
     let (mut factor_rows, mut code_rows) = (Placed::new(exact), Placed::new(codes));
     let (mut measures, mut code) = (vec![[0.0f32; 2]; count], Vec::with_capacity(k));
     let (mut texts, mut popularity, mut seen) = (vec![String::new(); count], vec![0.0; count], 0);
+    let mut withdrawn = Vec::new();
     stream_items(version_id, &mut |stored: StoredItem<'_>| {
         let item = stored.item as usize;
         if item >= count || stored.factors.len() != k {
@@ -159,6 +176,9 @@ fn write_items(
         }
         texts[item] = stored.id.to_owned();
         popularity[item] = stored.popularity;
+        if stored.is_withdrawn {
+            withdrawn.push(stored.item);
+        }
         factor_rows.put(writer, item, cast_slice(&stored.factors))?;
         code.clear();
         measures[item] = encode(&stored.factors, &mut code);
@@ -180,7 +200,8 @@ fn write_items(
             reason: format!("Version {version_id} has ids that are not of type {}.", kind.name()),
         });
     }
-    Ok(Items { ids, popularity, backbone })
+    withdrawn.sort_unstable();
+    Ok(Items { ids, popularity, withdrawn, backbone })
 }
 
 /// Writes the parts of a scorer's section, whose rows are streamed; `None` if rows are missing.
@@ -231,21 +252,30 @@ fn write_section(
     Ok((seen == expected).then_some(parts))
 }
 
-/// Writes ids, which must be sorted, as a training numbers them.
-fn write_ids(writer: &mut Writer<'_>, ids: Ids) -> Result<(Section, Section)> {
-    if !ids.order().is_sorted() {
-        return Err(SegrecError::VersionDamaged {
-            reason: "Items are not in the order of their ids.".to_owned(),
-        });
-    }
-    Ok(match ids {
+/// Writes the sorted ids. A training numbers items in that order; those that were added later follow.
+fn write_ids(writer: &mut Writer<'_>, ids: Ids, directory: &mut Directory) -> Result<()> {
+    let order = ids.order();
+    let ids = match order.is_sorted() {
+        true => ids,
+        false => {
+            let (mut sorted, mut places) = (Ids::new(ids.kind()), vec![0u32; order.len()]);
+            for (place, &number) in (0..).zip(&order) {
+                sorted.push(ids.get(number as usize));
+                places[number as usize] = place;
+            }
+            directory.numbers = [writer.section(&order)?, writer.section(&places)?];
+            sorted
+        }
+    };
+    (directory.ids, directory.ends) = match ids {
         Ids::Bigint(ids) => (writer.section(&ids)?, Section::default()),
         Ids::Uuid(ids) => (writer.section(&ids)?, Section::default()),
         Ids::Text { bytes, ends } => {
             let ends: Vec<u64> = ends.into_iter().map(|end| end as u64).collect();
             (writer.section(bytes.as_bytes())?, writer.section(&ends)?)
         }
-    })
+    };
+    Ok(())
 }
 
 struct Writer<'a> {
@@ -296,8 +326,9 @@ impl Writer<'_> {
             let range = section.offset as usize..(section.offset + section.length) as usize;
             section.checksum = crc32fast::hash(&mapped.bytes()[range]);
         };
-        let Directory { ids, ends, popular, backbone, scorers, base, .. } = &mut directory;
-        let popular = [&mut popular.items, &mut popular.values];
+        let Directory { ids, ends, numbers, withdrawn, popular, backbone, scorers, base, .. } =
+            &mut directory;
+        let popular = [&mut popular.items, &mut popular.values, withdrawn].into_iter().chain(numbers);
         let FactorSections { exact, codes, measures } = backbone;
         let of_scorers = scorers.iter_mut().flat_map(|section| &mut section.parts);
         [ids, ends, exact, codes, measures, base].into_iter().chain(popular).chain(of_scorers).for_each(sum);

@@ -46,11 +46,11 @@ pub fn measure(data: &Data, split: &Split, items: &EncodedItems) -> Result<Vec<(
     let by_item = interactions.by_item();
     let index = ContentIndex::new(&warm, |item| by_item.row_len(item as usize) > 0, &Silent)?;
     let map = FactorMap::fit(&warm, interactions, &split.backbone.item_factors, &Silent)?;
-    let new = ColdItems::new(&cold, &map, &index, interactions, &Silent)?;
+    let new = ColdItems::new(&cold, &map, &index, &interactions.item_users(), &Silent)?;
     let nearest = index.nearest(&cold, 50, false, &Silent)?;
     let similar = of_nearest(&nearest, &Silent)?.transposed();
     let users: Vec<f32> = (0..warm.rows()).map(|item| by_item.row_len(item) as f32).collect();
-    let (popularity, own) = (new.neighbour_scores(&users), own_weights(interactions));
+    let (popularity, own) = (new.neighbour_scores(&users), own_weights(&interactions.item_users()));
     let measured: Vec<Vec<f64>> = (0..data.users.len())
         .into_par_iter()
         .filter(|&user| !split.relevant_cold[user].is_empty() && interactions.by_user().row_len(user) > 0)

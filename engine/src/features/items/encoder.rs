@@ -96,6 +96,12 @@ impl ItemEncoder {
         self.blocks.iter().map(|block| block.name.clone()).collect()
     }
 
+    /// The names of the columns that it reads as texts.
+    pub fn reads_as_text(&self) -> Vec<String> {
+        let texts = self.blocks.iter().filter(|block| block.kind == ColumnKind::Text);
+        texts.map(|block| block.name.clone()).collect()
+    }
+
     /// m, the number of columns of a vector; 0 if no column is of use.
     pub fn dimensions(&self) -> usize {
         let [sparse, dense] = self.widths();

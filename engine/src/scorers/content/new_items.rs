@@ -11,7 +11,7 @@ use super::factor_map::{FactorMap, item_weight};
 use super::nearest::ContentIndex;
 use crate::error::{EngineError, Result};
 use crate::features::EncodedItems;
-use crate::interactions::{Interactions, SparseRows};
+use crate::interactions::SparseRows;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 
@@ -34,7 +34,7 @@ pub struct ColdItems {
 }
 
 impl ColdItems {
-    /// Describes new items by the warm ones of an index.
+    /// Describes new items by the warm ones of an index, of which `users` has the number of users of each.
     ///
     /// # Errors
     /// [`EngineError::Shape`] if the items have other columns than the map or the index, [`EngineError::Cancelled`].
@@ -42,12 +42,12 @@ impl ColdItems {
         items: &EncodedItems,
         map: &FactorMap,
         index: &ContentIndex,
-        interactions: &Interactions,
+        users: &[u32],
         observer: &dyn Observer,
     ) -> Result<Self> {
         let nearest = index.nearest(items, NEAREST, false, observer)?;
         let factors = map.item_factors(items, observer)?;
-        Ok(Self { factors, shares: neighbour_shares(&nearest, interactions)? })
+        Ok(Self { factors, shares: neighbour_shares(&nearest, users)? })
     }
 
     /// n̂ of every new item. `values` has one value per warm item, from [`add_own_items`].
@@ -73,27 +73,25 @@ pub fn add_own_items(values: &mut [f32], history: &[u32], own_weights: &[f32]) {
     }
 }
 
-/// What each item adds to itself in a history: .3·d^−.4.
-pub fn own_weights(interactions: &Interactions) -> Vec<f32> {
-    let users = |item| interactions.by_item().row_len(item).max(1) as f64;
-    (0..interactions.items()).map(|item| (OWN_WEIGHT * users(item).powf(OWN_EXPONENT)) as f32).collect()
+/// What each item adds to itself in a history, by its number of users: .3·d^−.4.
+pub fn own_weights(users: &[u32]) -> Vec<f32> {
+    users.iter().map(|&users| (OWN_WEIGHT * f64::from(users.max(1)).powf(OWN_EXPONENT)) as f32).collect()
 }
 
-/// s, from the cosines of the nearest warm items (new × warm).
+/// s, from the cosines of the nearest warm items (new × warm) and the numbers of users of these.
 ///
 /// # Errors
-/// [`EngineError::Shape`] if the columns are not the items of the events.
-pub fn neighbour_shares(nearest: &SparseRows, interactions: &Interactions) -> Result<SparseRows> {
-    if nearest.width() != interactions.items() {
+/// [`EngineError::Shape`] if the columns are not the items that are counted.
+pub fn neighbour_shares(nearest: &SparseRows, users: &[u32]) -> Result<SparseRows> {
+    if nearest.width() != users.len() {
         let (what, found) = ("items that are nearest", nearest.width());
-        return Err(EngineError::Shape { what, expected: interactions.items(), found });
+        return Err(EngineError::Shape { what, expected: users.len(), found });
     }
     let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
     for row in 0..nearest.rows() {
         let (items, cosines) = nearest.row(row);
         let weight = |(&item, &cosine): (&u32, &f32)| {
-            let users = interactions.by_item().row_len(item as usize);
-            f64::from(cosine.max(0.0)).powi(COSINE_EXPONENT) * item_weight(users)
+            f64::from(cosine.max(0.0)).powi(COSINE_EXPONENT) * item_weight(users[item as usize] as usize)
         };
         let weights: Vec<f64> = items.iter().zip(cosines).map(weight).collect();
         let total: f64 = weights.iter().sum();

@@ -95,7 +95,7 @@ fn threads_do_not_change_a_bit_and_cancelling_ends_the_work() {
     let all = || {
         let index = ContentIndex::new(&items, |item| item % 7 != 6, &Silent).unwrap();
         let map = FactorMap::fit(&items, &interactions, &factors, &Silent).unwrap();
-        let new = ColdItems::new(&items, &map, &index, &interactions, &Silent).unwrap();
+        let new = ColdItems::new(&items, &map, &index, &interactions.item_users(), &Silent).unwrap();
         (new, similarity::weights(&items, &interactions, 10, &Silent).unwrap())
     };
     let expected = all();
@@ -186,12 +186,12 @@ fn fewer_columns_are_those_that_weigh_most_and_none_map_to_nothing() {
 fn neighbour_scores_of_a_new_item_are_those_of_its_nearest() {
     let interactions = interactions(5);
     let nearest = SparseRows::new(5, vec![0, 2, 2], vec![1, 4], vec![0.5, 0.8]).unwrap();
-    let shares = new_items::neighbour_shares(&nearest, &interactions).unwrap();
+    let shares = new_items::neighbour_shares(&nearest, &interactions.item_users()).unwrap();
     let users = |item: usize| interactions.by_item().row_len(item) as f32;
     let weight = |item: usize, cosine: f32| cosine.powi(4) * users(item) / (users(item) + 10.0);
     let [first, second] = [weight(1, 0.5), weight(4, 0.8)];
     let mut values = vec![0.0, 2.0, 0.0, 0.0, 1.0];
-    add_own_items(&mut values, &[4, 9], &own_weights(&interactions));
+    add_own_items(&mut values, &[4, 9], &own_weights(&interactions.item_users()));
     let own = 0.3 * users(4).powf(-0.4);
     let expected = (first * 2.0 + second * (1.0 + own)) / (first + second);
     let new = ColdItems { factors: Matrix::zeros(2, 1), shares };

@@ -92,7 +92,7 @@ impl Fitted for Neighbours {
         new: &NewItemShares<'_>,
         observer: &dyn Observer,
     ) -> Result<Option<Arc<dyn Fitted>>> {
-        Ok(Some(Arc::new(extended(self.rows(), new, observer)?)))
+        Ok(Some(Arc::new(extended(self, new, observer)?)))
     }
 
     fn scorer<'a>(
@@ -110,6 +110,14 @@ impl Fitted for Neighbours {
 }
 
 impl Fitted for SparseView<'_> {
+    fn with_new_items(
+        &self,
+        new: &NewItemShares<'_>,
+        observer: &dyn Observer,
+    ) -> Result<Option<Arc<dyn Fitted>>> {
+        Ok(Some(Arc::new(extended(self, new, observer)?)))
+    }
+
     fn scorer<'a>(
         &'a self,
         _: SegmentView<'a>,

@@ -6,7 +6,7 @@
 //!
 //! A target takes one addition for each source of the items that it resembles: some 50 × 100.
 
-use super::model::Neighbours;
+use super::model::{NeighbourRows, Neighbours};
 use super::strongest::{Weighted, keep_strongest, sparse_rows};
 use crate::error::Result;
 use crate::interactions::SparseRows;
@@ -17,17 +17,25 @@ use rayon::prelude::*;
 /// The number of sources kept for a new target.
 const SOURCES: usize = 100;
 
-/// Extends weights (items × items) by new targets. A target that has weights already keeps these.
+/// Extends weights (items × items) by new targets, which may be numbered beyond the items. A target that has weights
+/// already keeps these.
 ///
 /// # Errors
 /// [`crate::EngineError::Shape`] if an item is out of range, [`crate::EngineError::Cancelled`].
 pub fn extended(
-    weights: &SparseRows,
+    weights: &impl NeighbourRows,
     new: &NewItemShares<'_>,
     observer: &dyn Observer,
 ) -> Result<Neighbours> {
-    let items = weights.rows();
-    let sources = weights.transposed();
+    let items = new.items.last().map_or(0, |&last| last as usize + 1).max(weights.items());
+    let row = |item| if item < weights.items() { weights.row(item) } else { (&[][..], &[][..]) };
+    let (mut starts, mut targets, mut values) = (vec![0], Vec::new(), Vec::new());
+    for item in 0..items {
+        targets.extend_from_slice(row(item).0);
+        values.extend_from_slice(row(item).1);
+        starts.push(targets.len());
+    }
+    let sources = SparseRows::new(items, starts, targets, values)?.transposed();
     let of_target = |sums: &mut Vec<f32>, place: usize| -> Result<Vec<Weighted>> {
         observer.check()?;
         let scored = new.items.get(place).is_some_and(|&item| !sources.row(item as usize).0.is_empty());
@@ -58,7 +66,7 @@ pub fn extended(
         (0..new.items.len()).into_par_iter().map_init(Vec::new, of_target).collect::<Result<_>>()?;
     let mut rows: Vec<Vec<Weighted>> = (0..items)
         .map(|item| {
-            let (targets, weights) = weights.row(item);
+            let (targets, weights) = row(item);
             targets.iter().copied().zip(weights.iter().copied()).collect()
         })
         .collect();
@@ -80,6 +88,7 @@ mod tests {
         let shares = SparseRows::new(4, vec![0, 2], vec![1, 2], vec![0.75, 0.25]).unwrap();
         let own_weights = [0.1, 0.2, 0.4, 0.0];
         let new = NewItemShares { items: &[3], shares: &shares, own_weights: &own_weights, boost: 2.0 };
+        let weights = Neighbours::from_rows(weights).unwrap();
         let extended = extended(&weights, &new, &Silent).unwrap();
         let row = |item: usize| {
             let (targets, weights) = extended.rows().row(item);
@@ -98,5 +107,21 @@ mod tests {
         close(row(1), &[(2, 1.0), (3, 2.0 * (0.25 * 1.0 + 0.75 * 0.2))]);
         close(row(2), &[(3, 2.0 * 0.25 * 0.4)]);
         assert!(row(3).is_empty());
+    }
+
+    #[test]
+    fn targets_beyond_the_items_are_added_as_if_they_had_been_there() {
+        let rows = |items, starts| {
+            Neighbours::from_rows(
+                SparseRows::new(items, starts, vec![1, 2, 2], vec![0.5, 0.25, 1.0]).unwrap(),
+            )
+        };
+        let [three, four] = [(3, vec![0, 2, 3, 3]), (4, vec![0, 2, 3, 3, 3])];
+        let shares = SparseRows::new(3, vec![0, 2], vec![1, 2], vec![0.75, 0.25]).unwrap();
+        let new = NewItemShares { items: &[3], shares: &shares, own_weights: &[0.1, 0.2, 0.4], boost: 2.0 };
+        let [added, there] = [three, four]
+            .map(|(items, starts)| extended(&rows(items, starts).unwrap(), &new, &Silent).unwrap());
+        assert_eq!(added, there);
+        assert_eq!(added.rows().rows(), 4);
     }
 }
