@@ -44,6 +44,7 @@ mod publications;
 mod rebind;
 mod recommend;
 mod reference;
+mod refresh;
 mod removal;
 mod replica;
 mod restores;
