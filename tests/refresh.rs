@@ -42,7 +42,8 @@ const REFRESH: &str = "SELECT * FROM segrec_refresh_items('shop')";
 
 #[test]
 fn items_that_come_after_a_training_are_described_as_if_they_had_been_there() {
-    let scores = "SELECT i, round(segrec_predict(u, i)::numeric, 3) FROM unnest(ARRAY[7, 27, 96]::bigint[]) u,
+    let scores =
+        "SELECT i, round(segrec_predict(u, i)::numeric, 3) FROM unnest(ARRAY[7, 27, 96]::bigint[]) u,
                   generate_series(1000::bigint, 1005) i ORDER BY u, i";
     for algorithm in ["hybrid", "neighbours", "als"] {
         let options = format!(r#", "algorithm": "{algorithm}""#);
@@ -73,7 +74,8 @@ fn every_function_knows_items_that_were_added() {
     assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_audience(1003, 10)"), 10);
     let kinds = "SELECT bool_and(item_id % 6 = 3) FROM segrec_similar_items(1003, 5)";
     assert!(session.value::<bool>(kinds));
-    let explained = "SELECT abs(sum(contribution) - segrec_predict(3, 1003)) < 1e-4 FROM segrec_explain(3, 1003)";
+    let explained =
+        "SELECT abs(sum(contribution) - segrec_predict(3, 1003)) < 1e-4 FROM segrec_explain(3, 1003)";
     assert!(session.value::<bool>(explained));
     for list in [
         "segrec_recommend_all(n => 60, model => 'shop')",
@@ -143,7 +145,9 @@ fn a_refresh_that_would_empty_the_lists_says_so_and_changes_nothing() {
     assert_eq!(error.message(), "140 of 240 listed items of model \"shop\" would be withdrawn");
     assert_eq!(session.table(list), before);
     assert_eq!(session.table("SELECT * FROM segrec_refresh_items('shop', 0.6)"), "0|140|0");
-    for (most, state) in [("1.5", SqlState::INVALID_PARAMETER_VALUE), ("NULL", SqlState::NULL_VALUE_NOT_ALLOWED)] {
+    for (most, state) in
+        [("1.5", SqlState::INVALID_PARAMETER_VALUE), ("NULL", SqlState::NULL_VALUE_NOT_ALLOWED)]
+    {
         let error = session.expect_error(&format!("SELECT segrec_refresh_items('shop', {most})"));
         assert_eq!(error.state(), state);
     }
@@ -198,7 +202,8 @@ fn only_who_may_train_a_model_with_items_refreshes_them_and_reads_them_with_own_
 #[test]
 fn an_import_by_others_than_superusers_does_without_the_part_that_cannot_be_validated() {
     let (_database, mut session) = shop("refresh_import", r#", "algorithm": "als""#);
-    session.run("CREATE TABLE dump AS SELECT * FROM segrec_export('shop', 1); SELECT segrec_drop_model('shop')");
+    session
+        .run("CREATE TABLE dump AS SELECT * FROM segrec_export('shop', 1); SELECT segrec_drop_model('shop')");
     session.run("CREATE ROLE importer_of_items; GRANT CREATE ON SCHEMA public TO importer_of_items; GRANT SELECT ON ALL TABLES IN SCHEMA public TO importer_of_items");
     session.run("SET ROLE importer_of_items");
     session.run(&create(r#", "algorithm": "als""#));
@@ -218,11 +223,15 @@ fn an_import_by_others_than_superusers_does_without_the_part_that_cannot_be_vali
 #[test]
 fn rows_of_which_nothing_is_known_wait_until_something_is() {
     let (_database, mut session) = shop("refresh_unknown", "");
-    session.run("INSERT INTO products VALUES (1000, NULL), (1001, '{}'), (1002, '{unheard of}'), (1003, '{piano}')");
+    session.run(
+        "INSERT INTO products VALUES (1000, NULL), (1001, '{}'), (1002, '{unheard of}'), (1003, '{piano}')",
+    );
     assert_eq!(session.table(REFRESH), "1|0|0");
     session.run("UPDATE products SET tags = '{tent}' WHERE product_id = 1000");
     assert_eq!(session.table(REFRESH), "1|0|0");
-    session.run("ALTER TABLE products ALTER tags TYPE text USING tags[1]; INSERT INTO products VALUES (1004, 'tool')");
+    session.run(
+        "ALTER TABLE products ALTER tags TYPE text USING tags[1]; INSERT INTO products VALUES (1004, 'tool')",
+    );
     let error = session.expect_error(REFRESH);
     assert!(error.message().contains("column \"tags\""), "{error:?}");
     session.run("ALTER TABLE products DROP tags");

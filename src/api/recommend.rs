@@ -70,11 +70,10 @@ pub fn ids<T: SqlId>(values: &[Option<T>]) -> Vec<Id<'_>> {
 
 /// The rows of a list.
 pub fn lines<T: SqlId>(recommendation: &Recommendation) -> Lines<T> {
-    let ids = recommendation.version.item_ids();
     (1..)
         .zip(&recommendation.items)
         .filter_map(|(rank, item)| {
-            Some((rank, T::value(ids.get(item.item as usize))?, item.score, item.source.name()))
+            Some((rank, T::value(recommendation.id(item.item))?, item.score, item.source.name()))
         })
         .collect()
 }

@@ -5,6 +5,7 @@
 use super::history::History;
 use super::recommendation::{fill_with_popular, folded_in};
 use super::recommended::Recommended;
+use super::reservation::reserve;
 use super::session;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::versions::users::{StoredUser, load_users};
@@ -44,6 +45,9 @@ pub struct Line {
     /// The source of the item, see [`Source`].
     pub source: &'static str,
 }
+
+/// The best items of a user, and the best new items.
+type BestAndNew = (Vec<Scored>, Vec<Scored>);
 
 /// The lists of all users, user by user.
 pub struct AllLists {
@@ -116,14 +120,16 @@ impl AllLists {
         let segment = version.segment(version.segment_number(users[0].segment)?)?;
         let (lists, source) = self.ranked(users, &segment)?;
         let popular = version.filling(segment);
-        for (user, list) in users.iter().zip(lists) {
+        for (user, (list, new)) in users.iter().zip(lists) {
             look();
             let list = if user.factors.is_empty() { Vec::new() } else { list };
             let recommended =
                 |Scored { item, score }| Recommended { item, score, source: version.source_of(item, source) };
             let mut items: Vec<Recommended> = list.into_iter().map(recommended).collect();
+            let new = new.into_iter().map(recommended).collect();
             let left_out = version.left_out(user.seen());
             fill_with_popular(&mut items, &version, popular.as_ref(), &left_out, None, self.n);
+            reserve(&mut items, new, version.reserved(self.n), self.n);
             for (rank, recommended) in (1..).zip(items) {
                 self.lines.push_back(Line {
                     user_id: user.user_id.clone(),
@@ -137,41 +143,52 @@ impl AllLists {
         Ok(())
     }
 
-    /// The best items of users of one segment with the scores to show, and their source. Users without events have no factors; the lists
-    /// returned for them must not be used.
-    fn ranked(&self, users: &[StoredUser], segment: &Segment<'_>) -> Result<(Vec<Vec<Scored>>, Source)> {
+    /// The best items of users of one segment and, if places are reserved for them, the best new items, with the scores to
+    /// show, and their source. Users without events have no factors; the lists returned for them must not be used.
+    fn ranked(&self, users: &[StoredUser], segment: &Segment<'_>) -> Result<(Vec<BestAndNew>, Source)> {
         let (version, n) = (&self.version, self.n);
         let Some(scorers) = version.scorers(Some(*segment))? else {
-            return Ok((vec![Vec::new(); users.len()], Source::Popular));
+            return Ok((vec![BestAndNew::default(); users.len()], Source::Popular));
         };
         let left_out: Vec<Cow<'_, [u32]>> = users.iter().map(|user| version.left_out(user.seen())).collect();
-        let work = |observer: &dyn Observer| match scorers.only_factors() {
-            Some(rows) => {
-                let mut factors = Matrix::zeros(users.len(), rows.backbone.columns());
-                for (row, user) in users.iter().enumerate().filter(|(_, user)| !user.factors.is_empty()) {
-                    factors.row_mut(row).copy_from_slice(&user.factors);
-                }
-                let (item_factors, items) =
-                    rows.own.map_or((rows.backbone, None), |(items, own)| (own, Some(items)));
-                let scoring = Scoring { item_factors, items };
-                top_lists(&factors, scoring, |row| &*left_out[row], n, observer)
-            }
-            None => {
-                let list = |scratch: &mut RefCell<NeighbourScratch>,
-                            (user, out): (&StoredUser, &Cow<'_, _>)| {
-                    observer.check()?;
-                    if user.factors.is_empty() {
-                        return Ok(Vec::new());
+        let reserved = version.reserved(n);
+        let new_items = if reserved > 0 { version.new_items() } else { &[] };
+        let work = |observer: &dyn Observer| -> segrec_engine::Result<Vec<BestAndNew>> {
+            match scorers.only_factors().filter(|_| new_items.is_empty()) {
+                Some(rows) => {
+                    let mut factors = Matrix::zeros(users.len(), rows.backbone.columns());
+                    for (row, user) in users.iter().enumerate().filter(|(_, user)| !user.factors.is_empty()) {
+                        factors.row_mut(row).copy_from_slice(&user.factors);
                     }
-                    let StoredUser { items, factors, .. } = user;
-                    let known = KnownUser { items, factors, ..KnownUser::default() };
-                    Ok(scorers.blended(known, scratch).best(out, None, n))
-                };
-                users.par_iter().zip(&left_out).map_init(RefCell::default, list).collect()
+                    let (item_factors, items) =
+                        rows.own.map_or((rows.backbone, None), |(items, own)| (own, Some(items)));
+                    let scoring = Scoring { item_factors, items };
+                    let lists = top_lists(&factors, scoring, |row| &*left_out[row], n, observer)?;
+                    Ok(lists.into_iter().map(|list| (list, Vec::new())).collect())
+                }
+                None => {
+                    let list = |scratch: &mut RefCell<NeighbourScratch>,
+                                (user, out): (&StoredUser, &Cow<'_, [u32]>)|
+                     -> segrec_engine::Result<BestAndNew> {
+                        observer.check()?;
+                        if user.factors.is_empty() {
+                            return Ok(BestAndNew::default());
+                        }
+                        let StoredUser { items, factors, .. } = user;
+                        let known = KnownUser { items, factors, ..KnownUser::default() };
+                        let blended = scorers.blended(known, scratch);
+                        let new = match new_items {
+                            [] => Vec::new(),
+                            new => blended.best(out, Some(new), reserved),
+                        };
+                        Ok((blended.best(out, None, n), new))
+                    };
+                    users.par_iter().zip(&left_out).map_init(RefCell::default, list).collect()
+                }
             }
         };
         let mut lists = self.workers.run(work, |_| ())??;
-        let scored = lists.iter_mut().flatten();
+        let scored = lists.iter_mut().flat_map(|(best, new)| best.iter_mut().chain(new));
         scored.for_each(|scored| scored.score = scorers.shown(scored.score));
         Ok((lists, scorers.source()))
     }

@@ -5,6 +5,7 @@
 //! in the pattern of rated items.
 
 use super::ids::{check_item_kind, item_numbers, user_id};
+use super::later_items::LaterItems;
 use super::recommendation::{Person, Request, answer, find_person, stranger};
 use super::recommended::Recommended;
 use super::session;
@@ -61,18 +62,32 @@ fn pair(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result
     let Some(&item) = item_numbers(&version, &[item]).first() else {
         return Ok(None);
     };
-    let person = match user {
-        Some(user) => find_person(&version, user)?,
-        None => stranger(&version)?,
-    };
+    let person = person(&version, user, None)?;
     Ok(Some(Pair { version, person, item }))
 }
 
-/// The score of an item for a user, whether or not they have it; `None` if the version does not know the item.
+fn person(version: &ServedVersion, user: Option<Id<'_>>, later: Option<&LaterItems>) -> Result<Person> {
+    match user {
+        Some(user) => find_person(version, user, later),
+        None => stranger(version),
+    }
+}
+
+/// The score of an item for a user, whether or not they have it; `None` if the version does not list the item, and it was
+/// not inserted later.
 pub fn predict(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result<Option<f32>> {
-    let Some(Pair { version, person, .. }) = pair(user, item, kind, model)? else {
-        return Ok(None);
-    };
+    let named = session::model(model)?;
+    check_item_kind(kind, &named)?;
+    let user = user_id(user, &named)?;
+    let version = session::version(&named)?;
+    let mut later = None;
+    if item_numbers(&version, &[item]).is_empty() {
+        later = version.later_items()?.filter(|(later, _)| later.find(item).is_some());
+        if later.is_none() {
+            return Ok(None);
+        }
+    }
+    let person = person(&version, user, None)?;
     let request = Request {
         n: 1,
         model,
@@ -80,7 +95,7 @@ pub fn predict(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
         exclude_seen: false,
         variety: Variety::default(),
     };
-    let found = answer(version, &person, &request)?;
+    let found = answer(version, &person, later, &request)?;
     Ok(found.items.first().map(|item: &Recommended| item.score))
 }
 

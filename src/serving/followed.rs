@@ -24,6 +24,12 @@ impl Reader for crate::catalog::sources::attributes::LiveUser {
     }
 }
 
+impl Reader for crate::catalog::sources::later_rows::LaterRows {
+    fn is_current(&self) -> bool {
+        self.is_current()
+    }
+}
+
 /// A cached reader.
 pub struct Followed<T>(RefCell<State<T>>);
 

@@ -1,12 +1,14 @@
 //! What a user has done: their current events if an index makes reading them fast and the caller may read them,
 //! otherwise the events as of the training.
 
+use super::later_items::LaterItems;
 use super::version::ServedVersion;
 use crate::catalog::sources::live_events::LiveEvent;
 use crate::catalog::versions::users::StoredUser;
 use crate::error::Result;
 use segrec_engine::interactions::Id;
 use segrec_engine::scorers::method::KnownUser;
+use std::cell::RefCell;
 
 /// The items of a user and their confidences.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,23 +18,37 @@ pub struct History {
     pub confidences: Vec<f32>,
     /// The numbers of all the user's items, ascending.
     pub seen: Vec<u32>,
+    /// The places of those among the later items, ascending.
+    pub later: Vec<u32>,
 }
 
 impl History {
     /// The history as of the training.
     pub fn stored(user: &StoredUser) -> Self {
         let StoredUser { items, confidences, .. } = user;
-        Self { items: items.clone(), confidences: confidences.clone(), seen: user.seen().to_vec() }
+        let (items, confidences) = (items.clone(), confidences.clone());
+        Self { items, confidences, seen: user.seen().to_vec(), later: Vec::new() }
     }
 
     /// The history from current events, weighted as in training; `None` if there is no index or the caller may not read
     /// them.
-    pub fn live(version: &ServedVersion, user: Id<'_>) -> Result<Option<Self>> {
+    pub fn live(version: &ServedVersion, user: Id<'_>, later: Option<&LaterItems>) -> Result<Option<Self>> {
         let Some(live) = version.live()? else {
             return Ok(None);
         };
-        let events = live.of_user(user, &|item| version.item_ids().find(item))?;
-        Ok(events.map(|events| Self::combine(version, events)))
+        let places = RefCell::new(Vec::new());
+        let number = |item: Id<'_>| {
+            let number = version.item_ids().find(item);
+            if number.is_none() {
+                places.borrow_mut().extend(later.and_then(|later| later.find(item)));
+            }
+            number
+        };
+        let events = live.of_user(user, &number)?;
+        let mut later = places.take();
+        later.sort_unstable();
+        later.dedup();
+        Ok(events.map(|events| Self { later, ..Self::combine(version, events) }))
     }
 
     /// The items and confidences as scorers take them.
@@ -42,10 +58,12 @@ impl History {
     }
 
     /// A guest's items, each with the confidence of a typical event.
-    pub fn of_items(mut items: Vec<u32>) -> Self {
-        items.sort_unstable();
-        items.dedup();
-        Self { confidences: vec![1.0; items.len()], seen: items.clone(), items }
+    pub fn of_items(mut items: Vec<u32>, mut later: Vec<u32>) -> Self {
+        for items in [&mut items, &mut later] {
+            items.sort_unstable();
+            items.dedup();
+        }
+        Self { confidences: vec![1.0; items.len()], seen: items.clone(), items, later }
     }
 
     /// Repeats `Events::interactions` of the engine for one user.
@@ -76,6 +94,6 @@ impl History {
         let confidence = |weight| weighting.confidence(weight, version.median_weight);
         let (items, confidences) =
             rows.into_iter().map(|(item, weight, _)| (item, confidence(weight))).unzip();
-        Self { items, confidences, seen }
+        Self { items, confidences, seen, later: Vec::new() }
     }
 }

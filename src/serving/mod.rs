@@ -4,11 +4,13 @@
 //! - [`cache`]: the mapped file that all sessions share
 //! - [`followed`]: readers of relations that may change
 //! - [`version`]: a loaded deployed version
+//! - [`later_items`]: items that were inserted after the training
 //! - [`history`]: a user's events, current or as of the training
 //! - [`scorers`]: the scorers of a version
 //! - [`ids`]: resolves the ids in a call
 //! - [`recommended`]: an item of a list
 //! - [`recommendation`]: from a request to a list
+//! - [`reservation`]: places of a list that new items get
 //! - [`segments`], [`segment_of`]: the segments of a version, and the segment of a user
 //! - [`explanation`]: the score of one item for one user, and why
 //! - [`variety`]: diversified and randomized lists
@@ -30,10 +32,12 @@ pub mod explanation;
 mod followed;
 pub mod history;
 pub mod ids;
+pub mod later_items;
 pub mod measuring;
 mod model_access;
 pub mod recommendation;
 pub mod recommended;
+pub mod reservation;
 pub mod scorers;
 pub mod segment_list;
 pub mod segment_of;

@@ -7,18 +7,22 @@
 
 use super::history::History;
 use super::ids::{check_item_kind, item_numbers, listed_numbers, user_id};
+use super::later_items::LaterItems;
 use super::recommended::Recommended;
+use super::reservation::reserve;
+use super::scorers::SegmentScorers;
 use super::statistics::FactorSource;
 use super::variety::Variety;
 use super::version::{Segment, ServedVersion};
 use super::{session, statistics};
+use crate::catalog::sources::later_rows::LaterRows;
 use crate::catalog::versions::users::StoredUser;
 use crate::error::Result;
 use crate::pg::datums::id_text::id_text;
 use crate::pg::process::memory::ask;
 use crate::pg::process::workers::run_alone;
 use segrec_engine::interactions::{Id, IdKind};
-use segrec_engine::ranking::{Scored, Source};
+use segrec_engine::ranking::{Scored, Source, TopN};
 use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::segmentation::identity::nearest_segment;
 use std::rc::Rc;
@@ -45,9 +49,25 @@ pub struct Request<'a> {
 pub struct Recommendation {
     /// The version.
     pub version: Rc<ServedVersion>,
+    /// The later items, which follow those of the version in number.
+    pub later: Option<Rc<LaterItems>>,
     /// Best first.
     pub items: Vec<Recommended>,
 }
+
+impl Recommendation {
+    /// The id of an item of the list.
+    pub fn id(&self, item: u32) -> Id<'_> {
+        let ids = self.version.item_ids();
+        match &self.later {
+            Some(later) if item as usize >= ids.len() => later.id(item as usize - ids.len()),
+            _ => ids.get(item as usize),
+        }
+    }
+}
+
+/// Later items, and the reader that tells whether they are still there.
+pub type Met = (Rc<LaterItems>, Rc<LaterRows>);
 
 /// What is known about the user or guest of a request.
 pub struct Person {
@@ -82,20 +102,22 @@ pub fn recommend_user(user: Id<'_>, item_kind: IdKind, request: &Request<'_>) ->
     check_item_kind(item_kind, &model)?;
     let user = user_id(user, &model)?;
     let version = session::version(&model)?;
+    let later = version.later_items()?;
     let person = match user {
-        Some(user) => find_person(&version, user)?,
+        Some(user) => find_person(&version, user, later.as_ref().map(|(later, _)| &**later))?,
         None => stranger(&version)?,
     };
-    counted(model.id, version, &person, request)
+    counted(model.id, version, &person, later, request)
 }
 
 fn counted(
     model_id: i64,
     version: Rc<ServedVersion>,
     person: &Person,
+    later: Option<Met>,
     request: &Request<'_>,
 ) -> Result<Recommendation> {
-    let list = answer(version, person, request)?;
+    let list = answer(version, person, later, request)?;
     let scored_with = person.factors.as_ref().map(|_| match person.is_stored() {
         true => FactorSource::Stored,
         false => FactorSource::FoldedIn,
@@ -109,9 +131,11 @@ pub fn recommend_for(items: &[Id<'_>], item_kind: IdKind, request: &Request<'_>)
     let model = session::model(request.model)?;
     check_item_kind(item_kind, &model)?;
     let version = session::version(&model)?;
-    let history = History::of_items(item_numbers(&version, items));
+    let later = version.later_items()?;
+    let places = later.iter().flat_map(|(later, _)| items.iter().filter_map(|id| later.find(*id)));
+    let history = History::of_items(item_numbers(&version, items), places.collect());
     let person = fold_in(&version, None, history, None)?;
-    counted(model.id, version, &person, request)
+    counted(model.id, version, &person, later, request)
 }
 
 /// A person of whom nothing is known.
@@ -120,9 +144,9 @@ pub fn stranger(version: &ServedVersion) -> Result<Person> {
 }
 
 /// Looks up a user, combining what is stored with their current events.
-pub fn find_person(version: &ServedVersion, user: Id<'_>) -> Result<Person> {
+pub fn find_person(version: &ServedVersion, user: Id<'_>, later: Option<&LaterItems>) -> Result<Person> {
     let stored = version.members.user(&id_text(user))?;
-    let live = History::live(version, user)?;
+    let live = History::live(version, user, later)?;
     match (stored, live) {
         (Some(stored), None) => known_person(version, user, &stored, History::stored(&stored), false),
         (Some(stored), Some(live)) => {
@@ -209,7 +233,12 @@ pub fn folded_in(
 }
 
 /// The list for a person.
-pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>) -> Result<Recommendation> {
+pub fn answer(
+    version: Rc<ServedVersion>,
+    person: &Person,
+    later: Option<Met>,
+    request: &Request<'_>,
+) -> Result<Recommendation> {
     let seen: &[u32] = if request.exclude_seen { &person.history.seen } else { &[] };
     ask("the items that a list leaves out", (seen.len() + version.withdrawn().len()) * size_of::<u32>())?;
     let left_out = version.left_out(seen);
@@ -217,39 +246,113 @@ pub fn answer(version: Rc<ServedVersion>, person: &Person, request: &Request<'_>
     let n = request.variety.pool(request.n);
     ask("a list", n.min(version.item_ids().len()) * ITEM_BYTES)?;
     let mut items = Vec::with_capacity(n.min(version.item_ids().len()));
-    if let Some((scored, source)) = scored(&version, person, &left_out, candidates.as_deref(), n)? {
-        let recommended =
-            |Scored { item, score }| Recommended { item, score, source: version.source_of(item, source) };
-        items.extend(scored.into_iter().map(recommended));
+    let (reserved, mut new) = (version.reserved(request.n), Vec::new());
+    let first = version.item_ids().len();
+    if let Some(scorers) = PersonScorers::of(&version, person)? {
+        items.extend(scorers.best(&left_out, candidates.as_deref(), n));
+        if reserved > 0 {
+            new = scorers.best_new(&left_out, candidates.as_deref(), reserved);
+        }
+        if let Some((later, reader)) = &later {
+            let found = scorers.best_later(later, request, n);
+            let is_there = |item: u32| reader.has(later.id(item as usize - first));
+            merge(&mut new, &found, reserved, &is_there)?;
+            merge(&mut items, &found, n, &is_there)?;
+        }
     }
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
     // If segments rank by popularity, the gate decides, but only for users whom it measured.
     let segment = segment.and_then(|own| if person.known { version.filling(own) } else { Some(own) });
     fill_with_popular(&mut items, &version, segment.as_ref(), &left_out, candidates.as_deref(), n);
     drop(left_out);
-    let items = request.variety.choose(&version, items, request.n)?;
-    Ok(Recommendation { version, items })
+    let later = later.map(|(later, _)| later);
+    let mut items = request.variety.choose(&version, later.as_deref(), items, request.n)?;
+    reserve(&mut items, new, reserved, request.n);
+    Ok(Recommendation { version, later, items })
 }
 
-/// The best items by the scorers of the version with the scores to show, and their source; `None` if it cannot score this person.
-fn scored(
-    version: &ServedVersion,
-    person: &Person,
-    excluded: &[u32],
-    candidates: Option<&[u32]>,
+/// The scorers of a version for one person.
+struct PersonScorers<'a> {
+    version: &'a ServedVersion,
+    person: &'a Person,
+    scorers: SegmentScorers<'a>,
+    source: Source,
+}
+
+impl<'a> PersonScorers<'a> {
+    /// Opens the scorers; `None` if they cannot score this person.
+    fn of(version: &'a ServedVersion, person: &'a Person) -> Result<Option<Self>> {
+        let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
+        let (Some((_, source)), Some(scorers)) = (&person.factors, version.scorers(segment)?) else {
+            return Ok(None);
+        };
+        let source = match scorers.source() {
+            Source::Segment | Source::Backbone => *source,
+            other => other,
+        };
+        Ok(Some(Self { version, person, scorers, source }))
+    }
+
+    /// The best items of the version with the scores to show.
+    fn best(&self, left_out: &[u32], candidates: Option<&[u32]>, n: usize) -> Vec<Recommended> {
+        let Self { version, person, scorers, source } = self;
+        let best = scorers.blended(person.known(), &version.scratch).best(left_out, candidates, n);
+        let recommended = |Scored { item, score }| {
+            let (score, source) = (scorers.shown(score), version.source_of(item, *source));
+            Recommended { item, score, source }
+        };
+        best.into_iter().map(recommended).collect()
+    }
+
+    /// The best new items of the version.
+    fn best_new(&self, left_out: &[u32], candidates: Option<&[u32]>, count: usize) -> Vec<Recommended> {
+        let Self { version, person, scorers, .. } = self;
+        let blended = scorers.blended(person.known(), &version.scratch);
+        let best = version.best_new(&blended, left_out, candidates, count);
+        best.into_iter().map(|scored| self.new(scored)).collect()
+    }
+
+    /// The best later items, numbered after those of the version.
+    fn best_later(&self, later: &LaterItems, request: &Request<'_>, n: usize) -> Vec<Recommended> {
+        let Self { version, person, scorers, .. } = self;
+        let first = version.item_ids().len() as u32;
+        let scores = scorers.blended(person.known(), &version.scratch).scores_of_new(later.items());
+        let candidates = request.candidates.as_ref();
+        let only: Option<Vec<u32>> =
+            candidates.map(|ids| ids.iter().filter_map(|&id| later.find(id)).collect());
+        let mut top = TopN::new(n);
+        for (place, score) in (0..).zip(scores) {
+            let has = request.exclude_seen && person.history.later.binary_search(&place).is_ok();
+            if !has && only.as_ref().is_none_or(|only| only.contains(&place)) {
+                top.push(first + place, score);
+            }
+        }
+        top.finish().into_iter().map(|scored| self.new(scored)).collect()
+    }
+
+    fn new(&self, Scored { item, score }: Scored) -> Recommended {
+        Recommended { item, score: self.scorers.shown(score), source: Source::NewItem }
+    }
+}
+
+/// Merges the best of `others` into the best `n` items, both best first, after making sure that they are still there.
+fn merge(
+    items: &mut Vec<Recommended>,
+    others: &[Recommended],
     n: usize,
-) -> Result<Option<(Vec<Scored>, Source)>> {
-    let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-    let (Some((_, source)), Some(scorers)) = (&person.factors, version.scorers(segment)?) else {
-        return Ok(None);
-    };
-    let source = match scorers.source() {
-        Source::Segment | Source::Backbone => *source,
-        other => other,
-    };
-    let mut best = scorers.blended(person.known(), &version.scratch).best(excluded, candidates, n);
-    best.iter_mut().for_each(|scored| scored.score = scorers.shown(scored.score));
-    Ok(Some((best, source)))
+    is_there: &dyn Fn(u32) -> Result<bool>,
+) -> Result<()> {
+    for other in others {
+        let place = items.partition_point(|better| better.score >= other.score);
+        if place >= n {
+            break;
+        }
+        if is_there(other.item)? {
+            items.insert(place, other.clone());
+            items.truncate(n);
+        }
+    }
+    Ok(())
 }
 
 /// Fills up a list with items that it lacks: those popular in the segment, then those popular overall; only

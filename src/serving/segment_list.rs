@@ -6,6 +6,7 @@
 use super::ids::listed_numbers;
 use super::recommendation::{Recommendation, fill_with_popular};
 use super::recommended::Recommended;
+use super::reservation::reserve;
 use super::session;
 use super::version::ServedVersion;
 use crate::catalog::versions::members;
@@ -34,7 +35,7 @@ pub fn recommend_segment(
     let rows = version.segment(number as u32)?;
     let candidates = candidates.map(|ids| listed_numbers(&version, ids, &[]));
     let candidates = candidates.as_deref();
-    let mut items: Vec<Recommended> = Vec::new();
+    let (mut items, mut new): (Vec<Recommended>, Vec<Recommended>) = Default::default();
     if let (Some(scorers), Some(mean)) = (version.scorers(Some(rows))?, MeanMember::of(&version, segment)?) {
         let source = scorers.source();
         let shown = |Scored { item, score }| Recommended {
@@ -44,10 +45,15 @@ pub fn recommend_segment(
         };
         let blended = scorers.blended(mean.known(), &version.scratch);
         items.extend(blended.best(version.withdrawn(), candidates, n).into_iter().map(shown));
+        if version.reserved(n) > 0 {
+            let best = version.best_new(&blended, version.withdrawn(), candidates, version.reserved(n));
+            new.extend(best.into_iter().map(shown));
+        }
     }
     let (filling, withdrawn) = (version.filling(rows), version.withdrawn());
     fill_with_popular(&mut items, &version, filling.as_ref(), withdrawn, candidates, n);
-    Ok(Recommendation { version, items })
+    reserve(&mut items, new, version.reserved(n), n);
+    Ok(Recommendation { version, later: None, items })
 }
 
 /// The mean of the members of a segment who have events.

@@ -28,7 +28,7 @@ pub fn segment_of(user: Id<'_>, model: Option<&str>) -> Result<Option<i32>> {
         return Ok(None);
     }
     let version = session::version(&model)?;
-    match History::live(&version, user)? {
+    match History::live(&version, user, None)? {
         Some(history) => {
             let number = fold_in(&version, Some(user), history, None)?.segment;
             Ok(number.and_then(|number| segments.ids.get(number as usize).copied()))

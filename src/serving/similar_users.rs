@@ -22,7 +22,7 @@ pub fn similar_users(user: Id<'_>, n: usize, model: Option<&str>) -> Result<Vec<
         return Ok(Vec::new());
     };
     let version = session::version(&model)?;
-    let Some((mut own, _)) = find_person(&version, user)?.factors else {
+    let Some((mut own, _)) = find_person(&version, user, None)?.factors else {
         return Ok(Vec::new());
     };
     let k = version.by_tastes().taste_columns(own.len());

@@ -4,6 +4,7 @@
 //! user or guest, so a call repeats its list within a statement, but not in the next. With both options, the draw first
 //! reorders the pool and reassigns the sorted scores; the diversified list is then chosen from the result.
 
+use super::later_items::LaterItems;
 use super::recommended::Recommended;
 use super::version::ServedVersion;
 use crate::error::{Result, SegrecError};
@@ -61,6 +62,7 @@ impl Variety {
     pub fn choose(
         &self,
         version: &ServedVersion,
+        later: Option<&LaterItems>,
         mut pool: Vec<Recommended>,
         n: usize,
     ) -> Result<Vec<Recommended>> {
@@ -73,7 +75,7 @@ impl Variety {
             pool = taken(&pool, &explored(pool.len(), self.explore, &mut random));
         }
         if self.diversity > 0.0 {
-            let rows = directions(version, &pool)?;
+            let rows = directions(version, later, &pool)?;
             let places = run_alone(|observer| diverse(&scores, &rows, self.diversity, n, observer))?;
             pool = taken(&pool, &places);
         }
@@ -96,10 +98,15 @@ fn taken(pool: &[Recommended], places: &[usize]) -> Vec<Recommended> {
 }
 
 /// The backbone's factors of the items in a pool. Using the backbone makes similarity the same for all users.
-fn directions(version: &ServedVersion, pool: &[Recommended]) -> Result<Matrix> {
+fn directions(version: &ServedVersion, later: Option<&LaterItems>, pool: &[Recommended]) -> Result<Matrix> {
     let rows = version.backbone()?;
     let k = version.by_tastes().taste_columns(rows.columns());
     ask("a diverse list", 3 * size_of::<f32>() * k * pool.len())?;
-    let data = pool.iter().flat_map(|item| &rows.row(item.item as usize)[..k]).copied().collect();
+    let row = |item: &Recommended| match (item.item as usize, later) {
+        (item, Some(later)) if item >= rows.rows() => later.items().factors.row(item - rows.rows()),
+        (item, _) => rows.row(item),
+    };
+    let mut data = Vec::with_capacity(k * pool.len());
+    pool.iter().for_each(|item| data.extend_from_slice(&row(item)[..k]));
     Ok(Matrix::from_data(k, data)?)
 }

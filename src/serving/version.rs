@@ -2,26 +2,29 @@
 
 use super::cache::{self, CacheFile};
 use super::followed::Followed;
+use super::later_items::{self, LaterItems};
 use super::segments::{ServedSegments, live_features};
-use crate::catalog::models::{EventsSource, Model};
-use crate::catalog::sources::attributes::LiveUser;
+use crate::catalog::models::{EventsSource, Model, RelationRef};
+use crate::catalog::sources::attributes::{LiveUser, described_columns};
+use crate::catalog::sources::later_rows::LaterRows;
 use crate::catalog::sources::live_events::LiveEvents;
+use crate::catalog::sources::relations;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
-use segrec_engine::interactions::{Id, NumberedIds, Weighting};
+use segrec_engine::interactions::{Id, IdKind, NumberedIds, SortedIds, Weighting};
 use segrec_engine::options::algorithm::{Algorithm, Decided};
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::ranking::Source;
 use segrec_engine::scorers::Method;
-use segrec_engine::scorers::content::LaterItems;
+use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::scorers::factors::coded::Codes;
 use segrec_engine::scorers::factors::{FoldIn, ItemFactors, ItemRows};
 use segrec_engine::scorers::method::SegmentView;
 use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::scorers::popularity::{Popular, SegmentPopular};
 use segrec_engine::scorers::ratings::AttributeEncoder;
-use segrec_engine::scorers::registry::{LATER_ITEMS, by_tastes};
+use segrec_engine::scorers::registry::{DESCRIBER, by_tastes};
 use segrec_engine::scorers::sections::StoredSections;
 use segrec_engine::{EngineError, Matrix, Rows, Silent};
 use std::borrow::Cow;
@@ -48,6 +51,9 @@ pub struct ServedVersion {
     live: Followed<LiveEvents>,
     stored: DeployedVersion,
     cache: CacheFile,
+    later: Followed<LaterRows>,
+    /// The items that this session has met besides those of the version.
+    met: RefCell<Option<Rc<LaterItems>>>,
     /// The items without events, ascending; found on first use.
     new_items: OnceCell<Vec<u32>>,
     /// Scratch space for scores of neighbours.
@@ -100,6 +106,8 @@ impl ServedVersion {
             attributes: Followed::default(),
             stored,
             cache,
+            later: Followed::default(),
+            met: RefCell::default(),
             new_items: OnceCell::new(),
             scratch: RefCell::default(),
         })
@@ -159,26 +167,53 @@ impl ServedVersion {
 
     /// Whether an item has no events, and is scored by what is known about it.
     pub fn is_new(&self, item: u32) -> bool {
+        self.new_items().binary_search(&item).is_ok()
+    }
+
+    /// The items without events, ascending; none if these are not scored.
+    pub fn new_items(&self) -> &[u32] {
         if self.decided.new_items <= 0.0 {
-            return false;
+            return &[];
         }
-        let new = self.new_items.get_or_init(|| {
+        self.new_items.get_or_init(|| {
             let mut has_events = vec![false; self.item_ids().len()];
             let popular = self.popular().items().filter(|scored| scored.score > 0.0);
             popular.for_each(|scored| has_events[scored.item as usize] = true);
             (0..has_events.len() as u32).filter(|&item| !has_events[item as usize]).collect()
-        });
-        new.binary_search(&item).is_ok()
+        })
     }
 
     /// What describes items that come after the training; `None` if lists would not gain by them.
-    pub fn later_items(&self) -> Result<Option<&LaterItems>> {
-        let (scorer, name, _) = LATER_ITEMS;
+    pub fn item_describer(&self) -> Result<Option<&ItemDescriber>> {
+        let (scorer, name, _) = DESCRIBER;
         let sections = self.sections(scorer)?;
         if sections.is_empty() {
             return Ok(None);
         }
-        Ok(Some(sections.decoded(name, LaterItems::from_bytes)?))
+        Ok(Some(sections.decoded(name, ItemDescriber::from_bytes)?))
+    }
+
+    /// The items that were inserted after the training, as far as the caller may read them, and their reader; `None` if
+    /// there are none, or they cannot be found by their keys.
+    pub fn later_items(&self) -> Result<Option<(Rc<LaterItems>, Rc<LaterRows>)>> {
+        let (Some(describer), Some(items)) = (self.item_describer()?, &self.model.items) else {
+            return Ok(None);
+        };
+        let SortedIds::Bigint(known) = self.item_ids().sorted else { return Ok(None) };
+        let config = &self.options.items.text_config;
+        let write = || later_rows(&self.model.name, items, describer, config);
+        let Some(reader) = self.later.reader(&self.model.name, write)? else { return Ok(None) };
+        let met = self.met.borrow().clone().filter(|met| met.are_own());
+        let met = match met {
+            Some(met) => met,
+            None => {
+                let newest = known.last().copied().unwrap_or(i64::MIN);
+                Rc::new(LaterItems::none(newest, self.item_ids().len(), self.factors(), describer)?)
+            }
+        };
+        let met = met.with_newer(&reader, describer, self.backbone()?)?.map_or(met, Rc::new);
+        self.met.replace(Some(Rc::clone(&met)));
+        Ok((met.len() > 0).then_some((met, reader)))
     }
 
     /// Verifies all sections at once, for work that must not fail halfway.
@@ -286,4 +321,19 @@ impl ServedVersion {
         let popular = SegmentPopular::new(parts.popular, parts.items, users, self.popular(), all_users);
         Ok(Segment { items: parts.items, own, popular, has_own_part: stored.own_factors })
     }
+}
+
+/// Reads items beyond a key; `None` without an index that has the keys in order.
+fn later_rows(
+    model: &str,
+    items: &RelationRef,
+    describer: &ItemDescriber,
+    text_config: &str,
+) -> Result<Option<LaterRows>> {
+    let relation = relations::hold(model, "items", items.relation)?;
+    if relation.is_out_of_reach || !relations::has_ordered_index(items.relation, &items.key)? {
+        return Ok(None);
+    }
+    let columns = described_columns(model, items, IdKind::Bigint, Some(describer), text_config)?;
+    Ok(Some(LaterRows::new(columns, later_items::MOST)?))
 }

@@ -75,6 +75,8 @@ pub struct ItemOptions {
     pub text_config: String,
     /// The factor of the scores of items without events; 0 leaves them out.
     pub new_items: AutoOr<f64>,
+    /// The share of the places of a list that are reserved for items without events.
+    pub reserved: f64,
 }
 
 /// The checked settings of alternating least squares; [`crate::scorers::factors::tuning`] chooses those that are

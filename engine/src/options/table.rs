@@ -111,6 +111,12 @@ pub const OPTIONS: &[OptionEntry] = &[
         "Factor of the scores of items that have no events; 0 leaves such items out; auto selects the best by hiding the newest items from a short training.",
     ),
     entry(
+        "items.reserved",
+        Kind::Number { least: 0.0, most: 1.0 },
+        "0",
+        "Share of the places of a list that go to items without events at least, if there are any that the user does not have: 0.2 reserves the last 2 of 10 for the best of them.",
+    ),
+    entry(
         "segmentation.method",
         Kind::Choice(SegmentationMethod::VARIANTS),
         "\"kmeans\"",

@@ -7,6 +7,7 @@
 
 use super::top_n::{Scored, TopN};
 use crate::observer::Observer;
+use crate::scorers::new_items::NewItems;
 use crate::scorers::scorer::{Contributions, Items, Scorer};
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +111,15 @@ impl Blended<'_> {
             added.iter_mut().zip(scores).for_each(|(sum, score)| *sum += part.weight * score);
         }
         last.scorer.best(Items::listed(&items), last.weight, &added, n)
+    }
+
+    /// The scores of new items that the parts have no rows for.
+    pub fn scores_of_new(&self, new: &NewItems) -> Vec<f32> {
+        let mut sums = vec![0.0; new.factors.rows()];
+        for Part { scorer, weight } in &self.parts {
+            sums.iter_mut().zip(scorer.scores_of_new(new)).for_each(|(sum, score)| *sum += weight * score);
+        }
+        sums
     }
 
     /// The candidates without `excluded`, and the score of each part for each of them. Allows several weights to be

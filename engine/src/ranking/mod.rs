@@ -41,6 +41,11 @@ pub enum Source {
 }
 
 impl Source {
+    /// Whether its items fill up lists, with scores that are not comparable with those of other sources.
+    pub fn fills(self) -> bool {
+        matches!(self, Self::SegmentPopular | Self::Popular)
+    }
+
     /// The name used in SQL.
     pub fn name(self) -> &'static str {
         match self {

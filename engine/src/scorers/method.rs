@@ -5,6 +5,7 @@
 
 use super::factors::ItemFactors;
 use super::neighbours::NeighbourScratch;
+use super::new_items::NewItemShares;
 use super::popularity::{Popular, SegmentPopular};
 use super::ratings::AttributeEncoder;
 use super::scorer::Scorer;
@@ -104,20 +105,6 @@ pub struct ItemContent {
     pub items: EncodedItems,
     /// For each item, those with the largest cosines, and the cosines (items × items).
     pub nearest: SparseRows,
-}
-
-/// Items without events, as mixtures of items with events.
-#[derive(Clone, Copy, Debug)]
-pub struct NewItemShares<'a> {
-    /// The numbers of the new items, ascending.
-    pub items: &'a [u32],
-    /// For each new item, the shares of the items that it resembles (new items × items); the shares of a row add up to
-    /// 1.
-    pub shares: &'a SparseRows,
-    /// What each item adds to itself in a history, as if it were its own neighbour.
-    pub own_weights: &'a [f32],
-    /// The factor applied to the scores of new items.
-    pub boost: f32,
 }
 
 /// A fitted scorer, from a training or opened from storage.

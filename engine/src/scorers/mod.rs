@@ -1,6 +1,7 @@
 //! The item scorers, one folder each.
 //!
 //! - [`scorer`]: the trait that scores items for one user
+//! - [`new_items`]: items without events, as scorers see them
 //! - [`method`]: the trait of a scorer that can be fitted and stored
 //! - [`sections`]: the sections in which fits are stored
 //! - [`registry`]: the list of all scorers
@@ -16,6 +17,7 @@ pub mod content;
 pub mod factors;
 pub mod method;
 pub mod neighbours;
+pub mod new_items;
 pub mod popularity;
 pub mod ratings;
 pub mod registry;

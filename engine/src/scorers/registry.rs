@@ -49,7 +49,7 @@ pub fn tastes<'a>(scorers: &[&str], user_factors: &'a Matrix) -> Cow<'a, Matrix>
 pub type NamedSection = (&'static str, &'static str, SectionKind);
 
 /// The section that describes items which come after the training. A version can do without it.
-pub const LATER_ITEMS: NamedSection = ("new_items", "encoder", SectionKind::Opaque);
+pub const DESCRIBER: NamedSection = ("new_items", "describer", SectionKind::Opaque);
 
 /// The sections in which the scorers of a blend are stored, in order, if factors have `columns` columns.
 pub fn sections_of(blend: &Blend, columns: usize) -> Vec<NamedSection> {

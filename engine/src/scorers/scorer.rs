@@ -1,6 +1,7 @@
 //! The scorer of one user. Lists, their evaluation, explanations and scores of single items all use this trait, whether
 //! the rows it reads are in the memory of a training or in the mapped file of a version.
 
+use super::new_items::NewItems;
 use crate::observer::Observer;
 use crate::ranking::{Scored, TopN};
 
@@ -20,6 +21,11 @@ pub trait Scorer {
 
     /// The score of each of `items`.
     fn scores(&self, items: &[u32]) -> Vec<f32>;
+
+    /// The scores of new items that it has no rows for: by default the mean of those of the items that they resemble.
+    fn scores_of_new(&self, new: &NewItems) -> Vec<f32> {
+        new.mean_scores(&[], |items| self.scores(items))
+    }
 
     /// The best `n` of `items`, ranked by `weight` times the score plus `added`, which is empty or has one value per
     /// item. Scorers that have bounds on their scores can override this to skip items.

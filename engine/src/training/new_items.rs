@@ -21,8 +21,9 @@ use crate::observer::{Observer, Progress, Quiet};
 use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
 use crate::scorers::content::new_items::own_weights;
-use crate::scorers::content::{ColdItems, ContentIndex, FactorMap, LaterItems};
-use crate::scorers::method::{ItemContent, NewItemShares};
+use crate::scorers::content::{ColdItems, ContentIndex, FactorMap, ItemDescriber};
+use crate::scorers::method::ItemContent;
+use crate::scorers::new_items::NewItemShares;
 use crate::seed::sample;
 use crate::segmentation::SegmentationMethod;
 
@@ -97,10 +98,10 @@ pub fn add(
     training: &Interactions,
     boost: f32,
     observer: &dyn Observer,
-) -> Result<LaterItems> {
+) -> Result<ItemDescriber> {
     let rows = NewRows::learn(fit, content, training, observer)?;
     rows.add_to(fit, boost, observer)?;
-    Ok(LaterItems::new(content.encoder.clone(), rows.map, boost))
+    Ok(ItemDescriber::new(content.encoder.clone(), rows.map, boost, training.item_users()))
 }
 
 /// Decides the boost of new items, also if there are none yet, and removes these from the events and the data about items

@@ -18,7 +18,7 @@ use crate::matrix::Matrix;
 use crate::observer::{Observer, Quiet};
 use crate::options::algorithm::{Algorithm, Decided};
 use crate::options::checked::Options;
-use crate::scorers::content::LaterItems;
+use crate::scorers::content::ItemDescriber;
 use crate::scorers::factors::backbone::Start;
 use crate::scorers::factors::{AlsOptions, Backbone};
 use crate::scorers::registry::tastes;
@@ -46,7 +46,7 @@ pub struct Trained {
     /// How events were held out.
     pub held_out: HeldOut,
     /// What describes items that come later; `None` if lists would not gain by them.
-    pub later_items: Option<LaterItems>,
+    pub item_describer: Option<ItemDescriber>,
     /// The columns that describe items, and their weights.
     pub item_columns: Vec<ColumnWeight>,
     /// The requested algorithm, if it was replaced because popularity ranks better.
@@ -142,7 +142,7 @@ pub fn train(
     let described = EncodedContent::new(&given, &interactions, options, observer)?;
     fit.fitted.extend(Fit::fitted(&methods, described.input(&interactions), options, observer)?);
     fit.blend = blend;
-    let later_items = match &described.content {
+    let item_describer = match &described.content {
         Some(content) if decided.new_items > 0.0 => {
             Some(new_items::add(&mut fit, content, &interactions, decided.new_items as f32, observer)?)
         }
@@ -159,7 +159,7 @@ pub fn train(
         attempts,
         held_out,
         gave_way,
-        later_items,
+        item_describer,
         item_columns: if described.columns.is_empty() { item_columns } else { described.columns },
         measurement,
         previous,

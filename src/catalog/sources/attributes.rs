@@ -12,6 +12,7 @@ use crate::pg::executor::row::ResultRow;
 use crate::pg::security::rights::may_read;
 use segrec_engine::features::{self, Cell, ColumnBuilder, ColumnKind, NO_LEVEL, Table, TermCounts, Values};
 use segrec_engine::interactions::{Id, IdKind, IdMap};
+use segrec_engine::scorers::content::ItemDescriber;
 
 /// A relation, and the columns to read from it.
 #[derive(Clone, Debug)]
@@ -146,6 +147,27 @@ pub fn attribute_columns(
     Ok(AttributeColumns { name, relation, key, kind, columns, option, text_config, others, unusable })
 }
 
+/// Looks up the columns of items that a training has learned to read, in so far as the relation still has them, and of
+/// these types.
+pub fn described_columns(
+    model: &str,
+    items: &RelationRef,
+    kind: IdKind,
+    describer: Option<&ItemDescriber>,
+    text_config: &str,
+) -> Result<AttributeColumns> {
+    let relation = relations::hold(model, "items", items.relation)?;
+    let still = |name: &String| *name != items.key && relation.column(name).is_some();
+    let mut names = describer.map_or_else(Vec::new, ItemDescriber::reads);
+    names.retain(still);
+    let wanted = match names.is_empty() {
+        true => WantedColumns::Named(names),
+        false => WantedColumns::Describing(names),
+    };
+    let texts = describer.map_or_else(Vec::new, ItemDescriber::reads_as_text);
+    Ok(attribute_columns(model, "items", items, kind, &wanted, &[])?.with_texts(text_config, &texts))
+}
+
 /// The rows of a relation of users or items.
 pub struct AttributeRows {
     /// The ids, in the order of the rows.
@@ -183,8 +205,38 @@ impl AttributeColumns {
         self.as_texts(text_config, |name| table.column(name).is_some_and(is_prose))
     }
 
+    /// The same columns, of which those that may hold prose and have these names are read as texts.
+    pub fn with_texts(mut self, text_config: &str, names: &[String]) -> Self {
+        let texts =
+            self.columns.iter_mut().filter(|(column, _)| column.is_text() && names.contains(&column.name));
+        texts.for_each(|(_, kind)| *kind = ColumnKind::Text);
+        text_config.clone_into(&mut self.text_config);
+        self
+    }
+
+    /// The relation that is read.
+    pub fn relation(&self) -> &Relation {
+        &self.relation
+    }
+
+    /// The column of ids.
+    pub fn key(&self) -> &SourceColumn {
+        &self.key
+    }
+
+    /// The type of ids.
+    pub fn kind(&self) -> IdKind {
+        self.kind
+    }
+
+    /// The names of all columns that are read, and of the key.
+    pub fn read_names(&self) -> Vec<&str> {
+        let names = self.columns.iter().map(|(column, _)| column.name.as_str());
+        names.chain([self.key.name.as_str()]).collect()
+    }
+
     /// The text columns that `choose` accepts by name, to be read as texts; `None` if there are none.
-    pub fn as_texts(&self, text_config: &str, choose: impl Fn(&str) -> bool) -> Option<Self> {
+    fn as_texts(&self, text_config: &str, choose: impl Fn(&str) -> bool) -> Option<Self> {
         let chosen = self.columns.iter().filter(|(column, _)| column.is_text() && choose(&column.name));
         let columns: Vec<_> = chosen.map(|(column, _)| (column.clone(), ColumnKind::Text)).collect();
         (!columns.is_empty()).then(|| Self { columns, text_config: text_config.to_owned(), ..self.clone() })
@@ -199,28 +251,12 @@ impl AttributeColumns {
     /// Reads all rows. Fails as soon as they take more than `memory` bytes.
     pub fn read_all(&self, memory: u64) -> Result<AttributeRows> {
         let query = query_of(&self.relation, &self.expressions().join(", "), "", &[])?;
-        let mut builders: Vec<ColumnBuilder> = self
-            .columns
-            .iter()
-            .map(|(column, kind)| ColumnBuilder::new(column.name.clone(), *kind))
-            .collect();
-        let mut ids = IdMap::new(self.kind);
-        let (mut rows, mut without_id, mut repeated, mut too_long) = (0u64, 0, 0, 0);
-        let mut failed = None;
+        let (mut reading, mut rows, mut failed) = (self.reading(), 0u64, None);
         query.run(&[], &mut |row: ResultRow<'_>| {
             rows += 1;
-            let known = ids.ids().len();
-            match with_id(&row, 0, self.kind, |id| (!is_too_long(id)).then(|| ids.number(id))) {
-                None => without_id += 1,
-                Some(None) => too_long += 1,
-                Some(Some(number)) if (number as usize) < known => repeated += 1,
-                Some(Some(_)) => {
-                    let kinds = self.columns.iter().map(|(_, kind)| *kind);
-                    failed = push(&row, builders.iter_mut().zip(kinds)).err();
-                }
-            }
+            failed = reading.push(&row).err();
             if rows.is_multiple_of(MEMORY_CHECK_ROWS) {
-                let needed = ids.memory() as u64 + builders.iter().map(ColumnBuilder::memory).sum::<u64>();
+                let needed = reading.memory();
                 if needed > memory {
                     let what = format!("the first {rows} rows of \"{}\" alone require that much", self.name);
                     failed = Some(SegrecError::Memory { needed, allowed: memory, what });
@@ -228,12 +264,67 @@ impl AttributeColumns {
             }
             failed.is_none()
         })?;
-        if let Some(error) = failed {
-            return Err(error);
+        match failed {
+            Some(error) => Err(error),
+            None => reading.finish(),
         }
+    }
+
+    /// Starts to collect rows that have these columns.
+    pub fn reading(&self) -> Reading<'_> {
+        let builder =
+            |(column, kind): &(SourceColumn, ColumnKind)| ColumnBuilder::new(column.name.clone(), *kind);
+        let builders = self.columns.iter().map(builder).collect();
+        let ids = IdMap::new(self.kind);
+        Reading {
+            columns: &self.columns,
+            kind: self.kind,
+            builders,
+            ids,
+            without_id: 0,
+            repeated: 0,
+            too_long: 0,
+        }
+    }
+}
+
+/// Rows that are being collected.
+pub struct Reading<'a> {
+    columns: &'a [(SourceColumn, ColumnKind)],
+    kind: IdKind,
+    builders: Vec<ColumnBuilder>,
+    ids: IdMap,
+    without_id: u64,
+    repeated: u64,
+    too_long: u64,
+}
+
+impl Reading<'_> {
+    /// Adds a row, if it has a new id.
+    pub fn push(&mut self, row: &ResultRow<'_>) -> Result<()> {
+        let Self { ids, kind, .. } = self;
+        let known = ids.ids().len();
+        match with_id(row, 0, *kind, |id| (!is_too_long(id)).then(|| ids.number(id))) {
+            None => self.without_id += 1,
+            Some(None) => self.too_long += 1,
+            Some(Some(number)) if (number as usize) < known => self.repeated += 1,
+            Some(Some(_)) => {
+                push(row, self.builders.iter_mut().zip(self.columns.iter().map(|(_, kind)| *kind)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn memory(&self) -> u64 {
+        self.ids.memory() as u64 + self.builders.iter().map(ColumnBuilder::memory).sum::<u64>()
+    }
+
+    /// The rows.
+    pub fn finish(self) -> Result<AttributeRows> {
+        let Self { columns, builders, ids, without_id, repeated, too_long, .. } = self;
         let not_finite = builders
             .iter()
-            .zip(&self.columns)
+            .zip(columns)
             .filter(|(builder, _)| builder.not_finite() > 0)
             .map(|(builder, (column, _))| (column.name.clone(), builder.not_finite()))
             .collect();
@@ -306,12 +397,11 @@ pub struct LiveUser {
 impl LiveUser {
     /// Prepares the query.
     pub fn new(columns: &AttributeColumns) -> Result<Self> {
-        let names = columns.columns.iter().map(|(column, _)| column.name.as_str());
         let live = Live {
             relation: &columns.relation,
             user: &columns.key,
             kind: columns.kind,
-            columns: names.chain([columns.key.name.as_str()]).collect(),
+            columns: columns.read_names(),
             expressions: columns.expressions(),
         };
         let names = columns.columns.iter().map(|(column, kind)| (column.name.clone(), *kind)).collect();

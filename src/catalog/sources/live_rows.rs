@@ -1,4 +1,4 @@
-//! The current rows of one user in a relation, read with the caller's rights.
+//! The current rows of one user or item in a relation, or of those beyond an id, read with the caller's rights.
 
 use super::relations::{SourceColumn, query_of};
 use crate::error::Result;
@@ -38,19 +38,29 @@ pub struct LiveRows {
 impl LiveRows {
     /// Builds a query for the rows of one user, at most `limit` of them.
     pub fn new(live: &Live<'_>, limit: Option<u32>) -> Result<Self> {
+        let limit = limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
+        Self::compared(live, "=", &limit)
+    }
+
+    /// Builds a query for the rows whose id is larger than one, at most `limit` of them in the order of ids.
+    pub fn beyond(live: &Live<'_>, limit: u32) -> Result<Self> {
+        let id = spi::quote_identifier(&live.user.name);
+        Self::compared(live, ">", &format!(" ORDER BY {id} USING OPERATOR(pg_catalog.<) LIMIT {limit}"))
+    }
+
+    fn compared(live: &Live<'_>, operator: &str, end: &str) -> Result<Self> {
         let (name, parameter) = match live.kind {
             IdKind::Bigint => ("int8", pg_sys::INT8OID),
             IdKind::Uuid => ("uuid", pg_sys::UUIDOID),
             IdKind::Text => ("text", pg_sys::TEXTOID),
         };
-        let limit = limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
         let user = spi::quote_identifier(&live.user.name);
         let columns = live.columns.iter().map(|name| c_text(name)).collect::<Result<_>>()?;
         Ok(Self {
             watched: Watched::new(live.relation.oid, columns),
             relation: live.relation.clone(),
             expressions: live.expressions.join(", "),
-            condition: format!("WHERE {user} OPERATOR(pg_catalog.=) $1::pg_catalog.{name}{limit}"),
+            condition: format!("WHERE {user} OPERATOR(pg_catalog.{operator}) $1::pg_catalog.{name}{end}"),
             parameter,
             query: OnceCell::new(),
         })

@@ -9,6 +9,7 @@
 pub mod attributes;
 pub mod count_events;
 pub mod events;
+pub mod later_rows;
 pub mod live_events;
 pub mod live_rows;
 pub mod read_events;

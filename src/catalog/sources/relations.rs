@@ -266,6 +266,15 @@ fn namesake(model: &str, argument: &str) -> Result<Option<String>> {
 /// Whether a B-tree or hash index leads with the column, so that one user's events are found quickly. Excludes char(n),
 /// which is compared as text here.
 pub fn has_leading_index(relation: pg_sys::Oid, column: &str) -> Result<bool> {
+    has_index(relation, column, &["btree", "hash"])
+}
+
+/// Like [`has_leading_index`], for an index that has the values in order.
+pub fn has_ordered_index(relation: pg_sys::Oid, column: &str) -> Result<bool> {
+    has_index(relation, column, &["btree"])
+}
+
+fn has_index(relation: pg_sys::Oid, column: &str, methods: &[&str]) -> Result<bool> {
     let found = query(
         "SELECT 1 FROM pg_catalog.pg_index index \
          JOIN pg_catalog.pg_class class ON class.oid = index.indexrelid \
@@ -274,9 +283,13 @@ pub fn has_leading_index(relation: pg_sys::Oid, column: &str) -> Result<bool> {
            ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0] \
          WHERE index.indrelid = $1 AND attribute.attname = $2::pg_catalog.name \
            AND index.indisvalid AND index.indpred IS NULL \
-           AND method.amname IN ('btree', 'hash') AND attribute.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype \
+           AND method.amname::text = ANY ($3::text[]) AND attribute.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype \
          LIMIT 1",
-        &[relation.into(), column.into()],
+        &[
+            relation.into(),
+            column.into(),
+            methods.iter().map(|&name| name.to_owned()).collect::<Vec<_>>().into(),
+        ],
         |row| row.value::<i32>(1),
     )?;
     Ok(!found.is_empty())

@@ -7,7 +7,7 @@ use crate::error::{Result, SegrecError};
 use crate::pg::datums::number_array::NumberArray;
 use crate::pg::datums::value::Argument;
 use segrec_engine::interactions::SparseRows;
-use segrec_engine::scorers::registry::{LATER_ITEMS, NamedSection};
+use segrec_engine::scorers::registry::{DESCRIBER, NamedSection};
 use segrec_engine::scorers::sections::{NewSection, SectionKind};
 use std::ops::Range;
 
@@ -146,14 +146,14 @@ pub fn are_those(version_id: i64, expected: &[NamedSection]) -> Result<bool> {
     let listed = list(version_id)?;
     let mut found: Vec<(&str, &str, SectionKind)> =
         listed.iter().map(|own| (own.scorer.as_str(), own.name.as_str(), own.kind)).collect();
-    found.retain(|own| *own != LATER_ITEMS);
+    found.retain(|own| *own != DESCRIBER);
     found.sort_unstable();
     Ok(found == expected)
 }
 
 /// Deletes the opaque section that a version can do without; false if it has none.
-pub fn delete_later_items(version_id: i64) -> Result<bool> {
-    let (scorer, name, _) = LATER_ITEMS;
+pub fn delete_describer(version_id: i64) -> Result<bool> {
+    let (scorer, name, _) = DESCRIBER;
     let sql = "DELETE FROM segrec_catalog.version_sections WHERE version_id = $1 AND scorer = $2 AND name = $3 RETURNING section";
     let deleted =
         as_owner(|| write(sql, &[version_id.into(), scorer.into(), name.into()], |row| row.value::<i32>(1)))?;

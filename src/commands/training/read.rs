@@ -4,7 +4,7 @@ use super::progress::phase;
 use super::training_log::TrainingLog;
 use crate::catalog::models::{EventsSource, Model, RelationRef};
 use crate::catalog::sources::attributes::{
-    AttributeColumns, AttributeRows, WantedColumns, attribute_columns,
+    AttributeColumns, AttributeRows, WantedColumns, attribute_columns, described_columns,
 };
 use crate::catalog::sources::read_events::{self, ReadOptions};
 use crate::catalog::sources::read_report::ReadReport;
@@ -17,7 +17,7 @@ use crate::settings;
 use segrec_engine::features::{Activity, Column, NO_LEVEL, Table, Values, parse_moment};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Ids};
 use segrec_engine::options::{OnBadRows, Options};
-use segrec_engine::scorers::content::LaterItems;
+use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::segmentation::{On, SegmentationMethod};
 use segrec_engine::training::UserData;
 use segrec_engine::training::user_data::Labels;
@@ -260,30 +260,13 @@ fn described_items(
 pub fn read_items_again(
     model: &Model,
     (items, kind): (&RelationRef, IdKind),
-    later: Option<&LaterItems>,
+    describer: Option<&ItemDescriber>,
     options: &Options,
 ) -> Result<ItemRows> {
-    let allowed = settings::training_memory();
-    let relation = relations::hold(&model.name, "items", items.relation)?;
-    let still = |names: Vec<String>| -> Vec<String> {
-        names.into_iter().filter(|name| *name != items.key && relation.column(name).is_some()).collect()
-    };
-    let columns = |names: Vec<String>| {
-        let wanted = match names.is_empty() {
-            true => WantedColumns::Named(names),
-            false => WantedColumns::Describing(names),
-        };
-        attribute_columns(&model.name, "items", items, kind, &wanted, &[])
-    };
-    let texts = later.map_or_else(Vec::new, |later| still(later.reads_as_text()));
-    let mut others = later.map_or_else(Vec::new, |later| still(later.reads()));
-    others.retain(|name| !texts.contains(name));
-    let columns_of_texts = columns(texts)?.as_texts(&options.items.text_config, |_| true);
-    let others = columns(others)?;
-    let rows = others.read_all(allowed)?;
-    judge_ids(&others, &rows, options)?;
-    let texts = columns_of_texts.map(|texts| texts.read_all(allowed)).transpose()?;
-    Ok(ItemRows { rows, texts })
+    let columns = described_columns(&model.name, items, kind, describer, &options.items.text_config)?;
+    let rows = columns.read_all(settings::training_memory())?;
+    judge_ids(&columns, &rows, options)?;
+    Ok(ItemRows { rows, texts: None })
 }
 
 /// All rows that describe items, in two tables: the texts are read a second time, when it is known that they are texts.

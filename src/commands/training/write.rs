@@ -17,7 +17,7 @@ use crate::pg::process::memory::ask;
 use segrec_engine::interactions::IdMap;
 use segrec_engine::options::Options;
 use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
-use segrec_engine::scorers::registry::LATER_ITEMS;
+use segrec_engine::scorers::registry::DESCRIBER;
 use segrec_engine::scorers::sections::NewSection;
 use segrec_engine::segmentation::identity::{match_segments, movements, needed_by_matching, share_moved};
 use segrec_engine::segmentation::quality::adjusted_rand;
@@ -268,7 +268,7 @@ fn write_movement(writing: &Writing<'_>, version_id: i64, ids: &[i32], past: &Pa
 }
 
 fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &[i32]) -> Result<()> {
-    let Trained { interactions, fit, later_items, .. } = trained;
+    let Trained { interactions, fit, item_describer, .. } = trained;
     let weighed = writing.options.weighs_popularity();
     if let Some(events) = &writing.data.events {
         let is_listed = |known: &IdMap| {
@@ -285,8 +285,8 @@ fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &
         };
         items::write_items(version_id, &items)?;
         let mut all = fit.sections()?;
-        if let Some(later) = later_items {
-            let (scorer, name, _) = LATER_ITEMS;
+        if let Some(later) = item_describer {
+            let (scorer, name, _) = DESCRIBER;
             all.push((scorer, name, NewSection::Opaque(later.to_bytes()?)));
         }
         sections::insert(version_id, &all)?;

@@ -19,7 +19,8 @@ use crate::serving::session;
 use crate::serving::version::ServedVersion;
 use crate::settings;
 use segrec_engine::interactions::Ids;
-use segrec_engine::scorers::content::later_items::{DescribedItems, LaterItems};
+use segrec_engine::scorers::content::ItemDescriber;
+use segrec_engine::scorers::new_items::NewItems;
 use segrec_engine::scorers::sections::NewSection;
 use segrec_engine::training::item_content::memory;
 
@@ -62,7 +63,7 @@ pub fn refresh(model: &Model, most_withdrawn: f64) -> Result<Refreshed> {
     let mut log = TrainingLog::of(model.id, None);
     let name = relations::hold(&model.name, "items", relation.relation)?.name.clone();
     log.announce(phase::READING_ITEMS, format!("reading items of \"{name}\""));
-    let later = version.later_items()?;
+    let later = version.item_describer()?;
     let rows = read_items_again(&model, (relation, source.item_kind), later, &version.options)?;
 
     let known = version.item_ids().len();
@@ -109,7 +110,7 @@ fn relist(model: &Model, version_id: i64, has_row: &[bool], most_withdrawn: f64)
 /// Gives rows to the items that the version does not know, if anything is known about them; returns their number.
 fn add(
     version: &ServedVersion,
-    later: &LaterItems,
+    later: &ItemDescriber,
     rows: &ItemRows,
     unknown: &Ids,
     relation: &str,
@@ -120,34 +121,28 @@ fn add(
     let new = rows.of_ids(unknown.len(), |row| unknown.get(row))?;
     let needed = [&known, &new].map(|table| memory(table, settings::threads())).iter().sum::<u64>();
     ask("the rows of new items", needed as usize)?;
-    let users = items::item_users(version.id())?;
-    let described = log.run(&workers, relation, |observer| later.describe(&new, &known, &users, observer))?;
+    let (described, items) =
+        log.run(&workers, relation, |observer| later.describe(&new, &known, observer))?;
     drop((known, new));
-    let count = described.rows.len();
-    if count > 0 {
-        log.announce(phase::WRITING, format!("writing {count} new items"));
-        write(version, &described, unknown, &workers)?;
+    if !described.is_empty() {
+        log.announce(phase::WRITING, format!("writing {} new items", described.len()));
+        let mut ids = Ids::new(unknown.kind());
+        for &row in &described {
+            ids.push(unknown.get(row as usize));
+        }
+        write(version, &items, &ids, &workers)?;
     }
-    Ok(count as i64)
+    Ok(described.len() as i64)
 }
 
-/// Writes the rows of described items, which are numbered from the number of items on, and extends the scorers by them.
-fn write(
-    version: &ServedVersion,
-    described: &DescribedItems,
-    unknown: &Ids,
-    workers: &Workers,
-) -> Result<()> {
+/// Writes the rows of new items, which are numbered from the number of items on, and extends the scorers by them.
+fn write(version: &ServedVersion, new: &NewItems, ids: &Ids, workers: &Workers) -> Result<()> {
     let (version_id, first) = (version.id(), version.item_ids().len());
-    let mut ids = Ids::new(unknown.kind());
-    for &row in &described.rows {
-        ids.push(unknown.get(row as usize));
-    }
-    items::add_items(version_id, &AddedItems { first, ids: &ids, factors: &described.factors })?;
+    items::add_items(version_id, &AddedItems { first, ids, factors: &new.factors })?;
     let numbers: Vec<u32> = (first as u32..).take(ids.len()).collect();
     let listed = sections::list(version_id)?;
     for own in version.opened()? {
-        let new = described.as_targets(&numbers);
+        let new = new.numbered(&numbers);
         let extended = workers.run(|observer| own.fitted.with_new_items(&new, observer), |_| ())??;
         let Some(extended) = extended else { continue };
         for (name, section) in extended.sections()? {

@@ -109,7 +109,7 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
     let columns = decided.map_or(0, |decided| decided.als.factors);
     let (version_id, number) = transfer::insert_version(model.id, version)?;
     transfer::insert_parts(&relation, version_id, number, trusted)?;
-    if !trusted && sections::delete_later_items(version_id)? {
+    if !trusted && sections::delete_describer(version_id)? {
         notice(
             "the version is imported without what describes items that come after its training".to_owned(),
             Some("Only superusers may import that part, because it cannot be validated.".to_owned()),

@@ -9,17 +9,17 @@
 //!   neighbours
 //! - [`factor_map`]: factors as a linear map of content, learned from warm items
 //! - [`new_items`]: the factors and the neighbour scores of new items
-//! - [`later_items`]: those that come after a training
+//! - [`describer`]: those that come after a training
 
+pub mod describer;
 pub mod factor_map;
-pub mod later_items;
 pub mod method;
 pub mod nearest;
 pub mod new_items;
 pub mod similarity;
 
+pub use describer::ItemDescriber;
 pub use factor_map::FactorMap;
-pub use later_items::LaterItems;
 pub use nearest::ContentIndex;
 pub use new_items::ColdItems;
 

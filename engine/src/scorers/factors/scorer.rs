@@ -2,9 +2,11 @@
 
 use super::coded::CodedRows;
 use super::item_factors::ItemFactors;
+use crate::linalg::product::row_scores;
 use crate::observer::Observer;
 use crate::ranking::Scored;
 use crate::scorers::method::KnownUser;
+use crate::scorers::new_items::NewItems;
 use crate::scorers::scorer::{Contributions, Items, Scorer, allowed, best_of_scores};
 use std::borrow::Cow;
 
@@ -25,6 +27,12 @@ impl Scorer for FactorScorer<'_> {
 
     fn scores(&self, items: &[u32]) -> Vec<f32> {
         self.items.rows.scores(self.user.factors, items)
+    }
+
+    fn scores_of_new(&self, new: &NewItems) -> Vec<f32> {
+        let mut scores = vec![0.0; new.factors.rows()];
+        row_scores(self.user.factors, new.factors.view(), &mut scores);
+        scores
     }
 
     fn best(&self, items: Items<'_>, weight: f32, added: &[f32], n: usize) -> Vec<Scored> {

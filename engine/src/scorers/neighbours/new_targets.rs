@@ -11,7 +11,7 @@ use super::strongest::{Weighted, keep_strongest, sparse_rows};
 use crate::error::Result;
 use crate::interactions::SparseRows;
 use crate::observer::Observer;
-use crate::scorers::method::NewItemShares;
+use crate::scorers::new_items::NewItemShares;
 use rayon::prelude::*;
 
 /// The number of sources kept for a new target.

@@ -2,6 +2,7 @@
 
 use super::model::{NeighbourRows, NeighbourScratch};
 use crate::observer::Observer;
+use crate::scorers::new_items::NewItems;
 use crate::scorers::scorer::{Contributions, Items, Scorer};
 use std::cell::RefCell;
 
@@ -43,6 +44,12 @@ impl<R: NeighbourRows> Scorer for NeighbourScorer<'_, R> {
             scores = items.iter().map(sum).collect();
         });
         scores
+    }
+
+    fn scores_of_new(&self, new: &NewItems) -> Vec<f32> {
+        // A mean history has no items of its own.
+        let history = if self.shares.is_none() { self.history } else { &[] };
+        new.mean_scores(history, |items| self.scores(items))
     }
 
     fn contributions(&self, target: u32, _: &dyn Observer) -> Contributions {

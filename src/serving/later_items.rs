@@ -1,0 +1,92 @@
+//! Items that were inserted after a version was trained or refreshed, as this session has met and described them. They
+//! are in the lists of its calls at once; `segrec_refresh_items` gives them
+//! rows of their own, which all functions and sessions share.
+//!
+//! They are found by their keys, which must grow and have an index: a call asks for rows beyond the largest key it knows,
+//! which takes some 20 µs if there are none. A row that is not committed yet when a later one is read is not met before a
+//! refresh.
+
+use crate::catalog::sources::later_rows::LaterRows;
+use crate::error::Result;
+use crate::pg::security::rights::current_role;
+use pgrx::pg_sys;
+use segrec_engine::interactions::{Id, Ids};
+use segrec_engine::scorers::content::ItemDescriber;
+use segrec_engine::scorers::new_items::NewItems;
+use segrec_engine::{Rows, Silent};
+
+/// The most items that a session describes by itself: a third of a second in all, and some 400 bytes each with 64 factors.
+/// Further ones wait for a refresh.
+pub const MOST: u32 = 1_000;
+
+/// Items that a session has met.
+#[derive(Clone)]
+pub struct LaterItems {
+    /// The role that read them, whose rights and policies decide which rows there are.
+    role: pg_sys::Oid,
+    /// The largest key that was read.
+    newest: i64,
+    /// The keys, ascending, of those of which anything is known.
+    ids: Vec<i64>,
+    /// These items, as scorers see them.
+    items: NewItems,
+}
+
+impl LaterItems {
+    /// No items yet; the version has keys up to `newest`, and `items` items with k factors.
+    pub fn none(newest: i64, items: usize, k: usize, describer: &ItemDescriber) -> Result<Self> {
+        Ok(Self { role: current_role(), newest, ids: Vec::new(), items: describer.nothing(items, k)? })
+    }
+
+    /// Whether the current role has read them.
+    pub fn are_own(&self) -> bool {
+        self.role == current_role()
+    }
+
+    /// The number of items.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The items, as scorers see them.
+    pub fn items(&self) -> &NewItems {
+        &self.items
+    }
+
+    /// The key of an item, by place.
+    pub fn id(&self, place: usize) -> Id<'_> {
+        Id::Bigint(self.ids[place])
+    }
+
+    /// The place of an item, by key.
+    pub fn find(&self, id: Id<'_>) -> Option<u32> {
+        let id = match id {
+            Id::Bigint(id) => id,
+            Id::Text(id) => id.parse().ok()?,
+            Id::Uuid(_) => return None,
+        };
+        self.ids.binary_search(&id).ok().map(|place| place as u32)
+    }
+
+    /// The same items and those that were inserted since; `None` if there are none, or the caller may not read them.
+    /// `factors` are those of the items of the version.
+    pub fn with_newer(
+        &self,
+        reader: &LaterRows,
+        describer: &ItemDescriber,
+        factors: Rows<'_>,
+    ) -> Result<Option<Self>> {
+        if self.ids.len() >= MOST as usize {
+            return Ok(None);
+        }
+        let Some(rows) = reader.beyond(Id::Bigint(self.newest))? else { return Ok(None) };
+        let Ids::Bigint(keys) = rows.ids.ids() else { return Ok(None) };
+        let Some(&newest) = keys.last() else { return Ok(None) };
+        let (described, items) = describer.describe_by_factors(&rows.table, factors, &Silent)?;
+        let new: Vec<i64> = described.iter().map(|&row| keys[row as usize]).collect();
+        let mut all = Self { newest, ..self.clone() };
+        all.ids.extend(new);
+        all.items.append(&items)?;
+        Ok(Some(all))
+    }
+}
