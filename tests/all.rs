@@ -31,6 +31,7 @@ mod imports;
 mod installation;
 mod items;
 mod jobs;
+mod later_items;
 mod lists;
 mod many;
 mod measuring;

@@ -1,0 +1,187 @@
+//! Items that are inserted after a training, in lists at once; and places of lists that are reserved for new items.
+
+use segrec_tests::{Cluster, Database, Session};
+
+/// 240 products in six kinds, told by their tags, and 400 users who take products of two kinds, their own number and the
+/// next.
+const SHOP: &str = "
+    CREATE TABLE products AS
+    SELECT id AS product_id, ARRAY[(ARRAY['tent', 'novel', 'oven', 'piano', 'tool', 'toy'])[id % 6 + 1]] AS tags
+    FROM generate_series(1::bigint, 240) id;
+    ALTER TABLE products ADD PRIMARY KEY (product_id);
+    CREATE TABLE buys AS
+    SELECT u AS user_id, p AS item_id FROM generate_series(1::bigint, 400) u, generate_series(1::bigint, 240) p
+    WHERE (p % 6 = u % 6 AND hashint8(u * 1000 + p) % 3 = 0) OR (p % 6 = (u + 1) % 6 AND hashint8(u * 1000 + p) % 7 = 0)
+       OR hashint8(u * 1000 + p) % 61 = 0;
+    CREATE INDEX ON buys (user_id);";
+
+/// A product of each kind.
+const NEW: &str = "
+    INSERT INTO products
+    SELECT id, ARRAY[(ARRAY['tent', 'novel', 'oven', 'piano', 'tool', 'toy'])[id % 6 + 1]]
+    FROM generate_series(1000, 1005) id";
+
+fn shop(name: &str, options: &str) -> (Database<'static>, Session) {
+    let database = Cluster::shared().database(name);
+    let mut session = database.connect();
+    session.run(SHOP);
+    session.run(&format!(
+        "SELECT segrec_create_model('shop', 'buys', items => 'products', items_key => 'product_id',
+             options => '{{\"segmentation\": {{\"method\": \"none\"}}, \"als\": {{\"factors\": 8}}, \"items\": {{\"new_items\": 1{options}}}}}')"
+    ));
+    session.run("SELECT segrec_train('shop', 'always')");
+    (database, session)
+}
+
+const LATER: &str = "SELECT count(*) FROM segrec_recommend(3, 60) WHERE item_id >= 1000";
+
+#[test]
+fn items_are_in_lists_as_soon_as_they_are_inserted_and_resemble_what_the_user_takes() {
+    for algorithm in ["hybrid", "neighbours", "als", "content"] {
+        let (database, mut session) = shop(&format!("later_{algorithm}"), "");
+        session.run(&format!("SELECT segrec_alter_model('shop', '{{\"algorithm\": \"{algorithm}\"}}'); SELECT segrec_train('shop', 'always')"));
+        let mut other = database.connect();
+        assert_eq!(other.value::<i64>(LATER), 0);
+        session.run(NEW);
+        for session in [&mut session, &mut other] {
+            let right: f64 = session.value(
+                "SELECT avg((l.item_id % 6 IN (u % 6, (u + 1) % 6))::int)::float8
+                 FROM generate_series(1::bigint, 120) u, segrec_recommend(u, 40) l WHERE l.item_id >= 1000 AND l.source = 'new_item'",
+            );
+            assert!(right > 0.8, "{algorithm}: {right}");
+            let scores = "SELECT segrec_predict(3, 1003) > segrec_predict(3, 1000)";
+            assert!(session.value::<bool>(scores), "{algorithm}");
+        }
+        // The list stays in order, and has no item twice.
+        let list = "SELECT count(DISTINCT item_id) = 40, bool_and(score <= before) FROM (
+                        SELECT item_id, score, lag(score, 1, 'Infinity'::real) OVER (ORDER BY rank) AS before
+                        FROM segrec_recommend(3, 40)) AS list";
+        assert_eq!(session.table(list), "t|t", "{algorithm}");
+    }
+}
+
+#[test]
+fn later_items_are_those_whose_rows_are_there_for_the_statement() {
+    let (database, mut session) = shop("later_rows", "");
+    let mut other = database.connect();
+    let list = "SELECT * FROM segrec_recommend(3, 60)";
+    let before = session.table(list);
+    session.run("BEGIN");
+    session.run(NEW);
+    assert!(session.value::<i64>(LATER) > 0);
+    assert_eq!(other.table(list), before);
+    session.run("ROLLBACK");
+    assert_eq!(session.table(list), before);
+    session.run(NEW);
+    assert!(other.value::<i64>(LATER) > 0);
+    session.run("DELETE FROM products WHERE product_id >= 1000");
+    assert_eq!(other.table(list), before);
+    assert_eq!(session.table(list), before);
+}
+
+#[test]
+fn later_items_that_a_user_or_a_guest_has_are_left_out_and_candidates_choose_among_them() {
+    let (_database, mut session) = shop("later_history", "");
+    session.run(NEW);
+    let has =
+        |user: &str, item: i64| format!("SELECT count(*) FROM segrec_recommend{user} WHERE item_id = {item}");
+    assert_eq!(session.value::<i64>(&has("(3, 246)", 1003)), 1);
+    session.run("INSERT INTO buys VALUES (3, 1003)");
+    assert_eq!(session.value::<i64>(&has("(3, 246)", 1003)), 0);
+    assert_eq!(session.value::<i64>(&has("(3, 246, exclude_seen => false)", 1003)), 1);
+    assert_eq!(session.value::<i64>(&has("_for(ARRAY[9, 15]::bigint[], 246)", 1003)), 1);
+    assert_eq!(session.value::<i64>(&has("_for(ARRAY[9, 15, 1003]::bigint[], 246)", 1003)), 0);
+    assert_eq!(
+        session.table(
+            "SELECT item_id FROM segrec_recommend(9, 10, candidates => ARRAY[1003, 1004, 77777]) ORDER BY 1"
+        ),
+        "1003\n1004"
+    );
+    assert_eq!(
+        session
+            .value::<i64>("SELECT count(*) FROM segrec_recommend(9, 50, diversity => 0.5, explore => 0.5)"),
+        50
+    );
+}
+
+#[test]
+fn who_may_not_read_items_gets_lists_without_later_ones_and_policies_choose_rows() {
+    let (database, mut session) = shop("later_rights", "");
+    session.run("CREATE ROLE reader_of_lists; SELECT segrec_grant('shop', 'use', 'reader_of_lists'); GRANT SELECT ON buys TO reader_of_lists");
+    session.run(NEW);
+    let mut other = database.connect();
+    assert!(other.value::<i64>(LATER) > 0);
+    other.run("SET ROLE reader_of_lists");
+    assert_eq!(other.value::<i64>(LATER), 0);
+    session.run("GRANT SELECT ON products TO reader_of_lists; ALTER TABLE products ENABLE ROW LEVEL SECURITY;
+                 CREATE POLICY old ON products TO reader_of_lists USING (product_id < 1000 OR product_id = 1002)");
+    assert_eq!(other.table("SELECT item_id FROM segrec_recommend(3, 246) WHERE item_id >= 1000"), "1002");
+    other.run("RESET ROLE");
+    assert_eq!(other.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 246) WHERE item_id >= 1000"), 6);
+    session.run("DROP OWNED BY reader_of_lists; DROP ROLE reader_of_lists");
+}
+
+#[test]
+fn without_growing_keys_or_an_index_later_items_wait_for_a_refresh() {
+    let (_database, mut session) = shop("later_keys", "");
+    session.run("ALTER TABLE products DROP CONSTRAINT products_pkey");
+    session.run(NEW);
+    assert_eq!(session.value::<i64>(LATER), 0);
+    // Smaller keys are not found either.
+    session
+        .run("ALTER TABLE products ADD PRIMARY KEY (product_id); INSERT INTO products VALUES (0, '{tent}')");
+    let mut session = _database.connect();
+    assert!(session.value::<i64>(LATER) > 0);
+    assert_eq!(session.table("SELECT segrec_predict(3, 0)"), "∅");
+    assert_eq!(session.table("SELECT * FROM segrec_refresh_items('shop')"), "7|0|0");
+    assert_eq!(session.table("SELECT segrec_predict(3, 0) IS NOT NULL"), "t");
+    assert!(session.value::<i64>(LATER) > 0);
+}
+
+#[test]
+fn relations_that_change_and_columns_that_go_end_no_call() {
+    let (_database, mut session) = shop("later_changes", "");
+    session.run(NEW);
+    assert!(session.value::<i64>(LATER) > 0);
+    for change in [
+        "ALTER TABLE products RENAME TO goods",
+        "INSERT INTO goods VALUES (1006, NULL), (1007, '{}')",
+        "ALTER TABLE goods ADD note text",
+        "ALTER TABLE goods ALTER tags TYPE text USING tags[1]; INSERT INTO goods VALUES (1008, 'tent')",
+        "ALTER TABLE goods DROP tags; INSERT INTO goods VALUES (1009)",
+        "DROP TABLE goods",
+    ] {
+        session.run(change);
+        assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 10)"), 10, "{change}");
+    }
+}
+
+#[test]
+fn reserved_places_go_to_the_best_new_items_and_the_others_keep_their_order() {
+    let (_database, mut session) = shop("later_reserved", "");
+    session.run("SELECT segrec_alter_model('shop', '{\"items\": {\"new_items\": 0.01}}')");
+    session.run(NEW);
+    session.run("SELECT segrec_train('shop', 'always')");
+    let old = session.table("SELECT item_id FROM segrec_recommend(3, 8)");
+    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 10) WHERE item_id >= 1000"), 0);
+    session.run("SELECT segrec_alter_model('shop', '{\"items\": {\"reserved\": 0.2}}'); SELECT segrec_train('shop', 'always')");
+    assert_eq!(session.table("SELECT item_id FROM segrec_recommend(3, 10) LIMIT 8"), old);
+    for list in [
+        "segrec_recommend(3, 10)",
+        "segrec_recommend_for(ARRAY[9, 15]::bigint[], 10)",
+        "segrec_recommend_segment((SELECT min(segment) FROM segrec.segments), 10)",
+        "(SELECT item_id::bigint, source FROM segrec_recommend_all(n => 10, model => 'shop') WHERE user_id = '3') AS l",
+    ] {
+        let new = format!("SELECT count(*), count(*) FILTER (WHERE source = 'new_item') FROM {list}");
+        assert_eq!(session.table(&new), "10|2", "{list}");
+    }
+    let kinds =
+        "SELECT bool_and(item_id % 6 IN (3, 4)) FROM segrec_recommend(3, 10) WHERE source = 'new_item'";
+    assert!(session.value::<bool>(kinds));
+    // Those that came later count as well.
+    session.run("INSERT INTO products VALUES (2001, '{piano}'), (2002, '{piano}'), (2003, '{piano}')");
+    let new = "SELECT count(*) FROM segrec_recommend(3, 10) WHERE source = 'new_item'";
+    assert_eq!(session.value::<i64>(new), 2);
+    let error = session.expect_error("SELECT segrec_alter_model('shop', '{\"items\": {\"reserved\": 1.5}}')");
+    assert!(error.message().contains("items.reserved"), "{error:?}");
+}
