@@ -89,6 +89,10 @@ pub struct Decided {
     /// The factor of the scores of items without events; 0 if the version has none.
     #[serde(default)]
     pub new_items: f64,
+    /// The number of columns of what the attributes of users say about each item; 0 if users without events get what is
+    /// popular.
+    #[serde(default)]
+    pub attributes: usize,
     /// The binary exponent of the factor applied to weights, see [`crate::interactions::Weighting::shift`].
     #[serde(default)]
     pub shift: f64,

@@ -2,7 +2,7 @@
 //! of the model. The parser, the errors, studies, comparisons and the reference read this table.
 
 use super::algorithm::{Algorithm, Feedback};
-use super::checked::{OnBadRows, Options};
+use super::checked::{NewUsers, OnBadRows, Options};
 use super::entry::{Kind, ModelInput, OptionEntry, Scope, entry, need};
 use crate::evaluation::SplitChoice;
 use crate::features::{Activity, Scale};
@@ -110,6 +110,14 @@ pub const OPTIONS: &[OptionEntry] = &[
         "\"auto\"",
         "Factor of the scores of items that have no events; 0 leaves such items out; auto selects the best by hiding the newest items from a short training.",
     ),
+    entry(
+        "users.new_users",
+        Kind::Choice(NewUsers::VARIANTS),
+        "\"auto\"",
+        "How users without events are ranked: by their attributes, the columns of users that segments may be based on, or by what is popular in their segment; auto uses attributes if they rank better for users who are held out as a whole. Ratings do not depend on it.",
+    )
+    .of(Scope::Model)
+    .needing(&[need(ModelInput::Users, |options| options.users.new_users == NewUsers::Attributes)]),
     entry(
         "segmentation.method",
         Kind::Choice(SegmentationMethod::VARIANTS),

@@ -7,6 +7,7 @@ use super::holdout_run::{Attempt, HoldoutRun, active, choose_algorithm, run_on_h
 use super::item_content::EncodedContent;
 use super::members::Members;
 use super::new_items;
+use super::new_users::{self, RankedNewUsers};
 use super::ratings;
 use super::segmenter::{PreviousSegments, Segmentation, Segmenter};
 use super::user_data::UserData;
@@ -18,6 +19,7 @@ use crate::matrix::Matrix;
 use crate::observer::{Observer, Quiet};
 use crate::options::algorithm::{Algorithm, Decided};
 use crate::options::checked::Options;
+use crate::scorers::attributes::AttributeRanking;
 use crate::scorers::factors::backbone::Start;
 use crate::scorers::factors::{AlsOptions, Backbone};
 use crate::scorers::registry::tastes;
@@ -36,6 +38,8 @@ pub struct Trained {
     pub decided: Decided,
     /// The fit to all events.
     pub fit: Fit,
+    /// Ranks users without events by their attributes; `None` if they get what is popular.
+    pub attributes: Option<AttributeRanking>,
     /// The segment of every member.
     pub members: Members,
     /// The numbers of segments that were tried.
@@ -143,11 +147,16 @@ pub fn train(
         new_items::add(&mut fit, content, &interactions, decided.new_items as f32, observer)?;
     }
     let members = Members::new(division, count, Some(&fit));
+    let RankedNewUsers { ranking: attributes, measured } =
+        new_users::decide(given, &interactions, &members, options, observer)?;
+    decided.attributes = attributes.as_ref().map_or(0, AttributeRanking::columns);
+    measurement.by_history.splice(0..0, measured);
     Ok(Trained {
         interactions,
         weighting,
         decided,
         fit,
+        attributes,
         members,
         choices,
         attempts,
