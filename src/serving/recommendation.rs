@@ -1,9 +1,10 @@
 //! From a request to a list.
 //!
 //! Known users are scored with their segment's factors (`segment`) or those of the backbone (`backbone`). Users who
-//! were not part of the training, and guests, are folded in (`fold_in`). Users without events get the popular items of
-//! their segment (`segment_popular`) or of all users (`popular`); with ratings, what the average user likes. Lists that
-//! are too short are filled up with popular items. Models without factors score by the user's own items (`neighbours`).
+//! were not part of the training, and guests, are folded in (`fold_in`). Users without events are scored by their row of
+//! users (`attributes`), or get the popular items of their segment (`segment_popular`) or of all users (`popular`); with
+//! ratings, what the average user likes. Lists that are too short are filled up with popular items. Models without
+//! factors score by the user's own items (`neighbours`).
 
 use super::history::History;
 use super::ids::{candidate_numbers, check_item_kind, item_numbers, user_id};
@@ -59,6 +60,8 @@ pub struct Person {
     stored: bool,
     /// Their factors, with the source that these represent; `None` without events.
     pub factors: Option<(Vec<f32>, Source)>,
+    /// Without factors, the attributes by which they are scored; `None` if nothing is known of them.
+    pub point: Option<Vec<f32>>,
     /// Their items.
     pub history: History,
 }
@@ -159,7 +162,8 @@ pub fn known_person(
         false => Some(stored.factors.clone()),
     };
     let factors = factors.map(|factors| (factors, source));
-    Ok(Person { segment: Some(segment), known: true, stored: !changed, factors, history })
+    let point = if factors.is_none() { version.point_of(user)? } else { None };
+    Ok(Person { segment: Some(segment), known: true, stored: !changed, factors, point, history })
 }
 
 /// A person who was not part of the training, by their items and, if known, their segment.
@@ -184,7 +188,11 @@ pub fn fold_in(
         factors = folded_in(version, segment, user, &history)?;
     }
     let factors = factors.map(|factors| (factors, Source::FoldIn));
-    Ok(Person { segment, known: false, stored: false, factors, history })
+    let point = match user {
+        Some(user) if factors.is_none() => version.point_of(user)?,
+        _ => None,
+    };
+    Ok(Person { segment, known: false, stored: false, factors, point, history })
 }
 
 /// The factors of a user or guest from a history and their current attributes, folded in against the item factors as a
@@ -198,7 +206,7 @@ pub fn folded_in(
     let by_tastes = version.by_tastes();
     let fitted = by_tastes.open(&version.sections(by_tastes.name())?)?;
     let attributes = match (fitted.encoder(), user) {
-        (Some(encoder), Some(user)) => version.attributes_of_text(encoder, user)?,
+        (Some(encoder), Some(user)) => version.attributes_of(encoder, user)?,
         _ => Vec::new(),
     };
     let segment = segment.map(|segment| version.segment(segment)).transpose()?;
@@ -240,6 +248,9 @@ fn scored(
     candidates: Option<&[u32]>,
     n: usize,
 ) -> Result<Option<(Vec<Scored>, Source)>> {
+    if let (Some(point), Some(by_attributes)) = (&person.point, version.by_attributes()?) {
+        return Ok(Some((by_attributes.best(point, excluded, candidates, n), Source::Attributes)));
+    }
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
     let (Some((_, source)), Some(scorers)) = (&person.factors, version.scorers(segment)?) else {
         return Ok(None);

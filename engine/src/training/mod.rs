@@ -10,6 +10,7 @@
 //! - [`item_content`]: what is known about items, and how much it counts among neighbours
 //! - [`new_items`]: items without events
 //! - [`new_users`]: users without events
+//! - [`short_histories`]: users with few events
 //! - [`ratings`]: the fit of ratings and its errors
 //! - [`auc`]: the area under the ROC curve over all items
 //! - [`blend`]: the weights of scorers in a blend
@@ -35,6 +36,7 @@ pub mod ratings;
 pub mod segment;
 pub mod segment_report;
 pub mod segmenter;
+pub mod short_histories;
 pub mod train;
 pub mod user_data;
 

@@ -8,8 +8,10 @@ use super::item_content::EncodedContent;
 use super::members::Members;
 use super::new_items;
 use super::new_users::{self, RankedNewUsers};
+use super::ranker::Ranker;
 use super::ratings;
 use super::segmenter::{PreviousSegments, Segmentation, Segmenter};
+use super::short_histories::{self, ShortHistories};
 use super::user_data::UserData;
 use crate::error::{EngineError, Result};
 use crate::evaluation::{HeldOut, Holdout};
@@ -48,6 +50,8 @@ pub struct Trained {
     pub attempts: Vec<Attempt>,
     /// How events were held out.
     pub held_out: HeldOut,
+    /// What popularity would add for users with few events; `None` if it was not measured.
+    pub short_histories: Option<ShortHistories>,
     /// The columns that describe items, and their weights.
     pub item_columns: Vec<ColumnWeight>,
     /// The requested algorithm, if it was replaced because popularity ranks better.
@@ -97,6 +101,7 @@ pub fn train(
         .map(|previous| Ok(run_on_holdout(given, &holdout, previous, &Quiet(observer))?.measurement))
         .transpose()?;
     let held_out = holdout.held_out();
+    let short_histories = short_histories(&holdout_run, &holdout, options, observer)?;
     drop(holdout);
 
     let HoldoutRun {
@@ -161,11 +166,26 @@ pub fn train(
         choices,
         attempts,
         held_out,
+        short_histories,
         gave_way,
         item_columns: if described.columns.is_empty() { item_columns } else { described.columns },
         measurement,
         previous,
     })
+}
+
+/// Measures users with few events, whom popularity may serve better than their own events; ratings have no lists.
+fn short_histories(
+    run: &HoldoutRun,
+    holdout: &Holdout,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Option<ShortHistories>> {
+    if run.fit.rated.is_some() || run.decided.algorithm == Algorithm::Popularity {
+        return Ok(None);
+    }
+    let ranker = Ranker::new(&run.fit, &holdout.training, options.weighs_popularity());
+    short_histories::measure(&ranker, holdout, &run.measurement, options.seed, observer)
 }
 
 /// Whether the requested algorithm is worse than popularity by more than its confidence interval. Rating models are
