@@ -89,7 +89,9 @@ pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
     let Some(Pair { version, person, item: target }) = pair(user, item, kind, model)? else {
         return Ok(None);
     };
-    if let (Some(point), Some(by_attributes)) = (&person.point, version.by_attributes()?) {
+    if let Some(point) = &person.point
+        && let Some(by_attributes) = version.by_attributes()?
+    {
         let (popularity, columns) = by_attributes.contributions(point, target);
         let columns = columns.into_iter().map(|(name, own)| (format!("attributes.{name}"), own));
         let (scorers, contributions) =

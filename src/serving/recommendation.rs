@@ -248,7 +248,9 @@ fn scored(
     candidates: Option<&[u32]>,
     n: usize,
 ) -> Result<Option<(Vec<Scored>, Source)>> {
-    if let (Some(point), Some(by_attributes)) = (&person.point, version.by_attributes()?) {
+    if let Some(point) = &person.point
+        && let Some(by_attributes) = version.by_attributes()?
+    {
         return Ok(Some((by_attributes.best(point, excluded, candidates, n), Source::Attributes)));
     }
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;

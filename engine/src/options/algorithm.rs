@@ -93,6 +93,10 @@ pub struct Decided {
     /// popular.
     #[serde(default)]
     pub attributes: usize,
+    /// ζ, how much popularity users with few events would gain by, see [`crate::training::short_histories`]; it is measured,
+    /// but lists do not use it.
+    #[serde(default)]
+    pub short_histories: f64,
     /// The binary exponent of the factor applied to weights, see [`crate::interactions::Weighting::shift`].
     #[serde(default)]
     pub shift: f64,

@@ -21,8 +21,8 @@ use crate::segmentation::identity::Classifier;
 pub const PHASE: &str = "new users";
 /// With fewer users nothing is decided: the standard error itself is then too uncertain.
 const FEWEST_USERS: usize = 200;
-/// With more numbers (items × dimensions of attributes) attributes are used only if the options ask for it. These take
-/// 64 MB, and .5 ms of memory traffic a list for every million.
+/// With more numbers (items × dimensions of attributes) attributes are used only if the options ask for it: a list reads
+/// all of them, which are 64 MB here.
 const MOST_NUMBERS: usize = 1 << 24;
 
 /// How users without events are ranked.

@@ -113,6 +113,7 @@ pub fn train(
         item_columns,
     } = holdout_run;
     decided.new_items = given.new_items;
+    decided.short_histories = short_histories.map_or(0.0, |measured| measured.weight);
     let options = &options.decided(&decided);
     let own: Vec<bool> =
         measurement.gates.iter().zip(&own_factors).map(|(gate, own)| *own && gate.passed).collect();

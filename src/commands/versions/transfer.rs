@@ -161,7 +161,7 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
     }
     let decided: Decided =
         serde_json::from_value(version["decided"].clone()).map_err(|error| error.to_string())?;
-    let Decided { algorithm, als, blend, content, new_items, attributes, shift } = &decided;
+    let Decided { algorithm, als, blend, content, new_items, attributes, short_histories, shift } = &decided;
     let weights: Vec<f64> = blend.0.iter().map(|own| f64::from(own.weight)).collect();
     let shares = blend.0.iter().map(|own| f64::from(own.share)).chain([als.frequency_exponent, als.sharing]);
     let names: Vec<&str> = blend.0.iter().map(|own| own.scorer.as_str()).collect();
@@ -173,6 +173,7 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         && als.regularization > 0.0
         && als.unobserved_weight >= 0.0
         && shift.is_finite()
+        && short_histories.is_finite()
         && (0.0..=MOST_CONTENT).contains(content)
         && (0.0..=MOST_BOOST).contains(new_items)
         && *attributes <= MOST_ATTRIBUTES
