@@ -93,7 +93,7 @@ pub struct Decided {
     /// popular.
     #[serde(default)]
     pub attributes: usize,
-    /// ζ, how much popularity users with few events would gain by, see [`crate::training::short_histories`]; it is measured,
+    /// ζ, the weight of popularity by which lists of users with few events would gain most; it is measured,
     /// but lists do not use it.
     #[serde(default)]
     pub short_histories: f64,
