@@ -89,7 +89,7 @@ fn users_without_events_are_ranked_by_their_attributes_where_that_is_better_for_
     );
     assert_eq!(
         session.table("SELECT attributes, popular > 0, calls > attributes + 100 FROM segrec.serving_statistics WHERE model = 'm'"),
-        "44|t|t"
+        "33|t|t"
     );
 }
 

@@ -26,8 +26,10 @@ const WEIGHTS: [f32; 4] = [0.25, 0.5, 1.0, 2.0];
 const LONGEST: usize = 5;
 /// With fewer users nothing is decided.
 const FEWEST_USERS: usize = 200;
-/// The maximum number of users, chosen by the seed: each of them is scored for all items.
+/// The maximum number of users, chosen by the seed, and of their scores, since each user is scored for all items: no more
+/// than four billion multiply-adds with 128 factors. Catalogues of more than 167,000 items are not measured.
 const MOST_USERS: usize = 1_000;
+const MOST_SCORES: usize = 1 << 25;
 
 /// What popularity adds to the lists of users with short histories.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,7 +57,8 @@ pub fn measure(
 ) -> Result<Option<ShortHistories>> {
     let is_short = |user: &u32| (1..=LONGEST).contains(&ranker.history(*user).len());
     let users: Vec<u32> = measurement.users.iter().copied().filter(is_short).collect();
-    if users.len() < FEWEST_USERS {
+    let most = MOST_USERS.min(MOST_SCORES / holdout.training.items().max(1));
+    if users.len().min(most) < FEWEST_USERS {
         return Ok(None);
     }
     let (fit, (metric, n)) = (ranker.fit, DECIDING);
@@ -79,7 +82,7 @@ pub fn measure(
         });
         Ok(reached.collect())
     };
-    let users = sample(users, MOST_USERS, seed);
+    let users = sample(users, most, seed);
     let reached: Vec<Vec<f64>> =
         users.par_iter().map_init(RefCell::default, of_user).collect::<Result<_>>()?;
     let mut best = ShortHistories { weight: 0.0, users: users.len(), gain: 0.0, error: 0.0 };
