@@ -93,7 +93,7 @@ FROM segrec.metrics
 JOIN (VALUES (1, 'hit_rate', 'share of customers who bought something of it'),
              (2, 'recall', 'share of their purchases that it held'),
              (3, 'ndcg', 'the same, worth more in higher places')) AS words (place, metric, meaning) USING (metric)
-WHERE model = 'shop' AND k = 10 AND segment IS NULL
+WHERE model = 'shop' AND k = 10 AND segment IS NULL AND history IS NULL
 ORDER BY place;
 
 SELECT clock_timestamp() AS started \gset

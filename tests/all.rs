@@ -37,6 +37,7 @@ mod many;
 mod measuring;
 mod memory;
 mod metrics;
+mod new_users;
 mod odd_values;
 mod owners;
 mod planning;

@@ -81,7 +81,7 @@ fn with_a_publication_of_all_tables_every_verb_does_what_it_does_and_a_subscribe
         "SELECT * FROM segrec_recommend_all('m', 5) ORDER BY 1, 2",
         "SELECT * FROM segrec_recommend(3, 20, 'm')",
         "SELECT * FROM segrec.segment_members ORDER BY user_id",
-        "SELECT * FROM segrec.metrics ORDER BY version, metric, k, segment",
+        "SELECT * FROM segrec.metrics ORDER BY version, metric, k, segment, history",
         "SELECT * FROM segrec.segment_drift ORDER BY to_version, measure, feature",
     ];
     assert_eq!(

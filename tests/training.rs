@@ -36,7 +36,7 @@ fn a_training_beats_popularity_and_says_so() {
     );
     assert_eq!(table, "1|ndcg@20|t|t|random|the first version is always deployed");
     let metrics = session
-        .table("SELECT metric, count(*) FROM segrec.metrics WHERE segment IS NULL GROUP BY 1 ORDER BY 1");
+        .table("SELECT metric, count(*) FROM segrec.metrics WHERE segment IS NULL AND history IS NULL GROUP BY 1 ORDER BY 1");
     assert_eq!(
         metrics,
         "average_precision|2\ncoverage|2\ndiversity|2\nf1|2\ngini|2\nhit_rate|2\nndcg|2\nnovelty|2\npopularity_lift|2\nprecision|2\nrecall|2\nreciprocal_rank|2"

@@ -68,7 +68,7 @@ fn travel(database: &Database<'_>, name: &str) {
         "SELECT user_id, segment, factors FROM segrec.user_factors ORDER BY 1",
         "SELECT segment, item_id, factors FROM segrec.item_factors ORDER BY 2, 1 NULLS FIRST",
         "SELECT item_id, neighbour_id, weight FROM segrec.item_neighbours ORDER BY 1, 2",
-        "SELECT metric, k, segment, value, ci_low FROM segrec.metrics WHERE version = (SELECT deployed_version FROM segrec.models) ORDER BY 1, 2, 3",
+        "SELECT metric, k, segment, value, ci_low FROM segrec.metrics WHERE version = (SELECT deployed_version FROM segrec.models) ORDER BY 1, 2, 3, history",
     ] {
         let here = session.table(query);
         assert!(here.lines().count() > 1, "{query}");

@@ -20,7 +20,7 @@ for algorithm in hybrid neighbours als popularity; do
     sql -c "SELECT round(seconds::numeric, 1) FROM segrec_train('$algorithm')" >"$work/seconds"
     for metric in recall ndcg; do
         read -r value low high users <<<"$(sql -c "SELECT round(value::numeric, 4), round(ci_low::numeric, 4), round(ci_high::numeric, 4), users
-            FROM segrec.metrics WHERE model = '$algorithm' AND metric = '$metric' AND k = 20 AND segment IS NULL")"
+            FROM segrec.metrics WHERE model = '$algorithm' AND metric = '$metric' AND k = 20 AND segment IS NULL AND history IS NULL")"
         row "$metric@20, $algorithm" "$value" "" "$low … $high, $users users"
     done
     row "segrec_train, seconds, $algorithm" "$(cat "$work/seconds")" "" ""

@@ -201,9 +201,10 @@ CREATE TABLE segrec_catalog.metrics (
     ci_high float8,
     baseline float8,
     users bigint NOT NULL,
+    history integer,
     PRIMARY KEY (version_id, place)
 );
-COMMENT ON TABLE segrec_catalog.metrics IS 'the metrics of each version on its holdout; segment is null for all users';
+COMMENT ON TABLE segrec_catalog.metrics IS 'the metrics of each version on its holdout; segment and history are null for all users';
 
 CREATE TABLE segrec_catalog.training_log (
     version_id bigint NOT NULL,

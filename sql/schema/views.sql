@@ -66,7 +66,7 @@ COMMENT ON VIEW segrec.grants IS 'the privileges granted on the models you may u
 
 CREATE VIEW segrec.versions WITH (security_barrier) AS
 SELECT model, version, state, deployed, started_at, finished_at, users, items, events, segments,
-       metric, value, baseline, reason, previous, split, options
+       metric, value, baseline, reason, previous, split, options, decided
 FROM segrec_catalog.usable_versions;
 COMMENT ON VIEW segrec.versions IS 'the versions of the models you may use, with their results';
 
@@ -209,7 +209,7 @@ COMMENT ON VIEW segrec.user_factors IS 'the user factors, to be multiplied with 
 
 CREATE VIEW segrec.metrics WITH (security_barrier) AS
 SELECT version.model, version.version, metric.metric, metric.k, metric.segment, metric.value,
-       metric.ci_low, metric.ci_high, metric.baseline, metric.users
+       metric.ci_low, metric.ci_high, metric.baseline, metric.users, metric.history
 FROM segrec_catalog.usable_versions version
 JOIN segrec_catalog.metrics metric USING (version_id);
 COMMENT ON VIEW segrec.metrics IS 'the metrics of every version on its holdout, compared with popularity (baseline)';
@@ -236,13 +236,13 @@ COMMENT ON VIEW segrec.trials IS 'the trials of every study by segrec_tune, incl
 
 -- Returns only counters of models that the caller may use; those of other models cannot be queried.
 CREATE FUNCTION segrec_catalog.serving_counters()
-    RETURNS TABLE (model text, calls bigint, stored bigint, folded_in bigint, segment_popular bigint, popular bigint,
-                   empty bigint, files_written bigint, since timestamptz)
+    RETURNS TABLE (model text, calls bigint, stored bigint, folded_in bigint, attributes bigint, segment_popular bigint,
+                   popular bigint, empty bigint, files_written bigint, since timestamptz)
     VOLATILE PARALLEL SAFE COST 1000 ROWS 10 LANGUAGE c AS 'MODULE_PATHNAME', 'serving_counters_wrapper';
 COMMENT ON FUNCTION segrec_catalog.serving_counters() IS 'the counters shown by segrec.serving_statistics';
 
 CREATE VIEW segrec.serving_statistics WITH (security_barrier) AS
-SELECT model, calls, stored, folded_in, segment_popular, popular, empty, files_written, since
+SELECT model, calls, stored, folded_in, attributes, segment_popular, popular, empty, files_written, since
 FROM segrec_catalog.serving_counters();
 COMMENT ON VIEW segrec.serving_statistics IS 'numbers of lists returned by segrec_recommend and segrec_recommend_for in all sessions since the first call after the start of the server';
 

@@ -14,6 +14,7 @@ fn serving_counters() -> TableIterator<
         name!(calls, i64),
         name!(stored, i64),
         name!(folded_in, i64),
+        name!(attributes, i64),
         name!(segment_popular, i64),
         name!(popular, i64),
         name!(empty, i64),
@@ -23,13 +24,15 @@ fn serving_counters() -> TableIterator<
 > {
     let lines = or_raise(counters::lines());
     TableIterator::new(lines.into_iter().filter_map(|line| {
-        let [calls, stored, folded_in, segment_popular, popular, empty, files_written] = line.counts;
+        let [calls, stored, folded_in, attributes, segment_popular, popular, empty, files_written] =
+            line.counts;
         let since = TimestampWithTimeZone::try_from(line.since).ok()?;
         Some((
             line.model.into(),
             calls,
             stored,
             folded_in,
+            attributes,
             segment_popular,
             popular,
             empty,

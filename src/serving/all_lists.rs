@@ -1,6 +1,7 @@
 //! `segrec_recommend_all`: streams the list of every user, with one batch of users in memory at a time.
 //!
-//! Uses only what is stored with the version: users, their items and their factors as of the training.
+//! Uses what is stored with the version: users, their items and their factors as of the training. Only the rows of users
+//! without events are read as they are now, if attributes rank.
 
 use super::history::History;
 use super::recommendation::{fill_with_popular, folded_in};
@@ -16,6 +17,7 @@ use crate::pg::process::memory::ask;
 use crate::pg::process::workers::{Workers, look};
 use crate::settings;
 use rayon::prelude::*;
+use segrec_engine::interactions::Id;
 use segrec_engine::ranking::{Scored, Scoring, Source, top_lists};
 use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::scorers::neighbours::NeighbourScratch;
@@ -120,9 +122,14 @@ impl AllLists {
         let segment = version.segment(version.segment_number(users[0].segment)?)?;
         let (lists, source) = self.ranked(users, &segment)?;
         let popular = version.filling(segment);
-        for (user, (list, new)) in users.iter().zip(lists) {
+        let by_attributes = self.by_attributes(users)?;
+        for ((user, (list, new)), own) in users.iter().zip(lists).zip(by_attributes) {
             look();
-            let list = if user.factors.is_empty() { Vec::new() } else { list };
+            let (list, source) = match own {
+                Some(own) => (own, Source::Attributes),
+                None if user.factors.is_empty() => (Vec::new(), source),
+                None => (list, source),
+            };
             let recommended =
                 |Scored { item, score }| Recommended { item, score, source: version.source_of(item, source) };
             let mut items: Vec<Recommended> = list.into_iter().map(recommended).collect();
@@ -141,6 +148,33 @@ impl AllLists {
             }
         }
         Ok(())
+    }
+
+    /// The best items of users without events, by their attributes; `None` for all others, and if there is no row of the
+    /// user that the caller may read.
+    fn by_attributes(&self, users: &[StoredUser]) -> Result<Vec<Option<Vec<Scored>>>> {
+        let (version, n) = (&self.version, self.n);
+        let mut lists = vec![None; users.len()];
+        let Some(by_attributes) = version.by_attributes()? else { return Ok(lists) };
+        let (mut places, mut points) = (Vec::new(), Vec::new());
+        for (place, user) in users.iter().enumerate().filter(|(_, user)| user.factors.is_empty()) {
+            look();
+            if let Some(point) = version.point_of(Id::Text(&user.user_id))? {
+                ask("the attributes of users", 2 * size_of::<f32>() * (points.len() + point.len()))?;
+                places.push(place);
+                points.extend(point);
+            }
+        }
+        if places.is_empty() {
+            return Ok(lists);
+        }
+        let points = Matrix::from_data(version.decided.attributes, points)?;
+        let left_out: Vec<Cow<'_, [u32]>> =
+            places.iter().map(|&place| version.left_out(users[place].seen())).collect();
+        let (scoring, out) = (by_attributes.scoring(), |row: usize| &*left_out[row]);
+        let found = self.workers.run(|observer| top_lists(&points, scoring, out, n, observer), |_| ())??;
+        places.iter().zip(found).for_each(|(&place, list)| lists[place] = Some(list));
+        Ok(lists)
     }
 
     /// The best items of users of one segment and, if places are reserved for them, the best new items, with the scores to

@@ -17,6 +17,8 @@ pub enum Counter {
     Stored,
     /// Lists for users who were folded in.
     FoldedIn,
+    /// Lists for users who were scored by their attributes.
+    Attributes,
     /// Lists with items that are popular in the segment.
     SegmentPopular,
     /// Lists with items that are popular overall.

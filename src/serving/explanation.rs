@@ -2,7 +2,7 @@
 //!
 //! A user's factors are linear in the user's items: p = A⁻¹ Σ c_i q_i. So the score p·q_j is the sum of c_i q_iᵀA⁻¹q_j
 //! over these items (Hu et al. 2008, §5). Scores of neighbours are sums anyway, and the prior mean of ratings is linear
-//! in the pattern of rated items.
+//! in the pattern of rated items. Users without events have no items; the columns of their row contribute instead.
 
 use super::ids::{check_item_kind, item_numbers, user_id};
 use super::later_items::LaterItems;
@@ -40,7 +40,7 @@ impl Reason {
 pub struct Explanation {
     /// The version, which resolves the ids of items.
     pub version: Rc<ServedVersion>,
-    /// The names of its scorers.
+    /// The names of its scorers, or of popularity and the user's columns.
     pub scorers: Vec<String>,
     /// The items, the largest contribution first.
     pub reasons: Vec<Reason>,
@@ -104,12 +104,22 @@ pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
     let Some(Pair { version, person, item: target }) = pair(user, item, kind, model)? else {
         return Ok(None);
     };
+    if let Some(point) = &person.point
+        && let Some(by_attributes) = version.by_attributes()?
+    {
+        let (popularity, columns) = by_attributes.contributions(point, target);
+        let columns = columns.into_iter().map(|(name, own)| (format!("attributes.{name}"), own));
+        let (scorers, contributions) =
+            std::iter::once(("popularity".to_owned(), popularity)).chain(columns).unzip();
+        let reasons = vec![Reason { item: None, contributions }];
+        return Ok(Some(Explanation { version: Rc::clone(&version), scorers, reasons }));
+    }
     let scorers: Vec<String> = version.decided.blend.scorers().map(str::to_owned).collect();
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
     let reasons = match version.scorers(segment)?.filter(|_| person.factors.is_some()) {
         Some(opened) => {
             let encoder = opened.each().iter().find_map(|own| own.fitted.encoder());
-            let attributes = encoder.map(|encoder| version.attributes_of_text(encoder, user)).transpose()?;
+            let attributes = encoder.map(|encoder| version.attributes_of(encoder, user)).transpose()?;
             let known = KnownUser { attributes: attributes.as_deref().unwrap_or(&[]), ..person.known() };
             let blended = opened.blended(known, &version.scratch);
             let parts = run_alone(|observer| blended.contributions(target, observer));

@@ -1,9 +1,10 @@
 //! From a request to a list.
 //!
 //! Known users are scored with their segment's factors (`segment`) or those of the backbone (`backbone`). Users who
-//! were not part of the training, and guests, are folded in (`fold_in`). Users without events get the popular items of
-//! their segment (`segment_popular`) or of all users (`popular`); with ratings, what the average user likes. Lists that
-//! are too short are filled up with popular items. Models without factors score by the user's own items (`neighbours`).
+//! were not part of the training, and guests, are folded in (`fold_in`). Users without events are scored by their row of
+//! users (`attributes`), or get the popular items of their segment (`segment_popular`) or of all users (`popular`); with
+//! ratings, what the average user likes. Lists that are too short are filled up with popular items. Models without
+//! factors score by the user's own items (`neighbours`).
 
 use super::history::History;
 use super::ids::{check_item_kind, item_numbers, listed_numbers, user_id};
@@ -79,6 +80,8 @@ pub struct Person {
     stored: bool,
     /// Their factors, with the source that these represent; `None` without events.
     pub factors: Option<(Vec<f32>, Source)>,
+    /// Without factors, the attributes by which they are scored; `None` if nothing is known of them.
+    pub point: Option<Vec<f32>>,
     /// Their items.
     pub history: History,
 }
@@ -183,7 +186,8 @@ pub fn known_person(
         false => Some(stored.factors.clone()),
     };
     let factors = factors.map(|factors| (factors, source));
-    Ok(Person { segment: Some(segment), known: true, stored: !changed, factors, history })
+    let point = if factors.is_none() { version.point_of(user)? } else { None };
+    Ok(Person { segment: Some(segment), known: true, stored: !changed, factors, point, history })
 }
 
 /// A person who was not part of the training, by their items and, if known, their segment.
@@ -208,7 +212,11 @@ pub fn fold_in(
         factors = folded_in(version, segment, user, &history)?;
     }
     let factors = factors.map(|factors| (factors, Source::FoldIn));
-    Ok(Person { segment, known: false, stored: false, factors, history })
+    let point = match user {
+        Some(user) if factors.is_none() => version.point_of(user)?,
+        _ => None,
+    };
+    Ok(Person { segment, known: false, stored: false, factors, point, history })
 }
 
 /// The factors of a user or guest from a history and their current attributes, folded in against the item factors as a
@@ -222,7 +230,7 @@ pub fn folded_in(
     let by_tastes = version.by_tastes();
     let fitted = by_tastes.open(&version.sections(by_tastes.name())?)?;
     let attributes = match (fitted.encoder(), user) {
-        (Some(encoder), Some(user)) => version.attributes_of_text(encoder, user)?,
+        (Some(encoder), Some(user)) => version.attributes_of(encoder, user)?,
         _ => Vec::new(),
     };
     let segment = segment.map(|segment| version.segment(segment)).transpose()?;
@@ -248,7 +256,13 @@ pub fn answer(
     let mut items = Vec::with_capacity(n.min(version.item_ids().len()));
     let (reserved, mut new) = (version.reserved(request.n), Vec::new());
     let first = version.item_ids().len();
-    if let Some(scorers) = PersonScorers::of(&version, person)? {
+    if let Some(point) = &person.point
+        && let Some(by_attributes) = version.by_attributes()?
+    {
+        let best = by_attributes.best(point, &left_out, candidates.as_deref(), n);
+        let recommended = |Scored { item, score }| Recommended { item, score, source: Source::Attributes };
+        items.extend(best.into_iter().map(recommended));
+    } else if let Some(scorers) = PersonScorers::of(&version, person)? {
         items.extend(scorers.best(&left_out, candidates.as_deref(), n));
         if reserved > 0 {
             new = scorers.best_new(&left_out, candidates.as_deref(), reserved);

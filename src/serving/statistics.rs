@@ -23,6 +23,7 @@ pub fn count(
         (Counter::Calls, true),
         (Counter::Stored, scored_with == Some(FactorSource::Stored)),
         (Counter::FoldedIn, scored_with == Some(FactorSource::FoldedIn)),
+        (Counter::Attributes, has(Source::Attributes)),
         (Counter::SegmentPopular, has(Source::SegmentPopular)),
         (Counter::Popular, has(Source::Popular)),
         (Counter::Empty, sources.next().is_none()),

@@ -12,11 +12,13 @@ use crate::catalog::sources::relations;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
+use segrec_engine::features::Table;
 use segrec_engine::interactions::{Id, IdKind, NumberedIds, SortedIds, Weighting};
 use segrec_engine::options::algorithm::{Algorithm, Decided};
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::ranking::Source;
 use segrec_engine::scorers::Method;
+use segrec_engine::scorers::attributes::{OpenedAttributes, ranking};
 use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::scorers::factors::coded::Codes;
 use segrec_engine::scorers::factors::{FoldIn, ItemFactors, ItemRows};
@@ -256,28 +258,43 @@ impl ServedVersion {
         })
     }
 
+    /// The current row of a user, given by an id in the model's type or as text; `None` if it does not exist, or cannot
+    /// be read by these columns or by the caller.
+    fn row_of(&self, user: Id<'_>, reads: impl FnOnce() -> Vec<String>) -> Result<Option<Table>> {
+        let model = &self.model;
+        let user = match user {
+            Id::Text(text) => parse_id(text, model.user_kind),
+            user => Some(user),
+        };
+        let live = self.attributes.reader(&model.name, || live_features(model, reads()))?;
+        live.zip(user).map_or(Ok(None), |(live, user)| live.find(user))
+    }
+
+    /// The ranking of items by attributes, for users without events; `None` if these get what is popular.
+    pub fn by_attributes(&self) -> Result<Option<OpenedAttributes<'_>>> {
+        match self.decided.attributes {
+            0 => Ok(None),
+            _ => Ok(Some(OpenedAttributes::open(&self.sections(ranking::SCORER)?)?)),
+        }
+    }
+
+    /// The current attributes of a user as a point of [`Self::by_attributes`]; `None` if these do not rank, or there is
+    /// no row of users that the caller may read.
+    pub fn point_of(&self, user: Id<'_>) -> Result<Option<Vec<f32>>> {
+        let Some(by_attributes) = self.by_attributes()? else { return Ok(None) };
+        let row = self.row_of(user, || by_attributes.reads())?;
+        row.map(|row| Ok(by_attributes.point(row)?)).transpose()
+    }
+
     /// The current attributes of a user, as the features that `encoder` makes of them.
     pub fn attributes_of(&self, encoder: &AttributeEncoder, user: Id<'_>) -> Result<Vec<u32>> {
-        let model = &self.model;
-        let live = self.attributes.reader(&model.name, || live_features(model, encoder.reads()))?;
-        let Some(row) = live.map_or(Ok(None), |live| live.find(user))? else {
-            return Ok(Vec::new());
-        };
+        let Some(row) = self.row_of(user, || encoder.reads())? else { return Ok(Vec::new()) };
         match encoder.encode(&row, &Silent) {
             Ok(attributes) => Ok(attributes.row(0).to_vec()),
             // A column has changed its type since the training, so ignore the row.
             Err(EngineError::Column { .. }) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Like [`Self::attributes_of`], for an id given as text or in the model's type.
-    pub fn attributes_of_text(&self, encoder: &AttributeEncoder, user: Id<'_>) -> Result<Vec<u32>> {
-        let user = match user {
-            Id::Text(text) => parse_id(text, self.model.user_kind),
-            user => Some(user),
-        };
-        user.map_or_else(|| Ok(Vec::new()), |user| self.attributes_of(encoder, user))
     }
 
     /// The scorer whose factors represent the tastes of users.

@@ -7,6 +7,7 @@
 //! - [`registry`]: every metric with its name, direction and SQL function
 //! - [`metric_row`]: a measured value
 //! - [`deciding_metric`]: the metric that decisions are based on, and the users it is measured on
+//! - [`history`]: that metric by the length of the users' histories
 //! - [`metrics`]: precision, recall, F1, NDCG, hit rate, average precision, reciprocal rank of one list
 //! - [`mod@auc`]: the area under the ROC curve of one user's scores
 //! - [`beyond_accuracy`]: novelty, diversity and popularity lift of one list
@@ -23,6 +24,7 @@ pub mod catalog_coverage;
 pub mod deciding_metric;
 pub mod errors;
 pub mod gate;
+pub mod history;
 pub mod holdout;
 pub mod metric_row;
 pub mod metrics;

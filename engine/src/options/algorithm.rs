@@ -89,6 +89,14 @@ pub struct Decided {
     /// The factor of the scores of items without events; 0 if the version has none.
     #[serde(default)]
     pub new_items: f64,
+    /// The number of columns of what the attributes of users say about each item; 0 if users without events get what is
+    /// popular.
+    #[serde(default)]
+    pub attributes: usize,
+    /// ζ, the weight of popularity by which lists of users with few events would gain most; it is measured,
+    /// but lists do not use it.
+    #[serde(default)]
+    pub short_histories: f64,
     /// The binary exponent of the factor applied to weights, see [`crate::interactions::Weighting::shift`].
     #[serde(default)]
     pub shift: f64,

@@ -79,6 +79,27 @@ pub struct ItemOptions {
     pub reserved: f64,
 }
 
+/// How users without events are ranked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum NewUsers {
+    /// By attributes if these rank better, else by popularity.
+    Auto,
+    /// By their attributes.
+    Attributes,
+    /// By popularity, in their segment if it is known.
+    Popularity,
+}
+
+/// The checked settings for what is known about users.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserOptions {
+    /// How users without events are ranked.
+    pub new_users: NewUsers,
+}
+
 /// The checked settings of alternating least squares; [`crate::scorers::factors::tuning`] chooses those that are
 /// `auto`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -151,6 +172,8 @@ pub struct Options {
     pub events: EventOptions,
     /// Settings for reading items.
     pub items: ItemOptions,
+    /// Settings for what is known about users.
+    pub users: UserOptions,
     /// Settings of the segmentation.
     pub segmentation: SegmentationOptions,
     /// Settings of the backbone and the segment factors.

@@ -2,7 +2,7 @@
 //! of the model. The parser, the errors, studies, comparisons and the reference read this table.
 
 use super::algorithm::{Algorithm, Feedback};
-use super::checked::{OnBadRows, Options};
+use super::checked::{NewUsers, OnBadRows, Options};
 use super::entry::{Kind, ModelInput, OptionEntry, Scope, entry, need};
 use crate::evaluation::SplitChoice;
 use crate::features::{Activity, Scale};
@@ -116,6 +116,14 @@ pub const OPTIONS: &[OptionEntry] = &[
         "0",
         "Share of the places of a list that go to items without events at least, if there are any that the user does not have: 0.2 reserves the last 2 of 10 for the best of them.",
     ),
+    entry(
+        "users.new_users",
+        Kind::Choice(NewUsers::VARIANTS),
+        "\"auto\"",
+        "How users without events are ranked: by their attributes, the columns of users that segments may be based on, or by what is popular in their segment; auto uses attributes if they rank better for users who are held out as a whole. Ratings do not depend on it.",
+    )
+    .of(Scope::Model)
+    .needing(&[need(ModelInput::Users, |options| options.users.new_users == NewUsers::Attributes)]),
     entry(
         "segmentation.method",
         Kind::Choice(SegmentationMethod::VARIANTS),

@@ -32,6 +32,8 @@ pub enum Source {
     Scorer(&'static str),
     /// What is known about an item that has no events.
     NewItem,
+    /// What is known about a user who has no events.
+    Attributes,
     /// Factors computed at request time for a user who was not part of the training.
     FoldIn,
     /// Popularity in the user's segment.
@@ -53,6 +55,7 @@ impl Source {
             Self::Backbone => "backbone",
             Self::Scorer(name) => name,
             Self::NewItem => "new_item",
+            Self::Attributes => "attributes",
             Self::FoldIn => "fold_in",
             Self::SegmentPopular => "segment_popular",
             Self::Popular => "popular",

@@ -1,5 +1,6 @@
 //! The list of all scorers.
 
+use super::attributes::ranking;
 use super::content::method::Content;
 use super::factors::method::Factors;
 use super::method::Method;
@@ -51,13 +52,16 @@ pub type NamedSection = (&'static str, &'static str, SectionKind);
 /// The section that describes items which come after the training. A version can do without it.
 pub const DESCRIBER: NamedSection = ("new_items", "describer", SectionKind::Opaque);
 
-/// The sections in which the scorers of a blend are stored, in order, if factors have `columns` columns.
-pub fn sections_of(blend: &Blend, columns: usize) -> Vec<NamedSection> {
+/// The sections in which the scorers of a blend are stored, in order, if factors have `columns` columns, and those of
+/// attributes, if these have `attributes` columns.
+pub fn sections_of(blend: &Blend, columns: usize, attributes: usize) -> Vec<NamedSection> {
     let scorers = blend.0.iter().filter_map(|weight| named(&weight.scorer));
     let of_scorer = |scorer: &'static dyn Method| {
         scorer.sections(columns).into_iter().map(|(name, kind)| (scorer.name(), name, kind))
     };
-    let mut sections: Vec<NamedSection> = scorers.flat_map(of_scorer).collect();
+    let of_attributes = ranking::sections(attributes).into_iter();
+    let of_attributes = of_attributes.map(|(name, kind)| (ranking::SCORER, name, kind));
+    let mut sections: Vec<NamedSection> = scorers.flat_map(of_scorer).chain(of_attributes).collect();
     sections.sort_unstable();
     sections
 }

@@ -8,7 +8,7 @@ use crate::error::{EngineError, Result};
 use crate::evaluation::deciding_metric::MEASURED_AT;
 use crate::evaluation::{HeldOut, Holdout, MetricRow};
 use crate::observer::Observer;
-use crate::options::checked::Options;
+use crate::options::checked::{NewUsers, Options, UserOptions};
 use crate::seed::hash_bytes;
 use crate::training::holdout_metrics::MetricRequest;
 use crate::training::holdout_run::{measure, run_on_holdout};
@@ -69,6 +69,9 @@ pub fn validate(
         return Err(EngineError::NothingToTrainOn { reason });
     }
     let given = Given { events: &training, before: None, start: None, ..given };
+    // A fold has nothing to say about users without events.
+    let users = UserOptions { new_users: NewUsers::Popularity };
+    let options = &Options { users, ..options.clone() };
     let trained = train(given, options, None, observer)?;
     let asked = MetricRequest { cuts: &MEASURED_AT, gated: false, areas: false };
     let mut rows = measure(&trained.fit, &holdout, &options.decided(&trained.decided), asked, observer)?.rows;

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::evaluation::deciding_metric::{
     DECIDING, DECIDING_NAME, MEASURED_AT, MOST_USERS, deciding_value, measured_users,
 };
+use crate::evaluation::history::{HistoryRow, by_history};
 use crate::evaluation::registry::is_higher_better;
 use crate::evaluation::standard_error::mean_and_error;
 use crate::evaluation::{Catalog, Measured, Ranked, report};
@@ -40,6 +41,8 @@ pub struct Measurement {
     pub metric: &'static str,
     /// All metric rows; empty if no user has held-out items.
     pub rows: Vec<MetricRow>,
+    /// The deciding metric by the length of users' histories; empty for ratings.
+    pub by_history: Vec<HistoryRow>,
     /// The decision of the gate for each segment.
     pub gates: Vec<Gate>,
     /// The measured users, ascending.
@@ -76,7 +79,9 @@ impl Measurement {
 
         let served: Vec<&[Scored]> = (0..users.len()).map(|place| lists.served(place)).collect();
         let deciding = served.iter().zip(users).map(|(list, &user)| deciding_value(holdout, user, list));
-        let deciding = deciding.collect();
+        let deciding: Vec<f64> = deciding.collect();
+        let of_popular = popular.iter().zip(users).map(|(list, &user)| deciding_value(holdout, user, list));
+        let of_popular: Vec<f64> = of_popular.collect();
         let popular: Vec<&[Scored]> = popular.iter().map(Vec::as_slice).collect();
         let item_users: Vec<u32> =
             item_popularity(&holdout.training, false).iter().map(|&users| users as u32).collect();
@@ -92,9 +97,11 @@ impl Measurement {
         let measured = Measured { relevant: &relevant, histories: &histories, groups };
         let model = Ranked { lists: &served, auc: model_areas.as_deref() };
         let baseline = Ranked { lists: &popular, auc: baseline_areas.as_deref() };
+        let lengths: Vec<usize> = histories.iter().map(|history| history.len()).collect();
+        let by_history = by_history(&lengths, [&deciding, &of_popular], seed, observer)?;
         let rows = report(model, baseline, measured, catalog, asked.cuts, seed, observer)?;
         let MeasuredLists { gates, users, backbone, .. } = lists;
-        Ok(Self { metric: DECIDING_NAME, rows, gates, users, deciding, backbone })
+        Ok(Self { metric: DECIDING_NAME, rows, by_history, gates, users, deciding, backbone })
     }
 
     /// The row of the deciding metric for all users.

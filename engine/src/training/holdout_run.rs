@@ -172,7 +172,17 @@ pub fn run_on_holdout(
         fit.own_factors.fill(false);
     }
     let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
-    let decided = Decided { algorithm, als, blend: fit.blend.clone(), content, new_items: 0.0, shift: 0.0 };
+    let blend = fit.blend.clone();
+    let decided = Decided {
+        algorithm,
+        als,
+        blend,
+        content,
+        new_items: 0.0,
+        attributes: 0,
+        short_histories: 0.0,
+        shift: 0.0,
+    };
     Ok(HoldoutRun { fit, decided, division, choices, measurement, item_columns: described.columns })
 }
 

@@ -9,6 +9,8 @@
 //! - [`holdout_metrics`]: metrics on the holdout, and the gate
 //! - [`item_content`]: what is known about items, and how much it counts among neighbours
 //! - [`new_items`]: items without events
+//! - [`new_users`]: users without events
+//! - [`short_histories`]: users with few events
 //! - [`ratings`]: the fit of ratings and its errors
 //! - [`auc`]: the area under the ROC curve over all items
 //! - [`blend`]: the weights of scorers in a blend
@@ -28,11 +30,13 @@ pub mod holdout_run;
 pub mod item_content;
 pub mod members;
 pub mod new_items;
+pub mod new_users;
 pub mod ranker;
 pub mod ratings;
 pub mod segment;
 pub mod segment_report;
 pub mod segmenter;
+pub mod short_histories;
 pub mod train;
 pub mod user_data;
 

@@ -82,7 +82,8 @@ pub fn measure(
         })
         .collect();
     let gates = vec![Gate::unmeasured(); fit.segments.count()];
-    Ok(Measurement { metric: DECIDING_NAME, rows, gates, users, backbone: deciding.clone(), deciding })
+    let (by_history, backbone) = (Vec::new(), deciding.clone());
+    Ok(Measurement { metric: DECIDING_NAME, rows, by_history, gates, users, backbone, deciding })
 }
 
 /// The (predicted, actual) pairs of all held-out ratings of `users`.

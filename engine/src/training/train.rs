@@ -7,8 +7,11 @@ use super::holdout_run::{Attempt, HoldoutRun, active, choose_algorithm, run_on_h
 use super::item_content::EncodedContent;
 use super::members::Members;
 use super::new_items;
+use super::new_users::{self, RankedNewUsers};
+use super::ranker::Ranker;
 use super::ratings;
 use super::segmenter::{PreviousSegments, Segmentation, Segmenter};
+use super::short_histories::{self, ShortHistories};
 use super::user_data::UserData;
 use crate::error::{EngineError, Result};
 use crate::evaluation::{HeldOut, Holdout};
@@ -18,6 +21,7 @@ use crate::matrix::Matrix;
 use crate::observer::{Observer, Quiet};
 use crate::options::algorithm::{Algorithm, Decided};
 use crate::options::checked::Options;
+use crate::scorers::attributes::AttributeRanking;
 use crate::scorers::content::ItemDescriber;
 use crate::scorers::factors::backbone::Start;
 use crate::scorers::factors::{AlsOptions, Backbone};
@@ -37,6 +41,8 @@ pub struct Trained {
     pub decided: Decided,
     /// The fit to all events.
     pub fit: Fit,
+    /// Ranks users without events by their attributes; `None` if they get what is popular.
+    pub attributes: Option<AttributeRanking>,
     /// The segment of every member.
     pub members: Members,
     /// The numbers of segments that were tried.
@@ -47,6 +53,8 @@ pub struct Trained {
     pub held_out: HeldOut,
     /// What describes items that come later; `None` if lists would not gain by them.
     pub item_describer: Option<ItemDescriber>,
+    /// What popularity would add for users with few events; `None` if it was not measured.
+    pub short_histories: Option<ShortHistories>,
     /// The columns that describe items, and their weights.
     pub item_columns: Vec<ColumnWeight>,
     /// The requested algorithm, if it was replaced because popularity ranks better.
@@ -96,6 +104,7 @@ pub fn train(
         .map(|previous| Ok(run_on_holdout(given, &holdout, previous, &Quiet(observer))?.measurement))
         .transpose()?;
     let held_out = holdout.held_out();
+    let short_histories = short_histories(&holdout_run, &holdout, options, observer)?;
     drop(holdout);
 
     let HoldoutRun {
@@ -107,6 +116,7 @@ pub fn train(
         item_columns,
     } = holdout_run;
     decided.new_items = given.new_items;
+    decided.short_histories = short_histories.map_or(0.0, |measured| measured.weight);
     let options = &options.decided(&decided);
     let own: Vec<bool> =
         measurement.gates.iter().zip(&own_factors).map(|(gate, own)| *own && gate.passed).collect();
@@ -149,21 +159,41 @@ pub fn train(
         _ => None,
     };
     let members = Members::new(division, count, Some(&fit));
+    let RankedNewUsers { ranking: attributes, measured } =
+        new_users::decide(given, &interactions, &members, options, observer)?;
+    decided.attributes = attributes.as_ref().map_or(0, AttributeRanking::columns);
+    measurement.by_history.splice(0..0, measured);
     Ok(Trained {
         interactions,
         weighting,
         decided,
         fit,
+        attributes,
         members,
         choices,
         attempts,
         held_out,
+        short_histories,
         gave_way,
         item_describer,
         item_columns: if described.columns.is_empty() { item_columns } else { described.columns },
         measurement,
         previous,
     })
+}
+
+/// Measures users with few events, whom popularity may serve better than their own events; ratings have no lists.
+fn short_histories(
+    run: &HoldoutRun,
+    holdout: &Holdout,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Option<ShortHistories>> {
+    if run.fit.rated.is_some() || run.decided.algorithm == Algorithm::Popularity {
+        return Ok(None);
+    }
+    let ranker = Ranker::new(&run.fit, &holdout.training, options.weighs_popularity());
+    short_histories::measure(&ranker, holdout, &run.measurement, options.seed, observer)
 }
 
 /// Whether the requested algorithm is worse than popularity by more than its confidence interval. Rating models are

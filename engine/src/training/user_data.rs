@@ -113,8 +113,8 @@ impl UserData {
         }
     }
 
-    /// The columns that users are segmented by: the selected ones of `users`, and activity.
-    fn attributes(
+    /// The columns that users are segmented by: the selected ones of `users`, and activity if there are events.
+    pub(super) fn attributes(
         &self,
         options: &Options,
         events: Option<&Events>,

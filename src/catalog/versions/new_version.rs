@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::pg::datums::number_array::NumberArray;
 use pgrx::JsonB;
 use segrec_engine::evaluation::MetricRow;
+use segrec_engine::evaluation::history::HistoryRow;
 use segrec_engine::training::Attempt;
 use serde_json::Value;
 
@@ -118,14 +119,24 @@ fn floats(values: &[f64]) -> NumberArray<f32> {
     NumberArray(values.iter().map(|&value| value as f32).collect())
 }
 
-/// Stores the metrics of a version; `ids` are the ids of its segments.
-pub fn insert_metrics(version_id: i64, ids: &[i32], rows: &[MetricRow]) -> Result<()> {
-    let column = |value: fn(&MetricRow) -> Option<f64>| rows.iter().map(value).collect::<Vec<Option<f64>>>();
+/// Stores the metrics of a version, and those by the length of histories; `ids` are the ids of its segments.
+pub fn insert_metrics(
+    version_id: i64,
+    ids: &[i32],
+    rows: &[MetricRow],
+    by_history: &[HistoryRow],
+) -> Result<()> {
+    let histories: Vec<Option<i32>> =
+        rows.iter().map(|_| None).chain(by_history.iter().map(|own| Some(own.length as i32))).collect();
+    let rows: Vec<&MetricRow> = rows.iter().chain(by_history.iter().map(|own| &own.row)).collect();
+    let column = |value: fn(&MetricRow) -> Option<f64>| {
+        rows.iter().map(|row| value(row)).collect::<Vec<Option<f64>>>()
+    };
     as_owner(|| {
         execute(
-            "INSERT INTO segrec_catalog.metrics (version_id, metric, k, segment, value, ci_low, ci_high, baseline, users, place) \
+            "INSERT INTO segrec_catalog.metrics (version_id, metric, k, segment, value, ci_low, ci_high, baseline, users, history, place) \
              SELECT $1, * FROM unnest($2::text[], $3::int[], $4::int[], $5::float8[], $6::float8[], $7::float8[], \
-                                      $8::float8[], $9::bigint[]) WITH ORDINALITY",
+                                      $8::float8[], $9::bigint[], $10::int[]) WITH ORDINALITY",
             &[
                 version_id.into(),
                 rows.iter().map(|row| row.metric.to_owned()).collect::<Vec<_>>().into(),
@@ -139,6 +150,7 @@ pub fn insert_metrics(version_id: i64, ids: &[i32], rows: &[MetricRow]) -> Resul
                 column(|row| row.interval.map(|interval| interval.1)).into(),
                 column(|row| Some(row.baseline)).into(),
                 rows.iter().map(|row| row.users as i64).collect::<Vec<_>>().into(),
+                histories.into(),
             ],
         )
     })

@@ -141,6 +141,22 @@ pub fn list(version_id: i64) -> Result<Vec<ListedSection>> {
     })
 }
 
+/// Removes the sections of a scorer.
+pub fn remove(version_id: i64, scorer: &str) -> Result<()> {
+    as_owner(|| {
+        execute(
+            "DELETE FROM segrec_catalog.version_item_rows own USING segrec_catalog.version_sections section \
+             WHERE own.version_id = $1 AND section.version_id = $1 AND section.section = own.section \
+               AND section.scorer = $2",
+            &[version_id.into(), scorer.into()],
+        )?;
+        execute(
+            "DELETE FROM segrec_catalog.version_sections WHERE version_id = $1 AND scorer = $2",
+            &[version_id.into(), scorer.into()],
+        )
+    })
+}
+
 /// Whether a version has exactly the expected sections, which must be in order, besides that which it can do without.
 pub fn are_those(version_id: i64, expected: &[NamedSection]) -> Result<bool> {
     let listed = list(version_id)?;

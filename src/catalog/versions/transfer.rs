@@ -316,7 +316,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
             format!(
                 "SELECT FROM {sections} stored \
                  WHERE stored.rows <> (SELECT pg_catalog.count(*) FROM {rows} own WHERE own.section = stored.section) \
-                     OR stored.kind = 'dense' AND (stored.columns IS NULL OR stored.columns < 1 OR stored.rows <> {count}) \
+                     OR stored.kind = 'dense' AND (stored.columns IS NULL OR stored.columns < 1 OR stored.rows > {count}) \
                      OR stored.kind = 'opaque' AND stored.content IS NULL"
             ),
         ),

@@ -12,7 +12,7 @@ use segrec_engine::interactions::Events;
 use segrec_engine::interactions::{Size, Spread};
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::training::estimate::{dimensions, memory, reading, stored};
-use segrec_engine::training::item_content;
+use segrec_engine::training::{item_content, new_users};
 
 /// By how many per cent an estimate may be too low. A training may exceed `segrec.training_memory` by that much, but
 /// must not exceed the memory of the system, which would crash the server.
@@ -42,7 +42,7 @@ pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
     let spread = Spread::default();
     let mut size =
         Size { users: 0, items: 0, events: 0, threads: settings::threads(), dimensions: 0, spread };
-    let (mut timed, mut described) = (false, 0);
+    let (mut timed, mut described, mut of_attributes) = (false, 0, 0);
     if let Some(source) = &model.events {
         let columns = relations::model_events(&model, source)?;
         ([size.events, size.users, size.items], size.spread) = count_events::size(&columns)?;
@@ -53,7 +53,8 @@ pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
         let table = columns.read_all(settings::training_memory())?.table;
         size.users = size.users.max(table.rows());
         size.dimensions = table.columns().iter().map(dimensions).sum();
-        described = table.memory();
+        described = table.memory() + new_users::memory(&table, size.items, &options, size.threads);
+        of_attributes = new_users::stored(&table, size.items, &options);
     }
     if let (Some(source), Some(items)) = (&model.events, &model.items)
         && let Some(columns) = item_columns(&model.name, items, source.item_kind, &options)?
@@ -70,7 +71,7 @@ pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
         events: counted(size.events),
         memory: needed as i64,
         allowed: settings::training_memory() as i64,
-        disk: stored(size, &options) as i64,
+        disk: (stored(size, &options) + of_attributes) as i64,
     })
 }
 
@@ -88,9 +89,12 @@ pub fn check_memory(data: &TrainingData, options: &Options) -> Result<()> {
         spread: events.map_or_else(Spread::default, Spread::of),
     };
     let items = &data.user_data.items;
-    let more = memory(size, options) + item_content::memory(items, size.threads);
+    let users = &data.user_data.table;
+    let described = item_content::memory(items, size.threads)
+        + new_users::memory(users, size.items, options, size.threads);
+    let more = memory(size, options) + described;
     let seen = events.map_or(0, Events::seen_memory);
-    let needed = more + data.user_data.table.memory() + items.memory() + seen;
+    let needed = more + users.memory() + items.memory() + seen;
     if needed <= allowed {
         let limit = limit_below(more + more / 100 * SHORT_PERCENT);
         return limit.map_or(Ok(()), |limit| Err(SegrecError::NoMemory { needed, limit }));

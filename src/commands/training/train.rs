@@ -253,8 +253,8 @@ fn replaced(deployed: &Version, options: &Options) -> Result<Option<Options>> {
     let Some(decided) = deployed.decided()? else {
         return Ok(None);
     };
-    // The number of versions to keep does not affect the metrics.
-    let previous = Options { keep_versions: options.keep_versions, ..previous };
+    // The number of versions to keep, and the lists of new users, do not affect the metrics.
+    let previous = Options { keep_versions: options.keep_versions, users: options.users, ..previous };
     Ok((previous != *options).then(|| previous.decided(&decided)))
 }
 

@@ -21,7 +21,7 @@ use segrec_engine::scorers::registry::DESCRIBER;
 use segrec_engine::scorers::sections::NewSection;
 use segrec_engine::segmentation::identity::{match_segments, movements, needed_by_matching, share_moved};
 use segrec_engine::segmentation::quality::adjusted_rand;
-use segrec_engine::training::{Members, SegmentReport, Segmented, Trained};
+use segrec_engine::training::{Measurement, Members, SegmentReport, Segmented, Trained};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The result of a training.
@@ -116,7 +116,8 @@ pub fn write(writing: &Writing<'_>) -> Result<(i64, i32)> {
         write_movement(writing, version_id, &ids, past)?;
     }
     if let Some(trained) = outcome.trained() {
-        versions::insert_metrics(version_id, &ids, &trained.measurement.rows)?;
+        let Measurement { rows, by_history, .. } = &trained.measurement;
+        versions::insert_metrics(version_id, &ids, rows, by_history)?;
         versions::insert_attempts(version_id, &trained.attempts)?;
         if !trained.item_columns.is_empty() {
             insert_item_features(version_id, &trained.item_columns)?;
@@ -268,7 +269,7 @@ fn write_movement(writing: &Writing<'_>, version_id: i64, ids: &[i32], past: &Pa
 }
 
 fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &[i32]) -> Result<()> {
-    let Trained { interactions, fit, item_describer, .. } = trained;
+    let Trained { interactions, fit, attributes, item_describer, .. } = trained;
     let weighed = writing.options.weighs_popularity();
     if let Some(events) = &writing.data.events {
         let is_listed = |known: &IdMap| {
@@ -284,12 +285,15 @@ fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &
             listed: listed.as_deref(),
         };
         items::write_items(version_id, &items)?;
-        let mut all = fit.sections()?;
-        if let Some(later) = item_describer {
-            let (scorer, name, _) = DESCRIBER;
-            all.push((scorer, name, NewSection::Opaque(later.to_bytes()?)));
+        let mut stored = fit.sections()?;
+        if let Some(attributes) = attributes {
+            stored.extend(attributes.sections()?);
         }
-        sections::insert(version_id, &all)?;
+        if let Some(describer) = item_describer {
+            let (scorer, name, _) = DESCRIBER;
+            stored.push((scorer, name, NewSection::Opaque(describer.to_bytes()?)));
+        }
+        sections::insert(version_id, &stored)?;
     }
     let popularity = segment_popularity(interactions, &fit.segments, weighed);
     for (segment, &id) in ids.iter().enumerate() {

@@ -14,6 +14,7 @@ use crate::pg::security::rights::is_superuser;
 use pgrx::pg_sys;
 use segrec_engine::options::algorithm::Decided;
 use segrec_engine::options::{Algorithm, parse_options};
+use segrec_engine::scorers::attributes::ranking;
 use segrec_engine::scorers::registry::sections_of;
 use segrec_engine::scorers::sections::SectionKind;
 use serde_json::Value;
@@ -24,6 +25,8 @@ const MOST_COLUMNS: usize = 1026;
 const MOST_CONTENT: f64 = 100.0;
 /// The largest factor of the scores of items without events, as options allow it.
 const MOST_BOOST: f64 = 10.0;
+/// The maximum number of columns of the ranking by attributes: 1,600 columns of users with 1,000 levels each.
+const MOST_ATTRIBUTES: usize = 1_600_000;
 /// The maximum number of bytes of a version's own row from an untrusted caller: twice the size of the largest Gramian.
 const MOST_BYTES: usize = 32 << 20;
 
@@ -91,9 +94,21 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
         return Err(wrong(format!("Its row of the part \"version\" has {} bytes.", row.len())));
     }
     let mut version: Value = serde_json::from_str(&row).map_err(|error| wrong(error.to_string()))?;
-    let decided = checked(&version, model).map_err(&wrong)?;
-    let expected =
-        decided.as_ref().map_or_else(Vec::new, |Decided { blend, als, .. }| sections_of(blend, als.factors));
+    let mut decided = checked(&version, model).map_err(&wrong)?;
+    let untrusted = decided.as_mut().filter(|decided| !trusted && decided.attributes > 0);
+    let loses_attributes = untrusted.is_some();
+    if let Some(decided) = untrusted {
+        decided.attributes = 0;
+        version["decided"]["attributes"] = 0.into();
+        notice(
+            "the version is imported without the ranking of new users by their attributes".to_owned(),
+            Some("Only superusers may import that part, because it cannot be validated.".to_owned()),
+            Some("Train the model here, or ask a superuser to import the version.".to_owned()),
+        );
+    }
+    let expected = decided.as_ref().map_or_else(Vec::new, |Decided { blend, als, attributes, .. }| {
+        sections_of(blend, als.factors, *attributes)
+    });
     if !trusted {
         if expected.iter().any(|(_, _, kind)| *kind == SectionKind::Opaque) {
             return Err(SegrecError::NotTrusted { relation: name });
@@ -109,6 +124,9 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
     let columns = decided.map_or(0, |decided| decided.als.factors);
     let (version_id, number) = transfer::insert_version(model.id, version)?;
     transfer::insert_parts(&relation, version_id, number, trusted)?;
+    if loses_attributes {
+        sections::remove(version_id, ranking::SCORER)?;
+    }
     if !trusted && sections::delete_describer(version_id)? {
         notice(
             "the version is imported without what describes items that come after its training".to_owned(),
@@ -150,7 +168,7 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
     }
     let decided: Decided =
         serde_json::from_value(version["decided"].clone()).map_err(|error| error.to_string())?;
-    let Decided { algorithm, als, blend, content, new_items, shift } = &decided;
+    let Decided { algorithm, als, blend, content, new_items, attributes, short_histories, shift } = &decided;
     let weights: Vec<f64> = blend.0.iter().map(|own| f64::from(own.weight)).collect();
     let shares = blend.0.iter().map(|own| f64::from(own.share)).chain([als.frequency_exponent, als.sharing]);
     let names: Vec<&str> = blend.0.iter().map(|own| own.scorer.as_str()).collect();
@@ -162,8 +180,10 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         && als.regularization > 0.0
         && als.unobserved_weight >= 0.0
         && shift.is_finite()
+        && short_histories.is_finite()
         && (0.0..=MOST_CONTENT).contains(content)
         && (0.0..=MOST_BOOST).contains(new_items)
+        && *attributes <= MOST_ATTRIBUTES
         && weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
         && [als.regularization, als.unobserved_weight].iter().all(|x| x.is_finite())
         && shares.into_iter().all(|share| (0.0..=1.0).contains(&share));

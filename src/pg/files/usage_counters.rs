@@ -10,12 +10,12 @@ use std::io::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Magic bytes; the last one is the format version.
-const MAGIC: u64 = u64::from_le_bytes(*b"segrec#\x01");
+const MAGIC: u64 = u64::from_le_bytes(*b"segrec#\x02");
 /// The number of counters per key.
-pub const COUNTERS: usize = 7;
+pub const COUNTERS: usize = 8;
 /// The key of a freed slot. It is not 0, so that lookups continue beyond it.
 const FREED: i64 = -1;
-/// The maximum number of keys; further ones are not counted. A slot is 64 bytes, one cache line.
+/// The maximum number of keys; further ones are not counted. A slot is 72 bytes, 36 kB in all.
 const SLOTS: usize = 512;
 
 #[repr(C)]

@@ -9,6 +9,7 @@ use crate::error::{Result, SegrecError};
 use crate::pg::files::shared_file::{Unfinished, WriteLock, remove_files, version_file};
 use crate::serving::counters;
 use segrec_engine::interactions::IdKind;
+use segrec_engine::options::algorithm::Decided;
 use segrec_engine::scorers::registry::sections_of;
 use std::io;
 use std::path::Path;
@@ -36,7 +37,8 @@ pub fn open(
     }
     let gone = || SegrecError::VersionGone { model: model.name.clone() };
     // A restore may have omitted the rows of these tables.
-    let expected = sections_of(&stored.decided.blend, stored.decided.als.factors);
+    let Decided { blend, als, attributes, .. } = &stored.decided;
+    let expected = sections_of(blend, als.factors, *attributes);
     let are_there = sections::are_those(version_id, &expected)?;
     if !are_there || items::count_items(version_id)? != stored.items as u64 {
         return Err(gone());

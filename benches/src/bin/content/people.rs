@@ -7,7 +7,7 @@ use segrec_benches::Result;
 use segrec_engine::Silent;
 use segrec_engine::features::EncoderSettings;
 use segrec_engine::scorers::attributes::AttributePoints;
-use segrec_engine::scorers::attributes::gate::held_out_gain;
+use segrec_engine::scorers::attributes::gate::{HeldOutUsers, held_out_gain};
 
 pub fn measure(data: &Data) -> Result<()> {
     let Some((table, segments)) = &data.people else { return Ok(()) };
@@ -16,9 +16,10 @@ pub fn measure(data: &Data) -> Result<()> {
     let everybody = vec![0; segments.len()];
     for (what, segments) in [("what is popular", &everybody), ("what is popular by gender and age", segments)]
     {
-        let measured = held_out_gain(&attributes, segments, &interactions, 1, &Silent)?;
-        let name = data.name;
-        print(&format!("{name}, new users: {what}"), measured.baseline, None);
+        let users = HeldOutUsers { interactions: &interactions, segments, weighed: false };
+        let measured = held_out_gain(&attributes, users, 1, &Silent)?;
+        let (name, baseline) = (data.name, measured.row.as_ref().map_or(0.0, |row| row.baseline));
+        print(&format!("{name}, new users: {what}"), baseline, None);
         print(&format!("{name}, new users: attributes against {what}"), measured.gain, Some(measured.error));
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! What attributes say about every item: `ŷ_j = pop_j/U + (a − ā)·V_j` with `V = (AᵀA + 100·I)⁻¹ AᵀR`, A the centred
 //! attributes. The constant is not regularized, so that an average user gets what is popular.
 //!
-//! AᵀA takes U·a²/2 multiply-adds, AᵀR one row of A per event, the solves a²  per item. The ridge is about a hundred
+//! Scores are products of a user's point (a − ā, 1) with the row (V_j, pop_j/U) of each item, like those of factors.
+//! AᵀA takes U·a²/2 multiply-adds, AᵀR one row of A per event, the solves a² per item. The ridge is about a hundred
 //! users who have a level and none of the items.
 
 use crate::error::{EngineError, Result};
@@ -23,10 +24,8 @@ const ROWS: usize = 1_024;
 pub struct AttributeMap {
     /// ā.
     mean: Vec<f32>,
-    /// pop_j / U.
-    popularity: Vec<f32>,
-    /// V, one row per item, items × a; no rows without attributes.
-    weights: Matrix,
+    /// V and pop_j / U, one row per item, items × (a + 1).
+    rows: Matrix,
 }
 
 impl AttributeMap {
@@ -67,29 +66,36 @@ impl AttributeMap {
             row.for_each(|(x, mean)| *x = if is_counted { *x - mean } else { 0.0 });
         }
         let (system, stride) = system(&centred, observer)?;
-        let solved: Vec<(f32, Vec<f32>)> = (0..interactions.items())
-            .into_par_iter()
-            .map(|item| {
-                observer.check()?;
-                let (mut popularity, mut sums) = (0.0f64, vec![0.0f64; columns]);
-                for &user in interactions.by_item().row(item).0.iter().filter(|&&user| counts(user)) {
-                    popularity += 1.0;
-                    let row = centred.row(user as usize);
-                    sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
-                }
-                let mut right = vec![0.0f32; stride];
-                right.iter_mut().zip(&sums).for_each(|(x, &sum)| *x = sum as f32);
-                solve(&system, stride, &mut right);
-                right.truncate(columns);
-                Ok(((popularity / count) as f32, right))
-            })
-            .collect::<Result<_>>()?;
-        let (popularity, rows): (Vec<f32>, Vec<Vec<f32>>) = solved.into_iter().unzip();
-        let weights = Matrix::from_data(columns, rows.concat())?;
-        if weights.data().iter().any(|value| !value.is_finite()) {
+        let mut rows = Matrix::zeros(interactions.items(), columns + 1);
+        rows.data_mut().par_chunks_mut(columns + 1).enumerate().try_for_each(|(item, row)| {
+            observer.check()?;
+            let (mut popularity, mut sums) = (0.0f64, vec![0.0f64; columns]);
+            for &user in interactions.by_item().row(item).0.iter().filter(|&&user| counts(user)) {
+                popularity += 1.0;
+                let row = centred.row(user as usize);
+                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+            }
+            let mut right = vec![0.0f32; stride];
+            right.iter_mut().zip(&sums).for_each(|(x, &sum)| *x = sum as f32);
+            solve(&system, stride, &mut right);
+            row[..columns].copy_from_slice(&right[..columns]);
+            row[columns] = (popularity / count) as f32;
+            Ok(())
+        })?;
+        if rows.data().iter().any(|value| !value.is_finite()) {
             return Err(EngineError::NotFinite { what: "attributes" });
         }
-        Ok(Self { mean, popularity, weights })
+        Ok(Self { mean, rows })
+    }
+
+    /// ā, a values.
+    pub fn mean(&self) -> &[f32] {
+        &self.mean
+    }
+
+    /// V and pop_j / U, one row per item, items × (a + 1).
+    pub fn rows(&self) -> &Matrix {
+        &self.rows
     }
 
     /// ŷ of every item for a user with the given attributes.
@@ -97,25 +103,28 @@ impl AttributeMap {
     /// # Errors
     /// [`EngineError::Shape`] if these are of another number.
     pub fn scores(&self, attributes: &[f32]) -> Result<Vec<f32>> {
-        if attributes.len() != self.mean.len() {
-            let (what, found) = ("attributes of a user", attributes.len());
-            return Err(EngineError::Shape { what, expected: self.mean.len(), found });
-        }
-        if self.mean.is_empty() {
-            return Ok(self.popularity.clone());
-        }
-        let centred: Vec<f32> = attributes.iter().zip(&self.mean).map(|(x, mean)| x - mean).collect();
-        let mut scores = vec![0.0; self.popularity.len()];
-        row_scores(&centred, self.weights.view(), &mut scores);
-        scores.iter_mut().zip(&self.popularity).for_each(|(score, popularity)| *score += popularity);
+        let mut scores = vec![0.0; self.rows.rows()];
+        row_scores(&centred(attributes, &self.mean)?, self.rows.view(), &mut scores);
         Ok(scores)
     }
 
     /// An upper estimate of the bytes at the peak of [`Self::fit`], and of the map itself.
     pub fn memory(users: usize, items: usize, columns: usize) -> u64 {
-        (4 * columns * (users + 2 * items) + 12 * padded(columns) * padded(columns) + 40 * items + 4 * users)
+        (4 * columns * users + 4 * (columns + 1) * items + 12 * padded(columns) * padded(columns) + 4 * users)
             as u64
     }
+}
+
+/// A user's point (a − ā, 1).
+///
+/// # Errors
+/// [`EngineError::Shape`] if attributes and mean are of different numbers.
+pub fn centred(attributes: &[f32], mean: &[f32]) -> Result<Vec<f32>> {
+    if attributes.len() != mean.len() {
+        let (what, found) = ("attributes of a user", attributes.len());
+        return Err(EngineError::Shape { what, expected: mean.len(), found });
+    }
+    Ok(attributes.iter().zip(mean).map(|(x, mean)| x - mean).chain([1.0]).collect())
 }
 
 /// The factorized system AᵀA + 100·I, and its stride.

@@ -147,6 +147,17 @@ impl AttributeEncoder {
         self.columns.iter().map(|column| column.name.clone()).collect()
     }
 
+    /// The columns that have features with their ranges of features, in order.
+    pub fn blocks(&self) -> Vec<(&str, Range<usize>)> {
+        let mut end = 0;
+        let mut next = |column: &'_ EncodedColumn| {
+            let start = end;
+            end += column.features();
+            start..end
+        };
+        self.columns.iter().map(|column| (column.name.as_str(), next(column))).collect()
+    }
+
     /// The columns without features, and why.
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
@@ -182,13 +193,8 @@ impl AttributeEncoder {
         }
         let values = vec![1.0; features.len()];
         let features = SparseRows::new(self.features(), starts, features, values)?;
-        let mut end = 0;
-        let mut next = |column: &EncodedColumn| {
-            let start = end;
-            end += column.features();
-            start..end
-        };
-        Ok(Attributes { features, columns: self.columns.iter().map(&mut next).collect() })
+        let columns = self.blocks().into_iter().map(|(_, features)| features).collect();
+        Ok(Attributes { features, columns })
     }
 
     /// Encodes one row given as JSON, with the same result as [`Self::encode`]. Returns its features in ascending
