@@ -9,6 +9,7 @@
 //! - [`holdout_metrics`]: metrics on the holdout, and the gate
 //! - [`item_content`]: what is known about items, and how much it counts among neighbours
 //! - [`new_items`]: items without events
+//! - [`new_item_metrics`]: how many of them lists have, and how many of those that users choose
 //! - [`ratings`]: the fit of ratings and its errors
 //! - [`auc`]: the area under the ROC curve over all items
 //! - [`blend`]: the weights of scorers in a blend
@@ -27,6 +28,7 @@ pub mod holdout_metrics;
 pub mod holdout_run;
 pub mod item_content;
 pub mod members;
+pub mod new_item_metrics;
 pub mod new_items;
 pub mod ranker;
 pub mod ratings;

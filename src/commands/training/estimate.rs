@@ -76,8 +76,17 @@ pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
 
 /// Rejects a training that would take more memory than allowed or available, before it starts.
 pub fn check_memory(data: &TrainingData, options: &Options) -> Result<()> {
+    check_memory_beside(data, data.events.as_ref(), options, 0)
+}
+
+/// Rejects a training on `events` that would take more memory than allowed or available together with `beside` bytes.
+pub fn check_memory_beside(
+    data: &TrainingData,
+    events: Option<&Events>,
+    options: &Options,
+    beside: u64,
+) -> Result<()> {
     let allowed = settings::training_memory();
-    let events = data.events.as_ref();
     let count = |of: fn(&Events) -> usize| events.map_or(0, of);
     let size = Size {
         users: data.ids.len(),
@@ -88,7 +97,7 @@ pub fn check_memory(data: &TrainingData, options: &Options) -> Result<()> {
         spread: events.map_or_else(Spread::default, Spread::of),
     };
     let items = &data.user_data.items;
-    let more = memory(size, options) + item_content::memory(items, size.threads);
+    let more = memory(size, options) + item_content::memory(items, size.threads) + beside;
     let seen = events.map_or(0, Events::seen_memory);
     let needed = more + data.user_data.table.memory() + items.memory() + seen;
     if needed <= allowed {

@@ -84,8 +84,12 @@ fn reached(scores: &[f32], relevant: &[u32]) -> f64 {
     ListMetrics::measure(top.finish().iter().map(|scored| scored.item), relevant, n).get(metric)
 }
 
-/// The smoothed shares of the users of each segment who have each item, segments × items.
-fn segment_popularity(
+/// The smoothed shares of the users of each segment who have each item, segments × items, among the users for whom
+/// `counts` is true.
+///
+/// # Errors
+/// [`EngineError::Cancelled`].
+pub fn segment_popularity(
     segments: &[u32],
     interactions: &Interactions,
     counts: impl Fn(u32) -> bool,
