@@ -88,6 +88,38 @@ fn hidden_items_are_ranked_better_than_at_random_and_by_popularity_where_content
 }
 
 #[test]
+fn where_lists_leave_new_items_out_a_notice_says_so_and_hidden_ones_are_ranked_among_themselves_only() {
+    let (_database, mut session) = shop("cold_left_out");
+    session.run(
+        r#"SELECT segrec_alter_model('shop', '{"items": {"new_items": 0}}'); SELECT segrec_train('shop')"#,
+    );
+    session.notices();
+    session.run("CREATE TABLE left_out AS SELECT * FROM segrec_evaluate('shop', cold => 'items')");
+    let notices: Vec<String> = session.notices().iter().map(|notice| notice.message().to_owned()).collect();
+    let said = "new items are left out of the lists of the whole catalogue".to_owned();
+    assert!(notices.contains(&said), "{notices:?}");
+    // A training without new items has nothing to decide, so it is decided by the evaluation.
+    session.run(
+        r#"SELECT segrec_alter_model('shop', '{"items": {"new_items": "auto"}}');
+           DELETE FROM products WHERE product_id >= 1000; SELECT segrec_train('shop', 'always')"#,
+    );
+    assert_eq!(session.table("SELECT DISTINCT decided ->> 'new_items' FROM segrec_catalog.versions"), "0.0");
+    session.notices();
+    session.run("CREATE TABLE listed AS SELECT * FROM segrec_evaluate('shop', cold => 'items')");
+    assert!(!session.notices().iter().any(|notice| notice.message() == said));
+    assert_eq!(
+        session.table(
+            "SELECT scope, abs(l.value - o.value) < .05, l.value > o.value
+             FROM listed l JOIN left_out o USING (scope, ranked_by, metric, k)
+             WHERE ranked_by = 'model' AND metric = 'recall' AND k = 20 AND scope = 'catalogue'
+             UNION ALL SELECT 'new_items', min(value) > .5, true FROM left_out
+             WHERE ranked_by = 'model' AND metric = 'recall' AND k = 20 AND scope = 'new_items'"
+        ),
+        "catalogue|f|t\nnew_items|t|t"
+    );
+}
+
+#[test]
 fn attributes_rank_for_hidden_users_better_than_popularity() {
     let (_database, mut session) = shop("cold_users");
     session.run("SELECT segrec_train('shop')");

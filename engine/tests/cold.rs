@@ -78,7 +78,7 @@ fn measured(
 ) -> segrec_engine::Result<Vec<ColdMetric>> {
     let given = Given::new(events, data);
     match cold {
-        Cold::Items => measure_items(given, options, hidden, &[10, 20], observer),
+        Cold::Items => measure_items(given, options, hidden, &[10, 20], observer).map(|(rows, _)| rows),
         Cold::Users => measure_users(given, options, &hidden, &[10, 20], observer),
     }
 }

@@ -10,7 +10,7 @@ use crate::commands::training::training_log::TrainingLog;
 use crate::error::{Result, SegrecError, notice};
 use crate::settings;
 use segrec_engine::auto::AutoOr;
-use segrec_engine::options::Options;
+use segrec_engine::options::{Options, parse_options};
 use segrec_engine::study::cold::{Cold, ColdMetric, describing, items, measure_items, measure_users, users};
 use segrec_engine::training::estimate::dimensions;
 use segrec_engine::training::item_content;
@@ -32,16 +32,13 @@ pub fn evaluate(model: Option<&str>, k: Option<Vec<Option<i64>>>, cold: Cold) ->
     let Some(version) = deployed_version(&model)? else {
         return Err(SegrecError::NotTrained { model: model.name });
     };
-    let options = version_options(&model, &version)?;
-    let mut bench = ColdBench::new(&model, options, cold, &cuts)?;
-    if cold == Cold::Items && bench.options.items.new_items == AutoOr::Given(0.0) {
-        notice(
-            format!("version {} of model \"{}\" leaves new items out", version.version, model.name),
-            Some("Its lists of the whole catalogue have none; among themselves they are ranked as if items.new_items were 1.".to_owned()),
-            None,
-        );
+    let mut options = version_options(&model, &version)?;
+    if options.items.new_items == AutoOr::Given(0.0) {
+        // A training without new items had nothing to decide about them.
+        let given = parse_options(&version.options).map_err(SegrecError::InvalidOptions)?;
+        options.items.new_items = given.items.new_items;
     }
-    let rows = bench.measure(None)?;
+    let rows = ColdBench::new(&model, options, cold, &cuts)?.measure(None)?;
     Ok(rows.into_iter().map(ReportedMetric::of_cold).collect())
 }
 
@@ -80,16 +77,27 @@ impl<'a> ColdBench<'a> {
     pub fn measure(&mut self, fold: Option<(usize, usize)>) -> Result<Vec<ColdMetric>> {
         let Self { bench, options, cold, cuts } = self;
         let (cold, seed) = (*cold, options.seed);
-        bench.run(|given, observer| {
+        let (rows, boost) = bench.run(|given, observer| {
             let hidden = match fold {
                 Some((fold, folds)) => cold.fold(given.events, fold, folds, seed)?,
                 None => cold.hidden(given.events, seed)?,
             };
             match cold {
-                Cold::Items => measure_items(given, options, hidden, cuts, observer),
-                Cold::Users => measure_users(given, options, &hidden, cuts, observer),
+                Cold::Items => {
+                    let (rows, boost) = measure_items(given, options, hidden, cuts, observer)?;
+                    Ok((rows, Some(boost)))
+                }
+                Cold::Users => Ok((measure_users(given, options, &hidden, cuts, observer)?, None)),
             }
-        })
+        })?;
+        if boost == Some(0.0) {
+            notice(
+                "new items are left out of the lists of the whole catalogue".to_owned(),
+                Some("Lists do not gain by them, or items.new_items is 0. Among themselves, hidden items are ranked as if it were 1.".to_owned()),
+                None,
+            );
+        }
+        Ok(rows)
     }
 
     /// Announces a part of the work.

@@ -36,8 +36,9 @@ pub const PHASE: &str = "hidden items";
 /// `cuts`: of the hidden items only, for the held-out events on these, and of all items, for all held-out events.
 ///
 /// Popularity of a hidden item is the mean of that of the items that it resembles, by the shares of new items
-/// ([`crate::scorers::content::new_items`]). If the options or the short training leave new items out, the hidden ones
-/// are ranked among themselves as if the boost were 1, and are missing in the lists of the whole catalogue.
+/// ([`crate::scorers::content::new_items`]). Also returns the boost of new items. If it is 0, since the options or the
+/// short training leave new items out, the hidden ones are ranked among themselves as if it were 1, and are missing in
+/// the lists of the whole catalogue.
 ///
 /// # Errors
 /// As [`fn@train`], and [`EngineError::NothingToMeasure`] if no column describes items or nobody has held-out events on
@@ -48,7 +49,7 @@ pub fn measure_items(
     hidden: Vec<bool>,
     cuts: &[usize],
     observer: &dyn Observer,
-) -> Result<Vec<ColdMetric>> {
+) -> Result<(Vec<ColdMetric>, f64)> {
     let (events, seed) = (given.events, options.seed);
     let items: Vec<u32> = (0..hidden.len() as u32).filter(|&item| hidden[item as usize]).collect();
     let weighting = options.weighting(events.latest());
@@ -113,7 +114,7 @@ pub fn measure_items(
     let within = (relevant.as_slice(), everything.len());
     measured.extend(metrics(ColdScope::Catalogue, &rankings, baseline, within, cuts, seed, observer)?);
     observer.report(Progress::step(PHASE, 3, 3));
-    Ok(measured)
+    Ok((measured, boost))
 }
 
 /// An upper estimate of the bytes that this takes besides a training: the training events, which have `events` rows,

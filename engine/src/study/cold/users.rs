@@ -25,7 +25,7 @@ const MOST_LABELS: usize = 1_001;
 /// for the hidden ones, of whom only their attributes are used.
 ///
 /// Similar users are those of a segment by attributes: that of the options if these segment users by attributes,
-/// otherwise that of k-means.
+/// otherwise that of k-means. Levels, bins and segments are those of the attributes of all users.
 ///
 /// # Errors
 /// [`EngineError::NothingToMeasure`] if no column describes users or too few hidden ones have events that count,
