@@ -10,6 +10,7 @@ mod background;
 mod cache;
 mod cancels;
 mod catalog;
+mod cold;
 mod concurrency;
 mod crashes;
 mod degenerate;

@@ -40,6 +40,14 @@ pub enum EngineError {
         /// What is missing.
         reason: String,
     },
+    /// There is nothing to evaluate on.
+    #[error("there is nothing to evaluate on: {reason}")]
+    NothingToMeasure {
+        /// What is missing.
+        reason: String,
+        /// What could be changed.
+        hint: &'static str,
+    },
     /// A matrix is not positive definite, or factors became infinite.
     #[error("factors of {what} are not finite")]
     NotFinite {

@@ -312,20 +312,20 @@ COMMENT ON FUNCTION @extschema@.segrec_label_segment(text, bigint, text)
 -- Measuring ------------------------------------------------------------------------------------------
 
 CREATE FUNCTION @extschema@.segrec_evaluate(model text, k bigint[] DEFAULT '{10,20}', test regclass DEFAULT NULL,
-        per_segment boolean DEFAULT false)
+        per_segment boolean DEFAULT false, cold text DEFAULT NULL)
     RETURNS TABLE (metric text, k integer, segment integer, value double precision, ci_low double precision,
-        ci_high double precision, baseline double precision, users bigint)
+        ci_high double precision, baseline double precision, users bigint, scope text, ranked_by text)
     STABLE PARALLEL RESTRICTED COST 10000000 ROWS 25 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_evaluate_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_evaluate(text, bigint[], regclass, boolean)
-    IS 'evaluates the deployed version: its options fitted again without the holdout, or the version itself on events it was not trained on';
+COMMENT ON FUNCTION @extschema@.segrec_evaluate(text, bigint[], regclass, boolean, text)
+    IS 'evaluates the deployed version: its options fitted again without the holdout, or without whole items or users, or the version itself on events it was not trained on';
 
-CREATE FUNCTION @extschema@.segrec_cross_validate(model text, folds bigint DEFAULT 5)
+CREATE FUNCTION @extschema@.segrec_cross_validate(model text, folds bigint DEFAULT 5, cold text DEFAULT NULL)
     RETURNS TABLE (fold integer, metric text, k integer, value double precision, deviation double precision,
-        baseline double precision, users bigint)
+        baseline double precision, users bigint, scope text, ranked_by text)
     STABLE PARALLEL RESTRICTED COST 10000000 ROWS 150
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_cross_validate_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_cross_validate(text, bigint)
-    IS 'cross-validates the options of a model: trains once per fold and evaluates on the events of that fold';
+COMMENT ON FUNCTION @extschema@.segrec_cross_validate(text, bigint, text)
+    IS 'cross-validates the options of a model: trains once per fold and evaluates on the events, items or users of that fold';
 
 CREATE FUNCTION @extschema@.segrec_compare(model text, version bigint, other bigint)
     RETURNS TABLE (metric text, k integer, value double precision, other_value double precision,

@@ -1,8 +1,9 @@
 //! `segrec_evaluate`, `segrec_cross_validate`, `segrec_compare`.
 
-use crate::commands::evaluation::{compare, evaluate, test_events};
-use crate::commands::studies::cross_validate;
-use crate::error::or_raise;
+use crate::commands::evaluation::{cold, compare, evaluate, test_events};
+use crate::commands::studies::cross_validate::FoldMetric;
+use crate::commands::studies::{cold_folds, cross_validate};
+use crate::error::{SegrecError, or_raise};
 use crate::pg::datums::id_lists::List;
 use crate::pg::datums::integer::{Integer, number};
 use crate::pg::datums::regclass::Regclass;
@@ -17,6 +18,7 @@ fn segrec_evaluate(
     k: Option<List<i64>>,
     test: Option<Regclass>,
     per_segment: Option<bool>,
+    cold: Option<Text>,
 ) -> TableIterator<
     'static,
     (
@@ -28,17 +30,25 @@ fn segrec_evaluate(
         name!(ci_high, Option<f64>),
         name!(baseline, f64),
         name!(users, i64),
+        name!(scope, Option<&'static str>),
+        name!(ranked_by, Option<&'static str>),
     ),
 > {
-    let measured = || match test {
-        None => evaluate::evaluate(model.as_deref(), k.map(|List(k)| k), per_segment),
-        Some(Regclass(test)) => {
-            test_events::evaluate(model.as_deref(), k.map(|List(k)| k), test, per_segment)
-        }
+    let cuts = |k: Option<List<i64>>| k.map(|List(k)| k);
+    let measured = || match (cold::parse(cold.as_deref())?, test) {
+        (Some(_), Some(_)) => Err(SegrecError::ColdWith { argument: "test" }),
+        (Some(cold), None) => match per_segment {
+            Some(false) => cold::evaluate(model.as_deref(), cuts(k), cold),
+            Some(true) => Err(SegrecError::ColdWith { argument: "per_segment" }),
+            None => Err(SegrecError::NullArgument { argument: "per_segment" }),
+        },
+        (None, None) => evaluate::evaluate(model.as_deref(), cuts(k), per_segment),
+        (None, Some(Regclass(test))) => test_events::evaluate(model.as_deref(), cuts(k), test, per_segment),
     };
     TableIterator::new(or_raise(stable(measured)).into_iter().map(|row| {
         let (low, high) = row.interval.unzip();
-        (row.metric, row.k, row.segment, row.value, low, high, row.baseline, row.users)
+        let (scope, ranked_by) = row.ranked.unzip();
+        (row.metric, row.k, row.segment, row.value, low, high, row.baseline, row.users, scope, ranked_by)
     }))
 }
 
@@ -47,6 +57,7 @@ fn segrec_evaluate(
 fn segrec_cross_validate(
     model: Option<Text>,
     folds: Option<i64>,
+    cold: Option<Text>,
 ) -> TableIterator<
     'static,
     (
@@ -57,13 +68,19 @@ fn segrec_cross_validate(
         name!(deviation, Option<f64>),
         name!(baseline, f64),
         name!(users, i64),
+        name!(scope, Option<&'static str>),
+        name!(ranked_by, Option<&'static str>),
     ),
 > {
-    let rows = or_raise(stable(|| cross_validate::cross_validate(model.as_deref(), folds)));
-    TableIterator::new(
-        rows.into_iter()
-            .map(|row| (row.fold, row.metric, row.k, row.value, row.deviation, row.baseline, row.users)),
-    )
+    let measured = || match cold::parse(cold.as_deref())? {
+        Some(cold) => cold_folds::cross_validate(model.as_deref(), folds, cold),
+        None => cross_validate::cross_validate(model.as_deref(), folds),
+    };
+    TableIterator::new(or_raise(stable(measured)).into_iter().map(|row| {
+        let (scope, ranked_by) = row.ranked.unzip();
+        let FoldMetric { fold, metric, k, value, deviation, baseline, users, .. } = row;
+        (fold, metric, k, value, deviation, baseline, users, scope, ranked_by)
+    }))
 }
 
 #[pg_extern(sql = false)]

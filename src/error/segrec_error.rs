@@ -177,6 +177,12 @@ pub enum SegrecError {
     UnknownJob { job: i64 },
     /// The argument `deploy` is invalid.
     InvalidDeploy { value: String },
+    /// The argument `cold` is invalid.
+    InvalidCold { value: String },
+    /// The argument `cold` excludes another one.
+    ColdWith { argument: &'static str },
+    /// The model cannot be evaluated on new items, because its algorithm does not score them.
+    ScoresNoNewItems { model: String, algorithm: &'static str },
     /// The model has no deployed version.
     NotTrained { model: String },
     /// Something was added to a model that is to be dropped, which the transaction cannot see.

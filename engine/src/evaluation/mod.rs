@@ -3,6 +3,7 @@
 //!
 //! - [`split`]: which events are held out
 //! - [`holdout`]: training and test parts
+//! - [`hidden`]: items and users that are hidden whole
 //! - [`mod@report`]: all metrics of rankings at once, for all users and each segment, with confidence intervals
 //! - [`registry`]: every metric with its name, direction and SQL function
 //! - [`metric_row`]: a measured value
@@ -24,6 +25,7 @@ pub mod catalog_coverage;
 pub mod deciding_metric;
 pub mod errors;
 pub mod gate;
+pub mod hidden;
 pub mod history;
 pub mod holdout;
 pub mod metric_row;

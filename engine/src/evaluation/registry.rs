@@ -10,6 +10,8 @@ pub enum MeasuredOf {
     ListAlone,
     /// All lists of length k together.
     AllLists,
+    /// All lists of length k while some items are hidden as if they were new, in trainings only.
+    NewItems,
     /// The scores of all items; a mean over users.
     Scores,
     /// Pairs of predicted and actual ratings.
@@ -41,7 +43,7 @@ const fn entry(
 }
 
 /// All metrics.
-pub const METRICS: [MetricEntry; 17] = [
+pub const METRICS: [MetricEntry; 19] = [
     entry("precision", MeasuredOf::List, Some(true), Some("segrec_precision")),
     entry("recall", MeasuredOf::List, Some(true), Some("segrec_recall")),
     entry("f1", MeasuredOf::List, Some(true), Some("segrec_f1")),
@@ -54,6 +56,8 @@ pub const METRICS: [MetricEntry; 17] = [
     entry("popularity_lift", MeasuredOf::ListAlone, None, None),
     entry("coverage", MeasuredOf::AllLists, Some(true), None),
     entry("gini", MeasuredOf::AllLists, Some(false), Some("segrec_gini")),
+    entry("new_share", MeasuredOf::NewItems, None, None),
+    entry("new_recall", MeasuredOf::NewItems, Some(true), None),
     entry("auc", MeasuredOf::Scores, Some(true), Some("segrec_auc")),
     entry("rmse", MeasuredOf::Predictions, Some(false), Some("segrec_rmse")),
     entry("mae", MeasuredOf::Predictions, Some(false), Some("segrec_mae")),

@@ -131,19 +131,31 @@ fn spread_rows(
         let spread = CatalogSpread::new(lists(), items);
         (spread.coverage(lists()), spread.gini(lists()))
     });
-    let row = |metric, (value, error): Jackknifed, (baseline, _): Jackknifed| MetricRow {
-        metric,
-        k,
-        segment,
-        value,
-        interval: error
-            .map(|error| ((value - NORMAL_BOUND * error).max(0.0), (value + NORMAL_BOUND * error).min(1.0))),
-        baseline,
-        users: users.len(),
-    };
-    let coverage = row("coverage", model.0, baseline.0);
-    let gini = model.1.zip(baseline.1).map(|(model, baseline)| row("gini", model, baseline));
+    let row = |metric, both: [Jackknifed; 2]| spread_row(metric, k, segment, users.len(), both);
+    let coverage = row("coverage", [model.0, baseline.0]);
+    let gini = model.1.zip(baseline.1).map(|(model, baseline)| row("gini", [model, baseline]));
     [coverage].into_iter().chain(gini).collect()
+}
+
+/// The share of `items` items that are in the lists of any user, cut at k, and that of other lists.
+pub fn coverage_row(lists: [&[Vec<Scored>]; 2], k: usize, items: usize) -> MetricRow {
+    let [model, baseline] = lists.map(|lists| {
+        let cut = || lists.iter().map(|list| &list[..k.min(list.len())]);
+        CatalogSpread::new(cut(), items).coverage(cut())
+    });
+    spread_row("coverage", k, None, lists[0].len(), [model, baseline])
+}
+
+fn spread_row(
+    metric: &'static str,
+    k: usize,
+    segment: Option<u32>,
+    users: usize,
+    [(value, error), (baseline, _)]: [Jackknifed; 2],
+) -> MetricRow {
+    let interval =
+        error.map(|error| ((value - NORMAL_BOUND * error).max(0.0), (value + NORMAL_BOUND * error).min(1.0)));
+    MetricRow { metric, k, segment, value, interval, baseline, users }
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@
 //! - [`planned_trials`]: all trials of a study
 //! - [`trial`]: fits and measures one trial
 //! - [`evaluate`]: evaluates options again, on their holdout or fold by fold
+//! - [`cold`]: evaluates what is said about items and users without events
 //! - [`compare`]: compares two sets of options on the same holdout
 
+pub mod cold;
 pub mod compare;
 pub mod evaluate;
 pub mod planned_trials;

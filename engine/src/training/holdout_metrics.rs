@@ -223,10 +223,27 @@ pub fn deciding_values(
     users: &[u32],
     observer: &dyn Observer,
 ) -> Result<Vec<f64>> {
+    let lists = ungated_lists(ranker, users, observer)?;
+    Ok(values_of_lists(&lists, holdout, users))
+}
+
+/// The deciding metric of the lists of `users`.
+pub fn values_of_lists(lists: &[Vec<Scored>], holdout: &Holdout, users: &[u32]) -> Vec<f64> {
+    lists.iter().zip(users).map(|(list, &user)| deciding_value(holdout, user, list)).collect()
+}
+
+/// The lists of `users` as long as the deciding metric needs, ungated.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub fn ungated_lists(
+    ranker: &Ranker<'_>,
+    users: &[u32],
+    observer: &dyn Observer,
+) -> Result<Vec<Vec<Scored>>> {
     let own = ranker.own(users, DECIDING.1, observer)?;
     let without: Vec<u32> =
         users.iter().zip(&own).filter(|(_, own)| own.is_none()).map(|(&user, _)| user).collect();
     let mut shared = ranker.shared(&without, DECIDING.1, observer)?.into_iter();
-    let lists = own.into_iter().map(|own| own.or_else(|| shared.next()).unwrap_or_default());
-    Ok(lists.zip(users).map(|(list, &user)| deciding_value(holdout, user, &list)).collect())
+    Ok(own.into_iter().map(|own| own.or_else(|| shared.next()).unwrap_or_default()).collect())
 }

@@ -9,6 +9,7 @@
 //! - [`holdout_metrics`]: metrics on the holdout, and the gate
 //! - [`item_content`]: what is known about items, and how much it counts among neighbours
 //! - [`new_items`]: items without events
+//! - [`new_item_metrics`]: how many of them lists have, and how many of those that users choose
 //! - [`new_users`]: users without events
 //! - [`short_histories`]: users with few events
 //! - [`ratings`]: the fit of ratings and its errors
@@ -29,6 +30,7 @@ pub mod holdout_metrics;
 pub mod holdout_run;
 pub mod item_content;
 pub mod members;
+pub mod new_item_metrics;
 pub mod new_items;
 pub mod new_users;
 pub mod ranker;

@@ -6,16 +6,18 @@
 
 use super::fit::Fit;
 use super::given::Given;
-use super::holdout_metrics::deciding_values;
+use super::holdout_metrics::{ungated_lists, values_of_lists};
 use super::holdout_run::run_on_holdout;
 use super::item_content::{EncodedContent, MOST_ITEMS};
+use super::new_item_metrics::new_item_rows;
 use super::ranker::Ranker;
 use super::user_data::UserData;
 use crate::auto::AutoOr;
 use crate::error::Result;
-use crate::evaluation::Holdout;
 use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
+use crate::evaluation::hidden::newest_items;
 use crate::evaluation::standard_error::mean_and_error;
+use crate::evaluation::{Holdout, MetricRow};
 use crate::interactions::{Events, Interactions};
 use crate::observer::{Observer, Progress, Quiet};
 use crate::options::algorithm::Algorithm;
@@ -24,7 +26,6 @@ use crate::scorers::content::new_items::own_weights;
 use crate::scorers::content::{ColdItems, ContentIndex, FactorMap, ItemDescriber};
 use crate::scorers::method::ItemContent;
 use crate::scorers::new_items::NewItemShares;
-use crate::seed::sample;
 use crate::segmentation::SegmentationMethod;
 
 /// The name of the phase in progress reports and in the training log.
@@ -32,14 +33,25 @@ pub const PHASE: &str = "new items";
 /// The factors of the scores of new items that are tried, besides leaving them out. On a shop split by time 1.5 and 2
 /// gained .011 and .014 of ndcg@20 in the whole catalogue; on movies hidden at random 1 was too much.
 const BOOSTS: [f32; 5] = [0.75, 1.0, 1.25, 1.5, 2.0];
-/// One in this many items is hidden to decide.
-const HIDDEN: usize = 10;
-/// With fewer hidden items nothing is decided.
-const FEWEST_HIDDEN: usize = 20;
-/// The share of the other pairs that is held out beside.
-const SHARE: f64 = 0.1;
+/// The share of the other pairs that is held out beside the events on hidden items.
+pub const SHARE: f64 = 0.1;
 /// The sweeps of the short training.
 const SWEEPS: usize = 8;
+
+/// The boost of new items, and what it was decided by.
+#[derive(Clone, Debug, Default)]
+pub struct DecidedBoost {
+    /// The factor of the scores of new items; 0 to leave them out.
+    pub boost: f64,
+    /// `new_share` and `new_recall` with that boost; empty if nothing was measured.
+    pub rows: Vec<MetricRow>,
+}
+
+impl From<f64> for DecidedBoost {
+    fn from(boost: f64) -> Self {
+        Self { boost, rows: Vec::new() }
+    }
+}
 
 /// What content says about the items without events, learned from a fit to the others.
 struct NewRows {
@@ -105,8 +117,8 @@ pub fn add(
 }
 
 /// Decides the boost of new items, also if there are none yet, and removes these from the events and the data about items
-/// if it is 0: a second, short training hides the newest tenth of the items that have events, or a tenth chosen by the seed if events have no
-/// times. The boost that ranks all held-out events best is taken if it is better by a standard error than to leave the
+/// if it is 0: a second, short training hides the newest tenth of the items that have events, or a tenth chosen by the
+/// seed if events have no times. The boost that ranks all held-out events best is taken if it is better by a standard error than to leave the
 /// hidden items out.
 ///
 /// # Errors
@@ -116,16 +128,13 @@ pub fn decide(
     described: UserData,
     options: &Options,
     observer: &dyn Observer,
-) -> Result<(Events, UserData, f64)> {
+) -> Result<(Events, UserData, DecidedBoost)> {
     if described.items.columns().is_empty() || !options.takes_new_items() {
-        return Ok((events, described, 0.0));
+        return Ok((events, described, DecidedBoost::default()));
     }
-    let boost = match options.items.new_items {
-        AutoOr::Given(boost) => boost,
-        AutoOr::Auto => best_boost(&events, &described, options, observer)?,
-    };
-    if boost > 0.0 || events.new_items().is_empty() {
-        return Ok((events, described, boost));
+    let decided = boost(&events, &described, options, observer)?;
+    if decided.boost > 0.0 || events.new_items().is_empty() {
+        return Ok((events, described, decided));
     }
     let (events, kept) = events.without_new_items();
     let items = described.items.select(&kept);
@@ -133,7 +142,23 @@ pub fn decide(
         labels.codes = kept.iter().filter_map(|&item| labels.codes.get(item as usize).copied()).collect();
         labels
     });
-    Ok((events, UserData { items, categories, ..described }, 0.0))
+    Ok((events, UserData { items, categories, ..described }, decided))
+}
+
+/// The boost that the options give, or the best of a short training.
+///
+/// # Errors
+/// Those of [`run_on_holdout`].
+pub fn boost(
+    events: &Events,
+    described: &UserData,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<DecidedBoost> {
+    match options.items.new_items {
+        AutoOr::Given(boost) => Ok(boost.into()),
+        AutoOr::Auto => best_boost(events, described, options, observer),
+    }
 }
 
 fn best_boost(
@@ -141,41 +166,46 @@ fn best_boost(
     described: &UserData,
     options: &Options,
     observer: &dyn Observer,
-) -> Result<f64> {
+) -> Result<DecidedBoost> {
+    let undecided = || Ok(DecidedBoost::default());
     if events.items().len() > MOST_ITEMS {
-        return Ok(0.0);
+        return undecided();
     }
     let options = short(options);
-    let Some(hidden) = hidden_items(events, options.seed) else { return Ok(0.0) };
+    let Some(hidden) = newest_items(events, options.seed) else { return undecided() };
     let weighting = options.weighting(events.latest());
     let holdout = Holdout::of_items(events, &weighting, hidden, SHARE, options.seed, observer)?;
     let users = measured_users(&holdout, MOST_USERS, options.seed);
     let given = Given::new(events, described);
     let content = EncodedContent::new(&given, &holdout.training, &options, &Quiet(observer))?;
-    let (Some(content), false) = (content.content, users.is_empty()) else { return Ok(0.0) };
+    let (Some(content), false) = (content.content, users.is_empty()) else { return undecided() };
     let run = run_on_holdout(given, &holdout, &options, &Quiet(observer))?;
     let weighed = options.weighs_popularity();
-    let values = |fit: &Fit| {
-        deciding_values(&Ranker::new(fit, &holdout.training, weighed), &holdout, &users, observer)
-    };
+    let lists = |fit: &Fit| ungated_lists(&Ranker::new(fit, &holdout.training, weighed), &users, observer);
     let rows = NewRows::learn(&run.fit, &content, &holdout.training, observer)?;
     if rows.items.is_empty() {
-        return Ok(0.0);
+        return undecided();
     }
-    let without = values(&run.fit)?;
-    let (mut best, mut most) = (0.0, 0.0);
+    let without = lists(&run.fit)?;
+    let reached = values_of_lists(&without, &holdout, &users);
+    let mut best = (0.0, without.clone());
+    let mut most = 0.0;
     for (step, boost) in BOOSTS.into_iter().enumerate() {
         let mut fit = run.fit.clone();
         rows.add_to(&mut fit, boost, observer)?;
-        let gains: Vec<f64> =
-            values(&fit)?.iter().zip(&without).map(|(with, without)| with - without).collect();
+        let with = lists(&fit)?;
+        let values = values_of_lists(&with, &holdout, &users);
+        let gains: Vec<f64> = values.iter().zip(&reached).map(|(with, without)| with - without).collect();
         let (gain, error) = mean_and_error(&gains);
         observer.report(Progress::step(PHASE, step + 1, BOOSTS.len()));
         if gain > error && gain > most {
-            (best, most) = (f64::from(boost), gain);
+            best = (f64::from(boost), with);
+            most = gain;
         }
     }
-    Ok(best)
+    let (boost, with) = best;
+    let rows = new_item_rows([&with, &without], &rows.items, &holdout, &users, options.seed, observer)?;
+    Ok(DecidedBoost { boost, rows })
 }
 
 /// The options of the short training: the same algorithm without segments, and without a search for the number of sweeps
@@ -189,26 +219,4 @@ fn short(options: &Options) -> Options {
     short.als.sweeps = AutoOr::Given(short.als.sweeps.unwrap_or_else(|| SWEEPS).min(SWEEPS));
     short.neighbours.content = AutoOr::Given(short.neighbours.content.unwrap_or_else(|| 1.0));
     short
-}
-
-/// Marks a tenth of the items with events: those whose first event is latest or, without times, some chosen by the seed.
-/// `None` if these are too few to decide anything.
-fn hidden_items(events: &Events, seed: u64) -> Option<Vec<bool>> {
-    let new = events.new_items();
-    let items = 0..events.items().len() as u32;
-    let mut items: Vec<u32> = items.filter(|item| new.binary_search(item).is_err()).collect();
-    let count = items.len() / HIDDEN;
-    if count < FEWEST_HIDDEN {
-        return None;
-    }
-    match events.first_times() {
-        Some(first) => {
-            items.sort_unstable_by_key(|&item| std::cmp::Reverse((first[item as usize], item)));
-            items.truncate(count);
-        }
-        None => items = sample(items, count, seed),
-    }
-    let mut hidden = vec![false; events.items().len()];
-    items.into_iter().for_each(|item| hidden[item as usize] = true);
-    Some(hidden)
 }

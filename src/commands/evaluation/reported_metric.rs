@@ -7,6 +7,7 @@ use crate::error::{Result, SegrecError, notice};
 use segrec_engine::evaluation::HeldOut;
 use segrec_engine::evaluation::MetricRow;
 use segrec_engine::options::{Options, parse_options};
+use segrec_engine::study::cold::ColdMetric;
 
 /// The maximum length of lists.
 const LONGEST_LIST: i32 = 1_000;
@@ -28,6 +29,8 @@ pub struct ReportedMetric {
     pub baseline: f64,
     /// The number of users measured.
     pub users: i64,
+    /// What was ranked and by what, where items or users are held out whole.
+    pub ranked: Option<(&'static str, &'static str)>,
 }
 
 impl ReportedMetric {
@@ -46,9 +49,24 @@ impl ReportedMetric {
                 interval: row.interval,
                 baseline: row.baseline,
                 users: row.users as i64,
+                ranked: None,
             })
         };
         rows.iter().filter_map(row).collect()
+    }
+
+    /// Converts a metric of items or users that are held out whole.
+    pub fn of_cold(ColdMetric { scope, ranked_by, row }: ColdMetric) -> Self {
+        Self {
+            metric: row.metric,
+            k: row.k as i32,
+            segment: None,
+            value: row.value,
+            interval: row.interval,
+            baseline: row.baseline,
+            users: row.users as i64,
+            ranked: Some((scope, ranked_by)),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The setup that evaluations share: threads, the model's data, and a check of the available memory.
 
 use crate::catalog::models::Model;
-use crate::commands::training::estimate::check_memory;
+use crate::commands::training::estimate::{check_memory, check_memory_beside};
 use crate::commands::training::read::{TrainingData, read};
 use crate::commands::training::training_log::TrainingLog;
 use crate::error::{Result, SegrecError};
@@ -40,6 +40,14 @@ impl Workbench {
             return Err(SegrecError::NoEvents { model: model.name.clone() });
         };
         Ok(Self { events, data, log, workers })
+    }
+
+    /// Checks the memory of a training with these options and of `beside` bytes.
+    ///
+    /// # Errors
+    /// If that is more than is allowed or available.
+    pub fn check_memory(&self, options: &Options, beside: u64) -> Result<()> {
+        check_memory_beside(&self.data, Some(&self.events), options, beside)
     }
 
     /// Runs engine work on the data.

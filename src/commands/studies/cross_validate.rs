@@ -6,11 +6,12 @@ use crate::commands::evaluation::workbench::Workbench;
 use crate::commands::models::options::check_options;
 use crate::commands::training::training_log::TrainingLog;
 use crate::error::{Result, SegrecError};
+use segrec_engine::evaluation::MetricRow;
 use segrec_engine::options::parse_options;
-use segrec_engine::study::evaluate::{over_folds, validate};
+use segrec_engine::study::evaluate::{OverFolds, over_folds, validate};
 
 /// The maximum number of folds; more would only repeat nearly the same training.
-const MOST_FOLDS: i32 = 100;
+pub const MOST_FOLDS: i32 = 100;
 
 /// A metric of one fold, or over all folds.
 pub struct FoldMetric {
@@ -28,6 +29,38 @@ pub struct FoldMetric {
     pub baseline: f64,
     /// The number of users measured.
     pub users: i64,
+    /// What was ranked and by what, where items or users are held out whole.
+    pub ranked: Option<(&'static str, &'static str)>,
+}
+
+impl FoldMetric {
+    /// A metric of a fold, which is numbered from 1.
+    pub fn of(fold: i32, row: &MetricRow) -> Self {
+        Self {
+            fold: Some(fold),
+            metric: row.metric,
+            k: row.k as i32,
+            value: row.value,
+            deviation: None,
+            baseline: row.baseline,
+            users: row.users as i64,
+            ranked: None,
+        }
+    }
+
+    /// A metric over all folds.
+    pub fn over(row: OverFolds) -> Self {
+        Self {
+            fold: None,
+            metric: row.metric,
+            k: row.k as i32,
+            value: row.value,
+            deviation: row.deviation,
+            baseline: row.baseline,
+            users: row.users as i64,
+            ranked: None,
+        }
+    }
 }
 
 /// Trains and evaluates fold by fold.
@@ -43,26 +76,9 @@ pub fn cross_validate(model: Option<&str>, folds: Option<i64>) -> Result<Vec<Fol
         bench.log.announce(&name, name.clone());
         all.push(bench.run(|given, observer| validate(given, &options, fold, folds, observer))?);
     }
-    let over = over_folds(&all).into_iter().map(|row| FoldMetric {
-        fold: None,
-        metric: row.metric,
-        k: row.k as i32,
-        value: row.value,
-        deviation: row.deviation,
-        baseline: row.baseline,
-        users: row.users as i64,
-    });
-    let of_folds = (1..).zip(&all).flat_map(|(fold, rows)| {
-        rows.iter().map(move |row| FoldMetric {
-            fold: Some(fold),
-            metric: row.metric,
-            k: row.k as i32,
-            value: row.value,
-            deviation: None,
-            baseline: row.baseline,
-            users: row.users as i64,
-        })
-    });
+    let over = over_folds(&all).into_iter().map(FoldMetric::over);
+    let of_folds =
+        (1..).zip(&all).flat_map(|(fold, rows)| rows.iter().map(move |row| FoldMetric::of(fold, row)));
     let lines: Vec<FoldMetric> = of_folds.chain(over).collect();
     if lines.is_empty() {
         return Err(SegrecError::NothingToMeasure {

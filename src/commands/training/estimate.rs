@@ -77,8 +77,17 @@ pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
 
 /// Rejects a training that would take more memory than allowed or available, before it starts.
 pub fn check_memory(data: &TrainingData, options: &Options) -> Result<()> {
+    check_memory_beside(data, data.events.as_ref(), options, 0)
+}
+
+/// Rejects a training on `events` that would take more memory than allowed or available together with `beside` bytes.
+pub fn check_memory_beside(
+    data: &TrainingData,
+    events: Option<&Events>,
+    options: &Options,
+    beside: u64,
+) -> Result<()> {
     let allowed = settings::training_memory();
-    let events = data.events.as_ref();
     let count = |of: fn(&Events) -> usize| events.map_or(0, of);
     let size = Size {
         users: data.ids.len(),
@@ -92,7 +101,7 @@ pub fn check_memory(data: &TrainingData, options: &Options) -> Result<()> {
     let users = &data.user_data.table;
     let described = item_content::memory(items, size.threads)
         + new_users::memory(users, size.items, options, size.threads);
-    let more = memory(size, options) + described;
+    let more = memory(size, options) + described + beside;
     let seen = events.map_or(0, Events::seen_memory);
     let needed = more + users.memory() + items.memory() + seen;
     if needed <= allowed {

@@ -24,7 +24,7 @@ use crate::settings;
 use segrec_engine::Matrix;
 use segrec_engine::interactions::{Events, IdMap};
 use segrec_engine::options::{Options, parse_options};
-use segrec_engine::training::new_items;
+use segrec_engine::training::new_items::{self, DecidedBoost};
 use segrec_engine::training::segment_report::{self, SegmentReport};
 use segrec_engine::training::train::GaveWay;
 use segrec_engine::training::{Given, Members, PreviousSegments, Trained, segment, train as train_recipe};
@@ -76,8 +76,8 @@ pub struct PreparedTraining {
     /// The options of that version, if they differ from the model's and are therefore measured on the same holdout.
     replaced: Option<Options>,
     data: TrainingData,
-    /// The factor of the scores of items without events.
-    new_items: f64,
+    /// The boost of items without events.
+    new_items: DecidedBoost,
     past: Option<Past>,
     start: Option<Matrix>,
 }
@@ -95,8 +95,8 @@ fn decide_new_items(
     options: &Options,
     workers: &Workers,
     log: &mut TrainingLog,
-) -> Result<f64> {
-    let Some(events) = data.events.take() else { return Ok(0.0) };
+) -> Result<DecidedBoost> {
+    let Some(events) = data.events.take() else { return Ok(DecidedBoost::default()) };
     let described = std::mem::take(&mut data.user_data);
     let (events, described, boost) =
         log.run(workers, &data.relation, |observer| new_items::decide(events, described, options, observer))?;
@@ -149,16 +149,17 @@ impl PreparedTraining {
         };
         let (outcome, decision) = match &data.events {
             Some(events) => {
-                let trained = log.run(workers, &data.relation, |observer| {
+                let mut trained = log.run(workers, &data.relation, |observer| {
                     let given = Given {
                         before: before.as_ref(),
                         start,
                         memory,
-                        new_items: self.new_items,
+                        new_items: self.new_items.boost,
                         ..Given::new(events, described)
                     };
                     train_recipe(given, options, self.replaced.as_ref(), observer)
                 })?;
+                trained.measurement.rows.extend_from_slice(&self.new_items.rows);
                 report_training(&data.relation, events, &trained);
                 let decision = judge_version(self.deploy, deployed, amounts, &trained);
                 (Outcome::Trained(Box::new(trained)), decision)

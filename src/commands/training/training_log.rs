@@ -88,6 +88,9 @@ impl TrainingLog {
             Err(EngineError::NothingToDivideBy { reason }) => {
                 Err(SegrecError::NothingToDivideBy { relation: relation.to_owned(), reason })
             }
+            Err(EngineError::NothingToMeasure { reason, hint }) => {
+                Err(SegrecError::NothingToMeasure { relation: relation.to_owned(), reason, hint })
+            }
             Err(error) => Err(error.into()),
         }
     }

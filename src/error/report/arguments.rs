@@ -74,6 +74,27 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             None,
             Some("\"deploy\" must be one of 'if_better', 'always', 'never'.".to_owned()),
         ),
+        SegrecError::InvalidCold { value } => report(
+            Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("\"cold\" is \"{value}\""),
+            None,
+            Some("\"cold\" must be one of 'items', 'users'.".to_owned()),
+        ),
+        SegrecError::ColdWith { argument } => report(
+            Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("\"cold\" cannot be combined with \"{argument}\""),
+            Some(
+                "Items or users are held out whole from the events of the model, and lists are measured for all users together."
+                    .to_owned(),
+            ),
+            Some("Omit one of the two arguments.".to_owned()),
+        ),
+        SegrecError::ScoresNoNewItems { model, algorithm } => report(
+            Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            format!("model \"{model}\" does not score new items"),
+            Some(format!("The algorithm {algorithm} scores items by their events alone.")),
+            Some("Use the algorithm hybrid, neighbours, als or content.".to_owned()),
+        ),
         SegrecError::WrongIdType { model, what, kind, asked } => report(
             Code::ERRCODE_DATATYPE_MISMATCH,
             format!("the {what} ids of model \"{model}\" are of type {kind}, not {asked}"),

@@ -1,0 +1,99 @@
+//! Which items or users are hidden whole, so that they stand for those that have no events yet: the newest tenth of the
+//! items, or one of several equal parts of items or users.
+
+use crate::interactions::{Events, Ids};
+use crate::seed::sample;
+use std::cmp::Reverse;
+
+/// One in this many is hidden.
+pub const PARTS: usize = 10;
+/// With fewer hidden items or users nothing is decided and nothing is measured: lists of twenty would name them all.
+pub const FEWEST_HIDDEN: usize = 20;
+
+/// Marks a tenth of the items with events: those whose first event is latest or, without times, some chosen by the seed.
+/// `None` if these are fewer than [`FEWEST_HIDDEN`].
+pub fn newest_items(events: &Events, seed: u64) -> Option<Vec<bool>> {
+    let mut items = items_with_events(events);
+    let count = items.len() / PARTS;
+    if count < FEWEST_HIDDEN {
+        return None;
+    }
+    match events.first_times() {
+        Some(first) => {
+            items.sort_unstable_by_key(|&item| Reverse((first[item as usize], item)));
+            items.truncate(count);
+        }
+        None => items = sample(items, count, seed),
+    }
+    let mut hidden = vec![false; events.items().len()];
+    items.into_iter().for_each(|item| hidden[item as usize] = true);
+    Some(hidden)
+}
+
+/// The items that have events, ascending.
+pub fn items_with_events(events: &Events) -> Vec<u32> {
+    let new = events.new_items();
+    let items = 0..events.items().len() as u32;
+    items.filter(|item| new.binary_search(item).is_err()).collect()
+}
+
+/// Marks one of several parts of `members`, which are numbers of `ids`. Every member is in exactly one part, whose
+/// sizes differ by at most one; a hash of the ids and the seed decides in which.
+pub fn part_of(ids: &Ids, members: &[u32], part: usize, parts: usize, seed: u64) -> Vec<bool> {
+    let mut drawn = members.to_vec();
+    drawn.sort_by_cached_key(|&member| (ids.stable_hash(member as usize, seed), member));
+    let mut marked = vec![false; ids.len()];
+    drawn.iter().skip(part).step_by(parts.max(1)).for_each(|&member| marked[member as usize] = true);
+    marked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interactions::{EventLimits, Id, IdKind, RawEvents};
+    use crate::observer::Silent;
+
+    /// Items 0 to 299, of which item i comes at time `time(i)`.
+    fn events(time: Option<fn(i64) -> i64>) -> Events {
+        let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, time.is_some());
+        for item in 0..300i64 {
+            for user in 0..3 {
+                let at = time.map_or(0, |time| time(item) + user);
+                raw.push(Id::Bigint(item % 40 + user), Id::Bigint(item), 1.0, at);
+            }
+        }
+        let limits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 5000 };
+        Events::new(raw, limits, &Silent).unwrap()
+    }
+
+    #[test]
+    fn the_newest_tenth_is_hidden_and_without_times_a_tenth_that_the_seed_chooses() {
+        let hidden = newest_items(&events(Some(|item| -10 * item)), 1).unwrap();
+        assert!((0..300).all(|item| hidden[item] == (item < 30)));
+        let drawn = |seed| newest_items(&events(None), seed).unwrap();
+        assert_eq!(drawn(1).iter().filter(|&&hidden| hidden).count(), 30);
+        assert_eq!(drawn(1), drawn(1));
+        assert_ne!(drawn(1), drawn(2));
+        let few = events(None).select(|_, item, _| item < 199);
+        assert_eq!(newest_items(&few, 1), None);
+    }
+
+    #[test]
+    fn parts_are_disjoint_cover_all_members_and_differ_in_size_by_at_most_one() {
+        let events = events(None);
+        let members: Vec<u32> = (0..300).filter(|item| item % 7 != 3).collect();
+        for parts in [2, 5, 9] {
+            let mut of_member = vec![0; 300];
+            let mut sizes = Vec::new();
+            for part in 0..parts {
+                let marked = part_of(events.items(), &members, part, parts, 42);
+                sizes.push(marked.iter().filter(|&&marked| marked).count());
+                of_member.iter_mut().zip(marked).for_each(|(count, marked)| *count += usize::from(marked));
+            }
+            assert!((0..300u32).all(|item| of_member[item as usize] == usize::from(item % 7 != 3)));
+            let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
+            assert!(most - least <= 1, "{sizes:?}");
+        }
+        assert_ne!(part_of(events.items(), &members, 0, 5, 1), part_of(events.items(), &members, 0, 5, 2));
+    }
+}
