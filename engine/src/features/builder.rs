@@ -1,9 +1,11 @@
 //! Columns that are built while the rows of a relation stream in.
 
+use super::half_rows::HalfRows;
 use super::table::{Cell, Column, ColumnKind, MOST_CATEGORIES, MOST_DISTINCT, NO_LEVEL, NO_MOMENT, Values};
 use super::terms::Terms;
 use crate::error::{EngineError, Result};
 use crate::interactions::{Id, IdKind, IdMap};
+use std::sync::Arc;
 
 /// Builds a column cell by cell.
 #[derive(Clone, Debug)]
@@ -13,6 +15,7 @@ pub struct ColumnBuilder {
     values: Values,
     levels: IdMap,
     not_finite: usize,
+    without_direction: usize,
 }
 
 impl ColumnBuilder {
@@ -27,20 +30,30 @@ impl ColumnBuilder {
             ColumnKind::Categories => Values::Categories(Terms::default()),
             ColumnKind::Text => Values::Text(Terms::default()),
         };
-        Self { name: name.into(), rows: 0, values, levels: IdMap::new(IdKind::Text), not_finite: 0 }
+        Self { name: name.into(), rows: 0, values, levels: IdMap::new(IdKind::Text), not_finite: 0, without_direction: 0 }
+    }
+
+    /// Creates an empty column of items: vectors are held at half precision, and those of zeros only become null, because
+    /// they have no direction.
+    pub fn of_items(name: impl Into<String>, kind: ColumnKind) -> Self {
+        let mut builder = Self::new(name, kind);
+        if kind == ColumnKind::Vector {
+            builder.values = Values::Halves(Arc::default());
+        }
+        builder
     }
 
     /// Appends a value. Values that are not finite, and vectors without dimensions, become null.
     ///
     /// # Errors
     /// [`EngineError::Column`] if the value is of another kind than the column, or a vector has other dimensions than
-    /// those before it; nothing is appended then.
+    /// those before it, [`EngineError::NoMemory`]; nothing is appended then.
     pub fn push(&mut self, cell: Cell<'_>) -> Result<()> {
         let finite = match cell {
             Cell::Number(value) => value.is_finite(),
             Cell::Moment(moment) => moment != i64::MAX && moment != NO_MOMENT,
             Cell::Vector(vector) => vector.iter().all(|value| value.is_finite()),
-            Cell::Null | Cell::Boolean(_) | Cell::Text(_) | Cell::Terms(_) => true,
+            Cell::Null | Cell::Boolean(_) | Cell::Text(_) | Cell::Terms(_) | Cell::Halves(_) => true,
         };
         let refuse = |reason: String| Err(EngineError::Column { column: self.name.clone(), reason });
         match (&mut self.values, if finite { cell } else { Cell::Null }) {
@@ -71,6 +84,26 @@ impl ColumnBuilder {
             (Values::Vector { dimensions, data }, Cell::Null | Cell::Vector(_)) => {
                 data.resize((self.rows + 1) * *dimensions, f32::NAN);
             }
+            (Values::Halves(rows), cell @ (Cell::Vector(_) | Cell::Null)) => {
+                let rows = Arc::make_mut(rows);
+                let vector = if let Cell::Vector(vector) = cell { vector } else { &[] };
+                if vector.iter().all(|&value| value == 0.0) {
+                    self.without_direction += usize::from(!vector.is_empty());
+                    rows.push_null()?;
+                } else {
+                    if rows.columns() == 0 {
+                        *rows = HalfRows::nulls(vector.len(), self.rows);
+                    }
+                    if rows.columns() != vector.len() {
+                        let dimensions = rows.columns();
+                        return refuse(format!(
+                            "has vectors with {dimensions} and {} dimensions",
+                            vector.len()
+                        ));
+                    }
+                    rows.push(vector)?;
+                }
+            }
             (values @ (Values::Categories(_) | Values::Text(_)), Cell::Terms(counts)) => {
                 let most = if matches!(values, Values::Text(_)) { usize::MAX } else { MOST_CATEGORIES };
                 let row = counts.iter().filter_map(|(name, count)| {
@@ -92,6 +125,11 @@ impl ColumnBuilder {
     /// The number of values that became null because they were not finite.
     pub fn not_finite(&self) -> usize {
         self.not_finite
+    }
+
+    /// The number of vectors of items that became null because they have zeros only.
+    pub fn without_direction(&self) -> usize {
+        self.without_direction
     }
 
     /// Bytes of memory in use.
@@ -119,6 +157,7 @@ impl ColumnBuilder {
                 *dimensions = 1;
                 data.resize(self.rows, f32::NAN);
             }
+            Values::Halves(rows) if rows.columns() == 0 => *rows = Arc::new(HalfRows::nulls(1, self.rows)),
             _ => {}
         }
         Column { name: self.name, values }

@@ -11,6 +11,7 @@ use crate::scorers::registry::{methods, named};
 pub fn dimensions(column: &Column) -> usize {
     match column.values {
         Values::Vector { dimensions, .. } => dimensions,
+        Values::Halves(ref rows) => rows.columns(),
         _ => 22,
     }
 }

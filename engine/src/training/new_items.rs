@@ -7,7 +7,7 @@
 use super::fit::Fit;
 use super::given::Given;
 use super::holdout_metrics::deciding_values;
-use super::holdout_run::run_on_holdout;
+use super::holdout_run::run_described;
 use super::item_content::{EncodedContent, MOST_ITEMS};
 use super::ranker::Ranker;
 use super::user_data::UserData;
@@ -16,12 +16,12 @@ use crate::error::Result;
 use crate::evaluation::Holdout;
 use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
 use crate::evaluation::standard_error::mean_and_error;
-use crate::interactions::{Events, Interactions};
+use crate::interactions::{Events, Interactions, SparseRows};
 use crate::observer::{Observer, Progress, Quiet};
 use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
 use crate::scorers::content::new_items::own_weights;
-use crate::scorers::content::{ColdItems, ContentIndex, FactorMap};
+use crate::scorers::content::{ColdItems, FactorMap};
 use crate::scorers::method::{ItemContent, NewItemShares};
 use crate::seed::sample;
 use crate::segmentation::SegmentationMethod;
@@ -65,8 +65,8 @@ impl NewRows {
         }
         let vectors = content.items.select(&items, observer)?;
         let map = FactorMap::fit(&content.items, training, &fit.backbone.item_factors, observer)?;
-        let index = ContentIndex::new(&content.items, |item| by_item.row_len(item as usize) > 0, observer)?;
-        let cold = ColdItems::new(&vectors, &map, &index, training, observer)?;
+        let nearest = rows_of(&content.nearest, &items)?;
+        let cold = ColdItems::of_nearest(&vectors, &map, &nearest, training, observer)?;
         Ok(Some(Self { items, cold, own_weights: own_weights(training) }))
     }
 
@@ -85,6 +85,18 @@ impl NewRows {
         }
         Ok(())
     }
+}
+
+/// Copies some rows.
+fn rows_of(rows: &SparseRows, chosen: &[u32]) -> Result<SparseRows> {
+    let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    for &row in chosen {
+        let row = rows.row(row as usize);
+        columns.extend_from_slice(row.0);
+        values.extend_from_slice(row.1);
+        starts.push(columns.len());
+    }
+    SparseRows::new(rows.width(), starts, columns, values)
 }
 
 /// Gives the items without events rows of their own in a fit to `training`.
@@ -108,7 +120,7 @@ pub fn add(
 /// hidden items out.
 ///
 /// # Errors
-/// Those of [`run_on_holdout`].
+/// Those of [`super::holdout_run::run_on_holdout`].
 pub fn decide(
     events: Events,
     described: UserData,
@@ -126,7 +138,8 @@ pub fn decide(
         return Ok((events, described, boost));
     }
     let (events, kept) = events.without_new_items();
-    let items = described.items.select(&kept);
+    let rows: Vec<Option<u32>> = kept.iter().map(|&item| Some(item)).collect();
+    let items = described.items.into_scattered(&rows);
     let categories = described.categories.map(|mut labels| {
         labels.codes = kept.iter().filter_map(|&item| labels.codes.get(item as usize).copied()).collect();
         labels
@@ -140,18 +153,20 @@ fn best_boost(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<f64> {
-    if events.items().len() > MOST_ITEMS {
-        return Ok(0.0);
-    }
-    let options = short(options);
+    let options = short(options, events.items().len());
     let Some(hidden) = hidden_items(events, options.seed) else { return Ok(0.0) };
     let weighting = options.weighting(events.latest());
     let holdout = Holdout::of_items(events, &weighting, hidden, SHARE, options.seed, observer)?;
     let users = measured_users(&holdout, MOST_USERS, options.seed);
     let given = Given::new(events, described);
-    let content = EncodedContent::new(&given, &holdout.training, &options, &Quiet(observer))?;
-    let (Some(content), false) = (content.content, users.is_empty()) else { return Ok(0.0) };
-    let run = run_on_holdout(given, &holdout, &options, &Quiet(observer))?;
+    let described =
+        EncodedContent::with_new_items(&given, &holdout.training, &options, &Quiet(observer))?;
+    if described.content.is_none() || users.is_empty() {
+        return Ok(0.0);
+    }
+    let mut known = Some(described);
+    let run = run_described(given, &holdout, &options, &mut known, &Quiet(observer))?;
+    let Some(content) = known.and_then(|described| described.content) else { return Ok(0.0) };
     let weighed = options.weighs_popularity();
     let values = |fit: &Fit| {
         deciding_values(&Ranker::new(fit, &holdout.training, weighed), &holdout, &users, observer)
@@ -175,14 +190,15 @@ fn best_boost(
 
 /// The options of the short training: the same algorithm without segments, and without a search for the number of sweeps
 /// and the weight of content.
-fn short(options: &Options) -> Options {
+fn short(options: &Options, items: usize) -> Options {
     let mut short = options.clone();
     if short.algorithm == Algorithm::Auto {
         short.algorithm = Algorithm::Hybrid;
     }
+    let content = if items > MOST_ITEMS { 0.0 } else { 1.0 };
     short.segmentation.method = SegmentationMethod::None;
     short.als.sweeps = AutoOr::Given(short.als.sweeps.unwrap_or_else(|| SWEEPS).min(SWEEPS));
-    short.neighbours.content = AutoOr::Given(short.neighbours.content.unwrap_or_else(|| 1.0));
+    short.neighbours.content = AutoOr::Given(short.neighbours.content.unwrap_or_else(|| content));
     short
 }
 
