@@ -7,7 +7,9 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use segrec_benches::Result;
-use segrec_engine::features::{Cell, ColumnBuilder, ColumnKind, EncodedItems, ItemEncoder, Table, TermCounts};
+use segrec_engine::features::{
+    Cell, ColumnBuilder, ColumnKind, EncodedItems, ItemEncoder, Table, TermCounts,
+};
 use segrec_engine::interactions::{Interactions, SparseRows};
 use segrec_engine::observer::Silent;
 use segrec_engine::scorers::content::ContentIndex;
@@ -105,7 +107,8 @@ fn recall(items: &EncodedItems, nearest: &SparseRows) -> Result<f64> {
 }
 
 fn main() -> Result<()> {
-    let arguments: Vec<usize> = std::env::args().skip(1).map(|n| n.parse()).collect::<std::result::Result<_, _>>()?;
+    let arguments: Vec<usize> =
+        std::env::args().skip(1).map(|n| n.parse()).collect::<std::result::Result<_, _>>()?;
     let [items, dimensions, words] = arguments[..] else {
         return Err("usage: nearest ITEMS DIMENSIONS WORDS".into());
     };

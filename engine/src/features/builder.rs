@@ -30,11 +30,17 @@ impl ColumnBuilder {
             ColumnKind::Categories => Values::Categories(Terms::default()),
             ColumnKind::Text => Values::Text(Terms::default()),
         };
-        Self { name: name.into(), rows: 0, values, levels: IdMap::new(IdKind::Text), not_finite: 0, without_direction: 0 }
+        Self {
+            name: name.into(),
+            rows: 0,
+            values,
+            levels: IdMap::new(IdKind::Text),
+            not_finite: 0,
+            without_direction: 0,
+        }
     }
 
-    /// Creates an empty column of items: vectors are held at half precision, and those of zeros only become null, because
-    /// they have no direction.
+    /// Creates an empty column of items, whose vectors are held at half precision.
     pub fn of_items(name: impl Into<String>, kind: ColumnKind) -> Self {
         let mut builder = Self::new(name, kind);
         if kind == ColumnKind::Vector {
@@ -87,8 +93,7 @@ impl ColumnBuilder {
             (Values::Halves(rows), cell @ (Cell::Vector(_) | Cell::Null)) => {
                 let rows = Arc::make_mut(rows);
                 let vector = if let Cell::Vector(vector) = cell { vector } else { &[] };
-                if vector.iter().all(|&value| value == 0.0) {
-                    self.without_direction += usize::from(!vector.is_empty());
+                if vector.is_empty() {
                     rows.push_null()?;
                 } else {
                     if rows.columns() == 0 {
@@ -102,6 +107,7 @@ impl ColumnBuilder {
                         ));
                     }
                     rows.push(vector)?;
+                    self.without_direction += usize::from(vector.iter().all(|&value| value == 0.0));
                 }
             }
             (values @ (Values::Categories(_) | Values::Text(_)), Cell::Terms(counts)) => {
@@ -127,7 +133,7 @@ impl ColumnBuilder {
         self.not_finite
     }
 
-    /// The number of vectors of items that became null because they have zeros only.
+    /// The number of vectors of items that have zeros only, and so no direction.
     pub fn without_direction(&self) -> usize {
         self.without_direction
     }
@@ -233,6 +239,36 @@ mod tests {
             assert_eq!(moved.columns()[0].cell(1), Cell::Null);
             assert_eq!(moved.columns()[0].cell(2), Cell::Terms(first));
         }
+    }
+
+    #[test]
+    fn vectors_of_items_are_held_at_half_precision_and_those_of_zeros_counted() {
+        let mut builder = ColumnBuilder::of_items("v", ColumnKind::Vector);
+        let vectors = [vec![], vec![0.1, 300.0], vec![0.0, -0.0], vec![f32::NAN, 1.0], vec![1.5, -2.0]];
+        vectors.iter().for_each(|vector| builder.push(Cell::Vector(vector)).unwrap());
+        let error = builder.push(Cell::Vector(&[1.0])).unwrap_err();
+        assert_eq!(error.to_string(), "column \"v\" has vectors with 2 and 1 dimensions");
+        assert_eq!((builder.without_direction(), builder.not_finite()), (1, 1));
+        let column = builder.finish();
+        assert_eq!((column.rows(), column.kind()), (5, ColumnKind::Vector));
+        let read = |row: usize| match column.cell(row) {
+            Cell::Halves(vector) => {
+                let mut numbers = [0.0; 2];
+                vector.read(&mut numbers);
+                Some(numbers)
+            }
+            cell => {
+                assert_eq!(cell, Cell::Null);
+                None
+            }
+        };
+        assert_eq!([read(0), read(2), read(3), read(4)], [None, Some([0.0; 2]), None, Some([1.5, -2.0])]);
+        let near = read(1).unwrap();
+        assert!((near[0] - 0.1).abs() < 1e-4 && near[1] == 300.0, "{near:?}");
+        // Without any vector, the column is a single dimension of nulls.
+        let mut nothing = ColumnBuilder::of_items("v", ColumnKind::Vector);
+        nothing.push(Cell::Null).unwrap();
+        assert_eq!(nothing.finish().cell(0), Cell::Null);
     }
 
     #[test]

@@ -17,8 +17,8 @@ use crate::observer::{Observer, Progress};
 use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
 use crate::ranking::Blend;
-use crate::scorers::content::{ContentIndex, FactorMap};
 use crate::scorers::content::method::NEAREST;
+use crate::scorers::content::{ContentIndex, FactorMap};
 use crate::scorers::method::{FitInput, Fitted, ItemContent, Method};
 use std::sync::Arc;
 

@@ -159,8 +159,7 @@ fn best_boost(
     let holdout = Holdout::of_items(events, &weighting, hidden, SHARE, options.seed, observer)?;
     let users = measured_users(&holdout, MOST_USERS, options.seed);
     let given = Given::new(events, described);
-    let described =
-        EncodedContent::with_new_items(&given, &holdout.training, &options, &Quiet(observer))?;
+    let described = EncodedContent::with_new_items(&given, &holdout.training, &options, &Quiet(observer))?;
     if described.content.is_none() || users.is_empty() {
         return Ok(0.0);
     }

@@ -24,6 +24,8 @@ pub struct AttributeColumns {
     columns: Vec<(SourceColumn, ColumnKind)>,
     /// The option that names the columns.
     pub option: &'static str,
+    /// Whether the columns describe items: their vectors are held at half precision.
+    describes_items: bool,
     /// The text search configuration by which texts are read.
     text_config: String,
     /// The names of all columns that are not read, including the key.
@@ -143,7 +145,19 @@ pub fn attribute_columns(
     let read = |name: &String| columns.iter().any(|(column, _)| column.name == *name);
     let others = names.into_iter().filter(|name| !read(name)).collect();
     let text_config = String::new();
-    Ok(AttributeColumns { name, relation, key, kind, columns, option, text_config, others, unusable })
+    let describes_items = matches!(wanted, WantedColumns::Describing(_));
+    Ok(AttributeColumns {
+        name,
+        relation,
+        key,
+        kind,
+        columns,
+        option,
+        describes_items,
+        text_config,
+        others,
+        unusable,
+    })
 }
 
 /// The rows of a relation of users or items.
@@ -160,6 +174,8 @@ pub struct AttributeRows {
     pub too_long: u64,
     /// The number of values per column that were not finite and became null.
     pub not_finite: Vec<(String, usize)>,
+    /// The number of vectors per column that have zeros only.
+    pub without_direction: Vec<(String, usize)>,
 }
 
 impl AttributeColumns {
@@ -199,11 +215,10 @@ impl AttributeColumns {
     /// Reads all rows. Fails as soon as they take more than `memory` bytes.
     pub fn read_all(&self, memory: u64) -> Result<AttributeRows> {
         let query = query_of(&self.relation, &self.expressions().join(", "), "", &[])?;
-        let mut builders: Vec<ColumnBuilder> = self
-            .columns
-            .iter()
-            .map(|(column, kind)| ColumnBuilder::new(column.name.clone(), *kind))
-            .collect();
+        let builder: fn(String, ColumnKind) -> ColumnBuilder =
+            if self.describes_items { ColumnBuilder::of_items } else { ColumnBuilder::new };
+        let mut builders: Vec<ColumnBuilder> =
+            self.columns.iter().map(|(column, kind)| builder(column.name.clone(), *kind)).collect();
         let mut ids = IdMap::new(self.kind);
         let (mut rows, mut without_id, mut repeated, mut too_long) = (0u64, 0, 0, 0);
         let mut failed = None;
@@ -231,15 +246,16 @@ impl AttributeColumns {
         if let Some(error) = failed {
             return Err(error);
         }
-        let not_finite = builders
-            .iter()
-            .zip(&self.columns)
-            .filter(|(builder, _)| builder.not_finite() > 0)
-            .map(|(builder, (column, _))| (column.name.clone(), builder.not_finite()))
-            .collect();
+        let counts = |of: fn(&ColumnBuilder) -> usize| -> Vec<(String, usize)> {
+            let columns = builders.iter().zip(&self.columns);
+            let counts = columns.map(|(builder, (column, _))| (column.name.clone(), of(builder)));
+            counts.filter(|(_, count)| *count > 0).collect()
+        };
+        let not_finite = counts(ColumnBuilder::not_finite);
+        let without_direction = counts(ColumnBuilder::without_direction);
         let columns: Vec<features::Column> = builders.into_iter().map(ColumnBuilder::finish).collect();
         let table = Table::new(ids.ids().len(), columns)?;
-        Ok(AttributeRows { ids, table, without_id, repeated, too_long, not_finite })
+        Ok(AttributeRows { ids, table, without_id, repeated, too_long, not_finite, without_direction })
     }
 }
 

@@ -203,9 +203,9 @@ impl DescribedItems {
     }
 
     /// The rows of the items of the events, in their order.
-    fn of(&self, events: &Events) -> Result<Table> {
-        let rows = of_items(events, &self.rows);
-        let Some(texts) = &self.texts else { return Ok(rows) };
+    fn of(self, events: &Events) -> Result<Table> {
+        let rows = of_items(events, self.rows);
+        let Some(texts) = self.texts else { return Ok(rows) };
         let texts = of_items(events, texts);
         let rest = rows.into_columns().into_iter();
         let rest: Vec<Column> = rest.filter(|column| texts.column(&column.name).is_none()).collect();
@@ -246,10 +246,10 @@ pub fn read_items(columns: &AttributeColumns, options: &Options, allowed: u64) -
 }
 
 /// The rows of the items of the events, in their order; null where there is none.
-fn of_items(events: &Events, rows: &AttributeRows) -> Table {
+fn of_items(events: &Events, rows: AttributeRows) -> Table {
     let ids = events.items();
     let row_of: Vec<Option<u32>> = (0..ids.len()).map(|item| rows.ids.find(ids.get(item))).collect();
-    rows.table.scatter(&row_of)
+    rows.table.into_scattered(&row_of)
 }
 
 /// The category of each item of the events.
@@ -373,6 +373,13 @@ fn judge_ids(columns: &AttributeColumns, rows: &AttributeRows, options: &Options
         notice(
             format!("{count} values of \"{name}\" of \"{relation}\" are not finite and are treated as null"),
             None,
+            None,
+        );
+    }
+    for (name, count) in &rows.without_direction {
+        notice(
+            format!("{count} vectors of \"{name}\" of \"{relation}\" are zero and are ignored"),
+            Some("A vector without a direction is similar to no other.".to_owned()),
             None,
         );
     }

@@ -171,8 +171,7 @@ impl Block {
     /// Whether a column of this number of dimensions has the form that was learned from.
     pub fn fits(&self, column: &Column) -> bool {
         let fits_or_null = |dimensions: usize| {
-            dimensions == self.dense_columns()
-                || (0..column.rows()).all(|row| column.cell(row) == Cell::Null)
+            dimensions == self.dense_columns() || (0..column.rows()).all(|row| column.cell(row) == Cell::Null)
         };
         let fits = match &column.values {
             // A column without any vector has one dimension.

@@ -40,7 +40,8 @@ pub(super) fn candidates<'a>(
     scratch: &'a mut RareScratch,
 ) -> &'a [Weighted] {
     let RareScratch { sums, found, columns: rare } = scratch;
-    let own = columns.iter().zip(values).filter(|(column, _)| !cells.is_some_and(|cells| cells.has(**column)));
+    let own =
+        columns.iter().zip(values).filter(|(column, _)| !cells.is_some_and(|cells| cells.has(**column)));
     rare.clear();
     rare.extend(own.map(|(&column, &value)| (lists.row_len(column as usize), column, value)));
     rare.sort_unstable_by_key(|&(length, column, _)| (length, column));
