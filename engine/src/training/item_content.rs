@@ -105,11 +105,19 @@ impl EncodedContent {
     }
 }
 
-/// An upper estimate of the bytes that the content of the items of a table takes on `threads` threads, besides the
-/// table.
-pub fn memory(table: &Table, threads: usize) -> u64 {
+/// Bytes that the content of items takes, besides their table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ContentMemory {
+    /// What is held while scorers are fitted: the encoded items, and those that are nearest to each.
+    pub kept: u64,
+    /// What is needed before, for the search for these, or afterwards, for a map to factors.
+    pub search: u64,
+}
+
+/// An upper estimate of the bytes that the content of the items of a table takes on `threads` threads.
+pub fn memory(table: &Table, threads: usize) -> ContentMemory {
     if table.columns().is_empty() {
-        return 0;
+        return ContentMemory::default();
     }
     let (rows, mut entries, mut sparse, mut dense, mut vectors) = (table.rows(), 0, 0, 0, 0);
     for column in table.columns() {
@@ -138,7 +146,7 @@ pub fn memory(table: &Table, threads: usize) -> u64 {
     let encoding = ItemEncoder::memory(rows, entries, vectors);
     let index = ContentIndex::memory(rows, [entries, sparse], dense, rows, NEAREST, threads);
     let mapping = FactorMap::memory(rows, sparse + dense, dense, FACTORS);
-    encoding + kept + index.max(mapping)
+    ContentMemory { kept: encoding + kept, search: index.max(mapping) }
 }
 
 /// The columns of a catalogue that is too large to use them without being asked.

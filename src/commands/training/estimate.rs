@@ -11,8 +11,8 @@ use crate::settings;
 use segrec_engine::interactions::Events;
 use segrec_engine::interactions::{Size, Spread};
 use segrec_engine::options::{Options, parse_options};
-use segrec_engine::training::estimate::{dimensions, memory, reading, stored};
-use segrec_engine::training::item_content;
+use segrec_engine::training::estimate::{dimensions, memory_with, reading, stored};
+use segrec_engine::training::item_content::{self, ContentMemory};
 
 /// By how many per cent an estimate may be too low. A training may exceed `segrec.training_memory` by that much, but
 /// must not exceed the memory of the system, which would crash the server.
@@ -42,7 +42,7 @@ pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
     let spread = Spread::default();
     let mut size =
         Size { users: 0, items: 0, events: 0, threads: settings::threads(), dimensions: 0, spread };
-    let (mut timed, mut described) = (false, 0);
+    let (mut timed, mut described, mut content) = (false, 0, ContentMemory::default());
     if let Some(source) = &model.events {
         let columns = relations::model_events(&model, source)?;
         ([size.events, size.users, size.items], size.spread) = count_events::size(&columns)?;
@@ -59,10 +59,12 @@ pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
         && let Some(columns) = item_columns(&model.name, items, source.item_kind, &options)?
     {
         for table in read_items(&columns, &options, settings::training_memory())? {
-            described += table.memory() + item_content::memory(&table, size.threads);
+            let own = item_content::memory(&table, size.threads);
+            described += table.memory();
+            content = ContentMemory { kept: content.kept + own.kept, search: content.search + own.search };
         }
     }
-    let needed = (memory(size, &options) + described).max(reading(size, timed));
+    let needed = (memory_with(size, &options, content) + described).max(reading(size, timed));
     let counted = |count: usize| model.events.as_ref().map(|_| count as i64);
     Ok(TrainingEstimate {
         users: size.users as i64,
@@ -88,7 +90,7 @@ pub fn check_memory(data: &TrainingData, options: &Options) -> Result<()> {
         spread: events.map_or_else(Spread::default, Spread::of),
     };
     let items = &data.user_data.items;
-    let more = memory(size, options) + item_content::memory(items, size.threads);
+    let more = memory_with(size, options, item_content::memory(items, size.threads));
     let seen = events.map_or(0, Events::seen_memory);
     let needed = more + data.user_data.table.memory() + items.memory() + seen;
     if needed <= allowed {

@@ -46,7 +46,7 @@ enum Arrangement {
     /// The dense columns, chosen items × columns, of which all are compared.
     Exact(Matrix),
     /// The items, and the cells that are searched.
-    Approximate { own: EncodedItems, cells: Option<Cells> },
+    Approximate { own: EncodedItems, cells: Option<Box<Cells>> },
 }
 
 impl ContentIndex {
@@ -85,7 +85,7 @@ impl ContentIndex {
             }
             Arrangement::Exact(dense)
         } else {
-            let cells = Cells::new(&own, &lists, observer)?;
+            let cells = Cells::new(&own, &lists, observer)?.map(Box::new);
             Arrangement::Approximate { own, cells }
         };
         Ok(Self { items: chosen, width: items.rows(), columns, lists, arrangement })
@@ -115,7 +115,7 @@ impl ContentIndex {
         let dense = match &self.arrangement {
             Arrangement::Exact(dense) => dense,
             Arrangement::Approximate { own, cells } => {
-                let (numbers, lists, cells) = (&self.items[..], &self.lists, cells.as_ref());
+                let (numbers, lists, cells) = (&self.items[..], &self.lists, cells.as_deref());
                 let search = Search { items: own, numbers, lists, cells };
                 let found = search.nearest(targets, count, leaves_out_own, observer)?;
                 return sparse_rows(found, self.width);
