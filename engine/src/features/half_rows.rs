@@ -5,11 +5,14 @@
 use crate::error::{EngineError, Result};
 use crate::linalg::vector::dot;
 use crate::memory::ask;
+use crate::observer::Observer;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 /// The scale of a row that is null.
 const NULL: f32 = 0.0;
+/// Rows between two checks for cancellation.
+const ROWS: usize = 1_024;
 /// The place of a row that has none.
 const NONE: u32 = u32::MAX;
 
@@ -136,15 +139,17 @@ impl HalfRows {
     }
 
     /// Rows whose row i is row `rows[i]` of these, or null: in place if each is taken at most once.
-    #[must_use]
-    pub fn into_scattered(mut self, rows: &[Option<u32>]) -> Self {
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub fn into_scattered(mut self, rows: &[Option<u32>], observer: &dyn Observer) -> Result<Self> {
         let count = rows.len().max(self.rows());
         let mut source = vec![NONE; count];
         let mut taken = vec![false; count];
         for (target, row) in rows.iter().enumerate() {
             let Some(row) = row.filter(|&row| (row as usize) < self.rows()) else { continue };
             if std::mem::replace(&mut taken[row as usize], true) {
-                return self.scattered(rows);
+                return Ok(self.scattered(rows));
             }
             source[target] = row;
         }
@@ -154,7 +159,7 @@ impl HalfRows {
         source.iter_mut().filter(|row| **row == NONE).for_each(|row| *row = left.next().unwrap_or(NONE));
         self.values.resize(count * self.columns, f16::ZERO);
         self.scales.resize(count, NULL);
-        self.permute(&mut source);
+        self.permute(&mut source, observer)?;
         self.values.truncate(rows.len() * self.columns);
         self.scales.truncate(rows.len());
         for (scale, is_null) in self.scales.iter_mut().zip(is_null) {
@@ -165,12 +170,12 @@ impl HalfRows {
                 values.fill(f16::ZERO);
             }
         }
-        self
+        Ok(self)
     }
 
     /// Moves row `source[i]` to place i, along the cycles of the permutation; `source` becomes the identity.
-    fn permute(&mut self, source: &mut [u32]) {
-        let columns = self.columns;
+    fn permute(&mut self, source: &mut [u32], observer: &dyn Observer) -> Result<()> {
+        let (columns, mut moved) = (self.columns, 0usize);
         for start in 0..source.len() {
             if source[start] as usize == start {
                 continue;
@@ -185,10 +190,15 @@ impl HalfRows {
                 self.values.copy_within(next * columns..(next + 1) * columns, place * columns);
                 self.scales[place] = self.scales[next];
                 place = next;
+                moved += 1;
+                if moved.is_multiple_of(ROWS) {
+                    observer.check()?;
+                }
             }
             self.values[place * columns..(place + 1) * columns].copy_from_slice(&first);
             self.scales[place] = scale;
         }
+        Ok(())
     }
 
     /// A copy whose row i is row `rows[i]` of these, or null.
@@ -214,6 +224,7 @@ impl HalfRows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::{CancelAfter, Silent};
     use crate::seed::mix;
 
     fn read(rows: &HalfRows, row: usize) -> Option<Vec<f32>> {
@@ -239,6 +250,13 @@ mod tests {
     }
 
     #[test]
+    fn moving_many_rows_ends_when_cancelled() {
+        let rows = HalfRows::nulls(1, 5_000);
+        let order: Vec<Option<u32>> = (0..5_000).map(|row| Some((row + 1) % 5_000)).collect();
+        assert_eq!(rows.into_scattered(&order, &CancelAfter::new(1)), Err(EngineError::Cancelled));
+    }
+
+    #[test]
     fn rows_move_in_place_as_they_are_copied() {
         for seed in 0..200 {
             let random = |n: u64, below: u64| mix(seed << 20 | n) % below;
@@ -258,7 +276,8 @@ mod tests {
             if seed % 2 == 0 && wanted > 2 {
                 (order[0], order[1]) = (order[2], None);
             }
-            assert_eq!(rows.clone().into_scattered(&order), rows.scattered(&order), "{held} {order:?}");
+            let moved = rows.clone().into_scattered(&order, &Silent).unwrap();
+            assert_eq!(moved, rows.scattered(&order), "{held} {order:?}");
         }
     }
 }

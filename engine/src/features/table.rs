@@ -6,6 +6,7 @@
 use super::half_rows::{HalfRow, HalfRows};
 use super::terms::{TermCounts, Terms};
 use crate::error::{EngineError, Result};
+use crate::observer::Observer;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use strum::IntoStaticStr;
@@ -244,17 +245,18 @@ impl Column {
     }
 
     /// As [`Self::scatter`]; vectors at half precision that nothing else shares are moved in place.
-    fn into_scattered(self, rows: &[Option<u32>]) -> Self {
-        match self.values {
+    fn into_scattered(self, rows: &[Option<u32>], observer: &dyn Observer) -> Result<Self> {
+        observer.check()?;
+        Ok(match self.values {
             Values::Halves(halves) => {
                 let moved = match Arc::try_unwrap(halves) {
-                    Ok(halves) => halves.into_scattered(rows),
+                    Ok(halves) => halves.into_scattered(rows, observer)?,
                     Err(shared) => shared.scattered(rows),
                 };
                 Self { name: self.name, values: Values::Halves(Arc::new(moved)) }
             }
             values => Self { name: self.name, values }.scatter(rows),
-        }
+        })
     }
 }
 
@@ -322,10 +324,12 @@ impl Table {
 
     /// As [`Self::scatter`], of a table that is not needed afterwards: one column after the other, so that there are never
     /// two copies of all.
-    #[must_use]
-    pub fn into_scattered(self, rows: &[Option<u32>]) -> Self {
-        let columns = self.columns.into_iter().map(|column| column.into_scattered(rows)).collect();
-        Self { rows: rows.len(), columns }
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub fn into_scattered(self, rows: &[Option<u32>], observer: &dyn Observer) -> Result<Self> {
+        let columns = self.columns.into_iter().map(|column| column.into_scattered(rows, observer));
+        Ok(Self { rows: rows.len(), columns: columns.collect::<Result<_>>()? })
     }
 
     /// Appends the columns of another table.

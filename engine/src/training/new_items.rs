@@ -139,7 +139,7 @@ pub fn decide(
     }
     let (events, kept) = events.without_new_items();
     let rows: Vec<Option<u32>> = kept.iter().map(|&item| Some(item)).collect();
-    let items = described.items.into_scattered(&rows);
+    let items = described.items.into_scattered(&rows, observer)?;
     let categories = described.categories.map(|mut labels| {
         labels.codes = kept.iter().filter_map(|&item| labels.codes.get(item as usize).copied()).collect();
         labels

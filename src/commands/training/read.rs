@@ -14,6 +14,7 @@ use crate::catalog::versions::segments::{self, Past};
 use crate::error::{BadIds, Result, SegrecError, counted, notice};
 use crate::pg::process::workers::Workers;
 use crate::settings;
+use segrec_engine::Observer;
 use segrec_engine::features::{Activity, Column, NO_LEVEL, Table, Values, parse_moment};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Ids};
 use segrec_engine::options::{OnBadRows, Options};
@@ -148,7 +149,8 @@ pub fn read(
         data.user_data.categories = Some(categories(events, &rows));
     }
     if let (Some(described), Some(events)) = (described, &data.events) {
-        data.user_data.items = described.of(events)?;
+        let relation = data.relation.as_str();
+        data.user_data.items = log.run(workers, relation, |observer| described.of(events, observer))?;
     }
     data.user_data.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
     Ok(data)
@@ -203,13 +205,13 @@ impl DescribedItems {
     }
 
     /// The rows of the items of the events, in their order.
-    fn of(self, events: &Events) -> Result<Table> {
-        let rows = of_items(events, self.rows);
+    fn of(self, events: &Events, observer: &dyn Observer) -> segrec_engine::Result<Table> {
+        let rows = of_items(events, self.rows, observer)?;
         let Some(texts) = self.texts else { return Ok(rows) };
-        let texts = of_items(events, texts);
+        let texts = of_items(events, texts, observer)?;
         let rest = rows.into_columns().into_iter();
         let rest: Vec<Column> = rest.filter(|column| texts.column(&column.name).is_none()).collect();
-        Ok(Table::new(texts.rows(), rest)?.with(texts)?)
+        Table::new(texts.rows(), rest)?.with(texts)
     }
 }
 
@@ -246,10 +248,10 @@ pub fn read_items(columns: &AttributeColumns, options: &Options, allowed: u64) -
 }
 
 /// The rows of the items of the events, in their order; null where there is none.
-fn of_items(events: &Events, rows: AttributeRows) -> Table {
+fn of_items(events: &Events, rows: AttributeRows, observer: &dyn Observer) -> segrec_engine::Result<Table> {
     let ids = events.items();
     let row_of: Vec<Option<u32>> = (0..ids.len()).map(|item| rows.ids.find(ids.get(item))).collect();
-    rows.table.into_scattered(&row_of)
+    rows.table.into_scattered(&row_of, observer)
 }
 
 /// The category of each item of the events.

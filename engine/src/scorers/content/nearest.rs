@@ -232,10 +232,12 @@ impl Best {
         }
     }
 
-    /// The largest, in any order.
+    /// The largest, by item.
     pub fn finish(mut self) -> Vec<Weighted> {
         keep_strongest(&mut self.found, self.count);
         self.found.shrink_to_fit();
+        // In the order of a sparse row, whose sort then passes over it.
+        self.found.sort_unstable_by_key(|found| found.0);
         self.found
     }
 }
