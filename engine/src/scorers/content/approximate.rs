@@ -3,8 +3,8 @@
 //! cosines. Targets of the same cell are searched for together, so that most of the work is matrix products. Groups of
 //! targets do not depend on the number of threads, and ties go to the lower item, so neither does the result.
 
+use super::best::Best;
 use super::cells::{CellScratch, Cells, NONE};
-use super::nearest::Best;
 use super::rare_columns::{self, RareScratch};
 use crate::error::Result;
 use crate::features::EncodedItems;

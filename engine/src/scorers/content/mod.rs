@@ -12,6 +12,7 @@
 //! - [`new_items`]: the factors and the neighbour scores of new items
 
 mod approximate;
+mod best;
 mod cells;
 pub mod factor_map;
 pub mod method;
