@@ -22,7 +22,7 @@ training() { # training WHAT OPTIONS DIMENSIONS WORDS
     local estimated private seconds
     sql -c 'DROP TABLE IF EXISTS products' -c 'CREATE TABLE products (item_id bigint, title text, embedding real[])'
     "$programs/nearest" write "$items" "$3" "$4" | sql -c '\copy products FROM STDIN (FORMAT binary)'
-    sql -c "SELECT segrec_create_model('described', events => 'events', items => 'products', options => '$2')" >/dev/null
+    sql -c "SELECT segrec_create_model('described', events => 'events', items => 'products', items_key => 'item_id', options => '$2')" >/dev/null
     estimated=$(sql -c "SELECT memory / 1000000 FROM segrec_estimate('described')")
     read -r private _ <<<"$(peaks "SELECT FROM segrec_train('described')")"
     private=$(calculate 0 "$private * 1024 / 1000000")
