@@ -204,6 +204,9 @@ fn odd_values_of_items_train_and_the_columns_say_what_was_wrong() {
     let notices: Vec<String> = session.notices().iter().map(|notice| notice.message().to_owned()).collect();
     let not_finite = "1 values of \"embedding\" of \"products\" are not finite and are treated as null";
     assert!(notices.iter().any(|notice| notice == not_finite), "{notices:?}");
+    let rows: i64 = session.value("SELECT count(*) FROM products");
+    let zero = format!("{rows} vectors of \"zeros\" of \"products\" are zero and are ignored");
+    assert!(notices.contains(&zero), "{notices:?}");
     assert_eq!(
         session.table("SELECT column_name, reason FROM segrec.item_features WHERE column_name IN ('many', 'empty', 'zeros') ORDER BY 1"),
         "empty|is null in every row\nmany|has more than 5000 distinct values, which suggests ids\nzeros|is the same in every row"

@@ -1,9 +1,11 @@
 //! Columns that are built while the rows of a relation stream in.
 
+use super::half_rows::HalfRows;
 use super::table::{Cell, Column, ColumnKind, MOST_CATEGORIES, MOST_DISTINCT, NO_LEVEL, NO_MOMENT, Values};
 use super::terms::Terms;
 use crate::error::{EngineError, Result};
 use crate::interactions::{Id, IdKind, IdMap};
+use std::sync::Arc;
 
 /// Builds a column cell by cell.
 #[derive(Clone, Debug)]
@@ -13,6 +15,7 @@ pub struct ColumnBuilder {
     values: Values,
     levels: IdMap,
     not_finite: usize,
+    without_direction: usize,
 }
 
 impl ColumnBuilder {
@@ -27,20 +30,36 @@ impl ColumnBuilder {
             ColumnKind::Categories => Values::Categories(Terms::default()),
             ColumnKind::Text => Values::Text(Terms::default()),
         };
-        Self { name: name.into(), rows: 0, values, levels: IdMap::new(IdKind::Text), not_finite: 0 }
+        Self {
+            name: name.into(),
+            rows: 0,
+            values,
+            levels: IdMap::new(IdKind::Text),
+            not_finite: 0,
+            without_direction: 0,
+        }
+    }
+
+    /// Creates an empty column of items, whose vectors are held at half precision.
+    pub fn of_items(name: impl Into<String>, kind: ColumnKind) -> Self {
+        let mut builder = Self::new(name, kind);
+        if kind == ColumnKind::Vector {
+            builder.values = Values::Halves(Arc::default());
+        }
+        builder
     }
 
     /// Appends a value. Values that are not finite, and vectors without dimensions, become null.
     ///
     /// # Errors
     /// [`EngineError::Column`] if the value is of another kind than the column, or a vector has other dimensions than
-    /// those before it; nothing is appended then.
+    /// those before it, [`EngineError::NoMemory`]; nothing is appended then.
     pub fn push(&mut self, cell: Cell<'_>) -> Result<()> {
         let finite = match cell {
             Cell::Number(value) => value.is_finite(),
             Cell::Moment(moment) => moment != i64::MAX && moment != NO_MOMENT,
             Cell::Vector(vector) => vector.iter().all(|value| value.is_finite()),
-            Cell::Null | Cell::Boolean(_) | Cell::Text(_) | Cell::Terms(_) => true,
+            Cell::Null | Cell::Boolean(_) | Cell::Text(_) | Cell::Terms(_) | Cell::Halves(_) => true,
         };
         let refuse = |reason: String| Err(EngineError::Column { column: self.name.clone(), reason });
         match (&mut self.values, if finite { cell } else { Cell::Null }) {
@@ -71,6 +90,26 @@ impl ColumnBuilder {
             (Values::Vector { dimensions, data }, Cell::Null | Cell::Vector(_)) => {
                 data.resize((self.rows + 1) * *dimensions, f32::NAN);
             }
+            (Values::Halves(rows), cell @ (Cell::Vector(_) | Cell::Null)) => {
+                let rows = Arc::make_mut(rows);
+                let vector = if let Cell::Vector(vector) = cell { vector } else { &[] };
+                if vector.is_empty() {
+                    rows.push_null()?;
+                } else {
+                    if rows.columns() == 0 {
+                        *rows = HalfRows::nulls(vector.len(), self.rows);
+                    }
+                    if rows.columns() != vector.len() {
+                        let dimensions = rows.columns();
+                        return refuse(format!(
+                            "has vectors with {dimensions} and {} dimensions",
+                            vector.len()
+                        ));
+                    }
+                    rows.push(vector)?;
+                    self.without_direction += usize::from(vector.iter().all(|&value| value == 0.0));
+                }
+            }
             (values @ (Values::Categories(_) | Values::Text(_)), Cell::Terms(counts)) => {
                 let most = if matches!(values, Values::Text(_)) { usize::MAX } else { MOST_CATEGORIES };
                 let row = counts.iter().filter_map(|(name, count)| {
@@ -92,6 +131,11 @@ impl ColumnBuilder {
     /// The number of values that became null because they were not finite.
     pub fn not_finite(&self) -> usize {
         self.not_finite
+    }
+
+    /// The number of vectors of items that have zeros only, and so no direction.
+    pub fn without_direction(&self) -> usize {
+        self.without_direction
     }
 
     /// Bytes of memory in use.
@@ -119,6 +163,7 @@ impl ColumnBuilder {
                 *dimensions = 1;
                 data.resize(self.rows, f32::NAN);
             }
+            Values::Halves(rows) if rows.columns() == 0 => *rows = Arc::new(HalfRows::nulls(1, self.rows)),
             _ => {}
         }
         Column { name: self.name, values }
@@ -194,6 +239,36 @@ mod tests {
             assert_eq!(moved.columns()[0].cell(1), Cell::Null);
             assert_eq!(moved.columns()[0].cell(2), Cell::Terms(first));
         }
+    }
+
+    #[test]
+    fn vectors_of_items_are_held_at_half_precision_and_those_of_zeros_counted() {
+        let mut builder = ColumnBuilder::of_items("v", ColumnKind::Vector);
+        let vectors = [vec![], vec![0.1, 300.0], vec![0.0, -0.0], vec![f32::NAN, 1.0], vec![1.5, -2.0]];
+        vectors.iter().for_each(|vector| builder.push(Cell::Vector(vector)).unwrap());
+        let error = builder.push(Cell::Vector(&[1.0])).unwrap_err();
+        assert_eq!(error.to_string(), "column \"v\" has vectors with 2 and 1 dimensions");
+        assert_eq!((builder.without_direction(), builder.not_finite()), (1, 1));
+        let column = builder.finish();
+        assert_eq!((column.rows(), column.kind()), (5, ColumnKind::Vector));
+        let read = |row: usize| match column.cell(row) {
+            Cell::Halves(vector) => {
+                let mut numbers = [0.0; 2];
+                vector.read(&mut numbers);
+                Some(numbers)
+            }
+            cell => {
+                assert_eq!(cell, Cell::Null);
+                None
+            }
+        };
+        assert_eq!([read(0), read(2), read(3), read(4)], [None, Some([0.0; 2]), None, Some([1.5, -2.0])]);
+        let near = read(1).unwrap();
+        assert!((near[0] - 0.1).abs() < 1e-4 && near[1] == 300.0, "{near:?}");
+        // Without any vector, the column is a single dimension of nulls.
+        let mut nothing = ColumnBuilder::of_items("v", ColumnKind::Vector);
+        nothing.push(Cell::Null).unwrap();
+        assert_eq!(nothing.finish().cell(0), Cell::Null);
     }
 
     #[test]

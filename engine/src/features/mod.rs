@@ -9,6 +9,7 @@
 //! - [`builder`]: columns that are built while rows stream in
 //! - [`mod@activity`]: aggregates of the events of every user
 //! - [`scaling`]: numbers on a common scale
+//! - [`half_rows`]: vectors at half precision
 //! - `feature`: one column as a block of dimensions, and its distribution
 //! - [`encoder`]: all columns as a point
 //! - [`row`]: encodes a single row given as JSON
@@ -20,6 +21,7 @@ pub mod builder;
 pub mod encoder;
 mod encoder_settings;
 mod feature;
+pub mod half_rows;
 pub mod items;
 pub mod row;
 pub mod scaling;
@@ -31,6 +33,7 @@ pub use builder::ColumnBuilder;
 pub use encoder::{Encoder, LeftOut};
 pub use encoder_settings::EncoderSettings;
 pub(crate) use feature::edges as quantile_edges;
+pub use half_rows::{HalfRow, HalfRows};
 pub use items::{ColumnWeight, EncodedItems, ItemEncoder};
 pub use row::{RowProblem, parse_moment};
 pub use scaling::Scale;

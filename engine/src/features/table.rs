@@ -1,10 +1,14 @@
 //! Columns of data about users or items. Each kind of column encodes null as a special value, so that a column is a
-//! single array: 8 bytes per row for numbers and timestamps, 4 for levels, 1 for booleans, 4 per dimension for vectors.
+//! single array: 8 bytes per row for numbers and timestamps, 4 for levels, 1 for booleans, 4 per dimension for vectors
+//! of users, 2 for those of items ([`super::half_rows`]), of which there are many and long ones.
 //! Only terms, of which a row may have any number, lie behind each other ([`super::terms`]).
 
+use super::half_rows::{HalfRow, HalfRows};
 use super::terms::{TermCounts, Terms};
 use crate::error::{EngineError, Result};
+use crate::observer::Observer;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use strum::IntoStaticStr;
 
 /// The code of a null level.
@@ -84,6 +88,8 @@ pub enum Cell<'a> {
     Moment(i64),
     /// A vector.
     Vector(&'a [f32]),
+    /// A vector at half precision.
+    Halves(HalfRow<'a>),
     /// The categories of a row, or the terms of a text.
     Terms(TermCounts<'a>),
 }
@@ -111,6 +117,8 @@ pub enum Values {
         /// `dimensions` values per row.
         data: Vec<f32>,
     },
+    /// Vectors at half precision, of at least one dimension. What is computed from them shares them.
+    Halves(Arc<HalfRows>),
     /// Several categories per row.
     Categories(Terms),
     /// The terms of a text per row.
@@ -128,6 +136,7 @@ impl Values {
             }
             Values::Moment(values) => values.capacity() * 8,
             Values::Vector { data, .. } => data.capacity() * 4,
+            Values::Halves(rows) => rows.memory(),
             Values::Categories(terms) | Values::Text(terms) => terms.memory(),
         }
     }
@@ -155,7 +164,7 @@ impl Column {
             Values::Boolean(_) => ColumnKind::Boolean,
             Values::Category { .. } => ColumnKind::Category,
             Values::Moment(_) => ColumnKind::Moment,
-            Values::Vector { .. } => ColumnKind::Vector,
+            Values::Vector { .. } | Values::Halves(_) => ColumnKind::Vector,
             Values::Categories(_) => ColumnKind::Categories,
             Values::Text(_) => ColumnKind::Text,
         }
@@ -169,6 +178,7 @@ impl Column {
             Values::Category { codes, .. } => codes.len(),
             Values::Moment(values) => values.len(),
             Values::Vector { dimensions, data } => data.len().checked_div(*dimensions).unwrap_or(0),
+            Values::Halves(rows) => rows.rows(),
             Values::Categories(terms) | Values::Text(terms) => terms.rows(),
         }
     }
@@ -188,6 +198,7 @@ impl Column {
                 .get(row * dimensions..(row + 1) * dimensions)
                 .filter(|vector| vector.iter().all(|x| x.is_finite()))
                 .map(Cell::Vector),
+            Values::Halves(rows) => rows.row(row).map(Cell::Halves),
             Values::Categories(terms) | Values::Text(terms) => terms.row(row).map(Cell::Terms),
         };
         cell.unwrap_or(Cell::Null)
@@ -226,10 +237,26 @@ impl Column {
                 }
                 Values::Vector { dimensions: *dimensions, data: picked }
             }
+            Values::Halves(halves) => Values::Halves(Arc::new(halves.scattered(rows))),
             Values::Categories(terms) => Values::Categories(terms.scatter(rows)),
             Values::Text(terms) => Values::Text(terms.scatter(rows)),
         };
         Self { name: self.name.clone(), values }
+    }
+
+    /// As [`Self::scatter`]; vectors at half precision that nothing else shares are moved in place.
+    fn into_scattered(self, rows: &[Option<u32>], observer: &dyn Observer) -> Result<Self> {
+        observer.check()?;
+        Ok(match self.values {
+            Values::Halves(halves) => {
+                let moved = match Arc::try_unwrap(halves) {
+                    Ok(halves) => halves.into_scattered(rows, observer)?,
+                    Err(shared) => shared.scattered(rows),
+                };
+                Self { name: self.name, values: Values::Halves(Arc::new(moved)) }
+            }
+            values => Self { name: self.name, values }.scatter(rows),
+        })
     }
 }
 
@@ -293,6 +320,16 @@ impl Table {
     pub fn scatter(&self, rows: &[Option<u32>]) -> Self {
         let columns = self.columns.iter().map(|column| column.scatter(rows)).collect();
         Self { rows: rows.len(), columns }
+    }
+
+    /// As [`Self::scatter`], of a table that is not needed afterwards: one column after the other, so that there are never
+    /// two copies of all.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub fn into_scattered(self, rows: &[Option<u32>], observer: &dyn Observer) -> Result<Self> {
+        let columns = self.columns.into_iter().map(|column| column.into_scattered(rows, observer));
+        Ok(Self { rows: rows.len(), columns: columns.collect::<Result<_>>()? })
     }
 
     /// Appends the columns of another table.

@@ -1,5 +1,6 @@
 //! Estimates the memory that a training takes and the disk space of its version, before it starts.
 
+use super::item_content::ContentMemory;
 use crate::features::{Column, Values};
 use crate::interactions::Size;
 use crate::options::algorithm::Algorithm;
@@ -11,6 +12,7 @@ use crate::scorers::registry::{methods, named};
 pub fn dimensions(column: &Column) -> usize {
     match column.values {
         Values::Vector { dimensions, .. } => dimensions,
+        Values::Halves(ref rows) => rows.columns(),
         _ => 22,
     }
 }
@@ -27,17 +29,28 @@ pub fn reading(size: Size, timed: bool) -> u64 {
 /// Includes the events by user (20 bytes each), the interactions of the training part, the test part and the whole in
 /// both orientations (16 bytes a pair each, at most one pair per event), and the scorers' own estimates. If users have
 /// attributes, their points are held together with those of k-means and a mixture's probabilities.
-/// both.
 pub fn memory(size: Size, options: &Options) -> u64 {
+    memory_with(size, options, ContentMemory::default())
+}
+
+/// As [`memory`], of a training that also encodes what is known about items. The nearest items are found before the
+/// scorers without taste factors are fitted, so only the larger of both is added.
+pub fn memory_with(size: Size, options: &Options, content: ContentMemory) -> u64 {
     let Size { users, events, dimensions, .. } = size;
     let segments = SegmentSizes::most(size, options);
     let points = 3 * 4 * (users * (dimensions + segments.count)) as u64;
     if events == 0 {
-        return points;
+        return points + content.kept + content.search;
     }
     let described = if dimensions > 0 { points } else { 0 };
-    let of_scorers = largest(options, |method, options| method.memory(size, segments, options));
-    20 * events as u64 + 3 * 16 * events as u64 + described + of_scorers
+    let of_scorers = largest(options, |methods, options| {
+        let sum = |with_tastes: bool| -> u64 {
+            let methods = methods.iter().filter(|method| method.has_taste_factors() == with_tastes);
+            methods.map(|method| method.memory(size, segments, options)).sum()
+        };
+        sum(true) + sum(false).max(content.search)
+    });
+    20 * events as u64 + 3 * 16 * events as u64 + described + content.kept + of_scorers
 }
 
 /// An upper estimate of the bytes of a version on disk: its tables with their indexes, and the shared file.
@@ -45,32 +58,33 @@ pub fn memory(size: Size, options: &Options) -> u64 {
 /// A user row holds the user's items and their confidences, all items once more if some do not count, and some 160
 /// bytes besides. A row of an item takes some 160 bytes, one of an item within a segment some 96. The scorers estimate
 /// what they store in these rows and in the file.
-/// and in the file they say themselves.
 pub fn stored(size: Size, options: &Options) -> u64 {
     let segments = SegmentSizes::most(size, options);
     let (users, items, events) = (size.users as u64, size.items as u64, size.events as u64);
     if events == 0 {
         return 160 * users;
     }
-    let of_scorers = largest(options, |method, options| method.stored(size, segments, options));
+    let of_scorers = largest(options, |methods, options| {
+        methods.iter().map(|method| method.stored(size, segments, options)).sum()
+    });
     160 * users + 12 * events + 160 * items + 96 * segments.pairs + of_scorers
 }
 
-/// The sum over the scorers of an algorithm; for `auto` that of the most expensive algorithm.
-fn largest(options: &Options, of_method: impl Fn(&dyn Method, &Options) -> u64) -> u64 {
+/// What the scorers of an algorithm take; for `auto` those of the most expensive algorithm.
+fn largest(options: &Options, of_methods: impl Fn(&[&dyn Method], &Options) -> u64) -> u64 {
     let own = [options.algorithm];
     let algorithms: &[Algorithm] = match options.algorithm {
         Algorithm::Auto => &Algorithm::IMPLICIT,
         _ => &own,
     };
-    let of_algorithm = |&algorithm: &Algorithm| -> u64 {
+    let of_algorithm = |&algorithm: &Algorithm| {
         let options = Options { algorithm, ..options.clone() };
         // The model that users are segmented by is fitted even if it does not rank.
         let mut methods = methods(algorithm.scorers());
         if !methods.iter().any(|method| method.has_taste_factors()) {
             methods.extend(named("factors"));
         }
-        methods.into_iter().map(|method| of_method(method, &options)).sum()
+        of_methods(&methods, &options)
     };
     algorithms.iter().map(of_algorithm).max().unwrap_or(0)
 }
@@ -103,6 +117,10 @@ mod tests {
         assert!(stored(Size { spread: few, ..size }, &options) < base);
         assert_eq!(few.pairs(1), 40_000);
         assert_eq!(few.pairs(4), 39_000 + 4_000);
+        // What is found before the neighbours are fitted takes nothing besides them unless it takes more.
+        let content = |search| memory_with(size, &options, ContentMemory { kept: 1_000, search });
+        assert_eq!(content(1), memory(size, &options) + 1_000);
+        assert!(content(1 << 40) > content(1) && content(1 << 40) < memory(size, &options) + (1 << 40));
         // Segments of neighbours have no factors.
         let neighbours = Options { algorithm: Algorithm::Neighbours, ..options.clone() };
         assert!(memory(size, &neighbours) < base);

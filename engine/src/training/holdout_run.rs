@@ -82,6 +82,7 @@ pub fn choose_algorithm(
         return only(Algorithm::Rating);
     }
     let mut attempts: Vec<Attempt> = Vec::new();
+    let mut known = None;
     let mut best: Option<(usize, HoldoutRun)> = None;
     for algorithm in Algorithm::IMPLICIT {
         let begin = observer.seconds();
@@ -101,7 +102,7 @@ pub fn choose_algorithm(
             }
         }
         let own = Options { algorithm, ..options.clone() };
-        let holdout_run = run_on_holdout(given, holdout, &own, &quiet)?;
+        let holdout_run = run_described(given, holdout, &own, &mut known, &quiet)?;
         let value = holdout_run.measurement.deciding_row().map(|row| row.value);
         attempts.push(Attempt {
             algorithm,
@@ -148,6 +149,21 @@ pub fn run_on_holdout(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<HoldoutRun> {
+    run_described(given, holdout, options, &mut None, observer)
+}
+
+/// As [`run_on_holdout`]. What is known about the items is taken from `known` if it is there, otherwise encoded and put
+/// there, for another algorithm on the same holdout.
+///
+/// # Errors
+/// As [`run_on_holdout`].
+pub fn run_described(
+    given: Given<'_>,
+    holdout: &Holdout,
+    options: &Options,
+    known: &mut Option<EncodedContent>,
+    observer: &dyn Observer,
+) -> Result<HoldoutRun> {
     let algorithm = options.algorithm;
     let training = &holdout.training;
     let mut als = tuning::decide(holdout, options, observer)?;
@@ -162,10 +178,13 @@ pub fn run_on_holdout(
     };
     let methods = given.methods(algorithm);
     let (mut fit, division, choices) = divide(given, holdout, &factors, &als, options, observer)?;
-    let described = EncodedContent::new(&given, training, options, observer)?;
+    let described = match known {
+        Some(known) => &*known,
+        None => &*known.insert(EncodedContent::new(&given, training, options, observer)?),
+    };
     let users = measured_users(holdout, MOST_USERS, options.seed);
     let BlendedFit { fitted, blend, content } =
-        fit_and_blend(&mut fit, &methods, &described, (holdout, &users), options, observer)?;
+        fit_and_blend(&mut fit, &methods, described, (holdout, &users), options, observer)?;
     fit.fitted.extend(fitted);
     fit.blend = blend;
     if methods.len() > 1 && !fit.blend.has(Factors.name()) {
@@ -183,7 +202,7 @@ pub fn run_on_holdout(
         short_histories: 0.0,
         shift: 0.0,
     };
-    Ok(HoldoutRun { fit, decided, division, choices, measurement, item_columns: described.columns })
+    Ok(HoldoutRun { fit, decided, division, choices, measurement, item_columns: described.columns.clone() })
 }
 
 /// Measures a fit to the training part of a holdout, by its lists or by the errors of its ratings.

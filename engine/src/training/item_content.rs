@@ -17,8 +17,8 @@ use crate::observer::{Observer, Progress};
 use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
 use crate::ranking::Blend;
-use crate::scorers::content::ContentIndex;
 use crate::scorers::content::method::NEAREST;
+use crate::scorers::content::{ContentIndex, FactorMap};
 use crate::scorers::method::{FitInput, Fitted, ItemContent, Method};
 use std::sync::Arc;
 
@@ -26,9 +26,13 @@ use std::sync::Arc;
 pub const PHASE: &str = "content";
 /// The weights β that are tried.
 const WEIGHTS: [f64; 3] = [0.0, 1.0, 3.0];
-/// In a larger catalogue content is used only if the options ask for it: comparing all items takes 6.6 s for 20,000 items
-/// with embeddings and 51 s for 50,000, and a regression with content 33 s and 77 s, each of them several times.
+/// In a larger catalogue the weight β is 0 unless the options give it, because it is fitted three times: a regression
+/// with content takes 33 s for 20,000 items with embeddings and 77 s for 50,000.
 pub const MOST_ITEMS: usize = 20_000;
+
+/// An upper bound of the bins of a number, and of the factors that content is mapped to.
+const MOST_BINS: usize = 16;
+const FACTORS: usize = 512;
 
 /// The content of items, and what became of the columns that describe them.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +44,8 @@ pub struct EncodedContent {
 }
 
 impl EncodedContent {
-    /// Encodes the items of a training part, learning the weights of columns from its interactions.
+    /// Encodes the items of a training part, learning the weights of columns from its interactions. A large catalogue is
+    /// only described if a scorer reads it.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::Shape`].
@@ -50,17 +55,32 @@ impl EncodedContent {
         options: &Options,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let table = &given.described.items;
-        if table.columns().is_empty() || !options.reads_items() || options.is_explicit() {
+        let is_read = options.algorithm == Algorithm::Content
+            || matches!(options.neighbours.content, AutoOr::Given(weight) if weight > 0.0);
+        if interactions.items() > MOST_ITEMS && !is_read && Self::is_described(given, options) {
+            return Ok(Self { content: None, columns: unused(&given.described.items) });
+        }
+        Self::with_new_items(given, interactions, options, observer)
+    }
+
+    fn is_described(given: &Given<'_>, options: &Options) -> bool {
+        !given.described.items.columns().is_empty() && options.reads_items() && !options.is_explicit()
+    }
+
+    /// Like [`Self::new`], but also for the rows of new items, which a catalogue of any size has.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_new_items(
+        given: &Given<'_>,
+        interactions: &Interactions,
+        options: &Options,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        if !Self::is_described(given, options) {
             return Ok(Self::default());
         }
-        let asked = options.algorithm == Algorithm::Content
-            || [options.neighbours.content, options.items.new_items]
-                .iter()
-                .any(|weight| matches!(weight, AutoOr::Given(weight) if *weight > 0.0));
-        if interactions.items() > MOST_ITEMS && !asked {
-            return Ok(Self { content: None, columns: unused(table) });
-        }
+        let table = &given.described.items;
         observer.report(Progress::step(PHASE, 0, 2));
         let encoder = ItemEncoder::fit(table, interactions, options.seed, observer)?;
         let columns = encoder.columns().to_vec();
@@ -85,31 +105,54 @@ impl EncodedContent {
     }
 }
 
-/// An upper estimate of the bytes that the content of the items of a table takes on `threads` threads, besides the
-/// table.
-pub fn memory(table: &Table, threads: usize) -> u64 {
+/// Bytes that the content of items takes, besides their table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ContentMemory {
+    /// What is held while scorers are fitted: the encoded items, and those that are nearest to each.
+    pub kept: u64,
+    /// What is needed before, for the search for these, or afterwards, for a map to factors.
+    pub search: u64,
+}
+
+/// An upper estimate of the bytes that the content of the items of a table takes on `threads` threads.
+pub fn memory(table: &Table, threads: usize) -> ContentMemory {
     if table.columns().is_empty() {
-        return 0;
+        return ContentMemory::default();
     }
-    let (mut entries, mut dense) = (0, 0);
+    let (rows, mut entries, mut sparse, mut dense, mut vectors) = (table.rows(), 0, 0, 0, 0);
     for column in table.columns() {
+        let mut vector = |dimensions: usize| {
+            dense += dimensions;
+            vectors += 1;
+        };
         match &column.values {
-            Values::Vector { dimensions, .. } => dense += dimensions,
-            Values::Categories(terms) | Values::Text(terms) => entries += terms.entries(),
-            Values::Number(_) | Values::Boolean(_) | Values::Category { .. } | Values::Moment(_) => {
-                entries += table.rows();
+            Values::Vector { dimensions, .. } => vector(*dimensions),
+            Values::Halves(halves) => vector(halves.columns()),
+            Values::Categories(terms) | Values::Text(terms) => {
+                entries += terms.entries();
+                sparse += terms.names().len();
+            }
+            Values::Category { levels, .. } => {
+                entries += rows;
+                sparse += levels.len();
+            }
+            Values::Number(_) | Values::Boolean(_) | Values::Moment(_) => {
+                entries += rows;
+                sparse += MOST_BINS;
             }
         }
     }
-    let rows = table.rows();
-    ItemEncoder::memory(rows, entries, dense)
-        + ContentIndex::memory(rows, entries, dense, rows, NEAREST, threads)
+    let kept = (12 * rows * NEAREST.min(rows)) as u64;
+    let encoding = ItemEncoder::memory(rows, entries, vectors);
+    let index = ContentIndex::memory(rows, [entries, sparse], dense, rows, NEAREST, threads);
+    let mapping = FactorMap::memory(rows, sparse + dense, dense, FACTORS);
+    ContentMemory { kept: encoding + kept, search: index.max(mapping) }
 }
 
 /// The columns of a catalogue that is too large to use them without being asked.
 fn unused(table: &Table) -> Vec<ColumnWeight> {
     let reason = format!(
-        "is used with more than {MOST_ITEMS} items only if neighbours.content or items.new_items is given"
+        "is used with more than {MOST_ITEMS} items only if there are new items, or neighbours.content is given"
     );
     let unused = |column: &Column| ColumnWeight {
         name: column.name.clone(),
@@ -152,9 +195,12 @@ pub fn fit_and_blend(
     observer: &dyn Observer,
 ) -> Result<BlendedFit> {
     let depends = methods.iter().any(|method| method.reads_content(options));
+    let is_small = holdout.training.items() <= MOST_ITEMS;
     let weights = match options.neighbours.content {
         AutoOr::Given(weight) => vec![weight],
-        AutoOr::Auto if depends && content.content.is_some() && !users.is_empty() => WEIGHTS.to_vec(),
+        AutoOr::Auto if depends && is_small && content.content.is_some() && !users.is_empty() => {
+            WEIGHTS.to_vec()
+        }
         AutoOr::Auto => vec![0.0],
     };
     let is_single = weights.len() == 1;

@@ -7,7 +7,7 @@
 use super::fit::Fit;
 use super::given::Given;
 use super::holdout_metrics::{ungated_lists, values_of_lists};
-use super::holdout_run::run_on_holdout;
+use super::holdout_run::run_described;
 use super::item_content::{EncodedContent, MOST_ITEMS};
 use super::new_item_metrics::new_item_rows;
 use super::ranker::Ranker;
@@ -18,12 +18,12 @@ use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
 use crate::evaluation::hidden::newest_items;
 use crate::evaluation::standard_error::mean_and_error;
 use crate::evaluation::{Holdout, MetricRow};
-use crate::interactions::{Events, Interactions};
+use crate::interactions::{Events, Interactions, SparseRows};
 use crate::observer::{Observer, Progress, Quiet};
 use crate::options::algorithm::Algorithm;
 use crate::options::checked::Options;
 use crate::scorers::content::new_items::own_weights;
-use crate::scorers::content::{ColdItems, ContentIndex, FactorMap, ItemDescriber};
+use crate::scorers::content::{ColdItems, FactorMap, ItemDescriber};
 use crate::scorers::method::ItemContent;
 use crate::scorers::new_items::NewItemShares;
 use crate::segmentation::SegmentationMethod;
@@ -75,8 +75,8 @@ impl NewRows {
         let items: Vec<u32> = (0..training.items() as u32).filter(is_new).collect();
         let vectors = content.items.select(&items, observer)?;
         let map = FactorMap::fit(&content.items, training, &fit.backbone.item_factors, observer)?;
-        let index = ContentIndex::new(&content.items, |item| users[item as usize] > 0, observer)?;
-        let cold = ColdItems::new(&vectors, &map, &index, &users, observer)?;
+        let nearest = rows_of(&content.nearest, &items)?;
+        let cold = ColdItems::of_nearest(&vectors, &map, &nearest, &users, observer)?;
         Ok(Self { map, items, cold, own_weights: own_weights(&users) })
     }
 
@@ -98,6 +98,18 @@ impl NewRows {
         }
         Ok(())
     }
+}
+
+/// Copies some rows.
+fn rows_of(rows: &SparseRows, chosen: &[u32]) -> Result<SparseRows> {
+    let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    for &row in chosen {
+        let row = rows.row(row as usize);
+        columns.extend_from_slice(row.0);
+        values.extend_from_slice(row.1);
+        starts.push(columns.len());
+    }
+    SparseRows::new(rows.width(), starts, columns, values)
 }
 
 /// Gives the items without events rows of their own in a fit to `training`. Returns what describes items that come later.
@@ -122,7 +134,7 @@ pub fn add(
 /// hidden items out.
 ///
 /// # Errors
-/// Those of [`run_on_holdout`].
+/// Those of [`super::holdout_run::run_on_holdout`].
 pub fn decide(
     events: Events,
     described: UserData,
@@ -137,7 +149,8 @@ pub fn decide(
         return Ok((events, described, decided));
     }
     let (events, kept) = events.without_new_items();
-    let items = described.items.select(&kept);
+    let rows: Vec<Option<u32>> = kept.iter().map(|&item| Some(item)).collect();
+    let items = described.items.into_scattered(&rows, observer)?;
     let categories = described.categories.map(|mut labels| {
         labels.codes = kept.iter().filter_map(|&item| labels.codes.get(item as usize).copied()).collect();
         labels
@@ -168,18 +181,19 @@ fn best_boost(
     observer: &dyn Observer,
 ) -> Result<DecidedBoost> {
     let undecided = || Ok(DecidedBoost::default());
-    if events.items().len() > MOST_ITEMS {
-        return undecided();
-    }
-    let options = short(options);
+    let options = short(options, events.items().len());
     let Some(hidden) = newest_items(events, options.seed) else { return undecided() };
     let weighting = options.weighting(events.latest());
     let holdout = Holdout::of_items(events, &weighting, hidden, SHARE, options.seed, observer)?;
     let users = measured_users(&holdout, MOST_USERS, options.seed);
     let given = Given::new(events, described);
-    let content = EncodedContent::new(&given, &holdout.training, &options, &Quiet(observer))?;
-    let (Some(content), false) = (content.content, users.is_empty()) else { return undecided() };
-    let run = run_on_holdout(given, &holdout, &options, &Quiet(observer))?;
+    let described = EncodedContent::with_new_items(&given, &holdout.training, &options, &Quiet(observer))?;
+    if described.content.is_none() || users.is_empty() {
+        return undecided();
+    }
+    let mut known = Some(described);
+    let run = run_described(given, &holdout, &options, &mut known, &Quiet(observer))?;
+    let Some(content) = known.and_then(|described| described.content) else { return undecided() };
     let weighed = options.weighs_popularity();
     let lists = |fit: &Fit| ungated_lists(&Ranker::new(fit, &holdout.training, weighed), &users, observer);
     let rows = NewRows::learn(&run.fit, &content, &holdout.training, observer)?;
@@ -210,13 +224,14 @@ fn best_boost(
 
 /// The options of the short training: the same algorithm without segments, and without a search for the number of sweeps
 /// and the weight of content.
-fn short(options: &Options) -> Options {
+fn short(options: &Options, items: usize) -> Options {
     let mut short = options.clone();
     if short.algorithm == Algorithm::Auto {
         short.algorithm = Algorithm::Hybrid;
     }
+    let content = if items > MOST_ITEMS { 0.0 } else { 1.0 };
     short.segmentation.method = SegmentationMethod::None;
     short.als.sweeps = AutoOr::Given(short.als.sweeps.unwrap_or_else(|| SWEEPS).min(SWEEPS));
-    short.neighbours.content = AutoOr::Given(short.neighbours.content.unwrap_or_else(|| 1.0));
+    short.neighbours.content = AutoOr::Given(short.neighbours.content.unwrap_or_else(|| content));
     short
 }

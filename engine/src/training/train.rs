@@ -149,7 +149,10 @@ pub fn train(
     let mut fit = Fit::new(&interactions, factors, &of_user, own, algorithm, als, observer)?;
     let mut methods = given.methods(algorithm);
     methods.retain(|method| blend.has(method.name()));
-    let described = EncodedContent::new(&given, &interactions, options, observer)?;
+    let described = match decided.new_items > 0.0 {
+        true => EncodedContent::with_new_items(&given, &interactions, options, observer)?,
+        false => EncodedContent::new(&given, &interactions, options, observer)?,
+    };
     fit.fitted.extend(Fit::fitted(&methods, described.input(&interactions), options, observer)?);
     fit.blend = blend;
     let item_describer = match &described.content {

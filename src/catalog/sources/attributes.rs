@@ -25,6 +25,8 @@ pub struct AttributeColumns {
     columns: Vec<(SourceColumn, ColumnKind)>,
     /// The option that names the columns.
     pub option: &'static str,
+    /// Whether the columns describe items: their vectors are held at half precision.
+    describes_items: bool,
     /// The text search configuration by which texts are read.
     text_config: String,
     /// The names of all columns that are not read, including the key.
@@ -144,7 +146,19 @@ pub fn attribute_columns(
     let read = |name: &String| columns.iter().any(|(column, _)| column.name == *name);
     let others = names.into_iter().filter(|name| !read(name)).collect();
     let text_config = String::new();
-    Ok(AttributeColumns { name, relation, key, kind, columns, option, text_config, others, unusable })
+    let describes_items = matches!(wanted, WantedColumns::Describing(_));
+    Ok(AttributeColumns {
+        name,
+        relation,
+        key,
+        kind,
+        columns,
+        option,
+        describes_items,
+        text_config,
+        others,
+        unusable,
+    })
 }
 
 /// Looks up the columns of items that a training has learned to read, in so far as the relation still has them, and of
@@ -182,6 +196,8 @@ pub struct AttributeRows {
     pub too_long: u64,
     /// The number of values per column that were not finite and became null.
     pub not_finite: Vec<(String, usize)>,
+    /// The number of vectors per column that have zeros only.
+    pub without_direction: Vec<(String, usize)>,
 }
 
 impl AttributeColumns {
@@ -272,9 +288,9 @@ impl AttributeColumns {
 
     /// Starts to collect rows that have these columns.
     pub fn reading(&self) -> Reading<'_> {
-        let builder =
-            |(column, kind): &(SourceColumn, ColumnKind)| ColumnBuilder::new(column.name.clone(), *kind);
-        let builders = self.columns.iter().map(builder).collect();
+        let new: fn(String, ColumnKind) -> ColumnBuilder =
+            if self.describes_items { ColumnBuilder::of_items } else { ColumnBuilder::new };
+        let builders = self.columns.iter().map(|(column, kind)| new(column.name.clone(), *kind)).collect();
         let ids = IdMap::new(self.kind);
         Reading {
             columns: &self.columns,
@@ -322,15 +338,16 @@ impl Reading<'_> {
     /// The rows.
     pub fn finish(self) -> Result<AttributeRows> {
         let Self { columns, builders, ids, without_id, repeated, too_long, .. } = self;
-        let not_finite = builders
-            .iter()
-            .zip(columns)
-            .filter(|(builder, _)| builder.not_finite() > 0)
-            .map(|(builder, (column, _))| (column.name.clone(), builder.not_finite()))
-            .collect();
+        let counts = |of: fn(&ColumnBuilder) -> usize| -> Vec<(String, usize)> {
+            let columns = builders.iter().zip(columns);
+            let counts = columns.map(|(builder, (column, _))| (column.name.clone(), of(builder)));
+            counts.filter(|(_, count)| *count > 0).collect()
+        };
+        let not_finite = counts(ColumnBuilder::not_finite);
+        let without_direction = counts(ColumnBuilder::without_direction);
         let columns: Vec<features::Column> = builders.into_iter().map(ColumnBuilder::finish).collect();
         let table = Table::new(ids.ids().len(), columns)?;
-        Ok(AttributeRows { ids, table, without_id, repeated, too_long, not_finite })
+        Ok(AttributeRows { ids, table, without_id, repeated, too_long, not_finite, without_direction })
     }
 }
 

@@ -11,8 +11,9 @@ use crate::settings;
 use segrec_engine::interactions::Events;
 use segrec_engine::interactions::{Size, Spread};
 use segrec_engine::options::{Options, parse_options};
-use segrec_engine::training::estimate::{dimensions, memory, reading, stored};
-use segrec_engine::training::{item_content, new_users};
+use segrec_engine::training::estimate::{dimensions, memory_with, reading, stored};
+use segrec_engine::training::item_content::{self, ContentMemory};
+use segrec_engine::training::new_users;
 
 /// By how many per cent an estimate may be too low. A training may exceed `segrec.training_memory` by that much, but
 /// must not exceed the memory of the system, which would crash the server.
@@ -43,6 +44,7 @@ pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
     let mut size =
         Size { users: 0, items: 0, events: 0, threads: settings::threads(), dimensions: 0, spread };
     let (mut timed, mut described, mut of_attributes) = (false, 0, 0);
+    let mut content = ContentMemory::default();
     if let Some(source) = &model.events {
         let columns = relations::model_events(&model, source)?;
         ([size.events, size.users, size.items], size.spread) = count_events::size(&columns)?;
@@ -60,10 +62,12 @@ pub fn estimate(model: Option<&str>) -> Result<TrainingEstimate> {
         && let Some(columns) = item_columns(&model.name, items, source.item_kind, &options)?
     {
         for table in read_items(&columns, &options, settings::training_memory())? {
-            described += table.memory() + item_content::memory(&table, size.threads);
+            let own = item_content::memory(&table, size.threads);
+            described += table.memory();
+            content = ContentMemory { kept: content.kept + own.kept, search: content.search + own.search };
         }
     }
-    let needed = (memory(size, &options) + described).max(reading(size, timed));
+    let needed = (memory_with(size, &options, content) + described).max(reading(size, timed));
     let counted = |count: usize| model.events.as_ref().map(|_| count as i64);
     Ok(TrainingEstimate {
         users: size.users as i64,
@@ -99,9 +103,9 @@ pub fn check_memory_beside(
     };
     let items = &data.user_data.items;
     let users = &data.user_data.table;
-    let described = item_content::memory(items, size.threads)
-        + new_users::memory(users, size.items, options, size.threads);
-    let more = memory(size, options) + described + beside;
+    let more = memory_with(size, options, item_content::memory(items, size.threads))
+        + new_users::memory(users, size.items, options, size.threads)
+        + beside;
     let seen = events.map_or(0, Events::seen_memory);
     let needed = more + users.memory() + items.memory() + seen;
     if needed <= allowed {

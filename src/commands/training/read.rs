@@ -14,6 +14,7 @@ use crate::catalog::versions::segments::{self, Past};
 use crate::error::{BadIds, Result, SegrecError, counted, notice};
 use crate::pg::process::workers::Workers;
 use crate::settings;
+use segrec_engine::Observer;
 use segrec_engine::features::{Activity, Column, NO_LEVEL, Table, Values, parse_moment};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Ids};
 use segrec_engine::options::{OnBadRows, Options};
@@ -152,8 +153,9 @@ pub fn read(
         data.user_data.categories = Some(categories(events, &rows));
     }
     if let (Some(described), Some(events)) = (described, &data.events) {
-        data.user_data.items = described.of(events)?;
-        data.listed = Some(described.rows.ids);
+        let relation = data.relation.as_str();
+        let (items, listed) = log.run(workers, relation, |observer| described.of(events, observer))?;
+        (data.user_data.items, data.listed) = (items, Some(listed));
     }
     data.user_data.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
     Ok(data)
@@ -213,9 +215,18 @@ impl ItemRows {
     }
 
     /// The rows of the items of the events, in their order.
-    fn of(&self, events: &Events) -> Result<Table> {
+    fn of(self, events: &Events, observer: &dyn Observer) -> segrec_engine::Result<(Table, IdMap)> {
         let ids = events.items();
-        self.of_ids(ids.len(), |item| ids.get(item))
+        let in_order = |rows: AttributeRows| {
+            let row_of: Vec<Option<u32>> = (0..ids.len()).map(|item| rows.ids.find(ids.get(item))).collect();
+            Ok((rows.table.into_scattered(&row_of, observer)?, rows.ids))
+        };
+        let (rows, listed) = in_order(self.rows)?;
+        let table = match self.texts {
+            Some(texts) => with_texts(rows, in_order(texts)?.0)?,
+            None => rows,
+        };
+        Ok((table, listed))
     }
 
     /// The rows of `count` ids, in their order; null where there is none.
@@ -225,11 +236,18 @@ impl ItemRows {
             rows.table.scatter(&row_of)
         };
         let rows = scattered(&self.rows);
-        let Some(texts) = self.texts.as_ref().map(scattered) else { return Ok(rows) };
-        let rest = rows.into_columns().into_iter();
-        let rest: Vec<Column> = rest.filter(|column| texts.column(&column.name).is_none()).collect();
-        Ok(Table::new(texts.rows(), rest)?.with(texts)?)
+        Ok(match &self.texts {
+            Some(texts) => with_texts(rows, scattered(texts))?,
+            None => rows,
+        })
     }
+}
+
+/// Replaces columns by the same ones read as texts.
+fn with_texts(rows: Table, texts: Table) -> segrec_engine::Result<Table> {
+    let rest = rows.into_columns().into_iter();
+    let rest: Vec<Column> = rest.filter(|column| texts.column(&column.name).is_none()).collect();
+    Table::new(texts.rows(), rest)?.with(texts)
 }
 
 /// Reads what is known about items; `None` if the model has none, or the options read none.
@@ -398,6 +416,13 @@ fn judge_ids(columns: &AttributeColumns, rows: &AttributeRows, options: &Options
         notice(
             format!("{count} values of \"{name}\" of \"{relation}\" are not finite and are treated as null"),
             None,
+            None,
+        );
+    }
+    for (name, count) in &rows.without_direction {
+        notice(
+            format!("{count} vectors of \"{name}\" of \"{relation}\" are zero and are ignored"),
+            Some("A vector without a direction is similar to no other.".to_owned()),
             None,
         );
     }

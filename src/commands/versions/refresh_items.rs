@@ -22,7 +22,7 @@ use segrec_engine::interactions::Ids;
 use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::scorers::new_items::NewItems;
 use segrec_engine::scorers::sections::NewSection;
-use segrec_engine::training::item_content::memory;
+use segrec_engine::training::item_content::{ContentMemory, memory};
 
 /// The share of the listed items that a scheduled refresh may withdraw, as by default in SQL.
 pub const MOST_WITHDRAWN: f64 = 0.5;
@@ -119,8 +119,11 @@ fn add(
     let (ids, workers) = (version.item_ids(), Workers::new(settings::threads())?);
     let known = rows.of_ids(ids.len(), |item| ids.get(item))?;
     let new = rows.of_ids(unknown.len(), |row| unknown.get(row))?;
-    let needed = [&known, &new].map(|table| memory(table, settings::threads())).iter().sum::<u64>();
-    ask("the rows of new items", needed as usize)?;
+    let needed = [&known, &new].map(|table| {
+        let ContentMemory { kept, search } = memory(table, settings::threads());
+        kept + search
+    });
+    ask("the rows of new items", needed.iter().sum::<u64>() as usize)?;
     let (described, items) =
         log.run(&workers, relation, |observer| later.describe(&new, &known, observer))?;
     drop((known, new));

@@ -1,11 +1,14 @@
 //! One column of a table of items as a block of columns. A row of a block has length one, or zero if the item has no
 //! value: nothing is known about it then, which must not make it similar to others of which nothing is known.
 
+use super::dense::write_centred;
 use crate::error::Result;
+use crate::features::half_rows::HalfRows;
 use crate::features::quantile_edges;
 use crate::features::table::{Cell, Column, ColumnKind, MOST_CATEGORIES, MOST_DISTINCT, Values};
 use crate::observer::Observer;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Rows between two checks for cancellation.
 const ROWS: usize = 1_024;
@@ -79,6 +82,7 @@ impl Block {
                 form
             }
             Values::Vector { dimensions, .. } => Form::mean(column, *dimensions, observer)?,
+            Values::Halves(rows) => Form::mean(column, rows.columns(), observer)?,
         };
         let block = Self { name: column.name.clone(), kind: column.kind(), weight: 1.0, form };
         Ok(if block.varies(column, observer)? {
@@ -91,21 +95,57 @@ impl Block {
     /// Whether the block has another row than its first. A vector that is the mean has no direction, so that rows of
     /// zeros only are the same too.
     fn varies(&self, column: &Column, observer: &dyn Observer) -> Result<bool> {
-        let encoded = |row| {
-            let (mut sparse, mut dense) = (Vec::new(), vec![0.0; self.dense_columns()]);
-            self.write(column.cell(row), 1.0, 0, &mut sparse, &mut dense);
-            (sparse, dense)
+        let mean = self.mean();
+        let encoded = |row| -> Result<_> {
+            let (mut sparse, mut dense) = (Vec::new(), vec![0.0; mean.len()]);
+            let cell = column.cell(row);
+            self.write(cell, 1.0, 0, &mut sparse);
+            let factor = inverse(self.centred(cell, &mean, &mut dense)?);
+            dense.iter_mut().for_each(|x| *x *= factor as f32);
+            Ok((sparse, dense))
         };
-        let first = encoded(0);
+        let first = encoded(0)?;
         for row in 1..column.rows() {
             if row.is_multiple_of(ROWS) {
                 observer.check()?;
             }
-            if encoded(row) != first {
+            if encoded(row)? != first {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// The mean of vectors; empty for other columns.
+    pub fn mean(&self) -> Arc<[f32]> {
+        match &self.form {
+            Form::Vector { mean } => mean.iter().map(|&x| x as f32).collect(),
+            _ => Arc::default(),
+        }
+    }
+
+    /// Writes a vector less the mean, and returns its length. That of a cell without a direction, such as a null, is 0.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::NoMemory`].
+    pub fn centred(&self, cell: Cell<'_>, mean: &[f32], to: &mut [f32]) -> Result<f64> {
+        let rounded;
+        let vector = match cell {
+            Cell::Halves(vector) => Some(vector),
+            Cell::Vector(vector) if vector.len() == mean.len() => {
+                rounded = HalfRows::of(vector)?;
+                rounded.row(0)
+            }
+            _ => None,
+        };
+        let vector = vector.filter(|vector| vector.columns() == mean.len() && !vector.is_zero());
+        let Some(vector) = vector else {
+            to.fill(0.0);
+            return Ok(0.0);
+        };
+        write_centred(vector, mean, to);
+        let length = to.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
+        Ok(if length.is_finite() { length } else { 0.0 })
     }
 
     /// The number of columns if these are sparse, otherwise 0.
@@ -130,27 +170,21 @@ impl Block {
 
     /// Whether a column of this number of dimensions has the form that was learned from.
     pub fn fits(&self, column: &Column) -> bool {
+        let fits_or_null = |dimensions: usize| {
+            dimensions == self.dense_columns() || (0..column.rows()).all(|row| column.cell(row) == Cell::Null)
+        };
         let fits = match &column.values {
             // A column without any vector has one dimension.
-            Values::Vector { dimensions, .. } => {
-                *dimensions == self.dense_columns()
-                    || (0..column.rows()).all(|row| column.cell(row) == Cell::Null)
-            }
+            Values::Vector { dimensions, .. } => fits_or_null(*dimensions),
+            Values::Halves(rows) => fits_or_null(rows.columns()),
             _ => true,
         };
         fits && column.kind() == self.kind
     }
 
-    /// Encodes a cell with the given length: appends to `sparse` the columns from `first` on, ascending, or fills
-    /// `dense`. A cell of another kind is null.
-    pub fn write(
-        &self,
-        cell: Cell<'_>,
-        length: f64,
-        first: u32,
-        sparse: &mut Vec<(u32, f32)>,
-        dense: &mut [f32],
-    ) {
+    /// Encodes a cell of sparse columns with the given length: appends them to `sparse`, from the number `first` on and
+    /// ascending. A cell of another kind is null.
+    pub fn write(&self, cell: Cell<'_>, length: f64, first: u32, sparse: &mut Vec<(u32, f32)>) {
         let start = sparse.len();
         let mut one = |place: usize| sparse.push((first + place as u32, length as f32));
         match (&self.form, cell) {
@@ -177,14 +211,6 @@ impl Block {
                     Some((first + place as u32, weight as f32))
                 }));
                 unit(&mut sparse[start..], length);
-            }
-            (Form::Vector { mean }, Cell::Vector(vector)) if vector.len() == mean.len() => {
-                let centred = || vector.iter().zip(mean).map(|(&x, mean)| f64::from(x) - mean);
-                let norm = centred().map(|x| x * x).sum::<f64>().sqrt();
-                if norm > 0.0 {
-                    let scale = length / norm;
-                    dense.iter_mut().zip(centred()).for_each(|(to, x)| *to = (x * scale) as f32);
-                }
             }
             _ => {}
         }
@@ -217,31 +243,46 @@ impl Form {
     /// Sums differences to the first vector, so that the mean of equal vectors is exactly this vector.
     fn mean(column: &Column, dimensions: usize, observer: &dyn Observer) -> Result<Self> {
         let mut sums = vec![0.0f64; dimensions];
-        let (mut origin, mut count) = (None, 0.0f64);
+        let (mut origin, mut count, mut own) = (None::<Vec<f32>>, 0.0f64, vec![0.0f32; dimensions]);
         for row in 0..column.rows() {
             if row.is_multiple_of(ROWS) {
                 observer.check()?;
             }
-            if let Cell::Vector(vector) = column.cell(row) {
-                let origin = *origin.get_or_insert(vector);
+            match column.cell(row) {
+                Cell::Vector(vector) => own.copy_from_slice(vector),
+                Cell::Halves(vector) => vector.read(&mut own),
+                _ => continue,
+            }
+            if own.iter().any(|&x| x != 0.0) {
+                let origin = origin.get_or_insert_with(|| own.clone());
                 count += 1.0;
-                for ((sum, &x), &origin) in sums.iter_mut().zip(vector).zip(origin) {
+                for ((sum, &x), &origin) in sums.iter_mut().zip(&own).zip(origin.iter()) {
                     *sum += f64::from(x) - f64::from(origin);
                 }
             }
         }
-        for (sum, &origin) in sums.iter_mut().zip(origin.unwrap_or_default()) {
+        for (sum, origin) in sums.iter_mut().zip(origin.unwrap_or_default()) {
             *sum = *sum / count.max(1.0) + f64::from(origin);
         }
         Ok(Self::Vector { mean: sums })
     }
 }
 
+/// 1/length, or 0 for a length of 0.
+pub(super) fn inverse(length: f64) -> f64 {
+    if length > 0.0 { 1.0 / length } else { 0.0 }
+}
+
 fn number(cell: Cell<'_>) -> Option<f64> {
     match cell {
         Cell::Number(value) => Some(value),
         Cell::Moment(moment) => Some(moment as f64),
-        Cell::Null | Cell::Boolean(_) | Cell::Text(_) | Cell::Vector(_) | Cell::Terms(_) => None,
+        Cell::Null
+        | Cell::Boolean(_)
+        | Cell::Text(_)
+        | Cell::Vector(_)
+        | Cell::Halves(_)
+        | Cell::Terms(_) => None,
     }
 }
 

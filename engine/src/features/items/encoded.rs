@@ -1,10 +1,10 @@
 //! The vectors z of many items, each of length one, or zero for an item of which nothing is known. Categories, bins and
 //! terms are held sparse, and vectors dense, so that a cosine is the sum of two products.
 
+use super::dense::DenseColumns;
 use crate::error::{EngineError, Result};
 use crate::interactions::SparseRows;
 use crate::linalg::vector::dot;
-use crate::matrix::Matrix;
 use crate::observer::Observer;
 
 /// Rows between two checks for cancellation.
@@ -14,7 +14,7 @@ const ROWS: usize = 1_024;
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncodedItems {
     sparse: SparseRows,
-    dense: Matrix,
+    dense: DenseColumns,
 }
 
 impl EncodedItems {
@@ -22,7 +22,8 @@ impl EncodedItems {
     ///
     /// # Errors
     /// [`EngineError::Shape`] if the dense part has columns, but another number of rows.
-    pub fn new(sparse: SparseRows, dense: Matrix) -> Result<Self> {
+    pub fn new(sparse: SparseRows, dense: impl Into<DenseColumns>) -> Result<Self> {
+        let dense = dense.into();
         if dense.columns() > 0 && dense.rows() != sparse.rows() {
             return Err(EngineError::Shape {
                 what: "rows of encoded items",
@@ -48,23 +49,23 @@ impl EncodedItems {
         &self.sparse
     }
 
-    /// The dense columns; a matrix without rows if there are none.
-    pub fn dense(&self) -> &Matrix {
+    /// The dense columns.
+    pub fn dense(&self) -> &DenseColumns {
         &self.dense
     }
 
     /// Whether anything is known about an item, so that its vector has length one.
     pub fn is_known(&self, item: usize) -> bool {
-        self.sparse.row_len(item) > 0 || self.dense.row(item).iter().any(|&value| value != 0.0)
+        self.sparse.row_len(item) > 0 || !self.dense.is_zero(item)
     }
 
     /// The cosine of an item with an item of another set: its sparse rows are merged, its dense rows multiplied.
     pub fn cosine(&self, item: usize, others: &Self, other: usize) -> f32 {
-        let dense = dot(self.dense.row(item), others.dense.row(other));
+        let dense = dot(&self.dense.row(item), &others.dense.row(other));
         sparse_product(self.sparse.row(item), others.sparse.row(other)) + dense
     }
 
-    /// Copies the items with the given numbers, in that order.
+    /// The items with the given numbers, in that order: a copy of the sparse columns, while vectors are shared.
     ///
     /// # Errors
     /// [`EngineError::Shape`] if a number is too large, [`EngineError::Cancelled`].
@@ -74,24 +75,22 @@ impl EncodedItems {
             return Err(EngineError::Shape { what, expected: self.rows(), found });
         }
         let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
-        let mut dense = Vec::with_capacity(items.len() * self.dense.columns());
         for (place, &item) in items.iter().enumerate() {
             if place.is_multiple_of(ROWS) {
                 observer.check()?;
             }
-            dense.extend_from_slice(self.dense.row(item as usize));
             let row = self.sparse.row(item as usize);
             columns.extend_from_slice(row.0);
             values.extend_from_slice(row.1);
             starts.push(columns.len());
         }
         let sparse = SparseRows::new(self.sparse.width(), starts, columns, values)?;
-        Self::new(sparse, Matrix::from_data(self.dense.columns(), dense)?)
+        Self::new(sparse, self.dense.select(items))
     }
 
-    /// Bytes of memory in use.
+    /// Bytes of memory in use, without vectors that are shared with the table.
     pub fn memory(&self) -> u64 {
-        (8 * (self.sparse.rows() + 1 + self.sparse.entries()) + 4 * self.dense.data().len()) as u64
+        (8 * (self.sparse.rows() + 1 + self.sparse.entries()) + self.dense.memory()) as u64
     }
 }
 

@@ -1,17 +1,20 @@
 //! All columns of a table of items as one vector: z = (√w_1 z_1, √w_2 z_2, …) / length, where z_b is the row of block b.
 //! The cosine of two items of which all is known is the weighted mean of the cosines of their blocks.
 
-use super::block::Block;
+use super::block::{Block, inverse};
+use super::dense::{CentredVectors, DenseColumns};
 use super::encoded::EncodedItems;
 use super::weights::block_weights;
 use crate::error::{EngineError, Result};
-use crate::features::table::{Cell, Column, ColumnKind, Table};
+use crate::features::half_rows::HalfRows;
+use crate::features::table::{Cell, Column, ColumnKind, Table, Values};
 use crate::interactions::{Interactions, SparseRows};
 use crate::matrix::Matrix;
 use crate::observer::Observer;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Turns rows of a table of items into unit vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,16 +135,25 @@ impl ItemEncoder {
             }
         }
         let [width, dense_width] = self.widths();
-        let (mut sparse, mut dense) = (Vec::new(), Matrix::zeros(1, dense_width));
-        self.write(cells.iter().copied(), true, &mut sparse, dense.data_mut());
+        let means = self.means();
+        let (mut sparse, mut factors) = (Vec::new(), Vec::new());
+        let mut dense = Matrix::zeros(1, dense_width);
+        self.write(cells.iter().copied(), &means, true, &mut sparse, &mut factors, dense.data_mut())?;
+        let mut first = 0;
+        for (mean, factor) in means.iter().filter(|mean| !mean.is_empty()).zip(factors) {
+            let own = &mut dense.data_mut()[first..first + mean.len()];
+            own.iter_mut().for_each(|x| *x *= factor);
+            first += mean.len();
+        }
         let (columns, values) = sparse.into_iter().unzip::<u32, f32, Vec<_>, Vec<_>>();
         EncodedItems::new(SparseRows::new(width, vec![0, columns.len()], columns, values)?, dense)
     }
 
-    /// Bytes that encoding `rows` rows with `terms` categories and terms takes, at the peak of [`Self::fit`]: the
-    /// vectors, once more as they are written, and the pairs of [`super::weights`].
-    pub fn memory(rows: usize, terms: usize, dense_columns: usize) -> u64 {
-        (2 * (8 * terms + 4 * rows * dense_columns) + 24 * rows) as u64 + super::weights::memory()
+    /// Bytes that encoding `rows` rows with `terms` categories and terms and `dense` columns of vectors takes, at the peak
+    /// of [`Self::fit`]: the sparse columns, once more as they are written, a factor and a number per vector, which are
+    /// shared with the table, and the pairs of [`super::weights`].
+    pub fn memory(rows: usize, terms: usize, dense: usize) -> u64 {
+        (2 * 8 * terms + 24 * rows + 16 * rows * dense) as u64 + super::weights::memory()
     }
 
     /// The numbers of sparse and of dense columns.
@@ -160,65 +172,111 @@ impl ItemEncoder {
         self.blocks.iter().map(&mut next).collect()
     }
 
+    /// The mean of each block, which is empty if its columns are sparse.
+    fn means(&self) -> Vec<Arc<[f32]>> {
+        self.blocks.iter().map(Block::mean).collect()
+    }
+
     /// Encodes a table; blocks that are not `joined` have length one each.
     fn write_all(&self, table: &Table, joined: bool, observer: &dyn Observer) -> Result<EncodedItems> {
         let columns: Vec<Option<&Column>> =
             self.blocks.iter().map(|b| column(b, table)).collect::<Result<_>>()?;
-        let (rows, [width, dense_width]) = (table.rows(), self.widths());
-        let mut dense = Matrix::zeros(rows, dense_width);
-        // A matrix without columns has no chunks, so the tasks are counted by rows.
-        let mut blank = vec![Vec::new(); rows.div_ceil(ROWS)];
-        let mut chunks: Vec<&mut [f32]> = match dense_width {
-            0 => blank.iter_mut().map(Vec::as_mut_slice).collect(),
-            _ => dense.data_mut().chunks_mut(ROWS * dense_width).collect(),
-        };
-        let tasks = chunks.par_iter_mut().enumerate().map(|(task, dense)| {
+        let (rows, [width, dense_width], means) = (table.rows(), self.widths(), self.means());
+        let vectors: Vec<Option<Arc<HalfRows>>> = columns
+            .iter()
+            .zip(&means)
+            .map(|(column, mean)| (!mean.is_empty()).then(|| halves(*column, mean.len(), rows)).transpose())
+            .collect::<Result<_>>()?;
+        let tasks = (0..rows.div_ceil(ROWS)).into_par_iter().map(|task| {
             observer.check()?;
-            let (mut entries, mut ends) = (Vec::new(), Vec::new());
+            let (mut entries, mut ends, mut factors) = (Vec::new(), Vec::new(), Vec::new());
+            let mut buffer = vec![0.0; dense_width];
             for row in task * ROWS..((task + 1) * ROWS).min(rows) {
-                let place = (row - task * ROWS) * dense_width;
-                let cells = columns.iter().map(|c| c.map_or(Cell::Null, |c| c.cell(row)));
-                self.write(cells, joined, &mut entries, &mut dense[place..place + dense_width]);
+                let cells = columns.iter().zip(&vectors).map(|(column, vectors)| match vectors {
+                    Some(vectors) => vectors.row(row).map_or(Cell::Null, Cell::Halves),
+                    None => column.map_or(Cell::Null, |column| column.cell(row)),
+                });
+                self.write(cells, &means, joined, &mut entries, &mut factors, &mut buffer)?;
                 ends.push(entries.len());
             }
-            Ok((entries, ends))
+            Ok((entries, ends, factors))
         });
-        let written = tasks.collect::<Result<Vec<(Vec<_>, Vec<usize>)>>>()?;
+        let written = tasks.collect::<Result<Vec<(Vec<_>, Vec<usize>, Vec<f32>)>>>()?;
         let (mut starts, mut places, mut values) = (vec![0], Vec::new(), Vec::new());
-        for (entries, ends) in written {
+        let dense = vectors.iter().flatten().count();
+        let mut factors = vec![Vec::with_capacity(rows); dense];
+        for (entries, ends, of_rows) in written {
             let first = places.len();
             starts.extend(ends.iter().map(|end| first + end));
             places.extend(entries.iter().map(|entry: &(u32, f32)| entry.0));
             values.extend(entries.iter().map(|entry| entry.1));
+            for row in of_rows.chunks(dense.max(1)) {
+                factors.iter_mut().zip(row).for_each(|(factors, &factor)| factors.push(factor));
+            }
         }
+        let means = means.into_iter().filter(|mean| !mean.is_empty());
+        let blocks = vectors.into_iter().flatten().zip(means).zip(factors);
+        let blocks = blocks.map(|((vectors, mean), factors)| CentredVectors { vectors, mean, factors });
+        let dense = DenseColumns::shared(rows, blocks.collect());
         EncodedItems::new(SparseRows::new(width, starts, places, values)?, dense)
     }
 
-    /// Encodes one cell per block, appending to `sparse` and filling `dense`.
+    /// Encodes one cell per block: appends to `sparse` what is sparse, fills `dense` with vectors less their means, and
+    /// appends to `factors` what each of these must be multiplied by.
     fn write<'a>(
         &self,
         cells: impl Iterator<Item = Cell<'a>>,
+        means: &[Arc<[f32]>],
         joined: bool,
         sparse: &mut Vec<(u32, f32)>,
+        factors: &mut Vec<f32>,
         dense: &mut [f32],
-    ) {
+    ) -> Result<()> {
         let start = sparse.len();
         let [mut first, mut dense_first] = [0; 2];
-        for (block, cell) in self.blocks.iter().zip(cells) {
-            let own = &mut dense[dense_first..dense_first + block.dense_columns()];
+        let mut lengths = Vec::new();
+        let cells = cells.chain(std::iter::repeat(Cell::Null));
+        for ((block, mean), cell) in self.blocks.iter().zip(means).zip(cells) {
             let length = if joined { block.weight.sqrt() } else { 1.0 };
-            block.write(cell, length, first as u32, sparse, own);
+            if mean.is_empty() {
+                block.write(cell, length, first as u32, sparse);
+            } else {
+                let own = &mut dense[dense_first..dense_first + mean.len()];
+                lengths.push((length, block.centred(cell, mean, own)?));
+            }
             first += block.sparse_columns();
             dense_first += block.dense_columns();
         }
+        let entries = &mut sparse[start..];
+        let mut norm = 1.0;
         if joined {
-            let entries = &mut sparse[start..];
-            let values = || entries.iter().map(|entry| entry.1).chain(dense.iter().copied());
-            let norm = values().map(|x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
+            let known = lengths.iter().filter(|(_, own)| *own > 0.0).map(|(length, _)| *length);
+            let values = entries.iter().map(|entry| f64::from(entry.1)).chain(known);
+            norm = values.map(|x| x * x).sum::<f64>().sqrt();
             if norm > 0.0 {
-                let values = entries.iter_mut().map(|entry| &mut entry.1).chain(dense.iter_mut());
-                values.for_each(|x| *x = (f64::from(*x) / norm) as f32);
+                entries.iter_mut().for_each(|entry| entry.1 = (f64::from(entry.1) / norm) as f32);
             }
+        }
+        let factor = |(length, own): (f64, f64)| (length * inverse(own) * inverse(norm)) as f32;
+        factors.extend(lengths.into_iter().map(factor));
+        Ok(())
+    }
+}
+
+/// The vectors of a column of items, at half precision: those that it holds, or a copy.
+fn halves(column: Option<&Column>, columns: usize, rows: usize) -> Result<Arc<HalfRows>> {
+    match column.map(|column| (column, &column.values)) {
+        Some((_, Values::Halves(vectors))) => Ok(Arc::clone(vectors)),
+        None => Ok(Arc::new(HalfRows::nulls(columns, rows))),
+        Some((column, _)) => {
+            let mut copy = HalfRows::new(columns);
+            for row in 0..rows {
+                match column.cell(row) {
+                    Cell::Vector(vector) => copy.push(vector)?,
+                    _ => copy.push_null()?,
+                }
+            }
+            Ok(Arc::new(copy))
         }
     }
 }

@@ -6,15 +6,18 @@
 //! [`ItemEncoder`], which is stored with the model and encodes items that come later into the same space.
 //!
 //! - `block`: one column as a block: categories, booleans, bins of numbers and moments, tf-idf, centred vectors
+//! - [`dense`]: the dense columns of many items, decoded row by row
 //! - [`encoder`]: all blocks as one vector, and what became of each column
 //! - [`encoded`]: the vectors of many items, their sparse and their dense part
 //! - [`weights`]: the weights of the blocks, by non-negative least squares on pairs of items
 
 mod block;
+pub mod dense;
 pub mod encoded;
 pub mod encoder;
 pub mod weights;
 
+pub use dense::{DenseColumns, DenseQuery};
 pub use encoded::EncodedItems;
 pub use encoder::{ColumnWeight, ItemEncoder};
 

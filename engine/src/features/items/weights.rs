@@ -89,7 +89,8 @@ fn block_cosine(items: &EncodedItems, [sparse, dense]: &[Range<usize>; 2], a: us
     if dense.is_empty() {
         return sparse_product(part(a), part(b));
     }
-    dot(&items.dense().row(a)[dense.clone()], &items.dense().row(b)[dense.clone()])
+    let [a, b] = [a, b].map(|item| items.dense().row(item));
+    dot(&a[dense.clone()], &b[dense.clone()])
 }
 
 /// The number of common values of two ascending lists.

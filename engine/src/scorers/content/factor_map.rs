@@ -27,6 +27,8 @@ pub(super) const HALF_USERS: f64 = 10.0;
 const MOST_COLUMNS: usize = 2_048;
 /// Items between two checks for cancellation, and in one product.
 const ITEMS: usize = 1_024;
+/// Items whose dense columns are decoded and multiplied together.
+const PART: usize = 4_096;
 /// The place of a column that is not mapped.
 const NONE: u32 = u32::MAX;
 
@@ -121,7 +123,10 @@ impl FactorMap {
     /// An upper estimate of the bytes at the peak of [`Self::fit`].
     pub fn memory(items: usize, columns: usize, dense_columns: usize, k: usize) -> u64 {
         let mapped = columns.min(MOST_COLUMNS);
-        let (dense, system) = (4 * items * dense_columns.min(mapped), 12 * padded(mapped) * padded(mapped));
+        let part = 4 * items.min(PART) * dense_columns.min(mapped);
+        // The Gramian of a part is summed in eight.
+        let gramians = 8 * (8 + 2) * dense_columns.min(mapped) * dense_columns.min(mapped);
+        let (dense, system) = (part + gramians, 12 * padded(mapped) * padded(mapped));
         (dense + system + 8 * dense_columns * dense_columns + 16 * mapped * k + 8 * items + 4 * columns)
             as u64
     }
@@ -132,7 +137,8 @@ fn entries(items: &EncodedItems, item: usize) -> impl Iterator<Item = (usize, f3
     let (columns, values) = items.sparse().row(item);
     let first = items.sparse().width();
     let sparse = columns.iter().map(|&column| column as usize).zip(values.iter().copied());
-    sparse.chain(items.dense().row(item).iter().enumerate().map(move |(n, &value)| (first + n, value)))
+    let dense = items.dense().row(item).into_owned();
+    sparse.chain(dense.into_iter().enumerate().map(move |(n, value)| (first + n, value)))
 }
 
 /// The place of each of `width` columns among the mapped ones.
@@ -194,49 +200,52 @@ impl System {
         let dense_columns: Vec<usize> =
             columns.iter().filter(|&&c| c as usize >= width).map(|&c| c as usize - width).collect();
         let first_dense = m - dense_columns.len();
-        // √D z, the mapped dense columns, so that their Gramian is one of a matrix.
-        let mut dense =
-            Matrix::zeros(if dense_columns.is_empty() { 0 } else { items.rows() }, dense_columns.len());
         let mut system = Self { columns: m, gram: vec![0.0; m * m], right: vec![0.0; m * k], k };
-        for (item, &weight) in weights.iter().enumerate() {
-            if item.is_multiple_of(ITEMS) {
-                observer.check()?;
-            }
-            if weight == 0.0 {
-                continue;
-            }
-            let own = items.dense().row(item);
-            let row = dense.row_mut(item);
-            row.iter_mut()
-                .zip(&dense_columns)
-                .for_each(|(x, &c)| *x = (weight.sqrt() * f64::from(own[c])) as f32);
-            let (sparse, values) = items.sparse().row(item);
-            let mapped = sparse.iter().zip(values).filter(|(c, _)| places[**c as usize] != NONE);
-            let mapped: Vec<(usize, f64)> =
-                mapped.map(|(&c, &value)| (places[c as usize] as usize, f64::from(value))).collect();
-            for (n, &(place, value)) in mapped.iter().enumerate() {
-                let row = &mut system.gram[place * m..(place + 1) * m];
-                mapped[n..].iter().for_each(|&(other, second)| row[other] += weight * value * second);
-                let scale = weight * value;
-                for (sum, &column) in row[first_dense..].iter_mut().zip(&dense_columns) {
-                    *sum += scale * f64::from(own[column]);
+        // √D z, the mapped dense columns of a part of the items, so that their Gramian is one of a matrix.
+        for start in (0..items.rows()).step_by(PART) {
+            let part = start..(start + PART).min(items.rows());
+            let rows = if dense_columns.is_empty() { 0 } else { part.len() };
+            let mut dense = Matrix::zeros(rows, dense_columns.len());
+            for item in part.clone() {
+                if item.is_multiple_of(ITEMS) {
+                    observer.check()?;
                 }
-                let right = &mut system.right[place * k..(place + 1) * k];
-                for (sum, &factor) in right.iter_mut().zip(factors.row(item)) {
-                    *sum += scale * f64::from(factor);
+                let weight = weights[item];
+                if weight == 0.0 {
+                    continue;
+                }
+                let own = items.dense().row(item);
+                if rows > 0 {
+                    let columns = dense.row_mut(item - start).iter_mut().zip(&dense_columns);
+                    columns.for_each(|(x, &c)| *x = (weight.sqrt() * f64::from(own[c])) as f32);
+                }
+                let (sparse, values) = items.sparse().row(item);
+                let mapped = sparse.iter().zip(values).filter(|(c, _)| places[**c as usize] != NONE);
+                let mapped: Vec<(usize, f64)> =
+                    mapped.map(|(&c, &value)| (places[c as usize] as usize, f64::from(value))).collect();
+                for (n, &(place, value)) in mapped.iter().enumerate() {
+                    let row = &mut system.gram[place * m..(place + 1) * m];
+                    mapped[n..].iter().for_each(|&(other, second)| row[other] += weight * value * second);
+                    let scale = weight * value;
+                    for (sum, &column) in row[first_dense..].iter_mut().zip(&dense_columns) {
+                        *sum += scale * f64::from(own[column]);
+                    }
+                    let right = &mut system.right[place * k..(place + 1) * k];
+                    for (sum, &factor) in right.iter_mut().zip(factors.row(item)) {
+                        *sum += scale * f64::from(factor);
+                    }
                 }
             }
+            system.add_dense(&dense, (weights, factors, start), first_dense, observer)?;
         }
-        system.add_dense(&dense, weights, factors, first_dense, observer)?;
         Ok(system)
     }
 
-    /// Adds the products of the dense columns with each other and with the factors.
+    /// Adds the products of the dense columns of the items from `start` on with each other and with the factors.
     fn add_dense(
         &mut self,
         dense: &Matrix,
-        weights: &[f64],
-        factors: &Matrix,
+        (weights, factors, start): (&[f64], &Matrix, usize),
         first: usize,
         observer: &dyn Observer,
     ) -> Result<()> {
@@ -247,12 +256,13 @@ impl System {
         let gram = observed_gram(dense, observer);
         observer.check()?;
         for (row, sums) in gram.chunks(c).enumerate() {
-            self.gram[(first + row) * m + first..(first + row + 1) * m].copy_from_slice(sums);
+            let own = &mut self.gram[(first + row) * m + first..(first + row + 1) * m];
+            own.iter_mut().zip(sums).for_each(|(sum, more)| *sum += more);
         }
         let mut product = vec![0.0f32; c * k];
         for (block, rows) in dense.data().chunks(ITEMS * c).enumerate() {
             observer.check()?;
-            let (start, count) = (block * ITEMS, rows.len() / c);
+            let (start, count) = (start + block * ITEMS, rows.len() / c);
             let scaled: Vec<f32> = (start..start + count)
                 .flat_map(|item| {
                     let weight = weights[item].sqrt();

@@ -46,8 +46,22 @@ impl ColdItems {
         observer: &dyn Observer,
     ) -> Result<Self> {
         let nearest = index.nearest(items, NEAREST, false, observer)?;
+        Self::of_nearest(items, map, &nearest, users, observer)
+    }
+
+    /// Describes new items by the warm ones that are nearest to each, given with their cosines (new items × items).
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_nearest(
+        items: &EncodedItems,
+        map: &FactorMap,
+        nearest: &SparseRows,
+        users: &[u32],
+        observer: &dyn Observer,
+    ) -> Result<Self> {
         let factors = map.item_factors(items, observer)?;
-        Ok(Self { factors, shares: neighbour_shares(&nearest, users)? })
+        Ok(Self { factors, shares: neighbour_shares(nearest, users)? })
     }
 
     /// n̂ of every new item. `values` has one value per warm item, from [`add_own_items`].

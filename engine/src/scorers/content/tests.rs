@@ -216,3 +216,88 @@ fn similarities_are_rows_of_sources_that_have_events() {
     }
     assert!((0..100).all(|target| of_targets[target] == if target % 10 == 9 { 0 } else { 8 }));
 }
+
+/// Items in groups, with one or two of 400 rare columns of their group and some of 30 common ones, and dense columns that
+/// are near to those of their group; `wide` ones are more than a sketch has.
+fn grouped(items: usize, sparse: bool, dense_columns: usize) -> EncodedItems {
+    let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    let mut dense = Matrix::zeros(if dense_columns > 0 { items } else { 0 }, dense_columns);
+    for item in 0..items {
+        let at = |place: usize| uniform(mix((item * 1_000 + place) as u64));
+        let group = item % 50;
+        if sparse {
+            let first = columns.len();
+            columns.extend((0..30).filter(|&column| at(column) < 0.1).map(|column| column as u32));
+            columns.extend((0..8).filter(|&n| at(100 + n) < 0.3).map(|n| (30 + group * 8 + n) as u32));
+            values.extend(columns[first..].iter().map(|&column| if column < 30 { 0.2 } else { 0.5 }));
+        }
+        for column in 0..dense_columns {
+            let of_group = uniform(mix((group * 7_000 + column) as u64 ^ 77)) - 0.5;
+            dense.row_mut(item)[column] = of_group + 0.7 * (at(200 + column) - 0.5);
+        }
+        let first = starts[item];
+        let squares = values[first..].iter().chain(dense.row(item)).map(|x| x * x);
+        let length = squares.sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+        values[first..].iter_mut().chain(dense.row_mut(item)).for_each(|x| *x /= length);
+        starts.push(columns.len());
+    }
+    EncodedItems::new(SparseRows::new(430, starts, columns, values).unwrap(), dense).unwrap()
+}
+
+#[test]
+fn among_many_items_nearly_all_of_the_nearest_are_found_with_their_cosines() {
+    for (sparse, dense) in [(true, 0), (false, 20), (false, 160), (true, 160)] {
+        let items = grouped(3_000, sparse, dense);
+        let chosen = |item: u32| !item.is_multiple_of(3);
+        let search = |most_exact| {
+            let index = ContentIndex::with(&items, chosen, most_exact, &Silent).unwrap();
+            index.nearest(&items, 10, true, &Silent).unwrap()
+        };
+        let (exact, found) = (search(usize::MAX), search(0));
+        let mut hits = 0;
+        for target in 0..3_000 {
+            let least = exact.row(target).1.iter().copied().fold(1.0, f32::min);
+            for (&item, &cosine) in found.row(target).0.iter().zip(found.row(target).1) {
+                assert!(chosen(item) && item as usize != target);
+                assert!((cosine - items.cosine(target, &items, item as usize)).abs() < 1e-5);
+                hits += usize::from(cosine >= least - 1e-5);
+            }
+        }
+        let recall = hits as f64 / exact.entries() as f64;
+        assert!(recall > 0.95, "{sparse} {dense}: {recall}");
+    }
+}
+
+#[test]
+fn an_approximate_search_does_not_depend_on_threads_ends_when_cancelled_and_takes_any_items() {
+    let items = grouped(2_500, true, 160);
+    let search = |observer: &CancelAfter| {
+        let index = ContentIndex::with(&items, |_| true, 0, observer)?;
+        index.nearest(&items, 5, true, observer)
+    };
+    let counting = CancelAfter::new(usize::MAX);
+    let expected = search(&counting).unwrap();
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        assert_eq!(pool.install(|| search(&CancelAfter::new(usize::MAX)).unwrap()), expected);
+    }
+    let asked = counting.asked();
+    for patience in (0..asked).step_by((asked / 40).max(1)) {
+        assert_eq!(search(&CancelAfter::new(patience)), Err(EngineError::Cancelled), "{patience} of {asked}");
+    }
+    // Duplicates, items of which nothing is known, and none at all.
+    let same = EncodedItems::new(
+        SparseRows::new(0, vec![0; 6_001], Vec::new(), Vec::new()).unwrap(),
+        Matrix::from_data(2, [0.6, 0.8].repeat(6_000)).unwrap(),
+    );
+    let same = same.unwrap();
+    let index = ContentIndex::with(&same, |_| true, 0, &Silent).unwrap();
+    let found = index.nearest(&same, 5, true, &Silent).unwrap();
+    assert!((0..6_000).all(|item| found.row_len(item) == 5));
+    for rows in [0, 1, 40] {
+        let nothing = SparseRows::new(9, vec![0; rows + 1], Vec::new(), Vec::new()).unwrap();
+        let nothing = EncodedItems::new(nothing, Matrix::zeros(0, 0)).unwrap();
+        let index = ContentIndex::with(&nothing, |_| true, 0, &Silent).unwrap();
+        assert_eq!(index.nearest(&nothing, 5, true, &Silent).unwrap().entries(), 0);
+    }
+}

@@ -116,16 +116,16 @@ impl<'a> ItemContent<'a> {
     pub fn add_to_gram(&self, gram: &mut [Vec<f32>], observer: &dyn Observer) -> Result<()> {
         let (items, rows) = (self.given.items, self.given.items.rows());
         let columns = items.dense().columns();
-        let dense = |first: usize, end: usize| &items.dense().data()[first * columns..end * columns];
         gram.par_chunks_mut(BLOCK).enumerate().try_for_each_init(
-            || (vec![0.0; BLOCK * TILE_ITEMS], vec![0.0; items.sparse().width()]),
-            |(tile, spread), (block, gram)| {
+            || (vec![0.0; BLOCK * TILE_ITEMS], vec![0.0; items.sparse().width()], [Vec::new(), Vec::new()]),
+            |(tile, spread, [own, others]), (block, gram)| {
                 let first = block * BLOCK;
+                let own = items.dense().block(first..first + gram.len(), own);
                 for start in (first..rows).step_by(TILE_ITEMS) {
                     observer.check()?;
                     let end = (start + TILE_ITEMS).min(rows);
                     let tile = &mut tile[..gram.len() * (end - start)];
-                    scores(dense(first, first + gram.len()), dense(start, end), columns, tile);
+                    scores(own, items.dense().block(start..end, others), columns, tile);
                     for ((item, sums), cosines) in
                         (first..).zip(gram.iter_mut()).zip(tile.chunks(end - start))
                     {
@@ -173,9 +173,9 @@ impl<'a> ItemContent<'a> {
         scratch.dense.resize(sources.len().next_multiple_of(ROWS) * width, 0.0);
         for (row, &(source, _)) in scratch.dense.chunks_mut(width).zip(sources) {
             let scale = self.scales[source as usize];
-            for (to, &value) in row.iter_mut().zip(items.dense().row(source as usize)) {
-                *to = scale * value;
-            }
+            let row = &mut row[..items.dense().columns()];
+            items.dense().write(source as usize, row);
+            row.iter_mut().for_each(|value| *value *= scale);
         }
         pulp::Arch::new().dispatch(AddProducts { rows: &scratch.dense, width, system, stride });
     }
@@ -229,5 +229,6 @@ pub(super) struct ContentScratch {
 pub fn memory(items: usize, considered: usize, sparse: usize, dense: usize, threads: usize) -> u64 {
     let sources = (considered + NEAREST).min(items).next_multiple_of(ROWS);
     let tile = 4 * BLOCK * TILE_ITEMS;
+    let tile = tile + 4 * (BLOCK + TILE_ITEMS) * dense;
     (4 * items + threads * (4 * sparse + (4 * sources * padded(dense)).max(tile))) as u64
 }
