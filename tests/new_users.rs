@@ -8,7 +8,7 @@ use segrec_tests::{Cluster, Database, Session, SqlState};
 const PEOPLE: &str = "
     CREATE TABLE people AS
     SELECT u AS user_id, (ARRAY['DE', 'FR', 'IT'])[1 + u % 3] AS country, 20 + hashint8(u) % 50 AS age,
-           CASE WHEN u % 50 = 7 THEN 'infinity' WHEN u % 50 = 8 THEN 'NaN' ELSE hashint8(u) % 9 END::float8 AS visits
+           CASE WHEN u % 50 = 7 THEN 'infinity' WHEN u % 50 = 8 THEN 'NaN' ELSE (hashint8(u) % 9)::float8 END AS visits
     FROM (SELECT generate_series(0::bigint, 599) UNION ALL SELECT generate_series(1000, 1029)) AS ids (u);
     ALTER TABLE people ADD PRIMARY KEY (user_id);
     CREATE TABLE events AS
