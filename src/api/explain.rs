@@ -30,7 +30,9 @@ fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) ->
     let rows = reasons.into_iter().map(|reason| {
         let by_scorer = || scorers.iter().zip(&reason.contributions);
         let of = |names: &[&str]| -> f64 {
-            by_scorer().filter(|(name, _)| names.contains(&name.as_str())).map(|(_, value)| value).sum()
+            by_scorer()
+                .filter(|(name, _)| names.contains(&name.as_str()))
+                .fold(0.0, |sum, (_, value)| sum + value)
         };
         let parts = by_scorer().map(|(name, &value)| (name.clone(), shortest(value)));
         (
