@@ -29,15 +29,7 @@ for part in "${parts[@]}"; do
     fi
 done
 
-requirements=benches/peers/requirements.txt
-peers=$tools/peers
-if ! cmp -s "$requirements" "$peers/requirements.txt"; then
-    say "peers, once"
-    rm -rf "$peers"
-    python3 -m venv "$peers"
-    "$peers/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
-    cp "$requirements" "$peers/"
-fi
+scripts/python benches/peers >/dev/null
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/segrec-bench-XXXXXX")
 trap 'rm -rf "$work"' EXIT

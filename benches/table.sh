@@ -4,7 +4,7 @@
 
 source scripts/environment
 programs=${CARGO_TARGET_DIR:-target}/release # the programs of benches/src/bin
-peers=$tools/peers                           # a virtual environment with the peers in Python
+peers=$tools/python/benches-peers            # a virtual environment with the peers in Python
 
 # title TEXT: begins a table. If the load is not close to 0, something else was running.
 title() {

@@ -17,6 +17,7 @@ mod degenerate;
 mod documentation;
 mod drivers;
 mod durability;
+mod embeddings;
 mod encodings;
 mod endless;
 mod errors;

@@ -11,6 +11,8 @@
 //!   that is not part of the repository. `SEGREC_DATA` names the folder, in the document too; the default is
 //!   `../shared/data`.
 //!
+//! In a document that calls `python3`, this is the one of [`python::environment`].
+//!
 //! `INSTA_UPDATE=always` rewrites the `text` blocks that differ, and no others.
 
 use std::env;
@@ -19,14 +21,14 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::PathBuf;
 
-use segrec_tests::{Cluster, document, repository};
+use segrec_tests::{Cluster, document, python, repository};
 
 /// A block of SQL in a document, and the output that the document shows.
 #[derive(Debug, PartialEq)]
-struct Block {
+pub(crate) struct Block {
     /// The line on which it starts, counted from 1.
     line: usize,
-    sql: String,
+    pub sql: String,
     output: Option<Output>,
 }
 
@@ -112,7 +114,11 @@ fn needed_file(text: &str) -> Option<&str> {
 fn run_document(name: &str, text: &str) -> Verdict {
     let blocks = blocks_of(text);
     let database = Cluster::shared().empty_database("documentation");
-    let set_up = format!("\\setenv SEGREC_DATA '{}'\n", data().display());
+    let mut set_up = format!("\\setenv SEGREC_DATA '{}'\n", data().display());
+    if blocks.iter().any(|block| block.sql.contains("\\! python3 ")) {
+        let (programs, path) = (python::environment().join("bin"), env::var("PATH").unwrap_or_default());
+        set_up += &format!("\\setenv PATH '{}:{path}'\n", programs.display());
+    }
     let printed = print_all(&blocks, |script| database.psql(&(set_up.clone() + script)));
 
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -176,7 +182,7 @@ fn shape(printed: &str) -> Vec<String> {
 }
 
 /// Returns the blocks to execute, in order.
-fn blocks_of(text: &str) -> Vec<Block> {
+pub(crate) fn blocks_of(text: &str) -> Vec<Block> {
     let lines: Vec<&str> = text.lines().collect();
     let mut blocks: Vec<Block> = Vec::new();
     let mut varies = false;

@@ -24,6 +24,7 @@ pub mod leftovers;
 mod limits;
 pub mod overloads;
 pub mod planted;
+pub mod python;
 mod rounds;
 mod session;
 

@@ -86,6 +86,14 @@ pub(crate) fn read_cells<'a>(
     if problems.is_empty() { Ok(cells) } else { Err(problems) }
 }
 
+impl Expected<'_> {
+    /// A vector of the expected dimensions, all of them finite.
+    fn vector<'a>(&self, vector: Option<Vec<f32>>) -> Option<OwnedCell<'a>> {
+        let vector = vector.filter(|vector| vector.len() == self.dimensions)?;
+        vector.iter().all(|x| x.is_finite()).then_some(OwnedCell::Vector(vector))
+    }
+}
+
 /// A cell that may own its vector.
 pub(crate) enum OwnedCell<'a> {
     Cell(Cell<'a>),
@@ -108,11 +116,11 @@ impl<'a> OwnedCell<'a> {
                 "infinity" | "-infinity" => Cell::Null,
                 text => Cell::Moment(parse_moment(text)?),
             },
-            (ColumnKind::Vector, Value::Array(values)) if values.len() == expected.dimensions => {
-                let vector: Option<Vec<f32>> =
-                    values.iter().map(|value| value.as_f64().map(|x| x as f32)).collect();
-                return vector.filter(|vector| vector.iter().all(|x| x.is_finite())).map(Self::Vector);
+            (ColumnKind::Vector, Value::Array(values)) => {
+                let vector = values.iter().map(|value| value.as_f64().map(|x| x as f32)).collect();
+                return expected.vector(vector);
             }
+            (ColumnKind::Vector, Value::String(text)) => return expected.vector(parse_vector(text)),
             _ => return None,
         };
         Some(Self::Cell(cell))
@@ -137,6 +145,12 @@ pub fn parse_moment(text: &str) -> Option<i64> {
     let utc = |_| TimeZone::UTC.to_timestamp(text.parse::<DateTime>()?);
     let timestamp = text.parse::<Timestamp>().or_else(utc);
     timestamp.ok().map(|timestamp| timestamp.as_microsecond() - EPOCH)
+}
+
+/// Parses a vector as pgvector writes it, such as `[1,-2.5]`, which `to_jsonb` makes a string.
+fn parse_vector(text: &str) -> Option<Vec<f32>> {
+    let numbers = text.strip_prefix('[')?.strip_suffix(']')?;
+    numbers.split(',').map(|number| number.parse().ok()).collect()
 }
 
 /// Formats a value for a problem's message.
@@ -209,6 +223,16 @@ mod tests {
         let problems = encoder().encode_row(row.as_object().unwrap()).unwrap_err();
         assert_eq!(problems[1].hint, "Valid names are age, active, country, joined, taste, planet.");
         assert_eq!(problems[0].name, "taste");
+    }
+
+    #[test]
+    fn a_vector_is_an_array_or_the_text_that_pgvector_writes() {
+        assert_eq!(point(json!({"taste": [1.5, -2e-5]})), point(json!({"taste": "[1.5,-2e-05]"})));
+        for wrong in ["", "[]", "[1]", "[1,2,3]", "[1,NaN]", "[1,1e39]", "1,2", "[1,2", "[1,,2]", "{1,2}"] {
+            let row = json!({ "taste": wrong });
+            let problems = encoder().encode_row(row.as_object().unwrap()).unwrap_err();
+            assert_eq!(problems[0].hint, "\"taste\" must be an array of 2 numbers.", "{wrong}");
+        }
     }
 
     #[test]
