@@ -194,7 +194,7 @@ impl<'a> Rivals<'a> {
         observer: &dyn Observer,
     ) -> Result<Self> {
         let known = item_popularity(interactions, weighed);
-        let shares = neighbour_shares(&content.nearest, interactions)?;
+        let shares = neighbour_shares(&content.nearest, &interactions.item_users())?;
         let mut popularity = known.clone();
         for &item in hidden {
             popularity[item as usize] = neighbour_score(shares.row(item as usize), &known);
