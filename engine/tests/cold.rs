@@ -20,15 +20,16 @@ fn draw(user: i64, item: i64) -> f64 {
     (mix(mix(user as u64) ^ item as u64) >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// Users who choose items of the kind of their number, and now and then others. Low numbers are popular. Item i comes
-/// at time i. Items from [`ITEMS`] on have no events.
+/// Users who choose items of the kind of their number, and now and then others; every fifth item is popular. Item i has
+/// events from time 10 i on. Items from [`ITEMS`] on have no events.
 fn events(timed: bool, new: i64) -> Events {
     let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, timed);
     for user in 0..USERS {
         for item in 0..ITEMS {
             let chance = if user % KINDS == item % KINDS { 0.35 } else { 0.02 };
-            if draw(user, item) < chance * (1.0 - item as f64 / (2 * ITEMS) as f64) {
-                raw.push(Id::Bigint(user), Id::Bigint(item), 1.0, 10 * item + user % 7);
+            if draw(user, item) < chance * if item % 5 == 0 { 2.0 } else { 0.7 } {
+                let later = (3_000.0 * draw(user + USERS, item)) as i64;
+                raw.push(Id::Bigint(user), Id::Bigint(item), 1.0, 10 * item + later);
             }
         }
     }
@@ -210,7 +211,10 @@ fn nothing_to_tell_by_and_too_little_to_hide_are_errors_that_say_so() {
         }
     };
     let (found, hint) = reason(&data, Cold::Items);
-    assert_eq!(found, "No column describes items: \"price\" is the same in every row.");
+    assert_eq!(
+        found,
+        "No column describes items: \"price\" has the lowest value in nine tenths of the rows."
+    );
     assert_eq!(hint, "Add columns to items that tell what they are.");
     assert!(reason(&data, Cold::Users).0.starts_with("No column describes users: \"age\" "));
     let nothing = UserData::users_of(&events);
