@@ -1,7 +1,9 @@
 //! Columns of data about users or items. Each kind of column encodes null as a special value, so that a column is a
 //! single array: 8 bytes per row for numbers and timestamps, 4 for levels, 1 for booleans, 4 per dimension for vectors.
-//! Only terms, of which a row may have any number, lie behind each other ([`super::terms`]).
+//! Only terms and the numbers of sparse vectors, of which a row may have any number, lie behind each other
+//! ([`super::terms`], [`super::sparse`]).
 
+use super::sparse::{SparseVector, SparseVectors};
 use super::terms::{TermCounts, Terms};
 use crate::error::{EngineError, Result};
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,8 @@ pub enum ColumnKind {
     Moment,
     /// A vector of a fixed number of dimensions.
     Vector,
+    /// A vector of a fixed number of dimensions, most of which are 0.
+    SparseVector,
     /// Any number of strings, each out of a limited number of categories.
     Categories,
     /// Prose, as the terms that occur in it.
@@ -55,15 +59,17 @@ impl ColumnKind {
             Self::Category => "a text",
             Self::Moment => "a date or timestamp such as \"2024-02-29\" or \"2024-02-29T12:00:00Z\"",
             Self::Vector => "an array of numbers",
+            Self::SparseVector => "a sparse vector such as \"{1:0.5,7:2}/1000\"",
             Self::Categories => "an array of texts",
             Self::Text => "a text of words",
         }
     }
 
-    /// Like [`Self::takes`], with the number of dimensions of a vector.
+    /// Like [`Self::takes`], with the number of dimensions of a vector, dense or sparse.
     pub fn takes_of(self, dimensions: usize) -> String {
         match self {
             Self::Vector => format!("an array of {dimensions} numbers"),
+            Self::SparseVector => format!("a sparse vector of {dimensions} dimensions"),
             other => other.takes().to_owned(),
         }
     }
@@ -84,6 +90,8 @@ pub enum Cell<'a> {
     Moment(i64),
     /// A vector.
     Vector(&'a [f32]),
+    /// A sparse vector.
+    SparseVector(SparseVector<'a>),
     /// The categories of a row, or the terms of a text.
     Terms(TermCounts<'a>),
 }
@@ -111,6 +119,8 @@ pub enum Values {
         /// `dimensions` values per row.
         data: Vec<f32>,
     },
+    /// A sparse vector per row.
+    SparseVector(SparseVectors),
     /// Several categories per row.
     Categories(Terms),
     /// The terms of a text per row.
@@ -128,6 +138,7 @@ impl Values {
             }
             Values::Moment(values) => values.capacity() * 8,
             Values::Vector { data, .. } => data.capacity() * 4,
+            Values::SparseVector(vectors) => vectors.memory(),
             Values::Categories(terms) | Values::Text(terms) => terms.memory(),
         }
     }
@@ -156,6 +167,7 @@ impl Column {
             Values::Category { .. } => ColumnKind::Category,
             Values::Moment(_) => ColumnKind::Moment,
             Values::Vector { .. } => ColumnKind::Vector,
+            Values::SparseVector(_) => ColumnKind::SparseVector,
             Values::Categories(_) => ColumnKind::Categories,
             Values::Text(_) => ColumnKind::Text,
         }
@@ -169,6 +181,7 @@ impl Column {
             Values::Category { codes, .. } => codes.len(),
             Values::Moment(values) => values.len(),
             Values::Vector { dimensions, data } => data.len().checked_div(*dimensions).unwrap_or(0),
+            Values::SparseVector(vectors) => vectors.rows(),
             Values::Categories(terms) | Values::Text(terms) => terms.rows(),
         }
     }
@@ -188,6 +201,7 @@ impl Column {
                 .get(row * dimensions..(row + 1) * dimensions)
                 .filter(|vector| vector.iter().all(|x| x.is_finite()))
                 .map(Cell::Vector),
+            Values::SparseVector(vectors) => vectors.row(row).map(Cell::SparseVector),
             Values::Categories(terms) | Values::Text(terms) => terms.row(row).map(Cell::Terms),
         };
         cell.unwrap_or(Cell::Null)
@@ -226,6 +240,7 @@ impl Column {
                 }
                 Values::Vector { dimensions: *dimensions, data: picked }
             }
+            Values::SparseVector(vectors) => Values::SparseVector(vectors.scatter(rows)),
             Values::Categories(terms) => Values::Categories(terms.scatter(rows)),
             Values::Text(terms) => Values::Text(terms.scatter(rows)),
         };

@@ -95,6 +95,7 @@ pub fn memory(table: &Table, threads: usize) -> u64 {
     for column in table.columns() {
         match &column.values {
             Values::Vector { dimensions, .. } => dense += dimensions,
+            Values::SparseVector(vectors) => entries += vectors.entries(),
             Values::Categories(terms) | Values::Text(terms) => entries += terms.entries(),
             Values::Number(_) | Values::Boolean(_) | Values::Category { .. } | Values::Moment(_) => {
                 entries += table.rows();

@@ -2,8 +2,8 @@
 //! value: nothing is known about it then, which must not make it similar to others of which nothing is known.
 
 use crate::error::Result;
-use crate::features::quantile_edges;
 use crate::features::table::{Cell, Column, ColumnKind, MOST_CATEGORIES, MOST_DISTINCT, Values};
+use crate::features::{SparseVectors, quantile_edges};
 use crate::observer::Observer;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,8 @@ enum Form {
     Bins { edges: Vec<f64> },
     /// One column per term, sorted by name: (1 + ln tf)·idf.
     Terms { names: Vec<String>, idf: Vec<f32> },
+    /// One column per place at which two items have a number, ascending. The mean would not be sparse, so it stays.
+    Sparse { dimensions: usize, places: Vec<u32> },
     /// The vector less the mean of all items.
     Vector { mean: Vec<f64> },
 }
@@ -78,6 +80,12 @@ impl Block {
                 };
                 form
             }
+            Values::SparseVector(vectors) => {
+                let Some(form) = Form::sparse(vectors, observer)? else {
+                    return Ok(Err("has no number at a place that two items share".to_owned()));
+                };
+                form
+            }
             Values::Vector { dimensions, .. } => Form::mean(column, *dimensions, observer)?,
         };
         let block = Self { name: column.name.clone(), kind: column.kind(), weight: 1.0, form };
@@ -114,6 +122,7 @@ impl Block {
             Form::Boolean => 2,
             Form::Categories { names } | Form::Terms { names, .. } => names.len(),
             Form::Bins { edges } => edges.len() + 1,
+            Form::Sparse { places, .. } => places.len(),
             Form::Vector { .. } => 0,
         }
     }
@@ -123,18 +132,26 @@ impl Block {
         if let Form::Vector { mean } = &self.form { mean.len() } else { 0 }
     }
 
-    /// What the block takes, for errors.
-    pub fn takes(&self) -> String {
-        self.kind.takes_of(self.dense_columns())
+    /// The number of dimensions of the vectors that the block takes, dense or sparse; 0 if it takes none.
+    pub fn dimensions(&self) -> usize {
+        if let Form::Sparse { dimensions, .. } = self.form { dimensions } else { self.dense_columns() }
     }
 
-    /// Whether a column of this number of dimensions has the form that was learned from.
+    /// What the block takes, for errors.
+    pub fn takes(&self) -> String {
+        self.kind.takes_of(self.dimensions())
+    }
+
+    /// Whether a column has the kind, and the number of dimensions, that was learned from.
     pub fn fits(&self, column: &Column) -> bool {
         let fits = match &column.values {
             // A column without any vector has one dimension.
             Values::Vector { dimensions, .. } => {
                 *dimensions == self.dense_columns()
                     || (0..column.rows()).all(|row| column.cell(row) == Cell::Null)
+            }
+            Values::SparseVector(vectors) => {
+                vectors.dimensions() == self.dimensions() || vectors.dimensions() == 0
             }
             _ => true,
         };
@@ -178,6 +195,15 @@ impl Block {
                 }));
                 unit(&mut sparse[start..], length);
             }
+            (Form::Sparse { dimensions, places }, Cell::SparseVector(vector))
+                if vector.dimensions == *dimensions =>
+            {
+                let numbers = vector.places.iter().zip(vector.values);
+                sparse.extend(numbers.filter_map(|(number, &value)| {
+                    places.binary_search(number).ok().map(|place| (first + place as u32, value))
+                }));
+                unit(&mut sparse[start..], length);
+            }
             (Form::Vector { mean }, Cell::Vector(vector)) if vector.len() == mean.len() => {
                 let centred = || vector.iter().zip(mean).map(|(&x, mean)| f64::from(x) - mean);
                 let norm = centred().map(|x| x * x).sum::<f64>().sqrt();
@@ -214,6 +240,15 @@ impl Form {
         Ok((!names.is_empty()).then_some(Self::Terms { names, idf }))
     }
 
+    /// Places at which at least two items have a number.
+    fn sparse(vectors: &SparseVectors, observer: &dyn Observer) -> Result<Option<Self>> {
+        let mut places = vectors.places().to_vec();
+        crate::sorting::sort_by(&mut places, &u32::cmp, observer)?;
+        let shared = places.chunk_by(|a, b| a == b).filter(|items| items.len() >= LEAST_ITEMS);
+        let places: Vec<u32> = shared.map(|items| items[0]).collect();
+        Ok((!places.is_empty()).then_some(Self::Sparse { dimensions: vectors.dimensions(), places }))
+    }
+
     /// Sums differences to the first vector, so that the mean of equal vectors is exactly this vector.
     fn mean(column: &Column, dimensions: usize, observer: &dyn Observer) -> Result<Self> {
         let mut sums = vec![0.0f64; dimensions];
@@ -241,7 +276,12 @@ fn number(cell: Cell<'_>) -> Option<f64> {
     match cell {
         Cell::Number(value) => Some(value),
         Cell::Moment(moment) => Some(moment as f64),
-        Cell::Null | Cell::Boolean(_) | Cell::Text(_) | Cell::Vector(_) | Cell::Terms(_) => None,
+        Cell::Null
+        | Cell::Boolean(_)
+        | Cell::Text(_)
+        | Cell::Vector(_)
+        | Cell::SparseVector(_)
+        | Cell::Terms(_) => None,
     }
 }
 

@@ -83,7 +83,9 @@ impl<'a> Coded<'a> {
             Values::Boolean(_) => (Cut::Boolean, by_bounds(&[0.5])),
             _ if column.has_too_many_levels() => return None,
             Values::Category { codes, levels } => by_frequency(codes, levels, rows),
-            Values::Vector { .. } | Values::Categories(_) | Values::Text(_) => return None,
+            Values::Vector { .. } | Values::SparseVector(_) | Values::Categories(_) | Values::Text(_) => {
+                return None;
+            }
         };
         let first = codes.first()?;
         codes.iter().any(|code| code != first).then_some(Self { name: &column.name, cut, codes })
