@@ -88,7 +88,7 @@ BEGIN
             ('place', 'segment_reachability', 'the position of the user in the plot, starting at 1'),
             ('reachability', NULL, 'the reachability distance of the user from those before; null if none of them reaches the user'),
             ('column_name', NULL, 'the name of the column of items'),
-            ('kind', 'item_features', 'the kind of its values: number, boolean, category, categories, moment, text or vector'),
+            ('kind', 'item_features', 'the kind of its values: number, boolean, category, categories, moment, sparse_vector, text or vector'),
             ('weight', 'item_features', 'the share of the column in the similarity of items; the shares of all columns add up to 1'),
             ('reason', 'item_features', 'the reason why the column is not used; null if it is'),
             ('core_distance', NULL, 'the distance to the farthest of the neighbours that a dense region requires; null if too few are within the radius'),

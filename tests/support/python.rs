@@ -11,8 +11,10 @@ use crate::repository;
 pub fn environment() -> &'static PathBuf {
     static ENVIRONMENT: OnceLock<PathBuf> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
-        let output =
-            Command::new(repository().join("scripts/python")).arg("examples").output().expect("scripts/python");
+        let output = Command::new(repository().join("scripts/python"))
+            .arg("examples")
+            .output()
+            .expect("scripts/python");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "scripts/python examples: {said}");
         String::from_utf8(output.stdout).unwrap().trim_end().into()

@@ -1,6 +1,7 @@
 //! Columns that are built while the rows of a relation stream in.
 
 use super::half_rows::HalfRows;
+use super::sparse::SparseVectors;
 use super::table::{Cell, Column, ColumnKind, MOST_CATEGORIES, MOST_DISTINCT, NO_LEVEL, NO_MOMENT, Values};
 use super::terms::Terms;
 use crate::error::{EngineError, Result};
@@ -27,6 +28,7 @@ impl ColumnBuilder {
             ColumnKind::Category => Values::Category { codes: Vec::new(), levels: Vec::new() },
             ColumnKind::Moment => Values::Moment(Vec::new()),
             ColumnKind::Vector => Values::Vector { dimensions: 0, data: Vec::new() },
+            ColumnKind::SparseVector => Values::SparseVector(SparseVectors::default()),
             ColumnKind::Categories => Values::Categories(Terms::default()),
             ColumnKind::Text => Values::Text(Terms::default()),
         };
@@ -49,7 +51,8 @@ impl ColumnBuilder {
         builder
     }
 
-    /// Appends a value. Values that are not finite, and vectors without dimensions, become null.
+    /// Appends a value. Values that are not finite, and vectors without dimensions, become null; so do sparse
+    /// vectors of zeros.
     ///
     /// # Errors
     /// [`EngineError::Column`] if the value is of another kind than the column, or a vector has other dimensions than
@@ -59,6 +62,7 @@ impl ColumnBuilder {
             Cell::Number(value) => value.is_finite(),
             Cell::Moment(moment) => moment != i64::MAX && moment != NO_MOMENT,
             Cell::Vector(vector) => vector.iter().all(|value| value.is_finite()),
+            Cell::SparseVector(vector) => vector.values.iter().all(|value| value.is_finite()),
             Cell::Null | Cell::Boolean(_) | Cell::Text(_) | Cell::Terms(_) | Cell::Halves(_) => true,
         };
         let refuse = |reason: String| Err(EngineError::Column { column: self.name.clone(), reason });
@@ -79,11 +83,7 @@ impl ColumnBuilder {
                     data.resize(self.rows * *dimensions, f32::NAN);
                 }
                 if *dimensions != vector.len() {
-                    return refuse(format!(
-                        "has vectors with {} and {} dimensions",
-                        dimensions,
-                        vector.len()
-                    ));
+                    return refuse(other_dimensions(*dimensions, vector.len()));
                 }
                 data.extend_from_slice(vector);
             }
@@ -110,6 +110,12 @@ impl ColumnBuilder {
                     self.without_direction += usize::from(vector.iter().all(|&value| value == 0.0));
                 }
             }
+            (Values::SparseVector(vectors), Cell::SparseVector(vector)) => {
+                if let Err(dimensions) = vectors.push(vector) {
+                    return refuse(other_dimensions(dimensions, vector.dimensions));
+                }
+            }
+            (Values::SparseVector(vectors), Cell::Null) => vectors.push_null(),
             (values @ (Values::Categories(_) | Values::Text(_)), Cell::Terms(counts)) => {
                 let most = if matches!(values, Values::Text(_)) { usize::MAX } else { MOST_CATEGORIES };
                 let row = counts.iter().filter_map(|(name, count)| {
@@ -126,6 +132,11 @@ impl ColumnBuilder {
         self.rows += 1;
         self.not_finite += usize::from(!finite);
         Ok(())
+    }
+
+    /// The error of a value that cannot be appended, with the reason as the end of a sentence.
+    pub fn refusal(&self, reason: impl Into<String>) -> EngineError {
+        EngineError::Column { column: self.name.clone(), reason: reason.into() }
     }
 
     /// The number of values that became null because they were not finite.
@@ -168,6 +179,11 @@ impl ColumnBuilder {
         }
         Column { name: self.name, values }
     }
+}
+
+/// Why a vector cannot be appended, as the end of a sentence.
+fn other_dimensions(before: usize, now: usize) -> String {
+    format!("has vectors with {before} and {now} dimensions")
 }
 
 /// The number of a name; `None` if it is new and there are already more than `most`.

@@ -103,6 +103,11 @@ impl Feature {
                 let edges = edges(&sorted(lengths));
                 (form, edges)
             }
+            Values::SparseVector(_) => {
+                return Ok(Err(
+                    "contains sparse vectors, which cannot be used as an attribute of users".to_owned()
+                ));
+            }
             Values::Halves(_) | Values::Categories(_) | Values::Text(_) => {
                 return Ok(Err(
                     "contains several values in a row, which cannot be used as an attribute of users"
@@ -350,7 +355,12 @@ fn number(cell: Cell<'_>, as_of: i64) -> Option<f64> {
         Cell::Number(value) => Some(value),
         Cell::Boolean(value) => Some(f64::from(u8::from(value))),
         Cell::Moment(moment) => Some((as_of as f64 - moment as f64) / DAY as f64),
-        Cell::Null | Cell::Text(_) | Cell::Vector(_) | Cell::Halves(_) | Cell::Terms(_) => None,
+        Cell::Null
+        | Cell::Text(_)
+        | Cell::Vector(_)
+        | Cell::Halves(_)
+        | Cell::SparseVector(_)
+        | Cell::Terms(_) => None,
     }
 }
 

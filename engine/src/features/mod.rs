@@ -13,6 +13,7 @@
 //! - `feature`: one column as a block of dimensions, and its distribution
 //! - [`encoder`]: all columns as a point
 //! - [`row`]: encodes a single row given as JSON
+//! - [`sparse`]: vectors of which most numbers are 0
 //! - [`terms`]: categories and lexemes, any number in a row
 //! - [`items`]: what is known about items, as unit vectors whose cosines say which items the same users choose
 
@@ -25,6 +26,7 @@ pub mod half_rows;
 pub mod items;
 pub mod row;
 pub mod scaling;
+pub mod sparse;
 pub mod table;
 pub mod terms;
 
@@ -37,5 +39,6 @@ pub use half_rows::{HalfRow, HalfRows};
 pub use items::{ColumnWeight, EncodedItems, ItemEncoder};
 pub use row::{RowProblem, parse_moment};
 pub use scaling::Scale;
+pub use sparse::{ParsedSparseVector, SparseVector, SparseVectors};
 pub use table::{Cell, Column, ColumnKind, DAY, NO_LEVEL, NO_MOMENT, Table, Values};
 pub use terms::{TermCounts, Terms};

@@ -1,9 +1,11 @@
 //! Columns of data about users or items. Each kind of column encodes null as a special value, so that a column is a
 //! single array: 8 bytes per row for numbers and timestamps, 4 for levels, 1 for booleans, 4 per dimension for vectors
-//! of users, 2 for those of items ([`super::half_rows`]), of which there are many and long ones.
-//! Only terms, of which a row may have any number, lie behind each other ([`super::terms`]).
+//! of users, 2 for those of items ([`super::half_rows`]), of which there are many and long ones. Only terms and the
+//! numbers of sparse vectors, of which a row may have any number, lie behind each other ([`super::terms`],
+//! [`super::sparse`]).
 
 use super::half_rows::{HalfRow, HalfRows};
+use super::sparse::{SparseVector, SparseVectors};
 use super::terms::{TermCounts, Terms};
 use crate::error::{EngineError, Result};
 use crate::observer::Observer;
@@ -39,6 +41,8 @@ pub enum ColumnKind {
     Moment,
     /// A vector of a fixed number of dimensions.
     Vector,
+    /// A vector of a fixed number of dimensions, most of which are 0.
+    SparseVector,
     /// Any number of strings, each out of a limited number of categories.
     Categories,
     /// Prose, as the terms that occur in it.
@@ -59,15 +63,17 @@ impl ColumnKind {
             Self::Category => "a text",
             Self::Moment => "a date or timestamp such as \"2024-02-29\" or \"2024-02-29T12:00:00Z\"",
             Self::Vector => "an array of numbers",
+            Self::SparseVector => "a sparse vector such as \"{1:0.5,7:2}/1000\"",
             Self::Categories => "an array of texts",
             Self::Text => "a text of words",
         }
     }
 
-    /// Like [`Self::takes`], with the number of dimensions of a vector.
+    /// Like [`Self::takes`], with the number of dimensions of a vector, dense or sparse.
     pub fn takes_of(self, dimensions: usize) -> String {
         match self {
             Self::Vector => format!("an array of {dimensions} numbers"),
+            Self::SparseVector => format!("a sparse vector of {dimensions} dimensions"),
             other => other.takes().to_owned(),
         }
     }
@@ -90,6 +96,8 @@ pub enum Cell<'a> {
     Vector(&'a [f32]),
     /// A vector at half precision.
     Halves(HalfRow<'a>),
+    /// A sparse vector.
+    SparseVector(SparseVector<'a>),
     /// The categories of a row, or the terms of a text.
     Terms(TermCounts<'a>),
 }
@@ -119,6 +127,8 @@ pub enum Values {
     },
     /// Vectors at half precision, of at least one dimension. What is computed from them shares them.
     Halves(Arc<HalfRows>),
+    /// A sparse vector per row.
+    SparseVector(SparseVectors),
     /// Several categories per row.
     Categories(Terms),
     /// The terms of a text per row.
@@ -137,6 +147,7 @@ impl Values {
             Values::Moment(values) => values.capacity() * 8,
             Values::Vector { data, .. } => data.capacity() * 4,
             Values::Halves(rows) => rows.memory(),
+            Values::SparseVector(vectors) => vectors.memory(),
             Values::Categories(terms) | Values::Text(terms) => terms.memory(),
         }
     }
@@ -165,6 +176,7 @@ impl Column {
             Values::Category { .. } => ColumnKind::Category,
             Values::Moment(_) => ColumnKind::Moment,
             Values::Vector { .. } | Values::Halves(_) => ColumnKind::Vector,
+            Values::SparseVector(_) => ColumnKind::SparseVector,
             Values::Categories(_) => ColumnKind::Categories,
             Values::Text(_) => ColumnKind::Text,
         }
@@ -179,6 +191,7 @@ impl Column {
             Values::Moment(values) => values.len(),
             Values::Vector { dimensions, data } => data.len().checked_div(*dimensions).unwrap_or(0),
             Values::Halves(rows) => rows.rows(),
+            Values::SparseVector(vectors) => vectors.rows(),
             Values::Categories(terms) | Values::Text(terms) => terms.rows(),
         }
     }
@@ -199,6 +212,7 @@ impl Column {
                 .filter(|vector| vector.iter().all(|x| x.is_finite()))
                 .map(Cell::Vector),
             Values::Halves(rows) => rows.row(row).map(Cell::Halves),
+            Values::SparseVector(vectors) => vectors.row(row).map(Cell::SparseVector),
             Values::Categories(terms) | Values::Text(terms) => terms.row(row).map(Cell::Terms),
         };
         cell.unwrap_or(Cell::Null)
@@ -238,6 +252,7 @@ impl Column {
                 Values::Vector { dimensions: *dimensions, data: picked }
             }
             Values::Halves(halves) => Values::Halves(Arc::new(halves.scattered(rows))),
+            Values::SparseVector(vectors) => Values::SparseVector(vectors.scatter(rows)),
             Values::Categories(terms) => Values::Categories(terms.scatter(rows)),
             Values::Text(terms) => Values::Text(terms.scatter(rows)),
         };

@@ -140,6 +140,10 @@ pub fn memory(table: &Table, threads: usize) -> ContentMemory {
                 entries += rows;
                 sparse += MOST_BINS;
             }
+            Values::SparseVector(vectors) => {
+                entries += vectors.entries();
+                sparse += vectors.dimensions();
+            }
         }
     }
     let kept = (12 * rows * NEAREST.min(rows)) as u64;

@@ -10,7 +10,9 @@ use crate::pg::datums::encoding::c_text;
 use crate::pg::executor::relation::Relation;
 use crate::pg::executor::row::ResultRow;
 use crate::pg::security::rights::may_read;
-use segrec_engine::features::{self, Cell, ColumnBuilder, ColumnKind, NO_LEVEL, Table, TermCounts, Values};
+use segrec_engine::features::{
+    self, Cell, ColumnBuilder, ColumnKind, NO_LEVEL, ParsedSparseVector, Table, TermCounts, Values,
+};
 use segrec_engine::interactions::{Id, IdKind, IdMap};
 use segrec_engine::scorers::content::ItemDescriber;
 
@@ -371,6 +373,9 @@ fn push<'a>(
                 Some(vector) => builder.push(Cell::Vector(&vector)),
                 None => builder.push(Cell::Null),
             },
+            ColumnKind::SparseVector => row
+                .text(place, |text| push_sparse_vector(builder, text))
+                .unwrap_or_else(|| builder.push(Cell::Null)),
         }?;
     }
     Ok(())
@@ -400,6 +405,14 @@ fn push_terms(builder: &mut ColumnBuilder, kind: ColumnKind, text: &str) -> segr
     let (counts, names): (Vec<u32>, Vec<String>) = parts.filter_map(counted).unzip();
     let terms: Vec<u32> = (0..names.len() as u32).collect();
     builder.push(Cell::Terms(TermCounts::new(&terms, &counts, &names)))
+}
+
+/// Appends a sparse vector, as pgvector writes it.
+fn push_sparse_vector(builder: &mut ColumnBuilder, text: &str) -> segrec_engine::Result<()> {
+    let Some(parsed) = ParsedSparseVector::parse(text) else {
+        return Err(builder.refusal("contains a text that is not a sparse vector such as {1:0.5,7:2}/1000"));
+    };
+    builder.push(Cell::SparseVector(parsed.vector()))
 }
 
 /// Rows between two checks of the memory in use.

@@ -103,10 +103,12 @@ impl SourceColumn {
         }
     }
 
-    /// Like [`Self::feature_kind`], for a column of items, which may have several categories in a row.
+    /// Like [`Self::feature_kind`], for a column of items, which may also be several categories in a row, or a sparse
+    /// vector of pgvector.
     pub fn item_feature_kind(&self) -> Option<ColumnKind> {
-        match self.base {
+        match &self.base {
             Base::Builtin(TEXTARRAYOID | VARCHARARRAYOID) => Some(ColumnKind::Categories),
+            Base::Extension(name) if name == "sparsevec" => Some(ColumnKind::SparseVector),
             _ => self.feature_kind(),
         }
     }
@@ -143,6 +145,7 @@ impl SourceColumn {
                 number_of("value::pg_catalog.numeric")
             ),
             ColumnKind::Vector => format!("{name}::pg_catalog.float4[]"),
+            ColumnKind::SparseVector => format!("{name}::pg_catalog.text"),
         }
     }
 

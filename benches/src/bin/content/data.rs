@@ -16,6 +16,8 @@ pub struct Data {
     pub events: Vec<(u32, u32)>,
     /// Whether an event is withheld from training.
     pub withheld: Vec<bool>,
+    /// Whether an event is before [`CUT`]; nothing, if there is no split by time.
+    pub before: Option<Vec<bool>>,
     /// The fold of each item.
     pub folds: Vec<u32>,
     /// What is known about each item, with embeddings as the last column.
@@ -23,6 +25,9 @@ pub struct Data {
     /// What is known about each user, and the segments by which popularity is compared; nothing, if nothing is.
     pub people: Option<(Table, Vec<u32>)>,
 }
+
+/// The day from which on items of the shop are new.
+const CUT: &str = "2011-10-01";
 
 /// Splits a line of CSV; quotes are doubled within quotes.
 fn fields(line: &str) -> Vec<String> {
@@ -111,7 +116,7 @@ fn numbered(
         }
     }
     let table = Table::new(items.len(), table(&items)?)?;
-    Ok(Data { name, users, items, events, withheld, folds: of_items, table, people: None })
+    Ok(Data { name, users, items, events, withheld, before: None, folds: of_items, table, people: None })
 }
 
 /// MovieLens 100k: all ratings as events; genres, the year, the words of the title.
@@ -173,21 +178,25 @@ fn people(path: &Path, users: &[String]) -> Result<(Table, Vec<u32>)> {
 /// Online Retail: purchases of customers, of articles with a code of five digits; the description, the median price.
 pub fn shop(folder: &Path) -> Result<Data> {
     let mut pairs = BTreeSet::new();
+    let mut early = BTreeSet::new();
     let mut prices: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for line in read_to_string(folder.join("transactions.csv"))?.lines().skip(1) {
         let fields = fields(line);
-        let [_, code, _, quantity, _, price, customer, _] = fields.as_slice() else {
+        let [_, code, _, quantity, moment, price, customer, _] = fields.as_slice() else {
             return Err(format!("{line:?}").into());
         };
         let (quantity, price): (f64, f64) = (quantity.parse()?, price.parse()?);
         let is_article = code.len() >= 5 && code.bytes().take(5).all(|byte| byte.is_ascii_digit());
         if !customer.is_empty() && quantity > 0.0 && price > 0.0 && is_article {
             pairs.insert((customer.clone(), code.clone()));
+            if moment.as_str() < CUT {
+                early.insert((customer.clone(), code.clone()));
+            }
             prices.entry(code.clone()).or_default().push(price);
         }
     }
     let texts = texts(&folder.join("online-retail-texts.csv"))?;
-    numbered("shop", pairs, &folder.join("online-retail-item-folds.csv"), |items| {
+    let mut shop = numbered("shop", pairs, &folder.join("online-retail-item-folds.csv"), |items| {
         let described: Vec<_> =
             items.iter().map(|item| words(texts.get(item).map_or("", String::as_str))).collect();
         let mut median = |item: &String| {
@@ -200,5 +209,9 @@ pub fn shop(folder: &Path) -> Result<Data> {
             Column::numbers("price", items.iter().map(&mut median).collect()),
             embeddings(&folder.join("online-retail-embeddings.csv"), items)?,
         ])
-    })
+    })?;
+    let ids =
+        |&(user, item): &(u32, u32)| (shop.users[user as usize].clone(), shop.items[item as usize].clone());
+    shop.before = Some(shop.events.iter().map(|event| early.contains(&ids(event))).collect());
+    Ok(shop)
 }

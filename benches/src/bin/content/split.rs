@@ -50,16 +50,33 @@ pub fn interactions(
 }
 
 impl Split {
-    pub fn new(data: &Data, pair: [u32; 2], als: &AlsOptions) -> Result<Self> {
+    /// Items of two folds are cold.
+    pub fn of_folds(data: &Data, pair: [u32; 2], als: &AlsOptions) -> Result<Self> {
+        let cold: Vec<bool> = data.folds.iter().map(|fold| pair.contains(fold)).collect();
+        Self::new(data, &cold, &data.withheld, als)
+    }
+
+    /// Items without an event before the cut are cold, and all events from it on are withheld; `None` without a cut.
+    pub fn by_time(data: &Data, als: &AlsOptions) -> Result<Option<Self>> {
+        let Some(before) = &data.before else { return Ok(None) };
+        let mut cold = vec![true; data.items.len()];
+        for (event, _) in data.events.iter().zip(before).filter(|(_, before)| **before) {
+            cold[event.1 as usize] = false;
+        }
+        let withheld: Vec<bool> = before.iter().map(|before| !before).collect();
+        Self::new(data, &cold, &withheld, als).map(Some)
+    }
+
+    fn new(data: &Data, cold: &[bool], withheld: &[bool], als: &AlsOptions) -> Result<Self> {
         let items = || 0..data.items.len() as u32;
-        let is_cold = |item: u32| pair.contains(&data.folds[item as usize]);
+        let is_cold = |item: u32| cold[item as usize];
         let cold: Vec<u32> = items().filter(|&item| is_cold(item)).collect();
         let warm: Vec<u32> = items().filter(|&item| !is_cold(item)).collect();
         let place = |items: &[u32], item: u32| items.partition_point(|&other| other < item) as u32;
         let users = data.users.len();
         let (mut relevant_cold, mut relevant_warm) = (vec![Vec::new(); users], vec![Vec::new(); users]);
         let mut training = Vec::new();
-        for (&(user, item), &withheld) in data.events.iter().zip(&data.withheld) {
+        for (&(user, item), &withheld) in data.events.iter().zip(withheld) {
             if is_cold(item) {
                 relevant_cold[user as usize].push(place(&cold, item));
             } else if withheld {

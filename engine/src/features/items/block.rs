@@ -4,8 +4,8 @@
 use super::dense::write_centred;
 use crate::error::Result;
 use crate::features::half_rows::HalfRows;
-use crate::features::quantile_edges;
 use crate::features::table::{Cell, Column, ColumnKind, MOST_CATEGORIES, MOST_DISTINCT, Values};
+use crate::features::{SparseVectors, quantile_edges};
 use crate::observer::Observer;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -36,6 +36,8 @@ enum Form {
     Bins { edges: Vec<f64> },
     /// One column per term, sorted by name: (1 + ln tf)·idf.
     Terms { names: Vec<String>, idf: Vec<f32> },
+    /// One column per place at which two items have a number, ascending. The mean would not be sparse, so it stays.
+    Sparse { dimensions: usize, places: Vec<u32> },
     /// The vector less the mean of all items.
     Vector { mean: Vec<f64> },
 }
@@ -78,6 +80,12 @@ impl Block {
             Values::Text(terms) => {
                 let Some(form) = Form::terms(column, terms.names(), observer)? else {
                     return Ok(Err("has no word that two items share".to_owned()));
+                };
+                form
+            }
+            Values::SparseVector(vectors) => {
+                let Some(form) = Form::sparse(vectors, observer)? else {
+                    return Ok(Err("has no number at a place that two items share".to_owned()));
                 };
                 form
             }
@@ -154,6 +162,7 @@ impl Block {
             Form::Boolean => 2,
             Form::Categories { names } | Form::Terms { names, .. } => names.len(),
             Form::Bins { edges } => edges.len() + 1,
+            Form::Sparse { places, .. } => places.len(),
             Form::Vector { .. } => 0,
         }
     }
@@ -163,12 +172,17 @@ impl Block {
         if let Form::Vector { mean } = &self.form { mean.len() } else { 0 }
     }
 
-    /// What the block takes, for errors.
-    pub fn takes(&self) -> String {
-        self.kind.takes_of(self.dense_columns())
+    /// The number of dimensions of the vectors that the block takes, dense or sparse; 0 if it takes none.
+    pub fn dimensions(&self) -> usize {
+        if let Form::Sparse { dimensions, .. } = self.form { dimensions } else { self.dense_columns() }
     }
 
-    /// Whether a column of this number of dimensions has the form that was learned from.
+    /// What the block takes, for errors.
+    pub fn takes(&self) -> String {
+        self.kind.takes_of(self.dimensions())
+    }
+
+    /// Whether a column has the kind, and the number of dimensions, that was learned from.
     pub fn fits(&self, column: &Column) -> bool {
         let fits_or_null = |dimensions: usize| {
             dimensions == self.dense_columns() || (0..column.rows()).all(|row| column.cell(row) == Cell::Null)
@@ -177,6 +191,9 @@ impl Block {
             // A column without any vector has one dimension.
             Values::Vector { dimensions, .. } => fits_or_null(*dimensions),
             Values::Halves(rows) => fits_or_null(rows.columns()),
+            Values::SparseVector(vectors) => {
+                vectors.dimensions() == self.dimensions() || vectors.dimensions() == 0
+            }
             _ => true,
         };
         fits && column.kind() == self.kind
@@ -212,6 +229,15 @@ impl Block {
                 }));
                 unit(&mut sparse[start..], length);
             }
+            (Form::Sparse { dimensions, places }, Cell::SparseVector(vector))
+                if vector.dimensions == *dimensions =>
+            {
+                let numbers = vector.places.iter().zip(vector.values);
+                sparse.extend(numbers.filter_map(|(number, &value)| {
+                    places.binary_search(number).ok().map(|place| (first + place as u32, value))
+                }));
+                unit(&mut sparse[start..], length);
+            }
             _ => {}
         }
     }
@@ -238,6 +264,15 @@ impl Form {
         let idf = idf.map(|&items| (((1 + rows) as f64 / (1 + items) as f64).ln() + 1.0) as f32).collect();
         let names = named(names, |term| items[term] >= LEAST_ITEMS);
         Ok((!names.is_empty()).then_some(Self::Terms { names, idf }))
+    }
+
+    /// Places at which at least two items have a number.
+    fn sparse(vectors: &SparseVectors, observer: &dyn Observer) -> Result<Option<Self>> {
+        let mut places = vectors.places().to_vec();
+        crate::sorting::sort_by(&mut places, &u32::cmp, observer)?;
+        let shared = places.chunk_by(|a, b| a == b).filter(|items| items.len() >= LEAST_ITEMS);
+        let places: Vec<u32> = shared.map(|items| items[0]).collect();
+        Ok((!places.is_empty()).then_some(Self::Sparse { dimensions: vectors.dimensions(), places }))
     }
 
     /// Sums differences to the first vector, so that the mean of equal vectors is exactly this vector.
@@ -282,6 +317,7 @@ fn number(cell: Cell<'_>) -> Option<f64> {
         | Cell::Text(_)
         | Cell::Vector(_)
         | Cell::Halves(_)
+        | Cell::SparseVector(_)
         | Cell::Terms(_) => None,
     }
 }

@@ -127,11 +127,14 @@ impl ItemEncoder {
     /// [`EngineError::Shape`] if a vector has other dimensions than those learned from.
     pub fn encode_row(&self, cells: &[Cell<'_>]) -> Result<EncodedItems> {
         for (block, cell) in self.blocks.iter().zip(cells) {
-            if let (ColumnKind::Vector, Cell::Vector(vector)) = (block.kind, cell) {
-                let (expected, found) = (block.dense_columns(), vector.len());
-                if expected != found {
-                    return Err(EngineError::Shape { what: "dimensions of a vector", expected, found });
-                }
+            let found = match (block.kind, cell) {
+                (ColumnKind::Vector, Cell::Vector(vector)) => vector.len(),
+                (ColumnKind::SparseVector, Cell::SparseVector(vector)) => vector.dimensions,
+                _ => continue,
+            };
+            let expected = block.dimensions();
+            if expected != found {
+                return Err(EngineError::Shape { what: "dimensions of a vector", expected, found });
             }
         }
         let [width, dense_width] = self.widths();

@@ -5,7 +5,7 @@
 //! of them negative. A block that predicts nothing gets no weight and is left out. What is learned is an
 //! [`ItemEncoder`], which is stored with the model and encodes items that come later into the same space.
 //!
-//! - `block`: one column as a block: categories, booleans, bins of numbers and moments, tf-idf, centred vectors
+//! - `block`: one column as a block: categories, booleans, bins of numbers and moments, tf-idf, vectors
 //! - [`dense`]: the dense columns of many items, decoded row by row
 //! - [`encoder`]: all blocks as one vector, and what became of each column
 //! - [`encoded`]: the vectors of many items, their sparse and their dense part

@@ -3,7 +3,7 @@
 use super::*;
 use crate::error::EngineError;
 use crate::features::table::{Cell, Column, Table, Values};
-use crate::features::{ColumnBuilder, ColumnKind, TermCounts};
+use crate::features::{ColumnBuilder, ColumnKind, SparseVector, TermCounts};
 use crate::interactions::{Interactions, SparseRows};
 use crate::observer::{CancelAfter, Silent};
 use crate::seed::mix;
@@ -143,10 +143,72 @@ fn a_stored_encoder_gives_a_single_row_the_same_vector() {
     );
 }
 
+/// Sparse vectors of 1,000 dimensions: a number at a place of the group, one at a place of the item alone, and one at a
+/// place that many items share.
+fn sparse() -> Column {
+    let mut builder = ColumnBuilder::new("sparse", ColumnKind::SparseVector);
+    for item in 0..ITEMS {
+        let places = [(item % GROUPS) as u32, 100 + item as u32, 500 + (item % 7) as u32];
+        let vector = SparseVector { dimensions: 1_000, places: &places, values: &[3.0, 9.0, -4.0] };
+        builder.push(if item == 3 { Cell::Null } else { Cell::SparseVector(vector) }).unwrap();
+    }
+    builder.finish()
+}
+
+#[test]
+fn a_sparse_vector_counts_by_its_direction_in_places_that_items_share() {
+    let column = sparse();
+    assert_eq!((column.kind(), column.rows(), column.cell(3)), (ColumnKind::SparseVector, ITEMS, Cell::Null));
+    let table = only(column);
+    let encoder = fit(&table);
+    assert_eq!(encoder.columns()[0].weight, 1.0);
+    assert_eq!(encoder.dimensions(), GROUPS + 7);
+    let items = encoder.encode(&table, &Silent).unwrap();
+    assert!(!items.is_known(3));
+    // (3, −4) by the place of the group and the other one.
+    for (other, cosine) in [(1, 0.0), (6, 0.36), (7, 0.64), (42, 1.0)] {
+        assert!((items.cosine(0, &items, other) - cosine).abs() < 1e-6, "{other}");
+    }
+    let stored: ItemEncoder = serde_json::from_str(&serde_json::to_string(&encoder).unwrap()).unwrap();
+    for item in [0, 3, 119] {
+        let row = stored.encode_row(&[table.columns()[0].cell(item)]).unwrap();
+        assert_eq!(row, items.select(&[item as u32], &Silent).unwrap());
+    }
+    let other = SparseVector { dimensions: 999, places: &[1], values: &[1.0] };
+    let error = stored.encode_row(&[Cell::SparseVector(other)]);
+    assert!(matches!(error, Err(EngineError::Shape { expected: 1_000, found: 999, .. })));
+    let mut builder = ColumnBuilder::new("sparse", ColumnKind::SparseVector);
+    builder.push(Cell::SparseVector(other)).unwrap();
+    let error = stored.encode(&only(builder.finish()), &Silent).unwrap_err().to_string();
+    assert!(error.ends_with("a sparse vector of 1000 dimensions"), "{error}");
+}
+
+#[test]
+fn sparse_vectors_that_are_not_finite_are_null_and_those_of_other_dimensions_are_refused() {
+    let mut builder = ColumnBuilder::new("v", ColumnKind::SparseVector);
+    let vector = |dimensions, values| Cell::SparseVector(SparseVector { dimensions, places: &[1], values });
+    for values in [&[f32::NAN], &[f32::INFINITY], &[0.0], &[2.0]] {
+        builder.push(vector(4, values)).unwrap();
+    }
+    builder.push(Cell::Null).unwrap();
+    let error = builder.push(vector(5, &[1.0])).unwrap_err();
+    assert_eq!(error.to_string(), "column \"v\" has vectors with 4 and 5 dimensions");
+    assert_eq!(builder.not_finite(), 2);
+    let column = builder.finish();
+    assert_eq!(column.rows(), 5);
+    assert_eq!([0, 1, 2, 4].map(|row| column.cell(row)), [Cell::Null; 4]);
+    assert_eq!(column.cell(3), vector(4, &[2.0]));
+}
+
 #[test]
 fn columns_of_no_use_are_left_out_for_a_reason() {
     let column = |name: &str, values| Column { name: name.to_owned(), values };
     let many = (0..ITEMS).map(|item| (0..60).map(|n| format!("{item} {n}")).collect());
+    let mut alone = ColumnBuilder::new("alone", ColumnKind::SparseVector);
+    for item in 0..ITEMS {
+        let vector = SparseVector { dimensions: ITEMS, places: &[item as u32], values: &[1.0] };
+        alone.push(Cell::SparseVector(vector)).unwrap();
+    }
     let columns = vec![
         Column::numbers("null", vec![f64::NAN; ITEMS]),
         Column::numbers("same", vec![3.0; ITEMS]),
@@ -157,6 +219,7 @@ fn columns_of_no_use_are_left_out_for_a_reason() {
         terms("prose", ColumnKind::Text, (0..ITEMS).map(|item| vec![format!("word{item}")])),
         terms("empty", ColumnKind::Text, (0..ITEMS).map(|_| Vec::new())),
         terms("tag", ColumnKind::Categories, (0..ITEMS).map(|_| vec!["all".to_owned()])),
+        alone.finish(),
     ];
     let table = Table::new(ITEMS, columns).unwrap();
     let encoder = fit(&table);
@@ -175,6 +238,7 @@ fn columns_of_no_use_are_left_out_for_a_reason() {
             "has no word that two items share",
             "is null in every row",
             same,
+            "has no number at a place that two items share",
         ]
     );
     assert_eq!((encoder.dimensions(), encoder.reads().len()), (0, 0));

@@ -62,7 +62,7 @@ impl EncodedColumn {
             return Ok(Err("has too many distinct values, which suggests ids".to_owned()));
         }
         match &column.values {
-            Values::Vector { .. } | Values::Halves(_) => {
+            Values::Vector { .. } | Values::Halves(_) | Values::SparseVector(_) => {
                 return Ok(Err("contains vectors, which cannot be used as attributes of ratings".to_owned()));
             }
             Values::Categories(_) | Values::Text(_) => {
@@ -114,7 +114,12 @@ fn number(cell: Cell<'_>) -> Option<f64> {
         Cell::Number(value) => Some(value),
         Cell::Boolean(value) => Some(f64::from(u8::from(value))),
         Cell::Moment(moment) => Some(moment as f64),
-        Cell::Null | Cell::Text(_) | Cell::Vector(_) | Cell::Halves(_) | Cell::Terms(_) => None,
+        Cell::Null
+        | Cell::Text(_)
+        | Cell::Vector(_)
+        | Cell::Halves(_)
+        | Cell::SparseVector(_)
+        | Cell::Terms(_) => None,
     }
 }
 

@@ -83,7 +83,11 @@ impl<'a> Coded<'a> {
             Values::Boolean(_) => (Cut::Boolean, by_bounds(&[0.5])),
             _ if column.has_too_many_levels() => return None,
             Values::Category { codes, levels } => by_frequency(codes, levels, rows),
-            Values::Vector { .. } | Values::Halves(_) | Values::Categories(_) | Values::Text(_) => {
+            Values::Vector { .. }
+            | Values::Halves(_)
+            | Values::SparseVector(_)
+            | Values::Categories(_)
+            | Values::Text(_) => {
                 return None;
             }
         };

@@ -104,7 +104,12 @@ pub(super) fn number(column: &Column, row: usize, as_of: i64) -> Option<f64> {
         Cell::Number(number) => Some(number),
         Cell::Boolean(flag) => Some(f64::from(u8::from(flag))),
         Cell::Moment(moment) => Some((as_of as f64 - moment as f64) / DAY as f64),
-        Cell::Null | Cell::Text(_) | Cell::Vector(_) | Cell::Halves(_) | Cell::Terms(_) => None,
+        Cell::Null
+        | Cell::Text(_)
+        | Cell::Vector(_)
+        | Cell::Halves(_)
+        | Cell::SparseVector(_)
+        | Cell::Terms(_) => None,
     }
 }
 
@@ -123,7 +128,11 @@ fn column_profiles(
         Values::Category { codes, levels } => {
             return level_profiles(&column.name, codes, levels, places, sizes, observer);
         }
-        Values::Vector { .. } | Values::Halves(_) | Values::Categories(_) | Values::Text(_) => {
+            Values::Vector { .. }
+            | Values::Halves(_)
+            | Values::SparseVector(_)
+            | Values::Categories(_)
+            | Values::Text(_) => {
             return Ok(Vec::new());
         }
     };
