@@ -142,7 +142,7 @@ pub fn memory(table: &Table, threads: usize) -> ContentMemory {
             }
             Values::SparseVector(vectors) => {
                 entries += vectors.entries();
-                sparse += vectors.dimensions();
+                sparse += vectors.dimensions().min(vectors.entries());
             }
         }
     }

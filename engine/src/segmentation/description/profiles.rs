@@ -128,11 +128,11 @@ fn column_profiles(
         Values::Category { codes, levels } => {
             return level_profiles(&column.name, codes, levels, places, sizes, observer);
         }
-            Values::Vector { .. }
-            | Values::Halves(_)
-            | Values::SparseVector(_)
-            | Values::Categories(_)
-            | Values::Text(_) => {
+        Values::Vector { .. }
+        | Values::Halves(_)
+        | Values::SparseVector(_)
+        | Values::Categories(_)
+        | Values::Text(_) => {
             return Ok(Vec::new());
         }
     };
