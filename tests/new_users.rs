@@ -204,7 +204,6 @@ fn values_that_are_not_finite_or_unknown_count_as_null() {
         session.run(&format!(
             "UPDATE people SET visits = '{visits}', country = '{country}' WHERE user_id = 1000"
         ));
-        let kinds = if country == "DE" { "0" } else { "0 1 2" };
         assert_eq!(
             session.table(
                 "SELECT min(source), count(*), bool_and(score BETWEEN -10 AND 10), max(source) FROM segrec_recommend(1000, 90)"
@@ -214,7 +213,10 @@ fn values_that_are_not_finite_or_unknown_count_as_null() {
         );
         let found: String = session
             .value("SELECT string_agg(DISTINCT (item_id % 3)::text, ' ') FROM segrec_recommend(1000, 20)");
-        assert!(kinds.contains(&found) || country != "DE", "{visits} {country}: {found}");
+        // Values that are null leave the list to the country.
+        if ["NaN", "-infinity"].contains(&visits) {
+            assert_eq!(found, "0", "{visits}");
+        }
     }
     session.run("UPDATE people SET visits = NULL, country = NULL, age = NULL WHERE user_id = 1000");
     assert_eq!(session.table("SELECT DISTINCT source FROM segrec_recommend(1000, 5)"), "attributes");
