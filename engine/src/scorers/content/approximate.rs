@@ -17,7 +17,9 @@ use std::cmp::Ordering;
 
 /// Targets that are searched for together.
 const TARGETS: usize = 128;
-/// The items whose sketches are compared with that of a target.
+/// The items whose sketches are compared with that of a target. Of the 50 nearest of generated items with embeddings of
+/// 768 numbers (`benches/run.sh described`) .967, .933, .910 and .912 are found among 50,000, 100,000, 200,000 and
+/// 1,000,000, and .998 of those of 30,000 with titles of eight words. 100,000 with embeddings take 44 s of processor time.
 const PROBED: usize = 24_576;
 /// Candidates of each kind for each item that is wanted.
 const CANDIDATES: usize = 4;
