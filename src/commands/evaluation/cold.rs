@@ -114,6 +114,7 @@ impl<'a> ColdBench<'a> {
         match self.cold {
             Cold::Items => {
                 let content = item_content::memory(&data.user_data.items, threads);
+                let content = content.kept + content.search;
                 items::memory([members, items, events.len()], content, count, n, threads)
             }
             Cold::Users => {

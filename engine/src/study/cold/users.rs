@@ -61,7 +61,7 @@ pub fn measure_users(
     let settings = EncoderSettings::at(described.as_of(Some(events)));
     let points = AttributePoints::fit(&table, &settings, observer)?;
     if points.dimensions() == 0 {
-        return Err(undescribed(&points.left_out()));
+        return Err(undescribed(points.left_out()));
     }
     let attributes = points.encode(&table, observer)?;
     observer.report(Progress::step(PHASE, 1, 3));
