@@ -323,7 +323,7 @@ impl<'a> PersonScorers<'a> {
         let Self { version, person, scorers, .. } = self;
         let blended = scorers.blended(person.known(), &version.scratch);
         let best = version.best_new(&blended, left_out, candidates, count);
-        best.into_iter().map(|scored| self.new(scored)).collect()
+        best.into_iter().map(|scored| self.as_new(scored)).collect()
     }
 
     /// The best later items, numbered after those of the version.
@@ -341,10 +341,10 @@ impl<'a> PersonScorers<'a> {
                 top.push(first + place, score);
             }
         }
-        top.finish().into_iter().map(|scored| self.new(scored)).collect()
+        top.finish().into_iter().map(|scored| self.as_new(scored)).collect()
     }
 
-    fn new(&self, Scored { item, score }: Scored) -> Recommended {
+    fn as_new(&self, Scored { item, score }: Scored) -> Recommended {
         Recommended { item, score: self.scorers.shown(score), source: Source::NewItem }
     }
 }
