@@ -141,7 +141,7 @@ fn a_refresh_that_would_empty_the_lists_says_so_and_changes_nothing() {
     let before = session.table(list);
     session.run("DELETE FROM products WHERE product_id > 100");
     let error = session.expect_error(REFRESH);
-    assert_eq!(error.code(), SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
+    assert_eq!(error.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
     assert_eq!(error.message(), "140 of 240 listed items of model \"shop\" would be withdrawn");
     assert_eq!(session.table(list), before);
     assert_eq!(session.table("SELECT * FROM segrec_refresh_items('shop', 0.6)"), "0|140|0");
@@ -149,7 +149,7 @@ fn a_refresh_that_would_empty_the_lists_says_so_and_changes_nothing() {
         [("1.5", SqlState::INVALID_PARAMETER_VALUE), ("NULL", SqlState::NULL_VALUE_NOT_ALLOWED)]
     {
         let error = session.expect_error(&format!("SELECT segrec_refresh_items('shop', {most})"));
-        assert_eq!(error.code(), state);
+        assert_eq!(error.code(), &state);
     }
 }
 
@@ -184,7 +184,7 @@ fn only_who_may_train_a_model_with_items_refreshes_them_and_reads_them_with_own_
     session.run("CREATE ROLE refresher_of_items; CREATE ROLE trainer_of_items; SELECT segrec_grant('shop', 'use', 'refresher_of_items'); SELECT segrec_grant('shop', 'train', 'trainer_of_items')");
     session.run("SET ROLE refresher_of_items");
     let error = session.expect_error(REFRESH);
-    assert_eq!(error.code(), SqlState::INSUFFICIENT_PRIVILEGE, "{error:?}");
+    assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{error:?}");
     session.run("SET ROLE trainer_of_items");
     let error = session.expect_error(REFRESH);
     assert_eq!(error.message(), "permission denied for table products");
@@ -195,9 +195,9 @@ fn only_who_may_train_a_model_with_items_refreshes_them_and_reads_them_with_own_
     let error = session.expect_error("SELECT segrec_refresh_items('plain')");
     assert_eq!(error.message(), "model \"plain\" reads no items");
     let error = session.expect_error("SELECT segrec_refresh_items('unknown')");
-    assert_eq!(error.code(), SqlState::UNDEFINED_OBJECT);
+    assert_eq!(error.code(), &SqlState::UNDEFINED_OBJECT);
     session.run("BEGIN READ ONLY");
-    assert_eq!(session.expect_error(REFRESH).code(), SqlState::READ_ONLY_SQL_TRANSACTION);
+    assert_eq!(session.expect_error(REFRESH).code(), &SqlState::READ_ONLY_SQL_TRANSACTION);
     session.run("ROLLBACK; DROP OWNED BY refresher_of_items, trainer_of_items; DROP ROLE refresher_of_items, trainer_of_items");
 }
 
