@@ -49,7 +49,7 @@ fn items_are_in_lists_as_soon_as_they_are_inserted_and_resemble_what_the_user_ta
                  FROM generate_series(1::bigint, 120) u, segrec_recommend(u, 40) l WHERE l.item_id >= 1000 AND l.source = 'new_item'",
             );
             assert!(right > 0.8, "{algorithm}: {right}");
-            let scores = "SELECT segrec_predict(3, 1003) > segrec_predict(3, 1000)";
+            let scores = "SELECT segrec_predict(3, 1005) > segrec_predict(3, 1002)";
             assert!(session.value::<bool>(scores), "{algorithm}");
         }
         // The list stays in order, and has no item twice.
@@ -85,17 +85,17 @@ fn later_items_that_a_user_or_a_guest_has_are_left_out_and_candidates_choose_amo
     session.run(NEW);
     let has =
         |user: &str, item: i64| format!("SELECT count(*) FROM segrec_recommend{user} WHERE item_id = {item}");
-    assert_eq!(session.value::<i64>(&has("(3, 246)", 1003)), 1);
-    session.run("INSERT INTO buys VALUES (3, 1003)");
-    assert_eq!(session.value::<i64>(&has("(3, 246)", 1003)), 0);
-    assert_eq!(session.value::<i64>(&has("(3, 246, exclude_seen => false)", 1003)), 1);
-    assert_eq!(session.value::<i64>(&has("_for(ARRAY[9, 15]::bigint[], 246)", 1003)), 1);
-    assert_eq!(session.value::<i64>(&has("_for(ARRAY[9, 15, 1003]::bigint[], 246)", 1003)), 0);
+    assert_eq!(session.value::<i64>(&has("(3, 246)", 1005)), 1);
+    session.run("INSERT INTO buys VALUES (3, 1005)");
+    assert_eq!(session.value::<i64>(&has("(3, 246)", 1005)), 0);
+    assert_eq!(session.value::<i64>(&has("(3, 246, exclude_seen => false)", 1005)), 1);
+    assert_eq!(session.value::<i64>(&has("_for(ARRAY[9, 15]::bigint[], 246)", 1005)), 1);
+    assert_eq!(session.value::<i64>(&has("_for(ARRAY[9, 15, 1005]::bigint[], 246)", 1005)), 0);
     assert_eq!(
         session.table(
-            "SELECT item_id FROM segrec_recommend(9, 10, candidates => ARRAY[1003, 1004, 77777]) ORDER BY 1"
+            "SELECT item_id FROM segrec_recommend(9, 10, candidates => ARRAY[1005, 1004, 77777]) ORDER BY 1"
         ),
-        "1003\n1004"
+        "1004\n1005"
     );
     assert_eq!(
         session
@@ -107,15 +107,15 @@ fn later_items_that_a_user_or_a_guest_has_are_left_out_and_candidates_choose_amo
 #[test]
 fn who_may_not_read_items_gets_lists_without_later_ones_and_policies_choose_rows() {
     let (database, mut session) = shop("later_rights", "");
-    session.run("CREATE ROLE reader_of_lists; SELECT segrec_grant('shop', 'use', 'reader_of_lists'); GRANT SELECT ON buys TO reader_of_lists");
+    session.run("CREATE ROLE reader_of_lists; SELECT segrec_grant('shop', 'reader_of_lists', 'use'); GRANT SELECT ON buys TO reader_of_lists");
     session.run(NEW);
     let mut other = database.connect();
     assert!(other.value::<i64>(LATER) > 0);
     other.run("SET ROLE reader_of_lists");
     assert_eq!(other.value::<i64>(LATER), 0);
     session.run("GRANT SELECT ON products TO reader_of_lists; ALTER TABLE products ENABLE ROW LEVEL SECURITY;
-                 CREATE POLICY old ON products TO reader_of_lists USING (product_id < 1000 OR product_id = 1002)");
-    assert_eq!(other.table("SELECT item_id FROM segrec_recommend(3, 246) WHERE item_id >= 1000"), "1002");
+                 CREATE POLICY old ON products TO reader_of_lists USING (product_id < 1000 OR product_id = 1005)");
+    assert_eq!(other.table("SELECT item_id FROM segrec_recommend(3, 246) WHERE item_id >= 1000"), "1005");
     other.run("RESET ROLE");
     assert_eq!(other.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 246) WHERE item_id >= 1000"), 6);
     session.run("DROP OWNED BY reader_of_lists; DROP ROLE reader_of_lists");

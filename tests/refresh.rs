@@ -16,7 +16,7 @@ const SHOP: &str = "
        OR hashint8(u * 1000 + p) % 61 = 0;
     CREATE INDEX ON buys (user_id);";
 
-/// A product of each kind; 1003 is a piano, which users 2 and 3 take.
+/// A product of each kind; 1005 is a piano, which users 2 and 3 take.
 const NEW: &str = "
     INSERT INTO products
     SELECT id, (ARRAY['tent', 'novel', 'oven', 'piano', 'tool', 'toy'])[id % 6 + 1:id % 6 + 1]
@@ -25,7 +25,7 @@ const NEW: &str = "
 fn create(options: &str) -> String {
     format!(
         "SELECT segrec_create_model('shop', 'buys', items => 'products', items_key => 'product_id',
-             options => '{{\"segmentation\": {{\"method\": \"none\"}}, \"als\": {{\"factors\": 8}}, \"items\": {{\"new_items\": 1}}{options}}}')"
+             options => '{{\"segmentation\": {{\"method\": \"none\"}}, \"als\": {{\"factors\": 8, \"warm_start\": false}}, \"items\": {{\"new_items\": 1}}{options}}}')"
     )
 }
 
@@ -71,11 +71,11 @@ fn every_function_knows_items_that_were_added() {
     let (_database, mut session) = shop("refresh_functions", r#", "algorithm": "hybrid""#);
     session.run(NEW);
     session.run(REFRESH);
-    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_audience(1003, 10)"), 10);
-    let kinds = "SELECT bool_and(item_id % 6 = 3) FROM segrec_similar_items(1003, 5)";
+    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_audience(1005, 10)"), 10);
+    let kinds = "SELECT bool_and(item_id % 6 = 3) FROM segrec_similar_items(1005, 5)";
     assert!(session.value::<bool>(kinds));
     let explained =
-        "SELECT abs(sum(contribution) - segrec_predict(3, 1003)) < 1e-4 FROM segrec_explain(3, 1003)";
+        "SELECT abs(sum(contribution) - segrec_predict(3, 1005)) < 1e-4 FROM segrec_explain(3, 1005)";
     assert!(session.value::<bool>(explained));
     for list in [
         "segrec_recommend_all(n => 60, model => 'shop')",
@@ -86,9 +86,9 @@ fn every_function_knows_items_that_were_added() {
         assert!(session.value::<bool>(&sql), "{list}");
     }
     // Who takes one has it, and no longer gets it.
-    let listed = "SELECT count(*) FROM segrec_recommend(3, 246) WHERE item_id = 1003";
+    let listed = "SELECT count(*) FROM segrec_recommend(3, 246) WHERE item_id = 1005";
     assert_eq!(session.value::<i64>(listed), 1);
-    session.run("INSERT INTO buys VALUES (3, 1003)");
+    session.run("INSERT INTO buys VALUES (3, 1005)");
     assert_eq!(session.value::<i64>(listed), 0);
     // They move with the version.
     let list = "SELECT * FROM segrec_recommend(27, 60)";
@@ -120,7 +120,7 @@ fn items_whose_rows_are_gone_are_in_no_list_until_they_are_back() {
                 SELECT item_id FROM segrec_recommend(7, 240, candidates => ARRAY(SELECT generate_series(1::bigint, 240))) UNION ALL
                 SELECT item_id::bigint FROM segrec_recommend_all(n => 240, model => 'shop') UNION ALL
                 SELECT item_id FROM segrec_similar_items(9, 240) UNION ALL
-                SELECT item_id FROM segrec_recommend_segment((SELECT min(segment) FROM segrec.segments), 240)) AS listed";
+                SELECT item_id::bigint FROM segrec_recommend_segment((SELECT min(segment) FROM segrec.segments), 240)) AS listed";
         let all = session.table(lists);
         let best = session.table("SELECT item_id FROM segrec_recommend(7, 240) WHERE item_id % 6 <> 1");
         session.run("CREATE TABLE gone AS SELECT * FROM products WHERE product_id % 6 = 1; DELETE FROM products WHERE product_id % 6 = 1");
@@ -181,7 +181,7 @@ fn a_refresh_that_is_rolled_back_leaves_nothing_and_one_file_remains_of_those_th
 #[test]
 fn only_who_may_train_a_model_with_items_refreshes_them_and_reads_them_with_own_rights() {
     let (_database, mut session) = shop("refresh_rights", "");
-    session.run("CREATE ROLE refresher_of_items; CREATE ROLE trainer_of_items; SELECT segrec_grant('shop', 'use', 'refresher_of_items'); SELECT segrec_grant('shop', 'train', 'trainer_of_items')");
+    session.run("CREATE ROLE refresher_of_items; CREATE ROLE trainer_of_items; SELECT segrec_grant('shop', 'refresher_of_items', 'use'); SELECT segrec_grant('shop', 'trainer_of_items', 'train')");
     session.run("SET ROLE refresher_of_items");
     let error = session.expect_error(REFRESH);
     assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{error:?}");

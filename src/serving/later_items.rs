@@ -13,7 +13,7 @@ use pgrx::pg_sys;
 use segrec_engine::interactions::{Id, Ids};
 use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::scorers::new_items::NewItems;
-use segrec_engine::{Rows, Silent};
+use segrec_engine::{EngineError, Rows, Silent};
 
 /// The most items that a session describes by itself: a third of a second in all, and some 400 bytes each with 64 factors.
 /// Further ones wait for a refresh.
@@ -82,7 +82,11 @@ impl LaterItems {
         let Some(rows) = reader.beyond(Id::Bigint(self.newest))? else { return Ok(None) };
         let Ids::Bigint(keys) = rows.ids.ids() else { return Ok(None) };
         let Some(&newest) = keys.last() else { return Ok(None) };
-        let (described, items) = describer.describe_by_factors(&rows.table, factors, &Silent)?;
+        let (described, items) = match describer.describe_by_factors(&rows.table, factors, &Silent) {
+            // A column has changed its type since the training, so the rows say nothing.
+            Err(EngineError::Column { .. }) => return Ok(None),
+            described => described?,
+        };
         let new: Vec<i64> = described.iter().map(|&row| keys[row as usize]).collect();
         let mut all = Self { newest, ..self.clone() };
         all.ids.extend(new);

@@ -141,10 +141,10 @@ pub fn decide(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<(Events, UserData, DecidedBoost)> {
-    if described.items.columns().is_empty() || !options.takes_new_items() {
-        return Ok((events, described, DecidedBoost::default()));
-    }
-    let decided = boost(&events, &described, options, observer)?;
+    let decided = match described.items.columns().is_empty() || !options.takes_new_items() {
+        true => DecidedBoost::default(),
+        false => boost(&events, &described, options, observer)?,
+    };
     if decided.boost > 0.0 || events.new_items().is_empty() {
         return Ok((events, described, decided));
     }
