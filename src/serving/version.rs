@@ -307,9 +307,14 @@ impl ServedVersion {
         self.decided.algorithm == Algorithm::Rating
     }
 
+    /// The number of items of the training, whose factors users were fitted to.
+    fn trained_items(&self) -> usize {
+        (self.stored.items - self.stored.items_added) as usize
+    }
+
     /// Fold-in against the backbone.
     fn fold_in(&self) -> Result<FoldIn<'_>> {
-        Ok(FoldIn::new(self.cache.base()?, self.item_ids().len(), self.decided.als))
+        Ok(FoldIn::new(self.cache.base()?, self.trained_items(), self.decided.als))
     }
 
     /// The number of a segment, by id.
@@ -332,7 +337,7 @@ impl ServedVersion {
         let own = (!parts.base.is_empty()).then(|| OwnFactors {
             item_factors: parts.factors.exact,
             codes: parts.factors.codes,
-            fold_in: FoldIn::new(parts.base, self.item_ids().len(), self.decided.als),
+            fold_in: FoldIn::new(parts.base, self.trained_items(), self.decided.als),
         });
         let (users, all_users) = (stored.users as usize, self.stored.users as usize);
         let popular = SegmentPopular::new(parts.popular, parts.items, users, self.popular(), all_users);

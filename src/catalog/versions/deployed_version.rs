@@ -21,6 +21,8 @@ pub struct DeployedVersion {
     pub anchor: i64,
     pub users: i64,
     pub items: i64,
+    /// The number of items that were added after the training.
+    pub items_added: i64,
     /// The number of changes of its items since the training.
     pub item_generation: i32,
     /// The segments, ordered by id.
@@ -43,7 +45,7 @@ fn doubles(values: NumberArray<f32>) -> Vec<f64> {
 pub fn load(version_id: i64) -> Result<Option<(DeployedVersion, Matrix)>> {
     as_owner(|| {
         let version = query(
-            "SELECT options, decided, median_weight, anchor, users, items, item_generation \
+            "SELECT options, decided, median_weight, anchor, users, items, item_generation, items_added \
              FROM segrec_catalog.versions WHERE version_id = $1",
             &[version_id.into()],
             |row| {
@@ -53,6 +55,7 @@ pub fn load(version_id: i64) -> Result<Option<(DeployedVersion, Matrix)>> {
                     users: row.value(5)?,
                     items: row.value(6)?,
                     item_generation: row.value(7)?,
+                    items_added: row.value(8)?,
                     median_weight: row.value(3)?,
                     anchor: row.value(4)?,
                     segments: Vec::new(),

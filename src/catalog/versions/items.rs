@@ -104,7 +104,7 @@ pub fn set_listed(version_id: i64, items: &[u32], listed: bool) -> Result<()> {
 
 /// Marks the items of a version as changed, so that sessions load them again.
 pub fn mark_changed(version_id: i64, added: usize) -> Result<()> {
-    let sql = "UPDATE segrec_catalog.versions SET items = items + $2, item_generation = item_generation + 1 \
+    let sql = "UPDATE segrec_catalog.versions SET items = items + $2, items_added = items_added + $2, item_generation = item_generation + 1 \
                WHERE version_id = $1";
     as_owner(|| execute(sql, &[version_id.into(), (added as i64).into()]))
 }

@@ -178,10 +178,11 @@ pub fn insert_version(model_id: i64, version: Value) -> Result<(i64, i32)> {
                                RETURNING last_version) \
              INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, users, items, events, \
                  segments, split, metric, value, baseline, reason, options, decided, classifier, median_weight, \
-                 anchor, item_gram) \
+                 anchor, item_gram, items_added) \
              SELECT $1, last_version, 'ready', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), given.users, \
                  given.items, given.events, given.segments, given.split, given.metric, given.value, given.baseline, 'it was imported', \
-                 given.options, given.decided, given.classifier, given.median_weight, given.anchor, given.item_gram \
+                 given.options, given.decided, given.classifier, given.median_weight, given.anchor, given.item_gram, \
+                 COALESCE(given.items_added, 0) \
              FROM numbered, pg_catalog.jsonb_populate_record(NULL::segrec_catalog.versions, $2) AS given \
              RETURNING version_id, version",
             &[model_id.into(), JsonB(version).into()],
@@ -267,6 +268,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
             format!(
                 "SELECT FROM {version} stored WHERE stored.users IS NULL OR stored.users < GREATEST(1, (SELECT pg_catalog.count(*) FROM {users} member)) \
                      OR stored.users > 2147483647 OR COALESCE(stored.items, 0) <> {count} \
+                     OR stored.items_added NOT BETWEEN 0 AND {count} \
                      OR stored.segments IS DISTINCT FROM (SELECT pg_catalog.count(*) FROM {segments} own) OR stored.segments = 0 \
                      OR stored.users < (SELECT pg_catalog.sum(own.users) FROM {segments} own)"
             ),
