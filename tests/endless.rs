@@ -177,6 +177,7 @@ pub const WORST: &[(&str, &str)] = &[
     ("public.segrec_resume_schedule", "SELECT segrec_resume_schedule('deep')"),
     ("public.segrec_revoke", "SELECT segrec_revoke('deep', 'endless_nobody', 'train')"),
     ("public.segrec_rmse", "SELECT segrec_rmse(x, g) FROM own.rows, generate_series(1, 3)"),
+    ("public.segrec_refresh_items", "SELECT segrec_refresh_items('deep', 1)"),
     ("public.segrec_rollback", "SELECT segrec_rollback('deep')"),
     ("public.segrec_run_schedule", "CALL segrec_run_schedule('deep')"),
     ("public.segrec_schedule", "SELECT segrec_schedule('deep', repeat('1,', 2000000) || '1 * * * *')"),

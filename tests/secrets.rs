@@ -255,7 +255,7 @@ fn counters_are_freed_with_their_model() {
         let name = files(&cluster).into_iter().find(|name| name.contains("_counters.")).unwrap();
         let bytes = fs::read(path.join(name)).unwrap();
         let key = |slot: &[u8]| i64::from_ne_bytes(slot[..8].try_into().unwrap());
-        bytes[16..].chunks_exact(64).map(key).filter(|key| *key > 0).collect()
+        bytes[16..].chunks_exact(72).map(key).filter(|key| *key > 0).collect()
     };
     assert_eq!(keys(), [1]);
     session.run(&format!(

@@ -153,7 +153,7 @@ pub fn run_on_holdout(
 }
 
 /// As [`run_on_holdout`]. What is known about the items is taken from `known` if it is there, otherwise encoded and put
-/// there, for another algorithm on the same holdout.
+/// there, for another algorithm on the same holdout, unless the algorithm reads no items.
 ///
 /// # Errors
 /// As [`run_on_holdout`].
@@ -178,9 +178,17 @@ pub fn run_described(
     };
     let methods = given.methods(algorithm);
     let (mut fit, division, choices) = divide(given, holdout, &factors, &als, options, observer)?;
+    let nothing;
     let described = match known {
         Some(known) => &*known,
-        None => &*known.insert(EncodedContent::new(&given, training, options, observer)?),
+        None => match EncodedContent::new(&given, training, options, observer)? {
+            // This algorithm does not read items, but another may.
+            encoded if encoded.columns.is_empty() => {
+                nothing = encoded;
+                &nothing
+            }
+            encoded => &*known.insert(encoded),
+        },
     };
     let users = measured_users(holdout, MOST_USERS, options.seed);
     let BlendedFit { fitted, blend, content } =
