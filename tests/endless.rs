@@ -25,6 +25,11 @@ const WORLD: &str = r#"
     SELECT segrec_create_model('tree', users => 'own.people', options => '{"segmentation": {"method": "hierarchical", "segments": 4}}');
     SELECT segrec_create_model('empty', 'own.wide');
     SELECT segrec_train(m, 'always') FROM unnest('{wide,deep,people,tree}'::text[]) m;
+    CREATE TABLE own.titles AS SELECT g::bigint AS item_id, ARRAY['a' || g % 300, 'b' || g % 70] AS words FROM generate_series(0, 3999) g;
+    CREATE TABLE own.bought AS SELECT user_id % 4000 AS user_id, item_id % 4000 AS item_id FROM own.wide WHERE item_id < 20000;
+    SELECT segrec_create_model('titles', 'own.bought', items => 'own.titles', options => '{"algorithm": "als", "als": {"factors": 8, "sweeps": 1}, "segmentation": {"method": "none"}, "items": {"new_items": 1}}');
+    SELECT segrec_train('titles', 'always');
+    INSERT INTO own.titles SELECT g, ARRAY['a' || g % 300, 'b' || g % 70] FROM generate_series(4000, 800000) g;
     CREATE TABLE own.input AS SELECT
         (SELECT array_agg((g * 48271::bigint) % 200003) FROM generate_series(1, 500000) g) AS numbers,
         (SELECT array_agg(md5(g::text)) FROM generate_series(1, 100000) g) AS texts,
@@ -177,7 +182,7 @@ pub const WORST: &[(&str, &str)] = &[
     ("public.segrec_resume_schedule", "SELECT segrec_resume_schedule('deep')"),
     ("public.segrec_revoke", "SELECT segrec_revoke('deep', 'endless_nobody', 'train')"),
     ("public.segrec_rmse", "SELECT segrec_rmse(x, g) FROM own.rows, generate_series(1, 3)"),
-    ("public.segrec_refresh_items", "SELECT segrec_refresh_items('deep', 1)"),
+    ("public.segrec_refresh_items", "SELECT segrec_refresh_items('titles')"),
     ("public.segrec_rollback", "SELECT segrec_rollback('deep')"),
     ("public.segrec_run_schedule", "CALL segrec_run_schedule('deep')"),
     ("public.segrec_schedule", "SELECT segrec_schedule('deep', repeat('1,', 2000000) || '1 * * * *')"),
