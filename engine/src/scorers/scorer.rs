@@ -24,7 +24,10 @@ pub trait Scorer {
 
     /// The scores of new items that it has no rows for: by default the mean of those of the items that they resemble.
     fn scores_of_new(&self, new: &NewItems) -> Vec<f32> {
-        new.mean_scores(&[], |items| self.scores(items))
+        new.mean_scores(&[], |values| {
+            let items = new.resembled();
+            items.iter().zip(self.scores(&items)).for_each(|(&item, score)| values[item as usize] = score);
+        })
     }
 
     /// The best `n` of `items`, ranked by `weight` times the score plus `added`, which is empty or has one value per

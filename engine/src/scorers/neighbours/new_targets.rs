@@ -14,8 +14,11 @@ use crate::observer::Observer;
 use crate::scorers::new_items::NewItemShares;
 use rayon::prelude::*;
 
-/// The number of sources kept for a new target.
+/// The most sources kept for a new target.
 const SOURCES: usize = 100;
+/// The fewest. Between these, new targets take at most half as many weights as the others, since a list costs what the
+/// rows of its sources hold.
+const FEWEST_SOURCES: usize = 10;
 
 /// Extends weights (items × items) by new targets, which may be numbered beyond the items. A target that has weights
 /// already keeps these.
@@ -35,6 +38,7 @@ pub fn extended(
         values.extend_from_slice(row(item).1);
         starts.push(targets.len());
     }
+    let most_sources = (targets.len() / 2 / new.items.len().max(1)).clamp(FEWEST_SOURCES, SOURCES);
     let sources = SparseRows::new(items, starts, targets, values)?.transposed();
     let of_target = |sums: &mut Vec<f32>, place: usize| -> Result<Vec<Weighted>> {
         observer.check()?;
@@ -59,7 +63,7 @@ pub fn extended(
         let take = |&item: &u32| (item, new.boost * std::mem::take(&mut sums[item as usize]));
         let mut weights: Vec<Weighted> =
             touched.iter().map(take).filter(|weighted| weighted.1 != 0.0).collect();
-        keep_strongest(&mut weights, SOURCES);
+        keep_strongest(&mut weights, most_sources);
         Ok(weights)
     };
     let targets: Vec<Vec<Weighted>> =

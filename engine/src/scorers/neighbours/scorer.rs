@@ -49,7 +49,15 @@ impl<R: NeighbourRows> Scorer for NeighbourScorer<'_, R> {
     fn scores_of_new(&self, new: &NewItems) -> Vec<f32> {
         // A mean history has no items of its own.
         let history = if self.shares.is_none() { self.history } else { &[] };
-        new.mean_scores(history, |items| self.scores(items))
+        new.mean_scores(history, |values| {
+            self.propose(&mut |items, sums| {
+                for (&item, &sum) in items.iter().zip(sums) {
+                    if let Some(value) = values.get_mut(item as usize) {
+                        *value = sum;
+                    }
+                }
+            });
+        })
     }
 
     fn contributions(&self, target: u32, _: &dyn Observer) -> Contributions {
