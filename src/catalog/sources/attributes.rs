@@ -429,7 +429,7 @@ impl LiveUser {
     pub fn new(columns: &AttributeColumns) -> Result<Self> {
         let live = Live {
             relation: &columns.relation,
-            user: &columns.key,
+            key: &columns.key,
             kind: columns.kind,
             columns: columns.read_names(),
             expressions: columns.expressions(),
@@ -446,7 +446,7 @@ impl LiveUser {
     /// The row of a user, as a table with one row; `None` if it does not exist or the caller may not read it.
     pub fn find(&self, user: Id<'_>) -> Result<Option<Table>> {
         let mut found = None;
-        self.rows.of_user(user, &mut |row| {
+        self.rows.of_key(user, &mut |row| {
             let mut builders: Vec<ColumnBuilder> =
                 self.columns.iter().map(|(name, kind)| ColumnBuilder::new(name.clone(), *kind)).collect();
             push(row, builders.iter_mut().zip(self.columns.iter().map(|(_, kind)| *kind)))?;

@@ -11,7 +11,7 @@ pub struct LaterRows {
     /// The rows beyond a key.
     beyond: LiveRows,
     /// The row with a key.
-    of_key: LiveRows,
+    one: LiveRows,
 }
 
 impl LaterRows {
@@ -19,15 +19,15 @@ impl LaterRows {
     pub fn new(columns: AttributeColumns, most: u32) -> Result<Self> {
         let live = |expressions| Live {
             relation: columns.relation(),
-            user: columns.key(),
+            key: columns.key(),
             kind: columns.kind(),
             columns: columns.read_names(),
             expressions,
         };
         let key = columns.expressions().into_iter().take(1).collect();
         let beyond = LiveRows::beyond(&live(columns.expressions()), most)?;
-        let of_key = LiveRows::new(&live(key), Some(1))?;
-        Ok(Self { columns, beyond, of_key })
+        let one = LiveRows::new(&live(key), Some(1))?;
+        Ok(Self { columns, beyond, one })
     }
 
     /// Whether the relation and its columns are unchanged.
@@ -38,14 +38,14 @@ impl LaterRows {
     /// The rows with a larger key, in the order of keys; `None` if the caller may not read them.
     pub fn beyond(&self, key: Id<'_>) -> Result<Option<AttributeRows>> {
         let mut reading = self.columns.reading();
-        let may = self.beyond.of_user(key, &mut |row| reading.push(row))?;
+        let may = self.beyond.of_key(key, &mut |row| reading.push(row))?;
         Ok(if may { Some(reading.finish()?) } else { None })
     }
 
     /// Whether the caller sees a row with this key.
     pub fn has(&self, key: Id<'_>) -> Result<bool> {
         let mut found = false;
-        self.of_key.of_user(key, &mut |_| {
+        self.one.of_key(key, &mut |_| {
             found = true;
             Ok(())
         })?;

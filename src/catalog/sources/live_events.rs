@@ -43,7 +43,7 @@ impl LiveEvents {
         let read = [&columns.user, &columns.item].into_iter().chain(others);
         let live = Live {
             relation: &columns.relation,
-            user: &columns.user,
+            key: &columns.user,
             kind: model.user_kind,
             columns: read.map(|column| column.name.as_str()).collect(),
             expressions: expressions(&columns),
@@ -65,7 +65,7 @@ impl LiveEvents {
     ) -> Result<Option<Vec<LiveEvent>>> {
         let layout = &self.layout;
         let mut events = Vec::new();
-        let seen = self.rows.of_user(user, &mut |row| {
+        let seen = self.rows.of_key(user, &mut |row| {
             let Some(Some(item)) = with_id(row, 1, layout.item, number) else { return Ok(()) };
             match judge_row(row, layout, &self.type_weights, self.signed) {
                 Judged::Good { weight, time } => events.push(LiveEvent { item, weight: Some(weight), time }),

@@ -14,17 +14,17 @@ use std::cell::OnceCell;
 /// A relation, and the columns to read from it.
 pub struct Live<'a> {
     pub relation: &'a Relation,
-    /// The column of user ids.
-    pub user: &'a SourceColumn,
-    /// The type of user ids, which matches that column.
+    /// The column of ids.
+    pub key: &'a SourceColumn,
+    /// The type of ids, which matches that column.
     pub kind: IdKind,
-    /// The names of all columns that are read, including the user id.
+    /// The names of all columns that are read, including the id.
     pub columns: Vec<&'a str>,
     /// The select list.
     pub expressions: Vec<String>,
 }
 
-/// Reads the rows of one user; the query is prepared at first use.
+/// Reads the rows with an id; the query is prepared at first use.
 pub struct LiveRows {
     watched: Watched,
     /// The relation as it was when the query was built.
@@ -36,7 +36,7 @@ pub struct LiveRows {
 }
 
 impl LiveRows {
-    /// Builds a query for the rows of one user, at most `limit` of them.
+    /// Builds a query for the rows with an id, at most `limit` of them.
     pub fn new(live: &Live<'_>, limit: Option<u32>) -> Result<Self> {
         let limit = limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
         Self::compared(live, "=", &limit)
@@ -44,7 +44,7 @@ impl LiveRows {
 
     /// Builds a query for the rows whose id is larger than one, at most `limit` of them in the order of ids.
     pub fn beyond(live: &Live<'_>, limit: u32) -> Result<Self> {
-        let id = spi::quote_identifier(&live.user.name);
+        let id = spi::quote_identifier(&live.key.name);
         Self::compared(live, ">", &format!(" ORDER BY {id} USING OPERATOR(pg_catalog.<) LIMIT {limit}"))
     }
 
@@ -54,13 +54,13 @@ impl LiveRows {
             IdKind::Uuid => ("uuid", pg_sys::UUIDOID),
             IdKind::Text => ("text", pg_sys::TEXTOID),
         };
-        let user = spi::quote_identifier(&live.user.name);
+        let key = spi::quote_identifier(&live.key.name);
         let columns = live.columns.iter().map(|name| c_text(name)).collect::<Result<_>>()?;
         Ok(Self {
             watched: Watched::new(live.relation.oid, columns),
             relation: live.relation.clone(),
             expressions: live.expressions.join(", "),
-            condition: format!("WHERE {user} OPERATOR(pg_catalog.{operator}) $1::pg_catalog.{name}{end}"),
+            condition: format!("WHERE {key} OPERATOR(pg_catalog.{operator}) $1::pg_catalog.{name}{end}"),
             parameter,
             query: OnceCell::new(),
         })
@@ -71,9 +71,9 @@ impl LiveRows {
         self.watched.is_unchanged()
     }
 
-    /// Passes the rows of a user to `each`. Returns false if the caller may not read them, or sees none while row-level
+    /// Passes the rows that compare so with an id to `each`. Returns false if the caller may not read them, or sees none while row-level
     /// security applies. [`Self::is_current`] must hold.
-    pub fn of_user(&self, user: Id<'_>, each: &mut dyn FnMut(&ResultRow<'_>) -> Result<()>) -> Result<bool> {
+    pub fn of_key(&self, key: Id<'_>, each: &mut dyn FnMut(&ResultRow<'_>) -> Result<()>) -> Result<bool> {
         let oid = self.watched.oid();
         if !may_read(oid, self.watched.columns()) {
             return Ok(false);
@@ -86,7 +86,7 @@ impl LiveRows {
                 self.query.get_or_init(|| query)
             }
         };
-        let argument = match user {
+        let argument = match key {
             Id::Bigint(id) => id.into(),
             Id::Uuid(id) => Uuid::from_bytes(id).into(),
             Id::Text(id) => id.into(),
