@@ -12,7 +12,7 @@ use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
 use segrec_engine::interactions::{Id, Ids};
 use segrec_engine::scorers::content::ItemDescriber;
-use segrec_engine::scorers::new_items::NewItems;
+use segrec_engine::scorers::new_items::DescribedItems;
 use segrec_engine::{EngineError, Rows, Silent};
 
 /// The most items that a session describes by itself: a third of a second in all, and some 400 bytes each with 64 factors.
@@ -29,7 +29,7 @@ pub struct LaterItems {
     /// The keys, ascending, of those of which anything is known.
     ids: Vec<i64>,
     /// These items, as scorers see them.
-    items: NewItems,
+    items: DescribedItems,
 }
 
 impl LaterItems {
@@ -49,7 +49,7 @@ impl LaterItems {
     }
 
     /// The items, as scorers see them.
-    pub fn items(&self) -> &NewItems {
+    pub fn items(&self) -> &DescribedItems {
         &self.items
     }
 

@@ -7,7 +7,7 @@
 
 use super::top_n::{Scored, TopN};
 use crate::observer::Observer;
-use crate::scorers::new_items::NewItems;
+use crate::scorers::new_items::DescribedItems;
 use crate::scorers::scorer::{Contributions, Items, Scorer};
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +114,7 @@ impl Blended<'_> {
     }
 
     /// The scores of new items that the parts have no rows for.
-    pub fn scores_of_new(&self, new: &NewItems) -> Vec<f32> {
+    pub fn scores_of_new(&self, new: &DescribedItems) -> Vec<f32> {
         let mut sums = vec![0.0; new.factors.rows()];
         for Part { scorer, weight } in &self.parts {
             sums.iter_mut().zip(scorer.scores_of_new(new)).for_each(|(sum, score)| *sum += weight * score);

@@ -20,7 +20,7 @@ pub struct NewItemShares<'a> {
 
 /// New items that no scorer has rows for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NewItems {
+pub struct DescribedItems {
     /// Their factors, with the boost applied (new items × k).
     pub factors: Matrix,
     /// The shares of the items that they resemble (new items × items), each row with sum 1 or empty.
@@ -31,7 +31,7 @@ pub struct NewItems {
     pub boost: f32,
 }
 
-impl NewItems {
+impl DescribedItems {
     /// As targets of weights between items, under these numbers.
     pub fn numbered<'a>(&'a self, items: &'a [u32]) -> NewItemShares<'a> {
         NewItemShares { items, shares: &self.shares, own_weights: &self.own_weights, boost: self.boost }
@@ -91,9 +91,9 @@ impl NewItems {
 mod tests {
     use super::*;
 
-    fn new_items(shares: SparseRows) -> NewItems {
+    fn new_items(shares: SparseRows) -> DescribedItems {
         let factors = Matrix::zeros(shares.rows(), 2);
-        NewItems { factors, shares, own_weights: vec![0.1, 0.2, 0.4], boost: 2.0 }
+        DescribedItems { factors, shares, own_weights: vec![0.1, 0.2, 0.4], boost: 2.0 }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The scorer of one user. Lists, their evaluation, explanations and scores of single items all use this trait, whether
 //! the rows it reads are in the memory of a training or in the mapped file of a version.
 
-use super::new_items::NewItems;
+use super::new_items::DescribedItems;
 use crate::observer::Observer;
 use crate::ranking::{Scored, TopN};
 
@@ -23,7 +23,7 @@ pub trait Scorer {
     fn scores(&self, items: &[u32]) -> Vec<f32>;
 
     /// The scores of new items that it has no rows for: by default the mean of those of the items that they resemble.
-    fn scores_of_new(&self, new: &NewItems) -> Vec<f32> {
+    fn scores_of_new(&self, new: &DescribedItems) -> Vec<f32> {
         new.mean_scores(&[], |values| {
             let items = new.resembled();
             items.iter().zip(self.scores(&items)).for_each(|(&item, score)| values[item as usize] = score);

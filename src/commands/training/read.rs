@@ -196,13 +196,13 @@ fn add_users(data: &mut TrainingData, rows: AttributeRows, everyone: bool) -> Re
 }
 
 /// The rows of the relation of items.
-pub struct ItemRows {
+pub struct ReadItems {
     rows: AttributeRows,
     /// The texts, which are read a second time, when it is known that they are texts.
     texts: Option<AttributeRows>,
 }
 
-impl ItemRows {
+impl ReadItems {
     /// The ids, in the order of the rows.
     pub fn ids(&self) -> &Ids {
         self.rows.ids.ids()
@@ -257,7 +257,7 @@ fn described_items(
     options: &Options,
     previous: Option<&Options>,
     log: &mut TrainingLog,
-) -> Result<Option<ItemRows>> {
+) -> Result<Option<ReadItems>> {
     let Some(items) = &model.items else { return Ok(None) };
     let (kind, allowed) = (source.item_kind, settings::training_memory());
     let rates = std::iter::once(options).chain(previous).any(Options::is_explicit);
@@ -271,7 +271,7 @@ fn described_items(
     judge_ids(&columns, &rows, options)?;
     let texts = columns.texts(&rows.table, &options.items.text_config).filter(|_| !rates);
     let texts = texts.map(|texts| texts.read_all(allowed)).transpose()?;
-    Ok(Some(ItemRows { rows, texts }))
+    Ok(Some(ReadItems { rows, texts }))
 }
 
 /// Reads the relation of items again, and the columns that a training has learned to read, in so far as it still has them.
@@ -280,11 +280,11 @@ pub fn read_items_again(
     (items, kind): (&RelationRef, IdKind),
     describer: Option<&ItemDescriber>,
     options: &Options,
-) -> Result<ItemRows> {
+) -> Result<ReadItems> {
     let columns = described_columns(&model.name, items, kind, describer, &options.items.text_config)?;
     let rows = columns.read_all(settings::training_memory())?;
     judge_ids(&columns, &rows, options)?;
-    Ok(ItemRows { rows, texts: None })
+    Ok(ReadItems { rows, texts: None })
 }
 
 /// All rows that describe items, in two tables: the texts are read a second time, when it is known that they are texts.

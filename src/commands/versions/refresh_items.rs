@@ -10,7 +10,7 @@ use crate::catalog::versions::items::{self, AddedItems};
 use crate::catalog::versions::sections;
 use crate::commands::access::privileges::trainable_and_locked;
 use crate::commands::training::progress::phase;
-use crate::commands::training::read::{ItemRows, read_items_again};
+use crate::commands::training::read::{ReadItems, read_items_again};
 use crate::commands::training::training_log::TrainingLog;
 use crate::error::{Result, SegrecError};
 use crate::pg::process::memory::ask;
@@ -20,7 +20,7 @@ use crate::serving::version::ServedVersion;
 use crate::settings;
 use segrec_engine::interactions::Ids;
 use segrec_engine::scorers::content::ItemDescriber;
-use segrec_engine::scorers::new_items::NewItems;
+use segrec_engine::scorers::new_items::DescribedItems;
 use segrec_engine::scorers::sections::NewSection;
 use segrec_engine::training::item_content::{ContentMemory, memory};
 
@@ -111,7 +111,7 @@ fn relist(model: &Model, version_id: i64, has_row: &[bool], most_withdrawn: f64)
 fn add(
     version: &ServedVersion,
     later: &ItemDescriber,
-    rows: &ItemRows,
+    rows: &ReadItems,
     unknown: &Ids,
     relation: &str,
     log: &mut TrainingLog,
@@ -139,7 +139,7 @@ fn add(
 }
 
 /// Writes the rows of new items, which are numbered from the number of items on, and extends the scorers by them.
-fn write(version: &ServedVersion, new: &NewItems, ids: &Ids, workers: &Workers) -> Result<()> {
+fn write(version: &ServedVersion, new: &DescribedItems, ids: &Ids, workers: &Workers) -> Result<()> {
     let (version_id, first) = (version.id(), version.item_ids().len());
     items::add_items(version_id, &AddedItems { first, ids, factors: &new.factors })?;
     let numbers: Vec<u32> = (first as u32..).take(ids.len()).collect();

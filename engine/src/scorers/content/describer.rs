@@ -12,7 +12,7 @@ use crate::linalg::vector::norm;
 use crate::matrix::{Matrix, Rows};
 use crate::observer::Observer;
 use crate::scorers::neighbours::strongest::{Weighted, keep_strongest, sparse_rows};
-use crate::scorers::new_items::NewItems;
+use crate::scorers::new_items::DescribedItems;
 use serde::{Deserialize, Serialize};
 
 /// Encodes items, and maps what is known about them to factors, as a training has learned it.
@@ -56,7 +56,7 @@ impl ItemDescriber {
         later: &Table,
         known: &Table,
         observer: &dyn Observer,
-    ) -> Result<(Vec<u32>, NewItems)> {
+    ) -> Result<(Vec<u32>, DescribedItems)> {
         let (rows, encoded) = self.encoded(later, observer)?;
         let users = &self.users_of(known.rows());
         let warm = self.encoder.encode(known, observer)?;
@@ -76,7 +76,7 @@ impl ItemDescriber {
         later: &Table,
         factors: Rows<'_>,
         observer: &dyn Observer,
-    ) -> Result<(Vec<u32>, NewItems)> {
+    ) -> Result<(Vec<u32>, DescribedItems)> {
         let (rows, encoded) = self.encoded(later, observer)?;
         let (own, users) = (self.map.item_factors(&encoded, observer)?, &self.users_of(factors.rows()));
         let norms: Vec<f32> = (0..factors.rows()).map(|item| norm(factors.row(item))).collect();
@@ -101,7 +101,7 @@ impl ItemDescriber {
     ///
     /// # Errors
     /// [`EngineError::Shape`]: never.
-    pub fn nothing(&self, items: usize, k: usize) -> Result<NewItems> {
+    pub fn nothing(&self, items: usize, k: usize) -> Result<DescribedItems> {
         let shares = SparseRows::new(items, vec![0], Vec::new(), Vec::new())?;
         Ok(self.items(Matrix::zeros(0, k), shares, &self.users_of(items)))
     }
@@ -122,9 +122,9 @@ impl ItemDescriber {
         users
     }
 
-    fn items(&self, mut factors: Matrix, shares: SparseRows, users: &[u32]) -> NewItems {
+    fn items(&self, mut factors: Matrix, shares: SparseRows, users: &[u32]) -> DescribedItems {
         factors.data_mut().iter_mut().for_each(|factor| *factor *= self.boost);
-        NewItems { factors, shares, own_weights: own_weights(users), boost: self.boost }
+        DescribedItems { factors, shares, own_weights: own_weights(users), boost: self.boost }
     }
 
     /// Encodes it for storage.

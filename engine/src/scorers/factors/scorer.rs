@@ -6,7 +6,7 @@ use crate::linalg::product::row_scores;
 use crate::observer::Observer;
 use crate::ranking::Scored;
 use crate::scorers::method::KnownUser;
-use crate::scorers::new_items::NewItems;
+use crate::scorers::new_items::DescribedItems;
 use crate::scorers::scorer::{Contributions, Items, Scorer, allowed, best_of_scores};
 use std::borrow::Cow;
 
@@ -29,7 +29,7 @@ impl Scorer for FactorScorer<'_> {
         self.items.rows.scores(self.user.factors, items)
     }
 
-    fn scores_of_new(&self, new: &NewItems) -> Vec<f32> {
+    fn scores_of_new(&self, new: &DescribedItems) -> Vec<f32> {
         let mut scores = vec![0.0; new.factors.rows()];
         row_scores(self.user.factors, new.factors.view(), &mut scores);
         scores

@@ -2,7 +2,7 @@
 
 use super::model::{NeighbourRows, NeighbourScratch};
 use crate::observer::Observer;
-use crate::scorers::new_items::NewItems;
+use crate::scorers::new_items::DescribedItems;
 use crate::scorers::scorer::{Contributions, Items, Scorer};
 use std::cell::RefCell;
 
@@ -46,7 +46,7 @@ impl<R: NeighbourRows> Scorer for NeighbourScorer<'_, R> {
         scores
     }
 
-    fn scores_of_new(&self, new: &NewItems) -> Vec<f32> {
+    fn scores_of_new(&self, new: &DescribedItems) -> Vec<f32> {
         // A mean history has no items of its own.
         let history = if self.shares.is_none() { self.history } else { &[] };
         new.mean_scores(history, |values| {
