@@ -1,6 +1,6 @@
 //! The current rows of one user or item in a relation, or of those beyond an id, read with the caller's rights.
 
-use super::relations::{SourceColumn, query_of};
+use super::relations::{SourceColumn, query_of, query_planned_once};
 use crate::error::Result;
 use crate::pg::datums::encoding::c_text;
 use crate::pg::executor::query::Query;
@@ -32,23 +32,28 @@ pub struct LiveRows {
     expressions: String,
     condition: String,
     parameter: pg_sys::Oid,
+    prepare: Prepare,
     query: OnceCell<Query>,
 }
+
+/// How a query is prepared.
+type Prepare = fn(&Relation, &str, &str, &[pg_sys::Oid]) -> Result<Query>;
 
 impl LiveRows {
     /// Builds a query for the rows with an id, at most `limit` of them.
     pub fn new(live: &Live<'_>, limit: Option<u32>) -> Result<Self> {
         let limit = limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
-        Self::compared(live, "=", &limit)
+        Self::compared(live, "=", &limit, query_of)
     }
 
     /// Builds a query for the rows whose id is larger than one, at most `limit` of them in the order of ids.
     pub fn beyond(live: &Live<'_>, limit: u32) -> Result<Self> {
         let id = spi::quote_identifier(&live.key.name);
-        Self::compared(live, ">", &format!(" ORDER BY {id} USING OPERATOR(pg_catalog.<) LIMIT {limit}"))
+        let end = format!(" ORDER BY {id} USING OPERATOR(pg_catalog.<) LIMIT {limit}");
+        Self::compared(live, ">", &end, query_planned_once)
     }
 
-    fn compared(live: &Live<'_>, operator: &str, end: &str) -> Result<Self> {
+    fn compared(live: &Live<'_>, operator: &str, end: &str, prepare: Prepare) -> Result<Self> {
         let (name, parameter) = match live.kind {
             IdKind::Bigint => ("int8", pg_sys::INT8OID),
             IdKind::Uuid => ("uuid", pg_sys::UUIDOID),
@@ -62,6 +67,7 @@ impl LiveRows {
             expressions: live.expressions.join(", "),
             condition: format!("WHERE {key} OPERATOR(pg_catalog.{operator}) $1::pg_catalog.{name}{end}"),
             parameter,
+            prepare,
             query: OnceCell::new(),
         })
     }
@@ -82,7 +88,7 @@ impl LiveRows {
             Some(query) => query,
             None => {
                 let parameters = &[self.parameter];
-                let query = query_of(&self.relation, &self.expressions, &self.condition, parameters)?;
+                let query = (self.prepare)(&self.relation, &self.expressions, &self.condition, parameters)?;
                 self.query.get_or_init(|| query)
             }
         };

@@ -14,6 +14,7 @@ use pgrx::pg_sys::{
 use pgrx::{pg_sys, spi};
 use segrec_engine::features::ColumnKind;
 use segrec_engine::interactions::IdKind;
+use std::ffi::CString;
 
 /// The role of a column in the events relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -311,9 +312,24 @@ pub fn database_encoding() -> Result<String> {
 
 /// A query of a relation: `what` follows SELECT, and `rest` follows the relation.
 pub fn query_of(relation: &Relation, what: &str, rest: &str, parameters: &[pg_sys::Oid]) -> Result<Query> {
-    let sql = c_text(&format!("SELECT {what} FROM {} {rest}", relation.quoted))?;
-    let reads = ExpectedRelation { relation: relation.oid, name: c_text(&relation.quoted)? };
+    let (sql, reads) = reading(relation, what, rest)?;
     Query::new(&sql, parameters, Some(reads))
+}
+
+/// Like [`query_of`], but planned once, see [`Query::planned_once`].
+pub fn query_planned_once(
+    relation: &Relation,
+    what: &str,
+    rest: &str,
+    parameters: &[pg_sys::Oid],
+) -> Result<Query> {
+    let (sql, reads) = reading(relation, what, rest)?;
+    Query::planned_once(&sql, parameters, Some(reads))
+}
+
+fn reading(relation: &Relation, what: &str, rest: &str) -> Result<(CString, ExpectedRelation)> {
+    let sql = c_text(&format!("SELECT {what} FROM {} {rest}", relation.quoted))?;
+    Ok((sql, ExpectedRelation { relation: relation.oid, name: c_text(&relation.quoted)? }))
 }
 
 /// Raises PostgreSQL's own error if the caller may not read the columns of the relation, by planning the query that a

@@ -88,6 +88,16 @@ impl Query {
         Self::prepare(sql, parameters, reads, 0)
     }
 
+    /// Parses a query that is planned once, whatever its parameters, unless the relation changes. PostgreSQL would plan
+    /// one with a LIMIT at every call as long as that seems cheaper than to run a plan that suits all parameters.
+    pub fn planned_once(
+        sql: &CStr,
+        parameters: &[pg_sys::Oid],
+        reads: Option<ExpectedRelation>,
+    ) -> Result<Self> {
+        Self::prepare(sql, parameters, reads, pg_sys::CURSOR_OPT_GENERIC_PLAN as i32)
+    }
+
     fn prepare(
         sql: &CStr,
         parameters: &[pg_sys::Oid],
