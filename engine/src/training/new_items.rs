@@ -161,7 +161,7 @@ pub fn decide(
 /// The boost that the options give, or the best of a short training.
 ///
 /// # Errors
-/// Those of [`run_on_holdout`].
+/// Those of [`run_described`].
 pub fn boost(
     events: &Events,
     described: &UserData,

@@ -3,7 +3,7 @@
 //! The cosines of a block of targets with a tile of items are a matrix product for the dense columns, to which the lists
 //! of the sparse columns (which items have the column) are added. Targets × items × (2 · dense columns + entries in the
 //! lists) flops; a tile of 256 kB stays in the L2 cache. A larger catalogue is searched approximately
-//! ([`super::approximate`]). Blocks do not depend on the number of threads, and ties go to
+//! (`super::approximate`). Blocks do not depend on the number of threads, and ties go to
 //! the lower item, so neither does the result.
 
 use super::approximate::{self, Search};
