@@ -185,3 +185,20 @@ fn reserved_places_go_to_the_best_new_items_and_the_others_keep_their_order() {
     let error = session.expect_error("SELECT segrec_alter_model('shop', '{\"items\": {\"reserved\": 1.5}}')");
     assert!(error.message().contains("items.reserved"), "{error:?}");
 }
+
+#[test]
+fn rows_that_do_not_fit_end_no_call_and_hide_no_later_ones() {
+    let (_database, mut session) = shop("later_misfits", "");
+    session.run(
+        "ALTER TABLE products ADD vector real[];
+         UPDATE products SET vector = ARRAY[(product_id % 6 = 0)::int, (product_id % 6 = 1)::int, (product_id % 6 = 2)::int, product_id % 6 / 9.0];
+         SELECT segrec_train('shop', 'always')",
+    );
+    let reads = "SELECT weight > 0 FROM segrec.item_features WHERE column_name = 'vector' AND version = 2";
+    assert!(session.value::<bool>(reads));
+    let ten = "SELECT count(*) FROM segrec_recommend(3, 10)";
+    session.run("INSERT INTO products VALUES (1000, '{tool}', '{1, 2}'), (1001, '{toy}', '{1, 2, 3, 4, 5}'), (1002, '{tent}', '{1, 0, 0, 0}')");
+    assert_eq!(session.value::<i64>(ten), 10);
+    session.run("INSERT INTO products VALUES (1005, '{piano}', '{0, 0, 0, 0.33}')");
+    assert_eq!(session.table("SELECT item_id FROM segrec_recommend(3, 246) WHERE item_id >= 1000"), "1005");
+}

@@ -174,7 +174,17 @@ fn a_refresh_that_is_rolled_back_leaves_nothing_and_one_file_remains_of_those_th
     session.run("ROLLBACK");
     assert_eq!(session.table(list), before);
     assert_eq!(session.table("SELECT segrec_predict(7, 1003)"), "∅");
+    // The file that the session wrote before it rolled back is not that of another change.
+    session.run("UPDATE products SET product_id = product_id + 500 WHERE product_id >= 1000");
     session.run(REFRESH);
+    assert!(
+        other.value::<bool>("SELECT segrec_predict(7, 1003) IS NULL AND segrec_predict(7, 1503) IS NOT NULL")
+    );
+    session.run("UPDATE products SET product_id = product_id - 500 WHERE product_id >= 1000");
+    session.run(REFRESH);
+    assert!(
+        other.value::<bool>("SELECT segrec_predict(7, 1003) IS NOT NULL AND segrec_predict(7, 1503) IS NULL")
+    );
     session.run("DELETE FROM products WHERE product_id = 1003");
     session.run(REFRESH);
     assert_eq!(session.table("SELECT segrec_predict(7, 1003)"), "∅");

@@ -78,12 +78,12 @@ CREATE TABLE segrec_catalog.versions (
     anchor bigint,
     item_gram real[],
     event_rows bigint,
-    item_generation integer NOT NULL DEFAULT 0,
+    item_generation bigint NOT NULL DEFAULT 0,
     items_added bigint NOT NULL DEFAULT 0,
     UNIQUE (model_id, version)
 );
 ALTER TABLE segrec_catalog.versions ALTER reason SET STATISTICS 0;
-COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided contains the values that it determined for options such as auto; classifier assigns segments to rows of users; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are required for fold-in; event_rows is the number of rows read from events; item_generation counts the changes of its items since the training, items_added those of items that were added then';
+COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided contains the values that it determined for options such as auto; classifier assigns segments to rows of users; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are required for fold-in; event_rows is the number of rows read from events; item_generation is a number of the last change of its items since the training that no other change has, even if one was rolled back; items_added counts those that were added then';
 
 CREATE TABLE segrec_catalog.segments (
     version_id bigint NOT NULL,

@@ -1,6 +1,6 @@
 //! Items that were inserted after a version was trained or refreshed, as this session has met and described them. They
-//! are in the lists of its calls at once; `segrec_refresh_items` gives them
-//! rows of their own, which all functions and sessions share.
+//! are in the lists of its calls at once; `segrec_refresh_items` gives them rows of their own, which all functions and
+//! sessions share.
 //!
 //! They are found by their keys, which must grow and have an index: a call asks for rows beyond the largest key it knows,
 //! which takes some 20 µs if there are none. A row that is not committed yet when a later one is read is not met before a
@@ -79,18 +79,21 @@ impl LaterItems {
         if self.ids.len() >= MOST as usize {
             return Ok(None);
         }
-        let Some(rows) = reader.beyond(Id::Bigint(self.newest))? else { return Ok(None) };
-        let Ids::Bigint(keys) = rows.ids.ids() else { return Ok(None) };
-        let Some(&newest) = keys.last() else { return Ok(None) };
-        let (described, items) = match describer.describe_by_factors(&rows.table, factors, &Silent) {
-            // A column has changed its type since the training, so the rows say nothing.
-            Err(EngineError::Column { .. }) => return Ok(None),
-            described => described?,
+        let Some((Ids::Bigint(keys), table)) = reader.beyond(Id::Bigint(self.newest))? else {
+            return Ok(None);
         };
-        let new: Vec<i64> = described.iter().map(|&row| keys[row as usize]).collect();
+        let Some(&newest) = keys.last() else { return Ok(None) };
         let mut all = Self { newest, ..self.clone() };
-        all.ids.extend(new);
-        all.items.append(&items)?;
+        let Some(table) = table else { return Ok(Some(all)) };
+        match describer.describe_by_factors(&table, factors, &Silent) {
+            Ok((described, items)) => {
+                all.ids.extend(described.iter().map(|&row| keys[row as usize]));
+                all.items.append(&items)?;
+            }
+            // A column is not what it was at the training, so the rows say nothing, and wait for a refresh.
+            Err(EngineError::Column { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(Some(all))
     }
 }

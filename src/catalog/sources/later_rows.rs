@@ -1,9 +1,12 @@
 //! Rows of the relation of items beyond a key, read with the caller's rights: what was inserted last, where keys grow.
 
-use super::attributes::{AttributeColumns, AttributeRows};
+use super::attributes::AttributeColumns;
+use super::events::with_id;
 use super::live_rows::{Live, LiveRows};
-use crate::error::Result;
-use segrec_engine::interactions::Id;
+use crate::error::{Result, SegrecError};
+use segrec_engine::EngineError;
+use segrec_engine::features::Table;
+use segrec_engine::interactions::{Id, Ids};
 
 /// Reads items by their keys, as long as the relation stays as it is.
 pub struct LaterRows {
@@ -35,11 +38,28 @@ impl LaterRows {
         self.beyond.is_current()
     }
 
-    /// The rows with a larger key, in the order of keys; `None` if the caller may not read them.
-    pub fn beyond(&self, key: Id<'_>) -> Result<Option<AttributeRows>> {
-        let mut reading = self.columns.reading();
-        let may = self.beyond.of_key(key, &mut |row| reading.push(row))?;
-        Ok(if may { Some(reading.finish()?) } else { None })
+    /// The keys of the rows with a larger key, ascending, and these rows; `None` if the caller may not read them. There is
+    /// no table if a row does not fit the others, such as a vector of other dimensions.
+    pub fn beyond(&self, key: Id<'_>) -> Result<Option<(Ids, Option<Table>)>> {
+        let (mut reading, mut keys, mut fits) = (self.columns.reading(), Ids::new(self.columns.kind()), true);
+        let may = self.beyond.of_key(key, &mut |row| {
+            with_id(row, 0, self.columns.kind(), |id| {
+                // Rows come in the order of keys, which need not be unique; the table has the first of equal ones.
+                if keys.len().checked_sub(1).is_none_or(|last| keys.get(last) != id) {
+                    keys.push(id);
+                }
+            });
+            match if fits { reading.push(row) } else { Ok(()) } {
+                Err(SegrecError::Engine(EngineError::Column { .. })) => fits = false,
+                pushed => pushed?,
+            }
+            Ok(())
+        })?;
+        if !may {
+            return Ok(None);
+        }
+        let table = if fits { Some(reading.finish()?.table) } else { None };
+        Ok(Some((keys, table)))
     }
 
     /// Whether the caller sees a row with this key.

@@ -23,8 +23,8 @@ pub struct DeployedVersion {
     pub items: i64,
     /// The number of items that were added after the training.
     pub items_added: i64,
-    /// The number of changes of its items since the training.
-    pub item_generation: i32,
+    /// The number of the last change of its items since the training; 0 if there was none.
+    pub item_generation: i64,
     /// The segments, ordered by id.
     pub segments: Vec<DeployedSegment>,
 }

@@ -102,9 +102,12 @@ pub fn set_listed(version_id: i64, items: &[u32], listed: bool) -> Result<()> {
     })
 }
 
-/// Marks the items of a version as changed, so that sessions load them again.
+/// Marks the items of a version as changed, so that sessions load them again. The file of a version is named after the
+/// number of the change. It is taken from a sequence, because a session may write the file before the change is rolled
+/// back, and no later change must find it.
 pub fn mark_changed(version_id: i64, added: usize) -> Result<()> {
-    let sql = "UPDATE segrec_catalog.versions SET items = items + $2, items_added = items_added + $2, item_generation = item_generation + 1 \
+    let sql = "UPDATE segrec_catalog.versions SET items = items + $2, items_added = items_added + $2, \
+                   item_generation = pg_catalog.nextval('segrec_catalog.versions_version_id_seq'::pg_catalog.regclass) \
                WHERE version_id = $1";
     as_owner(|| execute(sql, &[version_id.into(), (added as i64).into()]))
 }

@@ -45,7 +45,7 @@ pub fn prefix() -> String {
 
 /// The path of a version's file, of a generation of its items. The oid of the table distinguishes installations of the
 /// extension.
-pub fn version_file(version_id: i64, generation: i32, table: pg_sys::Oid) -> PathBuf {
+pub fn version_file(version_id: i64, generation: i64, table: pg_sys::Oid) -> PathBuf {
     Path::new(FOLDER).join(format!("{}{version_id}_{generation}.{}", prefix(), u32::from(table)))
 }
 
@@ -117,7 +117,7 @@ fn files() -> impl Iterator<Item = (String, PathBuf)> {
 
 /// Deletes files of versions of this database for which `should_delete` returns true. It receives the version, the
 /// generation and, for complete files, the oid of its table.
-pub fn remove_files(should_delete: impl Fn(i64, i32, Option<pg_sys::Oid>) -> bool) {
+pub fn remove_files(should_delete: impl Fn(i64, i64, Option<pg_sys::Oid>) -> bool) {
     let prefix = prefix();
     for (name, path) in files() {
         let Some(rest) = name.strip_prefix(&prefix) else { continue };
