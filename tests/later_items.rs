@@ -1,25 +1,7 @@
 //! Items that are inserted after a training, in lists at once; and places of lists that are reserved for new items.
 
+use crate::refresh::{NEW, SHOP};
 use segrec_tests::{Cluster, Database, Session};
-
-/// 240 products in six kinds, told by their tags, and 400 users who take products of two kinds, their own number and the
-/// next.
-const SHOP: &str = "
-    CREATE TABLE products AS
-    SELECT id AS product_id, ARRAY[(ARRAY['tent', 'novel', 'oven', 'piano', 'tool', 'toy'])[id % 6 + 1]] AS tags
-    FROM generate_series(1::bigint, 240) id;
-    ALTER TABLE products ADD PRIMARY KEY (product_id);
-    CREATE TABLE buys AS
-    SELECT u AS user_id, p AS item_id FROM generate_series(1::bigint, 400) u, generate_series(1::bigint, 240) p
-    WHERE (p % 6 = u % 6 AND hashint8(u * 1000 + p) % 3 = 0) OR (p % 6 = (u + 1) % 6 AND hashint8(u * 1000 + p) % 7 = 0)
-       OR hashint8(u * 1000 + p) % 61 = 0;
-    CREATE INDEX ON buys (user_id);";
-
-/// A product of each kind.
-const NEW: &str = "
-    INSERT INTO products
-    SELECT id, ARRAY[(ARRAY['tent', 'novel', 'oven', 'piano', 'tool', 'toy'])[id % 6 + 1]]
-    FROM generate_series(1000, 1005) id";
 
 fn shop(name: &str, options: &str) -> (Database<'static>, Session) {
     let database = Cluster::shared().database(name);
@@ -194,7 +176,7 @@ fn rows_that_do_not_fit_end_no_call_and_hide_no_later_ones() {
          UPDATE products SET vector = ARRAY[(product_id % 6 = 0)::int, (product_id % 6 = 1)::int, (product_id % 6 = 2)::int, product_id % 6 / 9.0];
          SELECT segrec_train('shop', 'always')",
     );
-    let reads = "SELECT weight > 0 FROM segrec.item_features WHERE column_name = 'vector' AND version = 2";
+    let reads = "SELECT weight > 0 FROM segrec.item_features WHERE column_name = 'vector'";
     assert!(session.value::<bool>(reads));
     let ten = "SELECT count(*) FROM segrec_recommend(3, 10)";
     session.run("INSERT INTO products VALUES (1000, '{tool}', '{1, 2}'), (1001, '{toy}', '{1, 2, 3, 4, 5}'), (1002, '{tent}', '{1, 0, 0, 0}')");

@@ -2,13 +2,12 @@
 
 use segrec_tests::{Cluster, Database, Session, SqlState};
 
-/// 240 products in six kinds, told by their tags, and 400 users who take products of two kinds.
-const SHOP: &str = "
+/// 240 products in six kinds, told by their tags, and 400 users who take products of two kinds, their own number and the
+/// next.
+pub const SHOP: &str = "
     CREATE TABLE products AS
-    SELECT id AS product_id, tags[id % 6 + 1:id % 6 + 1] AS tags
-    FROM generate_series(1::bigint, 240) id,
-         (VALUES (ARRAY['tent', 'novel', 'oven', 'piano', 'tool', 'toy'])) AS all_tags (tags);
-    UPDATE products SET tags = ARRAY(SELECT unnest(tags));
+    SELECT id AS product_id, ARRAY[(ARRAY['tent', 'novel', 'oven', 'piano', 'tool', 'toy'])[id % 6 + 1]] AS tags
+    FROM generate_series(1::bigint, 240) id;
     ALTER TABLE products ADD PRIMARY KEY (product_id);
     CREATE TABLE buys AS
     SELECT u AS user_id, p AS item_id FROM generate_series(1::bigint, 400) u, generate_series(1::bigint, 240) p
@@ -17,10 +16,10 @@ const SHOP: &str = "
     CREATE INDEX ON buys (user_id);";
 
 /// A product of each kind; 1005 is a piano, which users 2 and 3 take.
-const NEW: &str = "
+pub const NEW: &str = "
     INSERT INTO products
-    SELECT id, (ARRAY['tent', 'novel', 'oven', 'piano', 'tool', 'toy'])[id % 6 + 1:id % 6 + 1]
-    FROM generate_series(1000, 1005) id;";
+    SELECT id, ARRAY[(ARRAY['tent', 'novel', 'oven', 'piano', 'tool', 'toy'])[id % 6 + 1]]
+    FROM generate_series(1000, 1005) id";
 
 fn create(options: &str) -> String {
     format!(
