@@ -1,5 +1,5 @@
-//! Which items or users are hidden whole, so that they stand for those that have no events yet: the newest tenth of the
-//! items, or one of several equal parts of items or users.
+//! Which items or users are hidden whole, so that they stand for those that have no events yet: the items that come after
+//! a moment, the newest tenth of the items, or one of several equal parts of items or users.
 
 use crate::interactions::{Events, Ids};
 use crate::seed::sample;
@@ -9,6 +9,14 @@ use std::cmp::Reverse;
 pub const PARTS: usize = 10;
 /// With fewer hidden items or users nothing is decided and nothing is measured: lists of twenty would name them all.
 pub const FEWEST_HIDDEN: usize = 20;
+
+/// The moment after which the last tenth of the events are, if at least [`FEWEST_HIDDEN`] items have their first event
+/// after it. `None` if there are fewer, or no times.
+pub fn moment_before_new_items(events: &Events) -> Option<i64> {
+    let (cutoff, first) = (events.time_quantile(1.0 / PARTS as f64)?, events.first_times()?);
+    let is_later = |&&item: &&u32| first[item as usize] > cutoff;
+    (items_with_events(events).iter().filter(is_later).count() >= FEWEST_HIDDEN).then_some(cutoff)
+}
 
 /// Marks a tenth of the items with events: those whose first event is latest or, without times, some chosen by the seed.
 /// `None` if these are fewer than [`FEWEST_HIDDEN`].
@@ -76,6 +84,16 @@ mod tests {
         assert_ne!(drawn(1), drawn(2));
         let few = events(None).select(|_, item, _| item < 199);
         assert_eq!(newest_items(&few, 1), None);
+    }
+
+    #[test]
+    fn items_are_new_after_a_moment_only_if_enough_of_them_come_later() {
+        // Of 900 events, 90 are those of the last 30 items.
+        let cutoff = moment_before_new_items(&events(Some(|item| 10 * item))).unwrap();
+        assert!((2_690..=2_700).contains(&cutoff), "{cutoff}");
+        assert_eq!(moment_before_new_items(&events(Some(|item| item % 280))), None);
+        assert_eq!(moment_before_new_items(&events(Some(|_| 7))), None);
+        assert_eq!(moment_before_new_items(&events(None)), None);
     }
 
     #[test]

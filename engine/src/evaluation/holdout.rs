@@ -140,6 +140,20 @@ impl Holdout {
         Self::divided(events, weighting, (Split::Items, choice), observer)
     }
 
+    /// Holds out all events after a moment, also those on items that are new then.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub fn with_items_after(
+        events: &Events,
+        weighting: &Weighting,
+        cutoff: i64,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let choice = (Split::Items, Choice::After(cutoff));
+        Self::divided(events, weighting, choice, observer)
+    }
+
     fn divided(
         events: &Events,
         weighting: &Weighting,

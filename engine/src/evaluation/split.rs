@@ -67,7 +67,7 @@ pub enum Split {
         /// The number of folds.
         folds: usize,
     },
-    /// All events on some items are held out, and a share of the other pairs.
+    /// All events on some items are held out, and others.
     Items,
 }
 
