@@ -14,8 +14,6 @@ use super::version::ServedVersion;
 use crate::error::Result;
 use crate::pg::process::workers::run_alone;
 use segrec_engine::interactions::{Id, IdKind};
-use segrec_engine::linalg::vector::{dot, norm};
-use segrec_engine::ranking::{Scored, TopN};
 use segrec_engine::scorers::Contributions;
 use segrec_engine::scorers::method::KnownUser;
 use std::rc::Rc;
@@ -152,45 +150,4 @@ fn reasons(items: &[u32], parts: &[Contributions]) -> Vec<Reason> {
     reasons.retain(|reason| reason.total() != 0.0);
     reasons.sort_by(|a, b| b.total().total_cmp(&a.total()).then(a.item.cmp(&b.item)));
     reasons
-}
-
-/// The most similar items that are not withdrawn: the strongest neighbours or, if the version has none or the item no
-/// events, the items with the highest cosine of factors.
-pub fn similar_items(
-    item: Id<'_>,
-    kind: IdKind,
-    n: usize,
-    model: Option<&str>,
-) -> Result<(Rc<ServedVersion>, Vec<Scored>)> {
-    let model = session::model(model)?;
-    check_item_kind(kind, &model)?;
-    let version = session::version(&model)?;
-    let Some(&item) = item_numbers(&version, &[item]).first() else {
-        return Ok((version, Vec::new()));
-    };
-    let mut top = TopN::new(n);
-    let is_listed = |item: &u32| version.withdrawn().binary_search(item).is_err();
-    let scorers = version.opened()?;
-    let similar = scorers.iter().find_map(|own| own.fitted.similar(item));
-    if let Some((items, weights)) = similar.filter(|(items, _)| !items.is_empty() || !version.is_new(item)) {
-        let listed = items.iter().zip(weights).filter(|(item, _)| is_listed(item));
-        listed.for_each(|(&item, &weight)| top.push(item, weight));
-        let items = top.finish();
-        drop(scorers);
-        return Ok((version, items));
-    }
-    drop(scorers);
-    let factors = version.backbone()?;
-    let k = version.by_tastes().taste_columns(factors.columns());
-    let own = &factors.row(item as usize)[..k];
-    let own_norm = norm(own);
-    for other in (0..factors.rows() as u32).filter(|other| *other != item && is_listed(other)) {
-        let row = &factors.row(other as usize)[..k];
-        let norms = own_norm * norm(row);
-        if norms > 0.0 {
-            top.push(other, (dot(own, row) / norms).clamp(-1.0, 1.0));
-        }
-    }
-    let items = top.finish();
-    Ok((version, items))
 }

@@ -2,15 +2,16 @@
 //! are in the lists of its calls at once; `segrec_refresh_items` gives them rows of their own, which all functions and
 //! sessions share.
 //!
-//! They are found by their keys, which must grow and have an index: a call asks for rows beyond the largest key it knows,
-//! which takes some 20 µs if there are none. A row that is not committed yet when a later one is read is not met before a
-//! refresh.
+//! They are found by their keys or another column, whose values must grow and have an index: a call asks for rows beyond
+//! the largest value it knows, which takes some 20 µs if there are none. A row that is not committed yet when a later one
+//! is read is not met before a refresh.
 
-use crate::catalog::sources::later_rows::LaterRows;
+use crate::catalog::sources::later_rows::{Later, LaterRows};
 use crate::error::Result;
+use crate::pg::datums::id_text::parse_id;
 use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
-use segrec_engine::interactions::{Id, Ids};
+use segrec_engine::interactions::{Id, IdKind, IdMap, NumberedIds};
 use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::scorers::new_items::DescribedItems;
 use segrec_engine::{EngineError, Rows, Silent};
@@ -24,18 +25,26 @@ pub const MOST: u32 = 1_000;
 pub struct LaterItems {
     /// The role that read them, whose rights and policies decide which rows there are.
     role: pg_sys::Oid,
-    /// The largest key that was read.
-    newest: i64,
-    /// The keys, ascending, of those of which anything is known.
-    ids: Vec<i64>,
+    /// The largest value of the growing column that was read; `None` if none was.
+    newest: Option<i64>,
+    /// The keys of those of which anything is known.
+    ids: IdMap,
     /// These items, as scorers see them.
     items: DescribedItems,
 }
 
 impl LaterItems {
-    /// No items yet; the version has keys up to `newest`, and `items` items with k factors.
-    pub fn none(newest: i64, items: usize, k: usize, describer: &ItemDescriber) -> Result<Self> {
-        Ok(Self { role: current_role(), newest, ids: Vec::new(), items: describer.nothing(items, k)? })
+    /// No items yet; the version has `items` items, with ids of this kind and with k factors. Items that it has have no
+    /// larger value of the growing column than `newest`, if that is known.
+    pub fn none(
+        newest: Option<i64>,
+        kind: IdKind,
+        items: usize,
+        k: usize,
+        describer: &ItemDescriber,
+    ) -> Result<Self> {
+        let (role, ids) = (current_role(), IdMap::new(kind));
+        Ok(Self { role, newest, ids, items: describer.nothing(items, k)? })
     }
 
     /// Whether the current role has read them.
@@ -45,7 +54,7 @@ impl LaterItems {
 
     /// The number of items.
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.ids.ids().len()
     }
 
     /// The items, as scorers see them.
@@ -55,39 +64,44 @@ impl LaterItems {
 
     /// The key of an item, by place.
     pub fn id(&self, place: usize) -> Id<'_> {
-        Id::Bigint(self.ids[place])
+        self.ids.ids().get(place)
     }
 
     /// The place of an item, by key.
     pub fn find(&self, id: Id<'_>) -> Option<u32> {
-        let id = match id {
-            Id::Bigint(id) => id,
-            Id::Text(id) => id.parse().ok()?,
-            Id::Uuid(_) => return None,
-        };
-        self.ids.binary_search(&id).ok().map(|place| place as u32)
+        match id {
+            Id::Text(text) => self.ids.find(parse_id(text, self.ids.ids().kind())?),
+            id => self.ids.find(id),
+        }
     }
 
     /// The same items and those that were inserted since; `None` if there are none, or the caller may not read them.
-    /// `factors` are those of the items of the version.
+    /// `known` and `factors` are those of the items of the version.
     pub fn with_newer(
         &self,
         reader: &LaterRows,
         describer: &ItemDescriber,
-        factors: Rows<'_>,
+        (known, factors): (NumberedIds<'_>, Rows<'_>),
     ) -> Result<Option<Self>> {
-        if self.ids.len() >= MOST as usize {
+        if self.len() >= MOST as usize {
             return Ok(None);
         }
-        let Some((Ids::Bigint(keys), table)) = reader.beyond(Id::Bigint(self.newest))? else {
-            return Ok(None);
+        let is_known = |id: Id<'_>| known.find(id).is_some() || self.ids.find(id).is_some();
+        let newest = match self.newest {
+            Some(newest) => Some(newest),
+            None => reader.known_until(&is_known)?,
         };
-        let Some(&newest) = keys.last() else { return Ok(None) };
-        let mut all = Self { newest, ..self.clone() };
+        let Some(newest) = newest else { return Ok(None) };
+        let Some(Later { newest, keys, table }) = reader.beyond(newest, &is_known)? else {
+            return Ok(self.newest.is_none().then(|| Self { newest: Some(newest), ..self.clone() }));
+        };
+        let mut all = Self { newest: Some(newest), ..self.clone() };
         let Some(table) = table else { return Ok(Some(all)) };
         match describer.describe_by_factors(&table, factors, &Silent) {
             Ok((described, items)) => {
-                all.ids.extend(described.iter().map(|&row| keys[row as usize]));
+                for &row in &described {
+                    all.ids.number(keys.ids().get(row as usize));
+                }
                 all.items.append(&items)?;
             }
             // A column is not what it was at the training, so the rows say nothing, and wait for a refresh.

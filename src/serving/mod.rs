@@ -4,7 +4,7 @@
 //! - [`cache`]: the mapped file that all sessions share
 //! - [`followed`]: readers of relations that may change
 //! - [`version`]: a loaded deployed version
-//! - [`later_items`]: items that were inserted after the training
+//! - [`later_items`], [`later_list`]: items that were inserted after the training, and their places in lists
 //! - [`history`]: a user's events, current or as of the training
 //! - [`scorers`]: the scorers of a version
 //! - [`ids`]: resolves the ids in a call
@@ -16,6 +16,7 @@
 //! - [`variety`]: diversified and randomized lists
 //! - [`all_lists`]: the lists of all users, streamed
 //! - [`segment_list`]: recommendations for a segment
+//! - [`similar_items`]: the items most similar to another
 //! - [`similar_users`], [`audience`]: the users most similar to another, or most likely to want an item
 //! - [`statistics`], [`counters`]: counters of served requests
 //! - [`model_access`]: finds the model of a call, and checks whether the caller may use it
@@ -33,6 +34,7 @@ mod followed;
 pub mod history;
 pub mod ids;
 pub mod later_items;
+mod later_list;
 pub mod measuring;
 mod model_access;
 pub mod recommendation;
@@ -43,6 +45,7 @@ pub mod segment_list;
 pub mod segment_of;
 pub mod segments;
 pub mod session;
+pub mod similar_items;
 pub mod similar_users;
 pub mod statistics;
 pub mod variety;
@@ -50,10 +53,11 @@ pub mod version;
 
 pub use all_lists::recommend_all;
 pub use audience::audience;
-pub use explanation::{Explanation, explain, predict, similar_items};
+pub use explanation::{Explanation, explain, predict};
 pub use recommendation::{Recommendation, Request, recommend_for, recommend_user};
 pub use segment_list::recommend_segment;
 pub use segment_of::{classify, cut, segment_of};
 pub use session::retry_after_cache_damage;
+pub use similar_items::similar_items;
 pub use similar_users::similar_users;
 pub use variety::Variety;

@@ -9,6 +9,7 @@
 use super::history::History;
 use super::ids::{check_item_kind, item_numbers, listed_numbers, user_id};
 use super::later_items::LaterItems;
+use super::later_list::{Met, best_later, merge};
 use super::recommended::Recommended;
 use super::reservation::reserve;
 use super::scorers::SegmentScorers;
@@ -16,14 +17,13 @@ use super::statistics::FactorSource;
 use super::variety::Variety;
 use super::version::{Segment, ServedVersion};
 use super::{session, statistics};
-use crate::catalog::sources::later_rows::LaterRows;
 use crate::catalog::versions::users::StoredUser;
 use crate::error::Result;
 use crate::pg::datums::id_text::id_text;
 use crate::pg::process::memory::ask;
 use crate::pg::process::workers::run_alone;
 use segrec_engine::interactions::{Id, IdKind};
-use segrec_engine::ranking::{Scored, Source, TopN};
+use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::segmentation::identity::nearest_segment;
 use std::rc::Rc;
@@ -66,9 +66,6 @@ impl Recommendation {
         }
     }
 }
-
-/// Later items, and the reader that tells whether they are still there.
-pub type Met = (Rc<LaterItems>, Rc<LaterRows>);
 
 /// What is known about the user or guest of a request.
 pub struct Person {
@@ -329,44 +326,15 @@ impl<'a> PersonScorers<'a> {
     /// The best later items, numbered after those of the version.
     fn best_later(&self, later: &LaterItems, request: &Request<'_>, n: usize) -> Vec<Recommended> {
         let Self { version, person, scorers, .. } = self;
-        let first = version.item_ids().len() as u32;
-        let scores = scorers.blended(person.known(), &version.scratch).scores_of_new(later.items());
-        let candidates = request.candidates.as_ref();
-        let only: Option<Vec<u32>> =
-            candidates.map(|ids| ids.iter().filter_map(|&id| later.find(id)).collect());
-        let mut top = TopN::new(n);
-        for (place, score) in (0..).zip(scores) {
-            let has = request.exclude_seen && person.history.later.binary_search(&place).is_ok();
-            if !has && only.as_ref().is_none_or(|only| only.contains(&place)) {
-                top.push(first + place, score);
-            }
-        }
-        top.finish().into_iter().map(|scored| self.as_new(scored)).collect()
+        let blended = scorers.blended(person.known(), &version.scratch);
+        let has = |place| request.exclude_seen && person.history.later.binary_search(&place).is_ok();
+        let best = best_later(version, later, &blended, (request.candidates.as_deref(), &has), n);
+        best.into_iter().map(|scored| self.as_new(scored)).collect()
     }
 
     fn as_new(&self, Scored { item, score }: Scored) -> Recommended {
         Recommended { item, score: self.scorers.shown(score), source: Source::NewItem }
     }
-}
-
-/// Merges the best of `others` into the best `n` items, both best first, after making sure that they are still there.
-fn merge(
-    items: &mut Vec<Recommended>,
-    others: &[Recommended],
-    n: usize,
-    is_there: &dyn Fn(u32) -> Result<bool>,
-) -> Result<()> {
-    for other in others {
-        let place = items.partition_point(|better| better.score >= other.score);
-        if place >= n {
-            break;
-        }
-        if is_there(other.item)? {
-            items.insert(place, other.clone());
-            items.truncate(n);
-        }
-    }
-    Ok(())
 }
 
 /// Fills up a list with items that it lacks: those popular in the segment, then those popular overall; only

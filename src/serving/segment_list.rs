@@ -4,6 +4,7 @@
 //! the factors, and a history in which each item is weighted by the share of members who have it.
 
 use super::ids::listed_numbers;
+use super::later_list::{best_later, merge};
 use super::recommendation::{Recommendation, fill_with_popular};
 use super::recommended::Recommended;
 use super::reservation::reserve;
@@ -12,7 +13,7 @@ use super::version::ServedVersion;
 use crate::catalog::versions::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::Id;
-use segrec_engine::ranking::Scored;
+use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::scorers::method::KnownUser;
 
 /// The maximum number of members that are averaged; larger segments are sampled at equal distances. A sample has at
@@ -33,8 +34,11 @@ pub fn recommend_segment(
         return Err(SegrecError::UnknownSegment { model: model.name.clone(), segment, existing });
     };
     let rows = version.segment(number as u32)?;
+    let later = version.later_items()?;
+    let ids = candidates;
     let candidates = candidates.map(|ids| listed_numbers(&version, ids, &[]));
     let candidates = candidates.as_deref();
+    let reserved = version.reserved(n);
     let (mut items, mut new): (Vec<Recommended>, Vec<Recommended>) = Default::default();
     if let (Some(scorers), Some(mean)) = (version.scorers(Some(rows))?, MeanMember::of(&version, segment)?) {
         let source = scorers.source();
@@ -45,15 +49,27 @@ pub fn recommend_segment(
         };
         let blended = scorers.blended(mean.known(), &version.scratch);
         items.extend(blended.best(version.withdrawn(), candidates, n).into_iter().map(shown));
-        if version.reserved(n) > 0 {
-            let best = version.best_new(&blended, version.withdrawn(), candidates, version.reserved(n));
+        if reserved > 0 {
+            let best = version.best_new(&blended, version.withdrawn(), candidates, reserved);
             new.extend(best.into_iter().map(shown));
+        }
+        if let Some((later, reader)) = &later {
+            let first = version.item_ids().len();
+            let is_there = |item: u32| reader.has(later.id(item as usize - first));
+            let best = best_later(&version, later, &blended, (ids, &|_| false), n);
+            let found: Vec<Recommended> = best
+                .into_iter()
+                .map(|scored| Recommended { source: Source::NewItem, ..shown(scored) })
+                .collect();
+            merge(&mut new, &found, reserved, &is_there)?;
+            merge(&mut items, &found, n, &is_there)?;
         }
     }
     let (filling, withdrawn) = (version.filling(rows), version.withdrawn());
     fill_with_popular(&mut items, &version, filling.as_ref(), withdrawn, candidates, n);
-    reserve(&mut items, new, version.reserved(n), n);
-    Ok(Recommendation { version, later: None, items })
+    reserve(&mut items, new, reserved, n);
+    let later = later.map(|(later, _)| later);
+    Ok(Recommendation { version, later, items })
 }
 
 /// The mean of the members of a segment who have events.

@@ -6,6 +6,7 @@ use super::later_items::{self, LaterItems};
 use super::segments::{ServedSegments, live_features};
 use crate::catalog::models::{EventsSource, Model, RelationRef};
 use crate::catalog::sources::attributes::{LiveUser, described_columns};
+use crate::catalog::sources::growing_column::GrowingColumn;
 use crate::catalog::sources::later_rows::LaterRows;
 use crate::catalog::sources::live_events::LiveEvents;
 use crate::catalog::sources::relations;
@@ -15,6 +16,7 @@ use crate::pg::datums::id_text::parse_id;
 use segrec_engine::features::Table;
 use segrec_engine::interactions::{Id, IdKind, NumberedIds, SortedIds, Weighting};
 use segrec_engine::options::algorithm::{Algorithm, Decided};
+use segrec_engine::options::checked::ItemOptions;
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::ranking::Source;
 use segrec_engine::scorers::Method;
@@ -201,19 +203,22 @@ impl ServedVersion {
         let (Some(describer), Some(items)) = (self.item_describer()?, &self.model.items) else {
             return Ok(None);
         };
-        let SortedIds::Bigint(known) = self.item_ids().sorted else { return Ok(None) };
-        let config = &self.options.items.text_config;
-        let write = || later_rows(&self.model.name, items, describer, config);
+        let known = self.item_ids();
+        let write = || later_rows(&self.model.name, (items, known.kind()), describer, &self.options.items);
         let Some(reader) = self.later.reader(&self.model.name, write)? else { return Ok(None) };
         let met = self.met.borrow().clone().filter(|met| met.are_own());
         let met = match met {
             Some(met) => met,
             None => {
-                let newest = known.last().copied().unwrap_or(i64::MIN);
-                Rc::new(LaterItems::none(newest, self.item_ids().len(), self.factors(), describer)?)
+                let newest = match (&self.options.items.added_column, known.sorted) {
+                    (None, SortedIds::Bigint(keys)) => Some(keys.last().copied().unwrap_or(i64::MIN)),
+                    _ => None,
+                };
+                Rc::new(LaterItems::none(newest, known.kind(), known.len(), self.factors(), describer)?)
             }
         };
-        let met = met.with_newer(&reader, describer, self.backbone()?)?.map_or(met, Rc::new);
+        let newer = met.with_newer(&reader, describer, (known, self.backbone()?))?;
+        let met = newer.map_or(met, Rc::new);
         self.met.replace(Some(Rc::clone(&met)));
         Ok((met.len() > 0).then_some((met, reader)))
     }
@@ -345,17 +350,16 @@ impl ServedVersion {
     }
 }
 
-/// Reads items beyond a key; `None` without an index that has the keys in order.
+/// Reads items that were inserted last; `None` without an index that has the column in order by which they are found.
 fn later_rows(
     model: &str,
-    items: &RelationRef,
+    (items, kind): (&RelationRef, IdKind),
     describer: &ItemDescriber,
-    text_config: &str,
+    ItemOptions { added_column, text_config, .. }: &ItemOptions,
 ) -> Result<Option<LaterRows>> {
     let relation = relations::hold(model, "items", items.relation)?;
-    if relation.is_out_of_reach || !relations::has_ordered_index(items.relation, &items.key)? {
-        return Ok(None);
-    }
-    let columns = described_columns(model, items, IdKind::Bigint, Some(describer), text_config)?;
-    Ok(Some(LaterRows::new(columns, later_items::MOST)?))
+    let grows = GrowingColumn::of_items(&relation, items, added_column.as_deref())?;
+    let Some(grows) = grows.filter(|_| !relation.is_out_of_reach) else { return Ok(None) };
+    let columns = described_columns(model, items, kind, Some(describer), text_config)?;
+    Ok(Some(LaterRows::new(columns, grows, later_items::MOST)?))
 }

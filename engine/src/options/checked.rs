@@ -77,6 +77,8 @@ pub struct ItemOptions {
     pub new_items: AutoOr<f64>,
     /// The share of the places of a list that are reserved for items without events.
     pub reserved: f64,
+    /// The column by whose values, which grow, items that come later are found; `None` for the key.
+    pub added_column: Option<String>,
 }
 
 /// How users without events are ranked.

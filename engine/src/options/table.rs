@@ -117,6 +117,14 @@ pub const OPTIONS: &[OptionEntry] = &[
         "Share of the places of a list that go to items without events at least, if there are any that the user does not have: 0.2 reserves the last 2 of 10 for the best of them.",
     ),
     entry(
+        "items.added_column",
+        Kind::Name,
+        "null",
+        "The column of items whose values grow with every row that is added, such as created_at or a number from a sequence, by which items that come after a training are found at once; null uses the key if that is an integer. An index must have its values in order. It is not a feature, unless items.features names it.",
+    )
+    .of(Scope::Model)
+    .needing(&[need(ModelInput::Items, |options| options.items.added_column.is_some())]),
+    entry(
         "users.new_users",
         Kind::Choice(NewUsers::VARIANTS),
         "\"auto\"",

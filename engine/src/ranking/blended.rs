@@ -161,9 +161,22 @@ impl Blended<'_> {
 
     /// The explanation of each part's score of `target`.
     pub fn contributions(&self, target: u32, observer: &dyn Observer) -> Vec<Contributions> {
+        self.weighted(|scorer| scorer.contributions(target, observer))
+    }
+
+    /// The explanation of each part's score of the new item at a place.
+    pub fn contributions_to_new(
+        &self,
+        new: &DescribedItems,
+        place: usize,
+        observer: &dyn Observer,
+    ) -> Vec<Contributions> {
+        self.weighted(|scorer| scorer.contributions_to_new(new, place, observer))
+    }
+
+    fn weighted(&self, of: impl Fn(&dyn Scorer) -> Contributions) -> Vec<Contributions> {
         let of_part = |part: &Part<'_>| {
-            let Contributions { base, of_items } = part.scorer.contributions(target, observer);
-            let weight = f64::from(part.weight);
+            let (Contributions { base, of_items }, weight) = (of(&*part.scorer), f64::from(part.weight));
             Contributions { base: weight * base, of_items: of_items.iter().map(|x| weight * x).collect() }
         };
         self.parts.iter().map(of_part).collect()

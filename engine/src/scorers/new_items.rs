@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::interactions::SparseRows;
 use crate::matrix::Matrix;
+use crate::scorers::scorer::Contributions;
 
 /// Items without events, as mixtures of items with events.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +78,21 @@ impl DescribedItems {
         (0..self.shares.rows()).map(mean).collect()
     }
 
+    /// The contributions to the score of the new item at a place, if they are the means of those to the items that it
+    /// resembles.
+    pub fn mean_contributions(&self, place: usize, of: impl Fn(u32) -> Contributions) -> Contributions {
+        let mut mean = Contributions::default();
+        let (items, shares) = self.shares.row(place);
+        for (&item, &share) in items.iter().zip(shares) {
+            let (Contributions { base, of_items }, share) =
+                (of(item), f64::from(self.boost) * f64::from(share));
+            mean.base += share * base;
+            mean.of_items.resize(of_items.len(), 0.0);
+            mean.of_items.iter_mut().zip(of_items).for_each(|(sum, own)| *sum += share * own);
+        }
+        mean
+    }
+
     /// The items that any of them resembles, ascending.
     pub fn resembled(&self) -> Vec<u32> {
         let mut resembled: Vec<u32> =
@@ -90,6 +106,15 @@ impl DescribedItems {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn contributions_to_a_new_item_are_the_means_of_those_to_what_it_resembles() {
+        let new = new_items(SparseRows::new(3, vec![0, 2, 2], vec![1, 2], vec![0.75, 0.25]).unwrap());
+        let of = |item| Contributions { base: f64::from(item), of_items: vec![1.0, f64::from(10 * item)] };
+        let expected = Contributions { base: 2.0 * 1.25, of_items: vec![2.0, 2.0 * 12.5] };
+        assert_eq!(new.mean_contributions(0, of), expected);
+        assert_eq!(new.mean_contributions(1, of), Contributions::default());
+    }
 
     fn new_items(shares: SparseRows) -> DescribedItems {
         let factors = Matrix::zeros(shares.rows(), 2);

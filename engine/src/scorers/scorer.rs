@@ -39,6 +39,17 @@ pub trait Scorer {
     /// Explains the score of `target`: what each item of the user's history adds, in the order of the history, and the
     /// base without any of them. If `observer` requests cancellation, the result is meaningless.
     fn contributions(&self, target: u32, observer: &dyn Observer) -> Contributions;
+
+    /// Explains the score of the new item at a place, for which the scorer has no row: by default as the mean of those of
+    /// the items that it resembles.
+    fn contributions_to_new(
+        &self,
+        new: &DescribedItems,
+        place: usize,
+        observer: &dyn Observer,
+    ) -> Contributions {
+        new.mean_contributions(place, |item| self.contributions(item, observer))
+    }
 }
 
 /// Implements [`Scorer::best`] by scoring every item.

@@ -2,6 +2,7 @@
 //! user.
 
 use super::events::{is_too_long, with_id};
+use super::growing_column::GrowingColumn;
 use super::live_rows::{Live, LiveRows};
 use super::relations::{self, ColumnRole, SourceColumn, check_kind, query_of};
 use crate::catalog::models::RelationRef;
@@ -45,8 +46,13 @@ pub enum WantedColumns {
     /// These columns, which must exist.
     Named(Vec<String>),
     /// These columns that describe items, which must exist; if none is named, all that the caller may read and whose
-    /// type can be a feature, except [`AUDIT_COLUMNS`].
-    Describing(Vec<String>),
+    /// type can be a feature, except [`AUDIT_COLUMNS`] and the column that says when a row was added.
+    Describing {
+        /// Their names.
+        names: Vec<String>,
+        /// The column that says when a row was added, which must exist if it is given.
+        added: Option<String>,
+    },
 }
 
 /// Columns that say when and by whom a row was written.
@@ -71,7 +77,7 @@ impl WantedColumns {
         match self {
             Self::All => ("segmentation.features", &[]),
             Self::Named(names) => ("segmentation.features", names),
-            Self::Describing(names) => ("items.features", names),
+            Self::Describing { names, .. } => ("items.features", names),
         }
     }
 
@@ -81,8 +87,10 @@ impl WantedColumns {
         match self {
             Self::All => Some(column.feature_kind()),
             Self::Named(_) => named.then(|| column.feature_kind()),
-            Self::Describing(names) => {
-                let wanted = named || names.is_empty() && !AUDIT_COLUMNS.contains(&column.name.as_str());
+            Self::Describing { names, added } => {
+                let is_audit =
+                    AUDIT_COLUMNS.contains(&column.name.as_str()) || added.as_ref() == Some(&column.name);
+                let wanted = named || names.is_empty() && !is_audit;
                 wanted.then(|| column.item_feature_kind())
             }
         }
@@ -100,6 +108,9 @@ pub fn attribute_columns(
 ) -> Result<AttributeColumns> {
     let relation = relations::hold(model, argument, described.relation)?;
     let name = relation.name.clone();
+    if let WantedColumns::Describing { added: Some(added), .. } = wanted {
+        GrowingColumn::named(&relation, added)?;
+    }
     let all: Vec<SourceColumn> = relation.columns.iter().map(SourceColumn::from).collect();
     let mut asked: Vec<(&str, String)> = vec![("key", described.key.clone())];
     let (option, named) = wanted.named();
@@ -125,7 +136,7 @@ pub fn attribute_columns(
             columns.push((column, ColumnKind::Category));
         } else if let Some(kind) = wanted.kind_of(&column) {
             // Columns that nobody named are read if they may be.
-            let by_itself = matches!(wanted, WantedColumns::Describing(names) if names.is_empty());
+            let by_itself = matches!(wanted, WantedColumns::Describing { names, .. } if names.is_empty());
             if by_itself && !may_read(relation.oid, [c_text(&column.name)?.as_c_str()]) {
                 continue;
             }
@@ -148,7 +159,7 @@ pub fn attribute_columns(
     let read = |name: &String| columns.iter().any(|(column, _)| column.name == *name);
     let others = names.into_iter().filter(|name| !read(name)).collect();
     let text_config = String::new();
-    let describes_items = matches!(wanted, WantedColumns::Describing(_));
+    let describes_items = matches!(wanted, WantedColumns::Describing { .. });
     Ok(AttributeColumns {
         name,
         relation,
@@ -178,7 +189,7 @@ pub fn described_columns(
     names.retain(still);
     let wanted = match names.is_empty() {
         true => WantedColumns::Named(names),
-        false => WantedColumns::Describing(names),
+        false => WantedColumns::Describing { names, added: None },
     };
     let texts = describer.map_or_else(Vec::new, ItemDescriber::reads_as_text);
     Ok(attribute_columns(model, "items", items, kind, &wanted, &[])?.with_texts(text_config, &texts))

@@ -1,36 +1,51 @@
-//! Rows of the relation of items beyond a key, read with the caller's rights: what was inserted last, where keys grow.
+//! Rows of the relation of items that were inserted last, read with the caller's rights.
 
-use super::attributes::AttributeColumns;
+use super::attributes::{AttributeColumns, AttributeRows};
 use super::events::with_id;
+use super::growing_column::GrowingColumn;
 use super::live_rows::{Live, LiveRows};
 use crate::error::{Result, SegrecError};
 use segrec_engine::EngineError;
 use segrec_engine::features::Table;
-use segrec_engine::interactions::{Id, Ids};
+use segrec_engine::interactions::{Id, IdMap};
 
-/// Reads items by their keys, as long as the relation stays as it is.
+/// Reads items in the order in which they were inserted, as long as the relation stays as it is.
 pub struct LaterRows {
     columns: AttributeColumns,
-    /// The rows beyond a key.
+    grows: GrowingColumn,
+    /// The rows beyond a value.
     beyond: LiveRows,
+    /// The keys of the rows with the largest values.
+    latest: LiveRows,
     /// The row with a key.
     one: LiveRows,
 }
 
+/// Rows that were inserted after others.
+pub struct Later {
+    /// The largest value of the growing column.
+    pub newest: i64,
+    /// The keys of the rows that were not to be skipped.
+    pub keys: IdMap,
+    /// These rows; `None` if one does not fit the others, such as a vector of other dimensions.
+    pub table: Option<Table>,
+}
+
 impl LaterRows {
     /// Prepares the queries; at most `most` rows are read at once.
-    pub fn new(columns: AttributeColumns, most: u32) -> Result<Self> {
-        let live = |expressions| Live {
+    pub fn new(columns: AttributeColumns, grows: GrowingColumn, most: u32) -> Result<Self> {
+        let [key, value] = [columns.expressions().into_iter().take(1).collect(), vec![grows.expression()]];
+        let live = |expressions: [&Vec<String>; 2]| Live {
             relation: columns.relation(),
             key: columns.key(),
             kind: columns.kind(),
-            columns: columns.read_names(),
-            expressions,
+            columns: columns.read_names().into_iter().chain([grows.name()]).collect(),
+            expressions: expressions.concat(),
         };
-        let key = columns.expressions().into_iter().take(1).collect();
-        let beyond = LiveRows::beyond(&live(columns.expressions()), most)?;
-        let one = LiveRows::new(&live(key), Some(1))?;
-        Ok(Self { columns, beyond, one })
+        let beyond = LiveRows::beyond(&live([&columns.expressions(), &value]), &grows, most)?;
+        let latest = LiveRows::latest(&live([&key, &value]), &grows, most)?;
+        let one = LiveRows::new(&live([&key, &Vec::new()]), Some(1))?;
+        Ok(Self { columns, grows, beyond, latest, one })
     }
 
     /// Whether the relation and its columns are unchanged.
@@ -38,28 +53,44 @@ impl LaterRows {
         self.beyond.is_current()
     }
 
-    /// The keys of the rows with a larger key, ascending, and these rows; `None` if the caller may not read them. There is
-    /// no table if a row does not fit the others, such as a vector of other dimensions.
-    pub fn beyond(&self, key: Id<'_>) -> Result<Option<(Ids, Option<Table>)>> {
-        let (mut reading, mut keys, mut fits) = (self.columns.reading(), Ids::new(self.columns.kind()), true);
-        let may = self.beyond.of_key(key, &mut |row| {
-            with_id(row, 0, self.columns.kind(), |id| {
-                // Rows come in the order of keys, which need not be unique; the table has the first of equal ones.
-                if keys.len().checked_sub(1).is_none_or(|last| keys.get(last) != id) {
-                    keys.push(id);
-                }
-            });
-            match if fits { reading.push(row) } else { Ok(()) } {
+    /// The rows whose value is larger than `newest`, without those whose key `is_known`; `None` if there are none, or the
+    /// caller may not read them.
+    pub fn beyond(&self, newest: i64, is_known: &dyn Fn(Id<'_>) -> bool) -> Result<Option<Later>> {
+        let Some(argument) = self.grows.argument(newest) else { return Ok(None) };
+        let (mut reading, mut fits, mut last) = (self.columns.reading(), true, newest);
+        let place = self.columns.expressions().len();
+        self.beyond.rows(&[argument], &mut |row| {
+            last = row.integer(place).map_or(last, |value| value.max(last));
+            let is_known = with_id(row, 0, self.columns.kind(), is_known).unwrap_or(true);
+            match if fits && !is_known { reading.push(row) } else { Ok(()) } {
                 Err(SegrecError::Engine(EngineError::Column { .. })) => fits = false,
                 pushed => pushed?,
             }
             Ok(())
         })?;
-        if !may {
+        if last == newest {
             return Ok(None);
         }
-        let table = if fits { Some(reading.finish()?.table) } else { None };
-        Ok(Some((keys, table)))
+        let AttributeRows { ids, table, .. } = reading.finish()?;
+        Ok(Some(Later { newest: last, keys: ids, table: fits.then_some(table) }))
+    }
+
+    /// The value that all rows have reached which came after those whose keys are known, among the latest: the least
+    /// value of the others less one or, if all are known, the largest value. `None` if there are no rows, or the caller
+    /// may not read them.
+    pub fn known_until(&self, is_known: &dyn Fn(Id<'_>) -> bool) -> Result<Option<i64>> {
+        let mut until = None;
+        self.latest.rows(&[], &mut |row| {
+            let Some(value) = row.integer(1) else { return Ok(()) };
+            let is_known = with_id(row, 0, self.columns.kind(), is_known).unwrap_or(true);
+            match until {
+                None if is_known => until = Some(value),
+                _ if !is_known => until = Some(value.saturating_sub(1)),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(until)
     }
 
     /// Whether the caller sees a row with this key.

@@ -1,8 +1,10 @@
 //! The current rows of one user or item in a relation, or of those beyond an id, read with the caller's rights.
 
+use super::growing_column::GrowingColumn;
 use super::relations::{SourceColumn, query_of, query_planned_once};
 use crate::error::Result;
 use crate::pg::datums::encoding::c_text;
+use crate::pg::datums::value::Argument;
 use crate::pg::executor::query::Query;
 use crate::pg::executor::relation::{Relation, Watched};
 use crate::pg::executor::row::ResultRow;
@@ -31,7 +33,7 @@ pub struct LiveRows {
     relation: Relation,
     expressions: String,
     condition: String,
-    parameter: pg_sys::Oid,
+    parameters: Vec<pg_sys::Oid>,
     prepare: Prepare,
     query: OnceCell<Query>,
 }
@@ -43,30 +45,39 @@ impl LiveRows {
     /// Builds a query for the rows with an id, at most `limit` of them.
     pub fn new(live: &Live<'_>, limit: Option<u32>) -> Result<Self> {
         let limit = limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
-        Self::compared(live, "=", &limit, query_of)
-    }
-
-    /// Builds a query for the rows whose id is larger than one, at most `limit` of them in the order of ids.
-    pub fn beyond(live: &Live<'_>, limit: u32) -> Result<Self> {
-        let id = spi::quote_identifier(&live.key.name);
-        let end = format!(" ORDER BY {id} USING OPERATOR(pg_catalog.<) LIMIT {limit}");
-        Self::compared(live, ">", &end, query_planned_once)
-    }
-
-    fn compared(live: &Live<'_>, operator: &str, end: &str, prepare: Prepare) -> Result<Self> {
         let (name, parameter) = match live.kind {
             IdKind::Bigint => ("int8", pg_sys::INT8OID),
             IdKind::Uuid => ("uuid", pg_sys::UUIDOID),
             IdKind::Text => ("text", pg_sys::TEXTOID),
         };
         let key = spi::quote_identifier(&live.key.name);
+        let condition = format!("WHERE {key} OPERATOR(pg_catalog.=) $1::pg_catalog.{name}{limit}");
+        Self::of(live, condition, vec![parameter], query_of)
+    }
+
+    /// Builds a query for the rows whose value in a column is larger than one, see [`GrowingColumn::beyond`].
+    pub fn beyond(live: &Live<'_>, column: &GrowingColumn, most: u32) -> Result<Self> {
+        Self::of(live, column.beyond(most), vec![column.parameter()], query_planned_once)
+    }
+
+    /// Builds a query for the rows with the largest values in a column, see [`GrowingColumn::latest`].
+    pub fn latest(live: &Live<'_>, column: &GrowingColumn, most: u32) -> Result<Self> {
+        Self::of(live, column.latest(most), Vec::new(), query_of)
+    }
+
+    fn of(
+        live: &Live<'_>,
+        condition: String,
+        parameters: Vec<pg_sys::Oid>,
+        prepare: Prepare,
+    ) -> Result<Self> {
         let columns = live.columns.iter().map(|name| c_text(name)).collect::<Result<_>>()?;
         Ok(Self {
             watched: Watched::new(live.relation.oid, columns),
             relation: live.relation.clone(),
             expressions: live.expressions.join(", "),
-            condition: format!("WHERE {key} OPERATOR(pg_catalog.{operator}) $1::pg_catalog.{name}{end}"),
-            parameter,
+            condition,
+            parameters,
             prepare,
             query: OnceCell::new(),
         })
@@ -77,9 +88,23 @@ impl LiveRows {
         self.watched.is_unchanged()
     }
 
-    /// Passes the rows that compare so with an id to `each`. Returns false if the caller may not read them, or sees none while row-level
-    /// security applies. [`Self::is_current`] must hold.
+    /// Passes the rows with an id to `each`, see [`Self::rows`].
     pub fn of_key(&self, key: Id<'_>, each: &mut dyn FnMut(&ResultRow<'_>) -> Result<()>) -> Result<bool> {
+        let argument = match key {
+            Id::Bigint(id) => id.into(),
+            Id::Uuid(id) => Uuid::from_bytes(id).into(),
+            Id::Text(id) => id.into(),
+        };
+        self.rows(&[argument], each)
+    }
+
+    /// Passes the rows of the query with these arguments to `each`. Returns false if the caller may not read them, or sees
+    /// none while row-level security applies. [`Self::is_current`] must hold.
+    pub fn rows(
+        &self,
+        arguments: &[Argument<'_>],
+        each: &mut dyn FnMut(&ResultRow<'_>) -> Result<()>,
+    ) -> Result<bool> {
         let oid = self.watched.oid();
         if !may_read(oid, self.watched.columns()) {
             return Ok(false);
@@ -87,18 +112,13 @@ impl LiveRows {
         let query = match self.query.get() {
             Some(query) => query,
             None => {
-                let parameters = &[self.parameter];
-                let query = (self.prepare)(&self.relation, &self.expressions, &self.condition, parameters)?;
+                let (expressions, condition) = (&self.expressions, &self.condition);
+                let query = (self.prepare)(&self.relation, expressions, condition, &self.parameters)?;
                 self.query.get_or_init(|| query)
             }
         };
-        let argument = match key {
-            Id::Bigint(id) => id.into(),
-            Id::Uuid(id) => Uuid::from_bytes(id).into(),
-            Id::Text(id) => id.into(),
-        };
         let (mut rows, mut failed) = (0_usize, None);
-        query.run(&[argument], &mut |row| {
+        query.run(arguments, &mut |row| {
             rows += 1;
             failed = each(&row).err();
             failed.is_none()

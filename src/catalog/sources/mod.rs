@@ -5,10 +5,12 @@
 //! - [`read_events`], [`read_report`], [`count_events`]: the events of all users
 //! - [`attributes`]: attributes of users and items
 //! - [`live_events`], [`live_rows`]: the current rows of one user
+//! - [`growing_column`], [`later_rows`]: the rows that were inserted last
 
 pub mod attributes;
 pub mod count_events;
 pub mod events;
+pub mod growing_column;
 pub mod later_rows;
 pub mod live_events;
 pub mod live_rows;

@@ -27,16 +27,19 @@ pub enum ColumnRole {
     Time,
     /// The type of an event, read as `text`.
     Type,
+    /// An integer or a moment that grows from row to row, read as `bigint` or `timestamptz`.
+    Growing,
 }
 
 impl ColumnRole {
     /// A description of the supported types.
-    fn takes(self) -> &'static str {
+    pub fn takes(self) -> &'static str {
         match self {
             Self::Id => "bigint, uuid or text",
             Self::Weight => "a number",
             Self::Time => "timestamptz, timestamp or date",
             Self::Type => "text or an enum",
+            Self::Growing => "timestamptz, timestamp or bigint",
         }
     }
 }
@@ -79,6 +82,17 @@ impl SourceColumn {
             (ColumnRole::Weight, kind) => kind == Some(ColumnKind::Number),
             (ColumnRole::Time, kind) => kind == Some(ColumnKind::Moment),
             (ColumnRole::Type, kind) => kind == Some(ColumnKind::Category),
+            (ColumnRole::Growing, _) => self.grows_as().is_some(),
+        }
+    }
+
+    /// The type as which values that grow are compared; `None` if the type of the column has none. All rows of a day have
+    /// the same date, so dates do not grow.
+    pub fn grows_as(&self) -> Option<pg_sys::Oid> {
+        match self.base {
+            Base::Builtin(INT2OID | INT4OID | INT8OID) => Some(INT8OID),
+            Base::Builtin(own @ (TIMESTAMPTZOID | TIMESTAMPOID)) => Some(own),
+            _ => None,
         }
     }
 
@@ -160,7 +174,10 @@ impl SourceColumn {
                 _ => format!("{name}::pg_catalog.text"),
             },
             (ColumnRole::Weight, _) => self.number(),
-            (ColumnRole::Time, Base::Builtin(TIMESTAMPTZOID)) => name,
+            (ColumnRole::Growing, Base::Builtin(INT2OID | INT4OID | INT8OID)) => {
+                format!("{name}::pg_catalog.int8")
+            }
+            (ColumnRole::Time | ColumnRole::Growing, Base::Builtin(TIMESTAMPTZOID)) => name,
             // Dates beyond the range of timestamps become infinite, which is rejected as a bad time.
             (ColumnRole::Time, Base::Builtin(DATEOID)) => format!(
                 "CASE WHEN {name} OPERATOR(pg_catalog.>) '294276-12-31'::pg_catalog.date \
@@ -168,7 +185,7 @@ impl SourceColumn {
                       ELSE pg_catalog.timezone('UTC', {name}::pg_catalog.timestamp) END"
             ),
             // Read without time zone, so that the session's time zone does not matter.
-            (ColumnRole::Time, _) => {
+            (ColumnRole::Time | ColumnRole::Growing, _) => {
                 format!("pg_catalog.timezone('UTC', {name}::pg_catalog.timestamp)")
             }
             (ColumnRole::Type, _) => self.text(),

@@ -14,9 +14,11 @@ use crate::catalog::versions::segments::{self, Past};
 use crate::error::{BadIds, Result, SegrecError, counted, notice};
 use crate::pg::process::workers::Workers;
 use crate::settings;
+use pgrx::spi;
 use segrec_engine::Observer;
 use segrec_engine::features::{Activity, Column, NO_LEVEL, Table, Values, parse_moment};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Ids};
+use segrec_engine::options::checked::ItemOptions;
 use segrec_engine::options::{OnBadRows, Options};
 use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::segmentation::{On, SegmentationMethod};
@@ -83,7 +85,8 @@ pub fn item_columns(
     if options.is_explicit() || !options.reads_items() {
         return Ok(None);
     }
-    let wanted = WantedColumns::Describing(options.items.features.clone());
+    let ItemOptions { features, added_column, .. } = &options.items;
+    let wanted = WantedColumns::Describing { names: features.clone(), added: added_column.clone() };
     attribute_columns(model, "items", items, kind, &wanted, &[]).map(Some)
 }
 
@@ -269,6 +272,7 @@ fn described_items(
     log.announce(phase::READING_ITEMS, format!("reading items of \"{}\"", columns.name));
     let rows = columns.read_all(allowed)?;
     judge_ids(&columns, &rows, options)?;
+    judge_added_column(&columns, options)?;
     let texts = columns.texts(&rows.table, &options.items.text_config).filter(|_| !rates);
     let texts = texts.map(|texts| texts.read_all(allowed)).transpose()?;
     Ok(Some(ReadItems { rows, texts }))
@@ -424,6 +428,24 @@ fn judge_ids(columns: &AttributeColumns, rows: &AttributeRows, options: &Options
             format!("{count} vectors of \"{name}\" of \"{relation}\" are zero and are ignored"),
             Some("A vector without a direction is similar to no other.".to_owned()),
             None,
+        );
+    }
+    Ok(())
+}
+
+/// Tells if items that come later cannot be found at once by the column that the options name.
+fn judge_added_column(columns: &AttributeColumns, options: &Options) -> Result<()> {
+    let Some(added) = &options.items.added_column else { return Ok(()) };
+    if !relations::has_ordered_index(columns.relation().oid, added)? {
+        notice(
+            "items that are inserted after the training are listed only after segrec_refresh_items"
+                .to_owned(),
+            Some(format!("No index of \"{}\" has the values of \"{added}\" in order.", columns.name)),
+            Some(format!(
+                "CREATE INDEX ON {} ({});",
+                columns.relation().quoted,
+                spi::quote_identifier(added)
+            )),
         );
     }
     Ok(())

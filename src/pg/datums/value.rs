@@ -3,7 +3,7 @@
 use super::json::Json;
 use super::number_array::NumberArray;
 use super::text::Text;
-use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
+use pgrx::datum::{DatumWithOid, Timestamp, TimestampWithTimeZone};
 use pgrx::{FromDatum, IntoDatum, JsonB, Uuid, pg_sys};
 
 /// The value of a statement's parameter, with its type.
@@ -69,6 +69,7 @@ as_it_is!(
     bool,
     pg_sys::Oid,
     Uuid,
+    Timestamp,
     TimestampWithTimeZone,
     NumberArray<f32>,
     NumberArray<i32>,

@@ -53,12 +53,27 @@ impl Scorer for FactorScorer<'_> {
     }
 
     fn contributions(&self, target: u32, observer: &dyn Observer) -> Contributions {
+        self.contributions_to(self.items.rows.row(target), observer)
+    }
+
+    fn contributions_to_new(
+        &self,
+        new: &DescribedItems,
+        place: usize,
+        observer: &dyn Observer,
+    ) -> Contributions {
+        self.contributions_to(new.factors.row(place), observer)
+    }
+}
+
+impl FactorScorer<'_> {
+    /// What each item of the user adds to the product with the factors of an item.
+    fn contributions_to(&self, factors: &[f32], observer: &dyn Observer) -> Contributions {
         let (KnownUser { items, confidences, .. }, ItemFactors { rows, fold_in, .. }) =
             (self.user, self.items);
         let (Some(fold_in), Ok(own)) = (fold_in, rows.select(items)) else {
             return Contributions { base: 0.0, of_items: vec![0.0; items.len()] };
         };
-        let of_items = fold_in.contributions(&own, confidences, rows.row(target), observer);
-        Contributions { base: 0.0, of_items }
+        Contributions { base: 0.0, of_items: fold_in.contributions(&own, confidences, factors, observer) }
     }
 }

@@ -60,6 +60,26 @@ impl<R: NeighbourRows> Scorer for NeighbourScorer<'_, R> {
         })
     }
 
+    fn contributions_to_new(
+        &self,
+        new: &DescribedItems,
+        place: usize,
+        observer: &dyn Observer,
+    ) -> Contributions {
+        let own = |&item: &u32| match self.shares {
+            None => new.own_weights.get(item as usize).copied().unwrap_or(0.0),
+            Some(_) => 0.0,
+        };
+        let adds_to_itself = |target: u32| {
+            let mut contributions = self.contributions(target, observer);
+            if let Some(place) = self.history.iter().position(|item| *item == target) {
+                contributions.of_items[place] += f64::from(own(&target));
+            }
+            contributions
+        };
+        new.mean_contributions(place, adds_to_itself)
+    }
+
     fn contributions(&self, target: u32, _: &dyn Observer) -> Contributions {
         let weight = |(place, &item): (usize, &u32)| {
             let (named, weights) = self.rows.row(item as usize);

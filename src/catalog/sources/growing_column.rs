@@ -1,0 +1,122 @@
+//! The column by which rows that were inserted last are found: its values grow, and an index has them in order.
+
+use super::relations::{self, ColumnRole, SourceColumn};
+use crate::catalog::models::RelationRef;
+use crate::error::{Result, SegrecError};
+use crate::pg::datums::value::Argument;
+use crate::pg::executor::relation::Relation;
+use pgrx::datum::{Timestamp, TimestampWithTimeZone};
+use pgrx::{pg_sys, spi};
+use segrec_engine::interactions::IdKind;
+
+/// The option that names the column.
+pub const OPTION: &str = "items.added_column";
+
+/// A column of integers or moments that grows from row to row.
+#[derive(Clone, Debug)]
+pub struct GrowingColumn {
+    column: SourceColumn,
+    /// The type of values as which the column is compared.
+    compared_as: pg_sys::Oid,
+}
+
+impl GrowingColumn {
+    /// A column of a relation; `None` if its type does not grow.
+    pub fn new(column: SourceColumn) -> Option<Self> {
+        let compared_as = column.grows_as()?;
+        Some(Self { column, compared_as })
+    }
+
+    /// The column of items that the options name.
+    pub fn named(relation: &Relation, name: &str) -> Result<Self> {
+        let Some(column) = relation.column(name).map(SourceColumn::from) else {
+            let existing = relation.columns.iter().map(|column| column.name.clone()).collect();
+            let missing = vec![(OPTION.to_owned(), name.to_owned())];
+            return Err(SegrecError::MissingColumns { relation: relation.name.clone(), missing, existing });
+        };
+        let (type_name, takes) = (column.type_name.clone(), ColumnRole::Growing.takes());
+        Self::new(column).ok_or_else(|| {
+            let columns = vec![format!("\"{name}\" is {type_name}, but {OPTION} must be {takes}.")];
+            SegrecError::WrongColumnTypes { relation: relation.name.clone(), columns }
+        })
+    }
+
+    /// The column by which items that come later are found: that which the options name, else the key if this is an
+    /// integer. `None` if there is none, or no index has its values in order.
+    pub fn of_items(relation: &Relation, items: &RelationRef, added: Option<&str>) -> Result<Option<Self>> {
+        let column = match added {
+            Some(name) => Some(Self::named(relation, name)?),
+            None => {
+                let key = relation.column(&items.key).map(SourceColumn::from);
+                key.filter(|key| key.id_kind() == Some(IdKind::Bigint)).and_then(Self::new)
+            }
+        };
+        Ok(match column {
+            Some(column) if relations::has_ordered_index(items.relation, column.name())? => Some(column),
+            _ => None,
+        })
+    }
+
+    /// The name of the column.
+    pub fn name(&self) -> &str {
+        &self.column.name
+    }
+
+    /// The expression that reads its values, as `bigint` or as moments.
+    pub fn expression(&self) -> String {
+        self.column.expression(ColumnRole::Growing)
+    }
+
+    /// The type of the parameter of [`Self::beyond`].
+    pub fn parameter(&self) -> pg_sys::Oid {
+        self.compared_as
+    }
+
+    /// A value as a parameter of [`Self::beyond`]; `None` if the type has no such value.
+    pub fn argument(&self, value: i64) -> Option<Argument<'static>> {
+        match self.compared_as {
+            pg_sys::TIMESTAMPTZOID => TimestampWithTimeZone::try_from(value).ok().map(Argument::from),
+            pg_sys::TIMESTAMPOID => Timestamp::try_from(value).ok().map(Argument::from),
+            _ => Some(value.into()),
+        }
+    }
+
+    /// The rows with a larger value than the parameter, at most `most` of them, the smallest values first.
+    pub fn beyond(&self, most: u32) -> String {
+        let (name, type_name) = (spi::quote_identifier(self.name()), self.type_name());
+        format!(
+            "WHERE {name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name}{} \
+             ORDER BY {name} USING OPERATOR(pg_catalog.<) LIMIT {most}",
+            self.finite()
+        )
+    }
+
+    /// The rows with the largest values, at most `most` of them, the largest first.
+    pub fn latest(&self, most: u32) -> String {
+        let name = spi::quote_identifier(self.name());
+        format!(
+            "WHERE {name} IS NOT NULL{} ORDER BY {name} USING OPERATOR(pg_catalog.>) LIMIT {most}",
+            self.finite()
+        )
+    }
+
+    fn type_name(&self) -> &'static str {
+        match self.compared_as {
+            pg_sys::TIMESTAMPTZOID => "timestamptz",
+            pg_sys::TIMESTAMPOID => "timestamp",
+            _ => "int8",
+        }
+    }
+
+    /// Nothing comes after an infinite moment, so rows with one are left out.
+    fn finite(&self) -> String {
+        match self.compared_as {
+            pg_sys::INT8OID => String::new(),
+            _ => format!(
+                " AND {} OPERATOR(pg_catalog.<) 'infinity'::pg_catalog.{}",
+                spi::quote_identifier(self.name()),
+                self.type_name()
+            ),
+        }
+    }
+}
