@@ -1,7 +1,7 @@
 //! Items that are inserted after a training, in lists at once; and places of lists that are reserved for new items.
 
 use crate::refresh::{NEW, SHOP};
-use segrec_tests::{Cluster, Database, Session};
+use segrec_tests::{Cluster, Database, Session, SqlState};
 
 fn shop(name: &str, options: &str) -> (Database<'static>, Session) {
     let database = Cluster::shared().database(name);
@@ -118,6 +118,122 @@ fn without_growing_keys_or_an_index_later_items_wait_for_a_refresh() {
     assert_eq!(session.table("SELECT * FROM segrec_refresh_items('shop')"), "7|0|0");
     assert_eq!(session.table("SELECT segrec_predict(3, 0) IS NOT NULL"), "t");
     assert!(session.value::<i64>(LATER) > 0);
+}
+
+/// The shop with keys of another type, for which `key` is an expression of the number of a product, and a column that says
+/// when a row was added.
+fn shop_by_time(name: &str, [type_name, key]: [&str; 2], added: &str) -> (Database<'static>, Session) {
+    let database = Cluster::shared().database(name);
+    let mut session = database.connect();
+    session.run(SHOP);
+    let of = |column: &str| key.replace("n", column);
+    session.run(&format!(
+        "ALTER TABLE products DROP CONSTRAINT products_pkey;
+         ALTER TABLE products ADD added {added};
+         ALTER TABLE products ALTER product_id TYPE {type_name} USING {};
+         ALTER TABLE products ADD PRIMARY KEY (product_id);
+         ALTER TABLE buys ALTER item_id TYPE {type_name} USING {};
+         CREATE INDEX products_added ON products (added);
+         SELECT segrec_create_model('shop', 'buys', items => 'products', items_key => 'product_id',
+             options => '{{\"segmentation\": {{\"method\": \"none\"}}, \"als\": {{\"factors\": 8}},
+                         \"items\": {{\"new_items\": 1, \"added_column\": \"added\"}}}}');
+         SELECT segrec_train('shop', 'always')",
+        of("product_id"),
+        of("item_id")
+    ));
+    (database, session)
+}
+
+#[test]
+fn a_column_that_grows_finds_later_items_with_any_kind_of_key() {
+    let uuid = ["uuid", "pg_catalog.md5(n::text)::uuid"];
+    for (place, (key, added)) in [
+        (uuid, "timestamptz NOT NULL DEFAULT clock_timestamp()"),
+        (["text", "'p' || n"], "timestamp NOT NULL DEFAULT clock_timestamp()"),
+        (uuid, "bigint GENERATED ALWAYS AS IDENTITY"),
+        (["bigint", "-n"], "integer GENERATED ALWAYS AS IDENTITY"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (database, mut session) = shop_by_time(&format!("later_added_{place}"), key, added);
+        let listed = "SELECT count(*) FROM segrec_recommend(3, 60) l JOIN products p ON p.product_id::text = l.item_id::text
+                      WHERE p.tags = '{piano}' AND l.source = 'new_item'";
+        let listed = match key[0] {
+            "bigint" => listed.to_owned(),
+            _ => listed.replace("(3, 60)", "('3'::text, 60)"),
+        };
+        let is_no_feature = "SELECT count(*) FROM segrec.item_features WHERE column_name = 'added'";
+        assert_eq!(session.value::<i64>(is_no_feature), 0, "{added}");
+        assert_eq!(session.value::<i64>(&listed), 0, "{added}");
+        let insert = |number: i64| {
+            let id = key[1].replace("n", &number.to_string());
+            format!("INSERT INTO products (product_id, tags) VALUES ({id}, '{{piano}}')")
+        };
+        session.run(&insert(5000));
+        assert_eq!(session.value::<i64>(&listed), 1, "{added}");
+        session.run(&insert(4000));
+        let mut other = database.connect();
+        for session in [&mut session, &mut other] {
+            assert_eq!(session.value::<i64>(&listed), 2, "{added}");
+        }
+        // What a refresh has given a row is not met again.
+        session.run("SELECT segrec_refresh_items('shop')");
+        let mut fresh = database.connect();
+        for session in [&mut session, &mut other, &mut fresh] {
+            assert_eq!(session.value::<i64>(&listed), 2, "{added}");
+            session.run("SELECT 1");
+        }
+        session.run(&insert(3000));
+        for session in [&mut session, &mut other, &mut fresh] {
+            assert_eq!(session.value::<i64>(&listed), 3, "{added}");
+        }
+    }
+}
+
+#[test]
+fn a_column_that_cannot_tell_what_came_later_is_refused_or_noticed() {
+    let (_database, mut session) = shop("later_column", "");
+    session.run("ALTER TABLE products ADD added date DEFAULT CURRENT_DATE");
+    let train = "SELECT segrec_train('shop', 'always')";
+    session.run("SELECT segrec_alter_model('shop', '{\"items\": {\"added_column\": \"add\"}}')");
+    let error = session.expect_error(train);
+    assert_eq!(error.code(), &SqlState::UNDEFINED_COLUMN);
+    session.run("SELECT segrec_alter_model('shop', '{\"items\": {\"added_column\": \"added\"}}')");
+    let error = session.expect_error(train);
+    assert_eq!(error.code(), &SqlState::DATATYPE_MISMATCH);
+    assert!(error.detail().unwrap().contains("timestamptz, timestamp or bigint"), "{error:?}");
+    session.run("ALTER TABLE products ALTER added TYPE timestamp");
+    session.notices();
+    session.run(train);
+    let notices = session.notices();
+    let are_told = notices.iter().any(|notice| notice.message().contains("only after segrec_refresh_items"));
+    assert!(are_told, "{notices:?}");
+}
+
+#[test]
+fn segments_similar_items_and_explanations_know_later_items() {
+    for algorithm in ["hybrid", "als"] {
+        let (_database, mut session) = shop(&format!("later_functions_{algorithm}"), "");
+        session.run(&format!(
+            "SELECT segrec_alter_model('shop', '{{\"algorithm\": \"{algorithm}\"}}'); SELECT segrec_train('shop', 'always')"
+        ));
+        session.run(NEW);
+        let segment =
+            "SELECT count(*) FROM segrec_recommend_segment((SELECT min(segment) FROM segrec.segments), 246)
+                       WHERE item_id >= 1000 AND source = 'new_item'";
+        assert_eq!(session.value::<i64>(segment), 6, "{algorithm}");
+        let kinds = "SELECT count(*) = 5 AND bool_and(item_id % 6 = 3) FROM segrec_similar_items(1005, 5)";
+        assert!(session.value::<bool>(kinds), "{algorithm}");
+        assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_similar_items(7777, 5)"), 0);
+        let adds_up = "SELECT abs(sum(contribution) - segrec_predict(3, 1005)) < 1e-4 AND count(*) > 3
+                       FROM segrec_explain(3, 1005)";
+        assert!(session.value::<bool>(adds_up), "{algorithm}");
+        session.run("DELETE FROM products WHERE product_id >= 1000");
+        for function in ["segrec_similar_items(1005, 5)", "segrec_explain(3, 1005)"] {
+            assert_eq!(session.value::<i64>(&format!("SELECT count(*) FROM {function}")), 0, "{function}");
+        }
+    }
 }
 
 #[test]
