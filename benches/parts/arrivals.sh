@@ -27,7 +27,7 @@ INSERT INTO test SELECT user_id, item_id FROM purchases
 WHERE bought_at >= '$day' AND user_id IN (SELECT user_id FROM before);
 END
     for method in with without; do
-        items='{}'
+        items='{"added_column": "added"}'
         if [ "$method" = without ]; then items='{"new_items": 0}'; fi
         sql <<END
 SELECT FROM segrec_create_model('$method', 'before', time_column => 'bought_at', items => 'articles', items_key => 'id',

@@ -1,6 +1,7 @@
 //! Which items or users are hidden whole, so that they stand for those that have no events yet: the items that come after
 //! a moment, the newest tenth of the items, or one of several equal parts of items or users.
 
+use crate::features::{Column, Values};
 use crate::interactions::{Events, Ids};
 use crate::seed::sample;
 use std::cmp::Reverse;
@@ -16,6 +17,33 @@ pub fn moment_before_new_items(events: &Events) -> Option<i64> {
     let (cutoff, first) = (events.time_quantile(1.0 / PARTS as f64)?, events.first_times()?);
     let is_later = |&&item: &&u32| first[item as usize] > cutoff;
     (items_with_events(events).iter().filter(is_later).count() >= FEWEST_HIDDEN).then_some(cutoff)
+}
+
+/// Marks the items without events that came after a moment, and so do not tell what new items were like then: those whose
+/// value in `added` is later or, if values are numbers, larger than those of all items that had events then. Without this
+/// column, ids that are integers count as such numbers.
+pub fn came_after(events: &Events, added: Option<&Column>, cutoff: i64) -> Vec<bool> {
+    let mut came = vec![false; events.items().len()];
+    let Some(first) = events.first_times() else { return came };
+    let beyond = |value: &dyn Fn(usize) -> Option<i64>| -> Vec<u32> {
+        let had_events = (0..first.len()).filter(|&item| first[item] <= cutoff);
+        let largest = had_events.filter_map(value).max();
+        let is_beyond = |&item: &u32| value(item as usize) > largest;
+        events.new_items().iter().copied().filter(is_beyond).collect()
+    };
+    let new = match (added.map(|column| &column.values), events.items()) {
+        (Some(Values::Moment(moments)), _) => {
+            let is_later = |&item: &u32| moments.get(item as usize).is_some_and(|&moment| moment > cutoff);
+            events.new_items().iter().copied().filter(is_later).collect()
+        }
+        (Some(Values::Number(numbers)), _) => {
+            beyond(&|item| numbers.get(item).filter(|number| number.is_finite()).map(|&number| number as i64))
+        }
+        (None, Ids::Bigint(ids)) => beyond(&|item| ids.get(item).copied()),
+        _ => Vec::new(),
+    };
+    new.into_iter().for_each(|item| came[item as usize] = true);
+    came
 }
 
 /// Marks a tenth of the items with events: those whose first event is latest or, without times, some chosen by the seed.
@@ -94,6 +122,30 @@ mod tests {
         assert_eq!(moment_before_new_items(&events(Some(|item| item % 280))), None);
         assert_eq!(moment_before_new_items(&events(Some(|_| 7))), None);
         assert_eq!(moment_before_new_items(&events(None)), None);
+    }
+
+    #[test]
+    fn items_without_events_that_came_after_a_moment_are_told_by_a_column_or_by_ids_that_grow() {
+        let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true);
+        (0..20).for_each(|item| raw.push(Id::Bigint(item % 3), Id::Bigint(item), 1.0, 10 * item));
+        [-1, 5, 12, 15, 30].into_iter().for_each(|item| raw.push_item(Id::Bigint(item)));
+        let limits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 5000 };
+        let events = Events::new(raw, limits, &Silent).unwrap();
+        let ids = |came: Vec<bool>| -> Vec<i64> {
+            let came = (0..came.len()).filter(|&item| came[item]);
+            came.map(|item| if let Id::Bigint(id) = events.items().get(item) { id } else { 0 }).collect()
+        };
+        // Until 100 there were events on the items 0 to 10, and 12 and 15 have events of their own.
+        assert_eq!(ids(came_after(&events, None, 100)), [30]);
+        assert_eq!(ids(came_after(&events, None, 1_000)), [30]);
+        let rows = events.items().len();
+        let moments = Values::Moment((0..rows as i64).map(|row| if row == 0 { 101 } else { 100 }).collect());
+        let added = Column { name: "added".into(), values: moments };
+        assert_eq!(ids(came_after(&events, Some(&added), 100)), [-1]);
+        let numbers = (0..rows).map(|row| if row == 0 { 9.0 } else { row as f64 / 3.0 }).collect();
+        assert_eq!(ids(came_after(&events, Some(&Column::numbers("n", numbers)), 100)), [-1, 30]);
+        let unknown = Column::numbers("n", vec![f64::NAN; rows]);
+        assert_eq!(ids(came_after(&events, Some(&unknown), 100)), []);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::user_data::UserData;
 use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
-use crate::evaluation::hidden::{moment_before_new_items, newest_items};
+use crate::evaluation::hidden::{came_after, moment_before_new_items, newest_items};
 use crate::evaluation::standard_error::mean_and_error;
 use crate::evaluation::{Holdout, MetricRow};
 use crate::interactions::{Events, Interactions, SparseRows};
@@ -63,15 +63,21 @@ struct NewRows {
 }
 
 impl NewRows {
-    /// Learns from a fit to `training`.
+    /// Learns from a fit to `training`. Items that `came_later` are none yet; there are none of these if it is empty.
     fn learn(
         fit: &Fit,
         content: &ItemContent,
         training: &Interactions,
+        came_later: &[bool],
         observer: &dyn Observer,
     ) -> Result<Self> {
         let users = training.item_users();
-        let is_new = |item: &u32| users[*item as usize] == 0 && content.items.is_known(*item as usize);
+        let is_new = |item: &u32| {
+            let item = *item as usize;
+            users[item] == 0
+                && content.items.is_known(item)
+                && !came_later.get(item).is_some_and(|later| *later)
+        };
         let items: Vec<u32> = (0..training.items() as u32).filter(is_new).collect();
         let vectors = content.items.select(&items, observer)?;
         let map = FactorMap::fit(&content.items, training, &fit.backbone.item_factors, observer)?;
@@ -123,14 +129,14 @@ pub fn add(
     boost: f32,
     observer: &dyn Observer,
 ) -> Result<ItemDescriber> {
-    let rows = NewRows::learn(fit, content, training, observer)?;
+    let rows = NewRows::learn(fit, content, training, &[], observer)?;
     rows.add_to(fit, boost, observer)?;
     Ok(ItemDescriber::new(content.encoder.clone(), rows.map, boost, training.item_users()))
 }
 
 /// Decides the boost of new items, also if there are none yet, and removes these from the events and the data about items
-/// if it is 0: a second, short training sees no events of the last tenth, if enough items came with them. Otherwise it
-/// hides the newest tenth of the items that have events, or a tenth chosen by the seed if events have no times. The boost
+/// if it is 0: a second, short training sees no events of the last tenth, if enough items came with them; rows of items
+/// that came even later are left out, as far as it is known that they did. Otherwise it hides the newest tenth of the items that have events, or a tenth chosen by the seed if events have no times. The boost
 /// that ranks all held-out events best is taken if it is better by a standard error than to leave the hidden items out.
 ///
 /// # Errors
@@ -155,7 +161,7 @@ pub fn decide(
         labels.codes = kept.iter().filter_map(|&item| labels.codes.get(item as usize).copied()).collect();
         labels
     });
-    Ok((events, UserData { items, categories, ..described }, decided))
+    Ok((events, UserData { items, categories, added: None, ..described }, decided))
 }
 
 /// The boost that the options give, or the best of a short training.
@@ -182,7 +188,8 @@ fn best_boost(
 ) -> Result<DecidedBoost> {
     let undecided = || Ok(DecidedBoost::default());
     let options = short(options, events.items().len());
-    let Some(holdout) = with_new_items(events, &options, observer)? else { return undecided() };
+    let hidden = with_new_items(events, described, &options, observer)?;
+    let Some((holdout, came_later)) = hidden else { return undecided() };
     let users = measured_users(&holdout, MOST_USERS, options.seed);
     let given = Given::new(events, described);
     let described = EncodedContent::with_new_items(&given, &holdout.training, &options, &Quiet(observer))?;
@@ -194,7 +201,7 @@ fn best_boost(
     let Some(content) = known.and_then(|described| described.content) else { return undecided() };
     let weighed = options.weighs_popularity();
     let lists = |fit: &Fit| ungated_lists(&Ranker::new(fit, &holdout.training, weighed), &users, observer);
-    let rows = NewRows::learn(&run.fit, &content, &holdout.training, observer)?;
+    let rows = NewRows::learn(&run.fit, &content, &holdout.training, &came_later, observer)?;
     if rows.items.is_empty() {
         return undecided();
     }
@@ -220,15 +227,23 @@ fn best_boost(
     Ok(DecidedBoost { boost, rows })
 }
 
-/// Holds out events of which some are on items that are new; `None` if there are too few items.
-fn with_new_items(events: &Events, options: &Options, observer: &dyn Observer) -> Result<Option<Holdout>> {
+/// Holds out events of which some are on items that are new, and marks the items without events that came later; `None` if
+/// there are too few items.
+fn with_new_items(
+    events: &Events,
+    described: &UserData,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Option<(Holdout, Vec<bool>)>> {
     if let Some(cutoff) = moment_before_new_items(events) {
         let weighting = options.weighting(cutoff);
-        return Holdout::with_items_after(events, &weighting, cutoff, observer).map(Some);
+        let holdout = Holdout::with_items_after(events, &weighting, cutoff, observer)?;
+        return Ok(Some((holdout, came_after(events, described.added.as_ref(), cutoff))));
     }
     let Some(hidden) = newest_items(events, options.seed) else { return Ok(None) };
     let weighting = options.weighting(events.latest());
-    Holdout::of_items(events, &weighting, hidden, SHARE, options.seed, observer).map(Some)
+    let holdout = Holdout::of_items(events, &weighting, hidden, SHARE, options.seed, observer)?;
+    Ok(Some((holdout, Vec::new())))
 }
 
 /// The options of the short training: the same algorithm without segments, and without a search for the number of sweeps

@@ -25,6 +25,8 @@ pub struct UserData {
     pub others: Vec<String>,
     /// The columns of `items`, with one row per item of the events; empty if there is no such relation.
     pub items: Table,
+    /// When each item of the events was added: moments, or numbers that grow; `None` if it is not known.
+    pub added: Option<Column>,
     /// The category of each item, if a category column is named.
     pub categories: Option<Labels>,
     /// The moment that ages refer to, in microseconds since 2000; `None` to derive it from the data.

@@ -46,7 +46,7 @@ pub enum WantedColumns {
     /// These columns, which must exist.
     Named(Vec<String>),
     /// These columns that describe items, which must exist; if none is named, all that the caller may read and whose
-    /// type can be a feature, except [`AUDIT_COLUMNS`] and the column that says when a row was added.
+    /// type can be a feature, except [`AUDIT_COLUMNS`]; and the column that says when a row was added.
     Describing {
         /// Their names.
         names: Vec<String>,
@@ -88,9 +88,9 @@ impl WantedColumns {
             Self::All => Some(column.feature_kind()),
             Self::Named(_) => named.then(|| column.feature_kind()),
             Self::Describing { names, added } => {
-                let is_audit =
-                    AUDIT_COLUMNS.contains(&column.name.as_str()) || added.as_ref() == Some(&column.name);
-                let wanted = named || names.is_empty() && !is_audit;
+                let is_audit = AUDIT_COLUMNS.contains(&column.name.as_str());
+                let is_added = added.as_ref() == Some(&column.name);
+                let wanted = named || is_added || names.is_empty() && !is_audit;
                 wanted.then(|| column.item_feature_kind())
             }
         }

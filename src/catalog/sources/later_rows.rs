@@ -35,7 +35,7 @@ impl LaterRows {
     /// Prepares the queries; at most `most` rows are read at once.
     pub fn new(columns: AttributeColumns, grows: GrowingColumn, most: u32) -> Result<Self> {
         let [key, value] = [columns.expressions().into_iter().take(1).collect(), vec![grows.expression()]];
-        let live = |expressions: [&Vec<String>; 2]| Live {
+        let live = |expressions: [&[String]; 2]| Live {
             relation: columns.relation(),
             key: columns.key(),
             kind: columns.kind(),

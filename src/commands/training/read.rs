@@ -157,11 +157,23 @@ pub fn read(
     }
     if let (Some(described), Some(events)) = (described, &data.events) {
         let relation = data.relation.as_str();
-        let (items, listed) = log.run(workers, relation, |observer| described.of(events, observer))?;
+        let (mut items, listed) = log.run(workers, relation, |observer| described.of(events, observer))?;
+        data.user_data.added = taken_column(&mut items, &options.items)?;
         (data.user_data.items, data.listed) = (items, Some(listed));
     }
     data.user_data.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
     Ok(data)
+}
+
+/// Takes the column that says when an item was added from the table; it stays there as well if it is named as a feature.
+fn taken_column(items: &mut Table, options: &ItemOptions) -> Result<Option<Column>> {
+    let Some(name) = &options.added_column else { return Ok(None) };
+    let (added, rows) = (items.column(name).cloned(), items.rows());
+    if added.is_some() && !options.features.contains(name) {
+        let columns = std::mem::take(items).into_columns().into_iter();
+        *items = Table::new(rows, columns.filter(|column| column.name != *name).collect())?;
+    }
+    Ok(added)
 }
 
 /// Whether the types of events are needed for more than their weights.
