@@ -135,7 +135,7 @@ pub fn add(
 }
 
 /// Decides the boost of new items, also if there are none yet, and removes these from the events and the data about items
-/// if it is 0: a second, short training sees no events of the last tenth, if enough items came with them; rows of items
+/// if it is 0: a second, short training does not see the last fifth of the events, if enough items came with them; rows of items
 /// that came even later are left out, as far as it is known that they did. Otherwise it hides the newest tenth of the items that have events, or a tenth chosen by the seed if events have no times. The boost
 /// that ranks all held-out events best is taken if it is better by a standard error than to leave the hidden items out.
 ///
