@@ -221,7 +221,7 @@ fn segments_similar_items_and_explanations_know_later_items() {
         session.run(NEW);
         let segment =
             "SELECT count(*) FROM segrec_recommend_segment((SELECT min(segment) FROM segrec.segments), 246)
-                       WHERE item_id >= 1000 AND source = 'new_item'";
+                       WHERE item_id::bigint >= 1000 AND source = 'new_item'";
         assert_eq!(session.value::<i64>(segment), 6, "{algorithm}");
         let kinds = "SELECT count(*) = 5 AND bool_and(item_id % 6 = 3) FROM segrec_similar_items(1005, 5)";
         assert!(session.value::<bool>(kinds), "{algorithm}");

@@ -92,11 +92,11 @@ impl LaterItems {
             None => reader.known_until(&is_known)?,
         };
         let Some(newest) = newest else { return Ok(None) };
-        let Some(Later { newest, keys, table }) = reader.beyond(newest, &is_known)? else {
+        let Some(Later { newest, rows }) = reader.beyond(newest, &is_known)? else {
             return Ok(self.newest.is_none().then(|| Self { newest: Some(newest), ..self.clone() }));
         };
         let mut all = Self { newest: Some(newest), ..self.clone() };
-        let Some(table) = table else { return Ok(Some(all)) };
+        let Some((keys, table)) = rows else { return Ok(Some(all)) };
         match describer.describe_by_factors(&table, factors, &Silent) {
             Ok((described, items)) => {
                 for &row in &described {

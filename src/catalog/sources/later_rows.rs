@@ -25,10 +25,9 @@ pub struct LaterRows {
 pub struct Later {
     /// The largest value of the growing column.
     pub newest: i64,
-    /// The keys of the rows that were not to be skipped.
-    pub keys: IdMap,
-    /// These rows; `None` if one does not fit the others, such as a vector of other dimensions.
-    pub table: Option<Table>,
+    /// The rows whose keys were not known, with these; `None` if one does not fit the others, such as a vector of other
+    /// dimensions.
+    pub rows: Option<(IdMap, Table)>,
 }
 
 impl LaterRows {
@@ -71,8 +70,9 @@ impl LaterRows {
         if last == newest {
             return Ok(None);
         }
-        let AttributeRows { ids, table, .. } = reading.finish()?;
-        Ok(Some(Later { newest: last, keys: ids, table: fits.then_some(table) }))
+        let rows = if fits { Some(reading.finish()?) } else { None };
+        let rows = rows.map(|AttributeRows { ids, table, .. }| (ids, table));
+        Ok(Some(Later { newest: last, rows }))
     }
 
     /// The value that all rows have reached which came after those whose keys are known, among the latest: the least
