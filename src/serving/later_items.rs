@@ -6,18 +6,22 @@
 //! which takes some 20 µs if there are none. A row that is not committed yet when a later one is read is not met before a
 //! refresh.
 
+use crate::catalog::models::RelationRef;
+use crate::catalog::sources::attributes::described_columns;
 use crate::catalog::sources::later_rows::LaterRows;
+use crate::catalog::sources::relations;
 use crate::error::Result;
 use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
-use segrec_engine::interactions::{Id, Ids};
+use segrec_engine::features::ItemEncoder;
+use segrec_engine::interactions::{Id, IdKind, Ids};
 use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::scorers::new_items::DescribedItems;
 use segrec_engine::{EngineError, Rows, Silent};
 
 /// The most items that a session describes by itself: a third of a second in all, and some 400 bytes each with 64 factors.
 /// Further ones wait for a refresh.
-pub const MOST: u32 = 1_000;
+const MOST: u32 = 1_000;
 
 /// Items that a session has met.
 #[derive(Clone)]
@@ -73,7 +77,7 @@ impl LaterItems {
     pub fn with_newer(
         &self,
         reader: &LaterRows,
-        describer: &ItemDescriber,
+        (encoder, describer): (&ItemEncoder, &ItemDescriber),
         factors: Rows<'_>,
     ) -> Result<Option<Self>> {
         if self.ids.len() >= MOST as usize {
@@ -85,7 +89,7 @@ impl LaterItems {
         let Some(&newest) = keys.last() else { return Ok(None) };
         let mut all = Self { newest, ..self.clone() };
         let Some(table) = table else { return Ok(Some(all)) };
-        match describer.describe_by_factors(&table, factors, &Silent) {
+        match describer.describe_by_factors(encoder, &table, factors, &Silent) {
             Ok((described, items)) => {
                 all.ids.extend(described.iter().map(|&row| keys[row as usize]));
                 all.items.append(&items)?;
@@ -96,4 +100,19 @@ impl LaterItems {
         }
         Ok(Some(all))
     }
+}
+
+/// Reads items beyond a key; `None` without an index that has the keys in order.
+pub fn later_rows(
+    model: &str,
+    items: &RelationRef,
+    encoder: &ItemEncoder,
+    text_config: &str,
+) -> Result<Option<LaterRows>> {
+    let relation = relations::hold(model, "items", items.relation)?;
+    if relation.is_out_of_reach || !relations::has_ordered_index(items.relation, &items.key)? {
+        return Ok(None);
+    }
+    let columns = described_columns(model, items, IdKind::Bigint, Some(encoder), text_config)?;
+    Ok(Some(LaterRows::new(columns, MOST)?))
 }

@@ -2,18 +2,17 @@
 
 use super::cache::{self, CacheFile};
 use super::followed::Followed;
-use super::later_items::{self, LaterItems};
+use super::later_items::{LaterItems, later_rows};
 use super::segments::{ServedSegments, live_features};
-use crate::catalog::models::{EventsSource, Model, RelationRef};
-use crate::catalog::sources::attributes::{LiveUser, described_columns};
+use crate::catalog::models::{EventsSource, Model};
+use crate::catalog::sources::attributes::LiveRow;
 use crate::catalog::sources::later_rows::LaterRows;
 use crate::catalog::sources::live_events::LiveEvents;
-use crate::catalog::sources::relations;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
-use segrec_engine::features::Table;
-use segrec_engine::interactions::{Id, IdKind, NumberedIds, SortedIds, Weighting};
+use segrec_engine::features::{ItemEncoder, Table};
+use segrec_engine::interactions::{Id, NumberedIds, SortedIds, Weighting};
 use segrec_engine::options::algorithm::{Algorithm, Decided};
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::ranking::Source;
@@ -26,7 +25,7 @@ use segrec_engine::scorers::method::SegmentView;
 use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::scorers::popularity::{Popular, SegmentPopular};
 use segrec_engine::scorers::ratings::AttributeEncoder;
-use segrec_engine::scorers::registry::{DESCRIBER, by_tastes};
+use segrec_engine::scorers::registry::{DESCRIBER, ENCODER, by_tastes};
 use segrec_engine::scorers::sections::StoredSections;
 use segrec_engine::{EngineError, Matrix, Rows, Silent};
 use std::borrow::Cow;
@@ -40,7 +39,7 @@ pub struct ServedVersion {
     pub options: Options,
     /// The choices that its training made where options leave them open.
     pub decided: Decided,
-    attributes: Followed<LiveUser>,
+    attributes: Followed<LiveRow>,
     /// The weight that corresponds to a confidence of 1.
     pub median_weight: f32,
     /// The weighting of events.
@@ -185,25 +184,34 @@ impl ServedVersion {
         })
     }
 
+    /// Turns rows of the relation of items into vectors; `None` if scores do not depend on them.
+    pub fn item_encoder(&self) -> Result<Option<&ItemEncoder>> {
+        let (scorer, name, _) = ENCODER;
+        let sections = self.sections(scorer)?;
+        sections.has(name).then(|| Ok(sections.decoded(name, ItemEncoder::from_bytes)?)).transpose()
+    }
+
     /// What describes items that come after the training; `None` if lists would not gain by them.
-    pub fn item_describer(&self) -> Result<Option<&ItemDescriber>> {
+    pub fn item_describer(&self) -> Result<Option<(&ItemEncoder, &ItemDescriber)>> {
         let (scorer, name, _) = DESCRIBER;
         let sections = self.sections(scorer)?;
-        if sections.is_empty() {
-            return Ok(None);
+        match self.item_encoder()? {
+            Some(encoder) if sections.has(name) => {
+                Ok(Some((encoder, sections.decoded(name, ItemDescriber::from_bytes)?)))
+            }
+            _ => Ok(None),
         }
-        Ok(Some(sections.decoded(name, ItemDescriber::from_bytes)?))
     }
 
     /// The items that were inserted after the training, as far as the caller may read them, and their reader; `None` if
     /// there are none, or they cannot be found by their keys.
     pub fn later_items(&self) -> Result<Option<(Rc<LaterItems>, Rc<LaterRows>)>> {
-        let (Some(describer), Some(items)) = (self.item_describer()?, &self.model.items) else {
+        let (Some((encoder, describer)), Some(items)) = (self.item_describer()?, &self.model.items) else {
             return Ok(None);
         };
         let SortedIds::Bigint(known) = self.item_ids().sorted else { return Ok(None) };
         let config = &self.options.items.text_config;
-        let write = || later_rows(&self.model.name, items, describer, config);
+        let write = || later_rows(&self.model.name, items, encoder, config);
         let Some(reader) = self.later.reader(&self.model.name, write)? else { return Ok(None) };
         let met = self.met.borrow().clone().filter(|met| met.are_own());
         let met = match met {
@@ -213,7 +221,7 @@ impl ServedVersion {
                 Rc::new(LaterItems::none(newest, self.item_ids().len(), self.factors(), describer)?)
             }
         };
-        let met = met.with_newer(&reader, describer, self.backbone()?)?.map_or(met, Rc::new);
+        let met = met.with_newer(&reader, (encoder, describer), self.backbone()?)?.map_or(met, Rc::new);
         self.met.replace(Some(Rc::clone(&met)));
         Ok((met.len() > 0).then_some((met, reader)))
     }
@@ -343,19 +351,4 @@ impl ServedVersion {
         let popular = SegmentPopular::new(parts.popular, parts.items, users, self.popular(), all_users);
         Ok(Segment { items: parts.items, own, popular, has_own_part: stored.own_factors })
     }
-}
-
-/// Reads items beyond a key; `None` without an index that has the keys in order.
-fn later_rows(
-    model: &str,
-    items: &RelationRef,
-    describer: &ItemDescriber,
-    text_config: &str,
-) -> Result<Option<LaterRows>> {
-    let relation = relations::hold(model, "items", items.relation)?;
-    if relation.is_out_of_reach || !relations::has_ordered_index(items.relation, &items.key)? {
-        return Ok(None);
-    }
-    let columns = described_columns(model, items, IdKind::Bigint, Some(describer), text_config)?;
-    Ok(Some(LaterRows::new(columns, later_items::MOST)?))
 }
