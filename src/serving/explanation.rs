@@ -3,6 +3,9 @@
 //! A user's factors are linear in the user's items: p = A⁻¹ Σ c_i q_i. So the score p·q_j is the sum of c_i q_iᵀA⁻¹q_j
 //! over these items (Hu et al. 2008, §5). Scores of neighbours are sums anyway, and the prior mean of ratings is linear
 //! in the pattern of rated items. Users without events have no items; the columns of their row contribute instead.
+//!
+//! Where scores depend on what is known about items, each of the user's items also says by which columns it resembles the
+//! explained one, as their rows are now.
 
 use super::ids::{check_item_kind, item_numbers, user_id};
 use super::later_items::LaterItems;
@@ -20,6 +23,10 @@ use segrec_engine::scorers::Contributions;
 use segrec_engine::scorers::method::KnownUser;
 use std::rc::Rc;
 
+/// The most items whose rows are read and compared with that of the explained one: those with the largest contributions.
+/// A row is found by its key, which takes some 20 µs.
+const MOST_COMPARED: usize = 100;
+
 /// What one of the user's items adds to the score of another item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reason {
@@ -27,6 +34,9 @@ pub struct Reason {
     pub item: Option<u32>,
     /// What it adds through each scorer of the explanation.
     pub contributions: Vec<f64>,
+    /// The columns in which the items have something in common, and the part of each in the cosine of their contents;
+    /// `None` if scores do not depend on content, or the caller cannot read the rows of both.
+    pub features: Option<Vec<(String, f32)>>,
 }
 
 impl Reason {
@@ -111,12 +121,12 @@ pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
         let columns = columns.into_iter().map(|(name, own)| (format!("attributes.{name}"), own));
         let (scorers, contributions) =
             std::iter::once(("popularity".to_owned(), popularity)).chain(columns).unzip();
-        let reasons = vec![Reason { item: None, contributions }];
+        let reasons = vec![Reason { item: None, contributions, features: None }];
         return Ok(Some(Explanation { version: Rc::clone(&version), scorers, reasons }));
     }
     let scorers: Vec<String> = version.decided.blend.scorers().map(str::to_owned).collect();
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-    let reasons = match version.scorers(segment)?.filter(|_| person.factors.is_some()) {
+    let mut reasons = match version.scorers(segment)?.filter(|_| person.factors.is_some()) {
         Some(opened) => {
             let encoder = opened.each().iter().find_map(|own| own.fitted.encoder());
             let attributes = encoder.map(|encoder| version.attributes_of(encoder, user)).transpose()?;
@@ -128,16 +138,15 @@ pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
         None => {
             // None of the user's items contributes.
             let score = predict(user, item, kind, model)?;
-            let contributions = |score| {
+            let reason = |score| {
                 let rest = std::iter::repeat_n(0.0, scorers.len().saturating_sub(1));
-                std::iter::once(f64::from(score)).chain(rest).collect()
+                let contributions = std::iter::once(f64::from(score)).chain(rest).collect();
+                Reason { item: None, contributions, features: None }
             };
-            score
-                .into_iter()
-                .map(|score| Reason { item: None, contributions: contributions(score) })
-                .collect()
+            score.into_iter().map(reason).collect()
         }
     };
+    compare(&version, target, &mut reasons)?;
     Ok(Some(Explanation { version, scorers, reasons }))
 }
 
@@ -145,13 +154,28 @@ pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
 fn reasons(items: &[u32], parts: &[Contributions]) -> Vec<Reason> {
     let of_item = |(place, &item): (usize, &u32)| {
         let own = |part: &Contributions| part.of_items.get(place).copied().unwrap_or(0.0);
-        Reason { item: Some(item), contributions: parts.iter().map(own).collect() }
+        Reason { item: Some(item), contributions: parts.iter().map(own).collect(), features: None }
     };
     let mut reasons: Vec<Reason> = items.iter().enumerate().map(of_item).collect();
-    reasons.push(Reason { item: None, contributions: parts.iter().map(|part| part.base).collect() });
+    let base = parts.iter().map(|part| part.base).collect();
+    reasons.push(Reason { item: None, contributions: base, features: None });
     reasons.retain(|reason| reason.total() != 0.0);
     reasons.sort_by(|a, b| b.total().total_cmp(&a.total()).then(a.item.cmp(&b.item)));
     reasons
+}
+
+/// Says by which columns the first items of the reasons resemble another.
+fn compare(version: &ServedVersion, item: u32, reasons: &mut [Reason]) -> Result<()> {
+    let Some(encoder) = version.item_encoder()? else { return Ok(()) };
+    let Some(explained) = version.item_vector(encoder, item)? else { return Ok(()) };
+    let of_items = reasons.iter_mut().filter_map(|reason| Some((reason.item?, &mut reason.features)));
+    for (own, features) in of_items.take(MOST_COMPARED) {
+        let own = version.item_vector(encoder, own)?;
+        let parts = own.map(|own| encoder.cosine_by_column(&own, 0, &explained, 0));
+        *features =
+            parts.map(|parts| parts.into_iter().map(|(name, part)| (name.to_owned(), part)).collect());
+    }
+    Ok(())
 }
 
 /// The most similar items that are not withdrawn: the strongest neighbours or, if the version has none or the item no

@@ -1,6 +1,7 @@
 //! A deployed version loaded by a session: its options and decisions, and the mapped file with everything else.
 
 use super::cache::{self, CacheFile};
+use super::described_items::{live_item, vector};
 use super::followed::Followed;
 use super::later_items::{LaterItems, later_rows};
 use super::segments::{ServedSegments, live_features};
@@ -11,7 +12,7 @@ use crate::catalog::sources::live_events::LiveEvents;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
-use segrec_engine::features::{ItemEncoder, Table};
+use segrec_engine::features::{EncodedItems, ItemEncoder, Table};
 use segrec_engine::interactions::{Id, NumberedIds, SortedIds, Weighting};
 use segrec_engine::options::algorithm::{Algorithm, Decided};
 use segrec_engine::options::{Options, parse_options};
@@ -52,6 +53,7 @@ pub struct ServedVersion {
     live: Followed<LiveEvents>,
     stored: DeployedVersion,
     cache: CacheFile,
+    described: Followed<LiveRow>,
     later: Followed<LaterRows>,
     /// The items that this session has met besides those of the version.
     met: RefCell<Option<Rc<LaterItems>>>,
@@ -107,6 +109,7 @@ impl ServedVersion {
             attributes: Followed::default(),
             stored,
             cache,
+            described: Followed::default(),
             later: Followed::default(),
             met: RefCell::default(),
             new_items: OnceCell::new(),
@@ -201,6 +204,14 @@ impl ServedVersion {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The current row of an item, by number, as a vector of `encoder`; `None` if it cannot be read as at the training.
+    pub fn item_vector(&self, encoder: &ItemEncoder, item: u32) -> Result<Option<EncodedItems>> {
+        let (model, config) = (&self.model, &self.options.items.text_config);
+        let live = self.described.reader(&model.name, || live_item(model, encoder, config))?;
+        let id = self.item_ids().get(item as usize);
+        live.map_or(Ok(None), |live| vector(&live, encoder, id))
     }
 
     /// The items that were inserted after the training, as far as the caller may read them, and their reader; `None` if
