@@ -23,6 +23,7 @@ mod endless;
 mod errors;
 mod evaluation;
 mod events;
+mod explained_features;
 mod functions;
 mod fuzz;
 mod grants;

@@ -4,7 +4,7 @@ use segrec_tests::{Cluster, Session, SqlState};
 
 /// 240 products in six kinds, and 400 users who take products of two kinds. The words of the title, the tags and the
 /// embedding depend on the kind, the color and the price do not. Product 1000 and those after it are never bought.
-const SHOP: &str = "
+pub const SHOP: &str = "
     CREATE TABLE products AS
     SELECT id AS product_id,
            (ARRAY['tent rope', 'novel poem', 'oven pan', 'piano flute', 'tool thing', 'tool thing'])[kind + 1]

@@ -9,9 +9,9 @@ use pgrx::prelude::*;
 use pgrx::{JsonB, Uuid};
 use serde_json::{Value, json};
 
-/// Rows of an explanation: the item, its total contribution, the parts through factors (or ratings) and neighbours, and
-/// the part through each scorer.
-type Reasons<T> = Vec<(Option<T>, f32, f32, f32, JsonB)>;
+/// Rows of an explanation: the item, its total contribution, the parts through factors (or ratings) and neighbours, the
+/// part through each scorer, and by which columns it resembles the explained item.
+type Reasons<T> = Vec<(Option<T>, f32, f32, f32, JsonB, Option<JsonB>)>;
 
 fn predict<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) -> Option<f32> {
     let (user, item) = (user?, item?);
@@ -34,21 +34,25 @@ fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) ->
                 .filter(|(name, _)| names.contains(&name.as_str()))
                 .fold(0.0, |sum, (_, value)| sum + value)
         };
-        let parts = by_scorer().map(|(name, &value)| (name.clone(), shortest(value)));
+        let parts = by_scorer().map(|(name, &value)| (name.clone(), shortest(value as f32)));
+        let features = |parts: &Vec<(String, f32)>| {
+            JsonB(Value::Object(parts.iter().map(|(name, part)| (name.clone(), shortest(*part))).collect()))
+        };
         (
             reason.item.and_then(|item| value(&version, item)),
             reason.total() as f32,
             of(&["factors", "ratings", "popularity"]) as f32,
             of(&["neighbours"]) as f32,
             JsonB(Value::Object(parts.collect())),
+            reason.features.as_ref().map(features),
         )
     });
     rows.collect()
 }
 
 /// A number with the digits that PostgreSQL prints of a `real`.
-fn shortest(value: f64) -> Value {
-    (value as f32).to_string().parse().map_or(Value::Null, |value: f64| json!(value))
+fn shortest(value: f32) -> Value {
+    value.to_string().parse().map_or(Value::Null, |value: f64| json!(value))
 }
 
 fn similar<T: SqlId>(item: Option<&T>, n: Option<i64>, model: Option<&str>) -> Vec<(i32, T, f32)> {
@@ -86,6 +90,7 @@ macro_rules! of_ids {
                 name!(factors, f32),
                 name!(neighbours, f32),
                 name!(by_scorer, JsonB),
+                name!(features, Option<JsonB>),
             ),
         > {
             TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))

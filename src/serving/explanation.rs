@@ -3,6 +3,9 @@
 //! A user's factors are linear in the user's items: p = A⁻¹ Σ c_i q_i. So the score p·q_j is the sum of c_i q_iᵀA⁻¹q_j
 //! over these items (Hu et al. 2008, §5). Scores of neighbours are sums anyway, and the prior mean of ratings is linear
 //! in the pattern of rated items. Users without events have no items; the columns of their row contribute instead.
+//!
+//! Where scores depend on what is known about items, each of the user's items also says by which columns it resembles the
+//! explained one, as their rows are now.
 
 use super::ids::{check_item_kind, item_numbers, user_id};
 use super::later_items::LaterItems;
@@ -18,6 +21,10 @@ use segrec_engine::scorers::Contributions;
 use segrec_engine::scorers::method::KnownUser;
 use std::rc::Rc;
 
+/// The most items whose rows are read and compared with that of the explained one: those with the largest contributions.
+/// A row is found by its key, which takes some 20 µs.
+const MOST_COMPARED: usize = 100;
+
 /// What one of the user's items adds to the score of another item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reason {
@@ -25,6 +32,9 @@ pub struct Reason {
     pub item: Option<u32>,
     /// What it adds through each scorer of the explanation.
     pub contributions: Vec<f64>,
+    /// The columns in which the items have something in common, and the part of each in the cosine of their contents;
+    /// `None` if scores do not depend on content, or the caller cannot read the rows of both.
+    pub features: Option<Vec<(String, f32)>>,
 }
 
 impl Reason {
@@ -44,24 +54,41 @@ pub struct Explanation {
     pub reasons: Vec<Reason>,
 }
 
+/// An item to explain.
+enum Target {
+    /// An item of the version.
+    Known(u32),
+    /// An item that was inserted after the training, at a place among those that the session has met.
+    Later(Rc<LaterItems>, usize),
+}
+
 /// A user, an item, and the version that scores them.
 struct Pair {
     version: Rc<ServedVersion>,
     person: Person,
-    item: u32,
+    target: Target,
 }
 
-/// Looks up both; `None` if the version does not know the item.
+/// Looks up both; `None` if the version does not know the item, and it was not inserted later.
 fn pair(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result<Option<Pair>> {
     let model = session::model(model)?;
     check_item_kind(kind, &model)?;
     let user = user_id(user, &model)?;
     let version = session::version(&model)?;
-    let Some(&item) = item_numbers(&version, &[item]).first() else {
+    let known = item_numbers(&version, &[item]).first().map(|&number| Target::Known(number));
+    let Some(target) = known.map_or_else(|| later(&version, item), |known| Ok(Some(known)))? else {
         return Ok(None);
     };
     let person = person(&version, user, None)?;
-    Ok(Some(Pair { version, person, item }))
+    Ok(Some(Pair { version, person, target }))
+}
+
+fn later(version: &ServedVersion, item: Id<'_>) -> Result<Option<Target>> {
+    let Some((later, reader)) = version.later_items()? else { return Ok(None) };
+    Ok(match later.find(item) {
+        Some(place) if reader.has(later.id(place as usize))? => Some(Target::Later(later, place as usize)),
+        _ => None,
+    })
 }
 
 fn person(version: &ServedVersion, user: Option<Id<'_>>, later: Option<&LaterItems>) -> Result<Person> {
@@ -97,45 +124,52 @@ pub fn predict(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
     Ok(found.items.first().map(|item: &Recommended| item.score))
 }
 
-/// Explains the score of an item for a user; `None` if the version does not know the item.
+/// Explains the score of an item for a user; `None` if the version does not know the item, and it was not inserted later.
 pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result<Option<Explanation>> {
-    let Some(Pair { version, person, item: target }) = pair(user, item, kind, model)? else {
+    let Some(Pair { version, person, target }) = pair(user, item, kind, model)? else {
         return Ok(None);
     };
     if let Some(point) = &person.point
         && let Some(by_attributes) = version.by_attributes()?
     {
-        let (popularity, columns) = by_attributes.contributions(point, target);
+        let Target::Known(number) = target else { return Ok(None) };
+        let (popularity, columns) = by_attributes.contributions(point, number);
         let columns = columns.into_iter().map(|(name, own)| (format!("attributes.{name}"), own));
         let (scorers, contributions) =
             std::iter::once(("popularity".to_owned(), popularity)).chain(columns).unzip();
-        let reasons = vec![Reason { item: None, contributions }];
+        let reasons = vec![Reason { item: None, contributions, features: None }];
         return Ok(Some(Explanation { version: Rc::clone(&version), scorers, reasons }));
     }
     let scorers: Vec<String> = version.decided.blend.scorers().map(str::to_owned).collect();
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
-    let reasons = match version.scorers(segment)?.filter(|_| person.factors.is_some()) {
+    let mut reasons = match version.scorers(segment)?.filter(|_| person.factors.is_some()) {
         Some(opened) => {
             let encoder = opened.each().iter().find_map(|own| own.fitted.encoder());
             let attributes = encoder.map(|encoder| version.attributes_of(encoder, user)).transpose()?;
             let known = KnownUser { attributes: attributes.as_deref().unwrap_or(&[]), ..person.known() };
             let blended = opened.blended(known, &version.scratch);
-            let parts = run_alone(|observer| blended.contributions(target, observer));
+            let parts = run_alone(|observer| match &target {
+                Target::Known(number) => blended.contributions(*number, observer),
+                Target::Later(later, place) => blended.contributions_to_new(later.items(), *place, observer),
+            });
             reasons(&person.history.items, &parts)
         }
         None => {
             // None of the user's items contributes.
             let score = predict(user, item, kind, model)?;
-            let contributions = |score| {
+            let reason = |score| {
                 let rest = std::iter::repeat_n(0.0, scorers.len().saturating_sub(1));
-                std::iter::once(f64::from(score)).chain(rest).collect()
+                let contributions = std::iter::once(f64::from(score)).chain(rest).collect();
+                Reason { item: None, contributions, features: None }
             };
-            score
-                .into_iter()
-                .map(|score| Reason { item: None, contributions: contributions(score) })
-                .collect()
+            score.into_iter().map(reason).collect()
         }
     };
+    let explained = match &target {
+        Target::Known(number) => version.item_ids().get(*number as usize),
+        Target::Later(later, place) => later.id(*place),
+    };
+    compare(&version, explained, &mut reasons)?;
     Ok(Some(Explanation { version, scorers, reasons }))
 }
 
@@ -143,11 +177,26 @@ pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
 fn reasons(items: &[u32], parts: &[Contributions]) -> Vec<Reason> {
     let of_item = |(place, &item): (usize, &u32)| {
         let own = |part: &Contributions| part.of_items.get(place).copied().unwrap_or(0.0);
-        Reason { item: Some(item), contributions: parts.iter().map(own).collect() }
+        Reason { item: Some(item), contributions: parts.iter().map(own).collect(), features: None }
     };
     let mut reasons: Vec<Reason> = items.iter().enumerate().map(of_item).collect();
-    reasons.push(Reason { item: None, contributions: parts.iter().map(|part| part.base).collect() });
+    let base = parts.iter().map(|part| part.base).collect();
+    reasons.push(Reason { item: None, contributions: base, features: None });
     reasons.retain(|reason| reason.total() != 0.0);
     reasons.sort_by(|a, b| b.total().total_cmp(&a.total()).then(a.item.cmp(&b.item)));
     reasons
+}
+
+/// Says by which columns the first items of the reasons resemble another.
+fn compare(version: &ServedVersion, item: Id<'_>, reasons: &mut [Reason]) -> Result<()> {
+    let Some(encoder) = version.item_encoder()? else { return Ok(()) };
+    let Some(explained) = version.item_vector(encoder, item)? else { return Ok(()) };
+    let of_items = reasons.iter_mut().filter_map(|reason| Some((reason.item?, &mut reason.features)));
+    for (own, features) in of_items.take(MOST_COMPARED) {
+        let own = version.item_vector(encoder, version.item_ids().get(own as usize))?;
+        let parts = own.map(|own| encoder.cosine_by_column(&own, 0, &explained, 0));
+        *features =
+            parts.map(|parts| parts.into_iter().map(|(name, part)| (name.to_owned(), part)).collect());
+    }
+    Ok(())
 }

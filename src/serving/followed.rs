@@ -18,7 +18,7 @@ impl Reader for crate::catalog::sources::live_events::LiveEvents {
     }
 }
 
-impl Reader for crate::catalog::sources::attributes::LiveUser {
+impl Reader for crate::catalog::sources::attributes::LiveRow {
     fn is_current(&self) -> bool {
         self.is_current()
     }

@@ -6,19 +6,25 @@
 //! the largest value it knows, which takes some 20 µs if there are none. A row that is not committed yet when a later one
 //! is read is not met before a refresh.
 
+use crate::catalog::models::RelationRef;
+use crate::catalog::sources::attributes::described_columns;
+use crate::catalog::sources::growing_column::GrowingColumn;
 use crate::catalog::sources::later_rows::{Later, LaterRows};
+use crate::catalog::sources::relations;
 use crate::error::Result;
 use crate::pg::datums::id_text::parse_id;
 use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
+use segrec_engine::features::ItemEncoder;
 use segrec_engine::interactions::{Id, IdKind, IdMap, NumberedIds};
+use segrec_engine::options::checked::ItemOptions;
 use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::scorers::new_items::DescribedItems;
 use segrec_engine::{EngineError, Rows, Silent};
 
 /// The most items that a session describes by itself: a third of a second in all, and some 400 bytes each with 64 factors.
 /// Further ones wait for a refresh.
-pub const MOST: u32 = 1_000;
+const MOST: u32 = 1_000;
 
 /// Items that a session has met.
 #[derive(Clone)]
@@ -80,7 +86,7 @@ impl LaterItems {
     pub fn with_newer(
         &self,
         reader: &LaterRows,
-        describer: &ItemDescriber,
+        (encoder, describer): (&ItemEncoder, &ItemDescriber),
         (known, factors): (NumberedIds<'_>, Rows<'_>),
     ) -> Result<Option<Self>> {
         if self.len() >= MOST as usize {
@@ -97,7 +103,7 @@ impl LaterItems {
         };
         let mut all = Self { newest: Some(newest), ..self.clone() };
         let Some((keys, table)) = rows else { return Ok(Some(all)) };
-        match describer.describe_by_factors(&table, factors, &Silent) {
+        match describer.describe_by_factors(encoder, &table, factors, &Silent) {
             Ok((described, items)) => {
                 for &row in &described {
                     all.ids.number(keys.ids().get(row as usize));
@@ -110,4 +116,18 @@ impl LaterItems {
         }
         Ok(Some(all))
     }
+}
+
+/// Reads items that were inserted last; `None` without an index that has the column in order by which they are found.
+pub fn later_rows(
+    model: &str,
+    (items, kind): (&RelationRef, IdKind),
+    encoder: &ItemEncoder,
+    ItemOptions { added_column, text_config, .. }: &ItemOptions,
+) -> Result<Option<LaterRows>> {
+    let relation = relations::hold(model, "items", items.relation)?;
+    let grows = GrowingColumn::of_items(&relation, items, added_column.as_deref())?;
+    let Some(grows) = grows.filter(|_| !relation.is_out_of_reach) else { return Ok(None) };
+    let columns = described_columns(model, items, kind, Some(encoder), text_config)?;
+    Ok(Some(LaterRows::new(columns, grows, MOST)?))
 }

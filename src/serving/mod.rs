@@ -4,6 +4,7 @@
 //! - [`cache`]: the mapped file that all sessions share
 //! - [`followed`]: readers of relations that may change
 //! - [`version`]: a loaded deployed version
+//! - [`described_items`]: current rows of items as vectors
 //! - [`later_items`], [`later_list`]: items that were inserted after the training, and their places in lists
 //! - [`history`]: a user's events, current or as of the training
 //! - [`scorers`]: the scorers of a version
@@ -29,6 +30,7 @@ pub mod all_lists;
 pub mod audience;
 pub mod cache;
 pub mod counters;
+mod described_items;
 pub mod explanation;
 mod followed;
 pub mod history;

@@ -3,7 +3,7 @@
 
 use super::followed::Followed;
 use crate::catalog::models::Model;
-use crate::catalog::sources::attributes::{LiveUser, WantedColumns, attribute_columns};
+use crate::catalog::sources::attributes::{LiveRow, WantedColumns, attribute_columns};
 use crate::catalog::sources::relations::{self, SourceColumn};
 use crate::catalog::versions::segments::{self, StoredClassifier};
 use crate::catalog::versions::users::{StoredUser, UserLookup};
@@ -23,7 +23,7 @@ pub struct ServedSegments {
     users: UserLookup,
     classifier: Option<StoredClassifier>,
     model: Model,
-    live: Followed<LiveUser>,
+    live: Followed<LiveRow>,
 }
 
 /// How single rows of users are read.
@@ -107,7 +107,7 @@ impl ServedSegments {
 }
 
 /// Reads single rows of users; `None` if segments do not depend on their columns, or there is no index.
-fn live_classified(model: &Model, classifier: &Classifier) -> Result<Option<LiveUser>> {
+fn live_classified(model: &Model, classifier: &Classifier) -> Result<Option<LiveRow>> {
     match classifier {
         Classifier::Rfm { .. } => Ok(None),
         Classifier::Label { .. } => live_user(model, classifier.reads(), Reader::Labels),
@@ -116,11 +116,11 @@ fn live_classified(model: &Model, classifier: &Classifier) -> Result<Option<Live
 }
 
 /// Reads these columns of single users as features.
-pub fn live_features(model: &Model, columns: Vec<String>) -> Result<Option<LiveUser>> {
+pub fn live_features(model: &Model, columns: Vec<String>) -> Result<Option<LiveRow>> {
     live_user(model, columns, Reader::Features)
 }
 
-fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option<LiveUser>> {
+fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option<LiveRow>> {
     let Some(users) = &model.users else {
         return Ok(None);
     };
@@ -152,5 +152,5 @@ fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option
         &WantedColumns::Named(wanted),
         &labels,
     )?;
-    Ok(Some(LiveUser::new(&columns)?))
+    Ok(Some(LiveRow::new(&columns)?))
 }

@@ -1,22 +1,20 @@
 //! A deployed version loaded by a session: its options and decisions, and the mapped file with everything else.
 
 use super::cache::{self, CacheFile};
+use super::described_items::{live_item, vector};
 use super::followed::Followed;
-use super::later_items::{self, LaterItems};
+use super::later_items::{LaterItems, later_rows};
 use super::segments::{ServedSegments, live_features};
-use crate::catalog::models::{EventsSource, Model, RelationRef};
-use crate::catalog::sources::attributes::{LiveUser, described_columns};
-use crate::catalog::sources::growing_column::GrowingColumn;
+use crate::catalog::models::{EventsSource, Model};
+use crate::catalog::sources::attributes::LiveRow;
 use crate::catalog::sources::later_rows::LaterRows;
 use crate::catalog::sources::live_events::LiveEvents;
-use crate::catalog::sources::relations;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
-use segrec_engine::features::Table;
-use segrec_engine::interactions::{Id, IdKind, NumberedIds, SortedIds, Weighting};
+use segrec_engine::features::{EncodedItems, ItemEncoder, Table};
+use segrec_engine::interactions::{Id, NumberedIds, SortedIds, Weighting};
 use segrec_engine::options::algorithm::{Algorithm, Decided};
-use segrec_engine::options::checked::ItemOptions;
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::ranking::Source;
 use segrec_engine::scorers::Method;
@@ -28,7 +26,7 @@ use segrec_engine::scorers::method::SegmentView;
 use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::scorers::popularity::{Popular, SegmentPopular};
 use segrec_engine::scorers::ratings::AttributeEncoder;
-use segrec_engine::scorers::registry::{DESCRIBER, by_tastes};
+use segrec_engine::scorers::registry::{DESCRIBER, ENCODER, by_tastes};
 use segrec_engine::scorers::sections::StoredSections;
 use segrec_engine::{EngineError, Matrix, Rows, Silent};
 use std::borrow::Cow;
@@ -42,7 +40,7 @@ pub struct ServedVersion {
     pub options: Options,
     /// The choices that its training made where options leave them open.
     pub decided: Decided,
-    attributes: Followed<LiveUser>,
+    attributes: Followed<LiveRow>,
     /// The weight that corresponds to a confidence of 1.
     pub median_weight: f32,
     /// The weighting of events.
@@ -55,6 +53,7 @@ pub struct ServedVersion {
     live: Followed<LiveEvents>,
     stored: DeployedVersion,
     cache: CacheFile,
+    described: Followed<LiveRow>,
     later: Followed<LaterRows>,
     /// The items that this session has met besides those of the version.
     met: RefCell<Option<Rc<LaterItems>>>,
@@ -110,6 +109,7 @@ impl ServedVersion {
             attributes: Followed::default(),
             stored,
             cache,
+            described: Followed::default(),
             later: Followed::default(),
             met: RefCell::default(),
             new_items: OnceCell::new(),
@@ -187,24 +187,40 @@ impl ServedVersion {
         })
     }
 
+    /// Turns rows of the relation of items into vectors; `None` if scores do not depend on them.
+    pub fn item_encoder(&self) -> Result<Option<&ItemEncoder>> {
+        let (scorer, name, _) = ENCODER;
+        let sections = self.sections(scorer)?;
+        sections.has(name).then(|| Ok(sections.decoded(name, ItemEncoder::from_bytes)?)).transpose()
+    }
+
     /// What describes items that come after the training; `None` if lists would not gain by them.
-    pub fn item_describer(&self) -> Result<Option<&ItemDescriber>> {
+    pub fn item_describer(&self) -> Result<Option<(&ItemEncoder, &ItemDescriber)>> {
         let (scorer, name, _) = DESCRIBER;
         let sections = self.sections(scorer)?;
-        if sections.is_empty() {
-            return Ok(None);
+        match self.item_encoder()? {
+            Some(encoder) if sections.has(name) => {
+                Ok(Some((encoder, sections.decoded(name, ItemDescriber::from_bytes)?)))
+            }
+            _ => Ok(None),
         }
-        Ok(Some(sections.decoded(name, ItemDescriber::from_bytes)?))
+    }
+
+    /// The current row of an item as a vector of `encoder`; `None` if it cannot be read as at the training.
+    pub fn item_vector(&self, encoder: &ItemEncoder, item: Id<'_>) -> Result<Option<EncodedItems>> {
+        let (model, config) = (&self.model, &self.options.items.text_config);
+        let live = self.described.reader(&model.name, || live_item(model, encoder, config))?;
+        live.map_or(Ok(None), |live| vector(&live, encoder, item))
     }
 
     /// The items that were inserted after the training, as far as the caller may read them, and their reader; `None` if
     /// there are none, or they cannot be found by their keys.
     pub fn later_items(&self) -> Result<Option<(Rc<LaterItems>, Rc<LaterRows>)>> {
-        let (Some(describer), Some(items)) = (self.item_describer()?, &self.model.items) else {
+        let (Some((encoder, describer)), Some(items)) = (self.item_describer()?, &self.model.items) else {
             return Ok(None);
         };
         let known = self.item_ids();
-        let write = || later_rows(&self.model.name, (items, known.kind()), describer, &self.options.items);
+        let write = || later_rows(&self.model.name, (items, known.kind()), encoder, &self.options.items);
         let Some(reader) = self.later.reader(&self.model.name, write)? else { return Ok(None) };
         let met = self.met.borrow().clone().filter(|met| met.are_own());
         let met = match met {
@@ -217,7 +233,7 @@ impl ServedVersion {
                 Rc::new(LaterItems::none(newest, known.kind(), known.len(), self.factors(), describer)?)
             }
         };
-        let newer = met.with_newer(&reader, describer, (known, self.backbone()?))?;
+        let newer = met.with_newer(&reader, (encoder, describer), (known, self.backbone()?))?;
         let met = newer.map_or(met, Rc::new);
         self.met.replace(Some(Rc::clone(&met)));
         Ok((met.len() > 0).then_some((met, reader)))
@@ -348,18 +364,4 @@ impl ServedVersion {
         let popular = SegmentPopular::new(parts.popular, parts.items, users, self.popular(), all_users);
         Ok(Segment { items: parts.items, own, popular, has_own_part: stored.own_factors })
     }
-}
-
-/// Reads items that were inserted last; `None` without an index that has the column in order by which they are found.
-fn later_rows(
-    model: &str,
-    (items, kind): (&RelationRef, IdKind),
-    describer: &ItemDescriber,
-    ItemOptions { added_column, text_config, .. }: &ItemOptions,
-) -> Result<Option<LaterRows>> {
-    let relation = relations::hold(model, "items", items.relation)?;
-    let grows = GrowingColumn::of_items(&relation, items, added_column.as_deref())?;
-    let Some(grows) = grows.filter(|_| !relation.is_out_of_reach) else { return Ok(None) };
-    let columns = described_columns(model, items, kind, Some(describer), text_config)?;
-    Ok(Some(LaterRows::new(columns, grows, later_items::MOST)?))
 }

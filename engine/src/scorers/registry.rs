@@ -49,8 +49,14 @@ pub fn tastes<'a>(scorers: &[&str], user_factors: &'a Matrix) -> Cow<'a, Matrix>
 /// A section: the name of its scorer, its own name and its kind.
 pub type NamedSection = (&'static str, &'static str, SectionKind);
 
-/// The section that describes items which come after the training. A version can do without it.
+/// The section with what turns rows of the table of items into vectors.
+pub const ENCODER: NamedSection = ("content", "encoder", SectionKind::Opaque);
+
+/// The section that, with [`ENCODER`], describes items which come after the training.
 pub const DESCRIBER: NamedSection = ("new_items", "describer", SectionKind::Opaque);
+
+/// The sections that a version can do without: it then knows neither later items nor the features of an explanation.
+pub const DISPENSABLE: [NamedSection; 2] = [ENCODER, DESCRIBER];
 
 /// The sections in which the scorers of a blend are stored, in order, if factors have `columns` columns, and those of
 /// attributes, if these have `attributes` columns.

@@ -93,9 +93,9 @@ impl<'a> StoredSections<'a> {
         Self(sections)
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether there is one with this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(own, _)| *own == name)
     }
 
     fn find<T>(&self, name: &'static str, is: impl Fn(StoredSection<'a>) -> Option<T>) -> Result<T> {

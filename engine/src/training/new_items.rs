@@ -131,7 +131,7 @@ pub fn add(
 ) -> Result<ItemDescriber> {
     let rows = NewRows::learn(fit, content, training, &[], observer)?;
     rows.add_to(fit, boost, observer)?;
-    Ok(ItemDescriber::new(content.encoder.clone(), rows.map, boost, training.item_users()))
+    Ok(ItemDescriber::new(rows.map, boost, training.item_users()))
 }
 
 /// Decides the boost of new items, also if there are none yet, and removes these from the events and the data about items

@@ -15,7 +15,7 @@ use super::short_histories::{self, ShortHistories};
 use super::user_data::UserData;
 use crate::error::{EngineError, Result};
 use crate::evaluation::{HeldOut, Holdout};
-use crate::features::ColumnWeight;
+use crate::features::{ColumnWeight, ItemEncoder};
 use crate::interactions::{Interactions, Weighting};
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Quiet};
@@ -51,6 +51,8 @@ pub struct Trained {
     pub attempts: Vec<Attempt>,
     /// How events were held out.
     pub held_out: HeldOut,
+    /// Turns rows of the table of items into vectors; `None` if scores do not depend on them.
+    pub item_encoder: Option<ItemEncoder>,
     /// What describes items that come later; `None` if lists would not gain by them.
     pub item_describer: Option<ItemDescriber>,
     /// What popularity would add for users with few events; `None` if it was not measured.
@@ -161,6 +163,10 @@ pub fn train(
         }
         _ => None,
     };
+    let counts = decided.new_items > 0.0
+        || decided.algorithm == Algorithm::Content
+        || decided.content > 0.0 && methods.iter().any(|method| method.reads_content(options));
+    let item_encoder = described.content.filter(|_| counts).map(|content| content.encoder);
     let members = Members::new(division, count, Some(&fit));
     let RankedNewUsers { ranking: attributes, measured } =
         new_users::decide(given, &interactions, &members, options, observer)?;
@@ -178,6 +184,7 @@ pub fn train(
         held_out,
         short_histories,
         gave_way,
+        item_encoder,
         item_describer,
         item_columns: if described.columns.is_empty() { item_columns } else { described.columns },
         measurement,

@@ -1,5 +1,5 @@
 //! Reads attributes of users and items with the caller's rights: whole relations, streamed, and the current row of one
-//! user.
+//! user or item.
 
 use super::events::{is_too_long, with_id};
 use super::growing_column::GrowingColumn;
@@ -12,10 +12,10 @@ use crate::pg::executor::relation::Relation;
 use crate::pg::executor::row::ResultRow;
 use crate::pg::security::rights::may_read;
 use segrec_engine::features::{
-    self, Cell, ColumnBuilder, ColumnKind, NO_LEVEL, ParsedSparseVector, Table, TermCounts, Values,
+    self, Cell, ColumnBuilder, ColumnKind, ItemEncoder, NO_LEVEL, ParsedSparseVector, Table, TermCounts,
+    Values,
 };
 use segrec_engine::interactions::{Id, IdKind, IdMap};
-use segrec_engine::scorers::content::ItemDescriber;
 
 /// A relation, and the columns to read from it.
 #[derive(Clone, Debug)]
@@ -180,18 +180,18 @@ pub fn described_columns(
     model: &str,
     items: &RelationRef,
     kind: IdKind,
-    describer: Option<&ItemDescriber>,
+    encoder: Option<&ItemEncoder>,
     text_config: &str,
 ) -> Result<AttributeColumns> {
     let relation = relations::hold(model, "items", items.relation)?;
     let still = |name: &String| *name != items.key && relation.column(name).is_some();
-    let mut names = describer.map_or_else(Vec::new, ItemDescriber::reads);
+    let mut names = encoder.map_or_else(Vec::new, ItemEncoder::reads);
     names.retain(still);
     let wanted = match names.is_empty() {
         true => WantedColumns::Named(names),
         false => WantedColumns::Describing { names, added: None },
     };
-    let texts = describer.map_or_else(Vec::new, ItemDescriber::reads_as_text);
+    let texts = encoder.map_or_else(Vec::new, ItemEncoder::reads_as_text);
     Ok(attribute_columns(model, "items", items, kind, &wanted, &[])?.with_texts(text_config, &texts))
 }
 
@@ -429,13 +429,13 @@ fn push_sparse_vector(builder: &mut ColumnBuilder, text: &str) -> segrec_engine:
 /// Rows between two checks of the memory in use.
 const MEMORY_CHECK_ROWS: u64 = 1 << 12;
 
-/// Reads the row of one user, with the caller's rights.
-pub struct LiveUser {
+/// Reads the row of one user or item, with the caller's rights.
+pub struct LiveRow {
     rows: LiveRows,
     columns: Vec<(String, ColumnKind)>,
 }
 
-impl LiveUser {
+impl LiveRow {
     /// Prepares the query.
     pub fn new(columns: &AttributeColumns) -> Result<Self> {
         let live = Live {
@@ -454,10 +454,10 @@ impl LiveUser {
         self.rows.is_current()
     }
 
-    /// The row of a user, as a table with one row; `None` if it does not exist or the caller may not read it.
-    pub fn find(&self, user: Id<'_>) -> Result<Option<Table>> {
+    /// The row with an id, as a table with one row; `None` if it does not exist or the caller may not read it.
+    pub fn find(&self, id: Id<'_>) -> Result<Option<Table>> {
         let mut found = None;
-        self.rows.of_key(user, &mut |row| {
+        self.rows.of_key(id, &mut |row| {
             let mut builders: Vec<ColumnBuilder> =
                 self.columns.iter().map(|(name, kind)| ColumnBuilder::new(name.clone(), *kind)).collect();
             push(row, builders.iter_mut().zip(self.columns.iter().map(|(_, kind)| *kind)))?;

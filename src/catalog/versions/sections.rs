@@ -7,7 +7,7 @@ use crate::error::{Result, SegrecError};
 use crate::pg::datums::number_array::NumberArray;
 use crate::pg::datums::value::Argument;
 use segrec_engine::interactions::SparseRows;
-use segrec_engine::scorers::registry::{DESCRIBER, NamedSection};
+use segrec_engine::scorers::registry::{DISPENSABLE, NamedSection};
 use segrec_engine::scorers::sections::{NewSection, SectionKind};
 use std::ops::Range;
 
@@ -157,22 +157,24 @@ pub fn remove(version_id: i64, scorer: &str) -> Result<()> {
     })
 }
 
-/// Whether a version has exactly the expected sections, which must be in order, besides that which it can do without.
+/// Whether a version has exactly the expected sections, which must be in order, besides those that it can do without.
 pub fn are_those(version_id: i64, expected: &[NamedSection]) -> Result<bool> {
     let listed = list(version_id)?;
     let mut found: Vec<(&str, &str, SectionKind)> =
         listed.iter().map(|own| (own.scorer.as_str(), own.name.as_str(), own.kind)).collect();
-    found.retain(|own| *own != DESCRIBER);
+    found.retain(|own| !DISPENSABLE.contains(own));
     found.sort_unstable();
     Ok(found == expected)
 }
 
-/// Deletes the opaque section that a version can do without; false if it has none.
-pub fn delete_describer(version_id: i64) -> Result<bool> {
-    let (scorer, name, _) = DESCRIBER;
+/// Deletes the opaque sections that a version can do without; false if it has none.
+pub fn delete_dispensable(version_id: i64) -> Result<bool> {
     let sql = "DELETE FROM segrec_catalog.version_sections WHERE version_id = $1 AND scorer = $2 AND name = $3 RETURNING section";
-    let deleted =
-        as_owner(|| write(sql, &[version_id.into(), scorer.into(), name.into()], |row| row.value::<i32>(1)))?;
+    let mut deleted = Vec::new();
+    for (scorer, name, _) in DISPENSABLE {
+        let arguments = [version_id.into(), scorer.into(), name.into()];
+        deleted.extend(as_owner(|| write(sql, &arguments, |row| row.value::<i32>(1)))?);
+    }
     Ok(!deleted.is_empty())
 }
 

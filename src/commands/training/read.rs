@@ -16,11 +16,10 @@ use crate::pg::process::workers::Workers;
 use crate::settings;
 use pgrx::spi;
 use segrec_engine::Observer;
-use segrec_engine::features::{Activity, Column, NO_LEVEL, Table, Values, parse_moment};
+use segrec_engine::features::{Activity, Column, ItemEncoder, NO_LEVEL, Table, Values, parse_moment};
 use segrec_engine::interactions::{Events, Id, IdKind, IdMap, Ids};
 use segrec_engine::options::checked::ItemOptions;
 use segrec_engine::options::{OnBadRows, Options};
-use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::segmentation::{On, SegmentationMethod};
 use segrec_engine::training::UserData;
 use segrec_engine::training::user_data::Labels;
@@ -294,10 +293,10 @@ fn described_items(
 pub fn read_items_again(
     model: &Model,
     (items, kind): (&RelationRef, IdKind),
-    describer: Option<&ItemDescriber>,
+    encoder: Option<&ItemEncoder>,
     options: &Options,
 ) -> Result<ReadItems> {
-    let columns = described_columns(&model.name, items, kind, describer, &options.items.text_config)?;
+    let columns = described_columns(&model.name, items, kind, encoder, &options.items.text_config)?;
     let rows = columns.read_all(settings::training_memory())?;
     judge_ids(&columns, &rows, options)?;
     Ok(ReadItems { rows, texts: None })

@@ -17,7 +17,7 @@ use crate::pg::process::memory::ask;
 use segrec_engine::interactions::IdMap;
 use segrec_engine::options::Options;
 use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
-use segrec_engine::scorers::registry::DESCRIBER;
+use segrec_engine::scorers::registry::{DESCRIBER, ENCODER};
 use segrec_engine::scorers::sections::NewSection;
 use segrec_engine::segmentation::identity::{match_segments, movements, needed_by_matching, share_moved};
 use segrec_engine::segmentation::quality::adjusted_rand;
@@ -269,7 +269,7 @@ fn write_movement(writing: &Writing<'_>, version_id: i64, ids: &[i32], past: &Pa
 }
 
 fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &[i32]) -> Result<()> {
-    let Trained { interactions, fit, attributes, item_describer, .. } = trained;
+    let Trained { interactions, fit, attributes, item_encoder, item_describer, .. } = trained;
     let weighed = writing.options.weighs_popularity();
     if let Some(events) = &writing.data.events {
         let is_listed = |known: &IdMap| {
@@ -288,6 +288,10 @@ fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &
         let mut stored = fit.sections()?;
         if let Some(attributes) = attributes {
             stored.extend(attributes.sections()?);
+        }
+        if let Some(encoder) = item_encoder {
+            let (scorer, name, _) = ENCODER;
+            stored.push((scorer, name, NewSection::Opaque(encoder.to_bytes()?)));
         }
         if let Some(describer) = item_describer {
             let (scorer, name, _) = DESCRIBER;

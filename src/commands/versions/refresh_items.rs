@@ -18,6 +18,7 @@ use crate::pg::process::workers::Workers;
 use crate::serving::session;
 use crate::serving::version::ServedVersion;
 use crate::settings;
+use segrec_engine::features::ItemEncoder;
 use segrec_engine::interactions::Ids;
 use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::scorers::new_items::DescribedItems;
@@ -64,7 +65,8 @@ pub fn refresh(model: &Model, most_withdrawn: f64) -> Result<Refreshed> {
     let name = relations::hold(&model.name, "items", relation.relation)?.name.clone();
     log.announce(phase::READING_ITEMS, format!("reading items of \"{name}\""));
     let later = version.item_describer()?;
-    let rows = read_items_again(&model, (relation, source.item_kind), later, &version.options)?;
+    let encoder = later.map(|(encoder, _)| encoder);
+    let rows = read_items_again(&model, (relation, source.item_kind), encoder, &version.options)?;
 
     let known = version.item_ids().len();
     let (mut has_row, mut unknown) = (vec![false; known], Ids::new(source.item_kind));
@@ -110,7 +112,7 @@ fn relist(model: &Model, version_id: i64, has_row: &[bool], most_withdrawn: f64)
 /// Gives rows to the items that the version does not know, if anything is known about them; returns their number.
 fn add(
     version: &ServedVersion,
-    later: &ItemDescriber,
+    (encoder, describer): (&ItemEncoder, &ItemDescriber),
     rows: &ReadItems,
     unknown: &Ids,
     relation: &str,
@@ -125,7 +127,7 @@ fn add(
     });
     ask("the rows of new items", needed.iter().sum::<u64>() as usize)?;
     let (described, items) =
-        log.run(&workers, relation, |observer| later.describe(&new, &known, observer))?;
+        log.run(&workers, relation, |observer| describer.describe(encoder, &new, &known, observer))?;
     drop((known, new));
     if !described.is_empty() {
         log.announce(phase::WRITING, format!("writing {} new items", described.len()));

@@ -127,9 +127,9 @@ fn import_into(model: &Model, relation: pg_sys::Oid) -> Result<i32> {
     if loses_attributes {
         sections::remove(version_id, ranking::SCORER)?;
     }
-    if !trusted && sections::delete_describer(version_id)? {
+    if !trusted && sections::delete_dispensable(version_id)? {
         notice(
-            "the version is imported without what describes items that come after its training".to_owned(),
+            "the version is imported without what describes items: lists lack those that come after its training, and explanations name no features".to_owned(),
             Some("Only superusers may import that part, because it cannot be validated.".to_owned()),
             Some("Train the model here, or ask a superuser to import the version.".to_owned()),
         );

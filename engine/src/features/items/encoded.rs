@@ -6,6 +6,7 @@ use crate::error::{EngineError, Result};
 use crate::interactions::SparseRows;
 use crate::linalg::vector::dot;
 use crate::observer::Observer;
+use std::ops::Range;
 
 /// Rows between two checks for cancellation.
 const ROWS: usize = 1_024;
@@ -65,6 +66,33 @@ impl EncodedItems {
         sparse_product(self.sparse.row(item), others.sparse.row(other)) + dense
     }
 
+    /// The part of [`Self::cosine`] that comes from some sparse and some dense columns.
+    pub(super) fn product_of(
+        &self,
+        item: usize,
+        others: &Self,
+        other: usize,
+        [sparse, dense]: &[Range<usize>; 2],
+    ) -> f32 {
+        let mut product = 0.0;
+        if !sparse.is_empty() {
+            product += sparse_product(self.sparse_part(item, sparse), others.sparse_part(other, sparse));
+        }
+        if !dense.is_empty() {
+            let [own, other] = [self.dense.row(item), others.dense.row(other)];
+            product += dot(&own[dense.clone()], &other[dense.clone()]);
+        }
+        product
+    }
+
+    /// The values of an item in some sparse columns.
+    fn sparse_part(&self, item: usize, range: &Range<usize>) -> (&[u32], &[f32]) {
+        let (columns, values) = self.sparse.row(item);
+        let place = |bound: usize| columns.partition_point(|&column| (column as usize) < bound);
+        let range = place(range.start)..place(range.end);
+        (&columns[range.clone()], &values[range])
+    }
+
     /// The items with the given numbers, in that order: a copy of the sparse columns, while vectors are shared.
     ///
     /// # Errors
@@ -95,7 +123,7 @@ impl EncodedItems {
 }
 
 /// The product of two sparse rows with ascending columns.
-pub(super) fn sparse_product(a: (&[u32], &[f32]), b: (&[u32], &[f32])) -> f32 {
+fn sparse_product(a: (&[u32], &[f32]), b: (&[u32], &[f32])) -> f32 {
     let (mut sum, mut place) = (0.0, 0);
     for (&column, &value) in a.0.iter().zip(a.1) {
         while b.0.get(place).is_some_and(|&other| other < column) {

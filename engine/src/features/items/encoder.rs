@@ -152,6 +152,48 @@ impl ItemEncoder {
         EncodedItems::new(SparseRows::new(width, vec![0, columns.len()], columns, values)?, dense)
     }
 
+    /// Encodes the first row of a table, with the same result as [`Self::encode`], but on this thread alone. `None` if
+    /// there is no row.
+    ///
+    /// # Errors
+    /// [`EngineError::Column`] if a column is of another kind than the one learned from.
+    pub fn encode_first(&self, table: &Table) -> Result<Option<EncodedItems>> {
+        if table.rows() == 0 {
+            return Ok(None);
+        }
+        let cell = |block| Ok(column(block, table)?.map_or(Cell::Null, |column| column.cell(0)));
+        let cells: Vec<Cell<'_>> = self.blocks.iter().map(cell).collect::<Result<_>>()?;
+        self.encode_row(&cells).map(Some)
+    }
+
+    /// Divides the cosine of an item with an item of another set among the columns of the table, of which the parts are
+    /// the sum. Columns in which the two have nothing in common are left out.
+    pub fn cosine_by_column(
+        &self,
+        items: &EncodedItems,
+        item: usize,
+        others: &EncodedItems,
+        other: usize,
+    ) -> Vec<(&str, f32)> {
+        let blocks = self.blocks.iter().zip(self.ranges());
+        let parts = blocks
+            .map(|(block, columns)| (block.name.as_str(), items.product_of(item, others, other, &columns)));
+        parts.filter(|(_, part)| *part != 0.0).collect()
+    }
+
+    /// Encodes it for storage.
+    ///
+    /// # Errors
+    /// [`EngineError::Encoding`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        postcard::to_stdvec(self).map_err(|_| EngineError::Encoding { what: "columns of items" })
+    }
+
+    /// Decodes what [`Self::to_bytes`] encoded; `None` if the bytes are something else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
+
     /// Bytes that encoding `rows` rows with `terms` categories and terms and `dense` columns of vectors takes, at the peak
     /// of [`Self::fit`]: the sparse columns, once more as they are written, a factor and a number per vector, which are
     /// shared with the table, and the pairs of [`super::weights`].

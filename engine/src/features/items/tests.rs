@@ -110,6 +110,33 @@ fn rows_have_length_one_and_known_items_of_a_group_are_near() {
 }
 
 #[test]
+fn the_parts_of_a_cosine_by_column_add_up_to_it_and_columns_without_agreement_have_none() {
+    let table = table();
+    // Without events all columns weigh the same.
+    let rows = SparseRows::new(ITEMS, vec![0; 11], Vec::new(), Vec::new()).unwrap();
+    let encoder = ItemEncoder::fit(&table, &Interactions::new(rows), 1, &Silent).unwrap();
+    let items = encoder.encode(&table, &Silent).unwrap();
+    let others = items.select(&[6, 7, 8], &Silent).unwrap();
+    for item in 0..ITEMS {
+        for other in 0..3 {
+            let parts = encoder.cosine_by_column(&items, item, &others, other);
+            let sum: f32 = parts.iter().map(|(_, part)| part).sum();
+            assert!((sum - items.cosine(item, &others, other)).abs() < 1e-5, "{item} {other}");
+            assert!(
+                parts
+                    .iter()
+                    .all(|(name, part)| *part != 0.0 && encoder.reads().contains(&(*name).to_owned()))
+            );
+        }
+    }
+    let has =
+        |item, name| encoder.cosine_by_column(&items, item, &others, 0).iter().any(|part| part.0 == name);
+    // Item 0 is of the group of item 6, and item 1 of another; the vector of item 3 is null.
+    assert!(has(0, "level") && has(0, "categories") && has(0, "vector"));
+    assert!(!has(1, "level") && !has(3, "vector") && has(2, "vector"));
+}
+
+#[test]
 fn an_item_of_which_nothing_is_known_has_no_vector() {
     let mut columns = table().into_columns();
     columns.truncate(1);
@@ -123,15 +150,17 @@ fn an_item_of_which_nothing_is_known_has_no_vector() {
 fn a_stored_encoder_gives_a_single_row_the_same_vector() {
     let table = table();
     let encoder = fit(&table);
-    let stored = serde_json::to_string(&encoder).unwrap();
-    let read: ItemEncoder = serde_json::from_str(&stored).unwrap();
+    let read = ItemEncoder::from_bytes(&encoder.to_bytes().unwrap()).unwrap();
     assert_eq!(read, encoder);
     let items = encoder.encode(&table, &Silent).unwrap();
     for item in 0..ITEMS {
         let reads = encoder.reads();
         let cells: Vec<Cell<'_>> = reads.iter().map(|name| table.column(name).unwrap().cell(item)).collect();
         assert_eq!(read.encode_row(&cells).unwrap(), items.select(&[item as u32], &Silent).unwrap());
+        let row = read.encode_first(&table.select(&[item as u32])).unwrap();
+        assert_eq!(row, Some(items.select(&[item as u32], &Silent).unwrap()));
     }
+    assert_eq!(read.encode_first(&Table::of_rows(0)).unwrap(), None);
     // A row that names its terms in another order, repeatedly, and with some that are unknown.
     let names = ["new", "d1", "c2"].map(str::to_owned);
     let other = Cell::Terms(TermCounts::new(&[2, 0, 1], &[1, 1, 1], &names));
@@ -268,6 +297,7 @@ fn tables_of_another_shape_are_refused() {
     let levels = fit(&only(table().column("level").unwrap().clone()));
     let other = only(Column::numbers("level", vec![1.0]));
     assert!(matches!(levels.encode(&other, &Silent), Err(EngineError::Column { .. })));
+    assert!(matches!(levels.encode_first(&other), Err(EngineError::Column { .. })));
     let vectors = only(table().column("vector").unwrap().clone());
     let shorter = fit(&vectors).encode_row(&[Cell::Vector(&[1.0])]);
     assert!(matches!(shorter, Err(EngineError::Shape { expected: 8, found: 1, .. })));

@@ -7,11 +7,10 @@
 //!
 //! A pair takes its cosines, and min(d_i, d_j) searches among the users of the other item.
 
-use super::encoded::{EncodedItems, sparse_product};
+use super::encoded::EncodedItems;
 use crate::error::Result;
 use crate::interactions::Interactions;
 use crate::linalg::nnls::nonnegative_least_squares;
-use crate::linalg::vector::dot;
 use crate::observer::Observer;
 use crate::seed;
 use rand::Rng;
@@ -63,7 +62,7 @@ pub(super) fn block_weights(
             observer.check()?;
             let (a, b) = (a as usize, b as usize);
             for (value, block) in values.iter_mut().zip(blocks) {
-                *value = f64::from(block_cosine(items, block, a, b));
+                *value = f64::from(items.product_of(a, items, b, block));
             }
             let (own, other) = (by_item.row(a).0, by_item.row(b).0);
             let [d, e] = [own, other].map(|users| users.len() as f64);
@@ -77,20 +76,6 @@ pub(super) fn block_weights(
     sums.iter().for_each(|sums| total.join(sums));
     let (a, b) = total.normal_equations();
     Ok(Some(nonnegative_least_squares(&a, &b)))
-}
-
-fn block_cosine(items: &EncodedItems, [sparse, dense]: &[Range<usize>; 2], a: usize, b: usize) -> f32 {
-    let part = |item: usize| {
-        let (columns, values) = items.sparse().row(item);
-        let place = |bound: usize| columns.partition_point(|&column| (column as usize) < bound);
-        let range = place(sparse.start)..place(sparse.end);
-        (&columns[range.clone()], &values[range])
-    };
-    if dense.is_empty() {
-        return sparse_product(part(a), part(b));
-    }
-    let [a, b] = [a, b].map(|item| items.dense().row(item));
-    dot(&a[dense.clone()], &b[dense.clone()])
 }
 
 /// The number of common values of two ascending lists.

@@ -15,11 +15,10 @@ use crate::scorers::neighbours::strongest::{Weighted, keep_strongest, sparse_row
 use crate::scorers::new_items::DescribedItems;
 use serde::{Deserialize, Serialize};
 
-/// Encodes items, and maps what is known about them to factors, as a training has learned it.
+/// Maps what is known about items to factors, as a training has learned it. The encoder that turns rows of the table of
+/// items into vectors is stored beside it, and given to its methods.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ItemDescriber {
-    /// Turns rows of the table of items into vectors.
-    encoder: ItemEncoder,
     /// Maps vectors to factors.
     map: FactorMap,
     /// The factor applied to the scores of new items.
@@ -30,18 +29,8 @@ pub struct ItemDescriber {
 
 impl ItemDescriber {
     /// Keeps what a training has learned from items with these numbers of users.
-    pub fn new(encoder: ItemEncoder, map: FactorMap, boost: f32, users: Vec<u32>) -> Self {
-        Self { encoder, map, boost, users }
-    }
-
-    /// The names of the columns of items that it reads.
-    pub fn reads(&self) -> Vec<String> {
-        self.encoder.reads()
-    }
-
-    /// The names of the columns that it reads as texts.
-    pub fn reads_as_text(&self) -> Vec<String> {
-        self.encoder.reads_as_text()
+    pub fn new(map: FactorMap, boost: f32, users: Vec<u32>) -> Self {
+        Self { map, boost, users }
     }
 
     /// Describes later items by those of the version that are most like them: `known` has a row for each item of the
@@ -53,13 +42,14 @@ impl ItemDescriber {
     /// [`EngineError::Cancelled`].
     pub fn describe(
         &self,
+        encoder: &ItemEncoder,
         later: &Table,
         known: &Table,
         observer: &dyn Observer,
     ) -> Result<(Vec<u32>, DescribedItems)> {
-        let (rows, encoded) = self.encoded(later, observer)?;
+        let (rows, encoded) = encoded(encoder, later, observer)?;
         let users = &self.users_of(known.rows());
-        let warm = self.encoder.encode(known, observer)?;
+        let warm = encoder.encode(known, observer)?;
         let index = ContentIndex::new(&warm, |item| users[item as usize] > 0, observer)?;
         let ColdItems { factors, shares } = ColdItems::new(&encoded, &self.map, &index, users, observer)?;
         Ok((rows, self.items(factors, shares, users)))
@@ -73,11 +63,12 @@ impl ItemDescriber {
     /// [`EngineError::Column`], [`EngineError::Shape`], [`EngineError::Cancelled`].
     pub fn describe_by_factors(
         &self,
+        encoder: &ItemEncoder,
         later: &Table,
         factors: Rows<'_>,
         observer: &dyn Observer,
     ) -> Result<(Vec<u32>, DescribedItems)> {
-        let (rows, encoded) = self.encoded(later, observer)?;
+        let (rows, encoded) = encoded(encoder, later, observer)?;
         let (own, users) = (self.map.item_factors(&encoded, observer)?, &self.users_of(factors.rows()));
         let norms: Vec<f32> = (0..factors.rows()).map(|item| norm(factors.row(item))).collect();
         let mut products = vec![0.0f32; factors.rows()];
@@ -106,15 +97,6 @@ impl ItemDescriber {
         Ok(self.items(Matrix::zeros(0, k), shares, &self.users_of(items)))
     }
 
-    /// The rows of which anything is known, and their vectors.
-    fn encoded(&self, table: &Table, observer: &dyn Observer) -> Result<(Vec<u32>, EncodedItems)> {
-        let encoded = self.encoder.encode(table, observer)?;
-        let rows: Vec<u32> =
-            (0..encoded.rows() as u32).filter(|&row| encoded.is_known(row as usize)).collect();
-        let encoded = encoded.select(&rows, observer)?;
-        Ok((rows, encoded))
-    }
-
     /// The number of users of each of so many items; those that were added after the training have none.
     fn users_of(&self, items: usize) -> Vec<u32> {
         let mut users = self.users.clone();
@@ -139,4 +121,16 @@ impl ItemDescriber {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         postcard::from_bytes(bytes).ok()
     }
+}
+
+/// The rows of which anything is known, and their vectors.
+fn encoded(
+    encoder: &ItemEncoder,
+    table: &Table,
+    observer: &dyn Observer,
+) -> Result<(Vec<u32>, EncodedItems)> {
+    let encoded = encoder.encode(table, observer)?;
+    let rows: Vec<u32> = (0..encoded.rows() as u32).filter(|&row| encoded.is_known(row as usize)).collect();
+    let encoded = encoded.select(&rows, observer)?;
+    Ok((rows, encoded))
 }

@@ -1,0 +1,35 @@
+//! Single rows of the relation of items, read with the caller's rights, as the vectors that a version compares items by.
+
+use crate::catalog::models::Model;
+use crate::catalog::sources::attributes::{LiveRow, WantedColumns, attribute_columns};
+use crate::catalog::sources::relations;
+use crate::error::{Result, SegrecError};
+use segrec_engine::EngineError;
+use segrec_engine::features::{EncodedItems, ItemEncoder};
+use segrec_engine::interactions::Id;
+
+/// Reads the columns of `encoder` of single items; `None` without an index that leads with their key. It is an error if
+/// one of the columns is gone, since the others alone would say something else.
+pub fn live_item(model: &Model, encoder: &ItemEncoder, text_config: &str) -> Result<Option<LiveRow>> {
+    let (Some(items), Some(events)) = (&model.items, &model.events) else { return Ok(None) };
+    let relation = relations::hold(&model.name, "items", items.relation)?;
+    if relation.is_out_of_reach || !relations::has_leading_index(items.relation, &items.key)? {
+        return Ok(None);
+    }
+    let wanted = WantedColumns::Describing { names: encoder.reads(), added: None };
+    let columns = attribute_columns(&model.name, "items", items, events.item_kind, &wanted, &[])?;
+    LiveRow::new(&columns.with_texts(text_config, &encoder.reads_as_text())).map(Some)
+}
+
+/// The vector of an item; `None` if it has no row that the caller may read, nothing is known about it, or a column is not
+/// what it was at the training.
+pub fn vector(live: &LiveRow, encoder: &ItemEncoder, id: Id<'_>) -> Result<Option<EncodedItems>> {
+    let encoded = live.find(id).and_then(|row| match row {
+        Some(row) => Ok(encoder.encode_first(&row)?),
+        None => Ok(None),
+    });
+    match encoded {
+        Err(SegrecError::Engine(EngineError::Column { .. })) => Ok(None),
+        encoded => Ok(encoded?.filter(|items| items.is_known(0))),
+    }
+}
