@@ -135,9 +135,10 @@ pub fn add(
 }
 
 /// Decides the boost of new items, also if there are none yet, and removes these from the events and the data about items
-/// if it is 0: a second, short training does not see the last fifth of the events, if enough items came with them; rows of items
-/// that came even later are left out, as far as it is known that they did. Otherwise it hides the newest tenth of the items that have events, or a tenth chosen by the seed if events have no times. The boost
-/// that ranks all held-out events best is taken if it is better by a standard error than to leave the hidden items out.
+/// if it is 0: a second, short training does not see the last fifth of the events, if enough items came with them; rows of
+/// items that came even later are left out, as far as it is known that they did. Otherwise it hides the newest tenth of the
+/// items that have events, or a tenth chosen by the seed if events have no times. The smallest boost is taken that ranks all held-out events as well as the best does, within a standard error, if it is better by one
+/// than to leave the hidden items out.
 ///
 /// # Errors
 /// Those of [`super::holdout_run::run_on_holdout`].
@@ -207,24 +208,37 @@ fn best_boost(
     }
     let without = lists(&run.fit)?;
     let reached = values_of_lists(&without, &holdout, &users);
-    let mut best = (0.0, without.clone());
-    let mut most = 0.0;
+    let (mut tried, mut gains) = (Vec::new(), Vec::new());
     for (step, boost) in BOOSTS.into_iter().enumerate() {
         let mut fit = run.fit.clone();
         rows.add_to(&mut fit, boost, observer)?;
         let with = lists(&fit)?;
-        let values = values_of_lists(&with, &holdout, &users);
-        let gains: Vec<f64> = values.iter().zip(&reached).map(|(with, without)| with - without).collect();
-        let (gain, error) = mean_and_error(&gains);
+        gains.push(differences(&values_of_lists(&with, &holdout, &users), &reached));
+        tried.push(with);
         observer.report(Progress::step(PHASE, step + 1, BOOSTS.len()));
-        if gain > error && gain > most {
-            best = (f64::from(boost), with);
-            most = gain;
-        }
     }
-    let (boost, with) = best;
-    let rows = new_item_rows([&with, &without], &rows.items, &holdout, &users, options.seed, observer)?;
+    let (boost, with) = match smallest_good(&gains) {
+        Some(place) => (f64::from(BOOSTS[place]), &tried[place]),
+        None => (0.0, &without),
+    };
+    let rows = new_item_rows([with, &without], &rows.items, &holdout, &users, options.seed, observer)?;
     Ok(DecidedBoost { boost, rows })
+}
+
+fn differences(values: &[f64], others: &[f64]) -> Vec<f64> {
+    values.iter().zip(others).map(|(value, other)| value - other).collect()
+}
+
+/// The place of the smallest boost that is no worse than the best by a standard error, of those whose gains (one per user)
+/// are better than nothing by one: so few places of lists as do as well go to items of which little is known.
+fn smallest_good(gains: &[Vec<f64>]) -> Option<usize> {
+    let gain = |place: &usize| mean_and_error(&gains[*place]);
+    let good = || (0..gains.len()).filter(|place| gain(place).0 > gain(place).1);
+    let best = good().max_by(|a, b| gain(a).0.total_cmp(&gain(b).0))?;
+    good().find(|&place| {
+        let (difference, error) = mean_and_error(&differences(&gains[best], &gains[place]));
+        difference <= error
+    })
 }
 
 /// Holds out events of which some are on items that are new, and marks the items without events that came later; `None` if
@@ -258,4 +272,26 @@ fn short(options: &Options, items: usize) -> Options {
     short.als.sweeps = AutoOr::Given(short.als.sweeps.unwrap_or_else(|| SWEEPS).min(SWEEPS));
     short.neighbours.content = AutoOr::Given(short.neighbours.content.unwrap_or_else(|| content));
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_boost_that_is_as_good_as_the_best_is_taken_if_lists_gain_by_it() {
+        let gains = |means: [f64; 3]| -> Vec<Vec<f64>> {
+            let of_users = |mean: f64| (0..100).map(|user| mean + f64::from(user % 2) - 0.5).collect();
+            means.into_iter().map(of_users).collect()
+        };
+        // The standard error of a gain is .05; the differences between boosts are those of their means.
+        assert_eq!(smallest_good(&gains([0.01, 0.02, 0.03])), None);
+        assert_eq!(smallest_good(&gains([0.01, 0.09, 0.2])), Some(2));
+        assert_eq!(smallest_good(&gains([0.2, 0.2, 0.1])), Some(0));
+        let mut noisy = gains([0.1, 0.2, 0.0]);
+        noisy[1].iter_mut().enumerate().for_each(|(user, gain)| *gain += (user % 3) as f64 - 1.0);
+        assert_eq!(smallest_good(&noisy), Some(1));
+        noisy[1].iter_mut().enumerate().for_each(|(user, gain)| *gain += 2.0 * (user % 5) as f64 - 4.0);
+        assert_eq!(smallest_good(&noisy), Some(0));
+    }
 }
