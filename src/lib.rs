@@ -35,5 +35,6 @@ pub extern "C-unwind" fn _PG_init() {
     pg::process::allocator::reserve();
     segrec_engine::memory::ask_first(pg::process::memory::gives);
     pg::process::backtraces::take_none();
+    pg::process::workers::keep_to_this_thread();
     settings::register();
 }

@@ -237,6 +237,43 @@ fn segments_similar_items_and_explanations_know_later_items() {
 }
 
 #[test]
+fn whatever_is_answered_a_session_has_one_thread() {
+    let database = Cluster::shared().database("later_threads");
+    let mut session = database.connect();
+    session.run(SHOP);
+    session.run(
+        "CREATE TABLE people AS SELECT u AS id, u % 6 AS kind, ARRAY[u % 2, u % 3]::real[] AS vector FROM generate_series(1::bigint, 500) u;
+         ALTER TABLE people ADD PRIMARY KEY (id);
+         SELECT segrec_create_model('shop', 'buys', items => 'products', items_key => 'product_id', users => 'people', users_key => 'id',
+             options => '{\"segmentation\": {\"on\": \"attributes\", \"segments\": 3}, \"als\": {\"factors\": 8},
+                         \"items\": {\"new_items\": 1}, \"users\": {\"new_users\": \"attributes\"}}');
+         SELECT segrec_train('shop', 'always')",
+    );
+    session.run(NEW);
+    let mut session = database.connect();
+    for call in [
+        "segrec_recommend(3, 100)",
+        "segrec_recommend(450)",
+        "segrec_recommend_for(ARRAY[9, 1005]::bigint[])",
+        "segrec_recommend_segment(1)",
+        "segrec_predict(3, 1005)",
+        "segrec_explain(3, 1005)",
+        "segrec_explain(450, 9)",
+        "segrec_similar_items(1005)",
+        "segrec_similar_users(3)",
+        "segrec_audience(9)",
+        "segrec_segment_of(3)",
+        "segrec_segment_of(450)",
+        "segrec_recommend_all(model => 'shop', n => 3)",
+    ] {
+        session.run(&format!("SELECT count(*) FROM {call}"));
+        let pid: i32 = session.value("SELECT pg_backend_pid()");
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().count();
+        assert_eq!(threads, 1, "{call}");
+    }
+}
+
+#[test]
 fn relations_that_change_and_columns_that_go_end_no_call() {
     let (_database, mut session) = shop("later_changes", "");
     session.run(NEW);

@@ -13,6 +13,7 @@ use crate::catalog::sources::later_rows::{Later, LaterRows};
 use crate::catalog::sources::relations;
 use crate::error::Result;
 use crate::pg::datums::id_text::parse_id;
+use crate::pg::process::workers::run_alone;
 use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
 use segrec_engine::features::ItemEncoder;
@@ -20,7 +21,7 @@ use segrec_engine::interactions::{Id, IdKind, IdMap, NumberedIds};
 use segrec_engine::options::checked::ItemOptions;
 use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::scorers::new_items::DescribedItems;
-use segrec_engine::{EngineError, Rows, Silent};
+use segrec_engine::{EngineError, Observer, Rows};
 
 /// The most items that a session describes by itself: a third of a second in all, and some 400 bytes each with 64 factors.
 /// Further ones wait for a refresh.
@@ -103,7 +104,9 @@ impl LaterItems {
         };
         let mut all = Self { newest: Some(newest), ..self.clone() };
         let Some((keys, table)) = rows else { return Ok(Some(all)) };
-        match describer.describe_by_factors(encoder, &table, factors, &Silent) {
+        let describe =
+            |observer: &dyn Observer| describer.describe_by_factors(encoder, &table, factors, observer);
+        match run_alone(describe) {
             Ok((described, items)) => {
                 for &row in &described {
                     all.ids.number(keys.ids().get(row as usize));

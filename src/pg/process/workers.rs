@@ -73,6 +73,13 @@ pub fn run_alone<T>(work: impl FnOnce(&dyn Observer) -> T) -> T {
     result
 }
 
+/// Makes this thread the only one of rayon's global pool. What is computed in parallel outside of [`Workers`] then runs
+/// here; otherwise the first such computation would start threads that take the signals of the server.
+pub fn keep_to_this_thread() {
+    // The pool is already there if the library was loaded before the server started this process.
+    let _ = ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global();
+}
+
 /// Blocks all signals in the calling thread; restores the mask when dropped.
 struct SignalsBlocked {
     /// The previous mask; `None` if nothing was changed.
