@@ -317,7 +317,11 @@ fn wrong_calls_are_errors_that_say_what_is_right() {
 #[test]
 fn how_new_items_fare_in_lists_is_a_metric_of_a_version_whose_training_decided_their_boost() {
     let (_database, mut session) = shop("cold_metrics");
-    session.run("SELECT segrec_train('shop', 'always')");
+    // Products sell from the hour in which they come until the end, so that the last events are on new and on old ones.
+    session.run(
+        "UPDATE buys SET at = timestamptz '2026-01-01' + (item_id + user_id * 37 % (241 - item_id)) * interval '1 hour';
+         SELECT segrec_train('shop', 'always')",
+    );
     let boost =
         "SELECT (decided ->> 'new_items')::float8 FROM segrec_catalog.versions ORDER BY version DESC LIMIT 1";
     assert!(session.value::<f64>(boost) > 0.0);
