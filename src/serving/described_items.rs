@@ -8,7 +8,8 @@ use segrec_engine::EngineError;
 use segrec_engine::features::{EncodedItems, ItemEncoder};
 use segrec_engine::interactions::Id;
 
-/// Reads the columns of `encoder` of single items; `None` without an index that leads with their key. It is an error if
+/// Reads the columns of `encoder` of single items; `None` without an index that leads with their key, and without the text
+/// search configuration. It is an error if
 /// one of the columns is gone, since the others alone would say something else.
 pub fn live_item(model: &Model, encoder: &ItemEncoder, text_config: &str) -> Result<Option<LiveRow>> {
     let (Some(items), Some(events)) = (&model.items, &model.events) else { return Ok(None) };
@@ -18,7 +19,13 @@ pub fn live_item(model: &Model, encoder: &ItemEncoder, text_config: &str) -> Res
     }
     let wanted = WantedColumns::Describing { names: encoder.reads(), added: None };
     let columns = attribute_columns(&model.name, "items", items, events.item_kind, &wanted, &[])?;
-    LiveRow::new(&columns.with_texts(text_config, &encoder.reads_as_text())).map(Some)
+    let texts = encoder.reads_as_text();
+    if texts.is_empty() {
+        return LiveRow::new(&columns, None).map(Some);
+    }
+    // By its number, the configuration is the same whatever the caller's search path and rights on its schema are.
+    let Some(config) = relations::text_search_config(text_config)? else { return Ok(None) };
+    LiveRow::new(&columns.with_texts(&config.to_u32().to_string(), &texts), Some(config)).map(Some)
 }
 
 /// The vector of an item; `None` if it has no row that the caller may read, nothing is known about it, or a column is not

@@ -7,33 +7,68 @@
 //! is read is not met before a refresh.
 
 use crate::catalog::models::RelationRef;
-use crate::catalog::sources::attributes::described_columns;
 use crate::catalog::sources::growing_column::GrowingColumn;
 use crate::catalog::sources::later_rows::{Later, LaterRows};
-use crate::catalog::sources::relations;
+use crate::catalog::sources::relations::{self, SourceColumn};
 use crate::error::Result;
 use crate::pg::datums::id_text::parse_id;
+use crate::pg::executor::visibility::{Writing, writing};
 use crate::pg::process::workers::run_alone;
 use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
-use segrec_engine::features::ItemEncoder;
-use segrec_engine::interactions::{Id, IdKind, IdMap, NumberedIds};
+use segrec_engine::Rows;
+use segrec_engine::features::EncodedItems;
+use segrec_engine::interactions::{Id, IdKind, IdMap, Ids, NumberedIds};
 use segrec_engine::options::checked::ItemOptions;
 use segrec_engine::scorers::content::ItemDescriber;
 use segrec_engine::scorers::new_items::DescribedItems;
-use segrec_engine::{EngineError, Observer, Rows};
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
-/// The most items that a session describes by itself: a third of a second in all, and some 400 bytes each with 64 factors.
-/// Further ones wait for a refresh.
+/// The most items that a session describes by itself, at some 400 bytes each with 64 factors. Further ones wait for a
+/// refresh.
 const MOST: u32 = 1_000;
+/// The time that a call spends on describing items; the next one goes on. An item takes 2·items·k flops, and its texts as
+/// long as PostgreSQL needs to divide them.
+const PATIENCE: Duration = Duration::from_millis(40);
+/// The items that are described together.
+const TOGETHER: usize = 16;
+
+/// Whose items they are: the role that read them, whose rights and policies decide which rows there are and, in a
+/// transaction that has written, this, since it sees rows that may be rolled back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reader {
+    role: pg_sys::Oid,
+    writes: Option<Writing>,
+}
+
+impl Reader {
+    /// The current one.
+    pub fn current() -> Self {
+        Self { role: current_role(), writes: writing() }
+    }
+
+    /// Whether it may come again: one that has written comes again only in its own transaction.
+    pub fn is_of(self, other: Self) -> bool {
+        self.writes.is_none()
+            || self.writes.map(Writing::transaction) == other.writes.map(Writing::transaction)
+    }
+
+    /// The same role where it has not written.
+    pub fn without_writes(self) -> Self {
+        Self { writes: None, ..self }
+    }
+}
 
 /// Items that a session has met.
 #[derive(Clone)]
 pub struct LaterItems {
-    /// The role that read them, whose rights and policies decide which rows there are.
-    role: pg_sys::Oid,
+    reader: Reader,
     /// The largest value of the growing column that was read; `None` if none was.
     newest: Option<i64>,
+    /// The keys of rows that are to be described, from the place `described` on.
+    keys: Ids,
+    described: usize,
     /// The keys of those of which anything is known.
     ids: IdMap,
     /// These items, as scorers see them.
@@ -50,13 +85,13 @@ impl LaterItems {
         k: usize,
         describer: &ItemDescriber,
     ) -> Result<Self> {
-        let (role, ids) = (current_role(), IdMap::new(kind));
-        Ok(Self { role, newest, ids, items: describer.nothing(items, k)? })
+        let (reader, keys, ids) = (Reader::current(), Ids::new(kind), IdMap::new(kind));
+        Ok(Self { reader, newest, keys, described: 0, ids, items: describer.nothing(items, k)? })
     }
 
-    /// Whether the current role has read them.
-    pub fn are_own(&self) -> bool {
-        self.role == current_role()
+    /// Whose they are.
+    pub fn reader(&self) -> Reader {
+        self.reader
     }
 
     /// The number of items.
@@ -82,55 +117,72 @@ impl LaterItems {
         }
     }
 
-    /// The same items and those that were inserted since; `None` if there are none, or the caller may not read them.
-    /// `known` and `factors` are those of the items of the version.
+    /// The same items and those that were inserted since, for a reader; `None` if there are none, or the caller may not
+    /// read them. `known` and `factors` are those of the items of the version; `vector` is that of a row, if it can be
+    /// read as at the training.
     pub fn with_newer(
         &self,
-        reader: &LaterRows,
-        (encoder, describer): (&ItemEncoder, &ItemDescriber),
+        reader: Reader,
+        rows: &LaterRows,
+        describer: &ItemDescriber,
         (known, factors): (NumberedIds<'_>, Rows<'_>),
+        vector: &dyn Fn(Id<'_>) -> Result<Option<EncodedItems>>,
     ) -> Result<Option<Self>> {
-        if self.len() >= MOST as usize {
-            return Ok(None);
-        }
-        let is_known = |id: Id<'_>| known.find(id).is_some() || self.ids.find(id).is_some();
-        let newest = match self.newest {
-            Some(newest) => Some(newest),
-            None => reader.known_until(&is_known)?,
-        };
-        let Some(newest) = newest else { return Ok(None) };
-        let Some(Later { newest, rows }) = reader.beyond(newest, &is_known)? else {
-            return Ok(self.newest.is_none().then(|| Self { newest: Some(newest), ..self.clone() }));
-        };
-        let mut all = Self { newest: Some(newest), ..self.clone() };
-        let Some((keys, table)) = rows else { return Ok(Some(all)) };
-        let describe =
-            |observer: &dyn Observer| describer.describe_by_factors(encoder, &table, factors, observer);
-        match run_alone(describe) {
-            Ok((described, items)) => {
-                for &row in &described {
-                    all.ids.number(keys.ids().get(row as usize));
+        let mut all = Cow::Borrowed(self);
+        if self.keys.len() < MOST as usize {
+            let is_known = |id: Id<'_>| known.find(id).is_some() || self.ids.find(id).is_some();
+            if let Some(Later { newest, keys }) = rows.after(self.newest, &is_known)? {
+                let all = all.to_mut();
+                all.newest = Some(newest);
+                for key in (0..keys.len()).take(MOST as usize - all.keys.len()) {
+                    all.keys.push(keys.get(key));
                 }
-                all.items.append(&items)?;
             }
-            // A column is not what it was at the training, so the rows say nothing, and wait for a refresh.
-            Err(EngineError::Column { .. }) => {}
-            Err(error) => return Err(error.into()),
         }
-        Ok(Some(all))
+        let begin = Instant::now();
+        while all.described < all.keys.len() && begin.elapsed() < PATIENCE {
+            let (mut found, mut vectors) = (IdMap::new(all.keys.kind()), Vec::new());
+            let mut described = all.described;
+            while described < all.keys.len() && vectors.len() < TOGETHER {
+                let key = all.keys.get(described);
+                if all.ids.find(key).is_none()
+                    && found.find(key).is_none()
+                    && let Some(own) = vector(key)?
+                {
+                    found.number(key);
+                    vectors.push(own);
+                }
+                described += 1;
+                if begin.elapsed() >= PATIENCE {
+                    break;
+                }
+            }
+            let items = run_alone(|observer| describer.describe_by_factors(&vectors, factors, observer))?;
+            let all = all.to_mut();
+            all.described = described;
+            (0..vectors.len()).for_each(|place| {
+                all.ids.number(found.ids().get(place));
+            });
+            all.items.append(&items)?;
+        }
+        Ok(match all {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(all) => Some(Self { reader, ..all }),
+        })
     }
 }
 
-/// Reads items that were inserted last; `None` without an index that has the column in order by which they are found.
+/// Reads the keys of items that were inserted last; `None` without an index that has the column in order by which they are
+/// found.
 pub fn later_rows(
     model: &str,
     (items, kind): (&RelationRef, IdKind),
-    encoder: &ItemEncoder,
-    ItemOptions { added_column, text_config, .. }: &ItemOptions,
+    options: &ItemOptions,
 ) -> Result<Option<LaterRows>> {
     let relation = relations::hold(model, "items", items.relation)?;
-    let grows = GrowingColumn::of_items(&relation, items, added_column.as_deref())?;
+    let grows = GrowingColumn::of_items(&relation, items, options.added_column.as_deref())?;
     let Some(grows) = grows.filter(|_| !relation.is_out_of_reach) else { return Ok(None) };
-    let columns = described_columns(model, items, kind, Some(encoder), text_config)?;
-    Ok(Some(LaterRows::new(columns, grows, MOST)?))
+    let Some(key) = relation.column(&items.key).map(SourceColumn::from) else { return Ok(None) };
+    relations::check_kind(model, &relation.name, "item", &key, kind)?;
+    Ok(Some(LaterRows::new(&relation, &key, kind, grows, MOST)?))
 }

@@ -152,5 +152,5 @@ fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option
         &WantedColumns::Named(wanted),
         &labels,
     )?;
-    Ok(Some(LiveRow::new(&columns)?))
+    Ok(Some(LiveRow::new(&columns, None)?))
 }

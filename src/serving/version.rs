@@ -3,7 +3,7 @@
 use super::cache::{self, CacheFile};
 use super::described_items::{live_item, vector};
 use super::followed::Followed;
-use super::later_items::{LaterItems, later_rows};
+use super::later_items::{LaterItems, Reader, later_rows};
 use super::segments::{ServedSegments, live_features};
 use crate::catalog::models::{EventsSource, Model};
 use crate::catalog::sources::attributes::LiveRow;
@@ -12,6 +12,7 @@ use crate::catalog::sources::live_events::LiveEvents;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
+use crate::pg::security::rights::row_security_applies;
 use segrec_engine::features::{EncodedItems, ItemEncoder, Table};
 use segrec_engine::interactions::{Id, NumberedIds, SortedIds, Weighting};
 use segrec_engine::options::algorithm::{Algorithm, Decided};
@@ -32,6 +33,9 @@ use segrec_engine::{EngineError, Matrix, Rows, Silent};
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
+
+/// The most readers whose later items are kept.
+const MOST_READERS: usize = 8;
 
 /// A deployed version that recommends.
 pub struct ServedVersion {
@@ -56,7 +60,7 @@ pub struct ServedVersion {
     described: Followed<LiveRow>,
     later: Followed<LaterRows>,
     /// The items that this session has met besides those of the version.
-    met: RefCell<Option<Rc<LaterItems>>>,
+    met: RefCell<Vec<Rc<LaterItems>>>,
     /// The items without events, ascending; found on first use.
     new_items: OnceCell<Vec<u32>>,
     /// Scratch space for scores of neighbours.
@@ -220,9 +224,12 @@ impl ServedVersion {
             return Ok(None);
         };
         let known = self.item_ids();
-        let write = || later_rows(&self.model.name, (items, known.kind()), encoder, &self.options.items);
-        let Some(reader) = self.later.reader(&self.model.name, write)? else { return Ok(None) };
-        let met = self.met.borrow().clone().filter(|met| met.are_own());
+        let write = || later_rows(&self.model.name, (items, known.kind()), &self.options.items);
+        let Some(rows) = self.later.reader(&self.model.name, write)? else { return Ok(None) };
+        // What policies show may depend on more than the role, so it is not kept.
+        let (reader, keeps) = (Reader::current(), !row_security_applies(items.relation));
+        let of = |reader: Reader| self.met.borrow().iter().find(|met| met.reader() == reader).map(Rc::clone);
+        let met = if keeps { of(reader).or_else(|| of(reader.without_writes())) } else { None };
         let met = match met {
             Some(met) => met,
             None => {
@@ -233,10 +240,21 @@ impl ServedVersion {
                 Rc::new(LaterItems::none(newest, known.kind(), known.len(), self.factors(), describer)?)
             }
         };
-        let newer = met.with_newer(&reader, (encoder, describer), (known, self.backbone()?))?;
-        let met = newer.map_or(met, Rc::new);
-        self.met.replace(Some(Rc::clone(&met)));
-        Ok((met.len() > 0).then_some((met, reader)))
+        let vector = |id: Id<'_>| self.item_vector(encoder, id);
+        let newer = met.with_newer(reader, &rows, describer, (known, self.backbone()?), &vector)?;
+        let met = match newer.map(Rc::new) {
+            Some(newer) => {
+                if keeps {
+                    let mut all = self.met.borrow_mut();
+                    all.retain(|met| met.reader() != reader && met.reader().is_of(reader));
+                    all.truncate(MOST_READERS - 1);
+                    all.insert(0, Rc::clone(&newer));
+                }
+                newer
+            }
+            None => met,
+        };
+        Ok((met.len() > 0).then_some((met, rows)))
     }
 
     /// Verifies all sections at once, for work that must not fail halfway.

@@ -8,9 +8,10 @@ use super::relations::{self, ColumnRole, SourceColumn, check_kind, query_of};
 use crate::catalog::models::RelationRef;
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::encoding::c_text;
-use crate::pg::executor::relation::Relation;
+use crate::pg::executor::relation::{Relation, text_config_exists};
 use crate::pg::executor::row::ResultRow;
 use crate::pg::security::rights::may_read;
+use pgrx::pg_sys;
 use segrec_engine::features::{
     self, Cell, ColumnBuilder, ColumnKind, ItemEncoder, NO_LEVEL, ParsedSparseVector, Table, TermCounts,
     Values,
@@ -248,16 +249,6 @@ impl AttributeColumns {
         &self.relation
     }
 
-    /// The column of ids.
-    pub fn key(&self) -> &SourceColumn {
-        &self.key
-    }
-
-    /// The type of ids.
-    pub fn kind(&self) -> IdKind {
-        self.kind
-    }
-
     /// The names of all columns that are read, and of the key.
     pub fn read_names(&self) -> Vec<&str> {
         let names = self.columns.iter().map(|(column, _)| column.name.as_str());
@@ -432,12 +423,14 @@ const MEMORY_CHECK_ROWS: u64 = 1 << 12;
 /// Reads the row of one user or item, with the caller's rights.
 pub struct LiveRow {
     rows: LiveRows,
+    /// The text search configuration by which texts are read, if there are any.
+    text_config: Option<pg_sys::Oid>,
     columns: Vec<(String, ColumnKind)>,
 }
 
 impl LiveRow {
-    /// Prepares the query.
-    pub fn new(columns: &AttributeColumns) -> Result<Self> {
+    /// Prepares the query, which reads texts by a text search configuration, if there are any.
+    pub fn new(columns: &AttributeColumns, text_config: Option<pg_sys::Oid>) -> Result<Self> {
         let live = Live {
             relation: &columns.relation,
             key: &columns.key,
@@ -446,12 +439,12 @@ impl LiveRow {
             expressions: columns.expressions(),
         };
         let names = columns.columns.iter().map(|(column, kind)| (column.name.clone(), *kind)).collect();
-        Ok(Self { rows: LiveRows::new(&live, Some(1))?, columns: names })
+        Ok(Self { rows: LiveRows::new(&live, Some(1))?, text_config, columns: names })
     }
 
-    /// Whether the relation and its columns are unchanged.
+    /// Whether the relation, its columns and the text search configuration are unchanged.
     pub fn is_current(&self) -> bool {
-        self.rows.is_current()
+        self.rows.is_current() && self.text_config.is_none_or(text_config_exists)
     }
 
     /// The row with an id, as a table with one row; `None` if it does not exist or the caller may not read it.

@@ -1,7 +1,7 @@
 //! The current rows of one user or item in a relation, or of those beyond an id, read with the caller's rights.
 
 use super::growing_column::GrowingColumn;
-use super::relations::{SourceColumn, query_of, query_planned_once};
+use super::relations::{SourceColumn, query_planned_once, query_without_workers};
 use crate::error::Result;
 use crate::pg::datums::encoding::c_text;
 use crate::pg::datums::value::Argument;
@@ -52,7 +52,7 @@ impl LiveRows {
         };
         let key = spi::quote_identifier(&live.key.name);
         let condition = format!("WHERE {key} OPERATOR(pg_catalog.=) $1::pg_catalog.{name}{limit}");
-        Self::of(live, condition, vec![parameter], query_of)
+        Self::of(live, condition, vec![parameter], query_without_workers)
     }
 
     /// Builds a query for the rows whose value in a column is larger than one, see [`GrowingColumn::beyond`].
@@ -62,7 +62,7 @@ impl LiveRows {
 
     /// Builds a query for the rows with the largest values in a column, see [`GrowingColumn::latest`].
     pub fn latest(live: &Live<'_>, column: &GrowingColumn, most: u32) -> Result<Self> {
-        Self::of(live, column.latest(most), Vec::new(), query_of)
+        Self::of(live, column.latest(most), Vec::new(), query_without_workers)
     }
 
     fn of(

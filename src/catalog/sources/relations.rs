@@ -177,7 +177,10 @@ impl SourceColumn {
             (ColumnRole::Growing, Base::Builtin(INT2OID | INT4OID | INT8OID)) => {
                 format!("{name}::pg_catalog.int8")
             }
-            (ColumnRole::Time | ColumnRole::Growing, Base::Builtin(TIMESTAMPTZOID)) => name,
+            // The column may be a domain.
+            (ColumnRole::Time | ColumnRole::Growing, Base::Builtin(TIMESTAMPTZOID)) => {
+                format!("{name}::pg_catalog.timestamptz")
+            }
             // Dates beyond the range of timestamps become infinite, which is rejected as a bad time.
             (ColumnRole::Time, Base::Builtin(DATEOID)) => format!(
                 "CASE WHEN {name} OPERATOR(pg_catalog.>) '294276-12-31'::pg_catalog.date \
@@ -304,6 +307,7 @@ fn has_index(relation: pg_sys::Oid, column: &str, methods: &[&str]) -> Result<bo
            ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0] \
          WHERE index.indrelid = $1 AND attribute.attname = $2::pg_catalog.name \
            AND index.indisvalid AND index.indpred IS NULL \
+           AND (class.relkind = 'I' OR NOT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = index.indrelid)) \
            AND method.amname::text = ANY ($3::text[]) AND attribute.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype \
          LIMIT 1",
         &[
@@ -314,6 +318,22 @@ fn has_index(relation: pg_sys::Oid, column: &str, methods: &[&str]) -> Result<bo
         |row| row.value::<i32>(1),
     )?;
     Ok(!found.is_empty())
+}
+
+/// The text search configuration with a name, schema-qualified or not: if several have it, one that the search path finds;
+/// `None` if there is none.
+pub fn text_search_config(name: &str) -> Result<Option<pg_sys::Oid>> {
+    let found = query(
+        "SELECT config.oid FROM pg_catalog.pg_ts_config config \
+         JOIN pg_catalog.pg_namespace schema ON schema.oid = config.cfgnamespace, \
+              pg_catalog.parse_ident($1) AS named (parts) \
+         WHERE config.cfgname = parts[pg_catalog.cardinality(parts)] \
+           AND (pg_catalog.cardinality(parts) = 1 OR schema.nspname = parts[1]) \
+         ORDER BY pg_catalog.pg_ts_config_is_visible(config.oid) DESC, config.oid LIMIT 1",
+        &[name.into()],
+        |row| row.value::<pg_sys::Oid>(1),
+    )?;
+    Ok(found.into_iter().next())
 }
 
 /// The name of the database encoding.
@@ -333,7 +353,18 @@ pub fn query_of(relation: &Relation, what: &str, rest: &str, parameters: &[pg_sy
     Query::new(&sql, parameters, Some(reads))
 }
 
-/// Like [`query_of`], but planned once, see [`Query::planned_once`].
+/// Like [`query_of`], for few rows, so that workers are never worth their start.
+pub fn query_without_workers(
+    relation: &Relation,
+    what: &str,
+    rest: &str,
+    parameters: &[pg_sys::Oid],
+) -> Result<Query> {
+    let (sql, reads) = reading(relation, what, rest)?;
+    Query::without_workers(&sql, parameters, Some(reads))
+}
+
+/// Like [`query_without_workers`], but planned once, see [`Query::planned_once`].
 pub fn query_planned_once(
     relation: &Relation,
     what: &str,

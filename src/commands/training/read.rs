@@ -446,19 +446,19 @@ fn judge_ids(columns: &AttributeColumns, rows: &AttributeRows, options: &Options
 
 /// Tells if items that come later cannot be found at once by the column that the options name.
 fn judge_added_column(columns: &AttributeColumns, options: &Options) -> Result<()> {
-    let Some(added) = &options.items.added_column else { return Ok(()) };
-    if !relations::has_ordered_index(columns.relation().oid, added)? {
-        notice(
-            "items that are inserted after the training are listed only after segrec_refresh_items"
-                .to_owned(),
-            Some(format!("No index of \"{}\" has the values of \"{added}\" in order.", columns.name)),
-            Some(format!(
-                "CREATE INDEX ON {} ({});",
-                columns.relation().quoted,
-                spi::quote_identifier(added)
-            )),
-        );
+    let (Some(added), relation) = (&options.items.added_column, columns.relation()) else { return Ok(()) };
+    if relations::has_ordered_index(relation.oid, added)? {
+        return Ok(());
     }
+    let hint = match relation.can_have_indexes() {
+        true => format!("CREATE INDEX ON {} ({});", relation.quoted, spi::quote_identifier(added)),
+        false => "Name a table as items, or call segrec_refresh_items after rows were inserted.".to_owned(),
+    };
+    notice(
+        "items that are inserted after the training are listed only after segrec_refresh_items".to_owned(),
+        Some(format!("No index of \"{}\" has the values of \"{added}\" in order.", columns.name)),
+        Some(hint),
+    );
     Ok(())
 }
 

@@ -14,6 +14,9 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             let of_options = missing.iter().all(|(argument, _)| argument.starts_with("segmentation"));
             let hint = match missing.as_slice() {
                 _ if of_options => "Specify existing columns in the segmentation options.".to_owned(),
+                [(option, _)] if option.starts_with("items.") => {
+                    format!("Name another column in the option {option}, with segrec_alter_model.")
+                }
                 [(key, _)] if matches!(key.as_str(), "users_key" | "items_key") => {
                     format!("Specify the column of the ids, as in {key} => 'id'.")
                 }

@@ -114,6 +114,12 @@ impl Relation {
         }
     }
 
+    /// Whether it is a table or a materialized view, which may have indexes.
+    pub fn can_have_indexes(&self) -> bool {
+        [pg_sys::RELKIND_RELATION, pg_sys::RELKIND_PARTITIONED_TABLE, pg_sys::RELKIND_MATVIEW]
+            .contains(&self.kind)
+    }
+
     /// The column with this name.
     pub fn column(&self, name: &str) -> Option<&Attribute> {
         self.columns.iter().find(|column| column.name == name)
@@ -157,9 +163,38 @@ pub struct Watched {
     then: State,
 }
 
-/// The name of the schema, the name and kind of the relation, and the types of columns.
+/// The name of the schema, the name and kind of the relation, whether it is populated, and the types of columns.
 #[derive(PartialEq, Eq)]
-struct State(CString, CString, i8, Vec<pg_sys::Oid>);
+struct State(CString, CString, i8, bool, Vec<pg_sys::Oid>);
+
+/// Whether a materialized view is populated; all other relations are.
+fn is_populated(oid: pg_sys::Oid) -> bool {
+    // SAFETY: looks the relation up in the catalog; the row is read before it is released.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::RELOID as i32;
+        let found = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(oid));
+        if found.is_null() {
+            return false;
+        }
+        let form = pg_sys::GETSTRUCT(found).cast::<pg_sys::FormData_pg_class>();
+        let is_populated = (*form).relispopulated;
+        pg_sys::ReleaseSysCache(found);
+        is_populated
+    }
+}
+
+/// Whether a text search configuration exists.
+pub fn text_config_exists(oid: pg_sys::Oid) -> bool {
+    // SAFETY: looks the configuration up in the catalog; the row is released at once.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::TSCONFIGOID as i32;
+        let found = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(oid));
+        if !found.is_null() {
+            pg_sys::ReleaseSysCache(found);
+        }
+        !found.is_null()
+    }
+}
 
 fn state(oid: pg_sys::Oid, columns: &[CString]) -> State {
     // SAFETY: these look into caches; of what is gone they say nothing or zero. The names are NUL-terminated, and a
@@ -181,6 +216,7 @@ fn state(oid: pg_sys::Oid, columns: &[CString]) -> State {
             taken(pg_sys::get_namespace_name(pg_sys::get_rel_namespace(oid))),
             taken(pg_sys::get_rel_name(oid)),
             pg_sys::get_rel_relkind(oid) as i8,
+            is_populated(oid),
             types,
         )
     }

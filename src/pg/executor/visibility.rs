@@ -2,6 +2,7 @@
 //! changes of the transaction.
 
 use crate::error::Result;
+use pgrx::pg_sys;
 use std::cell::Cell;
 
 /// Which changes a query sees.
@@ -11,6 +12,29 @@ pub enum Sees {
     WhatTheStatementSees,
     /// Also all earlier changes of this transaction, as in a VOLATILE function.
     Changes,
+}
+
+/// A transaction that has written, and its current subtransaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writing {
+    transaction: u32,
+    subtransaction: pg_sys::SubTransactionId,
+}
+
+impl Writing {
+    /// The number of the transaction.
+    pub fn transaction(self) -> u32 {
+        self.transaction
+    }
+}
+
+/// The current transaction, if it has written: it sees rows that may be rolled back.
+pub fn writing() -> Option<Writing> {
+    // SAFETY: these read the state of the transaction of this process.
+    let (transaction, subtransaction) =
+        unsafe { (pg_sys::GetTopTransactionIdIfAny(), pg_sys::GetCurrentSubTransactionId()) };
+    let transaction = u32::from(transaction);
+    (transaction != 0).then_some(Writing { transaction, subtransaction })
 }
 
 thread_local! {

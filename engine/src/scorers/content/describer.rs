@@ -55,21 +55,23 @@ impl ItemDescriber {
         Ok((rows, self.items(factors, shares, users)))
     }
 
-    /// Like [`Self::describe`], but without the rows of the other items: the items that are most like a new one are those
+    /// Like [`Self::describe`], of items whose vectors are known, but without those of the other items: the items that are most like a new one are those
     /// whose factors point in the direction of its own. `factors` are those of the items of the version, items × k; a
     /// new item takes 2·items·k flops.
     ///
     /// # Errors
-    /// [`EngineError::Column`], [`EngineError::Shape`], [`EngineError::Cancelled`].
+    /// [`EngineError::Shape`], [`EngineError::Cancelled`].
     pub fn describe_by_factors(
         &self,
-        encoder: &ItemEncoder,
-        later: &Table,
+        later: &[EncodedItems],
         factors: Rows<'_>,
         observer: &dyn Observer,
-    ) -> Result<(Vec<u32>, DescribedItems)> {
-        let (rows, encoded) = encoded(encoder, later, observer)?;
-        let (own, users) = (self.map.item_factors(&encoded, observer)?, &self.users_of(factors.rows()));
+    ) -> Result<DescribedItems> {
+        let (mut own, users) = (Vec::new(), &self.users_of(factors.rows()));
+        for items in later {
+            own.extend_from_slice(self.map.item_factors(items, observer)?.data());
+        }
+        let own = Matrix::from_data(factors.columns(), own)?;
         let norms: Vec<f32> = (0..factors.rows()).map(|item| norm(factors.row(item))).collect();
         let mut products = vec![0.0f32; factors.rows()];
         let mut nearest = Vec::with_capacity(own.rows());
@@ -85,7 +87,7 @@ impl ItemDescriber {
             nearest.push(known);
         }
         let shares = neighbour_shares(&sparse_rows(nearest, factors.rows())?, users)?;
-        Ok((rows, self.items(own, shares, users)))
+        Ok(self.items(own, shares, users))
     }
 
     /// No items, as scorers of `items` items with k factors see them.
