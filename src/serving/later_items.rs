@@ -12,7 +12,7 @@ use crate::catalog::sources::later_rows::{Later, LaterRows};
 use crate::catalog::sources::relations::{self, SourceColumn};
 use crate::error::Result;
 use crate::pg::datums::id_text::parse_id;
-use crate::pg::executor::visibility::{Writing, writing};
+use crate::pg::executor::visibility::{WritingTransaction, writing};
 use crate::pg::process::workers::run_alone;
 use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
@@ -37,12 +37,12 @@ const TOGETHER: usize = 16;
 /// Whose items they are: the role that read them, whose rights and policies decide which rows there are and, in a
 /// transaction that has written, this, since it sees rows that may be rolled back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reader {
+pub struct Viewer {
     role: pg_sys::Oid,
-    writes: Option<Writing>,
+    writes: Option<WritingTransaction>,
 }
 
-impl Reader {
+impl Viewer {
     /// The current one.
     pub fn current() -> Self {
         Self { role: current_role(), writes: writing() }
@@ -51,7 +51,8 @@ impl Reader {
     /// Whether it may come again: one that has written comes again only in its own transaction.
     pub fn is_of(self, other: Self) -> bool {
         self.writes.is_none()
-            || self.writes.map(Writing::transaction) == other.writes.map(Writing::transaction)
+            || self.writes.map(WritingTransaction::transaction)
+                == other.writes.map(WritingTransaction::transaction)
     }
 
     /// The same role where it has not written.
@@ -63,7 +64,7 @@ impl Reader {
 /// Items that a session has met.
 #[derive(Clone)]
 pub struct LaterItems {
-    reader: Reader,
+    viewer: Viewer,
     /// The largest value of the growing column that was read; `None` if none was.
     newest: Option<i64>,
     /// The keys of rows that are to be described, from the place `described` on.
@@ -85,13 +86,13 @@ impl LaterItems {
         k: usize,
         describer: &ItemDescriber,
     ) -> Result<Self> {
-        let (reader, keys, ids) = (Reader::current(), Ids::new(kind), IdMap::new(kind));
-        Ok(Self { reader, newest, keys, described: 0, ids, items: describer.nothing(items, k)? })
+        let (viewer, keys, ids) = (Viewer::current(), Ids::new(kind), IdMap::new(kind));
+        Ok(Self { viewer, newest, keys, described: 0, ids, items: describer.nothing(items, k)? })
     }
 
     /// Whose they are.
-    pub fn reader(&self) -> Reader {
-        self.reader
+    pub fn viewer(&self) -> Viewer {
+        self.viewer
     }
 
     /// The number of items.
@@ -117,12 +118,12 @@ impl LaterItems {
         }
     }
 
-    /// The same items and those that were inserted since, for a reader; `None` if there are none, or the caller may not
+    /// The same items and those that were inserted since, for a viewer; `None` if there are none, or the caller may not
     /// read them. `known` and `factors` are those of the items of the version; `vector` is that of a row, if it can be
     /// read as at the training.
     pub fn with_newer(
         &self,
-        reader: Reader,
+        viewer: Viewer,
         rows: &LaterRows,
         describer: &ItemDescriber,
         (known, factors): (NumberedIds<'_>, Rows<'_>),
@@ -167,7 +168,7 @@ impl LaterItems {
         }
         Ok(match all {
             Cow::Borrowed(_) => None,
-            Cow::Owned(all) => Some(Self { reader, ..all }),
+            Cow::Owned(all) => Some(Self { viewer, ..all }),
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::cache::{self, CacheFile};
 use super::described_items::{live_item, vector};
 use super::followed::Followed;
-use super::later_items::{LaterItems, Reader, later_rows};
+use super::later_items::{LaterItems, Viewer, later_rows};
 use super::segments::{ServedSegments, live_features};
 use crate::catalog::models::{EventsSource, Model};
 use crate::catalog::sources::attributes::LiveRow;
@@ -34,8 +34,8 @@ use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-/// The most readers whose later items are kept.
-const MOST_READERS: usize = 8;
+/// The most viewers whose later items are kept.
+const MOST_VIEWERS: usize = 8;
 
 /// A deployed version that recommends.
 pub struct ServedVersion {
@@ -227,9 +227,9 @@ impl ServedVersion {
         let write = || later_rows(&self.model.name, (items, known.kind()), &self.options.items);
         let Some(rows) = self.later.reader(&self.model.name, write)? else { return Ok(None) };
         // What policies show may depend on more than the role, so it is not kept.
-        let (reader, keeps) = (Reader::current(), !row_security_applies(items.relation));
-        let of = |reader: Reader| self.met.borrow().iter().find(|met| met.reader() == reader).map(Rc::clone);
-        let met = if keeps { of(reader).or_else(|| of(reader.without_writes())) } else { None };
+        let (viewer, keeps) = (Viewer::current(), !row_security_applies(items.relation));
+        let of = |viewer: Viewer| self.met.borrow().iter().find(|met| met.viewer() == viewer).map(Rc::clone);
+        let met = if keeps { of(viewer).or_else(|| of(viewer.without_writes())) } else { None };
         let met = match met {
             Some(met) => met,
             None => {
@@ -241,13 +241,13 @@ impl ServedVersion {
             }
         };
         let vector = |id: Id<'_>| self.item_vector(encoder, id);
-        let newer = met.with_newer(reader, &rows, describer, (known, self.backbone()?), &vector)?;
+        let newer = met.with_newer(viewer, &rows, describer, (known, self.backbone()?), &vector)?;
         let met = match newer.map(Rc::new) {
             Some(newer) => {
                 if keeps {
                     let mut all = self.met.borrow_mut();
-                    all.retain(|met| met.reader() != reader && met.reader().is_of(reader));
-                    all.truncate(MOST_READERS - 1);
+                    all.retain(|met| met.viewer() != viewer && met.viewer().is_of(viewer));
+                    all.truncate(MOST_VIEWERS - 1);
                     all.insert(0, Rc::clone(&newer));
                 }
                 newer

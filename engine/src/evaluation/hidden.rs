@@ -123,7 +123,7 @@ mod tests {
         // Of 900 events, 180 are those of the last 60 items.
         let cutoff = moment_before_new_items(&events(Some(|item| 10 * item))).unwrap();
         assert!((2_390..=2_400).contains(&cutoff), "{cutoff}");
-        assert_eq!(moment_before_new_items(&events(Some(|item| item % 280))), None);
+        assert_eq!(moment_before_new_items(&events(Some(|item| if item < 290 { 7 } else { 100 }))), None);
         assert_eq!(moment_before_new_items(&events(Some(|_| 7))), None);
         assert_eq!(moment_before_new_items(&events(None)), None);
     }

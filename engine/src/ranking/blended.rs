@@ -7,8 +7,9 @@
 
 use super::top_n::{Scored, TopN};
 use crate::observer::Observer;
+use crate::scorers::contributions::Contributions;
 use crate::scorers::new_items::DescribedItems;
-use crate::scorers::scorer::{Contributions, Items, Scorer};
+use crate::scorers::scorer::{Items, Scorer};
 use serde::{Deserialize, Serialize};
 
 /// The weight of one scorer in a blend.

@@ -1,6 +1,7 @@
 //! The item scorers, one folder each.
 //!
 //! - [`scorer`]: the trait that scores items for one user
+//! - [`contributions`]: what the items of a history add to a score
 //! - [`new_items`]: items without events, as scorers see them
 //! - [`method`]: the trait of a scorer that can be fitted and stored
 //! - [`sections`]: the sections in which fits are stored
@@ -14,6 +15,7 @@
 
 pub mod attributes;
 pub mod content;
+pub mod contributions;
 pub mod factors;
 pub mod method;
 pub mod neighbours;
@@ -24,5 +26,6 @@ pub mod registry;
 pub mod scorer;
 pub mod sections;
 
+pub use contributions::Contributions;
 pub use method::{Fitted, Method};
-pub use scorer::{Contributions, Items, Scorer};
+pub use scorer::{Items, Scorer};

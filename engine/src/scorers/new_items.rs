@@ -1,9 +1,9 @@
 //! Items without events, as scorers see them: by their own factors, and by the items that they resemble.
 
+use super::contributions::Contributions;
 use crate::error::Result;
 use crate::interactions::SparseRows;
 use crate::matrix::Matrix;
-use crate::scorers::scorer::Contributions;
 
 /// Items without events, as mixtures of items with events.
 #[derive(Clone, Copy, Debug)]

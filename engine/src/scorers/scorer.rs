@@ -1,6 +1,7 @@
 //! The scorer of one user. Lists, their evaluation, explanations and scores of single items all use this trait, whether
 //! the rows it reads are in the memory of a training or in the mapped file of a version.
 
+use super::contributions::Contributions;
 use super::new_items::DescribedItems;
 use crate::observer::Observer;
 use crate::ranking::{Scored, TopN};
@@ -67,15 +68,6 @@ pub fn best_of_scores<S: Scorer + ?Sized>(
         top.push(item, weight * score + added.get(place).copied().unwrap_or(0.0));
     }
     top.finish()
-}
-
-/// An additive explanation of a score.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Contributions {
-    /// The part that does not depend on any item of the history.
-    pub base: f64,
-    /// What each item of the history adds.
-    pub of_items: Vec<f64>,
 }
 
 /// An ascending set of items, either a list or all numbers below a bound, less an excluded list.

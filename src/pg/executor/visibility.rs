@@ -16,12 +16,12 @@ pub enum Sees {
 
 /// A transaction that has written, and its current subtransaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Writing {
+pub struct WritingTransaction {
     transaction: u32,
     subtransaction: pg_sys::SubTransactionId,
 }
 
-impl Writing {
+impl WritingTransaction {
     /// The number of the transaction.
     pub fn transaction(self) -> u32 {
         self.transaction
@@ -29,12 +29,12 @@ impl Writing {
 }
 
 /// The current transaction, if it has written: it sees rows that may be rolled back.
-pub fn writing() -> Option<Writing> {
+pub fn writing() -> Option<WritingTransaction> {
     // SAFETY: these read the state of the transaction of this process.
     let (transaction, subtransaction) =
         unsafe { (pg_sys::GetTopTransactionIdIfAny(), pg_sys::GetCurrentSubTransactionId()) };
     let transaction = u32::from(transaction);
-    (transaction != 0).then_some(Writing { transaction, subtransaction })
+    (transaction != 0).then_some(WritingTransaction { transaction, subtransaction })
 }
 
 thread_local! {

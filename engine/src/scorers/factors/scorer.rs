@@ -5,9 +5,10 @@ use super::item_factors::ItemFactors;
 use crate::linalg::product::row_scores;
 use crate::observer::Observer;
 use crate::ranking::Scored;
+use crate::scorers::contributions::Contributions;
 use crate::scorers::method::KnownUser;
 use crate::scorers::new_items::DescribedItems;
-use crate::scorers::scorer::{Contributions, Items, Scorer, allowed, best_of_scores};
+use crate::scorers::scorer::{Items, Scorer, allowed, best_of_scores};
 use std::borrow::Cow;
 
 /// A user with k factors, and the item factors they are multiplied with.

@@ -2,8 +2,9 @@
 
 use super::model::{NeighbourRows, NeighbourScratch};
 use crate::observer::Observer;
+use crate::scorers::contributions::Contributions;
 use crate::scorers::new_items::DescribedItems;
-use crate::scorers::scorer::{Contributions, Items, Scorer};
+use crate::scorers::scorer::{Items, Scorer};
 use std::cell::RefCell;
 
 /// The items of one user, and the weights between items.

@@ -3,7 +3,8 @@
 use super::counts::{Popular, SegmentPopular};
 use crate::observer::Observer;
 use crate::ranking::Scored;
-use crate::scorers::scorer::{Contributions, Items, Scorer, best_of_scores};
+use crate::scorers::contributions::Contributions;
+use crate::scorers::scorer::{Items, Scorer, best_of_scores};
 
 /// Popularity overall and, if it should be used, in the user's segment.
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,9 @@ use super::rated::Rated;
 use crate::matrix::Rows;
 use crate::observer::Observer;
 use crate::ranking::Scored;
+use crate::scorers::contributions::Contributions;
 use crate::scorers::factors::FactorScorer;
-use crate::scorers::scorer::{Contributions, Items, Scorer};
+use crate::scorers::scorer::{Items, Scorer};
 
 /// The row of one user, and what is needed to explain predictions.
 #[derive(Clone, Copy, Debug)]
