@@ -9,8 +9,7 @@ use segrec_engine::features::{EncodedItems, ItemEncoder};
 use segrec_engine::interactions::Id;
 
 /// Reads the columns of `encoder` of single items; `None` without an index that leads with their key, and without the text
-/// search configuration. It is an error if
-/// one of the columns is gone, since the others alone would say something else.
+/// search configuration. It is an error if one of the columns is gone, since the others alone would say something else.
 pub fn live_item(model: &Model, encoder: &ItemEncoder, text_config: &str) -> Result<Option<LiveRow>> {
     let (Some(items), Some(events)) = (&model.items, &model.events) else { return Ok(None) };
     let relation = relations::hold(&model.name, "items", items.relation)?;

@@ -9,6 +9,7 @@
 
 use super::ids::{check_item_kind, item_numbers, user_id};
 use super::later_items::LaterItems;
+use super::later_list::find_later;
 use super::recommendation::{Person, Request, answer, find_person, stranger};
 use super::recommended::Recommended;
 use super::session;
@@ -75,20 +76,13 @@ fn pair(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result
     check_item_kind(kind, &model)?;
     let user = user_id(user, &model)?;
     let version = session::version(&model)?;
-    let known = item_numbers(&version, &[item]).first().map(|&number| Target::Known(number));
-    let Some(target) = known.map_or_else(|| later(&version, item), |known| Ok(Some(known)))? else {
-        return Ok(None);
+    let target = match item_numbers(&version, &[item]).first() {
+        Some(&number) => Some(Target::Known(number)),
+        None => find_later(&version, item)?.map(|(later, place)| Target::Later(later, place)),
     };
+    let Some(target) = target else { return Ok(None) };
     let person = person(&version, user, None)?;
     Ok(Some(Pair { version, person, target }))
-}
-
-fn later(version: &ServedVersion, item: Id<'_>) -> Result<Option<Target>> {
-    let Some((later, reader)) = version.later_items()? else { return Ok(None) };
-    Ok(match later.find(item) {
-        Some(place) if reader.has(later.id(place as usize))? => Some(Target::Later(later, place as usize)),
-        _ => None,
-    })
 }
 
 fn person(version: &ServedVersion, user: Option<Id<'_>>, later: Option<&LaterItems>) -> Result<Person> {

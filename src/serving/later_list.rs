@@ -12,6 +12,15 @@ use std::rc::Rc;
 /// Later items, and the reader that tells whether they are still there.
 pub type Met = (Rc<LaterItems>, Rc<LaterRows>);
 
+/// A later item that is still there, and its place; `None` if there is none with this id, or the caller may not read it.
+pub fn find_later(version: &ServedVersion, item: Id<'_>) -> Result<Option<(Rc<LaterItems>, usize)>> {
+    let Some((later, reader)) = version.later_items()? else { return Ok(None) };
+    Ok(match later.find(item).map(|place| place as usize) {
+        Some(place) if reader.has(later.id(place))? => Some((later, place)),
+        _ => None,
+    })
+}
+
 /// The best later items, numbered after those of the version: only candidates, if there are any, and none whose place the
 /// user `has`.
 pub fn best_later(

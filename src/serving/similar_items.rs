@@ -1,6 +1,7 @@
 //! The items most similar to another.
 
 use super::ids::{check_item_kind, item_numbers};
+use super::later_list::find_later;
 use super::session;
 use super::version::ServedVersion;
 use crate::error::Result;
@@ -22,7 +23,10 @@ pub fn similar_items(
     let version = session::version(&model)?;
     let similar = match item_numbers(&version, &[item]).first() {
         Some(&item) => similar_to(&version, item, n)?,
-        None => similar_to_later(&version, item, n)?,
+        None => match find_later(&version, item)? {
+            Some((later, place)) => nearest(&version, later.items().factors.row(place), None, n)?,
+            None => Vec::new(),
+        },
     };
     Ok((version, similar))
 }
@@ -38,17 +42,6 @@ fn similar_to(version: &ServedVersion, item: u32, n: usize) -> Result<Vec<Scored
     }
     let factors = version.backbone()?;
     nearest(version, factors.row(item as usize), Some(item), n)
-}
-
-/// Those most similar to an item that was inserted after the training; none if it was not, or the caller may not read it.
-fn similar_to_later(version: &ServedVersion, item: Id<'_>, n: usize) -> Result<Vec<Scored>> {
-    let Some((later, reader)) = version.later_items()? else { return Ok(Vec::new()) };
-    match later.find(item) {
-        Some(place) if reader.has(later.id(place as usize))? => {
-            nearest(version, later.items().factors.row(place as usize), None, n)
-        }
-        _ => Ok(Vec::new()),
-    }
 }
 
 fn is_listed(version: &ServedVersion, item: u32) -> bool {

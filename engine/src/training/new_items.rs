@@ -137,8 +137,9 @@ pub fn add(
 /// Decides the boost of new items, also if there are none yet, and removes these from the events and the data about items
 /// if it is 0: a second, short training does not see the last fifth of the events, if enough items came with them; rows of
 /// items that came even later are left out, as far as it is known that they did. Otherwise it hides the newest tenth of the
-/// items that have events, or a tenth chosen by the seed if events have no times. The smallest boost is taken that ranks all held-out events as well as the best does, within a standard error, if it is better by one
-/// than to leave the hidden items out.
+/// items that have events, or a tenth chosen by the seed if events have no times. The smallest boost is taken that ranks
+/// all held-out events as well as the best does, within a standard error, if the best is better by one than to leave the
+/// hidden items out.
 ///
 /// # Errors
 /// Those of [`super::holdout_run::run_on_holdout`].

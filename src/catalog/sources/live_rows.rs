@@ -1,7 +1,7 @@
 //! The current rows of one user or item in a relation, or of those beyond an id, read with the caller's rights.
 
 use super::growing_column::GrowingColumn;
-use super::relations::{SourceColumn, query_planned_once, query_without_workers};
+use super::relations::{Prepare, SourceColumn, query_prepared};
 use crate::error::Result;
 use crate::pg::datums::encoding::c_text;
 use crate::pg::datums::value::Argument;
@@ -38,9 +38,6 @@ pub struct LiveRows {
     query: OnceCell<Query>,
 }
 
-/// How a query is prepared.
-type Prepare = fn(&Relation, &str, &str, &[pg_sys::Oid]) -> Result<Query>;
-
 impl LiveRows {
     /// Builds a query for the rows with an id, at most `limit` of them.
     pub fn new(live: &Live<'_>, limit: Option<u32>) -> Result<Self> {
@@ -52,17 +49,17 @@ impl LiveRows {
         };
         let key = spi::quote_identifier(&live.key.name);
         let condition = format!("WHERE {key} OPERATOR(pg_catalog.=) $1::pg_catalog.{name}{limit}");
-        Self::of(live, condition, vec![parameter], query_without_workers)
+        Self::of(live, condition, vec![parameter], Query::without_workers)
     }
 
     /// Builds a query for the rows whose value in a column is larger than one, see [`GrowingColumn::beyond`].
     pub fn beyond(live: &Live<'_>, column: &GrowingColumn, most: u32) -> Result<Self> {
-        Self::of(live, column.beyond(most), vec![column.parameter()], query_planned_once)
+        Self::of(live, column.beyond(most), vec![column.parameter()], Query::planned_once)
     }
 
     /// Builds a query for the rows with the largest values in a column, see [`GrowingColumn::latest`].
     pub fn latest(live: &Live<'_>, column: &GrowingColumn, most: u32) -> Result<Self> {
-        Self::of(live, column.latest(most), Vec::new(), query_without_workers)
+        Self::of(live, column.latest(most), Vec::new(), Query::without_workers)
     }
 
     fn of(
@@ -113,7 +110,8 @@ impl LiveRows {
             Some(query) => query,
             None => {
                 let (expressions, condition) = (&self.expressions, &self.condition);
-                let query = (self.prepare)(&self.relation, expressions, condition, &self.parameters)?;
+                let query =
+                    query_prepared(&self.relation, expressions, condition, &self.parameters, self.prepare)?;
                 self.query.get_or_init(|| query)
             }
         };

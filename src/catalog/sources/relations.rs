@@ -14,7 +14,7 @@ use pgrx::pg_sys::{
 use pgrx::{pg_sys, spi};
 use segrec_engine::features::ColumnKind;
 use segrec_engine::interactions::IdKind;
-use std::ffi::CString;
+use std::ffi::CStr;
 
 /// The role of a column in the events relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -349,35 +349,23 @@ pub fn database_encoding() -> Result<String> {
 
 /// A query of a relation: `what` follows SELECT, and `rest` follows the relation.
 pub fn query_of(relation: &Relation, what: &str, rest: &str, parameters: &[pg_sys::Oid]) -> Result<Query> {
-    let (sql, reads) = reading(relation, what, rest)?;
-    Query::new(&sql, parameters, Some(reads))
+    query_prepared(relation, what, rest, parameters, Query::new)
 }
 
-/// Like [`query_of`], for few rows, so that workers are never worth their start.
-pub fn query_without_workers(
+/// How a query is prepared: [`Query::new`], or another way.
+pub type Prepare = fn(&CStr, &[pg_sys::Oid], Option<ExpectedRelation>) -> Result<Query>;
+
+/// Like [`query_of`], but prepared in another way.
+pub fn query_prepared(
     relation: &Relation,
     what: &str,
     rest: &str,
     parameters: &[pg_sys::Oid],
+    prepare: Prepare,
 ) -> Result<Query> {
-    let (sql, reads) = reading(relation, what, rest)?;
-    Query::without_workers(&sql, parameters, Some(reads))
-}
-
-/// Like [`query_without_workers`], but planned once, see [`Query::planned_once`].
-pub fn query_planned_once(
-    relation: &Relation,
-    what: &str,
-    rest: &str,
-    parameters: &[pg_sys::Oid],
-) -> Result<Query> {
-    let (sql, reads) = reading(relation, what, rest)?;
-    Query::planned_once(&sql, parameters, Some(reads))
-}
-
-fn reading(relation: &Relation, what: &str, rest: &str) -> Result<(CString, ExpectedRelation)> {
     let sql = c_text(&format!("SELECT {what} FROM {} {rest}", relation.quoted))?;
-    Ok((sql, ExpectedRelation { relation: relation.oid, name: c_text(&relation.quoted)? }))
+    let reads = ExpectedRelation { relation: relation.oid, name: c_text(&relation.quoted)? };
+    prepare(&sql, parameters, Some(reads))
 }
 
 /// Raises PostgreSQL's own error if the caller may not read the columns of the relation, by planning the query that a
