@@ -42,6 +42,7 @@ mod memory;
 mod metrics;
 mod new_users;
 mod odd_values;
+mod order;
 mod owners;
 mod planning;
 mod privileges;

@@ -22,7 +22,7 @@ const METHODS: [NeighbourMethod; 5] = [
 ];
 
 fn options(method: NeighbourMethod, considered: usize, kept: usize) -> NeighbourOptions {
-    NeighbourOptions { method, considered, kept, regularization: 3.0 }
+    NeighbourOptions { method, considered, kept, regularization: 3.0, distance: 0.0 }
 }
 
 /// Trains each method, with EASE last.

@@ -10,8 +10,8 @@ use pgrx::{JsonB, Uuid};
 use serde_json::{Value, json};
 
 /// Rows of an explanation: the item, its total contribution, the parts through factors (or ratings) and neighbours, the
-/// part through each scorer, and by which columns it resembles the explained item.
-type Reasons<T> = Vec<(Option<T>, f32, f32, f32, JsonB, Option<JsonB>)>;
+/// part through each scorer, by which columns it resembles the explained item, and its weight in the history.
+type Reasons<T> = Vec<(Option<T>, f32, f32, f32, JsonB, Option<JsonB>, Option<f32>)>;
 
 fn predict<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) -> Option<f32> {
     let (user, item) = (user?, item?);
@@ -45,6 +45,7 @@ fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) ->
             of(&["neighbours"]) as f32,
             JsonB(Value::Object(parts.collect())),
             reason.features.as_ref().map(features),
+            reason.weight,
         )
     });
     rows.collect()
@@ -91,6 +92,7 @@ macro_rules! of_ids {
                 name!(neighbours, f32),
                 name!(by_scorer, JsonB),
                 name!(features, Option<JsonB>),
+                name!(weight, Option<f32>),
             ),
         > {
             TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))

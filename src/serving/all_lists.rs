@@ -185,7 +185,7 @@ impl AllLists {
             return Ok((vec![BestAndNew::default(); users.len()], Source::Popular));
         };
         let left_out: Vec<Cow<'_, [u32]>> = users.iter().map(|user| version.left_out(user.seen())).collect();
-        let reserved = version.reserved(n);
+        let (reserved, order) = (version.reserved(n), version.decided.order);
         let new_items = if reserved > 0 { version.new_items() } else { &[] };
         let work = |observer: &dyn Observer| -> segrec_engine::Result<Vec<BestAndNew>> {
             match scorers.only_factors().filter(|_| new_items.is_empty()) {
@@ -208,8 +208,10 @@ impl AllLists {
                         if user.factors.is_empty() {
                             return Ok(BestAndNew::default());
                         }
-                        let StoredUser { items, factors, .. } = user;
-                        let known = KnownUser { items, factors, ..KnownUser::default() };
+                        let StoredUser { items, factors, ranks, .. } = user;
+                        let weights = order.history_weights(ranks);
+                        let weights = weights.as_deref();
+                        let known = KnownUser { items, factors, weights, ..KnownUser::default() };
                         let blended = scorers.blended(known, scratch);
                         let new = match new_items {
                             [] => Vec::new(),

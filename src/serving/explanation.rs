@@ -7,6 +7,7 @@
 //! Where scores depend on what is known about items, each of the user's items also says by which columns it resembles the
 //! explained one, as their rows are now.
 
+use super::history::History;
 use super::ids::{check_item_kind, item_numbers, user_id};
 use super::later_items::LaterItems;
 use super::later_list::find_later;
@@ -31,6 +32,8 @@ const MOST_COMPARED: usize = 100;
 pub struct Reason {
     /// The user's item; `None` for the part that does not depend on any.
     pub item: Option<u32>,
+    /// The weight of that item in the user's history, by which its contributions are multiplied.
+    pub weight: Option<f32>,
     /// What it adds through each scorer of the explanation.
     pub contributions: Vec<f64>,
     /// The columns in which the items have something in common, and the part of each in the cosine of their contents;
@@ -131,7 +134,7 @@ pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
         let columns = columns.into_iter().map(|(name, own)| (format!("attributes.{name}"), own));
         let (scorers, contributions) =
             std::iter::once(("popularity".to_owned(), popularity)).chain(columns).unzip();
-        let reasons = vec![Reason { item: None, contributions, features: None }];
+        let reasons = vec![Reason { item: None, weight: None, contributions, features: None }];
         return Ok(Some(Explanation { version: Rc::clone(&version), scorers, reasons }));
     }
     let scorers: Vec<String> = version.decided.blend.scorers().map(str::to_owned).collect();
@@ -146,7 +149,7 @@ pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
                 Target::Known(number) => blended.contributions(*number, observer),
                 Target::Later(later, place) => blended.contributions_to_new(later.items(), *place, observer),
             });
-            reasons(&person.history.items, &parts)
+            reasons(&person.history, &parts)
         }
         None => {
             // None of the user's items contributes.
@@ -154,7 +157,7 @@ pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
             let reason = |score| {
                 let rest = std::iter::repeat_n(0.0, scorers.len().saturating_sub(1));
                 let contributions = std::iter::once(f64::from(score)).chain(rest).collect();
-                Reason { item: None, contributions, features: None }
+                Reason { item: None, weight: None, contributions, features: None }
             };
             score.into_iter().map(reason).collect()
         }
@@ -168,14 +171,15 @@ pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
 }
 
 /// The contributions of items, by scorer, as a list of those that are not 0; the base is last among equals.
-fn reasons(items: &[u32], parts: &[Contributions]) -> Vec<Reason> {
+fn reasons(History { items, weights, .. }: &History, parts: &[Contributions]) -> Vec<Reason> {
     let of_item = |(place, &item): (usize, &u32)| {
         let own = |part: &Contributions| part.of_items.get(place).copied().unwrap_or(0.0);
-        Reason { item: Some(item), contributions: parts.iter().map(own).collect(), features: None }
+        let weight = Some(weights.as_ref().map_or(1.0, |weights| weights[place]));
+        Reason { item: Some(item), weight, contributions: parts.iter().map(own).collect(), features: None }
     };
     let mut reasons: Vec<Reason> = items.iter().enumerate().map(of_item).collect();
     let base = parts.iter().map(|part| part.base).collect();
-    reasons.push(Reason { item: None, contributions: base, features: None });
+    reasons.push(Reason { item: None, weight: None, contributions: base, features: None });
     reasons.retain(|reason| reason.total() != 0.0);
     reasons.sort_by(|a, b| b.total().total_cmp(&a.total()).then(a.item.cmp(&b.item)));
     reasons

@@ -6,16 +6,21 @@ use super::version::ServedVersion;
 use crate::catalog::sources::live_events::LiveEvent;
 use crate::catalog::versions::users::StoredUser;
 use crate::error::Result;
-use segrec_engine::interactions::Id;
+use segrec_engine::interactions::recency::ranks;
+use segrec_engine::interactions::{Id, Order};
 use segrec_engine::scorers::method::KnownUser;
 use std::cell::RefCell;
+use std::cmp::Reverse;
 
-/// The items of a user and their confidences.
+/// The items of a user and how much they count.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     /// The numbers of items that the model uses, ascending.
     pub items: Vec<u32>,
+    /// The confidences of `items`, times their weights.
     pub confidences: Vec<f32>,
+    /// The history weights of `items`, if their order counts.
+    pub weights: Option<Vec<f32>>,
     /// The numbers of all the user's items, ascending.
     pub seen: Vec<u32>,
     /// The places of those among the later items, ascending.
@@ -23,11 +28,20 @@ pub struct History {
 }
 
 impl History {
+    /// Items with their confidences, weighted by their ranks.
+    fn ranked(order: Order, items: Vec<u32>, mut confidences: Vec<f32>, ranks: &[f32]) -> Self {
+        let weights = order.history_weights(ranks);
+        for (confidence, weight) in confidences.iter_mut().zip(weights.iter().flatten()) {
+            *confidence *= weight;
+        }
+        Self { items, confidences, weights, ..Self::default() }
+    }
+
     /// The history as of the training.
-    pub fn stored(user: &StoredUser) -> Self {
-        let StoredUser { items, confidences, .. } = user;
-        let (items, confidences) = (items.clone(), confidences.clone());
-        Self { items, confidences, seen: user.seen().to_vec(), later: Vec::new() }
+    pub fn stored(order: Order, user: &StoredUser) -> Self {
+        let StoredUser { items, confidences, ranks, .. } = user;
+        let history = Self::ranked(order, items.clone(), confidences.clone(), ranks);
+        Self { seen: user.seen().to_vec(), ..history }
     }
 
     /// The history from current events, weighted as in training; `None` if there is no index or the caller may not read
@@ -53,17 +67,20 @@ impl History {
 
     /// The items and confidences as scorers take them.
     pub fn known(&self) -> KnownUser<'_> {
-        let Self { items, confidences, .. } = self;
-        KnownUser { items, confidences, ..KnownUser::default() }
+        let Self { items, confidences, weights, .. } = self;
+        KnownUser { items, confidences, weights: weights.as_deref(), ..KnownUser::default() }
     }
 
-    /// A guest's items, each with the confidence of a typical event.
-    pub fn of_items(mut items: Vec<u32>, mut later: Vec<u32>) -> Self {
-        for items in [&mut items, &mut later] {
-            items.sort_unstable();
-            items.dedup();
-        }
-        Self { confidences: vec![1.0; items.len()], seen: items.clone(), items, later }
+    /// A guest's items, the newest last, each with the confidence of a typical event.
+    pub fn of_items(order: Order, items: Vec<u32>, mut later: Vec<u32>) -> Self {
+        let mut placed: Vec<(u32, i64)> = items.into_iter().zip(0..).collect();
+        placed.sort_unstable_by_key(|&(item, place)| (item, Reverse(place)));
+        placed.dedup_by_key(|entry| entry.0);
+        let (items, places): (Vec<u32>, Vec<i64>) = placed.into_iter().unzip();
+        later.sort_unstable();
+        later.dedup();
+        let (confidences, seen) = (vec![1.0; items.len()], items.clone());
+        Self { seen, later, ..Self::ranked(order, items, confidences, &ranks(&places)) }
     }
 
     /// Repeats `Events::interactions` of the engine for one user.
@@ -92,8 +109,11 @@ impl History {
             rows.sort_unstable_by_key(|row| row.0);
         }
         let confidence = |weight| weighting.confidence(weight, version.median_weight);
+        let order = version.decided.order;
+        let times: Vec<i64> = rows.iter().map(|row| row.2).collect();
+        let ranks = if order.weight > 0.0 { ranks(&times) } else { Vec::new() };
         let (items, confidences) =
             rows.into_iter().map(|(item, weight, _)| (item, confidence(weight))).unzip();
-        Self { items, confidences, seen, later: Vec::new() }
+        Self { seen, ..Self::ranked(order, items, confidences, &ranks) }
     }
 }

@@ -268,7 +268,7 @@ fn served(
     stored: &StoredUser,
     request: &Request<'_>,
 ) -> Result<Vec<Scored>> {
-    let person = known_person(version, user, stored, History::stored(stored), false)?;
+    let person = known_person(version, user, stored, History::stored(version.decided.order, stored), false)?;
     let found = answer(Rc::clone(version), &person, None, request)?;
     let scored = |&Recommended { item, score, .. }: &Recommended| Scored { item, score };
     Ok(found.items.iter().map(scored).collect())

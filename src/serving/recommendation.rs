@@ -133,7 +133,7 @@ pub fn recommend_for(items: &[Id<'_>], item_kind: IdKind, request: &Request<'_>)
     let version = session::version(&model)?;
     let later = version.later_items()?;
     let places = later.iter().flat_map(|(later, _)| items.iter().filter_map(|id| later.find(*id)));
-    let history = History::of_items(item_numbers(&version, items), places.collect());
+    let history = History::of_items(version.decided.order, item_numbers(&version, items), places.collect());
     let person = fold_in(&version, None, history, None)?;
     counted(model.id, version, &person, later, request)
 }
@@ -148,15 +148,15 @@ pub fn find_person(version: &ServedVersion, user: Id<'_>, later: Option<&LaterIt
     let stored = version.members.user(&id_text(user))?;
     let live = History::live(version, user, later)?;
     match (stored, live) {
-        (Some(stored), None) => known_person(version, user, &stored, History::stored(&stored), false),
+        (Some(stored), None) => {
+            let history = History::stored(version.decided.order, &stored);
+            known_person(version, user, &stored, history, false)
+        }
         (Some(stored), Some(live)) => {
             // Equal up to rounding means unchanged since the training, so the stored factors are exact.
-            let changed = live.items != stored.items
-                || live
-                    .confidences
-                    .iter()
-                    .zip(&stored.confidences)
-                    .any(|(a, b)| (a - b).abs() > 1e-3 * b.abs());
+            let before = History::stored(version.decided.order, &stored);
+            let mut pairs = live.confidences.iter().zip(&before.confidences);
+            let changed = live.items != before.items || pairs.any(|(a, b)| (a - b).abs() > 1e-3 * b.abs());
             known_person(version, user, &stored, live, changed)
         }
         (None, live) => {

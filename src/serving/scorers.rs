@@ -148,12 +148,19 @@ impl<'a> ItemScorer<'a> {
             let segment = self.version.segment(number)?;
             self.view = (Some(member.segment), self.version.view_of(&self.scorers, Some(segment))?);
         }
-        let known = KnownUser { items: &member.items, factors: &member.factors, ..KnownUser::default() };
+        let Member { items, factors, ranks, .. } = member;
+        let weights = self.version.decided.order.history_weights(ranks);
+        let weights = weights.as_deref();
+        let known = KnownUser { items, factors, weights, ..KnownUser::default() };
         let (mut score, mut says_something) = (0.0, false);
         for (OpenedScorer { method, fitted, weight }, column) in self.scorers.iter().zip(&self.columns) {
             let own = match column {
                 Some(column) => {
-                    member.items.iter().filter_map(|item| column.get(*item as usize)).sum::<f32>()
+                    let own = |(place, item): (usize, &u32)| {
+                        let weight = weights.map_or(1.0, |weights| weights[place]);
+                        column.get(*item as usize).map(|own| weight * own)
+                    };
+                    items.iter().enumerate().filter_map(own).sum::<f32>()
                 }
                 None => {
                     let scores =

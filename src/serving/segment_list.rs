@@ -1,7 +1,7 @@
 //! Recommendations for a segment: items ranked by their mean score over its members.
 //!
 //! A score is linear in a user's factors and history, so the mean score is the score of the mean member: the mean of
-//! the factors, and a history in which each item is weighted by the share of members who have it.
+//! the factors, and a history in which each item has the mean of its weights in the histories of members.
 
 use super::ids::listed_numbers;
 use super::later_list::{best_later, merge};
@@ -77,8 +77,8 @@ struct MeanMember {
     factors: Vec<f32>,
     /// The items that any of them has, ascending.
     items: Vec<u32>,
-    /// The share of members who have each item.
-    shares: Vec<f32>,
+    /// The mean weight of each item: the share of members who have it, unless their order counts.
+    weights: Vec<f32>,
 }
 
 impl MeanMember {
@@ -88,7 +88,7 @@ impl MeanMember {
         let step = places.len().div_ceil(MOST_MEMBERS).max(1);
         let places: Vec<i32> = places.step_by(step).collect();
         let mut factors = vec![0.0f64; version.factors()];
-        let mut counts = vec![0u32; version.item_ids().len()];
+        let mut sums = vec![0.0f64; version.item_ids().len()];
         let mut users = 0u32;
         for places in places.chunks(members::BATCH as usize) {
             for member in members::at_places(version.id(), segment, places)? {
@@ -97,22 +97,25 @@ impl MeanMember {
                 }
                 users += 1;
                 factors.iter_mut().zip(&member.factors).for_each(|(sum, &value)| *sum += f64::from(value));
-                member.items.iter().for_each(|&item| counts[item as usize] += 1);
+                let weights = version.decided.order.history_weights(&member.ranks);
+                for (place, &item) in member.items.iter().enumerate() {
+                    sums[item as usize] += weights.as_ref().map_or(1.0, |weights| f64::from(weights[place]));
+                }
             }
         }
         let mean = |sum: f64| (sum / f64::from(users)) as f32;
-        let (items, shares) =
-            (0..).zip(counts).filter(|(_, count)| *count > 0).unzip::<_, _, Vec<u32>, Vec<u32>>();
+        let (items, weights) =
+            (0..).zip(sums).filter(|(_, sum)| *sum > 0.0).unzip::<_, _, Vec<u32>, Vec<f64>>();
         Ok((users > 0).then(|| Self {
             factors: factors.into_iter().map(mean).collect(),
             items,
-            shares: shares.into_iter().map(|count| mean(f64::from(count))).collect(),
+            weights: weights.into_iter().map(mean).collect(),
         }))
     }
 
     /// The input of scorers.
     fn known(&self) -> KnownUser<'_> {
-        let Self { factors, items, shares } = self;
-        KnownUser { items, factors, shares: Some(shares), ..KnownUser::default() }
+        let Self { factors, items, weights } = self;
+        KnownUser { items, factors, weights: Some(weights), ..KnownUser::default() }
     }
 }

@@ -18,6 +18,8 @@ pub struct Holdout {
     /// The splits that were tried before this one and rejected, in order.
     pub passed_over: Vec<PassedOver>,
     choice: Choice,
+    /// The number of held-out pairs, and of those whose users have training items.
+    held_out: [usize; 2],
 }
 
 /// A split that was rejected, and why.
@@ -42,10 +44,14 @@ pub struct HeldOut {
 /// hold out less.
 const LEAST_OF_SHARE: f64 = 0.25;
 
+/// The minimum part of the pairs held out by time whose users have earlier ones, unless the options ask for that split.
+const LEAST_OF_KNOWN_USERS: f64 = 0.5;
+
 impl Holdout {
     /// Splits the events. Without times, auto and time become random, and last takes that many items of each user by
     /// their hash. If too many events have equal times for a split by time, or the requested split holds out nothing,
-    /// time falls back to last and last to random. If nothing can be held out at all, the test part is empty.
+    /// time falls back to last and last to random; auto also does so if most of what is latest is by users who have
+    /// nothing else, as in a data set to which users came one after the other. If nothing can be held out at all, the test part is empty.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -92,6 +98,13 @@ impl Holdout {
                     "only {later} of {total} events are later than the cutoff of the last {share:.0} %, because too many have the same time"
                 ));
             }
+        }
+        let [held_out, known] = self.held_out;
+        let is_auto = options.split == SplitChoice::Auto && matches!(self.split, Split::Time { .. });
+        if is_auto && (known as f64) < LEAST_OF_KNOWN_USERS * held_out as f64 {
+            return Some(format!(
+                "only {known} of {held_out} pairs that are later than the cutoff are of users who have earlier ones"
+            ));
         }
         (self.test.entries() == 0).then(|| match self.split {
             Split::Time { .. } => {
@@ -166,7 +179,10 @@ impl Holdout {
         };
         let (training, held_out) = (part(false)?, part(true)?);
         let test = predictable(&training, &held_out, split == Split::Items)?;
-        Ok(Self { split, training, test, passed_over: Vec::new(), choice })
+        let is_known = |user: &usize| training.by_user().row_len(*user) > 0;
+        let known = (0..training.users()).filter(is_known).map(|user| held_out.by_user().row_len(user)).sum();
+        let held_out = [held_out.entries(), known];
+        Ok(Self { split, training, test, passed_over: Vec::new(), choice, held_out })
     }
 
     /// Recomputes the weights of the training part; the test part stays the same.
@@ -182,6 +198,7 @@ impl Holdout {
             test: self.test.clone(),
             passed_over: self.passed_over.clone(),
             choice: self.choice.clone(),
+            held_out: self.held_out,
         })
     }
 
@@ -324,6 +341,26 @@ mod tests {
         // A twentieth is near enough to the tenth that was asked for.
         let (_, holdout) = at(|u, i| i64::from((u + i) % 20 == 0));
         assert_eq!((holdout.split.name(), holdout.passed_over.len()), ("time", 0));
+    }
+
+    #[test]
+    fn auto_holds_out_last_items_where_users_came_one_after_the_other_and_time_does_not() {
+        // Each user has ten items at once; of the last tenth of users nothing is known.
+        let arrivals = |user: i64, n: i64| 100 * user + n;
+        let pairs = || (0..100i64).flat_map(|u| (0..10).map(move |n| (u, (u + n * n) % 20, arrivals(u, n))));
+        let split = |split| held_out(&events(true, pairs()), HoldoutOptions { split, ..AUTO });
+        let holdout = split(SplitChoice::Auto);
+        assert_eq!(holdout.split, Split::Last);
+        assert!(holdout.passed_over[0].reason.starts_with("only 0 of "), "{:?}", holdout.passed_over);
+        assert!(holdout.test.entries() > 50);
+        // Asked for, and with one user who goes on, it is the latest tenth.
+        let more = (0..10).map(|n| (1, 10 + n % 10, 20_000 + n)).chain([(2, 19, 0)]);
+        let both = events(true, pairs().chain(more));
+        let time = held_out(&both, HoldoutOptions { split: SplitChoice::Time, ..AUTO });
+        assert!(matches!(time.split, Split::Time { .. }));
+        let items = |u: i64| (0..20).map(move |n| (u, n, 100 * n + u));
+        let together = held_out(&events(true, (0..50).flat_map(items)), AUTO);
+        assert!(matches!(together.split, Split::Time { .. }));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Combines events into interactions: one confidence for each pair of user and item.
 
 use super::events::Events;
+use super::recency;
 use super::sparse::{Interactions, Seen, SparseRows, WeightScale};
 use super::weighting::Weighting;
 use crate::error::Result;
@@ -34,13 +35,13 @@ impl Events {
                 rows = self.combined(&weighting, &keep, observer)?;
             }
         }
-        let Rows { starts, columns, mut values, seen, weightless } = rows;
+        let Rows { starts, columns, mut values, ranks, seen, weightless } = rows;
         let median = if weighting.ratings { 1.0 } else { median(&values).unwrap_or(1.0) };
         values.iter_mut().for_each(|value| *value = weighting.confidence(*value, median));
         observer.check()?;
         let rows = SparseRows::new(self.items.len(), starts, columns, values)?;
         let scale = WeightScale { median, shift: weighting.shift };
-        Ok(Interactions::scaled(rows, scale).beside(seen, weightless))
+        Ok(Interactions::scaled(rows, scale).beside(seen, weightless).ranked(ranks))
     }
 
     /// The weights of all pairs.
@@ -61,6 +62,10 @@ impl Events {
                     combined.lengths.push(row.len());
                     combined.items.extend(row.iter().map(|entry| entry.item));
                     combined.weights.extend(row.iter().map(|entry| entry.weight));
+                    if self.is_timed() {
+                        let times: Vec<i64> = row.iter().map(|entry| entry.latest).collect();
+                        combined.ranks.extend(recency::ranks(&times));
+                    }
                     combined.seen.push(found.seen);
                     combined.weightless += found.weightless;
                 }
@@ -72,6 +77,7 @@ impl Events {
         starts.push(0);
         let mut columns = Vec::with_capacity(entries);
         let mut values: Vec<f32> = Vec::with_capacity(entries);
+        let mut ranks = self.is_timed().then(|| Vec::with_capacity(entries));
         let (mut seen, mut weightless) = (Vec::new(), 0);
         let mut end = 0;
         for block in blocks {
@@ -81,11 +87,14 @@ impl Events {
             }
             columns.extend(block.items);
             values.extend(block.weights);
+            if let Some(ranks) = &mut ranks {
+                ranks.extend(block.ranks);
+            }
             seen.push(block.seen);
             weightless += block.weightless;
         }
         let seen = Seen::new(seen.into_iter().flatten());
-        Ok(Rows { starts, columns, values, seen, weightless })
+        Ok(Rows { starts, columns, values, ranks, seen, weightless })
     }
 
     /// The largest binary logarithm of a pair's weight, before any shift.
@@ -180,6 +189,7 @@ struct Block {
     lengths: Vec<usize>,
     items: Vec<u32>,
     weights: Vec<f32>,
+    ranks: Vec<f32>,
     seen: Vec<Vec<u32>>,
     weightless: usize,
 }
@@ -189,6 +199,7 @@ struct Rows {
     starts: Vec<usize>,
     columns: Vec<u32>,
     values: Vec<f32>,
+    ranks: Option<Vec<f32>>,
     seen: Seen,
     weightless: usize,
 }

@@ -2,12 +2,14 @@
 //!
 //! [`RawEvents`] collects the rows of the events relation as they stream in and maps ids to numbers ([`ids`]).
 //! [`Events`] groups them by user. [`Weighting`] determines the weight of an event. [`Events::interactions`] combines a
-//! user's events on an item into one weight and returns compressed sparse rows ([`Interactions`]).
+//! user's events on an item into one weight and returns compressed sparse rows ([`Interactions`]). [`recency`] is the order
+//! of a user's items.
 
 pub mod combining;
 pub mod events;
 pub mod ids;
 pub mod raw;
+pub mod recency;
 pub mod size;
 pub mod sparse;
 pub mod weighting;
@@ -15,6 +17,7 @@ pub mod weighting;
 pub use events::{EventLimits, Events, UserEvent};
 pub use ids::{Id, IdKind, IdMap, Ids, NumberedIds, SortedIds};
 pub use raw::{NO_TYPE, RawEvents};
+pub use recency::{Histories, Order};
 pub use size::{Size, Spread};
 pub use sparse::{Interactions, Seen, SparseRows, SparseView, WeightScale};
 pub use weighting::{Duplicates, Weighting};

@@ -84,6 +84,17 @@ impl SparseRows {
         (&self.columns[range.clone()], &self.values[range])
     }
 
+    /// The places of a row's entries among all entries.
+    pub fn range(&self, row: usize) -> std::ops::Range<usize> {
+        self.starts[row]..self.starts[row + 1]
+    }
+
+    /// The same entries with other values, of which there must be as many.
+    pub fn with_values(&self, values: Vec<f32>) -> Self {
+        debug_assert_eq!(values.len(), self.values.len());
+        Self { starts: self.starts.clone(), columns: self.columns.clone(), values, width: self.width }
+    }
+
     /// The number of entries of a row.
     #[inline(always)]
     pub fn row_len(&self, row: usize) -> usize {
@@ -128,6 +139,7 @@ pub struct Interactions {
     scale: WeightScale,
     seen: Seen,
     weightless: usize,
+    ranks: Option<Vec<f32>>,
 }
 
 /// The scaling of weights to confidences.
@@ -174,12 +186,27 @@ impl Interactions {
     /// Builds interactions, and records how their confidences were derived from weights.
     pub fn scaled(by_user: SparseRows, scale: WeightScale) -> Self {
         let by_item = by_user.transposed();
-        Self { by_user, by_item, scale, seen: Seen::default(), weightless: 0 }
+        Self { by_user, by_item, scale, seen: Seen::default(), weightless: 0, ranks: None }
     }
 
     /// Adds the items that do not count, and the number of events with negligible weight.
     pub fn beside(self, seen: Seen, weightless: usize) -> Self {
         Self { seen, weightless, ..self }
+    }
+
+    /// Adds the rank of each (user, item) pair in its user's order, by user; `None` if events have no times.
+    pub fn ranked(self, ranks: Option<Vec<f32>>) -> Self {
+        Self { ranks, ..self }
+    }
+
+    /// The rank of each (user, item) pair, in the order of [`Self::by_user`]; `None` if events have no times.
+    pub fn ranks(&self) -> Option<&[f32]> {
+        self.ranks.as_deref()
+    }
+
+    /// The ranks of a user's items; empty if events have no times.
+    pub fn ranks_of(&self, user: usize) -> &[f32] {
+        self.ranks.as_ref().map_or(&[], |ranks| &ranks[self.by_user.range(user)])
     }
 
     /// The scaling of weights to confidences.

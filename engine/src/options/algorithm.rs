@@ -1,5 +1,6 @@
 //! The algorithms by which a model can rank, their scorers, and the choices that a training made.
 
+use crate::interactions::Order;
 use crate::ranking::Blend;
 use crate::scorers::factors::AlsOptions;
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,9 @@ pub struct Decided {
     /// β, the weight of what is known about items in the regression of neighbours.
     #[serde(default)]
     pub content: f64,
+    /// How the order of users' items counts.
+    #[serde(default)]
+    pub order: Order,
     /// The factor of the scores of items without events; 0 if the version has none.
     #[serde(default)]
     pub new_items: f64,

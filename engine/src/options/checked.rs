@@ -142,11 +142,21 @@ pub struct NeighbourChoices {
 }
 
 impl NeighbourChoices {
-    /// The settings in the form that the scorer takes.
-    pub fn options(&self) -> NeighbourOptions {
+    /// The settings in the form that the scorer takes, for the exponent q of [`OrderOptions::distance`].
+    pub fn options(&self, distance: f64) -> NeighbourOptions {
         let Self { method, considered, kept, regularization, .. } = *self;
-        NeighbourOptions { method, considered, kept, regularization }
+        NeighbourOptions { method, considered, kept, regularization, distance }
     }
+}
+
+/// The checked settings of how the order of a user's items counts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderOptions {
+    /// p, the exponent of the history weight (1 + r)^−p of a user's item of rank r.
+    pub weight: AutoOr<f64>,
+    /// q, the exponent of the closeness of a user's items by which the ridge finds neighbours.
+    pub distance: AutoOr<f64>,
 }
 
 /// The checked settings of EASE.
@@ -180,6 +190,8 @@ pub struct Options {
     pub segmentation: SegmentationOptions,
     /// Settings of the backbone and the segment factors.
     pub als: AlsChoices,
+    /// Settings of how the order of a user's items counts.
+    pub order: OrderOptions,
     /// Settings of neighbours.
     pub neighbours: NeighbourChoices,
     /// Settings of EASE.
@@ -248,6 +260,8 @@ impl Options {
         options.als = AlsChoices::fixed(&decided.als, self.als.warm_start);
         options.neighbours.content = AutoOr::Given(decided.content);
         options.items.new_items = AutoOr::Given(decided.new_items);
+        options.order.weight = AutoOr::Given(decided.order.weight);
+        options.order.distance = AutoOr::Given(decided.order.distance);
         if decided.algorithm == Algorithm::Hybrid {
             let neighbours = decided.blend.0.iter().find(|own| own.scorer == "neighbours");
             options.neighbours.share = AutoOr::Given(neighbours.map_or(0.0, |own| f64::from(own.share)));

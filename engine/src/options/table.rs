@@ -4,6 +4,7 @@
 use super::algorithm::{Algorithm, Feedback};
 use super::checked::{NewUsers, OnBadRows, Options};
 use super::entry::{Kind, ModelInput, OptionEntry, Scope, entry, need};
+use crate::auto::AutoOr;
 use crate::evaluation::SplitChoice;
 use crate::features::{Activity, Scale};
 use crate::interactions::Duplicates;
@@ -12,6 +13,14 @@ use crate::segmentation::hierarchical::Linkage;
 use crate::segmentation::rfm::RfmSegments;
 use crate::segmentation::{On, SegmentationMethod};
 use strum::VariantNames;
+
+/// The largest exponent by which the order of a user's items counts: with 3 the item before the last has an eighth of its
+/// weight.
+pub const MOST_EXPONENT: f64 = 3.0;
+
+fn weighs(exponent: AutoOr<f64>) -> bool {
+    matches!(exponent, AutoOr::Given(exponent) if exponent > 0.0)
+}
 
 /// All options.
 pub const OPTIONS: &[OptionEntry] = &[
@@ -284,6 +293,20 @@ pub const OPTIONS: &[OptionEntry] = &[
         "Whether factors are initialized with those of the deployed version, with half the passes, if it contains nine of ten items and has the same number of factors; evaluation on the holdout never uses them.",
     ),
     entry(
+        "order.weight",
+        Kind::AutoOrNumber { least: 0.0, most: MOST_EXPONENT },
+        "\"auto\"",
+        "Exponent of the weight (1 + r) ^ -p of an item in its user's history, where r is the number of items that are later; 0 gives all the same weight, auto tries 0, 0.25, 0.5, 0.75 and 1 on the holdout.",
+    )
+    .needing(&[need(ModelInput::TimeColumn, |options| weighs(options.order.weight))]),
+    entry(
+        "order.distance",
+        Kind::AutoOrNumber { least: 0.0, most: MOST_EXPONENT },
+        "\"auto\"",
+        "Exponent of the closeness (1 + d) ^ -q of two items of a user with d others between them in time, by which the regression of neighbours counts them; 0 ignores it, auto tries 0 and 0.5 on the holdout, if order.weight is not 0.",
+    )
+    .needing(&[need(ModelInput::TimeColumn, |options| weighs(options.order.distance))]),
+    entry(
         "neighbours.method",
         Kind::Choice(NeighbourMethod::VARIANTS),
         "\"ridge\"",
@@ -359,7 +382,7 @@ pub const OPTIONS: &[OptionEntry] = &[
         "holdout.split",
         Kind::Choice(SplitChoice::VARIANTS),
         "\"auto\"",
-        "How held-out events are selected: the latest of all events, the last items of each user, or by a hash of user and item; auto uses time if the model has a time column, and each falls back to the next one if it leaves nothing to measure.",
+        "How held-out events are selected: the latest of all events, the last items of each user, or by a hash of user and item; auto uses time if the model has a time column and most of the latest events are by users who have earlier ones, and each falls back to the next one if it leaves nothing to measure.",
     )
     .of(Scope::Measurement)
     .needing(&[

@@ -41,6 +41,16 @@ pub trait Method: Sync {
         false
     }
 
+    /// Whether scores depend on the weights of the items in a history, and so on their order.
+    fn weighs_history(&self) -> bool {
+        false
+    }
+
+    /// Whether its fit depends on the closeness of items in their users' order.
+    fn reads_order(&self, _options: &Options) -> bool {
+        false
+    }
+
     /// How many of the `columns` of a user's factors are tastes; the others are constants and biases.
     fn taste_columns(&self, columns: usize) -> usize {
         columns
@@ -178,8 +188,8 @@ pub struct KnownUser<'a> {
     pub items: &'a [u32],
     /// The confidences of `items`; empty if no explanation is needed.
     pub confidences: &'a [f32],
-    /// The weights of `items`, if they are not all 1.
-    pub shares: Option<&'a [f32]>,
+    /// The weights of `items` in the history, if they are not all 1.
+    pub weights: Option<&'a [f32]>,
     /// The user's factors; empty if no scorer has taste factors.
     pub factors: &'a [f32],
     /// The user's attributes as features of [`Fitted::encoder`], ascending; only fold-in and explanations read them.

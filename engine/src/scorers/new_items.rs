@@ -58,16 +58,20 @@ impl DescribedItems {
     }
 
     /// Their scores, if a score is the mean of those of the items that a new one resembles, to which the items of a
-    /// history add what they add to themselves. `fill` writes the scores of items into a slice with one place for each.
+    /// history, with their weights, add what they add to themselves. `fill` writes the scores of items into a slice with one place for each.
     /// With 1,000 new items some 50,000 additions.
-    pub fn mean_scores(&self, history: &[u32], fill: impl FnOnce(&mut [f32])) -> Vec<f32> {
+    pub fn mean_scores(
+        &self,
+        (history, weights): (&[u32], Option<&[f32]>),
+        fill: impl FnOnce(&mut [f32]),
+    ) -> Vec<f32> {
         let mut values = vec![0.0f32; self.shares.width()];
         fill(&mut values);
-        for &item in history {
+        for (place, &item) in history.iter().enumerate() {
             if let (Some(value), Some(own)) =
                 (values.get_mut(item as usize), self.own_weights.get(item as usize))
             {
-                *value += own;
+                *value += weights.map_or(1.0, |weights| weights[place]) * own;
             }
         }
         let mean = |row| {
@@ -126,12 +130,12 @@ mod tests {
         let mut new = new_items(SparseRows::new(3, vec![0, 2, 2], vec![1, 2], vec![0.75, 0.25]).unwrap());
         assert_eq!(new.resembled(), [1, 2]);
         let fill = |values: &mut [f32]| values.copy_from_slice(&[5.0, 3.0, 1.0]);
-        assert_eq!(new.mean_scores(&[], fill), [5.0, 0.0]);
-        let scores = new.mean_scores(&[0, 2, 9], fill);
+        assert_eq!(new.mean_scores((&[], None), fill), [5.0, 0.0]);
+        let scores = new.mean_scores((&[0, 2, 9], None), fill);
         assert!((scores[0] - 2.0 * (0.75 * 3.0 + 0.25 * 1.4)).abs() < 1e-6);
         let others = new_items(SparseRows::new(3, vec![0, 1], vec![0], vec![1.0]).unwrap());
         new.append(&others).unwrap();
-        assert_eq!(new.mean_scores(&[], fill), [5.0, 0.0, 10.0]);
+        assert_eq!(new.mean_scores((&[], None), fill), [5.0, 0.0, 10.0]);
         assert_eq!((new.factors.rows(), new.resembled()), (3, vec![0, 1, 2]));
         assert!(new.append(&new_items(SparseRows::new(4, vec![0, 1], vec![3], vec![1.0]).unwrap())).is_err());
     }

@@ -25,7 +25,7 @@ pub trait Scorer {
 
     /// The scores of new items that it has no rows for: by default the mean of those of the items that they resemble.
     fn scores_of_new(&self, new: &DescribedItems) -> Vec<f32> {
-        new.mean_scores(&[], |values| {
+        new.mean_scores((&[], None), |values| {
             let items = new.resembled();
             items.iter().zip(self.scores(&items)).for_each(|(&item, score)| values[item as usize] = score);
         })

@@ -27,8 +27,9 @@ pub fn reading(size: Size, timed: bool) -> u64 {
 /// An upper estimate of the bytes at the peak of a training, not counting the raw events.
 ///
 /// Includes the events by user (20 bytes each), the interactions of the training part, the test part and the whole in
-/// both orientations (16 bytes a pair each, at most one pair per event), and the scorers' own estimates. If users have
-/// attributes, their points are held together with those of k-means and a mixture's probabilities.
+/// both orientations with their ranks (20 bytes a pair each, at most one pair per event), what order adds to histories and
+/// to pairs (20 bytes), and the scorers' own estimates. If users have attributes, their points are held together with those
+/// of k-means and a mixture's probabilities.
 pub fn memory(size: Size, options: &Options) -> u64 {
     memory_with(size, options, ContentMemory::default())
 }
@@ -50,7 +51,7 @@ pub fn memory_with(size: Size, options: &Options, content: ContentMemory) -> u64
         };
         sum(true) + sum(false).max(content.search)
     });
-    20 * events as u64 + 3 * 16 * events as u64 + described + content.kept + of_scorers
+    (20 + 3 * 20 + 20) * events as u64 + described + content.kept + of_scorers
 }
 
 /// An upper estimate of the bytes of a version on disk: its tables with their indexes, and the shared file.

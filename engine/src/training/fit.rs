@@ -1,7 +1,7 @@
 //! A fit: everything that is learned from one set of interactions.
 
 use crate::error::Result;
-use crate::interactions::Interactions;
+use crate::interactions::{Histories, Interactions};
 use crate::linalg::observed_gram;
 use crate::matrix::Matrix;
 use crate::observer::Observer;
@@ -66,6 +66,8 @@ pub struct Fit {
     pub blend: Blend,
     /// The parts of a rating model besides the backbone; `None` for implicit feedback.
     pub rated: Option<Arc<Rated>>,
+    /// The histories by which users are scored; `None` if they are the interactions.
+    pub histories: Option<Arc<Histories>>,
 }
 
 impl Fit {
@@ -114,7 +116,55 @@ impl Fit {
             fitted: vec![by_tastes],
             blend,
             rated,
+            histories: None,
         })
+    }
+
+    /// Gives the items in users' histories the weights (1 + r)^−p of their ranks r, for an exponent p above 0. Items stay
+    /// as they are; users are fitted to them once more, since that is what a fold-in of these histories finds, and the
+    /// centroids of segments are those of users as they are served. Does nothing if the order is not known.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
+    pub fn weigh_histories(
+        &mut self,
+        interactions: &Interactions,
+        exponent: f64,
+        als: &AlsOptions,
+        observer: &dyn Observer,
+    ) -> Result<()> {
+        let Some(ranks) = interactions.ranks().filter(|_| exponent > 0.0 && self.rated.is_none()) else {
+            return Ok(());
+        };
+        let histories = Histories::new(interactions.by_user(), ranks, exponent);
+        let by_user = &histories.by_user;
+        self.backbone.refit_users(by_user, &self.item_gram, als, observer)?;
+        self.factors.user_factors.clone_from(&self.backbone.user_factors);
+        let shared = (&self.backbone.item_factors, &self.item_gram[..]);
+        self.factors.refit_users(by_user, shared, &self.segments, als, observer)?;
+        let of_user: Vec<Option<u32>> = self.membership.of_user.iter().copied().map(Some).collect();
+        self.membership = Membership::new(&of_user, self.membership.count(), &self.tastes());
+        self.histories = Some(Arc::new(histories));
+        Ok(())
+    }
+
+    /// What [`Self::weigh_histories`] replaces.
+    pub fn users(&self) -> FittedUsers {
+        FittedUsers {
+            backbone: self.backbone.user_factors.clone(),
+            own: self.factors.user_factors.clone(),
+            membership: self.membership.clone(),
+            histories: self.histories.clone(),
+        }
+    }
+
+    /// Puts the users back as they were.
+    pub fn restore(&mut self, users: FittedUsers) {
+        let FittedUsers { backbone, own, membership, histories } = users;
+        self.backbone.user_factors = backbone;
+        self.factors.user_factors = own;
+        self.membership = membership;
+        self.histories = histories;
     }
 
     /// Fits the scorers without taste factors.
@@ -159,9 +209,12 @@ impl Fit {
     ) -> Blended<'a> {
         let segment = self.segments.of_user[user as usize] as usize;
         let own = own && self.own_factors[segment];
-        let (items, confidences) = training.by_user().row(user as usize);
+        let histories = self.histories.as_deref();
+        let by_user = histories.map_or(training.by_user(), |histories| &histories.by_user);
+        let (items, confidences) = by_user.row(user as usize);
+        let weights = histories.map(|histories| histories.weights(user as usize));
         let (factors, rows) = self.rows(user, own);
-        let known = KnownUser { items, confidences, factors, ..KnownUser::default() };
+        let known = KnownUser { items, confidences, weights, factors, ..KnownUser::default() };
         let view = SegmentView {
             items: training.items(),
             factors: ItemFactors { rows, ..ItemFactors::default() },
@@ -193,6 +246,15 @@ impl Fit {
         let scorers: Vec<&str> = self.blend.scorers().collect();
         tastes(&scorers, &self.backbone.user_factors)
     }
+}
+
+/// The users of a fit, as they were at some time.
+#[derive(Clone, Debug)]
+pub struct FittedUsers {
+    backbone: Matrix,
+    own: Matrix,
+    membership: Membership,
+    histories: Option<Arc<Histories>>,
 }
 
 /// Popularity in a training part, overall and per segment. The segments are counted on first use.

@@ -4,9 +4,11 @@ use super::fit::{Fit, TasteFactors};
 use super::given::Given;
 use super::holdout_metrics::{Measurement, MetricRequest, deciding_values};
 use super::item_content::{BlendedFit, EncodedContent, fit_and_blend};
+use super::order;
 use super::ranker::Ranker;
 use super::segmenter::{Segmentation, Segmenter};
 use super::user_data::UserData;
+use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::Holdout;
 use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
@@ -14,7 +16,7 @@ use crate::features::ColumnWeight;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
 use crate::options::algorithm::{Algorithm, Decided};
-use crate::options::checked::Options;
+use crate::options::checked::{NeighbourChoices, Options};
 use crate::scorers::Method;
 use crate::scorers::factors::method::Factors;
 use crate::scorers::factors::tuning;
@@ -191,10 +193,19 @@ pub fn run_described(
         },
     };
     let users = measured_users(holdout, MOST_USERS, options.seed);
+    if let AutoOr::Given(weight) = options.order.weight {
+        fit.weigh_histories(training, weight, &als, observer)?;
+    }
     let BlendedFit { fitted, blend, content } =
         fit_and_blend(&mut fit, &methods, described, (holdout, &users), options, observer)?;
     fit.fitted.extend(fitted);
     fit.blend = blend;
+    let own = Options {
+        neighbours: NeighbourChoices { content: AutoOr::Given(content), ..options.neighbours },
+        ..options.clone()
+    };
+    let (of_holdout, settings) = ((holdout, &users[..]), (&own, &als));
+    let order = order::decide(&mut fit, &methods, described.input(training), of_holdout, settings, observer)?;
     if methods.len() > 1 && !fit.blend.has(Factors.name()) {
         fit.own_factors.fill(false);
     }
@@ -205,6 +216,7 @@ pub fn run_described(
         als,
         blend,
         content,
+        order,
         new_items: 0.0,
         attributes: 0,
         short_histories: 0.0,

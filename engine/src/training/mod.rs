@@ -8,6 +8,7 @@
 //! - [`ranker`]: ranks by the parts of a fit
 //! - [`holdout_metrics`]: metrics on the holdout, and the gate
 //! - [`item_content`]: what is known about items, and how much it counts among neighbours
+//! - [`order`]: how the order of users' items counts
 //! - [`new_items`]: items without events
 //! - [`new_item_metrics`]: how many of them lists have, and how many of those that users choose
 //! - [`new_users`]: users without events
@@ -33,6 +34,7 @@ pub mod members;
 pub mod new_item_metrics;
 pub mod new_items;
 pub mod new_users;
+pub mod order;
 pub mod ranker;
 pub mod ratings;
 pub mod segment;

@@ -157,6 +157,7 @@ pub fn train(
     };
     fit.fitted.extend(Fit::fitted(&methods, described.input(&interactions), options, observer)?);
     fit.blend = blend;
+    fit.weigh_histories(&interactions, decided.order.weight, als, observer)?;
     let item_describer = match &described.content {
         Some(content) if decided.new_items > 0.0 => {
             Some(new_items::add(&mut fit, content, &interactions, decided.new_items as f32, observer)?)

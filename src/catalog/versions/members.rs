@@ -1,7 +1,7 @@
 //! Reads the users of a version by their places: in batches, or the ids of a few. Users are stored segment by segment,
 //! in the order of the segments' ids.
 
-use super::users::seen;
+use super::users::{ranks, seen};
 use crate::catalog::statement::{CatalogRow, as_owner, query};
 use crate::error::Result;
 use crate::pg::datums::number_array::NumberArray;
@@ -21,6 +21,8 @@ pub struct Member {
     pub factors: Vec<f32>,
     /// The user's items that the model uses, ascending.
     pub items: Vec<u32>,
+    /// The ranks of the items in the order of time; empty if it does not count.
+    pub ranks: Vec<f32>,
     /// All items of the user, ascending; `None` if the model uses all of them.
     seen: Option<Vec<u32>>,
 }
@@ -33,7 +35,7 @@ impl Member {
 }
 
 /// The columns that [`member`] reads.
-const COLUMNS: &str = "place, segment, factors, items, seen";
+const COLUMNS: &str = "place, segment, factors, items, seen, ranks";
 
 fn member(row: &CatalogRow<'_>) -> Result<Member> {
     let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
@@ -43,6 +45,7 @@ fn member(row: &CatalogRow<'_>) -> Result<Member> {
         factors: row.value::<NumberArray<f32>>(3)?.0,
         items: items.into_iter().map(|item| item as u32).collect(),
         seen: seen(row, 5)?,
+        ranks: ranks(row, 6)?,
     })
 }
 

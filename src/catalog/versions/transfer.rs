@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::ffi::CString;
 
 /// The format number in a version's first row; must be raised with every change of the format.
-pub const FORMAT: i64 = 5;
+pub const FORMAT: i64 = 6;
 /// The maximum number of rows per batch; with 128 factors and 100 neighbours some 3 MB of text.
 const BATCH_ROWS: usize = 1000;
 /// The maximum number of bytes per batch, unless a single row takes more.
@@ -338,12 +338,14 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
                 "SELECT FROM {users} stored LEFT JOIN {segments} segment ON segment.segment = stored.segment CROSS JOIN {version} version \
                  WHERE segment.segment IS NULL OR stored.place < 0 OR stored.place >= version.users OR {} OR {} \
                      OR stored.factors <> '{{}}' AND {factors} OR {} OR {} OR {} \
+                     OR stored.ranks IS NOT NULL AND ({} OR 0 > ANY (stored.ranks)) \
                      OR stored.probabilities IS NOT NULL AND {}",
                 is_no_number("stored.distance"),
                 is_no_number("stored.confidence"),
                 is_no_set("stored.items", &count),
                 is_no_set("stored.seen", &count),
                 is_no_row("stored.confidences", "pg_catalog.cardinality(stored.items)"),
+                is_no_row("stored.ranks", "pg_catalog.cardinality(stored.items)"),
                 is_no_row("stored.probabilities", "version.segments")
             ),
         ),

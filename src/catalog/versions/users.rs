@@ -35,6 +35,8 @@ pub struct NewUser<'a> {
     /// The items that the model uses, ascending.
     pub items: &'a [u32],
     pub confidences: &'a [f32],
+    /// The ranks of the items in the order of time; empty if it does not count.
+    pub ranks: &'a [f32],
     /// All items, ascending; empty if the model uses all of them.
     pub seen: &'a [u32],
 }
@@ -43,35 +45,38 @@ pub struct NewUser<'a> {
 pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<()> {
     let sql = format!(
         "INSERT INTO segrec_catalog.version_users (version_id, place, user_id, segment, distance, confidence, noise, leaf, probabilities, \
-             factors, items, confidences, seen) \
+             factors, items, confidences, seen, ranks) \
          SELECT $1, $2 + ordinality - 1, user_id, segment, distance, confidence, noise, leaf, \
-                NULLIF({}, '{{}}'), {}, {}, {}, NULLIF({}, '{{}}') \
+                NULLIF({}, '{{}}'), {}, {}, {}, NULLIF({}, '{{}}'), NULLIF({}, '{{}}') \
          FROM unnest($3::text[], $4::int[], $5::real[], $6::real[], $7::bool[], $8::int[], $9::int[], $10::int[], \
-                     $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::int[]) \
+                     $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[]) \
               WITH ORDINALITY AS row (user_id, segment, distance, confidence, noise, leaf, p_length, p_last, \
-                                      f_length, f_last, i_length, i_last, s_length, s_last, ordinality)",
-        slice("$17::real[]", "p_length", "p_last"),
-        filled("$18::real[]", "f_length", "f_last"),
-        filled("$19::int[]", "i_length", "i_last"),
-        filled("$20::real[]", "i_length", "i_last"),
-        slice("$21::int[]", "s_length", "s_last"),
+                                      f_length, f_last, i_length, i_last, s_length, s_last, r_length, r_last, ordinality)",
+        slice("$19::real[]", "p_length", "p_last"),
+        filled("$20::real[]", "f_length", "f_last"),
+        filled("$21::int[]", "i_length", "i_last"),
+        filled("$22::real[]", "i_length", "i_last"),
+        slice("$23::int[]", "s_length", "s_last"),
+        slice("$24::real[]", "r_length", "r_last"),
     );
     let bytes = |place: usize| {
-        let NewUser { user, probabilities, factors, items, seen, .. } = &users[place];
-        let reals = probabilities.len() + factors.len() + 2 * items.len() + seen.len();
+        let NewUser { user, probabilities, factors, items, ranks, seen, .. } = &users[place];
+        let reals = probabilities.len() + factors.len() + 2 * items.len() + ranks.len() + seen.len();
         id_bytes(ids.get(*user as usize)) + 4 * reals
     };
     as_owner(|| {
         for range in batches(users.len(), bytes) {
             let (first, users) = (range.start, &users[range]);
             let (mut probabilities, mut factors) = (Ragged::default(), Ragged::default());
-            let (mut items, mut confidences, mut seen) = (Ragged::default(), Vec::new(), Ragged::default());
+            let (mut items, mut confidences) = (Ragged::default(), Vec::new());
+            let (mut seen, mut ranks) = (Ragged::default(), Ragged::default());
             for user in users {
                 probabilities.push(user.probabilities.iter().copied());
                 factors.push(user.factors.iter().copied());
                 items.push(user.items.iter().map(|&item| item as i32));
                 confidences.extend_from_slice(user.confidences);
                 seen.push(user.seen.iter().map(|&item| item as i32));
+                ranks.push(user.ranks.iter().copied());
             }
             execute(
                 &sql,
@@ -92,11 +97,14 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
                     NumberArray(items.lasts).into(),
                     NumberArray(seen.lengths).into(),
                     NumberArray(seen.lasts).into(),
+                    NumberArray(ranks.lengths).into(),
+                    NumberArray(ranks.lasts).into(),
                     NumberArray(probabilities.values).into(),
                     NumberArray(factors.values).into(),
                     NumberArray(items.values).into(),
                     NumberArray(confidences).into(),
                     NumberArray(seen.values).into(),
+                    NumberArray(ranks.values).into(),
                 ],
             )?;
         }
@@ -118,6 +126,8 @@ pub struct StoredUser {
     /// The user's items that the model uses, ascending.
     pub items: Vec<u32>,
     pub confidences: Vec<f32>,
+    /// The ranks of the items in the order of time; empty if it does not count.
+    pub ranks: Vec<f32>,
     /// All items of the user, ascending; `None` if the model uses all of them.
     seen: Option<Vec<u32>>,
 }
@@ -130,7 +140,7 @@ impl StoredUser {
 }
 
 /// The columns that [`stored_user`] reads.
-const USER_COLUMNS: &str = "user_id, segment, factors, items, confidences, place, seen";
+const USER_COLUMNS: &str = "user_id, segment, factors, items, confidences, place, seen, ranks";
 
 fn stored_user(row: &CatalogRow<'_>) -> Result<StoredUser> {
     let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
@@ -142,6 +152,7 @@ fn stored_user(row: &CatalogRow<'_>) -> Result<StoredUser> {
         items: items.into_iter().map(|item| item as u32).collect(),
         confidences: row.value::<NumberArray<f32>>(5)?.0,
         seen: seen(row, 7)?,
+        ranks: ranks(row, 8)?,
     })
 }
 
@@ -149,6 +160,11 @@ fn stored_user(row: &CatalogRow<'_>) -> Result<StoredUser> {
 pub fn seen(row: &CatalogRow<'_>, column: usize) -> Result<Option<Vec<u32>>> {
     let items = row.get::<NumberArray<i32>>(column)?;
     Ok(items.map(|NumberArray(items)| items.into_iter().map(|item| item as u32).collect()))
+}
+
+/// Reads a column of ranks, which is null if the order of items does not count.
+pub fn ranks(row: &CatalogRow<'_>, column: usize) -> Result<Vec<f32>> {
+    Ok(row.get::<NumberArray<f32>>(column)?.map_or_else(Vec::new, |NumberArray(ranks)| ranks))
 }
 
 /// A prepared lookup of a version's users by id.

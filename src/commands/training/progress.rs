@@ -7,7 +7,7 @@ use segrec_engine::Progress;
 use segrec_engine::scorers::factors::{backbone, segment_factors, tuning};
 use segrec_engine::scorers::neighbours;
 use segrec_engine::segmentation::kmeans;
-use segrec_engine::training::{blend, item_content, ranker, segment_report};
+use segrec_engine::training::{blend, item_content, order, ranker, segment_report};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -30,7 +30,7 @@ pub mod phase {
 
 /// The phases in order, with weights: seconds of a hybrid of 128 factors on 810,000 events. Other data have other
 /// proportions, so the share is approximate; it never decreases.
-const PHASES: [(&str, f64); 19] = [
+const PHASES: [(&str, f64); 20] = [
     (phase::READING, 0.8),
     (phase::COMBINING, 0.3),
     (phase::READING_USERS, 0.2),
@@ -42,6 +42,7 @@ const PHASES: [(&str, f64); 19] = [
     (item_content::PHASE, 1.0),
     (neighbours::options::PHASE, 7.0),
     (blend::PHASE, 1.5),
+    (order::PHASE, 1.0),
     (ranker::PHASE, 3.0),
     (backbone::PHASE, 7.0),
     (kmeans::PHASE, 0.5),

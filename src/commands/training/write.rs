@@ -359,6 +359,9 @@ fn write_users(version_id: i64, writing: &Writing<'_>, ids: &[i32]) -> Result<()
                 factors: eventful.map_or(&[][..], |trained| trained.fit.factors.user_factors.row(member)),
                 items,
                 confidences,
+                ranks: eventful
+                    .filter(|trained| trained.decided.order.weight > 0.0)
+                    .map_or(&[][..], |trained| trained.interactions.ranks_of(member)),
                 seen: eventful
                     .and_then(|trained| trained.interactions.seen_besides(member))
                     .unwrap_or_default(),

@@ -13,6 +13,7 @@ use crate::pg::executor::visibility::stable;
 use crate::pg::security::rights::is_superuser;
 use pgrx::pg_sys;
 use segrec_engine::options::algorithm::Decided;
+use segrec_engine::options::table::MOST_EXPONENT;
 use segrec_engine::options::{Algorithm, parse_options};
 use segrec_engine::scorers::attributes::ranking;
 use segrec_engine::scorers::registry::sections_of;
@@ -168,7 +169,8 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
     }
     let decided: Decided =
         serde_json::from_value(version["decided"].clone()).map_err(|error| error.to_string())?;
-    let Decided { algorithm, als, blend, content, new_items, attributes, short_histories, shift } = &decided;
+    let Decided { algorithm, als, blend, content, order, new_items, attributes, short_histories, shift } =
+        &decided;
     let weights: Vec<f64> = blend.0.iter().map(|own| f64::from(own.weight)).collect();
     let shares = blend.0.iter().map(|own| f64::from(own.share)).chain([als.frequency_exponent, als.sharing]);
     let names: Vec<&str> = blend.0.iter().map(|own| own.scorer.as_str()).collect();
@@ -181,6 +183,7 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         && als.unobserved_weight >= 0.0
         && shift.is_finite()
         && short_histories.is_finite()
+        && [order.weight, order.distance].iter().all(|own| (0.0..=MOST_EXPONENT).contains(own))
         && (0.0..=MOST_CONTENT).contains(content)
         && (0.0..=MOST_BOOST).contains(new_items)
         && *attributes <= MOST_ATTRIBUTES

@@ -32,6 +32,10 @@ impl Method for Content {
         (2 * 8 * size.items * NEAREST.min(size.items)) as u64
     }
 
+    fn weighs_history(&self) -> bool {
+        true
+    }
+
     fn fit(
         &self,
         input: FitInput<'_>,

@@ -105,6 +105,28 @@ impl Backbone {
     }
 }
 
+impl Backbone {
+    /// Solves the users once more against the item factors, by other histories (users × items).
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`], [`EngineError::NotFinite`].
+    pub fn refit_users(
+        &mut self,
+        by_user: &SparseRows,
+        item_gram: &[f64],
+        options: &AlsOptions,
+        observer: &dyn Observer,
+    ) -> Result<()> {
+        let solver = FixedSide::new(&self.item_factors, item_gram, options.unobserved_weight, observer)?;
+        let ridge = |user| options.row_regularization(by_user.row_len(user) as f64, by_user.width() as f64);
+        let (solved, _) = solver.solve(by_user, ridge, observer)?;
+        let factors = solver.basis().rotate_back(&solved, observer);
+        observer.check()?;
+        self.user_factors = factors;
+        Ok(())
+    }
+}
+
 impl Start {
     fn item_factors(self, items: usize, k: usize) -> Result<Matrix> {
         let mut factors = match self {

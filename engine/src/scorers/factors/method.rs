@@ -23,11 +23,11 @@ impl Method for Factors {
         "factors"
     }
 
-    /// Four factor matrices per side (both fits and their rotated copies), and one row per (segment, item) pair, held
-    /// twice.
+    /// Four factor matrices per side (both fits and their rotated copies), those of users twice more while the order of
+    /// their items is decided, and one row per (segment, item) pair, held twice.
     fn memory(&self, size: Size, segments: SegmentSizes, options: &Options) -> u64 {
         let (row, rows) = (4 * factors(options), own_rows(segments, options));
-        4 * row * (size.users + size.items) as u64 + 2 * row * rows
+        row * (6 * size.users + 4 * size.items) as u64 + 2 * row * rows
     }
 
     /// User and item rows in tables, and item rows in the shared file with one code byte per four bytes.
@@ -37,6 +37,10 @@ impl Method for Factors {
     }
 
     fn has_taste_factors(&self) -> bool {
+        true
+    }
+
+    fn weighs_history(&self) -> bool {
         true
     }
 

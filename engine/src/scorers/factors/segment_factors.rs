@@ -52,36 +52,68 @@ impl SegmentFactors {
             return Ok(Self { item_factors, user_factors });
         }
         let backbone_gram = observed_gram(&backbone.item_factors, observer);
-        let rows = segment_rows(interactions, segments)?;
-        let wanted_segments: Vec<usize> = (0..segments.count()).filter(|&segment| wanted[segment]).collect();
+        let rows = segment_rows(interactions.by_user(), segments)?;
+        let shared = (&backbone.item_factors, &backbone_gram[..]);
         for sweep in 1..=SWEEPS {
             item_factors =
                 segment_items::solve(interactions, segments, wanted, &user_factors, options, observer)?;
-            let solved: Vec<Matrix> = wanted_segments
-                .par_iter()
-                .map(|&segment| {
-                    let own = &item_factors[segment];
-                    let items = &segments.items[segment];
-                    let gram = segment_gram(&backbone_gram, &backbone.item_factors, items, own, observer);
-                    let solver = FixedSide::new(own, &gram, options.unobserved_weight, observer)?;
-                    let rows = &rows[segment];
-                    let ridge = |row: usize| {
-                        options.row_regularization(rows.row_len(row) as f64, interactions.items() as f64)
-                    };
-                    Ok(solver.basis().rotate_back(&solver.solve(rows, ridge, observer)?.0, observer))
-                })
-                .collect::<Result<_>>()?;
-            for (&segment, solved) in wanted_segments.iter().zip(&solved) {
-                for (row, &user) in segments.users[segment].iter().enumerate() {
-                    user_factors.row_mut(user as usize).copy_from_slice(solved.row(row));
-                }
-            }
+            solve_users(&mut user_factors, &rows, shared, segments, &item_factors, options, observer)?;
             observer.report(Progress::step(PHASE, sweep, SWEEPS));
         }
-        // The last rotation may have been cut short by cancellation.
-        observer.check()?;
         Ok(Self { item_factors, user_factors })
     }
+
+    /// Solves the users of the segments that have item factors once more, by other histories (users × items).
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
+    pub fn refit_users(
+        &mut self,
+        by_user: &SparseRows,
+        shared: (&Matrix, &[f64]),
+        segments: &Segments,
+        options: &AlsOptions,
+        observer: &dyn Observer,
+    ) -> Result<()> {
+        let rows = segment_rows(by_user, segments)?;
+        solve_users(&mut self.user_factors, &rows, shared, segments, &self.item_factors, options, observer)
+    }
+}
+
+/// Solves the users of each segment that has item factors against these. `rows` are the histories of each segment's
+/// users, and `shared` are the item factors of the backbone and their Gramian.
+fn solve_users(
+    user_factors: &mut Matrix,
+    rows: &[SparseRows],
+    (backbone_items, backbone_gram): (&Matrix, &[f64]),
+    segments: &Segments,
+    item_factors: &[Matrix],
+    options: &AlsOptions,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let with_own: Vec<usize> =
+        (0..segments.count()).filter(|&segment| item_factors[segment].rows() > 0).collect();
+    let solved: Vec<Matrix> = with_own
+        .par_iter()
+        .map(|&segment| {
+            let (own, items) = (&item_factors[segment], &segments.items[segment]);
+            let gram = segment_gram(backbone_gram, backbone_items, items, own, observer);
+            let solver = FixedSide::new(own, &gram, options.unobserved_weight, observer)?;
+            let rows = &rows[segment];
+            let ridge = |row: usize| {
+                options.row_regularization(rows.row_len(row) as f64, backbone_items.rows() as f64)
+            };
+            Ok(solver.basis().rotate_back(&solver.solve(rows, ridge, observer)?.0, observer))
+        })
+        .collect::<Result<_>>()?;
+    // The last rotation may have been cut short by cancellation.
+    observer.check()?;
+    for (&segment, solved) in with_own.iter().zip(&solved) {
+        for (row, &user) in segments.users[segment].iter().enumerate() {
+            user_factors.row_mut(user as usize).copy_from_slice(solved.row(row));
+        }
+    }
+    Ok(())
 }
 
 /// The Gramian of all items as a segment sees them: the backbone's, with the rows of the segment's own items
@@ -98,20 +130,20 @@ pub fn segment_gram(
     backbone_gram.iter().zip(before).zip(after).map(|((all, before), after)| all - before + after).collect()
 }
 
-/// The interactions of each segment's users, with columns renumbered to the segment's items.
-fn segment_rows(interactions: &Interactions, segments: &Segments) -> Result<Vec<SparseRows>> {
+/// The histories of each segment's users, with columns renumbered to the segment's items.
+fn segment_rows(by_user: &SparseRows, segments: &Segments) -> Result<Vec<SparseRows>> {
     (0..segments.count())
         .into_par_iter()
         .map(|segment| {
             let items = &segments.items[segment];
-            let mut number = vec![0u32; interactions.items()];
+            let mut number = vec![0u32; by_user.width()];
             for (n, &item) in items.iter().enumerate() {
                 number[item as usize] = n as u32;
             }
             let mut starts = vec![0];
             let (mut columns, mut values) = (Vec::new(), Vec::new());
             for &user in &segments.users[segment] {
-                let (row, confidences) = interactions.by_user().row(user as usize);
+                let (row, confidences) = by_user.row(user as usize);
                 columns.extend(row.iter().map(|&item| number[item as usize]));
                 values.extend_from_slice(confidences);
                 starts.push(columns.len());

@@ -14,6 +14,7 @@ use super::options::PHASE;
 use super::options::{NeighbourMethod, NeighbourOptions};
 use super::strongest::{Weighted, keep_strongest, sparse_rows};
 use crate::error::Result;
+use crate::interactions::recency::Closeness;
 use crate::interactions::{Interactions, SparseRows};
 use crate::observer::{Observer, Progress};
 use rayon::prelude::*;
@@ -24,6 +25,36 @@ pub const STEPS: usize = 20;
 pub const BLOCK_ITEMS: usize = 8;
 /// Additions between two checks for cancellation: a few milliseconds.
 const CHECK_EVERY: usize = 1 << 20;
+
+/// Counts a pair of a user's items by their closeness in the user's order.
+#[derive(Clone, Debug)]
+pub struct ClosePairs {
+    closeness: Closeness,
+    /// The rank of each entry of the interactions by item.
+    by_item: Vec<f32>,
+}
+
+impl ClosePairs {
+    /// The pairs of interactions for the exponent q; `None` if order does not matter, or is not known.
+    pub fn new(interactions: &Interactions, exponent: f64) -> Option<Self> {
+        let ranks = interactions.ranks().filter(|_| exponent > 0.0)?;
+        let by_user = interactions.by_user();
+        let longest = (0..by_user.rows()).map(|user| by_user.row_len(user)).max().unwrap_or(0);
+        let by_item = by_user.with_values(ranks.to_vec()).transposed().values().to_vec();
+        Some(Self { closeness: Closeness::new(longest, exponent), by_item })
+    }
+
+    /// The ranks of an item among the items of its users.
+    pub fn ranks_of_item(&self, interactions: &Interactions, item: usize) -> &[f32] {
+        &self.by_item[interactions.by_item().range(item)]
+    }
+
+    /// The closeness of two ranks.
+    #[inline(always)]
+    pub fn of(&self, a: f32, b: f32) -> f32 {
+        self.closeness.of(a, b)
+    }
+}
 
 /// One row of N co-occurrence matrices that differ in the weights of users.
 #[derive(Clone, Debug)]
@@ -38,7 +69,8 @@ impl<const N: usize> Row<N> {
         Self { sums: vec![[0.0; N]; items], items: Vec::new() }
     }
 
-    /// Sums row `item`, in which each user has the positive weights in `user_weights`.
+    /// Sums row `item`, in which each user has the positive weights in `user_weights`, and each pair of a user's items
+    /// the closeness of `close`, if given.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -47,6 +79,7 @@ impl<const N: usize> Row<N> {
         interactions: &Interactions,
         item: usize,
         user_weights: &[[f32; N]],
+        close: Option<&ClosePairs>,
         observer: &dyn Observer,
     ) -> Result<()> {
         for &item in &self.items {
@@ -54,16 +87,24 @@ impl<const N: usize> Row<N> {
         }
         self.items.clear();
         let mut work = 0;
-        for &user in interactions.by_item().row(item).0 {
+        for (place, &user) in interactions.by_item().row(item).0.iter().enumerate() {
             let weights = user_weights[user as usize];
             let (history, _) = interactions.by_user().row(user as usize);
-            for &other in history {
+            let mut add = |other: u32, closeness: f32| {
                 let sums = &mut self.sums[other as usize];
                 if sums[0] == 0.0 {
                     self.items.push(other);
                 }
                 for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum += weight;
+                    *sum += weight * closeness;
+                }
+            };
+            match close {
+                None => history.iter().for_each(|&other| add(other, 1.0)),
+                Some(close) => {
+                    let own = close.ranks_of_item(interactions, item)[place];
+                    let ranks = interactions.ranks_of(user as usize);
+                    history.iter().zip(ranks).for_each(|(&other, &rank)| add(other, close.of(own, rank)));
                 }
             }
             work += history.len();
@@ -87,7 +128,8 @@ impl<const N: usize> Row<N> {
     }
 }
 
-/// Adds row `item` of the upper triangle of the co-occurrences to `row`, which begins at the diagonal.
+/// Adds row `item` of the upper triangle of the co-occurrences to `row`, which begins at the diagonal; pairs count by
+/// their closeness, if given.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
@@ -96,15 +138,25 @@ pub fn add_later(
     interactions: &Interactions,
     item: usize,
     user_weight: impl Fn(u32) -> f32,
+    close: Option<&ClosePairs>,
     observer: &dyn Observer,
 ) -> Result<()> {
     observer.check()?;
     let mut work = 0;
-    for &user in interactions.by_item().row(item).0 {
+    for (place, &user) in interactions.by_item().row(item).0.iter().enumerate() {
         let (history, _) = interactions.by_user().row(user as usize);
-        let later = &history[history.partition_point(|&other| (other as usize) < item)..];
+        let first = history.partition_point(|&other| (other as usize) < item);
+        let later = &history[first..];
         let weight = user_weight(user);
-        later.iter().for_each(|&other| row[other as usize - item] += weight);
+        match close {
+            None => later.iter().for_each(|&other| row[other as usize - item] += weight),
+            Some(close) => {
+                let own = close.ranks_of_item(interactions, item)[place];
+                let ranks = &interactions.ranks_of(user as usize)[first..];
+                let pairs = later.iter().zip(ranks);
+                pairs.for_each(|(&other, &rank)| row[other as usize - item] += weight * close.of(own, rank));
+            }
+        }
         work += history.len();
         if work >= CHECK_EVERY {
             observer.check()?;
@@ -179,7 +231,7 @@ pub fn train(
                 || (Row::new(items), Vec::new()),
                 |(row, weights), source| {
                     observer.check()?;
-                    row.sum(interactions, source, &scales.user, observer)?;
+                    row.sum(interactions, source, &scales.user, None, observer)?;
                     let scale = scales.source[source];
                     let weight = |target| scale * row.get(target)[0] * scales.target[target as usize];
                     let targets = row.items().iter().filter(|&&target| target as usize != source);

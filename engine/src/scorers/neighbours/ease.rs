@@ -69,7 +69,7 @@ fn gram(interactions: &Interactions, ridge: f32, observer: &dyn Observer) -> Res
     let mut matrix = vec![0.0; items * items];
     matrix.par_chunks_mut(items.max(1)).enumerate().try_for_each(|(item, row)| {
         row[item] = ridge;
-        add_later(&mut row[item..], interactions, item, |_| 1.0, observer)
+        add_later(&mut row[item..], interactions, item, |_| 1.0, None, observer)
     })?;
     Ok(matrix)
 }

@@ -24,6 +24,11 @@ pub struct ItemNeighbours;
 /// The section that holds the weights: row i holds the weights that item i adds to other items.
 pub const WEIGHTS: &str = "weights";
 
+/// Whether the weights come from the local ridge.
+fn is_ridge(options: &Options) -> bool {
+    options.algorithm != Algorithm::Ease && options.neighbours.method == NeighbourMethod::Ridge
+}
+
 impl Method for ItemNeighbours {
     fn name(&self) -> &'static str {
         "neighbours"
@@ -33,7 +38,7 @@ impl Method for ItemNeighbours {
         let Size { users, items, events, threads, .. } = size;
         match options.algorithm {
             Algorithm::Ease => Neighbours::ease_memory(items),
-            _ => Neighbours::memory(users, items, events, &options.neighbours.options(), threads),
+            _ => Neighbours::memory(users, items, events, &options.neighbours.options(0.0), threads),
         }
     }
 
@@ -46,8 +51,16 @@ impl Method for ItemNeighbours {
         (2 * 8 * size.items * kept.min(size.items)) as u64
     }
 
+    fn weighs_history(&self) -> bool {
+        true
+    }
+
+    fn reads_order(&self, options: &Options) -> bool {
+        is_ridge(options)
+    }
+
     fn reads_content(&self, options: &Options) -> bool {
-        options.algorithm != Algorithm::Ease && options.neighbours.method == NeighbourMethod::Ridge
+        is_ridge(options)
     }
 
     fn share(&self, options: &Options) -> AutoOr<f64> {
@@ -71,7 +84,8 @@ impl Method for ItemNeighbours {
                     nearest: &content.nearest,
                     weight,
                 });
-                let options = options.neighbours.options();
+                let distance = options.order.distance.unwrap_or_else(|| 0.0);
+                let options = options.neighbours.options(distance);
                 Neighbours::train_with_content(interactions, &options, content, observer)?
             }
         };
@@ -143,8 +157,8 @@ impl Fitted for SparseView<'_> {
 
 fn scorer<'a>(
     rows: impl NeighbourRows + 'a,
-    KnownUser { items, shares, .. }: KnownUser<'a>,
+    KnownUser { items, weights, .. }: KnownUser<'a>,
     scratch: &'a RefCell<NeighbourScratch>,
 ) -> Box<dyn Scorer + 'a> {
-    Box::new(NeighbourScorer { rows, history: items, shares, scratch })
+    Box::new(NeighbourScorer { rows, history: items, weights, scratch })
 }

@@ -106,36 +106,34 @@ pub trait NeighbourRows {
     /// The scores of a history in any order; items without a row are ignored. Returns the touched items, ascending, and
     /// the sums of their weights. Items of the history may be among them.
     fn score<'s>(&self, history: &[u32], scratch: &'s mut NeighbourScratch) -> (&'s [u32], &'s [f32]) {
-        scratch.start(self.items());
-        let rows = || {
-            let known = history.iter().filter(|&&item| (item as usize) < self.items());
-            known.map(|&item| self.row(item as usize))
-        };
-        // The rows are scattered in memory. Touching the first value of each up front lets the processor overlap the
-        // cache misses.
-        for (targets, weights) in rows() {
-            black_box((targets.first().copied(), weights.first().copied()));
-        }
-        for (targets, weights) in rows() {
-            scratch.add(targets, weights, 1.0);
-        }
+        self.add_all(history.iter().map(|&item| (item, 1.0)), scratch);
         scratch.finish()
     }
 
-    /// Like [`Self::score`], but each item of the history has the weight given in `shares`.
-    fn score_shares<'s>(
+    /// Like [`Self::score`], but each item of the history has the weight given in `own`.
+    fn score_weighted<'s>(
         &self,
         history: &[u32],
-        shares: &[f32],
+        own: &[f32],
         scratch: &'s mut NeighbourScratch,
     ) -> (&'s [u32], &'s [f32]) {
-        scratch.start(self.items());
-        let known = history.iter().zip(shares).filter(|(item, _)| (**item as usize) < self.items());
-        for (&item, &share) in known {
-            let (targets, weights) = self.row(item as usize);
-            scratch.add(targets, weights, share);
-        }
+        self.add_all(history.iter().copied().zip(own.iter().copied()), scratch);
         scratch.finish()
+    }
+
+    /// Adds the rows of the items of a history, given with their weights.
+    fn add_all(&self, history: impl Iterator<Item = (u32, f32)> + Clone, scratch: &mut NeighbourScratch) {
+        scratch.start(self.items());
+        let known = history.filter(|(item, _)| (*item as usize) < self.items());
+        let rows = || known.clone().map(|(item, own)| (self.row(item as usize), own));
+        // The rows are scattered in memory. Touching the first value of each up front lets the processor overlap the
+        // cache misses.
+        for ((targets, weights), _) in rows() {
+            black_box((targets.first().copied(), weights.first().copied()));
+        }
+        for ((targets, weights), own) in rows() {
+            scratch.add(targets, weights, own);
+        }
     }
 }
 

@@ -35,10 +35,19 @@ pub struct NeighbourOptions {
     pub kept: usize,
     /// ρ, the positive L2 regularization of the ridge. Other methods ignore it.
     pub regularization: f64,
+    /// q, the exponent of the closeness (1 + |r − s|)^−q of two items of ranks r and s in a user's order, by which the
+    /// ridge counts what they have in common; 0 if order does not matter. Other methods ignore it.
+    pub distance: f64,
 }
 
 impl Default for NeighbourOptions {
     fn default() -> Self {
-        Self { method: NeighbourMethod::Ridge, considered: 200, kept: 50, regularization: 20.0 }
+        Self {
+            method: NeighbourMethod::Ridge,
+            considered: 200,
+            kept: 50,
+            regularization: 20.0,
+            distance: 0.0,
+        }
     }
 }

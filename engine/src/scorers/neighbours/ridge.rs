@@ -7,11 +7,14 @@
 //! the system that is solved is `(G_NN + ρ D_N^.2) x = G_Nj`, `w(i, j) = d_i^−.25 x_i`. What is known about items can be
 //! added to G ([`super::ridge_content`]).
 //!
+//! Where the order of a user's items counts, a pair of them counts (1 + |r_i − r_j|)^−q in both sums over users, for the
+//! ranks r of [`crate::interactions::recency`]. G stays positive semidefinite, since that is so for the kernel.
+//!
 //! Each target takes its row of co-occurrences; G_NN, which is read from G for a small catalogue and otherwise summed
 //! over the users of N (m²/2 additions for a user who has m of its items); and a Cholesky factorization of K³/6
 //! multiply-adds, which dominates if histories are short.
 
-use super::cooccurrence::{BLOCK_ITEMS, Row, STEPS, add_later, powers};
+use super::cooccurrence::{BLOCK_ITEMS, ClosePairs, Row, STEPS, add_later, powers};
 use super::options::NeighbourOptions;
 use super::options::PHASE;
 use super::ridge_content::{ContentScratch, ItemContent, RidgeContent};
@@ -99,6 +102,8 @@ struct Problem<'a> {
     weight_scales: Vec<f32>,
     /// The diagonal of the system, G_ii + ρ d_i^.2.
     diagonal: Vec<f32>,
+    /// How pairs count; `None` if all count the same.
+    close: Option<ClosePairs>,
     /// The rows of G from the diagonal on, with those of content; `None` for large catalogues.
     held: Option<Vec<Vec<f32>>>,
     content: Option<ItemContent<'a>>,
@@ -118,6 +123,7 @@ impl<'a> Problem<'a> {
         let items = interactions.items();
         let [nearest, gram] = USER_EXPONENTS.map(|exponent| powers(interactions.by_user(), exponent));
         let ridges = powers(interactions.by_item(), -2.0 * SCALE_EXPONENT);
+        let close = ClosePairs::new(interactions, options.distance);
         let own = |item| -> f64 {
             interactions.by_item().row(item).0.iter().map(|&user| f64::from(gram[user as usize])).sum()
         };
@@ -131,7 +137,7 @@ impl<'a> Problem<'a> {
         }
         let hold = |item| {
             let mut row = vec![0.0; items - item];
-            add_later(&mut row, interactions, item, |user| gram[user as usize], observer)?;
+            add_later(&mut row, interactions, item, |user| gram[user as usize], close.as_ref(), observer)?;
             Ok(row)
         };
         let held = (items <= HELD_ITEMS).then(|| (0..items).into_par_iter().map(hold).collect::<Result<_>>());
@@ -140,6 +146,7 @@ impl<'a> Problem<'a> {
             content.add_to_gram(held, observer)?;
         }
         Ok(Self {
+            close,
             held,
             content,
             interactions,
@@ -164,6 +171,8 @@ struct Scratch {
     users: Vec<u32>,
     /// The positions in N(j) of each user's sources, ascending, user by user.
     places: Vec<u32>,
+    /// The ranks of these sources among the user's items, if order counts.
+    ranks: Vec<f32>,
     /// The upper triangle of G_NN + ρ D_N^.2, K × K with padded rows.
     system: Vec<f32>,
     /// G_Nj, then x.
@@ -183,6 +192,7 @@ impl Scratch {
             counts: vec![0; problem.interactions.users()],
             users: Vec::new(),
             places: Vec::new(),
+            ranks: Vec::new(),
             system: vec![0.0; widest * widest],
             right: vec![0.0; widest],
             dense: vec![0.0; DENSE_USERS * widest],
@@ -242,7 +252,7 @@ impl WithSimd for Target<'_> {
 /// Computes N(j) and G_Nj, with what content adds to both.
 fn choose_sources(problem: &Problem<'_>, target: usize, scratch: &mut Scratch) -> Result<()> {
     let Scratch { row, sources, right, .. } = scratch;
-    row.sum(problem.interactions, target, &problem.user_weights, problem.observer)?;
+    row.sum(problem.interactions, target, &problem.user_weights, problem.close.as_ref(), problem.observer)?;
     sources.clear();
     sources.extend(
         row.items()
@@ -284,7 +294,7 @@ fn read_system(held: &[Vec<f32>], stride: usize, scratch: &mut Scratch) {
 /// Sums the part of G_NN above its diagonal over the users of N.
 #[inline(always)]
 fn sum_system<S: Simd>(simd: S, problem: &Problem<'_>, stride: usize, scratch: &mut Scratch) -> Result<()> {
-    let Scratch { sources, counts, users, places, system, dense, .. } = scratch;
+    let Scratch { sources, counts, users, places, ranks, system, dense, .. } = scratch;
     let by_item = problem.interactions.by_item();
     // Counting sort: collects the positions of every user.
     users.clear();
@@ -303,11 +313,17 @@ fn sum_system<S: Simd>(simd: S, problem: &Problem<'_>, stride: usize, scratch: &
         total += std::mem::replace(count, total);
     }
     places.resize(total as usize, 0);
+    ranks.resize(if problem.close.is_some() { total as usize } else { 0 }, 0.0);
     for (place, &(source, _)) in sources.iter().enumerate() {
         problem.observer.check()?;
-        for &user in by_item.row(source as usize).0 {
+        let close = problem.close.as_ref();
+        let own = close.map_or(&[][..], |close| close.ranks_of_item(problem.interactions, source as usize));
+        for (number, &user) in by_item.row(source as usize).0.iter().enumerate() {
             let next = &mut counts[user as usize];
             places[*next as usize] = place as u32;
+            if let Some(rank) = own.get(number) {
+                ranks[*next as usize] = *rank;
+            }
             *next += 1;
         }
     }
@@ -321,10 +337,17 @@ fn sum_system<S: Simd>(simd: S, problem: &Problem<'_>, stride: usize, scratch: &
         }
         // After the counting sort, a user's count is the end of their positions.
         let end = std::mem::take(&mut counts[user as usize]) as usize;
-        let own = &places[first..end];
+        let (own, of_own) = (&places[first..end], ranks.get(first..end));
         first = end;
         let weight = problem.user_weights[user as usize][1];
-        if own.len() * DENSE_SHARE > stride {
+        if let (Some(close), Some(ranks)) = (&problem.close, of_own) {
+            for (at, (&place, &rank)) in own.iter().zip(ranks).enumerate() {
+                let row = &mut system[place as usize * stride..][..stride];
+                let others = own[at + 1..].iter().zip(&ranks[at + 1..]);
+                others
+                    .for_each(|(&other, &of_other)| row[other as usize] += weight * close.of(rank, of_other));
+            }
+        } else if own.len() * DENSE_SHARE > stride {
             let row = &mut dense[held * stride..(held + 1) * stride];
             row.fill(0.0);
             own.iter().for_each(|&place| row[place as usize] = weight.sqrt());

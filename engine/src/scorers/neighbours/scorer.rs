@@ -15,7 +15,7 @@ pub struct NeighbourScorer<'a, R> {
     /// The user's items that the model uses, ascending.
     pub history: &'a [u32],
     /// The weight of each item of `history`; `None` means 1 each.
-    pub shares: Option<&'a [f32]>,
+    pub weights: Option<&'a [f32]>,
     /// Scratch space for the sums.
     pub scratch: &'a RefCell<NeighbourScratch>,
 }
@@ -27,8 +27,8 @@ impl<R: NeighbourRows> Scorer for NeighbourScorer<'_, R> {
 
     fn propose(&self, take: &mut dyn FnMut(&[u32], &[f32])) {
         let mut scratch = self.scratch.borrow_mut();
-        let (items, sums) = match self.shares {
-            Some(shares) => self.rows.score_shares(self.history, shares, &mut scratch),
+        let (items, sums) = match self.weights {
+            Some(weights) => self.rows.score_weighted(self.history, weights, &mut scratch),
             None => self.rows.score(self.history, &mut scratch),
         };
         take(items, sums);
@@ -48,9 +48,7 @@ impl<R: NeighbourRows> Scorer for NeighbourScorer<'_, R> {
     }
 
     fn scores_of_new(&self, new: &DescribedItems) -> Vec<f32> {
-        // A mean history has no items of its own.
-        let history = if self.shares.is_none() { self.history } else { &[] };
-        new.mean_scores(history, |values| {
+        new.mean_scores((self.history, self.weights), |values| {
             self.propose(&mut |items, sums| {
                 for (&item, &sum) in items.iter().zip(sums) {
                     if let Some(value) = values.get_mut(item as usize) {
@@ -67,14 +65,11 @@ impl<R: NeighbourRows> Scorer for NeighbourScorer<'_, R> {
         place: usize,
         observer: &dyn Observer,
     ) -> Contributions {
-        let own = |&item: &u32| match self.shares {
-            None => new.own_weights.get(item as usize).copied().unwrap_or(0.0),
-            Some(_) => 0.0,
-        };
         let adds_to_itself = |target: u32| {
             let mut contributions = self.contributions(target, observer);
             if let Some(place) = self.history.iter().position(|item| *item == target) {
-                contributions.of_items[place] += f64::from(own(&target));
+                let own = new.own_weights.get(target as usize).copied().unwrap_or(0.0);
+                contributions.of_items[place] += f64::from(self.weight(place)) * f64::from(own);
             }
             contributions
         };
@@ -84,9 +79,16 @@ impl<R: NeighbourRows> Scorer for NeighbourScorer<'_, R> {
     fn contributions(&self, target: u32, _: &dyn Observer) -> Contributions {
         let weight = |(place, &item): (usize, &u32)| {
             let (named, weights) = self.rows.row(item as usize);
-            let share = self.shares.map_or(1.0, |shares| shares[place]);
-            named.binary_search(&target).map_or(0.0, |place| f64::from(share) * f64::from(weights[place]))
+            let own = f64::from(self.weight(place));
+            named.binary_search(&target).map_or(0.0, |place| own * f64::from(weights[place]))
         };
         Contributions { base: 0.0, of_items: self.history.iter().enumerate().map(weight).collect() }
+    }
+}
+
+impl<R> NeighbourScorer<'_, R> {
+    /// The weight of the item at a place of the history.
+    fn weight(&self, place: usize) -> f32 {
+        self.weights.map_or(1.0, |weights| weights[place])
     }
 }

@@ -1,0 +1,192 @@
+//! Decides how the order of users' items counts, on the holdout: the exponent p of history weights first, then the exponent
+//! q of the closeness by which the ridge finds neighbours ([`crate::interactions::recency`]).
+//!
+//! All items count the same unless the best p ranks held-out events better by a standard error, paired by user, each with
+//! the blend that is best for it; nothing else is tried if ½ gains nothing. Then q = ½ is compared with 0 in the same way,
+//! with the best p for it.
+
+use super::blend;
+use super::fit::Fit;
+use super::holdout_metrics::deciding_values;
+use super::ranker::Ranker;
+use crate::auto::AutoOr;
+use crate::error::Result;
+use crate::evaluation::Holdout;
+use crate::evaluation::deciding_metric::{DECIDING_NAME, measured_users};
+use crate::evaluation::standard_error::mean_and_error;
+use crate::interactions::Order;
+use crate::observer::{Observer, Progress};
+use crate::options::checked::Options;
+use crate::ranking::Blend;
+use crate::scorers::factors::AlsOptions;
+use crate::scorers::method::{FitInput, Method};
+use std::sync::Arc;
+
+/// The name of the phase in progress reports and in the training log.
+pub const PHASE: &str = "order";
+/// The exponent p that is tried first, and the others.
+const USUAL_WEIGHT: f64 = 0.5;
+const OTHER_WEIGHTS: [f64; 3] = [0.25, 0.75, 1.0];
+/// The exponent q that is tried.
+const USUAL_DISTANCE: f64 = 0.5;
+/// The number of users on which exponents are compared.
+const COMPARED_USERS: usize = 4_000;
+/// The number of trials, for progress.
+const TRIALS: usize = 5 + OTHER_WEIGHTS.len();
+
+/// What the trials of exponents have in common.
+struct Trials<'a> {
+    methods: &'a [&'a dyn Method],
+    holdout: &'a Holdout,
+    users: Vec<u32>,
+    options: &'a Options,
+    als: &'a AlsOptions,
+    observer: &'a dyn Observer,
+}
+
+/// An order, the blend that it was tried with, and what each user reached.
+struct Tried {
+    order: Order,
+    blend: Blend,
+    values: Vec<f64>,
+}
+
+impl Tried {
+    /// Whether it is better than another by a standard error, paired by user.
+    fn is_better(&self, than: &Self) -> bool {
+        let gains: Vec<f64> = self.values.iter().zip(&than.values).map(|(own, other)| own - other).collect();
+        let (gain, error) = mean_and_error(&gains);
+        gain > error
+    }
+
+    fn mean(&self) -> f64 {
+        mean_and_error(&self.values).0
+    }
+}
+
+impl Trials<'_> {
+    /// Gives a fit these history weights, and measures it with a blend or, without one, with that which is best for it.
+    fn measure(&self, fit: &mut Fit, order: Order, blend: Option<&Blend>, step: usize) -> Result<Tried> {
+        let (training, observer) = (&self.holdout.training, self.observer);
+        fit.weigh_histories(training, order.weight, self.als, observer)?;
+        let ranker = Ranker::new(fit, training, self.options.weighs_popularity());
+        let blend = match blend {
+            Some(blend) => blend.clone(),
+            None => self.best_blend(&ranker, &self.users)?,
+        };
+        let ranker = Ranker { blend: blend.clone(), ..ranker };
+        let values = deciding_values(&ranker, self.holdout, &self.users, observer)?;
+        let tried = Tried { order, blend, values };
+        let metric = Some((DECIDING_NAME, tried.mean()));
+        observer.report(Progress { metric, ..Progress::step(PHASE, step, TRIALS) });
+        Ok(tried)
+    }
+
+    fn best_blend(&self, ranker: &Ranker<'_>, users: &[u32]) -> Result<Blend> {
+        match self.methods.len() {
+            1 => Ok(ranker.fit.blend.clone()),
+            _ => blend::decide(ranker, self.methods, self.holdout, users, self.options, self.observer),
+        }
+    }
+
+    /// The best of some exponents p, each with the blend that is best for it.
+    fn best_weight(&self, fit: &mut Fit, order: Order, weights: &[f64], step: usize) -> Result<Vec<Tried>> {
+        let tried = weights.iter().enumerate();
+        let mut tried: Vec<Tried> = tried
+            .map(|(number, &weight)| self.measure(fit, Order { weight, ..order }, None, step + number))
+            .collect::<Result<_>>()?;
+        tried.sort_by(|a, b| b.mean().total_cmp(&a.mean()));
+        Ok(tried)
+    }
+
+    /// Compares history weights with equal ones, and returns the best; `None` if all items should count the same.
+    fn weight(&self, fit: &mut Fit, order: Order) -> Result<Option<Tried>> {
+        let equal = self.measure(fit, order, Some(&fit.blend.clone()), 1)?;
+        let mut tried = self.best_weight(fit, order, &[USUAL_WEIGHT], 2)?;
+        if tried.iter().all(|usual| usual.mean() <= equal.mean()) {
+            return Ok(None);
+        }
+        tried.extend(self.best_weight(fit, order, &OTHER_WEIGHTS, 3)?);
+        let best = tried.into_iter().max_by(|a, b| a.mean().total_cmp(&b.mean()));
+        Ok(best.filter(|best| best.is_better(&equal)))
+    }
+
+    /// Fits the neighbours once more to the closeness of items, and keeps them in the fit if they rank better.
+    fn distance(
+        &self,
+        fit: &mut Fit,
+        close: &[&dyn Method],
+        input: FitInput<'_>,
+        before: Tried,
+    ) -> Result<Tried> {
+        let mut own = self.options.clone();
+        own.order.distance = AutoOr::Given(USUAL_DISTANCE);
+        let others = fit.fitted.clone();
+        for (name, fitted) in Fit::fitted(close, input, &own, self.observer)? {
+            fit.fitted.iter_mut().filter(|own| own.0 == name).for_each(|own| own.1 = Arc::clone(&fitted));
+        }
+        let order = Order { distance: USUAL_DISTANCE, ..before.order };
+        let mut weights = vec![before.order.weight];
+        if self.options.order.weight == AutoOr::Auto {
+            weights.extend([USUAL_WEIGHT, 1.0].iter().filter(|weight| **weight != before.order.weight));
+        }
+        let step = 3 + OTHER_WEIGHTS.len();
+        let closest = self.best_weight(fit, order, &weights, step)?.into_iter().next();
+        match closest.filter(|closest| closest.is_better(&before)) {
+            Some(closest) => Ok(closest),
+            None => {
+                fit.fitted = others;
+                Ok(before)
+            }
+        }
+    }
+}
+
+/// Decides the exponents that the options leave open, for a blended fit to the training part of a holdout, and gives it
+/// the histories, neighbours and blend that go with them. `input` is what its scorers were fitted to.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
+pub fn decide(
+    fit: &mut Fit,
+    methods: &[&dyn Method],
+    input: FitInput<'_>,
+    (holdout, users): (&Holdout, &[u32]),
+    (options, als): (&Options, &AlsOptions),
+    observer: &dyn Observer,
+) -> Result<Order> {
+    let known = fit.rated.is_none() && holdout.training.ranks().is_some();
+    if !known || !methods.iter().any(|method| method.weighs_history()) {
+        return Ok(Order::default());
+    }
+    let given = |exponent: AutoOr<f64>| exponent.unwrap_or_else(|| 0.0);
+    let order = Order { weight: given(options.order.weight), distance: given(options.order.distance) };
+    let is_open = |exponent: AutoOr<f64>| exponent == AutoOr::Auto && !users.is_empty();
+    let compared = measured_users(holdout, COMPARED_USERS, options.seed);
+    let trials = Trials { methods, holdout, users: compared, options, als, observer };
+    let mut best = None;
+    if is_open(options.order.weight) {
+        let equal = fit.users();
+        best = trials.weight(fit, order)?;
+        if best.is_none() {
+            fit.restore(equal);
+            return Ok(order);
+        }
+    }
+    let close: Vec<&dyn Method> = methods.iter().copied().filter(|own| own.reads_order(options)).collect();
+    let weighs = best.is_some() || order.weight > 0.0;
+    if is_open(options.order.distance) && weighs && !close.is_empty() {
+        let before = match best {
+            Some(best) => best,
+            None => trials.measure(fit, order, Some(&fit.blend.clone()), 1)?,
+        };
+        best = Some(trials.distance(fit, &close, input, before)?);
+    }
+    let Some(Tried { order, .. }) = best else { return Ok(order) };
+    fit.weigh_histories(&holdout.training, order.weight, als, observer)?;
+    let ranker = Ranker::new(fit, &holdout.training, options.weighs_popularity());
+    let blend = trials.best_blend(&ranker, users)?;
+    drop(ranker);
+    fit.blend = blend;
+    Ok(order)
+}
