@@ -20,53 +20,74 @@ use rayon::prelude::*;
 
 /// The number of progress reports per training.
 pub const STEPS: usize = 20;
-/// Items per task.
+/// Rows per task.
 pub const BLOCK_ITEMS: usize = 8;
 /// Additions between two checks for cancellation: a few milliseconds.
 const CHECK_EVERY: usize = 1 << 20;
 
-/// One row of N co-occurrence matrices that differ in the weights of users.
+/// A matrix of 0 and 1 in both orientations. Co-occurrences are those of its rows: how many columns two rows share.
+#[derive(Clone, Copy, Debug)]
+pub struct Incidence<'a> {
+    /// The columns of each row; values are ignored.
+    pub rows: &'a SparseRows,
+    /// The rows of each column, ascending; values are ignored.
+    pub columns: &'a SparseRows,
+}
+
+impl<'a> Incidence<'a> {
+    /// Items as rows, their users as columns.
+    pub fn of_items(interactions: &'a Interactions) -> Self {
+        Self { rows: interactions.by_item(), columns: interactions.by_user() }
+    }
+
+    /// Users as rows, their items as columns.
+    pub fn of_users(interactions: &'a Interactions) -> Self {
+        Self { rows: interactions.by_user(), columns: interactions.by_item() }
+    }
+}
+
+/// One row of N co-occurrence matrices that differ in the weights of columns.
 #[derive(Clone, Debug)]
 pub struct Row<const N: usize> {
     sums: Vec<[f32; N]>,
-    items: Vec<u32>,
+    met: Vec<u32>,
 }
 
 impl<const N: usize> Row<N> {
-    /// Allocates space for rows over `items` items.
-    pub fn new(items: usize) -> Self {
-        Self { sums: vec![[0.0; N]; items], items: Vec::new() }
+    /// Allocates space for the co-occurrences with `rows` rows.
+    pub fn new(rows: usize) -> Self {
+        Self { sums: vec![[0.0; N]; rows], met: Vec::new() }
     }
 
-    /// Sums row `item`, in which each user has the positive weights in `user_weights`.
+    /// Sums the co-occurrences of `row`, in which each column has the positive weights in `column_weights`.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
     pub fn sum(
         &mut self,
-        interactions: &Interactions,
-        item: usize,
-        user_weights: &[[f32; N]],
+        incidence: Incidence<'_>,
+        row: usize,
+        column_weights: &[[f32; N]],
         observer: &dyn Observer,
     ) -> Result<()> {
-        for &item in &self.items {
-            self.sums[item as usize] = [0.0; N];
+        for &met in &self.met {
+            self.sums[met as usize] = [0.0; N];
         }
-        self.items.clear();
+        self.met.clear();
         let mut work = 0;
-        for &user in interactions.by_item().row(item).0 {
-            let weights = user_weights[user as usize];
-            let (history, _) = interactions.by_user().row(user as usize);
-            for &other in history {
+        for &column in incidence.rows.row(row).0 {
+            let weights = column_weights[column as usize];
+            let (members, _) = incidence.columns.row(column as usize);
+            for &other in members {
                 let sums = &mut self.sums[other as usize];
                 if sums[0] == 0.0 {
-                    self.items.push(other);
+                    self.met.push(other);
                 }
                 for (sum, weight) in sums.iter_mut().zip(weights) {
                     *sum += weight;
                 }
             }
-            work += history.len();
+            work += members.len();
             if work >= CHECK_EVERY {
                 observer.check()?;
                 work = 0;
@@ -75,37 +96,37 @@ impl<const N: usize> Row<N> {
         Ok(())
     }
 
-    /// The items that occur together with the row's item, including itself, in the order in which they were met.
-    pub fn items(&self) -> &[u32] {
-        &self.items
+    /// The rows that share a column with the summed one, including itself, in the order in which they were met.
+    pub fn met(&self) -> &[u32] {
+        &self.met
     }
 
-    /// The N sums of `item`.
+    /// The N sums of `row`.
     #[inline(always)]
-    pub fn get(&self, item: u32) -> [f32; N] {
-        self.sums[item as usize]
+    pub fn get(&self, row: u32) -> [f32; N] {
+        self.sums[row as usize]
     }
 }
 
-/// Adds row `item` of the upper triangle of the co-occurrences to `row`, which begins at the diagonal.
+/// Adds row `row` of the upper triangle of the co-occurrences to `sums`, which begins at the diagonal.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
 pub fn add_later(
-    row: &mut [f32],
-    interactions: &Interactions,
-    item: usize,
-    user_weight: impl Fn(u32) -> f32,
+    sums: &mut [f32],
+    incidence: Incidence<'_>,
+    row: usize,
+    column_weight: impl Fn(u32) -> f32,
     observer: &dyn Observer,
 ) -> Result<()> {
     observer.check()?;
     let mut work = 0;
-    for &user in interactions.by_item().row(item).0 {
-        let (history, _) = interactions.by_user().row(user as usize);
-        let later = &history[history.partition_point(|&other| (other as usize) < item)..];
-        let weight = user_weight(user);
-        later.iter().for_each(|&other| row[other as usize - item] += weight);
-        work += history.len();
+    for &column in incidence.rows.row(row).0 {
+        let (members, _) = incidence.columns.row(column as usize);
+        let later = &members[members.partition_point(|&other| (other as usize) < row)..];
+        let weight = column_weight(column);
+        later.iter().for_each(|&other| sums[other as usize - row] += weight);
+        work += members.len();
         if work >= CHECK_EVERY {
             observer.check()?;
             work = 0;
@@ -179,10 +200,10 @@ pub fn train(
                 || (Row::new(items), Vec::new()),
                 |(row, weights), source| {
                     observer.check()?;
-                    row.sum(interactions, source, &scales.user, observer)?;
+                    row.sum(Incidence::of_items(interactions), source, &scales.user, observer)?;
                     let scale = scales.source[source];
                     let weight = |target| scale * row.get(target)[0] * scales.target[target as usize];
-                    let targets = row.items().iter().filter(|&&target| target as usize != source);
+                    let targets = row.met().iter().filter(|&&target| target as usize != source);
                     weights.clear();
                     weights.extend(targets.map(|&target| (target, weight(target))));
                     keep_strongest(weights, options.kept);

@@ -56,7 +56,7 @@ impl Method for ItemNeighbours {
 
     fn fit(
         &self,
-        FitInput { interactions, content }: FitInput<'_>,
+        FitInput { interactions, content, .. }: FitInput<'_>,
         options: &Options,
         observer: &dyn Observer,
     ) -> Result<Option<Arc<dyn Fitted>>> {

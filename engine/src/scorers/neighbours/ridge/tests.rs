@@ -1,6 +1,7 @@
 //! The local ridge beside dense solves, with content and without.
 
 use super::*;
+use crate::error::EngineError;
 use crate::features::EncodedItems;
 use crate::matrix::Matrix;
 use crate::observer::{CancelAfter, Silent};
@@ -94,8 +95,8 @@ fn weights_solve_the_regression_on_the_scaled_gramian_and_content() {
     let nearest = nearest(&items);
     let options = NeighbourOptions { considered: 40, ..NeighbourOptions::default() };
     let content = RidgeContent { items: &items, nearest: &nearest, weight: 5.0 };
-    let problem = Problem::new(&interactions, &options, Some(content), &Silent).unwrap();
-    let mut scratch = Scratch::new(&problem);
+    let ridge = prepared(&interactions, &options, Some(content), &Silent).unwrap();
+    let mut scratch = RidgeScratch::new(&ridge);
     let degree = |item: u32| interactions.by_item().row_len(item as usize) as f64;
     let entry = |i: u32, j: u32| -> f64 {
         let own = interactions.by_item().row(i as usize).0;
@@ -106,8 +107,7 @@ fn weights_solve_the_regression_on_the_scaled_gramian_and_content() {
         gram * (degree(i) * degree(j)).powf(-0.1) + 5.0 * f64::from(cosine)
     };
     for target in [0, 49, 77] {
-        let arch = pulp::Arch::new();
-        let weights = arch.dispatch(Target { problem: &problem, target, scratch: &mut scratch }).unwrap();
+        let weights = ridge.solve(target, &mut scratch).unwrap();
         let sources: Vec<u32> = weights.iter().map(|weighted| weighted.0).collect();
         for added in nearest.row(target).0 {
             assert!(sources.binary_search(added).is_ok());
