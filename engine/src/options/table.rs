@@ -334,7 +334,7 @@ pub const OPTIONS: &[OptionEntry] = &[
     entry(
         "user_neighbours.kept",
         Kind::Integer { least: 1, most: 10_000 },
-        "300",
+        "200",
         "Number of items that are kept of a user.",
     ),
     entry(

@@ -21,7 +21,8 @@ pub struct UserNeighbours;
 /// With fewer users, each would be regressed on all others, and what a holdout of them says is mostly chance: the part is
 /// left out unless the options give its share.
 pub const FEWEST_USERS: usize = 200;
-/// The most users for whom rows are kept unless the options give the share: 480 MB of tables.
+/// The most users for whom rows are kept unless the options give the share: 200 items of each take 320 MB of tables, and
+/// as much of the shared file.
 pub const MOST_USERS: usize = 200_000;
 /// The most pairs of users that are summed in the search for neighbours, Σ d_i², unless the options give the share:
 /// about half a minute of a processor. Gowalla has 61 million.

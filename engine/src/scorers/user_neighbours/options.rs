@@ -11,7 +11,9 @@ pub const PHASE: &str = "user neighbours";
 pub struct UserNeighbourOptions {
     /// K, the number of nearest users that a user is regressed on.
     pub considered: usize,
-    /// The number of items kept per user.
+    /// The number of items kept per user. With factors and neighbours of items, 100, 200, 300 and 500 reach .2324/.1370,
+    /// .2337/.1378, .2335/.1377 and .2326/.1368 (recall/ndcg@20) on Gowalla's validation split, each with the share that
+    /// was found for it; without neighbours of users it is .2303/.1352.
     pub kept: usize,
     /// λ, the positive L2 regularization of the regression.
     pub regularization: f64,
@@ -19,6 +21,6 @@ pub struct UserNeighbourOptions {
 
 impl Default for UserNeighbourOptions {
     fn default() -> Self {
-        Self { considered: 200, kept: 300, regularization: 2.0 }
+        Self { considered: 200, kept: 200, regularization: 2.0 }
     }
 }

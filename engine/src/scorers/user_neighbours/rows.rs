@@ -131,6 +131,3 @@ impl Rows {
         SparseRows::new(interactions.items(), self.starts, self.items, self.scores)
     }
 }
-
-#[cfg(test)]
-mod tests;

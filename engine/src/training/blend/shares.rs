@@ -139,3 +139,38 @@ impl Spreads {
         blend
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three parts that do not vary together, with standard deviations of 2, 1 and 4.
+    fn spreads() -> Spreads {
+        let covariances = vec![4.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 16.0];
+        Spreads { parts: 3, of_users: vec![covariances; 3] }
+    }
+
+    fn scorers() -> Blend {
+        Blend::only("a").with("b", 1.0, 0.5).with("c", 1.0, 0.5)
+    }
+
+    #[test]
+    fn a_share_is_that_of_a_part_and_those_before_it() {
+        let blend = spreads().blend(&scorers(), &[1.0, 0.5, 0.2]);
+        // The first two vary by 2 each, so together by √8, of which the third gets a quarter.
+        let third = 0.25 * 8.0f32.sqrt() / 4.0;
+        let expected = Blend::only("a").with("b", 2.0, 0.5).with("c", third, 0.2);
+        assert_eq!(blend, expected);
+    }
+
+    #[test]
+    fn a_part_without_a_share_is_dropped_and_a_whole_one_drops_those_before_it() {
+        let of = |shares: &[f32]| spreads().blend(&scorers(), shares);
+        assert_eq!(of(&[1.0, 0.0, 0.5]), Blend::only("a").with("c", 0.5, 0.5));
+        assert_eq!(of(&[1.0, 1.0, 0.5]), Blend::only("b").with("c", 0.25, 0.5));
+        assert_eq!(of(&[1.0, 0.5, 1.0]), Blend::only("c"));
+        // A part whose scores are all the same ranks nothing.
+        let flat = Spreads { parts: 2, of_users: vec![vec![1.0, 0.0, 0.0, 0.0]] };
+        assert_eq!(flat.blend(&Blend::only("a").with("b", 1.0, 0.5), &[1.0, 0.5]), Blend::only("a"));
+    }
+}
