@@ -61,6 +61,13 @@ pub trait Method: Sync {
         AutoOr::Auto
     }
 
+    /// The share of a blend that it gets unless the options fix it or another is better by a standard error. The default is
+    /// that of neighbours: on Gowalla's validation split it reaches .2340/.1371 (recall/ndcg@20), .2 reaches .2323/.1358, .5
+    /// .2329/.1369, and .65 .2310/.1361.
+    fn usual_share(&self) -> f32 {
+        0.35
+    }
+
     /// The most entries of the row that the scorer keeps for each user, see [`Fitted::user_row`]; 0 if it keeps none. A
     /// scorer with such rows knows nothing of people who came after the training, so a blend never consists of it alone.
     fn user_row_entries(&self, _options: &Options) -> usize {

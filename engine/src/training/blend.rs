@@ -31,9 +31,6 @@ pub use self::trials::PHASE;
 /// The shares that are tried, besides 0 and 1. The optimum is flat: with neighbours, neighbouring grid values differ by
 /// half a per cent.
 const SHARES: [f32; 5] = [0.1, 0.2, 0.35, 0.5, 0.65];
-/// The share that is used unless another is better by a standard error. On Gowalla's validation split it reaches
-/// .2340/.1371 (recall/ndcg@20), .2 reaches .2323/.1358, .5 .2329/.1369, and .65 .2310/.1361.
-const USUAL_SHARE: f32 = 0.35;
 /// The number of users whose scores determine the scales.
 const SCALE_USERS: usize = 256;
 
@@ -81,13 +78,13 @@ fn add(
         return Ok(blend(share as f32));
     }
     if scale <= 0.0 || users.is_empty() {
-        return Ok(blend(USUAL_SHARE));
+        return Ok(blend(method.usual_share()));
     }
     // Rows of users say nothing of people who come later.
     let alone = (method.user_row_entries(options) == 0).then_some(1.0);
     let shares = SHARES.into_iter().chain(alone);
     let blends: Vec<(f32, Blend)> = shares.map(|share| (share, blend(share))).collect();
-    let both = base.clone().with(scorer, 1.0, USUAL_SHARE);
+    let both = base.clone().with(scorer, 1.0, method.usual_share());
     let mut tried = reached(ranker, holdout, &both, blends, users, observer)?;
     let without = Ranker { blend: base.clone(), ..ranker.clone() };
     tried.push((0.0, base, deciding_values(&without, holdout, users, observer)?));
@@ -106,7 +103,7 @@ fn add(
         lost <= error
     };
     let simpler = tried.iter().filter(|(share, ..)| *share <= 0.0 || *share >= 1.0).find(as_good);
-    let usual = || tried.iter().filter(|(share, ..)| *share == USUAL_SHARE).find(as_good);
+    let usual = || tried.iter().filter(|(share, ..)| *share == method.usual_share()).find(as_good);
     Ok(simpler.or_else(usual).map_or(found, |(_, blend, _)| blend).clone())
 }
 
