@@ -11,7 +11,7 @@ use strum::{IntoStaticStr, VariantNames};
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Algorithm {
-    /// A blend of factors and neighbours.
+    /// A blend of factors, neighbours and neighbours of users.
     Hybrid,
     /// Factors of the backbone and of segments.
     Als,
@@ -41,7 +41,7 @@ impl Algorithm {
     /// The scorers that it blends; empty for `auto`.
     pub fn scorers(self) -> &'static [&'static str] {
         match self {
-            Self::Hybrid => &["factors", "neighbours"],
+            Self::Hybrid => &["factors", "neighbours", "user_neighbours"],
             Self::Als => &["factors"],
             Self::Neighbours | Self::Ease => &["neighbours"],
             Self::Content => &["content"],

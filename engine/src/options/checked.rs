@@ -7,6 +7,7 @@ use crate::evaluation::HoldoutOptions;
 use crate::interactions::{Duplicates, EventLimits, Weighting};
 use crate::scorers::neighbours::{NeighbourMethod, NeighbourOptions};
 use crate::scorers::ratings::RatingOptions;
+use crate::scorers::user_neighbours::UserNeighbourOptions;
 use crate::segmentation::SegmentationOptions;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -159,6 +160,28 @@ pub struct OrderOptions {
     pub distance: AutoOr<f64>,
 }
 
+/// The checked settings of neighbours of users.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserNeighbourChoices {
+    /// The number of nearest users that a regression considers.
+    pub considered: usize,
+    /// The number of items kept per user.
+    pub kept: usize,
+    /// λ, the L2 regularization of the regression.
+    pub regularization: f64,
+    /// The share of neighbours of users in a hybrid's score.
+    pub share: AutoOr<f64>,
+}
+
+impl UserNeighbourChoices {
+    /// The settings in the form that the scorer takes.
+    pub fn options(&self) -> UserNeighbourOptions {
+        let Self { considered, kept, regularization, .. } = *self;
+        UserNeighbourOptions { considered, kept, regularization }
+    }
+}
+
 /// The checked settings of EASE.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,6 +217,8 @@ pub struct Options {
     pub order: OrderOptions,
     /// Settings of neighbours.
     pub neighbours: NeighbourChoices,
+    /// Settings of neighbours of users.
+    pub user_neighbours: UserNeighbourChoices,
     /// Settings of EASE.
     pub ease: EaseOptions,
     /// Settings of predicted ratings.
@@ -263,8 +288,12 @@ impl Options {
         options.order.weight = AutoOr::Given(decided.order.weight);
         options.order.distance = AutoOr::Given(decided.order.distance);
         if decided.algorithm == Algorithm::Hybrid {
-            let neighbours = decided.blend.0.iter().find(|own| own.scorer == "neighbours");
-            options.neighbours.share = AutoOr::Given(neighbours.map_or(0.0, |own| f64::from(own.share)));
+            let share = |scorer: &str| {
+                let own = decided.blend.0.iter().find(|own| own.scorer == scorer);
+                AutoOr::Given(own.map_or(0.0, |own| f64::from(own.share)))
+            };
+            options.neighbours.share = share("neighbours");
+            options.user_neighbours.share = share("user_neighbours");
         }
         options
     }

@@ -343,6 +343,30 @@ pub const OPTIONS: &[OptionEntry] = &[
         "Weight of what items tells about each item in the regression, relative to events in common; auto tries 0, 1 and 3 on the holdout.",
     ),
     entry(
+        "user_neighbours.share",
+        Kind::AutoOrNumber { least: 0.0, most: 0.9 },
+        "\"auto\"",
+        "Share of what similar users have in the score of hybrid, from 0 to 0.9; auto selects the best value on the holdout, and 0 with fewer than 200 or more than 200,000 users.",
+    ),
+    entry(
+        "user_neighbours.considered",
+        Kind::Integer { least: 1, most: 2000 },
+        "200",
+        "Number of nearest users that are candidates in the regression of a user.",
+    ),
+    entry(
+        "user_neighbours.kept",
+        Kind::Integer { least: 1, most: 10_000 },
+        "200",
+        "Number of items that are kept of a user.",
+    ),
+    entry(
+        "user_neighbours.regularization",
+        Kind::Number { least: 1e-6, most: 1e6 },
+        "2",
+        "L2 regularization of the weights of the regression of users.",
+    ),
+    entry(
         "ease.regularization",
         Kind::Number { least: 1e-6, most: 1e6 },
         "250",

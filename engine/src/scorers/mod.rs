@@ -8,6 +8,7 @@
 //! - [`registry`]: the list of all scorers
 //! - [`factors`]: alternating least squares: a backbone for all users, and item factors of segments on top
 //! - [`neighbours`]: item-to-item weights, summed over a user's own items
+//! - [`user_neighbours`]: what similar users have, kept as a row of items for each user
 //! - [`ratings`]: predicted ratings
 //! - [`attributes`]: what is known about users who have no events yet
 //! - [`content`]: what is known about items: similar items, and items that have no events yet
@@ -25,6 +26,7 @@ pub mod ratings;
 pub mod registry;
 pub mod scorer;
 pub mod sections;
+pub mod user_neighbours;
 
 pub use contributions::Contributions;
 pub use method::{Fitted, Method};

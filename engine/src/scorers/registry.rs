@@ -8,13 +8,14 @@ use super::neighbours::method::ItemNeighbours;
 use super::popularity::method::ItemPopularity;
 use super::ratings::method::PredictedRatings;
 use super::sections::SectionKind;
+use super::user_neighbours::method::UserNeighbours;
 use crate::matrix::Matrix;
 use crate::ranking::Blend;
 use std::borrow::Cow;
 
 /// All scorers.
-pub const METHODS: [&dyn Method; 5] =
-    [&Factors, &ItemNeighbours, &Content, &PredictedRatings, &ItemPopularity];
+pub const METHODS: [&dyn Method; 6] =
+    [&Factors, &ItemNeighbours, &UserNeighbours, &Content, &PredictedRatings, &ItemPopularity];
 
 /// Looks up a scorer by name.
 pub fn named(name: &str) -> Option<&'static dyn Method> {

@@ -3,32 +3,34 @@
 //! Scorers have different scales. So the weight of a scorer that joins a blend is w / (1 − w) × (the median over users
 //! of the standard deviation of the blend's scores) / (the same of the scorer's), and its share w is searched. The
 //! weight is the same for all users, because scaling per user or per segment ranked worse. Scorers are added one at a
-//! time, simplest first; one that does not improve the blend by a standard error is left out.
+//! time, simplest first; one that does not improve the blend by a standard error is left out. If three or more are left,
+//! their shares are then refined ([`shares`]).
 
+pub mod shares;
+pub mod trials;
+
+use self::trials::reached;
 use super::holdout_metrics::deciding_values;
 use super::ranker::Ranker;
 use crate::auto::AutoOr;
 use crate::error::Result;
-use crate::evaluation::deciding_metric::{DECIDING, DECIDING_NAME};
+use crate::evaluation::Holdout;
+use crate::evaluation::deciding_metric::DECIDING_NAME;
 use crate::evaluation::standard_error::mean_and_error;
-use crate::evaluation::{Holdout, ListMetrics};
 use crate::observer::{Observer, Progress};
 use crate::options::checked::Options;
-use crate::ranking::{Blend, TopN};
+use crate::ranking::Blend;
 use crate::scorers::method::Method;
 use crate::scorers::neighbours::NeighbourScratch;
 use crate::seed::sample;
 use rayon::prelude::*;
 use std::cell::RefCell;
 
-/// The name of the phase in progress reports and in the training log.
-pub const PHASE: &str = "blending";
+pub use self::trials::PHASE;
+
 /// The shares that are tried, besides 0 and 1. The optimum is flat: with neighbours, neighbouring grid values differ by
 /// half a per cent.
 const SHARES: [f32; 5] = [0.1, 0.2, 0.35, 0.5, 0.65];
-/// The share that is used unless another is better by a standard error. On Gowalla's validation split it reaches
-/// .2340/.1371 (recall/ndcg@20), .2 reaches .2323/.1358, .5 .2329/.1369, and .65 .2310/.1361.
-const USUAL_SHARE: f32 = 0.35;
 /// The number of users whose scores determine the scales.
 const SCALE_USERS: usize = 256;
 
@@ -46,39 +48,43 @@ pub fn decide(
 ) -> Result<Blend> {
     let Some((first, others)) = methods.split_first() else { return Ok(Blend::default()) };
     let mut blend = Blend::only(first.name());
-    for method in others {
-        let sampled = sample(users.to_vec(), SCALE_USERS, options.seed);
-        let share = method.share(options);
-        blend = add(ranker, blend, method.name(), holdout, share, (users, &sampled), observer)?;
+    let sampled = sample(users.to_vec(), SCALE_USERS, options.seed);
+    let is_fitted = |method: &&&dyn Method| ranker.fit.fitted.iter().any(|(name, _)| *name == method.name());
+    for method in others.iter().filter(is_fitted) {
+        blend = add(ranker, blend, *method, holdout, (users, &sampled), options, observer)?;
     }
-    Ok(blend)
+    shares::refined(ranker, blend, methods, holdout, (users, &sampled), options, observer)
 }
 
-/// The best of three: a blend with another scorer, the blend without it, or that scorer alone.
+/// The best of three: a blend with another scorer, the blend without it, or, unless it knows only users of the training,
+/// that scorer alone.
 fn add(
     ranker: &Ranker<'_>,
     base: Blend,
-    scorer: &str,
+    method: &dyn Method,
     holdout: &Holdout,
-    share: AutoOr<f64>,
     (users, sampled): (&[u32], &[u32]),
+    options: &Options,
     observer: &dyn Observer,
 ) -> Result<Blend> {
+    let scorer = method.name();
     let scale = scale(ranker, &base, scorer, sampled, observer)?;
     let blend = |share: f32| match share {
         share if share <= 0.0 || scale <= 0.0 => base.clone(),
         share if share >= 1.0 => Blend::only(scorer),
         share => base.clone().with(scorer, share / (1.0 - share) * scale, share),
     };
-    if let AutoOr::Given(share) = share {
+    if let AutoOr::Given(share) = method.share(options) {
         return Ok(blend(share as f32));
     }
     if scale <= 0.0 || users.is_empty() {
-        return Ok(blend(USUAL_SHARE));
+        return Ok(blend(method.usual_share()));
     }
-    let shares = SHARES.into_iter().chain([1.0]);
+    // Rows of users say nothing of people who come later.
+    let alone = (method.user_row_entries(options) == 0).then_some(1.0);
+    let shares = SHARES.into_iter().chain(alone);
     let blends: Vec<(f32, Blend)> = shares.map(|share| (share, blend(share))).collect();
-    let both = base.clone().with(scorer, 1.0, USUAL_SHARE);
+    let both = base.clone().with(scorer, 1.0, method.usual_share());
     let mut tried = reached(ranker, holdout, &both, blends, users, observer)?;
     let without = Ranker { blend: base.clone(), ..ranker.clone() };
     tried.push((0.0, base, deciding_values(&without, holdout, users, observer)?));
@@ -97,40 +103,8 @@ fn add(
         lost <= error
     };
     let simpler = tried.iter().filter(|(share, ..)| *share <= 0.0 || *share >= 1.0).find(as_good);
-    let usual = || tried.iter().filter(|(share, ..)| *share == USUAL_SHARE).find(as_good);
+    let usual = || tried.iter().filter(|(share, ..)| *share == method.usual_share()).find(as_good);
     Ok(simpler.or_else(usual).map_or(found, |(_, blend, _)| blend).clone())
-}
-
-/// The deciding metric of each user for each of several blends of the same scorers, using the segments' own parts.
-fn reached(
-    ranker: &Ranker<'_>,
-    holdout: &Holdout,
-    scorers: &Blend,
-    blends: Vec<(f32, Blend)>,
-    users: &[u32],
-    observer: &dyn Observer,
-) -> Result<Vec<(f32, Blend, Vec<f64>)>> {
-    let (metric, n) = DECIDING;
-    let of_user = |scratch: &mut RefCell<NeighbourScratch>, &user: &u32| -> Result<Vec<f64>> {
-        observer.check()?;
-        let relevant = holdout.test.row(user as usize).0;
-        let (items, scores) = ranker.blended(user, true, scorers, scratch).offered(ranker.seen(user));
-        let reached = blends.iter().map(|(_, blend)| {
-            let weights = scorers.0.iter().map(|own| blend.weight(&own.scorer).unwrap_or(0.0));
-            let mut top = TopN::new(n);
-            for (place, &item) in items.iter().enumerate() {
-                let parts = weights.clone().zip(&scores);
-                top.push(item, parts.map(|(weight, scores)| weight * scores[place]).sum());
-            }
-            ListMetrics::measure(top.finish().iter().map(|scored| scored.item), relevant, n).get(metric)
-        });
-        Ok(reached.collect())
-    };
-    let reached: Vec<Vec<f64>> =
-        users.par_iter().map_init(RefCell::default, of_user).collect::<Result<_>>()?;
-    let of_blend = |place: usize| reached.iter().map(|values| values[place]).collect();
-    let blends = blends.into_iter().enumerate();
-    Ok(blends.map(|(place, (share, blend))| (share, blend, of_blend(place))).collect())
 }
 
 /// The ratio of the median standard deviation of a blend's scores over all items to that of a scorer's; 0 if either is

@@ -13,7 +13,7 @@ use crate::scorers::factors::method::Factors;
 use crate::scorers::factors::segment_factors::segment_gram;
 use crate::scorers::factors::{AlsOptions, Backbone, SegmentFactors, Segments};
 use crate::scorers::factors::{ItemFactors, ItemRows};
-use crate::scorers::method::{FitInput, Fitted, KnownUser, Method, SegmentView};
+use crate::scorers::method::{FitInput, Fitted, KnownUser, Method, SegmentView, UserRow};
 use crate::scorers::neighbours::NeighbourScratch;
 use crate::scorers::popularity::{Popularity, SegmentPopular, item_popularity, segment_popularity};
 use crate::scorers::ratings::method::PredictedRatings;
@@ -196,6 +196,12 @@ impl Fit {
         Ok(all)
     }
 
+    /// The rows that the scorers of its blend keep for a user, by scorer.
+    pub fn user_rows(&self, user: usize) -> impl Iterator<Item = (&'static str, UserRow<'_>)> {
+        let of_blend = self.fitted.iter().filter(|(scorer, _)| self.blend.has(scorer));
+        of_blend.filter_map(move |(scorer, fitted)| Some((*scorer, fitted.user_row(user)?)))
+    }
+
     /// The blended scorers for a user of `training`, the interactions that the fit was made from. With `own`, the
     /// user's segment uses its own part if it has one.
     pub fn blended<'a>(
@@ -223,6 +229,7 @@ impl Fit {
         };
         let part = |Weight { scorer, weight, .. }: &Weight| {
             let (_, fitted) = self.fitted.iter().find(|(name, _)| name == scorer)?;
+            let known = KnownUser { row: fitted.user_row(user as usize).unwrap_or_default(), ..known };
             Some(Part { scorer: fitted.scorer(view, known, scratch), weight: *weight })
         };
         let parts = blend.0.iter().filter_map(part);

@@ -99,9 +99,9 @@ impl EncodedContent {
         Ok(Self { content: Some(ItemContent { encoder, items, nearest }), columns })
     }
 
-    /// What scorers are fitted to.
+    /// What scorers are fitted to, for all users.
     pub fn input<'a>(&'a self, interactions: &'a Interactions) -> FitInput<'a> {
-        FitInput { interactions, content: self.content.as_ref() }
+        FitInput { interactions, content: self.content.as_ref(), users: None }
     }
 }
 
@@ -208,13 +208,17 @@ pub fn fit_and_blend(
         AutoOr::Auto => vec![0.0],
     };
     let is_single = weights.len() == 1;
-    let input = content.input(&holdout.training);
+    let input = FitInput { users: Some(users), ..content.input(&holdout.training) };
     let by_tastes = fit.fitted.len();
+    let (reading, others): (Vec<&dyn Method>, Vec<&dyn Method>) =
+        methods.iter().copied().partition(|method| method.reads_content(options));
+    let others = Fit::fitted(&others, input, options, observer)?;
     let mut best: Option<(BlendedFit, Vec<f64>)> = None;
     for (step, &content) in weights.iter().enumerate() {
         let mut own = options.clone();
         own.neighbours.content = AutoOr::Given(content);
-        let fitted = Fit::fitted(methods, input, &own, observer)?;
+        let mut fitted = Fit::fitted(&reading, input, &own, observer)?;
+        fitted.extend(others.iter().cloned());
         fit.fitted.truncate(by_tastes);
         fit.fitted.extend(fitted.iter().cloned());
         let ranker = Ranker::new(fit, &holdout.training, options.weighs_popularity());

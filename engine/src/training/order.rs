@@ -44,10 +44,9 @@ struct Trials<'a> {
     observer: &'a dyn Observer,
 }
 
-/// An order, the blend that it was tried with, and what each user reached.
+/// An order, and what each user reached with it.
 struct Tried {
     order: Order,
-    blend: Blend,
     values: Vec<f64>,
 }
 
@@ -74,9 +73,9 @@ impl Trials<'_> {
             Some(blend) => blend.clone(),
             None => self.best_blend(&ranker, &self.users)?,
         };
-        let ranker = Ranker { blend: blend.clone(), ..ranker };
+        let ranker = Ranker { blend, ..ranker };
         let values = deciding_values(&ranker, self.holdout, &self.users, observer)?;
-        let tried = Tried { order, blend, values };
+        let tried = Tried { order, values };
         let metric = Some((DECIDING_NAME, tried.mean()));
         observer.report(Progress { metric, ..Progress::step(PHASE, step, TRIALS) });
         Ok(tried)

@@ -21,32 +21,59 @@ use rayon::prelude::*;
 
 /// The number of progress reports per training.
 pub const STEPS: usize = 20;
-/// Items per task.
+/// Rows per task.
 pub const BLOCK_ITEMS: usize = 8;
 /// Additions between two checks for cancellation: a few milliseconds.
 const CHECK_EVERY: usize = 1 << 20;
 
-/// Counts a pair of a user's items by their closeness in the user's order.
-#[derive(Clone, Debug)]
-pub struct ClosePairs {
-    closeness: Closeness,
-    /// The rank of each entry of the interactions by item.
-    by_item: Vec<f32>,
+/// A matrix of 0 and 1 in both orientations. Co-occurrences are those of its rows: how many columns two rows share.
+#[derive(Clone, Copy, Debug)]
+pub struct Incidence<'a> {
+    /// The columns of each row; values are ignored.
+    pub rows: &'a SparseRows,
+    /// The rows of each column, ascending; values are ignored.
+    pub columns: &'a SparseRows,
 }
 
-impl ClosePairs {
+impl<'a> Incidence<'a> {
+    /// Items as rows, their users as columns.
+    pub fn of_items(interactions: &'a Interactions) -> Self {
+        Self { rows: interactions.by_item(), columns: interactions.by_user() }
+    }
+
+    /// Users as rows, their items as columns.
+    pub fn of_users(interactions: &'a Interactions) -> Self {
+        Self { rows: interactions.by_user(), columns: interactions.by_item() }
+    }
+}
+
+/// Counts a pair of a user's items by their closeness in the user's order.
+#[derive(Clone, Debug)]
+pub struct ClosePairs<'a> {
+    closeness: Closeness,
+    /// The rank of each entry of the interactions by item, and by user.
+    by_item: Vec<f32>,
+    by_user: &'a [f32],
+}
+
+impl<'a> ClosePairs<'a> {
     /// The pairs of interactions for the exponent q; `None` if order does not matter, or is not known.
-    pub fn new(interactions: &Interactions, exponent: f64) -> Option<Self> {
+    pub fn new(interactions: &'a Interactions, exponent: f64) -> Option<Self> {
         let ranks = interactions.ranks().filter(|_| exponent > 0.0)?;
         let by_user = interactions.by_user();
         let longest = (0..by_user.rows()).map(|user| by_user.row_len(user)).max().unwrap_or(0);
         let by_item = by_user.with_values(ranks.to_vec()).transposed().values().to_vec();
-        Some(Self { closeness: Closeness::new(longest, exponent), by_item })
+        Some(Self { closeness: Closeness::new(longest, exponent), by_item, by_user: ranks })
     }
 
-    /// The ranks of an item among the items of its users.
-    pub fn ranks_of_item(&self, interactions: &Interactions, item: usize) -> &[f32] {
-        &self.by_item[interactions.by_item().range(item)]
+    /// The ranks of an item among the items of each of its users, if these are the columns.
+    pub fn of_row(&self, incidence: Incidence<'_>, row: usize) -> &[f32] {
+        &self.by_item[incidence.rows.range(row)]
+    }
+
+    /// The ranks of a user's items.
+    fn of_column(&self, incidence: Incidence<'_>, column: u32) -> &[f32] {
+        &self.by_user[incidence.columns.range(column as usize)]
     }
 
     /// The closeness of two ranks.
@@ -56,58 +83,58 @@ impl ClosePairs {
     }
 }
 
-/// One row of N co-occurrence matrices that differ in the weights of users.
+/// One row of N co-occurrence matrices that differ in the weights of columns.
 #[derive(Clone, Debug)]
 pub struct Row<const N: usize> {
     sums: Vec<[f32; N]>,
-    items: Vec<u32>,
+    met: Vec<u32>,
 }
 
 impl<const N: usize> Row<N> {
-    /// Allocates space for rows over `items` items.
-    pub fn new(items: usize) -> Self {
-        Self { sums: vec![[0.0; N]; items], items: Vec::new() }
+    /// Allocates space for the co-occurrences with `rows` rows.
+    pub fn new(rows: usize) -> Self {
+        Self { sums: vec![[0.0; N]; rows], met: Vec::new() }
     }
 
-    /// Sums row `item`, in which each user has the positive weights in `user_weights`, and each pair of a user's items
-    /// the closeness of `close`, if given.
+    /// Sums the co-occurrences of `row`, in which each column has the positive weights in `column_weights`, and each pair
+    /// of its rows the closeness of `close`, if given.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
     pub fn sum(
         &mut self,
-        interactions: &Interactions,
-        item: usize,
-        user_weights: &[[f32; N]],
-        close: Option<&ClosePairs>,
+        incidence: Incidence<'_>,
+        row: usize,
+        column_weights: &[[f32; N]],
+        close: Option<&ClosePairs<'_>>,
         observer: &dyn Observer,
     ) -> Result<()> {
-        for &item in &self.items {
-            self.sums[item as usize] = [0.0; N];
+        for &met in &self.met {
+            self.sums[met as usize] = [0.0; N];
         }
-        self.items.clear();
+        self.met.clear();
         let mut work = 0;
-        for (place, &user) in interactions.by_item().row(item).0.iter().enumerate() {
-            let weights = user_weights[user as usize];
-            let (history, _) = interactions.by_user().row(user as usize);
+        for (place, &column) in incidence.rows.row(row).0.iter().enumerate() {
+            let weights = column_weights[column as usize];
+            let (members, _) = incidence.columns.row(column as usize);
             let mut add = |other: u32, closeness: f32| {
                 let sums = &mut self.sums[other as usize];
                 if sums[0] == 0.0 {
-                    self.items.push(other);
+                    self.met.push(other);
                 }
                 for (sum, weight) in sums.iter_mut().zip(weights) {
                     *sum += weight * closeness;
                 }
             };
             match close {
-                None => history.iter().for_each(|&other| add(other, 1.0)),
+                None => members.iter().for_each(|&other| add(other, 1.0)),
                 Some(close) => {
-                    let own = close.ranks_of_item(interactions, item)[place];
-                    let ranks = interactions.ranks_of(user as usize);
-                    history.iter().zip(ranks).for_each(|(&other, &rank)| add(other, close.of(own, rank)));
+                    let own = close.of_row(incidence, row)[place];
+                    let ranks = close.of_column(incidence, column);
+                    members.iter().zip(ranks).for_each(|(&other, &rank)| add(other, close.of(own, rank)));
                 }
             }
-            work += history.len();
+            work += members.len();
             if work >= CHECK_EVERY {
                 observer.check()?;
                 work = 0;
@@ -116,48 +143,48 @@ impl<const N: usize> Row<N> {
         Ok(())
     }
 
-    /// The items that occur together with the row's item, including itself, in the order in which they were met.
-    pub fn items(&self) -> &[u32] {
-        &self.items
+    /// The rows that share a column with the summed one, including itself, in the order in which they were met.
+    pub fn met(&self) -> &[u32] {
+        &self.met
     }
 
-    /// The N sums of `item`.
+    /// The N sums of `row`.
     #[inline(always)]
-    pub fn get(&self, item: u32) -> [f32; N] {
-        self.sums[item as usize]
+    pub fn get(&self, row: u32) -> [f32; N] {
+        self.sums[row as usize]
     }
 }
 
-/// Adds row `item` of the upper triangle of the co-occurrences to `row`, which begins at the diagonal; pairs count by
+/// Adds row `row` of the upper triangle of the co-occurrences to `sums`, which begins at the diagonal; pairs count by
 /// their closeness, if given.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
 pub fn add_later(
-    row: &mut [f32],
-    interactions: &Interactions,
-    item: usize,
-    user_weight: impl Fn(u32) -> f32,
-    close: Option<&ClosePairs>,
+    sums: &mut [f32],
+    incidence: Incidence<'_>,
+    row: usize,
+    column_weight: impl Fn(u32) -> f32,
+    close: Option<&ClosePairs<'_>>,
     observer: &dyn Observer,
 ) -> Result<()> {
     observer.check()?;
     let mut work = 0;
-    for (place, &user) in interactions.by_item().row(item).0.iter().enumerate() {
-        let (history, _) = interactions.by_user().row(user as usize);
-        let first = history.partition_point(|&other| (other as usize) < item);
-        let later = &history[first..];
-        let weight = user_weight(user);
+    for (place, &column) in incidence.rows.row(row).0.iter().enumerate() {
+        let (members, _) = incidence.columns.row(column as usize);
+        let first = members.partition_point(|&other| (other as usize) < row);
+        let later = &members[first..];
+        let weight = column_weight(column);
         match close {
-            None => later.iter().for_each(|&other| row[other as usize - item] += weight),
+            None => later.iter().for_each(|&other| sums[other as usize - row] += weight),
             Some(close) => {
-                let own = close.ranks_of_item(interactions, item)[place];
-                let ranks = &interactions.ranks_of(user as usize)[first..];
+                let own = close.of_row(incidence, row)[place];
+                let ranks = &close.of_column(incidence, column)[first..];
                 let pairs = later.iter().zip(ranks);
-                pairs.for_each(|(&other, &rank)| row[other as usize - item] += weight * close.of(own, rank));
+                pairs.for_each(|(&other, &rank)| sums[other as usize - row] += weight * close.of(own, rank));
             }
         }
-        work += history.len();
+        work += members.len();
         if work >= CHECK_EVERY {
             observer.check()?;
             work = 0;
@@ -231,10 +258,10 @@ pub fn train(
                 || (Row::new(items), Vec::new()),
                 |(row, weights), source| {
                     observer.check()?;
-                    row.sum(interactions, source, &scales.user, None, observer)?;
+                    row.sum(Incidence::of_items(interactions), source, &scales.user, None, observer)?;
                     let scale = scales.source[source];
                     let weight = |target| scale * row.get(target)[0] * scales.target[target as usize];
-                    let targets = row.items().iter().filter(|&&target| target as usize != source);
+                    let targets = row.met().iter().filter(|&&target| target as usize != source);
                     weights.clear();
                     weights.extend(targets.map(|&target| (target, weight(target))));
                     keep_strongest(weights, options.kept);

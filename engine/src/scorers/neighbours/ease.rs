@@ -5,7 +5,7 @@
 //! upper triangle. It takes 4·items² bytes and items³/2 multiply-adds, as many as Cholesky followed by inversion, all
 //! of them in matrix products between which the work can be cancelled.
 
-use super::cooccurrence::add_later;
+use super::cooccurrence::{Incidence, add_later};
 use super::model::Neighbours;
 use super::options::PHASE;
 use super::strongest::{Weighted, keep_strongest, sparse_rows};
@@ -69,7 +69,7 @@ fn gram(interactions: &Interactions, ridge: f32, observer: &dyn Observer) -> Res
     let mut matrix = vec![0.0; items * items];
     matrix.par_chunks_mut(items.max(1)).enumerate().try_for_each(|(item, row)| {
         row[item] = ridge;
-        add_later(&mut row[item..], interactions, item, |_| 1.0, None, observer)
+        add_later(&mut row[item..], Incidence::of_items(interactions), item, |_| 1.0, None, observer)
     })?;
     Ok(matrix)
 }

@@ -69,7 +69,7 @@ impl Method for ItemNeighbours {
 
     fn fit(
         &self,
-        FitInput { interactions, content }: FitInput<'_>,
+        FitInput { interactions, content, .. }: FitInput<'_>,
         options: &Options,
         observer: &dyn Observer,
     ) -> Result<Option<Arc<dyn Fitted>>> {

@@ -9,7 +9,8 @@
 //! - [`options`]: the methods and their settings
 //! - [`model`]: the weights, and the scores of a history
 //! - [`cooccurrence`]: weighted co-occurrence: filter, cosine, tf-idf, RP3β
-//! - [`ridge`]: the local ridge: a regression of every target on its nearest sources
+//! - [`local_ridge`]: a regression of every row of a matrix on the nearest ones
+//! - [`ridge`]: the local ridge of items
 //! - [`ridge_content`]: what is known about items, as a part of it
 //! - [`ease`]: the regression on all sources, for small catalogues
 //! - [`method`]: neighbours as a [`Method`](crate::scorers::method::Method)
@@ -19,6 +20,7 @@
 
 pub mod cooccurrence;
 pub mod ease;
+pub mod local_ridge;
 pub mod method;
 pub mod model;
 pub mod new_targets;

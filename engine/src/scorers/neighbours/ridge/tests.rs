@@ -1,7 +1,9 @@
 //! The local ridge beside dense solves, with content and without.
 
 use super::*;
+use crate::error::EngineError;
 use crate::features::EncodedItems;
+use crate::interactions::recency::ranks;
 use crate::matrix::Matrix;
 use crate::observer::{CancelAfter, Silent};
 use crate::scorers::content::ContentIndex;
@@ -18,7 +20,9 @@ fn interactions() -> Interactions {
         starts.push(columns.len());
     }
     let values = vec![1.0; columns.len()];
-    Interactions::new(SparseRows::new(ITEMS, starts, columns, values).unwrap())
+    let times: Vec<i64> = (0..columns.len() as u64).map(|entry| (mix(entry) % 20) as i64).collect();
+    let ranks = starts.windows(2).flat_map(|of_user| ranks(&times[of_user[0]..of_user[1]])).collect();
+    Interactions::new(SparseRows::new(ITEMS, starts, columns, values).unwrap()).ranked(Some(ranks))
 }
 
 /// Unit vectors: one of twelve sparse columns, and nine dense ones; every fiftieth item is unknown.
@@ -44,22 +48,22 @@ fn nearest(items: &EncodedItems) -> SparseRows {
     ContentIndex::new(items, |_| true, &Silent).unwrap().nearest(items, 10, true, &Silent).unwrap()
 }
 
-fn solve(problem: &Problem<'_>) -> Vec<Weighted> {
-    let mut scratch = Scratch::new(problem);
-    let mut target = |target| pulp::Arch::new().dispatch(Target { problem, target, scratch: &mut scratch });
-    (0..ITEMS).flat_map(|item| target(item).unwrap()).collect()
+fn solve(ridge: &LocalRidge<'_>) -> Vec<Weighted> {
+    let mut scratch = RidgeScratch::new(ridge);
+    (0..ITEMS).flat_map(|item| ridge.solve(item, &mut scratch).unwrap()).collect()
 }
 
 #[test]
 fn a_catalogue_that_is_not_held_gives_the_same_weights() {
     let (interactions, items) = (interactions(), encoded(ITEMS));
     let nearest = nearest(&items);
-    let options = NeighbourOptions { considered: 70, ..NeighbourOptions::default() };
-    for content in [None, Some(RidgeContent { items: &items, nearest: &nearest, weight: 3.0 })] {
-        let mut problem = Problem::new(&interactions, &options, content, &Silent).unwrap();
-        let held = solve(&problem);
-        problem.held = None;
-        let summed = solve(&problem);
+    let with = Some(RidgeContent { items: &items, nearest: &nearest, weight: 3.0 });
+    for (content, distance) in [(None, 0.0), (with, 0.0), (None, 0.5), (with, 0.5)] {
+        let options = NeighbourOptions { considered: 70, distance, ..NeighbourOptions::default() };
+        let mut ridge = prepared(&interactions, &options, content, &Silent).unwrap();
+        let held = solve(&ridge);
+        ridge.release();
+        let summed = solve(&ridge);
         assert!(if content.is_none() { held.len() == ITEMS * 70 } else { held.len() > ITEMS * 70 });
         assert_eq!(held.len(), summed.len());
         for (held, summed) in held.iter().zip(&summed) {
@@ -92,22 +96,37 @@ fn content_of_no_weight_changes_no_bit() {
 fn weights_solve_the_regression_on_the_scaled_gramian_and_content() {
     let (interactions, items) = (interactions(), encoded(ITEMS));
     let nearest = nearest(&items);
-    let options = NeighbourOptions { considered: 40, ..NeighbourOptions::default() };
-    let content = RidgeContent { items: &items, nearest: &nearest, weight: 5.0 };
-    let problem = Problem::new(&interactions, &options, Some(content), &Silent).unwrap();
-    let mut scratch = Scratch::new(&problem);
+    for distance in [0.0, 0.5] {
+        weights_solve_the_regression(&interactions, &items, &nearest, distance);
+    }
+}
+
+fn weights_solve_the_regression(
+    interactions: &Interactions,
+    items: &EncodedItems,
+    nearest: &SparseRows,
+    distance: f64,
+) {
+    let options = NeighbourOptions { considered: 40, distance, ..NeighbourOptions::default() };
+    let content = RidgeContent { items, nearest, weight: 5.0 };
+    let rank = |user: u32, item: u32| -> f64 {
+        let place = interactions.by_user().row(user as usize).0.binary_search(&item).unwrap();
+        f64::from(interactions.ranks_of(user as usize)[place])
+    };
+    let ridge = prepared(interactions, &options, Some(content), &Silent).unwrap();
+    let mut scratch = RidgeScratch::new(&ridge);
     let degree = |item: u32| interactions.by_item().row_len(item as usize) as f64;
     let entry = |i: u32, j: u32| -> f64 {
         let own = interactions.by_item().row(i as usize).0;
         let both = own.iter().filter(|user| interactions.by_item().row(j as usize).0.contains(user));
-        let gram: f64 =
-            both.map(|&user| (interactions.by_user().row_len(user as usize) as f64).powf(-0.3)).sum();
-        let cosine = items.cosine(i as usize, &items, j as usize);
+        let closeness = |user: u32| (1.0 + (rank(user, i) - rank(user, j)).abs()).powf(-distance);
+        let weight = |&user: &u32| (interactions.by_user().row_len(user as usize) as f64).powf(-0.3);
+        let gram: f64 = both.map(|user| weight(user) * closeness(*user)).sum();
+        let cosine = items.cosine(i as usize, items, j as usize);
         gram * (degree(i) * degree(j)).powf(-0.1) + 5.0 * f64::from(cosine)
     };
     for target in [0, 49, 77] {
-        let arch = pulp::Arch::new();
-        let weights = arch.dispatch(Target { problem: &problem, target, scratch: &mut scratch }).unwrap();
+        let weights = ridge.solve(target, &mut scratch).unwrap();
         let sources: Vec<u32> = weights.iter().map(|weighted| weighted.0).collect();
         for added in nearest.row(target).0 {
             assert!(sources.binary_search(added).is_ok());
