@@ -135,7 +135,7 @@ impl AllLists {
             let mut items: Vec<Recommended> = list.into_iter().map(recommended).collect();
             let new = new.into_iter().map(recommended).collect();
             let left_out = version.left_out(user.seen());
-            fill_with_popular(&mut items, &version, popular.as_ref(), &left_out, None, self.n);
+            fill_with_popular(&mut items, &version, popular.as_ref(), &left_out, None, self.n)?;
             reserve(&mut items, new, version.reserved(self.n), self.n);
             for (rank, recommended) in (1..).zip(items) {
                 self.lines.push_back(Line {
@@ -208,10 +208,11 @@ impl AllLists {
                         if user.factors.is_empty() {
                             return Ok(BestAndNew::default());
                         }
-                        let StoredUser { items, factors, ranks, .. } = user;
+                        let StoredUser { items, factors, ranks, row, .. } = user;
+                        let row = row.view();
                         let weights = order.history_weights(ranks);
                         let weights = weights.as_deref();
-                        let known = KnownUser { items, factors, weights, ..KnownUser::default() };
+                        let known = KnownUser { items, factors, weights, row, ..KnownUser::default() };
                         let blended = scorers.blended(known, scratch);
                         let new = match new_items {
                             [] => Vec::new(),

@@ -30,6 +30,12 @@ impl Reader for crate::catalog::sources::later_rows::LaterRows {
     }
 }
 
+impl Reader for crate::catalog::sources::recent_events::RecentEvents {
+    fn is_current(&self) -> bool {
+        self.is_current()
+    }
+}
+
 /// A cached reader.
 pub struct Followed<T>(RefCell<State<T>>);
 

@@ -17,7 +17,7 @@ use super::statistics::FactorSource;
 use super::variety::Variety;
 use super::version::{Segment, ServedVersion};
 use super::{session, statistics};
-use crate::catalog::versions::users::StoredUser;
+use crate::catalog::versions::users::{StoredRow, StoredUser};
 use crate::error::Result;
 use crate::pg::datums::id_text::id_text;
 use crate::pg::process::memory::ask;
@@ -81,13 +81,15 @@ pub struct Person {
     pub point: Option<Vec<f32>>,
     /// Their items.
     pub history: History,
+    /// The row that a scorer keeps for them.
+    row: StoredRow,
 }
 
 impl Person {
     /// The input of scorers.
     pub fn known(&self) -> KnownUser<'_> {
         let factors = self.factors.as_ref().map_or(&[][..], |(factors, _)| factors);
-        KnownUser { factors, ..self.history.known() }
+        KnownUser { factors, row: self.row.view(), ..self.history.known() }
     }
 
     /// Whether they are scored with factors from the training.
@@ -184,7 +186,8 @@ pub fn known_person(
     };
     let factors = factors.map(|factors| (factors, source));
     let point = if factors.is_none() { version.point_of(user)? } else { None };
-    Ok(Person { segment: Some(segment), known: true, stored: !changed, factors, point, history })
+    let row = stored.row.clone();
+    Ok(Person { segment: Some(segment), known: true, stored: !changed, factors, point, history, row })
 }
 
 /// A person who was not part of the training, by their items and, if known, their segment.
@@ -213,7 +216,8 @@ pub fn fold_in(
         Some(user) if factors.is_none() => version.point_of(user)?,
         _ => None,
     };
-    Ok(Person { segment, known: false, stored: false, factors, point, history })
+    let row = StoredRow::default();
+    Ok(Person { segment, known: false, stored: false, factors, point, history, row })
 }
 
 /// The factors of a user or guest from a history and their current attributes, folded in against the item factors as a
@@ -274,7 +278,7 @@ pub fn answer(
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
     // If segments rank by popularity, the gate decides, but only for users whom it measured.
     let segment = segment.and_then(|own| if person.known { version.filling(own) } else { Some(own) });
-    fill_with_popular(&mut items, &version, segment.as_ref(), &left_out, candidates.as_deref(), n);
+    fill_with_popular(&mut items, &version, segment.as_ref(), &left_out, candidates.as_deref(), n)?;
     drop(left_out);
     let later = later.map(|(later, _)| later);
     let mut items = request.variety.choose(&version, later.as_deref(), items, request.n)?;
@@ -337,9 +341,10 @@ impl<'a> PersonScorers<'a> {
     }
 }
 
-/// Fills up a list with items that it lacks: those popular in the segment, then those popular overall; only
-/// `candidates` if these are given, none of which is excluded. Their score is their number of users relative to the
-/// most popular item. It is at most 1 and never rises, so it cannot be mistaken for a product of factors.
+/// Fills up a list with items that it lacks: those popular in the segment, then those popular now, if that is known, then
+/// those popular overall; only `candidates` if these are given, none of which is excluded. Their score is their number of
+/// users relative to the most popular item. It is at most 1 and never rises, so it cannot be mistaken for a product of
+/// factors.
 pub fn fill_with_popular(
     items: &mut Vec<Recommended>,
     version: &ServedVersion,
@@ -347,8 +352,11 @@ pub fn fill_with_popular(
     excluded: &[u32],
     candidates: Option<&[u32]>,
     n: usize,
-) {
+) -> Result<()> {
     let n = candidates.map_or(n, |candidates| n.min(candidates.len()));
+    if items.len() >= n {
+        return Ok(());
+    }
     let allowed = |item: u32| {
         candidates.is_none_or(|candidates| candidates.binary_search(&item).is_ok())
             && excluded.binary_search(&item).is_err()
@@ -356,7 +364,13 @@ pub fn fill_with_popular(
     if let Some(segment) = segment {
         fill(items, segment.popular.items(), Source::SegmentPopular, allowed, n);
     }
+    if items.len() < n
+        && let Some(recent) = version.recent()?
+    {
+        fill(items, recent.ranked().into_iter(), Source::PopularNow, allowed, n);
+    }
     fill(items, version.popular().items(), Source::Popular, allowed, n);
+    Ok(())
 }
 
 /// Items between two checks for interrupts: some 10 ms.
@@ -375,7 +389,8 @@ fn fill(
     }
     let mut taken: Vec<u32> = items.iter().map(|item| item.item).collect();
     taken.sort_unstable();
-    let mut most = 0.0f32;
+    let (mut most, highest) =
+        (0.0f32, items.last().filter(|last| last.source.fills()).map_or(1.0, |last| last.score));
     run_alone(|observer| {
         for (place, Scored { item, score }) in popular.enumerate() {
             if items.len() >= n || place % PATIENCE == PATIENCE - 1 && observer.is_cancelled() {
@@ -383,7 +398,7 @@ fn fill(
             }
             most = most.max(score);
             if allowed(item) && taken.binary_search(&item).is_err() {
-                items.push(Recommended { item, score: score / most, source });
+                items.push(Recommended { item, score: highest * score / most, source });
             }
         }
     });

@@ -8,9 +8,11 @@ use segrec_engine::ranking::{Blend, Blended, Part, Source};
 use segrec_engine::scorers::factors::ItemRows;
 use segrec_engine::scorers::method::{KnownUser, SegmentView};
 use segrec_engine::scorers::neighbours::NeighbourScratch;
+use segrec_engine::scorers::popular_now::RecentCounts;
 use segrec_engine::scorers::registry::named;
 use segrec_engine::scorers::{Fitted, Method};
 use std::cell::RefCell;
+use std::sync::Arc;
 
 /// A scorer of a version's blend.
 pub struct OpenedScorer<'a> {
@@ -27,6 +29,8 @@ pub struct SegmentScorers<'a> {
     scorers: Vec<OpenedScorer<'a>>,
     blend: &'a Blend,
     view: SegmentView<'a>,
+    /// What is popular now, if the blend has it.
+    recent: Option<Arc<RecentCounts>>,
     popular: &'a [u32],
 }
 
@@ -73,7 +77,7 @@ impl ServedVersion {
         let blend = &self.decided.blend;
         let popular = segment.filter(|_| by_factors).map_or(&[][..], |segment| segment.popular.own());
         let view = self.view_of(&scorers, segment)?;
-        Ok(Some(SegmentScorers { scorers, blend, view, popular }))
+        Ok(Some(SegmentScorers { scorers, blend, view, recent: self.recent()?, popular }))
     }
 }
 
@@ -90,8 +94,9 @@ fn shown(scorers: &[OpenedScorer<'_>], score: f32) -> f32 {
 impl<'a> SegmentScorers<'a> {
     /// The blended scorers for one user.
     pub fn blended<'b>(&'b self, user: KnownUser<'b>, scratch: &'b RefCell<NeighbourScratch>) -> Blended<'b> {
+        let view = SegmentView { recent: self.recent.as_deref(), ..self.view };
         let part = |own: &'b OpenedScorer<'a>| Part {
-            scorer: own.fitted.scorer(self.view, user, scratch),
+            scorer: own.fitted.scorer(view, user, scratch),
             weight: own.weight,
         };
         Blended { parts: self.scorers.iter().map(part).collect(), popular: self.popular }
@@ -131,6 +136,8 @@ pub struct ItemScorer<'a> {
     columns: Vec<Option<Vec<f32>>>,
     /// The last segment, and the version as it sees it.
     view: (Option<i32>, SegmentView<'a>),
+    /// What is popular now, if the blend has it.
+    recent: Option<Arc<RecentCounts>>,
 }
 
 impl<'a> ItemScorer<'a> {
@@ -138,7 +145,8 @@ impl<'a> ItemScorer<'a> {
     pub fn new(version: &'a ServedVersion, item: u32) -> Result<Self> {
         let scorers = version.opened()?;
         let columns = scorers.iter().map(|own| own.fitted.column(item)).collect();
-        Ok(Self { version, item, scorers, columns, view: (None, SegmentView::default()) })
+        let recent = version.recent()?;
+        Ok(Self { version, item, scorers, columns, view: (None, SegmentView::default()), recent })
     }
 
     /// The score of the item for a user; `None` if none of their items contributes.
@@ -148,10 +156,11 @@ impl<'a> ItemScorer<'a> {
             let segment = self.version.segment(number)?;
             self.view = (Some(member.segment), self.version.view_of(&self.scorers, Some(segment))?);
         }
-        let Member { items, factors, ranks, .. } = member;
+        let Member { items, factors, ranks, row, .. } = member;
+        let row = row.view();
         let weights = self.version.decided.order.history_weights(ranks);
         let weights = weights.as_deref();
-        let known = KnownUser { items, factors, weights, ..KnownUser::default() };
+        let known = KnownUser { items, factors, weights, row, ..KnownUser::default() };
         let (mut score, mut says_something) = (0.0, false);
         for (OpenedScorer { method, fitted, weight }, column) in self.scorers.iter().zip(&self.columns) {
             let own = match column {
@@ -163,8 +172,8 @@ impl<'a> ItemScorer<'a> {
                     items.iter().enumerate().filter_map(own).sum::<f32>()
                 }
                 None => {
-                    let scores =
-                        fitted.scorer(self.view.1, known, &self.version.scratch).scores(&[self.item]);
+                    let view = SegmentView { recent: self.recent.as_deref(), ..self.view.1 };
+                    let scores = fitted.scorer(view, known, &self.version.scratch).scores(&[self.item]);
                     scores.first().copied().unwrap_or(0.0)
                 }
             };

@@ -14,7 +14,7 @@ use crate::catalog::versions::members;
 use crate::error::{Result, SegrecError};
 use segrec_engine::interactions::Id;
 use segrec_engine::ranking::{Scored, Source};
-use segrec_engine::scorers::method::KnownUser;
+use segrec_engine::scorers::method::{KnownUser, UserRow};
 
 /// The maximum number of members that are averaged; larger segments are sampled at equal distances. A sample has at
 /// least 5,000 members, whose mean is within 1.4 % of the members' standard deviation.
@@ -66,7 +66,7 @@ pub fn recommend_segment(
         }
     }
     let (filling, withdrawn) = (version.filling(rows), version.withdrawn());
-    fill_with_popular(&mut items, &version, filling.as_ref(), withdrawn, candidates, n);
+    fill_with_popular(&mut items, &version, filling.as_ref(), withdrawn, candidates, n)?;
     reserve(&mut items, new, reserved, n);
     let later = later.map(|(later, _)| later);
     Ok(Recommendation { version, later, items })
@@ -79,6 +79,8 @@ struct MeanMember {
     items: Vec<u32>,
     /// The mean weight of each item: the share of members who have it, unless their order counts.
     weights: Vec<f32>,
+    /// The mean of the rows that a scorer keeps for members.
+    row: (Vec<u32>, Vec<f32>),
 }
 
 impl MeanMember {
@@ -88,7 +90,7 @@ impl MeanMember {
         let step = places.len().div_ceil(MOST_MEMBERS).max(1);
         let places: Vec<i32> = places.step_by(step).collect();
         let mut factors = vec![0.0f64; version.factors()];
-        let mut sums = vec![0.0f64; version.item_ids().len()];
+        let (mut sums, mut of_rows) = (vec![0.0f64; version.item_ids().len()], Vec::new());
         let mut users = 0u32;
         for places in places.chunks(members::BATCH as usize) {
             for member in members::at_places(version.id(), segment, places)? {
@@ -101,21 +103,33 @@ impl MeanMember {
                 for (place, &item) in member.items.iter().enumerate() {
                     sums[item as usize] += weights.as_ref().map_or(1.0, |weights| f64::from(weights[place]));
                 }
+                let row = member.row.view();
+                if !row.items.is_empty() {
+                    of_rows.resize(version.item_ids().len(), 0.0f64);
+                }
+                for (&item, &weight) in row.items.iter().zip(row.weights) {
+                    of_rows[item as usize] += f64::from(weight);
+                }
             }
         }
         let mean = |sum: f64| (sum / f64::from(users)) as f32;
-        let (items, weights) =
-            (0..).zip(sums).filter(|(_, sum)| *sum > 0.0).unzip::<_, _, Vec<u32>, Vec<f64>>();
+        let means = |sums: Vec<f64>| -> (Vec<u32>, Vec<f32>) {
+            let some = (0..).zip(sums).filter(|(_, sum)| *sum > 0.0);
+            some.map(|(item, sum)| (item, mean(sum))).unzip()
+        };
+        let (items, weights) = means(sums);
         Ok((users > 0).then(|| Self {
             factors: factors.into_iter().map(mean).collect(),
             items,
-            weights: weights.into_iter().map(mean).collect(),
+            weights,
+            row: means(of_rows),
         }))
     }
 
     /// The input of scorers.
     fn known(&self) -> KnownUser<'_> {
-        let Self { factors, items, weights } = self;
-        KnownUser { items, factors, weights: Some(weights), ..KnownUser::default() }
+        let Self { factors, items, weights, row: (row_items, row_weights) } = self;
+        let row = UserRow { items: row_items, weights: row_weights };
+        KnownUser { items, factors, weights: Some(weights), row, ..KnownUser::default() }
     }
 }

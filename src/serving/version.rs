@@ -4,15 +4,19 @@ use super::cache::{self, CacheFile};
 use super::described_items::{live_item, vector};
 use super::followed::Followed;
 use super::later_items::{LaterItems, Viewer, later_rows};
+use super::popular_now::{self, SeenCounts};
 use super::segments::{ServedSegments, live_features};
 use crate::catalog::models::{EventsSource, Model};
 use crate::catalog::sources::attributes::LiveRow;
 use crate::catalog::sources::later_rows::LaterRows;
 use crate::catalog::sources::live_events::LiveEvents;
+use crate::catalog::sources::recent_events::RecentEvents;
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
 use crate::pg::security::rights::row_security_applies;
+use pgrx::pg_sys;
+use pgrx::prelude::statement_timestamp;
 use segrec_engine::features::{EncodedItems, ItemEncoder, Table};
 use segrec_engine::interactions::{Id, NumberedIds, SortedIds, Weighting};
 use segrec_engine::options::algorithm::{Algorithm, Decided};
@@ -25,6 +29,8 @@ use segrec_engine::scorers::factors::coded::Codes;
 use segrec_engine::scorers::factors::{FoldIn, ItemFactors, ItemRows};
 use segrec_engine::scorers::method::SegmentView;
 use segrec_engine::scorers::neighbours::NeighbourScratch;
+use segrec_engine::scorers::popular_now::RecentCounts;
+use segrec_engine::scorers::popular_now::method::{COUNTS, PopularNow};
 use segrec_engine::scorers::popularity::{Popular, SegmentPopular};
 use segrec_engine::scorers::ratings::AttributeEncoder;
 use segrec_engine::scorers::registry::{DESCRIBER, ENCODER, by_tastes};
@@ -33,6 +39,7 @@ use segrec_engine::{EngineError, Matrix, Rows, Silent};
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The most viewers whose later items are kept.
 const MOST_VIEWERS: usize = 8;
@@ -61,6 +68,10 @@ pub struct ServedVersion {
     later: Followed<LaterRows>,
     /// The items that this session has met besides those of the version.
     met: RefCell<Vec<Rc<LaterItems>>>,
+    recent: Followed<RecentEvents>,
+    /// What is popular now, as of the training, and as this session has seen it.
+    counted: OnceCell<Arc<RecentCounts>>,
+    seen: RefCell<SeenCounts>,
     /// The items without events, ascending; found on first use.
     new_items: OnceCell<Vec<u32>>,
     /// Scratch space for scores of neighbours.
@@ -116,6 +127,9 @@ impl ServedVersion {
             described: Followed::default(),
             later: Followed::default(),
             met: RefCell::default(),
+            recent: Followed::default(),
+            counted: OnceCell::new(),
+            seen: RefCell::default(),
             new_items: OnceCell::new(),
             scratch: RefCell::default(),
         })
@@ -255,6 +269,37 @@ impl ServedVersion {
             None => met,
         };
         Ok((met.len() > 0).then_some((met, rows)))
+    }
+
+    /// What is popular now, with the events that came since the training, as far as the caller may read them; `None` if it is
+    /// not part of the blend.
+    pub fn recent(&self) -> Result<Option<Arc<RecentCounts>>> {
+        if !self.decided.blend.has(PopularNow.name()) {
+            return Ok(None);
+        }
+        let anchor = self.weighting.anchor;
+        let trained = match self.counted.get() {
+            Some(trained) => trained,
+            None => {
+                let rows = self.sections(PopularNow.name())?.dense(COUNTS).map_err(SegrecError::from)?;
+                let counts = (0..rows.rows()).map(|item| rows.row(item)[0]).collect();
+                let counts = RecentCounts::new(counts, self.decided.popular_now, anchor);
+                self.counted.get_or_init(|| Arc::new(counts))
+            }
+        };
+        let Some(source) = &self.model.events else { return Ok(Some(Arc::clone(trained))) };
+        let Options { events, .. } = &self.options;
+        let write = || {
+            let (weights, signed) = (events.type_weights.clone(), self.options.is_explicit());
+            RecentEvents::new(&self.model, source, weights, signed, popular_now::MOST)
+        };
+        let rows = self.recent.reader(&self.model.name, write)?;
+        let Some(rows) = rows.filter(|_| !row_security_applies(source.relation)) else {
+            return Ok(Some(Arc::clone(trained)));
+        };
+        let now = pg_sys::TimestampTz::from(statement_timestamp());
+        let number = |id: Id<'_>| self.item_ids().find(id);
+        Ok(Some(self.seen.borrow_mut().newer(&rows, (trained, anchor), now, &number)?))
     }
 
     /// Verifies all sections at once, for work that must not fail halfway.

@@ -35,13 +35,13 @@ impl Events {
                 rows = self.combined(&weighting, &keep, observer)?;
             }
         }
-        let Rows { starts, columns, mut values, ranks, seen, weightless } = rows;
+        let Rows { starts, columns, mut values, ranks, times, seen, weightless } = rows;
         let median = if weighting.ratings { 1.0 } else { median(&values).unwrap_or(1.0) };
         values.iter_mut().for_each(|value| *value = weighting.confidence(*value, median));
         observer.check()?;
         let rows = SparseRows::new(self.items.len(), starts, columns, values)?;
         let scale = WeightScale { median, shift: weighting.shift };
-        Ok(Interactions::scaled(rows, scale).beside(seen, weightless).ranked(ranks))
+        Ok(Interactions::scaled(rows, scale).beside(seen, weightless).ranked(ranks).aged(times.map(ages)))
     }
 
     /// The weights of all pairs.
@@ -65,6 +65,7 @@ impl Events {
                     if self.is_timed() {
                         let times: Vec<i64> = row.iter().map(|entry| entry.latest).collect();
                         combined.ranks.extend(recency::ranks(&times));
+                        combined.times.extend(times);
                     }
                     combined.seen.push(found.seen);
                     combined.weightless += found.weightless;
@@ -78,6 +79,7 @@ impl Events {
         let mut columns = Vec::with_capacity(entries);
         let mut values: Vec<f32> = Vec::with_capacity(entries);
         let mut ranks = self.is_timed().then(|| Vec::with_capacity(entries));
+        let mut times = self.is_timed().then(|| Vec::with_capacity(entries));
         let (mut seen, mut weightless) = (Vec::new(), 0);
         let mut end = 0;
         for block in blocks {
@@ -87,14 +89,15 @@ impl Events {
             }
             columns.extend(block.items);
             values.extend(block.weights);
-            if let Some(ranks) = &mut ranks {
+            if let (Some(ranks), Some(times)) = (&mut ranks, &mut times) {
                 ranks.extend(block.ranks);
+                times.extend(block.times);
             }
             seen.push(block.seen);
             weightless += block.weightless;
         }
         let seen = Seen::new(seen.into_iter().flatten());
-        Ok(Rows { starts, columns, values, ranks, seen, weightless })
+        Ok(Rows { starts, columns, values, ranks, times, seen, weightless })
     }
 
     /// The largest binary logarithm of a pair's weight, before any shift.
@@ -190,6 +193,7 @@ struct Block {
     items: Vec<u32>,
     weights: Vec<f32>,
     ranks: Vec<f32>,
+    times: Vec<i64>,
     seen: Vec<Vec<u32>>,
     weightless: usize,
 }
@@ -200,6 +204,7 @@ struct Rows {
     columns: Vec<u32>,
     values: Vec<f32>,
     ranks: Option<Vec<f32>>,
+    times: Option<Vec<i64>>,
     seen: Seen,
     weightless: usize,
 }
@@ -218,6 +223,13 @@ struct Combined {
     item: u32,
     weight: f32,
     latest: i64,
+}
+
+/// Seconds before the latest of some times, which are microseconds.
+fn ages(times: Vec<i64>) -> Vec<u32> {
+    let latest = times.iter().copied().max().unwrap_or(0);
+    let age = |time: i64| u32::try_from(latest.saturating_sub(time) / 1_000_000).unwrap_or(u32::MAX);
+    times.into_iter().map(age).collect()
 }
 
 /// The (lower) median; `None` without values.

@@ -140,6 +140,7 @@ pub struct Interactions {
     seen: Seen,
     weightless: usize,
     ranks: Option<Vec<f32>>,
+    ages: Option<Vec<u32>>,
 }
 
 /// The scaling of weights to confidences.
@@ -186,7 +187,7 @@ impl Interactions {
     /// Builds interactions, and records how their confidences were derived from weights.
     pub fn scaled(by_user: SparseRows, scale: WeightScale) -> Self {
         let by_item = by_user.transposed();
-        Self { by_user, by_item, scale, seen: Seen::default(), weightless: 0, ranks: None }
+        Self { by_user, by_item, scale, seen: Seen::default(), weightless: 0, ranks: None, ages: None }
     }
 
     /// Adds the items that do not count, and the number of events with negligible weight.
@@ -197,6 +198,17 @@ impl Interactions {
     /// Adds the rank of each (user, item) pair in its user's order, by user; `None` if events have no times.
     pub fn ranked(self, ranks: Option<Vec<f32>>) -> Self {
         Self { ranks, ..self }
+    }
+
+    /// Adds the age of each (user, item) pair, by user; `None` if events have no times.
+    pub fn aged(self, ages: Option<Vec<u32>>) -> Self {
+        Self { ages, ..self }
+    }
+
+    /// The seconds between the latest event on each (user, item) pair and the latest of all, in the order of
+    /// [`Self::by_user`]; `None` if events have no times.
+    pub fn ages(&self) -> Option<&[u32]> {
+        self.ages.as_deref()
     }
 
     /// The rank of each (user, item) pair, in the order of [`Self::by_user`]; `None` if events have no times.

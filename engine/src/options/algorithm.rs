@@ -11,7 +11,7 @@ use strum::{IntoStaticStr, VariantNames};
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Algorithm {
-    /// A blend of factors, neighbours and neighbours of users.
+    /// A blend of factors, neighbours, neighbours of users and what is popular now.
     Hybrid,
     /// Factors of the backbone and of segments.
     Als,
@@ -41,7 +41,7 @@ impl Algorithm {
     /// The scorers that it blends; empty for `auto`.
     pub fn scorers(self) -> &'static [&'static str] {
         match self {
-            Self::Hybrid => &["factors", "neighbours", "user_neighbours"],
+            Self::Hybrid => &["factors", "neighbours", "user_neighbours", "popular_now"],
             Self::Als => &["factors"],
             Self::Neighbours | Self::Ease => &["neighbours"],
             Self::Content => &["content"],
@@ -90,6 +90,9 @@ pub struct Decided {
     /// How the order of users' items counts.
     #[serde(default)]
     pub order: Order,
+    /// The half-life in seconds of what is popular now; 0 if it is not part of the blend.
+    #[serde(default)]
+    pub popular_now: f64,
     /// The factor of the scores of items without events; 0 if the version has none.
     #[serde(default)]
     pub new_items: f64,

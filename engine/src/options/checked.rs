@@ -55,6 +55,16 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D:
     .transpose()
 }
 
+fn auto_or_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AutoOr<f64>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.as_str() {
+        "auto" => Ok(AutoOr::Auto),
+        given => humantime::parse_duration(given)
+            .map(|duration| AutoOr::Given(duration.as_secs_f64()))
+            .map_err(serde::de::Error::custom),
+    }
+}
+
 impl EventOptions {
     /// The limits on the support of users and items.
     pub fn limits(&self) -> EventLimits {
@@ -182,6 +192,17 @@ impl UserNeighbourChoices {
     }
 }
 
+/// The checked settings of what is popular now.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PopularNowOptions {
+    /// The age in seconds at which the choice of an item counts half.
+    #[serde(deserialize_with = "auto_or_seconds")]
+    pub half_life: AutoOr<f64>,
+    /// Its share in a hybrid's score.
+    pub share: AutoOr<f64>,
+}
+
 /// The checked settings of EASE.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -219,6 +240,8 @@ pub struct Options {
     pub neighbours: NeighbourChoices,
     /// Settings of neighbours of users.
     pub user_neighbours: UserNeighbourChoices,
+    /// Settings of what is popular now.
+    pub popular_now: PopularNowOptions,
     /// Settings of EASE.
     pub ease: EaseOptions,
     /// Settings of predicted ratings.
@@ -285,6 +308,9 @@ impl Options {
         options.als = AlsChoices::fixed(&decided.als, self.als.warm_start);
         options.neighbours.content = AutoOr::Given(decided.content);
         options.items.new_items = AutoOr::Given(decided.new_items);
+        if decided.popular_now > 0.0 {
+            options.popular_now.half_life = AutoOr::Given(decided.popular_now);
+        }
         options.order.weight = AutoOr::Given(decided.order.weight);
         options.order.distance = AutoOr::Given(decided.order.distance);
         if decided.algorithm == Algorithm::Hybrid {
@@ -294,6 +320,7 @@ impl Options {
             };
             options.neighbours.share = share("neighbours");
             options.user_neighbours.share = share("user_neighbours");
+            options.popular_now.share = share("popular_now");
         }
         options
     }

@@ -50,6 +50,8 @@ pub enum Kind {
     Moment,
     /// A duration such as `"90 days"`, or null.
     Duration,
+    /// `"auto"` or a duration such as `"90 days"`.
+    AutoOrDuration,
     /// An object whose values are numbers of at least 0.
     Weights,
 }

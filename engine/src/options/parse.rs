@@ -187,6 +187,7 @@ impl Kind {
             Self::Names => "a list of names of columns such as [\"age\", \"country\"]".to_owned(),
             Self::Moment => "a date or timestamp such as \"2026-01-31\", or null".to_owned(),
             Self::Duration => "a duration such as \"90 days\" or \"12 hours\", or null".to_owned(),
+            Self::AutoOrDuration => "\"auto\" or a duration such as \"90 days\" or \"12 hours\"".to_owned(),
             Self::Weights => "an object from event types to numbers of at least 0, \
                               such as {\"view\": 1, \"purchase\": 5}"
                 .to_owned(),
@@ -214,13 +215,16 @@ impl Kind {
             Self::Moment => {
                 value.is_null() || value.as_str().is_some_and(|text| parse_moment(text).is_some())
             }
-            Self::Duration => {
-                let duration = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
-                value.is_null() || duration.is_some_and(|duration| !duration.is_zero())
-            }
+            Self::Duration => value.is_null() || is_duration(value),
+            Self::AutoOrDuration => value == "auto" || is_duration(value),
             Self::Weights => value.as_object().is_some_and(|object| object.values().all(is_weight)),
         }
     }
+}
+
+fn is_duration(value: &Value) -> bool {
+    let duration = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
+    duration.is_some_and(|duration| !duration.is_zero())
 }
 
 /// Checks one value; the error describes the valid values.

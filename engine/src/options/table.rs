@@ -367,6 +367,19 @@ pub const OPTIONS: &[OptionEntry] = &[
         "L2 regularization of the weights of the regression of users.",
     ),
     entry(
+        "popular_now.share",
+        Kind::AutoOrNumber { least: 0.0, most: 1.0 },
+        "\"auto\"",
+        "Share of what is popular now in the score of hybrid, from 0 to 1; auto selects the best value on the holdout, if that is of the latest events, and else 0.",
+    ),
+    entry(
+        "popular_now.half_life",
+        Kind::AutoOrDuration,
+        "\"auto\"",
+        "Age at which the choice of an item counts half for what is popular now; auto tries 3, 7 and 30 days on the holdout.",
+    )
+    .needing(&[need(ModelInput::TimeColumn, |options| options.popular_now.half_life != AutoOr::Auto)]),
+    entry(
         "ease.regularization",
         Kind::Number { least: 1e-6, most: 1e6 },
         "250",

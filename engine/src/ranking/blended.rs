@@ -132,9 +132,12 @@ impl Blended<'_> {
         (items, scores)
     }
 
-    /// Splits the parts into those that propose items and the others.
+    /// Splits the parts into those that propose items and the others, of which one with bounds comes last.
     fn by_kind(&self) -> (Vec<&Part<'_>>, Vec<&Part<'_>>) {
-        self.parts.iter().partition(|part| part.scorer.proposes())
+        let (proposing, mut others): (Vec<_>, Vec<_>) =
+            self.parts.iter().partition(|part| part.scorer.proposes());
+        others.sort_by_key(|part| (part.scorer.has_bounds(), part.scorer.joins().is_empty()));
+        (proposing, others)
     }
 
     /// The candidates without `excluded`, and the sum of the proposing parts' scores for each.
@@ -150,7 +153,10 @@ impl Blended<'_> {
                 let none = vec![0.0; items.len()];
                 (items, none)
             }
-            Some(_) => proposals(proposing, excluded, self.popular),
+            Some(_) => {
+                let (items, sums) = proposals(proposing, excluded, self.popular);
+                others.iter().fold((items, sums), |found, part| joined(found, part.scorer.joins(), excluded))
+            }
             None => proposals(proposing, excluded, &[]),
         }
     }
@@ -224,14 +230,23 @@ fn proposals(parts: &[&Part<'_>], excluded: &[u32], popular: &[u32]) -> (Vec<u32
     let missing = FEWEST_CANDIDATES.saturating_sub(items.len());
     if missing > 0 && !popular.is_empty() {
         let allowed = |item: &&u32| [&items, excluded].iter().all(|taken| taken.binary_search(item).is_err());
-        let more = popular.iter().filter(allowed);
-        let more: Vec<u32> = more.take(missing).copied().collect();
-        let mut all: Vec<(u32, f32)> = items.into_iter().zip(sums).collect();
-        all.extend(more.into_iter().map(|item| (item, 0.0)));
-        all.sort_unstable_by_key(|entry| entry.0);
-        (items, sums) = all.into_iter().unzip();
+        let more: Vec<u32> = popular.iter().filter(allowed).take(missing).copied().collect();
+        return joined((items, sums), &more, excluded);
     }
     (items, sums)
+}
+
+/// Adds those of some items (ascending) that are neither among the candidates nor `excluded`, with a score of 0.
+fn joined((items, sums): (Vec<u32>, Vec<f32>), more: &[u32], excluded: &[u32]) -> (Vec<u32>, Vec<f32>) {
+    let is_new = |item: &&u32| [&items, excluded].iter().all(|taken| taken.binary_search(item).is_err());
+    let more: Vec<u32> = more.iter().filter(is_new).copied().collect();
+    if more.is_empty() {
+        return (items, sums);
+    }
+    let mut all: Vec<(u32, f32)> = items.into_iter().zip(sums).collect();
+    all.extend(more.into_iter().map(|item| (item, 0.0)));
+    all.sort_unstable_by_key(|entry| entry.0);
+    all.into_iter().unzip()
 }
 
 /// Removes `excluded` items from a list of items (both ascending) and their scores.

@@ -38,6 +38,8 @@ pub enum Source {
     FoldIn,
     /// Popularity in the user's segment.
     SegmentPopular,
+    /// What is popular now, for whom nothing else is known.
+    PopularNow,
     /// Popularity among all users.
     Popular,
 }
@@ -45,7 +47,7 @@ pub enum Source {
 impl Source {
     /// Whether its items fill up lists, with scores that are not comparable with those of other sources.
     pub fn fills(self) -> bool {
-        matches!(self, Self::SegmentPopular | Self::Popular)
+        matches!(self, Self::SegmentPopular | Self::PopularNow | Self::Popular)
     }
 
     /// The name used in SQL.
@@ -58,6 +60,7 @@ impl Source {
             Self::Attributes => "attributes",
             Self::FoldIn => "fold_in",
             Self::SegmentPopular => "segment_popular",
+            Self::PopularNow => "popular_now",
             Self::Popular => "popular",
         }
     }

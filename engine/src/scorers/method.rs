@@ -6,6 +6,7 @@
 use super::factors::ItemFactors;
 use super::neighbours::NeighbourScratch;
 use super::new_items::NewItemShares;
+use super::popular_now::RecentCounts;
 use super::popularity::{Popular, SegmentPopular};
 use super::ratings::AttributeEncoder;
 use super::scorer::Scorer;
@@ -76,6 +77,11 @@ pub trait Method: Sync {
     /// .2329/.1369, and .65 .2310/.1361.
     fn usual_share(&self) -> f32 {
         0.35
+    }
+
+    /// Whether only the latest events can say what it is worth, since others hold out what is earlier than what is known.
+    fn needs_latest(&self) -> bool {
+        false
     }
 
     /// The most entries of the row that the scorer keeps for each user, see [`Fitted::user_row`]; 0 if it keeps none. A
@@ -237,6 +243,8 @@ pub struct SegmentView<'a> {
     pub factors: ItemFactors<'a>,
     /// Popularity among all users.
     pub everybody: Popular<'a>,
+    /// What is popular now, in a stored version whose blend has it.
+    pub recent: Option<&'a RecentCounts>,
     /// Popularity in the segment; `None` unless the segment is ranked by it.
     pub segment: Option<SegmentPopular<'a>>,
 }

@@ -21,6 +21,7 @@ pub mod factors;
 pub mod method;
 pub mod neighbours;
 pub mod new_items;
+pub mod popular_now;
 pub mod popularity;
 pub mod ratings;
 pub mod registry;

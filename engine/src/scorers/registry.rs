@@ -5,6 +5,7 @@ use super::content::method::Content;
 use super::factors::method::Factors;
 use super::method::Method;
 use super::neighbours::method::ItemNeighbours;
+use super::popular_now::method::PopularNow;
 use super::popularity::method::ItemPopularity;
 use super::ratings::method::PredictedRatings;
 use super::sections::SectionKind;
@@ -14,8 +15,8 @@ use crate::ranking::Blend;
 use std::borrow::Cow;
 
 /// All scorers.
-pub const METHODS: [&dyn Method; 6] =
-    [&Factors, &ItemNeighbours, &UserNeighbours, &Content, &PredictedRatings, &ItemPopularity];
+pub const METHODS: [&dyn Method; 7] =
+    [&Factors, &ItemNeighbours, &UserNeighbours, &Content, &PredictedRatings, &ItemPopularity, &PopularNow];
 
 /// Looks up a scorer by name.
 pub fn named(name: &str) -> Option<&'static dyn Method> {

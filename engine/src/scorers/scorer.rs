@@ -20,6 +20,16 @@ pub trait Scorer {
         false
     }
 
+    /// Items that are candidates whatever others propose, ascending, of a scorer that does not propose.
+    fn joins(&self) -> &[u32] {
+        &[]
+    }
+
+    /// Whether [`Self::best`] skips items by bounds on their scores, so that it should come last.
+    fn has_bounds(&self) -> bool {
+        false
+    }
+
     /// The score of each of `items`.
     fn scores(&self, items: &[u32]) -> Vec<f32>;
 

@@ -31,6 +31,8 @@ pub use self::trials::PHASE;
 /// The shares that are tried, besides 0 and 1. The optimum is flat: with neighbours, neighbouring grid values differ by
 /// half a per cent.
 const SHARES: [f32; 5] = [0.1, 0.2, 0.35, 0.5, 0.65];
+/// Shares that are also tried of what is popular now, which some shops sell little else than.
+const LARGE_SHARES: [f32; 2] = [0.8, 0.9];
 /// The number of users whose scores determine the scales.
 const SCALE_USERS: usize = 256;
 
@@ -54,6 +56,23 @@ pub fn decide(
         blend = add(ranker, blend, *method, holdout, (users, &sampled), options, observer)?;
     }
     shares::refined(ranker, blend, methods, holdout, (users, &sampled), options, observer)
+}
+
+/// The best of a blend and the same with a scorer that is judged after all others.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub fn joined(
+    ranker: &Ranker<'_>,
+    base: Blend,
+    method: &dyn Method,
+    holdout: &Holdout,
+    users: &[u32],
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Blend> {
+    let sampled = sample(users.to_vec(), SCALE_USERS, options.seed);
+    add(ranker, base, method, holdout, (users, &sampled), options, observer)
 }
 
 /// The best of three: a blend with another scorer, the blend without it, or, unless it knows only users of the training,
@@ -82,7 +101,8 @@ fn add(
     }
     // Rows of users say nothing of people who come later.
     let alone = (method.user_row_entries(options) == 0).then_some(1.0);
-    let shares = SHARES.into_iter().chain(alone);
+    let large = if method.needs_latest() { &LARGE_SHARES[..] } else { &[] };
+    let shares = SHARES.into_iter().chain(large.iter().copied()).chain(alone);
     let blends: Vec<(f32, Blend)> = shares.map(|share| (share, blend(share))).collect();
     let both = base.clone().with(scorer, 1.0, method.usual_share());
     let mut tried = reached(ranker, holdout, &both, blends, users, observer)?;

@@ -226,6 +226,7 @@ impl Fit {
             factors: ItemFactors { rows, ..ItemFactors::default() },
             everybody: popular.everybody.view(),
             segment: own.then(|| popular.of_segment(segment)),
+            recent: None,
         };
         let part = |Weight { scorer, weight, .. }: &Weight| {
             let (_, fitted) = self.fitted.iter().find(|(name, _)| name == scorer)?;

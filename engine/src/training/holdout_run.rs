@@ -4,10 +4,10 @@ use super::fit::{Fit, TasteFactors};
 use super::given::Given;
 use super::holdout_metrics::{Measurement, MetricRequest, deciding_values};
 use super::item_content::{BlendedFit, EncodedContent, fit_and_blend};
-use super::order;
 use super::ranker::Ranker;
 use super::segmenter::{Segmentation, Segmenter};
 use super::user_data::UserData;
+use super::{order, popular_now};
 use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::Holdout;
@@ -178,7 +178,9 @@ pub fn run_described(
         als.sweeps = sweeps;
         TasteFactors { backbone, rated: None }
     };
-    let methods = given.methods(algorithm);
+    // What is popular now is judged after all others, and only on the latest events.
+    let (latest, methods): (Vec<&dyn Method>, Vec<&dyn Method>) =
+        given.methods(algorithm).into_iter().partition(|method| method.needs_latest());
     let (mut fit, division, choices) = divide(given, holdout, &factors, &als, options, observer)?;
     let nothing;
     let described = match known {
@@ -206,6 +208,11 @@ pub fn run_described(
     };
     let (of_holdout, settings) = ((holdout, &users[..]), (&own, &als));
     let order = order::decide(&mut fit, &methods, described.input(training), of_holdout, settings, observer)?;
+    let mut half_life = 0.0;
+    for method in latest {
+        let input = described.input(training);
+        half_life = popular_now::decide(&mut fit, method, input, of_holdout, options, observer)?;
+    }
     if methods.len() > 1 && !fit.blend.has(Factors.name()) {
         fit.own_factors.fill(false);
     }
@@ -217,6 +224,7 @@ pub fn run_described(
         blend,
         content,
         order,
+        popular_now: half_life,
         new_items: 0.0,
         attributes: 0,
         short_histories: 0.0,

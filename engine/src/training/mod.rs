@@ -9,6 +9,7 @@
 //! - [`holdout_metrics`]: metrics on the holdout, and the gate
 //! - [`item_content`]: what is known about items, and how much it counts among neighbours
 //! - [`order`]: how the order of users' items counts
+//! - [`popular_now`]: what is popular now, as a part of a blend
 //! - [`new_items`]: items without events
 //! - [`new_item_metrics`]: how many of them lists have, and how many of those that users choose
 //! - [`new_users`]: users without events
@@ -35,6 +36,7 @@ pub mod new_item_metrics;
 pub mod new_items;
 pub mod new_users;
 pub mod order;
+pub mod popular_now;
 pub mod ranker;
 pub mod ratings;
 pub mod segment;

@@ -16,4 +16,5 @@ pub mod live_events;
 pub mod live_rows;
 pub mod read_events;
 pub mod read_report;
+pub mod recent_events;
 pub mod relations;

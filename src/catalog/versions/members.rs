@@ -1,7 +1,7 @@
 //! Reads the users of a version by their places: in batches, or the ids of a few. Users are stored segment by segment,
 //! in the order of the segments' ids.
 
-use super::users::{ranks, seen};
+use super::users::{StoredRow, ranks, seen};
 use crate::catalog::statement::{CatalogRow, as_owner, query};
 use crate::error::Result;
 use crate::pg::datums::number_array::NumberArray;
@@ -23,6 +23,8 @@ pub struct Member {
     pub items: Vec<u32>,
     /// The ranks of the items in the order of time; empty if it does not count.
     pub ranks: Vec<f32>,
+    /// The row that a scorer keeps for the user.
+    pub row: StoredRow,
     /// All items of the user, ascending; `None` if the model uses all of them.
     seen: Option<Vec<u32>>,
 }
@@ -35,7 +37,7 @@ impl Member {
 }
 
 /// The columns that [`member`] reads.
-const COLUMNS: &str = "place, segment, factors, items, seen, ranks";
+const COLUMNS: &str = "place, segment, factors, items, seen, ranks, row_items, row_weights";
 
 fn member(row: &CatalogRow<'_>) -> Result<Member> {
     let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
@@ -46,6 +48,7 @@ fn member(row: &CatalogRow<'_>) -> Result<Member> {
         items: items.into_iter().map(|item| item as u32).collect(),
         seen: seen(row, 5)?,
         ranks: ranks(row, 6)?,
+        row: StoredRow::read(row, 7)?,
     })
 }
 

@@ -7,6 +7,7 @@ use crate::pg::datums::id_text::{id_bytes, id_text};
 use crate::pg::datums::number_array::NumberArray;
 use pgrx::pg_sys;
 use segrec_engine::interactions::Ids;
+use segrec_engine::scorers::method::UserRow;
 
 /// Whether the users of a version are stored; a restore may have omitted them.
 pub fn are_stored(version_id: i64) -> Result<bool> {
@@ -39,29 +40,38 @@ pub struct NewUser<'a> {
     pub ranks: &'a [f32],
     /// All items, ascending; empty if the model uses all of them.
     pub seen: &'a [u32],
+    /// The row that a scorer keeps for the user; empty if none does.
+    pub row: UserRow<'a>,
 }
 
 /// Writes users in the given order.
 pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<()> {
     let sql = format!(
         "INSERT INTO segrec_catalog.version_users (version_id, place, user_id, segment, distance, confidence, noise, leaf, probabilities, \
-             factors, items, confidences, seen, ranks) \
+             factors, items, confidences, seen, ranks, row_items, row_weights) \
          SELECT $1, $2 + ordinality - 1, user_id, segment, distance, confidence, noise, leaf, \
-                NULLIF({}, '{{}}'), {}, {}, {}, NULLIF({}, '{{}}'), NULLIF({}, '{{}}') \
+                NULLIF({}, '{{}}'), {}, {}, {}, NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}') \
          FROM unnest($3::text[], $4::int[], $5::real[], $6::real[], $7::bool[], $8::int[], $9::int[], $10::int[], \
-                     $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[]) \
+                     $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $25::int[], $26::int[]) \
               WITH ORDINALITY AS row (user_id, segment, distance, confidence, noise, leaf, p_length, p_last, \
-                                      f_length, f_last, i_length, i_last, s_length, s_last, r_length, r_last, ordinality)",
+                                      f_length, f_last, i_length, i_last, s_length, s_last, r_length, r_last, w_length, w_last, ordinality)",
         slice("$19::real[]", "p_length", "p_last"),
         filled("$20::real[]", "f_length", "f_last"),
         filled("$21::int[]", "i_length", "i_last"),
         filled("$22::real[]", "i_length", "i_last"),
         slice("$23::int[]", "s_length", "s_last"),
         slice("$24::real[]", "r_length", "r_last"),
+        slice("$27::int[]", "w_length", "w_last"),
+        slice("$28::real[]", "w_length", "w_last"),
     );
     let bytes = |place: usize| {
-        let NewUser { user, probabilities, factors, items, ranks, seen, .. } = &users[place];
-        let reals = probabilities.len() + factors.len() + 2 * items.len() + ranks.len() + seen.len();
+        let NewUser { user, probabilities, factors, items, ranks, seen, row, .. } = &users[place];
+        let reals = probabilities.len()
+            + factors.len()
+            + 2 * items.len()
+            + ranks.len()
+            + seen.len()
+            + 2 * row.items.len();
         id_bytes(ids.get(*user as usize)) + 4 * reals
     };
     as_owner(|| {
@@ -70,6 +80,7 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
             let (mut probabilities, mut factors) = (Ragged::default(), Ragged::default());
             let (mut items, mut confidences) = (Ragged::default(), Vec::new());
             let (mut seen, mut ranks) = (Ragged::default(), Ragged::default());
+            let (mut row_items, mut row_weights) = (Ragged::default(), Vec::new());
             for user in users {
                 probabilities.push(user.probabilities.iter().copied());
                 factors.push(user.factors.iter().copied());
@@ -77,6 +88,8 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
                 confidences.extend_from_slice(user.confidences);
                 seen.push(user.seen.iter().map(|&item| item as i32));
                 ranks.push(user.ranks.iter().copied());
+                row_items.push(user.row.items.iter().map(|&item| item as i32));
+                row_weights.extend_from_slice(user.row.weights);
             }
             execute(
                 &sql,
@@ -105,6 +118,10 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
                     NumberArray(confidences).into(),
                     NumberArray(seen.values).into(),
                     NumberArray(ranks.values).into(),
+                    NumberArray(row_items.lengths).into(),
+                    NumberArray(row_items.lasts).into(),
+                    NumberArray(row_items.values).into(),
+                    NumberArray(row_weights).into(),
                 ],
             )?;
         }
@@ -128,6 +145,8 @@ pub struct StoredUser {
     pub confidences: Vec<f32>,
     /// The ranks of the items in the order of time; empty if it does not count.
     pub ranks: Vec<f32>,
+    /// The row that a scorer keeps for the user.
+    pub row: StoredRow,
     /// All items of the user, ascending; `None` if the model uses all of them.
     seen: Option<Vec<u32>>,
 }
@@ -140,7 +159,8 @@ impl StoredUser {
 }
 
 /// The columns that [`stored_user`] reads.
-const USER_COLUMNS: &str = "user_id, segment, factors, items, confidences, place, seen, ranks";
+const USER_COLUMNS: &str =
+    "user_id, segment, factors, items, confidences, place, seen, ranks, row_items, row_weights";
 
 fn stored_user(row: &CatalogRow<'_>) -> Result<StoredUser> {
     let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
@@ -153,6 +173,7 @@ fn stored_user(row: &CatalogRow<'_>) -> Result<StoredUser> {
         confidences: row.value::<NumberArray<f32>>(5)?.0,
         seen: seen(row, 7)?,
         ranks: ranks(row, 8)?,
+        row: StoredRow::read(row, 9)?,
     })
 }
 
@@ -160,6 +181,26 @@ fn stored_user(row: &CatalogRow<'_>) -> Result<StoredUser> {
 pub fn seen(row: &CatalogRow<'_>, column: usize) -> Result<Option<Vec<u32>>> {
     let items = row.get::<NumberArray<i32>>(column)?;
     Ok(items.map(|NumberArray(items)| items.into_iter().map(|item| item as u32).collect()))
+}
+
+/// The row of items that a scorer keeps for a user; empty if none does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoredRow {
+    items: Vec<u32>,
+    weights: Vec<f32>,
+}
+
+impl StoredRow {
+    /// Reads two columns, which are null if there is no row.
+    pub fn read(row: &CatalogRow<'_>, column: usize) -> Result<Self> {
+        let items = seen(row, column)?.unwrap_or_default();
+        Ok(Self { items, weights: ranks(row, column + 1)? })
+    }
+
+    /// The row as scorers take it.
+    pub fn view(&self) -> UserRow<'_> {
+        UserRow { items: &self.items, weights: &self.weights }
+    }
 }
 
 /// Reads a column of ranks, which is null if the order of items does not count.

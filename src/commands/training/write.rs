@@ -16,6 +16,7 @@ use crate::error::{Result, SegrecError};
 use crate::pg::process::memory::ask;
 use segrec_engine::interactions::IdMap;
 use segrec_engine::options::Options;
+use segrec_engine::scorers::method::UserRow;
 use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
 use segrec_engine::scorers::registry::{DESCRIBER, ENCODER};
 use segrec_engine::scorers::sections::NewSection;
@@ -365,6 +366,9 @@ fn write_users(version_id: i64, writing: &Writing<'_>, ids: &[i32]) -> Result<()
                 seen: eventful
                     .and_then(|trained| trained.interactions.seen_besides(member))
                     .unwrap_or_default(),
+                row: eventful
+                    .and_then(|trained| trained.fit.user_rows(member).next())
+                    .map_or_else(UserRow::default, |(_, row)| row),
             }
         })
         .collect();

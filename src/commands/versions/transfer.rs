@@ -169,8 +169,18 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
     }
     let decided: Decided =
         serde_json::from_value(version["decided"].clone()).map_err(|error| error.to_string())?;
-    let Decided { algorithm, als, blend, content, order, new_items, attributes, short_histories, shift } =
-        &decided;
+    let Decided {
+        algorithm,
+        als,
+        blend,
+        content,
+        order,
+        popular_now,
+        new_items,
+        attributes,
+        short_histories,
+        shift,
+    } = &decided;
     let weights: Vec<f64> = blend.0.iter().map(|own| f64::from(own.weight)).collect();
     let shares = blend.0.iter().map(|own| f64::from(own.share)).chain([als.frequency_exponent, als.sharing]);
     let names: Vec<&str> = blend.0.iter().map(|own| own.scorer.as_str()).collect();
@@ -184,6 +194,8 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         && shift.is_finite()
         && short_histories.is_finite()
         && [order.weight, order.distance].iter().all(|own| (0.0..=MOST_EXPONENT).contains(own))
+        && popular_now.is_finite()
+        && (*popular_now > 0.0) == blend.has("popular_now")
         && (0.0..=MOST_CONTENT).contains(content)
         && (0.0..=MOST_BOOST).contains(new_items)
         && *attributes <= MOST_ATTRIBUTES

@@ -26,6 +26,10 @@ impl Scorer for FactorScorer<'_> {
         rows.own.map_or_else(|| Items::all(rows.backbone.rows()), |(items, _)| Items::listed(items))
     }
 
+    fn has_bounds(&self) -> bool {
+        self.items.codes.is_some()
+    }
+
     fn scores(&self, items: &[u32]) -> Vec<f32> {
         self.items.rows.scores(self.user.factors, items)
     }

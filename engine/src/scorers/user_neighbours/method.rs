@@ -21,8 +21,8 @@ pub struct UserNeighbours;
 /// With fewer users, each would be regressed on all others, and what a holdout of them says is mostly chance: the part is
 /// left out unless the options give its share.
 pub const FEWEST_USERS: usize = 200;
-/// The most users for whom rows are kept unless the options give the share: 200 items of each take 320 MB of tables, and
-/// as much of the shared file.
+/// The most users for whom rows are kept unless the options give the share: 200 items of each take 350 MB of
+/// tables.
 pub const MOST_USERS: usize = 200_000;
 /// The most pairs of users that are summed in the search for neighbours, Σ d_i², unless the options give the share:
 /// about half a minute of a processor. Gowalla has 61 million.
@@ -57,10 +57,10 @@ impl Method for UserNeighbours {
         }
     }
 
-    /// An item and a weight for each entry of a row, in tables and in the file.
+    /// An item and a weight for each entry of a row, in two arrays of the user's row in tables.
     fn stored(&self, size: Size, _: SegmentSizes, options: &Options) -> u64 {
         match Self::is_wanted(options, size.users) {
-            true => (2 * 8 * size.users * self.user_row_entries(options).min(size.items)) as u64,
+            true => ((8 * self.user_row_entries(options).min(size.items) + 128) * size.users) as u64,
             false => 0,
         }
     }

@@ -1,0 +1,181 @@
+//! Decayed counts: t_j = Σ 2^(−age / half-life), over the users of item j, each by their latest event on it.
+//!
+//! Decay is multiplicative, so the counts of all items are kept as of one moment, with one factor for the time since then,
+//! and an event that comes later adds 2^(+time / half-life). So an event costs one addition, and the most counted items stay
+//! known without looking at all: they are among those before and those to which something was added.
+
+use crate::interactions::Interactions;
+use crate::ranking::{Scored, TopN};
+use crate::scorers::new_items::NewItemShares;
+
+/// The number of the most counted items that are candidates of every list.
+pub const MOST_COUNTED: usize = 200;
+/// The half-lives after which counts are written as of a later moment, so that they stay far from the bounds of `f32`.
+const MOST_HALF_LIVES: f64 = 60.0;
+
+/// Decayed counts of items as of some moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecentCounts {
+    /// The counts as of `since`.
+    counts: Vec<f32>,
+    /// What they are worth now.
+    factor: f32,
+    /// The [`MOST_COUNTED`] most counted items, ascending.
+    top: Vec<u32>,
+    /// Seconds.
+    half_life: f64,
+    /// The moment of the counts, in microseconds.
+    since: i64,
+}
+
+impl RecentCounts {
+    /// Counts as of the moment `since` (microseconds), which halve every `half_life` seconds.
+    pub fn new(counts: Vec<f32>, half_life: f64, since: i64) -> Self {
+        let every: Vec<u32> = (0..counts.len() as u32).collect();
+        let mut recent = Self { counts, factor: 1.0, top: Vec::new(), half_life, since };
+        recent.rank(every);
+        recent
+    }
+
+    /// Counts the pairs of interactions as of their latest; `None` if events have no times. Takes one power per pair.
+    pub fn of(interactions: &Interactions, half_life: f64) -> Option<Self> {
+        let ages = interactions.ages()?;
+        let mut counts = vec![0.0f64; interactions.items()];
+        for user in 0..interactions.users() {
+            let (items, _) = interactions.by_user().row(user);
+            let ages = &ages[interactions.by_user().range(user)];
+            for (&item, &age) in items.iter().zip(ages) {
+                counts[item as usize] += (-f64::from(age) / half_life).exp2();
+            }
+        }
+        Some(Self::new(counts.into_iter().map(|count| count as f32).collect(), half_life, 0))
+    }
+
+    /// The counts as of their moment.
+    pub fn counts(&self) -> &[f32] {
+        &self.counts
+    }
+
+    /// The most counted items, ascending.
+    pub fn top(&self) -> &[u32] {
+        &self.top
+    }
+
+    /// The most counted items with their counts, most counted first.
+    pub fn ranked(&self) -> Vec<Scored> {
+        let mut top = TopN::new(self.top.len());
+        self.top.iter().for_each(|&item| top.push(item, self.counts[item as usize] * self.factor));
+        top.finish()
+    }
+
+    /// The score ln(1 + 10 t) of an item; 0 for an unknown one.
+    #[inline]
+    pub fn score(&self, item: u32) -> f32 {
+        let count = self.counts.get(item as usize).map_or(0.0, |count| count * self.factor);
+        (10.0 * count).ln_1p()
+    }
+
+    /// Adds one event at a time (microseconds) on each of some items, and lets the counts be those of the moment `now`, which
+    /// must not be before any of them.
+    pub fn add(&mut self, events: &[(u32, i64)], now: i64) {
+        let half_lives = |time: i64, since: i64| time.saturating_sub(since) as f64 / 1e6 / self.half_life;
+        if half_lives(now, self.since) > MOST_HALF_LIVES {
+            let factor = (-half_lives(now, self.since)).exp2() as f32;
+            self.counts.iter_mut().for_each(|count| *count *= factor);
+            self.since = now;
+        }
+        let half_lives = |time: i64| time.saturating_sub(self.since) as f64 / 1e6 / self.half_life;
+        for &(item, time) in events {
+            if let Some(count) = self.counts.get_mut(item as usize) {
+                *count += half_lives(time.min(now)).exp2() as f32;
+            }
+        }
+        self.factor = (-half_lives(now)).exp2() as f32;
+        let mut candidates = self.top.clone();
+        candidates
+            .extend(events.iter().map(|event| event.0).filter(|item| (*item as usize) < self.counts.len()));
+        candidates.sort_unstable();
+        candidates.dedup();
+        self.rank(candidates);
+    }
+
+    /// The same counts with those of new items, which are such that the score of each is the mean of the scores of the items
+    /// that it resembles, times the boost.
+    pub fn with_new_items(&self, new: &NewItemShares<'_>) -> Self {
+        let mut counts = self.counts.clone();
+        for (place, &item) in new.items.iter().enumerate() {
+            let (resembled, shares) = new.shares.row(place);
+            let scores = resembled.iter().zip(shares).map(|(&other, share)| share * self.score(other));
+            let score = new.boost * scores.sum::<f32>();
+            if counts.len() <= item as usize {
+                counts.resize(item as usize + 1, 0.0);
+            }
+            counts[item as usize] = score.exp_m1() / 10.0;
+        }
+        Self::new(counts, self.half_life, self.since)
+    }
+
+    /// Keeps the most counted of some items, given in ascending order, as the top.
+    fn rank(&mut self, mut candidates: Vec<u32>) {
+        let count = |item: &u32| self.counts[*item as usize];
+        candidates.retain(|item| count(item) > 0.0);
+        if candidates.len() > MOST_COUNTED {
+            candidates
+                .select_nth_unstable_by(MOST_COUNTED, |a, b| count(b).total_cmp(&count(a)).then(a.cmp(b)));
+            candidates.truncate(MOST_COUNTED);
+            candidates.sort_unstable();
+        }
+        self.top = candidates;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interactions::{Duplicates, EventLimits, Events, Id, IdKind, RawEvents, Weighting};
+    use crate::observer::Silent;
+
+    const DAY: i64 = 86_400_000_000;
+
+    #[test]
+    fn users_count_once_an_item_by_their_latest_event() {
+        let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true);
+        for (user, item, day) in [(1, 1, 0), (1, 1, 6), (2, 1, 3), (2, 2, 9), (3, 2, 9)] {
+            raw.push(Id::Bigint(user), Id::Bigint(item), 5.0, day * DAY);
+        }
+        let limits = EventLimits { min_user_events: 1, min_item_events: 1, max_user_events: 100 };
+        let events = Events::new(raw, limits, &Silent).unwrap();
+        let weighting =
+            Weighting { duplicates: Duplicates::Sum, half_life: None, anchor: 0, ratings: false, shift: 0.0 };
+        let interactions = events.interactions(&weighting, |_, _, _| true, &Silent).unwrap();
+        let recent = RecentCounts::of(&interactions, 3.0 * 86_400.0).unwrap();
+        assert_eq!(recent.counts(), [0.75, 2.0]);
+        assert_eq!((recent.top(), recent.score(1), recent.score(7)), (&[0, 1][..], 21f32.ln(), 0.0));
+    }
+
+    #[test]
+    fn events_that_are_added_count_as_if_they_had_been_there() {
+        let all: Vec<(u32, i64)> = (0..3000).map(|n: i64| ((n * n % 401) as u32, n * DAY / 20)).collect();
+        let half_life = 7.0 * 86_400.0;
+        let now = 150 * DAY;
+        let mut by_hand = vec![0.0f64; 401];
+        for &(item, time) in &all {
+            by_hand[item as usize] += (-((now - time) as f64) / 1e6 / half_life).exp2();
+        }
+        let mut recent = RecentCounts::new(vec![0.0; 401], half_life, 0);
+        for events in all.chunks(7) {
+            recent.add(events, events.iter().map(|event| event.1).max().unwrap());
+        }
+        recent.add(&[], now);
+        for (item, &count) in by_hand.iter().enumerate() {
+            let expected = (10.0 * count).ln_1p() as f32;
+            assert!((recent.score(item as u32) - expected).abs() < 1e-4 * expected.max(1.0), "{item}");
+        }
+        // The top is that of all items, though only those to which something was added were looked at.
+        let fresh = RecentCounts::new(recent.counts().to_vec(), half_life, 0);
+        assert_eq!(recent.top(), fresh.top());
+        // After years nothing overflows.
+        recent.add(&[(3, 5_000 * DAY)], 5_000 * DAY);
+        assert!((recent.score(3) - 11f32.ln()).abs() < 1e-5 && recent.score(4) < 1e-6);
+    }
+}

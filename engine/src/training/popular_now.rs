@@ -1,0 +1,77 @@
+//! Decides whether what is popular now joins a blend, with which half-life and share. It is judged on the latest events
+//! only: pairs held out in other ways are earlier than what would be counted as recent.
+
+use super::blend;
+use super::fit::Fit;
+use super::holdout_metrics::deciding_values;
+use super::ranker::Ranker;
+use crate::auto::AutoOr;
+use crate::error::Result;
+use crate::evaluation::standard_error::mean_and_error;
+use crate::evaluation::{Holdout, Split};
+use crate::observer::Observer;
+use crate::options::checked::Options;
+use crate::ranking::Blend;
+use crate::scorers::method::{FitInput, Fitted, Method};
+use crate::scorers::popular_now::method::USUAL_HALF_LIFE;
+use std::sync::Arc;
+
+/// The half-lives in seconds that are tried: three, seven and thirty days.
+const HALF_LIVES: [f64; 3] = [3.0 * 86_400.0, USUAL_HALF_LIFE, 30.0 * 86_400.0];
+
+/// A blend with what is popular now.
+struct Found {
+    half_life: f64,
+    fitted: Arc<dyn Fitted>,
+    blend: Blend,
+    mean: f64,
+}
+
+/// Tries the half-lives that the options leave open, and adds the best to a blended fit to the training part of a holdout if
+/// lists of `users` are better with it by a standard error. Returns the half-life in seconds, 0 if it is left out.
+///
+/// # Errors
+/// [`crate::EngineError::Cancelled`].
+pub fn decide(
+    fit: &mut Fit,
+    method: &dyn Method,
+    input: FitInput<'_>,
+    (holdout, users): (&Holdout, &[u32]),
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<f64> {
+    let share = method.share(options);
+    let is_judged = matches!(holdout.split, Split::Time { .. }) && !users.is_empty();
+    if fit.rated.is_some() || share == AutoOr::Given(0.0) || share == AutoOr::Auto && !is_judged {
+        return Ok(0.0);
+    }
+    let half_lives = match options.popular_now.half_life {
+        AutoOr::Given(half_life) => vec![half_life],
+        AutoOr::Auto if is_judged => HALF_LIVES.to_vec(),
+        AutoOr::Auto => vec![USUAL_HALF_LIFE],
+    };
+    let before = fit.fitted.len();
+    let mut best: Option<Found> = None;
+    for half_life in half_lives {
+        let mut own = options.clone();
+        own.popular_now.half_life = AutoOr::Given(half_life);
+        let Some(fitted) = method.fit(input, &own, observer)? else { break };
+        fit.fitted.push((method.name(), Arc::clone(&fitted)));
+        let ranker = Ranker::new(fit, &holdout.training, options.weighs_popularity());
+        let blend = blend::joined(&ranker, fit.blend.clone(), method, holdout, users, &own, observer)?;
+        let mut mean = 0.0;
+        if is_judged && blend.has(method.name()) {
+            let ranker = Ranker { blend: blend.clone(), ..ranker };
+            mean = mean_and_error(&deciding_values(&ranker, holdout, users, observer)?).0;
+        }
+        fit.fitted.truncate(before);
+        let is_better = best.as_ref().is_none_or(|best| mean > best.mean);
+        if blend.has(method.name()) && is_better {
+            best = Some(Found { half_life, fitted, blend, mean });
+        }
+    }
+    let Some(Found { half_life, fitted, blend, .. }) = best else { return Ok(0.0) };
+    fit.fitted.push((method.name(), fitted));
+    fit.blend = blend;
+    Ok(half_life)
+}

@@ -1,0 +1,94 @@
+//! The events of all users that came after a moment, read with the caller's rights by an index on the time.
+
+use super::events::{Judged, Layout, expressions, judge_row, with_id};
+use super::growing_column::GrowingColumn;
+use super::live_rows::{Live, LiveRows};
+use super::relations;
+use crate::catalog::models::{EventsSource, Model};
+use crate::error::Result;
+use segrec_engine::interactions::Id;
+use std::collections::BTreeMap;
+
+/// Reads events in the order of their times.
+pub struct RecentEvents {
+    rows: LiveRows,
+    grows: GrowingColumn,
+    layout: Layout,
+    type_weights: BTreeMap<String, f64>,
+    signed: bool,
+}
+
+/// Events that came after others.
+pub struct Recent {
+    /// The time of the last row that was read.
+    pub newest: i64,
+    /// The items of the events that count, and their times in microseconds since 2000.
+    pub events: Vec<(u32, i64)>,
+    /// Whether there may be more.
+    pub is_partial: bool,
+}
+
+impl RecentEvents {
+    /// Prepares the query, which reads at most `most` rows at once; `None` without times or an index that has them in order.
+    pub fn new(
+        model: &Model,
+        source: &EventsSource,
+        type_weights: BTreeMap<String, f64>,
+        signed: bool,
+        most: u32,
+    ) -> Result<Option<Self>> {
+        let columns = relations::model_events(model, source)?;
+        let Some(grows) = columns.time.clone().and_then(GrowingColumn::new) else { return Ok(None) };
+        let relation = &columns.relation;
+        if relation.is_out_of_reach || !relations::has_ordered_index(relation.oid, grows.name())? {
+            return Ok(None);
+        }
+        let others = [&columns.weight, &columns.time, &columns.event_type].into_iter().flatten();
+        let read = [&columns.user, &columns.item].into_iter().chain(others);
+        let live = Live {
+            relation,
+            key: &columns.item,
+            kind: source.item_kind,
+            columns: read.map(|column| column.name.as_str()).collect(),
+            expressions: expressions(&columns),
+        };
+        let rows = LiveRows::beyond(&live, &grows, most)?;
+        Ok(Some(Self { rows, grows, layout: Layout::new(&columns), type_weights, signed }))
+    }
+
+    /// Whether the relation and its columns are unchanged.
+    pub fn is_current(&self) -> bool {
+        self.rows.is_current()
+    }
+
+    /// The first events after the time `newest` and not after `now`, on items that `number` knows; `None` if there are none,
+    /// or the caller may not read them. Of rows of one moment none are read after others were.
+    pub fn after(
+        &self,
+        newest: i64,
+        now: i64,
+        most: u32,
+        number: &dyn Fn(Id<'_>) -> Option<u32>,
+    ) -> Result<Option<Recent>> {
+        let Some(argument) = self.grows.argument(newest) else { return Ok(None) };
+        let mut recent = Recent { newest, events: Vec::new(), is_partial: false };
+        let mut rows = 0;
+        self.rows.rows(&[argument], &mut |row| {
+            rows += 1;
+            let layout = &self.layout;
+            let Some(time) = layout.time.and_then(|column| row.integer(column)).filter(|time| *time <= now)
+            else {
+                return Ok(());
+            };
+            recent.newest = recent.newest.max(time);
+            let item = with_id(row, 1, layout.item, number).flatten();
+            let judged = judge_row(row, layout, &self.type_weights, self.signed);
+            if let (Some(item), Judged::Good { .. }) = (item, judged) {
+                recent.events.push((item, time));
+            }
+            Ok(())
+        })?;
+        recent.is_partial = rows >= most;
+        Ok((recent.newest > newest).then_some(recent))
+    }
+}
