@@ -1,0 +1,24 @@
+//! SASRec: a small causal transformer over the order of a user's items (Kang and McAuley 2018).
+
+mod adam;
+mod backward;
+mod course;
+mod forward;
+mod infer;
+mod kernels;
+mod loss;
+mod options;
+mod shape;
+mod step;
+mod table;
+mod train;
+mod weights;
+mod windows;
+
+pub use course::{SasrecCourse, Validation};
+pub use infer::SasrecScratch;
+pub use options::SasrecOptions;
+pub use shape::{SasrecShape, SasrecTensor};
+pub use train::{SasrecInput, train};
+pub use weights::{SasrecNetwork, SasrecWeights};
+pub use windows::SasrecSequences;
