@@ -6,6 +6,7 @@ mod course;
 mod forward;
 mod infer;
 mod kernels;
+mod lora;
 mod loss;
 mod options;
 mod shape;
@@ -17,8 +18,12 @@ mod windows;
 
 pub use course::{SasrecCourse, Validation};
 pub use infer::SasrecScratch;
+pub use lora::{AdaptedMatrix, SasrecAdapter, SasrecAdapterShape, train_adapter};
 pub use options::SasrecOptions;
 pub use shape::{SasrecShape, SasrecTensor};
 pub use train::{SasrecInput, train};
 pub use weights::{SasrecNetwork, SasrecWeights};
 pub use windows::SasrecSequences;
+
+#[cfg(test)]
+mod tests;
