@@ -55,7 +55,7 @@ pub(super) struct NormState {
 }
 
 impl NormState {
-    fn run(&mut self, rows: &[f32], values: &[f32], gain: Range<usize>, offset: Range<usize>) {
+    pub fn run(&mut self, rows: &[f32], values: &[f32], gain: Range<usize>, offset: Range<usize>) {
         let (normed, inverses, out) = (&mut self.normed, &mut self.inverses, &mut self.out);
         normed.resize(rows.len(), 0.0);
         inverses.resize(rows.len() / gain.len(), 0.0);
@@ -106,10 +106,24 @@ impl Pass {
         dropout: Option<Dropout<'_>>,
     ) {
         let (shape, values) = (network.shape(), network.values());
+        self.blocks(network, vectors, packed, dropout, shape.blocks);
+        self.last.run(&self.residual, values, shape.final_gain(), shape.final_offset());
+    }
+
+    /// Computes the residual after the first `count` blocks, tokens × d, and returns it.
+    pub fn blocks(
+        &mut self,
+        network: &SasrecNetwork,
+        vectors: Rows<'_>,
+        packed: Packed<'_>,
+        dropout: Option<Dropout<'_>>,
+        count: usize,
+    ) -> &[f32] {
+        let (shape, values) = (network.shape(), network.values());
         let width = shape.width;
         self.embed(shape, values, vectors, packed);
         drop_values(&mut self.input_factors, &mut self.residual, width, packed, dropout, 0);
-        self.blocks.resize_with(shape.blocks, BlockState::default);
+        self.blocks.resize_with(count, BlockState::default);
         self.branch.resize(self.residual.len(), 0.0);
         for (block, state) in self.blocks.iter_mut().enumerate() {
             let at = shape.block(block);
@@ -129,7 +143,7 @@ impl Pass {
             drop_values(&mut state.hidden_factors, &mut self.branch, width, packed, dropout, site + 1);
             Arch::new().dispatch(AddRows(&mut self.residual, &self.branch));
         }
-        self.last.run(&self.residual, values, shape.final_gain(), shape.final_offset());
+        &self.residual
     }
 
     /// The representation at each token of the last pass, tokens × d.

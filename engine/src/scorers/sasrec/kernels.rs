@@ -47,7 +47,7 @@ fn exponential(x: f32) -> f32 {
 }
 
 #[inline(always)]
-fn sum_of_products(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn sum_of_products(a: &[f32], b: &[f32]) -> f32 {
     let (a_body, a_tail) = a.as_chunks::<LANES>();
     let (b_body, b_tail) = b.as_chunks::<LANES>();
     let mut sums = [0.0; LANES];
@@ -61,7 +61,7 @@ fn sum_of_products(a: &[f32], b: &[f32]) -> f32 {
 }
 
 #[inline(always)]
-fn sum(a: &[f32]) -> f32 {
+pub(super) fn sum(a: &[f32]) -> f32 {
     let (body, tail) = a.as_chunks::<LANES>();
     let mut sums = [0.0; LANES];
     for x in body {
@@ -73,7 +73,7 @@ fn sum(a: &[f32]) -> f32 {
 }
 
 #[inline(always)]
-fn largest(a: &[f32]) -> f32 {
+pub(super) fn largest(a: &[f32]) -> f32 {
     let larger = |x: f32, y: f32| if x > y { x } else { y };
     let (body, tail) = a.as_chunks::<LANES>();
     let mut most = [f32::NEG_INFINITY; LANES];
@@ -87,7 +87,7 @@ fn largest(a: &[f32]) -> f32 {
 
 /// Replaces `row` by e^(row − most), and returns the sum.
 #[inline(always)]
-fn exponentials(row: &mut [f32], most: f32) -> f32 {
+pub(super) fn exponentials(row: &mut [f32], most: f32) -> f32 {
     row.iter_mut().for_each(|value| *value = exponential(*value - most));
     sum(row)
 }

@@ -284,6 +284,24 @@ fn a_new_item_enters_by_its_features() {
 }
 
 #[test]
+fn a_representation_is_that_of_the_pass_of_the_training() {
+    for blocks in [1, 2] {
+        let shape = SasrecShape { blocks, heads: 4, ..small().shape };
+        let weights = SasrecWeights::first(shape, &[3; ITEMS], 0, 1).unwrap();
+        let rows = weights.item_rows(None).unwrap();
+        for tokens in [1, 2, 10] {
+            let items: Vec<u32> = (0..tokens).map(|place| (7 * place) % ITEMS as u32).collect();
+            let mut pass = Pass::default();
+            let packed = Packed { inputs: &items, lengths: &[items.len()] };
+            pass.forward(weights.network(), rows.view(), packed, None);
+            let expected = pass.representations().chunks(16).last().unwrap();
+            let found = weights.network().represent(rows.view(), &items, &mut SasrecScratch::default()).unwrap();
+            assert!(found.iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-4), "{found:?} {expected:?}");
+        }
+    }
+}
+
+#[test]
 fn weights_survive_serialization_and_damaged_ones_do_not() {
     let weights = first(&Circle::new(9, 1), &small());
     let bytes = weights.to_bytes().unwrap();
