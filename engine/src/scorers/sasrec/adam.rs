@@ -1,5 +1,7 @@
 //! Adam (Kingma and Ba 2015): steps scaled by running means of the gradient and of its square.
 
+use crate::error::Result;
+use crate::memory::filled;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -42,8 +44,11 @@ impl AdamStep {
 
 impl Means {
     /// Those before the first step.
-    pub fn zeros(length: usize) -> Self {
-        Self { mean: vec![0.0; length], squares: vec![0.0; length] }
+    ///
+    /// # Errors
+    /// [`crate::EngineError::NoMemory`].
+    pub fn zeros(length: usize) -> Result<Self> {
+        Ok(Self { mean: filled(0.0, length)?, squares: filled(0.0, length)? })
     }
 
     /// Changes all values. Reads 16 and writes 12 bytes for each.

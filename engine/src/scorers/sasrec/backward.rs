@@ -2,7 +2,8 @@
 
 use super::forward::{BlockState, NormState, Packed, Pass};
 use super::kernels::{
-    AddRows, CausalSoftmaxGradient, ColumnSums, NormGradient, ReluGradient, Scale, multiply, rows_of, rows_of_mut,
+    AddRows, CausalSoftmaxGradient, ColumnSums, NormGradient, ReluGradient, Scale, multiply, rows_of,
+    rows_of_mut,
 };
 use super::shape::SasrecShape;
 use super::weights::SasrecNetwork;
@@ -108,7 +109,12 @@ impl Backward {
         multiply(by_out, true, rows_of(&state.attended, width).transpose(), rows_of(&self.branch, width));
         self.attended.resize(state.attended.len(), 0.0);
         let out = rows_of(&values[at.attention_out], width);
-        multiply(rows_of_mut(&mut self.attended, width), false, rows_of(&self.branch, width), out.transpose());
+        multiply(
+            rows_of_mut(&mut self.attended, width),
+            false,
+            rows_of(&self.branch, width),
+            out.transpose(),
+        );
         self.heads(shape, state, packed);
         let by_in = rows_of_mut(&mut by_network[at.attention_in.clone()], 3 * width);
         let inner = rows_of(&self.inner, 3 * width);
@@ -136,15 +142,19 @@ impl Backward {
                 let (square, others) = shares.split_at(length * length);
                 shares = others;
                 let mut target = |of: usize, a, b| {
-                    let target =
-                        inner.rb_mut().submatrix_mut(window.start, column(of), length, head_width);
+                    let target = inner.rb_mut().submatrix_mut(window.start, column(of), length, head_width);
                     multiply(target, false, a, b);
                 };
                 target(2, rows_of(square, length).transpose(), by_attended);
                 multiply(rows_of_mut(&mut self.shares, length), false, by_attended, part(2).transpose());
                 let scale = (head_width as f32).sqrt().recip();
                 let gradient = self.shares.as_mut_slice();
-                Arch::new().dispatch(CausalSoftmaxGradient { gradient, shares: square, columns: length, scale });
+                Arch::new().dispatch(CausalSoftmaxGradient {
+                    gradient,
+                    shares: square,
+                    columns: length,
+                    scale,
+                });
                 target(0, rows_of(&self.shares, length), part(1));
                 target(1, rows_of(&self.shares, length).transpose(), part(0));
             }

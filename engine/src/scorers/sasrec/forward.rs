@@ -161,7 +161,10 @@ impl Pass {
             let rows = packed.inputs[window].iter().map(|&row| &vectors.row(row as usize)[..width]);
             for (place, (token, row)) in tokens.zip(rows).rev().enumerate() {
                 let position = &positions[place * width..(place + 1) * width];
-                token.iter_mut().zip(row.iter().zip(position)).for_each(|(x, (item, place))| *x = item + place);
+                token
+                    .iter_mut()
+                    .zip(row.iter().zip(position))
+                    .for_each(|(x, (item, place))| *x = item + place);
             }
         }
     }

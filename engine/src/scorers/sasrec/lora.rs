@@ -199,7 +199,11 @@ pub fn train_adapter(
     options.check()?;
     let items = input.sequences.items();
     if weights.bias().len() != items {
-        return Err(EngineError::Shape { what: "items of SASRec", expected: items, found: weights.bias().len() });
+        return Err(EngineError::Shape {
+            what: "items of SASRec",
+            expected: items,
+            found: weights.bias().len(),
+        });
     }
     check_features(weights.projection(), input.features, items)?;
     let network = start.adapted(weights.network())?;
@@ -207,7 +211,7 @@ pub fn train_adapter(
         let (expected, found) = (options.shape.values(), network.values().len());
         return Err(EngineError::Shape { what: "network of an adapter of SASRec", expected, found });
     }
-    let means = Means::zeros(start.values.len());
+    let means = Means::zeros(start.values.len())?;
     let gradient = vec![0.0; start.values.len()];
     let (batches, steps) = Default::default();
     let mut learner =

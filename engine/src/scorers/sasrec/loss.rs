@@ -10,7 +10,7 @@ use crate::linalg::vector::dot;
 use pulp::Arch;
 
 /// Tokens of a block: with 1,700 items, their scores take 0.4 MB, a part of a second-level cache.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 /// The gradient by the rows of a table.
 #[derive(Debug)]

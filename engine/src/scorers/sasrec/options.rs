@@ -85,9 +85,10 @@ impl SasrecOptions {
                 return Err(EngineError::Shape { what, expected: 1, found });
             }
         }
-        for (what, rate) in
-            [("dropout of SASRec in percent", self.dropout), ("item dropout of SASRec in percent", self.item_dropout)]
-        {
+        for (what, rate) in [
+            ("dropout of SASRec in percent", self.dropout),
+            ("item dropout of SASRec in percent", self.item_dropout),
+        ] {
             if !(0.0..1.0).contains(&rate) {
                 return Err(EngineError::Shape { what, expected: 0, found: (rate * 100.0) as usize });
             }

@@ -164,9 +164,11 @@ impl SasrecShape {
                 ("hidden_out", at.hidden_out, width),
                 ("hidden_out_bias", at.hidden_out_bias, width),
             ];
-            tensors.extend(of_block.into_iter().map(|(name, range, columns)| {
-                tensor(&format!("block_{block}_{name}"), range, columns)
-            }));
+            tensors.extend(
+                of_block
+                    .into_iter()
+                    .map(|(name, range, columns)| tensor(&format!("block_{block}_{name}"), range, columns)),
+            );
         }
         tensors.push(tensor("final_gain", self.final_gain(), width));
         tensors.push(tensor("final_offset", self.final_offset(), width));

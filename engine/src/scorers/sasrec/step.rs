@@ -16,7 +16,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 /// The largest number of parts, and so of threads that share a step.
-const PARTS: usize = 8;
+pub(super) const PARTS: usize = 8;
 /// Values of a part of a parallel sum.
 const SUM_PART: usize = 1 << 14;
 
@@ -101,8 +101,11 @@ impl Steps {
     /// Adds the gradients of all parts to that of the first.
     fn add(&mut self) {
         let Some((first, others)) = self.parts.split_first_mut() else { return };
-        let of: [fn(&mut Gradient) -> &mut Vec<f32>; 3] =
-            [|gradient| &mut gradient.network, |gradient| &mut gradient.vectors, |gradient| &mut gradient.bias];
+        let of: [fn(&mut Gradient) -> &mut Vec<f32>; 3] = [
+            |gradient| &mut gradient.network,
+            |gradient| &mut gradient.vectors,
+            |gradient| &mut gradient.bias,
+        ];
         for tensor in of {
             let sources: Vec<&[f32]> =
                 others.iter_mut().map(|part| tensor(&mut part.gradient).as_slice()).collect();

@@ -70,13 +70,7 @@ impl Table {
 
     /// Reads the vectors of the rows. With probability `item_dropout`, by the key, a row lacks its own vector; only if
     /// there are features.
-    pub fn read(
-        &mut self,
-        weights: &SasrecWeights,
-        features: Option<Rows<'_>>,
-        item_dropout: f32,
-        key: u64,
-    ) {
+    pub fn read(&mut self, weights: &SasrecWeights, features: Option<Rows<'_>>, item_dropout: f32, key: u64) {
         let width = weights.items().columns();
         self.vectors.clear();
         self.bias.clear();
@@ -90,7 +84,9 @@ impl Table {
         if item_dropout > 0.0 {
             let limit = (f64::from(item_dropout) * u64::MAX as f64) as u64;
             self.without_own.extend(self.items.iter().map(|&item| mix(mix(key) ^ u64::from(item)) < limit));
-            for (vector, _) in self.vectors.chunks_exact_mut(width).zip(&self.without_own).filter(|(_, is)| **is) {
+            for (vector, _) in
+                self.vectors.chunks_exact_mut(width).zip(&self.without_own).filter(|(_, is)| **is)
+            {
                 vector.fill(0.0);
             }
         }

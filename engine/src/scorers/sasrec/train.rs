@@ -6,10 +6,10 @@ use super::options::SasrecOptions;
 use super::step::{Batch, Gradient, StepInput, Steps};
 use super::table::Table;
 use super::weights::{SasrecWeights, check_features};
-use super::windows::{SasrecSequences, Window};
+use super::windows::{SasrecSequences, Window, epoch};
 use crate::error::{EngineError, Result};
 use crate::matrix::Rows;
-use crate::observer::Observer;
+use crate::observer::{Observer, Silent};
 use crate::seed::mix;
 
 /// What a network is trained on.
@@ -43,12 +43,55 @@ pub fn train(
         return Err(EngineError::Shape { what: "SASRec to start from", expected, found });
     }
     if start.bias().len() != items {
-        return Err(EngineError::Shape { what: "items of SASRec", expected: items, found: start.bias().len() });
+        return Err(EngineError::Shape {
+            what: "items of SASRec",
+            expected: items,
+            found: start.bias().len(),
+        });
     }
     check_features(start.projection(), input.features, items)?;
-    let mut network = NetworkLearner::new(input, options, start);
+    let mut network = NetworkLearner::new(input, options, start)?;
     let course = run(&mut network, input.sequences, options, "network", validate, observer)?;
     Ok((network.weights, course))
+}
+
+/// The mean loss of a token without dropout, and its gradient in the form of weights: what other implementations are
+/// compared with. All windows of an epoch are one batch; of users with no more items than a window and one, that is all.
+///
+/// # Errors
+/// As for [`train`].
+pub fn loss_and_gradient(
+    input: SasrecInput<'_>,
+    options: &SasrecOptions,
+    weights: &SasrecWeights,
+) -> Result<(f64, SasrecWeights)> {
+    let options = SasrecOptions { dropout: 0.0, item_dropout: 0.0, ..options.clone() };
+    options.check()?;
+    check_features(weights.projection(), input.features, input.sequences.items())?;
+    let mut batches = Batches::default();
+    let windows = epoch(input.sequences, options.shape.window, options.seed, 1);
+    batches.prepare(input.sequences, &windows, &options, 1);
+    let Batches { table, batch } = &mut batches;
+    table.read(weights, input.features, 0.0, 0);
+    let network = weights.network();
+    let step = StepInput { network, table, dropout: 0.0, by_items: true };
+    let mut steps = Steps::default();
+    let loss = steps.run(step, batch, &Silent)?;
+    let mut gradient = weights.clone();
+    let (network, items, bias, projection) = gradient.parts_mut();
+    [&mut *network, &mut *items, &mut *bias, &mut *projection].into_iter().for_each(|part| part.fill(0.0));
+    if let Some(found) = steps.gradient() {
+        let width = options.shape.width;
+        table.gradient(&mut found.vectors, projection, width);
+        network.copy_from_slice(&found.network);
+        for (row, &item) in table.items().iter().enumerate() {
+            let item = item as usize;
+            items[item * width..(item + 1) * width]
+                .copy_from_slice(&found.vectors[row * width..(row + 1) * width]);
+            bias[item] = found.bias[row];
+        }
+    }
+    Ok((loss, gradient))
 }
 
 /// Assembles the batches of steps.
@@ -125,12 +168,17 @@ struct NetworkLearner<'a> {
 }
 
 impl<'a> NetworkLearner<'a> {
-    fn new(input: SasrecInput<'a>, options: &'a SasrecOptions, mut weights: SasrecWeights) -> Self {
+    fn new(input: SasrecInput<'a>, options: &'a SasrecOptions, mut weights: SasrecWeights) -> Result<Self> {
         let (network, items, bias, projection) = weights.parts_mut();
-        let means = [network.len(), items.len(), bias.len(), projection.len()].map(Means::zeros);
+        let means = [
+            Means::zeros(network.len())?,
+            Means::zeros(items.len())?,
+            Means::zeros(bias.len())?,
+            Means::zeros(projection.len())?,
+        ];
         let by_projection = vec![0.0; projection.len()];
         let (batches, steps) = Default::default();
-        Self { input, options, weights, means, batches, steps, by_projection }
+        Ok(Self { input, options, weights, means, batches, steps, by_projection })
     }
 }
 

@@ -4,6 +4,7 @@ use super::shape::SasrecShape;
 use crate::error::{EngineError, Result};
 use crate::linalg::product;
 use crate::matrix::{Matrix, Rows};
+use crate::memory::filled;
 use crate::seed::{Random, random};
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
@@ -125,10 +126,7 @@ impl SasrecWeights {
     /// [`EngineError::Shape`].
     pub fn first(shape: SasrecShape, events: &[u32], features: usize, seed: u64) -> Result<Self> {
         shape.check()?;
-        let mut items = Matrix::zeros(events.len(), shape.width);
-        if events.is_empty() {
-            items = Matrix::from_data(shape.width, Vec::new())?;
-        }
+        let mut items = Matrix::from_data(shape.width, filled(0.0, events.len() * shape.width)?)?;
         fill_normal(items.data_mut(), FIRST_DEVIATION, &mut random(seed, "sasrec items"));
         let bias = events.iter().map(|&count| 0.5 * (count as f32).ln_1p()).collect();
         Self::new(SasrecNetwork::first(shape, seed), items, bias, Matrix::zeros(features, shape.width))
@@ -271,7 +269,11 @@ pub(super) fn check_features(projection: &Matrix, features: Option<Rows<'_>>, it
 }
 
 fn finite(values: &[f32]) -> Result<()> {
-    if values.iter().all(|value| value.is_finite()) { Ok(()) } else { Err(EngineError::NotFinite { what: WHAT }) }
+    if values.iter().all(|value| value.is_finite()) {
+        Ok(())
+    } else {
+        Err(EngineError::NotFinite { what: WHAT })
+    }
 }
 
 /// Fills a tensor with normal values of mean zero.

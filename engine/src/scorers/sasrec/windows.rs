@@ -25,9 +25,11 @@ impl<'a> SasrecSequences<'a> {
             return Err(EngineError::Shape { what: "sequences", expected: items.len(), found: end });
         }
         match items.iter().max() {
-            Some(&most) if most as usize >= count => {
-                Err(EngineError::Shape { what: "items of sequences", expected: count, found: most as usize + 1 })
-            }
+            Some(&most) if most as usize >= count => Err(EngineError::Shape {
+                what: "items of sequences",
+                expected: count,
+                found: most as usize + 1,
+            }),
             _ => Ok(Self { starts, items, count }),
         }
     }
@@ -52,11 +54,6 @@ impl<'a> SasrecSequences<'a> {
         let mut events = vec![0; self.count];
         self.items.iter().for_each(|&item| events[item as usize] += 1);
         events
-    }
-
-    /// The largest number of windows of an epoch, if windows have `length` items.
-    pub(super) fn most_windows(&self, length: usize) -> usize {
-        (0..self.users()).map(|user| self.of_user(user).len().saturating_sub(1).div_ceil(length) + 1).sum()
     }
 }
 

@@ -7,8 +7,8 @@ use crate::scorers::sasrec::forward::{Packed, Pass};
 use crate::scorers::sasrec::loss::Loss;
 use crate::scorers::sasrec::table::Table;
 use crate::scorers::sasrec::{
-    SasrecAdapter, SasrecAdapterShape, SasrecCourse, SasrecInput, SasrecNetwork, SasrecOptions, SasrecScratch,
-    SasrecSequences, SasrecShape, SasrecWeights, train, train_adapter,
+    SasrecAdapter, SasrecAdapterShape, SasrecCourse, SasrecInput, SasrecNetwork, SasrecOptions,
+    SasrecScratch, SasrecSequences, SasrecShape, SasrecWeights, train, train_adapter,
 };
 use crate::seed::mix;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,7 +62,8 @@ fn predicted(network: &SasrecNetwork, rows: &Matrix, items: &[u32]) -> u32 {
 
 /// How often the next item of the circle is predicted.
 fn right(network: &SasrecNetwork, rows: &Matrix, step: usize) -> usize {
-    let history = |item: usize| (0..6).map(|place| ((item + step * place) % ITEMS) as u32).collect::<Vec<_>>();
+    let history =
+        |item: usize| (0..6).map(|place| ((item + step * place) % ITEMS) as u32).collect::<Vec<_>>();
     let next = |item: usize| ((item + step * 6) % ITEMS) as u32;
     (0..ITEMS).filter(|&item| predicted(network, rows, &history(item)) == next(item)).count()
 }
@@ -239,8 +240,7 @@ fn an_adapter_begins_as_the_shared_network_and_learns_what_a_segment_does_otherw
     let input = SasrecInput { sequences: backwards.sequences(), features: None };
     let before = right(weights.network(), &rows, ITEMS - 1);
     let options = SasrecOptions { epochs: 60, ..options };
-    let (adapter, course) =
-        train_adapter(input, &options, &weights, start, None, &Silent).unwrap();
+    let (adapter, course) = train_adapter(input, &options, &weights, start, None, &Silent).unwrap();
     assert!(course.losses.last().unwrap() < &(0.5 * course.losses[0]), "{:?}", course.losses);
     let after = right(&adapter.adapted(weights.network()).unwrap(), &rows, ITEMS - 1);
     assert!(before < 3 && after > before + 5, "{before} {after}");
@@ -273,11 +273,10 @@ fn a_new_item_enters_by_its_features() {
     for group in 0..GROUPS {
         // A history that consists of a new item only, and scores of new items only.
         let history = [(ITEMS + group) as u32];
-        let mut user = weights.network().represent(rows.view(), &history, &mut SasrecScratch::default()).unwrap();
+        let mut user =
+            weights.network().represent(rows.view(), &history, &mut SasrecScratch::default()).unwrap();
         user.push(1.0);
-        let score = |group: usize| {
-            rows.row(ITEMS + group).iter().zip(&user).map(|(x, h)| x * h).sum::<f32>()
-        };
+        let score = |group: usize| rows.row(ITEMS + group).iter().zip(&user).map(|(x, h)| x * h).sum::<f32>();
         let best = (0..GROUPS).max_by(|&a, &b| score(a).total_cmp(&score(b))).unwrap();
         assert_eq!(best, (group + 1) % GROUPS);
     }
@@ -295,7 +294,8 @@ fn a_representation_is_that_of_the_pass_of_the_training() {
             let packed = Packed { inputs: &items, lengths: &[items.len()] };
             pass.forward(weights.network(), rows.view(), packed, None);
             let expected = pass.representations().chunks(16).last().unwrap();
-            let found = weights.network().represent(rows.view(), &items, &mut SasrecScratch::default()).unwrap();
+            let found =
+                weights.network().represent(rows.view(), &items, &mut SasrecScratch::default()).unwrap();
             assert!(found.iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-4), "{found:?} {expected:?}");
         }
     }

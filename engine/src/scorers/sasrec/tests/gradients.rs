@@ -142,7 +142,8 @@ impl Case {
         };
         let difference = |place: usize| (loss(place, STEP) - loss(place, -STEP)) / (2.0 * STEP);
         // Large tensors in steps that meet all rows and columns.
-        let places: Vec<usize> = (0..gradient.len()).step_by(if gradient.len() > 200 { 7 } else { 1 }).collect();
+        let places: Vec<usize> =
+            (0..gradient.len()).step_by(if gradient.len() > 200 { 7 } else { 1 }).collect();
         let differences: Vec<f64> = places.iter().map(|&place| difference(place)).collect();
         let most = differences.iter().fold(0.0f64, |most, value| most.max(value.abs()));
         assert!(most > 1e-6, "{name} has no gradient");
