@@ -51,7 +51,7 @@ impl Default for SasrecOptions {
             clip: 5.0,
             batch: 32,
             epochs: 100,
-            patience: 6,
+            patience: 12,
             seconds: None,
             seed: 0,
         }
