@@ -161,6 +161,8 @@ fn train_network(path: &str, settings: &[String]) -> Result<()> {
             "epochs" => options.epochs = value.parse()?,
             "patience" => options.patience = value.parse()?,
             "dropout" => options.dropout = value.parse()?,
+            "averaging" => options.averaging = value.parse()?,
+            "contrast" => options.contrast = value.parse()?,
             "horizon" => options.horizon = value.parse()?,
             "full" => options.full_softmax_items = value.parse()?,
             "negatives" => options.negatives = value.parse()?,

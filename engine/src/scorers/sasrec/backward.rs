@@ -1,6 +1,6 @@
 //! The gradient of the network: the forward pass in reverse. Takes twice its multiply-adds.
 
-use super::forward::{BlockState, NormState, Packed, Pass};
+use super::forward::{BlockState, MASKED, NormState, Packed, Pass};
 use super::kernels::{
     AddRows, CausalSoftmaxGradient, ColumnSums, NormGradient, ReluGradient, Scale, multiply, rows_of,
     rows_of_mut,
@@ -200,7 +200,8 @@ fn scale(values: &mut [f32], factors: &[f32]) {
 /// Adds each row of `source` to the row of `target` that `places` names: the gradient by the items of the tokens.
 pub(super) fn add_to_rows(target: &mut [f32], places: &[u32], source: &[f32], width: usize) {
     let arch = Arch::new();
-    for (&place, source) in places.iter().zip(source.chunks_exact(width)) {
+    let rows = places.iter().zip(source.chunks_exact(width));
+    for (&place, source) in rows.filter(|(place, _)| **place != MASKED) {
         let place = place as usize * width;
         arch.dispatch(AddRows(&mut target[place..place + width], source));
     }

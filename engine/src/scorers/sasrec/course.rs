@@ -2,7 +2,7 @@
 //! are trained alike.
 
 use super::options::SasrecOptions;
-use super::windows::{SasrecSequences, Window, epoch};
+use super::windows::{SasrecSequences, Window, batches, epoch};
 use crate::error::{EngineError, Result};
 use crate::observer::{Observer, Progress};
 
@@ -34,6 +34,9 @@ pub(super) trait Learner {
     /// Takes a step of the given number, from 1, and returns the mean loss of a token.
     fn step(&mut self, windows: &[Window], number: usize, observer: &dyn Observer) -> Result<f64>;
 
+    /// Is told that an epoch, from 1, has ended.
+    fn end_epoch(&mut self, _number: usize) {}
+
     /// The present weights.
     fn weights(&mut self) -> &mut Self::Weights;
 }
@@ -62,11 +65,11 @@ pub(super) fn run<L: Learner>(
             return Err(EngineError::NothingToTrainOn { reason });
         }
         let (mut loss, mut tokens) = (0.0, 0);
-        for batch in windows.chunks(options.batch) {
+        for batch in batches(windows, options.batch, options.contrast > 0.0) {
             observer.check()?;
             course.steps += 1;
             let count: usize = batch.iter().map(|window| window.length as usize).sum();
-            let mean = learner.step(batch, course.steps, observer)?;
+            let mean = learner.step(&batch, course.steps, observer)?;
             if !mean.is_finite() {
                 return Err(EngineError::NotFinite { what: "SASRec" });
             }
@@ -79,6 +82,7 @@ pub(super) fn run<L: Learner>(
         }
         course.tokens += tokens;
         course.losses.push(loss / tokens as f64);
+        learner.end_epoch(number);
         let metric = validate.as_mut().map(|validate| validate(learner.weights())).transpose()?;
         observer.report(Progress {
             phase,

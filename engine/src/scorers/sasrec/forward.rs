@@ -15,6 +15,9 @@ use faer::prelude::ReborrowMut;
 use pulp::Arch;
 use std::ops::Range;
 
+/// The row of a token whose item is hidden: its vector is zero.
+pub(super) const MASKED: u32 = u32::MAX;
+
 /// Windows of tokens, one after another.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packed<'a> {
@@ -158,13 +161,12 @@ impl Pass {
         self.residual.resize(packed.inputs.len() * width, 0.0);
         for window in packed.windows() {
             let tokens = self.residual[window.start * width..window.end * width].chunks_exact_mut(width);
-            let rows = packed.inputs[window].iter().map(|&row| &vectors.row(row as usize)[..width]);
-            for (place, (token, row)) in tokens.zip(rows).rev().enumerate() {
-                let position = &positions[place * width..(place + 1) * width];
-                token
-                    .iter_mut()
-                    .zip(row.iter().zip(position))
-                    .for_each(|(x, (item, place))| *x = item + place);
+            for (place, (token, &row)) in tokens.zip(&packed.inputs[window]).rev().enumerate() {
+                token.copy_from_slice(&positions[place * width..(place + 1) * width]);
+                if row != MASKED {
+                    let vector = &vectors.row(row as usize)[..width];
+                    token.iter_mut().zip(vector).for_each(|(x, item)| *x += item);
+                }
             }
         }
     }

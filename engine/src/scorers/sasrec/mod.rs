@@ -16,12 +16,14 @@
 //! - [`windows`], [`table`]: the windows of an epoch, and the items of a step
 //! - [`kernels`], [`forward`], [`loss`], [`backward`]: the arithmetic of a pass
 //! - [`step`]: the gradient of a batch, the same on any number of threads
+//! - [`contrast`]: a second loss, off by default
 //! - [`adam`], [`course`], [`train`](mod@train): the training
 //! - [`lora`]: adapters of segments
 //! - [`infer`]: the representation of a user
 
 mod adam;
 mod backward;
+mod contrast;
 mod course;
 mod estimate;
 mod forward;

@@ -13,6 +13,8 @@ pub struct SasrecOptions {
     /// The share of items whose own vectors a training step leaves out, so that their features alone represent them;
     /// only read if there are features. New items, which have no vectors of their own, profit.
     pub item_dropout: f32,
+    /// The weight of a second loss, by which two changed forms of a window are represented alike; 0 is without.
+    pub contrast: f32,
     /// The target of an item in a sequence is one of this many next items, at random; 1 is the next item.
     pub horizon: usize,
     /// Up to this many items, the loss compares the target with all items.
@@ -25,6 +27,9 @@ pub struct SasrecOptions {
     pub warm_up: usize,
     /// The largest norm of a gradient; longer ones are shortened to it.
     pub clip: f32,
+    /// Weights are measured and kept as a running mean over the ends of epochs, of which this share is that of the
+    /// earlier ones; 0 is without a mean. It evens out the noise of the last steps.
+    pub averaging: f32,
     /// The number of windows of a step.
     pub batch: usize,
     /// The maximum number of passes over the sequences.
@@ -43,12 +48,14 @@ impl Default for SasrecOptions {
             shape: SasrecShape::default(),
             dropout: 0.2,
             item_dropout: 0.0,
+            contrast: 0.0,
             horizon: 1,
             full_softmax_items: 5_000,
             negatives: 512,
             learning_rate: None,
             warm_up: 100,
             clip: 5.0,
+            averaging: 0.0,
             batch: 32,
             epochs: 100,
             patience: 12,
@@ -92,6 +99,9 @@ impl SasrecOptions {
             if !(0.0..1.0).contains(&rate) {
                 return Err(EngineError::Shape { what, expected: 0, found: (rate * 100.0) as usize });
             }
+        }
+        if !(self.contrast >= 0.0 && self.contrast.is_finite()) {
+            return Err(EngineError::NotFinite { what: "contrast of SASRec" });
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::matrix::Rows;
 use crate::observer::Observer;
 use pulp::Arch;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// The largest number of parts, and so of threads that share a step.
 pub(super) const PARTS: usize = 8;
@@ -73,6 +74,22 @@ pub(super) struct StepInput<'a> {
     pub by_items: bool,
 }
 
+/// A part of a batch: its tokens, the lengths of its windows, and their keys.
+pub(super) type Cut<'a> = (Range<usize>, &'a [usize], &'a [u64]);
+
+/// Divides a batch into parts, all but the last with the same number of windows.
+pub(super) fn cut(batch: &Batch) -> Vec<Cut<'_>> {
+    let windows = batch.lengths.len().div_ceil(PARTS).max(1);
+    let mut cuts = Vec::with_capacity(PARTS);
+    let mut start = 0;
+    for (lengths, keys) in batch.lengths.chunks(windows).zip(batch.keys.chunks(windows)) {
+        let end = start + lengths.iter().sum::<usize>();
+        cuts.push((start..end, lengths, keys));
+        start = end;
+    }
+    cuts
+}
+
 impl Steps {
     /// The mean loss of the batch's tokens; [`Steps::gradient`] then returns its gradient.
     ///
@@ -80,14 +97,7 @@ impl Steps {
     /// [`crate::EngineError::Cancelled`].
     pub fn run(&mut self, input: StepInput<'_>, batch: &Batch, observer: &dyn Observer) -> Result<f64> {
         let weight = (batch.inputs.len().max(1) as f32).recip();
-        let windows = batch.lengths.len().div_ceil(PARTS).max(1);
-        let mut cuts = Vec::with_capacity(PARTS);
-        let mut start = 0;
-        for (lengths, keys) in batch.lengths.chunks(windows).zip(batch.keys.chunks(windows)) {
-            let end = start + lengths.iter().sum::<usize>();
-            cuts.push((start..end, lengths, keys));
-            start = end;
-        }
+        let cuts = cut(batch);
         self.parts.resize_with(cuts.len(), Part::default);
         self.parts.par_iter_mut().zip(cuts).try_for_each(|(part, (tokens, lengths, keys))| {
             observer.check()?;

@@ -1,6 +1,7 @@
 //! The training of all weights.
 
 use super::adam::{AdamStep, Means};
+use super::contrast::{Contrast, views};
 use super::course::{Learner, SasrecCourse, Validation, run};
 use super::options::SasrecOptions;
 use super::step::{Batch, Gradient, StepInput, Steps};
@@ -52,7 +53,7 @@ pub fn train(
     check_features(start.projection(), input.features, items)?;
     let mut network = NetworkLearner::new(input, options, start)?;
     let course = run(&mut network, input.sequences, options, "network", validate, observer)?;
-    Ok((network.weights, course))
+    Ok((network.averaged.unwrap_or(network.weights), course))
 }
 
 /// The mean loss of a token without dropout, and its gradient in the form of weights: what other implementations are
@@ -161,9 +162,13 @@ struct NetworkLearner<'a> {
     input: SasrecInput<'a>,
     options: &'a SasrecOptions,
     weights: SasrecWeights,
+    /// The running mean of the weights at the ends of epochs; `None` without.
+    averaged: Option<SasrecWeights>,
     means: [Means; 4],
     batches: Batches,
     steps: Steps,
+    views: Batch,
+    contrast: Contrast,
     by_projection: Vec<f32>,
 }
 
@@ -177,8 +182,9 @@ impl<'a> NetworkLearner<'a> {
             Means::zeros(projection.len())?,
         ];
         let by_projection = vec![0.0; projection.len()];
-        let (batches, steps) = Default::default();
-        Ok(Self { input, options, weights, means, batches, steps, by_projection })
+        let (batches, steps, views, contrast) = Default::default();
+        let averaged = (options.averaging > 0.0).then(|| weights.clone());
+        Ok(Self { input, options, weights, averaged, means, batches, steps, views, contrast, by_projection })
     }
 }
 
@@ -195,9 +201,14 @@ impl Learner for NetworkLearner<'_> {
         let width = options.shape.width;
         let input = StepInput { network, table, dropout: options.dropout, by_items: true };
         let loss = self.steps.run(input, batch, observer)?;
-        let Some(Gradient { network: by_network, vectors, bias: by_bias }) = self.steps.gradient() else {
+        let Some(gradient) = self.steps.gradient() else {
             return Ok(loss);
         };
+        if options.contrast > 0.0 {
+            views(batch, step_key(options.seed, number), &mut self.views);
+            self.contrast.run(input, &self.views, options.contrast, gradient, observer)?;
+        }
+        let Gradient { network: by_network, vectors, bias: by_bias } = gradient;
         table.gradient(vectors, &mut self.by_projection, width);
         let scale = clip_factor(&[by_network, vectors, by_bias, &self.by_projection], options.clip);
         let step = adam_step(options, sequences.items(), number, scale);
@@ -215,7 +226,19 @@ impl Learner for NetworkLearner<'_> {
         Ok(loss)
     }
 
+    fn end_epoch(&mut self, number: usize) {
+        let averaging = self.options.averaging.min(1.0 - (number as f32).recip());
+        let Some(averaged) = &mut self.averaged else { return };
+        let (network, items, bias, projection) = averaged.parts_mut();
+        let (new_network, new_items, new_bias, new_projection) = self.weights.parts_mut();
+        for (mean, new) in
+            [(network, new_network), (items, new_items), (bias, new_bias), (projection, new_projection)]
+        {
+            mean.iter_mut().zip(new).for_each(|(mean, new)| *mean += (1.0 - averaging) * (*new - *mean));
+        }
+    }
+
     fn weights(&mut self) -> &mut SasrecWeights {
-        &mut self.weights
+        self.averaged.as_mut().unwrap_or(&mut self.weights)
     }
 }

@@ -4,6 +4,7 @@ use crate::error::{EngineError, Result};
 use crate::seed::{mix, random};
 use rand::Rng;
 use rand::seq::SliceRandom;
+use std::collections::HashSet;
 
 /// The items of all users, oldest first: those of user u are `items[starts[u]..starts[u + 1]]`. An item may occur more
 /// than once.
@@ -100,4 +101,73 @@ pub(super) fn epoch(sequences: SasrecSequences<'_>, length: usize, seed: u64, nu
     }
     windows.shuffle(&mut generator);
     windows
+}
+
+/// The windows in batches of `size`, in their order; if asked, no batch has two windows of one user: the later one waits
+/// for the next batch, and the last batches may be smaller.
+pub(super) fn batches(windows: Vec<Window>, size: usize, apart: bool) -> Vec<Vec<Window>> {
+    if !apart {
+        return windows.chunks(size).map(<[Window]>::to_vec).collect();
+    }
+    let mut batches: Vec<Vec<Window>> = Vec::new();
+    let mut windows = windows.into_iter();
+    let mut waiting: Vec<Window> = Vec::new();
+    loop {
+        let mut batch: Vec<Window> = Vec::with_capacity(size);
+        let mut users = HashSet::with_capacity(size);
+        let mut again = Vec::new();
+        for window in std::mem::take(&mut waiting) {
+            let fits = batch.len() < size && users.insert(window.user);
+            if fits { batch.push(window) } else { again.push(window) }
+        }
+        while batch.len() < size {
+            let Some(window) = windows.next() else { break };
+            if users.insert(window.user) { batch.push(window) } else { again.push(window) }
+        }
+        waiting = again;
+        if batch.is_empty() {
+            return batches;
+        }
+        batches.push(batch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_but_the_first_is_a_target_once_an_epoch() {
+        let items: Vec<u32> = (0..100).collect();
+        let sequences = SasrecSequences::new(&[0, 0, 1, 3, 77, 100], &items, 100).unwrap();
+        let (one, two) = (epoch(sequences, 10, 1, 1), epoch(sequences, 10, 1, 2));
+        assert_ne!(one, two);
+        for windows in [one, two] {
+            assert!(windows.iter().all(|window| (1..=10).contains(&window.length)));
+            let targets = windows.iter().flat_map(|window| {
+                let own = sequences.of_user(window.user as usize);
+                window.inputs().map(|place| window.target(own, place, 1, 0))
+            });
+            let mut targets: Vec<u32> = targets.collect();
+            targets.sort_unstable();
+            let expected: Vec<u32> = (2..3).chain(4..77).chain(78..100).collect();
+            assert_eq!(targets, expected);
+        }
+    }
+
+    #[test]
+    fn batches_apart_have_every_window_and_no_user_twice() {
+        let windows: Vec<Window> = (0..50)
+            .map(|place| Window { user: mix(place) as u32 % 9, end: place as u32, length: 1 })
+            .collect();
+        let apart = batches(windows.clone(), 4, true);
+        for batch in &apart {
+            let users: HashSet<u32> = batch.iter().map(|window| window.user).collect();
+            assert!(users.len() == batch.len() && batch.len() <= 4);
+        }
+        let mut all = apart.concat();
+        all.sort_unstable_by_key(|window| window.end);
+        assert_eq!(all, windows);
+        assert_eq!(batches(windows.clone(), 4, false).concat(), windows);
+    }
 }

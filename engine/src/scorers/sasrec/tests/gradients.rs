@@ -3,6 +3,8 @@
 use super::reference::Reference;
 use crate::matrix::Matrix;
 use crate::observer::Silent;
+use crate::scorers::sasrec::contrast::{Contrast, views};
+use crate::scorers::sasrec::forward::{MASKED, Packed};
 use crate::scorers::sasrec::lora::{AdaptedMatrix, SasrecAdapter, SasrecAdapterShape};
 use crate::scorers::sasrec::shape::SasrecShape;
 use crate::scorers::sasrec::step::{Batch, StepInput, Steps};
@@ -32,6 +34,7 @@ struct Case {
     weights: SasrecWeights,
     table: Table,
     batch: Batch,
+    views: Batch,
     reference: Reference,
 }
 
@@ -91,11 +94,13 @@ impl Case {
             keys: keys.clone(),
             outputs: table.items()[..outputs].iter().map(|&item| item as usize).collect(),
             correction: f64::from(correction),
+            views: Vec::new(),
+            contrast: 0.0,
         };
         let place = |item: &u32| table.place(*item);
         let (inputs, targets) = (inputs.iter().map(place).collect(), targets.iter().map(place).collect());
         let batch = Batch { inputs, targets, lengths, keys };
-        Self { weights, table, batch, reference }
+        Self { weights, table, batch, views: Batch::default(), reference }
     }
 
     fn input(&self, by_items: bool) -> StepInput<'_> {
@@ -106,7 +111,14 @@ impl Case {
     /// Compares loss and all gradients.
     fn check(&self) {
         let mut steps = Steps::default();
-        let loss = steps.run(self.input(true), &self.batch, &Silent).unwrap();
+        let mut loss = steps.run(self.input(true), &self.batch, &Silent).unwrap();
+        if self.reference.contrast > 0.0 {
+            let gradient = steps.gradient().unwrap();
+            let weight = self.reference.contrast as f32;
+            let contrast =
+                Contrast::default().run(self.input(true), &self.views, weight, gradient, &Silent).unwrap();
+            loss += self.reference.contrast * contrast;
+        }
         assert!((loss - self.reference.loss()).abs() < 1e-6 * loss, "{loss} {}", self.reference.loss());
         let gradient = steps.gradient().unwrap();
         let mut by_projection = vec![0.0; FEATURES * SHAPE.width];
@@ -167,6 +179,20 @@ fn so_it_is_with_dropout_of_values_and_of_items() {
 #[test]
 fn so_it_is_with_drawn_items() {
     Case::new(Some(6), 0.1, 0.0).check();
+}
+
+#[test]
+fn so_it_is_with_contrast() {
+    let mut case = Case::new(None, 0.1, 0.0);
+    views(&case.batch, 11, &mut case.views);
+    let all = &case.views;
+    let packed = Packed { inputs: &all.inputs, lengths: &all.lengths };
+    let item = |&row: &u32| if row == MASKED { ITEMS } else { case.table.items()[row as usize] as usize };
+    let inputs = packed.windows().map(|window| all.inputs[window].iter().map(item).collect());
+    case.reference.views = inputs.zip(all.keys.iter().copied()).collect();
+    assert!(all.inputs.contains(&MASKED) && all.lengths.len() == 2 * case.batch.lengths.len());
+    case.reference.contrast = 0.7;
+    case.check();
 }
 
 #[test]

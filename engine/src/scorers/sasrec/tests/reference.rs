@@ -26,6 +26,10 @@ pub(super) struct Reference {
     /// The items whose scores are compared, and what is added to them.
     pub outputs: Vec<usize>,
     pub correction: f64,
+    /// Two changed forms of each window and their keys; an item beyond all is hidden.
+    pub views: Vec<(Vec<usize>, u64)>,
+    /// The weight of their contrast.
+    pub contrast: f64,
 }
 
 impl Reference {
@@ -55,10 +59,10 @@ impl Reference {
         (0..width).map(|j| row.iter().enumerate().map(|(i, x)| x * entry(i, j)).sum()).collect()
     }
 
-    fn factors(&self, window: usize, tokens: usize, site: u64) -> Vec<f64> {
+    fn factors(&self, key: u64, tokens: usize, site: u64) -> Vec<f64> {
         let mut factors = vec![1.0; tokens * self.shape.width];
         if self.dropout > 0.0 {
-            let key = mix(self.keys[window] ^ (site << 48));
+            let key = mix(key ^ (site << 48));
             let dropout = DropoutFactors { factors: &mut factors, rate: self.dropout, key };
             pulp::Arch::new().dispatch(dropout);
         }
@@ -66,15 +70,14 @@ impl Reference {
     }
 
     /// The representation at each token of a window.
-    pub fn representations(&self, window: usize) -> Vec<Vec<f64>> {
+    pub fn representations(&self, inputs: &[usize], key: u64) -> Vec<Vec<f64>> {
         let SasrecShape { width, heads, hidden, blocks, .. } = self.shape;
-        let inputs = &self.windows[window].0;
         let tokens = inputs.len();
         let position = |token: usize, d: usize| self.network[(tokens - 1 - token) * width + d];
-        let factors = self.factors(window, tokens, 0);
+        let factors = self.factors(key, tokens, 0);
         let mut rows: Vec<Vec<f64>> = Vec::new();
         for (token, &item) in inputs.iter().enumerate() {
-            let vector = self.vector(item);
+            let vector = if item < self.bias.len() { self.vector(item) } else { vec![0.0; width] };
             let value = |d: usize| (vector[d] + position(token, d)) * factors[token * width + d];
             rows.push((0..width).map(value).collect());
         }
@@ -89,7 +92,7 @@ impl Reference {
                 normed.iter().map(of_row).collect()
             };
             let (q, k, v) = (part(0), part(1), part(2));
-            let factors = self.factors(window, tokens, 2 * block as u64 + 1);
+            let factors = self.factors(key, tokens, 2 * block as u64 + 1);
             for token in 0..tokens {
                 let mut attended = vec![0.0; width];
                 for head in 0..heads {
@@ -107,7 +110,7 @@ impl Reference {
                 let out = self.product(&attended, at.attention_out.clone(), 0, width);
                 (0..width).for_each(|d| rows[token][d] += out[d] * factors[token * width + d]);
             }
-            let factors = self.factors(window, tokens, 2 * block as u64 + 2);
+            let factors = self.factors(key, tokens, 2 * block as u64 + 2);
             for (token, row) in rows.iter_mut().enumerate() {
                 let normed = self.norm(row, at.hidden_gain.clone(), at.hidden_offset.clone());
                 let mut inner = self.product(&normed, at.hidden_in.clone(), 0, hidden);
@@ -129,7 +132,7 @@ impl Reference {
         let (mut loss, mut tokens) = (0.0, 0);
         let vectors: Vec<Vec<f64>> = (0..self.bias.len()).map(|item| self.vector(item)).collect();
         for window in 0..self.windows.len() {
-            let representations = self.representations(window);
+            let representations = self.representations(&self.windows[window].0, self.keys[window]);
             for (representation, &target) in representations.iter().zip(&self.windows[window].1) {
                 let score = |item: usize| {
                     let product: f64 = representation.iter().zip(&vectors[item]).map(|(h, x)| h * x).sum();
@@ -141,6 +144,23 @@ impl Reference {
                 tokens += 1;
             }
         }
-        loss / tokens as f64
+        loss / tokens as f64 + self.contrast * self.mean_contrast()
+    }
+
+    fn mean_contrast(&self) -> f64 {
+        let last = |(inputs, key): &(Vec<usize>, u64)| {
+            let row = self.representations(inputs, *key).pop().unwrap_or_default();
+            let norm = row.iter().map(|x| x * x).sum::<f64>().sqrt();
+            row.into_iter().map(|x| x / norm).collect::<Vec<f64>>()
+        };
+        let rows: Vec<Vec<f64>> =
+            if self.contrast > 0.0 { self.views.iter().map(last).collect() } else { Vec::new() };
+        let similarity =
+            |a: usize, b: usize| (rows[a].iter().zip(&rows[b]).map(|(x, y)| x * y).sum::<f64>() / 0.2).exp();
+        let of_row = |own: usize| {
+            let others = (0..rows.len()).filter(|&other| other != own);
+            (others.map(|other| similarity(own, other)).sum::<f64>() / similarity(own, own ^ 1)).ln()
+        };
+        (0..rows.len()).map(of_row).sum::<f64>() / rows.len().max(1) as f64
     }
 }
