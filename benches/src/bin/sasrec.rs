@@ -9,9 +9,9 @@
 
 use segrec_engine::linalg::product::row_scores;
 use segrec_engine::scorers::sasrec::{
-    AdaptedMatrix, SasrecAdapter, SasrecAdapterShape, SasrecInput, SasrecNetwork, SasrecOptions, SasrecScratch,
-    SasrecSequences, SasrecShape, SasrecWeights, loss_and_gradient, token_multiply_adds, train, train_adapter,
-    training_bytes,
+    AdaptedMatrix, SasrecAdapter, SasrecAdapterShape, SasrecInput, SasrecNetwork, SasrecOptions,
+    SasrecScratch, SasrecSequences, SasrecShape, SasrecWeights, loss_and_gradient, token_multiply_adds,
+    train, train_adapter, training_bytes,
 };
 use segrec_engine::seed::mix;
 use segrec_engine::{Matrix, Observer, Progress};
@@ -37,8 +37,7 @@ fn as_json(weights: &SasrecWeights) -> Value {
     }
     tensors.insert("item_vectors".into(), tensor(weights.items().columns(), weights.items().data()));
     tensors.insert("item_bias".into(), tensor(weights.bias().len(), weights.bias()));
-    tensors
-        .insert("projection".into(), tensor(weights.projection().columns(), weights.projection().data()));
+    tensors.insert("projection".into(), tensor(weights.projection().columns(), weights.projection().data()));
     Value::Object(tensors)
 }
 
@@ -230,10 +229,15 @@ fn adapt(
     let begin = processor_seconds()?;
     let (mut validations, mut differences, mut epochs, mut parameters) = (Vec::new(), Vec::new(), 0, 0);
     for segment in 0..segments {
-        let own: Vec<&Vec<u32>> =
-            users.iter().zip(&labels).filter(|(_, label)| **label == segment).map(|(items, _)| *items).collect();
+        let own: Vec<&Vec<u32>> = users
+            .iter()
+            .zip(&labels)
+            .filter(|(_, label)| **label == segment)
+            .map(|(items, _)| *items)
+            .collect();
         let (starts, items) = without_last(&own);
-        let input = SasrecInput { sequences: SasrecSequences::new(&starts, &items, rows.rows())?, features: None };
+        let input =
+            SasrecInput { sequences: SasrecSequences::new(&starts, &items, rows.rows())?, features: None };
         let mut validate = |adapter: &SasrecAdapter| {
             let gains = ndcg(&adapter.adapted(network)?, rows, &own, 2);
             Ok(gains.map_or(0.0, |gains| mean(&gains).0))
@@ -250,14 +254,23 @@ fn adapt(
         }
     }
     let spent = processor_seconds()? - begin;
-    println!("{segments} segments, {parameters} parameters each, {epochs} epochs, {spent:.1} CPU s with measuring");
+    println!(
+        "{segments} segments, {parameters} parameters each, {epochs} epochs, {spent:.1} CPU s with measuring"
+    );
     let [(validation, of_validation), (test, of_test)] = [mean(&validations), mean(&differences)];
-    println!("adapters add {validation:.4} ({of_validation:.4}) on validation, {test:.4} ({of_test:.4}) on test");
+    println!(
+        "adapters add {validation:.4} ({of_validation:.4}) on validation, {test:.4} ({of_test:.4}) on test"
+    );
     Ok(())
 }
 
 /// k-means of the users' representations at the end of what is trained on, ten rounds from random users.
-fn segmented(network: &SasrecNetwork, rows: &Matrix, users: &[&Vec<u32>], segments: usize) -> Result<Vec<usize>> {
+fn segmented(
+    network: &SasrecNetwork,
+    rows: &Matrix,
+    users: &[&Vec<u32>],
+    segments: usize,
+) -> Result<Vec<usize>> {
     let mut scratch = SasrecScratch::default();
     let mut points = Vec::new();
     for items in users {
@@ -275,10 +288,13 @@ fn segmented(network: &SasrecNetwork, rows: &Matrix, users: &[&Vec<u32>], segmen
             *label = (0..segments).min_by(near).unwrap_or(0);
         }
         for (segment, centre) in centres.iter_mut().enumerate() {
-            let own = || labels.iter().zip(&points).filter(|(label, _)| **label == segment).map(|(_, point)| point);
+            let own =
+                || labels.iter().zip(&points).filter(|(label, _)| **label == segment).map(|(_, point)| point);
             let count = own().count().max(1) as f32;
             centre.fill(0.0);
-            own().for_each(|point| centre.iter_mut().zip(point).for_each(|(sum, value)| *sum += value / count));
+            own().for_each(|point| {
+                centre.iter_mut().zip(point).for_each(|(sum, value)| *sum += value / count)
+            });
         }
     }
     Ok(labels)

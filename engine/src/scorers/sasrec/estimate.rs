@@ -6,7 +6,7 @@ use super::step;
 use super::windows::Window;
 
 /// An upper estimate of the bytes that [`super::train()`] allocates, beside its input and what its validation allocates:
-/// the weights four times (the best ones, and both means of Adam), the items of a step, and for each part of a step a
+/// the weights four times (with the best ones, and both means of Adam), the items of a step, and for each part of a step a
 /// gradient, the values of the passes, and the scores of a block of tokens.
 pub fn training_bytes(
     options: &SasrecOptions,
@@ -36,11 +36,15 @@ pub fn training_bytes(
     let of_block = part_tokens * (11 * width + 2 + 2 * hidden) + part_windows * heads * window * window;
     let of_pass = part_tokens * (8 * width + 1 + (3 * width).max(hidden)) + window * window;
     let scores = part_tokens.min(loss::BLOCK as u64) * outputs;
-    let part = rows * (width + 1) + network + of_pass + blocks * of_block + scores;
-    let floats = 4 * weights + table + parts * part + 4 * tokens;
+    let passes = of_pass + blocks * of_block;
+    let part = rows * (width + 1) + network + passes + scores;
+    // A part of the contrast has two views of each window.
+    let views = if options.contrast > 0.0 { rows * (width + 1) + network + 2 * passes } else { 0 };
+    let copies = if options.averaging > 0.0 { 5 } else { 4 };
+    let floats = copies * weights + table + parts * (part + views) + 8 * tokens;
     let windows = (events / window + 2 * users) * size_of::<Window>() as u64;
     // Vectors that grow may have twice the room that they need.
-    4 * (floats + table + parts * (of_pass + blocks * of_block)) + windows * 2
+    4 * (floats + table + 3 * parts * passes) + windows * 3
 }
 
 /// The multiply-adds of a token in a step: three times those of the network, and of the scores of all outputs. At 40 to

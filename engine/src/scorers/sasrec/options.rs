@@ -8,7 +8,8 @@ use crate::error::{EngineError, Result};
 pub struct SasrecOptions {
     /// The sizes of the network.
     pub shape: SasrecShape,
-    /// The share of values that training sets to zero at the input and at the end of each branch.
+    /// The share of values that training sets to zero at the input and at the end of each branch. By ndcg@10 of
+    /// MovieLens 100k on validation, .2 reached .139, .4 .130.
     pub dropout: f32,
     /// The share of items whose own vectors a training step leaves out, so that their features alone represent them;
     /// only read if there are features. New items, which have no vectors of their own, profit.
@@ -19,7 +20,8 @@ pub struct SasrecOptions {
     pub horizon: usize,
     /// Up to this many items, the loss compares the target with all items.
     pub full_softmax_items: usize,
-    /// Above, with this many items, drawn uniformly for each step and shared by the whole batch.
+    /// Above, with this many items, drawn uniformly for each step and shared by the whole batch. With 256 of 1,682 items,
+    /// MovieLens 100k reached .127 instead of .139 in half the time.
     pub negatives: usize,
     /// The step size of Adam; `None` is 0.001 with all items and 0.002 with drawn ones.
     pub learning_rate: Option<f32>,
@@ -28,13 +30,15 @@ pub struct SasrecOptions {
     /// The largest norm of a gradient; longer ones are shortened to it.
     pub clip: f32,
     /// Weights are measured and kept as a running mean over the ends of epochs, of which this share is that of the
-    /// earlier ones; 0 is without a mean. It evens out the noise of the last steps.
+    /// earlier ones; 0 is without a mean. It evens out the noise of the last steps. On
+    /// MovieLens 100k, .7 and .9 reached .137 and .136, no mean .139.
     pub averaging: f32,
     /// The number of windows of a step.
     pub batch: usize,
     /// The maximum number of passes over the sequences.
     pub epochs: usize,
-    /// Training stops after this many epochs without a better metric.
+    /// Training stops after this many epochs without a better metric. With 8, a training of MovieLens 100k stopped after
+    /// 26 epochs at .121, with 12 after 73 at .138.
     pub patience: usize,
     /// Training stops at the end of the step in which the observer's clock has advanced by this many seconds.
     pub seconds: Option<f64>,
