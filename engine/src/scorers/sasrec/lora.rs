@@ -43,7 +43,9 @@ pub struct SasrecAdapterShape {
 }
 
 impl Default for SasrecAdapterShape {
-    /// Rank 4 for queries and values, as in the paper: 1,024 parameters in the default shape of the network.
+    /// Rank 4 for queries and values, as in the paper: 1,024 parameters in the default shape of the network. For 8
+    /// segments of MovieLens 100k they added .0039 ± .0017 to ndcg@10 on validation, where they were selected, and
+    /// −.0004 ± .0015 on test: only a gate can tell where they pay.
     fn default() -> Self {
         Self { rank: 4, matrices: vec![AdaptedMatrix::Query, AdaptedMatrix::Value] }
     }
