@@ -212,7 +212,7 @@ impl AllLists {
                         let row = row.view();
                         let weights = order.history_weights(ranks);
                         let weights = weights.as_deref();
-                        let known = KnownUser { items, factors, weights, row, ..KnownUser::default() };
+                        let known = KnownUser { items, factors, weights, ranks, row, ..KnownUser::default() };
                         let blended = scorers.blended(known, scratch);
                         let new = match new_items {
                             [] => Vec::new(),

@@ -7,8 +7,9 @@ use crate::catalog::sources::live_events::LiveEvent;
 use crate::catalog::versions::users::StoredUser;
 use crate::error::Result;
 use segrec_engine::interactions::recency::ranks;
-use segrec_engine::interactions::{Id, Order};
+use segrec_engine::interactions::{Id, ItemOrder};
 use segrec_engine::scorers::method::KnownUser;
+use segrec_engine::scorers::registry::reads_ranks;
 use std::cell::RefCell;
 use std::cmp::Reverse;
 
@@ -21,6 +22,8 @@ pub struct History {
     pub confidences: Vec<f32>,
     /// The history weights of `items`, if their order counts.
     pub weights: Option<Vec<f32>>,
+    /// The ranks of `items` in the order of time; empty if it does not matter.
+    ranks: Vec<f32>,
     /// The numbers of all the user's items, ascending.
     pub seen: Vec<u32>,
     /// The places of those among the later items, ascending.
@@ -29,18 +32,18 @@ pub struct History {
 
 impl History {
     /// Items with their confidences, weighted by their ranks.
-    fn ranked(order: Order, items: Vec<u32>, mut confidences: Vec<f32>, ranks: &[f32]) -> Self {
-        let weights = order.history_weights(ranks);
+    fn ranked(order: ItemOrder, items: Vec<u32>, mut confidences: Vec<f32>, ranks: Vec<f32>) -> Self {
+        let weights = order.history_weights(&ranks);
         for (confidence, weight) in confidences.iter_mut().zip(weights.iter().flatten()) {
             *confidence *= weight;
         }
-        Self { items, confidences, weights, ..Self::default() }
+        Self { items, confidences, weights, ranks, ..Self::default() }
     }
 
     /// The history as of the training.
-    pub fn stored(order: Order, user: &StoredUser) -> Self {
+    pub fn stored(order: ItemOrder, user: &StoredUser) -> Self {
         let StoredUser { items, confidences, ranks, .. } = user;
-        let history = Self::ranked(order, items.clone(), confidences.clone(), ranks);
+        let history = Self::ranked(order, items.clone(), confidences.clone(), ranks.clone());
         Self { seen: user.seen().to_vec(), ..history }
     }
 
@@ -67,12 +70,12 @@ impl History {
 
     /// The items and confidences as scorers take them.
     pub fn known(&self) -> KnownUser<'_> {
-        let Self { items, confidences, weights, .. } = self;
-        KnownUser { items, confidences, weights: weights.as_deref(), ..KnownUser::default() }
+        let Self { items, confidences, weights, ranks, .. } = self;
+        KnownUser { items, confidences, weights: weights.as_deref(), ranks, ..KnownUser::default() }
     }
 
     /// A guest's items, the newest last, each with the confidence of a typical event.
-    pub fn of_items(order: Order, items: Vec<u32>, mut later: Vec<u32>) -> Self {
+    pub fn of_items(order: ItemOrder, items: Vec<u32>, mut later: Vec<u32>) -> Self {
         let mut placed: Vec<(u32, i64)> = items.into_iter().zip(0..).collect();
         placed.sort_unstable_by_key(|&(item, place)| (item, Reverse(place)));
         placed.dedup_by_key(|entry| entry.0);
@@ -80,7 +83,7 @@ impl History {
         later.sort_unstable();
         later.dedup();
         let (confidences, seen) = (vec![1.0; items.len()], items.clone());
-        Self { seen, later, ..Self::ranked(order, items, confidences, &ranks(&places)) }
+        Self { seen, later, ..Self::ranked(order, items, confidences, ranks(&places)) }
     }
 
     /// Repeats `Events::interactions` of the engine for one user.
@@ -111,9 +114,9 @@ impl History {
         let confidence = |weight| weighting.confidence(weight, version.median_weight);
         let order = version.decided.order;
         let times: Vec<i64> = rows.iter().map(|row| row.2).collect();
-        let ranks = if order.weight > 0.0 { ranks(&times) } else { Vec::new() };
+        let ranks = if reads_ranks(&version.decided) { ranks(&times) } else { Vec::new() };
         let (items, confidences) =
             rows.into_iter().map(|(item, weight, _)| (item, confidence(weight))).unzip();
-        Self { seen, ..Self::ranked(order, items, confidences, &ranks) }
+        Self { seen, ..Self::ranked(order, items, confidences, ranks) }
     }
 }

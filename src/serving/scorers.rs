@@ -102,6 +102,11 @@ impl<'a> SegmentScorers<'a> {
         Blended { parts: self.scorers.iter().map(part).collect(), popular: self.popular }
     }
 
+    /// What a scorer of the blend makes of a user, if one does that.
+    pub fn representation(&self, user: KnownUser<'_>) -> Option<Vec<f32>> {
+        self.scorers.iter().find_map(|own| own.fitted.representation(user))
+    }
+
     /// The scorers, in the order of the blend.
     pub fn each(&self) -> &[OpenedScorer<'a>] {
         &self.scorers
@@ -160,7 +165,7 @@ impl<'a> ItemScorer<'a> {
         let row = row.view();
         let weights = self.version.decided.order.history_weights(ranks);
         let weights = weights.as_deref();
-        let known = KnownUser { items, factors, weights, row, ..KnownUser::default() };
+        let known = KnownUser { items, factors, weights, ranks, row, ..KnownUser::default() };
         let (mut score, mut says_something) = (0.0, false);
         for (OpenedScorer { method, fitted, weight }, column) in self.scorers.iter().zip(&self.columns) {
             let own = match column {

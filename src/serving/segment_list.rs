@@ -9,9 +9,10 @@ use super::recommendation::{Recommendation, fill_with_popular};
 use super::recommended::Recommended;
 use super::reservation::reserve;
 use super::session;
-use super::version::ServedVersion;
-use crate::catalog::versions::members;
+use super::version::{Segment, ServedVersion};
+use crate::catalog::versions::members::{self, Member};
 use crate::error::{Result, SegrecError};
+use crate::pg::process::workers::look;
 use segrec_engine::interactions::Id;
 use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::scorers::method::{KnownUser, UserRow};
@@ -40,7 +41,9 @@ pub fn recommend_segment(
     let candidates = candidates.as_deref();
     let reserved = version.reserved(n);
     let (mut items, mut new): (Vec<Recommended>, Vec<Recommended>) = Default::default();
-    if let (Some(scorers), Some(mean)) = (version.scorers(Some(rows))?, MeanMember::of(&version, segment)?) {
+    if let (Some(scorers), Some(mean)) =
+        (version.scorers(Some(rows))?, MeanMember::of(&version, segment, rows)?)
+    {
         let source = scorers.source();
         let shown = |Scored { item, score }| Recommended {
             item,
@@ -81,16 +84,20 @@ struct MeanMember {
     weights: Vec<f32>,
     /// The mean of the rows that a scorer keeps for members.
     row: (Vec<u32>, Vec<f32>),
+    /// The mean of what a scorer makes of members; empty if none does.
+    representation: Vec<f32>,
 }
 
 impl MeanMember {
     /// Averages the members of a segment; `None` if none has events.
-    fn of(version: &ServedVersion, segment: i32) -> Result<Option<Self>> {
+    fn of(version: &ServedVersion, segment: i32, rows: Segment<'_>) -> Result<Option<Self>> {
+        let Some(scorers) = version.scorers(Some(rows))? else { return Ok(None) };
         let places = members::places_of_segment(version.id(), segment)?;
         let step = places.len().div_ceil(MOST_MEMBERS).max(1);
         let places: Vec<i32> = places.step_by(step).collect();
         let mut factors = vec![0.0f64; version.factors()];
         let (mut sums, mut of_rows) = (vec![0.0f64; version.item_ids().len()], Vec::new());
+        let mut represented = Vec::new();
         let mut users = 0u32;
         for places in places.chunks(members::BATCH as usize) {
             for member in members::at_places(version.id(), segment, places)? {
@@ -103,6 +110,13 @@ impl MeanMember {
                 for (place, &item) in member.items.iter().enumerate() {
                     sums[item as usize] += weights.as_ref().map_or(1.0, |weights| f64::from(weights[place]));
                 }
+                let Member { items, ranks, .. } = &member;
+                let known = KnownUser { items, ranks, ..KnownUser::default() };
+                if let Some(own) = scorers.representation(known) {
+                    represented.resize(own.len(), 0.0f64);
+                    represented.iter_mut().zip(own).for_each(|(sum, value)| *sum += f64::from(value));
+                }
+                look();
                 let row = member.row.view();
                 if !row.items.is_empty() {
                     of_rows.resize(version.item_ids().len(), 0.0f64);
@@ -123,13 +137,14 @@ impl MeanMember {
             items,
             weights,
             row: means(of_rows),
+            representation: represented.into_iter().map(mean).collect(),
         }))
     }
 
     /// The input of scorers.
     fn known(&self) -> KnownUser<'_> {
-        let Self { factors, items, weights, row: (row_items, row_weights) } = self;
+        let Self { factors, items, weights, row: (row_items, row_weights), representation } = self;
         let row = UserRow { items: row_items, weights: row_weights };
-        KnownUser { items, factors, weights: Some(weights), row, ..KnownUser::default() }
+        KnownUser { items, factors, weights: Some(weights), row, representation, ..KnownUser::default() }
     }
 }

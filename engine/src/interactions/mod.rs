@@ -17,7 +17,7 @@ pub mod weighting;
 pub use events::{EventLimits, Events, UserEvent};
 pub use ids::{Id, IdKind, IdMap, Ids, NumberedIds, SortedIds};
 pub use raw::{NO_TYPE, RawEvents};
-pub use recency::{Histories, Order};
+pub use recency::{Histories, ItemOrder};
 pub use size::{Size, Spread};
 pub use sparse::{Interactions, Seen, SparseRows, SparseView, WeightScale};
 pub use weighting::{Duplicates, Weighting};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// How the order of a user's items counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Order {
+pub struct ItemOrder {
     /// p, the exponent of the weight (1 + r)^−p of an item of rank r in a history; 0 if all count the same.
     pub weight: f64,
     /// q, the exponent of the closeness (1 + |r − s|)^−q of two items of ranks r and s, by which neighbours are found; 0 if
@@ -17,7 +17,7 @@ pub struct Order {
     pub distance: f64,
 }
 
-impl Order {
+impl ItemOrder {
     /// The history weights of items of these ranks; `None` if all count the same, or the ranks are not known.
     pub fn history_weights(&self, ranks: &[f32]) -> Option<Vec<f32>> {
         (self.weight > 0.0 && !ranks.is_empty()).then(|| history_weights(ranks, self.weight))

@@ -1,6 +1,6 @@
 //! The algorithms by which a model can rank, their scorers, and the choices that a training made.
 
-use crate::interactions::Order;
+use crate::interactions::ItemOrder;
 use crate::ranking::Blend;
 use crate::scorers::factors::AlsOptions;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use strum::{IntoStaticStr, VariantNames};
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Algorithm {
-    /// A blend of factors, neighbours, neighbours of users and what is popular now.
+    /// A blend of factors, neighbours, neighbours of users, a transformer and what is popular now.
     Hybrid,
     /// Factors of the backbone and of segments.
     Als,
@@ -21,6 +21,8 @@ pub enum Algorithm {
     Ease,
     /// Similar items, by what is known about them.
     Content,
+    /// A causal transformer over the order of a user's items.
+    Sasrec,
     /// Ratings predicted from explicit feedback.
     Rating,
     /// The number of users of an item.
@@ -41,10 +43,11 @@ impl Algorithm {
     /// The scorers that it blends; empty for `auto`.
     pub fn scorers(self) -> &'static [&'static str] {
         match self {
-            Self::Hybrid => &["factors", "neighbours", "user_neighbours", "popular_now"],
+            Self::Hybrid => &["factors", "neighbours", "user_neighbours", "sasrec", "popular_now"],
             Self::Als => &["factors"],
             Self::Neighbours | Self::Ease => &["neighbours"],
             Self::Content => &["content"],
+            Self::Sasrec => &["sasrec"],
             Self::Rating => &["ratings"],
             Self::Popularity => &["popularity"],
             Self::Auto => &[],
@@ -89,10 +92,16 @@ pub struct Decided {
     pub content: f64,
     /// How the order of users' items counts.
     #[serde(default)]
-    pub order: Order,
+    pub order: ItemOrder,
     /// The half-life in seconds of what is popular now; 0 if it is not part of the blend.
     #[serde(default)]
     pub popular_now: f64,
+    /// The number of epochs of a network; 0 if there is none.
+    #[serde(default)]
+    pub epochs: usize,
+    /// How many next items a network learns to predict one of.
+    #[serde(default = "one")]
+    pub horizon: usize,
     /// The factor of the scores of items without events; 0 if the version has none.
     #[serde(default)]
     pub new_items: f64,
@@ -107,4 +116,8 @@ pub struct Decided {
     /// The binary exponent of the factor applied to weights, see [`crate::interactions::Weighting::shift`].
     #[serde(default)]
     pub shift: f64,
+}
+
+fn one() -> usize {
+    1
 }

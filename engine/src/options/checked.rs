@@ -203,6 +203,27 @@ pub struct PopularNowOptions {
     pub share: AutoOr<f64>,
 }
 
+/// The checked settings of the transformer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SasrecChoices {
+    /// Its share in a hybrid's score.
+    pub share: AutoOr<f64>,
+    /// The number of blocks.
+    pub blocks: usize,
+    /// L, the number of a user's last items that it reads.
+    pub window: usize,
+    /// The share of values that training leaves out.
+    pub dropout: f64,
+    /// How many next items it learns to predict one of.
+    pub horizon: AutoOr<usize>,
+    /// The number of passes over the events.
+    pub epochs: AutoOr<usize>,
+    /// Seconds after which a training of it stops.
+    #[serde(deserialize_with = "seconds")]
+    pub time_limit: Option<f64>,
+}
+
 /// The checked settings of EASE.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -242,6 +263,8 @@ pub struct Options {
     pub user_neighbours: UserNeighbourChoices,
     /// Settings of what is popular now.
     pub popular_now: PopularNowOptions,
+    /// Settings of the transformer.
+    pub sasrec: SasrecChoices,
     /// Settings of EASE.
     pub ease: EaseOptions,
     /// Settings of predicted ratings.
@@ -308,6 +331,10 @@ impl Options {
         options.als = AlsChoices::fixed(&decided.als, self.als.warm_start);
         options.neighbours.content = AutoOr::Given(decided.content);
         options.items.new_items = AutoOr::Given(decided.new_items);
+        if decided.epochs > 0 {
+            options.sasrec.epochs = AutoOr::Given(decided.epochs);
+            options.sasrec.horizon = AutoOr::Given(decided.horizon);
+        }
         if decided.popular_now > 0.0 {
             options.popular_now.half_life = AutoOr::Given(decided.popular_now);
         }
@@ -321,6 +348,7 @@ impl Options {
             options.neighbours.share = share("neighbours");
             options.user_neighbours.share = share("user_neighbours");
             options.popular_now.share = share("popular_now");
+            options.sasrec.share = share("sasrec");
         }
         options
     }

@@ -28,13 +28,14 @@ pub const OPTIONS: &[OptionEntry] = &[
         "algorithm",
         Kind::Choice(Algorithm::VARIANTS),
         "\"hybrid\"",
-        "The algorithm that ranks items: segment factors blended with neighbours, factors only, neighbours only, neighbours in closed form (EASE), items with similar features (content), rating prediction, or popularity; auto tries them on the holdout and selects the best.",
+        "The algorithm that ranks items: segment factors blended with neighbours, factors only, neighbours only, neighbours in closed form (EASE), items with similar features (content), a transformer over the order of items (sasrec), rating prediction, or popularity; auto tries them on the holdout and selects the best.",
     )
     .needing(&[
         need(ModelInput::WeightColumn, |options| {
             options.algorithm == Algorithm::Rating && options.feedback == Feedback::Auto
         }),
         need(ModelInput::Items, |options| options.algorithm == Algorithm::Content),
+        need(ModelInput::TimeColumn, |options| options.algorithm == Algorithm::Sasrec),
     ]),
     entry(
         "feedback",
@@ -365,6 +366,48 @@ pub const OPTIONS: &[OptionEntry] = &[
         Kind::Number { least: 1e-6, most: 1e6 },
         "2",
         "L2 regularization of the weights of the regression of users.",
+    ),
+    entry(
+        "sasrec.share",
+        Kind::AutoOrNumber { least: 0.0, most: 1.0 },
+        "\"auto\"",
+        "Share of a transformer over the order of a user's items (SASRec) in the score of hybrid, from 0 to 1; auto selects the best value on the holdout, if there are at least 500,000 events and the median user has at least 50 items, and else 0.",
+    ),
+    entry(
+        "sasrec.blocks",
+        Kind::Integer { least: 1, most: 8 },
+        "1",
+        "Number of blocks of the transformer.",
+    ),
+    entry(
+        "sasrec.window",
+        Kind::Integer { least: 2, most: 500 },
+        "50",
+        "Number of a user's last items that the transformer reads.",
+    ),
+    entry(
+        "sasrec.dropout",
+        Kind::Number { least: 0.0, most: 0.9 },
+        "0.2",
+        "Share of values that training leaves out, so that the transformer does not rely on single ones.",
+    ),
+    entry(
+        "sasrec.horizon",
+        Kind::AutoOrInteger { least: 1, most: 1000 },
+        "\"auto\"",
+        "Number of next items of which the transformer learns to predict one; auto uses 30 if the latest events are held out, which tells what comes in a while, and else 1, the next item.",
+    ),
+    entry(
+        "sasrec.epochs",
+        Kind::AutoOrInteger { least: 1, most: 1000 },
+        "\"auto\"",
+        "Number of passes over the events in a training of the transformer; auto takes those that rank held-out events best.",
+    ),
+    entry(
+        "sasrec.time_limit",
+        Kind::Duration,
+        "\"2 minutes\"",
+        "Time after which a training of the transformer stops and takes the best weights so far; it is trained twice, without the holdout and with it; null means no limit.",
     ),
     entry(
         "popular_now.share",

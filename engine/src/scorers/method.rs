@@ -13,6 +13,7 @@ use super::scorer::Scorer;
 use super::sections::{NewSection, SectionKind, StoredSections};
 use crate::auto::AutoOr;
 use crate::error::Result;
+use crate::evaluation::Holdout;
 use crate::features::{EncodedItems, ItemEncoder};
 use crate::interactions::{Interactions, Size, SparseRows};
 use crate::observer::Observer;
@@ -44,6 +45,11 @@ pub trait Method: Sync {
 
     /// Whether scores depend on the weights of the items in a history, and so on their order.
     fn weighs_history(&self) -> bool {
+        false
+    }
+
+    /// Whether it reads the ranks of a user's items.
+    fn reads_ranks(&self) -> bool {
         false
     }
 
@@ -125,6 +131,9 @@ pub struct FitInput<'a> {
     pub content: Option<&'a ItemContent>,
     /// The users that will be scored, ascending; `None` for all. Others need no [`Fitted::user_row`].
     pub users: Option<&'a [u32]>,
+    /// The holdout whose training part the interactions are, for a fit that stops when it ranks no better; `None` in the
+    /// fit to everything.
+    pub held_out: Option<&'a Holdout>,
 }
 
 /// What is known about the items of a training.
@@ -160,6 +169,16 @@ pub trait Fitted: Debug + Send + Sync {
     /// [`Self::scorer`] in [`KnownUser::row`]. `None` if it keeps none of this user.
     fn user_row(&self, _user: usize) -> Option<UserRow<'_>> {
         None
+    }
+
+    /// What the scorer makes of a user, for means over users, if its scores are linear in that and not in the user's items.
+    fn representation(&self, _user: KnownUser<'_>) -> Option<Vec<f32>> {
+        None
+    }
+
+    /// The number of epochs of the fit; 0 if it has none.
+    fn epochs(&self) -> usize {
+        0
     }
 
     /// The factors of a user, computed from their items and attributes without training; `None` if nothing is known of
@@ -217,6 +236,10 @@ pub struct KnownUser<'a> {
     pub confidences: &'a [f32],
     /// The weights of `items` in the history, if they are not all 1.
     pub weights: Option<&'a [f32]>,
+    /// The ranks of `items` in the order of time; empty if that is not known, or does not matter.
+    pub ranks: &'a [f32],
+    /// What a scorer with representations makes of the user, if it shall not look at `items`; else empty.
+    pub representation: &'a [f32],
     /// The user's factors; empty if no scorer has taste factors.
     pub factors: &'a [f32],
     /// The user's attributes as features of [`Fitted::encoder`], ascending; only fold-in and explanations read them.

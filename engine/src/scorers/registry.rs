@@ -8,15 +8,25 @@ use super::neighbours::method::ItemNeighbours;
 use super::popular_now::method::PopularNow;
 use super::popularity::method::ItemPopularity;
 use super::ratings::method::PredictedRatings;
+use super::sasrec::method::Sasrec;
 use super::sections::SectionKind;
 use super::user_neighbours::method::UserNeighbours;
 use crate::matrix::Matrix;
+use crate::options::algorithm::Decided;
 use crate::ranking::Blend;
 use std::borrow::Cow;
 
 /// All scorers.
-pub const METHODS: [&dyn Method; 7] =
-    [&Factors, &ItemNeighbours, &UserNeighbours, &Content, &PredictedRatings, &ItemPopularity, &PopularNow];
+pub const METHODS: [&dyn Method; 8] = [
+    &Factors,
+    &ItemNeighbours,
+    &UserNeighbours,
+    &Content,
+    &PredictedRatings,
+    &ItemPopularity,
+    &PopularNow,
+    &Sasrec,
+];
 
 /// Looks up a scorer by name.
 pub fn named(name: &str) -> Option<&'static dyn Method> {
@@ -46,6 +56,12 @@ pub fn tastes<'a>(scorers: &[&str], user_factors: &'a Matrix) -> Cow<'a, Matrix>
     let mut tastes = user_factors.clone();
     (0..tastes.rows()).for_each(|row| tastes.row_mut(row)[k..].fill(0.0));
     Cow::Owned(tastes)
+}
+
+/// Whether the scores of a version depend on the ranks of a user's items.
+pub fn reads_ranks(decided: &Decided) -> bool {
+    let reads = |scorer: &str| named(scorer).is_some_and(Method::reads_ranks);
+    decided.order.weight > 0.0 || decided.blend.scorers().any(reads)
 }
 
 /// A section: the name of its scorer, its own name and its kind.

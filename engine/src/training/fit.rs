@@ -220,7 +220,8 @@ impl Fit {
         let (items, confidences) = by_user.row(user as usize);
         let weights = histories.map(|histories| histories.weights(user as usize));
         let (factors, rows) = self.rows(user, own);
-        let known = KnownUser { items, confidences, weights, factors, ..KnownUser::default() };
+        let ranks = training.ranks_of(user as usize);
+        let known = KnownUser { items, confidences, weights, ranks, factors, ..KnownUser::default() };
         let view = SegmentView {
             items: training.items(),
             factors: ItemFactors { rows, ..ItemFactors::default() },

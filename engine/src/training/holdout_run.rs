@@ -10,13 +10,13 @@ use super::user_data::UserData;
 use super::{order, popular_now};
 use crate::auto::AutoOr;
 use crate::error::Result;
-use crate::evaluation::Holdout;
 use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
+use crate::evaluation::{Holdout, Split};
 use crate::features::ColumnWeight;
 use crate::matrix::Matrix;
 use crate::observer::{Observer, Progress};
 use crate::options::algorithm::{Algorithm, Decided};
-use crate::options::checked::{NeighbourChoices, Options};
+use crate::options::checked::{NeighbourChoices, Options, SasrecChoices};
 use crate::scorers::Method;
 use crate::scorers::factors::method::Factors;
 use crate::scorers::factors::tuning;
@@ -27,6 +27,8 @@ use crate::segmentation::quality::{Choice, Tried, choose};
 use crate::training::ratings;
 use std::cmp::Ordering;
 
+/// How many next items a network learns to predict one of if the latest events are held out.
+const LATEST_HORIZON: usize = 30;
 /// The number of users on which numbers of segments are compared.
 const CHOOSING_USERS: usize = 4_000;
 
@@ -168,6 +170,12 @@ pub fn run_described(
 ) -> Result<HoldoutRun> {
     let algorithm = options.algorithm;
     let training = &holdout.training;
+    let horizon = options.sasrec.horizon.unwrap_or_else(|| match holdout.split {
+        Split::Time { .. } => LATEST_HORIZON,
+        _ => 1,
+    });
+    let sasrec = SasrecChoices { horizon: AutoOr::Given(horizon), ..options.sasrec };
+    let options = &Options { sasrec, ..options.clone() };
     let mut als = tuning::decide(holdout, options, observer)?;
     let factors = if algorithm == Algorithm::Rating {
         let factors = ratings::train(given, training, options, observer)?;
@@ -216,6 +224,8 @@ pub fn run_described(
     if methods.len() > 1 && !fit.blend.has(Factors.name()) {
         fit.own_factors.fill(false);
     }
+    let epochs = fit.fitted.iter().filter(|own| fit.blend.has(own.0)).map(|own| own.1.epochs()).max();
+    let epochs = epochs.unwrap_or(0);
     let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
     let blend = fit.blend.clone();
     let decided = Decided {
@@ -225,6 +235,8 @@ pub fn run_described(
         content,
         order,
         popular_now: half_life,
+        epochs,
+        horizon,
         new_items: 0.0,
         attributes: 0,
         short_histories: 0.0,

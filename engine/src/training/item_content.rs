@@ -101,7 +101,7 @@ impl EncodedContent {
 
     /// What scorers are fitted to, for all users.
     pub fn input<'a>(&'a self, interactions: &'a Interactions) -> FitInput<'a> {
-        FitInput { interactions, content: self.content.as_ref(), users: None }
+        FitInput { interactions, content: self.content.as_ref(), users: None, held_out: None }
     }
 }
 
@@ -208,7 +208,7 @@ pub fn fit_and_blend(
         AutoOr::Auto => vec![0.0],
     };
     let is_single = weights.len() == 1;
-    let input = FitInput { users: Some(users), ..content.input(&holdout.training) };
+    let input = FitInput { users: Some(users), held_out: Some(holdout), ..content.input(&holdout.training) };
     let by_tastes = fit.fitted.len();
     let (reading, others): (Vec<&dyn Method>, Vec<&dyn Method>) =
         methods.iter().copied().partition(|method| method.reads_content(options));

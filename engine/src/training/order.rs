@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::evaluation::Holdout;
 use crate::evaluation::deciding_metric::{DECIDING_NAME, measured_users};
 use crate::evaluation::standard_error::mean_and_error;
-use crate::interactions::Order;
+use crate::interactions::ItemOrder;
 use crate::observer::{Observer, Progress};
 use crate::options::checked::Options;
 use crate::ranking::Blend;
@@ -46,7 +46,7 @@ struct Trials<'a> {
 
 /// An order, and what each user reached with it.
 struct Tried {
-    order: Order,
+    order: ItemOrder,
     values: Vec<f64>,
 }
 
@@ -65,7 +65,7 @@ impl Tried {
 
 impl Trials<'_> {
     /// Gives a fit these history weights, and measures it with a blend or, without one, with that which is best for it.
-    fn measure(&self, fit: &mut Fit, order: Order, blend: Option<&Blend>, step: usize) -> Result<Tried> {
+    fn measure(&self, fit: &mut Fit, order: ItemOrder, blend: Option<&Blend>, step: usize) -> Result<Tried> {
         let (training, observer) = (&self.holdout.training, self.observer);
         fit.weigh_histories(training, order.weight, self.als, observer)?;
         let ranker = Ranker::new(fit, training, self.options.weighs_popularity());
@@ -89,17 +89,23 @@ impl Trials<'_> {
     }
 
     /// The best of some exponents p, each with the blend that is best for it.
-    fn best_weight(&self, fit: &mut Fit, order: Order, weights: &[f64], step: usize) -> Result<Vec<Tried>> {
+    fn best_weight(
+        &self,
+        fit: &mut Fit,
+        order: ItemOrder,
+        weights: &[f64],
+        step: usize,
+    ) -> Result<Vec<Tried>> {
         let tried = weights.iter().enumerate();
         let mut tried: Vec<Tried> = tried
-            .map(|(number, &weight)| self.measure(fit, Order { weight, ..order }, None, step + number))
+            .map(|(number, &weight)| self.measure(fit, ItemOrder { weight, ..order }, None, step + number))
             .collect::<Result<_>>()?;
         tried.sort_by(|a, b| b.mean().total_cmp(&a.mean()));
         Ok(tried)
     }
 
     /// Compares history weights with equal ones, and returns the best; `None` if all items should count the same.
-    fn weight(&self, fit: &mut Fit, order: Order) -> Result<Option<Tried>> {
+    fn weight(&self, fit: &mut Fit, order: ItemOrder) -> Result<Option<Tried>> {
         let equal = self.measure(fit, order, Some(&fit.blend.clone()), 1)?;
         let mut tried = self.best_weight(fit, order, &[USUAL_WEIGHT], 2)?;
         if tried.iter().all(|usual| usual.mean() <= equal.mean()) {
@@ -124,7 +130,7 @@ impl Trials<'_> {
         for (name, fitted) in Fit::fitted(close, input, &own, self.observer)? {
             fit.fitted.iter_mut().filter(|own| own.0 == name).for_each(|own| own.1 = Arc::clone(&fitted));
         }
-        let order = Order { distance: USUAL_DISTANCE, ..before.order };
+        let order = ItemOrder { distance: USUAL_DISTANCE, ..before.order };
         let mut weights = vec![before.order.weight];
         if self.options.order.weight == AutoOr::Auto {
             weights.extend([USUAL_WEIGHT, 1.0].iter().filter(|weight| **weight != before.order.weight));
@@ -153,13 +159,13 @@ pub fn decide(
     (holdout, users): (&Holdout, &[u32]),
     (options, als): (&Options, &AlsOptions),
     observer: &dyn Observer,
-) -> Result<Order> {
+) -> Result<ItemOrder> {
     let known = fit.rated.is_none() && holdout.training.ranks().is_some();
     if !known || !methods.iter().any(|method| method.weighs_history()) {
-        return Ok(Order::default());
+        return Ok(ItemOrder::default());
     }
     let given = |exponent: AutoOr<f64>| exponent.unwrap_or_else(|| 0.0);
-    let order = Order { weight: given(options.order.weight), distance: given(options.order.distance) };
+    let order = ItemOrder { weight: given(options.order.weight), distance: given(options.order.distance) };
     let is_open = |exponent: AutoOr<f64>| exponent == AutoOr::Auto && !users.is_empty();
     let compared = measured_users(holdout, COMPARED_USERS, options.seed);
     let trials = Trials { methods, holdout, users: compared, options, als, observer };

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::pg::files::progress_file::{Published, published};
 use segrec_engine::Progress;
 use segrec_engine::scorers::factors::{backbone, segment_factors, tuning};
-use segrec_engine::scorers::{neighbours, user_neighbours};
+use segrec_engine::scorers::{neighbours, sasrec, user_neighbours};
 use segrec_engine::segmentation::kmeans;
 use segrec_engine::training::{blend, item_content, order, ranker, segment_report};
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub mod phase {
 
 /// The phases in order, with weights: seconds of a hybrid of 128 factors on 810,000 events. Other data have other
 /// proportions, so the share is approximate; it never decreases.
-const PHASES: [(&str, f64); 22] = [
+const PHASES: [(&str, f64); 23] = [
     (phase::READING, 0.8),
     (phase::COMBINING, 0.3),
     (phase::READING_USERS, 0.2),
@@ -42,6 +42,7 @@ const PHASES: [(&str, f64); 22] = [
     (item_content::PHASE, 1.0),
     (neighbours::options::PHASE, 7.0),
     (user_neighbours::options::PHASE, 3.0),
+    (sasrec::options::PHASE, 1.0),
     (blend::PHASE, 1.5),
     (order::PHASE, 1.0),
     (ranker::PHASE, 3.0),

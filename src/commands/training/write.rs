@@ -18,7 +18,7 @@ use segrec_engine::interactions::IdMap;
 use segrec_engine::options::Options;
 use segrec_engine::scorers::method::UserRow;
 use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
-use segrec_engine::scorers::registry::{DESCRIBER, ENCODER};
+use segrec_engine::scorers::registry::{DESCRIBER, ENCODER, reads_ranks};
 use segrec_engine::scorers::sections::NewSection;
 use segrec_engine::segmentation::identity::{match_segments, movements, needed_by_matching, share_moved};
 use segrec_engine::segmentation::quality::adjusted_rand;
@@ -361,7 +361,7 @@ fn write_users(version_id: i64, writing: &Writing<'_>, ids: &[i32]) -> Result<()
                 items,
                 confidences,
                 ranks: eventful
-                    .filter(|trained| trained.decided.order.weight > 0.0)
+                    .filter(|trained| reads_ranks(&trained.decided))
                     .map_or(&[][..], |trained| trained.interactions.ranks_of(member)),
                 seen: eventful
                     .and_then(|trained| trained.interactions.seen_besides(member))

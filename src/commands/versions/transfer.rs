@@ -176,6 +176,8 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         content,
         order,
         popular_now,
+        epochs: _,
+        horizon,
         new_items,
         attributes,
         short_histories,
@@ -194,6 +196,7 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         && shift.is_finite()
         && short_histories.is_finite()
         && [order.weight, order.distance].iter().all(|own| (0.0..=MOST_EXPONENT).contains(own))
+        && *horizon > 0
         && popular_now.is_finite()
         && (*popular_now > 0.0) == blend.has("popular_now")
         && (0.0..=MOST_CONTENT).contains(content)

@@ -4,6 +4,7 @@
 use super::options::SasrecOptions;
 use super::windows::{SasrecSequences, Window, batches, epoch};
 use crate::error::{EngineError, Result};
+use crate::evaluation::deciding_metric::DECIDING_NAME;
 use crate::observer::{Observer, Progress};
 
 /// Measures weights after an epoch; larger is better.
@@ -89,7 +90,7 @@ pub(super) fn run<L: Learner>(
             step: number,
             steps: options.epochs,
             loss: course.losses.last().copied(),
-            metric: metric.map(|metric| ("validation", metric)),
+            metric: metric.map(|metric| (DECIDING_NAME, metric)),
         });
         course.metrics.extend(metric);
         match (&mut best, metric) {

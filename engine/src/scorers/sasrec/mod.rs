@@ -20,6 +20,8 @@
 //! - `adam`, `course`, `train`: the training
 //! - `lora`: adapters of segments
 //! - `infer`: the representation of a user
+//! - `method`, `scorer`: as a [`Method`](crate::scorers::method::Method) and a
+//!   [`Scorer`](crate::scorers::scorer::Scorer)
 
 mod adam;
 mod backward;
@@ -31,7 +33,9 @@ mod infer;
 mod kernels;
 mod lora;
 mod loss;
-mod options;
+pub mod method;
+pub mod options;
+mod scorer;
 mod shape;
 mod step;
 mod table;
@@ -44,6 +48,7 @@ pub use estimate::{token_multiply_adds, training_bytes};
 pub use infer::SasrecScratch;
 pub use lora::{AdaptedMatrix, SasrecAdapter, SasrecAdapterShape, train_adapter};
 pub use options::SasrecOptions;
+pub use scorer::SasrecScorer;
 pub use shape::{SasrecShape, SasrecTensor};
 pub use train::{SasrecInput, loss_and_gradient, train};
 pub use weights::{SasrecNetwork, SasrecWeights};

@@ -3,6 +3,9 @@
 use super::shape::SasrecShape;
 use crate::error::{EngineError, Result};
 
+/// The name of the phase in progress reports and in the training log.
+pub const PHASE: &str = "sasrec";
+
 /// The options of a training. The defaults are those of the measurements on MovieLens (100,000 and a million ratings).
 #[derive(Clone, Debug, PartialEq)]
 pub struct SasrecOptions {

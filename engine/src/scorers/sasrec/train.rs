@@ -3,7 +3,7 @@
 use super::adam::{AdamStep, Means};
 use super::contrast::{Contrast, views};
 use super::course::{Learner, SasrecCourse, Validation, run};
-use super::options::SasrecOptions;
+use super::options::{PHASE, SasrecOptions};
 use super::step::{Batch, Gradient, StepInput, Steps};
 use super::table::Table;
 use super::weights::{SasrecWeights, check_features};
@@ -52,7 +52,7 @@ pub fn train(
     }
     check_features(start.projection(), input.features, items)?;
     let mut network = NetworkLearner::new(input, options, start)?;
-    let course = run(&mut network, input.sequences, options, "network", validate, observer)?;
+    let course = run(&mut network, input.sequences, options, PHASE, validate, observer)?;
     Ok((network.averaged.unwrap_or(network.weights), course))
 }
 
