@@ -9,7 +9,7 @@ use crate::scorers::neighbours::{NeighbourMethod, NeighbourOptions};
 use crate::scorers::ratings::RatingOptions;
 use crate::scorers::user_neighbours::UserNeighbourOptions;
 use crate::segmentation::SegmentationOptions;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use strum::VariantNames;
 
@@ -31,7 +31,7 @@ pub struct EventOptions {
     /// The weight of each type of event; empty if types do not matter.
     pub type_weights: BTreeMap<String, f64>,
     /// The age in seconds at which an event has half its weight.
-    #[serde(deserialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub half_life: Option<f64>,
     /// How several events of a user on the same item are combined.
     pub duplicates: Duplicates,
@@ -45,23 +45,49 @@ pub struct EventOptions {
     pub on_bad_rows: OnBadRows,
 }
 
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let text: Option<String> = Option::deserialize(deserializer)?;
-    text.map(|text| {
-        humantime::parse_duration(&text)
-            .map(|duration| duration.as_secs_f64())
-            .map_err(serde::de::Error::custom)
-    })
-    .transpose()
+/// Seconds that are written as a duration such as "90 days", or null.
+mod seconds {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::time::Duration;
+
+    /// The duration of some seconds as it is written.
+    pub fn written(seconds: f64) -> String {
+        humantime::format_duration(Duration::from_secs_f64(seconds)).to_string()
+    }
+
+    /// The seconds of a duration as it is written.
+    pub fn read<E: serde::de::Error>(text: &str) -> Result<f64, E> {
+        humantime::parse_duration(text).map(|duration| duration.as_secs_f64()).map_err(E::custom)
+    }
+
+    pub fn serialize<S: Serializer>(seconds: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+        seconds.map(written).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+        let text: Option<String> = Option::deserialize(deserializer)?;
+        text.map(|text| read(&text)).transpose()
+    }
 }
 
-fn auto_or_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AutoOr<f64>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    match text.as_str() {
-        "auto" => Ok(AutoOr::Auto),
-        given => humantime::parse_duration(given)
-            .map(|duration| AutoOr::Given(duration.as_secs_f64()))
-            .map_err(serde::de::Error::custom),
+/// As [`seconds`], but "auto" instead of null.
+mod auto_or_seconds {
+    use super::seconds::{read, written};
+    use crate::auto::AutoOr;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(seconds: &AutoOr<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+        match seconds {
+            AutoOr::Auto => serializer.serialize_str("auto"),
+            AutoOr::Given(seconds) => serializer.serialize_str(&written(*seconds)),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AutoOr<f64>, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "auto" => Ok(AutoOr::Auto),
+            given => read(given).map(AutoOr::Given),
+        }
     }
 }
 
@@ -197,7 +223,7 @@ impl UserNeighbourChoices {
 #[serde(deny_unknown_fields)]
 pub struct PopularNowOptions {
     /// The age in seconds at which the choice of an item counts half.
-    #[serde(deserialize_with = "auto_or_seconds")]
+    #[serde(with = "auto_or_seconds")]
     pub half_life: AutoOr<f64>,
     /// Its share in a hybrid's score.
     pub share: AutoOr<f64>,
@@ -220,7 +246,7 @@ pub struct SasrecChoices {
     /// The number of passes over the events.
     pub epochs: AutoOr<usize>,
     /// Seconds after which a training of it stops.
-    #[serde(deserialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub time_limit: Option<f64>,
 }
 
@@ -243,7 +269,7 @@ pub struct Options {
     /// The meaning of an event's weight.
     pub feedback: Feedback,
     /// Seconds after which no further algorithm is tried.
-    #[serde(deserialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub time_limit: Option<f64>,
     /// Settings for reading events.
     pub events: EventOptions,

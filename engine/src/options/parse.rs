@@ -194,6 +194,11 @@ impl Kind {
         }
     }
 
+    /// Whether its values are durations.
+    pub fn is_duration(&self) -> bool {
+        matches!(self, Self::Duration | Self::AutoOrDuration)
+    }
+
     fn accepts(&self, value: &Value) -> bool {
         let whole =
             |least: i64, most: i64| value.as_i64().is_some_and(|number| (least..=most).contains(&number));

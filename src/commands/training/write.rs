@@ -15,7 +15,8 @@ use crate::catalog::versions::{items, sections, users};
 use crate::error::{Result, SegrecError};
 use crate::pg::process::memory::ask;
 use segrec_engine::interactions::IdMap;
-use segrec_engine::options::Options;
+use segrec_engine::options::parse::set;
+use segrec_engine::options::{OPTIONS, Options};
 use segrec_engine::scorers::method::UserRow;
 use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
 use segrec_engine::scorers::registry::{DESCRIBER, ENCODER, reads_ranks};
@@ -172,12 +173,12 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
     let Writing { model, options, data, outcome, decision, .. } = writing;
     let mut given =
         serde_json::to_value(options).map_err(|error| SegrecError::Internal(error.to_string()))?;
-    // Keep a half-life as it was written, for example "90 days", rather than in seconds.
-    given["events"]["half_life"] = model.options["events"]["half_life"].clone();
-    match (model.options.get("time_limit"), given.as_object_mut()) {
-        (Some(limit), _) => given["time_limit"] = limit.clone(),
-        (None, Some(given)) => drop(given.remove("time_limit")),
-        (None, None) => {}
+    // Keep a duration as it was written, for example "90 days".
+    for entry in OPTIONS.iter().filter(|entry| entry.kind.is_duration()) {
+        let path = format!("/{}", entry.name.replace('.', "/"));
+        if let Some(written) = model.options.pointer(&path) {
+            set(&mut given, entry.name, written.clone());
+        }
     }
     let recommender = match (outcome.trained(), &data.events) {
         (Some(trained), Some(events)) => Some(NewRecommender {
