@@ -41,7 +41,10 @@ impl Events {
         observer.check()?;
         let rows = SparseRows::new(self.items.len(), starts, columns, values)?;
         let scale = WeightScale { median, shift: weighting.shift };
-        Ok(Interactions::scaled(rows, scale).beside(seen, weightless).ranked(ranks).aged(times.map(ages)))
+        Ok(Interactions::scaled(rows, scale)
+            .beside(seen, weightless)
+            .ranked(ranks)
+            .aged(times.map(|times| ages(times, self.latest()))))
     }
 
     /// The weights of all pairs.
@@ -65,7 +68,7 @@ impl Events {
                     if self.is_timed() {
                         let times: Vec<i64> = row.iter().map(|entry| entry.latest).collect();
                         combined.ranks.extend(recency::ranks(&times));
-                        combined.times.extend(times);
+                        combined.times.extend(row.iter().map(|entry| entry.first));
                     }
                     combined.seen.push(found.seen);
                     combined.weightless += found.weightless;
@@ -155,7 +158,12 @@ impl Events {
         for group in events.chunk_by(|a, b| a.0 == b.0) {
             let weight = weighting.combine(group.iter().map(|&(_, time, weight)| (weight, time)));
             if weighting.counts(weight) {
-                row.push(Combined { item: group[0].0, weight, latest: group[group.len() - 1].1 });
+                row.push(Combined {
+                    item: group[0].0,
+                    weight,
+                    first: group[0].1,
+                    latest: group[group.len() - 1].1,
+                });
             } else {
                 besides.seen.push(group[0].0);
                 besides.weightless += group.len();
@@ -222,13 +230,14 @@ struct Besides {
 struct Combined {
     item: u32,
     weight: f32,
+    first: i64,
     latest: i64,
 }
 
-/// Seconds before the latest of some times, which are microseconds.
-fn ages(times: Vec<i64>) -> Vec<u32> {
-    let latest = times.iter().copied().max().unwrap_or(0);
-    let age = |time: i64| u32::try_from(latest.saturating_sub(time) / 1_000_000).unwrap_or(u32::MAX);
+/// Seconds before the latest of some times (microseconds) that is not after `bound`; 0 for what is later.
+fn ages(times: Vec<i64>, bound: i64) -> Vec<u32> {
+    let latest = times.iter().copied().filter(|time| *time <= bound).max().unwrap_or(bound);
+    let age = |time: i64| u32::try_from(latest.saturating_sub(time).max(0) / 1_000_000).unwrap_or(u32::MAX);
     times.into_iter().map(age).collect()
 }
 

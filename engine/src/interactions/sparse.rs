@@ -205,8 +205,8 @@ impl Interactions {
         Self { ages, ..self }
     }
 
-    /// The seconds between the latest event on each (user, item) pair and the latest of all, in the order of
-    /// [`Self::by_user`]; `None` if events have no times.
+    /// The seconds between the first event on each (user, item) pair and the latest of all that starts a pair, in the order
+    /// of [`Self::by_user`]; `None` if events have no times.
     pub fn ages(&self) -> Option<&[u32]> {
         self.ages.as_deref()
     }

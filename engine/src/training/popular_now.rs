@@ -16,15 +16,16 @@ use crate::scorers::method::{FitInput, Fitted, Method};
 use crate::scorers::popular_now::method::USUAL_HALF_LIFE;
 use std::sync::Arc;
 
-/// The half-lives in seconds that are tried: three, seven and thirty days.
-const HALF_LIVES: [f64; 3] = [3.0 * 86_400.0, USUAL_HALF_LIFE, 30.0 * 86_400.0];
+/// The half-lives in seconds that are tried: seven days, which is taken unless another is better by a standard error, three,
+/// and thirty.
+const HALF_LIVES: [f64; 3] = [USUAL_HALF_LIFE, 3.0 * 86_400.0, 30.0 * 86_400.0];
 
 /// A blend with what is popular now.
 struct Found {
     half_life: f64,
     fitted: Arc<dyn Fitted>,
     blend: Blend,
-    mean: f64,
+    values: Vec<f64>,
 }
 
 /// Tries the half-lives that the options leave open, and adds the best to a blended fit to the training part of a holdout if
@@ -59,15 +60,19 @@ pub fn decide(
         fit.fitted.push((method.name(), Arc::clone(&fitted)));
         let ranker = Ranker::new(fit, &holdout.training, options.weighs_popularity());
         let blend = blend::joined(&ranker, fit.blend.clone(), method, holdout, users, &own, observer)?;
-        let mut mean = 0.0;
+        let mut values = Vec::new();
         if is_judged && blend.has(method.name()) {
             let ranker = Ranker { blend: blend.clone(), ..ranker };
-            mean = mean_and_error(&deciding_values(&ranker, holdout, users, observer)?).0;
+            values = deciding_values(&ranker, holdout, users, observer)?;
         }
         fit.fitted.truncate(before);
-        let is_better = best.as_ref().is_none_or(|best| mean > best.mean);
+        let is_better = best.as_ref().is_none_or(|best| {
+            let gains: Vec<f64> = values.iter().zip(&best.values).map(|(own, best)| own - best).collect();
+            let (gain, error) = mean_and_error(&gains);
+            gain > error
+        });
         if blend.has(method.name()) && is_better {
-            best = Some(Found { half_life, fitted, blend, mean });
+            best = Some(Found { half_life, fitted, blend, values });
         }
     }
     let Some(Found { half_life, fitted, blend, .. }) = best else { return Ok(0.0) };

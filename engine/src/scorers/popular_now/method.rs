@@ -44,8 +44,9 @@ impl Method for PopularNow {
         true
     }
 
+    /// On Online Retail, trained on 81 % of the events and measured on the next 9 %, .65 reaches .123 (ndcg@20), .8 .141.
     fn usual_share(&self) -> f32 {
-        0.65
+        0.8
     }
 
     fn share(&self, options: &Options) -> AutoOr<f64> {
