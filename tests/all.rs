@@ -44,6 +44,7 @@ mod new_users;
 mod odd_values;
 mod order;
 mod owners;
+mod parts;
 mod planning;
 mod privileges;
 mod publications;

@@ -154,7 +154,7 @@ fn cancelling_ends_the_work_at_any_moment() {
     let counter = CancelAfter::new(usize::MAX);
     rows::train(&interactions, None, &options(30, 10), &counter).unwrap();
     let questions = counter.asked();
-    assert!(questions > 2 * 150, "{questions}");
+    assert!(questions >= 2 * 150, "{questions}");
     for moment in (0..questions - 1).step_by(questions / 20) {
         let stopped = rows::train(&interactions, None, &options(30, 10), &CancelAfter::new(moment));
         assert_eq!(stopped.err(), Some(EngineError::Cancelled), "at {moment} of {questions}");

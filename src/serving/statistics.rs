@@ -25,7 +25,7 @@ pub fn count(
         (Counter::FoldedIn, scored_with == Some(FactorSource::FoldedIn)),
         (Counter::Attributes, has(Source::Attributes)),
         (Counter::SegmentPopular, has(Source::SegmentPopular)),
-        (Counter::Popular, has(Source::Popular)),
+        (Counter::Popular, has(Source::Popular) || has(Source::PopularNow)),
         (Counter::Empty, sources.next().is_none()),
     ];
     add(model_id, counted.into_iter().filter_map(|(counter, counts)| counts.then_some(counter)));

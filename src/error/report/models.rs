@@ -226,7 +226,7 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
         SegrecError::NotTrusted { relation } => report(
             Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("permission denied to import the version in relation \"{relation}\""),
-            Some("Only superusers may import a version that predicts ratings, because a part of it cannot be validated.".to_owned()),
+            Some("Only superusers may import a version that predicts ratings or has a transformer, because a part of it cannot be validated.".to_owned()),
             Some("Ask a superuser to import it, or train the model here.".to_owned()),
         ),
         SegrecError::NothingToRollBackTo { model, deployed } => report(

@@ -157,6 +157,16 @@ impl NeighbourRows for SparseView<'_> {
     }
 }
 
+impl NeighbourRows for SparseRows {
+    fn items(&self) -> usize {
+        self.rows()
+    }
+
+    fn row(&self, item: usize) -> (&[u32], &[f32]) {
+        SparseRows::row(self, item)
+    }
+}
+
 impl NeighbourRows for Neighbours {
     fn items(&self) -> usize {
         self.rows.rows()

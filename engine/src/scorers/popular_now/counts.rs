@@ -31,8 +31,9 @@ pub struct RecentCounts {
 }
 
 impl RecentCounts {
-    /// Counts as of the moment `since` (microseconds), which halve every `half_life` seconds.
-    pub fn new(counts: Vec<f32>, half_life: f64, since: i64) -> Self {
+    /// Counts as of the moment `since` (microseconds), which halve every `half_life` seconds. What is no count becomes 0.
+    pub fn new(mut counts: Vec<f32>, half_life: f64, since: i64) -> Self {
+        counts.iter_mut().for_each(|count| *count = count.max(0.0));
         let every: Vec<u32> = (0..counts.len() as u32).collect();
         let mut recent = Self { counts, factor: 1.0, top: Vec::new(), half_life, since };
         recent.rank(every);

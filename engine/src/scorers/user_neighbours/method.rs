@@ -1,22 +1,27 @@
 //! Neighbours of users as a [`Method`].
 
+use super::new_targets::extended;
 use super::options::UserNeighbourOptions;
 use super::rows;
 use super::scorer::UserRowScorer;
 use crate::auto::AutoOr;
 use crate::error::Result;
-use crate::interactions::{Interactions, Size, SparseRows};
+use crate::interactions::{Interactions, Size, SparseRows, SparseView};
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::scorers::method::{FitInput, Fitted, KnownUser, Method, SegmentSizes, SegmentView, UserRow};
 use crate::scorers::neighbours::NeighbourScratch;
+use crate::scorers::new_items::NewItemShares;
 use crate::scorers::scorer::Scorer;
-use crate::scorers::sections::StoredSections;
+use crate::scorers::sections::{NewSection, SectionKind, StoredSections};
 use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Sparse rows of items by user, from a regression of each user on others.
 pub struct UserNeighbours;
+
+/// The section with the new items that resemble each item.
+pub const NEW_ITEMS: &str = "new_items";
 
 /// With fewer users, each would be regressed on all others, and what a holdout of them says is mostly chance: the part is
 /// left out unless the options give its share.
@@ -93,53 +98,98 @@ impl Method for UserNeighbours {
             return Ok(None);
         }
         let options: UserNeighbourOptions = options.user_neighbours.options();
-        Ok(Some(Arc::new(UserRows(rows::train(interactions, users, &options, observer)?))))
+        Ok(Some(Arc::new(UserRows::new(rows::train(interactions, users, &options, observer)?)?)))
     }
 
-    /// Nothing is stored but the rows of the users.
-    fn open<'a>(&self, _: &StoredSections<'a>) -> Result<Box<dyn Fitted + 'a>> {
-        Ok(Box::new(StoredUserRows))
+    fn sections(&self, _: usize) -> Vec<(&'static str, SectionKind)> {
+        vec![(NEW_ITEMS, SectionKind::Sparse)]
+    }
+
+    /// The rows of users are stored with these.
+    fn open<'a>(&self, sections: &StoredSections<'a>) -> Result<Box<dyn Fitted + 'a>> {
+        Ok(Box::new(StoredUserRows { new: sections.sparse(NEW_ITEMS)? }))
     }
 }
 
 /// The rows of the users of a training, users × items.
 #[derive(Clone, Debug, PartialEq)]
-pub struct UserRows(pub SparseRows);
+pub struct UserRows {
+    rows: Arc<SparseRows>,
+    /// For each item the new items that resemble it, and their shares of its score.
+    new: SparseRows,
+}
+
+impl UserRows {
+    /// Rows of users, without new items.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Shape`].
+    pub fn new(rows: SparseRows) -> Result<Self> {
+        let items = rows.width();
+        Ok(Self {
+            rows: Arc::new(rows),
+            new: SparseRows::new(items, vec![0; items + 1], Vec::new(), Vec::new())?,
+        })
+    }
+}
 
 impl Fitted for UserRows {
     fn scorer<'a>(
         &'a self,
         _: SegmentView<'a>,
-        user: KnownUser<'a>,
-        _: &'a RefCell<NeighbourScratch>,
+        KnownUser { items, row, .. }: KnownUser<'a>,
+        scratch: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a> {
-        scorer(user)
+        let new = (self.new.entries() > 0).then_some(&self.new);
+        Box::new(UserRowScorer::new(row, items.len(), new, scratch))
     }
 
     fn user_row(&self, user: usize) -> Option<UserRow<'_>> {
-        if user >= self.0.rows() || self.0.row_len(user) == 0 {
+        if user >= self.rows.rows() || self.rows.row_len(user) == 0 {
             return None;
         }
-        let (items, weights) = self.0.row(user);
+        let (items, weights) = self.rows.row(user);
         Some(UserRow { items, weights })
+    }
+
+    fn sections(&self) -> Result<Vec<(&'static str, NewSection<'_>)>> {
+        Ok(vec![(NEW_ITEMS, NewSection::Sparse(&self.new))])
+    }
+
+    fn with_new_items(
+        &self,
+        new: &NewItemShares<'_>,
+        observer: &dyn Observer,
+    ) -> Result<Option<Arc<dyn Fitted>>> {
+        observer.check()?;
+        Ok(Some(Arc::new(Self { rows: Arc::clone(&self.rows), new: extended(&&self.new, new)? })))
     }
 }
 
 /// A fit whose rows are stored with the users.
 #[derive(Clone, Copy, Debug)]
-struct StoredUserRows;
+struct StoredUserRows<'a> {
+    new: SparseView<'a>,
+}
 
-impl Fitted for StoredUserRows {
+impl Fitted for StoredUserRows<'_> {
     fn scorer<'a>(
         &'a self,
         _: SegmentView<'a>,
-        user: KnownUser<'a>,
-        _: &'a RefCell<NeighbourScratch>,
+        KnownUser { items, row, .. }: KnownUser<'a>,
+        scratch: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a> {
-        scorer(user)
+        let new = (!self.new.words.is_empty()).then_some(self.new);
+        Box::new(UserRowScorer::new(row, items.len(), new, scratch))
     }
-}
 
-fn scorer<'a>(KnownUser { items, row, .. }: KnownUser<'a>) -> Box<dyn Scorer + 'a> {
-    Box::new(UserRowScorer { row, history: items.len() })
+    fn with_new_items(
+        &self,
+        new: &NewItemShares<'_>,
+        observer: &dyn Observer,
+    ) -> Result<Option<Arc<dyn Fitted>>> {
+        observer.check()?;
+        let rows = SparseRows::new(0, vec![0], Vec::new(), Vec::new())?;
+        Ok(Some(Arc::new(UserRows { rows: Arc::new(rows), new: extended(&self.new, new)? })))
+    }
 }

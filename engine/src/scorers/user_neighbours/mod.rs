@@ -10,9 +10,11 @@
 //! - [`options`]: the settings
 //! - [`rows`]: the regression of users, and the items that it finds for them
 //! - [`method`]: neighbours of users as a [`Method`](crate::scorers::method::Method)
+//! - [`new_targets`]: new items, as those that they resemble
 //! - [`scorer`]: a user's row as a [`Scorer`](crate::scorers::scorer::Scorer)
 
 pub mod method;
+pub mod new_targets;
 pub mod options;
 pub mod rows;
 pub mod scorer;

@@ -1,32 +1,58 @@
-//! Scores from a user's own row of items.
+//! Scores from a user's own row of items, and of new items that resemble some of these.
 
 use crate::observer::Observer;
 use crate::scorers::contributions::Contributions;
 use crate::scorers::method::UserRow;
+use crate::scorers::neighbours::{NeighbourRows, NeighbourScratch};
 use crate::scorers::scorer::{Items, Scorer};
+use std::borrow::Cow;
+use std::cell::RefCell;
 
 /// The row of one user.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct UserRowScorer<'a> {
-    /// The items and their scores.
-    pub row: UserRow<'a>,
+    /// The items, ascending, and their scores.
+    items: Cow<'a, [u32]>,
+    scores: Cow<'a, [f32]>,
     /// The number of items of the user's history, to which explanations refer.
-    pub history: usize,
+    history: usize,
 }
 
-impl UserRowScorer<'_> {
+impl<'a> UserRowScorer<'a> {
+    /// A user's row, with the scores of new items if there are `new` ones that resemble others.
+    pub fn new(
+        row: UserRow<'a>,
+        history: usize,
+        new: Option<impl NeighbourRows>,
+        scratch: &RefCell<NeighbourScratch>,
+    ) -> Self {
+        let UserRow { items, weights } = row;
+        let own = Self { items: Cow::Borrowed(items), scores: Cow::Borrowed(weights), history };
+        let Some(new) = new else { return own };
+        let mut scratch = scratch.borrow_mut();
+        let (added, sums) = new.score_weighted(items, weights, &mut scratch);
+        if added.is_empty() {
+            return own;
+        }
+        let own = items.iter().copied().zip(weights.iter().copied());
+        let mut all: Vec<(u32, f32)> = own.chain(added.iter().copied().zip(sums.iter().copied())).collect();
+        all.sort_unstable_by_key(|entry| entry.0);
+        let (items, scores): (Vec<u32>, Vec<f32>) = all.into_iter().unzip();
+        Self { items: Cow::Owned(items), scores: Cow::Owned(scores), history }
+    }
+
     fn score(&self, item: u32) -> f32 {
-        self.row.items.binary_search(&item).map_or(0.0, |place| self.row.weights[place])
+        self.items.binary_search(&item).map_or(0.0, |place| self.scores[place])
     }
 }
 
 impl Scorer for UserRowScorer<'_> {
     fn covers(&self) -> Items<'_> {
-        Items::listed(self.row.items)
+        Items::listed(&self.items)
     }
 
     fn propose(&self, take: &mut dyn FnMut(&[u32], &[f32])) {
-        take(self.row.items, self.row.weights);
+        take(&self.items, &self.scores);
     }
 
     fn proposes(&self) -> bool {
