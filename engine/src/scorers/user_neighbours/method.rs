@@ -136,12 +136,12 @@ impl UserRows {
 impl Fitted for UserRows {
     fn scorer<'a>(
         &'a self,
-        _: SegmentView<'a>,
+        view: SegmentView<'a>,
         KnownUser { items, row, .. }: KnownUser<'a>,
         scratch: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a> {
         let new = (self.new.entries() > 0).then_some(&self.new);
-        Box::new(UserRowScorer::new(row, items.len(), new, scratch))
+        Box::new(UserRowScorer::new(row, (items.len(), view.items), new, scratch))
     }
 
     fn user_row(&self, user: usize) -> Option<UserRow<'_>> {
@@ -175,12 +175,12 @@ struct StoredUserRows<'a> {
 impl Fitted for StoredUserRows<'_> {
     fn scorer<'a>(
         &'a self,
-        _: SegmentView<'a>,
+        view: SegmentView<'a>,
         KnownUser { items, row, .. }: KnownUser<'a>,
         scratch: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a> {
         let new = (!self.new.words.is_empty()).then_some(self.new);
-        Box::new(UserRowScorer::new(row, items.len(), new, scratch))
+        Box::new(UserRowScorer::new(row, (items.len(), view.items), new, scratch))
     }
 
     fn with_new_items(

@@ -16,18 +16,21 @@ pub struct UserRowScorer<'a> {
     scores: Cow<'a, [f32]>,
     /// The number of items of the user's history, to which explanations refer.
     history: usize,
+    /// The number of items in the model.
+    all: usize,
 }
 
 impl<'a> UserRowScorer<'a> {
-    /// A user's row, with the scores of new items if there are `new` ones that resemble others.
+    /// A user's row, with the scores of new items if there are `new` ones that resemble others. The user has `history` items
+    /// of `all`.
     pub fn new(
         row: UserRow<'a>,
-        history: usize,
+        (history, all): (usize, usize),
         new: Option<impl NeighbourRows>,
         scratch: &RefCell<NeighbourScratch>,
     ) -> Self {
         let UserRow { items, weights } = row;
-        let own = Self { items: Cow::Borrowed(items), scores: Cow::Borrowed(weights), history };
+        let own = Self { items: Cow::Borrowed(items), scores: Cow::Borrowed(weights), history, all };
         let Some(new) = new else { return own };
         let mut scratch = scratch.borrow_mut();
         let (added, sums) = new.score_weighted(items, weights, &mut scratch);
@@ -38,7 +41,7 @@ impl<'a> UserRowScorer<'a> {
         let mut all: Vec<(u32, f32)> = own.chain(added.iter().copied().zip(sums.iter().copied())).collect();
         all.sort_unstable_by_key(|entry| entry.0);
         let (items, scores): (Vec<u32>, Vec<f32>) = all.into_iter().unzip();
-        Self { items: Cow::Owned(items), scores: Cow::Owned(scores), history }
+        Self { items: Cow::Owned(items), scores: Cow::Owned(scores), history, all }
     }
 
     fn score(&self, item: u32) -> f32 {
@@ -47,8 +50,9 @@ impl<'a> UserRowScorer<'a> {
 }
 
 impl Scorer for UserRowScorer<'_> {
+    /// Whoever has no row is scored 0, whatever the item.
     fn covers(&self) -> Items<'_> {
-        Items::listed(&self.items)
+        if self.items.is_empty() { Items::all(self.all) } else { Items::listed(&self.items) }
     }
 
     fn propose(&self, take: &mut dyn FnMut(&[u32], &[f32])) {
@@ -56,7 +60,7 @@ impl Scorer for UserRowScorer<'_> {
     }
 
     fn proposes(&self) -> bool {
-        true
+        !self.items.is_empty()
     }
 
     fn scores(&self, items: &[u32]) -> Vec<f32> {
