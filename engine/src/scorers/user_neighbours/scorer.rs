@@ -38,9 +38,9 @@ impl<'a> UserRowScorer<'a> {
             return own;
         }
         let own = items.iter().copied().zip(weights.iter().copied());
-        let mut all: Vec<(u32, f32)> = own.chain(added.iter().copied().zip(sums.iter().copied())).collect();
-        all.sort_unstable_by_key(|entry| entry.0);
-        let (items, scores): (Vec<u32>, Vec<f32>) = all.into_iter().unzip();
+        let mut both: Vec<(u32, f32)> = own.chain(added.iter().copied().zip(sums.iter().copied())).collect();
+        both.sort_unstable_by_key(|entry| entry.0);
+        let (items, scores): (Vec<u32>, Vec<f32>) = both.into_iter().unzip();
         Self { items: Cow::Owned(items), scores: Cow::Owned(scores), history, all }
     }
 
