@@ -6,11 +6,12 @@
 mod reference;
 
 use reference::{planted, solve, uniform};
-use segrec_engine::interactions::{Events, Id, IdKind, Interactions, RawEvents, SparseRows};
+use segrec_engine::interactions::{Events, Id, IdKind, Interactions, RawEvents, SparseRows, SparseView};
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::scorers::method::{KnownUser, SegmentView, UserRow};
 use segrec_engine::scorers::registry::named;
-use segrec_engine::scorers::sections::StoredSections;
+use segrec_engine::scorers::sections::{StoredSection, StoredSections};
+use segrec_engine::scorers::user_neighbours::method::NEW_ITEMS;
 use segrec_engine::scorers::user_neighbours::{UserNeighbourOptions, rows};
 use segrec_engine::training::ranker::Ranker;
 use segrec_engine::training::{Given, Trained, UserData, train};
@@ -220,10 +221,13 @@ fn a_row_is_proposed_scored_explained_and_missing_for_whoever_comes_later() {
     assert_eq!(explained.base, f64::from(score));
     assert_eq!(explained.of_items, vec![0.0; ranker.history(7).len()]);
 
-    // Served: nothing is stored but the row, which comes with the user.
+    // Served: the row comes with the user, and what is stored of new items is empty.
     let method = named("user_neighbours").unwrap();
-    assert!(method.sections(8).is_empty());
-    let served = method.open(&StoredSections::default()).unwrap();
+    let items = trained.interactions.items();
+    let (starts, lengths) = (vec![0; items], vec![0; items]);
+    let none = SparseView { starts: &starts, lengths: &lengths, words: &[] };
+    let sections = StoredSections::new(vec![(NEW_ITEMS, StoredSection::Sparse(none))]);
+    let served = method.open(&sections).unwrap();
     let known = KnownUser { items: ranker.history(7), row: kept, ..KnownUser::default() };
     assert_eq!(served.scorer(SegmentView::default(), known, &scratch).scores(&[item]), [score]);
     let later = KnownUser { row: UserRow::default(), ..known };

@@ -34,3 +34,31 @@ pub fn extended(before: &impl NeighbourRows, new: &NewItemShares<'_>) -> Result<
     }
     SparseRows::new(items, starts, targets, weights)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scorers::method::UserRow;
+    use crate::scorers::scorer::Scorer;
+    use crate::scorers::user_neighbours::UserRowScorer;
+    use std::cell::RefCell;
+
+    #[test]
+    fn a_new_item_scores_as_those_that_it_resembles_and_later_ones_join_it() {
+        let none = SparseRows::new(3, vec![0; 4], Vec::new(), Vec::new()).unwrap();
+        let of = |before: &SparseRows, item: u32, shares: [f32; 2]| {
+            let shares = SparseRows::new(3, vec![0, 2], vec![0, 2], shares.to_vec()).unwrap();
+            let new = NewItemShares { items: &[item], shares: &shares, own_weights: &[], boost: 2.0 };
+            extended(&before, &new).unwrap()
+        };
+        let one = of(&none, 3, [0.25, 0.75]);
+        let both = of(&one, 4, [1.0, 0.0]);
+        let row = UserRow { items: &[0, 1], weights: &[0.5, 0.1] };
+        let scratch = RefCell::default();
+        let scores = |new: &SparseRows| {
+            UserRowScorer::new(row, (0, new.rows()), Some(new), &scratch).scores(&[0, 1, 2, 3, 4])
+        };
+        assert_eq!(scores(&one), [0.5, 0.1, 0.0, 0.25, 0.0]);
+        assert_eq!(scores(&both), [0.5, 0.1, 0.0, 0.25, 1.0]);
+    }
+}
