@@ -299,7 +299,11 @@ impl ServedVersion {
         };
         let now = pg_sys::TimestampTz::from(statement_timestamp());
         let number = |id: Id<'_>| self.item_ids().find(id);
-        Ok(Some(self.seen.borrow_mut().newer(&rows, (trained, anchor), now, &number)?))
+        // Taken out while the query runs, because what it calls may ask for a list itself.
+        let mut seen = self.seen.take();
+        let newer = seen.newer(&rows, (trained, anchor), now, &number);
+        self.seen.replace(seen);
+        newer.map(Some)
     }
 
     /// Verifies all sections at once, for work that must not fail halfway.

@@ -14,6 +14,13 @@ pub fn mean_and_error(values: &[f64]) -> (f64, f64) {
     (mean, (variance / n).sqrt())
 }
 
+/// Whether values are better than others by a standard error of their mean difference, paired.
+pub fn is_better(values: &[f64], than: &[f64]) -> bool {
+    let gains: Vec<f64> = values.iter().zip(than).map(|(own, other)| own - other).collect();
+    let (gain, error) = mean_and_error(&gains);
+    gain > error
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use crate::auto::AutoOr;
 use crate::error::{EngineError, Result};
 use crate::evaluation::Holdout;
 use crate::evaluation::deciding_metric::DECIDING_NAME;
-use crate::evaluation::standard_error::mean_and_error;
+use crate::evaluation::standard_error::{is_better, mean_and_error};
 use crate::features::{Column, ColumnWeight, ItemEncoder, Table, Values};
 use crate::interactions::Interactions;
 use crate::observer::{Observer, Progress};
@@ -237,12 +237,7 @@ pub fn fit_and_blend(
             let metric = Some((DECIDING_NAME, mean_and_error(&values).0));
             observer.report(Progress { metric, ..Progress::step(PHASE, step + 1, weights.len()) });
         }
-        let better = best.as_ref().is_none_or(|(_, best)| {
-            let gains: Vec<f64> = values.iter().zip(best).map(|(own, best)| own - best).collect();
-            let (gain, error) = mean_and_error(&gains);
-            gain > error
-        });
-        if better {
+        if best.as_ref().is_none_or(|(_, best)| is_better(&values, best)) {
             best = Some((BlendedFit { fitted, blend, content }, values));
         }
     }

@@ -13,7 +13,7 @@ use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::Holdout;
 use crate::evaluation::deciding_metric::{DECIDING_NAME, measured_users};
-use crate::evaluation::standard_error::mean_and_error;
+use crate::evaluation::standard_error::{is_better, mean_and_error};
 use crate::interactions::ItemOrder;
 use crate::observer::{Observer, Progress};
 use crate::options::checked::Options;
@@ -53,9 +53,7 @@ struct Tried {
 impl Tried {
     /// Whether it is better than another by a standard error, paired by user.
     fn is_better(&self, than: &Self) -> bool {
-        let gains: Vec<f64> = self.values.iter().zip(&than.values).map(|(own, other)| own - other).collect();
-        let (gain, error) = mean_and_error(&gains);
-        gain > error
+        is_better(&self.values, &than.values)
     }
 
     fn mean(&self) -> f64 {

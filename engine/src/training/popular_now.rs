@@ -7,7 +7,7 @@ use super::holdout_metrics::deciding_values;
 use super::ranker::Ranker;
 use crate::auto::AutoOr;
 use crate::error::Result;
-use crate::evaluation::standard_error::mean_and_error;
+use crate::evaluation::standard_error::is_better;
 use crate::evaluation::{Holdout, Split};
 use crate::observer::Observer;
 use crate::options::checked::Options;
@@ -66,12 +66,8 @@ pub fn decide(
             values = deciding_values(&ranker, holdout, users, observer)?;
         }
         fit.fitted.truncate(before);
-        let is_better = best.as_ref().is_none_or(|best| {
-            let gains: Vec<f64> = values.iter().zip(&best.values).map(|(own, best)| own - best).collect();
-            let (gain, error) = mean_and_error(&gains);
-            gain > error
-        });
-        if blend.has(method.name()) && is_better {
+        let wins = best.as_ref().is_none_or(|best| is_better(&values, &best.values));
+        if blend.has(method.name()) && wins {
             best = Some(Found { half_life, fitted, blend, values });
         }
     }
