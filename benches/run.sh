@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the extension and the engine, compares them with their peers and prints tables.
-#   benches/run.sh [PART…]    all of them by default; benches/README.md lists them
+#   benches/run.sh [PART…]    all of them by default, but for sasrec, whose peer takes gigabytes; benches/README.md lists them
 # The data are in the folder $SEGREC_DATA.
 set -euo pipefail
 source "$(dirname "$0")/../scripts/environment"
@@ -8,10 +8,11 @@ cd "$root"
 
 engine=(linalg sweep kmeans hierarchical mixture density candidates content) # without PostgreSQL
 all=("${engine[@]}" gowalla movielens retail order arrivals serving new_items pgvector million large described sessions memory aggregate segments time_to_recall)
+asked=(sasrec)
 parts=("$@")
 if [ $# = 0 ]; then parts=("${all[@]}"); fi
 for part in "${parts[@]}"; do
-    [ -x "benches/parts/$part.sh" ] || die "there is no part '$part'; the parts are: ${all[*]}"
+    [ -x "benches/parts/$part.sh" ] || die "there is no part '$part'; the parts are: ${all[*]} ${asked[*]}"
 done
 
 data=${SEGREC_DATA:-$root/../shared/data}
@@ -21,7 +22,7 @@ for file in train validation test; do
 done
 
 say "engine" && cargo build --release --quiet --package segrec-benches
-needs_server() { [[ " ${engine[*]} " != *" $1 "* ]]; }
+needs_server() { [[ " ${engine[*]} ${asked[*]} " != *" $1 "* ]]; }
 for part in "${parts[@]}"; do
     if needs_server "$part"; then
         scripts/install 15

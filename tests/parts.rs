@@ -83,6 +83,12 @@ fn travels(session: &mut Session, relation: &str, time: &str) {
          SELECT segrec_deploy('other', segrec_import('other', 'dump'))"
     ));
     assert_eq!(session.table(&lists("other")), before);
+    let scorers = |model: &str| {
+        format!(
+            "SELECT scorer, share, gain, ci_low, microseconds, megabytes FROM segrec.scorers WHERE model = '{model}'"
+        )
+    };
+    assert_eq!(session.table(&scorers("other")), session.table(&scorers("parts")));
     session.run("SELECT segrec_drop_model('other')");
 }
 
@@ -143,6 +149,26 @@ fn what_is_popular_now_is_decided_on_the_latest_events_and_follows_events_as_the
     train(&mut session, "sales", "sold_at", r#""user_neighbours": {"share": 0}"#);
     let share = "SELECT own ->> 'share' FROM segrec.versions, jsonb_array_elements(decided -> 'blend') AS own WHERE own ->> 'scorer' = 'popular_now'";
     assert!(session.value::<String>(share).parse::<f64>().unwrap() >= 0.1);
+    // The view of scorers says what it is worth, what it costs, and which others were left out.
+    assert_eq!(
+        session.table(
+            "SELECT share > 0, gain, microseconds > 0, round(megabytes * 1048576)::int, metric
+             FROM segrec.scorers WHERE scorer = 'popular_now'"
+        ),
+        "t|∅|t|1200|ndcg@20"
+    );
+    assert_eq!(
+        session.table("SELECT scorer, weight, share, gain, microseconds, megabytes FROM segrec.scorers WHERE scorer IN ('user_neighbours', 'sasrec')"),
+        "user_neighbours|0|0|∅|∅|0\nsasrec|0|0|∅|∅|0"
+    );
+    assert_eq!(
+        session.table(
+            "SELECT every.scorer, every.weight = (own ->> 'weight')::float8, every.share = (own ->> 'share')::float8
+             FROM segrec.scorers AS every LEFT JOIN (SELECT jsonb_array_elements(decided -> 'blend') AS own FROM segrec.versions) AS blend
+             ON own ->> 'scorer' = every.scorer WHERE (every.weight > 0 OR own IS NOT NULL) AND (every.weight = (own ->> 'weight')::float8) IS NOT TRUE"
+        ),
+        ""
+    );
     travels(&mut session, "sales", "sold_at");
     all_agree(&mut session, "SELECT generate_series(1, 60)");
     // Two hundred others buy what nobody bought lately: everybody's lists have it, and those of strangers.
@@ -163,6 +189,14 @@ fn what_is_popular_now_is_decided_on_the_latest_events_and_follows_events_as_the
     assert_eq!(session.value::<String>(stranger), "11 popular_now");
     session.run("ROLLBACK; INSERT INTO sales SELECT 3000 + n, 13, now() + interval '9 years' FROM generate_series(1, 5000) n");
     assert_eq!(session.value::<String>(stranger), "7 popular_now");
+    // Which are many, but none is read again by every call.
+    session.run("BEGIN");
+    let fetched = "SELECT pg_stat_get_xact_tuples_fetched('sales'::regclass)";
+    let before: i64 = session.value(fetched);
+    assert_eq!(session.value::<String>(stranger), "7 popular_now");
+    let after: i64 = session.value(fetched);
+    assert!(after - before < 20, "{before} {after}");
+    session.run("COMMIT");
     // Whoever may not read the events, and whoever sees them through a policy, gets what it was at the training.
     session.run(
         "CREATE ROLE parts_guest; GRANT USAGE ON SCHEMA public TO parts_guest; SELECT segrec_grant('parts', 'parts_guest', 'use');
@@ -226,6 +260,13 @@ fn the_transformer_learns_what_comes_next_alone_and_in_a_hybrid() {
     assert_eq!(
         session.table("SELECT decided -> 'blend' @> '[{\"scorer\": \"sasrec\"}]' FROM segrec.versions"),
         "t"
+    );
+    assert_eq!(
+        session.table(
+            "SELECT bool_and((gain IS NULL) = (weight = 0)), bool_and(ci_low < gain AND gain < ci_high), count(gain) >= 2,
+                    bool_or(scorer = 'sasrec' AND gain > 0 AND microseconds > 0 AND megabytes > .1) FROM segrec.scorers"
+        ),
+        "t|t|t|t"
     );
     all_agree(&mut session, "SELECT generate_series(1, 60)");
     // It orders items by their times, which must be known.

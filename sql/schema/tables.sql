@@ -374,6 +374,20 @@ CREATE TABLE segrec_catalog.item_features (
 );
 COMMENT ON TABLE segrec_catalog.item_features IS 'the columns that describe the items of each version, in the order of the relation';
 
+CREATE TABLE segrec_catalog.scorers (
+    version_id bigint NOT NULL,
+    place integer NOT NULL,
+    scorer text NOT NULL,
+    weight float8 NOT NULL,
+    share float8 NOT NULL,
+    gain float8,
+    gain_error float8,
+    seconds float8,
+    bytes bigint NOT NULL,
+    PRIMARY KEY (version_id, place)
+);
+COMMENT ON TABLE segrec_catalog.scorers IS 'the scorers of each version''s algorithm, those that were left out with weight 0; gain is what the deciding metric loses on the holdout without the scorer, seconds are those that it adds to a list';
+
 -- A dropped version leaves dead rows. Vacuum starts when they make up a twentieth of the table rather than a fifth;
 -- with the five versions kept by default it would otherwise only follow every second training.
 DO $$
@@ -451,6 +465,7 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_drift', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_trees', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_reachability', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.item_features', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.scorers', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_history', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.metrics', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.training_log', '');

@@ -200,6 +200,15 @@ JOIN segrec_catalog.algorithm_choices choice USING (version_id)
 ORDER BY version.model, version.version, choice.place;
 COMMENT ON VIEW segrec.algorithm_choices IS 'the algorithms that trainings with algorithm auto tried, and those that were replaced by popularity';
 
+CREATE VIEW segrec.scorers WITH (security_barrier) AS
+SELECT version.model, version.version, scorer.scorer, scorer.weight, scorer.share, version.metric, scorer.gain,
+       scorer.gain - 1.96 * scorer.gain_error AS ci_low, scorer.gain + 1.96 * scorer.gain_error AS ci_high,
+       1e6 * scorer.seconds AS microseconds, scorer.bytes / 1048576.0::float8 AS megabytes
+FROM segrec_catalog.usable_versions version
+JOIN segrec_catalog.scorers scorer USING (version_id)
+ORDER BY version.model, version.version, scorer.place;
+COMMENT ON VIEW segrec.scorers IS 'the scorers of every version''s algorithm: what each is worth on held-out events, what it adds to a call, and what it keeps';
+
 CREATE VIEW segrec.user_factors WITH (security_barrier) AS
 SELECT model.name AS model, member.user_id, member.segment, member.factors
 FROM segrec_catalog.usable_models model

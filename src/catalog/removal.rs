@@ -22,7 +22,7 @@ enum Of {
 }
 
 /// All tables with rows that belong to a version, a study or a model. Each of these three comes after its dependents.
-const TABLES: [(&str, Of); 28] = [
+const TABLES: [(&str, Of); 29] = [
     ("version_users", Of::Version),
     ("version_items", Of::Version),
     ("version_sections", Of::Version),
@@ -36,6 +36,7 @@ const TABLES: [(&str, Of); 28] = [
     ("segment_trees", Of::Version),
     ("segment_reachability", Of::Version),
     ("item_features", Of::Version),
+    ("scorers", Of::Version),
     ("algorithm_choices", Of::Version),
     ("metrics", Of::Version),
     ("training_log", Of::Version),

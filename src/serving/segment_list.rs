@@ -8,8 +8,9 @@ use super::later_list::{best_later, merge};
 use super::recommendation::{Recommendation, fill_with_popular};
 use super::recommended::Recommended;
 use super::reservation::reserve;
+use super::scorers::SegmentScorers;
 use super::session;
-use super::version::{Segment, ServedVersion};
+use super::version::ServedVersion;
 use crate::catalog::versions::members::{self, Member};
 use crate::error::{Result, SegrecError};
 use crate::pg::process::workers::look;
@@ -41,9 +42,12 @@ pub fn recommend_segment(
     let candidates = candidates.as_deref();
     let reserved = version.reserved(n);
     let (mut items, mut new): (Vec<Recommended>, Vec<Recommended>) = Default::default();
-    if let (Some(scorers), Some(mean)) =
-        (version.scorers(Some(rows))?, MeanMember::of(&version, segment, rows)?)
-    {
+    let scorers = version.scorers(Some(rows))?;
+    let mean = match &scorers {
+        Some(scorers) => MeanMember::of(&version, segment, scorers)?,
+        None => None,
+    };
+    if let (Some(scorers), Some(mean)) = (scorers, mean) {
         let source = scorers.source();
         let shown = |Scored { item, score }| Recommended {
             item,
@@ -90,8 +94,7 @@ struct MeanMember {
 
 impl MeanMember {
     /// Averages the members of a segment; `None` if none has events.
-    fn of(version: &ServedVersion, segment: i32, rows: Segment<'_>) -> Result<Option<Self>> {
-        let Some(scorers) = version.scorers(Some(rows))? else { return Ok(None) };
+    fn of(version: &ServedVersion, segment: i32, scorers: &SegmentScorers<'_>) -> Result<Option<Self>> {
         let places = members::places_of_segment(version.id(), segment)?;
         let step = places.len().div_ceil(MOST_MEMBERS).max(1);
         let places: Vec<i32> = places.step_by(step).collect();

@@ -58,6 +58,15 @@ pub enum NewSection<'a> {
 }
 
 impl NewSection<'_> {
+    /// The bytes of its numbers.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Sparse(rows) => 8 * rows.entries(),
+            Self::Dense(rows) => 4 * rows.data().len(),
+            Self::Opaque(bytes) => bytes.len(),
+        }
+    }
+
     /// The kind of the section.
     pub fn kind(&self) -> SectionKind {
         match self {

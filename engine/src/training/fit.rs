@@ -18,7 +18,7 @@ use crate::scorers::neighbours::NeighbourScratch;
 use crate::scorers::popularity::{Popularity, SegmentPopular, item_popularity, segment_popularity};
 use crate::scorers::ratings::method::PredictedRatings;
 use crate::scorers::ratings::rated::Rated;
-use crate::scorers::registry::tastes;
+use crate::scorers::registry::{named, tastes};
 use crate::scorers::sections::NewSection;
 use crate::segmentation::identity::Membership;
 use std::borrow::Cow;
@@ -194,6 +194,23 @@ impl Fit {
             all.extend(fitted.sections()?.into_iter().map(|(name, section)| (*scorer, name, section)));
         }
         Ok(all)
+    }
+
+    /// The bytes of the numbers that a scorer keeps: its sections, the rows of its users, and factors if they are its own.
+    ///
+    /// # Errors
+    /// Those of [`Fitted::sections`].
+    pub fn bytes(&self, scorer: &str) -> Result<u64> {
+        let Some((_, fitted)) = self.fitted.iter().find(|(name, _)| *name == scorer) else { return Ok(0) };
+        let sections: usize = fitted.sections()?.iter().map(|(_, section)| section.bytes()).sum();
+        let row = |user| fitted.user_row(user).map_or(0, |row| 8 * row.items.len());
+        let rows: usize = (0..self.segments.of_user.len()).map(row).sum();
+        let factors = named(scorer).is_some_and(Method::has_taste_factors).then(|| {
+            let Backbone { user_factors, item_factors, .. } = &self.backbone;
+            let own = self.factors.item_factors.iter();
+            4 * [user_factors, item_factors].into_iter().chain(own).map(|own| own.data().len()).sum::<usize>()
+        });
+        Ok((sections + rows + factors.unwrap_or(0)) as u64)
     }
 
     /// The rows that the scorers of its blend keep for a user, by scorer.

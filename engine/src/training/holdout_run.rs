@@ -5,9 +5,10 @@ use super::given::Given;
 use super::holdout_metrics::{Measurement, MetricRequest, deciding_values};
 use super::item_content::{BlendedFit, EncodedContent, fit_and_blend};
 use super::ranker::Ranker;
+use super::scorer_reports::ScorerReport;
 use super::segmenter::{Segmentation, Segmenter};
 use super::user_data::UserData;
-use super::{order, popular_now};
+use super::{order, popular_now, scorer_reports};
 use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
@@ -47,6 +48,8 @@ pub struct HoldoutRun {
     pub measurement: Measurement,
     /// The columns that describe items, and their weights.
     pub item_columns: Vec<ColumnWeight>,
+    /// What each scorer of the algorithm is worth.
+    pub scorers: Vec<ScorerReport>,
 }
 
 /// An algorithm that `auto` tried or skipped.
@@ -227,6 +230,8 @@ pub fn run_described(
     let epochs = fit.fitted.iter().filter(|own| fit.blend.has(own.0)).map(|own| own.1.epochs()).max();
     let epochs = epochs.unwrap_or(0);
     let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
+    let settings = (options.weighs_popularity(), options.seed);
+    let scorers = scorer_reports::measure(&fit, &given.methods(algorithm), of_holdout, settings, observer)?;
     let blend = fit.blend.clone();
     let decided = Decided {
         algorithm,
@@ -242,7 +247,8 @@ pub fn run_described(
         short_histories: 0.0,
         shift: 0.0,
     };
-    Ok(HoldoutRun { fit, decided, division, choices, measurement, item_columns: described.columns.clone() })
+    let item_columns = described.columns.clone();
+    Ok(HoldoutRun { fit, decided, division, choices, measurement, item_columns, scorers })
 }
 
 /// Measures a fit to the training part of a holdout, by its lists or by the errors of its ratings.

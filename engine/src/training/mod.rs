@@ -14,6 +14,7 @@
 //! - [`new_item_metrics`]: how many of them lists have, and how many of those that users choose
 //! - [`new_users`]: users without events
 //! - [`short_histories`]: users with few events
+//! - [`scorer_reports`]: what each scorer of a blend is worth and costs
 //! - [`ratings`]: the fit of ratings and its errors
 //! - [`auc`]: the area under the ROC curve over all items
 //! - [`blend`]: the weights of scorers in a blend
@@ -39,6 +40,7 @@ pub mod order;
 pub mod popular_now;
 pub mod ranker;
 pub mod ratings;
+pub mod scorer_reports;
 pub mod segment;
 pub mod segment_report;
 pub mod segmenter;
@@ -52,6 +54,7 @@ pub use given::Given;
 pub use holdout_metrics::Measurement;
 pub use holdout_run::{Attempt, HoldoutRun};
 pub use members::Members;
+pub use scorer_reports::ScorerReport;
 pub use segment::{Segmented, segment};
 pub use segment_report::SegmentReport;
 pub use segmenter::PreviousSegments;

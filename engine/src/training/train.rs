@@ -10,6 +10,7 @@ use super::new_items;
 use super::new_users::{self, RankedNewUsers};
 use super::ranker::Ranker;
 use super::ratings;
+use super::scorer_reports::{self, ScorerReport};
 use super::segmenter::{PreviousSegments, Segmentation, Segmenter};
 use super::short_histories::{self, ShortHistories};
 use super::user_data::UserData;
@@ -61,6 +62,8 @@ pub struct Trained {
     pub item_columns: Vec<ColumnWeight>,
     /// The requested algorithm, if it was replaced because popularity ranks better.
     pub gave_way: Option<GaveWay>,
+    /// What each scorer of the algorithm is worth, costs and keeps.
+    pub scorers: Vec<ScorerReport>,
     /// The metrics of the same options on the holdout.
     pub measurement: Measurement,
     /// The metrics of the options of the version being replaced, on the same holdout.
@@ -116,6 +119,7 @@ pub fn train(
         mut choices,
         mut measurement,
         item_columns,
+        mut scorers,
     } = holdout_run;
     decided.new_items = given.new_items;
     decided.short_histories = short_histories.map_or(0.0, |measured| measured.weight);
@@ -173,6 +177,7 @@ pub fn train(
         new_users::decide(given, &interactions, &members, options, observer)?;
     decided.attributes = attributes.as_ref().map_or(0, AttributeRanking::columns);
     measurement.by_history.splice(0..0, measured);
+    scorer_reports::count_bytes(&mut scorers, &fit)?;
     Ok(Trained {
         interactions,
         weighting,
@@ -188,6 +193,7 @@ pub fn train(
         item_encoder,
         item_describer,
         item_columns: if described.columns.is_empty() { item_columns } else { described.columns },
+        scorers,
         measurement,
         previous,
     })

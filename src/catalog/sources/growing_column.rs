@@ -67,12 +67,12 @@ impl GrowingColumn {
         self.column.expression(ColumnRole::Growing)
     }
 
-    /// The type of the parameter of [`Self::beyond`].
+    /// The type of the parameters of [`Self::beyond`] and [`Self::between`].
     pub fn parameter(&self) -> pg_sys::Oid {
         self.compared_as
     }
 
-    /// A value as a parameter of [`Self::beyond`]; `None` if the type has no such value.
+    /// A value as such a parameter; `None` if the type has no such value.
     pub fn argument(&self, value: i64) -> Option<Argument<'static>> {
         match self.compared_as {
             pg_sys::TIMESTAMPTZOID => TimestampWithTimeZone::try_from(value).ok().map(Argument::from),
@@ -88,6 +88,17 @@ impl GrowingColumn {
             "WHERE {name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name}{} \
              ORDER BY {name} USING OPERATOR(pg_catalog.<) LIMIT {most}",
             self.finite()
+        )
+    }
+
+    /// The rows with a larger value than the first parameter and no larger one than the second, at most `most` of them, the
+    /// smallest values first.
+    pub fn between(&self, most: u32) -> String {
+        let (name, type_name) = (spi::quote_identifier(self.name()), self.type_name());
+        format!(
+            "WHERE {name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name} \
+             AND {name} OPERATOR(pg_catalog.<=) $2::pg_catalog.{type_name} \
+             ORDER BY {name} USING OPERATOR(pg_catalog.<) LIMIT {most}"
         )
     }
 

@@ -57,6 +57,11 @@ impl LiveRows {
         Self::of(live, column.beyond(most), vec![column.parameter()], Query::planned_once)
     }
 
+    /// Builds a query for the rows whose value in a column is in a range, see [`GrowingColumn::between`].
+    pub fn between(live: &Live<'_>, column: &GrowingColumn, most: u32) -> Result<Self> {
+        Self::of(live, column.between(most), vec![column.parameter(); 2], Query::planned_once)
+    }
+
     /// Builds a query for the rows with the largest values in a column, see [`GrowingColumn::latest`].
     pub fn latest(live: &Live<'_>, column: &GrowingColumn, most: u32) -> Result<Self> {
         Self::of(live, column.latest(most), Vec::new(), Query::without_workers)

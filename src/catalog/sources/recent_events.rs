@@ -52,7 +52,7 @@ impl RecentEvents {
             columns: read.map(|column| column.name.as_str()).collect(),
             expressions: expressions(&columns),
         };
-        let rows = LiveRows::beyond(&live, &grows, most)?;
+        let rows = LiveRows::between(&live, &grows, most)?;
         Ok(Some(Self { rows, grows, layout: Layout::new(&columns), type_weights, signed }))
     }
 
@@ -70,16 +70,15 @@ impl RecentEvents {
         most: u32,
         number: &dyn Fn(Id<'_>) -> Option<u32>,
     ) -> Result<Option<Recent>> {
-        let Some(argument) = self.grows.argument(newest) else { return Ok(None) };
+        let (Some(first), Some(last)) = (self.grows.argument(newest), self.grows.argument(now)) else {
+            return Ok(None);
+        };
         let mut recent = Recent { newest, events: Vec::new(), is_partial: false };
         let mut rows = 0;
-        self.rows.rows(&[argument], &mut |row| {
+        self.rows.rows(&[first, last], &mut |row| {
             rows += 1;
             let layout = &self.layout;
-            let Some(time) = layout.time.and_then(|column| row.integer(column)).filter(|time| *time <= now)
-            else {
-                return Ok(());
-            };
+            let Some(time) = layout.time.and_then(|column| row.integer(column)) else { return Ok(()) };
             recent.newest = recent.newest.max(time);
             let item = with_id(row, 1, layout.item, number).flatten();
             let judged = judge_row(row, layout, &self.type_weights, self.signed);

@@ -6,6 +6,7 @@
 //! - [`segments`]: segments, their profiles, and transitions of users
 //! - [`items`], [`users`]: the rows of items and users
 //! - [`sections`]: the stored sections of scorers
+//! - [`scorers`], [`item_features`], [`reachability`]: reports of a training
 //! - [`members`]: users by place
 //! - [`transfer`]: a version as rows of text, for another database
 //! - [`bulk_insert`], [`stream`]: writes many rows at once, and streams rows
@@ -18,6 +19,7 @@ mod list;
 pub mod members;
 mod new_version;
 pub mod reachability;
+pub mod scorers;
 pub mod sections;
 pub mod segments;
 mod stream;

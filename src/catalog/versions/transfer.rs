@@ -31,7 +31,7 @@ struct Part {
 }
 
 /// All parts besides the version's own row.
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     Part { name: "segment", table: "segments", key: &["segment"] },
     Part { name: "profile", table: "segment_profiles", key: &["segment", "place"] },
     Part { name: "metric", table: "metrics", key: &["place"] },
@@ -43,6 +43,7 @@ const PARTS: [Part; 11] = [
     Part { name: "user", table: "version_users", key: &["place"] },
     Part { name: "reached", table: "segment_reachability", key: &["place"] },
     Part { name: "item_feature", table: "item_features", key: &["place"] },
+    Part { name: "scorer", table: "scorers", key: &["place"] },
 ];
 
 /// Reads the rows of a version in batches. Every batch is a separate query, because any code in the same transaction
@@ -247,7 +248,7 @@ fn is_no_set(numbers: &str, count: &str) -> String {
 /// The first problem with the imported rows of a version; `None` if they are as a training would write them. `columns`
 /// is the number of columns of factors. Does not check whether the sections are those that its scorers read.
 pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Result<Option<&'static str>> {
-    let [version, segments, users, items, own, sections, rows, plot, features] = [
+    let [version, segments, users, items, own, sections, rows, plot, features, scorers] = [
         "versions",
         "segments",
         "version_users",
@@ -257,6 +258,7 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
         "version_item_rows",
         "segment_reachability",
         "item_features",
+        "scorers",
     ]
     .map(|table| format!("(SELECT * FROM segrec_catalog.{table} WHERE version_id = {version_id})"));
     let (k, square) = (columns.to_string(), (columns * columns).to_string());
@@ -366,6 +368,16 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
             format!(
                 "SELECT FROM {features} stored WHERE stored.place < 1 OR stored.weight < 0 OR stored.weight > 1 OR {}",
                 is_no_number("stored.weight")
+            ),
+        ),
+        (
+            "The report of a scorer is invalid.",
+            format!(
+                "SELECT FROM {scorers} stored WHERE stored.place < 1 OR stored.bytes < 0 OR stored.gain_error < 0 \
+                     OR stored.seconds < 0 OR {}",
+                ["weight", "share", "COALESCE(gain, 0)", "COALESCE(gain_error, 0)", "COALESCE(seconds, 0)"]
+                    .map(is_no_number)
+                    .join(" OR ")
             ),
         ),
     ];

@@ -8,6 +8,7 @@ use crate::catalog::models::Model;
 use crate::catalog::versions::item_features::insert_item_features;
 use crate::catalog::versions::items::{NewItems, NewSegmentItems};
 use crate::catalog::versions::reachability::insert_plot;
+use crate::catalog::versions::scorers::insert_scorers;
 use crate::catalog::versions::segments::{self, KnownSegments, NewSegment, Past, StoredClassifier, encode};
 use crate::catalog::versions::users::NewUser;
 use crate::catalog::versions::{self, NewRecommender, NewVersion};
@@ -121,6 +122,7 @@ pub fn write(writing: &Writing<'_>) -> Result<(i64, i32)> {
         let Measurement { rows, by_history, .. } = &trained.measurement;
         versions::insert_metrics(version_id, &ids, rows, by_history)?;
         versions::insert_attempts(version_id, &trained.attempts)?;
+        insert_scorers(version_id, &trained.scorers)?;
         if !trained.item_columns.is_empty() {
             insert_item_features(version_id, &trained.item_columns)?;
         }
