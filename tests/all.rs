@@ -49,6 +49,7 @@ mod planning;
 mod privileges;
 mod publications;
 mod rebind;
+mod recent_events;
 mod recommend;
 mod reference;
 mod refresh;

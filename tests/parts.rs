@@ -12,7 +12,7 @@ const CIRCLES: &str = "
     CREATE INDEX ON steps (user_id);";
 
 /// A shop in which something else is in fashion every week, for everybody.
-const FASHION: &str = "
+pub const FASHION: &str = "
     CREATE TABLE sales AS
     SELECT buyer AS user_id, item_id, sold_at
     FROM (SELECT abs(hashint8(n * 13)) % 500 AS buyer,
@@ -23,14 +23,14 @@ const FASHION: &str = "
     CREATE INDEX ON sales (user_id);
     CREATE INDEX ON sales (sold_at);";
 
-fn filled(name: &str, tables: &str) -> (Database<'static>, Session) {
+pub fn filled(name: &str, tables: &str) -> (Database<'static>, Session) {
     let database = Cluster::shared().database(name);
     let mut session = database.connect();
     session.run(tables);
     (database, session)
 }
 
-fn train(session: &mut Session, relation: &str, time: &str, options: &str) {
+pub fn train(session: &mut Session, relation: &str, time: &str, options: &str) {
     session.run(&format!(
         "SELECT segrec_create_model('parts', '{relation}', time_column => '{time}',
              options => '{{\"als\": {{\"factors\": 8}}, \"segmentation\": {{\"segments\": 4}}, {options}}}');

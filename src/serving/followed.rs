@@ -2,6 +2,8 @@
 //! replaced, or get other columns.
 
 use crate::error::{Result, SegrecError, warning};
+use crate::pg::executor::relation::Watched;
+use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -42,8 +44,8 @@ pub struct Followed<T>(RefCell<State<T>>);
 enum State<T> {
     /// Not built yet.
     Unwritten,
-    /// There is nothing to read, or no index to read it by.
-    Nothing,
+    /// There is nothing to read, or no index to read it by, as long as the relation stays as it is.
+    Nothing(Watched),
     /// Built.
     Reader(Rc<T>),
 }
@@ -63,11 +65,15 @@ impl<T: Reader> Followed<T> {
     /// Returns the reader; calls `write` to build it if there is none yet or the relation has changed. If the relation
     /// can no longer be read, returns `None` and warns once per session. It is an error if the ids have changed their
     /// type.
-    pub fn reader(&self, model: &str, write: impl FnOnce() -> Result<Option<T>>) -> Result<Option<Rc<T>>> {
+    pub fn reader(
+        &self,
+        (model, relation): (&str, pg_sys::Oid),
+        write: impl FnOnce() -> Result<Option<T>>,
+    ) -> Result<Option<Rc<T>>> {
         match &*self.0.borrow() {
-            State::Nothing => return Ok(None),
+            State::Nothing(watched) if watched.is_unchanged() => return Ok(None),
             State::Reader(reader) if reader.is_current() => return Ok(Some(Rc::clone(reader))),
-            State::Unwritten | State::Reader(_) => {}
+            State::Unwritten | State::Nothing(_) | State::Reader(_) => {}
         }
         let written = match write() {
             Ok(reader) => reader.map(Rc::new),
@@ -82,7 +88,10 @@ impl<T: Reader> Followed<T> {
             }
             Err(error) => return Err(error),
         };
-        self.0.replace(written.as_ref().map_or(State::Nothing, |reader| State::Reader(Rc::clone(reader))));
+        self.0.replace(match &written {
+            Some(reader) => State::Reader(Rc::clone(reader)),
+            None => State::Nothing(Watched::new(relation, Vec::new())),
+        });
         Ok(written)
     }
 }

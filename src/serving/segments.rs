@@ -81,7 +81,7 @@ impl ServedSegments {
         let (Some(stored), model) = (&self.classifier, &self.model) else {
             return Ok(None);
         };
-        let live = self.live.reader(&model.name, || live_classified(model, &stored.classifier))?;
+        let live = self.live.reader(model.users_relation(), || live_classified(model, &stored.classifier))?;
         let Some(row) = live.map_or(Ok(None), |live| live.find(user))? else {
             return Ok(None);
         };

@@ -148,7 +148,7 @@ impl ServedVersion {
     /// A reader of a user's current events; `None` without a suitable index.
     pub fn live(&self) -> Result<Option<Rc<LiveEvents>>> {
         let Some(source) = &self.model.events else { return Ok(None) };
-        self.live.reader(&self.model.name, || {
+        self.live.reader((&self.model.name, source.relation), || {
             let type_weights = self.options.events.type_weights.clone();
             LiveEvents::new(&self.model, source, type_weights, self.options.is_explicit())
         })
@@ -227,7 +227,7 @@ impl ServedVersion {
     /// The current row of an item as a vector of `encoder`; `None` if it cannot be read as at the training.
     pub fn item_vector(&self, encoder: &ItemEncoder, item: Id<'_>) -> Result<Option<EncodedItems>> {
         let (model, config) = (&self.model, &self.options.items.text_config);
-        let live = self.described.reader(&model.name, || live_item(model, encoder, config))?;
+        let live = self.described.reader(model.items_relation(), || live_item(model, encoder, config))?;
         live.map_or(Ok(None), |live| vector(&live, encoder, item))
     }
 
@@ -239,7 +239,9 @@ impl ServedVersion {
         };
         let known = self.item_ids();
         let write = || later_rows(&self.model.name, (items, known.kind()), &self.options.items);
-        let Some(rows) = self.later.reader(&self.model.name, write)? else { return Ok(None) };
+        let Some(rows) = self.later.reader((&self.model.name, items.relation), write)? else {
+            return Ok(None);
+        };
         // What policies show may depend on more than the role, so it is not kept.
         let (viewer, keeps) = (Viewer::current(), !row_security_applies(items.relation));
         let of = |viewer: Viewer| self.met.borrow().iter().find(|met| met.viewer() == viewer).map(Rc::clone);
@@ -293,7 +295,7 @@ impl ServedVersion {
             let (weights, signed) = (events.type_weights.clone(), self.options.is_explicit());
             RecentEvents::new(&self.model, source, weights, signed, popular_now::MOST)
         };
-        let rows = self.recent.reader(&self.model.name, write)?;
+        let rows = self.recent.reader((&self.model.name, source.relation), write)?;
         let Some(rows) = rows.filter(|_| !row_security_applies(source.relation)) else {
             return Ok(Some(Arc::clone(trained)));
         };
@@ -354,7 +356,7 @@ impl ServedVersion {
             Id::Text(text) => parse_id(text, model.user_kind),
             user => Some(user),
         };
-        let live = self.attributes.reader(&model.name, || live_features(model, reads()))?;
+        let live = self.attributes.reader(model.users_relation(), || live_features(model, reads()))?;
         live.zip(user).map_or(Ok(None), |(live, user)| live.find(user))
     }
 

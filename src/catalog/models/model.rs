@@ -79,6 +79,16 @@ pub struct NewModel {
 }
 
 impl Model {
+    /// Its name and the relation of users; no relation has the oid 0.
+    pub fn users_relation(&self) -> (&str, pg_sys::Oid) {
+        (&self.name, self.users.as_ref().map_or(pg_sys::InvalidOid, |users| users.relation))
+    }
+
+    /// Its name and the relation of items, likewise.
+    pub fn items_relation(&self) -> (&str, pg_sys::Oid) {
+        (&self.name, self.items.as_ref().map_or(pg_sys::InvalidOid, |items| items.relation))
+    }
+
     /// Whether it reads the same relations and columns as `other`.
     pub fn reads_as(&self, other: &Self) -> bool {
         self.events == other.events && self.users == other.users && self.items == other.items

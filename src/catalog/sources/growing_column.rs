@@ -67,12 +67,12 @@ impl GrowingColumn {
         self.column.expression(ColumnRole::Growing)
     }
 
-    /// The type of the parameters of [`Self::beyond`] and [`Self::between`].
+    /// The type of the parameter of [`Self::beyond`].
     pub fn parameter(&self) -> pg_sys::Oid {
         self.compared_as
     }
 
-    /// A value as such a parameter; `None` if the type has no such value.
+    /// A value as a parameter of [`Self::beyond`]; `None` if the type has no such value.
     pub fn argument(&self, value: i64) -> Option<Argument<'static>> {
         match self.compared_as {
             pg_sys::TIMESTAMPTZOID => TimestampWithTimeZone::try_from(value).ok().map(Argument::from),
@@ -81,25 +81,20 @@ impl GrowingColumn {
         }
     }
 
-    /// The rows with a larger value than the parameter, at most `most` of them, the smallest values first.
+    /// The rows with a larger value than the parameter, at most `most` of them, the smallest values first. A second
+    /// condition, such as that moments are finite, would make a range of it, of which the planner expects so few rows that
+    /// it sorts all of them instead of reading the first ones by the index.
     pub fn beyond(&self, most: u32) -> String {
         let (name, type_name) = (spi::quote_identifier(self.name()), self.type_name());
         format!(
-            "WHERE {name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name}{} \
-             ORDER BY {name} USING OPERATOR(pg_catalog.<) LIMIT {most}",
-            self.finite()
+            "WHERE {name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name} \
+             ORDER BY {name} USING OPERATOR(pg_catalog.<) LIMIT {most}"
         )
     }
 
-    /// The rows with a larger value than the first parameter and no larger one than the second, at most `most` of them, the
-    /// smallest values first.
-    pub fn between(&self, most: u32) -> String {
-        let (name, type_name) = (spi::quote_identifier(self.name()), self.type_name());
-        format!(
-            "WHERE {name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name} \
-             AND {name} OPERATOR(pg_catalog.<=) $2::pg_catalog.{type_name} \
-             ORDER BY {name} USING OPERATOR(pg_catalog.<) LIMIT {most}"
-        )
+    /// Whether other values can come after this one.
+    pub fn is_finite(&self, value: i64) -> bool {
+        self.compared_as == pg_sys::INT8OID || value < i64::MAX
     }
 
     /// The rows with the largest values, at most `most` of them, the largest first.

@@ -67,7 +67,10 @@ impl LaterRows {
         };
         let (mut largest, mut keys) = (newest, Ids::new(self.kind));
         rows.rows(&arguments, &mut |row| {
-            largest = largest.max(row.integer(1));
+            let Some(value) = row.integer(1).filter(|value| self.grows.is_finite(*value)) else {
+                return Ok(());
+            };
+            largest = largest.max(Some(value));
             with_id(row, 0, self.kind, |id| {
                 if !is_too_long(id) && !is_known(id) {
                     keys.push(id);

@@ -57,11 +57,6 @@ impl LiveRows {
         Self::of(live, column.beyond(most), vec![column.parameter()], Query::planned_once)
     }
 
-    /// Builds a query for the rows whose value in a column is in a range, see [`GrowingColumn::between`].
-    pub fn between(live: &Live<'_>, column: &GrowingColumn, most: u32) -> Result<Self> {
-        Self::of(live, column.between(most), vec![column.parameter(); 2], Query::planned_once)
-    }
-
     /// Builds a query for the rows with the largest values in a column, see [`GrowingColumn::latest`].
     pub fn latest(live: &Live<'_>, column: &GrowingColumn, most: u32) -> Result<Self> {
         Self::of(live, column.latest(most), Vec::new(), Query::without_workers)
@@ -107,6 +102,15 @@ impl LiveRows {
         arguments: &[Argument<'_>],
         each: &mut dyn FnMut(&ResultRow<'_>) -> Result<()>,
     ) -> Result<bool> {
+        self.rows_while(arguments, &mut |row| each(row).map(|()| true))
+    }
+
+    /// As [`Self::rows`], until `each` returns false.
+    pub fn rows_while(
+        &self,
+        arguments: &[Argument<'_>],
+        each: &mut dyn FnMut(&ResultRow<'_>) -> Result<bool>,
+    ) -> Result<bool> {
         let oid = self.watched.oid();
         if !may_read(oid, self.watched.columns()) {
             return Ok(false);
@@ -123,8 +127,13 @@ impl LiveRows {
         let (mut rows, mut failed) = (0_usize, None);
         query.run(arguments, &mut |row| {
             rows += 1;
-            failed = each(&row).err();
-            failed.is_none()
+            match each(&row) {
+                Ok(goes_on) => goes_on,
+                Err(error) => {
+                    failed = Some(error);
+                    false
+                }
+            }
         })?;
         match failed {
             Some(error) => Err(error),

@@ -52,7 +52,7 @@ impl RecentEvents {
             columns: read.map(|column| column.name.as_str()).collect(),
             expressions: expressions(&columns),
         };
-        let rows = LiveRows::between(&live, &grows, most)?;
+        let rows = LiveRows::beyond(&live, &grows, most)?;
         Ok(Some(Self { rows, grows, layout: Layout::new(&columns), type_weights, signed }))
     }
 
@@ -70,22 +70,24 @@ impl RecentEvents {
         most: u32,
         number: &dyn Fn(Id<'_>) -> Option<u32>,
     ) -> Result<Option<Recent>> {
-        let (Some(first), Some(last)) = (self.grows.argument(newest), self.grows.argument(now)) else {
-            return Ok(None);
-        };
+        let Some(argument) = self.grows.argument(newest) else { return Ok(None) };
         let mut recent = Recent { newest, events: Vec::new(), is_partial: false };
         let mut rows = 0;
-        self.rows.rows(&[first, last], &mut |row| {
-            rows += 1;
+        self.rows.rows_while(&[argument], &mut |row| {
             let layout = &self.layout;
-            let Some(time) = layout.time.and_then(|column| row.integer(column)) else { return Ok(()) };
+            // Rows come in the order of their times, so none after this one is of the past.
+            let Some(time) = layout.time.and_then(|column| row.integer(column)).filter(|time| *time <= now)
+            else {
+                return Ok(false);
+            };
+            rows += 1;
             recent.newest = recent.newest.max(time);
             let item = with_id(row, 1, layout.item, number).flatten();
             let judged = judge_row(row, layout, &self.type_weights, self.signed);
             if let (Some(item), Judged::Good { .. }) = (item, judged) {
                 recent.events.push((item, time));
             }
-            Ok(())
+            Ok(true)
         })?;
         recent.is_partial = rows >= most;
         Ok((recent.newest > newest).then_some(recent))

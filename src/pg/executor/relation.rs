@@ -163,9 +163,31 @@ pub struct Watched {
     then: State,
 }
 
-/// The name of the schema, the name and kind of the relation, whether it is populated, and the types of columns.
+/// The name of the schema, the name and kind of the relation, whether it is populated, the types of columns, and the
+/// indexes.
 #[derive(PartialEq, Eq)]
-struct State(CString, CString, i8, bool, Vec<pg_sys::Oid>);
+struct State(CString, CString, i8, bool, Vec<pg_sys::Oid>, Vec<pg_sys::Oid>);
+
+/// The indexes of a relation, which may be gone. The relation stays locked until the end of the transaction.
+fn indexes(oid: pg_sys::Oid) -> Option<Vec<pg_sys::Oid>> {
+    // SAFETY: a relation that is gone is not opened; one that is opened is closed again while its lock is kept. The list is
+    // a copy in the current memory context, and a list has as many cells as its length says.
+    unsafe {
+        let relation = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as i32);
+        if relation.is_null() {
+            return None;
+        }
+        let list = pg_sys::RelationGetIndexList(relation);
+        pg_sys::relation_close(relation, pg_sys::NoLock as i32);
+        if list.is_null() {
+            return Some(Vec::new());
+        }
+        let found =
+            (0..(*list).length as usize).map(|place| (*(*list).elements.add(place)).oid_value).collect();
+        pg_sys::list_free(list);
+        Some(found)
+    }
+}
 
 /// Whether a materialized view is populated; all other relations are.
 fn is_populated(oid: pg_sys::Oid) -> bool {
@@ -196,7 +218,7 @@ pub fn text_config_exists(oid: pg_sys::Oid) -> bool {
     }
 }
 
-fn state(oid: pg_sys::Oid, columns: &[CString]) -> State {
+fn state(oid: pg_sys::Oid, columns: &[CString], indexes: Vec<pg_sys::Oid>) -> State {
     // SAFETY: these look into caches; of what is gone they say nothing or zero. The names are NUL-terminated, and a
     // copy in the current memory context is nobody else's.
     unsafe {
@@ -218,14 +240,15 @@ fn state(oid: pg_sys::Oid, columns: &[CString]) -> State {
             pg_sys::get_rel_relkind(oid) as i8,
             is_populated(oid),
             types,
+            indexes,
         )
     }
 }
 
 impl Watched {
-    /// Records the current state of a relation and its columns.
+    /// Records the current state of a relation, its indexes and some of its columns.
     pub fn new(oid: pg_sys::Oid, columns: Vec<CString>) -> Self {
-        let then = state(oid, &columns);
+        let then = state(oid, &columns, indexes(oid).unwrap_or_default());
         Self { oid, columns, then }
     }
 
@@ -241,14 +264,6 @@ impl Watched {
     /// Whether the recorded state is still valid. If so, it is until the end of the transaction, since the relation is
     /// locked as a query would lock it.
     pub fn is_unchanged(&self) -> bool {
-        // SAFETY: a relation that is gone is not opened; one that is opened is closed again while its lock is kept.
-        unsafe {
-            let relation = pg_sys::try_relation_open(self.oid, pg_sys::AccessShareLock as i32);
-            if relation.is_null() {
-                return false;
-            }
-            pg_sys::relation_close(relation, pg_sys::NoLock as i32);
-        }
-        state(self.oid, &self.columns) == self.then
+        indexes(self.oid).is_some_and(|indexes| state(self.oid, &self.columns, indexes) == self.then)
     }
 }
