@@ -6,6 +6,7 @@ mod aggregate_errors;
 mod aggregates;
 mod algorithms;
 mod arguments;
+mod availability;
 mod background;
 mod cache;
 mod cancels;

@@ -118,76 +118,84 @@ COMMENT ON FUNCTION @extschema@.segrec_apply_trial(text, bigint, bigint)
 
 CREATE FUNCTION @extschema@.segrec_recommend(user_id bigint, n bigint DEFAULT 10, model text DEFAULT NULL,
         candidates bigint[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
-        explore double precision DEFAULT 0)
+        explore double precision DEFAULT 0, exclude bigint[] DEFAULT NULL, max_per_group bigint DEFAULT NULL,
+        skip bigint DEFAULT 0)
     RETURNS TABLE (rank integer, item_id bigint, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_bigint_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend(bigint, bigint, text, bigint[], boolean, double precision, double precision)
+COMMENT ON FUNCTION @extschema@.segrec_recommend(bigint, bigint, text, bigint[], boolean, double precision, double precision, bigint[], bigint, bigint)
     IS 'recommends items to a user';
 CREATE FUNCTION @extschema@.segrec_recommend(user_id text, n bigint DEFAULT 10, model text DEFAULT NULL,
         candidates text[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
-        explore double precision DEFAULT 0)
+        explore double precision DEFAULT 0, exclude text[] DEFAULT NULL, max_per_group bigint DEFAULT NULL,
+        skip bigint DEFAULT 0)
     RETURNS TABLE (rank integer, item_id text, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_text_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend(text, bigint, text, text[], boolean, double precision, double precision)
+COMMENT ON FUNCTION @extschema@.segrec_recommend(text, bigint, text, text[], boolean, double precision, double precision, text[], bigint, bigint)
     IS 'recommends items to a user; text ids work for every model';
 CREATE FUNCTION @extschema@.segrec_recommend(user_id uuid, n bigint DEFAULT 10, model text DEFAULT NULL,
         candidates uuid[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
-        explore double precision DEFAULT 0)
+        explore double precision DEFAULT 0, exclude uuid[] DEFAULT NULL, max_per_group bigint DEFAULT NULL,
+        skip bigint DEFAULT 0)
     RETURNS TABLE (rank integer, item_id uuid, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_uuid_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend(uuid, bigint, text, uuid[], boolean, double precision, double precision)
+COMMENT ON FUNCTION @extschema@.segrec_recommend(uuid, bigint, text, uuid[], boolean, double precision, double precision, uuid[], bigint, bigint)
     IS 'recommends items to a user';
 
 CREATE FUNCTION @extschema@.segrec_recommend_for(items bigint[], n bigint DEFAULT 10, model text DEFAULT NULL,
         candidates bigint[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
-        explore double precision DEFAULT 0)
+        explore double precision DEFAULT 0, exclude bigint[] DEFAULT NULL, max_per_group bigint DEFAULT NULL,
+        skip bigint DEFAULT 0)
     RETURNS TABLE (rank integer, item_id bigint, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_for_bigint_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend_for(bigint[], bigint, text, bigint[], boolean, double precision, double precision)
+COMMENT ON FUNCTION @extschema@.segrec_recommend_for(bigint[], bigint, text, bigint[], boolean, double precision, double precision, bigint[], bigint, bigint)
     IS 'recommends items for a list of items, such as those of a guest, a basket or a session';
 CREATE FUNCTION @extschema@.segrec_recommend_for(items text[], n bigint DEFAULT 10, model text DEFAULT NULL,
         candidates text[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
-        explore double precision DEFAULT 0)
+        explore double precision DEFAULT 0, exclude text[] DEFAULT NULL, max_per_group bigint DEFAULT NULL,
+        skip bigint DEFAULT 0)
     RETURNS TABLE (rank integer, item_id text, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_for_text_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend_for(text[], bigint, text, text[], boolean, double precision, double precision)
+COMMENT ON FUNCTION @extschema@.segrec_recommend_for(text[], bigint, text, text[], boolean, double precision, double precision, text[], bigint, bigint)
     IS 'recommends items for a list of items; text ids work for every model';
 CREATE FUNCTION @extschema@.segrec_recommend_for(items uuid[], n bigint DEFAULT 10, model text DEFAULT NULL,
         candidates uuid[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
-        explore double precision DEFAULT 0)
+        explore double precision DEFAULT 0, exclude uuid[] DEFAULT NULL, max_per_group bigint DEFAULT NULL,
+        skip bigint DEFAULT 0)
     RETURNS TABLE (rank integer, item_id uuid, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_for_uuid_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend_for(uuid[], bigint, text, uuid[], boolean, double precision, double precision)
+COMMENT ON FUNCTION @extschema@.segrec_recommend_for(uuid[], bigint, text, uuid[], boolean, double precision, double precision, uuid[], bigint, bigint)
     IS 'recommends items for a list of items, such as those of a guest, a basket or a session';
 
 CREATE FUNCTION @extschema@.segrec_recommend_for(items text, n bigint DEFAULT 10, model text DEFAULT NULL,
         candidates text[] DEFAULT '[0:0]={NULL}', exclude_seen boolean DEFAULT true, diversity double precision DEFAULT 0,
-        explore double precision DEFAULT 0)
+        explore double precision DEFAULT 0, exclude text[] DEFAULT NULL, max_per_group bigint DEFAULT NULL,
+        skip bigint DEFAULT 0)
     RETURNS TABLE (rank integer, item_id text, score real, source text)
     STABLE PARALLEL SAFE COST 2000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_for_written_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend_for(text, bigint, text, text[], boolean, double precision, double precision)
+COMMENT ON FUNCTION @extschema@.segrec_recommend_for(text, bigint, text, text[], boolean, double precision, double precision, text[], bigint, bigint)
     IS 'recommends items for a list of items, given as the text of an array, as in {7,12}, for parameters and literals without a type';
 
-CREATE FUNCTION @extschema@.segrec_recommend_all(model text DEFAULT NULL, n bigint DEFAULT 10)
+CREATE FUNCTION @extschema@.segrec_recommend_all(model text DEFAULT NULL, n bigint DEFAULT 10,
+        candidates text[] DEFAULT '[0:0]={NULL}', exclude text[] DEFAULT NULL, max_per_group bigint DEFAULT NULL)
     RETURNS TABLE (user_id text, rank integer, item_id text, score real, source text)
     STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_all_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend_all(text, bigint)
+COMMENT ON FUNCTION @extschema@.segrec_recommend_all(text, bigint, text[], text[], bigint)
     IS 'the recommendations of every user, as of the training';
 
 CREATE FUNCTION @extschema@.segrec_recommend_segment(segment bigint, n bigint DEFAULT 10, model text DEFAULT NULL,
-        candidates text[] DEFAULT '[0:0]={NULL}')
+        candidates text[] DEFAULT '[0:0]={NULL}', exclude text[] DEFAULT NULL, max_per_group bigint DEFAULT NULL, skip bigint DEFAULT 0)
     RETURNS TABLE (rank integer, item_id text, score real, source text)
     STABLE PARALLEL SAFE COST 50000 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_recommend_segment_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_recommend_segment(bigint, bigint, text, text[])
+COMMENT ON FUNCTION @extschema@.segrec_recommend_segment(bigint, bigint, text, text[], text[], bigint, bigint)
     IS 'the items with the highest mean score for the members of a segment, as of the training';
 
 -- Scores, reasons and likeness -----------------------------------------------------------------------
@@ -220,22 +228,25 @@ CREATE FUNCTION @extschema@.segrec_explain(user_id uuid, item_id uuid, model tex
 COMMENT ON FUNCTION @extschema@.segrec_explain(uuid, uuid, text)
     IS 'the contributions of a user''s own items to the score of an item, which add up to the score';
 
-CREATE FUNCTION @extschema@.segrec_similar_items(item_id bigint, n bigint DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION @extschema@.segrec_similar_items(item_id bigint, n bigint DEFAULT 10, model text DEFAULT NULL,
+        candidates bigint[] DEFAULT '[0:0]={NULL}', exclude bigint[] DEFAULT NULL, max_per_group bigint DEFAULT NULL, skip bigint DEFAULT 0)
     RETURNS TABLE (rank integer, item_id bigint, score real)
     STABLE PARALLEL SAFE COST 500 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_similar_items_bigint_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_similar_items(bigint, bigint, text) IS 'the items most similar to an item';
-CREATE FUNCTION @extschema@.segrec_similar_items(item_id text, n bigint DEFAULT 10, model text DEFAULT NULL)
+COMMENT ON FUNCTION @extschema@.segrec_similar_items(bigint, bigint, text, bigint[], bigint[], bigint, bigint) IS 'the items most similar to an item';
+CREATE FUNCTION @extschema@.segrec_similar_items(item_id text, n bigint DEFAULT 10, model text DEFAULT NULL,
+        candidates text[] DEFAULT '[0:0]={NULL}', exclude text[] DEFAULT NULL, max_per_group bigint DEFAULT NULL, skip bigint DEFAULT 0)
     RETURNS TABLE (rank integer, item_id text, score real)
     STABLE PARALLEL SAFE COST 500 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_similar_items_text_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_similar_items(text, bigint, text)
+COMMENT ON FUNCTION @extschema@.segrec_similar_items(text, bigint, text, text[], text[], bigint, bigint)
     IS 'the items most similar to an item; text ids work for every model';
-CREATE FUNCTION @extschema@.segrec_similar_items(item_id uuid, n bigint DEFAULT 10, model text DEFAULT NULL)
+CREATE FUNCTION @extschema@.segrec_similar_items(item_id uuid, n bigint DEFAULT 10, model text DEFAULT NULL,
+        candidates uuid[] DEFAULT '[0:0]={NULL}', exclude uuid[] DEFAULT NULL, max_per_group bigint DEFAULT NULL, skip bigint DEFAULT 0)
     RETURNS TABLE (rank integer, item_id uuid, score real)
     STABLE PARALLEL SAFE COST 500 ROWS 10 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_similar_items_uuid_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_similar_items(uuid, bigint, text) IS 'the items most similar to an item';
+COMMENT ON FUNCTION @extschema@.segrec_similar_items(uuid, bigint, text, uuid[], uuid[], bigint, bigint) IS 'the items most similar to an item';
 
 CREATE FUNCTION @extschema@.segrec_similar_users(user_id bigint, n bigint DEFAULT 10, model text DEFAULT NULL)
     RETURNS TABLE (rank integer, user_id bigint, similarity real)
@@ -257,25 +268,25 @@ COMMENT ON FUNCTION @extschema@.segrec_similar_users(uuid, bigint, text)
     IS 'the users most similar to a user, as of the training';
 
 CREATE FUNCTION @extschema@.segrec_audience(item_id bigint, n bigint DEFAULT 100, model text DEFAULT NULL,
-        exclude_seen boolean DEFAULT true)
+        exclude_seen boolean DEFAULT true, candidates text[] DEFAULT '[0:0]={NULL}', exclude text[] DEFAULT NULL)
     RETURNS TABLE (rank integer, user_id text, score real)
     STABLE PARALLEL SAFE COST 500000 ROWS 100 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_audience_bigint_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_audience(bigint, bigint, text, boolean)
+COMMENT ON FUNCTION @extschema@.segrec_audience(bigint, bigint, text, boolean, text[], text[])
     IS 'the users most likely to want an item, as of the training';
 CREATE FUNCTION @extschema@.segrec_audience(item_id text, n bigint DEFAULT 100, model text DEFAULT NULL,
-        exclude_seen boolean DEFAULT true)
+        exclude_seen boolean DEFAULT true, candidates text[] DEFAULT '[0:0]={NULL}', exclude text[] DEFAULT NULL)
     RETURNS TABLE (rank integer, user_id text, score real)
     STABLE PARALLEL SAFE COST 500000 ROWS 100 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_audience_text_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_audience(text, bigint, text, boolean)
+COMMENT ON FUNCTION @extschema@.segrec_audience(text, bigint, text, boolean, text[], text[])
     IS 'the users most likely to want an item, as of the training; text ids work for every model';
 CREATE FUNCTION @extschema@.segrec_audience(item_id uuid, n bigint DEFAULT 100, model text DEFAULT NULL,
-        exclude_seen boolean DEFAULT true)
+        exclude_seen boolean DEFAULT true, candidates text[] DEFAULT '[0:0]={NULL}', exclude text[] DEFAULT NULL)
     RETURNS TABLE (rank integer, user_id text, score real)
     STABLE PARALLEL SAFE COST 500000 ROWS 100 SUPPORT segrec_catalog.rows_of_n
     LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_audience_uuid_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_audience(uuid, bigint, text, boolean)
+COMMENT ON FUNCTION @extschema@.segrec_audience(uuid, bigint, text, boolean, text[], text[])
     IS 'the users most likely to want an item, as of the training';
 
 -- Segments -------------------------------------------------------------------------------------------

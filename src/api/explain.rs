@@ -1,12 +1,14 @@
 //! `segrec_predict`, `segrec_explain`, `segrec_similar_items`: for ids of type bigint, uuid and text.
 
-use super::recommend::{SqlId, count};
+use super::recommend::{Allowed, SqlId, count};
 use crate::error::{Result, or_raise};
+use crate::pg::datums::id_lists::{Filter, List};
 use crate::pg::datums::text::Text;
 use crate::serving::version::ServedVersion;
 use crate::serving::{self, Explanation, retry_after_cache_damage};
 use pgrx::prelude::*;
 use pgrx::{JsonB, Uuid};
+use segrec_engine::ranking::Scored;
 use serde_json::{Value, json};
 
 /// Rows of an explanation: the item, its total contribution, the parts through factors (or ratings) and neighbours, the
@@ -56,13 +58,25 @@ fn shortest(value: f32) -> Value {
     value.to_string().parse().map_or(Value::Null, |value: f64| json!(value))
 }
 
-fn similar<T: SqlId>(item: Option<&T>, n: Option<i64>, model: Option<&str>) -> Vec<(i32, T, f32)> {
-    let found = |item: &T| -> Result<_> { serving::similar_items(item.id(), T::KIND, count(n)?, model) };
+fn similar<T: SqlId>(
+    item: Option<&T>,
+    n: Option<i64>,
+    model: Option<&str>,
+    allowed: &Allowed<T>,
+) -> Vec<(i32, T, f32)> {
+    let found = |item: &T| -> Result<_> {
+        let selection = allowed.selection()?;
+        let (version, items) = serving::similar_items(item.id(), T::KIND, count(n)?, model, &selection)?;
+        Ok((version, selection.skip, items))
+    };
     let Some(item) = item else {
         return Vec::new();
     };
-    let (version, items) = or_raise(retry_after_cache_damage(|| found(item)));
-    let rows = (1..).zip(items).filter_map(|(rank, own)| Some((rank, value(&version, own.item)?, own.score)));
+    let (version, skip, items) = or_raise(retry_after_cache_damage(|| found(item)));
+    let row = |(rank, own): (usize, Scored)| {
+        Some((i32::try_from(rank).ok()?, value(&version, own.item)?, own.score))
+    };
+    let rows = (1 + skip..).zip(items).filter_map(row);
     rows.collect()
 }
 
@@ -103,8 +117,13 @@ macro_rules! of_ids {
             item_id: Option<$id>,
             n: Option<i64>,
             model: Option<Text>,
+            candidates: Filter<$id>,
+            exclude: Option<List<$id>>,
+            max_per_group: Option<i64>,
+            skip: Option<i64>,
         ) -> TableIterator<'static, (name!(rank, i32), name!(item_id, $id), name!(score, f32))> {
-            TableIterator::new(similar(item_id.as_ref(), n, model.as_deref()))
+            let allowed = Allowed { candidates, exclude, max_per_group, skip };
+            TableIterator::new(similar(item_id.as_ref(), n, model.as_deref(), &allowed))
         }
     };
 }

@@ -5,7 +5,7 @@ use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::datums::id_lists::{Filter, List, Written};
 use crate::pg::datums::id_text::id_text;
 use crate::pg::datums::text::Text;
-use crate::serving::{self, Recommendation, Request, Variety, retry_after_cache_damage};
+use crate::serving::{self, Recommendation, Request, Selection, Variety, retry_after_cache_damage};
 use pgrx::Uuid;
 use pgrx::prelude::*;
 use segrec_engine::interactions::{Id, IdKind};
@@ -55,11 +55,41 @@ impl SqlId for Text {
 
 /// Checks the argument `n`.
 pub fn count(n: Option<i64>) -> Result<usize> {
-    let n = n.ok_or(SegrecError::NullArgument { argument: "n" })?;
-    // Ranks are integers, so `n` must fit into one.
-    match (0..=i64::from(i32::MAX)).contains(&n) {
-        true => Ok(n as usize),
-        false => Err(SegrecError::InvalidCount { n }),
+    within("n", 0, n)
+}
+
+/// Checks an argument that counts. Ranks are integers, so it must fit into one.
+fn within(argument: &'static str, least: i64, value: Option<i64>) -> Result<usize> {
+    let value = value.ok_or(SegrecError::NullArgument { argument })?;
+    match (least..=i64::from(i32::MAX)).contains(&value) {
+        true => Ok(value as usize),
+        false => Err(SegrecError::InvalidCount { argument, least, value }),
+    }
+}
+
+/// The arguments that say which items a list may have.
+pub struct Allowed<T> {
+    /// The only ones, if given.
+    pub candidates: Filter<T>,
+    /// Those that it may not have.
+    pub exclude: Option<List<T>>,
+    /// The most of one group.
+    pub max_per_group: Option<i64>,
+    /// How many better ones it leaves out.
+    pub skip: Option<i64>,
+}
+
+impl<T: SqlId> Allowed<T> {
+    /// The selection that they make.
+    pub fn selection(&self) -> Result<Selection<'_>> {
+        let max_per_group =
+            self.max_per_group.map(|most| within("max_per_group", 1, Some(most))).transpose()?;
+        Ok(Selection {
+            candidates: self.candidates.0.as_deref().map(ids),
+            exclude: self.exclude.as_ref().map(|List(items)| ids(items)).unwrap_or_default(),
+            max_per_group,
+            skip: within("skip", 0, self.skip)?,
+        })
     }
 }
 
@@ -70,10 +100,15 @@ pub fn ids<T: SqlId>(values: &[Option<T>]) -> Vec<Id<'_>> {
 
 /// The rows of a list.
 pub fn lines<T: SqlId>(recommendation: &Recommendation) -> Lines<T> {
-    (1..)
+    (1 + recommendation.skip as i64..)
         .zip(&recommendation.items)
         .filter_map(|(rank, item)| {
-            Some((rank, T::value(recommendation.id(item.item))?, item.score, item.source.name()))
+            Some((
+                i32::try_from(rank).ok()?,
+                T::value(recommendation.id(item.item))?,
+                item.score,
+                item.source.name(),
+            ))
         })
         .collect()
 }
@@ -82,7 +117,7 @@ pub fn lines<T: SqlId>(recommendation: &Recommendation) -> Lines<T> {
 struct Given<'a, T> {
     n: Option<i64>,
     model: Option<&'a str>,
-    candidates: Filter<T>,
+    allowed: Allowed<T>,
     exclude_seen: Option<bool>,
     diversity: Option<f64>,
     explore: Option<f64>,
@@ -94,7 +129,7 @@ impl<T: SqlId> Given<'_, T> {
         Ok(Request {
             n: count(self.n)?,
             model: self.model,
-            candidates: self.candidates.0.as_deref().map(ids),
+            selection: self.allowed.selection()?,
             exclude_seen: self.exclude_seen.ok_or(SegrecError::NullArgument { argument: "exclude_seen" })?,
             variety: Variety::new(self.diversity, self.explore, || {
                 whom.iter().map(|&id| id_text(id)).collect::<Vec<_>>().join(",")
@@ -121,6 +156,7 @@ fn recommend_for<T: SqlId>(items: Option<&[Option<T>]>, given: &Given<'_, T>) ->
 macro_rules! of_ids {
     ($id:ident: $recommend:ident, $recommend_for:ident) => {
         #[pg_extern(sql = false)]
+        #[allow(clippy::too_many_arguments)]
         fn $recommend(
             user_id: Option<$id>,
             n: Option<i64>,
@@ -129,17 +165,28 @@ macro_rules! of_ids {
             exclude_seen: Option<bool>,
             diversity: Option<f64>,
             explore: Option<f64>,
+            exclude: Option<List<$id>>,
+            max_per_group: Option<i64>,
+            skip: Option<i64>,
         ) -> TableIterator<
             'static,
             (name!(rank, i32), name!(item_id, $id), name!(score, f32), name!(source, &'static str)),
         > {
             TableIterator::new(recommend(
                 user_id.as_ref(),
-                &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
+                &Given {
+                    n,
+                    model: model.as_deref(),
+                    allowed: Allowed { candidates, exclude, max_per_group, skip },
+                    exclude_seen,
+                    diversity,
+                    explore,
+                },
             ))
         }
 
         #[pg_extern(sql = false)]
+        #[allow(clippy::too_many_arguments)]
         fn $recommend_for(
             items: Option<List<$id>>,
             n: Option<i64>,
@@ -148,13 +195,23 @@ macro_rules! of_ids {
             exclude_seen: Option<bool>,
             diversity: Option<f64>,
             explore: Option<f64>,
+            exclude: Option<List<$id>>,
+            max_per_group: Option<i64>,
+            skip: Option<i64>,
         ) -> TableIterator<
             'static,
             (name!(rank, i32), name!(item_id, $id), name!(score, f32), name!(source, &'static str)),
         > {
             TableIterator::new(recommend_for(
                 items.as_ref().map(|List(items)| items.as_slice()),
-                &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
+                &Given {
+                    n,
+                    model: model.as_deref(),
+                    allowed: Allowed { candidates, exclude, max_per_group, skip },
+                    exclude_seen,
+                    diversity,
+                    explore,
+                },
             ))
         }
     };
@@ -165,6 +222,7 @@ of_ids!(Uuid: segrec_recommend_uuid, segrec_recommend_for_uuid);
 of_ids!(Text: segrec_recommend_text, segrec_recommend_for_text);
 
 #[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments)]
 fn segrec_recommend_for_written(
     items: Option<Written>,
     n: Option<i64>,
@@ -173,13 +231,23 @@ fn segrec_recommend_for_written(
     exclude_seen: Option<bool>,
     diversity: Option<f64>,
     explore: Option<f64>,
+    exclude: Option<List<Text>>,
+    max_per_group: Option<i64>,
+    skip: Option<i64>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
 > {
     TableIterator::new(recommend_for(
         items.as_ref().map(|Written(items)| items.as_slice()),
-        &Given { n, model: model.as_deref(), candidates, exclude_seen, diversity, explore },
+        &Given {
+            n,
+            model: model.as_deref(),
+            allowed: Allowed { candidates, exclude, max_per_group, skip },
+            exclude_seen,
+            diversity,
+            explore,
+        },
     ))
 }
 
@@ -187,6 +255,9 @@ fn segrec_recommend_for_written(
 fn segrec_recommend_all(
     model: Option<Text>,
     n: Option<i64>,
+    candidates: Filter<Text>,
+    exclude: Option<List<Text>>,
+    max_per_group: Option<i64>,
 ) -> TableIterator<
     'static,
     (
@@ -197,7 +268,9 @@ fn segrec_recommend_all(
         name!(source, &'static str),
     ),
 > {
-    let lists = or_raise(retry_after_cache_damage(|| serving::recommend_all(model.as_deref(), count(n)?)));
+    let allowed = Allowed { candidates, exclude, max_per_group, skip: Some(0) };
+    let lists = || serving::recommend_all(model.as_deref(), count(n)?, &allowed.selection()?);
+    let lists = or_raise(retry_after_cache_damage(lists));
     TableIterator::new(
         lists.map(|line| (line.user_id.into(), line.rank, line.item_id.into(), line.score, line.source)),
     )

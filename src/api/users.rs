@@ -1,8 +1,8 @@
 //! `segrec_recommend_segment`, `segrec_similar_users`, `segrec_audience`: functions that compare many users.
 
-use super::recommend::{Lines, SqlId, count, ids, lines};
+use super::recommend::{Allowed, Lines, SqlId, count, ids, lines};
 use crate::error::{Result, SegrecError, or_raise};
-use crate::pg::datums::id_lists::Filter;
+use crate::pg::datums::id_lists::{Filter, List};
 use crate::pg::datums::id_text::parse_id;
 use crate::pg::datums::integer::Integer;
 use crate::pg::datums::text::Text;
@@ -28,10 +28,15 @@ fn audience<T: SqlId>(
     n: Option<i64>,
     model: Option<&str>,
     exclude_seen: Option<bool>,
+    candidates: &Filter<Text>,
+    exclude: Option<&List<Text>>,
 ) -> Users<Text> {
     let found = |item: &T| -> Result<_> {
         let exclude_seen = exclude_seen.ok_or(SegrecError::NullArgument { argument: "exclude_seen" })?;
-        serving::audience(item.id(), T::KIND, count(n)?, model, exclude_seen)
+        let exclude = exclude.map(|List(users)| ids(users)).unwrap_or_default();
+        let of_users = (candidates.0.as_deref().map(ids), exclude);
+        let of_users = (of_users.0.as_deref(), &of_users.1[..]);
+        serving::audience(item.id(), T::KIND, count(n)?, model, exclude_seen, of_users)
     };
     item.map_or_else(Vec::new, |item| ranked(or_raise(retry_after_cache_damage(|| found(item)))))
 }
@@ -42,14 +47,18 @@ fn segrec_recommend_segment(
     n: Option<i64>,
     model: Option<Text>,
     candidates: Filter<Text>,
+    exclude: Option<List<Text>>,
+    max_per_group: Option<i64>,
+    skip: Option<i64>,
 ) -> TableIterator<
     'static,
     (name!(rank, i32), name!(item_id, Text), name!(score, f32), name!(source, &'static str)),
 > {
+    let allowed = Allowed { candidates, exclude, max_per_group, skip };
     let found = || -> Result<Lines<Text>> {
         let Integer(segment) = segment.ok_or(SegrecError::NullArgument { argument: "segment" })?;
-        let candidates = candidates.0.as_deref().map(ids);
-        Ok(lines(&serving::recommend_segment(segment, count(n)?, model.as_deref(), candidates.as_deref())?))
+        let selection = allowed.selection()?;
+        Ok(lines(&serving::recommend_segment(segment, count(n)?, model.as_deref(), &selection)?))
     };
     TableIterator::new(or_raise(retry_after_cache_damage(found)))
 }
@@ -72,8 +81,17 @@ macro_rules! of_ids {
             n: Option<i64>,
             model: Option<Text>,
             exclude_seen: Option<bool>,
+            candidates: Filter<Text>,
+            exclude: Option<List<Text>>,
         ) -> TableIterator<'static, (name!(rank, i32), name!(user_id, Text), name!(score, f32))> {
-            TableIterator::new(audience(item_id.as_ref(), n, model.as_deref(), exclude_seen))
+            TableIterator::new(audience(
+                item_id.as_ref(),
+                n,
+                model.as_deref(),
+                exclude_seen,
+                &candidates,
+                exclude.as_ref(),
+            ))
         }
     };
 }

@@ -207,8 +207,10 @@ pub enum SegrecError {
     NothingToRollBackTo { model: String, deployed: Option<i32> },
     /// The model's ids are of another type than those of the call.
     WrongIdType { model: String, what: &'static str, kind: &'static str, asked: &'static str },
-    /// The argument `n` is out of range.
-    InvalidCount { n: i64 },
+    /// An argument that counts items or users is out of range.
+    InvalidCount { argument: &'static str, least: i64, value: i64 },
+    /// `max_per_group` was given, but the model has no groups of items.
+    NoGroups { model: String },
     /// An integer argument is too large.
     TooLarge { value: i64 },
     /// An argument is not a JSON document.

@@ -4,10 +4,13 @@
 //! without events are read as they are now, if attributes rank.
 
 use super::history::History;
+use super::ids::listed_numbers;
 use super::recommendation::{fill_with_popular, folded_in};
 use super::recommended::Recommended;
 use super::reservation::reserve;
+use super::selection::{Selection, union};
 use super::session;
+use super::shelf::Shelf;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::versions::users::{StoredUser, load_users};
 use crate::error::{Result, or_raise};
@@ -24,7 +27,7 @@ use segrec_engine::scorers::neighbours::NeighbourScratch;
 use segrec_engine::{Matrix, Observer};
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 /// The maximum number of users per batch: about 3 MB with 64 factors and lists of 20 items.
@@ -56,17 +59,38 @@ pub struct AllLists {
     version: Rc<ServedVersion>,
     workers: Workers,
     n: usize,
+    /// The items that no list may have, ascending.
+    left_out: Vec<u32>,
+    /// The group of each item, and the most items of one, if that is limited.
+    groups: Option<(Vec<Option<u32>>, usize)>,
     batch: i32,
     next_place: i32,
     lines: VecDeque<Line>,
     finished: bool,
 }
 
-/// Starts the lists of all users of a model.
-pub fn recommend_all(model: Option<&str>, n: usize) -> Result<AllLists> {
+/// Starts the lists of all users of a model, of items that a selection allows. It skips none.
+pub fn recommend_all(model: Option<&str>, n: usize, selection: &Selection<'_>) -> Result<AllLists> {
     let model = session::model(model)?;
     let version = session::version(&model)?;
     version.verify()?;
+    let count = version.item_ids().len();
+    ask("the items that lists leave out", 4 * count * size_of::<u32>())?;
+    let mut is_out = vec![false; count];
+    let mut leave_out = |items: &[u32]| items.iter().for_each(|&item| is_out[item as usize] = true);
+    leave_out(version.withdrawn());
+    leave_out(&selection.excluded(&version));
+    if let Some(candidates) = &selection.candidates {
+        let listed = listed_numbers(&version, candidates, &[]);
+        let others: Vec<u32> = (0..count as u32).filter(|item| listed.binary_search(item).is_err()).collect();
+        leave_out(&others);
+    }
+    let id = |item: u32| version.item_ids().get(item as usize);
+    let shelf = Shelf::new(&version, Some(&model), selection.max_per_group, &id)?;
+    leave_out(&shelf.missing(count)?);
+    let groups = selection.max_per_group.map(|most| (shelf.groups(count), most));
+    drop(shelf);
+    let left_out = (0..).zip(is_out).filter(|(_, is_out)| *is_out).map(|(item, _)| item).collect();
     let length = n.min(version.item_ids().len()).max(1);
     let batch = (BATCH_BYTES / LINE_BYTES / length).clamp(1, BATCH_USERS);
     ask("a batch of lists", 2 * batch * length * LINE_BYTES)?;
@@ -75,6 +99,8 @@ pub fn recommend_all(model: Option<&str>, n: usize) -> Result<AllLists> {
         version,
         workers,
         n,
+        left_out,
+        groups,
         batch: batch as i32,
         next_place: 0,
         lines: VecDeque::new(),
@@ -118,25 +144,27 @@ impl AllLists {
     }
 
     fn add_segment(&mut self, users: &[StoredUser]) -> Result<()> {
-        let version = Rc::clone(&self.version);
-        let segment = version.segment(version.segment_number(users[0].segment)?)?;
-        let (lists, source) = self.ranked(users, &segment)?;
-        let popular = version.filling(segment);
-        let by_attributes = self.by_attributes(users)?;
-        for ((user, (list, new)), own) in users.iter().zip(lists).zip(by_attributes) {
+        let mut lists = self.lists(users, self.n)?;
+        if let Some((groups, most)) = &self.groups {
+            // Lists of which too much belongs to the same groups are ranked again, further down.
+            let mut count = self.n;
+            loop {
+                let mut is_complete = true;
+                for list in &mut lists {
+                    let ranked = list.len();
+                    keep_few(list, groups, *most);
+                    is_complete &= list.len() >= self.n || ranked < count;
+                    list.truncate(self.n);
+                }
+                if is_complete {
+                    break;
+                }
+                count = count.saturating_mul(4);
+                lists = self.lists(users, count)?;
+            }
+        }
+        for (user, items) in users.iter().zip(lists) {
             look();
-            let (list, source) = match own {
-                Some(own) => (own, Source::Attributes),
-                None if user.factors.is_empty() => (Vec::new(), source),
-                None => (list, source),
-            };
-            let recommended =
-                |Scored { item, score }| Recommended { item, score, source: version.source_of(item, source) };
-            let mut items: Vec<Recommended> = list.into_iter().map(recommended).collect();
-            let new = new.into_iter().map(recommended).collect();
-            let left_out = version.left_out(user.seen());
-            fill_with_popular(&mut items, &version, popular.as_ref(), &left_out, None, self.n)?;
-            reserve(&mut items, new, version.reserved(self.n), self.n);
             for (rank, recommended) in (1..).zip(items) {
                 self.lines.push_back(Line {
                     user_id: user.user_id.clone(),
@@ -150,10 +178,41 @@ impl AllLists {
         Ok(())
     }
 
+    /// What the list of a user leaves out.
+    fn left_out<'a>(&'a self, user: &'a StoredUser) -> Cow<'a, [u32]> {
+        union(user.seen(), &self.left_out)
+    }
+
+    /// The lists of `n` items of users of one segment.
+    fn lists(&self, users: &[StoredUser], n: usize) -> Result<Vec<Vec<Recommended>>> {
+        let version = &self.version;
+        let segment = version.segment(version.segment_number(users[0].segment)?)?;
+        let (lists, source) = self.ranked(users, &segment, n)?;
+        let popular = version.filling(segment);
+        let by_attributes = self.by_attributes(users, n)?;
+        let mut all = Vec::with_capacity(users.len());
+        for ((user, (list, new)), own) in users.iter().zip(lists).zip(by_attributes) {
+            look();
+            let (list, source) = match own {
+                Some(own) => (own, Source::Attributes),
+                None if user.factors.is_empty() => (Vec::new(), source),
+                None => (list, source),
+            };
+            let recommended =
+                |Scored { item, score }| Recommended { item, score, source: version.source_of(item, source) };
+            let mut items: Vec<Recommended> = list.into_iter().map(recommended).collect();
+            let new = new.into_iter().map(recommended).collect();
+            fill_with_popular(&mut items, version, popular.as_ref(), &self.left_out(user), None, n)?;
+            reserve(&mut items, new, version.reserved(n), n);
+            all.push(items);
+        }
+        Ok(all)
+    }
+
     /// The best items of users without events, by their attributes; `None` for all others, and if there is no row of the
     /// user that the caller may read.
-    fn by_attributes(&self, users: &[StoredUser]) -> Result<Vec<Option<Vec<Scored>>>> {
-        let (version, n) = (&self.version, self.n);
+    fn by_attributes(&self, users: &[StoredUser], n: usize) -> Result<Vec<Option<Vec<Scored>>>> {
+        let version = &self.version;
         let mut lists = vec![None; users.len()];
         let Some(by_attributes) = version.by_attributes()? else { return Ok(lists) };
         let (mut places, mut points) = (Vec::new(), Vec::new());
@@ -170,7 +229,7 @@ impl AllLists {
         }
         let points = Matrix::from_data(version.decided.attributes, points)?;
         let left_out: Vec<Cow<'_, [u32]>> =
-            places.iter().map(|&place| version.left_out(users[place].seen())).collect();
+            places.iter().map(|&place| self.left_out(&users[place])).collect();
         let (scoring, out) = (by_attributes.scoring(), |row: usize| &*left_out[row]);
         let found = self.workers.run(|observer| top_lists(&points, scoring, out, n, observer), |_| ())??;
         places.iter().zip(found).for_each(|(&place, list)| lists[place] = Some(list));
@@ -179,12 +238,17 @@ impl AllLists {
 
     /// The best items of users of one segment and, if places are reserved for them, the best new items, with the scores to
     /// show, and their source. Users without events have no factors; the lists returned for them must not be used.
-    fn ranked(&self, users: &[StoredUser], segment: &Segment<'_>) -> Result<(Vec<BestAndNew>, Source)> {
-        let (version, n) = (&self.version, self.n);
+    fn ranked(
+        &self,
+        users: &[StoredUser],
+        segment: &Segment<'_>,
+        n: usize,
+    ) -> Result<(Vec<BestAndNew>, Source)> {
+        let version = &self.version;
         let Some(scorers) = version.scorers(Some(*segment))? else {
             return Ok((vec![BestAndNew::default(); users.len()], Source::Popular));
         };
-        let left_out: Vec<Cow<'_, [u32]>> = users.iter().map(|user| version.left_out(user.seen())).collect();
+        let left_out: Vec<Cow<'_, [u32]>> = users.iter().map(|user| self.left_out(user)).collect();
         let (reserved, order) = (version.reserved(n), version.decided.order);
         let new_items = if reserved > 0 { version.new_items() } else { &[] };
         let work = |observer: &dyn Observer| -> segrec_engine::Result<Vec<BestAndNew>> {
@@ -229,4 +293,17 @@ impl AllLists {
         scored.for_each(|scored| scored.score = scorers.shown(scored.score));
         Ok((lists, scorers.source()))
     }
+}
+
+/// Keeps the first of each group.
+fn keep_few(list: &mut Vec<Recommended>, groups: &[Option<u32>], most: usize) {
+    let mut counts: HashMap<u32, usize> = HashMap::new();
+    list.retain(|own| match groups[own.item as usize] {
+        Some(group) => {
+            let count = counts.entry(group).or_default();
+            *count += 1;
+            *count <= most
+        }
+        None => true,
+    });
 }

@@ -2,22 +2,27 @@
 //!
 //! One batch of users is in memory at a time. A user costs a product of length k and a scan of their items.
 
-use super::ids::{check_item_kind, item_numbers};
+use super::ids::{check_item_kind, item_numbers, user_id};
 use super::scorers::ItemScorer;
 use super::session;
 use crate::catalog::versions::members;
 use crate::error::{Result, SegrecError};
+use crate::pg::datums::id_text::id_text;
+use crate::pg::process::workers::look;
 use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::ranking::TopN;
+use std::collections::HashSet;
 
 /// The ids and scores of the users most likely to want an item, as of the training; empty if the version does not know
-/// the item. Users without events have no score. Ties go to the user stored first.
+/// the item. Users without events have no score. Ties go to the user stored first. Only the `candidates` are ranked, if
+/// given, and none of those to `exclude`.
 pub fn audience(
     item: Id<'_>,
     kind: IdKind,
     n: usize,
     model: Option<&str>,
     exclude_seen: bool,
+    (candidates, exclude): (Option<&[Id<'_>]>, &[Id<'_>]),
 ) -> Result<Vec<(String, f32)>> {
     let model = session::model(model)?;
     check_item_kind(kind, &model)?;
@@ -29,9 +34,25 @@ pub fn audience(
         return Ok(Vec::new());
     };
     let mut scorer = ItemScorer::new(&version, item)?;
+    let places = |ids: &[Id<'_>]| -> Result<HashSet<u32>> {
+        let mut places = HashSet::with_capacity(ids.len());
+        for id in ids {
+            look();
+            if let Some(user) = user_id(*id, &model)?
+                && let Some(stored) = version.members.user(&id_text(user))?
+            {
+                places.insert(stored.place as u32);
+            }
+        }
+        Ok(places)
+    };
+    let (only, excluded) = (candidates.map(places).transpose()?, places(exclude)?);
     let mut top = TopN::new(n);
     members::each(version.id(), |member| {
-        let left_out = member.factors.is_empty() || exclude_seen && member.has(item);
+        let left_out = member.factors.is_empty()
+            || exclude_seen && member.has(item)
+            || excluded.contains(&member.place)
+            || only.as_ref().is_some_and(|only| !only.contains(&member.place));
         if !left_out && let Some(score) = scorer.score(member)? {
             top.push(member.place, score);
         }

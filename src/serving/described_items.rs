@@ -16,7 +16,7 @@ pub fn live_item(model: &Model, encoder: &ItemEncoder, text_config: &str) -> Res
     if relation.is_out_of_reach || !relations::has_leading_index(items.relation, &items.key)? {
         return Ok(None);
     }
-    let wanted = WantedColumns::Describing { names: encoder.reads(), added: None };
+    let wanted = WantedColumns::Describing { names: encoder.reads(), added: None, available: None };
     let columns = attribute_columns(&model.name, "items", items, events.item_kind, &wanted, &[])?;
     let texts = encoder.reads_as_text();
     if texts.is_empty() {

@@ -13,6 +13,7 @@ use super::later_items::LaterItems;
 use super::later_list::find_later;
 use super::recommendation::{Person, Request, answer, find_person, stranger};
 use super::recommended::Recommended;
+use super::selection::Selection;
 use super::session;
 use super::variety::Variety;
 use super::version::ServedVersion;
@@ -113,11 +114,11 @@ pub fn predict(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
     let request = Request {
         n: 1,
         model,
-        candidates: Some(vec![item]),
+        selection: Selection { candidates: Some(vec![item]), ..Selection::default() },
         exclude_seen: false,
         variety: Variety::default(),
     };
-    let found = answer(version, &person, later, &request)?;
+    let found = answer(version, None, &person, later, &request)?;
     Ok(found.items.first().map(|item: &Recommended| item.score))
 }
 

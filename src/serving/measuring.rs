@@ -7,6 +7,7 @@
 use super::history::History;
 use super::recommendation::{Request, answer, known_person};
 use super::recommended::Recommended;
+use super::selection::Selection;
 use super::session;
 use super::variety::Variety;
 use super::version::ServedVersion;
@@ -237,8 +238,8 @@ fn trained_on(version: &ServedVersion) -> Result<(IdMap, Interactions)> {
 
 /// The `n` items recommended to a user of the training.
 fn list(version: &Rc<ServedVersion>, user: Id<'_>, stored: &StoredUser, n: usize) -> Result<Vec<Scored>> {
-    let request =
-        Request { n, model: None, candidates: None, exclude_seen: true, variety: Variety::default() };
+    let (selection, variety) = (Selection::default(), Variety::default());
+    let request = Request { n, model: None, selection, exclude_seen: true, variety };
     served(version, user, stored, &request)
 }
 
@@ -253,7 +254,7 @@ fn predictions(
     let request = Request {
         n: items.len(),
         model: None,
-        candidates: Some(ids),
+        selection: Selection { candidates: Some(ids), ..Selection::default() },
         exclude_seen: false,
         variety: Variety::default(),
     };
@@ -269,7 +270,7 @@ fn served(
     request: &Request<'_>,
 ) -> Result<Vec<Scored>> {
     let person = known_person(version, user, stored, History::stored(version.decided.order, stored), false)?;
-    let found = answer(Rc::clone(version), &person, None, request)?;
+    let found = answer(Rc::clone(version), None, &person, None, request)?;
     let scored = |&Recommended { item, score, .. }: &Recommended| Scored { item, score };
     Ok(found.items.iter().map(scored).collect())
 }

@@ -11,6 +11,7 @@
 //! - [`ids`]: resolves the ids in a call
 //! - [`recommended`]: an item of a list
 //! - [`recommendation`]: from a request to a list
+//! - [`selection`], [`shelf`], [`pages`]: which items a call allows, which of them may be shown, and lists page by page
 //! - [`reservation`]: places of a list that new items get
 //! - [`segments`], [`segment_of`]: the segments of a version, and the segment of a user
 //! - [`explanation`]: the score of one item for one user, and why
@@ -39,6 +40,7 @@ pub mod later_items;
 mod later_list;
 pub mod measuring;
 mod model_access;
+mod pages;
 pub mod popular_now;
 mod recommendation;
 pub mod recommended;
@@ -47,7 +49,9 @@ pub mod scorers;
 pub mod segment_list;
 pub mod segment_of;
 pub mod segments;
+pub mod selection;
 pub mod session;
+mod shelf;
 pub mod similar_items;
 pub mod similar_users;
 pub mod statistics;
@@ -60,6 +64,7 @@ pub use explanation::{Explanation, explain, predict};
 pub use recommendation::{Recommendation, Request, recommend_for, recommend_user};
 pub use segment_list::recommend_segment;
 pub use segment_of::{classify, cut, segment_of};
+pub use selection::Selection;
 pub use session::retry_after_cache_damage;
 pub use similar_items::similar_items;
 pub use similar_users::similar_users;

@@ -10,13 +10,18 @@ use super::history::History;
 use super::ids::{check_item_kind, item_numbers, listed_numbers, user_id};
 use super::later_items::LaterItems;
 use super::later_list::{Met, best_later, merge};
+use super::pages::Pages;
 use super::recommended::Recommended;
 use super::reservation::reserve;
 use super::scorers::SegmentScorers;
+use super::selection::{Selection, union};
+use super::shelf::Shelf;
 use super::statistics::FactorSource;
 use super::variety::Variety;
 use super::version::{Segment, ServedVersion};
 use super::{session, statistics};
+use crate::catalog::models::Model;
+use crate::catalog::sources::later_rows::LaterRows;
 use crate::catalog::versions::users::{StoredRow, StoredUser};
 use crate::error::Result;
 use crate::pg::datums::id_text::id_text;
@@ -38,8 +43,8 @@ pub struct Request<'a> {
     pub n: usize,
     /// The name of the model, if given.
     pub model: Option<&'a str>,
-    /// The only items that may be recommended, if given.
-    pub candidates: Option<Vec<Id<'a>>>,
+    /// Which items the list may have.
+    pub selection: Selection<'a>,
     /// Whether to exclude the items that the user already has.
     pub exclude_seen: bool,
     /// Diversity and randomization of the list.
@@ -52,6 +57,8 @@ pub struct Recommendation {
     pub version: Rc<ServedVersion>,
     /// The later items, which follow those of the version in number.
     pub later: Option<Rc<LaterItems>>,
+    /// The number of better items that the list leaves to the pages before it.
+    pub skip: usize,
     /// Best first.
     pub items: Vec<Recommended>,
 }
@@ -109,22 +116,22 @@ pub fn recommend_user(user: Id<'_>, item_kind: IdKind, request: &Request<'_>) ->
         Some(user) => find_person(&version, user, later.as_ref().map(|(later, _)| &**later))?,
         None => stranger(&version)?,
     };
-    counted(model.id, version, &person, later, request)
+    counted(&model, version, &person, later, request)
 }
 
 fn counted(
-    model_id: i64,
+    model: &Model,
     version: Rc<ServedVersion>,
     person: &Person,
     later: Option<Met>,
     request: &Request<'_>,
 ) -> Result<Recommendation> {
-    let list = answer(version, person, later, request)?;
+    let list = answer(version, Some(model), person, later, request)?;
     let scored_with = person.factors.as_ref().map(|_| match person.is_stored() {
         true => FactorSource::Stored,
         false => FactorSource::FoldedIn,
     });
-    statistics::count(model_id, scored_with, list.items.iter().map(|item| item.source));
+    statistics::count(model.id, scored_with, list.items.iter().map(|item| item.source));
     Ok(list)
 }
 
@@ -137,7 +144,7 @@ pub fn recommend_for(items: &[Id<'_>], item_kind: IdKind, request: &Request<'_>)
     let places = later.iter().flat_map(|(later, _)| items.iter().filter_map(|id| later.find(*id)));
     let history = History::of_items(version.decided.order, item_numbers(&version, items), places.collect());
     let person = fold_in(&version, None, history, None)?;
-    counted(model.id, version, &person, later, request)
+    counted(&model, version, &person, later, request)
 }
 
 /// A person of whom nothing is known.
@@ -241,49 +248,99 @@ pub fn folded_in(
     Ok(run_alone(|observer| fitted.fold_in(view, known, observer)))
 }
 
-/// The list for a person.
+/// The list for a person. The rows of a `model`'s items decide which of them it may have; without one it may have all.
 pub fn answer(
     version: Rc<ServedVersion>,
+    model: Option<&Model>,
     person: &Person,
     later: Option<Met>,
     request: &Request<'_>,
 ) -> Result<Recommendation> {
+    let Request { n, ref selection, variety, .. } = *request;
     let seen: &[u32] = if request.exclude_seen { &person.history.seen } else { &[] };
-    ask("the items that a list leaves out", (seen.len() + version.withdrawn().len()) * size_of::<u32>())?;
-    let left_out = version.left_out(seen);
-    let candidates = request.candidates.as_ref().map(|ids| listed_numbers(&version, ids, seen));
-    let n = request.variety.pool(request.n);
-    ask("a list", n.min(version.item_ids().len()) * ITEM_BYTES)?;
-    let mut items = Vec::with_capacity(n.min(version.item_ids().len()));
-    let (reserved, mut new) = (version.reserved(request.n), Vec::new());
+    let excluded = selection.excluded(&version);
+    ask(
+        "the items that a list leaves out",
+        (2 * seen.len() + excluded.len() + version.withdrawn().len()) * size_of::<u32>(),
+    )?;
+    let out = union(seen, &excluded);
+    let left_out = version.left_out(&out);
+    let candidates = selection.candidates.as_ref().map(|ids| listed_numbers(&version, ids, &out));
+    let candidates = candidates.as_deref();
     let first = version.item_ids().len();
-    if let Some(point) = &person.point
-        && let Some(by_attributes) = version.by_attributes()?
-    {
-        let best = by_attributes.best(point, &left_out, candidates.as_deref(), n);
-        let recommended = |Scored { item, score }| Recommended { item, score, source: Source::Attributes };
-        items.extend(best.into_iter().map(recommended));
-    } else if let Some(scorers) = PersonScorers::of(&version, person)? {
-        items.extend(scorers.best(&left_out, candidates.as_deref(), n));
-        if reserved > 0 {
-            new = scorers.best_new(&left_out, candidates.as_deref(), reserved);
-        }
-        if let Some((later, reader)) = &later {
-            let found = scorers.best_later(later, request, n);
-            let is_there = |item: u32| reader.has(later.id(item as usize - first));
-            merge(&mut new, &found, reserved, &is_there)?;
-            merge(&mut items, &found, n, &is_there)?;
-        }
-    }
+    let id = |item: u32| match &later {
+        Some((later, _)) if item as usize >= first => later.id(item as usize - first),
+        _ => version.item_ids().get(item as usize),
+    };
+    let shelf = Shelf::new(&version, model, selection.max_per_group, &id)?;
+    let wanted = variety.pool(n).saturating_add(if n > 0 { selection.skip } else { 0 });
+    ask("a list", wanted.min(first) * ITEM_BYTES)?;
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
     // If segments rank by popularity, the gate decides, but only for users whom it measured.
-    let segment = segment.and_then(|own| if person.known { version.filling(own) } else { Some(own) });
-    fill_with_popular(&mut items, &version, segment.as_ref(), &left_out, candidates.as_deref(), n)?;
-    drop(left_out);
+    let filling = segment.and_then(|own| if person.known { version.filling(own) } else { Some(own) });
+    let by_attributes = match &person.point {
+        Some(point) => version.by_attributes()?.map(|by_attributes| (point, by_attributes)),
+        None => None,
+    };
+    let scorers = match by_attributes {
+        Some(_) => None,
+        None => PersonScorers::of(&version, person)?,
+    };
+    let is_there = |reader: &LaterRows, item: u32| reader.has(id(item));
+    let ranked = |count: usize| {
+        let mut items: Vec<Recommended> = Vec::with_capacity(count.min(first));
+        if let Some((point, by_attributes)) = &by_attributes {
+            let best = by_attributes.best(point, &left_out, candidates, count);
+            let recommended =
+                |Scored { item, score }| Recommended { item, score, source: Source::Attributes };
+            items.extend(best.into_iter().map(recommended));
+        } else if let Some(scorers) = &scorers {
+            items.extend(scorers.best(&left_out, candidates, count));
+            if let Some((later, reader)) = &later {
+                let found = scorers.best_later(later, request, count);
+                merge(&mut items, &found, count, &|item| is_there(reader, item))?;
+            }
+        }
+        fill_with_popular(&mut items, &version, filling.as_ref(), &left_out, candidates, count)?;
+        Ok(items)
+    };
+    let number = |item: &Recommended| item.item;
+    let items = shelf.choose(wanted, number, ranked)?;
+    let reserved = version.reserved(n);
+    let new = match &scorers {
+        Some(scorers) if reserved > 0 => {
+            let all = reserved.saturating_mul(1 + selection.skip.div_ceil(n.max(1)));
+            shelf.choose(all, number, |count| {
+                let mut new = scorers.best_new(&left_out, candidates, count);
+                if let Some((later, reader)) = &later {
+                    let found = scorers.best_later(later, request, count);
+                    merge(&mut new, &found, count, &|item| is_there(reader, item))?;
+                }
+                Ok(new)
+            })?
+        }
+        _ => Vec::new(),
+    };
+    let mut pages = Pages { items: items.into(), new };
+    let page = |pages: &mut Pages| -> Result<Vec<Recommended>> {
+        let pool = pages.pool(variety.pool(n));
+        let mut page =
+            variety.choose(&version, later.as_ref().map(|(later, _)| &**later), pool.clone(), n)?;
+        let new = shelf.fitting(&page, pages.new.clone(), number)?;
+        reserve(&mut page, new, reserved, n);
+        page.truncate(n);
+        pages.put_back(pool, &page);
+        Ok(page)
+    };
+    let items = match selection.skip {
+        _ if n == 0 => Vec::new(),
+        0 => page(&mut pages)?,
+        skip if variety.is_none() && reserved == 0 => pages.items.into_iter().skip(skip).collect(),
+        skip => pages.after(skip, n, page)?,
+    };
+    drop((shelf, scorers, by_attributes, left_out));
     let later = later.map(|(later, _)| later);
-    let mut items = request.variety.choose(&version, later.as_deref(), items, request.n)?;
-    reserve(&mut items, new, reserved, request.n);
-    Ok(Recommendation { version, later, items })
+    Ok(Recommendation { version, later, skip: selection.skip, items })
 }
 
 /// The scorers of a version for one person.
@@ -331,8 +388,12 @@ impl<'a> PersonScorers<'a> {
     fn best_later(&self, later: &LaterItems, request: &Request<'_>, n: usize) -> Vec<Recommended> {
         let Self { version, person, scorers, .. } = self;
         let blended = scorers.blended(person.known(), &version.scratch);
-        let has = |place| request.exclude_seen && person.history.later.binary_search(&place).is_ok();
-        let best = best_later(version, later, &blended, (request.candidates.as_deref(), &has), n);
+        let excluded: Vec<u32> = request.selection.exclude.iter().filter_map(|id| later.find(*id)).collect();
+        let has = |place| {
+            excluded.contains(&place)
+                || request.exclude_seen && person.history.later.binary_search(&place).is_ok()
+        };
+        let best = best_later(version, later, &blended, (request.selection.candidates.as_deref(), &has), n);
         best.into_iter().map(|scored| self.as_new(scored)).collect()
     }
 

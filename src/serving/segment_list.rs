@@ -5,16 +5,18 @@
 
 use super::ids::listed_numbers;
 use super::later_list::{best_later, merge};
+use super::pages::Pages;
 use super::recommendation::{Recommendation, fill_with_popular};
 use super::recommended::Recommended;
 use super::reservation::reserve;
 use super::scorers::SegmentScorers;
+use super::selection::Selection;
 use super::session;
+use super::shelf::Shelf;
 use super::version::ServedVersion;
 use crate::catalog::versions::members::{self, Member};
 use crate::error::{Result, SegrecError};
 use crate::pg::process::workers::look;
-use segrec_engine::interactions::Id;
 use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::scorers::method::{KnownUser, UserRow};
 
@@ -27,7 +29,7 @@ pub fn recommend_segment(
     segment: i32,
     n: usize,
     model: Option<&str>,
-    candidates: Option<&[Id<'_>]>,
+    selection: &Selection<'_>,
 ) -> Result<Recommendation> {
     let model = session::model(model)?;
     let version = session::version(&model)?;
@@ -37,17 +39,27 @@ pub fn recommend_segment(
     };
     let rows = version.segment(number as u32)?;
     let later = version.later_items()?;
-    let ids = candidates;
-    let candidates = candidates.map(|ids| listed_numbers(&version, ids, &[]));
+    let excluded = selection.excluded(&version);
+    let left_out = version.left_out(&excluded);
+    let ids = selection.candidates.as_deref();
+    let candidates = ids.map(|ids| listed_numbers(&version, ids, &excluded));
     let candidates = candidates.as_deref();
-    let reserved = version.reserved(n);
-    let (mut items, mut new): (Vec<Recommended>, Vec<Recommended>) = Default::default();
+    let first = version.item_ids().len();
+    let id = |item: u32| match &later {
+        Some((later, _)) if item as usize >= first => later.id(item as usize - first),
+        _ => version.item_ids().get(item as usize),
+    };
+    let shelf = Shelf::new(&version, Some(&model), selection.max_per_group, &id)?;
     let scorers = version.scorers(Some(rows))?;
     let mean = match &scorers {
         Some(scorers) => MeanMember::of(&version, segment, scorers)?,
         None => None,
     };
-    if let (Some(scorers), Some(mean)) = (scorers, mean) {
+    let scored = scorers.as_ref().zip(mean.as_ref());
+    let filling = version.filling(rows);
+    // The best items, with those that came later.
+    let best = |count: usize, only_new: bool| -> Result<Vec<Recommended>> {
+        let Some((scorers, mean)) = scored else { return Ok(Vec::new()) };
         let source = scorers.source();
         let shown = |Scored { item, score }| Recommended {
             item,
@@ -55,28 +67,49 @@ pub fn recommend_segment(
             source: version.source_of(item, source),
         };
         let blended = scorers.blended(mean.known(), &version.scratch);
-        items.extend(blended.best(version.withdrawn(), candidates, n).into_iter().map(shown));
-        if reserved > 0 {
-            let best = version.best_new(&blended, version.withdrawn(), candidates, reserved);
-            new.extend(best.into_iter().map(shown));
-        }
+        let found = match only_new {
+            true => version.best_new(&blended, &left_out, candidates, count),
+            false => blended.best(&left_out, candidates, count),
+        };
+        let mut items: Vec<Recommended> = found.into_iter().map(shown).collect();
         if let Some((later, reader)) = &later {
-            let first = version.item_ids().len();
-            let is_there = |item: u32| reader.has(later.id(item as usize - first));
-            let best = best_later(&version, later, &blended, (ids, &|_| false), n);
+            let out: Vec<u32> = selection.exclude.iter().filter_map(|id| later.find(*id)).collect();
+            let best = best_later(&version, later, &blended, (ids, &|place| out.contains(&place)), count);
             let found: Vec<Recommended> = best
                 .into_iter()
                 .map(|scored| Recommended { source: Source::NewItem, ..shown(scored) })
                 .collect();
-            merge(&mut new, &found, reserved, &is_there)?;
-            merge(&mut items, &found, n, &is_there)?;
+            merge(&mut items, &found, count, &|item| reader.has(id(item)))?;
         }
-    }
-    let (filling, withdrawn) = (version.filling(rows), version.withdrawn());
-    fill_with_popular(&mut items, &version, filling.as_ref(), withdrawn, candidates, n)?;
-    reserve(&mut items, new, reserved, n);
+        Ok(items)
+    };
+    let number = |item: &Recommended| item.item;
+    let wanted = n.saturating_add(if n > 0 { selection.skip } else { 0 });
+    let items = shelf.choose(wanted, number, |count| {
+        let mut items = best(count, false)?;
+        fill_with_popular(&mut items, &version, filling.as_ref(), &left_out, candidates, count)?;
+        Ok(items)
+    })?;
+    let reserved = version.reserved(n);
+    let new = match reserved {
+        0 => Vec::new(),
+        _ => {
+            let all = reserved.saturating_mul(1 + selection.skip.div_ceil(n.max(1)));
+            shelf.choose(all, number, |count| best(count, true))?
+        }
+    };
+    let page = |pages: &mut Pages| -> Result<Vec<Recommended>> {
+        let pool = pages.pool(n);
+        let mut page = pool.clone();
+        let new = shelf.fitting(&page, pages.new.clone(), number)?;
+        reserve(&mut page, new, reserved, n);
+        pages.put_back(pool, &page);
+        Ok(page)
+    };
+    let items = Pages { items: items.into(), new }.after(selection.skip, n, page)?;
+    drop((shelf, left_out, scorers));
     let later = later.map(|(later, _)| later);
-    Ok(Recommendation { version, later, items })
+    Ok(Recommendation { version, later, skip: selection.skip, items })
 }
 
 /// The mean of the members of a segment who have events.

@@ -46,7 +46,8 @@ impl Variety {
         Ok(Self { diversity, explore, seed })
     }
 
-    fn is_none(&self) -> bool {
+    /// Whether lists are as they are ranked.
+    pub fn is_none(&self) -> bool {
         self.diversity == 0.0 && self.explore == 0.0
     }
 

@@ -6,11 +6,12 @@ use super::followed::Followed;
 use super::later_items::{LaterItems, Viewer, later_rows};
 use super::popular_now::{self, SeenCounts};
 use super::segments::{ServedSegments, live_features};
-use crate::catalog::models::{EventsSource, Model};
+use crate::catalog::models::{EventsSource, Model, RelationRef};
 use crate::catalog::sources::attributes::LiveRow;
 use crate::catalog::sources::later_rows::LaterRows;
 use crate::catalog::sources::live_events::LiveEvents;
 use crate::catalog::sources::recent_events::RecentEvents;
+use crate::catalog::sources::shown_rows::{ShownColumns, ShownRows};
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
@@ -69,6 +70,8 @@ pub struct ServedVersion {
     /// The items that this session has met besides those of the version.
     met: RefCell<Vec<Rc<LaterItems>>>,
     recent: Followed<RecentEvents>,
+    /// What reads which items may be shown.
+    shown: RefCell<Option<Rc<ShownRows>>>,
     /// What is popular now, as of the training, and as this session has seen it.
     counted: OnceCell<Arc<RecentCounts>>,
     seen: RefCell<SeenCounts>,
@@ -128,6 +131,7 @@ impl ServedVersion {
             later: Followed::default(),
             met: RefCell::default(),
             recent: Followed::default(),
+            shown: RefCell::default(),
             counted: OnceCell::new(),
             seen: RefCell::default(),
             new_items: OnceCell::new(),
@@ -306,6 +310,22 @@ impl ServedVersion {
         let newer = seen.newer(&rows, (trained, anchor), now, &number);
         self.seen.replace(seen);
         newer.map(Some)
+    }
+
+    /// Reads which items of the relation may be shown. It is an error if that cannot be read, since what may not be shown
+    /// must not be shown.
+    pub fn shown_rows(
+        &self,
+        model: &str,
+        items: &RelationRef,
+        columns: &ShownColumns,
+    ) -> Result<Rc<ShownRows>> {
+        if let Some(rows) = self.shown.borrow().as_ref().filter(|rows| rows.is_current(items, columns)) {
+            return Ok(Rc::clone(rows));
+        }
+        let rows = Rc::new(ShownRows::new(model, items, self.item_ids().kind(), columns)?);
+        self.shown.replace(Some(Rc::clone(&rows)));
+        Ok(rows)
     }
 
     /// Verifies all sections at once, for work that must not fail halfway.

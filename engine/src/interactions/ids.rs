@@ -28,7 +28,7 @@ impl IdKind {
 }
 
 /// A borrowed id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Id<'a> {
     /// An integer.
     Bigint(i64),

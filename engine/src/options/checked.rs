@@ -116,6 +116,10 @@ pub struct ItemOptions {
     pub reserved: f64,
     /// The column by whose values, which grow, items that come later are found; `None` for the key.
     pub added_column: Option<String>,
+    /// The column that says whether items may be shown; `None` if all may.
+    pub available: Option<String>,
+    /// The column by whose values items belong together; `None` if they do not.
+    pub group_column: Option<String>,
 }
 
 /// How users without events are ranked.

@@ -135,6 +135,22 @@ pub const OPTIONS: &[OptionEntry] = &[
     .of(Scope::Model)
     .needing(&[need(ModelInput::Items, |options| options.items.added_column.is_some())]),
     entry(
+        "items.available",
+        Kind::Name,
+        "null",
+        "The column of items that says whether an item may be shown: a boolean, or the moment from which on it may not, which is null as long as it may. Lists leave out items that may not be shown by their rows as they are now, and those that have no row. Takes effect at once, without a training. It is not a feature, unless items.features names it.",
+    )
+    .of(Scope::Model)
+    .needing(&[need(ModelInput::Items, |options| options.items.available.is_some())]),
+    entry(
+        "items.group_column",
+        Kind::Name,
+        "null",
+        "The column of items that has the same value for those of which a list needs few, such as the product of a variant, an artist or an author; see max_per_group. Takes effect at once, without a training.",
+    )
+    .of(Scope::Model)
+    .needing(&[need(ModelInput::Items, |options| options.items.group_column.is_some())]),
+    entry(
         "users.new_users",
         Kind::Choice(NewUsers::VARIANTS),
         "\"auto\"",

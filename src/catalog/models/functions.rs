@@ -81,12 +81,16 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
     // Use the type of both ids if they are the same; functions on text accept any combination.
     let both = if user == item { user } else { "text" };
     let filter = format!("candidates {item}[] DEFAULT '[0:0]={{NULL}}'");
+    let others =
+        format!("exclude {item}[] DEFAULT NULL, max_per_group bigint DEFAULT NULL, skip bigint DEFAULT 0");
     let list = format!("TABLE (rank integer, item_id {item}, score real, source text)");
     let lines = format!("list.rank, list.item_id::{item}, list.score, list.source");
     let listed = |name, whom: String, types: String, cost, body, comment| Function {
         name,
-        parameters: format!("{whom}, n bigint DEFAULT 10, {filter}, {WISHES}"),
-        types: format!("{types}, bigint, {item}[], boolean, double precision, double precision"),
+        parameters: format!("{whom}, n bigint DEFAULT 10, {filter}, {WISHES}, {others}"),
+        types: format!(
+            "{types}, bigint, {item}[], boolean, double precision, double precision, {item}[], bigint, bigint"
+        ),
         returns: list.clone(),
         parallel: "SAFE",
         cost,
@@ -100,7 +104,7 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
             format!("user_id {user}"),
             user.to_owned(),
             2000,
-            format!("SELECT {lines} FROM {extension}.segrec_recommend($1::{both}, $2, {model}, $3::{both}[], $4, $5, $6) list"),
+            format!("SELECT {lines} FROM {extension}.segrec_recommend($1::{both}, $2, {model}, $3::{both}[], $4, $5, $6, $7::{both}[], $8, $9) list"),
             "recommends items to a user",
         ),
         listed(
@@ -108,41 +112,41 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
             format!("items {item}[]"),
             format!("{item}[]"),
             2000,
-            format!("SELECT {lines} FROM {extension}.segrec_recommend_for($1, $2, {model}, $3, $4, $5, $6) list"),
+            format!("SELECT {lines} FROM {extension}.segrec_recommend_for($1, $2, {model}, $3, $4, $5, $6, $7, $8, $9) list"),
             "recommends items for a list of items, such as those of a guest, a basket or a session",
         ),
         Function {
             name: "recommend_segment",
-            parameters: format!("segment bigint, n bigint DEFAULT 10, {filter}"),
-            types: format!("bigint, bigint, {item}[]"),
+            parameters: format!("segment bigint, n bigint DEFAULT 10, {filter}, {others}"),
+            types: format!("bigint, bigint, {item}[], {item}[], bigint, bigint"),
             returns: list.clone(),
             parallel: "SAFE",
             cost: 50_000,
             rows: Some(10),
-            body: format!("SELECT {lines} FROM {extension}.segrec_recommend_segment($1, $2, {model}, $3::text[]) list"),
+            body: format!("SELECT {lines} FROM {extension}.segrec_recommend_segment($1, $2, {model}, $3::text[], $4::text[], $5, $6) list"),
             comment: "the items with the highest mean score for the members of a segment, as of the training",
         },
         Function {
             name: "recommend_all",
-            parameters: "n bigint DEFAULT 10".to_owned(),
-            types: "bigint".to_owned(),
+            parameters: format!("n bigint DEFAULT 10, {filter}, exclude {item}[] DEFAULT NULL, max_per_group bigint DEFAULT NULL"),
+            types: format!("bigint, {item}[], {item}[], bigint"),
             returns: format!("TABLE (user_id {user}, rank integer, item_id {item}, score real, source text)"),
             parallel: "RESTRICTED",
             cost: 1_000_000,
             rows: Some(100_000),
-            body: format!("SELECT list.user_id::{user}, {lines} FROM {extension}.segrec_recommend_all({model}, $1) list"),
+            body: format!("SELECT list.user_id::{user}, {lines} FROM {extension}.segrec_recommend_all({model}, $1, $2::text[], $3::text[], $4) list"),
             comment: "the recommendations of every user, as of the training",
         },
         Function {
             name: "similar_items",
-            parameters: format!("item_id {item}, n bigint DEFAULT 10"),
-            types: format!("{item}, bigint"),
+            parameters: format!("item_id {item}, n bigint DEFAULT 10, {filter}, {others}"),
+            types: format!("{item}, bigint, {item}[], {item}[], bigint, bigint"),
             returns: format!("TABLE (rank integer, item_id {item}, score real)"),
             parallel: "SAFE",
             cost: 500,
             rows: Some(10),
             body: format!(
-                "SELECT list.rank, list.item_id, list.score FROM {extension}.segrec_similar_items($1, $2, {model}) list"
+                "SELECT list.rank, list.item_id, list.score FROM {extension}.segrec_similar_items($1, $2, {model}, $3, $4, $5, $6) list"
             ),
             comment: "the items most similar to an item",
         },
@@ -161,14 +165,14 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
         },
         Function {
             name: "audience",
-            parameters: format!("item_id {item}, n bigint DEFAULT 100, exclude_seen boolean DEFAULT true"),
-            types: format!("{item}, bigint, boolean"),
+            parameters: format!("item_id {item}, n bigint DEFAULT 100, exclude_seen boolean DEFAULT true, candidates {user}[] DEFAULT '[0:0]={{NULL}}', exclude {user}[] DEFAULT NULL"),
+            types: format!("{item}, bigint, boolean, {user}[], {user}[]"),
             returns: format!("TABLE (rank integer, user_id {user}, score real)"),
             parallel: "SAFE",
             cost: 500_000,
             rows: Some(100),
             body: format!(
-                "SELECT list.rank, list.user_id::{user}, list.score FROM {extension}.segrec_audience($1, $2, {model}, $3) list"
+                "SELECT list.rank, list.user_id::{user}, list.score FROM {extension}.segrec_audience($1, $2, {model}, $3, $4::text[], $5::text[]) list"
             ),
             comment: "the users most likely to want an item, as of the training",
         },

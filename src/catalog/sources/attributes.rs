@@ -53,6 +53,8 @@ pub enum WantedColumns {
         names: Vec<String>,
         /// The column that says when a row was added, which must exist if it is given.
         added: Option<String>,
+        /// The column that says whether items may be shown, which is no feature unless it is named.
+        available: Option<String>,
     },
 }
 
@@ -88,8 +90,9 @@ impl WantedColumns {
         match self {
             Self::All => Some(column.feature_kind()),
             Self::Named(_) => named.then(|| column.feature_kind()),
-            Self::Describing { names, added } => {
-                let is_audit = AUDIT_COLUMNS.contains(&column.name.as_str());
+            Self::Describing { names, added, available } => {
+                let is_audit =
+                    AUDIT_COLUMNS.contains(&column.name.as_str()) || available.as_ref() == Some(&column.name);
                 let is_added = added.as_ref() == Some(&column.name);
                 let wanted = named || is_added || names.is_empty() && !is_audit;
                 wanted.then(|| column.item_feature_kind())
@@ -190,7 +193,7 @@ pub fn described_columns(
     names.retain(still);
     let wanted = match names.is_empty() {
         true => WantedColumns::Named(names),
-        false => WantedColumns::Describing { names, added: None },
+        false => WantedColumns::Describing { names, added: None, available: None },
     };
     let texts = encoder.map_or_else(Vec::new, ItemEncoder::reads_as_text);
     Ok(attribute_columns(model, "items", items, kind, &wanted, &[])?.with_texts(text_config, &texts))

@@ -52,6 +52,18 @@ impl LiveRows {
         Self::of(live, condition, vec![parameter], Query::without_workers)
     }
 
+    /// Builds a query for the rows with any of several ids.
+    pub fn among(live: &Live<'_>) -> Result<Self> {
+        let (name, parameter) = match live.kind {
+            IdKind::Bigint => ("int8", pg_sys::INT8ARRAYOID),
+            IdKind::Uuid => ("uuid", pg_sys::UUIDARRAYOID),
+            IdKind::Text => ("text", pg_sys::TEXTARRAYOID),
+        };
+        let key = spi::quote_identifier(&live.key.name);
+        let condition = format!("WHERE {key} OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.{name}[])");
+        Self::of(live, condition, vec![parameter], Query::planned_once)
+    }
+
     /// Builds a query for the rows whose value in a column is larger than one, see [`GrowingColumn::beyond`].
     pub fn beyond(live: &Live<'_>, column: &GrowingColumn, most: u32) -> Result<Self> {
         Self::of(live, column.beyond(most), vec![column.parameter()], Query::planned_once)
@@ -115,6 +127,17 @@ impl LiveRows {
         if !may_read(oid, self.watched.columns()) {
             return Ok(false);
         }
+        let rows = self.required_rows(arguments, each)?;
+        Ok(rows > 0 || !row_security_applies(oid))
+    }
+
+    /// As [`Self::rows_while`], and returns the number of rows. Raises PostgreSQL's own error if the caller may not read
+    /// them.
+    pub fn required_rows(
+        &self,
+        arguments: &[Argument<'_>],
+        each: &mut dyn FnMut(&ResultRow<'_>) -> Result<bool>,
+    ) -> Result<usize> {
         let query = match self.query.get() {
             Some(query) => query,
             None => {
@@ -135,9 +158,6 @@ impl LiveRows {
                 }
             }
         })?;
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(rows > 0 || !row_security_applies(oid)),
-        }
+        failed.map_or(Ok(rows), Err)
     }
 }

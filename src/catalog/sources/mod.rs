@@ -5,7 +5,8 @@
 //! - [`read_events`], [`read_report`], [`count_events`]: the events of all users
 //! - [`attributes`]: attributes of users and items
 //! - [`live_events`], [`live_rows`]: the current rows of one user
-//! - [`growing_column`], [`later_rows`]: the rows that were inserted last
+//! - [`growing_column`], [`later_rows`], [`recent_events`]: the rows that were inserted last
+//! - [`shown_rows`]: whether items may be shown
 
 pub mod attributes;
 pub mod count_events;
@@ -18,3 +19,4 @@ pub mod read_events;
 pub mod read_report;
 pub mod recent_events;
 pub mod relations;
+pub mod shown_rows;

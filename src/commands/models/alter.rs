@@ -1,5 +1,6 @@
 //! `segrec_alter_model`: merges options into those of a model, for the next training.
 
+use super::create::check_shown;
 use super::options::check_options;
 use crate::catalog::models;
 use crate::commands::access::privileges::{owned, reads};
@@ -15,5 +16,8 @@ pub fn alter_model(model: Option<&str>, changes: Option<Value>) -> Result<()> {
     merge_options(&mut options, &changes);
     let checked = parse_options(&options).map_err(SegrecError::InvalidOptions)?;
     check_options(&checked, reads(&model))?;
+    if let (Some(items), Some(events)) = (&model.items, &model.events) {
+        check_shown(&model.name, items, events.item_kind, &checked)?;
+    }
     models::set_options(model.id, options)
 }

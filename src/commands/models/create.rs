@@ -6,6 +6,7 @@ use crate::catalog::models::{self, EventsSource, NewModel};
 pub use crate::catalog::models::{ColumnNames, RelationRef};
 use crate::catalog::sources::events;
 use crate::catalog::sources::relations::{self, EventColumns, SourceColumn};
+use crate::catalog::sources::shown_rows::{ShownColumns, ShownRows};
 use crate::commands::access::privileges::refuse_here;
 use crate::commands::training::read::{category_columns, item_columns, user_columns};
 use crate::error::{Result, SegrecError, notice};
@@ -13,6 +14,7 @@ use crate::pg::executor::relation::Relation;
 use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
 use segrec_engine::interactions::IdKind;
+use segrec_engine::options::checked::ItemOptions;
 use segrec_engine::options::{Options, parse_options};
 use serde_json::Value;
 
@@ -150,7 +152,20 @@ pub fn check_attributes(
     {
         columns.probe_texts(&options.items.text_config)?;
     }
+    if let (Some(items), Some(kind)) = (items, item_kind) {
+        check_shown(model, items, kind, options)?;
+    }
     Ok(())
+}
+
+/// Returns an error if the columns of items that decide what lists show do not exist, or may not be read.
+pub fn check_shown(model: &str, items: &RelationRef, kind: IdKind, options: &Options) -> Result<()> {
+    let ItemOptions { available, group_column: group, .. } = options.items.clone();
+    let columns = ShownColumns { available, group };
+    match columns == ShownColumns::default() {
+        true => Ok(()),
+        false => ShownRows::new(model, items, kind, &columns)?.probe(),
+    }
 }
 
 /// The type of ids in a relation's key column; an error if it differs from that of the events.

@@ -84,8 +84,8 @@ pub fn item_columns(
     if options.is_explicit() || !options.reads_items() {
         return Ok(None);
     }
-    let ItemOptions { features, added_column, .. } = &options.items;
-    let wanted = WantedColumns::Describing { names: features.clone(), added: added_column.clone() };
+    let ItemOptions { features, added_column, available, .. } = options.items.clone();
+    let wanted = WantedColumns::Describing { names: features, added: added_column, available };
     attribute_columns(model, "items", items, kind, &wanted, &[]).map(Some)
 }
 

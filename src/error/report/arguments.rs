@@ -101,11 +101,20 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             Some("The text form accepts ids of every type and returns them as text.".to_owned()),
             Some("Call the text form, as in segrec_recommend('42'::text).".to_owned()),
         ),
-        SegrecError::InvalidCount { n } => report(
+        SegrecError::InvalidCount { argument, least, value } => report(
             Code::ERRCODE_INVALID_PARAMETER_VALUE,
-            format!("\"n\" is {n}"),
+            format!("\"{argument}\" is {value}"),
             None,
-            Some(format!("\"n\" must be an integer from 0 to {}.", i32::MAX)),
+            Some(format!("\"{argument}\" must be an integer from {least} to {}.", i32::MAX)),
+        ),
+        SegrecError::NoGroups { model } => report(
+            Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("model \"{model}\" has no groups of items, which \"max_per_group\" counts"),
+            Some("Its option items.group_column is null.".to_owned()),
+            Some(
+                "Name a column of items with segrec_alter_model, as in '{\"items\": {\"group_column\": \"artist\"}}'."
+                    .to_owned(),
+            ),
         ),
         SegrecError::TooLarge { value } => report(
             Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
