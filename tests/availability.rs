@@ -248,6 +248,15 @@ fn variants_do_not_fill_a_list() {
         ),
         20
     );
+    // Groups alone do not hide what has no row.
+    session.run(r#"DELETE FROM products WHERE item_id < 10; SELECT segrec_alter_model('stock', '{"items": {"available": null}}')"#);
+    assert_eq!(
+        session.value::<i64>(
+            "SELECT count(*) FROM segrec_recommend(-1, 200, max_per_group => 1) WHERE item_id < 10"
+        ),
+        10
+    );
+    assert_eq!(session.table("SELECT DISTINCT item_id FROM segrec_recommend_all(n => 5, candidates => '{7}', max_per_group => 1)"), "7");
     let error = session.expect_error("SELECT segrec_recommend(3, 15, max_per_group => 0)");
     assert_eq!(error.hint(), Some("\"max_per_group\" must be an integer from 1 to 2147483647."));
     session.run(r#"SELECT segrec_alter_model('stock', '{"items": {"group_column": null}}')"#);

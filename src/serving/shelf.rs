@@ -169,8 +169,10 @@ impl<'a> Shelf<'a> {
             let ids: Vec<Id<'_>> = batch.iter().map(|&item| (self.id)(item)).collect();
             let mut numbers: HashMap<Id<'_>, u32> = HashMap::with_capacity(batch.len());
             numbers.extend(ids.iter().copied().zip(batch.iter().copied()));
+            // Without a column that says so, an item may be shown though it has no row, and belongs to no group.
+            let unknown = (!rows.decides()).then_some(None);
             let mut found: HashMap<u32, Option<Option<String>>> =
-                batch.iter().map(|&item| (item, None)).collect();
+                batch.iter().map(|&item| (item, unknown.clone())).collect();
             rows.read(&ids, now, &mut |id, Shown { is_available, group }| {
                 // A view may have several rows of an item, one of which is enough.
                 if let Some(own) =

@@ -95,6 +95,11 @@ impl ShownRows {
         self.items == *items && self.names == *names && self.rows.is_current()
     }
 
+    /// Whether a column says which items may be shown.
+    pub fn decides(&self) -> bool {
+        self.available.is_some()
+    }
+
     /// Plans the query, so that errors come early.
     pub fn probe(&self) -> Result<()> {
         self.read(&[], 0, &mut |_, _| ())
