@@ -239,7 +239,7 @@ fn variants_do_not_fill_a_list() {
     }
     // There are 24 groups, so two of each are no more than 48.
     assert_eq!(most(&mut session, "segrec_recommend(-1, 100, max_per_group => 2) AS list"), "2|48");
-    assert!(session.table("SELECT max(own) FROM (SELECT count(*) AS own FROM segrec_recommend(3, 15) JOIN products USING (item_id) GROUP BY product) groups") > "1".to_owned());
+    assert!(session.table("SELECT max(own) FROM (SELECT count(*) AS own FROM segrec_recommend(3, 15) JOIN products USING (item_id) GROUP BY product) groups") .parse::<i64>().unwrap() > 1);
     // An item without a group is in none.
     session.run("UPDATE products SET product = NULL WHERE item_id < 20");
     assert_eq!(
