@@ -113,19 +113,21 @@ pub fn decide_by_segment(
     if !is_judged || half_life <= 0.0 || !fit.own_factors.contains(&true) {
         return Ok(OwnParts::default());
     }
-    let ranker = |fit| Ranker::new(fit, &holdout.training, options.weighs_popularity());
-    let shared = ranker(fit).shared(users, DECIDING.1, observer)?;
+    let weighed = options.weighs_popularity();
+    let by_own =
+        |fit: &Fit| deciding_values(&Ranker::new(fit, &holdout.training, weighed), holdout, users, observer);
+    let shared = Ranker::new(fit, &holdout.training, weighed).shared(users, DECIDING.1, observer)?;
     let shared = values_of_lists(&shared, holdout, users);
     let everybody = fit.fitted.clone();
     let factors = fit.take_factors();
     count_by_segment(fit, &holdout.training, half_life)?;
-    let by_counts = deciding_values(&ranker(fit), holdout, users, observer)?;
+    let by_counts = by_own(fit)?;
     fit.give_factors(factors);
     if !is_better(&by_counts, &shared) {
         fit.fitted = everybody;
         return Ok(OwnParts::default());
     }
-    let by_both = deciding_values(&ranker(fit), holdout, users, observer)?;
+    let by_both = by_own(fit)?;
     let factors = fit.blend.has(Factors.name()) && is_better(&by_both, &by_counts);
     if !factors {
         fit.take_factors();

@@ -348,10 +348,10 @@ impl Writer<'_> {
         let FactorSections { exact, codes, measures } = backbone;
         let of_scorers = scorers.iter_mut().flat_map(|section| &mut section.parts);
         [ids, ends, exact, codes, measures, base].into_iter().chain(popular).chain(of_scorers).for_each(sum);
-        for SegmentSections { items, factors, base, popular } in &mut directory.segments {
+        for SegmentSections { items, factors, base, popular, recent } in &mut directory.segments {
             let FactorSections { exact, codes, measures } = factors;
             let PopularSections { items: popular, values } = popular;
-            [items, exact, codes, measures, base, popular, values].into_iter().for_each(sum);
+            [items, exact, codes, measures, base, popular, values, recent].into_iter().for_each(sum);
         }
         drop(mapped);
         let (header, bytes) = directory.encode(self.end).map_err(SegrecError::Internal)?;
