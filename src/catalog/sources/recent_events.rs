@@ -88,11 +88,10 @@ impl RecentEvents {
             recent.newest = recent.newest.max(time);
             let item = with_id(row, 1, layout.item, number).flatten();
             let judged = judge_row(row, layout, &self.type_weights, self.signed);
-            if let (Some(item), Judged::Good { .. }) = (item, judged) {
+            let user = with_id(row, 0, layout.user, |id| with_users.then(|| id_text(id)));
+            if let (Some(item), Some(user), Judged::Good { .. }) = (item, user, judged) {
                 recent.events.push(RecentEvent { item, time, segment: None });
-                if with_users {
-                    recent.users.push(with_id(row, 0, layout.user, id_text).unwrap_or_default());
-                }
+                recent.users.extend(user);
             }
             Ok(true)
         })?;
