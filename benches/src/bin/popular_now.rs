@@ -4,11 +4,11 @@
 
 use rayon::prelude::*;
 use segrec_benches::Result;
+use segrec_engine::Silent;
 use segrec_engine::evaluation::Holdout;
 use segrec_engine::evaluation::deciding_metric::deciding_value;
 use segrec_engine::evaluation::standard_error::mean_and_error;
 use segrec_engine::interactions::{Events, Id, IdKind, Interactions, RawEvents};
-use segrec_engine::observer::Silent;
 use segrec_engine::options::{merge_options, parse_options};
 use segrec_engine::ranking::TopN;
 use segrec_engine::scorers::popular_now::counts::counted_in_segments;

@@ -30,14 +30,14 @@ impl Method for PopularNow {
         "popular_now"
     }
 
-    /// The counts, once more as a section, and the ages of pairs.
-    fn memory(&self, size: Size, _: SegmentSizes, _: &Options) -> u64 {
-        (16 * size.items + 4 * size.events) as u64
+    /// The counts, once more as a section, those of segments, and the ages of pairs.
+    fn memory(&self, size: Size, segments: SegmentSizes, _: &Options) -> u64 {
+        (16 * size.items + 4 * size.events) as u64 + 8 * segments.pairs
     }
 
-    /// A number per item in tables and in the file, with the row that holds it.
-    fn stored(&self, size: Size, _: SegmentSizes, _: &Options) -> u64 {
-        (2 * 8 * size.items) as u64
+    /// A number per item in tables and in the file, with the row that holds it, and one per item of a segment in both.
+    fn stored(&self, size: Size, segments: SegmentSizes, _: &Options) -> u64 {
+        (2 * 8 * size.items) as u64 + 2 * 4 * segments.pairs
     }
 
     fn needs_latest(&self) -> bool {
