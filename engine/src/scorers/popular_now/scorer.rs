@@ -40,13 +40,13 @@ impl Scorer for PopularNowScorer<'_> {
 
     fn scores(&self, items: &[u32]) -> Vec<f32> {
         match self.recent {
-            Some(recent) => items.iter().map(|&item| recent.score(item)).collect(),
+            Some(recent) => recent.scores(items),
             None => vec![0.0; items.len()],
         }
     }
 
     fn contributions(&self, target: u32, _: &dyn Observer) -> Contributions {
-        let base = self.recent.map_or(0.0, |recent| f64::from(recent.score(target)));
+        let base = self.scores(&[target]).iter().copied().map(f64::from).sum();
         Contributions { base, of_items: vec![0.0; self.history] }
     }
 }

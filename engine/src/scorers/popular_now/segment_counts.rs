@@ -42,6 +42,11 @@ impl SegmentCounts {
         place.and_then(|place| self.counts.get(place)).copied().unwrap_or(0.0)
     }
 
+    /// Looks up the counts of ascending items, which takes little more than to walk past them.
+    pub fn ascending(&self) -> AscendingCounts<'_> {
+        AscendingCounts { items: &self.items, counts: &self.counts }
+    }
+
     /// The items, ascending, with their counts.
     pub fn counts(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
         self.items.iter().copied().zip(self.counts.iter().copied())
@@ -95,6 +100,29 @@ impl SegmentCounts {
     }
 }
 
+/// The counts of the items from a place on.
+#[derive(Clone, Copy, Debug)]
+pub struct AscendingCounts<'a> {
+    items: &'a [u32],
+    counts: &'a [f32],
+}
+
+impl AscendingCounts<'_> {
+    /// The count of an item that is not before the last one that was asked for.
+    #[inline]
+    pub fn next(&mut self, item: u32) -> f32 {
+        let mut step = 1;
+        while self.items.get(step - 1).is_some_and(|own| *own < item) {
+            (self.items, self.counts) = (&self.items[step..], &self.counts[step..]);
+            step *= 2;
+        }
+        let near = &self.items[..step.min(self.items.len())];
+        let place = near.partition_point(|own| *own < item);
+        (self.items, self.counts) = (&self.items[place..], &self.counts[place..]);
+        if self.items.first() == Some(&item) { self.counts[0] } else { 0.0 }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +136,9 @@ mod tests {
         by_hand[3] += 2.0;
         events.chunks(13).for_each(|added| own.add(added));
         assert!((0..977).all(|item| own.count(item) == by_hand[item as usize]));
+        let mut ascending = own.ascending();
+        assert!((0..2000).step_by(3).all(|item| ascending.next(item) == own.count(item)));
+        assert_eq!(own.ascending().next(960), own.count(960));
         assert_eq!((own.count(5000), own.sum()), (0.0, f64::from(by_hand.iter().sum::<f32>())));
         assert_eq!(own.top(), most_counted((0..977).collect(), |item| by_hand[item as usize]));
         own.fade(0.5);
