@@ -306,13 +306,13 @@ fn train_kinds(session: &mut Session) {
 /// How many of twenty buyers with an odd or an even id have an item in their lists.
 fn listed(session: &mut Session, item: i64, odd: i64) -> i64 {
     session.value(&format!(
-        "SELECT count(*) FROM generate_series(0::bigint, 19) AS u, segrec_recommend('parts', 2 * u + {odd}, 5) WHERE item_id = {item}"
+        "SELECT count(*) FROM generate_series(0::bigint, 19) AS u, segrec_recommend(2 * u + {odd}, 5, 'parts') WHERE item_id = {item}"
     ))
 }
 
 #[test]
 fn what_is_popular_now_in_a_segment_follows_the_events_of_its_users() {
-    let (_database, mut session) = filled("parts_segments", FASHIONS);
+    let (database, mut session) = filled("parts_segments", FASHIONS);
     train_kinds(&mut session);
     assert_eq!(
         session.table("SELECT decided ->> 'popular_now_by_segment', (SELECT count(recent) > 300 FROM segrec_catalog.version_segment_items) FROM segrec.versions"),
@@ -343,9 +343,10 @@ fn what_is_popular_now_in_a_segment_follows_the_events_of_its_users() {
     );
     assert_eq!([listed(&mut session, stray, 0), listed(&mut session, stray, 1)], [0, 0]);
     session.run("RESET ROLE; DROP OWNED BY segments_guest; DROP ROLE segments_guest");
-    // What is stored of a segment is a sum, in which nobody who is forgotten can be found; what they do later counts for
-    // everybody, as does what strangers do.
+    // What is stored of a segment is a sum, in which nobody who is forgotten can be found. To a session that begins later, what
+    // they did is what strangers do, which counts for everybody.
     session.run("SELECT segrec_forget_user('parts', 2 * n + 1) FROM generate_series(50::bigint, 149) n");
+    let mut session = database.connect();
     assert!(listed(&mut session, stray, 1) > 15 && listed(&mut session, stray, 0) > 15);
 }
 
@@ -377,7 +378,7 @@ fn counts_of_segments_that_make_no_sense_are_not_imported() {
                                              ELSE (content::jsonb - 'recent')::text END WHERE part IN ('version', 'segment_item');
          SELECT segrec_deploy('other', segrec_import('other', 'dump'))",
     );
-    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend('other', 3, 5)"), 5);
+    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 5, 'other')"), 5);
 }
 
 #[test]
