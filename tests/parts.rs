@@ -277,3 +277,117 @@ fn the_transformer_learns_what_comes_next_alone_and_in_a_hybrid() {
     assert_eq!(error.code(), &SqlState::INVALID_PARAMETER_VALUE);
     assert!(error.message().contains("time_column"), "{}", error.message());
 }
+
+/// A shop in which another shelf of the same items is in fashion every week for students than for everybody else.
+const FASHIONS: &str = "
+    CREATE TABLE buyers AS
+    SELECT buyer AS user_id, CASE WHEN buyer % 2 = 0 THEN 'student' ELSE 'other' END AS kind FROM generate_series(0, 499::bigint) AS buyer;
+    ALTER TABLE buyers ADD PRIMARY KEY (user_id);
+    CREATE TABLE sales AS
+    SELECT buyer::bigint AS user_id, sold_at,
+           CASE WHEN abs(hashint8(n * 7)) % 3 = 0 THEN 300 + abs(hashint8(n * 31)) % 100
+                ELSE (n / 1008 + buyer % 2 * 7) % 15 * 10 + abs(hashint8(n * 17)) % 10 END::bigint AS item_id
+    FROM (SELECT n, abs(hashint8(n * 13)) % 500 AS buyer, '2026-01-01'::timestamptz + n * interval '10 minutes' AS sold_at
+          FROM generate_series(1, 15000::bigint) AS n) AS sale
+    UNION ALL SELECT 400 + n, '2026-01-02'::timestamptz + n * interval '1 minute', 999 FROM generate_series(0, 9) AS n;
+    CREATE INDEX ON sales (user_id);
+    CREATE INDEX ON sales (sold_at);";
+
+/// Trains a model with a segment of each kind of buyers.
+fn train_kinds(session: &mut Session) {
+    session.run(
+        r#"SELECT segrec_create_model('parts', 'sales', time_column => 'sold_at', users => 'buyers',
+               options => '{"als": {"factors": 8}, "segmentation": {"method": "column", "label_column": "kind"},
+                            "user_neighbours": {"share": 0}}');
+           SELECT segrec_train('parts', 'always')"#,
+    );
+}
+
+/// How many of twenty buyers with an odd or an even id have an item in their lists.
+fn listed(session: &mut Session, item: i64, odd: i64) -> i64 {
+    session.value(&format!(
+        "SELECT count(*) FROM generate_series(0::bigint, 19) AS u, segrec_recommend(2 * u + {odd}, 5, 'parts') WHERE item_id = {item}"
+    ))
+}
+
+#[test]
+fn what_is_popular_now_in_a_segment_follows_the_events_of_its_users() {
+    let (database, mut session) = filled("parts_segments", FASHIONS);
+    train_kinds(&mut session);
+    assert_eq!(
+        session.table("SELECT decided ->> 'popular_now_by_segment', (SELECT count(recent) > 300 FROM segrec_catalog.version_segment_items) FROM segrec.versions"),
+        "true|t"
+    );
+    all_agree(&mut session, "SELECT generate_series(1, 60)");
+    travels(&mut session, "sales", "sold_at");
+    // A hundred of the others buy what nobody bought lately: their lists have it, and those of students do not.
+    let stray = 999;
+    assert_eq!([listed(&mut session, stray, 0), listed(&mut session, stray, 1)], [0, 0]);
+    let buy = |users: &str, item: i64| {
+        format!(
+            "INSERT INTO sales SELECT {users}, (SELECT max(sold_at) FROM sales) + n * interval '1 second', {item} FROM generate_series(50, 149) n"
+        )
+    };
+    session.run(&buy("2 * n + 1", stray));
+    assert!(listed(&mut session, stray, 1) > 15 && listed(&mut session, stray, 0) == 0);
+    all_agree(&mut session, "SELECT generate_series(1, 60)");
+    // In a transaction that is rolled back, it is so of its own events too.
+    session.run(&format!("BEGIN; {}", buy("2 * n", stray)));
+    assert!(listed(&mut session, stray, 0) > 15);
+    session.run("ROLLBACK");
+    assert_eq!(listed(&mut session, stray, 0), 0);
+    // Whoever may not read the events gets what it was at the training.
+    session.run(
+        "CREATE ROLE segments_guest; GRANT USAGE ON SCHEMA public TO segments_guest; SELECT segrec_grant('parts', 'segments_guest', 'use');
+         SET ROLE segments_guest",
+    );
+    assert_eq!([listed(&mut session, stray, 0), listed(&mut session, stray, 1)], [0, 0]);
+    session.run("RESET ROLE; DROP OWNED BY segments_guest; DROP ROLE segments_guest");
+    // What is stored of a segment is a sum, in which nobody who is forgotten can be found. To a session that begins later, what
+    // they did is what strangers do, which counts for everybody.
+    session.run("SELECT segrec_forget_user('parts', 2 * n + 1) FROM generate_series(50::bigint, 149) n");
+    let mut session = database.connect();
+    assert!(listed(&mut session, stray, 1) > 15 && listed(&mut session, stray, 0) > 15);
+}
+
+#[test]
+fn counts_of_segments_that_make_no_sense_are_not_imported() {
+    let (_database, mut session) = filled("parts_wrong_segments", FASHIONS);
+    train_kinds(&mut session);
+    session.run("CREATE TABLE dump AS SELECT * FROM segrec_export('parts')");
+    for (part, path, value) in [
+        ("segment_item", "{recent}", "-1"),
+        ("segment_item", "{recent}", "\"NaN\""),
+        ("segment_item", "{recent}", "null"),
+        ("version", "{decided,popular_now_by_segment}", "false"),
+        ("version", "{decided,popular_now_by_segment}", "7"),
+    ] {
+        session.run(&format!(
+            "SELECT segrec_create_model('other', 'sales', time_column => 'sold_at');
+             CREATE TABLE wrong AS SELECT part, CASE part WHEN '{part}' THEN jsonb_set(content::jsonb, '{path}', '{value}')::text
+                                                ELSE content END AS content FROM dump"
+        ));
+        let error = session.expect_error("SELECT segrec_import('other', 'wrong')");
+        assert_eq!(error.code(), &SqlState::INVALID_PARAMETER_VALUE, "{part} {path} {value}: {error:?}");
+        session.run("DROP TABLE wrong; SELECT segrec_drop_model('other')");
+    }
+    // An export of before segments had counts is as good as before.
+    session.run(
+        "SELECT segrec_create_model('other', 'sales', time_column => 'sold_at');
+         UPDATE dump SET content = CASE part WHEN 'version' THEN (content::jsonb #- '{decided,popular_now_by_segment}')::text
+                                             ELSE (content::jsonb - 'recent')::text END WHERE part IN ('version', 'segment_item');
+         SELECT segrec_deploy('other', segrec_import('other', 'dump'))",
+    );
+    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(3, 5, 'other')"), 5);
+}
+
+#[test]
+fn segments_that_do_not_differ_see_what_is_popular_now_among_everybody() {
+    let same = FASHIONS.replace(" + buyer % 2 * 7", "");
+    let (_database, mut session) = filled("parts_same_segments", &same);
+    train_kinds(&mut session);
+    assert_eq!(
+        session.table("SELECT decided ->> 'popular_now_by_segment', decided ->> 'popular_now' <> '0.0', (SELECT count(recent) FROM segrec_catalog.version_segment_items) FROM segrec.versions"),
+        "false|t|0"
+    );
+}

@@ -132,7 +132,7 @@ BEGIN
             ('share', NULL, 'the fraction of all users'),
             ('share', 'segment_items', 'the fraction of the segment''s users that have the item'),
             ('since_version', NULL, 'the first version that had the segment'),
-            ('own_factors', NULL, 'whether the segment passed the gate and uses its own factors'),
+            ('own_factors', NULL, 'whether the segment passed the gate and uses parts of its own: factors, or what is popular in it'),
             ('gain', NULL, 'the mean gain of its own factors over the backbone in ndcg@20 per held-out user'),
             ('gain_error', NULL, 'the standard error of the gain'),
             ('user_id', NULL, 'the user''s id, as text'),

@@ -347,11 +347,12 @@ CREATE TABLE segrec_catalog.version_segment_items (
     item integer NOT NULL,
     users integer NOT NULL,
     popularity real NOT NULL,
+    recent real,
     factors real[],
     PRIMARY KEY (version_id, segment, item)
 );
 ALTER TABLE segrec_catalog.version_segment_items ALTER factors SET STORAGE EXTERNAL;
-COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur in each segment, with the segment''s own factors if it has any';
+COMMENT ON TABLE segrec_catalog.version_segment_items IS 'the items that occur in each segment, with the segment''s own factors if it has any; recent is how many of its users chose an item lately, null unless lists of segments depend on that';
 
 CREATE TABLE segrec_catalog.segment_reachability (
     version_id bigint NOT NULL,

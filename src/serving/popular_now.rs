@@ -2,6 +2,9 @@
 //! order of time and the caller may read them, what came since. A call that finds nothing new costs a descent of that index,
 //! some 20 µs.
 //!
+//! If segments see what is popular among their users, the users of new events are looked up in the version, all of a reading
+//! at once; those that it does not have count for everybody only.
+//!
 //! Now is the moment of the latest event that is not in the future, so that counts of a data set that has ended do not
 //! fade. An event that is committed after later ones were read, or has the same time, is not counted before the next
 //! training, and neither is any where policies decide what the caller sees, since these may depend on more than the role.
@@ -21,6 +24,9 @@ const MOST_VIEWERS: usize = 8;
 /// The time that a call spends on events that it has not seen; the next one goes on.
 const PATIENCE: Duration = Duration::from_millis(20);
 
+/// Tells the numbers of the segments of users, in their order; `None` for whoever came after the training.
+pub type SegmentsOf<'a> = &'a dyn Fn(Vec<String>) -> Result<Vec<Option<u32>>>;
+
 /// The counts that a viewer has seen.
 struct Seen {
     viewer: Viewer,
@@ -35,13 +41,13 @@ pub struct SeenCounts(Vec<Seen>);
 
 impl SeenCounts {
     /// The counts with what came since they were last asked for. `trained` are those of the training, whose latest event was
-    /// at `anchor`.
+    /// at `anchor`. `segments` tells the segments of users, if these count.
     pub fn newer(
         &mut self,
         rows: &RecentEvents,
         (trained, anchor): (&Arc<RecentCounts>, i64),
         now: i64,
-        number: &dyn Fn(Id<'_>) -> Option<u32>,
+        (number, segments): (&dyn Fn(Id<'_>) -> Option<u32>, Option<SegmentsOf<'_>>),
     ) -> Result<Arc<RecentCounts>> {
         let viewer = Viewer::current();
         self.0.retain(|seen| seen.viewer.is_of(viewer));
@@ -55,7 +61,14 @@ impl SeenCounts {
             (None, None) => Seen { viewer, counts: Arc::clone(trained), newest: anchor },
         };
         let begin = Instant::now();
-        while let Some(Recent { newest, events, is_partial }) = rows.after(seen.newest, now, MOST, number)? {
+        let asked = (MOST, segments.is_some());
+        while let Some(Recent { newest, mut events, users, is_partial }) =
+            rows.after(seen.newest, now, asked, number)?
+        {
+            if let Some(segments) = segments {
+                let found = segments(users)?;
+                events.iter_mut().zip(found).for_each(|(event, segment)| event.segment = segment);
+            }
             Arc::make_mut(&mut seen.counts).add(&events, newest);
             seen.newest = newest;
             if !is_partial || begin.elapsed() >= PATIENCE {

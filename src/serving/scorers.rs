@@ -61,10 +61,11 @@ impl ServedVersion {
         scorers: &[OpenedScorer<'_>],
         segment: Option<Segment<'a>>,
     ) -> Result<SegmentView<'a>> {
-        match have_factors(scorers) {
-            true => self.view(segment),
-            false => Ok(SegmentView { items: self.item_ids().len(), ..SegmentView::default() }),
-        }
+        let view = match have_factors(scorers) {
+            true => self.view(segment)?,
+            false => SegmentView { items: self.item_ids().len(), ..SegmentView::default() },
+        };
+        Ok(SegmentView { own_part: segment.and_then(|segment| segment.own_part()), ..view })
     }
 
     /// The scorers for users of a segment; `None` if the version ranks by popularity.

@@ -6,13 +6,14 @@ use crate::catalog::models::Model;
 use crate::catalog::sources::attributes::{LiveRow, WantedColumns, attribute_columns};
 use crate::catalog::sources::relations::{self, SourceColumn};
 use crate::catalog::versions::segments::{self, StoredClassifier};
-use crate::catalog::versions::users::{StoredUser, UserLookup};
+use crate::catalog::versions::users::{SegmentLookup, StoredUser, UserLookup};
 use crate::catalog::versions::{self, SeenVersion};
 use crate::error::{Result, SegrecError};
 use segrec_engine::EngineError;
 use segrec_engine::interactions::Id;
 use segrec_engine::segmentation::identity::Classifier;
 use serde_json::{Map, Value};
+use std::cell::OnceCell;
 
 /// The segments of a version, loaded by a session.
 pub struct ServedSegments {
@@ -21,6 +22,8 @@ pub struct ServedSegments {
     /// The ids of the segments, ascending; serving numbers segments by their index in this list.
     pub ids: Vec<i32>,
     users: UserLookup,
+    /// Prepared on first use.
+    segments_of: OnceCell<SegmentLookup>,
     classifier: Option<StoredClassifier>,
     model: Model,
     live: Followed<LiveRow>,
@@ -43,6 +46,7 @@ impl ServedSegments {
             version,
             ids: segments::ids(version_id)?,
             users: UserLookup::new(version_id)?,
+            segments_of: OnceCell::new(),
             classifier: segments::load_classifier(version_id)?,
             model: model.clone(),
             live: Followed::default(),
@@ -66,6 +70,23 @@ impl ServedSegments {
             self.check_there()?;
         }
         Ok(found)
+    }
+
+    /// The numbers of the segments of users of the training, in their order; `None` for others.
+    pub fn numbers(&self, users: Vec<String>) -> Result<Vec<Option<u32>>> {
+        let lookup = match self.segments_of.get() {
+            Some(lookup) => lookup,
+            None => {
+                let lookup = SegmentLookup::new(self.id())?;
+                self.segments_of.get_or_init(|| lookup)
+            }
+        };
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = lookup.find(users.clone())?;
+        let number = |user: &String| self.ids.binary_search(found.get(user)?).ok();
+        Ok(users.iter().map(|user| number(user).map(|number| number as u32)).collect())
     }
 
     /// Returns an error if the version was dropped while it was read, in which case the rows read are incomplete.

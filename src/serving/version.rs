@@ -4,7 +4,7 @@ use super::cache::{self, CacheFile};
 use super::described_items::{live_item, vector};
 use super::followed::Followed;
 use super::later_items::{LaterItems, Viewer, later_rows};
-use super::popular_now::{self, SeenCounts};
+use super::popular_now::{self, SeenCounts, SegmentsOf};
 use super::segments::{ServedSegments, live_features};
 use crate::catalog::models::{EventsSource, Model, RelationRef};
 use crate::catalog::sources::attributes::LiveRow;
@@ -91,6 +91,15 @@ pub struct Segment<'a> {
     pub popular: SegmentPopular<'a>,
     /// Whether the segment is ranked by its own part.
     pub has_own_part: bool,
+    /// Its number.
+    number: u32,
+}
+
+impl Segment<'_> {
+    /// The number of the segment, if it is ranked by its own part.
+    pub fn own_part(&self) -> Option<u32> {
+        self.has_own_part.then_some(self.number)
+    }
 }
 
 /// A segment's own factors.
@@ -290,6 +299,11 @@ impl ServedVersion {
                 let rows = self.sections(PopularNow.name())?.dense(COUNTS).map_err(SegrecError::from)?;
                 let counts = (0..rows.rows()).map(|item| rows.row(item)[0]).collect();
                 let counts = RecentCounts::new(counts, self.decided.popular_now, anchor);
+                let segments = match self.decided.popular_now_by_segment {
+                    true => self.cache.recent_in_segments()?,
+                    false => Vec::new(),
+                };
+                let counts = counts.by_segment(segments);
                 self.counted.get_or_init(|| Arc::new(counts))
             }
         };
@@ -305,9 +319,11 @@ impl ServedVersion {
         };
         let now = pg_sys::TimestampTz::from(statement_timestamp());
         let number = |id: Id<'_>| self.item_ids().find(id);
+        let segments = |users| self.members.numbers(users);
+        let segments: Option<SegmentsOf<'_>> = self.decided.popular_now_by_segment.then_some(&segments);
         // Taken out while the query runs, because what it calls may ask for a list itself.
         let mut seen = self.seen.take();
-        let newer = seen.newer(&rows, (trained, anchor), now, &number);
+        let newer = seen.newer(&rows, (trained, anchor), now, (&number, segments));
         self.seen.replace(seen);
         newer.map(Some)
     }
@@ -451,6 +467,6 @@ impl ServedVersion {
         });
         let (users, all_users) = (stored.users as usize, self.stored.users as usize);
         let popular = SegmentPopular::new(parts.popular, parts.items, users, self.popular(), all_users);
-        Ok(Segment { items: parts.items, own, popular, has_own_part: stored.own_factors })
+        Ok(Segment { items: parts.items, own, popular, has_own_part: stored.own_factors, number: segment })
     }
 }

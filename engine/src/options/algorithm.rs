@@ -96,6 +96,12 @@ pub struct Decided {
     /// The half-life in seconds of what is popular now; 0 if it is not part of the blend.
     #[serde(default)]
     pub popular_now: f64,
+    /// Whether segments with parts of their own see what is popular now among their users.
+    #[serde(default)]
+    pub popular_now_by_segment: bool,
+    /// Whether segments with parts of their own have factors of their own if the algorithm ranks by factors.
+    #[serde(default = "yes")]
+    pub segment_factors: bool,
     /// The number of epochs of a network; 0 if there is none.
     #[serde(default)]
     pub epochs: usize,
@@ -120,4 +126,8 @@ pub struct Decided {
 
 fn one() -> usize {
     1
+}
+
+fn yes() -> bool {
+    true
 }

@@ -266,6 +266,8 @@ pub struct SegmentView<'a> {
     pub factors: ItemFactors<'a>,
     /// Popularity among all users.
     pub everybody: Popular<'a>,
+    /// The number of the segment, if it is ranked by parts of its own.
+    pub own_part: Option<u32>,
     /// What is popular now, in a stored version whose blend has it.
     pub recent: Option<&'a RecentCounts>,
     /// Popularity in the segment; `None` unless the segment is ranked by it.

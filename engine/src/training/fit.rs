@@ -23,6 +23,7 @@ use crate::scorers::sections::NewSection;
 use crate::segmentation::identity::Membership;
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::mem;
 use std::sync::{Arc, OnceLock};
 
 /// The scorers with taste factors, which are fitted before users are segmented.
@@ -71,8 +72,8 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// Fits the segments given by `of_user` on top of a backbone. Segments marked in `own` get a part of their own.
-    /// Users without a segment join the nearest one. Scorers without taste factors are to be added.
+    /// Fits the segments given by `of_user` on top of a backbone. Segments marked in `own` have a part of their own, which
+    /// includes factors if the algorithm ranks by them and `with_factors` says so. Users without a segment join the nearest one. Scorers without taste factors are to be added.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
@@ -80,7 +81,7 @@ impl Fit {
         interactions: &Interactions,
         factors: TasteFactors,
         of_user: &[Option<u32>],
-        own: Vec<bool>,
+        (own, with_factors): (Vec<bool>, bool),
         algorithm: Algorithm,
         als: &AlsOptions,
         observer: &dyn Observer,
@@ -90,7 +91,7 @@ impl Fit {
         let tastes = tastes(algorithm.scorers(), &backbone.user_factors);
         let membership = Membership::new(of_user, own.len(), &tastes);
         let segments = Segments::new(membership.of_user.clone(), membership.count(), interactions);
-        let by_factors = algorithm.ranks_by_factors();
+        let by_factors = algorithm.ranks_by_factors() && with_factors;
         let wanted: Vec<bool> = own.iter().map(|own| *own && by_factors).collect();
         let factors = SegmentFactors::train(interactions, &backbone, &segments, &wanted, als, observer)?;
         let item_gram = observed_gram(&backbone.item_factors, observer);
@@ -165,6 +166,21 @@ impl Fit {
         self.factors.user_factors = own;
         self.membership = membership;
         self.histories = histories;
+    }
+
+    /// Takes the segments' own factors away, and returns them for [`Self::give_factors`].
+    pub fn take_factors(&mut self) -> (SegmentFactors, Vec<Option<Vec<f64>>>) {
+        let without = SegmentFactors {
+            item_factors: vec![Matrix::default(); self.segments.count()],
+            user_factors: self.backbone.user_factors.clone(),
+        };
+        let grams = vec![None; self.segments.count()];
+        (mem::replace(&mut self.factors, without), mem::replace(&mut self.segment_grams, grams))
+    }
+
+    /// Gives the segments back the factors that they had.
+    pub fn give_factors(&mut self, (factors, grams): (SegmentFactors, Vec<Option<Vec<f64>>>)) {
+        (self.factors, self.segment_grams) = (factors, grams);
     }
 
     /// Fits the scorers without taste factors.
@@ -244,6 +260,7 @@ impl Fit {
             factors: ItemFactors { rows, ..ItemFactors::default() },
             everybody: popular.everybody.view(),
             segment: own.then(|| popular.of_segment(segment)),
+            own_part: own.then_some(segment as u32),
             recent: None,
         };
         let part = |Weight { scorer, weight, .. }: &Weight| {
@@ -261,6 +278,7 @@ impl Fit {
     /// The factors of a user, and the item factors they are multiplied with.
     fn rows(&self, user: u32, own: bool) -> (&[f32], ItemRows<'_>) {
         let segment = self.segments.of_user[user as usize] as usize;
+        let own = own && self.segment_grams[segment].is_some();
         let rows =
             own.then(|| (self.segments.items[segment].as_slice(), self.factors.item_factors[segment].view()));
         let user_factors = if own { &self.factors.user_factors } else { &self.backbone.user_factors };

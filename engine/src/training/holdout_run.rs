@@ -4,11 +4,12 @@ use super::fit::{Fit, TasteFactors};
 use super::given::Given;
 use super::holdout_metrics::{Measurement, MetricRequest, deciding_values};
 use super::item_content::{BlendedFit, EncodedContent, fit_and_blend};
+use super::order;
+use super::popular_now::{self, OwnParts};
 use super::ranker::Ranker;
-use super::scorer_reports::ScorerReport;
+use super::scorer_reports::{self, ScorerReport};
 use super::segmenter::{Segmentation, Segmenter};
 use super::user_data::UserData;
-use super::{order, popular_now, scorer_reports};
 use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
@@ -219,12 +220,13 @@ pub fn run_described(
     };
     let (of_holdout, settings) = ((holdout, &users[..]), (&own, &als));
     let order = order::decide(&mut fit, &methods, described.input(training), of_holdout, settings, observer)?;
-    let mut half_life = 0.0;
+    let (mut half_life, mut own) = (0.0, OwnParts::default());
     for method in latest {
         let input = described.input(training);
         half_life = popular_now::decide(&mut fit, method, input, of_holdout, options, observer)?;
+        own = popular_now::decide_by_segment(&mut fit, half_life, of_holdout, options, observer)?;
     }
-    if methods.len() > 1 && !fit.blend.has(Factors.name()) {
+    if methods.len() > 1 && !fit.blend.has(Factors.name()) && !own.counts {
         fit.own_factors.fill(false);
     }
     let epochs = fit.fitted.iter().filter(|own| fit.blend.has(own.0)).map(|own| own.1.epochs()).max();
@@ -240,6 +242,8 @@ pub fn run_described(
         content,
         order,
         popular_now: half_life,
+        popular_now_by_segment: own.counts,
+        segment_factors: own.factors,
         epochs,
         horizon,
         new_items: 0.0,
@@ -294,7 +298,7 @@ fn divide(
         let members = division.of_members(given.described.table.rows().max(training.users()));
         let of_user: Vec<Option<u32>> = members.into_iter().take(training.users()).collect();
         let own = vec![division.count > 1 && algorithm.segments_have_parts(); division.count];
-        Fit::new(training, factors.clone(), &of_user, own, algorithm, als, observer)
+        Fit::new(training, factors.clone(), &of_user, (own, true), algorithm, als, observer)
     };
     let users = measured_users(holdout, CHOOSING_USERS, options.seed);
     let mut tried = Vec::with_capacity(divisions.len());

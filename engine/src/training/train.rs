@@ -8,6 +8,7 @@ use super::item_content::EncodedContent;
 use super::members::Members;
 use super::new_items;
 use super::new_users::{self, RankedNewUsers};
+use super::popular_now;
 use super::ranker::Ranker;
 use super::ratings;
 use super::scorer_reports::{self, ScorerReport};
@@ -152,6 +153,7 @@ pub fn train(
     };
     let of_user: Vec<Option<u32>> = division.of_members(count).into_iter().take(users).collect();
     let (algorithm, als) = (decided.algorithm, &decided.als);
+    let own = (own, decided.segment_factors);
     let mut fit = Fit::new(&interactions, factors, &of_user, own, algorithm, als, observer)?;
     let mut methods = given.methods(algorithm);
     methods.retain(|method| blend.has(method.name()));
@@ -160,6 +162,9 @@ pub fn train(
         false => EncodedContent::new(&given, &interactions, options, observer)?,
     };
     fit.fitted.extend(Fit::fitted(&methods, described.input(&interactions), options, observer)?);
+    if decided.popular_now_by_segment {
+        popular_now::count_by_segment(&mut fit, &interactions, decided.popular_now)?;
+    }
     fit.blend = blend;
     fit.weigh_histories(&interactions, decided.order.weight, als, observer)?;
     let item_describer = match &described.content {

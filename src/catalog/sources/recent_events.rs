@@ -6,7 +6,9 @@ use super::live_rows::{Live, LiveRows};
 use super::relations;
 use crate::catalog::models::{EventsSource, Model};
 use crate::error::Result;
+use crate::pg::datums::id_text::id_text;
 use segrec_engine::interactions::Id;
+use segrec_engine::scorers::popular_now::RecentEvent;
 use std::collections::BTreeMap;
 
 /// Reads events in the order of their times.
@@ -22,8 +24,10 @@ pub struct RecentEvents {
 pub struct Recent {
     /// The time of the last row that was read.
     pub newest: i64,
-    /// The items of the events that count, and their times in microseconds since 2000.
-    pub events: Vec<(u32, i64)>,
+    /// The events that count; segments are not known yet.
+    pub events: Vec<RecentEvent>,
+    /// Their users, if these were asked for.
+    pub users: Vec<String>,
     /// Whether there may be more.
     pub is_partial: bool,
 }
@@ -67,11 +71,11 @@ impl RecentEvents {
         &self,
         newest: i64,
         now: i64,
-        most: u32,
+        (most, with_users): (u32, bool),
         number: &dyn Fn(Id<'_>) -> Option<u32>,
     ) -> Result<Option<Recent>> {
         let Some(argument) = self.grows.argument(newest) else { return Ok(None) };
-        let mut recent = Recent { newest, events: Vec::new(), is_partial: false };
+        let mut recent = Recent { newest, events: Vec::new(), users: Vec::new(), is_partial: false };
         let mut rows = 0;
         self.rows.rows_while(&[argument], &mut |row| {
             let layout = &self.layout;
@@ -84,8 +88,10 @@ impl RecentEvents {
             recent.newest = recent.newest.max(time);
             let item = with_id(row, 1, layout.item, number).flatten();
             let judged = judge_row(row, layout, &self.type_weights, self.signed);
-            if let (Some(item), Judged::Good { .. }) = (item, judged) {
-                recent.events.push((item, time));
+            let user = with_id(row, 0, layout.user, |id| with_users.then(|| id_text(id)));
+            if let (Some(item), Some(user), Judged::Good { .. }) = (item, user, judged) {
+                recent.events.push(RecentEvent { item, time, segment: None });
+                recent.users.extend(user);
             }
             Ok(true)
         })?;

@@ -121,16 +121,18 @@ pub struct NewSegmentItems<'a> {
     pub users: &'a [u32],
     /// The popularity of each item in the segment.
     pub popularity: &'a [f32],
+    /// How many users of the segment chose each item lately, if lists of segments depend on it.
+    pub recent: Option<&'a [f32]>,
     /// The segment's own factors, items × k, if it has any.
     pub factors: Option<&'a Matrix>,
 }
 
 pub fn write_segment_items(version_id: i64, segment: &NewSegmentItems<'_>) -> Result<()> {
-    let sql = "INSERT INTO segrec_catalog.version_segment_items (version_id, segment, item, users, popularity, factors) \
-         SELECT $1, $2, item, users, popularity, ($6::real[])[(ordinality - 1) * $7 + 1 : ordinality * $7] \
-         FROM unnest($3::int[], $4::int[], $5::real[]) WITH ORDINALITY AS row (item, users, popularity, ordinality)";
+    let sql = "INSERT INTO segrec_catalog.version_segment_items (version_id, segment, item, users, popularity, recent, factors) \
+         SELECT $1, $2, item, users, popularity, recent, ($7::real[])[(ordinality - 1) * $8 + 1 : ordinality * $8] \
+         FROM unnest($3::int[], $4::int[], $5::real[], $6::real[]) WITH ORDINALITY AS row (item, users, popularity, recent, ordinality)";
     let NewSegmentItems { items, users, popularity, .. } = segment;
-    let bytes = 12 + 4 * segment.factors.map_or(0, Matrix::columns);
+    let bytes = 16 + 4 * segment.factors.map_or(0, Matrix::columns);
     as_owner(|| {
         for range in batches(items.len(), |_| bytes) {
             let (k, rows) = match segment.factors {
@@ -147,7 +149,8 @@ pub fn write_segment_items(version_id: i64, segment: &NewSegmentItems<'_>) -> Re
                     segment.segment.into(),
                     items[range.clone()].iter().map(|&item| item as i32).collect::<Vec<_>>().into(),
                     users[range.clone()].iter().map(|&count| count as i32).collect::<Vec<_>>().into(),
-                    NumberArray(popularity[range].to_vec()).into(),
+                    NumberArray(popularity[range.clone()].to_vec()).into(),
+                    segment.recent.map(|recent| NumberArray(recent[range].to_vec())).into(),
                     rows.into(),
                     k.into(),
                 ],
@@ -227,23 +230,37 @@ pub fn stream_items(version_id: i64, each: &mut dyn FnMut(StoredItem<'_>) -> Res
     })
 }
 
-/// Passes the items of a segment (by its id) to `each`, in ascending order if `sorted`: the item, its popularity in the
-/// segment, and the segment's own factors, which are empty if it has none.
+/// An item of a segment.
+pub struct StoredSegmentItem {
+    /// The number of the item.
+    pub item: u32,
+    /// Its popularity in the segment.
+    pub popularity: f32,
+    /// How many users of the segment chose it lately, if lists of segments depend on it.
+    pub recent: Option<f32>,
+    /// The segment's own factors of the item; empty if it has none.
+    pub factors: Vec<f32>,
+}
+
+/// Passes the items of a segment (by its id) to `each`, in ascending order if `sorted`.
 pub fn stream_segment_items(
     version_id: i64,
     segment: i32,
     sorted: bool,
-    each: &mut dyn FnMut(u32, f32, Vec<f32>) -> Result<()>,
+    each: &mut dyn FnMut(StoredSegmentItem) -> Result<()>,
 ) -> Result<()> {
     let order = if sorted { " ORDER BY item" } else { "" };
     let sql = format!(
-        "SELECT item::bigint, popularity::float8, factors FROM segrec_catalog.version_segment_items \
+        "SELECT item::bigint, popularity::float8, recent::float8, factors FROM segrec_catalog.version_segment_items \
          WHERE version_id = {version_id} AND segment = {segment}{order}"
     );
     streamed(&sql, &mut |row| match (row.integer(0), row.number(1)) {
-        (Some(item), Some(popularity)) => {
-            each(item as u32, popularity as f32, row.reals(2).unwrap_or_default())
-        }
+        (Some(item), Some(popularity)) => each(StoredSegmentItem {
+            item: item as u32,
+            popularity: popularity as f32,
+            recent: row.number(2).map(|recent| recent as f32),
+            factors: row.reals(3).unwrap_or_default(),
+        }),
         _ => Ok(()),
     })
 }

@@ -329,6 +329,8 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
             format!(
                 "SELECT FROM {own} stored LEFT JOIN {segments} segment ON segment.segment = stored.segment \
                  WHERE segment.segment IS NULL OR stored.item < 0 OR stored.item >= {count} OR stored.users < 1 OR stored.popularity < 0 OR {} \
+                     OR stored.recent < 0 OR stored.recent IN ('NaN', 'Infinity') \
+                     OR (stored.recent IS NOT NULL) <> (SELECT COALESCE((own.decided ->> 'popular_now_by_segment')::bool, false) FROM {version} own) \
                      OR stored.factors IS NULL AND segment.own_factors AND segment.item_gram IS NOT NULL \
                      OR stored.factors IS NOT NULL AND {factors}",
                 is_no_number("stored.popularity")

@@ -8,6 +8,7 @@ use crate::pg::datums::number_array::NumberArray;
 use pgrx::pg_sys;
 use segrec_engine::interactions::Ids;
 use segrec_engine::scorers::method::UserRow;
+use std::collections::HashMap;
 
 /// Whether the users of a version are stored; a restore may have omitted them.
 pub fn are_stored(version_id: i64) -> Result<bool> {
@@ -224,6 +225,25 @@ impl UserLookup {
     pub fn find(&self, user_id: &str) -> Result<Option<StoredUser>> {
         let found = as_owner(|| self.0.query(&[user_id.into()], |row| stored_user(&row)))?;
         Ok(found.into_iter().next())
+    }
+}
+
+/// A prepared lookup of the segments of many of a version's users.
+pub struct SegmentLookup(PreparedQuery);
+
+impl SegmentLookup {
+    /// Prepares the lookup.
+    pub fn new(version_id: i64) -> Result<Self> {
+        let sql = format!(
+            "SELECT user_id, segment FROM segrec_catalog.version_users WHERE version_id = {version_id} AND user_id = ANY ($1)"
+        );
+        as_owner(|| Ok(Self(PreparedQuery::new(&sql, &[pg_sys::TEXTARRAYOID])?)))
+    }
+
+    /// The ids of the segments of those users that the version has.
+    pub fn find(&self, user_ids: Vec<String>) -> Result<HashMap<String, i32>> {
+        let found = as_owner(|| self.0.query(&[user_ids.into()], |row| Ok((row.value(1)?, row.value(2)?))))?;
+        Ok(found.into_iter().collect())
     }
 }
 

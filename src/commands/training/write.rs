@@ -19,6 +19,7 @@ use segrec_engine::interactions::IdMap;
 use segrec_engine::options::parse::set;
 use segrec_engine::options::{OPTIONS, Options};
 use segrec_engine::scorers::method::UserRow;
+use segrec_engine::scorers::popular_now::counts::counted_in_segments;
 use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
 use segrec_engine::scorers::registry::{DESCRIBER, ENCODER, reads_ranks};
 use segrec_engine::scorers::sections::NewSection;
@@ -304,13 +305,20 @@ fn write_items(version_id: i64, writing: &Writing<'_>, trained: &Trained, ids: &
         sections::insert(version_id, &stored)?;
     }
     let popularity = segment_popularity(interactions, &fit.segments, weighed);
+    let counted = || counted_in_segments(interactions, &fit.segments.users, trained.decided.popular_now);
+    let recent = trained.decided.popular_now_by_segment.then(counted).flatten();
     for (segment, &id) in ids.iter().enumerate() {
         let own = &fit.factors.item_factors[segment];
+        let items = &fit.segments.items[segment];
+        let own_recent = recent.as_ref().map(|recent| &recent[segment]);
+        let own_recent: Option<Vec<f32>> =
+            own_recent.map(|recent| items.iter().map(|&item| recent.count(item)).collect());
         let items = NewSegmentItems {
             segment: id,
-            items: &fit.segments.items[segment],
+            items,
             users: &fit.segments.item_users[segment],
             popularity: &popularity[segment],
+            recent: own_recent.as_deref(),
             factors: (own.rows() > 0).then_some(own),
         };
         items::write_segment_items(version_id, &items)?;

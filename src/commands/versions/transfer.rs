@@ -176,6 +176,8 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         content,
         order,
         popular_now,
+        popular_now_by_segment,
+        segment_factors: _,
         epochs: _,
         horizon,
         new_items,
@@ -199,6 +201,7 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         && *horizon > 0
         && popular_now.is_finite()
         && (*popular_now > 0.0) == blend.has("popular_now")
+        && (*popular_now > 0.0 || !popular_now_by_segment)
         && (0.0..=MOST_CONTENT).contains(content)
         && (0.0..=MOST_BOOST).contains(new_items)
         && *attributes <= MOST_ATTRIBUTES

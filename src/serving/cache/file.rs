@@ -2,13 +2,14 @@
 //! first call pays only for what it uses: a checksum takes about a tenth of a second per gigabyte.
 
 use super::damage::damaged;
-use super::format::{Directory, FactorSections, PopularSections, ScorerSection, Section};
+use super::format::{Directory, FactorSections, PopularSections, ScorerSection, Section, SegmentSections};
 use crate::error::{Result, SegrecError};
 use crate::pg::files::shared_file::Mapped;
 use bytemuck::{AnyBitPattern, try_cast_slice};
 use segrec_engine::Rows;
 use segrec_engine::interactions::{IdKind, NumberedIds, SortedIds, SparseView};
 use segrec_engine::scorers::factors::coded::Codes;
+use segrec_engine::scorers::popular_now::SegmentCounts;
 use segrec_engine::scorers::popularity::Popular;
 use segrec_engine::scorers::sections::{SectionKind, StoredSection, StoredSections};
 use std::cell::RefCell;
@@ -88,7 +89,7 @@ impl CacheFile {
         let own = segments.iter().flat_map(|segment| {
             let PopularSections { items, values } = &segment.popular;
             let FactorSections { exact, codes, measures } = &segment.factors;
-            [&segment.items, exact, codes, measures, &segment.base, items, values]
+            [&segment.items, exact, codes, measures, &segment.base, items, values, &segment.recent]
         });
         shared.into_iter().chain(of_scorers).chain(own)
     }
@@ -208,5 +209,16 @@ impl CacheFile {
             base: self.read(&sections.base)?,
             popular: Popular { items: self.read(items)?, values: self.read(values)? },
         }))
+    }
+
+    /// How many users of each segment chose each of its items lately, by the numbers of segments.
+    pub fn recent_in_segments(&self) -> Result<Vec<SegmentCounts>> {
+        let counts = |SegmentSections { items, recent, .. }: &SegmentSections| {
+            let (items, recent): (&[u32], &[f32]) = (self.read(items)?, self.read(recent)?);
+            let chosen = items.iter().zip(recent).filter(|(_, count)| **count > 0.0);
+            let (items, counts) = chosen.map(|(&item, &count)| (item, count)).unzip();
+            Ok(SegmentCounts::new(items, counts))
+        };
+        self.directory.segments.iter().map(counts).collect()
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Magic bytes; the last one is the format version, which must be raised with every change of the layout.
-const MAGIC: [u8; 8] = *b"segrec\0\x05";
+const MAGIC: [u8; 8] = *b"segrec\0\x06";
 /// The size of the header in bytes.
 pub const HEADER: usize = size_of::<Header>();
 /// The alignment of sections, one cache line.
@@ -123,6 +123,8 @@ pub struct SegmentSections {
     pub base: Section,
     /// Its items by popularity.
     pub popular: PopularSections,
+    /// How many of its users chose each of its items lately (f32); empty if lists of segments do not depend on that.
+    pub recent: Section,
 }
 
 impl Directory {

@@ -4,7 +4,9 @@
 use super::format::{
     ALIGNMENT, Directory, FactorSections, HEADER, PopularSections, ScorerSection, Section, SegmentSections,
 };
-use crate::catalog::versions::items::{StoredItem, count_items, stream_items, stream_segment_items};
+use crate::catalog::versions::items::{
+    StoredItem, StoredSegmentItem, count_items, stream_items, stream_segment_items,
+};
 use crate::catalog::versions::sections::{self, ListedSection, stream_rows};
 use crate::catalog::versions::{DeployedVersion, item_grams};
 use crate::error::{Result, SegrecError};
@@ -102,6 +104,7 @@ pub fn write(
             factors,
             base: writer.section(&own_base)?,
             popular: writer.popularity(&popular)?,
+            recent: writer.section(&rows.recent)?,
         });
     }
     writer.finish(directory)?;
@@ -112,6 +115,8 @@ pub fn write(
 struct SegmentRows {
     items: Vec<u32>,
     popularity: Vec<f32>,
+    /// Empty unless every item has a count.
+    recent: Vec<f32>,
     exact: Appended,
     codes: Vec<i8>,
     measures: Vec<[f32; 2]>,
@@ -124,23 +129,34 @@ fn segment_rows(
     exact: bool,
     sorted: bool,
 ) -> Result<SegmentRows> {
-    let (items, popularity, exact_rows) = (Vec::new(), Vec::new(), Appended::new(writer.end));
-    let mut rows =
-        SegmentRows { items, popularity, exact: exact_rows, codes: Vec::new(), measures: Vec::new() };
-    stream_segment_items(version_id, segment, sorted, &mut |item, popularity, row| {
+    let mut rows = SegmentRows {
+        items: Vec::new(),
+        popularity: Vec::new(),
+        recent: Vec::new(),
+        exact: Appended::new(writer.end),
+        codes: Vec::new(),
+        measures: Vec::new(),
+    };
+    stream_segment_items(version_id, segment, sorted, &mut |stored| {
+        let StoredSegmentItem { item, popularity, recent, factors: row } = stored;
         if rows.items.len() == rows.items.capacity() {
             // All vectors may have doubled.
-            let of_item = size_of::<(u32, f32)>() + if exact { row.len() + size_of::<[f32; 2]>() } else { 0 };
+            let of_item =
+                size_of::<(u32, f32, f32)>() + if exact { row.len() + size_of::<[f32; 2]>() } else { 0 };
             ask("the cache file of a version", 2 * (rows.items.len() + 1) * of_item)?;
         }
         rows.items.push(item);
         rows.popularity.push(popularity);
+        rows.recent.extend(recent);
         if exact {
             rows.exact.push(writer, cast_slice(&row))?;
             rows.measures.push(encode(&row, &mut rows.codes));
         }
         Ok(())
     })?;
+    if rows.recent.len() < rows.items.len() {
+        rows.recent.clear();
+    }
     Ok(rows)
 }
 
@@ -332,10 +348,10 @@ impl Writer<'_> {
         let FactorSections { exact, codes, measures } = backbone;
         let of_scorers = scorers.iter_mut().flat_map(|section| &mut section.parts);
         [ids, ends, exact, codes, measures, base].into_iter().chain(popular).chain(of_scorers).for_each(sum);
-        for SegmentSections { items, factors, base, popular } in &mut directory.segments {
+        for SegmentSections { items, factors, base, popular, recent } in &mut directory.segments {
             let FactorSections { exact, codes, measures } = factors;
             let PopularSections { items: popular, values } = popular;
-            [items, exact, codes, measures, base, popular, values].into_iter().for_each(sum);
+            [items, exact, codes, measures, base, popular, values, recent].into_iter().for_each(sum);
         }
         drop(mapped);
         let (header, bytes) = directory.encode(self.end).map_err(SegrecError::Internal)?;

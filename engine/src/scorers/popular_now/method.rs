@@ -30,14 +30,14 @@ impl Method for PopularNow {
         "popular_now"
     }
 
-    /// The counts, once more as a section, and the ages of pairs.
-    fn memory(&self, size: Size, _: SegmentSizes, _: &Options) -> u64 {
-        (16 * size.items + 4 * size.events) as u64
+    /// The counts, once more as a section, those of segments, and the ages of pairs.
+    fn memory(&self, size: Size, segments: SegmentSizes, _: &Options) -> u64 {
+        (16 * size.items + 4 * size.events) as u64 + 8 * segments.pairs
     }
 
-    /// A number per item in tables and in the file, with the row that holds it.
-    fn stored(&self, size: Size, _: SegmentSizes, _: &Options) -> u64 {
-        (2 * 8 * size.items) as u64
+    /// A number per item in tables and in the file, with the row that holds it, and one per item of a segment in both.
+    fn stored(&self, size: Size, segments: SegmentSizes, _: &Options) -> u64 {
+        (2 * 8 * size.items) as u64 + 2 * 4 * segments.pairs
     }
 
     fn needs_latest(&self) -> bool {
@@ -63,7 +63,7 @@ impl Method for PopularNow {
         let half_life = options.popular_now.half_life.unwrap_or_else(|| USUAL_HALF_LIFE);
         let recent = RecentCounts::of(interactions, half_life);
         Ok(match recent {
-            Some(recent) => Some(Arc::new(CountedNow::new(recent)?)),
+            Some(recent) => Some(fitted(recent)?),
             None => None,
         })
     }
@@ -72,10 +72,17 @@ impl Method for PopularNow {
         vec![(COUNTS, SectionKind::Dense { columns: 1 })]
     }
 
-    fn open<'a>(&self, sections: &StoredSections<'a>) -> Result<Box<dyn Fitted + 'a>> {
-        sections.dense(COUNTS)?;
+    fn open<'a>(&self, _: &StoredSections<'a>) -> Result<Box<dyn Fitted + 'a>> {
         Ok(Box::new(StoredCounts))
     }
+}
+
+/// A fit of counts, with those within segments if there are any.
+///
+/// # Errors
+/// [`crate::EngineError::Shape`].
+pub fn fitted(recent: RecentCounts) -> Result<Arc<dyn Fitted>> {
+    Ok(Arc::new(CountedNow::new(recent)?))
 }
 
 /// The counts of a training.
@@ -99,7 +106,7 @@ impl Fitted for CountedNow {
         _: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a> {
         let recent = Some(&self.recent);
-        Box::new(PopularNowScorer { recent, items: view.items, history: user.items.len() })
+        Box::new(PopularNowScorer::new(recent, view.own_part, view.items, user.items.len()))
     }
 
     fn sections(&self) -> Result<Vec<(&'static str, NewSection<'_>)>> {
@@ -113,7 +120,7 @@ impl Fitted for CountedNow {
         observer: &dyn Observer,
     ) -> Result<Option<Arc<dyn Fitted>>> {
         observer.check()?;
-        Ok(Some(Arc::new(Self::new(self.recent.with_new_items(new))?)))
+        Ok(Some(fitted(self.recent.with_new_items(new))?))
     }
 }
 
@@ -128,6 +135,6 @@ impl Fitted for StoredCounts {
         user: KnownUser<'a>,
         _: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a> {
-        Box::new(PopularNowScorer { recent: view.recent, items: view.items, history: user.items.len() })
+        Box::new(PopularNowScorer::new(view.recent, view.own_part, view.items, user.items.len()))
     }
 }
