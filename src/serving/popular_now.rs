@@ -24,6 +24,9 @@ const MOST_VIEWERS: usize = 8;
 /// The time that a call spends on events that it has not seen; the next one goes on.
 const PATIENCE: Duration = Duration::from_millis(20);
 
+/// Tells the number of an item; `None` of one that is not known.
+pub type NumberOf<'a> = &'a dyn Fn(Id<'_>) -> Option<u32>;
+
 /// Tells the numbers of the segments of users, in their order; `None` for whoever came after the training.
 pub type SegmentsOf<'a> = &'a dyn Fn(Vec<String>) -> Result<Vec<Option<u32>>>;
 
@@ -47,7 +50,7 @@ impl SeenCounts {
         rows: &RecentEvents,
         (trained, anchor): (&Arc<RecentCounts>, i64),
         now: i64,
-        (number, segments): (&dyn Fn(Id<'_>) -> Option<u32>, Option<SegmentsOf<'_>>),
+        (number, segments): (NumberOf<'_>, Option<SegmentsOf<'_>>),
     ) -> Result<Arc<RecentCounts>> {
         let viewer = Viewer::current();
         self.0.retain(|seen| seen.viewer.is_of(viewer));
