@@ -6,7 +6,9 @@
 mod reference;
 
 use reference::{planted, solve, uniform};
-use segrec_engine::interactions::{Events, Id, IdKind, Interactions, RawEvents, SparseRows, SparseView};
+use segrec_engine::interactions::{
+    Events, Id, IdKind, Interactions, RawEvents, SparseRows, SparseView, recency,
+};
 use segrec_engine::options::{Options, parse_options};
 use segrec_engine::scorers::method::{KnownUser, SegmentView, UserRow};
 use segrec_engine::scorers::registry::named;
@@ -20,7 +22,7 @@ use serde_json::{Value, json};
 use std::cell::RefCell;
 
 fn options(considered: usize, kept: usize) -> UserNeighbourOptions {
-    UserNeighbourOptions { considered, kept, regularization: 2.0 }
+    UserNeighbourOptions { considered, kept, regularization: 2.0, recency: 0.0 }
 }
 
 fn row(rows: &SparseRows, user: usize) -> Vec<(u32, f32)> {
@@ -28,15 +30,25 @@ fn row(rows: &SparseRows, user: usize) -> Vec<(u32, f32)> {
     items.iter().copied().zip(scores.iter().copied()).collect()
 }
 
-/// The positive scores of the items that a user does not have, by the formulas as they are written.
-fn plain(interactions: &Interactions, user: usize, considered: usize) -> Vec<(u32, f64)> {
+/// The positive scores of the items that a user does not have, by the formulas as they are written; `weight` is that of
+/// each of the user's own items.
+fn plain(
+    interactions: &Interactions,
+    user: usize,
+    considered: usize,
+    weight: impl Fn(usize) -> f64,
+) -> Vec<(u32, f64)> {
     let has = |user: usize, item: usize| interactions.by_user().row(user).0.contains(&(item as u32));
     let n = |user: usize| interactions.by_user().row_len(user).max(1) as f64;
     let d = |item: usize| interactions.by_item().row_len(item).max(1) as f64;
     let shared = |a: usize, b: usize, exponent: f64| -> f64 {
         (0..interactions.items()).filter(|&i| has(a, i) && has(b, i)).map(|i| d(i).powf(exponent)).sum()
     };
-    let nearness = |v: usize| n(v).powf(-0.5) * shared(user, v, -0.7);
+    let own = |v: usize, exponent: f64| -> f64 {
+        let both = (0..interactions.items()).filter(|&i| has(user, i) && has(v, i));
+        both.map(|i| d(i).powf(exponent) * weight(i)).sum()
+    };
+    let nearness = |v: usize| n(v).powf(-0.5) * own(v, -0.7);
     let mut near: Vec<usize> =
         (0..interactions.users()).filter(|&v| v != user && nearness(v) > 0.0).collect();
     near.sort_by(|&a, &b| nearness(b).total_cmp(&nearness(a)));
@@ -44,7 +56,7 @@ fn plain(interactions: &Interactions, user: usize, considered: usize) -> Vec<(u3
     let gram = |v: usize, w: usize| (n(v) * n(w)).powf(-0.3) * shared(v, w, -0.3);
     let entry = |v: usize, w: usize| gram(v, w) + if v == w { 2.0 } else { 0.0 };
     let system = near.iter().map(|&v| near.iter().map(|&w| entry(v, w)).collect()).collect();
-    let weights = solve(system, near.iter().map(|&v| gram(v, user)).collect());
+    let weights = solve(system, near.iter().map(|&v| (n(v) * n(user)).powf(-0.3) * own(v, -0.3)).collect());
     let score = |item: usize| -> f64 {
         let of = near.iter().zip(&weights).filter(|(v, _)| has(**v, item));
         d(item).powf(-0.2) * of.map(|(&v, weight)| weight * n(v).powf(-0.3)).sum::<f64>()
@@ -59,19 +71,51 @@ fn rows_agree_with_the_plain_formulas() {
         let interactions = planted(90, 60, 4, 0.3, seed);
         let found = rows::train(&interactions, None, &options(considered, 1000), &Silent).unwrap();
         for user in 0..90 {
-            let expected = plain(&interactions, user, considered);
-            let largest = expected.iter().fold(0.0f64, |largest, item| largest.max(item.1));
-            let found = row(&found, user);
-            assert!(found.is_sorted_by(|a, b| a.0 < b.0));
-            let near = |score: f64, other: f64| (score - other).abs() <= 1e-4 * largest;
-            for &(item, score) in &expected {
-                let own = found.iter().find(|own| own.0 == item).map_or(0.0, |own| f64::from(own.1));
-                assert!(near(own, score), "user {user} item {item}: {own} {score}");
-            }
-            let listed = |item: u32| expected.iter().any(|own| own.0 == item);
-            assert!(found.iter().all(|own| listed(own.0) || near(f64::from(own.1), 0.0)));
+            assert_agrees(&row(&found, user), &plain(&interactions, user, considered, |_| 1.0), user);
         }
     }
+}
+
+#[test]
+fn recent_items_of_the_user_count_more_and_those_of_neighbours_the_same() {
+    let interactions = planted(90, 60, 4, 0.3, 5);
+    // The later an item, the higher its number, in steps of two that share a moment.
+    let ranks = |user: usize| -> Vec<f32> {
+        let times: Vec<i64> =
+            interactions.by_user().row(user).0.iter().map(|&item| i64::from(item / 2)).collect();
+        recency::ranks(&times)
+    };
+    let all: Vec<f32> = (0..90).flat_map(ranks).collect();
+    let ordered = interactions.clone().ranked(Some(all));
+    let recent = UserNeighbourOptions { recency: 1.0, ..options(17, 1000) };
+    let found = rows::train(&ordered, None, &recent, &Silent).unwrap();
+    for user in 0..90 {
+        let (items, ranks) = (interactions.by_user().row(user).0, ranks(user));
+        let weights: Vec<f64> = ranks.iter().map(|&rank| 1.0 / (1.0 + f64::from(rank))).collect();
+        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
+        let weight = |item: usize| {
+            items.iter().position(|&own| own as usize == item).map_or(0.0, |place| weights[place] / mean)
+        };
+        assert_agrees(&row(&found, user), &plain(&interactions, user, 17, weight), user);
+    }
+    // Without an exponent, or without an order, all count the same.
+    let equal = rows::train(&interactions, None, &options(17, 1000), &Silent).unwrap();
+    assert_ne!(found, equal);
+    assert_eq!(rows::train(&ordered, None, &options(17, 1000), &Silent).unwrap(), equal);
+    assert_eq!(rows::train(&interactions, None, &recent, &Silent).unwrap(), equal);
+}
+
+/// Compares a user's row with the scores by the plain formulas.
+fn assert_agrees(found: &[(u32, f32)], expected: &[(u32, f64)], user: usize) {
+    let largest = expected.iter().fold(0.0f64, |largest, item| largest.max(item.1));
+    assert!(found.is_sorted_by(|a, b| a.0 < b.0));
+    let near = |score: f64, other: f64| (score - other).abs() <= 1e-4 * largest;
+    for &(item, score) in expected {
+        let own = found.iter().find(|own| own.0 == item).map_or(0.0, |own| f64::from(own.1));
+        assert!(near(own, score), "user {user} item {item}: {own} {score}");
+    }
+    let listed = |item: u32| expected.iter().any(|own| own.0 == item);
+    assert!(found.iter().all(|own| listed(own.0) || near(f64::from(own.1), 0.0)));
 }
 
 #[test]
@@ -200,6 +244,56 @@ fn shares_that_are_given_are_those_of_the_blend_and_of_what_was_decided() {
     assert_eq!(shares, [1.0, 0.3, 0.25]);
     let decided = options.decided(&trained.decided);
     assert_eq!(decided.user_neighbours.share, segrec_engine::auto::AutoOr::Given(0.25));
+}
+
+/// A hybrid of few factors, trained on 400 users who took eight items of one of four groups and then six of another.
+fn drifting(order: Value) -> Trained {
+    let mut raw = RawEvents::new(IdKind::Bigint, IdKind::Bigint, true);
+    for user in 0..400u64 {
+        for (first, count, group) in [(0, 8, user % 4), (8, 6, user / 4 % 4)] {
+            let mut items: Vec<u64> = (0..40).map(|item| 40 * group + item).collect();
+            items.sort_by(|&a, &b| uniform(11, user << 20 | a).total_cmp(&uniform(11, user << 20 | b)));
+            for (place, item) in items.into_iter().take(count).enumerate() {
+                let time = (first + place) as i64;
+                raw.push(Id::Bigint(user as i64), Id::Bigint(item as i64), 1.0, time);
+            }
+        }
+    }
+    let options = json!({
+        "als": {"factors": 8, "sweeps": 2, "regularization": 0.01},
+        "segmentation": {"method": "none"},
+        "holdout": {"split": "last"},
+        "user_neighbours": {"share": 0.2},
+        "order": order
+    });
+    let options = parse_options(&options).unwrap();
+    let events = Events::new(raw, options.events.limits(), &Silent).unwrap();
+    let described = UserData::users_of(&events);
+    train(Given::new(&events, &described), &options, None, &Silent).unwrap()
+}
+
+#[test]
+fn a_training_weighs_items_in_rows_as_it_does_in_histories() {
+    let rows_of = |trained: &Trained, recency: f64| {
+        let options = UserNeighbourOptions { recency, ..UserNeighbourOptions::default() };
+        let found = rows::train(&trained.interactions, None, &options, &Silent).unwrap();
+        (0..400).map(|user| row(&found, user)).collect::<Vec<_>>()
+    };
+    let kept = |trained: &Trained| -> Vec<Vec<(u32, f32)>> {
+        let of_user = |user| {
+            let (_, row) = trained.fit.user_rows(user).next().unwrap();
+            row.items.iter().copied().zip(row.weights.iter().copied()).collect()
+        };
+        (0..400).map(of_user).collect()
+    };
+    let decided = drifting(json!({}));
+    assert!(decided.decided.order.weight > 0.0, "{:?}", decided.decided.order);
+    assert_eq!(kept(&decided), rows_of(&decided, decided.decided.order.weight));
+    let given = drifting(json!({"weight": 0.25, "distance": 0}));
+    assert_eq!(kept(&given), rows_of(&given, 0.25));
+    let equal = drifting(json!({"weight": 0, "distance": 0}));
+    assert_eq!(kept(&equal), rows_of(&equal, 0.0));
+    assert_ne!(rows_of(&equal, 0.0), rows_of(&equal, 0.25));
 }
 
 #[test]

@@ -215,10 +215,10 @@ pub struct UserNeighbourChoices {
 }
 
 impl UserNeighbourChoices {
-    /// The settings in the form that the scorer takes.
-    pub fn options(&self) -> UserNeighbourOptions {
+    /// The settings in the form that the scorer takes, for the exponent p of [`OrderOptions::weight`].
+    pub fn options(&self, recency: f64) -> UserNeighbourOptions {
         let Self { considered, kept, regularization, .. } = *self;
-        UserNeighbourOptions { considered, kept, regularization }
+        UserNeighbourOptions { considered, kept, regularization, recency }
     }
 }
 

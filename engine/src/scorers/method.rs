@@ -48,6 +48,11 @@ pub trait Method: Sync {
         false
     }
 
+    /// Whether its fit depends on how much more recent items count in histories.
+    fn learns_recency(&self) -> bool {
+        false
+    }
+
     /// Whether it reads the ranks of a user's items.
     fn reads_ranks(&self) -> bool {
         false

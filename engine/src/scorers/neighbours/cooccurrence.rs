@@ -96,8 +96,8 @@ impl<const N: usize> Row<N> {
         Self { sums: vec![[0.0; N]; rows], met: Vec::new() }
     }
 
-    /// Sums the co-occurrences of `row`, in which each column has the positive weights in `column_weights`, and each pair
-    /// of its rows the closeness of `close`, if given.
+    /// Sums the co-occurrences of `row`, in which each column has the positive weights in `column_weights`, times those of
+    /// `own_weights` for the columns of `row`, and each pair of its rows the closeness of `close`, if given.
     ///
     /// # Errors
     /// [`crate::EngineError::Cancelled`].
@@ -106,7 +106,7 @@ impl<const N: usize> Row<N> {
         incidence: Incidence<'_>,
         row: usize,
         column_weights: &[[f32; N]],
-        close: Option<&ClosePairs<'_>>,
+        (own_weights, close): (Option<&[[f32; N]]>, Option<&ClosePairs<'_>>),
         observer: &dyn Observer,
     ) -> Result<()> {
         for &met in &self.met {
@@ -115,7 +115,10 @@ impl<const N: usize> Row<N> {
         self.met.clear();
         let mut work = 0;
         for (place, &column) in incidence.rows.row(row).0.iter().enumerate() {
-            let weights = column_weights[column as usize];
+            let mut weights = column_weights[column as usize];
+            if let Some(own) = own_weights {
+                weights.iter_mut().zip(own[place]).for_each(|(weight, own)| *weight *= own);
+            }
             let (members, _) = incidence.columns.row(column as usize);
             let mut add = |other: u32, closeness: f32| {
                 let sums = &mut self.sums[other as usize];
@@ -258,7 +261,7 @@ pub fn train(
                 || (Row::new(items), Vec::new()),
                 |(row, weights), source| {
                     observer.check()?;
-                    row.sum(Incidence::of_items(interactions), source, &scales.user, None, observer)?;
+                    row.sum(Incidence::of_items(interactions), source, &scales.user, (None, None), observer)?;
                     let scale = scales.source[source];
                     let weight = |target| scale * row.get(target)[0] * scales.target[target as usize];
                     let targets = row.met().iter().filter(|&&target| target as usize != source);

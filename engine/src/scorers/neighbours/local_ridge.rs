@@ -151,12 +151,18 @@ impl<'a> LocalRidge<'a> {
         self.held = None;
     }
 
-    /// The sources of a target, ascending, and their weights; none for a target that shares no column with any row.
+    /// The sources of a target, ascending, and their weights; none for a target that shares no column with any row. If
+    /// `weights` are given, each of the target's columns counts by a positive one more in choosing sources and in G_Nj.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`], [`EngineError::NotFinite`].
-    pub fn solve(&self, target: usize, scratch: &mut RidgeScratch) -> Result<Vec<Weighted>> {
-        self.arch.dispatch(Target { ridge: self, target, scratch })
+    pub fn solve(
+        &self,
+        target: usize,
+        weights: Option<&[[f32; 2]]>,
+        scratch: &mut RidgeScratch,
+    ) -> Result<Vec<Weighted>> {
+        self.arch.dispatch(Target { ridge: self, target, weights, scratch })
     }
 }
 
@@ -205,6 +211,7 @@ impl RidgeScratch {
 struct Target<'a> {
     ridge: &'a LocalRidge<'a>,
     target: usize,
+    weights: Option<&'a [[f32; 2]]>,
     scratch: &'a mut RidgeScratch,
 }
 
@@ -213,9 +220,9 @@ impl WithSimd for Target<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let Self { ridge, target, scratch } = self;
+        let Self { ridge, target, weights, scratch } = self;
         ridge.observer.check()?;
-        choose_sources(ridge, target, scratch)?;
+        choose_sources(ridge, target, weights, scratch)?;
         if scratch.sources.is_empty() {
             return Ok(Vec::new());
         }
@@ -254,9 +261,14 @@ impl WithSimd for Target<'_> {
 }
 
 /// Computes N(j) and G_Nj, with what content adds to both.
-fn choose_sources(ridge: &LocalRidge<'_>, target: usize, scratch: &mut RidgeScratch) -> Result<()> {
+fn choose_sources(
+    ridge: &LocalRidge<'_>,
+    target: usize,
+    weights: Option<&[[f32; 2]]>,
+    scratch: &mut RidgeScratch,
+) -> Result<()> {
     let RidgeScratch { row, sources, right, .. } = scratch;
-    row.sum(ridge.incidence, target, &ridge.column_weights, ridge.close.as_ref(), ridge.observer)?;
+    row.sum(ridge.incidence, target, &ridge.column_weights, (weights, ridge.close.as_ref()), ridge.observer)?;
     sources.clear();
     sources.extend(
         row.met()

@@ -40,7 +40,7 @@ pub fn train(
         let solved: Vec<Vec<Weighted>> = (first..(first + step_items).min(items))
             .into_par_iter()
             .with_min_len(BLOCK_ITEMS)
-            .map_init(|| RidgeScratch::new(&ridge), |scratch, target| ridge.solve(target, scratch))
+            .map_init(|| RidgeScratch::new(&ridge), |scratch, target| ridge.solve(target, None, scratch))
             .collect::<Result<_>>()?;
         for (offset, weights) in solved.into_iter().enumerate() {
             for (source, weight) in weights {

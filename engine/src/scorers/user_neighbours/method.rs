@@ -57,7 +57,7 @@ impl Method for UserNeighbours {
     fn memory(&self, size: Size, _: SegmentSizes, options: &Options) -> u64 {
         let Size { users, items, events, threads, .. } = size;
         match Self::is_wanted(options, users) {
-            true => rows::memory(users, items, events, &options.user_neighbours.options(), threads),
+            true => rows::memory(users, items, events, &options.user_neighbours.options(0.0), threads),
             false => 0,
         }
     }
@@ -85,6 +85,10 @@ impl Method for UserNeighbours {
         options.user_neighbours.kept
     }
 
+    fn learns_recency(&self) -> bool {
+        true
+    }
+
     fn fit(
         &self,
         FitInput { interactions, users, .. }: FitInput<'_>,
@@ -97,7 +101,8 @@ impl Method for UserNeighbours {
         {
             return Ok(None);
         }
-        let options: UserNeighbourOptions = options.user_neighbours.options();
+        let recency = options.order.weight.unwrap_or_else(|| 0.0);
+        let options: UserNeighbourOptions = options.user_neighbours.options(recency);
         Ok(Some(Arc::new(UserRows::new(rows::train(interactions, users, &options, observer)?)?)))
     }
 

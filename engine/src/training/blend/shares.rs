@@ -1,6 +1,12 @@
 //! Refines the shares of a blend of three or more scorers. Adding them one at a time leaves the shares of the first ones
 //! as they were best without the others; here each share is changed while the others stay, by the change that gains most,
-//! as long as that is better by a standard error, paired by user.
+//! as long as that is better by two standard errors, paired by user.
+//!
+//! By two, because it is the best of a dozen changes, which is often better by one where none is (of twelve that change
+//! nothing the best seems to gain 1.6 if they are independent). On MovieLens 100k, with shares decided on the items 3 to 6
+//! places before the end of each user's and measured on the next ones (943 users each), no refinement and one by two
+//! standard errors reach an ndcg@10 of .1422, by one standard error .1404 (−.0019 ± .0010), and by one standard error
+//! of a gain on users by whom the change was not chosen .1404 too.
 
 use super::trials::{PHASE, reached};
 use crate::auto::AutoOr;
@@ -19,6 +25,8 @@ use std::cell::RefCell;
 
 /// The shares that are tried. A scorer whose share is 0 leaves the blend; if it is 1, those before it do.
 const SHARES: [f32; 7] = [0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 1.0];
+/// The standard errors by which the best change must be better.
+const ERRORS: f64 = 2.0;
 /// The most changes.
 const MOST_CHANGES: usize = 8;
 
@@ -65,14 +73,19 @@ pub fn refined(
         };
         let metric = Some((DECIDING_NAME, mean(&values).max(mean(&current))));
         observer.report(Progress { metric, ..Progress::step(PHASE, change, MOST_CHANGES) });
-        let gains: Vec<f64> = values.iter().zip(&current).map(|(own, current)| own - current).collect();
-        let (gain, error) = mean_and_error(&gains);
-        if gain <= error {
+        if !is_worth(&values, &current) {
             break;
         }
         (shares, blend) = (found, better);
     }
     Ok(blend)
+}
+
+/// Whether the best of several changes, with what each user reaches by it and without it, is more than chance.
+fn is_worth(values: &[f64], current: &[f64]) -> bool {
+    let gains: Vec<f64> = values.iter().zip(current).map(|(own, current)| own - current).collect();
+    let (gain, error) = mean_and_error(&gains);
+    gain > ERRORS * error
 }
 
 /// How the scores of the parts of a blend vary over all items, for some users.
@@ -152,6 +165,17 @@ mod tests {
 
     fn scorers() -> Blend {
         Blend::only("a").with("b", 1.0, 0.5).with("c", 1.0, 0.5)
+    }
+
+    #[test]
+    fn the_best_of_a_dozen_changes_must_gain_two_standard_errors() {
+        // Gains of +.1 and −.1, which average to gain times their error of .01.
+        let reached = |gain: f64| -> Vec<f64> {
+            (0..101).map(|user| 0.01 * gain + if user % 2 == 0 { 0.1 } else { -0.1 }).collect()
+        };
+        let current = vec![0.0; 101];
+        assert!(!is_worth(&reached(1.5), &current));
+        assert!(is_worth(&reached(2.5), &current));
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn nearest(items: &EncodedItems) -> SparseRows {
 
 fn solve(ridge: &LocalRidge<'_>) -> Vec<Weighted> {
     let mut scratch = RidgeScratch::new(ridge);
-    (0..ITEMS).flat_map(|item| ridge.solve(item, &mut scratch).unwrap()).collect()
+    (0..ITEMS).flat_map(|item| ridge.solve(item, None, &mut scratch).unwrap()).collect()
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn weights_solve_the_regression(
         gram * (degree(i) * degree(j)).powf(-0.1) + 5.0 * f64::from(cosine)
     };
     for target in [0, 49, 77] {
-        let weights = ridge.solve(target, &mut scratch).unwrap();
+        let weights = ridge.solve(target, None, &mut scratch).unwrap();
         let sources: Vec<u32> = weights.iter().map(|weighted| weighted.0).collect();
         for added in nearest.row(target).0 {
             assert!(sources.binary_search(added).is_ok());
