@@ -49,8 +49,11 @@ fn read(path: &str) -> Result<Vec<Event>> {
     Ok(events)
 }
 
+/// The items of users, by their ids.
+type ItemsOfUsers = BTreeMap<i64, Vec<i64>>;
+
 /// The events to train on, and the items to predict of each user.
-fn split(events: &[Event], held_out: &str) -> Result<(Vec<Event>, BTreeMap<i64, Vec<i64>>)> {
+fn split(events: &[Event], held_out: &str) -> Result<(Vec<Event>, ItemsOfUsers)> {
     let (kind, value) = held_out.split_once('=').ok_or("what is held out is KIND=VALUE")?;
     let mut of_user: BTreeMap<i64, Vec<Event>> = BTreeMap::new();
     let (mut training, mut test): (Vec<Event>, Vec<Event>) = (Vec::new(), Vec::new());
