@@ -200,6 +200,31 @@ impl Fit {
         Ok(fitted)
     }
 
+    /// Fits the scorers without taste factors to everything. Those of which `before` has a fit to a part go on from it,
+    /// if they can.
+    ///
+    /// # Errors
+    /// Those of [`Method::fit`].
+    pub fn fitted_to_all(
+        methods: &[&dyn Method],
+        before: &[(&'static str, Arc<dyn Fitted>)],
+        input: FitInput<'_>,
+        options: &Options,
+        observer: &dyn Observer,
+    ) -> Result<Vec<(&'static str, Arc<dyn Fitted>)>> {
+        let mut fitted = Vec::new();
+        for method in methods {
+            let before = before.iter().find(|(name, _)| *name == method.name());
+            let continued =
+                before.map(|(_, before)| before.continued(input, options, observer)).transpose()?;
+            match continued.flatten() {
+                Some(own) => fitted.push((method.name(), own)),
+                None => fitted.extend(Self::fitted(&[*method], input, options, observer)?),
+            }
+        }
+        Ok(fitted)
+    }
+
     /// The sections of the scorers of its blend, as (scorer, section, contents).
     ///
     /// # Errors

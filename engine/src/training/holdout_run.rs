@@ -8,6 +8,7 @@ use super::order;
 use super::popular_now::{self, OwnParts};
 use super::ranker::Ranker;
 use super::scorer_reports::{self, ScorerReport};
+use super::segment_parts;
 use super::segmenter::{Segmentation, Segmenter};
 use super::user_data::UserData;
 use crate::auto::AutoOr;
@@ -229,6 +230,7 @@ pub fn run_described(
     if methods.len() > 1 && !fit.blend.has(Factors.name()) && !own.counts {
         fit.own_factors.fill(false);
     }
+    let adapters = segment_parts::decide(&mut fit, described.input(training), of_holdout, options, observer)?;
     let epochs = fit.fitted.iter().filter(|own| fit.blend.has(own.0)).map(|own| own.1.epochs()).max();
     let epochs = epochs.unwrap_or(0);
     let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
@@ -246,6 +248,7 @@ pub fn run_described(
         segment_factors: own.factors,
         epochs,
         horizon,
+        adapters,
         new_items: 0.0,
         attributes: 0,
         short_histories: 0.0,

@@ -23,7 +23,7 @@ pub struct SasrecInput<'a> {
 }
 
 /// Trains weights, beginning with `start`: [`SasrecWeights::first`] ones, or those of an earlier training
-/// ([`SasrecWeights::warmed`]). `validate` is called with the weights at the start and after each epoch; the best are
+/// ([`SasrecWeights::with_features`]). `validate` is called with the weights at the start and after each epoch; the best are
 /// returned. Without it, training takes all its epochs.
 ///
 /// # Errors

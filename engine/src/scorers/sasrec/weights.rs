@@ -132,34 +132,29 @@ impl SasrecWeights {
         Self::new(SasrecNetwork::first(shape, seed), items, bias, Matrix::zeros(features, shape.width))
     }
 
-    /// These first weights, with the network of an older training, its projection if that has the same size, and for
-    /// each item the older row that `older_items` names.
+    /// These weights for other features of the items (items × m), which leave x and the biases as they are: what F makes
+    /// of the new features is taken from the items' own vectors. F stays if there are as many features as before, else it
+    /// begins at zero. `before` are the former features.
     ///
     /// # Errors
-    /// [`EngineError::Shape`] if the networks have different shapes or the numbers of items do not match.
-    pub fn warmed(mut self, older: &Self, older_items: &[Option<u32>]) -> Result<Self> {
-        if older.network.shape != self.network.shape {
-            let (expected, found) = (self.network.values.len(), older.network.values.len());
-            return Err(EngineError::Shape { what: "SASRec to start from", expected, found });
+    /// [`EngineError::Shape`] if there are not as many items, or `before` are not the features of these weights.
+    pub fn with_features(self, before: Option<Rows<'_>>, features: Option<Rows<'_>>) -> Result<Self> {
+        let rows = self.item_rows(before)?;
+        let columns = features.map_or(0, |features| features.columns());
+        let Self { network, mut items, bias, mut projection } = self;
+        let width = network.shape.width;
+        if columns != projection.rows() {
+            projection = Matrix::zeros(columns, width);
         }
-        if older_items.len() != self.bias.len() {
-            let (expected, found) = (self.bias.len(), older_items.len());
-            return Err(EngineError::Shape { what: "items of SASRec to start from", expected, found });
+        items.data_mut().fill(0.0);
+        let mut changed = Self { network, items, bias, projection };
+        let by_features = changed.item_rows(features)?;
+        for item in 0..changed.items.rows() {
+            let (whole, part) = (&rows.row(item)[..width], by_features.row(item));
+            let own = changed.items.row_mut(item).iter_mut();
+            own.zip(whole.iter().zip(part)).for_each(|(own, (whole, part))| *own = whole - part);
         }
-        for (item, row) in older_items.iter().enumerate() {
-            let Some(row) = row.map(|row| row as usize) else { continue };
-            let Some(&bias) = older.bias.get(row) else {
-                let (expected, found) = (older.bias.len(), row);
-                return Err(EngineError::Shape { what: "items of SASRec to start from", expected, found });
-            };
-            self.items.row_mut(item).copy_from_slice(older.items.row(row));
-            self.bias[item] = bias;
-        }
-        self.network.values.copy_from_slice(&older.network.values);
-        if older.projection.rows() == self.projection.rows() {
-            self.projection = older.projection.clone();
-        }
-        Ok(self)
+        Ok(changed)
     }
 
     /// The network.

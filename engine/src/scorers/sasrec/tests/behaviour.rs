@@ -141,21 +141,41 @@ fn the_best_weights_by_validation_are_kept_and_training_stops_after_them() {
 }
 
 #[test]
-fn a_warm_start_goes_on_from_older_weights_of_other_items() {
+fn a_training_goes_on_from_older_weights_also_with_other_features() {
     let circle = Circle::new(100, 1);
     let options = small();
     let (older, course) = trained(&circle, &options);
-    let fresh = first(&circle, &options);
-    let all: Vec<Option<u32>> = (0..ITEMS as u32).map(Some).collect();
-    assert_eq!(fresh.clone().warmed(&older, &all).unwrap(), older);
-    let mut moved = all.clone();
-    moved.rotate_left(1);
-    moved[3] = None;
-    let warm = fresh.clone().warmed(&older, &moved).unwrap();
-    assert_eq!((warm.items().row(0), warm.bias()[0]), (older.items().row(1), older.bias()[1]));
-    assert_eq!(warm.items().row(3), fresh.items().row(3));
-    assert!(fresh.clone().warmed(&older, &all[1..]).is_err());
-    assert!(fresh.clone().warmed(&older, &vec![Some(99); ITEMS]).is_err());
+    let value = |place: usize| (mix(place as u64) >> 40) as f32 / (1 << 24) as f32;
+    let features = |columns: usize, seed: usize| {
+        Matrix::from_data(columns, (0..columns * ITEMS).map(|place| value(place + seed)).collect()).unwrap()
+    };
+    let (three, others, five) = (features(3, 0), features(3, 999), features(5, 99));
+    let rows = older.item_rows(None).unwrap();
+    let is_near = |found: &Matrix| {
+        found.data().iter().zip(rows.data()).all(|(found, before)| (found - before).abs() < 1e-4)
+    };
+    let with = older.clone().with_features(None, Some(three.view())).unwrap();
+    assert_eq!((with.projection().rows(), with.items()), (3, older.items()));
+    let input = SasrecInput { sequences: circle.sequences(), features: Some(three.view()) };
+    let again = SasrecOptions { epochs: 1, ..options.clone() };
+    let (moved, _) = train(input, &again, with.clone(), None, &Silent).unwrap();
+    assert!(moved.projection().data().iter().any(|&value| value != 0.0));
+    // The projection stays with as many features, and begins anew with others; the vectors stay as they are in both.
+    let rows_of_moved = moved.item_rows(Some(three.view())).unwrap();
+    let kept = moved.clone().with_features(Some(three.view()), Some(others.view())).unwrap();
+    assert_eq!(kept.projection(), moved.projection());
+    assert!(kept.items() != moved.items());
+    let anew = moved.clone().with_features(Some(three.view()), Some(five.view())).unwrap();
+    assert_eq!(anew.projection(), &Matrix::zeros(5, 16));
+    for (weights, features) in [(&kept, &others), (&anew, &five)] {
+        let found = weights.item_rows(Some(features.view())).unwrap();
+        let differences = found.data().iter().zip(rows_of_moved.data()).map(|(a, b)| (a - b).abs());
+        assert!(differences.fold(0.0, f32::max) < 1e-5);
+    }
+    assert!(is_near(&with.item_rows(Some(three.view())).unwrap()));
+    assert!(moved.clone().with_features(None, Some(three.view())).is_err(), "of three features");
+    let short = features(3, 0).select(&[0, 1]);
+    assert!(older.clone().with_features(None, Some(short.view())).is_err(), "of two items");
     let input = SasrecInput { sequences: circle.sequences(), features: None };
     let again = SasrecOptions { epochs: 1, ..options };
     let (_, going_on) = train(input, &again, older, None, &Silent).unwrap();
