@@ -6,7 +6,7 @@ use super::{Clock, Result, processor_seconds};
 use segrec_engine::Matrix;
 use segrec_engine::scorers::sasrec::{
     SasrecAdapter, SasrecAdapterShape, SasrecInput, SasrecNetwork, SasrecOptions, SasrecScratch,
-    SasrecSequences, SasrecWeights, train_adapter,
+    SasrecSequences, SasrecWeights, Validation, train_adapter,
 };
 use segrec_engine::seed::mix;
 use std::time::Instant;
@@ -58,7 +58,7 @@ pub fn adapt(
             let start = SasrecAdapter::first(network.shape(), adapting.shape.clone(), options.seed)?;
             parameters = start.parameters();
             let clock = Clock(Instant::now());
-            let validate: Option<&mut dyn FnMut(&SasrecAdapter) -> segrec_engine::Result<f64>> =
+            let validate: Option<Validation<'_, SasrecAdapter>> =
                 if fixed.is_none() { Some(&mut validate) } else { None };
             let (adapter, course) = train_adapter(input, &options, weights, start, validate, &clock)?;
             epochs += course.losses.len();

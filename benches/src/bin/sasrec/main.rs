@@ -11,8 +11,10 @@
 //!   - `final=1,4` compares a fresh training on everything but the test part with one of so many epochs that goes on from
 //!     the weights of the training without the validation part
 //! - `sasrec represent` prints the median microseconds of a representation
+//! - `sasrec codes` compares lists of 20,000 items by their rows with lists by codes of 8 bits
 
 mod adapt;
+mod codes;
 mod data;
 mod final_fit;
 mod measure;
@@ -228,6 +230,7 @@ fn main() -> Result<()> {
         ["export", path] => export(path),
         ["train", path, ..] => train_network(path, &arguments[2..]),
         ["represent"] => represent(),
-        _ => Err("usage: sasrec export FILE | train RATINGS [NAME=VALUE…] | represent".into()),
+        ["codes"] => codes::compare(),
+        _ => Err("usage: sasrec export FILE | train RATINGS [NAME=VALUE…] | represent | codes".into()),
     }
 }
