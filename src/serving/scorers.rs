@@ -105,7 +105,7 @@ impl<'a> SegmentScorers<'a> {
 
     /// What a scorer of the blend makes of a user, if one does that.
     pub fn representation(&self, user: KnownUser<'_>) -> Option<Vec<f32>> {
-        self.scorers.iter().find_map(|own| own.fitted.representation(user))
+        self.scorers.iter().find_map(|own| own.fitted.representation(self.view, user))
     }
 
     /// The scorers, in the order of the blend.

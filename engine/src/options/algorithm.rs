@@ -108,6 +108,9 @@ pub struct Decided {
     /// How many next items a network learns to predict one of.
     #[serde(default = "one")]
     pub horizon: usize,
+    /// Whether a network has adapters for segments.
+    #[serde(default)]
+    pub adapters: bool,
     /// The factor of the scores of items without events; 0 if the version has none.
     #[serde(default)]
     pub new_items: f64,

@@ -245,10 +245,18 @@ pub struct SasrecChoices {
     pub window: usize,
     /// The share of values that training leaves out.
     pub dropout: f64,
+    /// Whether it reads what is known about items.
+    pub features: bool,
+    /// The share of items that a step of the training knows by their features only.
+    pub item_dropout: f64,
+    /// The weight of the loss by which two changed forms of a window are represented alike.
+    pub contrast: f64,
     /// How many next items it learns to predict one of.
     pub horizon: AutoOr<usize>,
     /// The number of passes over the events.
     pub epochs: AutoOr<usize>,
+    /// Whether segments have adapters.
+    pub adapters: AutoOr<bool>,
     /// Seconds after which a training of it stops.
     #[serde(with = "seconds")]
     pub time_limit: Option<f64>,
@@ -329,7 +337,9 @@ impl Options {
         let wants = regresses && self.neighbours.content != AutoOr::Given(0.0);
         match self.algorithm {
             _ if self.takes_new_items() => true,
+            Algorithm::Hybrid if self.sasrec.features => true,
             Algorithm::Hybrid | Algorithm::Neighbours | Algorithm::Auto => wants || self.is_explicit(),
+            Algorithm::Sasrec => self.sasrec.features,
             algorithm => algorithm == Algorithm::Content || self.is_explicit(),
         }
     }
@@ -364,6 +374,7 @@ impl Options {
         if decided.epochs > 0 {
             options.sasrec.epochs = AutoOr::Given(decided.epochs);
             options.sasrec.horizon = AutoOr::Given(decided.horizon);
+            options.sasrec.adapters = AutoOr::Given(decided.adapters);
         }
         if decided.popular_now > 0.0 {
             options.popular_now.half_life = AutoOr::Given(decided.popular_now);

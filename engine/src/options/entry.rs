@@ -40,6 +40,8 @@ pub enum Kind {
     Choices(&'static [&'static str]),
     /// True or false.
     Boolean,
+    /// `"auto"`, true or false.
+    AutoOrBoolean,
     /// The name of a text search configuration.
     TextConfiguration,
     /// The name of a column, or null.

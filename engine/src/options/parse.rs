@@ -180,6 +180,7 @@ impl Kind {
             Self::Choice(words) => format!("one of {}", quoted(words)),
             Self::Choices(words) => format!("a list of {}", quoted(words)),
             Self::Boolean => "true or false".to_owned(),
+            Self::AutoOrBoolean => "\"auto\", true or false".to_owned(),
             Self::TextConfiguration => {
                 "the name of a text search configuration such as \"english\"".to_owned()
             }
@@ -214,6 +215,7 @@ impl Kind {
                 list.iter().all(|word| word.as_str().is_some_and(|word| words.contains(&word)))
             }),
             Self::Boolean => value.is_boolean(),
+            Self::AutoOrBoolean => value == "auto" || value.is_boolean(),
             Self::TextConfiguration => value.as_str().is_some_and(|name| !name.is_empty()),
             Self::Name => value.is_null() || value.as_str().is_some_and(|name| !name.is_empty()),
             Self::Names => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),

@@ -3,7 +3,7 @@
 //! To add a scorer, write a folder with a [`Method`] whose fit returns a [`Scorer`] for each user, and list it in
 //! [`super::registry`].
 
-use super::factors::ItemFactors;
+use super::factors::{ItemFactors, Segments};
 use super::neighbours::NeighbourScratch;
 use super::new_items::NewItemShares;
 use super::popular_now::RecentCounts;
@@ -177,8 +177,24 @@ pub trait Fitted: Debug + Send + Sync {
     }
 
     /// What the scorer makes of a user, for means over users, if its scores are linear in that and not in the user's items.
-    fn representation(&self, _user: KnownUser<'_>) -> Option<Vec<f32>> {
+    fn representation(&self, _view: SegmentView<'_>, _user: KnownUser<'_>) -> Option<Vec<f32>> {
         None
+    }
+
+    /// The same fit with a part of its own for each segment that is marked in `own`, which users see by
+    /// [`SegmentView::own_part`]; `None` if there are no such parts.
+    ///
+    /// # Errors
+    /// [`crate::EngineError::Cancelled`], [`crate::EngineError::NotFinite`].
+    fn with_segments(
+        &self,
+        _segments: &Segments,
+        _own: &[bool],
+        _input: FitInput<'_>,
+        _options: &Options,
+        _observer: &dyn Observer,
+    ) -> Result<Option<Arc<dyn Fitted>>> {
+        Ok(None)
     }
 
     /// The number of epochs of the fit; 0 if it has none.

@@ -8,6 +8,7 @@ use super::order;
 use super::popular_now::{self, OwnParts};
 use super::ranker::Ranker;
 use super::scorer_reports::{self, ScorerReport};
+use super::segment_parts;
 use super::segmenter::{Segmentation, Segmenter};
 use super::user_data::UserData;
 use crate::auto::AutoOr;
@@ -229,12 +230,15 @@ pub fn run_described(
     if methods.len() > 1 && !fit.blend.has(Factors.name()) && !own.counts {
         fit.own_factors.fill(false);
     }
+    let adapters = segment_parts::decide(&mut fit, described.input(training), of_holdout, options, observer)?;
     let epochs = fit.fitted.iter().filter(|own| fit.blend.has(own.0)).map(|own| own.1.epochs()).max();
     let epochs = epochs.unwrap_or(0);
     let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
     let settings = (options.weighs_popularity(), options.seed);
     let scorers = scorer_reports::measure(&fit, &given.methods(algorithm), of_holdout, settings, observer)?;
     let blend = fit.blend.clone();
+    // Factors that no part of the blend reads are not fitted for segments.
+    let segment_factors = own.factors && blend.has(Factors.name());
     let decided = Decided {
         algorithm,
         als,
@@ -243,9 +247,10 @@ pub fn run_described(
         order,
         popular_now: half_life,
         popular_now_by_segment: own.counts,
-        segment_factors: own.factors,
+        segment_factors,
         epochs,
         horizon,
+        adapters,
         new_items: 0.0,
         attributes: 0,
         short_histories: 0.0,

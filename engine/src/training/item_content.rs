@@ -56,6 +56,7 @@ impl EncodedContent {
         observer: &dyn Observer,
     ) -> Result<Self> {
         let is_read = options.algorithm == Algorithm::Content
+            || options.sasrec.features
             || matches!(options.neighbours.content, AutoOr::Given(weight) if weight > 0.0);
         if interactions.items() > MOST_ITEMS && !is_read && Self::is_described(given, options) {
             return Ok(Self { content: None, columns: unused(&given.described.items) });

@@ -262,7 +262,7 @@ fn with_new_items(
 }
 
 /// The options of the short training: the same algorithm without segments, and without a search for the number of sweeps
-/// and the weight of content.
+/// and the weight of content, and without a transformer that is not asked for, which would take longer than all others.
 fn short(options: &Options, items: usize) -> Options {
     let mut short = options.clone();
     if short.algorithm == Algorithm::Auto {
@@ -271,6 +271,7 @@ fn short(options: &Options, items: usize) -> Options {
     let content = if items > MOST_ITEMS { 0.0 } else { 1.0 };
     short.segmentation.method = SegmentationMethod::None;
     short.als.sweeps = AutoOr::Given(short.als.sweeps.unwrap_or_else(|| SWEEPS).min(SWEEPS));
+    short.sasrec.share = AutoOr::Given(short.sasrec.share.unwrap_or_else(|| 0.0));
     short.neighbours.content = AutoOr::Given(short.neighbours.content.unwrap_or_else(|| content));
     short
 }

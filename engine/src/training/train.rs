@@ -12,6 +12,7 @@ use super::popular_now;
 use super::ranker::Ranker;
 use super::ratings;
 use super::scorer_reports::{self, ScorerReport};
+use super::segment_parts;
 use super::segmenter::{PreviousSegments, Segmentation, Segmenter};
 use super::short_histories::{self, ShortHistories};
 use super::user_data::UserData;
@@ -122,6 +123,7 @@ pub fn train(
         item_columns,
         mut scorers,
     } = holdout_run;
+    // Only what goes on from the holdout is kept, since the rest takes memory.
     decided.new_items = given.new_items;
     decided.short_histories = short_histories.map_or(0.0, |measured| measured.weight);
     let options = &options.decided(&decided);
@@ -161,11 +163,16 @@ pub fn train(
         true => EncodedContent::with_new_items(&given, &interactions, options, observer)?,
         false => EncodedContent::new(&given, &interactions, options, observer)?,
     };
-    fit.fitted.extend(Fit::fitted(&methods, described.input(&interactions), options, observer)?);
+    let input = described.input(&interactions);
+    fit.fitted.extend(Fit::fitted(&methods, input, options, observer)?);
     if decided.popular_now_by_segment {
         popular_now::count_by_segment(&mut fit, &interactions, decided.popular_now)?;
     }
     fit.blend = blend;
+    if decided.adapters {
+        let own = fit.own_factors.clone();
+        segment_parts::add(&mut fit, input, &own, options, observer)?;
+    }
     fit.weigh_histories(&interactions, decided.order.weight, als, observer)?;
     let item_describer = match &described.content {
         Some(content) if decided.new_items > 0.0 => {

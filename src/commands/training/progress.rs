@@ -30,7 +30,7 @@ pub mod phase {
 
 /// The phases in order, with weights: seconds of a hybrid of 128 factors on 810,000 events. Other data have other
 /// proportions, so the share is approximate; it never decreases.
-const PHASES: [(&str, f64); 23] = [
+const PHASES: [(&str, f64); 24] = [
     (phase::READING, 0.8),
     (phase::COMBINING, 0.3),
     (phase::READING_USERS, 0.2),
@@ -45,6 +45,7 @@ const PHASES: [(&str, f64); 23] = [
     (sasrec::options::PHASE, 1.0),
     (blend::PHASE, 1.5),
     (order::PHASE, 1.0),
+    (sasrec::SEGMENT_PHASE, 0.5),
     (ranker::PHASE, 3.0),
     (backbone::PHASE, 7.0),
     (kmeans::PHASE, 0.5),

@@ -179,6 +179,7 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         popular_now_by_segment,
         segment_factors: _,
         epochs: _,
+        adapters: _,
         horizon,
         new_items,
         attributes,

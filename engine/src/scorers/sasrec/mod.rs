@@ -18,16 +18,19 @@
 //! - `step`: the gradient of a batch, the same on any number of threads
 //! - `contrast`: a second loss, off by default
 //! - `adam`, `course`, `train`: the training
-//! - `lora`: adapters of segments
+//! - `lora`, `adapters`: an adapter of a segment, and those of all
 //! - `infer`: the representation of a user
-//! - `method`, `scorer`: as a [`Method`](crate::scorers::method::Method) and a
+//! - `settings`, `features`, `validation`: what the options of a model say, what a training learns from and is measured by
+//! - `method`, `trained`, `stored`, `scorer`: as a [`Method`](crate::scorers::method::Method), its fits, and a
 //!   [`Scorer`](crate::scorers::scorer::Scorer)
 
 mod adam;
+mod adapters;
 mod backward;
 mod contrast;
 mod course;
 mod estimate;
+mod features;
 mod forward;
 mod infer;
 mod kernels;
@@ -36,13 +39,18 @@ mod loss;
 pub mod method;
 pub mod options;
 mod scorer;
+mod settings;
 mod shape;
 mod step;
+mod stored;
 mod table;
 mod train;
+mod trained;
+mod validation;
 mod weights;
 mod windows;
 
+pub use adapters::PHASE as SEGMENT_PHASE;
 pub use course::{SasrecCourse, Validation};
 pub use estimate::{token_multiply_adds, training_bytes};
 pub use infer::SasrecScratch;

@@ -22,8 +22,8 @@ pub struct SasrecInput<'a> {
     pub features: Option<Rows<'a>>,
 }
 
-/// Trains weights, beginning with `start`: [`SasrecWeights::first`] ones, or those of an earlier training
-/// ([`SasrecWeights::warmed`]). `validate` is called with the weights at the start and after each epoch; the best are
+/// Trains weights, beginning with `start`, such as [`SasrecWeights::first`] ones. `validate` is called with the weights at the
+/// start and after each epoch; the best are
 /// returned. Without it, training takes all its epochs.
 ///
 /// # Errors

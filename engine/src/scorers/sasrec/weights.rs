@@ -132,36 +132,6 @@ impl SasrecWeights {
         Self::new(SasrecNetwork::first(shape, seed), items, bias, Matrix::zeros(features, shape.width))
     }
 
-    /// These first weights, with the network of an older training, its projection if that has the same size, and for
-    /// each item the older row that `older_items` names.
-    ///
-    /// # Errors
-    /// [`EngineError::Shape`] if the networks have different shapes or the numbers of items do not match.
-    pub fn warmed(mut self, older: &Self, older_items: &[Option<u32>]) -> Result<Self> {
-        if older.network.shape != self.network.shape {
-            let (expected, found) = (self.network.values.len(), older.network.values.len());
-            return Err(EngineError::Shape { what: "SASRec to start from", expected, found });
-        }
-        if older_items.len() != self.bias.len() {
-            let (expected, found) = (self.bias.len(), older_items.len());
-            return Err(EngineError::Shape { what: "items of SASRec to start from", expected, found });
-        }
-        for (item, row) in older_items.iter().enumerate() {
-            let Some(row) = row.map(|row| row as usize) else { continue };
-            let Some(&bias) = older.bias.get(row) else {
-                let (expected, found) = (older.bias.len(), row);
-                return Err(EngineError::Shape { what: "items of SASRec to start from", expected, found });
-            };
-            self.items.row_mut(item).copy_from_slice(older.items.row(row));
-            self.bias[item] = bias;
-        }
-        self.network.values.copy_from_slice(&older.network.values);
-        if older.projection.rows() == self.projection.rows() {
-            self.projection = older.projection.clone();
-        }
-        Ok(self)
-    }
-
     /// The network.
     pub fn network(&self) -> &SasrecNetwork {
         &self.network

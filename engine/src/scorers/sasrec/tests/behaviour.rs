@@ -141,28 +141,6 @@ fn the_best_weights_by_validation_are_kept_and_training_stops_after_them() {
 }
 
 #[test]
-fn a_warm_start_goes_on_from_older_weights_of_other_items() {
-    let circle = Circle::new(100, 1);
-    let options = small();
-    let (older, course) = trained(&circle, &options);
-    let fresh = first(&circle, &options);
-    let all: Vec<Option<u32>> = (0..ITEMS as u32).map(Some).collect();
-    assert_eq!(fresh.clone().warmed(&older, &all).unwrap(), older);
-    let mut moved = all.clone();
-    moved.rotate_left(1);
-    moved[3] = None;
-    let warm = fresh.clone().warmed(&older, &moved).unwrap();
-    assert_eq!((warm.items().row(0), warm.bias()[0]), (older.items().row(1), older.bias()[1]));
-    assert_eq!(warm.items().row(3), fresh.items().row(3));
-    assert!(fresh.clone().warmed(&older, &all[1..]).is_err());
-    assert!(fresh.clone().warmed(&older, &vec![Some(99); ITEMS]).is_err());
-    let input = SasrecInput { sequences: circle.sequences(), features: None };
-    let again = SasrecOptions { epochs: 1, ..options };
-    let (_, going_on) = train(input, &again, older, None, &Silent).unwrap();
-    assert!(going_on.losses[0] < 0.5 * course.losses[0], "{} {}", going_on.losses[0], course.losses[0]);
-}
-
-#[test]
 fn it_stops_at_every_step_when_cancelled() {
     let circle = Circle::new(60, 1);
     let options = SasrecOptions { epochs: 2, ..small() };

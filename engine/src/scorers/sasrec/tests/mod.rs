@@ -2,4 +2,5 @@
 
 mod behaviour;
 mod gradients;
+mod method;
 mod reference;

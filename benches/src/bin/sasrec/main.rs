@@ -2,16 +2,31 @@
 //!
 //! - `sasrec export FILE` writes weights, sequences, features, loss and gradient as JSON, which the Python peer compares
 //! - `sasrec train RATINGS [NAME=VALUE…]` trains on lines of user, item, rating and time: it leaves the last two items
-//!   of each user out, stops by ndcg@10 of the last but one, and prints that of the last, with all unseen items ranked;
-//!   with `segments=8` also what adapters of so many segments add. Run with RAYON_NUM_THREADS=1 to measure the time of a
-//!   token.
+//!   of each user out, stops by ndcg@10 of the last but one, and prints that of the last, with all unseen items ranked.
+//!   With `split=time` the two parts are the last tenths of all events. Run with RAYON_NUM_THREADS=1 to measure the time
+//!   of a token.
+//!   - `segments=8` also says what adapters of so many segments add, `adapt_epochs=1,2` after a fixed number of epochs
+//!   - `features=FILE` takes features of items: lines of item and numbers; with `cold=FILE`, lines of item and fold, items
+//!     of folds 0 and 1 are hidden and ranked among each other by their features
+//!   - `final=1,4` compares a fresh training on everything but the test part with one of so many epochs that goes on from
+//!     the weights of the training without the validation part
 //! - `sasrec represent` prints the median microseconds of a representation
+//! - `sasrec codes` compares lists of 20,000 items by their rows with lists by codes of 8 bits
 
-use segrec_engine::linalg::product::row_scores;
+mod adapt;
+mod codes;
+mod data;
+mod final_fit;
+mod measure;
+mod new_items;
+
+use adapt::{Adapting, adapt};
+use data::{Data, Division, User};
+use measure::{mean, ndcg};
 use segrec_engine::scorers::sasrec::{
-    AdaptedMatrix, SasrecAdapter, SasrecAdapterShape, SasrecInput, SasrecNetwork, SasrecOptions,
-    SasrecScratch, SasrecSequences, SasrecShape, SasrecWeights, loss_and_gradient, token_multiply_adds,
-    train, train_adapter, training_bytes,
+    AdaptedMatrix, SasrecAdapterShape, SasrecInput, SasrecNetwork, SasrecOptions, SasrecScratch,
+    SasrecSequences, SasrecShape, SasrecWeights, loss_and_gradient, token_multiply_adds, train,
+    training_bytes,
 };
 use segrec_engine::seed::mix;
 use segrec_engine::{Matrix, Observer, Progress};
@@ -96,63 +111,13 @@ fn processor_seconds() -> Result<f64> {
     Ok((ticks(11)? + ticks(12)?) / 100.0)
 }
 
-/// The items of each user by (time, item), and the number of items.
-fn read(path: &str) -> Result<(Vec<Vec<u32>>, usize)> {
-    let mut rows: Vec<(u32, i64, u32)> = Vec::new();
-    for line in fs::read_to_string(path)?.lines() {
-        let fields: Vec<&str> = line.split([',', '\t']).collect();
-        let [user, item, _, time] = fields[..] else { return Err(format!("{line:?} is no rating").into()) };
-        rows.push((user.parse()?, time.parse()?, item.parse()?));
-    }
-    rows.sort_unstable();
-    let mut ids: Vec<u32> = rows.iter().map(|row| row.2).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let number = |id: &u32| ids.binary_search(id).unwrap_or(0) as u32;
-    let users = rows.chunk_by(|a, b| a.0 == b.0).map(|own| own.iter().map(|row| number(&row.2)).collect());
-    Ok((users.collect(), ids.len()))
-}
-
-/// ndcg@10 of the item `back` places before the end, for each user.
-fn ndcg(network: &SasrecNetwork, rows: &Matrix, users: &[&Vec<u32>], back: usize) -> Result<Vec<f64>> {
-    let mut scratch = SasrecScratch::default();
-    let mut scores = vec![0.0; rows.rows()];
-    let mut gains = Vec::new();
-    for items in users {
-        let Some(end) = items.len().checked_sub(back).filter(|&end| end > 0) else { continue };
-        let (seen, target) = (&items[..end], items[end] as usize);
-        let mut user = network.represent(rows.view(), seen, &mut scratch)?;
-        user.push(1.0);
-        row_scores(&user, rows.view(), &mut scores);
-        seen.iter().for_each(|&item| scores[item as usize] = f32::NEG_INFINITY);
-        let rank = scores.iter().filter(|&&score| score > scores[target]).count();
-        gains.push(if rank < 10 { (rank as f64 + 2.0).log2().recip() } else { 0.0 });
-    }
-    Ok(gains)
-}
-
-/// The mean and its standard error.
-fn mean(values: &[f64]) -> (f64, f64) {
-    let count = values.len().max(2) as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
-    (mean, (squares / (count * (count - 1.0))).sqrt())
-}
-
-/// The sequences of some users without their last two items.
-fn without_last(users: &[&Vec<u32>]) -> (Vec<usize>, Vec<u32>) {
-    let (mut starts, mut items) = (vec![0], Vec::new());
-    for own in users {
-        items.extend_from_slice(&own[..own.len().saturating_sub(2)]);
-        starts.push(items.len());
-    }
-    (starts, items)
-}
-
 fn train_network(path: &str, settings: &[String]) -> Result<()> {
     let mut options = SasrecOptions { seed: 1, ..Default::default() };
-    let mut segments = 0;
-    let mut adapters = SasrecAdapterShape::default();
+    let mut adapting =
+        Adapting { segments: 0, shape: SasrecAdapterShape::default(), epochs: Vec::new(), rate: None };
+    let (mut division, mut features, mut cold, mut after) = (Division::Last, None, None, Vec::new());
+    let numbers =
+        |value: &str| value.split(',').map(str::parse).collect::<std::result::Result<Vec<usize>, _>>();
     for setting in settings {
         let (name, value) = setting.split_once('=').ok_or("a setting is NAME=VALUE")?;
         match name {
@@ -160,6 +125,7 @@ fn train_network(path: &str, settings: &[String]) -> Result<()> {
             "epochs" => options.epochs = value.parse()?,
             "patience" => options.patience = value.parse()?,
             "dropout" => options.dropout = value.parse()?,
+            "item_dropout" => options.item_dropout = value.parse()?,
             "averaging" => options.averaging = value.parse()?,
             "contrast" => options.contrast = value.parse()?,
             "horizon" => options.horizon = value.parse()?,
@@ -169,7 +135,9 @@ fn train_network(path: &str, settings: &[String]) -> Result<()> {
             "blocks" => options.shape.blocks = value.parse()?,
             "width" => options.shape.width = value.parse()?,
             "window" => options.shape.window = value.parse()?,
-            "segments" => segments = value.parse()?,
+            "segments" => adapting.segments = value.parse()?,
+            "adapt_epochs" => adapting.epochs = numbers(value)?,
+            "adapt_rate" => adapting.rate = Some(value.parse()?),
             "adapt" => {
                 let matrix = |letter| match letter {
                     'q' => Ok(AdaptedMatrix::Query),
@@ -178,126 +146,61 @@ fn train_network(path: &str, settings: &[String]) -> Result<()> {
                     'o' => Ok(AdaptedMatrix::Out),
                     _ => Err("adapt takes letters of qkvo"),
                 };
-                adapters.matrices = value.chars().map(matrix).collect::<std::result::Result<_, _>>()?;
+                adapting.shape.matrices = value.chars().map(matrix).collect::<std::result::Result<_, _>>()?;
             }
+            "split" if value == "time" => division = Division::Time,
+            "split" => return Err("the only other split is time".into()),
+            "features" => features = Some(value),
+            "cold" => cold = Some(value),
+            "final" => after = numbers(value)?,
             _ => return Err(format!("there is no setting {name:?}").into()),
         }
     }
-    let (users, count) = read(path)?;
-    let users: Vec<&Vec<u32>> = users.iter().collect();
-    let (starts, items) = without_last(&users);
+    let data = Data::read(path, division)?;
+    let count = data.ids.len();
+    let hidden = cold.map_or_else(|| Ok(vec![false; count]), |path| data.folds(path))?;
+    let features = features.map(|path| data.features(path)).transpose()?;
+    let users: Vec<&User> = data.users.iter().collect();
+    let (starts, items) = data.sequences(&users, 1, &hidden);
     let sequences = SasrecSequences::new(&starts, &items, count)?;
-    let bytes = training_bytes(&options, users.len(), count, items.len(), 0);
+    let columns = features.as_ref().map_or(0, Matrix::columns);
+    let bytes = training_bytes(&options, users.len(), count, items.len(), columns);
     println!("{} users, {count} items, {} events", users.len(), items.len());
     println!("{} multiply-adds a token, {} MB", token_multiply_adds(&options, count), bytes >> 20);
+    let of_features = features.as_ref().map(Matrix::view);
+    let measured = |weights: &SasrecWeights, part: usize| -> Result<Vec<f64>> {
+        let rows = weights.item_rows(of_features)?;
+        ndcg(weights.network(), &rows, &users, part, (&hidden, false))
+    };
     let clock = Clock(Instant::now());
     let mut measuring = 0.0;
     let begin = processor_seconds()?;
     let mut validate = |weights: &SasrecWeights| {
         let begin = Instant::now();
-        let gains = weights.item_rows(None).map(|rows| ndcg(weights.network(), &rows, &users, 2));
+        let gains = measured(weights, 1);
         measuring += begin.elapsed().as_secs_f64();
-        Ok(gains.map_or(0.0, |gains| gains.map_or(0.0, |gains| mean(&gains).0)))
+        Ok(gains.map_or(0.0, |gains| mean(&gains).0))
     };
-    let start = SasrecWeights::first(options.shape, &sequences.events(), 0, options.seed)?;
-    let input = SasrecInput { sequences, features: None };
+    let start = SasrecWeights::first(options.shape, &sequences.events(), columns, options.seed)?;
+    let input = SasrecInput { sequences, features: of_features };
     let (weights, course) = train(input, &options, start, Some(&mut validate), &clock)?;
     let spent = processor_seconds()? - begin - measuring;
     let best = course.metrics.iter().copied().fold(0.0, f64::max);
     println!("epochs {} best {} validation {best:.4}", course.losses.len(), course.best_epoch);
     println!("{spent:.1} CPU s, {:.1} µs a token", spent / course.tokens as f64 * 1e6);
-    let rows = weights.item_rows(None)?;
-    let (test, error) = mean(&ndcg(weights.network(), &rows, &users, 1)?);
+    let (test, error) = mean(&measured(&weights, 2)?);
     println!("test ndcg@10 {test:.4} ({error:.4})");
-    if segments > 0 {
-        adapt(&weights, &rows, &users, segments, &adapters, &options)?;
+    if let (Some(_), Some(features)) = (cold, &features) {
+        new_items::compare(&weights, features, &sequences.events(), &users, &hidden)?;
+    }
+    if adapting.segments > 0 {
+        let rows = weights.item_rows(of_features)?;
+        adapt((&data, &users), (&weights, &rows, features.as_ref()), &adapting, &options)?;
+    }
+    if !after.is_empty() {
+        final_fit::compare((&data, &users), (&weights, of_features), &options, course.best_epoch, &after)?;
     }
     Ok(())
-}
-
-/// Trains an adapter for each segment of users with similar representations, and compares with the network alone.
-fn adapt(
-    weights: &SasrecWeights,
-    rows: &Matrix,
-    users: &[&Vec<u32>],
-    segments: usize,
-    shape: &SasrecAdapterShape,
-    options: &SasrecOptions,
-) -> Result<()> {
-    let network = weights.network();
-    let labels = segmented(network, rows, users, segments)?;
-    let begin = processor_seconds()?;
-    let (mut validations, mut differences, mut epochs, mut parameters) = (Vec::new(), Vec::new(), 0, 0);
-    for segment in 0..segments {
-        let own: Vec<&Vec<u32>> = users
-            .iter()
-            .zip(&labels)
-            .filter(|(_, label)| **label == segment)
-            .map(|(items, _)| *items)
-            .collect();
-        let (starts, items) = without_last(&own);
-        let input =
-            SasrecInput { sequences: SasrecSequences::new(&starts, &items, rows.rows())?, features: None };
-        let mut validate = |adapter: &SasrecAdapter| {
-            let gains = ndcg(&adapter.adapted(network)?, rows, &own, 2);
-            Ok(gains.map_or(0.0, |gains| mean(&gains).0))
-        };
-        let start = SasrecAdapter::first(network.shape(), shape.clone(), options.seed)?;
-        parameters = start.parameters();
-        let clock = Clock(Instant::now());
-        let (adapter, course) = train_adapter(input, options, weights, start, Some(&mut validate), &clock)?;
-        epochs += course.losses.len();
-        let adapted = adapter.adapted(network)?;
-        for (back, into) in [(2, &mut validations), (1, &mut differences)] {
-            let (with, without) = (ndcg(&adapted, rows, &own, back)?, ndcg(network, rows, &own, back)?);
-            into.extend(with.iter().zip(&without).map(|(with, without)| with - without));
-        }
-    }
-    let spent = processor_seconds()? - begin;
-    println!(
-        "{segments} segments, {parameters} parameters each, {epochs} epochs, {spent:.1} CPU s with measuring"
-    );
-    let [(validation, of_validation), (test, of_test)] = [mean(&validations), mean(&differences)];
-    println!(
-        "adapters add {validation:.4} ({of_validation:.4}) on validation, {test:.4} ({of_test:.4}) on test"
-    );
-    Ok(())
-}
-
-/// k-means of the users' representations at the end of what is trained on, ten rounds from random users.
-fn segmented(
-    network: &SasrecNetwork,
-    rows: &Matrix,
-    users: &[&Vec<u32>],
-    segments: usize,
-) -> Result<Vec<usize>> {
-    let mut scratch = SasrecScratch::default();
-    let mut points = Vec::new();
-    for items in users {
-        points.push(network.represent(rows.view(), &items[..items.len().saturating_sub(2)], &mut scratch)?);
-    }
-    let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum::<f32>();
-    let start = |segment| points[mix(segment as u64) as usize % points.len()].clone();
-    let mut centres: Vec<Vec<f32>> = (0..segments).map(start).collect();
-    let mut labels = vec![0; points.len()];
-    for _ in 0..10 {
-        for (label, point) in labels.iter_mut().zip(&points) {
-            let near = |&a: &usize, &b: &usize| {
-                distance(point, &centres[a]).total_cmp(&distance(point, &centres[b]))
-            };
-            *label = (0..segments).min_by(near).unwrap_or(0);
-        }
-        for (segment, centre) in centres.iter_mut().enumerate() {
-            let own =
-                || labels.iter().zip(&points).filter(|(label, _)| **label == segment).map(|(_, point)| point);
-            let count = own().count().max(1) as f32;
-            centre.fill(0.0);
-            own().for_each(|point| {
-                centre.iter_mut().zip(point).for_each(|(sum, value)| *sum += value / count)
-            });
-        }
-    }
-    Ok(labels)
 }
 
 /// The median microseconds of a representation of 50 items, with the weights in the cache.
@@ -327,6 +230,7 @@ fn main() -> Result<()> {
         ["export", path] => export(path),
         ["train", path, ..] => train_network(path, &arguments[2..]),
         ["represent"] => represent(),
-        _ => Err("usage: sasrec export FILE | train RATINGS [NAME=VALUE…] | represent".into()),
+        ["codes"] => codes::compare(),
+        _ => Err("usage: sasrec export FILE | train RATINGS [NAME=VALUE…] | represent | codes".into()),
     }
 }
