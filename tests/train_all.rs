@@ -31,13 +31,12 @@ fn all_models_of_a_pattern_are_trained_and_one_that_fails_stops_no_other() {
     assert_eq!(session.table("SELECT model, job FROM segrec.jobs ORDER BY job"), requested);
     assert_eq!(
         session.table("SELECT state, count(*), min(split_part(error, E'\\n', 1)) FROM segrec.jobs GROUP BY 1 ORDER BY 1"),
-        "failed|1|events relation of model \"tenant 005 b\" does not exist\nfinished|9|∅"
+        "failed|1|the events relation of model \"tenant 005 b\" no longer exists\nfinished|9|∅"
     );
     assert_eq!(
-        session.table("SELECT bool_and((deployed_version = 1) = (model ~ '^tenant ...$')) FROM segrec.models WHERE model <> 'tenant 005 b' AND deployed_version IS NOT NULL"),
-        "t"
+        session.table("SELECT count(*), bool_and(model ~ '^tenant 00.$') FROM segrec.models WHERE deployed_version = 1"),
+        "9|t"
     );
-    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec.models WHERE deployed_version = 1"), 9);
     // The limit of jobs of a role holds for this superuser too: otherwise all would run at once.
     let at_once = "SELECT max((SELECT count(*) FROM segrec.jobs other WHERE other.started_at <= job.started_at AND job.started_at < other.finished_at)) FROM segrec.jobs job";
     assert!(session.value::<i64>(at_once) <= 2, "{}", session.table("SELECT * FROM segrec.jobs"));
@@ -45,7 +44,7 @@ fn all_models_of_a_pattern_are_trained_and_one_that_fails_stops_no_other() {
     session.run("SELECT segrec_train_all('tenant 00_', deploy => 'never')");
     session.wait_until(ALL_ENDED);
     assert_eq!(
-        session.table("SELECT version, deployed, count(*) FROM segrec.versions WHERE version IS NOT NULL AND state <> 'failed' GROUP BY 1, 2 ORDER BY 1"),
+        session.table("SELECT version, deployed, count(*) FROM segrec.versions WHERE state <> 'failed' GROUP BY 1, 2 ORDER BY 1"),
         "1|t|9\n2|f|9"
     );
     let error = session.expect_error("SELECT segrec_train_all(deploy => 'perhaps')");

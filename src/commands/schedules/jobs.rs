@@ -1,5 +1,5 @@
-//! `segrec_train_in_background`, `segrec_train_all` and `segrec_cancel`: start and cancel jobs. Their processes run `crate::worker`; jobs
-//! that cannot begin at once are queued (`queue`).
+//! `segrec_train_in_background`, `segrec_train_all` and `segrec_cancel`: start and cancel jobs. Their processes run
+//! `crate::worker`; jobs that cannot begin at once are queued (`queue`).
 
 use super::job_order::{Limits, Order};
 use super::job_process::{Beginning, begin, may_begin};
