@@ -28,13 +28,15 @@ fn create(database: &Database<'_>) -> Session {
 fn a_model_that_exists_is_an_error_unless_it_is_asked_to_be_kept_or_replaced() {
     let database = Cluster::shared().database("redefine_words");
     let mut session = create(&database);
-    for call in ["segrec_create_model('shop', 'buys')", "segrec_create_model('shop', 'buys', if_exists => 'error')"] {
+    for call in
+        ["segrec_create_model('shop', 'buys')", "segrec_create_model('shop', 'buys', if_exists => 'error')"]
+    {
         let error = session.expect_error(&format!("SELECT {call}"));
         assert_eq!(error.code(), &SqlState::DUPLICATE_OBJECT, "{call}");
     }
     for word in ["ignore", "", "Keep"] {
-        let error =
-            session.expect_error(&format!("SELECT segrec_create_model('shop', 'buys', if_exists => '{word}')"));
+        let error = session
+            .expect_error(&format!("SELECT segrec_create_model('shop', 'buys', if_exists => '{word}')"));
         assert_eq!(error.code(), &SqlState::INVALID_PARAMETER_VALUE);
         assert_eq!(error.message(), format!("\"if_exists\" is \"{word}\""));
         assert_eq!(error.hint(), Some("\"if_exists\" must be one of 'error', 'keep', 'replace'."));
@@ -59,7 +61,9 @@ fn a_model_that_is_kept_stays_as_it_is_and_a_notice_says_so() {
     let mut session = create(&database);
     let before = session.table(DEFINITION);
     // Like CREATE … IF NOT EXISTS, it does not compare or check the rest of the definition.
-    session.run(r#"SELECT segrec_create_model('shop', 'goods', options => '{"nosuch": 1}', if_exists => 'keep')"#);
+    session.run(
+        r#"SELECT segrec_create_model('shop', 'goods', options => '{"nosuch": 1}', if_exists => 'keep')"#,
+    );
     let notices = session.notices();
     assert_eq!(notices.len(), 1, "{notices:?}");
     assert_eq!(notices[0].severity(), "NOTICE");
@@ -118,10 +122,7 @@ fn a_model_that_is_replaced_keeps_everything_else_and_serves_until_the_next_trai
     session.run("INSERT INTO orders SELECT 1, item_id, now() FROM segrec_recommend(1, 5, 'shop')");
     assert_ne!(session.value::<String>(LIST), list);
     session.run("DROP TABLE buys, people, goods");
-    assert_eq!(
-        session.table("SELECT version, segments FROM segrec_train('shop', 'always')"),
-        "2|3"
-    );
+    assert_eq!(session.table("SELECT version, segments FROM segrec_train('shop', 'always')"), "2|3");
     // Once more it changes nothing, so that a script can be run again.
     let definition = session.table(DEFINITION);
     session.run(replace);
@@ -157,16 +158,45 @@ fn a_replacement_that_versions_could_not_serve_is_refused_and_changes_nothing() 
     );
     let before = session.table(DEFINITION);
     for (arguments, code, message) in [
-        ("'shop', 'texts'", SqlState::DATATYPE_MISMATCH, "model \"shop\" was created for user ids of type bigint, but \"user_id\" of \"texts\" is now text"),
-        ("'shop', 'named'", SqlState::DATATYPE_MISMATCH, "model \"shop\" was created for item ids of type bigint, but \"item_id\" of \"named\" is now text"),
-        ("'shop', users => 'people'", SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "model \"shop\" has events, but its new definition has no events"),
-        ("'groups', 'buys'", SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "model \"groups\" has no events, but its new definition has events"),
-        ("'groups', users => 'called'", SqlState::DATATYPE_MISMATCH, "model \"groups\" was created for user ids of type bigint, but \"user_id\" of \"called\" is now text"),
-        ("'shop', 'buys', time_column => 'nosuch'", SqlState::UNDEFINED_COLUMN, "relation \"buys\" has no column \"nosuch\""),
-        (r#"'shop', 'buys', options => '{"holdout": {"split": "last"}}'"#, SqlState::INVALID_PARAMETER_VALUE, "option \"holdout.split\" requires a time_column"),
+        (
+            "'shop', 'texts'",
+            SqlState::DATATYPE_MISMATCH,
+            "model \"shop\" was created for user ids of type bigint, but \"user_id\" of \"texts\" is now text",
+        ),
+        (
+            "'shop', 'named'",
+            SqlState::DATATYPE_MISMATCH,
+            "model \"shop\" was created for item ids of type bigint, but \"item_id\" of \"named\" is now text",
+        ),
+        (
+            "'shop', users => 'people'",
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "model \"shop\" has events, but its new definition has no events",
+        ),
+        (
+            "'groups', 'buys'",
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "model \"groups\" has no events, but its new definition has events",
+        ),
+        (
+            "'groups', users => 'called'",
+            SqlState::DATATYPE_MISMATCH,
+            "model \"groups\" was created for user ids of type bigint, but \"user_id\" of \"called\" is now text",
+        ),
+        (
+            "'shop', 'buys', time_column => 'nosuch'",
+            SqlState::UNDEFINED_COLUMN,
+            "relation \"buys\" has no column \"nosuch\"",
+        ),
+        (
+            r#"'shop', 'buys', options => '{"holdout": {"split": "last"}}'"#,
+            SqlState::INVALID_PARAMETER_VALUE,
+            "option \"holdout.split\" requires a time_column",
+        ),
         ("'shop'", SqlState::NULL_VALUE_NOT_ALLOWED, ""),
     ] {
-        let error = session.expect_error(&format!("SELECT segrec_create_model({arguments}, if_exists => 'replace')"));
+        let error =
+            session.expect_error(&format!("SELECT segrec_create_model({arguments}, if_exists => 'replace')"));
         assert_eq!(error.code(), &code, "{arguments}: {error:?}");
         assert!(message.is_empty() || error.message() == message, "{arguments}: {error:?}");
         assert!(error.hint().is_some(), "{arguments}: {error:?}");
@@ -205,7 +235,8 @@ fn of_two_scripts_that_create_a_model_at_once_the_second_keeps_or_replaces_it() 
             waiting.join().unwrap()
         });
         assert_eq!(told, notices, "{word}");
-        let options = format!("SELECT options #>> '{{als,factors}}' FROM segrec.models WHERE model = '{word}'");
+        let options =
+            format!("SELECT options #>> '{{als,factors}}' FROM segrec.models WHERE model = '{word}'");
         assert_eq!(first.value::<String>(&options), factors, "{word}");
     }
 }

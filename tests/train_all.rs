@@ -30,11 +30,15 @@ fn all_models_of_a_pattern_are_trained_and_one_that_fails_stops_no_other() {
     // The jobs are numbered in the order of names, and are those of segrec.jobs.
     assert_eq!(session.table("SELECT model, job FROM segrec.jobs ORDER BY job"), requested);
     assert_eq!(
-        session.table("SELECT state, count(*), min(split_part(error, E'\\n', 1)) FROM segrec.jobs GROUP BY 1 ORDER BY 1"),
+        session.table(
+            "SELECT state, count(*), min(split_part(error, E'\\n', 1)) FROM segrec.jobs GROUP BY 1 ORDER BY 1"
+        ),
         "failed|1|the events relation of model \"tenant 005 b\" no longer exists\nfinished|9|∅"
     );
     assert_eq!(
-        session.table("SELECT count(*), bool_and(model ~ '^tenant 00.$') FROM segrec.models WHERE deployed_version = 1"),
+        session.table(
+            "SELECT count(*), bool_and(model ~ '^tenant 00.$') FROM segrec.models WHERE deployed_version = 1"
+        ),
         "9|t"
     );
     // The limit of jobs of a role holds for this superuser too: otherwise all would run at once.
@@ -102,9 +106,6 @@ fn a_role_trains_only_the_models_that_it_may_train_with_its_own_rights() {
         assert_eq!(trainer.table(&format!("SELECT * FROM segrec_train_all('{quoted}')")), "");
         let notices = trainer.notices();
         assert_eq!(notices.len(), 1, "{notices:?}");
-        assert_eq!(
-            notices[0].message(),
-            format!("you may train no model whose name is LIKE '{pattern}'")
-        );
+        assert_eq!(notices[0].message(), format!("you may train no model whose name is LIKE '{pattern}'"));
     }
 }
