@@ -196,6 +196,7 @@ pub const WORST: &[(&str, &str)] = &[
     ("public.segrec_similar_users", "SELECT count(*) FROM segrec_similar_users(7, 2000000000, 'deep')"),
     ("public.segrec_train", "SELECT segrec_train('wide', 'always')"),
     ("public.segrec_train", "SELECT segrec_train('deep', 'always')"),
+    ("public.segrec_train_all", "SELECT count(*) FROM segrec_train_all('people')"),
     ("public.segrec_train_in_background", "SELECT segrec_train_in_background('people')"),
     ("public.segrec_tune", "CALL segrec_tune('deep', '{\"als.factors\": [8, 16, 32]}', 10)"),
     ("public.segrec_unschedule", "SELECT segrec_unschedule('deep')"),

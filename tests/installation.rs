@@ -61,6 +61,7 @@ const OWNER: &[&str] = &[
     "SELECT @.segrec_import('m', 'public.received')",
     "INSERT INTO public.events SELECT 1000, item_id, weight, kind, at FROM public.events LIMIT 1",
     "SELECT @.segrec_train_in_background('m', 'never')",
+    "SELECT @.segrec_train_all('p', 'never')",
 ];
 
 /// The statements of all users.
@@ -128,8 +129,8 @@ fn calls_at_use(database: &Database<'_>, name: &str, path: &str, schema: &str) -
     clean.run("SET search_path = pg_catalog");
     let mut owner = database.connect_as(&format!("{name}_owner"));
     run_all(&mut owner, path, schema, OWNER);
-    clean.wait_until("SELECT bool_and(state <> 'running') FROM segrec.jobs");
-    assert_eq!(clean.table("SELECT state, error FROM segrec.jobs"), "finished|∅");
+    clean.wait_until("SELECT bool_and(state NOT IN ('running', 'waiting')) FROM segrec.jobs");
+    assert_eq!(clean.table("SELECT DISTINCT state, error FROM segrec.jobs"), "finished|∅");
     let mut other = database.connect_as(&format!("{name}_other"));
     let mut superuser = database.connect();
     for session in [&mut owner, &mut other, &mut superuser] {
@@ -289,7 +290,7 @@ fn a_schema_with_an_odd_name_that_is_renamed_changes_nothing() {
     create_relations(&mut session);
     session.run(r#"CREATE SCHEMA "Ext 1"; CREATE EXTENSION pg_segrec SCHEMA "Ext 1""#);
     run_all(&mut session, "''", r#""Ext 1""#, OWNER);
-    session.wait_until("SELECT bool_and(state <> 'running') FROM segrec.jobs");
+    session.wait_until("SELECT bool_and(state NOT IN ('running', 'waiting')) FROM segrec.jobs");
     run_all(&mut session, "''", r#""Ext 1""#, EVERYBODY);
     session.run(r#"ALTER SCHEMA "Ext 1" RENAME TO "it is 2""#);
     run_all(&mut session, "''", r#""it is 2""#, EVERYBODY);

@@ -149,6 +149,7 @@ fn functions_that_run_for_whoever_maintains_a_table_change_train_and_measure_no_
     );
     for call in [
         "public.segrec_train_in_background('m')",
+        "public.segrec_train_all()",
         "public.segrec_train('m')",
         "public.segrec_create_model('n', 'public.events')",
         "public.segrec_alter_model('m', '{}')",

@@ -20,10 +20,10 @@ CREATE FUNCTION @extschema@.segrec_create_model(model text, events regclass DEFA
         user_column text DEFAULT 'user_id', item_column text DEFAULT 'item_id', weight_column text DEFAULT NULL,
         time_column text DEFAULT NULL, type_column text DEFAULT NULL, users regclass DEFAULT NULL,
         users_key text DEFAULT 'user_id', items regclass DEFAULT NULL, items_key text DEFAULT 'item_id',
-        options anycompatible DEFAULT '{}'::jsonb) RETURNS void
+        options anycompatible DEFAULT '{}'::jsonb, if_exists text DEFAULT 'error') RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_create_model_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_create_model(text, regclass, text, text, text, text, text, regclass, text, regclass, text, anycompatible)
-    IS 'creates a model from the relations and columns that it reads and its options';
+COMMENT ON FUNCTION @extschema@.segrec_create_model(text, regclass, text, text, text, text, text, regclass, text, regclass, text, anycompatible, text)
+    IS 'creates a model from the relations and columns that it reads and its options; one that exists is an error, or is kept, or replaced';
 
 CREATE FUNCTION @extschema@.segrec_alter_model(model text, options anycompatible) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_alter_model_wrapper';
@@ -74,6 +74,12 @@ CREATE FUNCTION @extschema@.segrec_train_in_background(model text, deploy text D
     VOLATILE PARALLEL UNSAFE COST 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_train_in_background_wrapper';
 COMMENT ON FUNCTION @extschema@.segrec_train_in_background(text, text)
     IS 'starts segrec_train in a background process; returns the job, see segrec.jobs';
+
+CREATE FUNCTION @extschema@.segrec_train_all(pattern text DEFAULT '%', deploy text DEFAULT 'if_better')
+    RETURNS TABLE (model text, job bigint)
+    VOLATILE PARALLEL UNSAFE COST 100000 ROWS 50 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_train_all_wrapper';
+COMMENT ON FUNCTION @extschema@.segrec_train_all(text, text)
+    IS 'requests a background training of every model that you may train and whose name is LIKE the pattern; returns the jobs';
 
 CREATE FUNCTION @extschema@.segrec_cancel(job bigint) RETURNS boolean
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_cancel_wrapper';

@@ -38,10 +38,11 @@ fn segrec_create_model(
     items: Option<Regclass>,
     items_key: Option<Text>,
     options: Option<Document>,
+    if_exists: Option<Text>,
 ) {
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let create = || {
-        create::create_model(create::ModelArguments {
+        let arguments = create::ModelArguments {
             model: owned(model.as_deref()),
             events: events.map(|Regclass(events)| events),
             columns: ColumnNames {
@@ -54,7 +55,8 @@ fn segrec_create_model(
             users: described(users, users_key.as_deref(), "users_key")?,
             items: described(items, items_key.as_deref(), "items_key")?,
             options: options.ok_or(SegrecError::NullArgument { argument: "options" })?.0,
-        })
+        };
+        create::create_model(arguments, if_exists.as_deref())
     };
     or_raise(create());
 }

@@ -1,4 +1,4 @@
-//! Trainings in the background: `segrec_train_in_background`, `segrec_cancel`, and what the view
+//! Trainings in the background: `segrec_train_in_background`, `segrec_train_all`, `segrec_cancel`, and what the view
 //! `segrec.training_progress` reads (declared in `sql/schema/views.sql`, before the view).
 
 use crate::commands::schedules::jobs;
@@ -10,6 +10,15 @@ use pgrx::prelude::*;
 #[pg_extern(sql = false)]
 fn segrec_train_in_background(model: Option<Text>, deploy: Option<Text>) -> i64 {
     or_raise(jobs::start(model.as_deref(), deploy.as_deref()))
+}
+
+#[pg_extern(sql = false)]
+fn segrec_train_all(
+    pattern: Option<Text>,
+    deploy: Option<Text>,
+) -> TableIterator<'static, (name!(model, Text), name!(job, i64))> {
+    let requested = or_raise(jobs::start_all(pattern.as_deref(), deploy.as_deref()));
+    TableIterator::new(requested.into_iter().map(|(model, job)| (model.into(), job)))
 }
 
 #[pg_extern(sql = false)]

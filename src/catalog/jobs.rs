@@ -68,6 +68,19 @@ pub fn waiting_of(role: u32) -> Result<i64> {
     Ok(found.into_iter().next().unwrap_or(0))
 }
 
+/// The first job of a role that is queued for a model.
+pub fn waiting_for(model_id: i64, role: u32) -> Result<Option<i64>> {
+    let found = as_owner(|| {
+        query(
+            "SELECT job FROM segrec_catalog.jobs WHERE model_id = $1 AND state = 'waiting' AND role::oid = $2 \
+             ORDER BY job LIMIT 1",
+            &[model_id.into(), pg_sys::Oid::from(role).into()],
+            |row| row.value(1),
+        )
+    })?;
+    Ok(found.into_iter().next())
+}
+
 /// Whether a job is running, for a model or for any.
 pub fn is_running(model_id: Option<i64>) -> Result<bool> {
     let found = as_owner(|| {

@@ -57,6 +57,10 @@ pub enum SegrecError {
     InvalidName { name: String },
     /// A model with this name already exists.
     ModelExists { name: String },
+    /// A model with events was to be replaced by one without, or the reverse.
+    OtherKindOfModel { model: String, has_events: bool },
+    /// The argument `if_exists` is not a known word.
+    InvalidIfExists { value: String },
     /// There is no such model, or the caller cannot see it.
     UnknownModel { name: String, known: Vec<String> },
     /// No model was named, and there is not exactly one that can answer. Lists those that can, and those that are not

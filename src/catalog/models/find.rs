@@ -133,6 +133,12 @@ pub fn is_uncommitted(model_id: i64) -> Result<bool> {
     Ok(found.into_iter().next().unwrap_or(false))
 }
 
+/// The names of the models that the caller may train and that are LIKE a pattern.
+pub fn trainable_like(pattern: &str) -> Result<Vec<String>> {
+    let sql = "SELECT name FROM segrec_catalog.usable_models WHERE may_train AND name LIKE $1 ORDER BY name";
+    query(sql, &[pattern.into()], |row| row.value(1))
+}
+
 /// The keys of the models that the caller may train.
 pub fn trainable() -> Result<Vec<i64>> {
     query("SELECT model_id FROM segrec_catalog.usable_models WHERE may_train", &[], |row| row.value(1))

@@ -18,7 +18,9 @@ mod model_rows;
 pub mod owners;
 
 pub use change::{Swapped, bind, deploy, insert, set_options, swapped};
-pub use find::{Answers, Wanted, find, find_wanted, is_uncommitted, names, names_by, trainable, usable};
+pub use find::{
+    Answers, Wanted, find, find_wanted, is_uncommitted, names, names_by, trainable, trainable_like, usable,
+};
 pub use locks::{keep, lock_holder, lock_row, take};
 pub use model::{ColumnNames, EventsSource, Model, NewModel, RelationRef};
 pub use model_rows::{ModelRows, grantees};

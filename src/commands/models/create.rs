@@ -1,24 +1,28 @@
-//! `segrec_create_model`: checks a model completely before it is stored.
+//! `segrec_create_model`: checks a model completely before it is stored, as a new one or in the place of the definition of
+//! an existing one.
 
 use super::options::{ModelSources, check_options};
 use crate::catalog::models::owners;
-use crate::catalog::models::{self, EventsSource, NewModel};
+use crate::catalog::models::{self, EventsSource, Model, NewModel};
 pub use crate::catalog::models::{ColumnNames, RelationRef};
 use crate::catalog::sources::events;
-use crate::catalog::sources::relations::{self, EventColumns, SourceColumn};
+use crate::catalog::sources::relations::{self, EventColumns, SourceColumn, check_kind};
 use crate::catalog::sources::shown_rows::{ShownColumns, ShownRows};
-use crate::commands::access::privileges::refuse_here;
+use crate::commands::access::privileges::{owned_and_locked, refuse_here};
 use crate::commands::training::read::{category_columns, item_columns, user_columns};
 use crate::error::{Result, SegrecError, notice};
 use crate::pg::executor::relation::Relation;
+use crate::pg::executor::snapshot::NewSnapshot;
 use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
 use segrec_engine::interactions::IdKind;
 use segrec_engine::options::checked::ItemOptions;
 use segrec_engine::options::{Options, parse_options};
 use serde_json::Value;
+use strum::EnumString;
 
-/// The arguments of the call.
+/// The arguments of the call that define the model.
+#[derive(Clone, Debug)]
 pub struct ModelArguments {
     /// The name of the model.
     pub model: Option<String>,
@@ -33,15 +37,91 @@ pub struct ModelArguments {
     pub options: Value,
 }
 
+/// What happens if a model of the name exists: the argument `if_exists`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString)]
+#[strum(serialize_all = "snake_case")]
+pub enum IfExists {
+    /// An error.
+    Error,
+    /// The model stays as it is.
+    Keep,
+    /// The model gets the new definition, and keeps its versions and everything else.
+    Replace,
+}
+
+impl IfExists {
+    /// Parses the argument `if_exists`.
+    ///
+    /// # Errors
+    /// [`SegrecError::NullArgument`], [`SegrecError::InvalidIfExists`].
+    pub fn parse(value: Option<&str>) -> Result<Self> {
+        let value = value.ok_or(SegrecError::NullArgument { argument: "if_exists" })?;
+        value.parse().map_err(|_| SegrecError::InvalidIfExists { value: value.to_owned() })
+    }
+}
+
 /// PostgreSQL's limit on names.
 const LONGEST_NAME: usize = 63;
 
-pub fn create_model(arguments: ModelArguments) -> Result<()> {
+/// Creates a model. One of the name that the caller may see is kept or replaced, if that is asked for.
+pub fn create_model(arguments: ModelArguments, if_exists: Option<&str>) -> Result<()> {
     refuse_here()?;
-    let name = arguments.model.ok_or(SegrecError::NullArgument { argument: "model" })?;
+    let if_exists = IfExists::parse(if_exists)?;
+    let name = arguments.model.clone().ok_or(SegrecError::NullArgument { argument: "model" })?;
     if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(SegrecError::InvalidName { name });
     }
+    if if_exists != IfExists::Error && models::find(&name)?.is_some() {
+        return keep_or_replace(&name, arguments, if_exists);
+    }
+    let (model, columns) = checked(name.clone(), arguments.clone())?;
+    let Some(model_id) = models::insert(model)? else {
+        // Another transaction may have created it since the statement began.
+        let _snapshot = NewSnapshot::new();
+        return match if_exists != IfExists::Error && models::find(&name)?.is_some() {
+            true => keep_or_replace(&name, arguments, if_exists),
+            false => Err(SegrecError::ModelExists { name }),
+        };
+    };
+    owners::set(model_id, current_role())?;
+    columns.map_or(Ok(()), |columns| tell_of_events(&columns))
+}
+
+/// Keeps an existing model, with a notice, or replaces its definition.
+fn keep_or_replace(name: &str, arguments: ModelArguments, if_exists: IfExists) -> Result<()> {
+    if if_exists != IfExists::Replace {
+        notice(format!("model \"{name}\" already exists, skipping"), None, None);
+        return Ok(());
+    }
+    owned_and_locked(Some(name), |model| replace(&model, arguments))
+}
+
+/// Replaces the definition of a model by one for ids of the same types.
+fn replace(model: &Model, arguments: ModelArguments) -> Result<()> {
+    let (new, columns) = checked(model.name.clone(), arguments)?;
+    match (&model.events, &columns, &new.users) {
+        (Some(source), Some(columns), _) => {
+            check_kind(&model.name, &columns.name, "user", &columns.user, model.user_kind)?;
+            check_kind(&model.name, &columns.name, "item", &columns.item, source.item_kind)?;
+        }
+        (None, None, Some(users)) => {
+            let relation = readable(users.relation)?;
+            if let Some(key) = relation.column(&users.key).map(SourceColumn::from) {
+                check_kind(&model.name, &relation.name, "user", &key, model.user_kind)?;
+            }
+        }
+        (events, ..) => {
+            let (model, has_events) = (model.name.clone(), events.is_some());
+            return Err(SegrecError::OtherKindOfModel { model, has_events });
+        }
+    }
+    models::bind(model.id, new.events.as_ref(), new.users.as_ref(), new.items.as_ref())?;
+    models::set_options(model.id, new.options)?;
+    columns.map_or(Ok(()), |columns| tell_of_events(&columns))
+}
+
+/// Checks the definition of a model; the columns of its events come with it, if it has events.
+fn checked(name: String, arguments: ModelArguments) -> Result<(NewModel, Option<EventColumns>)> {
     let options = parse_options(&arguments.options).map_err(SegrecError::InvalidOptions)?;
     let events =
         arguments.events.map(|relation| events_source(&name, relation, &arguments.columns)).transpose()?;
@@ -73,19 +153,9 @@ pub fn create_model(arguments: ModelArguments) -> Result<()> {
         item_kind,
         &options,
     )?;
-    let Some(model_id) = models::insert(NewModel {
-        name: name.clone(),
-        events: source.cloned(),
-        users: arguments.users,
-        items: arguments.items,
-        user_kind,
-        options: arguments.options,
-    })?
-    else {
-        return Err(SegrecError::ModelExists { name });
-    };
-    owners::set(model_id, current_role())?;
-    events.map_or(Ok(()), |(_, columns)| tell_of_events(&columns))
+    let ModelArguments { users, items, options, .. } = arguments;
+    let (events, columns) = events.unzip();
+    Ok((NewModel { name, events, users, items, user_kind, options }, columns))
 }
 
 /// Notes what will not work with these events.

@@ -36,8 +36,13 @@ impl Limits {
     pub fn here() -> Self {
         match is_superuser() {
             true => Self::default(),
-            false => Self { role: settings::jobs_per_role(), database: settings::jobs() },
+            false => Self::set(),
         }
+    }
+
+    /// The limits as they are set, whoever the current role is.
+    pub fn set() -> Self {
+        Self { role: settings::jobs_per_role(), database: settings::jobs() }
     }
 
     /// The limits that exist, with what each applies to.

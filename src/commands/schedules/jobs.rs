@@ -1,12 +1,12 @@
-//! `segrec_train_in_background` and `segrec_cancel`: start and cancel jobs. Their processes run `crate::worker`; jobs
-//! that cannot begin at once are queued (`queue`).
+//! `segrec_train_in_background`, `segrec_train_all` and `segrec_cancel`: start and cancel jobs. Their processes run
+//! `crate::worker`; jobs that cannot begin at once are queued (`queue`).
 
 use super::job_order::{Limits, Order};
 use super::job_process::{Beginning, begin, may_begin};
 use super::queue;
 use crate::catalog::jobs;
 use crate::catalog::models;
-use crate::commands::access::privileges::{reads, trainable_here};
+use crate::commands::access::privileges::{reads, refuse_here, trainable_here};
 use crate::commands::models::options::check_options;
 use crate::commands::training::deployment_decision::DeployPolicy;
 use crate::error::{Result, SegrecError, notice};
@@ -28,15 +28,8 @@ pub fn start(model: Option<&str>, deploy: Option<&str>) -> Result<i64> {
     if models::is_uncommitted(model.id)? {
         return Err(SegrecError::ModelNotCommitted { model: model.name });
     }
-    let memory = settings::training_memory() >> 20;
-    let identity = Identity::current();
-    let limits = Limits::here();
-    if let Some((of, _)) = limits.each(identity.role).find(|(_, most)| *most == 0) {
-        return Err(SegrecError::NoJobs { of });
-    }
-    let job = jobs::take_number()?;
-    let threads = settings::threads();
-    let order = Order { job, model_id: model.id, identity, deploy, memory, threads, limits };
+    let order = ordered(model.id, deploy, Limits::here())?;
+    let job = order.job;
     if jobs::waiting()?.is_empty() && may_begin(&order)? {
         match begin(&order)? {
             Beginning::Begun => return Ok(job),
@@ -54,6 +47,49 @@ pub fn start(model: Option<&str>, deploy: Option<&str>) -> Result<i64> {
     jobs::enqueue(job, model.id, order.identity.role, &order.text()?)?;
     queue::wake_at_commit();
     Ok(job)
+}
+
+/// Queues a training of every model that the caller may train and whose name is LIKE the pattern, in the order of names.
+/// Returns the names and the jobs; a model for which a job of the caller is waiting keeps that job. So a role has at most
+/// one more job waiting for each model, and nothing begins if the transaction is rolled back.
+pub fn start_all(pattern: Option<&str>, deploy: Option<&str>) -> Result<Vec<(String, i64)>> {
+    refuse_here()?;
+    let pattern = pattern.ok_or(SegrecError::NullArgument { argument: "pattern" })?;
+    let deploy = DeployPolicy::parse(deploy)?;
+    let mut requested = Vec::new();
+    for name in models::trainable_like(pattern)? {
+        let Some(model) = models::find(&name)? else { continue };
+        match models::keep(&model) {
+            // It was dropped meanwhile.
+            Err(SegrecError::UnknownModel { .. }) => continue,
+            kept => kept?,
+        }
+        let role = Identity::current().role;
+        let job = match jobs::waiting_for(model.id, role)? {
+            Some(job) => job,
+            None => {
+                let order = ordered(model.id, deploy, Limits::set())?;
+                jobs::enqueue(order.job, model.id, role, &order.text()?)?;
+                order.job
+            }
+        };
+        requested.push((name, job));
+    }
+    match requested.is_empty() {
+        true => notice(format!("you may train no model whose name is LIKE '{pattern}'"), None, None),
+        false => queue::wake_at_commit(),
+    }
+    Ok(requested)
+}
+
+/// The order for a new job of the caller; an error if the caller may have none.
+fn ordered(model_id: i64, deploy: DeployPolicy, limits: Limits) -> Result<Order> {
+    let identity = Identity::current();
+    if let Some((of, _)) = limits.each(identity.role).find(|(_, most)| *most == 0) {
+        return Err(SegrecError::NoJobs { of });
+    }
+    let (memory, threads) = (settings::training_memory() >> 20, settings::threads());
+    Ok(Order { job: jobs::take_number()?, model_id, identity, deploy, memory, threads, limits })
 }
 
 /// Cancels a job; true if it was running or queued.

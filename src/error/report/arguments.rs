@@ -74,6 +74,12 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             None,
             Some("\"deploy\" must be one of 'if_better', 'always', 'never'.".to_owned()),
         ),
+        SegrecError::InvalidIfExists { value } => report(
+            Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("\"if_exists\" is \"{value}\""),
+            None,
+            Some("\"if_exists\" must be one of 'error', 'keep', 'replace'.".to_owned()),
+        ),
         SegrecError::InvalidCold { value } => report(
             Code::ERRCODE_INVALID_PARAMETER_VALUE,
             format!("\"cold\" is \"{value}\""),

@@ -14,6 +14,18 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             Some("The name of a model must be unique in its database.".to_owned()),
             Some("Choose another name, change the model with segrec_alter_model, or drop it with segrec_drop_model.".to_owned()),
         ),
+        SegrecError::OtherKindOfModel { model, has_events } => {
+            let (has, given, hint) = match has_events {
+                true => ("has events", "no events", "Specify events"),
+                false => ("has no events", "events", "Leave out events"),
+            };
+            report(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("model \"{model}\" {has}, but its new definition has {given}"),
+                Some("Its versions could not be used with the new definition.".to_owned()),
+                Some(format!("{hint}, choose another name, or drop the model with segrec_drop_model first.")),
+            )
+        }
         SegrecError::UnknownModel { name, known } => {
             let nearest = known
                 .iter()
