@@ -244,7 +244,7 @@ fn the_transformer_learns_what_comes_next_alone_and_in_a_hybrid() {
         session.table(
             "SELECT phase, count(*) FROM segrec.training_log WHERE phase LIKE 's%net%' OR phase = 'sasrec' GROUP BY phase HAVING count(*) >= 6 ORDER BY phase"
         ),
-        "sasrec|12\nsegment networks|6"
+        "sasrec|12\nsegment networks|9"
     );
     travels(&mut session, "steps", "happened_at");
     // A guest's last item says what comes next; what a user does now changes the list.
