@@ -59,6 +59,7 @@ mod removal;
 mod replica;
 mod restores;
 mod roles;
+mod rules;
 mod schedules;
 mod secrets;
 mod segmentation;

@@ -57,6 +57,7 @@ const WORLD: &str = r#"
 
 /// Each function with the slowest call that is possible; if it exists for several types, with the slowest of these.
 pub const WORST: &[(&str, &str)] = &[
+    ("public.segrec_add_rule", "SELECT segrec_add_rule('deep', 'block', texts) FROM own.input"),
     ("public.segrec_adjusted_rand", "SELECT segrec_adjusted_rand(label, x::text) FROM own.rows"),
     ("public.segrec_adjusted_rand", "SELECT segrec_adjusted_rand(g, x::integer) FROM own.rows"),
     ("public.segrec_alter_model", "SELECT segrec_alter_model('wide', keys) FROM own.input"),
@@ -98,6 +99,7 @@ pub const WORST: &[(&str, &str)] = &[
     ("public.segrec_davies_bouldin", "SELECT segrec_davies_bouldin(features, g) FROM own.points"),
     ("public.segrec_deploy", "SELECT segrec_deploy('deep', 1)"),
     ("public.segrec_drop_model", "SELECT segrec_drop_model('deep')"),
+    ("public.segrec_drop_rule", "SELECT segrec_drop_rule('deep', 1)"),
     ("public.segrec_drop_version", "SELECT segrec_drop_version('deep', 1)"),
     ("public.segrec_estimate", "SELECT count(*) FROM segrec_estimate('deep')"),
     (

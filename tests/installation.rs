@@ -46,6 +46,7 @@ const OWNER: &[&str] = &[
     "SELECT @.segrec_rollback('m')",
     "SELECT @.segrec_deploy('m', 2)",
     "SELECT @.segrec_label_segment('m', 1, 'first')",
+    "SELECT @.segrec_drop_rule('m', @.segrec_add_rule('m', 'block', '{5}'))",
     "SELECT @.segrec_grant('m', 'public', 'use')",
     "SELECT @.segrec_grant('p', 'public', 'train')",
     "SELECT @.segrec_evaluate('m', per_segment => true)",

@@ -190,7 +190,7 @@ fn a_model_that_is_dropped_leaves_no_row_in_any_table() {
     session.run(
         r#"SELECT segrec_alter_model('all', '{"segmentation": {"method": "optics", "segments": "auto"}}'); SELECT segrec_train('all', 'always')"#,
     );
-    session.run("SELECT segrec_label_segment('all', 1, 'first'); SELECT segrec_grant('all', 'removal_all_role', 'use')");
+    session.run("SELECT segrec_label_segment('all', 1, 'first'); SELECT segrec_grant('all', 'removal_all_role', 'use'); SELECT segrec_add_rule('all', 'block', '{1}')");
     session.run(r#"CALL segrec_tune('all', '{"als.factors": [2, 4]}', trials => 2)"#);
     session.run("CALL segrec_run_schedule('all', 1000000)");
     session.run("CREATE SCHEMA made; SELECT segrec_create_functions('all', 'made')");

@@ -52,6 +52,17 @@ CREATE FUNCTION @extschema@.segrec_grant(model text, role text, privilege text) 
 COMMENT ON FUNCTION @extschema@.segrec_grant(text, text, text)
     IS 'grants a role, or public, the privilege to use or train a model';
 
+CREATE FUNCTION @extschema@.segrec_add_rule(model text, action text, items text[] DEFAULT NULL,
+        condition anycompatible DEFAULT NULL::jsonb, segment bigint DEFAULT NULL, place bigint DEFAULT NULL,
+        valid_from timestamptz DEFAULT NULL, valid_to timestamptz DEFAULT NULL, reason text DEFAULT NULL) RETURNS bigint
+    VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_add_rule_wrapper';
+COMMENT ON FUNCTION @extschema@.segrec_add_rule(text, text, text[], anycompatible, bigint, bigint, timestamptz, timestamptz, text)
+    IS 'adds a rule that decides what lists of a model show, from the commit on, and returns its id';
+
+CREATE FUNCTION @extschema@.segrec_drop_rule(model text, rule bigint) RETURNS void
+    VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_drop_rule_wrapper';
+COMMENT ON FUNCTION @extschema@.segrec_drop_rule(text, bigint) IS 'drops a rule of a model';
+
 CREATE FUNCTION @extschema@.segrec_revoke(model text, role text, privilege text) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_revoke_wrapper';
 COMMENT ON FUNCTION @extschema@.segrec_revoke(text, text, text) IS 'revokes a privilege on a model from a role';

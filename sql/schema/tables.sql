@@ -28,6 +28,7 @@ CREATE TABLE segrec_catalog.models (
     events_name text,
     users_name text,
     items_name text,
+    rules_generation bigint NOT NULL DEFAULT 0,
     CHECK (num_nulls(events, user_column, item_column, item_id_kind) IN (0, 4)),
     CHECK (num_nulls(events, users) < 2)
 );
@@ -37,6 +38,8 @@ COMMENT ON COLUMN segrec_catalog.models.deployed_version_id IS
 
 COMMENT ON COLUMN segrec_catalog.models.events_name IS
     'the name of the relation when it was bound to the model, which another relation may have now; likewise users_name and items_name';
+COMMENT ON COLUMN segrec_catalog.models.rules_generation IS
+    'a number of the last change of the model''s rules that no other change has, even if one was rolled back; 0 if there was none';
 
 CREATE TABLE segrec_catalog.model_owners (
     model_id bigint PRIMARY KEY,
@@ -110,6 +113,25 @@ CREATE TABLE segrec_catalog.segment_labels (
     PRIMARY KEY (model_id, segment)
 );
 COMMENT ON TABLE segrec_catalog.segment_labels IS 'the labels assigned to segments by segrec_label_segment; they outlive versions';
+
+CREATE TABLE segrec_catalog.rules (
+    model_id bigint NOT NULL,
+    rule_id bigint GENERATED ALWAYS AS IDENTITY,
+    action text NOT NULL CHECK (action IN ('block', 'pin')),
+    items text[],
+    condition jsonb,
+    segment integer,
+    place integer CHECK (place >= 1),
+    valid_from timestamptz,
+    valid_to timestamptz,
+    reason text,
+    created_by text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (model_id, rule_id),
+    CHECK (num_nonnulls(items, condition) = 1),
+    CHECK (valid_from < valid_to)
+);
+COMMENT ON TABLE segrec_catalog.rules IS 'the rules that decide what lists of a model show: items or a condition on columns of items say which items they are about, segment for whose lists they are; they outlive versions. Every change also changes rules_generation of the model';
 
 CREATE TABLE segrec_catalog.segment_profiles (
     version_id bigint NOT NULL,
@@ -458,6 +480,8 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.versions_version_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segments', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_labels', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.rules', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.rules_rule_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_profiles', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_choices', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.algorithm_choices', '');

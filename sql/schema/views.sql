@@ -64,6 +64,13 @@ JOIN segrec_catalog.model_grants granted USING (model_id)
 WHERE granted.grantee::oid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles role WHERE role.oid = granted.grantee::oid);
 COMMENT ON VIEW segrec.grants IS 'the privileges granted on the models you may use';
 
+CREATE VIEW segrec.rules WITH (security_barrier) AS
+SELECT rule.rule_id AS id, model.name AS model, rule.action, rule.items, rule.condition, rule.segment, rule.place,
+       rule.valid_from, rule.valid_to, rule.reason, rule.created_by, rule.created_at
+FROM segrec_catalog.usable_models model
+JOIN segrec_catalog.rules rule USING (model_id);
+COMMENT ON VIEW segrec.rules IS 'the rules that decide what lists of the models you may use show';
+
 CREATE VIEW segrec.versions WITH (security_barrier) AS
 SELECT model, version, state, deployed, started_at, finished_at, users, items, events, segments,
        metric, value, baseline, reason, previous, split, options, decided

@@ -14,6 +14,7 @@ mod measure;
 mod metrics;
 mod planner;
 mod recommend;
+mod rules;
 mod schedule;
 mod segments;
 mod statistics;

@@ -1,6 +1,7 @@
 //! Converts between rows and engine types. The only place that runs SQL; contains no decisions.
 //!
 //! - [`statement`]: runs fixed statements as the caller or as the owner of the catalog
+//! - [`rules`]: rules of models, which decide what lists show
 //! - [`sources`]: the relations that models read
 //! - [`models`]: models, their owners and grants
 //! - [`versions`]: the stored results of trainings
@@ -12,6 +13,7 @@
 pub mod jobs;
 pub mod models;
 pub mod removal;
+pub mod rules;
 pub mod schedules;
 pub mod sources;
 pub mod statement;

@@ -22,7 +22,7 @@ enum Of {
 }
 
 /// All tables with rows that belong to a version, a study or a model. Each of these three comes after its dependents.
-const TABLES: [(&str, Of); 29] = [
+const TABLES: [(&str, Of); 30] = [
     ("version_users", Of::Version),
     ("version_items", Of::Version),
     ("version_sections", Of::Version),
@@ -44,6 +44,7 @@ const TABLES: [(&str, Of); 29] = [
     ("trials", Of::Study),
     ("studies", Of::Model),
     ("segment_labels", Of::Model),
+    ("rules", Of::Model),
     ("segment_history", Of::Model),
     ("schedules", Of::Model),
     ("schedule_runs", Of::Model),

@@ -76,6 +76,14 @@ pub enum SegrecError {
     TooManyWithdrawn { model: String, withdrawn: usize, listed: usize, most: f64 },
     /// The argument `privilege` is not a known privilege.
     InvalidPrivilege { value: String },
+    /// An argument of a rule is invalid.
+    InvalidRule { argument: &'static str, problem: String, detail: Option<String>, hint: String },
+    /// The rules of a model would take more than they may.
+    TooManyRules { model: String, what: &'static str, count: i64, most: i64 },
+    /// The model has no such rule.
+    UnknownRule { model: String, rule: i64 },
+    /// A rule no longer suits the relation of items.
+    UnusableRule { model: String, problem: String },
     /// Options are invalid; lists all problems.
     InvalidOptions(Vec<OptionProblem>),
     /// Columns do not exist; lists all of them.

@@ -8,6 +8,7 @@ use super::ids::listed_numbers;
 use super::recommendation::{fill_with_popular, folded_in};
 use super::recommended::Recommended;
 use super::reservation::reserve;
+use super::rules::{active_rules, segments_with_rules};
 use super::selection::{Selection, union};
 use super::session;
 use super::shelf::Shelf;
@@ -61,6 +62,8 @@ pub struct AllLists {
     n: usize,
     /// The items that no list may have, ascending.
     left_out: Vec<u32>,
+    /// Those that the lists of some segments may not have, with these.
+    of_segments: HashMap<i32, Vec<u32>>,
     /// The group of each item, and the most items of one, if that is limited.
     groups: Option<(Vec<Option<u32>>, usize)>,
     batch: i32,
@@ -86,11 +89,27 @@ pub fn recommend_all(model: Option<&str>, n: usize, selection: &Selection<'_>) -
         leave_out(&others);
     }
     let id = |item: u32| version.item_ids().get(item as usize);
-    let shelf = Shelf::new(&version, Some(&model), selection.max_per_group, &id)?;
+    let rules = active_rules(&version, Some(&model), None)?;
+    leave_out(&rules.blocked);
+    let shelf = Shelf::new(&version, Some(&model), selection.max_per_group, &rules, &id)?;
     leave_out(&shelf.missing(count)?);
     let groups = selection.max_per_group.map(|most| (shelf.groups(count), most));
     drop(shelf);
-    let left_out = (0..).zip(is_out).filter(|(_, is_out)| *is_out).map(|(item, _)| item).collect();
+    let left_out: Vec<u32> = (0..).zip(is_out).filter(|(_, is_out)| *is_out).map(|(item, _)| item).collect();
+    let mut of_segments = HashMap::new();
+    for segment in segments_with_rules(&version, &model)? {
+        let rules = active_rules(&version, Some(&model), Some(segment))?;
+        let missing = match rules.blocking.is_empty() {
+            true => Vec::new(),
+            false => Shelf::new(&version, Some(&model), None, &rules, &id)?.missing(count)?,
+        };
+        ask(
+            "the items that lists of segments leave out",
+            2 * (of_segments.len() + 1) * count * size_of::<u32>(),
+        )?;
+        let own = union(&rules.blocked, &missing).into_owned();
+        of_segments.insert(segment, union(&left_out, &own).into_owned());
+    }
     let length = n.min(version.item_ids().len()).max(1);
     let batch = (BATCH_BYTES / LINE_BYTES / length).clamp(1, BATCH_USERS);
     ask("a batch of lists", 2 * batch * length * LINE_BYTES)?;
@@ -100,6 +119,7 @@ pub fn recommend_all(model: Option<&str>, n: usize, selection: &Selection<'_>) -
         workers,
         n,
         left_out,
+        of_segments,
         groups,
         batch: batch as i32,
         next_place: 0,
@@ -180,7 +200,7 @@ impl AllLists {
 
     /// What the list of a user leaves out.
     fn left_out<'a>(&'a self, user: &'a StoredUser) -> Cow<'a, [u32]> {
-        union(user.seen(), &self.left_out)
+        union(user.seen(), self.of_segments.get(&user.segment).unwrap_or(&self.left_out))
     }
 
     /// The lists of `n` items of users of one segment.

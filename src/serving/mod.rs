@@ -12,6 +12,7 @@
 //! - [`recommended`]: an item of a list
 //! - [`recommendation`]: from a request to a list
 //! - [`selection`], [`shelf`], [`pages`]: which items a call allows, which of them may be shown, and lists page by page
+//! - [`rules`], [`rule_cache`], [`pinned`]: the rules that hold for a list, and the items that they give a place
 //! - [`reservation`]: places of a list that new items get
 //! - [`segments`], [`segment_of`]: the segments of a version, and the segment of a user
 //! - [`explanation`]: the score of one item for one user, and why
@@ -41,10 +42,13 @@ mod later_list;
 pub mod measuring;
 mod model_access;
 mod pages;
+mod pinned;
 pub mod popular_now;
 mod recommendation;
 pub mod recommended;
 pub mod reservation;
+mod rule_cache;
+mod rules;
 pub mod scorers;
 pub mod segment_list;
 pub mod segment_of;

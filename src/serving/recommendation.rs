@@ -11,8 +11,11 @@ use super::ids::{check_item_kind, item_numbers, listed_numbers, user_id};
 use super::later_items::LaterItems;
 use super::later_list::{Met, best_later, merge};
 use super::pages::Pages;
+use super::pinned::{allowed_pins, scored_pins, with_pinned};
 use super::recommended::Recommended;
 use super::reservation::reserve;
+use super::rule_cache::ActiveRules;
+use super::rules::active_rules;
 use super::scorers::SegmentScorers;
 use super::selection::{Selection, union};
 use super::shelf::Shelf;
@@ -259,20 +262,24 @@ pub fn answer(
     let Request { n, ref selection, variety, .. } = *request;
     let seen: &[u32] = if request.exclude_seen { &person.history.seen } else { &[] };
     let excluded = selection.excluded(&version);
+    let of_segment = person.segment.and_then(|number| version.members.ids.get(number as usize).copied());
+    let rules = active_rules(&version, model, of_segment)?;
     ask(
         "the items that a list leaves out",
-        (2 * seen.len() + excluded.len() + version.withdrawn().len()) * size_of::<u32>(),
+        (3 * seen.len() + excluded.len() + 2 * rules.blocked.len() + version.withdrawn().len())
+            * size_of::<u32>(),
     )?;
     let out = union(seen, &excluded);
+    let out = union(&out, &rules.blocked);
     let left_out = version.left_out(&out);
-    let candidates = selection.candidates.as_ref().map(|ids| listed_numbers(&version, ids, &out));
-    let candidates = candidates.as_deref();
+    let listed = selection.candidates.as_ref().map(|ids| listed_numbers(&version, ids, &out));
+    let pins = allowed_pins(&rules, &left_out, listed.as_deref());
     let first = version.item_ids().len();
     let id = |item: u32| match &later {
         Some((later, _)) if item as usize >= first => later.id(item as usize - first),
         _ => version.item_ids().get(item as usize),
     };
-    let shelf = Shelf::new(&version, model, selection.max_per_group, &id)?;
+    let mut shelf = Shelf::new(&version, model, selection.max_per_group, &rules, &id)?;
     let wanted = variety.pool(n).saturating_add(if n > 0 { selection.skip } else { 0 });
     ask("a list", wanted.min(first) * ITEM_BYTES)?;
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
@@ -287,25 +294,35 @@ pub fn answer(
         None => PersonScorers::of(&version, person)?,
     };
     let is_there = |reader: &LaterRows, item: u32| reader.has(id(item));
-    let ranked = |count: usize| {
+    let ranked = |only: Option<&[u32]>, left_out: &[u32], later: Option<&Met>, count: usize| {
         let mut items: Vec<Recommended> = Vec::with_capacity(count.min(first));
         if let Some((point, by_attributes)) = &by_attributes {
-            let best = by_attributes.best(point, &left_out, candidates, count);
+            let best = by_attributes.best(point, left_out, only, count);
             let recommended =
                 |Scored { item, score }| Recommended { item, score, source: Source::Attributes };
             items.extend(best.into_iter().map(recommended));
         } else if let Some(scorers) = &scorers {
-            items.extend(scorers.best(&left_out, candidates, count));
-            if let Some((later, reader)) = &later {
-                let found = scorers.best_later(later, request, count);
+            items.extend(scorers.best(left_out, only, count));
+            if let Some((later, reader)) = later {
+                let found = scorers.best_later(later, request, &rules, count);
                 merge(&mut items, &found, count, &|item| is_there(reader, item))?;
             }
         }
-        fill_with_popular(&mut items, &version, filling.as_ref(), &left_out, candidates, count)?;
+        fill_with_popular(&mut items, &version, filling.as_ref(), left_out, only, count)?;
         Ok(items)
     };
     let number = |item: &Recommended| item.item;
-    let items = shelf.choose(wanted, number, ranked)?;
+    let (mut pinned, places) =
+        scored_pins(&pins, |places| ranked(Some(places), &left_out, None, places.len()))?;
+    shelf.pin(&mut pinned, |(_, own): &(usize, Recommended)| own.item)?;
+    // The others are ranked without them, whether or not they may be shown.
+    let left_out = union(&left_out, &places);
+    let candidates = listed.map(|mut listed| {
+        listed.retain(|item| places.binary_search(item).is_err());
+        listed
+    });
+    let candidates = candidates.as_deref();
+    let items = shelf.choose(wanted, number, |count| ranked(candidates, &left_out, later.as_ref(), count))?;
     let reserved = version.reserved(n);
     let new = match &scorers {
         Some(scorers) if reserved > 0 => {
@@ -313,7 +330,7 @@ pub fn answer(
             shelf.choose(all, number, |count| {
                 let mut new = scorers.best_new(&left_out, candidates, count);
                 if let Some((later, reader)) = &later {
-                    let found = scorers.best_later(later, request, count);
+                    let found = scorers.best_later(later, request, &rules, count);
                     merge(&mut new, &found, count, &|item| is_there(reader, item))?;
                 }
                 Ok(new)
@@ -334,11 +351,19 @@ pub fn answer(
     };
     let items = match selection.skip {
         _ if n == 0 => Vec::new(),
+        skip if !pinned.is_empty() => {
+            let all = skip.saturating_add(n);
+            let items = match variety.is_none() && reserved == 0 {
+                true => pages.items.into(),
+                false => pages.after(0, all, page)?,
+            };
+            with_pinned(items, pinned, skip, all)
+        }
         0 => page(&mut pages)?,
         skip if variety.is_none() && reserved == 0 => pages.items.into_iter().skip(skip).collect(),
         skip => pages.after(skip, n, page)?,
     };
-    drop((shelf, scorers, by_attributes, left_out));
+    drop((shelf, scorers, by_attributes));
     let later = later.map(|(later, _)| later);
     Ok(Recommendation { version, later, skip: selection.skip, items })
 }
@@ -385,12 +410,19 @@ impl<'a> PersonScorers<'a> {
     }
 
     /// The best later items, numbered after those of the version.
-    fn best_later(&self, later: &LaterItems, request: &Request<'_>, n: usize) -> Vec<Recommended> {
+    fn best_later(
+        &self,
+        later: &LaterItems,
+        request: &Request<'_>,
+        rules: &ActiveRules,
+        n: usize,
+    ) -> Vec<Recommended> {
         let Self { version, person, scorers, .. } = self;
         let blended = scorers.blended(person.known(), &version.scratch);
         let excluded: Vec<u32> = request.selection.exclude.iter().filter_map(|id| later.find(*id)).collect();
         let has = |place| {
             excluded.contains(&place)
+                || rules.blocks_unknown(later.id(place as usize))
                 || request.exclude_seen && person.history.later.binary_search(&place).is_ok()
         };
         let best = best_later(version, later, &blended, (request.selection.candidates.as_deref(), &has), n);

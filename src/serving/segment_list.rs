@@ -6,11 +6,13 @@
 use super::ids::listed_numbers;
 use super::later_list::{best_later, merge};
 use super::pages::Pages;
+use super::pinned::{allowed_pins, scored_pins, with_pinned};
 use super::recommendation::{Recommendation, fill_with_popular};
 use super::recommended::Recommended;
 use super::reservation::reserve;
+use super::rules::active_rules;
 use super::scorers::SegmentScorers;
-use super::selection::Selection;
+use super::selection::{Selection, union};
 use super::session;
 use super::shelf::Shelf;
 use super::version::ServedVersion;
@@ -39,17 +41,19 @@ pub fn recommend_segment(
     };
     let rows = version.segment(number as u32)?;
     let later = version.later_items()?;
+    let rules = active_rules(&version, Some(&model), Some(segment))?;
     let excluded = selection.excluded(&version);
-    let left_out = version.left_out(&excluded);
+    let out = union(&excluded, &rules.blocked);
+    let left_out = version.left_out(&out);
     let ids = selection.candidates.as_deref();
-    let candidates = ids.map(|ids| listed_numbers(&version, ids, &excluded));
-    let candidates = candidates.as_deref();
+    let listed = ids.map(|ids| listed_numbers(&version, ids, &out));
+    let pins = allowed_pins(&rules, &left_out, listed.as_deref());
     let first = version.item_ids().len();
     let id = |item: u32| match &later {
         Some((later, _)) if item as usize >= first => later.id(item as usize - first),
         _ => version.item_ids().get(item as usize),
     };
-    let shelf = Shelf::new(&version, Some(&model), selection.max_per_group, &id)?;
+    let mut shelf = Shelf::new(&version, Some(&model), selection.max_per_group, &rules, &id)?;
     let scorers = version.scorers(Some(rows))?;
     let mean = match &scorers {
         Some(scorers) => MeanMember::of(&version, segment, scorers)?,
@@ -58,7 +62,7 @@ pub fn recommend_segment(
     let scored = scorers.as_ref().zip(mean.as_ref());
     let filling = version.filling(rows);
     // The best items, with those that came later.
-    let best = |count: usize, only_new: bool| -> Result<Vec<Recommended>> {
+    let best = |only: Option<&[u32]>, left_out: &[u32], with_later: bool, count: usize, is_new: bool| {
         let Some((scorers, mean)) = scored else { return Ok(Vec::new()) };
         let source = scorers.source();
         let shown = |Scored { item, score }| Recommended {
@@ -67,35 +71,47 @@ pub fn recommend_segment(
             source: version.source_of(item, source),
         };
         let blended = scorers.blended(mean.known(), &version.scratch);
-        let found = match only_new {
-            true => version.best_new(&blended, &left_out, candidates, count),
-            false => blended.best(&left_out, candidates, count),
+        let found = match is_new {
+            true => version.best_new(&blended, left_out, only, count),
+            false => blended.best(left_out, only, count),
         };
         let mut items: Vec<Recommended> = found.into_iter().map(shown).collect();
-        if let Some((later, reader)) = &later {
+        if let Some((later, reader)) = later.as_ref().filter(|_| with_later) {
             let out: Vec<u32> = selection.exclude.iter().filter_map(|id| later.find(*id)).collect();
-            let best = best_later(&version, later, &blended, (ids, &|place| out.contains(&place)), count);
+            let is_out = |place| out.contains(&place) || rules.blocks_unknown(later.id(place as usize));
+            let best = best_later(&version, later, &blended, (ids, &is_out), count);
             let found: Vec<Recommended> = best
                 .into_iter()
                 .map(|scored| Recommended { source: Source::NewItem, ..shown(scored) })
                 .collect();
             merge(&mut items, &found, count, &|item| reader.has(id(item)))?;
         }
-        Ok(items)
+        Ok::<_, SegrecError>(items)
     };
     let number = |item: &Recommended| item.item;
-    let wanted = n.saturating_add(if n > 0 { selection.skip } else { 0 });
-    let items = shelf.choose(wanted, number, |count| {
-        let mut items = best(count, false)?;
-        fill_with_popular(&mut items, &version, filling.as_ref(), &left_out, candidates, count)?;
+    let ranked = |only: Option<&[u32]>, left_out: &[u32], with_later: bool, count: usize| {
+        let mut items = best(only, left_out, with_later, count, false)?;
+        fill_with_popular(&mut items, &version, filling.as_ref(), left_out, only, count)?;
         Ok(items)
-    })?;
+    };
+    let (mut pinned, places) =
+        scored_pins(&pins, |places| ranked(Some(places), &left_out, false, places.len()))?;
+    shelf.pin(&mut pinned, |(_, own): &(usize, Recommended)| own.item)?;
+    // The others are ranked without them, whether or not they may be shown.
+    let left_out = union(&left_out, &places);
+    let candidates = listed.map(|mut listed| {
+        listed.retain(|item| places.binary_search(item).is_err());
+        listed
+    });
+    let candidates = candidates.as_deref();
+    let wanted = n.saturating_add(if n > 0 { selection.skip } else { 0 });
+    let items = shelf.choose(wanted, number, |count| ranked(candidates, &left_out, true, count))?;
     let reserved = version.reserved(n);
     let new = match reserved {
         0 => Vec::new(),
         _ => {
             let all = reserved.saturating_mul(1 + selection.skip.div_ceil(n.max(1)));
-            shelf.choose(all, number, |count| best(count, true))?
+            shelf.choose(all, number, |count| best(candidates, &left_out, true, count, true))?
         }
     };
     let page = |pages: &mut Pages| -> Result<Vec<Recommended>> {
@@ -106,8 +122,12 @@ pub fn recommend_segment(
         pages.put_back(pool, &page);
         Ok(page)
     };
-    let items = Pages { items: items.into(), new }.after(selection.skip, n, page)?;
-    drop((shelf, left_out, scorers));
+    let pages = Pages { items: items.into(), new };
+    let items = match pinned.is_empty() {
+        true => pages.after(selection.skip, n, page)?,
+        false => with_pinned(pages.after(0, wanted, page)?, pinned, selection.skip, wanted),
+    };
+    drop((shelf, scorers));
     let later = later.map(|(later, _)| later);
     Ok(Recommendation { version, later, skip: selection.skip, items })
 }

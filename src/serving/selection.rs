@@ -35,7 +35,8 @@ pub fn union<'a>(some: &'a [u32], others: &'a [u32]) -> Cow<'a, [u32]> {
         ([], others) => Cow::Borrowed(others),
         (some, others) => {
             let mut all = [some, others].concat();
-            all.sort_unstable();
+            // Merges the two, which are in order.
+            all.sort();
             all.dedup();
             Cow::Owned(all)
         }

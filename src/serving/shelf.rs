@@ -1,11 +1,13 @@
-//! Which of the ranked items a list may have, by their rows as they are now: those that may be shown, and no more of a group
-//! than the call allows.
+//! Which of the ranked items a list may have, by their rows as they are now: those that may be shown, for which no condition
+//! of a rule that blocks holds, and no more of a group than the call allows.
 //!
 //! Ranked items are verified in their order, by one query for some 2 n of them; if too few are left, more are ranked. So a
 //! list has n items as long as n may be shown.
 
+use super::rule_cache::ActiveRules;
 use super::version::ServedVersion;
 use crate::catalog::models::Model;
+use crate::catalog::rules::ConditionMatcher;
 use crate::catalog::sources::shown_rows::{Shown, ShownColumns, ShownRows};
 use crate::error::{Result, SegrecError};
 use crate::pg::process::memory::ask;
@@ -28,36 +30,68 @@ const ITEM_BYTES: usize = 96;
 /// Decides which items lists may have.
 pub struct Shelf<'a> {
     rows: Option<Rc<ShownRows>>,
+    /// What finds the conditions of rules that block, if there are any.
+    blocking: Option<Rc<ConditionMatcher>>,
     most: Option<usize>,
+    /// How many items of each group rules have given a place.
+    pinned: HashMap<String, usize>,
     id: &'a dyn Fn(u32) -> Id<'a>,
     /// What is known of the items that were verified; `None` of those that may not be shown.
     known: RefCell<HashMap<u32, Option<Option<String>>>>,
 }
 
 impl<'a> Shelf<'a> {
-    /// By the rows of a model's items or, without a model, all of them; `most` is the largest number of items of one group, if there is one, and `id` the id of
-    /// an item by its number.
+    /// By the rows of a model's items and the `rules` that hold or, without a model, all of them; `most` is the largest
+    /// number of items of one group, if there is one, and `id` the id of an item by its number.
     pub fn new(
         version: &ServedVersion,
         model: Option<&Model>,
         most: Option<usize>,
+        rules: &ActiveRules,
         id: &'a dyn Fn(u32) -> Id<'a>,
     ) -> Result<Self> {
-        let Some(model) = model else { return Ok(Self { rows: None, most, id, known: RefCell::default() }) };
+        let (known, pinned) = (RefCell::default(), HashMap::new());
+        let Some(model) = model else {
+            return Ok(Self { rows: None, blocking: None, most, pinned, id, known });
+        };
         let named = |option: &str| model.options.pointer(option)?.as_str().map(str::to_owned);
         let group = named("/items/group_column");
         if most.is_some() && group.is_none() {
             return Err(SegrecError::NoGroups { model: model.name.clone() });
         }
-        let columns =
-            ShownColumns { available: named("/items/available"), group: group.filter(|_| most.is_some()) };
+        let mut columns = ShownColumns {
+            available: named("/items/available"),
+            group: group.filter(|_| most.is_some()),
+            conditions: Vec::new(),
+        };
+        let is_blocking = !rules.blocking.is_empty();
         let rows = match &model.items {
-            Some(items) if columns != ShownColumns::default() => {
+            Some(items) if is_blocking || columns != ShownColumns::default() => {
+                columns.conditions.clone_from(&rules.columns);
                 Some(version.shown_rows(&model.name, items, &columns)?)
+            }
+            None if is_blocking => {
+                let problem = "The model reads no items, which a condition is on.".to_owned();
+                return Err(SegrecError::UnusableRule { model: model.name.clone(), problem });
             }
             _ => None,
         };
-        Ok(Self { rows, most, id, known: RefCell::default() })
+        let blocking = match &rows {
+            Some(rows) if is_blocking => Some(rules.matcher(&model.name, rows.conditions())?),
+            _ => None,
+        };
+        Ok(Self { rows, blocking, most, pinned, id, known })
+    }
+
+    /// Gives places to the first of these items that may be shown, before any others of their groups.
+    pub fn pin<T>(&mut self, items: &mut Vec<T>, item: impl Fn(&T) -> u32) -> Result<()> {
+        self.keep(items, &item)?;
+        for own in items {
+            if let Some(Some(Some(group))) = self.known.borrow().get(&item(own)) {
+                *self.pinned.entry(group.clone()).or_default() += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Whether every item may be shown, with any number of its group.
@@ -94,7 +128,8 @@ impl<'a> Shelf<'a> {
         let numbers: Vec<u32> = items.iter().map(&item).collect();
         self.verify(&numbers)?;
         let known = self.known.borrow();
-        let mut counts: HashMap<&str, usize> = HashMap::new();
+        let mut counts: HashMap<&str, usize> =
+            self.pinned.iter().map(|(group, &own)| (&**group, own)).collect();
         items.retain(|own| match known.get(&item(own)) {
             Some(Some(Some(group))) => {
                 let count = counts.entry(group).or_default();
@@ -117,7 +152,7 @@ impl<'a> Shelf<'a> {
         self.verify(&numbers)?;
         let known = self.known.borrow();
         let group = |own: &T| known.get(&item(own)).cloned().flatten();
-        let mut counts: HashMap<String, usize> = HashMap::new();
+        let mut counts = self.pinned.clone();
         for group in list.iter().filter_map(|own| group(own).flatten()) {
             *counts.entry(group).or_default() += 1;
         }
@@ -169,18 +204,22 @@ impl<'a> Shelf<'a> {
             let ids: Vec<Id<'_>> = batch.iter().map(|&item| (self.id)(item)).collect();
             let mut numbers: HashMap<Id<'_>, u32> = HashMap::with_capacity(batch.len());
             numbers.extend(ids.iter().copied().zip(batch.iter().copied()));
-            // Without a column that says so, an item may be shown though it has no row, and belongs to no group.
-            let unknown = (!rows.decides()).then_some(None);
+            // Without a column or a condition that says so, an item may be shown though it has no row, and belongs to no group.
+            let unknown = (!rows.decides() && self.blocking.is_none()).then_some(None);
             let mut found: HashMap<u32, Option<Option<String>>> =
                 batch.iter().map(|&item| (item, unknown.clone())).collect();
-            rows.read(&ids, now, &mut |id, Shown { is_available, group }| {
-                // A view may have several rows of an item, one of which is enough.
-                if let Some(own) =
-                    numbers.get(&id).and_then(|item| found.get_mut(item)).filter(|_| is_available)
-                {
+            let mut blocked = Vec::new();
+            rows.read(&ids, now, &mut |id, Shown { is_available, group, values }| {
+                let Some(&item) = numbers.get(&id) else { return };
+                if self.blocking.as_ref().is_some_and(|blocking| blocking.holding(&values).next().is_some()) {
+                    blocked.push(item);
+                }
+                // A view may have several rows of an item, one of which is enough to show it, and one to block it.
+                if let Some(own) = found.get_mut(&item).filter(|_| is_available) {
                     *own = Some(group);
                 }
             })?;
+            found.extend(blocked.into_iter().map(|item| (item, None)));
             self.known.borrow_mut().extend(found);
         }
         Ok(())

@@ -2,7 +2,8 @@
 
 use super::ids::{check_item_kind, item_numbers, listed_numbers};
 use super::later_list::find_later;
-use super::selection::Selection;
+use super::rules::active_rules;
+use super::selection::{Selection, union};
 use super::session;
 use super::shelf::Shelf;
 use super::version::ServedVersion;
@@ -14,7 +15,7 @@ use std::rc::Rc;
 
 /// The most similar items that a selection allows: the strongest neighbours or, if the version has none, the item no events,
 /// or it was inserted after the training, the items with the highest cosine of factors. The list begins after those that
-/// the selection skips.
+/// the selection skips. Rules of segments do not apply, and of the others those that block.
 pub fn similar_items(
     item: Id<'_>,
     kind: IdKind,
@@ -26,14 +27,16 @@ pub fn similar_items(
     check_item_kind(kind, &model)?;
     let version = session::version(&model)?;
     let excluded = selection.excluded(&version);
-    let left_out = version.left_out(&excluded);
-    let only = selection.candidates.as_ref().map(|ids| listed_numbers(&version, ids, &excluded));
+    let rules = active_rules(&version, Some(&model), None)?;
+    let out = union(&excluded, &rules.blocked);
+    let left_out = version.left_out(&out);
+    let only = selection.candidates.as_ref().map(|ids| listed_numbers(&version, ids, &out));
     let is_listed = |item: u32| {
         left_out.binary_search(&item).is_err()
             && only.as_ref().is_none_or(|only| only.binary_search(&item).is_ok())
     };
     let id = |item: u32| version.item_ids().get(item as usize);
-    let shelf = Shelf::new(&version, Some(&model), selection.max_per_group, &id)?;
+    let shelf = Shelf::new(&version, Some(&model), selection.max_per_group, &rules, &id)?;
     let known = item_numbers(&version, &[item]).first().copied();
     let later = match known {
         Some(_) => None,

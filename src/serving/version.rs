@@ -5,6 +5,7 @@ use super::described_items::{live_item, vector};
 use super::followed::Followed;
 use super::later_items::{LaterItems, Viewer, later_rows};
 use super::popular_now::{self, SeenCounts, SegmentsOf};
+use super::rule_cache::RuleCache;
 use super::segments::{ServedSegments, live_features};
 use crate::catalog::models::{EventsSource, Model, RelationRef};
 use crate::catalog::sources::attributes::LiveRow;
@@ -72,6 +73,8 @@ pub struct ServedVersion {
     recent: Followed<RecentEvents>,
     /// What reads which items may be shown.
     shown: RefCell<Option<Rc<ShownRows>>>,
+    /// The rules of the model.
+    pub rules: RuleCache,
     /// What is popular now, as of the training, and as this session has seen it.
     counted: OnceCell<Arc<RecentCounts>>,
     seen: RefCell<SeenCounts>,
@@ -141,6 +144,7 @@ impl ServedVersion {
             met: RefCell::default(),
             recent: Followed::default(),
             shown: RefCell::default(),
+            rules: RuleCache::default(),
             counted: OnceCell::new(),
             seen: RefCell::default(),
             new_items: OnceCell::new(),

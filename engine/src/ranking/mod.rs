@@ -24,6 +24,8 @@ pub use top_n::{Scored, TopN};
 /// The source of an item in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
+    /// A rule that gives it its place.
+    Pinned,
     /// The user's segment factors.
     Segment,
     /// The backbone, for a known user whose segment's factors did not pass the gate.
@@ -53,6 +55,7 @@ impl Source {
     /// The name used in SQL.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Pinned => "pinned",
             Self::Segment => "segment",
             Self::Backbone => "backbone",
             Self::Scorer(name) => name,

@@ -90,7 +90,7 @@ pub fn find_wanted(wanted: Wanted<'_>) -> Result<(Vec<Model>, bool)> {
         // of a lookup.
         let found = as_owner(|| {
             let what = || format!("{}, owner::oid FROM segrec_catalog.owned_models", columns("true", "true"));
-            look_up(all, wanted, what, |row| Ok((row.value::<pg_sys::Oid>(20)?, model(row)?)))
+            look_up(all, wanted, what, |row| Ok((row.value::<pg_sys::Oid>(21)?, model(row)?)))
         })?;
         let only = found.len() == 1;
         match <[_; 1]>::try_from(found) {

@@ -30,6 +30,8 @@ pub struct Model {
     pub options: Value,
     /// The key of the deployed version.
     pub deployed_version_id: Option<i64>,
+    /// The number of the last change of its rules; 0 if it never had any.
+    pub rules_generation: i64,
 }
 
 /// The relation from which a model reads its events.
@@ -133,6 +135,7 @@ pub fn model(row: CatalogRow<'_>) -> Result<Model> {
         user_kind: kind(&row.value::<String>(11)?)?,
         options: row.value::<JsonB>(13)?.0,
         deployed_version_id: row.get(14)?,
+        rules_generation: row.value(20)?,
     })
 }
 
@@ -141,6 +144,6 @@ pub fn columns(is_owner: &str, may_train: &str) -> String {
     format!(
         "model_id, name, owner::text, {is_owner}, events::oid, user_column, item_column, \
          weight_column, time_column, type_column, user_id_kind, item_id_kind, options, deployed_version_id, \
-         users::oid, users_key, items::oid, items_key, {may_train}"
+         users::oid, users_key, items::oid, items_key, {may_train}, rules_generation"
     )
 }

@@ -5,8 +5,11 @@ use super::events::with_id;
 use super::live_rows::{Live, LiveRows};
 use super::relations::{self, ColumnRole, SourceColumn};
 use crate::catalog::models::RelationRef;
+use crate::catalog::rules::{ItemValue, KnownColumn};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::value::Argument;
+use crate::pg::executor::relation::Relation;
+use crate::pg::executor::row::ResultRow;
 use pgrx::Uuid;
 use segrec_engine::features::ColumnKind;
 use segrec_engine::interactions::{Id, IdKind};
@@ -18,6 +21,8 @@ pub struct ShownColumns {
     pub available: Option<String>,
     /// `items.group_column`.
     pub group: Option<String>,
+    /// Those that rules refer to.
+    pub conditions: Vec<String>,
 }
 
 /// Reads rows of items.
@@ -28,15 +33,57 @@ pub struct ShownRows {
     names: ShownColumns,
     /// What the column says that decides whether an item may be shown, if there is one.
     available: Option<ColumnKind>,
+    /// The columns that rules refer to.
+    conditions: Vec<KnownColumn>,
 }
 
 /// What the row of an item says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
     /// Whether it may be shown.
     pub is_available: bool,
     /// The group that it belongs to, if any.
     pub group: Option<String>,
+    /// The values of the columns that rules refer to.
+    pub values: Vec<Option<ItemValue>>,
+}
+
+/// The columns of a model's items that conditions may be on.
+pub fn condition_columns(model: &str, items: &RelationRef) -> Result<Vec<KnownColumn>> {
+    let relation = relations::hold(model, "items", items.relation)?;
+    Ok(relation.columns.iter().map(|column| known(&SourceColumn::from(column))).collect())
+}
+
+fn known(column: &SourceColumn) -> KnownColumn {
+    let (name, type_name) = (column.name.clone(), column.type_name.clone());
+    let kind = column.feature_kind().filter(|kind| *kind != ColumnKind::Vector);
+    KnownColumn { name, kind, type_name }
+}
+
+/// The columns of a relation that rules refer to, and how each is read.
+fn referred(model: &str, relation: &Relation, names: &[String]) -> Result<Vec<(KnownColumn, String)>> {
+    let unusable = |problem: String| SegrecError::UnusableRule { model: model.to_owned(), problem };
+    let read = |name: &String| {
+        let Some(column) = relation.column(name).map(SourceColumn::from) else {
+            return Err(unusable(format!("Relation \"{}\" has no column \"{name}\".", relation.name)));
+        };
+        let known = known(&column);
+        match known.kind {
+            Some(kind) => Ok((known, column.feature_expression(kind, ""))),
+            None => Err(unusable(format!("\"{name}\" is {}.", column.type_name))),
+        }
+    };
+    names.iter().map(read).collect()
+}
+
+/// The value of a column of a result that was read as a kind.
+fn value(row: &ResultRow<'_>, column: usize, kind: Option<ColumnKind>) -> Option<ItemValue> {
+    match kind? {
+        ColumnKind::Number => row.number(column).map(ItemValue::Number),
+        ColumnKind::Boolean => row.boolean(column).map(ItemValue::Truth),
+        ColumnKind::Moment => row.integer(column).map(ItemValue::Moment),
+        _ => row.text(column, str::to_owned).map(ItemValue::Text),
+    }
 }
 
 impl ShownRows {
@@ -85,9 +132,21 @@ impl ShownRows {
             columns.push(name);
             expressions.push(own.expression(ColumnRole::Type));
         }
+        let referred = referred(model, &relation, &names.conditions)?;
+        for (column, expression) in &referred {
+            columns.push(&column.name);
+            expressions.push(expression.clone());
+        }
         let live = Live { relation: &relation, key: &key, kind, columns, expressions };
+        let rows = LiveRows::among(&live)?;
         let (items, names) = (items.clone(), names.clone());
-        Ok(Self { rows: LiveRows::among(&live)?, items, kind, names, available })
+        let conditions = referred.into_iter().map(|(column, _)| column).collect();
+        Ok(Self { rows, items, kind, names, available, conditions })
+    }
+
+    /// The columns that rules refer to, in the order of the values of a row.
+    pub fn conditions(&self) -> &[KnownColumn] {
+        &self.conditions
     }
 
     /// Whether these columns of that relation are read, and it is unchanged.
@@ -123,6 +182,7 @@ impl ShownRows {
             }
         };
         let group = 1 + usize::from(self.available.is_some());
+        let first = group + usize::from(self.names.group.is_some());
         self.rows.required_rows(&[argument], &mut |row| {
             let is_available = match self.available {
                 Some(ColumnKind::Boolean) => row.boolean(1) == Some(true),
@@ -133,7 +193,10 @@ impl ShownRows {
                 Some(_) => row.text(group, str::to_owned),
                 None => None,
             };
-            with_id(row, 0, self.kind, |id| each(id, Shown { is_available, group }));
+            let values =
+                (first..).zip(&self.conditions).map(|(place, column)| value(row, place, column.kind));
+            let shown = Shown { is_available, group, values: values.collect() };
+            with_id(row, 0, self.kind, |id| each(id, shown));
             Ok(true)
         })?;
         Ok(())

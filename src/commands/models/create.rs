@@ -231,7 +231,7 @@ pub fn check_attributes(
 /// Returns an error if the columns of items that decide what lists show do not exist, or may not be read.
 pub fn check_shown(model: &str, items: &RelationRef, kind: IdKind, options: &Options) -> Result<()> {
     let ItemOptions { available, group_column: group, .. } = options.items.clone();
-    let columns = ShownColumns { available, group };
+    let columns = ShownColumns { available, group, conditions: Vec::new() };
     match columns == ShownColumns::default() {
         true => Ok(()),
         false => ShownRows::new(model, items, kind, &columns)?.probe(),

@@ -26,6 +26,12 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             None,
             Some("\"privilege\" must be one of 'use', 'train'.".to_owned()),
         ),
+        SegrecError::InvalidRule { argument, problem, detail, hint } => report(
+            Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("\"{argument}\" {problem}"),
+            detail,
+            Some(hint),
+        ),
         SegrecError::InvalidOptions(problems) => all_problems("options", &problems),
         SegrecError::InvalidStudy(problems) => all_problems("arguments of the study", &problems),
         SegrecError::NotUtf8 { encoding } => report(

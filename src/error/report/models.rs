@@ -81,6 +81,24 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             )),
             Some(format!("Ask a member of {owner} to call segrec_grant for your role.")),
         ),
+        SegrecError::TooManyRules { model, what, count, most } => report(
+            Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            format!("model \"{model}\" would have {count} {what}"),
+            Some(format!("The maximum is {most}.")),
+            Some("Drop rules with segrec_drop_rule, or add one with a condition in place of many.".to_owned()),
+        ),
+        SegrecError::UnknownRule { model, rule } => report(
+            Code::ERRCODE_UNDEFINED_OBJECT,
+            format!("model \"{model}\" has no rule {rule}"),
+            None,
+            Some("The view segrec.rules lists the rules of models.".to_owned()),
+        ),
+        SegrecError::UnusableRule { model, problem } => report(
+            Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            format!("a rule of model \"{model}\" does not suit its items"),
+            Some(problem),
+            Some("Drop the rule with segrec_drop_rule, or restore the column; the view segrec.rules lists the rules.".to_owned()),
+        ),
         SegrecError::UnknownRole { name } => report(
             Code::ERRCODE_UNDEFINED_OBJECT,
             format!("role \"{name}\" does not exist"),
