@@ -117,7 +117,10 @@ impl PreparedTraining {
         tell_of_swapped(&model)?;
         let deployed = deployed_version(&model)?;
         let replaced = match &deployed {
-            Some(version) => replaced(version, &options)?,
+            // A model that was redefined may not read any more what they need.
+            Some(version) => {
+                replaced(version, &options)?.filter(|own| check_options(own, reads(&model)).is_ok())
+            }
             None => None,
         };
         let mut data = read(&model, &options, replaced.as_ref(), true, workers, log)?;
