@@ -2,6 +2,7 @@
 
 use super::events::Events;
 use super::recency;
+use super::repeats::{Moments, Repeats};
 use super::sparse::{Interactions, Seen, SparseRows, WeightScale};
 use super::weighting::Weighting;
 use crate::error::Result;
@@ -35,16 +36,18 @@ impl Events {
                 rows = self.combined(&weighting, &keep, observer)?;
             }
         }
-        let Rows { starts, columns, mut values, ranks, times, seen, weightless } = rows;
+        let Rows { starts, columns, mut values, ranks, times, moments, seen, weightless } = rows;
         let median = if weighting.ratings { 1.0 } else { median(&values).unwrap_or(1.0) };
         values.iter_mut().for_each(|value| *value = weighting.confidence(*value, median));
         observer.check()?;
         let rows = SparseRows::new(self.items.len(), starts, columns, values)?;
+        let repeats = Repeats::new(&rows, &moments, self.latest());
         let scale = WeightScale { median, shift: weighting.shift };
         Ok(Interactions::scaled(rows, scale)
             .beside(seen, weightless)
             .ranked(ranks)
-            .aged(times.map(|times| ages(times, self.latest()))))
+            .aged(times.map(|times| ages(times, self.latest())))
+            .repeated(repeats))
     }
 
     /// The weights of all pairs.
@@ -69,6 +72,7 @@ impl Events {
                         let times: Vec<i64> = row.iter().map(|entry| entry.latest).collect();
                         combined.ranks.extend(recency::ranks(&times));
                         combined.times.extend(row.iter().map(|entry| entry.first));
+                        combined.moments.extend(row.iter().filter_map(|entry| entry.moments));
                     }
                     combined.seen.push(found.seen);
                     combined.weightless += found.weightless;
@@ -84,7 +88,7 @@ impl Events {
         let mut ranks = self.is_timed().then(|| Vec::with_capacity(entries));
         let mut times = self.is_timed().then(|| Vec::with_capacity(entries));
         let (mut seen, mut weightless) = (Vec::new(), 0);
-        let mut end = 0;
+        let (mut moments, mut end) = (Vec::new(), 0);
         for block in blocks {
             for length in block.lengths {
                 end += length;
@@ -96,11 +100,12 @@ impl Events {
                 ranks.extend(block.ranks);
                 times.extend(block.times);
             }
+            moments.extend(block.moments);
             seen.push(block.seen);
             weightless += block.weightless;
         }
         let seen = Seen::new(seen.into_iter().flatten());
-        Ok(Rows { starts, columns, values, ranks, times, seen, weightless })
+        Ok(Rows { starts, columns, values, ranks, times, moments, seen, weightless })
     }
 
     /// The largest binary logarithm of a pair's weight, before any shift.
@@ -161,6 +166,7 @@ impl Events {
                 row.push(Combined {
                     item: group[0].0,
                     weight,
+                    moments: self.is_timed().then(|| Moments::of(group.iter().map(|own| own.1))).flatten(),
                     first: group[0].1,
                     latest: group[group.len() - 1].1,
                 });
@@ -202,6 +208,7 @@ struct Block {
     weights: Vec<f32>,
     ranks: Vec<f32>,
     times: Vec<i64>,
+    moments: Vec<Moments>,
     seen: Vec<Vec<u32>>,
     weightless: usize,
 }
@@ -213,6 +220,7 @@ struct Rows {
     values: Vec<f32>,
     ranks: Option<Vec<f32>>,
     times: Option<Vec<i64>>,
+    moments: Vec<Moments>,
     seen: Seen,
     weightless: usize,
 }
@@ -230,6 +238,7 @@ struct Besides {
 struct Combined {
     item: u32,
     weight: f32,
+    moments: Option<Moments>,
     first: i64,
     latest: i64,
 }

@@ -43,7 +43,7 @@ impl Algorithm {
     /// The scorers that it blends; empty for `auto`.
     pub fn scorers(self) -> &'static [&'static str] {
         match self {
-            Self::Hybrid => &["factors", "neighbours", "user_neighbours", "sasrec", "popular_now"],
+            Self::Hybrid => &["factors", "neighbours", "user_neighbours", "sasrec", "popular_now", "repeat"],
             Self::Als => &["factors"],
             Self::Neighbours | Self::Ease => &["neighbours"],
             Self::Content => &["content"],
@@ -96,6 +96,9 @@ pub struct Decided {
     /// The half-life in seconds of what is popular now; 0 if it is not part of the blend.
     #[serde(default)]
     pub popular_now: f64,
+    /// The half-life in seconds of what a user takes again; 0 if lists have nothing that the user has.
+    #[serde(default)]
+    pub repeat: f64,
     /// The number of epochs of a network; 0 if there is none.
     #[serde(default)]
     pub epochs: usize,

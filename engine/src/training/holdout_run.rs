@@ -8,7 +8,7 @@ use super::ranker::Ranker;
 use super::scorer_reports::ScorerReport;
 use super::segmenter::{Segmentation, Segmenter};
 use super::user_data::UserData;
-use super::{order, popular_now, scorer_reports};
+use super::{order, popular_now, repeat, scorer_reports};
 use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
@@ -24,6 +24,7 @@ use crate::scorers::factors::tuning;
 use crate::scorers::factors::{backbone, segment_factors};
 use crate::scorers::neighbours::Neighbours;
 use crate::scorers::registry::tastes;
+use crate::scorers::repeat::method::TakenAgain;
 use crate::segmentation::quality::{Choice, Tried, choose};
 use crate::training::ratings;
 use std::cmp::Ordering;
@@ -220,7 +221,8 @@ pub fn run_described(
     let (of_holdout, settings) = ((holdout, &users[..]), (&own, &als));
     let order = order::decide(&mut fit, &methods, described.input(training), of_holdout, settings, observer)?;
     let mut half_life = 0.0;
-    for method in latest {
+    let repeats = latest.iter().any(|method| method.name() == TakenAgain.name());
+    for method in latest.into_iter().filter(|method| method.name() != TakenAgain.name()) {
         let input = described.input(training);
         half_life = popular_now::decide(&mut fit, method, input, of_holdout, options, observer)?;
     }
@@ -229,9 +231,15 @@ pub fn run_described(
     }
     let epochs = fit.fitted.iter().filter(|own| fit.blend.has(own.0)).map(|own| own.1.epochs()).max();
     let epochs = epochs.unwrap_or(0);
-    let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
+    let mut measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
     let settings = (options.weighs_popularity(), options.seed);
     let scorers = scorer_reports::measure(&fit, &given.methods(algorithm), of_holdout, settings, observer)?;
+    let mut again = 0.0;
+    if repeats {
+        let (half_life, rows) = repeat::decide(&mut fit, described.input(training), holdout, options, observer)?;
+        again = half_life;
+        measurement.rows.extend(rows);
+    }
     let blend = fit.blend.clone();
     let decided = Decided {
         algorithm,
@@ -240,6 +248,7 @@ pub fn run_described(
         content,
         order,
         popular_now: half_life,
+        repeat: again,
         epochs,
         horizon,
         new_items: 0.0,

@@ -176,6 +176,7 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         content,
         order,
         popular_now,
+        repeat,
         epochs: _,
         horizon,
         new_items,
@@ -199,6 +200,8 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         && *horizon > 0
         && popular_now.is_finite()
         && (*popular_now > 0.0) == blend.has("popular_now")
+        && repeat.is_finite()
+        && (*repeat > 0.0) == blend.has("repeat")
         && (0.0..=MOST_CONTENT).contains(content)
         && (0.0..=MOST_BOOST).contains(new_items)
         && *attributes <= MOST_ATTRIBUTES
