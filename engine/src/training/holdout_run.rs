@@ -236,7 +236,8 @@ pub fn run_described(
     let scorers = scorer_reports::measure(&fit, &given.methods(algorithm), of_holdout, settings, observer)?;
     let mut again = 0.0;
     if repeats {
-        let (half_life, rows) = repeat::decide(&mut fit, described.input(training), holdout, options, observer)?;
+        let (half_life, rows) =
+            repeat::decide(&mut fit, described.input(training), holdout, options, observer)?;
         again = half_life;
         measurement.rows.extend(rows);
     }

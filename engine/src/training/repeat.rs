@@ -20,6 +20,7 @@ use crate::options::checked::Options;
 use crate::ranking::{Blend, Scored};
 use crate::scorers::method::{FitInput, Fitted, Method};
 use crate::scorers::repeat::method::{TakenAgain, USUAL_HALF_LIFE};
+use crate::seed::sample;
 use std::sync::Arc;
 
 /// The least share of what users took lately that they took again, for this part to be tried: a twentieth, one place in a list
@@ -64,7 +65,15 @@ pub fn decide(
         return Ok((0.0, Vec::new()));
     }
     let holdout = &holdout.with_again()?;
-    let users = &measured_users(holdout, MOST_USERS, options.seed)[..];
+    let users = &match is_judged {
+        true => measured_users(holdout, MOST_USERS, options.seed),
+        // Their scores say how the scales of the parts compare.
+        false => {
+            let training = holdout.training.by_user();
+            let has_items = |user: &u32| training.row_len(*user as usize) > 0;
+            sample((0..training.rows() as u32).filter(has_items).collect(), MOST_USERS, options.seed)
+        }
+    }[..];
     let half_lives = match options.repeat.half_life {
         AutoOr::Given(half_life) => vec![half_life],
         AutoOr::Auto if is_judged => HALF_LIVES.to_vec(),
