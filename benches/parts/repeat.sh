@@ -22,7 +22,7 @@ for seconds, user, code in sorted(rows):
     print(f"{user},{numbers[code]},{seconds}")
 PYTHON
 
-title "what users take again: Online Retail, the latest tenth"
+printf "\nwhat users take again: Online Retail, the latest tenth\n\n"
 "$programs/repeat" "$work/repeat.csv" 0.9 1
-title "the tenth before"
+printf "\nthe tenth before\n\n"
 "$programs/repeat" "$work/repeat.csv" 0.8 0.9

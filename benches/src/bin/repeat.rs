@@ -125,11 +125,23 @@ fn main() -> Result<()> {
         ("personal frequency".into(), Box::new(|user| of_own(user, &|_, own| own.times))),
         ("popularity".into(), Box::new(|_| best((0..).zip(counts.iter().copied())))),
         ("popular now".into(), Box::new(|_| best((0..).zip(recent.counts().iter().copied())))),
-        ("frequency × decay".into(), Box::new(|user| of_own(user, &|item, own| taken_again(no_rhythm.view(), item, own)))),
-        ("frequency × decay × due".into(), Box::new(|user| of_own(user, &|item, own| taken_again(usual.view(), item, own)))),
-        ("hybrid without seen items".into(), Box::new(|user| blended(&without, none, user, without.seen(user)))),
+        (
+            "frequency × decay".into(),
+            Box::new(|user| of_own(user, &|item, own| taken_again(no_rhythm.view(), item, own))),
+        ),
+        (
+            "frequency × decay × due".into(),
+            Box::new(|user| of_own(user, &|item, own| taken_again(usual.view(), item, own))),
+        ),
+        (
+            "hybrid without seen items".into(),
+            Box::new(|user| blended(&without, none, user, without.seen(user))),
+        ),
         ("hybrid with seen items".into(), Box::new(|user| blended(&without, none, user, &[]))),
-        ("default".into(), Box::new(|user| blended(ranker, &ranker.blend, user, &ranker.left_out(user, &ranker.blend)))),
+        (
+            "default".into(),
+            Box::new(|user| blended(ranker, &ranker.blend, user, &ranker.left_out(user, &ranker.blend))),
+        ),
     ];
     for share in shares {
         if let Some(blend) = of_share(share) {
@@ -145,7 +157,10 @@ fn main() -> Result<()> {
         measured.iter().map(|&u| relevant[u as usize].iter().filter(|i| has(u, **i) == again).count()).sum()
     };
     println!("{} users, {} pairs again, {} new", measured.len(), count(true), count(false));
-    println!("{:<28} {:>7} {:>7} {:>9} {:>7} {:>7} {:>16}", "", "ndcg@10", "±", "recall@10", "again", "new", "over frequency");
+    println!(
+        "{:<28} {:>7} {:>7} {:>9} {:>7} {:>7} {:>16}",
+        "", "ndcg@10", "±", "recall@10", "again", "new", "over frequency"
+    );
     let mut base: Vec<f64> = Vec::new();
     for (name, ranking) in &rankings {
         let values: Vec<[Option<f64>; 4]> = measured
@@ -155,10 +170,16 @@ fn main() -> Result<()> {
                 let metrics = ListMetrics::measure(list.iter().copied(), relevant, LENGTH);
                 let recall = |again: bool| {
                     let of: Vec<u32> = relevant.iter().copied().filter(|&i| has(user, i) == again).collect();
-                    let metric = || ListMetrics::measure(list.iter().copied(), &of, LENGTH).get(Metric::Recall);
+                    let metric =
+                        || ListMetrics::measure(list.iter().copied(), &of, LENGTH).get(Metric::Recall);
                     (!of.is_empty()).then(metric)
                 };
-                [Some(metrics.get(Metric::Ndcg)), Some(metrics.get(Metric::Recall)), recall(true), recall(false)]
+                [
+                    Some(metrics.get(Metric::Ndcg)),
+                    Some(metrics.get(Metric::Recall)),
+                    recall(true),
+                    recall(false),
+                ]
             })
             .collect();
         let of = |place: usize| -> Vec<f64> { values.iter().filter_map(|own| own[place]).collect() };
@@ -169,7 +190,9 @@ fn main() -> Result<()> {
         let gains: Vec<f64> = ndcg.iter().zip(&base).map(|(own, base)| own - base).collect();
         let ((mean, error), (gain, gain_error)) = (mean_and_error(&ndcg), mean_and_error(&gains));
         let [recall, again, new] = [1, 2, 3].map(|place| mean_and_error(&of(place)).0);
-        println!("{name:<28} {mean:7.4} {error:7.4} {recall:9.4} {again:7.4} {new:7.4} {gain:+8.4} ±{gain_error:.4}");
+        println!(
+            "{name:<28} {mean:7.4} {error:7.4} {recall:9.4} {again:7.4} {new:7.4} {gain:+8.4} ±{gain_error:.4}"
+        );
     }
     Ok(())
 }

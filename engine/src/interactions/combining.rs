@@ -55,7 +55,7 @@ impl Events {
     where
         F: Fn(u32, u32, i64) -> bool + Sync,
     {
-        let users = self.users.len();
+        let (users, latest) = (self.users.len(), self.latest());
         let blocks: Vec<Block> = (0..users.div_ceil(USERS))
             .into_par_iter()
             .map(|block| {
@@ -64,7 +64,7 @@ impl Events {
                 let mut combined = Block::default();
                 let mut row = Vec::new();
                 for user in range {
-                    let found = self.combine_user(user, weighting, keep, &mut row);
+                    let found = self.combine_user(user, weighting, keep, latest, &mut row);
                     combined.lengths.push(row.len());
                     combined.items.extend(row.iter().map(|entry| entry.item));
                     combined.weights.extend(row.iter().map(|entry| entry.weight));
@@ -146,12 +146,13 @@ impl Events {
         events
     }
 
-    /// Fills `row` with the user's items that count.
+    /// Fills `row` with the user's items that count. Moments after `latest` are taken for it.
     fn combine_user<F>(
         &self,
         user: usize,
         weighting: &Weighting,
         keep: &F,
+        latest: i64,
         row: &mut Vec<Combined>,
     ) -> Besides
     where
@@ -160,13 +161,14 @@ impl Events {
         let events = self.kept_of_user(user, keep);
         row.clear();
         let mut besides = Besides::default();
+        let times = |group: &[(u32, i64, f32)]| Moments::of(group.iter().map(|own| own.1.min(latest)));
         for group in events.chunk_by(|a, b| a.0 == b.0) {
             let weight = weighting.combine(group.iter().map(|&(_, time, weight)| (weight, time)));
             if weighting.counts(weight) {
                 row.push(Combined {
                     item: group[0].0,
                     weight,
-                    moments: self.is_timed().then(|| Moments::of(group.iter().map(|own| own.1))).flatten(),
+                    moments: if self.is_timed() { times(group) } else { None },
                     first: group[0].1,
                     latest: group[group.len() - 1].1,
                 });

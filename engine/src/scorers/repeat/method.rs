@@ -91,11 +91,11 @@ struct FittedRhythms(Matrix);
 impl Fitted for FittedRhythms {
     fn scorer<'a>(
         &'a self,
-        _: SegmentView<'a>,
+        view: SegmentView<'a>,
         user: KnownUser<'a>,
         _: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a> {
-        Box::new(RepeatScorer::new(user, self.0.view()))
+        Box::new(RepeatScorer::new(user, view.items, self.0.view()))
     }
 
     fn sections(&self) -> Result<Vec<(&'static str, NewSection<'_>)>> {
@@ -110,10 +110,10 @@ struct StoredRhythms<'a>(Rows<'a>);
 impl Fitted for StoredRhythms<'_> {
     fn scorer<'a>(
         &'a self,
-        _: SegmentView<'a>,
+        view: SegmentView<'a>,
         user: KnownUser<'a>,
         _: &'a RefCell<NeighbourScratch>,
     ) -> Box<dyn Scorer + 'a> {
-        Box::new(RepeatScorer::new(user, self.0))
+        Box::new(RepeatScorer::new(user, view.items, self.0))
     }
 }

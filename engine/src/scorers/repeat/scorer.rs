@@ -17,17 +17,24 @@ pub struct RepeatScorer<'a> {
     scores: Vec<f32>,
     /// The number of items in the user's history.
     history: usize,
+    /// The number of items in the model.
+    all: usize,
 }
 
 impl<'a> RepeatScorer<'a> {
-    /// Scores the items of a user by the rhythms of items, see [`super::rhythms`].
-    pub fn new(user: KnownUser<'a>, rhythms: Rows<'_>) -> Self {
+    /// Scores the items of a user, of `all` items in the model, by the rhythms of items, see [`super::rhythms`].
+    pub fn new(user: KnownUser<'a>, all: usize, rhythms: Rows<'_>) -> Self {
         let history = user.items.len();
         if user.repeats.len() != history {
-            return Self { items: &[], scores: Vec::new(), history };
+            return Self { items: &[], scores: Vec::new(), history, all };
         }
         let score = |(&item, own): (&u32, &Repeat)| taken_again(rhythms, item, own);
-        Self { items: user.items, scores: user.items.iter().zip(user.repeats).map(score).collect(), history }
+        Self {
+            items: user.items,
+            scores: user.items.iter().zip(user.repeats).map(score).collect(),
+            history,
+            all,
+        }
     }
 
     fn place(&self, item: u32) -> Option<usize> {
@@ -36,8 +43,9 @@ impl<'a> RepeatScorer<'a> {
 }
 
 impl Scorer for RepeatScorer<'_> {
+    /// Beside others it must not narrow what these rank: what the user does not have is scored 0.
     fn covers(&self) -> Items<'_> {
-        Items::listed(self.items)
+        Items::all(self.all)
     }
 
     fn joins(&self) -> &[u32] {
@@ -71,14 +79,14 @@ mod tests {
         let repeat = |times: f32, since: f32| Repeat { times, span: 0.0, since };
         let repeats = [repeat(4.0, 20.0), repeat(1.0, 0.0)];
         let user = KnownUser { items: &[0, 2], repeats: &repeats, ..KnownUser::default() };
-        let scorer = RepeatScorer::new(user, rhythms.view());
+        let scorer = RepeatScorer::new(user, 3, rhythms.view());
         // 4 · 2^−2 = 1, and 1.
         assert_eq!(scorer.scores(&[0, 1, 2, 9]), [2f32.ln(), 0.0, 2f32.ln(), 0.0]);
         assert_eq!(scorer.joins(), [0, 2]);
         let explained = scorer.contributions(2, &Silent);
         assert_eq!((explained.base, explained.of_items), (0.0, vec![0.0, f64::from(2f32.ln())]));
         // Who is not known to have taken anything scores nothing, but is explained over their history.
-        let unknown = RepeatScorer::new(KnownUser { repeats: &[], ..user }, rhythms.view());
+        let unknown = RepeatScorer::new(KnownUser { repeats: &[], ..user }, 3, rhythms.view());
         assert_eq!((unknown.joins().len(), unknown.scores(&[0])[0]), (0, 0.0));
         assert_eq!(unknown.contributions(0, &Silent).of_items.len(), 2);
     }
