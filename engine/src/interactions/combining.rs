@@ -40,8 +40,9 @@ impl Events {
         let median = if weighting.ratings { 1.0 } else { median(&values).unwrap_or(1.0) };
         values.iter_mut().for_each(|value| *value = weighting.confidence(*value, median));
         observer.check()?;
+        let repeats = Repeats::new(&columns, self.items.len(), &moments, self.latest());
+        drop(moments);
         let rows = SparseRows::new(self.items.len(), starts, columns, values)?;
-        let repeats = Repeats::new(&rows, &moments, self.latest());
         let scale = WeightScale { median, shift: weighting.shift };
         Ok(Interactions::scaled(rows, scale)
             .beside(seen, weightless)

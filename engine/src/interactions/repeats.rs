@@ -3,8 +3,6 @@
 //! Events of a user on an item at the same moment are one taking, such as lines of an invoice. A pair of user and item that was
 //! taken m times has m − 1 gaps.
 
-use super::sparse::SparseRows;
-
 /// How often a user took an item.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Repeat {
@@ -71,28 +69,25 @@ pub struct Repeats {
 }
 
 impl Repeats {
-    /// From the moments of all pairs of `by_user`, in its order; `None` if nobody took anything again. The time since the last
-    /// taking is that before the latest of all that is not after `bound` (microseconds).
-    pub(super) fn new(by_user: &SparseRows, moments: &[Moments], bound: i64) -> Option<Self> {
+    /// From the moments of all pairs, which belong to these of so many `items`; `None` if nobody took anything again. The time
+    /// since the last taking is that before the latest of all that is not after `bound` (microseconds).
+    pub(super) fn new(of_pairs: &[u32], items: usize, moments: &[Moments], bound: i64) -> Option<Self> {
         moments.iter().find(|own| own.times > 1)?;
         let now = moments.iter().map(|own| own.last).filter(|last| *last <= bound).max().unwrap_or(bound);
-        let of_pairs = moments.iter().map(|own| Repeat {
+        let mut gaps = vec![ItemGaps::default(); items];
+        for (&item, own) in of_pairs.iter().zip(moments).filter(|(_, own)| own.times > 1) {
+            let gaps = &mut gaps[item as usize];
+            gaps.count += f64::from(own.times - 1);
+            gaps.seconds += own.last.saturating_sub(own.first) as f64 / 1e6;
+            gaps.deviations += own.deviations;
+            gaps.freedom += f64::from(own.times - 2);
+        }
+        let repeat = |own: &Moments| Repeat {
             times: own.times as f32,
             span: (own.last.saturating_sub(own.first) as f64 / 1e6) as f32,
             since: (now.saturating_sub(own.last).max(0) as f64 / 1e6) as f32,
-        });
-        let mut gaps = vec![ItemGaps::default(); by_user.width()];
-        for user in 0..by_user.rows() {
-            let moments = &moments[by_user.range(user)];
-            for (&item, own) in by_user.row(user).0.iter().zip(moments).filter(|(_, own)| own.times > 1) {
-                let gaps = &mut gaps[item as usize];
-                gaps.count += f64::from(own.times - 1);
-                gaps.seconds += own.last.saturating_sub(own.first) as f64 / 1e6;
-                gaps.deviations += own.deviations;
-                gaps.freedom += f64::from(own.times - 2);
-            }
-        }
-        Some(Self { of_pairs: of_pairs.collect(), gaps })
+        };
+        Some(Self { of_pairs: moments.iter().map(repeat).collect(), gaps })
     }
 
     /// How often each pair of user and item was taken, in the order of [`super::Interactions::by_user`].
@@ -115,10 +110,10 @@ mod tests {
     #[test]
     fn takings_are_different_moments_and_gaps_deviate_within_their_user() {
         // User 0 took item 1 at 0, 10 and 40 seconds, the last in two lines, and item 0 once; user 1 item 1 at 20 and 25.
-        let by_user = SparseRows::new(2, vec![0, 2, 3], vec![0, 1, 1], vec![1.0; 3]).unwrap();
+        let items = [0, 1, 1];
         let of = |seconds: &[i64]| Moments::of(seconds.iter().map(|own| own * SECOND)).unwrap();
         let moments = [of(&[5]), of(&[0, 10, 40, 40]), of(&[20, 25])];
-        let repeats = Repeats::new(&by_user, &moments, 50 * SECOND).unwrap();
+        let repeats = Repeats::new(&items, 2, &moments, 50 * SECOND).unwrap();
         let expected = [(1.0, 0.0, 35.0), (3.0, 40.0, 0.0), (2.0, 5.0, 15.0)];
         let expected = expected.map(|(times, span, since)| Repeat { times, span, since });
         assert_eq!(repeats.of_pairs(), expected);
@@ -126,9 +121,9 @@ mod tests {
         let gaps = ItemGaps { count: 3.0, seconds: 45.0, deviations: 200.0, freedom: 1.0 };
         assert_eq!(repeats.gaps(), [ItemGaps::default(), gaps]);
         // What lies in the future does not make others old.
-        let since = Repeats::new(&by_user, &moments, 30 * SECOND).unwrap().of_pairs()[0].since;
+        let since = Repeats::new(&items, 2, &moments, 30 * SECOND).unwrap().of_pairs()[0].since;
         assert_eq!(since, 20.0);
-        assert_eq!(Repeats::new(&by_user, &[of(&[5, 5]), of(&[1]), of(&[2])], 50 * SECOND), None);
+        assert_eq!(Repeats::new(&items, 2, &[of(&[5, 5]), of(&[1]), of(&[2])], 50 * SECOND), None);
         assert_eq!(Moments::of(std::iter::empty()), None);
     }
 }

@@ -5,6 +5,7 @@ use super::given::Given;
 use super::holdout_metrics::{Measurement, MetricRequest, deciding_values};
 use super::item_content::{BlendedFit, EncodedContent, fit_and_blend};
 use super::ranker::Ranker;
+use super::repeat::RepeatDecision;
 use super::scorer_reports::ScorerReport;
 use super::segmenter::{Segmentation, Segmenter};
 use super::user_data::UserData;
@@ -233,13 +234,13 @@ pub fn run_described(
     let epochs = epochs.unwrap_or(0);
     let mut measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
     let settings = (options.weighs_popularity(), options.seed);
-    let scorers = scorer_reports::measure(&fit, &given.methods(algorithm), of_holdout, settings, observer)?;
-    let mut again = 0.0;
+    let mut scorers =
+        scorer_reports::measure(&fit, &given.methods(algorithm), of_holdout, settings, observer)?;
+    let mut again = RepeatDecision::default();
     if repeats {
-        let (half_life, rows) =
-            repeat::decide(&mut fit, described.input(training), holdout, options, observer)?;
-        again = half_life;
-        measurement.rows.extend(rows);
+        again = repeat::decide(&mut fit, described.input(training), holdout, options, observer)?;
+        measurement.rows.append(&mut again.rows);
+        scorer_reports::fill_in(&mut scorers, TakenAgain.name(), &fit.blend, again.gain);
     }
     let blend = fit.blend.clone();
     let decided = Decided {
@@ -249,7 +250,7 @@ pub fn run_described(
         content,
         order,
         popular_now: half_life,
-        repeat: again,
+        repeat: again.half_life,
         epochs,
         horizon,
         new_items: 0.0,

@@ -6,14 +6,14 @@
 
 use super::blend;
 use super::fit::Fit;
-use super::holdout_metrics::{deciding_values, ungated_lists};
+use super::holdout_metrics::{deciding_values, ungated_lists, values_of_lists};
 use super::ranker::Ranker;
 use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::bootstrap::{Parts, Quotient, quotient_rows};
 use crate::evaluation::deciding_metric::{MEASURED_AT, MOST_USERS, measured_users};
 use crate::evaluation::metrics::{ListMetrics, Metric};
-use crate::evaluation::standard_error::is_better;
+use crate::evaluation::standard_error::{is_better, mean_and_error};
 use crate::evaluation::{Holdout, MetricRow, Split};
 use crate::observer::Observer;
 use crate::options::checked::Options;
@@ -31,6 +31,17 @@ pub const LEAST_AGAIN: f64 = 0.05;
 /// a year.
 const HALF_LIVES: [f64; 3] = [USUAL_HALF_LIFE, 30.0 * 86_400.0, 365.0 * 86_400.0];
 
+/// What was decided about this part.
+#[derive(Clone, Debug, Default)]
+pub struct RepeatDecision {
+    /// The half-life in seconds; 0 if the part is left out.
+    pub half_life: f64,
+    /// The metrics of lists with it, beside those without; empty if it is left out or was not judged.
+    pub rows: Vec<MetricRow>,
+    /// What the deciding metric of all that users took gains by it, and the standard error of that, paired by user.
+    pub gain: Option<(f64, f64)>,
+}
+
 /// A blend with what users take again.
 struct Found {
     half_life: f64,
@@ -46,8 +57,7 @@ pub fn is_tried(holdout: &Holdout) -> bool {
 }
 
 /// Tries the half-lives that the options leave open, and adds the best to a blended fit to the training part of a holdout if
-/// lists of all that users took are better with it by a standard error. Returns the half-life in seconds, 0 if it is left out,
-/// and the metrics.
+/// lists of all that users took are better with it by a standard error.
 ///
 /// # Errors
 /// [`crate::EngineError::Cancelled`].
@@ -57,12 +67,12 @@ pub fn decide(
     holdout: &Holdout,
     options: &Options,
     observer: &dyn Observer,
-) -> Result<(f64, Vec<MetricRow>)> {
+) -> Result<RepeatDecision> {
     let method: &dyn Method = &TakenAgain;
     let share = method.share(options);
     let is_judged = is_tried(holdout);
     if fit.rated.is_some() || share == AutoOr::Given(0.0) || share == AutoOr::Auto && !is_judged {
-        return Ok((0.0, Vec::new()));
+        return Ok(RepeatDecision::default());
     }
     let holdout = &holdout.with_again()?;
     let users = &match is_judged {
@@ -100,18 +110,19 @@ pub fn decide(
             best = Some(Found { half_life, fitted, blend, values });
         }
     }
-    let Some(Found { half_life, fitted, blend, .. }) = best else { return Ok((0.0, Vec::new())) };
+    let Some(Found { half_life, fitted, blend, values }) = best else { return Ok(RepeatDecision::default()) };
     fit.fitted.push((method.name(), fitted));
     fit.blend = blend;
-    let rows = match is_judged {
-        true => {
-            let with = ungated_lists(&Ranker::repeating(fit, &holdout.training, weighed), users, observer)?;
-            let without = ungated_lists(&Ranker::new(fit, &holdout.training, weighed), users, observer)?;
-            repeat_rows([&with, &without], holdout, users, options.seed, observer)?
-        }
-        false => Vec::new(),
-    };
-    Ok((half_life, rows))
+    if !is_judged {
+        return Ok(RepeatDecision { half_life, ..RepeatDecision::default() });
+    }
+    let with = ungated_lists(&Ranker::repeating(fit, &holdout.training, weighed), users, observer)?;
+    let without = ungated_lists(&Ranker::new(fit, &holdout.training, weighed), users, observer)?;
+    let gains: Vec<f64> =
+        values.iter().zip(values_of_lists(&without, holdout, users)).map(|(own, base)| own - base).collect();
+    let gain = (gains.len() > 1).then(|| mean_and_error(&gains));
+    let rows = repeat_rows([&with, &without], holdout, users, options.seed, observer)?;
+    Ok(RepeatDecision { half_life, rows, gain })
 }
 
 /// The metrics of two sets of lists for `users`, of which the second is the baseline: the ndcg of all that users took, the share
