@@ -1,5 +1,7 @@
 //! What users take again: tried only where the latest events take up something again, and then as part of lists.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
 use segrec_engine::evaluation::{Holdout, Split};
 use segrec_engine::interactions::{Events, Id, IdKind, RawEvents};
 use segrec_engine::options::checked::Options;
