@@ -4,9 +4,10 @@ use super::fit::{Fit, TasteFactors};
 use super::given::Given;
 use super::holdout_metrics::{Measurement, MetricRequest, deciding_values};
 use super::item_content::{BlendedFit, EncodedContent, fit_and_blend};
-use super::order;
+use super::{order, repeat};
 use super::popular_now::{self, OwnParts};
 use super::ranker::Ranker;
+use super::repeat::RepeatDecision;
 use super::scorer_reports::{self, ScorerReport};
 use super::segmenter::{Segmentation, Segmenter};
 use super::user_data::UserData;
@@ -25,6 +26,7 @@ use crate::scorers::factors::tuning;
 use crate::scorers::factors::{backbone, segment_factors};
 use crate::scorers::neighbours::Neighbours;
 use crate::scorers::registry::tastes;
+use crate::scorers::repeat::method::TakenAgain;
 use crate::segmentation::quality::{Choice, Tried, choose};
 use crate::training::ratings;
 use std::cmp::Ordering;
@@ -221,7 +223,8 @@ pub fn run_described(
     let (of_holdout, settings) = ((holdout, &users[..]), (&own, &als));
     let order = order::decide(&mut fit, &methods, described.input(training), of_holdout, settings, observer)?;
     let (mut half_life, mut own) = (0.0, OwnParts::default());
-    for method in latest {
+    let repeats = latest.iter().any(|method| method.name() == TakenAgain.name());
+    for method in latest.into_iter().filter(|method| method.name() != TakenAgain.name()) {
         let input = described.input(training);
         half_life = popular_now::decide(&mut fit, method, input, of_holdout, options, observer)?;
         own = popular_now::decide_by_segment(&mut fit, half_life, of_holdout, options, observer)?;
@@ -231,9 +234,16 @@ pub fn run_described(
     }
     let epochs = fit.fitted.iter().filter(|own| fit.blend.has(own.0)).map(|own| own.1.epochs()).max();
     let epochs = epochs.unwrap_or(0);
-    let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
+    let mut measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
     let settings = (options.weighs_popularity(), options.seed);
-    let scorers = scorer_reports::measure(&fit, &given.methods(algorithm), of_holdout, settings, observer)?;
+    let mut scorers =
+        scorer_reports::measure(&fit, &given.methods(algorithm), of_holdout, settings, observer)?;
+    let mut again = RepeatDecision::default();
+    if repeats {
+        again = repeat::decide(&mut fit, described.input(training), holdout, options, observer)?;
+        measurement.rows.append(&mut again.rows);
+        scorer_reports::fill_in(&mut scorers, TakenAgain.name(), &fit.blend, again.gain);
+    }
     let blend = fit.blend.clone();
     let decided = Decided {
         algorithm,
@@ -244,6 +254,7 @@ pub fn run_described(
         popular_now: half_life,
         popular_now_by_segment: own.counts,
         segment_factors: own.factors,
+        repeat: again.half_life,
         epochs,
         horizon,
         new_items: 0.0,
