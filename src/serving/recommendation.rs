@@ -31,6 +31,7 @@ use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::segmentation::identity::nearest_segment;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// Bytes per requested item: twice as a scored candidate, once when chosen, and once with its id.
@@ -45,7 +46,7 @@ pub struct Request<'a> {
     pub model: Option<&'a str>,
     /// Which items the list may have.
     pub selection: Selection<'a>,
-    /// Whether to exclude the items that the user already has.
+    /// Whether to exclude the items that the user already has, but for what users take again, if the version knows that.
     pub exclude_seen: bool,
     /// Diversity and randomization of the list.
     pub variety: Variety,
@@ -158,12 +159,12 @@ pub fn find_person(version: &ServedVersion, user: Id<'_>, later: Option<&LaterIt
     let live = History::live(version, user, later)?;
     match (stored, live) {
         (Some(stored), None) => {
-            let history = History::stored(version.decided.order, &stored);
+            let history = History::stored(version, &stored);
             known_person(version, user, &stored, history, false)
         }
         (Some(stored), Some(live)) => {
             // Equal up to rounding means unchanged since the training, so the stored factors are exact.
-            let before = History::stored(version.decided.order, &stored);
+            let before = History::stored(version, &stored);
             let mut pairs = live.confidences.iter().zip(&before.confidences);
             let changed = live.items != before.items || pairs.any(|(a, b)| (a - b).abs() > 1e-3 * b.abs());
             known_person(version, user, &stored, live, changed)
@@ -257,13 +258,13 @@ pub fn answer(
     request: &Request<'_>,
 ) -> Result<Recommendation> {
     let Request { n, ref selection, variety, .. } = *request;
-    let seen: &[u32] = if request.exclude_seen { &person.history.seen } else { &[] };
+    let seen = if request.exclude_seen { person.history.left_out() } else { Cow::Borrowed(&[][..]) };
     let excluded = selection.excluded(&version);
     ask(
         "the items that a list leaves out",
         (2 * seen.len() + excluded.len() + version.withdrawn().len()) * size_of::<u32>(),
     )?;
-    let out = union(seen, &excluded);
+    let out = union(&seen, &excluded);
     let left_out = version.left_out(&out);
     let candidates = selection.candidates.as_ref().map(|ids| listed_numbers(&version, ids, &out));
     let candidates = candidates.as_deref();

@@ -14,6 +14,19 @@ pub struct Repeat {
     pub since: f32,
 }
 
+impl Repeat {
+    /// From the ascending times in microseconds at which a user took an item, as of `now`, which later ones are taken for.
+    /// `None` without times.
+    pub fn of(times: impl Iterator<Item = i64> + Clone, now: i64) -> Option<Self> {
+        Moments::of(times.map(|time| time.min(now))).map(|moments| moments.repeat(now))
+    }
+
+    /// The same some seconds later.
+    pub fn later(self, seconds: f32) -> Self {
+        Self { since: self.since + seconds, ..self }
+    }
+}
+
 /// The moments at which a user took an item, as far as they matter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Moments {
@@ -43,6 +56,16 @@ impl Moments {
         let span = last.saturating_sub(first) as f64 / 1e6;
         let deviations = if count > 2 { (gaps - span * span / f64::from(count - 1)).max(0.0) } else { 0.0 };
         Some(Self { times: count, first, last, deviations })
+    }
+
+    /// How often and when, as of `now`; what is later was just taken.
+    fn repeat(&self, now: i64) -> Repeat {
+        let seconds = |from: i64, to: i64| (to.saturating_sub(from).max(0) as f64 / 1e6) as f32;
+        Repeat {
+            times: self.times as f32,
+            span: seconds(self.first, self.last),
+            since: seconds(self.last, now),
+        }
     }
 }
 
@@ -82,12 +105,7 @@ impl Repeats {
             gaps.deviations += own.deviations;
             gaps.freedom += f64::from(own.times - 2);
         }
-        let repeat = |own: &Moments| Repeat {
-            times: own.times as f32,
-            span: (own.last.saturating_sub(own.first) as f64 / 1e6) as f32,
-            since: (now.saturating_sub(own.last).max(0) as f64 / 1e6) as f32,
-        };
-        Some(Self { of_pairs: moments.iter().map(repeat).collect(), gaps })
+        Some(Self { of_pairs: moments.iter().map(|own| own.repeat(now)).collect(), gaps })
     }
 
     /// How often each pair of user and item was taken, in the order of [`super::Interactions::by_user`].
@@ -125,5 +143,14 @@ mod tests {
         assert_eq!(since, 20.0);
         assert_eq!(Repeats::new(&items, 2, &[of(&[5, 5]), of(&[1]), of(&[2])], 50 * SECOND), None);
         assert_eq!(Moments::of(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn moments_after_now_are_taken_for_it_and_time_passes() {
+        let times = [5, 10, 30, 40].map(|own| own * SECOND);
+        let own = Repeat::of(times.into_iter(), 25 * SECOND).unwrap();
+        assert_eq!(own, Repeat { times: 3.0, span: 20.0, since: 0.0 });
+        assert_eq!(Repeat::of(times.into_iter(), 50 * SECOND).unwrap().later(60.0).since, 70.0);
+        assert_eq!(Repeat::of(std::iter::empty(), 0), None);
     }
 }
