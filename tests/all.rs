@@ -55,6 +55,7 @@ mod recommend;
 mod reference;
 mod refresh;
 mod removal;
+mod repeat;
 mod replica;
 mod restores;
 mod roles;
