@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/../scripts/environment"
 cd "$root"
 
-engine=(linalg sweep kmeans hierarchical mixture density candidates content) # without PostgreSQL
+engine=(linalg sweep kmeans hierarchical mixture density candidates content repeat) # without PostgreSQL
 all=("${engine[@]}" gowalla movielens retail order arrivals serving shown new_items pgvector million large described sessions memory aggregate segments time_to_recall)
 asked=(sasrec)
 parts=("$@")

@@ -56,6 +56,7 @@ mod redefine;
 mod reference;
 mod refresh;
 mod removal;
+mod repeat;
 mod replica;
 mod restores;
 mod roles;

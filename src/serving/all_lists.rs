@@ -3,7 +3,7 @@
 //! Uses what is stored with the version: users, their items and their factors as of the training. Only the rows of users
 //! without events are read as they are now, if attributes rank.
 
-use super::history::History;
+use super::history::{History, aged, left_out};
 use super::ids::listed_numbers;
 use super::recommendation::{fill_with_popular, folded_in};
 use super::recommended::Recommended;
@@ -149,6 +149,8 @@ impl AllLists {
             let without = users.iter_mut().filter(|user| user.factors.is_empty());
             without.for_each(|user| user.factors.clone_from(&average));
         }
+        let age = self.version.age();
+        users.iter_mut().for_each(|user| user.repeats = aged(&user.repeats, age));
         match users.last() {
             Some(last) => self.next_place = last.place + 1,
             None => {
@@ -200,7 +202,11 @@ impl AllLists {
 
     /// What the list of a user leaves out.
     fn left_out<'a>(&'a self, user: &'a StoredUser) -> Cow<'a, [u32]> {
-        union(user.seen(), self.of_segments.get(&user.segment).unwrap_or(&self.left_out))
+        let base = self.of_segments.get(&user.segment).unwrap_or(&self.left_out);
+        match left_out(user.seen(), &user.items, &user.repeats) {
+            Cow::Borrowed(own) => union(own, base),
+            Cow::Owned(own) => Cow::Owned(union(&own, base).into_owned()),
+        }
     }
 
     /// The lists of `n` items of users of one segment.
@@ -292,11 +298,19 @@ impl AllLists {
                         if user.factors.is_empty() {
                             return Ok(BestAndNew::default());
                         }
-                        let StoredUser { items, factors, ranks, row, .. } = user;
+                        let StoredUser { items, factors, ranks, repeats, row, .. } = user;
                         let row = row.view();
                         let weights = order.history_weights(ranks);
                         let weights = weights.as_deref();
-                        let known = KnownUser { items, factors, weights, ranks, row, ..KnownUser::default() };
+                        let known = KnownUser {
+                            items,
+                            factors,
+                            weights,
+                            ranks,
+                            repeats,
+                            row,
+                            ..KnownUser::default()
+                        };
                         let blended = scorers.blended(known, scratch);
                         let new = match new_items {
                             [] => Vec::new(),

@@ -50,7 +50,7 @@ pub fn audience(
     let mut top = TopN::new(n);
     members::each(version.id(), |member| {
         let left_out = member.factors.is_empty()
-            || exclude_seen && member.has(item)
+            || exclude_seen && member.leaves_out(item)
             || excluded.contains(&member.place)
             || only.as_ref().is_some_and(|only| !only.contains(&member.place));
         if !left_out && let Some(score) = scorer.score(member)? {

@@ -1,5 +1,7 @@
 //! What a user has done: their current events if an index makes reading them fast and the caller may read them,
 //! otherwise the events as of the training.
+//!
+//! If lists may have what a user takes again, it is told as of now; see [`ServedVersion::moment`].
 
 use super::later_items::LaterItems;
 use super::version::ServedVersion;
@@ -7,9 +9,10 @@ use crate::catalog::sources::live_events::LiveEvent;
 use crate::catalog::versions::users::StoredUser;
 use crate::error::Result;
 use segrec_engine::interactions::recency::ranks;
-use segrec_engine::interactions::{Id, ItemOrder};
+use segrec_engine::interactions::{Id, ItemOrder, Repeat};
 use segrec_engine::scorers::method::KnownUser;
-use segrec_engine::scorers::registry::reads_ranks;
+use segrec_engine::scorers::registry::{reads_ranks, repeats};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::cmp::Reverse;
 
@@ -24,6 +27,8 @@ pub struct History {
     pub weights: Option<Vec<f32>>,
     /// The ranks of `items` in the order of time; empty if it does not matter.
     ranks: Vec<f32>,
+    /// How often the user took each of `items`; empty if that is not known, or lists have nothing that the user has.
+    repeats: Vec<Repeat>,
     /// The numbers of all the user's items, ascending.
     pub seen: Vec<u32>,
     /// The places of those among the later items, ascending.
@@ -41,10 +46,21 @@ impl History {
     }
 
     /// The history as of the training.
-    pub fn stored(order: ItemOrder, user: &StoredUser) -> Self {
-        let StoredUser { items, confidences, ranks, .. } = user;
+    pub fn stored(version: &ServedVersion, user: &StoredUser) -> Self {
+        let StoredUser { items, confidences, ranks, repeats, .. } = user;
+        let order = version.decided.order;
         let history = Self::ranked(order, items.clone(), confidences.clone(), ranks.clone());
-        Self { seen: user.seen().to_vec(), ..history }
+        Self { seen: user.seen().to_vec(), repeats: aged(repeats, version.age()), ..history }
+    }
+
+    /// The same of a user of whom it is not known what they take again.
+    pub fn without_repeats(self) -> Self {
+        Self { repeats: Vec::new(), ..self }
+    }
+
+    /// What lists leave out that have nothing which the user has, unless they take it again.
+    pub fn left_out(&self) -> Cow<'_, [u32]> {
+        left_out(&self.seen, &self.items, &self.repeats)
     }
 
     /// The history from current events, weighted as in training; `None` if there is no index or the caller may not read
@@ -70,8 +86,8 @@ impl History {
 
     /// The items and confidences as scorers take them.
     pub fn known(&self) -> KnownUser<'_> {
-        let Self { items, confidences, weights, ranks, .. } = self;
-        KnownUser { items, confidences, weights: weights.as_deref(), ranks, ..KnownUser::default() }
+        let Self { items, confidences, weights, ranks, repeats, .. } = self;
+        KnownUser { items, confidences, weights: weights.as_deref(), ranks, repeats, ..KnownUser::default() }
     }
 
     /// A guest's items, the newest last, each with the confidence of a typical event.
@@ -115,8 +131,35 @@ impl History {
         let order = version.decided.order;
         let times: Vec<i64> = rows.iter().map(|row| row.2).collect();
         let ranks = if reads_ranks(&version.decided) { ranks(&times) } else { Vec::new() };
-        let (items, confidences) =
+        let (items, confidences): (Vec<u32>, Vec<f32>) =
             rows.into_iter().map(|(item, weight, _)| (item, confidence(weight))).unzip();
-        Self { seen, ..Self::ranked(order, items, confidences, ranks) }
+        let repeats = if repeats(&version.decided.blend) {
+            let counted = |event: &&LiveEvent| event.weight.is_some();
+            let now = version.moment(events.iter().filter(counted).map(|event| event.time));
+            let of_item = |&item: &u32| {
+                let first = events.partition_point(|event| event.item < item);
+                let own = events[first..].iter().take_while(|event| event.item == item);
+                Repeat::of(own.filter(counted).map(|event| event.time), now).unwrap_or_default()
+            };
+            items.iter().map(of_item).collect()
+        } else {
+            Vec::new()
+        };
+        Self { seen, repeats, ..Self::ranked(order, items, confidences, ranks) }
+    }
+}
+
+/// How often a user took items, some seconds later.
+pub fn aged(repeats: &[Repeat], seconds: f32) -> Vec<Repeat> {
+    repeats.iter().map(|own| own.later(seconds)).collect()
+}
+
+/// What lists leave out of a user who has `seen`, of which the model uses `items`: all of it or, if it is known how often they
+/// took `items`, the rest. Both are ascending.
+pub fn left_out<'a>(seen: &'a [u32], items: &[u32], repeats: &[Repeat]) -> Cow<'a, [u32]> {
+    match repeats {
+        [] => Cow::Borrowed(seen),
+        _ if seen.len() == items.len() => Cow::Borrowed(&[]),
+        _ => Cow::Owned(seen.iter().filter(|item| items.binary_search(item).is_err()).copied().collect()),
     }
 }

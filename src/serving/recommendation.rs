@@ -34,6 +34,7 @@ use segrec_engine::interactions::{Id, IdKind};
 use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::segmentation::identity::nearest_segment;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// Bytes per requested item: twice as a scored candidate, once when chosen, and once with its id.
@@ -48,7 +49,7 @@ pub struct Request<'a> {
     pub model: Option<&'a str>,
     /// Which items the list may have.
     pub selection: Selection<'a>,
-    /// Whether to exclude the items that the user already has.
+    /// Whether to exclude the items that the user already has, but for what users take again, if the version knows that.
     pub exclude_seen: bool,
     /// Diversity and randomization of the list.
     pub variety: Variety,
@@ -161,12 +162,12 @@ pub fn find_person(version: &ServedVersion, user: Id<'_>, later: Option<&LaterIt
     let live = History::live(version, user, later)?;
     match (stored, live) {
         (Some(stored), None) => {
-            let history = History::stored(version.decided.order, &stored);
+            let history = History::stored(version, &stored);
             known_person(version, user, &stored, history, false)
         }
         (Some(stored), Some(live)) => {
             // Equal up to rounding means unchanged since the training, so the stored factors are exact.
-            let before = History::stored(version.decided.order, &stored);
+            let before = History::stored(version, &stored);
             let mut pairs = live.confidences.iter().zip(&before.confidences);
             let changed = live.items != before.items || pairs.any(|(a, b)| (a - b).abs() > 1e-3 * b.abs());
             known_person(version, user, &stored, live, changed)
@@ -260,7 +261,7 @@ pub fn answer(
     request: &Request<'_>,
 ) -> Result<Recommendation> {
     let Request { n, ref selection, variety, .. } = *request;
-    let seen: &[u32] = if request.exclude_seen { &person.history.seen } else { &[] };
+    let seen = if request.exclude_seen { person.history.left_out() } else { Cow::Borrowed(&[][..]) };
     let excluded = selection.excluded(&version);
     let of_segment = person.segment.and_then(|number| version.members.ids.get(number as usize).copied());
     let rules = active_rules(&version, model, of_segment)?;
@@ -269,7 +270,7 @@ pub fn answer(
         (3 * seen.len() + excluded.len() + 2 * rules.blocked.len() + version.withdrawn().len())
             * size_of::<u32>(),
     )?;
-    let out = union(seen, &excluded);
+    let out = union(&seen, &excluded);
     let out = union(&out, &rules.blocked);
     let left_out = version.left_out(&out);
     let listed = selection.candidates.as_ref().map(|ids| listed_numbers(&version, ids, &out));

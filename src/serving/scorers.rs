@@ -1,5 +1,6 @@
 //! Opens the scorers of a version on its mapped rows. Lists, audiences and explanations need not know any scorer by name.
 
+use super::history::aged;
 use super::version::{Segment, ServedVersion};
 use crate::catalog::versions::members::Member;
 use crate::error::Result;
@@ -144,6 +145,8 @@ pub struct ItemScorer<'a> {
     view: (Option<i32>, SegmentView<'a>),
     /// What is popular now, if the blend has it.
     recent: Option<Arc<RecentCounts>>,
+    /// The seconds since the latest event of the training.
+    age: f32,
 }
 
 impl<'a> ItemScorer<'a> {
@@ -152,7 +155,8 @@ impl<'a> ItemScorer<'a> {
         let scorers = version.opened()?;
         let columns = scorers.iter().map(|own| own.fitted.column(item)).collect();
         let recent = version.recent()?;
-        Ok(Self { version, item, scorers, columns, view: (None, SegmentView::default()), recent })
+        let (view, age) = ((None, SegmentView::default()), version.age());
+        Ok(Self { version, item, scorers, columns, view, recent, age })
     }
 
     /// The score of the item for a user; `None` if none of their items contributes.
@@ -162,11 +166,12 @@ impl<'a> ItemScorer<'a> {
             let segment = self.version.segment(number)?;
             self.view = (Some(member.segment), self.version.view_of(&self.scorers, Some(segment))?);
         }
-        let Member { items, factors, ranks, row, .. } = member;
+        let Member { items, factors, ranks, repeats, row, .. } = member;
         let row = row.view();
         let weights = self.version.decided.order.history_weights(ranks);
         let weights = weights.as_deref();
-        let known = KnownUser { items, factors, weights, ranks, row, ..KnownUser::default() };
+        let repeats = &aged(repeats, self.age);
+        let known = KnownUser { items, factors, weights, ranks, repeats, row, ..KnownUser::default() };
         let (mut score, mut says_something) = (0.0, false);
         for (OpenedScorer { method, fitted, weight }, column) in self.scorers.iter().zip(&self.columns) {
             let own = match column {

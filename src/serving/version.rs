@@ -358,6 +358,23 @@ impl ServedVersion {
         self.decided.als.factors
     }
 
+    /// The moment as of which it is judged what a user takes again, whose events have these times: now, that is when the
+    /// statement began. But if nothing has come from the user since the training, it is at most a half-life after the latest
+    /// event of the training, so that the lists of a data set that has ended do not fade.
+    pub fn moment(&self, mut times: impl Iterator<Item = i64>) -> i64 {
+        let (now, anchor) = (pg_sys::TimestampTz::from(statement_timestamp()), self.weighting.anchor);
+        if times.any(|time| anchor < time && time <= now) {
+            return now;
+        }
+        now.min(anchor.saturating_add((self.decided.repeat * 1e6) as i64))
+    }
+
+    /// The seconds from the latest event of the training to [`Self::moment`] of users from whom nothing has come since.
+    pub fn age(&self) -> f32 {
+        let age = self.moment(std::iter::empty()).saturating_sub(self.weighting.anchor);
+        (age.max(0) as f64 / 1e6) as f32
+    }
+
     /// The stored sections of a scorer.
     pub fn sections(&self, scorer: &str) -> Result<StoredSections<'_>> {
         self.cache.sections(scorer)

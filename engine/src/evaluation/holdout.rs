@@ -15,6 +15,8 @@ pub struct Holdout {
     /// The pairs to predict, users × items. Includes only users with training items and items with training users.
     /// Values are confidences or ratings.
     pub test: SparseRows,
+    /// The pairs of [`Self::training`] that occur once more in the held-out part, users × items.
+    pub again: SparseRows,
     /// The splits that were tried before this one and rejected, in order.
     pub passed_over: Vec<PassedOver>,
     choice: Choice,
@@ -179,10 +181,13 @@ impl Holdout {
         };
         let (training, held_out) = (part(false)?, part(true)?);
         let test = predictable(&training, &held_out, split == Split::Items)?;
+        let again = chosen(&training, &held_out, |user, item| {
+            training.by_user().row(user).0.binary_search(&item).is_ok()
+        })?;
         let is_known = |user: &usize| training.by_user().row_len(*user) > 0;
         let known = (0..training.users()).filter(is_known).map(|user| held_out.by_user().row_len(user)).sum();
         let held_out = [held_out.entries(), known];
-        Ok(Self { split, training, test, passed_over: Vec::new(), choice, held_out })
+        Ok(Self { split, training, test, again, passed_over: Vec::new(), choice, held_out })
     }
 
     /// Recomputes the weights of the training part; the test part stays the same.
@@ -196,10 +201,31 @@ impl Holdout {
             split: self.split,
             training,
             test: self.test.clone(),
+            again: self.again.clone(),
             passed_over: self.passed_over.clone(),
             choice: self.choice.clone(),
             held_out: self.held_out,
         })
+    }
+
+    /// The same in which the pairs to predict include those that occur again.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] never, since the pairs are those of this holdout.
+    pub fn with_again(&self) -> Result<Self> {
+        let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+        for user in 0..self.test.rows() {
+            let pairs = |rows: &SparseRows| -> Vec<(u32, f32)> {
+                let (items, weights) = rows.row(user);
+                items.iter().copied().zip(weights.iter().copied()).collect()
+            };
+            let mut both = [pairs(&self.test), pairs(&self.again)].concat();
+            both.sort_unstable_by_key(|pair| pair.0);
+            columns.extend(both.iter().map(|pair| pair.0));
+            values.extend(both.iter().map(|pair| pair.1));
+            starts.push(columns.len());
+        }
+        Ok(Self { test: SparseRows::new(self.test.width(), starts, columns, values)?, ..self.clone() })
     }
 
     /// How the events were held out.
@@ -216,17 +242,26 @@ impl Holdout {
 /// The held-out pairs that a model can be expected to predict: the user has training items, the item has training
 /// users or may be `new`, and the user has not had the item before in any way.
 fn predictable(training: &Interactions, held_out: &Interactions, new: bool) -> Result<SparseRows> {
+    chosen(training, held_out, |user, item| {
+        let is_known = new || training.by_item().row_len(item as usize) > 0;
+        is_known && training.seen(user).binary_search(&item).is_err()
+    })
+}
+
+/// The held-out pairs (user, item) of users with training items that `is` accepts.
+fn chosen(
+    training: &Interactions,
+    held_out: &Interactions,
+    is: impl Fn(usize, u32) -> bool,
+) -> Result<SparseRows> {
     let mut starts = vec![0];
     let (mut columns, mut values) = (Vec::new(), Vec::new());
     for user in 0..training.users() {
-        let (known, seen) = (training.by_user().row(user).0, training.seen(user));
         let (items, weights) = held_out.by_user().row(user);
-        for (&item, &weight) in items.iter().zip(weights).filter(|_| !known.is_empty()) {
-            let is_known = new || training.by_item().row_len(item as usize) > 0;
-            if is_known && seen.binary_search(&item).is_err() {
-                columns.push(item);
-                values.push(weight);
-            }
+        let pairs = items.iter().zip(weights).filter(|_| training.by_user().row_len(user) > 0);
+        for (&item, &weight) in pairs.filter(|(item, _)| is(user, **item)) {
+            columns.push(item);
+            values.push(weight);
         }
         starts.push(columns.len());
     }

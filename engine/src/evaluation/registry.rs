@@ -12,6 +12,8 @@ pub enum MeasuredOf {
     AllLists,
     /// All lists of length k while some items are hidden as if they were new, in trainings only.
     NewItems,
+    /// All lists of length k of a holdout in which pairs may repeat, in trainings only.
+    Repeats,
     /// The scores of all items; a mean over users.
     Scores,
     /// Pairs of predicted and actual ratings.
@@ -43,7 +45,7 @@ const fn entry(
 }
 
 /// All metrics.
-pub const METRICS: [MetricEntry; 19] = [
+pub const METRICS: [MetricEntry; 23] = [
     entry("precision", MeasuredOf::List, Some(true), Some("segrec_precision")),
     entry("recall", MeasuredOf::List, Some(true), Some("segrec_recall")),
     entry("f1", MeasuredOf::List, Some(true), Some("segrec_f1")),
@@ -58,6 +60,10 @@ pub const METRICS: [MetricEntry; 19] = [
     entry("gini", MeasuredOf::AllLists, Some(false), Some("segrec_gini")),
     entry("new_share", MeasuredOf::NewItems, None, None),
     entry("new_recall", MeasuredOf::NewItems, Some(true), None),
+    entry("repeat_ndcg", MeasuredOf::Repeats, Some(true), None),
+    entry("repeat_share", MeasuredOf::Repeats, None, None),
+    entry("repeat_recall", MeasuredOf::Repeats, Some(true), None),
+    entry("repeat_new_recall", MeasuredOf::Repeats, Some(true), None),
     entry("auc", MeasuredOf::Scores, Some(true), Some("segrec_auc")),
     entry("rmse", MeasuredOf::Predictions, Some(false), Some("segrec_rmse")),
     entry("mae", MeasuredOf::Predictions, Some(false), Some("segrec_mae")),

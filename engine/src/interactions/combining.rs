@@ -2,6 +2,7 @@
 
 use super::events::Events;
 use super::recency;
+use super::repeats::{Moments, Repeats};
 use super::sparse::{Interactions, Seen, SparseRows, WeightScale};
 use super::weighting::Weighting;
 use crate::error::Result;
@@ -35,16 +36,19 @@ impl Events {
                 rows = self.combined(&weighting, &keep, observer)?;
             }
         }
-        let Rows { starts, columns, mut values, ranks, times, seen, weightless } = rows;
+        let Rows { starts, columns, mut values, ranks, times, moments, seen, weightless } = rows;
         let median = if weighting.ratings { 1.0 } else { median(&values).unwrap_or(1.0) };
         values.iter_mut().for_each(|value| *value = weighting.confidence(*value, median));
         observer.check()?;
+        let repeats = Repeats::new(&columns, self.items.len(), &moments, self.latest());
+        drop(moments);
         let rows = SparseRows::new(self.items.len(), starts, columns, values)?;
         let scale = WeightScale { median, shift: weighting.shift };
         Ok(Interactions::scaled(rows, scale)
             .beside(seen, weightless)
             .ranked(ranks)
-            .aged(times.map(|times| ages(times, self.latest()))))
+            .aged(times.map(|times| ages(times, self.latest())))
+            .repeated(repeats))
     }
 
     /// The weights of all pairs.
@@ -52,7 +56,7 @@ impl Events {
     where
         F: Fn(u32, u32, i64) -> bool + Sync,
     {
-        let users = self.users.len();
+        let (users, latest) = (self.users.len(), self.latest());
         let blocks: Vec<Block> = (0..users.div_ceil(USERS))
             .into_par_iter()
             .map(|block| {
@@ -61,7 +65,7 @@ impl Events {
                 let mut combined = Block::default();
                 let mut row = Vec::new();
                 for user in range {
-                    let found = self.combine_user(user, weighting, keep, &mut row);
+                    let found = self.combine_user(user, weighting, keep, latest, &mut row);
                     combined.lengths.push(row.len());
                     combined.items.extend(row.iter().map(|entry| entry.item));
                     combined.weights.extend(row.iter().map(|entry| entry.weight));
@@ -69,6 +73,7 @@ impl Events {
                         let times: Vec<i64> = row.iter().map(|entry| entry.latest).collect();
                         combined.ranks.extend(recency::ranks(&times));
                         combined.times.extend(row.iter().map(|entry| entry.first));
+                        combined.moments.extend(row.iter().filter_map(|entry| entry.moments));
                     }
                     combined.seen.push(found.seen);
                     combined.weightless += found.weightless;
@@ -84,7 +89,7 @@ impl Events {
         let mut ranks = self.is_timed().then(|| Vec::with_capacity(entries));
         let mut times = self.is_timed().then(|| Vec::with_capacity(entries));
         let (mut seen, mut weightless) = (Vec::new(), 0);
-        let mut end = 0;
+        let (mut moments, mut end) = (Vec::new(), 0);
         for block in blocks {
             for length in block.lengths {
                 end += length;
@@ -96,11 +101,12 @@ impl Events {
                 ranks.extend(block.ranks);
                 times.extend(block.times);
             }
+            moments.extend(block.moments);
             seen.push(block.seen);
             weightless += block.weightless;
         }
         let seen = Seen::new(seen.into_iter().flatten());
-        Ok(Rows { starts, columns, values, ranks, times, seen, weightless })
+        Ok(Rows { starts, columns, values, ranks, times, moments, seen, weightless })
     }
 
     /// The largest binary logarithm of a pair's weight, before any shift.
@@ -141,12 +147,13 @@ impl Events {
         events
     }
 
-    /// Fills `row` with the user's items that count.
+    /// Fills `row` with the user's items that count. Moments after `latest` are taken for it.
     fn combine_user<F>(
         &self,
         user: usize,
         weighting: &Weighting,
         keep: &F,
+        latest: i64,
         row: &mut Vec<Combined>,
     ) -> Besides
     where
@@ -155,12 +162,14 @@ impl Events {
         let events = self.kept_of_user(user, keep);
         row.clear();
         let mut besides = Besides::default();
+        let times = |group: &[(u32, i64, f32)]| Moments::of(group.iter().map(|own| own.1.min(latest)));
         for group in events.chunk_by(|a, b| a.0 == b.0) {
             let weight = weighting.combine(group.iter().map(|&(_, time, weight)| (weight, time)));
             if weighting.counts(weight) {
                 row.push(Combined {
                     item: group[0].0,
                     weight,
+                    moments: if self.is_timed() { times(group) } else { None },
                     first: group[0].1,
                     latest: group[group.len() - 1].1,
                 });
@@ -202,6 +211,7 @@ struct Block {
     weights: Vec<f32>,
     ranks: Vec<f32>,
     times: Vec<i64>,
+    moments: Vec<Moments>,
     seen: Vec<Vec<u32>>,
     weightless: usize,
 }
@@ -213,6 +223,7 @@ struct Rows {
     values: Vec<f32>,
     ranks: Option<Vec<f32>>,
     times: Option<Vec<i64>>,
+    moments: Vec<Moments>,
     seen: Seen,
     weightless: usize,
 }
@@ -230,6 +241,7 @@ struct Besides {
 struct Combined {
     item: u32,
     weight: f32,
+    moments: Option<Moments>,
     first: i64,
     latest: i64,
 }

@@ -3,13 +3,14 @@
 //! [`RawEvents`] collects the rows of the events relation as they stream in and maps ids to numbers ([`ids`]).
 //! [`Events`] groups them by user. [`Weighting`] determines the weight of an event. [`Events::interactions`] combines a
 //! user's events on an item into one weight and returns compressed sparse rows ([`Interactions`]). [`recency`] is the order
-//! of a user's items.
+//! of a user's items, [`repeats`] how often they take one again.
 
 pub mod combining;
 pub mod events;
 pub mod ids;
 pub mod raw;
 pub mod recency;
+pub mod repeats;
 pub mod size;
 pub mod sparse;
 pub mod weighting;
@@ -18,6 +19,7 @@ pub use events::{EventLimits, Events, UserEvent};
 pub use ids::{Id, IdKind, IdMap, Ids, NumberedIds, SortedIds};
 pub use raw::{NO_TYPE, RawEvents};
 pub use recency::{Histories, ItemOrder};
+pub use repeats::{ItemGaps, Repeat, Repeats};
 pub use size::{Size, Spread};
 pub use sparse::{Interactions, Seen, SparseRows, SparseView, WeightScale};
 pub use weighting::{Duplicates, Weighting};

@@ -1,5 +1,6 @@
 //! Compressed sparse rows, and interactions in both orientations.
 
+use super::repeats::{Repeat, Repeats};
 use crate::error::{EngineError, Result};
 use bytemuck::cast_slice;
 
@@ -141,6 +142,7 @@ pub struct Interactions {
     weightless: usize,
     ranks: Option<Vec<f32>>,
     ages: Option<Vec<u32>>,
+    repeats: Option<Repeats>,
 }
 
 /// The scaling of weights to confidences.
@@ -187,7 +189,16 @@ impl Interactions {
     /// Builds interactions, and records how their confidences were derived from weights.
     pub fn scaled(by_user: SparseRows, scale: WeightScale) -> Self {
         let by_item = by_user.transposed();
-        Self { by_user, by_item, scale, seen: Seen::default(), weightless: 0, ranks: None, ages: None }
+        Self {
+            by_user,
+            by_item,
+            scale,
+            seen: Seen::default(),
+            weightless: 0,
+            ranks: None,
+            ages: None,
+            repeats: None,
+        }
     }
 
     /// Adds the items that do not count, and the number of events with negligible weight.
@@ -203,6 +214,21 @@ impl Interactions {
     /// Adds the age of each (user, item) pair, by user; `None` if events have no times.
     pub fn aged(self, ages: Option<Vec<u32>>) -> Self {
         Self { ages, ..self }
+    }
+
+    /// Adds what users take again; `None` if nobody does, or events have no times.
+    pub fn repeated(self, repeats: Option<Repeats>) -> Self {
+        Self { repeats, ..self }
+    }
+
+    /// What users take again; `None` if nobody does, or events have no times.
+    pub fn repeats(&self) -> Option<&Repeats> {
+        self.repeats.as_ref()
+    }
+
+    /// How often a user took each of their items; empty if nobody takes any again.
+    pub fn repeats_of(&self, user: usize) -> &[Repeat] {
+        self.repeats.as_ref().map_or(&[], |repeats| &repeats.of_pairs()[self.by_user.range(user)])
     }
 
     /// The seconds between the first event on each (user, item) pair and the latest of all that starts a pair, in the order

@@ -43,7 +43,7 @@ impl Algorithm {
     /// The scorers that it blends; empty for `auto`.
     pub fn scorers(self) -> &'static [&'static str] {
         match self {
-            Self::Hybrid => &["factors", "neighbours", "user_neighbours", "sasrec", "popular_now"],
+            Self::Hybrid => &["factors", "neighbours", "user_neighbours", "sasrec", "popular_now", "repeat"],
             Self::Als => &["factors"],
             Self::Neighbours | Self::Ease => &["neighbours"],
             Self::Content => &["content"],
@@ -102,6 +102,9 @@ pub struct Decided {
     /// Whether segments with parts of their own have factors of their own if the algorithm ranks by factors.
     #[serde(default = "yes")]
     pub segment_factors: bool,
+    /// The half-life in seconds of what a user takes again; 0 if lists have nothing that the user has.
+    #[serde(default)]
+    pub repeat: f64,
     /// The number of epochs of a network; 0 if there is none.
     #[serde(default)]
     pub epochs: usize,

@@ -233,6 +233,17 @@ pub struct PopularNowOptions {
     pub share: AutoOr<f64>,
 }
 
+/// The checked settings of what a user takes again.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepeatOptions {
+    /// The age in seconds at which a taking counts half.
+    #[serde(with = "auto_or_seconds")]
+    pub half_life: AutoOr<f64>,
+    /// Its share in a hybrid's score.
+    pub share: AutoOr<f64>,
+}
+
 /// The checked settings of the transformer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -301,6 +312,8 @@ pub struct Options {
     pub user_neighbours: UserNeighbourChoices,
     /// Settings of what is popular now.
     pub popular_now: PopularNowOptions,
+    /// Settings of what a user takes again.
+    pub repeat: RepeatOptions,
     /// Settings of the transformer.
     pub sasrec: SasrecChoices,
     /// Settings of EASE.
@@ -379,6 +392,9 @@ impl Options {
         if decided.popular_now > 0.0 {
             options.popular_now.half_life = AutoOr::Given(decided.popular_now);
         }
+        if decided.repeat > 0.0 {
+            options.repeat.half_life = AutoOr::Given(decided.repeat);
+        }
         options.order.weight = AutoOr::Given(decided.order.weight);
         options.order.distance = AutoOr::Given(decided.order.distance);
         if decided.algorithm == Algorithm::Hybrid {
@@ -389,6 +405,7 @@ impl Options {
             options.neighbours.share = share("neighbours");
             options.user_neighbours.share = share("user_neighbours");
             options.popular_now.share = share("popular_now");
+            options.repeat.share = share("repeat");
             options.sasrec.share = share("sasrec");
         }
         options

@@ -468,6 +468,20 @@ pub const OPTIONS: &[OptionEntry] = &[
     )
     .needing(&[need(ModelInput::TimeColumn, |options| options.popular_now.half_life != AutoOr::Auto)]),
     entry(
+        "repeat.share",
+        Kind::AutoOrNumber { least: 0.0, most: 0.9 },
+        "0",
+        "Share in the score of hybrid of what a user takes again: their own items, by how often and how lately they took them and by the rhythm of the item. 0 leaves what a user has out of lists, as exclude_seen says; auto selects the best value on the holdout, if that is of the latest events and at least a twentieth of these takes up something again, and else 0.",
+    )
+    .needing(&[need(ModelInput::TimeColumn, |options| weighs(options.repeat.share))]),
+    entry(
+        "repeat.half_life",
+        Kind::AutoOrDuration,
+        "\"auto\"",
+        "Time since the last after which what a user takes again counts half; auto tries 30, 120 and 365 days on the holdout.",
+    )
+    .needing(&[need(ModelInput::TimeColumn, |options| options.repeat.half_life != AutoOr::Auto)]),
+    entry(
         "ease.regularization",
         Kind::Number { least: 1e-6, most: 1e6 },
         "250",

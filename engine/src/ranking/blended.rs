@@ -41,6 +41,12 @@ impl Blend {
         self
     }
 
+    /// The same without a scorer.
+    pub fn without(mut self, scorer: &str) -> Self {
+        self.0.retain(|own| own.scorer != scorer);
+        self
+    }
+
     /// The weight of a scorer; `None` if it is not part of the blend.
     pub fn weight(&self, scorer: &str) -> Option<f32> {
         self.0.iter().find(|own| own.scorer == scorer).map(|own| own.weight)

@@ -15,7 +15,7 @@ use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::Holdout;
 use crate::features::{EncodedItems, ItemEncoder};
-use crate::interactions::{Interactions, Size, SparseRows};
+use crate::interactions::{Interactions, Repeat, Size, SparseRows};
 use crate::observer::Observer;
 use crate::options::checked::Options;
 use crate::ranking::Source;
@@ -93,6 +93,11 @@ pub trait Method: Sync {
     /// Whether only the latest events can say what it is worth, since others hold out what is earlier than what is known.
     fn needs_latest(&self) -> bool {
         false
+    }
+
+    /// Whether it can rank without others, which it cannot if it knows only items that the user has.
+    fn ranks_alone(&self) -> bool {
+        true
     }
 
     /// The most entries of the row that the scorer keeps for each user, see [`Fitted::user_row`]; 0 if it keeps none. A
@@ -259,6 +264,8 @@ pub struct KnownUser<'a> {
     pub weights: Option<&'a [f32]>,
     /// The ranks of `items` in the order of time; empty if that is not known, or does not matter.
     pub ranks: &'a [f32],
+    /// How often the user took each of `items`; empty if that is not known, or lists have nothing that the user has.
+    pub repeats: &'a [Repeat],
     /// What a scorer with representations makes of the user, if it shall not look at `items`; else empty.
     pub representation: &'a [f32],
     /// The user's factors; empty if no scorer has taste factors.

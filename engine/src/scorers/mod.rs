@@ -13,6 +13,7 @@
 //! - [`attributes`]: what is known about users who have no events yet
 //! - [`content`]: what is known about items: similar items, and items that have no events yet
 //! - [`popularity`]: the most popular items, overall and in a segment
+//! - [`repeat`]: what a user takes again
 //! - [`sasrec`]: a small transformer over the order of a user's items
 
 pub mod attributes;
@@ -26,6 +27,7 @@ pub mod popular_now;
 pub mod popularity;
 pub mod ratings;
 pub mod registry;
+pub mod repeat;
 pub mod sasrec;
 pub mod scorer;
 pub mod sections;

@@ -8,6 +8,7 @@ use super::neighbours::method::ItemNeighbours;
 use super::popular_now::method::PopularNow;
 use super::popularity::method::ItemPopularity;
 use super::ratings::method::PredictedRatings;
+use super::repeat::method::TakenAgain;
 use super::sasrec::method::Sasrec;
 use super::sections::SectionKind;
 use super::user_neighbours::method::UserNeighbours;
@@ -17,7 +18,7 @@ use crate::ranking::Blend;
 use std::borrow::Cow;
 
 /// All scorers.
-pub const METHODS: [&dyn Method; 8] = [
+pub const METHODS: [&dyn Method; 9] = [
     &Factors,
     &ItemNeighbours,
     &UserNeighbours,
@@ -26,6 +27,7 @@ pub const METHODS: [&dyn Method; 8] = [
     &ItemPopularity,
     &PopularNow,
     &Sasrec,
+    &TakenAgain,
 ];
 
 /// Looks up a scorer by name.
@@ -62,6 +64,11 @@ pub fn tastes<'a>(scorers: &[&str], user_factors: &'a Matrix) -> Cow<'a, Matrix>
 pub fn reads_ranks(decided: &Decided) -> bool {
     let reads = |scorer: &str| named(scorer).is_some_and(Method::reads_ranks);
     decided.order.weight > 0.0 || decided.blend.scorers().any(reads)
+}
+
+/// Whether lists of a blend may have what a user has already.
+pub fn repeats(blend: &Blend) -> bool {
+    blend.has(TakenAgain.name())
 }
 
 /// A section: the name of its scorer, its own name and its kind.

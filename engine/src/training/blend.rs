@@ -101,7 +101,7 @@ fn add(
         return Ok(blend(method.usual_share()));
     }
     // Rows of users say nothing of people who come later.
-    let alone = (method.user_row_entries(options) == 0).then_some(1.0);
+    let alone = (method.ranks_alone() && method.user_row_entries(options) == 0).then_some(1.0);
     let large = if method.needs_latest() { &LARGE_SHARES[..] } else { &[] };
     let shares = SHARES.into_iter().chain(large.iter().copied()).chain(alone);
     let blends: Vec<(f32, Blend)> = shares.map(|share| (share, blend(share))).collect();

@@ -254,7 +254,9 @@ impl Fit {
         let weights = histories.map(|histories| histories.weights(user as usize));
         let (factors, rows) = self.rows(user, own);
         let ranks = training.ranks_of(user as usize);
-        let known = KnownUser { items, confidences, weights, ranks, factors, ..KnownUser::default() };
+        let repeats = training.repeats_of(user as usize);
+        let known =
+            KnownUser { items, confidences, weights, ranks, repeats, factors, ..KnownUser::default() };
         let view = SegmentView {
             items: training.items(),
             factors: ItemFactors { rows, ..ItemFactors::default() },

@@ -4,13 +4,14 @@ use super::fit::{Fit, TasteFactors};
 use super::given::Given;
 use super::holdout_metrics::{Measurement, MetricRequest, deciding_values};
 use super::item_content::{BlendedFit, EncodedContent, fit_and_blend};
-use super::order;
 use super::popular_now::{self, OwnParts};
 use super::ranker::Ranker;
+use super::repeat::RepeatDecision;
 use super::scorer_reports::{self, ScorerReport};
 use super::segment_parts;
 use super::segmenter::{Segmentation, Segmenter};
 use super::user_data::UserData;
+use super::{order, repeat};
 use crate::auto::AutoOr;
 use crate::error::Result;
 use crate::evaluation::deciding_metric::{MOST_USERS, measured_users};
@@ -26,6 +27,7 @@ use crate::scorers::factors::tuning;
 use crate::scorers::factors::{backbone, segment_factors};
 use crate::scorers::neighbours::Neighbours;
 use crate::scorers::registry::tastes;
+use crate::scorers::repeat::method::TakenAgain;
 use crate::segmentation::quality::{Choice, Tried, choose};
 use crate::training::ratings;
 use std::cmp::Ordering;
@@ -222,7 +224,8 @@ pub fn run_described(
     let (of_holdout, settings) = ((holdout, &users[..]), (&own, &als));
     let order = order::decide(&mut fit, &methods, described.input(training), of_holdout, settings, observer)?;
     let (mut half_life, mut own) = (0.0, OwnParts::default());
-    for method in latest {
+    let repeats = latest.iter().any(|method| method.name() == TakenAgain.name());
+    for method in latest.into_iter().filter(|method| method.name() != TakenAgain.name()) {
         let input = described.input(training);
         half_life = popular_now::decide(&mut fit, method, input, of_holdout, options, observer)?;
         own = popular_now::decide_by_segment(&mut fit, half_life, of_holdout, options, observer)?;
@@ -233,9 +236,16 @@ pub fn run_described(
     let adapters = segment_parts::decide(&mut fit, described.input(training), of_holdout, options, observer)?;
     let epochs = fit.fitted.iter().filter(|own| fit.blend.has(own.0)).map(|own| own.1.epochs()).max();
     let epochs = epochs.unwrap_or(0);
-    let measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
+    let mut measurement = measure(&fit, holdout, options, MetricRequest::BY_TRAINING, observer)?;
     let settings = (options.weighs_popularity(), options.seed);
-    let scorers = scorer_reports::measure(&fit, &given.methods(algorithm), of_holdout, settings, observer)?;
+    let mut scorers =
+        scorer_reports::measure(&fit, &given.methods(algorithm), of_holdout, settings, observer)?;
+    let mut again = RepeatDecision::default();
+    if repeats {
+        again = repeat::decide(&mut fit, described.input(training), holdout, options, observer)?;
+        measurement.rows.append(&mut again.rows);
+        scorer_reports::fill_in(&mut scorers, TakenAgain.name(), &fit.blend, again.gain);
+    }
     let blend = fit.blend.clone();
     // Factors that no part of the blend reads are not fitted for segments.
     let segment_factors = own.factors && blend.has(Factors.name());
@@ -248,6 +258,7 @@ pub fn run_described(
         popular_now: half_life,
         popular_now_by_segment: own.counts,
         segment_factors,
+        repeat: again.half_life,
         epochs,
         horizon,
         adapters,

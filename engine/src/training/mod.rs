@@ -10,6 +10,7 @@
 //! - [`item_content`]: what is known about items, and how much it counts among neighbours
 //! - [`order`]: how the order of users' items counts
 //! - [`popular_now`]: what is popular now, as a part of a blend
+//! - [`repeat`]: what users take again, as a part of a blend
 //! - [`segment_parts`]: what scorers besides factors learn for segments
 //! - [`new_items`]: items without events
 //! - [`new_item_metrics`]: how many of them lists have, and how many of those that users choose
@@ -41,6 +42,7 @@ pub mod order;
 pub mod popular_now;
 pub mod ranker;
 pub mod ratings;
+pub mod repeat;
 pub mod scorer_reports;
 pub mod segment;
 pub mod segment_parts;

@@ -9,7 +9,10 @@ use crate::ranking::{Blend, Blended, Scored, Scoring, top_lists};
 use crate::scorers::Method;
 use crate::scorers::factors::method::Factors;
 use crate::scorers::neighbours::NeighbourScratch;
+use crate::scorers::registry::repeats;
+use crate::scorers::repeat::method::TakenAgain;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -32,10 +35,15 @@ pub struct Ranker<'a> {
 }
 
 impl<'a> Ranker<'a> {
-    /// Ranks by the blend of the fit; if `weighed`, popularity is the sum of confidences.
+    /// Ranks what users do not have yet by the blend of the fit; if `weighed`, popularity is the sum of confidences.
     pub fn new(fit: &'a Fit, training: &'a Interactions, weighed: bool) -> Self {
         let popular = Arc::new(PopularItems::new(fit, training, weighed));
-        Self { fit, training, blend: fit.blend.clone(), popular }
+        Self { fit, training, blend: fit.blend.clone().without(TakenAgain.name()), popular }
+    }
+
+    /// As [`Self::new`], but what users take again may return.
+    pub fn repeating(fit: &'a Fit, training: &'a Interactions, weighed: bool) -> Self {
+        Self { blend: fit.blend.clone(), ..Self::new(fit, training, weighed) }
     }
 
     /// The blended scorers for a user; with `own`, the user's segment uses its own part.
@@ -52,6 +60,19 @@ impl<'a> Ranker<'a> {
     /// The user's items that the model uses, ascending.
     pub fn history(&self, user: u32) -> &'a [u32] {
         self.training.by_user().row(user as usize).0
+    }
+
+    /// The items that lists of a user by some blend leave out, ascending: all that the user has or, if they may return, those
+    /// that the model does not use.
+    pub fn left_out(&self, user: u32, blend: &Blend) -> Cow<'a, [u32]> {
+        match self.training.seen_besides(user as usize) {
+            None if repeats(blend) => Cow::Borrowed(&[]),
+            Some(seen) if repeats(blend) => {
+                let own = self.history(user);
+                Cow::Owned(seen.iter().filter(|item| own.binary_search(item).is_err()).copied().collect())
+            }
+            _ => Cow::Borrowed(self.seen(user)),
+        }
     }
 
     /// All items of a user, ascending; they are excluded from lists.
@@ -129,7 +150,7 @@ impl<'a> Ranker<'a> {
     ) -> Result<Vec<Vec<Scored>>> {
         let list = |scratch: &mut RefCell<NeighbourScratch>, &user: &u32| {
             observer.check()?;
-            Ok(self.blended(user, own, blend, scratch).best(self.seen(user), None, n))
+            Ok(self.blended(user, own, blend, scratch).best(&self.left_out(user, blend), None, n))
         };
         users.par_iter().map_init(RefCell::default, list).collect()
     }

@@ -99,6 +99,14 @@ fn seconds(ranker: &Ranker<'_>, scorer: &str, users: &[u32], observer: &dyn Obse
     Ok(sum / users.len().max(1) as f64)
 }
 
+/// Fills in the weight of a scorer that was judged after all others, on a holdout of its own, and what it gained there.
+pub fn fill_in(reports: &mut [ScorerReport], scorer: &str, blend: &Blend, gain: Option<(f64, f64)>) {
+    let own = blend.0.iter().find(|own| own.scorer == scorer);
+    if let (Some(report), Some(own)) = (reports.iter_mut().find(|report| report.scorer == scorer), own) {
+        (report.weight, report.share, report.gain) = (own.weight, own.share, gain);
+    }
+}
+
 /// Fills in what the scorers of a fit keep.
 ///
 /// # Errors

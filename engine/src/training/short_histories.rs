@@ -68,7 +68,7 @@ pub fn measure(
         observer.check()?;
         let own = measurement.gates.get(fit.segments.of_user[user as usize] as usize);
         let own = own.is_some_and(|gate| gate.passed);
-        let scores = standardized(ranker.blended(user, own, &fit.blend, scratch).scores(&items));
+        let scores = standardized(ranker.blended(user, own, &ranker.blend, scratch).scores(&items));
         let (seen, relevant) = (ranker.seen(user), holdout.test.row(user as usize).0);
         let length = ranker.history(user).len() as f32;
         let reached = std::iter::once(0.0).chain(WEIGHTS).map(|weight| {

@@ -1,10 +1,11 @@
 //! Reads the users of a version by their places: in batches, or the ids of a few. Users are stored segment by segment,
 //! in the order of the segments' ids.
 
-use super::users::{StoredRow, ranks, seen};
+use super::users::{StoredRow, ranks, repeats, seen};
 use crate::catalog::statement::{CatalogRow, as_owner, query};
 use crate::error::Result;
 use crate::pg::datums::number_array::NumberArray;
+use segrec_engine::interactions::Repeat;
 use std::ops::Range;
 
 /// The number of users per batch: about 2 MB with 64 factors and 30 items.
@@ -23,6 +24,8 @@ pub struct Member {
     pub items: Vec<u32>,
     /// The ranks of the items in the order of time; empty if it does not count.
     pub ranks: Vec<f32>,
+    /// How often the user took each of the items, as of the training; empty if lists have nothing that the user has.
+    pub repeats: Vec<Repeat>,
     /// The row that a scorer keeps for the user.
     pub row: StoredRow,
     /// All items of the user, ascending; `None` if the model uses all of them.
@@ -30,14 +33,16 @@ pub struct Member {
 }
 
 impl Member {
-    /// Whether the user has an item, used by the model or not.
-    pub fn has(&self, item: u32) -> bool {
-        self.seen.as_deref().unwrap_or(&self.items).binary_search(&item).is_ok()
+    /// Whether the user has an item, used by the model or not, which lists leave out: they do, unless it is known how often
+    /// the user took it.
+    pub fn leaves_out(&self, item: u32) -> bool {
+        let has = |items: &[u32]| items.binary_search(&item).is_ok();
+        has(self.seen.as_deref().unwrap_or(&self.items)) && (self.repeats.is_empty() || !has(&self.items))
     }
 }
 
 /// The columns that [`member`] reads.
-const COLUMNS: &str = "place, segment, factors, items, seen, ranks, row_items, row_weights";
+const COLUMNS: &str = "place, segment, factors, items, seen, ranks, row_items, row_weights, repeats";
 
 fn member(row: &CatalogRow<'_>) -> Result<Member> {
     let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
@@ -49,6 +54,7 @@ fn member(row: &CatalogRow<'_>) -> Result<Member> {
         seen: seen(row, 5)?,
         ranks: ranks(row, 6)?,
         row: StoredRow::read(row, 7)?,
+        repeats: repeats(row, 9)?,
     })
 }
 

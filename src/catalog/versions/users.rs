@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::pg::datums::id_text::{id_bytes, id_text};
 use crate::pg::datums::number_array::NumberArray;
 use pgrx::pg_sys;
-use segrec_engine::interactions::Ids;
+use segrec_engine::interactions::{Ids, Repeat};
 use segrec_engine::scorers::method::UserRow;
 use std::collections::HashMap;
 
@@ -39,6 +39,8 @@ pub struct NewUser<'a> {
     pub confidences: &'a [f32],
     /// The ranks of the items in the order of time; empty if it does not count.
     pub ranks: &'a [f32],
+    /// How often the user took each of the items; empty for all users if lists have nothing that a user has.
+    pub repeats: &'a [Repeat],
     /// All items, ascending; empty if the model uses all of them.
     pub seen: &'a [u32],
     /// The row that a scorer keeps for the user; empty if none does.
@@ -49,9 +51,9 @@ pub struct NewUser<'a> {
 pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<()> {
     let sql = format!(
         "INSERT INTO segrec_catalog.version_users (version_id, place, user_id, segment, distance, confidence, noise, leaf, probabilities, \
-             factors, items, confidences, seen, ranks, row_items, row_weights) \
+             factors, items, confidences, seen, ranks, row_items, row_weights, repeats) \
          SELECT $1, $2 + ordinality - 1, user_id, segment, distance, confidence, noise, leaf, \
-                NULLIF({}, '{{}}'), {}, {}, {}, NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}') \
+                NULLIF({}, '{{}}'), {}, {}, {}, NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}') \
          FROM unnest($3::text[], $4::int[], $5::real[], $6::real[], $7::bool[], $8::int[], $9::int[], $10::int[], \
                      $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $25::int[], $26::int[]) \
               WITH ORDINALITY AS row (user_id, segment, distance, confidence, noise, leaf, p_length, p_last, \
@@ -64,13 +66,15 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
         slice("$24::real[]", "r_length", "r_last"),
         slice("$27::int[]", "w_length", "w_last"),
         slice("$28::real[]", "w_length", "w_last"),
+        slice("$29::real[]", "3 * i_length", "3 * i_last"),
     );
     let bytes = |place: usize| {
-        let NewUser { user, probabilities, factors, items, ranks, seen, row, .. } = &users[place];
+        let NewUser { user, probabilities, factors, items, ranks, repeats, seen, row, .. } = &users[place];
         let reals = probabilities.len()
             + factors.len()
             + 2 * items.len()
             + ranks.len()
+            + 3 * repeats.len()
             + seen.len()
             + 2 * row.items.len();
         id_bytes(ids.get(*user as usize)) + 4 * reals
@@ -82,6 +86,7 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
             let (mut items, mut confidences) = (Ragged::default(), Vec::new());
             let (mut seen, mut ranks) = (Ragged::default(), Ragged::default());
             let (mut row_items, mut row_weights) = (Ragged::default(), Vec::new());
+            let mut repeats = Vec::new();
             for user in users {
                 probabilities.push(user.probabilities.iter().copied());
                 factors.push(user.factors.iter().copied());
@@ -91,6 +96,7 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
                 ranks.push(user.ranks.iter().copied());
                 row_items.push(user.row.items.iter().map(|&item| item as i32));
                 row_weights.extend_from_slice(user.row.weights);
+                repeats.extend(user.repeats.iter().flat_map(|own| [own.times, own.span, own.since]));
             }
             execute(
                 &sql,
@@ -123,6 +129,7 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
                     NumberArray(row_items.lasts).into(),
                     NumberArray(row_items.values).into(),
                     NumberArray(row_weights).into(),
+                    NumberArray(repeats).into(),
                 ],
             )?;
         }
@@ -146,6 +153,8 @@ pub struct StoredUser {
     pub confidences: Vec<f32>,
     /// The ranks of the items in the order of time; empty if it does not count.
     pub ranks: Vec<f32>,
+    /// How often the user took each of the items, as of the training; empty if lists have nothing that the user has.
+    pub repeats: Vec<Repeat>,
     /// The row that a scorer keeps for the user.
     pub row: StoredRow,
     /// All items of the user, ascending; `None` if the model uses all of them.
@@ -161,7 +170,7 @@ impl StoredUser {
 
 /// The columns that [`stored_user`] reads.
 const USER_COLUMNS: &str =
-    "user_id, segment, factors, items, confidences, place, seen, ranks, row_items, row_weights";
+    "user_id, segment, factors, items, confidences, place, seen, ranks, row_items, row_weights, repeats";
 
 fn stored_user(row: &CatalogRow<'_>) -> Result<StoredUser> {
     let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
@@ -175,6 +184,7 @@ fn stored_user(row: &CatalogRow<'_>) -> Result<StoredUser> {
         seen: seen(row, 7)?,
         ranks: ranks(row, 8)?,
         row: StoredRow::read(row, 9)?,
+        repeats: repeats(row, 11)?,
     })
 }
 
@@ -207,6 +217,13 @@ impl StoredRow {
 /// Reads a column of ranks, which is null if the order of items does not count.
 pub fn ranks(row: &CatalogRow<'_>, column: usize) -> Result<Vec<f32>> {
     Ok(row.get::<NumberArray<f32>>(column)?.map_or_else(Vec::new, |NumberArray(ranks)| ranks))
+}
+
+/// Reads a column of how often a user took each item, three numbers each, which is null if lists have nothing that a user has.
+pub fn repeats(row: &CatalogRow<'_>, column: usize) -> Result<Vec<Repeat>> {
+    let numbers = ranks(row, column)?;
+    let (all, _) = numbers.as_chunks();
+    Ok(all.iter().map(|&[times, span, since]| Repeat { times, span, since }).collect())
 }
 
 /// A prepared lookup of a version's users by id.

@@ -21,7 +21,7 @@ use segrec_engine::options::{OPTIONS, Options};
 use segrec_engine::scorers::method::UserRow;
 use segrec_engine::scorers::popular_now::counts::counted_in_segments;
 use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
-use segrec_engine::scorers::registry::{DESCRIBER, ENCODER, reads_ranks};
+use segrec_engine::scorers::registry::{DESCRIBER, ENCODER, reads_ranks, repeats};
 use segrec_engine::scorers::sections::NewSection;
 use segrec_engine::segmentation::identity::{match_segments, movements, needed_by_matching, share_moved};
 use segrec_engine::segmentation::quality::adjusted_rand;
@@ -374,6 +374,9 @@ fn write_users(version_id: i64, writing: &Writing<'_>, ids: &[i32]) -> Result<()
                 ranks: eventful
                     .filter(|trained| reads_ranks(&trained.decided))
                     .map_or(&[][..], |trained| trained.interactions.ranks_of(member)),
+                repeats: eventful
+                    .filter(|trained| repeats(&trained.decided.blend))
+                    .map_or(&[][..], |trained| trained.interactions.repeats_of(member)),
                 seen: eventful
                     .and_then(|trained| trained.interactions.seen_besides(member))
                     .unwrap_or_default(),

@@ -178,6 +178,7 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         popular_now,
         popular_now_by_segment,
         segment_factors: _,
+        repeat,
         epochs: _,
         adapters: _,
         horizon,
@@ -203,6 +204,8 @@ fn checked(version: &Value, model: &Model) -> Result<Option<Decided>, String> {
         && popular_now.is_finite()
         && (*popular_now > 0.0) == blend.has("popular_now")
         && (*popular_now > 0.0 || !popular_now_by_segment)
+        && repeat.is_finite()
+        && (*repeat > 0.0) == blend.has("repeat")
         && (0.0..=MOST_CONTENT).contains(content)
         && (0.0..=MOST_BOOST).contains(new_items)
         && *attributes <= MOST_ATTRIBUTES

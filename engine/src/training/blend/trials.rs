@@ -35,7 +35,8 @@ pub fn reached<T>(
     let of_user = |scratch: &mut RefCell<NeighbourScratch>, &user: &u32| -> Result<Vec<f64>> {
         observer.check()?;
         let relevant = holdout.test.row(user as usize).0;
-        let (items, scores) = ranker.blended(user, true, scorers, scratch).offered(ranker.seen(user));
+        let (items, scores) =
+            ranker.blended(user, true, scorers, scratch).offered(&ranker.left_out(user, scorers));
         let reached = weights.iter().map(|weights| {
             let mut top = TopN::new(n);
             for (place, &item) in items.iter().enumerate() {
