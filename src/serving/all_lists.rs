@@ -166,27 +166,10 @@ impl AllLists {
     }
 
     fn add_segment(&mut self, users: &[StoredUser]) -> Result<()> {
-        let mut lists = self.lists(users, self.n)?;
-        if let Some((groups, most)) = &self.groups {
-            // Lists of which too much belongs to the same groups are ranked again, further down.
-            let mut count = self.n;
-            loop {
-                let mut is_complete = true;
-                for list in &mut lists {
-                    let ranked = list.len();
-                    keep_few(list, groups, *most);
-                    is_complete &= list.len() >= self.n || ranked < count;
-                    list.truncate(self.n);
-                }
-                if is_complete {
-                    break;
-                }
-                count = count.saturating_mul(4);
-                lists = self.lists(users, count)?;
-            }
-        }
-        for (user, items) in users.iter().zip(lists) {
+        let lists = self.lists(users, self.n)?;
+        for (user, list) in users.iter().zip(lists) {
             look();
+            let items = self.few_of_groups(user, list)?;
             for (rank, recommended) in (1..).zip(items) {
                 self.lines.push_back(Line {
                     user_id: user.user_id.clone(),
@@ -198,6 +181,25 @@ impl AllLists {
             }
         }
         Ok(())
+    }
+
+    /// The list of a user with no more of a group than the call allows. If too much belongs to the same groups, the list is
+    /// ranked again, further down: for this user alone, so that one list of all items is the most that is held at once.
+    fn few_of_groups(&self, user: &StoredUser, mut list: Vec<Recommended>) -> Result<Vec<Recommended>> {
+        let Some((groups, most)) = &self.groups else { return Ok(list) };
+        let mut count = self.n;
+        loop {
+            let ranked = list.len();
+            keep_few(&mut list, groups, *most);
+            if list.len() >= self.n || ranked < count {
+                list.truncate(self.n);
+                return Ok(list);
+            }
+            look();
+            count = count.saturating_mul(4);
+            ask("a list", count.min(groups.len()) * LINE_BYTES)?;
+            list = self.lists(std::slice::from_ref(user), count)?.pop().unwrap_or_default();
+        }
     }
 
     /// What the list of a user leaves out.

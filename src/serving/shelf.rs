@@ -24,6 +24,8 @@ const SPARE: usize = 2;
 const MORE: usize = 4;
 /// The items that are verified at once.
 const BATCH: usize = 10_000;
+/// Bytes of a ranked item: twice as a scored candidate, and once in the list.
+const RANKED_BYTES: usize = 48;
 /// Bytes of what is known of a verified item.
 const ITEM_BYTES: usize = 96;
 
@@ -119,27 +121,15 @@ impl<'a> Shelf<'a> {
                 items.truncate(n);
                 return Ok(items);
             }
+            // So many were ranked, so the catalogue has at least as many.
+            ask("a list", RANKED_BYTES * MORE * count)?;
             count = count.saturating_mul(MORE);
         }
     }
 
     /// Keeps of ranked items those that may be shown, and the first of each group.
     pub fn keep<T>(&self, items: &mut Vec<T>, item: impl Fn(&T) -> u32) -> Result<()> {
-        let numbers: Vec<u32> = items.iter().map(&item).collect();
-        self.verify(&numbers)?;
-        let known = self.known.borrow();
-        let mut counts: HashMap<&str, usize> =
-            self.pinned.iter().map(|(group, &own)| (&**group, own)).collect();
-        items.retain(|own| match known.get(&item(own)) {
-            Some(Some(Some(group))) => {
-                let count = counts.entry(group).or_default();
-                *count += 1;
-                self.most.is_none_or(|most| *count <= most)
-            }
-            Some(Some(None)) => true,
-            Some(None) => false,
-            None => self.has_all(),
-        });
+        *items = self.fitting(&[], std::mem::take(items), item)?;
         Ok(())
     }
 
@@ -151,12 +141,13 @@ impl<'a> Shelf<'a> {
         let numbers: Vec<u32> = list.iter().chain(&others).map(&item).collect();
         self.verify(&numbers)?;
         let known = self.known.borrow();
-        let group = |own: &T| known.get(&item(own)).cloned().flatten();
-        let mut counts = self.pinned.clone();
+        let group = |own: &T| Some(known.get(&item(own))?.as_ref()?.as_deref());
+        let mut counts: HashMap<&str, usize> =
+            self.pinned.iter().map(|(group, &own)| (&**group, own)).collect();
         for group in list.iter().filter_map(|own| group(own).flatten()) {
             *counts.entry(group).or_default() += 1;
         }
-        let fits = |own: &T| match group(own) {
+        let mut fits = |own: &T| match group(own) {
             Some(Some(group)) => {
                 let count = counts.entry(group).or_default();
                 *count += 1;
@@ -165,7 +156,6 @@ impl<'a> Shelf<'a> {
             Some(None) => true,
             None => false,
         };
-        let mut fits = fits;
         Ok(others.into_iter().filter(|own| fits(own)).collect())
     }
 
