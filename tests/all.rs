@@ -24,6 +24,7 @@ mod endless;
 mod errors;
 mod evaluation;
 mod events;
+mod example;
 mod explained_features;
 mod functions;
 mod fuzz;

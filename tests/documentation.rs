@@ -11,7 +11,7 @@
 //!   that is not part of the repository. `SEGREC_DATA` names the folder, in the document too; the default is
 //!   `../shared/data`.
 //!
-//! In a document that calls `python3`, this is the one of [`python::environment`].
+//! In a document that calls `python3`, this is the one of [`packages::python`].
 //!
 //! `INSTA_UPDATE=always` rewrites the `text` blocks that differ, and no others.
 
@@ -21,7 +21,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::PathBuf;
 
-use segrec_tests::{Cluster, document, python, repository};
+use segrec_tests::{Cluster, document, packages, repository};
 
 /// A block of SQL in a document, and the output that the document shows.
 #[derive(Debug, PartialEq)]
@@ -116,7 +116,7 @@ fn run_document(name: &str, text: &str) -> Verdict {
     let database = Cluster::shared().empty_database("documentation");
     let mut set_up = format!("\\setenv SEGREC_DATA '{}'\n", data().display());
     if blocks.iter().any(|block| block.sql.contains("\\! python3 ")) {
-        let (programs, path) = (python::environment().join("bin"), env::var("PATH").unwrap_or_default());
+        let (programs, path) = (packages::python().join("bin"), env::var("PATH").unwrap_or_default());
         set_up += &format!("\\setenv PATH '{}:{path}'\n", programs.display());
     }
     let printed = print_all(&blocks, |script| database.psql(&(set_up.clone() + script)));

@@ -5,7 +5,8 @@
 //! sends strings as text and numbers by their Rust types. A driver that asks the server for a type gets the one that
 //! the server resolves.
 
-use segrec_tests::{Cluster, Database, Session, SqlState, planted};
+use segrec_tests::{Cluster, Database, Session, SqlState, packages, planted};
+use std::process::Command;
 
 /// A kind of parameter: the types in which drivers send it, and its value as text.
 struct Kind {
@@ -314,4 +315,72 @@ fn numbers_and_documents_that_are_beyond_are_refused() {
         let error = session.expect_error(&format!("SELECT {call}"));
         assert_eq!((error.code(), error.message()), (&code, said), "{call}");
     }
+}
+
+/// What a program in `examples/drivers` prints for a customer of the shop, which must be what the function lists.
+fn prints_the_lists(name: &str, program: impl FnOnce(&Database<'_>) -> Command) {
+    let database = Cluster::shared().database(name);
+    assert!(!database.psql("\\i examples/shop.sql").contains("ERROR"));
+    let mut session = database.connect();
+    session.run(
+        "SELECT segrec_create_model('shop', 'orders', 'customer_id', 'product_id', options => '{\"algorithm\": \"als\", \"als\": {\"factors\": 8}, \"segmentation\": {\"method\": \"none\"}}');
+         SELECT segrec_train('shop', 'always')",
+    );
+    let list = |exclude: &str| {
+        format!(
+            "SELECT string_agg(concat_ws(E'\\t', rank, item_id, name), E'\\n' ORDER BY rank)
+             FROM segrec_recommend(42, 3, exclude => {exclude}) JOIN products ON id = item_id"
+        )
+    };
+    let before: String = session.value(&list("NULL::bigint[]"));
+    let ids: Vec<i64> = session.column("SELECT item_id FROM segrec_recommend(42, 3) ORDER BY rank");
+    session
+        .run(&format!("BEGIN; INSERT INTO orders SELECT max(id) + 1, 42, {}, 1, now() FROM orders", ids[0]));
+    let after: String = session.value(&list(&format!("ARRAY[{}::bigint]", ids[1])));
+    session.run("ROLLBACK");
+    assert_ne!(before, after);
+
+    let output = program(&database).arg("42").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        format!("recommended\n{before}\nafter an order and with a basket\n{after}\n")
+    );
+    assert_eq!(session.value::<i64>("SELECT count(*) FROM orders"), 55_977, "it has rolled back");
+}
+
+#[test]
+fn the_program_with_psycopg_prints_the_lists() {
+    prints_the_lists("with_psycopg", |database| {
+        let mut program = database.client(packages::python().join("bin/python"));
+        program.arg("examples/drivers/with_psycopg.py");
+        program
+    });
+}
+
+#[test]
+fn the_program_with_sqlalchemy_prints_the_lists() {
+    prints_the_lists("with_sqlalchemy", |database| {
+        let mut program = database.client(packages::python().join("bin/python"));
+        program.arg("examples/drivers/with_sqlalchemy.py");
+        program
+    });
+}
+
+#[test]
+fn the_program_with_node_postgres_prints_the_lists() {
+    prints_the_lists("with_node_postgres", |database| {
+        let mut program = database.client("node");
+        program.arg("examples/drivers/with_node_postgres.js").env("NODE_PATH", packages::node());
+        program
+    });
+}
+
+#[test]
+fn the_program_with_sqlx_prints_the_lists() {
+    // Cargo builds examples with the tests, into a folder beside theirs.
+    let tests = std::env::current_exe().unwrap();
+    let path = tests.ancestors().nth(2).unwrap().join("examples/with_sqlx");
+    prints_the_lists("with_sqlx", |database| database.client(path));
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use crate::documentation::blocks_of;
-use segrec_tests::{Cluster, Database, Session, python, repository};
+use segrec_tests::{Cluster, Database, Session, packages, repository};
 
 /// Products 1 to 10 have quick texts, 11 to 20 slow ones, 21 to 25 quick ones. The column, the queue and the triggers
 /// are those of the document.
@@ -30,19 +30,11 @@ fn shop(name: &str) -> (Database<'static>, Session) {
 
 /// The program, which ends when the queue is empty.
 fn program(database: &Database<'_>) -> Command {
-    let psql = database.program("psql");
-    let mut program = Command::new(python::environment().join("bin/python"));
+    let mut program = database.client(packages::python().join("bin/python"));
     program
         .args(["examples/embed_texts.py", "products", "--text", "concat_ws(' ', name, category)", "--once"])
-        .current_dir(repository())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    for (name, value) in psql.get_envs() {
-        match value {
-            Some(value) => program.env(name, value),
-            None => program.env_remove(name),
-        };
-    }
     program
 }
 

@@ -102,6 +102,7 @@ pub const WORST: &[(&str, &str)] = &[
     ("public.segrec_drop_rule", "SELECT segrec_drop_rule('deep', 1)"),
     ("public.segrec_drop_version", "SELECT segrec_drop_version('deep', 1)"),
     ("public.segrec_estimate", "SELECT count(*) FROM segrec_estimate('deep')"),
+    ("public.segrec_example", "SELECT count(*) FROM own.rows, segrec_example('shop ' || g)"),
     (
         "public.segrec_evaluate",
         "SELECT count(*) FROM segrec_evaluate('deep', (SELECT array_agg(g) FROM own.rows))",

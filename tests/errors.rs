@@ -75,6 +75,7 @@ fn a_model_that_exists_or_has_no_proper_name() {
         ("segrec_cut('shop', NULL)", "segments"),
         ("segrec_train('shop', NULL)", "deploy"),
         ("segrec_train_all(NULL)", "pattern"),
+        ("segrec_example(NULL)", "schema"),
         ("segrec_train_all('%', NULL)", "deploy"),
         ("segrec_deploy('shop', NULL)", "version"),
     ] {

@@ -63,6 +63,8 @@ const OWNER: &[&str] = &[
     "INSERT INTO public.events SELECT 1000, item_id, weight, kind, at FROM public.events LIMIT 1",
     "SELECT @.segrec_train_in_background('m', 'never')",
     "SELECT @.segrec_train_all('p', 'never')",
+    "SELECT @.segrec_example('installation example')",
+    r#"DROP SCHEMA "installation example" CASCADE"#,
 ];
 
 /// The statements of all users.

@@ -193,6 +193,7 @@ fn a_training_in_a_transaction_that_only_reads_is_refused_before_its_work() {
         "SELECT segrec_train('m')",
         "SELECT segrec_train_in_background('m')",
         "SELECT segrec_train_all()",
+        "SELECT segrec_example()",
         "SELECT segrec_drop_model('m')",
     ] {
         session.run("BEGIN READ ONLY");

@@ -47,6 +47,11 @@ CREATE FUNCTION @extschema@.segrec_drop_model(model text) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_drop_model_wrapper';
 COMMENT ON FUNCTION @extschema@.segrec_drop_model(text) IS 'drops a model with its versions and functions';
 
+CREATE FUNCTION @extschema@.segrec_example(schema text DEFAULT 'example') RETURNS TABLE (relation text, rows bigint)
+    VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 4 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_example_wrapper';
+COMMENT ON FUNCTION @extschema@.segrec_example(text)
+    IS 'creates a schema with the tables of a sample shop, and fills them; returns the tables with the numbers of their rows';
+
 CREATE FUNCTION @extschema@.segrec_grant(model text, role text, privilege text) RETURNS void
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_grant_wrapper';
 COMMENT ON FUNCTION @extschema@.segrec_grant(text, text, text)

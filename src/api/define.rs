@@ -1,5 +1,6 @@
-//! `segrec_create_model`, `segrec_alter_model`, `segrec_create_functions`, `segrec_drop_model`.
+//! `segrec_create_model`, `segrec_alter_model`, `segrec_create_functions`, `segrec_drop_model`, `segrec_example`.
 
+use crate::commands::example::create_example;
 use crate::commands::models::create::{ColumnNames, RelationRef};
 use crate::commands::models::rebind::{self, Changes};
 use crate::commands::models::{alter, create, drop, functions};
@@ -110,4 +111,10 @@ fn segrec_create_functions(
 #[pg_extern(sql = false)]
 fn segrec_drop_model(model: Option<Text>) {
     or_raise(drop::drop_model(model.as_deref()));
+}
+
+#[pg_extern(sql = false)]
+fn segrec_example(schema: Option<Text>) -> TableIterator<'static, (name!(relation, Text), name!(rows, i64))> {
+    let created = or_raise(create_example(schema.as_deref()));
+    TableIterator::new(created.into_iter().map(|(relation, rows)| (relation.into(), rows)))
 }

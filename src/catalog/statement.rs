@@ -11,6 +11,7 @@ use crate::pg::executor::visibility::{sees, volatile};
 use crate::pg::security::owner::{ActingAs, PinnedPath, table_and_owner};
 use crate::pg::security::rights::is_restricted;
 use pgrx::pg_sys;
+use pgrx::spi::quote_identifier;
 use std::ffi::CStr;
 
 /// One row of a result.
@@ -79,6 +80,14 @@ pub fn execute(sql: &str, arguments: &[Argument<'_>]) -> Result<()> {
 /// names and literals.
 pub fn define(sql: &str) -> Result<()> {
     execute(sql, &[])
+}
+
+/// Runs a script of fixed text with the caller's rights in a schema that the caller has just created, so that nobody
+/// else can have put anything there: its names are resolved in `pg_catalog`, then in the schema.
+pub fn run_script(script: &str, schema: &str) -> Result<()> {
+    let path = c_text(&format!("{}, pg_temp", quote_identifier(schema)))?;
+    let _path = PinnedPath::to(&path);
+    query::write(&c_text(script)?, &[], &mut |_| true)
 }
 
 /// A query that is prepared once and kept.

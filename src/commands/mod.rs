@@ -8,9 +8,11 @@
 //! - [`evaluation`]: evaluates versions
 //! - [`studies`]: evaluates other options
 //! - [`schedules`]: scheduled and background trainings
+//! - [`example`]: creates the sample shop
 
 pub mod access;
 pub mod evaluation;
+pub mod example;
 pub mod models;
 pub mod schedules;
 pub mod studies;

@@ -90,7 +90,13 @@ impl Cluster {
     /// A client program of the server (`psql`, `pg_dump`, …), configured to connect to this cluster.
     #[must_use]
     pub fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(program(&self.programs, name));
+        self.client(program(&self.programs, name))
+    }
+
+    /// Any other program, configured to connect to this cluster by libpq's environment variables.
+    #[must_use]
+    pub fn client(&self, path: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(path);
         command
             .env("PGHOST", &self.directory)
             .env("PGPORT", "5432")

@@ -1,6 +1,7 @@
 //! A database for one test. Databases with the extension are copies of a template, because copying is several times
 //! faster than CREATE EXTENSION.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -77,21 +78,21 @@ impl<'cluster> Database<'cluster> {
         command
     }
 
+    /// Any other program, configured to connect to this database by libpq's environment variables.
+    #[must_use]
+    pub fn client(&self, path: impl AsRef<OsStr>) -> Command {
+        let mut command = self.cluster.client(path);
+        command.env("PGDATABASE", &self.name);
+        command
+    }
+
     /// Returns the output of psql for a script, with errors and notices in order. psql runs in the root of the
     /// repository, so that `\i examples/shop.sql` works.
     #[must_use]
     pub fn psql(&self, script: &str) -> String {
         // The shell joins both outputs in one pipe, which keeps their order.
-        let psql = self.program("psql");
-        let mut shell = Command::new("sh");
-        shell.args(["-c", r#"exec "$0" --no-psqlrc --quiet 2>&1"#]).arg(psql.get_program());
-        shell.current_dir(psql.get_current_dir().unwrap());
-        for (name, value) in psql.get_envs() {
-            match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
-            };
-        }
+        let mut shell = self.client("sh");
+        shell.args(["-c", r#"exec "$0" --no-psqlrc --quiet 2>&1"#]).arg(self.program("psql").get_program());
         let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         let script = script.to_owned();

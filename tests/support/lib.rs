@@ -23,8 +23,8 @@ pub mod document;
 pub mod leftovers;
 mod limits;
 pub mod overloads;
+pub mod packages;
 pub mod planted;
-pub mod python;
 mod rounds;
 mod session;
 

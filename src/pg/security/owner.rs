@@ -56,7 +56,7 @@ unsafe fn save(name: &CStr, value: &CStr) {
     }
 }
 
-/// A guard: while it lives, names and operators in statements are resolved in `pg_catalog` only.
+/// A guard: while it lives, names and operators in statements are resolved in `pg_catalog` only, or along one path.
 pub struct PinnedPath {
     /// `None` if the path was pinned already.
     nest_level: Option<i32>,
@@ -65,15 +65,20 @@ pub struct PinnedPath {
 impl PinnedPath {
     /// Pins the search path until dropped.
     pub fn new() -> Self {
+        Self::to(PATH)
+    }
+
+    /// Pins it to another path.
+    pub fn to(pinned: &CStr) -> Self {
         // SAFETY: reads a setting, a NUL-terminated text or null; the calls are those of
         // `fmgr_security_definer`, in their order.
         let nest_level = unsafe {
             let path = pg_sys::namespace_search_path;
-            if !path.is_null() && CStr::from_ptr(path) == PATH {
+            if !path.is_null() && CStr::from_ptr(path) == pinned {
                 None
             } else {
                 let nest_level = pg_sys::NewGUCNestLevel();
-                save(c"search_path", PATH);
+                save(c"search_path", pinned);
                 Some(nest_level)
             }
         };
