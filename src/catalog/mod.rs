@@ -8,8 +8,10 @@
 //! - [`studies`]: studies of options and their trials
 //! - [`schedules`]: schedules of trainings, and pg_cron's jobs
 //! - [`jobs`]: background trainings
+//! - [`example`]: the sample shop of the documentation
 //! - [`removal`]: deletes models, versions, and what is stored about a user
 
+pub mod example;
 pub mod jobs;
 pub mod models;
 pub mod removal;
