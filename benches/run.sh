@@ -7,7 +7,7 @@ source "$(dirname "$0")/../scripts/environment"
 cd "$root"
 
 engine=(linalg sweep kmeans hierarchical mixture density candidates content repeat) # without PostgreSQL
-all=("${engine[@]}" gowalla movielens retail order arrivals serving shown new_items pgvector million large described sessions memory aggregate segments time_to_recall)
+all=("${engine[@]}" gowalla movielens retail order arrivals serving shown new_items pgvector million large described sessions memory aggregate off_policy segments time_to_recall)
 asked=(sasrec)
 parts=("$@")
 if [ $# = 0 ]; then parts=("${all[@]}"); fi

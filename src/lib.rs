@@ -25,7 +25,8 @@ pgrx::extension_sql_file!("../sql/schema/privileges.sql", name = "privileges", r
 pgrx::extension_sql_file!("../sql/schema/comments.sql", name = "comments", requires = ["privileges"]);
 pgrx::extension_sql_file!("../sql/schema/aggregates.sql", name = "aggregates", requires = ["comments"]);
 pgrx::extension_sql_file!("../sql/schema/metrics.sql", name = "metrics", requires = ["aggregates"]);
-pgrx::extension_sql_file!("../sql/schema/functions.sql", name = "functions", requires = ["metrics"]);
+pgrx::extension_sql_file!("../sql/schema/off_policy.sql", name = "off_policy", requires = ["metrics"]);
+pgrx::extension_sql_file!("../sql/schema/functions.sql", name = "functions", requires = ["off_policy"]);
 pgrx::extension_sql_file!("../sql/schema/procedures.sql", name = "procedures", requires = ["functions"]);
 pgrx::extension_sql_file!("../sql/schema/closed.sql", name = "closed", requires = ["procedures"]);
 

@@ -44,6 +44,7 @@ mod memory;
 mod metrics;
 mod new_users;
 mod odd_values;
+mod off_policy;
 mod order;
 mod owners;
 mod parts;

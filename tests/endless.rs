@@ -306,6 +306,87 @@ pub const WORST: &[(&str, &str)] = &[
         "segrec_catalog.summary_send",
         "SELECT length(segrec_catalog.summary_send(('010580897a' || repeat('00', 16000000))::segrec_summary))",
     ),
+    ("public.segrec_ips", "SELECT segrec_ips(x, 0.5, 0.25, 1) FROM own.rows, generate_series(1, 9)"),
+    (
+        "public.segrec_ips_interval",
+        "SELECT segrec_ips_interval(x, 0.5, 0.25, 1) FROM own.rows, generate_series(1, 9)",
+    ),
+    ("public.segrec_snips", "SELECT segrec_snips(x, 0.5, 0.25, 1) FROM own.rows, generate_series(1, 9)"),
+    (
+        "public.segrec_snips_interval",
+        "SELECT segrec_snips_interval(x, 0.5, 0.25, 1) FROM own.rows, generate_series(1, 9)",
+    ),
+    ("public.segrec_dm", "SELECT segrec_dm(x) FROM own.rows, generate_series(1, 9)"),
+    ("public.segrec_dm_interval", "SELECT segrec_dm_interval(x) FROM own.rows, generate_series(1, 9)"),
+    ("public.segrec_dr", "SELECT segrec_dr(x, 0.5, 0.25, x, x, 1) FROM own.rows, generate_series(1, 9)"),
+    (
+        "public.segrec_dr_interval",
+        "SELECT segrec_dr_interval(x, 0.5, 0.25, x, x, 1) FROM own.rows, generate_series(1, 9)",
+    ),
+    ("public.segrec_sndr", "SELECT segrec_sndr(x, 0.5, 0.25, x, x, 1) FROM own.rows, generate_series(1, 9)"),
+    (
+        "public.segrec_sndr_interval",
+        "SELECT segrec_sndr_interval(x, 0.5, 0.25, x, x, 1) FROM own.rows, generate_series(1, 9)",
+    ),
+    (
+        "public.segrec_switch_dr",
+        "SELECT segrec_switch_dr(x, 0.5, 0.25, x, x, 1) FROM own.rows, generate_series(1, 9)",
+    ),
+    (
+        "public.segrec_switch_dr_interval",
+        "SELECT segrec_switch_dr_interval(x, 0.5, 0.25, x, x, 1) FROM own.rows, generate_series(1, 9)",
+    ),
+    (
+        "public.segrec_effective_sample_size",
+        "SELECT segrec_effective_sample_size(x, 0.5, 0.25, 1) FROM own.rows, generate_series(1, 9)",
+    ),
+    ("segrec_catalog.ips_step", "SELECT segrec_catalog.ips_step(NULL, x, 0.5, 0.25) FROM own.rows"),
+    (
+        "segrec_catalog.ips_clip_step",
+        "SELECT segrec_catalog.ips_clip_step(NULL, x, 0.5, 0.25, 1) FROM own.rows",
+    ),
+    ("segrec_catalog.dr_step", "SELECT segrec_catalog.dr_step(NULL, x, 0.5, 0.25, x, x) FROM own.rows"),
+    (
+        "segrec_catalog.dr_clip_step",
+        "SELECT segrec_catalog.dr_clip_step(NULL, x, 0.5, 0.25, x, x, 1) FROM own.rows",
+    ),
+    (
+        "segrec_catalog.switch_dr_step",
+        "SELECT segrec_catalog.switch_dr_step(NULL, x, 0.5, 0.25, x, x, 1) FROM own.rows",
+    ),
+    ("segrec_catalog.dm_step", "SELECT segrec_catalog.dm_step(NULL, x) FROM own.rows"),
+    (
+        "segrec_catalog.policy_mean_final",
+        "SELECT segrec_catalog.policy_mean_final(repeat('01', 2000000)::segrec_summary)",
+    ),
+    (
+        "segrec_catalog.policy_ratio_final",
+        "SELECT segrec_catalog.policy_ratio_final(repeat('01', 2000000)::segrec_summary)",
+    ),
+    (
+        "segrec_catalog.policy_mean_bounds",
+        "SELECT segrec_catalog.policy_mean_bounds(repeat('01', 2000000)::segrec_summary)",
+    ),
+    (
+        "segrec_catalog.policy_ratio_bounds",
+        "SELECT segrec_catalog.policy_ratio_bounds(repeat('01', 2000000)::segrec_summary)",
+    ),
+    (
+        "segrec_catalog.policy_mean_interval_final",
+        "SELECT segrec_catalog.policy_mean_interval_final(repeat('01', 2000000)::segrec_summary)",
+    ),
+    (
+        "segrec_catalog.policy_ratio_interval_final",
+        "SELECT segrec_catalog.policy_ratio_interval_final(repeat('01', 2000000)::segrec_summary)",
+    ),
+    (
+        "segrec_catalog.effective_sample_size_final",
+        "SELECT segrec_catalog.effective_sample_size_final(repeat('01', 2000000)::segrec_summary)",
+    ),
+    (
+        "segrec_catalog.policy_interval",
+        "SELECT segrec_catalog.policy_interval((SELECT array_agg(x) FROM own.rows))",
+    ),
 ];
 
 /// Returns a database with the relations of the unprivileged role, and a session of that role.

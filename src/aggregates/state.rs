@@ -11,6 +11,7 @@ use crate::pg::datums::features::Features;
 use crate::pg::executor::aggregate::{Aggregate, Carried, Carry, Held, room};
 use crate::pg::process::memory::ask;
 use crate::pg::process::workers::run_alone;
+use segrec_engine::evaluation::off_policy::OffPolicySums;
 use segrec_engine::segmentation::quality::{self, Contingency};
 use segrec_engine::segmentation::streaming::{Coreset, LabelledSample};
 use segrec_engine::{Matrix, memory, seed};
@@ -40,6 +41,8 @@ pub enum State {
     Scores([Vec<f64>; 2]),
     /// The state of `segrec_gini`.
     Numbers(Vec<f64>),
+    /// The state of `segrec_ips` and the other estimators of a policy.
+    OffPolicy(OffPolicySums),
 }
 
 impl Carry for State {
@@ -55,6 +58,7 @@ impl Carry for State {
                 size_of::<f64>() * scores.iter().map(|scores| scores.capacity()).sum::<usize>()
             }
             Self::Numbers(numbers) => size_of::<f64>() * numbers.capacity(),
+            Self::OffPolicy(sums) => sums.memory(),
         }
     }
 
@@ -232,6 +236,10 @@ pub fn merge(
                 }
             }
             (State::Numbers(numbers), State::Numbers(other)) => extend(numbers, other)?,
+            (State::OffPolicy(sums), State::OffPolicy(other)) => {
+                room(other.memory())?;
+                sums.merge(other);
+            }
             _ => return Err(SegrecError::SummariesDiffer),
         }
         Ok(())

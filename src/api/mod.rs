@@ -12,6 +12,7 @@ mod grant;
 mod jobs;
 mod measure;
 mod metrics;
+mod off_policy;
 mod planner;
 mod recommend;
 mod rules;

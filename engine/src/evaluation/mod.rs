@@ -16,6 +16,7 @@
 //! - [`mod@errors`]: errors of predicted ratings
 //! - [`bootstrap`]: metrics that are quotients of sums over users, with bootstrap intervals
 //! - [`standard_error`]: means and standard errors
+//! - [`off_policy`]: what a policy would earn, estimated from the log of another
 //! - [`mod@gate`]: whether a segment's own factors beat those of the backbone
 
 pub mod auc;
@@ -30,6 +31,7 @@ pub mod history;
 pub mod holdout;
 pub mod metric_row;
 pub mod metrics;
+pub mod off_policy;
 pub mod registry;
 pub mod report;
 pub mod split;

@@ -21,6 +21,7 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
 use pgrx::{FromDatum, pg_sys};
 use std::borrow::Cow;
 use std::ffi::c_void;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -101,6 +102,9 @@ pub fn room(more: usize) -> Result<()> {
 impl<T: Carry> Object<T> {
     fn count(&mut self) {
         let now = self.value.memory();
+        if now == self.counted {
+            return; // for most rows, which then need no atomic operations
+        }
         HELD.fetch_add(now, Ordering::Relaxed);
         HELD.fetch_sub(std::mem::replace(&mut self.counted, now), Ordering::Relaxed);
     }
@@ -203,15 +207,22 @@ impl Aggregate {
 // SAFETY: reads nothing but what called the function.
 unsafe impl<'fcx> ArgAbi<'fcx> for Aggregate {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
-        let mut context = std::ptr::null_mut();
-        // SAFETY: the call information is that of the running call; the out-pointer is valid.
+        // SAFETY: the call information is that of the running call, and its context is null or a node. This is
+        // `AggCheckCallContext`, which cannot fail, without the guard of a call into PostgreSQL: it runs for every row.
         unsafe {
             let call = pg_sys::FunctionCallInfo::unbox_arg_unchecked(arg);
-            if pg_sys::AggCheckCallContext(call, &mut context) == 0 {
-                context = std::ptr::null_mut();
-            }
+            let node = (*call).context;
+            let context = match node.as_ref().map(|node| node.type_) {
+                Some(pg_sys::NodeTag::T_AggState) => {
+                    (*(*node.cast::<pg_sys::AggState>()).curaggcontext).ecxt_per_tuple_memory
+                }
+                Some(pg_sys::NodeTag::T_WindowAggState) => {
+                    (*node.cast::<pg_sys::WindowAggState>()).curaggcontext
+                }
+                _ => std::ptr::null_mut(),
+            };
+            Self { context }
         }
-        Self { context }
     }
 
     fn is_virtual_arg() -> bool {
@@ -246,12 +257,16 @@ unsafe impl<T: Carry> BoxRet for Held<T> {
 }
 
 /// An argument that is such a value, expanded or flat.
+/// It is one pointer, which is looked at where it is used: what is larger would be moved through memory for every row.
 pub struct Carried<'fcx, T> {
-    form: Form<'fcx, T>,
+    /// Null in place of a value that a strict function never gets.
+    stored: *mut pg_sys::varlena,
+    value: PhantomData<&'fcx T>,
 }
 
 enum Form<'fcx, T> {
-    Object { object: NonNull<Object<T>>, writable: bool },
+    Writable(NonNull<Object<T>>),
+    Readable(NonNull<Object<T>>),
     Flat(&'fcx [u8]),
 }
 
@@ -261,15 +276,15 @@ impl<T: Carry + Clone> Carried<'_, T> {
     /// # Errors
     /// If it is flat and invalid, or the caller is not an aggregate.
     pub fn hold(self, aggregate: &Aggregate) -> Result<Held<T>> {
-        match self.form {
+        match self.form() {
             // SAFETY: the object is alive during the call, and so is its context.
-            Form::Object { object, writable: true }
+            Form::Writable(object)
                 if unsafe { (*object.as_ref().header.eoh_context).parent } == aggregate.context =>
             {
                 Ok(Held { object })
             }
             // SAFETY: as above; only read.
-            Form::Object { object, .. } => {
+            Form::Writable(object) | Form::Readable(object) => {
                 let value = unsafe { &object.as_ref().value };
                 room(value.memory())?;
                 memory::ask("the state of an aggregate", value.memory())?;
@@ -287,9 +302,9 @@ impl<T: Carry + Clone> Carried<'_, T> {
     /// # Errors
     /// If it is flat and invalid.
     pub fn read<R>(&self, reader: impl FnOnce(&T) -> R) -> Result<R> {
-        match self.form {
+        match self.form() {
             // SAFETY: the object is alive during the call; the executor passes one state only once.
-            Form::Object { object, .. } => Ok(reader(unsafe { &object.as_ref().value })),
+            Form::Writable(object) | Form::Readable(object) => Ok(reader(unsafe { &object.as_ref().value })),
             Form::Flat(bytes) => Ok(reader(&T::unflatten(bytes)?)),
         }
     }
@@ -299,34 +314,42 @@ impl<T: Carry + Clone> Carried<'_, T> {
     /// # Errors
     /// If there is not enough memory.
     pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
-        Ok(match self.form {
+        Ok(match self.form() {
             // SAFETY: as above.
-            Form::Object { object, .. } => Cow::Owned(unsafe { &object.as_ref().value }.flatten()?),
+            Form::Writable(object) | Form::Readable(object) => {
+                Cow::Owned(unsafe { &object.as_ref().value }.flatten()?)
+            }
             Form::Flat(bytes) => Cow::Borrowed(bytes),
         })
     }
 }
 
-impl<T> FromDatum for Carried<'_, T> {
-    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
-        if is_null {
-            return None;
+impl<'fcx, T> Carried<'fcx, T> {
+    fn form(&self) -> Form<'fcx, T> {
+        if self.stored.is_null() {
+            return Form::Flat(&[]);
         }
         // SAFETY: the argument has the SQL type whose only expanded form is an `Object<T>`.
         unsafe {
-            let stored = datum.cast_mut_ptr::<pg_sys::varlena>();
-            let tag = pgrx::varlena::varatt_is_1b_e(stored)
-                .then(|| u32::from(pgrx::varlena::vartag_1b_e(stored)))
+            let tag = pgrx::varlena::varatt_is_1b_e(self.stored)
+                .then(|| u32::from(pgrx::varlena::vartag_1b_e(self.stored)))
                 .filter(|&tag| pgrx::varlena::vartag_is_expanded(tag));
-            let form = match tag {
-                Some(tag) => Form::Object {
-                    object: NonNull::new(pg_sys::DatumGetEOHP(datum).cast())?,
-                    writable: tag == pg_sys::vartag_external::VARTAG_EXPANDED_RW,
-                },
-                None => Form::Flat(bytes_of(stored)),
-            };
-            Some(Self { form })
+            let Some(tag) = tag else { return Form::Flat(bytes_of(self.stored)) };
+            // `DatumGetEOHP`, without the guard of a call into PostgreSQL.
+            let pointer = self.stored.cast::<pg_sys::varattrib_1b_e>();
+            let pointer = (&raw const (*pointer).va_data).cast::<pg_sys::varatt_expanded>();
+            match NonNull::new(pointer.read_unaligned().eohptr.cast()) {
+                Some(object) if tag == pg_sys::vartag_external::VARTAG_EXPANDED_RW => Form::Writable(object),
+                Some(object) => Form::Readable(object),
+                None => Form::Flat(&[]),
+            }
         }
+    }
+}
+
+impl<T> FromDatum for Carried<'_, T> {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Self> {
+        (!is_null).then(|| Self { stored: datum.cast_mut_ptr(), value: PhantomData })
     }
 }
 
@@ -335,7 +358,7 @@ unsafe impl<'fcx, T> ArgAbi<'fcx> for Carried<'fcx, T> {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
         match unsafe { Self::unbox_nullable_arg(arg) } {
             Nullable::Valid(carried) => carried,
-            Nullable::Null => Self { form: Form::Flat(&[]) },
+            Nullable::Null => Self { stored: std::ptr::null_mut(), value: PhantomData },
         }
     }
 
