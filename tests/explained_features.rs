@@ -159,7 +159,7 @@ fn new_items_are_explained_by_features_too_and_the_hundred_largest_contributions
         session.table(
             "SELECT count(item_id) > 120, count(features), bool_and((features IS NOT NULL) = (rank <= 100))
              FROM segrec_explain(5000, 1005) WITH ORDINALITY
-                  AS e (item_id, contribution, factors, neighbours, by_scorer, features, weight, rank)"
+                  AS e (item_id, contribution, factors, neighbours, by_scorer, features, weight, rules, rank)"
         ),
         "t|100|t"
     );

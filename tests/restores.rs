@@ -13,7 +13,8 @@ fn create(session: &mut Session) {
            SELECT segrec_create_model('people', users => 'people', options => '{"segmentation": {"method": "hierarchical", "segments": 3}}');
            SELECT segrec_train('people'); SELECT segrec_train('planted', 'always'); SELECT segrec_train('people');
            SELECT segrec_label_segment('people', 2, 'the second'); SELECT segrec_grant('people', 'public', 'use');
-           SELECT segrec_add_rule('planted', 'block', items => '{3,17}', reason => 'recalled'), segrec_add_rule('planted', 'pin', items => '{9}', place => 2, segment => 1);
+           SELECT segrec_add_rule('planted', 'block', items => '{3,17}', reason => 'recalled'), segrec_add_rule('planted', 'pin', items => '{9}', place => 2, segment => 1),
+                  segrec_add_rule('planted', 'boost', items => '{11}', value => 1.5), segrec_add_rule('planted', 'require', items => '{4,8}', value => 2);
            CREATE MATERIALIZED VIEW lists AS
                SELECT user_id, list.* FROM people, LATERAL segrec_recommend(user_id, 3, 'planted') list"#,
     );

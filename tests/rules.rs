@@ -244,6 +244,332 @@ fn pinned_items_have_their_places_on_every_page() {
     );
 }
 
+/// Lists of every function, with the user, guest, segment or item that each is for.
+const LISTS: [&str; 6] = [
+    "SELECT u::text AS who, own.* FROM generate_series(0::bigint, 599, 23) u, segrec_recommend(u, @) own",
+    "SELECT g::text AS who, own.* FROM generate_series(0::bigint, 119, 11) g, segrec_recommend_for(ARRAY[g, 119 - g], @) own",
+    "SELECT 'nobody' AS who, own.* FROM segrec_recommend(-1::bigint, @) own",
+    "SELECT s::text AS who, own.* FROM generate_series(1, 4) s, segrec_recommend_segment(s, @) own",
+    "SELECT user_id AS who, rank, item_id, score, source FROM segrec_recommend_all(n => @) WHERE user_id::bigint % 23 = 0",
+    "SELECT i::text AS who, own.*, 'similar' AS source FROM generate_series(0::bigint, 119, 7) i, segrec_similar_items(i, @) own",
+];
+
+#[test]
+fn boosted_and_buried_items_stand_where_the_changed_scores_of_all_items_put_them() {
+    let (_database, mut session) = ruled("rules_scores");
+    let lists: Vec<String> = LISTS
+        .iter()
+        .enumerate()
+        .map(|(number, list)| {
+            format!("SELECT {number} AS list, who, rank, item_id::bigint AS item_id, score, source FROM ({list}) AS own")
+        })
+        .collect();
+    let lists = |n: usize| lists.join(" UNION ALL ").replace('@', &n.to_string());
+    session.run(&format!("CREATE TEMP TABLE whole AS {}", lists(200)));
+    for (rules, factor) in [
+        ("'boost', items => '{5,50,119,777}', value => 3", "CASE WHEN item_id IN (5, 50, 119) THEN 3 ELSE 1 END"),
+        ("'boost', items => '{5,50,118}', value => 1000", "CASE WHEN item_id IN (5, 50, 118) THEN 1000 ELSE 1 END"),
+        (
+            "'bury', items => ARRAY(SELECT g::text FROM generate_series(1, 119, 4) g), value => 0.2",
+            "CASE item_id % 4 WHEN 1 THEN 0.2 ELSE 1 END",
+        ),
+        (
+            r#"'boost', condition => '{"kind": ["kind 4", "kind 4"]}', value => 2.5"#,
+            "CASE item_id % 12 WHEN 4 THEN 2.5 ELSE 1 END",
+        ),
+        (
+            r#"'bury', condition => '{"adult": true}', value => 0.001"#,
+            "CASE item_id % 5 WHEN 0 THEN 0.001 ELSE 1 END",
+        ),
+        (
+            r#"'boost', condition => '{"price": {"from": 20, "to": 80}}', value => 1.5), segrec_add_rule('shop', 'boost', condition => '{"kind": "kind 7"}', value => 2),
+               segrec_add_rule('shop', 'bury', items => '{31,32,33,34,35,36,79}', value => 0.1), segrec_add_rule('shop', 'boost', items => '{33,9}', value => 4"#,
+            "CASE WHEN item_id BETWEEN 20 AND 80 THEN 1.5 ELSE 1 END * CASE item_id % 12 WHEN 7 THEN 2 ELSE 1 END
+             * CASE WHEN item_id IN (31, 32, 33, 34, 35, 36, 79) THEN 0.1 ELSE 1 END * CASE WHEN item_id IN (33, 9) THEN 4 ELSE 1 END",
+        ),
+    ] {
+        session.run(&format!("SELECT segrec_add_rule('shop', {rules})"));
+        // What is expected comes from the whole lists without rules.
+        let differing = format!(
+            "WITH changed AS (
+                 SELECT list, who, rank AS before, item_id, source, source IN ('segment_popular', 'popular_now', 'popular') AS fills,
+                        (CASE WHEN score < 0 THEN score / ({factor})::float8 ELSE score * ({factor})::float8 END)::real AS score
+                 FROM whole),
+             expected AS (
+                 SELECT *, row_number() OVER (PARTITION BY list, who ORDER BY fills, score DESC, before) AS rank FROM changed)
+             SELECT list, who, rank, e.item_id, own.item_id, e.score, own.score
+             FROM expected e FULL JOIN ({}) AS own USING (list, who, rank)
+             WHERE COALESCE(rank, 0) <= 9 AND (e.item_id, e.source) IS DISTINCT FROM (own.item_id, own.source)
+                   AND COALESCE(abs(e.score - own.score) > 1e-5, true) OR abs(e.score - own.score) > 1e-4
+             ORDER BY 1, 2, 3 LIMIT 9",
+            lists(9)
+        );
+        assert_eq!(session.table(&differing), "", "{rules}");
+        session.run("SELECT segrec_drop_rule('shop', id) FROM segrec.rules");
+    }
+    // Scores of single items are not changed.
+    let before = session.table("SELECT segrec_predict(1::bigint, 8::bigint)");
+    session.run("SELECT segrec_add_rule('shop', 'boost', items => '{8}', value => 5)");
+    assert_eq!(session.table("SELECT segrec_predict(1::bigint, 8::bigint)"), before);
+}
+
+#[test]
+fn a_boost_brings_items_to_lists_that_the_scorers_would_not_propose() {
+    let database = Cluster::shared().database("rules_far");
+    let mut session = database.connect();
+    // Four tastes again, in a catalogue of which a user's candidates are a small part.
+    session.run(
+        "CREATE TABLE events AS
+             SELECT u AS user_id, i AS item_id FROM generate_series(0::bigint, 299) u, generate_series(0::bigint, 1999) i
+             WHERE ('x' || substr(md5(u || ',' || i), 1, 6))::bit(24)::int / 16777216.0
+                   < CASE WHEN u % 4 = i % 4 THEN .05 ELSE .001 END;
+         CREATE INDEX ON events (user_id);
+         CREATE TABLE products AS SELECT DISTINCT item_id, 'none' AS kind FROM events; ALTER TABLE products ADD PRIMARY KEY (item_id); ANALYZE;
+         SELECT segrec_create_model('shop', 'events', items => 'products',
+             options => '{\"als\": {\"factors\": 8}, \"segmentation\": {\"segments\": 2}, \"neighbours\": {\"share\": 0.5, \"kept\": 10}, \"items\": {\"features\": []}}');
+         SELECT segrec_train('shop', 'always');
+         CREATE TABLE own AS SELECT item_id, segrec_predict(8::bigint, item_id) AS score FROM products
+             WHERE item_id NOT IN (SELECT item_id FROM events WHERE user_id = 8)",
+    );
+    let list = |n: i32| {
+        format!(
+            "SELECT * FROM segrec_recommend(8::bigint, {n}) WHERE source NOT IN ('segment_popular', 'popular')"
+        )
+    };
+    // The least of those that are said to be good, and far outside of the list.
+    let far = "SELECT item_id FROM own WHERE score > 0 ORDER BY score LIMIT 3";
+    session.run(&format!(
+        "CREATE TABLE far AS {far}; UPDATE products SET kind = 'far' WHERE item_id IN ({far})"
+    ));
+    let among = format!("SELECT count(*) FROM ({}) AS list JOIN far USING (item_id)", list(300));
+    assert_eq!(session.value::<i64>(&among), 0);
+    // What puts the best of them at place 5, and others anywhere.
+    let factor: f64 = session.value(&format!(
+        "SELECT 1.0001 * (SELECT score FROM ({}) AS list WHERE rank = 5)::float8 / (SELECT max(score) FROM own JOIN far USING (item_id))",
+        list(5)
+    ));
+    assert!((1.0..1000.0).contains(&factor), "{factor}");
+    let before = session.table(&list(10));
+    for rule in [
+        "items => ARRAY(SELECT item_id::text FROM far)".to_owned(),
+        r#"condition => '{"kind": "far"}'"#.to_owned(),
+    ] {
+        session.run(&format!("SELECT segrec_add_rule('shop', 'boost', {rule}, value => {factor})"));
+        let differing = format!(
+            "WITH plain AS MATERIALIZED (SELECT item_id FROM unnest('{{{}}}'::bigint[]) AS item_id),
+                  changed AS (
+                      SELECT item_id, own.score * CASE WHEN far.item_id IS NULL THEN 1 ELSE {factor} END AS score
+                      FROM own LEFT JOIN far USING (item_id) WHERE far.item_id IS NOT NULL OR item_id IN (SELECT item_id FROM plain)),
+                  expected AS (SELECT *, row_number() OVER (ORDER BY score DESC, item_id) AS rank FROM changed)
+             SELECT rank, e.item_id, own.item_id FROM expected e JOIN segrec_recommend(8::bigint, 10) own USING (rank)
+             WHERE e.item_id <> own.item_id OR abs(e.score - own.score) > 1e-4",
+            before.lines().map(|line| line.split('|').nth(1).unwrap()).collect::<Vec<_>>().join(",")
+        );
+        assert_eq!(session.table(&differing), "", "{rule}");
+        let best =
+            "SELECT rank FROM segrec_recommend(8::bigint, 10) JOIN far USING (item_id) ORDER BY 1 LIMIT 1";
+        assert_eq!(session.table(best), "5", "{rule}");
+        // Lists of all users and of segments have them as well.
+        session.run("SELECT segrec_drop_rule('shop', id) FROM segrec.rules");
+        session.run(&format!("SELECT segrec_add_rule('shop', 'boost', {rule}, value => 1000)"));
+        for list in ["segrec_recommend_all(n => 5) WHERE user_id = '8'", "segrec_recommend_segment(1, 5)"] {
+            let count = format!(
+                "SELECT count(*) FROM (SELECT item_id::bigint FROM {list}) AS own JOIN far USING (item_id)"
+            );
+            assert!(session.value::<i64>(&count) > 0, "{rule} {list}");
+        }
+        session.run("SELECT segrec_drop_rule('shop', id) FROM segrec.rules");
+    }
+    assert_eq!(session.table(&list(10)), before);
+}
+
+#[test]
+fn scores_change_for_a_time_and_a_segment_and_in_what_follows_from_them() {
+    let (_database, mut session) = ruled("rules_scores_valid");
+    let first = "SELECT item_id FROM segrec_recommend(-1, 1, candidates => '{7,8,9}')";
+    let order = "SELECT item_id FROM segrec_recommend(-1, 3, candidates => '{7,8,9}')";
+    let before = session.column::<i64>(order);
+    let (best, last) = (before[0], before[2]);
+    session.run(&format!(
+        "SELECT segrec_add_rule('shop', 'boost', '{{{last}}}', value => 900, valid_to => now() - interval '1 minute'),
+                segrec_add_rule('shop', 'boost', '{{{last}}}', value => 900, valid_from => clock_timestamp() + interval '1 second', valid_to => clock_timestamp() + interval '3 seconds')"
+    ));
+    assert_eq!(session.value::<i64>(first), best);
+    session.run("SELECT pg_sleep(1.1)");
+    assert_eq!(session.value::<i64>(first), last);
+    session.run("SELECT pg_sleep(2.1)");
+    assert_eq!(session.value::<i64>(first), best);
+    session.run("SELECT segrec_drop_rule('shop', id) FROM segrec.rules");
+    // Who is in the segment, and the segment itself.
+    session.run("SELECT segrec_add_rule('shop', 'boost', ARRAY(SELECT item_id::text FROM products WHERE adult), segment => 2, value => 1000)");
+    for lists in [
+        "segrec.segment_members, segrec_recommend(user_id, 8, exclude_seen => false) WHERE user_id::bigint % 9 = 0",
+        "generate_series(1, 4) AS segment, segrec_recommend_segment(segment, 8)",
+        "segrec.segment_members JOIN segrec_recommend_all(n => 5) USING (user_id)",
+    ] {
+        let sql =
+            format!("SELECT segment, bool_and(item_id::bigint % 5 = 0) FROM {lists} GROUP BY 1 ORDER BY 1");
+        assert_eq!(session.table(&sql), "1|f\n2|t\n3|f\n4|f", "{lists}");
+    }
+    session.run("SELECT segrec_drop_rule('shop', id) FROM segrec.rules");
+    // Pages continue each other, few of a group are the best of it, and candidates, blocks and pins come first.
+    session.run(&format!(
+        r#"SELECT segrec_add_rule('shop', 'boost', condition => '{{"adult": true}}', value => 3), segrec_add_rule('shop', 'bury', '{{{best}}}', value => 0.01),
+                  segrec_add_rule('shop', 'boost', '{{3}}', value => 100), segrec_add_rule('shop', 'pin', '{{3}}', place => 2)"#
+    ));
+    let whole = session.column::<i64>("SELECT item_id FROM segrec_recommend(-1, 40)");
+    let pages: Vec<i64> = (0..4)
+        .flat_map(|page| {
+            session.column::<i64>(&format!(
+                "SELECT item_id FROM segrec_recommend(-1, 10, skip => {})",
+                10 * page
+            ))
+        })
+        .collect();
+    assert_eq!(pages, whole);
+    assert_eq!(whole[1], 3);
+    assert_eq!(
+        session.table("SELECT count(*), count(DISTINCT item_id / 5), min(item_id % 5), count(*) FILTER (WHERE item_id % 5 = 0) > 12 FROM segrec_recommend(-1, 15, max_per_group => 1)"),
+        "15|15|0|t"
+    );
+    session.run("SELECT segrec_add_rule('shop', 'block', '{5,10}')");
+    assert_eq!(
+        session.value::<i64>("SELECT count(*) FROM segrec_recommend(-1, 119) WHERE item_id IN (5, 10)"),
+        0
+    );
+    // Rows count as they are now.
+    session.run(&format!("UPDATE products SET adult = item_id = {last}"));
+    assert_eq!(session.value::<i64>(first), last);
+}
+
+#[test]
+fn pages_have_as_many_items_of_a_group_as_a_rule_requires() {
+    let (_database, mut session) = ruled("rules_require");
+    let user = 1;
+    let plain = session.column::<i64>(&format!("SELECT item_id FROM segrec_recommend({user}, 120)"));
+    // Of a kind that is not the user's, and of four that they have not.
+    let of_group = |item: &&i64| **item % 12 == 4;
+    let group: Vec<i64> = plain.iter().filter(of_group).copied().collect();
+    assert!(plain[..10].iter().filter(of_group).count() < 2 && group.len() >= 8, "{plain:?}");
+    for (rule, group) in [
+        (r#"condition => '{"kind": "kind 4"}'"#.to_owned(), &group[..]),
+        (
+            format!("items => '{{{},{},{},{},9999}}'", group[7], group[2], group[5], group[6]),
+            &[group[2], group[5], group[6], group[7]],
+        ),
+    ] {
+        session.run(&format!("SELECT segrec_add_rule('shop', 'require', {rule}, value => 3)"));
+        let mut shown = Vec::new();
+        for page in 0..4 {
+            let rows = session.column::<i64>(&format!(
+                "SELECT item_id FROM segrec_recommend({user}, 10, skip => {})",
+                10 * page
+            ));
+            assert_eq!(rows.len(), 10, "{rule}");
+            // The page that the plain list would show of what is left, and the best of the group instead of its last ones.
+            let left: Vec<i64> = plain.iter().copied().filter(|item| !shown.contains(item)).collect();
+            let has = left[..10].iter().filter(|item| group.contains(item)).count();
+            let best = left[10..].iter().filter(|item| group.contains(item));
+            let added: Vec<i64> = best.take(3_usize.saturating_sub(has)).copied().collect();
+            let mut kept = left[..10].to_vec();
+            for _ in &added {
+                let last = kept.iter().rposition(|item| !group.contains(item)).unwrap();
+                kept.remove(last);
+            }
+            let expected: Vec<i64> =
+                left.iter().copied().filter(|item| kept.contains(item) || added.contains(item)).collect();
+            assert_eq!(rows, expected, "{rule}, page {page}");
+            shown.extend(rows);
+        }
+        let ranks = format!("SELECT min(rank), max(rank) FROM segrec_recommend({user}, 10, skip => 20)");
+        assert_eq!(session.table(&ranks), "21|30");
+        for list in [
+            "segrec_recommend(-1, 10)",
+            "segrec_recommend_for('{1,5}'::bigint[], 10)",
+            "segrec_recommend_segment(1, 10)",
+            "segrec_recommend(1, 10, diversity => 0.5)",
+        ] {
+            let items = session.column::<i64>(&format!("SELECT item_id::bigint FROM {list}"));
+            assert!(items.iter().filter(|item| group.contains(item)).count() >= 3, "{list} {items:?}");
+            assert_eq!(items.len(), 10);
+        }
+        session.run("SELECT segrec_drop_rule('shop', id) FROM segrec.rules");
+    }
+    // Where fewer exist, as many as exist; and a page has no more than its places.
+    session.run("SELECT segrec_add_rule('shop', 'require', items => '{7,8,9,10}', value => 6)");
+    let count =
+        "SELECT count(*), count(*) FILTER (WHERE item_id IN (7, 8, 9, 10)) FROM segrec_recommend(-1, ";
+    assert_eq!(session.table(&format!("{count} 10)")), "10|4");
+    assert_eq!(session.table(&format!("{count} 10, exclude => '{{8}}')")), "10|3");
+    assert_eq!(session.table(&format!("{count} 3)")), "3|3");
+    assert_eq!(session.table(&format!("{count} 3, candidates => '{{7,30,31,32,33}}')")), "3|1");
+    // A rule that is younger takes places of what is not required, and of what there is more than required.
+    session.run("SELECT segrec_add_rule('shop', 'require', items => '{20,21}', value => 2)");
+    assert_eq!(session.table(&format!("{count} 4)")), "4|4");
+    session.run("SELECT segrec_drop_rule('shop', min(id)) FROM segrec.rules; SELECT segrec_add_rule('shop', 'require', items => '{7,8,9,10}', value => 2)");
+    assert_eq!(
+        session.table("SELECT string_agg(item_id::text, ',' ORDER BY item_id) FROM segrec_recommend(-1, 4, candidates => '{7,8,9,10,20,21}')"),
+        session.table("SELECT string_agg(item_id::text, ',' ORDER BY item_id) FROM (SELECT item_id FROM segrec_recommend(-1, 2, candidates => '{7,8,9,10}') UNION SELECT unnest('{20,21}'::bigint[])) AS own")
+    );
+    // Pinned items keep their places and count.
+    session.run("SELECT segrec_add_rule('shop', 'pin', items => '{20}', place => 3), segrec_add_rule('shop', 'pin', items => '{60,61}', place => 9)");
+    let first = session.table("SELECT rank, item_id, source FROM segrec_recommend(-1, 5)");
+    assert!(first.contains("3|20|pinned") && first.contains("|21|"), "{first}");
+    let second = session.column::<i64>("SELECT item_id FROM segrec_recommend(-1, 5, skip => 5)");
+    assert_eq!([second[3], second[4]], [60, 61]);
+    let both = session.column::<i64>("SELECT DISTINCT item_id FROM segrec_recommend(-1, 5) UNION ALL SELECT item_id FROM segrec_recommend(-1, 5, skip => 5)");
+    let distinct: std::collections::HashSet<&i64> = both.iter().collect();
+    assert_eq!(distinct.len(), 10);
+    // A group's members may not be more than the call allows of one product.
+    session.run(r#"SELECT segrec_drop_rule('shop', id) FROM segrec.rules; SELECT segrec_add_rule('shop', 'require', condition => '{"product": "product 3"}', value => 4)"#);
+    let of_product = "SELECT count(*), count(*) FILTER (WHERE item_id / 5 = 3) FROM segrec_recommend(-1, 10";
+    assert_eq!(session.table(&format!("{of_product})")), "10|4");
+    assert_eq!(session.table(&format!("{of_product}, max_per_group => 2)")), "10|2");
+}
+
+#[test]
+fn an_explanation_names_the_rules_that_are_about_the_item() {
+    let (database, mut session) = ruled("rules_explained");
+    let rules = |session: &mut Session, user: i64, item: i64| {
+        session.table(&format!("SELECT DISTINCT rules FROM segrec_explain({user}, {item})"))
+    };
+    assert_eq!(rules(&mut session, 1, 8), "{}");
+    let user: i64 =
+        session.value("SELECT min(user_id::bigint) FROM segrec.segment_members WHERE segment = 2");
+    let other: i64 =
+        session.value("SELECT min(user_id::bigint) FROM segrec.segment_members WHERE segment = 3");
+    session.run(
+        r#"SELECT segrec_add_rule('shop', 'block', items => '{8,9}'), segrec_add_rule('shop', 'pin', items => '{8}', segment => 2),
+                  segrec_add_rule('shop', 'boost', condition => '{"kind": "kind 8"}', value => 2), segrec_add_rule('shop', 'bury', condition => '{"price": {"to": 8}}', value => 0.5),
+                  segrec_add_rule('shop', 'require', items => '{8}', value => 1), segrec_add_rule('shop', 'boost', items => '{8}', value => 2, valid_to => '2020-01-01'),
+                  segrec_add_rule('shop', 'bury', items => '{7}', value => 0.5)"#,
+    );
+    let ids = session.column::<i64>("SELECT id FROM segrec.rules ORDER BY id");
+    let named = |places: &[usize]| {
+        format!("{{{}}}", places.iter().map(|&place| ids[place].to_string()).collect::<Vec<_>>().join(","))
+    };
+    assert_eq!(rules(&mut session, user, 8), named(&[0, 1, 2, 3, 4]));
+    assert_eq!(rules(&mut session, other, 8), named(&[0, 2, 3, 4]));
+    assert_eq!(rules(&mut session, other, 7), named(&[3, 6]));
+    assert_eq!(rules(&mut session, other, 20), named(&[2]));
+    assert_eq!(rules(&mut session, other, 30), "{}");
+    // Also for who has nothing that speaks for it; contributions still add up.
+    let nobody = "SELECT item_id IS NULL, rules FROM segrec_explain(-1, 8)";
+    assert_eq!(session.table(nobody), format!("t|{}", named(&[0, 2, 3, 4])));
+    assert_eq!(session.table(&format!("SELECT abs(sum(contribution) - segrec_predict({user}::bigint, 8::bigint)) < 1e-4 FROM segrec_explain({user}, 8)")), "t");
+    // The row is read with the rights of the caller.
+    session.run("CREATE ROLE rules_reader; GRANT USAGE ON SCHEMA public TO rules_reader; SELECT segrec_grant('shop', 'rules_reader', 'use')");
+    let mut reader = database.connect();
+    reader.run("SET ROLE rules_reader");
+    assert_eq!(
+        reader.expect_error("SELECT * FROM segrec_explain(1, 8)").code(),
+        &SqlState::INSUFFICIENT_PRIVILEGE
+    );
+    session.run("GRANT SELECT ON products TO rules_reader");
+    assert_eq!(rules(&mut reader, other, 20), named(&[2]));
+    session.run("DROP OWNED BY rules_reader; DROP ROLE rules_reader");
+}
+
 #[test]
 fn what_is_no_rule_is_an_error_that_says_what_to_type() {
     let (_database, mut session) = ruled("rules_errors");
@@ -251,7 +577,12 @@ fn what_is_no_rule_is_an_error_that_says_what_to_type() {
     for (arguments, code, message, hint) in [
         ("NULL, 'block', '{1}'", "22004", "\"model\" must not be null", "Specify a value"),
         ("'shop', NULL, '{1}'", "22004", "\"action\" must not be null", "Specify a value"),
-        ("'shop', 'hide', '{1}'", "22023", "\"action\" is \"hide\"", "one of 'block', 'pin'"),
+        (
+            "'shop', 'hide', '{1}'",
+            "22023",
+            "\"action\" is \"hide\"",
+            "one of 'block', 'pin', 'boost', 'bury', 'require'",
+        ),
         ("'shop', 'block'", "22023", "\"items\" and \"condition\" are both null", "items => '{7,12}'"),
         (
             "'shop', 'block', '{1}', '{}'",
@@ -269,7 +600,32 @@ fn what_is_no_rule_is_an_error_that_says_what_to_type() {
             "at most 10000",
         ),
         ("'shop', 'block', '{1}', place => 3", "22023", "\"place\" cannot be combined", "Omit it"),
+        ("'shop', 'boost', '{1}', place => 3, value => 2", "22023", "the action \"boost\"", "Omit it"),
         ("'shop', 'pin', '{1}', place => 0", "22023", "\"place\" is 0", "at least 1"),
+        ("'shop', 'block', '{1}', value => 2", "22023", "\"value\" cannot be combined", "Omit it"),
+        ("'shop', 'pin', '{1}', value => 2", "22023", "\"value\" cannot be combined", "Omit it"),
+        (
+            "'shop', 'boost', '{1}'",
+            "22023",
+            "\"value\" must not be null if \"action\" is \"boost\"",
+            "above 1",
+        ),
+        ("'shop', 'boost', '{1}', value => 1", "22023", "\"value\" is 1", "above 1 and of at most 1000"),
+        ("'shop', 'boost', '{1}', value => 1000.5", "22023", "\"value\" is 1000.5", "at most 1000"),
+        ("'shop', 'boost', '{1}', value => 'NaN'", "22023", "\"value\" is NaN", "above 1"),
+        ("'shop', 'bury', '{1}'", "22023", "\"value\" must not be null", "below 1"),
+        ("'shop', 'bury', '{1}', value => 1", "22023", "\"value\" is 1", "at least 0.001 and below 1"),
+        ("'shop', 'bury', '{1}', value => 0", "22023", "\"value\" is 0", "at least 0.001"),
+        ("'shop', 'bury', '{1}', value => -2", "22023", "\"value\" is -2", "at least 0.001"),
+        ("'shop', 'require', '{1}'", "22023", "\"value\" must not be null", "whole number"),
+        (
+            "'shop', 'require', '{1}', value => 1.5",
+            "22023",
+            "\"value\" is 1.5",
+            "a whole number from 1 to 10000",
+        ),
+        ("'shop', 'require', '{1}', value => 0", "22023", "\"value\" is 0", "from 1"),
+        ("'shop', 'require', '{1}', value => 'Infinity'", "22023", "\"value\" is inf", "to 10000"),
         (
             "'shop', 'pin', condition => '{\"kind\": \"kind 1\"}'",
             "22023",
@@ -364,6 +720,7 @@ fn what_is_no_rule_is_an_error_that_says_what_to_type() {
         ),
         ("'shop', 'block', condition => '{}'", "22023", "\"condition\" cannot be used", "Write it as"),
         ("'shop', 'block', condition => '[]'", "22023", "\"condition\" cannot be used", "Write it as"),
+        ("'shop', 'boost', value => 2", "22023", "\"items\" and \"condition\" are both null", "items =>"),
         ("'shop', 'block', condition => 7", "42804", "JSON document", "jsonb"),
         ("'bare', 'block', condition => '{\"kind\": \"a\"}'", "55000", "reads no items", "items"),
         ("'people', 'block', '{1}'", "55000", "people", ""),
@@ -513,7 +870,7 @@ fn who_may_use_a_model_sees_its_rules_and_only_its_owner_changes_them() {
     assert_eq!(guest.table("SELECT item_id FROM segrec_recommend(-1, 5, candidates => '{3,7,8}')"), "8");
     // Conditions are verified with the rights of the caller, or of the owner of a function.
     session.run(
-        r#"SELECT segrec_add_rule('shop', 'block', condition => '{"price": 8}'); CREATE SCHEMA served; GRANT USAGE ON SCHEMA served TO rules_guest;
+        r#"SELECT segrec_add_rule('shop', 'block', condition => '{"price": 8}'), segrec_add_rule('shop', 'boost', condition => '{"price": 9}', value => 2); CREATE SCHEMA served; GRANT USAGE ON SCHEMA served TO rules_guest;
            SELECT segrec_create_functions('shop', 'served'); GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA served TO rules_guest"#,
     );
     let error = guest.expect_error("SELECT * FROM segrec_recommend(-1, 5)");
@@ -584,4 +941,14 @@ fn rules_hold_on_replicas() {
     writer.run("SELECT segrec_drop_rule('planted', id) FROM segrec.rules");
     replica.wait_for(&cluster);
     assert_eq!(reader.table(few), "7\n8\n9");
+    let first = "SELECT item_id FROM segrec_recommend(-1, 1, candidates => '{7,8,9}')";
+    let last =
+        reader.table("SELECT item_id FROM segrec_recommend(-1, 1, candidates => '{7,8,9}', skip => 2)");
+    assert_ne!(reader.table(first), last);
+    writer.run(&format!("SELECT segrec_add_rule('planted', 'boost', items => '{{{last}}}', value => 1000)"));
+    replica.wait_for(&cluster);
+    assert_eq!(reader.table(first), last);
+    writer.run(&format!("SELECT segrec_drop_rule('planted', id) FROM segrec.rules; SELECT segrec_add_rule('planted', 'require', items => '{{{last}}}', value => 1)"));
+    replica.wait_for(&cluster);
+    assert_eq!(reader.table(first), last);
 }

@@ -19,6 +19,15 @@ for _ in 1 2; do
     sql -c "SELECT segrec_alter_model('gowalla', '{\"items\": {\"available\": null, \"group_column\": null}}')" >/dev/null
     latency 10 "$users" "$list)" >>"$work/plain"
     latency 10 "$users" "$list, exclude => ARRAY[17]::bigint[])" >>"$work/excluding"
+    # A thousand rules of an item each: every other one blocks, and the rest boost and bury.
+    sql -c "SELECT count(segrec_add_rule('gowalla', CASE WHEN item_id % 2 = 0 THEN 'block' WHEN item_id % 4 = 1 THEN 'boost' ELSE 'bury' END,
+                ARRAY[item_id::text], value => CASE WHEN item_id % 2 = 0 THEN NULL WHEN item_id % 4 = 1 THEN 1.5 ELSE 0.5 END))
+            FROM (SELECT item_id FROM places ORDER BY hashint8(item_id) LIMIT 1000) AS item" >/dev/null
+    latency 10 "$users" "$list)" >>"$work/ruled"
+    sql -c "SELECT segrec_drop_rule('gowalla', id) FROM segrec.rules" >/dev/null
+    sql -c "SELECT segrec_add_rule('gowalla', 'boost', condition => '{\"city\": {\"to\": 820}}', value => 1.5)" >/dev/null
+    latency 10 "$users" "$list)" >>"$work/conditional"
+    sql -c "SELECT segrec_drop_rule('gowalla', id) FROM segrec.rules" >/dev/null
     sql -c "SELECT segrec_alter_model('gowalla', '{\"items\": {\"available\": \"open\", \"group_column\": \"city\"}}')" >/dev/null
     latency 10 "$users" "$list)" >>"$work/all"
     latency 10 "$users" "$list, max_per_group => 1)" >>"$work/grouped"
@@ -39,6 +48,8 @@ added() { # added WHAT FILE [MOST]
     row "$1" "$own" "$more" "${3:+$(target "$more" '<' "$3")}"
 }
 added "one item excluded" excluding .05
+added "a thousand rules: blocks, boosts and buries" ruled .1
+added "a boost by a condition, for every tenth item" conditional
 added "items.available, all may be shown" all .1
 added "a fifth may not be shown" some .1
 added "a fifth may be shown" few

@@ -59,9 +59,10 @@ COMMENT ON FUNCTION @extschema@.segrec_grant(text, text, text)
 
 CREATE FUNCTION @extschema@.segrec_add_rule(model text, action text, items text[] DEFAULT NULL,
         condition anycompatible DEFAULT NULL::jsonb, segment bigint DEFAULT NULL, place bigint DEFAULT NULL,
-        valid_from timestamptz DEFAULT NULL, valid_to timestamptz DEFAULT NULL, reason text DEFAULT NULL) RETURNS bigint
+        valid_from timestamptz DEFAULT NULL, valid_to timestamptz DEFAULT NULL, reason text DEFAULT NULL,
+        value float8 DEFAULT NULL) RETURNS bigint
     VOLATILE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_add_rule_wrapper';
-COMMENT ON FUNCTION @extschema@.segrec_add_rule(text, text, text[], anycompatible, bigint, bigint, timestamptz, timestamptz, text)
+COMMENT ON FUNCTION @extschema@.segrec_add_rule(text, text, text[], anycompatible, bigint, bigint, timestamptz, timestamptz, text, float8)
     IS 'adds a rule that decides what lists of a model show, from the commit on, and returns its id';
 
 CREATE FUNCTION @extschema@.segrec_drop_rule(model text, rule bigint) RETURNS void
@@ -235,17 +236,20 @@ CREATE FUNCTION @extschema@.segrec_predict(user_id uuid, item_id uuid, model tex
 COMMENT ON FUNCTION @extschema@.segrec_predict(uuid, uuid, text) IS 'the score of an item for a user';
 
 CREATE FUNCTION @extschema@.segrec_explain(user_id bigint, item_id bigint, model text DEFAULT NULL)
-    RETURNS TABLE (item_id bigint, contribution real, factors real, neighbours real, by_scorer jsonb, features jsonb, weight real)
+    RETURNS TABLE (item_id bigint, contribution real, factors real, neighbours real, by_scorer jsonb, features jsonb, weight real,
+        rules bigint[])
     STABLE PARALLEL SAFE COST 2000 ROWS 30 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_explain_bigint_wrapper';
 COMMENT ON FUNCTION @extschema@.segrec_explain(bigint, bigint, text)
     IS 'the contributions of a user''s own items to the score of an item, which add up to the score';
 CREATE FUNCTION @extschema@.segrec_explain(user_id text, item_id text, model text DEFAULT NULL)
-    RETURNS TABLE (item_id text, contribution real, factors real, neighbours real, by_scorer jsonb, features jsonb, weight real)
+    RETURNS TABLE (item_id text, contribution real, factors real, neighbours real, by_scorer jsonb, features jsonb, weight real,
+        rules bigint[])
     STABLE PARALLEL SAFE COST 2000 ROWS 30 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_explain_text_wrapper';
 COMMENT ON FUNCTION @extschema@.segrec_explain(text, text, text)
     IS 'the contributions of a user''s own items to the score of an item, which add up to the score; text ids work for every model';
 CREATE FUNCTION @extschema@.segrec_explain(user_id uuid, item_id uuid, model text DEFAULT NULL)
-    RETURNS TABLE (item_id uuid, contribution real, factors real, neighbours real, by_scorer jsonb, features jsonb, weight real)
+    RETURNS TABLE (item_id uuid, contribution real, factors real, neighbours real, by_scorer jsonb, features jsonb, weight real,
+        rules bigint[])
     STABLE PARALLEL SAFE COST 2000 ROWS 30 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_explain_uuid_wrapper';
 COMMENT ON FUNCTION @extschema@.segrec_explain(uuid, uuid, text)
     IS 'the contributions of a user''s own items to the score of an item, which add up to the score';

@@ -117,11 +117,12 @@ COMMENT ON TABLE segrec_catalog.segment_labels IS 'the labels assigned to segmen
 CREATE TABLE segrec_catalog.rules (
     model_id bigint NOT NULL,
     rule_id bigint GENERATED ALWAYS AS IDENTITY,
-    action text NOT NULL CHECK (action IN ('block', 'pin')),
+    action text NOT NULL CHECK (action IN ('block', 'pin', 'boost', 'bury', 'require')),
     items text[],
     condition jsonb,
     segment integer,
     place integer CHECK (place >= 1),
+    value float8,
     valid_from timestamptz,
     valid_to timestamptz,
     reason text,
@@ -129,6 +130,12 @@ CREATE TABLE segrec_catalog.rules (
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     PRIMARY KEY (model_id, rule_id),
     CHECK (num_nonnulls(items, condition) = 1),
+    CHECK (CASE action WHEN 'pin' THEN items IS NOT NULL ELSE place IS NULL END),
+    CHECK (CASE action
+               WHEN 'boost' THEN value IS NOT NULL AND value > 1 AND value <= 1000
+               WHEN 'bury' THEN value IS NOT NULL AND value >= 0.001 AND value < 1
+               WHEN 'require' THEN value IS NOT NULL AND value BETWEEN 1 AND 10000 AND value = floor(value)
+               ELSE value IS NULL END),
     CHECK (valid_from < valid_to)
 );
 COMMENT ON TABLE segrec_catalog.rules IS 'the rules that decide what lists of a model show: items or a condition on columns of items say which items they are about, segment for whose lists they are; they outlive versions. Every change also changes rules_generation of the model';

@@ -66,7 +66,7 @@ COMMENT ON VIEW segrec.grants IS 'the privileges granted on the models you may u
 
 CREATE VIEW segrec.rules WITH (security_barrier) AS
 SELECT rule.rule_id AS id, model.name AS model, rule.action, rule.items, rule.condition, rule.segment, rule.place,
-       rule.valid_from, rule.valid_to, rule.reason, rule.created_by, rule.created_at
+       rule.valid_from, rule.valid_to, rule.reason, rule.created_by, rule.created_at, rule.value
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.rules rule USING (model_id);
 COMMENT ON VIEW segrec.rules IS 'the rules that decide what lists of the models you may use show';

@@ -5,15 +5,16 @@ use crate::error::{Result, or_raise};
 use crate::pg::datums::id_lists::{Filter, List};
 use crate::pg::datums::text::Text;
 use crate::serving::version::ServedVersion;
-use crate::serving::{self, Explanation, retry_after_cache_damage};
+use crate::serving::{self, Explanation, Reason, retry_after_cache_damage};
 use pgrx::prelude::*;
 use pgrx::{JsonB, Uuid};
 use segrec_engine::ranking::Scored;
 use serde_json::{Value, json};
 
 /// Rows of an explanation: the item, its total contribution, the parts through factors (or ratings) and neighbours, the
-/// part through each scorer, by which columns it resembles the explained item, and its weight in the history.
-type Reasons<T> = Vec<(Option<T>, f32, f32, f32, JsonB, Option<JsonB>, Option<f32>)>;
+/// part through each scorer, by which columns it resembles the explained item, its weight in the history, and the rules
+/// that are about the explained item.
+type Reasons<T> = Vec<(Option<T>, f32, f32, f32, JsonB, Option<JsonB>, Option<f32>, Vec<i64>)>;
 
 fn predict<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) -> Option<f32> {
     let (user, item) = (user?, item?);
@@ -24,11 +25,14 @@ fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) ->
     let (Some(user), Some(item)) = (user, item) else {
         return Vec::new();
     };
-    let Some(Explanation { version, scorers, reasons }) =
+    let Some(Explanation { version, scorers, mut reasons, rules }) =
         or_raise(retry_after_cache_damage(|| serving::explain(user.id(), item.id(), T::KIND, model)))
     else {
         return Vec::new();
     };
+    if reasons.is_empty() && !rules.is_empty() {
+        reasons.push(Reason { item: None, weight: None, contributions: Vec::new(), features: None });
+    }
     let rows = reasons.into_iter().map(|reason| {
         let by_scorer = || scorers.iter().zip(&reason.contributions);
         let of = |names: &[&str]| -> f64 {
@@ -48,6 +52,7 @@ fn explain<T: SqlId>(user: Option<&T>, item: Option<&T>, model: Option<&str>) ->
             JsonB(Value::Object(parts.collect())),
             reason.features.as_ref().map(features),
             reason.weight,
+            rules.clone(),
         )
     });
     rows.collect()
@@ -107,6 +112,7 @@ macro_rules! of_ids {
                 name!(by_scorer, JsonB),
                 name!(features, Option<JsonB>),
                 name!(weight, Option<f32>),
+                name!(rules, Vec<i64>),
             ),
         > {
             TableIterator::new(explain(user_id.as_ref(), item_id.as_ref(), model.as_deref()))

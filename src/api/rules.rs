@@ -20,6 +20,7 @@ fn segrec_add_rule(
     valid_from: Option<TimestampWithTimeZone>,
     valid_to: Option<TimestampWithTimeZone>,
     reason: Option<Text>,
+    value: Option<f64>,
 ) -> i64 {
     let owned = |text: Option<Text>| text.map(|Text(text)| text);
     let arguments = RuleArguments {
@@ -31,6 +32,7 @@ fn segrec_add_rule(
         valid_from,
         valid_to,
         reason: owned(reason),
+        value,
     };
     or_raise(rules::add_rule(model.as_deref(), arguments))
 }

@@ -3,12 +3,15 @@
 //! Uses what is stored with the version: users, their items and their factors as of the training. Only the rows of users
 //! without events are read as they are now, if attributes rank.
 
+use super::filling::fill_with_popular;
 use super::history::{History, aged, left_out};
 use super::ids::listed_numbers;
-use super::recommendation::{fill_with_popular, folded_in};
+use super::recommendation::folded_in;
 use super::recommended::Recommended;
+use super::rescoring::{Beyond, Rescored, changed, rescored};
 use super::reservation::reserve;
 use super::rules::{active_rules, segments_with_rules};
+use super::segment_rules::SegmentRules;
 use super::selection::{Selection, union};
 use super::session;
 use super::shelf::Shelf;
@@ -52,18 +55,20 @@ pub struct Line {
     pub source: &'static str,
 }
 
-/// The best items of a user, and the best new items.
-type BestAndNew = (Vec<Scored>, Vec<Scored>);
+/// The best items of a user, the best new items, and those that rules boost.
+type Best = (Vec<Scored>, Vec<Scored>, Vec<Scored>);
+
+/// The list of a user before rules change it: the items, the best new items, and those that rules boost.
+type Unchanged = (Vec<Recommended>, Vec<Recommended>, Vec<Recommended>);
 
 /// The lists of all users, user by user.
 pub struct AllLists {
     version: Rc<ServedVersion>,
     workers: Workers,
     n: usize,
-    /// The items that no list may have, ascending.
-    left_out: Vec<u32>,
-    /// Those that the lists of some segments may not have, with these.
-    of_segments: HashMap<i32, Vec<u32>>,
+    /// What rules make of all lists, and of those of segments that have rules of their own.
+    rules: SegmentRules,
+    of_segments: HashMap<i32, SegmentRules>,
     /// The group of each item, and the most items of one, if that is limited.
     groups: Option<(Vec<Option<u32>>, usize)>,
     batch: i32,
@@ -94,21 +99,22 @@ pub fn recommend_all(model: Option<&str>, n: usize, selection: &Selection<'_>) -
     let shelf = Shelf::new(&version, Some(&model), selection.max_per_group, &rules, &id)?;
     leave_out(&shelf.missing(count)?);
     let groups = selection.max_per_group.map(|most| (shelf.groups(count), most));
+    let factors = if rules.change_scores() { shelf.factors(count) } else { Vec::new() };
     drop(shelf);
     let left_out: Vec<u32> = (0..).zip(is_out).filter(|(_, is_out)| *is_out).map(|(item, _)| item).collect();
     let mut of_segments = HashMap::new();
     for segment in segments_with_rules(&version, &model)? {
         let rules = active_rules(&version, Some(&model), Some(segment))?;
-        let missing = match rules.blocking.is_empty() {
-            true => Vec::new(),
-            false => Shelf::new(&version, Some(&model), None, &rules, &id)?.missing(count)?,
-        };
+        let shelf = Shelf::new(&version, Some(&model), None, &rules, &id)?;
+        let missing = if rules.conditions.is_empty() { Vec::new() } else { shelf.missing(count)? };
+        let factors = if rules.change_scores() { shelf.factors(count) } else { Vec::new() };
+        drop(shelf);
         ask(
             "the items that lists of segments leave out",
-            2 * (of_segments.len() + 1) * count * size_of::<u32>(),
+            (of_segments.len() + 1) * (2 * count * size_of::<u32>() + 3 * factors.len() * size_of::<f64>()),
         )?;
         let own = union(&rules.blocked, &missing).into_owned();
-        of_segments.insert(segment, union(&left_out, &own).into_owned());
+        of_segments.insert(segment, SegmentRules::new(union(&left_out, &own).into_owned(), factors));
     }
     let length = n.min(version.item_ids().len()).max(1);
     let batch = (BATCH_BYTES / LINE_BYTES / length).clamp(1, BATCH_USERS);
@@ -118,7 +124,7 @@ pub fn recommend_all(model: Option<&str>, n: usize, selection: &Selection<'_>) -
         version,
         workers,
         n,
-        left_out,
+        rules: SegmentRules::new(left_out, factors),
         of_segments,
         groups,
         batch: batch as i32,
@@ -166,10 +172,11 @@ impl AllLists {
     }
 
     fn add_segment(&mut self, users: &[StoredUser]) -> Result<()> {
-        let lists = self.lists(users, self.n)?;
+        let count = self.n.saturating_add(self.rules_of(&users[0]).factors.len().min(self.n));
+        let lists = self.lists(users, count)?;
         for (user, list) in users.iter().zip(lists) {
             look();
-            let items = self.few_of_groups(user, list)?;
+            let items = self.finished(user, list, count)?;
             for (rank, recommended) in (1..).zip(items) {
                 self.lines.push_back(Line {
                     user_id: user.user_id.clone(),
@@ -183,43 +190,85 @@ impl AllLists {
         Ok(())
     }
 
-    /// The list of a user with no more of a group than the call allows. If too much belongs to the same groups, the list is
-    /// ranked again, further down: for this user alone, so that one list of all items is the most that is held at once.
-    fn few_of_groups(&self, user: &StoredUser, mut list: Vec<Recommended>) -> Result<Vec<Recommended>> {
-        let Some((groups, most)) = &self.groups else { return Ok(list) };
-        let mut count = self.n;
+    /// The list of a user, of whom so many items were ranked, with the scores that rules give it and no more of a group than
+    /// the call allows. If too much belongs to the same groups, or items further down may move up, the list is ranked again,
+    /// further down: for this user alone, so that one list of all items is the most that is held at once.
+    fn finished(&self, user: &StoredUser, mut list: Unchanged, mut count: usize) -> Result<Vec<Recommended>> {
         loop {
-            let ranked = list.len();
-            keep_few(&mut list, groups, *most);
-            if list.len() >= self.n || ranked < count {
-                list.truncate(self.n);
-                return Ok(list);
+            let (items, new, boosted) = list;
+            let is_complete = items.len() < count;
+            let (mut items, is_settled) = match self.rules_of(user) {
+                rules if rules.factors.is_empty() => {
+                    let mut items = items;
+                    reserve(&mut items, new, self.version.reserved(count), count);
+                    (items, true)
+                }
+                rules => self.changed(rules, (items, new, boosted)),
+            };
+            if let Some((groups, most)) = &self.groups {
+                keep_few(&mut items, groups, *most);
+            }
+            if is_complete || is_settled && items.len() >= self.n {
+                items.truncate(self.n);
+                return Ok(items);
             }
             look();
             count = count.saturating_mul(4);
-            ask("a list", count.min(groups.len()) * LINE_BYTES)?;
+            ask("a list", count.min(self.version.item_ids().len()) * LINE_BYTES)?;
             list = self.lists(std::slice::from_ref(user), count)?.pop().unwrap_or_default();
         }
     }
 
+    /// A list with the scores that rules give it, and whether no item further down may come before its end.
+    fn changed(
+        &self,
+        rules: &SegmentRules,
+        (items, mut new, boosted): Unchanged,
+    ) -> (Vec<Recommended>, bool) {
+        let last = items.last().map(|last| (last.fills(), last.score));
+        // Who is ranked otherwise has none that were scored apart.
+        let most_apart = if boosted.is_empty() { rules.most } else { 1.0 };
+        let mut items = rescored(items, boosted, |item| rules.factor(item));
+        // Groups are limited here as well, since the last place is that of the list.
+        if let Some((groups, most)) = &self.groups {
+            keep_few(&mut items, groups, *most);
+        }
+        let is_settled = match (items.get(self.n.wrapping_sub(1)), last) {
+            (Some(nth), Some(last)) => {
+                Beyond { last, most: rules.most, most_apart, outside: None }.is_behind(nth)
+            }
+            _ => self.n == 0,
+        };
+        items.truncate(self.n);
+        new.iter_mut().for_each(|own| own.score = changed(own.score, rules.factor(own.item)));
+        new.sort_by(|a, b| b.score.total_cmp(&a.score));
+        reserve(&mut items, new, self.version.reserved(self.n), self.n);
+        (items, is_settled)
+    }
+
+    /// What rules make of the list of a user.
+    fn rules_of(&self, user: &StoredUser) -> &SegmentRules {
+        self.of_segments.get(&user.segment).unwrap_or(&self.rules)
+    }
+
     /// What the list of a user leaves out.
     fn left_out<'a>(&'a self, user: &'a StoredUser) -> Cow<'a, [u32]> {
-        let base = self.of_segments.get(&user.segment).unwrap_or(&self.left_out);
+        let base = &self.rules_of(user).left_out;
         match left_out(user.seen(), &user.items, &user.repeats) {
             Cow::Borrowed(own) => union(own, base),
             Cow::Owned(own) => Cow::Owned(union(&own, base).into_owned()),
         }
     }
 
-    /// The lists of `n` items of users of one segment.
-    fn lists(&self, users: &[StoredUser], n: usize) -> Result<Vec<Vec<Recommended>>> {
+    /// The lists of `n` items of users of one segment, before rules change them.
+    fn lists(&self, users: &[StoredUser], n: usize) -> Result<Vec<Unchanged>> {
         let version = &self.version;
         let segment = version.segment(version.segment_number(users[0].segment)?)?;
         let (lists, source) = self.ranked(users, &segment, n)?;
         let popular = version.filling(segment);
         let by_attributes = self.by_attributes(users, n)?;
         let mut all = Vec::with_capacity(users.len());
-        for ((user, (list, new)), own) in users.iter().zip(lists).zip(by_attributes) {
+        for ((user, (list, new, boosted)), own) in users.iter().zip(lists).zip(by_attributes) {
             look();
             let (list, source) = match own {
                 Some(own) => (own, Source::Attributes),
@@ -230,9 +279,9 @@ impl AllLists {
                 |Scored { item, score }| Recommended { item, score, source: version.source_of(item, source) };
             let mut items: Vec<Recommended> = list.into_iter().map(recommended).collect();
             let new = new.into_iter().map(recommended).collect();
+            let boosted = boosted.into_iter().map(recommended).collect();
             fill_with_popular(&mut items, version, popular.as_ref(), &self.left_out(user), None, n)?;
-            reserve(&mut items, new, version.reserved(n), n);
-            all.push(items);
+            all.push((items, new, boosted));
         }
         Ok(all)
     }
@@ -266,21 +315,17 @@ impl AllLists {
 
     /// The best items of users of one segment and, if places are reserved for them, the best new items, with the scores to
     /// show, and their source. Users without events have no factors; the lists returned for them must not be used.
-    fn ranked(
-        &self,
-        users: &[StoredUser],
-        segment: &Segment<'_>,
-        n: usize,
-    ) -> Result<(Vec<BestAndNew>, Source)> {
+    fn ranked(&self, users: &[StoredUser], segment: &Segment<'_>, n: usize) -> Result<(Vec<Best>, Source)> {
         let version = &self.version;
         let Some(scorers) = version.scorers(Some(*segment))? else {
-            return Ok((vec![BestAndNew::default(); users.len()], Source::Popular));
+            return Ok((vec![Best::default(); users.len()], Source::Popular));
         };
         let left_out: Vec<Cow<'_, [u32]>> = users.iter().map(|user| self.left_out(user)).collect();
         let (reserved, order) = (version.reserved(n), version.decided.order);
         let new_items = if reserved > 0 { version.new_items() } else { &[] };
-        let work = |observer: &dyn Observer| -> segrec_engine::Result<Vec<BestAndNew>> {
-            match scorers.only_factors().filter(|_| new_items.is_empty()) {
+        let boosted = self.rules_of(&users[0]).boosted.as_slice();
+        let work = |observer: &dyn Observer| -> segrec_engine::Result<Vec<Best>> {
+            match scorers.only_factors().filter(|_| new_items.is_empty() && boosted.is_empty()) {
                 Some(rows) => {
                     let mut factors = Matrix::zeros(users.len(), rows.backbone.columns());
                     for (row, user) in users.iter().enumerate().filter(|(_, user)| !user.factors.is_empty()) {
@@ -290,15 +335,15 @@ impl AllLists {
                         rows.own.map_or((rows.backbone, None), |(items, own)| (own, Some(items)));
                     let scoring = Scoring { item_factors, items };
                     let lists = top_lists(&factors, scoring, |row| &*left_out[row], n, observer)?;
-                    Ok(lists.into_iter().map(|list| (list, Vec::new())).collect())
+                    Ok(lists.into_iter().map(|list| (list, Vec::new(), Vec::new())).collect())
                 }
                 None => {
                     let list = |scratch: &mut RefCell<NeighbourScratch>,
                                 (user, out): (&StoredUser, &Cow<'_, [u32]>)|
-                     -> segrec_engine::Result<BestAndNew> {
+                     -> segrec_engine::Result<Best> {
                         observer.check()?;
                         if user.factors.is_empty() {
-                            return Ok(BestAndNew::default());
+                            return Ok(Best::default());
                         }
                         let StoredUser { items, factors, ranks, repeats, row, .. } = user;
                         let row = row.view();
@@ -314,18 +359,20 @@ impl AllLists {
                             ..KnownUser::default()
                         };
                         let blended = scorers.blended(known, scratch);
-                        let new = match new_items {
+                        let among = |items: &[u32], count: usize| match items {
                             [] => Vec::new(),
-                            new => blended.best(out, Some(new), reserved),
+                            items => blended.best(out, Some(items), count),
                         };
-                        Ok((blended.best(out, None, n), new))
+                        let (new, boosted) = (among(new_items, reserved), among(boosted, boosted.len()));
+                        Ok((blended.best(out, None, n), new, boosted))
                     };
                     users.par_iter().zip(&left_out).map_init(RefCell::default, list).collect()
                 }
             }
         };
         let mut lists = self.workers.run(work, |_| ())??;
-        let scored = lists.iter_mut().flat_map(|(best, new)| best.iter_mut().chain(new));
+        let scored =
+            lists.iter_mut().flat_map(|(best, new, boosted)| best.iter_mut().chain(new).chain(boosted));
         scored.for_each(|scored| scored.score = scorers.shown(scored.score));
         Ok((lists, scorers.source()))
     }

@@ -13,6 +13,7 @@ use super::later_items::LaterItems;
 use super::later_list::find_later;
 use super::recommendation::{Person, Request, answer, find_person, stranger};
 use super::recommended::Recommended;
+use super::rules::rules_about;
 use super::selection::Selection;
 use super::session;
 use super::variety::Variety;
@@ -57,6 +58,8 @@ pub struct Explanation {
     pub scorers: Vec<String>,
     /// The items, the largest contribution first.
     pub reasons: Vec<Reason>,
+    /// The ids of the rules that are about the explained item in lists of the user, ascending.
+    pub rules: Vec<i64>,
 }
 
 /// An item to explain.
@@ -72,6 +75,7 @@ struct Pair {
     version: Rc<ServedVersion>,
     person: Person,
     target: Target,
+    rules: Vec<i64>,
 }
 
 /// Looks up both; `None` if the version does not know the item, and it was not inserted later.
@@ -86,7 +90,17 @@ fn pair(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result
     };
     let Some(target) = target else { return Ok(None) };
     let person = person(&version, user, None)?;
-    Ok(Some(Pair { version, person, target }))
+    let segment = person.segment.and_then(|number| version.members.ids.get(number as usize).copied());
+    let rules = rules_about(&version, &model, segment, id_of(&version, &target))?;
+    Ok(Some(Pair { version, person, target, rules }))
+}
+
+/// The id of an item in the model's type.
+fn id_of<'a>(version: &'a ServedVersion, target: &'a Target) -> Id<'a> {
+    match target {
+        Target::Known(number) => version.item_ids().get(*number as usize),
+        Target::Later(later, place) => later.id(*place),
+    }
 }
 
 fn person(version: &ServedVersion, user: Option<Id<'_>>, later: Option<&LaterItems>) -> Result<Person> {
@@ -124,7 +138,7 @@ pub fn predict(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
 
 /// Explains the score of an item for a user; `None` if the version does not know the item, and it was not inserted later.
 pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) -> Result<Option<Explanation>> {
-    let Some(Pair { version, person, target }) = pair(user, item, kind, model)? else {
+    let Some(Pair { version, person, target, rules }) = pair(user, item, kind, model)? else {
         return Ok(None);
     };
     if let Some(point) = &person.point
@@ -136,7 +150,7 @@ pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
         let (scorers, contributions) =
             std::iter::once(("popularity".to_owned(), popularity)).chain(columns).unzip();
         let reasons = vec![Reason { item: None, weight: None, contributions, features: None }];
-        return Ok(Some(Explanation { version: Rc::clone(&version), scorers, reasons }));
+        return Ok(Some(Explanation { version: Rc::clone(&version), scorers, reasons, rules }));
     }
     let scorers: Vec<String> = version.decided.blend.scorers().map(str::to_owned).collect();
     let segment = person.segment.map(|segment| version.segment(segment)).transpose()?;
@@ -163,12 +177,8 @@ pub fn explain(user: Id<'_>, item: Id<'_>, kind: IdKind, model: Option<&str>) ->
             score.into_iter().map(reason).collect()
         }
     };
-    let explained = match &target {
-        Target::Known(number) => version.item_ids().get(*number as usize),
-        Target::Later(later, place) => later.id(*place),
-    };
-    compare(&version, explained, &mut reasons)?;
-    Ok(Some(Explanation { version, scorers, reasons }))
+    compare(&version, id_of(&version, &target), &mut reasons)?;
+    Ok(Some(Explanation { version, scorers, reasons, rules }))
 }
 
 /// The contributions of items, by scorer, as a list of those that are not 0; the base is last among equals.

@@ -10,14 +10,15 @@
 //! - [`scorers`]: the scorers of a version
 //! - [`ids`]: resolves the ids in a call
 //! - [`recommended`]: an item of a list
-//! - [`recommendation`]: from a request to a list
+//! - [`recommendation`], [`filling`]: from a request to a list, and what fills up a short one
 //! - [`selection`], [`shelf`], [`pages`]: which items a call allows, which of them may be shown, and lists page by page
-//! - [`rules`], [`rule_cache`], [`pinned`]: the rules that hold for a list, and the items that they give a place
+//! - [`rules`], [`rule_cache`], [`pinned`], [`rescoring`], [`requirements`]: the rules that hold for a list, the items that they
+//!   give a place, the scores that they change, and the items that they require
 //! - [`reservation`]: places of a list that new items get
 //! - [`segments`], [`segment_of`]: the segments of a version, and the segment of a user
 //! - [`explanation`]: the score of one item for one user, and why
 //! - [`variety`]: diversified and randomized lists
-//! - [`all_lists`]: the lists of all users, streamed
+//! - [`all_lists`], [`segment_rules`]: the lists of all users, streamed, and what rules make of them
 //! - [`segment_list`]: recommendations for a segment
 //! - [`similar_items`]: the items most similar to another
 //! - [`similar_users`], [`audience`]: the users most similar to another, or most likely to want an item
@@ -34,6 +35,7 @@ pub mod cache;
 pub mod counters;
 mod described_items;
 pub mod explanation;
+mod filling;
 mod followed;
 pub mod history;
 pub mod ids;
@@ -46,12 +48,15 @@ mod pinned;
 pub mod popular_now;
 mod recommendation;
 pub mod recommended;
+mod requirements;
+mod rescoring;
 pub mod reservation;
 mod rule_cache;
 mod rules;
 pub mod scorers;
 pub mod segment_list;
 pub mod segment_of;
+mod segment_rules;
 pub mod segments;
 pub mod selection;
 pub mod session;
@@ -64,7 +69,7 @@ pub mod version;
 
 pub use all_lists::recommend_all;
 pub use audience::audience;
-pub use explanation::{Explanation, explain, predict};
+pub use explanation::{Explanation, Reason, explain, predict};
 pub use recommendation::{Recommendation, Request, recommend_for, recommend_user};
 pub use segment_list::recommend_segment;
 pub use segment_of::{classify, cut, segment_of};

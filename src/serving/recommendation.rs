@@ -6,6 +6,7 @@
 //! ratings, what the average user likes. Lists that are too short are filled up with popular items. Models without
 //! factors score by the user's own items (`neighbours`).
 
+use super::filling::fill_with_popular;
 use super::history::History;
 use super::ids::{check_item_kind, item_numbers, listed_numbers, user_id};
 use super::later_items::LaterItems;
@@ -13,15 +14,17 @@ use super::later_list::{Met, best_later, merge};
 use super::pages::Pages;
 use super::pinned::{allowed_pins, scored_pins, with_pinned};
 use super::recommended::Recommended;
+use super::requirements::required_groups;
+use super::rescoring::Reach;
 use super::reservation::reserve;
 use super::rule_cache::ActiveRules;
 use super::rules::active_rules;
 use super::scorers::SegmentScorers;
-use super::selection::{Selection, union};
+use super::selection::{Selection, among, every, union};
 use super::shelf::Shelf;
 use super::statistics::FactorSource;
 use super::variety::Variety;
-use super::version::{Segment, ServedVersion};
+use super::version::ServedVersion;
 use super::{session, statistics};
 use crate::catalog::models::Model;
 use crate::catalog::sources::later_rows::LaterRows;
@@ -295,19 +298,21 @@ pub fn answer(
         None => PersonScorers::of(&version, person)?,
     };
     let is_there = |reader: &LaterRows, item: u32| reader.has(id(item));
-    let ranked = |only: Option<&[u32]>, left_out: &[u32], later: Option<&Met>, count: usize| {
-        let mut items: Vec<Recommended> = Vec::with_capacity(count.min(first));
-        if let Some((point, by_attributes)) = &by_attributes {
+    let scored = |only: Option<&[u32]>, left_out: &[u32], count: usize| match (&by_attributes, &scorers) {
+        (Some((point, by_attributes)), _) => {
             let best = by_attributes.best(point, left_out, only, count);
             let recommended =
                 |Scored { item, score }| Recommended { item, score, source: Source::Attributes };
-            items.extend(best.into_iter().map(recommended));
-        } else if let Some(scorers) = &scorers {
-            items.extend(scorers.best(left_out, only, count));
-            if let Some((later, reader)) = later {
-                let found = scorers.best_later(later, request, &rules, count);
-                merge(&mut items, &found, count, &|item| is_there(reader, item))?;
-            }
+            best.into_iter().map(recommended).collect()
+        }
+        (None, Some(scorers)) => scorers.best(left_out, only, count),
+        (None, None) => Vec::new(),
+    };
+    let ranked = |only: Option<&[u32]>, left_out: &[u32], later: Option<&Met>, count: usize| {
+        let mut items = scored(only, left_out, count);
+        if let (Some(scorers), Some((later, reader))) = (&scorers, later) {
+            let found = scorers.best_later(later, request, &rules, count);
+            merge(&mut items, &found, count, &|item| is_there(reader, item))?;
         }
         fill_with_popular(&mut items, &version, filling.as_ref(), left_out, only, count)?;
         Ok(items)
@@ -315,7 +320,7 @@ pub fn answer(
     let number = |item: &Recommended| item.item;
     let (mut pinned, places) =
         scored_pins(&pins, |places| ranked(Some(places), &left_out, None, places.len()))?;
-    shelf.pin(&mut pinned, |(_, own): &(usize, Recommended)| own.item)?;
+    shelf.pin(&mut pinned)?;
     // The others are ranked without them, whether or not they may be shown.
     let left_out = union(&left_out, &places);
     let candidates = listed.map(|mut listed| {
@@ -323,35 +328,56 @@ pub fn answer(
         listed
     });
     let candidates = candidates.as_deref();
-    let items = shelf.choose(wanted, number, |count| ranked(candidates, &left_out, later.as_ref(), count))?;
+    let reaching = |reach: Reach<'_>, count: usize| {
+        Ok(match reach {
+            Reach::List => Some(ranked(candidates, &left_out, later.as_ref(), count)?),
+            Reach::Only(items) if by_attributes.is_some() || scorers.is_some() => {
+                Some(scored(Some(&among(items, candidates)), &left_out, count))
+            }
+            Reach::All if candidates.is_none() && scorers.as_ref().is_some_and(|own| !own.rank_all()) => {
+                Some(scored(Some(&every(first)?), &left_out, count))
+            }
+            Reach::Only(_) | Reach::All => None,
+        })
+    };
+    let items = shelf.choose(wanted, |_| true, reaching)?;
     let reserved = version.reserved(n);
     let new = match &scorers {
         Some(scorers) if reserved > 0 => {
             let all = reserved.saturating_mul(1 + selection.skip.div_ceil(n.max(1)));
-            shelf.choose(all, number, |count| {
+            let best_new = |reach: Reach<'_>, count: usize| {
+                if !matches!(reach, Reach::List) {
+                    return Ok(None);
+                }
                 let mut new = scorers.best_new(&left_out, candidates, count);
                 if let Some((later, reader)) = &later {
                     let found = scorers.best_later(later, request, &rules, count);
                     merge(&mut new, &found, count, &|item| is_there(reader, item))?;
                 }
-                Ok(new)
-            })?
+                Ok(Some(new))
+            };
+            shelf.choose(all, |_| true, best_new)?
         }
         _ => Vec::new(),
     };
-    let mut pages = Pages { items: items.into(), new };
+    let of_named =
+        |named: &[u32], count: usize| ranked(Some(&among(named, candidates)), &left_out, None, count);
+    let groups = required_groups(&shelf, &rules, (n, selection.skip), of_named, reaching)?;
+    let mut pages = Pages { items: items.into(), new, groups, ..Pages::default() };
     let page = |pages: &mut Pages| -> Result<Vec<Recommended>> {
         let pool = pages.pool(variety.pool(n));
         let mut page =
             variety.choose(&version, later.as_ref().map(|(later, _)| &**later), pool.clone(), n)?;
         let new = shelf.fitting(&page, pages.new.clone(), number)?;
         reserve(&mut page, new, reserved, n);
-        page.truncate(n);
-        pages.put_back(pool, &page);
-        Ok(page)
+        pages.finish(&shelf, pool, page, n)
     };
     let items = match selection.skip {
         _ if n == 0 => Vec::new(),
+        skip if !rules.required.is_empty() => {
+            pages.pinned = pinned;
+            pages.after(skip, n, page)?
+        }
         skip if !pinned.is_empty() => {
             let all = skip.saturating_add(n);
             let items = match variety.is_none() && reserved == 0 {
@@ -402,6 +428,12 @@ impl<'a> PersonScorers<'a> {
         best.into_iter().map(recommended).collect()
     }
 
+    /// Whether lists rank all items.
+    fn rank_all(&self) -> bool {
+        let Self { version, person, scorers, .. } = self;
+        scorers.blended(person.known(), &version.scratch).ranks_all()
+    }
+
     /// The best new items of the version.
     fn best_new(&self, left_out: &[u32], candidates: Option<&[u32]>, count: usize) -> Vec<Recommended> {
         let Self { version, person, scorers, .. } = self;
@@ -433,67 +465,4 @@ impl<'a> PersonScorers<'a> {
     fn as_new(&self, Scored { item, score }: Scored) -> Recommended {
         Recommended { item, score: self.scorers.shown(score), source: Source::NewItem }
     }
-}
-
-/// Fills up a list with items that it lacks: those popular in the segment, then those popular now, if that is known, then
-/// those popular overall; only `candidates` if these are given, none of which is excluded. Their score is their number of
-/// users relative to the most popular item. It is at most 1 and never rises, so it cannot be mistaken for a product of
-/// factors.
-pub fn fill_with_popular(
-    items: &mut Vec<Recommended>,
-    version: &ServedVersion,
-    segment: Option<&Segment<'_>>,
-    excluded: &[u32],
-    candidates: Option<&[u32]>,
-    n: usize,
-) -> Result<()> {
-    let n = candidates.map_or(n, |candidates| n.min(candidates.len()));
-    if items.len() >= n {
-        return Ok(());
-    }
-    let allowed = |item: u32| {
-        candidates.is_none_or(|candidates| candidates.binary_search(&item).is_ok())
-            && excluded.binary_search(&item).is_err()
-    };
-    if let Some(segment) = segment {
-        fill(items, segment.popular.items(), Source::SegmentPopular, allowed, n);
-    }
-    if items.len() < n
-        && let Some(recent) = version.recent()?
-    {
-        fill(items, recent.ranked().into_iter(), Source::PopularNow, allowed, n);
-    }
-    fill(items, version.popular().items(), Source::Popular, allowed, n);
-    Ok(())
-}
-
-/// Items between two checks for interrupts: some 10 ms.
-const PATIENCE: usize = 1 << 16;
-
-/// Fills up a list from a sequence of distinct popular items.
-fn fill(
-    items: &mut Vec<Recommended>,
-    popular: impl Iterator<Item = Scored>,
-    source: Source,
-    allowed: impl Fn(u32) -> bool,
-    n: usize,
-) {
-    if items.len() >= n {
-        return;
-    }
-    let mut taken: Vec<u32> = items.iter().map(|item| item.item).collect();
-    taken.sort_unstable();
-    let (mut most, highest) =
-        (0.0f32, items.last().filter(|last| last.source.fills()).map_or(1.0, |last| last.score));
-    run_alone(|observer| {
-        for (place, Scored { item, score }) in popular.enumerate() {
-            if items.len() >= n || place % PATIENCE == PATIENCE - 1 && observer.is_cancelled() {
-                break;
-            }
-            most = most.max(score);
-            if allowed(item) && taken.binary_search(&item).is_err() {
-                items.push(Recommended { item, score: highest * score / most, source });
-            }
-        }
-    });
 }

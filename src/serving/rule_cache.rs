@@ -15,6 +15,32 @@ pub struct ModelRules {
     pub rules: Vec<ListRule>,
 }
 
+/// What a rule does with the items for which its condition holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Effect {
+    Block,
+    /// Scores are changed by this factor.
+    Factor(f64),
+    /// They belong to the required group of this number.
+    Require(usize),
+}
+
+/// A group of items of which lists must have some.
+#[derive(Debug)]
+pub struct Requirement {
+    /// So many of the items of a page.
+    pub least: usize,
+    /// The numbers of its items, ascending; `None` if a condition says which.
+    pub items: Option<Vec<u32>>,
+}
+
+/// What finds the conditions that hold for a row, and the largest factor that they can have together.
+#[derive(Debug)]
+pub struct PreparedConditions {
+    pub matcher: ConditionMatcher,
+    pub most: f64,
+}
+
 /// The rules that hold now for a segment, or for no segment.
 #[derive(Debug, Default)]
 pub struct ActiveRules {
@@ -27,10 +53,21 @@ pub struct ActiveRules {
     pub blocked: Vec<u32>,
     /// The ids of blocked items that the version does not know, as text, in order.
     pub blocked_unknown: Vec<String>,
-    /// The conditions whose items are blocked.
-    pub blocking: Vec<ItemCondition>,
+    /// The conditions, and what is done with their items.
+    pub conditions: Vec<ItemCondition>,
+    pub effects: Vec<Effect>,
     /// What finds these conditions, for the columns that have been read last.
-    pub matcher: RefCell<Option<(Vec<KnownColumn>, Rc<ConditionMatcher>)>>,
+    pub prepared: RefCell<Option<(Vec<KnownColumn>, Rc<PreparedConditions>)>>,
+    /// The factors of named items, ascending by number, and of those that the version does not know, by id.
+    pub factors: Vec<(u32, f64)>,
+    pub factors_unknown: Vec<(String, f64)>,
+    /// The numbers of the items with a factor above 1, ascending.
+    pub boosted: Vec<u32>,
+    /// The largest factor of a named item, or 1, and of one that the version does not know.
+    pub most: f64,
+    pub most_unknown: f64,
+    /// The groups of which lists must have some, the oldest first.
+    pub required: Vec<Requirement>,
     /// The columns that the rules of any segment refer to now, in order.
     pub columns: Vec<String>,
     /// Pinned items with their places, from 1, in this order.
@@ -48,11 +85,14 @@ pub struct RuleCache {
 impl RuleCache {
     /// No rules.
     pub fn none(&self) -> Rc<ActiveRules> {
-        Rc::clone(
-            self.none.get_or_init(|| {
-                Rc::new(ActiveRules { valid: (i64::MIN, i64::MAX), ..ActiveRules::default() })
-            }),
-        )
+        Rc::clone(self.none.get_or_init(|| {
+            Rc::new(ActiveRules {
+                valid: (i64::MIN, i64::MAX),
+                most: 1.0,
+                most_unknown: 1.0,
+                ..ActiveRules::default()
+            })
+        }))
     }
 
     /// The rules of the model, if these are those of its last change.

@@ -3,16 +3,19 @@
 //! A score is linear in a user's factors and history, so the mean score is the score of the mean member: the mean of
 //! the factors, and a history in which each item has the mean of its weights in the histories of members.
 
+use super::filling::fill_with_popular;
 use super::ids::listed_numbers;
 use super::later_list::{best_later, merge};
 use super::pages::Pages;
 use super::pinned::{allowed_pins, scored_pins, with_pinned};
-use super::recommendation::{Recommendation, fill_with_popular};
+use super::recommendation::Recommendation;
 use super::recommended::Recommended;
+use super::requirements::required_groups;
+use super::rescoring::Reach;
 use super::reservation::reserve;
 use super::rules::active_rules;
 use super::scorers::SegmentScorers;
-use super::selection::{Selection, union};
+use super::selection::{Selection, among, every, union};
 use super::session;
 use super::shelf::Shelf;
 use super::version::ServedVersion;
@@ -96,7 +99,7 @@ pub fn recommend_segment(
     };
     let (mut pinned, places) =
         scored_pins(&pins, |places| ranked(Some(places), &left_out, false, places.len()))?;
-    shelf.pin(&mut pinned, |(_, own): &(usize, Recommended)| own.item)?;
+    shelf.pin(&mut pinned)?;
     // The others are ranked without them, whether or not they may be shown.
     let left_out = union(&left_out, &places);
     let candidates = listed.map(|mut listed| {
@@ -105,13 +108,31 @@ pub fn recommend_segment(
     });
     let candidates = candidates.as_deref();
     let wanted = n.saturating_add(if n > 0 { selection.skip } else { 0 });
-    let items = shelf.choose(wanted, number, |count| ranked(candidates, &left_out, true, count))?;
+    let ranks_all =
+        || scored.is_some_and(|(own, mean)| own.blended(mean.known(), &version.scratch).ranks_all());
+    let reaching = |reach: Reach<'_>, count: usize| {
+        Ok(match reach {
+            Reach::List => Some(ranked(candidates, &left_out, true, count)?),
+            Reach::Only(items) if scored.is_some() => {
+                Some(best(Some(&among(items, candidates)), &left_out, false, count, false)?)
+            }
+            Reach::All if candidates.is_none() && scored.is_some() && !ranks_all() => {
+                Some(best(Some(&every(first)?), &left_out, false, count, false)?)
+            }
+            Reach::Only(_) | Reach::All => None,
+        })
+    };
+    let items = shelf.choose(wanted, |_| true, reaching)?;
     let reserved = version.reserved(n);
     let new = match reserved {
         0 => Vec::new(),
         _ => {
             let all = reserved.saturating_mul(1 + selection.skip.div_ceil(n.max(1)));
-            shelf.choose(all, number, |count| best(candidates, &left_out, true, count, true))?
+            let best_new = |reach: Reach<'_>, count: usize| match reach {
+                Reach::List => best(candidates, &left_out, true, count, true).map(Some),
+                Reach::Only(_) | Reach::All => Ok(None),
+            };
+            shelf.choose(all, |_| true, best_new)?
         }
     };
     let page = |pages: &mut Pages| -> Result<Vec<Recommended>> {
@@ -119,12 +140,17 @@ pub fn recommend_segment(
         let mut page = pool.clone();
         let new = shelf.fitting(&page, pages.new.clone(), number)?;
         reserve(&mut page, new, reserved, n);
-        pages.put_back(pool, &page);
-        Ok(page)
+        pages.finish(&shelf, pool, page, n)
     };
-    let pages = Pages { items: items.into(), new };
-    let items = match pinned.is_empty() {
-        true => pages.after(selection.skip, n, page)?,
+    let of_named =
+        |named: &[u32], count: usize| ranked(Some(&among(named, candidates)), &left_out, false, count);
+    let groups = required_groups(&shelf, &rules, (n, selection.skip), of_named, reaching)?;
+    let mut pages = Pages { items: items.into(), new, groups, ..Pages::default() };
+    let items = match pinned.is_empty() || !rules.required.is_empty() {
+        true => {
+            pages.pinned = pinned;
+            pages.after(selection.skip, n, page)?
+        }
         false => with_pinned(pages.after(0, wanted, page)?, pinned, selection.skip, wanted),
     };
     drop((shelf, scorers));

@@ -2,6 +2,8 @@
 
 use super::ids::item_numbers;
 use super::version::ServedVersion;
+use crate::error::Result;
+use crate::pg::process::memory::ask;
 use segrec_engine::interactions::Id;
 use std::borrow::Cow;
 
@@ -25,6 +27,22 @@ impl Selection<'_> {
         numbers.sort_unstable();
         numbers.dedup();
         numbers
+    }
+}
+
+/// The numbers of `0 .. count`.
+pub fn every(count: usize) -> Result<Vec<u32>> {
+    ask("the items of a version", size_of::<u32>() * count)?;
+    Ok((0..count as u32).collect())
+}
+
+/// Those of some items that are among the candidates, if there are any. Both are ascending.
+pub fn among<'a>(items: &'a [u32], candidates: Option<&[u32]>) -> Cow<'a, [u32]> {
+    match candidates {
+        Some(candidates) => {
+            items.iter().copied().filter(|item| candidates.binary_search(item).is_ok()).collect()
+        }
+        None => Cow::Borrowed(items),
     }
 }
 

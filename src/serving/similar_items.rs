@@ -2,6 +2,7 @@
 
 use super::ids::{check_item_kind, item_numbers, listed_numbers};
 use super::later_list::find_later;
+use super::rescoring::Reach;
 use super::rules::active_rules;
 use super::selection::{Selection, union};
 use super::session;
@@ -15,7 +16,7 @@ use std::rc::Rc;
 
 /// The most similar items that a selection allows: the strongest neighbours or, if the version has none, the item no events,
 /// or it was inserted after the training, the items with the highest cosine of factors. The list begins after those that
-/// the selection skips. Rules of segments do not apply, and of the others those that block.
+/// the selection skips. Rules of segments do not apply, and of the others those that block, boost or bury.
 pub fn similar_items(
     item: Id<'_>,
     kind: IdKind,
@@ -45,13 +46,13 @@ pub fn similar_items(
     let wanted = n.saturating_add(if n > 0 { selection.skip } else { 0 });
     let mut similar = shelf.choose(
         wanted,
-        |scored: &Scored| scored.item,
-        |count| match (known, &later) {
-            (Some(item), _) => similar_to(&version, item, &is_listed, count),
-            (None, Some((later, place))) => {
-                nearest(&version, later.items().factors.row(*place), None, &is_listed, count)
+        |_| true,
+        |reach, count| match (reach, known, &later) {
+            (Reach::List, Some(item), _) => similar_to(&version, item, &is_listed, count).map(Some),
+            (Reach::List, None, Some((later, place))) => {
+                nearest(&version, later.items().factors.row(*place), None, &is_listed, count).map(Some)
             }
-            (None, None) => Ok(Vec::new()),
+            _ => Ok(None),
         },
     )?;
     similar.drain(..selection.skip.min(similar.len()));

@@ -139,6 +139,12 @@ impl Blended<'_> {
         (items, scores)
     }
 
+    /// Whether lists rank all items, since no part proposes some and the last one covers all.
+    pub fn ranks_all(&self) -> bool {
+        let (proposing, others) = self.by_kind();
+        proposing.is_empty() && others.last().is_some_and(|last| last.scorer.covers().parts().0.is_none())
+    }
+
     /// Splits the parts into those that propose items and the others, of which one with bounds comes last.
     fn by_kind(&self) -> (Vec<&Part<'_>>, Vec<&Part<'_>>) {
         let (proposing, mut others): (Vec<_>, Vec<_>) =

@@ -180,12 +180,12 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
             name: "explain",
             parameters: format!("user_id {user}, item_id {item}"),
             types: format!("{user}, {item}"),
-            returns: format!("TABLE (item_id {item}, contribution real, factors real, neighbours real, by_scorer jsonb, features jsonb, weight real)"),
+            returns: format!("TABLE (item_id {item}, contribution real, factors real, neighbours real, by_scorer jsonb, features jsonb, weight real, rules bigint[])"),
             parallel: "SAFE",
             cost: 2000,
             rows: Some(30),
             body: format!(
-                "SELECT list.item_id::{item}, list.contribution, list.factors, list.neighbours, list.by_scorer, list.features, list.weight \
+                "SELECT list.item_id::{item}, list.contribution, list.factors, list.neighbours, list.by_scorer, list.features, list.weight, list.rules \
                  FROM {extension}.segrec_explain($1::{both}, $2::{both}, {model}) list"
             ),
             comment: "the contributions of a user's own items to the score of an item, which add up to the score",

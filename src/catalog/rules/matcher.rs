@@ -44,13 +44,29 @@ impl ConditionMatcher {
             match texts {
                 Some((column, texts)) => {
                     let own = matcher.texts_of(column);
-                    texts.iter().for_each(|text| own.entry(text.clone()).or_default().push(number));
+                    for text in texts {
+                        let asking = own.entry(text.clone()).or_default();
+                        if asking.last() != Some(&number) {
+                            asking.push(number);
+                        }
+                    }
                 }
                 None => matcher.others.push(number),
             }
             matcher.conditions.push(tests);
         }
         Ok(matcher)
+    }
+
+    /// The largest product that the factors of conditions which hold for one row can have. A row has one text in a column, so
+    /// conditions on different ones do not add up.
+    pub fn most(&self, factor: impl Fn(u32) -> f64) -> f64 {
+        let product =
+            |numbers: &[u32]| numbers.iter().map(|&number| factor(number).max(1.0)).product::<f64>();
+        let of_column = |(_, texts): &(usize, HashMap<String, Vec<u32>>)| {
+            texts.values().map(|numbers| product(numbers)).fold(1.0, f64::max)
+        };
+        self.by_text.iter().map(of_column).product::<f64>() * product(&self.others)
     }
 
     fn texts_of(&mut self, column: usize) -> &mut HashMap<String, Vec<u32>> {
@@ -62,7 +78,7 @@ impl ConditionMatcher {
         &mut self.by_text[place].1
     }
 
-    /// The numbers of the conditions that hold for a row.
+    /// The numbers of the conditions that hold for a row, each once.
     pub fn holding<'a>(&'a self, row: &'a [Option<ItemValue>]) -> impl Iterator<Item = u32> + 'a {
         let of_texts = self.by_text.iter().filter_map(|(column, conditions)| match row.get(*column) {
             Some(Some(ItemValue::Text(text))) => conditions.get(text),

@@ -17,11 +17,18 @@ pub enum RuleAction {
     Block,
     /// They have a place in lists.
     Pin,
+    /// Their scores are raised by a factor.
+    Boost,
+    /// Their scores are lowered by a factor.
+    Bury,
+    /// Lists have so many of them.
+    Require,
 }
 
 /// A rule as lists apply it.
 #[derive(Clone, Debug)]
 pub struct ListRule {
+    pub id: i64,
     pub action: RuleAction,
     /// Ids of items in the order in which they were given.
     pub items: Vec<String>,
@@ -31,6 +38,8 @@ pub struct ListRule {
     pub segment: Option<i32>,
     /// The place of the first item that is pinned, from 1.
     pub place: usize,
+    /// The factor of scores, or the number of items that are required; 1 for other actions.
+    pub value: f64,
     /// The moments from which and until which it holds, the last one excluded, in microseconds since 2000.
     pub valid: (i64, i64),
 }
@@ -43,6 +52,7 @@ pub struct NewRule {
     pub condition: Option<Value>,
     pub segment: Option<i32>,
     pub place: Option<i32>,
+    pub value: Option<f64>,
     pub valid_from: Option<TimestampWithTimeZone>,
     pub valid_to: Option<TimestampWithTimeZone>,
     pub reason: Option<String>,
@@ -83,8 +93,8 @@ pub fn usage(model_id: i64) -> Result<Usage> {
 /// Stores a rule of a role and returns its id.
 pub fn insert(model_id: i64, new: NewRule, role: pg_sys::Oid) -> Result<i64> {
     let sql = "INSERT INTO segrec_catalog.rules \
-                   (model_id, action, items, condition, segment, place, valid_from, valid_to, reason, created_by) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, pg_catalog.pg_get_userbyid($10)::text) RETURNING rule_id";
+                   (model_id, action, items, condition, segment, place, value, valid_from, valid_to, reason, created_by) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, pg_catalog.pg_get_userbyid($11)::text) RETURNING rule_id";
     let inserted = as_owner(|| {
         write(
             sql,
@@ -95,6 +105,7 @@ pub fn insert(model_id: i64, new: NewRule, role: pg_sys::Oid) -> Result<i64> {
                 new.condition.map(JsonB).into(),
                 new.segment.into(),
                 new.place.into(),
+                new.value.into(),
                 new.valid_from.into(),
                 new.valid_to.into(),
                 new.reason.into(),
@@ -115,7 +126,7 @@ pub fn delete(model_id: i64, rule: i64) -> Result<bool> {
 
 /// The rules of a model, the oldest first.
 pub fn of_model(model_id: i64) -> Result<Vec<ListRule>> {
-    let sql = "SELECT action, pg_catalog.to_jsonb(items), condition, segment, place, valid_from, valid_to \
+    let sql = "SELECT action, pg_catalog.to_jsonb(items), condition, segment, place, valid_from, valid_to, rule_id, value \
                FROM segrec_catalog.rules WHERE model_id = $1 ORDER BY rule_id";
     as_owner(|| {
         query(sql, &[model_id.into()], |row| {
@@ -129,12 +140,14 @@ pub fn of_model(model_id: i64) -> Result<Vec<ListRule>> {
                 Ok::<_, SegrecError>(moment.map_or(missing, pg_sys::TimestampTz::from))
             };
             Ok(ListRule {
+                id: row.value(8)?,
                 action: RuleAction::from_str(&action)
                     .map_err(|_| SegrecError::Internal(format!("unknown action {action:?}")))?,
                 items: items.filter_map(|id| id.as_str().map(str::to_owned)).collect(),
                 condition: condition.transpose().map_err(damaged)?,
                 segment: row.get(4)?,
                 place: row.get::<i32>(5)?.unwrap_or(1).max(1) as usize,
+                value: row.get::<f64>(9)?.unwrap_or(1.0),
                 valid: (moment(6, i64::MIN)?, moment(7, i64::MAX)?),
             })
         })

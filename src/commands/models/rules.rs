@@ -25,6 +25,11 @@ const MOST_ITEMS: usize = 10_000;
 const MOST_ID_BYTES: usize = 2500;
 /// The most that all rules of a model may take, which every session keeps in memory.
 const MOST: Usage = Usage { rules: 10_000, items: 100_000, bytes: 16 << 20 };
+/// The most and the least that a rule multiplies scores by.
+const MOST_FACTOR: f64 = 1000.0;
+const LEAST_FACTOR: f64 = 0.001;
+/// The most items that a rule requires.
+const MOST_REQUIRED: f64 = 10_000.0;
 /// The least similarity of the name of a column to one that is suggested.
 const LEAST_SIMILARITY: f64 = 0.5;
 
@@ -39,6 +44,7 @@ pub struct RuleArguments {
     pub valid_from: Option<TimestampWithTimeZone>,
     pub valid_to: Option<TimestampWithTimeZone>,
     pub reason: Option<String>,
+    pub value: Option<f64>,
 }
 
 /// Adds a rule to a model and returns its id.
@@ -90,7 +96,8 @@ fn wrong<T>(
 }
 
 fn checked(model: &Model, arguments: RuleArguments) -> Result<NewRule> {
-    let RuleArguments { action, items, condition, segment, place, valid_from, valid_to, reason } = arguments;
+    let RuleArguments { action, items, condition, segment, place, valid_from, valid_to, reason, value } =
+        arguments;
     let action = action.ok_or(SegrecError::NullArgument { argument: "action" })?;
     let Ok(action) = action.parse::<RuleAction>() else {
         let actions = RuleAction::VARIANTS.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>();
@@ -133,10 +140,10 @@ fn checked(model: &Model, arguments: RuleArguments) -> Result<NewRule> {
         check_condition(model, condition)?;
     }
     if let Some(place) = place {
-        if action == RuleAction::Block {
+        if action != RuleAction::Pin {
             return wrong(
                 "place",
-                "cannot be combined with the action \"block\"",
+                format!("cannot be combined with the action \"{action}\""),
                 None,
                 "Omit it; only what is pinned has a place.",
             );
@@ -150,6 +157,7 @@ fn checked(model: &Model, arguments: RuleArguments) -> Result<NewRule> {
             );
         }
     }
+    check_value(action, value)?;
     if let Some(segment) = segment
         && !segments::known(model.id)?.since.contains_key(&segment)
     {
@@ -162,7 +170,42 @@ fn checked(model: &Model, arguments: RuleArguments) -> Result<NewRule> {
     {
         return wrong("valid_to", "is not after \"valid_from\"", None, "Specify a later moment.");
     }
-    Ok(NewRule { action, items, condition, segment, place, valid_from, valid_to, reason })
+    Ok(NewRule { action, items, condition, segment, place, value, valid_from, valid_to, reason })
+}
+
+/// Returns an error if an action has no such value.
+fn check_value(action: RuleAction, value: Option<f64>) -> Result<()> {
+    let (is_valid, range): (fn(f64) -> bool, _) = match action {
+        RuleAction::Boost => (
+            |value| 1.0 < value && value <= MOST_FACTOR,
+            format!("a factor above 1 and of at most {MOST_FACTOR}, as in value => 1.5"),
+        ),
+        RuleAction::Bury => (
+            |value| (LEAST_FACTOR..1.0).contains(&value),
+            format!("a factor of at least {LEAST_FACTOR} and below 1, as in value => 0.5"),
+        ),
+        RuleAction::Require => (
+            |value| (1.0..=MOST_REQUIRED).contains(&value) && value.fract() == 0.0,
+            format!("a whole number from 1 to {MOST_REQUIRED}, as in value => 3"),
+        ),
+        RuleAction::Block | RuleAction::Pin => {
+            return match value {
+                None => Ok(()),
+                Some(_) => wrong(
+                    "value",
+                    format!("cannot be combined with the action \"{action}\""),
+                    None,
+                    "Omit it; only what boosts, buries or requires has a value.",
+                ),
+            };
+        }
+    };
+    let hint = format!("\"value\" must be {range}.");
+    match value {
+        Some(value) if is_valid(value) => Ok(()),
+        Some(value) => wrong("value", format!("is {value}"), None, hint),
+        None => wrong("value", format!("must not be null if \"action\" is \"{action}\""), None, hint),
+    }
 }
 
 /// The distinct ids as the model writes them.
