@@ -205,6 +205,8 @@ pub enum SegrecError {
     UnknownVersion { model: String, version: i32, existing: Vec<i32> },
     /// The training of the version failed.
     VersionFailed { model: String, version: i32 },
+    /// The version is only history.
+    VersionIsHistory { model: String, version: i32 },
     /// What is stored of a version does not fit together, which no training and no import leaves.
     VersionDamaged { reason: String },
     /// The version is deployed and cannot be dropped.

@@ -557,6 +557,13 @@ pub const OPTIONS: &[OptionEntry] = &[
         "Number of newest versions that are kept after a training; older ones are dropped, except the deployed one and the one that segrec_rollback would deploy.",
     )
     .of(Scope::Model),
+    entry(
+        "keep_history",
+        Kind::Integer { least: 0, most: 1_000_000 },
+        "1000",
+        "Number of dropped versions that were deployed of which sizes, rules, profiles, moves and metrics are kept, the newest; factors and everything about single users are dropped.",
+    )
+    .of(Scope::Model),
 ];
 
 /// Whether users are points whose coordinates are that, or that among others.

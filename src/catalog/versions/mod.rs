@@ -27,7 +27,9 @@ pub mod transfer;
 pub mod users;
 
 pub use deployed_version::{DeployedVersion, item_grams, load};
-pub use list::{SeenVersion, Version, deployed, is_dropped, is_there, list, seen, table, user_count};
+pub use list::{
+    SeenVersion, Version, VersionState, deployed, is_dropped, is_there, list, seen, table, user_count,
+};
 pub use new_version::{
     LogEntry, NewRecommender, NewVersion, finish, insert, insert_attempts, insert_failed, insert_log,
     insert_metrics,

@@ -193,6 +193,7 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
                 .map_err(|error| SegrecError::Internal(error.to_string()))?,
             median_weight: trained.interactions.scale().median,
             anchor: trained.weighting.anchor,
+            as_of: events.is_timed().then(|| events.latest()),
             item_gram: trained.fit.item_gram.clone(),
         }),
         _ => None,

@@ -233,6 +233,12 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             Some("Its training failed with an error, and no version was stored.".to_owned()),
             Some("See the column reason of the view segrec.versions.".to_owned()),
         ),
+        SegrecError::VersionIsHistory { model, version } => report(
+            Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            format!("the factors of version {version} of model \"{model}\" were dropped"),
+            Some("A training dropped them, and kept only what it found.".to_owned()),
+            Some("To keep the factors of more versions, raise keep_versions.".to_owned()),
+        ),
         SegrecError::VersionDeployed { model, version } => report(
             Code::ERRCODE_OBJECT_IN_USE,
             format!("version {version} of model \"{model}\" is deployed"),

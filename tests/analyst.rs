@@ -1,0 +1,203 @@
+//! The story for whoever analyses segments: what versions found stays, with sizes, moves and profiles over time.
+
+use segrec_tests::{Cluster, Database, Session, SqlState, planted};
+
+/// Events like those of `planted`, one each hour from 1 January 2026 on, and a model that keeps one version.
+fn timed(name: &str) -> (Database<'static>, Session) {
+    let database = Cluster::shared().database(name);
+    let mut session = database.connect();
+    planted::create(&mut session);
+    session.run(&format!(
+        r#"CREATE TABLE timed AS
+               SELECT user_id, item_id, timestamptz '2026-01-01 00:00:00+00' + row_number() OVER (ORDER BY user_id, item_id) * interval '1 hour' AS at
+               FROM events WHERE user_id < 300;
+           UPDATE timed SET at = '2026-06-01' WHERE (user_id, item_id) = (SELECT max(user_id), max(item_id) FROM timed WHERE user_id = 299);
+           SELECT segrec_create_model('m', 'timed', time_column => 'at', options => '{}');
+           SELECT segrec_alter_model('m', '{{"keep_versions": 1, "holdout": {{"split": "random"}}}}')"#,
+        planted::OPTIONS
+    ));
+    (database, session)
+}
+
+const STATES: &str = "SELECT string_agg(version || ' ' || state, ', ' ORDER BY version) FROM segrec.versions";
+
+/// The numbers of versions that have rows in the tables that serving reads, and in those of the history.
+fn stored(session: &mut Session) -> String {
+    session.table(
+        "SELECT (SELECT count(DISTINCT version_id) FROM segrec_catalog.version_users),
+                (SELECT count(DISTINCT version_id) FROM segrec_catalog.version_items),
+                (SELECT count(DISTINCT version_id) FROM segrec_catalog.training_log),
+                (SELECT count(DISTINCT version_id) FROM segrec_catalog.segment_profiles),
+                (SELECT count(DISTINCT version_id) FROM segrec_catalog.metrics)",
+    )
+}
+
+#[test]
+fn what_a_deployed_version_found_stays_when_its_factors_go() {
+    let (_database, mut session) = timed("analyst_history");
+    session.run("SELECT segrec_train('m', 'always'); SELECT segrec_label_segment('m', 1, 'the first')");
+    let found = [
+        "SELECT segment, label, users, share, rule, since_version FROM segrec.segment_sizes WHERE version = 1 ORDER BY 1",
+        "SELECT segment, label, feature, kind, value, overall, lift, share, rank FROM segrec.version_profiles WHERE version = 1 ORDER BY segment, rank",
+        "SELECT metric, k, segment, value, ci_low, users, history FROM segrec.metrics WHERE version = 1 ORDER BY 1, 2, 3, 7",
+        "SELECT as_of, finished_at, deployed_at, users, items, events, options, decided, metric, value FROM segrec.versions WHERE version = 1",
+    ];
+    let before = found.map(|query| session.table(query));
+    assert!(before.iter().all(|rows| !rows.is_empty()), "{before:?}");
+    session.run("SELECT * FROM segrec_recommend(3)");
+    session.run("SELECT segrec_train('m', 'never')");
+    for _ in 0..3 {
+        session.run("SELECT segrec_train('m', 'always')");
+    }
+    // 5 is deployed, 4 is the target of a rollback, 1 and 3 were deployed, and 2 never was.
+    assert_eq!(session.table(STATES), "1 history, 3 history, 4 ready, 5 ready");
+    assert_eq!(stored(&mut session), "2|2|2|4|4");
+    assert_eq!(found.map(|query| session.table(query)), before);
+    assert_eq!(session.table("SELECT DISTINCT version FROM segrec.segments"), "5");
+    // A session that served the version goes on with the one that is deployed now.
+    assert_eq!(session.value::<i64>("SELECT count(*) FROM segrec_recommend(3)"), 10);
+    for call in ["segrec_deploy('m', 3)", "segrec_compare('m', 5, 3)", "segrec_export('m', 3)"] {
+        let error = session.expect_error(&format!("SELECT {call}"));
+        assert_eq!(error.code(), &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "{call}");
+        assert_eq!(error.message(), "the factors of version 3 of model \"m\" were dropped", "{call}");
+        assert_eq!(
+            error.hint(),
+            Some("To keep the factors of more versions, raise keep_versions."),
+            "{call}"
+        );
+    }
+    assert_eq!(session.table("SELECT segrec_rollback('m')"), "4");
+    assert_eq!(
+        session.expect_error("SELECT segrec_rollback('m')").message(),
+        "model \"m\" has no earlier version to roll back to"
+    );
+    // Who drops a version drops its history.
+    session.run("SELECT segrec_drop_version('m', 1)");
+    assert_eq!(session.table(STATES), "3 history, 4 ready, 5 ready");
+    assert_eq!(session.table(found[0]), "");
+    session.run("SELECT segrec_drop_model('m')");
+    assert_eq!(stored(&mut session), "0|0|0|0|0");
+}
+
+#[test]
+fn as_much_history_stays_as_the_options_say() {
+    let (_database, mut session) = timed("analyst_keep");
+    session.run(r#"SELECT segrec_alter_model('m', '{"keep_history": 2}')"#);
+    for _ in 0..5 {
+        session.run("SELECT segrec_train('m', 'always')");
+    }
+    assert_eq!(session.table(STATES), "2 history, 3 history, 4 ready, 5 ready");
+    session
+        .run(r#"SELECT segrec_alter_model('m', '{"keep_history": 0}'); SELECT segrec_train('m', 'always')"#);
+    assert_eq!(session.table(STATES), "5 ready, 6 ready");
+    assert_eq!(stored(&mut session), "2|2|2|2|2");
+    let wrong = r#"SELECT segrec_alter_model('m', '{"keep_history": -1}')"#;
+    assert_eq!(session.expect_error(wrong).code(), &SqlState::INVALID_PARAMETER_VALUE);
+}
+
+#[test]
+fn versions_are_dated_by_their_latest_event() {
+    let (_database, mut session) = timed("analyst_as_of");
+    session.run("SELECT segrec_train('m')");
+    let latest: String = session.value("SELECT max(at)::text FROM timed");
+    assert_eq!(session.value::<String>("SELECT as_of::text FROM segrec.versions"), latest);
+    session.run("INSERT INTO timed VALUES (1, 1, '2026-07-01'); SELECT segrec_train('m', 'always')");
+    let dates =
+        "SELECT DISTINCT version, as_of = (SELECT max(at) FROM timed WHERE version = 2 OR at < '2026-07-01'),
+                        trained_at IS NOT NULL, deployed
+                 FROM segrec.segment_sizes ORDER BY 1";
+    assert_eq!(session.table(dates), "1|t|t|f\n2|t|t|t");
+    // An import keeps the date.
+    session.run(
+        "CREATE TABLE dump AS SELECT * FROM segrec_export('m', 1);
+         SELECT segrec_import('m', 'dump')",
+    );
+    assert_eq!(session.value::<String>("SELECT as_of::text FROM segrec.versions WHERE version = 3"), latest);
+    session.run(&format!(
+        "SELECT segrec_create_model('untimed', 'events', options => '{}'); SELECT segrec_train('untimed')",
+        planted::OPTIONS
+    ));
+    assert_eq!(session.table("SELECT as_of, deployed FROM segrec.versions WHERE model = 'untimed'"), "∅|t");
+}
+
+/// Three users with tiers that change, two versions, and a rollback.
+fn moving(name: &str) -> (Database<'static>, Session) {
+    let database = Cluster::shared().database(name);
+    let mut session = database.connect();
+    session.run(
+        r#"CREATE TABLE tiers (user_id bigint PRIMARY KEY, tier text);
+           INSERT INTO tiers VALUES (1, 'gold'), (2, 'gold'), (30001, 'silver');
+           SELECT segrec_create_model('tiers', users => 'tiers',
+               options => '{"segmentation": {"method": "column", "label_column": "tier"}}');
+           SELECT segrec_train('tiers');
+           UPDATE tiers SET tier = 'silver' WHERE user_id = 2;
+           DELETE FROM tiers WHERE user_id = 30001;
+           INSERT INTO tiers VALUES (4, 'gold');
+           SELECT segrec_train('tiers')"#,
+    );
+    (database, session)
+}
+
+const MOVES: &str = "SELECT version, user_id, from_segment, from_label, to_segment, to_label, as_of FROM segrec.segment_moves ORDER BY moved_at, user_id";
+
+#[test]
+fn who_moved_from_which_segment_to_which_is_one_row() {
+    let (_database, mut session) = moving("analyst_moves");
+    // The first deployment moved nobody.
+    let second = "2|2|1|gold|2|silver|∅\n2|30001|2|silver|∅|∅|∅\n2|4|∅|∅|1|gold|∅";
+    assert_eq!(session.table(MOVES), second);
+    session.run("SELECT segrec_label_segment('tiers', 2, 'plated'); SELECT segrec_rollback('tiers')");
+    let back = "1|2|2|plated|1|gold|∅\n1|30001|∅|∅|2|plated|∅\n1|4|1|gold|∅|∅|∅";
+    assert_eq!(session.table(MOVES), format!("{}\n{back}", second.replace("silver", "plated")));
+    // Moves are dated by deployments, of which the versions may be gone.
+    session.run("SELECT segrec_drop_version('tiers', 2)");
+    assert_eq!(session.table(MOVES).lines().count(), 6);
+    let dated = "SELECT count(*) FROM segrec.segment_moves WHERE moved_at IN (SELECT deployed_at FROM segrec.segment_sizes)";
+    assert_eq!(session.value::<i64>(dated), 3);
+    // One user is looked up by the key of the history.
+    session.run("SET enable_seqscan = off");
+    let plan =
+        session.table("EXPLAIN SELECT * FROM segrec.segment_moves WHERE model = 'tiers' AND user_id = '2'");
+    let by_key = plan.lines().any(|line| {
+        line.contains("Index Cond")
+            && line.contains("model_id = model.model_id")
+            && line.contains("user_id = '2'")
+    });
+    assert!(by_key, "{plan}");
+}
+
+#[test]
+fn a_forgotten_user_has_no_moves_and_sizes_stay() {
+    let (_database, mut session) = moving("analyst_forgotten");
+    let sizes = "SELECT version, segment, users, share FROM segrec.segment_sizes ORDER BY 1, 2";
+    let before = session.table(sizes);
+    assert_eq!(
+        before,
+        "1|1|2|0.6666666666666666\n1|2|1|0.3333333333333333\n2|1|2|0.6666666666666666\n2|2|1|0.3333333333333333"
+    );
+    session.run("SELECT segrec_forget_user('tiers', 30001)");
+    let users: Vec<String> = session.column("SELECT DISTINCT user_id FROM segrec.segment_moves ORDER BY 1");
+    assert_eq!(users, ["2", "4"]);
+    assert_eq!(session.table(sizes), before);
+}
+
+#[test]
+fn what_happened_is_for_those_who_may_use_the_model() {
+    let (database, mut session) = moving("analyst_rights");
+    session.run("CREATE ROLE analyst_rights_guest LOGIN; REVOKE ALL ON tiers FROM public");
+    let mut guest = database.connect_as("analyst_rights_guest");
+    let views = ["segment_sizes", "segment_moves", "version_profiles"];
+    let count = |session: &mut Session, view: &str| {
+        session.value::<i64>(&format!("SELECT count(*) FROM segrec.{view}"))
+    };
+    for view in views {
+        assert_eq!(count(&mut guest, view), 0, "{view}");
+    }
+    session.run("SELECT segrec_grant('tiers', 'analyst_rights_guest', 'use')");
+    for view in views {
+        assert_eq!(count(&mut guest, view), count(&mut session, view), "{view}");
+    }
+    assert_eq!(count(&mut guest, "segment_moves"), 3);
+    let table = "SELECT FROM segrec_catalog.deployments";
+    assert_eq!(guest.expect_error(table).code(), &SqlState::INSUFFICIENT_PRIVILEGE);
+}
