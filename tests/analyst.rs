@@ -182,6 +182,47 @@ fn a_forgotten_user_has_no_moves_and_sizes_stay() {
 }
 
 #[test]
+fn who_may_label_names_segments_and_reads_and_changes_nothing_else() {
+    let (database, mut session) = moving("analyst_label");
+    session.run(
+        "CREATE ROLE analyst_label_guest LOGIN; SELECT segrec_grant('tiers', 'analyst_label_guest', 'use')",
+    );
+    let mut guest = database.connect_as("analyst_label_guest");
+    let label = "SELECT segrec_label_segment('tiers', 1, 'best')";
+    for privilege in ["use", "train"] {
+        session.run(&format!("SELECT segrec_grant('tiers', 'analyst_label_guest', '{privilege}')"));
+        let error = guest.expect_error(label);
+        assert_eq!(error.code(), &SqlState::INSUFFICIENT_PRIVILEGE, "{privilege}");
+        assert_eq!(error.message(), "permission denied to label segments of model \"tiers\"");
+        let detail =
+            "Only its owner postgres and roles with the privilege \"label\" on it may label its segments.";
+        assert_eq!(error.detail(), Some(detail));
+        let hint = "Ask a member of postgres to call segrec_grant for your role.";
+        assert_eq!(error.hint(), Some(hint));
+    }
+    session.run(
+        "SELECT segrec_revoke('tiers', 'analyst_label_guest', privilege) FROM (VALUES ('use'), ('train')) AS all_of (privilege);
+         SELECT segrec_grant('tiers', 'analyst_label_guest', 'label')",
+    );
+    guest.run(label);
+    assert_eq!(guest.table("SELECT label FROM segrec.segments ORDER BY segment"), "best\nsilver");
+    assert_eq!(guest.value::<i32>("SELECT segrec_segment_of(1::bigint)"), 1);
+    assert_eq!(guest.table("SELECT privilege FROM segrec.grants"), "label");
+    for (call, message) in [
+        ("segrec_train('tiers')", "permission denied to train model \"tiers\""),
+        ("segrec_deploy('tiers', 1)", "must be owner of model \"tiers\""),
+        ("segrec_rollback('tiers')", "must be owner of model \"tiers\""),
+        ("segrec_alter_model('tiers', '{}')", "must be owner of model \"tiers\""),
+        ("segrec_forget_user('tiers', 1)", "must be owner of model \"tiers\""),
+        ("segrec_grant('tiers', 'public', 'label')", "must be owner of model \"tiers\""),
+    ] {
+        assert_eq!(guest.expect_error(&format!("SELECT {call}")).message(), message, "{call}");
+    }
+    session.run("SELECT segrec_revoke('tiers', 'analyst_label_guest', 'label')");
+    assert_eq!(guest.expect_error(label).code(), &SqlState::UNDEFINED_OBJECT);
+}
+
+#[test]
 fn what_happened_is_for_those_who_may_use_the_model() {
     let (database, mut session) = moving("analyst_rights");
     session.run("CREATE ROLE analyst_rights_guest LOGIN; REVOKE ALL ON tiers FROM public");

@@ -50,7 +50,7 @@ COMMENT ON TABLE segrec_catalog.model_owners IS 'the role that owns each model; 
 CREATE TABLE segrec_catalog.model_grants (
     model_id bigint NOT NULL,
     grantee regrole NOT NULL,
-    privilege text NOT NULL CHECK (privilege IN ('use', 'train')),
+    privilege text NOT NULL CHECK (privilege IN ('use', 'label', 'train')),
     grantor regrole NOT NULL,
     PRIMARY KEY (model_id, grantee, privilege)
 );

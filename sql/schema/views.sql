@@ -33,7 +33,10 @@ SELECT model.*,
        pg_catalog.pg_has_role(model.owner::oid, 'USAGE') AS is_owner,
        pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
        OR EXISTS (SELECT FROM segrec_catalog.held_grants held
-                  WHERE held.model_id = model.model_id AND held.privilege = 'train') AS may_train
+                  WHERE held.model_id = model.model_id AND held.privilege = 'train') AS may_train,
+       pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
+       OR EXISTS (SELECT FROM segrec_catalog.held_grants held
+                  WHERE held.model_id = model.model_id AND held.privilege = 'label') AS may_label
 FROM segrec_catalog.owned_models model
 WHERE pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
    OR EXISTS (SELECT FROM segrec_catalog.held_grants held WHERE held.model_id = model.model_id)

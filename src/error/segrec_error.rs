@@ -70,6 +70,8 @@ pub enum SegrecError {
     NotOwner { name: String, owner: String },
     /// Only the owner, or a role with the privilege to train, may do this.
     NotTrainer { name: String, owner: String },
+    /// Only the owner, or a role with the privilege to label, may do this.
+    NotLabeller { name: String, owner: String },
     /// There is no such role.
     UnknownRole { name: String },
     /// A larger share of the listed items would be withdrawn than the caller permits.

@@ -81,6 +81,14 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             )),
             Some(format!("Ask a member of {owner} to call segrec_grant for your role.")),
         ),
+        SegrecError::NotLabeller { name, owner } => report(
+            Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!("permission denied to label segments of model \"{name}\""),
+            Some(format!(
+                "Only its owner {owner} and roles with the privilege \"label\" on it may label its segments."
+            )),
+            Some(format!("Ask a member of {owner} to call segrec_grant for your role.")),
+        ),
         SegrecError::TooManyRules { model, what, count, most } => report(
             Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             format!("model \"{model}\" would have {count} {what}"),
