@@ -181,6 +181,68 @@ fn a_forgotten_user_has_no_moves_and_sizes_stay() {
     assert_eq!(session.table(sizes), before);
 }
 
+/// Customers of three kinds, and a model of three segments.
+fn customers(name: &str) -> (Database<'static>, Session) {
+    let database = Cluster::shared().database(name);
+    let mut session = database.connect();
+    session.run(
+        r#"CREATE TABLE customers AS
+               SELECT u AS user_id, (ARRAY[22, 40, 70])[u % 3 + 1] + u % 5 AS age,
+                      (ARRAY['basic', 'family', 'premium'])[CASE WHEN u % 10 = 0 THEN 1 ELSE u % 3 + 1 END] AS plan
+               FROM generate_series(1::bigint, 600) u;
+           SELECT segrec_create_model('customers', users => 'customers', options => '{"segmentation": {"segments": 3}}');
+           SELECT segrec_train('customers')"#,
+    );
+    (database, session)
+}
+
+const LABELS: &str = "SELECT label, label_source FROM segrec.segments ORDER BY segment";
+
+#[test]
+fn segments_have_names_from_their_profiles_until_somebody_names_them() {
+    let (_database, mut session) = customers("analyst_names");
+    let names: Vec<String> = session.column("SELECT label FROM segrec.segments ORDER BY label");
+    assert_eq!(names, ["family", "low age, basic", "premium, high age"]);
+    assert_eq!(session.table("SELECT DISTINCT label_source FROM segrec.segments"), "profile");
+    // A segment keeps its name while it keeps its number, whatever becomes of its users.
+    let before = session.table(LABELS);
+    session
+        .run("UPDATE customers SET plan = 'gold' WHERE plan = 'premium'; SELECT segrec_train('customers')");
+    assert_eq!(session.table(LABELS), before);
+    // What somebody named is never overwritten, and its name is given to no other segment.
+    session.run("SELECT segrec_label_segment('customers', segment, 'gold') FROM segrec.segments WHERE label = 'family'");
+    session.run(
+        r#"SELECT segrec_alter_model('customers', '{"segmentation": {"segments": 5}}'); SELECT segrec_train('customers')"#,
+    );
+    let given = "SELECT label FROM segrec.segments WHERE label_source = 'given'";
+    assert_eq!(session.table(given), "gold");
+    let unique =
+        "SELECT count(DISTINCT label), count(*), count(*) FILTER (WHERE segment <= 3) FROM segrec.segments";
+    assert_eq!(session.table(unique), "5|5|3");
+    session.run(
+        "SELECT segrec_label_segment('customers', segment, NULL) FROM segrec.segments WHERE label = 'gold'",
+    );
+    let old = "SELECT label FROM segrec.segments WHERE segment <= 3 ORDER BY label";
+    assert_eq!(session.column::<String>(old), names);
+    // An export takes the names along.
+    session.run(
+        "CREATE TABLE dump AS SELECT * FROM segrec_export('customers');
+         SELECT segrec_create_model('copy', users => 'customers'); SELECT segrec_import('copy', 'dump');
+         SELECT segrec_deploy('copy', 1)",
+    );
+    let of = |model: &str| {
+        format!("SELECT segment, label FROM segrec.segments WHERE model = '{model}' ORDER BY 1")
+    };
+    assert_eq!(session.table(&of("copy")), session.table(&of("customers")));
+}
+
+#[test]
+fn segments_that_are_named_by_their_users_get_no_other_name() {
+    let (_database, mut session) = moving("analyst_own_names");
+    session.run("INSERT INTO tiers VALUES (9, NULL); SELECT segrec_train('tiers')");
+    assert_eq!(session.table(LABELS), "gold|users\nsilver|users\n∅|∅");
+}
+
 #[test]
 fn who_may_label_names_segments_and_reads_and_changes_nothing_else() {
     let (database, mut session) = moving("analyst_label");

@@ -103,9 +103,10 @@ CREATE TABLE segrec_catalog.segments (
     since_version integer NOT NULL,
     centroid real[] NOT NULL,
     item_gram real[],
+    profile_name text,
     PRIMARY KEY (version_id, segment)
 );
-COMMENT ON TABLE segrec_catalog.segments IS 'the segments of each version; name is the label of its users, own_factors was decided by gain and gain_error, item_gram (k x k) is required for fold-in';
+COMMENT ON TABLE segrec_catalog.segments IS 'the segments of each version; name is the label of its users, profile_name a name from the profile that the segment had when it was new, own_factors was decided by gain and gain_error, item_gram (k x k) is required for fold-in';
 
 CREATE TABLE segrec_catalog.segment_labels (
     model_id bigint NOT NULL,

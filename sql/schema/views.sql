@@ -74,6 +74,16 @@ FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.rules rule USING (model_id);
 COMMENT ON VIEW segrec.rules IS 'the rules that decide what lists of the models you may use show';
 
+CREATE VIEW segrec_catalog.segment_names WITH (security_barrier) AS
+SELECT DISTINCT ON (version.model_id, segment.segment) version.model_id, segment.segment,
+       COALESCE(label.label, segment.name, segment.profile_name) AS label
+FROM segrec_catalog.versions version
+JOIN segrec_catalog.segments segment USING (version_id)
+LEFT JOIN segrec_catalog.segment_labels label
+    ON label.model_id = version.model_id AND label.segment = segment.segment
+ORDER BY version.model_id, segment.segment, version.version DESC;
+COMMENT ON VIEW segrec_catalog.segment_names IS 'the labels of all segments of every model, as in the newest version that has them';
+
 CREATE VIEW segrec.versions WITH (security_barrier) AS
 SELECT model, version, state, deployed, started_at, finished_at, users, items, events, segments,
        metric, value, baseline, reason, previous, split, options, decided, as_of, deployed_at
@@ -81,11 +91,13 @@ FROM segrec_catalog.usable_versions;
 COMMENT ON VIEW segrec.versions IS 'the versions of the models you may use, with their results';
 
 CREATE VIEW segrec.segments WITH (security_barrier) AS
-SELECT model.name AS model, version.version, segment.segment, COALESCE(label.label, segment.name) AS label, segment.rule,
+SELECT model.name AS model, version.version, segment.segment, COALESCE(label.label, segment.name, segment.profile_name) AS label, segment.rule,
        segment.users,
        segment.users / pg_catalog.sum(segment.users) OVER (PARTITION BY model.name)::float8 AS share,
        segment.since_version, segment.own_factors, segment.gain, segment.gain_error,
-       segment.rule_precision, segment.rule_recall
+       segment.rule_precision, segment.rule_recall,
+       CASE WHEN label.label IS NOT NULL THEN 'given' WHEN segment.name IS NOT NULL THEN 'users'
+            WHEN segment.profile_name IS NOT NULL THEN 'profile' END AS label_source
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.versions version ON version.version_id = model.deployed_version_id
 JOIN segrec_catalog.segments segment ON segment.version_id = model.deployed_version_id
@@ -133,7 +145,7 @@ COMMENT ON VIEW segrec.segment_profiles IS 'the profile of each segment, the mos
 
 CREATE VIEW segrec.version_profiles WITH (security_barrier) AS
 SELECT version.model, version.version, version.as_of, profile.segment,
-       COALESCE(label.label, segment.name) AS label, profile.feature, profile.kind, profile.value,
+       COALESCE(label.label, segment.name, segment.profile_name) AS label, profile.feature, profile.kind, profile.value,
        profile.overall, profile.lift, profile.share, profile.place AS rank
 FROM segrec_catalog.usable_versions version
 JOIN segrec_catalog.segment_profiles profile USING (version_id)
@@ -145,7 +157,7 @@ COMMENT ON VIEW segrec.version_profiles IS 'the profiles of the segments of ever
 
 CREATE VIEW segrec.segment_sizes WITH (security_barrier) AS
 SELECT version.model, version.version, version.as_of, version.finished_at AS trained_at, version.deployed_at,
-       version.deployed, segment.segment, COALESCE(label.label, segment.name) AS label, segment.users,
+       version.deployed, segment.segment, COALESCE(label.label, segment.name, segment.profile_name) AS label, segment.users,
        segment.users / NULLIF(pg_catalog.sum(segment.users) OVER (PARTITION BY version.model, version.version), 0)::float8 AS share,
        segment.rule, segment.rule_precision, segment.rule_recall, segment.since_version
 FROM segrec_catalog.usable_versions version
@@ -177,14 +189,8 @@ FROM segrec_catalog.usable_models model
 CROSS JOIN LATERAL (
     SELECT (SELECT pg_catalog.min(deployed_at) FROM segrec_catalog.deployments
             WHERE deployments.model_id = model.model_id) AS first_deployed_at,
-           (SELECT pg_catalog.jsonb_object_agg(named.segment, named.label)
-            FROM (SELECT DISTINCT ON (segment.segment) segment.segment, COALESCE(label.label, segment.name) AS label
-                  FROM segrec_catalog.versions version
-                  JOIN segrec_catalog.segments segment USING (version_id)
-                  LEFT JOIN segrec_catalog.segment_labels label
-                      ON label.model_id = version.model_id AND label.segment = segment.segment
-                  WHERE version.model_id = model.model_id
-                  ORDER BY segment.segment, version.version DESC) AS named) AS labels
+           (SELECT pg_catalog.jsonb_object_agg(named.segment, named.label) FROM segrec_catalog.segment_names named
+            WHERE named.model_id = model.model_id) AS labels
     OFFSET 0) AS known
 CROSS JOIN LATERAL (
     SELECT history.user_id, history.segment, history.valid_from, history.valid_to,
