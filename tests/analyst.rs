@@ -244,6 +244,67 @@ fn segments_that_are_named_by_their_users_get_no_other_name() {
 }
 
 #[test]
+fn a_segment_is_described_in_sentences_by_what_the_views_say() {
+    let (database, mut session) = customers("analyst_describe");
+    let segment: i32 = session.value("SELECT segment FROM segrec.segments WHERE label = 'low age, basic'");
+    let describe = format!("SELECT segrec_describe_segment('customers', {segment})");
+    let described: String = session.value(&describe);
+    let expected = format!(
+        "Segment {segment} (\"low age, basic\") has 200 of the 600 users of version 1, that is 33 %. Of the users with age ≤ 26, \
+         100 % are in this segment, and of its users 100 % are of that kind. Compared with all users, age is 24 instead of 46 on \
+         average and plan is basic for 100 % instead of 40 %. There is no version before to compare it with."
+    );
+    assert_eq!(described, expected);
+    // Ten customers grow old, some are new, some go.
+    session.run(
+        "UPDATE customers SET age = 70, plan = 'premium' WHERE user_id IN (SELECT user_id FROM customers WHERE age < 27 ORDER BY 1 LIMIT 10);
+         INSERT INTO customers SELECT 1000 + u, 22 + u % 5, 'basic' FROM generate_series(1, 30) u;
+         DELETE FROM customers WHERE user_id IN (SELECT user_id FROM customers WHERE age < 27 AND user_id < 1000 ORDER BY 1 LIMIT 5);
+         SELECT segrec_train('customers'); SELECT segrec_label_segment('customers', segment, 'seniors') FROM segrec.segments WHERE label = 'premium, high age'",
+    );
+    let old: i32 = session.value("SELECT segment FROM segrec.segments WHERE label = 'seniors'");
+    let described: String = session.value(&describe);
+    let change = format!(
+        "Since version 1 it has grown from 200 to 215 users: 30 are new, 10 went to segment {old} (\"seniors\"), and 5 are gone."
+    );
+    assert!(described.ends_with(&change), "{described}");
+    // Who may use the model reads the same, and others nothing.
+    session.run("CREATE ROLE analyst_describe_guest LOGIN");
+    let mut guest = database.connect_as("analyst_describe_guest");
+    assert_eq!(guest.expect_error(&describe).code(), &SqlState::UNDEFINED_OBJECT);
+    session.run("SELECT segrec_grant('customers', 'analyst_describe_guest', 'use')");
+    assert_eq!(guest.value::<String>(&describe), described);
+    let error = session.expect_error("SELECT segrec_describe_segment('customers', 99)");
+    assert_eq!(error.message(), "model \"customers\" has no segment 99");
+}
+
+#[test]
+fn a_description_says_what_users_have_and_how_new_the_events_are() {
+    let (_database, mut session) = timed("analyst_items");
+    session.run("SELECT segrec_train('m')");
+    let described: String = session.value("SELECT segrec_describe_segment('m', 1)");
+    let common = session.table(
+        "SELECT string_agg(round((100 * share)::numeric) || ' %' || CASE rank WHEN 1 THEN ' have' ELSE '' END || ' item ' || item_id, ', ' ORDER BY rank)
+         FROM segrec.segment_items WHERE segment = 1 AND rank <= 3",
+    );
+    let (rest, last) = common.rsplit_once(", ").unwrap();
+    assert!(described.contains(&format!("Of its users, {rest}, and {last}.")), "{described}\n{common}");
+    let typical: String =
+        session.value("SELECT item_id FROM segrec.segment_items WHERE segment = 1 AND rank_by_lift = 1");
+    let first = format!("Most typical of them, compared with all users, are item {typical} (");
+    assert!(described.contains(&first), "{described}");
+    assert!(
+        described.contains("; the latest event that the version knows is of 1 June 2026."),
+        "{described}"
+    );
+    let error = {
+        session.run("SELECT segrec_create_model('untrained', 'timed')");
+        session.expect_error("SELECT segrec_describe_segment('untrained', 1)")
+    };
+    assert_eq!(error.message(), "model \"untrained\" has no deployed version");
+}
+
+#[test]
 fn who_may_label_names_segments_and_reads_and_changes_nothing_else() {
     let (database, mut session) = moving("analyst_label");
     session.run(
