@@ -305,6 +305,61 @@ fn a_description_says_what_users_have_and_how_new_the_events_are() {
 }
 
 #[test]
+fn when_a_row_was_written_is_no_feature_unless_it_is_named() {
+    let (_database, mut session) = customers("analyst_audit");
+    session.run(
+        r#"CREATE TABLE written AS SELECT *, timestamptz '2026-01-01' + user_id * interval '1 day' AS created_at, now() AS "updatedAt", 'me' AS modified_by,
+                  timestamptz '2025-01-01' + age * interval '1 day' AS joined FROM customers;
+           SELECT segrec_create_model('written', users => 'written', options => '{"segmentation": {"segments": 3}}')"#,
+    );
+    session.notices();
+    session.run("SELECT segrec_train('written')");
+    let notices = session.notices();
+    let told = notices.iter().find(|notice| notice.message().starts_with("left alone")).unwrap();
+    assert_eq!(
+        told.message(),
+        "left alone columns of \"written\": \"created_at\", \"updatedAt\", \"modified_by\""
+    );
+    assert_eq!(
+        told.detail(),
+        Some("By their names they say when or by whom a row was written, which is no feature.")
+    );
+    let listed = r#"{"segmentation": {"features": ["age", "plan", "joined", "created_at", "updatedAt", "modified_by"]}}"#;
+    let hint = format!("To use them, list them with the others, as in {listed}.");
+    assert_eq!(told.hint(), Some(hint.as_str()));
+    let columns = "SELECT string_agg(DISTINCT split_part(feature, ' = ', 1), ' ' ORDER BY split_part(feature, ' = ', 1)) FROM segrec.segment_profiles WHERE model = 'written'";
+    assert_eq!(session.table(columns), "age joined plan");
+    // What the hint says is what to do.
+    session.run(&format!(
+        "SELECT segrec_alter_model('written', '{listed}'); SELECT segrec_train('written', 'always')"
+    ));
+    assert!(session.notices().iter().all(|notice| !notice.message().starts_with("left alone")));
+    let read = session.table(columns);
+    assert!(read.contains("created_at") && read.contains("joined"), "{read}");
+}
+
+#[test]
+fn when_an_item_was_written_is_no_feature_unless_it_is_named() {
+    let (_database, mut session) = timed("analyst_audit_items");
+    session.run(
+        r#"CREATE TABLE things AS SELECT i AS item_id, 'kind ' || i % 4 AS kind, timestamptz '2026-01-01' + i * interval '1 day' AS created_at, NULL::timestamptz AS deleted_at
+               FROM generate_series(0::bigint, 119) i;
+           SELECT segrec_create_model('things', 'timed', time_column => 'at', items => 'things',
+               options => '{"als": {"factors": 4}, "items": {"available": "deleted_at"}}')"#,
+    );
+    session.notices();
+    session.run("SELECT segrec_train('things')");
+    let told: Vec<String> = session
+        .notices()
+        .iter()
+        .filter(|notice| notice.message().starts_with("left alone"))
+        .map(|notice| format!("{} {}", notice.message(), notice.hint().unwrap_or_default()))
+        .collect();
+    let expected = r#"left alone columns of "things": "created_at" To use them, list them with the others, as in {"items": {"features": ["kind", "created_at"]}}."#;
+    assert_eq!(told, [expected]);
+}
+
+#[test]
 fn who_may_label_names_segments_and_reads_and_changes_nothing_else() {
     let (database, mut session) = moving("analyst_label");
     session.run(

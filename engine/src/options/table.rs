@@ -190,7 +190,7 @@ pub const OPTIONS: &[OptionEntry] = &[
         "segmentation.features",
         Kind::Names,
         "[]",
-        "The columns of users that are used as attributes; an empty list uses all suitable ones.",
+        "The columns of users that are used as attributes; an empty list uses all suitable ones except the key and columns such as created_at.",
     )
     .needing(&[need(ModelInput::Users, |options| !options.segmentation.features.is_empty())]),
     entry(
