@@ -5,6 +5,7 @@ mod adversarial;
 mod aggregate_errors;
 mod aggregates;
 mod algorithms;
+mod analyst;
 mod arguments;
 mod availability;
 mod background;

@@ -189,6 +189,7 @@ fn models_and_versions_take_parameters_of_all_drivers() {
         ("SELECT segrec_alter_model($1, $2)", &[&MODEL, &OPTIONS]),
         ("SELECT 1 / (segrec_classify($1, $2) IS NOT NULL)::int", &[&people, &PERSON]),
         ("SELECT 1 / count(*) FROM segrec_cut($1, $2)", &[&people, &WHOLE]),
+        ("SELECT 1 / (segrec_describe_segment($1, $2) IS NOT NULL)::int", &[&people, &FIRST]),
         ("SELECT segrec_label_segment($1, $2, $3)", &[&MODEL, &FIRST, &MODEL]),
         ("SELECT segrec_deploy($1, $2)", &[&MODEL, &version]),
         ("SELECT segrec_drop_version($1, $2)", &[&MODEL, &version]),

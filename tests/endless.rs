@@ -95,6 +95,7 @@ pub const WORST: &[(&str, &str)] = &[
     ),
     ("public.segrec_create_functions", "SELECT segrec_create_functions('wide', 'own') FROM own.rows"),
     ("public.segrec_cross_validate", "SELECT count(*) FROM segrec_cross_validate('deep', 100)"),
+    ("public.segrec_describe_segment", "SELECT segrec_describe_segment('deep', 1) FROM own.rows"),
     ("public.segrec_cut", "SELECT count(*) FROM segrec_cut('tree', 2000)"),
     ("public.segrec_davies_bouldin", "SELECT segrec_davies_bouldin(features, g) FROM own.points"),
     ("public.segrec_deploy", "SELECT segrec_deploy('deep', 1)"),

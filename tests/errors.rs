@@ -73,6 +73,7 @@ fn a_model_that_exists_or_has_no_proper_name() {
         ("segrec_train(NULL)", "model"),
         ("segrec_label_segment('shop', NULL, 'x')", "segment"),
         ("segrec_cut('shop', NULL)", "segments"),
+        ("segrec_describe_segment('shop', NULL)", "segment"),
         ("segrec_train('shop', NULL)", "deploy"),
         ("segrec_train_all(NULL)", "pattern"),
         ("segrec_example(NULL)", "schema"),

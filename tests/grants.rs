@@ -68,7 +68,6 @@ fn who_may_use_a_model_recommends_without_reading_its_events_and_changes_nothing
         "segrec_rollback('m')",
         "segrec_drop_version('m', 1)",
         "segrec_drop_model('m')",
-        "segrec_label_segment('m', 1, 'mine')",
         "segrec_apply_trial('m', 1, 1)",
         "segrec_grant('m', 'grants_use_guest', 'train')",
         "segrec_revoke('m', 'grants_use_guest', 'use')",
@@ -245,7 +244,7 @@ fn wrong_grants_say_what_is_right() {
     let (_database, mut owner, _) = guarded("grants_wrong");
     for verb in ["segrec_grant", "segrec_revoke"] {
         let error = owner.expect_error(&format!("SELECT {verb}('m', 'grants_wrong_guest', 'select')"));
-        let hint = "\"privilege\" must be one of 'use', 'train'.";
+        let hint = "\"privilege\" must be one of 'use', 'label', 'train'.";
         expect(&error, &SqlState::INVALID_PARAMETER_VALUE, "\"privilege\" is \"select\"", "", hint);
         for name in ["nobody at all", "-", "4294967295", "0"] {
             let error = owner.expect_error(&format!(r#"SELECT {verb}('m', '"{name}"', 'use')"#));

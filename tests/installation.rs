@@ -84,6 +84,7 @@ const EVERYBODY: &[&str] = &[
     "SELECT @.segrec_segment_of(1::bigint, 'm'), @.segrec_segment_of(1000::bigint, 'm')",
     r#"SELECT @.segrec_classify('p', '{"age": 30, "plan": "a", "active": true}')"#,
     "SELECT * FROM @.segrec_cut('p', 3)",
+    "SELECT @.segrec_describe_segment('m', 1), @.segrec_describe_segment('p', 1)",
     "SELECT @.segrec_precision('{1,2}'::bigint[], '{1}'), @.segrec_recall('{}'::pg_catalog.uuid[], NULL),
             @.segrec_f1('{a}'::pg_catalog.text[], '{a}')",
     "SELECT @.segrec_hit_rate('{1,2}'::bigint[], '{1}'), @.segrec_ndcg('{1,2}'::bigint[], '{1}', 1),

@@ -75,6 +75,7 @@ fn a_tenant_gets_the_same_answer_for_the_model_of_another_as_for_none() {
         "segrec_segment_of('of_b_3', $)",
         "segrec_classify($, '{}')",
         "segrec_cut($, 2)",
+        "segrec_describe_segment($, 1)",
         "segrec_train($)",
         "segrec_evaluate($)",
         "segrec_evaluate($, test => 'a.events')",

@@ -346,6 +346,11 @@ CREATE FUNCTION @extschema@.segrec_label_segment(model text, segment bigint, lab
 COMMENT ON FUNCTION @extschema@.segrec_label_segment(text, bigint, text)
     IS 'labels a segment; the label survives retraining, null removes it';
 
+CREATE FUNCTION @extschema@.segrec_describe_segment(model text, segment bigint) RETURNS text
+    STABLE PARALLEL RESTRICTED COST 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_describe_segment_wrapper';
+COMMENT ON FUNCTION @extschema@.segrec_describe_segment(text, bigint)
+    IS 'describes a segment of the deployed version in a paragraph: its size, what marks it, what its users have, and what changed';
+
 -- Measuring ------------------------------------------------------------------------------------------
 
 CREATE FUNCTION @extschema@.segrec_evaluate(model text, k bigint[] DEFAULT '{10,20}', test regclass DEFAULT NULL,

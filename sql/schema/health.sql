@@ -72,6 +72,7 @@ CREATE VIEW segrec_catalog.model_sizes WITH (security_barrier) AS
 SELECT version.model_id, pg_catalog.sum(version.users) AS users, pg_catalog.sum(version.items) AS items,
        pg_catalog.sum(version.items * version.segments) AS pairs
 FROM segrec_catalog.versions version
+WHERE version.state <> 'history'
 GROUP BY version.model_id;
 COMMENT ON VIEW segrec_catalog.model_sizes IS 'numbers of users and items in the versions of each model, and maximum numbers of pairs of a segment and an item';
 

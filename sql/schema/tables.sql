@@ -50,7 +50,7 @@ COMMENT ON TABLE segrec_catalog.model_owners IS 'the role that owns each model; 
 CREATE TABLE segrec_catalog.model_grants (
     model_id bigint NOT NULL,
     grantee regrole NOT NULL,
-    privilege text NOT NULL CHECK (privilege IN ('use', 'train')),
+    privilege text NOT NULL CHECK (privilege IN ('use', 'label', 'train')),
     grantor regrole NOT NULL,
     PRIMARY KEY (model_id, grantee, privilege)
 );
@@ -60,7 +60,7 @@ CREATE TABLE segrec_catalog.versions (
     version_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     model_id bigint NOT NULL,
     version integer NOT NULL,
-    state text NOT NULL CHECK (state IN ('ready', 'failed')),
+    state text NOT NULL CHECK (state IN ('ready', 'failed', 'history')),
     started_at timestamptz NOT NULL,
     finished_at timestamptz,
     deployed_at timestamptz,
@@ -83,10 +83,11 @@ CREATE TABLE segrec_catalog.versions (
     event_rows bigint,
     item_generation bigint NOT NULL DEFAULT 0,
     items_added bigint NOT NULL DEFAULT 0,
+    as_of timestamptz,
     UNIQUE (model_id, version)
 );
 ALTER TABLE segrec_catalog.versions ALTER reason SET STATISTICS 0;
-COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided contains the values that it determined for options such as auto; classifier assigns segments to rows of users; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are required for fold-in; event_rows is the number of rows read from events; item_generation is a number of the last change of its items since the training that no other change has, even if one was rolled back; items_added counts those that were added then';
+COMMENT ON TABLE segrec_catalog.versions IS 'one row per training; decided contains the values that it determined for options such as auto; classifier assigns segments to rows of users; median_weight, anchor (microseconds since 2000) and item_gram (k x k) are required for fold-in; event_rows is the number of rows read from events; item_generation is a number of the last change of its items since the training that no other change has, even if one was rolled back; items_added counts those that were added then; as_of is the time of the latest event of the training; of a version in state history only what was found is left, and its key is another one than before';
 
 CREATE TABLE segrec_catalog.segments (
     version_id bigint NOT NULL,
@@ -102,9 +103,10 @@ CREATE TABLE segrec_catalog.segments (
     since_version integer NOT NULL,
     centroid real[] NOT NULL,
     item_gram real[],
+    profile_name text,
     PRIMARY KEY (version_id, segment)
 );
-COMMENT ON TABLE segrec_catalog.segments IS 'the segments of each version; name is the label of its users, own_factors was decided by gain and gain_error, item_gram (k x k) is required for fold-in';
+COMMENT ON TABLE segrec_catalog.segments IS 'the segments of each version; name is the label of its users, profile_name a name from the profile that the segment had when it was new, own_factors was decided by gain and gain_error, item_gram (k x k) is required for fold-in';
 
 CREATE TABLE segrec_catalog.segment_labels (
     model_id bigint NOT NULL,
@@ -219,6 +221,15 @@ CREATE TABLE segrec_catalog.segment_history (
 -- statistics would also suggest that it has no rows, and plans made for no rows take quadratic time.
 ALTER TABLE segrec_catalog.segment_history ALTER user_id SET STATISTICS 0, ALTER model_id SET STATISTICS 0;
 COMMENT ON TABLE segrec_catalog.segment_history IS 'the history of the segment of every user in the deployed versions; valid_to is null for the current segment';
+
+CREATE TABLE segrec_catalog.deployments (
+    model_id bigint NOT NULL,
+    deployed_at timestamptz NOT NULL,
+    version integer NOT NULL,
+    as_of timestamptz,
+    PRIMARY KEY (model_id, deployed_at)
+);
+COMMENT ON TABLE segrec_catalog.deployments IS 'the deployments of each model, which say by deployed_at which version made the changes in segrec_catalog.segment_history; they outlive versions';
 
 CREATE TABLE segrec_catalog.metrics (
     version_id bigint NOT NULL,
@@ -500,6 +511,7 @@ SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_reachability'
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.item_features', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.scorers', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.segment_history', '');
+SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.deployments', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.metrics', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.training_log', '');
 SELECT pg_catalog.pg_extension_config_dump('segrec_catalog.version_users', '');

@@ -33,7 +33,10 @@ SELECT model.*,
        pg_catalog.pg_has_role(model.owner::oid, 'USAGE') AS is_owner,
        pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
        OR EXISTS (SELECT FROM segrec_catalog.held_grants held
-                  WHERE held.model_id = model.model_id AND held.privilege = 'train') AS may_train
+                  WHERE held.model_id = model.model_id AND held.privilege = 'train') AS may_train,
+       pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
+       OR EXISTS (SELECT FROM segrec_catalog.held_grants held
+                  WHERE held.model_id = model.model_id AND held.privilege = 'label') AS may_label
 FROM segrec_catalog.owned_models model
 WHERE pg_catalog.pg_has_role(model.owner::oid, 'USAGE')
    OR EXISTS (SELECT FROM segrec_catalog.held_grants held WHERE held.model_id = model.model_id)
@@ -46,11 +49,11 @@ CREATE VIEW segrec_catalog.usable_versions WITH (security_barrier) AS
 SELECT model.name AS model, version.version_id, version.model_id, version.version, version.state, version.started_at,
        version.finished_at, version.deployed_at, version.users, version.items, version.events, version.segments,
        version.split, version.metric, version.value, version.baseline, version.previous,
-       CASE WHEN version.state = 'ready' OR model.may_train THEN version.reason
+       CASE WHEN version.state <> 'failed' OR model.may_train THEN version.reason
             ELSE 'the training failed; the reason is shown only to roles that may train the model' END AS reason,
        version.options, version.decided, version.classifier, version.median_weight, version.anchor,
        version.item_gram, version.event_rows,
-       version.version_id = model.deployed_version_id IS TRUE AS deployed
+       version.version_id = model.deployed_version_id IS TRUE AS deployed, version.as_of
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.versions version USING (model_id);
 COMMENT ON VIEW segrec_catalog.usable_versions IS 'the versions of the models that the current role may use';
@@ -71,18 +74,30 @@ FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.rules rule USING (model_id);
 COMMENT ON VIEW segrec.rules IS 'the rules that decide what lists of the models you may use show';
 
+CREATE VIEW segrec_catalog.segment_names WITH (security_barrier) AS
+SELECT DISTINCT ON (version.model_id, segment.segment) version.model_id, segment.segment,
+       COALESCE(label.label, segment.name, segment.profile_name) AS label
+FROM segrec_catalog.versions version
+JOIN segrec_catalog.segments segment USING (version_id)
+LEFT JOIN segrec_catalog.segment_labels label
+    ON label.model_id = version.model_id AND label.segment = segment.segment
+ORDER BY version.model_id, segment.segment, version.version DESC;
+COMMENT ON VIEW segrec_catalog.segment_names IS 'the labels of all segments of every model, as in the newest version that has them';
+
 CREATE VIEW segrec.versions WITH (security_barrier) AS
 SELECT model, version, state, deployed, started_at, finished_at, users, items, events, segments,
-       metric, value, baseline, reason, previous, split, options, decided
+       metric, value, baseline, reason, previous, split, options, decided, as_of, deployed_at
 FROM segrec_catalog.usable_versions;
 COMMENT ON VIEW segrec.versions IS 'the versions of the models you may use, with their results';
 
 CREATE VIEW segrec.segments WITH (security_barrier) AS
-SELECT model.name AS model, version.version, segment.segment, COALESCE(label.label, segment.name) AS label, segment.rule,
+SELECT model.name AS model, version.version, segment.segment, COALESCE(label.label, segment.name, segment.profile_name) AS label, segment.rule,
        segment.users,
        segment.users / pg_catalog.sum(segment.users) OVER (PARTITION BY model.name)::float8 AS share,
        segment.since_version, segment.own_factors, segment.gain, segment.gain_error,
-       segment.rule_precision, segment.rule_recall
+       segment.rule_precision, segment.rule_recall,
+       CASE WHEN label.label IS NOT NULL THEN 'given' WHEN segment.name IS NOT NULL THEN 'users'
+            WHEN segment.profile_name IS NOT NULL THEN 'profile' END AS label_source
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.versions version ON version.version_id = model.deployed_version_id
 JOIN segrec_catalog.segments segment ON segment.version_id = model.deployed_version_id
@@ -128,6 +143,29 @@ FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.segment_profiles profile ON profile.version_id = model.deployed_version_id;
 COMMENT ON VIEW segrec.segment_profiles IS 'the profile of each segment, the most distinctive feature first';
 
+CREATE VIEW segrec.version_profiles WITH (security_barrier) AS
+SELECT version.model, version.version, version.as_of, profile.segment,
+       COALESCE(label.label, segment.name, segment.profile_name) AS label, profile.feature, profile.kind, profile.value,
+       profile.overall, profile.lift, profile.share, profile.place AS rank
+FROM segrec_catalog.usable_versions version
+JOIN segrec_catalog.segment_profiles profile USING (version_id)
+LEFT JOIN segrec_catalog.segments segment
+    ON segment.version_id = version.version_id AND segment.segment = profile.segment
+LEFT JOIN segrec_catalog.segment_labels label
+    ON label.model_id = version.model_id AND label.segment = profile.segment;
+COMMENT ON VIEW segrec.version_profiles IS 'the profiles of the segments of every version, deployed or not';
+
+CREATE VIEW segrec.segment_sizes WITH (security_barrier) AS
+SELECT version.model, version.version, version.as_of, version.finished_at AS trained_at, version.deployed_at,
+       version.deployed, segment.segment, COALESCE(label.label, segment.name, segment.profile_name) AS label, segment.users,
+       segment.users / NULLIF(pg_catalog.sum(segment.users) OVER (PARTITION BY version.model, version.version), 0)::float8 AS share,
+       segment.rule, segment.rule_precision, segment.rule_recall, segment.since_version
+FROM segrec_catalog.usable_versions version
+JOIN segrec_catalog.segments segment USING (version_id)
+LEFT JOIN segrec_catalog.segment_labels label
+    ON label.model_id = version.model_id AND label.segment = segment.segment;
+COMMENT ON VIEW segrec.segment_sizes IS 'the segments of every version, deployed or not, with their sizes';
+
 CREATE VIEW segrec.segment_choices WITH (security_barrier) AS
 SELECT version.model, version.version, choice.segments, choice.silhouette, choice.davies_bouldin,
        choice.calinski_harabasz, choice.held_out, choice.chosen, choice.reason
@@ -140,6 +178,36 @@ SELECT model.name AS model, history.user_id, history.segment, history.valid_from
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.segment_history history USING (model_id);
 COMMENT ON VIEW segrec.segment_history IS 'the history of the segment of every user in the deployed versions';
+
+-- Everything of a model is looked up by its key, whatever other models there are. A row of the history begins with a
+-- move, and ends with one if no other begins then. The labels are collected once for a model.
+CREATE VIEW segrec.segment_moves WITH (security_barrier) AS
+SELECT model.name AS model, period.user_id, deployment.version, move.moved_at, deployment.as_of,
+       move.from_segment, move.to_segment,
+       known.labels ->> move.from_segment::text AS from_label, known.labels ->> move.to_segment::text AS to_label
+FROM segrec_catalog.usable_models model
+CROSS JOIN LATERAL (
+    SELECT (SELECT pg_catalog.min(deployed_at) FROM segrec_catalog.deployments
+            WHERE deployments.model_id = model.model_id) AS first_deployed_at,
+           (SELECT pg_catalog.jsonb_object_agg(named.segment, named.label) FROM segrec_catalog.segment_names named
+            WHERE named.model_id = model.model_id) AS labels
+    OFFSET 0) AS known
+CROSS JOIN LATERAL (
+    SELECT history.user_id, history.segment, history.valid_from, history.valid_to,
+           pg_catalog.lag(history.segment) OVER of_user AS former,
+           pg_catalog.lag(history.valid_to) OVER of_user AS former_to,
+           pg_catalog.lead(history.valid_from) OVER of_user AS next_from
+    FROM segrec_catalog.segment_history history
+    WHERE history.model_id = model.model_id
+    WINDOW of_user AS (PARTITION BY history.user_id ORDER BY history.valid_from)) AS period
+CROSS JOIN LATERAL (VALUES
+    (period.valid_from, CASE WHEN period.former_to = period.valid_from THEN period.former END, period.segment),
+    (CASE WHEN period.next_from IS DISTINCT FROM period.valid_to THEN period.valid_to END, period.segment, NULL)
+) AS move (moved_at, from_segment, to_segment)
+LEFT JOIN segrec_catalog.deployments deployment
+    ON deployment.model_id = model.model_id AND deployment.deployed_at = move.moved_at
+WHERE move.moved_at > known.first_deployed_at;
+COMMENT ON VIEW segrec.segment_moves IS 'the users whose segment changed with a deployment, after the first one';
 
 CREATE VIEW segrec.segment_transitions WITH (security_barrier) AS
 SELECT version.model, moved.from_version, version.version AS to_version, moved.from_segment, moved.to_segment,

@@ -1,8 +1,8 @@
 //! `segrec_segment_of` (for ids of type bigint, uuid and text), `segrec_classify`, `segrec_cut`,
-//! `segrec_label_segment`.
+//! `segrec_label_segment`, `segrec_describe_segment`.
 
 use super::recommend::SqlId;
-use crate::commands::versions::label_segment;
+use crate::commands::versions::{describe_segment, label_segment};
 use crate::error::{Result, SegrecError, or_raise};
 use crate::pg::datums::integer::{Integer, number};
 use crate::pg::datums::json::Document;
@@ -53,4 +53,10 @@ fn segrec_cut(
 #[pg_extern(sql = false)]
 fn segrec_label_segment(model: Option<Text>, segment: Option<Integer>, label: Option<Text>) {
     or_raise(label_segment::label_segment(model.as_deref(), number(segment), label.as_deref()));
+}
+
+#[pg_extern(sql = false)]
+fn segrec_describe_segment(model: Option<Text>, segment: Option<Integer>) -> Text {
+    let describe = || describe_segment::describe_segment(model.as_deref(), number(segment));
+    or_raise(stable(describe)).into()
 }

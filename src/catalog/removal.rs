@@ -1,6 +1,6 @@
 //! Deletes models and versions with all dependent rows, and everything stored about a user.
 
-use super::statement::{as_owner, execute, models_table, write};
+use super::statement::{as_owner, execute, models_table, only, write};
 use super::versions;
 use super::versions::reachability::forget_reached;
 use super::versions::segments::forget_examples;
@@ -13,39 +13,43 @@ use crate::pg::files::usage_counters::Counters;
 use crate::pg::security::owner::table_and_owner;
 use std::ffi::CStr;
 
-/// The column by which rows belong to a version, study or model.
+/// What rows belong to, which says by which column they are found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
+    /// A version: what it serves from.
     Version,
+    /// A version: what its training found, which stays in its history.
+    History,
     Study,
     Model,
 }
 
 /// All tables with rows that belong to a version, a study or a model. Each of these three comes after its dependents.
-const TABLES: [(&str, Of); 30] = [
+const TABLES: [(&str, Of); 31] = [
     ("version_users", Of::Version),
     ("version_items", Of::Version),
     ("version_sections", Of::Version),
     ("version_item_rows", Of::Version),
     ("version_segment_items", Of::Version),
-    ("segments", Of::Version),
-    ("segment_profiles", Of::Version),
-    ("segment_choices", Of::Version),
-    ("segment_transitions", Of::Version),
-    ("segment_drift", Of::Version),
+    ("segments", Of::History),
+    ("segment_profiles", Of::History),
+    ("segment_choices", Of::History),
+    ("segment_transitions", Of::History),
+    ("segment_drift", Of::History),
     ("segment_trees", Of::Version),
     ("segment_reachability", Of::Version),
     ("item_features", Of::Version),
-    ("scorers", Of::Version),
-    ("algorithm_choices", Of::Version),
-    ("metrics", Of::Version),
+    ("scorers", Of::History),
+    ("algorithm_choices", Of::History),
+    ("metrics", Of::History),
     ("training_log", Of::Version),
-    ("versions", Of::Version),
+    ("versions", Of::History),
     ("trials", Of::Study),
     ("studies", Of::Model),
     ("segment_labels", Of::Model),
     ("rules", Of::Model),
     ("segment_history", Of::Model),
+    ("deployments", Of::Model),
     ("schedules", Of::Model),
     ("schedule_runs", Of::Model),
     ("jobs", Of::Model),
@@ -59,15 +63,56 @@ const TABLES: [(&str, Of); 30] = [
 /// demand.
 pub fn delete_versions(version_ids: &[i64]) -> Result<()> {
     as_owner(|| {
-        for (table, _) in TABLES.iter().filter(|(_, of)| *of == Of::Version) {
+        for (table, _) in TABLES.iter().filter(|(_, of)| matches!(of, Of::Version | Of::History)) {
             let sql = format!("DELETE FROM segrec_catalog.{table} WHERE version_id = ANY ($1::bigint[])");
             execute(&sql, &[version_ids.to_vec().into()])?;
         }
         Ok(())
     })?;
-    // Statements with an older snapshot may still read the version and rewrite its file, which is deleted with the next
-    // one.
+    remove_version_files(version_ids);
+    Ok(())
+}
+
+/// Deletes the files of versions. Statements with an older snapshot may still read a version and rewrite its file, which
+/// is deleted with the next one.
+fn remove_version_files(version_ids: &[i64]) {
     remove_files(|version, _, table| table.is_some() && version_ids.contains(&version));
+}
+
+/// Deletes what versions serve from, and keeps what their trainings found as history. Each version gets another key, so
+/// whoever still looks for the old one, as a session that serves it, finds that it was dropped.
+pub fn reduce_to_history(version_ids: &[i64]) -> Result<()> {
+    as_owner(|| {
+        for old in version_ids {
+            let key = write(
+                "UPDATE segrec_catalog.versions \
+                 SET version_id = DEFAULT, state = 'history', classifier = NULL, item_gram = NULL \
+                 WHERE version_id = $1 RETURNING version_id",
+                &[(*old).into()],
+                |row| row.value::<i64>(1),
+            )?;
+            let new = only(key)?;
+            for (table, of) in TABLES {
+                match of {
+                    Of::Version => execute(
+                        &format!("DELETE FROM segrec_catalog.{table} WHERE version_id = $1"),
+                        &[(*old).into()],
+                    )?,
+                    Of::History if table != "versions" => execute(
+                        &format!("UPDATE segrec_catalog.{table} SET version_id = $2 WHERE version_id = $1"),
+                        &[(*old).into(), new.into()],
+                    )?,
+                    Of::History | Of::Study | Of::Model => {}
+                }
+            }
+            execute(
+                "UPDATE segrec_catalog.segments SET centroid = '{}', item_gram = NULL WHERE version_id = $1",
+                &[new.into()],
+            )?;
+        }
+        Ok(())
+    })?;
+    remove_version_files(version_ids);
     Ok(())
 }
 
@@ -80,7 +125,7 @@ pub fn delete_model(model_id: i64) -> Result<bool> {
     as_owner(|| {
         for (table, of) in TABLES {
             let of_model = match of {
-                Of::Version => continue,
+                Of::Version | Of::History => continue,
                 Of::Study => "study_id IN (SELECT study_id FROM segrec_catalog.studies WHERE model_id = $1)",
                 Of::Model => "model_id = $1",
             };

@@ -70,6 +70,8 @@ pub enum SegrecError {
     NotOwner { name: String, owner: String },
     /// Only the owner, or a role with the privilege to train, may do this.
     NotTrainer { name: String, owner: String },
+    /// Only the owner, or a role with the privilege to label, may do this.
+    NotLabeller { name: String, owner: String },
     /// There is no such role.
     UnknownRole { name: String },
     /// A larger share of the listed items would be withdrawn than the caller permits.
@@ -205,6 +207,8 @@ pub enum SegrecError {
     UnknownVersion { model: String, version: i32, existing: Vec<i32> },
     /// The training of the version failed.
     VersionFailed { model: String, version: i32 },
+    /// The version is only history.
+    VersionIsHistory { model: String, version: i32 },
     /// What is stored of a version does not fit together, which no training and no import leaves.
     VersionDamaged { reason: String },
     /// The version is deployed and cannot be dropped.

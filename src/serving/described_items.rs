@@ -1,8 +1,9 @@
 //! Single rows of the relation of items, read with the caller's rights, as the vectors that a version compares items by.
 
 use crate::catalog::models::Model;
-use crate::catalog::sources::attributes::{LiveRow, WantedColumns, attribute_columns};
+use crate::catalog::sources::attributes::{LiveRow, attribute_columns};
 use crate::catalog::sources::relations;
+use crate::catalog::sources::wanted_columns::WantedColumns;
 use crate::error::{Result, SegrecError};
 use segrec_engine::EngineError;
 use segrec_engine::features::{EncodedItems, ItemEncoder};

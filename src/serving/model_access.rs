@@ -46,7 +46,8 @@ pub fn find_served(wanted: Wanted<'_>) -> Result<Vec<Rc<Model>>> {
     let (found, only) = find_wanted(wanted)?;
     let mut found: Vec<Rc<Model>> = found.into_iter().map(Rc::new).collect();
     if let [model] = found.as_mut_slice() {
-        *model = Rc::new(Model { is_owner: false, may_train: false, ..Model::clone(model) });
+        *model =
+            Rc::new(Model { is_owner: false, may_train: false, may_label: false, ..Model::clone(model) });
         let rows = ModelRows::read(wanted, model.id)?;
         // Rows alone do not tell which of several models the caller may use, nor anything about models beyond them.
         if only && rows.are_all() {

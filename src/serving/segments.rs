@@ -3,8 +3,9 @@
 
 use super::followed::Followed;
 use crate::catalog::models::Model;
-use crate::catalog::sources::attributes::{LiveRow, WantedColumns, attribute_columns};
+use crate::catalog::sources::attributes::{LiveRow, attribute_columns};
 use crate::catalog::sources::relations::{self, SourceColumn};
+use crate::catalog::sources::wanted_columns::WantedColumns;
 use crate::catalog::versions::segments::{self, StoredClassifier};
 use crate::catalog::versions::users::{SegmentLookup, StoredUser, UserLookup};
 use crate::catalog::versions::{self, SeenVersion};

@@ -326,6 +326,8 @@ pub struct Options {
     pub seed: u64,
     /// The number of newest versions that are kept after a training.
     pub keep_versions: usize,
+    /// The number of versions that were deployed whose history is kept when they are dropped.
+    pub keep_history: usize,
 }
 
 impl Options {

@@ -190,7 +190,7 @@ pub const OPTIONS: &[OptionEntry] = &[
         "segmentation.features",
         Kind::Names,
         "[]",
-        "The columns of users that are used as attributes; an empty list uses all suitable ones.",
+        "The columns of users that are used as attributes; an empty list uses all suitable ones except the key and columns such as created_at.",
     )
     .needing(&[need(ModelInput::Users, |options| !options.segmentation.features.is_empty())]),
     entry(
@@ -555,6 +555,13 @@ pub const OPTIONS: &[OptionEntry] = &[
         Kind::Integer { least: 1, most: 1_000_000 },
         "5",
         "Number of newest versions that are kept after a training; older ones are dropped, except the deployed one and the one that segrec_rollback would deploy.",
+    )
+    .of(Scope::Model),
+    entry(
+        "keep_history",
+        Kind::Integer { least: 0, most: 1_000_000 },
+        "1000",
+        "Number of dropped versions that were deployed of which sizes, rules, profiles, moves and metrics are kept, the newest; factors and everything about single users are dropped.",
     )
     .of(Scope::Model),
 ];

@@ -126,6 +126,12 @@ pub fn deploy(model_id: i64, version_id: i64) -> Result<bool> {
         if there.is_empty() {
             return Ok(false);
         }
+        execute(
+            "INSERT INTO segrec_catalog.deployments (model_id, deployed_at, version, as_of) \
+             SELECT model_id, deployed_at, version, as_of FROM segrec_catalog.versions WHERE version_id = $1 \
+             ON CONFLICT (model_id, deployed_at) DO UPDATE SET version = EXCLUDED.version, as_of = EXCLUDED.as_of",
+            &[version_id.into()],
+        )?;
         // Users who left or changed their segment, then those who joined or changed it. Both look up rows by full keys,
         // which stays fast even if the planner has no statistics of the history yet and scans it row by row.
         execute(

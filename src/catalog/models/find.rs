@@ -89,15 +89,17 @@ pub fn find_wanted(wanted: Wanted<'_>) -> Result<(Vec<Model>, bool)> {
         // The owner of the catalog may use every model; avoid planning the view for it, which costs more than the rest
         // of a lookup.
         let found = as_owner(|| {
-            let what = || format!("{}, owner::oid FROM segrec_catalog.owned_models", columns("true", "true"));
-            look_up(all, wanted, what, |row| Ok((row.value::<pg_sys::Oid>(21)?, model(row)?)))
+            let what = || {
+                format!("{}, owner::oid FROM segrec_catalog.owned_models", columns("true", "true", "true"))
+            };
+            look_up(all, wanted, what, |row| Ok((row.value::<pg_sys::Oid>(22)?, model(row)?)))
         })?;
         let only = found.len() == 1;
         match <[_; 1]>::try_from(found) {
             Ok([(owner, model)]) if acts_for(owner) => Ok((vec![model], only)),
             _ => {
-                let what =
-                    || format!("{} FROM segrec_catalog.usable_models", columns("is_owner", "may_train"));
+                let rights = columns("is_owner", "may_train", "may_label");
+                let what = || format!("{rights} FROM segrec_catalog.usable_models");
                 Ok((look_up(usable, wanted, what, model)?, only))
             }
         }

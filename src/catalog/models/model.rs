@@ -18,6 +18,8 @@ pub struct Model {
     pub is_owner: bool,
     /// Whether the caller is an owner, or may train it by a grant.
     pub may_train: bool,
+    /// Whether the caller is an owner, or may label its segments by a grant.
+    pub may_label: bool,
     /// The events that it reads; `None` if it only segments users.
     pub events: Option<EventsSource>,
     /// The relation of users, if any.
@@ -129,6 +131,7 @@ pub fn model(row: CatalogRow<'_>) -> Result<Model> {
         owner: row.value(3)?,
         is_owner: row.value(4)?,
         may_train: row.value(19)?,
+        may_label: row.value(21)?,
         events,
         users: described(15)?,
         items: described(17)?,
@@ -140,10 +143,10 @@ pub fn model(row: CatalogRow<'_>) -> Result<Model> {
 }
 
 /// The select list for [`model`]; the arguments are expressions for the caller's rights.
-pub fn columns(is_owner: &str, may_train: &str) -> String {
+pub fn columns(is_owner: &str, may_train: &str, may_label: &str) -> String {
     format!(
         "model_id, name, owner::text, {is_owner}, events::oid, user_column, item_column, \
          weight_column, time_column, type_column, user_id_kind, item_id_kind, options, deployed_version_id, \
-         users::oid, users_key, items::oid, items_key, {may_train}, rules_generation"
+         users::oid, users_key, items::oid, items_key, {may_train}, rules_generation, {may_label}"
     )
 }

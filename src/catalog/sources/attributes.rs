@@ -5,6 +5,7 @@ use super::events::{is_too_long, with_id};
 use super::growing_column::GrowingColumn;
 use super::live_rows::{Live, LiveRows};
 use super::relations::{self, ColumnRole, SourceColumn, check_kind, query_of};
+use super::wanted_columns::WantedColumns;
 use crate::catalog::models::RelationRef;
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::encoding::c_text;
@@ -37,68 +38,8 @@ pub struct AttributeColumns {
     pub others: Vec<String>,
     /// Columns whose type cannot be a feature, with the type.
     pub unusable: Vec<(String, String)>,
-}
-
-/// The columns to read.
-#[derive(Clone, Debug)]
-pub enum WantedColumns {
-    /// All columns whose type can be a feature.
-    All,
-    /// These columns, which must exist.
-    Named(Vec<String>),
-    /// These columns that describe items, which must exist; if none is named, all that the caller may read and whose
-    /// type can be a feature, except [`AUDIT_COLUMNS`]; and the column that says when a row was added.
-    Describing {
-        /// Their names.
-        names: Vec<String>,
-        /// The column that says when a row was added, which must exist if it is given.
-        added: Option<String>,
-        /// The column that says whether items may be shown, which is no feature unless it is named.
-        available: Option<String>,
-    },
-}
-
-/// Columns that say when and by whom a row was written.
-const AUDIT_COLUMNS: [&str; 12] = [
-    "created_at",
-    "created_on",
-    "created_by",
-    "inserted_at",
-    "updated_at",
-    "updated_on",
-    "updated_by",
-    "modified_at",
-    "modified_on",
-    "modified_by",
-    "deleted_at",
-    "deleted_by",
-];
-
-impl WantedColumns {
-    /// The option that names the columns, and the names.
-    fn named(&self) -> (&'static str, &[String]) {
-        match self {
-            Self::All => ("segmentation.features", &[]),
-            Self::Named(names) => ("segmentation.features", names),
-            Self::Describing { names, .. } => ("items.features", names),
-        }
-    }
-
-    /// The kind of feature that a column is read as; the inner `None` if it cannot be one, the outer if it is not read.
-    fn kind_of(&self, column: &SourceColumn) -> Option<Option<ColumnKind>> {
-        let named = self.named().1.contains(&column.name);
-        match self {
-            Self::All => Some(column.feature_kind()),
-            Self::Named(_) => named.then(|| column.feature_kind()),
-            Self::Describing { names, added, available } => {
-                let is_audit =
-                    AUDIT_COLUMNS.contains(&column.name.as_str()) || available.as_ref() == Some(&column.name);
-                let is_added = added.as_ref() == Some(&column.name);
-                let wanted = named || is_added || names.is_empty() && !is_audit;
-                wanted.then(|| column.item_feature_kind())
-            }
-        }
-    }
+    /// Columns that would be features if the option named them.
+    pub left_alone: Vec<String>,
 }
 
 /// Looks up the columns of a relation; those in `labels` are read as text regardless of their type.
@@ -130,7 +71,7 @@ pub fn attribute_columns(
         let existing = all.into_iter().map(|column| column.name).collect();
         return Err(SegrecError::MissingColumns { relation: name, missing, existing });
     };
-    let (mut columns, mut unusable) = (Vec::new(), Vec::new());
+    let (mut columns, mut unusable, mut left_alone) = (Vec::new(), Vec::new(), Vec::new());
     let names: Vec<String> = all.iter().map(|column| column.name.clone()).collect();
     for column in all {
         if column.name == described.key {
@@ -148,6 +89,8 @@ pub fn attribute_columns(
                 Some(kind) => columns.push((column, kind)),
                 None => unusable.push((column.name.clone(), column.type_name.clone())),
             }
+        } else if wanted.leaves_alone(&column) {
+            left_alone.push(column.name);
         }
     }
     let wrong: Vec<String> = unusable
@@ -175,6 +118,7 @@ pub fn attribute_columns(
         text_config,
         others,
         unusable,
+        left_alone,
     })
 }
 
@@ -245,6 +189,11 @@ impl AttributeColumns {
         texts.for_each(|(_, kind)| *kind = ColumnKind::Text);
         text_config.clone_into(&mut self.text_config);
         self
+    }
+
+    /// The names of the columns that are read, without the key.
+    pub fn features(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|(column, _)| column.name.as_str())
     }
 
     /// The relation that is read.

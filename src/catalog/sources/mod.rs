@@ -3,7 +3,7 @@
 //! - [`relations`]: their columns, types and indexes
 //! - [`events`]: rows of events and their validation
 //! - [`read_events`], [`read_report`], [`count_events`]: the events of all users
-//! - [`attributes`]: attributes of users and items
+//! - [`attributes`], [`wanted_columns`]: attributes of users and items, and which columns are read
 //! - [`live_events`], [`live_rows`]: the current rows of one user
 //! - [`growing_column`], [`later_rows`], [`recent_events`]: the rows that were inserted last
 //! - [`shown_rows`]: whether items may be shown
@@ -20,3 +20,4 @@ pub mod read_report;
 pub mod recent_events;
 pub mod relations;
 pub mod shown_rows;
+pub mod wanted_columns;

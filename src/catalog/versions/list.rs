@@ -8,6 +8,17 @@ use pgrx::{JsonB, pg_sys};
 use segrec_engine::options::algorithm::Decided;
 use serde_json::Value;
 
+/// What is stored of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionState {
+    /// Everything.
+    Ready,
+    /// Only why its training failed.
+    Failed,
+    /// Only what its training found, since a later one dropped the rest.
+    History,
+}
+
 /// A version in the list of its model.
 #[derive(Clone, Debug)]
 pub struct Version {
@@ -15,8 +26,8 @@ pub struct Version {
     pub version_id: i64,
     /// The number within its model, from 1.
     pub version: i32,
-    /// Whether it is complete.
-    pub ready: bool,
+    /// What is stored of it.
+    pub state: VersionState,
     /// Whether it has ever been deployed.
     pub was_deployed: bool,
     /// The checked options of its training.
@@ -51,7 +62,7 @@ pub fn decided(stored: Value) -> Result<Decided> {
 pub fn list(model_id: i64) -> Result<Vec<Version>> {
     as_owner(|| {
         query(
-            "SELECT version_id, version, state = 'ready', deployed_at IS NOT NULL, options, decided, value, metric, \
+            "SELECT version_id, version, state, deployed_at IS NOT NULL, options, decided, value, metric, \
                  users, items, events \
              FROM segrec_catalog.versions WHERE model_id = $1 \
              ORDER BY deployed_at DESC NULLS LAST, version DESC",
@@ -60,7 +71,11 @@ pub fn list(model_id: i64) -> Result<Vec<Version>> {
                 Ok(Version {
                     version_id: row.value(1)?,
                     version: row.value(2)?,
-                    ready: row.value(3)?,
+                    state: match row.value::<String>(3)?.as_str() {
+                        "ready" => VersionState::Ready,
+                        "history" => VersionState::History,
+                        _ => VersionState::Failed,
+                    },
                     was_deployed: row.value(4)?,
                     options: row.value::<JsonB>(5)?.0,
                     decided: row.get::<JsonB>(6)?.map(|decided| decided.0),

@@ -4,6 +4,7 @@
 //! - [`new_version`]: stores a version with its metrics and log
 //! - [`deployed_version`]: what serving needs of a version
 //! - [`segments`]: segments, their profiles, and transitions of users
+//! - [`described_segment`]: facts about a segment, for its description
 //! - [`items`], [`users`]: the rows of items and users
 //! - [`sections`]: the stored sections of scorers
 //! - [`scorers`], [`item_features`], [`reachability`]: reports of a training
@@ -13,6 +14,7 @@
 
 mod bulk_insert;
 mod deployed_version;
+pub mod described_segment;
 pub mod item_features;
 pub mod items;
 mod list;
@@ -27,7 +29,9 @@ pub mod transfer;
 pub mod users;
 
 pub use deployed_version::{DeployedVersion, item_grams, load};
-pub use list::{SeenVersion, Version, deployed, is_dropped, is_there, list, seen, table, user_count};
+pub use list::{
+    SeenVersion, Version, VersionState, deployed, is_dropped, is_there, list, seen, table, user_count,
+};
 pub use new_version::{
     LogEntry, NewRecommender, NewVersion, finish, insert, insert_attempts, insert_failed, insert_log,
     insert_metrics,

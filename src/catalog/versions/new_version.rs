@@ -42,6 +42,8 @@ pub struct NewRecommender {
     pub median_weight: f32,
     /// The moment that ages refer to.
     pub anchor: i64,
+    /// The time of the latest event, in microseconds since 2000; `None` if events have no times.
+    pub as_of: Option<i64>,
     /// The Gramian of the backbone's item factors.
     pub item_gram: Vec<f64>,
 }
@@ -55,9 +57,11 @@ pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
                  UPDATE segrec_catalog.models SET last_version = last_version + 1 WHERE model_id = $1 \
                  RETURNING last_version) \
              INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, users, items, \
-                 events, segments, split, metric, value, baseline, previous, reason, options, decided, median_weight, anchor, item_gram, classifier, event_rows) \
+                 events, segments, split, metric, value, baseline, previous, reason, options, decided, median_weight, anchor, item_gram, classifier, event_rows, \
+                 as_of) \
              SELECT $1, last_version, 'ready', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), \
-                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 \
+                 $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+                 timestamptz '2000-01-01 00:00:00+00' + $19 * interval '1 microsecond' \
              FROM numbered RETURNING version_id, version",
             &[
                 new.model_id.into(),
@@ -78,6 +82,7 @@ pub fn insert(new: NewVersion) -> Result<(i64, i32)> {
                 recommender.map(|new| floats(&new.item_gram)).into(),
                 new.classifier.into(),
                 recommender.map(|new| new.event_rows).into(),
+                recommender.and_then(|new| new.as_of).into(),
             ],
             |row| Ok((row.value(1)?, row.value(2)?)),
         )?;

@@ -10,13 +10,15 @@ use segrec_engine::segmentation::description::{ProfileRow, Rule};
 use segrec_engine::segmentation::hierarchical::MergeTree;
 use segrec_engine::segmentation::identity::{Classifier, Movement};
 use segrec_engine::segmentation::quality::Choice;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The contents of a new segment.
 pub struct NewSegment {
     pub id: i32,
     /// The label from which it was made, if any.
     pub name: Option<String>,
+    /// The name made from its profile, if it has no name of its own.
+    pub profile_name: Option<String>,
     /// A readable rule for membership.
     pub rule: Option<Rule>,
     pub users: i64,
@@ -40,8 +42,9 @@ pub fn insert(version_id: i64, segments: Vec<NewSegment>) -> Result<()> {
             let figures = segment.rule.as_ref().map(|rule| (rule.precision, rule.recall)).unzip();
             execute(
                 "INSERT INTO segrec_catalog.segments (version_id, segment, name, rule, rule_precision, rule_recall, \
-                     users, own_factors, gain, gain_error, since_version, centroid, item_gram) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                     users, own_factors, gain, gain_error, since_version, centroid, item_gram, \
+                     profile_name) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
                 &[
                     version_id.into(),
                     segment.id.into(),
@@ -59,6 +62,7 @@ pub fn insert(version_id: i64, segments: Vec<NewSegment>) -> Result<()> {
                         .item_gram
                         .map(|gram| NumberArray(gram.iter().map(|&x| x as f32).collect()))
                         .into(),
+                    segment.profile_name.into(),
                 ],
             )?;
         }
@@ -73,6 +77,8 @@ pub struct KnownSegments {
     pub since: BTreeMap<i32, i32>,
     /// The id of each name, as in the newest version that has it.
     pub by_name: BTreeMap<String, i32>,
+    /// The names made from profiles, by id, as in the newest version that has one.
+    pub profile_names: BTreeMap<i32, String>,
 }
 
 /// Loads the segments of all versions of a model.
@@ -80,7 +86,7 @@ pub fn known(model_id: i64) -> Result<KnownSegments> {
     let mut known = KnownSegments::default();
     as_owner(|| {
         query(
-            "SELECT segment.segment, segment.name, segment.since_version \
+            "SELECT segment.segment, segment.name, segment.since_version, segment.profile_name \
              FROM segrec_catalog.segments segment JOIN segrec_catalog.versions version USING (version_id) \
              WHERE version.model_id = $1 ORDER BY version.version, segment.segment",
             &[model_id.into()],
@@ -90,6 +96,9 @@ pub fn known(model_id: i64) -> Result<KnownSegments> {
                 known.since.entry(id).and_modify(|first| *first = since.min(*first)).or_insert(since);
                 if let Some(name) = row.get(2)? {
                     known.by_name.insert(name, id);
+                }
+                if let Some(name) = row.get(4)? {
+                    known.profile_names.insert(id, name);
                 }
                 Ok(())
             },
@@ -341,6 +350,13 @@ pub fn load_leaves(version_id: i64) -> Result<Vec<(String, u32)>> {
     let sql = "SELECT user_id, leaf FROM segrec_catalog.version_users \
                WHERE version_id = $1 AND leaf IS NOT NULL ORDER BY user_id";
     as_owner(|| query(sql, &[version_id.into()], |row| Ok((row.value(1)?, row.value::<i32>(2)? as u32))))
+}
+
+/// The labels that were given to segments of a model.
+pub fn given_labels(model_id: i64) -> Result<BTreeSet<String>> {
+    let sql = "SELECT label FROM segrec_catalog.segment_labels WHERE model_id = $1";
+    let labels = as_owner(|| query(sql, &[model_id.into()], |row| row.value(1)))?;
+    Ok(labels.into_iter().collect())
 }
 
 /// Sets or removes the label of a segment.

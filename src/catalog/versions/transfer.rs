@@ -179,11 +179,11 @@ pub fn insert_version(model_id: i64, version: Value) -> Result<(i64, i32)> {
                                RETURNING last_version) \
              INSERT INTO segrec_catalog.versions (model_id, version, state, started_at, finished_at, users, items, events, \
                  segments, split, metric, value, baseline, reason, options, decided, classifier, median_weight, \
-                 anchor, item_gram, items_added) \
+                 anchor, item_gram, items_added, as_of) \
              SELECT $1, last_version, 'ready', pg_catalog.statement_timestamp(), pg_catalog.clock_timestamp(), given.users, \
                  given.items, given.events, given.segments, given.split, given.metric, given.value, given.baseline, 'it was imported', \
                  given.options, given.decided, given.classifier, given.median_weight, given.anchor, given.item_gram, \
-                 COALESCE(given.items_added, 0) \
+                 COALESCE(given.items_added, 0), given.as_of \
              FROM numbered, pg_catalog.jsonb_populate_record(NULL::segrec_catalog.versions, $2) AS given \
              RETURNING version_id, version",
             &[model_id.into(), JsonB(version).into()],

@@ -6,8 +6,8 @@ use crate::catalog::models::grants;
 use crate::error::{Result, SegrecError, notice};
 use pgrx::pg_sys;
 
-/// The privileges on a model; `train` includes `use`.
-pub const PRIVILEGES: [&str; 2] = ["use", "train"];
+/// The privileges on a model; each of the others includes `use`.
+pub const PRIVILEGES: [&str; 3] = ["use", "label", "train"];
 
 /// The checked arguments of a grant.
 struct Grant<'a> {

@@ -43,6 +43,18 @@ pub fn trainable(name: Option<&str>) -> Result<Model> {
     Ok(model)
 }
 
+/// The named model, whose segments the caller must own or may label by a grant. Also keeps others from dropping it until
+/// the end of the transaction.
+pub fn labellable(name: Option<&str>) -> Result<Model> {
+    refuse_here()?;
+    let model = usable(name)?;
+    if !model.may_label {
+        return Err(SegrecError::NotLabeller { name: model.name, owner: model.owner });
+    }
+    models::keep(&model)?;
+    Ok(model)
+}
+
 /// Like [`trainable`], for changes; a replica rejects them.
 pub fn trainable_here(name: Option<&str>) -> Result<Model> {
     refuse_here()?;

@@ -1,14 +1,16 @@
 //! Reads the data of a training: events, attributes of users and items, and the segments of the deployed version.
 
+use super::left_alone::tell_of_left_alone;
 use super::progress::phase;
 use super::training_log::TrainingLog;
 use crate::catalog::models::{EventsSource, Model, RelationRef};
 use crate::catalog::sources::attributes::{
-    AttributeColumns, AttributeRows, WantedColumns, attribute_columns, described_columns,
+    AttributeColumns, AttributeRows, attribute_columns, described_columns,
 };
 use crate::catalog::sources::read_events::{self, ReadOptions};
 use crate::catalog::sources::read_report::ReadReport;
 use crate::catalog::sources::relations;
+use crate::catalog::sources::wanted_columns::WantedColumns;
 use crate::catalog::versions::Version;
 use crate::catalog::versions::segments::{self, Past};
 use crate::error::{BadIds, Result, SegrecError, counted, notice};
@@ -427,6 +429,7 @@ fn judge_ids(columns: &AttributeColumns, rows: &AttributeRows, options: &Options
             Some(format!("Cast it in a view, or list the columns to use in {}.", columns.option)),
         );
     }
+    tell_of_left_alone(columns);
     for (name, count) in &rows.not_finite {
         notice(
             format!("{count} values of \"{name}\" of \"{relation}\" are not finite and are treated as null"),

@@ -212,7 +212,11 @@ impl PreparedTraining {
             answer(model, version_id)?;
         }
         versions::finish(version_id, log.seconds())?;
-        crate::commands::versions::drop_version::drop_old(model, options.keep_versions)?;
+        crate::commands::versions::drop_version::drop_old(
+            model,
+            options.keep_versions,
+            options.keep_history,
+        )?;
         Ok(result(data, outcome, decision, version, log.seconds()))
     }
 
@@ -257,8 +261,13 @@ fn replaced(deployed: &Version, options: &Options) -> Result<Option<Options>> {
     let Some(decided) = deployed.decided()? else {
         return Ok(None);
     };
-    // The number of versions to keep, and the lists of new users, do not affect the metrics.
-    let previous = Options { keep_versions: options.keep_versions, users: options.users, ..previous };
+    // The numbers of versions to keep, and the lists of new users, do not affect the metrics.
+    let previous = Options {
+        keep_versions: options.keep_versions,
+        keep_history: options.keep_history,
+        users: options.users,
+        ..previous
+    };
     Ok((previous != *options).then(|| previous.decided(&decided)))
 }
 

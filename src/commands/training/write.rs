@@ -23,6 +23,7 @@ use segrec_engine::scorers::popular_now::counts::counted_in_segments;
 use segrec_engine::scorers::popularity::{item_popularity, segment_popularity};
 use segrec_engine::scorers::registry::{DESCRIBER, ENCODER, reads_ranks, repeats};
 use segrec_engine::scorers::sections::NewSection;
+use segrec_engine::segmentation::description::names;
 use segrec_engine::segmentation::identity::{match_segments, movements, needed_by_matching, share_moved};
 use segrec_engine::segmentation::quality::adjusted_rand;
 use segrec_engine::training::{Measurement, Members, SegmentReport, Segmented, Trained};
@@ -107,7 +108,8 @@ pub fn write(writing: &Writing<'_>) -> Result<(i64, i32)> {
     let members = outcome.members();
     let ids = segment_ids(model, members, writing.past, &known)?;
     let (version_id, version) = insert_version(writing, members, &ids)?;
-    segments::insert(version_id, new_segments(writing, &ids, &known, version))?;
+    let names = profile_names(writing, &ids, &known)?;
+    segments::insert(version_id, new_segments(writing, &ids, &known, version, names))?;
     segments::insert_profiles(version_id, &ids, &reading.profiles)?;
     segments::insert_choices(version_id, outcome.choices())?;
     if let Some((tree, _)) = &members.tree {
@@ -193,6 +195,7 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
                 .map_err(|error| SegrecError::Internal(error.to_string()))?,
             median_weight: trained.interactions.scale().median,
             anchor: trained.weighting.anchor,
+            as_of: events.is_timed().then(|| events.latest()),
             item_gram: trained.fit.item_gram.clone(),
         }),
         _ => None,
@@ -219,16 +222,38 @@ fn insert_version(writing: &Writing<'_>, members: &Members, ids: &[i32]) -> Resu
     })
 }
 
-fn new_segments(writing: &Writing<'_>, ids: &[i32], known: &KnownSegments, version: i32) -> Vec<NewSegment> {
+/// The names that profiles give segments, if their method does not name them. A segment keeps its name, and no other
+/// segment of the model gets it, in any version.
+fn profile_names(writing: &Writing<'_>, ids: &[i32], known: &KnownSegments) -> Result<Vec<Option<String>>> {
+    let Writing { model, outcome, reading, .. } = writing;
+    if outcome.members().names.iter().any(Option::is_some) {
+        return Ok(vec![None; ids.len()]);
+    }
+    let named: Vec<Option<String>> = ids.iter().map(|id| known.profile_names.get(id).cloned()).collect();
+    let mut taken = segments::given_labels(model.id)?;
+    let of_others = known.profile_names.iter().filter(|(id, _)| !ids.contains(id));
+    taken.extend(of_others.map(|(_, name)| name.clone()).chain(known.by_name.keys().cloned()));
+    Ok(names(&reading.profiles, &named, &taken).into_iter().map(Some).collect())
+}
+
+fn new_segments(
+    writing: &Writing<'_>,
+    ids: &[i32],
+    known: &KnownSegments,
+    version: i32,
+    names: Vec<Option<String>>,
+) -> Vec<NewSegment> {
     let members = writing.outcome.members();
     let mut users = vec![0i64; ids.len()];
     members.fits.iter().for_each(|fit| users[fit.segment as usize] += 1);
     let trained = writing.outcome.trained();
     ids.iter()
         .enumerate()
-        .map(|(segment, &id)| NewSegment {
+        .zip(names)
+        .map(|((segment, &id), profile_name)| NewSegment {
             id,
             name: members.names[segment].clone(),
+            profile_name,
             rule: writing.reading.rules.get(segment).cloned().flatten(),
             users: users[segment],
             own_factors: trained.is_some_and(|trained| trained.fit.own_factors[segment]),

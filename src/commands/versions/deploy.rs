@@ -1,20 +1,22 @@
 //! `segrec_deploy` and `segrec_rollback`: choose the deployed version.
 
 use crate::catalog::models::{self, Model};
-use crate::catalog::versions::{self, Version};
+use crate::catalog::versions::{self, Version, VersionState};
 use crate::commands::access::privileges::owned;
 use crate::error::{Result, SegrecError};
 
 /// The version with this number, which must be complete.
 pub fn find_version(model: &Model, version: Option<i32>) -> Result<Version> {
     let found = numbered(model, version)?;
-    if found.ready {
-        return Ok(found);
+    let (model, version) = (model.name.clone(), found.version);
+    match found.state {
+        VersionState::Ready => Ok(found),
+        VersionState::Failed => Err(SegrecError::VersionFailed { model, version }),
+        VersionState::History => Err(SegrecError::VersionIsHistory { model, version }),
     }
-    Err(SegrecError::VersionFailed { model: model.name.clone(), version: found.version })
 }
 
-/// The version with this number, even if its training failed.
+/// The version with this number, whatever is stored of it.
 pub fn numbered(model: &Model, version: Option<i32>) -> Result<Version> {
     let version = version.ok_or(SegrecError::NullArgument { argument: "version" })?;
     let versions = versions::list(model.id)?;
@@ -68,6 +70,8 @@ pub fn earlier(versions: &[Version], deployed_version_id: Option<i64>) -> Option
     let deployed = number(versions, deployed_version_id)?;
     versions
         .iter()
-        .filter(|version| version.ready && version.was_deployed && version.version < deployed)
+        .filter(|version| {
+            version.state == VersionState::Ready && version.was_deployed && version.version < deployed
+        })
         .max_by_key(|version| version.version)
 }

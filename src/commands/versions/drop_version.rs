@@ -1,8 +1,10 @@
-//! `segrec_drop_version`: drops a version that is not deployed; trainings drop old versions in the same way.
+//! `segrec_drop_version`: drops a version that is not deployed, and its history; trainings drop old versions
+//! and keep the history of those that were deployed.
 
 use super::deploy::{earlier, numbered};
 use crate::catalog::models::{self, Model};
-use crate::catalog::{removal, versions};
+use crate::catalog::removal;
+use crate::catalog::versions::{self, VersionState};
 use crate::commands::access::privileges::owned_and_locked;
 use crate::error::{Result, SegrecError};
 
@@ -17,25 +19,33 @@ pub fn drop_version(model: Option<&str>, version: Option<i32>) -> Result<()> {
     })
 }
 
-/// Drops all versions of a model except the newest `keep`, the deployed one, and the target of a rollback. The caller,
-/// a training, has updated the model's row as a deployment does, so none can happen concurrently.
-pub fn drop_old(trained: &Model, keep: usize) -> Result<()> {
+/// Drops all versions of a model except the newest `keep`, the deployed one, and the target of a rollback. What the
+/// trainings of dropped versions found that were deployed stays as history, of at most the newest `keep_history`. The
+/// caller, a training, has updated the model's row as a deployment does, so none can happen concurrently.
+pub fn drop_old(trained: &Model, keep: usize, keep_history: usize) -> Result<()> {
     let Some(model) = models::find(&trained.name)? else {
         return Ok(());
     };
     let mut versions = versions::list(model.id)?;
     let rollback = earlier(&versions, model.deployed_version_id).map(|version| version.version_id);
     versions.sort_unstable_by_key(|version| std::cmp::Reverse(version.version));
-    let (mut kept, mut old) = (0, Vec::new());
+    let (mut kept, mut in_history, mut old, mut past) = (0, 0, Vec::new(), Vec::new());
     for version in &versions {
-        if kept < keep {
-            kept += usize::from(version.ready);
+        let id = version.version_id;
+        let is_history = version.state == VersionState::History;
+        if !is_history && kept < keep {
+            kept += usize::from(version.state == VersionState::Ready);
+        } else if Some(id) == model.deployed_version_id || Some(id) == rollback {
             continue;
+        } else if version.was_deployed && in_history < keep_history {
+            in_history += 1;
+            past.extend((!is_history).then_some(id));
+        } else {
+            old.push(id);
         }
-        let id = Some(version.version_id);
-        if id != model.deployed_version_id && id != rollback {
-            old.push(version.version_id);
-        }
+    }
+    if !past.is_empty() {
+        removal::reduce_to_history(&past)?;
     }
     if old.is_empty() { Ok(()) } else { removal::delete_versions(&old) }
 }

@@ -1,12 +1,12 @@
 //! `segrec_label_segment`: names a segment; labels are kept across versions.
 
 use crate::catalog::versions::segments;
-use crate::commands::access::privileges::owned;
+use crate::commands::access::privileges::labellable;
 use crate::error::{Result, SegrecError};
 
 /// Sets the label of a segment; null removes it.
 pub fn label_segment(model: Option<&str>, segment: Option<i32>, label: Option<&str>) -> Result<()> {
-    let model = owned(model)?;
+    let model = labellable(model)?;
     let segment = segment.ok_or(SegrecError::NullArgument { argument: "segment" })?;
     let known = segments::known(model.id)?;
     if !known.since.contains_key(&segment) {

@@ -24,7 +24,7 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             Code::ERRCODE_INVALID_PARAMETER_VALUE,
             format!("\"privilege\" is \"{value}\""),
             None,
-            Some("\"privilege\" must be one of 'use', 'train'.".to_owned()),
+            Some("\"privilege\" must be one of 'use', 'label', 'train'.".to_owned()),
         ),
         SegrecError::InvalidRule { argument, problem, detail, hint } => report(
             Code::ERRCODE_INVALID_PARAMETER_VALUE,

@@ -81,6 +81,14 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             )),
             Some(format!("Ask a member of {owner} to call segrec_grant for your role.")),
         ),
+        SegrecError::NotLabeller { name, owner } => report(
+            Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!("permission denied to label segments of model \"{name}\""),
+            Some(format!(
+                "Only its owner {owner} and roles with the privilege \"label\" on it may label its segments."
+            )),
+            Some(format!("Ask a member of {owner} to call segrec_grant for your role.")),
+        ),
         SegrecError::TooManyRules { model, what, count, most } => report(
             Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             format!("model \"{model}\" would have {count} {what}"),
@@ -232,6 +240,12 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             format!("version {version} of model \"{model}\" failed"),
             Some("Its training failed with an error, and no version was stored.".to_owned()),
             Some("See the column reason of the view segrec.versions.".to_owned()),
+        ),
+        SegrecError::VersionIsHistory { model, version } => report(
+            Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            format!("the factors of version {version} of model \"{model}\" were dropped"),
+            Some("A training dropped them, and kept only what it found.".to_owned()),
+            Some("To keep the factors of more versions, raise keep_versions.".to_owned()),
         ),
         SegrecError::VersionDeployed { model, version } => report(
             Code::ERRCODE_OBJECT_IN_USE,

@@ -11,7 +11,7 @@ use crate::features::{Cell, Column, DAY, Table, Values};
 use crate::memory;
 use crate::observer::Observer;
 use rayon::prelude::*;
-use strum::IntoStaticStr;
+use strum::{EnumString, IntoStaticStr};
 
 /// The smallest share of users, in the segment or overall, of a level that is listed.
 const LEAST_SHARE: f64 = 0.01;
@@ -19,7 +19,7 @@ const LEAST_SHARE: f64 = 0.01;
 const MOST_LEVELS: usize = 10;
 
 /// The kind of a profile's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum ProfileKind {
     /// A number, described by its mean.
