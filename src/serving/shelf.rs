@@ -276,8 +276,10 @@ impl<'a> Shelf<'a> {
     fn verify(&self, items: &[u32]) -> Result<()> {
         let Some(rows) = &self.rows else { return Ok(()) };
         let now = pg_sys::TimestampTz::from(statement_timestamp());
-        let unknown: Vec<u32> =
+        let mut unknown: Vec<u32> =
             items.iter().copied().filter(|item| !self.known.borrow().contains_key(item)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
         for batch in unknown.chunks(BATCH) {
             look();
             ask("the rows of items", ITEM_BYTES * (self.known.borrow().len() + batch.len()))?;
