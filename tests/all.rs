@@ -66,6 +66,7 @@ mod roles;
 mod rules;
 mod schedules;
 mod secrets;
+mod seen;
 mod segmentation;
 mod serving_while_training;
 mod stable;
