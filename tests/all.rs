@@ -76,6 +76,7 @@ mod tenants;
 mod train_all;
 mod training;
 mod transfer;
+mod trending;
 mod tuning;
 
 /// Cargo only compiles the files that are declared above.

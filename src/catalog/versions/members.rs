@@ -6,6 +6,7 @@ use crate::catalog::statement::{CatalogRow, as_owner, query};
 use crate::error::Result;
 use crate::pg::datums::number_array::NumberArray;
 use segrec_engine::interactions::Repeat;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// The number of users per batch: about 2 MB with 64 factors and 30 items.
@@ -92,6 +93,13 @@ pub fn places_of_segment(version_id: i64, segment: i32) -> Result<Range<i32>> {
         query(sql, &[version_id.into(), segment.into()], |row| Ok(row.value::<i32>(1)?..row.value::<i32>(2)?))
     })?;
     Ok(found.into_iter().next().unwrap_or(0..0))
+}
+
+/// The ids of the users of a segment (by its id).
+pub fn ids_of_segment(version_id: i64, segment: i32) -> Result<HashSet<String>> {
+    let sql = "SELECT user_id FROM segrec_catalog.version_users WHERE version_id = $1 AND segment = $2";
+    let found = as_owner(|| query(sql, &[version_id.into(), segment.into()], |row| row.value(1)))?;
+    Ok(found.into_iter().collect())
 }
 
 /// The ids of the users at the given places, in that order.
