@@ -34,10 +34,10 @@ const STORED: &str = "(SELECT user_id::bigint, item_id::bigint FROM segrec_recom
 fn leave_out(session: &mut Session, lists: &str, condition: &str) -> bool {
     session.table(&format!(
         "WITH list AS MATERIALIZED {lists},
-              expected AS (SELECT user_id, item_id FROM generate_series(0::bigint, 599, 7) user_id, generate_series(0::bigint, 119) item_id
+              expected AS (SELECT user_id, item_id FROM (SELECT DISTINCT user_id FROM list) AS listed, generate_series(0::bigint, 119) AS item_id
                            EXCEPT SELECT user_id, item_id FROM events WHERE {condition})
-         SELECT (SELECT count(*) FROM (TABLE list EXCEPT TABLE expected) AS more), (SELECT count(*) FROM (TABLE expected EXCEPT TABLE list) AS less)"
-    )) == "0|0"
+         SELECT (SELECT count(DISTINCT user_id) > 80 FROM list), (SELECT count(*) FROM (TABLE list EXCEPT TABLE expected) AS more), (SELECT count(*) FROM (TABLE expected EXCEPT TABLE list) AS less)"
+    )) == "t|0|0"
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn what_was_only_viewed_may_come_back_and_what_was_bought_does_not() {
     }
     // An item that comes back is listed like any other.
     assert_eq!(
-        session.table("SELECT count(*) > 0, bool_and(source IN ('segment', 'backbone')) FROM segrec_recommend(7, 10) list JOIN events USING (item_id) WHERE user_id = 7"),
+        session.table("SELECT count(*) > 0, bool_and(source NOT LIKE '%popular%') FROM segrec_recommend(7, 10) list JOIN events USING (item_id) WHERE user_id = 7"),
         "t|t"
     );
     // Audiences have those who viewed the item, and not those who bought it.
@@ -197,7 +197,9 @@ fn a_training_measures_what_comes_back_where_the_latest_events_are_held_out() {
                options => '{"als": {"factors": 8}, "segmentation": {"segments": 4}, "events": {"seen_types": ["purchase"]}, "holdout": {"split": "time", "share": 0.09}}');
            SELECT segrec_train('returns', 'always')"#,
     );
-    let recall = "SELECT value FROM segrec.metrics WHERE model = 'returns' AND metric = 'recall' AND k = 20 AND segment IS NULL AND version = ";
-    assert!(session.value::<f64>(&format!("{recall}1")) > 0.3);
-    assert_eq!(session.table("SELECT decided ->> 'split' IS NULL OR decided ->> 'split' = 'time' FROM segrec.versions WHERE model = 'returns'"), "t");
+    assert_eq!(session.table("SELECT split FROM segrec.versions WHERE model = 'returns'"), "time");
+    let recall = session.value::<f64>(
+        "SELECT value FROM segrec.metrics WHERE model = 'returns' AND metric = 'recall' AND k = 20 AND segment IS NULL",
+    );
+    assert!(recall > 0.3, "{recall}");
 }
