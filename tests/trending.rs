@@ -14,7 +14,7 @@ fn shop(name: &str) -> (Database<'static>, Session) {
            CREATE INDEX ON events (at);
            INSERT INTO events SELECT u, 7, now() - interval '1 minute' FROM generate_series(0, 99) u;
            CREATE TABLE products AS SELECT item_id, true AS in_stock, 'product ' || item_id / 5 AS product,
-                  now() - item_id * interval '1 hour' AS added FROM (SELECT DISTINCT item_id FROM events) AS item;
+                  now() - (1 + item_id) * interval '1 hour' AS added FROM (SELECT DISTINCT item_id FROM events) AS item;
            ALTER TABLE products ADD PRIMARY KEY (item_id); CREATE INDEX ON products (added); ANALYZE;
            SELECT segrec_create_model('shop', 'events', time_column => 'at', items => 'products',
                options => '{"als": {"factors": 8}, "segmentation": {"segments": 4}, "items": {"features": ["product"], "available": "in_stock", "group_column": "product", "added_column": "added"}}');
@@ -53,7 +53,8 @@ fn what_many_choose_now_and_few_did_before_comes_first_and_new_events_count_at_o
     );
     session.run("COMMIT");
     // A data set that has ended does not fade; what lies in the future has not happened.
-    session.run("UPDATE events SET at = at - interval '3 years'; INSERT INTO events SELECT u, 11, now() + interval '1 day' FROM generate_series(0, 299) u");
+    session.run("UPDATE events SET at = at - interval '3 years'; INSERT INTO events SELECT u, 11, now() + interval '1 day' FROM generate_series(0, 299) u;
+         SELECT segrec_train('shop', 'always')");
     assert_eq!(session.table("SELECT item_id FROM segrec_trending(2) ORDER BY rank"), "9\n7");
     assert_eq!(session.table(list).lines().count(), 20);
 }
