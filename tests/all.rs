@@ -66,6 +66,7 @@ mod roles;
 mod rules;
 mod schedules;
 mod secrets;
+mod seen;
 mod segmentation;
 mod serving_while_training;
 mod stable;
@@ -75,6 +76,7 @@ mod tenants;
 mod train_all;
 mod training;
 mod transfer;
+mod trending;
 mod tuning;
 
 /// Cargo only compiles the files that are declared above.

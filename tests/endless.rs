@@ -28,7 +28,10 @@ const WORLD: &str = r#"
     CREATE TABLE own.titles AS SELECT g::bigint AS item_id, ARRAY['a' || g % 300, 'b' || g % 70] AS words FROM generate_series(0, 3999) g;
     CREATE TABLE own.bought AS SELECT user_id % 4000 AS user_id, item_id % 4000 AS item_id FROM own.wide WHERE item_id < 20000;
     SELECT segrec_create_model('titles', 'own.bought', items => 'own.titles', options => '{"algorithm": "als", "als": {"factors": 8, "sweeps": 1}, "segmentation": {"method": "none"}, "items": {"new_items": 1}}');
-    SELECT segrec_train('titles', 'always');
+    CREATE TABLE own.dated AS SELECT user_id, item_id, now() - (user_id * 37 + item_id) % 9000 * interval '1 hour' AS at FROM own.bought;
+    SELECT segrec_create_model('dated', 'own.dated', time_column => 'at', items => 'own.titles',
+        options => '{"algorithm": "popularity", "segmentation": {"method": "none"}, "items": {"added_column": "item_id"}}');
+    SELECT segrec_train(m, 'always') FROM unnest('{titles,dated}'::text[]) m;
     INSERT INTO own.titles SELECT g, ARRAY['a' || g % 300, 'b' || g % 70] FROM generate_series(4000, 800000) g;
     CREATE TABLE own.input AS SELECT
         (SELECT array_agg((g * 48271::bigint) % 200003) FROM generate_series(1, 500000) g) AS numbers,
@@ -183,6 +186,11 @@ pub const WORST: &[(&str, &str)] = &[
         "public.segrec_recommend_segment",
         "SELECT count(*) FROM segrec_recommend_segment(1, 2000000000, 'wide')",
     ),
+    (
+        "public.segrec_trending",
+        "SELECT count(*) FROM own.input, segrec_trending(2000000000, 'dated', '100 years', 1, ids)",
+    ),
+    ("public.segrec_latest", "SELECT count(*) FROM own.input, segrec_latest(2000000000, 'dated', ids)"),
     ("public.segrec_resume_schedule", "SELECT segrec_resume_schedule('deep')"),
     ("public.segrec_revoke", "SELECT segrec_revoke('deep', 'endless_nobody', 'train')"),
     ("public.segrec_rmse", "SELECT segrec_rmse(x, g) FROM own.rows, generate_series(1, 3)"),

@@ -198,6 +198,8 @@ fn options_that_are_wrong_are_reported_together() {
         (r#"{"holdout": {"split": "time"}}"#, "holdout.split", "time_column"),
         (r#"{"holdout": {"split": "last"}}"#, "holdout.split", "time_column"),
         (r#"{"events": {"type_weights": {"buy": 2}}}"#, "events.type_weights", "type_column"),
+        (r#"{"events": {"seen_types": ["buy"]}}"#, "events.seen_types", "type_column"),
+        (r#"{"events": {"seen_for": "30 days"}}"#, "events.seen_for", "time_column"),
     ] {
         expect(
             &mut session,

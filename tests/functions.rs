@@ -282,7 +282,7 @@ fn functions_of_other_roles_are_left_and_named() {
     seller.run("SELECT segrec_drop_model('buys')");
     let notices = seller.notices();
     let notice = notices.iter().find(|notice| notice.message().contains("not dropped")).unwrap();
-    assert_eq!(notice.message(), "10 functions of model \"buys\" were not dropped");
+    assert_eq!(notice.message(), "12 functions of model \"buys\" were not dropped");
     assert!(
         notice
             .detail()

@@ -76,6 +76,7 @@ const EVERYBODY: &[&str] = &[
     "SELECT * FROM @.segrec_recommend_for('{1,5}'::bigint[], 5, 'm')",
     "SELECT * FROM @.segrec_recommend_all('m', 3)",
     "SELECT * FROM @.segrec_recommend_segment(1, 5, 'm')",
+    "SELECT * FROM @.segrec_trending(5, 'm', segment => 1)",
     "SELECT @.segrec_predict(1::bigint, 2::bigint, 'm')",
     "SELECT * FROM @.segrec_explain(1::bigint, 5::bigint, 'm')",
     "SELECT * FROM @.segrec_similar_items(1::bigint, 5, 'm')",

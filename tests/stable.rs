@@ -20,9 +20,11 @@ const CALLS: &[(&str, &str)] = &[
     ("segrec_recommend_all", "(SELECT count(*) FROM segrec_recommend_all('m', 2))"),
     ("segrec_recommend_for", "(SELECT count(*) FROM segrec_recommend_for(ARRAY[id % 30], 2, 'm'))"),
     ("segrec_recommend_segment", "(SELECT count(*) FROM segrec_recommend_segment(1, 2, 'm'))"),
+    ("segrec_latest", "(SELECT count(*) FROM segrec_latest(2, 'd'))"),
     ("segrec_segment_of", "segrec_segment_of(id % 60, 'm')"),
     ("segrec_similar_items", "(SELECT count(*) FROM segrec_similar_items(id % 30, 2, 'm'))"),
     ("segrec_similar_users", "(SELECT count(*) FROM segrec_similar_users(id % 60, 2, 'm'))"),
+    ("segrec_trending", "(SELECT count(*) FROM segrec_trending(2, 'd'))"),
 ];
 
 fn create(database: &Database<'_>) -> Session {
@@ -34,7 +36,11 @@ fn create(database: &Database<'_>) -> Session {
            CREATE TABLE people AS SELECT u::bigint AS user_id, u % 50 AS age FROM generate_series(1, 60) u;
            SELECT segrec_create_model('m', 'buys', options => '{"als": {"factors": 4}, "segmentation": {"segments": 2}}');
            SELECT segrec_create_model('p', users => 'people', options => '{"segmentation": {"method": "hierarchical", "segments": 2}}');
-           SELECT segrec_train('m'), segrec_train('p');
+           CREATE TABLE dated AS SELECT *, now() - item_id * interval '1 day' AS at FROM buys;
+           CREATE TABLE things AS SELECT DISTINCT item_id, now() AS added FROM buys;
+           SELECT segrec_create_model('d', 'dated', time_column => 'at', items => 'things',
+                                      options => '{"als": {"factors": 4}, "segmentation": {"segments": 2}, "items": {"added_column": "added"}}');
+           SELECT segrec_train('m'), segrec_train('p'), segrec_train('d');
            SELECT segrec_train('m', 'always');
            CREATE TABLE many AS SELECT generate_series(1::bigint, 400) AS id;
            ALTER TABLE many SET (parallel_workers = 2); ANALYZE many;

@@ -221,6 +221,22 @@ CREATE FUNCTION @extschema@.segrec_recommend_segment(segment bigint, n bigint DE
 COMMENT ON FUNCTION @extschema@.segrec_recommend_segment(bigint, bigint, text, text[], text[], bigint, bigint)
     IS 'the items with the highest mean score for the members of a segment, as of the training';
 
+CREATE FUNCTION @extschema@.segrec_trending(n bigint DEFAULT 10, model text DEFAULT NULL, half_life interval DEFAULT '7 days',
+        segment bigint DEFAULT NULL, exclude text[] DEFAULT NULL, max_per_group bigint DEFAULT NULL, skip bigint DEFAULT 0)
+    RETURNS TABLE (rank integer, item_id text, score real, recent real, expected real)
+    STABLE PARALLEL SAFE COST 1000000 ROWS 10
+    LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_trending_wrapper';
+COMMENT ON FUNCTION @extschema@.segrec_trending(bigint, text, interval, bigint, text[], bigint, bigint)
+    IS 'the items on which more happens now than before, by the events as they are now';
+
+CREATE FUNCTION @extschema@.segrec_latest(n bigint DEFAULT 10, model text DEFAULT NULL,
+        exclude text[] DEFAULT NULL, max_per_group bigint DEFAULT NULL, skip bigint DEFAULT 0)
+    RETURNS TABLE (rank integer, item_id text, added_at timestamptz)
+    STABLE PARALLEL SAFE COST 2000 ROWS 10
+    LANGUAGE c AS 'MODULE_PATHNAME', 'segrec_latest_wrapper';
+COMMENT ON FUNCTION @extschema@.segrec_latest(bigint, text, text[], bigint, bigint)
+    IS 'the newest items that may be shown, by their rows as they are now';
+
 -- Scores, reasons and likeness -----------------------------------------------------------------------
 -- Similar users and audiences read all users of a version.
 

@@ -334,14 +334,17 @@ CREATE TABLE segrec_catalog.version_users (
     row_items integer[],
     row_weights real[],
     repeats real[],
+    left_out integer[],
+    left_out_ages real[],
     PRIMARY KEY (version_id, place),
     UNIQUE (version_id, user_id)
 );
 ALTER TABLE segrec_catalog.version_users
     ALTER probabilities SET STORAGE EXTERNAL, ALTER factors SET STORAGE EXTERNAL, ALTER items SET STORAGE EXTERNAL,
     ALTER confidences SET STORAGE EXTERNAL, ALTER ranks SET STORAGE EXTERNAL, ALTER seen SET STORAGE EXTERNAL,
-    ALTER row_items SET STORAGE EXTERNAL, ALTER row_weights SET STORAGE EXTERNAL, ALTER repeats SET STORAGE EXTERNAL;
-COMMENT ON TABLE segrec_catalog.version_users IS 'the users of each version, ordered by segment and id, with their items as of the training; ranks are the numbers of the later items of the user, if their order counts; row_items and row_weights are the row that a scorer keeps for the user; repeats are three numbers per item, if lists may have what a user takes again: how often the user took it, the seconds from the first to the last time, and those since; seen also contains the items that do not count, if there are any; leaf is the micro-cluster in the merge tree, probabilities are in the order of segments';
+    ALTER row_items SET STORAGE EXTERNAL, ALTER row_weights SET STORAGE EXTERNAL, ALTER repeats SET STORAGE EXTERNAL,
+    ALTER left_out SET STORAGE EXTERNAL, ALTER left_out_ages SET STORAGE EXTERNAL;
+COMMENT ON TABLE segrec_catalog.version_users IS 'the users of each version, ordered by segment and id, with their items as of the training; ranks are the numbers of the later items of the user, if their order counts; row_items and row_weights are the row that a scorer keeps for the user; repeats are three numbers per item, if lists may have what a user takes again: how often the user took it, the seconds from the first to the last time, and those since; seen also contains the items that do not count, if there are any; left_out has the items that lists leave out, if that is not all of them for ever, and left_out_ages the seconds since they were seen, if it is not for ever; leaf is the micro-cluster in the merge tree, probabilities are in the order of segments';
 
 CREATE TABLE segrec_catalog.version_items (
     version_id bigint NOT NULL,

@@ -6,6 +6,7 @@
 mod aggregate;
 mod define;
 mod deploy;
+mod discover;
 mod explain;
 mod forget;
 mod grant;

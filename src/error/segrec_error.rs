@@ -227,6 +227,12 @@ pub enum SegrecError {
     InvalidCount { argument: &'static str, least: i64, value: i64 },
     /// `max_per_group` was given, but the model has no groups of items.
     NoGroups { model: String },
+    /// What rises was asked for, but the model's events have no times.
+    NoTimes { model: String },
+    /// The newest items were asked for, but nothing says when items were added.
+    NoAddedColumn { model: String },
+    /// A half-life is not positive, or too long.
+    InvalidHalfLife { seconds: f64 },
     /// An integer argument is too large.
     TooLarge { value: i64 },
     /// An argument is not a JSON document.

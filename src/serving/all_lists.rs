@@ -254,7 +254,7 @@ impl AllLists {
     /// What the list of a user leaves out.
     fn left_out<'a>(&'a self, user: &'a StoredUser) -> Cow<'a, [u32]> {
         let base = &self.rules_of(user).left_out;
-        match left_out(user.seen(), &user.items, &user.repeats) {
+        match left_out(user.left_out(self.version.oldest_seen()), &user.items, &user.repeats) {
             Cow::Borrowed(own) => union(own, base),
             Cow::Owned(own) => Cow::Owned(union(&own, base).into_owned()),
         }

@@ -47,10 +47,11 @@ pub fn audience(
         Ok(places)
     };
     let (only, excluded) = (candidates.map(places).transpose()?, places(exclude)?);
+    let oldest = version.oldest_seen();
     let mut top = TopN::new(n);
     members::each(version.id(), |member| {
         let left_out = member.factors.is_empty()
-            || exclude_seen && member.leaves_out(item)
+            || exclude_seen && member.leaves_out(item, oldest)
             || excluded.contains(&member.place)
             || only.as_ref().is_some_and(|only| !only.contains(&member.place));
         if !left_out && let Some(score) = scorer.score(member)? {

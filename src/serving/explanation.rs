@@ -20,7 +20,7 @@ use super::variety::Variety;
 use super::version::ServedVersion;
 use crate::error::Result;
 use crate::pg::process::workers::run_alone;
-use segrec_engine::interactions::{Id, IdKind};
+use segrec_engine::interactions::{Id, IdKind, SeenRule};
 use segrec_engine::scorers::Contributions;
 use segrec_engine::scorers::method::KnownUser;
 use std::rc::Rc;
@@ -105,7 +105,7 @@ fn id_of<'a>(version: &'a ServedVersion, target: &'a Target) -> Id<'a> {
 
 fn person(version: &ServedVersion, user: Option<Id<'_>>, later: Option<&LaterItems>) -> Result<Person> {
     match user {
-        Some(user) => find_person(version, user, later),
+        Some(user) => find_person(version, user, later, &SeenRule::default()),
         None => stranger(version),
     }
 }

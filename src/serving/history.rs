@@ -8,12 +8,13 @@ use super::version::ServedVersion;
 use crate::catalog::sources::live_events::LiveEvent;
 use crate::catalog::versions::users::StoredUser;
 use crate::error::Result;
+use pgrx::pg_sys;
+use pgrx::prelude::statement_timestamp;
 use segrec_engine::interactions::recency::ranks;
-use segrec_engine::interactions::{Id, ItemOrder, Repeat};
+use segrec_engine::interactions::{Id, ItemOrder, Repeat, SeenRule};
 use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::scorers::registry::{reads_ranks, repeats};
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::cmp::Reverse;
 
 /// The items of a user and how much they count.
@@ -29,7 +30,7 @@ pub struct History {
     ranks: Vec<f32>,
     /// How often the user took each of `items`; empty if that is not known, or lists have nothing that the user has.
     repeats: Vec<Repeat>,
-    /// The numbers of all the user's items, ascending.
+    /// The numbers of those of the user's items, used by the model or not, that count as seen, ascending.
     pub seen: Vec<u32>,
     /// The places of those among the later items, ascending.
     pub later: Vec<u32>,
@@ -50,38 +51,41 @@ impl History {
         let StoredUser { items, confidences, ranks, repeats, .. } = user;
         let order = version.decided.order;
         let history = Self::ranked(order, items.clone(), confidences.clone(), ranks.clone());
-        Self { seen: user.seen().to_vec(), repeats: aged(repeats, version.age()), ..history }
+        let seen = user.left_out(version.oldest_seen()).into_owned();
+        Self { seen, repeats: aged(repeats, version.age()), ..history }
     }
 
-    /// The same of a user of whom it is not known what they take again.
-    pub fn without_repeats(self) -> Self {
-        Self { repeats: Vec::new(), ..self }
+    /// The history as of the training of a user of whom nothing may return.
+    pub fn without_returns(version: &ServedVersion, user: &StoredUser) -> Self {
+        Self { seen: user.seen().to_vec(), repeats: Vec::new(), ..Self::stored(version, user) }
     }
 
     /// What lists leave out that have nothing which the user has, unless they take it again.
     pub fn left_out(&self) -> Cow<'_, [u32]> {
-        left_out(&self.seen, &self.items, &self.repeats)
+        left_out(Cow::Borrowed(&self.seen), &self.items, &self.repeats)
     }
 
-    /// The history from current events, weighted as in training; `None` if there is no index or the caller may not read
-    /// them.
-    pub fn live(version: &ServedVersion, user: Id<'_>, later: Option<&LaterItems>) -> Result<Option<Self>> {
+    /// The history from current events, weighted as in training, in which what counts as seen is told by a rule; `None` if
+    /// there is no index or the caller may not read them.
+    pub fn live(
+        version: &ServedVersion,
+        user: Id<'_>,
+        later: Option<&LaterItems>,
+        rule: &SeenRule,
+    ) -> Result<Option<Self>> {
         let Some(live) = version.live()? else {
             return Ok(None);
         };
-        let places = RefCell::new(Vec::new());
+        let first = version.item_ids().len() as u32;
         let number = |item: Id<'_>| {
-            let number = version.item_ids().find(item);
-            if number.is_none() {
-                places.borrow_mut().extend(later.and_then(|later| later.find(item)));
-            }
-            number
+            let known = version.item_ids().find(item);
+            known.or_else(|| Some(first + later?.find(item)?))
         };
-        let events = live.of_user(user, &number)?;
-        let mut later = places.take();
-        later.sort_unstable();
-        later.dedup();
-        Ok(events.map(|events| Self { later, ..Self::combine(version, events) }))
+        let Some(events) = live.of_user(user, rule, &number)? else { return Ok(None) };
+        let (events, beyond): (Vec<LiveEvent>, Vec<LiveEvent>) =
+            events.into_iter().partition(|event| event.item < first);
+        let later = seen(&beyond, rule).into_iter().map(|item| item - first).collect();
+        Ok(Some(Self { seen: seen(&events, rule), later, ..Self::combine(version, events) }))
     }
 
     /// The items and confidences as scorers take them.
@@ -110,10 +114,8 @@ impl History {
         });
         let weighting = &version.weighting;
         let mut rows: Vec<(u32, f32, i64)> = Vec::new();
-        let mut seen = Vec::new();
         for group in events.chunk_by(|a, b| a.item == b.item) {
             let item = group[0].item;
-            seen.push(item);
             let counted = || group.iter().filter_map(|event| Some((event.weight?, event.time)));
             let Some((_, latest)) = counted().next_back() else { continue };
             let weight = weighting.combine(counted());
@@ -145,8 +147,19 @@ impl History {
         } else {
             Vec::new()
         };
-        Self { seen, repeats, ..Self::ranked(order, items, confidences, ranks) }
+        Self { repeats, ..Self::ranked(order, items, confidences, ranks) }
     }
+}
+
+/// The items of events that count as seen now, ascending.
+fn seen(events: &[LiveEvent], rule: &SeenRule) -> Vec<u32> {
+    let now = pg_sys::TimestampTz::from(statement_timestamp());
+    let age = |time: i64| now.saturating_sub(time) as f64 / 1e6;
+    let counted = events.iter().filter(|event| event.is_seen && rule.holds_at(age(event.time)));
+    let mut items: Vec<u32> = counted.map(|event| event.item).collect();
+    items.sort_unstable();
+    items.dedup();
+    items
 }
 
 /// How often a user took items, some seconds later.
@@ -154,12 +167,11 @@ pub fn aged(repeats: &[Repeat], seconds: f32) -> Vec<Repeat> {
     repeats.iter().map(|own| own.later(seconds)).collect()
 }
 
-/// What lists leave out of a user who has `seen`, of which the model uses `items`: all of it or, if it is known how often they
-/// took `items`, the rest. Both are ascending.
-pub fn left_out<'a>(seen: &'a [u32], items: &[u32], repeats: &[Repeat]) -> Cow<'a, [u32]> {
+/// What lists leave out of a user who has `seen`, of whose items the model uses `items`: all of it or, if it is known how often
+/// they took `items`, the rest. Both are ascending.
+pub fn left_out<'a>(seen: Cow<'a, [u32]>, items: &[u32], repeats: &[Repeat]) -> Cow<'a, [u32]> {
     match repeats {
-        [] => Cow::Borrowed(seen),
-        _ if seen.len() == items.len() => Cow::Borrowed(&[]),
+        [] => seen,
         _ => Cow::Owned(seen.iter().filter(|item| items.binary_search(item).is_err()).copied().collect()),
     }
 }

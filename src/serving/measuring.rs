@@ -2,7 +2,7 @@
 //!
 //! Every test user gets the list that the version would serve as of its training, without later events. Pairs that it
 //! was trained on, and unknown users and items, are excluded and counted, so that a version is never scored on its own
-//! training data. So lists are measured without what users take again.
+//! training data. So lists are measured without what users take again, and without what does not count as seen.
 
 use super::history::History;
 use super::recommendation::{Request, answer, known_person};
@@ -269,7 +269,7 @@ fn served(
     stored: &StoredUser,
     request: &Request<'_>,
 ) -> Result<Vec<Scored>> {
-    let history = History::stored(version, stored).without_repeats();
+    let history = History::without_returns(version, stored);
     let person = known_person(version, user, stored, history, false)?;
     let found = answer(Rc::clone(version), None, &person, None, request)?;
     let scored = |&Recommended { item, score, .. }: &Recommended| Scored { item, score };

@@ -20,6 +20,7 @@
 //! - [`variety`]: diversified and randomized lists
 //! - [`all_lists`], [`segment_rules`]: the lists of all users, streamed, and what rules make of them
 //! - [`segment_list`]: recommendations for a segment
+//! - [`trending`], [`latest`]: what rises, and what is new
 //! - [`similar_items`]: the items most similar to another
 //! - [`similar_users`], [`audience`]: the users most similar to another, or most likely to want an item
 //! - [`statistics`], [`counters`]: counters of served requests
@@ -41,6 +42,7 @@ pub mod history;
 pub mod ids;
 pub mod later_items;
 mod later_list;
+mod latest;
 pub mod measuring;
 mod model_access;
 mod pages;
@@ -64,12 +66,14 @@ mod shelf;
 pub mod similar_items;
 pub mod similar_users;
 pub mod statistics;
+mod trending;
 pub mod variety;
 pub mod version;
 
 pub use all_lists::recommend_all;
 pub use audience::audience;
 pub use explanation::{Explanation, Reason, explain, predict};
+pub use latest::latest;
 pub use recommendation::{Recommendation, Request, recommend_for, recommend_user};
 pub use segment_list::recommend_segment;
 pub use segment_of::{classify, cut, segment_of};
@@ -77,4 +81,5 @@ pub use selection::Selection;
 pub use session::retry_after_cache_damage;
 pub use similar_items::similar_items;
 pub use similar_users::similar_users;
+pub use trending::trending;
 pub use variety::Variety;

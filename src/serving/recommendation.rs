@@ -33,7 +33,8 @@ use crate::error::Result;
 use crate::pg::datums::id_text::id_text;
 use crate::pg::process::memory::ask;
 use crate::pg::process::workers::run_alone;
-use segrec_engine::interactions::{Id, IdKind};
+use segrec_engine::interactions::{Id, IdKind, SeenRule};
+use segrec_engine::options::seen_rule;
 use segrec_engine::ranking::{Scored, Source};
 use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::segmentation::identity::nearest_segment;
@@ -120,7 +121,10 @@ pub fn recommend_user(user: Id<'_>, item_kind: IdKind, request: &Request<'_>) ->
     let version = session::version(&model)?;
     let later = version.later_items()?;
     let person = match user {
-        Some(user) => find_person(&version, user, later.as_ref().map(|(later, _)| &**later))?,
+        Some(user) => {
+            let rule = seen_rule(&model.options).unwrap_or_default();
+            find_person(&version, user, later.as_ref().map(|(later, _)| &**later), &rule)?
+        }
         None => stranger(&version)?,
     };
     counted(&model, version, &person, later, request)
@@ -159,10 +163,15 @@ pub fn stranger(version: &ServedVersion) -> Result<Person> {
     fold_in(version, None, History::default(), None)
 }
 
-/// Looks up a user, combining what is stored with their current events.
-pub fn find_person(version: &ServedVersion, user: Id<'_>, later: Option<&LaterItems>) -> Result<Person> {
+/// Looks up a user, combining what is stored with their current events, of which a rule tells what counts as seen.
+pub fn find_person(
+    version: &ServedVersion,
+    user: Id<'_>,
+    later: Option<&LaterItems>,
+    rule: &SeenRule,
+) -> Result<Person> {
     let stored = version.members.user(&id_text(user))?;
-    let live = History::live(version, user, later)?;
+    let live = History::live(version, user, later, rule)?;
     match (stored, live) {
         (Some(stored), None) => {
             let history = History::stored(version, &stored);

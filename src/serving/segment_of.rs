@@ -8,7 +8,7 @@ use crate::catalog::versions::segments;
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::id_text;
 use segrec_engine::features::RowProblem;
-use segrec_engine::interactions::Id;
+use segrec_engine::interactions::{Id, SeenRule};
 use serde_json::Value;
 
 /// The id of a user's segment: as of the training, else by their current attributes, else by their current events.
@@ -28,7 +28,7 @@ pub fn segment_of(user: Id<'_>, model: Option<&str>) -> Result<Option<i32>> {
         return Ok(None);
     }
     let version = session::version(&model)?;
-    match History::live(&version, user, None)? {
+    match History::live(&version, user, None, &SeenRule::default())? {
         Some(history) => {
             let number = fold_in(&version, Some(user), history, None)?.segment;
             Ok(number.and_then(|number| segments.ids.get(number as usize).copied()))

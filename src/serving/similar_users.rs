@@ -10,7 +10,7 @@ use super::session;
 use crate::catalog::versions::members;
 use crate::error::Result;
 use crate::pg::datums::id_text::id_text;
-use segrec_engine::interactions::Id;
+use segrec_engine::interactions::{Id, SeenRule};
 use segrec_engine::linalg::vector::{dot, norm, normalize};
 use segrec_engine::ranking::TopN;
 
@@ -22,7 +22,7 @@ pub fn similar_users(user: Id<'_>, n: usize, model: Option<&str>) -> Result<Vec<
         return Ok(Vec::new());
     };
     let version = session::version(&model)?;
-    let Some((mut own, _)) = find_person(&version, user, None)?.factors else {
+    let Some((mut own, _)) = find_person(&version, user, None, &SeenRule::default())?.factors else {
         return Ok(Vec::new());
     };
     let k = version.by_tastes().taste_columns(own.len());

@@ -375,6 +375,14 @@ impl ServedVersion {
         (age.max(0) as f64 / 1e6) as f32
     }
 
+    /// The age in seconds, at the training, from which on an item that a user saw may be in lists again; infinite if it may
+    /// never.
+    pub fn oldest_seen(&self) -> f64 {
+        let Some(seconds) = self.options.events.seen_for else { return f64::INFINITY };
+        let now = pg_sys::TimestampTz::from(statement_timestamp());
+        seconds - now.saturating_sub(self.weighting.anchor).max(0) as f64 / 1e6
+    }
+
     /// The stored sections of a scorer.
     pub fn sections(&self, scorer: &str) -> Result<StoredSections<'_>> {
         self.cache.sections(scorer)

@@ -5,17 +5,17 @@ use crate::error::{EngineError, Result};
 use crate::interactions::{Events, Interactions, SparseRows, Weighting};
 use crate::observer::Observer;
 
-/// A training part and a test part that share no (user, item) pair.
+/// A training part and a test part that share no (user, item) pair, unless it may come back.
 #[derive(Clone, Debug)]
 pub struct Holdout {
     /// How the events were split.
     pub split: Split,
     /// The interactions to train on.
     pub training: Interactions,
-    /// The pairs to predict, users × items. Includes only users with training items and items with training users.
+    /// The pairs to predict, users × items, which lists do not leave out. Includes only users with training items and items with training users.
     /// Values are confidences or ratings.
     pub test: SparseRows,
-    /// The pairs of [`Self::training`] that occur once more in the held-out part, users × items.
+    /// The pairs of [`Self::training`] that occur once more in the held-out part although lists leave them out, users × items.
     pub again: SparseRows,
     /// The splits that were tried before this one and rejected, in order.
     pub passed_over: Vec<PassedOver>,
@@ -179,10 +179,11 @@ impl Holdout {
             let keep = |user, item, time| choice.holds_out(user, item, time) == held_out;
             events.interactions(weighting, keep, observer)
         };
-        let (training, held_out) = (part(false)?, part(true)?);
+        let (training, held_out) = (judged(split, part(false)?), part(true)?);
         let test = predictable(&training, &held_out, split == Split::Items)?;
         let again = chosen(&training, &held_out, |user, item| {
-            training.by_user().row(user).0.binary_search(&item).is_ok()
+            let has = |items: &[u32]| items.binary_search(&item).is_ok();
+            has(training.by_user().row(user).0) && has(training.left_out(user))
         })?;
         let is_known = |user: &usize| training.by_user().row_len(*user) > 0;
         let known = (0..training.users()).filter(is_known).map(|user| held_out.by_user().row_len(user)).sum();
@@ -196,7 +197,7 @@ impl Holdout {
     /// [`crate::EngineError::Cancelled`].
     pub fn weighted(&self, events: &Events, weighting: &Weighting, observer: &dyn Observer) -> Result<Self> {
         let keep = |user, item, time| self.is_training(user, item, time);
-        let training = events.interactions(weighting, keep, observer)?;
+        let training = judged(self.split, events.interactions(weighting, keep, observer)?);
         Ok(Self {
             split: self.split,
             training,
@@ -239,12 +240,21 @@ impl Holdout {
     }
 }
 
+/// The training part as lists are measured by it. Where a pair is in one part as a whole, none can come back, so everything
+/// that users have is left out.
+fn judged(split: Split, training: Interactions) -> Interactions {
+    match split {
+        Split::Time { .. } | Split::Last => training,
+        Split::Random | Split::Fold { .. } | Split::Items => training.withholding(None),
+    }
+}
+
 /// The held-out pairs that a model can be expected to predict: the user has training items, the item has training
-/// users or may be `new`, and the user has not had the item before in any way.
+/// users or may be `new`, and lists do not leave it out because the user has seen it before.
 fn predictable(training: &Interactions, held_out: &Interactions, new: bool) -> Result<SparseRows> {
     chosen(training, held_out, |user, item| {
         let is_known = new || training.by_item().row_len(item as usize) > 0;
-        is_known && training.seen(user).binary_search(&item).is_err()
+        is_known && training.left_out(user).binary_search(&item).is_err()
     })
 }
 

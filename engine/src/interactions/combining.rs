@@ -5,6 +5,7 @@ use super::recency;
 use super::repeats::{Moments, Repeats};
 use super::sparse::{Interactions, Seen, SparseRows, WeightScale};
 use super::weighting::Weighting;
+use super::withheld::Withheld;
 use crate::error::Result;
 use crate::observer::Observer;
 use rayon::prelude::*;
@@ -41,6 +42,7 @@ impl Events {
         values.iter_mut().for_each(|value| *value = weighting.confidence(*value, median));
         observer.check()?;
         let repeats = Repeats::new(&columns, self.items.len(), &moments, self.latest());
+        let withheld = Withheld::of(self, &keep, observer)?;
         drop(moments);
         let rows = SparseRows::new(self.items.len(), starts, columns, values)?;
         let scale = WeightScale { median, shift: weighting.shift };
@@ -48,7 +50,8 @@ impl Events {
             .beside(seen, weightless)
             .ranked(ranks)
             .aged(times.map(|times| ages(times, self.latest())))
-            .repeated(repeats))
+            .repeated(repeats)
+            .withholding(withheld))
     }
 
     /// The weights of all pairs.

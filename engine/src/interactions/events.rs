@@ -2,6 +2,7 @@
 
 use super::ids::{Id, Ids};
 use super::raw::{NO_TYPE, RawEvents, RawSeen, RawTypes};
+use super::seen_rule::SeenRule;
 use crate::error::{EngineError, Result};
 use crate::observer::Observer;
 
@@ -28,6 +29,9 @@ pub struct Events {
     time: Option<Vec<i64>>,
     types: Option<EventTypes>,
     pub(super) seen: SeenEvents,
+    pub(super) seen_rule: SeenRule,
+    /// Whether each event counts as seen; empty if all do.
+    counted: Vec<bool>,
     pub(super) max_user_events: usize,
     /// Events after this moment are in the future.
     now: i64,
@@ -40,32 +44,61 @@ pub(super) struct SeenEvents {
     item: Vec<u32>,
     /// The times of the items; empty if events have no times.
     time: Vec<i64>,
+    /// Whether each counts as seen; empty if all do.
+    counted: Vec<bool>,
 }
 
 impl SeenEvents {
+    /// None yet.
+    fn none() -> Self {
+        Self { starts: vec![0], item: Vec::new(), time: Vec::new(), counted: Vec::new() }
+    }
+
+    /// Adds an event of the next user.
+    fn push(&mut self, (item, time, counts): (u32, i64, bool), like: &Self) {
+        self.item.push(item);
+        if !like.time.is_empty() {
+            self.time.push(time);
+        }
+        if !like.counted.is_empty() {
+            self.counted.push(counts);
+        }
+    }
+
     /// Keeps the events of the remaining users and items, and groups them by user.
     fn new(raw: &RawSeen, user_numbers: &[u32], item_numbers: &[u32], users: usize) -> Self {
-        let mut kept: Vec<(u32, u32, i64)> = raw
+        let mut kept: Vec<(u32, u32, i64, bool)> = raw
             .user
             .iter()
             .zip(&raw.item)
             .enumerate()
             .map(|(event, (&user, &item))| {
                 let time = raw.time.get(event).copied().unwrap_or(0);
-                (user_numbers[user as usize], item_numbers[item as usize], time)
+                let counts = raw.counted.get(event).copied().unwrap_or(true);
+                (user_numbers[user as usize], item_numbers[item as usize], time, counts)
             })
-            .filter(|&(user, item, _)| user != u32::MAX && item != u32::MAX)
+            .filter(|&(user, item, ..)| user != u32::MAX && item != u32::MAX)
             .collect();
         kept.sort_unstable();
         kept.dedup();
         let starts = (0..=users as u32).map(|user| kept.partition_point(|event| event.0 < user)).collect();
         let time = if raw.time.is_empty() { Vec::new() } else { kept.iter().map(|event| event.2).collect() };
-        Self { starts, item: kept.into_iter().map(|event| event.1).collect(), time }
+        let counted =
+            if raw.counted.is_empty() { Vec::new() } else { kept.iter().map(|event| event.3).collect() };
+        Self { starts, item: kept.into_iter().map(|event| event.1).collect(), time, counted }
+    }
+
+    /// The item, the time and whether it counts as seen, of each of a user's events.
+    fn judged_of_user(&self, user: usize) -> impl Iterator<Item = (u32, i64, bool)> + '_ {
+        let range = self.starts[user]..self.starts[user + 1];
+        range.map(|event| {
+            let time = self.time.get(event).copied().unwrap_or(0);
+            (self.item[event], time, self.counted.get(event).copied().unwrap_or(true))
+        })
     }
 
     pub(super) fn of_user(&self, user: usize) -> impl Iterator<Item = (u32, i64)> + '_ {
-        let range = self.starts[user]..self.starts[user + 1];
-        range.map(|event| (self.item[event], self.time.get(event).copied().unwrap_or(0)))
+        self.judged_of_user(user).map(|(item, time, _)| (item, time))
     }
 }
 
@@ -127,7 +160,20 @@ impl Events {
     /// # Errors
     /// [`EngineError::NothingToTrainOn`] if no event is left, [`EngineError::Cancelled`].
     pub fn new(raw: RawEvents, limits: EventLimits, observer: &dyn Observer) -> Result<Self> {
-        let RawEvents { users, items, user, item, weight, time, types, seen, new_items, now } = raw;
+        let RawEvents {
+            users,
+            items,
+            user,
+            item,
+            weight,
+            time,
+            types,
+            seen,
+            new_items,
+            now,
+            seen_rule,
+            counted,
+        } = raw;
         let total = user.len();
         let (users, user_numbers) = renumber(&users.into_ids(), &user, limits.min_user_events, &[]);
         observer.check()?;
@@ -176,6 +222,8 @@ impl Events {
             types,
             starts,
             seen,
+            seen_rule,
+            counted: if counted.is_empty() { Vec::new() } else { vec![true; kept] },
             max_user_events: limits.max_user_events,
             now,
         };
@@ -185,6 +233,9 @@ impl Events {
                 next[user] += 1;
                 sorted.item[to] = item;
                 sorted.weight[to] = weight[event];
+                if let Some(counts) = counted.get(event) {
+                    sorted.counted[to] = *counts;
+                }
                 if let (Some(to_time), Some(from_time)) = (&mut sorted.time, &time) {
                     to_time[to] = from_time[event];
                 }
@@ -241,6 +292,15 @@ impl Events {
         })
     }
 
+    /// The item and the time of each event of a user that counts as seen.
+    pub(super) fn seen_of_user(&self, user: usize) -> impl Iterator<Item = (u32, i64)> + '_ {
+        let counts = |event: &usize| self.counted.get(*event).copied().unwrap_or(true);
+        let of_event = |event: usize| (self.item[event], self.time.as_ref().map_or(0, |times| times[event]));
+        let own = (self.starts[user]..self.starts[user + 1]).filter(counts).map(of_event);
+        let beside = self.seen.judged_of_user(user).filter(|event| event.2);
+        own.chain(beside.map(|(item, time, _)| (item, time)))
+    }
+
     /// The number of events later than the moment at which they were read. Ages are not counted from these, unless they
     /// are the majority.
     pub fn future(&self) -> usize {
@@ -252,9 +312,12 @@ impl Events {
         self.time.iter().flatten().filter(|&&time| time > moment).count()
     }
 
-    /// Bytes taken by events that do not count.
+    /// Bytes taken by events that do not count, and by what is left out of lists if that is not all that users have.
     pub fn seen_memory(&self) -> u64 {
-        (4 * self.seen.item.len() + 8 * self.seen.time.len() + 8 * self.seen.starts.len()) as u64
+        let SeenEvents { starts, item, time, counted } = &self.seen;
+        let withheld = if self.seen_rule.is_everything() { 0 } else { 24 * (self.len() + item.len()) };
+        let counted = self.counted.len() + counted.len();
+        (4 * item.len() + 8 * time.len() + 8 * starts.len() + counted + withheld) as u64
     }
 
     /// Keeps only the events accepted by `keep(user, item, time)`; users and items stay the same.
@@ -267,7 +330,9 @@ impl Events {
             weight: Vec::new(),
             time: self.time.as_ref().map(|_| Vec::new()),
             types: self.types.as_ref().map(|types| EventTypes { of_event: Vec::new(), ..types.clone() }),
-            seen: SeenEvents { starts: vec![0], item: Vec::new(), time: Vec::new() },
+            seen: SeenEvents::none(),
+            seen_rule: self.seen_rule.clone(),
+            counted: Vec::new(),
             max_user_events: self.max_user_events,
             now: self.now,
         };
@@ -277,6 +342,7 @@ impl Events {
                 if keep(user as u32, self.item[event], time) {
                     selected.item.push(self.item[event]);
                     selected.weight.push(self.weight[event]);
+                    selected.counted.extend(self.counted.get(event));
                     if let Some(times) = &mut selected.time {
                         times.push(time);
                     }
@@ -286,12 +352,9 @@ impl Events {
                 }
             }
             selected.starts.push(selected.item.len());
-            for (item, time) in self.seen.of_user(user).filter(|&(item, time)| keep(user as u32, item, time))
-            {
-                selected.seen.item.push(item);
-                if self.time.is_some() {
-                    selected.seen.time.push(time);
-                }
+            let beside = self.seen.judged_of_user(user);
+            for event in beside.filter(|&(item, time, _)| keep(user as u32, item, time)) {
+                selected.seen.push(event, &self.seen);
             }
             selected.seen.starts.push(selected.seen.item.len());
         }
@@ -314,13 +377,11 @@ impl Events {
         self.items = self.items.select(&kept);
         self.item.iter_mut().for_each(|item| *item = number(*item));
         // An item that is only seen has no event.
-        let mut left = SeenEvents { starts: vec![0], item: Vec::new(), time: Vec::new() };
+        let mut left = SeenEvents::none();
         for user in 0..self.users.len() {
-            for (item, time) in self.seen.of_user(user).filter(|(item, _)| new.binary_search(item).is_err()) {
-                left.item.push(number(item));
-                if self.time.is_some() {
-                    left.time.push(time);
-                }
+            let beside = self.seen.judged_of_user(user);
+            for (item, time, counts) in beside.filter(|event| new.binary_search(&event.0).is_err()) {
+                left.push((number(item), time, counts), &self.seen);
             }
             left.starts.push(left.item.len());
         }

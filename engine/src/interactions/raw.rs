@@ -1,7 +1,8 @@
 //! Events as they stream in. An event takes 12 bytes, plus 8 with times and 2 with types; one that only marks an item
-//! as seen takes 8 bytes, or 16 with times.
+//! as seen takes 8 bytes, or 16 with times. Both take one more if not all of them count as seen.
 
 use super::ids::{Id, IdKind, IdMap};
+use super::seen_rule::SeenRule;
 
 /// Events in order of arrival, with ids numbered in the order in which they are first met.
 #[derive(Clone, Debug)]
@@ -17,6 +18,9 @@ pub struct RawEvents {
     /// The numbers of items that are kept although no event is on them.
     pub(super) new_items: Vec<u32>,
     pub(super) now: i64,
+    pub(super) seen_rule: SeenRule,
+    /// Whether each event counts as seen; empty if all do.
+    pub(super) counted: Vec<bool>,
 }
 
 /// Pairs of user and item that are seen but do not count.
@@ -26,6 +30,8 @@ pub(super) struct RawSeen {
     pub(super) item: Vec<u32>,
     /// The times of the pairs; empty if events have no times.
     pub(super) time: Vec<i64>,
+    /// Whether each counts as seen; empty if all do.
+    pub(super) counted: Vec<bool>,
 }
 
 /// The types of the events.
@@ -52,7 +58,15 @@ impl RawEvents {
             seen: RawSeen::default(),
             new_items: Vec::new(),
             now: i64::MAX,
+            seen_rule: SeenRule::default(),
+            counted: Vec::new(),
         }
+    }
+
+    /// Sets what counts as seen. If only some types do, every event counts of which [`Self::set_unseen`] does not say that
+    /// it does not.
+    pub fn seen_by(self, seen_rule: SeenRule) -> Self {
+        Self { seen_rule, ..self }
     }
 
     /// Sets the moment of reading (microseconds); later events are in the future.
@@ -76,6 +90,9 @@ impl RawEvents {
         if let Some(types) = &mut self.types {
             types.of_event.push(NO_TYPE);
         }
+        if !self.seen_rule.types.is_empty() {
+            self.counted.push(true);
+        }
     }
 
     /// Records that a user has an item, without any weight.
@@ -84,6 +101,18 @@ impl RawEvents {
         self.seen.item.push(self.items.number(item));
         if self.time.is_some() {
             self.seen.time.push(time);
+        }
+        if !self.seen_rule.types.is_empty() {
+            self.seen.counted.push(true);
+        }
+    }
+
+    /// Records that the event added last does not count as seen; `weightless` says whether it was added by
+    /// [`Self::push_seen`]. Does nothing if all types count.
+    pub fn set_unseen(&mut self, weightless: bool) {
+        let counted = if weightless { &mut self.seen.counted } else { &mut self.counted };
+        if let Some(last) = counted.last_mut() {
+            *last = false;
         }
     }
 
@@ -129,8 +158,9 @@ impl RawEvents {
     /// Bytes of memory in use.
     pub fn memory(&self) -> u64 {
         let times = if self.time.is_some() { 8 } else { 0 };
-        let per_event = 12 + times + if self.types.is_some() { 2 } else { 0 };
-        let seen = self.seen.user.capacity() * (8 + times);
+        let counted = usize::from(!self.seen_rule.types.is_empty());
+        let per_event = 12 + times + counted + if self.types.is_some() { 2 } else { 0 };
+        let seen = self.seen.user.capacity() * (8 + times + counted);
         (self.user.capacity() * per_event + seen + self.users.memory() + self.items.memory()) as u64
     }
 }

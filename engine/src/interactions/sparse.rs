@@ -1,6 +1,7 @@
 //! Compressed sparse rows, and interactions in both orientations.
 
 use super::repeats::{Repeat, Repeats};
+use super::withheld::Withheld;
 use crate::error::{EngineError, Result};
 use bytemuck::cast_slice;
 
@@ -143,6 +144,7 @@ pub struct Interactions {
     ranks: Option<Vec<f32>>,
     ages: Option<Vec<u32>>,
     repeats: Option<Repeats>,
+    withheld: Option<Withheld>,
 }
 
 /// The scaling of weights to confidences.
@@ -198,6 +200,7 @@ impl Interactions {
             ranks: None,
             ages: None,
             repeats: None,
+            withheld: None,
         }
     }
 
@@ -219,6 +222,24 @@ impl Interactions {
     /// Adds what users take again; `None` if nobody does, or events have no times.
     pub fn repeated(self, repeats: Option<Repeats>) -> Self {
         Self { repeats, ..self }
+    }
+
+    /// Sets what lists leave out; `None` if that is all that users have.
+    pub fn withholding(self, withheld: Option<Withheld>) -> Self {
+        Self { withheld, ..self }
+    }
+
+    /// What lists leave out; `None` if that is all that users have.
+    pub fn withheld(&self) -> Option<&Withheld> {
+        self.withheld.as_ref()
+    }
+
+    /// What lists leave out of a user who has seen it, ascending.
+    pub fn left_out(&self, user: usize) -> &[u32] {
+        match &self.withheld {
+            Some(withheld) => withheld.of_user(user).0,
+            None => self.seen(user),
+        }
     }
 
     /// What users take again; `None` if nobody does, or events have no times.

@@ -4,12 +4,13 @@ use super::algorithm::Decided;
 use super::algorithm::{Algorithm, Feedback};
 use crate::auto::AutoOr;
 use crate::evaluation::HoldoutOptions;
-use crate::interactions::{Duplicates, EventLimits, Weighting};
+use crate::interactions::{Duplicates, EventLimits, SeenRule, Weighting};
 use crate::scorers::neighbours::{NeighbourMethod, NeighbourOptions};
 use crate::scorers::ratings::RatingOptions;
 use crate::scorers::user_neighbours::UserNeighbourOptions;
 use crate::segmentation::SegmentationOptions;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use strum::VariantNames;
 
@@ -41,8 +42,27 @@ pub struct EventOptions {
     pub min_item_events: usize,
     /// The maximum number of items of a user that count.
     pub max_user_events: usize,
+    /// The types of events by which an item counts as seen; empty for all.
+    pub seen_types: Vec<String>,
+    /// The seconds for which an item counts as seen; `None` for ever.
+    #[serde(with = "seconds")]
+    pub seen_for: Option<f64>,
     /// How rows that cannot be used are handled.
     pub on_bad_rows: OnBadRows,
+}
+
+/// What counts as seen by the given options of a model, which are not checked as a whole; `None` if these two are not valid.
+pub fn seen_rule(given: &Value) -> Option<SeenRule> {
+    let Some(events) = given.get("events") else { return Some(SeenRule::default()) };
+    let types = match events.get("seen_types") {
+        Some(types) => serde_json::from_value(types.clone()).ok()?,
+        None => Vec::new(),
+    };
+    let seconds = match events.get("seen_for").filter(|value| !value.is_null()) {
+        Some(duration) => Some(seconds::read::<serde_json::Error>(duration.as_str()?).ok()?),
+        None => None,
+    };
+    Some(SeenRule { types, seconds })
 }
 
 /// Seconds that are written as a duration such as "90 days", or null.
@@ -99,6 +119,11 @@ impl EventOptions {
             min_item_events: self.min_item_events,
             max_user_events: self.max_user_events,
         }
+    }
+
+    /// What counts as seen.
+    pub fn seen_rule(&self) -> SeenRule {
+        SeenRule { types: self.seen_types.clone(), seconds: self.seen_for }
     }
 }
 

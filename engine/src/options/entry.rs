@@ -56,6 +56,8 @@ pub enum Kind {
     AutoOrDuration,
     /// An object whose values are numbers of at least 0.
     Weights,
+    /// A list of types of events.
+    Types,
 }
 
 /// An input of the model that an option may require, named like the argument with which the model is created.

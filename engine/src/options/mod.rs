@@ -12,7 +12,7 @@ pub mod parse;
 pub mod table;
 
 pub use algorithm::{Algorithm, Decided};
-pub use checked::{AlsChoices, NewUsers, OnBadRows, Options};
+pub use checked::{AlsChoices, NewUsers, OnBadRows, Options, seen_rule};
 pub use entry::{Kind, ModelInput, OptionEntry, Scope};
 pub use parse::{OptionProblem, merge_options, parse_options};
 pub use table::{OPTIONS, differing, unmet_need};

@@ -192,6 +192,7 @@ impl Kind {
             Self::Weights => "an object from event types to numbers of at least 0, \
                               such as {\"view\": 1, \"purchase\": 5}"
                 .to_owned(),
+            Self::Types => "a list of event types such as [\"purchase\"]".to_owned(),
         }
     }
 
@@ -218,7 +219,9 @@ impl Kind {
             Self::AutoOrBoolean => value == "auto" || value.is_boolean(),
             Self::TextConfiguration => value.as_str().is_some_and(|name| !name.is_empty()),
             Self::Name => value.is_null() || value.as_str().is_some_and(|name| !name.is_empty()),
-            Self::Names => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
+            Self::Names | Self::Types => {
+                value.as_array().is_some_and(|list| list.iter().all(Value::is_string))
+            }
             Self::Moment => {
                 value.is_null() || value.as_str().is_some_and(|text| parse_moment(text).is_some())
             }

@@ -95,6 +95,22 @@ pub const OPTIONS: &[OptionEntry] = &[
     )
     .of(Scope::Measurement),
     entry(
+        "events.seen_types",
+        Kind::Types,
+        "[]",
+        "The types of events by which an item counts as seen, so that lists leave it out where exclude_seen says so; an empty list means all. With [\"purchase\"] what was only viewed may come back. It changes nothing of what is learned, and a type that events.type_weights does not list counts as seen as well.",
+    )
+    .of(Scope::Measurement)
+    .needing(&[need(ModelInput::TypeColumn, |options| !options.events.seen_types.is_empty())]),
+    entry(
+        "events.seen_for",
+        Kind::Duration,
+        "null",
+        "Time for which an item counts as seen after the latest event by which it does; null means for ever.",
+    )
+    .of(Scope::Measurement)
+    .needing(&[need(ModelInput::TimeColumn, |options| options.events.seen_for.is_some())]),
+    entry(
         "events.on_bad_rows",
         Kind::Choice(OnBadRows::VARIANTS),
         "\"error\"",

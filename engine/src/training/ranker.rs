@@ -62,22 +62,21 @@ impl<'a> Ranker<'a> {
         self.training.by_user().row(user as usize).0
     }
 
-    /// The items that lists of a user by some blend leave out, ascending: all that the user has or, if they may return, those
-    /// that the model does not use.
+    /// The items that lists of a user by some blend leave out, ascending: all that the user has seen or, if they may return,
+    /// those that the model does not use.
     pub fn left_out(&self, user: u32, blend: &Blend) -> Cow<'a, [u32]> {
-        match self.training.seen_besides(user as usize) {
-            None if repeats(blend) => Cow::Borrowed(&[]),
-            Some(seen) if repeats(blend) => {
-                let own = self.history(user);
+        let (seen, own) = (self.seen(user), self.history(user));
+        match repeats(blend) {
+            true => {
                 Cow::Owned(seen.iter().filter(|item| own.binary_search(item).is_err()).copied().collect())
             }
-            _ => Cow::Borrowed(self.seen(user)),
+            false => Cow::Borrowed(seen),
         }
     }
 
-    /// All items of a user, ascending; they are excluded from lists.
+    /// The items that count as seen by a user, ascending; they are excluded from lists.
     pub fn seen(&self, user: u32) -> &'a [u32] {
-        self.training.seen(user as usize)
+        self.training.left_out(user as usize)
     }
 
     /// The `n` most popular items that each user does not have yet.

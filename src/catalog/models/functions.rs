@@ -127,6 +127,33 @@ pub fn of_model(model: &str, user: IdKind, item: Option<IdKind>, place: &Place) 
             comment: "the items with the highest mean score for the members of a segment, as of the training",
         },
         Function {
+            name: "trending",
+            parameters: format!("n bigint DEFAULT 10, half_life interval DEFAULT '7 days', segment bigint DEFAULT NULL, {others}"),
+            types: format!("bigint, interval, bigint, {item}[], bigint, bigint"),
+            returns: format!("TABLE (rank integer, item_id {item}, score real, recent real, expected real)"),
+            parallel: "SAFE",
+            cost: 1_000_000,
+            rows: Some(10),
+            body: format!(
+                "SELECT list.rank, list.item_id::{item}, list.score, list.recent, list.expected \
+                 FROM {extension}.segrec_trending($1, {model}, $2, $3, $4::text[], $5, $6) list"
+            ),
+            comment: "the items on which more happens now than before, by the events as they are now",
+        },
+        Function {
+            name: "latest",
+            parameters: format!("n bigint DEFAULT 10, {others}"),
+            types: format!("bigint, {item}[], bigint, bigint"),
+            returns: format!("TABLE (rank integer, item_id {item}, added_at timestamptz)"),
+            parallel: "SAFE",
+            cost: 2000,
+            rows: Some(10),
+            body: format!(
+                "SELECT list.rank, list.item_id::{item}, list.added_at FROM {extension}.segrec_latest($1, {model}, $2::text[], $3, $4) list"
+            ),
+            comment: "the newest items that may be shown, by their rows as they are now",
+        },
+        Function {
             name: "recommend_all",
             parameters: format!("n bigint DEFAULT 10, {filter}, exclude {item}[] DEFAULT NULL, max_per_group bigint DEFAULT NULL"),
             types: format!("bigint, {item}[], {item}[], bigint"),

@@ -5,7 +5,7 @@ use super::read_report::ReadReport;
 use super::relations::{ColumnRole, EventColumns};
 use crate::error::LONGEST_ID;
 use crate::pg::executor::row::ResultRow;
-use segrec_engine::interactions::{Id, IdKind};
+use segrec_engine::interactions::{Id, IdKind, SeenRule};
 use std::collections::BTreeMap;
 
 /// The positions of an event's parts in the columns of the query.
@@ -68,7 +68,7 @@ fn judge(
     weight: Option<Option<f64>>,
     time: Option<Option<i64>>,
     type_weight: Option<f64>,
-    signed: bool,
+    (signed, is_seen): (bool, bool),
 ) -> Judged {
     let value = match weight {
         None => 1.0,
@@ -89,7 +89,7 @@ fn judge(
         Some(Some(time)) => time,
     };
     let Some(type_weight) = type_weight else {
-        return Judged::Unlisted;
+        return if is_seen { Judged::Seen { time } } else { Judged::Unlisted };
     };
     let value = value * type_weight;
     if signed {
@@ -111,12 +111,20 @@ fn weight_of_type(type_weights: &BTreeMap<String, f64>, name: Option<&str>) -> O
     if type_weights.is_empty() { Some(1.0) } else { type_weights.get(name?).copied() }
 }
 
-/// Validates the parts of an event other than ids.
+/// Whether the type of an event makes its item count as seen.
+pub fn counts_as_seen(row: &ResultRow<'_>, layout: &Layout, rule: &SeenRule) -> bool {
+    rule.types.is_empty()
+        || layout.event_type.is_some_and(|column| {
+            row.text(column, |name| rule.counts(Some(name))).unwrap_or_else(|| rule.counts(None))
+        })
+}
+
+/// Validates the parts of an event other than ids. An event of a type that is not listed has no weight if `is_seen`.
 pub fn judge_row(
     row: &ResultRow<'_>,
     layout: &Layout,
     type_weights: &BTreeMap<String, f64>,
-    signed: bool,
+    (signed, is_seen): (bool, bool),
 ) -> Judged {
     let type_weight = match layout.event_type {
         Some(column) => row
@@ -128,7 +136,7 @@ pub fn judge_row(
         layout.weight.map(|column| row.number(column)),
         layout.time.map(|column| row.integer(column)),
         type_weight,
-        signed,
+        (signed, is_seen),
     )
 }
 

@@ -92,6 +92,12 @@ impl GrowingColumn {
         )
     }
 
+    /// The rows with a larger value than the parameter.
+    pub fn larger(&self) -> String {
+        let (name, type_name) = (spi::quote_identifier(self.name()), self.type_name());
+        format!("WHERE {name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name}")
+    }
+
     /// Whether other values can come after this one.
     pub fn is_finite(&self, value: i64) -> bool {
         self.compared_as == pg_sys::INT8OID || value < i64::MAX

@@ -1,21 +1,23 @@
 //! The current events of one user.
 
-use super::events::{Judged, Layout, expressions, judge_row, with_id};
+use super::events::{Judged, Layout, counts_as_seen, expressions, judge_row, with_id};
 use super::live_rows::{Live, LiveRows};
 use super::relations;
 use crate::catalog::models::{EventsSource, Model};
 use crate::error::Result;
-use segrec_engine::interactions::Id;
+use segrec_engine::interactions::{Id, SeenRule};
 use std::collections::BTreeMap;
 
 /// An event of one user.
 pub struct LiveEvent {
-    /// The number of the item in the version.
+    /// The number of the item.
     pub item: u32,
     /// The type's weight × the value; `None` if the event does not count.
     pub weight: Option<f32>,
     /// The time in microseconds since 2000; 0 without times.
     pub time: i64,
+    /// Whether it makes the item count as seen.
+    pub is_seen: bool,
 }
 
 /// Reads the events of one user.
@@ -57,19 +59,24 @@ impl LiveEvents {
         self.rows.is_current()
     }
 
-    /// The usable events of a user on items that `number` knows; `None` if the caller may not see them.
+    /// The usable events of a user on items that `number` knows, judged by what counts as seen; `None` if the caller may not see them.
     pub fn of_user(
         &self,
         user: Id<'_>,
+        rule: &SeenRule,
         number: &dyn Fn(Id<'_>) -> Option<u32>,
     ) -> Result<Option<Vec<LiveEvent>>> {
         let layout = &self.layout;
         let mut events = Vec::new();
         let seen = self.rows.of_key(user, &mut |row| {
             let Some(Some(item)) = with_id(row, 1, layout.item, number) else { return Ok(()) };
-            match judge_row(row, layout, &self.type_weights, self.signed) {
-                Judged::Good { weight, time } => events.push(LiveEvent { item, weight: Some(weight), time }),
-                Judged::Seen { time } => events.push(LiveEvent { item, weight: None, time }),
+            let is_seen = counts_as_seen(row, layout, rule);
+            let unlisted = !rule.types.is_empty() && is_seen;
+            match judge_row(row, layout, &self.type_weights, (self.signed, unlisted)) {
+                Judged::Good { weight, time } => {
+                    events.push(LiveEvent { item, weight: Some(weight), time, is_seen });
+                }
+                Judged::Seen { time } => events.push(LiveEvent { item, weight: None, time, is_seen }),
                 Judged::Unlisted | Judged::Bad(_) => {}
             }
             Ok(())

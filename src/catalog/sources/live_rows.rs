@@ -74,6 +74,13 @@ impl LiveRows {
         Self::of(live, column.latest(most), Vec::new(), Query::without_workers)
     }
 
+    /// Builds a query for the rows whose value in a column is larger than one, or for all rows.
+    pub fn since(live: &Live<'_>, column: Option<&GrowingColumn>) -> Result<Self> {
+        let condition = column.map_or_else(String::new, GrowingColumn::larger);
+        let parameters = column.map(GrowingColumn::parameter).into_iter().collect();
+        Self::of(live, condition, parameters, Query::without_workers)
+    }
+
     fn of(
         live: &Live<'_>,
         condition: String,

@@ -6,6 +6,7 @@
 //! - [`attributes`], [`wanted_columns`]: attributes of users and items, and which columns are read
 //! - [`live_events`], [`live_rows`]: the current rows of one user
 //! - [`growing_column`], [`later_rows`], [`recent_events`]: the rows that were inserted last
+//! - [`window_events`], [`newest_rows`]: the events of some time, and the newest items, read once
 //! - [`shown_rows`]: whether items may be shown
 
 pub mod attributes;
@@ -15,9 +16,11 @@ pub mod growing_column;
 pub mod later_rows;
 pub mod live_events;
 pub mod live_rows;
+pub mod newest_rows;
 pub mod read_events;
 pub mod read_report;
 pub mod recent_events;
 pub mod relations;
 pub mod shown_rows;
 pub mod wanted_columns;
+pub mod window_events;

@@ -1,13 +1,15 @@
 //! Reads the events of all users with the caller's rights, streamed into the engine.
 
-use super::events::{Judged, Layout, expressions, is_listed, is_too_long, judge_row, with_id};
+use super::events::{
+    Judged, Layout, counts_as_seen, expressions, is_listed, is_too_long, judge_row, with_id,
+};
 use super::read_report::ReadReport;
 use super::relations::{EventColumns, query_of};
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::row::ResultRow;
 use crate::pg::process::memory::limit_below;
 use pgrx::datum::clock_timestamp;
-use segrec_engine::interactions::RawEvents;
+use segrec_engine::interactions::{RawEvents, SeenRule};
 use std::collections::BTreeMap;
 
 /// Rows between two checks of the memory in use.
@@ -16,12 +18,14 @@ const MEMORY_CHECK_ROWS: u64 = 1 << 16;
 const READING_AHEAD: u64 = 32 << 20;
 
 /// How events are read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ReadOptions {
     /// Whether to keep the types of events.
     pub keep_types: bool,
     /// Whether weights are ratings, which may be zero or negative.
     pub signed: bool,
+    /// What counts as seen.
+    pub seen: SeenRule,
 }
 
 /// Reads all events. Fails as soon as they take more than `memory` bytes.
@@ -35,6 +39,7 @@ pub fn read_all(
     let query = query_of(&columns.relation, &expressions(columns).join(", "), "", &[])?;
     let now = i64::from(clock_timestamp());
     let mut events = RawEvents::new(layout.user, layout.item, layout.time.is_some()).read_at(now);
+    events = events.seen_by(reading.seen.clone());
     if reading.keep_types {
         events = events.typed();
     }
@@ -42,7 +47,7 @@ pub fn read_all(
     let (mut stopped, mut asked_at) = (None, None);
     query.run(&[], &mut |row: ResultRow<'_>| {
         report.rows += 1;
-        take_row(&row, &layout, type_weights, reading.signed, now, &mut events, &mut report);
+        take_row(&row, &layout, type_weights, &reading, now, &mut events, &mut report);
         if report.rows % MEMORY_CHECK_ROWS == 1 {
             let taken = events.memory();
             if taken > memory {
@@ -64,13 +69,16 @@ fn take_row(
     row: &ResultRow<'_>,
     layout: &Layout,
     type_weights: &BTreeMap<String, f64>,
-    signed: bool,
+    reading: &ReadOptions,
     now: i64,
     events: &mut RawEvents,
     report: &mut ReadReport,
 ) {
-    let judged = judge_row(row, layout, type_weights, signed);
-    if let Some(column) = layout.event_type.filter(|_| !type_weights.is_empty() && is_listed(&judged)) {
+    let names_types = !reading.seen.types.is_empty();
+    let is_seen = counts_as_seen(row, layout, &reading.seen);
+    let judged = judge_row(row, layout, type_weights, (reading.signed, names_types && is_seen));
+    let has_names = names_types || !type_weights.is_empty();
+    if let Some(column) = layout.event_type.filter(|_| has_names && is_listed(&judged)) {
         row.text(column, |name| report.notice_listed(name));
     }
     let pushed = with_id(row, 0, layout.user, |user| {
@@ -83,9 +91,15 @@ fn take_row(
                 if let Some(column) = layout.event_type.filter(|_| events.keeps_types()) {
                     row.text(column, |name| events.set_type(name));
                 }
+                if !is_seen {
+                    events.set_unseen(false);
+                }
             }
             Judged::Seen { time } => {
                 events.push_seen(user, item, time);
+                if !is_seen {
+                    events.set_unseen(true);
+                }
                 report.weightless += 1;
             }
             Judged::Unlisted => {

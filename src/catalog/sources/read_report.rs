@@ -14,7 +14,8 @@ pub struct ReadReport {
     pub unlisted_type: u64,
     /// The number of such rows per type; only the first types met if there are very many.
     pub unlisted: BTreeMap<String, u64>,
-    /// The types with a weight that occur.
+    /// The types that occur with a weight or as seen, as far as any of them are named; only the first ones met if there are
+    /// very many.
     pub listed: BTreeSet<String>,
     /// The number of rows with a weight of zero.
     pub weightless: u64,
@@ -24,6 +25,8 @@ pub struct ReadReport {
 
 /// The maximum number of unlisted types that are counted separately.
 const MOST_UNLISTED: usize = 100;
+/// The maximum number of listed types that are told apart.
+const MOST_LISTED: usize = 10_000;
 /// The maximum number of characters of a type name that are kept.
 const LONGEST_TYPE: usize = 60;
 
@@ -37,9 +40,9 @@ impl ReadReport {
         }
     }
 
-    /// Records that a type with a weight occurs.
+    /// Records that a type occurs which has a weight or counts as seen.
     pub fn notice_listed(&mut self, name: &str) {
-        if !self.listed.contains(name) {
+        if !self.listed.contains(name) && self.listed.len() < MOST_LISTED {
             self.listed.insert(name.to_owned());
         }
     }

@@ -87,7 +87,7 @@ impl RecentEvents {
             rows += 1;
             recent.newest = recent.newest.max(time);
             let item = with_id(row, 1, layout.item, number).flatten();
-            let judged = judge_row(row, layout, &self.type_weights, self.signed);
+            let judged = judge_row(row, layout, &self.type_weights, (self.signed, false));
             let user = with_id(row, 0, layout.user, |id| with_users.then(|| id_text(id)));
             if let (Some(item), Some(user), Judged::Good { .. }) = (item, user, judged) {
                 recent.events.push(RecentEvent { item, time, segment: None });

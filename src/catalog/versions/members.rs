@@ -1,11 +1,12 @@
 //! Reads the users of a version by their places: in batches, or the ids of a few. Users are stored segment by segment,
 //! in the order of the segments' ids.
 
-use super::users::{StoredRow, ranks, repeats, seen};
+use super::users::{StoredRow, StoredSeen, ranks, repeats};
 use crate::catalog::statement::{CatalogRow, as_owner, query};
 use crate::error::Result;
 use crate::pg::datums::number_array::NumberArray;
 use segrec_engine::interactions::Repeat;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// The number of users per batch: about 2 MB with 64 factors and 30 items.
@@ -28,21 +29,22 @@ pub struct Member {
     pub repeats: Vec<Repeat>,
     /// The row that a scorer keeps for the user.
     pub row: StoredRow,
-    /// All items of the user, ascending; `None` if the model uses all of them.
-    seen: Option<Vec<u32>>,
+    /// What the user has seen.
+    seen: StoredSeen,
 }
 
 impl Member {
-    /// Whether the user has an item, used by the model or not, which lists leave out: they do, unless it is known how often
-    /// the user took it.
-    pub fn leaves_out(&self, item: u32) -> bool {
-        let has = |items: &[u32]| items.binary_search(&item).is_ok();
-        has(self.seen.as_deref().unwrap_or(&self.items)) && (self.repeats.is_empty() || !has(&self.items))
+    /// Whether the user has seen an item, used by the model or not, which lists leave out: they do, unless it is known how
+    /// often the user took it. See [`StoredSeen::left_out`].
+    pub fn leaves_out(&self, item: u32, oldest: f64) -> bool {
+        self.seen.leaves_out(item, &self.items, oldest)
+            && (self.repeats.is_empty() || self.items.binary_search(&item).is_err())
     }
 }
 
 /// The columns that [`member`] reads.
-const COLUMNS: &str = "place, segment, factors, items, seen, ranks, row_items, row_weights, repeats";
+const COLUMNS: &str =
+    "place, segment, factors, items, seen, ranks, row_items, row_weights, repeats, left_out, left_out_ages";
 
 fn member(row: &CatalogRow<'_>) -> Result<Member> {
     let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
@@ -51,7 +53,7 @@ fn member(row: &CatalogRow<'_>) -> Result<Member> {
         segment: row.value(2)?,
         factors: row.value::<NumberArray<f32>>(3)?.0,
         items: items.into_iter().map(|item| item as u32).collect(),
-        seen: seen(row, 5)?,
+        seen: StoredSeen::read(row, [5, 10, 11])?,
         ranks: ranks(row, 6)?,
         row: StoredRow::read(row, 7)?,
         repeats: repeats(row, 9)?,
@@ -91,6 +93,13 @@ pub fn places_of_segment(version_id: i64, segment: i32) -> Result<Range<i32>> {
         query(sql, &[version_id.into(), segment.into()], |row| Ok(row.value::<i32>(1)?..row.value::<i32>(2)?))
     })?;
     Ok(found.into_iter().next().unwrap_or(0..0))
+}
+
+/// The ids of the users of a segment (by its id).
+pub fn ids_of_segment(version_id: i64, segment: i32) -> Result<HashSet<String>> {
+    let sql = "SELECT user_id FROM segrec_catalog.version_users WHERE version_id = $1 AND segment = $2";
+    let found = as_owner(|| query(sql, &[version_id.into(), segment.into()], |row| row.value(1)))?;
+    Ok(found.into_iter().collect())
 }
 
 /// The ids of the users at the given places, in that order.

@@ -344,6 +344,8 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
                      OR stored.factors <> '{{}}' AND {factors} OR {} OR {} OR {} \
                      OR stored.ranks IS NOT NULL AND ({} OR 0 > ANY (stored.ranks)) \
                      OR stored.repeats IS NOT NULL AND ({} OR 0 > ANY (stored.repeats)) \
+                     OR stored.left_out IS NOT NULL AND {} OR stored.left_out IS NULL AND stored.left_out_ages IS NOT NULL \
+                     OR stored.left_out_ages IS NOT NULL AND ({} OR 0 > ANY (stored.left_out_ages)) \
                      OR (stored.row_items IS NULL) <> (stored.row_weights IS NULL) OR {} \
                      OR stored.row_items IS NOT NULL AND {} \
                      OR stored.probabilities IS NOT NULL AND {}",
@@ -354,6 +356,8 @@ pub fn problem(version_id: i64, kinds: [Option<&str>; 2], columns: usize) -> Res
                 is_no_row("stored.confidences", "pg_catalog.cardinality(stored.items)"),
                 is_no_row("stored.ranks", "pg_catalog.cardinality(stored.items)"),
                 is_no_row("stored.repeats", "3 * pg_catalog.cardinality(stored.items)"),
+                is_no_set("stored.left_out", &count),
+                is_no_row("stored.left_out_ages", "pg_catalog.cardinality(stored.left_out)"),
                 is_no_set("stored.row_items", &count),
                 is_no_row("stored.row_weights", "pg_catalog.cardinality(stored.row_items)"),
                 is_no_row("stored.probabilities", "version.segments")

@@ -8,6 +8,7 @@ use crate::pg::datums::number_array::NumberArray;
 use pgrx::pg_sys;
 use segrec_engine::interactions::{Ids, Repeat};
 use segrec_engine::scorers::method::UserRow;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Whether the users of a version are stored; a restore may have omitted them.
@@ -43,6 +44,9 @@ pub struct NewUser<'a> {
     pub repeats: &'a [Repeat],
     /// All items, ascending; empty if the model uses all of them.
     pub seen: &'a [u32],
+    /// The items that lists leave out, ascending, with their ages in seconds, which are empty if that is for ever; `None` if
+    /// they leave out all of them for ever.
+    pub left_out: Option<(&'a [u32], &'a [f32])>,
     /// The row that a scorer keeps for the user; empty if none does.
     pub row: UserRow<'a>,
 }
@@ -51,13 +55,15 @@ pub struct NewUser<'a> {
 pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<()> {
     let sql = format!(
         "INSERT INTO segrec_catalog.version_users (version_id, place, user_id, segment, distance, confidence, noise, leaf, probabilities, \
-             factors, items, confidences, seen, ranks, row_items, row_weights, repeats) \
+             factors, items, confidences, seen, ranks, row_items, row_weights, repeats, left_out, left_out_ages) \
          SELECT $1, $2 + ordinality - 1, user_id, segment, distance, confidence, noise, leaf, \
-                NULLIF({}, '{{}}'), {}, {}, {}, NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}') \
+                NULLIF({}, '{{}}'), {}, {}, {}, NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), NULLIF({}, '{{}}'), \
+                CASE WHEN $30 THEN {} END, CASE WHEN $31 THEN {} END \
          FROM unnest($3::text[], $4::int[], $5::real[], $6::real[], $7::bool[], $8::int[], $9::int[], $10::int[], \
-                     $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $25::int[], $26::int[]) \
+                     $11::int[], $12::int[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $25::int[], $26::int[], \
+                     $32::int[], $33::int[]) \
               WITH ORDINALITY AS row (user_id, segment, distance, confidence, noise, leaf, p_length, p_last, \
-                                      f_length, f_last, i_length, i_last, s_length, s_last, r_length, r_last, w_length, w_last, ordinality)",
+                                      f_length, f_last, i_length, i_last, s_length, s_last, r_length, r_last, w_length, w_last, o_length, o_last, ordinality)",
         slice("$19::real[]", "p_length", "p_last"),
         filled("$20::real[]", "f_length", "f_last"),
         filled("$21::int[]", "i_length", "i_last"),
@@ -67,15 +73,21 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
         slice("$27::int[]", "w_length", "w_last"),
         slice("$28::real[]", "w_length", "w_last"),
         slice("$29::real[]", "3 * i_length", "3 * i_last"),
+        filled("$34::int[]", "o_length", "o_last"),
+        filled("$35::real[]", "o_length", "o_last"),
     );
+    let tells_left_out = users.iter().any(|user| user.left_out.is_some());
+    let tells_ages = users.iter().any(|user| user.left_out.is_some_and(|(_, ages)| !ages.is_empty()));
     let bytes = |place: usize| {
-        let NewUser { user, probabilities, factors, items, ranks, repeats, seen, row, .. } = &users[place];
+        let NewUser { user, probabilities, factors, items, ranks, repeats, seen, left_out, row, .. } =
+            &users[place];
         let reals = probabilities.len()
             + factors.len()
             + 2 * items.len()
             + ranks.len()
             + 3 * repeats.len()
             + seen.len()
+            + left_out.map_or(0, |(items, ages)| items.len() + ages.len())
             + 2 * row.items.len();
         id_bytes(ids.get(*user as usize)) + 4 * reals
     };
@@ -87,7 +99,11 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
             let (mut seen, mut ranks) = (Ragged::default(), Ragged::default());
             let (mut row_items, mut row_weights) = (Ragged::default(), Vec::new());
             let mut repeats = Vec::new();
+            let (mut left_out, mut left_out_ages) = (Ragged::default(), Vec::new());
             for user in users {
+                let (out, ages) = user.left_out.unwrap_or_default();
+                left_out.push(out.iter().map(|&item| item as i32));
+                left_out_ages.extend_from_slice(ages);
                 probabilities.push(user.probabilities.iter().copied());
                 factors.push(user.factors.iter().copied());
                 items.push(user.items.iter().map(|&item| item as i32));
@@ -130,6 +146,12 @@ pub fn write_users(version_id: i64, ids: &Ids, users: &[NewUser<'_>]) -> Result<
                     NumberArray(row_items.values).into(),
                     NumberArray(row_weights).into(),
                     NumberArray(repeats).into(),
+                    tells_left_out.into(),
+                    tells_ages.into(),
+                    NumberArray(left_out.lengths).into(),
+                    NumberArray(left_out.lasts).into(),
+                    NumberArray(left_out.values).into(),
+                    NumberArray(left_out_ages).into(),
                 ],
             )?;
         }
@@ -157,20 +179,73 @@ pub struct StoredUser {
     pub repeats: Vec<Repeat>,
     /// The row that a scorer keeps for the user.
     pub row: StoredRow,
-    /// All items of the user, ascending; `None` if the model uses all of them.
-    seen: Option<Vec<u32>>,
+    /// What the user has seen.
+    seen: StoredSeen,
 }
 
 impl StoredUser {
     /// All items of the user, ascending.
     pub fn seen(&self) -> &[u32] {
-        self.seen.as_deref().unwrap_or(&self.items)
+        self.seen.all(&self.items)
+    }
+
+    /// What lists leave out of what the user has seen, ascending; see [`StoredSeen::left_out`].
+    pub fn left_out(&self, oldest: f64) -> Cow<'_, [u32]> {
+        self.seen.left_out(&self.items, oldest)
+    }
+}
+
+/// What a user has seen, as of the training.
+#[derive(Clone, Debug)]
+pub struct StoredSeen {
+    /// All items of the user, ascending; `None` if the model uses all of them.
+    all: Option<Vec<u32>>,
+    /// Those that lists leave out, ascending; `None` for all.
+    left_out: Option<Vec<u32>>,
+    /// The ages of these in seconds; empty if they are left out for ever.
+    ages: Vec<f32>,
+}
+
+impl StoredSeen {
+    /// Reads three columns: all items, which is null if the model uses all of them, and two that are null if lists leave out
+    /// all of them, or for ever.
+    pub fn read(row: &CatalogRow<'_>, [all, left_out, ages]: [usize; 3]) -> Result<Self> {
+        Ok(Self { all: numbers(row, all)?, left_out: numbers(row, left_out)?, ages: ranks(row, ages)? })
+    }
+
+    /// All items of a user of whose items the model uses these, ascending.
+    pub fn all<'a>(&'a self, items: &'a [u32]) -> &'a [u32] {
+        self.all.as_deref().unwrap_or(items)
+    }
+
+    /// What lists leave out of what such a user has seen, ascending: only what was at the training not older than `oldest`
+    /// (seconds), if ages are known.
+    pub fn left_out<'a>(&'a self, items: &'a [u32], oldest: f64) -> Cow<'a, [u32]> {
+        match (&self.left_out, self.ages.as_slice()) {
+            (None, _) => Cow::Borrowed(self.all(items)),
+            (Some(left_out), []) => Cow::Borrowed(left_out),
+            (Some(left_out), ages) => {
+                let pairs = left_out.iter().zip(ages);
+                Cow::Owned(
+                    pairs.filter(|(_, age)| f64::from(**age) < oldest).map(|(item, _)| *item).collect(),
+                )
+            }
+        }
+    }
+
+    /// Whether [`Self::left_out`] has an item.
+    pub fn leaves_out(&self, item: u32, items: &[u32], oldest: f64) -> bool {
+        match &self.left_out {
+            None => self.all(items).binary_search(&item).is_ok(),
+            Some(left_out) => left_out
+                .binary_search(&item)
+                .is_ok_and(|place| self.ages.get(place).is_none_or(|age| f64::from(*age) < oldest)),
+        }
     }
 }
 
 /// The columns that [`stored_user`] reads.
-const USER_COLUMNS: &str =
-    "user_id, segment, factors, items, confidences, place, seen, ranks, row_items, row_weights, repeats";
+const USER_COLUMNS: &str = "user_id, segment, factors, items, confidences, place, seen, ranks, row_items, row_weights, repeats, left_out, left_out_ages";
 
 fn stored_user(row: &CatalogRow<'_>) -> Result<StoredUser> {
     let NumberArray(items) = row.value::<NumberArray<i32>>(4)?;
@@ -181,15 +256,15 @@ fn stored_user(row: &CatalogRow<'_>) -> Result<StoredUser> {
         factors: row.value::<NumberArray<f32>>(3)?.0,
         items: items.into_iter().map(|item| item as u32).collect(),
         confidences: row.value::<NumberArray<f32>>(5)?.0,
-        seen: seen(row, 7)?,
+        seen: StoredSeen::read(row, [7, 12, 13])?,
         ranks: ranks(row, 8)?,
         row: StoredRow::read(row, 9)?,
         repeats: repeats(row, 11)?,
     })
 }
 
-/// Reads a column of all items, which is null if the model uses all of them.
-pub fn seen(row: &CatalogRow<'_>, column: usize) -> Result<Option<Vec<u32>>> {
+/// Reads a column of items, which may be null.
+fn numbers(row: &CatalogRow<'_>, column: usize) -> Result<Option<Vec<u32>>> {
     let items = row.get::<NumberArray<i32>>(column)?;
     Ok(items.map(|NumberArray(items)| items.into_iter().map(|item| item as u32).collect()))
 }
@@ -204,7 +279,7 @@ pub struct StoredRow {
 impl StoredRow {
     /// Reads two columns, which are null if there is no row.
     pub fn read(row: &CatalogRow<'_>, column: usize) -> Result<Self> {
-        let items = seen(row, column)?.unwrap_or_default();
+        let items = numbers(row, column)?.unwrap_or_default();
         Ok(Self { items, weights: ranks(row, column + 1)? })
     }
 

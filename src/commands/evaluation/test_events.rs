@@ -16,7 +16,7 @@ use crate::pg::process::workers::Workers;
 use crate::serving::measuring::{Test, measure};
 use crate::settings;
 use pgrx::pg_sys;
-use segrec_engine::interactions::{EventLimits, Events, Interactions};
+use segrec_engine::interactions::{EventLimits, Events, Interactions, SeenRule};
 use segrec_engine::options::parse_options;
 
 /// A model and the events on which to measure its deployed version.
@@ -60,7 +60,7 @@ fn read(model: Option<&str>, k: Option<Vec<Option<i64>>>, test: pg_sys::Oid) -> 
     }
     let mut log = TrainingLog::new();
     log.announce(phase::READING, format!("reading events of \"{}\"", columns.name));
-    let reading = ReadOptions { keep_types: false, signed: options.is_explicit() };
+    let reading = ReadOptions { keep_types: false, signed: options.is_explicit(), seen: SeenRule::default() };
     let (raw, report) =
         read_events::read_all(&columns, &options.events.type_weights, reading, settings::training_memory())?;
     judge_rows(&columns.name, &report, &options)?;

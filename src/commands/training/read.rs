@@ -13,7 +13,7 @@ use crate::catalog::sources::relations;
 use crate::catalog::sources::wanted_columns::WantedColumns;
 use crate::catalog::versions::Version;
 use crate::catalog::versions::segments::{self, Past};
-use crate::error::{BadIds, Result, SegrecError, counted, notice};
+use crate::error::{BadIds, Result, SegrecError, counted, notice, warning};
 use crate::pg::process::workers::Workers;
 use crate::settings;
 use pgrx::spi;
@@ -118,10 +118,15 @@ pub fn read(
         let (mut raw, report) = read_events::read_all(
             &columns,
             &options.events.type_weights,
-            ReadOptions { keep_types: keeps_types(options, previous), signed: options.is_explicit() },
+            ReadOptions {
+                keep_types: keeps_types(options, previous),
+                signed: options.is_explicit(),
+                seen: options.events.seen_rule(),
+            },
             allowed,
         )?;
         judge_types(&columns.name, &report, options)?;
+        judge_seen_types(&columns.name, &report, options);
         judge_rows(&columns.name, &report, options)?;
         data.event_rows = report.rows;
         described = described_items(model, source, options, previous, log)?;
@@ -344,6 +349,36 @@ fn judge_types(relation: &str, report: &ReadReport, options: &Options) -> Result
         found: commonest(&report.unlisted),
         missing,
     })
+}
+
+/// Warns of types that should count as seen but do not occur, since they leave nothing out of lists.
+fn judge_seen_types(relation: &str, report: &ReadReport, options: &Options) {
+    let named = options.events.seen_types.iter();
+    let missing: Vec<String> = named.filter(|name| !report.listed.contains(*name)).cloned().collect();
+    if missing.is_empty() {
+        return;
+    }
+    let occurring: Vec<String> = report.listed.iter().chain(report.unlisted.keys()).cloned().collect();
+    let detail = match occurring.is_empty() {
+        true => "No row has a type.".to_owned(),
+        false => format!("The types that occur are {}.", quoted_some(&occurring)),
+    };
+    warning(
+        format!(
+            "no row of \"{relation}\" has the type {}, which events.seen_types names",
+            quoted_some(&missing)
+        ),
+        Some(detail),
+        Some(
+            "Spell the types as in the events: lists leave out only what was seen by one of them.".to_owned(),
+        ),
+    );
+}
+
+/// Some names in quotation marks.
+fn quoted_some(names: &[String]) -> String {
+    let some: Vec<String> = names.iter().take(20).map(|name| format!("\"{name}\"")).collect();
+    some.join(", ")
 }
 
 /// Types with their numbers of rows, most common first.

@@ -405,6 +405,7 @@ fn write_users(version_id: i64, writing: &Writing<'_>, ids: &[i32]) -> Result<()
                 seen: eventful
                     .and_then(|trained| trained.interactions.seen_besides(member))
                     .unwrap_or_default(),
+                left_out: eventful.and_then(|trained| Some(trained.interactions.withheld()?.of_user(member))),
                 row: eventful
                     .and_then(|trained| trained.fit.user_rows(member).next())
                     .map_or_else(UserRow::default, |(_, row)| row),

@@ -128,6 +128,27 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
                     .to_owned(),
             ),
         ),
+        SegrecError::NoTimes { model } => report(
+            Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("model \"{model}\" does not know when events happened"),
+            Some("It has no time_column.".to_owned()),
+            Some("Name the column of times with segrec_rebind.".to_owned()),
+        ),
+        SegrecError::NoAddedColumn { model } => report(
+            Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("model \"{model}\" does not know when items were added"),
+            Some("Its option items.added_column is null.".to_owned()),
+            Some(
+                "Name a column of items with segrec_alter_model, as in '{\"items\": {\"added_column\": \"created_at\"}}'."
+                    .to_owned(),
+            ),
+        ),
+        SegrecError::InvalidHalfLife { seconds } => report(
+            Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("\"half_life\" is {seconds} seconds"),
+            None,
+            Some("\"half_life\" must be longer than 0 and at most 1000 years, as in '7 days'.".to_owned()),
+        ),
         SegrecError::TooLarge { value } => report(
             Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             format!("number {value} is too large"),

@@ -215,7 +215,7 @@ fn reached(
     observer: &dyn Observer,
 ) -> Result<Vec<f64>> {
     let scoring = Scoring { item_factors: item_factors.view(), items: None };
-    let seen = |row: usize| holdout.training.seen(users[row] as usize);
+    let seen = |row: usize| holdout.training.left_out(users[row] as usize);
     let (metric, k) = DECIDING;
     let lists = top_lists(&user_factors.select(users), scoring, seen, k, observer)?;
     let reached = lists.iter().zip(users).map(|(list, &user)| {

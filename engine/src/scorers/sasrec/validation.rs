@@ -38,7 +38,7 @@ pub fn metric(
         own.push(1.0);
         scores.resize(rows.rows(), 0.0);
         row_scores(&own, rows, scores);
-        let seen = holdout.training.seen(user as usize);
+        let seen = holdout.training.left_out(user as usize);
         seen.iter().for_each(|&item| scores[item as usize] = f32::NEG_INFINITY);
         let mut top = TopN::new(DECIDING.1);
         (0..).zip(scores.iter()).for_each(|(item, &score)| top.push(item, score));
