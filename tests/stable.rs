@@ -11,6 +11,7 @@ const CALLS: &[(&str, &str)] = &[
     ("segrec_compare", "(SELECT count(*) FROM segrec_compare('m', 1, 2))"),
     ("segrec_cross_validate", "(SELECT count(*) FROM segrec_cross_validate('m', 2))"),
     ("segrec_cut", "(SELECT count(*) FROM segrec_cut('p', 3))"),
+    ("segrec_describe_segment", "length(segrec_describe_segment('p', 1))"),
     ("segrec_estimate", "(SELECT events FROM segrec_estimate('m'))"),
     ("segrec_evaluate", "(SELECT count(*) FROM segrec_evaluate('m'))"),
     ("segrec_explain", "(SELECT count(*) FROM segrec_explain(id % 60, 3, 'm'))"),
