@@ -37,6 +37,7 @@ mod items;
 mod jobs;
 mod later_items;
 mod lists;
+mod live_views;
 mod many;
 mod measuring;
 mod memory;

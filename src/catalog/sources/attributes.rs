@@ -1,8 +1,10 @@
 //! Reads attributes of users and items with the caller's rights: whole relations, streamed, and the current row of one
 //! user or item.
 
+use super::access::{self, Access, Verdict};
 use super::events::{is_too_long, with_id};
 use super::growing_column::GrowingColumn;
+use super::later_rows::LaterRows;
 use super::live_rows::{Live, LiveRows};
 use super::relations::{self, ColumnRole, SourceColumn, check_kind, query_of};
 use crate::catalog::models::RelationRef;
@@ -271,6 +273,22 @@ impl AttributeColumns {
         self.as_texts(text_config, |_| true).map_or(Ok(()), |texts| texts.probe())
     }
 
+    /// What is judged of the plan that reads one row; `None` if only an index of the relation would lead to it.
+    pub fn verdict(&self) -> Result<Option<Verdict>> {
+        match access::to_value(&self.relation, &self.key.name)? {
+            Some(access) => LiveRow::new(self, access, None)?.rows.verdict(),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the keys of the rows that were inserted last by the column `added`, at most `most` of them at once; `None` if
+    /// nothing has that column in order.
+    pub fn later_rows(&self, added: &str, most: u32) -> Result<Option<LaterRows>> {
+        let Some(access) = access::in_order(&self.relation, added)? else { return Ok(None) };
+        let grows = GrowingColumn::named(&self.relation, added)?;
+        LaterRows::new(&self.relation, &self.key, self.kind, (grows, access), most).map(Some)
+    }
+
     /// Reads all rows. Fails as soon as they take more than `memory` bytes.
     pub fn read_all(&self, memory: u64) -> Result<AttributeRows> {
         let query = query_of(&self.relation, &self.expressions().join(", "), "", &[])?;
@@ -433,7 +451,7 @@ pub struct LiveRow {
 
 impl LiveRow {
     /// Prepares the query, which reads texts by a text search configuration, if there are any.
-    pub fn new(columns: &AttributeColumns, text_config: Option<pg_sys::Oid>) -> Result<Self> {
+    pub fn new(columns: &AttributeColumns, access: Access, text_config: Option<pg_sys::Oid>) -> Result<Self> {
         let live = Live {
             relation: &columns.relation,
             key: &columns.key,
@@ -442,7 +460,7 @@ impl LiveRow {
             expressions: columns.expressions(),
         };
         let names = columns.columns.iter().map(|(column, kind)| (column.name.clone(), *kind)).collect();
-        Ok(Self { rows: LiveRows::new(&live, Some(1))?, text_config, columns: names })
+        Ok(Self { rows: LiveRows::new(&live, access, Some(1))?, text_config, columns: names })
     }
 
     /// Whether the relation, its columns and the text search configuration are unchanged.

@@ -1,6 +1,7 @@
 //! The column by which rows that were inserted last are found: its values grow, and an index has them in order.
 
-use super::relations::{self, ColumnRole, SourceColumn};
+use super::access::{self, Access};
+use super::relations::{ColumnRole, SourceColumn};
 use crate::catalog::models::RelationRef;
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::value::Argument;
@@ -42,8 +43,12 @@ impl GrowingColumn {
     }
 
     /// The column by which items that come later are found: that which the options name, else the key if this is an
-    /// integer. `None` if there is none, or no index has its values in order.
-    pub fn of_items(relation: &Relation, items: &RelationRef, added: Option<&str>) -> Result<Option<Self>> {
+    /// integer. `None` if there is none, or nothing has its values in order.
+    pub fn of_items(
+        relation: &Relation,
+        items: &RelationRef,
+        added: Option<&str>,
+    ) -> Result<Option<(Self, Access)>> {
         let column = match added {
             Some(name) => Some(Self::named(relation, name)?),
             None => {
@@ -51,10 +56,8 @@ impl GrowingColumn {
                 key.filter(|key| key.id_kind() == Some(IdKind::Bigint)).and_then(Self::new)
             }
         };
-        Ok(match column {
-            Some(column) if relations::has_ordered_index(items.relation, column.name())? => Some(column),
-            _ => None,
-        })
+        let Some(column) = column else { return Ok(None) };
+        Ok(access::in_order(relation, column.name())?.map(|access| (column, access)))
     }
 
     /// The name of the column.

@@ -4,10 +4,12 @@
 //! - [`events`]: rows of events and their validation
 //! - [`read_events`], [`read_report`], [`count_events`]: the events of all users
 //! - [`attributes`]: attributes of users and items
+//! - [`access`]: how the rows of one user or item are found
 //! - [`live_events`], [`live_rows`]: the current rows of one user
 //! - [`growing_column`], [`later_rows`], [`recent_events`]: the rows that were inserted last
 //! - [`shown_rows`]: whether items may be shown
 
+pub mod access;
 pub mod attributes;
 pub mod count_events;
 pub mod events;

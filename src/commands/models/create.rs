@@ -5,12 +5,14 @@ use super::options::{ModelSources, check_options};
 use crate::catalog::models::owners;
 use crate::catalog::models::{self, EventsSource, Model, NewModel};
 pub use crate::catalog::models::{ColumnNames, RelationRef};
-use crate::catalog::sources::events;
+use crate::catalog::sources::access::Verdict;
 use crate::catalog::sources::relations::{self, EventColumns, SourceColumn, check_kind};
 use crate::catalog::sources::shown_rows::{ShownColumns, ShownRows};
+use crate::catalog::sources::{events, live_events};
 use crate::commands::access::privileges::{owned_and_locked, refuse_here};
-use crate::commands::training::read::{category_columns, item_columns, user_columns};
+use crate::commands::training::read::{category_columns, found, item_columns, user_columns};
 use crate::error::{Result, SegrecError, notice};
+use crate::pg::executor::generic_plan::PlanObstacle;
 use crate::pg::executor::relation::Relation;
 use crate::pg::executor::snapshot::NewSnapshot;
 use crate::pg::security::rights::current_role;
@@ -84,6 +86,7 @@ pub fn create_model(arguments: ModelArguments, if_exists: Option<&str>) -> Resul
         };
     };
     owners::set(model_id, current_role())?;
+    record_found(&name)?;
     columns.map_or(Ok(()), |columns| tell_of_events(&columns))
 }
 
@@ -117,6 +120,7 @@ fn replace(model: &Model, arguments: ModelArguments) -> Result<()> {
     }
     models::bind(model.id, new.events.as_ref(), new.users.as_ref(), new.items.as_ref())?;
     models::set_options(model.id, new.options)?;
+    record_found(&model.name)?;
     columns.map_or(Ok(()), |columns| tell_of_events(&columns))
 }
 
@@ -277,22 +281,55 @@ pub fn readable(relation: pg_sys::Oid) -> Result<Relation> {
     Err(SegrecError::NotReadable { relation: found.name, kind })
 }
 
-/// Suggests an index with which recommendations follow a user's current events.
+/// Suggests how recommendations would follow a user's current events, if they do not.
 fn advise_index(columns: &EventColumns) -> Result<()> {
     let relation = &columns.relation;
-    if relations::has_leading_index(relation.oid, &columns.user.name)? {
-        return Ok(());
-    }
     let user = pgrx::spi::quote_identifier(&columns.user.name);
-    let hint = if b"rpm".contains(&relation.kind) {
-        format!("run CREATE INDEX ON {} ({user}).", relation.quoted)
-    } else {
-        "create the model on a table or a materialized view with such an index.".to_owned()
+    let (fact, hint) = match live_events::verdict(columns)? {
+        Some(Verdict::Cheap { .. }) => return Ok(()),
+        Some(verdict @ Verdict::Costly { .. }) => (
+            verdict.sentence("one user's rows"),
+            format!("create indexes on the tables of the view that lead with what becomes {user}."),
+        ),
+        Some(verdict @ Verdict::Obstructed(PlanObstacle::VolatileFunction)) => (
+            verdict.sentence("one user's rows"),
+            "declare the function as STABLE, if it is, or leave it out of the view.".to_owned(),
+        ),
+        None if relation.can_have_indexes()
+            && relations::has_leading_index(relation.oid, &columns.user.name)? =>
+        {
+            return Ok(());
+        }
+        None if relation.can_have_indexes() => (
+            format!("No index of \"{}\" has the leading column {user}.", columns.name),
+            format!("run CREATE INDEX ON {} ({user}).", relation.quoted),
+        ),
+        obstructed => (
+            match obstructed {
+                Some(verdict) => verdict.sentence("one user's rows"),
+                None => format!("No index of \"{}\" has the leading column {user}.", columns.name),
+            },
+            "create the model on a table or a materialized view with such an index.".to_owned(),
+        ),
     };
     notice(
         format!("recommendations will use the events of \"{}\" as of the training", columns.name),
-        Some(format!("No index of \"{}\" has the leading column {user}.", columns.name)),
+        Some(fact),
         Some(format!("For recommendations that follow every event immediately, {hint}")),
     );
     Ok(())
+}
+
+/// Records whether the rows of one user are read at calls, if a model reads them from a view.
+pub fn record_found(name: &str) -> Result<()> {
+    let Some(model) = models::find(name)? else { return Ok(()) };
+    let verdict = match (&model.events, &model.users) {
+        (Some(source), _) => live_events::verdict(&relations::model_events(&model, source)?)?,
+        (None, Some(users)) => {
+            let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
+            user_columns(&model.name, users, model.user_kind, &[&options])?.verdict()?
+        }
+        (None, None) => None,
+    };
+    models::set_found(model.id, found(verdict.as_ref()))
 }

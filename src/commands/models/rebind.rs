@@ -1,7 +1,7 @@
 //! `segrec_rebind`: points a model at other relations and columns with the same id types, such as a table that a loader
 //! has swapped in. Versions, labels, history and grants are kept.
 
-use super::create::{check_attributes, events_source, tell_of_events};
+use super::create::{check_attributes, events_source, record_found, tell_of_events};
 use super::options::check_options;
 use crate::catalog::models::{self, ColumnNames, EventsSource, Model, RelationRef};
 use crate::catalog::sources::relations::check_kind;
@@ -72,6 +72,7 @@ fn bind(before: Model, changes: &Changes) -> Result<()> {
     let described = [model.users.as_ref(), model.items.as_ref()];
     check_attributes(&model.name, described, model.user_kind, item_kind, &options)?;
     models::bind(model.id, model.events.as_ref(), model.users.as_ref(), model.items.as_ref())?;
+    record_found(&model.name)?;
     columns.map_or(Ok(()), |columns| tell_of_events(&columns))
 }
 

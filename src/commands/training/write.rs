@@ -4,7 +4,7 @@
 use super::deployment_decision::DeploymentDecision;
 use super::read::TrainingData;
 use super::training_log::TrainingLog;
-use crate::catalog::models::Model;
+use crate::catalog::models::{self, Model};
 use crate::catalog::versions::item_features::insert_item_features;
 use crate::catalog::versions::items::{NewItems, NewSegmentItems};
 use crate::catalog::versions::reachability::insert_plot;
@@ -107,6 +107,7 @@ pub fn write(writing: &Writing<'_>) -> Result<(i64, i32)> {
     let members = outcome.members();
     let ids = segment_ids(model, members, writing.past, &known)?;
     let (version_id, version) = insert_version(writing, members, &ids)?;
+    models::set_found(model.id, writing.data.found.clone())?;
     segments::insert(version_id, new_segments(writing, &ids, &known, version))?;
     segments::insert_profiles(version_id, &ids, &reading.profiles)?;
     segments::insert_choices(version_id, outcome.choices())?;

@@ -59,9 +59,9 @@ unsafe extern "C-unwind" fn end(_this: *mut pg_sys::DestReceiver) {}
 
 /// A query whose plan is kept until it is dropped.
 pub struct Query {
-    plan: pg_sys::SPIPlanPtr,
+    pub(super) plan: pg_sys::SPIPlanPtr,
     parameters: Vec<pg_sys::Oid>,
-    reads: Option<ExpectedRelation>,
+    pub(super) reads: Option<ExpectedRelation>,
 }
 
 /// The relation that a query must read, whatever its name resolves to when it is planned.
@@ -204,7 +204,7 @@ impl Query {
     ///
     /// # Safety
     /// The plan was made in this call, and nothing has been processed since that would discard it.
-    unsafe fn planned_relation(&self) -> Option<pg_sys::Oid> {
+    pub(super) unsafe fn planned_relation(&self) -> Option<pg_sys::Oid> {
         // SAFETY: the plan has one source, whose queries and their tables of relations live as long as it; every list
         // is looked at only within its length.
         unsafe {
@@ -229,7 +229,7 @@ impl Query {
 ///
 /// # Safety
 /// A list of pointers to `T`, or null.
-unsafe fn first<T>(list: *mut pg_sys::List) -> Option<*mut T> {
+pub(super) unsafe fn first<T>(list: *mut pg_sys::List) -> Option<*mut T> {
     // SAFETY: guaranteed by the caller; a null list is empty.
     unsafe { (!list.is_null() && (*list).length > 0).then(|| pg_sys::list_nth(list, 0).cast::<T>()) }
 }

@@ -190,7 +190,7 @@ fn indexes(oid: pg_sys::Oid) -> Option<Vec<pg_sys::Oid>> {
 }
 
 /// Whether a materialized view is populated; all other relations are.
-fn is_populated(oid: pg_sys::Oid) -> bool {
+pub(super) fn is_populated(oid: pg_sys::Oid) -> bool {
     // SAFETY: looks the relation up in the catalog; the row is read before it is released.
     unsafe {
         let cache = pg_sys::SysCacheIdentifier::RELOID as i32;
