@@ -25,6 +25,7 @@ mod errors;
 mod evaluation;
 mod events;
 mod explained_features;
+mod filter;
 mod functions;
 mod fuzz;
 mod grants;

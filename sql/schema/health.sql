@@ -21,26 +21,41 @@ SELECT model.name,
            WHEN led.index IS NULL THEN
                pg_catalog.format('no index of %s leads with column %I', read.what, read.user_column)
                || CASE WHEN relation.relkind IN ('r', 'p', 'm')
-                       THEN pg_catalog.format(': CREATE INDEX ON %s (%I)', relation.oid::regclass, read.user_column) ELSE '' END
+                       THEN pg_catalog.format(': CREATE INDEX ON %s (%s)', relation.oid::regclass, pg_catalog.concat_ws(', ',
+                           (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(compared), ', ' ORDER BY compared COLLATE "C")
+                            FROM pg_catalog.jsonb_object_keys(read.filter) AS compared), pg_catalog.quote_ident(read.user_column)))
+                       ELSE '' END
        END AS not_live,
        CASE WHEN relation.relkind = 'v' THEN model.plan_reason
-            ELSE pg_catalog.format('index %I on %s leads with %I', led.index, relation.oid::regclass, read.user_column) END AS live_by
+            ELSE pg_catalog.format('index %I on %s leads with %s', led.index, relation.oid::regclass, led.columns) END AS live_by
 FROM segrec_catalog.models model
 CROSS JOIN LATERAL (
     SELECT COALESCE(model.events, model.users)::oid AS oid,
            CASE WHEN model.events IS NULL THEN 'users' ELSE 'events' END AS what,
-           COALESCE(model.user_column, model.users_key) AS user_column) AS read
+           COALESCE(model.user_column, model.users_key) AS user_column,
+           COALESCE(model.options #> ARRAY[CASE WHEN model.events IS NULL THEN 'users' ELSE 'events' END, 'filter'], '{}') AS filter) AS read
 LEFT JOIN pg_catalog.pg_class relation ON relation.oid = read.oid
 LEFT JOIN LATERAL (
-    SELECT class.relname AS index
+    SELECT class.relname AS index, before.columns
     FROM pg_catalog.pg_index index
     JOIN pg_catalog.pg_class class ON class.oid = index.indexrelid
     JOIN pg_catalog.pg_am method ON method.oid = class.relam
     JOIN pg_catalog.pg_attribute attribute
-        ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0]
+        ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY (index.indkey)
+    -- The first columns of the index, up to the user column. The filter must compare all others.
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.min(place) AS place
+        FROM pg_catalog.generate_series(0, index.indnkeyatts - 1) AS place
+        WHERE index.indkey[place] = attribute.attnum) AS led
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.string_agg(pg_catalog.quote_ident(leading.attname), ', ' ORDER BY place) AS columns,
+               pg_catalog.bool_and(COALESCE(place = led.place OR read.filter ? leading.attname::text, false)) AS compared
+        FROM pg_catalog.generate_series(0, led.place) AS place
+        LEFT JOIN pg_catalog.pg_attribute leading
+            ON leading.attrelid = index.indrelid AND leading.attnum = index.indkey[place]) AS before
     WHERE index.indrelid = relation.oid AND attribute.attname = read.user_column::name
       AND index.indisvalid AND index.indpred IS NULL AND method.amname IN ('btree', 'hash')
-      AND attribute.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype
+      AND attribute.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype AND before.compared
     ORDER BY class.relname LIMIT 1) AS led ON true
 CROSS JOIN LATERAL (
     SELECT pg_catalog.string_agg(pg_catalog.quote_ident(named.name), ', ' ORDER BY named.place) AS names
@@ -111,7 +126,8 @@ SELECT model.name AS model, state.not_live IS NULL AS live, state.not_live AS li
           AND newer.version > COALESCE(
               (SELECT pg_catalog.max(answered.version) FROM segrec_catalog.versions answered
                WHERE answered.model_id = model.model_id AND answered.deployed_at IS NOT NULL), 0)) AS not_deployed_in_a_row,
-       CASE WHEN counted.rows > version.event_rows THEN counted.rows - version.event_rows
+       CASE WHEN model.options #> '{events,filter}' <> '{}' THEN NULL
+            WHEN counted.rows > version.event_rows THEN counted.rows - version.event_rows
             WHEN counted.rows IS NOT NULL AND version.event_rows IS NOT NULL THEN 0 END AS new_rows,
        (SELECT (COALESCE(size.users / NULLIF(every.users, 0) * pg_catalog.pg_total_relation_size('segrec_catalog.version_users'), 0)
               + COALESCE(size.items / NULLIF(every.items, 0)

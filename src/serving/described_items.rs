@@ -13,7 +13,7 @@ use segrec_engine::interactions::Id;
 /// the text search configuration. It is an error if one of the columns is gone, since the others alone would say something else.
 pub fn live_item(model: &Model, encoder: &ItemEncoder, text_config: &str) -> Result<Option<LiveRow>> {
     let (Some(items), Some(events)) = (&model.items, &model.events) else { return Ok(None) };
-    let relation = relations::hold(&model.name, "items", items.relation)?;
+    let relation = relations::hold(&model.name, "items", items.relation, &items.filter)?;
     let Some(access) = access::to_value(&relation, &items.key)? else { return Ok(None) };
     let wanted = WantedColumns::Describing { names: encoder.reads(), added: None, available: None };
     let columns = attribute_columns(&model.name, "items", items, events.item_kind, &wanted, &[])?;

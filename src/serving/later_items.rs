@@ -180,7 +180,7 @@ pub fn later_rows(
     (items, kind): (&RelationRef, IdKind),
     options: &ItemOptions,
 ) -> Result<Option<LaterRows>> {
-    let relation = relations::hold(model, "items", items.relation)?;
+    let relation = relations::hold(model, "items", items.relation, &items.filter)?;
     let grows = GrowingColumn::of_items(&relation, items, options.added_column.as_deref())?;
     let Some(grows) = grows else { return Ok(None) };
     let Some(key) = relation.column(&items.key).map(SourceColumn::from) else { return Ok(None) };

@@ -146,7 +146,7 @@ fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option
     let Some(users) = &model.users else {
         return Ok(None);
     };
-    let relation = relations::hold(&model.name, "users", users.relation)?;
+    let relation = relations::hold(&model.name, "users", users.relation, &users.filter)?;
     let Some(access) = access::to_value(&relation, &users.key)? else { return Ok(None) };
     // Activity is not a column of users, and a column may have been dropped; both count as null.
     let read: Vec<String> = reads

@@ -68,7 +68,7 @@ impl<'a> Shelf<'a> {
         };
         let is_blocking = !rules.blocking.is_empty();
         let rows = match &model.items {
-            Some(items) if is_blocking || columns != ShownColumns::default() => {
+            Some(items) if is_blocking || columns != ShownColumns::default() || !items.filter.is_empty() => {
                 columns.conditions.clone_from(&rules.columns);
                 Some(version.shown_rows(&model.name, items, &columns)?)
             }

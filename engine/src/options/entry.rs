@@ -56,6 +56,8 @@ pub enum Kind {
     AutoOrDuration,
     /// An object whose values are numbers of at least 0.
     Weights,
+    /// An object from names of columns to the values that rows must have.
+    Filter,
 }
 
 /// An input of the model that an option may require, named like the argument with which the model is created.

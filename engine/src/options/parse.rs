@@ -3,6 +3,7 @@
 
 use super::checked::Options;
 use super::entry::{Kind, OptionEntry};
+use super::filter::{MOST_CONDITIONS, is_filter, refused_column};
 use super::table::{OPTIONS, option};
 use crate::features::parse_moment;
 use crate::name_similarity::{MOST_PROBLEMS, name_similarity};
@@ -113,6 +114,9 @@ fn check_object(
 /// Why the value of an option is invalid; in an object of weights, because of the first invalid one.
 fn refused(entry: &OptionEntry, value: &Value) -> String {
     let name = entry.name;
+    if let Some(refused) = refused_column(name, value).filter(|_| entry.kind == Kind::Filter) {
+        return refused;
+    }
     let wrong = match (&entry.kind, value) {
         (Kind::Weights, Value::Object(weights)) => weights.iter().find(|(_, weight)| !is_weight(weight)),
         _ => None,
@@ -192,6 +196,10 @@ impl Kind {
             Self::Weights => "an object from event types to numbers of at least 0, \
                               such as {\"view\": 1, \"purchase\": 5}"
                 .to_owned(),
+            Self::Filter => format!(
+                "an object from at most {MOST_CONDITIONS} columns to strings, numbers, true, false or null, \
+                 such as {{\"shop_id\": 7, \"deleted\": false}}"
+            ),
         }
     }
 
@@ -225,6 +233,7 @@ impl Kind {
             Self::Duration => value.is_null() || is_duration(value),
             Self::AutoOrDuration => value == "auto" || is_duration(value),
             Self::Weights => value.as_object().is_some_and(|object| object.values().all(is_weight)),
+            Self::Filter => is_filter(value),
         }
     }
 }

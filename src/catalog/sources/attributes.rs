@@ -3,14 +3,16 @@
 
 use super::access::{self, Access, Verdict};
 use super::events::{is_too_long, with_id};
+use super::filtered::Filtered;
 use super::growing_column::GrowingColumn;
 use super::later_rows::LaterRows;
 use super::live_rows::{Live, LiveRows};
-use super::relations::{self, ColumnRole, SourceColumn, check_kind, query_of};
+use super::queries::{Clauses, probe, query_of};
+use super::relations::{self, ColumnRole, SourceColumn, check_kind};
 use crate::catalog::models::RelationRef;
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::encoding::c_text;
-use crate::pg::executor::relation::{Relation, text_config_exists};
+use crate::pg::executor::relation::text_config_exists;
 use crate::pg::executor::row::ResultRow;
 use crate::pg::security::rights::may_read;
 use pgrx::pg_sys;
@@ -25,7 +27,7 @@ use segrec_engine::interactions::{Id, IdKind, IdMap};
 pub struct AttributeColumns {
     /// The unqualified name, for messages.
     pub name: String,
-    relation: Relation,
+    relation: Filtered,
     key: SourceColumn,
     kind: IdKind,
     columns: Vec<(SourceColumn, ColumnKind)>,
@@ -112,7 +114,7 @@ pub fn attribute_columns(
     wanted: &WantedColumns,
     labels: &[String],
 ) -> Result<AttributeColumns> {
-    let relation = relations::hold(model, argument, described.relation)?;
+    let relation = relations::hold(model, argument, described.relation, &described.filter)?;
     let name = relation.name.clone();
     if let WantedColumns::Describing { added: Some(added), .. } = wanted {
         GrowingColumn::named(&relation, added)?;
@@ -189,7 +191,7 @@ pub fn described_columns(
     encoder: Option<&ItemEncoder>,
     text_config: &str,
 ) -> Result<AttributeColumns> {
-    let relation = relations::hold(model, "items", items.relation)?;
+    let relation = relations::hold(model, "items", items.relation, &items.filter)?;
     let still = |name: &String| *name != items.key && relation.column(name).is_some();
     let mut names = encoder.map_or_else(Vec::new, ItemEncoder::reads);
     names.retain(still);
@@ -231,7 +233,7 @@ impl AttributeColumns {
 
     /// Raises PostgreSQL's own error if the caller may not read the columns.
     pub fn probe(&self) -> Result<()> {
-        relations::probe(&self.relation, &self.expressions())
+        probe(&self.relation, &self.expressions())
     }
 
     /// The columns to read again as texts, by a text search configuration: those of which `table` has so many values
@@ -250,7 +252,7 @@ impl AttributeColumns {
     }
 
     /// The relation that is read.
-    pub fn relation(&self) -> &Relation {
+    pub fn relation(&self) -> &Filtered {
         &self.relation
     }
 
@@ -291,7 +293,7 @@ impl AttributeColumns {
 
     /// Reads all rows. Fails as soon as they take more than `memory` bytes.
     pub fn read_all(&self, memory: u64) -> Result<AttributeRows> {
-        let query = query_of(&self.relation, &self.expressions().join(", "), "", &[])?;
+        let query = query_of(&self.relation, &self.expressions().join(", "), Clauses::default(), &[])?;
         let (mut reading, mut rows, mut failed) = (self.reading(), 0u64, None);
         query.run(&[], &mut |row: ResultRow<'_>| {
             rows += 1;

@@ -1,6 +1,7 @@
 //! The column by which rows that were inserted last are found: its values grow, and an index has them in order.
 
 use super::access::{self, Access};
+use super::filtered::Filtered;
 use super::relations::{ColumnRole, SourceColumn};
 use crate::catalog::models::RelationRef;
 use crate::error::{Result, SegrecError};
@@ -45,7 +46,7 @@ impl GrowingColumn {
     /// The column by which items that come later are found: that which the options name, else the key if this is an
     /// integer. `None` if there is none, or nothing has its values in order.
     pub fn of_items(
-        relation: &Relation,
+        relation: &Filtered,
         items: &RelationRef,
         added: Option<&str>,
     ) -> Result<Option<(Self, Access)>> {
@@ -84,14 +85,15 @@ impl GrowingColumn {
         }
     }
 
-    /// The rows with a larger value than the parameter, at most `most` of them, the smallest values first. A second
+    /// The rows with a larger value than the parameter, at most `most` of them, the smallest values first, as a condition and
+    /// what comes after it. A second
     /// condition, such as that moments are finite, would make a range of it, of which the planner expects so few rows that
     /// it sorts all of them instead of reading the first ones by the index.
-    pub fn beyond(&self, most: u32) -> String {
+    pub fn beyond(&self, most: u32) -> (String, String) {
         let (name, type_name) = (spi::quote_identifier(self.name()), self.type_name());
-        format!(
-            "WHERE {name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name} \
-             ORDER BY {name} USING OPERATOR(pg_catalog.<) LIMIT {most}"
+        (
+            format!("{name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name}"),
+            format!("ORDER BY {name} USING OPERATOR(pg_catalog.<) LIMIT {most}"),
         )
     }
 
@@ -100,12 +102,12 @@ impl GrowingColumn {
         self.compared_as == pg_sys::INT8OID || value < i64::MAX
     }
 
-    /// The rows with the largest values, at most `most` of them, the largest first.
-    pub fn latest(&self, most: u32) -> String {
+    /// The rows with the largest values, at most `most` of them, the largest first, likewise.
+    pub fn latest(&self, most: u32) -> (String, String) {
         let name = spi::quote_identifier(self.name());
-        format!(
-            "WHERE {name} IS NOT NULL{} ORDER BY {name} USING OPERATOR(pg_catalog.>) LIMIT {most}",
-            self.finite()
+        (
+            format!("{name} IS NOT NULL{}", self.finite()),
+            format!("ORDER BY {name} USING OPERATOR(pg_catalog.>) LIMIT {most}"),
         )
     }
 

@@ -2,11 +2,11 @@
 
 use super::access::{Access, Verdict};
 use super::events::{is_too_long, with_id};
+use super::filtered::Filtered;
 use super::growing_column::GrowingColumn;
 use super::live_rows::{Live, LiveRows};
 use super::relations::{ColumnRole, SourceColumn};
 use crate::error::Result;
-use crate::pg::executor::relation::Relation;
 use segrec_engine::interactions::{Id, IdKind, Ids};
 
 /// Reads keys in the order in which rows were inserted, as long as the relation stays as it is.
@@ -32,7 +32,7 @@ pub struct Later {
 impl LaterRows {
     /// Prepares the queries; at most `most` rows are read at once.
     pub fn new(
-        relation: &Relation,
+        relation: &Filtered,
         key: &SourceColumn,
         kind: IdKind,
         (grows, access): (GrowingColumn, Access),

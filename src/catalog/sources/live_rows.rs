@@ -1,14 +1,16 @@
 //! The current rows of one user or item in a relation, or of those beyond an id, read with the caller's rights.
 
 use super::access::{Access, Judged, Verdict};
+use super::filtered::Filtered;
 use super::growing_column::GrowingColumn;
-use super::relations::{Prepare, SourceColumn, query_prepared};
+use super::queries::{Clauses, Prepare, query_prepared};
+use super::relations::SourceColumn;
 use crate::error::Result;
 use crate::pg::datums::encoding::c_text;
 use crate::pg::datums::value::Argument;
 use crate::pg::executor::generic_plan::GenericPlan;
 use crate::pg::executor::query::Query;
-use crate::pg::executor::relation::{Relation, Watched};
+use crate::pg::executor::relation::Watched;
 use crate::pg::executor::row::ResultRow;
 use crate::pg::security::rights::{may_read, row_security_applies};
 use pgrx::{Uuid, pg_sys, spi};
@@ -17,7 +19,7 @@ use std::cell::{OnceCell, RefCell};
 
 /// A relation, and the columns to read from it.
 pub struct Live<'a> {
-    pub relation: &'a Relation,
+    pub relation: &'a Filtered,
     /// The column of ids.
     pub key: &'a SourceColumn,
     /// The type of ids, which matches that column.
@@ -41,9 +43,11 @@ struct JudgedPlan {
 pub struct LiveRows {
     watched: Watched,
     /// The relation as it was when the query was built.
-    relation: Relation,
+    relation: Filtered,
     expressions: String,
     condition: String,
+    /// What comes after the condition.
+    rest: String,
     parameters: Vec<pg_sys::Oid>,
     prepare: Prepare,
     query: OnceCell<Query>,
@@ -54,15 +58,15 @@ pub struct LiveRows {
 impl LiveRows {
     /// Builds a query for the rows with an id, at most `limit` of them.
     pub fn new(live: &Live<'_>, access: Access, limit: Option<u32>) -> Result<Self> {
-        let limit = limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
+        let limit = limit.map_or_else(String::new, |limit| format!("LIMIT {limit}"));
         let (name, parameter) = match live.kind {
             IdKind::Bigint => ("int8", pg_sys::INT8OID),
             IdKind::Uuid => ("uuid", pg_sys::UUIDOID),
             IdKind::Text => ("text", pg_sys::TEXTOID),
         };
         let key = spi::quote_identifier(&live.key.name);
-        let condition = format!("WHERE {key} OPERATOR(pg_catalog.=) $1::pg_catalog.{name}{limit}");
-        Ok(Self::of(live, condition, vec![parameter], Query::without_workers)?
+        let condition = format!("{key} OPERATOR(pg_catalog.=) $1::pg_catalog.{name}");
+        Ok(Self::of(live, (condition, limit), vec![parameter], Query::without_workers)?
             .found_by(access, Judged::AllRows))
     }
 
@@ -74,8 +78,8 @@ impl LiveRows {
             IdKind::Text => ("text", pg_sys::TEXTARRAYOID),
         };
         let key = spi::quote_identifier(&live.key.name);
-        let condition = format!("WHERE {key} OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.{name}[])");
-        Self::of(live, condition, vec![parameter], Query::planned_once)
+        let condition = format!("{key} OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.{name}[])");
+        Self::of(live, (condition, String::new()), vec![parameter], Query::planned_once)
     }
 
     /// Builds a query for the rows whose value in a column is larger than one, see [`GrowingColumn::beyond`].
@@ -102,16 +106,18 @@ impl LiveRows {
 
     fn of(
         live: &Live<'_>,
-        condition: String,
+        (condition, rest): (String, String),
         parameters: Vec<pg_sys::Oid>,
         prepare: Prepare,
     ) -> Result<Self> {
-        let columns = live.columns.iter().map(|name| c_text(name)).collect::<Result<_>>()?;
+        let columns = live.columns.iter().copied().chain(live.relation.filter_columns());
+        let columns = columns.map(c_text).collect::<Result<_>>()?;
         Ok(Self {
             watched: Watched::new(live.relation.oid, columns),
             relation: live.relation.clone(),
             expressions: live.expressions.join(", "),
             condition,
+            rest,
             parameters,
             prepare,
             query: OnceCell::new(),
@@ -213,7 +219,8 @@ impl LiveRows {
 
     /// What the planner says that it costs to read all rows of the relation.
     fn cost_of_everything(&self) -> Result<f64> {
-        let all = query_prepared(&self.relation, &self.expressions, "", &[], Query::planned_once)?;
+        let all =
+            query_prepared(&self.relation, &self.expressions, Clauses::default(), &[], Query::planned_once)?;
         Ok(all.generic_plan(None)?.facts.map_or(0.0, |facts| facts.total_cost))
     }
 
@@ -221,8 +228,9 @@ impl LiveRows {
         if let Some(query) = self.query.get() {
             return Ok(query);
         }
-        let (expressions, condition) = (&self.expressions, &self.condition);
-        let query = query_prepared(&self.relation, expressions, condition, &self.parameters, self.prepare)?;
+        let clauses = Clauses { condition: &self.condition, rest: &self.rest };
+        let query =
+            query_prepared(&self.relation, &self.expressions, clauses, &self.parameters, self.prepare)?;
         Ok(self.query.get_or_init(|| query))
     }
 }

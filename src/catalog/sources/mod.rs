@@ -1,5 +1,7 @@
 //! The relations that models read, always with the rights of the caller.
 //!
+//! - [`filtered`]: a relation with the filter of its rows, which queries are written for
+//! - [`queries`]: queries of them
 //! - [`relations`]: their columns, types and indexes
 //! - [`events`]: rows of events and their validation
 //! - [`read_events`], [`read_report`], [`count_events`]: the events of all users
@@ -13,10 +15,12 @@ pub mod access;
 pub mod attributes;
 pub mod count_events;
 pub mod events;
+pub mod filtered;
 pub mod growing_column;
 pub mod later_rows;
 pub mod live_events;
 pub mod live_rows;
+pub mod queries;
 pub mod read_events;
 pub mod read_report;
 pub mod recent_events;

@@ -258,7 +258,7 @@ fn replaced(deployed: &Version, options: &Options) -> Result<Option<Options>> {
         return Ok(None);
     };
     // The number of versions to keep, and the lists of new users, do not affect the metrics.
-    let previous = Options { keep_versions: options.keep_versions, users: options.users, ..previous };
+    let previous = Options { keep_versions: options.keep_versions, users: options.users.clone(), ..previous };
     Ok((previous != *options).then(|| previous.decided(&decided)))
 }
 

@@ -6,6 +6,7 @@ use super::error_context::reading;
 use super::row::{Mismatch, ResultRow, check_types};
 use super::visibility::Sees;
 use crate::error::{Result, SegrecError};
+use crate::pg::datums::constant::Constant;
 use crate::pg::datums::value::Argument;
 use pgrx::prelude::*;
 use pgrx::{Spi, pg_sys};
@@ -61,6 +62,8 @@ unsafe extern "C-unwind" fn end(_this: *mut pg_sys::DestReceiver) {}
 pub struct Query {
     pub(super) plan: pg_sys::SPIPlanPtr,
     parameters: Vec<pg_sys::Oid>,
+    /// The values of the last parameters.
+    constants: Vec<Constant>,
     pub(super) reads: Option<ExpectedRelation>,
 }
 
@@ -119,7 +122,13 @@ impl Query {
         if plan.is_null() {
             return Err(SegrecError::Internal("could not prepare a query".to_owned()));
         }
-        Ok(Self { plan, parameters: types, reads })
+        Ok(Self { plan, parameters: types, constants: Vec::new(), reads })
+    }
+
+    /// The same query, whose last parameters always have these values.
+    pub fn with_constants(mut self, constants: Vec<Constant>) -> Self {
+        self.constants = constants;
+        self
     }
 
     /// Runs the query as the current user and passes each row to `each` until that returns false. It sees what the
@@ -136,10 +145,13 @@ impl Query {
         arguments: &[Argument<'_>],
         each: &mut dyn FnMut(ResultRow<'_>) -> bool,
     ) -> Result<()> {
-        if !arguments.iter().map(Argument::oid).eq(self.parameters.iter().copied()) {
+        let given = arguments.iter().map(Argument::oid).chain(self.constants.iter().map(Constant::oid));
+        if !given.eq(self.parameters.iter().copied()) {
             return Err(SegrecError::Internal("a query was passed values of other types".to_owned()));
         }
-        let (mut values, nulls) = bound(arguments);
+        let (mut values, mut nulls) = bound(arguments);
+        values.extend(self.constants.iter().map(Constant::datum));
+        nulls.resize(values.len(), b' ' as c_char);
         let mut receiver = Receiver {
             base: pg_sys::DestReceiver {
                 receiveSlot: Some(receive),
