@@ -1,6 +1,5 @@
 //! Filters of the rows that a model reads: columns and the values that they must have.
 
-use super::parse::describe;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -42,8 +41,31 @@ fn is_comparable(value: &Value) -> bool {
     !value.is_array() && !value.is_object()
 }
 
-/// Why a filter is refused, if it is for the value of a column.
-pub(super) fn refused_column(name: &str, value: &Value) -> Option<String> {
-    let (column, wrong) = value.as_object()?.iter().find(|(_, value)| !is_comparable(value))?;
-    Some(format!("option \"{name}\" compares \"{column}\" with {}", describe(wrong)))
+/// The first column of a filter that is compared with what no column is compared with, and with what.
+pub(super) fn wrong_column(value: &Value) -> Option<(&String, &Value)> {
+    value.as_object()?.iter().find(|(_, value)| !is_comparable(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_filter_compares_columns_with_single_values() {
+        for filter in [json!({}), json!({"shop_id": 7, "deleted": false, "left_at": null, "kind": "a"})] {
+            assert!(is_filter(&filter), "{filter}");
+            let options = json!({"events": {"filter": filter}});
+            let read = RowFilter::of(&options, "events").unwrap();
+            assert_eq!(serde_json::to_value(&read).unwrap(), filter);
+            assert!(RowFilter::of(&options, "users").unwrap().is_empty());
+        }
+        let many: serde_json::Map<String, Value> =
+            (0..=MOST_CONDITIONS).map(|column| (column.to_string(), json!(1))).collect();
+        for wrong in [json!(7), json!(null), json!([]), json!({"a": []}), json!({"a": {}}), json!(many)] {
+            assert!(!is_filter(&wrong), "{wrong}");
+        }
+        // What is damaged must not let all rows pass.
+        assert!(RowFilter::of(&json!({"events": {"filter": 7}}), "events").is_err());
+    }
 }

@@ -3,7 +3,7 @@
 
 use super::checked::Options;
 use super::entry::{Kind, OptionEntry};
-use super::filter::{MOST_CONDITIONS, is_filter, refused_column};
+use super::filter::{MOST_CONDITIONS, is_filter, wrong_column};
 use super::table::{OPTIONS, option};
 use crate::features::parse_moment;
 use crate::name_similarity::{MOST_PROBLEMS, name_similarity};
@@ -114,8 +114,8 @@ fn check_object(
 /// Why the value of an option is invalid; in an object of weights, because of the first invalid one.
 fn refused(entry: &OptionEntry, value: &Value) -> String {
     let name = entry.name;
-    if let Some(refused) = refused_column(name, value).filter(|_| entry.kind == Kind::Filter) {
-        return refused;
+    if let Some((column, wrong)) = wrong_column(value).filter(|_| entry.kind == Kind::Filter) {
+        return format!("option \"{name}\" compares \"{column}\" with {}", describe(wrong));
     }
     let wrong = match (&entry.kind, value) {
         (Kind::Weights, Value::Object(weights)) => weights.iter().find(|(_, weight)| !is_weight(weight)),

@@ -34,9 +34,9 @@ pub enum Access {
     Plan,
 }
 
-/// What is judged of a plan.
+/// What of a plan is judged by its cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judged {
+pub enum CostOf {
     /// All of its rows.
     AllRows,
     /// The first of its rows, in an order: whether nothing is sorted or gathered before.
@@ -80,13 +80,13 @@ fn found(relation: &Relation, has_index: impl FnOnce() -> Result<bool>) -> Resul
 
 impl Verdict {
     /// Judges a plan; `everything` is what it costs to read all rows of the relation, which is asked for if need be.
-    pub fn of(facts: &PlanFacts, judged: Judged, everything: impl FnOnce() -> Result<f64>) -> Result<Self> {
+    pub fn of(facts: &PlanFacts, judged: CostOf, everything: impl FnOnce() -> Result<f64>) -> Result<Self> {
         if let Some(obstacle) = &facts.obstacle {
             return Ok(Self::Obstructed(obstacle.clone()));
         }
         let cost = match judged {
-            Judged::AllRows => facts.total_cost,
-            Judged::FirstRows => facts.startup_cost,
+            CostOf::AllRows => facts.total_cost,
+            CostOf::FirstRows => facts.startup_cost,
         };
         let look_up = LOOK_UP_PAGES * random_page_cost();
         let (usual, most) = (LOOK_UPS * look_up, MOST_LOOK_UPS * look_up);

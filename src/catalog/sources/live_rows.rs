@@ -1,6 +1,6 @@
 //! The current rows of one user or item in a relation, or of those beyond an id, read with the caller's rights.
 
-use super::access::{Access, Judged, Verdict};
+use super::access::{Access, CostOf, Verdict};
 use super::filtered::Filtered;
 use super::growing_column::GrowingColumn;
 use super::queries::{Clauses, Prepare, query_prepared};
@@ -52,7 +52,7 @@ pub struct LiveRows {
     prepare: Prepare,
     query: OnceCell<Query>,
     /// What is judged of the plan, if rows are read only if it is cheap, and what came of it for a plan of a generation.
-    judged: Option<(Judged, RefCell<Option<JudgedPlan>>)>,
+    judged: Option<(CostOf, RefCell<Option<JudgedPlan>>)>,
 }
 
 impl LiveRows {
@@ -67,7 +67,7 @@ impl LiveRows {
         let key = spi::quote_identifier(&live.key.name);
         let condition = format!("{key} OPERATOR(pg_catalog.=) $1::pg_catalog.{name}");
         Ok(Self::of(live, (condition, limit), vec![parameter], Query::without_workers)?
-            .found_by(access, Judged::AllRows))
+            .found_by(access, CostOf::AllRows))
     }
 
     /// Builds a query for the rows with any of several ids.
@@ -85,17 +85,17 @@ impl LiveRows {
     /// Builds a query for the rows whose value in a column is larger than one, see [`GrowingColumn::beyond`].
     pub fn beyond(live: &Live<'_>, access: Access, column: &GrowingColumn, most: u32) -> Result<Self> {
         let rows = Self::of(live, column.beyond(most), vec![column.parameter()], Query::planned_once)?;
-        Ok(rows.found_by(access, Judged::FirstRows))
+        Ok(rows.found_by(access, CostOf::FirstRows))
     }
 
     /// Builds a query for the rows with the largest values in a column, see [`GrowingColumn::latest`].
     pub fn latest(live: &Live<'_>, access: Access, column: &GrowingColumn, most: u32) -> Result<Self> {
         let rows = Self::of(live, column.latest(most), Vec::new(), Query::without_workers)?;
-        Ok(rows.found_by(access, Judged::FirstRows))
+        Ok(rows.found_by(access, CostOf::FirstRows))
     }
 
     /// The same, but read only if the plan is cheap, where no index of the relation itself leads to the rows.
-    fn found_by(self, access: Access, judged: Judged) -> Self {
+    fn found_by(self, access: Access, judged: CostOf) -> Self {
         match access {
             Access::Index => self,
             Access::Plan => {

@@ -2,11 +2,10 @@
 //! way of running it at every call. PostgreSQL keeps the plan, and makes another one when a relation that it reads, an
 //! index or their statistics have changed.
 
-use super::error_context::reading;
 use super::query::{Query, first};
 use super::relation::is_populated;
 use crate::error::{Result, SegrecError};
-use pgrx::{Spi, pg_sys};
+use pgrx::pg_sys;
 
 /// What a plan costs, in the units of the planner, and what stands in its way.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,58 +42,27 @@ pub struct GenericPlan {
     pub facts: Option<PlanFacts>,
 }
 
-/// The plan of a query, given back when it is dropped.
-struct Borrowed(*mut pg_sys::CachedPlan);
-
-impl Drop for Borrowed {
-    fn drop(&mut self) {
-        // SAFETY: it was got for this owner, and is given back once.
-        unsafe { pg_sys::ReleaseCachedPlan(self.0, pg_sys::CurrentResourceOwner) };
-    }
-}
-
 impl Query {
     /// Plans the query for all parameters, unless that is done, with the rights of the current user; nothing is executed but
     /// what the planner computes in advance. The facts are those of a plan of another generation than `known`.
     pub fn generic_plan(&self, known: Option<i32>) -> Result<GenericPlan> {
-        let ask = || Spi::connect(|_| self.ask(known));
-        match &self.reads {
-            Some(reads) => reading(&reads.name, ask),
-            None => ask(),
-        }
-    }
-
-    fn ask(&self, known: Option<i32>) -> Result<GenericPlan> {
-        // SAFETY: SPI is connected, and the plan is kept. What was got lives until it is given back, its lists are read
-        // within their length, and the one statement of a SELECT has a plan.
-        unsafe {
-            let plan = pg_sys::SPI_plan_get_cached_plan(self.plan);
-            if plan.is_null() {
-                return Err(SegrecError::Internal("could not plan a query".to_owned()));
+        self.with_generic_plan(|plan, source| {
+            // SAFETY: the plan is held. The one statement of a SELECT has a plan, and its query is the rewritten one, which
+            // contains views and policies.
+            unsafe {
+                let Some(statement) = first::<pg_sys::PlannedStmt>(plan.stmt_list) else {
+                    return Err(SegrecError::Internal("a query has no plan".to_owned()));
+                };
+                let query = source.query_list.cast::<pg_sys::Node>();
+                let facts = (known != Some(plan.generation)).then(|| PlanFacts {
+                    startup_cost: (*(*statement).planTree).startup_cost,
+                    total_cost: (*(*statement).planTree).total_cost,
+                    obstacle: obstacle(query, (*statement).rtable),
+                    depends_on_session: source.dependsOnRLS || pg_sys::contain_mutable_functions(query),
+                });
+                Ok(GenericPlan { generation: plan.generation, is_permitted: is_permitted(statement), facts })
             }
-            let plan = Borrowed(plan);
-            if self.reads.as_ref().is_some_and(|reads| self.planned_relation() != Some(reads.relation)) {
-                return Err(SegrecError::ReplacedMeanwhile);
-            }
-            let Some(statement) = first::<pg_sys::PlannedStmt>((*plan.0).stmt_list) else {
-                return Err(SegrecError::Internal("a query has no plan".to_owned()));
-            };
-            let generation = (*plan.0).generation;
-            let Some(source) =
-                first::<pg_sys::CachedPlanSource>(pg_sys::SPI_plan_get_plan_sources(self.plan))
-            else {
-                return Err(SegrecError::Internal("a query has no source".to_owned()));
-            };
-            // The rewritten query, so it contains views and policies.
-            let query = (*source).query_list.cast::<pg_sys::Node>();
-            let facts = (known != Some(generation)).then(|| PlanFacts {
-                startup_cost: (*(*statement).planTree).startup_cost,
-                total_cost: (*(*statement).planTree).total_cost,
-                obstacle: obstacle(query, (*statement).rtable),
-                depends_on_session: (*source).dependsOnRLS || pg_sys::contain_mutable_functions(query),
-            });
-            Ok(GenericPlan { generation, is_permitted: is_permitted(statement), facts })
-        }
+        })
     }
 }
 

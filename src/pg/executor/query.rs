@@ -60,11 +60,11 @@ unsafe extern "C-unwind" fn end(_this: *mut pg_sys::DestReceiver) {}
 
 /// A query whose plan is kept until it is dropped.
 pub struct Query {
-    pub(super) plan: pg_sys::SPIPlanPtr,
+    plan: pg_sys::SPIPlanPtr,
     parameters: Vec<pg_sys::Oid>,
     /// The values of the last parameters.
     constants: Vec<Constant>,
-    pub(super) reads: Option<ExpectedRelation>,
+    reads: Option<ExpectedRelation>,
 }
 
 /// The relation that a query must read, whatever its name resolves to when it is planned.
@@ -212,11 +212,45 @@ impl Query {
         self.run(&[], &mut |_| false)
     }
 
+    /// Plans the query for all parameters, unless that is done, and passes the plan and its source to `look`. Nothing is
+    /// executed but what the planner computes in advance.
+    pub(super) fn with_generic_plan<T>(
+        &self,
+        look: impl FnOnce(&pg_sys::CachedPlan, &pg_sys::CachedPlanSource) -> Result<T>,
+    ) -> Result<T> {
+        let plan = || {
+            Spi::connect(|_| {
+                // SAFETY: SPI is connected, and the plan is kept. What was got lives until it is given back, and its source
+                // as long as the query.
+                unsafe {
+                    let plan = Borrowed(pg_sys::SPI_plan_get_cached_plan(self.plan));
+                    let source =
+                        first::<pg_sys::CachedPlanSource>(pg_sys::SPI_plan_get_plan_sources(self.plan));
+                    let (Some(own), Some(source)) = (plan.0.as_ref(), source) else {
+                        return Err(SegrecError::Internal("could not plan a query".to_owned()));
+                    };
+                    if self
+                        .reads
+                        .as_ref()
+                        .is_some_and(|reads| self.planned_relation() != Some(reads.relation))
+                    {
+                        return Err(SegrecError::ReplacedMeanwhile);
+                    }
+                    look(own, &*source)
+                }
+            })
+        };
+        match &self.reads {
+            Some(reads) => reading(&reads.name, plan),
+            None => plan(),
+        }
+    }
+
     /// The relation that the query read when it was last planned.
     ///
     /// # Safety
     /// The plan was made in this call, and nothing has been processed since that would discard it.
-    pub(super) unsafe fn planned_relation(&self) -> Option<pg_sys::Oid> {
+    unsafe fn planned_relation(&self) -> Option<pg_sys::Oid> {
         // SAFETY: the plan has one source, whose queries and their tables of relations live as long as it; every list
         // is looked at only within its length.
         unsafe {
@@ -233,6 +267,18 @@ impl Query {
                 }
                 query = (*entry).subquery;
             }
+        }
+    }
+}
+
+/// The plan of a query, given back when it is dropped.
+struct Borrowed(*mut pg_sys::CachedPlan);
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: it was got for this owner, and is given back once.
+            unsafe { pg_sys::ReleaseCachedPlan(self.0, pg_sys::CurrentResourceOwner) };
         }
     }
 }
