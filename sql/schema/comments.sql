@@ -16,7 +16,11 @@ BEGIN
         SELECT INTO meaning * FROM (VALUES
             ('model', NULL, 'the name of the model'),
             ('live', NULL, 'whether it serves the current contents of its events or users relation'),
+            ('live_reason', 'models', 'by what it does, or why it does not'),
             ('live_reason', NULL, 'the reason if it does not; null if it does'),
+            ('live_by', NULL, 'how the rows of one user are found'),
+            ('live_by_plan', NULL, 'whether the rows of one user of a view are read at calls, as judged by their plan; null if the relation is no view'),
+            ('plan_reason', NULL, 'why they are or are not'),
             ('not_live', NULL, 'the reason why it does not serve the current contents of its relation; null if it does'),
             ('deployed_age', NULL, 'time since the training of the deployed version finished'),
             ('last_training_at', NULL, 'time at which the last recorded training ended'),

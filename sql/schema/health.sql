@@ -1,6 +1,7 @@
 -- Whether models serve current data, the success of their trainings, and their size, for users and for monitoring.
 -- These views read only PostgreSQL's catalogs and not the relations of models, so they neither fail nor block, whatever
--- happened to those relations.
+-- happened to those relations. A view that a model reads would have to be planned, which locks its tables and runs its
+-- IMMUTABLE functions, so they say what was found when the model was last defined or trained.
 
 -- Why a model does not serve the current contents of its relations; the first reason that applies. Join it by name, so
 -- that it is evaluated only for the models requested.
@@ -14,23 +15,48 @@ SELECT model.name,
            WHEN relation.oid IS NULL THEN pg_catalog.format('the %s relation does not exist', read.what)
            WHEN missing.names IS NOT NULL THEN pg_catalog.format('columns of %s do not exist: %s', read.what, missing.names)
            WHEN other.names IS NOT NULL THEN pg_catalog.format('columns of %s contain ids of another type: %s', read.what, other.names)
-           WHEN NOT EXISTS (
-               SELECT FROM pg_catalog.pg_index index
-               JOIN pg_catalog.pg_class class ON class.oid = index.indexrelid
-               JOIN pg_catalog.pg_am method ON method.oid = class.relam
-               JOIN pg_catalog.pg_attribute attribute
-                   ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0]
-               WHERE index.indrelid = relation.oid AND attribute.attname = read.user_column::name
-                 AND index.indisvalid AND index.indpred IS NULL AND method.amname IN ('btree', 'hash')
-                 AND attribute.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype)
-               THEN pg_catalog.format('no index of %s leads with column %I', read.what, read.user_column)
-       END AS not_live
+           WHEN relation.relkind = 'v' THEN
+               CASE WHEN model.live_by_plan IS NOT TRUE
+                    THEN COALESCE(model.plan_reason, 'how one user''s rows are found in the view is not known before the next training') END
+           WHEN led.index IS NULL THEN
+               pg_catalog.format('no index of %s leads with column %I', read.what, read.user_column)
+               || CASE WHEN relation.relkind IN ('r', 'p', 'm')
+                       THEN pg_catalog.format(': CREATE INDEX ON %s (%s)', relation.oid::regclass, pg_catalog.concat_ws(', ',
+                           (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(compared), ', ' ORDER BY compared COLLATE "C")
+                            FROM pg_catalog.jsonb_object_keys(read.filter) AS compared), pg_catalog.quote_ident(read.user_column)))
+                       ELSE '' END
+       END AS not_live,
+       CASE WHEN relation.relkind = 'v' THEN model.plan_reason
+            ELSE pg_catalog.format('index %I on %s leads with %s', led.index, relation.oid::regclass, led.columns) END AS live_by
 FROM segrec_catalog.models model
 CROSS JOIN LATERAL (
     SELECT COALESCE(model.events, model.users)::oid AS oid,
            CASE WHEN model.events IS NULL THEN 'users' ELSE 'events' END AS what,
-           COALESCE(model.user_column, model.users_key) AS user_column) AS read
+           COALESCE(model.user_column, model.users_key) AS user_column,
+           COALESCE(model.options #> ARRAY[CASE WHEN model.events IS NULL THEN 'users' ELSE 'events' END, 'filter'], '{}') AS filter) AS read
 LEFT JOIN pg_catalog.pg_class relation ON relation.oid = read.oid
+LEFT JOIN LATERAL (
+    SELECT class.relname AS index, before.columns
+    FROM pg_catalog.pg_index index
+    JOIN pg_catalog.pg_class class ON class.oid = index.indexrelid
+    JOIN pg_catalog.pg_am method ON method.oid = class.relam
+    JOIN pg_catalog.pg_attribute attribute
+        ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY (index.indkey)
+    -- The first columns of the index, up to the user column. The filter must compare all others.
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.min(place) AS place
+        FROM pg_catalog.generate_series(0, index.indnkeyatts - 1) AS place
+        WHERE index.indkey[place] = attribute.attnum) AS led
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.string_agg(pg_catalog.quote_ident(leading.attname), ', ' ORDER BY place) AS columns,
+               pg_catalog.bool_and(COALESCE(place = led.place OR read.filter ? leading.attname::text, false)) AS compared
+        FROM pg_catalog.generate_series(0, led.place) AS place
+        LEFT JOIN pg_catalog.pg_attribute leading
+            ON leading.attrelid = index.indrelid AND leading.attnum = index.indkey[place]) AS before
+    WHERE index.indrelid = relation.oid AND attribute.attname = read.user_column::name
+      AND index.indisvalid AND index.indpred IS NULL AND method.amname IN ('btree', 'hash')
+      AND attribute.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype AND before.compared
+    ORDER BY class.relname LIMIT 1) AS led ON true
 CROSS JOIN LATERAL (
     SELECT pg_catalog.string_agg(pg_catalog.quote_ident(named.name), ', ' ORDER BY named.place) AS names
     FROM (VALUES (1, read.user_column), (2, model.item_column), (3, model.weight_column), (4, model.time_column),
@@ -54,13 +80,13 @@ CROSS JOIN LATERAL (
                              WHEN base.oid IN ('pg_catalog.text'::pg_catalog.regtype, 'pg_catalog.varchar'::pg_catalog.regtype,
                                                'pg_catalog.bpchar'::pg_catalog.regtype) THEN 'text'
                              ELSE '' END) AS other;
-COMMENT ON VIEW segrec_catalog.model_states IS 'every model, with the reason why it does not serve the current contents of its relation';
+COMMENT ON VIEW segrec_catalog.model_states IS 'every model, with the reason why it does not serve the current contents of its relation, and how it finds those of one user if it does';
 
 CREATE VIEW segrec.models WITH (security_barrier) AS
 SELECT model.name AS model, model.owner, model.events, model.users, model.items, model.options,
        version.version AS deployed_version, version.finished_at AS trained_at, schedule.cron AS schedule,
        model.user_column, model.item_column, model.weight_column, model.time_column, model.type_column,
-       model.created_at, state.not_live IS NULL AS live, state.not_live AS live_reason
+       model.created_at, state.not_live IS NULL AS live, COALESCE(state.not_live, state.live_by) AS live_reason
 FROM segrec_catalog.usable_models model
 JOIN segrec_catalog.model_states state ON state.name = model.name
 LEFT JOIN segrec_catalog.versions version ON version.version_id = model.deployed_version_id
@@ -101,7 +127,8 @@ SELECT model.name AS model, state.not_live IS NULL AS live, state.not_live AS li
           AND newer.version > COALESCE(
               (SELECT pg_catalog.max(answered.version) FROM segrec_catalog.versions answered
                WHERE answered.model_id = model.model_id AND answered.deployed_at IS NOT NULL), 0)) AS not_deployed_in_a_row,
-       CASE WHEN counted.rows > version.event_rows THEN counted.rows - version.event_rows
+       CASE WHEN model.options #> '{events,filter}' <> '{}' THEN NULL
+            WHEN counted.rows > version.event_rows THEN counted.rows - version.event_rows
             WHEN counted.rows IS NOT NULL AND version.event_rows IS NOT NULL THEN 0 END AS new_rows,
        (SELECT (COALESCE(size.users / NULLIF(every.users, 0) * pg_catalog.pg_total_relation_size('segrec_catalog.version_users'), 0)
               + COALESCE(size.items / NULLIF(every.items, 0)

@@ -29,6 +29,8 @@ CREATE TABLE segrec_catalog.models (
     users_name text,
     items_name text,
     rules_generation bigint NOT NULL DEFAULT 0,
+    live_by_plan boolean,
+    plan_reason text,
     CHECK (num_nulls(events, user_column, item_column, item_id_kind) IN (0, 4)),
     CHECK (num_nulls(events, users) < 2)
 );
@@ -38,6 +40,8 @@ COMMENT ON COLUMN segrec_catalog.models.deployed_version_id IS
 
 COMMENT ON COLUMN segrec_catalog.models.events_name IS
     'the name of the relation when it was bound to the model, which another relation may have now; likewise users_name and items_name';
+COMMENT ON COLUMN segrec_catalog.models.live_by_plan IS
+    'whether the rows of one user of a view are read at calls, as judged by their plan when the model was last defined or trained; null if the relation is no view; plan_reason says why';
 COMMENT ON COLUMN segrec_catalog.models.rules_generation IS
     'a number of the last change of the model''s rules that no other change has, even if one was rolled back; 0 if there was none';
 

@@ -9,6 +9,7 @@ use crate::pg::datums::json::Document;
 use crate::pg::datums::regclass::Regclass;
 use crate::pg::datums::text::Text;
 use pgrx::prelude::*;
+use segrec_engine::options::RowFilter;
 
 fn required(text: Option<&str>, argument: &'static str) -> Result<String> {
     text.map(str::to_owned).ok_or(SegrecError::NullArgument { argument })
@@ -19,8 +20,9 @@ fn described(
     key: Option<&str>,
     argument: &'static str,
 ) -> Result<Option<RelationRef>> {
-    let described =
-        |Regclass(relation): Regclass| Ok(RelationRef { relation, key: required(key, argument)? });
+    let described = |Regclass(relation): Regclass| {
+        Ok(RelationRef { relation, key: required(key, argument)?, filter: RowFilter::default() })
+    };
     relation.map(described).transpose()
 }
 

@@ -94,6 +94,8 @@ pub enum SegrecError {
     SameColumn { relation: String, column: String },
     /// Columns have unsupported types; lists all of them.
     WrongColumnTypes { relation: String, columns: Vec<String> },
+    /// The filter of an option compares columns with values that these cannot have; lists all of them.
+    WrongFilter { option: String, relation: String, problems: Vec<String> },
     /// A relation was given by an oid that does not exist.
     NoSuchRelation { oid: u32 },
     /// A schema was given by an oid that does not exist.

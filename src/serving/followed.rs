@@ -80,7 +80,8 @@ impl<T: Reader> Followed<T> {
             Err(
                 error @ (SegrecError::RelationGone { .. }
                 | SegrecError::MissingColumns { .. }
-                | SegrecError::WrongColumnTypes { .. }),
+                | SegrecError::WrongColumnTypes { .. }
+                | SegrecError::WrongFilter { .. }),
             ) => {
                 self.0.replace(State::Unwritten);
                 warn_once(model, error);

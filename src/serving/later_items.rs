@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 /// The most items that a session describes by itself, at some 400 bytes each with 64 factors. Further ones wait for a
 /// refresh.
-const MOST: u32 = 1_000;
+pub const MOST: u32 = 1_000;
 /// The time that a call spends on describing items; the next one goes on. An item takes 2·items·k flops, and its texts as
 /// long as PostgreSQL needs to divide them.
 const PATIENCE: Duration = Duration::from_millis(40);
@@ -173,16 +173,16 @@ impl LaterItems {
     }
 }
 
-/// Reads the keys of items that were inserted last; `None` without an index that has the column in order by which they are
+/// Reads the keys of items that were inserted last; `None` if nothing has the column in order by which they are
 /// found.
 pub fn later_rows(
     model: &str,
     (items, kind): (&RelationRef, IdKind),
     options: &ItemOptions,
 ) -> Result<Option<LaterRows>> {
-    let relation = relations::hold(model, "items", items.relation)?;
+    let relation = relations::hold(model, "items", items.relation, &items.filter)?;
     let grows = GrowingColumn::of_items(&relation, items, options.added_column.as_deref())?;
-    let Some(grows) = grows.filter(|_| !relation.is_out_of_reach) else { return Ok(None) };
+    let Some(grows) = grows else { return Ok(None) };
     let Some(key) = relation.column(&items.key).map(SourceColumn::from) else { return Ok(None) };
     relations::check_kind(model, &relation.name, "item", &key, kind)?;
     Ok(Some(LaterRows::new(&relation, &key, kind, grows, MOST)?))

@@ -3,6 +3,7 @@
 
 use super::followed::Followed;
 use crate::catalog::models::Model;
+use crate::catalog::sources::access;
 use crate::catalog::sources::attributes::{LiveRow, attribute_columns};
 use crate::catalog::sources::relations::{self, SourceColumn};
 use crate::catalog::sources::wanted_columns::WantedColumns;
@@ -128,7 +129,7 @@ impl ServedSegments {
     }
 }
 
-/// Reads single rows of users; `None` if segments do not depend on their columns, or there is no index.
+/// Reads single rows of users; `None` if segments do not depend on their columns, or nothing leads to them.
 fn live_classified(model: &Model, classifier: &Classifier) -> Result<Option<LiveRow>> {
     match classifier {
         Classifier::Rfm { .. } => Ok(None),
@@ -146,10 +147,8 @@ fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option
     let Some(users) = &model.users else {
         return Ok(None);
     };
-    let relation = relations::hold(&model.name, "users", users.relation)?;
-    if relation.is_out_of_reach || !relations::has_leading_index(users.relation, &users.key)? {
-        return Ok(None);
-    }
+    let relation = relations::hold(&model.name, "users", users.relation, &users.filter)?;
+    let Some(access) = access::to_value(&relation, &users.key)? else { return Ok(None) };
     // Activity is not a column of users, and a column may have been dropped; both count as null.
     let read: Vec<String> = reads
         .into_iter()
@@ -174,5 +173,5 @@ fn live_user(model: &Model, reads: Vec<String>, reader: Reader) -> Result<Option
         &WantedColumns::Named(wanted),
         &labels,
     )?;
-    Ok(Some(LiveRow::new(&columns, None)?))
+    Ok(Some(LiveRow::new(&columns, access, None)?))
 }

@@ -83,7 +83,9 @@ impl<'a> Shelf<'a> {
         };
         let has_conditions = !rules.conditions.is_empty();
         let rows = match &model.items {
-            Some(items) if has_conditions || columns != ShownColumns::default() => {
+            Some(items)
+                if has_conditions || columns != ShownColumns::default() || !items.filter.is_empty() =>
+            {
                 columns.conditions.clone_from(&rules.columns);
                 Some(version.shown_rows(&model.name, items, &columns)?)
             }

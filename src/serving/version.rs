@@ -16,7 +16,6 @@ use crate::catalog::sources::shown_rows::{ShownColumns, ShownRows};
 use crate::catalog::versions::{self, DeployedVersion};
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::id_text::parse_id;
-use crate::pg::security::rights::row_security_applies;
 use pgrx::pg_sys;
 use pgrx::prelude::statement_timestamp;
 use segrec_engine::features::{EncodedItems, ItemEncoder, Table};
@@ -259,8 +258,8 @@ impl ServedVersion {
         let Some(rows) = self.later.reader((&self.model.name, items.relation), write)? else {
             return Ok(None);
         };
-        // What policies show may depend on more than the role, so it is not kept.
-        let (viewer, keeps) = (Viewer::current(), !row_security_applies(items.relation));
+        // What policies and some views show depends on more than the role, so it is not kept.
+        let (viewer, keeps) = (Viewer::current(), !rows.depends_on_session()?);
         let of = |viewer: Viewer| self.met.borrow().iter().find(|met| met.viewer() == viewer).map(Rc::clone);
         let met = if keeps { of(viewer).or_else(|| of(viewer.without_writes())) } else { None };
         let met = match met {
@@ -318,8 +317,9 @@ impl ServedVersion {
             RecentEvents::new(&self.model, source, weights, signed, popular_now::MOST)
         };
         let rows = self.recent.reader((&self.model.name, source.relation), write)?;
-        let Some(rows) = rows.filter(|_| !row_security_applies(source.relation)) else {
-            return Ok(Some(Arc::clone(trained)));
+        let rows = match rows {
+            Some(rows) if !rows.depends_on_session()? => rows,
+            _ => return Ok(Some(Arc::clone(trained))),
         };
         let now = pg_sys::TimestampTz::from(statement_timestamp());
         let number = |id: Id<'_>| self.item_ids().find(id);

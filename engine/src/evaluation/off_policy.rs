@@ -249,8 +249,9 @@ fn quotient(estimator: Estimator, &[rows, expected, weights, weighted]: &Part) -
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Estimator, GROUPS, OffPolicySums, seed};
     use proptest::prelude::*;
+    use rand::Rng;
 
     /// Rows of a log of three actions with known click probabilities under a policy that prefers the first, for a target
     /// that prefers the last, whose value is .5 × .3 + .3 × .2 + .2 × .1.

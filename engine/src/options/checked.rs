@@ -2,6 +2,7 @@
 
 use super::algorithm::Decided;
 use super::algorithm::{Algorithm, Feedback};
+use super::filter::RowFilter;
 use crate::auto::AutoOr;
 use crate::evaluation::HoldoutOptions;
 use crate::interactions::{Duplicates, EventLimits, SeenRule, Weighting};
@@ -49,6 +50,8 @@ pub struct EventOptions {
     pub seen_for: Option<f64>,
     /// How rows that cannot be used are handled.
     pub on_bad_rows: OnBadRows,
+    /// The rows that are read.
+    pub filter: RowFilter,
 }
 
 /// What counts as seen by the given options of a model, which are not checked as a whole; `None` if these two are not valid.
@@ -145,6 +148,8 @@ pub struct ItemOptions {
     pub available: Option<String>,
     /// The column by whose values items belong together; `None` if they do not.
     pub group_column: Option<String>,
+    /// The rows that are read.
+    pub filter: RowFilter,
 }
 
 /// How users without events are ranked.
@@ -161,11 +166,13 @@ pub enum NewUsers {
 }
 
 /// The checked settings for what is known about users.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserOptions {
     /// How users without events are ranked.
     pub new_users: NewUsers,
+    /// The rows that are read.
+    pub filter: RowFilter,
 }
 
 /// The checked settings of alternating least squares; [`crate::scorers::factors::tuning`] chooses those that are

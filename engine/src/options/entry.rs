@@ -58,6 +58,8 @@ pub enum Kind {
     Weights,
     /// A list of types of events.
     Types,
+    /// An object from names of columns to the values that rows must have.
+    Filter,
 }
 
 /// An input of the model that an option may require, named like the argument with which the model is created.

@@ -3,6 +3,7 @@
 
 use super::checked::Options;
 use super::entry::{Kind, OptionEntry};
+use super::filter::{MOST_CONDITIONS, is_filter, wrong_column};
 use super::table::{OPTIONS, option};
 use crate::features::parse_moment;
 use crate::name_similarity::{MOST_PROBLEMS, name_similarity};
@@ -113,6 +114,9 @@ fn check_object(
 /// Why the value of an option is invalid; in an object of weights, because of the first invalid one.
 fn refused(entry: &OptionEntry, value: &Value) -> String {
     let name = entry.name;
+    if let Some((column, wrong)) = wrong_column(value).filter(|_| entry.kind == Kind::Filter) {
+        return format!("option \"{name}\" compares \"{column}\" with {}", describe(wrong));
+    }
     let wrong = match (&entry.kind, value) {
         (Kind::Weights, Value::Object(weights)) => weights.iter().find(|(_, weight)| !is_weight(weight)),
         _ => None,
@@ -193,6 +197,10 @@ impl Kind {
                               such as {\"view\": 1, \"purchase\": 5}"
                 .to_owned(),
             Self::Types => "a list of event types such as [\"purchase\"]".to_owned(),
+            Self::Filter => format!(
+                "an object from at most {MOST_CONDITIONS} columns to strings, numbers, true, false or null, \
+                 such as {{\"shop_id\": 7, \"deleted\": false}}"
+            ),
         }
     }
 
@@ -228,6 +236,7 @@ impl Kind {
             Self::Duration => value.is_null() || is_duration(value),
             Self::AutoOrDuration => value == "auto" || is_duration(value),
             Self::Weights => value.as_object().is_some_and(|object| object.values().all(is_weight)),
+            Self::Filter => is_filter(value),
         }
     }
 }

@@ -118,6 +118,14 @@ pub const OPTIONS: &[OptionEntry] = &[
     )
     .of(Scope::Model),
     entry(
+        "events.filter",
+        Kind::Filter,
+        "{}",
+        "The values that columns of events must have in the rows that are read, null for IS NULL: with {\"shop_id\": 7} a model reads the events of one shop of a table of many. Values are compared by equality, and must be of the type of the column.",
+    )
+    .of(Scope::Measurement)
+    .needing(&[need(ModelInput::Events, |options| !options.events.filter.is_empty())]),
+    entry(
         "items.features",
         Kind::Names,
         "[]",
@@ -166,6 +174,22 @@ pub const OPTIONS: &[OptionEntry] = &[
     )
     .of(Scope::Model)
     .needing(&[need(ModelInput::Items, |options| options.items.group_column.is_some())]),
+    entry(
+        "items.filter",
+        Kind::Filter,
+        "{}",
+        "The values that columns of items must have in the rows that are read, as in events.filter. Lists have no item without such a row.",
+    )
+    .of(Scope::Measurement)
+    .needing(&[need(ModelInput::Items, |options| !options.items.filter.is_empty())]),
+    entry(
+        "users.filter",
+        Kind::Filter,
+        "{}",
+        "The values that columns of users must have in the rows that are read, as in events.filter.",
+    )
+    .of(Scope::Measurement)
+    .needing(&[need(ModelInput::Users, |options| !options.users.filter.is_empty())]),
     entry(
         "users.new_users",
         Kind::Choice(NewUsers::VARIANTS),

@@ -70,7 +70,7 @@ pub fn validate(
     }
     let given = Given { events: &training, before: None, start: None, ..given };
     // A fold has nothing to say about users without events.
-    let users = UserOptions { new_users: NewUsers::Popularity };
+    let users = UserOptions { new_users: NewUsers::Popularity, ..options.users.clone() };
     let options = &Options { users, ..options.clone() };
     let trained = train(given, options, None, observer)?;
     let asked = MetricRequest { cuts: &MEASURED_AT, gated: false, areas: false };

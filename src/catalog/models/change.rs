@@ -109,6 +109,18 @@ pub fn set_options(model_id: i64, options: Value) -> Result<()> {
     })
 }
 
+/// Records whether the rows of one user of a view are read at calls, and why, for views of the catalog, which plan nothing.
+pub fn set_found(model_id: i64, found: Option<(bool, String)>) -> Result<()> {
+    let (live, reason) = found.unzip();
+    as_owner(|| {
+        execute(
+            "UPDATE segrec_catalog.models SET live_by_plan = $2, plan_reason = $3 \
+             WHERE model_id = $1 AND (live_by_plan, plan_reason) IS DISTINCT FROM ($2, $3)",
+            &[model_id.into(), live.into(), reason.into()],
+        )
+    })
+}
+
 /// Deploys a version from the next statement on, and records the users whose segment changes; false if the version is
 /// gone. Dropping a version locks the model's row before it checks which one is deployed.
 pub fn deploy(model_id: i64, version_id: i64) -> Result<bool> {

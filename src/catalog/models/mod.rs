@@ -17,7 +17,7 @@ mod model;
 mod model_rows;
 pub mod owners;
 
-pub use change::{Swapped, bind, deploy, insert, set_options, swapped};
+pub use change::{Swapped, bind, deploy, insert, set_found, set_options, swapped};
 pub use find::{
     Answers, Wanted, find, find_wanted, is_uncommitted, names, names_by, trainable, trainable_like, usable,
 };

@@ -4,6 +4,7 @@ use crate::catalog::statement::CatalogRow;
 use crate::error::{Result, SegrecError};
 use pgrx::{JsonB, pg_sys};
 use segrec_engine::interactions::IdKind;
+use segrec_engine::options::RowFilter;
 use serde_json::Value;
 
 /// A model as the caller sees it.
@@ -44,6 +45,8 @@ pub struct EventsSource {
     pub columns: ColumnNames,
     /// The type of item ids.
     pub item_kind: IdKind,
+    /// The rows that it reads.
+    pub filter: RowFilter,
 }
 
 /// The names of the columns that a model reads from its events.
@@ -64,6 +67,8 @@ pub struct RelationRef {
     pub relation: pg_sys::Oid,
     /// The column of ids.
     pub key: String,
+    /// The rows that are read.
+    pub filter: RowFilter,
 }
 
 /// The contents of a new model.
@@ -93,7 +98,21 @@ impl Model {
         (&self.name, self.items.as_ref().map_or(pg_sys::InvalidOid, |items| items.relation))
     }
 
-    /// Whether it reads the same relations and columns as `other`.
+    /// The same model with other options, which filter what it reads.
+    pub fn with_options(mut self, options: Value) -> Result<Self> {
+        if let Some(events) = &mut self.events {
+            events.filter = filter(&options, "events")?;
+        }
+        if let Some(users) = &mut self.users {
+            users.filter = filter(&options, "users")?;
+        }
+        if let Some(items) = &mut self.items {
+            items.filter = filter(&options, "items")?;
+        }
+        Ok(Self { options, ..self })
+    }
+
+    /// Whether it reads the same rows and columns of the same relations as `other`.
     pub fn reads_as(&self, other: &Self) -> bool {
         self.events == other.events && self.users == other.users && self.items == other.items
     }
@@ -103,9 +122,16 @@ fn kind(name: &str) -> Result<IdKind> {
     name.parse().map_err(|_| SegrecError::Internal(format!("unknown kind of id {name:?}")))
 }
 
+/// The filter of a relation in the options of a model.
+pub fn filter(options: &Value, argument: &str) -> Result<RowFilter> {
+    RowFilter::of(options, argument)
+        .map_err(|error| SegrecError::Internal(format!("the filter of {argument} is damaged: {error}")))
+}
+
 /// Builds a model from the columns selected by [`columns`].
 pub fn model(row: CatalogRow<'_>) -> Result<Model> {
     let relation: Option<pg_sys::Oid> = row.get(5)?;
+    let options = row.value::<JsonB>(13)?.0;
     let events = relation
         .map(|relation| {
             Ok::<_, SegrecError>(EventsSource {
@@ -118,12 +144,14 @@ pub fn model(row: CatalogRow<'_>) -> Result<Model> {
                     event_type: row.get(10)?,
                 },
                 item_kind: kind(&row.value::<String>(12)?)?,
+                filter: filter(&options, "events")?,
             })
         })
         .transpose()?;
-    let described = |relation: usize| {
-        let relation_and_key = row.get(relation)?.zip(row.get(relation + 1)?);
-        Ok::<_, SegrecError>(relation_and_key.map(|(relation, key)| RelationRef { relation, key }))
+    let described = |relation: usize, argument: &str| {
+        let (relation_and_key, filter) =
+            (row.get(relation)?.zip(row.get(relation + 1)?), filter(&options, argument)?);
+        Ok::<_, SegrecError>(relation_and_key.map(|(relation, key)| RelationRef { relation, key, filter }))
     };
     Ok(Model {
         id: row.value(1)?,
@@ -133,10 +161,10 @@ pub fn model(row: CatalogRow<'_>) -> Result<Model> {
         may_train: row.value(19)?,
         may_label: row.value(21)?,
         events,
-        users: described(15)?,
-        items: described(17)?,
+        users: described(15, "users")?,
+        items: described(17, "items")?,
         user_kind: kind(&row.value::<String>(11)?)?,
-        options: row.value::<JsonB>(13)?.0,
+        options,
         deployed_version_id: row.get(14)?,
         rules_generation: row.value(20)?,
     })

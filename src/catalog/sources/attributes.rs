@@ -1,15 +1,19 @@
 //! Reads attributes of users and items with the caller's rights: whole relations, streamed, and the current row of one
 //! user or item.
 
+use super::access::{self, Access, Verdict};
 use super::events::{is_too_long, with_id};
+use super::filtered::Filtered;
 use super::growing_column::GrowingColumn;
+use super::later_rows::LaterRows;
 use super::live_rows::{Live, LiveRows};
-use super::relations::{self, ColumnRole, SourceColumn, check_kind, query_of};
+use super::queries::{Clauses, probe, query_of};
+use super::relations::{self, ColumnRole, SourceColumn, check_kind};
 use super::wanted_columns::WantedColumns;
 use crate::catalog::models::RelationRef;
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::encoding::c_text;
-use crate::pg::executor::relation::{Relation, text_config_exists};
+use crate::pg::executor::relation::text_config_exists;
 use crate::pg::executor::row::ResultRow;
 use crate::pg::security::rights::may_read;
 use pgrx::pg_sys;
@@ -24,7 +28,7 @@ use segrec_engine::interactions::{Id, IdKind, IdMap};
 pub struct AttributeColumns {
     /// The unqualified name, for messages.
     pub name: String,
-    relation: Relation,
+    relation: Filtered,
     key: SourceColumn,
     kind: IdKind,
     columns: Vec<(SourceColumn, ColumnKind)>,
@@ -51,7 +55,7 @@ pub fn attribute_columns(
     wanted: &WantedColumns,
     labels: &[String],
 ) -> Result<AttributeColumns> {
-    let relation = relations::hold(model, argument, described.relation)?;
+    let relation = relations::hold(model, argument, described.relation, &described.filter)?;
     let name = relation.name.clone();
     if let WantedColumns::Describing { added: Some(added), .. } = wanted {
         GrowingColumn::named(&relation, added)?;
@@ -131,7 +135,7 @@ pub fn described_columns(
     encoder: Option<&ItemEncoder>,
     text_config: &str,
 ) -> Result<AttributeColumns> {
-    let relation = relations::hold(model, "items", items.relation)?;
+    let relation = relations::hold(model, "items", items.relation, &items.filter)?;
     let still = |name: &String| *name != items.key && relation.column(name).is_some();
     let mut names = encoder.map_or_else(Vec::new, ItemEncoder::reads);
     names.retain(still);
@@ -173,7 +177,7 @@ impl AttributeColumns {
 
     /// Raises PostgreSQL's own error if the caller may not read the columns.
     pub fn probe(&self) -> Result<()> {
-        relations::probe(&self.relation, &self.expressions())
+        probe(&self.relation, &self.expressions())
     }
 
     /// The columns to read again as texts, by a text search configuration: those of which `table` has so many values
@@ -197,7 +201,7 @@ impl AttributeColumns {
     }
 
     /// The relation that is read.
-    pub fn relation(&self) -> &Relation {
+    pub fn relation(&self) -> &Filtered {
         &self.relation
     }
 
@@ -220,9 +224,25 @@ impl AttributeColumns {
         self.as_texts(text_config, |_| true).map_or(Ok(()), |texts| texts.probe())
     }
 
+    /// What is judged of the plan that reads one row; `None` if only an index of the relation would lead to it.
+    pub fn verdict(&self) -> Result<Option<Verdict>> {
+        match access::to_value(&self.relation, &self.key.name)? {
+            Some(access) => LiveRow::new(self, access, None)?.rows.verdict(),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the keys of the rows that were inserted last by the column `added`, at most `most` of them at once; `None` if
+    /// nothing has that column in order.
+    pub fn later_rows(&self, added: &str, most: u32) -> Result<Option<LaterRows>> {
+        let Some(access) = access::in_order(&self.relation, added)? else { return Ok(None) };
+        let grows = GrowingColumn::named(&self.relation, added)?;
+        LaterRows::new(&self.relation, &self.key, self.kind, (grows, access), most).map(Some)
+    }
+
     /// Reads all rows. Fails as soon as they take more than `memory` bytes.
     pub fn read_all(&self, memory: u64) -> Result<AttributeRows> {
-        let query = query_of(&self.relation, &self.expressions().join(", "), "", &[])?;
+        let query = query_of(&self.relation, &self.expressions().join(", "), Clauses::default(), &[])?;
         let (mut reading, mut rows, mut failed) = (self.reading(), 0u64, None);
         query.run(&[], &mut |row: ResultRow<'_>| {
             rows += 1;
@@ -382,7 +402,7 @@ pub struct LiveRow {
 
 impl LiveRow {
     /// Prepares the query, which reads texts by a text search configuration, if there are any.
-    pub fn new(columns: &AttributeColumns, text_config: Option<pg_sys::Oid>) -> Result<Self> {
+    pub fn new(columns: &AttributeColumns, access: Access, text_config: Option<pg_sys::Oid>) -> Result<Self> {
         let live = Live {
             relation: &columns.relation,
             key: &columns.key,
@@ -391,7 +411,7 @@ impl LiveRow {
             expressions: columns.expressions(),
         };
         let names = columns.columns.iter().map(|(column, kind)| (column.name.clone(), *kind)).collect();
-        Ok(Self { rows: LiveRows::new(&live, Some(1))?, text_config, columns: names })
+        Ok(Self { rows: LiveRows::new(&live, access, Some(1))?, text_config, columns: names })
     }
 
     /// Whether the relation, its columns and the text search configuration are unchanged.

@@ -1,6 +1,7 @@
 //! Counts events without reading them.
 
-use super::relations::{ColumnRole, EventColumns, query_of};
+use super::queries::{Clauses, query_of};
+use super::relations::{ColumnRole, EventColumns};
 use crate::error::{Result, SegrecError};
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys;
@@ -28,7 +29,7 @@ pub fn count(columns: &EventColumns, moment: i64) -> Result<Count> {
         None => "$1 IS NULL".to_owned(),
     };
     let what = format!("pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {later})");
-    let query = query_of(&columns.relation, &what, "", &[pg_sys::TIMESTAMPTZOID])?;
+    let query = query_of(&columns.relation, &what, Clauses::default(), &[pg_sys::TIMESTAMPTZOID])?;
     let mut count = Count { rows: 0, later: 0 };
     query.run(&[moment.into()], &mut |row| {
         count = Count { rows: row.integer(0).unwrap_or(0), later: row.integer(1).unwrap_or(0) };
@@ -42,14 +43,15 @@ pub fn size(columns: &EventColumns) -> Result<([usize; 3], Spread)> {
     let [user, item] = [&columns.user, &columns.item].map(|column| column.expression(ColumnRole::Id));
     let what = format!("pg_catalog.count(*), pg_catalog.count(DISTINCT {user})");
     let [mut rows, mut users] = [0; 2];
-    query_of(&columns.relation, &what, "", &[])?.run(&[], &mut |row| {
+    query_of(&columns.relation, &what, Clauses::default(), &[])?.run(&[], &mut |row| {
         [rows, users] = [0, 1].map(|column| row.integer(column).unwrap_or(0));
         true
     })?;
     // Count the groups by their size: how many items have how many events.
-    let rest = format!("WHERE {item} IS NOT NULL GROUP BY {item}");
+    let (condition, rest) = (format!("{item} IS NOT NULL"), format!("GROUP BY {item}"));
+    let clauses = Clauses { condition: &condition, rest: &rest };
     let (mut items, mut spread) = (0, BTreeMap::<u64, u64>::new());
-    query_of(&columns.relation, "pg_catalog.count(*)", &rest, &[])?.run(&[], &mut |row| {
+    query_of(&columns.relation, "pg_catalog.count(*)", clauses, &[])?.run(&[], &mut |row| {
         items += 1;
         *spread.entry(row.integer(0).unwrap_or(0) as u64).or_default() += 1;
         true

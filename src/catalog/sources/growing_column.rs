@@ -1,6 +1,8 @@
 //! The column by which rows that were inserted last are found: its values grow, and an index has them in order.
 
-use super::relations::{self, ColumnRole, SourceColumn};
+use super::access::{self, Access};
+use super::filtered::Filtered;
+use super::relations::{ColumnRole, SourceColumn};
 use crate::catalog::models::RelationRef;
 use crate::error::{Result, SegrecError};
 use crate::pg::datums::value::Argument;
@@ -42,8 +44,12 @@ impl GrowingColumn {
     }
 
     /// The column by which items that come later are found: that which the options name, else the key if this is an
-    /// integer. `None` if there is none, or no index has its values in order.
-    pub fn of_items(relation: &Relation, items: &RelationRef, added: Option<&str>) -> Result<Option<Self>> {
+    /// integer. `None` if there is none, or nothing has its values in order.
+    pub fn of_items(
+        relation: &Filtered,
+        items: &RelationRef,
+        added: Option<&str>,
+    ) -> Result<Option<(Self, Access)>> {
         let column = match added {
             Some(name) => Some(Self::named(relation, name)?),
             None => {
@@ -51,10 +57,8 @@ impl GrowingColumn {
                 key.filter(|key| key.id_kind() == Some(IdKind::Bigint)).and_then(Self::new)
             }
         };
-        Ok(match column {
-            Some(column) if relations::has_ordered_index(items.relation, column.name())? => Some(column),
-            _ => None,
-        })
+        let Some(column) = column else { return Ok(None) };
+        Ok(access::in_order(relation, column.name())?.map(|access| (column, access)))
     }
 
     /// The name of the column.
@@ -81,21 +85,22 @@ impl GrowingColumn {
         }
     }
 
-    /// The rows with a larger value than the parameter, at most `most` of them, the smallest values first. A second
+    /// The rows with a larger value than the parameter, at most `most` of them, the smallest values first, as a condition and
+    /// what comes after it. A second
     /// condition, such as that moments are finite, would make a range of it, of which the planner expects so few rows that
     /// it sorts all of them instead of reading the first ones by the index.
-    pub fn beyond(&self, most: u32) -> String {
+    pub fn beyond(&self, most: u32) -> (String, String) {
         let (name, type_name) = (spi::quote_identifier(self.name()), self.type_name());
-        format!(
-            "WHERE {name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name} \
-             ORDER BY {name} USING OPERATOR(pg_catalog.<) LIMIT {most}"
+        (
+            format!("{name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name}"),
+            format!("ORDER BY {name} USING OPERATOR(pg_catalog.<) LIMIT {most}"),
         )
     }
 
     /// The rows with a larger value than the parameter.
     pub fn larger(&self) -> String {
         let (name, type_name) = (spi::quote_identifier(self.name()), self.type_name());
-        format!("WHERE {name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name}")
+        format!("{name} OPERATOR(pg_catalog.>) $1::pg_catalog.{type_name}")
     }
 
     /// Whether other values can come after this one.
@@ -103,12 +108,12 @@ impl GrowingColumn {
         self.compared_as == pg_sys::INT8OID || value < i64::MAX
     }
 
-    /// The rows with the largest values, at most `most` of them, the largest first.
-    pub fn latest(&self, most: u32) -> String {
+    /// The rows with the largest values, at most `most` of them, the largest first, likewise.
+    pub fn latest(&self, most: u32) -> (String, String) {
         let name = spi::quote_identifier(self.name());
-        format!(
-            "WHERE {name} IS NOT NULL{} ORDER BY {name} USING OPERATOR(pg_catalog.>) LIMIT {most}",
-            self.finite()
+        (
+            format!("{name} IS NOT NULL{}", self.finite()),
+            format!("ORDER BY {name} USING OPERATOR(pg_catalog.>) LIMIT {most}"),
         )
     }
 

@@ -1,11 +1,12 @@
 //! The keys of the rows of the relation of items that were inserted last, read with the caller's rights.
 
+use super::access::{Access, Verdict};
 use super::events::{is_too_long, with_id};
+use super::filtered::Filtered;
 use super::growing_column::GrowingColumn;
 use super::live_rows::{Live, LiveRows};
 use super::relations::{ColumnRole, SourceColumn};
 use crate::error::Result;
-use crate::pg::executor::relation::Relation;
 use segrec_engine::interactions::{Id, IdKind, Ids};
 
 /// Reads keys in the order in which rows were inserted, as long as the relation stays as it is.
@@ -31,10 +32,10 @@ pub struct Later {
 impl LaterRows {
     /// Prepares the queries; at most `most` rows are read at once.
     pub fn new(
-        relation: &Relation,
+        relation: &Filtered,
         key: &SourceColumn,
         kind: IdKind,
-        grows: GrowingColumn,
+        (grows, access): (GrowingColumn, Access),
         most: u32,
     ) -> Result<Self> {
         let live = |expressions: Vec<String>| Live {
@@ -46,15 +47,25 @@ impl LaterRows {
         };
         let key_expression = || key.expression(ColumnRole::Id);
         let both = live(vec![key_expression(), grows.expression()]);
-        let beyond = LiveRows::beyond(&both, &grows, most)?;
-        let latest = LiveRows::latest(&both, &grows, most)?;
-        let one = LiveRows::new(&live(vec![key_expression()]), Some(1))?;
+        let beyond = LiveRows::beyond(&both, access, &grows, most)?;
+        let latest = LiveRows::latest(&both, access, &grows, most)?;
+        let one = LiveRows::new(&live(vec![key_expression()]), access, Some(1))?;
         Ok(Self { kind, grows, beyond, latest, one })
+    }
+
+    /// Whether which rows the caller sees may depend on more than the role and what is stored, so that they are not kept.
+    pub fn depends_on_session(&self) -> Result<bool> {
+        self.beyond.depends_on_session()
     }
 
     /// Whether the relation and its columns are unchanged.
     pub fn is_current(&self) -> bool {
         self.beyond.is_current()
+    }
+
+    /// What is judged of the plan that reads the rows that were inserted last, if no index leads to them.
+    pub fn verdict(&self) -> Result<Option<Verdict>> {
+        self.beyond.verdict()
     }
 
     /// The rows whose value is larger than `newest` or, without it, those with the largest values; `None` if there are

@@ -1,8 +1,9 @@
 //! The current events of one user.
 
+use super::access::{self, Verdict};
 use super::events::{Judged, Layout, counts_as_seen, expressions, judge_row, with_id};
 use super::live_rows::{Live, LiveRows};
-use super::relations;
+use super::relations::{self, EventColumns};
 use crate::catalog::models::{EventsSource, Model};
 use crate::error::Result;
 use segrec_engine::interactions::{Id, SeenRule};
@@ -20,6 +21,26 @@ pub struct LiveEvent {
     pub is_seen: bool,
 }
 
+/// Prepares the query for the events of one user; `None` if nothing leads to them.
+fn rows_of_users(columns: &EventColumns) -> Result<Option<LiveRows>> {
+    let Some(access) = access::to_value(&columns.relation, &columns.user.name)? else { return Ok(None) };
+    let others = [&columns.weight, &columns.time, &columns.event_type].into_iter().flatten();
+    let read = [&columns.user, &columns.item].into_iter().chain(others);
+    let live = Live {
+        relation: &columns.relation,
+        key: &columns.user,
+        kind: columns.kinds[0],
+        columns: read.map(|column| column.name.as_str()).collect(),
+        expressions: expressions(columns),
+    };
+    LiveRows::new(&live, access, None).map(Some)
+}
+
+/// What is judged of the plan that reads the events of one user; `None` if only an index of the relation would lead to them.
+pub fn verdict(columns: &EventColumns) -> Result<Option<Verdict>> {
+    rows_of_users(columns)?.map_or(Ok(None), |rows| rows.verdict())
+}
+
 /// Reads the events of one user.
 pub struct LiveEvents {
     rows: LiveRows,
@@ -29,7 +50,8 @@ pub struct LiveEvents {
 }
 
 impl LiveEvents {
-    /// Prepares the query, which runs with the caller's rights and row-level security; `None` without a suitable index.
+    /// Prepares the query, which runs with the caller's rights and row-level security; `None` if nothing leads
+    /// to the rows of a user.
     pub fn new(
         model: &Model,
         source: &EventsSource,
@@ -37,21 +59,8 @@ impl LiveEvents {
         signed: bool,
     ) -> Result<Option<Self>> {
         let columns = relations::model_events(model, source)?;
-        let relation = &columns.relation;
-        if relation.is_out_of_reach || !relations::has_leading_index(relation.oid, &columns.user.name)? {
-            return Ok(None);
-        }
-        let others = [&columns.weight, &columns.time, &columns.event_type].into_iter().flatten();
-        let read = [&columns.user, &columns.item].into_iter().chain(others);
-        let live = Live {
-            relation: &columns.relation,
-            key: &columns.user,
-            kind: model.user_kind,
-            columns: read.map(|column| column.name.as_str()).collect(),
-            expressions: expressions(&columns),
-        };
-        let rows = LiveRows::new(&live, None)?;
-        Ok(Some(Self { rows, layout: Layout::new(&columns), type_weights, signed }))
+        let rows = rows_of_users(&columns)?;
+        Ok(rows.map(|rows| Self { rows, layout: Layout::new(&columns), type_weights, signed }))
     }
 
     /// Whether the relation and its columns are unchanged.

@@ -1,5 +1,6 @@
 //! The rows of the relation of items that were added last, read with the caller's rights.
 
+use super::access::Access;
 use super::events::with_id;
 use super::growing_column::GrowingColumn;
 use super::live_rows::{Live, LiveRows};
@@ -28,7 +29,7 @@ pub fn newest_rows(
     added: &str,
     (most, now): (usize, i64),
 ) -> Result<NewestRows> {
-    let relation = relations::hold(model, "items", items.relation)?;
+    let relation = relations::hold(model, "items", items.relation, &items.filter)?;
     let grows = GrowingColumn::named(&relation, added)?;
     let Some(key) = relation.column(&items.key).map(SourceColumn::from) else {
         return Err(SegrecError::MissingColumns {
@@ -45,7 +46,8 @@ pub fn newest_rows(
         columns: vec![key.name.as_str(), grows.name()],
         expressions: vec![key.expression(ColumnRole::Id), grows.expression()],
     };
-    let rows = LiveRows::latest(&live, &grows, u32::try_from(most).unwrap_or(u32::MAX))?;
+    // One call reads them, whatever that costs.
+    let rows = LiveRows::latest(&live, Access::Index, &grows, u32::try_from(most).unwrap_or(u32::MAX))?;
     let is_moment = grows.parameter() != pg_sys::INT8OID;
     let mut found: Vec<(u32, i64)> = Vec::new();
     let mut ids = Ids::new(kind);

@@ -3,8 +3,9 @@
 use super::events::{
     Judged, Layout, counts_as_seen, expressions, is_listed, is_too_long, judge_row, with_id,
 };
+use super::queries::{Clauses, query_of};
 use super::read_report::ReadReport;
-use super::relations::{EventColumns, query_of};
+use super::relations::EventColumns;
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::row::ResultRow;
 use crate::pg::process::memory::limit_below;
@@ -36,7 +37,7 @@ pub fn read_all(
     memory: u64,
 ) -> Result<(RawEvents, ReadReport)> {
     let layout = Layout::new(columns);
-    let query = query_of(&columns.relation, &expressions(columns).join(", "), "", &[])?;
+    let query = query_of(&columns.relation, &expressions(columns).join(", "), Clauses::default(), &[])?;
     let now = i64::from(clock_timestamp());
     let mut events = RawEvents::new(layout.user, layout.item, layout.time.is_some()).read_at(now);
     events = events.seen_by(reading.seen.clone());

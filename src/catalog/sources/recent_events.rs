@@ -1,5 +1,6 @@
 //! The events of all users that came after a moment, read with the caller's rights by an index on the time.
 
+use super::access;
 use super::events::{Judged, Layout, expressions, judge_row, with_id};
 use super::growing_column::GrowingColumn;
 use super::live_rows::{Live, LiveRows};
@@ -33,7 +34,8 @@ pub struct Recent {
 }
 
 impl RecentEvents {
-    /// Prepares the query, which reads at most `most` rows at once; `None` without times or an index that has them in order.
+    /// Prepares the query, which reads at most `most` rows at once; `None` without times, or if
+    /// nothing has them in order.
     pub fn new(
         model: &Model,
         source: &EventsSource,
@@ -44,9 +46,7 @@ impl RecentEvents {
         let columns = relations::model_events(model, source)?;
         let Some(grows) = columns.time.clone().and_then(GrowingColumn::new) else { return Ok(None) };
         let relation = &columns.relation;
-        if relation.is_out_of_reach || !relations::has_ordered_index(relation.oid, grows.name())? {
-            return Ok(None);
-        }
+        let Some(access) = access::in_order(relation, grows.name())? else { return Ok(None) };
         let others = [&columns.weight, &columns.time, &columns.event_type].into_iter().flatten();
         let read = [&columns.user, &columns.item].into_iter().chain(others);
         let live = Live {
@@ -56,8 +56,13 @@ impl RecentEvents {
             columns: read.map(|column| column.name.as_str()).collect(),
             expressions: expressions(&columns),
         };
-        let rows = LiveRows::beyond(&live, &grows, most)?;
+        let rows = LiveRows::beyond(&live, access, &grows, most)?;
         Ok(Some(Self { rows, grows, layout: Layout::new(&columns), type_weights, signed }))
+    }
+
+    /// Whether which rows the caller sees may depend on more than the role and what is stored, so that they are not kept.
+    pub fn depends_on_session(&self) -> Result<bool> {
+        self.rows.depends_on_session()
     }
 
     /// Whether the relation and its columns are unchanged.

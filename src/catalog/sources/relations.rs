@@ -1,10 +1,9 @@
 //! The caller's relations: their columns, types and indexes, and queries that read them with the caller's rights.
 
+use super::filtered::Filtered;
 use crate::catalog::models::{ColumnNames, EventsSource, Model};
 use crate::catalog::statement::{as_owner, only, query};
 use crate::error::{Result, SegrecError};
-use crate::pg::datums::encoding::c_text;
-use crate::pg::executor::query::{ExpectedRelation, Query};
 use crate::pg::executor::relation::{Attribute, Base, Relation};
 use pgrx::pg_sys::{
     BOOLOID, BPCHAROID, CHAROID, DATEOID, FLOAT4ARRAYOID, FLOAT4OID, FLOAT8ARRAYOID, FLOAT8OID, INT2ARRAYOID,
@@ -14,7 +13,7 @@ use pgrx::pg_sys::{
 use pgrx::{pg_sys, spi};
 use segrec_engine::features::ColumnKind;
 use segrec_engine::interactions::IdKind;
-use std::ffi::CStr;
+use segrec_engine::options::RowFilter;
 
 /// The role of a column in the events relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +53,7 @@ pub struct SourceColumn {
 }
 
 impl From<&Attribute> for SourceColumn {
-    fn from(Attribute { name, type_name, base }: &Attribute) -> Self {
+    fn from(Attribute { name, type_name, base, .. }: &Attribute) -> Self {
         Self { name: name.clone(), type_name: type_name.clone(), base: base.clone() }
     }
 }
@@ -246,7 +245,7 @@ fn number_of(numeric: &str) -> String {
 pub struct EventColumns {
     /// The unqualified name, for messages.
     pub name: String,
-    pub relation: Relation,
+    pub relation: Filtered,
     /// The column of user ids.
     pub user: SourceColumn,
     /// The column of item ids.
@@ -265,10 +264,16 @@ pub fn is_blank_padded(relation: pg_sys::Oid, column: &str) -> bool {
     column.is_some_and(|column| SourceColumn::from(column).is_blank_padded())
 }
 
-/// Locks and describes a relation; an error if it is gone.
-pub fn hold(model: &str, argument: &'static str, relation: pg_sys::Oid) -> Result<Relation> {
+/// Locks and describes a relation, of which a model reads the rows that pass a filter; an error if it is gone, or does not
+/// have what the filter compares.
+pub fn hold(
+    model: &str,
+    argument: &'static str,
+    relation: pg_sys::Oid,
+    filter: &RowFilter,
+) -> Result<Filtered> {
     match Relation::hold(relation) {
-        Some(relation) => Ok(relation),
+        Some(relation) => Filtered::new(relation, &format!("{argument}.filter"), filter),
         None => Err(SegrecError::RelationGone {
             model: model.to_owned(),
             argument,
@@ -287,33 +292,46 @@ fn namesake(model: &str, argument: &str) -> Result<Option<String>> {
     Ok(found.into_iter().next())
 }
 
-/// Whether a B-tree or hash index leads with the column, so that one user's events are found quickly. Excludes char(n),
-/// which is compared as text here.
-pub fn has_leading_index(relation: pg_sys::Oid, column: &str) -> Result<bool> {
-    has_index(relation, column, &["btree", "hash"])
+/// Whether a B-tree or hash index leads with the column, after none but those that the filter compares, so that one user's
+/// events are found quickly. Excludes char(n), which is compared as text here.
+pub fn has_leading_index(rows: &Filtered, column: &str) -> Result<bool> {
+    has_index(rows.oid, column, &["btree", "hash"], rows.filter_columns())
 }
 
 /// Like [`has_leading_index`], for an index that has the values in order.
-pub fn has_ordered_index(relation: pg_sys::Oid, column: &str) -> Result<bool> {
-    has_index(relation, column, &["btree"])
+pub fn has_ordered_index(rows: &Filtered, column: &str) -> Result<bool> {
+    has_index(rows.oid, column, &["btree"], rows.fixed_columns())
 }
 
-fn has_index(relation: pg_sys::Oid, column: &str, methods: &[&str]) -> Result<bool> {
+fn has_index<'a>(
+    relation: pg_sys::Oid,
+    column: &str,
+    methods: &[&str],
+    before: impl Iterator<Item = &'a str>,
+) -> Result<bool> {
     let found = query(
         "SELECT 1 FROM pg_catalog.pg_index index \
          JOIN pg_catalog.pg_class class ON class.oid = index.indexrelid \
          JOIN pg_catalog.pg_am method ON method.oid = class.relam \
          JOIN pg_catalog.pg_attribute attribute \
-           ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0] \
+           ON attribute.attrelid = index.indrelid AND attribute.attnum = ANY (index.indkey) \
+         CROSS JOIN LATERAL (SELECT pg_catalog.min(place) AS place \
+                             FROM pg_catalog.generate_series(0, index.indnkeyatts - 1) AS place \
+                             WHERE index.indkey[place] = attribute.attnum) AS led \
          WHERE index.indrelid = $1 AND attribute.attname = $2::pg_catalog.name \
-           AND index.indisvalid AND index.indpred IS NULL \
+           AND index.indisvalid AND index.indpred IS NULL AND led.place IS NOT NULL \
            AND (class.relkind = 'I' OR NOT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = index.indrelid)) \
            AND method.amname::text = ANY ($3::text[]) AND attribute.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype \
+           AND NOT EXISTS (SELECT FROM pg_catalog.generate_series(0, led.place - 1) AS place \
+                           LEFT JOIN pg_catalog.pg_attribute before \
+                             ON before.attrelid = index.indrelid AND before.attnum = index.indkey[place] \
+                           WHERE (before.attname::text = ANY ($4::text[])) IS NOT TRUE) \
          LIMIT 1",
         &[
             relation.into(),
             column.into(),
             methods.iter().map(|&name| name.to_owned()).collect::<Vec<_>>().into(),
+            before.map(str::to_owned).collect::<Vec<_>>().into(),
         ],
         |row| row.value::<i32>(1),
     )?;
@@ -347,36 +365,14 @@ pub fn database_encoding() -> Result<String> {
     only(found)
 }
 
-/// A query of a relation: `what` follows SELECT, and `rest` follows the relation.
-pub fn query_of(relation: &Relation, what: &str, rest: &str, parameters: &[pg_sys::Oid]) -> Result<Query> {
-    query_prepared(relation, what, rest, parameters, Query::new)
-}
-
-/// How a query is prepared: [`Query::new`], or another way.
-pub type Prepare = fn(&CStr, &[pg_sys::Oid], Option<ExpectedRelation>) -> Result<Query>;
-
-/// Like [`query_of`], but prepared in another way.
-pub fn query_prepared(
-    relation: &Relation,
-    what: &str,
-    rest: &str,
-    parameters: &[pg_sys::Oid],
-    prepare: Prepare,
-) -> Result<Query> {
-    let sql = c_text(&format!("SELECT {what} FROM {} {rest}", relation.quoted))?;
-    let reads = ExpectedRelation { relation: relation.oid, name: c_text(&relation.quoted)? };
-    prepare(&sql, parameters, Some(reads))
-}
-
-/// Raises PostgreSQL's own error if the caller may not read the columns of the relation, by planning the query that a
-/// training runs.
-pub fn probe(relation: &Relation, expressions: &[String]) -> Result<()> {
-    query_of(relation, &expressions.join(", "), "LIMIT 0", &[])?.plan()
-}
-
 /// Looks up the columns that a model reads from its events and checks their types; reports all problems together.
-pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) -> Result<EventColumns> {
-    let relation = hold(model, "events", relation)?;
+pub fn event_columns(
+    model: &str,
+    relation: pg_sys::Oid,
+    names: &ColumnNames,
+    filter: &RowFilter,
+) -> Result<EventColumns> {
+    let relation = hold(model, "events", relation, filter)?;
     let asked = [
         ("user_column", Some(&names.user), ColumnRole::Id),
         ("item_column", Some(&names.item), ColumnRole::Id),
@@ -402,8 +398,8 @@ pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) ->
         column
     });
     if !missing.is_empty() {
-        let existing = relation.columns.into_iter().map(|column| column.name).collect();
-        return Err(SegrecError::MissingColumns { relation: relation.name, missing, existing });
+        let existing = relation.columns.iter().map(|column| column.name.clone()).collect();
+        return Err(SegrecError::MissingColumns { relation: relation.name.clone(), missing, existing });
     }
     let id = |column: Option<SourceColumn>| column.and_then(|column| Some((column.id_kind()?, column)));
     let [user, item, weight, time, event_type] = found;
@@ -418,13 +414,13 @@ pub fn event_columns(model: &str, relation: pg_sys::Oid, names: &ColumnNames) ->
             time,
             event_type,
         }),
-        _ => Err(SegrecError::WrongColumnTypes { relation: relation.name, columns: wrong }),
+        _ => Err(SegrecError::WrongColumnTypes { relation: relation.name.clone(), columns: wrong }),
     }
 }
 
 /// Like [`event_columns`], for a model, whose id types must not have changed.
 pub fn model_events(model: &Model, source: &EventsSource) -> Result<EventColumns> {
-    let columns = event_columns(&model.name, source.relation, &source.columns)?;
+    let columns = event_columns(&model.name, source.relation, &source.columns, &source.filter)?;
     check_kind(&model.name, &columns.name, "user", &columns.user, model.user_kind)?;
     check_kind(&model.name, &columns.name, "item", &columns.item, source.item_kind)?;
     Ok(columns)

@@ -50,7 +50,7 @@ pub struct Shown {
 
 /// The columns of a model's items that conditions may be on.
 pub fn condition_columns(model: &str, items: &RelationRef) -> Result<Vec<KnownColumn>> {
-    let relation = relations::hold(model, "items", items.relation)?;
+    let relation = relations::hold(model, "items", items.relation, &items.filter)?;
     Ok(relation.columns.iter().map(|column| known(&SourceColumn::from(column))).collect())
 }
 
@@ -89,7 +89,7 @@ fn value(row: &ResultRow<'_>, column: usize, kind: Option<ColumnKind>) -> Option
 impl ShownRows {
     /// Prepares the query; the columns must exist, and that which decides must be a boolean or a moment.
     pub fn new(model: &str, items: &RelationRef, kind: IdKind, names: &ShownColumns) -> Result<Self> {
-        let relation = relations::hold(model, "items", items.relation)?;
+        let relation = relations::hold(model, "items", items.relation, &items.filter)?;
         let column = |name: &str| relation.column(name).map(SourceColumn::from);
         let asked = [
             ("items_key", Some(&items.key)),
@@ -154,9 +154,9 @@ impl ShownRows {
         self.items == *items && self.names == *names && self.rows.is_current()
     }
 
-    /// Whether a column says which items may be shown.
+    /// Whether rows say which items may be shown.
     pub fn decides(&self) -> bool {
-        self.available.is_some()
+        self.available.is_some() || !self.items.filter.is_empty()
     }
 
     /// Plans the query, so that errors come early.

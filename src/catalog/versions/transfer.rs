@@ -1,7 +1,9 @@
 //! A version as rows of text, so that COPY can transfer it to another database. Each part is JSON, in which numbers
 //! keep all their digits.
 
-use crate::catalog::sources::relations::{SourceColumn, query_of};
+use crate::catalog::sources::filtered::Filtered;
+use crate::catalog::sources::queries::{Clauses, query_of};
+use crate::catalog::sources::relations::SourceColumn;
 use crate::catalog::statement::{as_owner, execute, only, query, write};
 use crate::error::{Result, SegrecError};
 use crate::pg::executor::query::stream;
@@ -130,8 +132,13 @@ impl VersionRows {
 
 /// Passes the contents of a part to `each` in batches. The relation is read with the caller's rights.
 fn contents(relation: &Relation, part: &str, each: &mut dyn FnMut(Vec<String>) -> Result<()>) -> Result<()> {
-    let of_part = "WHERE part::pg_catalog.text COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) $1";
-    let query = query_of(relation, "content::pg_catalog.text", of_part, &[pg_sys::TEXTOID])?;
+    let of_part = "part::pg_catalog.text COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.=) $1";
+    let query = query_of(
+        &Filtered::all_rows(relation.clone()),
+        "content::pg_catalog.text",
+        Clauses { condition: of_part, rest: "" },
+        &[pg_sys::TEXTOID],
+    )?;
     let (mut batch, mut bytes, mut failed) = (Vec::new(), 0, None);
     query.run(&[part.into()], &mut |row| {
         // Three copies: as it is read, in the batch, and in the array that is stored.

@@ -45,7 +45,7 @@ fn read(model: Option<&str>, k: Option<Vec<Option<i64>>>, test: pg_sys::Oid) -> 
     };
     let options = parse_options(&version.options).map_err(SegrecError::InvalidOptions)?;
     readable(test)?;
-    let columns = relations::event_columns(&model.name, test, &source.columns)?;
+    let columns = relations::event_columns(&model.name, test, &source.columns, &source.filter)?;
     let kinds = [(&columns.user, "user", model.user_kind), (&columns.item, "item", source.item_kind)];
     let wrong: Vec<String> = kinds
         .into_iter()

@@ -5,19 +5,23 @@ use super::options::{ModelSources, check_options};
 use crate::catalog::models::owners;
 use crate::catalog::models::{self, EventsSource, Model, NewModel};
 pub use crate::catalog::models::{ColumnNames, RelationRef};
-use crate::catalog::sources::events;
+use crate::catalog::sources::access::Verdict;
+use crate::catalog::sources::filtered::Filtered;
+use crate::catalog::sources::queries::probe;
 use crate::catalog::sources::relations::{self, EventColumns, SourceColumn, check_kind};
 use crate::catalog::sources::shown_rows::{ShownColumns, ShownRows};
+use crate::catalog::sources::{events, live_events};
 use crate::commands::access::privileges::{owned_and_locked, refuse_here};
-use crate::commands::training::read::{category_columns, item_columns, user_columns};
+use crate::commands::training::read::{category_columns, found, item_columns, user_columns};
 use crate::error::{Result, SegrecError, notice};
+use crate::pg::executor::generic_plan::PlanObstacle;
 use crate::pg::executor::relation::Relation;
 use crate::pg::executor::snapshot::NewSnapshot;
 use crate::pg::security::rights::current_role;
 use pgrx::pg_sys;
 use segrec_engine::interactions::IdKind;
 use segrec_engine::options::checked::ItemOptions;
-use segrec_engine::options::{Options, parse_options};
+use segrec_engine::options::{Options, RowFilter, parse_options};
 use serde_json::Value;
 use strum::EnumString;
 
@@ -84,6 +88,7 @@ pub fn create_model(arguments: ModelArguments, if_exists: Option<&str>) -> Resul
         };
     };
     owners::set(model_id, current_role())?;
+    record_found(&name)?;
     columns.map_or(Ok(()), |columns| tell_of_events(&columns))
 }
 
@@ -117,15 +122,23 @@ fn replace(model: &Model, arguments: ModelArguments) -> Result<()> {
     }
     models::bind(model.id, new.events.as_ref(), new.users.as_ref(), new.items.as_ref())?;
     models::set_options(model.id, new.options)?;
+    record_found(&model.name)?;
     columns.map_or(Ok(()), |columns| tell_of_events(&columns))
 }
 
 /// Checks the definition of a model; the columns of its events come with it, if it has events.
 fn checked(name: String, arguments: ModelArguments) -> Result<(NewModel, Option<EventColumns>)> {
     let options = parse_options(&arguments.options).map_err(SegrecError::InvalidOptions)?;
-    let events =
-        arguments.events.map(|relation| events_source(&name, relation, &arguments.columns)).transpose()?;
-    let user_kind = match (&events, &arguments.users) {
+    let filter = &options.events.filter;
+    let source = |relation| events_source(&name, relation, &arguments.columns, filter);
+    let events = arguments.events.map(source).transpose()?;
+    let filtered = |described: &Option<RelationRef>, filter: &RowFilter| {
+        let filter = filter.clone();
+        described.clone().map(|described| RelationRef { filter, ..described })
+    };
+    let users = filtered(&arguments.users, &options.users.filter);
+    let items = filtered(&arguments.items, &options.items.filter);
+    let user_kind = match (&events, &users) {
         (Some((_, columns)), _) => columns.kinds[0],
         (None, Some(users)) => key_kind(users, "users_key", None)?,
         (None, None) => return Err(SegrecError::NothingToRead),
@@ -135,8 +148,8 @@ fn checked(name: String, arguments: ModelArguments) -> Result<(NewModel, Option<
         &options,
         ModelSources {
             events: source.map(|source| &source.columns),
-            users: arguments.users.as_ref(),
-            items: arguments.items.as_ref(),
+            users: users.as_ref(),
+            items: items.as_ref(),
         },
     )?;
     let item_kind = source.map(|source| source.item_kind);
@@ -146,14 +159,11 @@ fn checked(name: String, arguments: ModelArguments) -> Result<(NewModel, Option<
             return Err(SegrecError::TextNeedsUtf8 { encoding });
         }
     }
-    check_attributes(
-        &name,
-        [arguments.users.as_ref(), arguments.items.as_ref()],
-        user_kind,
-        item_kind,
-        &options,
-    )?;
-    let ModelArguments { users, items, options, .. } = arguments;
+    for (argument, described) in [("users", &users), ("items", &items)] {
+        check_filter(&name, argument, described.as_ref())?;
+    }
+    check_attributes(&name, [users.as_ref(), items.as_ref()], user_kind, item_kind, &options)?;
+    let ModelArguments { options, .. } = arguments;
     let (events, columns) = events.unzip();
     Ok((NewModel { name, events, users, items, user_kind, options }, columns))
 }
@@ -187,14 +197,16 @@ pub fn events_source(
     model: &str,
     relation: pg_sys::Oid,
     names: &ColumnNames,
+    filter: &RowFilter,
 ) -> Result<(EventsSource, EventColumns)> {
     readable(relation)?;
-    let columns = relations::event_columns(model, relation, names)?;
+    let columns = relations::event_columns(model, relation, names, filter)?;
     if names.user == names.item {
         return Err(SegrecError::SameColumn { relation: columns.name, column: names.user.clone() });
     }
-    relations::probe(&columns.relation, &events::expressions(&columns))?;
-    Ok((EventsSource { relation, columns: names.clone(), item_kind: columns.kinds[1] }, columns))
+    probe(&columns.relation, &events::expressions(&columns))?;
+    let (item_kind, filter) = (columns.kinds[1], filter.clone());
+    Ok((EventsSource { relation, columns: names.clone(), item_kind, filter }, columns))
 }
 
 /// Returns an error if the relations of users and items do not match the events, or may not be read.
@@ -226,6 +238,23 @@ pub fn check_attributes(
         check_shown(model, items, kind, options)?;
     }
     Ok(())
+}
+
+/// Returns an error if a relation of users or items does not have what its filter compares, or it may not be read.
+fn check_filter(model: &str, argument: &'static str, described: Option<&RelationRef>) -> Result<()> {
+    let Some(RelationRef { relation, filter, .. }) = described.filter(|own| !own.filter.is_empty()) else {
+        return Ok(());
+    };
+    probe(&relations::hold(model, argument, *relation, filter)?, &["1".to_owned()])
+}
+
+/// Returns an error if the relations of a model do not have what their filters compare, or may not be read.
+pub fn check_filters(model: &Model) -> Result<()> {
+    if let Some(source) = model.events.as_ref().filter(|source| !source.filter.is_empty()) {
+        events_source(&model.name, source.relation, &source.columns, &source.filter)?;
+    }
+    check_filter(&model.name, "users", model.users.as_ref())?;
+    check_filter(&model.name, "items", model.items.as_ref())
 }
 
 /// Returns an error if the columns of items that decide what lists show do not exist, or may not be read.
@@ -277,22 +306,65 @@ pub fn readable(relation: pg_sys::Oid) -> Result<Relation> {
     Err(SegrecError::NotReadable { relation: found.name, kind })
 }
 
-/// Suggests an index with which recommendations follow a user's current events.
+/// Suggests how recommendations would follow a user's current events, if they do not.
 fn advise_index(columns: &EventColumns) -> Result<()> {
     let relation = &columns.relation;
-    if relations::has_leading_index(relation.oid, &columns.user.name)? {
-        return Ok(());
-    }
     let user = pgrx::spi::quote_identifier(&columns.user.name);
-    let hint = if b"rpm".contains(&relation.kind) {
-        format!("run CREATE INDEX ON {} ({user}).", relation.quoted)
-    } else {
-        "create the model on a table or a materialized view with such an index.".to_owned()
+    let (fact, hint) = match live_events::verdict(columns)? {
+        Some(Verdict::Cheap { .. }) => return Ok(()),
+        Some(verdict @ Verdict::Costly { .. }) => (
+            verdict.sentence("one user's rows"),
+            format!("create indexes on the tables of the view that lead with what becomes {user}."),
+        ),
+        Some(verdict @ Verdict::Obstructed(PlanObstacle::VolatileFunction)) => (
+            verdict.sentence("one user's rows"),
+            "declare the function as STABLE, if it is, or leave it out of the view.".to_owned(),
+        ),
+        None if relation.can_have_indexes()
+            && relations::has_leading_index(relation, &columns.user.name)? =>
+        {
+            return Ok(());
+        }
+        None if relation.can_have_indexes() => (
+            format!("No index of \"{}\" has the leading column {user}.", columns.name),
+            format!(
+                "run CREATE INDEX ON {} ({}).",
+                relation.quoted,
+                index_columns(relation, &columns.user.name)
+            ),
+        ),
+        obstructed => (
+            match obstructed {
+                Some(verdict) => verdict.sentence("one user's rows"),
+                None => format!("No index of \"{}\" has the leading column {user}.", columns.name),
+            },
+            "create the model on a table or a materialized view with such an index.".to_owned(),
+        ),
     };
     notice(
         format!("recommendations will use the events of \"{}\" as of the training", columns.name),
-        Some(format!("No index of \"{}\" has the leading column {user}.", columns.name)),
+        Some(fact),
         Some(format!("For recommendations that follow every event immediately, {hint}")),
     );
     Ok(())
+}
+
+/// The columns of an index that leads to the rows of a user that pass a filter.
+fn index_columns(rows: &Filtered, user: &str) -> String {
+    let columns = rows.filter_columns().chain([user]).map(pgrx::spi::quote_identifier);
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+/// Records whether the rows of one user are read at calls, if a model reads them from a view.
+pub fn record_found(name: &str) -> Result<()> {
+    let Some(model) = models::find(name)? else { return Ok(()) };
+    let verdict = match (&model.events, &model.users) {
+        (Some(source), _) => live_events::verdict(&relations::model_events(&model, source)?)?,
+        (None, Some(users)) => {
+            let options = parse_options(&model.options).map_err(SegrecError::InvalidOptions)?;
+            user_columns(&model.name, users, model.user_kind, &[&options])?.verdict()?
+        }
+        (None, None) => None,
+    };
+    models::set_found(model.id, found(verdict.as_ref()))
 }

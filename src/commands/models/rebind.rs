@@ -1,7 +1,7 @@
 //! `segrec_rebind`: points a model at other relations and columns with the same id types, such as a table that a loader
 //! has swapped in. Versions, labels, history and grants are kept.
 
-use super::create::{check_attributes, events_source, tell_of_events};
+use super::create::{check_attributes, check_filters, events_source, record_found, tell_of_events};
 use super::options::check_options;
 use crate::catalog::models::{self, ColumnNames, EventsSource, Model, RelationRef};
 use crate::catalog::sources::relations::check_kind;
@@ -54,7 +54,7 @@ fn bind(before: Model, changes: &Changes) -> Result<()> {
         None => None,
         Some(source) => {
             let (relation, names) = changed_events(source, changes);
-            let (bound, found) = events_source(&model.name, relation, &names)?;
+            let (bound, found) = events_source(&model.name, relation, &names, &source.filter)?;
             check_kind(&model.name, &found.name, "user", &found.user, model.user_kind)?;
             check_kind(&model.name, &found.name, "item", &found.item, source.item_kind)?;
             columns = changes.concern_events().then_some(found);
@@ -70,8 +70,10 @@ fn bind(before: Model, changes: &Changes) -> Result<()> {
     check_options(&options, reads(&model))?;
     let item_kind = model.events.as_ref().map(|events| events.item_kind);
     let described = [model.users.as_ref(), model.items.as_ref()];
+    check_filters(&model)?;
     check_attributes(&model.name, described, model.user_kind, item_kind, &options)?;
     models::bind(model.id, model.events.as_ref(), model.users.as_ref(), model.items.as_ref())?;
+    record_found(&model.name)?;
     columns.map_or(Ok(()), |columns| tell_of_events(&columns))
 }
 
@@ -100,6 +102,7 @@ fn changed(
         Some(before) => Ok(Some(RelationRef {
             relation: relation.unwrap_or(before.relation),
             key: key.unwrap_or(&before.key).clone(),
+            filter: before.filter.clone(),
         })),
     }
 }

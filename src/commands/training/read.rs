@@ -4,9 +4,11 @@ use super::left_alone::tell_of_left_alone;
 use super::progress::phase;
 use super::training_log::TrainingLog;
 use crate::catalog::models::{EventsSource, Model, RelationRef};
+use crate::catalog::sources::access::Verdict;
 use crate::catalog::sources::attributes::{
     AttributeColumns, AttributeRows, attribute_columns, described_columns,
 };
+use crate::catalog::sources::live_events;
 use crate::catalog::sources::read_events::{self, ReadOptions};
 use crate::catalog::sources::read_report::ReadReport;
 use crate::catalog::sources::relations;
@@ -15,6 +17,7 @@ use crate::catalog::versions::Version;
 use crate::catalog::versions::segments::{self, Past};
 use crate::error::{BadIds, Result, SegrecError, counted, notice, warning};
 use crate::pg::process::workers::Workers;
+use crate::serving::later_items::MOST;
 use crate::settings;
 use pgrx::spi;
 use segrec_engine::Observer;
@@ -41,6 +44,8 @@ pub struct TrainingData {
     pub event_rows: u64,
     /// The name of the relation to mention in errors.
     pub relation: String,
+    /// Whether the rows of one user are read at calls, and why, if the relation is a view.
+    pub found: Option<(bool, String)>,
 }
 
 /// The columns of users that a training with any of these options reads.
@@ -110,6 +115,7 @@ pub fn read(
         listed: None,
         event_rows: 0,
         relation: String::new(),
+        found: None,
     };
     let mut described = None;
     if let Some(source) = &model.events {
@@ -129,6 +135,7 @@ pub fn read(
         judge_seen_types(&columns.name, &report, options);
         judge_rows(&columns.name, &report, options)?;
         data.event_rows = report.rows;
+        data.found = found(live_events::verdict(&columns)?.as_ref());
         described = described_items(model, source, options, previous, log)?;
         if let Some(described) = described.as_ref().filter(|_| new_items && options.takes_new_items()) {
             described.each_id(|id| raw.push_item(id));
@@ -151,6 +158,7 @@ pub fn read(
         let everyone = model.events.is_none() || takes_everyone(options);
         add_users(&mut data, rows, everyone)?;
         if model.events.is_none() {
+            data.found = found(columns.verdict()?.as_ref());
             data.relation = columns.name;
         }
     }
@@ -169,6 +177,11 @@ pub fn read(
     }
     data.user_data.as_of = options.segmentation.as_of.as_deref().and_then(parse_moment);
     Ok(data)
+}
+
+/// Whether the rows of one user are read at calls, and why, as views of the catalog say it.
+pub fn found(verdict: Option<&Verdict>) -> Option<(bool, String)> {
+    verdict.map(|verdict| (verdict.is_cheap(), verdict.reason("one user's rows")))
 }
 
 /// Takes the column that says when an item was added from the table; it stays there as well if it is named as a feature.
@@ -485,16 +498,20 @@ fn judge_ids(columns: &AttributeColumns, rows: &AttributeRows, options: &Options
 /// Tells if items that come later cannot be found at once by the column that the options name.
 fn judge_added_column(columns: &AttributeColumns, options: &Options) -> Result<()> {
     let (Some(added), relation) = (&options.items.added_column, columns.relation()) else { return Ok(()) };
-    if relations::has_ordered_index(relation.oid, added)? {
-        return Ok(());
-    }
+    let fact = match columns.later_rows(added, MOST)? {
+        None => format!("No index of \"{}\" has the values of \"{added}\" in order.", columns.name),
+        Some(rows) => match rows.verdict()? {
+            None | Some(Verdict::Cheap { .. }) => return Ok(()),
+            Some(verdict) => verdict.sentence("the latest rows"),
+        },
+    };
     let hint = match relation.can_have_indexes() {
         true => format!("CREATE INDEX ON {} ({});", relation.quoted, spi::quote_identifier(added)),
         false => "Name a table as items, or call segrec_refresh_items after rows were inserted.".to_owned(),
     };
     notice(
         "items that are inserted after the training are listed only after segrec_refresh_items".to_owned(),
-        Some(format!("No index of \"{}\" has the values of \"{added}\" in order.", columns.name)),
+        Some(fact),
         Some(hint),
     );
     Ok(())

@@ -265,7 +265,7 @@ fn replaced(deployed: &Version, options: &Options) -> Result<Option<Options>> {
     let previous = Options {
         keep_versions: options.keep_versions,
         keep_history: options.keep_history,
-        users: options.users,
+        users: options.users.clone(),
         ..previous
     };
     Ok((previous != *options).then(|| previous.decided(&decided)))

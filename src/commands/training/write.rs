@@ -4,7 +4,7 @@
 use super::deployment_decision::DeploymentDecision;
 use super::read::TrainingData;
 use super::training_log::TrainingLog;
-use crate::catalog::models::Model;
+use crate::catalog::models::{self, Model};
 use crate::catalog::versions::item_features::insert_item_features;
 use crate::catalog::versions::items::{NewItems, NewSegmentItems};
 use crate::catalog::versions::reachability::insert_plot;
@@ -108,6 +108,7 @@ pub fn write(writing: &Writing<'_>) -> Result<(i64, i32)> {
     let members = outcome.members();
     let ids = segment_ids(model, members, writing.past, &known)?;
     let (version_id, version) = insert_version(writing, members, &ids)?;
+    models::set_found(model.id, writing.data.found.clone())?;
     let names = profile_names(writing, &ids, &known)?;
     segments::insert(version_id, new_segments(writing, &ids, &known, version, names))?;
     segments::insert_profiles(version_id, &ids, &reading.profiles)?;

@@ -62,7 +62,7 @@ pub fn refresh(model: &Model, most_withdrawn: f64) -> Result<Refreshed> {
     let model = Model { deployed_version_id: models::lock_row(model)?.deployed_version_id, ..model.clone() };
     let version = session::version(&model)?;
     let mut log = TrainingLog::of(model.id, None);
-    let name = relations::hold(&model.name, "items", relation.relation)?.name.clone();
+    let name = relations::hold(&model.name, "items", relation.relation, &relation.filter)?.name.clone();
     log.announce(phase::READING_ITEMS, format!("reading items of \"{name}\""));
     let later = version.item_describer()?;
     let encoder = later.map(|(encoder, _)| encoder);

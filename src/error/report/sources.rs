@@ -3,6 +3,17 @@
 use super::text::{LISTED, Report, counted, quoted, report};
 use crate::error::SegrecError;
 use pgrx::PgSqlErrorCode as Code;
+use segrec_engine::name_similarity::name_similarity;
+
+/// A name that is less similar is not suggested.
+const LEAST_SIMILARITY: f64 = 0.5;
+
+/// The name that is most similar to another, if any is similar.
+fn most_similar<'a>(name: &str, names: &'a [String]) -> Option<&'a String> {
+    let similarity = |other: &&String| name_similarity(name, other);
+    let best = names.iter().max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
+    best.filter(|best| similarity(best) >= LEAST_SIMILARITY)
+}
 
 /// The report of an error in this category; other errors are returned unchanged.
 pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
@@ -14,6 +25,10 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             let of_options = missing.iter().all(|(argument, _)| argument.starts_with("segmentation"));
             let hint = match missing.as_slice() {
                 _ if of_options => "Specify existing columns in the segmentation options.".to_owned(),
+                [(option, column), ..] if option.ends_with(".filter") => match most_similar(column, &existing) {
+                    Some(name) => format!("Did you mean \"{name}\"?"),
+                    None => format!("Name existing columns in the option {option}, as in {{\"deleted\": false}}."),
+                },
                 [(option, _)] if option.starts_with("items.") => {
                     format!("Name another column in the option {option}, with segrec_alter_model.")
                 }
@@ -45,6 +60,15 @@ pub fn report_of(error: SegrecError) -> Result<Report, SegrecError> {
             format!("columns of \"{relation}\" have unsupported types"),
             Some(columns.join("\n")),
             Some("Create a view that casts them, and specify the view instead.".to_owned()),
+        ),
+        SegrecError::WrongFilter { option, relation, problems } => report(
+            Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("option {option} compares columns of \"{relation}\" with values that they cannot have"),
+            Some(problems.join("\n")),
+            Some(
+                "Write numbers and booleans without quotes, and texts, uuids, labels of enums, dates and timestamps in quotes. A view can cast a column of another type."
+                    .to_owned(),
+            ),
         ),
         SegrecError::NoSuchRelation { oid } => report(
             Code::ERRCODE_UNDEFINED_TABLE,

@@ -1,6 +1,12 @@
-//! A planner support function that estimates how many rows a call returns.
+//! A planner support function that estimates how many rows a call returns, and the unit of the planner's costs.
 
 use pgrx::{FromDatum, Internal, pg_sys};
+
+/// What the planner assumes that it costs to read one page out of order.
+pub fn random_page_cost() -> f64 {
+    // SAFETY: a setting, which only this thread changes.
+    unsafe { pg_sys::random_page_cost }
+}
 
 /// Answers the planner's request for the number of rows of a call whose argument at `place` (from 0) is that number, as
 /// `generate_series_int8_support` does. The result is the request itself, or a null pointer, which is not an SQL null,

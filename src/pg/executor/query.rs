@@ -6,6 +6,7 @@ use super::error_context::reading;
 use super::row::{Mismatch, ResultRow, check_types};
 use super::visibility::Sees;
 use crate::error::{Result, SegrecError};
+use crate::pg::datums::constant::Constant;
 use crate::pg::datums::value::Argument;
 use pgrx::prelude::*;
 use pgrx::{Spi, pg_sys};
@@ -61,6 +62,8 @@ unsafe extern "C-unwind" fn end(_this: *mut pg_sys::DestReceiver) {}
 pub struct Query {
     plan: pg_sys::SPIPlanPtr,
     parameters: Vec<pg_sys::Oid>,
+    /// The values of the last parameters.
+    constants: Vec<Constant>,
     reads: Option<ExpectedRelation>,
 }
 
@@ -119,7 +122,13 @@ impl Query {
         if plan.is_null() {
             return Err(SegrecError::Internal("could not prepare a query".to_owned()));
         }
-        Ok(Self { plan, parameters: types, reads })
+        Ok(Self { plan, parameters: types, constants: Vec::new(), reads })
+    }
+
+    /// The same query, whose last parameters always have these values.
+    pub fn with_constants(mut self, constants: Vec<Constant>) -> Self {
+        self.constants = constants;
+        self
     }
 
     /// Runs the query as the current user and passes each row to `each` until that returns false. It sees what the
@@ -136,10 +145,13 @@ impl Query {
         arguments: &[Argument<'_>],
         each: &mut dyn FnMut(ResultRow<'_>) -> bool,
     ) -> Result<()> {
-        if !arguments.iter().map(Argument::oid).eq(self.parameters.iter().copied()) {
+        let given = arguments.iter().map(Argument::oid).chain(self.constants.iter().map(Constant::oid));
+        if !given.eq(self.parameters.iter().copied()) {
             return Err(SegrecError::Internal("a query was passed values of other types".to_owned()));
         }
-        let (mut values, nulls) = bound(arguments);
+        let (mut values, mut nulls) = bound(arguments);
+        values.extend(self.constants.iter().map(Constant::datum));
+        nulls.resize(values.len(), b' ' as c_char);
         let mut receiver = Receiver {
             base: pg_sys::DestReceiver {
                 receiveSlot: Some(receive),
@@ -200,6 +212,40 @@ impl Query {
         self.run(&[], &mut |_| false)
     }
 
+    /// Plans the query for all parameters, unless that is done, and passes the plan and its source to `look`. Nothing is
+    /// executed but what the planner computes in advance.
+    pub(super) fn with_generic_plan<T>(
+        &self,
+        look: impl FnOnce(&pg_sys::CachedPlan, &pg_sys::CachedPlanSource) -> Result<T>,
+    ) -> Result<T> {
+        let plan = || {
+            Spi::connect(|_| {
+                // SAFETY: SPI is connected, and the plan is kept. What was got lives until it is given back, and its source
+                // as long as the query.
+                unsafe {
+                    let plan = Borrowed(pg_sys::SPI_plan_get_cached_plan(self.plan));
+                    let source =
+                        first::<pg_sys::CachedPlanSource>(pg_sys::SPI_plan_get_plan_sources(self.plan));
+                    let (Some(own), Some(source)) = (plan.0.as_ref(), source) else {
+                        return Err(SegrecError::Internal("could not plan a query".to_owned()));
+                    };
+                    if self
+                        .reads
+                        .as_ref()
+                        .is_some_and(|reads| self.planned_relation() != Some(reads.relation))
+                    {
+                        return Err(SegrecError::ReplacedMeanwhile);
+                    }
+                    look(own, &*source)
+                }
+            })
+        };
+        match &self.reads {
+            Some(reads) => reading(&reads.name, plan),
+            None => plan(),
+        }
+    }
+
     /// The relation that the query read when it was last planned.
     ///
     /// # Safety
@@ -225,11 +271,23 @@ impl Query {
     }
 }
 
+/// The plan of a query, given back when it is dropped.
+struct Borrowed(*mut pg_sys::CachedPlan);
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: it was got for this owner, and is given back once.
+            unsafe { pg_sys::ReleaseCachedPlan(self.0, pg_sys::CurrentResourceOwner) };
+        }
+    }
+}
+
 /// The first element of a list.
 ///
 /// # Safety
 /// A list of pointers to `T`, or null.
-unsafe fn first<T>(list: *mut pg_sys::List) -> Option<*mut T> {
+pub(super) unsafe fn first<T>(list: *mut pg_sys::List) -> Option<*mut T> {
     // SAFETY: guaranteed by the caller; a null list is empty.
     unsafe { (!list.is_null() && (*list).length > 0).then(|| pg_sys::list_nth(list, 0).cast::<T>()) }
 }

@@ -33,6 +33,8 @@ pub struct Attribute {
     pub type_name: String,
     /// The underlying type; that of the base type for a domain.
     pub base: Base,
+    /// Its oid.
+    pub base_oid: pg_sys::Oid,
 }
 
 /// A type, by how far it can be trusted.
@@ -99,6 +101,7 @@ impl Relation {
                     name: in_utf8(CStr::from_ptr(column.attname.data.as_ptr())),
                     type_name: taken(pg_sys::format_type_with_typemod(column.atttypid, column.atttypmod)),
                     base: Base::of(column.atttypid),
+                    base_oid: pg_sys::getBaseType(column.atttypid),
                 })
                 .collect();
             let name = in_utf8(CStr::from_ptr((*form).relname.data.as_ptr()));
@@ -190,7 +193,7 @@ fn indexes(oid: pg_sys::Oid) -> Option<Vec<pg_sys::Oid>> {
 }
 
 /// Whether a materialized view is populated; all other relations are.
-fn is_populated(oid: pg_sys::Oid) -> bool {
+pub(super) fn is_populated(oid: pg_sys::Oid) -> bool {
     // SAFETY: looks the relation up in the catalog; the row is read before it is released.
     unsafe {
         let cache = pg_sys::SysCacheIdentifier::RELOID as i32;
