@@ -77,9 +77,11 @@ fn an_event_counts_at_once_in_the_model_of_its_tenant_alone() {
     // Somebody who is new to one shop is known to the other.
     session
         .run("INSERT INTO visits SELECT 2, 9000, item, now() FROM unnest('{1001,1005,1009}'::bigint[]) item");
-    let sources = |model: &str| format!("SELECT DISTINCT source FROM segrec_recommend(9000, 5, '{model}')");
-    assert_eq!(other.table(&sources("two")), "fold_in");
-    assert_eq!(other.table(&sources("one")), "popular");
+    let sources = |model: &str| {
+        format!("SELECT bool_or(source LIKE '%popular') FROM segrec_recommend(9000, 5, '{model}')")
+    };
+    assert_eq!(other.table(&sources("two")), "f");
+    assert_eq!(other.table(&sources("one")), "t");
 }
 
 #[test]

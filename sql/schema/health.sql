@@ -27,7 +27,8 @@ SELECT model.name,
                        ELSE '' END
        END AS not_live,
        CASE WHEN relation.relkind = 'v' THEN model.plan_reason
-            ELSE pg_catalog.format('index %I on %s leads with %s', led.index, relation.oid::regclass, led.columns) END AS live_by
+            WHEN led.index IS NOT NULL THEN pg_catalog.format('index %I on %s leads with %s', led.index, relation.oid::regclass, led.columns)
+       END AS live_by
 FROM segrec_catalog.models model
 CROSS JOIN LATERAL (
     SELECT COALESCE(model.events, model.users)::oid AS oid,
@@ -48,11 +49,11 @@ LEFT JOIN LATERAL (
         FROM pg_catalog.generate_series(0, index.indnkeyatts - 1) AS place
         WHERE index.indkey[place] = attribute.attnum) AS led
     CROSS JOIN LATERAL (
-        SELECT pg_catalog.string_agg(pg_catalog.quote_ident(leading.attname), ', ' ORDER BY place) AS columns,
-               pg_catalog.bool_and(COALESCE(place = led.place OR read.filter ? leading.attname::text, false)) AS compared
+        SELECT pg_catalog.string_agg(pg_catalog.quote_ident(first_columns.attname), ', ' ORDER BY place) AS columns,
+               pg_catalog.bool_and(COALESCE(place = led.place OR read.filter ? first_columns.attname::text, false)) AS compared
         FROM pg_catalog.generate_series(0, led.place) AS place
-        LEFT JOIN pg_catalog.pg_attribute leading
-            ON leading.attrelid = index.indrelid AND leading.attnum = index.indkey[place]) AS before
+        LEFT JOIN pg_catalog.pg_attribute first_columns
+            ON first_columns.attrelid = index.indrelid AND first_columns.attnum = index.indkey[place]) AS before
     WHERE index.indrelid = relation.oid AND attribute.attname = read.user_column::name
       AND index.indisvalid AND index.indpred IS NULL AND method.amname IN ('btree', 'hash')
       AND attribute.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype AND before.compared
