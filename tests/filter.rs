@@ -322,6 +322,10 @@ fn without_its_column_a_filter_lets_nothing_be_read() {
     assert_eq!(other.table(list), before, "as of the training");
     let told = other.notices();
     assert!(told[0].detail().unwrap().contains("has no column \"shop_id\""), "{told:?}");
+    assert_eq!(
+        session.table("SELECT live, live_reason FROM segrec.models WHERE model = 'one'"),
+        "f|columns of events do not exist: shop_id"
+    );
     let error = session.expect_error("SELECT segrec_train('one')");
     assert_eq!(error.code(), &SqlState::UNDEFINED_COLUMN);
     assert!(error.detail().unwrap().contains("events.filter => 'shop_id'"), "{error:?}");

@@ -61,7 +61,9 @@ LEFT JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT pg_catalog.string_agg(pg_catalog.quote_ident(named.name), ', ' ORDER BY named.place) AS names
     FROM (VALUES (1, read.user_column), (2, model.item_column), (3, model.weight_column), (4, model.time_column),
-                 (5, model.type_column)) AS named (place, name)
+                 (5, model.type_column)
+          UNION ALL
+          SELECT 6, compared FROM pg_catalog.jsonb_object_keys(read.filter) AS compared) AS named (place, name)
     WHERE named.name IS NOT NULL
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute attribute
                       WHERE attribute.attrelid = read.oid AND attribute.attname = named.name::name
