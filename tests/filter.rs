@@ -358,9 +358,9 @@ fn whoever_may_not_read_the_column_of_a_filter_reads_no_rows() {
 fn schedules_and_evaluations_count_the_events_that_pass() {
     let (_database, mut session) = shops("filter_counts");
     session.run(
-        "INSERT INTO visits SELECT 2, 7000 + n, 1000 + n % 100, now() FROM generate_series(1, 500) n;
-         CALL segrec_run_schedule('one', 100)",
+        "INSERT INTO visits SELECT 2, 7000 + n, 1000 + n % 100, now() FROM generate_series(1, 500) n",
     );
+    session.run("CALL segrec_run_schedule('one', 100)");
     assert_eq!(session.table("SELECT max(version) FROM segrec.versions WHERE model = 'one'"), "1");
     session.run("CALL segrec_run_schedule('two', 100)");
     assert_eq!(session.table("SELECT max(version) FROM segrec.versions WHERE model = 'two'"), "2");

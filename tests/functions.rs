@@ -235,7 +235,7 @@ fn names_are_whatever_they_are() {
         let left = format!(
             "SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname LIKE 'The \"{place}%'"
         );
-        assert_eq!(session.value::<i64>(&left), 10, "{model}");
+        assert_eq!(session.value::<i64>(&left), 12, "{model}");
         session.run(&format!("SELECT segrec_drop_model({literal})"));
         assert_eq!(session.value::<i64>(&left), 0, "{model}");
     }

@@ -74,7 +74,7 @@ fn a_purchase_counts_at_once_through_a_view_that_joins_indexed_tables() {
 fn a_view_is_live_as_long_as_its_plan_is_cheap_and_the_model_says_why_not() {
     let (database, mut session) = shop("live_views_plan");
     // So that reading thousands of rows is as expensive as reading hundreds of pages.
-    database.connect().run("ALTER DATABASE live_views_plan SET cpu_tuple_cost = 1");
+    database.connect().run(&format!("ALTER DATABASE \"{}\" SET cpu_tuple_cost = 1", database.name()));
     let mut session = {
         session.run("DROP INDEX orders_customer_id_idx");
         database.connect()

@@ -37,7 +37,7 @@ fn column(kind: &str) -> &'static str {
         "bigint" => "3",
         "text" => "format('{%s,%s}', n % 3, n % 7)",
         "boolean" => "n % 2 = 0",
-        "double precision" => "n::float8 / 3",
+        "double precision" => "n::float8 / 13", // also a probability
         "segrec_summary" => "NULL::segrec_summary",
         other => panic!("no values of type {other}: give some"),
     }

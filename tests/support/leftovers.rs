@@ -2,7 +2,8 @@
 
 use crate::{Cluster, Session};
 
-/// Returns the number of half-written versions: ready without users, never finished, or rows without a version.
+/// Returns the number of half-written versions: ready without users, never finished, history with users, or rows without a
+/// version.
 #[must_use]
 pub fn half_written(session: &mut Session) -> i64 {
     session.value(
@@ -16,8 +17,10 @@ pub fn half_written(session: &mut Session) -> i64 {
               UNION SELECT version_id FROM segrec_catalog.metrics) stored
              FULL JOIN (SELECT * FROM segrec_catalog.versions WHERE state <> 'failed') versions USING (version_id)
          WHERE model_id IS NULL OR finished_at IS NULL
-            OR users <> (SELECT count(*) FROM segrec_catalog.version_users WHERE version_users.version_id = versions.version_id)
-            OR items <> (SELECT count(*) FROM segrec_catalog.version_items WHERE version_items.version_id = versions.version_id)",
+            OR CASE state WHEN 'history' THEN 0 ELSE users END
+               <> (SELECT count(*) FROM segrec_catalog.version_users WHERE version_users.version_id = versions.version_id)
+            OR CASE state WHEN 'history' THEN 0 ELSE items END
+               <> (SELECT count(*) FROM segrec_catalog.version_items WHERE version_items.version_id = versions.version_id)",
     )
 }
 
