@@ -357,15 +357,17 @@ fn whoever_may_not_read_the_column_of_a_filter_reads_no_rows() {
 #[test]
 fn schedules_and_evaluations_count_the_events_that_pass() {
     let (_database, mut session) = shops("filter_counts");
-    session.run(
-        "INSERT INTO visits SELECT 2, 7000 + n, 1000 + n % 100, now() FROM generate_series(1, 500) n",
-    );
+    session
+        .run("INSERT INTO visits SELECT 2, 7000 + n, 1000 + n % 100, now() FROM generate_series(1, 500) n");
     session.run("CALL segrec_run_schedule('one', 100)");
     assert_eq!(session.table("SELECT max(version) FROM segrec.versions WHERE model = 'one'"), "1");
     session.run("CALL segrec_run_schedule('two', 100)");
     assert_eq!(session.table("SELECT max(version) FROM segrec.versions WHERE model = 'two'"), "2");
     session.run(
-        "CREATE TABLE later AS SELECT shop_id, user_id, item_id FROM visits WHERE user_id < 100;
+        "CREATE TABLE later AS SELECT DISTINCT own.shop_id, own.user_id, other.item_id
+             FROM visits own JOIN visits other ON other.shop_id = own.shop_id AND other.user_id = own.user_id + 1
+             WHERE own.user_id < 100
+                 AND NOT EXISTS (SELECT FROM visits same WHERE (same.user_id, same.item_id) = (own.user_id, other.item_id));
          INSERT INTO later VALUES (2, NULL, 1)",
     );
     // A row without an id would be an error.

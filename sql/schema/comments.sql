@@ -27,7 +27,7 @@ BEGIN
             ('last_outcome', 'health', 'outcome of the last recorded training: deployed, not deployed or failed'),
             ('failures_in_a_row', NULL, 'number of failed trainings since the last one that did not fail'),
             ('not_deployed_in_a_row', NULL, 'number of kept versions that are newer than the last one that was deployed'),
-            ('new_rows', NULL, 'number of rows added to events since the deployed version read it, according to PostgreSQL''s statistics; null if unknown'),
+            ('new_rows', NULL, 'number of rows added to events since the deployed version read it, according to PostgreSQL''s statistics; null if unknown, as with a filter of events'),
             ('disk', NULL, 'estimated disk space of its versions in bytes: the size of the tables in proportion to the numbers of users and items'),
             ('jobs_running', NULL, 'number of background trainings that are running'),
             ('jobs_waiting', NULL, 'number of background trainings that are waiting in the queue'),
