@@ -11,7 +11,7 @@
 //! - and each of them with weights that are clipped, or that count 0 above a threshold (Switch: Wang, Agarwal & Dudík 2017).
 //!
 //! A row adds to sums that do not depend on the estimator: b, w and w e, where the residual e is r or r − q. It takes some
-//! 30 flops, and 32 bytes for each of the first [`GROUPS`] rows.
+//! 30 flops, and 32 bytes for each of the first 512 rows.
 
 use crate::seed::{self, mix};
 use rand::Rng;
