@@ -38,11 +38,15 @@ fn all_agree(session: &mut Session) {
         session.table(
             "SELECT count(*) > 500, bool_and(own.item_id = every.item_id::bigint), bool_and(abs(own.score - every.score) < 1e-3),
                     bool_and(abs(own.score - segrec_predict(every.user_id::bigint, own.item_id)) < 1e-3),
-                    bool_and(abs(own.score - (SELECT sum(contribution) FROM segrec_explain(every.user_id::bigint, own.item_id))) < 1e-3)
+                    bool_and(abs(own.score - (SELECT sum(contribution) FROM segrec_explain(every.user_id::bigint, own.item_id))) < 1e-3),
+                    bool_and(own.source = every.source),
+                    bool_and((own.source = 'repeat') = EXISTS (
+                        SELECT FROM baskets WHERE baskets.user_id::text = every.user_id AND baskets.item_id = own.item_id)),
+                    count(*) FILTER (WHERE own.source = 'repeat') > 50
              FROM segrec_recommend_all(n => 5) AS every
              JOIN LATERAL segrec_recommend(every.user_id::bigint, 5) AS own USING (rank)"
         ),
-        "t|t|t|t|t"
+        "t|t|t|t|t|t|t|t"
     );
     assert_eq!(
         session.table(

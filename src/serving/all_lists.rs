@@ -4,7 +4,7 @@
 //! without events are read as they are now, if attributes rank.
 
 use super::filling::fill_with_popular;
-use super::history::{History, aged, left_out};
+use super::history::{History, aged, left_out, source_for};
 use super::ids::listed_numbers;
 use super::recommendation::folded_in;
 use super::recommended::Recommended;
@@ -275,8 +275,10 @@ impl AllLists {
                 None if user.factors.is_empty() => (Vec::new(), source),
                 None => (list, source),
             };
-            let recommended =
-                |Scored { item, score }| Recommended { item, score, source: version.source_of(item, source) };
+            let recommended = |Scored { item, score }| {
+                let source = source_for(&user.items, &user.repeats, item, version.source_of(item, source));
+                Recommended { item, score, source }
+            };
             let mut items: Vec<Recommended> = list.into_iter().map(recommended).collect();
             let new = new.into_iter().map(recommended).collect();
             let boosted = boosted.into_iter().map(recommended).collect();

@@ -12,8 +12,10 @@ use pgrx::pg_sys;
 use pgrx::prelude::statement_timestamp;
 use segrec_engine::interactions::recency::ranks;
 use segrec_engine::interactions::{Id, ItemOrder, Repeat, SeenRule};
+use segrec_engine::ranking::Source;
 use segrec_engine::scorers::method::KnownUser;
 use segrec_engine::scorers::registry::{reads_ranks, repeats};
+use segrec_engine::scorers::repeat;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
@@ -58,6 +60,11 @@ impl History {
     /// The history as of the training of a user of whom nothing may return.
     pub fn without_returns(version: &ServedVersion, user: &StoredUser) -> Self {
         Self { seen: user.seen().to_vec(), repeats: Vec::new(), ..Self::stored(version, user) }
+    }
+
+    /// The source of an item in a list of this user: what they take again, or the `usual` one.
+    pub fn source_for(&self, item: u32, usual: Source) -> Source {
+        source_for(&self.items, &self.repeats, item, usual)
     }
 
     /// What lists leave out that have nothing which the user has, unless they take it again.
@@ -160,6 +167,12 @@ fn seen(events: &[LiveEvent], rule: &SeenRule) -> Vec<u32> {
     items.sort_unstable();
     items.dedup();
     items
+}
+
+/// The source of an item in a list of a user who has `items`: what they take again, or the `usual` one.
+pub fn source_for(items: &[u32], repeats: &[Repeat], item: u32, usual: Source) -> Source {
+    let is_again = !repeats.is_empty() && items.binary_search(&item).is_ok();
+    if is_again { Source::Scorer(repeat::method::NAME) } else { usual }
 }
 
 /// How often a user took items, some seconds later.

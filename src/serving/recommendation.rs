@@ -431,8 +431,8 @@ impl<'a> PersonScorers<'a> {
         let Self { version, person, scorers, source } = self;
         let best = scorers.blended(person.known(), &version.scratch).best(left_out, candidates, n);
         let recommended = |Scored { item, score }| {
-            let (score, source) = (scorers.shown(score), version.source_of(item, *source));
-            Recommended { item, score, source }
+            let source = person.history.source_for(item, version.source_of(item, *source));
+            Recommended { item, score: scorers.shown(score), source }
         };
         best.into_iter().map(recommended).collect()
     }

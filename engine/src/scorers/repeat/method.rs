@@ -25,9 +25,12 @@ pub const RHYTHMS: &str = "rhythms";
 /// Retail (.3209, .3225, .3206 and .3198, ndcg@10 of own items, 80 % of the events and the next 10 %).
 pub const USUAL_HALF_LIFE: f64 = 120.0 * 86_400.0;
 
+/// The name of the scorer, which is also the source of a user's own items in lists.
+pub const NAME: &str = "repeat";
+
 impl Method for TakenAgain {
     fn name(&self) -> &'static str {
-        "repeat"
+        NAME
     }
 
     /// The moments of all pairs while events are combined, and what is kept of them in three sets of interactions.
